@@ -1,0 +1,56 @@
+# Needs Python 3.11 (or newer), make, git and a package index; everything else goes into .venv.
+CONFIG ?= configs/slovenia.yaml
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: maps test test-all bench lint format lock clean help
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make maps [CONFIG=configs/x.yaml]  compute the maps of a territory and publish them under results/"
+	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
+	@echo "make lint | format | lock | clean  checks | formatting | new requirements.lock | remove intermediates"
+
+maps: $(INSTALLED)
+	@$(BIN)/python -m pipeline run "$(CONFIG)"
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-all: $(INSTALLED)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow"
+
+bench: $(INSTALLED)
+	$(BIN)/python -m tests.bench
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy pipeline
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+# Only maintainers need this one; uv is not among the locked packages because nothing else uses it.
+lock: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --extra dev \
+	    --generate-hashes --no-header --no-emit-index-url pyproject.toml --output-file requirements.lock
+
+# Published results stay.
+clean:
+	rm -rf build logs benchmarks .snakemake .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no python3 found; Python 3.11 or newer is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed (set PYTHON=...)")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the pinned packages into .venv (some minutes the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
