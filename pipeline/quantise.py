@@ -1,0 +1,53 @@
+"""Levels as integers of a fixed step, and back; thresholds are compared before this, never after."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+Rounding = Literal["floor", "nearest", "ceil"]
+NODATA_CENTI = -32768
+
+
+def to_step(
+    values: ArrayLike, step: float, dtype: str, nodata: int, rounding: Rounding = "nearest"
+) -> NDArray[Any]:
+    """Integers n so that n x ``step`` stands for ``values`` (any shape); NaN -> ``nodata``, excess clipped.
+
+    ``floor`` and ``ceil`` first forgive the noise of the arithmetic, else a limit of 33.96 dBm that was
+    computed as 33.96 - 1e-13 would be published as 33.95: float64 by 1e-9 (unit of the values), float32 by one
+    unit in the last place of the value. Nothing beyond that noise is ever rounded to the unprotected side.
+    """
+    given = np.asarray(values)
+    exact = given.astype(np.float64)
+    noise = np.abs(np.spacing(given)).astype(np.float64) if given.dtype == np.float32 else 1e-9
+    noise = np.where(np.isfinite(exact), noise, 0.0)
+    if rounding == "floor":
+        raw = np.floor((exact + noise) / step)
+    elif rounding == "ceil":
+        raw = np.ceil((exact - noise) / step)
+    else:
+        raw = np.rint(exact / step)
+    limits = np.iinfo(dtype)
+    low = limits.min + 1 if nodata == limits.min else limits.min
+    high = limits.max - 1 if nodata == limits.max else limits.max
+    return np.where(np.isnan(exact), nodata, np.clip(raw, low, high)).astype(dtype)
+
+
+def to_centi(values: ArrayLike, rounding: Rounding = "nearest") -> NDArray[np.int16]:
+    """Levels in dB as int16 of 0.01 dB, NaN = -32768 (:func:`to_step`); maximum e.i.r.p. with ``floor``."""
+    return to_step(values, 0.01, "int16", NODATA_CENTI, rounding)
+
+
+def from_raw(data: xr.DataArray) -> xr.DataArray:
+    """Float64 values of a raw array: nodata as NaN, ``scale_factor`` applied."""
+    nodata, scale = data.attrs.get("nodata"), data.attrs.get("scale_factor", 1.0)
+    values = data.astype(np.float64)
+    if nodata is not None:
+        values = values.where(data != nodata)
+    result = values * scale
+    result.attrs = {k: v for k, v in data.attrs.items() if k not in {"nodata", "scale_factor"}}
+    return result
