@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     Strict,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -191,12 +192,21 @@ def _expand_ranges(value: object) -> object:
     return channels
 
 
+_RANGES_SCHEMA = WithJsonSchema(
+    {
+        "type": "array",
+        "minItems": 1,
+        "items": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d+-\d+$"}]},
+    }
+)
+
+
 class Channels(Section):
     """Channel raster and the channels that are computed for white-space devices."""
 
     plan: Annotated[list[PlanSegment], Field(min_length=1)]
     """Segments of the channel raster; together they must name each channel once."""
-    wsd: Annotated[list[Whole], BeforeValidator(_expand_ranges), Field(min_length=1)]
+    wsd: Annotated[list[Whole], BeforeValidator(_expand_ranges), Field(min_length=1), _RANGES_SCHEMA]
     """Channels to publish, as numbers or ranges such as "21-48"."""
     reach_km: Annotated[Number, Field(ge=10, le=1000)] = 1000.0
     """Transmitters farther than this from the padded grid are left out (P.1546 ends at 1000 km)."""
@@ -365,14 +375,16 @@ class Device(Section):
 class Service(Section):
     """Whether a service is protected, does not exist here, or is left out of this product."""
 
-    status: Literal["evaluate", "not_applicable", "out_of_scope"]
+    status: Literal["evaluate", "out_of_scope"] = "evaluate"
     """`evaluate` without usable numbers gives "not evaluated", never "available"."""
+    applicable: bool = True
+    """False where the service does not exist in this territory: it then limits nothing."""
     reason: str = ""
     """Needed unless the service is evaluated."""
 
     @model_validator(mode="after")
     def _reason_given(self) -> Service:
-        if self.status != "evaluate" and len(self.reason.strip()) < 3:
+        if (not self.applicable or self.status != "evaluate") and len(self.reason.strip()) < 3:
             raise ValueError("a service that is not evaluated needs a reason")
         return self
 

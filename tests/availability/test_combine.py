@@ -1,0 +1,66 @@
+"""The published maximum e.i.r.p.: minimum over services, codes, rounding to the protected side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED, Limit, cap_dbm, combine
+
+HERE = np.array([[True]])
+
+
+def _one(
+    limits: list[tuple[float, int]], *, evaluated: bool = True, inside: bool = True
+) -> tuple[int, int, int]:
+    published = combine(
+        [Limit(np.array([[value]], dtype=np.float32), label) for value, label in limits],
+        np.array([[not evaluated]]),
+        np.array([[inside]]),
+        cap_dbm=36.0,
+        min_eirp_dbm=-40.0,
+        flags=0b1010,
+    )
+    return tuple(int(layer[0, 0]) for layer in published)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ([(10.0, 1)], (1000, 1)),
+        ([(10.0, 1), (9.5, 2)], (950, 2)),
+        ([(10.0, 1), (10.0, 2)], (1000, 1)),  # a tie names the first service
+        ([(50.0, 1)], (3600, 9)),
+        ([(36.0, 1)], (3600, 1)),  # as strict as the cap: the service is named
+        ([(50.0, 1), (36.0, 2)], (3600, 2)),
+        ([(np.inf, 1)], (3600, 9)),
+        ([], (3600, 9)),
+        ([(-40.0, 1)], (-4000, 1)),
+        ([(-40.01, 1)], (NOT_PERMITTED, 1)),
+        ([(-np.inf, 2)], (NOT_PERMITTED, 2)),
+    ],
+)
+def test_combine_takes_the_strictest_limit(
+    limits: list[tuple[float, int]], expected: tuple[int, int]
+) -> None:
+    assert _one(limits)[:2] == expected
+
+
+def test_combine_rounds_down_on_both_sides_of_zero() -> None:
+    assert _one([(12.3456, 1)])[0] == 1234
+    assert _one([(-12.3456, 1)])[0] == -1235
+
+
+def test_not_evaluated_wins_over_not_permitted() -> None:
+    assert _one([(-100.0, 1)], evaluated=False)[:2] == (NOT_EVALUATED, 14)
+
+
+def test_outside_is_nodata_in_every_layer() -> None:
+    assert _one([(10.0, 1)], inside=False) == (-32768, 255, 65535)
+
+
+def test_density_cap_of_a_5_mhz_device_under_36_dbm_per_8_mhz() -> None:
+    density = 36.0 - 10.0 * np.log10(80.0)
+    assert cap_dbm(36.0, density, 5.0) == pytest.approx(33.96, abs=0.005)
+    assert cap_dbm(30.0, density, 5.0) == 30.0
+    assert cap_dbm(36.0, None, 5.0) == 36.0

@@ -1,0 +1,103 @@
+"""The configuration: what is refused, how it is said, and that the exported schema is up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from pipeline.config import channel_centre_mhz, plan_channels
+from pipeline.config_file import export_schema, load_config, unverified
+from pipeline.errors import InputError
+
+
+@pytest.fixture
+def slovenia(repository: Path) -> str:
+    return (repository / "configs" / "slovenia.yaml").read_text(encoding="utf-8")
+
+
+def _refusal(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as refusal:
+        load_config(path)
+    message = str(refusal.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("coastal_km: 5.0", "coastal_kn: 5.0", ["territory.coastal_kn", "unknown key", "coastal_km"]),
+        ("resolution_m: 200.0", "resolution_m: 0", ["grid.resolution_m", "found 0"]),
+        ("resolution_m: 200.0", "resolution_m: -5.0", ["grid.resolution_m", "found -5.0"]),
+        ("resolution_m: 200.0", "resolution_m: .nan", ["grid.resolution_m", "nan"]),
+        ("resolution_m: 200.0", "resolution_m: wide", ["grid.resolution_m", "'wide'"]),
+        ("cap_dbm: 36.0", "cap_dbm: true", ["devices.0.cap_dbm", "True"]),
+        ("cap_dbm: 36.0", "cap_dbm: '36'", ["devices.0.cap_dbm", "'36'"]),
+        ("height_m: 30.0", "height_m: 30.0\n    height_m: 3.0", ["row ", "given twice"]),
+        ("value: 0.70", "value: 7.0", ["coverage.q_min", "0.999"]),
+        ("crs: EPSG:3794", "crs: Slovenia", ["grid.crs", "'Slovenia'"]),
+        ('wsd: ["21-48"]', 'wsd: ["48-21"]', ["channels.wsd", "48-21"]),
+        ('wsd: ["21-48"]', "wsd: [20]", ["channels", "[20]"]),
+        ('wsd: ["21-48"]', "wsd: [21, 21]", ["channels", "twice"]),
+        ("emission_class: 1", "emission_class: 6", ["devices.0.emission_class", "6"]),
+        ("  dtt: {status: evaluate}\n", "", ["services", "dtt"]),
+        ("dtt: {status: evaluate}", "dtt: {status: out_of_scope}", ["services.dtt", "reason"]),
+        ("registers:", "registers:\n  model: p1546", ["registers.model", "unknown key"]),
+        ("devices:", "propagation: {coverage_model: p452}\ndevices:", ["propagation.coverage_model", "p452"]),
+        ("devices:", "protection: {offsets: [0]}\ndevices:", ["protection", "mandatory"]),
+    ],
+)
+def test_faulty_setting_is_refused_with_key_and_value(
+    tmp_path: Path, slovenia: str, old: str, new: str, said: list[str]
+) -> None:
+    assert old in slovenia
+    message = _refusal(tmp_path, slovenia.replace(old, new, 1))
+    assert all(part in message for part in said), message
+
+
+def test_missing_file_and_foreign_encoding_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        load_config(tmp_path / "absent.yaml")
+    (tmp_path / "latin.yaml").write_bytes("title: Košice".encode("cp1250"))
+    with pytest.raises(InputError, match="UTF-8"):
+        load_config(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "a: [", "just text"])
+def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    _refusal(tmp_path, text)
+
+
+def test_name_defaults_to_the_stem_of_the_file(tmp_path: Path, slovenia: str) -> None:
+    path = tmp_path / "coast_west.yaml"
+    path.write_text(slovenia, encoding="utf-8")
+    assert load_config(path).name == "coast_west"
+
+
+def test_schema_in_the_repository_is_the_exported_one(repository: Path) -> None:
+    stored = (repository / "configs" / "schema.json").read_text(encoding="utf-8")
+    assert stored == export_schema(), "run: .venv/bin/channelmaps schema > configs/schema.json"
+
+
+@pytest.mark.parametrize("name", ["slovenia", "lithuania"])
+def test_shipped_territories_follow_the_schema(repository: Path, name: str) -> None:
+    content = yaml.safe_load((repository / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
+    jsonschema.validate(content, yaml.safe_load(export_schema()))
+
+
+def test_unverified_numbers_are_listed_with_their_source(repository: Path) -> None:
+    entries = unverified(load_config(repository / "configs" / "slovenia.yaml"))
+    assert {entry["key"] for entry in entries} == {"coverage.q_min", "devices.0.min_separation_m"}
+    assert all(entry["source"] for entry in entries)
+
+
+def test_european_plan_gives_the_ge06_centres(repository: Path) -> None:
+    channels = load_config(repository / "configs" / "slovenia.yaml").channels
+    assert [channel_centre_mhz(channels, c) for c in (21, 48, 69)] == [474.0, 690.0, 858.0]
+    assert plan_channels(channels) == list(range(21, 70))
