@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel
@@ -103,7 +104,7 @@ def rows_hash(table: xr.Dataset, chosen: np.ndarray) -> str:
 
     All variables count, in alphabetical order; numbers by their bits, texts by their characters.
     """
-    (row_dimension,) = {table[name].dims[0] for name in table.data_vars} or {"transmitter"}
+    row_dimension = next(iter(table[name].dims[0] for name in table.data_vars), "transmitter")
     rows = table.isel({row_dimension: np.flatnonzero(chosen)})
     digest = hashlib.sha256()
     for name in sorted(str(name) for name in rows.data_vars):
