@@ -102,7 +102,7 @@ def test_source_hash_sees_a_module_that_appears(package: Path) -> None:
 
 
 def test_imported_sources_cover_what_python_really_loads(repository: Path) -> None:
-    """Independent view: import the module in a fresh interpreter and see which files of the package it loaded."""
+    """Independent view: import modules in a fresh interpreter and see which files it loaded."""
     program = (
         "import sys, pipeline.hashes, pipeline.config_file, pipeline.raster\n"
         "for n, m in sorted(sys.modules.items()):\n"

@@ -1,0 +1,134 @@
+"""A complete set of files appears before readers at once: they see the old run or the new one, no mixture.
+
+    results/<territory>/<run_id>/...    files 0444, never modified again
+    results/<territory>/latest          relative symlink, replaced atomically
+    results/<territory>/.published      written last; the only file here that the workflow knows
+
+Files are copied, not hard-linked, out of build/: a hard link would share its read-only mode with the
+workflow's own output, and the workflow refuses to replace write-protected outputs. Between runs equal files
+are hard-linked, so that a scheduled run costs disk space only for what changed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pipeline.hashes import file_sha256
+
+LATEST, STAMP, MANIFEST = "latest", ".published", "manifest.json"
+READ_ONLY = 0o444
+
+Digests = dict[str, str]
+
+
+def release(
+    files: Mapping[str, Path],
+    results: Path,
+    run_id: str,
+    describe: Callable[[Digests], Mapping[str, object]],
+) -> Path:
+    """Publish ``files`` (name in the run's folder -> source) and return the run's folder.
+
+    ``describe`` turns the SHA-256 of all files, by name, into the manifest. Whatever fails before the last
+    two steps leaves ``latest`` and all earlier runs as they were.
+    """
+    waiting, final = results / f".{run_id}.tmp", results / run_id
+    shutil.rmtree(waiting, ignore_errors=True)
+    waiting.mkdir(parents=True)
+    try:
+        digests = _copy_all(files, waiting, results / LATEST)
+        _write_read_only(
+            waiting / MANIFEST, json.dumps(describe(digests), indent=1, ensure_ascii=False) + "\n"
+        )
+        if holds(final, digests):
+            (waiting / MANIFEST).replace(final / MANIFEST)
+        else:
+            _put_in_place(waiting, final)
+    finally:
+        shutil.rmtree(waiting, ignore_errors=True)
+    point_to(results / LATEST, run_id)
+    _write_atomically(results / STAMP, run_id + "\n")
+    return final
+
+
+def holds(folder: Path, digests: Mapping[str, str]) -> bool:
+    """Whether a folder has all these files with this content."""
+    paths = {name: folder / name for name in digests}
+    return all(path.is_file() for path in paths.values()) and all(
+        file_sha256(paths[name]) == digest for name, digest in digests.items()
+    )
+
+
+def point_to(link: Path, target: str) -> None:
+    """Make a relative symlink point to its sibling ``target``; a reader finds the old one or the new one."""
+    waiting = link.with_name(f".{link.name}.tmp")
+    waiting.unlink(missing_ok=True)
+    waiting.symlink_to(target)
+    waiting.replace(link)
+
+
+def is_complete(results: Path) -> bool:
+    """Whether ``latest`` is the run of the stamp and all files of its manifest are there (by name)."""
+    try:
+        run_id = (results / STAMP).read_text().strip()
+        outputs = json.loads((results / LATEST / MANIFEST).read_text())["outputs"]
+        linked = str((results / LATEST).readlink())
+        return linked == run_id and all((results / run_id / item["path"]).is_file() for item in outputs)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _copy_all(files: Mapping[str, Path], folder: Path, previous: Path) -> Digests:
+    known = _known_digests(previous)
+    digests: Digests = {}
+    for name in sorted(files):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digests[name] = file_sha256(files[name])
+        if known.get(name) != digests[name] or not _linked(previous / name, target, digests[name]):
+            shutil.copyfile(files[name], target)
+            target.chmod(READ_ONLY)
+    return digests
+
+
+def _linked(source: Path, target: Path, digest: str) -> bool:
+    """Hard-link a file of the previous run if it still is what its manifest says."""
+    try:
+        if file_sha256(source) != digest:
+            return False
+        target.hardlink_to(source.resolve())
+    except OSError:  # no such file, or a file system without hard links
+        return False
+    return True
+
+
+def _known_digests(folder: Path) -> Digests:
+    try:
+        outputs = json.loads((folder / MANIFEST).read_text())["outputs"]
+        return {item["path"]: item["sha256"] for item in outputs}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _put_in_place(waiting: Path, final: Path) -> None:
+    """Rename the new folder into place; a damaged folder of the same run is moved out of the way first."""
+    damaged = final.with_name(f".{final.name}.damaged")
+    shutil.rmtree(damaged, ignore_errors=True)
+    if final.exists():
+        final.rename(damaged)
+    waiting.rename(final)
+    shutil.rmtree(damaged, ignore_errors=True)
+
+
+def _write_read_only(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(READ_ONLY)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    waiting = path.with_name(path.name + ".tmp")
+    waiting.write_text(text, encoding="utf-8")
+    waiting.replace(path)

@@ -1,0 +1,144 @@
+"""Readers of results/ see a whole run or the one before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.publish import release as releases
+from pipeline.publish.release import is_complete, release
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    folder = tmp_path / "build"
+    (folder / "public").mkdir(parents=True)
+    (folder / "public/a.tif").write_bytes(b"aaaa")
+    (folder / "public/b.tif").write_bytes(b"bbbb")
+    return folder
+
+
+def publish(build: Path, run_id: str, note: str = "") -> Path:
+    files = {name: build / name for name in ("public/a.tif", "public/b.tif")}
+    return release(files, build.parent / "results", run_id, lambda d: describe(d, note))
+
+
+def describe(digests: dict[str, str], note: str = "") -> dict[str, object]:
+    return {"note": note, "outputs": [{"path": name, "sha256": digest} for name, digest in digests.items()]}
+
+
+def test_release_shows_a_complete_read_only_set_under_a_relative_link(build: Path) -> None:
+    publish(build, "run1")
+    results = build.parent / "results"
+    assert (results / "latest").readlink() == "run1"
+    assert (results / "latest/public/a.tif").read_bytes() == b"aaaa"
+    assert (results / ".published").read_text() == "run1\n"
+    assert {p.name for p in results.iterdir()} == {"latest", "run1", ".published"}
+    modes = {oct(p.stat().st_mode & 0o777) for p in (results / "run1").rglob("*") if p.is_file()}
+    assert modes == {"0o444"}
+    assert is_complete(results)
+
+
+def test_release_leaves_the_workflows_own_files_writable(build: Path) -> None:
+    """Snakemake refuses to replace write-protected outputs; root alone would not notice."""
+    publish(build, "run1")
+    assert (build / "public/a.tif").stat().st_mode & 0o200
+
+
+def test_release_is_not_changed_by_later_changes_in_build(build: Path) -> None:
+    publish(build, "run1")
+    with (build / "public/a.tif").open("r+b") as stream:
+        stream.write(b"XXXX")
+    assert (build.parent / "results/run1/public/a.tif").read_bytes() == b"aaaa"
+
+
+@pytest.mark.parametrize("broken_step", ["copyfile", "describe", "rename"])
+def test_release_that_fails_leaves_latest(
+    build: Path, monkeypatch: pytest.MonkeyPatch, broken_step: str
+) -> None:
+    publish(build, "run1")
+    (build / "public/a.tif").write_bytes(b"new")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    describing = describe
+    if broken_step == "copyfile":
+        monkeypatch.setattr(releases.shutil, "copyfile", fail)
+    elif broken_step == "rename":
+        monkeypatch.setattr(releases, "_put_in_place", fail)
+    else:
+        describing = fail  # type: ignore[assignment]
+    files = {name: build / name for name in ("public/a.tif", "public/b.tif")}
+    results = build.parent / "results"
+    with pytest.raises(OSError, match="disk full"):
+        release(files, results, "run2", describing)
+    assert (results / "latest").readlink() == "run1"
+    assert {p.name for p in results.iterdir()} == {"latest", "run1", ".published"}
+    assert (results / "latest/public/a.tif").read_bytes() == b"aaaa"
+    assert is_complete(results)
+
+
+def test_release_of_a_missing_file_leaves_latest(build: Path) -> None:
+    publish(build, "run1")
+    (build / "public/b.tif").unlink()
+    with pytest.raises(FileNotFoundError):
+        publish(build, "run2")
+    assert (build.parent / "results/latest").readlink() == "run1"
+
+
+def test_release_of_the_same_run_again_keeps_its_files(build: Path) -> None:
+    folder = publish(build, "run1")
+    before = {p.name: p.stat().st_ino for p in (folder / "public").iterdir()}
+    publish(build, "run1", note="later")
+    assert {p.name: p.stat().st_ino for p in (folder / "public").iterdir()} == before
+    assert json.loads((folder / "manifest.json").read_text())["note"] == "later"
+
+
+def test_release_moves_latest_back_to_an_earlier_run(build: Path) -> None:
+    publish(build, "run1")
+    (build / "public/a.tif").write_bytes(b"new")
+    publish(build, "run2")
+    (build / "public/a.tif").write_bytes(b"aaaa")
+    publish(build, "run1")
+    results = build.parent / "results"
+    assert (results / "latest").readlink() == "run1"
+    assert (results / "latest/public/a.tif").read_bytes() == b"aaaa"
+    assert (results / "run2/public/a.tif").read_bytes() == b"new"
+
+
+def test_release_mends_a_damaged_folder_of_the_same_run(build: Path) -> None:
+    folder = publish(build, "run1")
+    (folder / "public/b.tif").unlink()
+    assert not is_complete(folder.parent)
+    publish(build, "run1")
+    assert (folder / "public/b.tif").read_bytes() == b"bbbb"
+    assert is_complete(folder.parent)
+
+
+def test_release_stores_an_unchanged_file_once(build: Path) -> None:
+    first = publish(build, "run1")
+    (build / "public/a.tif").write_bytes(b"new")
+    second = publish(build, "run2")
+    assert (first / "public/b.tif").samefile(second / "public/b.tif")
+    assert not (first / "public/a.tif").samefile(second / "public/a.tif")
+
+
+def test_release_does_not_link_a_published_file_that_was_tampered_with(build: Path) -> None:
+    first = publish(build, "run1")
+    (first / "public/b.tif").chmod(0o644)
+    (first / "public/b.tif").write_bytes(b"evil")
+    second = publish(build, "run2")
+    assert (second / "public/b.tif").read_bytes() == b"bbbb"
+
+
+@pytest.mark.parametrize("damage", ["stamp", "link", "manifest", "file"])
+def test_is_complete_notices_what_was_deleted(build: Path, damage: str) -> None:
+    folder = publish(build, "run1")
+    results = folder.parent
+    victims = {"stamp": results / ".published", "link": results / "latest"}
+    victims |= {"manifest": folder / "manifest.json", "file": folder / "public/a.tif"}
+    victims[damage].unlink()
+    assert not is_complete(results)
