@@ -32,7 +32,7 @@ def describe(digests: dict[str, str], note: str = "") -> dict[str, object]:
 def test_release_shows_a_complete_read_only_set_under_a_relative_link(build: Path) -> None:
     publish(build, "run1")
     results = build.parent / "results"
-    assert (results / "latest").readlink() == "run1"
+    assert (results / "latest").readlink() == Path("run1")
     assert (results / "latest/public/a.tif").read_bytes() == b"aaaa"
     assert (results / ".published").read_text() == "run1\n"
     assert {p.name for p in results.iterdir()} == {"latest", "run1", ".published"}
@@ -75,7 +75,7 @@ def test_release_that_fails_leaves_latest(
     results = build.parent / "results"
     with pytest.raises(OSError, match="disk full"):
         release(files, results, "run2", describing)
-    assert (results / "latest").readlink() == "run1"
+    assert (results / "latest").readlink() == Path("run1")
     assert {p.name for p in results.iterdir()} == {"latest", "run1", ".published"}
     assert (results / "latest/public/a.tif").read_bytes() == b"aaaa"
     assert is_complete(results)
@@ -86,7 +86,7 @@ def test_release_of_a_missing_file_leaves_latest(build: Path) -> None:
     (build / "public/b.tif").unlink()
     with pytest.raises(FileNotFoundError):
         publish(build, "run2")
-    assert (build.parent / "results/latest").readlink() == "run1"
+    assert (build.parent / "results/latest").readlink() == Path("run1")
 
 
 def test_release_of_the_same_run_again_keeps_its_files(build: Path) -> None:
@@ -104,7 +104,7 @@ def test_release_moves_latest_back_to_an_earlier_run(build: Path) -> None:
     (build / "public/a.tif").write_bytes(b"aaaa")
     publish(build, "run1")
     results = build.parent / "results"
-    assert (results / "latest").readlink() == "run1"
+    assert (results / "latest").readlink() == Path("run1")
     assert (results / "latest/public/a.tif").read_bytes() == b"aaaa"
     assert (results / "run2/public/a.tif").read_bytes() == b"new"
 
