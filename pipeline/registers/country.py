@@ -1,0 +1,70 @@
+"""The administration of a station whose record names none: the country polygon that contains its site."""
+
+from __future__ import annotations
+
+import math
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+# Generalised coastlines leave stations on the shore outside every polygon; farther out a station is at sea.
+SHORE_KM = 5.0
+KM_PER_DEGREE = 111.2
+
+
+def country_of(
+    lon_deg: ArrayLike, lat_deg: ArrayLike, countries: gpd.GeoDataFrame, field: str
+) -> NDArray[np.str_]:
+    """Code of the country that contains each site, float[n] -> str[n]; "" where there is none.
+
+    ``countries``: polygons in any CRS with the code in column ``field``; those without a code are ignored.
+    A site on a border belongs to the country listed first; one in no country to the nearest within 5 km.
+    """
+    known = countries[countries[field].notna() & (countries[field] != "")].to_crs("EPSG:4326")
+    shapes, codes = known.geometry.to_numpy(), [str(code) for code in known[field]]
+    sites = np.atleast_1d(shapely.points(np.asarray(lon_deg, float), np.asarray(lat_deg, float)))
+    owner = np.full(sites.size, -1)
+    pairs = shapely.STRtree(shapes).query(sites, predicate="intersects")
+    for site, shape in sorted(zip(*pairs.tolist(), strict=True), reverse=True):
+        owner[site] = shape
+    for site in np.flatnonzero(owner < 0):
+        owner[site] = _nearest(sites[site], shapes)
+    return np.array([codes[shape] if shape >= 0 else "" for shape in owner], dtype=np.str_)
+
+
+def fill_countries(transmitters: xr.Dataset, countries: gpd.GeoDataFrame, field: str) -> xr.Dataset:
+    """The dataset with every empty ``country`` taken from the polygons, and which ones were.
+
+    Adds ``country_from_polygon`` bool [transmitter]. A site in no country keeps the empty text.
+    """
+    stated = transmitters["country"].to_numpy()
+    empty = stated == ""
+    found = country_of(
+        transmitters["lon_deg"].to_numpy()[empty], transmitters["lat_deg"].to_numpy()[empty], countries, field
+    )
+    filled = pd.Series(stated, dtype=object)
+    filled[empty] = found
+    return transmitters.assign(
+        country=("transmitter", filled.to_numpy(dtype=np.str_)),
+        country_from_polygon=("transmitter", empty & (filled != "").to_numpy()),
+    )
+
+
+def _nearest(site: shapely.Point, shapes: NDArray[np.object_]) -> int:
+    """Index of the nearest polygon within ``SHORE_KM``, -1 if there is none."""
+    margin_deg = SHORE_KM / KM_PER_DEGREE
+    narrowing = math.cos(math.radians(site.y))
+    wide_deg = margin_deg / max(narrowing, 0.01)
+    box = shapely.box(site.x - wide_deg, site.y - margin_deg, site.x + wide_deg, site.y + margin_deg)
+    near = np.flatnonzero(shapely.intersects(shapes, box))
+    if near.size == 0:
+        return -1
+    parts = shapely.clip_by_rect(shapes[near], *box.bounds)
+    local_km = shapely.transform(parts, lambda xy: (xy - [site.x, site.y]) * [narrowing, 1.0] * KM_PER_DEGREE)
+    distance_km = shapely.distance(local_km, shapely.Point(0.0, 0.0))
+    best = int(np.argmin(distance_km))
+    return int(near[best]) if distance_km[best] <= SHORE_KM else -1

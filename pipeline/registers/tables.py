@@ -1,0 +1,150 @@
+"""Register files as plain text tables: CSV, GeoPackage and GeoJSON give the same records.
+
+A record is a mapping column -> text with the place it came from: the line of a CSV (the header is line 1),
+the running number of the feature (from 1) in a GeoPackage or GeoJSON. What is wrong with a whole file is
+raised; what is wrong with one row is returned, so that the reader may skip the row and count it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import InputError
+
+
+class Record(NamedTuple):
+    """One row of a register: ``row`` is what an error message names, ``values`` the text by column."""
+
+    row: int
+    values: dict[str, str]
+
+
+class RejectedRow(NamedTuple):
+    """A row that was refused, with everything its error message says."""
+
+    file: str
+    row: int
+    field: str
+    value: str
+    allowed: str
+    problem: str
+
+
+class Table(NamedTuple):
+    """The readable records of a file and the rows that have no readable record."""
+
+    records: list[Record]
+    rejected: list[InputError]
+
+
+def as_rejected(error: InputError) -> RejectedRow:
+    """The manifest's entry for a refused row."""
+    return RejectedRow(
+        file=error.file or "",
+        row=error.row if isinstance(error.row, int) else 0,
+        field=error.field or "",
+        value="" if error.value is None else str(error.value),
+        allowed=error.allowed or "",
+        problem=error.problem,
+    )
+
+
+def read_table(path: Path, required: Sequence[str]) -> Table:
+    """Read a register file by its suffix; ``required`` columns must exist (lon and lat may be a geometry)."""
+    readers = {
+        ".csv": _read_csv,
+        ".gpkg": _read_geopackage,
+        ".geojson": _read_geojson,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError("unknown kind of register", file=path, allowed="a .csv, .gpkg or .geojson file")
+    if not path.is_file():
+        problem = "is not a file" if path.exists() else "file does not exist"
+        raise InputError(problem, file=path)
+    table = reader(path, required)
+    if not table.records and not table.rejected:
+        raise InputError("register holds no rows", file=path, allowed="one row or more below the header")
+    return table
+
+
+def read_text(path: Path) -> str:
+    """The file as UTF-8 text (a byte order mark is dropped); anything else is refused with its line."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        found = content[error.start : error.start + 1]
+        raise InputError("is not UTF-8 text", file=path, row=row, value=found, allowed="UTF-8") from None
+    if "\0" in text:
+        row = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError("holds a NUL character", file=path, row=row, allowed="UTF-8 text")
+    return text
+
+
+def check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) -> None:
+    """Refuse a table that lacks a required column or names one twice; further columns are ignored."""
+    for name in columns:
+        if name and columns.count(name) > 1:
+            raise InputError("column occurs twice", file=path, row=1, field=name)
+    for name in required:
+        if name not in columns:
+            raise InputError(
+                "column is missing", file=path, row=1, field=name, allowed=f"columns {', '.join(required)}"
+            )
+
+
+def _read_csv(path: Path, required: Sequence[str]) -> Table:
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    table = Table([], [])
+    columns: list[str] = []
+    row = 1
+    try:
+        for cells in reader:
+            if not columns:
+                columns = [name.strip() for name in cells]
+                check_columns(path, columns, required)
+            elif cells:
+                _add_cells(table, path, row, columns, cells)
+            row = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"is not a readable CSV ({error})", file=path, row=row) from None
+    if not columns:
+        check_columns(path, columns, required)
+    return table
+
+
+def _add_cells(table: Table, path: Path, row: int, columns: list[str], cells: list[str]) -> None:
+    if len(cells) == len(columns):
+        table.records.append(Record(row, dict(zip(columns, cells, strict=True))))
+        return
+    table.rejected.append(
+        InputError(
+            "row has the wrong number of values",
+            file=path,
+            row=row,
+            field="(row)",
+            value=len(cells),
+            allowed=f"{len(columns)} values, as in the header",
+        )
+    )
+
+
+def _read_geopackage(path: Path, required: Sequence[str]) -> Table:
+    from pipeline.registers.features import read_geopackage
+
+    return read_geopackage(path, required)
+
+
+def _read_geojson(path: Path, required: Sequence[str]) -> Table:
+    from pipeline.registers.features import read_geojson
+
+    return read_geojson(path, required)

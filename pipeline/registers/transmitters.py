@@ -1,0 +1,203 @@
+"""The DTT transmitter register: files -> one checked dataset, sorted by id.
+
+Strict reading refuses the first bad row; lenient reading leaves bad rows out and returns each of them for
+the manifest. A fault of a whole file (missing, not UTF-8, a column missing, wrong CRS) is refused either way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from pipeline.errors import InputError
+from pipeline.registers.channel_plan import Plan
+from pipeline.registers.patterns import (
+    AZIMUTHS,
+    VERTICAL_COUNT,
+    VERTICAL_FIRST_DEG,
+    VERTICAL_STEP_DEG,
+    expand_pattern,
+    expand_vertical,
+)
+from pipeline.registers.rows import REQUIRED_COLUMNS, Box, RowRules, TransmitterRow, check_row
+from pipeline.registers.tables import RejectedRow, as_rejected, read_table
+
+# Variable of the dataset -> column of the register, its type and its unit ("" = text or a pure number).
+_VARIABLES: dict[str, tuple[str, type, str]] = {
+    "id": ("id", str, ""),
+    "site": ("site", str, ""),
+    "lon_deg": ("lon", float, "deg"),
+    "lat_deg": ("lat", float, "deg"),
+    "channel": ("channel", int, ""),
+    "centre_mhz": ("centre_mhz", float, "MHz"),
+    "bandwidth_mhz": ("bandwidth_mhz", float, "MHz"),
+    "erp_kw": ("erp_kw", float, "kW"),
+    "antenna_height_agl_m": ("antenna_height_agl_m", float, "m"),
+    "site_height_asl_m": ("site_height_asl_m", float, "m"),
+    "haat_m": ("haat_m", float, "m"),
+    "polarisation": ("polarisation", str, ""),
+    "system": ("system", str, ""),
+    "mode": ("multiplex_mode", str, ""),
+    "sfn": ("sfn", str, ""),
+    "country": ("country", str, ""),
+    "beam_tilt_deg": ("beam_tilt_deg", float, "deg"),
+}
+
+_Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
+
+
+def read_transmitters(
+    paths: Sequence[Path],
+    plan: Plan,
+    *,
+    lenient: bool,
+    box: Box | None = None,
+    modes: Collection[tuple[str, str]] | None = None,
+) -> tuple[xr.Dataset, list[RejectedRow]]:
+    """Read and check registers in CSV, GeoPackage or GeoJSON; ids are unique over all files together.
+
+    Returns the dataset (see ``to_dataset``) and, if ``lenient``, the rows left out in order of file and row.
+    Strict: InputError for the first bad row, with the number of further ones. ``box`` limits where sites may
+    lie, ``modes`` which (system, mode) pairs are known.
+    """
+    rules = RowRules(plan, box, modes)
+    rows: dict[str, TransmitterRow] = {}
+    faults: list[InputError] = []
+    for path in paths:
+        faults.extend(_read_file(Path(path), rules, rows))
+    if faults and not lenient:
+        raise _with_count(faults[0], len(faults) - 1)
+    if paths and not rows:
+        raise InputError("no row of the register can be used", file=paths[0], allowed="one good row or more")
+    dataset = to_dataset([rows[key] for key in sorted(rows)])
+    dataset.attrs["rejected_rows"] = len(faults)
+    return dataset, [as_rejected(fault) for fault in faults]
+
+
+def _read_file(path: Path, rules: RowRules, rows: dict[str, TransmitterRow]) -> list[InputError]:
+    """Add the good rows of a file to ``rows`` by id; returns the faults in order of row."""
+    table = read_table(path, REQUIRED_COLUMNS)
+    faults = list(table.rejected)
+    for record in table.records:
+        try:
+            row = check_row(path, record.row, record.values, rules)
+            if row.id in rows:
+                raise InputError(
+                    "id occurs twice",
+                    file=path,
+                    row=record.row,
+                    field="id",
+                    value=row.id,
+                    allowed="a unique id",
+                )
+        except InputError as fault:
+            faults.append(fault)
+        else:
+            rows[row.id] = row
+    return sorted(faults, key=lambda fault: fault.row if isinstance(fault.row, int) else 0)
+
+
+def _with_count(fault: InputError, others: int) -> InputError:
+    if others == 0:
+        return fault
+    return InputError(
+        f"{fault.problem} (and {others} more bad rows)",
+        file=fault.file,
+        row=fault.row,
+        field=fault.field,
+        value=fault.value,
+        allowed=fault.allowed,
+    )
+
+
+def to_dataset(rows: Sequence[TransmitterRow]) -> xr.Dataset:
+    """Checked rows as a dataset over ``transmitter``, in the given order.
+
+    Numbers not given are NaN, texts not given empty. ``attenuation_db`` float32 [transmitter, azimuth];
+    ``vertical_attenuation_db`` float32 [transmitter, depression], NaN where none is given; ``mast`` the key
+    of stations that share one terrain sweep; ``tile`` the 1-degree square of the mast.
+    """
+    variables: dict[str, _Variable] = {name: _variable(rows, *source) for name, source in _VARIABLES.items()}
+    horizontal = [expand_pattern(row.pattern_azimuth_attenuation_db) for row in rows]
+    vertical = [_vertical_table(row) for row in rows]
+    variables["mast"] = (("transmitter",), _texts([mast_key(row) for row in rows]), {})
+    variables["tile"] = (("transmitter",), _texts([tile_name(row.lon, row.lat) for row in rows]), {})
+    variables["attenuation_db"] = (("transmitter", "azimuth"), _stack(horizontal, AZIMUTHS), {"units": "dB"})
+    variables["vertical_attenuation_db"] = (
+        ("transmitter", "depression"),
+        _stack(vertical, VERTICAL_COUNT),
+        {"units": "dB"},
+    )
+    depressions_deg = np.round(VERTICAL_FIRST_DEG + VERTICAL_STEP_DEG * np.arange(VERTICAL_COUNT), 6)
+    return xr.Dataset(variables, coords={"azimuth": np.arange(AZIMUTHS), "depression": depressions_deg})
+
+
+def mast_key(row: TransmitterRow) -> str:
+    """What a terrain sweep depends on: place, height above ground, site height and, if given, HAAT."""
+    place = f"{row.lon:.6f}_{row.lat:.6f}"
+    key = f"{place}_{_given(row.antenna_height_agl_m):.1f}_{_given(row.site_height_asl_m)}"
+    return key if row.haat_m is None else f"{key}_{row.haat_m}"
+
+
+def tile_name(lon_deg: float, lat_deg: float) -> str:
+    """Name of the 1-degree square by its south-west corner, such as ``n46e014``."""
+    south, west = math.floor(lat_deg), math.floor(lon_deg)
+    return f"{'n' if south >= 0 else 's'}{abs(south):02d}{'e' if west >= 0 else 'w'}{abs(west):03d}"
+
+
+def summary(dataset: xr.Dataset) -> dict[str, int]:
+    """Counts for the manifest: rows used and rejected, and where a default or an assumption fills a gap.
+
+    ``country_from_polygon`` counts rows without a country of their own; after ``fill_countries`` those still
+    without one are ``country_unknown``.
+    """
+    given = dataset["country"].to_numpy() != ""
+    filled = dataset["country_from_polygon"].to_numpy() if "country_from_polygon" in dataset else ~given
+    flat = (dataset["attenuation_db"].to_numpy() == 0).all(axis=1)
+    no_vertical = np.isnan(dataset["vertical_attenuation_db"].to_numpy()[:, 0])
+    counts = {
+        "transmitters": dataset.sizes["transmitter"],
+        "rejected_rows": dataset.attrs.get("rejected_rows", 0),
+        "default_mode": (dataset["mode"].to_numpy() == "").sum(),
+        "country_from_polygon": filled.sum(),
+        "country_unknown": (~given).sum() if "country_from_polygon" in dataset else 0,
+        "polarisation_unknown": (dataset["polarisation"].to_numpy() == "").sum(),
+        "omnidirectional": flat.sum(),
+        "without_antenna_height_agl": np.isnan(dataset["antenna_height_agl_m"].to_numpy()).sum(),
+        "beam_tilt_without_vertical_pattern": (
+            no_vertical & (dataset["beam_tilt_deg"].to_numpy() != 0)
+        ).sum(),
+    }
+    return {name: int(count) for name, count in counts.items()}
+
+
+def _given(number: float | None) -> float:
+    return math.nan if number is None else number
+
+
+def _variable(rows: Sequence[TransmitterRow], column: str, kind: type, units: str) -> _Variable:
+    values = [getattr(row, column) for row in rows]
+    attributes = {"units": units} if units else {}
+    if kind is str:
+        return ("transmitter",), _texts(values), attributes
+    if column == "beam_tilt_deg":
+        values = [value or 0.0 for value in values]
+    numbers = np.array([_given(value) for value in values], dtype=np.int64 if kind is int else np.float64)
+    return ("transmitter",), numbers, attributes
+
+
+def _texts(values: Sequence[str]) -> np.ndarray:
+    return np.array(values, dtype=np.str_)
+
+
+def _stack(tables: Sequence[np.ndarray], width: int) -> np.ndarray:
+    return np.stack(tables) if tables else np.empty((0, width), dtype=np.float32)
+
+
+def _vertical_table(row: TransmitterRow) -> np.ndarray:
+    points = row.vertical_pattern_deg_attenuation_db
+    return expand_vertical([p[0] for p in points], [p[1] for p in points])
