@@ -1,0 +1,246 @@
+"""What the Snakefile needs to know: the jobs of a territory, what each depends on, and where its files lie.
+
+Rules pass on what these functions return and decide nothing themselves. Every dependence on raw files, on the
+configuration and on code is a hash among a job's ``params`` (see ``hashes.py``); dependence on earlier stages
+is by their files, with one exception: terrain. A tile of sweeps serves many channels, and one moved mast must
+not recompute all of them. Coverage therefore takes its tiles as ``ancient`` inputs and carries what its
+sweeps depend on among its own params.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from pipeline.config import Config
+from pipeline.config_file import load_config
+from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
+from pipeline.registers.transmitters import read_transmitters
+
+# Nuisance in a DTT channel comes from the channel itself and its two neighbours (protection.md, section 1).
+NEIGHBOURS = (-1, 0, 1)
+
+
+class Stage(NamedTuple):
+    """A stage of the pipeline: the module that runs it and the keys of the configuration it reads."""
+
+    module: str
+    settings: tuple[str, ...]
+
+
+STAGES = {
+    "territory": Stage("pipeline.territory.stage", ("territory", "grid", "population")),
+    "terrain": Stage("pipeline.terrain.stage", ("terrain", "territory", "grid", "channels.reach_km")),
+    "coverage": Stage(
+        "pipeline.coverage.stage",
+        ("territory", "channels.plan", "channels.reach_km", "propagation", "coverage", "protection"),
+    ),
+    "protect": Stage(
+        "pipeline.protection.stage",
+        ("territory", "channels.plan", "propagation", "coverage", "protection", "devices"),
+    ),
+    "combine": Stage(
+        "pipeline.availability.stage", ("channels", "coverage", "protection", "devices", "services", "notice")
+    ),
+    "availability": Stage(
+        "pipeline.availability.stage", ("channels.wsd", "devices", "levels_dbm", "population", "notice")
+    ),
+    "reception": Stage("pipeline.publish.reception", ("channels.plan", "coverage", "notice")),
+}
+
+
+class Plan(NamedTuple):
+    """The jobs of one territory; channels ascending, tiles by name, folders relative to where it runs."""
+
+    config_path: Path
+    config: Config
+    register: xr.Dataset
+    victims: list[int]
+    wsd: list[int]
+    tiles: list[str]
+    build: Path
+    results: Path
+
+
+def load_plan(config_path: str | Path) -> Plan:
+    """Read a territory file and its register and list the jobs."""
+    path = Path(os.path.relpath(config_path))
+    config = load_config(path)
+    register, _ = read_transmitters(config.registers.transmitters, config.channels.plan, lenient=False)
+    victims = victim_channels(
+        register["channel"].values.tolist(), config.channels.wsd, victim_offsets(config)
+    )
+    near = np.isin(register["channel"].values, _with_neighbours(victims))
+    return Plan(
+        config_path=path,
+        config=config,
+        register=register,
+        victims=victims,
+        wsd=sorted(config.channels.wsd),
+        tiles=sorted(set(register["tile"].values[near].tolist())),
+        build=Path("build") / config.name,
+        results=Path("results") / config.name,
+    )
+
+
+def victim_offsets(config: Config) -> list[int]:
+    """Channel offsets (device minus DTT) at which reception is protected."""
+    protection = config.protection
+    return protection.threshold.offsets if protection.method == "threshold" else protection.offsets
+
+
+def victim_channels(occupied: Iterable[int], wsd: Iterable[int], offsets: Iterable[int]) -> list[int]:
+    """Channels with a transmitter that limit some device channel, ascending."""
+    limiting = {channel - offset for channel in wsd for offset in offsets}
+    return sorted(limiting & set(occupied))
+
+
+def victims_of(plan: Plan, wsd_channel: int) -> list[int]:
+    """Victim channels that limit devices in one channel."""
+    return victim_channels(plan.victims, [wsd_channel], victim_offsets(plan.config))
+
+
+def tiles_of(plan: Plan, channel: int) -> list[str]:
+    """Terrain tiles with a mast that matters in a DTT channel: its own stations' and the neighbours'."""
+    return sorted(set(plan.register["tile"].values[_rows_near(plan, channel)].tolist()))
+
+
+# --- what a job depends on ----------------------------------------------------------------------------------
+
+
+def settings_of(plan: Plan, stage: str) -> str:
+    """Hash of the settings a stage reads, input files by content."""
+    return settings_hash(plan.config, STAGES[stage].settings)
+
+
+def code_of(stage: str) -> str:
+    """Hash of the code a stage runs."""
+    return source_hash(STAGES[stage].module)
+
+
+def rows_of_territory(plan: Plan) -> str:
+    """Hash of what the padded grid and the land mask take from the register: modes in use and the sites' box.
+
+    The box is widened to whole degrees: a station that moves within it concerns its own channels only.
+    """
+    modes = sorted({f"{s} {m}" for s, m in zip(*_texts(plan, "system", "mode"), strict=True)})
+    corners = [np.floor(plan.register[name].values.min()) for name in ("lon_deg", "lat_deg")]
+    corners += [np.ceil(plan.register[name].values.max()) for name in ("lon_deg", "lat_deg")]
+    return json_hash({"modes": modes, "box_deg": [float(corner) for corner in corners]})
+
+
+def rows_of_tile(plan: Plan, tile: str) -> str:
+    """Hash of the masts of one tile: other facts of their stations do not concern the sweeps."""
+    inside = plan.register["tile"].values == tile
+    return json_hash(sorted(set(plan.register["mast"].values[inside].tolist())))
+
+
+def rows_of_channel(plan: Plan, channel: int) -> str:
+    """Hash of the register rows of a DTT channel and its neighbours."""
+    return rows_hash(plan.register, _rows_near(plan, channel))
+
+
+def terrain_of(plan: Plan) -> str:
+    """Hash of everything but masts that terrain sweeps depend on, for the stages that read them."""
+    return json_hash([settings_of(plan, "terrain"), code_of("terrain")])
+
+
+def run_id(plan: Plan) -> str:
+    """Name of a run: hash of configuration, content of all inputs, and code."""
+    code = {stage: code_of(stage) for stage in STAGES} | {"publish": source_hash("pipeline.publish.stage")}
+    return json_hash({"config": plain(plan.config), "code": code})
+
+
+def _rows_near(plan: Plan, channel: int) -> np.ndarray:
+    return np.isin(plan.register["channel"].values, _with_neighbours([channel]))
+
+
+def _with_neighbours(channels: Iterable[int]) -> list[int]:
+    return sorted({channel + offset for channel in channels for offset in NEIGHBOURS})
+
+
+def _texts(plan: Plan, *names: str) -> list[list[str]]:
+    return [plan.register[name].values.tolist() for name in names]
+
+
+# --- files --------------------------------------------------------------------------------------------------
+
+
+def territory_files(plan: Plan) -> list[str]:
+    """Files of the territory stage, relative to the build folder."""
+    names = ["surface.tif", "country.tif", "countries.json", "coastal.tif", "land_lonlat.tif"]
+    if plan.config.population is not None:
+        names += ["population.tif", "density.tif"]
+    return [f"territory/{name}" for name in names]
+
+
+def terrain_files(plan: Plan, channel: int) -> list[str]:
+    """Sweeps that a DTT channel needs, relative to the build folder."""
+    return [f"terrain/{tile}.npz" for tile in tiles_of(plan, channel)]
+
+
+def coverage_files(channel: str) -> list[str]:
+    """Files of one DTT channel's coverage, relative to the build folder."""
+    return [f"coverage/ch{channel}{ending}" for ending in (".tif", "_class.tif", "_servers.json")]
+
+
+def protection_files(plan: Plan, channel: str) -> list[str]:
+    """Files of one victim channel's protection, relative to the build folder."""
+    geometries = [device.id for device in plan.config.devices]
+    return [
+        f"protection/ch{channel}_{geometry}{ending}"
+        for geometry in geometries
+        for ending in (".tif", "_label.tif")
+    ]
+
+
+def public_files_of_channel(plan: Plan, channel: int | str) -> list[str]:
+    """Files of one device channel, relative to the run's folder."""
+    layers = ("max_eirp", "limiting_service", "eval_flags")
+    names = [device.id for device in plan.config.devices]
+    return [f"public/{layer}_{device}_ch{channel}.tif" for device in names for layer in layers]
+
+
+def public_files_of_devices(plan: Plan) -> list[str]:
+    """Files that summarise all channels, relative to the run's folder."""
+    names = ["public/statistics.csv"]
+    for device in plan.config.devices:
+        names.append(f"public/max_eirp_{device.id}.vrt")
+        for level_dbm in levels_of(plan, device.id):
+            names.append(f"public/availability_{device.id}_{level_dbm:g}dbm.tif")
+            names.append(f"public/available_channels_{device.id}_{level_dbm:g}dbm.tif")
+    return names
+
+
+def levels_of(plan: Plan, device_id: str) -> list[float]:
+    """Levels published for a device: those its cap allows."""
+    (device,) = [device for device in plan.config.devices if device.id == device_id]
+    return [level for level in plan.config.levels_dbm if level <= device.cap_dbm]
+
+
+def internal_files_of_channel(channel: int | str) -> list[str]:
+    """Files on the reception of one DTT channel, relative to the run's folder."""
+    return [f"internal/dtt_{layer}_ch{channel}.tif" for layer in ("field", "q", "served", "server")]
+
+
+def published_files(plan: Plan) -> list[str]:
+    """All files of a run but its manifest, relative to the run's folder."""
+    names = public_files_of_devices(plan)
+    names += [name for channel in plan.wsd for name in public_files_of_channel(plan, two_digits(channel))]
+    names += [name for channel in plan.victims for name in internal_files_of_channel(two_digits(channel))]
+    return sorted(names)
+
+
+def two_digits(channel: int) -> str:
+    """A channel as it stands in file names."""
+    return f"{channel:02d}"
+
+
+def threads_per_job(cores: int | None, jobs: int) -> int:
+    """Threads of one job where ``jobs`` of its kind can run side by side."""
+    return max(1, (cores or 1) // max(1, jobs))

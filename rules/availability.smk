@@ -1,0 +1,22 @@
+# Availability classes, channel counts and statistics of all devices.
+rule availability:
+    input:
+        config=CONFIG,
+        territory=build_files(*jobs.territory_files(PLAN)),
+        limits=channel_files(jobs.public_files_of_channel(PLAN, "{channel}"), PLAN.wsd),
+    output:
+        build_files(*jobs.public_files_of_devices(PLAN)),
+    log:
+        f"{LOGS}/availability.log",
+    benchmark:
+        f"{BENCHMARKS}/availability.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    threads: workflow.cores
+    params:
+        settings=SETTINGS["availability"],
+        code=CODE["availability"],
+        build=BUILD,
+    shell:
+        "python -m pipeline availability --config {input.config} --build {params.build}"
+        " --threads {threads} 2> {log} && echo 'done: availability and statistics'"

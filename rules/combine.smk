@@ -1,0 +1,26 @@
+# Maximum e.i.r.p. of every device in one channel: minimum over victims, services and caps.
+rule combine:
+    input:
+        config=CONFIG,
+        territory=build_files(*jobs.territory_files(PLAN)),
+        protection=lambda wildcards: channel_files(
+            jobs.protection_files(PLAN, "{channel}"),
+            jobs.victims_of(PLAN, int(wildcards.channel)),
+        ),
+    output:
+        build_files(*jobs.public_files_of_channel(PLAN, "{channel}")),
+    log:
+        f"{LOGS}/combine/ch{{channel}}.log",
+    benchmark:
+        f"{BENCHMARKS}/combine/ch{{channel}}.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    threads: jobs.threads_per_job(workflow.cores, len(PLAN.wsd))
+    params:
+        settings=SETTINGS["combine"],
+        code=CODE["combine"],
+        build=BUILD,
+    shell:
+        "python -m pipeline combine --config {input.config} --build {params.build}"
+        " --channel {wildcards.channel} --threads {threads} 2> {log}"
+        " && echo 'done: maximum e.i.r.p. in channel {wildcards.channel}'"

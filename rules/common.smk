@@ -1,0 +1,36 @@
+# Paths, channel lists and hashes that the rules share.
+import os
+import sys
+from pathlib import Path
+
+from pipeline import workflow as jobs
+
+# `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
+
+PLAN = jobs.load_plan(config.get("territory", "configs/slovenia.yaml"))
+BUILD, RESULTS = PLAN.build.as_posix(), PLAN.results.as_posix()
+LOGS, BENCHMARKS = f"logs/{PLAN.config.name}", f"benchmarks/{PLAN.config.name}"
+SETTINGS = {stage: jobs.settings_of(PLAN, stage) for stage in jobs.STAGES}
+CODE = {stage: jobs.code_of(stage) for stage in jobs.STAGES}
+CONFIG = ancient(PLAN.config_path.as_posix())
+REGISTERS = [ancient(path.as_posix()) for path in PLAN.config.registers.transmitters]
+
+
+wildcard_constraints:
+    channel=r"\d{2}",
+    tile=r"[ns]\d{2}[ew]\d{3}",
+
+
+def build_files(*names):
+    """Paths of files of the territory's build folder."""
+    return [f"{BUILD}/{name}" for name in names]
+
+
+def channel_files(patterns, channels):
+    """Paths of patterns with `{channel}` for all channels."""
+    return expand(
+        build_files(*patterns), channel=[jobs.two_digits(c) for c in channels]
+    )

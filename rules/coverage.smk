@@ -1,0 +1,29 @@
+# Wanted coverage of one DTT channel. Its tiles are `ancient`: `terrain` and `rows` tell what of them it uses.
+rule coverage:
+    input:
+        config=CONFIG,
+        registers=REGISTERS,
+        territory=build_files(*jobs.territory_files(PLAN)),
+        terrain=lambda wildcards: [
+            ancient(path)
+            for path in build_files(*jobs.terrain_files(PLAN, int(wildcards.channel)))
+        ],
+    output:
+        build_files(*jobs.coverage_files("{channel}")),
+    log:
+        f"{LOGS}/coverage/ch{{channel}}.log",
+    benchmark:
+        f"{BENCHMARKS}/coverage/ch{{channel}}.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    threads: jobs.threads_per_job(workflow.cores, len(PLAN.victims))
+    params:
+        settings=SETTINGS["coverage"],
+        rows=lambda wildcards: jobs.rows_of_channel(PLAN, int(wildcards.channel)),
+        terrain=jobs.terrain_of(PLAN),
+        code=CODE["coverage"],
+        build=BUILD,
+    shell:
+        "python -m pipeline coverage --config {input.config} --build {params.build}"
+        " --channel {wildcards.channel} --threads {threads} 2> {log}"
+        " && echo 'done: coverage of channel {wildcards.channel}'"

@@ -1,0 +1,24 @@
+# What the reception of one DTT channel allows to devices around it, for all device geometries.
+rule protect:
+    input:
+        config=CONFIG,
+        registers=REGISTERS,
+        territory=build_files(*jobs.territory_files(PLAN)),
+        coverage=build_files(*jobs.coverage_files("{channel}")),
+    output:
+        build_files(*jobs.protection_files(PLAN, "{channel}")),
+    log:
+        f"{LOGS}/protect/ch{{channel}}.log",
+    benchmark:
+        f"{BENCHMARKS}/protect/ch{{channel}}.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    threads: jobs.threads_per_job(workflow.cores, len(PLAN.victims))
+    params:
+        settings=SETTINGS["protect"],
+        code=CODE["protect"],
+        build=BUILD,
+    shell:
+        "python -m pipeline protect --config {input.config} --build {params.build}"
+        " --channel {wildcards.channel} --threads {threads} 2> {log}"
+        " && echo 'done: protection of channel {wildcards.channel}'"

@@ -1,0 +1,42 @@
+# Published layers of one DTT channel's reception, then the run as a whole. Nothing under results/ but the stamp
+# is an output of a rule: readers' files are never modified or removed by Snakemake.
+rule reception:
+    input:
+        config=CONFIG,
+        coverage=build_files(*jobs.coverage_files("{channel}")),
+    output:
+        build_files(*jobs.internal_files_of_channel("{channel}")),
+    log:
+        f"{LOGS}/reception/ch{{channel}}.log",
+    benchmark:
+        f"{BENCHMARKS}/reception/ch{{channel}}.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    params:
+        settings=SETTINGS["reception"],
+        code=CODE["reception"],
+        build=BUILD,
+    shell:
+        "python -m pipeline reception --config {input.config} --build {params.build}"
+        " --channel {wildcards.channel} 2> {log} && echo 'done: layers of channel {wildcards.channel}'"
+
+
+rule publish:
+    input:
+        config=CONFIG,
+        registers=REGISTERS,
+        files=build_files(*jobs.published_files(PLAN)),
+    output:
+        f"{RESULTS}/.published",
+    log:
+        f"{LOGS}/publish.log",
+    benchmark:
+        f"{BENCHMARKS}/publish.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    params:
+        run=jobs.run_id(PLAN),
+        build=BUILD,
+    shell:
+        "python -m pipeline publish --config {input.config} --build {params.build}"
+        " 2> {log} && echo 'done: publish'"

@@ -1,0 +1,23 @@
+# Radial sweeps of the masts in one 1-degree square.
+rule terrain:
+    input:
+        config=CONFIG,
+        registers=REGISTERS,
+        territory=build_files(*jobs.territory_files(PLAN)),
+    output:
+        f"{BUILD}/terrain/{{tile}}.npz",
+    log:
+        f"{LOGS}/terrain/{{tile}}.log",
+    benchmark:
+        f"{BENCHMARKS}/terrain/{{tile}}.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    threads: jobs.threads_per_job(workflow.cores, len(PLAN.tiles))
+    params:
+        settings=SETTINGS["terrain"],
+        rows=lambda wildcards: jobs.rows_of_tile(PLAN, wildcards.tile),
+        code=CODE["terrain"],
+        build=BUILD,
+    shell:
+        "python -m pipeline terrain --config {input.config} --build {params.build}"
+        " --tile {wildcards.tile} --threads {threads} 2> {log} && echo 'done: terrain {wildcards.tile}'"

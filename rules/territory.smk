@@ -1,0 +1,22 @@
+# The padded grid with its masks: land and sea, countries, coast, population.
+rule territory:
+    input:
+        config=CONFIG,
+        registers=REGISTERS,
+    output:
+        build_files(*jobs.territory_files(PLAN)),
+    log:
+        f"{LOGS}/territory.log",
+    benchmark:
+        f"{BENCHMARKS}/territory.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    threads: workflow.cores
+    params:
+        settings=SETTINGS["territory"],
+        rows=jobs.rows_of_territory(PLAN),
+        code=CODE["territory"],
+        build=BUILD,
+    shell:
+        "python -m pipeline territory --config {input.config} --build {params.build}"
+        " --threads {threads} 2> {log} && echo 'done: territory'"

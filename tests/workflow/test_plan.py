@@ -1,0 +1,128 @@
+"""The jobs of a territory and the hashes that they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import workflow as jobs
+
+Change = Callable[..., None]
+
+
+def edit(tiny: Path, old: str, new: str) -> jobs.Plan:
+    text = tiny.read_text()
+    assert old in text
+    tiny.write_text(text.replace(old, new))
+    return jobs.load_plan(tiny)
+
+
+def stage_hashes(plan: jobs.Plan) -> dict[str, str]:
+    return {stage: jobs.settings_of(plan, stage) for stage in jobs.STAGES}
+
+
+def changed_stages(before: jobs.Plan, after: jobs.Plan) -> set[str]:
+    old, new = stage_hashes(before), stage_hashes(after)
+    return {stage for stage in old if old[stage] != new[stage]}
+
+
+def changed_channels(before: jobs.Plan, after: jobs.Plan) -> list[int]:
+    channels = sorted({*before.victims, *after.victims})
+    return [c for c in channels if jobs.rows_of_channel(before, c) != jobs.rows_of_channel(after, c)]
+
+
+def test_plan_has_the_channels_that_limit_a_device(tiny: Path) -> None:
+    plan = jobs.load_plan(tiny)
+    # 47 is out of reach of every device channel (21-30) at offsets -3..3 and 9; its tile is not needed.
+    assert plan.victims == [21, 22, 23, 25]
+    assert plan.wsd == list(range(21, 31))
+    assert plan.tiles == ["n46e014"]
+
+
+def test_victims_of_follow_the_offsets(tiny: Path) -> None:
+    plan = jobs.load_plan(tiny)
+    assert jobs.victims_of(plan, 21) == [21, 22, 23]
+    assert jobs.victims_of(plan, 30) == [21]  # the image channel, 9 below
+    assert jobs.victims_of(plan, 29) == []
+
+
+def test_register_row_concerns_its_channel_and_neighbours(tiny: Path, change_station: Change) -> None:
+    before = jobs.load_plan(tiny)
+    run_before = jobs.run_id(before)
+    change_station(1, erp_kw=2.0)
+    after = jobs.load_plan(tiny)
+    assert changed_channels(before, after) == [21, 22, 23]
+    assert jobs.rows_of_tile(before, "n46e014") == jobs.rows_of_tile(after, "n46e014")
+    assert jobs.rows_of_territory(before) == jobs.rows_of_territory(after)
+    assert jobs.run_id(after) != run_before
+
+
+def test_moved_station_concerns_its_tile_and_channels_only(tiny: Path, change_station: Change) -> None:
+    before = jobs.load_plan(tiny)
+    change_station(3, lon=14.2)
+    after = jobs.load_plan(tiny)
+    assert changed_channels(before, after) == [25]
+    assert jobs.rows_of_tile(before, "n46e014") != jobs.rows_of_tile(after, "n46e014")
+    assert jobs.rows_of_territory(before) == jobs.rows_of_territory(after)
+
+
+def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
+    tiny: Path, change_station: Change
+) -> None:
+    before = jobs.load_plan(tiny)
+    change_station(4, lon=17.5)
+    assert jobs.rows_of_territory(jobs.load_plan(tiny)) != jobs.rows_of_territory(before)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stages"),
+    [
+        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability"}),
+        ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability"}),
+        ("resolution_m: 500.0", "resolution_m: 250.0", {"territory", "terrain"}),
+        ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
+        ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
+        ("devices:", "validity_hours: 48.0\ndevices:", set()),
+    ],
+)  # fmt: skip
+def test_setting_concerns_the_stages_that_read_it(tiny: Path, old: str, new: str, stages: set[str]) -> None:
+    before = jobs.load_plan(tiny)
+    after = edit(tiny, old, new)
+    assert changed_stages(before, after) == stages
+    assert jobs.run_id(before) != jobs.run_id(after)
+
+
+def test_every_setting_moves_the_run_id_back_and_forth(tiny: Path) -> None:
+    before = jobs.run_id(jobs.load_plan(tiny))
+    assert jobs.run_id(edit(tiny, "cap_dbm: 36.0", "cap_dbm: 30.0")) != before
+    assert jobs.run_id(edit(tiny, "cap_dbm: 30.0", "cap_dbm: 36.0")) == before
+
+
+def test_level_above_the_cap_is_not_published(tiny: Path) -> None:
+    plan = edit(tiny, "cap_dbm: 36.0", "cap_dbm: 30.0")
+    assert jobs.levels_of(plan, "fixed30") == [0.0, 20.0]
+    assert not any("36dbm" in name for name in jobs.published_files(plan))
+
+
+def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
+    names = jobs.published_files(jobs.load_plan(tiny))
+    assert len(set(names)) == len(names)
+    expected = {
+        "public/max_eirp_fixed30_ch21.tif", "public/limiting_service_fixed30_ch30.tif",
+        "public/eval_flags_fixed30_ch25.tif", "public/max_eirp_fixed30.vrt", "public/statistics.csv",
+        "public/availability_fixed30_20dbm.tif", "public/available_channels_fixed30_0dbm.tif",
+        "internal/dtt_field_ch21.tif", "internal/dtt_q_ch25.tif", "internal/dtt_served_ch22.tif",
+        "internal/dtt_server_ch23.tif",
+    }  # fmt: skip
+    assert expected <= set(names)
+    # 10 channels x 3 layers, 3 levels x 2, stacked file, statistics; 4 victims x 4 layers
+    assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 4 * 4
+
+
+def test_threads_share_the_cores_among_jobs() -> None:
+    assert jobs.threads_per_job(2, 28) == 1
+    assert jobs.threads_per_job(64, 28) == 2
+    assert jobs.threads_per_job(8, 0) == 8
+    assert jobs.threads_per_job(None, 3) == 1
