@@ -1,9 +1,12 @@
 """The smallest limit over all victims of one map: an exact branch and bound over tiles.
 
-For each target pixel x the minimum over the victims p of ``(allowed[p] + D) + loss[|dy|, |dx|]``. The term is always
-computed by this one float32 expression and the minimum does not depend on the order, so tile size and thread
-count change no byte. Floating-point sums are monotone, so a bound put together in the same way from smallest parts
-is never above a term it stands for: no tolerance is needed when a node is passed over.
+For each target pixel x the minimum over the victims p of ``(allowed[p] + D) + loss[|dy|, |dx|]``. The term
+is always computed by this one float32 expression and the minimum does not depend on the order, so tile size
+and thread count change no byte. Floating-point sums are monotone, so a bound put together in the same way
+from smallest parts is never above a term it stands for: no tolerance is needed to pass over a node.
+
+Per tile of targets: the touching victims first, which settles most of a covered area; then the nodes of the
+tree in order of their bound, until the next bound is not below the worst value of the tile.
 """
 
 from __future__ import annotations
@@ -14,13 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.numba_options import kernel
+from pipeline.protection.min_plus_bounds import (
+    Tables,
+    apart,
+    directions,
+    node_bound_db,
+    offset_tables,
+    smallest_and_largest_db,
+)
 from pipeline.protection.min_plus_tree import (
-    BINS,
     HALF_TURN_DEG,
     INF,
     LEAF_PX,
     LEVELS,
-    MARGIN_DEG,
     ZERO,
     Antenna,
     Discrimination,
@@ -35,26 +44,8 @@ from pipeline.protection.min_plus_tree import (
 
 TILE_PX = (8, 16)
 """Target tile (rows, columns): 16 columns keep the vector units busy, 8 rows keep the bounds close."""
-BINS_PER_DEG = np.float32(BINS / 360.0)
 HALF = np.float32(0.5)
 LEVEL_SHIFT, Y_SHIFT, X_MASK = 60, 30, (1 << 30) - 1
-
-
-class Tables(NamedTuple):
-    """What depends on the offset target - victim only.
-
-    ``loss_db`` and ``direction_deg`` float32[2 m + 1, 2 m + 1] by (dy + m, dx + m), m = ``origin``: +inf beyond the
-    radius and where the squares touch, and grid direction victim -> target clockwise from north;
-    ``touching_db`` float32[3, 3] the losses where the squares touch; ``floor_db`` float32[n, n] smallest loss of all
-    offsets at least (|dy|, |dx|) away, touching ones left out; ``reach`` n - 1.
-    """
-
-    loss_db: NDArray[np.float32]
-    direction_deg: NDArray[np.float32]
-    touching_db: NDArray[np.float32]
-    floor_db: NDArray[np.float32]
-    origin: int
-    reach: int
 
 
 class Maps(NamedTuple):
@@ -65,83 +56,6 @@ class Maps(NamedTuple):
     targets: NDArray[np.bool_]
     best_db: NDArray[np.float32]
     label: NDArray[np.uint8]
-
-
-def offset_tables(loss_db: NDArray[np.float32], pad: int) -> Tables:
-    """Signed tables with ``pad`` pixels of +inf around, so that a tile half out of reach needs no clipping."""
-    n = loss_db.shape[0]
-    origin = n - 1 + pad
-    signed = np.abs(np.arange(-(n - 1), n))
-    full_db = np.pad(loss_db[np.ix_(signed, signed)], pad, constant_values=np.inf)
-    around = slice(origin - 1, origin + 2)
-    touching_db = full_db[around, around].copy()
-    full_db[around, around] = np.inf
-    beyond_db = loss_db.copy()
-    beyond_db[:2, :2] = np.inf
-    floor_db = np.minimum.accumulate(np.minimum.accumulate(beyond_db[::-1, ::-1], axis=0), axis=1)
-    offset = np.arange(-origin, origin + 1, dtype=np.float64)
-    direction_deg = np.degrees(np.arctan2(offset[None, :], -offset[:, None])) % 360.0
-    return Tables(
-        loss_db=full_db,
-        direction_deg=direction_deg.astype(np.float32),
-        touching_db=touching_db,
-        floor_db=np.ascontiguousarray(floor_db[::-1, ::-1]),
-        origin=origin,
-        reach=n - 1,
-    )
-
-
-@kernel
-def _apart(low: int, high: int) -> int:
-    """Smallest |offset| of the interval low..high."""
-    return max(0, max(low, -high))
-
-
-@kernel
-def _directions(tables: Tables, dy0: int, dy1: int, dx0: int, dx1: int) -> tuple[np.float32, np.float32]:
-    """First and last direction [deg], clockwise, of a rectangle of offsets that does not hold the offset 0.
-
-    Offsets out of reach are cut off first: no loss is finite there.
-    """
-    m = tables.origin
-    dy0, dy1 = max(dy0, -tables.reach), min(dy1, tables.reach)
-    dx0, dx1 = max(dx0, -tables.reach), min(dx1, tables.reach)
-    if dy1 < 0:  # all north: from the most western to the most eastern corner
-        first_y, first_x = dy1 if dx0 < 0 else dy0, dx0
-        last_y, last_x = dy1 if dx1 > 0 else dy0, dx1
-    elif dy0 > 0:  # all south: from east to west
-        first_y, first_x = dy0 if dx1 > 0 else dy1, dx1
-        last_y, last_x = dy0 if dx0 < 0 else dy1, dx0
-    elif dx0 > 0:  # due east: from north to south
-        first_y, first_x, last_y, last_x = dy0, dx0, dy1, dx0
-    else:  # due west: from south to north
-        first_y, first_x, last_y, last_x = dy1, dx1, dy0, dx1
-    return tables.direction_deg[first_y + m, first_x + m], tables.direction_deg[last_y + m, last_x + m]
-
-
-@kernel
-def _node_bound_db(
-    tables: Tables, tree: Tree, row: int, dy0: int, dy1: int, dx0: int, dx1: int, worst_db: np.float32
-) -> np.float32:
-    """A value no term of this node is below, for all offsets of the rectangle; +inf if it cannot improve."""
-    away_y, away_x = _apart(dy0, dy1), _apart(dx0, dx1)
-    if away_y > tables.reach or away_x > tables.reach:
-        return INF
-    floor_db = tables.floor_db[away_y, away_x]
-    bound_db = tree.any_db[row] + floor_db
-    if not bound_db < worst_db:
-        return INF
-    if away_y == 0 and away_x == 0:
-        return bound_db
-    first_deg, last_deg = _directions(tables, dy0, dy1, dx0, dx1)
-    k = min(int(first_deg * BINS_PER_DEG), BINS - 1)
-    last = min(int(last_deg * BINS_PER_DEG), BINS - 1)
-    directed_db = tree.directed_db[row, k]
-    while k != last:
-        k = k + 1 if k + 1 < BINS else 0
-        directed_db = min(directed_db, tree.directed_db[row, k])
-    bound_db = directed_db + floor_db
-    return bound_db if bound_db < worst_db else INF
 
 
 @kernel
@@ -226,19 +140,6 @@ def _lower_by_victim(
 
 
 @kernel
-def _smallest_and_largest_db(
-    ant: Antenna, azimuth_deg: np.float32, centre_deg: np.float32, half_deg: np.float32
-) -> tuple[np.float32, np.float32]:
-    """Discrimination bounds of one receiver over the directions centre +- half; half 180 = any direction."""
-    if np.isnan(azimuth_deg):
-        return ZERO, ZERO
-    apart_deg = off_axis_deg(azimuth_deg, centre_deg)
-    near_deg = apart_deg - half_deg - MARGIN_DEG
-    far_deg = apart_deg + half_deg + MARGIN_DEG
-    return discrimination_db(ant, near_deg), discrimination_db(ant, far_deg)
-
-
-@kernel
 def _visit_leaf(
     maps: Maps,
     ant: Antenna,
@@ -257,10 +158,10 @@ def _visit_leaf(
     height, width = best_db.shape
     dy0, dy1 = tile_y - (y1 - 1), tile_y + height - 1 - y0
     dx0, dx1 = tile_x - (x1 - 1), tile_x + width - 1 - x0
-    floor_db = tables.floor_db[_apart(dy0, dy1), _apart(dx0, dx1)]
+    floor_db = tables.floor_db[apart(dy0, dy1), apart(dx0, dx1)]
     centre_deg, half_deg = ZERO, HALF_TURN_DEG
-    if _apart(dy0, dy1) > 0 or _apart(dx0, dx1) > 0:
-        first_deg, last_deg = _directions(tables, dy0, dy1, dx0, dx1)
+    if apart(dy0, dy1) > 0 or apart(dx0, dx1) > 0:
+        first_deg, last_deg = directions(tables, dy0, dy1, dx0, dx1)
         half_deg = HALF * normal_azimuth_deg(last_deg - first_deg)
         centre_deg = normal_azimuth_deg(first_deg + half_deg)
     for y in range(y0, y1):
@@ -268,12 +169,12 @@ def _visit_leaf(
             allowed_db = maps.allowed_db[y, x]
             if not allowed_db + floor_db < worst_db:
                 continue
-            away_y = _apart(tile_y - y, tile_y + height - 1 - y)
-            away_x = _apart(tile_x - x, tile_x + width - 1 - x)
+            away_y = apart(tile_y - y, tile_y + height - 1 - y)
+            away_x = apart(tile_x - x, tile_x + width - 1 - x)
             if away_y > tables.reach or away_x > tables.reach:
                 continue
             azimuth_deg = normal_azimuth_deg(maps.azimuth_deg[y, x])
-            least_db, most_db = _smallest_and_largest_db(ant, azimuth_deg, centre_deg, half_deg)
+            least_db, most_db = smallest_and_largest_db(ant, azimuth_deg, centre_deg, half_deg)
             if not (allowed_db + least_db) + tables.floor_db[away_y, away_x] < worst_db:
                 continue
             dy, dx = tile_y - y + tables.origin, tile_x - x + tables.origin
@@ -301,14 +202,14 @@ def _open_node(
     nodes: NDArray[np.int64],
     size: int,
 ) -> int:
-    """Put the nodes ys x xs (half-open) of one level on the heap if they may improve the tile; returns its size."""
+    """Put those of the nodes ys x xs (half-open) on the heap that may improve the tile; returns its size."""
     tile_y, tile_x, height, width = tile
     side = LEAF_PX << level
     for i in range(max(ys[0], 0), min(ys[1], tree.height[level])):
         for j in range(max(xs[0], 0), min(xs[1], tree.width[level])):
             row = tree.row[tree.start[level] + i * tree.width[level] + j]
             if row >= 0:
-                bound_db = _node_bound_db(
+                bound_db = node_bound_db(
                     tables,
                     tree,
                     row,
@@ -401,6 +302,19 @@ def _heap_capacity(reach: int, tile_px: tuple[int, int]) -> int:
     return sum((across // (LEAF_PX << level) + 3) ** 2 for level in range(LEVELS))
 
 
+def _check(maps: Maps, loss_db: NDArray[np.float32]) -> None:
+    """Refuse arrays with which the result would not be what the docstring of ``min_plus`` says."""
+    if maps.allowed_db.ndim != 2 or len({array.shape for array in maps}) != 1:
+        raise ValueError("the maps must have one shape (y, x)")
+    if loss_db.ndim != 2 or loss_db.shape[0] != loss_db.shape[1] or loss_db.size == 0:
+        raise ValueError("the loss table must be square")
+    if np.isnan(loss_db).any():
+        raise ValueError("the loss table holds NaN")
+    dtypes = [array.dtype for array in (*maps, loss_db)]
+    if dtypes != [np.float32, np.float32, np.bool_, np.float32, np.uint8, np.float32]:
+        raise TypeError(f"levels must be float32, targets bool and labels uint8, not {dtypes}")
+
+
 def min_plus(
     allowed_db: NDArray[np.float32],
     azimuth_deg: NDArray[np.float32],
@@ -417,19 +331,19 @@ def min_plus(
 ) -> None:
     """Lower ``best_db`` to the smallest limit of any victim, in place (protection.md, sections 3 and 4).
 
-    ``allowed_db`` float32[y, x] what the victim tolerates, +inf (or NaN) = no victim; ``azimuth_deg`` float32[y, x] grid
-    azimuth of the receiving antenna, clockwise from north (rows run southward), NaN = no directivity;
+    ``allowed_db`` float32[y, x] what the victim tolerates, +inf (or NaN) = no victim;
+    ``azimuth_deg`` float32[y, x] grid azimuth of the receiving antenna, clockwise from north (rows run
+    southward), NaN = no directivity;
     ``loss_db`` float32[n, n] by (|dy|, |dx|) in pixels, +inf beyond the radius, in no assumed order;
     ``discrimination`` ITU-R BT.419 as (flat_deg, end_deg, max_db), not used where two pixels touch;
-    ``targets`` bool[y, x] where the limit is wanted; ``best_db`` float32[y, x] comes in with a value above which
-    nothing matters; ``label`` uint8[y, x] becomes ``label_value`` where the limit falls below the incoming one.
+    ``targets`` bool[y, x] where the limit is wanted;
+    ``best_db`` float32[y, x] comes in with a value above which nothing matters (NaN stays NaN);
+    ``label`` uint8[y, x] becomes ``label_value`` where the limit falls below the incoming one.
+    ``_tile_px`` and ``_band_tiles`` change the speed only.
     """
     ant = antenna(discrimination)
     maps = Maps(allowed_db, azimuth_deg, targets, best_db, label)
-    if len({array.shape for array in maps}) != 1 or loss_db.ndim != 2 or loss_db.shape[0] != loss_db.shape[1]:
-        raise ValueError("the maps must have one shape and the loss table must be square")
-    if np.isnan(loss_db).any():
-        raise ValueError("the loss table holds NaN")
+    _check(maps, loss_db)
     tables = offset_tables(loss_db, max(_tile_px) + 1)
     tree = build_tree(allowed_db, azimuth_deg, ant, threads)
     capacity = _heap_capacity(tables.reach, _tile_px)

@@ -1,10 +1,10 @@
 """Lower bounds over squares of victim pixels, by the direction in which the device lies.
 
-The victims of a map are gathered into leaves of ``LEAF_PX`` x ``LEAF_PX`` pixels and these, four by four, into larger
-nodes. A node keeps, for each of ``BINS`` bins of the grid direction victim -> device, the smallest value that
-``allowed + discrimination`` can take over its victims and over the bin. So a node whose receivers all look the
-other way counts with its full discrimination, and is passed over where an omnidirectional bound would have to
-open it.
+The victims of a map are gathered into leaves of ``LEAF_PX`` x ``LEAF_PX`` pixels and these, four at a
+time, into larger nodes. A node keeps, for each of ``BINS`` bins of the grid direction victim -> device, the
+smallest value that ``allowed + discrimination`` can take over its victims and over the bin. So a node whose
+receivers all look the other way counts with its full discrimination, and is passed over where an
+omnidirectional bound would have to open it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEVELS = 5
 BINS = 32
 SECTORS = 180
 MARGIN_DEG = np.float32(0.02)
-"""Angles in float32 are right to 1e-4 deg; every bound is looser by this much, so rounding cannot break it."""
+"""Angles in float32 are right to 1e-4 deg; every bound is looser by this, so rounding cannot break it."""
 INF = np.float32(np.inf)
 ZERO = np.float32(0.0)
 HALF_TURN_DEG = np.float32(180.0)
@@ -35,7 +35,7 @@ Discrimination = tuple[float, float, float]
 
 
 class Antenna(NamedTuple):
-    """ITU-R BT.419 directivity: 0 dB up to ``flat_deg``, linear to ``max_db`` at ``end_deg``, then constant."""
+    """ITU-R BT.419 directivity: 0 dB to ``flat_deg``, linear to ``max_db`` at ``end_deg``, then constant."""
 
     flat_deg: np.float32
     end_deg: np.float32
@@ -126,7 +126,7 @@ def _fill_leaf(
     sector_min_db: NDArray[np.float32],
     directed_db: NDArray[np.float32],
 ) -> np.float32:
-    """Bounds of the leaf at pixel (y0, x0) into ``directed_db`` [BINS]; returns its smallest allowed level."""
+    """Bounds of the leaf at pixel (y0, x0) into ``directed_db``; returns its smallest allowed level."""
     sector_min_db[:] = INF
     directed_db[:] = INF
     any_db = INF
@@ -208,7 +208,7 @@ def _halved(occupied: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def build_tree(
     allowed_db: NDArray[np.float32], azimuth_deg: NDArray[np.float32], ant: Antenna, threads: int
 ) -> Tree:
-    """All nodes over the victims of allowed_db [y, x] (+inf or NaN = none), azimuth_deg [y, x] (NaN = D is 0)."""
+    """All nodes over the victims of allowed_db [y, x] (+inf or NaN = none); azimuth_deg NaN: D is 0."""
     height, width = allowed_db.shape
     occupied = np.zeros((-(-height // LEAF_PX), -(-width // LEAF_PX)), np.bool_)
     over_bands(lambda i, j: _mark_leaves(allowed_db, occupied, i, j), occupied.shape[0], 16, threads)

@@ -1,7 +1,7 @@
-"""The definition of the limit, written out pair by pair in float64: the twin of ``pipeline.protection.min_plus``.
+"""The definition of the limit, written out pair by pair in float64: the twin of ``min_plus``.
 
-Nothing is shared with the package. The direction from the victim to the device is clockwise from grid north; the row
-index grows southward.
+Nothing is shared with the package. The direction from the victim to the device is clockwise from grid
+north; the row index grows southward.
 """
 
 from __future__ import annotations
