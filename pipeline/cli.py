@@ -1,0 +1,140 @@
+"""The command line: arguments, thread limits and exit codes; everything else is imported when it is needed.
+
+Exit codes: 0 done, 1 failed while computing, 2 refused input (one line on stderr, nothing half-written).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import InputError
+
+app = typer.Typer(
+    name="channelmaps",
+    help="Channel-availability and maximum-e.i.r.p. maps of a national territory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(help="Territory file, e.g. configs/slovenia.yaml.")]
+ConfigOption = Annotated[Path, typer.Option("--config", help="Territory file.")]
+BuildOption = Annotated[Path, typer.Option("--build", help="Folder of the territory's intermediates.")]
+ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="Threads inside this job.")]
+ChannelOption = Annotated[int, typer.Option("--channel", min=1, max=99, help="Channel number.")]
+
+
+@app.command(
+    epilog="Example: channelmaps validate configs/slovenia.yaml",
+)
+def validate(
+    config: ConfigFile,
+    lenient: Annotated[bool, typer.Option(help="Skip bad register rows and list them.")] = False,
+) -> None:
+    """Check a territory file and everything it names; compute nothing."""
+    from pipeline.tools.validate import validate_command
+
+    validate_command(config, lenient=lenient)
+
+
+@app.command(
+    epilog="Example: channelmaps predict --model p1546 --links links.csv --out fields.csv",
+)
+def predict(
+    model: Annotated[str, typer.Option(help="free_space, hata, extended_hata or p1546.")],
+    links: Annotated[Path, typer.Option(help="CSV with one link per row.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: the links with field, loss, branch, valid.")],
+) -> None:
+    """Field strength and basic transmission loss of links in a table."""
+    from pipeline.tools.predict import predict_command
+
+    predict_command(model, links, out)
+
+
+@app.command(epilog="Example: channelmaps schema > configs/schema.json")
+def schema() -> None:
+    """Print the JSON schema of a territory file."""
+    from pipeline.config_file import export_schema
+
+    sys.stdout.write(export_schema())
+
+
+@app.command(hidden=True)
+def territory(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
+    """Rasterise the territory on its padded grid."""
+    from pipeline.territory.stage import main as stage
+
+    stage(config, build, threads=threads)
+
+
+@app.command(hidden=True)
+def terrain(
+    config: ConfigOption,
+    build: BuildOption,
+    tile: Annotated[str, typer.Option(help="1-degree square, e.g. n46e014.")],
+    threads: ThreadsOption = 1,
+) -> None:
+    """Radial sweeps of the masts in one 1-degree square."""
+    from pipeline.terrain.stage import main as stage
+
+    stage(config, build, tile=tile, threads=threads)
+
+
+@app.command(hidden=True)
+def coverage(
+    config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1
+) -> None:
+    """Wanted coverage of one DTT channel."""
+    from pipeline.coverage.stage import main as stage
+
+    stage(config, build, channel=channel, threads=threads)
+
+
+@app.command(hidden=True)
+def protect(
+    config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1
+) -> None:
+    """What the reception of one DTT channel allows to devices around it."""
+    from pipeline.protection.stage import main as stage
+
+    stage(config, build, channel=channel, threads=threads)
+
+
+@app.command(hidden=True)
+def combine(
+    config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1
+) -> None:
+    """Maximum e.i.r.p. of every device in one white-space channel."""
+    from pipeline.availability.stage import main_combine as stage
+
+    stage(config, build, channel=channel, threads=threads)
+
+
+@app.command(hidden=True)
+def availability(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
+    """Availability classes, counts and statistics of all devices."""
+    from pipeline.availability.stage import main as stage
+
+    stage(config, build, threads=threads)
+
+
+def main() -> None:
+    """Entry point: turns refused input into one line and exit code 2."""
+    _one_thread_each()
+    try:
+        app()
+    except InputError as error:
+        print(f"channelmaps: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _one_thread_each() -> None:
+    """Libraries must not start threads of their own: the workflow and the blocks share out the cores."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "GDAL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
