@@ -115,13 +115,22 @@ def sea_maximum_dbuvm(d_km: float, t_pct: float) -> float:
 
 @kernel
 def sea_below_10m_dbuvm(
-    curves: Curves, kf: int, s: int, kt: int, d_km: float, i: int, wd: float, h1_m: float, t_pct: float
+    curves: Curves,
+    kf: int,
+    s: int,
+    kt: int,
+    d_km: float,
+    i: int,
+    wd: float,
+    h1_m: float,
+    t_pct: float,
+    maximum_dbuvm: float,
 ) -> float:
     """Field of a nominal family over sea for h1 < 10 m (P.1546-6, Annex 5, eq. 10 and 11)."""
     f_mhz = NOMINAL_MHZ[kf]
     d06_h1 = d06_km(f_mhz, h1_m, 10.0)
     if d_km <= d06_h1:
-        return sea_maximum_dbuvm(d_km, t_pct)
+        return maximum_dbuvm
     share = math.log2(h1_m / 10.0)
     d06_20 = d06_km(f_mhz, 20.0, 10.0)
     if d_km < d06_20:
@@ -155,14 +164,12 @@ def family_dbuvm(
 ) -> float:
     """Field at d and h1 of one nominal frequency and percentage of time (Annex 6, step 8)."""
     if h1_m >= 10.0:
-        field = tabulated_dbuvm(curves, kf, s, kt, i, wd, j, wh)
-    elif s == LAND:
-        e10 = tabulated_dbuvm(curves, kf, s, kt, i, wd, 0, 0.0)
-        e20 = tabulated_dbuvm(curves, kf, s, kt, i, wd, 1, 0.0)
-        field = below_10m_dbuvm(kf, h1_m, e10, e20)
-    else:
-        field = sea_below_10m_dbuvm(curves, kf, s, kt, d_km, i, wd, h1_m, t_pct)
-    return min(field, maximum_dbuvm)
+        return min(tabulated_dbuvm(curves, kf, s, kt, i, wd, j, wh), maximum_dbuvm)
+    if s != LAND:
+        return sea_below_10m_dbuvm(curves, kf, s, kt, d_km, i, wd, h1_m, t_pct, maximum_dbuvm)
+    e10 = tabulated_dbuvm(curves, kf, s, kt, i, wd, 0, 0.0)
+    e20 = tabulated_dbuvm(curves, kf, s, kt, i, wd, 1, 0.0)
+    return below_10m_dbuvm(kf, h1_m, e10, e20)
 
 
 @kernel

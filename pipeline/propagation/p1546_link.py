@@ -103,15 +103,15 @@ def path_field_dbuvm(
     ``sea_share`` sea length over path length; ``sea`` the code of ``Surface`` of the sea; ``slope_db`` the
     slope correction, by which the maximum field is lowered. ``d_km`` at least 1.
     """
-    land_maximum = free_space_dbuvm(d_km) + slope_db
+    maximum = free_space_dbuvm(d_km) + slope_db
+    if sea_share > 0.0:
+        maximum += sea_share * sea_enhancement_db(d_km, t_pct)
     land = 0.0
     if sea_share < 1.0:
-        land = curve_field_dbuvm(curves, _LAND, f_mhz, t_pct, d_km, h1_m, land_maximum)
+        land = curve_field_dbuvm(curves, _LAND, f_mhz, t_pct, d_km, h1_m, maximum)
         if sea_share <= 0.0:
             return land
-    sea_h1 = max(h1_m, SEA_H1_MIN_M)
-    sea_maximum = land_maximum + sea_enhancement_db(d_km, t_pct)
-    over_sea = curve_field_dbuvm(curves, sea, f_mhz, t_pct, d_km, sea_h1, sea_maximum)
+    over_sea = curve_field_dbuvm(curves, sea, f_mhz, t_pct, d_km, max(h1_m, SEA_H1_MIN_M), maximum)
     if sea_share >= 1.0:
         return over_sea
     return mixed_dbuvm(land, over_sea, sea_share)
