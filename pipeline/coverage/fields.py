@@ -1,0 +1,247 @@
+"""Field strengths of one transmitter at the pixels of a tile, and bounds of them over the tile."""
+
+from __future__ import annotations
+
+import math
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.coverage.stations import Paths, Stations
+from pipeline.numba_options import kernel
+from pipeline.propagation.free_space import free_space_field_dbuvm
+from pipeline.propagation.hata import extended_hata_loss_db, hata_loss_db
+from pipeline.propagation.p1546 import Prepared, p1546_pixel_field, p1546_upper_bound
+from pipeline.registers.patterns import attenuation_at, vertical_attenuation_at
+from pipeline.terrain.lookup import hb_at, heff_at, radial_position, sea_at, tca_at
+from pipeline.territory.geodesy import ray
+from pipeline.units import field_from_loss_dbuvm
+
+
+class Model(IntEnum):
+    """Propagation model of wanted and interfering fields."""
+
+    P1546 = 0
+    FREE_SPACE = 1
+    HATA = 2
+    EXTENDED_HATA = 3
+
+
+WANTED, INTERFERING = 0, 1
+# From here on P.1546 takes the effective height; nearer it depends on d (P.1546-6, Annex 5, sec. 3).
+EFFECTIVE_FROM_KM = 15.0
+# Radius of the Earth with k = 4/3: bends the beam of a vertical pattern down to the horizon.
+EFFECTIVE_EARTH_KM = 4.0 / 3.0 * 6370.0
+# Added to every bound: covers rounding and the small gain of clear paths (P.1546-6, Annex 5, sec. 11).
+BOUND_MARGIN_DB = 0.1
+# Added to the angle and radius of a tile: covers interpolation of positions.
+ANGLE_MARGIN_DEG = 0.2
+RADIUS_MARGIN_KM = 0.01
+
+_P1546, _FREE_SPACE, _HATA = int(Model.P1546), int(Model.FREE_SPACE), int(Model.HATA)
+
+
+class Receiver(NamedTuple):
+    """The receiving antenna and its surroundings."""
+
+    h2_m: float
+    clutter_m: float
+    area: int  # pipeline.propagation.p1546.Area
+    environment: int  # pipeline.propagation.hata.Environment
+    warm_sea: bool
+    flat_deg: float
+    end_deg: float
+    directivity_db: float
+    cross_polar_db: float
+
+
+class Tables(NamedTuple):
+    """The model at the channels c-1, c, c+1 and the times of wanted and interfering fields.
+
+    ``prepared``: six ``Prepared``, index 2 (offset + 1) + time. ``f_mhz`` [3], ``t_pct`` [2].
+    """
+
+    model: int
+    curves: NDArray[np.float64]
+    prepared: tuple[Prepared, Prepared, Prepared, Prepared, Prepared, Prepared]
+    f_mhz: NDArray[np.float64]
+    t_pct: NDArray[np.float64]
+
+
+@kernel
+def other_model_dbuvm(
+    model: int, f_mhz: float, d_km: float, heff_m: float, h2_m: float, environment: int
+) -> float:
+    """Field of 1 kW e.r.p. by free space or Hata in dB(uV/m); these know neither time nor terrain.
+
+    Hata takes the effective height as that of the base, as Okumura defined it, at least 1 m.
+    """
+    if model == _FREE_SPACE:
+        rise_km = 1e-3 * (heff_m - h2_m)
+        return free_space_field_dbuvm(math.sqrt(d_km * d_km + rise_km * rise_km))
+    base_m = max(heff_m, 1.0)
+    if model == _HATA:
+        return field_from_loss_dbuvm(hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
+    return field_from_loss_dbuvm(extended_hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
+
+
+@kernel
+def depression_deg(height_m: float, d_km: float) -> float:
+    """Angle below the horizontal of the antenna to a point at distance d on a smooth Earth with k = 4/3."""
+    return math.degrees(math.atan(1e-3 * height_m / d_km) + 0.5 * d_km / EFFECTIVE_EARTH_KM)
+
+
+@kernel
+def as_table(values: NDArray[np.generic], radials: int) -> NDArray[np.generic]:
+    """View [radial, range] of a flattened table of a sweep; it may be empty."""
+    return values.reshape(radials, values.size // max(radials, 1))
+
+
+@kernel
+def tile_fields(
+    stations: Stations,
+    paths: Paths,
+    tables: Tables,
+    receiver: Receiver,
+    t: int,
+    time: int,
+    pixels: NDArray[np.int64],
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+) -> None:
+    """Fill the field of transmitter ``t`` at the pixels listed, in dB(uV/m), e.r.p. and patterns included.
+
+    ``time`` WANTED or INTERFERING; ``d_km``, ``az_deg``, ``field_dbuvm`` [pixel of the tile].
+    """
+    m = stations.mast[t]
+    n = paths.radials[m]
+    heff_m = paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]]
+    theta_deg = paths.theta_deg[paths.heff_start[m] : paths.heff_start[m + 1]]
+    hb_m = as_table(paths.hb_m[paths.hb_start[m] : paths.hb_start[m + 1]], n)
+    sea_km = as_table(paths.sea_km[paths.sea_start[m] : paths.sea_start[m + 1]], n)
+    tca_counts = as_table(paths.tca_counts[paths.tca_start[m] : paths.tca_start[m + 1]], paths.tca_radials[m])
+    step_deg, hb_step_km, sea_step_km = paths.step_deg[m], paths.hb_step_km[m], paths.sea_step_km[m]
+    terrain, clearance, sea = paths.terrain[m], tca_counts.size > 0, sea_km.size > 0
+    index = stations.offset[t] + 1
+    prepared, f_mhz, t_pct = tables.prepared[2 * index + time], tables.f_mhz[index], tables.t_pct[time]
+    pattern_db, vertical_db = stations.pattern_db[t], stations.vertical_db[t]
+    agl_m, erp_db, shaped = stations.agl_m[t], stations.erp_db[t], not math.isnan(vertical_db[0])
+    for p in pixels:
+        d, az = d_km[p], az_deg[p]
+        low, high, w = radial_position(az, step_deg, n)
+        heff = heff_at(heff_m, low, high, w)
+        if tables.model == _P1546:
+            hb = hb_at(hb_m, hb_step_km, low, high, w, d) if d < EFFECTIVE_FROM_KM else math.nan
+            over_sea_km = sea_at(sea_km, sea_step_km, low, high, w, d) if sea else 0.0
+            tca_deg, theta = math.nan, math.nan
+            if clearance:
+                tca_deg = tca_at(
+                    tca_counts, paths.tca_first_deg[m], paths.tca_azimuth_step_deg[m],
+                    paths.tca_first_km[m], paths.tca_step_km[m], az, d,
+                )  # fmt: skip
+                theta = heff_at(theta_deg, low, high, w)
+            e_dbuvm = p1546_pixel_field(
+                prepared, tables.curves, f_mhz, t_pct, d, heff, hb, agl_m, receiver.h2_m, receiver.clutter_m,
+                receiver.area, over_sea_km, receiver.warm_sea, tca_deg, theta, terrain,
+            )  # fmt: skip
+        else:
+            e_dbuvm = other_model_dbuvm(tables.model, f_mhz, d, heff, receiver.h2_m, receiver.environment)
+        e_dbuvm += erp_db - attenuation_at(pattern_db, az)
+        if shaped:
+            down_deg = depression_deg(heff - receiver.h2_m, d)
+            e_dbuvm -= vertical_attenuation_at(vertical_db, down_deg, stations.tilt_deg[t])
+        field_dbuvm[p] = e_dbuvm
+
+
+@kernel
+def largest_between(values: NDArray[np.float32], first: int, last: int) -> float:
+    """Largest of circular values from index ``first`` to ``last`` inclusive (any integers, first <= last)."""
+    count = values.size
+    if last - first >= count:
+        first, last = 0, count - 1
+    largest = -math.inf
+    for k in range(first, last + 1):
+        largest = max(largest, values[k % count])
+    return largest
+
+
+@kernel
+def smallest_between(values: NDArray[np.float32], first: int, last: int) -> float:
+    """Smallest of circular values from index ``first`` to ``last`` inclusive (any integers, first <= last)."""
+    count = values.size
+    if last - first >= count:
+        first, last = 0, count - 1
+    smallest = math.inf
+    for k in range(first, last + 1):
+        smallest = min(smallest, values[k % count])
+    return smallest
+
+
+@kernel
+def bound_1kw_dbuvm(
+    tables: Tables, receiver: Receiver, offset: int, time: int, near_km: float, highest_m: float, sea: bool
+) -> float:
+    """Field of 1 kW e.r.p. that no pixel at ``near_km`` or beyond exceeds with heights up to ``highest_m``."""
+    f_mhz = tables.f_mhz[offset + 1]
+    if tables.model == _P1546:
+        bound = p1546_upper_bound(tables.prepared[2 * (offset + 1) + time], near_km, highest_m, sea)
+        # Receivers above 10 m gain at most K log10(h2 / 10) (P.1546-6, Annex 5, sec. 9).
+        return bound + (3.2 + 6.2 * math.log10(f_mhz)) * max(math.log10(0.1 * receiver.h2_m), 0.0)
+    bound = free_space_field_dbuvm(near_km)
+    if tables.model == _HATA:
+        # Plain Hata may exceed free space; it falls with distance and rises with height beyond 10 m.
+        at_least_km = max(near_km, 0.01)
+        bound = max(
+            bound,
+            other_model_dbuvm(_HATA, f_mhz, at_least_km, highest_m, receiver.h2_m, receiver.environment),
+        )
+    return bound
+
+
+@kernel
+def tile_bounds(
+    stations: Stations,
+    paths: Paths,
+    tables: Tables,
+    receiver: Receiver,
+    centre_m: NDArray[np.float64],
+    radius_km: float,
+    near_km: NDArray[np.float64],
+    wanted_dbuvm: NDArray[np.float64],
+    interfering_dbuvm: NDArray[np.float64],
+) -> None:
+    """Fill, per transmitter, the least distance to a tile and upper bounds of its fields anywhere in it.
+
+    ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around ``centre_m``;
+    only the azimuths under which it is seen count for effective heights and patterns.
+    """
+    for t in range(stations.mast.size):
+        m = stations.mast[t]
+        centre_km, az_deg = ray(stations.frame[t], centre_m[0], centre_m[1], centre_m[2])
+        near = max(centre_km - radius_km - RADIUS_MARGIN_KM, 1e-3)
+        half_deg = 180.0
+        if near > 0.1 * radius_km and near > 0.1:
+            half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
+        step_deg = paths.step_deg[m]
+        heff_m = paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]]
+        highest_m = paths.highest_m[m]
+        if near > EFFECTIVE_FROM_KM:
+            first = math.floor((az_deg - half_deg) / step_deg)
+            highest_m = largest_between(heff_m, first, math.ceil((az_deg + half_deg) / step_deg))
+        first = math.floor(az_deg - half_deg)
+        loss_db = smallest_between(stations.pattern_db[t], first, math.ceil(az_deg + half_deg))
+        fixed_db = stations.erp_db[t] - loss_db + BOUND_MARGIN_DB
+        sea = paths.sea_start[m + 1] > paths.sea_start[m]
+        offset = stations.offset[t]
+        near_km[t] = near
+        wanted_dbuvm[t] = -math.inf
+        if offset == 0:
+            wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
+                tables, receiver, 0, WANTED, near, highest_m, sea
+            )
+        interfering_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
+            tables, receiver, offset, INTERFERING, near, highest_m, sea
+        )
