@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class LonLatRaster(NamedTuple):
     0 sea and 1 land (a land mask). West of a raster that crosses 180 deg stays continuous (170 ... 190).
     """
 
-    values: NDArray[np.generic]
+    values: NDArray[Any]
     west_deg: float
     north_deg: float
     step_lon_deg: float
@@ -51,23 +51,35 @@ class Mast(NamedTuple):
     haat_m: float
 
 
+class View(NamedTuple):
+    """What of the surroundings a mast's paths can reach: the receiving grid as seen from the mast.
+
+    Azimuths ``first_azimuth_deg`` to ``first_azimuth_deg + width_deg`` (0 and 360 where the mast stands in
+    the grid), distances ``near_km`` to ``far_km``.
+    """
+
+    first_azimuth_deg: float
+    width_deg: float
+    near_km: float
+    far_km: float
+
+
 class SweepSettings(NamedTuple):
     """Steps and limits of a sweep.
 
-    ``tca_step_km``, ``tca_arc_km``: spacing of the clearance angles along a radial, and between radials at
-    the range limit; 0 = one DEM step and two DEM steps. ``tca_max_dem_step_m``: coarser terrain gives no
-    clearance angle. ``tca_max_cells``: bound of the memory of one mast (2 bytes per cell); spacings
-    grow by one common factor where it would be exceeded.
+    ``tca`` is ``auto``, ``on`` or ``off``; with ``auto`` terrain coarser than ``tca_max_dem_step_m`` gives no
+    clearance angle. ``tca_step_km``, ``tca_arc_km``: spacing of the clearance angles along a radial, and
+    between radials at the range limit; 0 = one DEM step and ``ARC_DEM_STEPS`` DEM steps. ``tca_max_cells``:
+    bound of the memory of one mast (2 bytes per cell); both spacings grow where it would be exceeded.
     """
 
-    reach_km: float
     azimuth_step_deg: float = 0.5
     hb_step_km: float = 0.25
     sea_step_km: float = 1.0
-    tca_reach_km: float = 0.0
+    tca: str = "auto"
+    tca_max_dem_step_m: float = 250.0
     tca_step_km: float = 0.0
     tca_arc_km: float = 0.0
-    tca_max_dem_step_m: float = 250.0
     tca_max_cells: int = 24_000_000
 
 
@@ -85,9 +97,7 @@ class Sweep(NamedTuple):
     heff_m: NDArray[np.float32]  # [azimuth] antenna above mean terrain 3-15 km (P.1546-6 sec. 3)
     theta_eff1_deg: NDArray[np.float32]  # [azimuth] horizon of the antenna within 15 km; NaN with TCA off
     hb_step_km: float
-    hb_m: NDArray[
-        np.float32
-    ]  # [azimuth, k] antenna above mean terrain 0.2 d ... d, d = k step; n_k 0: unknown
+    hb_m: NDArray[np.float32]  # [azimuth, k] antenna above mean terrain 0.2 d ... d, d = k step; n_k 0: none
     sea_step_km: float
     sea_km: NDArray[np.float32]  # [azimuth, k] length over sea from the mast to d = k step; n_k 0: no sea
     tca_first_azimuth_deg: float
