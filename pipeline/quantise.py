@@ -18,8 +18,9 @@ def to_step(
     """Integers n so that n x ``step`` stands for ``values`` (any shape); NaN -> ``nodata``, excess clipped.
 
     ``floor`` and ``ceil`` first forgive the noise of the arithmetic, else a limit of 33.96 dBm that was
-    computed as 33.96 - 1e-13 would be published as 33.95: float64 by 1e-9 (unit of the values), float32 by one
-    unit in the last place of the value. Nothing beyond that noise is ever rounded to the unprotected side.
+    computed as 33.96 - 1e-13 would be published as 33.95: float64 by 1e-9 (unit of the values), float32 by
+    one unit in the last place of the value. Nothing beyond that noise is ever rounded to the unprotected
+    side.
     """
     given = np.asarray(values)
     exact = given.astype(np.float64)

@@ -34,8 +34,8 @@ LONG_NAME, CATEGORIES = "long_name", "categories"
 
 __all__ = [
     "NODATA_CENTI", "Grid", "Layout", "build_vrt", "from_raw", "grid_bounds_m", "grid_transform",
-    "make_array", "pixel_centres_m", "read", "read_external", "read_grid", "read_layout", "to_centi", "to_step", "write",
-    "write_blocks",
+    "make_array", "pixel_centres_m", "read", "read_external", "read_grid", "read_layout", "to_centi",
+    "to_step", "write", "write_blocks",
 ]  # fmt: skip
 
 

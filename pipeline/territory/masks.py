@@ -1,0 +1,159 @@
+"""Polygons on the pixel grid: land and sea, countries, coast, border. A pixel is what its centre lies on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.features import rasterize
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.blocks import map_blocks
+from pipeline.errors import InputError
+from pipeline.raster import Grid, grid_bounds_m, grid_transform
+from pipeline.territory.codes import NO_COUNTRY, Surface
+from pipeline.territory.distance import column_distance_px, row_distance_px
+from pipeline.territory.grid import lonlat_box_deg
+from pipeline.territory.polygons import Boundaries, cut, project
+
+STRIP_PX = 512
+# Polygons are cut to the grid plus this, so that no cut edge touches a pixel centre.
+CUT_MARGIN_DEG = 0.1
+
+
+Shapes = list[BaseGeometry]
+
+
+class Masks(NamedTuple):
+    """``surface`` codes and ``country`` indexes (0 none), uint8[y, x]."""
+
+    surface: NDArray[np.uint8]
+    country: NDArray[np.uint8]
+
+
+class _Projected(NamedTuple):
+    territory: Shapes
+    land: Shapes
+    countries: list[Shapes]
+    known: Shapes
+    world_land: Shapes | None
+
+
+def compute_masks(boundaries: Boundaries, grid: Grid, *, threads: int = 1) -> Masks:
+    """Surface code and country index of each pixel.
+
+    Inside the box that the boundary file knows, its land polygons tell land from sea; elsewhere the world
+    polygons do, else it is OUTSIDE. Land without a country polygon is FOREIGN with country 0.
+    """
+    shapes = _project_all(boundaries, grid)
+    masks = Masks(
+        np.empty((grid.height, grid.width), np.uint8), np.empty((grid.height, grid.width), np.uint8)
+    )
+
+    def strip(rows: slice, cols: slice) -> Masks:
+        return _strip_masks(shapes, grid, rows)
+
+    shape, block = (grid.height, grid.width), (STRIP_PX, grid.width)
+    with warnings.catch_warnings():
+        # rasterio warns of its own scratch dataset, not of ours.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for rows, _, part in map_blocks(strip, shape, block, threads, name="territory masks"):
+            masks.surface[rows], masks.country[rows] = part
+    if not (masks.surface == Surface.HOME).any():
+        raise InputError(
+            "territory is empty: no pixel centre lies on its land", row="grid", field="resolution_m",
+            value=grid.resolution_m,
+        )  # fmt: skip
+    return masks
+
+
+def territory_window(surface: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Rows and columns of the padded grid that just hold the territory's land."""
+    home = surface == Surface.HOME
+    rows, cols = np.flatnonzero(home.any(axis=1)), np.flatnonzero(home.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+
+
+def distance_strips_km(
+    marked: NDArray[np.bool_], resolution_m: float
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Grid distance in km from each pixel centre to the nearest marked one (inf: none), by strips."""
+    column_px = column_distance_px(marked)
+    for first in range(0, len(marked), STRIP_PX):
+        rows = slice(first, min(first + STRIP_PX, len(marked)))
+        yield rows, row_distance_px(column_px[rows]) * np.float32(resolution_m / 1000.0)
+
+
+def coastal_mask(surface: NDArray[np.uint8], resolution_m: float, coastal_km: float) -> NDArray[np.uint8]:
+    """1 on land pixels at most ``coastal_km`` from a sea pixel, else 0; uint8[y, x]."""
+    coastal = np.zeros(surface.shape, dtype=np.uint8)
+    land = (surface == Surface.HOME) | (surface == Surface.FOREIGN)
+    for rows, distance_km in distance_strips_km(surface == Surface.SEA, resolution_m):
+        coastal[rows] = land[rows] & (distance_km <= coastal_km)
+    return coastal
+
+
+def border_strips_km(
+    surface: NDArray[np.uint8], resolution_m: float
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Strips of rows: distance in km from land of the territory to the nearest FOREIGN pixel, NaN elsewhere.
+
+    Foreign land beyond the padded grid is not seen: where the nearest is farther than the margin the value is
+    an upper bound.
+    """
+    for rows, distance_km in distance_strips_km(surface == Surface.FOREIGN, resolution_m):
+        yield rows, np.where(surface[rows] == Surface.HOME, distance_km, np.float32(np.nan))
+
+
+def _project_all(boundaries: Boundaries, grid: Grid) -> _Projected:
+    west, south, east, north = lonlat_box_deg(grid)
+    box = (west - CUT_MARGIN_DEG, south - CUT_MARGIN_DEG, east + CUT_MARGIN_DEG, north + CUT_MARGIN_DEG)
+
+    def local(shapes: Iterable[BaseGeometry]) -> Shapes:
+        return project(cut(shapes, box), grid.crs)
+
+    known, world = boundaries.known_box_deg, boundaries.world_land
+    return _Projected(
+        local([boundaries.territory]),
+        local(boundaries.land),
+        [local([shape]) for shape in boundaries.countries],
+        [] if known is None else local([shapely.box(*known)]),
+        None if world is None else local(world),
+    )
+
+
+def _strip_masks(shapes: _Projected, grid: Grid, rows: slice) -> Masks:
+    strip = grid._replace(
+        north_m=grid.north_m - rows.start * grid.resolution_m, height=rows.stop - rows.start
+    )
+    land = _inside(shapes.land, strip)
+    if shapes.world_land is None:
+        surface = np.where(land, np.uint8(Surface.FOREIGN), np.uint8(Surface.OUTSIDE))
+    else:
+        land_beyond = land | _inside(shapes.world_land, strip)
+        surface = np.where(land_beyond, np.uint8(Surface.FOREIGN), np.uint8(Surface.SEA))
+    known = _inside(shapes.known, strip)
+    surface[known] = np.where(land[known], np.uint8(Surface.FOREIGN), np.uint8(Surface.SEA))
+    country = np.full(surface.shape, NO_COUNTRY, dtype=np.uint8)
+    # Backward, so that on overlapping polygons the first code wins, as in country_at.
+    for index in range(len(shapes.countries), 0, -1):
+        country[_inside(shapes.countries[index - 1], strip)] = index
+    country[surface != Surface.FOREIGN] = NO_COUNTRY
+    surface[_inside(shapes.territory, strip) & (surface == Surface.FOREIGN)] = Surface.HOME
+    return Masks(surface, country)
+
+
+def _inside(shapes: Shapes, grid: Grid) -> NDArray[np.bool_]:
+    """True where the pixel centre lies in a shape; shapes sharing an edge neither overlap nor leave a gap."""
+    west, south, east, north = grid_bounds_m(grid)
+    edge = grid.resolution_m
+    parts = cut(shapes, (west - edge, south - edge, east + edge, north + edge))
+    inside = np.zeros((grid.height, grid.width), dtype=np.uint8)
+    if parts:
+        rasterize([(part, 1) for part in parts], out=inside, transform=grid_transform(grid))
+    return inside.astype(np.bool_)
