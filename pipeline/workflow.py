@@ -2,9 +2,7 @@
 
 Rules pass on what these functions return and decide nothing themselves. Every dependence on raw files, on the
 configuration and on code is a hash among a job's ``params`` (see ``hashes.py``); dependence on earlier stages
-is by their files, with one exception: terrain. A tile of sweeps serves many channels, and one moved mast must
-not recompute all of them. Coverage therefore takes its tiles as ``ancient`` inputs and carries what its
-sweeps depend on among its own params.
+is by their files. Raw files are ``ancient`` inputs: their content counts, not their time.
 """
 
 from __future__ import annotations
@@ -143,11 +141,6 @@ def rows_of_tile(plan: Plan, tile: str) -> str:
 def rows_of_channel(plan: Plan, channel: int) -> str:
     """Hash of the register rows of a DTT channel and its neighbours."""
     return rows_hash(plan.register, _rows_near(plan, channel))
-
-
-def terrain_of(plan: Plan) -> str:
-    """Hash of everything but masts that terrain sweeps depend on, for the stages that read them."""
-    return json_hash([settings_of(plan, "terrain"), code_of("terrain")])
 
 
 def run_id(plan: Plan) -> str:

@@ -16,7 +16,7 @@ rule availability:
     params:
         settings=SETTINGS["availability"],
         code=CODE["availability"],
-        build=BUILD,
+        build=build_folder,
     shell:
         "python -m pipeline availability --config {input.config} --build {params.build}"
         " --threads {threads} 2> {log} && echo 'done: availability and statistics'"

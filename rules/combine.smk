@@ -19,7 +19,7 @@ rule combine:
     params:
         settings=SETTINGS["combine"],
         code=CODE["combine"],
-        build=BUILD,
+        build=build_folder,
     shell:
         "python -m pipeline combine --config {input.config} --build {params.build}"
         " --channel {wildcards.channel} --threads {threads} 2> {log}"

@@ -1,13 +1,13 @@
 # Paths, channel lists and hashes that the rules share.
-import os
+import shlex
 import sys
 from pathlib import Path
 
 from pipeline import workflow as jobs
 
 # `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ["PATH"]]
+shell.prefix(
+    f"set -euo pipefail; PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 )
 
 PLAN = jobs.load_plan(config.get("territory", "configs/slovenia.yaml"))
@@ -22,6 +22,11 @@ REGISTERS = [ancient(path.as_posix()) for path in PLAN.config.registers.transmit
 wildcard_constraints:
     channel=r"\d{2}",
     tile=r"[ns]\d{2}[ew]\d{3}",
+
+
+def build_folder(wildcards):
+    """The territory's build folder; a function, because the stages find their files in it by name."""
+    return BUILD
 
 
 def build_files(*names):

@@ -1,13 +1,12 @@
-# Wanted coverage of one DTT channel. Its tiles are `ancient`: `terrain` and `rows` tell what of them it uses.
+# Wanted coverage of one DTT channel.
 rule coverage:
     input:
         config=CONFIG,
         registers=REGISTERS,
         territory=build_files(*jobs.territory_files(PLAN)),
-        terrain=lambda wildcards: [
-            ancient(path)
-            for path in build_files(*jobs.terrain_files(PLAN, int(wildcards.channel)))
-        ],
+        terrain=lambda wildcards: build_files(
+            *jobs.terrain_files(PLAN, int(wildcards.channel))
+        ),
     output:
         build_files(*jobs.coverage_files("{channel}")),
     log:
@@ -20,9 +19,8 @@ rule coverage:
     params:
         settings=SETTINGS["coverage"],
         rows=lambda wildcards: jobs.rows_of_channel(PLAN, int(wildcards.channel)),
-        terrain=jobs.terrain_of(PLAN),
         code=CODE["coverage"],
-        build=BUILD,
+        build=build_folder,
     shell:
         "python -m pipeline coverage --config {input.config} --build {params.build}"
         " --channel {wildcards.channel} --threads {threads} 2> {log}"

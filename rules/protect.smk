@@ -17,7 +17,7 @@ rule protect:
     params:
         settings=SETTINGS["protect"],
         code=CODE["protect"],
-        build=BUILD,
+        build=build_folder,
     shell:
         "python -m pipeline protect --config {input.config} --build {params.build}"
         " --channel {wildcards.channel} --threads {threads} 2> {log}"

@@ -15,7 +15,7 @@ rule reception:
     params:
         settings=SETTINGS["reception"],
         code=CODE["reception"],
-        build=BUILD,
+        build=build_folder,
     shell:
         "python -m pipeline reception --config {input.config} --build {params.build}"
         " --channel {wildcards.channel} 2> {log} && echo 'done: layers of channel {wildcards.channel}'"
@@ -36,7 +36,7 @@ rule publish:
         "../envs/pipeline.yaml"
     params:
         run=jobs.run_id(PLAN),
-        build=BUILD,
+        build=build_folder,
     shell:
         "python -m pipeline publish --config {input.config} --build {params.build}"
         " 2> {log} && echo 'done: publish'"

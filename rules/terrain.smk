@@ -17,7 +17,7 @@ rule terrain:
         settings=SETTINGS["terrain"],
         rows=lambda wildcards: jobs.rows_of_tile(PLAN, wildcards.tile),
         code=CODE["terrain"],
-        build=BUILD,
+        build=build_folder,
     shell:
         "python -m pipeline terrain --config {input.config} --build {params.build}"
         " --tile {wildcards.tile} --threads {threads} 2> {log} && echo 'done: terrain {wildcards.tile}'"

@@ -16,7 +16,7 @@ rule territory:
         settings=SETTINGS["territory"],
         rows=jobs.rows_of_territory(PLAN),
         code=CODE["territory"],
-        build=BUILD,
+        build=build_folder,
     shell:
         "python -m pipeline territory --config {input.config} --build {params.build}"
         " --threads {threads} 2> {log} && echo 'done: territory'"

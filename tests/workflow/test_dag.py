@@ -1,0 +1,105 @@
+"""Which jobs Snakemake would run after a change: the real Snakefile, with empty files in place of results."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import workflow as jobs
+
+Change = Callable[..., None]
+
+
+def snakemake(repository: Path, *arguments: str) -> str:
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(repository / "Snakefile"),
+        "--cores",
+        "1",
+    ]
+    command += ["--scheduler", "greedy", "--config", "territory=tiny.yaml", *arguments]
+    run = subprocess.run(command, text=True, capture_output=True, timeout=120)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def planned(repository: Path) -> dict[str, list[str]]:
+    """Channels or tiles of the jobs that a run would start, by rule."""
+    text = snakemake(repository, "--dry-run")
+    found: dict[str, list[str]] = {}
+    for block in re.split(r"\n(?=(?:local)?rule )", text)[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)
+        wildcard = re.search(r"wildcards: \w+=(\w+)", block.split("\n\n")[0])
+        assert rule is not None
+        found.setdefault(rule[1], []).append(wildcard[1] if wildcard else "")
+    found.pop("all", None)
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def finish(repository: Path, tiny: Path) -> None:
+    """Leave the working folder as after a complete run."""
+    plan = jobs.load_plan(tiny)
+    outputs = [plan.build / name for name in jobs.territory_files(plan)]
+    outputs += [plan.build / name for c in plan.victims for name in jobs.terrain_files(plan, c)]
+    for channel in map(jobs.two_digits, plan.victims):
+        outputs += [plan.build / name for name in jobs.coverage_files(channel)]
+        outputs += [plan.build / name for name in jobs.protection_files(plan, channel)]
+    outputs += [plan.build / name for name in jobs.published_files(plan)]
+    for path in [*outputs, plan.results / ".published"]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    snakemake(repository, "--touch", "--forceall")
+
+
+def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) -> None:
+    wsd = [str(channel) for channel in range(21, 31)]
+    victims = ["21", "22", "23", "25"]
+    assert planned(repository) == {
+        "territory": [""], "terrain": ["n46e014"], "coverage": victims, "protect": victims,
+        "reception": victims, "combine": wsd, "availability": [""], "publish": [""],
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_dag_after_changes_has_only_what_they_concern(
+    repository: Path, tiny: Path, change_station: Change
+) -> None:
+    finish(repository, tiny)
+    assert planned(repository) == {}
+    (tiny.parent / "register.csv").touch()
+    tiny.touch()
+    assert planned(repository) == {}, "a new time without new content"
+    original = tiny.read_text()
+
+    change_station(3, erp_kw=2.0)  # D, channel 25: nothing on 24 and 26
+    assert planned(repository) == {
+        "coverage": ["25"], "protect": ["25"], "reception": ["25"],
+        "combine": ["22", "23", "24", "25", "26", "27", "28"], "availability": [""], "publish": [""],
+    }  # fmt: skip
+    change_station(2, erp_kw=2.0)  # C, channel 23: its neighbour 22 hears it, 24 is empty
+    assert planned(repository)["coverage"] == ["22", "23"]
+    change_station(3, lon=14.2)  # a moved mast: the sweeps of its square, and what reads them
+    moved = planned(repository)
+    assert moved["terrain"] == ["n46e014"]
+    assert "territory" not in moved
+    change_station(3)
+    assert planned(repository) == {}, "the edit was taken back"
+
+    for old, new, expected in [
+        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability", "publish"}),
+        ("devices:", "validity_hours: 48.0\ndevices:", {"publish"}),
+        ("fixed: {status: out_of_scope, reason: test}", "fixed: {applicable: false, reason: test}",
+         {"combine", "availability", "publish"}),
+    ]:  # fmt: skip
+        tiny.write_text(original.replace(old, new))
+        assert set(planned(repository)) == expected, new
+    tiny.write_text(original)
+    assert planned(repository) == {}
