@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from pipeline.numba_options import kernel
 from pipeline.propagation.p1546_tables import Area
@@ -15,8 +16,8 @@ _FREE_SPACE_AT_1KM_DBUVM = 106.9
 # Below this parameter an obstacle does not obstruct: J = 0 (eq. 12b).
 _CLEAR_NU = -0.7806
 # Clearance angle of a path over bare average ground, and the largest the curves hold for (sec. 11).
-_TCA_LOW_DEG = 0.55
-_TCA_HIGH_DEG = 40.0
+TCA_LOW_DEG = 0.55
+TCA_HIGH_DEG = 40.0
 _TCA_K = 0.065
 _TCA_REFERENCE_K = 0.036
 # Half the width of a street: distance from the antenna to the clutter in front of it (eq. 28c).
@@ -65,12 +66,6 @@ def d06_km(f_mhz: float, h1_m: float, h2_m: float) -> float:
 
 
 @kernel
-def sea_enhancement_db(d_km: float, t_pct: float) -> float:
-    """Ese: how far a field over sea may exceed free space (P.1546-6, Annex 5, eq. 3)."""
-    return 2.38 * (1.0 - math.exp(-d_km / 8.94)) * math.log10(50.0 / t_pct)
-
-
-@kernel
 def slant_km(d_km: float, height_difference_m: float) -> float:
     """Length of the slope between the antennas (P.1546-6, Annex 5, eq. 37a-b)."""
     rise_km = 1e-3 * height_difference_m
@@ -94,63 +89,91 @@ def slope_correction_db(d_km: float, height_difference_m: float) -> float:
     return -10.0 * math.log10(1.0 + square)
 
 
+class Constants(NamedTuple):
+    """What the corrections need of one frequency and percentage of time, computed once.
+
+    ``root_f`` square root of the frequency in MHz; ``height_gain_db`` K_h2, dB per decade of receiver height (eq. 28);
+    ``tca_reference_db`` first term of the clearance correction (eq. 32); ``sea_db`` the most by which a field
+    over sea may exceed free space (eq. 3); ``scatter_db`` troposcatter field but for distance and angle (eq. 35).
+    """
+
+    f_mhz: float
+    t_pct: float
+    root_f: float
+    height_gain_db: float
+    tca_reference_db: float
+    sea_db: float
+    scatter_db: float
+
+
 @kernel
-def terrain_clearance_db(tca_deg: float, f_mhz: float) -> float:
+def correction_constants(f_mhz: float, t_pct: float) -> Constants:
+    """The terms of the corrections that depend on frequency and percentage of time alone."""
+    root_f = math.sqrt(f_mhz)
+    log_f = math.log10(f_mhz)
+    # At 50 % the logarithm is zero but for rounding; a tiny negative number would give NaN.
+    rarity = max(-math.log10(0.02 * t_pct), 0.0)
+    loss_f = 5.0 * log_f - 2.5 * (log_f - 3.3) * (log_f - 3.3)
+    scatter = 24.4 - loss_f + 0.15 * _REFRACTIVITY_N + 10.1 * rarity**0.7
+    height_gain = 3.2 + 6.2 * log_f
+    reference = knife_edge_db(_TCA_REFERENCE_K * root_f)
+    return Constants(f_mhz, t_pct, root_f, height_gain, reference, 2.38 * rarity, scatter)
+
+
+@kernel
+def sea_enhancement_db(d_km: float, sea_db: float) -> float:
+    """Ese: how far a field over sea may exceed free space (P.1546-6, Annex 5, eq. 3)."""
+    return sea_db * (1.0 - math.exp(-d_km / 8.94))
+
+
+@kernel
+def terrain_clearance_db(tca_deg: float, constants: Constants) -> float:
     """Correction for the clearance angle at the receiver in dB (P.1546-6, Annex 5, eq. 32).
 
     ``tca_deg`` highest elevation angle of the terrain within 16 km of the receiver towards the transmitter.
     """
-    root = math.sqrt(f_mhz)
-    angle = min(max(tca_deg, _TCA_LOW_DEG), _TCA_HIGH_DEG)
-    return knife_edge_db(_TCA_REFERENCE_K * root) - knife_edge_db(_TCA_K * angle * root)
-
-
-@kernel
-def height_gain_db_per_decade(f_mhz: float) -> float:
-    """K_h2 = 3.2 + 6.2 log10 f (P.1546-6, Annex 5, eq. 28)."""
-    return 3.2 + 6.2 * math.log10(f_mhz)
+    angle = min(max(tca_deg, TCA_LOW_DEG), TCA_HIGH_DEG)
+    return constants.tca_reference_db - knife_edge_db(_TCA_K * angle * constants.root_f)
 
 
 @kernel
 def receiver_correction_db(
-    area: int, d_km: float, h1_m: float, h2_m: float, r2_m: float, f_mhz: float
+    area: int, d_km: float, h1_m: float, h2_m: float, r2_m: float, constants: Constants
 ) -> float:
     """Correction for the height ``h2_m`` of the receiving antenna in dB (P.1546-6, Annex 5, sec. 9).
 
-    ``area`` a code of ``Area``; ``r2_m`` height of the clutter around the receiver, unused in the open and at sea.
+    ``area`` a code of ``Area``; ``r2_m`` clutter height around the receiver, unused in the open and at sea.
     """
-    if area == _SEA:
-        return _receiver_at_sea_db(d_km, h1_m, h2_m, f_mhz)
-    gain = height_gain_db_per_decade(f_mhz)
-    if area == _RURAL:
-        return gain * math.log10(h2_m / _REFERENCE_H2_M)
+    if area == _RURAL or area == _SEA:
+        if h2_m == _REFERENCE_H2_M:
+            return 0.0
+        full = constants.height_gain_db * math.log10(h2_m / _REFERENCE_H2_M)
+        return full if area == _RURAL else _over_sea_db(full, d_km, h1_m, h2_m, constants.f_mhz)
     path_m = 1000.0 * d_km
     clutter_m = max((path_m * r2_m - 15.0 * h1_m) / (path_m - 15.0), _LEAST_CLUTTER_M)
     if h2_m < clutter_m:
         below_m = clutter_m - h2_m
         angle = math.degrees(math.atan(below_m / _HALF_STREET_M))
-        nu = _CLUTTER_K * math.sqrt(f_mhz) * math.sqrt(below_m * angle)
-        correction = 6.03 - knife_edge_db(nu)
+        correction = 6.03 - knife_edge_db(_CLUTTER_K * constants.root_f * math.sqrt(below_m * angle))
     else:
-        correction = gain * math.log10(h2_m / clutter_m)
+        correction = constants.height_gain_db * math.log10(h2_m / clutter_m)
     if clutter_m < _REFERENCE_H2_M:
-        correction -= gain * math.log10(_REFERENCE_H2_M / clutter_m)
+        correction -= constants.height_gain_db * math.log10(_REFERENCE_H2_M / clutter_m)
     return correction
 
 
 @kernel
-def _receiver_at_sea_db(d_km: float, h1_m: float, h2_m: float, f_mhz: float) -> float:
-    """Receiver over or beside the sea: no loss of height where 0.6 of the Fresnel zone is clear (eq. 29)."""
-    full = height_gain_db_per_decade(f_mhz) * math.log10(h2_m / _REFERENCE_H2_M)
+def _over_sea_db(full_db: float, d_km: float, h1_m: float, h2_m: float, f_mhz: float) -> float:
+    """Receiver over or beside the sea: no height loss where 0.6 of the Fresnel zone is clear (eq. 29)."""
     if h2_m >= _REFERENCE_H2_M:
-        return full
+        return full_db
     d10 = d06_km(f_mhz, h1_m, _REFERENCE_H2_M)
     if d_km >= d10:
-        return full
+        return full_db
     dh2 = d06_km(f_mhz, h1_m, h2_m)
     if d_km <= dh2:
         return 0.0
-    return full * math.log10(d_km / dh2) / math.log10(d10 / dh2)
+    return full_db * math.log10(d_km / dh2) / math.log10(d10 / dh2)
 
 
 @kernel
@@ -167,19 +190,14 @@ def transmitter_clutter_db(ha_m: float, r1_m: float, f_mhz: float) -> float:
 
 @kernel
 def troposcatter_dbuvm(
-    d_km: float, theta_eff1_deg: float, theta_eff2_deg: float, f_mhz: float, t_pct: float
+    d_km: float, theta_eff1_deg: float, theta_eff2_deg: float, constants: Constants
 ) -> float:
     """Field of 1 kW e.r.p. by tropospheric scatter in dB(uV/m) (P.1546-6, Annex 5, eq. 35).
 
     The angles are the horizon elevations at the transmitter and, not clipped, at the receiver.
     """
     scatter_deg = math.degrees(d_km / _EFFECTIVE_EARTH_KM) + theta_eff1_deg + theta_eff2_deg
-    log_f = math.log10(f_mhz)
-    loss_f = 5.0 * log_f - 2.5 * (log_f - 3.3) * (log_f - 3.3)
-    # At 50 % the argument is zero but for rounding; a tiny negative one would give NaN.
-    time_gain = 10.1 * max(-math.log10(0.02 * t_pct), 0.0) ** 0.7
-    fixed = 24.4 - loss_f + 0.15 * _REFRACTIVITY_N + time_gain
-    return fixed - 20.0 * math.log10(d_km) - 10.0 * max(scatter_deg, 0.0)
+    return constants.scatter_db - 20.0 * math.log10(d_km) - 10.0 * max(scatter_deg, 0.0)
 
 
 @kernel
