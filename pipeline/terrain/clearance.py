@@ -24,8 +24,8 @@ def steepest_slopes(
     """Fill the largest slope (height over distance) from 10 m above each sample to the samples before it.
 
     Each sample k sees samples k - window ... k - 1 of the radial. Unknown (NaN) samples are passed over; -inf
-    where none is seen. The loop runs over all receivers for one distance at a time: plain array arithmetic that the
-    compiler turns into vector instructions without changing a bit, and several times faster than the
+    where none is seen. The loop runs over all receivers for one distance at a time: plain array arithmetic
+    that the compiler turns into vector instructions without changing a bit, several times faster than the
     search receiver by receiver.
     """
     n = height_m.size

@@ -94,11 +94,11 @@ def mean_terrain(
 ) -> None:
     """Mean terrain of all radials of a mast (P.1546-6 Annex 5 sec. 3).
 
-    ``values``, ``frame``: elevation in m with west, north and steps in degrees. ``place``: longitude, latitude
-    in degrees, antenna height above sea level in m. ``samples`` equal steps to 15 km. Filled: ``mean_m``
-    [azimuth] over 3-15 km, ``known_km`` the part of these 12 km that is known, ``short_mean_m`` [azimuth, k]
-    over 0.2 d to d at the k-th of equal steps to 15 km, ``theta_deg`` [azimuth] the antenna's horizon within
-    15 km (sec. 4.3 a).
+    ``values``, ``frame``: elevation in m with west, north and steps in degrees. ``place``: longitude,
+    latitude in degrees, antenna height above sea level in m. ``samples`` equal steps to 15 km.
+    Filled: ``mean_m`` [azimuth] over 3-15 km, ``known_km`` the part of these 12 km that is known,
+    ``short_mean_m`` [azimuth, k] over 0.2 d to d at the k-th of equal steps to 15 km, ``theta_deg`` [azimuth]
+    the antenna's horizon within 15 km (sec. 4.3 a).
     """
     lon_deg, lat_deg, antenna_asl_m = place
     step_km = MEAN_TO_KM / samples

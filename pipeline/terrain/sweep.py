@@ -61,17 +61,21 @@ def sweep_mast(
     land: LonLatRaster | None,
     view: View,
     settings: SweepSettings,
+    receivers: LonLatRaster | None = None,
 ) -> Sweep:
     """Sweep the surroundings of a mast once, for all pixels in its view.
 
+    ``elevation`` reaches 15 km around the mast; ``receivers`` is the terrain of the view and 16 km around it
+    (default: the same raster). Two, so that a far mast does not make one huge raster necessary.
     The record's site height wins over the DEM: coarse terrain clips peaks. Without land mask all is land.
     """
     ground_m = mast.site_height_asl_m
     if math.isnan(ground_m) and elevation is not None:
         ground_m = ground_at(elevation, mast.lon_deg, mast.lat_deg)
     heights = _heights(mast, elevation, ground_m, settings)
-    with_tca = elevation is not None and tca_applies(elevation, mast.lat_deg, settings)
-    lattice, counts = _clearance(mast, elevation if with_tca else None, view, settings)
+    receivers = receivers or elevation
+    with_tca = receivers is not None and tca_applies(receivers, mast.lat_deg, settings)
+    lattice, counts = _clearance(mast, receivers if with_tca else None, view, settings)
     return Sweep(
         terrain_source=int(heights.source),
         ground_asl_m=ground_m,

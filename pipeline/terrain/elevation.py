@@ -1,0 +1,248 @@
+"""Terrain models of any CRS and tiling as one longitude/latitude elevation, checked to cover the grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.warp import Resampling, reproject, transform_bounds
+
+from pipeline.errors import InputError
+from pipeline.numba_options import kernel
+from pipeline.raster import read_external, read_layout
+from pipeline.terrain.radial import height_at
+from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
+
+LONLAT = "EPSG:4326"
+# Heights of land surfaces; anything else is a filling value (GLOBE writes -500 at sea).
+LOWEST_M = -450.0
+HIGHEST_M = 9000.0
+# One float32 layer below 3.2 GB.
+MAX_PIXELS = 800_000_000
+# Tiles of one model lie on common pixels, up to this share of a pixel.
+MAX_SHIFT_PX = 0.05
+# Holes up to this share of the grid are tolerated: single voids of radar models, not a missing tile.
+MAX_VOID_SHARE = 0.01
+
+Box = tuple[float, float, float, float]  # west, south, east, north in degrees
+
+
+def load_elevation(paths: Sequence[str | Path], box: Box, land: LonLatRaster | None) -> LonLatRaster | None:
+    """Elevation of a box from one or more files; None where no file touches it.
+
+    Where no file knows a height it is NaN, over sea (``land`` 0) it is 0 m.
+    """
+    pieces = [piece for path in paths for piece in _pieces(path, box)]
+    if not pieces:
+        return None
+    return with_sea_level(merge(pieces, box), land)
+
+
+def _pieces(path: str | Path, box: Box) -> Iterator[LonLatRaster]:
+    """What a file holds of a box; a file in degrees also at longitudes a full turn away."""
+    layout = read_layout(path)
+    if not layout.crs:
+        raise InputError("raster without a coordinate reference system", file=path, field="crs")
+    geographic = CRS.from_user_input(layout.crs).is_geographic
+    corner = layout.transform @ (layout.width, layout.height)
+    west, east = layout.transform.c, corner[0]
+    south, north = sorted((layout.transform.f, corner[1]))
+    reserve_x, reserve_y = 2.0 * abs(layout.transform.a), 2.0 * abs(layout.transform.e)
+    for turn_deg in (-360.0, 0.0, 360.0) if geographic else (0.0,):
+        wanted = (box[0] + turn_deg, box[1], box[2] + turn_deg, box[3])
+        if not geographic:
+            wanted = transform_bounds(LONLAT, layout.crs, *box, densify_pts=51)
+        if wanted[0] < east and wanted[2] > west and wanted[1] < north and wanted[3] > south:
+            bounds = (
+                wanted[0] - reserve_x, wanted[1] - reserve_y, wanted[2] + reserve_x, wanted[3] + reserve_y,
+            )  # fmt: skip
+            piece = from_external(read_external(path, bounds=bounds), file=path)
+            yield piece._replace(west_deg=piece.west_deg - turn_deg)
+
+
+def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonLatRaster:
+    """Elevation of a raster as ``pipeline.raster.read_external`` gives it: metres, filling values as NaN."""
+    values = data.values.astype(np.float32)
+    if data.attrs.get("nodata") is not None:
+        values[data.values == data.attrs["nodata"]] = np.nan
+    values[~((values >= LOWEST_M) & (values <= HIGHEST_M))] = np.nan
+    place: Affine = data.attrs["transform"]
+    if place.e > 0:  # south-up
+        values = values[::-1]
+        place = place * Affine.translation(0, data.shape[0]) * Affine.scale(1, -1)
+    if place.a <= 0 or place.b or place.d:
+        raise InputError("raster is mirrored or rotated", file=file, field="transform", value=place[:6])
+    if not CRS.from_user_input(data.attrs["crs"]).is_geographic:
+        return _warp(values, data.attrs["crs"], place)
+    return LonLatRaster(np.ascontiguousarray(values), place.c, place.f, place.a, -place.e)
+
+
+def _warp(values: NDArray[np.float32], crs: str, place: Affine) -> LonLatRaster:
+    """A projected elevation on square degrees, bilinear.
+
+    The step is the raster's own, the corners are multiples of it: tiles of one model share their pixels.
+    """
+    unit_m = CRS.from_user_input(crs).axis_info[0].unit_conversion_factor
+    step_deg = max(place.a, -place.e) * unit_m / (KM_PER_DEG * 1000.0)
+    far = place @ (values.shape[1], values.shape[0])
+    west, south, east, north = transform_bounds(crs, LONLAT, place.c, far[1], far[0], place.f, densify_pts=51)
+    first_col, first_row = math.floor(west / step_deg), math.ceil(north / step_deg)
+    shape = first_row - math.floor(south / step_deg), math.ceil(east / step_deg) - first_col
+    corner_deg = first_col * step_deg, first_row * step_deg
+    target = np.full(_checked(shape), np.nan, np.float32)
+    reproject(
+        values,
+        target,
+        src_transform=place,
+        src_crs=crs,
+        src_nodata=np.nan,
+        dst_transform=Affine(step_deg, 0.0, corner_deg[0], 0.0, -step_deg, corner_deg[1]),
+        dst_crs=LONLAT,
+        dst_nodata=np.nan,
+        resampling=Resampling.bilinear,
+    )
+    return LonLatRaster(target, *corner_deg, step_deg, step_deg)
+
+
+def _checked(shape: tuple[int, int]) -> tuple[int, int]:
+    if shape[0] * shape[1] > MAX_PIXELS:
+        raise InputError(
+            "terrain of the area needed is too large",
+            row="terrain",
+            field="dem",
+            value=f"{shape[1]} x {shape[0]} pixels",
+            allowed=f"{MAX_PIXELS} pixels; take a coarser DEM or a smaller territory",
+        )
+    return shape
+
+
+def merge(pieces: Sequence[LonLatRaster], box: Box) -> LonLatRaster:
+    """Pieces of one model on one array that covers the box, NaN where no piece knows; the first one wins."""
+    lead = pieces[0]
+    left = math.floor((box[0] - lead.west_deg) / lead.step_lon_deg + 1e-9)
+    top = math.floor((lead.north_deg - box[3]) / lead.step_lat_deg + 1e-9)
+    west_deg = lead.west_deg + left * lead.step_lon_deg
+    north_deg = lead.north_deg - top * lead.step_lat_deg
+    shape = (
+        math.ceil((north_deg - box[1]) / lead.step_lat_deg - 1e-9),
+        math.ceil((box[2] - west_deg) / lead.step_lon_deg - 1e-9),
+    )
+    whole = np.full(_checked(shape), np.nan, np.float32)
+    merged = LonLatRaster(whole, west_deg, north_deg, lead.step_lon_deg, lead.step_lat_deg)
+    for piece in pieces:
+        _place(piece, merged)
+    return merged
+
+
+def _place(piece: LonLatRaster, merged: LonLatRaster) -> None:
+    """Copy the known heights of a piece to the unknown pixels of the whole."""
+    row, col = _offset(piece, merged)
+    rows, cols = merged.values.shape
+    top, bottom = max(row, 0), min(row + piece.values.shape[0], rows)
+    left, right = max(col, 0), min(col + piece.values.shape[1], cols)
+    if top >= bottom or left >= right:
+        return
+    part = merged.values[top:bottom, left:right]
+    source = piece.values[top - row : bottom - row, left - col : right - col]
+    np.copyto(part, source, where=np.isnan(part))
+
+
+def _offset(piece: LonLatRaster, merged: LonLatRaster) -> tuple[int, int]:
+    """Row and column of a piece's corner in the whole; refused where the two do not share pixels."""
+    row = (merged.north_deg - piece.north_deg) / merged.step_lat_deg
+    col = (piece.west_deg - merged.west_deg) / merged.step_lon_deg
+    drift = max(
+        abs(row - round(row)),
+        abs(col - round(col)),
+        abs(piece.step_lat_deg / merged.step_lat_deg - 1.0) * piece.values.shape[0],
+        abs(piece.step_lon_deg / merged.step_lon_deg - 1.0) * piece.values.shape[1],
+    )
+    if drift > MAX_SHIFT_PX:
+        raise InputError(
+            "the files do not lie on common pixels",
+            row="terrain",
+            field="dem",
+            value=f"steps {piece.step_lon_deg:.8g} and {merged.step_lon_deg:.8g} deg",
+            allowed="tiles of one model with the same step",
+        )
+    return round(row), round(col)
+
+
+@kernel
+def _fill_sea(
+    values: NDArray[np.float32], land: NDArray[np.uint8], scale: tuple[float, float, float, float]
+) -> None:
+    """0 m on unknown pixels whose centre is sea; ``scale``: land column = a + b column, row = c + d row."""
+    rows, cols = values.shape
+    for row in range(rows):
+        y = math.floor(scale[2] + scale[3] * (row + 0.5))
+        if y < 0 or y >= land.shape[0]:
+            continue
+        for col in range(cols):
+            x = math.floor(scale[0] + scale[1] * (col + 0.5))
+            unknown = values[row, col] != values[row, col]
+            if unknown and 0 <= x < land.shape[1] and land[y, x] == 0:
+                values[row, col] = 0.0
+
+
+def with_sea_level(elevation: LonLatRaster, land: LonLatRaster | None) -> LonLatRaster:
+    """Unknown heights over sea as 0 m; changes the array in place."""
+    if land is not None:
+        scale = (
+            (elevation.west_deg - land.west_deg) / land.step_lon_deg,
+            elevation.step_lon_deg / land.step_lon_deg,
+            (land.north_deg - elevation.north_deg) / land.step_lat_deg,
+            elevation.step_lat_deg / land.step_lat_deg,
+        )
+        _fill_sea(elevation.values, land.values, scale)
+    return elevation
+
+
+@kernel
+def heights_at(
+    values: NDArray[np.float32], row: NDArray[np.float64], col: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Bilinear heights at pixel positions (0 = centre of the first pixel), any number."""
+    out = np.empty(row.size)
+    for i in range(row.size):
+        out[i] = height_at(values, row[i], col[i])
+    return out
+
+
+def require_cover(
+    elevation: LonLatRaster | None,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    *,
+    files: Sequence[str | Path],
+) -> None:
+    """Refuse a DEM that does not know the heights of the padded grid.
+
+    ``lon_deg``, ``lat_deg`` [rows, columns]: a lattice of points over the grid, corners included. A hole is a
+    square of four unknown neighbours; single voids are passed up to 1 % of the points.
+    """
+    unknown = np.ones(lon_deg.shape, dtype=bool)
+    if elevation is not None:
+        row = (elevation.north_deg - lat_deg) / elevation.step_lat_deg - 0.5
+        col = (lon_deg - elevation.west_deg) / elevation.step_lon_deg - 0.5
+        heights_m = heights_at(elevation.values, row.ravel(), col.ravel())
+        unknown = np.isnan(heights_m).reshape(lon_deg.shape)
+    hole = unknown[1:, 1:] & unknown[1:, :-1] & unknown[:-1, 1:] & unknown[:-1, :-1]
+    if not hole.any() and unknown.mean() <= MAX_VOID_SHARE:
+        return
+    lon, lat = lon_deg[unknown], lat_deg[unknown]
+    raise InputError(
+        "terrain does not cover the padded grid",
+        file=", ".join(str(path) for path in files),
+        row="terrain",
+        field="dem",
+        value=f"no heights on {100.0 * unknown.mean():.1f} % of the grid, between {lon.min():.2f} and"
+        f" {lon.max():.2f} deg east, {lat.min():.2f} and {lat.max():.2f} deg north",
+        allowed="rasters that cover the grid with its margin; or leave out `dem`",
+    )

@@ -1,0 +1,73 @@
+"""Sweeps of one batch of masts in one file: NumPy arrays in a zip archive, one folder per mast."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+from pipeline.terrain.records import Sweep
+
+ARRAYS = ("heff_m", "theta_eff1_deg", "hb_m", "sea_km", "tca_counts")
+SCALARS = tuple(name for name in Sweep._fields if name not in ARRAYS)
+# Clearance angles are nearly noise: harder compression costs seconds per mast and saves a few per cent.
+COMPRESSION_LEVEL = 1
+# The archive's clock, so that equal sweeps give equal bytes.
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def write_sweeps(path: str | Path, sweeps: Mapping[str, Sweep]) -> None:
+    """Write sweeps by mast key; the file appears complete or not at all, equal sweeps give equal bytes."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ready = path.with_suffix(".tmp.npz")
+    try:
+        with zipfile.ZipFile(ready, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:
+            for key in sorted(sweeps):
+                sweep = sweeps[key]
+                scalars = np.array([getattr(sweep, name) for name in SCALARS], dtype=np.float64)
+                _add(archive, f"{key}/scalars", scalars)
+                for name in ARRAYS:
+                    _add(archive, f"{key}/{name}", getattr(sweep, name))
+        ready.replace(path)
+    finally:
+        ready.unlink(missing_ok=True)
+
+
+def read_sweeps(path: str | Path, masts: Iterable[str] | None = None) -> dict[str, Sweep]:
+    """Sweeps of a file by mast key: all, or those asked for."""
+    if not Path(path).is_file():
+        raise InputError("file not found", file=path, allowed="sweeps written by the terrain stage")
+    with zipfile.ZipFile(path) as archive:
+        known = {name.split("/")[0] for name in archive.namelist()}
+        wanted = known if masts is None else set(masts)
+        if missing := sorted(wanted - known):
+            raise InputError("no sweep of this mast", file=path, field="mast", value=missing[0])
+        return {key: _sweep(archive, key) for key in sorted(wanted)}
+
+
+def _sweep(archive: zipfile.ZipFile, key: str) -> Sweep:
+    fields: dict[str, Any] = dict(zip(SCALARS, _load(archive, f"{key}/scalars").tolist(), strict=True))
+    fields["terrain_source"] = int(fields["terrain_source"])
+    fields |= {name: _load(archive, f"{key}/{name}") for name in ARRAYS}
+    return Sweep(**fields)
+
+
+def _add(archive: zipfile.ZipFile, name: str, values: NDArray[np.generic]) -> None:
+    entry = zipfile.ZipInfo(f"{name}.npy", EPOCH)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    with archive.open(entry, "w", force_zip64=True) as sink:
+        np.lib.format.write_array(sink, np.ascontiguousarray(values), version=(1, 0), allow_pickle=False)
+
+
+def _load(archive: zipfile.ZipFile, name: str) -> NDArray[np.generic]:
+    stream = io.BytesIO(archive.read(f"{name}.npy"))
+    values: NDArray[np.generic] = np.lib.format.read_array(stream, allow_pickle=False)
+    return values
