@@ -22,6 +22,7 @@ LENGTH = 16
 PACKAGE = "pipeline"
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK_FILE = "requirements.lock"
+TABLES = "configs/tables"
 CODE_SUFFIXES = {".py", ".pyc", ".pyi", ".nbi", ".nbc"}
 
 
@@ -124,7 +125,7 @@ def rows_hash(table: xr.Dataset, chosen: np.ndarray) -> str:
 def source_hash(module: str, root: Path = REPOSITORY) -> str:
     """Hash of a module, all it imports from the package (directly or not), their tables, and the lock."""
     sources = imported_sources(module, root)
-    tables = {path for source in sources for path in _tables_beside(source, root)}
+    tables = {path for source in sources for path in _tables_of(source, root)}
     lock = root / LOCK_FILE
     return files_hash([*sources, *sorted(tables), *([lock] if lock.is_file() else [])], root)
 
@@ -175,8 +176,14 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*above, node.module] if node.module else above)
 
 
-def _tables_beside(source: Path, root: Path) -> Iterator[Path]:
-    """Data files in a module's own folder; the top of the package holds none."""
+def _tables_of(source: Path, root: Path) -> Iterator[Path]:
+    """Data files in a module's own folder, and files of configs/tables that it names itself.
+
+    Tables that the configuration names are settings; config.py, which holds their default names, is left out.
+    """
+    if source.name != "config.py":
+        text = source.read_text(encoding="utf-8")
+        yield from (path for path in sorted((root / TABLES).glob("*.*")) if f'"{path.name}"' in text)
     if source.parent != root / PACKAGE:
         for path in sorted(source.parent.iterdir()):
             if path.is_file() and path.suffix not in CODE_SUFFIXES and not path.name.startswith("."):

@@ -143,6 +143,13 @@ def rows_of_channel(plan: Plan, channel: int) -> str:
     return rows_hash(plan.register, _rows_near(plan, channel))
 
 
+def coverage_hash(plan: Plan, channel: int) -> str:
+    """Hash of everything that the coverage of a DTT channel is computed from."""
+    stages = ("territory", "terrain", "coverage")
+    parts = [settings_of(plan, stage) for stage in stages] + [code_of(stage) for stage in stages]
+    return json_hash([*parts, rows_of_territory(plan), rows_of_channel(plan, channel)])
+
+
 def run_id(plan: Plan) -> str:
     """Name of a run: hash of configuration, content of all inputs, and code."""
     code = {stage: code_of(stage) for stage in STAGES} | {"publish": source_hash("pipeline.publish.stage")}

@@ -42,7 +42,9 @@ def package(tmp_path: Path) -> Path:
         "pipeline/cover/stage.py": (
             "from pipeline.cover import kernels\ndef main():\n    from pipeline import raster\n"
         ),
-        "pipeline/cover/kernels.py": "from ..units import X\n",
+        "pipeline/cover/kernels.py": 'from ..units import X\nPLAN = TABLES / "plans.csv"\n',
+        "configs/tables/plans.csv": "21",
+        "configs/tables/ratios.csv": "1",
         "pipeline/cover/curves.npz": "numbers",
         "pipeline/elsewhere/__init__.py": "",
         "pipeline/elsewhere/table.csv": "1",
@@ -76,15 +78,18 @@ def test_imported_sources_follow_absolute_relative_and_lazy_imports(package: Pat
 @pytest.mark.parametrize(
     "edited",
     ["pipeline/units.py", "pipeline/raster.py", "pipeline/cover/kernels.py", "pipeline/cover/curves.npz",
-     "requirements.lock", "pipeline/__init__.py"],
+     "configs/tables/plans.csv", "requirements.lock", "pipeline/__init__.py"],
 )  # fmt: skip
 def test_source_hash_changes_with_what_the_stage_uses(package: Path, edited: str) -> None:
     before = source_hash(package)
-    (package / edited).write_text("Z = 2\n")
+    with (package / edited).open("a") as stream:
+        stream.write("\n")
     assert source_hash(package) != before
 
 
-@pytest.mark.parametrize("edited", ["pipeline/other.py", "pipeline/elsewhere/table.csv", "README.md"])
+@pytest.mark.parametrize(
+    "edited", ["pipeline/other.py", "pipeline/elsewhere/table.csv", "configs/tables/ratios.csv", "README.md"]
+)
 def test_source_hash_stays_when_something_else_changes(package: Path, edited: str) -> None:
     before = source_hash(package)
     (package / edited).write_text("Z = 2\n")

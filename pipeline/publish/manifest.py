@@ -1,0 +1,148 @@
+"""The manifest of a run: what went in and out, which numbers are not verified, what was left out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import REPOSITORY, TABLES, Config
+from pipeline.config_file import unverified
+from pipeline.hashes import LOCK_FILE, file_sha256, input_files
+from pipeline.registers.transmitters import summary
+from pipeline.workflow import STAGES, Plan, code_of, two_digits
+
+FORMAT = "channelmaps-manifest/1"
+PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyproj", "shapely", "snakemake")
+
+
+def make_manifest(
+    plan: Plan, run_id: str, files: Mapping[str, Path], digests: Mapping[str, str], now: datetime
+) -> dict[str, Any]:
+    """All facts of a run as plain data; ``files``, ``digests`` by name in the run's folder; ``now`` in UTC."""
+    config = plan.config
+    until = now + timedelta(hours=config.validity_hours)
+    return {
+        "format": FORMAT,
+        "territory": config.name,
+        "title": config.title,
+        "notice": config.notice,
+        "run_id": run_id,
+        "computed_at": now.isoformat(timespec="seconds"),
+        "valid": {"from": now.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds")},
+        "software": software(),
+        "config": {"path": _shown(plan.config_path), "sha256": file_sha256(plan.config_path),
+                   "settings": json.loads(config.model_dump_json(), object_hook=_shown_paths)},
+        "inputs": [
+            {"key": key, "path": _shown(path), "sha256": file_sha256(path), "bytes": path.stat().st_size}
+            for key, path in input_files(config) if path.is_file()
+        ],
+        "register": summary(plan.register),
+        "channels": {"device": plan.wsd, "dtt": plan.victims},
+        "services": [service_entry(config, name) for name in config.services],
+        "not_evaluated": [
+            service_entry(config, name) for name, service in config.services.items()
+            if service.applicable and service.status != "evaluate"
+        ],
+        "unverified": unverified(config) + unverified_rows(path for _, path in input_files(config)),
+        "notes": notes(config),
+        "servers": servers(plan),
+        "outputs": [
+            {"path": name, "sha256": digests[name], "bytes": files[name].stat().st_size}
+            for name in sorted(files)
+        ],
+    }  # fmt: skip
+
+
+def software() -> dict[str, object]:
+    """Versions, and the hashes of code and lock file that went into the run."""
+    lock = REPOSITORY / LOCK_FILE
+    return {
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "lock_sha256": file_sha256(lock) if lock.is_file() else None,
+        "code": {stage: code_of(stage) for stage in STAGES},
+    }
+
+
+def service_entry(config: Config, name: str) -> dict[str, object]:
+    """How one service is treated."""
+    service = next(value for key, value in config.services.items() if key == name)
+    return {
+        "service": name,
+        "status": service.status,
+        "applicable": service.applicable,
+        "reason": service.reason,
+    }
+
+
+def unverified_rows(tables: Iterable[Path]) -> list[dict[str, object]]:
+    """Rows of CSV tables that say of themselves that their source was not read."""
+    found: list[dict[str, object]] = []
+    for path in tables:
+        if path.suffix.lower() != ".csv" or not path.is_file():
+            continue
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            for row, record in enumerate(csv.DictReader(stream), start=2):
+                if (record.get("verified") or "").strip().lower() in {"false", "0", "no"}:
+                    values = {k: v for k, v in record.items() if k not in {"source", "verified"} and v}
+                    key = f"{_shown(path)}:{row}"
+                    found.append({"key": key, "value": values, "source": record.get("source") or ""})
+    return found
+
+
+def notes(config: Config) -> list[str]:
+    """What a reader of the maps has to know beside the numbers."""
+    found = ["Paths from devices to receivers are flat: no terrain between them is taken into account."]
+    if config.protection.sea_paths == "ignore":
+        found.append("Sea paths between devices and receivers are ignored (sea_paths: ignore).")
+    if config.terrain.dem is None:
+        found.append("No terrain model: antenna heights above ground, or HAAT, serve as effective heights.")
+    if config.population is None:
+        found.append("No population data: statistics give shares of area only.")
+    found += [
+        f"Level {level:g} dBm exceeds the cap of device {device.id} ({device.cap_dbm:g} dBm): not written."
+        for device in config.devices for level in config.levels_dbm if level > device.cap_dbm
+    ]  # fmt: skip
+    return found
+
+
+def servers(plan: Plan) -> dict[str, Any]:
+    """Tables of the server numbers of `internal/dtt_server_chNN.tif`, by channel."""
+    tables = {}
+    for channel in map(two_digits, plan.victims):
+        path = plan.build / f"coverage/ch{channel}_servers.json"
+        tables[channel] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return tables
+
+
+def utc_now() -> datetime:
+    """The time of publishing; rasters never see it."""
+    return datetime.now(UTC)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _shown(path: Path) -> str:
+    """A path without the place of this checkout."""
+    absolute = path.absolute()
+    return absolute.relative_to(REPOSITORY).as_posix() if absolute.is_relative_to(REPOSITORY) else path.name
+
+
+def _shown_paths(node: dict[str, Any]) -> dict[str, Any]:
+    """Settings whose default lies in the repository, without the place of this checkout."""
+    tables = str(TABLES)
+    return {
+        key: _shown(Path(value)) if isinstance(value, str) and value.startswith(tables) else value
+        for key, value in node.items()
+    }
