@@ -11,14 +11,16 @@ MAX_COUNTRIES = 254
 class Surface(IntEnum):
     """What a pixel centre lies on (``surface.tif``).
 
-    HOME is land of the territory, FOREIGN all other land: of another country, or of the own country beyond
-    the bounding box (``country.tif`` tells). Lakes are land. OUTSIDE: no boundary file covers the place, so
+    HOME is land of the territory. HOME_BEYOND is land of the own country beyond a bounding box: its
+    reception is served and protected like HOME, but it is no target, because victims farther out are not in
+    the grid. FOREIGN is all other land. Lakes are land. OUTSIDE: no boundary file covers the place, so
     neither reception nor devices are considered there; the edge of a clip is neither a coast nor a border.
     """
 
     SEA = 0
     HOME = 1
     FOREIGN = 2
+    HOME_BEYOND = 3
     OUTSIDE = 255
 
 

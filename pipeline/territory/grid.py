@@ -108,18 +108,20 @@ def true_area_km2(grid: Grid, rows: slice | None = None, cols: slice | None = No
     which is computed on a lattice of 64 pixels and interpolated linearly: within 1e-5 of the geodesic
     polygon.
     """
-    row_lattice, col_lattice = _lattice(grid.height), _lattice(grid.width)
+    row = np.arange(grid.height, dtype=np.float64)[rows or slice(None)]
+    col = np.arange(grid.width, dtype=np.float64)[cols or slice(None)]
+    row_lattice, col_lattice = _lattice(row), _lattice(col)
     to_lonlat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
     x_m = grid.west_m + (col_lattice + 0.5) * grid.resolution_m
     y_m = grid.north_m - (row_lattice + 0.5) * grid.resolution_m
     lon_deg, lat_deg = to_lonlat.transform(*np.meshgrid(x_m, y_m))
     scale = np.asarray(Proj(grid.crs).get_factors(lon_deg, lat_deg).areal_scale)
     lattice_km2 = (grid.resolution_m / 1000.0) ** 2 / scale
-    row = np.arange(grid.height, dtype=np.float64)[rows or slice(None)]
-    col = np.arange(grid.width, dtype=np.float64)[cols or slice(None)]
     by_row = np.stack([np.interp(row, row_lattice, column) for column in lattice_km2.T], axis=1)
     return np.stack([np.interp(col, col_lattice, line) for line in by_row]).astype(np.float32)
 
 
-def _lattice(size: int) -> NDArray[np.float64]:
-    return np.unique(np.append(np.arange(0, size, LATTICE_PX), size - 1)).astype(np.float64)
+def _lattice(index: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Multiples of 64 that enclose the pixel indexes: the same for every division of the grid."""
+    first, last = int(index[0]) // LATTICE_PX, int(index[-1]) // LATTICE_PX + 1
+    return np.arange(first, last + 1, dtype=np.float64) * LATTICE_PX

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
@@ -15,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
-from pipeline.raster import Grid, grid_bounds_m, grid_transform
+from pipeline.raster import Grid, grid_transform
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.distance import column_distance_px, row_distance_px
 from pipeline.territory.grid import lonlat_box_deg
@@ -38,6 +39,7 @@ class Masks(NamedTuple):
 
 class _Projected(NamedTuple):
     territory: Shapes
+    home: Shapes
     land: Shapes
     countries: list[Shapes]
     known: Shapes
@@ -56,7 +58,8 @@ def compute_masks(boundaries: Boundaries, grid: Grid, *, threads: int = 1) -> Ma
     )
 
     def strip(rows: slice, cols: slice) -> Masks:
-        return _strip_masks(shapes, grid, rows)
+        place = grid_transform(grid) @ Affine.translation(0, rows.start)
+        return _strip_masks(shapes, (rows.stop - rows.start, grid.width), place)
 
     shape, block = (grid.height, grid.width), (STRIP_PX, grid.width)
     with warnings.catch_warnings():
@@ -89,10 +92,15 @@ def distance_strips_km(
         yield rows, row_distance_px(column_px[rows]) * np.float32(resolution_m / 1000.0)
 
 
+def is_land(surface: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """True on the codes of land."""
+    return (surface != Surface.SEA) & (surface != Surface.OUTSIDE)
+
+
 def coastal_mask(surface: NDArray[np.uint8], resolution_m: float, coastal_km: float) -> NDArray[np.uint8]:
     """1 on land pixels at most ``coastal_km`` from a sea pixel, else 0; uint8[y, x]."""
     coastal = np.zeros(surface.shape, dtype=np.uint8)
-    land = (surface == Surface.HOME) | (surface == Surface.FOREIGN)
+    land = is_land(surface)
     for rows, distance_km in distance_strips_km(surface == Surface.SEA, resolution_m):
         coastal[rows] = land[rows] & (distance_km <= coastal_km)
     return coastal
@@ -117,9 +125,11 @@ def _project_all(boundaries: Boundaries, grid: Grid) -> _Projected:
     def local(shapes: Iterable[BaseGeometry]) -> Shapes:
         return project(cut(shapes, box), grid.crs)
 
+    by_code = list(zip(boundaries.codes, boundaries.countries, strict=True))
     known, world = boundaries.known_box_deg, boundaries.world_land
     return _Projected(
         local([boundaries.territory]),
+        local(shape for code, shape in by_code if code in boundaries.home),
         local(boundaries.land),
         [local([shape]) for shape in boundaries.countries],
         [] if known is None else local([shapely.box(*known)]),
@@ -127,33 +137,37 @@ def _project_all(boundaries: Boundaries, grid: Grid) -> _Projected:
     )
 
 
-def _strip_masks(shapes: _Projected, grid: Grid, rows: slice) -> Masks:
-    strip = grid._replace(
-        north_m=grid.north_m - rows.start * grid.resolution_m, height=rows.stop - rows.start
-    )
-    land = _inside(shapes.land, strip)
+def _strip_masks(shapes: _Projected, shape_px: tuple[int, int], transform: Affine) -> Masks:
+    def inside(polygons: Shapes) -> NDArray[np.bool_]:
+        return rasterised(polygons, shape_px, transform)
+
+    land = inside(shapes.land)
     if shapes.world_land is None:
         surface = np.where(land, np.uint8(Surface.FOREIGN), np.uint8(Surface.OUTSIDE))
     else:
-        land_beyond = land | _inside(shapes.world_land, strip)
-        surface = np.where(land_beyond, np.uint8(Surface.FOREIGN), np.uint8(Surface.SEA))
-    known = _inside(shapes.known, strip)
+        beyond = land | inside(shapes.world_land)
+        surface = np.where(beyond, np.uint8(Surface.FOREIGN), np.uint8(Surface.SEA))
+    known = inside(shapes.known)
     surface[known] = np.where(land[known], np.uint8(Surface.FOREIGN), np.uint8(Surface.SEA))
     country = np.full(surface.shape, NO_COUNTRY, dtype=np.uint8)
-    # Backward, so that on overlapping polygons the first code wins, as in country_at.
+    # Backward, so that on overlapping polygons the first code wins.
     for index in range(len(shapes.countries), 0, -1):
-        country[_inside(shapes.countries[index - 1], strip)] = index
+        country[inside(shapes.countries[index - 1])] = index
     country[surface != Surface.FOREIGN] = NO_COUNTRY
-    surface[_inside(shapes.territory, strip) & (surface == Surface.FOREIGN)] = Surface.HOME
+    for code, polygons in ((Surface.HOME_BEYOND, shapes.home), (Surface.HOME, shapes.territory)):
+        own = inside(polygons) & ((surface == Surface.FOREIGN) | (surface == Surface.HOME_BEYOND))
+        surface[own] = code
     return Masks(surface, country)
 
 
-def _inside(shapes: Shapes, grid: Grid) -> NDArray[np.bool_]:
+def rasterised(
+    shapes: Iterable[BaseGeometry], shape_px: tuple[int, int], transform: Affine
+) -> NDArray[np.bool_]:
     """True where the pixel centre lies in a shape; shapes sharing an edge neither overlap nor leave a gap."""
-    west, south, east, north = grid_bounds_m(grid)
-    edge = grid.resolution_m
-    parts = cut(shapes, (west - edge, south - edge, east + edge, north + edge))
-    inside = np.zeros((grid.height, grid.width), dtype=np.uint8)
+    west, north = transform @ (-1, -1)
+    east, south = transform @ (shape_px[1] + 1, shape_px[0] + 1)
+    parts = cut(shapes, (west, south, east, north))
+    inside = np.zeros(shape_px, dtype=np.uint8)
     if parts:
-        rasterize([(part, 1) for part in parts], out=inside, transform=grid_transform(grid))
+        rasterize([(part, 1) for part in parts], out=inside, transform=transform)
     return inside.astype(np.bool_)

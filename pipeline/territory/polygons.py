@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import pyogrio
 import shapely
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
-from pipeline.territory.codes import MAX_COUNTRIES, NO_COUNTRY
+from pipeline.territory.codes import MAX_COUNTRIES
 from pipeline.territory.grid import LONLAT
 
 Box = tuple[float, float, float, float]
@@ -109,18 +109,6 @@ def cut(shapes: Iterable[BaseGeometry], box_deg: Box) -> list[BaseGeometry]:
     """The parts of the shapes within a box, without those that do not reach it."""
     parts = [shapely.clip_by_rect(shape, *box_deg) for shape in shapes]
     return [part for part in parts if not part.is_empty]
-
-
-def country_at(boundaries: Boundaries, lon_deg: ArrayLike, lat_deg: ArrayLike) -> list[str]:
-    """Code of the country whose polygon holds each point; empty where none does."""
-    points = shapely.points(np.asarray(lon_deg, dtype=np.float64), np.asarray(lat_deg, dtype=np.float64))
-    points = np.atleast_1d(points)
-    index = np.full(points.shape, NO_COUNTRY, dtype=np.int64)
-    found = shapely.STRtree(boundaries.countries).query(points, predicate="intersects")
-    # Descending, so that on a shared border the first code wins.
-    for point, country in sorted(found.T.tolist(), key=lambda pair: -pair[1]):
-        index[point] = country + 1
-    return [("", *boundaries.codes)[i] for i in index]
 
 
 def project(shapes: Iterable[BaseGeometry], crs: str) -> list[BaseGeometry]:

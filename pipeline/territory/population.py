@@ -17,7 +17,7 @@ from pipeline.errors import InputError
 from pipeline.raster import Grid, grid_bounds_m, read_external
 from pipeline.territory.codes import Surface
 from pipeline.territory.grid import LONLAT, true_area_km2
-from pipeline.territory.masks import STRIP_PX
+from pipeline.territory.masks import STRIP_PX, is_land
 from pipeline.territory.population_kernels import count_points, share_counts, window_sums
 
 # A place is spread over the area it would fill at the density of a European town (project choice,
@@ -65,10 +65,10 @@ def population_strips(
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Persons per pixel by strips of rows, float32[rows, width], NaN where the source has no data.
 
-    The grid is sampled at n x n points per pixel, n such that the smaller side of a source cell holds six points.
-    The count of a cell is divided equally among the points in it; if some of them lie on land (or beyond the
-    grid), only among those, so that people of a coastal cell do not end up in the sea. The shares of a cell sum
-    to its count, so totals are kept for every cell that lies wholly in the grid.
+    The grid is sampled at n x n points per pixel, n such that the smaller side of a source cell holds six
+    points. The count of a cell is divided equally among the points in it; if some of them lie on land (or
+    beyond the grid), only among those, so that people of a coastal cell do not end up in the sea. The shares
+    of a cell sum to its count, so totals are kept for every cell that lies wholly in the grid.
     """
     cell_px = _cell_size_px(counts, grid)
     points = max(1, math.ceil(POINTS_PER_CELL / cell_px[0]))
@@ -137,8 +137,7 @@ def density_strips(
     for first in range(0, grid.height, STRIP_PX):
         rows = slice(first, min(first + STRIP_PX, grid.height))
         around = slice(max(rows.start - half, 0), min(rows.stop + half, grid.height))
-        land = (surface[around] == Surface.HOME) | (surface[around] == Surface.FOREIGN)
-        valid = land & np.isfinite(population[around])
+        valid = is_land(surface[around]) & np.isfinite(population[around])
         own = slice(rows.start - around.start, rows.stop - around.start)
         persons = window_sums(np.where(valid, population[around], 0.0).astype(np.float64), half)[own]
         pixels = window_sums(valid.astype(np.float64), half)[own]

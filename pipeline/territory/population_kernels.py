@@ -20,8 +20,8 @@ def count_points(
 ) -> None:
     """Count in ``every`` the sample points of all pixels by source cell, in ``dry`` those on land.
 
-    ``position`` [2, rows, cols]: fractional (row, column) in the source of a lattice of grid positions, one per
-    ``step_px`` pixels, that begins ``pad_px`` pixels outside the grid. Each pixel, also of that pad, has
+    ``position`` [2, rows, cols]: fractional (row, column) in the source of a lattice of grid positions, one
+    per ``step_px`` pixels, that begins ``pad_px`` pixels outside the grid. Each pixel, also of that pad, has
     points x points sample points; beyond the grid they count as land. ``on_land`` uint8[height, width].
     """
     height, width = on_land.shape
@@ -54,7 +54,7 @@ def share_counts(
     first_row: int,
     persons: NDArray[np.float64],
 ) -> None:
-    """Fill the rows ``persons`` (from ``first_row`` on): each sample point takes its share of its cell's count.
+    """Fill the rows ``persons`` (from ``first_row`` on): each point takes its share of its cell's count.
 
     The share is one over the cell's points on land, or over all its points where none is. NaN where no sample
     point of a pixel lies in a cell with data. Other arguments as :func:`count_points`.

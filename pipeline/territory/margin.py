@@ -1,0 +1,44 @@
+"""Width of the margin around the territory: the proven radius, so that no victim that counts is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.config import Config, plan_channels
+from pipeline.errors import InputError
+from pipeline.protection.radius import proven_radius_km
+from pipeline.protection.ratios import read_protection_tables
+
+ModeKey = tuple[str, str]
+
+
+def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: bool) -> float:
+    """Largest proven radius of the devices over all channels whose reception can limit one.
+
+    ``modes``: (system, mode) of the register, empty mode = the default; ``coastal``: some victims may be
+    near sea. Depends on configuration, tables and modes only, not on where transmitters stand.
+    """
+    tables = read_protection_tables(config.protection)
+    default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
+    keys = {key if key[1] else default for key in modes}
+    offsets = config.protection.offsets
+    limiting = {channel - offset for channel in config.channels.wsd for offset in offsets}
+    channels = limiting & set(plan_channels(config.channels))
+    return max(
+        proven_radius_km(config, device, tables, modes=keys, channels=channels, coastal=coastal)
+        for device in config.devices
+    )
+
+
+def margin_m(config: Config, modes: Iterable[ModeKey], *, coastal: bool, file: Path | None = None) -> float:
+    """Margin in metres: the configured one if it is wide enough, else the required one plus a pixel."""
+    needed_km = required_margin_km(config, modes, coastal=coastal)
+    given_km = config.grid.margin_km
+    if given_km is not None and given_km < needed_km:
+        raise InputError(
+            "margin is smaller than the proven radius", file=file, row="grid", field="margin_km",
+            value=given_km,
+            allowed=f"at least {needed_km:.1f}, or none",
+        )  # fmt: skip
+    return 1000.0 * needed_km + config.grid.resolution_m if given_km is None else 1000.0 * given_km

@@ -1,0 +1,148 @@
+"""Stage territory: masks of the padded grid, population, and land and sea for the paths.
+
+Input: boundaries and population named in the configuration, sites and modes of the register.
+Output in ``<build>/territory``: ``surface.tif``, ``country.tif`` with ``countries.json`` (index 1 upward),
+``coastal.tif``, ``border.tif`` (km), ``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per
+pixel) and ``density.tif`` (persons per km2).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.config import Config, Population, Territory
+from pipeline.config_file import load_config
+from pipeline.raster import Grid, make_array, write, write_blocks
+from pipeline.registers.transmitters import read_transmitters
+from pipeline.territory.codes import SURFACE_NAMES
+from pipeline.territory.grid import make_grid
+from pipeline.territory.margin import ModeKey, margin_m
+from pipeline.territory.masks import border_strips_km, coastal_mask, compute_masks
+from pipeline.territory.polygons import Boundaries, box_boundaries, project, read_boundaries
+from pipeline.territory.population import (
+    density_strips,
+    places_population,
+    population_strips,
+    read_counts,
+    read_places,
+)
+from pipeline.territory.surface import paths_box_deg, surface_mask
+
+Strips = Iterable[tuple[slice, NDArray[np.float32]]]
+
+
+def run(boundaries: Boundaries, grid: Grid, *, coastal_km: float, threads: int = 1) -> xr.Dataset:
+    """Masks ``surface``, ``country``, ``coastal`` on the padded grid, uint8 [y, x]."""
+    masks = compute_masks(boundaries, grid, threads=threads)
+    coastal = coastal_mask(masks.surface, grid.resolution_m, coastal_km)
+    named = {0: "none"} | dict(enumerate(boundaries.codes, 1))
+    layers = {
+        "surface": (masks.surface, "land of the territory, other land, sea", SURFACE_NAMES),
+        "country": (masks.country, "country of the land", named),
+        "coastal": (coastal, f"land within {coastal_km:g} km of the sea", {0: "no", 1: "coastal"}),
+    }
+    return xr.Dataset(
+        {
+            name: make_array(values, grid, units="", long_name=text, nodata=None, categories=categories)
+            for name, (values, text, categories) in layers.items()
+        },
+        attrs={"grid": grid},
+    )
+
+
+def main(config_path: str | Path, build: str | Path, *, threads: int = 1) -> None:
+    """Compute and write all files of the territory."""
+    config, folder = load_config(Path(config_path)), Path(build) / "territory"
+    register, _ = read_transmitters(config.registers.transmitters, config.channels.plan, lenient=False)
+    modes = sorted(set(zip(register["system"].values, register["mode"].values, strict=True)))
+    boundaries = boundaries_of(config.territory)
+    masks = padded_masks(config, boundaries, modes, threads=threads, file=Path(config_path))
+    grid: Grid = masks.attrs["grid"]
+    for name, layer in masks.items():
+        write(folder / f"{name}.tif", layer, tags={}, publish=False)
+    (folder / "countries.json").write_text(json.dumps(boundaries.codes) + "\n", encoding="utf-8")
+    surface = masks["surface"].values
+    border = border_strips_km(surface, grid.resolution_m)
+    _write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
+    if config.population is not None:
+        write_population(folder, config.population, grid, surface)
+    box_deg = paths_box_deg(grid, register["lon_deg"].values, register["lat_deg"].values)
+    land = surface_mask(boundaries, box_deg, threads=threads)
+    write(folder / "land_lonlat.tif", land, tags={}, publish=False)
+
+
+def boundaries_of(territory: Territory) -> Boundaries:
+    """Boundaries that a configuration names."""
+    polygons = territory.polygons
+    if polygons is not None:
+        return read_boundaries(
+            polygons.path, territory.home, countries_layer=polygons.countries_layer,
+            country_field=polygons.country_field, land_layer=polygons.land_layer, world=territory.world,
+            bbox_deg=territory.bbox_deg,
+        )  # fmt: skip
+    if territory.bbox_deg is None:
+        raise ValueError("a territory without polygons has a box")
+    return box_boundaries(territory.home, territory.bbox_deg, world=territory.world)
+
+
+def padded_masks(
+    config: Config,
+    boundaries: Boundaries,
+    modes: Iterable[ModeKey],
+    *,
+    threads: int = 1,
+    file: Path | None = None,
+) -> xr.Dataset:
+    """Masks on the grid padded by the proven radius; the wider one of the sea only if a coast is in reach."""
+    modes = list(modes)
+    wide = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
+    for coastal in (True, False) if wide else (False,):
+        around_m = margin_m(config, modes, coastal=coastal, file=file)
+        grid = grid_of(config, boundaries, around_m, file=file)
+        masks = run(boundaries, grid, coastal_km=config.territory.coastal_km, threads=threads)
+        if coastal and masks["coastal"].values.any():
+            break
+    return masks
+
+
+def grid_of(config: Config, boundaries: Boundaries, margin_m: float, *, file: Path | None = None) -> Grid:
+    """The padded grid of a territory."""
+    settings = config.grid
+    bounds_m = project([boundaries.territory], settings.crs)[0].bounds
+    name = None if file is None else str(file)
+    return make_grid(settings.crs, settings.resolution_m, bounds_m, margin_m, file=name)
+
+
+def write_population(folder: Path, settings: Population, grid: Grid, surface: NDArray[np.uint8]) -> None:
+    """Write ``population.tif`` and ``density.tif``."""
+    population = np.empty(surface.shape, dtype=np.float32)
+    for rows, persons in _population(settings, grid, surface):
+        population[rows] = persons
+    whole = [(slice(0, grid.height), population)]
+    _write_strips(folder / "population.tif", grid, whole, "persons", "persons per pixel")
+    density = density_strips(population, grid, surface)
+    _write_strips(folder / "density.tif", grid, density, "km-2", "persons per km2 of land over 1 km")
+
+
+def _population(
+    settings: Population, grid: Grid, surface: NDArray[np.uint8]
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    if settings.raster is not None:
+        yield from population_strips(read_counts(settings.raster, grid), grid, surface)
+    elif settings.places is not None:
+        yield slice(0, grid.height), places_population(read_places(settings.places), grid, surface)
+
+
+def _write_strips(path: Path, grid: Grid, strips: Strips, units: str, long_name: str) -> None:
+    every = slice(0, grid.width)
+    blocks = ((rows, every, values) for rows, values in strips)
+    write_blocks(
+        path, grid, [long_name], "float32", float("nan"), blocks=blocks, units=units, long_name=long_name,
+        tags={}, publish=False,
+    )  # fmt: skip
