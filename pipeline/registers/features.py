@@ -63,6 +63,8 @@ def read_geojson(path: Path, required: Sequence[str]) -> Table:
         raise InputError("is not a GeoJSON feature collection", file=path, field="features")
     transformer = _to_wgs84(path, _geojson_crs(path, content.get("crs")))
     rows = [feature.get("properties") or {} for feature in features]
+    if not all(isinstance(row, dict) for row in rows):
+        raise InputError("has properties that are not named values", file=path, field="properties")
     columns = list(dict.fromkeys(name for row in rows for name in row))
     points = [_point_of_json(feature.get("geometry")) for feature in features]
     return _records(path, required, columns, rows, points, transformer)

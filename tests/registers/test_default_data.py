@@ -43,6 +43,14 @@ def test_network_has_the_size_and_the_features_described(stations):
     assert all(21 <= int(row["channel"]) <= 48 and 0.5 <= float(row["erp_kw"]) <= 50 for row in stations)
 
 
+def test_modes_are_those_of_the_table_of_modes(repository, stations):
+    with (repository / "configs" / "tables" / "modes.csv").open(encoding="utf-8", newline="") as lines:
+        known = {(row["system"], row["mode"]) for row in csv.DictReader(lines)}
+    used = {(row["system"], row["multiplex_mode"]) for row in stations if row["multiplex_mode"]}
+    assert used <= known
+    assert len(used) >= 5
+
+
 def test_sites_lie_in_their_country(folder, stations):
     countries = gpd.read_file(folder / "boundaries_ne10m.gpkg", layer="countries")
     for row in stations:

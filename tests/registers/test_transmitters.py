@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.registers.channel_plan import named_plan
@@ -151,6 +153,7 @@ def test_moved_point_with_stale_columns_is_refused(tmp_path, table):
         ),
         (lambda content: content["features"][1]["properties"].update(erp_kw=math.nan), 2, "not a number"),
         (lambda content: content["features"][1]["properties"].update(erp_kw="strong"), 2, "not a number"),
+        (lambda content: content["features"][1].update(properties=[[1]]), None, "properties"),
         (lambda content: content.pop("features"), None, "feature collection"),
         (lambda content: content.update(crs={"properties": {"name": "nowhere"}}), None, "wrong CRS"),
     ],
@@ -233,3 +236,24 @@ def test_masts_are_shared_by_assignments_with_the_same_antenna_place(from_csv, t
 )
 def test_tile_is_named_by_its_south_west_corner(lon_deg, lat_deg, name):
     assert tile_name(lon_deg, lat_deg) == name
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    cuts=st.lists(
+        st.tuples(st.integers(0, 2999), st.integers(0, 5), st.binary(max_size=4)), min_size=1, max_size=4
+    )
+)
+def test_damaged_file_is_read_or_refused_in_one_printable_line(tmp_path_factory, repository, cuts):
+    content = bytearray((repository / SLOVENIA).read_bytes()[:3000])
+    for start, length, junk in cuts:
+        content[start : start + length] = junk
+    path = tmp_path_factory.mktemp("damaged") / "register.csv"
+    path.write_bytes(bytes(content))
+    try:
+        read_transmitters([path], PLAN, lenient=True)
+    except InputError as error:
+        message = str(error)
+    else:
+        message = ""
+    assert message.isprintable()
