@@ -31,7 +31,7 @@ _MIXED = int(Polarisation.MIXED)
 
 @kernel
 def directivity_db(angle_deg: float, flat_deg: float, end_deg: float, largest_db: float) -> float:
-    """Discrimination at an angle from the main direction: 0 up to ``flat_deg``, linear, full from ``end_deg`` on.
+    """Discrimination off the main direction: 0 up to ``flat_deg``, linear, full from ``end_deg`` on.
 
     BT.419-3, Bands IV and V: 20 deg, 60 deg, 16 dB. ``angle_deg`` 0 to 180.
     """
@@ -43,13 +43,13 @@ def directivity_db(angle_deg: float, flat_deg: float, end_deg: float, largest_db
 def discrimination_db(wanted: int, other: int, directed_db: float, cross_polar_db: float) -> float:
     """D: discrimination of one signal in dB, given its directivity ``directed_db`` (verified.md, section 2).
 
-    The antenna has the polarisation ``wanted``. An orthogonal signal gets ``cross_polar_db`` at all azimuths, not
-    added to the directivity; a mixed one is split into two halves whose powers are summed; one of unknown
-    polarisation keeps the directivity. Mixed or unknown ``wanted``: neither, D = 0.
+    The antenna has the polarisation ``wanted``. An orthogonal signal gets ``cross_polar_db`` at all azimuths,
+    not added to the directivity; a mixed one is split into two halves whose powers are summed; one of
+    unknown polarisation keeps the directivity. Mixed or unknown ``wanted``: neither, D = 0.
     """
-    if wanted == _UNKNOWN or wanted == _MIXED:
+    if wanted in (_UNKNOWN, _MIXED):
         return 0.0
-    if other == _UNKNOWN or other == wanted:
+    if other in (_UNKNOWN, wanted):
         return directed_db
     if other == _MIXED:
         passed = 0.5 * (10.0 ** (-0.1 * directed_db) + 10.0 ** (-0.1 * cross_polar_db))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class Tables(NamedTuple):
 
     model: int
     curves: NDArray[np.float64]
-    prepared: tuple[Prepared, Prepared, Prepared, Prepared, Prepared, Prepared]
+    prepared: tuple[Prepared, ...]
     f_mhz: NDArray[np.float64]
     t_pct: NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def depression_deg(height_m: float, d_km: float) -> float:
 
 
 @kernel
-def as_table(values: NDArray[np.generic], radials: int) -> NDArray[np.generic]:
+def as_table(values: NDArray[Any], radials: int) -> NDArray[Any]:
     """View [radial, range] of a flattened table of a sweep; it may be empty."""
     return values.reshape(radials, values.size // max(radials, 1))
 
@@ -158,7 +158,7 @@ def tile_fields(
 
 @kernel
 def largest_between(values: NDArray[np.float32], first: int, last: int) -> float:
-    """Largest of circular values from index ``first`` to ``last`` inclusive (any integers, first <= last)."""
+    """Largest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
     count = values.size
     if last - first >= count:
         first, last = 0, count - 1
@@ -170,7 +170,7 @@ def largest_between(values: NDArray[np.float32], first: int, last: int) -> float
 
 @kernel
 def smallest_between(values: NDArray[np.float32], first: int, last: int) -> float:
-    """Smallest of circular values from index ``first`` to ``last`` inclusive (any integers, first <= last)."""
+    """Smallest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
     count = values.size
     if last - first >= count:
         first, last = 0, count - 1
@@ -184,7 +184,7 @@ def smallest_between(values: NDArray[np.float32], first: int, last: int) -> floa
 def bound_1kw_dbuvm(
     tables: Tables, receiver: Receiver, offset: int, time: int, near_km: float, highest_m: float, sea: bool
 ) -> float:
-    """Field of 1 kW e.r.p. that no pixel at ``near_km`` or beyond exceeds with heights up to ``highest_m``."""
+    """Field of 1 kW e.r.p. that no pixel from ``near_km`` on exceeds with heights up to ``highest_m``."""
     f_mhz = tables.f_mhz[offset + 1]
     if tables.model == _P1546:
         bound = p1546_upper_bound(tables.prepared[2 * (offset + 1) + time], near_km, highest_m, sea)
@@ -215,8 +215,8 @@ def tile_bounds(
 ) -> None:
     """Fill, per transmitter, the least distance to a tile and upper bounds of its fields anywhere in it.
 
-    ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around ``centre_m``;
-    only the azimuths under which it is seen count for effective heights and patterns.
+    ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around
+    ``centre_m``; only the azimuths under which it is seen count for effective heights and patterns.
     """
     for t in range(stations.mast.size):
         m = stations.mast[t]
@@ -239,9 +239,7 @@ def tile_bounds(
         near_km[t] = near
         wanted_dbuvm[t] = -math.inf
         if offset == 0:
-            wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-                tables, receiver, 0, WANTED, near, highest_m, sea
-            )
+            wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(tables, receiver, 0, WANTED, near, highest_m, sea)
         interfering_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
             tables, receiver, offset, INTERFERING, near, highest_m, sea
         )

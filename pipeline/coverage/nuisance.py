@@ -1,7 +1,7 @@
 """Noise and nuisance at the receiver and the probability that the wanted field exceeds them.
 
-Levels are medians in dB(uV/m); a log-normal level has a standard deviation in dB. Sums of log-normal powers are
-approximated by one log-normal of the same mean and variance (Fenton-Wilkinson).
+Levels are medians in dB(uV/m); a log-normal level has a standard deviation in dB. Sums of log-normal powers
+are approximated by one log-normal of the same mean and variance (Fenton-Wilkinson).
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ BOLTZMANN_J_PER_K = 1.380649e-23
 REFERENCE_TEMPERATURE_K = 290.0
 # Nepers of power per dB.
 NEPER_PER_DB = math.log(10.0) / 10.0
-# Interferers may be left out if together they change the median nuisance by at most this (protection.md, sec. 1).
+# Interferers that together change the median nuisance by at most this may be left out (protection.md, 1).
 LEFT_OUT_DB = 0.01
-# Left-out mean power over summed mean power that is certain to change the median by no more (see ``negligible``).
+# Share of the summed mean power whose omission is certain to change the median by no more (``negligible``).
 LEFT_OUT_SHARE = LEFT_OUT_DB * NEPER_PER_DB / 2.0
 
 
 @kernel
 def noise_field_dbuvm(
-    f_mhz: float, bandwidth_mhz: float, noise_figure_db: float, cn_db: float, gain_dbd: float, feeder_db: float
+    f_mhz: float,
+    bandwidth_mhz: float,
+    noise_figure_db: float,
+    cn_db: float,
+    gain_dbd: float,
+    feeder_db: float,
 ) -> float:
     """E_n: field at which a noise-limited receiver just works, a median without location margin, in dB(uV/m).
 

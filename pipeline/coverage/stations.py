@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -102,11 +102,11 @@ def pack_paths(sweeps: Sequence[Sweep], agl_m: Sequence[float]) -> Paths:
     )
 
 
-def _flat(tables: Sequence[NDArray[np.generic]], dtype: type) -> tuple[NDArray[np.int64], NDArray[np.generic]]:
+def _flat(tables: Sequence[NDArray[Any]], dtype: type) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Start of each table (one more than tables) and all values in one row."""
     start = np.zeros(len(tables) + 1, dtype=np.int64)
     np.cumsum([table.size for table in tables], out=start[1:])
-    values = np.empty(int(start[-1]), dtype=dtype)
+    values: NDArray[Any] = np.empty(int(start[-1]), dtype=dtype)
     for first, table in zip(start, tables, strict=False):
         values[first : first + table.size] = table.ravel()
     return start, values

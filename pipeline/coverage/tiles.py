@@ -104,7 +104,7 @@ def find_servers(
     stations: Stations, paths: Paths, tables: Tables, receiver: Receiver, rules: Rules,
     positions_m: NDArray[np.float64], kinds: NDArray[np.uint8], work: Scratch,
 ) -> bool:  # fmt: skip
-    """Fill best field, server and its distance per pixel; of equal fields the lower index. False: no server."""
+    """Fill best field, server and its distance per pixel, of equals the lower index; False: no server."""
     count = kinds.size
     work.best[:count] = -math.inf
     work.server[:count] = -1
@@ -124,9 +124,7 @@ def find_servers(
             continue
         rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
         listed = work.pixels[:chosen]
-        tile_fields(
-            stations, paths, tables, receiver, t, WANTED, listed, work.d_km, work.az_deg, work.field
-        )
+        tile_fields(stations, paths, tables, receiver, t, WANTED, listed, work.d_km, work.az_deg, work.field)
         for p in listed:
             e = work.field[p]
             if e > work.best[p] or (e == work.best[p] and t < work.server[p]):
@@ -211,9 +209,7 @@ def add_network(
                 work.pixels[chosen] = p
                 chosen += 1
         listed = work.pixels[:chosen]
-        tile_fields(
-            stations, paths, tables, receiver, t, WANTED, listed, work.d_km, work.az_deg, work.field
-        )
+        tile_fields(stations, paths, tables, receiver, t, WANTED, listed, work.d_km, work.az_deg, work.field)
         for p in listed:
             own = work.server[p] == t
             d_db = 0.0 if own else antenna_db(stations, receiver, frames, work, t, p)
@@ -319,7 +315,7 @@ def compute_tile(
     frames: NDArray[np.float64], kinds: NDArray[np.uint8], rows: int, cols: int, work: Scratch,
     levels: NDArray[np.float32], servers: NDArray[np.uint16],
 ) -> None:  # fmt: skip
-    """Fill ``levels`` float32[6, pixel] (LEVEL_BANDS) and ``servers`` uint16[pixel] (index + 1) of one tile."""
+    """Fill ``levels`` float32[6, pixel] (LEVEL_BANDS) and ``servers`` uint16[pixel] (index + 1) of a tile."""
     positions_m = frames[:3]
     centre_m, radius_km = tile_ball(positions_m, rows, cols)
     tile_bounds(

@@ -1,0 +1,174 @@
+"""Single pixels worked out by hand: networks, guard interval, polarisation; and bounds that must hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from pyproj import Transformer
+from scene import CHANNEL, ELLIPSOID, GRID, NOISE_DBUVM, config, scene, sum_levels, sweep
+
+from pipeline.coverage.fields import INTERFERING, WANTED, tile_bounds, tile_fields
+from pipeline.coverage.planning import Planning
+from pipeline.coverage.stage import prepare_job, run
+from pipeline.territory.geodesy import lattice, pixel_frames, rays
+
+ROW, COL = 20, 30
+LIGHT_KM_PER_US = 0.299792458
+
+
+def free_space(**changes):
+    """Settings with the free-space model: fields follow from the distance alone."""
+    settings = config(**changes)
+    return settings.model_copy(
+        update={"propagation": settings.propagation.model_copy(update={"coverage_model": "free_space"})}
+    )
+
+
+def stations_around(places, **columns):
+    """Isotropic 1 kW stations at (azimuth, km) from the pixel, and a surface with that pixel alone."""
+    x_m = GRID.west_m + (COL + 0.5) * GRID.resolution_m
+    y_m = GRID.north_m - (ROW + 0.5) * GRID.resolution_m
+    lon, lat = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True).transform(x_m, y_m)
+    count = len(places)
+    azimuth, d_km = np.array(places, float).T
+    lons, lats, _ = ELLIPSOID.fwd(np.full(count, lon), np.full(count, lat), azimuth, 1000 * d_km)
+    made = scene()
+    columns = {"sfn": "", "polarisation": "H", "country": "SI", "channel": CHANNEL} | columns
+    of = "transmitter"
+    data = made.transmitters.isel(transmitter=[0] * count).assign(
+        id=(of, [f"s{k}" for k in range(count)]), lon_deg=(of, lons), lat_deg=(of, lats),
+        erp_kw=(of, np.ones(count)), antenna_height_agl_m=(of, np.full(count, 10.0)), mast=(of, ["m"] * count),
+        attenuation_db=((of, "azimuth"), np.zeros((count, 360), np.float32)),
+        mode=(of, ["64QAM 2/3"] * count), system=(of, ["DVB-T"] * count),
+        **{name: (of, [value] * count if np.isscalar(value) else value) for name, value in columns.items()},
+    )  # fmt: skip
+    flat = sweep(np.random.default_rng(0), sea=False, terrain=False)
+    flat = flat._replace(heff_m=np.full_like(flat.heff_m, 10.0))
+    codes = np.zeros((GRID.height, GRID.width), np.uint8)
+    codes[ROW, COL] = 1
+    ratio_db = np.where(data["channel"].values == CHANNEL, 20.0, -30.0)[None, :]
+    planning = Planning((("DVB-T", "64QAM 2/3"),), NOISE_DBUVM[:1], ratio_db)
+    return xr.DataArray(codes, dims=("y", "x"), attrs={"grid": GRID}), data, {"m": flat}, planning
+
+
+def pixel(places, settings=None, **columns):
+    result = run(*stations_around(places, **columns), settings or free_space(), CHANNEL)
+    levels = result["levels"].values[:, ROW, COL]
+    return levels, int(result["classes"].values[1, ROW, COL]) - 1
+
+
+def field(d_km):
+    return 106.9 - 20 * np.log10(d_km)
+
+
+def power_sum(*levels_db):
+    return 10 * np.log10(np.sum(10 ** (np.array(levels_db) / 10)))
+
+
+def test_two_stations_by_hand():
+    levels, server = pixel([(40.0, 10.0), (80.0, 30.0)])
+    assert server == 0
+    interference = field(30.0) + 20.0 - 8.0  # 40 deg off: 8 dB
+    expected = [field(10.0), field(10.0), *sum_levels(NOISE_DBUVM[0], np.array([interference]))]
+    assert levels[:4] == pytest.approx(expected, abs=2e-4)
+
+
+def test_adjacent_channel_counts_with_its_ratio_and_never_serves():
+    levels, server = pixel([(0.0, 5.0), (0.0, 10.0)], channel=[CHANNEL + 1, CHANNEL])
+    assert server == 1
+    expected = sum_levels(NOISE_DBUVM[0], np.array([field(5.0) - 30.0]))
+    assert levels[2:4] == pytest.approx(expected, abs=2e-4)
+
+
+def test_orthogonal_interferer_gets_the_flat_value():
+    levels, _ = pixel([(0.0, 10.0), (90.0, 12.0), (0.0, 14.0)], polarisation=["H", "V", "V"])
+    interference = np.array([field(12.0), field(14.0)]) + 20.0 - 16.0
+    assert levels[2:4] == pytest.approx(sum_levels(NOISE_DBUVM[0], interference), abs=2e-4)
+
+
+def test_mixed_wanted_has_neither_directivity_nor_azimuth():
+    levels, _ = pixel([(0.0, 10.0), (180.0, 12.0)], polarisation=["M", "V"])
+    expected = sum_levels(NOISE_DBUVM[0], np.array([field(12.0) + 20.0]))
+    assert levels[2:4] == pytest.approx(expected, abs=2e-4)
+    assert np.isnan(levels[4])
+
+
+def test_network_member_inside_the_guard_interval_adds_with_its_discrimination():
+    # 60 us: 17.987 km of path difference
+    levels, server = pixel([(0.0, 10.0), (15.0, 27.9)], sfn="net")
+    assert server == 0
+    assert levels[0] == pytest.approx(power_sum(field(10.0), field(27.9)), abs=2e-4)
+    assert levels[1] == pytest.approx(field(10.0), abs=2e-4)
+    assert levels[2:4] == pytest.approx([NOISE_DBUVM[0], 0.0], abs=1e-4)
+    turned, _ = pixel([(0.0, 10.0), (70.0, 27.9)], sfn="net")
+    assert turned[0] == pytest.approx(power_sum(field(10.0), field(27.9) - 16.0), abs=2e-4)
+
+
+def test_network_member_outside_the_guard_interval_interferes():
+    levels, _ = pixel([(0.0, 10.0), (20.0, 28.1)], sfn="net")
+    assert levels[0] == pytest.approx(field(10.0), abs=2e-4)
+    expected = sum_levels(NOISE_DBUVM[0], np.array([field(28.1) + 20.0]))
+    assert levels[2:4] == pytest.approx(expected, abs=2e-4)
+
+
+def test_guard_interval_is_that_of_the_network():
+    inside = 10.0 + LIGHT_KM_PER_US * 224.0 - 0.1
+    for d_km, name, wanted in ((inside, "other", 2), (inside, "net", 1), (inside + 0.2, "other", 1)):
+        levels, _ = pixel([(0.0, 10.0), (0.0, d_km)], sfn=name)
+        members = [field(10.0), field(d_km)][:wanted]
+        assert levels[0] == pytest.approx(power_sum(*members), abs=2e-4)
+
+
+def test_equal_names_are_no_network_when_empty_or_in_another_channel():
+    for columns in ({"sfn": ""}, {"sfn": "net", "channel": [CHANNEL, CHANNEL - 1]}):
+        levels, _ = pixel([(0.0, 10.0), (0.0, 12.0)], **columns)
+        assert levels[0] == pytest.approx(field(10.0), abs=2e-4)
+        assert levels[3] > 0.0
+
+
+def test_foreign_station_does_not_serve_and_interferes():
+    levels, server = pixel([(0.0, 5.0), (0.0, 10.0)], country=["AT", "SI"])
+    assert server == 1
+    expected = sum_levels(NOISE_DBUVM[0], np.array([field(5.0) + 20.0]))
+    assert levels[2:4] == pytest.approx(expected, abs=2e-4)
+
+
+def test_pattern_and_power_shift_the_wanted_field():
+    surface, data, sweeps, planning = stations_around([(0.0, 10.0)])
+    pattern = np.zeros((1, 360), np.float32)
+    pattern[0, 175:186] = 7.0  # towards the pixel, south of the station
+    data = data.assign(attenuation_db=data["attenuation_db"].copy(data=pattern), erp_kw=data["erp_kw"] * 10)
+    levels = run(surface, data, sweeps, planning, free_space(), CHANNEL)["levels"].values[:, ROW, COL]
+    assert levels[0] == pytest.approx(field(10.0) + 10.0 - 7.0, abs=2e-4)
+
+
+@pytest.mark.parametrize("model", ["p1546", "free_space", "hata", "extended_hata"])
+def test_bounds_of_a_tile_hold_for_every_pixel(model):
+    made, settings = scene(), config()
+    propagation = settings.propagation.model_copy(update={"coverage_model": model})
+    settings = settings.model_copy(update={"propagation": propagation})
+    job = prepare_job(made.transmitters, made.sweeps, made.planning, settings, CHANNEL)
+    count, pixels = job.stations.mast.size, np.arange(1024)
+    area = lattice(GRID)
+    near_km, wanted, nuisance = np.empty(count), np.empty(count), np.empty(count)
+    d_km, az_deg, found = np.empty(1024), np.empty(1024), np.empty(1024)
+    gaps = []
+    for row, col in ((0, 0), (0, 32), (17, 40)):
+        frames = np.empty((11, 32, 32))
+        pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, row, col, frames)
+        positions = frames[:3].reshape(3, -1).copy()
+        centre = positions[:, [0, 31, -32, -1]].mean(axis=1)
+        radius = 1e-3 * np.linalg.norm(positions - centre[:, None], axis=0).max()
+        parts = (job.stations, job.paths, job.tables, job.receiver)
+        tile_bounds(*parts, centre, radius, near_km, wanted, nuisance)
+        for t in range(count):
+            rays(job.stations.frame[t], positions, d_km, az_deg)
+            assert near_km[t] <= d_km.min()
+            tile_fields(*parts, t, INTERFERING, pixels, d_km, az_deg, found)
+            assert found.max() <= nuisance[t]
+            gaps.append(nuisance[t] - found.max())
+            tile_fields(*parts, t, WANTED, pixels, d_km, az_deg, found)
+            assert wanted[t] == -np.inf or found.max() <= wanted[t]
+            assert (wanted[t] == -np.inf) == (job.stations.offset[t] != 0)
+    assert np.isfinite(gaps).all()
