@@ -75,7 +75,7 @@ def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonL
     place: Affine = data.attrs["transform"]
     if place.e > 0:  # south-up
         values = values[::-1]
-        place = place * Affine.translation(0, data.shape[0]) * Affine.scale(1, -1)
+        place = place @ Affine.translation(0, data.shape[0]) @ Affine.scale(1, -1)
     if place.a <= 0 or place.b or place.d:
         raise InputError("raster is mirrored or rotated", file=file, field="transform", value=place[:6])
     if not CRS.from_user_input(data.attrs["crs"]).is_geographic:
