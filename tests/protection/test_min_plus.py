@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from brute_force import brute_force, limits_db
+from brute_force import discrimination_db as twin_discrimination_db
 
 from pipeline.protection.min_plus import min_plus
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from brute_force import brute_force, limits_db
+from pipeline.protection.min_plus_tree import BINS, SECTORS, antenna, sector_discrimination_db
 
 BAND_V, BAND_III, NONE = (20.0, 60.0, 16.0), (27.0, 60.0, 12.0), (20.0, 60.0, 0.0)
 CAP_DB = 57.0
@@ -122,6 +119,61 @@ def test_min_plus_with_nodes_of_all_levels_equals_brute_force(azimuth_kind: str)
     expected = np.minimum(limits_db(allowed, azimuth, loss, *BAND_V, ys, xs), CAP_DB)
     min_plus(allowed, azimuth, loss, BAND_V, targets, best, label, 1, threads=2)
     np.testing.assert_allclose(best[ys, xs], expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("discrimination", [BAND_V, (5.0, 15.0, 40.0)])
+@pytest.mark.parametrize("tile_px", [(1, 1), (8, 16)])
+def test_victim_that_barely_improves_is_not_passed_over(
+    tile_px: tuple[int, int], discrimination: tuple[float, float, float]
+) -> None:
+    """Incoming limits 0.01 dB above the outcome and a loss without slope: a bound a little too high shows."""
+    rng = np.random.default_rng(7)
+    shape = (150, 170)
+    for _ in range(12):
+        allowed, azimuth = np.full(shape, np.inf, np.float32), np.full(shape, np.nan, np.float32)
+        place = rng.integers(0, shape[0]), rng.integers(0, shape[1])
+        allowed[place], azimuth[place] = -50.0, rng.uniform(0, 360)
+        case = _single({}, 0.0, loss_db=np.full((171, 171), 90.0, np.float32), discrimination=discrimination)
+        case |= {"allowed_db": allowed, "azimuth_deg": azimuth, "targets": rng.random(shape) < 0.04}
+        case |= {"label": np.zeros(shape, np.uint8), "best_db": np.full(shape, 1000.0, np.float32)}
+        expected_db, _ = brute_force(**case)
+        found_db, label = _run(case | {"best_db": (expected_db + 0.01).astype(np.float32)}, _tile_px=tile_px)
+        found_db = np.where(case["targets"], found_db, expected_db)
+        np.testing.assert_array_equal(label != 0, case["targets"])
+        np.testing.assert_allclose(found_db, expected_db, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("discrimination", [BAND_V, (5.0, 15.0, 40.0), NONE])
+def test_sector_discrimination_is_never_above_the_antenna(discrimination: tuple[float, float, float]) -> None:
+    bound_db = sector_discrimination_db(antenna(discrimination))
+    edge_deg = np.array([1e-3, 0.5, 1.0, 1.5, 2.0 - 1e-3])
+    azimuths = (np.arange(SECTORS)[:, None] * 360 / SECTORS + edge_deg * 180 / SECTORS).ravel()
+    for direction in np.concatenate(
+        [np.arange(BINS) * 360 / BINS + 1e-3, np.arange(1, BINS + 1) * 360 / BINS - 1e-3]
+    ):
+        exact = [twin_discrimination_db(azimuth, direction, *discrimination) for azimuth in azimuths]
+        sectors = (azimuths * SECTORS / 360).astype(int)
+        slack_db = np.array(exact) - bound_db[sectors, int(direction * BINS / 360)]
+        assert slack_db.min() >= 0.0
+    assert bound_db[SECTORS].max() == 0.0
+    assert bound_db.max() == discrimination[2]
+
+
+@pytest.mark.parametrize("tile_px", [(1, 1), (8, 16)])
+@pytest.mark.parametrize("reach", [0, 1, 2, 7, 20])
+def test_reach_ends_with_the_loss_table(reach: int, tile_px: tuple[int, int]) -> None:
+    y, x = np.mgrid[:48, :48]
+    for place in ((0, 0), (23, 24), (47, 40)):
+        case = _single({}, np.nan, loss_db=np.full((reach + 1, reach + 1), 10.0, np.float32))
+        case |= {
+            "allowed_db": np.full((48, 48), np.inf, np.float32),
+            "azimuth_deg": np.zeros((48, 48), np.float32),
+        }
+        case |= {"targets": np.ones((48, 48), np.bool_), "label": np.zeros((48, 48), np.uint8)}
+        case |= {"best_db": np.full((48, 48), CAP_DB, np.float32)}
+        case["allowed_db"][place] = -50.0
+        _, label = _run(case, _tile_px=tile_px)
+        np.testing.assert_array_equal(label != 0, np.maximum(abs(y - place[0]), abs(x - place[1])) <= reach)
 
 
 @pytest.mark.parametrize("seed", range(6))
