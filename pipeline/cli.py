@@ -43,6 +43,21 @@ def validate(
     validate_command(config, lenient=lenient)
 
 
+@app.command(epilog="Example: channelmaps run configs/slovenia.yaml --cores 4")
+def run(
+    config: ConfigFile,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; all of this machine if absent.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be computed.")] = False,
+) -> None:
+    """Check a territory file, compute what changed, publish it under results/."""
+    from pipeline.tools.run import run_command
+
+    code = run_command(config, cores=cores, arguments=("--dry-run",) if dry_run else ())
+    raise typer.Exit(code)
+
+
 @app.command(
     epilog="Example: channelmaps predict --model p1546 --links links.csv --out fields.csv",
 )
@@ -120,6 +135,24 @@ def combine(
 def availability(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
     """Availability classes, counts and statistics of all devices."""
     from pipeline.availability.stage import main as stage
+
+    stage(config, build, threads=threads)
+
+
+@app.command(hidden=True)
+def reception(
+    config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1
+) -> None:
+    """Published layers on the reception of one DTT channel."""
+    from pipeline.publish.reception import main as stage
+
+    stage(config, build, channel=channel, threads=threads)
+
+
+@app.command(hidden=True)
+def publish(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
+    """Manifest, run folder, `latest`."""
+    from pipeline.publish.stage import main as stage
 
     stage(config, build, threads=threads)
 

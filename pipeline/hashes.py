@@ -93,7 +93,7 @@ def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:
 def _value_at(config: BaseModel, key: str) -> object:
     value: object = config
     for name in key.split("."):
-        value = getattr(value, name)
+        value = value[name] if isinstance(value, Mapping) else getattr(value, name)
     return value
 
 

@@ -7,6 +7,7 @@ is by their files. Raw files are ``ancient`` inputs: their content counts, not t
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,8 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.registers.transmitters import read_transmitters
+from pipeline.territory.margin import margin_m
+from pipeline.territory.surface import ROOM_DEG
 
 # Nuisance in a DTT channel comes from the channel itself and its two neighbours (protection.md, section 1).
 NEIGHBOURS = (-1, 0, 1)
@@ -33,14 +36,23 @@ class Stage(NamedTuple):
 
 STAGES = {
     "territory": Stage("pipeline.territory.stage", ("territory", "grid", "population")),
-    "terrain": Stage("pipeline.terrain.stage", ("terrain", "territory", "grid", "channels.reach_km")),
+    "terrain": Stage("pipeline.terrain.stage", ("terrain", "channels.plan")),
     "coverage": Stage(
         "pipeline.coverage.stage",
         ("territory", "channels.plan", "channels.reach_km", "propagation", "coverage", "protection"),
     ),
     "protect": Stage(
         "pipeline.protection.stage",
-        ("territory", "channels.plan", "propagation", "coverage", "protection", "devices"),
+        (
+            "territory",
+            "channels.plan",
+            "propagation",
+            "coverage",
+            "protection",
+            "devices",
+            "services.dtt",
+            "services.foreign_dtt",
+        ),
     ),
     "combine": Stage(
         "pipeline.availability.stage", ("channels", "coverage", "protection", "devices", "services", "notice")
@@ -122,14 +134,18 @@ def code_of(stage: str) -> str:
 
 
 def rows_of_territory(plan: Plan) -> str:
-    """Hash of what the padded grid and the land mask take from the register: modes in use and the sites' box.
+    """Hash of what the territory stage takes from the register: the widths of the margin and the sites' box.
 
-    The box is widened to whole degrees: a station that moves within it concerns its own channels only.
+    The margin is the proven radius, over land and over sea; it follows from the modes in use, the devices and
+    the protection ratios. The box is as coarse as that of the land mask: a station that moves within it
+    concerns its own channels only.
     """
-    modes = sorted({f"{s} {m}" for s, m in zip(*_texts(plan, "system", "mode"), strict=True)})
-    corners = [np.floor(plan.register[name].values.min()) for name in ("lon_deg", "lat_deg")]
-    corners += [np.ceil(plan.register[name].values.max()) for name in ("lon_deg", "lat_deg")]
-    return json_hash({"modes": modes, "box_deg": [float(corner) for corner in corners]})
+    modes = sorted(set(zip(*_texts(plan, "system", "mode"), strict=True)))
+    margins_m = [margin_m(plan.config, modes, coastal=coastal) for coastal in (False, True)]
+    sites = [plan.register[name].values for name in ("lon_deg", "lat_deg")]
+    low = [math.floor(values.min() - ROOM_DEG) for values in sites]
+    high = [math.ceil(values.max() + ROOM_DEG) for values in sites]
+    return json_hash({"margins_m": margins_m, "low_deg": low, "high_deg": high})
 
 
 def rows_of_tile(plan: Plan, tile: str) -> str:
@@ -173,7 +189,8 @@ def _texts(plan: Plan, *names: str) -> list[list[str]]:
 
 def territory_files(plan: Plan) -> list[str]:
     """Files of the territory stage, relative to the build folder."""
-    names = ["surface.tif", "country.tif", "countries.json", "coastal.tif", "land_lonlat.tif"]
+    names = [f"{layer}.tif" for layer in ("surface", "country", "coastal", "border", "land_lonlat")]
+    names.append("countries.json")
     if plan.config.population is not None:
         names += ["population.tif", "density.tif"]
     return [f"territory/{name}" for name in names]

@@ -24,7 +24,7 @@ PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyp
 def make_manifest(
     plan: Plan, run_id: str, files: Mapping[str, Path], digests: Mapping[str, str], now: datetime
 ) -> dict[str, Any]:
-    """All facts of a run as plain data; ``files``, ``digests`` by name in the run's folder; ``now`` in UTC."""
+    """All facts of a run as plain data; ``files``, ``digests`` by published name; ``now`` in UTC."""
     config = plan.config
     until = now + timedelta(hours=config.validity_hours)
     return {

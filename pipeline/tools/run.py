@@ -82,7 +82,7 @@ def where(results: Path) -> str:
         [
             f"Results: {latest} (run {latest.resolve().name})",
             f"  maximum e.i.r.p., one band per channel   {latest}/public/max_eirp_<device>.vrt",
-            f"  number of free channels                  {latest}/public/available_channels_<device>_*dbm.tif",
+            f"  number of free channels                  {latest}/public/available_channels_*.tif",
             f"  shares of area and population            {latest}/public/statistics.csv",
             f"  what went in, what was left out          {latest}/manifest.json",
         ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipeline import workflow as jobs
+from pipeline.config import Config
+from pipeline.hashes import imported_sources
 
 Change = Callable[..., None]
 
@@ -81,7 +84,7 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
     [
         ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability"}),
         ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability"}),
-        ("resolution_m: 500.0", "resolution_m: 250.0", {"territory", "terrain"}),
+        ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
         ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
         ("devices:", "validity_hours: 48.0\ndevices:", set()),
@@ -126,3 +129,32 @@ def test_threads_share_the_cores_among_jobs() -> None:
     assert jobs.threads_per_job(64, 28) == 2
     assert jobs.threads_per_job(8, 0) == 8
     assert jobs.threads_per_job(None, 3) == 1
+
+
+def keys_read(path: Path) -> set[str]:
+    """Dotted keys that a source file reads from something called ``config``."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names: list[str] = []
+        while isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Name) and node.id == "config" and names:
+            found.add(".".join(reversed(names)))
+    return {key for key in found if key.split(".")[0] in Config.model_fields}
+
+
+@pytest.mark.parametrize("stage", sorted(jobs.STAGES))
+def test_stage_names_every_setting_that_its_code_reads(stage: str) -> None:
+    declared = jobs.STAGES[stage].settings
+    folder = Path(jobs.__file__).parent / jobs.STAGES[stage].module.split(".")[1]
+    # The register is followed row by row, the margin by its width, the name by the paths.
+    elsewhere = {"registers", "name"}
+    if stage == "territory":
+        elsewhere |= {"devices", "protection", "coverage", "channels"}
+    for source in imported_sources(jobs.STAGES[stage].module):
+        if source.parent != folder:
+            continue
+        for key in keys_read(source) - elsewhere:
+            known = any(key == d or key.startswith(d + ".") or d.startswith(key + ".") for d in declared)
+            assert known or key.split(".")[0] in elsewhere, f"{source.name} reads {key}"

@@ -1,0 +1,103 @@
+"""`channelmaps run` around the workflow: locks, deleted results, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pipeline.tools.validate")
+from pipeline.errors import InputError
+from pipeline.publish.release import release
+from pipeline.tools import run as runs
+
+
+class Recorder:
+    """Stands for Snakemake: remembers the command and returns an exit code."""
+
+    def __init__(self, code: int = 0) -> None:
+        self.code = code
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        self.commands.append(command)
+        return subprocess.CompletedProcess(command, self.code)
+
+
+def with_snakemake(monkeypatch: pytest.MonkeyPatch, code: int = 0) -> Recorder:
+    recorder = Recorder(code)
+    monkeypatch.setattr(runs.subprocess, "run", recorder)
+    return recorder
+
+
+def publish(tiny: Path, run_id: str = "run1") -> Path:
+    source = tiny.parent / "a.tif"
+    source.write_bytes(b"a")
+    results = tiny.parent / "results/tiny"
+    release({"public/a.tif": source}, results, run_id, lambda d: {"outputs": [{"path": n} for n in d]})
+    return results
+
+
+def test_run_uses_all_cores_and_says_where_results_lie(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = with_snakemake(monkeypatch)
+    publish(tiny)
+    assert runs.run_command(tiny) == 0
+    (command,) = recorder.commands
+    assert command[command.index("--cores") + 1] == str(runs.available_cores())
+    assert "territory=tiny.yaml" in command
+    assert "results/tiny/latest" in capsys.readouterr().out
+
+
+def test_run_that_fails_returns_1(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_snakemake(monkeypatch, code=3)
+    assert runs.run_command(tiny) == 1
+
+
+def test_run_refuses_bad_input_before_computing(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = with_snakemake(monkeypatch)
+    tiny.write_text(tiny.read_text().replace("height_m: 30.0", "height_m: -1.0"))
+    with pytest.raises(InputError):
+        runs.run_command(tiny)
+    assert recorder.commands == []
+    assert not (tiny.parent / "results").exists()
+
+
+def test_run_publishes_again_what_was_deleted(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_snakemake(monkeypatch)
+    results = publish(tiny)
+    runs.run_command(tiny)
+    assert (results / ".published").exists()
+    (results / "run1/public/a.tif").unlink()
+    runs.run_command(tiny)
+    assert not (results / ".published").exists()
+
+
+def test_run_removes_the_lock_of_a_killed_run(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_snakemake(monkeypatch)
+    lock = tiny.parent / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("x")
+    runs.run_command(tiny)
+    assert not lock.exists()
+
+
+def test_second_run_in_the_same_folder_waits(tiny: Path) -> None:
+    program = (
+        "import time\nfrom pipeline.tools.run import only_one_run\n"
+        "with only_one_run():\n    print('in', flush=True)\n    time.sleep({})\nprint('out', flush=True)"
+    )
+    first = subprocess.Popen([sys.executable, "-c", program.format(3)], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "in\n"
+    lock = tiny.parent / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("held by the first")
+    second = subprocess.run(
+        [sys.executable, "-c", program.format(0)], capture_output=True, text=True, timeout=60
+    )
+    assert "waiting" in second.stderr
+    assert first.wait(timeout=10) == 0
