@@ -1,0 +1,74 @@
+"""Blocks: every pixel once, in order, the same for any number of threads, in bounded memory."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from pipeline import blocks
+
+SHAPE = (1000, 703)
+
+
+@pytest.mark.parametrize("block_px", [256, (100, 703), 5000, 1])
+def test_blocks_cover_each_pixel_once(block_px):
+    shape = (37, 23) if block_px == 1 else SHAPE
+    seen = np.zeros(shape, dtype=int)
+    for rows, cols in blocks.block_slices(shape, block_px):
+        seen[rows, cols] += 1
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_results_come_row_by_row_for_any_thread_count(threads):
+    found = list(blocks.map_blocks(lambda r, c: (r.start, c.start), SHAPE, 128, threads))
+    expected = [(r, c) for r in range(0, 1000, 128) for c in range(0, 703, 128)]
+    assert [result for _, _, result in found] == expected
+    assert [(rows.start, cols.start) for rows, cols, _ in found] == expected
+
+
+def test_threads_run_side_by_side():
+    barrier = threading.Barrier(2, timeout=20)
+    results = list(blocks.map_blocks(lambda r, c: barrier.wait() >= 0, (2, 1), 1, 2))
+    assert [result for _, _, result in results] == [True, True]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blocks_wait_for_the_consumer(threads):
+    started = []
+    for taken, _ in enumerate(blocks.map_blocks(lambda r, c: started.append(r), (1000, 1), 1, threads), 1):
+        assert len(started) <= taken + blocks.BATCH_PER_THREAD * threads
+        if taken == 50:
+            break
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_exception_in_a_block_reaches_the_caller(threads):
+    def fail(rows: slice, cols: slice) -> None:
+        if rows.start == 3:
+            raise ValueError("block 3")
+
+    with pytest.raises(ValueError, match="block 3"):
+        list(blocks.map_blocks(fail, (10, 1), 1, threads))
+
+
+def test_progress_names_the_stage_and_counts_up(capsys, monkeypatch):
+    monkeypatch.setattr(blocks, "PROGRESS_EVERY_S", 0.0)
+    list(blocks.map_blocks(lambda r, c: None, (16, 1), 1, 2, name="coverage 27"))
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[0].startswith("coverage 27: 50 %, about ")
+    assert lines[-1].startswith("coverage 27: 100 %")
+
+
+def test_short_work_is_silent(capsys):
+    list(blocks.map_blocks(lambda r, c: None, (64, 1), 1, 2))
+    assert capsys.readouterr().err == ""
+
+
+def test_empty_block_is_a_fault():
+    with pytest.raises(ValueError, match="block of 0"):
+        blocks.block_slices(SHAPE, 0)
