@@ -49,7 +49,7 @@ def mobile_height_large_city_db(hm_m: float, f_mhz: float) -> float:
 
 @kernel
 def environment_db(environment: int, f_mhz: float) -> float:
-    """What suburban and open surroundings take from the urban loss, dB, never positive (Hata 1980, eq. 21-22)."""
+    """What suburban and open surroundings take from the urban loss in dB (Hata 1980, eq. 21-22)."""
     if environment == _SUBURBAN:
         return -2.0 * math.log10(f_mhz / 28.0) ** 2 - 5.4
     if environment == _OPEN:
@@ -80,7 +80,7 @@ def hata_loss_db(
 
 @kernel
 def _extended_urban_constant_db(f_mhz: float) -> float:
-    """Part of the extended Hata loss that depends on the frequency alone, dB (SM.2028, sec. on extended Hata)."""
+    """Part of the extended Hata loss that depends on the frequency alone, dB (Report SM.2028)."""
     if f_mhz <= 150.0:
         return 69.6 + 26.2 * math.log10(150.0) - 20.0 * math.log10(150.0 / f_mhz)
     if f_mhz <= 1500.0:

@@ -25,7 +25,7 @@ _HALF_STREET_M = 27.0
 _CLUTTER_K = 0.0108
 _REFERENCE_H2_M = 10.0
 _LEAST_CLUTTER_M = 1.0
-_EFFECTIVE_EARTH_KM = 4.0 / 3.0 * 6370.0
+EFFECTIVE_EARTH_KM = 4.0 / 3.0 * 6370.0
 _REFRACTIVITY_N = 325.0
 _D06_LEAST_KM = 0.001
 
@@ -92,9 +92,10 @@ def slope_correction_db(d_km: float, height_difference_m: float) -> float:
 class Constants(NamedTuple):
     """What the corrections need of one frequency and percentage of time, computed once.
 
-    ``root_f`` square root of the frequency in MHz; ``height_gain_db`` K_h2, dB per decade of receiver height (eq. 28);
-    ``tca_reference_db`` first term of the clearance correction (eq. 32); ``sea_db`` the most by which a field
-    over sea may exceed free space (eq. 3); ``scatter_db`` troposcatter field but for distance and angle (eq. 35).
+    ``root_f`` square root of the frequency in MHz; ``height_gain_db`` K_h2, dB per decade of receiver
+    height (eq. 28); ``tca_reference_db`` first term of the clearance correction (eq. 32); ``sea_db`` the most
+    by which a field over sea may exceed free space (eq. 3); ``scatter_db`` troposcatter field but for
+    distance and angle (eq. 35).
     """
 
     f_mhz: float
@@ -144,7 +145,7 @@ def receiver_correction_db(
 
     ``area`` a code of ``Area``; ``r2_m`` clutter height around the receiver, unused in the open and at sea.
     """
-    if area == _RURAL or area == _SEA:
+    if area in (_RURAL, _SEA):
         if h2_m == _REFERENCE_H2_M:
             return 0.0
         full = constants.height_gain_db * math.log10(h2_m / _REFERENCE_H2_M)
@@ -196,7 +197,7 @@ def troposcatter_dbuvm(
 
     The angles are the horizon elevations at the transmitter and, not clipped, at the receiver.
     """
-    scatter_deg = math.degrees(d_km / _EFFECTIVE_EARTH_KM) + theta_eff1_deg + theta_eff2_deg
+    scatter_deg = math.degrees(d_km / EFFECTIVE_EARTH_KM) + theta_eff1_deg + theta_eff2_deg
     return constants.scatter_db - 20.0 * math.log10(d_km) - 10.0 * max(scatter_deg, 0.0)
 
 

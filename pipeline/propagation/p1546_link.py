@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.numba_options import kernel
+from pipeline.numba_options import inlined, kernel
 from pipeline.propagation.branches import Branch
 from pipeline.propagation.p1546_corrections import (
     Constants,
@@ -165,7 +165,7 @@ def curve_branch(f_mhz: float, d_km: float, h1_m: float, sea_share: float) -> in
     return _LAND_ABOVE_1200M if h1_m > 1200.0 else _ON_LAND
 
 
-@kernel
+@inlined
 def corrected_dbuvm(
     field_dbuvm: float,
     branch: int,
@@ -243,7 +243,7 @@ def p1546_field(
     eff1_deg: float,
     eff2_deg: float,
 ) -> tuple[float, int, bool]:
-    """Field of 1 kW e.r.p. in dB(uV/m), code of ``Branch``, validity (P.1546-6, Annexes 5 and 6). NaN = absent.
+    """Field of 1 kW e.r.p. in dB(uV/m), code of ``Branch``, validity (P.1546-6, Annex 6). NaN = absent.
 
     ``curves`` of ``load_curves``; ``sea_km`` length of the path over sea, ``warm_sea`` whether any of it is
     warm, ``only_sea`` whether the path is a single stretch of sea (h1 is then the height above the sea);

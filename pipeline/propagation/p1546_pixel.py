@@ -1,4 +1,9 @@
-"""Rec. ITU-R P.1546-6 for rasters: curves of one frequency and percentage prepared once, then one light call a pixel."""
+"""Rec. ITU-R P.1546-6 for rasters: one frequency and percentage prepared once, then one light call per pixel.
+
+The prepared curves are the linear combination in frequency and time, so a pixel interpolates one table
+instead of four. Where a limit of the Recommendation acts inside the combination the families are evaluated
+one by one, with the code of single links: both give the same field.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +13,199 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.numba_options import kernel
-from pipeline.propagation.p1546_curves import Curves
-from pipeline.propagation.p1546_link import p1546_field
+from pipeline.numba_options import inlined, kernel
+from pipeline.propagation.p1546_corrections import (
+    EFFECTIVE_EARTH_KM,
+    TCA_LOW_DEG,
+    Constants,
+    correction_constants,
+    free_space_dbuvm,
+    sea_enhancement_db,
+    slope_correction_db,
+    terrain_clearance_db,
+)
+from pipeline.propagation.p1546_curves import (
+    C_H1_NEG10_DB,
+    LAND,
+    Blend,
+    Curves,
+    Distance,
+    below_10m_dbuvm,
+    curve_field_dbuvm,
+    negative_height_db,
+    place_blend,
+    place_distance,
+    place_height,
+)
+from pipeline.propagation.p1546_link import (
+    CURVES_FROM_KM,
+    SEA_H1_MIN_M,
+    antenna_rise_m,
+    corrected_dbuvm,
+    effective_height_m,
+    maximum_dbuvm,
+    mixed_dbuvm,
+    sea_share_of,
+)
+from pipeline.propagation.p1546_tables import NOMINAL_D_KM, Surface
+
+_COLD = int(Surface.COLD_SEA)
+_WARM = int(Surface.WARM_SEA)
+# Fresnel distance D06 of 2000 MHz and 20 m: beyond it sea paths below 10 m no longer touch the maximum field.
+_LOW_SEA_UP_TO_KM = 10.5
+_REFERENCE_H2_M = 10.0
+_DB_PER_NEPER = 20.0 / math.log(10.0)
+
+
+# Layers of ``Prepared.tables_db``: fields of the three surfaces, clearances of their cells, bounds.
+_CLEARANCE = 3
+_BOUND_LAND = 6
+_BOUND_ANY = 7
+_STEEPEST = 8
 
 
 class Prepared(NamedTuple):
-    """What ``p1546_pixel_field`` knows of one frequency and percentage of time."""
+    """What ``p1546_pixel_field`` knows of one frequency and percentage of time; made by ``prepare``.
 
-    field_dbuvm: NDArray[np.float64]
+    ``tables_db`` float64[9, 78 d, 8 h1], one array because each costs a kernel call some nanoseconds:
+    0-2 the curves of ``Surface`` in dB(uV/m); 3-5 how far the families stay below free space in the cell
+    (i, j); 6 and 7 the curves of land and of any surface made monotone from above; 8 the largest gain from
+    600 to 1200 m at d or beyond, columns 0 (land) and 1 (any). ``low_extra_db`` how far a height below 10 m
+    may exceed the bound of 10 m; ``neg10_db`` Ch1 at -10 m.
+    """
+
+    tables_db: NDArray[np.float64]
+    low_extra_db: float
+    neg10_db: float
+    blend: Blend
+    constants: Constants
 
 
 def prepare(curves: Curves, f_mhz: float, t_pct: float) -> Prepared:
-    """Curves interpolated in frequency and time."""
-    return Prepared(np.zeros((3, 78, 8)))
+    """Combine ``curves`` (``load_curves``) for one frequency and percentage of time, taken into 1-50 %.
+
+    P.1546-6, Annex 5, eq. 14 and 16.
+    """
+    t = min(max(t_pct, 1.0), 50.0)
+    blend = place_blend(f_mhz, t)
+    f_shares = np.array([1.0 - blend.f_weight, blend.f_weight])
+    t_shares = np.array([1.0 - blend.t_weight, blend.t_weight])
+    families = curves[blend.kf : blend.kf + 2, :, blend.kt : blend.kt + 2]
+    field = np.einsum("f,t,fstdh->sdh", f_shares, t_shares, families)
+    tables = np.zeros((9, *field.shape[1:]))
+    tables[:_CLEARANCE] = field
+    tables[_CLEARANCE:_BOUND_LAND, :-1, :-1] = _cell_clearance_db(families, f_shares, t_shares)
+    tables[_BOUND_LAND] = _monotone_bound(field[:1])
+    tables[_BOUND_ANY] = _monotone_bound(field)
+    gain = np.maximum(field[:, :, 7] - field[:, :, 6], 0.0)
+    tables[_STEEPEST, :, 0] = _running_maximum(gain[0])
+    tables[_STEEPEST, :, 1] = _running_maximum(gain.max(axis=0))
+    neg10 = float(f_shares @ C_H1_NEG10_DB[blend.kf : blend.kf + 2])
+    return Prepared(tables, _low_extra_db(field, neg10), neg10, blend, correction_constants(f_mhz, t))
+
+
+def _cell_clearance_db(
+    families: NDArray[np.float64], f_shares: NDArray[np.float64], t_shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far the families in use, and their mean in frequency, stay below free space: float64[3, 77, 7].
+
+    Free space and the interpolation are linear in log d, so the corners of a cell decide for all of it.
+    """
+    free_space = 106.9 - 20.0 * np.log10(NOMINAL_D_KM)[:, None]
+    used = families[f_shares != 0.0][:, :, t_shares != 0.0]
+    mean = np.einsum("f,fstdh->sdht", f_shares, families)[..., t_shares != 0.0]
+    highest = np.maximum(used.max(axis=(0, 2)), mean.max(axis=-1))
+    below = free_space - highest
+    across = np.minimum(below[:, 1:, :], below[:, :-1, :])
+    return np.minimum(across[:, :, 1:], across[:, :, :-1])
+
+
+def _running_maximum(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest value at this distance or beyond, along the first axis."""
+    return np.maximum.accumulate(values[::-1], axis=0)[::-1]
+
+
+def _monotone_bound(field_dbuvm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least table not below any of [surface, 78, 8] that falls with distance and rises with height."""
+    highest = field_dbuvm.max(axis=0)
+    return _running_maximum(np.maximum.accumulate(highest, axis=1))
+
+
+def _low_extra_db(field_dbuvm: NDArray[np.float64], neg10_db: float) -> float:
+    """Most by which a field for h1 < 10 m exceeds that of 10 m on any surface (eq. 9, 11)."""
+    drop = field_dbuvm[:, :, 0] - field_dbuvm[:, :, 1]
+    # Eq. 11: (E20 - E10) log2(h1/10), h1 >= 3 m; eq. 9: half of (E10 - E20 + Ch1(-10)).
+    over_sea = max(float(drop.max()) * math.log2(10.0 / SEA_H1_MIN_M), 0.0)
+    return max(over_sea, 0.5 * (float(drop.max()) + neg10_db), 0.0)
 
 
 @kernel
+def _cell_dbuvm(tables: NDArray[np.float64], layer: int, d: Distance, j: int, weight: float) -> float:
+    """Bilinear value of a layer of ``Prepared.tables_db`` at ``d`` between the heights j and j + 1."""
+    i = d.i
+    low = tables[layer, i, j] + d.weight * (tables[layer, i + 1, j] - tables[layer, i, j])
+    high = tables[layer, i, j + 1] + d.weight * (tables[layer, i + 1, j + 1] - tables[layer, i, j + 1])
+    return low + weight * (high - low)
+
+
+@kernel
+def _low_land_dbuvm(
+    tables: NDArray[np.float64], blend: Blend, neg10_db: float, d: Distance, h1_m: float
+) -> float:
+    """Land field for h1 < 10 m from the prepared curves (P.1546-6, Annex 5, eq. 9 and 12)."""
+    e10 = _cell_dbuvm(tables, LAND, d, 0, 0.0)
+    e20 = _cell_dbuvm(tables, LAND, d, 1, 0.0)
+    negative_db = 0.0
+    if h1_m < 0.0:
+        low = negative_height_db(blend.kf, h1_m)
+        negative_db = low + blend.f_weight * (negative_height_db(blend.kf + 1, h1_m) - low)
+    return below_10m_dbuvm(h1_m, e10, e20, neg10_db, negative_db)
+
+
+@kernel
+def _surface_dbuvm(
+    prepared: Prepared, curves: Curves, s: int, d: Distance, h1_m: float, limit_dbuvm: float, excess_db: float
+) -> float:
+    """Field over one surface; ``excess_db`` = limit minus free space on the level distance.
+
+    The prepared curves serve where no limit and no rule for sea acts on a single family.
+    """
+    f_mhz = prepared.blend.f_mhz
+    over_land = s == LAND
+    if h1_m < 10.0:
+        if over_land and f_mhz <= 2000.0:
+            return _low_land_dbuvm(prepared.tables_db, prepared.blend, prepared.neg10_db, d, h1_m)
+    elif h1_m <= 1200.0 and (over_land or f_mhz >= 100.0):
+        h1 = place_height(h1_m)
+        if -excess_db <= prepared.tables_db[_CLEARANCE + s, d.i, h1.j] and d.km <= 1000.0:
+            return _cell_dbuvm(prepared.tables_db, s, d, h1.j, h1.weight)
+    sea_db = prepared.constants.sea_db
+    return curve_field_dbuvm(curves, s, prepared.blend, d, place_height(h1_m), sea_db, limit_dbuvm)
+
+
+@kernel
+def _path_dbuvm(
+    prepared: Prepared,
+    curves: Curves,
+    d: Distance,
+    h1_m: float,
+    sea_share: float,
+    warm_sea: bool,
+    excess_db: float,
+) -> float:
+    """Field over land, sea or a mixed path (P.1546-6, Annex 6, steps 5-11)."""
+    limit = free_space_dbuvm(d.km) + excess_db
+    land = 0.0
+    if sea_share < 1.0:
+        land = _surface_dbuvm(prepared, curves, LAND, d, h1_m, limit, excess_db)
+        if sea_share <= 0.0:
+            return land
+    sea = _WARM if warm_sea else _COLD
+    over_sea = _surface_dbuvm(prepared, curves, sea, d, max(h1_m, SEA_H1_MIN_M), limit, excess_db)
+    return over_sea if sea_share >= 1.0 else mixed_dbuvm(land, over_sea, sea_share)
+
+
+@inlined
 def p1546_pixel_field(
     prepared: Prepared,
     curves: Curves,
@@ -43,36 +224,104 @@ def p1546_pixel_field(
     theta_eff1_deg: float,
     terrain: bool,
 ) -> float:
-    """Median field of 1 kW e.r.p. in dB(uV/m); NaN ``tca_deg`` = no terrain clearance known."""
-    nan = math.nan
-    return p1546_field(
-        curves,
-        f_mhz,
-        t_pct,
+    """Median field of 1 kW e.r.p. in dB(uV/m) at one pixel: ``p1546_field`` without its rarer inputs.
+
+    ``prepared`` = ``prepare(curves, f_mhz, t_pct)``, which ``f_mhz`` and ``t_pct`` repeat. Heights as in
+    ``p1546_field``; ``sea_km`` sea part of the path, the whole path taken as sea where it reaches ``d_km``;
+    ``tca_deg`` clearance angle at the receiver, not clipped, NaN = unknown; with ``theta_eff1_deg``
+    (horizon angle at the transmitter) the troposcatter floor is applied. NaN where undefined.
+    """
+    only_sea = sea_km >= d_km
+    h1 = effective_height_m(d_km, only_sea, terrain, heff_m, ha_m, hb_m)
+    if not (0.0 <= d_km < math.inf and h2_m > 0.0) or math.isnan(h1):
+        return math.nan
+    sea_share = sea_share_of(d_km, sea_km, only_sea)
+    rise = antenna_rise_m(ha_m, h2_m, math.nan, math.nan)
+    d1 = max(d_km, CURVES_FROM_KM)
+    ln_d = math.log(d1)
+    d = place_distance(d1, ln_d)
+    slope_db = slope_correction_db(d1, rise)
+    excess_db = slope_db
+    if sea_share > 0.0:
+        excess_db += sea_share * sea_enhancement_db(d1, prepared.constants.sea_db)
+    limit = 106.9 - _DB_PER_NEPER * ln_d + excess_db
+    field = math.nan
+    if sea_share <= 0.0 and 10.0 <= h1 <= 1200.0:
+        place = place_height(h1)
+        # Straight on where most pixels lie; the rest is a call, which costs more than this interpolation.
+        if -slope_db <= prepared.tables_db[_CLEARANCE, d.i, place.j]:
+            field = _cell_dbuvm(prepared.tables_db, LAND, d, place.j, place.weight)
+    if math.isnan(field):
+        field = _path_dbuvm(prepared, curves, d, h1, sea_share, warm_sea, excess_db)
+    eff1 = math.nan if math.isnan(tca_deg) else theta_eff1_deg
+    field = corrected_dbuvm(
+        field,
+        0,
         d_km,
-        sea_km,
-        warm_sea,
-        sea_km >= d_km,
-        heff_m,
-        ha_m,
-        hb_m,
-        terrain,
+        h1,
+        rise,
+        slope_db,
+        tca_deg,
+        eff1,
+        tca_deg,
+        area,
         h2_m,
         r2_m,
-        area,
-        nan,
-        50.0,
-        nan,
-        tca_deg,
-        nan,
-        nan,
-        theta_eff1_deg if not math.isnan(tca_deg) else nan,
-        tca_deg,
+        0.0,
+        prepared.constants,
     )[0]
+    if d_km < CURVES_FROM_KM:
+        limit = maximum_dbuvm(d_km, rise, sea_share, prepared.constants.sea_db)
+    return limit if field > limit else field
 
 
 @kernel
-def p1546_upper_bound(prepared: Prepared, d_km: float, h1_max_m: float, any_sea: bool) -> float:
-    """Field in dB(uV/m) for 1 kW e.r.p. that no pixel at ``d_km`` or beyond exceeds (P.1546-6, Annex 5, sec. 2)."""
-    limit = 106.9 - 20.0 * math.log10(max(d_km, 1e-3))
-    return limit + (2.38 * math.log10(50.0) if any_sea else 0.0)
+def p1546_upper_bound(
+    prepared: Prepared,
+    d_km: float,
+    h1_max_m: float,
+    any_sea: bool,
+    h2_m: float = _REFERENCE_H2_M,
+    theta_min_deg: float = -180.0,
+) -> float:
+    """Field in dB(uV/m) for 1 kW e.r.p. that no pixel at ``d_km`` or beyond exceeds; never rises with d.
+
+    Assumes h1 (heff, hb, ha, whichever applies) <= ``h1_max_m`` and a receiver not above ``h2_m``;
+    ``any_sea`` False only where the paths are certainly all land. ``theta_min_deg`` is a lower bound of
+    transmitter horizon plus clearance angle, for the troposcatter floor; NaN where no clearance angle is
+    given to the pixels. Loose, but never wrong, outside 100-2000 MHz and up to 10.5 km over sea.
+    """
+    if d_km <= 0.0:
+        return math.inf
+    limit = free_space_dbuvm(d_km)
+    if any_sea:
+        limit += sea_enhancement_db(d_km, prepared.constants.sea_db)
+    f_mhz = prepared.blend.f_mhz
+    near_sea = any_sea and d_km <= _LOW_SEA_UP_TO_KM
+    if d_km < CURVES_FROM_KM or near_sea or not 100.0 <= f_mhz <= 2000.0:
+        return limit
+    field = _curve_bound_dbuvm(prepared, d_km, h1_max_m, 1 if any_sea else 0)
+    if not math.isnan(theta_min_deg):
+        field += max(terrain_clearance_db(TCA_LOW_DEG, prepared.constants), 0.0)
+        angle = math.degrees(d_km / EFFECTIVE_EARTH_KM) + theta_min_deg
+        scatter = prepared.constants.scatter_db - 20.0 * math.log10(d_km) - 10.0 * max(angle, 0.0)
+        field = max(field, scatter)
+    if h2_m > _REFERENCE_H2_M:
+        field += prepared.constants.height_gain_db * math.log10(h2_m / _REFERENCE_H2_M)
+    return min(field, limit)
+
+
+@kernel
+def _curve_bound_dbuvm(prepared: Prepared, d_km: float, h1_max_m: float, kind: int) -> float:
+    """Bound of the curves themselves from the monotone tables."""
+    d = place_distance(d_km, math.log(d_km))
+    last = min(d.weight, 1.0)
+    d = Distance(d_km, d.i, last)
+    if h1_max_m <= 1200.0:
+        h1 = place_height(max(h1_max_m, 10.0))
+        return _cell_dbuvm(prepared.tables_db, _BOUND_LAND + kind, d, h1.j, h1.weight) + prepared.low_extra_db
+    weight = place_height(h1_max_m).weight - 1.0
+    low = prepared.tables_db[_STEEPEST, d.i, kind]
+    steepest = low + d.weight * (prepared.tables_db[_STEEPEST, d.i + 1, kind] - low)
+    top = _cell_dbuvm(prepared.tables_db, _BOUND_LAND + kind, d, 6, 1.0)
+    return top + weight * steepest + prepared.low_extra_db

@@ -9,6 +9,7 @@ columns ``frequency_mhz, path, time_percent, distance_km, h10 ... h1200``:
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import IntEnum
 from importlib import resources
 from pathlib import Path
@@ -62,8 +63,8 @@ def build_file(csv: Path, out: Path) -> None:
     """Write the compact table file: the decimals of ``csv`` as int32 multiples of 1e-6 dB(uV/m)."""
     table = pd.read_csv(csv)
     keys = ["frequency_mhz", "path", "time_percent", "distance_km"]
-    levels = [NOMINAL_MHZ, list(_PATHS), NOMINAL_T_PCT, NOMINAL_D_KM]
-    order = pd.MultiIndex.from_product(levels, names=keys)
+    levels: list[Sequence[object]] = [list(NOMINAL_MHZ), _PATHS, list(NOMINAL_T_PCT), list(NOMINAL_D_KM)]
+    order: pd.MultiIndex = pd.MultiIndex.from_product(levels, names=keys)
     field = table.set_index(keys).loc[order, list(_HEIGHT_COLUMNS)].to_numpy()
     shape = (NOMINAL_MHZ.size, len(_PATHS), NOMINAL_T_PCT.size, NOMINAL_D_KM.size, NOMINAL_H1_M.size)
     field_microdb = np.rint(field.reshape(shape) / _STEP_DB).astype(np.int32)
