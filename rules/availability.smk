@@ -19,4 +19,4 @@ rule availability:
         build=build_folder,
     shell:
         "python -m pipeline availability --config {input.config} --build {params.build}"
-        " --threads {threads} 2> {log} && echo 'done: availability and statistics'"
+        " --threads {threads} 2> >(tee {log} >&2) && echo 'done: availability and statistics'"

@@ -22,5 +22,5 @@ rule combine:
         build=build_folder,
     shell:
         "python -m pipeline combine --config {input.config} --build {params.build}"
-        " --channel {wildcards.channel} --threads {threads} 2> {log}"
+        " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
         " && echo 'done: maximum e.i.r.p. in channel {wildcards.channel}'"

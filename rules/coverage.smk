@@ -23,5 +23,5 @@ rule coverage:
         build=build_folder,
     shell:
         "python -m pipeline coverage --config {input.config} --build {params.build}"
-        " --channel {wildcards.channel} --threads {threads} 2> {log}"
+        " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
         " && echo 'done: coverage of channel {wildcards.channel}'"

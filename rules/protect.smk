@@ -20,5 +20,5 @@ rule protect:
         build=build_folder,
     shell:
         "python -m pipeline protect --config {input.config} --build {params.build}"
-        " --channel {wildcards.channel} --threads {threads} 2> {log}"
+        " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
         " && echo 'done: protection of channel {wildcards.channel}'"

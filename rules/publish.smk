@@ -18,7 +18,7 @@ rule reception:
         build=build_folder,
     shell:
         "python -m pipeline reception --config {input.config} --build {params.build}"
-        " --channel {wildcards.channel} 2> {log} && echo 'done: layers of channel {wildcards.channel}'"
+        " --channel {wildcards.channel} 2> >(tee {log} >&2) && echo 'done: layers of channel {wildcards.channel}'"
 
 
 rule publish:
@@ -39,4 +39,4 @@ rule publish:
         build=build_folder,
     shell:
         "python -m pipeline publish --config {input.config} --build {params.build}"
-        " 2> {log} && echo 'done: publish'"
+        " 2> >(tee {log} >&2) && echo 'done: publish'"

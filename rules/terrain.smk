@@ -20,4 +20,4 @@ rule terrain:
         build=build_folder,
     shell:
         "python -m pipeline terrain --config {input.config} --build {params.build}"
-        " --tile {wildcards.tile} --threads {threads} 2> {log} && echo 'done: terrain {wildcards.tile}'"
+        " --tile {wildcards.tile} --threads {threads} 2> >(tee {log} >&2) && echo 'done: terrain {wildcards.tile}'"

@@ -19,4 +19,4 @@ rule territory:
         build=build_folder,
     shell:
         "python -m pipeline territory --config {input.config} --build {params.build}"
-        " --threads {threads} 2> {log} && echo 'done: territory'"
+        " --threads {threads} 2> >(tee {log} >&2) && echo 'done: territory'"
