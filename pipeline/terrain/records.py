@@ -69,8 +69,8 @@ class SweepSettings(NamedTuple):
 
     ``tca`` is ``auto``, ``on`` or ``off``; with ``auto`` terrain coarser than ``tca_max_dem_step_m`` gives no
     clearance angle. ``tca_step_km``, ``tca_arc_km``: spacing of the clearance angles along a radial, and
-    between radials at the range limit; 0 = one DEM step and ``ARC_DEM_STEPS`` DEM steps. ``tca_max_cells``:
-    bound of the memory of one mast (2 bytes per cell); both spacings grow where it would be exceeded.
+    between radials at the range limit; 0 = one DEM step. ``tca_max_cells``: bound of the memory of one mast
+    (2 bytes per cell); the spacings grow where it would be exceeded.
     """
 
     azimuth_step_deg: float = 0.5
@@ -80,7 +80,7 @@ class SweepSettings(NamedTuple):
     tca_max_dem_step_m: float = 250.0
     tca_step_km: float = 0.0
     tca_arc_km: float = 0.0
-    tca_max_cells: int = 24_000_000
+    tca_max_cells: int = 12_000_000
 
 
 class Sweep(NamedTuple):

@@ -23,8 +23,10 @@ from pipeline.terrain.records import (
     View,
 )
 
-# Spacing of the radials of clearance angles at the range limit, in DEM steps (docs/decisions).
-ARC_DEM_STEPS = 2.0
+# Spacing of the radials of clearance angles at the range limit, in DEM steps, and how far it may grow
+# before ranges are thinned as well: docs/decisions/0006-terrain-sweeps.md.
+ARC_DEM_STEPS = 1.0
+ARC_MAX_GROWTH = 8.0
 # Distance between probes of terrain means and of the land mask; a finer DEM is probed at its own step.
 PROBE_KM = 0.25
 # A mast this near to the outline of the grid counts as standing inside.
@@ -218,8 +220,8 @@ def _sea(mast: Mast, land: LonLatRaster | None, view: View, settings: SweepSetti
 def tca_lattice(dem_km: float, view: View, settings: SweepSettings) -> TcaLattice:
     """Polar lattice of clearance angles over a view, within the memory allowed.
 
-    Where one DEM step in range and ``ARC_DEM_STEPS`` between radials need more cells than allowed, ranges are
-    thinned by a whole number (the terrain is still searched at every sample) and radials by the rest.
+    Where one DEM step in range and between radials needs more cells than allowed, radials are thinned first
+    (little is lost near the mast), then ranges by a whole number; the terrain is searched at every sample.
     """
     sample_km = settings.tca_step_km or dem_km
     arc_km = settings.tca_arc_km or ARC_DEM_STEPS * dem_km
@@ -228,7 +230,7 @@ def tca_lattice(dem_km: float, view: View, settings: SweepSettings) -> TcaLattic
     samples = math.ceil(view.far_km / sample_km) - first + 1
     turn = math.radians(width_deg) * view.far_km / arc_km
     excess = max(turn * samples / settings.tca_max_cells, 1.0)
-    stride = math.ceil(math.sqrt(excess))
+    stride = math.ceil(excess / ARC_MAX_GROWTH)
     intervals = max(math.ceil(turn / max(excess / stride, 1.0)), 4)
     full = width_deg >= FULL_CIRCLE_DEG
     return TcaLattice(

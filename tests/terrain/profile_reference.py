@@ -1,4 +1,4 @@
-"""Terrain quantities point by point, written for the tests alone: NumPy, pyproj geodesics, no kernel of the package."""
+"""Terrain quantities point by point, for the tests alone: NumPy, SciPy, pyproj; no kernel of the package."""
 
 from __future__ import annotations
 

@@ -1,0 +1,177 @@
+"""Terrain of any CRS and tiling as one elevation; terrain that does not cover the grid is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+from pyproj import Transformer
+from surfaces import LAT_DEG, LON_DEG
+
+from pipeline.errors import InputError
+from pipeline.terrain.elevation import (
+    from_external,
+    heights_at,
+    load_elevation,
+    merge,
+    require_cover,
+    with_sea_level,
+)
+from pipeline.terrain.records import LonLatRaster
+
+STEP_DEG = 0.01
+BOX = (13.8, 45.9, 14.3, 46.2)
+
+
+def plane_m(lon_deg, lat_deg):
+    return 500.0 + 300.0 * (lon_deg - LON_DEG) - 200.0 * (lat_deg - LAT_DEG)
+
+
+def tile(west, north, columns=50, rows=50, step=STEP_DEG, dtype=np.float32):
+    """A plane on pixel centres as ``read_external`` gives it."""
+    lon = west + (np.arange(columns) + 0.5) * step
+    lat = north - (np.arange(rows) + 0.5) * step
+    values = plane_m(*np.meshgrid(lon, lat)).astype(dtype)
+    place = Affine(step, 0.0, west, 0.0, -step, north)
+    return xr.DataArray(
+        values, dims=("y", "x"), attrs={"crs": "EPSG:4326", "transform": place, "nodata": None}
+    )
+
+
+def write(path, data):
+    rows, columns = data.shape
+    with rasterio.open(
+        path, "w", driver="GTiff", width=columns, height=rows, count=1, dtype=data.dtype.name,
+        crs=data.attrs["crs"], transform=data.attrs["transform"], nodata=data.attrs["nodata"],
+    ) as sink:  # fmt: skip
+        sink.write(data.values, 1)
+    return path
+
+
+def height(elevation, lon_deg, lat_deg):
+    row = (elevation.north_deg - np.atleast_1d(lat_deg)) / elevation.step_lat_deg - 0.5
+    col = (np.atleast_1d(lon_deg) - elevation.west_deg) / elevation.step_lon_deg - 0.5
+    return heights_at(elevation.values, row, col)
+
+
+def lattice(west, south, east, north, count=41):
+    return np.meshgrid(np.linspace(west, east, count), np.linspace(north, south, count))
+
+
+def test_filling_values_become_unknown():
+    data = tile(13.8, 46.2, 4, 4)
+    data.values[0] = [-500.0, -9999.0, 9999.0, -400.0]
+    data.values[1, 0] = 777.0
+    data.attrs["nodata"] = 777.0
+    values = from_external(data).values
+    assert np.isnan(values[0, :3]).all()
+    assert values[0, 3] == -400.0
+    assert np.isnan(values[1, 0])
+    assert np.isfinite(values[2:]).all()
+
+
+def test_south_up_raster_is_turned():
+    data = tile(13.8, 46.2)
+    up = data.copy(data=data.values[::-1])
+    up.attrs["transform"] = Affine(STEP_DEG, 0.0, 13.8, 0.0, STEP_DEG, 46.2 - 50 * STEP_DEG)
+    turned, plain = from_external(up), from_external(data)
+    np.testing.assert_array_equal(turned.values, plain.values)
+    assert turned.north_deg == pytest.approx(plain.north_deg)
+
+
+def test_mirrored_raster_is_refused():
+    data = tile(13.8, 46.2)
+    data.attrs["transform"] = Affine(-STEP_DEG, 0.0, 14.3, 0.0, -STEP_DEG, 46.2)
+    with pytest.raises(InputError, match="mirrored"):
+        from_external(data)
+
+
+def test_projected_terrain_lies_where_it_did():
+    # A plane in UTM coordinates, evaluated at lon/lat through pyproj.
+    x = 400_000.0 + 500.0 * (np.arange(120) + 0.5)
+    y = 5_150_000.0 - 500.0 * (np.arange(100) + 0.5)
+    values = (0.01 * (x[None, :] - 430_000.0) - 0.02 * (y[:, None] - 5_125_000.0) + 800.0).astype(np.float32)
+    place = Affine(500.0, 0.0, 400_000.0, 0.0, -500.0, 5_150_000.0)
+    data = xr.DataArray(
+        values, dims=("y", "x"), attrs={"crs": "EPSG:32633", "transform": place, "nodata": -1.0}
+    )
+    elevation = from_external(data)
+    east, north = (
+        np.array([402_000.0, 430_000.0, 455_000.0]),
+        np.array([5_148_000.0, 5_125_000.0, 5_103_000.0]),
+    )
+    lon, lat = Transformer.from_crs("EPSG:32633", "EPSG:4326", always_xy=True).transform(east, north)
+    wanted = 0.01 * (east - 430_000.0) - 0.02 * (north - 5_125_000.0) + 800.0
+    np.testing.assert_allclose(height(elevation, lon, lat), wanted, atol=0.5)
+    assert elevation.step_lat_deg * 111.2 == pytest.approx(0.5, rel=0.01)
+
+
+def test_files_are_joined_and_cut_to_the_box(tmp_path):
+    files = [write(tmp_path / "w.tif", tile(13.5, 46.5)), write(tmp_path / "e.tif", tile(14.0, 46.5))]
+    files += [write(tmp_path / "sw.tif", tile(13.5, 46.0)), write(tmp_path / "se.tif", tile(14.0, 46.0))]
+    elevation = load_elevation(files, BOX, None)
+    assert elevation.values.shape == (30, 50)
+    assert np.isfinite(elevation.values).all()
+    lon, lat = lattice(13.82, 45.92, 14.28, 46.18)
+    np.testing.assert_allclose(
+        height(elevation, lon.ravel(), lat.ravel()), plane_m(lon, lat).ravel(), atol=0.01
+    )
+
+
+def test_file_across_the_date_line_serves_a_box_on_the_other_side(tmp_path):
+    data = tile(-180.0, 46.2)
+    data.values[:] = 10.0 * np.arange(50)
+    elevation = load_elevation([write(tmp_path / "dem.tif", data)], (179.8, 45.9, 180.2, 46.1), None)
+    assert elevation.west_deg < 180.0
+    assert height(elevation, 180.1, 46.0)[0] == pytest.approx(10.0 * (0.1 / STEP_DEG - 0.5), abs=0.01)
+    assert np.isnan(height(elevation, 179.9, 46.0)[0])
+
+
+def test_terrain_elsewhere_is_none(tmp_path):
+    assert load_elevation([write(tmp_path / "dem.tif", tile(20.0, 50.0))], BOX, None) is None
+
+
+def test_tiles_of_different_models_are_refused():
+    coarse = from_external(tile(14.0, 46.2, 20, 20, step=0.025))
+    shifted = from_external(tile(14.004, 46.2))
+    for other in (coarse, shifted):
+        with pytest.raises(InputError, match="common pixels"):
+            merge([from_external(tile(13.5, 46.2)), other], BOX)
+
+
+def test_unknown_heights_are_sea_level_only_over_sea():
+    values = np.full((30, 50), np.nan, np.float32)
+    values[:, :5] = 7.0
+    elevation = LonLatRaster(values, 13.8, 46.2, STEP_DEG, STEP_DEG)
+    land = np.zeros((100, 400), np.uint8)
+    land[:, :200] = 1  # east of 14.0 is sea
+    filled = with_sea_level(elevation, LonLatRaster(land, 13.5, 46.35, 0.0025, 0.0025)).values
+    assert (filled[:, :5] == 7.0).all()
+    assert np.isnan(filled[5, 5:20]).all()
+    assert (filled[5, 21:] == 0.0).all()
+    # South of the mask (46.1) nothing is known.
+    assert np.isnan(filled[15, 30])
+
+
+def test_terrain_that_covers_the_grid_passes():
+    require_cover(from_external(tile(13.8, 46.2)), *lattice(13.8, 45.9, 14.3, 46.2), files=["dem.tif"])
+
+
+def test_terrain_that_ends_inside_the_grid_is_refused_with_what_is_missing():
+    with pytest.raises(InputError) as refusal:
+        require_cover(from_external(tile(13.8, 46.2)), *lattice(13.8, 45.9, 14.5, 46.2), files=["dem.tif"])
+    assert "dem.tif" in str(refusal.value)
+    assert "14.50 deg east" in str(refusal.value)
+    with pytest.raises(InputError, match=r"100\.0 %"):
+        require_cover(None, *lattice(*BOX), files=["dem.tif"])
+
+
+def test_hole_of_a_missing_tile_is_refused_but_single_voids_pass():
+    elevation = from_external(tile(13.8, 46.2))
+    elevation.values[10, 10] = np.nan
+    require_cover(elevation, *lattice(*BOX), files=["dem.tif"])
+    elevation.values[10:16, 10:16] = np.nan
+    with pytest.raises(InputError, match="does not cover"):
+        require_cover(elevation, *lattice(*BOX), files=["dem.tif"])

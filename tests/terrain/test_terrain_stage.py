@@ -1,0 +1,140 @@
+"""The stage: masts of a tile, files with equal bytes, the same result for any number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from surfaces import LAT_DEG, LON_DEG, NAN, raster, relief
+
+from pipeline.config import Terrain
+from pipeline.errors import InputError
+from pipeline.raster import Grid
+from pipeline.terrain.records import Mast, SweepSettings, TerrainSource, View
+from pipeline.terrain.stage import (
+    box_around,
+    box_of_masts,
+    grid_lattice_deg,
+    masts_of_tile,
+    outline_of,
+    run,
+    settings_of,
+    summary,
+)
+from pipeline.terrain.sweep_file import read_sweeps, write_sweeps
+
+GRID = Grid("EPSG:3794", 200.0, 440_000.0, 120_000.0, 250, 200)
+MASTS = [
+    Mast(f"{LON_DEG + dx:.6f}_46.000000_30.0_nan", LON_DEG + dx, LAT_DEG, 30.0, NAN, NAN)
+    for dx in (0.0, 0.1, -0.1)
+]
+SETTINGS = SweepSettings(azimuth_step_deg=10.0, tca="on", tca_step_km=0.5, tca_arc_km=2.0)
+
+
+@pytest.fixture(scope="module")
+def sweeps():
+    return sweep_all(threads=1)
+
+
+def sweep_all(threads):
+    terrain = raster(relief)
+    land = raster(lambda lon, lat, az, d: lon < LON_DEG + 0.2, dtype=np.uint8)
+    views = {mast.key: View(0.0, 360.0, 0.0, 20.0) for mast in MASTS}
+    return run(MASTS, terrain, terrain, land, views, SETTINGS, threads=threads)
+
+
+def test_file_gives_back_every_sweep(tmp_path, sweeps):
+    write_sweeps(tmp_path / "n46e014.npz", sweeps)
+    found = read_sweeps(tmp_path / "n46e014.npz")
+    assert list(found) == sorted(sweeps)
+    for key, sweep in sweeps.items():
+        for name, value in sweep._asdict().items():
+            np.testing.assert_array_equal(getattr(found[key], name), value)
+            assert np.asarray(getattr(found[key], name)).dtype == np.asarray(value).dtype
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_bytes_do_not_depend_on_threads_order_or_clock(tmp_path, sweeps):
+    write_sweeps(tmp_path / "a.npz", sweeps)
+    again = sweep_all(threads=3)
+    write_sweeps(tmp_path / "b.npz", dict(reversed(again.items())))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_file_reads_single_masts_and_refuses_unknown_ones(tmp_path, sweeps):
+    write_sweeps(tmp_path / "a.npz", sweeps)
+    assert list(read_sweeps(tmp_path / "a.npz", [MASTS[1].key])) == [MASTS[1].key]
+    with pytest.raises(InputError, match="no sweep of this mast"):
+        read_sweeps(tmp_path / "a.npz", ["nowhere"])
+    with pytest.raises(InputError, match="not found"):
+        read_sweeps(tmp_path / "b.npz")
+
+
+def test_failed_write_leaves_the_old_file(tmp_path, sweeps):
+    path = tmp_path / "a.npz"
+    write_sweeps(path, sweeps)
+    before = path.read_bytes()
+    broken = sweeps[MASTS[0].key]._replace(heff_m=np.array([object()]))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_sweeps(path, {"m": broken})
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_far_mast_takes_clearance_angles_from_the_terrain_of_the_grid(sweeps):
+    far = Mast("far", LON_DEG + 0.9, LAT_DEG, 30.0, 500.0, NAN)
+    result = run([far], None, raster(relief), None, {"far": View(240.0, 60.0, 40.0, 100.0)}, SETTINGS)["far"]
+    assert result.terrain_source == TerrainSource.AGL
+    assert (result.tca_counts > -32768).any()
+
+
+def test_masts_of_a_tile_are_listed_once():
+    register = xr.Dataset(
+        {
+            "tile": ("transmitter", np.array(["n46e014", "n46e014", "n45e014", "n46e014"])),
+            "mast": ("transmitter", np.array(["b", "a", "c", "b"])),
+            "lon_deg": ("transmitter", [14.2, 14.1, 14.0, 14.2]),
+            "lat_deg": ("transmitter", [46.2, 46.1, 45.0, 46.2]),
+            "antenna_height_agl_m": ("transmitter", [20.0, 10.0, 5.0, 20.0]),
+            "site_height_asl_m": ("transmitter", [NAN, 900.0, NAN, NAN]),
+            "haat_m": ("transmitter", [100.0, NAN, NAN, 100.0]),
+        }
+    )
+    masts = masts_of_tile(register, "n46e014")
+    assert [mast.key for mast in masts] == ["a", "b"]
+    assert masts[0][:5] == ("a", 14.1, 46.1, 10.0, 900.0)
+    assert (masts[1].lon_deg, masts[1].haat_m) == (14.2, 100.0)
+
+
+def test_outline_is_a_closed_ring_through_the_corners():
+    lon, lat = grid_lattice_deg(GRID)
+    ring = list(zip(outline_of(lon), outline_of(lat), strict=True))
+    assert ring[0] == ring[-1]
+    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        assert (lon[corner], lat[corner]) in ring
+    assert lat[0].min() > lat[-1].max()
+    steps = np.hypot(np.diff(outline_of(lon)), np.diff(outline_of(lat)))
+    assert steps.max() < 0.01
+    assert steps.min() > 0.0
+
+
+def test_box_holds_the_margin_in_kilometres():
+    west, south, east, north = box_around(np.array([14.0, 15.0]), np.array([46.0, 47.0]), 16.0)
+    assert (46.0 - south) * 111.0 >= 16.0
+    assert (14.0 - west) * 111.0 * np.cos(np.radians(47.2)) >= 16.0
+    assert (east - 15.0, north - 47.0) == pytest.approx((14.0 - west, 46.0 - south))
+    assert box_of_masts(MASTS)[1] < LAT_DEG - 15.0 / 111.2
+
+
+def test_settings_follow_the_configuration():
+    settings = settings_of(Terrain(tca="off", tca_max_step_m=100.0, azimuth_step_deg=1.0))
+    assert settings.tca == "off"
+    assert settings.tca_max_dem_step_m == 100.0
+    assert settings.azimuth_step_deg == 1.0
+
+
+def test_summary_counts_masts_by_source_of_their_heights(sweeps):
+    numbers = summary(sweeps.values())
+    assert sum(numbers[source.name.lower()] for source in TerrainSource) == 3
+    assert numbers["with_clearance_angles"] == 3
+    assert numbers["with_sea"] == 2  # the western mast does not see the coast
