@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coverage.stations import Paths, Stations
-from pipeline.numba_options import kernel
+from pipeline.numba_options import inlined, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import extended_hata_loss_db, hata_loss_db
 from pipeline.propagation.p1546 import Prepared, p1546_pixel_field, p1546_upper_bound
-from pipeline.registers.patterns import attenuation_at, vertical_attenuation_at
+from pipeline.registers.patterns import vertical_attenuation_at
 from pipeline.terrain.lookup import hb_at, heff_at, radial_position, sea_at, tca_at
 from pipeline.territory.geodesy import ray
 from pipeline.units import field_from_loss_dbuvm
@@ -34,8 +34,8 @@ WANTED, INTERFERING = 0, 1
 EFFECTIVE_FROM_KM = 15.0
 # Radius of the Earth with k = 4/3: bends the beam of a vertical pattern down to the horizon.
 EFFECTIVE_EARTH_KM = 4.0 / 3.0 * 6370.0
-# Added to every bound: covers rounding and the small gain of clear paths (P.1546-6, Annex 5, sec. 11).
-BOUND_MARGIN_DB = 0.1
+# Added to every bound: covers rounding and the centimetres of interpolated positions.
+BOUND_MARGIN_DB = 0.01
 # Added to the angle and radius of a tile: covers interpolation of positions.
 ANGLE_MARGIN_DEG = 0.2
 RADIUS_MARGIN_KM = 0.01
@@ -70,6 +70,34 @@ class Tables(NamedTuple):
     t_pct: NDArray[np.float64]
 
 
+class Radials(NamedTuple):
+    """The tables of one mast, as in ``pipeline.terrain.records.Sweep``."""
+
+    terrain: bool
+    step_deg: float
+    heff_m: NDArray[np.float32]
+    theta_deg: NDArray[np.float32]
+    hb_m: NDArray[np.float32]
+    hb_step_km: float
+    sea_km: NDArray[np.float32]
+    sea_step_km: float
+    tca_counts: NDArray[np.int16]
+    tca_first_deg: float
+    tca_azimuth_step_deg: float
+    tca_first_km: float
+    tca_step_km: float
+
+
+@inlined
+def circular_at(values: NDArray[np.float32], position: float) -> float:
+    """Value at a position from 0 up to the number of circular values, linear between them."""
+    count = values.size
+    low = min(int(position), count - 1)
+    high = low + 1 if low + 1 < count else 0
+    first = float(values[low])
+    return first + (position - low) * (float(values[high]) - first)
+
+
 @kernel
 def other_model_dbuvm(
     model: int, f_mhz: float, d_km: float, heff_m: float, h2_m: float, environment: int
@@ -100,6 +128,29 @@ def as_table(values: NDArray[Any], radials: int) -> NDArray[Any]:
 
 
 @kernel
+def radials_of(paths: Paths, mast: int) -> Radials:
+    """The tables of one mast."""
+    k, n = mast, paths.radials[mast]
+    heff = slice(paths.heff_start[k], paths.heff_start[k + 1])
+    counts = paths.tca_counts[paths.tca_start[k] : paths.tca_start[k + 1]]
+    return Radials(
+        paths.terrain[k],
+        paths.step_deg[k],
+        paths.heff_m[heff],
+        paths.theta_deg[heff],
+        as_table(paths.hb_m[paths.hb_start[k] : paths.hb_start[k + 1]], n),
+        paths.hb_step_km[k],
+        as_table(paths.sea_km[paths.sea_start[k] : paths.sea_start[k + 1]], n),
+        paths.sea_step_km[k],
+        as_table(counts, paths.tca_radials[k]),
+        paths.tca_first_deg[k],
+        paths.tca_azimuth_step_deg[k],
+        paths.tca_first_km[k],
+        paths.tca_step_km[k],
+    )
+
+
+@kernel
 def tile_fields(
     stations: Stations,
     paths: Paths,
@@ -116,44 +167,100 @@ def tile_fields(
 
     ``time`` WANTED or INTERFERING; ``d_km``, ``az_deg``, ``field_dbuvm`` [pixel of the tile].
     """
-    m = stations.mast[t]
-    n = paths.radials[m]
-    heff_m = paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]]
-    theta_deg = paths.theta_deg[paths.heff_start[m] : paths.heff_start[m + 1]]
-    hb_m = as_table(paths.hb_m[paths.hb_start[m] : paths.hb_start[m + 1]], n)
-    sea_km = as_table(paths.sea_km[paths.sea_start[m] : paths.sea_start[m + 1]], n)
-    tca_counts = as_table(paths.tca_counts[paths.tca_start[m] : paths.tca_start[m + 1]], paths.tca_radials[m])
-    step_deg, hb_step_km, sea_step_km = paths.step_deg[m], paths.hb_step_km[m], paths.sea_step_km[m]
-    terrain, clearance, sea = paths.terrain[m], tca_counts.size > 0, sea_km.size > 0
+    radials = radials_of(paths, stations.mast[t])
     index = stations.offset[t] + 1
-    prepared, f_mhz, t_pct = tables.prepared[2 * index + time], tables.f_mhz[index], tables.t_pct[time]
-    pattern_db, vertical_db = stations.pattern_db[t], stations.vertical_db[t]
-    agl_m, erp_db, shaped = stations.agl_m[t], stations.erp_db[t], not math.isnan(vertical_db[0])
+    f_mhz, t_pct, agl_m = tables.f_mhz[index], tables.t_pct[time], stations.agl_m[t]
+    if tables.model == _P1546:
+        p1546_fields(
+            tables.prepared[2 * index + time], tables.curves, f_mhz, t_pct, receiver, radials, agl_m, pixels,
+            d_km, az_deg, field_dbuvm,
+        )  # fmt: skip
+    else:
+        other_fields(tables.model, f_mhz, receiver, radials, pixels, d_km, az_deg, field_dbuvm)
+    erp_db, pattern_db = stations.erp_db[t], stations.pattern_db[t]
+    for p in pixels:
+        field_dbuvm[p] += erp_db - circular_at(pattern_db, az_deg[p])
+    if not math.isnan(stations.vertical_db[t, 0]):
+        shape_vertically(
+            stations.vertical_db[t], stations.tilt_deg[t], receiver.h2_m, radials, pixels, d_km, az_deg,
+            field_dbuvm,
+        )  # fmt: skip
+
+
+@kernel
+def p1546_fields(
+    prepared: Prepared,
+    curves: NDArray[np.float64],
+    f_mhz: float,
+    t_pct: float,
+    receiver: Receiver,
+    radials: Radials,
+    agl_m: float,
+    pixels: NDArray[np.int64],
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+) -> None:
+    """Fill the field of 1 kW e.r.p. by P.1546-6 at the pixels listed."""
+    count, per_deg = radials.heff_m.size, 1.0 / radials.step_deg
+    sea, clearance = radials.sea_km.size > 0, radials.tca_counts.size > 0
     for p in pixels:
         d, az = d_km[p], az_deg[p]
-        low, high, w = radial_position(az, step_deg, n)
-        heff = heff_at(heff_m, low, high, w)
-        if tables.model == _P1546:
-            hb = hb_at(hb_m, hb_step_km, low, high, w, d) if d < EFFECTIVE_FROM_KM else math.nan
-            over_sea_km = sea_at(sea_km, sea_step_km, low, high, w, d) if sea else 0.0
-            tca_deg, theta = math.nan, math.nan
+        hb, over_sea_km, tca_deg, theta = math.nan, 0.0, math.nan, math.nan
+        heff = circular_at(radials.heff_m, az * per_deg)
+        if sea or clearance or d < EFFECTIVE_FROM_KM:
+            low, high, w = radial_position(az, radials.step_deg, count)
+            if d < EFFECTIVE_FROM_KM:
+                hb = hb_at(radials.hb_m, radials.hb_step_km, low, high, w, d)
+            if sea:
+                over_sea_km = sea_at(radials.sea_km, radials.sea_step_km, low, high, w, d)
             if clearance:
+                theta = heff_at(radials.theta_deg, low, high, w)
                 tca_deg = tca_at(
-                    tca_counts, paths.tca_first_deg[m], paths.tca_azimuth_step_deg[m],
-                    paths.tca_first_km[m], paths.tca_step_km[m], az, d,
+                    radials.tca_counts, radials.tca_first_deg, radials.tca_azimuth_step_deg,
+                    radials.tca_first_km, radials.tca_step_km, az, d,
                 )  # fmt: skip
-                theta = heff_at(theta_deg, low, high, w)
-            e_dbuvm = p1546_pixel_field(
-                prepared, tables.curves, f_mhz, t_pct, d, heff, hb, agl_m, receiver.h2_m, receiver.clutter_m,
-                receiver.area, over_sea_km, receiver.warm_sea, tca_deg, theta, terrain,
-            )  # fmt: skip
-        else:
-            e_dbuvm = other_model_dbuvm(tables.model, f_mhz, d, heff, receiver.h2_m, receiver.environment)
-        e_dbuvm += erp_db - attenuation_at(pattern_db, az)
-        if shaped:
-            down_deg = depression_deg(heff - receiver.h2_m, d)
-            e_dbuvm -= vertical_attenuation_at(vertical_db, down_deg, stations.tilt_deg[t])
-        field_dbuvm[p] = e_dbuvm
+        field_dbuvm[p] = p1546_pixel_field(
+            prepared, curves, f_mhz, t_pct, d, heff, hb, agl_m, receiver.h2_m, receiver.clutter_m,
+            receiver.area, over_sea_km, receiver.warm_sea, tca_deg, theta, radials.terrain,
+        )  # fmt: skip
+
+
+@kernel
+def other_fields(
+    model: int,
+    f_mhz: float,
+    receiver: Receiver,
+    radials: Radials,
+    pixels: NDArray[np.int64],
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+) -> None:
+    """Fill the field of 1 kW e.r.p. by free space or Hata at the pixels listed."""
+    per_deg = 1.0 / radials.step_deg
+    for p in pixels:
+        heff = circular_at(radials.heff_m, az_deg[p] * per_deg)
+        field_dbuvm[p] = other_model_dbuvm(model, f_mhz, d_km[p], heff, receiver.h2_m, receiver.environment)
+
+
+@kernel
+def shape_vertically(
+    vertical_db: NDArray[np.float32],
+    tilt_deg: float,
+    h2_m: float,
+    radials: Radials,
+    pixels: NDArray[np.int64],
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+) -> None:
+    """Subtract the vertical pattern at the pixels listed, seen from the effective height."""
+    per_deg = 1.0 / radials.step_deg
+    for p in pixels:
+        rise_m = circular_at(radials.heff_m, az_deg[p] * per_deg) - h2_m
+        down_deg = depression_deg(rise_m, d_km[p])
+        field_dbuvm[p] -= vertical_attenuation_at(vertical_db, down_deg, tilt_deg)
 
 
 @kernel
@@ -182,14 +289,20 @@ def smallest_between(values: NDArray[np.float32], first: int, last: int) -> floa
 
 @kernel
 def bound_1kw_dbuvm(
-    tables: Tables, receiver: Receiver, offset: int, time: int, near_km: float, highest_m: float, sea: bool
+    tables: Tables,
+    receiver: Receiver,
+    offset: int,
+    time: int,
+    near_km: float,
+    highest_m: float,
+    sea: bool,
+    least_angle_deg: float,
 ) -> float:
     """Field of 1 kW e.r.p. that no pixel from ``near_km`` on exceeds with heights up to ``highest_m``."""
     f_mhz = tables.f_mhz[offset + 1]
     if tables.model == _P1546:
-        bound = p1546_upper_bound(tables.prepared[2 * (offset + 1) + time], near_km, highest_m, sea)
-        # Receivers above 10 m gain at most K log10(h2 / 10) (P.1546-6, Annex 5, sec. 9).
-        return bound + (3.2 + 6.2 * math.log10(f_mhz)) * max(math.log10(0.1 * receiver.h2_m), 0.0)
+        prepared = tables.prepared[2 * (offset + 1) + time]
+        return p1546_upper_bound(prepared, near_km, highest_m, sea, receiver.h2_m, least_angle_deg)
     bound = free_space_field_dbuvm(near_km)
     if tables.model == _HATA:
         # Plain Hata may exceed free space; it falls with distance and rises with height beyond 10 m.
@@ -239,7 +352,9 @@ def tile_bounds(
         near_km[t] = near
         wanted_dbuvm[t] = -math.inf
         if offset == 0:
-            wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(tables, receiver, 0, WANTED, near, highest_m, sea)
+            wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
+                tables, receiver, 0, WANTED, near, highest_m, sea, paths.least_angle_deg[m]
+            )
         interfering_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-            tables, receiver, offset, INTERFERING, near, highest_m, sea
+            tables, receiver, offset, INTERFERING, near, highest_m, sea, paths.least_angle_deg[m]
         )

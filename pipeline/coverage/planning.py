@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,18 +11,12 @@ from numpy.typing import NDArray
 
 from pipeline.config import Coverage, receiver_band
 from pipeline.coverage.nuisance import noise_field_dbuvm
+from pipeline.errors import InputError
+from pipeline.protection.tables import Mode, ModeKey
 from pipeline.territory.geodesy import site_frames
 
-ModeKey = tuple[str, str]
 # Channels whose transmitters count: the channel itself and its neighbours (protection.md, section 1).
 OFFSETS = (-1, 0, 1)
-
-
-class ModeValues(NamedTuple):
-    """What the planning of one (system, mode) needs: required C/N and noise bandwidth."""
-
-    cn_db: float
-    noise_bandwidth_mhz: float
 
 
 class Planning(NamedTuple):
@@ -63,27 +57,29 @@ def planning_values(
     channel: int,
     centre_mhz: float,
     coverage: Coverage,
-    mode_values: Callable[[ModeKey], ModeValues],
-    ratio_db: Callable[[ModeKey, str, int], float],
+    modes: Mapping[ModeKey, Mode],
+    ratio_db: Callable[[ModeKey, int], float],
 ) -> Planning:
     """Noise fields and protection ratios for the wanted modes of a channel.
 
-    ``mode_values(system_mode)``; ``ratio_db(wanted system_mode, interfering system, offset)`` with the offset
-    interferer minus wanted channel. Modes that occur only in the adjacent channels get rows too, unused.
+    ``modes``: C/N and noise bandwidth by (system, mode); ``ratio_db(wanted mode, offset)``, the offset that of
+    the interferer. Modes that occur only in the adjacent channels get rows too, which nothing uses.
     """
-    modes = sorted(set(_modes(transmitters)))
+    used = sorted(set(_modes(transmitters)))
+    if missing := [key for key in used if key not in modes]:
+        known = ", ".join(" ".join(key) for key in sorted(modes))
+        raise InputError("unknown mode", field="multiplex_mode", value=" ".join(missing[0]), allowed=known)
     band = receiver_band(coverage, centre_mhz)
+    antenna = (band.gain_dbd, band.feeder_db)
     noise = [
         noise_field_dbuvm(
-            centre_mhz, values.noise_bandwidth_mhz, coverage.noise_figure_db, values.cn_db, band.gain_dbd,
-            band.feeder_db,
+            centre_mhz, modes[key].noise_bandwidth_mhz, coverage.noise_figure_db, modes[key].c_n_db, *antenna
         )
-        for values in map(mode_values, modes)
-    ]  # fmt: skip
-    offsets = transmitters["channel"].values.astype(int) - channel
-    others = [str(system) for system in transmitters["system"].values]
-    ratios = [[ratio_db(mode, *other) for other in zip(others, offsets, strict=True)] for mode in modes]
-    return Planning(tuple(modes), np.array(noise), np.array(ratios, dtype=np.float64).reshape(len(modes), -1))
+        for key in used
+    ]
+    offsets = (transmitters["channel"].values.astype(int) - channel).tolist()
+    ratios = [[ratio_db(key, offset) for offset in offsets] for key in used]
+    return Planning(tuple(used), np.array(noise), np.array(ratios, dtype=np.float64).reshape(len(used), -1))
 
 
 def _modes(transmitters: xr.Dataset) -> Sequence[ModeKey]:

@@ -7,24 +7,39 @@ their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server), `
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import geopandas as gpd
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
 from pipeline.config import Config, channel_centre_mhz, receiver_band
+from pipeline.config_file import load_config
 from pipeline.coverage.fields import INTERFERING, WANTED, Model, Receiver, Tables
-from pipeline.coverage.planning import OFFSETS, Planning
+from pipeline.coverage.planning import (
+    OFFSETS,
+    Planning,
+    planning_values,
+    select_channel,
+    with_default_mode,
+    within_reach,
+)
 from pipeline.coverage.stations import Paths, Stations, pack_paths, pack_stations
 from pipeline.coverage.tiles import FOREIGN, HOME, LEVEL_BANDS, NO_RECEPTION, TILE_PX, Rules, compute_block
 from pipeline.propagation.hata import Environment
 from pipeline.propagation.p1546 import Area, load_curves, prepare
-from pipeline.raster import Grid
+from pipeline.protection.ratios import dtt_ratio_db, read_protection_tables
+from pipeline.raster import Grid, read, write_blocks
+from pipeline.registers.country import fill_countries
+from pipeline.registers.transmitters import read_transmitters
 from pipeline.terrain.records import Sweep
+from pipeline.terrain.sweep_file import read_sweeps
 from pipeline.territory.codes import Surface
 from pipeline.territory.geodesy import lattice
 
@@ -261,3 +276,98 @@ def split_blocks(blocks: Iterator[Block]) -> tuple[Iterator[Any], Iterator[Any]]
             yield rows, cols, np.frombuffer(zlib.decompress(packed), dtype=np.uint16).reshape(shape)
 
     return levels(), classes()
+
+
+def main(config_path: str | Path, build: str | Path, *, channel: int, threads: int = 1) -> None:
+    """Compute one channel and write its three files to ``<build>/coverage``."""
+    config, territory = load_config(Path(config_path)), Path(build) / "territory"
+    surface = read(territory / "surface.tif")
+    grid: Grid = surface.attrs["grid"]
+    transmitters = read_network(config, grid, channel)
+    planning = planning_of(config, transmitters, channel)
+    job = prepare_job(transmitters, load_sweeps(build, transmitters), planning, config, channel)
+    density = None
+    if config.population is not None and config.coverage.min_density_per_km2 > 0.0:
+        density = read(territory / "density.tif").values
+    blocks = compute_blocks(job, grid, surface.values, density, threads=threads)
+    write_results(Path(build) / "coverage" / f"ch{channel:02d}", grid, blocks)
+    write_servers(Path(build) / "coverage" / f"ch{channel:02d}_servers.json", transmitters, planning)
+
+
+def read_network(config: Config, grid: Grid, channel: int) -> xr.Dataset:
+    """The transmitters that matter in a channel, with countries and modes filled in."""
+    register, _ = read_transmitters(config.registers.transmitters, config.channels.plan, lenient=False)
+    selected = select_channel(register, channel)
+    reached = within_reach(selected, outline_m(grid), config.channels.reach_km)
+    selected = selected.isel(transmitter=reached)
+    default = config.coverage.default_mode
+    return with_default_mode(with_countries(config, selected), (default.system, default.mode))
+
+
+def outline_m(grid: Grid) -> NDArray[np.float64]:
+    """Geocentric positions [n, 3] of lattice nodes all over a grid, at most some ten kilometres apart."""
+    nodes = lattice(grid).nodes[:, :, :3]
+    every = max(1, min(nodes.shape[:2]) // 64)
+    rows = np.append(np.arange(0, nodes.shape[0] - 1, every), nodes.shape[0] - 1)
+    cols = np.append(np.arange(0, nodes.shape[1] - 1, every), nodes.shape[1] - 1)
+    positions_m: NDArray[np.float64] = nodes[np.ix_(rows, cols)].reshape(-1, 3)
+    return positions_m
+
+
+def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
+    """Stations without a country get that of the polygon around them; a mere box is home."""
+    polygons = config.territory.polygons
+    if polygons is None:
+        stated = transmitters["country"].values
+        own = np.where(stated == "", config.territory.home[0], stated)
+        return transmitters.assign(country=("transmitter", own))
+    countries = gpd.read_file(polygons.path, layer=polygons.countries_layer)
+    return fill_countries(transmitters, countries, polygons.country_field)
+
+
+def planning_of(config: Config, transmitters: xr.Dataset, channel: int) -> Planning:
+    """Planning values from the tables that the configuration names."""
+    tables = read_protection_tables(config.protection)
+    return planning_values(
+        transmitters,
+        channel,
+        channel_centre_mhz(config.channels, channel),
+        config.coverage,
+        tables.modes,
+        lambda mode, offset: dtt_ratio_db(tables, mode, offset),
+    )
+
+
+def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]:
+    """The sweeps of all masts of some transmitters, from the files of their tiles."""
+    tiles: dict[str, set[str]] = {}
+    for tile, mast in zip(transmitters["tile"].values, transmitters["mast"].values, strict=True):
+        tiles.setdefault(str(tile), set()).add(str(mast))
+    sweeps: dict[str, Sweep] = {}
+    for tile, masts in sorted(tiles.items()):
+        sweeps |= read_sweeps(Path(build) / "terrain" / f"{tile}.npz", sorted(masts))
+    return sweeps
+
+
+def write_results(stem: Path, grid: Grid, blocks: Iterator[Block]) -> None:
+    """Write ``<stem>.tif`` and ``<stem>_class.tif`` in bounded memory."""
+    levels, classes = split_blocks(blocks)
+    write_blocks(
+        stem.with_name(f"{stem.name}.tif"), grid, LEVEL_BANDS, "float32", float("nan"), blocks=levels,
+        units=LEVEL_UNITS, long_name="DTT coverage", tags={}, publish=False,
+    )  # fmt: skip
+    write_blocks(
+        stem.with_name(f"{stem.name}_class.tif"), grid, CLASS_BANDS, "uint16", NO_CLASS, blocks=classes,
+        units="1", long_name="DTT service", tags={}, publish=False,
+    )  # fmt: skip
+
+
+def write_servers(path: Path, transmitters: xr.Dataset, planning: Planning) -> None:
+    """Write what the numbers of the class file mean: transmitters from 1, modes from 0."""
+    names = ("id", "site", "channel", "system", "mode", "polarisation", "sfn", "country")
+    columns = [transmitters[name].values.tolist() for name in names]
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    content = {"transmitters": rows, "modes": [list(mode) for mode in planning.modes]}
+    ready = path.with_suffix(".tmp.json")
+    ready.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    ready.replace(path)

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.coverage.discrimination import POLARISATION_CODES
-from pipeline.terrain.records import Sweep, TerrainSource
+from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource
 from pipeline.territory.geodesy import site_frames
 
 LIGHT_KM_PER_US = 0.299792458
@@ -45,13 +45,15 @@ class Paths(NamedTuple):
     """The sweeps of m masts, each table flattened: mast k owns ``values[start[k]:start[k + 1]]``.
 
     ``radials``: number of radials of effective height, sea and hb; ``tca_radials`` that of the clearance
-    angles. ``highest_m``: largest height a path of this mast can have at any azimuth and distance.
+    angles. ``highest_m``: largest height a path of this mast can have at any azimuth and distance;
+    ``least_angle_deg``: lower bound of horizon plus clearance angle, NaN without clearance angles.
     """
 
     terrain: NDArray[np.bool_]
     radials: NDArray[np.int64]
     step_deg: NDArray[np.float64]
     highest_m: NDArray[np.float64]
+    least_angle_deg: NDArray[np.float64]
     heff_start: NDArray[np.int64]
     heff_m: NDArray[np.float32]
     theta_deg: NDArray[np.float32]
@@ -83,6 +85,7 @@ def pack_paths(sweeps: Sequence[Sweep], agl_m: Sequence[float]) -> Paths:
         radials=np.array([sweep.heff_m.size for sweep in sweeps], dtype=np.int64),
         step_deg=np.array([sweep.azimuth_step_deg for sweep in sweeps], dtype=np.float64),
         highest_m=np.array([_highest_m(*pair) for pair in zip(sweeps, agl_m, strict=True)], dtype=np.float64),
+        least_angle_deg=np.array([_least_angle_deg(sweep) for sweep in sweeps], dtype=np.float64),
         heff_start=heff_start,
         heff_m=heff_m,
         theta_deg=theta_deg,
@@ -113,10 +116,15 @@ def _flat(tables: Sequence[NDArray[Any]], dtype: type) -> tuple[NDArray[np.int64
 
 
 def _highest_m(sweep: Sweep, agl_m: float) -> float:
-    heights_m = [agl_m, float(np.max(sweep.heff_m))]
-    if sweep.hb_m.size and np.isfinite(sweep.hb_m).any():
-        heights_m.append(float(np.nanmax(sweep.hb_m)))
-    return max(heights_m)
+    tables = (np.array([agl_m]), sweep.heff_m, sweep.hb_m)
+    return max((float(np.nanmax(table)) for table in tables if np.isfinite(table).any()), default=0.0)
+
+
+def _least_angle_deg(sweep: Sweep) -> float:
+    known = sweep.tca_counts[sweep.tca_counts != TCA_UNKNOWN]
+    if known.size == 0 or not np.isfinite(sweep.theta_eff1_deg).any():
+        return float("nan")
+    return float(np.nanmin(sweep.theta_eff1_deg)) + TCA_COUNT_DEG * float(known.min())
 
 
 def pack_stations(

@@ -77,6 +77,7 @@ class Scratch(NamedTuple):
     direction: NDArray[np.float64]
     wanted: NDArray[np.float64]
     running: NDArray[np.float64]
+    squares: NDArray[np.float64]
     terms: NDArray[np.float64]
     computed: NDArray[np.bool_]
 
@@ -88,7 +89,7 @@ def scratch_of(transmitters: int) -> Scratch:
     return Scratch(
         np.empty(n), np.empty(n), np.empty(n), np.empty(pixels, np.int64), np.empty(pixels),
         np.empty(pixels), np.empty(pixels), np.empty(pixels), np.empty(pixels, np.int64), np.empty(pixels),
-        np.empty((2, pixels)), np.empty(pixels), np.empty(pixels), np.empty((n, pixels)),
+        np.empty((2, pixels)), np.empty(pixels), np.empty(pixels), np.empty(pixels), np.empty((n, pixels)),
         np.empty(n, np.bool_),
     )  # fmt: skip
 
@@ -274,16 +275,18 @@ def sum_nuisance(
 
 
 @kernel
-def pixel_nuisance(stations: Stations, rules: Rules, work: Scratch, p: int) -> tuple[float, float]:
-    """m_U in dB(uV/m) and sigma_U in dB of one pixel: noise, then interferers in order of id."""
-    mean = 10.0 ** (0.1 * rules.noise_dbuvm[stations.mode[work.server[p]]])
-    squares = 0.0
+def total_nuisance(stations: Stations, rules: Rules, work: Scratch, count: int) -> None:
+    """Fill mean and sum of squared means of the power per pixel: noise, then interferers in order of id."""
+    for p in range(count):
+        work.squares[p] = 0.0
+        if work.server[p] >= 0:
+            work.running[p] = 10.0 ** (0.1 * rules.noise_dbuvm[stations.mode[work.server[p]]])
     for t in range(work.computed.size):
         if work.computed[t]:
-            term = work.terms[t, p]
-            mean += term
-            squares += term * term
-    return fenton_wilkinson(mean, squares * variance_per_square(rules.interferer_sigma_db))
+            terms = work.terms[t]
+            for p in range(count):
+                work.running[p] += terms[p]
+                work.squares[p] += terms[p] * terms[p]
 
 
 @kernel
@@ -327,10 +330,12 @@ def compute_tile(
     point_antennas(stations, frames, work)
     add_network(stations, paths, tables, receiver, rules, positions_m, frames, kinds, work)
     sum_nuisance(stations, paths, tables, receiver, rules, positions_m, frames, kinds, work)
+    total_nuisance(stations, rules, work, kinds.size)
+    relative_variance = variance_per_square(rules.interferer_sigma_db)
     for p in range(kinds.size):
         if work.server[p] < 0:
             continue
-        nuisance, sigma = pixel_nuisance(stations, rules, work, p)
+        nuisance, sigma = fenton_wilkinson(work.running[p], relative_variance * work.squares[p])
         levels[0, p], levels[1, p] = work.wanted[p], work.best[p]
         levels[2, p], levels[3, p] = nuisance, sigma
         levels[4, p] = pointing_deg(stations, frames, work, p)
