@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import Protection
+from pipeline.config import Device, Protection
 from pipeline.errors import InputError
 from pipeline.protection.tables import (
     ANY,
@@ -90,15 +90,21 @@ def check_ratios(
 
 def groups_of(tables: Tables, key: ModeKey, offsets: Sequence[int]) -> list[Group]:
     """The groups of one mode, weakest tier first: tiers are cut at every bound that any of its rows has."""
+    known_mode(tables, key)
+    rows = [row for row in tables.ratios if row.offset in offsets and _matches(row, key)]
+    bounds_dbm = {bound for row in rows for bound in _open_ends(rows, row) if math.isfinite(bound)}
+    edges_dbm = [-math.inf, *sorted(bounds_dbm), math.inf]
+    return [Group(*key, Tier(low, high)) for low, high in pairwise(edges_dbm)]
+
+
+def known_mode(tables: Tables, key: ModeKey) -> Mode:
+    """Planning values of a mode; InputError for one that the table does not name."""
     if key not in tables.modes:
         raise InputError(
             "mode is not in the table of modes", field="mode", value=" ".join(key),
             allowed=", ".join(sorted(" ".join(known) for known in tables.modes)),
         )  # fmt: skip
-    rows = [row for row in tables.ratios if row.offset in offsets and _matches(row, key)]
-    bounds_dbm = {bound for row in rows for bound in _open_ends(rows, row) if math.isfinite(bound)}
-    edges_dbm = [-math.inf, *sorted(bounds_dbm), math.inf]
-    return [Group(*key, Tier(low, high)) for low, high in pairwise(edges_dbm)]
+    return tables.modes[key]
 
 
 def group_name(group: Group) -> str:
@@ -131,6 +137,17 @@ def overload_dbm(tables: Tables, emission_class: int, offset: int) -> float:
     anywhere = Group(ANY, ANY, Tier(-math.inf, math.inf))
     row = _pick(tables, anywhere, emission_class, offset, "oth_dbm")
     return math.nan if row is None else row.value
+
+
+def group_shift_db(tables: Tables, group: Group, device: Device, offset: int) -> float:
+    """Stored map of a group less the limit: ratio, burst penalty, margin for several devices."""
+    penalty_db = device.burst_penalty_db.value + device.margin_db
+    return ratio_db(tables, group, device.emission_class, offset) + penalty_db
+
+
+def overload_shift_db(tables: Tables, device: Device, offset: int) -> float:
+    """Stored overload map less the limit; NaN where no threshold is known."""
+    return device.margin_db - overload_dbm(tables, device.emission_class, offset)
 
 
 def dtt_ratio_db(tables: Tables, key: ModeKey, offset: int) -> float:

@@ -1,0 +1,86 @@
+"""DTT reception, own and foreign, and receiver overload: minimum over the victim channels of a channel.
+
+P_dtt(x, w) = min over victim channels c and groups of victims g of M_c,g(x) - shift(g, w - c), where M are
+the maps of the protection stage (protection.md, section 3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipeline import raster
+from pipeline.config import Config, Device
+from pipeline.protection.limits import OVERLOAD_BAND
+from pipeline.protection.ratios import (
+    Group,
+    Tables,
+    group_name,
+    group_shift_db,
+    groups_of,
+    overload_shift_db,
+    read_protection_tables,
+)
+from pipeline.protection.services import ServiceContext, ServiceLimit
+from pipeline.protection.services.codes import LimitingService
+from pipeline.protection.stage import Files
+from pipeline.protection.threshold import THRESHOLD_BAND
+
+
+def limit(context: ServiceContext, device: Device, channel: int) -> ServiceLimit:
+    """Limit by all DTT victims (``dtt`` and ``foreign_dtt``); label home 1, foreign 8, overload 13."""
+    shape = (context.rows.stop - context.rows.start, context.cols.stop - context.cols.start)
+    lowest = ServiceLimit(np.full(shape, np.inf), np.full(shape, LimitingService.NONE, dtype=np.uint8))
+    tables = read_protection_tables(context.config.protection)
+    groups = _groups_by_name(context.config, tables)
+    for offset in offsets(context.config):
+        victim = channel - offset
+        if victim in context.victims:
+            _lower(lowest, context, device, tables, groups, victim, offset)
+    return lowest
+
+
+def offsets(config: Config) -> list[int]:
+    """Channel offsets (device minus DTT) that count, nearest first: on equal limits it names the decision."""
+    protection = config.protection
+    used = protection.threshold.offsets if protection.method == "threshold" else protection.offsets
+    return sorted(used, key=lambda offset: (abs(offset), offset))
+
+
+def _groups_by_name(config: Config, tables: Tables) -> Mapping[str, Group]:
+    """All groups that can occur, by the name of their band."""
+    used = config.protection.offsets
+    return {group_name(group): group for key in tables.modes for group in groups_of(tables, key, used)}
+
+
+def _lower(
+    lowest: ServiceLimit,
+    context: ServiceContext,
+    device: Device,
+    tables: Tables,
+    groups: Mapping[str, Group],
+    victim: int,
+    offset: int,
+) -> None:
+    """Lower the limit in place by the maps of one victim channel."""
+    limits_file, labels_file = Files(context.build, victim).protection(device)
+    maps = raster.read(limits_file, rows=context.rows, cols=context.cols, stacked=True)
+    labels = raster.read(labels_file, rows=context.rows, cols=context.cols, stacked=True)
+    for name, map_dbm, label in zip(maps["band"].values, maps.values, labels.values, strict=True):
+        shift_db = _shift_db(str(name), tables, groups, device, offset)
+        if math.isnan(shift_db):
+            continue
+        limit_dbm = map_dbm.astype(np.float64) - shift_db
+        stricter = (limit_dbm < lowest.eirp_dbm) & (label != LimitingService.NONE)
+        np.copyto(lowest.eirp_dbm, limit_dbm, where=stricter)
+        np.copyto(lowest.label, label, where=stricter)
+
+
+def _shift_db(name: str, tables: Tables, groups: Mapping[str, Group], device: Device, offset: int) -> float:
+    if name == THRESHOLD_BAND:
+        return 0.0
+    if name == OVERLOAD_BAND:
+        return overload_shift_db(tables, device, offset)
+    return group_shift_db(tables, groups[name], device, offset) if name in groups else math.nan
