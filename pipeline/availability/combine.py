@@ -20,8 +20,6 @@ OUTSIDE_CLASS = 255
 OUTSIDE_FLAGS = 65535
 CAP_LABEL = 9
 NOT_EVALUATED_LABEL = 14
-# 36 dBm/8 MHz: the reference bandwidth of the density cap is 100 kHz.
-DENSITY_BANDWIDTH_MHZ = 0.1
 
 
 class Limit(NamedTuple):
@@ -30,7 +28,7 @@ class Limit(NamedTuple):
     ``eirp_dbm`` float (y, x), +inf where the service sets no limit; ``label`` uint8 (y, x) or one code.
     """
 
-    eirp_dbm: NDArray[np.float32]
+    eirp_dbm: NDArray[np.floating]
     label: NDArray[np.uint8] | int
 
 
@@ -40,14 +38,6 @@ class Published(NamedTuple):
     max_eirp_centi_dbm: NDArray[np.int16]
     limiting_service: NDArray[np.uint8]
     eval_flags: NDArray[np.uint16]
-
-
-def cap_dbm(cap_eirp_dbm: float, density_dbm_per_100khz: float | None, bandwidth_mhz: float) -> float:
-    """The smaller of the e.i.r.p. cap and the density cap over the device's bandwidth."""
-    if density_dbm_per_100khz is None:
-        return cap_eirp_dbm
-    over_bandwidth_dbm = density_dbm_per_100khz + 10.0 * np.log10(bandwidth_mhz / DENSITY_BANDWIDTH_MHZ)
-    return min(cap_eirp_dbm, float(over_bandwidth_dbm))
 
 
 def combine(

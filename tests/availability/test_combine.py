@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED, Limit, cap_dbm, combine
+from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED, Limit, combine
 
 HERE = np.array([[True]])
 
@@ -57,10 +57,3 @@ def test_not_evaluated_wins_over_not_permitted() -> None:
 
 def test_outside_is_nodata_in_every_layer() -> None:
     assert _one([(10.0, 1)], inside=False) == (-32768, 255, 65535)
-
-
-def test_density_cap_of_a_5_mhz_device_under_36_dbm_per_8_mhz() -> None:
-    density = 36.0 - 10.0 * np.log10(80.0)
-    assert cap_dbm(36.0, density, 5.0) == pytest.approx(33.96, abs=0.005)
-    assert cap_dbm(30.0, density, 5.0) == 30.0
-    assert cap_dbm(36.0, None, 5.0) == 36.0
