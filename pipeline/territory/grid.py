@@ -122,7 +122,7 @@ def true_area_km2(grid: Grid, rows: slice | None = None, cols: slice | None = No
 
 
 def _lattice(index: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
-    """Multiples of the lattice step that enclose the pixel indexes: the same for every division of the grid."""
+    """Multiples of the lattice step around the pixel indexes: the same for every division of the grid."""
     step_px = max(round(LATTICE_STEP_M / grid.resolution_m), 1)
     first, last = int(index[0]) // step_px, int(index[-1]) // step_px + 1
     return np.arange(first, last + 1, dtype=np.float64) * step_px

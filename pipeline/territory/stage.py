@@ -9,7 +9,7 @@ pixel) and ``density.tif`` (persons per km2).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,12 @@ from pipeline.config_file import load_config
 from pipeline.raster import Grid, make_array, write, write_blocks
 from pipeline.registers.transmitters import read_transmitters
 from pipeline.territory.codes import SURFACE_NAMES
-from pipeline.territory.grid import make_grid
+from pipeline.territory.grid import checked_crs, make_grid
 from pipeline.territory.margin import ModeKey, margin_m
 from pipeline.territory.masks import border_strips_km, coastal_mask, compute_masks
 from pipeline.territory.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.territory.population import (
+    Place,
     density_strips,
     places_population,
     population_strips,
@@ -61,17 +62,19 @@ def main(config_path: str | Path, build: str | Path, *, threads: int = 1) -> Non
     config, folder = load_config(Path(config_path)), Path(build) / "territory"
     register, _ = read_transmitters(config.registers.transmitters, config.channels.plan, lenient=False)
     modes = sorted(set(zip(register["system"].values, register["mode"].values, strict=True)))
+    checked_crs(config.grid.crs, file=str(config_path))
     boundaries = boundaries_of(config.territory)
     masks = padded_masks(config, boundaries, modes, threads=threads, file=Path(config_path))
     grid: Grid = masks.attrs["grid"]
+    people = None if config.population is None else read_people(config.population, grid)
     for name, layer in masks.items():
         write(folder / f"{name}.tif", layer, tags={}, publish=False)
     (folder / "countries.json").write_text(json.dumps(boundaries.codes) + "\n", encoding="utf-8")
     surface = masks["surface"].values
     border = border_strips_km(surface, grid.resolution_m)
     _write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
-    if config.population is not None:
-        write_population(folder, config.population, grid, surface)
+    if people is not None:
+        write_population(folder, people, grid, surface)
     box_deg = paths_box_deg(grid, register["lon_deg"].values, register["lat_deg"].values)
     land = surface_mask(boundaries, box_deg, threads=threads)
     write(folder / "land_lonlat.tif", land, tags={}, publish=False)
@@ -119,24 +122,29 @@ def grid_of(config: Config, boundaries: Boundaries, margin_m: float, *, file: Pa
     return make_grid(settings.crs, settings.resolution_m, bounds_m, margin_m, file=name)
 
 
-def write_population(folder: Path, settings: Population, grid: Grid, surface: NDArray[np.uint8]) -> None:
+def read_people(settings: Population, grid: Grid) -> xr.DataArray | list[Place]:
+    """Counts of a raster around the grid, or places."""
+    if settings.raster is not None:
+        return read_counts(settings.raster, grid)
+    if settings.places is not None:
+        return read_places(settings.places)
+    raise ValueError("population has a raster or places")
+
+
+def write_population(
+    folder: Path, people: xr.DataArray | list[Place], grid: Grid, surface: NDArray[np.uint8]
+) -> None:
     """Write ``population.tif`` and ``density.tif``."""
-    population = np.empty(surface.shape, dtype=np.float32)
-    for rows, persons in _population(settings, grid, surface):
-        population[rows] = persons
+    if isinstance(people, xr.DataArray):
+        population = np.empty(surface.shape, dtype=np.float32)
+        for rows, persons in population_strips(people, grid, surface):
+            population[rows] = persons
+    else:
+        population = places_population(people, grid, surface)
     whole = [(slice(0, grid.height), population)]
     _write_strips(folder / "population.tif", grid, whole, "persons", "persons per pixel")
     density = density_strips(population, grid, surface)
     _write_strips(folder / "density.tif", grid, density, "km-2", "persons per km2 of land over 1 km")
-
-
-def _population(
-    settings: Population, grid: Grid, surface: NDArray[np.uint8]
-) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    if settings.raster is not None:
-        yield from population_strips(read_counts(settings.raster, grid), grid, surface)
-    elif settings.places is not None:
-        yield slice(0, grid.height), places_population(read_places(settings.places), grid, surface)
 
 
 def _write_strips(path: Path, grid: Grid, strips: Strips, units: str, long_name: str) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import geopandas as gpd
 import pytest
 import shapely
+import world
 from pyproj import Transformer
 
 from pipeline.errors import InputError
 from pipeline.territory.polygons import box_boundaries, project, read_boundaries
-
-import world
 
 
 @pytest.fixture(scope="module")
