@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -59,6 +61,8 @@ def test_bytes_do_not_depend_on_threads_order_or_clock(tmp_path, sweeps):
     again = sweep_all(threads=3)
     write_sweeps(tmp_path / "b.npz", dict(reversed(again.items())))
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_file_reads_single_masts_and_refuses_unknown_ones(tmp_path, sweeps):
