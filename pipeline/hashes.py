@@ -156,6 +156,7 @@ def _source_of(module: str, root: Path) -> Path | None:
     return None
 
 
+@cache
 def _imports(path: Path, module: str) -> list[str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     names: list[str] = []

@@ -58,6 +58,7 @@ def package(tmp_path: Path) -> Path:
 
 def source_hash(root: Path) -> str:
     hashes.source_hash.cache_clear()
+    hashes._imports.cache_clear()
     return hashes.source_hash("pipeline.cover.stage", root)
 
 
