@@ -7,16 +7,19 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
-from surfaces import LAT_DEG, LON_DEG, NAN, raster, relief
+from affine import Affine
+from profile_reference import mean_height
+from surfaces import LAT_DEG, LON_DEG, NAN, mast, raster, relief
 
 from pipeline.config import Terrain
 from pipeline.errors import InputError
-from pipeline.raster import Grid
+from pipeline.raster import Grid, make_array, write
 from pipeline.terrain.records import Mast, SweepSettings, TerrainSource, View
 from pipeline.terrain.stage import (
     box_around,
     box_of_masts,
     grid_lattice_deg,
+    main,
     masts_of_tile,
     outline_of,
     run,
@@ -142,3 +145,84 @@ def test_summary_counts_masts_by_source_of_their_heights(sweeps):
     assert sum(numbers[source.name.lower()] for source in TerrainSource) == 3
     assert numbers["with_clearance_angles"] == 3
     assert numbers["with_sea"] == 2  # the western mast does not see the coast
+
+
+CONFIG = """
+territory: {home: [SI], bbox_deg: [14.0, 46.0, 14.3, 46.2]}
+grid: {crs: "EPSG:3794", resolution_m: 500.0}
+terrain: {dem: [DEM], tca_max_step_m: 400.0}
+registers: {transmitters: [register.csv]}
+channels:
+  plan: [{first_channel: 21, last_channel: 48, first_centre_mhz: 474.0, width_mhz: 8.0}]
+  wsd: ["21-30"]
+coverage:
+  q_min: {value: 0.70, source: "test", verified: false}
+  receiver_bands:
+    - {from_mhz: 470.0, to_mhz: 862.0, gain_dbd: 10.0, feeder_db: 3.0, flat_deg: 20.0, end_deg: 60.0,
+       discrimination_db: 16.0}
+devices:
+  - id: fixed30
+    emission_class: 1
+    height_m: 30.0
+    min_separation_m: {value: 20.0, source: "test", verified: false}
+    cap_dbm: 36.0
+    min_eirp_dbm: -40.0
+    burst_penalty_db: {value: 0.0, source: "test", verified: true}
+services:
+  dtt: {status: evaluate}
+  foreign_dtt: {status: out_of_scope, reason: test}
+  pmse: {status: out_of_scope, reason: test}
+  radio_astronomy: {status: out_of_scope, reason: test}
+  aeronautical: {applicable: false, reason: test}
+  mobile: {status: out_of_scope, reason: test}
+  ppdr: {status: out_of_scope, reason: test}
+  fixed: {status: out_of_scope, reason: test}
+"""
+REGISTER = """\
+id,site,lon,lat,channel,centre_mhz,bandwidth_mhz,erp_kw,antenna_height_agl_m,site_height_asl_m,polarisation,\
+pattern_azimuth_attenuation_db,system,multiplex_mode,country
+A,Here,14.1,46.1,21,474,8,1,30,,H,,DVB-T,,SI
+B,There,15.1,46.1,21,474,8,1,30,,H,,DVB-T,,SI
+"""
+
+
+def prepare(folder, half_deg):
+    """A territory of 30 km with its masks in ``build`` and terrain up to ``half_deg`` around its middle."""
+    (folder / "register.csv").write_text(REGISTER)
+    (folder / "config.yaml").write_text(CONFIG.replace("DEM", "dem.tif"))
+    terrain = raster(relief, half_deg, lon_deg=14.1, lat_deg=46.1)
+    land = raster(lambda lon, lat, az, d: lon < 14.25, 1.0, lon_deg=14.1, lat_deg=46.1, dtype=np.uint8)
+    save(folder / "dem.tif", terrain, nodata=-9999.0)
+    save(folder / "build" / "territory" / "land_lonlat.tif", land, nodata=255)
+    grid = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 60, 60)
+    surface = make_array(np.ones((60, 60), np.uint8), grid, units="", long_name="surface", nodata=255)
+    write(folder / "build" / "territory" / "surface.tif", surface, tags={}, publish=False)
+
+
+def save(path, lonlat, nodata):
+    place = Affine(lonlat.step_lon_deg, 0.0, lonlat.west_deg, 0.0, -lonlat.step_lat_deg, lonlat.north_deg)
+    attrs = {"crs": "EPSG:4326", "transform": place, "nodata": nodata, "units": "", "long_name": "test"}
+    write(path, xr.DataArray(lonlat.values, dims=("y", "x"), attrs=attrs), tags={}, publish=False)
+
+
+def test_main_writes_the_sweeps_of_one_tile(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, half_deg=0.6)
+    main("config.yaml", "build", tile="n46e014", threads=2)
+    (sweep,) = read_sweeps(tmp_path / "build" / "terrain" / "n46e014.npz").values()
+    terrain = raster(relief, 0.6, lon_deg=14.1, lat_deg=46.1)
+    mean_m = mean_height(terrain, mast(lon_deg=14.1, lat_deg=46.1), 90.0, 3.0, 15.0)
+    assert sweep.heff_m[180] == pytest.approx(sweep.ground_asl_m + 30.0 - mean_m, abs=0.3)
+    assert sweep.terrain_source == TerrainSource.DEM
+    assert sweep.tca_counts.shape[1] > 0
+    assert sweep.sea_km[180].max() > 5.0
+    assert sweep.sea_km[540].max() == 0.0
+    assert "'dem': 1" in capfd.readouterr().err
+
+
+def test_main_refuses_terrain_that_does_not_cover_the_grid(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, half_deg=0.15)
+    with pytest.raises(InputError, match="does not cover"):
+        main("config.yaml", "build", tile="n46e014")
+    assert not (tmp_path / "build" / "terrain").exists()
