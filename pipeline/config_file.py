@@ -35,7 +35,7 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 
 def load_config(path: Path) -> Config:
     """Read and check one territory file; InputError names the key, the value and what is allowed."""
-    content = _read_yaml(path)
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError("is not a mapping of settings", file=path)
     content.setdefault("name", path.stem)
@@ -45,7 +45,8 @@ def load_config(path: Path) -> Config:
         raise _as_input_error(path, error) from None
 
 
-def _read_yaml(path: Path) -> object:
+def read_yaml(path: Path) -> object:
+    """Content of a YAML file; a key given twice, other encodings than UTF-8 and faulty YAML are refused."""
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -59,6 +60,10 @@ def _read_yaml(path: Path) -> object:
         row = None if mark is None else mark.line + 1
         problem = getattr(error, "problem", None) or "cannot be parsed"
         raise InputError(f"is not valid YAML: {problem}", file=path, row=row) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        # Faults that the parser does not report as such: 30 February, a list as a key, endless nesting.
+        problem = f"is not valid YAML ({type(error).__name__})"
+        raise InputError(problem, file=path) from None
 
 
 def _as_input_error(path: Path, error: ValidationError) -> InputError:
