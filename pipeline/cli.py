@@ -35,7 +35,7 @@ ChannelOption = Annotated[int, typer.Option("--channel", min=1, max=99, help="Ch
 )
 def validate(
     config: ConfigFile,
-    lenient: Annotated[bool, typer.Option(help="Skip bad register rows and list them.")] = False,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Skip bad register rows and list them.")] = False,
 ) -> None:
     """Check a territory file and everything it names; compute nothing."""
     from pipeline.tools.validate import validate_command
@@ -50,11 +50,15 @@ def run(
         int | None, typer.Option(min=1, help="Cores to use; all of this machine if absent.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be computed.")] = False,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Skip bad register rows and count them.")
+    ] = False,
 ) -> None:
     """Check a territory file, compute what changed, publish it under results/."""
     from pipeline.tools.run import run_command
 
-    code = run_command(config, cores=cores, arguments=("--dry-run",) if dry_run else ())
+    arguments = ("--dry-run",) if dry_run else ()
+    code = run_command(config, cores=cores, arguments=arguments, lenient=lenient)
     raise typer.Exit(code)
 
 

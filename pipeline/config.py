@@ -157,6 +157,8 @@ class Registers(Section):
 
     transmitters: Annotated[list[Path], Field(min_length=1)]
     """DTT transmitters, own and foreign: CSV, GeoPackage or GeoJSON."""
+    lenient: bool = False
+    """Leave bad rows out and count them in the manifest, instead of refusing the register."""
 
 
 class PlanSegment(Section):

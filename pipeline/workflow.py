@@ -19,7 +19,7 @@ import xarray as xr
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
-from pipeline.registers.transmitters import read_transmitters
+from pipeline.registers.transmitters import read_register
 from pipeline.territory.margin import margin_m
 from pipeline.territory.surface import ROOM_DEG
 
@@ -81,7 +81,7 @@ def load_plan(config_path: str | Path) -> Plan:
     """Read a territory file and its register and list the jobs."""
     path = Path(os.path.relpath(config_path))
     config = load_config(path)
-    register, _ = read_transmitters(config.registers.transmitters, config.channels.plan, lenient=False)
+    register, _ = read_register(config)
     victims = victim_channels(
         register["channel"].values.tolist(), config.channels.wsd, victim_offsets(config)
     )

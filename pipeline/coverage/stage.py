@@ -37,7 +37,7 @@ from pipeline.propagation.p1546 import Area, load_curves, prepare
 from pipeline.protection.ratios import dtt_ratio_db, read_protection_tables
 from pipeline.raster import Grid, read, write_blocks
 from pipeline.registers.country import fill_countries
-from pipeline.registers.transmitters import read_transmitters
+from pipeline.registers.transmitters import read_register
 from pipeline.terrain.records import Sweep
 from pipeline.terrain.sweep_file import read_sweeps
 from pipeline.territory.codes import Surface
@@ -296,7 +296,7 @@ def main(config_path: str | Path, build: str | Path, *, channel: int, threads: i
 
 def read_network(config: Config, grid: Grid, channel: int) -> xr.Dataset:
     """The transmitters that matter in a channel, with countries and modes filled in."""
-    register, _ = read_transmitters(config.registers.transmitters, config.channels.plan, lenient=False)
+    register, _ = read_register(config)
     selected = select_channel(register, channel)
     reached = within_reach(selected, outline_m(grid), config.channels.reach_km)
     selected = selected.isel(transmitter=reached)

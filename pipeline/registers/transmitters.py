@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from pipeline.config import Config
 from pipeline.errors import InputError
 from pipeline.registers.channel_plan import Plan
 from pipeline.registers.patterns import (
@@ -76,6 +77,12 @@ def read_transmitters(
     dataset = to_dataset([rows[key] for key in sorted(rows)])
     dataset.attrs["rejected_rows"] = len(faults)
     return dataset, [as_rejected(fault) for fault in faults]
+
+
+def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
+    """The register that a territory file names, as strictly as it says; see ``read_transmitters``."""
+    registers = config.registers
+    return read_transmitters(registers.transmitters, config.channels.plan, lenient=registers.lenient)
 
 
 def _read_file(path: Path, rules: RowRules, rows: dict[str, TransmitterRow]) -> list[InputError]:

@@ -19,7 +19,7 @@ from pyproj import Transformer
 from pipeline.config import Terrain
 from pipeline.config_file import load_config
 from pipeline.raster import Grid, grid_bounds_m, read_external, read_grid
-from pipeline.registers.transmitters import read_transmitters
+from pipeline.registers.transmitters import read_register
 from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import LONLAT, Box, load_elevation, require_cover
 from pipeline.terrain.heights import MEAN_TO_KM
@@ -55,7 +55,7 @@ def run(
 def main(config_path: str | Path, build: str | Path, *, tile: str, threads: int = 1) -> None:
     """Sweep the masts of one 1-degree square and write ``<build>/terrain/<tile>.npz``."""
     config = load_config(Path(config_path))
-    register, _ = read_transmitters(config.registers.transmitters, config.channels.plan, lenient=False)
+    register, _ = read_register(config)
     masts = masts_of_tile(register, tile)
     territory = Path(build) / "territory"
     lon_deg, lat_deg = grid_lattice_deg(read_grid(territory / "surface.tif"))

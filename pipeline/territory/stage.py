@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.config import Config, Population, Territory
 from pipeline.config_file import load_config
 from pipeline.raster import Grid, make_array, write, write_blocks
-from pipeline.registers.transmitters import read_transmitters
+from pipeline.registers.transmitters import read_register
 from pipeline.territory.codes import SURFACE_NAMES
 from pipeline.territory.grid import checked_crs, make_grid
 from pipeline.territory.margin import ModeKey, margin_m
@@ -60,7 +60,7 @@ def run(boundaries: Boundaries, grid: Grid, *, coastal_km: float, threads: int =
 def main(config_path: str | Path, build: str | Path, *, threads: int = 1) -> None:
     """Compute and write all files of the territory."""
     config, folder = load_config(Path(config_path)), Path(build) / "territory"
-    register, _ = read_transmitters(config.registers.transmitters, config.channels.plan, lenient=False)
+    register, _ = read_register(config)
     modes = sorted(set(zip(register["system"].values, register["mode"].values, strict=True)))
     checked_crs(config.grid.crs, file=str(config_path))
     boundaries = boundaries_of(config.territory)

@@ -1,0 +1,163 @@
+"""`channelmaps validate`: everything a territory file names is read and checked; nothing is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import xarray as xr
+
+from pipeline.availability.services import product_statement
+from pipeline.config import Config, receiver_band
+from pipeline.config_file import load_config, unverified
+from pipeline.coverage.planning import within_reach
+from pipeline.coverage.stage import outline_m, with_countries
+from pipeline.errors import InputError
+from pipeline.hashes import input_files
+from pipeline.protection.ratios import Tables, check_ratios, dtt_ratio_table_db, read_protection_tables
+from pipeline.raster import Grid
+from pipeline.registers.tables import RejectedRow
+from pipeline.registers.transmitters import read_transmitters, summary
+from pipeline.terrain.clearance import CLEARANCE_KM
+from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.terrain.records import LonLatRaster
+from pipeline.terrain.stage import box_around, grid_lattice_deg
+from pipeline.territory.margin import margin_m
+from pipeline.territory.polygons import Boundaries
+from pipeline.territory.population import read_counts, read_places
+from pipeline.territory.stage import boundaries_of, grid_of
+from pipeline.territory.surface import surface_mask
+from pipeline.workflow import victim_channels, victim_offsets
+
+ModeKey = tuple[str, str]
+# Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
+LAND_STEP_DEG = 0.01
+
+
+def validate_command(config_path: Path, *, lenient: bool = False) -> None:
+    """Check a territory and print what a run would compute; InputError names the first fault.
+
+    ``lenient`` leaves out bad register rows, as ``registers.lenient`` does.
+    """
+    config = load_config(config_path)
+    if lenient:
+        config = config.model_copy(
+            update={"registers": config.registers.model_copy(update={"lenient": True})}
+        )
+    check_files(config, config_path)
+    tables = read_protection_tables(config.protection)
+    register, rejected = read_transmitters(
+        config.registers.transmitters,
+        config.channels.plan,
+        lenient=config.registers.lenient,
+        modes=tables.modes,
+    )
+    modes = modes_of(config, register)
+    check_numbers(config, tables, modes)
+    boundaries = boundaries_of(config.territory)
+    grid = grid_of(
+        config, boundaries, margin_m(config, modes, coastal=True, file=config_path), file=config_path
+    )
+    victims = check_reach(config, register, grid, config_path)
+    check_receivers(config, victims, register)
+    check_population(config, grid)
+    check_terrain(config, boundaries, grid)
+    print("\n".join(report(config, with_countries(config, register), rejected, grid, victims)))
+
+
+def check_files(config: Config, config_path: Path) -> None:
+    """Refuse a territory that names a file which is not there."""
+    for key, path in input_files(config):
+        if not path.is_file():
+            raise InputError("file does not exist", file=config_path, row=key, value=str(path))
+
+
+def modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:
+    """All (system, mode) in use, the default in place of none."""
+    default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
+    pairs = zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True)
+    return sorted({(system, mode) if mode else default for system, mode in pairs})
+
+
+def check_numbers(config: Config, tables: Tables, modes: list[ModeKey]) -> None:
+    """Refuse tables without a number for every mode, device class and offset in use."""
+    classes = [device.emission_class for device in config.devices]
+    check_ratios(tables, modes, classes, config.protection.offsets)
+    dtt_ratio_table_db(tables, modes)
+
+
+def check_reach(config: Config, register: xr.Dataset, grid: Grid, config_path: Path) -> list[int]:
+    """DTT channels that limit some device channel; refused where no transmitter is in reach on any."""
+    near = within_reach(register, outline_m(grid), config.channels.reach_km)
+    occupied = register["channel"].values[near].tolist()
+    victims = victim_channels(occupied, config.channels.wsd, victim_offsets(config))
+    if not victims:
+        raise InputError(
+            "no transmitter within reach on any configured channel",
+            file=config_path,
+            row="registers.transmitters",
+            value=f"{int(near.sum())} of {near.size} transmitters within {config.channels.reach_km:g} km",
+            allowed="a transmitter on a channel that limits one of channels.wsd",
+        )
+    return victims
+
+
+def check_receivers(config: Config, victims: list[int], register: xr.Dataset) -> None:
+    """Refuse a channel for which no receiving antenna is given."""
+    centres_mhz = dict(zip(register["channel"].values.tolist(), register["centre_mhz"].values, strict=True))
+    for channel in victims:
+        receiver_band(config.coverage, float(centres_mhz[channel]))
+
+
+def check_population(config: Config, grid: Grid) -> None:
+    """Read the population, if there is one."""
+    if config.population is not None and config.population.raster is not None:
+        read_counts(config.population.raster, grid)
+    elif config.population is not None and config.population.places is not None:
+        read_places(config.population.places)
+
+
+def check_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> None:
+    """Refuse a terrain model that does not cover the padded grid."""
+    if config.terrain.dem is None:
+        return
+    lon_deg, lat_deg = grid_lattice_deg(grid)
+    box = box_around(lon_deg, lat_deg, CLEARANCE_KM)
+    mask = surface_mask(boundaries, box, step_deg=LAND_STEP_DEG)
+    place = mask.attrs["transform"]
+    land = LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)
+    require_cover(load_elevation(config.terrain.dem, box, land), lon_deg, lat_deg, files=config.terrain.dem)
+
+
+def report(
+    config: Config, register: xr.Dataset, rejected: list[RejectedRow], grid: Grid, victims: list[int]
+) -> Iterator[str]:
+    """Lines on what a run would compute and what its reader has to know."""
+    counts = summary(register)
+    yield f"{config.name}: {config.title}"
+    yield f"  grid          {grid.width} x {grid.height} pixels of {grid.resolution_m:g} m, {grid.crs}"
+    yield f"  transmitters  {', '.join(f'{name} {count}' for name, count in counts.items() if count)}"
+    yield f"  DTT channels  {_listed(victims)}"
+    yield f"  devices       {', '.join(device.id for device in config.devices)}"
+    yield f"  for channels  {_listed(sorted(config.channels.wsd))}"
+    yield from (f"  rejected      {row}" for row in rejected)
+    yield from _remarks(config)
+
+
+def _remarks(config: Config) -> Iterator[str]:
+    for device in config.devices:
+        for level_dbm in config.levels_dbm:
+            if level_dbm > device.cap_dbm:
+                cap = f"above its cap of {device.cap_dbm:g} dBm"
+                yield f"  not written   {device.id} at {level_dbm:g} dBm: {cap}"
+    for name, service in config.services.items():
+        if not service.applicable or service.status != "evaluate":
+            yield f"  not evaluated {name}: {service.reason}"
+    for entry in unverified(config):
+        yield f"  not verified  {entry['key']} = {entry['value']} ({entry['source']})"
+    if statement := product_statement(config):
+        yield f"  product       {statement}"
+
+
+def _listed(channels: list[int]) -> str:
+    return " ".join(str(channel) for channel in channels)
