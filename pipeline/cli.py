@@ -35,7 +35,7 @@ ChannelOption = Annotated[int, typer.Option("--channel", min=1, max=99, help="Ch
 )
 def validate(
     config: ConfigFile,
-    lenient: Annotated[bool, typer.Option("--lenient", help="Skip bad register rows and list them.")] = False,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Skip and list bad register rows.")] = False,
 ) -> None:
     """Check a territory file and everything it names; compute nothing."""
     from pipeline.tools.validate import validate_command

@@ -202,22 +202,25 @@ def p1546_fields(
     field_dbuvm: NDArray[np.float64],
 ) -> None:
     """Fill the field of 1 kW e.r.p. by P.1546-6 at the pixels listed."""
-    count, per_deg = radials.heff_m.size, 1.0 / radials.step_deg
-    sea, clearance = radials.sea_km.size > 0, radials.tca_counts.size > 0
+    # Arrays are taken out of their tuples before the loop: each access there would count references.
+    heff_m, theta_deg, hb_m = radials.heff_m, radials.theta_deg, radials.hb_m
+    sea_km, tca_counts = radials.sea_km, radials.tca_counts
+    count, per_deg = heff_m.size, 1.0 / radials.step_deg
+    sea, clearance = sea_km.size > 0, tca_counts.size > 0
     for p in pixels:
         d, az = d_km[p], az_deg[p]
         hb, over_sea_km, tca_deg, theta = math.nan, 0.0, math.nan, math.nan
-        heff = circular_at(radials.heff_m, az * per_deg)
+        heff = circular_at(heff_m, az * per_deg)
         if sea or clearance or d < EFFECTIVE_FROM_KM:
             low, high, w = radial_position(az, radials.step_deg, count)
             if d < EFFECTIVE_FROM_KM:
-                hb = hb_at(radials.hb_m, radials.hb_step_km, low, high, w, d)
+                hb = hb_at(hb_m, radials.hb_step_km, low, high, w, d)
             if sea:
-                over_sea_km = sea_at(radials.sea_km, radials.sea_step_km, low, high, w, d)
+                over_sea_km = sea_at(sea_km, radials.sea_step_km, low, high, w, d)
             if clearance:
-                theta = heff_at(radials.theta_deg, low, high, w)
+                theta = heff_at(theta_deg, low, high, w)
                 tca_deg = tca_at(
-                    radials.tca_counts, radials.tca_first_deg, radials.tca_azimuth_step_deg,
+                    tca_counts, radials.tca_first_deg, radials.tca_azimuth_step_deg,
                     radials.tca_first_km, radials.tca_step_km, az, d,
                 )  # fmt: skip
         field_dbuvm[p] = p1546_pixel_field(

@@ -62,8 +62,8 @@ def planning_values(
 ) -> Planning:
     """Noise fields and protection ratios for the wanted modes of a channel.
 
-    ``modes``: C/N and noise bandwidth by (system, mode); ``ratio_db(wanted mode, offset)``, the offset that of
-    the interferer. Modes that occur only in the adjacent channels get rows too, which nothing uses.
+    ``modes``: C/N and noise bandwidth by (system, mode); ``ratio_db(wanted mode, offset)`` with the
+    offset of the interferer. Modes that occur only in the adjacent channels get rows too, which nothing uses.
     """
     used = sorted(set(_modes(transmitters)))
     if missing := [key for key in used if key not in modes]:

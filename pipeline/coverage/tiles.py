@@ -32,7 +32,7 @@ from pipeline.coverage.nuisance import (
     variance_per_square,
 )
 from pipeline.coverage.stations import Paths, Stations
-from pipeline.numba_options import kernel
+from pipeline.numba_options import inlined, kernel
 from pipeline.territory.geodesy import azimuth_deg, grid_azimuth_deg, pixel_frames, rays
 
 TILE_PX = 32
@@ -62,42 +62,76 @@ class Rules(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working arrays of one thread; [transmitter], [pixel of the tile] or [transmitter, pixel]."""
+    """Working arrays of one thread; [transmitter], [pixel of the tile] or [transmitter, pixel].
+
+    ``running``, ``squares``, ``terms``, ``noise`` are linear powers; ``direction`` [2, pixel] in m.
+    """
 
     near_km: NDArray[np.float64]
     wanted_bound: NDArray[np.float64]
     nuisance_bound: NDArray[np.float64]
+    computed: NDArray[np.bool_]
     pixels: NDArray[np.int64]
     d_km: NDArray[np.float64]
     az_deg: NDArray[np.float64]
     field: NDArray[np.float64]
+    discrimination: NDArray[np.float64]
+    member: NDArray[np.bool_]
     best: NDArray[np.float64]
     server: NDArray[np.int64]
     server_km: NDArray[np.float64]
     direction: NDArray[np.float64]
+    polarisation: NDArray[np.int64]
+    mode: NDArray[np.int64]
+    noise: NDArray[np.float64]
     wanted: NDArray[np.float64]
     running: NDArray[np.float64]
     squares: NDArray[np.float64]
     terms: NDArray[np.float64]
-    computed: NDArray[np.bool_]
 
 
 @kernel
 def scratch_of(transmitters: int) -> Scratch:
-    """Working arrays for a number of transmitters."""
-    n, pixels = transmitters, TILE_PIXELS
+    """Working arrays for a number of transmitters; what is never computed stays zero."""
+    n, p = transmitters, TILE_PIXELS
     return Scratch(
-        np.empty(n), np.empty(n), np.empty(n), np.empty(pixels, np.int64), np.empty(pixels),
-        np.empty(pixels), np.empty(pixels), np.empty(pixels), np.empty(pixels, np.int64), np.empty(pixels),
-        np.empty((2, pixels)), np.empty(pixels), np.empty(pixels), np.empty(pixels), np.empty((n, pixels)),
-        np.empty(n, np.bool_),
+        np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, np.bool_), np.zeros(p, np.int64), np.zeros(p),
+        np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p, np.bool_), np.zeros(p), np.zeros(p, np.int64),
+        np.zeros(p), np.zeros((2, p)), np.zeros(p, np.int64), np.zeros(p, np.int64), np.zeros(p), np.zeros(p),
+        np.zeros(p), np.zeros(p), np.empty((n, p)),
     )  # fmt: skip
 
 
 @kernel
-def may_serve(stations: Stations, t: int, kind: int, spillover: bool) -> bool:
+def may_serve(kind: int, home: bool, spillover: bool) -> bool:
     """Own transmitters serve in the territory, foreign ones outside; with ``spillover`` all everywhere."""
-    return spillover or stations.home[t] == (kind == HOME)
+    return kind != NO_RECEPTION and (spillover or home == (kind == HOME))
+
+
+@kernel
+def choose_candidates(
+    kinds: NDArray[np.uint8], best: NDArray[np.float64], bound_dbuvm: float, home: bool, spillover: bool,
+    exhaustive: bool, pixels: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """List the pixels that a transmitter may serve and whose best field it might reach; their number."""
+    chosen = 0
+    for p in range(kinds.size):
+        if may_serve(kinds[p], home, spillover) and (exhaustive or bound_dbuvm >= best[p]):
+            pixels[chosen] = p
+            chosen += 1
+    return chosen
+
+
+@kernel
+def keep_best(
+    t: int, pixels: NDArray[np.int64], field: NDArray[np.float64], d_km: NDArray[np.float64],
+    best: NDArray[np.float64], server: NDArray[np.int64], server_km: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Make t the server of the listed pixels where its field is larger, or equal and t the lower index."""
+    for p in pixels:
+        e = field[p]
+        if e > best[p] or (e == best[p] and t < server[p]):
+            best[p], server[p], server_km[p] = e, t, d_km[p]
 
 
 @kernel
@@ -106,44 +140,26 @@ def find_servers(
     positions_m: NDArray[np.float64], kinds: NDArray[np.uint8], work: Scratch,
 ) -> bool:  # fmt: skip
     """Fill best field, server and its distance per pixel, of equals the lower index; False: no server."""
-    count = kinds.size
-    work.best[:count] = -math.inf
-    work.server[:count] = -1
-    found = False
+    best, server = work.best[: kinds.size], work.server[: kinds.size]
+    best[:] = -math.inf
+    server[:] = -1
     for t in np.argsort(-work.wanted_bound, kind="mergesort"):
         bound = work.wanted_bound[t]
         if bound == -math.inf:
             break
-        chosen = 0
-        for p in range(count):
-            if kinds[p] == NO_RECEPTION or not may_serve(stations, t, kinds[p], rules.spillover):
-                continue
-            if rules.exhaustive or bound >= work.best[p]:
-                work.pixels[chosen] = p
-                chosen += 1
+        chosen = choose_candidates(
+            kinds, best, bound, stations.home[t], rules.spillover, rules.exhaustive, work.pixels
+        )
         if chosen == 0:
             continue
         rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
         listed = work.pixels[:chosen]
         tile_fields(stations, paths, tables, receiver, t, WANTED, listed, work.d_km, work.az_deg, work.field)
-        for p in listed:
-            e = work.field[p]
-            if e > work.best[p] or (e == work.best[p] and t < work.server[p]):
-                work.best[p], work.server[p], work.server_km[p] = e, t, work.d_km[p]
-                found = True
-    return found
+        keep_best(t, listed, work.field, work.d_km, best, server, work.server_km)
+    return bool(np.max(server) >= 0)
 
 
-@kernel
-def point_antennas(stations: Stations, frames: NDArray[np.float64], work: Scratch) -> None:
-    """Fill the horizontal direction towards the best server on the axes of each pixel."""
-    for p in range(frames.shape[1]):
-        t = work.server[p]
-        if t >= 0:
-            work.direction[0, p], work.direction[1, p] = towards(stations.frame[t], frames, p)
-
-
-@kernel
+@inlined
 def towards(site: NDArray[np.float64], frames: NDArray[np.float64], p: int) -> tuple[float, float]:
     """Horizontal components, on the axes of pixel p, of the way to a site."""
     dx, dy, dz = site[0] - frames[0, p], site[1] - frames[1, p], site[2] - frames[2, p]
@@ -154,32 +170,51 @@ def towards(site: NDArray[np.float64], frames: NDArray[np.float64], p: int) -> t
 
 
 @kernel
-def antenna_db(
-    stations: Stations, receiver: Receiver, frames: NDArray[np.float64], work: Scratch, t: int, p: int
-) -> float:
-    """D of transmitter t at pixel p, whose antenna points at its best server with that one's polarisation."""
-    a, b = towards(stations.frame[t], frames, p)
-    to_a, to_b = work.direction[0, p], work.direction[1, p]
-    angle_deg = azimuth_deg(abs(a * to_b - b * to_a), a * to_a + b * to_b)
-    directed_db = directivity_db(angle_deg, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
-    wanted = stations.polarisation[work.server[p]]
-    return discrimination_db(wanted, stations.polarisation[t], directed_db, receiver.cross_polar_db)
+def point_antennas(stations: Stations, rules: Rules, frames: NDArray[np.float64], work: Scratch) -> None:
+    """Fill what follows from the best server: direction of the antenna, polarisation, mode, noise power."""
+    site, direction, server = stations.frame, work.direction, work.server
+    polarisation, mode, noise_dbuvm = stations.polarisation, stations.mode, rules.noise_dbuvm
+    wanted_polarisation, wanted_mode, noise = work.polarisation, work.mode, work.noise
+    for p in range(frames.shape[1]):
+        t = server[p]
+        if t >= 0:
+            direction[0, p], direction[1, p] = towards(site[t], frames, p)
+            wanted_polarisation[p], wanted_mode[p] = polarisation[t], mode[t]
+            noise[p] = 10.0 ** (0.1 * noise_dbuvm[mode[t]])
 
 
 @kernel
-def within_guard(
-    stations: Stations, rules: Rules, kinds: NDArray[np.uint8], work: Scratch, t: int, p: int
-) -> bool:
-    """Whether t repeats the wanted signal of pixel p inside the guard interval (distance in ``work``).
+def antenna_db(
+    site: NDArray[np.float64], polarisation: int, receiver: Receiver, frames: NDArray[np.float64],
+    direction: NDArray[np.float64], wanted_polarisation: NDArray[np.int64], pixels: NDArray[np.int64],
+    discrimination: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Fill D of one transmitter at the pixels listed; each antenna points at its best server."""
+    for p in pixels:
+        a, b = towards(site, frames, p)
+        to_a, to_b = direction[0, p], direction[1, p]
+        angle_deg = azimuth_deg(abs(a * to_b - b * to_a), a * to_a + b * to_b)
+        directed_db = directivity_db(angle_deg, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
+        discrimination[p] = discrimination_db(
+            wanted_polarisation[p], polarisation, directed_db, receiver.cross_polar_db
+        )
 
-    Only what may serve the pixel can be wanted there.
+
+@kernel
+def mark_members(stations: Stations, rules: Rules, kinds: NDArray[np.uint8], work: Scratch, t: int) -> bool:
+    """Fill ``member``: where t repeats the wanted signal inside the guard interval; False: nowhere possible.
+
+    Uses the distances in ``work``. Only what may serve a pixel can be wanted there; the server is a member.
     """
-    s = work.server[p]
-    if stations.network[t] < 0 or stations.network[t] != stations.network[s] or stations.offset[t] != 0:
+    if stations.network[t] < 0 or stations.offset[t] != 0:
         return False
-    if not may_serve(stations, t, kinds[p], rules.spillover):
-        return False
-    return abs(work.d_km[p] - work.server_km[p]) <= stations.guard_km[t]
+    network, home, guard_km = stations.network, stations.home[t], stations.guard_km[t]
+    server, server_km, d_km, member = work.server, work.server_km, work.d_km, work.member
+    for p in range(kinds.size):
+        s = server[p]
+        same = s >= 0 and network[s] == network[t] and may_serve(kinds[p], home, rules.spillover)
+        member[p] = same and abs(d_km[p] - server_km[p]) <= guard_km
+    return True
 
 
 @kernel
@@ -191,33 +226,34 @@ def add_network(
 
     Members inside the guard interval count, each with its own discrimination, added in order of id.
     """
-    count = kinds.size
-    farthest_km = 0.0
-    for p in range(count):
-        in_network = work.server[p] >= 0 and stations.network[work.server[p]] >= 0
-        work.wanted[p] = 0.0 if in_network else work.best[p]
+    server, network, wanted, best = work.server, stations.network, work.wanted, work.best
+    farthest_km = -1.0
+    for p in range(kinds.size):
+        in_network = server[p] >= 0 and network[server[p]] >= 0
+        wanted[p] = 0.0 if in_network else best[p]
         if in_network:
             farthest_km = max(farthest_km, work.server_km[p])
-    if farthest_km == 0.0:
+    if farthest_km < 0.0:
         return
-    for t in range(stations.network.size):
-        if stations.network[t] < 0 or work.near_km[t] > farthest_km + stations.guard_km[t]:
+    field, discrimination = work.field, work.discrimination
+    for t in range(network.size):
+        if network[t] < 0 or work.near_km[t] > farthest_km + stations.guard_km[t]:
             continue
         rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
-        chosen = 0
-        for p in range(count):
-            if work.server[p] >= 0 and within_guard(stations, rules, kinds, work, t, p):
-                work.pixels[chosen] = p
-                chosen += 1
-        listed = work.pixels[:chosen]
-        tile_fields(stations, paths, tables, receiver, t, WANTED, listed, work.d_km, work.az_deg, work.field)
+        if not mark_members(stations, rules, kinds, work, t):
+            continue
+        listed = np.flatnonzero(work.member[: kinds.size])
+        tile_fields(stations, paths, tables, receiver, t, WANTED, listed, work.d_km, work.az_deg, field)
+        antenna_db(
+            stations.frame[t], stations.polarisation[t], receiver, frames, work.direction, work.polarisation,
+            listed, discrimination,
+        )  # fmt: skip
         for p in listed:
-            own = work.server[p] == t
-            d_db = 0.0 if own else antenna_db(stations, receiver, frames, work, t, p)
-            work.wanted[p] += 10.0 ** (0.1 * (work.field[p] - d_db))
-    for p in range(count):
-        if work.server[p] >= 0 and stations.network[work.server[p]] >= 0:
-            work.wanted[p] = 10.0 * math.log10(work.wanted[p])
+            d_db = 0.0 if server[p] == t else discrimination[p]
+            wanted[p] += 10.0 ** (0.1 * (field[p] - d_db))
+    for p in range(kinds.size):
+        if server[p] >= 0 and network[server[p]] >= 0:
+            wanted[p] = 10.0 * math.log10(wanted[p])
 
 
 @kernel
@@ -231,33 +267,58 @@ def bound_means(stations: Stations, rules: Rules, work: Scratch) -> NDArray[np.f
 
 
 @kernel
+def choose_disturbed(
+    t: int, server: NDArray[np.int64], running: NDArray[np.float64], member: NDArray[np.bool_],
+    members: bool, left_mean: float, exhaustive: bool, pixels: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """List the pixels to which t and what follows it may matter; their number, -1 if there is none at all.
+
+    Not listed though it may matter: where t is wanted.
+    """
+    chosen, needed = 0, False
+    for p in range(server.size):
+        if server[p] >= 0 and (exhaustive or not negligible(left_mean, running[p])):
+            needed = True
+            if t != server[p] and not (members and member[p]):
+                pixels[chosen] = p
+                chosen += 1
+    return chosen if needed else -1
+
+
+@kernel
+def add_terms(
+    ratio_db: NDArray[np.float64], sigma_db: float, pixels: NDArray[np.int64], field: NDArray[np.float64],
+    discrimination: NDArray[np.float64], mode: NDArray[np.int64], terms: NDArray[np.float64],
+    running: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Mean nuisance powers of one transmitter at the pixels listed, also added to the running sums."""
+    for p in pixels:
+        terms[p] = lognormal_mean(field[p] + ratio_db[mode[p]] - discrimination[p], sigma_db)
+        running[p] += terms[p]
+
+
+@kernel
 def sum_nuisance(
     stations: Stations, paths: Paths, tables: Tables, receiver: Receiver, rules: Rules,
     positions_m: NDArray[np.float64], frames: NDArray[np.float64], kinds: NDArray[np.uint8], work: Scratch,
 ) -> None:  # fmt: skip
     """Fill mean nuisance powers ``terms`` of the transmitters that matter; ``computed`` says which rows."""
-    count = kinds.size
     means = bound_means(stations, rules, work)
     order = np.argsort(-means, kind="mergesort")
     left_mean = means[order]
     for k in range(order.size - 2, -1, -1):
         left_mean[k] += left_mean[k + 1]
     work.computed[:] = False
-    for p in range(count):
-        if work.server[p] >= 0:
-            work.running[p] = 10.0 ** (0.1 * rules.noise_dbuvm[stations.mode[work.server[p]]])
+    work.running[:] = work.noise
+    server, ratios_db = work.server[: kinds.size], np.ascontiguousarray(rules.ratio_db.T)
     for k in range(order.size):
         t = order[k]
         rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
-        chosen, needed = 0, False
-        for p in range(count):
-            if work.server[p] < 0 or (not rules.exhaustive and negligible(left_mean[k], work.running[p])):
-                continue
-            needed = True
-            if t != work.server[p] and not within_guard(stations, rules, kinds, work, t, p):
-                work.pixels[chosen] = p
-                chosen += 1
-        if not needed:
+        members = mark_members(stations, rules, kinds, work, t)
+        chosen = choose_disturbed(
+            t, server, work.running, work.member, members, left_mean[k], rules.exhaustive, work.pixels
+        )
+        if chosen < 0:
             break
         if chosen == 0:
             continue
@@ -265,37 +326,40 @@ def sum_nuisance(
         tile_fields(
             stations, paths, tables, receiver, t, INTERFERING, listed, work.d_km, work.az_deg, work.field
         )
+        antenna_db(
+            stations.frame[t], stations.polarisation[t], receiver, frames, work.direction, work.polarisation,
+            listed, work.discrimination,
+        )  # fmt: skip
         work.computed[t] = True
-        work.terms[t, :count] = 0.0
-        for p in listed:
-            ratio_db = rules.ratio_db[stations.mode[work.server[p]], t]
-            level = work.field[p] + ratio_db - antenna_db(stations, receiver, frames, work, t, p)
-            work.terms[t, p] = lognormal_mean(level, rules.interferer_sigma_db)
-            work.running[p] += work.terms[t, p]
+        work.terms[t, :] = 0.0
+        add_terms(
+            ratios_db[t], rules.interferer_sigma_db, listed, work.field, work.discrimination, work.mode,
+            work.terms[t], work.running,
+        )  # fmt: skip
 
 
 @kernel
-def total_nuisance(stations: Stations, rules: Rules, work: Scratch, count: int) -> None:
+def total_nuisance(work: Scratch, count: int) -> None:
     """Fill mean and sum of squared means of the power per pixel: noise, then interferers in order of id."""
-    for p in range(count):
-        work.squares[p] = 0.0
-        if work.server[p] >= 0:
-            work.running[p] = 10.0 ** (0.1 * rules.noise_dbuvm[stations.mode[work.server[p]]])
+    running, squares = work.running, work.squares
+    running[:] = work.noise
+    squares[:] = 0.0
     for t in range(work.computed.size):
         if work.computed[t]:
             terms = work.terms[t]
             for p in range(count):
-                work.running[p] += terms[p]
-                work.squares[p] += terms[p] * terms[p]
+                running[p] += terms[p]
+                squares[p] += terms[p] * terms[p]
 
 
 @kernel
-def pointing_deg(stations: Stations, frames: NDArray[np.float64], work: Scratch, p: int) -> float:
+def pointing_deg(
+    polarisation: int, direction: NDArray[np.float64], frames: NDArray[np.float64], p: int
+) -> float:
     """Grid azimuth towards the best server; NaN where its polarisation leaves no discrimination."""
-    polarisation = stations.polarisation[work.server[p]]
     if polarisation != _HORIZONTAL and polarisation != _VERTICAL:
         return math.nan
-    return grid_azimuth_deg(work.direction[0, p], work.direction[1, p], frames[9, p], frames[10, p])
+    return grid_azimuth_deg(direction[0, p], direction[1, p], frames[9, p], frames[10, p])
 
 
 @kernel
@@ -327,20 +391,21 @@ def compute_tile(
     )  # fmt: skip
     if not find_servers(stations, paths, tables, receiver, rules, positions_m, kinds, work):
         return
-    point_antennas(stations, frames, work)
+    point_antennas(stations, rules, frames, work)
     add_network(stations, paths, tables, receiver, rules, positions_m, frames, kinds, work)
     sum_nuisance(stations, paths, tables, receiver, rules, positions_m, frames, kinds, work)
-    total_nuisance(stations, rules, work, kinds.size)
+    total_nuisance(work, kinds.size)
+    server, wanted, best, direction = work.server, work.wanted, work.best, work.direction
+    running, squares, polarisation = work.running, work.squares, work.polarisation
     relative_variance = variance_per_square(rules.interferer_sigma_db)
     for p in range(kinds.size):
-        if work.server[p] < 0:
+        if server[p] < 0:
             continue
-        nuisance, sigma = fenton_wilkinson(work.running[p], relative_variance * work.squares[p])
-        levels[0, p], levels[1, p] = work.wanted[p], work.best[p]
-        levels[2, p], levels[3, p] = nuisance, sigma
-        levels[4, p] = pointing_deg(stations, frames, work, p)
-        levels[5, p] = location_probability(work.wanted[p], nuisance, rules.wanted_sigma_db, sigma)
-        servers[p] = work.server[p] + 1
+        nuisance, sigma = fenton_wilkinson(running[p], relative_variance * squares[p])
+        levels[0, p], levels[1, p], levels[2, p], levels[3, p] = wanted[p], best[p], nuisance, sigma
+        levels[4, p] = pointing_deg(polarisation[p], direction, frames, p)
+        levels[5, p] = location_probability(wanted[p], nuisance, rules.wanted_sigma_db, sigma)
+        servers[p] = server[p] + 1
 
 
 @kernel

@@ -9,7 +9,7 @@ pixel) and ``density.tif`` (persons per km2).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +69,7 @@ def main(config_path: str | Path, build: str | Path, *, threads: int = 1) -> Non
     people = None if config.population is None else read_people(config.population, grid)
     for name, layer in masks.items():
         write(folder / f"{name}.tif", layer, tags={}, publish=False)
-    (folder / "countries.json").write_text(json.dumps(boundaries.codes) + "\n", encoding="utf-8")
+    _write_codes(folder / "countries.json", boundaries.codes)
     surface = masks["surface"].values
     border = border_strips_km(surface, grid.resolution_m)
     _write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
@@ -102,15 +102,25 @@ def padded_masks(
     threads: int = 1,
     file: Path | None = None,
 ) -> xr.Dataset:
-    """Masks on the grid padded by the proven radius; the wider one of the sea only if a coast is in reach."""
+    """Masks on the grid padded by the proven radius; the wider one of the sea only if a coast is in reach.
+
+    A configured margin takes its place if it is no smaller; whether a coast is in reach is then known already.
+    """
     modes = list(modes)
-    wide = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
-    for coastal in (True, False) if wide else (False,):
-        around_m = margin_m(config, modes, coastal=coastal, file=file)
+
+    def masks_within(around_m: float) -> xr.Dataset:
         grid = grid_of(config, boundaries, around_m, file=file)
-        masks = run(boundaries, grid, coastal_km=config.territory.coastal_km, threads=threads)
-        if coastal and masks["coastal"].values.any():
-            break
+        return run(boundaries, grid, coastal_km=config.territory.coastal_km, threads=threads)
+
+    margin_m(config, modes, coastal=False, file=file)
+    own_margin = config.model_copy(update={"grid": config.grid.model_copy(update={"margin_km": None})})
+    coastal = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
+    masks = masks_within(margin_m(own_margin, modes, coastal=coastal))
+    if coastal and not masks["coastal"].values.any():
+        coastal = False
+        masks = masks_within(margin_m(own_margin, modes, coastal=False))
+    if config.grid.margin_km is not None:
+        masks = masks_within(margin_m(config, modes, coastal=coastal, file=file))
     return masks
 
 
@@ -145,6 +155,12 @@ def write_population(
     _write_strips(folder / "population.tif", grid, whole, "persons", "persons per pixel")
     density = density_strips(population, grid, surface)
     _write_strips(folder / "density.tif", grid, density, "km-2", "persons per km2 of land over 1 km")
+
+
+def _write_codes(path: Path, codes: Sequence[str]) -> None:
+    unfinished = path.with_suffix(".tmp.json")
+    unfinished.write_text(json.dumps(codes) + "\n", encoding="utf-8")
+    unfinished.replace(path)
 
 
 def _write_strips(path: Path, grid: Grid, strips: Strips, units: str, long_name: str) -> None:

@@ -114,9 +114,35 @@ def test_wider_margin_adds_pixels_and_changes_none(repository, inputs, built, tm
     np.testing.assert_array_equal(large.values[row : row + a.height, col : col + a.width], small.values)
 
 
+def margin_of(folder: Path, box_lon_lat: tuple[float, float]) -> float:
+    """Distance in km from a point of the territory's west edge to the west edge of the grid."""
+    grid = raster.read_grid(folder / "territory" / "surface.tif")
+    x_m = rasterio.warp.transform("EPSG:4326", grid.crs, [box_lon_lat[0]], [box_lon_lat[1]])[0][0]
+    return (x_m - grid.west_m) / 1000.0
+
+
+def test_margin_reaches_over_the_sea_only_where_there_is_one(repository, inputs, built, tmp_path):
+    """About 70-80 km where victims may be coastal, 32-40 km on land (protection.md, section 4)."""
+    inland = write_config(
+        repository, inputs, tmp_path / "c.yaml",
+        territory={"home": ["AA"], "polygons": None, "world": None, "bbox_deg": [14.2, 45.7, 14.6, 46.1]},
+    )  # fmt: skip
+    main(inland, tmp_path / "build")
+    assert 60.0 < margin_of(built.parent, (14.2, 45.9)) < 90.0
+    assert 30.0 < margin_of(tmp_path / "build", (14.2, 45.9)) < 45.0
+    given = write_config(
+        repository, inputs, tmp_path / "d.yaml",
+        territory={"home": ["AA"], "polygons": None, "world": None, "bbox_deg": [14.2, 45.7, 14.6, 46.1]},
+        grid={"margin_km": 50.0},
+    )  # fmt: skip
+    main(given, tmp_path / "given")
+    assert margin_of(tmp_path / "given", (14.2, 45.9)) == pytest.approx(50.0, abs=2.0)
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
+        ({"grid": {"margin_km": 50.0}}, r"field margin_km: margin is smaller.*found 50\.0"),
         ({"grid": {"margin_km": 5.0}}, r"c\.yaml, grid, field margin_km: margin is smaller.*found 5\.0"),
         ({"grid": {"crs": "EPSG:4326"}}, r"c\.yaml, grid, field crs: CRS is not projected"),
         ({"grid": {"crs": "EPSG:999999"}}, r"unknown coordinate reference system; found 'EPSG:999999'"),
