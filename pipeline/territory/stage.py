@@ -104,7 +104,7 @@ def padded_masks(
 ) -> xr.Dataset:
     """Masks on the grid padded by the proven radius; the wider one of the sea only if a coast is in reach.
 
-    A configured margin takes its place if it is no smaller; whether a coast is in reach is then known already.
+    A configured margin takes its place if it is no smaller; whether a coast is in reach is known by then.
     """
     modes = list(modes)
 
