@@ -1,4 +1,7 @@
-"""`channelmaps validate`: everything a territory file names is read and checked; nothing is computed."""
+"""`channelmaps validate`: everything a territory file names is read and checked; nothing is computed.
+
+The masks of the padded grid are the exception: whether a coast lies within reach decides how wide it is.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,9 @@ from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.stage import box_around, grid_lattice_deg
-from pipeline.territory.margin import margin_m
 from pipeline.territory.polygons import Boundaries
 from pipeline.territory.population import read_counts, read_places
-from pipeline.territory.stage import boundaries_of, grid_of
+from pipeline.territory.stage import boundaries_of, padded_masks
 from pipeline.territory.surface import surface_mask
 from pipeline.workflow import victim_channels, victim_offsets
 
