@@ -57,9 +57,7 @@ def validate_command(config_path: Path, *, lenient: bool = False) -> None:
     modes = modes_of(config, register)
     check_numbers(config, tables, modes)
     boundaries = boundaries_of(config.territory)
-    grid = grid_of(
-        config, boundaries, margin_m(config, modes, coastal=True, file=config_path), file=config_path
-    )
+    grid: Grid = padded_masks(config, boundaries, modes, file=config_path).attrs["grid"]
     victims = check_reach(config, register, grid, config_path)
     check_receivers(config, victims, register)
     check_population(config, grid)
