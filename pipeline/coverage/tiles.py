@@ -218,6 +218,17 @@ def mark_members(stations: Stations, rules: Rules, kinds: NDArray[np.uint8], wor
 
 
 @kernel
+def add_members(
+    t: int, pixels: NDArray[np.int64], field: NDArray[np.float64], discrimination: NDArray[np.float64],
+    server: NDArray[np.int64], wanted: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Add the wanted power of one member; to the server itself the antenna points."""
+    for p in pixels:
+        d_db = 0.0 if server[p] == t else discrimination[p]
+        wanted[p] += 10.0 ** (0.1 * (field[p] - d_db))
+
+
+@kernel
 def add_network(
     stations: Stations, paths: Paths, tables: Tables, receiver: Receiver, rules: Rules,
     positions_m: NDArray[np.float64], frames: NDArray[np.float64], kinds: NDArray[np.uint8], work: Scratch,
@@ -248,9 +259,7 @@ def add_network(
             stations.frame[t], stations.polarisation[t], receiver, frames, work.direction, work.polarisation,
             listed, discrimination,
         )  # fmt: skip
-        for p in listed:
-            d_db = 0.0 if server[p] == t else discrimination[p]
-            wanted[p] += 10.0 ** (0.1 * (field[p] - d_db))
+        add_members(t, listed, field, discrimination, server, wanted)
     for p in range(kinds.size):
         if server[p] >= 0 and network[server[p]] >= 0:
             wanted[p] = 10.0 * math.log10(wanted[p])
@@ -311,8 +320,7 @@ def sum_nuisance(
     work.computed[:] = False
     work.running[:] = work.noise
     server, ratios_db = work.server[: kinds.size], np.ascontiguousarray(rules.ratio_db.T)
-    for k in range(order.size):
-        t = order[k]
+    for k, t in enumerate(order):
         rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
         members = mark_members(stations, rules, kinds, work, t)
         chosen = choose_disturbed(

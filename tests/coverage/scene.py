@@ -1,7 +1,7 @@
 """A small made-up network on a small grid, and its coverage by plain pair-by-pair computing.
 
-The reference uses pyproj for geometry, numpy for interpolation and the link form of P.1546: none of the raster
-kernels, no bounds, no tiles.
+The reference uses pyproj for geometry, numpy for interpolation and the link form of P.1546: none of the
+raster kernels, no bounds, no tiles.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def config(**coverage) -> Config:
             "channels": {"plan": [segment], "wsd": [30]},
             "coverage": settings | coverage,
             "devices": [device],
-            "services": {name: service for name in names} | {"dtt": {}, "foreign_dtt": {}},
+            "services": dict.fromkeys(names, service) | {"dtt": {}, "foreign_dtt": {}},
         }
     )
 

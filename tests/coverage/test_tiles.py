@@ -38,7 +38,8 @@ def stations_around(places, **columns):
     of = "transmitter"
     data = made.transmitters.isel(transmitter=[0] * count).assign(
         id=(of, [f"s{k}" for k in range(count)]), lon_deg=(of, lons), lat_deg=(of, lats),
-        erp_kw=(of, np.ones(count)), antenna_height_agl_m=(of, np.full(count, 10.0)), mast=(of, ["m"] * count),
+        erp_kw=(of, np.ones(count)), antenna_height_agl_m=(of, np.full(count, 10.0)),
+        mast=(of, ["m"] * count),
         attenuation_db=((of, "azimuth"), np.zeros((count, 360), np.float32)),
         mode=(of, ["64QAM 2/3"] * count), system=(of, ["DVB-T"] * count),
         **{name: (of, [value] * count if np.isscalar(value) else value) for name, value in columns.items()},

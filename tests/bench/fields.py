@@ -1,0 +1,78 @@
+"""Speed of wanted and interfering fields on a raster: one core, sweeps and compiling excluded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.coverage.fields import INTERFERING, WANTED, Model, Receiver, Tables, tile_fields
+from pipeline.coverage.stations import Paths, Stations, pack_paths
+from pipeline.propagation.p1546 import Area, load_curves, prepare
+from pipeline.raster import Grid
+from pipeline.terrain.records import Sweep, TerrainSource
+from pipeline.territory.geodesy import lattice, pixel_frames, rays, site_frames
+from tests.bench.common import median_s
+
+GRID = Grid("EPSG:3794", 100.0, 420_000.0, 160_000.0, 512, 512)
+TILE_PX = 32
+CHANNEL_MHZ = np.array([642.0, 650.0, 658.0])
+TIMES_PCT = np.array([50.0, 1.0])
+
+
+def network(*, sea: bool, count: int = 8) -> tuple[Stations, Paths]:
+    """Stations 30 to 250 km around, effective heights of 50 to 350 m; with ``sea`` 30 km of it on the way."""
+    rng = np.random.default_rng(1)
+    azimuth = np.radians(np.arange(0.0, 360.0, 0.5))
+    shore_km = 15.0 + 10.0 * np.sin(azimuth)[:, None]
+    sea_km = np.clip(np.arange(0.0, 400.0) - shore_km, 0.0, 30.0).astype(np.float32)
+    none, unknown = np.zeros((azimuth.size, 0), np.float32), np.full(azimuth.size, np.nan, np.float32)
+    sweeps = []
+    for k in range(count):
+        heff_m = (200.0 + 150.0 * np.sin(2 * azimuth + k)).astype(np.float32)
+        sweeps.append(
+            Sweep(
+                int(TerrainSource.DEM), 300.0, 0.5, heff_m, unknown, 0.25, none, 1.0, sea_km if sea else none,
+                0.0, 1.0, 0.0, 1.0, np.zeros((0, 0), np.int16),
+            )
+        )  # fmt: skip
+    bearing, degrees = rng.uniform(0, 2 * np.pi, count), np.geomspace(0.5, 2.4, count)
+    lon_deg, lat_deg = 14.9 + 1.4 * degrees * np.sin(bearing), 46.2 + degrees * np.cos(bearing)
+    zeros, whole = np.zeros(count), np.zeros(count, np.int64)
+    pattern_db = rng.uniform(0, 10, (count, 360)).astype(np.float32)
+    stations = Stations(
+        site_frames(lon_deg, lat_deg), whole, zeros + 10.0, zeros + 60.0, whole + 1, whole == 0, whole - 1,
+        zeros, whole, np.arange(count), pattern_db, np.full((count, 1001), np.nan, np.float32), zeros,
+    )  # fmt: skip
+    return stations, pack_paths(sweeps, [60.0] * count)
+
+
+def measure() -> dict[str, float]:
+    """Both fields with distance, azimuth, effective height and pattern, over land and over land and sea."""
+    return {
+        "field_ns_per_pixel_per_transmitter": pair_ns(sea=False),
+        "mixed_path_field_ns_per_pixel_per_transmitter": pair_ns(sea=True),
+    }
+
+
+def pair_ns(*, sea: bool) -> float:
+    """Time for one transmitter at one pixel, the frames of the pixels included."""
+    stations, paths = network(sea=sea)
+    curves = load_curves()
+    prepared = tuple(prepare(curves, f, t) for f in CHANNEL_MHZ for t in TIMES_PCT)
+    tables = Tables(int(Model.P1546), curves, prepared, CHANNEL_MHZ, TIMES_PCT)
+    receiver = Receiver(10.0, 10.0, int(Area.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
+    area, pixels = lattice(GRID), np.arange(TILE_PX * TILE_PX)
+    frames = np.empty((11, TILE_PX, TILE_PX))
+    d_km, az_deg, field = np.empty(pixels.size), np.empty(pixels.size), np.empty(pixels.size)
+    corners = [(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)]
+
+    def compute() -> None:
+        for row, col in corners:
+            pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, row, col, frames)
+            positions_m = frames[:3].reshape(3, -1)
+            for t in range(stations.mast.size):
+                rays(stations.frame[t], positions_m, d_km, az_deg)
+                for time in (WANTED, INTERFERING):
+                    tile_fields(stations, paths, tables, receiver, t, time, pixels, d_km, az_deg, field)
+
+    pairs = len(corners) * pixels.size * stations.mast.size
+    return 1e9 * median_s(compute) / pairs
