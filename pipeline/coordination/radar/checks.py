@@ -1,0 +1,214 @@
+"""What one record of a CR/372 file must be, column by column (radar612.md, section 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from pipeline.coordination.radar.findings import Finding, Mode, finding
+from pipeline.coordination.radar.records import (
+    COLUMNS,
+    EMITTING,
+    LAT_DIGITS,
+    LONG_DIGITS,
+    NAMES,
+    Line,
+    Radar,
+    coordinate_of,
+    number_of,
+    text_of,
+)
+from pipeline.coordination.radar.tables import (
+    MAX_EIRP_DBW,
+    MAX_FREQUENCY_MHZ,
+    MIN_FREQUENCY_MHZ,
+    Band,
+    band_fits,
+    required_separation,
+)
+
+ALLOWED_VALUES = {
+    "Int": ("A", "S"),
+    "stn_type": ("TX", "RX", "TR"),
+    "synch": ("Y", "N"),
+    "util": ("P", "N"),
+    "op_time": ("Y", "N"),
+}
+EMISSION_CLASS = re.compile("[A-Z0-9]{3}[A-Z0-9-]{0,2}")  # N0N--: two placeholders
+AREA = re.compile("[A-Z]{1,3}")
+EIRP = re.compile(r"[+-]?[0-9]+(\.[0-9])?")
+UNSIGNED = re.compile(r"[0-9]+(\.[0-9]+)?")
+DATE = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4})")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+FREE_TEXT = (
+    "network_name", "site_name", "Adm_ref_id", "call_sign", "email_adm", "email_op", "d_update", "adm_remark",
+)  # fmt: skip
+# A spreadsheet takes a cell for a formula by its first character; some split text at semicolons too.
+FORMULA = re.compile(r"(^|;)\s*[=@]")
+SIGNED_FORMULA = re.compile(r"(^|;)\s*[+-]\s*\S")
+
+Report = Callable[..., list[Finding]]
+
+
+class Rules(NamedTuple):
+    """What the checks depend on: mode, known administrations, allowed bands."""
+
+    mode: Mode
+    administrations: frozenset[str]
+    bands: list[Band]
+
+
+def check_submitted(line: Line, rules: Rules) -> list[Finding]:
+    """All findings on one record of a submission, in the order of the columns."""
+
+    def report(code: str, message: str, name: str = "") -> list[Finding]:
+        value = text_of(line.radar, name) if name else ""
+        return finding(rules.mode, line.number, code, message, name, value)
+
+    found = [*check_text(line, rules.mode), *_required(line.radar, report)]
+    formulas = {entry.field for entry in found if entry.code == "FORMULA"}
+    more = [
+        *_words(line.radar, rules, report),
+        *_frequency(line.radar, rules, report),
+        *_power(line.radar, report),
+        *_coordinates(line.radar, report),
+        *_others(line.radar, report),
+        *_reception(line.radar, report),
+    ]
+    found += [entry for entry in more if entry.field not in formulas]
+    return sorted(found, key=lambda entry: NAMES.index(entry.field) if entry.field else len(NAMES))
+
+
+def check_text(line: Line, mode: Mode) -> list[Finding]:
+    """What holds for every record ever kept: lengths, nothing a spreadsheet would run, no lost letters."""
+    found: list[Finding] = []
+    for column, text in zip(COLUMNS, line.radar, strict=True):
+        if column.max_chars is not None and len(text) > column.max_chars:
+            problem = f"{len(text)} characters, {column.max_chars} at most"
+            found += finding(mode, line.number, "TOO_LONG", problem, column.name, text)
+        signed = column.name in FREE_TEXT and SIGNED_FORMULA.search(text)
+        if FORMULA.search(text) or signed:
+            problem = "a spreadsheet would run this as a formula"
+            found += finding(mode, line.number, "FORMULA", problem, column.name, text)
+        elif "?" in text:
+            problem = "question mark: a character that the code page lacked?"
+            found += finding(mode, line.number, "REPLACED_CHARACTER", problem, column.name, text)
+    return found
+
+
+def _required(radar: Radar, report: Report) -> list[Finding]:
+    """Without its action a record says nothing; that is an error of its own."""
+    return [
+        entry
+        for column, text in zip(COLUMNS, radar, strict=True)
+        if column.required and not text and column.name != "Int"
+        for entry in report("REQUIRED", "is missing", column.name)
+    ]
+
+
+def _words(radar: Radar, rules: Rules, report: Report) -> list[Finding]:
+    found: list[Finding] = []
+    for name, allowed in ALLOWED_VALUES.items():
+        text = text_of(radar, name)
+        if text not in allowed and (text or name == "Int"):
+            code = "ACTION" if name == "Int" else "VALUE_NOT_ALLOWED"
+            found += report(code, f"allowed: {', '.join(allowed)}", name)
+    if radar.adm and radar.adm not in rules.administrations:
+        found += report("ADM_UNKNOWN", "not in the list of administrations", "Adm")
+    if radar.ctry and not AREA.fullmatch(radar.ctry):
+        found += report("CTRY", "allowed: one to three capital letters", "ctry")
+    if radar.emi_cls and not EMISSION_CLASS.fullmatch(radar.emi_cls):
+        found += report("EMI_CLS", "allowed: three to five characters of Appendix 1, e.g. N0N--", "emi_cls")
+    if radar.synch == "Y" and not radar.network_name:
+        found += report("SYNCH_NO_NETWORK", "synchronised, but in no network", "network_name")
+    return found
+
+
+def _frequency(radar: Radar, rules: Rules, report: Report) -> list[Finding]:
+    frequency_mhz, width_khz = _positive(radar.freq_assgn), _positive(radar.bdwdth_khz)
+    found: list[Finding] = []
+    if radar.bdwdth_khz and width_khz is None:
+        found += report("BDWDTH_FORMAT", "allowed: a positive decimal number of kHz", "bdwdth_kHz")
+    if frequency_mhz is None:
+        problem = "allowed: a positive decimal number of MHz"
+        return found + (report("FREQ_FORMAT", problem, "freq_assgn") if radar.freq_assgn else [])
+    if not MIN_FREQUENCY_MHZ <= frequency_mhz <= MAX_FREQUENCY_MHZ:
+        allowed = f"allowed: {MIN_FREQUENCY_MHZ:g} to {MAX_FREQUENCY_MHZ:g} MHz"
+        return found + report("FREQ_RANGE", allowed, "freq_assgn")
+    if required_separation(frequency_mhz) is None:
+        found += report("RES612_NOT_APPLICABLE", "Resolution 612 has no distances here", "freq_assgn")
+    if not band_fits(rules.bands, frequency_mhz):
+        found += report("FREQ_BAND", "in no band of the radiolocation service for such radars", "freq_assgn")
+    elif width_khz is not None and not band_fits(rules.bands, frequency_mhz, width_khz / 2000.0):
+        found += report("OCC_BAND", "the occupied band reaches beyond the allocated one", "bdwdth_kHz")
+    return found
+
+
+def _positive(text: str) -> float | None:
+    value = Decimal(text) if UNSIGNED.fullmatch(text) else Decimal(0)
+    return float(value) if value > 0 else None
+
+
+def _power(radar: Radar, report: Report) -> list[Finding]:
+    text = radar.eirp_dbw
+    if radar.stn_type == "RX":
+        return report("RX_EIRP", "a receiving station radiates nothing", "eirp_dBW") if text else []
+    if not text:
+        missing = radar.stn_type in EMITTING
+        return report("EIRP_MISSING", "not given for a transmitting station", "eirp_dBW") if missing else []
+    number = number_of(text)
+    if number is None or not EIRP.fullmatch(text):
+        return report("EIRP_FORMAT", "allowed: a signed number of dBW with one decimal", "eirp_dBW")
+    found = [] if text[0] in "+-" else report("EIRP_SIGN", "has no sign", "eirp_dBW")
+    if number > Decimal(MAX_EIRP_DBW):
+        found += report("EIRP_OVER_LIMIT", f"Resolution 612 allows {MAX_EIRP_DBW:g} dBW", "eirp_dBW")
+    return found
+
+
+def _coordinates(radar: Radar, report: Report) -> list[Finding]:
+    found: list[Finding] = []
+    for name, digits, form in (("lat", LAT_DIGITS, "+-DDMMSS"), ("long", LONG_DIGITS, "+-DDDMMSS")):
+        text = text_of(radar, name)
+        place = coordinate_of(text, digits)
+        if place is None:
+            found += report("COORD_FORMAT", f"allowed: {form}", name) if text else []
+            continue
+        if not place.signed:
+            found += report("COORD_SIGN", f"has no sign; allowed: {form}", name)
+        if place.digits < digits:
+            found += report("COORD_LENGTH", f"leading zeros are missing; allowed: {form}", name)
+        if not place.in_range:
+            found += report("COORD_RANGE", "minutes, seconds or degrees are too many", name)
+    return found
+
+
+def _others(radar: Radar, report: Report) -> list[Finding]:
+    found: list[Finding] = []
+    for name in ("email_adm", "email_op"):
+        if (text := text_of(radar, name)) and not EMAIL.fullmatch(text):
+            found += report("EMAIL", "does not look like an e-mail address", name)
+    if radar.d_inuse and not _is_date(radar.d_inuse):
+        found += report("DATE", "allowed: a date DD.MM.YYYY", "d_inuse")
+    if radar.d_update:
+        found += report("D_UPDATE", "is set by the Bureau, leave it empty", "d_update")
+    return found
+
+
+def _is_date(text: str) -> bool:
+    match = DATE.fullmatch(text)
+    try:
+        return match is not None and bool(date(int(match[3]), int(match[2]), int(match[1])))
+    except ValueError:
+        return False
+
+
+def _reception(radar: Radar, report: Report) -> list[Finding]:
+    if radar.stn_type != "RX":
+        return []
+    found = report("RX_NO_COORD", "receives only: no coordination distance", "stn_type")
+    if radar.call_sign:
+        found += report("RX_CALL_SIGN", "a receiving station has no call sign", "call_sign")
+    return found
