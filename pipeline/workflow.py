@@ -19,6 +19,7 @@ import xarray as xr
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
+from pipeline.protection.channels import victim_channels, victim_offsets
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.margin import margin_m
 from pipeline.territory.surface import ROOM_DEG
@@ -39,7 +40,16 @@ STAGES = {
     "terrain": Stage("pipeline.terrain.stage", ("terrain", "channels.plan")),
     "coverage": Stage(
         "pipeline.coverage.stage",
-        ("territory", "channels.plan", "channels.reach_km", "propagation", "coverage", "protection"),
+        (
+            "territory",
+            "channels.plan",
+            "channels.reach_km",
+            "propagation",
+            "coverage",
+            "protection.modes",
+            "protection.dtt_ratios",
+            "population",
+        ),
     ),
     "protect": Stage(
         "pipeline.protection.stage",
@@ -55,7 +65,8 @@ STAGES = {
         ),
     ),
     "combine": Stage(
-        "pipeline.availability.stage", ("channels", "coverage", "protection", "devices", "services", "notice")
+        "pipeline.availability.stage",
+        ("channels", "propagation", "coverage", "protection", "devices", "services", "notice"),
     ),
     "availability": Stage(
         "pipeline.availability.stage", ("channels.wsd", "devices", "levels_dbm", "population", "notice")
@@ -96,18 +107,6 @@ def load_plan(config_path: str | Path) -> Plan:
         build=Path("build") / config.name,
         results=Path("results") / config.name,
     )
-
-
-def victim_offsets(config: Config) -> list[int]:
-    """Channel offsets (device minus DTT) at which reception is protected."""
-    protection = config.protection
-    return protection.threshold.offsets if protection.method == "threshold" else protection.offsets
-
-
-def victim_channels(occupied: Iterable[int], wsd: Iterable[int], offsets: Iterable[int]) -> list[int]:
-    """Channels with a transmitter that limit some device channel, ascending."""
-    limiting = {channel - offset for channel in wsd for offset in offsets}
-    return sorted(limiting & set(occupied))
 
 
 def victims_of(plan: Plan, wsd_channel: int) -> list[int]:

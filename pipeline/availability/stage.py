@@ -31,10 +31,12 @@ from pipeline.config import Config, Device
 from pipeline.config_file import load_config, unverified
 from pipeline.hashes import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.protection.caps import device_cap_dbm
+from pipeline.protection.channels import victim_channels, victim_offsets
 from pipeline.protection.services import Service, ServiceContext
 from pipeline.protection.services.codes import CODE_NAMES
 from pipeline.protection.stage import Files
 from pipeline.quantise import NODATA_CENTI
+from pipeline.registers.transmitters import read_register
 from pipeline.territory.codes import Surface
 from pipeline.territory.grid import true_area_km2
 
@@ -49,8 +51,8 @@ def main_combine(config_path: Path, build: Path, *, channel: int, threads: int =
     """Write the three layers of every device in one white-space channel."""
     config = load_config(config_path)
     surface = raster.read(build / "territory" / "surface.tif")
+    victims = victims_of(config, channel)
     for device in config.devices:
-        victims = _victims_with_maps(build, device)
         layers = run_combine(config, build, device, channel, victims, surface, threads=threads)
         tags = _layer_tags(config, build, device, channel, victims)
         for name, layer in layers.items():
@@ -70,7 +72,7 @@ def run_combine(
 ) -> xr.Dataset:
     """Layers ``max_eirp``, ``limiting_service``, ``eval_flags`` of one device and channel on the padded grid.
 
-    ``surface`` as read from ``surface.tif``; ``victims`` the DTT channels whose protection maps exist.
+    ``surface`` as read from ``surface.tif``; ``victims`` the DTT channels that limit this one.
     """
     functions = evaluated_functions(config)
     flags = eval_flags(config, device)
@@ -136,18 +138,18 @@ def _as_layers(published: Published, grid: raster.Grid, device: Device, channel:
     )  # fmt: skip
 
 
-def _victims_with_maps(build: Path, device: Device) -> tuple[int, ...]:
-    """DTT channels with a protection map of the device."""
-    names = sorted((build / "protection").glob(f"ch[0-9][0-9]_{device.id}.tif"))
-    return tuple(int(path.name[2:4]) for path in names)
+def victims_of(config: Config, channel: int) -> tuple[int, ...]:
+    """DTT channels in the register that limit devices in one channel."""
+    register, _ = read_register(config)
+    occupied = register["channel"].values.tolist()
+    return tuple(victim_channels(occupied, [channel], victim_offsets(config)))
 
 
 def _layer_tags(
     config: Config, build: Path, device: Device, channel: int, victims: tuple[int, ...]
 ) -> dict[str, str]:
     """What one layer depends on: its own maps by content, the settings and the code; no clock."""
-    own = [v for v in victims if channel - v in config.protection.offsets]
-    maps = [file_sha256(path) for v in own for path in Files(build, v).protection(device)]
+    maps = [file_sha256(path) for victim in victims for path in Files(build, victim).protection(device)]
     settings = settings_hash(config, ("devices", "protection", "services", "notice"))
     return _common_tags(config) | {
         "channel": str(channel),

@@ -108,9 +108,12 @@ def _protect(job: Job, files: Files, out: tuple[Path, Path], threads: int) -> No
 
 def protected_surfaces(config: Config) -> list[Surface]:
     """Land whose reception is protected: a service that is not evaluated limits nothing."""
-    places = {"dtt": Surface.HOME, "foreign_dtt": Surface.FOREIGN}
-    services = [(place, config.services[name]) for name, place in places.items()]  # type: ignore[index]
-    return [place for place, service in services if service.applicable and service.status == "evaluate"]
+    places = {
+        Surface.HOME: config.services["dtt"],
+        Surface.HOME_BEYOND: config.services["dtt"],
+        Surface.FOREIGN: config.services["foreign_dtt"],
+    }
+    return [place for place, service in places.items() if service.applicable and service.status == "evaluate"]
 
 
 def find_box(config: Config, files: Files, grid: Grid, reach_px: int) -> Box | None:

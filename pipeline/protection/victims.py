@@ -22,7 +22,7 @@ from pipeline.units import power_dbm
 
 NO_VICTIM = 255
 _FOREIGN_BIT, _COASTAL_BIT, _ORTHOGONAL_BIT = 1, 2, 4
-_HOME, _FOREIGN = int(Surface.HOME), int(Surface.FOREIGN)
+_HOME, _BEYOND, _FOREIGN = int(Surface.HOME), int(Surface.HOME_BEYOND), int(Surface.FOREIGN)
 
 
 class Directivity(IntEnum):
@@ -142,7 +142,8 @@ def fill_victims(
             out.kind[y, x] = NO_VICTIM
             out.near_dbm[y, x] = out.far_dbm[y, x] = np.float32(np.inf)
             place = surface[y, x]
-            inside = (place == _HOME and protect[0]) or (place == _FOREIGN and protect[1])
+            own = place in (_HOME, _BEYOND)
+            inside = (own and protect[0]) or (place == _FOREIGN and protect[1])
             if served[y, x] != 1 or not inside:
                 continue
             wanted, nuisance = float(levels[0, y, x]), float(levels[1, y, x])

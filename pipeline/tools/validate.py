@@ -17,6 +17,7 @@ from pipeline.coverage.planning import within_reach
 from pipeline.coverage.stage import outline_m, with_countries
 from pipeline.errors import InputError
 from pipeline.hashes import input_files
+from pipeline.protection.channels import victim_channels, victim_offsets
 from pipeline.protection.ratios import Tables, check_ratios, dtt_ratio_table_db, read_protection_tables
 from pipeline.raster import Grid
 from pipeline.registers.tables import RejectedRow
@@ -29,7 +30,6 @@ from pipeline.territory.polygons import Boundaries
 from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.stage import boundaries_of, padded_masks
 from pipeline.territory.surface import surface_mask
-from pipeline.workflow import victim_channels, victim_offsets
 
 ModeKey = tuple[str, str]
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline import raster
 from pipeline.config import Config, Device
+from pipeline.protection.channels import victim_offsets
 from pipeline.protection.limits import OVERLOAD_BAND
 from pipeline.protection.ratios import (
     Group,
@@ -35,18 +36,11 @@ def limit(context: ServiceContext, device: Device, channel: int) -> ServiceLimit
     lowest = ServiceLimit(np.full(shape, np.inf), np.full(shape, LimitingService.NONE, dtype=np.uint8))
     tables = read_protection_tables(context.config.protection)
     groups = _groups_by_name(context.config, tables)
-    for offset in offsets(context.config):
+    for offset in victim_offsets(context.config):
         victim = channel - offset
         if victim in context.victims:
             _lower(lowest, context, device, tables, groups, victim, offset)
     return lowest
-
-
-def offsets(config: Config) -> list[int]:
-    """Channel offsets (device minus DTT) that count, nearest first: on equal limits it names the decision."""
-    protection = config.protection
-    used = protection.threshold.offsets if protection.method == "threshold" else protection.offsets
-    return sorted(used, key=lambda offset: (abs(offset), offset))
 
 
 def _groups_by_name(config: Config, tables: Tables) -> Mapping[str, Group]:
