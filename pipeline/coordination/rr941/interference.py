@@ -1,0 +1,224 @@
+"""Interference of one network into another at places: what the rasters and the point tool both compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.coordination.rr941.geometry import Sight, geocentric_angle_deg, sight
+from pipeline.coordination.rr941.kernels import Worst, beam_gains_db, transponder_percent, worst_pairs
+from pipeline.coordination.rr941.networks import (
+    Assignment,
+    Direction,
+    Networks,
+    transmission_gain_db,
+    transponders,
+)
+from pipeline.coordination.rr941.pairs import (
+    Pair,
+    PairTable,
+    Skipped,
+    overlapping_pairs,
+    pair_table,
+    tolerance_deg,
+)
+from pipeline.coordination.rr941.tables import Limits
+
+EXCEEDS_UNKNOWN = 255
+Places = NDArray[np.float64]
+
+
+class Transponder(NamedTuple):
+    """A transponder of the victim with its transmission gain and the pairs that reach it."""
+
+    up: Assignment
+    down: Assignment
+    gain_db: float
+    up_table: PairTable
+    down_table: PairTable
+
+
+class Problem(NamedTuple):
+    """One orientation, prepared: pairs by direction, down-links first in the numbering of the pairs."""
+
+    networks: Networks
+    down: PairTable
+    up: PairTable
+    transponders: tuple[Transponder, ...]
+    skipped: tuple[Skipped, ...]
+    min_elevation_deg: float
+    threshold_pct: float
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """All pairs; the position is the pair's number in ``Interference.pair``."""
+        return self.down.pairs + self.up.pairs
+
+
+class Interference(NamedTuple):
+    """Results at n places.
+
+    ``angle_deg`` topocentric separation; ``elevation_deg`` of the victim's satellite; ``down_pct`` with the
+    victim's earth station at the place, ``up_pct`` with the interferer's, ``transponder_pct`` with both, NaN
+    where there is none; ``exceeds`` uint8 0, 1 or 255 (nothing computed); ``pair`` number of the pair with
+    the larger of down and up, -1 where none; ``pair_max_pct`` [pairs] and ``pair_place`` [pairs] the largest
+    value of each pair and where it stands (-1: nowhere).
+    """
+
+    angle_deg: Places
+    elevation_deg: Places
+    down_pct: Places
+    up_pct: Places
+    transponder_pct: Places
+    exceeds: NDArray[np.uint8]
+    pair: NDArray[np.int64]
+    pair_max_pct: NDArray[np.float64]
+    pair_place: NDArray[np.int64]
+
+
+class _View(NamedTuple):
+    """Places as seen by the earth stations of one direction."""
+
+    lon_deg: Places
+    lat_deg: Places
+    sight: Sight
+    other_deg: float
+
+
+def prepare(networks: Networks, limits: Limits, *, min_elevation_deg: float | None = None) -> Problem:
+    """Everything that does not depend on the place."""
+    pairs, skipped = overlapping_pairs(networks, limits)
+    found = [
+        Transponder(
+            up,
+            down,
+            gain_db,
+            pair_table([p for p in pairs if p.victim is up]),
+            pair_table([p for p in pairs if p.victim is down]),
+        )
+        for up, down in transponders(networks.victim)
+        if (gain_db := transmission_gain_db((up, down))) is not None
+    ]
+    return Problem(
+        networks,
+        pair_table([p for p in pairs if p.direction == "down"]),
+        pair_table([p for p in pairs if p.direction == "up"]),
+        tuple(t for t in found if t.up_table.pairs or t.down_table.pairs),
+        tuple(skipped),
+        limits.min_elevation_deg.value if min_elevation_deg is None else min_elevation_deg,
+        limits.threshold_pct.value,
+    )
+
+
+def interference(
+    problem: Problem, lon_deg: Places, lat_deg: Places, *, area_dts_k: Sequence[float] | None = None
+) -> Interference:
+    """delta-T/T at places [n].
+
+    ``area_dts_k``: for each transponder the largest delta-Ts over the interferer's service area (see
+    ``largest_dts_k``), which a raster adds at every pixel; without it the interfering earth station stands
+    at the place itself.
+    """
+    down_view, up_view = _views(problem.networks, lon_deg, lat_deg)
+    down = _worst(problem, problem.down, down_view)
+    up = _worst(problem, problem.up, up_view)
+    transponder_pct = np.full(lon_deg.size, np.nan)
+    for i, transponder in enumerate(problem.transponders):
+        dts_k = None if area_dts_k is None else area_dts_k[i]
+        percent = _transponder_pct(problem, transponder, down_view, up_view, dts_k)
+        transponder_pct = np.fmax(transponder_pct, percent)
+    larger_up = np.fmax(down.value, up.value) > np.where(np.isnan(down.value), -1.0, down.value)
+    shift = len(problem.down.pairs)
+    return Interference(
+        down_view.sight.angle_deg,
+        down_view.sight.own_elevation_deg,
+        down.value,
+        up.value,
+        transponder_pct,
+        exceeds(np.fmax(down.value, up.value), problem.threshold_pct),
+        np.where(larger_up, np.where(up.pair >= 0, up.pair + shift, -1), down.pair),
+        np.concatenate([down.pair_value, up.pair_value]),
+        np.concatenate([down.pair_place, up.pair_place]),
+    )
+
+
+def exceeds(percent: Places, threshold_pct: float) -> NDArray[np.uint8]:
+    """1 where delta-T/T is strictly more than the threshold, 255 where it is not known."""
+    return np.where(np.isnan(percent), EXCEEDS_UNKNOWN, percent > threshold_pct).astype(np.uint8)
+
+
+def largest_dts_k(problem: Problem, blocks: Iterable[tuple[Places, Places]]) -> list[float]:
+    """For each transponder the largest delta-Ts [K] over blocks of the interferer's service area."""
+    largest = [0.0] * len(problem.transponders)
+    for lon_deg, lat_deg in blocks:
+        _, view = _views(problem.networks, lon_deg, lat_deg)
+        for i, transponder in enumerate(problem.transponders):
+            worst = _worst(problem, transponder.up_table, view, percent=False)
+            largest[i] = max(largest[i], float(np.max(np.nan_to_num(worst.value), initial=0.0)))
+    return largest
+
+
+def _views(networks: Networks, lon_deg: Places, lat_deg: Places) -> tuple[_View, _View]:
+    """The victim's earth stations (down-link) and the interferer's (up-link) at the same places."""
+    victim, interferer = networks.victim, networks.interferer
+    slack_deg = tolerance_deg(victim, interferer)
+    down = sight(lon_deg, lat_deg, victim.longitude_deg, interferer.longitude_deg, slack_deg)
+    up = Sight(down.angle_deg, down.other_km, down.own_km, down.other_elevation_deg, down.own_elevation_deg)
+    return (
+        _View(lon_deg, lat_deg, down, interferer.longitude_deg),
+        _View(lon_deg, lat_deg, up, victim.longitude_deg),
+    )
+
+
+def _worst(problem: Problem, table: PairTable, view: _View, *, percent: bool = True) -> Worst:
+    if not table.pairs:
+        nothing = np.full(view.lon_deg.size, np.nan)
+        none = np.full(view.lon_deg.size, -1, dtype=np.int64)
+        return Worst(nothing, none, np.empty(0), np.empty(0, dtype=np.int64))
+    relative_db = beam_gains_db(table, view.lon_deg, view.lat_deg, view.other_deg)
+    return worst_pairs(
+        table,
+        view.sight,
+        relative_db,
+        min_elevation_deg=problem.min_elevation_deg,
+        percent=percent,
+    )
+
+
+def _transponder_pct(
+    problem: Problem, transponder: Transponder, down: _View, up: _View, dts_k: float | None
+) -> Places:
+    """Transponder method; a direction without pairs, or without earth station at the place, adds nothing."""
+    dte_k = _worst(problem, transponder.down_table, down, percent=False).value
+    dts: Places | float = (
+        _worst(problem, transponder.up_table, up, percent=False).value if dts_k is None else dts_k
+    )
+    percent = transponder_percent(
+        np.nan_to_num(dts),
+        np.nan_to_num(dte_k),
+        transponder.up.noise_temperature_k,
+        transponder.down.noise_temperature_k,
+        transponder.gain_db,
+    )
+    no_victim = down.sight.own_elevation_deg < problem.min_elevation_deg
+    return np.where(no_victim, np.nan, percent)
+
+
+def remarks(problem: Problem) -> list[str]:
+    """What a user should know about a comparison, one line each."""
+    networks = problem.networks
+    lines = [
+        f"victim {s.victim_id} and interferer {s.interferer_id}: {s.reason}, left out"
+        for s in problem.skipped
+    ]
+    slack_deg = tolerance_deg(networks.victim, networks.interferer)
+    positions = networks.victim.longitude_deg, networks.interferer.longitude_deg
+    if geocentric_angle_deg(*positions, slack_deg) == 0.0:
+        lines.append("the satellites may stand at the same position: angle 0, maximum gain")
+    directions: set[Direction] = {p.direction for p in problem.pairs}
+    if not directions:
+        lines.append("no two assignments share frequencies: nothing to compute")
+    return lines

@@ -1,0 +1,19 @@
+"""Writing a result whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import InputError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write UTF-8 text beside ``path``, then put it in its place; a failure leaves what was there."""
+    waiting = path.with_name(path.name + ".tmp")
+    try:
+        waiting.write_text(text, encoding="utf-8", newline="\n")
+        waiting.replace(path)
+    except OSError as error:
+        waiting.unlink(missing_ok=True)
+        problem = f"cannot be written ({type(error).__name__})"
+        raise InputError(problem, file=path, allowed="a path in an existing folder") from None
