@@ -25,8 +25,14 @@ BASE = {
     "hashes",
 }
 DRIVERS = {"cli", "workflow", "__main__"}
-# The margin of the grid is the proven radius, which is known before anything is computed (protection.md, 4).
-EXCEPTIONS = {"territory/margin.py": {"protection"}, "territory/stage.py": {"registers"}}
+# The margin of the grid is the proven radius, known before anything is computed (protection.md, section 4).
+# The tables of modes and of ratios between DTT stations are read where all protection ratios are.
+EXCEPTIONS = {
+    "territory/margin.py": {"protection"},
+    "territory/stage.py": {"registers"},
+    "coverage/planning.py": {"protection"},
+    "coverage/stage.py": {"protection"},
+}
 # Of rasterio, what opens and writes files; rasterising and warping of arrays is free for all.
 ONLY_USERS = {"rasterio": {"raster.py"}, "dask": {"blocks.py"}}
 FREE = {
