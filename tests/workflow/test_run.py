@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pipeline.tools.validate")
 from pipeline.errors import InputError
 from pipeline.publish.release import release
 from pipeline.tools import run as runs
@@ -85,7 +84,10 @@ def test_run_removes_the_lock_of_a_killed_run(tiny: Path, monkeypatch: pytest.Mo
     assert not lock.exists()
 
 
-def test_second_run_in_the_same_folder_waits(tiny: Path) -> None:
+def test_second_run_in_the_same_folder_waits(
+    repository: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(repository))
     program = (
         "import time\nfrom pipeline.tools.run import only_one_run\n"
         "with only_one_run():\n    print('in', flush=True)\n    time.sleep({})\nprint('out', flush=True)"
