@@ -14,7 +14,7 @@ from pipeline.errors import InputError
 
 
 def radar_apply_command(register: Path, submission: Path, mode: str, out: Path, report: Path) -> None:
-    """Write the report in every case, and the new register if there is no error; else InputError (exit code 2).
+    """Write the report always, and the new register if there is no error; else InputError (exit code 2).
 
     Files in the format of CR/372; the register's records all carry A, an empty file is an empty register.
     """
@@ -22,11 +22,9 @@ def radar_apply_command(register: Path, submission: Path, mode: str, out: Path, 
     _check_places(register, submission, out, report)
     # The register may hold what lenient mode let in: it is read leniently and checked for what is unsafe.
     outcome = apply(read_file(register, Mode.LENIENT), read_file(submission, rules.mode), rules)
-    contents = {report: report_bytes(outcome.findings)}
     refused = errors(outcome.findings)
-    if not refused:
-        contents[out] = records_bytes(outcome.radars)
-    write_together(contents)
+    contents = {} if refused else {out: records_bytes(outcome.radars)}
+    write_together({**contents, report: report_bytes(outcome.findings)})
     if refused:
         raise _refusal(register, submission, report, refused)
 

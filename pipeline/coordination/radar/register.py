@@ -12,7 +12,6 @@ from pipeline.coordination.radar.records import (
     Comparable,
     Line,
     Radar,
-    comparable,
     differences,
     key,
     text_of,
@@ -141,6 +140,5 @@ def _call_sign_lost(copy: _Copy, line: Line, before: Radar | None) -> list[Findi
 
 
 def _on(copy: _Copy, line: Line, code: str, message: str, name: str = "") -> list[Finding]:
-    value = str(comparable(line.radar, name)) if name in ("freq_assgn",) else ""
-    value = value or (text_of(line.radar, name) if name else "")
+    value = text_of(line.radar, name) if name else ""
     return finding(copy.mode, line.number, code, message, name, value)

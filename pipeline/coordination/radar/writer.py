@@ -33,7 +33,7 @@ def report_bytes(findings: Iterable[Finding]) -> bytes:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write files so that none appears before all are complete on the disk; each replaces its old self at once."""
+    """Write files so that none appears before all are complete; each replaces its old self at once."""
     written: dict[Path, Path] = {}
     try:
         for path, content in contents.items():

@@ -1,0 +1,222 @@
+"""Applying is all or nothing, and nothing in a file can hurt."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cr372 import FIRST, record
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.coordination.radar.checks import Rules
+from pipeline.coordination.radar.findings import Mode, errors
+from pipeline.coordination.radar.reader import MAX_FILE_BYTES, read_records
+from pipeline.coordination.radar.records import Radar
+from pipeline.coordination.radar.register import apply as apply_records
+from pipeline.coordination.radar.tables import Band
+from pipeline.coordination.radar.writer import records_bytes, write_together
+from pipeline.errors import InputError
+from pipeline.tools.radar import radar_apply_command
+
+RULES = {mode: Rules(mode, frozenset({"AUS"}), [Band(4.438, 4.488)]) for mode in Mode}
+GOOD = record(eirp_dBW="+22.8")
+
+
+def site(number: int, **changes: str) -> str:
+    return record(site_name=f"Site {number}", eirp_dBW="+22.8", **changes)
+
+
+def test_order_is_mended_in_lenient_mode(apply):
+    result = apply(
+        f"{GOOD}\n", f"{record(eirp_dBW='+1.0')}\n{record(Int='S', eirp_dBW='+22.8')}\n", "lenient"
+    )
+    assert result.out.decode().split(",")[6] == "+1.0"
+    assert result.codes("INFO") == ["MODIFY"]
+
+
+def test_two_modifications_of_one_radar_in_one_file_follow_each_other(apply):
+    lines = [site(1, Int="S"), site(1, op_time="Y"), site(1, op_time="Y", Int="S"), site(1, util="P")]
+    result = apply(site(1) + "\n", "\n".join(lines))
+    assert not result.refused
+    assert result.out.decode() == site(1, util="P") + "\n"
+
+
+def test_suppressing_the_old_record_twice_around_its_successor_is_a_duplicate(apply):
+    lines = [site(1, Int="S"), site(1, op_time="Y"), site(1, Int="S")]
+    for mode in ("strict", "lenient"):
+        assert apply(site(1) + "\n", "\n".join(lines), mode).codes("ERROR") == ["S_DUPLICATE"]
+
+
+@pytest.mark.parametrize("mode", ["strict", "lenient"])
+@pytest.mark.parametrize("bad", [record(Int="S", site_name="None"), record(lat="x"), "rubbish", '"'])
+def test_one_bad_record_keeps_all_good_ones_out(apply, mode, bad):
+    result = apply(site(1) + "\n", "\n".join([site(2), bad, site(3)]), mode)
+    assert result.refused
+    assert result.out is None
+
+
+def test_date_of_update_in_the_register_is_kept_and_not_compared(apply):
+    register = site(1, d_update="05.05.2015") + "\n" + site(2, d_update="05.05.2015") + "\n"
+    result = apply(register, site(2, Int="S"))
+    assert result.out.decode() == site(1, d_update="05.05.2015") + "\n"
+
+
+def test_same_submission_twice_is_refused_the_second_time(apply):
+    once = apply("", FIRST, "lenient").out
+    twice = apply(once, FIRST, "lenient")
+    assert twice.codes("ERROR") == ["A_EXISTS"] * 4
+
+
+def test_register_in_a_wrong_encoding_is_refused(apply):
+    result = apply(b"\xff\xfe" + (site(1) + "\n").encode("utf-16-le"), site(2))
+    assert set(result.codes("ERROR")) == {"NUL"}
+    assert result.report[0]["message"].startswith("register: ")
+
+
+def test_latin_1_letters_survive(apply):
+    line = record(site_name="C\u00f4te d'\u00c9meraude", eirp_dBW="+22.8") + "\n"
+    result = apply("", line)
+    assert result.report == []
+    assert result.out == line.encode("latin-1")
+
+
+def test_utf_8_is_taken_in_lenient_mode_if_latin_1_can_say_it(apply):
+    line = record(site_name="C\u00f4te", eirp_dBW="+22.8") + "\n"
+    assert apply("", line.encode(), "lenient").out == line.encode("latin-1")
+    greek = record(site_name="\u0391\u03b8", eirp_dBW="+22.8").encode()
+    assert "CODE_PAGE" in apply("", greek, "lenient").codes("ERROR")
+
+
+def test_comma_in_quotes_survives_lenient_mode_twice(apply):
+    line = record(adm_remark='"one, two"', eirp_dBW="+22.8") + "\n"
+    first = apply("", line, "lenient").out
+    assert first == line.encode()
+    assert apply(first, site(2), "strict").out.decode() == line + site(2) + "\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"A" * 10_000_000,
+        b"," * 10_000_000,
+        b'"' * 10_000_000,
+        b"\n" * 10_000_000,
+        b"\0" * 1_000_000,
+        bytes(range(256)) * 100,
+        b"\xff\xfe" + GOOD.encode("utf-16-le"),
+        b"x" * (MAX_FILE_BYTES + 1),
+        GOOD.encode()[:-30] + b"\r\r\n\n\r" + GOOD.encode()[-30:],
+    ],
+    ids=["long", "commas", "quotes", "empty", "nul", "bytes", "utf-16", "large", "split"],
+)
+def test_hostile_file_is_refused_with_a_short_report(apply, content, tmp_path):
+    for mode in ("strict", "lenient"):
+        result = apply(GOOD + "\n", content, mode)
+        assert result.refused
+        assert (tmp_path / "report.json").stat().st_size < 3_000_000
+        assert all(len(e["value"]) <= 120 for e in result.report)
+
+
+def test_missing_file_is_refused_with_a_report(tmp_path):
+    report = tmp_path / "report.json"
+    with pytest.raises(InputError, match="FILE_UNREADABLE"):
+        radar_apply_command(tmp_path / "no", tmp_path / "none", "strict", tmp_path / "new", report)
+    assert [e["code"] for e in json.loads(report.read_text())] == ["FILE_UNREADABLE"] * 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_mode_and_places_are_checked_before_anything(tmp_path):
+    db, sub = tmp_path / "db", tmp_path / "sub"
+    db.write_text("")
+    sub.write_text(GOOD)
+    for mode, out, report in [("loose", "new", "r"), ("strict", "sub", "r"), ("strict", "new", "db"),
+                              ("strict", "new", "sub"), ("strict", "new", "new")]:  # fmt: skip
+        with pytest.raises(InputError):
+            radar_apply_command(db, sub, mode, tmp_path / out, tmp_path / report)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "sub"]
+    assert sub.read_text() == GOOD
+
+
+def test_register_can_be_replaced_in_place(tmp_path):
+    db, sub = tmp_path / "db", tmp_path / "sub"
+    db.write_text(site(1) + "\n")
+    sub.write_text(site(2) + "\n")
+    radar_apply_command(db, sub, "strict", db, tmp_path / "r")
+    assert db.read_text() == f"{site(1)}\n{site(2)}\n"
+
+
+def test_files_are_written_together_or_not_at_all(tmp_path):
+    with pytest.raises(OSError):
+        write_together({tmp_path / "a": b"1", tmp_path / ("x" * 300): b"2"})
+    assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=600) | st.lists(st.sampled_from([GOOD, FIRST, ",", '"', "\0", "\x85", "A", "\n", "=1"]))
+       .map(lambda parts: "".join(parts).encode("latin-1")))  # fmt: skip
+def test_reader_never_raises(content):
+    for mode, rules in RULES.items():
+        submission = read_records(content, mode)
+        outcome = apply_records(read_records(b"", mode), submission, rules)
+        if not errors(outcome.findings):
+            again = read_records(records_bytes(outcome.radars), Mode.LENIENT)
+            assert [line.radar for line in again.lines] == outcome.radars
+
+
+PLAIN = st.text(st.characters(codec="latin-1", exclude_categories=["C"], exclude_characters='",\xa0\xad'))
+FIELD = PLAIN.map(lambda text: text.strip(" "))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(*[FIELD] * 22), min_size=1, max_size=4), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_writing_what_was_read_gives_the_same_bytes(rows, end):
+    # A first row of these letters is told from UTF-8 by what cannot be UTF-8.
+    content = "".join(",".join(["\xe4", *row[1:]]) + end for row in rows).encode("latin-1")
+    submission = read_records(content, Mode.STRICT)
+    assert len(submission.lines) == len(rows)
+    assert records_bytes([line.radar for line in submission.lines], line_end=end) == content
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("AS"), st.integers(0, 3), st.sampled_from("YN")), max_size=8))
+def test_strict_mode_agrees_with_a_plain_model(actions):
+    """Model: a dict by site; A needs a free place, S an equal record, an S before any A of its site or after it."""
+    lines = [site(n, Int=a, op_time=o) for a, n, o in actions]
+    model: dict[int, str] | None = {0: "Y", 1: "N"}
+    for index, (action, number, op_time) in enumerate(actions):
+        earlier = [a for a, n, _ in actions[:index] if n == number]
+        later = [a for a, n, _ in actions[index + 1 :] if n == number]
+        if action == "A" and number not in model and not ("S" in later and "S" not in earlier):
+            model[number] = op_time
+        elif action == "S" and model.get(number) == op_time:
+            del model[number]
+        else:
+            model = None
+            break
+    register = read_records(
+        "".join(site(n, op_time=o) + "\n" for n, o in ((0, "Y"), (1, "N"))).encode(), Mode.STRICT
+    )
+    submission = read_records("\n".join(lines).encode(), Mode.STRICT)
+    outcome = apply_records(register, submission, RULES[Mode.STRICT])
+    assert bool(errors(outcome.findings)) == (model is None)
+    kept = {int(r.site_name[-1]): r.op_time for r in outcome.radars}
+    assert kept == ({0: "Y", 1: "N"} if model is None else model)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 21), PLAIN)
+def test_apply_then_take_back_gives_the_old_register(column, text):
+    name = Radar._fields[column]
+    register = read_records(f"{GOOD}\n".encode(), Mode.STRICT)
+    radar = Radar(*site(1).split(","))._replace(**{name: text.strip(" ")})
+    added = read_records(records_bytes([radar]), Mode.LENIENT)
+    outcome = apply_records(register, added, RULES[Mode.LENIENT])
+    if errors(outcome.findings):
+        assert outcome.radars == [line.radar for line in register.lines]
+        return
+    held = read_records(records_bytes(outcome.radars), Mode.LENIENT)
+    back = read_records(records_bytes([radar._replace(action="S")]), Mode.LENIENT)
+    final = apply_records(held, back, RULES[Mode.LENIENT])
+    assert not errors(final.findings)
+    assert final.radars == [line.radar for line in register.lines]
