@@ -61,7 +61,8 @@ class Problem(NamedTuple):
 class Interference(NamedTuple):
     """Results at n places.
 
-    ``angle_deg`` topocentric separation; ``elevation_deg`` of the victim's satellite; ``down_pct`` with the
+    ``angle_deg`` topocentric separation, NaN where the victim's satellite is
+    masked; ``elevation_deg`` of the victim's satellite; ``down_pct`` with the
     victim's earth station at the place, ``up_pct`` with the interferer's, ``transponder_pct`` with both, NaN
     where there is none; ``exceeds`` uint8 0, 1 or 255 (nothing computed); ``pair`` number of the pair with
     the larger of down and up, -1 where none; ``pair_max_pct`` [pairs] and ``pair_place`` [pairs] the largest
@@ -132,9 +133,10 @@ def interference(
         transponder_pct = np.fmax(transponder_pct, percent)
     larger_up = np.fmax(down.value, up.value) > np.where(np.isnan(down.value), -1.0, down.value)
     shift = len(problem.down.pairs)
+    elevation_deg = down_view.sight.own_elevation_deg
     return Interference(
-        down_view.sight.angle_deg,
-        down_view.sight.own_elevation_deg,
+        np.where(elevation_deg < problem.min_elevation_deg, np.nan, down_view.sight.angle_deg),
+        elevation_deg,
         down.value,
         up.value,
         transponder_pct,
