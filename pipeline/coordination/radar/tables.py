@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -152,6 +153,7 @@ def read_itu_codes(path: Path = ITU_CODES) -> ItuCodes:
     return codes._replace(by_iso_numeric=by_iso, by_name=by_name)
 
 
+@cache
 def _distances(path: Path) -> _Distances:
     try:
         return _Distances.model_validate(yaml.safe_load(path.read_bytes()))

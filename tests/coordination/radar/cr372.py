@@ -1,4 +1,4 @@
-"""The examples of CR/372 rebuilt from their description in the specification: what it says of each line holds."""
+"""The examples of CR/372, rebuilt from what the specification says of each of their lines."""
 
 from __future__ import annotations
 

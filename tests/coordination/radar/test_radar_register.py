@@ -101,7 +101,7 @@ def test_comma_in_quotes_survives_lenient_mode_twice(apply):
         b"A" * 10_000_000,
         b"," * 10_000_000,
         b'"' * 10_000_000,
-        b"\n" * 10_000_000,
+        b"\n" * 1_000_000,
         b"\0" * 1_000_000,
         bytes(range(256)) * 100,
         b"\xff\xfe" + GOOD.encode("utf-16-le"),
@@ -152,9 +152,11 @@ def test_files_are_written_together_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=600) | st.lists(st.sampled_from([GOOD, FIRST, ",", '"', "\0", "\x85", "A", "\n", "=1"]))
-       .map(lambda parts: "".join(parts).encode("latin-1")))  # fmt: skip
+PIECES = st.lists(st.sampled_from([GOOD, FIRST, ",", '"', "\0", "\x85", "A", "\n", "=1"]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=600) | PIECES.map(lambda parts: "".join(parts).encode("latin-1")))
 def test_reader_never_raises(content):
     for mode, rules in RULES.items():
         submission = read_records(content, mode)
@@ -181,7 +183,7 @@ def test_writing_what_was_read_gives_the_same_bytes(rows, end):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("AS"), st.integers(0, 3), st.sampled_from("YN")), max_size=8))
 def test_strict_mode_agrees_with_a_plain_model(actions):
-    """Model: a dict by site; A needs a free place, S an equal record, an S before any A of its site or after it."""
+    """Model: a dict by site; A needs a free place and no S after it alone, S needs an equal record."""
     lines = [site(n, Int=a, op_time=o) for a, n, o in actions]
     model: dict[int, str] | None = {0: "Y", 1: "N"}
     for index, (action, number, op_time) in enumerate(actions):
