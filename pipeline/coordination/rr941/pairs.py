@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Sourced
 from pipeline.coordination.rr941.networks import Assignment, Direction, Network, Networks
-from pipeline.coordination.rr941.patterns import pattern_segments
+from pipeline.coordination.rr941.patterns import SEGMENTS, pattern_segments
 from pipeline.coordination.rr941.tables import Limits, polarisation_divisor
 
 BOLTZMANN_DB = 228.6
@@ -130,7 +130,7 @@ def pair_table(pairs: Sequence[Pair]) -> PairTable:
         percent_db=np.array(
             [20.0 - 10.0 * math.log10(pair.victim.noise_temperature_k) for pair in pairs], dtype=np.float64
         ),
-        patterns=np.array(unique, dtype=np.float64).reshape(len(unique), -1, 4),
+        patterns=np.array(unique, dtype=np.float64).reshape(len(unique), SEGMENTS, 4),
         pattern_of=np.array([index[array.tobytes()] for array in patterns], dtype=np.int64),
         beams=beams,
         beam_of=np.array([beam_index.get(id(pair.satellite), -1) for pair in pairs], dtype=np.int64),

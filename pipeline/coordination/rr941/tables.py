@@ -13,7 +13,6 @@ from pipeline.coordination.rr941.networks import read_model
 
 Edition = Literal["WRC12", "WRC15"]
 Service = Literal["FSS", "BSS", "MSS", "METSAT"]
-Method = Literal["independent", "transponder"]
 Day = Annotated[date, Strict(), Field(description="a date such as 2020-10-13")]
 
 ARCS = TABLES / "coordination_arcs.yaml"
@@ -22,9 +21,9 @@ ITEM_WITHOUT_ARC = "9"
 
 
 class SourcedMethod(Section):
-    """The method of AP8 with its origin."""
+    """The method of AP8 that decides; the transponder method is reported beside it."""
 
-    value: Method
+    value: Literal["independent"]
     source: Annotated[str, Field(min_length=3)]
     verified: bool
 

@@ -1,0 +1,108 @@
+"""Content of rr941_decision.json: every input, what was found, what was decided, and what is not verified."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from pipeline.config import Sourced
+from pipeline.coordination.rr941.decision import Case, Decision, PairFinding, PairResult
+from pipeline.coordination.rr941.interference import Interference, Places, Problem
+from pipeline.coordination.rr941.networks import Networks
+from pipeline.coordination.rr941.tables import ARCS, LIMITS, Limits
+
+
+def pair_results(
+    problem: Problem, blocks: Sequence[tuple[Places, Places, Interference]], *, reverse: bool = False
+) -> list[PairResult]:
+    """Largest value of each pair over blocks of (lon, lat, interference there)."""
+    results = []
+    for number, pair in enumerate(problem.pairs):
+        best = PairResult(pair, reverse, 0.0, math.nan, math.nan)
+        for lon_deg, lat_deg, found in blocks:
+            place, value = int(found.pair_place[number]), float(found.pair_max_pct[number])
+            if place >= 0 and (value > best.max_pct or math.isnan(best.lon_deg)):
+                best = PairResult(pair, reverse, value, float(lon_deg[place]), float(lat_deg[place]))
+        results.append(best)
+    return results
+
+
+def decision_document(
+    case: Case, networks: Networks, decision: Decision, limits: Limits
+) -> dict[str, object]:
+    """Plain data for JSON; numbers that nothing gave are null."""
+    worst = max(decision.findings, key=lambda f: f.result.max_pct, default=None)
+    return {
+        "inputs": {
+            "case": TypeAdapter(Case).dump_python(case, mode="json"),
+            "networks": TypeAdapter(Networks).dump_python(networks, mode="json", exclude_none=True),
+        },
+        "edition": case.edition,
+        "method": limits.method.value,
+        "threshold_pct": limits.threshold_pct.value,
+        "max_pct": None if worst is None else worst.result.max_pct,
+        "max_at": None if worst is None else _place(worst.result),
+        "max_pair": None if worst is None else _names(worst),
+        "tests": decision.tests._asdict(),
+        "decision": decision.outcome,
+        "reason": decision.reason,
+        "deadline": decision.deadline.isoformat(),
+        "pairs": [_pair(finding) for finding in decision.findings],
+        "evidence": list(_evidence(decision, limits)),
+        "unverified": [entry for entry in _evidence(decision, limits) if not entry["verified"]],
+    }
+
+
+def pair_labels(problem: Problem) -> list[dict[str, object]]:
+    """What the numbers of rr941_argpair stand for, for the file beside the raster."""
+    return [
+        {"pair": i, "direction": p.direction, "victim": p.victim.id, "interferer": p.interferer.id}
+        for i, p in enumerate(problem.pairs)
+    ]
+
+
+def _names(finding: PairFinding) -> dict[str, object]:
+    pair = finding.result.pair
+    return {
+        "victim": pair.victim.id,
+        "interferer": pair.interferer.id,
+        "direction": pair.direction,
+        "reverse": finding.result.reverse,
+    }
+
+
+def _place(result: PairResult) -> dict[str, float] | None:
+    if math.isnan(result.lon_deg):
+        return None
+    return {"lon_deg": result.lon_deg, "lat_deg": result.lat_deg}
+
+
+def _pair(finding: PairFinding) -> dict[str, object]:
+    return {
+        **_names(finding),
+        "max_pct": finding.result.max_pct,
+        "max_at": _place(finding.result),
+        "item": finding.arc.item,
+        "arc_deg": finding.arc.arc_deg,
+        "inside_arc": finding.inside_arc,
+    }
+
+
+def _evidence(decision: Decision, limits: Limits) -> Iterator[dict[str, object]]:
+    """Every number of the tables that the decision rests on, once, with its source."""
+    yield _entry(LIMITS, "method", limits.method.value, limits.method.source, limits.method.verified)
+    for name in ("threshold_pct", "min_elevation_deg", "comment_months"):
+        number: Sourced = getattr(limits, name)
+        yield _entry(LIMITS, name, number.value, number.source, number.verified)
+    divisors = {f.result.pair.divisor for f in decision.findings} - {None}
+    for divisor in sorted((d for d in divisors if d is not None), key=lambda d: d.value):
+        yield _entry(LIMITS, "polarisation_divisor", divisor.value, divisor.source, divisor.verified)
+    for arc in sorted({f.arc for f in decision.findings if f.arc.arc_deg is not None}):
+        yield _entry(ARCS, f"item {arc.item}", arc.arc_deg, arc.source, arc.verified)
+
+
+def _entry(file: Path, key: str, value: object, source: str, verified: bool) -> dict[str, object]:
+    return {"file": file.name, "key": key, "value": value, "source": source, "verified": verified}
