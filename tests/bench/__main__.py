@@ -65,8 +65,22 @@ def main() -> int:
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "machine": platform.machine()}
     target = REPOSITORY / "benchmarks" / "latest.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"machine": machine, "results": results}, indent=1) + "\n", encoding="utf-8")
+    target.write_text(json.dumps(merged(results) | {"machine": machine}, indent=1) + "\n", encoding="utf-8")
     return 1 if any("failed" in result for result in results.values()) else 0
+
+
+def merged(results: dict[str, dict[str, object]]) -> dict[str, object]:
+    """All numbers by name; what was skipped or failed by module, with the reason."""
+    flat: dict[str, object] = {}
+    for name, result in results.items():
+        for key, value in result.items():
+            if key in ("skipped", "failed"):
+                reasons = flat.setdefault(key, {})
+                assert isinstance(reasons, dict)
+                reasons[name] = value
+            else:
+                flat[key] = value
+    return flat
 
 
 def show(name: str, result: dict[str, object]) -> None:

@@ -17,6 +17,10 @@ CHANNELS_PER_SITE = 5
 CHANNELS = range(21, 61)
 SQUARE_CELLS = 30  # quarter of a degree on the 30" raster
 REUSE_KM = 150.0
+COLUMNS = (
+    "id site lon lat channel centre_mhz bandwidth_mhz erp_kw antenna_height_agl_m site_height_asl_m "
+    "polarisation pattern_azimuth_attenuation_db system multiplex_mode country"
+).split()
 
 
 def write_network(folder: Path, out: Path, *, south_deg: float) -> None:
@@ -25,22 +29,30 @@ def write_network(folder: Path, out: Path, *, south_deg: float) -> None:
     channels = _deal_channels(lon_deg, lat_deg)
     rng = np.random.default_rng(2405)
     with out.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(
-            ["id", "site", "lon", "lat", "channel", "centre_mhz", "bandwidth_mhz", "erp_kw"]
-            + ["antenna_height_agl_m", "site_height_asl_m", "polarisation"]
-            + ["pattern_azimuth_attenuation_db", "system", "multiplex_mode", "country"]
-        )
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
         for site in range(len(lon_deg)):
-            mast_m = round(float(rng.uniform(25.0, 100.0)), 1)
-            erp_kw = round(float(np.clip(people[site] / 2.0e4, 0.2, 50.0)), 3)
-            pattern = _pattern(rng)
+            common = {
+                "site": f"generated {site}",
+                "lon": f"{lon_deg[site]:.5f}",
+                "lat": f"{lat_deg[site]:.5f}",
+                "bandwidth_mhz": 8,
+                "erp_kw": round(float(np.clip(people[site] / 2.0e4, 0.2, 50.0)), 3),
+                "antenna_height_agl_m": round(float(rng.uniform(25.0, 100.0)), 1),
+                "site_height_asl_m": height_m[site],
+                "polarisation": "V" if site % 9 == 0 else "H",
+                "pattern_azimuth_attenuation_db": _pattern(rng),
+                "system": "DVB-T2",
+                "multiplex_mode": "256QAM 3/5",
+                "country": "IT",
+            }
             for channel in channels[site]:
-                writer.writerow(
-                    [f"G{site:03d}-{channel}", f"generated {site}", f"{lon_deg[site]:.5f}"]
-                    + [f"{lat_deg[site]:.5f}", channel, 474 + 8 * (channel - 21), 8, erp_kw, mast_m]
-                    + [height_m[site], "V" if site % 9 == 0 else "H", pattern, "DVB-T2", "256QAM 3/5", "IT"]
-                )
+                own = {
+                    "id": f"G{site:03d}-{channel}",
+                    "channel": channel,
+                    "centre_mhz": 474 + 8 * (channel - 21),
+                }
+                writer.writerow(own | common)
 
 
 def _sites(folder: Path, south_deg: float) -> tuple[np.ndarray, ...]:

@@ -44,8 +44,8 @@ def test_main_writes_all_results_and_fails_if_one_failed(
     (folder / "links.py").write_text("def measure():\n    return {'links_per_s': 2.0}\n")
     assert bench.main() == 0
     written = json.loads((folder.parents[1] / "benchmarks/latest.json").read_text())
-    assert written["results"]["links"] == {"links_per_s": 2.0}
-    assert "skipped" in written["results"]["italy"]
+    assert written["links_per_s"] == 2.0
+    assert "italy" in written["skipped"]
     assert "links_per_s" in capsys.readouterr().out
     (folder / "links.py").write_text("1 / 0\n")
     assert bench.main() == 1
