@@ -85,7 +85,8 @@ def prepare_job(
         planning.noise_dbuvm,
         coverage.location_sigma_db,
         coverage.location_sigma_db,
-        coverage.protect_spillover,
+        # The threshold method asks for the field of any transmitter (protection.md, section 6).
+        coverage.protect_spillover or config.protection.method == "threshold",
         exhaustive,
     )
     stations = pack_stations(
@@ -174,7 +175,7 @@ def _kinds_of(job: Job) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
     servers = job.stations.home[job.stations.offset == 0]
     spillover = job.rules.spillover and servers.size > 0
     kind = np.full(256, NO_RECEPTION, dtype=np.uint8)
-    kind[Surface.HOME] = HOME if servers.any() or spillover else NO_RECEPTION
+    kind[[Surface.HOME, Surface.HOME_BEYOND]] = HOME if servers.any() or spillover else NO_RECEPTION
     kind[Surface.FOREIGN] = FOREIGN if (~servers).any() or spillover else NO_RECEPTION
 
     def kinds(surface: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -215,10 +216,11 @@ def classify(
     Served: q1 >= q_min on land, in the territory only where at least the configured number of people live;
     a density that is not known protects.
     """
-    land = (surface == Surface.HOME) | (surface == Surface.FOREIGN)
+    own = (surface == Surface.HOME) | (surface == Surface.HOME_BEYOND)
+    land = own | (surface == Surface.FOREIGN)
     served = levels[LEVEL_BANDS.index("probability")] >= job.q_min
     if density_per_km2 is not None and job.min_density_per_km2 > 0.0:
-        served &= ~((density_per_km2 < job.min_density_per_km2) & (surface == Surface.HOME))
+        served &= ~((density_per_km2 < job.min_density_per_km2) & own)
     modes = np.append(job.stations.mode, NO_CLASS)[servers.astype(np.int64) - 1]
     return np.stack([np.where(land, served, NO_CLASS), servers, modes]).astype(np.uint16)
 

@@ -17,10 +17,23 @@ CHANNELS_PER_SITE = 5
 CHANNELS = range(21, 61)
 SQUARE_CELLS = 30  # quarter of a degree on the 30" raster
 REUSE_KM = 150.0
-COLUMNS = (
-    "id site lon lat channel centre_mhz bandwidth_mhz erp_kw antenna_height_agl_m site_height_asl_m "
-    "polarisation pattern_azimuth_attenuation_db system multiplex_mode country"
-).split()
+COLUMNS = [
+    "id",
+    "site",
+    "lon",
+    "lat",
+    "channel",
+    "centre_mhz",
+    "bandwidth_mhz",
+    "erp_kw",
+    "antenna_height_agl_m",
+    "site_height_asl_m",
+    "polarisation",
+    "pattern_azimuth_attenuation_db",
+    "system",
+    "multiplex_mode",
+    "country",
+]
 
 
 def write_network(folder: Path, out: Path, *, south_deg: float) -> None:
