@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.propagation.branches import Branch
@@ -65,6 +65,7 @@ def test_hata_outside_its_range_is_flagged_and_given(inputs):
     assert not valid
 
 
+@settings(deadline=None)  # the first call compiles
 @given(f=st.floats(150, 1500), d=st.floats(1, 20), hb=st.floats(30, 200), hm=st.floats(1, 10))
 def test_extended_hata_continues_hata(f, d, hb, hm):
     # Constants rounded to 69.6 and 26.2: 0.05 + 0.04 log f.
@@ -74,6 +75,7 @@ def test_extended_hata_continues_hata(f, d, hb, hm):
         assert floor or difference == pytest.approx(0.05 + 0.04 * math.log10(f), abs=1e-9)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     f=st.floats(30, 3000), h1=st.floats(1, 200), h2=st.floats(1, 200),
     environment=st.sampled_from([Environment.OPEN, Environment.SUBURBAN, Environment.URBAN]),
@@ -111,3 +113,9 @@ def test_extended_hata_names_its_parts():
 def test_extended_hata_spread_of_locations(d_km, above_db, below_db):
     assert extended_hata_sigma_db(d_km, True) == pytest.approx(above_db)
     assert extended_hata_sigma_db(d_km, False) == pytest.approx(below_db)
+
+
+def test_extended_hata_takes_low_bases_linearly():
+    # b = 20 log10(hb / 30) below 30 m, where the other terms keep hb = 30 m.
+    lower = extended(600.0, 5.0, 10.0, 1.5)[0] - extended(600.0, 5.0, 30.0, 1.5)[0]
+    assert lower == pytest.approx(20 * math.log10(3), abs=1e-9)

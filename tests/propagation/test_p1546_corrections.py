@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -19,6 +19,7 @@ CURVES = load_curves()
 K_600 = 3.2 + 6.2 * math.log10(600)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(x=st.floats(0.01, 0.99))
 def test_normal_deviate_is_close_to_the_exact_one(x):
     assert corrections.normal_deviate(x) == pytest.approx(norm.isf(x), abs=4.5e-4)
@@ -39,6 +40,7 @@ def test_fresnel_distance_takes_the_smaller_of_its_terms():
     assert corrections.d06_km(600.0, 20.0, 10.0) == pytest.approx(4.668 * 31.301 / 35.969, rel=1e-4)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(d=st.floats(0.04, 1000), rise=st.floats(-3000, 3000))
 def test_slope_correction_equals_its_definition(d, rise):
     slope = math.hypot(d, rise / 1000)
@@ -160,6 +162,7 @@ def test_terrain_heights_enter_the_slope(curves):
     assert found == pytest.approx(106.9 - 20 * math.log10(0.05), abs=1e-9)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(ha=st.floats(5, 300), h=st.floats(-50, 1500), f=st.floats(30, 4000), share=st.floats(0, 1))
 def test_field_is_continuous_at_40_m_and_1_km(ha, h, f, share):
     for d_km in (0.04, 1.0):

@@ -171,3 +171,25 @@ def test_compiled_kernel_equals_python(curves):
 def test_all_nodes_lie_below_free_space(curves):
     # A guard on the table file itself: land curves never exceed eq. 2.
     assert (curves[:, 0] < (106.9 - 20 * np.log10(DISTANCES_KM))[:, None]).all()
+
+
+def test_above_2000_mhz_the_extrapolation_is_capped_before_corrections(curves):
+    # Cold sea, 1 %, 10 m, 40 km: extrapolation to 4 GHz alone would be 11.9 dB above the maximum field.
+    e600, e2000 = curves[1:, 1, 0, 23, 0]
+    maximum = 106.9 - 20 * math.log10(40) + 2.38 * (1 - math.exp(-40 / 8.94)) * math.log10(50)
+    weight = math.log(4000 / 600) / math.log(2000 / 600)
+    assert e600 + weight * (e2000 - e600) == pytest.approx(maximum + 11.9, abs=0.1)
+    sea = {"f_mhz": 4000.0, "t_pct": 1.0, "d_km": 40.0, "sea_km": 40.0, "only_sea": True, "heff_m": 10.0}
+    lowered = (3.2 + 6.2 * math.log10(4000)) * math.log10(0.5)
+    found, branch, _ = link(curves, **sea, h2_m=5.0)
+    assert found == pytest.approx(maximum + lowered, abs=1e-9)
+    assert branch == Branch.SEA
+
+
+def test_low_antenna_on_a_mixed_path_is_at_the_maximum_of_that_path(curves):
+    path = {"f_mhz": 2000.0, "t_pct": 1.0, "d_km": 1.5, "heff_m": 5.0}
+    land = field(curves, **path)
+    maximum = 106.9 - 20 * math.log10(1.5) + 0.5 * 2.38 * (1 - math.exp(-1.5 / 8.94)) * math.log10(50)
+    a0 = 1 - 0.5 ** (2 / 3)
+    expected = land + a0 ** max(1, 1 + (maximum - land) / 40) * (maximum - land)
+    assert field(curves, **path, sea_km=0.75) == pytest.approx(expected, abs=1e-9)

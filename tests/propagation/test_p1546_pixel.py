@@ -16,6 +16,7 @@ from pipeline.propagation.p1546 import (
     p1546_upper_bound,
     prepare,
 )
+from pipeline.propagation.p1546_pixel import _monotone_bound
 from tests.propagation.links import NAN, frequencies_and_times, odd_pixels, seeded
 
 CURVES = load_curves()
@@ -114,3 +115,26 @@ def test_bound_is_close_over_plain_land(curves):
         }  # fmt: skip
         bound = p1546_upper_bound(UHF, d_km, 200.0, False, 10.0, NAN)
         assert 0 <= bound - at_pixel(UHF, curves, 650.0, 50.0, pixel) < 0.5
+
+
+def test_bound_holds_for_low_antennas_near_the_sea(curves):
+    rng = seeded(9)
+    for f_mhz, t_pct in ((600.0, 50.0), (900.0, 1.0), (2000.0, 10.0)):
+        prepared = prepare(curves, f_mhz, t_pct)
+        for _ in range(500):
+            d_km, heff_m = rng.uniform(1, 14), rng.uniform(1, 10)
+            pixel = {
+                "d_km": d_km, "heff_m": heff_m, "hb_m": NAN, "ha_m": NAN, "h2_m": 10.0, "r2_m": 10.0,
+                "area": 0, "sea_km": rng.choice([d_km, 0.99 * d_km]), "warm_sea": False, "tca_deg": NAN,
+                "theta_eff1_deg": NAN, "terrain": True,
+            }  # fmt: skip
+            field = at_pixel(prepared, curves, f_mhz, t_pct, pixel)
+            assert field <= p1546_upper_bound(prepared, d_km, heff_m, True, 10.0, NAN) + 1e-9
+
+
+def test_monotone_bound_is_the_least_one():
+    table = seeded(10).normal(size=(2, 6, 4))
+    bound = _monotone_bound(table)
+    for i in range(6):
+        for j in range(4):
+            assert bound[i, j] == table[:, i:, : j + 1].max()
