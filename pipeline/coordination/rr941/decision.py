@@ -95,7 +95,7 @@ class PairFinding(NamedTuple):
     inside_arc: bool
 
 
-class Tests(NamedTuple):
+class Criteria(NamedTuple):
     """The four columns of Table 2."""
 
     in_time: bool
@@ -109,7 +109,7 @@ class Decision(NamedTuple):
 
     outcome: Outcome
     reason: Reason
-    tests: Tests
+    tests: Criteria
     deadline: date
     findings: tuple[PairFinding, ...]
 
@@ -121,7 +121,7 @@ def deadline(ific_date: date, months: int = 4) -> date:
     return date(year, month, min(ific_date.day, calendar.monthrange(year, month)[1]))
 
 
-def include_by_table(tests: Tests, *, claimed_crc_error: bool = False) -> tuple[Outcome, Reason]:
+def include_by_table(tests: Criteria, *, claimed_crc_error: bool = False) -> tuple[Outcome, Reason]:
     """Table 2: include only if all four hold; else the first test that fails.
 
     In a band without coordination arc a network above the threshold that the published list misses is left to
@@ -137,7 +137,7 @@ def include_by_table(tests: Tests, *, claimed_crc_error: bool = False) -> tuple[
     return ("include", "OK") if tests.exceeds else ("not_include", "BELOW_THRESHOLD")
 
 
-def exclude_by_rule(tests: Tests) -> tuple[Outcome, Reason]:
+def exclude_by_rule(tests: Criteria) -> tuple[Outcome, Reason]:
     """Exclude only if in time, supplied and no overlapping pair above the threshold."""
     if not tests.in_time:
         return "keep", "LATE"
@@ -185,8 +185,8 @@ def _finding(case: Case, networks: Networks, result: PairResult, arcs: ArcTable)
 
 def _tests(
     case: Case, last_day: date, findings: Sequence[PairFinding], arc_band: bool, limits: Limits
-) -> Tests:
-    return Tests(
+) -> Criteria:
+    return Criteria(
         in_time=case.comment_received <= last_day,
         arc_band=arc_band,
         supplied=case.calculation_supplied,

@@ -1,0 +1,325 @@
+"""F.1565-1: worked examples, every table against the shared copy, continuity, flags, refused files."""
+
+import csv
+import json
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.coordination.fixed_service.budget import decimal_text, long_haul_factor
+from pipeline.coordination.fixed_service.tables import read_tables
+from pipeline.errors import InputError
+from pipeline.tools.f1565 import f1565_command
+
+TABLES = read_tables()
+COLUMNS = (
+    "id", "portion", "country", "standard", "bit_rate_kbps", "length_km", "br", "a1", "b", "c",
+    "blocks_per_s", "built_before_1996",
+)  # fmt: skip
+BASE = {"blocks_per_s": "8000"}
+INTERNATIONAL = {**BASE, "portion": "international", "country": "intermediate", "length_km": "105", "br": "1"}
+SDH = {**INTERNATIONAL, "standard": "G.828", "bit_rate_kbps": "150336"}
+PDH = {**INTERNATIONAL, "standard": "G.826", "bit_rate_kbps": "140000"}
+ACCESS = {**BASE, "portion": "access", "standard": "G.826", "bit_rate_kbps": "2000", "c": "0.075"}
+SHORT_HAUL = {**BASE, "portion": "short_haul", "standard": "G.826", "bit_rate_kbps": "34000", "b": "0.075"}
+LONG_HAUL = {**BASE, "portion": "long_haul", "standard": "G.828", "bit_rate_kbps": "150336", "a1": "0.01",
+             "length_km": "75"}  # fmt: skip
+
+
+def write_links(path, rows, columns=COLUMNS):
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, fieldnames=columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({"id": str(i), **row} for i, row in enumerate(rows))
+    return path
+
+
+def budgets(tmp_path, *rows):
+    out = tmp_path / "budget.json"
+    f1565_command(write_links(tmp_path / "links.csv", rows), out)
+    return json.loads(out.read_text(encoding="utf-8"))["links"]
+
+
+def numbers(share):
+    counts = share["counts_per_month"]
+    ratios = tuple(Decimal(share[name]) for name in ("esr", "sesr", "bber"))
+    return ratios, (counts["es"], counts["ses"], counts["bbe"])
+
+
+@pytest.mark.parametrize(
+    ("link", "ratios", "counts"),
+    [
+        (SDH, ("1.68e-5", "8.4e-7", "4.2e-8"), (44, 3, 871)),
+        (PDH, ("6.72e-5", "8.4e-7", "8.4e-8"), (175, 3, 1742)),
+        ({**ACCESS, "length_km": "20", "blocks_per_s": "2000"}, ("3e-4", "1.5e-5", "1.5e-6"),
+         (778, 39, 7776)),
+        ({**SHORT_HAUL, "length_km": "80"}, ("5.625e-4", "1.5e-5", "1.5e-6"), (1458, 39, 31104)),
+        (LONG_HAUL, ("3.6e-5", "1.8e-6", "9e-8"), (94, 5, 1867)),
+        # The Recommendation prints 171 errored seconds, against its own rule of rounding up.
+        ({**LONG_HAUL, "a1": "0.02"}, ("6.6e-5", "3.3e-6", "1.65e-7"), (172, 9, 3422)),
+        # By G.826 (Table 6), which the example names but does not use.
+        ({**LONG_HAUL, "standard": "G.826"}, ("1.44e-4", "1.8e-6", "1.8e-7"), (374, 5, 3733)),
+        ({**LONG_HAUL, "standard": "G.826", "a1": "0.02"}, ("2.64e-4", "3.3e-6", "3.3e-7"), (685, 9, 6843)),
+    ],
+)  # fmt: skip
+def test_worked_examples(tmp_path, link, ratios, counts):
+    (budget,) = budgets(tmp_path, link)
+    assert numbers(budget["co_primary"]) == (tuple(map(Decimal, ratios)), counts)
+    others, _ = numbers(budget["other_sources"])
+    assert others == tuple(Decimal(r) / 10 for r in ratios)
+    assert budget["flags"] == []
+
+
+def test_one_percent_share_rounds_its_own_counts(tmp_path):
+    (budget,) = budgets(tmp_path, SDH)
+    assert numbers(budget["other_sources"]) == (
+        (Decimal("1.68e-6"), Decimal("8.4e-8"), Decimal("4.2e-9")), (5, 1, 88)
+    )  # fmt: skip
+    assert set(budget) == {"id", "co_primary", "other_sources", "flags"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "esr"),
+    [
+        ({"length_km": "1500", "br": "0.5"}, "1.6e-4"),
+        ({"country": "terminating", "length_km": "800"}, "1.04e-4"),
+        ({"length_km": "50"}, "8e-6"),
+        # The last length of the first branch, and just beyond it: b(1 + B_R) L/2500 against b L/2500 + c B_R.
+        ({"length_km": "1000", "br": "0.3"}, "1.04e-4"),
+        ({"length_km": "1000.5", "br": "0.3"}, "1.0404e-4"),
+    ],
+)
+def test_international_lengths(tmp_path, changes, esr):
+    (budget,) = budgets(tmp_path, {**SDH, **changes})
+    assert Decimal(budget["co_primary"]["esr"]) == Decimal(esr)
+
+
+def test_short_links_count_as_50_km_and_say_so(tmp_path):
+    short, exact, national, access = budgets(
+        tmp_path, {**SDH, "length_km": "0.5"}, {**SDH, "length_km": "50"},
+        {**LONG_HAUL, "length_km": "49.9"}, {**ACCESS, "length_km": "20"},
+    )  # fmt: skip
+    assert short["co_primary"] == exact["co_primary"]
+    assert [b["flags"] for b in (short, exact, national, access)] == [
+        ["CLAMPED_LMIN"],
+        [],
+        ["CLAMPED_LMIN"],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("length", "low", "high"),
+    [("50", ".006", ".011"), ("75", ".009", ".0165"), ("100", ".012", ".022"), ("150", ".013", ".023"),
+     ("250", ".015", ".025"), ("20", ".006", ".011")],
+)  # fmt: skip
+def test_factor_of_long_haul(length, low, high):
+    for a1, factor in (("0.01", low), ("0.02", high)):
+        assert long_haul_factor(Fraction(length), Fraction(a1), TABLES) == Fraction(factor)
+
+
+def test_branches_meet_at_the_break_for_every_row():
+    """c = b break / 2500 proves the operators and exponents that were lost in extraction."""
+    rows = [(t, row) for t in TABLES.international for row in t.rows]
+    assert len(rows) == 20
+    for table, row in rows:
+        for pair in (row.esr, row.sesr, row.bber):
+            if pair is not None:
+                assert pair[1] == pair[0] * table.break_km / 2500
+
+
+@pytest.mark.shared_data
+def test_tables_equal_the_shared_copy(shared):
+    copy = json.loads((shared / "data" / "f1565_tables.json").read_text())
+    names = {1: "table1_intermediate_G828", 2: "table2_terminating_G828", 3: "table3_intermediate_G826",
+             4: "table4_terminating_G826"}  # fmt: skip
+
+    def expected(block, row):
+        """The entry of the copy whose range of rates, written as text, holds the row's upper rate."""
+        rate = row.up_to_kbps / (1 if row.above_kbps is None else 1000)
+        for name, value in block.items():
+            low, _, high = name.lstrip(">").partition("-")
+            if name == "all" or (not high and rate == Fraction(low)):
+                return value
+            if (
+                high
+                and (Fraction(low) < rate or not name.startswith(">"))
+                and Fraction(low) <= rate <= Fraction(high)
+            ):
+                return value
+        raise AssertionError(name)
+
+    for table in TABLES.international:
+        for row in table.rows:
+            for parameter, pair in (("ESR", row.esr), ("SESR", row.sesr), ("BBER", row.bber)):
+                value = expected(copy[names[table.table]][parameter], row)
+                assert pair == (None if value is None else (Fraction(value["b"]), Fraction(value["c"])))
+    for table, name in zip(
+        TABLES.national, ("table5_7_9_national_G828", "table6_8_10_national_G826"), strict=True
+    ):
+        for row in table.rows:
+            for parameter, number in (("ESR", row.esr), ("SESR", row.sesr), ("BBER", row.bber)):
+                value = expected(copy[name][parameter], row)
+                assert number == (None if value is None else Fraction(value))
+
+
+@pytest.mark.parametrize(
+    ("kbps", "esr"),
+    [("1500", "2e-4"), ("2048", "2e-4"), ("5000", "2e-4"), ("5000.1", "2.5e-4"), ("15000", "2.5e-4"),
+     ("15001", "3.75e-4"), ("55000", "3.75e-4"), ("55001", "8e-4"), ("160000", "8e-4")],
+)  # fmt: skip
+def test_rate_ranges_include_their_upper_end(tmp_path, kbps, esr):
+    (budget,) = budgets(tmp_path, {**PDH, "bit_rate_kbps": kbps, "length_km": "1250", "br": "1"})
+    # Beyond 1000 km: b/2 + c with c = 0.4 b.
+    assert Decimal(budget["co_primary"]["esr"]) == Decimal(esr) * Decimal("0.9")
+
+
+@pytest.mark.parametrize(
+    ("link", "factor"),
+    [
+        ({**PDH, "bit_rate_kbps": "2048"}, "1.5"), ({**ACCESS, "bit_rate_kbps": "2048"}, "1.5"),
+        ({**LONG_HAUL, "standard": "G.826", "bit_rate_kbps": "5000"}, "1.5"),
+        ({**PDH, "bit_rate_kbps": "5001"}, "1"), ({**SDH, "bit_rate_kbps": "2240"}, "1"),
+        ({**SHORT_HAUL, "standard": "G.828", "bit_rate_kbps": "2240"}, "1"),
+    ],
+)  # fmt: skip
+def test_systems_before_1996_have_more_block_errors_only(tmp_path, link, factor):
+    late, early = budgets(tmp_path, link, {**link, "built_before_1996": "true"})
+    assert Decimal(early["co_primary"]["bber"]) == Decimal(late["co_primary"]["bber"]) * Decimal(factor)
+    for name in ("esr", "sesr"):
+        assert early["co_primary"][name] == late["co_primary"][name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "flags"),
+    [
+        ({"b": "0.075", "c": "0.075"}, ["B_PLUS_C_OUT_OF_RANGE"]),
+        ({"b": "0.085", "c": "0.085"}, ["B_PLUS_C_OUT_OF_RANGE"]),
+        ({"b": "0.08", "c": "0.075"}, []), ({"b": "0.085", "c": "0.08"}, []),
+        ({"a1": "0.01", "b": "0.085", "c": "0.08"}, []),
+        ({"a1": "0.02", "b": "0.08", "c": "0.08"}, ["A1_PLUS_B_PLUS_C_TOO_LARGE"]),
+        ({"blocks_per_s": ""}, ["NO_BLOCK_RATE"]),
+    ],
+)  # fmt: skip
+def test_flags(tmp_path, changes, flags):
+    (budget,) = budgets(tmp_path, {**SHORT_HAUL, **changes})
+    assert budget["flags"] == flags
+    assert (budget["co_primary"]["counts_per_month"]["bbe"] is None) == ("NO_BLOCK_RATE" in flags)
+
+
+@given(
+    st.fractions(0, 1, max_denominator=2500).map(lambda f: Fraction(round(f * 10**9), 10**9)),
+    st.integers(1, 9),
+)
+def test_decimal_text_holds_every_digit(value, scale):
+    text = decimal_text(value / 5**scale)
+    assert "e" not in text.lower()
+    assert Fraction(text) == value / 5**scale
+
+
+def test_counts_are_exact_where_floats_are_not(tmp_path):
+    # 0.075 x 5e-6 x 2592000 x 3 = 2.916; x 10 blocks = 9.72; and a whole number stays what it is.
+    whole, above = budgets(
+        tmp_path,
+        {**ACCESS, "blocks_per_s": "2000"},
+        {**ACCESS, "blocks_per_s": "2000.000000000000000000001"},
+    )
+    assert whole["co_primary"]["counts_per_month"]["bbe"] == 7776
+    assert above["co_primary"]["counts_per_month"]["bbe"] == 7777
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"length_km": "0"}, "length_km"),
+        ({"length_km": "-5"}, "length_km"),
+        ({"length_km": ""}, "length_km"),
+        ({"length_km": "nan"}, "length_km"),
+        ({"length_km": "inf"}, "length_km"),
+        ({"length_km": "1e99"}, "length_km"),
+        ({"length_km": "1e999999999"}, "length_km"),
+        ({"length_km": "9" * 100_000}, "length_km"),
+        ({"length_km": "1_05"}, "length_km"),
+        ({"length_km": "=105"}, "length_km"),
+        ({"length_km": "105 km"}, "length_km"),
+        ({"br": "0"}, "br"),
+        ({"br": "1.0001"}, "br"),
+        ({"br": ""}, "br"),
+        ({"br": "-1"}, "br"),
+        ({"country": ""}, "country"),
+        ({"country": "transit"}, "country"),
+        ({"portion": "national"}, "portion"),
+        ({"standard": "G.821"}, "standard"),
+        ({"standard": ""}, "standard"),
+        ({"bit_rate_kbps": "2048"}, "bit_rate_kbps"),
+        ({"bit_rate_kbps": ""}, "bit_rate_kbps"),
+        ({"standard": "G.826", "bit_rate_kbps": "1499"}, "bit_rate_kbps"),
+        ({"standard": "G.826", "bit_rate_kbps": "3500001"}, "bit_rate_kbps"),
+        ({"bit_rate_kbps": "0"}, "bit_rate_kbps"),
+        ({"blocks_per_s": "0"}, "blocks_per_s"),
+        ({"blocks_per_s": "many"}, "blocks_per_s"),
+        ({"built_before_1996": "perhaps"}, "built_before_1996"),
+        ({"a1": "0.009"}, "a1"),
+        ({"a1": "0.021"}, "a1"),
+        ({"b": "0.074"}, "b"),
+        ({"c": "0.086"}, "c"),
+        ({"id": ""}, "id"),
+        ({"id": "a\tb"}, "id"),
+        ({"id": "x" * 65}, "id"),
+        ({**LONG_HAUL, "a1": ""}, "a1"),
+        ({**SHORT_HAUL, "b": ""}, "b"),
+        ({**ACCESS, "c": ""}, "c"),
+    ],
+    ids=range(38),
+)
+def test_bad_link_is_refused_with_its_place(tmp_path, changes, field):
+    out = tmp_path / "budget.json"
+    links = write_links(tmp_path / "links.csv", [SDH, {**SDH, **changes}])
+    with pytest.raises(InputError, match=r"links\.csv") as refused:
+        f1565_command(links, out)
+    assert (refused.value.row, refused.value.field) == (3, field)
+    assert refused.value.allowed
+    assert len(str(refused.value)) < 600
+    assert [path.name for path in tmp_path.iterdir()] == ["links.csv"]
+
+
+@pytest.mark.parametrize("link", [PDH, {**SHORT_HAUL, "standard": "G.826"}])
+def test_rate_under_study_is_an_error(tmp_path, link):
+    links = write_links(tmp_path / "links.csv", [{**link, "bit_rate_kbps": "160001"}])
+    with pytest.raises(InputError, match="UNDER_STUDY"):
+        f1565_command(links, tmp_path / "budget.json")
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_missing_column_is_refused(tmp_path, column):
+    rows = [{name: value for name, value in {**SDH, "id": "1"}.items() if name != column}]
+    path = tmp_path / "links.csv"
+    columns = [name for name in COLUMNS if name != column]
+    path.write_text(",".join(columns) + "\n" + ",".join(rows[0].get(n, "") for n in columns) + "\n")
+    with pytest.raises(InputError) as refused:
+        f1565_command(path, tmp_path / "budget.json")
+    assert refused.value.field == column
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"id\xff,portion\n", b"id,portion\n\x00,1\n", b'id\n"', b"id\n" + b"x" * 10_000_000]
+)
+def test_damaged_file_is_refused(tmp_path, content):
+    path = tmp_path / "links.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"links\.csv"):
+        f1565_command(path, tmp_path / "budget.json")
+    assert not (tmp_path / "budget.json").exists()
+
+
+def test_same_id_twice_and_ragged_rows_are_refused(tmp_path):
+    links = write_links(tmp_path / "links.csv", [{**SDH, "id": "a"}, {**SDH, "id": "a"}])
+    with pytest.raises(InputError, match="given twice") as refused:
+        f1565_command(links, tmp_path / "budget.json")
+    assert refused.value.row == 3
+    links.write_text(links.read_text() + "1,2\n")
+    with pytest.raises(InputError, match="wrong number"):
+        f1565_command(links, tmp_path / "budget.json")
