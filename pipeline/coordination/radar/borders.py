@@ -1,0 +1,171 @@
+"""Foreign territory as points: every border and coast, at most 1 km apart, grouped for the search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyproj import Geod
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.coordination.radar.tables import ItuCodes
+from pipeline.errors import InputError
+from pipeline.territory.geodesy import ECCENTRICITY2, SEMI_MAJOR_M
+from pipeline.territory.grid import LONLAT
+from pipeline.territory.polygons import Box
+
+SPACING_KM = 1.0
+# Points per group: a few kilometres of border.
+GROUP = 16
+# An edge counts as cut if it runs along the cutting line within this.
+ON_LINE_DEG = 1.0e-7
+METRES_PER_DEGREE = 111_700.0
+
+
+class Country(NamedTuple):
+    """A polygon in lon/lat with the codes of its administrations: none, one, or all parties of a dispute."""
+
+    name: str
+    administrations: tuple[str, ...]
+    shape: BaseGeometry
+
+
+class BorderPoints(NamedTuple):
+    """Points in the order of administrations and rings, grouped; what the kernels need.
+
+    ``points_m`` float64[n, 3] geocentric; ``administration`` int32[n] index; groups g hold the points
+    ``first[g]:first[g + 1]`` within ``radius_km[g]`` of ``centre_m[g]``; administration a has the groups
+    ``groups[a]:groups[a + 1]``.
+    """
+
+    points_m: NDArray[np.float64]
+    administration: NDArray[np.int32]
+    first: NDArray[np.int32]
+    centre_m: NDArray[np.float64]
+    radius_km: NDArray[np.float64]
+    groups: NDArray[np.int32]
+
+
+class Borders(NamedTuple):
+    """Foreign administrations in alphabetical order, their border points, and lon/lat of these [n, 2]."""
+
+    administrations: tuple[str, ...]
+    points: BorderPoints
+    lonlat_deg: NDArray[np.float64]
+
+
+def read_countries(path: Path, codes: ItuCodes) -> tuple[list[Country], list[str]]:
+    """Country polygons with ITU codes, and the names of those left out because they have none.
+
+    The file has ``iso_numeric`` (may be empty) and ``name``; coordinates are lon/lat.
+    """
+    if not path.is_file():
+        raise InputError("file not found", file=path, allowed="an existing polygon file")
+    frame = pyogrio.read_dataframe(path)
+    for field in ("iso_numeric", "name"):
+        if field not in frame:
+            raise InputError("no such attribute", file=path, field=field, allowed=", ".join(frame.columns))
+    if frame.crs is None or not frame.crs.equals(LONLAT, ignore_axis_order=True):
+        raise InputError("not in lon/lat", file=path, field="crs", allowed=LONLAT)
+    countries, ignored = [], []
+    for iso, name, shape in zip(frame["iso_numeric"], frame["name"], frame.geometry, strict=True):
+        found = codes.by_iso_numeric.get(iso) if isinstance(iso, str) and iso else codes.by_name.get(name)
+        if shape is None or shape.is_empty:
+            continue
+        if not found:
+            ignored.append(str(name))
+        countries.append(Country(str(name), found or (), shape))
+    return countries, sorted(ignored)
+
+
+def foreign_borders(countries: Sequence[Country], own: str, clip_deg: Box | None = None) -> Borders:
+    """Border points of all administrations but ``own``; of a disputed area for each other party.
+
+    ``clip_deg`` is the box the polygons were cut to: its edges are no borders, nor is the 180th meridian.
+    """
+    by_code: dict[str, list[NDArray[np.float64]]] = {}
+    for country in countries:
+        for code in country.administrations:
+            if code != own:
+                by_code.setdefault(code, []).extend(_chains(country.shape, clip_deg))
+    administrations = tuple(sorted(code for code, chains in by_code.items() if chains))
+    if not administrations:
+        raise InputError("no foreign territory in the polygons", row="administration", value=own)
+    chains = [(index, chain) for index, code in enumerate(administrations) for chain in by_code[code]]
+    return Borders(
+        administrations, _grouped(chains, len(administrations)), np.concatenate([c for _, c in chains])
+    )
+
+
+def reach_km(clip_deg: Box, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> float:
+    """Shortest distance from some places to the edge of a clip: nothing farther may be concluded from it."""
+    edge = shapely.segmentize(shapely.box(*clip_deg), 0.05).exterior
+    x, y = np.asarray(edge.coords).T
+    geod, least_m = Geod(ellps="WGS84"), math.inf
+    for lon, lat in zip(np.ravel(lon_deg), np.ravel(lat_deg), strict=True):
+        least_m = min(least_m, geod.inv(np.full_like(x, lon), np.full_like(y, lat), x, y)[2].min())
+    return least_m / 1000.0
+
+
+def _chains(shape: BaseGeometry, clip_deg: Box | None) -> list[NDArray[np.float64]]:
+    """Runs of border points [n, 2] of the rings of a polygon, without what a cut made."""
+    chains = []
+    for part in shapely.get_parts(shape):
+        for ring in [part.exterior, *part.interiors] if part.geom_type == "Polygon" else []:
+            chains += _kept(np.asarray(ring.coords)[:, :2], clip_deg)
+    return chains
+
+
+def _kept(ring: NDArray[np.float64], clip_deg: Box | None) -> list[NDArray[np.float64]]:
+    west, south, east, north = clip_deg or (-180.0, -90.0, 180.0, 90.0)
+    lines = [(0, -180.0), (0, 180.0), (1, -90.0), (0, west), (0, east), (1, south), (1, north)]
+    cut = np.zeros(len(ring) - 1, dtype=bool)
+    for axis, value in lines:
+        on = np.abs(ring[:, axis] - value) < ON_LINE_DEG
+        cut |= on[:-1] & on[1:]
+    chains, start = [], 0
+    for edge in [*np.flatnonzero(cut), len(cut)]:
+        if edge > start:
+            chains.append(_dense(ring[start : edge + 1]))
+        start = edge + 1
+    return chains
+
+
+def _dense(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The line with points at most 1 km apart; edges are straight in lon/lat. A closed ring is not closed."""
+    step = np.diff(line, axis=0)
+    cosine = np.cos(np.radians(np.minimum(np.abs(line[:-1, 1]), np.abs(line[1:, 1]))))
+    length_m = METRES_PER_DEGREE * np.hypot(step[:, 0] * cosine, step[:, 1])
+    pieces = np.maximum(np.ceil(length_m / (1000.0 * SPACING_KM)), 1.0).astype(np.int64)
+    edge = np.repeat(np.arange(len(step)), pieces)
+    share = (np.arange(len(edge)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) / pieces[edge]
+    points = line[edge] + share[:, None] * step[edge]
+    return points if np.array_equal(line[0], line[-1]) else np.vstack([points, line[-1:]])
+
+
+def _grouped(chains: Sequence[tuple[int, NDArray[np.float64]]], count: int) -> BorderPoints:
+    sizes = [min(GROUP, len(c) - k) for _, c in chains for k in range(0, len(c), GROUP)]
+    owner = np.array([a for a, c in chains for _ in range(0, len(c), GROUP)], dtype=np.int32)
+    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    points_m = geocentric_m(np.concatenate([c for _, c in chains]))
+    mean_m = np.add.reduceat(points_m, first[:-1], axis=0) / np.diff(first)[:, None]
+    away_m = np.linalg.norm(points_m - np.repeat(mean_m, np.diff(first), axis=0), axis=1)
+    # A chord of some kilometres is shorter than its arc by parts in 1e7.
+    radius_km = np.maximum.reduceat(away_m, first[:-1]) * 1.001e-3 + 0.01
+    groups = np.searchsorted(owner, np.arange(count + 1)).astype(np.int32)
+    return BorderPoints(points_m, np.repeat(owner, np.diff(first)), first, mean_m, radius_km, groups)
+
+
+def geocentric_m(lonlat_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Geocentric positions float64[n, 3] on the ellipsoid of lon/lat float64[n, 2]."""
+    lon, lat = np.radians(lonlat_deg).T
+    normal_m = SEMI_MAJOR_M / np.sqrt(1.0 - ECCENTRICITY2 * np.sin(lat) ** 2)
+    across_m = normal_m * np.cos(lat)
+    up_m = (1.0 - ECCENTRICITY2) * normal_m * np.sin(lat)
+    return np.stack([across_m * np.cos(lon), across_m * np.sin(lon), up_m], axis=1)

@@ -1,0 +1,218 @@
+"""Coordination distances of Resolution 612 on a grid of candidate sites (radar612.md, section 2).
+
+An administration is concerned if some point b of its border or coast has d(p, b) <= D(path from p to b):
+the nearest point alone is not enough, since a farther one across the sea has a larger D.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.blocks import map_blocks
+from pipeline.coordination.radar.borders import Borders
+from pipeline.coordination.radar.land import Clearance
+from pipeline.coordination.radar.paths import middle, place, sampling
+from pipeline.coordination.radar.search import (
+    EVERYWHERE,
+    OPEN,
+    Candidates,
+    Limits,
+    Scene,
+    Survey,
+    bit_words,
+    candidates,
+    concerning_candidates,
+    is_concerned,
+    nearest_and_decisive,
+    nearest_candidates,
+    survey,
+)
+from pipeline.coordination.radar.tables import Separation
+from pipeline.numba_options import inlined, kernel
+
+BLOCK_PX, CELL_PX = 64, 8
+NO_DISTANCE, NO_CLASS = -9999.0, 255
+PATH_LAND, PATH_SEA_OR_MIXED = 1, 2
+NOT_ABROAD = -1
+
+
+class Distances(NamedTuple):
+    """Layers [y, x] of one frequency row and noise category, with the nodata values of radar612.md.
+
+    ``distance_km`` to the nearest foreign territory (0 inside it); ``path`` 1 land, 2 sea or mixed,
+    ``required_km`` and ``margin_km`` = d - D of the decisive border point, the one with the least margin;
+    ``coordination`` 1 where the margin is <= 0; ``administrations`` their number; ``concerned``
+    uint32[word, y, x], bit k of word w = administration 32 w + k of :class:`Borders`.
+    """
+
+    distance_km: NDArray[np.float32]
+    path: NDArray[np.uint8]
+    required_km: NDArray[np.float32]
+    margin_km: NDArray[np.float32]
+    coordination: NDArray[np.uint8]
+    administrations: NDArray[np.uint8]
+    concerned: NDArray[np.uint32]
+
+
+def compute_distances(
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    abroad: NDArray[np.int16],
+    borders: Borders,
+    clearance: Clearance,
+    separation: Separation | None,
+    *,
+    sea_min_km: float = 2.0,
+    threads: int = 1,
+) -> Distances:
+    """Layers for places [y, x] (WGS84), nodata where not ``wanted``.
+
+    ``abroad`` is the index of the foreign administration a place lies in, -1 at home and at sea: there the
+    distance is 0. Without ``separation`` (RES612_NOT_APPLICABLE) only the distance is given. The result
+    does not depend on ``threads``.
+    """
+    layers = empty_distances(lon_deg.shape, len(borders.administrations))
+    limits = Limits(0.0, 0.0) if separation is None else Limits(separation.land_km, separation.sea_km)
+    scene = Scene(borders.points, clearance, sampling(sea_min_km), limits)
+
+    def block(rows: slice, cols: slice) -> None:
+        part = _cut(layers, rows, cols)
+        _block(scene, lon_deg[rows, cols], lat_deg[rows, cols], wanted[rows, cols], abroad[rows, cols], part)
+
+    for _ in map_blocks(block, lon_deg.shape, BLOCK_PX, threads, name="radar distances"):
+        pass
+    if separation is not None:
+        return layers
+    blank = empty_distances(lon_deg.shape, len(borders.administrations))
+    return blank._replace(distance_km=layers.distance_km)
+
+
+def empty_distances(shape: tuple[int, ...], administrations: int) -> Distances:
+    """Layers of nodata."""
+    return Distances(
+        np.full(shape, NO_DISTANCE, np.float32),
+        np.full(shape, NO_CLASS, np.uint8),
+        np.full(shape, NO_DISTANCE, np.float32),
+        np.full(shape, NO_DISTANCE, np.float32),
+        np.full(shape, NO_CLASS, np.uint8),
+        np.full(shape, NO_CLASS, np.uint8),
+        np.zeros((max(bit_words(administrations), 1), *shape), np.uint32),
+    )
+
+
+@inlined
+def _cut(layers: Distances, rows: slice, cols: slice) -> Distances:
+    """Views of a part of the layers."""
+    return Distances(
+        layers.distance_km[rows, cols],
+        layers.path[rows, cols],
+        layers.required_km[rows, cols],
+        layers.margin_km[rows, cols],
+        layers.coordination[rows, cols],
+        layers.administrations[rows, cols],
+        layers.concerned[:, rows, cols],
+    )
+
+
+@kernel
+def _block(
+    scene: Scene,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    abroad: NDArray[np.int16],
+    out: Distances,
+) -> None:
+    """Fill the layers of one block of places."""
+    frame = np.empty(6)
+    radius_km = middle(lon_deg, lat_deg, wanted, frame)
+    if radius_km < 0.0:
+        return
+    known = survey(scene, frame, radius_km)
+    size = scene.points.administration.size
+    nearest = candidates(size)
+    decisive = candidates(size)
+    for row in range(0, lon_deg.shape[0], CELL_PX):
+        for col in range(0, lon_deg.shape[1], CELL_PX):
+            rows, cols = slice(row, row + CELL_PX), slice(col, col + CELL_PX)
+            lon, lat, here = lon_deg[rows, cols], lat_deg[rows, cols], wanted[rows, cols]
+            radius_km = middle(lon, lat, here, frame)
+            if radius_km < 0.0:
+                continue
+            n = nearest_candidates(scene, known, frame, radius_km, nearest)
+            part, lies_in = _cut(out, rows, cols), abroad[rows, cols]
+            _margins(scene, lon, lat, here, lies_in, nearest, n, part)
+            _administrations(scene, known, frame, radius_km, lon, lat, here, lies_in, decisive, part)
+
+
+@kernel
+def _margins(
+    scene: Scene,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    abroad: NDArray[np.int16],
+    work: Candidates,
+    n: int,
+    out: Distances,
+) -> None:
+    """Distance, path, required distance, margin and decision of the places of a cell."""
+    frame = np.empty(6)
+    for i in range(lon_deg.shape[0]):
+        for j in range(lon_deg.shape[1]):
+            if not wanted[i, j]:
+                continue
+            place(lon_deg[i, j], lat_deg[i, j], frame)
+            d_km, margin_km, over_sea = nearest_and_decisive(scene, frame, work, n)
+            if abroad[i, j] != NOT_ABROAD:
+                d_km = 0.0
+                if -scene.limits.land_km < margin_km:
+                    margin_km, over_sea = -scene.limits.land_km, False
+            out.distance_km[i, j] = d_km
+            out.margin_km[i, j] = margin_km
+            out.path[i, j] = PATH_SEA_OR_MIXED if over_sea else PATH_LAND
+            out.required_km[i, j] = scene.limits.sea_km if over_sea else scene.limits.land_km
+            out.coordination[i, j] = 1 if margin_km <= 0.0 else 0
+
+
+@kernel
+def _administrations(
+    scene: Scene,
+    known: Survey,
+    frame: NDArray[np.float64],
+    radius_km: float,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    abroad: NDArray[np.int16],
+    work: Candidates,
+    out: Distances,
+) -> None:
+    """Which administrations are concerned at the places of a cell, one after the other."""
+    here = np.empty(6)
+    for i in range(lon_deg.shape[0]):
+        for j in range(lon_deg.shape[1]):
+            if wanted[i, j]:
+                out.administrations[i, j] = 0
+    for a in range(known.state.size):
+        state, n = int(known.state[a]), 0
+        if state == OPEN:
+            state, n = concerning_candidates(scene, known, frame, radius_km, a, work)
+        witness = -1
+        for i in range(lon_deg.shape[0]):
+            for j in range(lon_deg.shape[1]):
+                if not wanted[i, j]:
+                    continue
+                concerned = state == EVERYWHERE or abroad[i, j] == a
+                if not concerned and state == OPEN:
+                    place(lon_deg[i, j], lat_deg[i, j], here)
+                    found = is_concerned(scene, here, work, n, witness)
+                    witness = found if found >= 0 else witness
+                    concerned = found >= 0
+                if concerned:
+                    out.administrations[i, j] += 1
+                    out.concerned[a // 32, i, j] |= np.uint32(1 << (a % 32))

@@ -1,0 +1,211 @@
+"""Does the shortest way between two places cross the sea? Sampled, and proven for whole groups of places.
+
+A path is *sea or mixed* if enough of its samples lie on sea: samples at equal spacing of at most
+``sample_km``, without its two ends (they are coasts and borders themselves). The room around each sample
+(:mod:`land`) lets the test skip samples that cannot be sea; the result is that of looking at all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.coordination.radar.land import Clearance, room_at
+from pipeline.numba_options import inlined, kernel
+from pipeline.territory.geodesy import ECCENTRICITY2, ecef_m
+
+SAMPLE_KM = 2.0
+EARTH_RADIUS_KM = 6371.0
+# Classes of a path seen from a whole group of places.
+UNSURE, LAND, SEA = 0, 1, 2
+# Between great circles from one place to another: their gap exceeds linear interpolation by theta^2 / 15.6,
+# 0.2 % for 1000 km, 3 % for 4000 km. Ellipsoid and rounding stay below the second number.
+SPREAD, SPREAD_KM = 1.03, 0.05
+# Least stride of a proof.
+STRIDE_KM = 0.25
+
+
+class Sampling(NamedTuple):
+    """Longest spacing of the samples and how many of them must lie on sea."""
+
+    sample_km: float
+    sea_samples: int
+
+
+def sampling(sea_min_km: float = 2.0, sample_km: float = SAMPLE_KM) -> Sampling:
+    """Each sample stands for its spacing: a sea of 2 km is one sample, as any sea sample in radar612.md."""
+    return Sampling(sample_km, max(1, math.ceil(sea_min_km / sample_km - 1e-9)))
+
+
+@kernel
+def place(lon_deg: float, lat_deg: float, frame: NDArray[np.float64]) -> None:
+    """Fill frame float64[6]: geocentric position in m and unit normal of the ellipsoid."""
+    lon, lat = math.radians(lon_deg), math.radians(lat_deg)
+    frame[0], frame[1], frame[2] = ecef_m(lon_deg, lat_deg)
+    frame[3] = math.cos(lat) * math.cos(lon)
+    frame[4] = math.cos(lat) * math.sin(lon)
+    frame[5] = math.sin(lat)
+
+
+@inlined
+def distance_km(frame: NDArray[np.float64], x_m: float, y_m: float, z_m: float) -> float:
+    """Length of the shortest way on WGS84: the arc of the circle that touches the ground at the place.
+
+    The chord c dips by u below the horizon, sin(half the angle) = u / c. Within 1 m up to 1000 km.
+    """
+    dx, dy, dz = x_m - frame[0], y_m - frame[1], z_m - frame[2]
+    up = dx * frame[3] + dy * frame[4] + dz * frame[5]
+    chord2 = dx * dx + dy * dy + dz * dz
+    w = up * up / (chord2 + 1.0e-9)
+    if w > 0.02:  # beyond 1800 km
+        s = math.sqrt(min(w, 1.0))
+        return 1.0e-3 * math.sqrt(chord2) * math.asin(s) / s
+    return 1.0e-3 * math.sqrt(chord2) * (1.0 + w * (1.0 / 6.0 + w * (0.075 + w * 0.044642857)))
+
+
+@inlined
+def chord_share(t: float, length_km: float) -> float:
+    """Share of the chord below the share t of the arc, so that samples lie at equal spacing on the ground."""
+    h = 0.5 * length_km / EARTH_RADIUS_KM
+    x = (2.0 * t - 1.0) * h
+    h2, x2 = h * h, x * x
+    above = x * (1.0 + x2 * (1.0 / 3.0 + x2 * (2.0 / 15.0 + x2 * 17.0 / 315.0)))
+    below = h * (1.0 + h2 * (1.0 / 3.0 + h2 * (2.0 / 15.0 + h2 * 17.0 / 315.0)))
+    return 0.5 + 0.5 * above / below if below > 0.0 else t
+
+
+@inlined
+def room_on_path(
+    clearance: Clearance,
+    frame: NDArray[np.float64],
+    x_m: float,
+    y_m: float,
+    z_m: float,
+    t: float,
+    length_km: float,
+) -> float:
+    """Room in km at the share t of the way from a place to a point."""
+    s = chord_share(t, length_km)
+    return room_at(
+        clearance,
+        frame[0] + s * (x_m - frame[0]),
+        frame[1] + s * (y_m - frame[1]),
+        frame[2] + s * (z_m - frame[2]),
+    )
+
+
+@kernel
+def crosses_sea(
+    clearance: Clearance,
+    frame: NDArray[np.float64],
+    x_m: float,
+    y_m: float,
+    z_m: float,
+    length_km: float,
+    sampling: Sampling,
+    known_land: float,
+) -> bool:
+    """Whether the path is sea or mixed; those before the share ``known_land`` are land."""
+    n = math.ceil(length_km / sampling.sample_km)
+    k = max(1, int(known_land * n))
+    spacing_km = length_km / max(n, 1)
+    found = 0
+    while k < n:
+        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
+        if room_km < 0.0:
+            found += 1
+            if found >= sampling.sea_samples:
+                return True
+            k += 1
+        else:
+            k += max(1, math.ceil(room_km / spacing_km))
+    return False
+
+
+@kernel
+def land_share(
+    clearance: Clearance,
+    frame: NDArray[np.float64],
+    near_km: float,
+    x_m: float,
+    y_m: float,
+    z_m: float,
+    far_km: float,
+    length_km: float,
+    start: float = 0.0,
+) -> float:
+    """Share of the way that is land on every path from within near_km of a place to within far_km of a point.
+
+    1 if all of it is. Paths at the share t lie within (1 - t) near + t far of the one in the middle. What
+    comes before ``start`` is known to be land.
+    """
+    t = start
+    # Per share: the room can shrink by the length of the way while the bundle of paths may widen.
+    closing_km = max(length_km, STRIDE_KM) + max(SPREAD * (far_km - near_km), 0.0)
+    while t < 1.0:
+        wide_km = SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
+        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        if room_km < wide_km + STRIDE_KM:
+            return t
+        t += (room_km - wide_km) / closing_km
+    return 1.0
+
+
+@kernel
+def classify(
+    clearance: Clearance,
+    frame: NDArray[np.float64],
+    near_km: float,
+    x_m: float,
+    y_m: float,
+    z_m: float,
+    length_km: float,
+    sampling: Sampling,
+) -> tuple[int, float]:
+    """Class of all paths from within near_km of a place to one point, and the share that is land on all.
+
+    Sea is certain where a stretch of the middle path has land no nearer than the paths are wide plus half
+    the length that holds enough samples of each of them.
+    """
+    share = land_share(clearance, frame, near_km, x_m, y_m, z_m, 0.0, length_km)
+    if share >= 1.0:
+        return LAND, 1.0
+    stretch_km = 0.5 * sampling.sample_km * (sampling.sea_samples + 1)
+    t = max(share, (stretch_km + near_km) / length_km)
+    last = 1.0 - stretch_km / length_km
+    while t < last:
+        needed_km = SPREAD * (1.0 - t) * near_km + SPREAD_KM + stretch_km
+        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        if -room_km > needed_km:
+            return SEA, share
+        t += max(room_km + needed_km, STRIDE_KM) / length_km
+    return UNSURE, share
+
+
+@kernel
+def middle(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], wanted: NDArray[np.bool_],
+           frame: NDArray[np.float64]) -> float:  # fmt: skip
+    """Fill the frame of the middle of the wanted places [y, x]; the radius in km around them, -1 if none."""
+    count, total = 0, np.zeros(3)
+    for i in range(lon_deg.shape[0]):
+        for j in range(lon_deg.shape[1]):
+            if wanted[i, j]:
+                x_m, y_m, z_m = ecef_m(lon_deg[i, j], lat_deg[i, j])
+                count += 1
+                total[0] += x_m
+                total[1] += y_m
+                total[2] += z_m
+    if count == 0:
+        return -1.0
+    lat = math.atan2(total[2], (1.0 - ECCENTRICITY2) * math.hypot(total[0], total[1]))
+    place(math.degrees(math.atan2(total[1], total[0])), math.degrees(lat), frame)
+    radius_km = 0.0
+    for i in range(lon_deg.shape[0]):
+        for j in range(lon_deg.shape[1]):
+            if wanted[i, j]:
+                x_m, y_m, z_m = ecef_m(lon_deg[i, j], lat_deg[i, j])
+                radius_km = max(radius_km, distance_km(frame, x_m, y_m, z_m))
+    return radius_km + 0.01
