@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.coordination.fixed_service.budget import decimal_text, long_haul_factor
+from pipeline.coordination.fixed_service.budget import decimal_text, international_case, long_haul_factor
 from pipeline.coordination.fixed_service.tables import read_tables
 from pipeline.errors import InputError
 from pipeline.tools.f1565 import f1565_command
@@ -119,6 +119,16 @@ def test_short_links_count_as_50_km_and_say_so(tmp_path):
 def test_factor_of_long_haul(length, low, high):
     for a1, factor in (("0.01", low), ("0.02", high)):
         assert long_haul_factor(Fraction(length), Fraction(a1), TABLES) == Fraction(factor)
+
+
+def test_case_of_the_formula_changes_beyond_the_break():
+    cases = {
+        (table.country, length): international_case(Fraction(length), table)
+        for table in TABLES.international
+        for length in (499, 500, 501, 999, 1000, 1001)
+    }
+    assert [cases["intermediate", length] for length in (500, 999, 1000, 1001)] == [1, 1, 1, 2]
+    assert [cases["terminating", length] for length in (499, 500, 501, 1000)] == [3, 3, 4, 4]
 
 
 def test_branches_meet_at_the_break_for_every_row():

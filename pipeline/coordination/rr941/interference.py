@@ -18,6 +18,7 @@ from pipeline.coordination.rr941.networks import (
     transponders,
 )
 from pipeline.coordination.rr941.pairs import (
+    NO_OVERLAP,
     Pair,
     PairTable,
     Skipped,
@@ -212,10 +213,11 @@ def _transponder_pct(
 def remarks(problem: Problem) -> list[str]:
     """What a user should know about a comparison, one line each."""
     networks = problem.networks
-    lines = [
-        f"victim {s.victim_id} and interferer {s.interferer_id}: {s.reason}, left out"
-        for s in problem.skipped
-    ]
+    lines = []
+    if problem.skipped:
+        named = [f"{pair.victim_id}/{pair.interferer_id}" for pair in problem.skipped[:5]]
+        more = ", ..." if len(problem.skipped) > len(named) else ""
+        lines.append(f"{NO_OVERLAP}, left out: victim/interferer {', '.join(named)}{more}")
     slack_deg = tolerance_deg(networks.victim, networks.interferer)
     positions = networks.victim.longitude_deg, networks.interferer.longitude_deg
     if geocentric_angle_deg(*positions, slack_deg) == 0.0:
