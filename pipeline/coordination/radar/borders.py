@@ -80,8 +80,34 @@ def read_countries(path: Path, codes: ItuCodes) -> tuple[list[Country], list[str
             continue
         if not found:
             ignored.append(str(name))
-        countries.append(Country(str(name), found or (), shape))
+        countries.append(Country(str(name), found or (), _unwound(shape) if found else shape))
     return countries, sorted(ignored)
+
+
+def _unwound(shape: BaseGeometry) -> BaseGeometry:
+    """The polygons of a shape, those that jump over the 180th meridian cut there into two."""
+    parts = []
+    for part in _polygons(shape):
+        lon_deg = shapely.get_coordinates(part.exterior)[:, 0]
+        if np.abs(np.diff(lon_deg)).max() <= 180.0:
+            parts.append(part)
+            continue
+        east = shapely.make_valid(shapely.transform(part, _eastward))
+        parts.append(shapely.clip_by_rect(east, 0.0, -90.0, 180.0, 90.0))
+        beyond = shapely.clip_by_rect(east, 180.0, -90.0, 360.0, 90.0)
+        parts.append(shapely.transform(beyond, lambda xy: xy - np.array([360.0, 0.0])))
+    return shapely.MultiPolygon([polygon for part in parts for polygon in _polygons(part)])
+
+
+def _eastward(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([xy[:, 0] % 360.0, xy[:, 1]])
+
+
+def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:
+    """All polygons of a shape, whatever it is made of; lines and points that a cut left are dropped."""
+    if shape.geom_type == "Polygon":
+        return [] if shape.is_empty else [shape]
+    return [polygon for part in getattr(shape, "geoms", ()) for polygon in _polygons(part)]
 
 
 def foreign_borders(countries: Sequence[Country], own: str, clip_deg: Box | None = None) -> Borders:
@@ -116,8 +142,8 @@ def reach_km(clip_deg: Box, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.fl
 def _chains(shape: BaseGeometry, clip_deg: Box | None) -> list[NDArray[np.float64]]:
     """Runs of border points [n, 2] of the rings of a polygon, without what a cut made."""
     chains = []
-    for part in shapely.get_parts(shape):
-        for ring in [part.exterior, *part.interiors] if part.geom_type == "Polygon" else []:
+    for part in _polygons(shape):
+        for ring in [part.exterior, *part.interiors]:
             chains += _kept(np.asarray(ring.coords)[:, :2], clip_deg)
     return chains
 

@@ -76,7 +76,9 @@ def compute_distances(
     does not depend on ``threads``.
     """
     layers = empty_distances(lon_deg.shape, len(borders.administrations))
-    limits = Limits(0.0, 0.0) if separation is None else Limits(separation.land_km, separation.sea_km)
+    _, land_km, sea_km = separation or (0.0, 0.0, 0.0)
+    # Plain floats: other number types would be compiled anew.
+    limits = Limits(float(land_km), float(sea_km))
     scene = Scene(borders.points, clearance, sampling(sea_min_km), limits)
 
     def block(rows: slice, cols: slice) -> None:

@@ -107,13 +107,17 @@ def crosses_sea(
     length_km: float,
     sampling: Sampling,
     known_land: float,
+    known_tail: float = 1.0,
 ) -> bool:
-    """Whether the path is sea or mixed; those before the share ``known_land`` are land."""
+    """Whether the path is sea or mixed; those before the share ``known_land`` are land.
+
+    So are those after the share ``known_tail``.
+    """
     n = math.ceil(length_km / sampling.sample_km)
     k = max(1, int(known_land * n))
     spacing_km = length_km / max(n, 1)
-    found = 0
-    while k < n:
+    found, last = 0, min(n - 1, math.ceil(known_tail * n))
+    while k <= last:
         room_km = room_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
         if room_km < 0.0:
             found += 1
@@ -123,6 +127,34 @@ def crosses_sea(
         else:
             k += max(1, math.ceil(room_km / spacing_km))
     return False
+
+
+@kernel
+def first_sea_km(
+    clearance: Clearance,
+    frame: NDArray[np.float64],
+    x_m: float,
+    y_m: float,
+    z_m: float,
+    length_km: float,
+    sampling: Sampling,
+) -> float:
+    """Distance of the first sea sample on the way to a point, infinite if there is none.
+
+    With several samples needed, that of the last of these: from there on the path counts as mixed.
+    """
+    n = math.ceil(length_km / sampling.sample_km)
+    found, k = 0, 1
+    while k <= n:
+        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
+        if room_km < 0.0:
+            found += 1
+            if found >= sampling.sea_samples:
+                return k * length_km / n
+            k += 1
+        else:
+            k += max(1, math.ceil(room_km * n / length_km))
+    return np.inf
 
 
 @kernel
@@ -136,22 +168,46 @@ def land_share(
     far_km: float,
     length_km: float,
     start: float = 0.0,
+    end: float = 1.0,
 ) -> float:
-    """Share of the way that is land on every path from within near_km of a place to within far_km of a point.
+    """Share of the way that is land on every path from within near_km of a place to within far_km of one.
 
     1 if all of it is. Paths at the share t lie within (1 - t) near + t far of the one in the middle. What
-    comes before ``start`` is known to be land.
+    comes before ``start`` and after ``end`` is known to be land.
     """
     t = start
     # Per share: the room can shrink by the length of the way while the bundle of paths may widen.
     closing_km = max(length_km, STRIDE_KM) + max(SPREAD * (far_km - near_km), 0.0)
-    while t < 1.0:
+    while t < end:
         wide_km = SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
         room_km = room_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
         if room_km < wide_km + STRIDE_KM:
             return t
         t += (room_km - wide_km) / closing_km
     return 1.0
+
+
+@kernel
+def land_tail(
+    clearance: Clearance,
+    frame: NDArray[np.float64],
+    near_km: float,
+    x_m: float,
+    y_m: float,
+    z_m: float,
+    far_km: float,
+    length_km: float,
+) -> float:
+    """Share of the way after which all of it is land on every path, as :func:`land_share` from the far end."""
+    t = 1.0
+    closing_km = max(length_km, STRIDE_KM) + max(SPREAD * (near_km - far_km), 0.0)
+    while t > 0.0:
+        wide_km = SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
+        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        if room_km < wide_km + STRIDE_KM:
+            return t
+        t -= (room_km - wide_km) / closing_km
+    return 0.0
 
 
 @kernel

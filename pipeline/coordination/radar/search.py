@@ -24,6 +24,7 @@ from pipeline.coordination.radar.paths import (
     crosses_sea,
     distance_km,
     land_share,
+    land_tail,
 )
 from pipeline.numba_options import kernel
 
@@ -63,7 +64,7 @@ class Survey(NamedTuple):
 class Candidates(NamedTuple):
     """Border points that may matter: index and group, class of their paths, share of land known on these.
 
-    ``group_share`` is the share known for all points of the group.
+    ``group_share`` is the share known for all points of the group; after ``group_tail`` all is land again.
     """
 
     point: NDArray[np.int64]
@@ -71,13 +72,14 @@ class Candidates(NamedTuple):
     kind: NDArray[np.uint8]
     share: NDArray[np.float64]
     group_share: NDArray[np.float64]
+    group_tail: NDArray[np.float64]
 
 
 @kernel
 def candidates(size: int) -> Candidates:
     """Room for that many candidates."""
     point, group = np.empty(size, np.int64), np.empty(size, np.int64)
-    return Candidates(point, group, np.empty(size, np.uint8), np.empty(size), np.empty(size))
+    return Candidates(point, group, np.empty(size, np.uint8), np.empty(size), np.empty(size), np.empty(size))
 
 
 @kernel
@@ -142,13 +144,22 @@ def _state(
 
 @kernel
 def _group_share(
-    scene: Scene, frame: NDArray[np.float64], radius_km: float, g: int, start: float = 0.0
+    scene: Scene, frame: NDArray[np.float64], radius_km: float, g: int, start: float = 0.0, end: float = 1.0
 ) -> float:
     """Share that is land on all paths from within radius_km of a place to a group of border points."""
     c = scene.points.centre_m[g]
     length_km = distance_km(frame, c[0], c[1], c[2])
     far_km = scene.points.radius_km[g]
-    return land_share(scene.clearance, frame, radius_km, c[0], c[1], c[2], far_km, length_km, start)
+    return land_share(scene.clearance, frame, radius_km, c[0], c[1], c[2], far_km, length_km, start, end)
+
+
+@kernel
+def _group_tail(scene: Scene, frame: NDArray[np.float64], radius_km: float, g: int) -> float:
+    """Share after which all is land on all paths from within radius_km of a place to a group."""
+    c = scene.points.centre_m[g]
+    length_km = distance_km(frame, c[0], c[1], c[2])
+    far_km = scene.points.radius_km[g]
+    return land_tail(scene.clearance, frame, radius_km, c[0], c[1], c[2], far_km, length_km)
 
 
 @kernel
@@ -233,6 +244,7 @@ def concerning_candidates(
         c = points.centre_m[g]
         if distance_km(frame, c[0], c[1], c[2]) - points.radius_km[g] - radius_km - SPREAD_KM > limit_km:
             continue
+        tail = 0.0 if known.land[g] else _group_tail(scene, frame, radius_km, g)
         for i in range(points.first[g], points.first[g + 1]):
             p = points.points_m[i]
             d_km = distance_km(frame, p[0], p[1], p[2])
@@ -250,7 +262,7 @@ def concerning_candidates(
                 return EVERYWHERE, 0
             if kind != LAND or low_km <= limits.land_km:
                 work.point[n], work.kind[n], work.share[n] = i, kind, share
-                work.group[n], work.group_share[n] = g, group_share
+                work.group[n], work.group_share[n], work.group_tail[n] = g, group_share, tail
                 n += 1
     return (OPEN if n else NOWHERE), n
 
@@ -287,7 +299,7 @@ def _decides(scene: Scene, frame: NDArray[np.float64], work: Candidates, k: int)
     if d_km > scene.limits.sea_km or work.kind[k] == LAND:
         return False
     return work.kind[k] == SEA or crosses_sea(
-        scene.clearance, frame, p[0], p[1], p[2], d_km, scene.sampling, work.share[k]
+        scene.clearance, frame, p[0], p[1], p[2], d_km, scene.sampling, work.share[k], work.group_tail[k]
     )
 
 
@@ -308,7 +320,9 @@ def is_concerned(scene: Scene, frame: NDArray[np.float64], work: Candidates, n: 
         c = scene.points.centre_m[g]
         lower_km = distance_km(frame, c[0], c[1], c[2]) - scene.points.radius_km[g] - SPREAD_KM
         idle = lower_km > scene.limits.sea_km or (
-            lower_km > scene.limits.land_km and _group_share(scene, frame, 0.0, g, work.group_share[k]) >= 1.0
+            lower_km > scene.limits.land_km
+            and _group_share(scene, frame, 0.0, g, work.group_share[k], work.group_tail[k])
+            >= work.group_tail[k]
         )
         while k < last:
             if not idle and _decides(scene, frame, work, k):

@@ -1,0 +1,252 @@
+"""Zones and affected administrations of registered radars (radar612.md, section 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import shapely
+import shapely.affinity
+from numpy.typing import NDArray
+from pyproj import Geod
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.coordination.radar.borders import Borders
+from pipeline.coordination.radar.land import Clearance
+from pipeline.coordination.radar.paths import Sampling, crosses_sea, first_sea_km, place, sampling
+from pipeline.coordination.radar.records import (
+    EMITTING,
+    Radar,
+    eirp_dbw,
+    frequency_mhz,
+    latitude_deg,
+    longitude_deg,
+)
+from pipeline.coordination.radar.tables import MAX_EIRP_DBW, Noise, Separation, required_separation
+from pipeline.numba_options import kernel
+from pipeline.territory.grid import LONLAT
+
+AZIMUTH_STEP_DEG = 1.0
+GEOD = Geod(ellps="WGS84")
+Interval = tuple[float, float]
+
+
+class Station(NamedTuple):
+    """A registered radar with what its zone needs; ``separation`` None: it has no zone, ``flags`` say why."""
+
+    key: str
+    administration: str
+    lon_deg: float
+    lat_deg: float
+    separation: Separation | None
+    flags: tuple[str, ...]
+
+
+class Affected(NamedTuple):
+    """A foreign administration near a radar: nearest distance, and the decisive path with its margin."""
+
+    administration: str
+    least_km: float
+    over_sea: bool
+    margin_km: float
+
+
+def stations(
+    radars: Sequence[Radar], noise: Noise = Noise.QUIET_RURAL, *, conservative_gap: bool = False
+) -> list[Station]:
+    """Stations of a register in its order, those without a usable place left out."""
+    found = []
+    for radar in radars:
+        lon, lat = longitude_deg(radar), latitude_deg(radar)
+        if lon is None or lat is None:
+            continue
+        separation, flags = _separation(radar, noise, conservative_gap)
+        found.append(Station(station_key(radar), radar.adm, lon, lat, separation, flags))
+    return found
+
+
+def station_key(radar: Radar) -> str:
+    """One text that tells radars apart: administration, its reference or the site, kind, frequency, place."""
+    name = radar.adm_ref_id or radar.site_name
+    return " ".join([radar.adm, name, radar.stn_type, radar.freq_assgn, radar.lat, radar.long])
+
+
+def _separation(radar: Radar, noise: Noise, gap: bool) -> tuple[Separation | None, tuple[str, ...]]:
+    """Required distances of a record, and its flags. The Resolution is about emissions."""
+    if radar.stn_type not in EMITTING:
+        return None, ("RX_NO_COORD",)
+    flags, power_dbw = [], eirp_dbw(radar)
+    if power_dbw is None:
+        flags.append("EIRP_MISSING")
+    elif power_dbw > MAX_EIRP_DBW:
+        flags.append("EIRP_OVER_LIMIT")
+    frequency = frequency_mhz(radar)
+    separation = None if frequency is None else required_separation(frequency, noise, conservative_gap=gap)
+    if separation is None:
+        flags.append("RES612_NOT_APPLICABLE")
+    return separation, tuple(flags)
+
+
+def zone_intervals(sea_km: float, land_limit_km: float, sea_limit_km: float) -> list[Interval]:
+    """Where a border concerns the radar along one azimuth: [0, D_L] and (r_s, D_S], joined if they touch.
+
+    ``sea_km`` r_s is the distance to the first sea sample, infinite if there is none within D_S.
+    """
+    if sea_km <= land_limit_km:
+        return [(0.0, sea_limit_km)]
+    if sea_km >= sea_limit_km:
+        return [(0.0, land_limit_km)]
+    return [(0.0, land_limit_km), (sea_km, sea_limit_km)]
+
+
+def sea_profile_km(station: Station, clearance: Clearance, sea_min_km: float = 2.0) -> NDArray[np.float64]:
+    """Distance to the first sea along azimuths 0, 1 ... 359 degrees, infinite where none is within D_S."""
+    assert station.separation is not None
+    limit_km = station.separation.sea_km
+    azimuths = np.arange(0.0, 360.0, AZIMUTH_STEP_DEG)
+    ends = GEOD.fwd(*_repeated(station, azimuths), azimuths, np.full_like(azimuths, 1000.0 * limit_km))
+    return _sea_profile(
+        clearance, station.lon_deg, station.lat_deg, ends[0], ends[1], limit_km, sampling(sea_min_km)
+    )
+
+
+def zone(station: Station, clearance: Clearance, sea_min_km: float = 2.0) -> BaseGeometry:
+    """The zone of a radar as a MultiPolygon in lon/lat, cut at the 180th meridian."""
+    assert station.separation is not None
+    _, land_km, sea_km = station.separation
+    sectors = []
+    for k, first_km in enumerate(sea_profile_km(station, clearance, sea_min_km)):
+        for near_km, far_km in zone_intervals(first_km, land_km, sea_km):
+            sectors.append(_sector(station, k * AZIMUTH_STEP_DEG, near_km, far_km))
+    joined = shapely.union_all([_wound_back(shapely.make_valid(sector)) for sector in sectors])
+    polygons = [part for part in shapely.get_parts(joined) if part.geom_type == "Polygon"]
+    return shapely.MultiPolygon(polygons)
+
+
+def affected(
+    station: Station, borders: Borders, clearance: Clearance, sea_min_km: float = 2.0
+) -> list[Affected]:
+    """Administrations whose territory lies within the required distance of a radar."""
+    assert station.separation is not None
+    _, land_km, sea_km = station.separation
+    lon, lat = borders.lonlat_deg.T
+    d_km = GEOD.inv(*_repeated(station, lon), lon, lat)[2] / 1000.0
+    within = np.flatnonzero(d_km <= sea_km)
+    sea = np.zeros(lon.size, dtype=bool)
+    sea[within] = _paths(
+        clearance, station.lon_deg, station.lat_deg, borders.points.points_m[within], d_km[within],
+        sampling(sea_min_km),
+    )  # fmt: skip
+    margin_km = d_km - np.where(sea, sea_km, land_km)
+    found = []
+    for index, name in enumerate(borders.administrations):
+        own = np.flatnonzero(borders.points.administration == index)
+        best = own[np.argmin(margin_km[own])]
+        if margin_km[best] <= 0.0:
+            found.append(Affected(name, float(d_km[own].min()), bool(sea[best]), float(margin_km[best])))
+    return found
+
+
+def zones_frame(found: Sequence[Station], clearance: Clearance, sea_min_km: float = 2.0) -> gpd.GeoDataFrame:
+    """Layer ``radar612_zone``: one row per radar that has a zone, D_L and D_S in km, flags joined by ``;``."""
+    rows, shapes = [], []
+    for station in found:
+        if station.separation is None:
+            continue
+        rows.append(
+            {
+                "radar": station.key, "adm": station.administration, "d_l_km": station.separation.land_km,
+                "d_s_km": station.separation.sea_km, "flags": ";".join(station.flags),
+            }
+        )  # fmt: skip
+        shapes.append(zone(station, clearance, sea_min_km))
+    columns = ["radar", "adm", "d_l_km", "d_s_km", "flags"]
+    return gpd.GeoDataFrame(rows, columns=columns, geometry=gpd.GeoSeries(shapes, crs=LONLAT), crs=LONLAT)
+
+
+def affected_frame(
+    found: Sequence[Station], borders: Borders, clearance: Clearance, sea_min_km: float = 2.0
+) -> gpd.GeoDataFrame:
+    """Layer ``radar612_affected``: one row per radar and administration concerned, at the radar's place.
+
+    ``borders`` must be those of the administration of the radars: its own territory is not foreign.
+    """
+    rows, shapes = [], []
+    for station in found:
+        if station.separation is None:
+            continue
+        for entry in affected(station, borders, clearance, sea_min_km):
+            rows.append(
+                {
+                    "radar": station.key, "adm": entry.administration, "d_min_km": entry.least_km,
+                    "path": "sea_or_mixed" if entry.over_sea else "land", "margin_km": entry.margin_km,
+                }
+            )  # fmt: skip
+            shapes.append(shapely.Point(station.lon_deg, station.lat_deg))
+    columns = ["radar", "adm", "d_min_km", "path", "margin_km"]
+    return gpd.GeoDataFrame(rows, columns=columns, geometry=gpd.GeoSeries(shapes, crs=LONLAT), crs=LONLAT)
+
+
+def _repeated(station: Station, like: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.full_like(like, station.lon_deg), np.full_like(like, station.lat_deg)
+
+
+def _sector(station: Station, azimuth_deg: float, near_km: float, far_km: float) -> BaseGeometry:
+    """One degree of a ring, half of it on either side; longitudes run on beyond 180 degrees if they must."""
+    left, right = azimuth_deg - AZIMUTH_STEP_DEG / 2.0, azimuth_deg + AZIMUTH_STEP_DEG / 2.0
+    corners = [(left, far_km), (azimuth_deg, far_km), (right, far_km)]
+    corners += [(right, near_km), (left, near_km)] if near_km > 0.0 else [(left, 0.0)]
+    azimuths, lengths_m = np.array([(a, 1000.0 * d) for a, d in corners]).T
+    lon, lat, _ = GEOD.fwd(*_repeated(station, azimuths), azimuths, lengths_m)
+    turns = np.round((lon - station.lon_deg) / 360.0)
+    return shapely.Polygon(np.column_stack([lon - 360.0 * turns, lat]))
+
+
+def _wound_back(shape: BaseGeometry) -> BaseGeometry:
+    """The shape with what lies beyond the 180th meridian moved to the other side."""
+    west, _, east, _ = shape.bounds
+    if west >= -180.0 and east <= 180.0:
+        return shape
+    lows = (-540.0, -180.0, 180.0)
+    worlds = [(low, shapely.clip_by_rect(shape, low, -90.0, low + 360.0, 90.0)) for low in lows]
+    parts = [shapely.affinity.translate(part, xoff=-180.0 - low) for low, part in worlds]
+    return shapely.union_all([part for part in parts if not part.is_empty])
+
+
+@kernel
+def _sea_profile(
+    clearance: Clearance,
+    lon_deg: float,
+    lat_deg: float,
+    end_lon_deg: NDArray[np.float64],
+    end_lat_deg: NDArray[np.float64],
+    limit_km: float,
+    sampling: Sampling,
+) -> NDArray[np.float64]:
+    frame, end = np.empty(6), np.empty(6)
+    place(lon_deg, lat_deg, frame)
+    found = np.empty(end_lon_deg.size)
+    for k in range(found.size):
+        place(end_lon_deg[k], end_lat_deg[k], end)
+        found[k] = first_sea_km(clearance, frame, end[0], end[1], end[2], limit_km, sampling)
+    return found
+
+
+@kernel
+def _paths(
+    clearance: Clearance,
+    lon_deg: float,
+    lat_deg: float,
+    points_m: NDArray[np.float64],
+    d_km: NDArray[np.float64],
+    sampling: Sampling,
+) -> NDArray[np.bool_]:
+    frame = np.empty(6)
+    place(lon_deg, lat_deg, frame)
+    sea = np.empty(d_km.size, dtype=np.bool_)
+    for k in range(sea.size):
+        p = points_m[k]
+        sea[k] = crosses_sea(clearance, frame, p[0], p[1], p[2], d_km[k], sampling, 0.0)
+    return sea
