@@ -46,6 +46,7 @@ STAGES = {
             "channels.reach_km",
             "propagation",
             "coverage",
+            "protection.method",
             "protection.modes",
             "protection.dtt_ratios",
             "population",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -89,17 +90,28 @@ def test_second_run_in_the_same_folder_waits(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(repository))
     program = (
-        "import time\nfrom pipeline.tools.run import only_one_run\n"
-        "with only_one_run():\n    print('in', flush=True)\n    time.sleep({})\nprint('out', flush=True)"
+        "import sys\nfrom pipeline.tools.run import only_one_run\n"
+        "with only_one_run():\n    print('in', flush=True)\n    sys.stdin.readline()\n"
     )
-    first = subprocess.Popen([sys.executable, "-c", program.format(3)], stdout=subprocess.PIPE, text=True)
-    assert first.stdout is not None
-    assert first.stdout.readline() == "in\n"
-    lock = tiny.parent / ".snakemake/locks/0.output.lock"
-    lock.parent.mkdir(parents=True)
-    lock.write_text("held by the first")
-    second = subprocess.run(
-        [sys.executable, "-c", program.format(0)], capture_output=True, text=True, timeout=60
-    )
-    assert "waiting" in second.stderr
-    assert first.wait(timeout=10) == 0
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, "-c", program]
+    with (
+        subprocess.Popen(command, text=True, **pipes) as first,  # type: ignore[call-overload]
+        subprocess.Popen(command, text=True, **pipes) as second,  # type: ignore[call-overload]
+    ):
+        # Whichever comes first holds the folder; the other one says that it waits, until the first ends.
+        readable = {first.stderr: second, second.stderr: first}
+        ready, _, _ = select.select(list(readable), [], [], 60)
+        assert "waiting" in ready[0].readline()
+        holder = readable[ready[0]]
+        waiting = first if holder is second else second
+        assert holder.stdout.readline() == "in\n"
+        lock = tiny.parent / ".snakemake/locks/0.output.lock"
+        lock.parent.mkdir(parents=True)
+        lock.write_text("left by a run that was killed")
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        assert waiting.stdout.readline() == "in\n"
+        assert not lock.exists()
+        waiting.stdin.write("\n")
+        waiting.stdin.flush()
