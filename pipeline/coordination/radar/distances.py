@@ -17,6 +17,7 @@ from pipeline.coordination.radar.land import Clearance
 from pipeline.coordination.radar.paths import middle, place, sampling
 from pipeline.coordination.radar.search import (
     EVERYWHERE,
+    NOWHERE,
     OPEN,
     Candidates,
     Limits,
@@ -34,6 +35,9 @@ from pipeline.coordination.radar.tables import Separation
 from pipeline.numba_options import inlined, kernel
 
 BLOCK_PX, CELL_PX = 64, 8
+# In cells up to this size corners and middle may speak for the rest (radar612.md section 2, "Speed"): the
+# paths are sampled every 2 km anyway.
+PROBE_RADIUS_KM = 1.25
 NO_DISTANCE, NO_CLASS = -9999.0, 255
 PATH_LAND, PATH_SEA_OR_MIXED = 1, 2
 NOT_ABROAD = -1
@@ -73,7 +77,9 @@ def compute_distances(
 
     ``abroad`` is the index of the foreign administration a place lies in, -1 at home and at sea: there the
     distance is 0. Without ``separation`` (RES612_NOT_APPLICABLE) only the distance is given. The result
-    does not depend on ``threads``.
+    does not depend on ``threads``. Distance, margin, path and decision are those of trying every border
+    point at every place; on grids finer than some 250 m the administrations of a group of 8 x 8 places are
+    those of its corners and middle where these agree.
     """
     layers = empty_distances(lon_deg.shape, len(borders.administrations))
     _, land_km, sea_km = separation or (0.0, 0.0, 0.0)
@@ -182,6 +188,30 @@ def _margins(
 
 
 @kernel
+def _probed(
+    scene: Scene,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    work: Candidates,
+    n: int,
+) -> int:
+    """The state that corners and middle of a cell agree on, else still open."""
+    last_row, last_col = lon_deg.shape[0] - 1, lon_deg.shape[1] - 1
+    here, witness, tried, hits = np.empty(6), -1, 0, 0
+    for i, j in ((0, 0), (0, last_col), (last_row, 0), (last_row, last_col), (last_row // 2, last_col // 2)):
+        if not wanted[i, j]:
+            return OPEN
+        place(lon_deg[i, j], lat_deg[i, j], here)
+        found = is_concerned(scene, here, work, n, witness)
+        witness = found if found >= 0 else witness
+        tried, hits = tried + 1, hits + (found >= 0)
+        if 0 < hits < tried:
+            return OPEN
+    return EVERYWHERE if hits else NOWHERE
+
+
+@kernel
 def _administrations(
     scene: Scene,
     known: Survey,
@@ -194,8 +224,13 @@ def _administrations(
     work: Candidates,
     out: Distances,
 ) -> None:
-    """Which administrations are concerned at the places of a cell, one after the other."""
+    """Which administrations are concerned at the places of a cell, one after the other.
+
+    Small cells are probed only where another administration is concerned throughout, so that the number of
+    administrations and the decision, which is exact everywhere, cannot contradict each other.
+    """
     here = np.empty(6)
+    probing = radius_km <= PROBE_RADIUS_KM and np.any(known.state == EVERYWHERE)
     for i in range(lon_deg.shape[0]):
         for j in range(lon_deg.shape[1]):
             if wanted[i, j]:
@@ -204,6 +239,8 @@ def _administrations(
         state, n = int(known.state[a]), 0
         if state == OPEN:
             state, n = concerning_candidates(scene, known, frame, radius_km, a, work)
+        if state == OPEN and probing:
+            state = _probed(scene, lon_deg, lat_deg, wanted, work, n)
         witness = -1
         for i in range(lon_deg.shape[0]):
             for j in range(lon_deg.shape[1]):

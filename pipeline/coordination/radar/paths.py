@@ -198,7 +198,7 @@ def land_tail(
     far_km: float,
     length_km: float,
 ) -> float:
-    """Share of the way after which all of it is land on every path, as :func:`land_share` from the far end."""
+    """Share of the way after which all of it is land on every path: :func:`land_share` from the far end."""
     t = 1.0
     closing_km = max(length_km, STRIDE_KM) + max(SPREAD * (near_km - far_km), 0.0)
     while t > 0.0:

@@ -150,7 +150,7 @@ def affected(
 
 
 def zones_frame(found: Sequence[Station], clearance: Clearance, sea_min_km: float = 2.0) -> gpd.GeoDataFrame:
-    """Layer ``radar612_zone``: one row per radar that has a zone, D_L and D_S in km, flags joined by ``;``."""
+    """Layer ``radar612_zone``: a row per radar that has a zone, D_L and D_S in km, flags joined by ``;``."""
     rows, shapes = [], []
     for station in found:
         if station.separation is None:

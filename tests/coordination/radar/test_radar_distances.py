@@ -245,12 +245,12 @@ def test_result_does_not_depend_on_threads_or_blocks():
 
 
 def test_farther_border_across_the_sea_can_be_the_decisive_one():
-    """From the south of home: BBB over land lies far beyond 60 km, BBB and CCC within 180 km over sea."""
+    """From the south of home: BBB lies beyond 60 km over land, the islands within 180 km over sea."""
     result = layers([9.8], [44.05])
     assert result.path[0, 0] == 2
     assert result.required_km[0, 0] == 180
     assert result.distance_km[0, 0] > 60
-    assert concerned(result)[:, 0, 0].all()
+    assert concerned(result)[:, 0, 0].tolist() == [False, True, True]
     inland = layers([9.0], [46.5])
     assert inland.coordination[0, 0] == 0
     assert inland.distance_km[0, 0] == pytest.approx(GEOD.inv(9.0, 46.5, 11.0, 46.5)[2] / 1000, rel=2e-3)
@@ -381,7 +381,7 @@ def test_polygons_are_cut_at_the_180th_meridian(shared: Path, tmp_path: Path):
     steps_deg = [
         np.abs(np.diff(shapely.get_coordinates(p.exterior)[:, 0])).max() for p in shapely.get_parts(fiji)
     ]
-    assert max(steps_deg) < 1.0
+    assert max(steps_deg) < 10.0
     assert not shapely.contains_xy(fiji, 0.0, -16.97)
 
 
