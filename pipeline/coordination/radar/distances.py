@@ -34,7 +34,8 @@ from pipeline.coordination.radar.search import (
 from pipeline.coordination.radar.tables import Separation
 from pipeline.numba_options import inlined, kernel
 
-BLOCK_PX, CELL_PX = 64, 8
+# Places are looked at in cells of this size and these in blocks of 8 x 8 cells; at most 8 x 8 places a cell.
+CELL_KM, MAX_CELL_PX, BLOCK_CELLS = 1.6, 8, 8
 # In cells up to this size corners and middle may speak for the rest (radar612.md section 2, "Speed"): the
 # paths are sampled every 2 km anyway.
 PROBE_RADIUS_KM = 1.25
@@ -70,12 +71,13 @@ def compute_distances(
     clearance: Clearance,
     separation: Separation | None,
     *,
+    resolution_km: float = 0.2,
     sea_min_km: float = 2.0,
     threads: int = 1,
 ) -> Distances:
     """Layers for places [y, x] (WGS84), nodata where not ``wanted``.
 
-    ``abroad`` is the index of the foreign administration a place lies in, -1 at home and at sea: there the
+    ``resolution_km`` between neighbouring places decides how many are looked at together. ``abroad`` is the index of the foreign administration a place lies in, -1 at home and at sea: there the
     distance is 0. Without ``separation`` (RES612_NOT_APPLICABLE) only the distance is given. The result
     does not depend on ``threads``. Distance, margin, path and decision are those of trying every border
     point at every place; on grids finer than some 250 m the administrations of a group of 8 x 8 places are
@@ -87,11 +89,14 @@ def compute_distances(
     limits = Limits(float(land_km), float(sea_km))
     scene = Scene(borders.points, clearance, sampling(sea_min_km), limits)
 
+    cell_px = min(max(round(CELL_KM / resolution_km), 1), MAX_CELL_PX)
+
     def block(rows: slice, cols: slice) -> None:
         part = _cut(layers, rows, cols)
-        _block(scene, lon_deg[rows, cols], lat_deg[rows, cols], wanted[rows, cols], abroad[rows, cols], part)
+        lon, lat = lon_deg[rows, cols], lat_deg[rows, cols]
+        _block(scene, lon, lat, wanted[rows, cols], abroad[rows, cols], cell_px, part)
 
-    for _ in map_blocks(block, lon_deg.shape, BLOCK_PX, threads, name="radar distances"):
+    for _ in map_blocks(block, lon_deg.shape, BLOCK_CELLS * cell_px, threads, name="radar distances"):
         pass
     if separation is not None:
         return layers
@@ -133,6 +138,7 @@ def _block(
     lat_deg: NDArray[np.float64],
     wanted: NDArray[np.bool_],
     abroad: NDArray[np.int16],
+    cell_px: int,
     out: Distances,
 ) -> None:
     """Fill the layers of one block of places."""
@@ -144,9 +150,9 @@ def _block(
     size = scene.points.administration.size
     nearest = candidates(size)
     decisive = candidates(size)
-    for row in range(0, lon_deg.shape[0], CELL_PX):
-        for col in range(0, lon_deg.shape[1], CELL_PX):
-            rows, cols = slice(row, row + CELL_PX), slice(col, col + CELL_PX)
+    for row in range(0, lon_deg.shape[0], cell_px):
+        for col in range(0, lon_deg.shape[1], cell_px):
+            rows, cols = slice(row, row + cell_px), slice(col, col + cell_px)
             lon, lat, here = lon_deg[rows, cols], lat_deg[rows, cols], wanted[rows, cols]
             radius_km = middle(lon, lat, here, frame)
             if radius_km < 0.0:

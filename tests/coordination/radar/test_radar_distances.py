@@ -244,6 +244,13 @@ def test_result_does_not_depend_on_threads_or_blocks():
         np.testing.assert_array_equal(one[..., 5:50, 13:77], other)
 
 
+def test_size_of_the_cells_does_not_change_the_result():
+    lon, lat = np.linspace(8.2, 10.9, 30), np.linspace(44.1, 46.0, 30)
+    whole = layers(lon, lat)
+    for one, other in zip(whole, layers(lon, lat, resolution_km=5.0), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_farther_border_across_the_sea_can_be_the_decisive_one():
     """From the south of home: BBB lies beyond 60 km over land, the islands within 180 km over sea."""
     result = layers([9.8], [44.05])
