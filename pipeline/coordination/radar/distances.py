@@ -77,11 +77,11 @@ def compute_distances(
 ) -> Distances:
     """Layers for places [y, x] (WGS84), nodata where not ``wanted``.
 
-    ``resolution_km`` between neighbouring places decides how many are looked at together. ``abroad`` is the index of the foreign administration a place lies in, -1 at home and at sea: there the
-    distance is 0. Without ``separation`` (RES612_NOT_APPLICABLE) only the distance is given. The result
-    does not depend on ``threads``. Distance, margin, path and decision are those of trying every border
-    point at every place; on grids finer than some 250 m the administrations of a group of 8 x 8 places are
-    those of its corners and middle where these agree.
+    ``resolution_km`` between neighbouring places decides how many are looked at together. ``abroad`` is the
+    index of the foreign administration a place lies in, -1 at home and at sea: there the distance is 0.
+    Without ``separation`` (RES612_NOT_APPLICABLE) only the distance is given. The result does not depend on
+    ``threads``. Distance, margin, path and decision are those of trying every border point at every place;
+    the administrations of a cell of places may be those of its corners and middle where these agree.
     """
     layers = empty_distances(lon_deg.shape, len(borders.administrations))
     _, land_km, sea_km = separation or (0.0, 0.0, 0.0)
