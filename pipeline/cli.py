@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from pipeline.errors import InputError
+from pipeline.propagation.branches import branch_words
 
 app = typer.Typer(
     name="channelmaps",
@@ -63,7 +64,8 @@ def run(
 
 
 @app.command(
-    epilog="Example: channelmaps predict --model p1546 --links links.csv --out fields.csv",
+    epilog=f"Words of branch: {', '.join(branch_words())}.\n\n"
+    "Example: channelmaps predict --model p1546 --links links.csv --out fields.csv",
 )
 def predict(
     model: Annotated[str, typer.Option(help="free_space, hata, extended_hata or p1546.")],
@@ -74,6 +76,57 @@ def predict(
     from pipeline.tools.predict import predict_command
 
     predict_command(model, links, out)
+
+
+@app.command(
+    epilog="Example: channelmaps rr941 --networks networks.yaml --points points.csv --out result.csv",
+)
+def rr941(
+    networks: Annotated[Path, typer.Option(help="YAML with the victim and the interferer network.")],
+    points: Annotated[Path, typer.Option(help="CSV with the columns lon,lat.")],
+    out: Annotated[Path, typer.Option(help="CSV to write; nan where nothing could be computed.")],
+) -> None:
+    """Increase of noise temperature between two satellite networks at points (RR No. 9.41)."""
+    from pipeline.tools.rr941 import rr941_command
+
+    rr941_command(networks, points, out)
+
+
+@app.command(epilog="Example: channelmaps f1565 --links links.csv --out budget.json")
+def f1565(
+    links: Annotated[Path, typer.Option(help="CSV with one fixed link per row.")],
+    out: Annotated[Path, typer.Option(help="JSON to write: budgets of every link.")],
+) -> None:
+    """Error-performance budgets of fixed links (Rec. ITU-R F.1565-1)."""
+    from pipeline.tools.f1565 import f1565_command
+
+    f1565_command(links, out)
+
+
+radar = typer.Typer(help="Register of oceanographic radars.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(radar, name="radar")
+
+
+@radar.command(
+    epilog="Example: channelmaps radar apply --register db.csv --submission new.csv --mode strict "
+    "--out db2.csv --report report.json",
+)
+def apply(
+    register: Annotated[Path, typer.Option(help="Register in the CR/372 format; an empty file is empty.")],
+    submission: Annotated[Path, typer.Option(help="Records to apply, in the CR/372 format.")],
+    mode: Annotated[str, typer.Option(help="strict or lenient.")],
+    out: Annotated[Path, typer.Option(help="New register to write.")],
+    report: Annotated[Path, typer.Option(help="JSON with all findings, written in every case.")],
+) -> None:
+    """Apply a submission to the register of oceanographic radars (BR Circular Letter CR/372)."""
+    from pipeline.tools.radar import radar_apply_command
+
+    radar_apply_command(register, submission, mode, out, report)
+
+
+@radar.callback()
+def _radar() -> None:
+    """Keep `apply` a sub-command of its own."""
 
 
 @app.command(epilog="Example: channelmaps schema > configs/schema.json")

@@ -31,8 +31,9 @@ def kernels_hash() -> str:
 
 def keep_kernels_apart() -> None:
     """Cache compiled kernels by the state of their sources, unless NUMBA_CACHE_DIR names a place."""
-    if not numba.config.CACHE_DIR:
-        numba.config.CACHE_DIR = str(PACKAGE / "__pycache__" / f"kernels-{kernels_hash()}")
+    settings = numba.config
+    if not getattr(settings, "CACHE_DIR", ""):
+        settings.CACHE_DIR = str(PACKAGE / "__pycache__" / f"kernels-{kernels_hash()}")  # type: ignore[attr-defined]
 
 
 keep_kernels_apart()

@@ -130,8 +130,9 @@ def test_land_field_rises_with_height(f, t, d, h, more):
 
 
 @settings(max_examples=200, deadline=None)
-@given(f=FREQUENCY, d=st.floats(1, 1000), h=HEIGHT, t=st.floats(1, 49), share=st.floats(0, 1))
+@given(f=FREQUENCY, d=st.floats(1, 1000), h=st.floats(10, 3000), t=st.floats(1, 49), share=st.floats(0, 1))
 def test_field_falls_with_the_percentage_of_time(f, d, h, t, share):
+    # Below 10 m over sea the method extrapolates in height and need not keep the order of the percentages.
     path = {"f_mhz": f, "d_km": d, "heff_m": h, "sea_km": share * d}
     if 100 <= f <= 2000:
         # At 1-2 km some figures for 1 and 10 % are in the wrong order by some 1e-6 dB.
