@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.propagation.branches import Branch, branch_words
+from pipeline.propagation.branches import Branch
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import Environment, extended_hata_loss_db, hata_loss_db
 from pipeline.propagation.p1546_links import LINK_COLUMNS, p1546_links
@@ -33,7 +33,6 @@ from pipeline.tools.link_table import (
 from pipeline.units import FIELD_TO_LOSS_DB
 
 OUTPUT_COLUMNS = ("field_dbuvm", "loss_db", "branch", "valid")
-BRANCH_HELP = "branch is one of: " + ", ".join(branch_words()) + "."
 _HATA_ENVIRONMENT = {
     Area.RURAL: Environment.OPEN,
     Area.SEA: Environment.OPEN,
