@@ -186,7 +186,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
         for level_dbm in (level for level in config.levels_dbm if level <= device.cap_dbm):
             count = _write_level(config, public, device, level_dbm, paths, names)
             curve = availability_curve(count, len(paths), area_km2, population)
-            curves.append(curve.assign(device=device.id, level_dbm=level_dbm))
+            curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))
     write_statistics(curves, public / "statistics.csv")
 
 

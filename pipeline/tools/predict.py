@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.propagation.branches import Branch
+from pipeline.propagation.branches import Branch, branch_words
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import Environment, extended_hata_loss_db, hata_loss_db
 from pipeline.propagation.p1546_links import LINK_COLUMNS, p1546_links

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.errors import InputError
 from pipeline.cli import app
+from pipeline.errors import InputError
 from pipeline.propagation.branches import branch_words
 from pipeline.tools.predict import predict_command, predict_table
 
