@@ -24,7 +24,7 @@ from pipeline.terrain.records import (
 )
 
 # Spacing of the radials of clearance angles at the range limit, in DEM steps, and how far it may grow
-# before ranges are thinned as well: docs/decisions/0006-terrain-sweeps.md.
+# before ranges are thinned as well: docs/decisions/0002-terrain-sweeps.md.
 ARC_DEM_STEPS = 1.0
 ARC_MAX_GROWTH = 8.0
 # Distance between probes of terrain means and of the land mask; a finer DEM is probed at its own step.
