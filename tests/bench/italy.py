@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import rasterio
 
 from pipeline import raster
 from pipeline.territory.codes import Surface
@@ -23,10 +24,11 @@ from tests.bench.common import shared_folder
 from tests.bench.italy_network import write_network
 
 SOUTH_DEG = 36.0
-CHANNELS = (30, 41)
+CHANNELS = (30,)
 CORES = 2
 FOLDER = Path("build") / "bench-italy"
 GIB_PER_KIB = 1.0 / 2**20
+EXTRA_COLUMNS = 120  # one degree of 30"
 
 CONFIG = """
 name: bench-italy
@@ -38,7 +40,7 @@ territory:
   bbox_deg: [6.0, {south}, 19.0, 47.5]
 grid: {{crs: "EPSG:3035", resolution_m: 100.0}}
 population: {{raster: {data}/population_istat2023_30s.tif}}
-terrain: {{dem: [{data}/dem_globe_30s.tif]}}
+terrain: {{dem: [{dem}]}}
 registers: {{transmitters: [{register}]}}
 channels:
   plan: [{{first_channel: 21, last_channel: 69, first_centre_mhz: 474.0, width_mhz: 8.0}}]
@@ -73,12 +75,26 @@ def write_territory(data: Path) -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     register = FOLDER / "transmitters.csv"
     write_network(data, register, south_deg=SOUTH_DEG)
-    text = CONFIG.format(data=data, south=SOUTH_DEG, register=register)
+    dem = widen_terrain(data / "dem_globe_30s.tif", FOLDER / "dem.tif")
+    text = CONFIG.format(data=data, south=SOUTH_DEG, register=register, dem=dem)
     # Receivers, device and services as in the default territory.
     shipped = Path("configs/slovenia.yaml").read_text(encoding="utf-8")
     config_path = FOLDER / "italy.yaml"
     config_path.write_text(text + shipped[shipped.index("\ncoverage:") :], encoding="utf-8")
     return config_path
+
+
+def widen_terrain(source: Path, out: Path) -> Path:
+    """A copy of the terrain with its last column repeated eastwards.
+
+    The north-east corner of the padded grid reaches beyond 20 E, over foreign land without servers.
+    """
+    with rasterio.open(source) as dem:
+        heights_m, profile = dem.read(1), dem.profile
+    wider_m = np.pad(heights_m, ((0, 0), (0, EXTRA_COLUMNS)), mode="edge")
+    with rasterio.open(out, "w", **(profile | {"width": wider_m.shape[1]})) as copy:
+        copy.write(wider_m, 1)
+    return out
 
 
 def sweep(config_path: Path) -> None:
