@@ -19,7 +19,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow" --hypothesis-profile=default
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# `make test` says the same twice for the same code; `make test-all` looks for new examples.
+settings.register_profile("repeatable", derandomize=True, database=None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
