@@ -180,9 +180,10 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 def _tables_of(source: Path, root: Path) -> Iterator[Path]:
     """Data files in a module's own folder, and files of configs/tables that it names itself.
 
-    Tables that the configuration names are settings; config.py, which holds their default names, is left out.
+    Tables that the configuration names are settings; the package config, which holds their default names, is
+    left out.
     """
-    if source.name != "config.py":
+    if source.parent.name != "config":
         text = source.read_text(encoding="utf-8")
         yield from (path for path in sorted((root / TABLES).glob("*.*")) if f'"{path.name}"' in text)
     if source.parent != root / PACKAGE:

@@ -13,7 +13,7 @@ FLOW = ["territory", "registers", "terrain", "propagation", "coverage", "protect
         "coordination", "publish", "tools"]  # fmt: skip
 # Modules at the top of the package: those that know the stages, and the ground on which all stages stand.
 DRIVERS = {"cli", "workflow", "__main__", "__init__"}
-BASE = {path.stem for path in PACKAGE.glob("*.py")} - DRIVERS
+BASE = {path.stem for path in PACKAGE.glob("*.py")} - DRIVERS | {"config"}
 # The margin of the grid is the proven radius, known before anything is computed (protection.md, section 4).
 # The tables of modes and of ratios between DTT stations are read where all protection ratios are.
 EXCEPTIONS = {
@@ -60,6 +60,9 @@ def test_module_imports_only_what_comes_before_it(path: Path) -> None:
             assert inside(path) <= BASE
         return
     folder = place.parts[0]
+    if folder == "config":
+        assert inside(path) <= {"config", "errors"}
+        return
     if folder == "propagation":
         assert inside(path) <= {"units", "numba_options", "propagation"}
         return
@@ -80,5 +83,5 @@ def test_library_has_one_user(library: str) -> None:
 
 
 def test_no_module_is_too_long() -> None:
-    long = {p.name: n for p in sources() if (n := len(p.read_text(encoding="utf-8").splitlines())) > 500}
+    long = {p.name: n for p in sources() if (n := len(p.read_text(encoding="utf-8").splitlines())) > 450}
     assert not long

@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
-from pipeline.config import Config, Device
+from pipeline.config import Config, Device, ServiceName
 from pipeline.protection.ratios import overload_dbm, read_protection_tables
-from pipeline.protection.services import Service, dtt
+from pipeline.protection.services import BlockLimit, Prepare, ServiceContext, dtt
 from pipeline.protection.services.codes import SERVICE_CODES, LimitingService
 
-SERVICES: dict[str, Service] = {"dtt": dtt.limit}
-"""Functions of the services that can be evaluated; own and foreign DTT reception are one computation."""
-COMPUTED_WITH = {"foreign_dtt": "dtt"}
+SERVICES: dict[ServiceName, Prepare] = {"dtt": dtt.prepare}
+"""Services that have functions; ``dtt`` gives the limits of own and of foreign reception."""
 
 
-def evaluated_functions(config: Config) -> dict[str, Service | None]:
-    """Functions of the services to evaluate, by name; ``None`` where there is none yet: not evaluated."""
-    wanted = [name for name, service in config.services.items() if _is_evaluated(config, name)]
-    return {COMPUTED_WITH.get(name, name): SERVICES.get(COMPUTED_WITH.get(name, name)) for name in wanted}
+class Prepared(NamedTuple):
+    """A service ready for one device and channel; ``limit`` None = no numbers: not evaluated anywhere."""
+
+    flags: int
+    limit: BlockLimit | None
 
 
-def eval_flags(config: Config, device: Device) -> int:
-    """Bits of the services that were looked at, by service code; what does not exist here counts as such.
+def evaluated_services(config: Config) -> list[ServiceName]:
+    """Names of the services to evaluate, by code: where two agree the lower code is named.
 
-    The device's cap always counts; receiver overload only where every offset has a threshold.
+    The maps of foreign reception are made with those of the territory's own.
+    """
+    names = {name for name, service in config.services.items() if service.evaluated}
+    if "foreign_dtt" in names:
+        names.add("dtt")
+    return sorted(names, key=lambda name: SERVICE_CODES[name])
+
+
+def prepare_services(context: ServiceContext, device: Device, channel: int) -> list[Prepared]:
+    """All services to evaluate for one device and channel."""
+    return [
+        Prepared(
+            1 << SERVICE_CODES[name],
+            SERVICES[name](context, device, channel) if name in SERVICES else None,
+        )
+        for name in evaluated_services(context.config)
+    ]
+
+
+def settled_flags(config: Config, device: Device) -> int:
+    """Bits, by service code, of what needs no looking at a pixel: the cap, services that do not exist here.
+
+    Receiver overload counts where every offset has a threshold.
     """
     flags = 1 << LimitingService.DEVICE_CAP
     for name, service in config.services.items():
-        if not service.applicable or _is_evaluated(config, name):
+        if not service.applicable:
             flags |= 1 << SERVICE_CODES[name]
     tables = read_protection_tables(config.protection)
     thresholds = [overload_dbm(tables, device.emission_class, k) for k in config.protection.offsets]
@@ -42,12 +65,7 @@ def product_statement(config: Config) -> str:
                service.status == "out_of_scope"]  # fmt: skip
     if not missing:
         return ""
-    evaluated = {name for name in config.services if _is_evaluated(config, name)}
+    evaluated = {name for name, service in config.services.items() if service.evaluated}
     if evaluated <= {"dtt", "foreign_dtt"}:
         return "DTT only, not for licensing"
     return f"without {', '.join(missing)}, not for licensing"
-
-
-def _is_evaluated(config: Config, name: str) -> bool:
-    service = next(value for key, value in config.services.items() if key == name)
-    return service.applicable and service.status == "evaluate"

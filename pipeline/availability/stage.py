@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +24,15 @@ from pipeline.availability.classes import (
     count_available,
     level_name,
 )
-from pipeline.availability.combine import OUTSIDE_CLASS, OUTSIDE_FLAGS, Limit, Published, combine
-from pipeline.availability.services import eval_flags, evaluated_functions, product_statement
+from pipeline.availability.combine import OUTSIDE_CLASS, OUTSIDE_FLAGS, Published, combine
+from pipeline.availability.services import Prepared, prepare_services, product_statement, settled_flags
 from pipeline.blocks import block_slices, map_blocks
 from pipeline.config import Config, Device
 from pipeline.config_file import load_config, unverified
 from pipeline.hashes import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.channels import victim_channels, victim_offsets
-from pipeline.protection.services import Service, ServiceContext
+from pipeline.protection.services import ServiceContext
 from pipeline.protection.services.codes import CODE_NAMES
 from pipeline.protection.stage import Files
 from pipeline.quantise import NODATA_CENTI
@@ -74,8 +74,9 @@ def run_combine(
 
     ``surface`` as read from ``surface.tif``; ``victims`` the DTT channels that limit this one.
     """
-    functions = evaluated_functions(config)
-    flags = eval_flags(config, device)
+    context = ServiceContext(config, build, surface.attrs["grid"], victims)
+    services = prepare_services(context, device, channel)
+    flags = settled_flags(config, device)
     targets = surface.values == Surface.HOME
     raw = np.full(targets.shape, NODATA_CENTI, dtype=np.int16)
     label = np.full(targets.shape, OUTSIDE_CLASS, dtype=np.uint8)
@@ -85,8 +86,7 @@ def run_combine(
         inside = targets[rows, cols]
         if not inside.any():
             return None
-        context = ServiceContext(config, build, victims, rows, cols)
-        return _combine_block(functions, context, device, channel, inside, flags)
+        return _combine_block(services, rows, cols, device, inside, flags)
 
     name = f"combine {device.id} channel {channel}"
     for rows, cols, block in map_blocks(compute, targets.shape, BLOCK_PX, threads, name=name):
@@ -96,23 +96,16 @@ def run_combine(
 
 
 def _combine_block(
-    functions: Mapping[str, Service | None],
-    context: ServiceContext,
+    services: list[Prepared],
+    rows: slice,
+    cols: slice,
     device: Device,
-    channel: int,
     inside: NDArray[np.bool_],
     flags: int,
 ) -> Published:
-    limits, unknown = [], np.zeros(inside.shape, dtype=np.bool_)
-    for function in functions.values():
-        limit = None if function is None else function(context, device, channel)
-        if limit is None:
-            unknown[:] = True
-        else:
-            limits.append(Limit(limit.eirp_dbm, limit.label))
-    return combine(
-        limits, unknown, inside, cap_dbm=device_cap_dbm(device), min_eirp_dbm=device.min_eirp_dbm, flags=flags
-    )
+    limits = [(s.flags, None if s.limit is None else s.limit(rows, cols)) for s in services]
+    cap_dbm = device_cap_dbm(device)
+    return combine(limits, inside, cap_dbm=cap_dbm, min_eirp_dbm=device.min_eirp_dbm, settled_flags=flags)
 
 
 def _as_layers(published: Published, grid: raster.Grid, device: Device, channel: int) -> xr.Dataset:

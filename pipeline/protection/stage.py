@@ -113,7 +113,7 @@ def protected_surfaces(config: Config) -> list[Surface]:
         Surface.HOME_BEYOND: config.services["dtt"],
         Surface.FOREIGN: config.services["foreign_dtt"],
     }
-    return [place for place, service in places.items() if service.applicable and service.status == "evaluate"]
+    return [place for place, service in places.items() if service.evaluated]
 
 
 def find_box(config: Config, files: Files, grid: Grid, reach_px: int) -> Box | None:

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import REPOSITORY, TABLES, Config
+from pipeline.config import REPOSITORY, TABLES, Config, Service
 from pipeline.config_file import unverified
 from pipeline.hashes import LOCK_FILE, file_sha256, input_files
 from pipeline.registers.transmitters import summary
@@ -44,9 +44,9 @@ def make_manifest(
         ],
         "register": summary(plan.register),
         "channels": {"device": plan.wsd, "dtt": plan.victims},
-        "services": [service_entry(config, name) for name in config.services],
+        "services": [service_entry(name, service) for name, service in config.services.items()],
         "not_evaluated": [
-            service_entry(config, name) for name, service in config.services.items()
+            service_entry(name, service) for name, service in config.services.items()
             if service.applicable and service.status != "evaluate"
         ],
         "unverified": unverified(config) + unverified_rows(path for _, path in input_files(config)),
@@ -70,15 +70,9 @@ def software() -> dict[str, object]:
     }
 
 
-def service_entry(config: Config, name: str) -> dict[str, object]:
+def service_entry(name: str, service: Service) -> dict[str, object]:
     """How one service is treated."""
-    service = next(value for key, value in config.services.items() if key == name)
-    return {
-        "service": name,
-        "status": service.status,
-        "applicable": service.applicable,
-        "reason": service.reason,
-    }
+    return {"service": name, **service.model_dump(include={"status", "applicable", "reason"})}
 
 
 def unverified_rows(tables: Iterable[Path]) -> list[dict[str, object]]:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED, Limit, combine
+from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED, combine
+from pipeline.protection.services import ServiceLimit
 
 HERE = np.array([[True]])
+
+
+def _limit(value: float, label: int, *, evaluated: bool = True) -> ServiceLimit:
+    label_array = np.array([[label]], np.uint8)
+    return ServiceLimit(np.array([[value]], dtype=np.float32), label_array, np.array([[not evaluated]]))
 
 
 def _one(
     limits: list[tuple[float, int]], *, evaluated: bool = True, inside: bool = True
 ) -> tuple[int, int, int]:
     published = combine(
-        [Limit(np.array([[value]], dtype=np.float32), label) for value, label in limits],
-        np.array([[not evaluated]]),
+        [(1 << label, _limit(value, label, evaluated=evaluated)) for value, label in limits],
         np.array([[inside]]),
         cap_dbm=36.0,
         min_eirp_dbm=-40.0,
-        flags=0b1010,
+        settled_flags=1 << 9,
     )
     return tuple(int(layer[0, 0]) for layer in published)
 
@@ -57,3 +62,17 @@ def test_not_evaluated_wins_over_not_permitted() -> None:
 
 def test_outside_is_nodata_in_every_layer() -> None:
     assert _one([(10.0, 1)], inside=False) == (-32768, 255, 65535)
+
+
+def test_service_without_function_is_not_evaluated_and_its_bit_unset() -> None:
+    limits = [(1 << 1, _limit(10.0, 1)), (1 << 2, None)]
+    raw, label, flags = combine(limits, HERE, cap_dbm=36.0, min_eirp_dbm=-40.0, settled_flags=1 << 9)
+    assert (raw[0, 0], label[0, 0], flags[0, 0]) == (NOT_EVALUATED, 14, 1 << 1 | 1 << 9)
+
+
+def test_bit_is_unset_only_where_the_service_has_no_numbers() -> None:
+    places = np.array([[True, True]])
+    part = ServiceLimit(np.array([[10.0, 10.0]]), np.array([[2, 2]], np.uint8), np.array([[False, True]]))
+    raw, _, flags = combine([(1 << 2, part)], places, cap_dbm=36.0, min_eirp_dbm=-40.0, settled_flags=1 << 9)
+    assert raw.tolist() == [[1000, NOT_EVALUATED]]
+    assert flags.tolist() == [[1 << 2 | 1 << 9, 1 << 9]]

@@ -98,8 +98,12 @@ class Case:
         (self.folder / f"coverage/ch{CHANNEL}_servers.json").write_text(json.dumps(servers))
 
     def limit(self, wsd_channel: int):
-        context = ServiceContext(self.config, self.folder, (CHANNEL,), slice(0, SIZE), slice(0, SIZE))
-        return dtt.limit(context, self.config.devices[0], wsd_channel)
+        return self.limit_of(self.config.devices[0], wsd_channel)
+
+    def limit_of(self, device, wsd_channel: int):
+        grid = raster.read_grid(self.folder / "territory/surface.tif")
+        limit = dtt.prepare(ServiceContext(self.config, self.folder, grid, (CHANNEL,)), device, wsd_channel)
+        return limit(slice(0, SIZE), slice(0, SIZE))
 
 
 # --- the definition --------------------------------------------------------------------------------------
@@ -310,14 +314,7 @@ def test_devices_of_one_geometry_share_a_map_and_differ_by_ratio(tmp_path, repos
     case.config_path.write_text(yaml.safe_dump(content))
     case.config = load_config(case.config_path)
     main(case.config_path, case.folder, channel=CHANNEL)
-    first, second = (
-        dtt.limit(
-            ServiceContext(case.config, case.folder, (CHANNEL,), slice(0, SIZE), slice(0, SIZE)),
-            device,
-            CHANNEL,
-        )
-        for device in case.config.devices
-    )
+    first, second = (case.limit_of(device, CHANNEL) for device in case.config.devices)
     limited = first.label > 0
     assert limited.any()
     assert first.eirp_dbm[limited] - second.eirp_dbm[limited] == pytest.approx(6.0)

@@ -24,23 +24,25 @@ from pipeline.protection.ratios import (
     overload_shift_db,
     read_protection_tables,
 )
-from pipeline.protection.services import ServiceContext, ServiceLimit
+from pipeline.protection.services import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
 from pipeline.protection.services.codes import LimitingService
 from pipeline.protection.stage import Files
 from pipeline.protection.threshold import THRESHOLD_BAND
 
 
-def limit(context: ServiceContext, device: Device, channel: int) -> ServiceLimit:
+def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit:
     """Limit by all DTT victims (``dtt`` and ``foreign_dtt``); label home 1, foreign 8, overload 13."""
-    shape = (context.rows.stop - context.rows.start, context.cols.stop - context.cols.start)
-    lowest = ServiceLimit(np.full(shape, np.inf), np.full(shape, LimitingService.NONE, dtype=np.uint8))
     tables = read_protection_tables(context.config.protection)
     groups = _groups_by_name(context.config, tables)
-    for offset in victim_offsets(context.config):
-        victim = channel - offset
-        if victim in context.victims:
-            _lower(lowest, context, device, tables, groups, victim, offset)
-    return lowest
+    offsets = [k for k in victim_offsets(context.config) if channel - k in context.victims]
+
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        lowest = unlimited(rows, cols)
+        for offset in offsets:
+            _lower_by(lowest, context, device, tables, groups, channel - offset, offset, rows, cols)
+        return lowest
+
+    return limit
 
 
 def _groups_by_name(config: Config, tables: Tables) -> Mapping[str, Group]:
@@ -49,7 +51,7 @@ def _groups_by_name(config: Config, tables: Tables) -> Mapping[str, Group]:
     return {group_name(group): group for key in tables.modes for group in groups_of(tables, key, used)}
 
 
-def _lower(
+def _lower_by(
     lowest: ServiceLimit,
     context: ServiceContext,
     device: Device,
@@ -57,19 +59,18 @@ def _lower(
     groups: Mapping[str, Group],
     victim: int,
     offset: int,
+    rows: slice,
+    cols: slice,
 ) -> None:
     """Lower the limit in place by the maps of one victim channel."""
     limits_file, labels_file = Files(context.build, victim).protection(device)
-    maps = raster.read(limits_file, rows=context.rows, cols=context.cols, stacked=True)
-    labels = raster.read(labels_file, rows=context.rows, cols=context.cols, stacked=True)
+    maps = raster.read(limits_file, rows=rows, cols=cols, stacked=True)
+    labels = raster.read(labels_file, rows=rows, cols=cols, stacked=True)
     for name, map_dbm, label in zip(maps["band"].values, maps.values, labels.values, strict=True):
         shift_db = _shift_db(str(name), tables, groups, device, offset)
-        if math.isnan(shift_db):
-            continue
-        limit_dbm = map_dbm.astype(np.float64) - shift_db
-        stricter = (limit_dbm < lowest.eirp_dbm) & (label != LimitingService.NONE)
-        np.copyto(lowest.eirp_dbm, limit_dbm, where=stricter)
-        np.copyto(lowest.label, label, where=stricter)
+        if not math.isnan(shift_db):
+            limit_dbm = map_dbm.astype(np.float64) - shift_db
+            lower(lowest, np.where(label == LimitingService.NONE, np.inf, limit_dbm), label)
 
 
 def _shift_db(name: str, tables: Tables, groups: Mapping[str, Group], device: Device, offset: int) -> float:

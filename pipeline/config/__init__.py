@@ -1,0 +1,90 @@
+"""The configuration of one territory: one YAML file, checked completely before anything is computed.
+
+Every key carries its unit in its name. Unknown keys, NaN, text in a number and values outside their range
+are refused. A number that was recollected rather than read in a source is written as
+``{value, source, verified}``; those with ``verified: false`` are listed in every manifest.
+One module per group of sections; reading and error messages: ``config_file.py``.
+Relative paths are taken from the working directory (the top of the repository for ``make maps``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from pipeline.config.base import (
+    REPOSITORY,
+    TABLES,
+    Identifier,
+    Number,
+    Section,
+    Sourced,
+    Whole,
+)
+from pipeline.config.channels import (
+    Channels,
+    PlanSegment,
+    channel_centre_mhz,
+    channel_width_mhz,
+    plan_channels,
+)
+from pipeline.config.protection import Device, Protection, Threshold
+from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
+from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
+from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
+
+__all__ = [
+    "REPOSITORY", "SERVICE_NAMES", "TABLES", "Channels", "Config", "Coverage", "Device", "GridSettings",
+    "Mode", "PlanSegment", "Polygons", "Population", "Propagation", "Protection", "ReceiverBand", "Registers",
+    "Section", "Service", "ServiceName", "Sourced", "Terrain", "Territory", "Threshold", "Whole",
+    "channel_centre_mhz",
+    "channel_width_mhz", "plan_channels", "receiver_band",
+]  # fmt: skip
+
+
+class Registers(Section):
+    """The regulator's registers."""
+
+    transmitters: Annotated[list[Path], Field(min_length=1)]
+    """DTT transmitters, own and foreign: CSV, GeoPackage or GeoJSON."""
+    lenient: bool = False
+    """Leave bad rows out and count them in the manifest, instead of refusing the register."""
+
+
+class Config(Section):
+    """All settings of one published product."""
+
+    name: Identifier = "territory"
+    """Folder name under results/; the stem of the file by default."""
+    title: str = ""
+    """Shown in the manifest and to readers of the maps."""
+    notice: str = ""
+    """What a reader must know, e.g. that the network is illustrative; goes into tags and manifest."""
+    territory: Territory
+    grid: GridSettings
+    population: Population | None = None
+    terrain: Terrain = Terrain()
+    registers: Registers
+    channels: Channels
+    propagation: Propagation = Propagation()
+    coverage: Coverage
+    protection: Protection = Protection()
+    devices: Annotated[list[Device], Field(min_length=1)]
+    services: dict[ServiceName, Service]
+    levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]
+    """E.i.r.p. levels of the availability layers."""
+    validity_hours: Annotated[Number, Field(gt=0, le=8784)] = 24.0
+    """How long answers from these layers may be used."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Config:
+        ids = [device.id for device in self.devices]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two devices have the same id")
+        if missing := [name for name in SERVICE_NAMES if name not in self.services]:
+            raise ValueError(f"services: say for {', '.join(missing)} whether they are evaluated")
+        if len(set(self.levels_dbm)) != len(self.levels_dbm):
+            raise ValueError("levels_dbm names a level twice")
+        return self

@@ -1,0 +1,43 @@
+"""What all sections of the configuration share: strict numbers, numbers with their origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TABLES = REPOSITORY / "configs" / "tables"
+
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, no unknown keys, no infinite numbers, every field documented."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Sourced(Section):
+    """A number with its origin, used where no readable source fixes it for good."""
+
+    value: Number
+    """The number, in the unit of the key it stands under."""
+    source: Annotated[str, Field(min_length=3)]
+    """Where the number comes from."""
+    verified: bool
+    """True only if it was read in the source named."""
+
+
+def within(low: float, high: float) -> AfterValidator:
+    """Check that a sourced number lies in a range, its ends included."""
+
+    def check(number: Sourced) -> Sourced:
+        if not low <= number.value <= high:
+            raise ValueError(f"value {number.value} is outside {low} to {high}")
+        return number
+
+    return AfterValidator(check)

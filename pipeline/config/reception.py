@@ -1,0 +1,101 @@
+"""Reception of DTT: propagation models, receiving antenna, wanted coverage."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.base import Number, Section, Sourced, within
+from pipeline.errors import InputError
+
+
+class Propagation(Section):
+    """Models for DTT coverage and for the path from the device to its victims."""
+
+    coverage_model: Literal["p1546", "free_space", "hata", "extended_hata"] = "p1546"
+    """Model of wanted and interfering DTT fields."""
+    wsd_model: Literal["p1546", "extended_hata"] = "p1546"
+    """Model of the path from device to victim beyond 80 m."""
+    area: Literal["rural", "suburban", "urban", "dense_urban"] = "rural"
+    """Surroundings of the DTT receiver."""
+    clutter_height_m: Annotated[Number, Field(ge=1, le=50)] = 10.0
+    """Representative clutter height R2 at the DTT receiver; 10 with `rural` is no correction."""
+    wanted_time_pct: Annotated[Number, Field(ge=1, le=50)] = 50.0
+    """Percentage of time of wanted fields."""
+    nuisance_time_pct: Annotated[Number, Field(ge=1, le=50)] = 1.0
+    """Percentage of time of interfering fields."""
+
+
+class ReceiverBand(Section):
+    """Receiving antenna in a frequency range: from_mhz <= f < to_mhz."""
+
+    from_mhz: Number
+    """Lower edge."""
+    to_mhz: Number
+    """Upper edge, excluded."""
+    gain_dbd: Annotated[Number, Field(ge=-10, le=30)]
+    """Gain over a half-wave dipole."""
+    feeder_db: Annotated[Number, Field(ge=0, le=20)]
+    """Feeder loss."""
+    flat_deg: Annotated[Number, Field(ge=0, le=180)]
+    """BT.419: no discrimination up to this angle."""
+    end_deg: Annotated[Number, Field(gt=0, le=180)]
+    """BT.419: full discrimination from this angle on."""
+    discrimination_db: Annotated[Number, Field(ge=0, le=40)]
+    """BT.419: full discrimination."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ReceiverBand:
+        if self.to_mhz <= self.from_mhz or self.end_deg <= self.flat_deg:
+            raise ValueError("to_mhz must exceed from_mhz, end_deg must exceed flat_deg")
+        return self
+
+
+class Mode(Section):
+    """Transmission system and mode, spelled as in the table of modes."""
+
+    system: str
+    """Such as DVB-T."""
+    mode: str
+    """Such as 64QAM 2/3."""
+
+
+class Coverage(Section):
+    """Wanted coverage of the DTT channels (protection.md, section 1)."""
+
+    q_min: Annotated[Sourced, within(0.5, 0.999)]
+    """Location probability from which a pixel counts as served."""
+    location_sigma_db: Annotated[Number, Field(gt=0, le=12)] = 5.5
+    """Standard deviation of wanted and DTT interfering fields (GE06, BT.2036)."""
+    noise_figure_db: Annotated[Number, Field(ge=0, le=20)] = 6.0
+    """Receiver noise figure (BT.2036)."""
+    receiver_height_m: Annotated[Number, Field(ge=1.5, le=30)] = 10.0
+    """Height of the receiving antenna above ground."""
+    receiver_bands: Annotated[list[ReceiverBand], Field(min_length=1)]
+    """Antenna data by frequency."""
+    cross_polar_db: Annotated[Number, Field(ge=0, le=30)] = 16.0
+    """Discrimination of orthogonal polarisation at all azimuths, not added to directivity."""
+    default_mode: Mode = Mode(system="DVB-T", mode="64QAM 2/3")
+    """Mode of transmitters whose record names none."""
+    guard_us: dict[str, Annotated[Number, Field(gt=0, le=1000)]] = {}
+    """Guard interval by single-frequency network."""
+    default_guard_us: Annotated[Number, Field(gt=0, le=1000)] = 224.0
+    """Guard interval of networks not named in `guard_us` (DVB-T 8k 1/4)."""
+    protect_spillover: bool = False
+    """Admit foreign transmitters as servers inside the territory, and own ones outside."""
+    min_density_per_km2: Annotated[Number, Field(ge=0)] = 0.0
+    """Reception is protected only where at least this many people live per km2 (0 = everywhere)."""
+
+
+def receiver_band(coverage: Coverage, f_mhz: float) -> ReceiverBand:
+    """The receiving antenna at a frequency; InputError where the configuration names none."""
+    for band in coverage.receiver_bands:
+        if band.from_mhz <= f_mhz < band.to_mhz:
+            return band
+    raise InputError(
+        "no receiving antenna is given for this frequency",
+        row="coverage.receiver_bands",
+        value=f"{f_mhz} MHz",
+        allowed="bands that cover every channel in use",
+    )

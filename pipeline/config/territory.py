@@ -1,0 +1,89 @@
+"""What is mapped and on which grid: territory, grid, population, terrain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.base import Number, Section
+
+
+class Polygons(Section):
+    """Boundary file with country and land polygons in any CRS that the file states."""
+
+    path: Path
+    """GeoPackage, GeoJSON or shapefile."""
+    countries_layer: str = "countries"
+    """Layer of country polygons."""
+    country_field: str = "iso2"
+    """Attribute of the country layer that `home` and the registers' `country` refer to."""
+    land_layer: str | None = "land"
+    """Layer of land polygons; none: the union of the countries is the land."""
+
+
+class Territory(Section):
+    """What is mapped: the polygons of `home`, a bounding box, or (both given) their intersection."""
+
+    home: Annotated[list[str], Field(min_length=1)]
+    """Code(s) of the administration whose territory this is."""
+    polygons: Polygons | None = None
+    """Boundaries; without them the whole box is land of the territory."""
+    bbox_deg: tuple[Number, Number, Number, Number] | None = None
+    """West, south, east, north in degrees, WGS84."""
+    world: Path | None = None
+    """Wider land polygons, used for path sections beyond the boundary file."""
+    sea: Literal["cold", "warm"] = "cold"
+    """P.1546 sea family of all seas around."""
+    coastal_km: Annotated[Number, Field(ge=0, le=100)] = 5.0
+    """A victim nearer than this to the sea is protected along the smaller loss of land and sea."""
+
+    @model_validator(mode="after")
+    def _some_extent(self) -> Territory:
+        if self.polygons is None and self.bbox_deg is None:
+            raise ValueError("give `polygons`, `bbox_deg` or both")
+        if self.bbox_deg is not None:
+            west, south, east, north = self.bbox_deg
+            if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+                raise ValueError("bbox_deg is west, south, east, north with west < east and south < north")
+        return self
+
+
+class GridSettings(Section):
+    """The pixel grid: projected CRS, square pixels snapped to multiples of the resolution."""
+
+    crs: Annotated[str, Field(pattern=r"^EPSG:\d{4,6}$")]
+    """Projected CRS in metres, e.g. a national grid or UTM; EPSG:3035 for several countries."""
+    resolution_m: Annotated[Number, Field(gt=0, ge=10, le=5000)] = 200.0
+    """Pixel size (SM.2405: 200 m recommended, 100 m the practice of Ofcom)."""
+    margin_km: Annotated[Number, Field(gt=0, le=300)] | None = None
+    """Margin around the territory; none: the largest proven radius of the devices. Smaller is refused."""
+
+
+class Population(Section):
+    """Where people live: a raster of counts, or a list of places."""
+
+    raster: Path | None = None
+    """Raster of persons per cell in any CRS."""
+    places: Path | None = None
+    """CSV with columns latitude, longitude, population."""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Population:
+        if (self.raster is None) == (self.places is None):
+            raise ValueError("give either `raster` or `places`")
+        return self
+
+
+class Terrain(Section):
+    """Terrain model; without `dem` antenna heights above ground (or HAAT) serve as effective heights."""
+
+    dem: Annotated[list[Path], Field(min_length=1)] | None = None
+    """One or more elevation rasters in metres; together they must cover the padded grid."""
+    tca: Literal["auto", "on", "off"] = "auto"
+    """Terrain clearance angle; auto: on where the step of the DEM is at most `tca_max_step_m`."""
+    tca_max_step_m: Annotated[Number, Field(gt=0, le=5000)] = 250.0
+    """Coarsest DEM for which `auto` computes clearance angles."""
+    azimuth_step_deg: Annotated[Number, Field(gt=0, le=10)] = 0.5
+    """Step between the radials of effective height and land/sea sections."""
