@@ -85,6 +85,9 @@ def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:
         yield key, value
     elif isinstance(value, BaseModel):
         yield from input_files(value, f"{key}.")
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _paths_in(item, f"{key}.{name}")
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from _paths_in(item, f"{key}.{index}")

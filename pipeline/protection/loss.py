@@ -51,19 +51,20 @@ def path_loss_db(
     receiver_m: float = BASE_MIN_M,
     model: Model = "p1546",
     path: Path = "land",
+    time_pct: float = TIME_PCT,
 ) -> NDArray[np.float64]:
     """Basic transmission loss in dB, same shape as the horizontal distance ``d_km`` > 0.
 
     ``height_m`` antenna of the device, ``receiver_m`` of the victim, above ground. Extended Hata knows no
-    sea: both paths give the same loss.
+    sea: both paths give the same loss; nor any time but the median.
     """
     flat_km = np.ascontiguousarray(d_km, dtype=np.float64).ravel()
     if model == "extended_hata":
         loss_db = _extended_hata_db(flat_km, f_mhz, height_m, receiver_m)
     else:
         curves = load_curves()
-        prepared = prepare(curves, f_mhz, TIME_PCT)
-        loss_db = _p1546_db(flat_km, prepared, curves, f_mhz, height_m, receiver_m, path == "sea")
+        prepared = prepare(curves, f_mhz, time_pct)
+        loss_db = _p1546_db(flat_km, prepared, curves, f_mhz, height_m, receiver_m, path == "sea", time_pct)
     return loss_db.reshape(np.shape(d_km))
 
 
@@ -75,12 +76,15 @@ def smaller_path_loss_db(
     receiver_m: float,
     model: Model,
     coastal: bool,
+    time_pct: float = TIME_PCT,
 ) -> NDArray[np.float64]:
     """Loss over land or, for victims near the coast, the smaller of the losses over land and over sea."""
-    land_db = path_loss_db(d_km, f_mhz, height_m, receiver_m=receiver_m, model=model)
+    land_db = path_loss_db(d_km, f_mhz, height_m, receiver_m=receiver_m, model=model, time_pct=time_pct)
     if not coastal:
         return land_db
-    sea_db = path_loss_db(d_km, f_mhz, height_m, receiver_m=receiver_m, model=model, path="sea")
+    sea_db = path_loss_db(
+        d_km, f_mhz, height_m, receiver_m=receiver_m, model=model, path="sea", time_pct=time_pct
+    )
     return np.minimum(land_db, sea_db)
 
 
@@ -100,6 +104,7 @@ def _p1546_db(
     height_m: float,
     receiver_m: float,
     over_sea: bool,
+    time_pct: float,
 ) -> NDArray[np.float64]:
     loss_db = np.empty(d_km.size)
     nan = np.nan
@@ -112,7 +117,7 @@ def _p1546_db(
         if d > NEAR_KM:
             sea_km = d if over_sea else 0.0
             e_dbuvm = p1546_pixel_field(
-                prepared, curves, f_mhz, TIME_PCT, d, h1_m, nan, h1_m, h2_m, CLUTTER_M, _RURAL, sea_km,
+                prepared, curves, f_mhz, time_pct, d, h1_m, nan, h1_m, h2_m, CLUTTER_M, _RURAL, sea_km,
                 False, nan, nan, False,
             )  # fmt: skip
             loss_db[i] = max(free_db, loss_from_field_db(e_dbuvm, f_mhz))

@@ -42,6 +42,13 @@ class Ratio(NamedTuple):
     value: float
 
 
+class PmseKind(NamedTuple):
+    """A kind of PMSE use: least wanted power at the receiver (NaN = not known), and its set of ratios."""
+
+    wanted_dbm: float
+    ratios: str
+
+
 class Unverified(NamedTuple):
     """A number that was not read in its source, for the manifest."""
 
@@ -61,6 +68,8 @@ class Row(NamedTuple):
 MODE_COLUMNS = ("system", "mode", "c_n_db", "noise_bandwidth_mhz")
 CLASS_COLUMNS = ("emission_class", "offset", "aflr_db")
 RATIO_COLUMNS = ("system", "mode", "emission_class", "offset", "from_dbm", "to_dbm", "quantity", "value")
+PMSE_KIND_COLUMNS = ("kind", "wanted_dbm", "ratios")
+PMSE_RATIO_COLUMNS = ("ratios", "offset", "emission_class", "ratio_db")
 DTT_COLUMNS = ("wanted_system", "wanted_mode", "offset", "pr_db")
 QUANTITIES = ("acs_db", "pr_db", "oth_dbm")
 CLASSES = (1, 2, 3, 4, 5)
@@ -74,7 +83,9 @@ def read_modes(path: Path) -> dict[ModeKey, Mode]:
     for row in read_rows(path, MODE_COLUMNS):
         key = (_text(row, "system"), _text(row, "mode"))
         _refuse_second(row, "mode", key, modes)
-        modes[key] = Mode(_number(row, "c_n_db", -20, 60), _number(row, "noise_bandwidth_mhz", 0.1, 20))
+        modes[key] = Mode(
+            read_number(row, "c_n_db", -20, 60), read_number(row, "noise_bandwidth_mhz", 0.1, 20)
+        )
     return modes
 
 
@@ -82,10 +93,10 @@ def read_device_classes(path: Path) -> dict[int, dict[int, float]]:
     """AFLR [dB, 100 kHz relative to the in-block 8 MHz] by class and distance in channels 1, 2, 3+."""
     classes: dict[int, dict[int, float]] = {}
     for row in read_rows(path, CLASS_COLUMNS):
-        offsets = classes.setdefault(_whole(row, "emission_class", 1, 5), {})
-        offset = _whole(row, "offset", 1, 3)
+        offsets = classes.setdefault(read_whole(row, "emission_class", 1, 5), {})
+        offset = read_whole(row, "offset", 1, 3)
         _refuse_second(row, "offset", offset, offsets)
-        offsets[offset] = _number(row, "aflr_db", 0, 150)
+        offsets[offset] = read_number(row, "aflr_db", 0, 150)
     for number in CLASSES:
         if missing := sorted(set(CLASS_OFFSETS) - set(classes.get(number, {}))):
             raise InputError(
@@ -104,10 +115,34 @@ def read_dtt_ratios(path: Path) -> dict[tuple[str, str, int], float]:
     """Protection ratio [dB] DTT against DTT by (system, mode or ``*``, offset -1, 0 or 1)."""
     ratios: dict[tuple[str, str, int], float] = {}
     for row in read_rows(path, DTT_COLUMNS):
-        offset = _whole(row, "offset", -1, 1)
+        offset = read_whole(row, "offset", -1, 1)
         key = (_text(row, "wanted_system"), _text(row, "wanted_mode"), offset)
         _refuse_second(row, "offset", key, ratios)
-        ratios[key] = _number(row, "pr_db", -100, 60)
+        ratios[key] = read_number(row, "pr_db", -100, 60)
+    return ratios
+
+
+def read_pmse_kinds(path: Path) -> dict[str, PmseKind]:
+    """Kinds of PMSE use by name; a kind without wanted power or set of ratios has no numbers."""
+    kinds: dict[str, PmseKind] = {}
+    for row in read_rows(path, PMSE_KIND_COLUMNS):
+        kind = _text(row, "kind")
+        _refuse_second(row, "kind", kind, kinds)
+        kinds[kind] = PmseKind(read_number(row, "wanted_dbm", -150, 0, empty=math.nan), row.values["ratios"])
+    return kinds
+
+
+def read_pmse_ratios(path: Path) -> dict[tuple[str, int, int], float]:
+    """Protection ratio [dB] of PMSE against a device by (set, distance in channels, emission class)."""
+    ratios: dict[tuple[str, int, int], float] = {}
+    for row in read_rows(path, PMSE_RATIO_COLUMNS):
+        offset, emission_class = (
+            read_whole(row, "offset", 0, MAX_OFFSET),
+            read_whole(row, "emission_class", 1, 5),
+        )
+        key = (_text(row, "ratios"), offset, emission_class)
+        _refuse_second(row, "ratios", key, ratios)
+        ratios[key] = read_number(row, "ratio_db", -150, 60)
     return ratios
 
 
@@ -164,15 +199,15 @@ def _ratio(row: Row) -> Ratio:
     system, mode = _text(row, "system"), _text(row, "mode")
     if system == ANY != mode:
         _refuse(row, "mode", "* where system is *")
-    from_dbm = _number(row, "from_dbm", -200, 100, empty=-math.inf)
-    to_dbm = _number(row, "to_dbm", -200, 100, empty=math.inf)
+    from_dbm = read_number(row, "from_dbm", -200, 100, empty=-math.inf)
+    to_dbm = read_number(row, "to_dbm", -200, 100, empty=math.inf)
     if from_dbm >= to_dbm:
         _refuse(row, "to_dbm", f"more than from_dbm = {from_dbm}")
     if quantity == "oth_dbm" and (emission_tiered(from_dbm, to_dbm) or (system, mode) != (ANY, ANY)):
         _refuse(row, "quantity", "oth_dbm for all systems, modes and wanted levels at once")
     limits = {"acs_db": (0.0, 150.0), "pr_db": (-150.0, 60.0), "oth_dbm": (-100.0, 50.0)}[quantity]
-    value = _number(row, "value", *limits, empty=math.nan if quantity == "oth_dbm" else None)
-    offset = _whole(row, "offset", -MAX_OFFSET, MAX_OFFSET)
+    value = read_number(row, "value", *limits, empty=math.nan if quantity == "oth_dbm" else None)
+    offset = read_whole(row, "offset", -MAX_OFFSET, MAX_OFFSET)
     if quantity == "acs_db" and offset == 0:
         _refuse(row, "offset", "another channel than 0: co-channel there is no selectivity")
     return Ratio(row.line, system, mode, emission_class, offset, from_dbm, to_dbm, quantity, value)
@@ -189,7 +224,8 @@ def _text(row: Row, field: str) -> str:
     return row.values[field]
 
 
-def _number(row: Row, field: str, low: float, high: float, *, empty: float | None = None) -> float:
+def read_number(row: Row, field: str, low: float, high: float, *, empty: float | None = None) -> float:
+    """A number within its range, ``empty`` for an empty field; otherwise refused."""
     text = row.values[field]
     if not text and empty is not None:
         return empty
@@ -202,7 +238,8 @@ def _number(row: Row, field: str, low: float, high: float, *, empty: float | Non
     return number
 
 
-def _whole(row: Row, field: str, low: int, high: int) -> int:
+def read_whole(row: Row, field: str, low: int, high: int) -> int:
+    """A whole number within its range; otherwise refused."""
     text = row.values[field]
     digits = text[1:] if text[:1] in "+-" else text
     if not (digits.isascii() and digits.isdecimal() and low <= int(text) <= high):
