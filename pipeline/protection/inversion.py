@@ -14,6 +14,7 @@ with s^2 = sigma_S^2 + sigma_U^2 is one exact integral: the sum of the two log-n
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -81,10 +82,14 @@ def allowed_nuisance_db(table: AllowedNuisanceTable, margin_db: float, sigma_u_d
     return (1.0 - v) * low + v * high + beyond_db
 
 
+@lru_cache(maxsize=32)
 def allowed_nuisance_table(
     sigma_i_db: float, dq: float, wanted_sigma_db: float = WANTED_SIGMA_DB
 ) -> AllowedNuisanceTable:
-    """Table of X for an interferer of ``sigma_i_db`` and a fall ``dq`` (0.01 = 1 percentage point)."""
+    """Table of X for an interferer of ``sigma_i_db`` and a fall ``dq`` (0.01 = 1 percentage point).
+
+    Half a second each, and wanted for every radius and map of a channel: computed once, not to be changed.
+    """
     if not 0.0 < dq <= MAX_DQ:
         raise InputError("dq is outside its range", field="dq", value=dq, allowed=f"0 < dq <= {MAX_DQ}")
     if sigma_i_db < 0.0:
