@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from pipeline.config import REPOSITORY, Config, Section, Sourced
 from pipeline.errors import InputError
 
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML loader that refuses a key given twice: the second would silently win."""
@@ -21,6 +23,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def _mapping_without_duplicates(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key_node, _ in node.value:
+        if key_node.tag == _MERGE_TAG:  # `<<: *anchor` brings in keys that the mapping's own ones override
+            continue
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.constructor.ConstructorError(
@@ -39,10 +43,38 @@ def load_config(path: Path) -> Config:
     if not isinstance(content, dict):
         raise InputError("is not a mapping of settings", file=path)
     content.setdefault("name", path.stem)
+    _fill_in_profiles(path, content)
     try:
         return Config.model_validate(content)
     except ValidationError as error:
         raise _as_input_error(path, error) from None
+
+
+def _fill_in_profiles(path: Path, content: dict[str, Any]) -> None:
+    """Give every device that names a profile the profile's values, in place; its own values win."""
+    listed = content.get("devices")
+    devices = listed if isinstance(listed, list) else []
+    if not any(_profile_of(device) for device in devices):
+        return
+    file = Path(str(content.get("device_profiles", Config.model_fields["device_profiles"].default)))
+    profiles = read_yaml(file)
+    if not isinstance(profiles, dict):
+        raise InputError("is not a mapping of device profiles", file=file)
+    known = sorted(str(name) for name in profiles if not str(name).startswith("_"))
+    for i, device in enumerate(devices):
+        name = _profile_of(device)
+        if name is not None and (name not in known or not isinstance(profiles[name], dict)):
+            allowed = f"{', '.join(known)} ({file})"
+            raise InputError(
+                "no such device profile", file=path, row=f"devices.{i}.profile", value=name, allowed=allowed
+            )
+        if name is not None:
+            devices[i] = profiles[name] | device
+
+
+def _profile_of(device: object) -> str | None:
+    name = device.get("profile") if isinstance(device, dict) else None
+    return None if name is None else str(name)
 
 
 def read_yaml(path: Path) -> object:
@@ -67,7 +99,8 @@ def read_yaml(path: Path) -> object:
 
 
 def _as_input_error(path: Path, error: ValidationError) -> InputError:
-    problems = error.errors()
+    # A misspelt key comes first: that the key it stands for is missing as well is no news.
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
     key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -113,6 +146,8 @@ def _unverified_in(value: object, key: str) -> list[dict[str, object]]:
         return [] if value.verified else [{"key": key, "value": value.value, "source": value.source}]
     if isinstance(value, BaseModel):
         return unverified(value, key + ".")
+    if isinstance(value, dict):
+        return [entry for name, item in value.items() for entry in _unverified_in(item, f"{key}.{name}")]
     if isinstance(value, list):
         return [entry for i, item in enumerate(value) for entry in _unverified_in(item, f"{key}.{i}")]
     return []

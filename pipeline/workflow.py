@@ -19,7 +19,8 @@ import xarray as xr
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
-from pipeline.protection.channels import victim_channels, victim_offsets
+from pipeline.protection.caps import device_cap_dbm
+from pipeline.protection.channels import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.margin import margin_m
 from pipeline.territory.surface import ROOM_DEG
@@ -94,9 +95,7 @@ def load_plan(config_path: str | Path) -> Plan:
     path = Path(os.path.relpath(config_path))
     config = load_config(path)
     register, _ = read_register(config)
-    victims = victim_channels(
-        register["channel"].values.tolist(), config.channels.wsd, victim_offsets(config)
-    )
+    victims = victim_channels(config, register["channel"].values.tolist(), config.channels.wsd)
     near = np.isin(register["channel"].values, _with_neighbours(victims))
     return Plan(
         config_path=path,
@@ -112,7 +111,7 @@ def load_plan(config_path: str | Path) -> Plan:
 
 def victims_of(plan: Plan, wsd_channel: int) -> list[int]:
     """Victim channels that limit devices in one channel."""
-    return victim_channels(plan.victims, [wsd_channel], victim_offsets(plan.config))
+    return victim_channels(plan.config, plan.victims, [wsd_channel])
 
 
 def tiles_of(plan: Plan, channel: int) -> list[str]:
@@ -237,7 +236,7 @@ def public_files_of_devices(plan: Plan) -> list[str]:
 def levels_of(plan: Plan, device_id: str) -> list[float]:
     """Levels published for a device: those its cap allows."""
     (device,) = [device for device in plan.config.devices if device.id == device_id]
-    return [level for level in plan.config.levels_dbm if level <= device.cap_dbm]
+    return [level for level in plan.config.levels_dbm if level <= device_cap_dbm(device)]
 
 
 def internal_files_of_channel(channel: int | str) -> list[str]:

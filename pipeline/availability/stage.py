@@ -31,7 +31,7 @@ from pipeline.config import Config, Device
 from pipeline.config_file import load_config, unverified
 from pipeline.hashes import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.protection.caps import device_cap_dbm
-from pipeline.protection.channels import victim_channels, victim_offsets
+from pipeline.protection.channels import victim_channels
 from pipeline.protection.services import ServiceContext
 from pipeline.protection.services.codes import CODE_NAMES
 from pipeline.protection.stage import Files
@@ -135,7 +135,7 @@ def victims_of(config: Config, channel: int) -> tuple[int, ...]:
     """DTT channels in the register that limit devices in one channel."""
     register, _ = read_register(config)
     occupied = register["channel"].values.tolist()
-    return tuple(victim_channels(occupied, [channel], victim_offsets(config)))
+    return tuple(victim_channels(config, occupied, [channel]))
 
 
 def _layer_tags(
@@ -176,7 +176,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
         ]
         names = [f"channel {channel}" for channel in sorted(config.channels.wsd)]
         (public / f"max_eirp_{device.id}.vrt").write_text(raster.build_vrt(paths, names), encoding="utf-8")
-        for level_dbm in (level for level in config.levels_dbm if level <= device.cap_dbm):
+        for level_dbm in (level for level in config.levels_dbm if level <= device_cap_dbm(device)):
             count = _write_level(config, public, device, level_dbm, paths, names)
             curve = availability_curve(count, len(paths), area_km2, population)
             curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))

@@ -71,6 +71,8 @@ class Config(Section):
     propagation: Propagation = Propagation()
     coverage: Coverage
     protection: Protection = Protection()
+    device_profiles: Path = TABLES / "device_profiles.yaml"
+    """Ready-made devices that `devices` may name as `profile`."""
     devices: Annotated[list[Device], Field(min_length=1)]
     services: dict[ServiceName, Service]
     levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]

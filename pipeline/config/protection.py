@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from pipeline.config.base import TABLES, Identifier, Number, Section, Sourced, Whole, within
 
@@ -52,23 +52,47 @@ class Protection(Section):
         return self
 
 
+class Indoor(Section):
+    """Devices inside buildings (Ofcom: type B higher than 2 m counts as indoor)."""
+
+    above_m: Annotated[Number, Field(ge=0, le=500)]
+    """A device of type B whose antenna is higher than this counts as indoor."""
+    building_loss_db: Annotated[Sourced, within(0, 40)]
+    """What the walls take off it: added to what DTT reception allows, before the caps."""
+
+
+def _profile_or_all(schema: dict[str, Any]) -> None:
+    """A device names a profile, or gives every value itself; its id is always its own."""
+    whole = [name for name in schema["required"] if name != "id"]
+    schema["required"] = ["id"]
+    schema["anyOf"] = [{"required": ["profile"]}, {"required": whole}]
+
+
 class Device(Section):
     """One profile of white-space devices; each has its own set of published layers."""
 
+    model_config = ConfigDict(json_schema_extra=_profile_or_all)
+
     id: Identifier
     """Short name used in file names."""
+    profile: str | None = None
+    """Entry of `device_profiles` whose values hold where this device gives none."""
+    type: Literal["A", "B"] = "A"
+    """EN 301 598: A is fixed, B is not."""
     emission_class: Annotated[Whole, Field(ge=1, le=5)]
     """Emission class of EN 301 598."""
     height_m: Annotated[Number, Field(ge=1, le=500)]
     """Antenna height above ground."""
     bandwidth_mhz: Annotated[Number, Field(gt=0, le=20)] = 8.0
-    """Bandwidth the permitted e.i.r.p. refers to."""
+    """Bandwidth the permitted e.i.r.p. refers to; the emission lies in the middle of its channel."""
+    indoor: Indoor | None = None
+    """When the device counts as indoor; none: it never does."""
     min_separation_m: Annotated[Sourced, within(1, 1000)]
     """Smallest distance to a receiver in the device's own and the touching pixels."""
     cap_dbm: Annotated[Number, Field(ge=-50, le=60)]
     """Largest e.i.r.p. whatever the protection allows."""
     cap_density_dbm_per_100khz: Annotated[Number, Field(ge=-70, le=60)] | None = None
-    """Largest e.i.r.p. density."""
+    """Largest e.i.r.p. density: 36 dBm in 8 MHz is 16.97."""
     min_eirp_dbm: Annotated[Number, Field(ge=-99, le=60)]
     """Below this the device does not transmit: published as not permitted."""
     dq_pct: Annotated[Number, Field(gt=0, le=30)] = 1.0

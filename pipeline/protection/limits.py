@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import Config, Device, channel_centre_mhz, receiver_band
+from pipeline.config import Config, Device, channel_centre_mhz, channel_width_mhz, receiver_band
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.loss import LossTables, loss_table_db, offset_distance_km, table_size
 from pipeline.protection.min_plus import min_plus
@@ -25,8 +25,8 @@ from pipeline.protection.ratios import (
     Group,
     Tables,
     group_name,
-    group_shift_db,
     groups_of,
+    largest_shift_db,
     overload_shift_db,
 )
 from pipeline.protection.services.codes import LimitingService
@@ -97,13 +97,13 @@ def make_job(
 def bands_of(job: Job) -> list[Band]:
     """The maps of a job: one per mode and tier, and one for overload where a threshold is known."""
     offsets = job.config.protection.offsets
+    width_mhz = channel_width_mhz(job.config.channels, job.channel)
     bands: list[Band] = []
     for m, tiers in enumerate(job.groups):
         for i, group in enumerate(tiers):
             open_dbm = max(
-                device_cap_dbm(device) + group_shift_db(job.tables, group, device, offset)
+                device_cap_dbm(device) + largest_shift_db(job.tables, [group], device, offsets, width_mhz)
                 for device in job.devices
-                for offset in offsets
             )
             bands.append(Band(group_name(group), tuple(group_codes(job.classes, job.groups, m, i)), open_dbm))
     shifts_dbm = [
@@ -184,7 +184,7 @@ def _lower(
     for loss_db, tolerated_dbm, sigma_db in parts:
         if not np.isfinite(loss_db).any():
             continue
-        level_dbm = np.float32(_overload_level_dbm(job, sigma_db)) if overload else tolerated_dbm
+        level_dbm = np.float32(overload_level_dbm(job, sigma_db)) if overload else tolerated_dbm
         if kind.orthogonal:
             loss_db = cross_polar_table_db(loss_db, job.config.coverage.cross_polar_db)
         allowed_dbm = np.where(chosen, level_dbm, np.float32(np.inf))
@@ -194,7 +194,7 @@ def _lower(
         )  # fmt: skip
 
 
-def _overload_level_dbm(job: Job, sigma_db: float) -> float:
+def overload_level_dbm(job: Job, sigma_db: float) -> float:
     """What the overload limit leaves out of O_th, loss and discrimination: -(G_dBi - L_f) - mu sigma."""
     band = receiver_band(job.config.coverage, job.f_mhz)
     return -(band.gain_dbd + DIPOLE_GAIN_DBI - band.feeder_db) - OVERLOAD_MU * sigma_db

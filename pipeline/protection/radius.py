@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from pipeline.config import Config, Device, channel_centre_mhz, receiver_band
+from pipeline.config import Config, Device, channel_centre_mhz, channel_width_mhz, receiver_band
 from pipeline.coverage.nuisance import noise_field_dbuvm
 from pipeline.errors import InputError
 from pipeline.protection.caps import device_cap_dbm
@@ -25,7 +25,7 @@ from pipeline.protection.inversion import (
     allowed_nuisance_table,
 )
 from pipeline.protection.loss import FARTHEST_KM, NEAR_KM, smaller_path_loss_db
-from pipeline.protection.ratios import Tables, group_shift_db, groups_of, overload_shift_db
+from pipeline.protection.ratios import Tables, groups_of, largest_shift_db, overload_shift_db
 from pipeline.protection.tables import ModeKey
 from pipeline.units import DIPOLE_GAIN_DBI, power_dbm
 
@@ -51,15 +51,6 @@ def allowed_nuisance_of(config: Config, device: Device) -> AllowedNuisance:
     )
 
 
-def largest_ratio_db(tables: Tables, key: ModeKey, device: Device, offsets: Sequence[int]) -> float:
-    """Largest protection ratio of a mode over offsets and tiers, with what the device adds to it."""
-    return max(
-        group_shift_db(tables, group, device, offset)
-        for group in groups_of(tables, key, offsets)
-        for offset in offsets
-    )
-
-
 def proven_radius_km(
     config: Config,
     device: Device,
@@ -73,9 +64,7 @@ def proven_radius_km(
     keys = sorted(set(modes))
     allowed = allowed_nuisance_of(config, device)
     return max(
-        _radius_at_km(
-            config, device, tables, keys, channel_centre_mhz(config.channels, channel), allowed, coastal
-        )
+        _radius_at_km(config, device, tables, keys, channel, allowed, coastal)
         for channel in sorted(set(channels))
     )
 
@@ -85,11 +74,12 @@ def _radius_at_km(
     device: Device,
     tables: Tables,
     keys: Sequence[ModeKey],
-    f_mhz: float,
+    channel: int,
     allowed: AllowedNuisance,
     coastal: bool,
 ) -> float:
-    tolerated_dbm = _tolerated_dbm(config, device, tables, keys, f_mhz, allowed)
+    f_mhz = channel_centre_mhz(config.channels, channel)
+    tolerated_dbm = _tolerated_dbm(config, device, tables, keys, channel, allowed)
     cap = device_cap_dbm(device)
 
     def limits(d_km: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -107,10 +97,12 @@ def _tolerated_dbm(
     device: Device,
     tables: Tables,
     keys: Sequence[ModeKey],
-    f_mhz: float,
+    channel: int,
     allowed: AllowedNuisance,
 ) -> tuple[float, float]:
     """Smallest e.i.r.p. less path loss that any served victim tolerates, up to 80 m and beyond."""
+    f_mhz = channel_centre_mhz(config.channels, channel)
+    width_mhz = channel_width_mhz(config.channels, channel)
     settings, band = config.coverage, receiver_band(config.coverage, f_mhz)
     offsets = config.protection.offsets
     weakest_dbm = math.inf
@@ -124,7 +116,8 @@ def _tolerated_dbm(
             band.gain_dbd,
             band.feeder_db,
         )
-        largest_db = largest_ratio_db(tables, key, device, offsets)
+        groups = groups_of(tables, key, offsets)
+        largest_db = largest_shift_db(tables, groups, device, offsets, width_mhz)
         weakest_dbm = min(weakest_dbm, power_dbm(noise_dbuvm, f_mhz) - largest_db)
     shifts_db = [overload_shift_db(tables, device, offset) for offset in offsets]
     overload = -max((s for s in shifts_db if not math.isnan(s)), default=-math.inf)

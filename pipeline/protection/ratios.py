@@ -1,8 +1,10 @@
 """Protection ratios of DTT reception against white-space devices, by offset, emission class and wanted level.
 
 r = PR0 + 10 log10(10^(-ACS/10) + 10^(-ACLR/10)), or the value of a table row (whitespace-rules.md, sec. 1.4).
-PR0 is the C/N of the mode; ACLR over 8 MHz = AFLR - 10 log10(8 MHz / 100 kHz). Of several rows that match,
-the one for the mode wins over one for the system, that over one for all, then one for the emission class.
+PR0 is the C/N of the mode. AFLR compares the whole power of the device with what leaks into 100 kHz (EN 301
+598), so for a victim's channel of width W ACLR = AFLR - 10 log10(W / 100 kHz), however narrow the device is.
+Of several rows that match, the one for the mode wins over one for the system, that over one for all, then one
+for the emission class.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ from pipeline.protection.tables import (
     read_ratios,
 )
 
-# From 100 kHz segments to the 8 MHz channel: 19.03 dB.
-SEGMENTS_DB = 10.0 * math.log10(80.0)
+SEGMENT_MHZ = 0.1
+# Channels of the European raster, for which the ratios of EN 301 598 were written.
+EUROPEAN_WIDTH_MHZ = 8.0
 FARTHEST_CLASS_OFFSET = 3
 DTT_OFFSETS = (-1, 0, 1)
 
@@ -48,6 +51,15 @@ class Group(NamedTuple):
     system: str
     mode: str
     tier: Tier
+
+
+class RatioParts(NamedTuple):
+    """A protection ratio in dB, and C/N, ACS and ACLR where it was computed from them, else NaN."""
+
+    ratio_db: float
+    c_n_db: float
+    acs_db: float
+    aclr_db: float
 
 
 class Tables(NamedTuple):
@@ -112,14 +124,37 @@ def group_name(group: Group) -> str:
     return f"{group.system} {group.mode}|{group.tier.from_dbm:g}..{group.tier.to_dbm:g}"
 
 
-def ratio_db(tables: Tables, group: Group, emission_class: int, offset: int) -> float:
-    """Protection ratio in dB of one group against one emission class, ``offset`` channels above (w - c)."""
+def ratio_db(
+    tables: Tables,
+    group: Group,
+    emission_class: int,
+    offset: int,
+    *,
+    width_mhz: float = EUROPEAN_WIDTH_MHZ,
+    share: float = 1.0,
+) -> float:
+    """Protection ratio in dB of one group against one emission class, ``offset`` channels above (w - c).
+
+    ``width_mhz`` of the victim's channel. A device that overlaps it (offset 0) with a ``share`` of its power
+    has the rest beside it: r = 10 log10(share r_0 + (1 - share) r_1) of power ratios, r_1 the larger of two.
+    """
+    whole_db = ratio_parts(tables, group, emission_class, offset, width_mhz=width_mhz).ratio_db
+    if offset != 0 or share >= 1.0:
+        return whole_db
+    beside_db = max(ratio_db(tables, group, emission_class, k, width_mhz=width_mhz) for k in (-1, 1))
+    return 10.0 * math.log10(share * 10.0 ** (0.1 * whole_db) + (1.0 - share) * 10.0 ** (0.1 * beside_db))
+
+
+def ratio_parts(
+    tables: Tables, group: Group, emission_class: int, offset: int, *, width_mhz: float = EUROPEAN_WIDTH_MHZ
+) -> RatioParts:
+    """The protection ratio of ``ratio_db`` with what it is made of, for a device wholly at its offset."""
     direct = _pick(tables, group, emission_class, offset, "pr_db")
     if direct is not None:
-        return direct.value
+        return RatioParts(direct.value, math.nan, math.nan, math.nan)
     pr0_db = tables.modes[group.system, group.mode].c_n_db
     if offset == 0:
-        return pr0_db
+        return RatioParts(pr0_db, pr0_db, math.nan, math.nan)
     selectivity = _pick(tables, group, emission_class, offset, "acs_db")
     if selectivity is None:
         raise InputError(
@@ -128,8 +163,10 @@ def ratio_db(tables: Tables, group: Group, emission_class: int, offset: int) -> 
             allowed="a row pr_db or acs_db for every offset in use; -3 to +3 and +9 are mandatory",
         )  # fmt: skip
     aflr_db = tables.aflr_db[emission_class][min(abs(offset), FARTHEST_CLASS_OFFSET)]
-    leakage = 10.0 ** (-0.1 * (aflr_db - SEGMENTS_DB))
-    return pr0_db + 10.0 * math.log10(10.0 ** (-0.1 * selectivity.value) + leakage)
+    aclr_db = aflr_db - 10.0 * math.log10(width_mhz / SEGMENT_MHZ)
+    leakage = 10.0 ** (-0.1 * aclr_db)
+    combined_db = pr0_db + 10.0 * math.log10(10.0 ** (-0.1 * selectivity.value) + leakage)
+    return RatioParts(combined_db, pr0_db, selectivity.value, aclr_db)
 
 
 def overload_dbm(tables: Tables, emission_class: int, offset: int) -> float:
@@ -139,15 +176,43 @@ def overload_dbm(tables: Tables, emission_class: int, offset: int) -> float:
     return math.nan if row is None else row.value
 
 
-def group_shift_db(tables: Tables, group: Group, device: Device, offset: int) -> float:
-    """Stored map of a group less the limit: ratio, burst penalty, margin for several devices."""
-    penalty_db = device.burst_penalty_db.value + device.margin_db
-    return ratio_db(tables, group, device.emission_class, offset) + penalty_db
+def building_loss_db(device: Device) -> float:
+    """What the walls take off a device that counts as indoor: type B above a height, else 0."""
+    indoor = device.indoor
+    if device.type != "B" or indoor is None or device.height_m <= indoor.above_m:
+        return 0.0
+    return indoor.building_loss_db.value
+
+
+def group_shift_db(
+    tables: Tables,
+    group: Group,
+    device: Device,
+    offset: int,
+    *,
+    width_mhz: float = EUROPEAN_WIDTH_MHZ,
+    share: float = 1.0,
+) -> float:
+    """Stored map of a group less the limit: ratio, burst penalty, margin for several devices, walls."""
+    ratio = ratio_db(tables, group, device.emission_class, offset, width_mhz=width_mhz, share=share)
+    return ratio + device.burst_penalty_db.value + device.margin_db - building_loss_db(device)
+
+
+def largest_shift_db(
+    tables: Tables, groups: Iterable[Group], device: Device, offsets: Sequence[int], width_mhz: float
+) -> float:
+    """Largest ``group_shift_db`` over groups and offsets; one for a partial overlap lies below it."""
+    return max(
+        group_shift_db(tables, group, device, offset, width_mhz=width_mhz)
+        for group in groups
+        for offset in offsets
+    )
 
 
 def overload_shift_db(tables: Tables, device: Device, offset: int) -> float:
     """Stored overload map less the limit; NaN where no threshold is known."""
-    return device.margin_db - overload_dbm(tables, device.emission_class, offset)
+    threshold_dbm = overload_dbm(tables, device.emission_class, offset)
+    return device.margin_db - building_loss_db(device) - threshold_dbm
 
 
 def dtt_ratio_db(tables: Tables, key: ModeKey, offset: int) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.config import REPOSITORY, TABLES, Config, Service
 from pipeline.config_file import unverified
 from pipeline.hashes import LOCK_FILE, file_sha256, input_files
+from pipeline.protection.caps import device_cap_dbm
 from pipeline.registers.transmitters import summary
 from pipeline.workflow import STAGES, Plan, code_of, two_digits
 
@@ -100,8 +101,9 @@ def notes(config: Config) -> list[str]:
     if config.population is None:
         found.append("No population data: statistics give shares of area only.")
     found += [
-        f"Level {level:g} dBm exceeds the cap of device {device.id} ({device.cap_dbm:g} dBm): not written."
-        for device in config.devices for level in config.levels_dbm if level > device.cap_dbm
+        f"Level {level:g} dBm exceeds the cap of device {device.id} ({cap_dbm:g} dBm): not written."
+        for device, cap_dbm in ((device, device_cap_dbm(device)) for device in config.devices)
+        for level in config.levels_dbm if level > cap_dbm
     ]  # fmt: skip
     return found
 

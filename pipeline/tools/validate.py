@@ -17,7 +17,8 @@ from pipeline.coverage.planning import within_reach
 from pipeline.coverage.stage import outline_m, with_countries
 from pipeline.errors import InputError
 from pipeline.hashes import input_files
-from pipeline.protection.channels import victim_channels, victim_offsets
+from pipeline.protection.caps import device_cap_dbm
+from pipeline.protection.channels import victim_channels
 from pipeline.protection.ratios import Tables, check_ratios, dtt_ratio_table_db, read_protection_tables
 from pipeline.raster import Grid
 from pipeline.registers.tables import RejectedRow
@@ -90,7 +91,7 @@ def check_reach(config: Config, register: xr.Dataset, grid: Grid, config_path: P
     """DTT channels that limit some device channel; refused where no transmitter is in reach on any."""
     near = within_reach(register, outline_m(grid), config.channels.reach_km)
     occupied = register["channel"].values[near].tolist()
-    victims = victim_channels(occupied, config.channels.wsd, victim_offsets(config))
+    victims = victim_channels(config, occupied, config.channels.wsd)
     if not victims:
         raise InputError(
             "no transmitter within reach on any configured channel",
@@ -147,8 +148,8 @@ def report(
 def _remarks(config: Config) -> Iterator[str]:
     for device in config.devices:
         for level_dbm in config.levels_dbm:
-            if level_dbm > device.cap_dbm:
-                cap = f"above its cap of {device.cap_dbm:g} dBm"
+            if level_dbm > device_cap_dbm(device):
+                cap = f"above its cap of {device_cap_dbm(device):g} dBm"
                 yield f"  not written   {device.id} at {level_dbm:g} dBm: {cap}"
     for name, service in config.services.items():
         if not service.applicable or service.status != "evaluate":

@@ -1,7 +1,7 @@
 """DTT reception, own and foreign, and receiver overload: minimum over the victim channels of a channel.
 
-P_dtt(x, w) = min over victim channels c and groups of victims g of M_c,g(x) - shift(g, w - c), where M are
-the maps of the protection stage (protection.md, section 3).
+P_dtt(x, w) = min over victim channels c and groups of victims g of M_c,g(x) - shift(g, offset of w from c),
+where M are the maps of the protection stage (protection.md, section 3).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline import raster
 from pipeline.config import Config, Device
-from pipeline.protection.channels import victim_offsets
+from pipeline.protection.channels import Offset, victims_by_offset
 from pipeline.protection.limits import OVERLOAD_BAND
 from pipeline.protection.ratios import (
     Group,
@@ -34,12 +34,12 @@ def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit
     """Limit by all DTT victims (``dtt`` and ``foreign_dtt``); label home 1, foreign 8, overload 13."""
     tables = read_protection_tables(context.config.protection)
     groups = _groups_by_name(context.config, tables)
-    offsets = [k for k in victim_offsets(context.config) if channel - k in context.victims]
+    victims = victims_by_offset(context.config, device, channel, context.victims)
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
-        for offset in offsets:
-            _lower_by(lowest, context, device, tables, groups, channel - offset, offset, rows, cols)
+        for victim, offset in victims:
+            _lower_by(lowest, context, device, tables, groups, victim, offset, rows, cols)
         return lowest
 
     return limit
@@ -58,7 +58,7 @@ def _lower_by(
     tables: Tables,
     groups: Mapping[str, Group],
     victim: int,
-    offset: int,
+    offset: Offset,
     rows: slice,
     cols: slice,
 ) -> None:
@@ -73,9 +73,15 @@ def _lower_by(
             lower(lowest, np.where(label == LimitingService.NONE, np.inf, limit_dbm), label)
 
 
-def _shift_db(name: str, tables: Tables, groups: Mapping[str, Group], device: Device, offset: int) -> float:
+def _shift_db(
+    name: str, tables: Tables, groups: Mapping[str, Group], device: Device, offset: Offset
+) -> float:
     if name == THRESHOLD_BAND:
         return 0.0
     if name == OVERLOAD_BAND:
-        return overload_shift_db(tables, device, offset)
-    return group_shift_db(tables, groups[name], device, offset) if name in groups else math.nan
+        return overload_shift_db(tables, device, offset.number)
+    if name not in groups:
+        return math.nan
+    return group_shift_db(
+        tables, groups[name], device, offset.number, width_mhz=offset.width_mhz, share=offset.share
+    )
