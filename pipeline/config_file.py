@@ -54,7 +54,7 @@ def _fill_in_profiles(path: Path, content: dict[str, Any]) -> None:
     """Give every device that names a profile the profile's values, in place; its own values win."""
     listed = content.get("devices")
     devices = listed if isinstance(listed, list) else []
-    if not any(_profile_of(device) for device in devices):
+    if all(_profile_of(device) is None for device in devices):
         return
     file = Path(str(content.get("device_profiles", Config.model_fields["device_profiles"].default)))
     profiles = read_yaml(file)

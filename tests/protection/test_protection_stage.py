@@ -320,6 +320,23 @@ def test_devices_of_one_geometry_share_a_map_and_differ_by_ratio(tmp_path, repos
     assert first.eirp_dbm[limited] - second.eirp_dbm[limited] == pytest.approx(6.0)
 
 
+def test_another_table_of_ratios_moves_the_limit_by_the_difference(tmp_path, repository):
+    case = Case(tmp_path, repository, 200.0, {})
+    main(case.config_path, case.folder, channel=CHANNEL)
+    before = case.limit(CHANNEL - 1)
+    (tmp_path / "new.csv").write_text(RATIOS.replace("*,*,*,-1,,,pr_db,-30", "*,*,*,-1,,,pr_db,-23.5"))
+    content = yaml.safe_load(case.config_path.read_text())
+    content["protection"]["ratios"] = str(tmp_path / "new.csv")
+    case.config_path.write_text(yaml.safe_dump(content))
+    case.config = load_config(case.config_path)
+    main(case.config_path, case.folder, channel=CHANNEL)
+    after = case.limit(CHANNEL - 1)
+    limited = before.eirp_dbm < case.config.devices[0].cap_dbm
+    assert limited.any()
+    # -30 dB by the shipped table of this test, -23.5 dB by the new one; float32 maps.
+    assert before.eirp_dbm[limited] - after.eirp_dbm[limited] == pytest.approx(6.5, abs=1e-4)
+
+
 def test_threshold_method_occupies_from_the_field_on(tmp_path, repository):
     case = Case(tmp_path, repository, 200.0, {}, method="threshold", threshold={
         "field_dbuvm": {"value": 60.0, "source": "test", "verified": False}, "offsets": [0, 1]})  # fmt: skip
