@@ -17,6 +17,7 @@ BASE = {path.stem for path in PACKAGE.glob("*.py")} - DRIVERS | {"config"}
 # The margin of the grid is the proven radius, known before anything is computed (protection.md, section 4).
 # The tables of modes and of ratios between DTT stations are read where all protection ratios are.
 EXCEPTIONS = {
+    "registers/pmse.py": {"protection"},
     "territory/margin.py": {"protection"},
     "territory/stage.py": {"registers"},
     "coverage/planning.py": {"protection"},

@@ -30,6 +30,7 @@ from pipeline.config.channels import (
     channel_width_mhz,
     plan_channels,
 )
+from pipeline.config.pmse import Pmse
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
 from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
@@ -37,7 +38,7 @@ from pipeline.config.territory import GridSettings, Polygons, Population, Terrai
 
 __all__ = [
     "REPOSITORY", "SERVICE_NAMES", "TABLES", "Channels", "Config", "Coverage", "Device", "GridSettings",
-    "Mode", "PlanSegment", "Polygons", "Population", "Propagation", "Protection", "ReceiverBand", "Registers",
+    "Mode", "PlanSegment", "Pmse", "Polygons", "Population", "Propagation", "Protection", "ReceiverBand", "Registers",
     "Section", "Service", "ServiceName", "Sourced", "Terrain", "Territory", "Threshold", "Whole",
     "channel_centre_mhz",
     "channel_width_mhz", "plan_channels", "receiver_band",
@@ -75,6 +76,8 @@ class Config(Section):
     """Ready-made devices that `devices` may name as `profile`."""
     devices: Annotated[list[Device], Field(min_length=1)]
     services: dict[ServiceName, Service]
+    pmse: Pmse = Pmse()
+    """Bookings of radio microphones and their like, and how they are protected."""
     levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]
     """E.i.r.p. levels of the availability layers."""
     validity_hours: Annotated[Number, Field(gt=0, le=8784)] = 24.0

@@ -124,22 +124,31 @@ def extended_hata_loss_db(
     """
     hm = max(min(h1_m, h2_m), 1.0)
     hb = max(h1_m, h2_m, hm)
-    free = _extended_near_db(f_mhz, d_km, hb, hm)
+    loss, branch = extended_hata_from_base_db(f_mhz, d_km, hb, hm, environment)
     valid = 30.0 <= f_mhz <= 3000.0 and d_km <= 40.0 and hb <= 200.0 and min(h1_m, h2_m) >= 1.0
+    return loss, branch, valid
+
+
+@kernel
+def extended_hata_from_base_db(
+    f_mhz: float, d_km: float, hb_m: float, hm_m: float, environment: int
+) -> tuple[float, int]:
+    """Extended Hata loss in dB and code of ``Branch`` for a given base, even if it is the lower end."""
+    free = _extended_near_db(f_mhz, d_km, hb_m, hm_m)
     if d_km <= 0.04:
-        return free, _BELOW_40M, valid
+        return free, _BELOW_40M
     if d_km >= 0.1:
-        loss = _extended_far_db(f_mhz, d_km, hb, hm, environment)
+        loss = _extended_far_db(f_mhz, d_km, hb_m, hm_m, environment)
         branch = _EXTENDED
     else:
-        at_40m = _extended_near_db(f_mhz, 0.04, hb, hm)
-        at_100m = _extended_far_db(f_mhz, 0.1, hb, hm, environment)
+        at_40m = _extended_near_db(f_mhz, 0.04, hb_m, hm_m)
+        at_100m = _extended_far_db(f_mhz, 0.1, hb_m, hm_m, environment)
         weight = math.log(d_km / 0.04) / math.log(0.1 / 0.04)
         loss = at_40m + weight * (at_100m - at_40m)
         branch = _BELOW_100M
     if loss < free:
-        return free, _FREE_SPACE, valid
-    return loss, branch, valid
+        return free, _FREE_SPACE
+    return loss, branch
 
 
 @kernel

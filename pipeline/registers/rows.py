@@ -165,7 +165,7 @@ def check_row(path: Path, row: int, values: Mapping[str, str], rules: RowRules) 
     try:
         record = TransmitterRow.model_validate(dict(values))
     except ValidationError as error:
-        raise _as_input_error(path, row, values, error) from None
+        raise row_error(TransmitterRow, path, row, values, error) from None
     problem = _place_problem(record, rules.box) or _channel_problem(record, rules.plan)
     problem = problem or _other_problem(record, rules)
     if problem is not None:
@@ -232,7 +232,10 @@ def _other_problem(record: TransmitterRow, rules: RowRules) -> _Problem | None:
     return None
 
 
-def _as_input_error(path: Path, row: int, values: Mapping[str, str], error: ValidationError) -> InputError:
+def row_error(
+    model: type[BaseModel], path: Path, row: int, values: Mapping[str, str], error: ValidationError
+) -> InputError:
+    """The first fault of a row as InputError; what is allowed is the description of the field."""
     first = error.errors()[0]
     field = str(first["loc"][0])
     text = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
@@ -242,5 +245,5 @@ def _as_input_error(path: Path, row: int, values: Mapping[str, str], error: Vali
         row=row,
         field=field,
         value=values.get(field, ""),
-        allowed=TransmitterRow.model_fields[field].description,
+        allowed=model.model_fields[field].description,
     )

@@ -53,8 +53,11 @@ def as_rejected(error: InputError) -> RejectedRow:
     )
 
 
-def read_table(path: Path, required: Sequence[str]) -> Table:
-    """Read a register file by its suffix; ``required`` columns must exist (lon and lat may be a geometry)."""
+def read_table(path: Path, required: Sequence[str], *, may_be_empty: bool = False) -> Table:
+    """Read a register file by its suffix; ``required`` columns must exist (lon and lat may be a geometry).
+
+    A register without a row is refused unless it ``may_be_empty``.
+    """
     readers = {
         ".csv": _read_csv,
         ".gpkg": _read_geopackage,
@@ -67,7 +70,7 @@ def read_table(path: Path, required: Sequence[str]) -> Table:
         problem = "is not a file" if path.exists() else "file does not exist"
         raise InputError(problem, file=path)
     table = reader(path, required)
-    if not table.records and not table.rejected:
+    if not (table.records or table.rejected or may_be_empty):
         raise InputError("register holds no rows", file=path, allowed="one row or more below the header")
     return table
 

@@ -71,7 +71,7 @@ def read_transmitters(
     for path in paths:
         faults.extend(_read_file(Path(path), rules, rows))
     if faults and not lenient:
-        raise _with_count(faults[0], len(faults) - 1)
+        raise with_count(faults[0], len(faults) - 1)
     if paths and not rows:
         raise InputError("no row of the register can be used", file=paths[0], allowed="one good row or more")
     dataset = to_dataset([rows[key] for key in sorted(rows)])
@@ -108,7 +108,8 @@ def _read_file(path: Path, rules: RowRules, rows: dict[str, TransmitterRow]) -> 
     return sorted(faults, key=lambda fault: fault.row if isinstance(fault.row, int) else 0)
 
 
-def _with_count(fault: InputError, others: int) -> InputError:
+def with_count(fault: InputError, others: int) -> InputError:
+    """The first fault of a register, with the number of further ones."""
     if others == 0:
         return fault
     return InputError(
