@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -43,6 +45,20 @@ class InputError(ValueError):
         if self.allowed:
             text += f"; allowed: {self.allowed}"
         return text
+
+
+@contextmanager
+def in_file(file: str | Path) -> Iterator[None]:
+    """Name ``file`` in an InputError that names none: settings are checked where their file is not known."""
+    try:
+        yield
+    except InputError as error:
+        if error.file is not None:
+            raise
+        raise InputError(
+            error.problem, file=file, row=error.row, field=error.field, value=error.value,
+            allowed=error.allowed,
+        ) from None  # fmt: skip
 
 
 def _one_line(value: object) -> str:

@@ -18,6 +18,7 @@ BASE = {path.stem for path in PACKAGE.glob("*.py")} - DRIVERS | {"config"}
 # The tables of modes and of ratios between DTT stations are read where all protection ratios are.
 EXCEPTIONS = {
     "registers/pmse.py": {"protection"},
+    "registers/transmitters.py": {"protection"},
     "territory/margin.py": {"protection"},
     "territory/stage.py": {"registers"},
     "coverage/planning.py": {"protection"},

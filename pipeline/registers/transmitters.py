@@ -15,6 +15,7 @@ import xarray as xr
 
 from pipeline.config import Config
 from pipeline.errors import InputError
+from pipeline.protection.tables import read_modes
 from pipeline.registers.channel_plan import Plan
 from pipeline.registers.patterns import (
     AZIMUTHS,
@@ -80,9 +81,17 @@ def read_transmitters(
 
 
 def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
-    """The register that a territory file names, as strictly as it says; see ``read_transmitters``."""
+    """The register that a territory file names, as strictly as it says; see ``read_transmitters``.
+
+    A mode that the table of modes does not name is a fault of its row.
+    """
     registers = config.registers
-    return read_transmitters(registers.transmitters, config.channels.plan, lenient=registers.lenient)
+    return read_transmitters(
+        registers.transmitters,
+        config.channels.plan,
+        lenient=registers.lenient,
+        modes=read_modes(config.protection.modes),
+    )
 
 
 def _read_file(path: Path, rules: RowRules, rows: dict[str, TransmitterRow]) -> list[InputError]:

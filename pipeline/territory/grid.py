@@ -17,6 +17,10 @@ LONLAT = "EPSG:4326"
 MAX_SIDE_PX = 60_000
 MAX_PIXELS = 500_000_000
 LATTICE_STEP_M = 8000.0
+SCALE_SAMPLES = 9
+# A national grid is true within a thousandth, EPSG:3035 over Europe within a few hundredths; Mercator maps
+# of the web, or the grid of another country, are not.
+SCALE_TOLERANCE = 0.1
 
 
 def checked_crs(crs: str, *, file: str | None = None) -> CRS:
@@ -42,6 +46,12 @@ def checked_crs(crs: str, *, file: str | None = None) -> CRS:
         raise InputError(
             "CRS is not in metres", file=file, row="grid", field="crs", value=crs, allowed=wanted
         )
+    if len(known.axis_info) != 2 or any(axis.direction == "west" for axis in known.axis_info):
+        axes = ", ".join(axis.direction for axis in known.axis_info)
+        raise InputError(
+            f"CRS has the axes {axes}", file=file, row="grid", field="crs", value=crs,
+            allowed=f"{wanted}, with axes east and north",
+        )  # fmt: skip
     return known
 
 
@@ -79,7 +89,22 @@ def make_grid(
             value=f"{width} x {height} pixels",
             allowed=f"sides up to {MAX_SIDE_PX}, {MAX_PIXELS} in all; take larger pixels or a `bbox_deg`",
         )  # fmt: skip
+    _check_scale(crs, bounds_m, file)
     return Grid(crs, resolution_m, west * resolution_m, north * resolution_m, width, height)
+
+
+def _check_scale(crs: str, bounds_m: tuple[float, float, float, float], file: str | None) -> None:
+    """Refuse a CRS whose distances are wrong on the territory: a pixel would not have the size it claims."""
+    projection = Proj(crs)
+    x_m, y_m = (np.linspace(bounds_m[i], bounds_m[i + 2], SCALE_SAMPLES) for i in (0, 1))
+    factors = projection.get_factors(*projection(*np.meshgrid(x_m, y_m), inverse=True))
+    least, most = np.min(factors.tissot_semiminor), np.max(factors.tissot_semimajor)
+    if not (least >= 1.0 - SCALE_TOLERANCE and most <= 1.0 + SCALE_TOLERANCE):
+        raise InputError(
+            f"distances in this CRS are {least:.2f} to {most:.2f} times the true ones on the territory",
+            file=file, row="grid", field="crs", value=crs,
+            allowed=f"a projected CRS made for this place, true within {100.0 * SCALE_TOLERANCE:g} %",
+        )  # fmt: skip
 
 
 def lonlat_box_deg(grid: Grid) -> tuple[float, float, float, float]:

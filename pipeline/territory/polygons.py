@@ -148,7 +148,8 @@ def _read_layer(
         known = ", ".join(name for name, _ in pyogrio.list_layers(path))
         raise InputError("no such layer", file=path, field="layer", value=layer, allowed=known) from None
     except DataSourceError as error:
-        raise InputError(f"not a polygon file that can be read ({error})", file=path) from None
+        reason = str(error).partition(";")[0]
+        raise InputError(f"not a polygon file that can be read ({reason})", file=path) from None
     if "geometry" not in frame or frame.crs is None:
         raise InputError("no coordinate reference system", file=path, field="crs", allowed="a stated CRS")
     if field is not None and field not in frame:

@@ -88,14 +88,11 @@ def population_strips(
 
 def read_places(path: str | Path) -> list[Place]:
     """Places of a CSV with the columns latitude, longitude (WGS84 degrees) and population."""
-    if not Path(path).is_file():
-        raise InputError("file not found", file=path, allowed="an existing CSV file")
-    with Path(path).open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        for column in PLACE_COLUMNS:
-            if column not in (reader.fieldnames or ()):
-                raise InputError("column is missing", file=path, row=1, field=column, value=reader.fieldnames)
-        places = [_place(path, reader.line_num, record) for record in reader]
+    reader = csv.DictReader(_lines(Path(path)))
+    for column in PLACE_COLUMNS:
+        if column not in (reader.fieldnames or ()):
+            raise InputError("column is missing", file=path, row=1, field=column, value=reader.fieldnames)
+    places = [_place(path, reader.line_num, record) for record in reader]
     if not places:
         raise InputError("no places", file=path, allowed="at least one row")
     return places
@@ -143,6 +140,16 @@ def density_strips(
         pixels = window_sums(valid.astype(np.float64), half)[own]
         density = persons / (np.maximum(pixels, 1.0) * true_area_km2(grid, rows))
         yield rows, np.where(valid[own], density, np.nan).astype(np.float32)
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise InputError("file not found", file=path, allowed="an existing CSV file")
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"cannot be read as UTF-8 text ({type(error).__name__})"
+        raise InputError(problem, file=path, allowed="a CSV file in UTF-8") from None
 
 
 def _cell_size_px(counts: xr.DataArray, grid: Grid) -> tuple[float, float]:

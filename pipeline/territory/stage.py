@@ -62,7 +62,6 @@ def main(config_path: str | Path, build: str | Path, *, threads: int = 1) -> Non
     config, folder = load_config(Path(config_path)), Path(build) / "territory"
     register, _ = read_register(config)
     modes = sorted(set(zip(register["system"].values, register["mode"].values, strict=True)))
-    checked_crs(config.grid.crs, file=str(config_path))
     boundaries = boundaries_of(config.territory)
     masks = padded_masks(config, boundaries, modes, threads=threads, file=Path(config_path))
     grid: Grid = masks.attrs["grid"]
@@ -127,8 +126,9 @@ def padded_masks(
 def grid_of(config: Config, boundaries: Boundaries, margin_m: float, *, file: Path | None = None) -> Grid:
     """The padded grid of a territory."""
     settings = config.grid
-    bounds_m = project([boundaries.territory], settings.crs)[0].bounds
     name = None if file is None else str(file)
+    checked_crs(settings.crs, file=name)
+    bounds_m = project([boundaries.territory], settings.crs)[0].bounds
     return make_grid(settings.crs, settings.resolution_m, bounds_m, margin_m, file=name)
 
 

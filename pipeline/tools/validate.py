@@ -15,14 +15,14 @@ from pipeline.config import Config, receiver_band
 from pipeline.config_file import load_config, unverified
 from pipeline.coverage.planning import within_reach
 from pipeline.coverage.stage import outline_m, with_countries
-from pipeline.errors import InputError
+from pipeline.errors import InputError, in_file
 from pipeline.hashes import input_files
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.channels import victim_channels
 from pipeline.protection.ratios import Tables, check_ratios, dtt_ratio_table_db, read_protection_tables
 from pipeline.raster import Grid
 from pipeline.registers.tables import RejectedRow
-from pipeline.registers.transmitters import read_transmitters, summary
+from pipeline.registers.transmitters import read_register, summary
 from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.records import LonLatRaster
@@ -48,40 +48,52 @@ def validate_command(config_path: Path, *, lenient: bool = False) -> None:
             update={"registers": config.registers.model_copy(update={"lenient": True})}
         )
     check_files(config, config_path)
-    tables = read_protection_tables(config.protection)
-    register, rejected = read_transmitters(
-        config.registers.transmitters,
-        config.channels.plan,
-        lenient=config.registers.lenient,
-        modes=tables.modes,
-    )
+    with in_file(config_path):
+        lines = list(checked(config, config_path))
+    print("\n".join(lines))
+
+
+def checked(config: Config, config_path: Path) -> Iterator[str]:
+    """Check all that a configuration names; the lines of the report."""
+    register, rejected = read_register(config)
     modes = modes_of(config, register)
-    check_numbers(config, tables, modes)
+    check_numbers(config, read_protection_tables(config.protection), modes)
     boundaries = boundaries_of(config.territory)
     grid: Grid = padded_masks(config, boundaries, modes, file=config_path).attrs["grid"]
     victims = check_reach(config, register, grid, config_path)
     check_receivers(config, victims, register)
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
-    print("\n".join(report(config, with_countries(config, register), rejected, grid, victims)))
+    return report(config, with_countries(config, register), rejected, grid, victims)
 
 
 def check_files(config: Config, config_path: Path) -> None:
     """Refuse a territory that names a file which is not there."""
     for key, path in input_files(config):
         if not path.is_file():
-            raise InputError("file does not exist", file=config_path, row=key, value=str(path))
+            problem = "is not a file" if path.exists() else "file does not exist"
+            raise InputError(problem, file=config_path, row=key, value=str(path))
 
 
 def modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:
     """All (system, mode) in use, the default in place of none."""
-    default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
+    default = default_mode(config)
     pairs = zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True)
     return sorted({(system, mode) if mode else default for system, mode in pairs})
 
 
+def default_mode(config: Config) -> ModeKey:
+    """(system, mode) of transmitters without one."""
+    return config.coverage.default_mode.system, config.coverage.default_mode.mode
+
+
 def check_numbers(config: Config, tables: Tables, modes: list[ModeKey]) -> None:
     """Refuse tables without a number for every mode, device class and offset in use."""
+    if default_mode(config) not in tables.modes:
+        raise InputError(
+            "mode is not in the table of modes", row="coverage.default_mode",
+            value=" ".join(default_mode(config)), allowed=f"a row of {config.protection.modes}",
+        )  # fmt: skip
     classes = [device.emission_class for device in config.devices]
     check_ratios(tables, modes, classes, config.protection.offsets)
     dtt_ratio_table_db(tables, modes)

@@ -59,6 +59,21 @@ def test_grid_that_is_too_large_is_refused_before_memory_is_taken():
         make_grid("EPSG:3035", 10.0, (0, 0, 600_000, 600_000), 0.0)
 
 
+@pytest.mark.parametrize(("crs", "scale"), [("EPSG:3857", "1.44"), ("EPSG:32719", "1.3[78]")])
+def test_crs_with_wrong_distances_is_refused(crs, scale):
+    x_m, y_m = Transformer.from_crs(4326, crs, always_xy=True).transform([14.0, 14.3], [46.0, 46.2])
+    bounds_m = (min(x_m), min(y_m), max(x_m), max(y_m))
+    with pytest.raises(InputError, match=f"distances in this CRS are {scale}"):
+        make_grid(crs, 200.0, bounds_m, 0.0)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3035", "EPSG:3346", "EPSG:32633"])
+def test_crs_made_for_the_place_is_taken(crs):
+    x_m, y_m = Transformer.from_crs(4326, crs, always_xy=True).transform([20.0, 21.0], [55.0, 55.5])
+    grid = make_grid(crs, 1000.0, (min(x_m), min(y_m), max(x_m), max(y_m)), 0.0)
+    assert 60 < grid.width < 110
+
+
 def test_territory_off_the_projection_is_refused():
     with pytest.raises(InputError, match="cannot be projected"):
         make_grid("EPSG:3794", 200.0, (0, 0, float("inf"), 1000), 0.0)
@@ -67,7 +82,7 @@ def test_territory_off_the_projection_is_refused():
 @pytest.mark.parametrize("crs", ["EPSG:3794", "EPSG:3035", "EPSG:3395"])
 def test_pixel_area_is_that_of_the_geodesic_polygon(crs):
     x_m, y_m = Transformer.from_crs(4326, crs, always_xy=True).transform(14.5, 46.0)
-    grid = make_grid(crs, 1000.0, (x_m, y_m, x_m + 150_000, y_m + 100_000), 0.0)
+    grid = Grid(crs, 1000.0, 1000.0 * (x_m // 1000.0), 1000.0 * (y_m // 1000.0) + 100_000.0, 150, 100)
     area = true_area_km2(grid)
     assert area.shape == (grid.height, grid.width)
     to_lonlat = Transformer.from_crs(crs, 4326, always_xy=True)
