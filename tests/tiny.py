@@ -1,4 +1,4 @@
-"""A territory small enough for tests of the commands and of the job graph: a box, five stations, no terrain."""
+"""A territory small enough for tests of commands and of the job graph: a box, five stations, no terrain."""
 
 from __future__ import annotations
 

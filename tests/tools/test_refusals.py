@@ -143,9 +143,9 @@ FAULTS = [
     Fault("geographic CRS", setting("EPSG:3794", "EPSG:4326"), ("tiny.yaml", "not projected", "EPSG:4326")),
     Fault("CRS in feet", setting("EPSG:3794", "EPSG:2263"), ("tiny.yaml", "not in metres", "EPSG:2263")),
     Fault("CRS with heights", setting("EPSG:3794", "EPSG:7405"), ("tiny.yaml", "axes", "EPSG:7405")),
-    Fault("CRS with a west axis", setting("EPSG:3794", "EPSG:2048"), ("tiny.yaml", "west", "EPSG:2048")),
-    Fault("web Mercator", setting("EPSG:3794", "EPSG:3857"), ("tiny.yaml", "times the true", "EPSG:3857")),
-    Fault("CRS of another continent", setting("EPSG:3794", "EPSG:32719"), ("tiny.yaml", "grid", "EPSG:32719")),
+    Fault("CRS with a west axis", setting("EPSG:3794", "EPSG:2048"), ("west", "EPSG:2048")),
+    Fault("web Mercator", setting("EPSG:3794", "EPSG:3857"), ("times the true", "EPSG:3857")),
+    Fault("CRS of another continent", setting("EPSG:3794", "EPSG:32719"), ("times the true", "EPSG:32719")),
     Fault("terrain without CRS", section("terrain: {dem: [dem.tif]}", dem(13.0, crs=None)), ("dem.tif", "crs")),
     Fault("polygons without CRS", territory(POLYGONS, polygons(crs=None)), ("land.gpkg", "coordinate ref")),
     # Empty territory.
