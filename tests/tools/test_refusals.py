@@ -146,7 +146,7 @@ FAULTS = [
     Fault("CRS with a west axis", setting("EPSG:3794", "EPSG:2048"), ("west", "EPSG:2048")),
     Fault("web Mercator", setting("EPSG:3794", "EPSG:3857"), ("times the true", "EPSG:3857")),
     Fault("CRS of another continent", setting("EPSG:3794", "EPSG:32719"), ("times the true", "EPSG:32719")),
-    Fault("terrain without CRS", section("terrain: {dem: [dem.tif]}", dem(13.0, crs=None)), ("dem.tif", "crs")),
+    Fault("terrain without CRS", section("terrain: {dem: [dem.tif]}", dem(13.0, crs=None)), ("dem.tif",)),
     Fault("polygons without CRS", territory(POLYGONS, polygons(crs=None)), ("land.gpkg", "coordinate ref")),
     # Empty territory.
     Fault("home is no country", both(territory(POLYGONS, polygons()), setting("[SI]", "[XX]")),
