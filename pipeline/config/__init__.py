@@ -38,8 +38,8 @@ from pipeline.config.territory import GridSettings, Polygons, Population, Terrai
 
 __all__ = [
     "REPOSITORY", "SERVICE_NAMES", "TABLES", "Channels", "Config", "Coverage", "Device", "GridSettings",
-    "Mode", "PlanSegment", "Pmse", "Polygons", "Population", "Propagation", "Protection", "ReceiverBand", "Registers",
-    "Section", "Service", "ServiceName", "Sourced", "Terrain", "Territory", "Threshold", "Whole",
+    "Mode", "PlanSegment", "Pmse", "Polygons", "Population", "Propagation", "Protection", "ReceiverBand",
+    "Registers", "Section", "Service", "ServiceName", "Sourced", "Terrain", "Territory", "Threshold", "Whole",
     "channel_centre_mhz",
     "channel_width_mhz", "plan_channels", "receiver_band",
 ]  # fmt: skip
