@@ -27,7 +27,7 @@ TIME_PCT = 50.0
 # P.1546 ends here.
 FARTHEST_KM = 1000.0
 
-Model = Literal["p1546", "extended_hata"]
+Model = Literal["p1546", "extended_hata", "free_space"]
 Path = Literal["land", "sea"]
 _RURAL = int(Area.RURAL)
 _OPEN = int(Environment.OPEN)
@@ -55,12 +55,14 @@ def path_loss_db(
 ) -> NDArray[np.float64]:
     """Basic transmission loss in dB, same shape as the horizontal distance ``d_km`` > 0.
 
-    ``height_m`` antenna of the device, ``receiver_m`` of the victim, above ground. Extended Hata knows no
-    sea: both paths give the same loss; nor any time but the median.
+    ``height_m`` antenna of the device, ``receiver_m`` of the victim, above ground. Only P.1546 knows
+    the sea and the percentage of time; the other models give one loss for all of them.
     """
     flat_km = np.ascontiguousarray(d_km, dtype=np.float64).ravel()
     if model == "extended_hata":
         loss_db = _extended_hata_db(flat_km, f_mhz, height_m, receiver_m)
+    elif model == "free_space":
+        loss_db = _free_space_db(flat_km, f_mhz, height_m, receiver_m)
     else:
         curves = load_curves()
         prepared = prepare(curves, f_mhz, time_pct)
@@ -93,6 +95,16 @@ def slant_loss_db(d_km: float, f_mhz: float, height_m: float, receiver_m: float)
     """Free-space loss in dB between two antennas at different heights, ``d_km`` apart on the ground."""
     rise_km = 1e-3 * (height_m - receiver_m)
     return free_space_loss_db((d_km * d_km + rise_km * rise_km) ** 0.5, f_mhz)
+
+
+@kernel
+def _free_space_db(
+    d_km: NDArray[np.float64], f_mhz: float, height_m: float, receiver_m: float
+) -> NDArray[np.float64]:
+    loss_db = np.empty(d_km.size)
+    for i in range(d_km.size):
+        loss_db[i] = slant_loss_db(d_km[i], f_mhz, height_m, receiver_m)
+    return loss_db
 
 
 @kernel
