@@ -21,6 +21,7 @@ from pipeline.config_file import load_config
 from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.channels import victim_channels
+from pipeline.protection.neighbours import foreign_data
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.margin import margin_m
 from pipeline.territory.surface import ROOM_DEG
@@ -68,7 +69,17 @@ STAGES = {
     ),
     "combine": Stage(
         "pipeline.availability.stage",
-        ("channels", "propagation", "coverage", "protection", "devices", "services", "notice"),
+        (
+            "territory",
+            "channels",
+            "propagation",
+            "coverage",
+            "protection",
+            "devices",
+            "services",
+            "neighbours",
+            "notice",
+        ),
     ),
     "availability": Stage(
         "pipeline.availability.stage", ("channels.wsd", "devices", "levels_dbm", "population", "notice")
@@ -147,6 +158,11 @@ def rows_of_territory(plan: Plan) -> str:
     return json_hash({"margins_m": margins_m, "low_deg": low, "high_deg": high})
 
 
+def rows_of_neighbours(plan: Plan) -> str:
+    """Hash of what the border takes from the register: which countries have transmitters, and which modes."""
+    return json_hash(foreign_data(plan.config))
+
+
 def rows_of_tile(plan: Plan, tile: str) -> str:
     """Hash of the masts of one tile: other facts of their stations do not concern the sweeps."""
     inside = plan.register["tile"].values == tile
@@ -188,7 +204,8 @@ def _texts(plan: Plan, *names: str) -> list[list[str]]:
 
 def territory_files(plan: Plan) -> list[str]:
     """Files of the territory stage, relative to the build folder."""
-    names = [f"{layer}.tif" for layer in ("surface", "country", "coastal", "border", "land_lonlat")]
+    layers = ("surface", "country", "coastal", "border", "neighbours", "land_lonlat")
+    names = [f"{layer}.tif" for layer in layers]
     names.append("countries.json")
     if plan.config.population is not None:
         names += ["population.tif", "density.tif"]
@@ -224,7 +241,7 @@ def public_files_of_channel(plan: Plan, channel: int | str) -> list[str]:
 
 def public_files_of_devices(plan: Plan) -> list[str]:
     """Files that summarise all channels, relative to the run's folder."""
-    names = ["public/statistics.csv"]
+    names = ["public/statistics.csv", "public/not_evaluated.csv"]
     for device in plan.config.devices:
         names.append(f"public/max_eirp_{device.id}.vrt")
         for level_dbm in levels_of(plan, device.id):

@@ -18,6 +18,7 @@ rule combine:
     threads: jobs.threads_per_job(workflow.cores, len(PLAN.wsd))
     params:
         settings=SETTINGS["combine"],
+        rows=jobs.rows_of_neighbours(PLAN),
         code=CODE["combine"],
         build=build_folder,
     shell:

@@ -7,11 +7,16 @@ from typing import NamedTuple
 
 from pipeline.config import Config, Device, ServiceName
 from pipeline.protection.ratios import overload_dbm, read_protection_tables
-from pipeline.protection.services import BlockLimit, Prepare, ServiceContext, dtt, pmse
+from pipeline.protection.services import BlockLimit, Prepare, ServiceContext, border, dtt, pmse
 from pipeline.protection.services.codes import SERVICE_CODES, LimitingService
 
-SERVICES: dict[ServiceName, Prepare] = {"dtt": dtt.prepare, "pmse": pmse.prepare}
-"""Services that have functions; ``dtt`` gives the limits of own and of foreign reception."""
+SERVICES: dict[ServiceName, Prepare] = {
+    "dtt": dtt.prepare,
+    "foreign_dtt": border.prepare,
+    "pmse": pmse.prepare,
+}
+"""Services that have functions; ``dtt`` gives the limits of own and of foreign reception, ``foreign_dtt``
+what holds at the border."""
 
 
 class Prepared(NamedTuple):

@@ -2,7 +2,7 @@
 
 ``main_combine`` writes for each device ``public/max_eirp_<device>_chNN.tif``, ``limiting_service_...`` and
 ``eval_flags_...``; ``main`` then writes ``public/availability_<device>_<level>dbm.tif``,
-``available_channels_...``, ``max_eirp_<device>.vrt`` and ``statistics.csv``.
+``available_channels_...``, ``max_eirp_<device>.vrt``, ``statistics.csv`` and ``not_evaluated.csv``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pipeline.availability.classes import (
     level_name,
 )
 from pipeline.availability.combine import OUTSIDE_CLASS, OUTSIDE_FLAGS, Published, combine
+from pipeline.availability.open_area import open_area_table, write_open_area
 from pipeline.availability.services import Prepared, prepare_services, product_statement, settled_flags
 from pipeline.blocks import block_slices, map_blocks
 from pipeline.config import Config, Device
@@ -143,7 +144,7 @@ def _layer_tags(
 ) -> dict[str, str]:
     """What one layer depends on: its own maps by content, the settings and the code; no clock."""
     maps = [file_sha256(path) for victim in victims for path in Files(build, victim).protection(device)]
-    settings = settings_hash(config, ("devices", "protection", "services", "notice"))
+    settings = settings_hash(config, ("devices", "protection", "services", "neighbours", "notice"))
     return _common_tags(config) | {
         "channel": str(channel),
         "device": device.id,
@@ -181,6 +182,12 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
             curve = availability_curve(count, len(paths), area_km2, population)
             curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))
     write_statistics(curves, public / "statistics.csv")
+    files = [
+        (device.id, channel, public / f"max_eirp_{device.id}_ch{channel:02d}.tif")
+        for device in config.devices
+        for channel in sorted(config.channels.wsd)
+    ]
+    write_open_area(open_area_table(files, area_km2, population), public / "not_evaluated.csv")
 
 
 def _write_level(

@@ -30,6 +30,7 @@ from pipeline.config.channels import (
     channel_width_mhz,
     plan_channels,
 )
+from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour, Neighbours
 from pipeline.config.pmse import Pmse
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
@@ -37,11 +38,11 @@ from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
 from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
 
 __all__ = [
-    "REPOSITORY", "SERVICE_NAMES", "TABLES", "Channels", "Config", "Coverage", "Device", "GridSettings",
-    "Mode", "PlanSegment", "Pmse", "Polygons", "Population", "Propagation", "Protection", "ReceiverBand",
-    "Registers", "Section", "Service", "ServiceName", "Sourced", "Terrain", "Territory", "Threshold", "Whole",
-    "channel_centre_mhz",
-    "channel_width_mhz", "plan_channels", "receiver_band",
+    "OTHER_LAND", "REPOSITORY", "SERVICE_NAMES", "TABLES", "BorderField", "Channels", "Config", "Coverage",
+    "Device", "GridSettings", "Mode", "Neighbour", "PlanSegment", "Pmse", "Polygons", "Population",
+    "Propagation", "Protection", "ReceiverBand", "Registers", "Section", "Service", "ServiceName",
+    "Sourced", "Terrain", "Territory", "Threshold", "Whole", "channel_centre_mhz", "channel_width_mhz",
+    "plan_channels", "receiver_band",
 ]  # fmt: skip
 
 
@@ -76,6 +77,8 @@ class Config(Section):
     """Ready-made devices that `devices` may name as `profile`."""
     devices: Annotated[list[Device], Field(min_length=1)]
     services: dict[ServiceName, Service]
+    neighbours: Neighbours = {}
+    """Foreign administrations by country code, `*` for all other land; read if `foreign_dtt` is evaluated."""
     pmse: Pmse = Pmse()
     """Bookings of radio microphones and their like, and how they are protected."""
     levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]

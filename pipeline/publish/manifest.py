@@ -50,6 +50,7 @@ def make_manifest(
             service_entry(name, service) for name, service in config.services.items()
             if service.applicable and service.status != "evaluate"
         ],
+        "not_evaluated_area": open_areas(files),
         "unverified": unverified(config) + unverified_rows(path for _, path in input_files(config)),
         "notes": notes(config),
         "servers": servers(plan),
@@ -74,6 +75,21 @@ def software() -> dict[str, object]:
 def service_entry(name: str, service: Service) -> dict[str, object]:
     """How one service is treated."""
     return {"service": name, **service.model_dump(include={"status", "applicable", "reason"})}
+
+
+def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
+    """Devices and channels with land that is not evaluated, and how much; all are in the table itself."""
+    path = files.get("public/not_evaluated.csv")
+    if path is None or not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if float(row["area_km2"]) > 0.0]
+    numbers = ("area_km2", "area_pct", "population_pct")
+    return [
+        {"device": row["device"], "channel": int(row["channel"])}
+        | {name: float(row[name]) if row[name] else None for name in numbers}
+        for row in rows
+    ]
 
 
 def unverified_rows(tables: Iterable[Path]) -> list[dict[str, object]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.config import Config, plan_channels
 from pipeline.errors import InputError
+from pipeline.protection.border import border_radius_km
 from pipeline.protection.radius import proven_radius_km
 from pipeline.protection.ratios import read_protection_tables
 
@@ -14,7 +15,7 @@ ModeKey = tuple[str, str]
 
 
 def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: bool) -> float:
-    """Largest proven radius of the devices over all channels whose reception can limit one.
+    """Largest proven radius of the devices: all channels whose reception can limit one, and the border.
 
     ``modes``: (system, mode) of the register, empty mode = the default; ``coastal``: some victims may be
     near sea. Depends on configuration, tables and modes only, not on where transmitters stand.
@@ -25,10 +26,16 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     offsets = config.protection.offsets
     limiting = {channel - offset for channel in config.channels.wsd for offset in offsets}
     channels = limiting & set(plan_channels(config.channels))
-    return max(
+    reception_km = max(
         proven_radius_km(config, device, tables, modes=keys, channels=channels, coastal=coastal)
         for device in config.devices
     )
+    border_km = max(
+        border_radius_km(config, device, channel, coastal=coastal)
+        for device in config.devices
+        for channel in config.channels.wsd
+    )
+    return max(reception_km, border_km)
 
 
 def margin_m(config: Config, modes: Iterable[ModeKey], *, coastal: bool, file: Path | None = None) -> float:

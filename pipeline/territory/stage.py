@@ -2,8 +2,9 @@
 
 Input: boundaries and population named in the configuration, sites and modes of the register.
 Output in ``<build>/territory``: ``surface.tif``, ``country.tif`` with ``countries.json`` (index 1 upward),
-``coastal.tif``, ``border.tif`` (km), ``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per
-pixel) and ``density.tif`` (persons per km2).
+``coastal.tif``, ``border.tif`` (km), ``neighbours.tif`` (km, a band for each foreign land),
+``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel) and ``density.tif`` (persons
+per km2).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pipeline.territory.codes import SURFACE_NAMES
 from pipeline.territory.grid import checked_crs, make_grid
 from pipeline.territory.margin import ModeKey, margin_m
 from pipeline.territory.masks import border_strips_km, coastal_mask, compute_masks
+from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
 from pipeline.territory.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.territory.population import (
     Place,
@@ -72,6 +74,7 @@ def main(config_path: str | Path, build: str | Path, *, threads: int = 1) -> Non
     surface = masks["surface"].values
     border = border_strips_km(surface, grid.resolution_m)
     _write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
+    _write_neighbours(folder / "neighbours.tif", masks, boundaries.codes)
     if people is not None:
         write_population(folder, people, grid, surface)
     box_deg = paths_box_deg(grid, register["lon_deg"].values, register["lat_deg"].values)
@@ -163,10 +166,20 @@ def _write_codes(path: Path, codes: Sequence[str]) -> None:
     unfinished.replace(path)
 
 
-def _write_strips(path: Path, grid: Grid, strips: Strips, units: str, long_name: str) -> None:
+def _write_neighbours(path: Path, masks: xr.Dataset, codes: Sequence[str]) -> None:
+    layers = Layers(*(masks[name].values for name in Layers._fields))
+    lands = foreign_lands(layers, codes)
+    grid: Grid = masks.attrs["grid"]
+    strips = neighbour_strips_km(lands, layers, grid)
+    _write_strips(path, grid, strips, "km", "distance to foreign land", [land.name for land in lands])
+
+
+def _write_strips(
+    path: Path, grid: Grid, strips: Strips, units: str, long_name: str, bands: Sequence[str] = ()
+) -> None:
     every = slice(0, grid.width)
     blocks = ((rows, every, values) for rows, values in strips)
     write_blocks(
-        path, grid, [long_name], "float32", float("nan"), blocks=blocks, units=units, long_name=long_name,
-        tags={}, publish=False,
+        path, grid, bands or [long_name], "float32", float("nan"), blocks=blocks, units=units,
+        long_name=long_name, tags={}, publish=False,
     )  # fmt: skip

@@ -6,6 +6,7 @@ The masks of the padded grid are the exception: whether a coast lies within reac
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import xarray as xr
@@ -31,6 +32,7 @@ from pipeline.territory.polygons import Boundaries
 from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.stage import boundaries_of, padded_masks
 from pipeline.territory.surface import surface_mask
+from pipeline.tools.validate_neighbours import check_neighbours, neighbour_remarks
 
 ModeKey = tuple[str, str]
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
@@ -59,12 +61,15 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     modes = modes_of(config, register)
     check_numbers(config, read_protection_tables(config.protection), modes)
     boundaries = boundaries_of(config.territory)
-    grid: Grid = padded_masks(config, boundaries, modes, file=config_path).attrs["grid"]
+    check_neighbours(config, boundaries, config_path)
+    masks = padded_masks(config, boundaries, modes, file=config_path)
+    grid: Grid = masks.attrs["grid"]
     victims = check_reach(config, register, grid, config_path)
     check_receivers(config, victims, register)
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
-    return report(config, with_countries(config, register), rejected, grid, victims)
+    lines = report(config, with_countries(config, register), rejected, grid, victims)
+    return chain(lines, neighbour_remarks(config, masks, boundaries.codes))
 
 
 def check_files(config: Config, config_path: Path) -> None:

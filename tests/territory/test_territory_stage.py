@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 from pipeline.territory.stage import main
 
 PLACES = "latitude,longitude,population\n45.9,14.4,20000\n46.2,14.3,3000\n"
-LAYERS = ("surface", "country", "coastal", "border", "population", "density")
+LAYERS = ("surface", "country", "coastal", "border", "neighbours", "population", "density")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_all_files_lie_on_one_grid(built):
     grids = {raster.read_grid(built / f"{name}.tif") for name in LAYERS}
     assert len(grids) == 1
     dtypes = [rasterio.open(built / f"{name}.tif").dtypes[0] for name in LAYERS]
-    assert dtypes == ["uint8", "uint8", "uint8", "float32", "float32", "float32"]
+    assert dtypes == ["uint8", "uint8", "uint8", "float32", "float32", "float32", "float32"]
 
 
 def test_country_indexes_are_those_of_the_list(built):

@@ -115,13 +115,14 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
     expected = {
         "public/max_eirp_fixed30_ch21.tif", "public/limiting_service_fixed30_ch30.tif",
         "public/eval_flags_fixed30_ch25.tif", "public/max_eirp_fixed30.vrt", "public/statistics.csv",
+        "public/not_evaluated.csv",
         "public/availability_fixed30_20dbm.tif", "public/available_channels_fixed30_0dbm.tif",
         "internal/dtt_field_ch21.tif", "internal/dtt_q_ch25.tif", "internal/dtt_served_ch22.tif",
         "internal/dtt_server_ch23.tif",
     }  # fmt: skip
     assert expected <= set(names)
-    # 10 channels x 3 layers, 3 levels x 2, stacked file, statistics; 4 victims x 4 layers
-    assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 4 * 4
+    # 10 channels x 3 layers, 3 levels x 2, stacked file, statistics, not evaluated; 4 victims x 4 layers
+    assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 1 + 4 * 4
 
 
 def test_threads_share_the_cores_among_jobs() -> None:

@@ -1,0 +1,129 @@
+"""How far each pixel of the territory is from the land of each foreign country: distances between squares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from pipeline.config import OTHER_LAND
+from pipeline.raster import Grid
+from pipeline.territory.codes import NO_COUNTRY, Surface
+from pipeline.territory.distance import column_distance_px, row_distance_px
+from pipeline.territory.geodesy import largest_scale
+from pipeline.territory.masks import territory_window
+
+STRIP_PX = 512
+COASTAL = " coastal"
+_TOUCHING = np.ones((3, 3), dtype=np.bool_)
+
+
+class Layers(NamedTuple):
+    """The territory's masks, uint8[y, x]; see ``codes`` and ``masks``."""
+
+    surface: NDArray[np.uint8]
+    country: NDArray[np.uint8]
+    coastal: NDArray[np.uint8]
+
+
+class ForeignLand(NamedTuple):
+    """Land of one country, or the part of it near the sea; ``number`` 0 = land that no polygon names."""
+
+    name: str
+    number: int
+    coastal: bool
+
+
+def foreign_lands(layers: Layers, codes: Sequence[str]) -> list[ForeignLand]:
+    """Foreign lands on the grid, each with its coastal part if it has one; at least the unnamed land.
+
+    Named ``<code>``, ``<code> coastal``, ``*`` and ``* coastal``.
+    """
+    lands = [ForeignLand(OTHER_LAND, NO_COUNTRY, coastal=False)]
+    # Where no sea is known, land beyond all files is not taken for a coast.
+    if layers.coastal.any() and land_mask(lands[0]._replace(coastal=True), layers).any():
+        lands.append(ForeignLand(OTHER_LAND + COASTAL, NO_COUNTRY, coastal=True))
+    foreign = layers.surface == Surface.FOREIGN
+    for index in np.unique(layers.country[foreign]).tolist():
+        if index != NO_COUNTRY:
+            lands.append(ForeignLand(codes[index - 1], index, coastal=False))
+            if (foreign & (layers.country == index) & (layers.coastal == 1)).any():
+                lands.append(ForeignLand(codes[index - 1] + COASTAL, index, coastal=True))
+    return lands
+
+
+def neighbour_strips_km(
+    lands: Sequence[ForeignLand], layers: Layers, grid: Grid
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Strips of rows: distance in km from each HOME pixel to the nearest pixel of each land, [land, y, x].
+
+    Smallest distance between the two pixels as squares over the largest scale of the grid, rounded down: 0
+    where they touch. NaN off the territory; infinite beyond the margin of the grid: not known there.
+    """
+    reach_px = _margin_px(layers.surface)
+    km_per_px = grid.resolution_m / 1000.0 / largest_scale(grid)
+    for first in range(0, grid.height, STRIP_PX):
+        rows = slice(first, min(first + STRIP_PX, grid.height))
+        near = slice(max(rows.start - reach_px, 0), min(rows.stop + reach_px, grid.height))
+        home = layers.surface[rows] == Surface.HOME
+        values_km = np.full((len(lands), *home.shape), np.nan, dtype=np.float32)
+        if home.any():
+            inner = slice(rows.start - near.start, rows.stop - near.start)
+            around = Layers(*(layer[near] for layer in layers))
+            for land, out_km in zip(lands, values_km, strict=True):
+                distance_px = square_distance_px(land_mask(land, around))[inner]
+                distance_px[distance_px > reach_px] = np.inf
+                out_km[home] = _below(distance_px[home].astype(np.float64) * km_per_px)
+        yield rows, values_km
+
+
+def square_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance in pixels between each pixel and the nearest marked one as squares; infinite without any.
+
+    hypot(max(|dy| - 1, 0), max(|dx| - 1, 0)) is the distance of the centres once every marked pixel is
+    widened by one to all sides.
+    """
+    if not marked.any():
+        return np.full(marked.shape, np.inf, dtype=np.float32)
+    return row_distance_px(column_distance_px(binary_dilation(marked, _TOUCHING)))
+
+
+def land_of_band(name: str, codes: Sequence[str]) -> ForeignLand:
+    """The land that a band of ``neighbours.tif`` is about; ``codes`` as in ``countries.json``."""
+    code = name.removesuffix(COASTAL)
+    index = NO_COUNTRY if code == OTHER_LAND else codes.index(code) + 1
+    return ForeignLand(name, index, name.endswith(COASTAL))
+
+
+def nearest_pixel(marked: NDArray[np.bool_], row: int, col: int) -> tuple[int, int]:
+    """The marked pixel that is nearest to a pixel as squares, the first of several by rows."""
+    rows, cols = np.nonzero(marked)
+    gaps = (np.maximum(np.abs(rows - row) - 1, 0), np.maximum(np.abs(cols - col) - 1, 0))
+    nearest = int(np.argmin(np.hypot(*gaps)))
+    return int(rows[nearest]), int(cols[nearest])
+
+
+def land_mask(land: ForeignLand, layers: Layers) -> NDArray[np.bool_]:
+    """Pixels of a land; what lies beyond all boundary files may be land that no polygon names."""
+    there: NDArray[np.bool_] = (layers.surface == Surface.FOREIGN) & (layers.country == land.number)
+    if land.coastal:
+        there &= layers.coastal == 1
+    if land.number == NO_COUNTRY:
+        there |= layers.surface == Surface.OUTSIDE
+    return there
+
+
+def _margin_px(surface: NDArray[np.uint8]) -> int:
+    """Pixels between the territory and the nearest edge of the grid."""
+    rows, cols = territory_window(surface)
+    height, width = surface.shape
+    return min(rows.start, cols.start, height - rows.stop, width - cols.stop)
+
+
+def _below(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The largest float32 not above each value: a distance must not grow by storing it."""
+    nearest = values.astype(np.float32)
+    return np.where(nearest > values, np.nextafter(nearest, np.float32(-np.inf)), nearest)
