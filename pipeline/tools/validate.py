@@ -158,7 +158,9 @@ def report(
     yield f"  DTT channels  {_listed(victims)}"
     yield f"  devices       {', '.join(device.id for device in config.devices)}"
     yield f"  for channels  {_listed(sorted(config.channels.wsd))}"
-    yield from (f"  rejected      {row}" for row in rejected)
+    for row in rejected:
+        where = f"{row.file}, row {row.row}, field {row.field}"
+        yield f"  rejected      {where}: {row.problem}; found {row.value!r}; allowed: {row.allowed}"
     yield from _remarks(config)
 
 
@@ -169,8 +171,9 @@ def _remarks(config: Config) -> Iterator[str]:
                 cap = f"above its cap of {device_cap_dbm(device):g} dBm"
                 yield f"  not written   {device.id} at {level_dbm:g} dBm: {cap}"
     for name, service in config.services.items():
-        if not service.applicable or service.status != "evaluate":
-            yield f"  not evaluated {name}: {service.reason}"
+        if not service.evaluated:
+            treated = "not evaluated" if service.applicable else "not present  "
+            yield f"  {treated} {name}: {service.reason}"
     for entry in unverified(config):
         yield f"  not verified  {entry['key']} = {entry['value']} ({entry['source']})"
     if statement := product_statement(config):
