@@ -77,6 +77,8 @@ STAGES = {
             "protection",
             "devices",
             "services",
+            "incumbents",
+            "areas",
             "neighbours",
             "notice",
         ),

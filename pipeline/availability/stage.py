@@ -144,7 +144,9 @@ def _layer_tags(
 ) -> dict[str, str]:
     """What one layer depends on: its own maps by content, the settings and the code; no clock."""
     maps = [file_sha256(path) for victim in victims for path in Files(build, victim).protection(device)]
-    settings = settings_hash(config, ("devices", "protection", "services", "neighbours", "notice"))
+    settings = settings_hash(
+        config, ("devices", "protection", "services", "incumbents", "areas", "neighbours", "notice")
+    )
     return _common_tags(config) | {
         "channel": str(channel),
         "device": device.id,

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from pipeline.config.areas import Areas
 from pipeline.config.base import (
     REPOSITORY,
     TABLES,
@@ -30,6 +31,7 @@ from pipeline.config.channels import (
     channel_width_mhz,
     plan_channels,
 )
+from pipeline.config.incumbents import Incumbents
 from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour, Neighbours
 from pipeline.config.pmse import Pmse
 from pipeline.config.protection import Device, Protection, Threshold
@@ -81,6 +83,10 @@ class Config(Section):
     """Foreign administrations by country code, `*` for all other land; read if `foreign_dtt` is evaluated."""
     pmse: Pmse = Pmse()
     """Bookings of radio microphones and their like, and how they are protected."""
+    incumbents: Incumbents = Incumbents()
+    """Radio astronomy, aeronautical radionavigation, mobile, PPDR and fixed links."""
+    areas: Areas = Areas()
+    """Reserved channels, exclusion areas, channel caps, relay sites, manual adjustments."""
     levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]
     """E.i.r.p. levels of the availability layers."""
     validity_hours: Annotated[Number, Field(gt=0, le=8784)] = 24.0

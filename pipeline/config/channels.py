@@ -51,12 +51,16 @@ _RANGES_SCHEMA = WithJsonSchema(
 )
 
 
+ChannelList = Annotated[list[Whole], BeforeValidator(_expand_ranges), Field(min_length=1), _RANGES_SCHEMA]
+"""Channels as numbers or ranges such as "21-48"."""
+
+
 class Channels(Section):
     """Channel raster and the channels that are computed for white-space devices."""
 
     plan: Annotated[list[PlanSegment], Field(min_length=1)]
     """Segments of the channel raster; together they must name each channel once."""
-    wsd: Annotated[list[Whole], BeforeValidator(_expand_ranges), Field(min_length=1), _RANGES_SCHEMA]
+    wsd: ChannelList
     """Channels to publish, as numbers or ranges such as "21-48"."""
     reach_km: Annotated[Number, Field(ge=10, le=1000)] = 1000.0
     """Transmitters farther than this from the padded grid are left out (P.1546 ends at 1000 km)."""
