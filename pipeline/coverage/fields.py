@@ -298,14 +298,19 @@ def bound_1kw_dbuvm(
     time: int,
     near_km: float,
     highest_m: float,
-    sea: bool,
+    sea_share: float,
     least_angle_deg: float,
 ) -> float:
-    """Field of 1 kW e.r.p. that no pixel from ``near_km`` on exceeds with heights up to ``highest_m``."""
+    """Field of 1 kW e.r.p. that no pixel from ``near_km`` on exceeds.
+
+    Heights are up to ``highest_m``, at most ``sea_share`` of each path lies over sea.
+    """
     f_mhz = tables.f_mhz[offset + 1]
     if tables.model == _P1546:
         prepared = tables.prepared[2 * (offset + 1) + time]
-        return p1546_upper_bound(prepared, near_km, highest_m, sea, receiver.h2_m, least_angle_deg)
+        return p1546_upper_bound(
+            prepared, near_km, highest_m, sea_share, receiver.warm_sea, receiver.h2_m, least_angle_deg
+        )
     bound = free_space_field_dbuvm(near_km)
     if tables.model == _HATA:
         # Plain Hata may exceed free space; it falls with distance and rises with height beyond 10 m.
@@ -315,6 +320,18 @@ def bound_1kw_dbuvm(
             other_model_dbuvm(_HATA, f_mhz, at_least_km, highest_m, receiver.h2_m, receiver.environment),
         )
     return bound
+
+
+@kernel
+def largest_sea_share(paths: Paths, mast: int, first: int, last: int, near_km: float, far_km: float) -> float:
+    """Upper bound of the sea part of paths that end between two distances, radials ``first`` to ``last``."""
+    start, end = paths.sea_start[mast], paths.sea_start[mast + 1]
+    if start == end:
+        return 0.0
+    # The length over sea grows along a radial: the range beyond the tile bounds all of it.
+    sea_km = as_table(paths.sea_km[start:end], paths.radials[mast])
+    column = min(int(far_km / paths.sea_step_km[mast]) + 1, sea_km.shape[1] - 1)
+    return min(largest_between(sea_km[:, column], first, last) / near_km, 1.0)
 
 
 @kernel
@@ -332,7 +349,7 @@ def tile_bounds(
     """Fill, per transmitter, the least distance to a tile and upper bounds of its fields anywhere in it.
 
     ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around
-    ``centre_m``; only the azimuths under which it is seen count for effective heights and patterns.
+    ``centre_m``; only the azimuths under which it is seen count for heights, sea and patterns.
     """
     for t in range(stations.mast.size):
         m = stations.mast[t]
@@ -342,22 +359,26 @@ def tile_bounds(
         if near > 0.1 * radius_km and near > 0.1:
             half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
         step_deg = paths.step_deg[m]
-        heff_m = paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]]
+        first = math.floor((az_deg - half_deg) / step_deg)
+        last = math.ceil((az_deg + half_deg) / step_deg)
         highest_m = paths.highest_m[m]
         if near > EFFECTIVE_FROM_KM:
-            first = math.floor((az_deg - half_deg) / step_deg)
-            highest_m = largest_between(heff_m, first, math.ceil((az_deg + half_deg) / step_deg))
-        first = math.floor(az_deg - half_deg)
-        loss_db = smallest_between(stations.pattern_db[t], first, math.ceil(az_deg + half_deg))
+            highest_m = largest_between(
+                paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]], first, last
+            )
+        far = centre_km + radius_km + RADIUS_MARGIN_KM
+        sea_share = largest_sea_share(paths, m, first, last, near, far)
+        loss_db = smallest_between(
+            stations.pattern_db[t], math.floor(az_deg - half_deg), math.ceil(az_deg + half_deg)
+        )
         fixed_db = stations.erp_db[t] - loss_db + BOUND_MARGIN_DB
-        sea = paths.sea_start[m + 1] > paths.sea_start[m]
-        offset = stations.offset[t]
+        offset, angle_deg = stations.offset[t], paths.least_angle_deg[m]
         near_km[t] = near
         wanted_dbuvm[t] = -math.inf
         if offset == 0:
             wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-                tables, receiver, 0, WANTED, near, highest_m, sea, paths.least_angle_deg[m]
+                tables, receiver, 0, WANTED, near, highest_m, sea_share, angle_deg
             )
         interfering_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-            tables, receiver, offset, INTERFERING, near, highest_m, sea, paths.least_angle_deg[m]
+            tables, receiver, offset, INTERFERING, near, highest_m, sea_share, angle_deg
         )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.coverage.discrimination import Polarisation, directivity_db, discrimination_db
 from pipeline.coverage.fields import (
+    ANGLE_MARGIN_DEG,
     INTERFERING,
     WANTED,
     Receiver,
@@ -266,12 +267,57 @@ def add_network(
 
 
 @kernel
-def bound_means(stations: Stations, rules: Rules, work: Scratch) -> NDArray[np.float64]:
-    """Upper bounds of each transmitter's mean nuisance power in the tile, for any wanted mode."""
-    means = np.empty(stations.mast.size)
-    for t in range(means.size):
-        ratio_db = np.max(rules.ratio_db[:, t])
-        means[t] = lognormal_mean(work.nuisance_bound[t] + ratio_db, rules.interferer_sigma_db)
+def bearings(
+    stations: Stations, frames: NDArray[np.float64], middle: int, radius_km: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Directions of all stations from one pixel, and how far they turn for any pixel within the radius.
+
+    Both [transmitter] in degrees; the directions on the axes of pixel ``middle``, clockwise from the first.
+    """
+    count = stations.mast.size
+    direction_deg, turned_deg = np.empty(count), np.full(count, 180.0)
+    for t in range(count):
+        a, b = towards(stations.frame[t], frames, middle)
+        direction_deg[t] = math.degrees(math.atan2(b, a))
+        distance_km = 1e-3 * math.hypot(a, b)
+        if distance_km > radius_km:
+            turned_deg[t] = math.degrees(math.asin(radius_km / distance_km)) + ANGLE_MARGIN_DEG
+    return direction_deg, turned_deg
+
+
+@kernel
+def least_discrimination_db(
+    stations: Stations, receiver: Receiver, direction_deg: NDArray[np.float64],
+    turned_deg: NDArray[np.float64], server: int, t: int,
+) -> float:  # fmt: skip
+    """Lower bound of D against t wherever in the tile the antenna points at ``server``."""
+    apart_deg = abs(direction_deg[t] - direction_deg[server])
+    apart_deg = min(apart_deg, 360.0 - apart_deg) - turned_deg[t] - turned_deg[server]
+    directed_db = directivity_db(apart_deg, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
+    return discrimination_db(
+        stations.polarisation[server], stations.polarisation[t], directed_db, receiver.cross_polar_db
+    )
+
+
+@kernel
+def bound_means(
+    stations: Stations, receiver: Receiver, rules: Rules, frames: NDArray[np.float64],
+    middle: int, radius_km: float, pixels: int, work: Scratch,
+) -> NDArray[np.float64]:  # fmt: skip
+    """Upper bounds of each transmitter's mean nuisance power in the tile, for the servers found there."""
+    direction_deg, turned_deg = bearings(stations, frames, middle, radius_km)
+    found = np.zeros(stations.mast.size, np.bool_)
+    for p in range(pixels):
+        if work.server[p] >= 0:
+            found[work.server[p]] = True
+    means = np.zeros(stations.mast.size)
+    for s in np.flatnonzero(found):
+        ratio_db = rules.ratio_db[stations.mode[s]]
+        for t in range(means.size):
+            if t != s:
+                d_db = least_discrimination_db(stations, receiver, direction_deg, turned_deg, s, t)
+                level_db = work.nuisance_bound[t] + ratio_db[t] - d_db
+                means[t] = max(means[t], lognormal_mean(level_db, rules.interferer_sigma_db))
     return means
 
 
@@ -309,10 +355,14 @@ def add_terms(
 @kernel
 def sum_nuisance(
     stations: Stations, paths: Paths, tables: Tables, receiver: Receiver, rules: Rules,
-    positions_m: NDArray[np.float64], frames: NDArray[np.float64], kinds: NDArray[np.uint8], work: Scratch,
+    positions_m: NDArray[np.float64], frames: NDArray[np.float64], kinds: NDArray[np.uint8], middle: int,
+    radius_km: float, work: Scratch,
 ) -> None:  # fmt: skip
-    """Fill mean nuisance powers ``terms`` of the transmitters that matter; ``computed`` says which rows."""
-    means = bound_means(stations, rules, work)
+    """Fill mean nuisance powers ``terms`` of the transmitters that matter; ``computed`` says which rows.
+
+    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``.
+    """
+    means = bound_means(stations, receiver, rules, frames, middle, radius_km, kinds.size, work)
     order = np.argsort(-means, kind="mergesort")
     left_mean = means[order]
     for k in range(order.size - 2, -1, -1):
@@ -401,7 +451,10 @@ def compute_tile(
         return
     point_antennas(stations, rules, frames, work)
     add_network(stations, paths, tables, receiver, rules, positions_m, frames, kinds, work)
-    sum_nuisance(stations, paths, tables, receiver, rules, positions_m, frames, kinds, work)
+    middle = (rows // 2) * cols + cols // 2
+    sum_nuisance(
+        stations, paths, tables, receiver, rules, positions_m, frames, kinds, middle, 2.0 * radius_km, work
+    )
     total_nuisance(work, kinds.size)
     server, wanted, best, direction = work.server, work.wanted, work.best, work.direction
     running, squares, polarisation = work.running, work.squares, work.polarisation

@@ -30,6 +30,7 @@ from pipeline.propagation.p1546_curves import (
     Blend,
     Curves,
     Distance,
+    Height,
     below_10m_dbuvm,
     curve_field_dbuvm,
     negative_height_db,
@@ -59,19 +60,18 @@ _DB_PER_NEPER = 20.0 / math.log(10.0)
 
 # Layers of ``Prepared.tables_db``: fields of the three surfaces, clearances of their cells, bounds.
 _CLEARANCE = 3
-_BOUND_LAND = 6
-_BOUND_ANY = 7
-_STEEPEST = 8
+_BOUND = 6
+_STEEPEST = 9
 
 
 class Prepared(NamedTuple):
     """What ``p1546_pixel_field`` knows of one frequency and percentage of time; made by ``prepare``.
 
-    ``tables_db`` float64[9, 78 d, 8 h1], one array because each costs a kernel call some nanoseconds:
+    ``tables_db`` float64[10, 78 d, 8 h1], one array because each costs a kernel call some nanoseconds:
     0-2 the curves of ``Surface`` in dB(uV/m); 3-5 how far the families stay below free space in the cell
-    (i, j); 6 and 7 the curves of land and of any surface made monotone from above; 8 the largest gain from
-    600 to 1200 m at d or beyond, columns 0 (land) and 1 (any). ``low_extra_db`` how far a height below 10 m
-    may exceed the bound of 10 m; ``neg10_db`` Ch1 at -10 m.
+    (i, j); 6-8 the largest of the curves of land and of the surface, made monotone from above; 9 the largest
+    gain from 600 to 1200 m of the same at d or beyond, in columns 0-2. ``low_extra_db`` how far a height
+    below 10 m may exceed the bound of 10 m; ``neg10_db`` Ch1 at -10 m.
     """
 
     tables_db: NDArray[np.float64]
@@ -92,14 +92,14 @@ def prepare(curves: Curves, f_mhz: float, t_pct: float) -> Prepared:
     t_shares = np.array([1.0 - blend.t_weight, blend.t_weight])
     families = curves[blend.kf : blend.kf + 2, :, blend.kt : blend.kt + 2]
     field = np.einsum("f,t,fstdh->sdh", f_shares, t_shares, families)
-    tables = np.zeros((9, *field.shape[1:]))
+    tables = np.zeros((10, *field.shape[1:]))
     tables[:_CLEARANCE] = field
-    tables[_CLEARANCE:_BOUND_LAND, :-1, :-1] = _cell_clearance_db(families, f_shares, t_shares)
-    tables[_BOUND_LAND] = _monotone_bound(field[:1])
-    tables[_BOUND_ANY] = _monotone_bound(field)
+    tables[_CLEARANCE:_BOUND, :-1, :-1] = _cell_clearance_db(families, f_shares, t_shares)
     gain = np.maximum(field[:, :, 7] - field[:, :, 6], 0.0)
-    tables[_STEEPEST, :, 0] = _running_maximum(gain[0])
-    tables[_STEEPEST, :, 1] = _running_maximum(gain.max(axis=0))
+    for s in Surface:
+        with_land = [LAND, int(s)]
+        tables[_BOUND + s] = _monotone_bound(field[with_land])
+        tables[_STEEPEST, :, s] = _running_maximum(gain[with_land].max(axis=0))
     neg10 = float(f_shares @ C_H1_NEG10_DB[blend.kf : blend.kf + 2])
     return Prepared(tables, _low_extra_db(field, neg10), neg10, blend, correction_constants(f_mhz, t))
 
@@ -163,27 +163,32 @@ def _low_land_dbuvm(
 
 
 @kernel
-def _surface_dbuvm(
-    prepared: Prepared, curves: Curves, s: int, d: Distance, h1_m: float, limit_dbuvm: float, excess_db: float
+def _limited_dbuvm(
+    prepared: Prepared, curves: Curves, s: int, d: Distance, h1_m: float, limit_dbuvm: float
 ) -> float:
-    """Field over one surface; ``excess_db`` = limit minus free space on the level distance.
-
-    The prepared curves serve where no limit and no rule for sea acts on a single family.
-    """
-    f_mhz = prepared.blend.f_mhz
-    over_land = s == LAND
-    if h1_m < 10.0:
-        if over_land and f_mhz <= 2000.0:
-            return _low_land_dbuvm(prepared.tables_db, prepared.blend, prepared.neg10_db, d, h1_m)
-    elif h1_m <= 1200.0 and (over_land or f_mhz >= 100.0):
-        h1 = place_height(h1_m)
-        if -excess_db <= prepared.tables_db[_CLEARANCE + s, d.i, h1.j] and d.km <= 1000.0:
-            return _cell_dbuvm(prepared.tables_db, s, d, h1.j, h1.weight)
+    """Field over one surface where a limit or a rule for sea may act on a single family."""
+    if h1_m < 10.0 and s == LAND and prepared.blend.f_mhz <= 2000.0:
+        return _low_land_dbuvm(prepared.tables_db, prepared.blend, prepared.neg10_db, d, h1_m)
     sea_db = prepared.constants.sea_db
     return curve_field_dbuvm(curves, s, prepared.blend, d, place_height(h1_m), sea_db, limit_dbuvm)
 
 
-@kernel
+@inlined
+def _surface_dbuvm(
+    prepared: Prepared, curves: Curves, s: int, d: Distance, h1: Height, limit_dbuvm: float, excess_db: float
+) -> float:
+    """Field over one surface; ``excess_db`` = limit minus free space on the level distance.
+
+    Straight from the prepared curves where most pixels lie; the rest is a call, which costs more.
+    """
+    tables, by_frequency = prepared.tables_db, s == LAND or prepared.blend.f_mhz >= 100.0
+    in_table = 10.0 <= h1.m <= 1200.0 and d.km <= 1000.0
+    if in_table and by_frequency and -excess_db <= tables[_CLEARANCE + s, d.i, h1.j]:
+        return _cell_dbuvm(tables, s, d, h1.j, h1.weight)
+    return _limited_dbuvm(prepared, curves, s, d, h1.m, limit_dbuvm)
+
+
+@inlined
 def _path_dbuvm(
     prepared: Prepared,
     curves: Curves,
@@ -191,18 +196,20 @@ def _path_dbuvm(
     h1_m: float,
     sea_share: float,
     warm_sea: bool,
+    limit_dbuvm: float,
     excess_db: float,
 ) -> float:
     """Field over land, sea or a mixed path (P.1546-6, Annex 6, steps 5-11)."""
-    limit = free_space_dbuvm(d.km) + excess_db
-    land = 0.0
-    if sea_share < 1.0:
-        land = _surface_dbuvm(prepared, curves, LAND, d, h1_m, limit, excess_db)
-        if sea_share <= 0.0:
-            return land
-    sea = _WARM if warm_sea else _COLD
-    over_sea = _surface_dbuvm(prepared, curves, sea, d, max(h1_m, SEA_H1_MIN_M), limit, excess_db)
-    return over_sea if sea_share >= 1.0 else mixed_dbuvm(land, over_sea, sea_share)
+    h1 = place_height(h1_m)
+    if sea_share <= 0.0:
+        return _surface_dbuvm(prepared, curves, LAND, d, h1, limit_dbuvm, excess_db)
+    h1_sea = place_height(SEA_H1_MIN_M) if h1_m < SEA_H1_MIN_M else h1
+    s = _WARM if warm_sea else _COLD
+    over_sea = _surface_dbuvm(prepared, curves, s, d, h1_sea, limit_dbuvm, excess_db)
+    if sea_share >= 1.0:
+        return over_sea
+    over_land = _surface_dbuvm(prepared, curves, LAND, d, h1, limit_dbuvm, excess_db)
+    return mixed_dbuvm(over_land, over_sea, sea_share)
 
 
 @inlined
@@ -245,14 +252,7 @@ def p1546_pixel_field(
     if sea_share > 0.0:
         excess_db += sea_share * sea_enhancement_db(d1, prepared.constants.sea_db)
     limit = 106.9 - _DB_PER_NEPER * ln_d + excess_db
-    field = math.nan
-    if sea_share <= 0.0 and 10.0 <= h1 <= 1200.0:
-        place = place_height(h1)
-        # Straight on where most pixels lie; the rest is a call, which costs more than this interpolation.
-        if -slope_db <= prepared.tables_db[_CLEARANCE, d.i, place.j]:
-            field = _cell_dbuvm(prepared.tables_db, LAND, d, place.j, place.weight)
-    if math.isnan(field):
-        field = _path_dbuvm(prepared, curves, d, h1, sea_share, warm_sea, excess_db)
+    field = _path_dbuvm(prepared, curves, d, h1, sea_share, warm_sea, limit, excess_db)
     eff1 = math.nan if math.isnan(tca_deg) else theta_eff1_deg
     field = corrected_dbuvm(
         field,
@@ -280,27 +280,31 @@ def p1546_upper_bound(
     prepared: Prepared,
     d_km: float,
     h1_max_m: float,
-    any_sea: bool,
+    sea_share: float,
+    warm_sea: bool,
     h2_m: float = _REFERENCE_H2_M,
     theta_min_deg: float = -180.0,
 ) -> float:
     """Field in dB(uV/m) for 1 kW e.r.p. that no pixel at ``d_km`` or beyond exceeds; never rises with d.
 
-    Assumes h1 (heff, hb, ha, whichever applies) <= ``h1_max_m`` and a receiver not above ``h2_m``;
-    ``any_sea`` False only where the paths are certainly all land. ``theta_min_deg`` is a lower bound of
-    transmitter horizon plus clearance angle, for the troposcatter floor; NaN where no clearance angle is
-    given to the pixels. Loose, but never wrong, outside 100-2000 MHz and up to 10.5 km over sea.
+    Assumes h1 (heff, hb, ha, whichever applies) <= ``h1_max_m``, a receiver not above ``h2_m`` and at most
+    ``sea_share`` of each path over sea. ``theta_min_deg`` is a lower bound of transmitter horizon plus
+    clearance angle, for the troposcatter floor; NaN where no clearance angle is given to the pixels. Loose,
+    but never wrong, outside 100-2000 MHz and up to 10.5 km over sea.
     """
     if d_km <= 0.0:
         return math.inf
     limit = free_space_dbuvm(d_km)
-    if any_sea:
-        limit += sea_enhancement_db(d_km, prepared.constants.sea_db)
+    if sea_share > 0.0:
+        limit += sea_share * sea_enhancement_db(d_km, prepared.constants.sea_db)
     f_mhz = prepared.blend.f_mhz
-    near_sea = any_sea and d_km <= _LOW_SEA_UP_TO_KM
+    near_sea = sea_share > 0.0 and d_km <= _LOW_SEA_UP_TO_KM
     if d_km < CURVES_FROM_KM or near_sea or not 100.0 <= f_mhz <= 2000.0:
         return limit
-    field = _curve_bound_dbuvm(prepared, d_km, h1_max_m, 1 if any_sea else 0)
+    field = _curve_bound_dbuvm(prepared, d_km, h1_max_m, LAND)
+    if sea_share > 0.0:
+        over_sea = _curve_bound_dbuvm(prepared, d_km, h1_max_m, _WARM if warm_sea else _COLD)
+        field += _sea_excess_bound_db(over_sea - field, sea_share)
     if not math.isnan(theta_min_deg):
         field += max(terrain_clearance_db(TCA_LOW_DEG, prepared.constants), 0.0)
         angle = math.degrees(d_km / EFFECTIVE_EARTH_KM) + theta_min_deg
@@ -312,16 +316,29 @@ def p1546_upper_bound(
 
 
 @kernel
-def _curve_bound_dbuvm(prepared: Prepared, d_km: float, h1_max_m: float, kind: int) -> float:
-    """Bound of the curves themselves from the monotone tables."""
+def _sea_excess_bound_db(excess_db: float, sea_share: float) -> float:
+    """Most by which a mixed path may exceed land where sea exceeds land by up to ``excess_db`` >= 0.
+
+    A Delta = A0^(1 + Delta / 40) Delta (P.1546-6, Annex 5, sec. 8) rises up to Delta = -40 / ln A0 only.
+    """
+    if sea_share >= 1.0:
+        return excess_db
+    a0 = 1.0 - (1.0 - sea_share) ** (2.0 / 3.0)
+    excess = min(excess_db, -40.0 / math.log(a0))
+    return excess * a0 ** (1.0 + excess / 40.0)
+
+
+@kernel
+def _curve_bound_dbuvm(prepared: Prepared, d_km: float, h1_max_m: float, s: int) -> float:
+    """Bound of the curves of land and of the surface ``s`` from the monotone tables."""
     d = place_distance(d_km, math.log(d_km))
     last = min(d.weight, 1.0)
     d = Distance(d_km, d.i, last)
     if h1_max_m <= 1200.0:
         h1 = place_height(max(h1_max_m, 10.0))
-        return _cell_dbuvm(prepared.tables_db, _BOUND_LAND + kind, d, h1.j, h1.weight) + prepared.low_extra_db
+        return _cell_dbuvm(prepared.tables_db, _BOUND + s, d, h1.j, h1.weight) + prepared.low_extra_db
     weight = place_height(h1_max_m).weight - 1.0
-    low = prepared.tables_db[_STEEPEST, d.i, kind]
-    steepest = low + d.weight * (prepared.tables_db[_STEEPEST, d.i + 1, kind] - low)
-    top = _cell_dbuvm(prepared.tables_db, _BOUND_LAND + kind, d, 6, 1.0)
+    low = prepared.tables_db[_STEEPEST, d.i, s]
+    steepest = low + d.weight * (prepared.tables_db[_STEEPEST, d.i + 1, s] - low)
+    top = _cell_dbuvm(prepared.tables_db, _BOUND + s, d, 6, 1.0)
     return top + weight * steepest + prepared.low_extra_db

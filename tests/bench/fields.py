@@ -6,10 +6,11 @@ import numpy as np
 
 from pipeline.coverage.fields import INTERFERING, WANTED, Model, Receiver, Tables, tile_fields
 from pipeline.coverage.stations import Paths, Stations, pack_paths
+from pipeline.numba_options import kernel
 from pipeline.propagation.p1546 import Area, load_curves, prepare
 from pipeline.raster import Grid
 from pipeline.terrain.records import Sweep, TerrainSource
-from pipeline.territory.geodesy import lattice, pixel_frames, rays, site_frames
+from pipeline.territory.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from tests.bench.common import median_s
 
 GRID = Grid("EPSG:3794", 100.0, 420_000.0, 160_000.0, 512, 512)
@@ -60,19 +61,24 @@ def pair_ns(*, sea: bool) -> float:
     prepared = tuple(prepare(curves, f, t) for f in CHANNEL_MHZ for t in TIMES_PCT)
     tables = Tables(int(Model.P1546), curves, prepared, CHANNEL_MHZ, TIMES_PCT)
     receiver = Receiver(10.0, 10.0, int(Area.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
-    area, pixels = lattice(GRID), np.arange(TILE_PX * TILE_PX)
+    area = lattice(GRID)
+    corners = np.array([(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)])
+    pairs = len(corners) * TILE_PX * TILE_PX * stations.mast.size
+    return 1e9 * median_s(lambda: compute_tiles(stations, paths, tables, receiver, area, corners)) / pairs
+
+
+@kernel
+def compute_tiles(
+    stations: Stations, paths: Paths, tables: Tables, receiver: Receiver, area: Lattice, corners: np.ndarray
+) -> None:
+    """Both fields of every station in every tile, called from compiled code as the coverage stage does."""
+    pixels = np.arange(TILE_PX * TILE_PX)
     frames = np.empty((11, TILE_PX, TILE_PX))
     d_km, az_deg, field = np.empty(pixels.size), np.empty(pixels.size), np.empty(pixels.size)
-    corners = [(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)]
-
-    def compute() -> None:
-        for row, col in corners:
-            pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, row, col, frames)
-            positions_m = frames[:3].reshape(3, -1)
-            for t in range(stations.mast.size):
-                rays(stations.frame[t], positions_m, d_km, az_deg)
-                for time in (WANTED, INTERFERING):
-                    tile_fields(stations, paths, tables, receiver, t, time, pixels, d_km, az_deg, field)
-
-    pairs = len(corners) * pixels.size * stations.mast.size
-    return 1e9 * median_s(compute) / pairs
+    for row, col in corners:
+        pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, row, col, frames)
+        positions_m = frames.reshape(11, -1)[:3]
+        for t in range(stations.mast.size):
+            rays(stations.frame[t], positions_m, d_km, az_deg)
+            for time in (WANTED, INTERFERING):
+                tile_fields(stations, paths, tables, receiver, t, time, pixels, d_km, az_deg, field)

@@ -8,9 +8,11 @@ import xarray as xr
 from pyproj import Transformer
 from scene import CHANNEL, ELLIPSOID, GRID, NOISE_DBUVM, config, scene, sum_levels, sweep
 
+from pipeline.coverage.discrimination import directivity_db, discrimination_db
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_bounds, tile_fields
 from pipeline.coverage.planning import Planning
 from pipeline.coverage.stage import prepare_job, run
+from pipeline.coverage.tiles import bearings, least_discrimination_db
 from pipeline.territory.geodesy import lattice, pixel_frames, rays
 
 ROW, COL = 20, 30
@@ -173,3 +175,35 @@ def test_bounds_of_a_tile_hold_for_every_pixel(model):
             assert wanted[t] == -np.inf or found.max() <= wanted[t]
             assert (wanted[t] == -np.inf) == (job.stations.offset[t] != 0)
     assert np.isfinite(gaps).all()
+
+
+def test_least_discrimination_holds_wherever_in_the_tile():
+    rng = np.random.default_rng(4)
+    places = list(zip(rng.uniform(0, 360, 40), np.geomspace(0.5, 200, 40), strict=True))
+    polarisation = rng.choice(["H", "V", "M", ""], 40)
+    _, data, sweeps, planning = stations_around(places, polarisation=list(polarisation))
+    job = prepare_job(data, sweeps, planning, config(), CHANNEL)
+    stations, receiver, area = job.stations, job.receiver, lattice(GRID)
+    frames = np.empty((11, 32, 32))
+    pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, 0, 0, frames)
+    frames = frames.reshape(11, -1)
+    positions = frames[:3]
+    radius = 1e-3 * np.linalg.norm(positions - positions[:, [512 + 16]], axis=0).max()
+    seen = bearings(stations, frames, 512 + 16, radius)
+    # Directions from every pixel by the geodesic; the same convention on both sides.
+    lon, lat = Transformer.from_crs("EPSG:4978", "EPSG:4326", always_xy=True).transform(*positions)[:2]
+    azimuth = np.array([
+        ELLIPSOID.inv(lon, lat, np.full(1024, x), np.full(1024, y))[0]
+        for x, y in zip(data["lon_deg"].values, data["lat_deg"].values, strict=True)
+    ])  # fmt: skip
+    gained = 0.0
+    for s in range(40):
+        for t in range(40):
+            apart = np.abs((azimuth[t] - azimuth[s] + 180.0) % 360.0 - 180.0).min()
+            directed = directivity_db(apart, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
+            codes = (stations.polarisation[s], stations.polarisation[t])
+            actual = discrimination_db(*codes, directed, receiver.cross_polar_db)
+            least = least_discrimination_db(stations, receiver, *seen, s, t)
+            assert least <= actual + 1e-9
+            gained += least
+    assert gained / 1600 > 2.0

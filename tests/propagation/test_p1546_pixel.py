@@ -21,6 +21,7 @@ from tests.propagation.links import NAN, frequencies_and_times, odd_pixels, seed
 
 CURVES = load_curves()
 UHF = prepare(CURVES, 650.0, 50.0)
+RARE = prepare(CURVES, 650.0, 1.0)
 
 
 def as_link(curves, f_mhz, t_pct, pixel):
@@ -70,6 +71,10 @@ def test_undefined_pixel_is_not_a_number(curves, inputs):
     assert math.isnan(at_pixel(UHF, curves, 650.0, 50.0, pixel))
 
 
+def share_of_sea(pixel):
+    return min(pixel["sea_km"] / pixel["d_km"], 1.0) if pixel["d_km"] > 0 else 0.0
+
+
 def test_bound_holds_for_all_pixels_at_its_distance_and_beyond(curves):
     rng = seeded(7)
     for f_mhz, t_pct in frequencies_and_times(rng, 100):
@@ -78,8 +83,8 @@ def test_bound_holds_for_all_pixels_at_its_distance_and_beyond(curves):
             field = at_pixel(prepared, curves, f_mhz, t_pct, pixel)
             highest_m = np.nanmax([pixel["heff_m"], pixel["hb_m"], pixel["ha_m"]])
             nearer_km = pixel["d_km"] * rng.choice([1.0, rng.uniform(0.01, 1)])
-            any_sea = pixel["sea_km"] > 0
-            bound = p1546_upper_bound(prepared, nearer_km, highest_m, any_sea, pixel["h2_m"])
+            share = rng.uniform(share_of_sea(pixel), 1.0) if rng.random() < 0.5 else share_of_sea(pixel)
+            bound = p1546_upper_bound(prepared, nearer_km, highest_m, share, pixel["warm_sea"], pixel["h2_m"])
             assert not field > bound + 1e-9, (f_mhz, t_pct, nearer_km, pixel)
 
 
@@ -91,19 +96,40 @@ def test_bound_with_a_known_angle_holds_too(curves):
         clearance_alone = math.isnan(angle) and not math.isnan(pixel["tca_deg"])
         highest_m = np.nanmax([pixel["heff_m"], pixel["hb_m"], pixel["ha_m"]])
         least_deg = -180.0 if clearance_alone else angle
-        any_sea = pixel["sea_km"] > 0
-        bound = p1546_upper_bound(UHF, pixel["d_km"], highest_m, any_sea, pixel["h2_m"], least_deg)
+        sea = (share_of_sea(pixel), pixel["warm_sea"])
+        bound = p1546_upper_bound(UHF, pixel["d_km"], highest_m, *sea, pixel["h2_m"], least_deg)
         assert not field > bound + 1e-9, pixel
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    d=st.floats(0.001, 990), more=st.floats(1, 3), h=st.floats(-100, 3000), sea=st.booleans(),
+    d=st.floats(0.001, 990), more=st.floats(1, 3), h=st.floats(-100, 3000), sea=st.floats(0, 1),
     angle=st.sampled_from([-180.0, 0.5, NAN]),
 )  # fmt: skip
 def test_bound_never_rises_with_distance(d, more, h, sea, angle):
-    near = p1546_upper_bound(UHF, d, h, sea, 10.0, angle)
-    assert p1546_upper_bound(UHF, min(d * more, 1000.0), h, sea, 10.0, angle) <= near + 1e-9
+    near = p1546_upper_bound(UHF, d, h, sea, False, 10.0, angle)
+    assert p1546_upper_bound(UHF, min(d * more, 1000.0), h, sea, False, 10.0, angle) <= near + 1e-9
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    d=st.floats(11, 900), h=st.floats(10, 2000), sea=st.floats(0, 1), more=st.floats(0, 1), warm=st.booleans()
+)
+def test_bound_rises_with_the_share_of_sea(d, h, sea, more, warm):
+    low = p1546_upper_bound(RARE, d, h, sea, warm, 10.0, NAN)
+    assert low <= p1546_upper_bound(RARE, d, h, sea + more * (1 - sea), warm, 10.0, NAN) + 1e-9
+
+
+def test_bound_is_close_over_a_little_sea(curves):
+    # What makes the bound worth computing: a tenth of sea must not be taken for sea all the way.
+    for d_km in (40.0, 150.0, 300.0):
+        pixel = {
+            "d_km": d_km, "heff_m": 200.0, "hb_m": NAN, "ha_m": NAN, "h2_m": 10.0, "r2_m": 10.0, "area": 0,
+            "sea_km": 0.1 * d_km, "warm_sea": False, "tca_deg": NAN, "theta_eff1_deg": NAN, "terrain": True,
+        }  # fmt: skip
+        bound = p1546_upper_bound(RARE, d_km, 200.0, 0.1, False, 10.0, NAN)
+        assert 0 <= bound - at_pixel(RARE, curves, 650.0, 1.0, pixel) < 1.0
+        assert p1546_upper_bound(RARE, d_km, 200.0, 1.0, False, 10.0, NAN) > bound + 5.0
 
 
 def test_bound_is_close_over_plain_land(curves):
@@ -113,7 +139,7 @@ def test_bound_is_close_over_plain_land(curves):
             "d_km": d_km, "heff_m": 200.0, "hb_m": 200.0, "ha_m": NAN, "h2_m": 10.0, "r2_m": 10.0, "area": 0,
             "sea_km": 0.0, "warm_sea": False, "tca_deg": NAN, "theta_eff1_deg": NAN, "terrain": True,
         }  # fmt: skip
-        bound = p1546_upper_bound(UHF, d_km, 200.0, False, 10.0, NAN)
+        bound = p1546_upper_bound(UHF, d_km, 200.0, 0.0, False, 10.0, NAN)
         assert 0 <= bound - at_pixel(UHF, curves, 650.0, 50.0, pixel) < 0.5
 
 
@@ -129,7 +155,7 @@ def test_bound_holds_for_low_antennas_near_the_sea(curves):
                 "theta_eff1_deg": NAN, "terrain": True,
             }  # fmt: skip
             field = at_pixel(prepared, curves, f_mhz, t_pct, pixel)
-            assert field <= p1546_upper_bound(prepared, d_km, heff_m, True, 10.0, NAN) + 1e-9
+            assert field <= p1546_upper_bound(prepared, d_km, heff_m, 1.0, False, 10.0, NAN) + 1e-9
 
 
 def test_monotone_bound_is_the_least_one():
