@@ -115,6 +115,23 @@ def exact_allowed_nuisance_db(
     return _solve(margin_db, sigma_u_db, steadiest_db, dq, wanted_sigma_db, nodes, weights)
 
 
+def fall_of(
+    x_db: NDArray[np.float64],
+    margin_db: NDArray[np.float64],
+    sigma_u_db: NDArray[np.float64],
+    sigma_i_db: NDArray[np.float64],
+    dq: float,
+    wanted_sigma_db: float = WANTED_SIGMA_DB,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """q1 - q2 under interferers of median ``x_db`` relative to m_U, and how far they lie above X, in dB.
+
+    All float64[n]; the second is 0 where the fall is at most ``dq``.
+    """
+    nodes, weights = _panels(1 if sigma_i_db.size == 0 or sigma_i_db.min() >= 2.0 else 8)
+    steadiest_db = np.maximum(sigma_i_db, SIGMA_I_MIN_DB)
+    return _falls(x_db, margin_db, sigma_u_db, steadiest_db, dq, wanted_sigma_db, nodes, weights)
+
+
 def _panels(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Gauss-Legendre nodes and weights on 0..1, cut into ``count`` equal panels."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
@@ -132,7 +149,7 @@ def _solve(
     nodes: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Newton's method on ln(q1 - q2), which is increasing and concave in X: it converges from any start."""
+    """X for all pairs of margin and sigma_U, each from the last one."""
     out_db = np.empty((sigma_u_db.size, margin_db.size))
     below_db = np.empty(nodes.size)
     density = np.empty(nodes.size)
@@ -151,14 +168,55 @@ def _solve(
                 density,
                 conditional_db,
             )
-            for _ in range(100):
-                fall, slope = _fall(x_db, width_db, below_db, density, conditional_db)
-                step_db = (math.log(dq) - math.log(max(fall, 1e-300))) * fall / max(slope, 1e-300)
-                x_db += min(max(step_db, -30.0), 30.0)
-                if abs(step_db) < 1e-9:
-                    break
+            x_db = _newton(x_db, dq, width_db, below_db, density, conditional_db)
             out_db[i, j] = x_db
     return out_db
+
+
+@kernel
+def _falls(
+    x_db: NDArray[np.float64],
+    margin_db: NDArray[np.float64],
+    sigma_u_db: NDArray[np.float64],
+    sigma_i_db: NDArray[np.float64],
+    dq: float,
+    wanted_sigma_db: float,
+    nodes: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    falls = np.empty(x_db.size)
+    above_db = np.zeros(x_db.size)
+    below_db = np.empty(nodes.size)
+    density = np.empty(nodes.size)
+    conditional_db = np.empty(nodes.size)
+    for i in range(x_db.size):
+        width_db = _prepare(
+            margin_db[i], sigma_u_db[i], sigma_i_db[i], wanted_sigma_db, nodes, weights, below_db, density,
+            conditional_db,
+        )  # fmt: skip
+        falls[i] = _fall(x_db[i], width_db, below_db, density, conditional_db)[0]
+        if falls[i] > dq:
+            above_db[i] = x_db[i] - _newton(x_db[i], dq, width_db, below_db, density, conditional_db)
+    return falls, above_db
+
+
+@kernel
+def _newton(
+    x_db: float,
+    dq: float,
+    width_db: float,
+    below_db: NDArray[np.float64],
+    density: NDArray[np.float64],
+    conditional_db: NDArray[np.float64],
+) -> float:
+    """The median at which the fall is ``dq``, from any start: ln(q1 - q2) is increasing and concave in it."""
+    for _ in range(100):
+        fall, slope = _fall(x_db, width_db, below_db, density, conditional_db)
+        step_db = (math.log(dq) - math.log(max(fall, 1e-300))) * fall / max(slope, 1e-300)
+        x_db += min(max(step_db, -30.0), 30.0)
+        if abs(step_db) < 1e-9:
+            break
+    return x_db
 
 
 @kernel

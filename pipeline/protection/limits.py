@@ -7,6 +7,7 @@ the channel offset: offsets share one map (protection.md, sections 3 and 4).
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -124,12 +125,12 @@ def radius_km(job: Job, coastal: bool) -> float:
     )
 
 
-def loss_tables(job: Job, grid: Grid, *, coastal: bool) -> LossTables:
-    """Loss by pixel offset out to the proven radius."""
+def loss_tables(job: Job, grid: Grid, *, coastal: bool, largest_px: int | None = None) -> LossTables:
+    """Loss by pixel offset out to the proven radius, at most ``largest_px`` pixels each way."""
     device, settings = job.devices[0], job.config
     reach_km = radius_km(job, coastal)
     scale = largest_scale(grid)
-    size = table_size(reach_km, grid.resolution_m, scale)
+    size = min(table_size(reach_km, grid.resolution_m, scale), largest_px or sys.maxsize)
     distance_km = offset_distance_km(size, grid.resolution_m, scale, device.min_separation_m.value)
     return loss_table_db(
         distance_km, reach_km, job.f_mhz, device.height_m, receiver_m=settings.coverage.receiver_height_m,

@@ -21,7 +21,7 @@ from pipeline.territory.codes import Surface
 from pipeline.units import power_dbm
 
 NO_VICTIM = 255
-_FOREIGN_BIT, _COASTAL_BIT, _ORTHOGONAL_BIT = 1, 2, 4
+FOREIGN_BIT, COASTAL_BIT, ORTHOGONAL_BIT = 1, 2, 4
 _HOME, _BEYOND, _FOREIGN = int(Surface.HOME), int(Surface.HOME_BEYOND), int(Surface.FOREIGN)
 
 
@@ -154,9 +154,9 @@ def fill_victims(
             out.far_dbm[y, x] = _below(nuisance_dbm + allowed_nuisance_db(far, margin, sigma))
             directivity = classes.directivity[server[y, x] - 1]
             out.azimuth_deg[y, x] = levels[3, y, x] if directivity == 0 else np.float32(np.nan)
-            kind = _FOREIGN_BIT if place == _FOREIGN else 0
-            kind += _COASTAL_BIT if coastal[y, x] == 1 else 0
-            out.kind[y, x] = kind + (_ORTHOGONAL_BIT if directivity == 2 else 0)
+            kind = FOREIGN_BIT if place == _FOREIGN else 0
+            kind += COASTAL_BIT if coastal[y, x] == 1 else 0
+            out.kind[y, x] = kind + (ORTHOGONAL_BIT if directivity == 2 else 0)
             m = mode[y, x]
             out.code[y, x] = classes.first[m] + _tier_code(classes.edges_dbm[m], power_dbm(wanted, f_mhz))
 
@@ -183,14 +183,12 @@ def rows_of(victims: Victims, rows: slice) -> Victims:
 def kinds_present(victims: Victims) -> list[Kind]:
     """Kinds that occur, home before foreign: on equal limits the home victim is named."""
     codes = [int(code) for code in np.unique(victims.kind) if code != NO_VICTIM]
-    return sorted(
-        Kind(bool(c & _FOREIGN_BIT), bool(c & _COASTAL_BIT), bool(c & _ORTHOGONAL_BIT)) for c in codes
-    )
+    return sorted(Kind(bool(c & FOREIGN_BIT), bool(c & COASTAL_BIT), bool(c & ORTHOGONAL_BIT)) for c in codes)
 
 
 def members(victims: Victims, kind: Kind, codes: Sequence[int] | None) -> NDArray[np.bool_]:
     """Victims of one kind and group, bool[y, x]; ``codes`` None = of all groups."""
-    bits = _FOREIGN_BIT * kind.foreign + _COASTAL_BIT * kind.coastal + _ORTHOGONAL_BIT * kind.orthogonal
+    bits = FOREIGN_BIT * kind.foreign + COASTAL_BIT * kind.coastal + ORTHOGONAL_BIT * kind.orthogonal
     chosen = victims.kind == bits
     if codes is not None:
         chosen &= np.isin(victims.code, np.asarray(codes, dtype=np.uint16))
