@@ -83,7 +83,7 @@ class Config(Section):
     """Foreign administrations by country code, `*` for all other land; read if `foreign_dtt` is evaluated."""
     pmse: Pmse = Pmse()
     """Bookings of radio microphones and their like, and how they are protected."""
-    incumbents: Incumbents = Incumbents()
+    incumbents: Incumbents | None = None
     """Radio astronomy, aeronautical radionavigation, mobile, PPDR and fixed links."""
     areas: Areas = Areas()
     """Reserved channels, exclusion areas, channel caps, relay sites, manual adjustments."""
