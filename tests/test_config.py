@@ -101,3 +101,14 @@ def test_european_plan_gives_the_ge06_centres(repository: Path) -> None:
     channels = load_config(repository / "configs" / "slovenia.yaml").channels
     assert [channel_centre_mhz(channels, c) for c in (21, 48, 69)] == [474.0, 690.0, 858.0]
     assert plan_channels(channels) == list(range(21, 70))
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("on", "on"), ("off", "off"), ("auto", "auto"), ("'off'", "off")]
+)
+def test_switch_of_the_clearance_angles_takes_bare_words(
+    tmp_path: Path, slovenia: str, word: str, meant: str
+) -> None:
+    path = tmp_path / "switch.yaml"
+    path.write_text(slovenia.replace("terrain:\n", f"terrain:\n  tca: {word}\n"), encoding="utf-8")
+    assert load_config(path).terrain.tca == meant

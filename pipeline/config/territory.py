@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.base import Number, Section
 
@@ -76,12 +76,17 @@ class Population(Section):
         return self
 
 
+def _on_or_off(value: object) -> object:
+    """YAML 1.1 reads the bare words on and off as true and false."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 class Terrain(Section):
     """Terrain model; without `dem` antenna heights above ground (or HAAT) serve as effective heights."""
 
     dem: Annotated[list[Path], Field(min_length=1)] | None = None
     """One or more elevation rasters in metres; together they must cover the padded grid."""
-    tca: Literal["auto", "on", "off"] = "auto"
+    tca: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = "auto"
     """Terrain clearance angle; auto: on where the step of the DEM is at most `tca_max_step_m`."""
     tca_max_step_m: Annotated[Number, Field(gt=0, le=5000)] = 250.0
     """Coarsest DEM for which `auto` computes clearance angles."""

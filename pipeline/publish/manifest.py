@@ -11,11 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pipeline.availability.services import product_statement
 from pipeline.config import REPOSITORY, TABLES, Config, Service
 from pipeline.config_file import unverified
 from pipeline.hashes import LOCK_FILE, file_sha256, input_files
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.registers.transmitters import summary
+from pipeline.terrain.stage import summary as summary_of_sweeps
+from pipeline.terrain.sweep_file import read_facts
 from pipeline.workflow import STAGES, Plan, code_of, two_digits
 
 FORMAT = "channelmaps-manifest/1"
@@ -33,6 +36,7 @@ def make_manifest(
         "territory": config.name,
         "title": config.title,
         "notice": config.notice,
+        "product": product_statement(config),
         "run_id": run_id,
         "computed_at": now.isoformat(timespec="seconds"),
         "valid": {"from": now.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds")},
@@ -44,6 +48,8 @@ def make_manifest(
             for key, path in input_files(config) if path.is_file()
         ],
         "register": summary(plan.register),
+        "terrain": terrain_entry(plan),
+        "sea_paths": config.protection.sea_paths,
         "channels": {"device": plan.wsd, "dtt": plan.victims},
         "services": [service_entry(name, service) for name, service in config.services.items()],
         "not_evaluated": [
@@ -90,6 +96,31 @@ def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
         | {name: float(row[name]) if row[name] else None for name in numbers}
         for row in rows
     ]
+
+
+def terrain_entry(plan: Plan) -> dict[str, object]:
+    """Masts by source of their effective heights, and whether the corrections that need fine terrain are on.
+
+    P.1546-6 Annex 5, sections 11 (clearance angle) and 13 (troposcatter floor, from the same angles).
+    """
+    sweeps = [plan.build / f"terrain/{tile}.npz" for tile in plan.tiles]
+    masts = summary_of_sweeps(fact for path in sweeps if path.is_file() for fact in read_facts(path).values())
+    on = masts["with_clearance_angles"] > 0
+    return {
+        "masts": masts,
+        "clearance_angles": {"on": on, "reason": _why_angles(plan.config, on)},
+        "troposcatter_floor": {"on": on, "reason": f"clearance angles are {'on' if on else 'off'}"},
+    }
+
+
+def _why_angles(config: Config, on: bool) -> str:
+    terrain = config.terrain
+    if terrain.dem is None:
+        return "no terrain model"
+    if terrain.tca != "auto":
+        return f"terrain.tca is {terrain.tca}"
+    limit = f"{terrain.tca_max_step_m:g} m (terrain.tca_max_step_m)"
+    return f"the terrain model has a step of {'at most' if on else 'more than'} {limit}"
 
 
 def unverified_rows(tables: Iterable[Path]) -> list[dict[str, object]]:

@@ -83,6 +83,14 @@ class SweepSettings(NamedTuple):
     tca_max_cells: int = 12_000_000
 
 
+class SweepFacts(NamedTuple):
+    """What the manifest says of the sweep of one mast."""
+
+    source: TerrainSource
+    with_clearance_angles: bool
+    with_sea: bool
+
+
 class Sweep(NamedTuple):
     """What the paths of one mast know of the terrain; read through ``pipeline.terrain.lookup``.
 

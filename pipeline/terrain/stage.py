@@ -6,7 +6,6 @@ Input: register, padded grid, land mask, DEM. Output: ``terrain/<tile>.npz``, sw
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,9 +22,18 @@ from pipeline.registers.transmitters import read_register
 from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import LONLAT, Box, load_elevation, require_cover
 from pipeline.terrain.heights import MEAN_TO_KM
-from pipeline.terrain.records import KM_PER_DEG, LonLatRaster, Mast, Sweep, SweepSettings, TerrainSource, View
+from pipeline.terrain.records import (
+    KM_PER_DEG,
+    LonLatRaster,
+    Mast,
+    Sweep,
+    SweepFacts,
+    SweepSettings,
+    TerrainSource,
+    View,
+)
 from pipeline.terrain.sweep import sweep_mast, view_of
-from pipeline.terrain.sweep_file import write_sweeps
+from pipeline.terrain.sweep_file import facts_of, write_sweeps
 
 # Points per side of the lattice on which the grid's outline and the cover of the DEM are examined.
 LATTICE_POINTS = 129
@@ -69,7 +77,7 @@ def main(config_path: str | Path, build: str | Path, *, tile: str, threads: int 
     views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
     sweeps = run(masts, elevation, receivers, land, views, settings_of(config.terrain), threads=threads)
     write_sweeps(Path(build) / "terrain" / f"{tile}.npz", sweeps)
-    print(f"terrain {tile}: {summary(sweeps.values())}", file=sys.stderr)
+    print(f"terrain {tile}: {summary(map(facts_of, sweeps.values()))}", file=sys.stderr)
 
 
 def settings_of(terrain: Terrain) -> SweepSettings:
@@ -128,10 +136,10 @@ def read_land(path: str | Path) -> LonLatRaster:
     return LonLatRaster(data.values.astype(np.uint8), place.c, place.f, place.a, -place.e)
 
 
-def summary(sweeps: Iterable[Sweep]) -> dict[str, int]:
+def summary(sweeps: Iterable[SweepFacts]) -> dict[str, int]:
     """Counts for the log and the manifest: masts by source of heights, with clearance angles, with sea."""
-    counts = Counter(TerrainSource(sweep.terrain_source).name.lower() for sweep in sweeps)
-    numbers = {source.name.lower(): counts[source.name.lower()] for source in TerrainSource}
-    numbers["with_clearance_angles"] = sum(sweep.tca_counts.shape[1] > 0 for sweep in sweeps)
-    numbers["with_sea"] = sum(sweep.sea_km.shape[1] > 0 for sweep in sweeps)
+    facts = list(sweeps)
+    numbers = {source.name.lower(): sum(fact.source == source for fact in facts) for source in TerrainSource}
+    numbers["with_clearance_angles"] = sum(fact.with_clearance_angles for fact in facts)
+    numbers["with_sea"] = sum(fact.with_sea for fact in facts)
     return numbers

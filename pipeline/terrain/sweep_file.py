@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.terrain.records import Sweep
+from pipeline.terrain.records import Sweep, SweepFacts, TerrainSource
 
 ARRAYS = ("heff_m", "theta_eff1_deg", "hb_m", "sea_km", "tca_counts")
 SCALARS = tuple(name for name in Sweep._fields if name not in ARRAYS)
@@ -42,14 +42,50 @@ def write_sweeps(path: str | Path, sweeps: Mapping[str, Sweep]) -> None:
 
 def read_sweeps(path: str | Path, masts: Iterable[str] | None = None) -> dict[str, Sweep]:
     """Sweeps of a file by mast key: all, or those asked for."""
-    if not Path(path).is_file():
-        raise InputError("file not found", file=path, allowed="sweeps written by the terrain stage")
-    with zipfile.ZipFile(path) as archive:
-        known = {name.split("/")[0] for name in archive.namelist()}
+    with _opened(path) as archive:
+        known = _masts(archive)
         wanted = known if masts is None else set(masts)
         if missing := sorted(wanted - known):
             raise InputError("no sweep of this mast", file=path, field="mast", value=missing[0])
         return {key: _sweep(archive, key) for key in sorted(wanted)}
+
+
+def read_facts(path: str | Path) -> dict[str, SweepFacts]:
+    """What the manifest says of the sweeps of a file, by mast key; the clearance angles are not unpacked."""
+    with _opened(path) as archive:
+        return {key: _facts(archive, key) for key in sorted(_masts(archive))}
+
+
+def facts_of(sweep: Sweep) -> SweepFacts:
+    """What the manifest says of a sweep."""
+    return SweepFacts(
+        TerrainSource(sweep.terrain_source), sweep.tca_counts.shape[1] > 0, sweep.sea_km.shape[1] > 0
+    )
+
+
+def _opened(path: str | Path) -> zipfile.ZipFile:
+    if not Path(path).is_file():
+        raise InputError("file not found", file=path, allowed="sweeps written by the terrain stage")
+    return zipfile.ZipFile(path)
+
+
+def _masts(archive: zipfile.ZipFile) -> set[str]:
+    return {name.split("/")[0] for name in archive.namelist()}
+
+
+def _facts(archive: zipfile.ZipFile, key: str) -> SweepFacts:
+    scalars = dict(zip(SCALARS, _load(archive, f"{key}/scalars").tolist(), strict=True))
+    source = TerrainSource(int(scalars["terrain_source"]))
+    angles, sea = (_columns(archive, f"{key}/{name}") > 0 for name in ("tca_counts", "sea_km"))
+    return SweepFacts(source, with_clearance_angles=angles, with_sea=sea)
+
+
+def _columns(archive: zipfile.ZipFile, name: str) -> int:
+    """Columns of an array, from its header alone."""
+    with archive.open(f"{name}.npy") as stream:
+        np.lib.format.read_magic(stream)
+        shape, _, _ = np.lib.format.read_array_header_1_0(stream)
+    return int(shape[1])
 
 
 def _sweep(archive: zipfile.ZipFile, key: str) -> Sweep:

@@ -26,7 +26,7 @@ from pipeline.terrain.stage import (
     settings_of,
     summary,
 )
-from pipeline.terrain.sweep_file import read_sweeps, write_sweeps
+from pipeline.terrain.sweep_file import facts_of, read_sweeps, write_sweeps
 
 GRID = Grid("EPSG:3794", 200.0, 440_000.0, 120_000.0, 250, 200)
 MASTS = [
@@ -141,7 +141,7 @@ def test_settings_follow_the_configuration():
 
 
 def test_summary_counts_masts_by_source_of_their_heights(sweeps):
-    numbers = summary(sweeps.values())
+    numbers = summary(map(facts_of, sweeps.values()))
     assert sum(numbers[source.name.lower()] for source in TerrainSource) == 3
     assert numbers["with_clearance_angles"] == 3
     assert numbers["with_sea"] == 2  # the western mast does not see the coast

@@ -1,0 +1,119 @@
+"""What the manifest says of the product as a whole: what it is not, and which terrain stands behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+
+from pipeline import raster
+from pipeline.publish.manifest import make_manifest, utc_now
+from pipeline.terrain import stage as terrain_stage
+from pipeline.workflow import load_plan
+from tests.tiny import STATIONS, write_register
+
+GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 40)
+
+
+def manifest_of(tiny: Path) -> dict[str, object]:
+    return make_manifest(load_plan(tiny), "run", {}, {}, utc_now())
+
+
+def edit(tiny: Path, old: str, new: str) -> None:
+    text = tiny.read_text()
+    assert old in text
+    tiny.write_text(text.replace(old, new))
+
+
+def write_terrain(tiny: Path, step_deg: float) -> None:
+    """A flat terrain model of 13 E to 15 E, 45 to 47 N, and the sweeps of the tiny territory on it."""
+    side = round(2.0 / step_deg)
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": 1, "dtype": "int16",
+               "crs": "EPSG:4326", "transform": Affine(step_deg, 0, 13.0, 0, -step_deg, 47.0)}  # fmt: skip
+    with rasterio.open(tiny.parent / "dem.tif", "w", **profile) as sink:
+        sink.write(np.full((1, side, side), 300, np.int16))
+    if "terrain:" not in tiny.read_text():
+        edit(tiny, "registers:", "terrain: {dem: [dem.tif]}\nregisters:")
+    write_sweeps(tiny)
+
+
+def write_sweeps(tiny: Path) -> None:
+    """Run the terrain stage on a small grid; the sea begins far in the west, at 12.8 E."""
+    plan = load_plan(tiny)
+    territory = plan.build / "territory"
+    ones = np.ones((40, 40), np.uint8)
+    surface = raster.make_array(ones, GRID, units="", long_name="surface", nodata=None)
+    raster.write(territory / "surface.tif", surface, tags={}, publish=False)
+    land = np.ones((200, 400), np.uint8)
+    land[:, :80] = 0
+    attrs = {"crs": "EPSG:4326", "transform": Affine(0.01, 0, 12.0, 0, -0.01, 47.0), "units": "",
+             "long_name": "land", "nodata": None}  # fmt: skip
+    mask = xr.DataArray(land, dims=("y", "x"), attrs=attrs)
+    raster.write(territory / "land_lonlat.tif", mask, tags={}, publish=False)
+    for tile in plan.tiles:
+        terrain_stage.main(tiny, plan.build, tile=tile)
+
+
+def test_product_is_named_for_what_it_leaves_out(tiny: Path) -> None:
+    assert manifest_of(tiny)["product"] == "DTT only, not for licensing"
+    text = tiny.read_text()
+    tiny.write_text(text.replace("status: out_of_scope", "applicable: false"))
+    assert manifest_of(tiny)["product"] == ""
+
+
+@pytest.mark.parametrize("setting", ["coastal", "ignore"])
+def test_treatment_of_sea_paths_is_named(tiny: Path, setting: str) -> None:
+    edit(tiny, "devices:", f"protection: {{sea_paths: {setting}}}\ndevices:")
+    manifest = manifest_of(tiny)
+    assert manifest["sea_paths"] == setting
+    assert any("Sea paths" in note for note in manifest["notes"]) == (setting == "ignore")
+
+
+def test_without_terrain_model_heights_are_those_above_ground(tiny: Path) -> None:
+    register = tiny.parent / "register.csv"
+    lines = register.read_text().splitlines()
+    lines = [f"{line},{haat}" for line, haat in zip(lines, ["haat_m", 250, "", "", "", ""], strict=True)]
+    register.write_text("\n".join(lines) + "\n")
+    write_sweeps(tiny)
+    terrain = manifest_of(tiny)["terrain"]
+    # Station A has a height above average terrain, B, C and D have none; E is in a tile that nobody needs.
+    assert terrain["masts"] == {
+        "dem": 0, "partial": 0, "haat": 1, "agl": 3, "with_clearance_angles": 0, "with_sea": 0,
+    }  # fmt: skip
+    assert terrain["clearance_angles"] == {"on": False, "reason": "no terrain model"}
+    assert terrain["troposcatter_floor"]["on"] is False
+
+
+def test_coarse_terrain_gives_heights_but_no_angles(tiny: Path) -> None:
+    write_terrain(tiny, 0.01)
+    terrain = manifest_of(tiny)["terrain"]
+    assert (terrain["masts"]["dem"], terrain["masts"]["with_clearance_angles"]) == (4, 0)
+    assert terrain["clearance_angles"] == {
+        "on": False,
+        "reason": "the terrain model has a step of more than 250 m (terrain.tca_max_step_m)",
+    }
+    assert terrain["troposcatter_floor"] == {"on": False, "reason": "clearance angles are off"}
+
+
+def test_fine_terrain_gives_angles_until_they_are_switched_off(tiny: Path) -> None:
+    write_terrain(tiny, 0.002)
+    terrain = manifest_of(tiny)["terrain"]
+    assert terrain["masts"]["with_clearance_angles"] == 4
+    assert terrain["clearance_angles"]["on"] is True
+    assert "at most 250 m" in terrain["clearance_angles"]["reason"]
+    assert terrain["troposcatter_floor"] == {"on": True, "reason": "clearance angles are on"}
+    edit(tiny, "terrain: {dem: [dem.tif]}", "terrain: {dem: [dem.tif], tca: off}")
+    write_sweeps(tiny)
+    off = manifest_of(tiny)["terrain"]["clearance_angles"]
+    assert off == {"on": False, "reason": "terrain.tca is off"}
+
+
+def test_mast_at_the_edge_of_the_terrain_counts_as_partial(tiny: Path) -> None:
+    write_register(tiny.parent / "register.csv", [*STATIONS, ("F", 14.9, 46.5, 22, 1.0)])
+    write_terrain(tiny, 0.01)
+    masts = manifest_of(tiny)["terrain"]["masts"]
+    assert (masts["dem"], masts["partial"]) == (4, 1)
