@@ -64,6 +64,23 @@ def run(
 
 
 @app.command(
+    name="what-if",
+    epilog="Example: channelmaps what-if configs/slovenia.yaml --set devices.fixed30.dq_pct=2",
+)
+def what_if(
+    config: ConfigFile,
+    changes: Annotated[
+        list[str], typer.Option("--set", help="KEY=VALUE, dotted key; list items by number or id.")
+    ],
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if absent.")] = None,
+) -> None:
+    """Compute the maps after a change of settings beside the published ones; only what depends on it."""
+    from pipeline.tools.what_if import what_if_command
+
+    raise typer.Exit(what_if_command(config, changes, cores=cores))
+
+
+@app.command(
     epilog=f"Words of branch: {', '.join(branch_words())}.\n\n"
     "Example: channelmaps predict --model p1546 --links links.csv --out fields.csv",
 )
@@ -101,6 +118,32 @@ def f1565(
     from pipeline.tools.f1565 import f1565_command
 
     f1565_command(links, out)
+
+
+@app.command(
+    epilog="Examples: channelmaps aggregate configs/slovenia.yaml --devices placed.csv --out check\n\n"
+    "channelmaps aggregate configs/slovenia.yaml --density-per-km2 0.05 --device fixed30 --out check",
+)
+def aggregate(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Folder for aggregate.csv and aggregate_chNN.tif.")],
+    devices: Annotated[
+        Path | None, typer.Option(help="Table lon,lat,channel,eirp_dbm,device; no e.i.r.p. = the permitted.")
+    ] = None,
+    density_per_km2: Annotated[
+        float | None, typer.Option(help="Instead: a lattice of devices on every channel, each as permitted.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Device of the lattice; the first if absent.")] = None,
+    build: Annotated[Path | None, typer.Option(help="Intermediates; build/<territory> if absent.")] = None,
+    threads: ThreadsOption = 1,
+) -> None:
+    """What devices together do to DTT reception, and the margin that cures it; needs a finished run."""
+    from pipeline.tools.aggregate import aggregate_command
+
+    aggregate_command(
+        config, out, devices=devices, density_per_km2=density_per_km2, device_id=device, build=build,
+        threads=threads,
+    )  # fmt: skip
 
 
 radar = typer.Typer(help="Register of oceanographic radars.", no_args_is_help=True, rich_markup_mode=None)

@@ -59,6 +59,7 @@ STAGES = {
         (
             "territory",
             "channels.plan",
+            "channels.reach_km",
             "propagation",
             "coverage",
             "protection",
@@ -118,8 +119,13 @@ def load_plan(config_path: str | Path) -> Plan:
         wsd=sorted(config.channels.wsd),
         tiles=sorted(set(register["tile"].values[near].tolist())),
         build=Path("build") / config.name,
-        results=Path("results") / config.name,
+        results=results_of(config),
     )
+
+
+def results_of(config: Config) -> Path:
+    """Folder of the published runs, relative to where the workflow runs."""
+    return Path("results") / (config.results or config.name)
 
 
 def victims_of(plan: Plan, wsd_channel: int) -> list[int]:

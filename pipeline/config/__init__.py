@@ -61,7 +61,9 @@ class Config(Section):
     """All settings of one published product."""
 
     name: Identifier = "territory"
-    """Folder name under results/; the stem of the file by default."""
+    """Folder name under build/ and results/; the stem of the file by default."""
+    results: Identifier | None = None
+    """Folder under results/ if it is not that of `name`; `channelmaps what-if` sets it."""
     title: str = ""
     """Shown in the manifest and to readers of the maps."""
     notice: str = ""

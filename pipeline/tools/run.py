@@ -17,6 +17,7 @@ from pipeline.config_file import load_config
 from pipeline.errors import InputError
 from pipeline.publish.release import LATEST, STAMP, is_complete
 from pipeline.tools.validate import validate_command
+from pipeline.workflow import results_of
 
 STATE = Path(".snakemake")
 
@@ -35,7 +36,7 @@ def run_command(
     validate_command(config_path, lenient=lenient)
     if lenient:
         config_path = lenient_copy(config_path)
-    results = Path("results") / load_config(config_path).name
+    results = results_of(load_config(config_path))
     with only_one_run():
         if results.exists() and not is_complete(results):
             (results / STAMP).unlink(missing_ok=True)

@@ -18,10 +18,10 @@ Change = Callable[..., None]
 pytestmark = pytest.mark.slow
 
 
-def run(repository: Path, expected_code: int = 0) -> str:
+def run(repository: Path, *arguments: str, command: str = "run", expected_code: int = 0) -> str:
     environment = os.environ | {"PYTHONPATH": str(repository)}
-    command = [sys.executable, "-m", "pipeline", "run", "tiny.yaml"]
-    done = subprocess.run(command, text=True, capture_output=True, env=environment, timeout=1500)
+    line = [sys.executable, "-m", "pipeline", command, "tiny.yaml", *arguments]
+    done = subprocess.run(line, text=True, capture_output=True, env=environment, timeout=1500)
     assert done.returncode == expected_code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -86,3 +86,22 @@ def test_run_from_clean_twice_gives_the_same_bytes(repository: Path, tiny: Path)
         subprocess.run(["rm", "-rf", folder], check=True)
     run(repository)
     assert contents((tiny.parent / "results/tiny/latest").resolve()) == before
+
+
+def test_what_if_equals_a_full_run_and_leaves_the_published_one(repository: Path, tiny: Path) -> None:
+    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [28]"))
+    run(repository)
+    latest = (tiny.parent / "results/tiny/latest").resolve()
+    before = contents(latest)
+    change = "devices.fixed30.dq_pct=5"
+    text = run(repository, "--set", change, command="what-if")
+    assert "combine" in text
+    assert "coverage of channel" not in text
+    assert (tiny.parent / "results/tiny/latest").resolve() == latest
+    assert contents(latest) == before
+    found = contents((tiny.parent / "results/tiny-what-if/latest").resolve())
+    for folder in ("build", "results", ".snakemake"):
+        subprocess.run(["rm", "-rf", folder], check=True)
+    run(repository, "--set", change, command="what-if")
+    assert contents((tiny.parent / "results/tiny-what-if/latest").resolve()) == found
+    assert found != before
