@@ -69,9 +69,12 @@ def test_missing_file_and_foreign_encoding_are_refused(tmp_path: Path) -> None:
         load_config(tmp_path / "latin.yaml")
 
 
-@pytest.mark.parametrize("text", ["", "- 1", "a: [", "just text"])
-def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
-    _refusal(tmp_path, text)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "not a mapping"), ("- 1", "not a mapping"), ("a: [", "not valid YAML"), ("words", "not a mapping")],
+)
+def test_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    assert said in _refusal(tmp_path, text)
 
 
 def test_name_defaults_to_the_stem_of_the_file(tmp_path: Path, slovenia: str) -> None:
@@ -88,7 +91,10 @@ def test_schema_in_the_repository_is_the_exported_one(repository: Path) -> None:
 @pytest.mark.parametrize("name", ["slovenia", "lithuania"])
 def test_shipped_territories_follow_the_schema(repository: Path, name: str) -> None:
     content = yaml.safe_load((repository / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
-    jsonschema.validate(content, yaml.safe_load(export_schema()))
+    schema = jsonschema.Draft202012Validator(yaml.safe_load(export_schema()))
+    assert [error.message for error in schema.iter_errors(content)] == []
+    misspelt = content | {"teritory": content["territory"]}
+    assert [error.message for error in schema.iter_errors(misspelt)] != []
 
 
 def test_unverified_numbers_are_listed_with_their_source(repository: Path) -> None:

@@ -155,8 +155,20 @@ def test_unknown_heights_are_sea_level_only_over_sea():
     assert np.isnan(filled[15, 30])
 
 
+def covers(elevation, box):
+    """Whether a terrain model is accepted for a grid."""
+    try:
+        require_cover(elevation, *lattice(*box), files=["dem.tif"])
+    except InputError:
+        return False
+    return True
+
+
 def test_terrain_that_covers_the_grid_passes():
-    require_cover(from_external(tile(13.8, 46.2)), *lattice(13.8, 45.9, 14.3, 46.2), files=["dem.tif"])
+    elevation = from_external(tile(13.8, 46.2))  # 13.8 to 14.3 E, 45.9 to 46.2 N
+    assert covers(elevation, (13.8, 45.9, 14.3, 46.2))
+    assert not covers(elevation, (13.7, 45.9, 14.3, 46.2))
+    assert not covers(elevation, (13.8, 45.9, 14.3, 46.3))
 
 
 def test_terrain_that_ends_inside_the_grid_is_refused_with_what_is_missing():
@@ -171,7 +183,7 @@ def test_terrain_that_ends_inside_the_grid_is_refused_with_what_is_missing():
 def test_hole_of_a_missing_tile_is_refused_but_single_voids_pass():
     elevation = from_external(tile(13.8, 46.2))
     elevation.values[10, 10] = np.nan
-    require_cover(elevation, *lattice(*BOX), files=["dem.tif"])
+    assert covers(elevation, BOX)
     elevation.values[10:13, 10:14] = np.nan  # 0.8 % of the box, but in one piece
     with pytest.raises(InputError, match="does not cover"):
         require_cover(elevation, *lattice(*BOX), files=["dem.tif"])

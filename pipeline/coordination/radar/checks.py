@@ -37,7 +37,7 @@ ALLOWED_VALUES = {
     "util": ("P", "N"),
     "op_time": ("Y", "N"),
 }
-EMISSION_CLASS = re.compile("[A-Z0-9]{3}[A-Z0-9-]{0,2}")  # N0N--: two placeholders
+EMISSION_CLASS = re.compile("[A-Z0-9]{3}[A-Z0-9-]{0,2}")  # N0N--: the last two may be dashes
 AREA = re.compile("[A-Z]{1,3}")
 EIRP = re.compile(r"[+-]?[0-9]+(\.[0-9])?")
 UNSIGNED = re.compile(r"[0-9]+(\.[0-9]+)?")
