@@ -172,6 +172,28 @@ def _radar() -> None:
     """Keep `apply` a sub-command of its own."""
 
 
+@app.command(
+    epilog="Example: channelmaps explain --results results/slovenia/latest --lon 14.5 --lat 46.05 "
+    "--channel 30 --device fixed30",
+)
+def explain(
+    results: Annotated[Path, typer.Option(help="Folder of a published run.")],
+    lon: Annotated[float, typer.Option(help="Longitude in degrees, WGS84.")],
+    lat: Annotated[float, typer.Option(help="Latitude in degrees, WGS84.")],
+    channel: ChannelOption,
+    device: Annotated[str, typer.Option(help="Id of a device profile of the run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    build: Annotated[
+        Path | None,
+        typer.Option(help="Intermediates of the run; build/<territory> beside results/ if absent."),
+    ] = None,
+) -> None:
+    """Budget of the victim that decides the maximum e.i.r.p. at a place: terms that add up to it."""
+    from pipeline.tools.explain import explain_command
+
+    explain_command(results, lon, lat, channel, device, build=build, as_json=as_json)
+
+
 @app.command(epilog="Example: channelmaps schema > configs/schema.json")
 def schema() -> None:
     """Print the JSON schema of a territory file."""

@@ -55,7 +55,7 @@ def main_combine(config_path: Path, build: Path, *, channel: int, threads: int =
     victims = victims_of(config, channel)
     for device in config.devices:
         layers = run_combine(config, build, device, channel, victims, surface, threads=threads)
-        tags = _layer_tags(config, build, device, channel, victims)
+        tags = layer_tags(config, build, device, channel, victims)
         for name, layer in layers.items():
             path = build / "public" / f"{name}_{device.id}_ch{channel:02d}.tif"
             raster.write(path, layer, tags=tags, publish=True)
@@ -139,7 +139,7 @@ def victims_of(config: Config, channel: int) -> tuple[int, ...]:
     return tuple(victim_channels(config, occupied, [channel]))
 
 
-def _layer_tags(
+def layer_tags(
     config: Config, build: Path, device: Device, channel: int, victims: tuple[int, ...]
 ) -> dict[str, str]:
     """What one layer depends on: its own maps by content, the settings and the code; no clock."""

@@ -1,0 +1,76 @@
+"""A published run as the tools read it: its folder, its manifest, and the settings it was computed with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from pipeline.config import REPOSITORY, Config, Section
+from pipeline.errors import InputError
+from pipeline.publish.release import LATEST, MANIFEST
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+class Run(NamedTuple):
+    """One run under results/; ``root`` the folder that holds results/ and build/."""
+
+    folder: Path
+    root: Path
+    manifest: dict[str, Any]
+
+    @property
+    def build(self) -> Path:
+        """Where the intermediates of this territory lie, of whichever run was computed last."""
+        return self.root / "build" / str(self.manifest["territory"])
+
+
+def read_run(results: Path) -> Run:
+    """The run in ``results/<territory>/<run_id>``, or the latest one of ``results/<territory>``."""
+    places = (results, results / LATEST)
+    folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+    if folder is None:
+        raise InputError("holds no published run", file=results, allowed="a folder such as results/x/latest")
+    folder = folder.resolve()
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
+    missing = {"territory", "config", "inputs", "channels", "software"} - set(manifest)
+    if missing:
+        raise InputError("lacks a part of a manifest", file=path, field=min(missing))
+    return Run(folder, folder.parent.parent.parent, manifest)
+
+
+def config_of(run: Run) -> Config:
+    """The settings of a run, with its files looked up beside the run's results, then in the program."""
+    try:
+        config = Config.model_validate(run.manifest["config"]["settings"])
+    except (ValidationError, KeyError, TypeError):
+        raise InputError(
+            "settings of the run do not fit this version of the program", file=run.folder / MANIFEST,
+            allowed="the version that made the run, or a new run",
+        ) from None  # fmt: skip
+    return located(config, (run.root, REPOSITORY))
+
+
+def located(section: AnySection, roots: tuple[Path, ...]) -> AnySection:
+    """The section with each relative path under the first of ``roots`` where it exists."""
+    found = {name: _located(getattr(section, name), roots) for name in type(section).model_fields}
+    return section.model_copy(update=found)
+
+
+def _located(value: Any, roots: tuple[Path, ...]) -> Any:  # noqa: ANN401 - any value of a setting
+    if isinstance(value, Path):
+        return next((root / value for root in roots if (root / value).exists()), value)
+    if isinstance(value, Section):
+        return located(value, roots)
+    if isinstance(value, dict):
+        return {key: _located(item, roots) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_located(item, roots) for item in value)
+    return value
