@@ -7,11 +7,21 @@ from typing import NamedTuple
 
 from pipeline.config import Config, Device, ServiceName
 from pipeline.protection.ratios import overload_dbm, read_protection_tables
-from pipeline.protection.services import BlockLimit, Prepare, ServiceContext, border, dtt, pmse
+from pipeline.protection.services import (
+    BlockLimit,
+    Prepare,
+    ServiceContext,
+    areas,
+    border,
+    dtt,
+    pmse,
+    relay_sites,
+)
+from pipeline.protection.services.adjustments import adjusted, prepare_without_dtt
 from pipeline.protection.services.codes import SERVICE_CODES, LimitingService
 
 SERVICES: dict[ServiceName, Prepare] = {
-    "dtt": dtt.prepare,
+    "dtt": adjusted(dtt.prepare),
     "foreign_dtt": border.prepare,
     "pmse": pmse.prepare,
 }
@@ -19,9 +29,20 @@ SERVICES: dict[ServiceName, Prepare] = {
 what holds at the border."""
 
 
+DECISIONS: dict[str, tuple[LimitingService, Prepare]] = {
+    "reserved_channels": (LimitingService.RESERVED_CHANNEL, areas.prepare_reserved),
+    "exclusion_areas": (LimitingService.EXCLUSION_AREA, areas.prepare_exclusions),
+    "relay_sites": (LimitingService.EXCLUSION_AREA, relay_sites.prepare),
+    "channel_caps": (LimitingService.DEVICE_CAP, areas.prepare_caps),
+    "adjustments": (LimitingService.MANUAL_ADJUSTMENT, prepare_without_dtt),
+}
+"""Limits by decision rather than by a service: always evaluated, after the services."""
+
+
 class Prepared(NamedTuple):
     """A service ready for one device and channel; ``limit`` None = no numbers: not evaluated anywhere."""
 
+    name: str
     flags: int
     limit: BlockLimit | None
 
@@ -38,14 +59,20 @@ def evaluated_services(config: Config) -> list[ServiceName]:
 
 
 def prepare_services(context: ServiceContext, device: Device, channel: int) -> list[Prepared]:
-    """All services to evaluate for one device and channel."""
-    return [
+    """All services to evaluate for one device and channel, then the limits by decision."""
+    services = [
         Prepared(
+            name,
             1 << SERVICE_CODES[name],
             SERVICES[name](context, device, channel) if name in SERVICES else None,
         )
         for name in evaluated_services(context.config)
     ]
+    decisions = [
+        Prepared(name, 1 << code, prepare(context, device, channel))
+        for name, (code, prepare) in DECISIONS.items()
+    ]
+    return services + decisions
 
 
 def settled_flags(config: Config, device: Device) -> int:
