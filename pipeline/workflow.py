@@ -2,7 +2,7 @@
 
 Rules pass on what these functions return and decide nothing themselves. Every dependence on raw files, on the
 configuration and on code is a hash among a job's ``params`` (see ``hashes.py``); dependence on earlier stages
-is by their files. Raw files are ``ancient`` inputs: their content counts, not their time.
+is by their files. Raw files are no inputs of rules: their content counts, neither their time nor their name.
 """
 
 from __future__ import annotations

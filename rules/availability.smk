@@ -1,7 +1,6 @@
 # Availability classes, channel counts and statistics of all devices.
 rule availability:
     input:
-        config=CONFIG,
         territory=build_files(*jobs.territory_files(PLAN)),
         limits=channel_files(jobs.public_files_of_channel(PLAN, "{channel}"), PLAN.wsd),
     output:
@@ -14,9 +13,10 @@ rule availability:
         "../envs/pipeline.yaml"
     threads: workflow.cores
     params:
+        config=config_file,
         settings=SETTINGS["availability"],
         code=CODE["availability"],
         build=build_folder,
     shell:
-        "python -m pipeline availability --config {input.config} --build {params.build}"
+        "python -m pipeline availability --config {params.config} --build {params.build}"
         " --threads {threads} 2> >(tee {log} >&2) && echo 'done: availability and statistics'"

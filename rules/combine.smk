@@ -1,7 +1,6 @@
 # Maximum e.i.r.p. of every device in one channel: minimum over victims, services and caps.
 rule combine:
     input:
-        config=CONFIG,
         territory=build_files(*jobs.territory_files(PLAN)),
         protection=lambda wildcards: channel_files(
             jobs.protection_files(PLAN, "{channel}"),
@@ -17,11 +16,12 @@ rule combine:
         "../envs/pipeline.yaml"
     threads: jobs.threads_per_job(workflow.cores, len(PLAN.wsd))
     params:
+        config=config_file,
         settings=SETTINGS["combine"],
         rows=jobs.rows_of_neighbours(PLAN),
         code=CODE["combine"],
         build=build_folder,
     shell:
-        "python -m pipeline combine --config {input.config} --build {params.build}"
+        "python -m pipeline combine --config {params.config} --build {params.build}"
         " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
         " && echo 'done: maximum e.i.r.p. in channel {wildcards.channel}'"

@@ -15,8 +15,6 @@ BUILD, RESULTS = PLAN.build.as_posix(), PLAN.results.as_posix()
 LOGS, BENCHMARKS = f"logs/{PLAN.config.name}", f"benchmarks/{PLAN.config.name}"
 SETTINGS = {stage: jobs.settings_of(PLAN, stage) for stage in jobs.STAGES}
 CODE = {stage: jobs.code_of(stage) for stage in jobs.STAGES}
-CONFIG = ancient(PLAN.config_path.as_posix())
-REGISTERS = [ancient(path.as_posix()) for path in PLAN.config.registers.transmitters]
 
 
 wildcard_constraints:
@@ -24,8 +22,15 @@ wildcard_constraints:
     tile=r"[ns]\d{2}[ew]\d{3}",
 
 
-def build_folder(wildcards):
-    """The territory's build folder; a function, because the stages find their files in it by name."""
+# Of `output` as well, though they do not use it: a param that Snakemake takes for derived is not compared with
+# that of the last run. What counts is the content of a territory file, not its name (`settings`).
+def config_file(wildcards, output):
+    """The territory file."""
+    return PLAN.config_path.as_posix()
+
+
+def build_folder(wildcards, output):
+    """The territory's build folder; the stages find their files in it by name."""
     return BUILD
 
 

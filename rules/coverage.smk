@@ -1,8 +1,6 @@
 # Wanted coverage of one DTT channel.
 rule coverage:
     input:
-        config=CONFIG,
-        registers=REGISTERS,
         territory=build_files(*jobs.territory_files(PLAN)),
         terrain=lambda wildcards: build_files(
             *jobs.terrain_files(PLAN, int(wildcards.channel))
@@ -17,11 +15,12 @@ rule coverage:
         "../envs/pipeline.yaml"
     threads: jobs.threads_per_job(workflow.cores, len(PLAN.victims))
     params:
+        config=config_file,
         settings=SETTINGS["coverage"],
         rows=lambda wildcards: jobs.rows_of_channel(PLAN, int(wildcards.channel)),
         code=CODE["coverage"],
         build=build_folder,
     shell:
-        "python -m pipeline coverage --config {input.config} --build {params.build}"
+        "python -m pipeline coverage --config {params.config} --build {params.build}"
         " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
         " && echo 'done: coverage of channel {wildcards.channel}'"

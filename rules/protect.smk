@@ -1,8 +1,6 @@
 # What the reception of one DTT channel allows to devices around it, for all device geometries.
 rule protect:
     input:
-        config=CONFIG,
-        registers=REGISTERS,
         territory=build_files(*jobs.territory_files(PLAN)),
         coverage=build_files(*jobs.coverage_files("{channel}")),
     output:
@@ -15,10 +13,11 @@ rule protect:
         "../envs/pipeline.yaml"
     threads: jobs.threads_per_job(workflow.cores, len(PLAN.victims))
     params:
+        config=config_file,
         settings=SETTINGS["protect"],
         code=CODE["protect"],
         build=build_folder,
     shell:
-        "python -m pipeline protect --config {input.config} --build {params.build}"
+        "python -m pipeline protect --config {params.config} --build {params.build}"
         " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
         " && echo 'done: protection of channel {wildcards.channel}'"

@@ -2,7 +2,6 @@
 # is an output of a rule: readers' files are never modified or removed by Snakemake.
 rule reception:
     input:
-        config=CONFIG,
         coverage=build_files(*jobs.coverage_files("{channel}")),
     output:
         build_files(*jobs.internal_files_of_channel("{channel}")),
@@ -13,18 +12,17 @@ rule reception:
     conda:
         "../envs/pipeline.yaml"
     params:
+        config=config_file,
         settings=SETTINGS["reception"],
         code=CODE["reception"],
         build=build_folder,
     shell:
-        "python -m pipeline reception --config {input.config} --build {params.build}"
+        "python -m pipeline reception --config {params.config} --build {params.build}"
         " --channel {wildcards.channel} 2> >(tee {log} >&2) && echo 'done: layers of channel {wildcards.channel}'"
 
 
 rule publish:
     input:
-        config=CONFIG,
-        registers=REGISTERS,
         files=build_files(*jobs.published_files(PLAN)),
     output:
         f"{RESULTS}/.published",
@@ -35,8 +33,9 @@ rule publish:
     conda:
         "../envs/pipeline.yaml"
     params:
+        config=config_file,
         run=jobs.run_id(PLAN),
         build=build_folder,
     shell:
-        "python -m pipeline publish --config {input.config} --build {params.build}"
+        "python -m pipeline publish --config {params.config} --build {params.build}"
         " 2> >(tee {log} >&2) && echo 'done: publish'"

@@ -1,8 +1,6 @@
 # Radial sweeps of the masts in one 1-degree square.
 rule terrain:
     input:
-        config=CONFIG,
-        registers=REGISTERS,
         territory=build_files(*jobs.territory_files(PLAN)),
     output:
         f"{BUILD}/terrain/{{tile}}.npz",
@@ -14,10 +12,11 @@ rule terrain:
         "../envs/pipeline.yaml"
     threads: jobs.threads_per_job(workflow.cores, len(PLAN.tiles))
     params:
+        config=config_file,
         settings=SETTINGS["terrain"],
         rows=lambda wildcards: jobs.rows_of_tile(PLAN, wildcards.tile),
         code=CODE["terrain"],
         build=build_folder,
     shell:
-        "python -m pipeline terrain --config {input.config} --build {params.build}"
+        "python -m pipeline terrain --config {params.config} --build {params.build}"
         " --tile {wildcards.tile} --threads {threads} 2> >(tee {log} >&2) && echo 'done: terrain {wildcards.tile}'"

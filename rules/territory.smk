@@ -1,8 +1,5 @@
 # The padded grid with its masks: land and sea, countries, coast, population.
 rule territory:
-    input:
-        config=CONFIG,
-        registers=REGISTERS,
     output:
         build_files(*jobs.territory_files(PLAN)),
     log:
@@ -13,10 +10,11 @@ rule territory:
         "../envs/pipeline.yaml"
     threads: workflow.cores
     params:
+        config=config_file,
         settings=SETTINGS["territory"],
         rows=jobs.rows_of_territory(PLAN),
         code=CODE["territory"],
         build=build_folder,
     shell:
-        "python -m pipeline territory --config {input.config} --build {params.build}"
+        "python -m pipeline territory --config {params.config} --build {params.build}"
         " --threads {threads} 2> >(tee {log} >&2) && echo 'done: territory'"
