@@ -18,19 +18,40 @@ from pipeline import raster
 from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED, Published, combine
 from pipeline.availability.services import evaluated_services, prepare_services, settled_flags
 from pipeline.availability.stage import layer_tags
-from pipeline.config import Config, Device, ServiceName
+from pipeline.config import Config, Device
 from pipeline.errors import InputError
 from pipeline.protection.caps import DENSITY_BANDWIDTH_MHZ, device_cap_dbm
 from pipeline.protection.channels import victim_channels
-from pipeline.protection.services import Explain, Explanation, ServiceContext, Term, dtt_budget
+from pipeline.protection.services import (
+    Explain,
+    Explanation,
+    ServiceContext,
+    Term,
+    areas,
+    border,
+    dtt_budget,
+    pmse,
+    relay_sites,
+)
+from pipeline.protection.services.adjustments import adjusted_explanation
 from pipeline.protection.services.codes import CODE_NAMES, SERVICE_CODES, LimitingService
 from pipeline.quantise import NODATA_CENTI
 from pipeline.territory.grid import LONLAT
 from pipeline.tools.results import Run, config_of, read_run
 from pipeline.workflow import code_of
 
-EXPLAINERS: dict[ServiceName, Explain] = {"dtt": dtt_budget.explain}
-"""Budgets by service; ``dtt`` explains own and foreign reception and receiver overload."""
+EXPLAINERS: dict[str, Explain] = {
+    "dtt": adjusted_explanation(dtt_budget.explain),
+    "foreign_dtt": border.explain,
+    "pmse": pmse.explain,
+    "reserved_channels": areas.explain_reserved,
+    "exclusion_areas": areas.explain_exclusions,
+    "relay_sites": relay_sites.explain,
+    "channel_caps": areas.explain_caps,
+    "adjustments": adjusted_explanation(lambda *_: None),
+}
+"""Budgets by the name of the service or decision (``prepare_services``); ``dtt`` explains own and foreign
+reception and receiver overload."""
 # What float64 may lose when the terms of a budget are added in another order.
 SUM_ERROR_DB = 1e-6
 
@@ -125,10 +146,10 @@ def budget_of(place: Place, build: Path) -> Explanation:
         settled_flags=settled_flags(place.config, place.device),
     )  # fmt: skip
     _check_number(place, again, build)
-    if again.limiting_service.item() == LimitingService.DEVICE_CAP:
-        return cap_budget(place.device)
     levels_dbm = [math.inf if limit is None else limit.eirp_dbm.item() for _, limit in limits]
-    name = evaluated_services(place.config)[int(np.argmin(levels_dbm))]
+    if min(levels_dbm, default=math.inf) > cap_dbm:
+        return cap_budget(place.device)
+    name = services[int(np.argmin(levels_dbm))].name
     return _service_budget(context, place, name, min(levels_dbm), again.limiting_service.item())
 
 
@@ -164,18 +185,18 @@ def _check_number(place: Place, again: Published, build: Path) -> None:
 
 
 def _service_budget(
-    context: ServiceContext, place: Place, name: ServiceName, limit_dbm: float, label: int
+    context: ServiceContext, place: Place, name: str, limit_dbm: float, label: int
 ) -> Explanation:
     """The service's own account of its limit, checked against that limit."""
     explain = EXPLAINERS.get(name)
     if explain is None:
-        note = f"limit of service {name}, which gives no budget"
+        note = f"limit of {name}, which gives no budget"
         return Explanation({}, (Term("limit", limit_dbm, note),), label)
     found = explain(context, place.device, place.channel, place.row, place.col)
     total_dbm = math.inf if found is None else sum_of(found.terms)
     if found is None or not (total_dbm == limit_dbm or abs(total_dbm - limit_dbm) <= SUM_ERROR_DB):
         raise InputError(
-            f"budget of service {name} does not give its limit", file=context.build, value=total_dbm,
+            f"budget of {name} does not give its limit", file=context.build, value=total_dbm,
             allowed=f"{limit_dbm}; the intermediates are of different runs: run again",
         )  # fmt: skip
     return found
