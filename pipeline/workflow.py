@@ -22,6 +22,8 @@ from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_h
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.channels import victim_channels
 from pipeline.protection.neighbours import foreign_data
+from pipeline.protection.services import pmse_victims
+from pipeline.registers.pmse import bookings_of
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.margin import margin_m
 from pipeline.territory.surface import ROOM_DEG
@@ -82,6 +84,7 @@ STAGES = {
             "areas",
             "neighbours",
             "notice",
+            *pmse_victims.SETTINGS,
         ),
     ),
     "availability": Stage(
@@ -97,6 +100,7 @@ class Plan(NamedTuple):
     config_path: Path
     config: Config
     register: xr.Dataset
+    bookings: xr.Dataset | None
     victims: list[int]
     wsd: list[int]
     tiles: list[str]
@@ -115,6 +119,7 @@ def load_plan(config_path: str | Path) -> Plan:
         config_path=path,
         config=config,
         register=register,
+        bookings=bookings_of(config),
         victims=victims,
         wsd=sorted(config.channels.wsd),
         tiles=sorted(set(register["tile"].values[near].tolist())),
@@ -180,6 +185,11 @@ def rows_of_tile(plan: Plan, tile: str) -> str:
 def rows_of_channel(plan: Plan, channel: int) -> str:
     """Hash of the register rows of a DTT channel and its neighbours."""
     return rows_hash(plan.register, _rows_near(plan, channel))
+
+
+def pmse_rows_of_channel(plan: Plan, channel: int) -> str:
+    """Hash of the PMSE assignments that concern devices in one channel."""
+    return pmse_victims.bookings_hash(plan.config, plan.bookings, channel)
 
 
 def coverage_hash(plan: Plan, channel: int) -> str:

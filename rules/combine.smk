@@ -19,6 +19,9 @@ rule combine:
         config=config_file,
         settings=SETTINGS["combine"],
         rows=jobs.rows_of_neighbours(PLAN),
+        bookings=lambda wildcards: jobs.pmse_rows_of_channel(
+            PLAN, int(wildcards.channel)
+        ),
         code=CODE["combine"],
         build=build_folder,
     shell:

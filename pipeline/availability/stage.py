@@ -33,10 +33,11 @@ from pipeline.config_file import load_config, unverified
 from pipeline.hashes import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.channels import victim_channels
-from pipeline.protection.services import ServiceContext
+from pipeline.protection.services import ServiceContext, pmse_victims
 from pipeline.protection.services.codes import CODE_NAMES
 from pipeline.protection.stage import Files
 from pipeline.quantise import NODATA_CENTI
+from pipeline.registers.pmse import bookings_of
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.codes import Surface
 from pipeline.territory.grid import true_area_km2
@@ -144,13 +145,13 @@ def layer_tags(
 ) -> dict[str, str]:
     """What one layer depends on: its own maps by content, the settings and the code; no clock."""
     maps = [file_sha256(path) for victim in victims for path in Files(build, victim).protection(device)]
-    settings = settings_hash(
-        config, ("devices", "protection", "services", "incumbents", "areas", "neighbours", "notice")
-    )
+    sections = ("devices", "protection", "services", "incumbents", "areas", "neighbours", "notice")
+    settings = settings_hash(config, (*sections, *pmse_victims.SETTINGS))
+    bookings = pmse_victims.bookings_hash(config, bookings_of(config), channel)
     return _common_tags(config) | {
         "channel": str(channel),
         "device": device.id,
-        "hash": json_hash([maps, settings, source_hash(__name__)]),
+        "hash": json_hash([maps, settings, bookings, source_hash(__name__)]),
     }
 
 

@@ -57,6 +57,13 @@ def read_pmse_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
     return read_pmse(settings.registers, kinds, crs=settings.crs, lenient=config.registers.lenient)
 
 
+def bookings_of(config: Config) -> xr.Dataset | None:
+    """The assignments of a territory; None where PMSE is not evaluated or has no register."""
+    if not config.services["pmse"].evaluated or not config.pmse.registers:
+        return None
+    return read_pmse_register(config)[0]
+
+
 def to_dataset(rows: Sequence[PmseRow], crs: str | None) -> xr.Dataset:
     """Checked rows as a dataset over ``assignment``, in the given order.
 

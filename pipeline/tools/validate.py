@@ -33,6 +33,7 @@ from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.stage import boundaries_of, padded_masks
 from pipeline.territory.surface import surface_mask
 from pipeline.tools.validate_neighbours import check_neighbours, neighbour_remarks
+from pipeline.tools.validate_pmse import pmse_remarks
 
 ModeKey = tuple[str, str]
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
@@ -68,8 +69,9 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     check_receivers(config, victims, register)
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
+    bookings = list(pmse_remarks(config))
     lines = report(config, with_countries(config, register), rejected, grid, victims)
-    return chain(lines, neighbour_remarks(config, masks, boundaries.codes))
+    return chain(lines, bookings, neighbour_remarks(config, masks, boundaries.codes))
 
 
 def check_files(config: Config, config_path: Path) -> None:

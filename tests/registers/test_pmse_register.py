@@ -6,10 +6,13 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 
 from pipeline.errors import InputError
+from pipeline.protection.tables import read_pmse_kinds
 from pipeline.registers.pmse import active_between, read_pmse, summary
 
 KINDS = {"wireless_microphone", "in_ear_monitor", "talkback", "programme_audio_link", "programme_video_link",
@@ -162,3 +165,15 @@ def test_british_register_of_2014_is_read_whole(shared):
 
     expected = sum(day(row["start"]) <= 20140601 <= day(row["finish"]) for row in rows)
     assert active_between(dataset, "2014-06-01T00:00", 24.0).sum() == expected == 6165
+
+
+def test_illustrative_venues_lie_in_slovenia(repository):
+    folder = repository / "data" / "slovenia"
+    kinds = read_pmse_kinds(repository / "configs" / "tables" / "pmse_kinds.csv")
+    dataset, rejected = read_pmse([folder / "pmse.csv"], kinds)
+    countries = gpd.read_file(folder / "boundaries_ne10m.gpkg", layer="countries")
+    home = countries[countries["iso2"] == "SI"].geometry.iloc[0]
+    assert rejected == []
+    assert dataset.sizes["assignment"] == 19
+    # The coast of the boundary file is generalised.
+    assert shapely.contains_xy(home.buffer(0.01), dataset["x"].values, dataset["y"].values).all()

@@ -17,6 +17,7 @@ from pyproj import CRS, Transformer
 
 from pipeline.config import Config, Device, Pmse, channel_centre_mhz, channel_width_mhz
 from pipeline.errors import InputError
+from pipeline.hashes import json_hash, rows_hash
 from pipeline.propagation.hata import Environment
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.channels import TOUCHING_MHZ
@@ -33,6 +34,10 @@ ENVIRONMENTS = {
     "suburban": Environment.SUBURBAN,
     "urban": Environment.URBAN,
 }
+
+
+SETTINGS = tuple(f"pmse.{name}" for name in Pmse.model_fields if name not in ("registers", "at"))
+"""What all channels depend on; of the register and the date, a channel depends on its own rows only."""
 
 
 class Tables(NamedTuple):
@@ -96,6 +101,14 @@ def concerned(config: Config, device: Device | None, channel: int, register: xr.
     if settings.own_cell == "all_channels":
         return active
     return active & (channel_offsets(config, device, channel, register) <= settings.farthest_offset)
+
+
+def bookings_hash(config: Config, register: xr.Dataset | None, channel: int) -> str:
+    """Hash of the assignments that can limit a device in one channel; of nothing without a register."""
+    if register is None:
+        return json_hash(None)
+    chosen = [concerned(config, device, channel, register) for device in config.devices]
+    return rows_hash(register, np.logical_or.reduce(chosen))
 
 
 def allowance(tables: Tables, kind: str, offset: int, emission_class: int) -> Allowance:
