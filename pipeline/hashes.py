@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ import xarray as xr
 from pydantic import BaseModel
 
 LENGTH = 16
+# A file changed less than this ago may change again within one tick of the file system's clock.
+SETTLED_NS = 2_000_000_000
 PACKAGE = "pipeline"
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK_FILE = "requirements.lock"
@@ -37,7 +40,19 @@ def json_hash(value: object) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
+    """SHA-256 of a file's content, hexadecimal; within a process a file that stays as it is is read once."""
+    state = path.stat()
+    if time.time_ns() - state.st_mtime_ns < SETTLED_NS:
+        return _sha256(path)
+    return _sha256_of_state(path.resolve(), state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _sha256_of_state(path: Path, _inode: int, _size: int, _mtime_ns: int) -> str:
+    return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -54,6 +69,7 @@ def files_hash(paths: Iterable[Path], root: Path) -> str:
 def settings_hash(config: BaseModel, keys: Iterable[str], **resolved: object) -> str:
     """Hash of parts of a configuration, dotted keys such as ``grid`` or ``coverage.q_min``.
 
+    Of a list of sections every one counts: ``devices.height_m`` stands for the heights of all devices.
     A path stands for the content of its file, so that moving a file changes nothing and editing it does.
     ``resolved`` adds values that were derived from other settings, e.g. a margin in km.
     """
@@ -93,11 +109,12 @@ def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:
             yield from _paths_in(item, f"{key}.{index}")
 
 
-def _value_at(config: BaseModel, key: str) -> object:
-    value: object = config
-    for name in key.split("."):
-        value = value[name] if isinstance(value, Mapping) else getattr(value, name)
-    return value
+def _value_at(value: object, key: str) -> object:
+    name, _, rest = key.partition(".")
+    if isinstance(value, (list, tuple)):
+        return [_value_at(item, key) for item in value]
+    inner = value[name] if isinstance(value, Mapping) else getattr(value, name)
+    return _value_at(inner, rest) if rest else inner
 
 
 # --- registers ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from pipeline.config import Config
+from pipeline.config import Config, Device
 from pipeline.config_file import load_config
 from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.protection.caps import device_cap_dbm
@@ -39,6 +39,12 @@ class Stage(NamedTuple):
     settings: tuple[str, ...]
 
 
+# The profile a device was taken from and the power below which it does not transmit concern the published layers,
+# not what reception allows; whatever else is said of a device is taken to matter.
+PROTECT_DEVICE = tuple(
+    f"devices.{name}" for name in Device.model_fields if name not in {"profile", "min_eirp_dbm"}
+)
+
 STAGES = {
     "territory": Stage("pipeline.territory.stage", ("territory", "grid", "population")),
     "terrain": Stage("pipeline.terrain.stage", ("terrain", "channels.plan")),
@@ -48,7 +54,11 @@ STAGES = {
             "territory",
             "channels.plan",
             "channels.reach_km",
-            "propagation",
+            "propagation.coverage_model",
+            "propagation.area",
+            "propagation.clutter_height_m",
+            "propagation.wanted_time_pct",
+            "propagation.nuisance_time_pct",
             "coverage",
             "protection.method",
             "protection.modes",
@@ -62,10 +72,10 @@ STAGES = {
             "territory",
             "channels.plan",
             "channels.reach_km",
-            "propagation",
+            "propagation.wsd_model",
             "coverage",
             "protection",
-            "devices",
+            *PROTECT_DEVICE,
             "services.dtt",
             "services.foreign_dtt",
         ),

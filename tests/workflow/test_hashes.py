@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +156,46 @@ def test_settings_hash_follows_content_and_not_name_or_time_of_an_input_file(tmp
     assert of(first) == before
     first.write_bytes(b"Heights")
     assert of(first) != before
+
+
+def test_file_that_stays_is_read_once_in_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Path] = []
+    read = hashes._sha256
+    monkeypatch.setattr(hashes, "_sha256", lambda path: reads.append(path) or read(path))
+    path = tmp_path / "dem.tif"
+    path.write_bytes(b"heights")
+    os.utime(path, (1e9, 1e9))
+    assert hashes.file_sha256(path) == hashes.file_sha256(path) == hashlib.sha256(b"heights").hexdigest()
+    assert len(reads) == 1
+    path.write_bytes(b"more heights")
+    os.utime(path, (1e9, 1e9))  # a copy that keeps the time of its original
+    assert hashes.file_sha256(path) == hashlib.sha256(b"more heights").hexdigest()
+
+
+def test_file_that_changes_within_one_tick_of_the_clock_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"1")
+    now = path.stat().st_mtime_ns
+    assert hashes.file_sha256(path) == hashlib.sha256(b"1").hexdigest()
+    path.write_bytes(b"2")
+    os.utime(path, ns=(now, now))
+    assert hashes.file_sha256(path) == hashlib.sha256(b"2").hexdigest()
+
+
+def test_key_of_a_list_stands_for_all_its_sections() -> None:
+    class Device(BaseModel):
+        height_m: float
+        name: str = ""
+
+    class Devices(BaseModel):
+        devices: list[Device]
+
+    def of(*devices: Device) -> str:
+        return hashes.settings_hash(Devices(devices=list(devices)), ["devices.height_m"])
+
+    low, high = Device(height_m=1.5), Device(height_m=30.0)
+    assert of(low, high) == of(low, Device(height_m=30.0, name="x"))
+    assert len({of(low, high), of(high, low), of(low), of(low, low)}) == 4
 
 
 def test_input_files_name_their_key(tmp_path: Path) -> None:

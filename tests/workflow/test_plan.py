@@ -88,6 +88,14 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
         ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
         ("devices:", "validity_hours: 48.0\ndevices:", set()),
+        ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"protect", "combine"}),
+        ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine"}),
+        ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "combine"}),
+        ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine", "availability"}),
+        ("height_m: 30.0", "height_m: 10.0", {"protect", "combine", "availability"}),
+        ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine", "availability"}),
+        ("min_eirp_dbm: -40.0", "min_eirp_dbm: -40.0\n    margin_db: 3.0",
+         {"protect", "combine", "availability"}),
     ],
 )  # fmt: skip
 def test_setting_concerns_the_stages_that_read_it(tiny: Path, old: str, new: str, stages: set[str]) -> None:
