@@ -39,8 +39,8 @@ class Stage(NamedTuple):
     settings: tuple[str, ...]
 
 
-# The profile a device was taken from and the power below which it does not transmit concern the published layers,
-# not what reception allows; whatever else is said of a device is taken to matter.
+# A device's profile and the power below which it does not transmit concern what is published of it, not what
+# reception allows; whatever else is said of a device is taken to matter.
 PROTECT_DEVICE = tuple(
     f"devices.{name}" for name in Device.model_fields if name not in {"profile", "min_eirp_dbm"}
 )
