@@ -14,7 +14,10 @@ from pipeline.protection.services import (
     areas,
     border,
     dtt,
+    fixed,
+    mobile,
     pmse,
+    radio_astronomy,
     relay_sites,
 )
 from pipeline.protection.services.adjustments import adjusted, prepare_without_dtt
@@ -24,6 +27,10 @@ SERVICES: dict[ServiceName, Prepare] = {
     "dtt": adjusted(dtt.prepare),
     "foreign_dtt": border.prepare,
     "pmse": pmse.prepare,
+    "radio_astronomy": radio_astronomy.prepare,
+    "mobile": mobile.prepare_mobile,
+    "ppdr": mobile.prepare_ppdr,
+    "fixed": fixed.prepare,
 }
 """Services that have functions; ``dtt`` gives the limits of own and of foreign reception, ``foreign_dtt``
 what holds at the border."""
