@@ -146,6 +146,18 @@ def aggregate(
     )  # fmt: skip
 
 
+@app.command(epilog="Example: channelmaps priority configs/slovenia.yaml --out priority")
+def priority(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Folder for priority.csv and the maps of each level.")],
+    build: Annotated[Path | None, typer.Option(help="Intermediates; build/<territory> if absent.")] = None,
+) -> None:
+    """Which channels each level of priority may be given, and where; needs a finished run."""
+    from pipeline.tools.priority import priority_command
+
+    priority_command(config, out, build=build)
+
+
 radar = typer.Typer(help="Register of oceanographic radars.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(radar, name="radar")
 

@@ -34,6 +34,7 @@ from pipeline.config.channels import (
 from pipeline.config.incumbents import Incumbents
 from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour, Neighbours
 from pipeline.config.pmse import Pmse
+from pipeline.config.priority import Priority, priority_fault
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
 from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
@@ -91,6 +92,8 @@ class Config(Section):
     """Reserved channels, exclusion areas, channel caps, relay sites, manual adjustments."""
     levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]
     """E.i.r.p. levels of the availability layers."""
+    priority: list[Priority] = []
+    """Levels of priority among the users of the white spaces, for `channelmaps priority`."""
     validity_hours: Annotated[Number, Field(gt=0, le=8784)] = 24.0
     """How long answers from these layers may be used."""
 
@@ -103,4 +106,7 @@ class Config(Section):
             raise ValueError(f"services: say for {', '.join(missing)} whether they are evaluated")
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
+        caps_dbm = {device.id: device.cap_dbm for device in self.devices}
+        if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd):
+            raise ValueError(fault)
         return self

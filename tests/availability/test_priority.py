@@ -1,0 +1,142 @@
+"""Levels of priority on stacks small enough to count by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline import raster
+from pipeline.availability.priority import priority_classes, priority_shares
+from pipeline.config.priority import Priority
+from pipeline.config_file import load_config
+from pipeline.errors import InputError
+from pipeline.raster import NODATA_CENTI, Grid, make_array
+from pipeline.tools.priority import priority_command
+
+CHANNELS = [21, 22, 23, 24]
+# Five pixels: all four free, three free, two free and two not permitted, two free and two not evaluated,
+# outside. Raw 0.01 dBm.
+MAX_EIRP = np.array(
+    [
+        [2000, 2000, 2000, 2000, NODATA_CENTI],
+        [2500, 2500, 2500, 2500, NODATA_CENTI],
+        [3600, 3600, -9999, -9998, NODATA_CENTI],
+        [2000, 1999, -9999, -9998, NODATA_CENTI],
+    ],
+    dtype=np.int16,
+)[:, np.newaxis]
+
+
+def level(**values) -> Priority:
+    return Priority.model_validate(
+        {"level": 1, "device": "d", "eirp_dbm": 20.0, "channels": ["21-24"]} | values
+    )
+
+
+def classes(**values):
+    return priority_classes(MAX_EIRP, CHANNELS, level(**values))[:, 0].tolist()
+
+
+def test_first_level_gets_every_channel_that_is_free():
+    assert classes() == [[1, 1, 1, 1, 255], [1, 1, 1, 1, 255], [1, 1, 0, 2, 255], [1, 0, 0, 2, 255]]
+
+
+def test_low_level_gets_a_channel_only_where_more_than_two_are_free():
+    assert classes(more_than_free=2) == [
+        [1, 1, 0, 0, 255],
+        [1, 1, 0, 0, 255],
+        [1, 1, 0, 2, 255],
+        [1, 0, 0, 2, 255],
+    ]
+    # Three free in the second pixel: not more than three.
+    assert classes(more_than_free=3)[0] == [1, 0, 0, 0, 255]
+
+
+def test_channels_of_other_levels_count_as_free_but_are_not_given():
+    found = classes(more_than_free=2, channels=[22])
+    assert found == [[0, 0, 0, 0, 255], [1, 1, 0, 0, 255], [0, 0, 0, 0, 255], [0, 0, 0, 0, 255]]
+
+
+def test_larger_protection_ratio_asks_for_more_permitted_power():
+    # 20 dBm and 6 dB of protection: only the 36 dBm of channel 23 remain.
+    assert classes(protection_db=6.0)[2] == [1, 1, 0, 2, 255]
+    assert classes(protection_db=6.0)[:2] == [[0, 0, 0, 0, 255]] * 2
+    assert classes(protection_db=6.0, more_than_free=1)[2] == [0, 0, 0, 2, 255]
+
+
+def test_shares_are_weighted_by_area_and_people():
+    found = priority_shares(
+        priority_classes(MAX_EIRP, CHANNELS, level(channels=[23, 24])), CHANNELS,
+        level(channels=[23, 24]), np.array([[1.0, 2.0, 3.0, 4.0, 50.0]]),
+        np.array([[0.0, 30.0, np.nan, 10.0, 99.0]]),
+    )  # fmt: skip
+    assert found["channel"].tolist() == ["23", "24", "any"]
+    assert found["area_pct"].tolist() == pytest.approx([30.0, 10.0, 30.0])
+    assert found["population_pct"].tolist() == pytest.approx([75.0, 0.0, 75.0])
+    without = priority_shares(
+        np.full((1, 1, 5), 255, np.uint8), [21], level(channels=[21]), np.ones((1, 5)), None
+    )
+    assert without[["area_pct", "population_pct"]].isna().all().all()
+
+
+@pytest.fixture
+def territory(tmp_path, repository):
+    """Slovenia's settings with levels of priority, and maps of five pixels for one device."""
+
+    def make(*levels):
+        content = yaml.safe_load((repository / "configs/slovenia.yaml").read_text(encoding="utf-8"))
+        content |= {"priority": list(levels), "population": None}
+        content["channels"]["wsd"] = ["21-24"]
+        (tmp_path / "case.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+        return tmp_path / "case.yaml"
+
+    grid = Grid("EPSG:3794", 200.0, 500_000.0, 100_000.0, 5, 1)
+    for channel, values in zip(CHANNELS, MAX_EIRP, strict=True):
+        layer = make_array(values, grid, units="dBm", long_name="x", nodata=NODATA_CENTI)
+        raster.write(tmp_path / f"public/max_eirp_fixed30_ch{channel}.tif", layer, tags={}, publish=False)
+    return make
+
+
+HIGH = {"level": 1, "device": "fixed30", "eirp_dbm": 20.0, "channels": ["21-24"]}
+LOW = HIGH | {"level": 2, "more_than_free": 2, "channels": [21, 24]}
+
+
+def test_command_writes_maps_and_one_table(territory, tmp_path):
+    priority_command(territory(LOW, HIGH), tmp_path / "out", build=tmp_path)
+    table = pd.read_csv(tmp_path / "out/priority.csv")
+    assert table["level"].tolist() == [1] * 5 + [2] * 3
+    some = table[table["channel"] == "any"]
+    # Pixels are equal in area to a few millionths: 4 of 4 and 2 of 4.
+    assert some["area_pct"].tolist() == pytest.approx([100.0, 50.0], abs=0.01)
+    low = raster.read(tmp_path / "out/priority_2.tif")
+    assert low.values[:, 0].tolist() == [
+        [1, 1, 0, 0, 255],
+        [0, 0, 0, 0, 255],
+        [0, 0, 0, 0, 255],
+        [1, 0, 0, 2, 255],
+    ]
+    assert low["band"].values.tolist() == [f"channel {channel}" for channel in CHANNELS]
+    count = raster.read(tmp_path / "out/priority_channels_2.tif")
+    assert count.values[0].tolist() == [2, 1, 0, 0, 255]
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        ([HIGH, HIGH], "twice"),
+        ([HIGH | {"device": "other"}], "fixed30"),
+        ([HIGH | {"channels": [60]}], "60"),
+        ([HIGH | {"protection_db": 17.0}], "cap"),
+        ([HIGH | {"more_than_free": -1}], "more_than_free"),
+    ],
+)
+def test_impossible_levels_are_refused(territory, levels, said):
+    with pytest.raises(InputError, match=said):
+        load_config(territory(*levels))
+
+
+def test_territory_without_levels_is_refused(territory, tmp_path):
+    with pytest.raises(InputError, match="priority"):
+        priority_command(territory(), tmp_path / "out", build=tmp_path)
