@@ -28,7 +28,7 @@ class PlanSegment(Section):
         return self
 
 
-def expand_ranges(value: object) -> object:
+def _expand_ranges(value: object) -> object:
     """`["21-23", 30]` -> `[21, 22, 23, 30]`; anything else is left for the type check to refuse."""
     if not isinstance(value, list):
         return value
@@ -42,7 +42,7 @@ def expand_ranges(value: object) -> object:
     return channels
 
 
-RANGES_SCHEMA = WithJsonSchema(
+_RANGES_SCHEMA = WithJsonSchema(
     {
         "type": "array",
         "minItems": 1,
@@ -51,7 +51,7 @@ RANGES_SCHEMA = WithJsonSchema(
 )
 
 
-ChannelList = Annotated[list[Whole], BeforeValidator(expand_ranges), Field(min_length=1), RANGES_SCHEMA]
+ChannelList = Annotated[list[Whole], BeforeValidator(_expand_ranges), Field(min_length=1), _RANGES_SCHEMA]
 """Channels as numbers or ranges such as "21-48"."""
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from pipeline.config.base import Identifier, Number, Section, Whole
-from pipeline.config.channels import RANGES_SCHEMA, expand_ranges
+from pipeline.config.channels import ChannelList
 
 
 class Priority(Section):
@@ -20,7 +20,7 @@ class Priority(Section):
     """Device whose maps decide."""
     eirp_dbm: Annotated[Number, Field(ge=-99, le=60)]
     """E.i.r.p. that the users need."""
-    channels: Annotated[list[Whole], BeforeValidator(expand_ranges), RANGES_SCHEMA]
+    channels: ChannelList
     """Channels of this level, as numbers or ranges such as "21-48"."""
     protection_db: Annotated[Number, Field(ge=0, le=60)] = 0.0
     """Added to every protection ratio for this level: so much more must be permitted."""
