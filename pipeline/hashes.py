@@ -12,6 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -87,6 +88,8 @@ def plain(value: object) -> object:
         return [plain(item) for item in value]
     if isinstance(value, Path):
         return f"sha256:{file_sha256(value)}" if value.is_file() else "no file"
+    if isinstance(value, date):
+        return value.isoformat()
     return value
 
 

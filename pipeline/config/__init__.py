@@ -31,6 +31,7 @@ from pipeline.config.channels import (
     channel_width_mhz,
     plan_channels,
 )
+from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents
 from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour, Neighbours
 from pipeline.config.pmse import Pmse
@@ -90,6 +91,8 @@ class Config(Section):
     """Radio astronomy, aeronautical radionavigation, mobile, PPDR and fixed links."""
     areas: Areas = Areas()
     """Reserved channels, exclusion areas, channel caps, relay sites, manual adjustments."""
+    coordination: Coordination = Coordination()
+    """Layers for coordination under RR No. 9.41 and Resolution 612, budgets of fixed links."""
     levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]
     """E.i.r.p. levels of the availability layers."""
     priority: list[Priority] = []

@@ -9,11 +9,9 @@ from __future__ import annotations
 import calendar
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from pydantic import Field, model_validator
-
-from pipeline.config import Section
+from pipeline.config.coordination import Case
 from pipeline.coordination.rr941.geometry import geocentric_angle_deg
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.pairs import Pair
@@ -21,10 +19,7 @@ from pipeline.coordination.rr941.tables import (
     ITEM_WITHOUT_ARC,
     Arc,
     ArcTable,
-    Day,
-    Edition,
     Limits,
-    Service,
     find_arc,
 )
 
@@ -42,36 +37,6 @@ Reason = Literal[
     "OLD_REGIME",
     "NO_FREQ_OVERLAP",
 ]
-
-
-class Case(Section):
-    """A comment under No. 9.41 on a published request; the published network is the interferer."""
-
-    kind: Annotated[Literal["inclusion", "exclusion"], Field(description="inclusion or exclusion")]
-    edition: Annotated[Edition, Field(description="WRC12 or WRC15: edition of the coordination arcs")]
-    region: Annotated[Literal[1, 2, 3], Field(description="ITU Region: 1, 2 or 3")]
-    victim_service: Annotated[Service, Field(description="FSS, BSS, MSS or METSAT")] = "FSS"
-    interferer_service: Annotated[Service, Field(description="FSS, BSS, MSS or METSAT")] = "FSS"
-    request_received: Day
-    """Date on which the Bureau received the coordination request."""
-    ific_date: Day
-    """Date of the BR IFIC that published the request."""
-    comment_received: Day
-    """Date on which the Bureau received the comment."""
-    calculation_supplied: bool
-    """Whether the comment came with a calculation of delta-T/T."""
-    already_identified: bool = False
-    """Whether the list under No. 9.36.2 names the network."""
-    claimed_crc_error: bool = False
-    """Whether an error in the published list is claimed, in a band without coordination arc."""
-    both_ways: bool = False
-    """Whether interference from the requester into the published network counts, too."""
-
-    @model_validator(mode="after")
-    def _days_in_order(self) -> Case:
-        if not self.request_received <= self.ific_date <= self.comment_received:
-            raise ValueError("request_received, ific_date, comment_received must follow one another")
-        return self
 
 
 class PairResult(NamedTuple):

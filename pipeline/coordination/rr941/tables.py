@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.config import TABLES, Number, Section, Sourced, Whole
+from pipeline.config.coordination import Day, Edition, SatelliteService
 from pipeline.coordination.rr941.networks import read_model
-
-Edition = Literal["WRC12", "WRC15"]
-Service = Literal["FSS", "BSS", "MSS", "METSAT"]
-Day = Annotated[date, Strict(), Field(description="a date such as 2020-10-13")]
 
 ARCS = TABLES / "coordination_arcs.yaml"
 LIMITS = TABLES / "rr941.yaml"
@@ -36,7 +32,7 @@ class ArcRow(Section):
     to_mhz: Number
     above: bool = False
     regions: Annotated[tuple[Whole, ...], Field(min_length=1)]
-    services: Annotated[tuple[tuple[Service, Service], ...], Field(min_length=1)]
+    services: Annotated[tuple[tuple[SatelliteService, SatelliteService], ...], Field(min_length=1)]
     arcs: dict[Edition, Sourced]
 
 
@@ -131,7 +127,7 @@ def find_arc(
     edition: Edition,
     frequency_mhz: float,
     region: int,
-    services: tuple[Service, Service],
+    services: tuple[SatelliteService, SatelliteService],
 ) -> Arc:
     """The first row that holds the frequency, the Region and the two services (in any order); else item 9."""
     for row in table.rows:
