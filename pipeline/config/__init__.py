@@ -23,6 +23,7 @@ from pipeline.config.base import (
     Section,
     Sourced,
     Whole,
+    within,
 )
 from pipeline.config.channels import (
     Channels,
@@ -57,6 +58,18 @@ class Registers(Section):
     """DTT transmitters, own and foreign: CSV, GeoPackage or GeoJSON."""
     lenient: bool = False
     """Leave bad rows out and count them in the manifest, instead of refusing the register."""
+    bbox_deg: tuple[Number, Number, Number, Number] | None = None
+    """Use only transmitters in this box: west, south, east, north in degrees, WGS84; none: all."""
+    missing_haat_m: Annotated[Sourced, within(1, 3000)] | None = None
+    """Least height above average terrain where a record holds none or 0, as in the records of the FCC."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Registers:
+        if self.bbox_deg is not None and not (
+            self.bbox_deg[0] < self.bbox_deg[2] and self.bbox_deg[1] < self.bbox_deg[3]
+        ):
+            raise ValueError("bbox_deg is west, south, east, north with west < east and south < north")
+        return self
 
 
 class Config(Section):

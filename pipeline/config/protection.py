@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from pipeline.config.base import TABLES, Identifier, Number, Section, Sourced, Whole, within
+from pipeline.config.separation import Separation
 
 
 class Threshold(Section):
@@ -22,8 +23,8 @@ class Threshold(Section):
 class Protection(Section):
     """Protection of DTT reception (protection.md, sections 2 to 4 and 6)."""
 
-    method: Literal["degradation", "threshold"] = "degradation"
-    """Location-probability degradation, or occupied-by-threshold."""
+    method: Literal["degradation", "threshold", "separation"] = "degradation"
+    """Location-probability degradation, occupied-by-threshold, or separation from protected contours."""
     offsets: list[Whole] = [-3, -2, -1, 0, 1, 2, 3, 9]
     """Channel offsets device minus DTT; -3 to +3 and +9 are mandatory."""
     near_sigma_db: Annotated[Number, Field(ge=0, le=12)] = 3.5
@@ -34,6 +35,8 @@ class Protection(Section):
     """Coastal victims use the smaller loss of land and sea; `ignore` is named in the manifest."""
     threshold: Threshold = Threshold()
     """Settings of the threshold method."""
+    separation: Separation = Separation()
+    """Settings of the separation method."""
     ratios: Path = TABLES / "protection_ratios.csv"
     """Protection ratios of the wanted modes against white-space devices."""
     dtt_ratios: Path = TABLES / "dtt_protection_ratios.csv"

@@ -15,6 +15,8 @@ from pipeline.config import (
     plan_channels,
 )
 
+# Contours are kept clear of co-channel and of first adjacent devices (47 CFR 15.712).
+SEPARATION_OFFSETS = [-1, 0, 1]
 # Far below any channel raster, far above the error of adding centre frequencies.
 TOUCHING_MHZ = 1e-6
 
@@ -54,7 +56,8 @@ def victim_offsets(config: Config) -> list[int]:
     Where two offsets limit equally the nearer one names the decision.
     """
     protection = config.protection
-    used = protection.threshold.offsets if protection.method == "threshold" else protection.offsets
+    by_method = {"threshold": protection.threshold.offsets, "separation": SEPARATION_OFFSETS}
+    used = by_method.get(protection.method, protection.offsets)
     return sorted(used, key=lambda offset: (abs(offset), offset))
 
 

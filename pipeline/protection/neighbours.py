@@ -9,6 +9,7 @@ from pipeline.coverage.stage import with_countries
 from pipeline.protection.channels import victim_offsets
 from pipeline.protection.radius import proven_radius_km
 from pipeline.protection.ratios import read_protection_tables
+from pipeline.protection.separation_tables import largest_separation_km
 from pipeline.protection.tables import ModeKey
 from pipeline.registers.transmitters import read_register
 
@@ -60,8 +61,11 @@ def concern_radius_km(
 ) -> float:
     """How far a device in a channel could limit itself for reception of which nothing is known.
 
-    The proven radius over the channels that it can disturb, whether or not anyone uses them.
+    The proven radius over the channels that it can disturb, whether or not anyone uses them; with separation
+    distances the largest of them: contours are taken to end at the border.
     """
+    if config.protection.method == "separation":
+        return largest_separation_km(config, device)
     offsets = victim_offsets(config)
     victims = {channel - offset for offset in offsets} & set(plan_channels(config.channels))
     tables = read_protection_tables(config.protection)

@@ -4,7 +4,8 @@ Input: coverage of the channel and the territory's rasters. Output for each devi
 float32, one band per group of victims ("system mode|from..to" of the wanted level in dBm) and, where a
 threshold is known, "overload"; ``chNN_<device>_label.tif``, uint8, the service that decides. For what the
 values mean see ``limits``.
-With ``method: threshold`` the one band is "threshold": -inf where the channel is occupied, else +inf.
+With ``method: threshold`` the one band is "threshold": -inf where the channel is occupied, else +inf; with
+``method: separation`` there are two, "separation co" and "separation adjacent".
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from pipeline.protection.limits import Band, Job, Servers, bands_of, geometries,
 from pipeline.protection.loss import table_size
 from pipeline.protection.radius import allowed_nuisance_of
 from pipeline.protection.ratios import read_protection_tables
+from pipeline.protection.separation import separation_maps
+from pipeline.protection.separation_tables import BANDS
 from pipeline.protection.services.codes import CODE_NAMES, LimitingService
 from pipeline.protection.threshold import THRESHOLD_BAND, occupied, threshold_dbuvm
 from pipeline.protection.victims import Victims, empty_victims, fill_victims, rows_of
@@ -66,6 +69,10 @@ def main(config_path: Path, build: Path, *, channel: int, threads: int = 1) -> N
     config = load_config(config_path)
     files = Files(build, channel)
     for devices in geometries(config.devices):
+        if config.protection.method == "separation":
+            for device in devices:
+                _separation(config, files, device)
+            continue
         out = files.protection(devices[0])
         if config.protection.method == "threshold":
             _threshold(config, files, out)
@@ -193,6 +200,23 @@ def _blocks(
                 inside = part[first - box.rows.start : last - box.rows.start]
                 band[first - rows.start : last - rows.start, box.cols] = inside
         yield rows, slice(0, grid.width), values
+
+
+def _separation(config: Config, files: Files, device: Device) -> None:
+    """Both files of the separation method."""
+    grid = raster.read_grid(files.territory("surface"))
+    maps = separation_maps(config, files.build, files.channel, device, grid)
+    tags = {"channel": str(files.channel), "method": "separation"}
+    named = {"band_names": list(BANDS), "units": "dBm"}
+    limit = raster.make_array(
+        maps.limit_dbm, grid, nodata=float("nan"), long_name="permitted e.i.r.p. by separation", **named
+    )
+    label = raster.make_array(
+        maps.label, grid, nodata=int(LimitingService.OUTSIDE), long_name="limiting service",
+        categories=CODE_NAMES, **named | {"units": "1"},
+    )  # fmt: skip
+    for path, layer in zip(files.protection(device), (limit, label), strict=True):
+        raster.write(path, layer, tags=tags, publish=False)
 
 
 def _threshold(config: Config, files: Files, out: tuple[Path, Path]) -> None:

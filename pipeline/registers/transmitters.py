@@ -17,6 +17,7 @@ from pipeline.config import Config
 from pipeline.errors import InputError
 from pipeline.protection.tables import read_modes
 from pipeline.registers.channel_plan import Plan
+from pipeline.registers.missing_haat import with_missing_haat
 from pipeline.registers.patterns import (
     AZIMUTHS,
     VERTICAL_COUNT,
@@ -86,12 +87,29 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
     A mode that the table of modes does not name is a fault of its row.
     """
     registers = config.registers
-    return read_transmitters(
+    transmitters, rejected = read_transmitters(
         registers.transmitters,
         config.channels.plan,
         lenient=registers.lenient,
         modes=read_modes(config.protection.modes),
     )
+    if registers.bbox_deg is not None:
+        transmitters = _within(transmitters, Box(*registers.bbox_deg))
+    if registers.missing_haat_m is not None:
+        transmitters = with_missing_haat(transmitters, registers.missing_haat_m.value)
+    return transmitters, rejected
+
+
+def _within(transmitters: xr.Dataset, box: Box) -> xr.Dataset:
+    """The transmitters in a box; refused if there are none."""
+    lon_deg, lat_deg = transmitters["lon_deg"].values, transmitters["lat_deg"].values
+    inside = (box.west_deg <= lon_deg) & (lon_deg <= box.east_deg)
+    inside &= (box.south_deg <= lat_deg) & (lat_deg <= box.north_deg)
+    if not inside.any():
+        raise InputError(
+            "no transmitter lies in the box", row="registers", field="bbox_deg", value=tuple(box)
+        )
+    return transmitters.isel(transmitter=np.flatnonzero(inside))
 
 
 def _read_file(path: Path, rules: RowRules, rows: dict[str, TransmitterRow]) -> list[InputError]:

@@ -10,6 +10,7 @@ from pipeline.errors import InputError
 from pipeline.protection.border import border_radius_km
 from pipeline.protection.radius import proven_radius_km
 from pipeline.protection.ratios import read_protection_tables
+from pipeline.protection.separation_tables import largest_separation_km
 
 ModeKey = tuple[str, str]
 
@@ -20,6 +21,13 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     ``modes``: (system, mode) of the register, empty mode = the default; ``coastal``: some victims may be
     near sea. Depends on configuration, tables and modes only, not on where transmitters stand.
     """
+    border_km = max(
+        border_radius_km(config, device, channel, coastal=coastal)
+        for device in config.devices
+        for channel in config.channels.wsd
+    )
+    if config.protection.method == "separation":
+        return max(border_km, *(largest_separation_km(config, device) for device in config.devices))
     tables = read_protection_tables(config.protection)
     default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
     keys = {key if key[1] else default for key in modes}
@@ -29,11 +37,6 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     reception_km = max(
         proven_radius_km(config, device, tables, modes=keys, channels=channels, coastal=coastal)
         for device in config.devices
-    )
-    border_km = max(
-        border_radius_km(config, device, channel, coastal=coastal)
-        for device in config.devices
-        for channel in config.channels.wsd
     )
     return max(reception_km, border_km)
 

@@ -34,6 +34,7 @@ from pipeline.territory.stage import boundaries_of, padded_masks
 from pipeline.territory.surface import surface_mask
 from pipeline.tools.validate_neighbours import check_neighbours, neighbour_remarks
 from pipeline.tools.validate_pmse import pmse_remarks
+from pipeline.tools.validate_separation import check_separation
 
 ModeKey = tuple[str, str]
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
@@ -67,6 +68,7 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     grid: Grid = masks.attrs["grid"]
     victims = check_reach(config, register, grid, config_path)
     check_receivers(config, victims, register)
+    check_separation(config, modes, victims)
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
     bookings = list(pmse_remarks(config))

@@ -24,6 +24,7 @@ from pipeline.protection.ratios import (
     overload_shift_db,
     read_protection_tables,
 )
+from pipeline.protection.separation_tables import BANDS
 from pipeline.protection.services import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
 from pipeline.protection.services.codes import LimitingService
 from pipeline.protection.stage import Files
@@ -78,6 +79,8 @@ def _shift_db(
 ) -> float:
     if name == THRESHOLD_BAND:
         return 0.0
+    if name in BANDS:
+        return 0.0 if offset.number in BANDS[name] else math.nan
     if name == OVERLOAD_BAND:
         return overload_shift_db(tables, device, offset.number)
     if name not in groups:
