@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Protection
+from pipeline.config import TABLES, Protection
 from pipeline.errors import InputError
 from pipeline.protection.ratios import (
     Group,
@@ -124,6 +124,21 @@ def test_recollected_numbers_are_marked_unverified():
     assert set(OFFSETS) - {0} <= rows
     assert len(unverified_rows(settings.ratios)) == len(read_ratios(settings.ratios))
     assert not [row for row in unverified_rows(settings.modes) if "GE06" in row.source]
+
+
+def test_cautious_table_is_nowhere_more_lenient(shipped):
+    cautious = read_protection_tables(Protection(ratios=TABLES / "protection_ratios_cautious.csv"))
+    check_ratios(cautious, cautious.modes, range(1, 6), OFFSETS)
+    for key in shipped.modes:
+        for emission_class in range(1, 6):
+            for offset in OFFSETS:
+                ratios = [ratio_db(t, Group(*key, OPEN), emission_class, offset) for t in (shipped, cautious)]
+                assert ratios[0] <= ratios[1]
+    # By hand: PR0 20, ACS 49, class 5 leaks 23.97 dB below; class 1 leaks 54.97 dB below.
+    beside = [ratio_db(cautious, Group(*KEY, OPEN), c, 1) for c in (5, 1)]
+    assert beside == pytest.approx([-3.956, -28.02], abs=0.01)
+    assert not any(math.isnan(overload_dbm(cautious, 1, offset)) for offset in OFFSETS)
+    assert len(unverified_rows(TABLES / "protection_ratios_cautious.csv")) == len(cautious.ratios)
 
 
 def test_unknown_overload_threshold_is_no_number(shipped):
