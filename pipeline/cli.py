@@ -206,6 +206,21 @@ def explain(
     explain_command(results, lon, lat, channel, device, build=build, as_json=as_json)
 
 
+@app.command(
+    epilog="Example: channelmaps compare results/slovenia/0123456789abcdef results/slovenia/latest "
+    "--out changes",
+)
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="Folder of the earlier run.")],
+    run_b: Annotated[Path, typer.Argument(help="Folder of the later run.")],
+    out: Annotated[Path, typer.Option(help="Folder to write maps, tables and pictures to.")],
+) -> None:
+    """What changed between two runs: maps, channels gained and lost, changed inputs."""
+    from pipeline.tools.compare import compare_command
+
+    compare_command(run_a, run_b, out)
+
+
 @app.command(epilog="Example: channelmaps schema > configs/schema.json")
 def schema() -> None:
     """Print the JSON schema of a territory file."""

@@ -30,7 +30,10 @@ from pipeline.protection.services import (
     areas,
     border,
     dtt_budget,
+    fixed,
+    mobile,
     pmse,
+    radio_astronomy,
     relay_sites,
 )
 from pipeline.protection.services.adjustments import adjusted_explanation
@@ -44,6 +47,10 @@ EXPLAINERS: dict[str, Explain] = {
     "dtt": adjusted_explanation(dtt_budget.explain),
     "foreign_dtt": border.explain,
     "pmse": pmse.explain,
+    "radio_astronomy": radio_astronomy.explain,
+    "mobile": mobile.explain_mobile,
+    "ppdr": mobile.explain_ppdr,
+    "fixed": fixed.explain,
     "reserved_channels": areas.explain_reserved,
     "exclusion_areas": areas.explain_exclusions,
     "relay_sites": relay_sites.explain,

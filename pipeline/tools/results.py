@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from pipeline import raster
 from pipeline.config import REPOSITORY, Config, Section
 from pipeline.errors import InputError
 from pipeline.publish.release import LATEST, MANIFEST
+from pipeline.raster import Grid
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -56,6 +60,50 @@ def config_of(run: Run) -> Config:
             allowed="the version that made the run, or a new run",
         ) from None  # fmt: skip
     return located(config, (run.root, REPOSITORY))
+
+
+def population_of(run: Run, grid: Grid) -> NDArray[np.float32] | None:
+    """Persons per pixel of a grid, NaN beyond the run's own; None without population or with another one.
+
+    The raster is not published: the one in the build folder counts if the territory's latest run, which made
+    it, had the same population, boundaries and pixels.
+    """
+    path = run.build / "territory" / "population.tif"
+    try:
+        latest = read_run(run.root / "results" / run.build.name)
+    except InputError:
+        return None
+    if not path.is_file() or _people(latest) != _people(run):
+        return None
+    own = raster.read_grid(path)
+    if (own.crs, own.resolution_m) != (grid.crs, grid.resolution_m):
+        return None
+    return read_onto(path, grid, np.nan)
+
+
+def _people(run: Run) -> object:
+    """What the raster of persons is made from."""
+    settings = run.manifest["config"]["settings"]
+    parts = ("population", "territory")
+    files = [(entry["key"], entry["sha256"]) for entry in run.manifest["inputs"]]
+    return [file for file in files if file[0].startswith(parts)], settings.get("territory", {}).get(
+        "bbox_deg"
+    )
+
+
+def read_onto(path: Path, grid: Grid, fill: float) -> NDArray[Any]:
+    """Values of a file on a larger or smaller grid with the same pixels, ``fill`` where it has none."""
+    layer = raster.read(path)
+    own: Grid = layer.attrs["grid"]
+    row = round((grid.north_m - own.north_m) / grid.resolution_m)
+    col = round((own.west_m - grid.west_m) / grid.resolution_m)
+    whole = np.full((grid.height, grid.width), fill, dtype=layer.dtype)
+    rows, cols = slice(max(row, 0), row + own.height), slice(max(col, 0), col + own.width)
+    target = whole[rows, cols]
+    first_row, first_col = max(-row, 0), max(-col, 0)
+    height, width = target.shape
+    target[:] = layer.values[first_row : first_row + height, first_col : first_col + width]
+    return whole
 
 
 def located(section: AnySection, roots: tuple[Path, ...]) -> AnySection:

@@ -13,7 +13,7 @@ from pyproj import Transformer
 from typer.testing import CliRunner
 
 from pipeline import raster
-from pipeline.availability.services import SERVICES
+from pipeline.availability.services import DECISIONS, SERVICES
 from pipeline.availability.stage import main_combine
 from pipeline.cli import app
 from pipeline.config_file import load_config
@@ -183,6 +183,10 @@ def test_budget_that_misses_its_limit_is_refused(case: Case, monkeypatch: pytest
     monkeypatch.setitem(EXPLAINERS, "dtt", off)
     with pytest.raises(InputError, match="does not give its limit"):
         explained(run, CHANNEL, lon[x], lat[x])
+
+
+def test_every_service_and_decision_can_be_explained() -> None:
+    assert set(EXPLAINERS) == set(SERVICES) | set(DECISIONS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,49 @@
+"""Pictures of the tools, drawn without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+DPI = 120
+Bounds = tuple[float, float, float, float]
+
+
+def draw_changes(
+    path: Path,
+    title: str,
+    net: NDArray[np.int16],
+    bounds_m: Bounds,
+    bars: Mapping[int, tuple[float, float]],
+) -> None:
+    """Map of the net change of the number of channels [y, x]; area in km2 gained and lost by channel."""
+    figure = Figure(figsize=(12.0, 5.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    west, south, east, north = (value / 1000.0 for value in bounds_m)
+    most = max(1, int(np.abs(net).max()))
+    image = left.imshow(net, cmap="RdYlGn", vmin=-most, vmax=most, extent=(west, east, south, north))
+    figure.colorbar(image, ax=left, label="channels gained less channels lost")
+    left.set_xlabel("km east")
+    left.set_ylabel("km north")
+    channels = list(bars)
+    right.bar(channels, [bars[channel][0] for channel in channels], color="tab:green", label="gained")
+    right.bar(channels, [-bars[channel][1] for channel in channels], color="tab:red", label="lost")
+    right.axhline(0.0, color="black", linewidth=0.8)
+    right.set_xlabel("channel")
+    right.set_ylabel("area, km²")
+    right.legend()
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG without the program's version in it: equal data give equal bytes."""
+    FigureCanvasAgg(figure)
+    metadata: dict[str, Any] = {"Software": None}
+    figure.savefig(path, dpi=DPI, format="png", metadata=metadata)
