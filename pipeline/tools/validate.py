@@ -12,7 +12,7 @@ from pathlib import Path
 import xarray as xr
 
 from pipeline.availability.services import product_statement
-from pipeline.config import Config, receiver_band
+from pipeline.config import Config, channel_width_mhz, receiver_band
 from pipeline.config_file import load_config, unverified
 from pipeline.coverage.planning import within_reach
 from pipeline.coverage.stage import outline_m, with_countries
@@ -169,6 +169,11 @@ def report(
 
 
 def _remarks(config: Config) -> Iterator[str]:
+    narrowest_mhz = min(channel_width_mhz(config.channels, channel) for channel in config.channels.wsd)
+    for device in config.devices:
+        if device.bandwidth_mhz > narrowest_mhz:
+            wide = f"{device.bandwidth_mhz:g} MHz is wider than a channel, it overlaps those beside"
+            yield f"  wide          {device.id}: {wide}"
     for device in config.devices:
         for level_dbm in config.levels_dbm:
             if level_dbm > device_cap_dbm(device):
