@@ -16,6 +16,8 @@ from pipeline.config import REPOSITORY, TABLES, Config, Service
 from pipeline.config_file import unverified
 from pipeline.hashes import LOCK_FILE, file_sha256, input_files
 from pipeline.protection.caps import device_cap_dbm
+from pipeline.registers.pmse import active_between
+from pipeline.registers.pmse import summary as summary_of_bookings
 from pipeline.registers.transmitters import summary
 from pipeline.terrain.stage import summary as summary_of_sweeps
 from pipeline.terrain.sweep_file import read_facts
@@ -30,7 +32,6 @@ def make_manifest(
 ) -> dict[str, Any]:
     """All facts of a run as plain data; ``files``, ``digests`` by published name; ``now`` in UTC."""
     config = plan.config
-    until = now + timedelta(hours=config.validity_hours)
     return {
         "format": FORMAT,
         "territory": config.name,
@@ -39,7 +40,7 @@ def make_manifest(
         "product": product_statement(config),
         "run_id": run_id,
         "computed_at": now.isoformat(timespec="seconds"),
-        "valid": {"from": now.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds")},
+        "valid": validity(plan, now),
         "software": software(),
         "config": {"path": _shown(plan.config_path), "sha256": file_sha256(plan.config_path),
                    "settings": json.loads(config.model_dump_json(), object_hook=_shown_paths)},
@@ -48,6 +49,7 @@ def make_manifest(
             for key, path in input_files(config) if path.is_file()
         ],
         "register": summary(plan.register),
+        "bookings": bookings_entry(plan),
         "terrain": terrain_entry(plan),
         "sea_paths": config.protection.sea_paths,
         "channels": {"device": plan.wsd, "dtt": plan.victims},
@@ -65,6 +67,27 @@ def make_manifest(
             for name in sorted(files)
         ],
     }  # fmt: skip
+
+
+def validity(plan: Plan, now: datetime) -> dict[str, str]:
+    """How long answers may be used: from now on (UTC), or from the time for which PMSE bookings were taken.
+
+    The latter is local time of the register, without a zone.
+    """
+    begin = now
+    if plan.bookings is not None and plan.config.pmse.at is not None:
+        begin = datetime.fromisoformat(plan.config.pmse.at)
+    until = begin + timedelta(hours=plan.config.validity_hours)
+    return {"from": begin.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds")}
+
+
+def bookings_entry(plan: Plan) -> dict[str, object] | None:
+    """Counts of the PMSE register; None where there is none. Rows left out are not protected."""
+    if plan.bookings is None:
+        return None
+    at = plan.config.pmse.at
+    active = active_between(plan.bookings, at, plan.config.validity_hours)
+    return {"at": at, **summary_of_bookings(plan.bookings, active)}
 
 
 def software() -> dict[str, object]:

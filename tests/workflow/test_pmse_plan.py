@@ -1,12 +1,14 @@
-"""Which jobs a PMSE booking concerns."""
+"""Which jobs a PMSE booking concerns, and what the manifest says of the bookings."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipeline import workflow as jobs
+from pipeline.publish.manifest import make_manifest
 
 HEADER = "id,kind,lon,lat,antenna_height_agl_m,freq_mhz,bandwidth_mhz,start,finish,situation"
 BOOKINGS = [
@@ -73,3 +75,22 @@ def test_bookings_of_a_service_out_of_scope_are_not_read(tiny: Path) -> None:
     tiny.write_text(tiny.read_text("utf-8") + "pmse: {registers: [absent.csv]}\n", "utf-8")
     assert jobs.load_plan(tiny).bookings is None
     assert changed(before, jobs.load_plan(tiny)) == []
+
+
+def test_manifest_counts_the_bookings_and_holds_for_their_day(booked: Path) -> None:
+    now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+    more = [f"{name},talkback,{lon},46.1,,514,0.2,,,outdoor" for name, lon in (("c", 14.1), ("d", 200))]
+    write(booked, [*BOOKINGS, *more])
+    text = booked.read_text("utf-8").replace("farthest_offset: 2", "at: 2026-05-10T06:30")
+    text = text.replace("transmitters: [register.csv]", "transmitters: [register.csv], lenient: true")
+    booked.write_text(text, "utf-8")
+    manifest = make_manifest(jobs.load_plan(booked), "run", {}, {}, now)
+    assert manifest["valid"] == {"from": "2026-05-10T06:30:00", "until": "2026-05-11T06:30:00"}
+    assert manifest["bookings"] == {
+        "at": "2026-05-10T06:30", "assignments": 3, "active": 2, "rejected_rows": 1, "without_start": 1,
+        "without_finish": 1, "without_height": 3,
+    }  # fmt: skip
+    booked.write_text(text.replace(", at: 2026-05-10T06:30", ""), "utf-8")
+    manifest = make_manifest(jobs.load_plan(booked), "run", {}, {}, now)
+    assert manifest["valid"]["from"] == "2026-11-21T12:00:00+00:00"
+    assert (manifest["bookings"]["at"], manifest["bookings"]["active"]) == (None, 3)
