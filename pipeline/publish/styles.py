@@ -1,0 +1,104 @@
+"""Classes and colours of the maps, shared by QGIS styles, report and web map: ``map_classes.yaml``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from pipeline.config import TABLES
+
+MAP_CLASSES = TABLES / "map_classes.yaml"
+Rgba = tuple[int, int, int, int]
+TRANSPARENT: Rgba = (0, 0, 0, 0)
+
+
+class MapClass(NamedTuple):
+    """A legend entry: the raw value ``code``, or all values from ``low`` to the next class's ``low``."""
+
+    label: str
+    rgba: Rgba
+    code: int | None
+    low: float | None
+
+
+class Scheme(NamedTuple):
+    """How the raw values of a family of layers are drawn; ``scale`` turns them into ``unit``.
+
+    ``classes``: the levels, ascending, then the codes in the order of the file.
+    """
+
+    title: str
+    unit: str
+    scale: float
+    note: str
+    classes: tuple[MapClass, ...]
+
+
+def read_schemes(path: Path = MAP_CLASSES) -> dict[str, Scheme]:
+    """All schemes by layer family: ``max_eirp``, ``available_channels``, ``availability``, ..."""
+    return {name: _scheme(entry) for name, entry in _load(path)["schemes"].items()}
+
+
+def read_base_colours(path: Path = MAP_CLASSES) -> dict[str, str]:
+    """Colours ``#rrggbb`` of what lies below and around the layers: land, sea, borders."""
+    return dict(_load(path)["base"])
+
+
+def class_index(scheme: Scheme, raw: NDArray[Any]) -> NDArray[np.uint8]:
+    """Position in ``scheme.classes`` of every raw value (any shape, integers).
+
+    A level belongs to the highest class whose lower bound it reaches; compared as integers, so that a value
+    on a bound is never moved by the arithmetic of ``scale``.
+    """
+    lows = [math.ceil(round(c.low / scheme.scale, 6)) for c in scheme.classes if c.low is not None]
+    found = np.searchsorted(np.asarray(lows, dtype=np.int64), raw, side="right") - 1
+    known = found >= 0
+    for place, entry in enumerate(scheme.classes):
+        if entry.code is not None:
+            hit = raw == entry.code
+            found[hit], known[hit] = place, True
+    if not known.all():
+        raise ValueError(f"{scheme.title}: no class for the raw value {raw[~known].flat[0]}")
+    return found.astype(np.uint8)
+
+
+def palette(scheme: Scheme) -> NDArray[np.uint8]:
+    """Red, green, blue, alpha of every class, [class, 4]."""
+    return np.array([entry.rgba for entry in scheme.classes], dtype=np.uint8)
+
+
+def hex_colour(rgba: Rgba) -> str:
+    """``#rrggbb``; whether it is transparent is not said."""
+    return "#{:02x}{:02x}{:02x}".format(*rgba[:3])
+
+
+def _load(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _scheme(entry: Mapping[str, Any]) -> Scheme:
+    levels = [
+        MapClass(str(item["label"]), _rgba(item["colour"]), None, float(item["from"]))
+        for item in entry.get("levels", [])
+    ]
+    codes = [
+        MapClass(str(item["label"]), _rgba(item["colour"]), int(code), None)
+        for code, item in entry.get("codes", {}).items()
+    ]
+    return Scheme(
+        entry["title"], entry["unit"], float(entry["scale"]), entry["note"], (*levels, *codes)
+    )  # fmt: skip
+
+
+def _rgba(text: str) -> Rgba:
+    if text == "transparent":
+        return TRANSPARENT
+    red, green, blue = (int(text[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue, 255
