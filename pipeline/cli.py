@@ -221,6 +221,23 @@ def compare(
     compare_command(run_a, run_b, out)
 
 
+@app.command(
+    name="validate-field",
+    epilog="Columns: lon, lat, field_dbuvm; transmitter (an id of the register) or channel (its strongest "
+    "transmitter there); h2_m (the receiving height of the territory if empty).\n\n"
+    "Example: channelmaps validate-field measurements.csv --config configs/slovenia.yaml --out validation",
+)
+def validate_field(
+    measurements: Annotated[Path, typer.Argument(help="CSV, GeoPackage or GeoJSON of measured fields.")],
+    config: ConfigOption,
+    out: Annotated[Path | None, typer.Option(help="Folder for rows, statistics and a picture.")] = None,
+) -> None:
+    """Bias and standard deviation of the coverage model against measured field strengths."""
+    from pipeline.tools.validate_field import validate_field_command
+
+    validate_field_command(measurements, config, out)
+
+
 @app.command(epilog="Example: channelmaps schema > configs/schema.json")
 def schema() -> None:
     """Print the JSON schema of a territory file."""

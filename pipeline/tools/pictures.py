@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pipeline.tools.validate_field import Statistics
 
 DPI = 120
 Bounds = tuple[float, float, float, float]
@@ -39,6 +42,20 @@ def draw_changes(
     right.set_ylabel("area, km²")
     right.legend()
     figure.suptitle(title)
+    save(figure, path)
+
+
+def draw_fields(path: Path, title: str, fields_dbuvm: NDArray[np.float64], overall: Statistics) -> None:
+    """Predicted against measured field, ``fields_dbuvm`` [n, 2] measured and predicted."""
+    figure = Figure(figsize=(6.0, 6.0), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(fields_dbuvm[:, 0], fields_dbuvm[:, 1], s=8, alpha=0.6)
+    ends = [float(fields_dbuvm.min()), float(fields_dbuvm.max())]
+    axes.plot(ends, ends, color="black", linewidth=0.8)
+    axes.set_aspect("equal")
+    axes.set_xlabel("measured, dB(µV/m)")
+    axes.set_ylabel("predicted, dB(µV/m)")
+    axes.set_title(f"{title}: n {overall.n}, bias {overall.bias_db:.2f} dB, sigma {overall.sigma_db:.2f} dB")
     save(figure, path)
 
 
