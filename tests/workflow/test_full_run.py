@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
+import geopandas as gpd
+import numpy as np
 import pytest
+import rasterio
+import shapely
+from affine import Affine
 
-from pipeline import raster
+from pipeline import blocks, raster
 from pipeline import workflow as jobs
+from pipeline.availability import stage as availability
+from pipeline.coverage import stage as coverage
+from pipeline.protection import stage as protection
+from pipeline.publish import reception
+from pipeline.terrain import stage as terrain
+from pipeline.territory import masks, neighbours, population
+from pipeline.territory import stage as territory
 
 Change = Callable[..., None]
 pytestmark = pytest.mark.slow
+STRIPS = (protection, availability, masks, population, neighbours)
+SMALL_PX = 128
 
 
 def run(repository: Path, *arguments: str, command: str = "run", expected_code: int = 0) -> str:
@@ -78,30 +94,77 @@ def test_run_from_clean_then_after_changes(repository: Path, tiny: Path, change_
     assert (results / "latest").resolve() == first
 
 
-def test_run_from_clean_twice_gives_the_same_bytes(repository: Path, tiny: Path) -> None:
-    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [28]"))
-    run(repository)
-    before = contents((tiny.parent / "results/tiny/latest").resolve())
-    for folder in ("build", "results", ".snakemake"):
-        subprocess.run(["rm", "-rf", folder], check=True)
-    run(repository)
-    assert contents((tiny.parent / "results/tiny/latest").resolve()) == before
+@pytest.fixture
+def varied(tiny: Path) -> Path:
+    """The tiny territory with hills, clearance angles, and a coast in reach; one device channel."""
+    text = tiny.read_text().replace('wsd: ["21-30"]', "wsd: [21]")
+    text = text.replace("territory:", "territory:\n  world: world.gpkg")
+    tiny.write_text(text.replace("registers:", "terrain: {dem: [dem.tif]}\nregisters:"))
+    land = gpd.GeoDataFrame(geometry=[shapely.box(0.0, 45.8, 30.0, 60.0)], crs="EPSG:4326")
+    land.to_file(tiny.parent / "world.gpkg", driver="GPKG")
+    x, y = np.meshgrid(np.arange(1900), np.arange(1500))
+    heights_m = 500 + 250 * np.sin(x / 31) * np.cos(y / 23) + 90 * np.sin(0.3 * x + 0.2 * y)
+    profile = {"driver": "GTiff", "width": 1900, "height": 1500, "count": 1, "dtype": "float32",
+               "crs": "EPSG:4326", "transform": Affine(0.002, 0, 12.3, 0, -0.002, 47.6)}  # fmt: skip
+    with rasterio.open(tiny.parent / "dem.tif", "w", **profile) as sink:
+        sink.write(heights_m[np.newaxis].astype(np.float32))
+    return tiny
 
 
-def test_what_if_equals_a_full_run_and_leaves_the_published_one(repository: Path, tiny: Path) -> None:
-    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [28]"))
-    run(repository)
-    latest = (tiny.parent / "results/tiny/latest").resolve()
-    before = contents(latest)
-    change = "devices.fixed30.dq_pct=5"
-    text = run(repository, "--set", change, command="what-if")
-    assert "combine" in text
-    assert "coverage of channel" not in text
-    assert (tiny.parent / "results/tiny/latest").resolve() == latest
-    assert contents(latest) == before
-    found = contents((tiny.parent / "results/tiny-what-if/latest").resolve())
+def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
+    """All stages one after the other in this process; the published files but for the manifest."""
+    plan = jobs.load_plan(path)
+    territory.main(path, build, threads=threads)
+    for tile in plan.tiles:
+        terrain.main(path, build, tile=tile, threads=threads)
+    for channel in plan.victims:
+        coverage.main(path, build, channel=channel, threads=threads)
+        protection.main(path, build, channel=channel, threads=threads)
+        reception.main(path, build, channel=channel, threads=threads)
+    for channel in plan.wsd:
+        availability.main_combine(path, build, channel=channel, threads=threads)
+    availability.main(path, build, threads=threads)
+    return {name: (build / name).read_bytes() for name in jobs.published_files(plan)}
+
+
+def cut_small(monkeypatch: pytest.MonkeyPatch, side_px: int) -> list[int]:
+    """Blocks and strips of ``side_px`` in all stages; the list fills with the numbers of blocks."""
+    whole = blocks.block_slices
+    numbers: list[int] = []
+
+    def small(shape: tuple[int, int], block_px: int | tuple[int, int]) -> list[tuple[slice, slice]]:
+        high, wide = (block_px, block_px) if isinstance(block_px, int) else block_px
+        found = whole(shape, (min(high, side_px), wide if wide >= shape[1] > high else min(wide, side_px)))
+        numbers.append(len(found))
+        return found
+
+    monkeypatch.setattr(blocks, "block_slices", small)
+    for module in STRIPS:
+        monkeypatch.setattr(module, "STRIP_PX", side_px)
+    return numbers
+
+
+def test_bytes_do_not_depend_on_repetition_or_cores(repository: Path, varied: Path) -> None:
+    latest = varied.parent / "results/tiny/latest"
+    run(repository, "--cores", "1")
+    before = contents(latest.resolve())
+    reached = raster.read(latest / "public/max_eirp_fixed30_ch21.tif").values
+    assert len(np.unique(reached)) > 20, "the maps say little"
     for folder in ("build", "results", ".snakemake"):
-        subprocess.run(["rm", "-rf", folder], check=True)
-    run(repository, "--set", change, command="what-if")
-    assert contents((tiny.parent / "results/tiny-what-if/latest").resolve()) == found
-    assert found != before
+        shutil.rmtree(folder)
+    run(repository, "--cores", "2")
+    assert contents(latest.resolve()) == before
+
+
+def test_bytes_do_not_depend_on_blocks(varied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Strips are written in whole tiles of the files, which would be larger than this territory.
+    monkeypatch.setattr(raster, "TILE_PX", SMALL_PX)
+    before = run_stages(varied, varied.parent / "whole", threads=1)
+    numbers = cut_small(monkeypatch, SMALL_PX)
+    assert run_stages(varied, varied.parent / "cut", threads=3) == before
+    assert min(numbers) > 1
+
+
+@pytest.mark.parametrize("module", STRIPS)
+def test_strips_are_whole_tiles(module: ModuleType) -> None:
+    assert module.STRIP_PX % raster.TILE_PX == 0
