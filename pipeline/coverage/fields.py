@@ -13,10 +13,9 @@ from pipeline.coverage.stations import Paths, Stations
 from pipeline.numba_options import inlined, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import extended_hata_loss_db, hata_loss_db
-from pipeline.propagation.p1546 import Prepared, p1546_pixel_field, p1546_upper_bound
+from pipeline.propagation.p1546 import Prepared, p1546_pixel_field
 from pipeline.registers.patterns import vertical_attenuation_at
 from pipeline.terrain.lookup import hb_at, heff_at, radial_position, sea_at, tca_at
-from pipeline.territory.geodesy import ray
 from pipeline.units import field_from_loss_dbuvm
 
 
@@ -34,13 +33,7 @@ WANTED, INTERFERING = 0, 1
 EFFECTIVE_FROM_KM = 15.0
 # Radius of the Earth with k = 4/3: bends the beam of a vertical pattern down to the horizon.
 EFFECTIVE_EARTH_KM = 4.0 / 3.0 * 6370.0
-# Added to every bound: covers rounding and the centimetres of interpolated positions.
-BOUND_MARGIN_DB = 0.01
-# Added to the angle and radius of a tile: covers interpolation of positions.
-ANGLE_MARGIN_DEG = 0.2
-RADIUS_MARGIN_KM = 0.01
-
-_P1546, _FREE_SPACE, _HATA = int(Model.P1546), int(Model.FREE_SPACE), int(Model.HATA)
+P1546, FREE_SPACE, HATA = int(Model.P1546), int(Model.FREE_SPACE), int(Model.HATA)
 
 
 class Receiver(NamedTuple):
@@ -106,11 +99,11 @@ def other_model_dbuvm(
 
     Hata takes the effective height as that of the base, as Okumura defined it, at least 1 m.
     """
-    if model == _FREE_SPACE:
+    if model == FREE_SPACE:
         rise_km = 1e-3 * (heff_m - h2_m)
         return free_space_field_dbuvm(math.sqrt(d_km * d_km + rise_km * rise_km))
     base_m = max(heff_m, 1.0)
-    if model == _HATA:
+    if model == HATA:
         return field_from_loss_dbuvm(hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
     return field_from_loss_dbuvm(extended_hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
 
@@ -170,7 +163,7 @@ def tile_fields(
     radials = radials_of(paths, stations.mast[t])
     index = stations.offset[t] + 1
     f_mhz, t_pct, agl_m = tables.f_mhz[index], tables.t_pct[time], stations.agl_m[t]
-    if tables.model == _P1546:
+    if tables.model == P1546:
         p1546_fields(
             tables.prepared[2 * index + time], tables.curves, f_mhz, t_pct, receiver, radials, agl_m, pixels,
             d_km, az_deg, field_dbuvm,
@@ -264,121 +257,3 @@ def shape_vertically(
         rise_m = circular_at(radials.heff_m, az_deg[p] * per_deg) - h2_m
         down_deg = depression_deg(rise_m, d_km[p])
         field_dbuvm[p] -= vertical_attenuation_at(vertical_db, down_deg, tilt_deg)
-
-
-@kernel
-def largest_between(values: NDArray[np.float32], first: int, last: int) -> float:
-    """Largest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
-    count = values.size
-    if last - first >= count:
-        first, last = 0, count - 1
-    largest = -math.inf
-    for k in range(first, last + 1):
-        largest = max(largest, values[k % count])
-    return largest
-
-
-@kernel
-def smallest_between(values: NDArray[np.float32], first: int, last: int) -> float:
-    """Smallest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
-    count = values.size
-    if last - first >= count:
-        first, last = 0, count - 1
-    smallest = math.inf
-    for k in range(first, last + 1):
-        smallest = min(smallest, values[k % count])
-    return smallest
-
-
-@kernel
-def bound_1kw_dbuvm(
-    tables: Tables,
-    receiver: Receiver,
-    offset: int,
-    time: int,
-    near_km: float,
-    highest_m: float,
-    sea_share: float,
-    least_angle_deg: float,
-) -> float:
-    """Field of 1 kW e.r.p. that no pixel from ``near_km`` on exceeds.
-
-    Heights are up to ``highest_m``, at most ``sea_share`` of each path lies over sea.
-    """
-    f_mhz = tables.f_mhz[offset + 1]
-    if tables.model == _P1546:
-        prepared = tables.prepared[2 * (offset + 1) + time]
-        return p1546_upper_bound(
-            prepared, near_km, highest_m, sea_share, receiver.warm_sea, receiver.h2_m, least_angle_deg
-        )
-    bound = free_space_field_dbuvm(near_km)
-    if tables.model == _HATA:
-        # Plain Hata may exceed free space; it falls with distance and rises with height beyond 10 m.
-        at_least_km = max(near_km, 0.01)
-        bound = max(
-            bound,
-            other_model_dbuvm(_HATA, f_mhz, at_least_km, highest_m, receiver.h2_m, receiver.environment),
-        )
-    return bound
-
-
-@kernel
-def largest_sea_share(paths: Paths, mast: int, first: int, last: int, near_km: float, far_km: float) -> float:
-    """Upper bound of the sea part of paths that end between two distances, radials ``first`` to ``last``."""
-    start, end = paths.sea_start[mast], paths.sea_start[mast + 1]
-    if start == end:
-        return 0.0
-    # The length over sea grows along a radial: the range beyond the tile bounds all of it.
-    sea_km = as_table(paths.sea_km[start:end], paths.radials[mast])
-    column = min(int(far_km / paths.sea_step_km[mast]) + 1, sea_km.shape[1] - 1)
-    return min(largest_between(sea_km[:, column], first, last) / near_km, 1.0)
-
-
-@kernel
-def tile_bounds(
-    stations: Stations,
-    paths: Paths,
-    tables: Tables,
-    receiver: Receiver,
-    centre_m: NDArray[np.float64],
-    radius_km: float,
-    near_km: NDArray[np.float64],
-    wanted_dbuvm: NDArray[np.float64],
-    interfering_dbuvm: NDArray[np.float64],
-) -> None:
-    """Fill, per transmitter, the least distance to a tile and upper bounds of its fields anywhere in it.
-
-    ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around
-    ``centre_m``; only the azimuths under which it is seen count for heights, sea and patterns.
-    """
-    for t in range(stations.mast.size):
-        m = stations.mast[t]
-        centre_km, az_deg = ray(stations.frame[t], centre_m[0], centre_m[1], centre_m[2])
-        near = max(centre_km - radius_km - RADIUS_MARGIN_KM, 1e-3)
-        half_deg = 180.0
-        if near > 0.1 * radius_km and near > 0.1:
-            half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
-        step_deg = paths.step_deg[m]
-        first = math.floor((az_deg - half_deg) / step_deg)
-        last = math.ceil((az_deg + half_deg) / step_deg)
-        highest_m = paths.highest_m[m]
-        if near > EFFECTIVE_FROM_KM:
-            highest_m = largest_between(
-                paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]], first, last
-            )
-        far = centre_km + radius_km + RADIUS_MARGIN_KM
-        sea_share = largest_sea_share(paths, m, first, last, near, far)
-        loss_db = smallest_between(
-            stations.pattern_db[t], math.floor(az_deg - half_deg), math.ceil(az_deg + half_deg)
-        )
-        fixed_db = stations.erp_db[t] - loss_db + BOUND_MARGIN_DB
-        offset, angle_deg = stations.offset[t], paths.least_angle_deg[m]
-        near_km[t] = near
-        wanted_dbuvm[t] = -math.inf
-        if offset == 0:
-            wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-                tables, receiver, 0, WANTED, near, highest_m, sea_share, angle_deg
-            )
-        interfering_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-            tables, receiver, offset, INTERFERING, near, highest_m, sea_share, angle_deg
-        )

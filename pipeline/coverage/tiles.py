@@ -15,14 +15,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.coverage.bounds import bound_means, tile_bounds, towards
 from pipeline.coverage.discrimination import Polarisation, directivity_db, discrimination_db
 from pipeline.coverage.fields import (
-    ANGLE_MARGIN_DEG,
     INTERFERING,
     WANTED,
     Receiver,
     Tables,
-    tile_bounds,
     tile_fields,
 )
 from pipeline.coverage.nuisance import (
@@ -33,7 +32,7 @@ from pipeline.coverage.nuisance import (
     variance_per_square,
 )
 from pipeline.coverage.stations import Paths, Stations
-from pipeline.numba_options import inlined, kernel
+from pipeline.numba_options import kernel
 from pipeline.territory.geodesy import azimuth_deg, grid_azimuth_deg, pixel_frames, rays
 
 TILE_PX = 32
@@ -160,16 +159,6 @@ def find_servers(
     return bool(np.max(server) >= 0)
 
 
-@inlined
-def towards(site: NDArray[np.float64], frames: NDArray[np.float64], p: int) -> tuple[float, float]:
-    """Horizontal components, on the axes of pixel p, of the way to a site."""
-    dx, dy, dz = site[0] - frames[0, p], site[1] - frames[1, p], site[2] - frames[2, p]
-    return (
-        dx * frames[3, p] + dy * frames[4, p] + dz * frames[5, p],
-        dx * frames[6, p] + dy * frames[7, p] + dz * frames[8, p],
-    )
-
-
 @kernel
 def point_antennas(stations: Stations, rules: Rules, frames: NDArray[np.float64], work: Scratch) -> None:
     """Fill what follows from the best server: direction of the antenna, polarisation, mode, noise power."""
@@ -267,61 +256,6 @@ def add_network(
 
 
 @kernel
-def bearings(
-    stations: Stations, frames: NDArray[np.float64], middle: int, radius_km: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Directions of all stations from one pixel, and how far they turn for any pixel within the radius.
-
-    Both [transmitter] in degrees; the directions on the axes of pixel ``middle``, clockwise from the first.
-    """
-    count = stations.mast.size
-    direction_deg, turned_deg = np.empty(count), np.full(count, 180.0)
-    for t in range(count):
-        a, b = towards(stations.frame[t], frames, middle)
-        direction_deg[t] = math.degrees(math.atan2(b, a))
-        distance_km = 1e-3 * math.hypot(a, b)
-        if distance_km > radius_km:
-            turned_deg[t] = math.degrees(math.asin(radius_km / distance_km)) + ANGLE_MARGIN_DEG
-    return direction_deg, turned_deg
-
-
-@kernel
-def least_discrimination_db(
-    stations: Stations, receiver: Receiver, direction_deg: NDArray[np.float64],
-    turned_deg: NDArray[np.float64], server: int, t: int,
-) -> float:  # fmt: skip
-    """Lower bound of D against t wherever in the tile the antenna points at ``server``."""
-    apart_deg = abs(direction_deg[t] - direction_deg[server])
-    apart_deg = min(apart_deg, 360.0 - apart_deg) - turned_deg[t] - turned_deg[server]
-    directed_db = directivity_db(apart_deg, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
-    return discrimination_db(
-        stations.polarisation[server], stations.polarisation[t], directed_db, receiver.cross_polar_db
-    )
-
-
-@kernel
-def bound_means(
-    stations: Stations, receiver: Receiver, rules: Rules, frames: NDArray[np.float64],
-    middle: int, radius_km: float, pixels: int, work: Scratch,
-) -> NDArray[np.float64]:  # fmt: skip
-    """Upper bounds of each transmitter's mean nuisance power in the tile, for the servers found there."""
-    direction_deg, turned_deg = bearings(stations, frames, middle, radius_km)
-    found = np.zeros(stations.mast.size, np.bool_)
-    for p in range(pixels):
-        if work.server[p] >= 0:
-            found[work.server[p]] = True
-    means = np.zeros(stations.mast.size)
-    for s in np.flatnonzero(found):
-        ratio_db = rules.ratio_db[stations.mode[s]]
-        for t in range(means.size):
-            if t != s:
-                d_db = least_discrimination_db(stations, receiver, direction_deg, turned_deg, s, t)
-                level_db = work.nuisance_bound[t] + ratio_db[t] - d_db
-                means[t] = max(means[t], lognormal_mean(level_db, rules.interferer_sigma_db))
-    return means
-
-
-@kernel
 def choose_disturbed(
     t: int, server: NDArray[np.int64], running: NDArray[np.float64], member: NDArray[np.bool_],
     members: bool, left_mean: float, exhaustive: bool, pixels: NDArray[np.int64],
@@ -362,7 +296,10 @@ def sum_nuisance(
 
     No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``.
     """
-    means = bound_means(stations, receiver, rules, frames, middle, radius_km, kinds.size, work)
+    means = bound_means(
+        stations, receiver, rules.ratio_db, rules.interferer_sigma_db, frames, middle, radius_km,
+        work.server[: kinds.size], work.nuisance_bound,
+    )  # fmt: skip
     order = np.argsort(-means, kind="mergesort")
     left_mean = means[order]
     for k in range(order.size - 2, -1, -1):
