@@ -27,7 +27,7 @@ from pipeline.protection.separation_tables import (
     read_distances,
     steps_of,
 )
-from pipeline.protection.services import ServiceContext, dtt
+from pipeline.protection.services import ServiceContext, dtt, dtt_budget
 from pipeline.protection.services.codes import LimitingService
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain import stage as terrain
@@ -271,6 +271,26 @@ def test_limit_is_the_stricter_of_co_channel_and_adjacent(case):
                 expected = np.minimum(expected, maps.limit_dbm[relation])
         found = dtt.prepare(context, device, channel)(*every)
         np.testing.assert_array_equal(found.eirp_dbm, expected)
+
+
+def test_explanation_names_the_station_and_its_term_is_the_limit(case):
+    folder, config = case
+    grid = raster.read_grid(folder / "territory/surface.tif")
+    device = config.devices[0]
+    context = ServiceContext(config, folder, grid, (30, 31))
+    found = dtt.prepare(context, device, 30)(slice(0, grid.height), slice(0, grid.width))
+    rng = np.random.default_rng(2)
+    seen = set()
+    for row, col in zip(rng.integers(0, grid.height, 25), rng.integers(0, grid.width, 25), strict=True):
+        explained = dtt_budget.explain(context, device, 30, int(row), int(col))
+        if explained is None:
+            assert np.isposinf(found.eirp_dbm[row, col])
+            continue
+        assert sum(term.value_db for term in explained.terms) == found.eirp_dbm[row, col]
+        assert explained.label == found.label[row, col]
+        seen.add(explained.victim["station"])
+    assert seen <= {"US1", "MX1", "US2"}
+    assert {"US1", "MX1"} <= seen
 
 
 @pytest.mark.shared_data

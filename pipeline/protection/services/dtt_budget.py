@@ -45,7 +45,7 @@ from pipeline.protection.ratios import (
     overload_shift_db,
     read_protection_tables,
 )
-from pipeline.protection.services import Explanation, ServiceContext, Term
+from pipeline.protection.services import Explanation, ServiceContext, Term, separation_budget
 from pipeline.protection.services.codes import LimitingService
 from pipeline.protection.services.dtt_terms import (
     Decision,
@@ -67,6 +67,8 @@ def explain(context: ServiceContext, device: Device, channel: int, row: int, col
     victims = victims_by_offset(context.config, device, channel, context.victims)
     if context.config.protection.method == "threshold":
         return _occupied(context, [victim for victim, _ in victims], row, col)
+    if context.config.protection.method == "separation":
+        return separation_budget.explain(context, device, victims, row, col)
     strictest: tuple[Job, Decision] | None = None
     for victim, offset in victims:
         job = _job(context, device, victim)
