@@ -40,7 +40,7 @@ def neighbour_remarks(config: Config, masks: xr.Dataset, codes: tuple[str, ...])
     data = foreign_data(config)
     for name in sorted(names):
         if not treatment_of(config, name, data).known:
-            yield f"  not evaluated near {name}: {_reason(config, name, data)}"
+            yield f"  no data of    {name}: {_reason(config, name, data)}, not evaluated within reach of it"
 
 
 def _reason(config: Config, code: str, data: ForeignData) -> str:
