@@ -238,6 +238,23 @@ def validate_field(
     validate_field_command(measurements, config, out)
 
 
+@app.command(
+    epilog="Example: channelmaps sensitivity configs/slovenia.yaml --channel 30 --device fixed30 "
+    "--out spread",
+)
+def sensitivity(
+    config: ConfigFile,
+    channel: ChannelOption,
+    device: Annotated[str, typer.Option(help="Id of a device profile.")],
+    out: Annotated[Path, typer.Option(help="Folder for the raster of the spread and the statistics.")],
+    threads: ThreadsOption = 1,
+) -> None:
+    """Spread of the maximum e.i.r.p. between propagation models, location variation and dq."""
+    from pipeline.tools.sensitivity import sensitivity_command
+
+    sensitivity_command(config, channel, device, out, threads=threads)
+
+
 @app.command(epilog="Example: channelmaps schema > configs/schema.json")
 def schema() -> None:
     """Print the JSON schema of a territory file."""

@@ -39,6 +39,7 @@ from pipeline.config.pmse import Pmse
 from pipeline.config.priority import Priority, priority_fault
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
+from pipeline.config.sensitivity import Sensitivity
 from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
 from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
 
@@ -108,6 +109,8 @@ class Config(Section):
     """Layers for coordination under RR No. 9.41 and Resolution 612, budgets of fixed links."""
     levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]
     """E.i.r.p. levels of the availability layers."""
+    sensitivity: Sensitivity = Sensitivity()
+    """What `channelmaps sensitivity` tries beside the territory's own method."""
     priority: list[Priority] = []
     """Levels of priority among the users of the white spaces, for `channelmaps priority`."""
     validity_hours: Annotated[Number, Field(gt=0, le=8784)] = 24.0

@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
@@ -26,7 +24,7 @@ from pipeline.quantise import NODATA_CENTI
 from pipeline.raster import Grid
 from pipeline.territory.grid import true_area_km2
 from pipeline.tools.changes import changed_inputs
-from pipeline.tools.output import write_whole
+from pipeline.tools.output import as_csv, write_whole
 from pipeline.tools.pictures import draw_changes
 from pipeline.tools.results import Run, config_of, population_of, read_onto, read_run
 
@@ -214,15 +212,6 @@ def row_of(device: str, level_dbm: float, channel: int, found: Balance) -> dict[
     """One line of ``channels.csv``."""
     values = ["" if np.isnan(value) else f"{value:.3f}" for value in found]
     return dict(zip(CHANNEL_COLUMNS, (device, level_name(level_dbm), channel, *values), strict=True))
-
-
-def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
-    """A table as CSV text."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
 
 
 def draw_device(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import InputError
@@ -17,3 +20,12 @@ def write_whole(path: Path, text: str) -> None:
         waiting.unlink(missing_ok=True)
         problem = f"cannot be written ({type(error).__name__})"
         raise InputError(problem, file=path, allowed="a path in an existing folder") from None
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
+    """A table as CSV text."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()

@@ -15,9 +15,8 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.coverage.points import point_fields, point_job, sweeps_towards
 from pipeline.registers.transmitters import read_register
-from pipeline.tools.compare import as_csv
 from pipeline.tools.measurements import Measurement, channel_of, read_measurements
-from pipeline.tools.output import write_whole
+from pipeline.tools.output import as_csv, write_whole
 from pipeline.tools.pictures import draw_fields
 
 ROW_COLUMNS = (

@@ -126,7 +126,8 @@ def test_one_row_has_no_sigma(tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "field"),
     [({"lon": 200}, "lon"), ({"lat": "x"}, "lat"), ({"field_dbuvm": "nan"}, "field_dbuvm"),
-     ({"h2_m": 0}, "h2_m"), ({"transmitter": "Z"}, "transmitter"), ({"channel": 40, "transmitter": ""}, "channel"),
+     ({"h2_m": 0}, "h2_m"), ({"transmitter": "Z"}, "transmitter"),
+     ({"channel": 40, "transmitter": ""}, "channel"),
      ({"channel": 21, "transmitter": "B"}, "channel"), ({"channel": "", "transmitter": ""}, "channel"),
      ({"channel": 21.5, "transmitter": ""}, "channel")],
 )  # fmt: skip
