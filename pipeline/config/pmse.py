@@ -58,5 +58,5 @@ class Pmse(Section):
     """Loss of each wall: one if the device or the receiver is indoor, two if both are."""
     environment: Literal["open", "suburban", "urban"] = "open"
     """Surroundings of a receiver whose row names none; open has the smallest loss."""
-    hata_base: Literal["higher", "device"] = "higher"
-    """Antenna that is the base of extended Hata: the higher one (SEAMCAT), or the device's (pilot)."""
+    hata_base: Literal["higher", "device"] = "device"
+    """Antenna that is the base of extended Hata: the device's (Ofcom's pilot), or the higher one (SEAMCAT)."""

@@ -115,7 +115,7 @@ def loss_db(
     device_m: float,
     receiver_m: float,
     environment: str,
-    device_is_base: bool = False,
+    device_is_base: bool = True,
 ) -> float:
     """Free space to 40 m, extended Hata from 100 m, over log distance between, never below free space."""
     ends_m = (device_m, receiver_m)

@@ -116,14 +116,15 @@ def test_loss_follows_the_rule_at_all_distances(tmp_path, repository, environmen
         assert limit.eirp_dbm[5, col] == pytest.approx(expected, abs=1e-4)
 
 
-def test_device_may_be_the_base_as_in_the_pilot(tmp_path, repository):
+def test_device_is_the_base_as_in_the_pilot_or_the_higher_antenna(tmp_path, repository):
     row = {"easting_m": 533_100.0, "antenna_height_agl_m": 10}
     d_km = 0.2 / scale_of(GRID)
     device = {"height_m": 1.5}
-    pilot = pixel_dbm(tmp_path, repository, [row], device=device, hata_base="device")
-    assert pilot == pytest.approx(-61 + loss_db(d_km, F_MHZ, 1.5, 10, "open", device_is_base=True), abs=1e-4)
-    higher = pixel_dbm(tmp_path, repository, [row], device=device)
-    assert higher == pytest.approx(-61 + loss_db(d_km, F_MHZ, 10, 1.5, "open"), abs=1e-4)
+    pilot = pixel_dbm(tmp_path, repository, [row], device=device)
+    assert pilot == pytest.approx(-61 + loss_db(d_km, F_MHZ, 1.5, 10, "open"), abs=1e-4)
+    higher = pixel_dbm(tmp_path, repository, [row], device=device, hata_base="higher")
+    expected = -61 + loss_db(d_km, F_MHZ, 1.5, 10, "open", device_is_base=False)
+    assert higher == pytest.approx(expected, abs=1e-4)
 
 
 def test_airborne_receiver_has_free_space_and_no_walls(tmp_path, repository):
