@@ -84,6 +84,8 @@ class Config(Section):
     """Shown in the manifest and to readers of the maps."""
     notice: str = ""
     """What a reader must know, e.g. that the network is illustrative; goes into tags and manifest."""
+    attribution: str = ""
+    """Whom readers of the maps must see credited for boundaries, places and other data."""
     territory: Territory
     grid: GridSettings
     population: Population | None = None
