@@ -51,21 +51,32 @@ def read_base_colours(path: Path = MAP_CLASSES) -> dict[str, str]:
 
 
 def class_index(scheme: Scheme, raw: NDArray[Any]) -> NDArray[np.uint8]:
-    """Position in ``scheme.classes`` of every raw value (any shape, integers).
+    """Position in ``scheme.classes`` of every raw value (any shape, integers of up to 16 bits).
 
     A level belongs to the highest class whose lower bound it reaches; compared as integers, so that a value
     on a bound is never moved by the arithmetic of ``scale``.
     """
-    lows = [math.ceil(round(c.low / scheme.scale, 6)) for c in scheme.classes if c.low is not None]
-    found = np.searchsorted(np.asarray(lows, dtype=np.int64), raw, side="right") - 1
-    known = found >= 0
+    limits = np.iinfo(raw.dtype)
+    table = _positions(scheme, np.arange(limits.min, limits.max + 1))
+    found = table[raw.astype(np.int64) - limits.min]
+    if (found < 0).any():
+        raise ValueError(f"{scheme.title}: no class for the raw value {raw[found < 0].flat[0]}")
+    return found.astype(np.uint8)
+
+
+def lowest_raw(scheme: Scheme, entry: MapClass) -> int | None:
+    """The smallest raw value of a class of levels; none for a code."""
+    return None if entry.low is None else math.ceil(round(entry.low / scheme.scale, 6))
+
+
+def _positions(scheme: Scheme, values: NDArray[np.int64]) -> NDArray[np.int16]:
+    """Position of the class of each value, -1 where there is none."""
+    lows = [low for entry in scheme.classes if (low := lowest_raw(scheme, entry)) is not None]
+    found = np.searchsorted(np.asarray(lows, dtype=np.int64), values, side="right") - 1
     for place, entry in enumerate(scheme.classes):
         if entry.code is not None:
-            hit = raw == entry.code
-            found[hit], known[hit] = place, True
-    if not known.all():
-        raise ValueError(f"{scheme.title}: no class for the raw value {raw[~known].flat[0]}")
-    return found.astype(np.uint8)
+            found[values == entry.code] = place
+    return found.astype(np.int16)
 
 
 def palette(scheme: Scheme) -> NDArray[np.uint8]:

@@ -50,7 +50,7 @@ def drawn(scheme: Scheme) -> dict[str, str]:
 
 
 def label_of(scheme: Scheme, raw: int) -> str:
-    return scheme.classes[int(class_index(scheme, np.array([raw]))[0])].label
+    return scheme.classes[int(class_index(scheme, np.array([raw], dtype=np.int16))[0])].label
 
 
 @pytest.mark.parametrize(
