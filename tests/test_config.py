@@ -99,7 +99,10 @@ def test_shipped_territories_follow_the_schema(repository: Path, name: str) -> N
 
 def test_unverified_numbers_are_listed_with_their_source(repository: Path) -> None:
     entries = unverified(load_config(repository / "configs" / "slovenia.yaml"))
-    assert {entry["key"] for entry in entries} == {"coverage.q_min", "devices.0.min_separation_m"}
+    times = {f"incumbents.{name}.time_pct" for name in ("radio_astronomy", "mobile", "ppdr", "fixed")}
+    assert {entry["key"] for entry in entries} == times | {
+        "coverage.q_min", "devices.0.min_separation_m", "incumbents.leakage_floor_dbm_per_100khz",
+    }  # fmt: skip
     assert all(entry["source"] for entry in entries)
 
 

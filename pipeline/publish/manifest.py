@@ -16,6 +16,7 @@ from pipeline.config import REPOSITORY, TABLES, Config, Service
 from pipeline.config_file import unverified
 from pipeline.hashes import LOCK_FILE, file_sha256, input_files
 from pipeline.protection.caps import device_cap_dbm
+from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.pmse import active_between
 from pipeline.registers.pmse import summary as summary_of_bookings
 from pipeline.registers.transmitters import summary
@@ -59,6 +60,7 @@ def make_manifest(
             if service.applicable and service.status != "evaluate"
         ],
         "not_evaluated_area": open_areas(files),
+        "areas": area_entries(config),
         "unverified": unverified(config) + unverified_rows(path for _, path in input_files(config)),
         "notes": notes(config),
         "servers": servers(plan),
@@ -104,6 +106,17 @@ def software() -> dict[str, object]:
 def service_entry(name: str, service: Service) -> dict[str, object]:
     """How one service is treated."""
     return {"service": name, **service.model_dump(include={"status", "applicable", "reason"})}
+
+
+def area_entries(config: Config) -> list[dict[str, object]]:
+    """The log of exclusions and manual adjustments: what holds where; for an adjustment who, when, why."""
+    areas = read_exclusions(config.areas.exclusions)
+    areas += [adjustment.area for adjustment in read_adjustments(config.areas.adjustments)]
+    return [
+        {"file": _shown(Path(area.file)), "row": area.row, **area.values,
+         "box_deg": [round(bound, 6) for bound in area.shape.bounds]}
+        for area in areas
+    ]  # fmt: skip
 
 
 def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:

@@ -101,7 +101,7 @@ class AeronauticalRow(PlaceRow):
 class RelayRow(PlaceRow):
     """A site that receives television off the air; without a parent the arc is a full circle."""
 
-    channel: Annotated[Number, Field(ge=1, le=99, description="a channel number of the plan")]
+    channel: Annotated[Number, Field(ge=1, le=99, multiple_of=1, description="a channel number of the plan")]
     parent_lon: Annotated[
         Annotated[float, Field(ge=-180, le=180)] | None, Optional, Field(description="-180 to 180 or empty")
     ]

@@ -35,6 +35,7 @@ from pipeline.territory.surface import surface_mask
 from pipeline.tools.validate_neighbours import check_neighbours, neighbour_remarks
 from pipeline.tools.validate_pmse import pmse_remarks
 from pipeline.tools.validate_separation import check_separation
+from pipeline.tools.validate_services import service_remarks
 
 ModeKey = tuple[str, str]
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
@@ -71,9 +72,9 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     check_separation(config, modes, victims)
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
-    bookings = list(pmse_remarks(config))
+    services = [*pmse_remarks(config), *service_remarks(config)]
     lines = report(config, with_countries(config, register), rejected, grid, victims)
-    return chain(lines, bookings, neighbour_remarks(config, masks, boundaries.codes))
+    return chain(lines, services, neighbour_remarks(config, masks, boundaries.codes))
 
 
 def check_files(config: Config, config_path: Path) -> None:

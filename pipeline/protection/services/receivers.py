@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.config import Device
 from pipeline.config.incumbents import FixedLinks, Receivers
+from pipeline.errors import InputError
 from pipeline.protection.antennas import gain_table_dbi
 from pipeline.protection.interference import interference_limit_dbm
 from pipeline.protection.rejection import Band, coupling_of, permitted_dbm
@@ -67,10 +68,16 @@ def read_victims(settings: Receivers | FixedLinks) -> Victims:
 def receiver_of(row: ReceiverRow, i_n_db: float) -> Receiver:
     """A register row as a victim."""
     half_mhz = 0.5 * row.bandwidth_mhz
+    try:
+        gain_dbi = gain_table_dbi(row.pattern, row.gain_dbi, row.f_mhz)
+    except InputError as error:
+        raise InputError(
+            error.problem, row=row.id, field="pattern", value=error.value, allowed=error.allowed
+        ) from None
     return Receiver(
         id=row.id, lon_deg=row.lon, lat_deg=row.lat, band=Band(row.f_mhz - half_mhz, row.f_mhz + half_mhz),
         limit_dbm=interference_limit_dbm(row.bandwidth_mhz, row.noise_figure_db, i_n_db),
-        gain_dbi=gain_table_dbi(row.pattern, row.gain_dbi, row.f_mhz), azimuth_deg=row.azimuth_deg or 0.0,
+        gain_dbi=gain_dbi, azimuth_deg=row.azimuth_deg or 0.0,
         feeder_db=row.feeder_db, height_m=row.antenna_height_m, acs_db=row.acs_db, coastal=row.coastal,
     )  # fmt: skip
 
