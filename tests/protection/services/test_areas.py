@@ -208,12 +208,13 @@ def test_keyhole_is_the_circle_and_the_arc_towards_the_parent(
     found = np.isneginf(limit.eirp_dbm)
     geod = Geod(ellps="WGS84")
     axis = geod.inv(lon, lat, *parent)[0]
-    inner = np.linspace(0, 1, 21)
+    to_lonlat = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True)
+    inner = np.linspace(0, 1, 9)
     for row in range(SIZE):
         for col in range(SIZE):
             x = GRID.west_m + (col + inner) * GRID.resolution_m
             y = GRID.north_m - (row + inner) * GRID.resolution_m
-            lons, lats = lonlat_deg(*np.meshgrid(x, y))
+            lons, lats = to_lonlat.transform(*np.meshgrid(x, y))
             azimuth, _, d_m = geod.inv(np.full_like(lons, lon), np.full_like(lats, lat), lons, lats)
             off_axis = np.abs((azimuth - axis + 180) % 360 - 180)
             d_km = d_m / 1000
