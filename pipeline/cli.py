@@ -332,6 +332,19 @@ def reception(
     stage(config, build, channel=channel, threads=threads)
 
 
+@app.command(name="query-raster", hidden=True)
+def query_raster(
+    config: ConfigOption,
+    build: BuildOption,
+    device: Annotated[str, typer.Option(help="Id of a device profile.")],
+    threads: ThreadsOption = 1,
+) -> None:
+    """All channels of one device in one file for point queries."""
+    from pipeline.publish.query_raster import main as stage
+
+    stage(config, build, device=device, threads=threads)
+
+
 @app.command(hidden=True)
 def publish(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
     """Manifest, run folder, `latest`."""

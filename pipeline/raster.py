@@ -33,9 +33,9 @@ LONG_NAME, CATEGORIES = "long_name", "categories"
 
 
 __all__ = [
-    "NODATA_CENTI", "Grid", "Layout", "build_vrt", "from_raw", "grid_bounds_m", "grid_transform",
-    "make_array", "pixel_centres_m", "read", "read_external", "read_grid", "read_layout", "to_centi",
-    "to_step", "write", "write_blocks",
+    "NODATA_CENTI", "Grid", "Layout", "Opened", "build_vrt", "from_raw", "grid_bounds_m", "grid_transform",
+    "make_array", "open_raster", "pixel_centres_m", "read", "read_external", "read_grid", "read_layout",
+    "read_window", "to_centi", "to_step", "write", "write_blocks",
 ]  # fmt: skip
 
 
@@ -68,6 +68,14 @@ class Layout(NamedTuple):
     scale_factor: float
     categories: Mapping[int, str]
     tags: Mapping[str, str]
+
+
+class Opened(NamedTuple):
+    """A file that stays open for many small reads; ``source.close()`` ends it. Not for several threads."""
+
+    grid: Grid
+    layout: Layout
+    source: DatasetReader
 
 
 def grid_transform(grid: Grid) -> Affine:
@@ -175,17 +183,19 @@ def write_blocks(
     publish: bool,
     scale_factor: float = 1.0,
     categories: Mapping[int, str] | None = None,
+    tile_px: int = TILE_PX,
 ) -> None:
     """Write a grid in bounded memory; each block is (rows, cols, values[y, x] or values[band, y, x]).
 
     Blocks come in a fixed order and cover the grid once; sides that are multiples of 512 pixels are fastest.
+    ``tile_px`` is the side of the tiles of a published file, in which all bands lie together.
     """
     layout = Layout(
         grid.crs, grid_transform(grid), grid.width, grid.height, tuple(band_names),
         _per_band(units, len(band_names)), str(np.dtype(dtype)), nodata, long_name, scale_factor,
         categories or {}, tags,
     )  # fmt: skip
-    _write(Path(path), layout, blocks, publish)
+    _write(Path(path), layout, blocks, publish, tile_px)
 
 
 def read_external(
@@ -214,6 +224,20 @@ def read_layout(path: str | Path) -> Layout:
     """Everything of a file of the project but its values."""
     with _open(path) as source:
         return _read_layout(source)
+
+
+def open_raster(path: str | Path) -> Opened:
+    """Open a file of the project for :func:`read_window`."""
+    with _open(path) as checked:
+        grid, layout = _grid_of(checked), _read_layout(checked)
+    with rasterio.Env(**GDAL_SETTINGS):
+        return Opened(grid, layout, rasterio.open(path))
+
+
+def read_window(opened: Opened, rows: slice, cols: slice) -> NDArray[Any]:
+    """Raw values[band, y, x] of a part of an open file; the part lies within its grid."""
+    window = ((rows.start, rows.stop), (cols.start, cols.stop))
+    return np.asarray(opened.source.read(window=window))
 
 
 def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:
@@ -365,7 +389,11 @@ def _layout_of(data: xr.DataArray, tags: Mapping[str, str]) -> Layout:
 
 
 def _write(
-    path: Path, layout: Layout, blocks: Iterable[tuple[slice, slice, NDArray[Any]]], publish: bool
+    path: Path,
+    layout: Layout,
+    blocks: Iterable[tuple[slice, slice, NDArray[Any]]],
+    publish: bool,
+    tile_px: int = TILE_PX,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     plain, ready = path.with_suffix(".src.tmp.tif"), path.with_suffix(".tmp.tif")
@@ -378,7 +406,7 @@ def _write(
                     window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
                     sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
             if publish:
-                rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout))
+                rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
         ready.replace(path)
     finally:
         plain.unlink(missing_ok=True)
@@ -401,9 +429,9 @@ def _predictor(dtype: str) -> int:
     return 3 if np.dtype(dtype).kind == "f" else 2
 
 
-def _cog_options(layout: Layout) -> dict[str, Any]:
+def _cog_options(layout: Layout, tile_px: int) -> dict[str, Any]:
     return {
-        "COMPRESS": "DEFLATE", "PREDICTOR": _predictor(layout.dtype), "LEVEL": 6, "BLOCKSIZE": TILE_PX,
+        "COMPRESS": "DEFLATE", "PREDICTOR": _predictor(layout.dtype), "LEVEL": 6, "BLOCKSIZE": tile_px,
         "OVERVIEW_RESAMPLING": "MODE" if layout.categories else "NEAREST", "NUM_THREADS": 1,
         "BIGTIFF": "IF_SAFER", "OVERVIEWS": "IGNORE_EXISTING",
     }  # fmt: skip

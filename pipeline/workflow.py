@@ -101,6 +101,7 @@ STAGES = {
         "pipeline.availability.stage", ("channels.wsd", "devices", "levels_dbm", "population", "notice")
     ),
     "reception": Stage("pipeline.publish.reception", ("channels.plan", "coverage", "notice")),
+    "query": Stage("pipeline.publish.query_raster", ("channels.wsd", "query.block_px")),
 }
 
 
@@ -284,6 +285,16 @@ def levels_of(plan: Plan, device_id: str) -> list[float]:
     return [level for level in plan.config.levels_dbm if level <= device_cap_dbm(device)]
 
 
+def max_eirp_files(plan: Plan, device_id: str) -> list[str]:
+    """Maximum e.i.r.p. of one device, channels ascending, relative to the run's folder."""
+    return [f"public/max_eirp_{device_id}_ch{two_digits(channel)}.tif" for channel in plan.wsd]
+
+
+def query_file(device_id: str) -> str:
+    """All channels of one device in small blocks, relative to the run's folder."""
+    return f"public/query_{device_id}.tif"
+
+
 def internal_files_of_channel(channel: int | str) -> list[str]:
     """Files on the reception of one DTT channel, relative to the run's folder."""
     return [f"internal/dtt_{layer}_ch{channel}.tif" for layer in ("field", "q", "served", "server")]
@@ -292,6 +303,7 @@ def internal_files_of_channel(channel: int | str) -> list[str]:
 def published_files(plan: Plan) -> list[str]:
     """All files of a run but its manifest, relative to the run's folder."""
     names = public_files_of_devices(plan)
+    names += [query_file(device.id) for device in plan.config.devices]
     names += [name for channel in plan.wsd for name in public_files_of_channel(plan, two_digits(channel))]
     names += [name for channel in plan.victims for name in internal_files_of_channel(two_digits(channel))]
     return sorted(names)

@@ -20,6 +20,7 @@ CODE = {stage: jobs.code_of(stage) for stage in jobs.STAGES}
 wildcard_constraints:
     channel=r"\d{2}",
     tile=r"[ns]\d{2}[ew]\d{3}",
+    device=r"[a-z0-9][a-z0-9_-]*",
 
 
 # Of `output` as well, though they do not use it: a param that Snakemake takes for derived is not compared with

@@ -21,6 +21,30 @@ rule reception:
         " --channel {wildcards.channel} 2> >(tee {log} >&2) && echo 'done: layers of channel {wildcards.channel}'"
 
 
+# All channels of one device in small blocks, for point queries.
+rule query:
+    input:
+        limits=lambda wildcards: build_files(
+            *jobs.max_eirp_files(PLAN, wildcards.device)
+        ),
+    output:
+        build_files(jobs.query_file("{device}")),
+    log:
+        f"{LOGS}/query/{{device}}.log",
+    benchmark:
+        f"{BENCHMARKS}/query/{{device}}.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    params:
+        config=config_file,
+        settings=SETTINGS["query"],
+        code=CODE["query"],
+        build=build_folder,
+    shell:
+        "python -m pipeline query-raster --config {params.config} --build {params.build}"
+        " --device {wildcards.device} 2> >(tee {log} >&2) && echo 'done: query raster of {wildcards.device}'"
+
+
 rule publish:
     input:
         files=build_files(*jobs.published_files(PLAN)),

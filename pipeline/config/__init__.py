@@ -38,6 +38,7 @@ from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour, Neigh
 from pipeline.config.pmse import Pmse
 from pipeline.config.priority import Priority, priority_fault
 from pipeline.config.protection import Device, Protection, Threshold
+from pipeline.config.query import Query
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
 from pipeline.config.sensitivity import Sensitivity
 from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
@@ -46,7 +47,7 @@ from pipeline.config.territory import GridSettings, Polygons, Population, Terrai
 __all__ = [
     "OTHER_LAND", "REPOSITORY", "SERVICE_NAMES", "TABLES", "BorderField", "Channels", "Config", "Coverage",
     "Device", "GridSettings", "Mode", "Neighbour", "PlanSegment", "Pmse", "Polygons", "Population",
-    "Propagation", "Protection", "ReceiverBand", "Registers", "Section", "Service", "ServiceName",
+    "Propagation", "Protection", "Query", "ReceiverBand", "Registers", "Section", "Service", "ServiceName",
     "Sourced", "Terrain", "Territory", "Threshold", "Whole", "channel_centre_mhz", "channel_width_mhz",
     "plan_channels", "receiver_band",
 ]  # fmt: skip
@@ -59,6 +60,11 @@ class Registers(Section):
     """DTT transmitters, own and foreign: CSV, GeoPackage or GeoJSON."""
     lenient: bool = False
     """Leave bad rows out and count them in the manifest, instead of refusing the register."""
+    max_shrink_pct: Annotated[Number, Field(ge=0, le=100)] = 20.0
+    """A register that lost more of its rows since the published run is refused unless the run is told to
+    accept it: half a file is more often a failed transfer than news."""
+    max_shrink_bookings_pct: Annotated[Number, Field(ge=0, le=100)] = 50.0
+    """The same for the bookings of PMSE, which come and go."""
     bbox_deg: tuple[Number, Number, Number, Number] | None = None
     """Use only transmitters in this box: west, south, east, north in degrees, WGS84; none: all."""
     missing_haat_m: Annotated[Sourced, within(1, 3000)] | None = None
@@ -117,6 +123,10 @@ class Config(Section):
     """Levels of priority among the users of the white spaces, for `channelmaps priority`."""
     validity_hours: Annotated[Number, Field(gt=0, le=8784)] = 24.0
     """How long answers from these layers may be used."""
+    query: Query = Query()
+    """Answers of a white-space database, for `channelmaps query`."""
+    keep_runs: Annotated[Whole, Field(ge=1)] | None = None
+    """Published runs that stay, the newest ones; older ones are removed after a run. None: all stay."""
 
     @model_validator(mode="after")
     def _complete(self) -> Config:

@@ -23,14 +23,14 @@ from pipeline import workflow as jobs
 from pipeline.availability import stage as availability
 from pipeline.coverage import stage as coverage
 from pipeline.protection import stage as protection
-from pipeline.publish import reception
+from pipeline.publish import query_raster, reception
 from pipeline.terrain import stage as terrain
 from pipeline.territory import masks, neighbours, population
 from pipeline.territory import stage as territory
 
 Change = Callable[..., None]
 pytestmark = pytest.mark.slow
-STRIPS = (protection, availability, masks, population, neighbours)
+STRIPS = (protection, availability, masks, population, neighbours, query_raster)
 SMALL_PX = 128
 
 
@@ -124,6 +124,8 @@ def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
     for channel in plan.wsd:
         availability.main_combine(path, build, channel=channel, threads=threads)
     availability.main(path, build, threads=threads)
+    for device in plan.config.devices:
+        query_raster.main(path, build, device=device.id, threads=threads)
     return {name: (build / name).read_bytes() for name in jobs.published_files(plan)}
 
 

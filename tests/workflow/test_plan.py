@@ -83,11 +83,14 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
     ("old", "new", "stages"),
     [
         ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability"}),
-        ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability"}),
+        ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability", "query"}),
         ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
         ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
         ("devices:", "validity_hours: 48.0\ndevices:", set()),
+        ("devices:", "query: {block_px: 64}\ndevices:", {"query"}),
+        ("devices:", "query: {max_polling_s: 60}\ndevices:", set()),
+        ("devices:", "keep_runs: 3\ndevices:", set()),
         ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"protect", "combine"}),
         ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine"}),
         ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "combine"}),
@@ -126,11 +129,12 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
         "public/not_evaluated.csv",
         "public/availability_fixed30_20dbm.tif", "public/available_channels_fixed30_0dbm.tif",
         "internal/dtt_field_ch21.tif", "internal/dtt_q_ch25.tif", "internal/dtt_served_ch22.tif",
-        "internal/dtt_server_ch23.tif",
+        "internal/dtt_server_ch23.tif", "public/query_fixed30.tif",
     }  # fmt: skip
     assert expected <= set(names)
-    # 10 channels x 3 layers, 3 levels x 2, stacked file, statistics, not evaluated; 4 victims x 4 layers
-    assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 1 + 4 * 4
+    # 10 channels x 3 layers, 3 levels x 2, stacked file, query file, statistics, not evaluated;
+    # 4 victims x 4 layers
+    assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 1 + 1 + 4 * 4
 
 
 def test_threads_share_the_cores_among_jobs() -> None:

@@ -1,0 +1,55 @@
+"""Stage query: all channels of a device in one file whose blocks hold every channel of a few pixels.
+
+``public/query_<device>.tif`` has the values of ``max_eirp_<device>_chNN.tif``, one band per channel: a point
+costs one block there, not one of every channel's file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import raster
+from pipeline.blocks import block_slices
+from pipeline.hashes import file_sha256, json_hash, source_hash
+from pipeline.quantise import NODATA_CENTI
+from pipeline.territory.geodesy import largest_scale
+from pipeline.workflow import Plan, load_plan, max_eirp_files, query_file
+
+STRIP_PX = 512
+SCALE_TAG = "largest_scale"
+# Tags of the layers that hold for all their channels.
+SHARED_TAGS = ("device", "method", "model", "notice", "product", "unverified")
+
+
+def main(config_path: Path, build: Path, *, device: str, threads: int = 1) -> None:
+    """Write the query raster of one device; compression is not threaded."""
+    plan = load_plan(config_path)
+    paths = [build / name for name in max_eirp_files(plan, device)]
+    grid = raster.read_grid(paths[0])
+    raster.write_blocks(
+        build / query_file(device), grid, [f"channel {channel}" for channel in plan.wsd], "int16",
+        NODATA_CENTI, blocks=strips(paths, grid), units="dBm", scale_factor=0.01, publish=True,
+        long_name=f"maximum permitted e.i.r.p. of all channels for point queries, {device}",
+        tags=query_tags(plan, paths, grid), tile_px=plan.config.query.block_px,
+    )  # fmt: skip
+
+
+def strips(paths: Sequence[Path], grid: raster.Grid) -> Iterator[tuple[slice, slice, NDArray[np.int16]]]:
+    """The layers of all channels stacked [channel, y, x], strip by strip from the north."""
+    for rows, cols in block_slices((grid.height, grid.width), (STRIP_PX, grid.width)):
+        yield rows, cols, np.stack([raster.read(path, rows=rows).values for path in paths])
+
+
+def query_tags(plan: Plan, paths: Sequence[Path], grid: raster.Grid) -> dict[str, str]:
+    """What the file depends on, and the largest scale of its grid, which a query needs to stay quick."""
+    layer_tags = raster.read_layout(paths[0]).tags
+    own = [[file_sha256(path) for path in paths], plan.config.query.block_px, source_hash(__name__)]
+    return {
+        **{name: layer_tags[name] for name in SHARED_TAGS if name in layer_tags},
+        "hash": json_hash(own),
+        SCALE_TAG: f"{largest_scale(grid):.9f}",
+    }

@@ -1,0 +1,77 @@
+"""A published run without computing: random maximum e.i.r.p. on a small grid, query rasters, manifest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+from pipeline.publish import query_raster
+from pipeline.publish.manifest import make_manifest
+from pipeline.publish.release import release
+from pipeline.workflow import load_plan, max_eirp_files, query_file
+
+# About 14.0 to 14.4 E, 46.0 to 46.2 N: 120 x 90 pixels of 200 m.
+WEST_M, NORTH_M, PIXEL_M, WIDTH, HEIGHT = 424_000.0, 118_000.0, 200.0, 120, 90
+OUTSIDE, NOT_PERMITTED, NOT_EVALUATED = -32768, -9999, -9998
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DEVICE = """
+  - id: {id}
+    type: {type}
+    emission_class: {emission_class}
+    height_m: {height_m}
+    min_separation_m: {{value: 20.0, source: "test", verified: false}}
+    cap_dbm: 36.0
+    min_eirp_dbm: -40.0
+    burst_penalty_db: {{value: 0.0, source: "test", verified: true}}
+"""
+
+
+def with_devices(config: Path, *devices: tuple[str, str, int, float]) -> None:
+    """Replace the devices of a territory file by (id, type, emission class, height in m)."""
+    head, rest = config.read_text().split("devices:\n", 1)
+    tail = rest[rest.index("levels_dbm:") :]
+    names = ("id", "type", "emission_class", "height_m")
+    texts = [DEVICE.format(**dict(zip(names, device, strict=True))).strip("\n") for device in devices]
+    config.write_text(head + "devices:\n" + "\n".join(texts) + "\n" + tail)
+
+
+def random_levels(seed: int) -> np.ndarray:
+    """Raw e.i.r.p. [y, x]: a round territory, a fifth of it not permitted, a fifth not evaluated."""
+    rng = np.random.default_rng(seed)
+    raw = rng.integers(-4000, 3601, (HEIGHT, WIDTH)).astype(np.int16)
+    kind = rng.random(raw.shape)
+    raw[kind < 0.1], raw[kind > 0.9] = NOT_PERMITTED, NOT_EVALUATED
+    row, col = np.mgrid[:HEIGHT, :WIDTH]
+    raw[np.hypot(row - HEIGHT / 2, col - WIDTH / 2) > 42.0] = OUTSIDE
+    return raw
+
+
+def write_levels(path: Path, raw: np.ndarray) -> None:
+    """A layer as the combine stage publishes it, written by rasterio alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    place = Affine(PIXEL_M, 0, WEST_M, 0, -PIXEL_M, NORTH_M)
+    profile = {"driver": "GTiff", "width": WIDTH, "height": HEIGHT, "count": 1, "dtype": "int16",
+               "crs": "EPSG:3794", "transform": place, "nodata": OUTSIDE}  # fmt: skip
+    with rasterio.open(path, "w", **profile) as sink:
+        sink.write(raw, 1)
+        sink.set_band_description(1, path.stem[-4:])
+        sink.update_tags(product="test", device="x", hash="abc")
+
+
+def publish(config: Path, run_id: str = "0123456789abcdef", now: datetime = NOW) -> Path:
+    """Publish random levels of all devices and channels of a territory file; the run's folder."""
+    plan = load_plan(config)
+    files = {}
+    for number, device in enumerate(plan.config.devices):
+        for channel, name in zip(plan.wsd, max_eirp_files(plan, device.id), strict=True):
+            write_levels(plan.build / name, random_levels(1000 * number + channel))
+            files[name] = plan.build / name
+        query_raster.main(config, plan.build, device=device.id)
+        files[query_file(device.id)] = plan.build / query_file(device.id)
+    return release(
+        files, plan.results, run_id, lambda digests: make_manifest(plan, run_id, files, digests, now)
+    )
