@@ -34,9 +34,12 @@ def _inputs(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _settings(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Leaves of the settings by dotted key; files are compared by content, as inputs."""
-    files = {entry["key"] for entry in manifest["inputs"]}
-    return ((key, value) for key, value in _leaves(manifest["config"]["settings"], "") if key not in files)
+    """Leaves of the settings by dotted key; files are compared by content, as inputs.
+
+    Where the results lie is no input.
+    """
+    others = {entry["key"] for entry in manifest["inputs"]} | {"results"}
+    return ((key, value) for key, value in _leaves(manifest["config"]["settings"], "") if key not in others)
 
 
 def _leaves(value: object, key: str) -> Iterator[tuple[str, str]]:

@@ -83,15 +83,17 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
     table: list[dict[str, object]] = []
     for device in pair.devices:
         net = np.zeros((len(pair.levels_dbm), *area_km2.shape), dtype=np.int16)
+        inside = np.zeros(area_km2.shape, dtype=np.bool_)
         for channel in pair.channels:
             a, b = read_both(pair, device, channel)
             write_maps(out, pair, device, channel, a, b)
+            inside |= (a != NODATA_CENTI) | (b != NODATA_CENTI)
             for i, level_dbm in enumerate(pair.levels_dbm):
                 before, after = available(a, level_dbm), available(b, level_dbm)
                 net[i] += after.astype(np.int16) - before
                 found = balance(before, after, area_km2, persons)
                 table.append(row_of(device, level_dbm, channel, found))
-        draw_device(out, pair, device, table, net)
+        draw_device(out, pair, device, table, np.where(inside, net, np.nan))
     inputs = changed_inputs(pair.first.manifest, pair.second.manifest)
     write_whole(out / "channels.csv", as_csv(CHANNEL_COLUMNS, table))
     write_whole(out / "inputs.csv", as_csv(INPUT_COLUMNS, [change._asdict() for change in inputs]))
@@ -215,10 +217,10 @@ def row_of(device: str, level_dbm: float, channel: int, found: Balance) -> dict[
 
 
 def draw_device(
-    out: Path, pair: Pair, device: str, table: Sequence[Mapping[str, object]], net: NDArray[np.int16]
+    out: Path, pair: Pair, device: str, table: Sequence[Mapping[str, object]], net: NDArray[np.float64]
 ) -> None:
-    """``compare_<device>.png``: the level at which most changes; ``net`` [level, y, x] in channels."""
-    chosen = int(np.argmax(np.abs(net).sum(axis=(1, 2))))
+    """``compare_<device>.png``: the level at which most changes; ``net`` [level, y, x], NaN outside."""
+    chosen = int(np.argmax(np.nansum(np.abs(net), axis=(1, 2))))
     level = level_name(pair.levels_dbm[chosen])
     rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
     bars = {

@@ -21,17 +21,23 @@ Bounds = tuple[float, float, float, float]
 def draw_changes(
     path: Path,
     title: str,
-    net: NDArray[np.int16],
+    net: NDArray[np.float64],
     bounds_m: Bounds,
     bars: Mapping[int, tuple[float, float]],
 ) -> None:
-    """Map of the net change of the number of channels [y, x]; area in km2 gained and lost by channel."""
+    """Map of the net change of the number of channels [y, x], NaN outside; km2 gained and lost by channel."""
     figure = Figure(figsize=(12.0, 5.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     west, south, east, north = (value / 1000.0 for value in bounds_m)
-    most = max(1, int(np.abs(net).max()))
+    most = max(1.0, float(np.nanmax(np.abs(net), initial=0.0)))
     image = left.imshow(net, cmap="RdYlGn", vmin=-most, vmax=most, extent=(west, east, south, north))
     figure.colorbar(image, ax=left, label="channels gained less channels lost")
+    rows, cols = np.nonzero(~np.isnan(net))
+    if rows.size:
+        step = (east - west) / net.shape[1]
+        left.set_xlim(west + step * cols.min(), west + step * (cols.max() + 1))
+        left.set_ylim(north - step * (rows.max() + 1), north - step * rows.min())
+    left.set_facecolor("lightgrey")
     left.set_xlabel("km east")
     left.set_ylabel("km north")
     channels = list(bars)
