@@ -4,12 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: maps test test-all bench lint format lock clean help
+.PHONY: maps test test-all bench web lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make maps [CONFIG=configs/x.yaml]  compute the maps of a territory and publish them under results/"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
+	@echo "make web                            build the page of the web map anew (maintainers; needs Node 20 and npm)"
 	@echo "make lint | format | lock | clean  checks | formatting | new requirements.lock | remove intermediates"
 
 maps: $(INSTALLED)
@@ -35,6 +36,11 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
+
+# Same sources and lock file, same bytes; only who changes the page needs it, the built page is committed.
+web:
+	@command -v npm >/dev/null || { echo "make: npm not found; Node.js 20 or newer is needed" >&2; exit 1; }
+	cd pipeline/publish/web/page && npm ci --ignore-scripts --silent && npm run --silent build && npm test --silent
 
 # Only maintainers need this one; uv is not among the locked packages because nothing else uses it.
 lock: $(INSTALLED)

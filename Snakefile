@@ -12,6 +12,7 @@ include: "rules/coverage.smk"
 include: "rules/protect.smk"
 include: "rules/combine.smk"
 include: "rules/availability.smk"
+include: "rules/web.smk"
 include: "rules/publish.smk"
 
 

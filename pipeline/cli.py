@@ -346,6 +346,14 @@ def query_raster(
 
 
 @app.command(hidden=True)
+def web(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
+    """The web map of all layers of all devices."""
+    from pipeline.publish.web.stage import main as stage
+
+    stage(config, build, threads=threads)
+
+
+@app.command(hidden=True)
 def publish(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
     """Manifest, run folder, `latest`."""
     from pipeline.publish.stage import main as stage

@@ -102,6 +102,10 @@ STAGES = {
     ),
     "reception": Stage("pipeline.publish.reception", ("channels.plan", "coverage", "notice")),
     "query": Stage("pipeline.publish.query_raster", ("channels.wsd", "query.block_px")),
+    "web": Stage(
+        "pipeline.publish.web.stage",
+        ("title", "attribution", "territory", "channels", "devices", "levels_dbm", "population"),
+    ),
 }
 
 
@@ -295,6 +299,24 @@ def query_file(device_id: str) -> str:
     return f"public/query_{device_id}.tif"
 
 
+def web_sources(plan: Plan) -> list[str]:
+    """Published layers that the web map shows, relative to the run's folder."""
+    names = []
+    for device in plan.config.devices:
+        names += [f"public/available_channels_{device.id}_{x:g}dbm.tif" for x in levels_of(plan, device.id)]
+        for layer in ("max_eirp", "limiting_service"):
+            names += [f"public/{layer}_{device.id}_ch{two_digits(channel)}.tif" for channel in plan.wsd]
+    return names
+
+
+def web_files(plan: Plan) -> list[str]:
+    """The web map, a folder that needs nothing else, relative to the run's folder."""
+    page = ("index.html", "app.js", "app.css", "LICENSES.txt", "maps.json", "boundaries.geojson")
+    names = [f"public/web/{name}" for name in page]
+    names += [f"public/web/tiles/{Path(source).stem}.pmtiles" for source in web_sources(plan)]
+    return names + [f"public/web/numbers/{device.id}.pmtiles" for device in plan.config.devices]
+
+
 def internal_files_of_channel(channel: int | str) -> list[str]:
     """Files on the reception of one DTT channel, relative to the run's folder."""
     return [f"internal/dtt_{layer}_ch{channel}.tif" for layer in ("field", "q", "served", "server")]
@@ -305,6 +327,7 @@ def published_files(plan: Plan) -> list[str]:
     names = public_files_of_devices(plan)
     names += [query_file(device.id) for device in plan.config.devices]
     names += [name for channel in plan.wsd for name in public_files_of_channel(plan, two_digits(channel))]
+    names += web_files(plan)
     names += [name for channel in plan.victims for name in internal_files_of_channel(two_digits(channel))]
     return sorted(names)
 

@@ -65,6 +65,7 @@ def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) 
     assert planned(repository) == {
         "territory": [""], "terrain": ["n46e014"], "coverage": victims, "protect": victims,
         "reception": victims, "combine": wsd, "availability": [""], "query": ["fixed30"],
+        "web": [""],
         "publish": [""],
     }  # fmt: skip
 
@@ -84,6 +85,7 @@ def test_dag_after_changes_has_only_what_they_concern(
     assert planned(repository) == {
         "coverage": ["25"], "protect": ["25"], "reception": ["25"],
         "combine": ["22", "23", "24", "25", "26", "27", "28"], "availability": [""], "query": ["fixed30"],
+        "web": [""],
         "publish": [""],
     }  # fmt: skip
     change_station(2, erp_kw=2.0)  # C, channel 23: its neighbour 22 hears it, 24 is empty
@@ -96,11 +98,11 @@ def test_dag_after_changes_has_only_what_they_concern(
     assert planned(repository) == {}, "the edit was taken back"
 
     for old, new, expected in [
-        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability", "publish"}),
+        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability", "web", "publish"}),
         ("devices:", "validity_hours: 48.0\ndevices:", {"publish"}),
         ("devices:", "query: {block_px: 16}\ndevices:", {"query", "publish"}),
         ("fixed: {status: out_of_scope, reason: test}", "fixed: {applicable: false, reason: test}",
-         {"combine", "availability", "query", "publish"}),
+         {"combine", "availability", "query", "web", "publish"}),
     ]:  # fmt: skip
         tiny.write_text(original.replace(old, new))
         assert set(planned(repository)) == expected, new

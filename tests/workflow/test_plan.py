@@ -82,8 +82,8 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
 @pytest.mark.parametrize(
     ("old", "new", "stages"),
     [
-        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability"}),
-        ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability", "query"}),
+        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability", "web"}),
+        ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability", "query", "web"}),
         ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
         ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
@@ -94,11 +94,11 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
         ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"protect", "combine"}),
         ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine"}),
         ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "combine"}),
-        ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine", "availability"}),
-        ("height_m: 30.0", "height_m: 10.0", {"protect", "combine", "availability"}),
-        ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine", "availability"}),
+        ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine", "availability", "web"}),
+        ("height_m: 30.0", "height_m: 10.0", {"protect", "combine", "availability", "web"}),
+        ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine", "availability", "web"}),
         ("min_eirp_dbm: -40.0", "min_eirp_dbm: -40.0\n    margin_db: 3.0",
-         {"protect", "combine", "availability"}),
+         {"protect", "combine", "availability", "web"}),
     ],
 )  # fmt: skip
 def test_setting_concerns_the_stages_that_read_it(tiny: Path, old: str, new: str, stages: set[str]) -> None:
@@ -133,8 +133,8 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
     }  # fmt: skip
     assert expected <= set(names)
     # 10 channels x 3 layers, 3 levels x 2, stacked file, query file, statistics, not evaluated;
-    # 4 victims x 4 layers
-    assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 1 + 1 + 4 * 4
+    # 4 victims x 4 layers; web map: 6 files of the page, 10 channels x 2 and 3 levels, numbers
+    assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 1 + 1 + 4 * 4 + 6 + 10 * 2 + 3 + 1
 
 
 def test_threads_share_the_cores_among_jobs() -> None:

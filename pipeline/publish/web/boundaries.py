@@ -1,0 +1,108 @@
+"""What lies below the layers of the web map: land, borders, and the names of the larger places."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.publish.web.place import EQUATOR_M, Box
+from pipeline.territory.polygons import Boundaries, cut
+
+DECIMALS = 5  # of a degree: 1 m
+ROOM_SHARE, LEAST_ROOM_DEG = 0.75, 0.5
+PLACES = 150
+EDGE_DEG = 1e-6
+Feature = dict[str, Any]
+
+
+def view_box_deg(box_deg: Box) -> Box:
+    """The box that the page shows at most: the territory's with room around it, within the web's map."""
+    west, south, east, north = box_deg
+    room_deg = max(ROOM_SHARE * (east - west), ROOM_SHARE * (north - south), LEAST_ROOM_DEG)
+    return west - room_deg, max(south - room_deg, -85.0), east + room_deg, min(north + room_deg, 85.0)
+
+
+def boundary_features(boundaries: Boundaries, view_deg: Box, resolution_m: float) -> list[Feature]:
+    """Features with ``kind`` land, territory, border or home_border within the view.
+
+    Drawn to a quarter of a pixel, which nobody sees beside the pixels themselves. Borders are lines, without
+    the edges at which the source file ends.
+    """
+    shapes = {
+        "land": _land(boundaries, view_deg),
+        "territory": cut([boundaries.territory], view_deg),
+        "border": cut(_lines(boundaries.countries, boundaries.known_box_deg), view_deg),
+        "home_border": cut(_lines([boundaries.territory], None), view_deg),
+    }
+    step_deg = resolution_m / EQUATOR_M * 360.0 / 4.0
+    return [_feature(shape, kind, step_deg) for kind, parts in shapes.items() for shape in parts]
+
+
+def place_features(path: Path | None, view_deg: Box) -> list[Feature]:
+    """The largest places within the view as points with ``name`` and ``rank`` (0 the largest).
+
+    ``path``: the list of places of the population; without a column ``name`` no names are shown.
+    """
+    if path is None:
+        return []
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        inside = [place for place in _places(csv.DictReader(stream)) if _within(place, view_deg)]
+    largest = sorted(inside, key=lambda place: (-place[3], place[0], place[1], place[2]))[:PLACES]
+    return [
+        {
+            "type": "Feature",
+            "properties": {"kind": "place", "name": name, "rank": rank},
+            "geometry": {"type": "Point", "coordinates": [round(lon, DECIMALS), round(lat, DECIMALS)]},
+        }
+        for rank, (name, lon, lat, _) in enumerate(largest)
+    ]
+
+
+def geojson_text(features: Iterable[Feature]) -> str:
+    """A feature collection (RFC 7946), one feature a line."""
+    lines = (json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in features)
+    return '{"type":"FeatureCollection","features":[\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def _land(boundaries: Boundaries, view_deg: Box) -> list[BaseGeometry]:
+    """All land in the view; beyond the box that the file of the territory knows, that of the world file."""
+    land = cut(boundaries.land, view_deg)
+    world = cut(boundaries.world_land or (), view_deg)
+    if boundaries.known_box_deg is not None:
+        known = shapely.box(*boundaries.known_box_deg)
+        world = [part for part in (shapely.difference(shape, known) for shape in world) if not part.is_empty]
+    return [*land, *world]
+
+
+def _lines(shapes: Iterable[BaseGeometry], known_box_deg: Box | None) -> list[BaseGeometry]:
+    lines = [shapely.boundary(shape) for shape in shapes]
+    if known_box_deg is None:
+        return lines
+    edges = shapely.buffer(shapely.boundary(shapely.box(*known_box_deg)), EDGE_DEG)
+    return [shapely.difference(line, edges) for line in lines]
+
+
+def _feature(shape: BaseGeometry, kind: str, step_deg: float) -> Feature:
+    drawn = shapely.simplify(shape, step_deg, preserve_topology=True)
+    geometry = json.loads(shapely.to_geojson(shapely.transform(drawn, lambda xy: np.round(xy, DECIMALS))))
+    return {"type": "Feature", "properties": {"kind": kind}, "geometry": geometry}
+
+
+def _places(records: csv.DictReader[str]) -> Iterator[tuple[str, float, float, float]]:
+    if "name" not in (records.fieldnames or ()):
+        return
+    for record in records:
+        if record["name"]:
+            lon_deg, lat_deg = float(record["longitude"]), float(record["latitude"])
+            yield record["name"], lon_deg, lat_deg, float(record["population"])
+
+
+def _within(place: tuple[str, float, float, float], box_deg: Box) -> bool:
+    return box_deg[0] <= place[1] <= box_deg[2] and box_deg[1] <= place[2] <= box_deg[3]

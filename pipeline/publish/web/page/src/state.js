@@ -1,0 +1,83 @@
+// What is shown, and how it stands in the address: a link brings back the same view.
+
+const PLACES = 5; // decimals of a degree: 1 m
+
+/** Shows the first device's channels at its middle level. */
+export function firstState(maps) {
+  const device = maps.devices[0];
+  return {
+    layer: "available_channels",
+    device: device.id,
+    level: device.levels_dbm[Math.floor(device.levels_dbm.length / 2)] ?? null,
+    channel: device.channels[0].channel,
+    view: null,
+    at: null,
+  };
+}
+
+/** The state that an address (the part after #) asks for; what it does not say, or cannot be, as in `base`. */
+export function stateOf(hash, maps, base) {
+  const given = new URLSearchParams(hash.replace(/^#/, ""));
+  const device = maps.devices.find((entry) => entry.id === given.get("device")) ?? deviceOf(maps, base);
+  const [zoom, ...middle] = numbers(given.get("map"), 3) ?? [];
+  const asked = {
+    layer: given.get("layer") in maps.families ? given.get("layer") : base.layer,
+    device: device.id,
+    level: given.has("level") ? Number(given.get("level")) : base.level,
+    channel: given.has("channel") ? Number(given.get("channel")) : base.channel,
+    view: zoom === undefined ? base.view : { zoom, lat: middle[0], lon: middle[1] },
+    at: point(numbers(given.get("at"), 2)),
+  };
+  return fitted(asked, maps);
+}
+
+/** The address of a state. */
+export function hashOf(state) {
+  const parts = [`layer=${state.layer}`, `device=${encodeURIComponent(state.device)}`];
+  parts.push(state.layer === "available_channels" ? `level=${state.level}` : `channel=${state.channel}`);
+  if (state.view) {
+    const { zoom, lat, lon } = state.view;
+    parts.push(`map=${zoom.toFixed(2)}/${lat.toFixed(PLACES)}/${lon.toFixed(PLACES)}`);
+  }
+  if (state.at) parts.push(`at=${state.at.lat.toFixed(PLACES)}/${state.at.lon.toFixed(PLACES)}`);
+  return `#${parts.join("&")}`;
+}
+
+/** A state whose level, channel and layer the device has. */
+export function fitted(state, maps) {
+  const device = deviceOf(maps, state);
+  const channels = device.channels.map((entry) => entry.channel);
+  const levels = device.levels_dbm;
+  const layer = levels.length === 0 && state.layer === "available_channels" ? "max_eirp" : state.layer;
+  return {
+    ...state,
+    layer,
+    level: levels.includes(state.level) ? state.level : (levels[Math.floor(levels.length / 2)] ?? null),
+    channel: channels.includes(state.channel) ? state.channel : channels[0],
+  };
+}
+
+/** The entry of the state's device. */
+export function deviceOf(maps, state) {
+  return maps.devices.find((device) => device.id === state.device) ?? maps.devices[0];
+}
+
+/** The archive of the pictures that a state shows. */
+export function archiveOf(state) {
+  if (state.layer === "available_channels") {
+    return `tiles/available_channels_${state.device}_${state.level}dbm.pmtiles`;
+  }
+  return `tiles/${state.layer}_${state.device}_ch${String(state.channel).padStart(2, "0")}.pmtiles`;
+}
+
+/** {lat, lon} of typed or linked numbers, or null unless they are a place on earth. */
+export function point(pair) {
+  if (!pair) return null;
+  const [lat, lon] = pair;
+  return Math.abs(lat) <= 90 && Math.abs(lon) <= 360 ? { lat, lon } : null;
+}
+
+function numbers(text, count) {
+  const found = (text ?? "").split("/").map((part) => (part.trim() === "" ? NaN : Number(part)));
+  return found.length === count && found.every(Number.isFinite) ? found : null;
+}
