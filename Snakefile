@@ -13,6 +13,9 @@ include: "rules/protect.smk"
 include: "rules/combine.smk"
 include: "rules/availability.smk"
 include: "rules/web.smk"
+include: "rules/rr941.smk"
+include: "rules/radar612.smk"
+include: "rules/f1565.smk"
 include: "rules/publish.smk"
 
 

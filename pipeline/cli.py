@@ -345,6 +345,38 @@ def query_raster(
     stage(config, build, device=device, threads=threads)
 
 
+@app.command("rr941-maps", hidden=True)
+def rr941_maps(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
+    """Layers and decisions under RR No. 9.41."""
+    from pipeline.coordination.rr941.stage import main as stage
+
+    stage(config, build, threads=threads)
+
+
+@app.command("rr97ab-maps", hidden=True)
+def rr97ab_maps(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
+    """Layers under RR Nos. 9.7A and 9.7B."""
+    from pipeline.coordination.rr941.epfd_stage import main as stage
+
+    stage(config, build, threads=threads)
+
+
+@app.command("radar612-maps", hidden=True)
+def radar612_maps(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
+    """Layers and zones of oceanographic radars (Resolution 612)."""
+    from pipeline.coordination.radar.stage import main as stage
+
+    stage(config, build, threads=threads)
+
+
+@app.command("f1565-budgets", hidden=True)
+def f1565_budgets(config: ConfigOption, build: BuildOption) -> None:
+    """Budgets of the fixed links of a territory."""
+    from pipeline.coordination.fixed_service.stage import main as stage
+
+    stage(config, build)
+
+
 @app.command(hidden=True)
 def web(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
     """The web map of all layers of all devices."""

@@ -43,6 +43,15 @@ def to_centi(values: ArrayLike, rounding: Rounding = "nearest") -> NDArray[np.in
     return to_step(values, 0.01, "int16", NODATA_CENTI, rounding)
 
 
+def to_float32(values: ArrayLike, rounding: Literal["floor", "ceil"]) -> NDArray[np.float32]:
+    """Nearest float32 values that are not above (``floor``) or not below (``ceil``) the given ones."""
+    exact = np.asarray(values, dtype=np.float64)
+    rounded = exact.astype(np.float32)
+    wrong = rounded > exact if rounding == "floor" else rounded < exact
+    towards = np.float32(-np.inf if rounding == "floor" else np.inf)
+    return np.where(wrong, np.nextafter(rounded, towards), rounded)
+
+
 def from_raw(data: xr.DataArray) -> xr.DataArray:
     """Float64 values of a raw array: nodata as NaN, ``scale_factor`` applied."""
     nodata, scale = data.attrs.get("nodata"), data.attrs.get("scale_factor", 1.0)

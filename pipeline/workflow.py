@@ -18,6 +18,7 @@ import xarray as xr
 
 from pipeline.config import Config, Device
 from pipeline.config_file import load_config
+from pipeline.coordination.files import link_files, radar_files, rr97ab_files, rr941_files
 from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.channels import victim_channels
@@ -106,7 +107,14 @@ STAGES = {
         "pipeline.publish.web.stage",
         ("title", "attribution", "territory", "channels", "devices", "levels_dbm", "population"),
     ),
+    "rr941": Stage("pipeline.coordination.rr941.stage", ("coordination.rr941", "notice")),
+    "rr97ab": Stage("pipeline.coordination.rr941.epfd_stage", ("coordination.rr97ab", "notice")),
+    "radar612": Stage("pipeline.coordination.radar.stage", ("coordination.radars", "notice")),
+    "f1565": Stage("pipeline.coordination.fixed_service.stage", ("coordination.links",)),
 }
+
+# Stages of coordination and the files of each.
+COORDINATION = {"rr941": rr941_files, "rr97ab": rr97ab_files, "radar612": radar_files, "f1565": link_files}
 
 
 class Plan(NamedTuple):
@@ -322,10 +330,16 @@ def internal_files_of_channel(channel: int | str) -> list[str]:
     return [f"internal/dtt_{layer}_ch{channel}.tif" for layer in ("field", "q", "served", "server")]
 
 
+def coordination_files(plan: Plan, stage: str) -> list[str]:
+    """Files of one stage of coordination, relative to the run's folder; none if it is not configured."""
+    return COORDINATION[stage](plan.config.coordination)
+
+
 def published_files(plan: Plan) -> list[str]:
     """All files of a run but its manifest, relative to the run's folder."""
     names = public_files_of_devices(plan)
     names += [query_file(device.id) for device in plan.config.devices]
+    names += [name for stage in COORDINATION for name in coordination_files(plan, stage)]
     names += [name for channel in plan.wsd for name in public_files_of_channel(plan, two_digits(channel))]
     names += web_files(plan)
     names += [name for channel in plan.victims for name in internal_files_of_channel(two_digits(channel))]

@@ -93,7 +93,7 @@ class Radars(Section):
     administration: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
     """ITU code of the own administration, e.g. SVN."""
     borders: Path
-    """Country polygons (lon/lat) with `iso_numeric` and `name`, which are the land: 920 km around at 5 MHz."""
+    """Country polygons (lon/lat) with `iso_numeric` and `name`, the land: 920 km around at 5 MHz."""
     clip_deg: tuple[Number, Number, Number, Number] | None = None
     """West, south, east, north of the box to which `borders` was cut: its edges are no borders."""
     frequencies_mhz: Annotated[list[Annotated[Number, Field(ge=3, le=50)]], Field(max_length=20)] = []

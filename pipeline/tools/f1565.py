@@ -5,42 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pipeline.coordination.fixed_service.budget import Budget, BudgetError, Share, decimal_text, link_budget
-from pipeline.coordination.fixed_service.links import Link, read_links
-from pipeline.coordination.fixed_service.tables import Tables, read_tables
-from pipeline.errors import InputError
+from pipeline.coordination.fixed_service.document import budgets_document
 from pipeline.tools.output import write_whole
 
 
 def f1565_command(links: Path, out: Path) -> None:
     """Read ``links``, write the budgets of all of them as JSON to ``out``, whole or not at all."""
-    tables = read_tables()
-    budgets = [
-        {"id": link.id, **budget_record(_budget(links, row, link, tables))}
-        for row, link in read_links(links, tables)
-    ]
-    write_whole(out, json.dumps({"links": budgets}, indent=1, ensure_ascii=False) + "\n")
-
-
-def budget_record(budget: Budget) -> dict[str, object]:
-    """A budget as plain data; ratios as decimal texts with all their digits."""
-    return {
-        "co_primary": _share(budget.co_primary),
-        "other_sources": _share(budget.other_sources),
-        "flags": list(budget.flags),
-    }
-
-
-def _budget(path: Path, row: int, link: Link, tables: Tables) -> Budget:
-    try:
-        return link_budget(link, tables)
-    except BudgetError as error:
-        value = str(getattr(link, error.field))
-        raise InputError(
-            str(error), file=path, row=row, field=error.field, value=value, allowed=error.allowed
-        ) from None
-
-
-def _share(share: Share) -> dict[str, object]:
-    ratios = {name: decimal_text(value) for name, value in share.ratios._asdict().items()}
-    return {**ratios, "counts_per_month": share.counts._asdict()}
+    write_whole(out, json.dumps(budgets_document(links), indent=1, ensure_ascii=False) + "\n")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.coordination.output import write_together
 from pipeline.coordination.radar.checks import Rules
 from pipeline.coordination.radar.findings import Finding, Mode, as_mode, errors
 from pipeline.coordination.radar.reader import read_file
 from pipeline.coordination.radar.register import apply
 from pipeline.coordination.radar.tables import read_bands, read_itu_codes
-from pipeline.coordination.radar.writer import records_bytes, report_bytes, write_together
+from pipeline.coordination.radar.writer import records_bytes, report_bytes
 from pipeline.errors import InputError
 
 

@@ -32,6 +32,7 @@ from pipeline.territory.polygons import Boundaries
 from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.stage import boundaries_of, padded_masks
 from pipeline.territory.surface import surface_mask
+from pipeline.tools.validate_coordination import check_coordination
 from pipeline.tools.validate_neighbours import check_neighbours, neighbour_remarks
 from pipeline.tools.validate_pmse import pmse_remarks
 from pipeline.tools.validate_separation import check_separation
@@ -73,8 +74,9 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
     services = [*pmse_remarks(config), *service_remarks(config)]
+    coordination = check_coordination(config, masks["surface"])
     lines = report(config, with_countries(config, register), rejected, grid, victims)
-    return chain(lines, services, neighbour_remarks(config, masks, boundaries.codes))
+    return chain(lines, services, neighbour_remarks(config, masks, boundaries.codes), coordination)
 
 
 def check_files(config: Config, config_path: Path) -> None:

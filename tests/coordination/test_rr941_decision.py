@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from satellites import case_a, case_b
 
+from pipeline.config.coordination import Case
 from pipeline.coordination.rr941.decision import (
-    Case,
     Criteria,
     deadline,
     decide,
@@ -19,7 +19,7 @@ from pipeline.coordination.rr941.decision import (
 from pipeline.coordination.rr941.interference import interference, prepare
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.pairs import reversed_networks
-from pipeline.coordination.rr941.report import decision_document, pair_labels, pair_results
+from pipeline.coordination.rr941.report import decision_document, pair_labels, pair_results, peaks
 from pipeline.coordination.rr941.tables import find_arc, read_arcs, read_limits
 from pipeline.errors import InputError
 
@@ -112,7 +112,7 @@ def decided(content, **changes):
     results = []
     for reverse, oriented in ((False, networks), (True, reversed_networks(networks))):
         problem = prepare(oriented, LIMITS)
-        results += pair_results(problem, [(*place, interference(problem, *place))], reverse=reverse)
+        results += pair_results(problem, [peaks(interference(problem, *place), *place)], reverse=reverse)
     return case, networks, decide(case, networks, results, ARCS, LIMITS)
 
 

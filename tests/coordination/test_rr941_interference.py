@@ -16,7 +16,7 @@ from pipeline.coordination.rr941.interference import (
 )
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.pairs import reversed_networks
-from pipeline.coordination.rr941.report import pair_results
+from pipeline.coordination.rr941.report import pair_results, peaks
 from pipeline.coordination.rr941.tables import read_limits
 
 PLACE = (np.array([46.7]), np.array([24.7]))
@@ -135,7 +135,7 @@ def test_largest_value_of_each_pair_and_its_place():
     rng = np.random.default_rng(5)
     lon, lat = rng.uniform(10, 80, 60), rng.uniform(-60, 60, 60)
     blocks = [(lon[i : i + 20], lat[i : i + 20]) for i in range(0, 60, 20)]
-    results = pair_results(problem, [(*block, interference(problem, *block)) for block in blocks])
+    results = pair_results(problem, [peaks(interference(problem, *block), *block) for block in blocks])
     whole = interference(problem, lon, lat)
     for number, result in enumerate(results):
         assert result.max_pct == whole.pair_max_pct[number]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import workflow as jobs
+from tests.workflow.test_plan import COORDINATION
 
 Change = Callable[..., None]
 
@@ -68,6 +69,12 @@ def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) 
         "web": [""],
         "publish": [""],
     }  # fmt: skip
+
+
+def test_dag_of_a_territory_with_coordination_has_its_jobs(repository: Path, tiny: Path) -> None:
+    tiny.write_text(tiny.read_text() + COORDINATION)
+    found = planned(repository)
+    assert {rule: found[rule] for rule in jobs.COORDINATION} == {rule: [""] for rule in jobs.COORDINATION}
 
 
 @pytest.mark.slow

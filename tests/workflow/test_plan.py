@@ -137,6 +137,42 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
     assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 1 + 1 + 4 * 4 + 6 + 10 * 2 + 3 + 1
 
 
+COORDINATION = """
+coordination:
+  rr941:
+    - networks: networks.yaml
+      case: {kind: inclusion, edition: WRC15, region: 1, request_received: 2026-03-02, ific_date: 2026-06-16,
+             comment_received: 2026-10-09, calculation_supplied: true}
+  rr97ab: {systems: systems.yaml}
+  radars: {administration: SVN, borders: world.gpkg, frequencies_mhz: [13.5], register_file: radars.csv}
+  links: links.csv
+"""
+
+
+def test_coordination_concerns_its_own_stages(tiny: Path) -> None:
+    without = jobs.load_plan(tiny)
+    assert not any(jobs.coordination_files(without, stage) for stage in jobs.COORDINATION)
+    tiny.write_text(tiny.read_text() + COORDINATION)
+    before = jobs.load_plan(tiny)
+    assert changed_stages(without, before) == set(jobs.COORDINATION)
+    added = set(jobs.published_files(before)) - set(jobs.published_files(without))
+    assert added == {name for stage in jobs.COORDINATION for name in jobs.coordination_files(before, stage)}
+    assert {"public/rr941_dtt_down.tif", "public/rr97ab_cond.tif", "public/radar612_margin.tif",
+            "internal/rr941_decision.json", "internal/radar612.gpkg"} <= added  # fmt: skip
+    for old, new, stages in [
+        ("ific_date: 2026-06-16", "ific_date: 2026-06-17", {"rr941"}),
+        ("[13.5]", "[13.5, 4.5]", {"radar612"}),
+    ]:
+        assert changed_stages(before, edit(tiny, old, new)) == stages
+        edit(tiny, new, old)
+    for name, stage in [("networks.yaml", "rr941"), ("systems.yaml", "rr97ab"), ("world.gpkg", "radar612"),
+                        ("radars.csv", "radar612"), ("links.csv", "f1565")]:  # fmt: skip
+        old_hashes = stage_hashes(before)
+        (tiny.parent / name).write_text("new content")
+        new_hashes = stage_hashes(jobs.load_plan(tiny))
+        assert {key for key in old_hashes if old_hashes[key] != new_hashes[key]} == {stage}
+
+
 def test_threads_share_the_cores_among_jobs() -> None:
     assert jobs.threads_per_job(2, 28) == 1
     assert jobs.threads_per_job(64, 28) == 2

@@ -108,6 +108,7 @@ class Tables(_Section):
     reference_length_km: Exact
     min_length_km: Exact
     month_s: Exact
+    co_primary_share: Exact
     other_sources_divisor: Exact
     early_system_factor: Exact
     early_system_kbps: Exact

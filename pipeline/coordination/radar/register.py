@@ -59,6 +59,11 @@ def apply(register: Submission, submission: Submission, rules: Rules) -> Outcome
     return Outcome(kept if errors(found) else list(copy.current.values()), found)
 
 
+def registered(register: Submission) -> Outcome:
+    """The radars of a register and what makes it unfit: it is read as `radar apply` reads it."""
+    return Outcome(*_load(register, Mode.LENIENT))
+
+
 def _load(register: Submission, mode: Mode) -> tuple[list[Radar], list[Finding]]:
     """The radars of the register. What lenient mode once let in must stay readable; what would be unsafe not.
 

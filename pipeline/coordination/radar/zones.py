@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -29,6 +29,8 @@ from pipeline.numba_options import kernel
 from pipeline.territory.grid import LONLAT
 
 AZIMUTH_STEP_DEG = 1.0
+ZONE_COLUMNS = ("radar", "adm", "d_l_km", "d_s_km", "flags")
+AFFECTED_COLUMNS = ("radar", "adm", "d_min_km", "path", "margin_km")
 GEOD = Geod(ellps="WGS84")
 Interval = tuple[float, float]
 
@@ -151,7 +153,8 @@ def affected(
 
 def zones_frame(found: Sequence[Station], clearance: Clearance, sea_min_km: float = 2.0) -> gpd.GeoDataFrame:
     """Layer ``radar612_zone``: a row per radar that has a zone, D_L and D_S in km, flags joined by ``;``."""
-    rows, shapes = [], []
+    rows: list[dict[str, object]] = []
+    shapes: list[BaseGeometry] = []
     for station in found:
         if station.separation is None:
             continue
@@ -162,22 +165,25 @@ def zones_frame(found: Sequence[Station], clearance: Clearance, sea_min_km: floa
             }
         )  # fmt: skip
         shapes.append(zone(station, clearance, sea_min_km))
-    columns = ["radar", "adm", "d_l_km", "d_s_km", "flags"]
-    return gpd.GeoDataFrame(rows, columns=columns, geometry=gpd.GeoSeries(shapes, crs=LONLAT), crs=LONLAT)
+    return _frame(rows, ZONE_COLUMNS, shapes)
 
 
 def affected_frame(
-    found: Sequence[Station], borders: Borders, clearance: Clearance, sea_min_km: float = 2.0
+    found: Sequence[Station],
+    borders_of: Mapping[str, Borders],
+    clearance: Clearance,
+    sea_min_km: float = 2.0,
 ) -> gpd.GeoDataFrame:
     """Layer ``radar612_affected``: one row per radar and administration concerned, at the radar's place.
 
-    ``borders`` must be those of the administration of the radars: its own territory is not foreign.
+    ``borders_of`` the administration of each radar that has a zone: its own territory is not foreign.
     """
-    rows, shapes = [], []
+    rows: list[dict[str, object]] = []
+    shapes: list[BaseGeometry] = []
     for station in found:
         if station.separation is None:
             continue
-        for entry in affected(station, borders, clearance, sea_min_km):
+        for entry in affected(station, borders_of[station.administration], clearance, sea_min_km):
             rows.append(
                 {
                     "radar": station.key, "adm": entry.administration, "d_min_km": entry.least_km,
@@ -185,8 +191,14 @@ def affected_frame(
                 }
             )  # fmt: skip
             shapes.append(shapely.Point(station.lon_deg, station.lat_deg))
-    columns = ["radar", "adm", "d_min_km", "path", "margin_km"]
-    return gpd.GeoDataFrame(rows, columns=columns, geometry=gpd.GeoSeries(shapes, crs=LONLAT), crs=LONLAT)
+    return _frame(rows, AFFECTED_COLUMNS, shapes)
+
+
+def _frame(
+    rows: list[dict[str, object]], columns: Sequence[str], shapes: list[BaseGeometry]
+) -> gpd.GeoDataFrame:
+    geometry = gpd.GeoSeries(shapes, crs=LONLAT)
+    return gpd.GeoDataFrame(rows, columns=list(columns), geometry=geometry, crs=LONLAT)
 
 
 def _repeated(station: Station, like: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

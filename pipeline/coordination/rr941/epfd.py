@@ -82,9 +82,9 @@ def epfd_bound_dbw_m2(
     return pfd_max_dbw_m2 + 10.0 * math.log10(satellites_in_use) + off_axis_db
 
 
-def condition_2(epfd_dbw_m2: float, limit_dbw_m2: float) -> bool:
-    """Whether epfd(down) exceeds the threshold."""
-    return epfd_dbw_m2 > limit_dbw_m2
+def condition_2(epfd_dbw_m2: NDArray[np.float64], limit_dbw_m2: float) -> NDArray[np.bool_]:
+    """Where epfd(down) [n] exceeds the threshold; a level that is not known does not."""
+    return np.asarray(epfd_dbw_m2 > limit_dbw_m2)
 
 
 def conditions(first: bool, second: bool | None) -> Condition:

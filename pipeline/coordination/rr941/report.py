@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from pipeline.config import Sourced
-from pipeline.coordination.rr941.decision import Case, Decision, PairFinding, PairResult
+from pipeline.config.coordination import Case
+from pipeline.coordination.rr941.decision import Decision, PairFinding, PairResult
 from pipeline.coordination.rr941.interference import Interference, Places, Problem
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.tables import ARCS, LIMITS, Limits
 
 
-def pair_results(
-    problem: Problem, blocks: Sequence[tuple[Places, Places, Interference]], *, reverse: bool = False
-) -> list[PairResult]:
-    """Largest value of each pair over blocks of (lon, lat, interference there)."""
-    results = []
-    for number, pair in enumerate(problem.pairs):
-        best = PairResult(pair, reverse, 0.0, math.nan, math.nan)
-        for lon_deg, lat_deg, found in blocks:
-            place, value = int(found.pair_place[number]), float(found.pair_max_pct[number])
-            if place >= 0 and (value > best.max_pct or math.isnan(best.lon_deg)):
-                best = PairResult(pair, reverse, value, float(lon_deg[place]), float(lat_deg[place]))
-        results.append(best)
-    return results
+class Peaks(NamedTuple):
+    """Largest delta-T/T of each pair over some places, float64 [pairs], and lon/lat where it stands.
+
+    NaN as longitude: the pair has no place among them.
+    """
+
+    percent: Places
+    lon_deg: Places
+    lat_deg: Places
+
+
+def peaks(found: Interference, lon_deg: Places, lat_deg: Places) -> Peaks:
+    """What remains of the interference at places [n] for the decision."""
+    nowhere = found.pair_place < 0
+    if nowhere.all():
+        unknown = np.full(nowhere.size, np.nan)
+        return Peaks(np.zeros(nowhere.size), unknown, unknown)
+    place = np.where(nowhere, 0, found.pair_place)
+    return Peaks(
+        np.where(nowhere, 0.0, found.pair_max_pct),
+        np.where(nowhere, np.nan, lon_deg[place]),
+        np.where(nowhere, np.nan, lat_deg[place]),
+    )
+
+
+def pair_results(problem: Problem, parts: Iterable[Peaks], *, reverse: bool = False) -> list[PairResult]:
+    """Largest value of each pair over all parts of the territory; the first of equal ones counts."""
+    best = [PairResult(pair, reverse, 0.0, math.nan, math.nan) for pair in problem.pairs]
+    for part in parts:
+        for number, (percent, lon_deg, lat_deg) in enumerate(zip(*part, strict=True)):
+            old = best[number]
+            if not math.isnan(lon_deg) and (percent > old.max_pct or math.isnan(old.lon_deg)):
+                best[number] = old._replace(
+                    max_pct=float(percent), lon_deg=float(lon_deg), lat_deg=float(lat_deg)
+                )
+    return best
 
 
 def decision_document(

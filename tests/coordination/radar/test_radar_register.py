@@ -9,13 +9,14 @@ from cr372 import FIRST, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.coordination.output import write_together
 from pipeline.coordination.radar.checks import Rules
 from pipeline.coordination.radar.findings import Mode, errors
 from pipeline.coordination.radar.reader import MAX_FILE_BYTES, read_records
 from pipeline.coordination.radar.records import Radar
 from pipeline.coordination.radar.register import apply as apply_records
 from pipeline.coordination.radar.tables import Band
-from pipeline.coordination.radar.writer import records_bytes, write_together
+from pipeline.coordination.radar.writer import records_bytes
 from pipeline.errors import InputError
 from pipeline.tools.radar import radar_apply_command
 

@@ -124,7 +124,7 @@ def test_layers_have_a_row_per_radar_and_administration():
     assert zones.geometry.geom_type.tolist() == ["MultiPolygon"]
     assert zones.geometry.is_valid.all()
     assert zones.crs.to_epsg() == 4326
-    rows = affected_frame(found, BORDERS, ROOM)
+    rows = affected_frame(found, {"HHH": BORDERS}, ROOM)
     assert list(rows["adm"]) == [entry.administration for entry in affected(STATION, BORDERS, ROOM)]
     assert set(rows["path"]) <= {"land", "sea_or_mixed"}
     assert zones_frame([], ROOM).empty

@@ -1,0 +1,26 @@
+"""Stage f1565: interference budgets of the fixed links that the configuration names.
+
+Output: ``internal/f1565_budget.json`` (f1565.md, section 6). No grid: the limit that devices around the
+receivers of fixed links have to keep is a service of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config_file import load_config
+from pipeline.coordination import files
+from pipeline.coordination.fixed_service.document import budgets_document
+from pipeline.coordination.fixed_service.limit import allowed_interference
+from pipeline.coordination.fixed_service.tables import read_tables
+from pipeline.coordination.output import json_bytes, write_together
+
+
+def main(config_path: Path, build: Path) -> None:
+    """Compute and write the budgets, if there are links."""
+    links = load_config(config_path).coordination.links
+    if links is None:
+        return
+    allowed = allowed_interference(read_tables())
+    document = {"interference_to_noise": allowed._asdict(), **budgets_document(links)}
+    write_together({build / files.LINK_BUDGETS: json_bytes(document)})

@@ -1,0 +1,126 @@
+"""Countries, land and sea as far as the distances of Resolution 612 reach from some places."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.affinity import translate
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.coordination.radar.borders import Country, reach_km, read_countries
+from pipeline.coordination.radar.land import DEGREE_KM, Clearance, clearance, land_mask
+from pipeline.coordination.radar.tables import read_itu_codes
+from pipeline.errors import InputError
+from pipeline.raster import Grid
+from pipeline.territory.grid import pixel_lonlat_deg
+from pipeline.territory.polygons import Box, cut
+
+# Longitudes and latitudes [n].
+Places = tuple[NDArray[np.float64], NDArray[np.float64]]
+# Places along each side of a window: its outline in lon/lat.
+OUTLINE_PLACES = 17
+# Paths bend towards the poles: room beside them.
+ROOM_DEG = 1.0
+
+
+class Ground(NamedTuple):
+    """Country polygons, the box they were cut to (None: the whole world), and land and sea within reach.
+
+    ``reach_km`` the least distance from a place to the edge of the box: nothing is known beyond it.
+    """
+
+    countries: list[Country]
+    clip_deg: Box | None
+    reach_km: float
+    clearance: Clearance
+
+
+def read_ground(
+    path: Path, clip_deg: Box | None, places: Places, needed_km: float
+) -> tuple[Ground, list[str]]:
+    """The ground around some places, and the names of polygons left out because they have no ITU code.
+
+    Refused if the box ends nearer to a place than ``needed_km``: its edge is not a border.
+    """
+    countries, ignored = read_countries(path, read_itu_codes())
+    known_km = check_reach(path, clip_deg, places, needed_km)
+    box = box_around(places, needed_km, clip_deg)
+    land = land_mask(_shapes_in([country.shape for country in countries], box), box)
+    return Ground(countries, clip_deg, known_km, clearance(land, box[0], box[3])), ignored
+
+
+def check_reach(path: Path, clip_deg: Box | None, places: Places, needed_km: float) -> float:
+    """Least distance from some places to the edge of the box, refused if less than needed or outside it."""
+    if clip_deg is None:
+        return math.inf
+    lon_deg, lat_deg = places
+    west, south, east, north = clip_deg
+    inside = (west < lon_deg) & (lon_deg < east) & (south < lat_deg) & (lat_deg < north)
+    known_km = reach_km(clip_deg, lon_deg, lat_deg) if inside.all() else 0.0
+    if known_km < needed_km:
+        raise InputError(
+            "country polygons end too near to the territory or to a radar", file=path, row="clip_deg",
+            value=f"{known_km:.0f} km around", allowed=f"at least {needed_km:g} km around",
+        )  # fmt: skip
+    return known_km
+
+
+def window_of(wanted: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns that just hold the wanted pixels [y, x], of which there are some."""
+    rows, cols = (np.flatnonzero(wanted.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+
+
+def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> Places:
+    """Longitude and latitude of places along the sides of the window that holds the wanted pixels."""
+    rows, cols = (
+        np.unique(np.linspace(part.start, part.stop - 1, OUTLINE_PLACES).round().astype(int))
+        for part in window_of(wanted)
+    )
+    places = [
+        *((row, col) for row in rows for col in (cols[0], cols[-1])),
+        *((row, col) for row in (rows[0], rows[-1]) for col in cols),
+    ]
+    found = [pixel_lonlat_deg(grid, slice(row, row + 1), slice(col, col + 1)) for row, col in places]
+    return np.array([lon[0, 0] for lon, _ in found]), np.array([lat[0, 0] for _, lat in found])
+
+
+def joined(places: Sequence[Places]) -> Places:
+    """Several lists of places as one."""
+    return np.concatenate([lon for lon, _ in places]), np.concatenate([lat for _, lat in places])
+
+
+def box_around(places: Places, around_km: float, clip_deg: Box | None = None) -> Box:
+    """Box of whole degrees that holds all places within a distance of some, cut to a clip.
+
+    It may reach beyond the 180th meridian, and has all longitudes where a pole is near.
+    """
+    lon_deg, lat_deg = places
+    margin_deg = around_km / DEGREE_KM + ROOM_DEG
+    south, north = math.floor(lat_deg.min() - margin_deg), math.ceil(lat_deg.max() + margin_deg)
+    cosine = math.cos(math.radians(min(max(abs(south), abs(north)), 90)))
+    wide_deg = margin_deg / max(cosine, 1e-3)
+    west, east = math.floor(lon_deg.min() - wide_deg), math.ceil(lon_deg.max() + wide_deg)
+    if east - west >= 360:
+        west, east = -180, 180
+    box = float(west), float(max(south, -90)), float(east), float(min(north, 90))
+    if clip_deg is None:
+        return box
+    lows, highs = zip(box[:2], clip_deg[:2], strict=True), zip(box[2:], clip_deg[2:], strict=True)
+    (west_deg, south_deg), (east_deg, north_deg) = map(max, lows), map(min, highs)
+    return west_deg, south_deg, east_deg, north_deg
+
+
+def _shapes_in(shapes: Sequence[BaseGeometry], box: Box) -> list[BaseGeometry]:
+    """The parts of shapes within a box, also of those on the other side of the 180th meridian."""
+    west, south, east, north = box
+    parts = []
+    for turn_deg in (-360.0, 0.0, 360.0):
+        there = cut(shapes, (west - turn_deg, south, east - turn_deg, north))
+        parts += [translate(part, xoff=turn_deg) for part in there]
+    return parts
