@@ -18,9 +18,12 @@ from pipeline.publish.web.place import (
     box_of_pixels,
     lonlat_of_pixels,
     pixels_of_lonlat,
+    worst_px,
     zooms_of,
 )
 from pipeline.raster import Grid
+
+SAMPLES = 5000  # pixels at which places are checked
 
 
 class Layer(NamedTuple):
@@ -39,7 +42,8 @@ class Layer(NamedTuple):
 class Geography(NamedTuple):
     """Where the territory lies: on the grid (``inside`` [height, width], ``box_px``) and in lon/lat.
 
-    ``to_pixel`` leads from (lon, lat) to (column, row), ``to_lonlat`` back.
+    ``to_pixel`` leads from (lon, lat) to (column, row), ``to_lonlat`` back; ``error_px`` how far the former
+    leads astray at most, within the territory.
     """
 
     grid: Grid
@@ -48,6 +52,7 @@ class Geography(NamedTuple):
     box_deg: Box
     to_pixel: Fit
     to_lonlat: Fit
+    error_px: float
     zooms: range
 
 
@@ -90,7 +95,9 @@ def geography(layer: xr.DataArray) -> Geography:
     rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
     box_deg = box_of_pixels(grid, box_px)
+    to_pixel = pixels_of_lonlat(grid, box_deg)
+    sample = np.argwhere(inside)[:: max(1, int(inside.sum()) // SAMPLES)].astype(np.float64) + 0.5
     return Geography(
-        grid, inside, box_px, box_deg, pixels_of_lonlat(grid, box_deg), lonlat_of_pixels(grid, box_px),
-        zooms_of(box_deg, grid.resolution_m),
+        grid, inside, box_px, box_deg, to_pixel, lonlat_of_pixels(grid, box_px, box_deg),
+        worst_px(to_pixel, grid, sample[:, 1], sample[:, 0]), zooms_of(box_deg, grid.resolution_m),
     )  # fmt: skip

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from pyproj import Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.transformer import TransformerGroup
 
 from pipeline.raster import Grid
 from pipeline.territory.grid import LONLAT
@@ -24,9 +26,8 @@ Box = tuple[float, float, float, float]
 TILE_PX = 512
 EQUATOR_M = 40_075_016.686  # 2 pi x 6,378,137 m, the sphere of the web's Mercator map
 DEGREES = (6, 10, 16, 24)
-# Of a pixel. Datum shifts by a grid are not smooth: beyond the first bound the best fit is taken, beyond
-# the second none is good enough.
-GOOD_PX, WORST_PX = 1e-4, 0.02
+# Of a pixel. Datum shifts by a grid are not smooth: the best fit is taken where none is good.
+GOOD_PX, OTHER_PIXEL = 1e-4, 0.5
 CHECK_POINTS = 61
 DECIMALS = 9  # of a coefficient: below 1e-6 pixels, and above the noise of the arithmetic
 EDGE_POINTS = 201
@@ -49,6 +50,8 @@ def fit(function: Callable[[Floats, Floats], tuple[Floats, Floats]], box: Box, g
     """
     check_u, check_v = (np.linspace(box[i], box[i + 2], CHECK_POINTS) for i in (0, 1))
     wanted = function(*np.meshgrid(check_u, check_v))
+    if not np.isfinite(wanted).all():
+        raise ValueError(f"not defined all over {box}")
     best: Fit | None = None
     for degree in DEGREES:
         first, second = _coefficients(function, box, degree + 1)
@@ -71,30 +74,69 @@ def evaluate(fitted: Fit, u: Floats, v: Floats) -> tuple[Floats, Floats]:
     return down @ fitted.first @ across.T, down @ fitted.second @ across.T
 
 
+def one_operation(grid: Grid, box_deg: Box) -> Transformer:
+    """The way from lon/lat to the grid that suits the box best.
+
+    `Transformer.from_crs` changes its mind from point to point, within the territory hardly ever, but beyond
+    the area for which a datum shift is meant: there it leaps by a hundred metres, and no polynomial follows.
+    """
+    west, east = ((lon_deg + 180.0) % 360.0 - 180.0 for lon_deg in (box_deg[0], box_deg[2]))
+    area = AreaOfInterest(west, box_deg[1], east, box_deg[3])
+    group = TransformerGroup(LONLAT, grid.crs, always_xy=True, area_of_interest=area)  # type: ignore[arg-type]
+    return group.transformers[0]
+
+
 def pixels_of_lonlat(grid: Grid, box_deg: Box) -> Fit:
     """Fractional (column, row) of (lon, lat) in degrees; whole at the upper left corners of pixels."""
-    to_grid = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
+    to_grid = one_operation(grid, box_deg)
 
     def pixel(lon_deg: Floats, lat_deg: Floats) -> tuple[Floats, Floats]:
         x_m, y_m = to_grid.transform(lon_deg, lat_deg)
         return (x_m - grid.west_m) / grid.resolution_m, (grid.north_m - y_m) / grid.resolution_m
 
-    found = fit(pixel, box_deg, GOOD_PX)
-    if not found.error <= WORST_PX:
-        raise ValueError(f"{grid.crs} is not smooth over {box_deg}: {found.error:g} pixels from polynomials")
-    return found
+    return fit(pixel, box_deg, GOOD_PX)
 
 
-def lonlat_of_pixels(grid: Grid, box_px: Box) -> Fit:
+def lonlat_of_pixels(grid: Grid, box_px: Box, box_deg: Box) -> Fit:
     """(lon, lat) in degrees of (column, row), continuous across 180 degrees; for the outline of a pixel."""
     good_deg = GOOD_PX * grid.resolution_m / EQUATOR_M * 360.0
-    return fit(lambda col, row: _lonlat(grid, col, row), box_px, good_deg)
+    to_grid = one_operation(grid, box_deg)
+    middle_deg = (box_deg[0] + box_deg[2]) / 2.0
+
+    def lonlat(col: Floats, row: Floats) -> tuple[Floats, Floats]:
+        x_m, y_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
+        lon_deg, lat_deg = to_grid.transform(x_m, y_m, direction="INVERSE")
+        return (lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg, lat_deg
+
+    return fit(lonlat, box_px, good_deg)
+
+
+def worst_px(place: Fit, grid: Grid, cols: Floats, rows: Floats) -> float:
+    """Largest distance, in columns or rows, between a fit and the project's own way, at the given places.
+
+    Refused if it would point to another pixel: half a pixel or more.
+    """
+    to_lonlat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
+    x_m, y_m = grid.west_m + cols * grid.resolution_m, grid.north_m - rows * grid.resolution_m
+    lon_deg, lat_deg = to_lonlat.transform(x_m, y_m)
+    middle_deg = (place.box[0] + place.box[2]) / 2.0
+    u = _unit((lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg, place.box[0], place.box[2])
+    v = _unit(lat_deg, place.box[1], place.box[3])
+    found = (chebyshev.chebval2d(v, u, coefficients) for coefficients in (place.first, place.second))
+    worst = max(float(np.abs(a - b).max()) for a, b in zip(found, (cols, rows), strict=True))
+    if not worst < OTHER_PIXEL:
+        raise ValueError(f"{grid.crs} is not smooth over {place.box}: {worst:g} pixels from polynomials")
+    return worst
 
 
 def box_of_pixels(grid: Grid, box_px: Box) -> Box:
     """West, south, east, north in degrees around a box of pixels (columns, rows); east may exceed 180."""
     col, row = (np.linspace(box_px[i], box_px[i + 2], EDGE_POINTS) for i in (0, 1))
-    lon_deg, lat_deg = _lonlat(grid, *np.meshgrid(col, row))
+    to_lonlat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
+    x_m, y_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
+    lon_deg, lat_deg = to_lonlat.transform(*np.meshgrid(x_m, y_m))
+    middle_deg = float(lon_deg[EDGE_POINTS // 2, EDGE_POINTS // 2])
+    lon_deg = (lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg
     room_deg = grid.resolution_m / EQUATOR_M * 360.0
     return (
         float(lon_deg.min()) - 2 * room_deg, float(lat_deg.min()) - room_deg,
@@ -142,14 +184,6 @@ def _coefficients(
 
 def _unit(values: Floats, low: float, high: float) -> Floats:
     return (2.0 * np.asarray(values, dtype=np.float64) - low - high) / (high - low)
-
-
-def _lonlat(grid: Grid, col: Floats, row: Floats) -> tuple[Floats, Floats]:
-    to_lonlat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
-    x_m, y_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
-    lon_deg, lat_deg = to_lonlat.transform(x_m, y_m)
-    middle_deg = float(np.asarray(lon_deg).flat[np.asarray(lon_deg).size // 2])
-    return (np.asarray(lon_deg) - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg, np.asarray(lat_deg)
 
 
 def _mercator_box(box_deg: Box) -> Box:

@@ -22,7 +22,7 @@ export function fillStatements(maps) {
     ["Not verified", unverified],
     ["Protection of DTT reception", method],
     ["Propagation: coverage, devices", model],
-    ["Pixels", `${maps.grid.resolution_m} m, ${maps.grid.crs}`],
+    ["Pixels", `${maps.grid.resolution_m} m, ${maps.grid.crs}${astray(maps.grid)}`],
     ["Data", maps.attribution],
   ];
   const entries = facts.filter(([, text]) => text).flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
@@ -76,6 +76,11 @@ export function swatch(entry) {
   const square = make("span", { className: entry.colour ? "swatch" : "swatch outside", ariaHidden: "true" });
   if (entry.colour) square.style.background = entry.colour;
   return square;
+}
+
+/** Says how far the pixel under a point may be off, where that is worth saying. */
+function astray({ error_px: error, resolution_m: size }) {
+  return error > 0.02 ? `; a point may be taken for one ${Math.ceil(error * size)} m away` : "";
 }
 
 function neighbour(maps, state, step) {

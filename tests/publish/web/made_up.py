@@ -1,0 +1,85 @@
+"""A made-up run for tests of the web map: the public layers of two devices, patchy, with all codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import raster
+from pipeline.availability.classes import availability_class, count_available
+from tests.tiny import CONFIG, STATIONS, write_register
+
+GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
+CHANNELS = (21, 22, 23)
+DEVICES = {"fixed30": (0.0, 20.0, 36.0), "small": (0.0,)}
+NOTICE = "Made up for a test."
+SECOND_DEVICE = """  - id: small
+    emission_class: 3
+    height_m: 1.5
+    min_separation_m: {value: 20.0, source: "test", verified: false}
+    cap_dbm: 10.0
+    min_eirp_dbm: -40.0
+    burst_penalty_db: {value: 0.0, source: "test", verified: true}
+levels_dbm:"""
+
+
+@pytest.fixture
+def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with ``territory.yaml`` and the layers of a run under ``build/public``."""
+    monkeypatch.chdir(tmp_path)
+    write_made_up(tmp_path)
+    return tmp_path
+
+
+def write_made_up(folder: Path) -> None:
+    """Write the territory file and the layers."""
+    write_register(folder / "register.csv", STATIONS)
+    text = CONFIG.replace('["21-30"]', '["21-23"]').replace("levels_dbm:", SECOND_DEVICE)
+    (folder / "territory.yaml").write_text(f"title: Made-up land\nnotice: {NOTICE}\n{text}", encoding="utf-8")
+    inside = territory()
+    for number, (device, levels_dbm) in enumerate(DEVICES.items()):
+        stack = [levels(inside, seed=10 * number + channel) for channel in CHANNELS]
+        for channel, raw in zip(CHANNELS, stack, strict=True):
+            write_channel(folder / "build/public", device, channel, raw)
+        for level_dbm in levels_dbm:
+            count = count_available(np.stack([availability_class(raw, level_dbm) for raw in stack]))
+            write(folder / f"build/public/available_channels_{device}_{level_dbm:g}dbm.tif", count, 255)
+
+
+def territory() -> np.ndarray:
+    """A disc with a bay, off the edges of the grid."""
+    row, col = np.mgrid[: GRID.height, : GRID.width]
+    disc = (row - 95) ** 2 + (col - 75) ** 2 < 68**2
+    return disc & ~((row > 80) & (row < 100) & (col > 100))
+
+
+def levels(inside: np.ndarray, seed: int) -> np.ndarray:
+    """Raw maximum e.i.r.p.: single pixels unlike their neighbours, every code, the values on bounds."""
+    chance = np.random.default_rng(seed)
+    raw = chance.integers(-4000, 3601, inside.shape).astype(np.int16)
+    bounds = chance.random(inside.shape) < 0.3
+    raw[bounds] = chance.choice(
+        np.array([-2000, -1000, -1, 0, 1999, 2000, 3600], dtype=np.int16), bounds.sum()
+    )
+    raw[chance.random(inside.shape) < 0.2] = -9999
+    raw[chance.random(inside.shape) < 0.1] = -9998
+    raw[~inside] = -32768
+    return raw
+
+
+def write_channel(public: Path, device: str, channel: int, raw: np.ndarray) -> None:
+    """Write the level and, as service, a code that follows from the pixel's place."""
+    service = (np.arange(raw.size, dtype=np.int64).reshape(raw.shape) % 16).astype(np.uint8)
+    service[raw == -9998] = 14
+    service[raw == -32768] = 255
+    write(public / f"max_eirp_{device}_ch{channel}.tif", raw, -32768, scale_factor=0.01)
+    write(public / f"limiting_service_{device}_ch{channel}.tif", service, 255)
+
+
+def write(path: Path, values: np.ndarray, nodata: int, **attrs: object) -> None:
+    data = raster.make_array(values, GRID, units="", long_name=path.stem, nodata=nodata, **attrs)
+    tags = {"notice": NOTICE, "product": "DTT only, not for licensing", "unverified": "coverage.q_min",
+            "method": "degradation", "model": "p1546, p1546"}  # fmt: skip
+    raster.write(path, data, tags=tags, publish=True)

@@ -1,0 +1,64 @@
+"""Land, borders and places below the layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import shapely
+from shapely.geometry import shape
+
+from pipeline.publish.web.boundaries import boundary_features, place_features, view_box_deg
+from pipeline.territory.polygons import Boundaries
+
+WEST, EAST = shapely.box(10.0, 45.0, 12.0, 47.0), shapely.box(12.0, 45.0, 14.0, 47.0)
+VIEW = (9.0, 44.0, 15.0, 48.0)
+
+
+def boundaries(**changed: object) -> Boundaries:
+    """Two neighbours that fill the file's box; beyond it, the world file knows land in the south."""
+    facts = {
+        "codes": ("AA", "BB"), "countries": (WEST, EAST), "home": ("AA",), "land": (WEST, EAST),
+        "known_box_deg": (10.0, 45.0, 14.0, 47.0), "world_land": (shapely.box(0.0, 40.0, 30.0, 46.0),),
+        "territory": WEST,
+    }  # fmt: skip
+    return Boundaries(**(facts | changed))  # type: ignore[arg-type]
+
+
+def drawn(kind: str, found: Boundaries) -> shapely.Geometry:
+    features = boundary_features(found, VIEW, 200.0)
+    return shapely.union_all([shape(f["geometry"]) for f in features if f["properties"]["kind"] == kind])
+
+
+def test_land_beyond_the_file_is_that_of_the_world() -> None:
+    expected = shapely.union_all([WEST, EAST, shapely.box(9.0, 44.0, 15.0, 46.0)])
+    assert shapely.equals(drawn("land", boundaries()), expected)
+    assert shapely.equals(drawn("land", boundaries(world_land=None)), shapely.union(WEST, EAST))
+
+
+def test_borders_leave_out_the_edges_of_the_file() -> None:
+    border = drawn("border", boundaries())
+    assert border.length == shapely.LineString([(12, 45), (12, 47)]).length
+    assert drawn("border", boundaries(known_box_deg=None)).length > 10
+
+
+def test_territory_is_outlined_whole() -> None:
+    assert drawn("home_border", boundaries()).length == 8.0
+    assert shapely.equals(drawn("territory", boundaries()), WEST)
+
+
+def test_largest_places_in_the_view_have_names(tmp_path: Path) -> None:
+    path = tmp_path / "places.csv"
+    rows = ["name,latitude,longitude,population", "Small,46.0,11.0,10", "Big,46.5,13.123456,9000",
+            "Away,10.0,11.0,99999", ",46.0,11.5,500"]  # fmt: skip
+    path.write_text("\n".join(rows), encoding="utf-8")
+    found = place_features(path, VIEW)
+    assert [(f["properties"]["name"], f["properties"]["rank"]) for f in found] == [("Big", 0), ("Small", 1)]
+    assert found[0]["geometry"]["coordinates"] == [13.12346, 46.5]
+    path.write_text("latitude,longitude,population\n46.0,11.0,10", encoding="utf-8")
+    assert place_features(path, VIEW) == []
+    assert place_features(None, VIEW) == []
+
+
+def test_view_has_room_around_the_territory() -> None:
+    assert view_box_deg((10.0, 45.0, 14.0, 47.0)) == (7.0, 42.0, 17.0, 50.0)
+    assert view_box_deg((10.0, 84.0, 10.1, 84.9))[3] == 85.0
