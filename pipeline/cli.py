@@ -207,6 +207,34 @@ def explain(
 
 
 @app.command(
+    epilog="Examples: channelmaps query --results results/slovenia/latest --lon 14.5 --lat 46.05\n\n"
+    "channelmaps query --results results/slovenia/latest --lon 14.5 --lat 46.05 --height 25 --uncertainty 50",
+)
+def query(
+    results: Annotated[Path, typer.Option(help="Folder of a published run.")],
+    lon: Annotated[float, typer.Option(help="Longitude in degrees, WGS84.")],
+    lat: Annotated[float, typer.Option(help="Latitude in degrees, WGS84.")],
+    device: Annotated[str | None, typer.Option(help="Id of a device profile; the first if absent.")] = None,
+    height: Annotated[
+        float | None, typer.Option(help="Antenna above ground in m; chooses the layer.")
+    ] = None,
+    uncertainty: Annotated[float, typer.Option(help="Radius in m within which the device is.")] = 0.0,
+    generic_slave: Annotated[
+        bool, typer.Option("--generic-slave", help="For the slaves of the device, wherever they hear it.")
+    ] = False,
+    eirp: Annotated[
+        float | None,
+        typer.Option(help="E.i.r.p. in dBm that the slaves' master uses; what it may if absent."),
+    ] = None,
+) -> None:
+    """Spectrum that a device may use at a place: an AVAIL_SPECTRUM_RESP or an error of RFC 7545 as JSON."""
+    from pipeline.tools.query import Request, query_command
+
+    request = Request(lon, lat, device, height, uncertainty, generic_slave, eirp)
+    raise typer.Exit(query_command(results, request))
+
+
+@app.command(
     epilog="Example: channelmaps compare results/slovenia/0123456789abcdef results/slovenia/latest "
     "--out changes",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pipeline.workflow import load_plan, max_eirp_files, query_file
 WEST_M, NORTH_M, PIXEL_M, WIDTH, HEIGHT = 424_000.0, 118_000.0, 200.0, 120, 90
 OUTSIDE, NOT_PERMITTED, NOT_EVALUATED = -32768, -9999, -9998
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+GAPS: Mapping[str, float] = {}
 DEVICE = """
   - id: {id}
     type: {type}
@@ -39,12 +41,12 @@ def with_devices(config: Path, *devices: tuple[str, str, int, float]) -> None:
     config.write_text(head + "devices:\n" + "\n".join(texts) + "\n" + tail)
 
 
-def random_levels(seed: int) -> np.ndarray:
-    """Raw e.i.r.p. [y, x]: a round territory, a fifth of it not permitted, a fifth not evaluated."""
+def random_levels(seed: int, gaps: float) -> np.ndarray:
+    """Raw e.i.r.p. [y, x]: a round territory, of which ``gaps`` is not permitted, and as much not evaluated."""
     rng = np.random.default_rng(seed)
     raw = rng.integers(-4000, 3601, (HEIGHT, WIDTH)).astype(np.int16)
     kind = rng.random(raw.shape)
-    raw[kind < 0.1], raw[kind > 0.9] = NOT_PERMITTED, NOT_EVALUATED
+    raw[kind < gaps], raw[kind > 1.0 - gaps] = NOT_PERMITTED, NOT_EVALUATED
     row, col = np.mgrid[:HEIGHT, :WIDTH]
     raw[np.hypot(row - HEIGHT / 2, col - WIDTH / 2) > 42.0] = OUTSIDE
     return raw
@@ -62,13 +64,18 @@ def write_levels(path: Path, raw: np.ndarray) -> None:
         sink.update_tags(product="test", device="x", hash="abc")
 
 
-def publish(config: Path, run_id: str = "0123456789abcdef", now: datetime = NOW) -> Path:
-    """Publish random levels of all devices and channels of a territory file; the run's folder."""
+def publish(
+    config: Path, run_id: str = "0123456789abcdef", now: datetime = NOW, gaps: Mapping[str, float] = GAPS
+) -> Path:
+    """Publish random levels of all devices and channels of a territory file; the run's folder.
+
+    ``gaps`` by device, a tenth where none is given.
+    """
     plan = load_plan(config)
     files = {}
     for number, device in enumerate(plan.config.devices):
         for channel, name in zip(plan.wsd, max_eirp_files(plan, device.id), strict=True):
-            write_levels(plan.build / name, random_levels(1000 * number + channel))
+            write_levels(plan.build / name, random_levels(1000 * number + channel, gaps.get(device.id, 0.1)))
             files[name] = plan.build / name
         query_raster.main(config, plan.build, device=device.id)
         files[query_file(device.id)] = plan.build / query_file(device.id)

@@ -16,6 +16,7 @@ from pipeline.config import REPOSITORY, TABLES, Config, Service
 from pipeline.config_file import unverified
 from pipeline.hashes import LOCK_FILE, file_sha256, input_files
 from pipeline.protection.caps import device_cap_dbm
+from pipeline.publish.query_facts import query_facts, utc_period
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.pmse import active_between
 from pipeline.registers.pmse import summary as summary_of_bookings
@@ -33,6 +34,7 @@ def make_manifest(
 ) -> dict[str, Any]:
     """All facts of a run as plain data; ``files``, ``digests`` by published name; ``now`` in UTC."""
     config = plan.config
+    valid = validity(plan, now)
     return {
         "format": FORMAT,
         "territory": config.name,
@@ -41,7 +43,8 @@ def make_manifest(
         "product": product_statement(config),
         "run_id": run_id,
         "computed_at": now.isoformat(timespec="seconds"),
-        "valid": validity(plan, now),
+        "valid": valid,
+        "valid_utc": utc_period(valid, config.query.time_zone),
         "software": software(),
         "config": {"path": _shown(plan.config_path), "sha256": file_sha256(plan.config_path),
                    "settings": json.loads(config.model_dump_json(), object_hook=_shown_paths)},
@@ -64,6 +67,7 @@ def make_manifest(
         "unverified": unverified(config) + unverified_rows(path for _, path in input_files(config)),
         "notes": notes(config),
         "servers": servers(plan),
+        "query": query_facts(config),
         "outputs": [
             {"path": name, "sha256": digests[name], "bytes": files[name].stat().st_size}
             for name in sorted(files)

@@ -35,6 +35,7 @@ from pipeline.territory.surface import surface_mask
 from pipeline.tools.validate_coordination import check_coordination
 from pipeline.tools.validate_neighbours import check_neighbours, neighbour_remarks
 from pipeline.tools.validate_pmse import pmse_remarks
+from pipeline.tools.validate_query import query_remarks
 from pipeline.tools.validate_separation import check_separation
 from pipeline.tools.validate_services import service_remarks
 
@@ -73,7 +74,7 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     check_separation(config, modes, victims)
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
-    services = [*pmse_remarks(config), *service_remarks(config)]
+    services = [*pmse_remarks(config), *service_remarks(config), *query_remarks(config)]
     coordination = check_coordination(config, masks["surface"])
     lines = report(config, with_countries(config, register), rejected, grid, victims)
     return chain(lines, services, neighbour_remarks(config, masks, boundaries.codes), coordination)

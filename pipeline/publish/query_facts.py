@@ -1,0 +1,94 @@
+"""What a point query needs beside the rasters, as plain data for the manifest: no settings are read again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from pipeline.config import Config, Device, channel_centre_mhz, channel_width_mhz
+from pipeline.config.query import Query
+from pipeline.protection.height_layers import HeightLayer, read_height_layers
+from pipeline.workflow import query_file
+
+HZ_PER_MHZ = 1e6
+UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def query_facts(config: Config) -> dict[str, object]:
+    """Rules, channels, devices, height layers and generic slaves of a run."""
+    query = config.query
+    return {
+        "ruleset": {
+            "authority": (query.authority or config.territory.home[0]).lower(),
+            "rulesetId": query.ruleset_id,
+            "maxLocationChange": query.max_location_change_m,
+            "maxPollingSecs": query.max_polling_s,
+        },
+        "limits": bandwidth_limits(query),
+        "channels": [channel_entry(config, channel) for channel in sorted(config.channels.wsd)],
+        "devices": [device_entry(device) for device in config.devices],
+        "height_layers": [layer_entry(layer) for layer in read_height_layers(query.height_layers)],
+        "generic_slave": {
+            "emission_class": query.generic_slave.emission_class,
+            "sensitivity_dbm": query.generic_slave.sensitivity_dbm.value,
+            "antenna_gain_dbi": query.generic_slave.antenna_gain_dbi,
+            "height_m": {"A": query.generic_slave.height_type_a_m, "B": query.generic_slave.height_type_b_m},
+            "environment": query.generic_slave.environment,
+        },
+    }
+
+
+def bandwidth_limits(query: Query) -> dict[str, object]:
+    """Optional members of a SpectrumSpec (RFC 7545, section 5.9)."""
+    limits_mhz = {"maxTotalBwHz": query.max_total_bw_mhz, "maxContiguousBwHz": query.max_contiguous_bw_mhz}
+    return {"needsSpectrumReport": query.needs_spectrum_report} | {
+        name: limit_mhz * HZ_PER_MHZ for name, limit_mhz in limits_mhz.items() if limit_mhz is not None
+    }
+
+
+def channel_entry(config: Config, channel: int) -> dict[str, object]:
+    """Edges of a channel in Hz."""
+    centre_mhz = channel_centre_mhz(config.channels, channel)
+    half_mhz = channel_width_mhz(config.channels, channel) / 2.0
+    return {
+        "channel": channel,
+        "start_hz": round((centre_mhz - half_mhz) * HZ_PER_MHZ, 3),
+        "stop_hz": round((centre_mhz + half_mhz) * HZ_PER_MHZ, 3),
+    }
+
+
+def device_entry(device: Device) -> dict[str, object]:
+    """What distinguishes one published device from another."""
+    return {
+        "id": device.id,
+        "file": query_file(device.id),
+        "type": device.type,
+        "emission_class": device.emission_class,
+        "height_m": device.height_m,
+        "bandwidth_hz": device.bandwidth_mhz * HZ_PER_MHZ,
+    }
+
+
+def layer_entry(layer: HeightLayer) -> dict[str, object]:
+    """A row of the table of height layers; null = no height given, or open upwards."""
+    return {
+        name: value if isinstance(value, str) or math.isfinite(value) else None
+        for name, value in layer._asdict().items()
+    }
+
+
+def utc_period(valid: Mapping[str, str], time_zone: str) -> dict[str, str]:
+    """``valid`` of a manifest as start and stop in UTC; times without a zone are those of ``time_zone``.
+
+    Where the clocks are put back a local time occurs twice: the period taken is the shorter one.
+    """
+    start, stop = (datetime.fromisoformat(valid[name]) for name in ("from", "until"))
+    return {"startTime": _utc(start, time_zone, fold=1), "stopTime": _utc(stop, time_zone, fold=0)}
+
+
+def _utc(moment: datetime, time_zone: str, fold: int) -> str:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(time_zone), fold=fold)
+    return moment.astimezone(UTC).strftime(UTC_FORMAT)

@@ -1,0 +1,133 @@
+"""Messages of the Protocol to Access White-Space Databases (RFC 7545): spectrum, schedule, errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from pipeline.publish.query_facts import UTC_FORMAT
+
+VERSION = "1.0"
+NARROW_HZ = 1e5
+# Levels are rounded down to this; 36 dBm in 8 MHz is 16.969 dBm in 100 kHz.
+STEP_DB = 0.001
+LONGEST_MESSAGE = 128
+Json = dict[str, Any]
+
+
+class Code(IntEnum):
+    """Error codes (RFC 7545, section 5.17, table 1)."""
+
+    VERSION = -101
+    UNSUPPORTED = -102
+    UNIMPLEMENTED = -103
+    OUTSIDE_COVERAGE = -104
+    MISSING = -201
+    INVALID_VALUE = -202
+
+
+class PawsError(Exception):
+    """A request that gets an error for an answer; ``data`` as the code asks for (RFC 7545, section 5.17)."""
+
+    def __init__(self, code: Code, message: str, data: Json | None = None) -> None:
+        self.code = code
+        self.message = message
+        self.data = data
+        super().__init__(message)
+
+
+class Segment(NamedTuple):
+    """One available channel: its edges, and the limit in the bandwidth of the device."""
+
+    channel: int
+    start_hz: float
+    stop_hz: float
+    limit_dbm: float
+
+
+def error_response(error: PawsError, request_id: object = None) -> Json:
+    """The JSON-RPC response to a request that is not answered."""
+    content: Json = {"code": int(error.code), "message": f"{error.code.name}: {error.message}"}
+    while len(content["message"].encode()) > LONGEST_MESSAGE:
+        content["message"] = content["message"][:-1]
+    if error.data is not None:
+        content["data"] = error.data
+    return {"jsonrpc": "2.0", "error": content, "id": request_id}
+
+
+def spectrum_response(
+    device_desc: Mapping[str, Any],
+    spec: Json,
+    now: datetime,
+    **others: object,
+) -> Json:
+    """AVAIL_SPECTRUM_RESP with one SpectrumSpec (RFC 7545, section 4.5.2); devices ignore ``others``."""
+    return {
+        "type": "AVAIL_SPECTRUM_RESP",
+        "version": VERSION,
+        "timestamp": now.strftime(UTC_FORMAT),
+        "deviceDesc": dict(device_desc),
+        "spectrumSpecs": [spec],
+        **others,
+    }
+
+
+def spectrum_spec(
+    facts: Mapping[str, Any],
+    valid: Mapping[str, str],
+    segments: Sequence[Segment],
+    evaluated: Iterable[Mapping[str, Any]],
+    bandwidth_hz: float,
+) -> Json:
+    """SpectrumSpec (RFC 7545, section 5.9); ``facts`` of the run, ``evaluated`` its channels that were.
+
+    A channel of ``frequencyRanges`` in no profile is not available; one beyond them was not evaluated.
+    """
+    wide_hz = min(entry["stop_hz"] - entry["start_hz"] for entry in facts["channels"])
+    return {
+        "rulesetInfo": dict(facts["ruleset"]),
+        "spectrumSchedules": [
+            {
+                "eventTime": dict(valid),
+                "spectra": [spectrum(segments, hz, bandwidth_hz) for hz in (wide_hz, NARROW_HZ)],
+            }
+        ],
+        "frequencyRanges": frequency_ranges(evaluated),
+        **facts["limits"],
+    }
+
+
+def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: float) -> Json:
+    """Spectrum (RFC 7545, section 5.11): e.i.r.p. in any ``resolution_hz`` of an even emission.
+
+    Adjacent channels share a profile and, where they meet, a frequency with two levels.
+    """
+    change_db = min(0.0, 10.0 * math.log10(resolution_hz / bandwidth_hz))
+    profiles: list[list[Json]] = []
+    for segment in sorted(segments, key=lambda one: one.start_hz):
+        dbm = rounded_down(segment.limit_dbm + change_db)
+        points = [{"hz": hz, "dbm": dbm} for hz in (segment.start_hz, segment.stop_hz)]
+        if profiles and profiles[-1][-1]["hz"] == segment.start_hz:
+            profiles[-1] += points
+        else:
+            profiles.append(points)
+    return {"resolutionBwHz": resolution_hz, "profiles": profiles}
+
+
+def frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """FrequencyRange list (RFC 7545, section 5.13) of channels, adjacent ones joined."""
+    ranges: list[Json] = []
+    for entry in sorted(channels, key=lambda one: float(one["start_hz"])):
+        if ranges and ranges[-1]["stopHz"] == entry["start_hz"]:
+            ranges[-1]["stopHz"] = entry["stop_hz"]
+        else:
+            ranges.append({"startHz": entry["start_hz"], "stopHz": entry["stop_hz"]})
+    return ranges
+
+
+def rounded_down(level_dbm: float) -> float:
+    """A level rounded down to 0.001 dB, the noise of the arithmetic forgiven."""
+    return round(math.floor((level_dbm + 1e-9) / STEP_DB) * STEP_DB, 3)

@@ -1,0 +1,40 @@
+"""What validate says of queries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.tools.validate import validate_command
+from tests.published import with_devices
+
+
+def lines(capsys: pytest.CaptureFixture[str], path: Path) -> list[str]:
+    validate_command(path)
+    return [line for line in capsys.readouterr().out.splitlines() if "generic slaves" in line]
+
+
+def test_missing_device_for_slaves_is_named(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = lines(capsys, tiny)
+    assert "type A: no device of class 5 at 30 m" in line
+    with_devices(tiny, ("fixed30", "A", 1, 30.0), ("slave", "A", 5, 30.0), ("b", "B", 5, 5.0))
+    (line,) = lines(capsys, tiny)
+    assert "type B: no device of class 5 at 1.5 m" in line
+
+
+def test_table_of_height_layers_with_a_gap_is_refused(tiny: Path) -> None:
+    rows = ["device_type,from_m,to_m,layer_m,source,verified", "*,0,2.5,1.5,for a test,true", "*,7.5,,10,for a test,true"]
+    rows += ["A,,,30,for a test,true", "B,,,1.5,for a test,true"]
+    (tiny.parent / "layers.csv").write_text("\n".join(rows) + "\n")
+    tiny.write_text(tiny.read_text().replace("devices:", "query: {height_layers: layers.csv}\ndevices:"))
+    with pytest.raises(InputError, match="gap"):
+        validate_command(tiny)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "../../etc/passwd"])
+def test_unknown_time_zone_is_refused(tiny: Path, zone: str) -> None:
+    tiny.write_text(tiny.read_text().replace("devices:", f"query: {{time_zone: {zone}}}\ndevices:"))
+    with pytest.raises(InputError, match=r"query\.time_zone"):
+        validate_command(tiny)
