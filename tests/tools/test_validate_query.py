@@ -25,9 +25,10 @@ def test_missing_device_for_slaves_is_named(tiny: Path, capsys: pytest.CaptureFi
 
 
 def test_table_of_height_layers_with_a_gap_is_refused(tiny: Path) -> None:
-    rows = ["device_type,from_m,to_m,layer_m,source,verified", "*,0,2.5,1.5,for a test,true", "*,7.5,,10,for a test,true"]
-    rows += ["A,,,30,for a test,true", "B,,,1.5,for a test,true"]
-    (tiny.parent / "layers.csv").write_text("\n".join(rows) + "\n")
+    rows = ["*,0,2.5,1.5", "*,7.5,,10", "A,,,30", "B,,,1.5"]
+    header = "device_type,from_m,to_m,layer_m,source,verified\n"
+    text = header + "".join(f"{row},for a test,true\n" for row in rows)
+    (tiny.parent / "layers.csv").write_text(text)
     tiny.write_text(tiny.read_text().replace("devices:", "query: {height_layers: layers.csv}\ndevices:"))
     with pytest.raises(InputError, match="gap"):
         validate_command(tiny)
