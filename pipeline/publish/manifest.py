@@ -64,7 +64,11 @@ def make_manifest(
         ],
         "not_evaluated_area": open_areas(files),
         "areas": area_entries(config),
-        "unverified": unverified(config) + unverified_rows(path for _, path in input_files(config)),
+        "unverified": [
+            *unverified(config),
+            *unverified_rows(path for _, path in input_files(config)),
+            *unverified_in_decisions(files),
+        ],
         "notes": notes(config),
         "servers": servers(plan),
         "query": query_facts(config),
@@ -176,6 +180,16 @@ def unverified_rows(tables: Iterable[Path]) -> list[dict[str, object]]:
                     key = f"{_shown(path)}:{row}"
                     found.append({"key": key, "value": values, "source": record.get("source") or ""})
     return found
+
+
+def unverified_in_decisions(files: Mapping[str, Path]) -> list[dict[str, object]]:
+    """Numbers that decisions on coordination rest on and whose source was not read."""
+    names = [name for name in sorted(files) if name.endswith("_decision.json") and files[name].is_file()]
+    return [
+        {"key": f"{name}: {entry['key']}", "value": entry["value"], "source": entry["source"]}
+        for name in names
+        for entry in json.loads(files[name].read_text(encoding="utf-8"))["unverified"]
+    ]
 
 
 def notes(config: Config) -> list[str]:

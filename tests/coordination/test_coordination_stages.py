@@ -23,6 +23,7 @@ from pipeline.coordination.radar.stage import main as radar_stage
 from pipeline.coordination.rr941.epfd_stage import main as rr97ab_stage
 from pipeline.coordination.rr941.stage import main as rr941_stage
 from pipeline.errors import InputError
+from pipeline.publish.manifest import unverified_in_decisions
 from tests.tiny import CONFIG
 
 STAGES = {"rr941": rr941_stage, "rr97ab": rr97ab_stage, "radar612": radar_stage, "f1565": f1565_stage}
@@ -180,3 +181,14 @@ def test_broken_register_stops_before_anything_is_written(tiny: Path) -> None:
     with pytest.raises(InputError, match=r"radars\.csv, row 1, field site_name: FORMULA"):
         radar_stage(tiny, build)
     assert not contents(build)
+
+
+def test_manifest_lists_the_open_numbers_of_the_decisions(build: Path) -> None:
+    names = ["internal/rr941_decision.json", "internal/rr97ab_decision.json", "public/rr941_elev.tif"]
+    found = unverified_in_decisions({name: build / name for name in names})
+    assert [entry["key"] for entry in found] == [
+        "internal/rr941_decision.json: method",
+        "internal/rr941_decision.json: item 2",
+        "internal/rr97ab_decision.json: condition_2 10700-12750 MHz",
+    ]
+    assert all(set(entry) == {"key", "value", "source"} for entry in found)
