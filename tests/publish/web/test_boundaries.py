@@ -33,6 +33,10 @@ def test_land_beyond_the_file_is_that_of_the_world() -> None:
     expected = shapely.union_all([WEST, EAST, shapely.box(9.0, 44.0, 15.0, 46.0)])
     assert shapely.equals(drawn("land", boundaries()), expected)
     assert shapely.equals(drawn("land", boundaries(world_land=None)), shapely.union(WEST, EAST))
+    with_sea = drawn("land", boundaries(land=(WEST,)))
+    assert shapely.equals(with_sea, shapely.difference(expected, EAST)), (
+        "what the file knows as sea stays sea"
+    )
 
 
 def test_borders_leave_out_the_edges_of_the_file() -> None:

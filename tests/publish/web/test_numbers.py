@@ -6,8 +6,10 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 
+from pipeline.publish.web import numbers
 from pipeline.publish.web.numbers import BLOCK_PX, number_tiles, number_zoom, pack
 from pipeline.raster import Grid
 from tests.publish.web.made_up import CHANNELS, GRID
@@ -30,7 +32,11 @@ def test_block_comes_back() -> None:
     assert np.array_equal(found[1], services)
 
 
-def test_every_pixel_of_the_rasters_is_in_its_block(made_up: Path) -> None:
+@pytest.mark.parametrize("strip_px", [64, 128, 512])
+def test_every_pixel_of_the_rasters_is_in_its_block(
+    made_up: Path, monkeypatch: pytest.MonkeyPatch, strip_px: int
+) -> None:
+    monkeypatch.setattr(numbers, "STRIP_PX", strip_px)
     public = made_up / "build/public"
     files = {
         layer: [public / f"{layer}_small_ch{channel}.tif" for channel in CHANNELS]
