@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli_stages import ChannelOption, ConfigOption, ThreadsOption, stages
 from pipeline.errors import InputError
 from pipeline.propagation.branches import branch_words
 
@@ -24,11 +25,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+# Stages are commands of their own, which only the workflow calls.
+app.add_typer(stages)
+
 ConfigFile = Annotated[Path, typer.Argument(help="Territory file, e.g. configs/slovenia.yaml.")]
-ConfigOption = Annotated[Path, typer.Option("--config", help="Territory file.")]
-BuildOption = Annotated[Path, typer.Option("--build", help="Folder of the territory's intermediates.")]
-ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="Threads inside this job.")]
-ChannelOption = Annotated[int, typer.Option("--channel", min=1, max=99, help="Channel number.")]
 
 
 @app.command(
@@ -44,7 +44,10 @@ def validate(
     validate_command(config, lenient=lenient)
 
 
-@app.command(epilog="Example: channelmaps run configs/slovenia.yaml --cores 4")
+@app.command(
+    epilog="Examples: channelmaps run configs/slovenia.yaml --cores 4\n\n"
+    "channelmaps run configs/slovenia.yaml --if-changed --no-wait --keep-runs 10 (see docs/scheduled.md)",
+)
 def run(
     config: ConfigFile,
     cores: Annotated[
@@ -54,13 +57,29 @@ def run(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Skip bad register rows and count them.")
     ] = False,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Compute nothing if the published run has the same inputs.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for another run in this folder, or refuse.")
+    ] = True,
+    accept_shrink: Annotated[
+        bool, typer.Option("--accept-shrink", help="Take registers that lost many rows.")
+    ] = False,
+    keep_runs: Annotated[
+        int | None, typer.Option(min=1, help="Remove all but so many of the newest runs afterwards.")
+    ] = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="Write the summary here as well; also if the run is refused.")
+    ] = None,
 ) -> None:
     """Check a territory file, compute what changed, publish it under results/."""
-    from pipeline.tools.run import run_command
+    from pipeline.tools.run import RunOptions, run_command
 
-    arguments = ("--dry-run",) if dry_run else ()
-    code = run_command(config, cores=cores, arguments=arguments, lenient=lenient)
-    raise typer.Exit(code)
+    options = RunOptions(
+        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary
+    )  # fmt: skip
+    raise typer.Exit(run_command(config, options))
 
 
 @app.command(
@@ -289,136 +308,6 @@ def schema() -> None:
     from pipeline.config_file import export_schema
 
     sys.stdout.write(export_schema())
-
-
-@app.command(hidden=True)
-def territory(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
-    """Rasterise the territory on its padded grid."""
-    from pipeline.territory.stage import main as stage
-
-    stage(config, build, threads=threads)
-
-
-@app.command(hidden=True)
-def terrain(
-    config: ConfigOption,
-    build: BuildOption,
-    tile: Annotated[str, typer.Option(help="1-degree square, e.g. n46e014.")],
-    threads: ThreadsOption = 1,
-) -> None:
-    """Radial sweeps of the masts in one 1-degree square."""
-    from pipeline.terrain.stage import main as stage
-
-    stage(config, build, tile=tile, threads=threads)
-
-
-@app.command(hidden=True)
-def coverage(
-    config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1
-) -> None:
-    """Wanted coverage of one DTT channel."""
-    from pipeline.coverage.stage import main as stage
-
-    stage(config, build, channel=channel, threads=threads)
-
-
-@app.command(hidden=True)
-def protect(
-    config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1
-) -> None:
-    """What the reception of one DTT channel allows to devices around it."""
-    from pipeline.protection.stage import main as stage
-
-    stage(config, build, channel=channel, threads=threads)
-
-
-@app.command(hidden=True)
-def combine(
-    config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1
-) -> None:
-    """Maximum e.i.r.p. of every device in one white-space channel."""
-    from pipeline.availability.stage import main_combine as stage
-
-    stage(config, build, channel=channel, threads=threads)
-
-
-@app.command(hidden=True)
-def availability(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
-    """Availability classes, counts and statistics of all devices."""
-    from pipeline.availability.stage import main as stage
-
-    stage(config, build, threads=threads)
-
-
-@app.command(hidden=True)
-def reception(
-    config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1
-) -> None:
-    """Published layers on the reception of one DTT channel."""
-    from pipeline.publish.reception import main as stage
-
-    stage(config, build, channel=channel, threads=threads)
-
-
-@app.command(name="query-raster", hidden=True)
-def query_raster(
-    config: ConfigOption,
-    build: BuildOption,
-    device: Annotated[str, typer.Option(help="Id of a device profile.")],
-    threads: ThreadsOption = 1,
-) -> None:
-    """All channels of one device in one file for point queries."""
-    from pipeline.publish.query_raster import main as stage
-
-    stage(config, build, device=device, threads=threads)
-
-
-@app.command("rr941-maps", hidden=True)
-def rr941_maps(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
-    """Layers and decisions under RR No. 9.41."""
-    from pipeline.coordination.rr941.stage import main as stage
-
-    stage(config, build, threads=threads)
-
-
-@app.command("rr97ab-maps", hidden=True)
-def rr97ab_maps(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
-    """Layers under RR Nos. 9.7A and 9.7B."""
-    from pipeline.coordination.rr941.epfd_stage import main as stage
-
-    stage(config, build, threads=threads)
-
-
-@app.command("radar612-maps", hidden=True)
-def radar612_maps(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
-    """Layers and zones of oceanographic radars (Resolution 612)."""
-    from pipeline.coordination.radar.stage import main as stage
-
-    stage(config, build, threads=threads)
-
-
-@app.command("f1565-budgets", hidden=True)
-def f1565_budgets(config: ConfigOption, build: BuildOption) -> None:
-    """Budgets of the fixed links of a territory."""
-    from pipeline.coordination.fixed_service.stage import main as stage
-
-    stage(config, build)
-
-
-@app.command(hidden=True)
-def web(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
-    """The web map of all layers of all devices."""
-    from pipeline.publish.web.stage import main as stage
-
-    stage(config, build, threads=threads)
-
-
-@app.command(hidden=True)
-def publish(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
-    """Manifest, run folder, `latest`."""
-    from pipeline.publish.stage import main as stage
-
-    stage(config, build, threads=threads)
 
 
 def main() -> None:

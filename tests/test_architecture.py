@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pipeline"
 FLOW = ["territory", "registers", "terrain", "propagation", "coverage", "protection", "availability",
         "coordination", "publish", "tools"]  # fmt: skip
 # Modules at the top of the package: those that know the stages, and the ground on which all stages stand.
-DRIVERS = {"cli", "workflow", "__main__", "__init__"}
+DRIVERS = {"cli", "cli_stages", "workflow", "__main__", "__init__"}
 BASE = {path.stem for path in PACKAGE.glob("*.py")} - DRIVERS | {"config"}
 # The margin of the grid is the proven radius, known before anything is computed (protection.md, section 4).
 # The tables of modes and of ratios between DTT stations are read where all protection ratios are.

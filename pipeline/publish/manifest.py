@@ -20,6 +20,7 @@ from pipeline.publish.query_facts import query_facts, utc_period
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.pmse import active_between
 from pipeline.registers.pmse import summary as summary_of_bookings
+from pipeline.registers.sizes import register_sizes
 from pipeline.registers.transmitters import summary
 from pipeline.terrain.stage import summary as summary_of_sweeps
 from pipeline.terrain.sweep_file import read_facts
@@ -46,13 +47,14 @@ def make_manifest(
         "valid": valid,
         "valid_utc": utc_period(valid, config.query.time_zone),
         "software": software(),
-        "config": {"path": _shown(plan.config_path), "sha256": file_sha256(plan.config_path),
+        "config": {"path": shown(plan.config_path), "sha256": file_sha256(plan.config_path),
                    "settings": json.loads(config.model_dump_json(), object_hook=_shown_paths)},
         "inputs": [
-            {"key": key, "path": _shown(path), "sha256": file_sha256(path), "bytes": path.stat().st_size}
+            {"key": key, "path": shown(path), "sha256": file_sha256(path), "bytes": path.stat().st_size}
             for key, path in input_files(config) if path.is_file()
         ],
         "register": summary(plan.register),
+        "register_rows": register_sizes(config, plan.register, plan.bookings),
         "bookings": bookings_entry(plan),
         "terrain": terrain_entry(plan),
         "sea_paths": config.protection.sea_paths,
@@ -121,7 +123,7 @@ def area_entries(config: Config) -> list[dict[str, object]]:
     areas = read_exclusions(config.areas.exclusions)
     areas += [adjustment.area for adjustment in read_adjustments(config.areas.adjustments)]
     return [
-        {"file": _shown(Path(area.file)), "row": area.row, **area.values,
+        {"file": shown(Path(area.file)), "row": area.row, **area.values,
          "box_deg": [round(bound, 6) for bound in area.shape.bounds]}
         for area in areas
     ]  # fmt: skip
@@ -177,7 +179,7 @@ def unverified_rows(tables: Iterable[Path]) -> list[dict[str, object]]:
             for row, record in enumerate(csv.DictReader(stream), start=2):
                 if (record.get("verified") or "").strip().lower() in {"false", "0", "no"}:
                     values = {k: v for k, v in record.items() if k not in {"source", "verified"} and v}
-                    key = f"{_shown(path)}:{row}"
+                    key = f"{shown(path)}:{row}"
                     found.append({"key": key, "value": values, "source": record.get("source") or ""})
     return found
 
@@ -230,7 +232,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """A path without the place of this checkout."""
     absolute = path.absolute()
     return absolute.relative_to(REPOSITORY).as_posix() if absolute.is_relative_to(REPOSITORY) else path.name
@@ -240,6 +242,6 @@ def _shown_paths(node: dict[str, Any]) -> dict[str, Any]:
     """Settings whose default lies in the repository, without the place of this checkout."""
     tables = str(TABLES)
     return {
-        key: _shown(Path(value)) if isinstance(value, str) and value.startswith(tables) else value
+        key: shown(Path(value)) if isinstance(value, str) and value.startswith(tables) else value
         for key, value in node.items()
     }

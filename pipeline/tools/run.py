@@ -3,48 +3,131 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import yaml
 
 from pipeline.config import REPOSITORY
-from pipeline.config_file import load_config
 from pipeline.errors import InputError
-from pipeline.publish.release import LATEST, STAMP, is_complete
+from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
+from pipeline.publish.renewal import renew_validity
+from pipeline.registers.sizes import register_sizes
+from pipeline.tools.retention import remove_old_runs
+from pipeline.tools.run_summary import (
+    FILE,
+    changes_since,
+    jobs_since,
+    rejected_rows,
+    summary_of,
+    write_summary,
+)
+from pipeline.tools.shrink import check_shrink
 from pipeline.tools.validate import validate_command
-from pipeline.workflow import results_of
+from pipeline.workflow import Plan, load_plan, run_id
 
 STATE = Path(".snakemake")
 
 
-def run_command(
-    config_path: Path, *, cores: int | None = None, arguments: tuple[str, ...] = (), lenient: bool = False
-) -> int:
+class RunOptions(NamedTuple):
+    """How to run.
+
+    ``cores``: all of this machine by default. ``lenient``: leave out bad register rows. ``dry_run``: only
+    list the jobs. ``if_changed``: do nothing if what would be computed is published. ``wait``: for another
+    run in this folder to end; else refuse. ``accept_shrink``: of registers. ``keep_runs``: wins over the
+    territory file. ``summary``: a second place for it.
+    """
+
+    cores: int | None = None
+    lenient: bool = False
+    dry_run: bool = False
+    if_changed: bool = False
+    wait: bool = True
+    accept_shrink: bool = False
+    keep_runs: int | None = None
+    summary: Path | None = None
+
+
+DEFAULTS = RunOptions()
+
+
+def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
     """Run the workflow in the working folder and return its exit code (0 done, 1 failed while computing).
 
-    ``cores``: all of this machine by default. ``arguments`` are passed on to Snakemake. Refused input raises
-    InputError before anything is computed.
+    Refused input raises InputError before anything is computed; nothing is written but a summary asked for.
     """
-    snakefile = REPOSITORY / "Snakefile"
-    if not snakefile.is_file():
-        raise InputError("the workflow is part of the source checkout, which is not here", file=snakefile)
-    validate_command(config_path, lenient=lenient)
-    if lenient:
+    started = now_utc()
+    try:
+        return _run(config_path, options, started)
+    except InputError as error:
+        if options.summary is not None:
+            refused = summary_of(
+                config_path, outcome="refused", code=2, started=started, ended=now_utc(), error=str(error)
+            )
+            write_summary(options.summary, refused)
+        raise
+
+
+def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
+    if not (REPOSITORY / "Snakefile").is_file():
+        raise InputError(
+            "the workflow is part of the source checkout, which is not here", file=REPOSITORY / "Snakefile"
+        )
+    validate_command(config_path, lenient=options.lenient)
+    if options.lenient:
         config_path = lenient_copy(config_path)
-    results = results_of(load_config(config_path))
-    with only_one_run():
-        if results.exists() and not is_complete(results):
-            (results / STAMP).unlink(missing_ok=True)
-        code = subprocess.run(
-            [*snakemake_command(config_path, cores or available_cores()), *arguments]
-        ).returncode
-    if code == 0 and (results / LATEST).is_dir():
-        print(where(results), flush=True)
+    with only_one_run(wait=options.wait) as lock:
+        plan = load_plan(config_path)
+        before = published_manifest(plan.results)
+        if before is not None and not options.accept_shrink:
+            sizes = register_sizes(plan.config, plan.register, plan.bookings)
+            check_shrink(plan.config, sizes, before, config_path)
+        if options.dry_run:
+            return compute(plan, options, lock)
+        facts = changes_since(before, plan)
+        code, done = compute_and_tidy(plan, options, lock)
+        summary = summary_of(
+            config_path, code=code, started=started, ended=now_utc(),
+            territory=plan.config.name, run_id=run_id(plan), previous_run_id=before and before["run_id"],
+            jobs=jobs_since(Path("benchmarks") / plan.config.name, started),
+            **done, **facts, rejected_rows=rejected_rows(plan.config),
+        )  # fmt: skip
+        for path in filter(None, (plan.results / FILE, options.summary)):
+            write_summary(path, summary)
+    if code == 0 and (plan.results / LATEST).is_dir():
+        print(where(plan.results), flush=True)
+    return code
+
+
+def compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[int, dict[str, Any]]:
+    """Compute if need be, renew the validity, remove old runs; the exit code, and facts for the summary."""
+    unchanged = is_published(plan)
+    if unchanged and options.if_changed:
+        print(f"Nothing has changed since run {run_id(plan)}: nothing is computed", flush=True)
+    elif code := compute(plan, options, lock):
+        return code, {"outcome": "failed"}
+    keep = options.keep_runs or plan.config.keep_runs
+    return 0, {
+        "outcome": "unchanged" if unchanged else "published",
+        "validity_renewed": is_published(plan) and renew_validity(plan.results, plan, now_utc()),
+        "removed_runs": remove_old_runs(plan.results, keep) if keep else [],
+    }
+
+
+def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
+    """Run Snakemake, which holds the lock as long as it lives, whatever becomes of this process."""
+    if plan.results.exists() and not is_complete(plan.results):
+        (plan.results / STAMP).unlink(missing_ok=True)
+    command = snakemake_command(plan.config_path, options.cores or available_cores())
+    arguments = ["--dry-run"] if options.dry_run else []
+    code = subprocess.run([*command, *arguments], pass_fds=(lock.fileno(),)).returncode
     return 0 if code == 0 else 1
 
 
@@ -55,6 +138,20 @@ def snakemake_command(config_path: Path, cores: int) -> list[str]:
         "--profile", str(REPOSITORY / "profiles" / "local"), "--cores", str(cores),
         "--config", f"territory={os.path.relpath(config_path)}",
     ]  # fmt: skip
+
+
+def is_published(plan: Plan) -> bool:
+    """Whether ``latest`` is complete and is the run that these settings, inputs and code would give."""
+    return is_complete(plan.results) and (plan.results / LATEST).readlink() == Path(run_id(plan))
+
+
+def published_manifest(results: Path) -> dict[str, Any] | None:
+    """Manifest of ``latest``; None where there is none to be read."""
+    try:
+        found: dict[str, Any] = json.loads((results / LATEST / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if {"run_id", "inputs", "config", "software"} <= set(found) else None
 
 
 def lenient_copy(config_path: Path) -> Path:
@@ -73,18 +170,36 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def now_utc() -> datetime:
+    """The time; rasters never see it."""
+    return datetime.now(UTC)
+
+
 @contextmanager
-def only_one_run() -> Iterator[None]:
-    """Hold the working folder for one run; whatever lock Snakemake left there then belongs to a dead one."""
+def only_one_run(*, wait: bool = True) -> Iterator[IO[str]]:
+    """Hold the working folder for one run; whatever lock Snakemake left there then belongs to a dead one.
+
+    Yields the lock file: a child that inherits it goes on holding the folder. Without ``wait`` a folder that
+    is held raises InputError.
+    """
     STATE.mkdir(exist_ok=True)
-    with (STATE / "run.lock").open("w") as stream:
+    with (STATE / "run.lock").open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            print("channelmaps: waiting for another run in this folder to end", file=sys.stderr, flush=True)
+            stream.seek(0)
+            holder = f"another run in this folder ({stream.read().strip() or 'just begun'})"
+            if not wait:
+                raise InputError(
+                    f"{holder} has not ended: nothing is done", file=STATE / "run.lock"
+                ) from None
+            print(f"channelmaps: waiting for {holder} to end", file=sys.stderr, flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()}, since {now_utc().isoformat(timespec='seconds')}")
+        stream.flush()
         remove_stale_locks()
-        yield
+        yield stream
 
 
 def remove_stale_locks() -> None:

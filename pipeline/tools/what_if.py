@@ -14,7 +14,7 @@ import yaml
 
 from pipeline.config_file import load_config, read_yaml
 from pipeline.errors import InputError
-from pipeline.tools.run import run_command
+from pipeline.tools.run import RunOptions, run_command
 
 SUFFIX = "-what-if"
 
@@ -36,7 +36,7 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
     changed_path = Path("build") / name / "what-if.yaml"
     changed_path.parent.mkdir(parents=True, exist_ok=True)
     changed_path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return run_command(changed_path, cores=cores)
+    return run_command(changed_path, RunOptions(cores=cores, accept_shrink=True))
 
 
 def split_change(change: str) -> tuple[str, Any]:

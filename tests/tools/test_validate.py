@@ -151,7 +151,7 @@ def test_lenient_run_keeps_its_settings_and_counts_in_the_manifest(
     with pytest.raises(InputError):
         runs.run_command(with_bad_rows)
     assert commands == []
-    assert runs.run_command(with_bad_rows, lenient=True) == 0
+    assert runs.run_command(with_bad_rows, runs.RunOptions(lenient=True)) == 0
     (command,) = commands
     copy = Path("build/tiny/lenient.yaml")
     assert f"territory={copy}" in command

@@ -1,0 +1,326 @@
+"""Scheduled runs: nothing without a change, one at a time, old runs, shrunken registers, summaries."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.publish.manifest import make_manifest
+from pipeline.publish.release import release
+from pipeline.tools import run as runs
+from pipeline.tools.retention import remove_old_runs
+from pipeline.tools.run import RunOptions, run_command
+from pipeline.workflow import load_plan, run_id
+from tests.tiny import STATIONS, write_register
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+FEW = RunOptions(cores=1)
+Change = Callable[..., None]
+
+
+class Workflow:
+    """Stands for Snakemake: publishes one file under the run id of the territory, as the last job does."""
+
+    def __init__(self) -> None:
+        self.code = 0
+        self.runs = 0
+
+    def __call__(self, command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        self.runs += 1
+        if self.code == 0 and "--dry-run" not in command:
+            (territory,) = [word for word in command if word.startswith("territory=")]
+            publish(Path(territory.removeprefix("territory=")))
+        return subprocess.CompletedProcess(command, self.code)
+
+
+def publish(config: Path, now: datetime = NOW) -> Path:
+    """Publish the tiny territory as it stands, with one small file; the run's folder."""
+    plan, source = load_plan(config), Path("a.txt")
+    source.write_text("a")
+    benchmark = Path("benchmarks/tiny/coverage/ch21.tsv")
+    benchmark.parent.mkdir(parents=True, exist_ok=True)
+    benchmark.write_text("s\th:m:s\n12.5\t0:00:12\n")
+    files, run = {"public/a.txt": source}, run_id(plan)
+    return release(files, plan.results, run, lambda digests: make_manifest(plan, run, files, digests, now))
+
+
+@pytest.fixture
+def workflow(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Workflow:
+    stand_in = Workflow()
+    monkeypatch.setattr(runs.subprocess, "run", stand_in)
+    return stand_in
+
+
+def summary(tiny: Path) -> dict:
+    return json.loads((tiny.parent / "results/tiny/summary.json").read_text())
+
+
+# --- only what changed --------------------------------------------------------------------------------------
+
+
+def test_unchanged_territory_computes_nothing_and_says_so(
+    tiny: Path, workflow: Workflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = FEW._replace(if_changed=True)
+    assert run_command(tiny, options) == 0
+    assert workflow.runs == 1
+    latest = (tiny.parent / "results/tiny/latest").resolve()
+    capsys.readouterr()
+    assert run_command(tiny, options) == 0
+    assert workflow.runs == 1
+    assert f"Nothing has changed since run {latest.name}" in capsys.readouterr().out
+    assert (summary(tiny)["outcome"], summary(tiny)["run_id"]) == ("unchanged", latest.name)
+
+
+@pytest.mark.parametrize("what", ["register", "setting", "file gone"])
+def test_any_change_is_computed(tiny: Path, workflow: Workflow, change_station: Change, what: str) -> None:
+    run_command(tiny, FEW)
+    if what == "register":
+        change_station(0, erp_kw=2.0)
+    elif what == "setting":
+        tiny.write_text(tiny.read_text().replace("cap_dbm: 36.0", "cap_dbm: 36.0\n    margin_db: 1.0"))
+    else:
+        (tiny.parent / "results/tiny/latest/public/a.txt").unlink()
+    assert run_command(tiny, FEW._replace(if_changed=True)) == 0
+    assert workflow.runs == 2
+    assert run_command(tiny, FEW._replace(if_changed=True)) == 0
+    assert workflow.runs == 2
+
+
+def test_without_the_option_the_workflow_is_asked(tiny: Path, workflow: Workflow) -> None:
+    run_command(tiny, FEW)
+    run_command(tiny, FEW)
+    assert workflow.runs == 2
+    assert summary(tiny)["outcome"] == "unchanged"
+
+
+def valid(tiny: Path) -> dict:
+    return json.loads((tiny.parent / "results/tiny/latest/manifest.json").read_text())
+
+
+@pytest.mark.parametrize(("age_h", "renewed"), [(11.0, False), (13.0, True), (200.0, True)])
+def test_validity_is_renewed_when_less_than_half_is_left(
+    tiny: Path, workflow: Workflow, age_h: float, renewed: bool
+) -> None:
+    computed = datetime.now(UTC) - timedelta(hours=age_h)
+    folder = publish(tiny, computed)
+    before = valid(tiny)
+    assert run_command(tiny, FEW._replace(if_changed=True)) == 0
+    after = valid(tiny)
+    assert workflow.runs == 0
+    assert summary(tiny)["validity_renewed"] == renewed
+    assert (after["valid"] != before["valid"]) == renewed
+    if renewed:
+        left = datetime.fromisoformat(after["valid"]["until"]) - datetime.now(UTC)
+        assert timedelta(hours=23.9) < left <= timedelta(hours=24)
+        assert after["valid_utc"]["stopTime"] == after["valid"]["until"].replace("+00:00", "Z")
+    same = before.keys() - {"valid", "valid_utc"}
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "public"]
+
+
+# --- one at a time ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holder(repository: Path, tiny: Path):
+    """Another process that holds the folder until its input ends."""
+    program = (
+        "import sys\nfrom pipeline.tools.run import only_one_run\n"
+        "with only_one_run():\n    print('in', flush=True)\n    sys.stdin.read()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], text=True, env=environment, **pipes) as process:
+        assert process.stdout.readline() == "in\n"
+        yield process
+        process.stdin.close()
+
+
+def test_run_refuses_a_folder_that_is_held(tiny: Path, workflow: Workflow, holder: subprocess.Popen) -> None:
+    with pytest.raises(InputError, match=rf"another run .*process {holder.pid}, since 20"):
+        run_command(tiny, FEW._replace(wait=False))
+    assert workflow.runs == 0
+    assert not (tiny.parent / "results").exists()
+    holder.stdin.close()
+    holder.wait()
+    assert run_command(tiny, FEW._replace(wait=False)) == 0
+
+
+def test_folder_stays_held_while_the_workflow_of_a_killed_run_lives(repository: Path, tiny: Path) -> None:
+    program = (
+        "import os, subprocess, sys\nfrom pipeline.tools.run import only_one_run\n"
+        "with only_one_run() as lock:\n"
+        "    child = subprocess.Popen(['sh', '-c', 'echo in; read x'], pass_fds=(lock.fileno(),))\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], text=True, env=environment, **pipes) as process:
+        assert process.stdout.readline() == "in\n"
+        process.wait()
+        with pytest.raises(InputError, match="has not ended"), runs.only_one_run(wait=False):
+            pass
+        process.stdin.close()
+        assert process.stdout.read() == ""  # the child has ended
+    with runs.only_one_run(wait=False):
+        pass
+
+
+# --- old runs -----------------------------------------------------------------------------------------------
+
+
+def add_run(results: Path, number: int, computed_at: str) -> Path:
+    folder = results / f"{number:016x}"
+    (folder / "public").mkdir(parents=True)
+    (folder / "public/a.tif").write_text("a")
+    (folder / "public/a.tif").chmod(0o444)
+    (folder / "manifest.json").write_text(json.dumps({"computed_at": computed_at}))
+    return folder
+
+
+def test_newest_runs_stay_and_latest_always(tmp_path: Path) -> None:
+    for number in range(6):
+        add_run(tmp_path, number, f"2026-11-0{number + 1}T00:00:00+00:00")
+    (tmp_path / "latest").symlink_to(f"{0:016x}")  # taken back to the oldest
+    for name in ("notes", "0123456789abcdeX", f"{9:016x}"):  # not runs: wrong names, no manifest
+        (tmp_path / name).mkdir()
+    removed = remove_old_runs(tmp_path, 3)
+    assert removed == [f"{number:016x}" for number in (1, 2, 3)]
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"latest", "notes", "0123456789abcdeX", *(f"{n:016x}" for n in (0, 4, 5, 9))}
+    assert remove_old_runs(tmp_path, 1) == [f"{number:016x}" for number in (4, 5)]
+    assert (tmp_path / "latest/public/a.tif").exists()
+
+
+def test_what_was_left_of_a_removal_goes_with_the_next(tmp_path: Path) -> None:
+    add_run(tmp_path, 1, "2026-11-01").rename(tmp_path / f".{1:016x}.removed")
+    add_run(tmp_path, 2, "2026-11-02")
+    (tmp_path / "latest").symlink_to(f"{2:016x}")
+    assert remove_old_runs(tmp_path, 1) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"latest", f"{2:016x}"}
+
+
+@pytest.mark.parametrize("by", ["option", "setting"])
+def test_run_removes_old_runs(tiny: Path, workflow: Workflow, change_station: Change, by: str) -> None:
+    if by == "setting":
+        tiny.write_text(tiny.read_text() + "keep_runs: 2\n")
+    options = FEW._replace(keep_runs=2 if by == "option" else None)
+    seen = []
+    for erp_kw in (1.0, 2.0, 3.0):
+        change_station(0, erp_kw=erp_kw)
+        publish_time = NOW - timedelta(hours=10 - erp_kw)
+        folder = publish(tiny, publish_time)
+        seen.append(folder.name)
+    assert run_command(tiny, options) == 0
+    folders = {path.name for path in (tiny.parent / "results/tiny").iterdir() if path.is_dir()}
+    assert folders - {"latest"} == set(seen[1:])
+    assert summary(tiny)["removed_runs"] == [seen[0]]
+
+
+def test_failed_run_removes_nothing(tiny: Path, workflow: Workflow, change_station: Change) -> None:
+    first = publish(tiny)
+    change_station(0, erp_kw=2.0)
+    publish(tiny)
+    change_station(0, erp_kw=3.0)
+    workflow.code = 1
+    assert run_command(tiny, FEW._replace(keep_runs=1)) == 1
+    assert first.is_dir()
+
+
+# --- shrunken registers -------------------------------------------------------------------------------------
+
+
+def test_register_that_lost_too_many_rows_is_refused_until_accepted(tiny: Path, workflow: Workflow) -> None:
+    run_command(tiny, FEW)
+    write_register(tiny.parent / "register.csv", STATIONS[:3])  # 5 -> 3 is 40 %
+    note = tiny.parent / "note.json"
+    with pytest.raises(
+        InputError, match=r"registers\.transmitters.*had 5 rows.*found 3.*20 %.*accept-shrink"
+    ):
+        run_command(tiny, FEW._replace(summary=note))
+    assert workflow.runs == 1
+    assert json.loads(note.read_text())["outcome"] == "refused"
+    assert summary(tiny)["outcome"] == "published", "that of the run before"
+    assert run_command(tiny, FEW._replace(accept_shrink=True)) == 0
+    assert run_command(tiny, FEW) == 0, "the smaller register is the published one now"
+
+
+@pytest.mark.parametrize(("left", "allowed_pct", "refused"), [(4, 20, False), (4, 19, True), (3, 40, False)])
+def test_share_is_that_of_the_territory_file(
+    tiny: Path, workflow: Workflow, left: int, allowed_pct: int, refused: bool
+) -> None:
+    text = tiny.read_text().replace("[register.csv]", f"[register.csv], max_shrink_pct: {allowed_pct}")
+    tiny.write_text(text)
+    run_command(tiny, FEW)
+    write_register(tiny.parent / "register.csv", STATIONS[:left])
+    if refused:
+        with pytest.raises(InputError, match="had 5 rows"):
+            run_command(tiny, FEW)
+    else:
+        assert run_command(tiny, FEW) == 0
+
+
+def test_rows_that_lenient_reading_leaves_out_count_as_lost(tiny: Path, workflow: Workflow) -> None:
+    run_command(tiny, FEW)
+    register = tiny.parent / "register.csv"
+    register.write_text(register.read_text().replace(",1.0,100,", ",none,100,", 2))
+    with pytest.raises(InputError, match="had 5 rows"):
+        run_command(tiny, FEW._replace(lenient=True))
+    assert run_command(tiny, FEW._replace(lenient=True, accept_shrink=True)) == 0
+    found = summary(tiny)["rejected_rows"]
+    assert found["count"] == 2
+    assert [(row["file"], row["row"], row["field"]) for row in found["rows"]] == [
+        ("register.csv", 2, "erp_kw"), ("register.csv", 3, "erp_kw"),
+    ]  # fmt: skip
+
+
+# --- summary ------------------------------------------------------------------------------------------------
+
+
+def test_summary_tells_what_the_run_did(tiny: Path, workflow: Workflow, change_station: Change) -> None:
+    started = datetime.now(UTC)
+    second_place = tiny.parent / "log/summary.json"
+    run_command(tiny, FEW)
+    first = summary(tiny)
+    change_station(0, erp_kw=2.0)
+    run_command(tiny, FEW._replace(summary=second_place))
+    found = summary(tiny)
+    assert json.loads(second_place.read_text()) == found
+    assert (found["outcome"], found["exit"], found["territory"]) == ("published", 0, "tiny")
+    assert found["previous_run_id"] == first["run_id"] != found["run_id"]
+    assert found["run_id"] == (tiny.parent / "results/tiny/latest").resolve().name
+    assert found["jobs"] == {"coverage": {"jobs": 1, "seconds": 12.5}}
+    (changed,) = found["changed_inputs"]
+    assert (changed["key"], changed["change"]) == ("registers.transmitters.0", "changed")
+    assert (found["config_changed"], found["code_changed"]) == (False, [])
+    assert first["previous_run_id"] is None
+    assert {item["change"] for item in first["changed_inputs"]} == {"new"}
+    begun, ended = (datetime.fromisoformat(found[name]) for name in ("started", "ended"))
+    assert started - timedelta(seconds=1) <= begun <= ended <= datetime.now(UTC)
+    assert 0 <= found["seconds"] < 60
+
+
+def test_summary_of_a_failed_run_says_so_and_leaves_latest(
+    tiny: Path, workflow: Workflow, change_station: Change
+) -> None:
+    first = publish(tiny)
+    change_station(0, erp_kw=2.0)
+    workflow.code = 1
+    assert run_command(tiny, FEW) == 1
+    assert (summary(tiny)["outcome"], summary(tiny)["exit"]) == ("failed", 1)
+    assert summary(tiny)["run_id"] != first.name
+    assert (tiny.parent / "results/tiny/latest").readlink() == Path(first.name)
+
+
+def test_dry_run_leaves_no_trace(tiny: Path, workflow: Workflow) -> None:
+    assert run_command(tiny, FEW._replace(dry_run=True)) == 0
+    assert not (tiny.parent / "results").exists()
