@@ -22,8 +22,11 @@ from pipeline.coordination.fixed_service.tables import read_tables
 from pipeline.coordination.radar.stage import main as radar_stage
 from pipeline.coordination.rr941.epfd_stage import main as rr97ab_stage
 from pipeline.coordination.rr941.stage import main as rr941_stage
+from pipeline.coordination.rr941.tables import ARCS
 from pipeline.errors import InputError
 from pipeline.publish.manifest import unverified_in_decisions
+from pipeline.territory.codes import Surface
+from pipeline.territory.grid import pixel_lonlat_deg
 from tests.tiny import CONFIG
 
 STAGES = {"rr941": rr941_stage, "rr97ab": rr97ab_stage, "radar612": radar_stage, "f1565": f1565_stage}
@@ -114,6 +117,31 @@ def test_elevation_of_the_territory_file_masks(tiny: Path) -> None:
     document = json.loads((build / "internal/rr941_decision.json").read_text())
     (least,) = [entry for entry in document["evidence"] if entry["key"] == "min_elevation_deg"]
     assert (least["value"], document["reason"]) == (89.0, "BELOW_THRESHOLD")
+
+
+def test_own_tables_decide_and_are_named(tiny: Path) -> None:
+    build = coordinate(tiny)
+    own = tiny.parent / "our_arcs.yaml"
+    own.write_text(ARCS.read_text().replace("WRC15: {value: 6.0", "WRC15: {value: 9.0"))
+    tiny.write_text(tiny.read_text().replace("- networks:", "- arcs: our_arcs.yaml\n      networks:"))
+    rr941_stage(tiny, build)
+    document = json.loads((build / "internal/rr941_decision.json").read_text())
+    # 8.5 degrees apart: inside an arc of 9 degrees.
+    assert document["reason"] == "ALREADY_REQUIRED_9_7"
+    assert {e["file"] for e in document["evidence"] if e["key"] == "item 2"} == {"our_arcs.yaml"}
+
+
+def test_places_at_sea_and_abroad_are_computed_if_asked_for(tiny: Path) -> None:
+    build = coordinate(tiny)
+    change(tiny, radars__include_sea=True, radars__frequencies_mhz=[42.25])
+    radar_stage(tiny, build)
+    surface = raster.read(build / "territory/surface.tif").values
+    distance_km = raster.read(build / "public/radar612_dist_foreign.tif").values
+    assert (distance_km != -9999.0).all()
+    assert (distance_km[surface == Surface.HOME] > 0.0).all()
+    lon = pixel_lonlat_deg(GRID)[0]
+    # West of 13.8 E lies the neighbour of the polygons.
+    np.testing.assert_array_equal(distance_km == 0.0, lon < 13.8)
 
 
 def test_several_comparisons_have_files_of_their_own(tiny: Path) -> None:

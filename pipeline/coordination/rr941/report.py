@@ -57,9 +57,16 @@ def pair_results(problem: Problem, parts: Iterable[Peaks], *, reverse: bool = Fa
 
 
 def decision_document(
-    case: Case, networks: Networks, decision: Decision, limits: Limits
+    case: Case,
+    networks: Networks,
+    decision: Decision,
+    limits: Limits,
+    *,
+    limits_file: Path = LIMITS,
+    arcs_file: Path = ARCS,
 ) -> dict[str, object]:
-    """Plain data for JSON; numbers that nothing gave are null."""
+    """Plain data for JSON; numbers that nothing gave are null. The files are named beside their numbers."""
+    evidence = list(_evidence(decision, limits, limits_file, arcs_file))
     worst = max(decision.findings, key=lambda f: f.result.max_pct, default=None)
     return {
         "inputs": {
@@ -77,8 +84,8 @@ def decision_document(
         "reason": decision.reason,
         "deadline": decision.deadline.isoformat(),
         "pairs": [_pair(finding) for finding in decision.findings],
-        "evidence": list(_evidence(decision, limits)),
-        "unverified": [entry for entry in _evidence(decision, limits) if not entry["verified"]],
+        "evidence": evidence,
+        "unverified": [entry for entry in evidence if not entry["verified"]],
     }
 
 
@@ -117,17 +124,19 @@ def _pair(finding: PairFinding) -> dict[str, object]:
     }
 
 
-def _evidence(decision: Decision, limits: Limits) -> Iterator[dict[str, object]]:
+def _evidence(
+    decision: Decision, limits: Limits, limits_file: Path, arcs_file: Path
+) -> Iterator[dict[str, object]]:
     """Every number of the tables that the decision rests on, once, with its source."""
-    yield _entry(LIMITS, "method", limits.method.value, limits.method.source, limits.method.verified)
+    yield _entry(limits_file, "method", limits.method.value, limits.method.source, limits.method.verified)
     for name in ("threshold_pct", "min_elevation_deg", "comment_months"):
         number: Sourced = getattr(limits, name)
-        yield _entry(LIMITS, name, number.value, number.source, number.verified)
+        yield _entry(limits_file, name, number.value, number.source, number.verified)
     divisors = {f.result.pair.divisor for f in decision.findings} - {None}
     for divisor in sorted((d for d in divisors if d is not None), key=lambda d: d.value):
-        yield _entry(LIMITS, "polarisation_divisor", divisor.value, divisor.source, divisor.verified)
+        yield _entry(limits_file, "polarisation_divisor", divisor.value, divisor.source, divisor.verified)
     for arc in sorted({f.arc for f in decision.findings if f.arc.arc_deg is not None}):
-        yield _entry(ARCS, f"item {arc.item}", arc.arc_deg, arc.source, arc.verified)
+        yield _entry(arcs_file, f"item {arc.item}", arc.arc_deg, arc.source, arc.verified)
 
 
 def _entry(file: Path, key: str, value: object, source: str, verified: bool) -> dict[str, object]:

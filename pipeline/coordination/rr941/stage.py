@@ -86,7 +86,10 @@ def documents_of(
 ) -> dict[str, dict[str, object]]:
     """Decision and numbers of the pairs, by the names of their files."""
     decision = decide(comparison.case, networks, maps.results, read_arcs(comparison.arcs), limits)
-    document = decision_document(comparison.case, networks, decision, limits)
+    document = decision_document(
+        comparison.case, networks, decision, limits,
+        limits_file=comparison.limits, arcs_file=comparison.arcs,
+    )  # fmt: skip
     document["territory"] = _territory(maps, grid, wanted)
     pairs: dict[str, object] = {
         "bands": [_band(way, problem) for way, problem in zip(WAYS, maps.problems, strict=True)]
