@@ -138,6 +138,14 @@ def web(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) ->
 
 
 @stages.command(hidden=True)
+def qgis(config: ConfigOption, build: BuildOption) -> None:
+    """Styles and projects for QGIS."""
+    from pipeline.publish.qgis import main as stage
+
+    stage(config, build)
+
+
+@stages.command(hidden=True)
 def publish(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
     """Manifest, run folder, `latest`."""
     from pipeline.publish.stage import main as stage

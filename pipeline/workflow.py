@@ -107,11 +107,17 @@ STAGES = {
         "pipeline.publish.web.stage",
         ("title", "attribution", "territory", "channels", "devices", "levels_dbm", "population"),
     ),
+    # Everything else it reads of the configuration shows in the names or the content of the layers.
+    "qgis": Stage("pipeline.publish.qgis", ("title", "notice", "attribution", "territory")),
     "rr941": Stage("pipeline.coordination.rr941.stage", ("coordination.rr941", "notice")),
     "rr97ab": Stage("pipeline.coordination.rr941.epfd_stage", ("coordination.rr97ab", "notice")),
     "radar612": Stage("pipeline.coordination.radar.stage", ("coordination.radars", "notice")),
     "f1565": Stage("pipeline.coordination.fixed_service.stage", ("coordination.links",)),
 }
+
+# Vector layers of the QGIS projects, relative to the run's folder.
+BOUNDARIES, LAND = "public/boundaries.geojson", "public/land.geojson"
+TRANSMITTERS = "internal/transmitters.gpkg"
 
 # Stages of coordination and the files of each.
 COORDINATION = {"rr941": rr941_files, "rr97ab": rr97ab_files, "radar612": radar_files, "f1565": link_files}
@@ -208,6 +214,11 @@ def rows_of_tile(plan: Plan, tile: str) -> str:
 def rows_of_channel(plan: Plan, channel: int) -> str:
     """Hash of the register rows of a DTT channel and its neighbours."""
     return rows_hash(plan.register, _rows_near(plan, channel))
+
+
+def rows_of_register(plan: Plan) -> str:
+    """Hash of all rows of the register."""
+    return rows_hash(plan.register, np.ones(plan.register.sizes["transmitter"], dtype=bool))
 
 
 def pmse_rows_of_channel(plan: Plan, channel: int) -> str:
@@ -335,15 +346,52 @@ def coordination_files(plan: Plan, stage: str) -> list[str]:
     return COORDINATION[stage](plan.config.coordination)
 
 
-def published_files(plan: Plan) -> list[str]:
-    """All files of a run but its manifest, relative to the run's folder."""
+def layer_files(plan: Plan) -> list[str]:
+    """Layers, tables and decisions of a run, relative to its folder."""
     names = public_files_of_devices(plan)
     names += [query_file(device.id) for device in plan.config.devices]
     names += [name for stage in COORDINATION for name in coordination_files(plan, stage)]
     names += [name for channel in plan.wsd for name in public_files_of_channel(plan, two_digits(channel))]
-    names += web_files(plan)
     names += [name for channel in plan.victims for name in internal_files_of_channel(two_digits(channel))]
-    return sorted(names)
+    return names
+
+
+def raster_files(plan: Plan) -> list[str]:
+    """Published rasters, relative to the run's folder."""
+    return sorted(name for name in layer_files(plan) if Path(name).suffix in {".tif", ".vrt"})
+
+
+def style_file(name: str) -> str:
+    """The style that QGIS loads with a raster: it lies beside it and has its name."""
+    return Path(name).with_suffix(".qml").as_posix()
+
+
+def public_project(plan: Plan) -> str:
+    """The QGIS project for everybody, relative to the run's folder."""
+    return f"{plan.config.name}.qgs"
+
+
+def internal_project(plan: Plan) -> str:
+    """The QGIS project with the transmitters, relative to the run's folder."""
+    return f"internal/{plan.config.name}_internal.qgs"
+
+
+def qgis_sources(plan: Plan) -> list[str]:
+    """What styles and projects are made from, relative to the build folder."""
+    tables = [f"coverage/ch{two_digits(channel)}_servers.json" for channel in plan.victims]
+    radars = [name for name in coordination_files(plan, "radar612") if name.endswith(".csv")]
+    return [*raster_files(plan), *tables, *radars]
+
+
+def qgis_files(plan: Plan) -> list[str]:
+    """Styles, projects and their vector layers, relative to the run's folder."""
+    vectors = [BOUNDARIES, LAND, TRANSMITTERS]
+    return [public_project(plan), internal_project(plan), *vectors, *map(style_file, raster_files(plan))]
+
+
+def published_files(plan: Plan) -> list[str]:
+    """All files of a run but its manifest, relative to the run's folder."""
+    return sorted([*layer_files(plan), *web_files(plan), *qgis_files(plan)])
 
 
 def two_digits(channel: int) -> str:

@@ -134,7 +134,9 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
     assert expected <= set(names)
     # 10 channels x 3 layers, 3 levels x 2, stacked file, query file, statistics, not evaluated;
     # 4 victims x 4 layers; web map: 6 files of the page, 10 channels x 2 and 3 levels, numbers
-    assert len(names) == 10 * 3 + 3 * 2 + 1 + 1 + 1 + 1 + 4 * 4 + 6 + 10 * 2 + 3 + 1
+    rasters = 10 * 3 + 3 * 2 + 1 + 1 + 4 * 4
+    # QGIS: a style for each raster, 2 projects, 3 vector layers
+    assert len(names) == rasters + 1 + 1 + 6 + 10 * 2 + 3 + 1 + rasters + 2 + 3
 
 
 COORDINATION = """
@@ -155,7 +157,7 @@ def test_coordination_concerns_its_own_stages(tiny: Path) -> None:
     tiny.write_text(tiny.read_text() + COORDINATION)
     before = jobs.load_plan(tiny)
     assert changed_stages(without, before) == set(jobs.COORDINATION)
-    added = set(jobs.published_files(before)) - set(jobs.published_files(without))
+    added = set(jobs.layer_files(before)) - set(jobs.layer_files(without))
     assert added == {name for stage in jobs.COORDINATION for name in jobs.coordination_files(before, stage)}
     assert {"public/rr941_dtt_down.tif", "public/rr97ab_cond.tif", "public/radar612_margin.tif",
             "internal/rr941_decision.json", "internal/radar612.gpkg"} <= added  # fmt: skip

@@ -30,13 +30,15 @@ def zone_layers(found: Sequence[Station], ground: Ground, sea_min_km: float) -> 
     }
 
 
-def geopackage_bytes(layers: Mapping[str, gpd.GeoDataFrame]) -> bytes:
-    """The file with these layers; equal layers give equal bytes."""
+def geopackage_bytes(
+    layers: Mapping[str, gpd.GeoDataFrame], geometries: Mapping[str, str] = GEOMETRIES
+) -> bytes:
+    """The file with these layers of these geometry types; equal layers give equal bytes."""
     with tempfile.TemporaryDirectory() as folder, _without_clock():
         path = Path(folder) / "layers.gpkg"
         for name, frame in layers.items():
             pyogrio.write_dataframe(
-                frame, path, layer=name, driver="GPKG", geometry_type=GEOMETRIES[name], append=path.exists()
+                frame, path, layer=name, driver="GPKG", geometry_type=geometries[name], append=path.exists()
             )
         return path.read_bytes()
 

@@ -1,0 +1,112 @@
+"""Run by the system's Python with QGIS: opens a project and tells what QGIS makes of it, as JSON.
+
+    /usr/bin/python3 qgis_probe.py PROJECT RESULT.json [RASTER ...]
+
+Of every layer of the project: whether it is valid, its CRS, its legend. Of every raster: the legend that its
+style beside it gives. Besides, the first view of the project is drawn to RESULT.png, and every raster alone
+to RESULT.<stem>.png.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from qgis.core import (
+    Qgis,
+    QgsApplication,
+    QgsMapRendererSequentialJob,
+    QgsMapSettings,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+)
+from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtGui import QColor
+
+
+def crs_of(crs):
+    """Code of a CRS that QGIS knows how to use."""
+    return crs.authid() if crs.isValid() else ""
+
+
+def legend_of(layer):
+    """Labels and colours of a raster's legend, in order."""
+    return [[label, colour.name(QColor.HexArgb)] for label, colour in layer.renderer().legendSymbologyItems()]
+
+
+def facts_of(layer):
+    found = {
+        "name": layer.name(),
+        "valid": layer.isValid(),
+        "crs": crs_of(layer.crs()),
+        "source": layer.source(),
+    }
+    if layer.isValid() and isinstance(layer, QgsRasterLayer):
+        found["legend"] = legend_of(layer)
+        found["renderer"] = layer.renderer().type()
+        found["band"] = layer.renderer().usesBands()[0]
+    elif layer.isValid():
+        found["features"] = layer.featureCount()
+        found["renderer"] = layer.renderer().type()
+        found["legend"] = [[item.label(), ""] for item in layer.renderer().legendSymbolItems()]
+    return found
+
+
+def group_of(node):
+    """The tree of groups with the ids of the layers in them."""
+    return [
+        {"group": child.name(), "children": group_of(child)}
+        if hasattr(child, "findGroups") and not hasattr(child, "layerId")
+        else {"layer": child.layerId(), "name": child.name(), "checked": child.isVisible()}
+        for child in node.children()
+    ]
+
+
+def draw(layers, crs, extent, path, side_px=900):
+    settings = QgsMapSettings()
+    settings.setLayers(layers)
+    settings.setDestinationCrs(crs)
+    settings.setExtent(QgsRectangle(extent))
+    settings.setOutputSize(QSize(side_px, int(side_px * extent.height() / max(extent.width(), 1))))
+    settings.setBackgroundColor(QColor("#dfe9f0"))
+    job = QgsMapRendererSequentialJob(settings)
+    job.start()
+    job.waitForFinished()
+    job.renderedImage().save(path)
+
+
+def main():
+    project_file, result, *rasters = sys.argv[1:]
+    application = QgsApplication([], False)
+    application.initQgis()
+    project = QgsProject.instance()
+    opened = project.read(project_file)
+    root = project.layerTreeRoot()
+    extent = project.viewSettings().defaultViewExtent()
+    visible = [node.layer() for node in root.findLayers() if node.isVisible() and node.layer()]
+    draw(visible, project.crs(), extent, result.replace(".json", ".png"))
+    alone = {}
+    for path in rasters:
+        layer = QgsRasterLayer(path, "alone")
+        alone[path] = facts_of(layer)
+        stem = Path(path).stem
+        draw([layer], layer.crs(), extent, result.replace(".json", f".{stem}.png"))
+    facts = {
+        "version": Qgis.QGIS_VERSION,
+        "opened": opened,
+        "title": project.title(),
+        "crs": crs_of(project.crs()),
+        "extent": [extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()],
+        "layers": {key: facts_of(layer) for key, layer in project.mapLayers().items()},
+        "tree": group_of(root),
+        "rasters": alone,
+    }
+    Path(result).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
+    sys.stdout.flush()
+    os._exit(0)  # exitQgis() crashes while layers are alive
+
+
+main()
