@@ -28,9 +28,10 @@ from pipeline.vrt import vrt_text
 
 TILE_PX = 512
 # Settings that could change bytes from machine to machine: threads, size of the block cache, side files.
-GDAL_SETTINGS = {"GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 256, "GDAL_PAM_ENABLED": "NO"}
+# No warnings of tiles below 128 pixels, which are unusual, not wrong.
+GDAL_SETTINGS = {"GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 256, "GDAL_PAM_ENABLED": "NO",
+                 "GDAL_VALIDATE_CREATION_OPTIONS": "NO"}  # fmt: skip
 LONG_NAME, CATEGORIES = "long_name", "categories"
-
 
 __all__ = [
     "NODATA_CENTI", "Grid", "Layout", "Opened", "build_vrt", "from_raw", "grid_bounds_m", "grid_transform",

@@ -1,0 +1,130 @@
+"""JSON-RPC requests of RFC 7545 to an open database."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.tools.paws_request import respond
+from pipeline.tools.query import Database, Request, answer, close_database, open_database
+from tests.published import NOW, publish, with_devices
+
+PLACE = {
+    "point": {"center": {"latitude": 46.1, "longitude": 14.16}, "semiMajorAxis": 40, "semiMinorAxis": 20}
+}
+REQUEST: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "method": "spectrum.paws.getSpectrum",
+    "id": "abc",
+    "params": {
+        "type": "AVAIL_SPECTRUM_REQ",
+        "version": "1.0",
+        "deviceDesc": {
+            "serialNumber": "1",
+            "etsiEnDeviceType": "A",
+            "etsiEnDeviceEmissionsClass": "1",
+            "rulesetIds": ["ETSI-EN-301-598-1.1.1", "ETSI-EN-301-598-2.1.1"],
+        },
+        "location": PLACE,
+        "antenna": {"height": 10.2, "heightType": "AGL"},
+    },
+}
+
+
+@pytest.fixture
+def database(tiny: Path):
+    devices = [("a30", "A", 1, 30.0), ("a10", "A", 1, 10.0), ("slave", "A", 5, 30.0)]
+    with_devices(tiny, *devices)
+    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 23, 25]"))
+    opened = open_database(publish(tiny))
+    yield opened
+    close_database(opened)
+
+
+def changed(path: str, value: object) -> dict:
+    """The request with one member changed, or taken out (None)."""
+    request = copy.deepcopy(REQUEST)
+    *sections, last = path.split(".")
+    member = request
+    for section in sections:
+        member = member[section]
+    if value is None:
+        del member[last]
+    else:
+        member[last] = value
+    return request
+
+
+def test_request_gets_the_answer_of_the_library(database: Database) -> None:
+    response = respond(database, REQUEST, NOW)
+    desc = REQUEST["params"]["deviceDesc"]
+    wanted = answer(database, Request(14.16, 46.1, "a10", None, 40.0, device_desc=desc), NOW)
+    assert response == {"jsonrpc": "2.0", "result": wanted, "id": "abc"}
+    assert response["result"]["deviceDesc"] == desc
+    assert response["result"]["device"] == "a10"
+
+
+def test_height_not_given_is_that_of_the_device(database: Database) -> None:
+    assert respond(database, changed("params.antenna", None), NOW)["result"]["device"] == "a30"
+
+
+def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
+    request = changed("params.requestType", "Generic Slave")
+    request["params"]["masterDeviceLocation"] = request["params"].pop("location")
+    result = respond(database, request, NOW)["result"]
+    assert result["device"] == "slave"
+    assert result["location"]["point"]["center"] == PLACE["point"]["center"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("params.version", "2.0", -101),
+        ("params.deviceDesc.rulesetIds", ["FccTvBandWhiteSpace-2010"], -102),
+        ("params.deviceDesc.etsiEnDeviceEmissionsClass", "3", -102),
+        ("params.antenna.height", 3.0, -102),
+        ("method", "spectrum.paws.register", -103),
+        ("params.location", {"region": {}}, -103),
+        ("params.antenna.heightType", "AMSL", -103),
+        ("params.antenna", {"height": 18.0, "heightUncertainty": 4.0}, -103),
+        ("params.antenna.heightUncertainty", 5.0, -102),
+        ("params.location.point.center.latitude", 50.0, -104),
+        ("params.deviceDesc", None, -201),
+        ("params.location", None, -201),
+        ("params.location.point.center", {"latitude": 46.1}, -201),
+        ("params.deviceDesc.etsiEnDeviceType", None, -201),
+        ("params.type", "INIT_REQ", -202),
+        ("params", [1], -202),
+        ("params.location", "here", -202),
+        ("params.location.point.center.latitude", "46.1", -202),
+        ("params.location.point.center.latitude", 123.0, -202),
+        ("params.location.point.semiMajorAxis", -1.0, -202),
+        ("params.antenna.height", True, -202),
+        ("method", "spectrum.paws.nothing", -32601),
+        ("jsonrpc", "1.0", -32600),
+    ],
+)
+def test_fault_has_its_code(database: Database, path: str, value: object, code: int) -> None:
+    response = respond(database, changed(path, value), NOW)
+    assert response["error"]["code"] == code
+    assert "result" not in response
+    assert response["id"] == (None if code == -32600 else "abc")
+
+
+def test_missing_parameters_are_listed(database: Database) -> None:
+    request = changed("params.deviceDesc", None)
+    del request["params"]["location"]
+    assert respond(database, request)["error"]["data"] == {"parameters": ["location", "deviceDesc"]}
+
+
+@pytest.mark.parametrize("nothing", [None, [], "x", 3, {}])
+def test_what_is_no_request_is_answered(database: Database, nothing: object) -> None:
+    assert respond(database, nothing)["error"]["code"] == -32600
+
+
+def test_height_that_is_certain_enough_is_answered(database: Database) -> None:
+    request = changed("params.antenna.heightUncertainty", 2.0)
+    assert respond(database, request, NOW)["result"]["device"] == "a10"
