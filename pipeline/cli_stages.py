@@ -146,6 +146,14 @@ def qgis(config: ConfigOption, build: BuildOption) -> None:
 
 
 @stages.command(hidden=True)
+def stac(config: ConfigOption, build: BuildOption) -> None:
+    """STAC collection and items of the public layers."""
+    from pipeline.publish.stac import main as stage
+
+    stage(config, build)
+
+
+@stages.command(hidden=True)
 def publish(config: ConfigOption, build: BuildOption, threads: ThreadsOption = 1) -> None:
     """Manifest, run folder, `latest`."""
     from pipeline.publish.stage import main as stage

@@ -109,6 +109,19 @@ STAGES = {
     ),
     # Everything else it reads of the configuration shows in the names or the content of the layers.
     "qgis": Stage("pipeline.publish.qgis", ("title", "notice", "attribution", "territory")),
+    "stac": Stage(
+        "pipeline.publish.stac",
+        (
+            "title",
+            "notice",
+            "attribution",
+            "devices.id",
+            "pmse.at",
+            "registers.as_of",
+            "validity_hours",
+            "query.time_zone",
+        ),
+    ),
     "rr941": Stage("pipeline.coordination.rr941.stage", ("coordination.rr941", "notice")),
     "rr97ab": Stage("pipeline.coordination.rr941.epfd_stage", ("coordination.rr97ab", "notice")),
     "radar612": Stage("pipeline.coordination.radar.stage", ("coordination.radars", "notice")),
@@ -118,6 +131,7 @@ STAGES = {
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARIES, LAND = "public/boundaries.geojson", "public/land.geojson"
 TRANSMITTERS = "internal/transmitters.gpkg"
+COLLECTION = "stac/collection.json"
 
 # Stages of coordination and the files of each.
 COORDINATION = {"rr941": rr941_files, "rr97ab": rr97ab_files, "radar612": radar_files, "f1565": link_files}
@@ -389,9 +403,41 @@ def qgis_files(plan: Plan) -> list[str]:
     return [public_project(plan), internal_project(plan), *vectors, *map(style_file, raster_files(plan))]
 
 
+def stac_items(plan: Plan) -> dict[str, list[str]]:
+    """Public rasters by STAC item: each device in each channel, its summaries, each kind of coordination."""
+    public = [name for name in raster_files(plan) if name.startswith("public/") and name.endswith(".tif")]
+    items: dict[str, list[str]] = {}
+    for device in plan.config.devices:
+        for channel in map(two_digits, plan.wsd):
+            layers = public_files_of_channel(plan, channel)
+            items[f"{device.id}_ch{channel}"] = [name for name in layers if f"_{device.id}_ch" in name]
+        levels = [f"_{device.id}_{level_dbm:g}dbm.tif" for level_dbm in levels_of(plan, device.id)]
+        summaries = [name for name in public if name.endswith(tuple(levels))]
+        items[device.id] = [*summaries, query_file(device.id)]
+    for stage in COORDINATION:
+        files = [name for name in coordination_files(plan, stage) if name in public]
+        items |= {stage: files} if files else {}
+    return items
+
+
+def stac_sources(plan: Plan) -> list[str]:
+    """Rasters that STAC describes, relative to the run's folder."""
+    return sorted({name for files in stac_items(plan).values() for name in files})
+
+
+def stac_item_file(item: str) -> str:
+    """The file of a STAC item, relative to the run's folder."""
+    return f"stac/{item}.json"
+
+
+def stac_files(plan: Plan) -> list[str]:
+    """The STAC collection and its items, relative to the run's folder."""
+    return [COLLECTION, *map(stac_item_file, stac_items(plan))]
+
+
 def published_files(plan: Plan) -> list[str]:
     """All files of a run but its manifest, relative to the run's folder."""
-    return sorted([*layer_files(plan), *web_files(plan), *qgis_files(plan)])
+    return sorted([*layer_files(plan), *web_files(plan), *qgis_files(plan), *stac_files(plan)])
 
 
 def two_digits(channel: int) -> str:

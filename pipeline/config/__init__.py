@@ -9,6 +9,7 @@ Relative paths are taken from the working directory (the top of the repository f
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,8 @@ class Registers(Section):
     accept it: half a file is more often a failed transfer than news."""
     max_shrink_bookings_pct: Annotated[Number, Field(ge=0, le=100)] = 50.0
     """The same for the bookings of PMSE, which come and go."""
+    as_of: date | None = None
+    """Day for which the registers hold: the time of the layers in STAC if there are no bookings."""
     bbox_deg: tuple[Number, Number, Number, Number] | None = None
     """Use only transmitters in this box: west, south, east, north in degrees, WGS84; none: all."""
     missing_haat_m: Annotated[Sourced, within(1, 3000)] | None = None

@@ -66,7 +66,7 @@ def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) 
     assert planned(repository) == {
         "territory": [""], "terrain": ["n46e014"], "coverage": victims, "protect": victims,
         "reception": victims, "combine": wsd, "availability": [""], "query": ["fixed30"],
-        "web": [""], "qgis": [""],
+        "web": [""], "qgis": [""], "stac": [""],
         "publish": [""],
     }  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_dag_after_changes_has_only_what_they_concern(
     assert planned(repository) == {
         "coverage": ["25"], "protect": ["25"], "reception": ["25"],
         "combine": ["22", "23", "24", "25", "26", "27", "28"], "availability": [""], "query": ["fixed30"],
-        "web": [""], "qgis": [""],
+        "web": [""], "qgis": [""], "stac": [""],
         "publish": [""],
     }  # fmt: skip
     change_station(2, erp_kw=2.0)  # C, channel 23: its neighbour 22 hears it, 24 is empty

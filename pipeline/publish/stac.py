@@ -1,0 +1,191 @@
+"""Stage stac: the public layers as a SpatioTemporal Asset Catalog, version 1.1, in the folder ``stac/``.
+
+``collection.json`` and an item for each device and channel, each device's summaries and each comparison of
+coordination. Links are relative: the folder may be served or copied as it is, together with ``public/``. The
+time of an item is that of the data (register, bookings), never that of the computation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipeline import raster
+from pipeline.publish.catalogue import families
+from pipeline.publish.query_facts import utc_period
+from pipeline.publish.styles import Scheme, read_schemes
+from pipeline.publish.web.place import Box, box_of_pixels
+from pipeline.workflow import COLLECTION, Plan, load_plan, public_project, stac_item_file, stac_items
+
+VERSION = "1.1.0"
+EXTENSIONS = tuple(
+    f"https://stac-extensions.github.io/{name}/v2.0.0/schema.json" for name in ("projection", "raster")
+)
+COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+# An item must have a time; a register without a date holds at any.
+ALWAYS = {"start_datetime": "1970-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
+DECIMALS = 6
+Json = dict[str, Any]
+
+
+def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
+    """Write the collection and its items into ``build``."""
+    plan = load_plan(config_path)
+    time, kinds, schemes = times_of(plan), families(plan), read_schemes()
+    boxes_deg = []
+    for name, files in stac_items(plan).items():
+        layouts = {file: raster.read_layout(build / file) for file in files}
+        grid = raster.read_grid(build / files[0])
+        box_deg = box_of_pixels(grid, (0.0, 0.0, float(grid.width), float(grid.height)))
+        boxes_deg.append(box_deg)
+        item = item_of(plan, name, layouts, box_deg, time)
+        for file, layout in layouts.items():
+            item["assets"][Path(file).stem] = asset_of(file, layout, schemes.get(kinds[file]))
+        _write(build / stac_item_file(name), item)
+    _write(build / COLLECTION, collection_of(plan, boxes_deg[0], time))
+
+
+def times_of(plan: Plan) -> Json:
+    """Fields of an item's time: the day of the bookings, else that of the register, else always."""
+    config = plan.config
+    if plan.bookings is not None and config.pmse.at is not None:
+        begin = datetime.fromisoformat(config.pmse.at)
+        end = begin + timedelta(hours=config.validity_hours)
+        valid = {"from": begin.isoformat(), "until": end.isoformat()}
+        period = utc_period(valid, config.query.time_zone)
+        start, stop = period["startTime"], period["stopTime"]
+        return {"datetime": start, "start_datetime": start, "end_datetime": stop}
+    if config.registers.as_of is not None:
+        return {"datetime": f"{config.registers.as_of.isoformat()}T00:00:00Z"}
+    return {"datetime": None, **ALWAYS}
+
+
+def item_of(plan: Plan, name: str, layouts: Mapping[str, raster.Layout], box_deg: Box, time: Json) -> Json:
+    """An item without its assets; all its rasters lie on one grid."""
+    layout = next(iter(layouts.values()))
+    place = layout.transform
+    west, north = place.c, place.f
+    shape = {
+        "proj:code": layout.crs,
+        "proj:shape": [layout.height, layout.width],
+        "proj:transform": list(place)[:6],
+        "proj:bbox": [west, north + place.e * layout.height, west + place.a * layout.width, north],
+    }
+    subject = {
+        f"channelmaps:{key}": layout.tags[key] for key in ("device", "channel", "model") if key in layout.tags
+    }
+    described = _described(plan)
+    return {
+        "type": "Feature",
+        "stac_version": VERSION,
+        "stac_extensions": list(EXTENSIONS),
+        "id": name,
+        "collection": plan.config.name,
+        "geometry": footprint(box_deg),
+        "bbox": bbox_of(box_deg),
+        "properties": {**time, **described, "title": f"{described['title']}: {name}", **subject, **shape},
+        "links": [_link(rel, "./collection.json") for rel in ("root", "parent", "collection")],
+        "assets": {},
+    }
+
+
+def asset_of(file: str, layout: raster.Layout, scheme: Scheme | None) -> Json:
+    """A raster; the codes among its values are in the description."""
+    codes = [entry for entry in scheme.classes if entry.code is not None] if scheme is not None else []
+    meaning = ", ".join(f"{entry.code} {entry.label}" for entry in codes)
+    text = f"Raw values that are codes: {meaning}." if meaning else ""
+    return {
+        "href": f"../{file}",
+        "type": COG,
+        "title": layout.long_name,
+        **({"description": text} if text else {}),
+        "roles": ["data"],
+        "raster:spatial_resolution": layout.transform.a,
+        "bands": [band_of(layout, band) for band in range(len(layout.band_names))],
+    }
+
+
+def band_of(layout: raster.Layout, band: int) -> Json:
+    """A band, counted from 0: name, unit, type, nodata, scale."""
+    found: Json = {"name": layout.band_names[band], "data_type": layout.dtype}
+    if layout.units[band]:
+        found["unit"] = layout.units[band]
+    if layout.nodata is not None:
+        found["nodata"] = "nan" if math.isnan(layout.nodata) else layout.nodata
+    return found | {"raster:scale": layout.scale_factor, "raster:offset": 0.0}
+
+
+def collection_of(plan: Plan, box_deg: Box, time: Json) -> Json:
+    """The collection of a territory."""
+    config = plan.config
+    start = time.get("start_datetime", time["datetime"])
+    interval = [start, None if time["datetime"] is None else time.get("end_datetime")]
+    return {
+        "type": "Collection",
+        "stac_version": VERSION,
+        "id": config.name,
+        **_described(plan),
+        "license": "other",
+        "extent": {"spatial": {"bbox": [bbox_of(box_deg)]}, "temporal": {"interval": [interval]}},
+        "summaries": {
+            "channelmaps:device": [device.id for device in config.devices],
+            "channelmaps:channel": plan.wsd,
+        },
+        "assets": {
+            "manifest": _file("../manifest.json", "application/json", "Inputs, outputs, settings, versions"),
+            "statistics": _file("../public/statistics.csv", "text/csv", "Channels against area and people"),
+            "project": _file(f"../{public_project(plan)}", "application/x-qgis-project", "QGIS project"),
+        },
+        "links": [
+            _link("root", "./collection.json"),
+            *(_link("item", f"./{Path(stac_item_file(name)).name}") for name in stac_items(plan)),
+        ],
+    }
+
+
+def bbox_of(box_deg: Box) -> list[float]:
+    """West, south, east, north; west of a box across 180 degrees is larger than east (RFC 7946, 5.2)."""
+    west, south, east, north = (round(bound, DECIMALS) for bound in box_deg)
+    return [west, south, round(east - 360.0, DECIMALS) if east > 180.0 else east, north]
+
+
+def footprint(box_deg: Box) -> Json:
+    """The box as a geometry, cut at 180 degrees if need be (RFC 7946, 3.1.9)."""
+    west, south, east, north = (round(bound, DECIMALS) for bound in box_deg)
+    if east <= 180.0:
+        return {"type": "Polygon", "coordinates": [_ring(west, south, east, north)]}
+    halves = [_ring(west, south, 180.0, north), _ring(-180.0, south, round(east - 360.0, DECIMALS), north)]
+    return {"type": "MultiPolygon", "coordinates": [[half] for half in halves]}
+
+
+def _ring(west: float, south: float, east: float, north: float) -> Sequence[Sequence[float]]:
+    return [[west, south], [east, south], [east, north], [west, north], [west, south]]
+
+
+def _described(plan: Plan) -> Json:
+    config = plan.config
+    title = config.title or config.name
+    texts = [f"Maximum e.i.r.p. of white-space devices and availability of TV channels: {title}.",
+             config.notice, config.attribution]  # fmt: skip
+    return {"title": title, "description": " ".join(text for text in texts if text)}
+
+
+def _link(rel: str, href: str) -> Json:
+    media = "application/geo+json" if rel == "item" else "application/json"
+    return {"rel": rel, "href": href, "type": media}
+
+
+def _file(href: str, media: str, title: str) -> Json:
+    return {"href": href, "type": media, "title": title, "roles": ["metadata"]}
+
+
+def _write(path: Path, content: Json) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waiting = path.with_name(path.name + ".tmp")
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
+    waiting.write_text(text + "\n", encoding="utf-8")
+    waiting.replace(path)
