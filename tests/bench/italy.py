@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+import yaml
 
 from pipeline import raster
 from pipeline.territory.codes import Surface
@@ -45,6 +46,15 @@ registers: {{transmitters: [{register}]}}
 channels:
   plan: [{{first_channel: 21, last_channel: 69, first_centre_mhz: 474.0, width_mhz: 8.0}}]
   wsd: ["21-60"]
+services:
+  dtt: {{status: evaluate}}
+  foreign_dtt: {{status: out_of_scope, reason: benchmark}}
+  pmse: {{status: out_of_scope, reason: benchmark}}
+  radio_astronomy: {{status: out_of_scope, reason: benchmark}}
+  aeronautical: {{status: out_of_scope, reason: benchmark}}
+  mobile: {{status: out_of_scope, reason: benchmark}}
+  ppdr: {{status: out_of_scope, reason: benchmark}}
+  fixed: {{status: out_of_scope, reason: benchmark}}
 """
 
 
@@ -77,10 +87,11 @@ def write_territory(data: Path) -> Path:
     write_network(data, register, south_deg=SOUTH_DEG)
     dem = widen_terrain(data / "dem_globe_30s.tif", FOLDER / "dem.tif")
     text = CONFIG.format(data=data, south=SOUTH_DEG, register=register, dem=dem)
-    # Receivers, device and services as in the default territory.
-    shipped = Path("configs/slovenia.yaml").read_text(encoding="utf-8")
+    # Receivers and device as in the default territory.
+    shipped = yaml.safe_load(Path("configs/slovenia.yaml").read_text(encoding="utf-8"))
+    text += yaml.safe_dump({key: shipped[key] for key in ("coverage", "devices")})
     config_path = FOLDER / "italy.yaml"
-    config_path.write_text(text + shipped[shipped.index("\ncoverage:") :], encoding="utf-8")
+    config_path.write_text(text, encoding="utf-8")
     return config_path
 
 
