@@ -16,7 +16,8 @@ from pipeline.config import REPOSITORY, TABLES, Config, Service
 from pipeline.config_file import unverified
 from pipeline.hashes import LOCK_FILE, file_sha256, input_files
 from pipeline.protection.caps import device_cap_dbm
-from pipeline.publish.query_facts import query_facts, utc_period
+from pipeline.publish.periods import utc_period
+from pipeline.publish.query_facts import query_facts
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.pmse import active_between
 from pipeline.registers.pmse import summary as summary_of_bookings

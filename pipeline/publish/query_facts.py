@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from pipeline.config import Config, Device, channel_centre_mhz, channel_width_mhz
 from pipeline.config.query import Query
@@ -13,7 +10,6 @@ from pipeline.protection.height_layers import HeightLayer, read_height_layers
 from pipeline.workflow import query_file
 
 HZ_PER_MHZ = 1e6
-UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def query_facts(config: Config) -> dict[str, object]:
@@ -77,18 +73,3 @@ def layer_entry(layer: HeightLayer) -> dict[str, object]:
         name: value if isinstance(value, str) or math.isfinite(value) else None
         for name, value in layer._asdict().items()
     }
-
-
-def utc_period(valid: Mapping[str, str], time_zone: str) -> dict[str, str]:
-    """``valid`` of a manifest as start and stop in UTC; times without a zone are those of ``time_zone``.
-
-    Where the clocks are put back a local time occurs twice: the period taken is the shorter one.
-    """
-    start, stop = (datetime.fromisoformat(valid[name]) for name in ("from", "until"))
-    return {"startTime": _utc(start, time_zone, fold=1), "stopTime": _utc(stop, time_zone, fold=0)}
-
-
-def _utc(moment: datetime, time_zone: str, fold: int) -> str:
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(time_zone), fold=fold)
-    return moment.astimezone(UTC).strftime(UTC_FORMAT)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.publish.manifest import validity
-from pipeline.publish.query_facts import utc_period
+from pipeline.publish.periods import utc_period
 from pipeline.publish.release import LATEST, MANIFEST, READ_ONLY
 from pipeline.workflow import Plan
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline import raster
 from pipeline.publish.catalogue import families
-from pipeline.publish.query_facts import utc_period
+from pipeline.publish.periods import utc_period
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.publish.web.place import Box, box_of_pixels
 from pipeline.workflow import COLLECTION, Plan, load_plan, public_project, stac_item_file, stac_items

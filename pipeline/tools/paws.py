@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from pipeline.publish.query_facts import UTC_FORMAT
+from pipeline.publish.periods import UTC_FORMAT
 
 VERSION = "1.0"
 NARROW_HZ = 1e5
