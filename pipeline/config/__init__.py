@@ -41,6 +41,7 @@ from pipeline.config.priority import Priority, priority_fault
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.query import Query
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
+from pipeline.config.report import Report
 from pipeline.config.sensitivity import Sensitivity
 from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
 from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
@@ -128,6 +129,8 @@ class Config(Section):
     """How long answers from these layers may be used."""
     query: Query = Query()
     """Answers of a white-space database, for `channelmaps query`."""
+    report: Report = Report()
+    """The page `report.html`."""
     keep_runs: Annotated[Whole, Field(ge=1)] | None = None
     """Published runs that stay, the newest ones; older ones are removed after a run. None: all stay."""
 
@@ -143,4 +146,6 @@ class Config(Section):
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}
         if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd):
             raise ValueError(fault)
+        if others := set(self.report.channels) - set(self.channels.wsd):
+            raise ValueError(f"report.channels names channels that are not in channels.wsd: {sorted(others)}")
         return self

@@ -35,6 +35,11 @@ def make_manifest(
     plan: Plan, run_id: str, files: Mapping[str, Path], digests: Mapping[str, str], now: datetime
 ) -> dict[str, Any]:
     """All facts of a run as plain data; ``files``, ``digests`` by published name; ``now`` in UTC."""
+    return {**run_facts(plan, run_id, files, now), "outputs": output_entries(files, digests)}
+
+
+def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime) -> dict[str, Any]:
+    """The manifest but for its list of outputs."""
     config = plan.config
     valid = validity(plan, now)
     return {
@@ -75,11 +80,14 @@ def make_manifest(
         "notes": notes(config),
         "servers": servers(plan),
         "query": query_facts(config),
-        "outputs": [
-            {"path": name, "sha256": digests[name], "bytes": files[name].stat().st_size}
-            for name in sorted(files)
-        ],
     }  # fmt: skip
+
+
+def output_entries(files: Mapping[str, Path], digests: Mapping[str, str]) -> list[dict[str, object]]:
+    """Every published file with its sum, by name."""
+    return [
+        {"path": name, "sha256": digests[name], "bytes": files[name].stat().st_size} for name in sorted(files)
+    ]
 
 
 def validity(plan: Plan, now: datetime) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pipeline.hashes import file_sha256
 
-LATEST, STAMP, MANIFEST = "latest", ".published", "manifest.json"
+LATEST, STAMP, MANIFEST, REPORT = "latest", ".published", "manifest.json", "report.html"
 READ_ONLY = 0o444
 
 Digests = dict[str, str]
@@ -43,8 +43,9 @@ def release(
         _write_read_only(
             waiting / MANIFEST, json.dumps(describe(digests), indent=1, ensure_ascii=False) + "\n"
         )
-        if holds(final, digests):
-            (waiting / MANIFEST).replace(final / MANIFEST)
+        if holds(final, {name: digest for name, digest in digests.items() if name != REPORT}):
+            for name in [REPORT] * (REPORT in digests) + [MANIFEST]:  # these tell the time
+                (waiting / name).replace(final / name)
         else:
             _put_in_place(waiting, final)
     finally:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.publish.manifest import make_manifest, utc_now
-from pipeline.publish.release import release
+from pipeline.publish.manifest import output_entries, run_facts, utc_now
+from pipeline.publish.release import REPORT, release
+from pipeline.publish.report import write_report
 from pipeline.workflow import load_plan, published_files, run_id
+
+# Where the workflow leaves the times of its jobs, by territory.
+BENCHMARKS = Path("benchmarks")
 
 
 def main(config_path: Path, build_dir: Path, *, threads: int = 1) -> None:
@@ -14,4 +18,7 @@ def main(config_path: Path, build_dir: Path, *, threads: int = 1) -> None:
     plan = load_plan(config_path)._replace(build=build_dir)
     files = {name: build_dir / name for name in published_files(plan)}
     run = run_id(plan)
-    release(files, plan.results, run, lambda digests: make_manifest(plan, run, files, digests, utc_now()))
+    facts = run_facts(plan, run, files, utc_now())
+    files[REPORT] = build_dir / REPORT
+    write_report(files[REPORT], plan, facts, BENCHMARKS / plan.config.name)
+    release(files, plan.results, run, lambda digests: {**facts, "outputs": output_entries(files, digests)})

@@ -214,6 +214,7 @@ def where(results: Path) -> str:
     return "\n".join(
         [
             f"Results: {latest} (run {latest.resolve().name})",
+            f"  the report, for reading and printing     {latest}/report.html",
             f"  maximum e.i.r.p., one band per channel   {latest}/public/max_eirp_<device>.vrt",
             f"  number of free channels                  {latest}/public/available_channels_*.tif",
             f"  shares of area and population            {latest}/public/statistics.csv",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -95,6 +96,21 @@ def test_release_of_the_same_run_again_keeps_its_files(build: Path) -> None:
     publish(build, "run1", note="later")
     assert {p.name: p.stat().st_ino for p in (folder / "public").iterdir()} == before
     assert json.loads((folder / "manifest.json").read_text())["note"] == "later"
+
+
+def test_release_of_the_same_run_again_takes_its_newer_report(build: Path) -> None:
+    """The report tells times, so it may differ where no layer does."""
+    layers = {"public/a.tif": build / "public/a.tif"}
+    files = {**layers, "report.html": build / "report.html"}
+    inodes = set()
+    for text in ("first", "second"):
+        (build / "report.html").write_text(text)
+        folder = release(files, build.parent / "results", "run1", lambda digests: {"digests": digests})
+        inodes.add((folder / "public/a.tif").stat().st_ino)
+        assert text == (folder / "report.html").read_text()
+    assert len(inodes) == 1
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["digests"]["report.html"] == hashlib.sha256(b"second").hexdigest()
 
 
 def test_release_moves_latest_back_to_an_earlier_run(build: Path) -> None:

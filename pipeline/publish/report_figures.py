@@ -1,0 +1,147 @@
+"""Pictures of the report: maps in the classes of ``map_classes.yaml``, curves, shares; PNG in memory.
+
+Without a screen, without a clock: equal data give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pipeline import raster
+from pipeline.publish.styles import TRANSPARENT, MapClass, Scheme, class_index, hex_colour, palette
+
+DPI = 150
+MAP_WIDTH_IN = 4.6
+# Pixels of the longer side that a map is drawn from; more cannot be seen at its size.
+MAP_PX = 1200
+STRIP_PX = 512
+SCALE_STEPS_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+# Okabe and Ito (2008), and markers for print without colours.
+LINES = (
+    ("#0072b2", "o"),
+    ("#d55e00", "s"),
+    ("#009e73", "^"),
+    ("#cc79a7", "D"),
+    ("#e69f00", "v"),
+    ("#000000", "x"),
+)
+
+
+class Drawn(NamedTuple):
+    """A map as PNG and the positions in ``scheme.classes`` of the classes that it shows."""
+
+    png: bytes
+    present: tuple[int, ...]
+
+
+def draw_map(path: Path, scheme: Scheme) -> Drawn:
+    """A layer of one band, cropped to the territory, thinned to single pixels where it is large."""
+    raw, pixel_km = thinned(path)
+    classes = class_index(scheme, raw)
+    shown = palette(scheme)[:, 3] > 0
+    rows, cols = _extent(shown[classes])
+    classes = classes[rows, cols]
+    colours = palette(scheme)[classes]
+    high, wide = classes.shape
+    figure = Figure(figsize=(MAP_WIDTH_IN, MAP_WIDTH_IN * (high / wide) + 0.3))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.imshow(colours, interpolation="nearest", extent=(0.0, wide * pixel_km, -high * pixel_km, 0.0))
+    axes.set_ylim(-high * pixel_km * (1.0 + 0.3 * wide / high / MAP_WIDTH_IN), 0.0)
+    axes.set_axis_off()
+    _scale_bar(axes, wide * pixel_km)
+    return Drawn(_png(figure), tuple(int(place) for place in np.unique(classes) if shown[place]))
+
+
+def thinned(path: Path) -> tuple[NDArray[np.generic], float]:
+    """Raw values [y, x] at every n-th pixel of a layer, and the size of what each stands for in km."""
+    grid = raster.read_grid(path)
+    step = max(1, -(-max(grid.width, grid.height) // MAP_PX))
+    strips = [
+        raster.read(path, rows=slice(first, min(first + STRIP_PX * step, grid.height))).values[::step, ::step]
+        for first in range(0, grid.height, STRIP_PX * step)
+    ]
+    return np.concatenate(strips), grid.resolution_m * step / 1000.0
+
+
+def draw_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]]) -> bytes:
+    """A panel for each share, by level in dBm: [n - 1] in percent for at least n channels."""
+    figure = Figure(figsize=(4.8 * len(curves), 3.9), layout="constrained")
+    panels = figure.subplots(1, len(curves), squeeze=False, sharey=True)[0]
+    for axes, (name, levels) in zip(panels, curves.items(), strict=True):
+        for place, (level_dbm, share_pct) in enumerate(levels.items()):
+            colour, marker = LINES[place % len(LINES)]
+            axes.plot(
+                np.arange(1, share_pct.size + 1), share_pct, color=colour, marker=marker, markersize=3.5,
+                linewidth=1.4, label=f"{level_dbm:g} dBm",
+            )  # fmt: skip
+        axes.set_xlabel("number of channels, at least")
+        axes.set_ylabel(f"% of {name}")
+        axes.set_ylim(0.0, 102.0)
+        axes.grid(color="#d5dade", linewidth=0.6)
+        axes.legend(title="available at", frameon=False)
+    return _png(figure)
+
+
+def draw_shares(
+    shares_pct: NDArray[np.float64], channels: Sequence[int], classes: Sequence[MapClass]
+) -> bytes:
+    """Stacked bars [channel, class] of the area by what limits there."""
+    figure = Figure(figsize=(9.6, 1.2 + 0.19 * len(channels)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(channels))
+    places = np.arange(len(channels))
+    for share_pct, entry in zip(shares_pct.T, classes, strict=True):
+        axes.barh(
+            places, share_pct, left=left, color=hex_colour(entry.rgba), edgecolor="#1c2126", linewidth=0.4,
+            label=entry.label,
+        )  # fmt: skip
+        left += share_pct
+    axes.set_yticks(places, [str(channel) for channel in channels])
+    axes.set_ylim(len(channels) - 0.4, -0.6)
+    axes.set_xlim(0.0, 100.0)
+    axes.set_xlabel("% of area")
+    axes.set_ylabel("channel")
+    figure.legend(loc="outside right upper", frameon=False)
+    return _png(figure)
+
+
+def legend_entries(scheme: Scheme, present: Sequence[int]) -> list[tuple[str, str]]:
+    """Colour and label of the classes that occur, in the order of the scheme."""
+    entries = [scheme.classes[place] for place in sorted(set(present))]
+    return [(hex_colour(entry.rgba), entry.label) for entry in entries if entry.rgba != TRANSPARENT]
+
+
+def _extent(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns with anything to show, a pixel more on each side; all where there is nothing."""
+    if not inside.any():
+        return slice(None), slice(None)
+    rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(cols[0] - 1, 0), cols[-1] + 2)
+
+
+def _scale_bar(axes: Axes, width_km: float) -> None:
+    """A bar of a round length, at most a quarter of the width, in the strip below the map."""
+    length_km = max([step for step in SCALE_STEPS_KM if step <= width_km / 4.0], default=width_km / 4.0)
+    low, _ = axes.get_ylim()
+    right, base = 0.99 * width_km, 0.96 * low
+    axes.plot([right - length_km, right], [base, base], color="#1c2126", linewidth=2.0, solid_capstyle="butt")
+    axes.text(
+        right - length_km - 0.01 * width_km, base, f"{length_km:g} km", ha="right", va="center", fontsize=8
+    )
+
+
+def _png(figure: Figure) -> bytes:
+    """PNG without the program's version in it."""
+    FigureCanvasAgg(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=DPI, format="png", metadata={"Software": None})
+    return stream.getvalue()

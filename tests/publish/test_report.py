@@ -1,0 +1,216 @@
+"""The report: complete, from nothing but itself, and harmless whatever a title says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from pipeline import raster
+from pipeline.config_file import load_config
+from pipeline.errors import InputError
+from pipeline.publish.manifest import run_facts, utc_now
+from pipeline.publish.report import chosen_channels, report
+from pipeline.publish.report_figures import draw_curves, draw_map
+from pipeline.publish.report_numbers import rule_times, service_shares_pct
+from pipeline.publish.styles import read_schemes
+from pipeline.workflow import load_plan, two_digits
+
+GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 30)
+HOSTILE = """</title><script>alert(1)</script><img src="http://127.0.0.1/x"> & $body 'x' "y" """.strip()
+VOID = {"meta", "img", "br", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Tags with attributes, texts, and whether every element is closed where it should be."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.inside_warning: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+        if "section" in self.open:
+            self.inside_warning.append(data)
+
+
+def write_layer(path: Path, values: np.ndarray, nodata: int) -> None:
+    layer = raster.make_array(values, GRID, units="", long_name="test", nodata=nodata)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raster.write(path, layer, tags={}, publish=False)
+
+
+@pytest.fixture
+def built(tiny: Path) -> Path:
+    """The tiny territory with layers that somebody computed: left half one thing, right half another."""
+    plan = load_plan(tiny)
+    public = plan.build / "public"
+    right = np.zeros((GRID.height, GRID.width), dtype=bool)
+    right[:, 20:] = True
+    for level in ("0", "20", "36"):
+        counts = np.where(right, 4, 0).astype(np.uint8)
+        write_layer(public / f"available_channels_fixed30_{level}dbm.tif", counts, 255)
+    for channel in map(two_digits, plan.wsd):
+        write_layer(public / f"max_eirp_fixed30_ch{channel}.tif",
+                    np.where(right, 2000, -9998).astype(np.int16), -32768)  # fmt: skip
+        services = np.where(right, 1, 14).astype(np.uint8)
+        services[:3] = 255
+        write_layer(public / f"limiting_service_fixed30_ch{channel}.tif", services, 255)
+    with (public / "statistics.csv").open("w", newline="") as sink:
+        rows = csv.writer(sink, lineterminator="\n")
+        rows.writerow(["device", "level_dbm", "channels_at_least", "area_pct", "population_pct"])
+        rows.writerows(["fixed30", level, n, f"{91.2345 - n - level:.4f}", f"{81.4321 - n - level:.4f}"]
+                       for level in (0, 20, 36) for n in range(1, 11))  # fmt: skip
+    with (public / "not_evaluated.csv").open("w") as sink:
+        sink.write("device,channel,area_km2,area_pct,population_pct\nfixed30,21,150.0,50.1234,\n")
+    return tiny
+
+
+def page_of(config: Path, benchmarks: Path = Path("none")) -> str:
+    plan = load_plan(config)
+    names = ("public/statistics.csv", "public/not_evaluated.csv")
+    facts = run_facts(plan, "0123456789abcdef", {name: plan.build / name for name in names}, utc_now())
+    return report(plan, facts, plan.build / "public", benchmarks)
+
+
+def test_report_is_whole_and_holds_the_published_numbers(built: Path) -> None:
+    text = page_of(built)
+    page = Page(text)
+    assert page.open == []
+    assert text.startswith("<!DOCTYPE html>")
+    with (load_plan(built).build / "public/statistics.csv").open() as stream:
+        numbers = [row[name] for row in csv.DictReader(stream) for name in ("area_pct", "population_pct")]
+    assert len(numbers) == 60
+    assert set(numbers) <= set(page.texts)
+    maps = 3 + 6
+    assert sum(tag == "img" for tag, _ in page.tags) == maps + 2
+    sums = {entry["sha256"] for entry in run_facts(load_plan(built), "x", {}, utc_now())["inputs"]}
+    assert sums
+    assert sums <= set(page.texts)
+
+
+def test_report_warns_of_what_is_open_before_anything_else(built: Path) -> None:
+    page = Page(page_of(built))
+    box = " ".join(page.inside_warning)
+    assert "DTT only, not for licensing" in box
+    assert "pmse: out_of_scope. test" in box
+    assert "aeronautical: test" in box
+    assert "1 channels, up to 50.1234 % of the area" in box
+    assert "coverage.q_min = 0.7 (test)" in box
+    names = [tag for tag, _ in page.tags]
+    assert names.index("section") < names.index("img")
+    assert "warning" in [attributes.get("class") for tag, attributes in page.tags if tag == "section"]
+
+
+def test_report_loads_nothing_and_escapes_what_it_is_given(built: Path) -> None:
+    quoted = HOSTILE.replace("\\", "\\\\").replace('"', '\\"')
+    built.write_text(f'title: "{quoted}"\nnotice: "{quoted}"\n' + built.read_text())
+    page = Page(page_of(built))
+    assert page.open == []
+    assert not {"script", "link", "iframe", "object", "a"} & {tag for tag, _ in page.tags}
+    sources = [value for _, attributes in page.tags for name, value in attributes.items()
+               if name in {"src", "href", "srcset", "data"}]  # fmt: skip
+    assert sources
+    assert all(str(source).startswith("data:image/png;base64,") for source in sources)
+    assert page.texts.count(HOSTILE) == 2
+    policy = [attributes for tag, attributes in page.tags if tag == "meta" and "http-equiv" in attributes]
+    assert "default-src 'none'" in str(policy[0]["content"])
+    style = "".join(page.texts[: page.texts.index(HOSTILE)])
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_report_differs_only_by_the_time(built: Path) -> None:
+    first, second = page_of(built), page_of(built)
+    shown = [line for line in zip(first.splitlines(), second.splitlines(), strict=True) if line[0] != line[1]]
+    assert all("computed" in one for one, _ in shown)
+
+
+def test_map_shows_each_value_in_the_colour_of_its_class(built: Path) -> None:
+    scheme = read_schemes()["available_channels"]
+    drawn = draw_map(load_plan(built).build / "public/available_channels_fixed30_0dbm.tif", scheme)
+    with rasterio.MemoryFile(drawn.png) as file, file.open() as picture:
+        red, green, blue = picture.read([1, 2, 3])
+    row = int(red.shape[0] * 0.3)
+    colours = [f"#{red[row, col]:02x}{green[row, col]:02x}{blue[row, col]:02x}"
+               for col in (red.shape[1] // 4, 3 * red.shape[1] // 4)]  # fmt: skip
+    labels = {"#141414": "none", "#46327e": "3 to 5"}
+    assert [labels[colour] for colour in colours] == ["none", "3 to 5"]
+    assert [scheme.classes[place].label for place in drawn.present] == ["none", "3 to 5"]
+
+
+def test_large_map_is_thinned_to_pixels_of_the_raster(
+    built: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from pipeline.publish import report_figures
+
+    monkeypatch.setattr(report_figures, "MAP_PX", 15)
+    monkeypatch.setattr(report_figures, "STRIP_PX", 4)
+    values = np.arange(GRID.height * GRID.width, dtype=np.int16).reshape(GRID.height, GRID.width)
+    write_layer(tmp_path / "x.tif", values, -32768)
+    raw, pixel_km = report_figures.thinned(tmp_path / "x.tif")
+    assert pixel_km == 1.5
+    np.testing.assert_array_equal(raw, values[::3, ::3])
+
+
+def test_shares_of_services_are_those_of_the_area_inside(built: Path) -> None:
+    path = load_plan(built).build / "public/limiting_service_fixed30_ch21.tif"
+    (shares_pct,) = service_shares_pct([path])
+    # The scale of the projection changes by some 1e-5 over 10 km.
+    assert shares_pct[[1, 14]] == pytest.approx([50.0, 50.0], abs=0.01)
+    assert shares_pct.sum() == pytest.approx(100.0)
+
+
+def test_curves_without_population_have_one_panel() -> None:
+    curve = {36.0: np.array([90.0, 10.0])}
+    sizes = []
+    for curves in ({"area": curve}, {"area": curve, "population": curve}):
+        with rasterio.MemoryFile(io.BytesIO(draw_curves(curves)).read()) as file, file.open() as picture:
+            sizes.append(picture.width)
+    assert sizes[1] == 2 * sizes[0]
+
+
+def test_run_times_are_summed_by_rule(built: Path, tmp_path: Path) -> None:
+    head = "s\th:m:s\tmax_rss\n"
+    folder = tmp_path / "benchmarks/tiny"
+    (folder / "coverage").mkdir(parents=True)
+    (folder / "coverage/ch21.tsv").write_text(head + "10.5\t0:00:10\t300.0\n")
+    (folder / "coverage/ch22.tsv").write_text(head + "2.0\t0:00:02\tNA\n")
+    (folder / "territory.tsv").write_text(head + "4.0\t0:00:04\t100.0\n")
+    (folder / "publish.tsv").write_text(head + "9999.0\t2:46:39\t100.0\n")
+    assert rule_times(folder, leave_out=["publish"]) == [
+        ("coverage", 2, 12.5, 10.5, 300.0),
+        ("territory", 1, 4.0, 4.0, 100.0),
+    ]
+    texts = Page(page_of(built, folder)).texts
+    assert "12.5" in texts
+    assert "9999.0" not in texts
+    assert "Run times" not in Page(page_of(built)).texts
+
+
+def test_channels_of_the_report_are_chosen_or_spread(tiny: Path) -> None:
+    assert chosen_channels(load_config(tiny)) == [21, 23, 25, 26, 28, 30]
+    text = tiny.read_text()
+    tiny.write_text(text + "report: {channels: [30, 22]}\n")
+    assert chosen_channels(load_config(tiny)) == [22, 30]
+    tiny.write_text(text + "report: {channels: [40]}\n")
+    with pytest.raises(InputError, match="40"):
+        load_config(tiny)
