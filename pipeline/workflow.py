@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from pipeline.config import Config, Device
+from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.coordination.files import link_files, radar_files, rr97ab_files, rr941_files
 from pipeline.hashes import json_hash, plain, rows_hash, settings_hash, source_hash
@@ -26,107 +26,12 @@ from pipeline.protection.neighbours import foreign_data
 from pipeline.protection.services import pmse_victims
 from pipeline.registers.pmse import bookings_of
 from pipeline.registers.transmitters import read_register
+from pipeline.stages import STAGES
 from pipeline.territory.margin import margin_m
 from pipeline.territory.surface import ROOM_DEG
 
 # Nuisance in a DTT channel comes from the channel itself and its two neighbours (protection.md, section 1).
 NEIGHBOURS = (-1, 0, 1)
-
-
-class Stage(NamedTuple):
-    """A stage of the pipeline: the module that runs it and the keys of the configuration it reads."""
-
-    module: str
-    settings: tuple[str, ...]
-
-
-# A device's profile and the power below which it does not transmit concern what is published of it, not what
-# reception allows; whatever else is said of a device is taken to matter.
-PROTECT_DEVICE = tuple(
-    f"devices.{name}" for name in Device.model_fields if name not in {"profile", "min_eirp_dbm"}
-)
-
-STAGES = {
-    "territory": Stage("pipeline.territory.stage", ("territory", "grid", "population")),
-    "terrain": Stage("pipeline.terrain.stage", ("terrain", "channels.plan")),
-    "coverage": Stage(
-        "pipeline.coverage.stage",
-        (
-            "territory",
-            "channels.plan",
-            "channels.reach_km",
-            "propagation.coverage_model",
-            "propagation.area",
-            "propagation.clutter_height_m",
-            "propagation.wanted_time_pct",
-            "propagation.nuisance_time_pct",
-            "coverage",
-            "protection.method",
-            "protection.modes",
-            "protection.dtt_ratios",
-            "population",
-        ),
-    ),
-    "protect": Stage(
-        "pipeline.protection.stage",
-        (
-            "territory",
-            "channels.plan",
-            "channels.reach_km",
-            "propagation.wsd_model",
-            "coverage",
-            "protection",
-            *PROTECT_DEVICE,
-            "services.dtt",
-            "services.foreign_dtt",
-        ),
-    ),
-    "combine": Stage(
-        "pipeline.availability.stage",
-        (
-            "territory",
-            "channels",
-            "propagation",
-            "coverage",
-            "protection",
-            "devices",
-            "services",
-            "incumbents",
-            "areas",
-            "neighbours",
-            "notice",
-            *pmse_victims.SETTINGS,
-        ),
-    ),
-    "availability": Stage(
-        "pipeline.availability.stage", ("channels.wsd", "devices", "levels_dbm", "population", "notice")
-    ),
-    "reception": Stage("pipeline.publish.reception", ("channels.plan", "coverage", "notice")),
-    "query": Stage("pipeline.publish.query_raster", ("channels.wsd", "query.block_px")),
-    "web": Stage(
-        "pipeline.publish.web.stage",
-        ("title", "attribution", "territory", "channels", "devices", "levels_dbm", "population"),
-    ),
-    # Everything else it reads of the configuration shows in the names or the content of the layers.
-    "qgis": Stage("pipeline.publish.qgis", ("title", "notice", "attribution", "territory")),
-    "stac": Stage(
-        "pipeline.publish.stac",
-        (
-            "title",
-            "notice",
-            "attribution",
-            "devices.id",
-            "pmse.at",
-            "registers.as_of",
-            "validity_hours",
-            "query.time_zone",
-        ),
-    ),
-    "rr941": Stage("pipeline.coordination.rr941.stage", ("coordination.rr941", "notice")),
-    "rr97ab": Stage("pipeline.coordination.rr941.epfd_stage", ("coordination.rr97ab", "notice")),
-    "radar612": Stage("pipeline.coordination.radar.stage", ("coordination.radars", "notice")),
-    "f1565": Stage("pipeline.coordination.fixed_service.stage", ("coordination.links",)),
-}
 
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARIES, LAND = "public/boundaries.geojson", "public/land.geojson"

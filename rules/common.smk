@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from pipeline import workflow as jobs
+from pipeline.stages import STAGES
 
 # `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster.
 shell.prefix(
@@ -13,8 +14,8 @@ shell.prefix(
 PLAN = jobs.load_plan(config.get("territory", "configs/slovenia.yaml"))
 BUILD, RESULTS = PLAN.build.as_posix(), PLAN.results.as_posix()
 LOGS, BENCHMARKS = f"logs/{PLAN.config.name}", f"benchmarks/{PLAN.config.name}"
-SETTINGS = {stage: jobs.settings_of(PLAN, stage) for stage in jobs.STAGES}
-CODE = {stage: jobs.code_of(stage) for stage in jobs.STAGES}
+SETTINGS = {stage: jobs.settings_of(PLAN, stage) for stage in STAGES}
+CODE = {stage: jobs.code_of(stage) for stage in STAGES}
 
 
 wildcard_constraints:

@@ -59,4 +59,4 @@ class Pmse(Section):
     environment: Literal["open", "suburban", "urban"] = "open"
     """Surroundings of a receiver whose row names none; open has the smallest loss."""
     hata_base: Literal["higher", "device"] = "device"
-    """Antenna that is the base of extended Hata: the device's (Ofcom's pilot), or the higher one (SEAMCAT)."""
+    """Base of extended Hata: the device's antenna (Ofcom's pilot), or the higher one (SEAMCAT)."""

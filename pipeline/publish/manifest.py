@@ -23,9 +23,10 @@ from pipeline.registers.pmse import active_between
 from pipeline.registers.pmse import summary as summary_of_bookings
 from pipeline.registers.sizes import register_sizes
 from pipeline.registers.transmitters import summary
+from pipeline.stages import STAGES
 from pipeline.terrain.stage import summary as summary_of_sweeps
 from pipeline.terrain.sweep_file import read_facts
-from pipeline.workflow import STAGES, Plan, code_of, two_digits
+from pipeline.workflow import Plan, code_of, two_digits
 
 FORMAT = "channelmaps-manifest/1"
 PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyproj", "shapely", "snakemake")

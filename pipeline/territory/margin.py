@@ -44,6 +44,8 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
 def margin_m(config: Config, modes: Iterable[ModeKey], *, coastal: bool, file: Path | None = None) -> float:
     """Margin in metres: the configured one if it is wide enough, else the required one plus a pixel."""
     needed_km = required_margin_km(config, modes, coastal=coastal)
+    if config.grid.least_margins_km is not None:
+        needed_km = max(needed_km, config.grid.least_margins_km[coastal])
     given_km = config.grid.margin_km
     if given_km is not None and given_km < needed_km:
         raise InputError(

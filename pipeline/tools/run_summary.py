@@ -14,8 +14,9 @@ from pipeline.publish.manifest import shown
 from pipeline.registers.pmse import read_pmse_register
 from pipeline.registers.tables import RejectedRow
 from pipeline.registers.transmitters import read_register
+from pipeline.stages import STAGES
 from pipeline.tools.output import write_whole
-from pipeline.workflow import STAGES, Plan, code_of
+from pipeline.workflow import Plan, code_of
 
 FORMAT = "channelmaps-run/1"
 FILE = "summary.json"

@@ -2,6 +2,7 @@
 
 The changed settings run in the territory's own build folder, so only what depends on them is computed again;
 the results appear under ``results/<territory>-what-if``. The next ordinary run computes the same jobs back.
+The pixel grid stays as it is unless the change widens the proven radius.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from typing import Any
 
 import yaml
 
+from pipeline.config import Config
 from pipeline.config_file import load_config, read_yaml
 from pipeline.errors import InputError
+from pipeline.registers.transmitters import read_register
+from pipeline.territory.margin import required_margin_km
 from pipeline.tools.run import RunOptions, run_command
 
 SUFFIX = "-what-if"
@@ -26,9 +30,12 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
     """
     if not changes:
         raise InputError("nothing is changed", row="--set", allowed="one or more KEY=VALUE")
-    name = load_config(config_path).name
+    published = load_config(config_path)
+    name = published.name
     content = read_yaml(config_path)
     assert isinstance(content, dict)
+    if published.grid.margin_km is None:
+        content["grid"]["least_margins_km"] = margins_km(published)
     for change in changes:
         key, value = split_change(change)
         set_value(content, key, value)
@@ -37,6 +44,13 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
     changed_path.parent.mkdir(parents=True, exist_ok=True)
     changed_path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return run_command(changed_path, RunOptions(cores=cores, accept_shrink=True))
+
+
+def margins_km(config: Config) -> list[float]:
+    """Margins that the settings need, without and with sea in reach."""
+    register, _ = read_register(config)
+    modes = set(zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True))
+    return [required_margin_km(config, modes, coastal=coastal) for coastal in (False, True)]
 
 
 def split_change(change: str) -> tuple[str, Any]:

@@ -11,6 +11,8 @@ import pytest
 from pipeline import workflow as jobs
 from pipeline.config import Config
 from pipeline.hashes import imported_sources
+from pipeline.stages import STAGES
+from pipeline.tools.what_if import margins_km
 
 Change = Callable[..., None]
 
@@ -23,7 +25,7 @@ def edit(tiny: Path, old: str, new: str) -> jobs.Plan:
 
 
 def stage_hashes(plan: jobs.Plan) -> dict[str, str]:
-    return {stage: jobs.settings_of(plan, stage) for stage in jobs.STAGES}
+    return {stage: jobs.settings_of(plan, stage) for stage in STAGES}
 
 
 def changed_stages(before: jobs.Plan, after: jobs.Plan) -> set[str]:
@@ -195,19 +197,37 @@ def keys_read(path: Path) -> set[str]:
     return {key for key in found if key.split(".")[0] in Config.model_fields}
 
 
-@pytest.mark.parametrize("stage", sorted(jobs.STAGES))
+@pytest.mark.parametrize("stage", sorted(STAGES))
 def test_stage_names_every_setting_that_its_code_reads(stage: str) -> None:
     # Two stages of one module: which of them reads a key cannot be told from the file.
-    same = [other for other in jobs.STAGES.values() if other.module == jobs.STAGES[stage].module]
+    same = [other for other in STAGES.values() if other.module == STAGES[stage].module]
     declared = [key for other in same for key in other.settings]
-    folder = Path(jobs.__file__).parent / jobs.STAGES[stage].module.split(".")[1]
+    folder = Path(jobs.__file__).parent / STAGES[stage].module.split(".")[1]
     # The register is followed row by row, the margin by its width, the name by the paths.
     elsewhere = {"registers", "name"}
     if stage == "territory":
-        elsewhere |= {"devices", "protection", "coverage", "channels"}
-    for source in imported_sources(jobs.STAGES[stage].module):
+        elsewhere |= {
+            "devices",
+            "protection",
+            "coverage",
+            "channels",
+            "grid.margin_km",
+            "grid.least_margins_km",
+        }
+    for source in imported_sources(STAGES[stage].module):
         if source.parent != folder:
             continue
         for key in keys_read(source) - elsewhere:
             known = any(key == d or key.startswith(d + ".") or d.startswith(key + ".") for d in declared)
-            assert known or key.split(".")[0] in elsewhere, f"{source.name} reads {key}"
+            assert known or {key, key.split(".")[0]} & elsewhere, f"{source.name} reads {key}"
+
+
+def test_margin_of_the_published_maps_keeps_the_grid_when_a_change_needs_less(tiny: Path) -> None:
+    before = jobs.load_plan(tiny)
+    needed = margins_km(before.config)
+    looser = edit(tiny, "height_m: 30.0", "height_m: 30.0\n    dq_pct: 5.0")
+    assert jobs.rows_of_territory(looser) != jobs.rows_of_territory(before)
+    kept = edit(tiny, "resolution_m: 500.0", f"resolution_m: 500.0, least_margins_km: {needed}")
+    assert jobs.rows_of_territory(kept) == jobs.rows_of_territory(before)
+    assert {"protect", "combine"} <= changed_stages(before, kept)
+    assert "territory" not in changed_stages(before, kept)
