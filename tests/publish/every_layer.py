@@ -1,0 +1,111 @@
+"""A build folder with every published raster of a territory, made up: a disc of values, nodata around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import raster
+from pipeline import workflow as jobs
+from pipeline.publish.catalogue import families
+from tests.tiny import CONFIG, STATIONS, write_register
+from tests.workflow.test_plan import COORDINATION
+
+GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
+NOT_PERMITTED, NOT_EVALUATED = -9999, -9998
+TITLE, NOTICE = "Made-up land", "Made up for a test."
+WAYS = ("one way", "the other way")
+# dtype, nodata, scale, unit, lowest and highest raw value; as the stages write them.
+KINDS = {
+    "max_eirp": ("int16", -32768, 0.01, "dBm", -4000, 3600),
+    "availability": ("uint8", 255, 1.0, "", 0, 2),
+    "available_channels": ("uint8", 255, 1.0, "channels", 0, 40),
+    "limiting_service": ("uint8", 255, 1.0, "", 0, 15),
+    "eval_flags": ("uint16", 65535, 1.0, "", 2, 6),
+    "dtt_field": ("int16", -32768, 0.01, "dB(uV/m)", 0, 12000),
+    "dtt_q": ("uint16", 65535, 0.0001, "1", 0, 10000),
+    "dtt_served": ("uint8", 255, 1.0, "1", 0, 1),
+    "dtt_server": ("uint16", 0, 1.0, "1", 1, 2),
+    "rr941_dtt": ("float32", np.nan, 1.0, "%", 0, 80),
+    "rr941_exceeds": ("uint8", 255, 1.0, "1", 0, 1),
+    "rr941_argpair": ("uint16", 65535, 1.0, "1", 0, 3),
+    "angle": ("float32", np.nan, 1.0, "deg", -5, 80),
+    "rr97ab_epfd_max": ("float32", np.nan, 1.0, "dB(W/m2/40 kHz)", -210, -140),
+    "rr97ab_cond": ("uint8", 255, 1.0, "1", 0, 3),
+    "radar612_distance": ("float32", -9999.0, 1.0, "km", 0, 1000),
+    "radar612_margin": ("float32", -9999.0, 1.0, "km", -600, 600),
+    "radar612_path": ("uint8", 255, 1.0, "1", 1, 2),
+    "radar612_coord": ("uint8", 255, 1.0, "1", 0, 1),
+    "radar612_n_adm": ("uint8", 255, 1.0, "1", 0, 30),
+    "radar612_adm_k": ("uint32", 0, 1.0, "1", 1, 3),
+}
+
+
+@contextmanager
+def working_folder(folder: Path) -> Iterator[Path]:
+    """Work in a folder with the tiny territory; its file."""
+    write_register(folder / "register.csv", STATIONS)
+    (folder / "tiny.yaml").write_text(CONFIG, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder / "tiny.yaml"
+
+
+def write_every_layer(tiny: Path) -> jobs.Plan:
+    """Add coordination to the tiny territory, with one channel of each kind, and write its layers."""
+    text = tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 25]")
+    tiny.write_text(f"title: {TITLE}\nnotice: {NOTICE}\n{text}{COORDINATION}")
+    plan = jobs.load_plan(tiny)
+    for file, family in families(plan).items():
+        if file.endswith(".tif"):
+            write_layer(plan, file, family)
+    stack = [plan.build / name for name in jobs.max_eirp_files(plan, "fixed30")]
+    vrt = raster.build_vrt(stack, [f"channel {channel}" for channel in plan.wsd])
+    (plan.build / "public/max_eirp_fixed30.vrt").write_text(vrt)
+    for channel in plan.victims:
+        path = plan.build / f"coverage/ch{channel}_servers.json"
+        path.parent.mkdir(exist_ok=True)
+        rows = [{"id": f"S{k}", "site": f"Site {k}"} for k in (1, 2)]
+        path.write_text(json.dumps({"transmitters": rows, "modes": []}))
+    table = "frequency_mhz,noise,adm,band,bit,pixels\n13.5,rural,HRV,1,0,1\n13.5,rural,I,1,1,1\n"
+    (plan.build / "public/radar612_adm.csv").write_text(table)
+    return plan
+
+
+def inside() -> np.ndarray:
+    """The territory [y, x]: a disc off the edges of the grid."""
+    row, col = np.mgrid[: GRID.height, : GRID.width]
+    return (row - 95) ** 2 + (col - 75) ** 2 < 68**2
+
+
+def values_of(family: str, seed: int) -> np.ndarray:
+    """Raw values [y, x] from the lowest to the highest, nodata outside; of e.i.r.p. a fifth are codes."""
+    dtype, nodata, _, _, low, high = KINDS[family]
+    rng = np.random.default_rng(seed)
+    values = rng.integers(low, high + 1, (GRID.height, GRID.width)).astype(dtype)
+    if family == "max_eirp":
+        chance = rng.random(values.shape)
+        values[chance < 0.1], values[chance > 0.9] = NOT_PERMITTED, NOT_EVALUATED
+    values[~inside()] = nodata
+    return values
+
+
+def write_layer(plan: jobs.Plan, file: str, family: str) -> None:
+    """One raster; bands as the stages name them."""
+    _, nodata, scale, unit, _, _ = KINDS[family]
+    names = ["channel"]
+    if family == "availability" or "query" in file:
+        names = [f"channel {channel}" for channel in plan.wsd]
+    elif "rr941" in file:
+        names = list(WAYS)
+    values = np.stack([values_of(family, seed=k) for k in range(len(names))])
+    data = raster.make_array(
+        values, GRID, units=unit, long_name=f"layer {Path(file).stem}", nodata=nodata, band_names=names,
+        scale_factor=scale,
+    )  # fmt: skip
+    raster.write(plan.build / file, data, tags={"device": "fixed30", "hash": "abc"}, publish=True)
