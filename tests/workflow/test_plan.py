@@ -194,7 +194,8 @@ def keys_read(path: Path) -> set[str]:
             node = node.value
         if isinstance(node, ast.Name) and node.id == "config" and names:
             found.add(".".join(reversed(names)))
-    return {key for key in found if key.split(".")[0] in Config.model_fields}
+    named = {key.removesuffix(".model_copy") for key in found}
+    return {key for key in named if key.split(".")[0] in Config.model_fields}
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))
