@@ -4,12 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: maps test test-all bench web lint format lock clean help
+.PHONY: maps test test-all test-qgis bench web lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make maps [CONFIG=configs/x.yaml]  compute the maps of a territory and publish them under results/"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
+	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make web                            build the page of the web map anew (maintainers; needs Node 20 and npm)"
 	@echo "make lint | format | lock | clean  checks | formatting | new requirements.lock | remove intermediates"
 
@@ -21,6 +22,13 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow" --hypothesis-profile=default
+
+# PyQGIS works with the system's Python only; without it the tests that open QGIS are skipped and say so.
+test-qgis: $(INSTALLED)
+	@/usr/bin/python3 -c 'import qgis.core' 2>/dev/null || { \
+	    command -v apt-get >/dev/null || { echo "make: install QGIS with its Python bindings first" >&2; exit 1; }; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq qgis python3-qgis >/dev/null; }
+	$(BIN)/python -m pytest tests/publish/test_qgis.py
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench

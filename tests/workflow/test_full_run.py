@@ -17,6 +17,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from rio_cogeo.cogeo import cog_validate
 
 from pipeline import blocks, raster
 from pipeline import workflow as jobs
@@ -62,6 +63,7 @@ def test_run_from_clean_then_after_changes(repository: Path, tiny: Path, change_
         item["path"]: item["sha256"] for item in json.loads((first / "manifest.json").read_text())["outputs"]
     }
     assert set(listed) == {*before, "report.html"}
+    assert all(cog_validate(path, strict=True, quiet=True)[0] for path in first.rglob("*.tif"))
     eirp = raster.read(first / "public/max_eirp_fixed30_ch25.tif").values
     assert (eirp != -32768).any()
 
