@@ -83,6 +83,21 @@ def run(
 
 
 @app.command(
+    epilog="Example: channelmaps picture "
+    "results/slovenia/latest/public/available_channels_fixed30_20dbm.tif free_channels.png",
+)
+def picture(
+    layer: Annotated[Path, typer.Argument(help="Published layer of one band, with its name as published.")],
+    out: Annotated[Path, typer.Argument(help="PNG to write.")],
+    title: Annotated[str, typer.Option(help="Line above the map.")] = "",
+) -> None:
+    """Draw a published layer with its legend."""
+    from pipeline.tools.layer_picture import picture_command
+
+    picture_command(layer, out, title=title)
+
+
+@app.command(
     name="what-if",
     epilog="Example: channelmaps what-if configs/slovenia.yaml --set devices.fixed30.dq_pct=2",
 )

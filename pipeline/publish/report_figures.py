@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from pipeline import raster
@@ -21,6 +22,7 @@ from pipeline.publish.styles import TRANSPARENT, MapClass, Scheme, class_index, 
 
 DPI = 150
 MAP_WIDTH_IN = 4.6
+BAR_IN = 0.3  # below a map, for the scale bar
 # Pixels of the longer side that a map is drawn from; more cannot be seen at its size.
 MAP_PX = 1200
 STRIP_PX = 512
@@ -36,6 +38,19 @@ LINES = (
 )
 
 
+class _Picture(NamedTuple):
+    """Colours [y, x, 4], the side of a pixel, and the positions of the classes that occur."""
+
+    colours: NDArray[np.uint8]
+    pixel_km: float
+    present: tuple[int, ...]
+
+    @property
+    def height_ratio(self) -> float:
+        """Height over width."""
+        return float(self.colours.shape[0] / self.colours.shape[1])
+
+
 class Drawn(NamedTuple):
     """A map as PNG and the positions in ``scheme.classes`` of the classes that it shows."""
 
@@ -45,20 +60,36 @@ class Drawn(NamedTuple):
 
 def draw_map(path: Path, scheme: Scheme) -> Drawn:
     """A layer of one band, cropped to the territory, thinned to single pixels where it is large."""
-    raw, pixel_km = thinned(path)
-    classes = class_index(scheme, raw)
-    shown = palette(scheme)[:, 3] > 0
-    rows, cols = _extent(shown[classes])
-    classes = classes[rows, cols]
-    colours = palette(scheme)[classes]
-    high, wide = classes.shape
-    figure = Figure(figsize=(MAP_WIDTH_IN, MAP_WIDTH_IN * (high / wide) + 0.3))
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.imshow(colours, interpolation="nearest", extent=(0.0, wide * pixel_km, -high * pixel_km, 0.0))
-    axes.set_ylim(-high * pixel_km * (1.0 + 0.3 * wide / high / MAP_WIDTH_IN), 0.0)
-    axes.set_axis_off()
-    _scale_bar(axes, wide * pixel_km)
-    return Drawn(_png(figure), tuple(int(place) for place in np.unique(classes) if shown[place]))
+    picture = _picture_of(path, scheme)
+    figure = Figure(figsize=(MAP_WIDTH_IN, MAP_WIDTH_IN * picture.height_ratio + BAR_IN))
+    _draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), picture)
+    return Drawn(_png(figure), picture.present)
+
+
+def draw_with_legend(path: Path, scheme: Scheme, title: str) -> bytes:
+    """The same map with title and legend in the picture."""
+    picture = _picture_of(path, scheme)
+    legend_in, title_in = 1.5, 0.35
+    size_in = MAP_WIDTH_IN + legend_in, MAP_WIDTH_IN * picture.height_ratio + BAR_IN + title_in
+    figure = Figure(figsize=size_in)
+    share = MAP_WIDTH_IN / size_in[0]
+    _draw(figure.add_axes((0.0, 0.0, share, 1.0 - title_in / size_in[1])), picture)
+    figure.text(0.01, 1.0 - 0.5 * title_in / size_in[1], title, va="center", fontsize=10, parse_math=False)
+    entries = legend_entries(scheme, picture.present)
+    patches = [
+        Patch(facecolor=colour, edgecolor="#6b757d", linewidth=0.5, label=text) for colour, text in entries
+    ]
+    unit = f", {scheme.unit}" if scheme.unit not in ("", "number") else ""
+    figure.legend(
+        handles=patches,
+        title=f"{scheme.title}{unit}",
+        loc="center left",
+        bbox_to_anchor=(share, 0.5),
+        frameon=False,
+        fontsize=8,
+        title_fontsize=8,
+    )
+    return _png(figure)
 
 
 def thinned(path: Path) -> tuple[NDArray[np.generic], float]:
@@ -126,6 +157,25 @@ def _extent(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
         return slice(None), slice(None)
     rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     return slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(cols[0] - 1, 0), cols[-1] + 2)
+
+
+def _picture_of(path: Path, scheme: Scheme) -> _Picture:
+    """The part of a layer that shows anything, in the colours of its classes."""
+    raw, pixel_km = thinned(path)
+    classes = class_index(scheme, raw)
+    shown = palette(scheme)[:, 3] > 0
+    classes = classes[_extent(shown[classes])]
+    present = tuple(int(place) for place in np.unique(classes) if shown[place])
+    return _Picture(palette(scheme)[classes], pixel_km, present)
+
+
+def _draw(axes: Axes, picture: _Picture) -> None:
+    """Map and scale bar, on axes that have room for the bar below."""
+    high_km, wide_km = (size * picture.pixel_km for size in picture.colours.shape[:2])
+    axes.imshow(picture.colours, interpolation="nearest", extent=(0.0, wide_km, -high_km, 0.0))
+    axes.set_ylim(-high_km - wide_km * BAR_IN / MAP_WIDTH_IN, 0.0)
+    axes.set_axis_off()
+    _scale_bar(axes, wide_km)
 
 
 def _scale_bar(axes: Axes, width_km: float) -> None:

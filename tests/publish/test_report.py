@@ -19,6 +19,7 @@ from pipeline.publish.report import chosen_channels, report
 from pipeline.publish.report_figures import draw_curves, draw_map
 from pipeline.publish.report_numbers import rule_times, service_shares_pct
 from pipeline.publish.styles import read_schemes
+from pipeline.tools.layer_picture import picture_command
 from pipeline.workflow import load_plan, two_digits
 
 GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 30)
@@ -214,3 +215,24 @@ def test_channels_of_the_report_are_chosen_or_spread(tiny: Path) -> None:
     tiny.write_text(text + "report: {channels: [40]}\n")
     with pytest.raises(InputError, match="40"):
         load_config(tiny)
+
+
+def test_picture_has_the_map_beside_its_legend(built: Path, tmp_path: Path) -> None:
+    layer = load_plan(built).build / "public/available_channels_fixed30_20dbm.tif"
+    picture_command(layer, tmp_path / "new/x.png", title="20 dBm, $not math")
+    with rasterio.open(tmp_path / "new/x.png") as picture:
+        red, green, blue = picture.read([1, 2, 3]).astype(int)
+    codes = red * 65536 + green * 256 + blue
+    beside = codes[:, int(codes.shape[1] * 0.8) :]
+    # The map has both colours in equal parts, the legend a patch of each.
+    for colour in (0x141414, 0x46327E):
+        assert 0.3 < (codes == colour).mean() < 0.45
+        assert 50 < (beside == colour).sum() < 2000
+
+
+def test_picture_refuses_what_has_no_classes(built: Path, tmp_path: Path) -> None:
+    public = load_plan(built).build / "public"
+    for name in ("statistics.csv", "max_eirp_fixed30_ch99.tif"):
+        with pytest.raises(InputError, match=name):
+            picture_command(public / name, tmp_path / "x.png", title="")
+    assert not (tmp_path / "x.png").exists()
