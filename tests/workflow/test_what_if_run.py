@@ -1,0 +1,34 @@
+"""`channelmaps what-if` on the tiny territory, for real: only what depends on the change, same bytes as in full."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.test_full_run import contents, run
+
+pytestmark = pytest.mark.slow
+CHANGE = ("--set", "devices.fixed30.dq_pct=5")
+
+
+def test_what_if_equals_a_full_run_and_leaves_the_published_one(repository: Path, tiny: Path) -> None:
+    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [28]"))
+    results = tiny.parent / "results"
+    run(repository)
+    latest = (results / "tiny/latest").resolve()
+    before = contents(latest)
+
+    text = run(repository, *CHANGE, command="what-if")
+    assert "maximum e.i.r.p. in channel 28" in text
+    assert "coverage of channel" not in text
+    assert (results / "tiny/latest").resolve() == latest
+    assert contents(latest) == before
+
+    found = contents((results / "tiny-what-if/latest").resolve())
+    assert found["public/max_eirp_fixed30_ch28.tif"] != before["public/max_eirp_fixed30_ch28.tif"]
+    for folder in ("build", "results", ".snakemake"):
+        shutil.rmtree(folder)
+    run(repository, *CHANGE, command="what-if")
+    assert contents((results / "tiny-what-if/latest").resolve()) == found
