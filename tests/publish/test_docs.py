@@ -1,0 +1,76 @@
+"""The documents name every file of a run, no file that no run has, and only files that are there."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from pipeline.workflow import load_plan, published_files
+
+WILD = {
+    "<device>": r"[a-z0-9-]+",
+    "<level>": r"-?[\d.]+",
+    "<territory>": r"[a-z0-9-]+",
+    "NN": r"\d\d",
+    "*": r".+",
+}
+FOLDERS = ("public/", "internal/", "stac/", "<territory>", "report.html", "manifest.json")
+
+
+def expanded(name: str) -> list[str]:
+    """``a_{b,c}.tif`` as ``a_b.tif`` and ``a_c.tif``."""
+    parts = [part.split(",") for part in re.split(r"[{}]", name)]
+    return ["".join(choice) for choice in product(*parts)]
+
+
+def patterns(text: str) -> dict[str, re.Pattern[str]]:
+    """Every file named in a table of the document, as a regular expression."""
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    quoted = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    names = [full for name in quoted if name.startswith(FOLDERS) for full in expanded(name)]
+    wild = "|".join(map(re.escape, WILD))
+    return {
+        name: re.compile("".join(WILD.get(part, re.escape(part)) for part in re.split(f"({wild})", name)))
+        for name in names
+    }
+
+
+def files_of_default_run(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.chdir(repository)
+    return [*published_files(load_plan("configs/slovenia.yaml")), "report.html", "manifest.json"]
+
+
+def test_every_published_file_is_documented(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = patterns((repository / "docs/outputs.md").read_text())
+    files = files_of_default_run(repository, monkeypatch)
+    assert len(files) > 300
+    assert not [name for name in files if not any(known[one].fullmatch(name) for one in known)]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/outputs.md"])
+def test_every_documented_file_is_published(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, document: str
+) -> None:
+    known = patterns((repository / document).read_text())
+    files = files_of_default_run(repository, monkeypatch)
+    files += ["public/web/"]
+    assert len(known) > 10
+    assert not [name for name in known if not any(known[name].fullmatch(file) for file in files)]
+
+
+def test_links_between_documents_lead_somewhere(repository: Path) -> None:
+    for path in [repository / "README.md", *sorted((repository / "docs").glob("*.md"))]:
+        text = path.read_text()
+        linked = re.findall(r"\]\(([^)#:]+)\)", text)
+        linked += re.findall(r"`((?:docs|profiles)/[\w/.-]+\.(?:md|yaml))`", text)
+        for name in linked:
+            there = [path.parent / name, repository / name]
+            assert any(place.exists() for place in there), f"{path.name}: {name}"
+
+
+def test_picture_of_the_readme_is_small(repository: Path) -> None:
+    assert "docs/images/slovenia_available_channels.png" in (repository / "README.md").read_text()
+    assert (repository / "docs/images/slovenia_available_channels.png").stat().st_size < 300_000
