@@ -1,4 +1,4 @@
-"""`channelmaps what-if` on the tiny territory, for real: only what depends on the change, same bytes as in full."""
+"""`channelmaps what-if` on the tiny territory, for real: only what changed, and the bytes of a full run."""
 
 from __future__ import annotations
 
