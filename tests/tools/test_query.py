@@ -29,7 +29,7 @@ from tests.tiny import CONFIG, STATIONS, write_register
 NOW = datetime(2026, 11, 21, 13, 30, tzinfo=UTC)
 DEVICES = [
     ("a30", "A", 1, 30.0), ("a10", "A", 1, 10.0), ("a5", "A", 1, 5.0), ("a1", "A", 1, 1.5),
-    ("slave", "A", 5, 30.0), ("b1", "B", 4, 1.5),
+    ("b1", "B", 4, 1.5), ("slave", "A", 5, 30.0),
 ]  # fmt: skip
 TO_DEGREES = Transformer.from_crs(3794, 4326, always_xy=True)
 
