@@ -32,6 +32,7 @@ STATISTICS = (
     "Share in % of the territory's land and of its people with at least so many channels, as in "
     "public/statistics.csv; not evaluated counts as unavailable"
 )
+NOTHING_OPEN = "Nothing: every service that applies is evaluated on all land."
 SHARES = "Share of the area in % by limiting service; all: mean of the channels"
 COLUMNS = {"area_pct": "area", "population_pct": "population"}
 
@@ -77,7 +78,7 @@ def warning(facts: Facts) -> list[str]:
         html.element("h2", "Read this first"),
         *[html.wrap("p", [html.element("strong", text)]) for text in said],
         html.element("h3", "Not evaluated"),
-        html.bullets(left_out) if left_out else html.element("p", "No service that applies, and no land."),
+        html.bullets(left_out) if left_out else html.element("p", NOTHING_OPEN),
         html.element("p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"),
         *not_applicable(facts),
         html.element("h3", f"Not verified: {len(facts['unverified'])} numbers"),

@@ -22,6 +22,7 @@ h1 { font-size: 1.8rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.3rem; margin: 2.2rem 0 .6rem; border-bottom: 2px solid #1c2126; break-after: avoid; }
 h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; break-after: avoid; }
 p { max-width: 48rem; margin: .4rem 0; }
+p, li { overflow-wrap: anywhere; }
 .facts, caption, figcaption, .note { color: #4a545c; font-size: .9rem; }
 .warning { border: .4rem solid #b3261e; background: #fff4f2; padding: 1rem 1.3rem; margin: 1.3rem 0; break-inside: auto; }
 .warning h2 { border: 0; margin: 0 0 .4rem; color: #8c1d18; font-size: 1.35rem; }
