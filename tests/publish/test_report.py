@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import rasterio
 from pipeline import raster
 from pipeline.config_file import load_config
 from pipeline.errors import InputError
+from pipeline.publish import stage
 from pipeline.publish.manifest import run_facts, utc_now
 from pipeline.publish.report import chosen_channels, report
 from pipeline.publish.report_figures import draw_curves, draw_map
@@ -236,3 +239,18 @@ def test_picture_refuses_what_has_no_classes(built: Path, tmp_path: Path) -> Non
         with pytest.raises(InputError, match=name):
             picture_command(public / name, tmp_path / "x.png", title="")
     assert not (tmp_path / "x.png").exists()
+
+
+def test_publishing_puts_the_report_into_run_and_manifest(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "published_files", lambda plan: ["public/statistics.csv"])
+    plan = load_plan(built)
+    stage.main(built, plan.build)
+    latest = plan.results / "latest"
+    manifest = json.loads((latest / "manifest.json").read_text())
+    listed = {item["path"]: item["sha256"] for item in manifest["outputs"]}
+    assert set(listed) == {"public/statistics.csv", "report.html"}
+    text = (latest / "report.html").read_bytes()
+    assert listed["report.html"] == hashlib.sha256(text).hexdigest()
+    assert b"Read this first" in text
