@@ -42,7 +42,7 @@ def with_devices(config: Path, *devices: tuple[str, str, int, float]) -> None:
 
 
 def random_levels(seed: int, gaps: float) -> np.ndarray:
-    """Raw e.i.r.p. [y, x]: a round territory, of which ``gaps`` is not permitted, and as much not evaluated."""
+    """Raw e.i.r.p. [y, x]: a round territory; ``gaps`` of it is not permitted, as much not evaluated."""
     rng = np.random.default_rng(seed)
     raw = rng.integers(-4000, 3601, (HEIGHT, WIDTH)).astype(np.int16)
     kind = rng.random(raw.shape)
