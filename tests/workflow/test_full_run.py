@@ -115,7 +115,7 @@ def varied(tiny: Path) -> Path:
 
 
 def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
-    """All stages one after the other in this process; the published files but for the manifest."""
+    """All stages that compute, one after the other in this process; the published rasters."""
     plan = jobs.load_plan(path)
     territory.main(path, build, threads=threads)
     for tile in plan.tiles:
@@ -129,7 +129,7 @@ def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
     availability.main(path, build, threads=threads)
     for device in plan.config.devices:
         query_raster.main(path, build, device=device.id, threads=threads)
-    return {name: (build / name).read_bytes() for name in jobs.published_files(plan)}
+    return {name: (build / name).read_bytes() for name in jobs.raster_files(plan)}
 
 
 def cut_small(monkeypatch: pytest.MonkeyPatch, side_px: int) -> list[int]:
