@@ -74,6 +74,14 @@ def availability(config: ConfigOption, build: BuildOption, threads: ThreadsOptio
     stage(config, build, threads=threads)
 
 
+@stages.command("region-statistics", hidden=True)
+def region_statistics(config: ConfigOption, build: BuildOption) -> None:
+    """Statistics by region."""
+    from pipeline.availability.regions import main as stage
+
+    stage(config, build)
+
+
 @stages.command(hidden=True)
 def reception(
     config: ConfigOption, build: BuildOption, channel: ChannelOption, threads: ThreadsOption = 1

@@ -27,6 +27,7 @@ PACKAGE = "pipeline"
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK_FILE = "requirements.lock"
 TABLES = "configs/tables"
+SHAPEFILE_SUFFIXES = (".cpg", ".dbf", ".prj", ".shx")
 CODE_SUFFIXES = {".py", ".pyc", ".pyi", ".nbi", ".nbc"}
 
 
@@ -87,14 +88,17 @@ def plain(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, Path):
-        return f"sha256:{file_sha256(value)}" if value.is_file() else "no file"
+        return "no file" if not value.is_file() else "sha256:" + "".join(map(file_sha256, _files_of(value)))
     if isinstance(value, date):
         return value.isoformat()
     return value
 
 
 def input_files(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path]]:
-    """All (dotted key, path) of a configuration, in the order of its fields."""
+    """All (dotted key, path) of a configuration, in the order of its fields.
+
+    A shapefile is followed by the files that belong to it, such as ``territory.polygons.path.dbf``.
+    """
     for name in type(config).model_fields:
         yield from _paths_in(getattr(config, name), f"{prefix}{name}")
 
@@ -102,6 +106,7 @@ def input_files(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path
 def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:
     if isinstance(value, Path):
         yield key, value
+        yield from ((f"{key}{part.suffix}", part) for part in _files_of(value)[1:])
     elif isinstance(value, BaseModel):
         yield from input_files(value, f"{key}.")
     elif isinstance(value, Mapping):
@@ -110,6 +115,12 @@ def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from _paths_in(item, f"{key}.{index}")
+
+
+def _files_of(path: Path) -> list[Path]:
+    """A file and what belongs to it: the names in a shapefile stand in files beside it."""
+    beside = SHAPEFILE_SUFFIXES if path.suffix.lower() == ".shp" else ()
+    return [path, *(part for suffix in beside if (part := path.with_suffix(suffix)).is_file())]
 
 
 def _value_at(value: object, key: str) -> object:

@@ -79,6 +79,10 @@ STAGES = {
     "availability": Stage(
         "pipeline.availability.stage", ("channels.wsd", "devices", "levels_dbm", "population", "notice")
     ),
+    "regions": Stage(
+        "pipeline.availability.regions",
+        ("report.regions", "territory", "devices", "levels_dbm", "population"),
+    ),
     "reception": Stage("pipeline.publish.reception", ("channels.plan", "coverage", "notice")),
     "query": Stage("pipeline.publish.query_raster", ("channels.wsd", "query.block_px")),
     "web": Stage(

@@ -35,6 +35,7 @@ NEIGHBOURS = (-1, 0, 1)
 
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARIES, LAND = "public/boundaries.geojson", "public/land.geojson"
+REGION_STATISTICS = "public/statistics_by_region.csv"
 TRANSMITTERS = "internal/transmitters.gpkg"
 COLLECTION = "stac/collection.json"
 
@@ -221,6 +222,16 @@ def public_files_of_devices(plan: Plan) -> list[str]:
     return names
 
 
+def region_files(plan: Plan) -> list[str]:
+    """Statistics by region, relative to the run's folder; none without regions."""
+    return [] if plan.config.report.regions is None else [REGION_STATISTICS]
+
+
+def count_files(plan: Plan) -> list[str]:
+    """Numbers of available channels of all devices and levels, relative to the run's folder."""
+    return [name for name in public_files_of_devices(plan) if "/available_channels_" in name]
+
+
 def levels_of(plan: Plan, device_id: str) -> list[float]:
     """Levels published for a device: those its cap allows."""
     (device,) = [device for device in plan.config.devices if device.id == device_id]
@@ -267,7 +278,7 @@ def coordination_files(plan: Plan, stage: str) -> list[str]:
 
 def layer_files(plan: Plan) -> list[str]:
     """Layers, tables and decisions of a run, relative to its folder."""
-    names = public_files_of_devices(plan)
+    names = public_files_of_devices(plan) + region_files(plan)
     names += [query_file(device.id) for device in plan.config.devices]
     names += [name for stage in COORDINATION for name in coordination_files(plan, stage)]
     names += [name for channel in plan.wsd for name in public_files_of_channel(plan, two_digits(channel))]

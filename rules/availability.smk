@@ -20,3 +20,26 @@ rule availability:
     shell:
         "python -m pipeline availability --config {params.config} --build {params.build}"
         " --threads {threads} 2> >(tee {log} >&2) && echo 'done: availability and statistics'"
+
+
+# Statistics by region; without regions the rule has no outputs: nothing asks for it.
+rule regions:
+    input:
+        territory=build_files(*jobs.territory_files(PLAN)),
+        counts=build_files(*jobs.count_files(PLAN)),
+    output:
+        build_files(*jobs.region_files(PLAN)),
+    log:
+        f"{LOGS}/regions.log",
+    benchmark:
+        f"{BENCHMARKS}/regions.tsv"
+    conda:
+        "../envs/pipeline.yaml"
+    params:
+        config=config_file,
+        settings=SETTINGS["regions"],
+        code=CODE["regions"],
+        build=build_folder,
+    shell:
+        "python -m pipeline region-statistics --config {params.config} --build {params.build}"
+        " 2> >(tee {log} >&2) && echo 'done: statistics by region'"

@@ -20,7 +20,7 @@ from pipeline.raster import Grid, grid_transform
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.distance import column_distance_px, row_distance_px
 from pipeline.territory.grid import lonlat_box_deg
-from pipeline.territory.polygons import Boundaries, cut, project
+from pipeline.territory.polygons import Boundaries, Box, cut, project
 
 STRIP_PX = 512
 # Polygons are cut to the grid plus this, so that no cut edge touches a pixel centre.
@@ -118,9 +118,14 @@ def border_strips_km(
         yield rows, np.where(surface[rows] == Surface.HOME, distance_km, np.float32(np.nan))
 
 
-def _project_all(boundaries: Boundaries, grid: Grid) -> _Projected:
+def box_around_deg(grid: Grid) -> Box:
+    """Box in degrees to which polygons are cut before they are brought to the CRS of the grid."""
     west, south, east, north = lonlat_box_deg(grid)
-    box = (west - CUT_MARGIN_DEG, south - CUT_MARGIN_DEG, east + CUT_MARGIN_DEG, north + CUT_MARGIN_DEG)
+    return west - CUT_MARGIN_DEG, south - CUT_MARGIN_DEG, east + CUT_MARGIN_DEG, north + CUT_MARGIN_DEG
+
+
+def _project_all(boundaries: Boundaries, grid: Grid) -> _Projected:
+    box = box_around_deg(grid)
 
     def local(shapes: Iterable[BaseGeometry]) -> Shapes:
         return project(cut(shapes, box), grid.crs)

@@ -59,13 +59,13 @@ def read_boundaries(
     without a land layer, says nothing about its surroundings: there (and beyond any file) ``world`` decides,
     if given.
     """
-    shapes, codes = _read_layer(path, countries_layer, country_field)
+    shapes, codes = read_layer(path, countries_layer, country_field)
     by_code = {c: shapely.union_all([s for s, k in zip(shapes, codes, strict=True) if k == c]) for c in codes}
     by_code.pop("", None)
     ordered = tuple(sorted(by_code))
     _check_codes(path, ordered, home, country_field)
     alone = land_layer is None and set(codes) <= set(home)
-    land = shapes if land_layer is None else _read_layer(path, land_layer, None)[0]
+    land = shapes if land_layer is None else read_layer(path, land_layer, None)[0]
     territory = shapely.union_all([by_code[code] for code in home])
     if bbox_deg is not None:
         territory = shapely.intersection(territory, shapely.box(*bbox_deg))
@@ -102,7 +102,7 @@ def box_boundaries(home: Sequence[str], bbox_deg: Box, *, world: str | Path | No
 
 def read_land(path: str | Path) -> tuple[BaseGeometry, ...]:
     """All polygons of the first layer of a file, lon/lat degrees; they may touch or overlap."""
-    return tuple(_read_layer(path, None, None)[0])
+    return tuple(read_layer(path, None, None)[0])
 
 
 def cut(shapes: Iterable[BaseGeometry], box_deg: Box) -> list[BaseGeometry]:
@@ -136,10 +136,13 @@ def _polygonal(shape: BaseGeometry) -> BaseGeometry:
     return shapely.union_all([p for p in np.atleast_1d(parts) if shapely.get_dimensions(p) == 2])
 
 
-def _read_layer(
-    path: str | Path, layer: str | None, field: str | None
+def read_layer(
+    path: str | Path, layer: str | None, field: str | None, *, key: str = "country_field"
 ) -> tuple[list[BaseGeometry], list[str]]:
-    """Polygons of a layer in lon/lat and the text of ``field`` for each ("" where empty)."""
+    """Polygons of a layer (None: the first) in lon/lat and the text of ``field`` for each ("" where empty).
+
+    ``key`` is the setting that names the field.
+    """
     if not Path(path).exists():
         raise InputError("file not found", file=path, allowed="an existing polygon file")
     try:
@@ -154,7 +157,7 @@ def _read_layer(
         raise InputError("no coordinate reference system", file=path, field="crs", allowed="a stated CRS")
     if field is not None and field not in frame:
         known = ", ".join(name for name in frame.columns if name != "geometry")
-        raise InputError("no such attribute", file=path, field="country_field", value=field, allowed=known)
+        raise InputError("no such attribute", file=path, field=key, value=field, allowed=known)
     codes = [] if field is None else [str(v) if isinstance(v, str) else "" for v in frame[field]]
     step = EDGE_STEP_M if frame.crs.is_projected else EDGE_STEP_DEG
     shapes = _checked_shapes(path, frame.geometry.array)

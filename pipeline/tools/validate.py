@@ -36,6 +36,7 @@ from pipeline.tools.validate_coordination import check_coordination
 from pipeline.tools.validate_neighbours import check_neighbours, neighbour_remarks
 from pipeline.tools.validate_pmse import pmse_remarks
 from pipeline.tools.validate_query import query_remarks
+from pipeline.tools.validate_regions import region_remarks
 from pipeline.tools.validate_separation import check_separation
 from pipeline.tools.validate_services import service_remarks
 
@@ -75,9 +76,11 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
     services = [*pmse_remarks(config), *service_remarks(config), *query_remarks(config)]
+    regions = list(region_remarks(config, boundaries))
     coordination = check_coordination(config, masks["surface"])
     lines = report(config, with_countries(config, register), rejected, grid, victims)
-    return chain(lines, services, neighbour_remarks(config, masks, boundaries.codes), coordination)
+    neighbours = neighbour_remarks(config, masks, boundaries.codes)
+    return chain(lines, services, neighbours, regions, coordination)
 
 
 def check_files(config: Config, config_path: Path) -> None:
