@@ -6,24 +6,36 @@ limiting services. Only its times of computing differ between runs of the same c
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.config import Config
 from pipeline.publish import report_figures as figures
 from pipeline.publish import report_html as html
-from pipeline.publish.report_numbers import OUTSIDE, Row, curves_of, read_rows, rule_times, service_shares_pct
+from pipeline.publish.report_basis import (
+    Facts,
+    assumptions,
+    inputs,
+    open_numbers,
+    run_times,
+    services,
+    shown_value,
+    split_unverified,
+)
+from pipeline.publish.report_numbers import (
+    OUTSIDE,
+    Row,
+    curves_of,
+    median_channels,
+    read_rows,
+    service_shares_pct,
+)
 from pipeline.publish.styles import Scheme, read_schemes
-from pipeline.workflow import Plan, levels_of, two_digits
+from pipeline.workflow import REGION_STATISTICS, Plan, levels_of, region_files, two_digits
 
-Facts = Mapping[str, Any]
 CHOSEN = 6
-# The rule that writes the report: what its file says is of an earlier run.
-OWN_RULE = "publish"
 CURVES = (
     "Share that has at least so many channels, by e.i.r.p. level (as Report ITU-R SM.2405, Figures A5-2 "
     "to A5-4)"
@@ -35,6 +47,22 @@ STATISTICS = (
 NOTHING_OPEN = "Nothing: every service that applies is evaluated on all land."
 SHARES = "Share of the area in % by limiting service; all: mean of the channels"
 COLUMNS = {"area_pct": "area", "population_pct": "population"}
+# What renewal.py does, and where it does nothing.
+RENEWED_PERIOD = (
+    ". While its inputs stay as they are a run is given new periods without a new report: the one in force "
+    "is that of manifest.json (valid, renewed_at)."
+)
+FIXED_PERIOD = ", that of the bookings of PMSE; it is not prolonged."
+AT_LEAST = (1, 5, 10)
+SUMMARY = (
+    "Share in % of the territory's land and of its people with at least 1, 5 and 10 channels, and how many "
+    "channels half of the land has at least"
+)
+REGIONS = (
+    "At {} dBm e.i.r.p.: mean and median number of channels available, weighted by area, and shares in % of "
+    "land and people with at least so many, as in public/statistics_by_region.csv"
+)
+REGION_HEAD = ("region", "area,\nkm2", "people", "mean", "median")
 
 
 def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
@@ -47,7 +75,8 @@ def report(plan: Plan, facts: Facts, public: Path, benchmarks: Path) -> str:
     """The whole page, from the layers in ``public`` and the files of run times in ``benchmarks``."""
     title = facts["title"] or facts["territory"]
     schemes = read_schemes()
-    parts = [*heading(title, facts), *warning(facts)]
+    rows = read_rows(public / "statistics.csv")
+    parts = [*heading(title, facts), *warning(facts), *summary(rows)]
     for device in plan.config.devices:
         parts += device_sections(plan, device.id, public, schemes)
     parts += [
@@ -60,11 +89,11 @@ def heading(title: str, facts: Facts) -> list[str]:
     """What, when, with which program."""
     packages = facts["software"]["packages"]
     told = (
-        f"Run {facts['run_id']}, computed {facts['computed_at']}, channelmaps {packages['channelmaps']}. "
-        f"Answers from it held, when it was published, from {facts['valid']['from']} until "
-        f"{facts['valid']['until']}; manifest.json tells the period in force."
+        f"Run {facts['run_id']}, computed {facts['computed_at']}, channelmaps {packages['channelmaps']}.",
+        f"Published with a period of validity from {facts['valid']['from']} until {facts['valid']['until']}"
+        + (FIXED_PERIOD if facts["bookings"] and facts["bookings"]["at"] else RENEWED_PERIOD),
     )
-    return [html.element("h1", title), html.element("p", told, class_="facts")]
+    return [html.element("h1", title), *[html.element("p", text, class_="facts") for text in told]]
 
 
 def warning(facts: Facts) -> list[str]:
@@ -73,7 +102,9 @@ def warning(facts: Facts) -> list[str]:
     left_out = not_evaluated(facts)
     keys, tables = split_unverified(facts["unverified"])
     numbers = [f"{entry['key']} = {shown_value(entry['value'])} ({entry['source']})" for entry in keys]
-    numbers += [f"{count} rows of {table}" for table, count in sorted(tables.items())]
+    numbers += [
+        f"{count} {'rows' if count > 1 else 'row'} of {table}" for table, count in sorted(tables.items())
+    ]
     return [html.wrap("section", [
         html.element("h2", "Read this first"),
         *[html.wrap("p", [html.element("strong", text)]) for text in said],
@@ -108,6 +139,25 @@ def not_applicable(facts: Facts) -> list[str]:
     return [html.element("h3", "Taken as not applicable"), html.bullets(told)] if told else []
 
 
+def summary(rows: Sequence[Row]) -> list[str]:
+    """The curves in a line for each device and level."""
+    head = ["device", "dBm"]
+    head += [f"% of {name},\n{n} or more" for name in ("land", "people") for n in AT_LEAST]
+    head.append("channels,\nhalf of land")
+    lines = []
+    for device, level in dict.fromkeys((row["device"], row["level_dbm"]) for row in rows):
+        own = {int(row["channels_at_least"]): row for row in rows
+               if (row["device"], row["level_dbm"]) == (device, level)}  # fmt: skip
+        shares = [rounded(own[n][column]) if n in own else "–" for column in COLUMNS for n in AT_LEAST]
+        lines.append([device, level, *shares, median_channels([row["area_pct"] for row in own.values()])])
+    return [html.element("h2", "In short"), html.table(head, lines, "tn" + "n" * 7, SUMMARY)] if lines else []
+
+
+def rounded(text: str) -> str:
+    """A published number to one decimal, a dash for none."""
+    return f"{float(text):.1f}" if text else "–"
+
+
 # --- one device ---------------------------------------------------------------------------------------------
 
 
@@ -132,6 +182,7 @@ def device_sections(plan: Plan, device: str, public: Path, schemes: Mapping[str,
         html.element("h3", f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels"),
         *maps(limits, schemes["max_eirp"]),
         *share_section(public, device, plan.wsd, schemes["limiting_service"]),
+        *(region_section(public.parent / REGION_STATISTICS, device) if region_files(plan) else []),
     ]
 
 
@@ -183,7 +234,7 @@ def statistics_table(rows: Sequence[Row], device: str) -> tuple[list[str], list[
         for column in COLUMNS
     }
     pairs = [(level, column) for level in levels for column in COLUMNS]
-    head = ["at least"] + [f"{level} dBm, {COLUMNS[column]}" for level, column in pairs]
+    head = ["at\nleast"] + [f"{level} dBm,\n{COLUMNS[column]}" for level, column in pairs]
     return head, [
         [str(number), *(value.get((number, level, column), "") or "–" for level, column in pairs)]
         for number in numbers
@@ -214,132 +265,20 @@ def share_section(public: Path, device: str, channels: Sequence[int], scheme: Sc
     ]
 
 
-# --- what it rests on ---------------------------------------------------------------------------------------
-
-
-def assumptions(facts: Facts) -> list[str]:
-    """Notes of the manifest, and the settings of the method in words."""
-    chosen = facts["config"]["settings"]
-    path, reception = chosen["propagation"], chosen["coverage"]
-    angles, register = facts["terrain"]["clearance_angles"], facts["register"]
-    told = [
-        *facts["notes"],
-        f"Method of protection: {chosen['protection']['method']}; channel offsets "
-        f"{', '.join(str(offset) for offset in chosen['protection']['offsets'])}.",
-        f"Coverage by {path['coverage_model']}, wanted fields at {path['wanted_time_pct']:g} % of time, "
-        f"interfering ones at {path['nuisance_time_pct']:g} %; paths from devices by {path['wsd_model']}.",
-        f"Reception is served from a location probability of {shown_value(reception['q_min'])}; location "
-        f"variation {reception['location_sigma_db']:g} dB; receiving antennas at "
-        f"{reception['receiver_height_m']:g} m.",
-        f"Sea paths of devices: {facts['sea_paths']}. Clearance angles are "
-        f"{'on' if angles['on'] else 'off'}: {angles['reason']}.",
-        f"Register: {register['transmitters']} transmitters, {register['default_mode']} of them with the "
-        f"default mode, {register['country_from_polygon']} with the country of the polygon around them, "
-        f"{register['polarisation_unknown']} of unknown polarisation; "
-        f"{register['rejected_rows']} rows rejected.",
-        *[device_told(device) for device in chosen["devices"]],
-    ]
-    if facts["bookings"] is not None:
-        bookings = facts["bookings"]
-        told.append(
-            f"PMSE: {bookings['active']} of {bookings['assignments']} bookings, those at {bookings['at']}; "
-            f"{bookings['rejected_rows']} rows rejected."
-        )
-    told.append(f"Grid {chosen['grid']['crs']}, {chosen['grid']['resolution_m']:g} m.")
-    note = "Every setting is in manifest.json under config.settings."
-    return [html.element("h2", "Assumptions"), html.bullets(told), html.element("p", note, class_="note")]
-
-
-def device_told(device: Facts) -> str:
-    """A device's profile in words."""
-    return (
-        f"Device {device['id']}: type {device['type']}, emission class {device['emission_class']}, "
-        f"{device['height_m']:g} m above ground, {device['bandwidth_mhz']:g} MHz, at most "
-        f"{device['cap_dbm']:g} dBm; it may lower the location probability of a served pixel by "
-        f"{device['dq_pct']:g} percentage points; margin {device['margin_db']:g} dB."
-    )
-
-
-def services(facts: Facts) -> list[str]:
-    """How each service is treated, where it is not evaluated, and the areas of the administration."""
-    rows = [
-        [entry["service"], entry["status"] if entry["applicable"] else "not applicable", entry["reason"]]
-        for entry in facts["services"]
-    ]
-    parts = [html.element("h2", "Services"), html.table(["service", "treatment", "reason"], rows, "ttt")]
-    if facts["not_evaluated_area"]:
-        names = ["device", "channel", "area_km2", "area_pct", "population_pct"]
-        open_rows = [[shown_value(entry[name]) for name in names] for entry in facts["not_evaluated_area"]]
-        parts.append(html.table(names, open_rows, "tnnnn", "Land that is not evaluated"))
-    if facts["areas"]:
-        shown = [
-            [f"{area['file']}:{area['row']}", ", ".join(
-                f"{name} {shown_value(value)}" for name, value in area.items() if name not in {"file", "row"}
-            )] for area in facts["areas"]
-        ]  # fmt: skip
-        parts.append(html.table(["area", "what holds"], shown, "tt", "Exclusions and manual adjustments"))
+def region_section(path: Path, device: str) -> list[str]:
+    """A table by region for each level of a device."""
+    own = [row for row in read_rows(path) if row["device"] == device]
+    parts = [html.element("h3", "By region")]
+    for level in dict.fromkeys(row["level_dbm"] for row in own):
+        lines = [region_line(row) for row in own if row["level_dbm"] == level]
+        head = [*REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "people") for n in AT_LEAST)]
+        parts.append(html.table(head, lines, "t" + "n" * (len(head) - 1), REGIONS.format(level)))
     return parts
 
 
-def inputs(facts: Facts) -> list[str]:
-    """All inputs by content, and the versions of the program's parts."""
-    rows = [[item["key"], item["path"], item["bytes"], item["sha256"]] for item in facts["inputs"]]
-    rows.append(["config", facts["config"]["path"], "", facts["config"]["sha256"]])
-    software = facts["software"]
-    versions = [f"{name} {version}" for name, version in software["packages"].items() if version]
-    told = f"Python {software['python']}, {', '.join(versions)}; lock file {software['lock_sha256']}."
-    credit = facts["config"]["settings"]["attribution"]
-    return [
-        html.element("h2", "Inputs"),
-        html.table(["setting", "file", "bytes", "SHA-256"], rows, "ttnc"),
-        html.element("p", told, class_="note"),
-        *([html.element("p", credit, class_="note")] if credit else []),
-    ]
-
-
-def run_times(benchmarks: Path) -> list[str]:
-    """Times of the latest execution of every job; jobs that were up to date keep those of an earlier run."""
-    rows = [
-        [time.rule, time.jobs, f"{time.total_s:.1f}", f"{time.longest_s:.1f}", f"{time.memory_mb:.0f}"]
-        for time in rule_times(benchmarks, leave_out=[OWN_RULE])
-    ]
-    if not rows:
-        return []
-    head = ["rule", "jobs", "s, all jobs", "s, longest", "MB, largest"]
-    note = "Of the latest execution of each job; those that were up to date keep the times of an earlier run."
-    return [html.element("h2", "Run times"), html.table(head, rows, "tnnnn", note)]
-
-
-def open_numbers(facts: Facts) -> list[str]:
-    """All numbers whose source was not read."""
-    if not facts["unverified"]:
-        return []
-    rows = [[entry["key"], shown_value(entry["value"]), entry["source"]] for entry in facts["unverified"]]
-    return [
-        html.element("h2", "Numbers that are not verified"),
-        html.table(["where", "value", "source"], rows, "ttt"),
-    ]
-
-
-def split_unverified(entries: Iterable[Facts]) -> tuple[list[Facts], dict[str, int]]:
-    """Settings one by one, and rows of tables (``file.csv:7``) counted by file."""
-    settings: list[Facts] = []
-    tables: Counter[str] = Counter()
-    for entry in entries:
-        table, mark, row = str(entry["key"]).rpartition(":")
-        if mark and row.isdigit():
-            tables[table] += 1
-        else:
-            settings.append(entry)
-    return settings, dict(tables)
-
-
-def shown_value(value: object) -> str:
-    """A value of the manifest in words: a sourced number without its source, a mapping as ``name value``."""
-    if isinstance(value, Mapping):
-        if "value" in value and "verified" in value:
-            return str(value["value"])
-        return ", ".join(f"{key} {shown_value(item)}" for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(shown_value(item) for item in value)
-    return "–" if value is None or value == "" else str(value)
+def region_line(row: Row) -> list[str]:
+    """A row of the table by region, rounded for reading."""
+    people = f"{float(row['population']):.0f}" if row["population"] else "–"
+    shares = [rounded(row[f"{name}_at_least_{n}_pct"]) for name in ("area", "population") for n in AT_LEAST]
+    mean = rounded(row["channels_mean"])
+    return [row["region"], rounded(row["area_km2"]), people, mean, row["channels_median"], *shares]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from pipeline import raster
-from pipeline.publish.styles import TRANSPARENT, MapClass, Scheme, class_index, hex_colour, palette
+from pipeline.publish.styles import TRANSPARENT, MapClass, Rgba, Scheme, class_index, hex_colour, palette
 
 DPI = 150
 MAP_WIDTH_IN = 4.6
@@ -38,17 +39,25 @@ LINES = (
 )
 
 
-class _Picture(NamedTuple):
-    """Colours [y, x, 4], the side of a pixel, and the positions of the classes that occur."""
+# Lines on classes without a hue (not permitted, not evaluated), in pixels of the picture: printed without
+# colours they would pass for a level.
+LINE_STEP_PX, LINE_PX = 16, 3
+DARK, LIGHT = "#5a5a5a", "#a0a0a0"
+PATTERNS = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----", "****", "||||")
 
-    colours: NDArray[np.uint8]
+
+class _Picture(NamedTuple):
+    """Classes [y, x] of a scheme, the side of a pixel, and the positions of the classes that occur."""
+
+    classes: NDArray[np.uint8]
+    scheme: Scheme
     pixel_km: float
     present: tuple[int, ...]
 
     @property
     def height_ratio(self) -> float:
         """Height over width."""
-        return float(self.colours.shape[0] / self.colours.shape[1])
+        return float(self.classes.shape[0] / self.classes.shape[1])
 
 
 class Drawn(NamedTuple):
@@ -62,7 +71,7 @@ def draw_map(path: Path, scheme: Scheme) -> Drawn:
     """A layer of one band, cropped to the territory, thinned to single pixels where it is large."""
     picture = _picture_of(path, scheme)
     figure = Figure(figsize=(MAP_WIDTH_IN, MAP_WIDTH_IN * picture.height_ratio + BAR_IN))
-    _draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), picture)
+    _draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), picture, _lined(picture), font_pt=13.0)
     return Drawn(_png(figure), picture.present)
 
 
@@ -73,11 +82,12 @@ def draw_with_legend(path: Path, scheme: Scheme, title: str) -> bytes:
     size_in = MAP_WIDTH_IN + legend_in, MAP_WIDTH_IN * picture.height_ratio + BAR_IN + title_in
     figure = Figure(figsize=size_in)
     share = MAP_WIDTH_IN / size_in[0]
-    _draw(figure.add_axes((0.0, 0.0, share, 1.0 - title_in / size_in[1])), picture)
+    axes = figure.add_axes((0.0, 0.0, share, 1.0 - title_in / size_in[1]))
+    _draw(axes, picture, palette(scheme)[picture.classes], font_pt=8.0)
     figure.text(0.01, 1.0 - 0.5 * title_in / size_in[1], title, va="center", fontsize=10, parse_math=False)
     entries = legend_entries(scheme, picture.present)
     patches = [
-        Patch(facecolor=colour, edgecolor="#6b757d", linewidth=0.5, label=text) for colour, text in entries
+        Patch(facecolor=colour, edgecolor="#6b757d", linewidth=0.5, label=text) for colour, _, text in entries
     ]
     unit = f", {scheme.unit}" if scheme.unit not in ("", "number") else ""
     figure.legend(
@@ -130,10 +140,10 @@ def draw_shares(
     axes = figure.subplots()
     left = np.zeros(len(channels))
     places = np.arange(len(channels))
-    for share_pct, entry in zip(shares_pct.T, classes, strict=True):
+    for share_pct, entry, pattern in zip(shares_pct.T, classes, cycle(PATTERNS)):
         axes.barh(
             places, share_pct, left=left, color=hex_colour(entry.rgba), edgecolor="#1c2126", linewidth=0.4,
-            label=entry.label,
+            label=entry.label, hatch=pattern, hatchcolor=LIGHT if _is_dark(entry.rgba) else DARK,
         )  # fmt: skip
         left += share_pct
     axes.set_yticks(places, [str(channel) for channel in channels])
@@ -145,10 +155,42 @@ def draw_shares(
     return _png(figure)
 
 
-def legend_entries(scheme: Scheme, present: Sequence[int]) -> list[tuple[str, str]]:
-    """Colour and label of the classes that occur, in the order of the scheme."""
+def legend_entries(scheme: Scheme, present: Sequence[int]) -> list[tuple[str, str | None, str]]:
+    """Colour, colour of the lines on it and label of the classes that occur, in the order of the scheme."""
     entries = [scheme.classes[place] for place in sorted(set(present))]
-    return [(hex_colour(entry.rgba), entry.label) for entry in entries if entry.rgba != TRANSPARENT]
+    return [
+        (hex_colour(entry.rgba), lines_on(entry), entry.label)
+        for entry in entries
+        if entry.rgba != TRANSPARENT
+    ]
+
+
+def lines_on(entry: MapClass) -> str | None:
+    """Colour of the lines that a map has on a class, None without: those of a class without a hue."""
+    red, green, blue, alpha = entry.rgba
+    if not (red == green == blue and alpha):
+        return None
+    return LIGHT if _is_dark(entry.rgba) else DARK
+
+
+def _is_dark(rgba: Rgba) -> bool:
+    """Luma of Rec. ITU-R BT.709, section 3.2, below the middle."""
+    return bool(np.dot(rgba[:3], (0.2126, 0.7152, 0.0722)) < 128.0)
+
+
+def _lined(picture: _Picture) -> NDArray[np.uint8]:
+    """Colours [y, x, 4] at the size of the figure, with diagonal lines on the classes that have some."""
+    wide, high = (round(DPI * MAP_WIDTH_IN * ratio) for ratio in (1.0, picture.height_ratio))
+    rows, cols = (
+        np.arange(out) * size // out for out, size in zip((high, wide), picture.classes.shape, strict=True)
+    )
+    classes = picture.classes[np.ix_(rows, cols)]
+    colours = palette(picture.scheme)[classes]
+    line = np.add.outer(np.arange(high), np.arange(wide)) % LINE_STEP_PX < LINE_PX
+    for place, entry in enumerate(picture.scheme.classes):
+        if (colour := lines_on(entry)) is not None:
+            colours[line & (classes == place), :3] = int(colour[1:3], 16)
+    return colours
 
 
 def _extent(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -166,27 +208,26 @@ def _picture_of(path: Path, scheme: Scheme) -> _Picture:
     shown = palette(scheme)[:, 3] > 0
     classes = classes[_extent(shown[classes])]
     present = tuple(int(place) for place in np.unique(classes) if shown[place])
-    return _Picture(palette(scheme)[classes], pixel_km, present)
+    return _Picture(classes, scheme, pixel_km, present)
 
 
-def _draw(axes: Axes, picture: _Picture) -> None:
+def _draw(axes: Axes, picture: _Picture, colours: NDArray[np.uint8], *, font_pt: float) -> None:
     """Map and scale bar, on axes that have room for the bar below."""
-    high_km, wide_km = (size * picture.pixel_km for size in picture.colours.shape[:2])
-    axes.imshow(picture.colours, interpolation="nearest", extent=(0.0, wide_km, -high_km, 0.0))
+    high_km, wide_km = (size * picture.pixel_km for size in picture.classes.shape)
+    axes.imshow(colours, interpolation="nearest", extent=(0.0, wide_km, -high_km, 0.0))
     axes.set_ylim(-high_km - wide_km * BAR_IN / MAP_WIDTH_IN, 0.0)
     axes.set_axis_off()
-    _scale_bar(axes, wide_km)
+    _scale_bar(axes, wide_km, font_pt)
 
 
-def _scale_bar(axes: Axes, width_km: float) -> None:
+def _scale_bar(axes: Axes, width_km: float, font_pt: float) -> None:
     """A bar of a round length, at most a quarter of the width, in the strip below the map."""
     length_km = max([step for step in SCALE_STEPS_KM if step <= width_km / 4.0], default=width_km / 4.0)
     low, _ = axes.get_ylim()
     right, base = 0.99 * width_km, 0.96 * low
     axes.plot([right - length_km, right], [base, base], color="#1c2126", linewidth=2.0, solid_capstyle="butt")
-    axes.text(
-        right - length_km - 0.01 * width_km, base, f"{length_km:g} km", ha="right", va="center", fontsize=8
-    )
+    text = f"{length_km:g} km"
+    axes.text(right - length_km - 0.01 * width_km, base, text, ha="right", va="center", fontsize=font_pt)
 
 
 def _png(figure: Figure) -> bytes:

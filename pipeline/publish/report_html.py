@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from string import Template
 
+# A table of so many rows of numbers fits a page and is not divided.
+WHOLE_ROWS = 40
 # The policy makes a browser refuse whatever is not in the file itself, should a text ever slip through.
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -33,20 +35,23 @@ figure { margin: 0 0 .8rem; break-inside: avoid; }
 img { width: 100%; height: auto; display: block; }
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1rem; margin: .5rem 0 1rem; padding: 0; list-style: none; font-size: .9rem; break-inside: avoid; break-after: avoid; }
 p.note { break-after: avoid; }
+th { white-space: pre-line; }
 .legend i { display: inline-block; width: 1.1em; height: 1.1em; border: 1px solid #6b757d; margin-right: .4em; vertical-align: -.2em; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88rem; margin: .5rem 0 1rem; }
 caption { text-align: left; padding-bottom: .3rem; break-after: avoid; }
 thead { display: table-header-group; }
 tr { break-inside: avoid; }
-th, td { border-bottom: 1px solid #cfd6db; padding: .18rem .7rem .18rem 0; text-align: left; vertical-align: top; }
+th, td { border-bottom: 1px solid #cfd6db; padding: .18rem .7rem .18rem 0; text-align: left; vertical-align: top; overflow-wrap: break-word; }
 th { border-bottom: 1.5px solid #1c2126; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-td.code { font-family: ui-monospace, "Liberation Mono", monospace; font-size: .78rem; overflow-wrap: anywhere; }
-@page { size: A4; margin: 15mm; }
-@media print { body { font-size: 10pt; max-width: none; padding: 0; } .maps { grid-template-columns: 1fr 1fr; } .wide { overflow: visible; }
-  table { font-size: 7.5pt; } th, td { padding-right: .35rem; overflow-wrap: anywhere; }
-  th.n, td.n { overflow-wrap: normal; } td.code { font-size: 5.5pt; white-space: nowrap; } }
+td.path { overflow-wrap: anywhere; }
+td.code { font-family: ui-monospace, "Liberation Mono", monospace; font-size: .78rem; width: 36ch; max-width: 36ch; word-break: break-all; }
+.whole { break-inside: avoid; }
+@page { size: A4; margin: 15mm; @bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif; } }
+@media print { body { font-size: 10pt; max-width: none; padding: 0; } p { max-width: none; } .wide { overflow: visible; }
+  .maps { grid-template-columns: repeat(3, 1fr); } .facts, caption, figcaption, .note { font-size: 8.5pt; }
+  table { font-size: 8pt; } th, td { padding-right: .5rem; } td.code { font-size: 7pt; } h2 { margin-top: 1.4rem; } }
 </style>
 </head>
 <body>
@@ -79,8 +84,8 @@ def bullets(texts: Iterable[object]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], kinds: str, caption: str = "") -> str:
-    """A table; ``kinds`` has a letter per column: t text, n number, c code."""
-    classes = [{"t": "", "n": "n", "c": "code"}[kind] for kind in kinds]
+    """A table; ``kinds`` has a letter per column: t text, n number, c code, p path."""
+    classes = [{"t": "", "n": "n", "c": "code", "p": "path"}[kind] for kind in kinds]
     titles = [
         _cell("th", name, kind if kind == "n" else "") for name, kind in zip(head, classes, strict=True)
     ]
@@ -90,7 +95,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], kinds: str, cap
     ]
     parts = [element("caption", caption)] if caption else []
     parts += [wrap("thead", [wrap("tr", titles)]), wrap("tbody", body)]
-    return wrap("div", [wrap("table", parts)], class_="wide")
+    whole = len(body) <= WHOLE_ROWS and kinds.count("n") >= len(kinds) - 1
+    return wrap("div", [wrap("table", parts)], class_="wide whole" if whole else "wide")
 
 
 def picture(png: bytes, caption: str) -> str:
@@ -100,13 +106,18 @@ def picture(png: bytes, caption: str) -> str:
     return wrap("figure", [image, element("figcaption", caption)])
 
 
-def legend(entries: Iterable[tuple[str, str]]) -> str:
-    """Colours ``#rrggbb`` and what they mean."""
+def legend(entries: Iterable[tuple[str, str | None, str]]) -> str:
+    """Colours ``#rrggbb``, the colour of the lines on them or None, and what they mean."""
     items = [
-        wrap("li", [f'<i style="background:{escape(colour)}"></i>', escape(label)])
-        for colour, label in entries
+        wrap("li", [f'<i style="background:{escape(_lined(colour, lines))}"></i>', escape(label)])
+        for colour, lines, label in entries
     ]
     return wrap("ul", items, class_="legend")
+
+
+def _lined(colour: str, lines: str | None) -> str:
+    stripes = f"repeating-linear-gradient(-45deg, {colour} 0 4px, {lines} 4px 5.5px)"
+    return colour if lines is None else stripes
 
 
 def _cell(name: str, value: object, kind: str) -> str:

@@ -44,6 +44,11 @@ def curves_of(rows: Sequence[Row], device: str, column: str) -> dict[float, NDAr
     return {level: np.array([share for _, share in sorted(points)]) for level, points in curves.items()}
 
 
+def median_channels(shares_pct: Iterable[str]) -> int:
+    """The largest number of channels that at least half has; ``shares_pct``[n - 1] as published."""
+    return sum(1 for share in shares_pct if share and float(share) >= 50.0)
+
+
 def service_shares_pct(paths: Sequence[Path]) -> NDArray[np.float64]:
     """Percent of the territory's true area by limiting service: float64[layer, code]; layers on one grid."""
     grid = raster.read_grid(paths[0])

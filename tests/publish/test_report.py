@@ -6,6 +6,9 @@ import csv
 import hashlib
 import io
 import json
+import re
+from datetime import timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,8 +21,9 @@ from pipeline.config_file import load_config
 from pipeline.errors import InputError
 from pipeline.publish import stage
 from pipeline.publish.manifest import run_facts, utc_now
+from pipeline.publish.renewal import renew_validity
 from pipeline.publish.report import chosen_channels, report
-from pipeline.publish.report_figures import draw_curves, draw_map
+from pipeline.publish.report_figures import draw_curves, draw_map, legend_entries
 from pipeline.publish.report_numbers import rule_times, service_shares_pct
 from pipeline.publish.styles import read_schemes
 from pipeline.tools.layer_picture import picture_command
@@ -54,6 +58,12 @@ class Page(HTMLParser):
         self.texts.append(data)
         if "section" in self.open:
             self.inside_warning.append(data)
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """Cells of all rows of all tables of a page."""
+    lines = re.findall(r"<tr>(.*?)</tr>", text)
+    return [[unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", line)] or [""] for line in lines]
 
 
 def write_layer(path: Path, values: np.ndarray, nodata: int) -> None:
@@ -111,6 +121,81 @@ def test_report_is_whole_and_holds_the_published_numbers(built: Path) -> None:
     assert sums <= set(page.texts)
 
 
+def test_summary_is_that_of_the_curves(built: Path) -> None:
+    """Share of land with at least n channels 91.2345 - n - level, of people 81.4321 - n - level."""
+    (row,) = [row for row in rows_of(page_of(built)) if row[:2] == ["fixed30", "36"]]
+    assert row[2:] == ["54.2", "50.2", "45.2", "44.4", "40.4", "35.4", "5"]
+    (row,) = [row for row in rows_of(page_of(built)) if row[:2] == ["fixed30", "20"]]
+    assert row[2:] == ["70.2", "66.2", "61.2", "60.4", "56.4", "51.4", "10"]
+
+
+def test_report_has_a_table_by_region_if_there_are_regions(built: Path) -> None:
+    assert "By region" not in page_of(built)
+    built.write_text(built.read_text() + "report: {regions: {path: regions.gpkg}}\n")
+    head = "device,level_dbm,region,area_km2,population,channels_mean,channels_median"
+    shares = [f"{of}_at_least_{n}_pct" for of in ("area", "population") for n in (1, 5, 10)]
+    text = "\n".join([
+        ",".join([head, *shares]),
+        "fixed30,0,Kras & Brkini,12.3456,,3.4567,3,99.4321,20.5,0.0,,,",
+        "fixed30,36,Kras & Brkini,12.3456,4321.6,1.0,1,50.0,0.0,0.0,75.25,0.0,0.0",
+    ])  # fmt: skip
+    (load_plan(built).build / "public/statistics_by_region.csv").write_text(text + "\n")
+    found = [row for row in rows_of(page_of(built)) if row[0] == "Kras & Brkini"]
+    assert found == [
+        ["Kras & Brkini", "12.3", "–", "3.5", "3", "99.4", "20.5", "0.0", "–", "–", "–"],
+        ["Kras & Brkini", "12.3", "4322", "1.0", "1", "50.0", "0.0", "0.0", "75.2", "0.0", "0.0"],
+    ]
+
+
+def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "published_files", lambda plan: ["public/statistics.csv"])
+    plan = load_plan(built)
+    stage.main(built, plan.build)
+    latest = plan.results / "latest"
+    before = json.loads((latest / "manifest.json").read_text())
+    assert renew_validity(plan.results, plan, utc_now() + timedelta(hours=20))
+    after = json.loads((latest / "manifest.json").read_text())
+    assert after["valid"] != before["valid"]
+    (told,) = [text for text in Page((latest / "report.html").read_text()).texts if "validity" in text]
+    assert told.startswith(f"Published with a period of validity from {before['valid']['from']}")
+    assert told.endswith("the one in force is that of manifest.json (valid, renewed_at).")
+    listed = {item["path"]: item["sha256"] for item in after["outputs"]}
+    assert listed["report.html"] == hashlib.sha256((latest / "report.html").read_bytes()).hexdigest()
+
+
+def test_period_of_bookings_is_not_said_to_be_prolonged(built: Path) -> None:
+    facts = run_facts(load_plan(built), "x", {}, utc_now())
+    plan, public = load_plan(built), load_plan(built).build / "public"
+    text = report(plan, facts | {"bookings": {"at": "2026-12-05", "active": 1, "assignments": 2,
+                                              "rejected_rows": 0}}, public, Path("none"))  # fmt: skip
+    assert "that of the bookings of PMSE; it is not prolonged." in text
+    assert "renewed_at" not in text
+
+
+def test_open_rows_of_tables_stand_under_their_columns(built: Path) -> None:
+    rows = rows_of(page_of(built))
+    with Path(load_config(built).protection.ratios).open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    number, first = next((n, row) for n, row in enumerate(table, 2) if row["verified"] == "false")
+    values = [value for name, value in first.items() if name not in {"verified", "source"} and value]
+    assert [str(number), *values, first["source"]] in rows
+
+
+def test_maps_without_colours_tell_black_and_grey_classes_from_levels(tmp_path: Path) -> None:
+    """Lines lie on what has no hue, and on nothing else."""
+    for name, raw, line in [("max_eirp", -9999, "#a0a0a0"), ("max_eirp", -9998, "#5a5a5a"),
+                            ("max_eirp", 2500, None), ("max_eirp", -3000, None)]:  # fmt: skip
+        write_layer(tmp_path / "x.tif", np.full((GRID.height, GRID.width), raw, np.int16), -32768)
+        drawn = draw_map(tmp_path / "x.tif", read_schemes()[name])
+        with rasterio.MemoryFile(drawn.png) as file, file.open() as picture:
+            wide = picture.width
+            block = picture.read([1, 2, 3])[:, : int(0.7 * wide), :].reshape(3, -1).T
+        found = {"#{:02x}{:02x}{:02x}".format(*colour) for colour in np.unique(block, axis=0)}
+        ((colour, lines, _),) = legend_entries(read_schemes()[name], drawn.present)
+        assert lines == line
+        assert found - {"#ffffff"} == {colour} | ({line} if line else set())
+
+
 def test_report_warns_of_what_is_open_before_anything_else(built: Path) -> None:
     page = Page(page_of(built))
     box = " ".join(page.inside_warning)
@@ -145,7 +230,7 @@ def test_report_loads_nothing_and_escapes_what_it_is_given(built: Path) -> None:
 def test_report_differs_only_by_the_time(built: Path) -> None:
     first, second = page_of(built), page_of(built)
     shown = [line for line in zip(first.splitlines(), second.splitlines(), strict=True) if line[0] != line[1]]
-    assert all("computed" in one for one, _ in shown)
+    assert all("computed" in one or "period of validity" in one for one, _ in shown)
 
 
 def test_map_shows_each_value_in_the_colour_of_its_class(built: Path) -> None:
