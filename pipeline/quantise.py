@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Rounding = Literal["floor", "nearest", "ceil"]
 NODATA_CENTI = -32768
+# Codes among levels of 0.01 dBm; a minimum over pixels keeps them, as all levels are higher.
+NOT_PERMITTED = -9999
+NOT_EVALUATED = -9998
 
 
 def to_step(

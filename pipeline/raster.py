@@ -238,7 +238,10 @@ def open_raster(path: str | Path) -> Opened:
 def read_window(opened: Opened, rows: slice, cols: slice) -> NDArray[Any]:
     """Raw values[band, y, x] of a part of an open file; the part lies within its grid."""
     window = ((rows.start, rows.stop), (cols.start, cols.stop))
-    return np.asarray(opened.source.read(window=window))
+    try:
+        return np.asarray(opened.source.read(window=window))
+    except RasterioIOError:
+        raise InputError("raster is damaged", file=opened.source.name) from None
 
 
 def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:

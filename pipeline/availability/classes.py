@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED
+from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.raster import NODATA_CENTI
 
 OUTSIDE_COUNT = 255

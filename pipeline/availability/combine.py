@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.protection.services import ServiceLimit
-from pipeline.raster import NODATA_CENTI, to_centi
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
 
-NOT_PERMITTED = -9999
-NOT_EVALUATED = -9998
 OUTSIDE_CLASS = 255
 OUTSIDE_FLAGS = 65535
 CAP_LABEL = 9

@@ -11,9 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import raster
-from pipeline.availability.combine import NOT_EVALUATED
 from pipeline.blocks import block_slices
-from pipeline.quantise import NODATA_CENTI
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 
 COLUMNS = ("device", "channel", "area_km2", "area_pct", "population_pct")
 STRIP_PX = 512

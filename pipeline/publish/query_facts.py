@@ -7,9 +7,8 @@ import math
 from pipeline.config import Config, Device, channel_centre_mhz, channel_width_mhz
 from pipeline.config.query import Query
 from pipeline.protection.height_layers import HeightLayer, read_height_layers
+from pipeline.publish.query_names import HZ_PER_MHZ
 from pipeline.workflow import query_file
-
-HZ_PER_MHZ = 1e6
 
 
 def query_facts(config: Config) -> dict[str, object]:

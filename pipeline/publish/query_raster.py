@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from pipeline import raster
 from pipeline.blocks import block_slices
 from pipeline.hashes import file_sha256, json_hash, source_hash
+from pipeline.publish.query_names import SCALE_TAG, band_name
 from pipeline.quantise import NODATA_CENTI
 from pipeline.territory.geodesy import largest_scale
 from pipeline.workflow import Plan, load_plan, max_eirp_files, query_file
 
 STRIP_PX = 512
-SCALE_TAG = "largest_scale"
 # Tags of the layers that hold for all their channels.
 SHARED_TAGS = ("device", "method", "model", "notice", "product", "unverified")
 
@@ -31,7 +31,7 @@ def main(config_path: Path, build: Path, *, device: str, threads: int = 1) -> No
     paths = [build / name for name in max_eirp_files(plan, device)]
     grid = raster.read_grid(paths[0])
     raster.write_blocks(
-        build / query_file(device), grid, [f"channel {channel}" for channel in plan.wsd], "int16",
+        build / query_file(device), grid, [band_name(channel) for channel in plan.wsd], "int16",
         NODATA_CENTI, blocks=strips(paths, grid), units="dBm", scale_factor=0.01, publish=True,
         long_name=f"maximum permitted e.i.r.p. of all channels for point queries, {device}",
         tags=query_tags(plan, paths, grid), tile_px=plan.config.query.block_px,

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from pipeline import raster
 from pipeline.availability.classes import Availability, availability_class, level_name
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.errors import InputError
-from pipeline.quantise import NODATA_CENTI
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.raster import Grid
 from pipeline.territory.grid import true_area_km2
 from pipeline.tools.changes import changed_inputs

@@ -15,7 +15,7 @@ import numpy as np
 from pyproj import Transformer
 
 from pipeline import raster
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED, Published, combine
+from pipeline.availability.combine import Published, combine
 from pipeline.availability.services import evaluated_services, prepare_services, settled_flags
 from pipeline.availability.stage import layer_tags
 from pipeline.config import Config, Device
@@ -39,7 +39,7 @@ from pipeline.protection.services import (
 )
 from pipeline.protection.services.adjustments import adjusted_explanation
 from pipeline.protection.services.codes import CODE_NAMES, SERVICE_CODES, LimitingService
-from pipeline.quantise import NODATA_CENTI
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.territory.grid import LONLAT
 from pipeline.tools.results import Run, config_of, read_run
 from pipeline.workflow import code_of

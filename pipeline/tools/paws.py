@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ def spectrum_response(
     return {
         "type": "AVAIL_SPECTRUM_RESP",
         "version": VERSION,
-        "timestamp": now.strftime(UTC_FORMAT),
+        "timestamp": now.astimezone(UTC).strftime(UTC_FORMAT),
         "deviceDesc": dict(device_desc),
         "spectrumSpecs": [spec],
         **others,

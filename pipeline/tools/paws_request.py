@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ OTHER_METHODS = {
 REQUEST_TYPE = "AVAIL_SPECTRUM_REQ"
 # Of `requestType`: RFC 7545 leaves the word to the ruleset.
 GENERIC = {"generic", "generic slave", "generic_slave"}
+# Of a location that gives none (RFC 7545, section 5.1): the circle of one that gives less is too small.
+LEAST_CONFIDENCE_PCT = 95
 # Members of a device's description by which its profile is chosen (RFC 7545, section 9.2.2).
 CHOICE = {"etsiEnDeviceType": "type", "etsiEnDeviceEmissionsClass": "emission_class"}
 
@@ -27,7 +30,7 @@ def respond(database: Database, request: object, now: datetime | None = None) ->
         return _rpc_error(-32600, "not a JSON-RPC 2.0 request", None)
     request_id = request.get("id")
     method = request.get("method")
-    if method not in {METHOD, *OTHER_METHODS}:
+    if not isinstance(method, str) or method not in {METHOD, *OTHER_METHODS}:
         return _rpc_error(-32601, "no such method", request_id)
     try:
         if method != METHOD:
@@ -69,6 +72,10 @@ def circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
     require(point, ["center"])
     centre = _object(point, "center")
     require(centre, ["longitude", "latitude"])
+    if _number(location, "confidence", LEAST_CONFIDENCE_PCT) < LEAST_CONFIDENCE_PCT:
+        raise PawsError(
+            Code.UNIMPLEMENTED, f"places are known with {LEAST_CONFIDENCE_PCT} % confidence or more"
+        )
     axes_m = [_number(point, name, 0.0) for name in ("semiMajorAxis", "semiMinorAxis")]
     if min(axes_m) < 0.0:
         raise PawsError(Code.INVALID_VALUE, "an axis is negative")
@@ -114,6 +121,8 @@ def _number(given: Mapping[str, Any], name: str, default: float | None = None) -
     found = given.get(name, default)
     if isinstance(found, bool) or not isinstance(found, (int, float)):
         raise PawsError(Code.INVALID_VALUE, f"{name} is not a number")
+    if not abs(found) <= sys.float_info.max:
+        raise PawsError(Code.INVALID_VALUE, f"{name} is not a finite number")
     return float(found)
 
 

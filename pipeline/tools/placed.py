@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline import raster
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.config import Config, Device
 from pipeline.errors import InputError
 from pipeline.protection.aggregate import Placed
 from pipeline.protection.caps import device_cap_dbm
+from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.registers.tables import Record, read_table
 from pipeline.territory.codes import Surface
 

@@ -21,10 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.protection.height_layers import HIGHEST_M, HeightLayer, layer_height_m
-from pipeline.publish.query_facts import HZ_PER_MHZ
-from pipeline.quantise import NODATA_CENTI
+from pipeline.publish.query_names import HZ_PER_MHZ
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.tools.paws import (
     Code,
     Json,
@@ -39,7 +38,9 @@ from pipeline.tools.query_database import (
     Place,
     close_database,
     lowest_raw,
+    lowest_raw_at_home,
     open_database,
+    outside_coverage,
     pixel_of,
     place_of,
 )
@@ -92,7 +93,7 @@ def answer(database: Database, request: Request, now: datetime | None = None) ->
     radius_m = request.uncertainty_m
     raw = lowest_raw(database, profile, place, radius_m)
     if raw.max() == NODATA_CENTI:
-        raise PawsError(Code.OUTSIDE_COVERAGE, "the place, or a part of its uncertainty, is not covered")
+        raise outside_coverage(request.lon_deg, request.lat_deg)
     if request.generic_slave:
         master, profile = profile, slave_profile(database.facts, profile)
         radius_m += heard_within_m(database.facts, master, request, raw)
@@ -101,12 +102,14 @@ def answer(database: Database, request: Request, now: datetime | None = None) ->
 
 
 def check_numbers(request: Request) -> None:
-    """Refuse numbers that no device has."""
+    """Refuse numbers that no device has, and an e.i.r.p. that would not count."""
     uncertainty_m, eirp_dbm = request.uncertainty_m, request.eirp_dbm
     if not 0.0 <= uncertainty_m <= FARTHEST_M:
         raise PawsError(Code.INVALID_VALUE, f"uncertainty {uncertainty_m:g} m, allowed: 0 to {FARTHEST_M:g}")
     if eirp_dbm is not None and not -100.0 <= eirp_dbm <= 100.0:
         raise PawsError(Code.INVALID_VALUE, f"e.i.r.p. {eirp_dbm:g} dBm, allowed: -100 to 100")
+    if eirp_dbm is not None and not request.generic_slave:
+        raise PawsError(Code.INVALID_VALUE, "an e.i.r.p. is only asked of the master of generic slaves")
 
 
 def profile_for(facts: Json, device: str | None, height_m: float | None) -> Json:
@@ -179,7 +182,7 @@ def slave_raw(
     """Least raw value [channel] within the territory where slaves may stand; none for a silent master."""
     if not (master_raw > NOT_EVALUATED).any():
         return master_raw
-    return lowest_raw(database, profile, place, radius_m, skip_outside=True)
+    return lowest_raw_at_home(database, profile, place, radius_m)
 
 
 # --- the answer ---------------------------------------------------------------------------------------------

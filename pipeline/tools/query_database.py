@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,22 +13,22 @@ from pyproj import Transformer
 
 from pipeline import raster
 from pipeline.errors import InputError
-from pipeline.publish.query_raster import SCALE_TAG
+from pipeline.publish.query_names import SCALE_TAG, band_name
 from pipeline.publish.release import MANIFEST
-from pipeline.quantise import NODATA_CENTI
 from pipeline.territory.grid import LONLAT
 from pipeline.tools.paws import Code, Json, PawsError
+from pipeline.tools.query_region import Circle, block_minima, lowest_at_home, lowest_of_all
 from pipeline.tools.results import read_run
 
-# Rows read at a time: bounds memory where a region is large.
-STRIP_PX = 256
 # A place on the edge of a pixel, to the noise of the projection, touches both.
 TOUCH_M = 1e-6
-ABOVE_ALL = np.iinfo(np.int16).max
 
 
 class Database(NamedTuple):
-    """An open run: ``facts`` and ``valid`` (UTC) from its manifest, query rasters by device id."""
+    """An open run: ``facts`` and ``valid`` (UTC) from its manifest, query rasters by device id.
+
+    ``minima`` by device id, as they come to be needed: see ``query_region.py``.
+    """
 
     folder: Path
     run_id: str
@@ -35,6 +36,7 @@ class Database(NamedTuple):
     valid: dict[str, str]
     rasters: dict[str, raster.Opened]
     to_grid: Transformer
+    minima: dict[str, NDArray[np.int16]]
 
 
 class Place(NamedTuple):
@@ -57,9 +59,23 @@ def open_database(results: Path) -> Database:
         )  # fmt: skip
     facts = run.manifest["query"]
     rasters = {entry["id"]: raster.open_raster(run.folder / entry["file"]) for entry in facts["devices"]}
+    check_rasters(rasters, [band_name(entry["channel"]) for entry in facts["channels"]])
     grid = next(iter(rasters.values())).grid
     to_grid = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
-    return Database(run.folder, run.manifest["run_id"], facts, run.manifest["valid_utc"], rasters, to_grid)
+    valid = run.manifest["valid_utc"]
+    return Database(run.folder, run.manifest["run_id"], facts, valid, rasters, to_grid, {})
+
+
+def check_rasters(rasters: Mapping[str, raster.Opened], bands: Sequence[str]) -> None:
+    """Refuse files that are not those of the manifest: other channels, other grids, no scale."""
+    first = next(iter(rasters.values()))
+    for opened in rasters.values():
+        layout = opened.layout
+        if (layout.band_names, opened.grid) != (tuple(bands), first.grid) or SCALE_TAG not in layout.tags:
+            raise InputError(
+                "is not the query raster of this run", file=opened.source.name,
+                allowed="a band for each channel of the manifest, all devices on one grid",
+            )  # fmt: skip
 
 
 def close_database(database: Database) -> None:
@@ -75,8 +91,14 @@ def place_of(database: Database, lon_deg: float, lat_deg: float) -> Place:
         raise PawsError(Code.INVALID_VALUE, message)
     x_m, y_m = database.to_grid.transform(lon_deg, lat_deg)
     if not (math.isfinite(x_m) and math.isfinite(y_m)):
-        raise PawsError(Code.OUTSIDE_COVERAGE, "the place is not covered")
+        raise outside_coverage(lon_deg, lat_deg)
     return Place(lon_deg, lat_deg, x_m, y_m)
+
+
+def outside_coverage(lon_deg: float, lat_deg: float) -> PawsError:
+    """The error for a place that the run says nothing of; it names the numbers, as they are often swapped."""
+    message = f"latitude {lat_deg:g}, longitude {lon_deg:g} or a part of its uncertainty is not covered"
+    return PawsError(Code.OUTSIDE_COVERAGE, message)
 
 
 def pixel_of(database: Database, place: Place) -> Json:
@@ -93,46 +115,24 @@ def pixel_of(database: Database, place: Place) -> Json:
     }
 
 
-def lowest_raw(
-    database: Database, profile: Json, place: Place, radius_m: float, *, skip_outside: bool = False
-) -> NDArray[np.int16]:
-    """Least raw value [channel] of all pixels that a circle touches, also those it touches in part.
+def lowest_raw(database: Database, profile: Json, place: Place, radius_m: float) -> NDArray[np.int16]:
+    """Least raw value [channel] of all pixels that a circle of true metres touches, also in part.
 
-    The codes lie below all levels, so they win: outside, then not permitted, then not evaluated. With
-    ``skip_outside`` pixels outside the territory do not count.
+    Nodata where the circle reaches outside the territory.
     """
     opened = database.rasters[profile["id"]]
-    grid = opened.grid
-    reach_m = radius_m * float(opened.layout.tags[SCALE_TAG]) + TOUCH_M
-    rows = _span((grid.north_m - place.y_m) / grid.resolution_m, reach_m / grid.resolution_m)
-    cols = _span((place.x_m - grid.west_m) / grid.resolution_m, reach_m / grid.resolution_m)
-    inside = rows.start >= 0 and cols.start >= 0 and rows.stop <= grid.height and cols.stop <= grid.width
-    lowest = np.full(len(opened.layout.band_names), ABOVE_ALL, dtype=np.int16)
-    if not inside and not skip_outside:
-        lowest[:] = NODATA_CENTI
-        return lowest
-    rows, cols = _clipped(rows, grid.height), _clipped(cols, grid.width)
-    for first in range(rows.start, rows.stop, STRIP_PX):
-        strip = slice(first, min(first + STRIP_PX, rows.stop))
-        values = raster.read_window(opened, strip, cols)[:, _touched(grid, place, strip, cols, reach_m)]
-        if skip_outside:
-            values = values[:, values[0] != NODATA_CENTI]
-        lowest = np.minimum(lowest, values.min(axis=1, initial=ABOVE_ALL))
-    return lowest
+    return lowest_of_all(opened, circle_on(opened, place, radius_m))
 
 
-def _span(centre_px: float, reach_px: float) -> slice:
-    return slice(math.floor(centre_px - reach_px), math.floor(centre_px + reach_px) + 1)
+def lowest_raw_at_home(database: Database, profile: Json, place: Place, radius_m: float) -> NDArray[np.int16]:
+    """The same where pixels outside the territory do not count; the first time it reads the whole raster."""
+    opened = database.rasters[profile["id"]]
+    if profile["id"] not in database.minima:
+        database.minima[profile["id"]] = block_minima(opened)
+    return lowest_at_home(opened, circle_on(opened, place, radius_m), database.minima[profile["id"]])
 
 
-def _clipped(span: slice, size: int) -> slice:
-    return slice(max(span.start, 0), min(span.stop, size))
-
-
-def _touched(grid: raster.Grid, place: Place, rows: slice, cols: slice, reach_m: float) -> NDArray[np.bool_]:
-    """Which pixels [y, x] of a window have a point within ``reach_m`` of a place."""
-    west_m = grid.west_m + np.arange(cols.start, cols.stop) * grid.resolution_m
-    north_m = grid.north_m - np.arange(rows.start, rows.stop) * grid.resolution_m
-    dx_m = np.maximum(0.0, np.maximum(west_m - place.x_m, place.x_m - west_m - grid.resolution_m))
-    dy_m = np.maximum(0.0, np.maximum(place.y_m - north_m, north_m - grid.resolution_m - place.y_m))
-    return np.asarray(np.hypot(dx_m[np.newaxis, :], dy_m[:, np.newaxis]) <= reach_m)
+def circle_on(opened: raster.Opened, place: Place, radius_m: float) -> Circle:
+    """A circle of true metres on the grid: never smaller there than it is on the ground."""
+    scale = float(opened.layout.tags[SCALE_TAG])
+    return Circle(place.x_m, place.y_m, radius_m * scale + TOUCH_M)

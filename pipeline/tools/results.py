@@ -44,7 +44,8 @@ def read_run(results: Path) -> Run:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
-    missing = {"territory", "config", "inputs", "channels", "software"} - set(manifest)
+    parts = {"territory", "config", "inputs", "channels", "software"}
+    missing = parts - set(manifest if isinstance(manifest, dict) else ())
     if missing:
         raise InputError("lacks a part of a manifest", file=path, field=min(missing))
     return Run(folder, folder.parent.parent.parent, manifest)

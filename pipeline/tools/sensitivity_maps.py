@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.availability.classes import Availability, availability_class, level_name
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED
-from pipeline.quantise import NODATA_CENTI
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.tools.compare import is_number
 
 BANDS = ("spread", "lowest", "highest")

@@ -10,7 +10,7 @@ from pipeline.availability.classes import (
     count_available,
     level_name,
 )
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED
+from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 
 RAW = np.array([[2000, 1999, NOT_PERMITTED, NOT_EVALUATED, -32768, 3600]], dtype=np.int16)
 

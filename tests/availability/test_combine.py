@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.availability.combine import NOT_EVALUATED, NOT_PERMITTED, combine
+from pipeline.availability.combine import combine
 from pipeline.protection.services import ServiceLimit
+from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 
 HERE = np.array([[True]])
 

@@ -15,11 +15,11 @@ from pyproj import Transformer
 from scipy.ndimage import gaussian_filter
 
 from pipeline import raster
-from pipeline.availability.combine import NOT_PERMITTED
 from pipeline.publish import query_raster
 from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import release
+from pipeline.quantise import NOT_PERMITTED
 from pipeline.tools.query import Database, Request, answer, close_database, open_database
 from pipeline.workflow import Plan, load_plan, max_eirp_files, query_file
 from tests.published import with_devices

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.tools.paws_request import respond
 from pipeline.tools.query import Database, Request, answer, close_database, open_database
@@ -52,7 +56,7 @@ def changed(path: str, value: object) -> dict:
     for section in sections:
         member = member[section]
     if value is None:
-        del member[last]
+        member.pop(last, None)
     else:
         member[last] = value
     return request
@@ -103,6 +107,12 @@ def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
         ("params.location.point.center.latitude", 123.0, -202),
         ("params.location.point.semiMajorAxis", -1.0, -202),
         ("params.antenna.height", True, -202),
+        ("params.antenna.height", 10**400, -202),
+        ("params.location.point.center.longitude", math.nan, -202),
+        ("params.location.point.semiMinorAxis", math.nan, -202),
+        ("params.location.confidence", "95", -202),
+        ("params.location.confidence", 94, -103),
+        ("method", ["spectrum.paws.getSpectrum"], -32601),
         ("method", "spectrum.paws.nothing", -32601),
         ("jsonrpc", "1.0", -32600),
     ],
@@ -128,3 +138,37 @@ def test_what_is_no_request_is_answered(database: Database, nothing: object) -> 
 def test_height_that_is_certain_enough_is_answered(database: Database) -> None:
     request = changed("params.antenna.heightUncertainty", 2.0)
     assert respond(database, request, NOW)["result"]["device"] == "a10"
+
+
+PATHS = [
+    "jsonrpc", "method", "params", "params.type", "params.version", "params.requestType", "params.deviceDesc",
+    "params.deviceDesc.rulesetIds", "params.deviceDesc.etsiEnDeviceType", "params.location", "params.antenna",
+    "params.deviceDesc.etsiEnDeviceEmissionsClass", "params.location.point", "params.location.confidence",
+    "params.location.point.center", "params.location.point.center.latitude", "params.antenna.height",
+    "params.location.point.center.longitude", "params.location.point.semiMajorAxis",
+    "params.location.point.semiMinorAxis", "params.antenna.heightType", "params.antenna.heightUncertainty",
+]  # fmt: skip
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.sampled_from(PATHS), value=ANYTHING, generic=st.booleans())
+def test_no_request_raises(database: Database, path: str, value: object, generic: bool) -> None:
+    request = changed(path, value)
+    if generic and isinstance(request.get("params"), dict):
+        request["params"].setdefault("requestType", "Generic Slave")
+    response = respond(database, request, NOW)
+    assert ("result" in response) != ("error" in response)
+    assert "id" in response
+    if "error" in response:
+        assert len(response["error"]["message"].encode()) <= 128
+        json.dumps(response)
+
+
+def test_confidence_that_rules_ask_for_is_taken(database: Database) -> None:
+    wanted = respond(database, REQUEST, NOW)["result"]
+    assert respond(database, changed("params.location.confidence", 95), NOW)["result"] == wanted

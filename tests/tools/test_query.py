@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -251,6 +254,7 @@ def test_place_elsewhere_or_nowhere_is_refused(
         ({"height_m": -3.0}, -202), ({"height_m": math.inf}, -202), ({"eirp_dbm": math.nan}, -202),
         ({"device": "a31"}, -102), ({"device": "b1", "height_m": 12.0}, -102),
         ({"device": "b1", "generic_slave": True}, -103), ({"uncertainty_m": 1e6}, -104),
+        ({"uncertainty_m": 1e7}, -202), ({"eirp_dbm": 10.0}, -202), ({"height_m": 1e6}, -202),
     ],
 )  # fmt: skip
 def test_request_that_cannot_be_answered_has_its_code(
@@ -348,6 +352,62 @@ def test_run_without_query_rasters_is_refused(run: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("damage", "problem"),
+    [("cut", "damaged"), ("noise", "not a raster"), ("gone", "not found"), ("other", "not the query raster")],
+)
+def test_query_raster_that_is_not_what_was_published_is_named(
+    run: Path, tmp_path: Path, damage: str, problem: str
+) -> None:
+    copy = tmp_path / "latest"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("max_eirp*_ch2[2-9]*"))
+    raster = copy / "public/query_a30.tif"
+    content = raster.read_bytes()
+    raster.unlink()
+    if damage == "cut":
+        raster.write_bytes(content[: len(content) // 3])
+    elif damage == "noise":
+        raster.write_bytes(np.random.default_rng(1).bytes(5000))
+    elif damage == "other":
+        shutil.copy(copy / "public/max_eirp_a30_ch21.tif", raster)
+    done = CliRunner().invoke(app, ["query", "--results", str(copy), "--lon", "14.16", "--lat", "46.1"])
+    assert isinstance(done.exception, InputError)  # main() makes one line and exit code 2 of it
+    assert problem in str(done.exception)
+    assert "query_a30.tif" in str(done.exception)
+    assert "\n" not in str(done.exception)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "3", "{", ""])
+def test_manifest_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        open_database(tmp_path)
+
+
+def test_open_database_stays_with_its_run(tiny: Path) -> None:
+    with_devices(tiny, ("a30", "A", 1, 30.0))
+    first = publish(tiny, "1" * 16)
+    opened = open_database(tiny.parent / "results/tiny")
+    place = (14.16, 46.1)
+    before = answer(opened, Request(*place, uncertainty_m=900.0), NOW)
+    publish(tiny, "2" * 16, gaps={"a30": 0.0})
+    shutil.rmtree(first)
+    assert answer(opened, Request(*place, uncertainty_m=900.0), NOW) == before
+    again = open_database(tiny.parent / "results/tiny")
+    assert answer(again, Request(*place), NOW)["runId"] == "2" * 16
+    close_database(opened)
+    close_database(again)
+
+
+def test_point_answers_need_no_compiler(repository: Path) -> None:
+    """Numba compiles for a minute where its cache is empty, as on the machine of a database."""
+    program = (
+        "import sys, pipeline.tools.query; sys.exit(bool({'numba', 'dask', 'scipy'} & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    assert subprocess.run([sys.executable, "-c", program], env=environment).returncode == 0
+
+
+@pytest.mark.parametrize(
     ("start", "stop", "zone", "expected_utc"),
     [
         ("2026-12-05T00:00:00", "2026-12-06T00:00:00", "Europe/Ljubljana", ("12-04T23:00", "12-05T23:00")),
@@ -399,3 +459,4 @@ def test_command_prints_errors_as_json_rpc(
     assert (found_code, response["jsonrpc"], response["error"]["code"]) == (exit_code, "2.0", code)
     assert len(response["error"]["message"].encode()) <= 128
     assert name in errors
+    assert f"latitude {lat}, longitude 14.16" in errors

@@ -12,13 +12,14 @@ import shapely
 from pyproj import Geod, Transformer
 from service_scene import GRID, SIZE, lonlat_deg, make_context, whole, write_csv
 
-from pipeline.availability.combine import NOT_PERMITTED, combine
+from pipeline.availability.combine import combine
 from pipeline.availability.services import prepare_services, settled_flags
 from pipeline.errors import InputError
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.services import ServiceContext, ServiceLimit, areas, relay_sites, unlimited
 from pipeline.protection.services.adjustments import adjusted, adjusted_explanation
 from pipeline.protection.services.codes import LimitingService
+from pipeline.quantise import NOT_PERMITTED
 from pipeline.registers.areas import parse_channels, read_adjustments, read_exclusions
 
 OUT = {

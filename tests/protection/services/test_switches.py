@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from service_scene import lonlat_deg, make_context, write_csv
 
 from pipeline.availability.classes import Availability, availability_class
-from pipeline.availability.combine import NOT_EVALUATED, combine
+from pipeline.availability.combine import combine
 from pipeline.availability.services import prepare_services, settled_flags
 from pipeline.protection.caps import device_cap_dbm
 from pipeline.protection.services.codes import SERVICE_CODES
+from pipeline.quantise import NOT_EVALUATED
 from pipeline.raster import Grid
 
 GRID = Grid("EPSG:3794", 2000.0, 500_000.0, 110_000.0, 6, 6)
