@@ -4,13 +4,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: maps test test-all test-qgis bench web lint format lock clean help
+.PHONY: maps test test-all test-qgis test-web bench web lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make maps [CONFIG=configs/x.yaml]  compute the maps of a territory and publish them under results/"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
+	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make web                            build the page of the web map anew (maintainers; needs Node 20 and npm)"
 	@echo "make lint | format | lock | clean  checks | formatting | new requirements.lock | remove intermediates"
 
@@ -29,6 +30,14 @@ test-qgis: $(INSTALLED)
 	    command -v apt-get >/dev/null || { echo "make: install QGIS with its Python bindings first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq qgis python3-qgis >/dev/null; }
 	$(BIN)/python -m pytest tests/publish/test_qgis.py
+
+# Playwright drives a browser that is there already; it is no locked package because nothing else uses it.
+test-web: $(INSTALLED)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	    command -v apt-get >/dev/null || { echo "make: install Chromium first" >&2; exit 1; }; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq chromium >/dev/null
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check playwright
+	$(BIN)/python -m pytest -m slow tests/publish/test_report_browser.py tests/publish/web
 
 bench: $(INSTALLED)
 	$(BIN)/python -m tests.bench

@@ -87,7 +87,18 @@ STAGES = {
     "query": Stage("pipeline.publish.query_raster", ("channels.wsd", "query.block_px")),
     "web": Stage(
         "pipeline.publish.web.stage",
-        ("title", "attribution", "territory", "channels", "devices", "levels_dbm", "population"),
+        (
+            "title",
+            "attribution",
+            "territory",
+            "channels",
+            "devices",
+            "levels_dbm",
+            "population",
+            "pmse.registers",
+            "pmse.at",
+            "registers.as_of",
+        ),
     ),
     # Everything else it reads of the configuration shows in the names or the content of the layers.
     "qgis": Stage("pipeline.publish.qgis", ("title", "notice", "attribution", "territory")),

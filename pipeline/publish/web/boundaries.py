@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from pipeline.territory.polygons import Boundaries, cut
 
 DECIMALS = 5  # of a degree: 1 m
 ROOM_SHARE, LEAST_ROOM_DEG = 0.75, 0.5
-PLACES = 150
+PLACES, HOME_PLACES = 150, 1000
 EDGE_DEG = 1e-6
 Feature = dict[str, Any]
+Place = tuple[str, float, float, float]  # name, longitude and latitude in degrees, persons
 
 
 def view_box_deg(box_deg: Box) -> Box:
@@ -45,23 +47,27 @@ def boundary_features(boundaries: Boundaries, view_deg: Box, resolution_m: float
     return [_feature(shape, kind, step_deg) for kind, parts in shapes.items() for shape in parts]
 
 
-def place_features(path: Path | None, view_deg: Box) -> list[Feature]:
-    """The largest places within the view as points with ``name`` and ``rank`` (0 the largest).
+def place_features(path: Path | None, view_deg: Box, territory: BaseGeometry) -> list[Feature]:
+    """Places within the view, the largest first, as points with ``name``, ``rank`` (0 the largest), ``home``.
 
-    ``path``: the list of places of the population; without a column ``name`` no names are shown.
+    ``path``: the list of places of the population; without a column ``name`` no names are shown. Those on the
+    territory (``home``), from which a reader can choose, may be smaller than those around it.
     """
     if path is None:
         return []
     with path.open(newline="", encoding="utf-8-sig") as stream:
         inside = [place for place in _places(csv.DictReader(stream)) if _within(place, view_deg)]
-    largest = sorted(inside, key=lambda place: (-place[3], place[0], place[1], place[2]))[:PLACES]
+    ordered = sorted(inside, key=lambda place: (-place[3], place[0], place[1], place[2]))
+    home = set(islice((place for place in ordered if _on(territory, place)), HOME_PLACES))
+    largest = [place for rank, place in enumerate(ordered) if rank < PLACES or place in home]
     return [
         {
             "type": "Feature",
-            "properties": {"kind": "place", "name": name, "rank": rank},
+            "properties": {"kind": "place", "name": name, "rank": rank, "home": place in home},
             "geometry": {"type": "Point", "coordinates": [round(lon, DECIMALS), round(lat, DECIMALS)]},
         }
-        for rank, (name, lon, lat, _) in enumerate(largest)
+        for rank, place in enumerate(largest)
+        for name, lon, lat, _ in [place]
     ]
 
 
@@ -95,7 +101,7 @@ def _feature(shape: BaseGeometry, kind: str, step_deg: float) -> Feature:
     return {"type": "Feature", "properties": {"kind": kind}, "geometry": geometry}
 
 
-def _places(records: csv.DictReader[str]) -> Iterator[tuple[str, float, float, float]]:
+def _places(records: csv.DictReader[str]) -> Iterator[Place]:
     if "name" not in (records.fieldnames or ()):
         return
     for record in records:
@@ -104,5 +110,9 @@ def _places(records: csv.DictReader[str]) -> Iterator[tuple[str, float, float, f
             yield record["name"], lon_deg, lat_deg, float(record["population"])
 
 
-def _within(place: tuple[str, float, float, float], box_deg: Box) -> bool:
+def _on(territory: BaseGeometry, place: Place) -> bool:
+    return bool(shapely.contains_xy(territory, place[1], place[2]))
+
+
+def _within(place: Place, box_deg: Box) -> bool:
     return box_deg[0] <= place[1] <= box_deg[2] and box_deg[1] <= place[2] <= box_deg[3]

@@ -37,6 +37,8 @@ def describe(
         "title": config.title or config.name,
         "attribution": config.attribution,
         "statements": {key: tags.get(key, "") for key in STATEMENTS},
+        "bookings_at": config.pmse.at if config.pmse.registers else None,
+        "registers_as_of": None if config.registers.as_of is None else config.registers.as_of.isoformat(),
         "box_deg": place.box_deg,
         "view_deg": view_deg,
         "zooms": [place.zooms[0], place.zooms[-1]],

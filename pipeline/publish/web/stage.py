@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import shapely
 from pmtiles.tile import Compression, TileType
 
 from pipeline import raster
@@ -111,8 +112,10 @@ def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) ->
 def below(config: Config, view_deg: Box, resolution_m: float) -> str:
     """Text of ``boundaries.geojson``: land, borders and the larger places within the view."""
     places = config.population.places if config.population is not None else None
-    features = boundary_features(boundaries_of(config.territory), view_deg, resolution_m)
-    return geojson_text([*features, *place_features(places, view_deg)])
+    boundaries = boundaries_of(config.territory)
+    shapely.prepare(boundaries.territory)
+    features = boundary_features(boundaries, view_deg, resolution_m)
+    return geojson_text([*features, *place_features(places, view_deg, boundaries.territory)])
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -23,12 +23,10 @@ OPTIONS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshad
 @contextmanager
 def browser() -> Iterator[Any]:
     """A headless Chromium, or a skip that says what is missing."""
-    api = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
-    )
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test-web")
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
+        pytest.skip("no Chromium on this machine: make test-web")
     with api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=program, args=OPTIONS)
         yield opened

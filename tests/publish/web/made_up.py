@@ -14,6 +14,12 @@ from tests.tiny import CONFIG, STATIONS, write_register
 GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
 CHANNELS = (21, 22, 23)
 DEVICES = {"fixed30": (0.0, 20.0, 36.0), "small": (0.0,)}
+# Zgoraj and Dol lie on the territory, Tam does not.
+PLACES = """name,latitude,longitude,population
+Zgoraj,46.12,14.21,500
+Dol,46.05,14.12,80
+Tam,45.9,14.9,9000
+"""
 NOTICE = "Made up for a test."
 SECOND_DEVICE = """  - id: small
     emission_class: 3
@@ -37,7 +43,9 @@ def write_made_up(folder: Path) -> None:
     """Write the territory file and the layers."""
     write_register(folder / "register.csv", STATIONS)
     text = CONFIG.replace('["21-30"]', '["21-23"]').replace("levels_dbm:", SECOND_DEVICE)
-    (folder / "territory.yaml").write_text(f"title: Made-up land\nnotice: {NOTICE}\n{text}", encoding="utf-8")
+    (folder / "places.csv").write_text(PLACES, encoding="utf-8")
+    head = f"title: Made-up land\nnotice: {NOTICE}\npopulation: {{places: places.csv}}\n"
+    (folder / "territory.yaml").write_text(head + text, encoding="utf-8")
     inside = territory()
     for number, (device, levels_dbm) in enumerate(DEVICES.items()):
         stack = [levels(inside, seed=10 * number + channel) for channel in CHANNELS]

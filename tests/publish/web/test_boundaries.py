@@ -55,12 +55,22 @@ def test_largest_places_in_the_view_have_names(tmp_path: Path) -> None:
     rows = ["name,latitude,longitude,population", "Small,46.0,11.0,10", "Big,46.5,13.123456,9000",
             "Away,10.0,11.0,99999", ",46.0,11.5,500"]  # fmt: skip
     path.write_text("\n".join(rows), encoding="utf-8")
-    found = place_features(path, VIEW)
-    assert [(f["properties"]["name"], f["properties"]["rank"]) for f in found] == [("Big", 0), ("Small", 1)]
+    found = place_features(path, VIEW, WEST)
+    names = [(f["properties"]["name"], f["properties"]["rank"], f["properties"]["home"]) for f in found]
+    assert names == [("Big", 0, False), ("Small", 1, True)]
     assert found[0]["geometry"]["coordinates"] == [13.12346, 46.5]
     path.write_text("latitude,longitude,population\n46.0,11.0,10", encoding="utf-8")
-    assert place_features(path, VIEW) == []
-    assert place_features(None, VIEW) == []
+    assert place_features(path, VIEW, WEST) == []
+    assert place_features(None, VIEW, WEST) == []
+
+
+def test_places_of_the_territory_stay_beside_larger_ones(tmp_path: Path) -> None:
+    rows = ["name,latitude,longitude,population", "Home,46.0,11.0,1", "Abroad,46.0,13.5,2"]
+    rows += [f"City {n},46.0,13.0,{1000 + n}" for n in range(150)]
+    (tmp_path / "places.csv").write_text("\n".join(rows), encoding="utf-8")
+    found = place_features(tmp_path / "places.csv", VIEW, WEST)
+    assert [f["properties"]["name"] for f in found[-2:]] == ["City 0", "Home"]
+    assert [f["properties"]["rank"] for f in found] == list(range(151))
 
 
 def test_view_has_room_around_the_territory() -> None:

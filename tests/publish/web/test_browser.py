@@ -161,6 +161,36 @@ def test_typed_place_shows_the_numbers_of_its_device(site: Site) -> None:
     assert page.evaluate("document.querySelector('#lat').validity.valid") is False
 
 
+def test_place_is_chosen_by_name(site: Site) -> None:
+    page = site.open(f"#device=small&{view(13, *MIDDLE)}")
+    assert page.locator("#place option").all_inner_texts() == ["Choose one", "Dol", "Zgoraj"]
+    page.focus("#place")
+    page.keyboard.type("Z")
+    page.wait_for_selector("#rows tr")
+    until_read_near(page, 46.12, 14.21)
+    assert shown(page) == site.values("small", 46.12, 14.21)
+    middle = page.evaluate("location.hash.split('map=13.00/')[1].split('&')[0].split('/').map(Number)")
+    assert middle == pytest.approx((46.12, 14.21), abs=1e-3)
+    assert page.evaluate("document.activeElement.id") == "place"
+    page.mouse.click(*middle_of_map(page))
+    until(page, "document.querySelector('#place').value === ''")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_table_is_one_step_from_the_map(site: Site, size: tuple[int, int]) -> None:
+    page = site.open(f"#layer=max_eirp&channel=22&{view(11, *MIDDLE)}", size)
+    assert page.locator("#all").is_hidden()
+    page.mouse.click(*middle_of_map(page))
+    page.wait_for_selector("#all:not([hidden])")
+    page.click("#all")
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.activeElement.id") == "result"
+    box = page.locator("#rows tr").first.bounding_box()
+    assert 0 <= box["y"] < size[1] - 40
+    page.keyboard.press("Escape")
+    assert page.locator("#all").is_hidden()
+
+
 def test_outside_is_said_to_be_outside(site: Site) -> None:
     page = site.open("#at=45.97000/13.60000")
     assert "Outside the territory" in page.inner_text("#summary")
@@ -190,6 +220,7 @@ def test_map_shows_the_colour_of_the_pixel(site: Site) -> None:
 
 def test_share_link_brings_the_view_back(site: Site) -> None:
     page = site.open()
+    page.select_option("#level", "36")
     page.check("#layer-limiting_service")
     page.select_option("#channel", "22")
     page.click("#after")
@@ -202,6 +233,9 @@ def test_share_link_brings_the_view_back(site: Site) -> None:
     page.click("#share")
     link = page.evaluate("location.href")
     again = site.open(link.removeprefix(site.address))
+    again.check("#layer-available_channels")
+    assert again.input_value("#level") == "36"
+    again.check("#layer-limiting_service")
     assert again.is_checked("#layer-limiting_service")
     assert again.input_value("#channel") == "23"
     assert shown(again) == shown(page)
@@ -219,11 +253,20 @@ def test_share_link_brings_the_view_back(site: Site) -> None:
 def test_keyboard_alone_is_enough(site: Site) -> None:
     page = site.open(f"#layer=available_channels&{view(10, *MIDDLE)}")
     order = []
-    for _ in range(14):
+    for _ in range(15):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
     assert order[0] == "skip"
-    stops = ["maplibregl-canvas", "layer-available_channels", "device", "level", "lat", "lon", "share"]
+    stops = [
+        "maplibregl-canvas",
+        "layer-available_channels",
+        "device",
+        "level",
+        "place",
+        "lat",
+        "lon",
+        "share",
+    ]
     assert [name for name in order if name in stops] == stops
     page.focus("canvas")
     before = page.evaluate("location.hash")

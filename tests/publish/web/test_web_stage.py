@@ -106,7 +106,9 @@ def test_archives_open_with_another_reader(made_up: Path) -> None:
 def test_boundaries_are_geojson_with_land_and_territory(made_up: Path) -> None:
     main(Path("territory.yaml"), Path("build"))
     features = json.loads((WEB / "boundaries.geojson").read_text())["features"]
-    assert {"land", "territory", "home_border"} == {feature["properties"]["kind"] for feature in features}
+    assert {"land", "territory", "home_border", "place"} == {
+        feature["properties"]["kind"] for feature in features
+    }
     assert all(feature["geometry"]["coordinates"] for feature in features)
 
 

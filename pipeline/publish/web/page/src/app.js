@@ -2,7 +2,7 @@
 import "./app.css";
 import { chosenFiles, serverFiles } from "./files.js";
 import { makeMap } from "./map.js";
-import { byId, fillStatements, makeChoosers, showChoice } from "./panel.js";
+import { byId, fillStatements, makeChoosers, makePlaces, showChoice } from "./panel.js";
 import { outlineOf } from "./place.js";
 import { clearResult, readPlace, showResult } from "./result.js";
 import { archiveOf, firstState, hashOf, point, stateOf } from "./state.js";
@@ -55,7 +55,15 @@ async function start(files) {
     return render();
   }
 
-  const readAt = (at) => change({ ...state, at });
+  const readAt = (at) => {
+    byId("place").value = "";
+    return change({ ...state, at });
+  };
+  /** Reads a place that was not pointed at: it may be out of sight. */
+  const lookAt = (at) => {
+    if (map && !map.holds(at)) map.centre(at);
+    return change({ ...state, at });
+  };
   const close = () => {
     if (!state.at) return;
     const inside = byId("result").contains(document.activeElement);
@@ -65,6 +73,7 @@ async function start(files) {
 
   fillStatements(maps);
   makeChoosers(maps, () => state, change);
+  makePlaces(boundaries, lookAt);
   try {
     map = makeMap(byId("map"), maps, boundaries, files, {
       read: readAt,
@@ -80,10 +89,14 @@ async function start(files) {
     const at = point(["lat", "lon"].map((id) => Number(byId(id).value.trim().replace(",", ".") || NaN)));
     byId("lat").setCustomValidity(at ? "" : "A latitude of -90 to 90 and a longitude of -180 to 180 degrees");
     if (!byId("point").reportValidity()) return;
-    if (map && !map.holds(at)) map.centre(at);
-    readAt(at).then(() => byId("result").focus());
+    byId("place").value = "";
+    lookAt(at).then(() => byId("result").focus());
   });
   for (const id of ["lat", "lon"]) byId(id).addEventListener("input", () => byId("lat").setCustomValidity(""));
+  byId("all").addEventListener("click", () => {
+    byId("result").scrollIntoView();
+    byId("result").focus({ preventScroll: true });
+  });
   byId("clear").addEventListener("click", close);
   document.addEventListener("keydown", (event) => event.key === "Escape" && close());
   byId("share").addEventListener("click", () => {

@@ -23,6 +23,8 @@ export function fillStatements(maps) {
     ["Protection of DTT reception", method],
     ["Propagation: coverage, devices", model],
     ["Pixels", `${maps.grid.resolution_m} m, ${maps.grid.crs}${astray(maps.grid)}`],
+    ["Bookings", maps.bookings_at && `those of ${maps.bookings_at}`],
+    ["Registers", maps.registers_as_of && `as of ${maps.registers_as_of}`],
     ["Data", maps.attribution],
   ];
   const entries = facts.filter(([, text]) => text).flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
@@ -45,6 +47,19 @@ export function makeChoosers(maps, get, change) {
   byId("before").addEventListener("click", () => set({ channel: neighbour(maps, get(), -1) }));
   byId("after").addEventListener("click", () => set({ channel: neighbour(maps, get(), 1) }));
   byId("choose").addEventListener("submit", (event) => event.preventDefault());
+}
+
+/** Fills the chooser of places; none where the boundaries name no place of the territory. */
+export function makePlaces(boundaries, read) {
+  const home = boundaries.features.filter((feature) => feature.properties.home);
+  home.sort((one, other) => one.properties.name.localeCompare(other.properties.name));
+  byId("place-field").hidden = home.length === 0;
+  byId("place").replaceChildren(option("", "Choose one"), ...home.map((feature, i) => option(i, feature.properties.name)));
+  byId("place").addEventListener("change", ({ target }) => {
+    if (target.value === "") return;
+    const [lon, lat] = home[Number(target.value)].geometry.coordinates;
+    read({ lat, lon });
+  });
 }
 
 /** Makes choosers and legend show a state. */

@@ -27,6 +27,7 @@ export function showResult(maps, state, { pixel, values }, pick) {
   byId("lat").value = state.at.lat.toFixed(5);
   byId("lon").value = state.at.lon.toFixed(5);
   byId("result").hidden = false;
+  byId("all").hidden = !values;
   const lines = values ? device.channels.map((entry, i) => ({ ...entry, ...values[i] })) : [];
   byId("rows").replaceChildren(...lines.map((line) => row(maps, state, line, pick)));
   byId("result").classList.toggle("outside", !values);
@@ -41,8 +42,9 @@ export function showResult(maps, state, { pixel, values }, pick) {
 /** Empties the table. */
 export function clearResult() {
   byId("result").hidden = true;
+  byId("all").hidden = true;
   byId("rows").replaceChildren();
-  byId("readout").textContent = "Click the map to read the numbers of a pixel.";
+  byId("readout").textContent = "Click or tap the map to read the channels at a place.";
 }
 
 function row(maps, state, line, pick) {

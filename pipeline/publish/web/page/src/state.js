@@ -34,7 +34,8 @@ export function stateOf(hash, maps, base) {
 /** The address of a state. */
 export function hashOf(state) {
   const parts = [`layer=${state.layer}`, `device=${encodeURIComponent(state.device)}`];
-  parts.push(state.layer === "available_channels" ? `level=${state.level}` : `channel=${state.channel}`);
+  if (state.level !== null) parts.push(`level=${state.level}`);
+  parts.push(`channel=${state.channel}`);
   if (state.view) {
     const { zoom, lat, lon } = state.view;
     parts.push(`map=${zoom.toFixed(2)}/${lat.toFixed(PLACES)}/${lon.toFixed(PLACES)}`);
