@@ -101,7 +101,10 @@ STAGES = {
         ),
     ),
     # Everything else it reads of the configuration shows in the names or the content of the layers.
-    "qgis": Stage("pipeline.publish.qgis", ("title", "notice", "attribution", "territory")),
+    "qgis": Stage(
+        "pipeline.publish.qgis",
+        ("title", "notice", "attribution", "territory", "channels.plan", "devices.id", "levels_dbm"),
+    ),
     "stac": Stage(
         "pipeline.publish.stac",
         (

@@ -306,6 +306,11 @@ def internal_project(plan: Plan) -> str:
     return f"internal/{plan.config.name}_internal.qgs"
 
 
+def project_to_pass_on(plan: Plan) -> str:
+    """The QGIS project that needs nothing but the folder ``public/``, relative to the run's folder."""
+    return f"public/{plan.config.name}_public.qgs"
+
+
 def qgis_sources(plan: Plan) -> list[str]:
     """What styles and projects are made from, relative to the build folder."""
     tables = [f"coverage/ch{two_digits(channel)}_servers.json" for channel in plan.victims]
@@ -315,8 +320,8 @@ def qgis_sources(plan: Plan) -> list[str]:
 
 def qgis_files(plan: Plan) -> list[str]:
     """Styles, projects and their vector layers, relative to the run's folder."""
-    vectors = [BOUNDARIES, LAND, TRANSMITTERS]
-    return [public_project(plan), internal_project(plan), *vectors, *map(style_file, raster_files(plan))]
+    projects = [public_project(plan), project_to_pass_on(plan), internal_project(plan)]
+    return [*projects, BOUNDARIES, LAND, TRANSMITTERS, *map(style_file, raster_files(plan))]
 
 
 def stac_items(plan: Plan) -> dict[str, list[str]]:

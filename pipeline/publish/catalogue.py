@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.availability.classes import level_name
-from pipeline.config import Device
+from pipeline.config import Device, channel_centre_mhz
 from pipeline.coordination.files import (
     RADAR_LAYERS,
     RR97AB_LAYERS,
@@ -95,30 +95,48 @@ def families(plan: Plan) -> dict[str, str]:
     return {layer.file: layer.family for layer in shown_layers(plan)} | dict(unshown_files(plan))
 
 
+def first_shown(plan: Plan) -> str:
+    """The file that is switched on when a project opens, as in the web map: how many channels there are.
+
+    For the first device, at the level in the middle; its maximum e.i.r.p. if none is published.
+    """
+    device = plan.config.devices[0].id
+    levels_dbm = levels_of(plan, device)
+    if not levels_dbm:
+        return max_eirp_files(plan, device)[0]
+    return f"public/available_channels_{device}_{level_name(levels_dbm[len(levels_dbm) // 2])}dbm.tif"
+
+
+def channel_title(plan: Plan, channel: int) -> str:
+    """A channel with its centre frequency: ``Channel 30 (546 MHz)``."""
+    return f"Channel {channel} ({channel_centre_mhz(plan.config.channels, channel):g} MHz)"
+
+
 def _availability(plan: Plan, device: Device) -> Iterator[Shown]:
     for level_dbm in levels_of(plan, device.id):
         level = level_name(level_dbm)
         name = f"Channels available to {device.id} at {level} dBm"
         count = f"public/available_channels_{device.id}_{level}dbm.tif"
-        yield Shown(count, 1, "available_channels", (AVAILABILITY,), name)
+        yield Shown(count, 1, "available_channels", (AVAILABILITY, device.id), name)
         by_channel = f"public/availability_{device.id}_{level}dbm.tif"
-        group = (AVAILABILITY, f"{device.id} at {level} dBm, by channel")
+        group = (AVAILABILITY, device.id, f"At {level} dBm, by channel")
         for band, channel in enumerate(plan.wsd, start=1):
-            yield Shown(by_channel, band, "availability", group, f"Channel {channel}")
+            yield Shown(by_channel, band, "availability", group, channel_title(plan, channel))
 
 
 def _by_channel(plan: Plan, device: Device) -> Iterator[Shown]:
     for channel, file in zip(plan.wsd, max_eirp_files(plan, device.id), strict=True):
         for family, group in (("max_eirp", MAX_EIRP), ("limiting_service", LIMITS), ("eval_flags", FLAGS)):
             name = file.replace("max_eirp", family, 1)
-            yield Shown(name, 1, family, (group, device.id), f"Channel {channel}")
+            yield Shown(name, 1, family, (group, device.id), channel_title(plan, channel))
 
 
 def _reception(plan: Plan) -> Iterator[Shown]:
     for channel in plan.victims:
         for file in internal_files_of_channel(two_digits(channel)):
             layer = file.removeprefix("internal/dtt_").split("_")[0]
-            yield Shown(file, 1, f"dtt_{layer}", (DTT, DTT_TITLES[layer]), f"Channel {channel}")
+            title = channel_title(plan, channel)
+            yield Shown(file, 1, f"dtt_{layer}", (DTT, DTT_TITLES[layer]), title)
 
 
 def _coordination(plan: Plan) -> Iterator[Shown]:

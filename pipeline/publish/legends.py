@@ -1,4 +1,4 @@
-"""The legend of every published raster: the scheme of its family, or names for the codes that it holds."""
+"""The legend of a band of a published raster: the scheme of its family, or names for the codes in it."""
 
 from __future__ import annotations
 
@@ -10,48 +10,66 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import raster
-from pipeline.protection.services.codes import CODE_NAMES
+from pipeline.protection.services.codes import LimitingService
 from pipeline.publish.qml import Legend, categories, legend_of
 from pipeline.publish.styles import Scheme
 
-NONE = "none"
+NONE, ALL = "none", "all"
+Schemes = Mapping[str, Scheme]
+Namer = Callable[[int], str]
+# Codes of what can be evaluated.
+SERVICES = {*LimitingService} - {LimitingService.NONE, LimitingService.NOT_EVALUATED, LimitingService.OUTSIDE}
+# Headings of the families that have no scheme.
+TITLES = {
+    "eval_flags": "Services evaluated",
+    "dtt_server": "Best server",
+    "rr941_argpair": "Pair of assignments with the largest delta-T/T",
+    "radar612_adm_k": "Administrations concerned",
+}
 
 
-def legend(build: Path, file: str, family: str, schemes: Mapping[str, Scheme]) -> Legend:
-    """The legend of band 1 of a raster of ``build``; all its bands share it if the family has a scheme."""
+def legend(build: Path, file: str, band: int, family: str, schemes: Schemes) -> Legend:
+    """The legend of a band, counted from 1, of a raster of ``build``."""
     if family not in schemes:
-        return categories(_names(build, file, family))
-    if file.endswith(".vrt"):
-        return legend_of(schemes[family], unit=schemes[family].unit, whole=True)
-    layout = raster.read_layout(build / file)
+        return categories(TITLES[family], _names(build, file, band, family, schemes))
     scheme = schemes[family]
+    if file.endswith(".vrt"):
+        return legend_of(scheme, unit=scheme.unit, whole=True)
+    layout = raster.read_layout(build / file)
     if not np.isclose(layout.scale_factor, scheme.scale):
         raise ValueError(f"{file}: scale {layout.scale_factor}, but its classes have {scheme.scale}")
     whole = np.dtype(layout.dtype).kind != "f"
-    return legend_of(scheme, unit=layout.units[0], whole=whole)
+    return legend_of(scheme, unit=layout.units[band - 1], whole=whole)
 
 
-def _names(build: Path, file: str, family: str) -> dict[int, str]:
-    """Names of the raw values that occur in band 1, without nodata."""
+def _names(build: Path, file: str, band: int, family: str, schemes: Schemes) -> dict[int, str]:
+    """Names of the raw values that occur in a band, without nodata."""
     layout = raster.read_layout(build / file)
-    found = np.unique(raster.read(build / file, bands=layout.band_names[:1]).values)
-    name = NAMERS.get(family, _plain_namer)(build, file)
+    found = np.unique(raster.read(build / file, bands=[layout.band_names[band - 1]]).values)
+    name = service_namer(schemes) if family == "eval_flags" else NAMERS[family](build, file, band)
     return {int(value): name(int(value)) for value in found if value != layout.nodata}
 
 
-Namer = Callable[[int], str]
+def service_namer(schemes: Schemes) -> Namer:
+    """Services of a bit mask, named as where they limit; the bit of a service is its code.
+
+    Where most were evaluated, the name tells which were not.
+    """
+    codes = schemes["limiting_service"].classes
+    labels = {entry.code: entry.label for entry in codes if entry.code in SERVICES and entry.code is not None}
+
+    def name(mask: int) -> str:
+        bits = set(_bits(mask))
+        found = [labels.get(bit, f"bit {bit}") for bit in sorted(bits)]
+        missing = [label for code, label in labels.items() if code not in bits]
+        if not missing:
+            return ALL
+        return _joined(found) if len(found) <= len(missing) else f"{ALL} but {_joined(missing)}"
+
+    return name
 
 
-def _plain_namer(_build: Path, _file: str) -> Namer:
-    return str
-
-
-def _service_namer(_build: Path, _file: str) -> Namer:
-    """Services of a bit mask; the bit of a service is its code."""
-    return lambda mask: _joined(CODE_NAMES[bit].replace("_", " ") for bit in _bits(mask))
-
-
-def _server_namer(build: Path, file: str) -> Namer:
+def _server_namer(build: Path, file: str, _band: int) -> Namer:
     """Best servers, numbered from 1 as in the manifest's table."""
     channel = Path(file).stem[-4:]
     facts = json.loads((build / f"coverage/{channel}_servers.json").read_text(encoding="utf-8"))
@@ -59,19 +77,18 @@ def _server_namer(build: Path, file: str) -> Namer:
     return lambda number: f"{stations[number - 1]['site']} ({stations[number - 1]['id']})"
 
 
-def _pair_namer(_build: Path, _file: str) -> Namer:
+def _pair_namer(_build: Path, _file: str, _band: int) -> Namer:
     return lambda number: f"pair {number}"
 
 
-def _administration_namer(build: Path, file: str) -> Namer:
-    """Administrations of a bit mask, for the first band."""
+def _administration_namer(build: Path, file: str, band: int) -> Namer:
+    """Administrations of a bit mask; each band has bits of its own."""
     with (build / file).with_name("radar612_adm.csv").open(newline="", encoding="utf-8") as stream:
-        names = {int(row["bit"]): row["adm"] for row in csv.DictReader(stream) if row["band"] == "1"}
+        names = {int(row["bit"]): row["adm"] for row in csv.DictReader(stream) if row["band"] == str(band)}
     return lambda mask: _joined(names.get(bit, f"bit {bit}") for bit in _bits(mask))
 
 
-NAMERS: Mapping[str, Callable[[Path, str], Namer]] = {
-    "eval_flags": _service_namer,
+NAMERS: Mapping[str, Callable[[Path, str, int], Namer]] = {
     "dtt_server": _server_namer,
     "rr941_argpair": _pair_namer,
     "radar612_adm_k": _administration_namer,

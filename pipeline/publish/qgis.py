@@ -1,13 +1,13 @@
-"""Stage qgis: a style beside every published raster, two projects, and the vector layers that they show.
+"""Stage qgis: a style beside every published raster, the projects, and the vector layers that they show.
 
 ``<territory>.qgs`` has no data of stations: what reception tells of them is in ``internal/`` together with
-``internal/<territory>_internal.qgs``, which shows it too.
+``internal/<territory>_internal.qgs``, which shows it too. ``public/<territory>_public.qgs`` needs no other
+folder than that in which it lies.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +17,10 @@ from pipeline import raster
 from pipeline.publish import vectors
 from pipeline.publish.catalogue import ALL_BANDS, Shown, families, shown_layers
 from pipeline.publish.legends import legend
-from pipeline.publish.qgis_project import Box, Node, Project, RasterLayer, VectorLayer, project_text
+from pipeline.publish.qgis_project import Box, Project, project_text
+from pipeline.publish.qgis_tree import Scene, house_nodes, public_nodes
 from pipeline.publish.qml import Legend, style_text
-from pipeline.publish.styles import read_schemes
+from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.publish.web.place import box_of_pixels
 from pipeline.workflow import (
     BOUNDARIES,
@@ -29,12 +30,15 @@ from pipeline.workflow import (
     internal_project,
     load_plan,
     max_eirp_files,
+    project_to_pass_on,
     public_project,
     style_file,
 )
 
-# Layers whose legend or values name stations; the project for everybody leaves them out.
+# Layers whose legend or values name stations; the projects for everybody leave them out.
 OF_STATIONS = {"dtt_server"}
+# Room around the territory when a project opens, as a share of its size.
+ROOM_SHARE = 0.04
 
 
 class View(NamedTuple):
@@ -49,23 +53,45 @@ class View(NamedTuple):
 def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     """Write styles, vector layers and projects into ``build``."""
     plan, schemes = load_plan(config_path), read_schemes()
-    legends = {file: legend(build, file, family, schemes) for file, family in sorted(families(plan).items())}
-    for file, found in legends.items():
+    layers = list(expanded(build, shown_layers(plan)))
+    legends = legends_of(build, layers, schemes)
+    for file, family in sorted(families(plan).items()):
+        found = legends.get((file, 1)) or legend(build, file, 1, family, schemes)
         _replace(build / style_file(file), style_text(found).encode())
     view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
     texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)
     for name, text in zip((LAND, BOUNDARIES), (texts["land"], texts["boundaries"]), strict=True):
         _replace(build / name, text.encode())
-    _replace(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register))
-    layers = list(expanded(build, shown_layers(plan)))
+    _replace(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register, plan.config.territory))
+    for project in projects(plan, layers, legends, view):
+        _replace(build / project[0], project_text(project[1]).encode())
+
+
+def legends_of(
+    build: Path, layers: Iterable[Shown], schemes: dict[str, Scheme]
+) -> dict[tuple[str, int], Legend]:
+    """The legend of every layer by file and band."""
+    return {
+        (layer.file, layer.band): legend(build, layer.file, layer.band, layer.family, schemes)
+        for layer in layers
+    }
+
+
+def projects(
+    plan: Plan, layers: list[Shown], legends: dict[tuple[str, int], Legend], view: View
+) -> Iterator[tuple[str, Project]]:
+    """The projects by file."""
     public = [layer for layer in layers if layer.family not in OF_STATIONS]
-    for name, shown, extra in (
-        (public_project(plan), public, []),
-        (internal_project(plan), layers, [station_node(internal_project(plan))]),
+    passed_on = [layer for layer in public if layer.file.startswith("public/")]
+    for file, shown in (
+        (public_project(plan), public),
+        (project_to_pass_on(plan), passed_on),
+        (internal_project(plan), layers),
     ):
-        nodes = [*extra, *project_nodes(shown, legends, name, plan)]
-        project = Project(title_of(plan), abstract_of(plan), view.crs, view.box_m, nodes)
-        _replace(build / name, project_text(project).encode())
+        scene = Scene(plan, file, abstract_of(plan), legends)
+        house = house_nodes(scene) if file == internal_project(plan) else []
+        nodes = [*house, *public_nodes(scene, shown)]
+        yield file, Project(title_of(plan), scene.abstract, view.crs, with_room(view.box_m), nodes)
 
 
 def title_of(plan: Plan) -> str:
@@ -95,6 +121,13 @@ def territory_view(path: Path) -> View:
     return View(grid.crs, step_m, box_m, box_of_pixels(grid, box_px))
 
 
+def with_room(box_m: Box) -> Box:
+    """The box with room around it."""
+    west, south, east, north = box_m
+    room_m = ROOM_SHARE * max(east - west, north - south)
+    return west - room_m, south - room_m, east + room_m, north + room_m
+
+
 def expanded(build: Path, layers: Iterable[Shown]) -> Iterator[Shown]:
     """The layers with those of ALL_BANDS as one layer for each band, named by it."""
     for layer in layers:
@@ -105,66 +138,6 @@ def expanded(build: Path, layers: Iterable[Shown]) -> Iterator[Shown]:
         for band, name in enumerate(names, start=1):
             title = f"{layer.title}, {name}" if len(names) > 1 else layer.title
             yield layer._replace(band=band, title=title)
-
-
-def project_nodes(
-    layers: Sequence[Shown], legends: Mapping[str, Legend], project: str, plan: Plan
-) -> list[Node]:
-    """The tree: borders, groups in their order, land below; the first count of channels is switched on."""
-    first = next(layer for layer in layers)
-    nodes: list[Node] = [vector_node("Boundaries", BOUNDARIES, "Line", project)]
-    names = list(dict.fromkeys(layer.group[0] for layer in layers))
-    for name in names:
-        inside = [(layer.group[1:], layer) for layer in layers if layer.group[0] == name]
-        children = _group_nodes(inside, legends, project, plan, first)
-        nodes.append(Node(name, True, expanded=name == first.group[0], children=children))
-    return [*nodes, vector_node("Land", LAND, "Polygon", project)]
-
-
-def _group_nodes(
-    layers: Sequence[tuple[tuple[str, ...], Shown]],
-    legends: Mapping[str, Legend],
-    project: str,
-    plan: Plan,
-    first: Shown,
-) -> list[Node]:
-    """Nodes of one group: its own layers, then a group for each further heading."""
-    own = [layer for path, layer in layers if not path]
-    found = [raster_node(layer, legends[layer.file], project, plan, checked=layer is first) for layer in own]
-    for heading in dict.fromkeys(path[0] for path, _ in layers if path):
-        inside = [(path[1:], layer) for path, layer in layers if path and path[0] == heading]
-        found.append(Node(heading, True, children=_group_nodes(inside, legends, project, plan, first)))
-    return found
-
-
-def raster_node(layer: Shown, legend: Legend, project: str, plan: Plan, *, checked: bool) -> Node:
-    """The node of a raster's band."""
-    shown = RasterLayer(
-        layer.id, layer.title, relative(layer.file, project), abstract_of(plan), layer.band, legend
-    )
-    return Node(layer.title, checked, expanded=checked, layer=shown)
-
-
-def vector_node(title: str, file: str, geometry: str, project: str) -> Node:
-    """The node of boundaries or land."""
-    symbols = vectors.line_symbols() if geometry == "Line" else vectors.area_symbols()
-    shown = VectorLayer(f"vector_{Path(file).stem}", title, relative(file, project), geometry, symbols)
-    return Node(title, True, layer=shown)
-
-
-def station_node(project: str) -> Node:
-    """The node of the transmitters."""
-    source = f"{relative(TRANSMITTERS, project)}|layername={vectors.TRANSMITTERS}"
-    shown = VectorLayer(
-        "vector_transmitters", "Transmitters", source, "Point", vectors.station_symbols(), "site"
-    )
-    return Node("Transmitters", True, layer=shown)
-
-
-def relative(file: str, project: str) -> str:
-    """Path of a file as seen from a project; both relative to the run's folder."""
-    path = Path(os.path.relpath(file, Path(project).parent)).as_posix()
-    return path if path.startswith("..") else f"./{path}"
 
 
 def _replace(path: Path, content: bytes) -> None:

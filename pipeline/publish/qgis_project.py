@@ -30,6 +30,15 @@ class Symbol(NamedTuple):
     options: Mapping[str, str]
 
 
+class Labels(NamedTuple):
+    """Text beside features; where there is no room for all, QGIS leaves some out."""
+
+    expression: str
+    """In QGIS's own language, so that the text may depend on the scale of the map."""
+    smallest_scale: int
+    """No labels on maps of a smaller scale than 1 to this."""
+
+
 class VectorLayer(NamedTuple):
     """A vector file in lon/lat; QGIS takes no ``id`` of less than 11 letters."""
 
@@ -38,7 +47,8 @@ class VectorLayer(NamedTuple):
     source: str
     geometry: str
     symbols: tuple[Symbol, ...]
-    label_field: str | None = None
+    name_field: str | None = None
+    labels: Labels | None = None
 
 
 class RasterLayer(NamedTuple):
@@ -56,13 +66,17 @@ Layer = VectorLayer | RasterLayer
 
 
 class Node(NamedTuple):
-    """A layer, or a group of nodes, in the tree; ``layer`` None: a group."""
+    """A layer, or a group of nodes, in the tree; ``layer`` None: a group.
+
+    ``exclusive``: of its children, one at most is switched on, and switching on another switches it off.
+    """
 
     name: str
     checked: bool
     expanded: bool = False
     layer: Layer | None = None
     children: Sequence[Node] = ()
+    exclusive: bool = False
 
 
 class Project(NamedTuple):
@@ -123,13 +137,24 @@ def _tree_node(parent: ET.Element, node: Node) -> None:
     checked = "Qt::Checked" if node.checked else "Qt::Unchecked"
     common = {"name": node.name, "checked": checked, "expanded": str(int(node.expanded))}
     if node.layer is None:
-        group = ET.SubElement(parent, "layer-tree-group", common)
+        group = ET.SubElement(parent, "layer-tree-group", common | _exclusive(node))
         for child in node.children:
             _tree_node(group, child)
         return
     provider = "gdal" if isinstance(node.layer, RasterLayer) else "ogr"
     attributes = {"id": node.layer.id, "source": node.layer.source, "providerKey": provider}
-    ET.SubElement(parent, "layer-tree-layer", attributes | common)
+    item = ET.SubElement(parent, "layer-tree-layer", attributes | common)
+    if isinstance(node.layer, RasterLayer):
+        # Where QGIS would write the band's name.
+        properties = ET.SubElement(ET.SubElement(item, "customproperties"), "Option", type="Map")
+        _option(properties, "legend/label-0", node.layer.legend.title)
+
+
+def _exclusive(node: Node) -> dict[str, str]:
+    if not node.exclusive:
+        return {}
+    place = next((place for place, child in enumerate(node.children) if child.checked), -1)
+    return {"mutually-exclusive": "1", "mutually-exclusive-child": str(place)}
 
 
 def _canvas(project: Project) -> ET.Element:
@@ -154,11 +179,36 @@ def _first_view(project: Project) -> ET.Element:
 def _layer(layer: Layer, crs: str) -> ET.Element:
     if isinstance(layer, RasterLayer):
         return _raster_layer(layer, crs)
-    top = ET.Element("maplayer", type="vector", geometry=layer.geometry)
+    labelled = str(int(layer.labels is not None))
+    top = ET.Element("maplayer", type="vector", geometry=layer.geometry, labelsEnabled=labelled)
     _head(top, layer, LONLAT, "ogr")
     top.append(_vector_renderer(layer.symbols))
-    if layer.label_field is not None:
-        _text(top, "previewExpression", f'"{layer.label_field}"')
+    if layer.labels is not None:
+        top.append(_labelling(layer.labels, layer.geometry))
+    if layer.name_field is not None:
+        _text(top, "previewExpression", f'"{layer.name_field}"')
+    return top
+
+
+def _labelling(labels: Labels, geometry: str) -> ET.Element:
+    """Small text with a halo: beside points (placement 6, the order of cartographers), above edges (7)."""
+    top = ET.Element("labeling", type="simple")
+    settings = ET.SubElement(top, "settings")
+    text = ET.SubElement(
+        settings, "text-style", fieldName=labels.expression, isExpression="1", fontSize="9",
+        fontSizeUnit="Point", textColor="0,0,0,255", textOpacity="1",
+    )  # fmt: skip
+    ET.SubElement(
+        text, "text-buffer", bufferDraw="1", bufferSize="1", bufferSizeUnits="MM",
+        bufferColor="255,255,255,255", bufferOpacity="0.9", bufferNoFill="1",
+    )  # fmt: skip
+    beside = {"placement": "6", "predefinedPositionOrder": "TR,TL,BR,BL,R,L,TSR,BSR"}
+    place = beside if geometry == "Point" else {"placement": "7", "placementFlags": "2"}
+    ET.SubElement(settings, "placement", place | {"dist": "0.6", "distUnits": "MM", "offsetType": "1"})
+    ET.SubElement(
+        settings, "rendering", drawLabels="1", scaleVisibility="1", scaleMin="0", obstacle="1",
+        scaleMax=str(labels.smallest_scale),
+    )  # fmt: skip
     return top
 
 
@@ -197,8 +247,12 @@ def _vector_renderer(symbols: Sequence[Symbol]) -> ET.Element:
         layer = ET.SubElement(drawn, "layer", LAYER | {"class": symbol.layer})
         options = ET.SubElement(layer, "Option", type="Map")
         for name, value in sorted(symbol.options.items()):
-            ET.SubElement(options, "Option", name=name, value=value, type="QString")
+            _option(options, name, value)
     return top
+
+
+def _option(parent: ET.Element, name: str, value: str) -> None:
+    ET.SubElement(parent, "Option", name=name, value=value, type="QString")
 
 
 def _crs(code: str) -> ET.Element:

@@ -31,8 +31,12 @@ class Entry(NamedTuple):
 
 
 class Legend(NamedTuple):
-    """How a layer is drawn: a palette by raw value, or classes by upper bound, ascending."""
+    """How a layer is drawn: a palette by raw value, or classes by upper bound, ascending.
 
+    ``title`` stands above the entries and has the unit.
+    """
+
+    title: str
     palette: bool
     entries: tuple[Entry, ...]
 
@@ -44,8 +48,10 @@ def legend_of(scheme: Scheme, *, unit: str, whole: bool) -> Legend:
     and bounds lie half a step below the next class, so that no rounding in QGIS moves a value across. Else a
     value on a bound belongs to the lower class.
     """
+    titled = unit in UNITLESS or unit in scheme.title.lower()
+    title = scheme.title if titled else f"{scheme.title} [{unit}]"
     if all(entry.low is None for entry in scheme.classes):
-        return Legend(True, tuple(Entry(str(c.code), c.rgba, c.label) for c in scheme.classes))
+        return Legend(title, True, tuple(Entry(str(c.code), c.rgba, c.label) for c in scheme.classes))
     codes = sorted((entry.code, entry) for entry in scheme.classes if entry.code is not None)
     levels = [entry for entry in scheme.classes if entry.low is not None]
     # Nodata is not drawn at all; the entry tells readers of the legend that nothing there means outside.
@@ -56,15 +62,15 @@ def legend_of(scheme: Scheme, *, unit: str, whole: bool) -> Legend:
     entries += [Entry(_bound(scheme, code), entry.rgba, entry.label) for code, entry in drawn]
     for upper, entry in zip([*map(_number, starts), "inf"], levels, strict=True):
         entries.append(Entry(upper, entry.rgba, _labelled(entry, unit)))
-    return Legend(False, tuple(entries))
+    return Legend(title, False, tuple(entries))
 
 
-def categories(labels: Mapping[int, str]) -> Legend:
+def categories(title: str, labels: Mapping[int, str]) -> Legend:
     """A palette for raw values that have names and no scheme; colours repeat where there are many."""
     found = []
     for place, (value, label) in enumerate(sorted(labels.items())):
         found.append(Entry(str(value), _rgba(CATEGORY_COLOURS[place % len(CATEGORY_COLOURS)]), label))
-    return Legend(True, tuple(found))
+    return Legend(title, True, tuple(found))
 
 
 def renderer(legend: Legend, band: int) -> ET.Element:
@@ -110,7 +116,9 @@ def xml_text(top: ET.Element) -> str:
 
 
 def _attributes(entry: Entry) -> dict[str, str]:
-    red_green_blue, alpha = hex_colour(entry.rgba), str(entry.rgba[3])
+    """A printed legend forgets that a colour is transparent; paper is white."""
+    red_green_blue = hex_colour(entry.rgba) if entry.rgba[3] else "#ffffff"
+    alpha = str(entry.rgba[3])
     return {"value": entry.value, "color": red_green_blue, "alpha": alpha, "label": entry.label}
 
 

@@ -19,7 +19,7 @@ from pipeline.publish.catalogue import families
 from pipeline.publish.periods import utc_period
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.publish.web.place import Box, box_of_pixels
-from pipeline.workflow import COLLECTION, Plan, load_plan, public_project, stac_item_file, stac_items
+from pipeline.workflow import COLLECTION, Plan, load_plan, project_to_pass_on, stac_item_file, stac_items
 
 VERSION = "1.1.0"
 EXTENSIONS = tuple(
@@ -120,7 +120,7 @@ def band_of(layout: raster.Layout, band: int) -> Json:
 
 
 def collection_of(plan: Plan, box_deg: Box, time: Json) -> Json:
-    """The collection of a territory."""
+    """The collection of a territory; as its items, it needs no folder but ``public/``."""
     config = plan.config
     start = time.get("start_datetime", time["datetime"])
     interval = [start, None if time["datetime"] is None else time.get("end_datetime")]
@@ -136,9 +136,8 @@ def collection_of(plan: Plan, box_deg: Box, time: Json) -> Json:
             "channelmaps:channel": plan.wsd,
         },
         "assets": {
-            "manifest": _file("../manifest.json", "application/json", "Inputs, outputs, settings, versions"),
             "statistics": _file("../public/statistics.csv", "text/csv", "Channels against area and people"),
-            "project": _file(f"../{public_project(plan)}", "application/x-qgis-project", "QGIS project"),
+            "project": _file(f"../{project_to_pass_on(plan)}", "application/x-qgis-project", "QGIS project"),
         },
         "links": [
             _link("root", "./collection.json"),

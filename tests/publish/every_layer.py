@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 
 from pipeline import raster
 from pipeline import workflow as jobs
+from pipeline.coordination.radar.geopackage import geopackage_bytes
 from pipeline.publish.catalogue import families
 from tests.tiny import CONFIG, STATIONS, write_register
 from tests.workflow.test_plan import COORDINATION
@@ -20,6 +23,8 @@ GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
 NOT_PERMITTED, NOT_EVALUATED = -9999, -9998
 TITLE, NOTICE = "Made-up land", "Made up for a test."
 WAYS = ("one way", "the other way")
+# The pair that decides in the second band, and nowhere in the first.
+OTHER_PAIR = 7
 # dtype, nodata, scale, unit, lowest and highest raw value; as the stages write them.
 KINDS = {
     "max_eirp": ("int16", -32768, 0.01, "dBm", -4000, 3600),
@@ -56,25 +61,46 @@ def working_folder(folder: Path) -> Iterator[Path]:
         yield folder / "tiny.yaml"
 
 
-def write_every_layer(tiny: Path) -> jobs.Plan:
+def write_every_layer(tiny: Path, coordination: str = COORDINATION) -> jobs.Plan:
     """Add coordination to the tiny territory, with one channel of each kind, and write its layers."""
     text = tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 25]")
-    tiny.write_text(f"title: {TITLE}\nnotice: {NOTICE}\n{text}{COORDINATION}")
+    tiny.write_text(f"title: {TITLE}\nnotice: {NOTICE}\n{text}{coordination}", encoding="utf-8")
     plan = jobs.load_plan(tiny)
     for file, family in families(plan).items():
         if file.endswith(".tif"):
             write_layer(plan, file, family)
-    stack = [plan.build / name for name in jobs.max_eirp_files(plan, "fixed30")]
-    vrt = raster.build_vrt(stack, [f"channel {channel}" for channel in plan.wsd])
-    (plan.build / "public/max_eirp_fixed30.vrt").write_text(vrt)
+    for device in plan.config.devices:
+        stack = [plan.build / name for name in jobs.max_eirp_files(plan, device.id)]
+        vrt = raster.build_vrt(stack, [f"channel {channel}" for channel in plan.wsd])
+        (plan.build / f"public/max_eirp_{device.id}.vrt").write_text(vrt)
     for channel in plan.victims:
         path = plan.build / f"coverage/ch{channel}_servers.json"
         path.parent.mkdir(exist_ok=True)
         rows = [{"id": f"S{k}", "site": f"Site {k}"} for k in (1, 2)]
         path.write_text(json.dumps({"transmitters": rows, "modes": []}))
-    table = "frequency_mhz,noise,adm,band,bit,pixels\n13.5,rural,HRV,1,0,1\n13.5,rural,I,1,1,1\n"
-    (plan.build / "public/radar612_adm.csv").write_text(table)
+    if coordination:
+        write_radars(plan)
     return plan
+
+
+def write_radars(plan: jobs.Plan) -> None:
+    """Administrations of the bits, other ones in each band, and the zone of a radar."""
+    table = "frequency_mhz,noise,adm,band,bit,pixels\n"
+    rows = ["13.5,rural,HRV,1,0,1", "13.5,rural,I,1,1,1", "13.5,rural,AUT,2,0,1", "13.5,rural,HNG,2,1,1"]
+    (plan.build / "public/radar612_adm.csv").write_text(table + "\n".join(rows) + "\n")
+    place = shapely.Point(14.0, 46.0)
+    common = {"radar": ["R-1"], "adm": ["SVN"]}
+    zone = gpd.GeoDataFrame(
+        {**common, "d_l_km": [100.0], "d_s_km": [320.0], "flags": [""]},
+        geometry=[shapely.MultiPolygon([place.buffer(1.0)])], crs="EPSG:4326",
+    )  # fmt: skip
+    affected = gpd.GeoDataFrame(
+        {**common, "d_min_km": [9.0], "path": ["land"], "margin_km": [-91.0]},
+        geometry=[place],
+        crs="EPSG:4326",
+    )
+    content = geopackage_bytes({"radar612_zone": zone, "radar612_affected": affected})
+    (plan.build / "internal/radar612.gpkg").write_bytes(content)
 
 
 def inside() -> np.ndarray:
@@ -101,9 +127,11 @@ def write_layer(plan: jobs.Plan, file: str, family: str) -> None:
     names = ["channel"]
     if family == "availability" or "query" in file:
         names = [f"channel {channel}" for channel in plan.wsd]
-    elif "rr941" in file:
+    elif "rr941" in file or family == "radar612_adm_k":
         names = list(WAYS)
     values = np.stack([values_of(family, seed=k) for k in range(len(names))])
+    if family == "rr941_argpair":
+        values[1][inside()] = OTHER_PAIR
     data = raster.make_array(
         values, GRID, units=unit, long_name=f"layer {Path(file).stem}", nodata=nodata, band_names=names,
         scale_factor=scale,

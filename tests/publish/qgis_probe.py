@@ -2,9 +2,9 @@
 
     /usr/bin/python3 qgis_probe.py PROJECT RESULT.json [RASTER ...]
 
-Of every layer of the project: whether it is valid, its CRS, its legend. Of every raster: the legend that its
-style beside it gives. Besides, the first view of the project is drawn to RESULT.png, and every raster alone
-to RESULT.<stem>.png.
+Of every layer of the project: whether it is valid, its CRS, its legend, its labels at several scales, and
+which rasters are shown once it is ticked. Of every raster: the legend that its style beside it gives.
+Besides, the first view of the project is drawn to RESULT.png, and every raster alone to RESULT.<stem>.png.
 """
 
 import json
@@ -17,6 +17,10 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from qgis.core import (
     Qgis,
     QgsApplication,
+    QgsExpression,
+    QgsExpressionContext,
+    QgsExpressionContextScope,
+    QgsLayerTreeModel,
     QgsMapRendererSequentialJob,
     QgsMapSettings,
     QgsProject,
@@ -52,13 +56,52 @@ def facts_of(layer):
         found["features"] = layer.featureCount()
         found["renderer"] = layer.renderer().type()
         found["legend"] = [[item.label(), ""] for item in layer.renderer().legendSymbolItems()]
+        found["labels"] = {scale: labels_of(layer, scale) for scale in (100_000, 1_000_000, 100_000_000)}
+    return found
+
+
+def labels_of(layer, scale):
+    """Text beside the features of a layer on a map of 1 to ``scale``; none beyond the smallest scale."""
+    if not layer.labelsEnabled():
+        return []
+    settings = layer.labeling().settings()
+    if settings.scaleVisibility and scale > settings.minimumScale:
+        return []
+    expression, context, found = QgsExpression(settings.fieldName), QgsExpressionContext(), []
+    context.appendScope(QgsExpressionContextScope())
+    context.lastScope().setVariable("map_scale", scale)
+    for feature in layer.getFeatures():
+        context.setFeature(feature)
+        found.append(expression.evaluate(context))
+    return found
+
+
+def printed_legend(root):
+    """Labels of every raster's legend as the panel and printed maps have them."""
+    model = QgsLayerTreeModel(root)
+    return {
+        node.layerId(): [str(item.data(0)) for item in model.layerLegendNodes(node)]
+        for node in root.findLayers()
+        if isinstance(node.layer(), QgsRasterLayer)
+    }
+
+
+def ticked(root):
+    """Rasters that are shown after a user ticks one, for each of them."""
+    found = {}
+    for node in root.findLayers():
+        if isinstance(node.layer(), QgsRasterLayer):
+            node.setItemVisibilityCheckedParentRecursive(True)
+            found[node.layerId()] = [
+                layer.id() for layer in root.checkedLayers() if isinstance(layer, QgsRasterLayer)
+            ]
     return found
 
 
 def group_of(node):
     """The tree of groups with the ids of the layers in them."""
     return [
-        {"group": child.name(), "children": group_of(child)}
+        {"group": child.name(), "expanded": child.isExpanded(), "children": group_of(child)}
         if hasattr(child, "findGroups") and not hasattr(child, "layerId")
         else {"layer": child.layerId(), "name": child.name(), "checked": child.isVisible()}
         for child in node.children()
@@ -103,6 +146,9 @@ def main():
         "layers": {key: facts_of(layer) for key, layer in project.mapLayers().items()},
         "tree": group_of(root),
         "rasters": alone,
+        "printed": printed_legend(root),
+        "shown": [node.layerId() for node in root.findLayers() if node.isVisible()],
+        "ticked": ticked(root),
     }
     Path(result).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")
     sys.stdout.flush()

@@ -14,13 +14,25 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import shapely
 
 from pipeline import workflow as jobs
-from pipeline.publish import qgis
+from pipeline.config import Territory
+from pipeline.publish import qgis, vectors
 from pipeline.publish.catalogue import families
+from pipeline.publish.legends import service_namer
 from pipeline.publish.qml import legend_of
 from pipeline.publish.styles import read_schemes
-from tests.publish.every_layer import NOTICE, TITLE, working_folder, write_every_layer
+from tests.publish.every_layer import (
+    GRID,
+    NOTICE,
+    OTHER_PAIR,
+    TITLE,
+    inside,
+    working_folder,
+    write_every_layer,
+)
+from tests.published import with_devices
 from tests.tiny import STATIONS
 
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -40,8 +52,8 @@ def project(plan: jobs.Plan, name: str) -> ET.Element:
     return ET.parse(plan.build / name).getroot()
 
 
-def both(plan: jobs.Plan) -> list[str]:
-    return [jobs.public_project(plan), jobs.internal_project(plan)]
+def projects(plan: jobs.Plan) -> list[str]:
+    return [jobs.public_project(plan), jobs.internal_project(plan), jobs.project_to_pass_on(plan)]
 
 
 def test_every_raster_has_a_style_with_outside_or_names(plan: jobs.Plan) -> None:
@@ -74,9 +86,10 @@ def test_six_percent_is_not_above_the_threshold() -> None:
 
 
 def test_projects_have_relative_paths_to_files_and_distinct_ids(plan: jobs.Plan) -> None:
-    for name in both(plan):
+    for name in projects(plan):
         top, folder = project(plan, name), (plan.build / name).parent
         ids = [e.text or "" for e in top.findall("projectlayers/maplayer/id")]
+        assert ids
         assert len(set(ids)) == len(ids)
         assert min(map(len, ids)) > 10, "QGIS would replace it"
         assert [e.get("id") for e in top.iter("layer-tree-layer")] == ids
@@ -87,36 +100,104 @@ def test_projects_have_relative_paths_to_files_and_distinct_ids(plan: jobs.Plan)
 
 
 def test_project_for_everybody_tells_nothing_of_stations(plan: jobs.Plan) -> None:
-    text = (plan.build / jobs.public_project(plan)).read_text()
-    assert "transmitters" not in text
-    assert "Site 1" not in text
-    assert "dtt_server" not in text
+    for name in (jobs.public_project(plan), jobs.project_to_pass_on(plan)):
+        text = (plan.build / name).read_text()
+        for word in ("transmitters", "Site 1", "dtt_server", "radar612.gpkg"):
+            assert word not in text, (name, word)
     internal = (plan.build / jobs.internal_project(plan)).read_text()
-    assert "transmitters.gpkg|layername=transmitters" in internal
+    for word in ("gpkg|layername=sites", "gpkg|layername=transmitters", "gpkg|layername=radar612_zone"):
+        assert word in internal
     assert "Site 1 (S1)" in internal
+
+
+def test_project_to_pass_on_needs_its_own_folder_only(plan: jobs.Plan) -> None:
+    sources = project(plan, jobs.project_to_pass_on(plan)).findall("projectlayers/maplayer/datasource")
+    assert sources
+    assert all((source.text or "").startswith("./") for source in sources)
+
+
+GROUPS = ["Availability", "Maximum e.i.r.p. by channel", "Limiting service by channel",
+          "Evaluated services by channel", "DTT", "Coordination"]  # fmt: skip
 
 
 def test_groups_are_those_of_the_interface(plan: jobs.Plan) -> None:
     tree = project(plan, jobs.public_project(plan)).find("layer-tree-group")
     assert tree is not None
-    assert [child.get("name") for child in tree] == [
-        "Boundaries", "Availability", "Maximum e.i.r.p. by channel", "Limiting service by channel",
-        "Evaluated services by channel", "DTT", "Coordination", "Land",
-    ]  # fmt: skip
-    inside = tree.findall("layer-tree-group[@name='Maximum e.i.r.p. by channel']//layer-tree-layer")
-    assert [layer.get("name") for layer in inside] == ["Channel 22", "Channel 25"]
+    assert [child.get("name") for child in tree] == ["Boundaries", "Maps, one at a time", "Land"]
+    assert [child.get("name") for child in tree[1]] == GROUPS
+    inside = tree.findall(".//layer-tree-group[@name='Maximum e.i.r.p. by channel']//layer-tree-layer")
+    assert [layer.get("name") for layer in inside] == ["Channel 22 (482 MHz)", "Channel 25 (506 MHz)"]
+
+
+def test_every_band_of_availability_is_a_layer_named_by_its_channel(plan: jobs.Plan) -> None:
+    layers = project(plan, jobs.public_project(plan)).findall("projectlayers/maplayer")
+    found = [
+        (layer.findtext("layername"), layer.find("pipe/rasterrenderer").get("band"))  # type: ignore[union-attr]
+        for layer in layers
+        if "availability_fixed30_20dbm" in (layer.findtext("datasource") or "")
+    ]
+    assert found == [("Channel 22 (482 MHz)", "1"), ("Channel 25 (506 MHz)", "2")]
+
+
+def test_each_band_has_names_for_its_own_values(plan: jobs.Plan) -> None:
+    """Other pairs may decide in the second band, and its bits may stand for other administrations."""
+    layers = project(plan, jobs.public_project(plan)).findall("projectlayers/maplayer")
+    labels = {
+        layer.findtext("id"): {entry.get("label") for entry in layer.iter("paletteEntry")} for layer in layers
+    }
+    assert "pair 0" in labels["rr941_argpair_band1"]
+    assert labels["rr941_argpair_band2"] == {f"pair {OTHER_PAIR}"}
+    assert labels["radar612_adm_k_band1"] == {"HRV", "I", "HRV, I"}
+    assert labels["radar612_adm_k_band2"] == {"AUT", "HNG", "AUT, HNG"}
+
+
+@pytest.mark.parametrize(
+    ("mask", "label"),
+    [(0, "none"), (0b110, "DTT reception, PMSE"), (0b1011_1111_1111_1110, "all"),
+     (0b1000_1111_1111_1110, "all but field at the border, receiver overload")],
+)  # fmt: skip
+def test_services_evaluated_are_named_the_short_way(mask: int, label: str) -> None:
+    assert service_namer(read_schemes())(mask) == label
 
 
 def test_every_raster_of_a_project_carries_the_notice(plan: jobs.Plan) -> None:
-    for name in both(plan):
+    for name in projects(plan):
         layers = project(plan, name).findall("projectlayers/maplayer[@type='raster']")
         assert {layer.findtext("abstract") for layer in layers} == {NOTICE}
 
 
 def test_transmitters_are_the_register(plan: jobs.Plan) -> None:
-    frame = gpd.read_file(plan.build / jobs.TRANSMITTERS)
+    frame = gpd.read_file(plan.build / jobs.TRANSMITTERS, layer="transmitters")
     assert frame["id"].tolist() == [station[0] for station in STATIONS]
     assert frame.geometry.x.tolist() == pytest.approx([station[1] for station in STATIONS])
+
+
+def test_site_has_all_channels_of_its_place() -> None:
+    """Four rows at three places; at one without a name the record's own stands for it."""
+    columns = {
+        "id": ["a", "b", "c", "d"], "site": ["Hill", "Hill", "", "Tor"], "channel": [30, 21, 40, 22],
+        "erp_kw": [1.0, 5.0, 2.0, 3.0], "country": ["SI", "SI", "", "AT"],
+    }  # fmt: skip
+    rows = gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy([14, 14, 15, 16], [46] * 4), crs="EPSG:4326")
+    sites = vectors.site_frame(rows, ["SI"])
+    assert sites["site"].tolist() == ["Hill", "c", "Tor"]
+    assert sites["channels"].tolist() == ["21, 30", "40", "22"]
+    assert sites["largest_erp_kw"].tolist() == [5.0, 2.0, 3.0]
+    assert sites["kind"].tolist() == ["home", "abroad", "abroad"]
+    assert sites.geometry.x.tolist() == [14.0, 15.0, 16.0]
+
+
+def test_site_without_a_country_has_that_of_its_place(tmp_path: Path) -> None:
+    squares = [shapely.box(14, 45, 15, 47), shapely.box(15, 45, 16, 47)]
+    frame = gpd.GeoDataFrame({"iso2": ["SI", "HU"]}, geometry=squares, crs="EPSG:4326")
+    frame.to_file(tmp_path / "world.gpkg", layer="countries")
+    rows = gpd.GeoDataFrame(
+        {"country": ["", "", "IT"]}, geometry=gpd.points_from_xy([14.5, 15.5, 14.5], [46] * 3)
+    )
+    polygons = Territory(home=["SI"], polygons={"path": tmp_path / "world.gpkg"})
+    assert vectors.countries_of(rows, polygons).tolist() == ["SI", "HU", "IT"]
+    box = Territory(home=["SI"], bbox_deg=(14.0, 46.0, 15.0, 47.0))
+    assert vectors.countries_of(rows, box).tolist() == ["SI", "SI", "IT"]
 
 
 def test_same_layers_give_same_bytes(plan: jobs.Plan) -> None:
@@ -139,24 +220,38 @@ needs_qgis = pytest.mark.skipif(
 )
 
 
+def probed(file: Path, folder: Path, *rasters: str) -> dict[str, Any]:
+    """What QGIS says of a project; the picture of its first view beside."""
+    result = folder / f"{file.stem}.json"
+    line = [SYSTEM_PYTHON, str(PROBE), str(file), str(result), *rasters]
+    environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.is_file(), done.stderr
+    assert "Warning" not in done.stderr
+    return json.loads(result.read_text()) | {"picture": result.with_suffix(".png")}
+
+
 @pytest.fixture(scope="module")
 def seen(plan: jobs.Plan, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What QGIS says of both projects, by name; rasters opened alone with the first; pictures beside."""
-    found, folder = {}, tmp_path_factory.mktemp("seen")
+    """What QGIS says of the projects, by name; rasters opened alone with the first.
+
+    The one to pass on lies elsewhere with its folder alone, in a path with blanks and umlauts.
+    """
+    folder = tmp_path_factory.mktemp("seen")
     alone = [str(plan.build / file) for file in jobs.raster_files(plan)]
-    for name, rasters in zip(both(plan), (alone, []), strict=True):
-        result = folder / f"{Path(name).stem}.json"
-        line = [SYSTEM_PYTHON, str(PROBE), str(plan.build / name), str(result), *rasters]
-        environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(folder), "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300)
-        assert result.is_file(), done.stderr
-        found[name] = json.loads(result.read_text()) | {"picture": result.with_suffix(".png")}
-    return found
+    public, internal, passed_on = projects(plan)
+    copy = folder / "für alle, 2026"
+    shutil.copytree(plan.build / "public", copy / "public")
+    return {
+        public: probed(plan.build / public, folder, *alone),
+        internal: probed(plan.build / internal, folder),
+        passed_on: probed(copy / passed_on, folder),
+    }
 
 
 @needs_qgis
-def test_qgis_opens_both_projects_with_every_layer_valid(plan: jobs.Plan, seen: dict[str, Any]) -> None:
-    for name in both(plan):
+def test_qgis_opens_the_projects_with_every_layer_valid(plan: jobs.Plan, seen: dict[str, Any]) -> None:
+    for name in projects(plan):
         facts, expected = seen[name], project(plan, name).findall("projectlayers/maplayer/id")
         assert facts["opened"]
         assert facts["title"] == TITLE
@@ -165,12 +260,83 @@ def test_qgis_opens_both_projects_with_every_layer_valid(plan: jobs.Plan, seen: 
         for key, layer in facts["layers"].items():
             assert layer["valid"], key
             assert layer["crs"] == ("EPSG:4326" if key.startswith("vector_") else "EPSG:3794"), key
-    assert seen[both(plan)[1]]["layers"]["vector_transmitters"]["features"] == len(STATIONS)
+    layers = seen[jobs.internal_project(plan)]["layers"]
+    assert layers["vector_transmitters"]["features"] == layers["vector_sites"]["features"] == len(STATIONS)
+    assert layers["vector_radar612_zone"]["features"] == 1
+
+
+@needs_qgis
+def test_projects_open_with_one_map_over_the_territory(plan: jobs.Plan, seen: dict[str, Any]) -> None:
+    """The number of channels at the level in the middle; groups beside it are closed."""
+    rows, cols = inside().nonzero()
+    west, north = GRID.west_m, GRID.north_m
+    disc = [west + 500.0 * cols.min(), north - 500.0 * (rows.max() + 1),
+            west + 500.0 * (cols.max() + 1), north - 500.0 * rows.min()]  # fmt: skip
+    room_m = 0.04 * max(disc[2] - disc[0], disc[3] - disc[1])
+    for name in projects(plan):
+        shown = [key for key in seen[name]["shown"] if not key.startswith("vector_")]
+        assert shown == ["available_channels_fixed30_20dbm_band1"]
+        expected = [disc[0] - room_m, disc[1] - room_m, disc[2] + room_m, disc[3] + room_m]
+        assert seen[name]["extent"] == pytest.approx(expected)
+        maps = next(node for node in seen[name]["tree"] if node.get("group") == "Maps, one at a time")
+        assert [g["group"] for g in maps["children"] if g["expanded"]] == ["Availability"]
+    vectors_shown = [key for key in seen[jobs.internal_project(plan)]["shown"] if key.startswith("vector_")]
+    assert vectors_shown == ["vector_sites", "vector_boundaries", "vector_land"]
+
+
+@needs_qgis
+def test_ticking_a_map_puts_it_in_place_of_the_other(plan: jobs.Plan, seen: dict[str, Any]) -> None:
+    for name in projects(plan):
+        ticked = seen[name]["ticked"]
+        assert len(ticked) > 20
+        assert ticked == {key: [key] for key in ticked}
+
+
+@needs_qgis
+def test_legend_has_the_unit_where_qgis_writes_the_band(plan: jobs.Plan, seen: dict[str, Any]) -> None:
+    printed = seen[jobs.internal_project(plan)]["printed"]
+    first = {key: labels[0] for key, labels in printed.items()}
+    assert not [key for key, label in first.items() if "Band" in label]
+    assert first["max_eirp_fixed30_ch22_band1"] == "Maximum permitted e.i.r.p. [dBm]"
+    assert first["dtt_field_ch22_band1"] == "Wanted field of DTT [dB(uV/m)]"
+    assert first["radar612_margin_band1"] == "Distance beyond the required one [km]"
+    assert first["available_channels_fixed30_20dbm_band1"] == "Channels available"
+    assert first["dtt_server_ch22_band1"] == "Best server"
+    assert printed["availability_fixed30_20dbm_band2"][1:] == [
+        "unavailable", "available", "not evaluated", "outside"
+    ]  # fmt: skip
+
+
+@needs_qgis
+def test_sites_are_named_and_have_their_channels_on_maps_of_a_large_scale(
+    plan: jobs.Plan, seen: dict[str, Any]
+) -> None:
+    layers = seen[jobs.internal_project(plan)]["layers"]
+    sites = layers["vector_sites"]["labels"]
+    assert sites["100000"] == [f"{station[0]}\nch {station[3]}" for station in STATIONS]
+    assert sites["1000000"] == [station[0] for station in STATIONS]
+    assert sites["100000000"] == layers["vector_transmitters"]["labels"]["100000"] == []
+    assert layers["vector_radar612_zone"]["labels"]["1000000"] == ["R-1: 320 km over sea, 100 km over land"]
+
+
+@needs_qgis
+def test_territory_of_two_devices_without_coordination_opens(tmp_path: Path) -> None:
+    with working_folder(tmp_path) as config:
+        with_devices(config, ("fixed30", "A", 1, 30.0), ("slave", "B", 4, 1.5))
+        plan = write_every_layer(config, coordination="")
+        qgis.main(config, plan.build)
+        facts = probed(plan.build.resolve() / jobs.internal_project(plan), tmp_path)
+    assert all(layer["valid"] for layer in facts["layers"].values())
+    maps = next(node for node in facts["tree"] if node.get("group") == "Maps, one at a time")
+    groups = {node["group"]: [child.get("group") for child in node["children"]] for node in maps["children"]}
+    assert groups.pop("DTT") == ["Wanted field", "Location probability", "Served", "Best server"]
+    assert groups == {name: ["fixed30", "slave"] for name in GROUPS[:4]}
+    assert facts["ticked"] == {key: [key] for key in facts["ticked"]}
 
 
 @needs_qgis
 def test_qgis_takes_the_style_beside_every_raster(plan: jobs.Plan, seen: dict[str, Any]) -> None:
-    for path, layer in seen[both(plan)[0]]["rasters"].items():
+    for path, layer in seen[jobs.public_project(plan)]["rasters"].items():
         top = ET.parse(Path(path).with_suffix(".qml")).getroot()
         wanted = [e.get("label") for e in top.iter() if e.tag in {"item", "paletteEntry"}]
         assert layer["valid"], path
@@ -179,19 +345,19 @@ def test_qgis_takes_the_style_beside_every_raster(plan: jobs.Plan, seen: dict[st
 
 @needs_qgis
 def test_legend_of_qgis_has_units_and_tells_codes_apart(plan: jobs.Plan, seen: dict[str, Any]) -> None:
-    legend = dict(seen[both(plan)[0]]["layers"]["max_eirp_fixed30_ch22_band1"]["legend"])
+    legend = dict(seen[jobs.public_project(plan)]["layers"]["max_eirp_fixed30_ch22_band1"]["legend"])
     assert "0 to 10 dBm" in legend
     codes = [legend[name] for name in ("not permitted", "not evaluated", "outside")]
-    assert codes == ["#ff141414", "#ffc6c6c6", "#00000000"]
+    assert codes == ["#ff141414", "#ffc6c6c6", "#00ffffff"], "a printed legend shows it without alpha"
     assert list(legend.values()).count("#ff141414") == list(legend.values()).count("#ffc6c6c6") == 1
 
 
 @needs_qgis
 def test_picture_of_qgis_shows_the_layer_on_land_in_the_sea(plan: jobs.Plan, seen: dict[str, Any]) -> None:
     """Colours drawn are those of the classes that occur; around the disc the land of the territory shows."""
-    with rasterio.open(seen[both(plan)[0]]["picture"]) as picture:
+    with rasterio.open(seen[jobs.public_project(plan)]["picture"]) as picture:
         colours = {tuple(int(v) for v in c) for c in picture.read([1, 2, 3]).reshape(3, -1).T}
-    legend = seen[both(plan)[0]]["layers"]["available_channels_fixed30_0dbm_band1"]["legend"]
+    legend = seen[jobs.public_project(plan)]["layers"]["available_channels_fixed30_20dbm_band1"]["legend"]
     wanted = {tuple(bytes.fromhex(colour[3:])) for _, colour in legend if colour.startswith("#ff")}
     assert wanted <= colours
     assert colours & {SEA, LAND}

@@ -16,7 +16,8 @@ from rio_cogeo.cogeo import cog_validate
 
 from pipeline import workflow as jobs
 from pipeline.publish import stac
-from tests.publish.every_layer import NOTICE, TITLE, inside, working_folder, write_every_layer
+from pipeline.publish.catalogue import families
+from tests.publish.every_layer import KINDS, NOTICE, TITLE, inside, working_folder, write_every_layer
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "reference/stac"
 BASE = "https://schemas.stacspec.org/v1.1.0"
@@ -36,9 +37,10 @@ def registry() -> Registry:
     return Registry().with_resources(resources)
 
 
-def validate(content: dict[str, Any], name: str) -> None:
+def schema_errors(content: dict[str, Any], name: str) -> list[str]:
+    """What a schema of the specification finds wrong."""
     kind = jsonschema.Draft7Validator(schema(name), registry=registry())
-    assert not [f"{list(error.path)}: {error.message}" for error in kind.iter_errors(content)]
+    return [f"{list(error.path)}: {error.message}" for error in kind.iter_errors(content)]
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +60,18 @@ def items(plan: jobs.Plan) -> Iterator[dict[str, Any]]:
 
 
 def test_collection_and_items_follow_the_schemas(plan: jobs.Plan) -> None:
-    validate(read(plan, "stac/collection.json"), "collection.json")
-    for item in items(plan):
-        validate(item, "item.json")
+    assert schema_errors(read(plan, "stac/collection.json"), "collection.json") == []
+    found = {item["id"]: schema_errors(item, "item.json") for item in items(plan)}
+    names = ("fixed30", "fixed30_ch22", "fixed30_ch25", "rr941", "rr97ab", "radar612")
+    assert found == {name: [] for name in names}
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("stac_version", "1.0.0"), ("bbox", [1, 2]), ("assets", {"a": {}}), ("type", "x")]
 )
 def test_schemas_refuse_a_faulty_item(plan: jobs.Plan, key: str, value: object) -> None:
-    with pytest.raises(AssertionError):
-        validate(read(plan, "stac/rr97ab.json") | {key: value}, "item.json")
+    item = read(plan, "stac/rr97ab.json")
+    assert schema_errors(item | {key: value}, "item.json") != schema_errors(item, "item.json") == []
 
 
 def test_every_public_raster_is_an_asset_once_and_no_internal_one(plan: jobs.Plan) -> None:
@@ -125,6 +128,15 @@ def test_links_lead_to_files_within_the_folder(plan: jobs.Plan) -> None:
         assert item["collection"] == collection["id"]
 
 
+def test_catalogue_points_at_public_files_of_the_run_only(plan: jobs.Plan) -> None:
+    """The folders stac/ and public/ may be served without the others."""
+    parts = [read(plan, "stac/collection.json"), *items(plan)]
+    hrefs = [asset["href"] for part in parts for asset in part["assets"].values()]
+    assert len(hrefs) > 20
+    assert all(href.startswith("../public/") for href in hrefs)
+    assert {href.removeprefix("../") for href in hrefs} <= set(jobs.published_files(plan))
+
+
 def test_readers_learn_notice_and_codes(plan: jobs.Plan) -> None:
     item = read(plan, "stac/fixed30_ch22.json")
     assert NOTICE in item["properties"]["description"]
@@ -163,6 +175,7 @@ def test_same_layers_give_same_bytes(plan: jobs.Plan) -> None:
 
 
 def test_every_raster_is_a_cloud_optimized_geotiff(plan: jobs.Plan) -> None:
-    for path in plan.build.rglob("*.tif"):
-        valid, errors, warnings = cog_validate(path, strict=True, quiet=True)
-        assert valid, (path, errors, warnings)
+    names = [name for name in jobs.raster_files(plan) if name.endswith(".tif")]
+    assert {families(plan)[name] for name in names} == set(KINDS)
+    found = {name: cog_validate(plan.build / name, strict=True, quiet=True) for name in names}
+    assert found == {name: (True, [], []) for name in names}

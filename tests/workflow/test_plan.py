@@ -84,7 +84,8 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
 @pytest.mark.parametrize(
     ("old", "new", "stages"),
     [
-        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]", {"availability", "regions", "web"}),
+        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]",
+         {"availability", "qgis", "regions", "web"}),
         ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability", "query", "web"}),
         ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
         ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
@@ -138,8 +139,8 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
     # 10 channels x 3 layers, 3 levels x 2, stacked file, query file, statistics, not evaluated;
     # 4 victims x 4 layers; web map: 6 files of the page, 10 channels x 2 and 3 levels, numbers
     rasters = 10 * 3 + 3 * 2 + 1 + 1 + 4 * 4
-    # QGIS: a style for each raster, 2 projects, 3 vector layers; STAC: 10 channels, device, collection
-    assert len(names) == rasters + 1 + 1 + 6 + 10 * 2 + 3 + 1 + rasters + 2 + 3 + 12
+    # QGIS: a style for each raster, 3 projects, 3 vector layers; STAC: 10 channels, device, collection
+    assert len(names) == rasters + 1 + 1 + 6 + 10 * 2 + 3 + 1 + rasters + 3 + 3 + 12
 
 
 COORDINATION = """

@@ -14,6 +14,8 @@ from pipeline.coordination.radar.borders import foreign_borders
 from pipeline.coordination.radar.ground import Ground
 from pipeline.coordination.radar.zones import Station, affected_frame, zones_frame
 
+# Version 1.2 is read without a warning by every GDAL and QGIS in use.
+VERSION = {"VERSION": "1.2"}
 # A GeoPackage notes when it was written; equal content must give equal bytes.
 CLOCK = "OGR_CURRENT_DATE"
 NO_TIME = "1970-01-01T00:00:00.000Z"
@@ -38,8 +40,9 @@ def geopackage_bytes(
         path = Path(folder) / "layers.gpkg"
         for name, frame in layers.items():
             pyogrio.write_dataframe(
-                frame, path, layer=name, driver="GPKG", geometry_type=geometries[name], append=path.exists()
-            )
+                frame, path, layer=name, driver="GPKG", geometry_type=geometries[name], append=path.exists(),
+                dataset_options=None if path.exists() else VERSION,
+            )  # fmt: skip
         return path.read_bytes()
 
 

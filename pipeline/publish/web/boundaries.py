@@ -24,10 +24,10 @@ Feature = dict[str, Any]
 Place = tuple[str, float, float, float]  # name, longitude and latitude in degrees, persons
 
 
-def view_box_deg(box_deg: Box) -> Box:
+def view_box_deg(box_deg: Box, room_share: float = ROOM_SHARE) -> Box:
     """The box that the page shows at most: the territory's with room around it, within the web's map."""
     west, south, east, north = box_deg
-    room_deg = max(ROOM_SHARE * (east - west), ROOM_SHARE * (north - south), LEAST_ROOM_DEG)
+    room_deg = max(room_share * (east - west), room_share * (north - south), LEAST_ROOM_DEG)
     return west - room_deg, max(south - room_deg, -85.0), east + room_deg, min(north + room_deg, 85.0)
 
 
@@ -40,7 +40,7 @@ def boundary_features(boundaries: Boundaries, view_deg: Box, resolution_m: float
     shapes = {
         "land": _land(boundaries, view_deg),
         "territory": cut([boundaries.territory], view_deg),
-        "border": cut(_lines(boundaries.countries, boundaries.known_box_deg), view_deg),
+        "border": cut(_borders(boundaries), view_deg),
         "home_border": cut(_lines([boundaries.territory], None), view_deg),
     }
     step_deg = resolution_m / EQUATOR_M * 360.0 / 4.0
@@ -85,6 +85,16 @@ def _land(boundaries: Boundaries, view_deg: Box) -> list[BaseGeometry]:
         known = shapely.box(*boundaries.known_box_deg)
         world = [part for part in (shapely.difference(shape, known) for shape in world) if not part.is_empty]
     return [*land, *world]
+
+
+def _borders(boundaries: Boundaries) -> list[BaseGeometry]:
+    """Outlines of the countries; beyond the box that the file of the territory knows, the world's shapes."""
+    lines = _lines(boundaries.countries, boundaries.known_box_deg)
+    if not boundaries.world_land:
+        return lines
+    ends_deg = tuple(shapely.total_bounds(boundaries.world_land))
+    known = shapely.box(*boundaries.known_box_deg) if boundaries.known_box_deg else shapely.Point()
+    return [*lines, *shapely.difference(_lines(boundaries.world_land, ends_deg), known)]
 
 
 def _lines(shapes: Iterable[BaseGeometry], known_box_deg: Box | None) -> list[BaseGeometry]:

@@ -45,6 +45,15 @@ def test_borders_leave_out_the_edges_of_the_file() -> None:
     assert drawn("border", boundaries(known_box_deg=None)).length > 10
 
 
+def test_borders_beyond_the_file_are_those_of_the_world() -> None:
+    """Of two countries in the south the part within the file's box counts nothing, nor where they end."""
+    south = (shapely.box(0.0, 40.0, 11.0, 46.0), shapely.box(11.0, 40.0, 30.0, 46.0))
+    expected = shapely.MultiLineString([[(12, 45), (12, 47)], [(11, 44), (11, 45)]])
+    assert shapely.equals(drawn("border", boundaries(world_land=south)), expected)
+    alone = drawn("border", boundaries(world_land=south, countries=(), known_box_deg=None))
+    assert shapely.equals(alone, shapely.LineString([(11, 44), (11, 46)]))
+
+
 def test_territory_is_outlined_whole() -> None:
     assert drawn("home_border", boundaries()).length == 8.0
     assert shapely.equals(drawn("territory", boundaries()), WEST)
