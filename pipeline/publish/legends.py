@@ -15,6 +15,8 @@ from pipeline.publish.qml import Legend, categories, legend_of
 from pipeline.publish.styles import Scheme
 
 NONE, ALL = "none", "all"
+# Where nodata is more than "outside".
+NODATA_NAMES = {"rr941_argpair": "no pair, or outside", "radar612_adm_k": "none of these, or outside"}
 Schemes = Mapping[str, Scheme]
 Namer = Callable[[int], str]
 # Codes of what can be evaluated.
@@ -31,7 +33,9 @@ TITLES = {
 def legend(build: Path, file: str, band: int, family: str, schemes: Schemes) -> Legend:
     """The legend of a band, counted from 1, of a raster of ``build``."""
     if family not in schemes:
-        return categories(TITLES[family], _names(build, file, band, family, schemes))
+        nodata = int(raster.read_layout(build / file).nodata or 0)
+        names = _names(build, file, band, family, schemes)
+        return categories(TITLES[family], names, (nodata, NODATA_NAMES.get(family, "outside")))
     scheme = schemes[family]
     if file.endswith(".vrt"):
         return legend_of(scheme, unit=scheme.unit, whole=True)

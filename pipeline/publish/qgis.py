@@ -63,8 +63,8 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     for name, text in zip((LAND, BOUNDARIES), (texts["land"], texts["boundaries"]), strict=True):
         _replace(build / name, text.encode())
     _replace(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register, plan.config.territory))
-    for project in projects(plan, layers, legends, view):
-        _replace(build / project[0], project_text(project[1]).encode())
+    for file, project in projects(plan, layers, legends, view):
+        _replace(build / file, project_text(project).encode())
 
 
 def legends_of(

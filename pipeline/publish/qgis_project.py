@@ -191,7 +191,7 @@ def _layer(layer: Layer, crs: str) -> ET.Element:
 
 
 def _labelling(labels: Labels, geometry: str) -> ET.Element:
-    """Small text with a halo: beside points (placement 6, the order of cartographers), above edges (7)."""
+    """Small text with a halo: beside points (placement 6, the order of cartographers), within areas (4)."""
     top = ET.Element("labeling", type="simple")
     settings = ET.SubElement(top, "settings")
     text = ET.SubElement(
@@ -203,7 +203,7 @@ def _labelling(labels: Labels, geometry: str) -> ET.Element:
         bufferColor="255,255,255,255", bufferOpacity="0.9", bufferNoFill="1",
     )  # fmt: skip
     beside = {"placement": "6", "predefinedPositionOrder": "TR,TL,BR,BL,R,L,TSR,BSR"}
-    place = beside if geometry == "Point" else {"placement": "7", "placementFlags": "2"}
+    place = beside if geometry == "Point" else {"placement": "4"}
     ET.SubElement(settings, "placement", place | {"dist": "0.6", "distUnits": "MM", "offsetType": "1"})
     ET.SubElement(
         settings, "rendering", drawLabels="1", scaleVisibility="1", scaleMin="0", obstacle="1",

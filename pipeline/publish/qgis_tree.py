@@ -57,7 +57,7 @@ def house_nodes(scene: Scene) -> list[Node]:
 
 def _radar_node(scene: Scene) -> Node:
     affected = vector_node(
-        scene, "Administrations concerned", f"{RADAR_ZONES}|radar612_affected", "Point",
+        scene, "Radars, one for each administration concerned", f"{RADAR_ZONES}|radar612_affected", "Point",
         vectors.affected_symbols(), name_field="adm",
     )  # fmt: skip
     zones = vector_node(

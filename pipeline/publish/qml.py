@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pipeline.publish.styles import MapClass, Rgba, Scheme, hex_colour, lowest_raw
+from pipeline.publish.styles import TRANSPARENT, MapClass, Rgba, Scheme, hex_colour, lowest_raw
 
 QGIS_VERSION = "3.22.16"
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
@@ -65,12 +65,16 @@ def legend_of(scheme: Scheme, *, unit: str, whole: bool) -> Legend:
     return Legend(title, False, tuple(entries))
 
 
-def categories(title: str, labels: Mapping[int, str]) -> Legend:
-    """A palette for raw values that have names and no scheme; colours repeat where there are many."""
+def categories(title: str, labels: Mapping[int, str], nodata: tuple[int, str]) -> Legend:
+    """A palette for raw values that have names and no scheme; colours repeat where there are many.
+
+    ``nodata``: the value that is not drawn and what it means; it stands last.
+    """
     found = []
     for place, (value, label) in enumerate(sorted(labels.items())):
         found.append(Entry(str(value), _rgba(CATEGORY_COLOURS[place % len(CATEGORY_COLOURS)]), label))
-    return Legend(title, True, tuple(found))
+    value, label = nodata
+    return Legend(title, True, (*found, Entry(str(value), TRANSPARENT, label)))
 
 
 def renderer(legend: Legend, band: int) -> ET.Element:

@@ -113,11 +113,14 @@ def line_symbols() -> tuple[Symbol, ...]:
 
 
 def site_symbols() -> tuple[Symbol, ...]:
-    """Places with transmitters."""
-    kinds = ((HOME, "of the territory", "#1f2a33"), (ABROAD, "abroad", "#ffffff"))
+    """Places with transmitters, in colours that no class of the rasters has."""
+    kinds = (
+        (HOME, "of the territory", read_base_colours()["pixel"], "#ffffff"),
+        (ABROAD, "abroad", "#ffffff", "#000000"),
+    )
     return tuple(
-        Symbol(kind, label, "marker", "SimpleMarker", _marker("triangle", colour, "2.6"))
-        for kind, label, colour in kinds
+        Symbol(kind, label, "marker", "SimpleMarker", _marker("triangle", colour, edge, "3"))
+        for kind, label, colour, edge in kinds
     )
 
 
@@ -129,7 +132,7 @@ def site_labels() -> Labels:
 
 def station_symbols() -> tuple[Symbol, ...]:
     """Transmitters: small, since those of a site lie on one another."""
-    return (Symbol(None, "", "marker", "SimpleMarker", _marker("circle", "#ffffff", "1.6")),)
+    return (Symbol(None, "", "marker", "SimpleMarker", _marker("circle", "#ffffff", "#000000", "1.6")),)
 
 
 def zone_symbols() -> tuple[Symbol, ...]:
@@ -139,18 +142,18 @@ def zone_symbols() -> tuple[Symbol, ...]:
 
 def zone_labels() -> Labels:
     """The radar and the distances that bound its zone."""
-    text = "\"radar\" || ': ' || \"d_s_km\" || ' km over sea, ' || \"d_l_km\" || ' km over land'"
+    text = "\"radar\" || '\\n' || \"d_s_km\" || ' km over sea, ' || \"d_l_km\" || ' km over land'"
     return Labels(text, 20_000_000)
 
 
 def affected_symbols() -> tuple[Symbol, ...]:
     """Radars: a point for each administration that one concerns."""
-    return (Symbol(None, "", "marker", "SimpleMarker", _marker("diamond", RADAR_COLOUR, "3")),)
+    return (Symbol(None, "", "marker", "SimpleMarker", _marker("diamond", RADAR_COLOUR, "#000000", "3")),)
 
 
 def _area(colour: str, edge: str, width_mm: str) -> dict[str, str]:
     return {"color": colour, "outline_color": edge, "outline_width": width_mm}
 
 
-def _marker(shape: str, colour: str, size_mm: str) -> dict[str, str]:
-    return {"name": shape, "color": colour, "outline_color": "#000000", "size": size_mm}
+def _marker(shape: str, colour: str, edge: str, size_mm: str) -> dict[str, str]:
+    return {"name": shape, "color": colour, "outline_color": edge, "size": size_mm}

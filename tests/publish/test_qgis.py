@@ -56,14 +56,14 @@ def projects(plan: jobs.Plan) -> list[str]:
     return [jobs.public_project(plan), jobs.internal_project(plan), jobs.project_to_pass_on(plan)]
 
 
-def test_every_raster_has_a_style_with_outside_or_names(plan: jobs.Plan) -> None:
+def test_every_raster_has_a_style_that_tells_what_is_outside(plan: jobs.Plan) -> None:
     assert set(families(plan)) == set(jobs.raster_files(plan))
     for file, family in families(plan).items():
         top = ET.parse(plan.build / Path(file).with_suffix(".qml")).getroot()
         labels = [e.get("label") for e in top.iter() if e.tag in {"item", "paletteEntry"}]
         assert labels, file
         assert len(set(labels)) == len(labels), file
-        assert ("outside" in labels) == (family in read_schemes()), file
+        assert sum("outside" in str(label) for label in labels) == 1, (file, family)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,18 @@ def test_groups_are_those_of_the_interface(plan: jobs.Plan) -> None:
     assert [layer.get("name") for layer in inside] == ["Channel 22 (482 MHz)", "Channel 25 (506 MHz)"]
 
 
+def test_device_below_all_levels_opens_with_its_maximum(tmp_path: Path) -> None:
+    with working_folder(tmp_path) as config:
+        config.write_text(config.read_text().replace("cap_dbm: 36.0", "cap_dbm: -10.0"))
+        plan = write_every_layer(config, coordination="")
+        qgis.main(config, plan.build)
+        found = project(plan, jobs.public_project(plan)).findall(
+            ".//layer-tree-layer[@checked='Qt::Checked']"
+        )
+    shown = [layer.get("id") for layer in found]
+    assert shown == ["vector_boundaries", "max_eirp_fixed30_ch22_band1", "vector_land"]
+
+
 def test_every_band_of_availability_is_a_layer_named_by_its_channel(plan: jobs.Plan) -> None:
     layers = project(plan, jobs.public_project(plan)).findall("projectlayers/maplayer")
     found = [
@@ -146,9 +158,10 @@ def test_each_band_has_names_for_its_own_values(plan: jobs.Plan) -> None:
         layer.findtext("id"): {entry.get("label") for entry in layer.iter("paletteEntry")} for layer in layers
     }
     assert "pair 0" in labels["rr941_argpair_band1"]
-    assert labels["rr941_argpair_band2"] == {f"pair {OTHER_PAIR}"}
-    assert labels["radar612_adm_k_band1"] == {"HRV", "I", "HRV, I"}
-    assert labels["radar612_adm_k_band2"] == {"AUT", "HNG", "AUT, HNG"}
+    assert labels["rr941_argpair_band2"] == {f"pair {OTHER_PAIR}", "no pair, or outside"}
+    for band, first, second in ((1, "HRV", "I"), (2, "AUT", "HNG")):
+        names = {first, second, f"{first}, {second}", "none of these, or outside"}
+        assert labels[f"radar612_adm_k_band{band}"] == names
 
 
 @pytest.mark.parametrize(
@@ -316,7 +329,7 @@ def test_sites_are_named_and_have_their_channels_on_maps_of_a_large_scale(
     assert sites["100000"] == [f"{station[0]}\nch {station[3]}" for station in STATIONS]
     assert sites["1000000"] == [station[0] for station in STATIONS]
     assert sites["100000000"] == layers["vector_transmitters"]["labels"]["100000"] == []
-    assert layers["vector_radar612_zone"]["labels"]["1000000"] == ["R-1: 320 km over sea, 100 km over land"]
+    assert layers["vector_radar612_zone"]["labels"]["1000000"] == ["R-1\n320 km over sea, 100 km over land"]
 
 
 @needs_qgis
