@@ -4,6 +4,7 @@ import "maplibre-gl/dist/maplibre-gl.css";
 import workerText from "worker:maplibre-gl/dist/maplibre-gl-worker.mjs";
 
 const FINER_ZOOMS = 6; // beyond the finest pictures
+const LARGE_PLACES = 150; // smaller ones have room only where the pictures are at their finest
 const FONT = ["sans-serif"];
 // One transparent pixel, where an archive has no tile.
 const NO_TILE = Uint8Array.from(
@@ -122,7 +123,7 @@ function styleOf(maps, boundaries) {
         id: "places",
         type: "symbol",
         source: "below",
-        filter: kind("place"),
+        filter: ["all", kind("place"), ["any", ["<", ["get", "rank"], LARGE_PLACES], [">=", ["zoom"], maps.zooms[1]]]],
         layout: {
           "text-field": ["get", "name"],
           "text-font": FONT,
