@@ -207,16 +207,20 @@ def test_missing_file_layer_and_key_are_refused(tiny: Path) -> None:
 
 
 def test_sliver_goes_to_the_first_name(tiny: Path) -> None:
-    neighbours = [shapely.box(14.0, 46.0, 14.1005, 46.2), shapely.box(14.1, 46.0, 14.3, 46.2)]
+    lon, lat = centres_deg()
+    edge_deg = float(lon[20, 15])  # some pixel's centre is in both
+    neighbours = [
+        shapely.box(14.0, 46.0, edge_deg + 3e-4, 46.2),
+        shapely.box(edge_deg - 3e-4, 46.0, 14.3, 46.2),
+    ]
     write_regions(tiny.parent / "regions.gpkg", {"name": ["b", "a"], "geometry": neighbours})
     settings = load_config(with_regions(tiny, "regions.gpkg")).report.regions
     assert settings is not None
     regions = read_regions(settings, BOX)
     assert regions.names == ("a", "b")
     index = region_index(project_regions(regions, GRID), GRID, slice(0, GRID.height))
-    lon, lat = centres_deg()
     inside = shapely.contains_xy(BOX, lon, lat)
-    np.testing.assert_array_equal(index[inside], (lon < 14.1)[inside])
+    np.testing.assert_array_equal(index[inside], (lon < edge_deg - 3e-4)[inside])
     assert (index[lon < 13.99] == 2).all()
 
 
