@@ -176,11 +176,13 @@ def device_sections(plan: Plan, device: str, public: Path, schemes: Mapping[str,
     }
     return [
         html.element("h2", f"Device {device}"),
-        html.element("h3", "Number of channels available"),
-        *maps(counts, schemes["available_channels"]),
+        maps("Number of channels available", counts, schemes["available_channels"]),
         *curve_section(rows, device),
-        html.element("h3", f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels"),
-        *maps(limits, schemes["max_eirp"]),
+        maps(
+            f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels",
+            limits,
+            schemes["max_eirp"],
+        ),
         *share_section(public, device, plan.wsd, schemes["limiting_service"]),
         *(region_section(public.parent / REGION_STATISTICS, device) if region_files(plan) else []),
     ]
@@ -195,18 +197,20 @@ def chosen_channels(config: Config) -> list[int]:
     return [channels[round(place)] for place in places]
 
 
-def maps(files: Mapping[str, Path], scheme: Scheme) -> list[str]:
+def maps(heading: str, files: Mapping[str, Path], scheme: Scheme) -> str:
     """Maps of one family side by side under one legend of the classes that occur in any of them."""
     drawn = {name: figures.draw_map(path, scheme) for name, path in files.items()}
     present = [place for picture in drawn.values() for place in picture.present]
     unit = f" in {scheme.unit}" if scheme.unit not in ("", "number") else ""
     note = f"{scheme.title}{unit}; {scheme.note}." if scheme.note else f"{scheme.title}{unit}."
     pictures = [html.picture(picture.png, name[0].upper() + name[1:]) for name, picture in drawn.items()]
-    return [
+    parts = [
+        html.element("h3", heading),
         html.element("p", note, class_="note"),
         html.legend(figures.legend_entries(scheme, present)),
         html.wrap("div", pictures, class_="maps"),
     ]
+    return html.wrap("div", parts, class_="whole")
 
 
 def curve_section(rows: Sequence[Row], device: str) -> list[str]:

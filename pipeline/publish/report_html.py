@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from string import Template
 
-# A table of so many rows of numbers fits a page and is not divided.
-WHOLE_ROWS = 40
+# A table of so many rows of numbers, or of text, is not divided between pages.
+WHOLE_ROWS, WHOLE_TEXT_ROWS = 40, 8
 # The policy makes a browser refuse whatever is not in the file itself, should a text ever slip through.
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -50,7 +50,7 @@ td.code { font-family: ui-monospace, "Liberation Mono", monospace; font-size: .7
 .whole { break-inside: avoid; }
 @page { size: A4; margin: 15mm; @bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif; } }
 @media print { body { font-size: 10pt; max-width: none; padding: 0; } p { max-width: none; } .wide { overflow: visible; }
-  .maps { grid-template-columns: repeat(3, 1fr); } .facts, caption, figcaption, .note { font-size: 8.5pt; }
+  .maps { display: block; } .maps figure { display: inline-block; width: 32.5%; } .facts, caption, figcaption, .note { font-size: 8.5pt; }
   table { font-size: 8pt; } th, td { padding-right: .5rem; } td.code { font-size: 7pt; } h2 { margin-top: 1.4rem; } }
 </style>
 </head>
@@ -95,7 +95,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], kinds: str, cap
     ]
     parts = [element("caption", caption)] if caption else []
     parts += [wrap("thead", [wrap("tr", titles)]), wrap("tbody", body)]
-    whole = len(body) <= WHOLE_ROWS and kinds.count("n") >= len(kinds) - 1
+    whole = len(body) <= (WHOLE_ROWS if kinds.count("n") >= len(kinds) - 1 else WHOLE_TEXT_ROWS)
     return wrap("div", [wrap("table", parts)], class_="wide whole" if whole else "wide")
 
 
