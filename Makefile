@@ -62,7 +62,7 @@ web:
 # Only maintainers need this one; uv is not among the locked packages because nothing else uses it.
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --extra dev \
+	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --extra dev --extra cluster \
 	    --generate-hashes --no-header --no-emit-index-url pyproject.toml --output-file requirements.lock
 
 # Published results stay.

@@ -1,22 +1,48 @@
-"""Blocks of a grid on several threads: the only module of the package that knows dask."""
+"""Blocks of a grid, on the threads of this job or on a Dask cluster: the only module that knows dask.
+
+A cluster is one that dask itself is told of (``DASK_SCHEDULER_ADDRESS``, which ``channelmaps run
+--dask-address`` sets). Its workers run the same code in the same folder, see ``docs/dask.md``.
+"""
 
 from __future__ import annotations
 
+import io
+import pickle
 import sys
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import cloudpickle
 import dask
+import numpy as np
+from numba.extending import is_jitted
+from numpy.typing import NDArray
+
+from pipeline.hashes import json_hash, source_hash
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 Result = TypeVar("Result")
+Slices = tuple[slice, slice]
 PROGRESS_EVERY_S = 5.0
 # Blocks handed to the scheduler at a time, per thread: bounds what waits in memory for the consumer.
 BATCH_PER_THREAD = 4
+CONNECT_S = 30
+# What computes the values of a block.
+COMPUTING = ("llvmlite", "numba", "numpy", "pyproj", "rasterio", "scipy", "shapely")
 
 
-def block_slices(grid_shape: tuple[int, int], block_px: int | tuple[int, int]) -> list[tuple[slice, slice]]:
+def block_slices(grid_shape: tuple[int, int], block_px: int | tuple[int, int]) -> list[Slices]:
     """(rows, cols) of all blocks of a grid (height, width), row by row from the upper left."""
     block_height, block_width = (block_px, block_px) if isinstance(block_px, int) else block_px
     if block_height < 1 or block_width < 1:
@@ -30,49 +56,159 @@ def block_slices(grid_shape: tuple[int, int], block_px: int | tuple[int, int]) -
 
 
 def map_blocks(
-    function: Callable[[slice, slice], Result],
+    function: Callable[..., Result],
     grid_shape: tuple[int, int],
     block_px: int | tuple[int, int],
     threads: int,
     *,
+    cut: Sequence[NDArray[Any] | None] = (),
     name: str = "blocks",
 ) -> Iterator[tuple[slice, slice, Result]]:
-    """Yield ``(rows, cols, function(rows, cols))`` for all blocks of a grid (height, width), row by row.
+    """Yield ``(rows, cols, function(rows, cols, *parts))`` for the blocks of a grid (height, width), by rows.
 
-    At most ``4 * threads`` results exist at a time; order and results do not depend on ``threads``. An
-    exception of ``function`` ends the iteration. ``name`` heads the progress line on stderr (at most one
-    per 5 s).
+    ``parts`` are contiguous arrays, the block's part of each raster [..., y, x] in ``cut`` (None stays None).
+    ``function`` returns what it computes and writes to nothing else: it may run in another process, and twice
+    if a worker is lost. At most ``4 * threads`` results exist at a time (``threads`` of the cluster, if there
+    is one); order and results do not depend on them. An exception of ``function`` ends the iteration.
+    ``name`` heads the progress line on stderr (at most one per 5 s).
     """
     blocks = block_slices(grid_shape, block_px)
+    tasks = ((rows, cols, *(_part(raster, rows, cols) for raster in cut)) for rows, cols in blocks)
+    address = dask.config.get("scheduler-address", None)
+    results = _on_cluster(function, tasks, address) if address else _on_threads(function, tasks, threads)
     started_s = told_s = time.monotonic()
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        for first in range(0, len(blocks), BATCH_PER_THREAD * threads):
-            batch = blocks[first : first + BATCH_PER_THREAD * threads]
-            for (rows, cols), result in zip(batch, _compute(function, batch, threads, pool), strict=True):
-                yield rows, cols, result
-            now_s = time.monotonic()
-            if now_s - told_s >= PROGRESS_EVERY_S:
-                told_s = now_s
-                _tell(name, first + len(batch), len(blocks), now_s - started_s)
+    for done, ((rows, cols), result) in enumerate(zip(blocks, results, strict=True), 1):
+        yield rows, cols, result
+        whole_batch = done % (BATCH_PER_THREAD * threads) == 0 or done == len(blocks)
+        now_s = time.monotonic()
+        if whole_batch and now_s - told_s >= PROGRESS_EVERY_S:
+            told_s = now_s
+            _tell(name, done, len(blocks), now_s - started_s)
 
 
-def _compute(
-    function: Callable[[slice, slice], Result],
-    batch: list[tuple[slice, slice]],
-    threads: int,
-    pool: ThreadPoolExecutor,
-) -> tuple[Result, ...]:
-    if threads == 1:
-        return tuple(function(rows, cols) for rows, cols in batch)
-    # pure=False: a result is never looked up by the hash of its arguments.
-    call = dask.delayed(function, pure=False, traverse=False)
-    tasks = [call(rows, cols) for rows, cols in batch]
-    results: tuple[Result, ...] = dask.compute(
-        *tasks, scheduler="threads", num_workers=threads, pool=pool, optimize_graph=False
-    )
-    return results
+def _part(raster: NDArray[Any] | None, rows: slice, cols: slice) -> NDArray[Any] | None:
+    return None if raster is None else np.ascontiguousarray(raster[..., rows, cols])
 
 
 def _tell(name: str, done: int, total: int, elapsed_s: float) -> None:
     left_s = elapsed_s * (total - done) / done
     print(f"{name}: {100 * done // total} %, about {left_s:.0f} s left", file=sys.stderr, flush=True)
+
+
+# --- threads ------------------------------------------------------------------------------------------------
+
+
+def _on_threads(
+    function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], threads: int
+) -> Iterator[Result]:
+    """function(*task) of all tasks, in their order."""
+    if threads == 1:
+        yield from (function(*task) for task in tasks)
+        return
+    # pure=False: a result is never looked up by the hash of its arguments.
+    call = dask.delayed(function, pure=False, traverse=False)
+    waiting = iter(tasks)
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        while batch := [call(*task) for task in islice(waiting, BATCH_PER_THREAD * threads)]:
+            yield from dask.compute(
+                *batch, scheduler="threads", num_workers=threads, pool=pool, optimize_graph=False
+            )
+
+
+# --- cluster ------------------------------------------------------------------------------------------------
+
+
+def check_cluster(address: str) -> int:
+    """Number of threads of a scheduler's workers, all of which would compute what this process computes.
+
+    Raises OSError where no scheduler answers, RuntimeError where it has no workers or one of them runs other
+    code or runs in another folder.
+    """
+    from distributed import Client
+
+    with Client(address, timeout=CONNECT_S) as client:
+        places = client.run(workplace)
+        if not places:
+            raise RuntimeError(f"the scheduler at {address} has no workers")
+        for worker, place in places.items():
+            _check_same(workplace(), place, f"worker {worker}")
+        return sum(client.nthreads().values())
+
+
+def _on_cluster(
+    function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], address: str
+) -> Iterator[Result]:
+    """The same on the workers of a scheduler; the blocks of a worker that is lost are computed by others."""
+    from distributed import Client
+
+    waiting: deque[Future] = deque()
+    with Client(address, timeout=CONNECT_S) as client:
+        shared = _share(client, function)
+        at_once = BATCH_PER_THREAD * max(sum(client.nthreads().values()), 1)
+        for task in tasks:
+            waiting.append(client.submit(_call, workplace(), shared, *task, pure=False))
+            if len(waiting) >= at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _share(client: Client, function: Callable[..., object]) -> Future:
+    """The function with all that it holds, once for each worker.
+
+    As the result of a task and not as data sent once (``scatter``): the scheduler has it made anew when the
+    workers that held it are lost.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sending large graph", category=UserWarning)
+        return client.submit(bytes, packed(function), pure=False)
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Kernels go by their name: each worker would compile anew what goes by its code."""
+
+    def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 as in the library
+        if is_jitted(obj):
+            return _kernel_named, (obj.py_func.__module__, obj.py_func.__name__)
+        return super().reducer_override(obj)
+
+
+def packed(function: Callable[..., object]) -> bytes:
+    """A function with all that it holds, closures included, for ``pickle.loads``."""
+    with io.BytesIO() as stream:
+        _Pickler(stream).dump(function)
+        return stream.getvalue()
+
+
+def _kernel_named(module: str, name: str) -> Any:  # noqa: ANN401 whatever has this name
+    return getattr(import_module(module), name)
+
+
+def _call(expected: tuple[str, str], function: bytes, *task: object) -> Any:  # noqa: ANN401 its result
+    """On a worker: one block."""
+    _check_same(expected, workplace(), "this worker")
+    return _unpacked(function)(*task)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(function: bytes) -> Callable[..., Any]:
+    """Unpacked once for all blocks; the functions of a few jobs at a time."""
+    return pickle.loads(function)
+
+
+def workplace() -> tuple[str, str]:
+    """What decides the bytes of a block: code and packages (a hash), and where relative paths start."""
+    return _code_hash(), str(Path.cwd())
+
+
+@cache
+def _code_hash() -> str:
+    packages = [(name, version(name)) for name in COMPUTING]
+    return json_hash([source_hash("pipeline.cli_stages"), sys.version_info[:3], packages])
+
+
+def _check_same(expected: tuple[str, str], found: tuple[str, str], who: str) -> None:
+    if found[0] != expected[0]:
+        raise RuntimeError(f"{who} has other code or other packages than this run")
+    if found[1] != expected[1]:
+        raise RuntimeError(f"{who} runs in {found[1]}, this run in {expected[1]}: both need the same folder")

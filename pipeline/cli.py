@@ -72,12 +72,19 @@ def run(
     summary: Annotated[
         Path | None, typer.Option(help="Write the summary here as well; also if the run is refused.")
     ] = None,
+    dask_address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DASK_SCHEDULER_ADDRESS",
+            help="Dask scheduler whose workers compute the blocks (docs/dask.md).",
+        ),
+    ] = None,
 ) -> None:
     """Check a territory file, compute what changed, publish it under results/."""
     from pipeline.tools.run import RunOptions, run_command
 
     options = RunOptions(
-        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary
+        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, dask_address
     )  # fmt: skip
     raise typer.Exit(run_command(config, options))
 

@@ -84,14 +84,13 @@ def run_combine(
     label = np.full(targets.shape, OUTSIDE_CLASS, dtype=np.uint8)
     bits = np.full(targets.shape, OUTSIDE_FLAGS, dtype=np.uint16)
 
-    def compute(rows: slice, cols: slice) -> Published | None:
-        inside = targets[rows, cols]
+    def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> Published | None:
         if not inside.any():
             return None
         return _combine_block(services, rows, cols, device, inside, flags)
 
     name = f"combine {device.id} channel {channel}"
-    for rows, cols, block in map_blocks(compute, targets.shape, BLOCK_PX, threads, name=name):
+    for rows, cols, block in map_blocks(compute, targets.shape, BLOCK_PX, threads, cut=(targets,), name=name):
         if block is not None:
             raw[rows, cols], label[rows, cols], bits[rows, cols] = block
     return _as_layers(Published(raw, label, bits), surface.attrs["grid"], device, channel)

@@ -160,13 +160,15 @@ def compute_blocks(
     side_px = -(-block_px // TILE_PX) * TILE_PX
     kinds_of = _kinds_of(job)
 
-    def compute(rows: slice, cols: slice) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-        part = surface[rows, cols]
-        density = None if density_per_km2 is None else density_per_km2[rows, cols]
-        return _compute_block(job, grid, rows, cols, kinds_of(part), part, density)
+    def compute(
+        rows: slice, cols: slice, surface: NDArray[np.uint8], density_per_km2: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+        return _compute_block(job, grid, rows, cols, kinds_of(surface), surface, density_per_km2)
 
-    shape = (grid.height, grid.width)
-    for rows, cols, (levels, classes) in map_blocks(compute, shape, side_px, threads, name="coverage"):
+    blocks = map_blocks(
+        compute, (grid.height, grid.width), side_px, threads, cut=(surface, density_per_km2), name="coverage"
+    )
+    for rows, cols, (levels, classes) in blocks:
         yield rows, cols, levels, classes
 
 

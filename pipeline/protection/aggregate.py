@@ -162,15 +162,18 @@ def _add(
     antenna = (receiver.flat_deg, receiver.end_deg, receiver.discrimination_db)
     cross_polar_db = job.config.coverage.cross_polar_db
 
-    def compute(rows: slice, cols: slice) -> None:
+    def compute(rows: slice, cols: slice, before: NDArray[np.float64]) -> NDArray[np.float64]:
+        after = before.copy()
         first_row, first_col = box.rows.start + rows.start, box.cols.start
-        add_power(
-            rows_of(victims, rows), first_row, first_col, sources, antenna, cross_polar_db, power[:, rows]
-        )
+        add_power(rows_of(victims, rows), first_row, first_col, sources, antenna, cross_polar_db, after)
+        return after
 
-    shape = power.shape[1:]
-    for _ in map_blocks(compute, shape, (BLOCK_PX, shape[1]), threads, name=f"aggregate {job.channel}"):
-        pass
+    height, width = power.shape[1:]
+    name = f"aggregate {job.channel}"
+    for rows, _, part in map_blocks(
+        compute, (height, width), (BLOCK_PX, width), threads, cut=(power,), name=name
+    ):
+        power[:, rows] = part
 
 
 @kernel
@@ -219,27 +222,33 @@ def _layers(
     """From the power at every victim to fall, excess and the margin that cures it."""
     names = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db")
     levels = raster.read(files.coverage(".tif"), rows=box.rows, cols=box.cols, bands=names)
-    wanted, nuisance, sigma_u = levels.values.astype(np.float64)
+    values = levels.values.astype(np.float64)
     f_mhz = channel_centre_mhz(config.channels, files.channel)
-    shape = wanted.shape
-    out = np.full((3, *shape), np.nan, dtype=np.float32)
+    height, width = values.shape[1:]
+    out = np.empty((3, height, width), dtype=np.float32)
 
-    def compute(rows: slice, cols: slice) -> None:
-        total = power[0, rows] + power[1, rows]
-        hit = total > 0.0
-        near, far = config.protection.near_sigma_db, config.protection.far_sigma_db
-        sigma_i = (power[0, rows][hit] * near + power[1, rows][hit] * far) / total[hit]
-        above_nuisance = 10.0 * np.log10(total[hit]) - power_dbm(0.0, f_mhz) - nuisance[rows][hit]
-        margin = wanted[rows][hit] - nuisance[rows][hit]
+    def compute(
+        rows: slice, cols: slice, power: NDArray[np.float64], levels: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        part = np.full((3, *power.shape[1:]), np.nan, dtype=np.float32)
+        hit = power[0] + power[1] > 0.0
+        near, far = power[:, hit]
+        wanted, nuisance, sigma_u = levels[:, hit]
+        total = near + far
+        sigma_i = (near * config.protection.near_sigma_db + far * config.protection.far_sigma_db) / total
+        above_nuisance = 10.0 * np.log10(total) - power_dbm(0.0, f_mhz) - nuisance
         fall, cure_db = fall_of(
-            above_nuisance, margin, sigma_u[rows][hit], sigma_i, dq_pct / 100.0,
+            above_nuisance, wanted - nuisance, sigma_u, sigma_i, dq_pct / 100.0,
             config.coverage.location_sigma_db,
         )  # fmt: skip
-        for layer, values in enumerate((100.0 * fall, np.maximum(100.0 * fall - dq_pct, 0.0), cure_db)):
-            out[layer, rows][hit] = values
+        part[:, hit] = 100.0 * fall, np.maximum(100.0 * fall - dq_pct, 0.0), cure_db
+        return part
 
-    for _ in map_blocks(compute, shape, (BLOCK_PX, shape[1]), threads, name=f"falls {files.channel}"):
-        pass
+    name = f"falls {files.channel}"
+    for rows, _, part in map_blocks(
+        compute, (height, width), (BLOCK_PX, width), threads, cut=(power, values), name=name
+    ):
+        out[:, rows] = part
     units = ("percentage points", "percentage points", "dB")
     title = f"fall of location probability by all placed devices, channel {files.channel}"
     return raster.make_array(

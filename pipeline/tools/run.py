@@ -15,6 +15,7 @@ from typing import IO, Any, NamedTuple
 
 import yaml
 
+from pipeline.blocks import check_cluster
 from pipeline.config import REPOSITORY
 from pipeline.errors import InputError
 from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
@@ -42,7 +43,8 @@ class RunOptions(NamedTuple):
     ``cores``: all of this machine by default. ``lenient``: leave out bad register rows. ``dry_run``: only
     list the jobs. ``if_changed``: do nothing if what would be computed is published. ``wait``: for another
     run in this folder to end; else refuse. ``accept_shrink``: of registers. ``keep_runs``: wins over the
-    territory file. ``summary``: a second place for it.
+    territory file. ``summary``: a second place for it. ``dask_address``: scheduler of a cluster that computes
+    the blocks.
     """
 
     cores: int | None = None
@@ -53,6 +55,7 @@ class RunOptions(NamedTuple):
     accept_shrink: bool = False
     keep_runs: int | None = None
     summary: Path | None = None
+    dask_address: str | None = None
 
 
 DEFAULTS = RunOptions()
@@ -81,6 +84,10 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
             "the workflow is part of the source checkout, which is not here", file=REPOSITORY / "Snakefile"
         )
     validate_command(config_path, lenient=options.lenient)
+    if options.dask_address is not None and not options.dry_run:
+        print(
+            f"{threads_of_cluster(options.dask_address)} threads of a cluster compute the blocks", flush=True
+        )
     if options.lenient:
         config_path = lenient_copy(config_path)
     with only_one_run(wait=options.wait) as lock:
@@ -127,8 +134,24 @@ def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
         (plan.results / STAMP).unlink(missing_ok=True)
     command = snakemake_command(plan.config_path, options.cores or available_cores())
     arguments = ["--dry-run"] if options.dry_run else []
-    code = subprocess.run([*command, *arguments], pass_fds=(lock.fileno(),)).returncode
+    cluster = {"DASK_SCHEDULER_ADDRESS": options.dask_address} if options.dask_address else {}
+    code = subprocess.run(
+        [*command, *arguments], pass_fds=(lock.fileno(),), env={**os.environ, **cluster}
+    ).returncode
     return 0 if code == 0 else 1
+
+
+def threads_of_cluster(address: str) -> int:
+    """Number of threads behind a scheduler; one that cannot compute this run raises InputError."""
+    try:
+        return check_cluster(address)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        raise InputError(
+            str(error),
+            field="--dask-address",
+            value=address,
+            allowed="a scheduler with workers, see docs/dask.md",
+        ) from error
 
 
 def snakemake_command(config_path: Path, cores: int) -> list[str]:

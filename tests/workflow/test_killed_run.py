@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.publish.release import is_complete
+from tests.dask_cluster import dask_cluster
 from tests.workflow.test_full_run import contents, run
 
+distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
 
@@ -34,6 +36,46 @@ def killed_after(repository: Path, jobs: int) -> list[str]:
                 break
     assert process.returncode == -signal.SIGKILL
     return done
+
+
+def test_run_on_a_cluster_that_loses_a_worker_gives_the_same_bytes(
+    repository: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 25]"))
+    run(repository)
+    latest = tiny.parent / "results/tiny/latest"
+    name, wanted = latest.resolve().name, contents(latest)
+    for folder in ("build", "results", ".snakemake", "benchmarks"):
+        shutil.rmtree(tiny.parent / folder)
+
+    with dask_cluster(tiny.parent, tmp_path_factory.mktemp("dask")) as address:
+        with distributed.Client(address) as client:
+            pids = client.run(os.getpid)
+        text = run_and_kill(repository, address, next(iter(pids.values())))
+        with distributed.Client(address) as client:
+            computed = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+    assert "3 threads of a cluster compute the blocks" in text
+    assert computed > 40  # four steps a block
+    assert latest.resolve().name == name
+    assert contents(latest) == wanted
+
+
+def run_and_kill(repository: Path, address: str, worker_pid: int) -> str:
+    """Run on a cluster and kill one of its workers once the first channel is covered."""
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    line = [sys.executable, "-m", "pipeline", "run", "tiny.yaml", "--cores", "2", "--dask-address", address]
+    told = []
+    with subprocess.Popen(
+        line, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+    ) as process:
+        for text in process.stdout:
+            told.append(text)
+            if text.startswith("done: coverage") and worker_pid:
+                os.kill(worker_pid, signal.SIGKILL)
+                worker_pid = 0
+    assert process.returncode == 0, "".join(told)
+    assert worker_pid == 0
+    return "".join(told)
 
 
 def test_killed_run_leaves_latest_and_the_next_ends_with_the_same_bytes(

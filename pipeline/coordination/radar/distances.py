@@ -91,13 +91,25 @@ def compute_distances(
 
     cell_px = min(max(round(CELL_KM / resolution_km), 1), MAX_CELL_PX)
 
-    def block(rows: slice, cols: slice) -> None:
-        part = _cut(layers, rows, cols)
-        lon, lat = lon_deg[rows, cols], lat_deg[rows, cols]
-        _block(scene, lon, lat, wanted[rows, cols], abroad[rows, cols], cell_px, part)
+    def block(
+        rows: slice,
+        cols: slice,
+        lon_deg: NDArray[np.float64],
+        lat_deg: NDArray[np.float64],
+        wanted: NDArray[np.bool_],
+        abroad: NDArray[np.int16],
+    ) -> Distances:
+        part = empty_distances(wanted.shape, len(borders.administrations))
+        _block(scene, lon_deg, lat_deg, wanted, abroad, cell_px, part)
+        return part
 
-    for _ in map_blocks(block, lon_deg.shape, BLOCK_CELLS * cell_px, threads, name="radar distances"):
-        pass
+    blocks = map_blocks(
+        block, lon_deg.shape, BLOCK_CELLS * cell_px, threads, cut=(lon_deg, lat_deg, wanted, abroad),
+        name="radar distances",
+    )  # fmt: skip
+    for rows, cols, part in blocks:
+        for name in Distances._fields:
+            getattr(layers, name)[..., rows, cols] = getattr(part, name)
     if separation is not None:
         return layers
     blank = empty_distances(lon_deg.shape, len(borders.administrations))

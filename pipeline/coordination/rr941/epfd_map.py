@@ -136,15 +136,16 @@ def run(
     code = np.full(wanted.shape, NO_CONDITION, np.uint8)
     station = systems.station
 
-    def block(rows: slice, cols: slice) -> NDArray[np.float64]:
-        if not wanted[rows, cols].any():
+    def block(rows: slice, cols: slice, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
+        if not wanted.any():
             return np.empty(0)
-        lon_deg, lat_deg = (values[wanted[rows, cols]] for values in pixel_lonlat_deg(grid, rows, cols))
+        lon_deg, lat_deg = (values[wanted] for values in pixel_lonlat_deg(grid, rows, cols))
         seen_deg = np.empty(lon_deg.size)
         _elevations(lon_deg, lat_deg, station.satellite_longitude_deg, seen_deg)
         return seen_deg
 
-    for rows, cols, seen_deg in map_blocks(block, wanted.shape, BLOCK_PX, threads, name="RR 9.7A, 9.7B"):
+    blocks = map_blocks(block, wanted.shape, BLOCK_PX, threads, cut=(wanted,), name="RR 9.7A, 9.7B")
+    for rows, cols, seen_deg in blocks:
         levels, codes = _judged(judgement, seen_deg, station.min_elevation_deg)
         epfd[rows, cols][wanted[rows, cols]] = levels
         code[rows, cols][wanted[rows, cols]] = codes

@@ -82,15 +82,18 @@ def run(
     }
     found: tuple[list[Peaks], list[Peaks]] = ([], [])
 
-    def block(rows: slice, cols: slice) -> list[tuple[dict[str, NDArray[Any]], Peaks]]:
-        lon_deg, lat_deg = _places(grid, wanted, rows, cols)
+    def block(
+        rows: slice, cols: slice, inside: NDArray[np.bool_]
+    ) -> list[tuple[dict[str, NDArray[Any]], Peaks]]:
+        lon_deg, lat_deg = _places(grid, inside, rows, cols)
         parts = []
         for problem, dts_k in zip(problems, area_dts_k, strict=True):
             part = interference(problem, lon_deg, lat_deg, area_dts_k=dts_k)
             parts.append((_stored(part), peaks(part, lon_deg, lat_deg)))
         return parts
 
-    for rows, cols, parts in map_blocks(block, wanted.shape, BLOCK_PX, threads, name="RR 9.41"):
+    blocks = map_blocks(block, wanted.shape, BLOCK_PX, threads, cut=(wanted,), name="RR 9.41")
+    for rows, cols, parts in blocks:
         inside = wanted[rows, cols]
         for way, (layers, highest) in enumerate(parts):
             found[way].append(highest)
@@ -100,9 +103,8 @@ def run(
     return Maps(_labelled(values, grid), results, problems)
 
 
-def _places(grid: Grid, wanted: NDArray[np.bool_], rows: slice, cols: slice) -> tuple[Places, Places]:
-    """Longitude and latitude [n] of the wanted pixels of a block."""
-    inside = wanted[rows, cols]
+def _places(grid: Grid, inside: NDArray[np.bool_], rows: slice, cols: slice) -> tuple[Places, Places]:
+    """Longitude and latitude [n] of the pixels ``inside`` [y, x] of a block."""
     if not inside.any():
         return np.empty(0), np.empty(0)
     lon_deg, lat_deg = pixel_lonlat_deg(grid, rows, cols)
@@ -114,10 +116,10 @@ def _area_dts_k(problem: Problem, grid: Grid, wanted: NDArray[np.bool_], threads
     if not problem.transponders:
         return []
 
-    def block(rows: slice, cols: slice) -> list[float]:
-        return largest_dts_k(problem, [_places(grid, wanted, rows, cols)])
+    def block(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> list[float]:
+        return largest_dts_k(problem, [_places(grid, inside, rows, cols)])
 
-    parts = map_blocks(block, wanted.shape, BLOCK_PX, threads, name="RR 9.41, transponders")
+    parts = map_blocks(block, wanted.shape, BLOCK_PX, threads, cut=(wanted,), name="RR 9.41, transponders")
     return [max(values) for values in zip(*(part for _, _, part in parts), strict=True)]
 
 
