@@ -23,7 +23,6 @@ from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window, from_bounds
 
 from pipeline.errors import InputError
-from pipeline.quantise import NODATA_CENTI, from_raw, to_centi, to_step
 from pipeline.vrt import vrt_text
 
 TILE_PX = 512
@@ -32,12 +31,6 @@ TILE_PX = 512
 GDAL_SETTINGS = {"GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 256, "GDAL_PAM_ENABLED": "NO",
                  "GDAL_VALIDATE_CREATION_OPTIONS": "NO"}  # fmt: skip
 LONG_NAME, CATEGORIES = "long_name", "categories"
-
-__all__ = [
-    "NODATA_CENTI", "Grid", "Layout", "Opened", "build_vrt", "from_raw", "grid_bounds_m", "grid_transform",
-    "make_array", "open_raster", "pixel_centres_m", "read", "read_external", "read_grid", "read_layout",
-    "read_window", "to_centi", "to_step", "write", "write_blocks",
-]  # fmt: skip
 
 
 class Grid(NamedTuple):
@@ -238,10 +231,8 @@ def open_raster(path: str | Path) -> Opened:
 def read_window(opened: Opened, rows: slice, cols: slice) -> NDArray[Any]:
     """Raw values[band, y, x] of a part of an open file; the part lies within its grid."""
     window = ((rows.start, rows.stop), (cols.start, cols.stop))
-    try:
+    with _damage_named(opened.source.name):
         return np.asarray(opened.source.read(window=window))
-    except RasterioIOError:
-        raise InputError("raster is damaged", file=opened.source.name) from None
 
 
 def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:
@@ -267,11 +258,16 @@ def _open(path: str | Path) -> Iterator[DatasetReader]:
             source = rasterio.open(path)
         except RasterioIOError as error:
             raise InputError(f"not a raster that can be read: {error}", file=path) from error
-        with source:
-            try:
-                yield source
-            except RasterioIOError as error:
-                raise InputError(f"raster is damaged: {error}", file=path) from error
+        with source, _damage_named(path):
+            yield source
+
+
+@contextmanager
+def _damage_named(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except RasterioIOError as error:
+        raise InputError(f"raster is damaged: {error}", file=path) from error
 
 
 def _grid_of(source: DatasetReader) -> Grid:

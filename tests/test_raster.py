@@ -13,7 +13,7 @@ import rasterio
 from rasterio.transform import Affine
 from rio_cogeo.cogeo import cog_validate
 
-from pipeline import raster
+from pipeline import quantise, raster
 from pipeline.errors import InputError
 
 GRID = raster.Grid("EPSG:3794", 200.0, 400_000.0, 160_000.0, 1300, 1100)
@@ -212,7 +212,7 @@ def test_vrt_of_different_grids_is_refused(tmp_path):
     ],
 )
 def test_centi_steps_round_to_the_protected_side(value, floor, nearest, ceil):
-    found = [int(raster.to_centi(value, rounding)) for rounding in ("floor", "nearest", "ceil")]
+    found = [int(quantise.to_centi(value, rounding)) for rounding in ("floor", "nearest", "ceil")]
     assert found == [floor, nearest, ceil]
 
 
@@ -220,7 +220,7 @@ def test_every_centi_value_survives_float64_and_float32():
     raw = np.arange(-20_000, 20_001)
     for dtype in (np.float64, np.float32):
         for rounding in ("floor", "nearest", "ceil"):
-            found = raster.to_centi((raw / 100.0).astype(dtype), rounding)
+            found = quantise.to_centi((raw / 100.0).astype(dtype), rounding)
             np.testing.assert_array_equal(found, raw)
 
 
@@ -228,11 +228,11 @@ def test_float32_below_a_step_by_more_than_its_noise_is_rounded_down():
     values = np.nextafter(np.float32(33.96), np.float32(0), dtype=np.float32)
     for _ in range(3):
         values = np.nextafter(values, np.float32(0), dtype=np.float32)
-    assert raster.to_centi(np.array([values]), "floor")[0] == 3395
+    assert quantise.to_centi(np.array([values]), "floor")[0] == 3395
 
 
 def test_probability_steps_keep_nodata_apart():
-    found = raster.to_step(np.array([0.0, 0.95, 1.0, np.nan, 9.0]), 0.0001, "uint16", 65535)
+    found = quantise.to_step(np.array([0.0, 0.95, 1.0, np.nan, 9.0]), 0.0001, "uint16", 65535)
     assert found.dtype == np.uint16
     assert found.tolist() == [0, 9500, 10_000, 65535, 65534]
 
@@ -241,7 +241,7 @@ def test_raw_values_become_physical_ones():
     values = np.array([[100, -32768]], dtype=np.int16)
     small = GRID._replace(width=2, height=1)
     data = raster.make_array(values, small, units="dBm", long_name="", nodata=-32768, scale_factor=0.01)
-    np.testing.assert_array_equal(raster.from_raw(data).values, [[1.0, np.nan]])
+    np.testing.assert_array_equal(quantise.from_raw(data).values, [[1.0, np.nan]])
 
 
 def foreign(path: Path, *, crs: str | None, transform: Affine) -> Path:

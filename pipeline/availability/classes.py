@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
-from pipeline.raster import NODATA_CENTI
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 
 OUTSIDE_COUNT = 255
 

@@ -15,13 +15,13 @@ from pipeline.config import Config, Device
 from pipeline.errors import InputError
 from pipeline.protection.aggregate import Placed
 from pipeline.protection.caps import device_cap_dbm
-from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.registers.tables import Record, read_table
 from pipeline.territory.codes import Surface
 
 COLUMNS = ("lon", "lat", "channel", "eirp_dbm", "device")
 LONLAT = "EPSG:4326"
-NOTHING_PERMITTED = (NOT_PERMITTED, NOT_EVALUATED, raster.NODATA_CENTI)
+NOTHING_PERMITTED = (NOT_PERMITTED, NOT_EVALUATED, NODATA_CENTI)
 
 
 def read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path) -> Placed:

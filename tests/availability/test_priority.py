@@ -12,7 +12,8 @@ from pipeline.availability.priority import priority_classes, priority_shares
 from pipeline.config.priority import Priority
 from pipeline.config_file import load_config
 from pipeline.errors import InputError
-from pipeline.raster import NODATA_CENTI, Grid, make_array
+from pipeline.quantise import NODATA_CENTI
+from pipeline.raster import Grid, make_array
 from pipeline.tools.priority import priority_command
 
 CHANNELS = [21, 22, 23, 24]

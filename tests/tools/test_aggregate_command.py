@@ -13,6 +13,7 @@ from pyproj import Transformer
 from pipeline import raster
 from pipeline.config_file import load_config
 from pipeline.errors import InputError
+from pipeline.quantise import NODATA_CENTI
 from pipeline.raster import Grid, make_array
 from pipeline.tools.aggregate import aggregate_command, round_up
 from pipeline.tools.placed import lattice
@@ -38,10 +39,10 @@ def case(tmp_path_factory, repository):
     content["population"] = None
     case.config_path.write_text(yaml.safe_dump(content))
     case.config = load_config(case.config_path)
-    permitted = np.where(case.surface == HOME, 1000, raster.NODATA_CENTI).astype(np.int16)
+    permitted = np.where(case.surface == HOME, 1000, NODATA_CENTI).astype(np.int16)
     permitted[6:][case.surface[6:] == HOME] = -9999
     for channel in (CHANNEL, CHANNEL + 1):
-        layer = make_array(permitted, case.grid, units="dBm", long_name="x", nodata=raster.NODATA_CENTI)
+        layer = make_array(permitted, case.grid, units="dBm", long_name="x", nodata=NODATA_CENTI)
         path = case.folder / "public" / f"max_eirp_{case.config.devices[0].id}_ch{channel}.tif"
         raster.write(path, layer, tags={}, publish=False)
     return case
