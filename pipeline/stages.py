@@ -103,7 +103,18 @@ STAGES = {
     # Everything else it reads of the configuration shows in the names or the content of the layers.
     "qgis": Stage(
         "pipeline.publish.qgis",
-        ("title", "notice", "attribution", "territory", "channels.plan", "devices.id", "levels_dbm"),
+        (
+            "title",
+            "notice",
+            "attribution",
+            "territory",
+            "channels.plan",
+            "devices.id",
+            "levels_dbm",
+            "pmse.at",
+            "validity_hours",
+            "query.time_zone",
+        ),
     ),
     "stac": Stage(
         "pipeline.publish.stac",

@@ -17,6 +17,7 @@ from pipeline import raster
 from pipeline.publish import vectors
 from pipeline.publish.catalogue import ALL_BANDS, Shown, families, shown_layers
 from pipeline.publish.legends import legend
+from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.qgis_project import Box, Project, project_text
 from pipeline.publish.qgis_tree import Scene, house_nodes, public_nodes
 from pipeline.publish.qml import Legend, style_text
@@ -37,6 +38,8 @@ from pipeline.workflow import (
 
 # Layers whose legend or values name stations; the projects for everybody leave them out.
 OF_STATIONS = {"dtt_server"}
+# Layers that hold for the time of the bookings.
+OF_DEVICES = {"max_eirp", "availability", "available_channels", "limiting_service", "eval_flags"}
 # Room around the territory when a project opens, as a share of its size.
 ROOM_SHARE = 0.04
 
@@ -55,9 +58,11 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     plan, schemes = load_plan(config_path), read_schemes()
     layers = list(expanded(build, shown_layers(plan)))
     legends = legends_of(build, layers, schemes)
+    period = period_of_bookings(plan)
     for file, family in sorted(families(plan).items()):
         found = legends.get((file, 1)) or legend(build, file, 1, family, schemes)
-        _replace(build / style_file(file), style_text(found).encode())
+        text = style_text(found, period if family in OF_DEVICES else None)
+        _replace(build / style_file(file), text.encode())
     view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
     texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)
     for name, text in zip((LAND, BOUNDARIES), (texts["land"], texts["boundaries"]), strict=True):

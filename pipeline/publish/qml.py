@@ -106,10 +106,18 @@ def pipe(legend: Legend, band: int) -> ET.Element:
     return top
 
 
-def style_text(legend: Legend) -> str:
-    """A file that QGIS loads with the raster of the same name; it draws band 1."""
-    top = ET.Element("qgis", version=QGIS_VERSION, styleCategories="Symbology")
+def style_text(legend: Legend, period: tuple[str, str] | None = None) -> str:
+    """A file that QGIS loads with the raster of the same name; it draws band 1.
+
+    ``period``: start and stop of its validity, so that the layers of successive runs make a series in time.
+    """
+    top = ET.Element("qgis", version=QGIS_VERSION, styleCategories="Symbology|Temporal")
     top.append(pipe(legend, 1))
+    if period is not None:
+        fixed = ET.SubElement(
+            ET.SubElement(top, "temporal", enabled="1", mode="0", fetchMode="0"), "fixedRange"
+        )
+        ET.SubElement(fixed, "start").text, ET.SubElement(fixed, "end").text = period
     return xml_text(top)
 
 

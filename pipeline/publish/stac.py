@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipeline import raster
 from pipeline.publish.catalogue import families
-from pipeline.publish.periods import utc_period
+from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.publish.web.place import Box, box_of_pixels
 from pipeline.workflow import COLLECTION, Plan, load_plan, project_to_pass_on, stac_item_file, stac_items
@@ -51,13 +50,9 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
 
 def times_of(plan: Plan) -> Json:
     """Fields of an item's time: the day of the bookings, else that of the register, else always."""
-    config = plan.config
-    if plan.bookings is not None and config.pmse.at is not None:
-        begin = datetime.fromisoformat(config.pmse.at)
-        end = begin + timedelta(hours=config.validity_hours)
-        valid = {"from": begin.isoformat(), "until": end.isoformat()}
-        period = utc_period(valid, config.query.time_zone)
-        start, stop = period["startTime"], period["stopTime"]
+    period, config = period_of_bookings(plan), plan.config
+    if period is not None:
+        start, stop = period
         return {"datetime": start, "start_datetime": start, "end_datetime": stop}
     if config.registers.as_of is not None:
         return {"datetime": f"{config.registers.as_of.isoformat()}T00:00:00Z"}

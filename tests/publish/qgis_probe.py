@@ -60,6 +60,14 @@ def facts_of(layer):
     return found
 
 
+def period_of(layer):
+    """Begin and end in the style beside a raster; opened alone, QGIS 3.22 takes its colours but not its time."""
+    layer.loadDefaultStyle()
+    times = layer.temporalProperties()
+    span = times.fixedTemporalRange()
+    return [span.begin().toString(1), span.end().toString(1)] if times.isActive() else []
+
+
 def labels_of(layer, scale):
     """Text beside the features of a layer on a map of 1 to ``scale``; none beyond the smallest scale."""
     if not layer.labelsEnabled():
@@ -137,6 +145,7 @@ def main():
         alone[path] = facts_of(layer)
         stem = Path(path).stem
         draw([layer], layer.crs(), extent, result.replace(".json", f".{stem}.png"))
+        alone[path]["period"] = period_of(layer)
     facts = {
         "version": Qgis.QGIS_VERSION,
         "opened": opened,

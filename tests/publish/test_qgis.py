@@ -21,7 +21,7 @@ from pipeline.config import Territory
 from pipeline.publish import qgis, vectors
 from pipeline.publish.catalogue import families
 from pipeline.publish.legends import service_namer
-from pipeline.publish.qml import legend_of
+from pipeline.publish.qml import legend_of, style_text
 from pipeline.publish.styles import read_schemes
 from tests.publish.every_layer import (
     GRID,
@@ -354,6 +354,33 @@ def test_qgis_takes_the_style_beside_every_raster(plan: jobs.Plan, seen: dict[st
         wanted = [e.get("label") for e in top.iter() if e.tag in {"item", "paletteEntry"}]
         assert layer["valid"], path
         assert [label for label, _ in layer["legend"]] == wanted, path
+
+
+@needs_qgis
+def test_style_has_the_period_of_the_bookings(plan: jobs.Plan, tmp_path: Path) -> None:
+    """So that QGIS takes rasters of successive runs for a series in time."""
+    project_file = plan.build / jobs.project_to_pass_on(plan)
+    shutil.copytree(project_file.parent, tmp_path / "public")
+    raster = tmp_path / "public/max_eirp_fixed30_ch22.tif"
+    legend = legend_of(read_schemes()["max_eirp"], unit="dBm", whole=True)
+    period = ("2026-12-04T23:00:00Z", "2026-12-05T23:00:00Z")
+    raster.with_suffix(".qml").write_text(style_text(legend, period), encoding="utf-8")
+    other = raster.with_name("max_eirp_fixed30_ch25.tif")
+    found = probed(tmp_path / "public" / project_file.name, tmp_path, str(raster), str(other))["rasters"]
+    assert found[str(raster)]["period"] == list(period)
+    assert found[str(other)]["period"] == []
+
+
+@needs_qgis
+def test_project_of_the_run_opens_without_the_internal_layers(plan: jobs.Plan, tmp_path: Path) -> None:
+    """As docs/outputs.md says: what lies in internal/ is unavailable, the rest is there."""
+    shutil.copytree(plan.build / "public", tmp_path / "public")
+    name = jobs.public_project(plan)
+    shutil.copy(plan.build / name, tmp_path / name)
+    facts = probed(tmp_path / name, tmp_path)
+    missing = {key for key, layer in facts["layers"].items() if not layer["valid"]}
+    assert missing == {key for key in facts["layers"] if key.startswith("dtt_")} != set()
+    assert facts["shown"] == ["vector_boundaries", "available_channels_fixed30_20dbm_band1", "vector_land"]
 
 
 @needs_qgis

@@ -90,7 +90,7 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
         ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
         ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
-        ("devices:", "validity_hours: 48.0\ndevices:", {"stac"}),
+        ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac"}),
         ("devices:", "report: {regions: {path: none.gpkg}}\ndevices:", {"regions"}),
         ("devices:", "query: {block_px: 64}\ndevices:", {"query"}),
         ("devices:", "query: {max_polling_s: 60}\ndevices:", set()),
