@@ -61,7 +61,7 @@ def facts_of(layer):
 
 
 def period_of(layer):
-    """Begin and end in the style beside a raster; opened alone, QGIS 3.22 takes its colours but not its time."""
+    """Begin and end in the style beside a raster; on opening, QGIS 3.22 takes its colours, not its time."""
     layer.loadDefaultStyle()
     times = layer.temporalProperties()
     span = times.fixedTemporalRange()

@@ -213,6 +213,20 @@ def test_site_without_a_country_has_that_of_its_place(tmp_path: Path) -> None:
     assert vectors.countries_of(rows, box).tolist() == ["SI", "SI", "IT"]
 
 
+def test_layers_of_devices_have_the_period_of_the_bookings(
+    plan: jobs.Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    period = ("2026-12-04T23:00:00Z", "2026-12-05T23:00:00Z")
+    monkeypatch.setattr(qgis, "period_of_bookings", lambda plan: period)
+    qgis.main(plan.config_path, plan.build)
+    monkeypatch.undo()
+    for file in families(plan):
+        path = plan.build / jobs.style_file(file)
+        found = [ET.parse(path).getroot().findtext(f"temporal/fixedRange/{end}") for end in ("start", "end")]
+        assert found == (list(period) if "_fixed30" in file else [None, None]), file
+    qgis.main(plan.config_path, plan.build)
+
+
 def test_same_layers_give_same_bytes(plan: jobs.Plan) -> None:
     before = {name: (plan.build / name).read_bytes() for name in jobs.qgis_files(plan)}
     qgis.main(plan.config_path, plan.build)

@@ -160,6 +160,17 @@ def test_time_is_that_of_the_data(tiny: Path, setting: str, expected: dict[str, 
     assert stac.times_of(jobs.load_plan(tiny)) == expected
 
 
+def test_time_of_bookings_is_their_day(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default territory: 5 December 2026, from midnight where winter is an hour before UTC, two days."""
+    monkeypatch.chdir(repository)
+    plan = jobs.load_plan("configs/slovenia.yaml")
+    query = plan.config.query.model_copy(update={"time_zone": "Europe/Ljubljana"})
+    config = plan.config.model_copy(update={"validity_hours": 48.0, "query": query})
+    start, stop = "2026-12-04T23:00:00Z", "2026-12-06T23:00:00Z"
+    expected = {"datetime": start, "start_datetime": start, "end_datetime": stop}
+    assert stac.times_of(plan._replace(config=config)) == expected
+
+
 def test_box_across_180_degrees_is_cut_as_geojson_wants() -> None:
     box_deg = (178.0, -20.0, 182.5, -15.0)
     assert stac.bbox_of(box_deg) == [178.0, -20.0, -177.5, -15.0]
