@@ -12,6 +12,7 @@ are hard-linked, so that a scheduled run costs disk space only for what changed.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,6 +48,7 @@ def release(
             for name in [REPORT] * (REPORT in digests) + [MANIFEST]:  # these tell the time
                 (waiting / name).replace(final / name)
         else:
+            os.sync()  # an outage after the next step must not find half-written files under `latest`
             _put_in_place(waiting, final)
     finally:
         shutil.rmtree(waiting, ignore_errors=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
 from pipeline.publish.release import REPORT, release
 from pipeline.publish.report import write_report
+from pipeline.publish.steady import check_steady
 from pipeline.workflow import load_plan, published_files, run_id
 
 # Where the workflow leaves the times of its jobs, by territory.
@@ -21,4 +22,5 @@ def main(config_path: Path, build_dir: Path, *, threads: int = 1) -> None:
     facts = run_facts(plan, run, files, utc_now())
     files[REPORT] = build_dir / REPORT
     write_report(files[REPORT], plan, facts, BENCHMARKS / plan.config.name)
+    check_steady(build_dir, config_path, plan.config)
     release(files, plan.results, run, lambda digests: {**facts, "outputs": output_entries(files, digests)})

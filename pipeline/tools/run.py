@@ -17,9 +17,11 @@ import yaml
 
 from pipeline.blocks import check_cluster
 from pipeline.config import REPOSITORY
+from pipeline.config_file import load_config
 from pipeline.errors import InputError
 from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
 from pipeline.publish.renewal import renew_validity
+from pipeline.publish.steady import state_of, watching
 from pipeline.registers.sizes import register_sizes
 from pipeline.tools.retention import remove_old_runs
 from pipeline.tools.run_summary import (
@@ -91,6 +93,7 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
     if options.lenient:
         config_path = lenient_copy(config_path)
     with only_one_run(wait=options.wait) as lock:
+        inputs = state_of(config_path, load_config(config_path))
         plan = load_plan(config_path)
         before = published_manifest(plan.results)
         if before is not None and not options.accept_shrink:
@@ -99,12 +102,14 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
         if options.dry_run:
             return compute(plan, options, lock)
         facts = changes_since(before, plan)
-        code, done = compute_and_tidy(plan, options, lock)
+        facts |= {"run_id": run_id(plan), "rejected_rows": rejected_rows(plan.config)}
+        with watching(plan.build, inputs, config_path, plan.config):
+            code, done = compute_and_tidy(plan, options, lock)
         summary = summary_of(
             config_path, code=code, started=started, ended=now_utc(),
-            territory=plan.config.name, run_id=run_id(plan), previous_run_id=before and before["run_id"],
+            territory=plan.config.name, previous_run_id=before and before["run_id"],
             jobs=jobs_since(Path("benchmarks") / plan.config.name, started),
-            **done, **facts, rejected_rows=rejected_rows(plan.config),
+            **done, **facts,
         )  # fmt: skip
         for path in filter(None, (plan.results / FILE, options.summary)):
             write_summary(path, summary)
@@ -129,15 +134,16 @@ def compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[in
 
 
 def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
-    """Run Snakemake, which holds the lock as long as it lives, whatever becomes of this process."""
+    """Run Snakemake; it and its jobs hold the lock as long as they live, whatever becomes of this process.
+
+    They inherit it as their standard input, which is all that jobs of Snakemake inherit.
+    """
     if plan.results.exists() and not is_complete(plan.results):
         (plan.results / STAMP).unlink(missing_ok=True)
     command = snakemake_command(plan.config_path, options.cores or available_cores())
     arguments = ["--dry-run"] if options.dry_run else []
     cluster = {"DASK_SCHEDULER_ADDRESS": options.dask_address} if options.dask_address else {}
-    code = subprocess.run(
-        [*command, *arguments], pass_fds=(lock.fileno(),), env={**os.environ, **cluster}
-    ).returncode
+    code = subprocess.run([*command, *arguments], stdin=lock, env={**os.environ, **cluster}).returncode
     return 0 if code == 0 else 1
 
 

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from pipeline.config_file import load_config
 from pipeline.errors import InputError
 from pipeline.publish.manifest import make_manifest
 from pipeline.publish.release import release
+from pipeline.publish.steady import check_steady
 from pipeline.tools import run as runs
 from pipeline.tools.retention import remove_old_runs
 from pipeline.tools.run import RunOptions, run_command
@@ -33,10 +36,9 @@ class Workflow:
         self.code = 0
         self.runs = 0
 
-    def __call__(self, command: list[str], pass_fds: tuple[int, ...]) -> subprocess.CompletedProcess[str]:
+    def __call__(self, command: list[str], stdin: IO[str], **_: object) -> subprocess.CompletedProcess[str]:
         self.runs += 1
-        (lock,) = pass_fds
-        assert os.path.sameopenfile(lock, os.open(".snakemake/run.lock", os.O_RDONLY))
+        assert os.path.sameopenfile(stdin.fileno(), os.open(".snakemake/run.lock", os.O_RDONLY))
         if self.code == 0 and "--dry-run" not in command:
             (territory,) = [word for word in command if word.startswith("territory=")]
             publish(Path(territory.removeprefix("territory=")))
@@ -158,11 +160,14 @@ def test_run_refuses_a_folder_that_is_held(tiny: Path, workflow: Workflow, holde
     assert run_command(tiny, FEW._replace(wait=False)) == 0
 
 
-def test_folder_stays_held_while_the_workflow_of_a_killed_run_lives(repository: Path, tiny: Path) -> None:
+def test_folder_stays_held_while_jobs_of_a_killed_run_live(repository: Path, tiny: Path) -> None:
+    """The workflow starts its jobs as the child here does: they inherit nothing but its standard streams."""
     program = (
         "import os, subprocess, sys\nfrom pipeline.tools.run import only_one_run\n"
         "with only_one_run() as lock:\n"
-        "    child = subprocess.Popen(['sh', '-c', 'echo in; read x'], pass_fds=(lock.fileno(),))\n"
+        "    job = 'echo in; while test ! -e go; do sleep 0.05; done'\n"
+        "    child = f'import os, subprocess as s; s.Popen({job!r}, shell=True); os.kill(os.getpid(), 9)'\n"
+        "    subprocess.run([sys.executable, '-c', child], stdin=lock)\n"
         "    os.kill(os.getpid(), 9)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(repository)}
@@ -172,10 +177,30 @@ def test_folder_stays_held_while_the_workflow_of_a_killed_run_lives(repository: 
         process.wait()
         with pytest.raises(InputError, match="has not ended"), runs.only_one_run(wait=False):
             pass
-        process.stdin.close()
-        assert process.stdout.read() == ""  # the child has ended
+        Path("go").touch()
+        assert process.stdout.read() == ""  # the job has ended
     with runs.only_one_run(wait=False):
         pass
+
+
+def test_what_was_computed_while_a_register_changed_is_not_kept(
+    tiny: Path, workflow: Workflow, change_station: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compute(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        Path("build/tiny/mixed.tif").touch()
+        change_station(0, erp_kw=2.0)
+        change_station(0)  # and is put back
+        with pytest.raises(InputError, match=r"register\.csv: has changed while the run computed"):
+            check_steady(Path("build/tiny"), Path("tiny.yaml"), load_config(tiny))
+        return subprocess.CompletedProcess(command, 1)
+
+    first = publish(tiny)
+    change_station(0, erp_kw=3.0)
+    monkeypatch.setattr(runs.subprocess, "run", compute)
+    assert run_command(tiny, FEW) == 1
+    assert not Path("build/tiny/mixed.tif").exists()
+    assert (tiny.parent / "results/tiny/latest").readlink() == Path(first.name)
+    assert summary(tiny)["outcome"] == "failed"
 
 
 # --- old runs -----------------------------------------------------------------------------------------------
