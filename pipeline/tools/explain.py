@@ -63,6 +63,10 @@ EXPLAINERS: dict[str, Explain] = {
 reception and receiver overload."""
 # What float64 may lose when the terms of a budget are added in another order.
 SUM_ERROR_DB = 1e-6
+TOTAL_NOTES = {
+    "permitted": "rounded down to 0.01 dBm it is what is published",
+    "not_permitted": "below the least e.i.r.p. of the device: not permitted",
+}
 
 
 class Place(NamedTuple):
@@ -273,9 +277,7 @@ def as_text(answer: dict[str, Any]) -> str:
     lines += [f"  {key:<24} {_shown(value)}" for key, value in answer["victim"].items()]
     lines += [_term_line(term["name"], term["value_db"], term["note"]) for term in answer["terms"]]
     if answer["terms"]:
-        lines.append(
-            _term_line("total", answer["total_dbm"], "rounded down to 0.01 dBm it is what is published")
-        )
+        lines.append(_term_line("total", answer["total_dbm"], TOTAL_NOTES[answer["status"]]))
     return "\n".join(lines)
 
 
@@ -287,4 +289,6 @@ def _term_line(name: str, value_db: float | None, note: str) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items() if item not in ("", None))
+    if isinstance(value, float):
+        return str(round(value, 5))
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

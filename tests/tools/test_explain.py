@@ -21,7 +21,7 @@ from pipeline.errors import InputError
 from pipeline.protection.stage import main as protect
 from pipeline.publish.manifest import make_manifest, utc_now
 from pipeline.publish.release import release
-from pipeline.tools.explain import EXPLAINERS, cap_budget, explain_point
+from pipeline.tools.explain import EXPLAINERS, as_text, cap_budget, explain_point
 from pipeline.tools.results import config_of, read_run
 from pipeline.workflow import load_plan
 from tests.protection.test_protection_stage import CHANNEL, Case
@@ -119,7 +119,12 @@ def test_below_the_minimum_is_not_permitted_and_still_explained(case: Case) -> N
     run = publish(case, devices=[devices[0] | {"min_eirp_dbm": 35.9}])
     raw, lon, lat = raw_and_places(run, CHANNEL)
     x = tuple(np.argwhere(raw == -9999)[0])
-    check_pixel(explained(run, CHANNEL, lon[x], lat[x]), -9999, 35.9)
+    answer = explained(run, CHANNEL, lon[x], lat[x])
+    check_pixel(answer, -9999, 35.9)
+    first, *_, last = as_text(answer).splitlines()
+    assert first.endswith(": not permitted")
+    assert last.split()[:2] == ["total", f"{answer['total_dbm']:.4f}"]
+    assert last.endswith("below the least e.i.r.p. of the device: not permitted")
 
 
 def test_maps_of_another_run_are_refused(case: Case) -> None:
