@@ -29,6 +29,9 @@ from pipeline.numba_options import kernel
 from pipeline.territory.grid import LONLAT
 
 AZIMUTH_STEP_DEG = 1.0
+SIDE_STEP_KM = 10.0
+# About 5 m: closes what straight sides leave open between sectors that begin at different distances.
+GAP_DEG = 5e-5
 ZONE_COLUMNS = ("radar", "adm", "d_l_km", "d_s_km", "flags")
 AFFECTED_COLUMNS = ("radar", "adm", "d_min_km", "path", "margin_km")
 GEOD = Geod(ellps="WGS84")
@@ -122,8 +125,10 @@ def zone(station: Station, clearance: Clearance, sea_min_km: float = 2.0) -> Bas
     for k, first_km in enumerate(sea_profile_km(station, clearance, sea_min_km)):
         for near_km, far_km in zone_intervals(first_km, land_km, sea_km):
             sectors.append(_sector(station, k * AZIMUTH_STEP_DEG, near_km, far_km))
-    joined = shapely.union_all([_wound_back(shapely.make_valid(sector)) for sector in sectors])
-    polygons = [part for part in shapely.get_parts(joined) if part.geom_type == "Polygon"]
+    parts = [_wound_back(shapely.make_valid(sector)) for sector in sectors]
+    joined = shapely.union_all(parts)
+    closed = joined.buffer(GAP_DEG, join_style="mitre").buffer(-GAP_DEG, join_style="mitre")
+    polygons = [part for part in shapely.get_parts(closed) if part.geom_type == "Polygon"]
     return shapely.MultiPolygon(polygons)
 
 
@@ -206,11 +211,15 @@ def _repeated(station: Station, like: NDArray[np.float64]) -> tuple[NDArray[np.f
 
 
 def _sector(station: Station, azimuth_deg: float, near_km: float, far_km: float) -> BaseGeometry:
-    """One degree of a ring, half of it on either side; longitudes run on beyond 180 degrees if they must."""
+    """One degree of a ring, half of it on either side; longitudes run on beyond 180 degrees if they must.
+
+    The sides have corners at the same distances in all sectors, so that neighbours leave no gap between them.
+    """
     left, right = azimuth_deg - AZIMUTH_STEP_DEG / 2.0, azimuth_deg + AZIMUTH_STEP_DEG / 2.0
-    corners = [(left, far_km), (azimuth_deg, far_km), (right, far_km)]
-    corners += [(right, near_km), (left, near_km)] if near_km > 0.0 else [(left, 0.0)]
-    azimuths, lengths_m = np.array([(a, 1000.0 * d) for a, d in corners]).T
+    between_km = np.arange(0.0, far_km, SIDE_STEP_KM)
+    side_km = [near_km, *between_km[between_km > near_km].tolist(), far_km]
+    corners = [(left, d) for d in side_km] + [(azimuth_deg, far_km)] + [(right, d) for d in side_km[::-1]]
+    azimuths, lengths_m = np.array([(a % 360.0, 1000.0 * d) for a, d in corners]).T
     lon, lat, _ = GEOD.fwd(*_repeated(station, azimuths), azimuths, lengths_m)
     turns = np.round((lon - station.lon_deg) / 360.0)
     return shapely.Polygon(np.column_stack([lon - 360.0 * turns, lat]))

@@ -80,6 +80,13 @@ def test_zone_begins_again_at_the_first_sea():
     assert np.isinf(sea_profile_km(STATION, ROOM)[0])
 
 
+def test_zone_has_no_seams_between_its_sectors():
+    """The land limit all around, and beyond it one piece for the sea in the south: no gap as thin as a line."""
+    shape = zone(STATION, ROOM)
+    assert len(shape.geoms) == 2
+    assert all(len(part.interiors) == 0 for part in shape.geoms)
+
+
 def test_first_sea_agrees_with_every_sample():
     brute = Paths(LAND)
     found = sea_profile_km(STATION, ROOM)
