@@ -81,7 +81,7 @@ def test_zone_begins_again_at_the_first_sea():
 
 
 def test_zone_has_no_seams_between_its_sectors():
-    """The land limit all around, and beyond it one piece for the sea in the south: no gap as thin as a line."""
+    """The land limit all around, and one piece beyond it for the sea in the south: no gap thin as a line."""
     shape = zone(STATION, ROOM)
     assert len(shape.geoms) == 2
     assert all(len(part.interiors) == 0 for part in shape.geoms)
