@@ -227,22 +227,8 @@ def _layers(
     height, width = values.shape[1:]
     out = np.empty((3, height, width), dtype=np.float32)
 
-    def compute(
-        rows: slice, cols: slice, power: NDArray[np.float64], levels: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
-        part = np.full((3, *power.shape[1:]), np.nan, dtype=np.float32)
-        hit = power[0] + power[1] > 0.0
-        near, far = power[:, hit]
-        wanted, nuisance, sigma_u = levels[:, hit]
-        total = near + far
-        sigma_i = (near * config.protection.near_sigma_db + far * config.protection.far_sigma_db) / total
-        above_nuisance = 10.0 * np.log10(total) - power_dbm(0.0, f_mhz) - nuisance
-        fall, cure_db = fall_of(
-            above_nuisance, wanted - nuisance, sigma_u, sigma_i, dq_pct / 100.0,
-            config.coverage.location_sigma_db,
-        )  # fmt: skip
-        part[:, hit] = 100.0 * fall, np.maximum(100.0 * fall - dq_pct, 0.0), cure_db
-        return part
+    def compute(_rows: slice, _cols: slice, *parts: NDArray[np.float64]) -> NDArray[np.float32]:
+        return _falls(config, f_mhz, dq_pct, *parts)
 
     name = f"falls {files.channel}"
     for rows, _, part in map_blocks(
@@ -254,3 +240,25 @@ def _layers(
     return raster.make_array(
         out, levels.attrs["grid"], units=units, nodata=math.nan, band_names=LAYERS, long_name=title
     )
+
+
+def _falls(
+    config: Config, f_mhz: float, dq_pct: float, power: NDArray[np.float64], levels: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Fall, excess and cure [3, y, x]; NaN without power.
+
+    ``power`` [near | far, y, x] as of ``_add``; ``levels`` [wanted | nuisance | its sigma, y, x].
+    """
+    hit = power[0] + power[1] > 0.0
+    near, far = power[:, hit]
+    wanted_dbuvm, nuisance_dbuvm, sigma_u_db = levels[:, hit]
+    total = near + far
+    sigma_i_db = (near * config.protection.near_sigma_db + far * config.protection.far_sigma_db) / total
+    above_nuisance_db = 10.0 * np.log10(total) - power_dbm(0.0, f_mhz) - nuisance_dbuvm
+    fall, cure_db = fall_of(
+        above_nuisance_db, wanted_dbuvm - nuisance_dbuvm, sigma_u_db, sigma_i_db, dq_pct / 100.0,
+        config.coverage.location_sigma_db,
+    )  # fmt: skip
+    found = np.full((3, *hit.shape), np.nan, dtype=np.float32)
+    found[:, hit] = 100.0 * fall, np.maximum(100.0 * fall - dq_pct, 0.0), cure_db
+    return found
