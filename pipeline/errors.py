@@ -47,6 +47,12 @@ class InputError(ValueError):
         return text
 
 
+def refused_by_machine(error: OSError, file: str | Path, consequence: str) -> InputError:
+    """A full or read-only disk or missing rights as one line; ``file`` where the error names none."""
+    named = error.filename2 or error.filename or file
+    return InputError(f"{error.strerror or type(error).__name__}: {consequence}", file=named)
+
+
 @contextmanager
 def in_file(file: str | Path) -> Iterator[None]:
     """Name ``file`` in an InputError that names none: settings are checked where their file is not known."""

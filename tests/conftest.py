@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.stand_in import workflow
 from tests.tiny import change_station, tiny
 
-__all__ = ["change_station", "tiny"]
+__all__ = ["change_station", "tiny", "workflow"]
 
 # `make test` says the same twice for the same code; `make test-all` looks for new examples.
 settings.register_profile("repeatable", derandomize=True, database=None)

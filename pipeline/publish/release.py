@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.hashes import file_sha256
@@ -33,13 +34,14 @@ def release(
 ) -> Path:
     """Publish ``files`` (name in the run's folder -> source) and return the run's folder.
 
-    ``describe`` turns the SHA-256 of all files, by name, into the manifest. Whatever fails before the last
-    two steps leaves ``latest`` and all earlier runs as they were.
+    ``describe`` turns the SHA-256 of all files, by name, into the manifest. Whatever fails leaves ``latest``
+    and all earlier runs as they were; the last two steps rename what is on the disk already.
     """
-    waiting, final = results / f".{run_id}.tmp", results / run_id
-    shutil.rmtree(waiting, ignore_errors=True)
+    waiting, final, stamp = results / f".{run_id}.tmp", results / run_id, results / f"{STAMP}.tmp"
+    _remove_unfinished(results)
     waiting.mkdir(parents=True)
     try:
+        stamp.write_text(run_id + "\n", encoding="utf-8")
         digests = _copy_all(files, waiting, results / LATEST)
         _write_read_only(
             waiting / MANIFEST, json.dumps(describe(digests), indent=1, ensure_ascii=False) + "\n"
@@ -50,10 +52,10 @@ def release(
         else:
             os.sync()  # an outage after the next step must not find half-written files under `latest`
             _put_in_place(waiting, final)
+        point_to(results / LATEST, run_id)
+        stamp.replace(results / STAMP)
     finally:
-        shutil.rmtree(waiting, ignore_errors=True)
-    point_to(results / LATEST, run_id)
-    _write_atomically(results / STAMP, run_id + "\n")
+        _remove_unfinished(results)
     return final
 
 
@@ -82,6 +84,16 @@ def is_complete(results: Path) -> bool:
         return linked == run_id and all((results / run_id / item["path"]).is_file() for item in outputs)
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _remove_unfinished(results: Path) -> None:
+    """Remove what releases that failed or were killed left; only one goes on at a time in a folder."""
+    for path in results.glob(".*.tmp"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _copy_all(files: Mapping[str, Path], folder: Path, previous: Path) -> Digests:
@@ -122,16 +134,15 @@ def _put_in_place(waiting: Path, final: Path) -> None:
     shutil.rmtree(damaged, ignore_errors=True)
     if final.exists():
         final.rename(damaged)
-    waiting.rename(final)
+    try:
+        waiting.rename(final)
+    except OSError:
+        if damaged.exists():
+            damaged.rename(final)
+        raise
     shutil.rmtree(damaged, ignore_errors=True)
 
 
 def _write_read_only(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(READ_ONLY)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    waiting = path.with_name(path.name + ".tmp")
-    waiting.write_text(text, encoding="utf-8")
-    waiting.replace(path)

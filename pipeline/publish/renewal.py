@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
     """Give ``latest`` a new period from ``now`` (UTC) if less than half of its own is left; whether it did.
 
     The caller knows that the run is that of ``plan``. A period that PMSE bookings fix (``pmse.at``) stays.
+    OSError, and the manifest as it was, if it cannot be written.
     """
     path = results / LATEST / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -30,9 +32,14 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
         "renewed_at": now.isoformat(timespec="seconds"),
     }
     waiting = path.with_name(f".{MANIFEST}.tmp")
-    waiting.write_text(json.dumps(renewed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    waiting.chmod(READ_ONLY)
-    waiting.replace(path)
+    try:
+        waiting.write_text(json.dumps(renewed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        waiting.chmod(READ_ONLY)
+        waiting.replace(path)
+    except OSError:
+        with suppress(OSError):  # what a full disk took of it
+            waiting.unlink()
+        raise
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.errors import refused_by_machine
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
 from pipeline.publish.release import REPORT, release
 from pipeline.publish.report import write_report
@@ -15,12 +16,20 @@ BENCHMARKS = Path("benchmarks")
 
 
 def main(config_path: Path, build_dir: Path, *, threads: int = 1) -> None:
-    """Publish under ``results/<territory>`` of the working folder; see ``release.py``."""
+    """Publish under ``results/<territory>`` of the working folder; see ``release.py``.
+
+    InputError if inputs have changed meanwhile or a disk takes no more: nothing is published then.
+    """
     plan = load_plan(config_path)._replace(build=build_dir)
     files = {name: build_dir / name for name in published_files(plan)}
     run = run_id(plan)
     facts = run_facts(plan, run, files, utc_now())
     files[REPORT] = build_dir / REPORT
-    write_report(files[REPORT], plan, facts, BENCHMARKS / plan.config.name)
-    check_steady(build_dir, config_path, plan.config)
-    release(files, plan.results, run, lambda digests: {**facts, "outputs": output_entries(files, digests)})
+    try:
+        write_report(files[REPORT], plan, facts, BENCHMARKS / plan.config.name)
+        check_steady(build_dir, config_path, plan.config)
+        release(
+            files, plan.results, run, lambda digests: {**facts, "outputs": output_entries(files, digests)}
+        )
+    except OSError as error:
+        raise refused_by_machine(error, plan.results, "nothing is published") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import InputError
@@ -17,8 +18,9 @@ def write_whole(path: Path, text: str) -> None:
         waiting.write_text(text, encoding="utf-8", newline="\n")
         waiting.replace(path)
     except OSError as error:
-        waiting.unlink(missing_ok=True)
-        problem = f"cannot be written ({type(error).__name__})"
+        with suppress(OSError):
+            waiting.unlink()
+        problem = f"cannot be written ({error.strerror or type(error).__name__})"
         raise InputError(problem, file=path, allowed="a path in an existing folder") from None
 
 

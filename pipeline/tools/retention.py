@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
+from pipeline.errors import refused_by_machine
 from pipeline.publish.release import LATEST, MANIFEST
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -16,18 +18,35 @@ def remove_old_runs(results: Path, keep: int) -> list[str]:
     """Remove all but the ``keep`` newest runs of a territory, by time of computing; the ids removed, sorted.
 
     ``latest`` counts as the newest, whenever it was computed. A run disappears at once, by its new name.
+    What cannot be removed gets a line of warning and is tried again after the next run.
     """
     latest = (results / LATEST).resolve().name
     found = {path.name: _computed_at(path) for path in results.iterdir() if _is_run(path)}
     order = sorted(found, key=lambda name: (name == latest, found[name], name), reverse=True)
-    removed = sorted(name for name in order[keep:] if name != latest)
-    for name in removed:
-        leaving = results / f".{name}.removed"
-        shutil.rmtree(leaving, ignore_errors=True)
-        (results / name).rename(leaving)
+    old = sorted(name for name in order[keep:] if name != latest)
+    removed = [name for name in old if _taken_away(results / name, results / f".{name}.removed")]
     for leftover in results.glob(".*.removed"):
-        shutil.rmtree(leftover)
+        try:
+            shutil.rmtree(leftover)
+        except OSError as error:
+            _warn(error, leftover)
     return removed
+
+
+def _taken_away(folder: Path, leaving: Path) -> bool:
+    """Whether the run has got the name under which it is removed."""
+    try:
+        shutil.rmtree(leaving, ignore_errors=True)
+        folder.rename(leaving)
+    except OSError as error:
+        _warn(error, folder)
+        return False
+    return True
+
+
+def _warn(error: OSError, path: Path) -> None:
+    line = refused_by_machine(error, path, "an old run cannot be removed")
+    print(f"channelmaps: {line}", file=sys.stderr, flush=True)
 
 
 def _is_run(path: Path) -> bool:

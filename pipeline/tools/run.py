@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ import yaml
 from pipeline.blocks import check_cluster
 from pipeline.config import REPOSITORY
 from pipeline.config_file import load_config
-from pipeline.errors import InputError
+from pipeline.errors import InputError, refused_by_machine
 from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
 from pipeline.publish.renewal import renew_validity
 from pipeline.publish.steady import state_of, watching
@@ -32,7 +32,7 @@ from pipeline.tools.run_summary import (
     summary_of,
     write_summary,
 )
-from pipeline.tools.shrink import check_shrink
+from pipeline.tools.shrink import check_comparable, check_shrink
 from pipeline.tools.validate import validate_command
 from pipeline.workflow import Plan, load_plan, run_id
 
@@ -78,6 +78,8 @@ def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
             )
             write_summary(options.summary, refused)
         raise
+    except OSError as error:
+        return _failed(error, Path())
 
 
 def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
@@ -96,15 +98,17 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
         inputs = state_of(config_path, load_config(config_path))
         plan = load_plan(config_path)
         before = published_manifest(plan.results)
-        if before is not None and not options.accept_shrink:
-            sizes = register_sizes(plan.config, plan.register, plan.bookings)
-            check_shrink(plan.config, sizes, before, config_path)
+        if not options.accept_shrink:
+            refuse_shrink(plan, before)
         if options.dry_run:
             return compute(plan, options, lock)
         facts = changes_since(before, plan)
         facts |= {"run_id": run_id(plan), "rejected_rows": rejected_rows(plan.config)}
-        with watching(plan.build, inputs, config_path, plan.config):
-            code, done = compute_and_tidy(plan, options, lock)
+        try:
+            with watching(plan.build, inputs, config_path, plan.config):
+                code, done = compute_and_tidy(plan, options, lock)
+        except OSError as error:
+            code, done = _failed(error, plan.results), {"outcome": "failed"}
         summary = summary_of(
             config_path, code=code, started=started, ended=now_utc(),
             territory=plan.config.name, previous_run_id=before and before["run_id"],
@@ -116,6 +120,21 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
     if code == 0 and (plan.results / LATEST).is_dir():
         print(where(plan.results), flush=True)
     return code
+
+
+def _failed(error: OSError, folder: Path) -> int:
+    """Say in one line what the machine refused; the exit code."""
+    line = refused_by_machine(error, folder, "the run has failed")
+    print(f"channelmaps: {line}", file=sys.stderr, flush=True)
+    return 1
+
+
+def refuse_shrink(plan: Plan, before: Mapping[str, Any] | None) -> None:
+    """InputError for a register that is too small beside that of the published run, or if nobody can say."""
+    check_comparable(plan.results, before, run_id(plan))
+    if before is not None:
+        sizes = register_sizes(plan.config, plan.register, plan.bookings)
+        check_shrink(plan.config, sizes, before, plan.config_path)
 
 
 def compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[int, dict[str, Any]]:
@@ -177,10 +196,11 @@ def is_published(plan: Plan) -> bool:
 def published_manifest(results: Path) -> dict[str, Any] | None:
     """Manifest of ``latest``; None where there is none to be read."""
     try:
-        found: dict[str, Any] = json.loads((results / LATEST / MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads((results / LATEST / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if {"run_id", "inputs", "config", "software"} <= set(found) else None
+    needed = {"run_id", "inputs", "config", "software", "register_rows"}
+    return found if isinstance(found, dict) and needed <= set(found) else None
 
 
 def lenient_copy(config_path: Path) -> Path:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config
+from pipeline.errors import InputError, refused_by_machine
 from pipeline.hashes import file_sha256, input_files
 from pipeline.publish.manifest import shown
 from pipeline.registers.pmse import read_pmse_register
@@ -41,9 +43,17 @@ def summary_of(config_path: Path, *, code: int, started: datetime, ended: dateti
 
 
 def write_summary(path: Path, summary: Mapping[str, object]) -> None:
-    """Write a summary whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    """Write a summary whole or not at all; where it cannot be written a line says so.
+
+    It tells of a run and does not change how the run ended.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        print(f"channelmaps: {refused_by_machine(error, path, 'no summary')}", file=sys.stderr, flush=True)
+    except InputError as error:
+        print(f"channelmaps: no summary: {error}", file=sys.stderr, flush=True)
 
 
 def jobs_since(folder: Path, started: datetime) -> dict[str, Json]:

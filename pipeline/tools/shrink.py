@@ -8,7 +8,24 @@ from typing import Any
 
 from pipeline.config import Config
 from pipeline.errors import InputError
+from pipeline.publish.release import LATEST, MANIFEST
 from pipeline.registers.sizes import BOOKINGS
+
+
+def check_comparable(results: Path, published: Mapping[str, Any] | None, run_id: str) -> None:
+    """Refuse to go on without a manifest of ``latest``: nobody can say then whether a register has shrunk.
+
+    No ``latest``, no comparison. Nor is one needed if it is the run that is to be computed: the id stands for
+    the content of its registers.
+    """
+    latest = results / LATEST
+    if published is not None or not latest.is_symlink() or latest.readlink() == Path(run_id):
+        return
+    raise InputError(
+        "manifest of the published run cannot be read: whether a register has shrunk is not known",
+        file=latest / MANIFEST,
+        allowed="the run's own file put back, or --accept-shrink if the registers are known to be whole",
+    )
 
 
 def check_shrink(config: Config, sizes: Mapping[str, int], published: Mapping[str, Any], file: Path) -> None:

@@ -82,6 +82,57 @@ def test_release_that_fails_leaves_latest(
     assert is_complete(results)
 
 
+@pytest.mark.parametrize("blocked", [".published.tmp", ".latest.tmp"])
+def test_disk_that_takes_no_stamp_or_link_leaves_latest(
+    build: Path, monkeypatch: pytest.MonkeyPatch, blocked: str
+) -> None:
+    publish(build, "run1")
+    write_text, symlink_to = Path.write_text, Path.symlink_to
+
+    def refuse(path: Path) -> None:
+        if path.name == blocked:
+            raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", lambda path, *a, **k: refuse(path) or write_text(path, *a, **k))
+    monkeypatch.setattr(Path, "symlink_to", lambda path, *a, **k: refuse(path) or symlink_to(path, *a, **k))
+    with pytest.raises(OSError, match="disk full"):
+        publish(build, "run2")
+    results = build.parent / "results"
+    assert is_complete(results)
+    assert (results / "latest").readlink() == Path("run1")
+    names = {p.name for p in results.iterdir()}
+    whole = {"run2"} if blocked == ".latest.tmp" else set()
+    assert names == {"latest", "run1", ".published"} | whole
+
+
+def test_release_removes_what_a_killed_one_left(build: Path) -> None:
+    results = build.parent / "results"
+    (results / ".run0.tmp/public").mkdir(parents=True)
+    (results / ".run0.tmp/public/a.tif").touch()
+    (results / ".published.tmp").touch()
+    (results / ".latest.tmp").symlink_to("run0")
+    publish(build, "run1")
+    assert {p.name for p in results.iterdir()} == {"latest", "run1", ".published"}
+
+
+def test_damaged_folder_stays_where_its_successor_cannot_take_its_place(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = publish(build, "run1")
+    (folder / "public/b.tif").unlink()
+    rename = Path.rename
+
+    def fail_into_place(path: Path, target: Path) -> Path:
+        if path.name == ".run1.tmp":
+            raise OSError("disk full")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_into_place)
+    with pytest.raises(OSError, match="disk full"):
+        publish(build, "run1")
+    assert (build.parent / "results/latest/public/a.tif").read_bytes() == b"aaaa"
+
+
 def test_release_of_a_missing_file_leaves_latest(build: Path) -> None:
     publish(build, "run1")
     (build / "public/b.tif").unlink()

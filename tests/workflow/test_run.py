@@ -36,7 +36,11 @@ def publish(tiny: Path, run_id: str = "run1") -> Path:
     source = tiny.parent / "a.tif"
     source.write_bytes(b"a")
     results = tiny.parent / "results/tiny"
-    release({"public/a.tif": source}, results, run_id, lambda d: {"outputs": [{"path": n} for n in d]})
+    facts = {"run_id": run_id, "inputs": [], "config": {"sha256": ""}, "software": {"code": {}}}
+    facts |= {"register_rows": {"registers.transmitters": 5}}
+    release(
+        {"public/a.tif": source}, results, run_id, lambda d: {**facts, "outputs": [{"path": n} for n in d]}
+    )
     return results
 
 

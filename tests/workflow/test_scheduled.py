@@ -4,68 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from pipeline.config_file import load_config
 from pipeline.errors import InputError
-from pipeline.publish.manifest import make_manifest
-from pipeline.publish.release import release
 from pipeline.publish.steady import check_steady
 from pipeline.tools import run as runs
 from pipeline.tools.retention import remove_old_runs
-from pipeline.tools.run import RunOptions, run_command
-from pipeline.workflow import load_plan, run_id
+from pipeline.tools.run import run_command
+from pipeline.tools.shrink import check_shrink
+from tests.stand_in import FEW, NOW, Workflow, add_run, publish, summary
 from tests.tiny import STATIONS, write_register
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-FEW = RunOptions(cores=1)
 Change = Callable[..., None]
-
-
-class Workflow:
-    """Stands for Snakemake: publishes one file under the run id of the territory, as the last job does."""
-
-    def __init__(self) -> None:
-        self.code = 0
-        self.runs = 0
-
-    def __call__(self, command: list[str], stdin: IO[str], **_: object) -> subprocess.CompletedProcess[str]:
-        self.runs += 1
-        assert os.path.sameopenfile(stdin.fileno(), os.open(".snakemake/run.lock", os.O_RDONLY))
-        if self.code == 0 and "--dry-run" not in command:
-            (territory,) = [word for word in command if word.startswith("territory=")]
-            publish(Path(territory.removeprefix("territory=")))
-        return subprocess.CompletedProcess(command, self.code)
-
-
-def publish(config: Path, now: datetime = NOW) -> Path:
-    """Publish the tiny territory as it stands, with one small file; the run's folder."""
-    plan, source = load_plan(config), Path("a.txt")
-    source.write_text("a")
-    benchmark = Path("benchmarks/tiny/coverage/ch21.tsv")
-    benchmark.parent.mkdir(parents=True, exist_ok=True)
-    benchmark.write_text("s\th:m:s\n12.5\t0:00:12\n")
-    files, run = {"public/a.txt": source}, run_id(plan)
-    return release(files, plan.results, run, lambda digests: make_manifest(plan, run, files, digests, now))
-
-
-@pytest.fixture
-def workflow(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Workflow:
-    stand_in = Workflow()
-    monkeypatch.setattr(runs.subprocess, "run", stand_in)
-    monkeypatch.setattr(runs, "validate_command", lambda *_, **__: None)  # has its own tests
-    return stand_in
-
-
-def summary(tiny: Path) -> dict:
-    return json.loads((tiny.parent / "results/tiny/summary.json").read_text())
 
 
 # --- only what changed --------------------------------------------------------------------------------------
@@ -178,9 +137,15 @@ def test_folder_stays_held_while_jobs_of_a_killed_run_live(repository: Path, tin
         with pytest.raises(InputError, match="has not ended"), runs.only_one_run(wait=False):
             pass
         Path("go").touch()
-        assert process.stdout.read() == ""  # the job has ended
-    with runs.only_one_run(wait=False):
-        pass
+        assert process.stdout.read() == ""  # the job is ending; its files are closed in any order
+    end = time.monotonic() + 10
+    while True:
+        try:
+            with runs.only_one_run(wait=False):
+                return
+        except InputError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def test_what_was_computed_while_a_register_changed_is_not_kept(
@@ -204,15 +169,6 @@ def test_what_was_computed_while_a_register_changed_is_not_kept(
 
 
 # --- old runs -----------------------------------------------------------------------------------------------
-
-
-def add_run(results: Path, number: int, computed_at: str) -> Path:
-    folder = results / f"{number:016x}"
-    (folder / "public").mkdir(parents=True)
-    (folder / "public/a.tif").write_text("a")
-    (folder / "public/a.tif").chmod(0o444)
-    (folder / "manifest.json").write_text(json.dumps({"computed_at": computed_at}))
-    return folder
 
 
 def test_newest_runs_stay_and_latest_always(tmp_path: Path) -> None:
@@ -309,6 +265,70 @@ def test_rows_that_lenient_reading_leaves_out_count_as_lost(tiny: Path, workflow
     assert [(row["file"], row["row"], row["field"]) for row in found["rows"]] == [
         ("register.csv", 2, "erp_kw"), ("register.csv", 3, "erp_kw"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", ["cut off", "no object", "no counts", "file gone", "folder gone"])
+def test_published_run_that_cannot_be_compared_is_refused_until_accepted(
+    tiny: Path, workflow: Workflow, change_station: Change, damage: str
+) -> None:
+    manifest = publish(tiny) / "manifest.json"
+    manifest.chmod(0o644)
+    text = manifest.read_text()
+    if damage == "folder gone":
+        shutil.rmtree(manifest.parent)
+    elif damage == "file gone":
+        manifest.unlink()
+    else:
+        counts = json.loads(text)
+        del counts["register_rows"]
+        manifest.write_text({"cut off": text[:-9], "no object": "7", "no counts": json.dumps(counts)}[damage])
+    change_station(0, erp_kw=2.0)
+    with pytest.raises(
+        InputError, match=r"latest/manifest\.json.*whether a register has shrunk.*accept-shrink"
+    ):
+        run_command(tiny, FEW)
+    assert workflow.runs == 0
+    assert run_command(tiny, FEW._replace(accept_shrink=True)) == 0
+    assert run_command(tiny, FEW) == 0, "what is published now can be compared"
+
+
+def test_damaged_manifest_of_the_same_inputs_is_mended(tiny: Path, workflow: Workflow) -> None:
+    """The run id stands for the content of the registers: they have not shrunk."""
+    manifest = publish(tiny) / "manifest.json"
+    text = manifest.read_text()
+    manifest.unlink()
+    manifest.write_text(text[:-9])
+    assert run_command(tiny, FEW._replace(if_changed=True)) == 0
+    assert workflow.runs == 1
+    assert valid(tiny)["run_id"] == manifest.parent.name
+
+
+@pytest.mark.parametrize(("what", "problem"), [("empty", "holds no rows"), ("gone", "does not exist")])
+@pytest.mark.parametrize("accept", [False, True])
+def test_register_without_rows_is_no_register_even_if_accepted(
+    tiny: Path, workflow: Workflow, what: str, problem: str, accept: bool
+) -> None:
+    publish(tiny)
+    register = tiny.parent / "register.csv"
+    if what == "empty":
+        register.write_text(register.read_text().splitlines()[0] + "\n")
+    else:
+        register.unlink()
+    with pytest.raises(InputError, match=rf"register\.csv.*{problem}"):
+        run_command(tiny, FEW._replace(accept_shrink=accept))
+    assert workflow.runs == 0
+
+
+@pytest.mark.parametrize(("left", "refused"), [(3, False), (2, False), (1, True), (0, True)])
+def test_bookings_may_lose_half_their_rows_and_not_all(tiny: Path, left: int, refused: bool) -> None:
+    published = {"run_id": "a", "register_rows": {"pmse.registers": 4}}
+    sizes = {"pmse.registers": left}
+    config = load_config(tiny)
+    if refused:
+        with pytest.raises(InputError, match=r"pmse\.registers: register had 4 rows.*50 %"):
+            check_shrink(config, sizes, published, tiny)
+    else:
+        check_shrink(config, sizes, published, tiny)
 
 
 # --- summary ------------------------------------------------------------------------------------------------
