@@ -204,11 +204,16 @@ def published_manifest(results: Path) -> dict[str, Any] | None:
 
 
 def lenient_copy(config_path: Path) -> Path:
-    """The territory file with ``registers.lenient`` on: the settings of a run stand in one file, always."""
+    """The territory file with ``registers.lenient`` on."""
     content = yaml.safe_load(config_path.read_text(encoding="utf-8"))
     content.setdefault("name", config_path.stem)
     content["registers"]["lenient"] = True
-    copy = Path("build") / content["name"] / "lenient.yaml"
+    return changed_copy(content, "lenient")
+
+
+def changed_copy(content: Mapping[str, Any], stem: str) -> Path:
+    """Changed settings, with their ``name``, as a file: the settings of a run stand in one file, always."""
+    copy = Path("build") / content["name"] / f"{stem}.yaml"
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return copy

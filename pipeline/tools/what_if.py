@@ -18,7 +18,7 @@ from pipeline.config_file import load_config, read_yaml
 from pipeline.errors import InputError
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.margin import required_margin_km
-from pipeline.tools.run import RunOptions, run_command
+from pipeline.tools.run import RunOptions, changed_copy, run_command
 
 SUFFIX = "-what-if"
 
@@ -40,10 +40,7 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
         key, value = split_change(change)
         set_value(content, key, value)
     content |= {"name": name, "results": f"{name}{SUFFIX}"}
-    changed_path = Path("build") / name / "what-if.yaml"
-    changed_path.parent.mkdir(parents=True, exist_ok=True)
-    changed_path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    return run_command(changed_path, RunOptions(cores=cores, accept_shrink=True))
+    return run_command(changed_copy(content, "what-if"), RunOptions(cores=cores, accept_shrink=True))
 
 
 def margins_km(config: Config) -> list[float]:
