@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from pipeline.workflow import Plan
+if TYPE_CHECKING:  # queries read periods, and begin without the workflow and its compiler
+    from pipeline.workflow import Plan
 
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
