@@ -83,17 +83,7 @@ def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
 
 
 def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
-    if not (REPOSITORY / "Snakefile").is_file():
-        raise InputError(
-            "the workflow is part of the source checkout, which is not here", file=REPOSITORY / "Snakefile"
-        )
-    validate_command(config_path, lenient=options.lenient)
-    if options.dask_address is not None and not options.dry_run:
-        print(
-            f"{threads_of_cluster(options.dask_address)} threads of a cluster compute the blocks", flush=True
-        )
-    if options.lenient:
-        config_path = lenient_copy(config_path)
+    config_path = _checked(config_path, options)
     with only_one_run(wait=options.wait) as lock:
         inputs = state_of(config_path, load_config(config_path))
         plan = load_plan(config_path)
@@ -102,24 +92,36 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
             refuse_shrink(plan, before)
         if options.dry_run:
             return compute(plan, options, lock)
-        facts = changes_since(before, plan)
-        facts |= {"run_id": run_id(plan), "rejected_rows": rejected_rows(plan.config)}
+        facts = changes_since(before, plan) | {
+            "territory": plan.config.name, "run_id": run_id(plan),
+            "previous_run_id": before and before["run_id"], "rejected_rows": rejected_rows(plan.config),
+        }  # fmt: skip
         try:
             with watching(plan.build, inputs, config_path, plan.config):
                 code, done = compute_and_tidy(plan, options, lock)
         except OSError as error:
             code, done = _failed(error, plan.results), {"outcome": "failed"}
-        summary = summary_of(
-            config_path, code=code, started=started, ended=now_utc(),
-            territory=plan.config.name, previous_run_id=before and before["run_id"],
-            jobs=jobs_since(Path("benchmarks") / plan.config.name, started),
-            **done, **facts,
-        )  # fmt: skip
+        jobs = jobs_since(Path("benchmarks") / plan.config.name, started)
+        times = {"started": started, "ended": now_utc()}
+        summary = summary_of(config_path, code=code, jobs=jobs, **times, **done, **facts)
         for path in filter(None, (plan.results / FILE, options.summary)):
             write_summary(path, summary)
     if code == 0 and (plan.results / LATEST).is_dir():
         print(where(plan.results), flush=True)
     return code
+
+
+def _checked(config_path: Path, options: RunOptions) -> Path:
+    """The territory file to run; whatever keeps a run of it from beginning raises InputError."""
+    if not (REPOSITORY / "Snakefile").is_file():
+        raise InputError(
+            "the workflow is part of the source checkout, which is not here", file=REPOSITORY / "Snakefile"
+        )
+    validate_command(config_path, lenient=options.lenient)
+    if options.dask_address is not None and not options.dry_run:
+        threads = threads_of_cluster(options.dask_address)
+        print(f"{threads} threads of a cluster compute the blocks", flush=True)
+    return lenient_copy(config_path) if options.lenient else config_path
 
 
 def _failed(error: OSError, folder: Path) -> int:
