@@ -207,6 +207,8 @@ def unverified_in_decisions(files: Mapping[str, Path]) -> list[dict[str, object]
 def notes(config: Config) -> list[str]:
     """What a reader of the maps has to know beside the numbers."""
     found = ["Paths from devices to receivers are flat: no terrain between them is taken into account."]
+    if config.protection.method == "separation":
+        found.append("Protected contours are computed by Rec. ITU-R P.1546, not by the curves of the FCC.")
     if config.protection.sea_paths == "ignore":
         found.append("Sea paths between devices and receivers are ignored (sea_paths: ignore).")
     if config.terrain.dem is None:

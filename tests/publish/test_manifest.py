@@ -73,6 +73,13 @@ def test_treatment_of_sea_paths_is_named(tiny: Path, setting: str) -> None:
     assert any("Sea paths" in note for note in manifest["notes"]) == (setting == "ignore")
 
 
+@pytest.mark.parametrize("method", ["degradation", "separation"])
+def test_contours_that_are_not_those_of_the_fcc_are_named(tiny: Path, method: str) -> None:
+    edit(tiny, "devices:", f"protection: {{method: {method}}}\ndevices:")
+    found = [note for note in manifest_of(tiny)["notes"] if "contours" in note]
+    assert len(found) == (method == "separation")
+
+
 def test_without_terrain_model_heights_are_those_above_ground(tiny: Path) -> None:
     register = tiny.parent / "register.csv"
     lines = register.read_text().splitlines()
