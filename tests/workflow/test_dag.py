@@ -107,7 +107,7 @@ def test_dag_after_changes_has_only_what_they_concern(
     for old, new, expected in [
         ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]",
          {"availability", "web", "qgis", "stac", "publish"}),
-        ("devices:", "validity_hours: 48.0\ndevices:", {"stac", "publish"}),
+        ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac", "publish"}),
         ("devices:", "query: {block_px: 16}\ndevices:", {"query", "qgis", "stac", "publish"}),
         ("fixed: {status: out_of_scope, reason: test}", "fixed: {applicable: false, reason: test}",
          {"combine", "availability", "query", "web", "qgis", "stac", "publish"}),
