@@ -27,7 +27,7 @@ import numpy as np
 from numba.extending import is_jitted
 from numpy.typing import NDArray
 
-from pipeline.hashes import json_hash, source_hash
+from pipeline.hashes import STAGE_COMMANDS, json_hash, source_hash
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -144,9 +144,9 @@ def _on_cluster(
     waiting: deque[Future] = deque()
     with Client(address, timeout=CONNECT_S) as client:
         shared = _share(client, function)
-        at_once = BATCH_PER_THREAD * max(sum(client.nthreads().values()), 1)
+        here, at_once = workplace(), BATCH_PER_THREAD * max(sum(client.nthreads().values()), 1)
         for task in tasks:
-            waiting.append(client.submit(_call, workplace(), shared, *task, pure=False))
+            waiting.append(client.submit(_call, here, shared, *task, pure=False))
             if len(waiting) >= at_once:
                 yield waiting.popleft().result()
         while waiting:
@@ -204,7 +204,7 @@ def workplace() -> tuple[str, str]:
 @cache
 def _code_hash() -> str:
     packages = [(name, version(name)) for name in COMPUTING]
-    return json_hash([source_hash("pipeline.cli_stages"), sys.version_info[:3], packages])
+    return json_hash([source_hash(STAGE_COMMANDS), sys.version_info[:3], packages])
 
 
 def _check_same(expected: tuple[str, str], found: tuple[str, str], who: str) -> None:

@@ -24,6 +24,8 @@ LENGTH = 16
 # A file changed less than this ago may change again within one tick of the file system's clock.
 SETTLED_NS = 2_000_000_000
 PACKAGE = "pipeline"
+# Imports the modules of all stages.
+STAGE_COMMANDS = "pipeline.cli_stages"
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK_FILE = "requirements.lock"
 TABLES = "configs/tables"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline import raster
 from pipeline.blocks import block_slices
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
+from pipeline.whole_files import table_bytes, write_whole
 
 COLUMNS = ("device", "channel", "area_km2", "area_pct", "population_pct")
 STRIP_PX = 512
@@ -52,10 +53,7 @@ def open_area_table(
 
 def write_open_area(table: pd.DataFrame, path: Path) -> None:
     """Write the table; numbers to 0.0001, empty where unknown."""
-    text = table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
-    waiting = path.with_name(path.name + ".tmp")
-    waiting.write_text(text, encoding="utf-8")
-    waiting.replace(path)
+    write_whole(path, table_bytes(table))
 
 
 def _rows(

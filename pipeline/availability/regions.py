@@ -23,6 +23,7 @@ from pipeline.protection.caps import device_cap_dbm
 from pipeline.territory.grid import true_area_km2
 from pipeline.territory.regions import ELSEWHERE, TOTAL, Regions, project_regions, read_regions, region_index
 from pipeline.territory.stage import boundaries_of
+from pipeline.whole_files import table_bytes, write_whole
 
 STRIP_PX = 512
 COUNTS = OUTSIDE_COUNT  # a pixel has 0 .. 254 channels
@@ -101,10 +102,7 @@ def write_table(tables: Sequence[pd.DataFrame], path: Path) -> None:
     table = pd.concat(tables)
     first = ["device", "level_dbm"]
     table = table[[*first, *(name for name in table.columns if name not in first)]]
-    text = table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
-    waiting = path.with_name(path.name + ".tmp")
-    waiting.write_text(text, encoding="utf-8")
-    waiting.replace(path)
+    write_whole(path, table_bytes(table))
 
 
 def _empty(regions: int, with_people: bool) -> Tally:

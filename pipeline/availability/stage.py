@@ -41,6 +41,7 @@ from pipeline.registers.pmse import bookings_of
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.codes import Surface
 from pipeline.territory.grid import true_area_km2
+from pipeline.whole_files import table_bytes, write_whole
 
 BLOCK_PX = 1024
 STRIP_PX = 512
@@ -239,7 +240,4 @@ def write_statistics(curves: list[pd.DataFrame], path: Path) -> None:
     """Write the curves of all devices and levels; percentages to 0.0001, empty where unknown."""
     columns = list(STATISTICS_COLUMNS)
     table = pd.concat(curves)[columns] if curves else pd.DataFrame(columns=columns)
-    text = table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
-    waiting = path.with_name(path.name + ".tmp")
-    waiting.write_text(text, encoding="utf-8")
-    waiting.replace(path)
+    write_whole(path, table_bytes(table))

@@ -7,7 +7,6 @@ their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server), `
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -42,6 +41,7 @@ from pipeline.terrain.records import Sweep
 from pipeline.terrain.sweep_file import read_sweeps
 from pipeline.territory.codes import Surface
 from pipeline.territory.geodesy import lattice
+from pipeline.whole_files import json_bytes, write_whole
 
 BLOCK_PX = 512
 CLASS_BANDS = ("served", "server", "mode")
@@ -372,6 +372,4 @@ def write_servers(path: Path, transmitters: xr.Dataset, planning: Planning) -> N
     columns = [transmitters[name].values.tolist() for name in names]
     rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     content = {"transmitters": rows, "modes": [list(mode) for mode in planning.modes]}
-    ready = path.with_suffix(".tmp.json")
-    ready.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    ready.replace(path)
+    write_whole(path, json_bytes(content))

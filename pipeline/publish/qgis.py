@@ -23,6 +23,7 @@ from pipeline.publish.qgis_tree import Scene, house_nodes, public_nodes
 from pipeline.publish.qml import Legend, style_text
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.publish.web.place import box_of_pixels
+from pipeline.whole_files import write_whole
 from pipeline.workflow import (
     BOUNDARIES,
     LAND,
@@ -62,14 +63,14 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     for file, family in sorted(families(plan).items()):
         found = legends.get((file, 1)) or legend(build, file, 1, family, schemes)
         text = style_text(found, period if family in OF_DEVICES else None)
-        _replace(build / style_file(file), text.encode())
+        write_whole(build / style_file(file), text.encode())
     view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
     texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)
     for name, text in zip((LAND, BOUNDARIES), (texts["land"], texts["boundaries"]), strict=True):
-        _replace(build / name, text.encode())
-    _replace(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register, plan.config.territory))
+        write_whole(build / name, text.encode())
+    write_whole(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register, plan.config.territory))
     for file, project in projects(plan, layers, legends, view):
-        _replace(build / file, project_text(project).encode())
+        write_whole(build / file, project_text(project).encode())
 
 
 def legends_of(
@@ -143,10 +144,3 @@ def expanded(build: Path, layers: Iterable[Shown]) -> Iterator[Shown]:
         for band, name in enumerate(names, start=1):
             title = f"{layer.title}, {name}" if len(names) > 1 else layer.title
             yield layer._replace(band=band, title=title)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(path.name + ".tmp")
-    waiting.write_bytes(content)
-    waiting.replace(path)

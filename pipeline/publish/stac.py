@@ -7,7 +7,6 @@ time of an item is that of the data (register, bookings), never that of the comp
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipeline.publish.catalogue import families
 from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.publish.web.place import Box, box_of_pixels
+from pipeline.whole_files import json_bytes, write_whole
 from pipeline.workflow import COLLECTION, Plan, load_plan, project_to_pass_on, stac_item_file, stac_items
 
 VERSION = "1.1.0"
@@ -44,8 +44,8 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
         item = item_of(plan, name, layouts, box_deg, time)
         for file, layout in layouts.items():
             item["assets"][Path(file).stem] = asset_of(file, layout, schemes.get(kinds[file]))
-        _write(build / stac_item_file(name), item)
-    _write(build / COLLECTION, collection_of(plan, boxes_deg[0], time))
+        write_whole(build / stac_item_file(name), json_bytes(item))
+    write_whole(build / COLLECTION, json_bytes(collection_of(plan, boxes_deg[0], time)))
 
 
 def times_of(plan: Plan) -> Json:
@@ -175,11 +175,3 @@ def _link(rel: str, href: str) -> Json:
 
 def _file(href: str, media: str, title: str) -> Json:
     return {"href": href, "type": media, "title": title, "roles": ["metadata"]}
-
-
-def _write(path: Path, content: Json) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(path.name + ".tmp")
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
-    waiting.write_text(text + "\n", encoding="utf-8")
-    waiting.replace(path)

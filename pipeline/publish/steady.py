@@ -17,8 +17,7 @@ from typing import Any
 
 from pipeline.config import Config
 from pipeline.errors import InputError
-from pipeline.hashes import imported_sources, input_files
-from pipeline.stages import STAGES
+from pipeline.hashes import STAGE_COMMANDS, imported_sources, input_files
 
 NOTE = ".inputs.json"
 # Linux: another text after every start of the machine.
@@ -28,8 +27,7 @@ State = dict[str, Any]
 
 def state_of(config_path: Path, config: Config) -> State:
     """Inode, size and time of the territory file, its inputs and the stages' sources; None for no file."""
-    modules = [*(stage.module for stage in STAGES.values()), "pipeline.publish.stage"]
-    sources = {path for module in modules for path in imported_sources(module)}
+    sources = imported_sources(STAGE_COMMANDS)
     paths = {path.resolve() for path in (config_path, *sources, *dict(input_files(config)).values())}
     boot = BOOT_ID.read_text().strip() if BOOT_ID.is_file() else ""
     return {"boot": boot, "files": {str(path): _state_of_file(path) for path in sorted(paths)}}

@@ -36,6 +36,7 @@ from pipeline.territory.population import (
     read_places,
 )
 from pipeline.territory.surface import paths_box_deg, surface_mask
+from pipeline.whole_files import write_whole
 
 Strips = Iterable[tuple[slice, NDArray[np.float32]]]
 
@@ -161,9 +162,7 @@ def write_population(
 
 
 def _write_codes(path: Path, codes: Sequence[str]) -> None:
-    unfinished = path.with_suffix(".tmp.json")
-    unfinished.write_text(json.dumps(codes) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, (json.dumps(codes) + "\n").encode())
 
 
 def _write_neighbours(path: Path, masks: xr.Dataset, codes: Sequence[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.coordination.output import write_together
 from pipeline.coordination.radar.checks import Rules
 from pipeline.coordination.radar.findings import Finding, Mode, as_mode, errors
 from pipeline.coordination.radar.reader import read_file
@@ -12,6 +11,7 @@ from pipeline.coordination.radar.register import apply
 from pipeline.coordination.radar.tables import read_bands, read_itu_codes
 from pipeline.coordination.radar.writer import records_bytes, report_bytes
 from pipeline.errors import InputError
+from pipeline.whole_files import write_together
 
 
 def radar_apply_command(register: Path, submission: Path, mode: str, out: Path, report: Path) -> None:

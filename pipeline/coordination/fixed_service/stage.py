@@ -13,7 +13,7 @@ from pipeline.coordination import files
 from pipeline.coordination.fixed_service.document import budgets_document
 from pipeline.coordination.fixed_service.limit import allowed_interference
 from pipeline.coordination.fixed_service.tables import read_tables
-from pipeline.coordination.output import json_bytes, write_together
+from pipeline.whole_files import json_bytes, write_together
 
 
 def main(config_path: Path, build: Path) -> None:

@@ -20,7 +20,6 @@ from pipeline import raster
 from pipeline.config.coordination import Radars
 from pipeline.config_file import load_config
 from pipeline.coordination import files
-from pipeline.coordination.output import write_together
 from pipeline.coordination.radar.borders import foreign_borders
 from pipeline.coordination.radar.findings import Mode
 from pipeline.coordination.radar.geopackage import geopackage_bytes, zone_layers
@@ -40,6 +39,7 @@ from pipeline.errors import InputError
 from pipeline.hashes import file_sha256, json_hash, plain, source_hash
 from pipeline.raster import Grid
 from pipeline.territory.codes import Surface
+from pipeline.whole_files import write_together
 
 
 def main(config_path: Path, build: Path, *, threads: int = 1) -> None:

@@ -17,7 +17,6 @@ from pipeline import raster
 from pipeline.config.coordination import EpfdComparison
 from pipeline.config_file import load_config
 from pipeline.coordination import files
-from pipeline.coordination.output import json_bytes, write_together
 from pipeline.coordination.rr941.epfd import Condition
 from pipeline.coordination.rr941.epfd_map import Judgement, judge, run
 from pipeline.coordination.rr941.systems import Systems, read_systems
@@ -25,6 +24,7 @@ from pipeline.coordination.rr941.tables import EpfdBand, LargeStation, Limits, r
 from pipeline.errors import in_file
 from pipeline.hashes import file_sha256, json_hash, plain, source_hash
 from pipeline.territory.codes import Surface
+from pipeline.whole_files import json_bytes, write_together
 
 MODE = "bound"
 

@@ -18,7 +18,6 @@ from pipeline.config import Sourced
 from pipeline.config.coordination import Comparison
 from pipeline.config_file import load_config
 from pipeline.coordination import files
-from pipeline.coordination.output import json_bytes, write_together
 from pipeline.coordination.rr941.decision import decide
 from pipeline.coordination.rr941.interference import Problem, prepare, remarks
 from pipeline.coordination.rr941.maps import NO_PAIR, WAYS, Maps, run
@@ -30,6 +29,7 @@ from pipeline.hashes import file_sha256, json_hash, plain, source_hash
 from pipeline.raster import Grid
 from pipeline.territory.codes import Surface
 from pipeline.territory.grid import true_area_km2
+from pipeline.whole_files import json_bytes, write_together
 
 
 def main(config_path: Path, build: Path, *, threads: int = 1) -> None:

@@ -39,6 +39,7 @@ from pipeline.publish.web.numbers import number_tiles
 from pipeline.publish.web.picture import TilePixels, draw, pyramid
 from pipeline.publish.web.place import Box
 from pipeline.territory.stage import boundaries_of
+from pipeline.whole_files import write_whole
 
 HASH_DIGITS = 12
 
@@ -60,7 +61,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
         "boundaries.geojson": below(config, view_deg, place.grid.resolution_m),
     }
     for name, content in (page_files() | {name: text.encode() for name, text in texts.items()}).items():
-        _replace(public / "web" / name, content)
+        write_whole(public / "web" / name, content)
 
 
 def archives_of(config: Config, layers: list[Layer]) -> list[str]:
@@ -116,10 +117,3 @@ def below(config: Config, view_deg: Box, resolution_m: float) -> str:
     shapely.prepare(boundaries.territory)
     features = boundary_features(boundaries, view_deg, resolution_m)
     return geojson_text([*features, *place_features(places, view_deg, boundaries.territory)])
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(path.name + ".tmp")
-    waiting.write_bytes(content)
-    waiting.replace(path)

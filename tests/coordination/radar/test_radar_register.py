@@ -9,7 +9,6 @@ from cr372 import FIRST, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.coordination.output import write_together
 from pipeline.coordination.radar.checks import Rules
 from pipeline.coordination.radar.findings import Mode, errors
 from pipeline.coordination.radar.reader import MAX_FILE_BYTES, read_records
@@ -19,6 +18,7 @@ from pipeline.coordination.radar.tables import Band
 from pipeline.coordination.radar.writer import records_bytes
 from pipeline.errors import InputError
 from pipeline.tools.radar import radar_apply_command
+from pipeline.whole_files import write_together
 
 RULES = {mode: Rules(mode, frozenset({"AUS"}), [Band(4.438, 4.488)]) for mode in Mode}
 GOOD = record(eirp_dBW="+22.8")
