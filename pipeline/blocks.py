@@ -27,7 +27,7 @@ import numpy as np
 from numba.extending import is_jitted
 from numpy.typing import NDArray
 
-from pipeline.hashes import STAGE_COMMANDS, json_hash, source_hash
+from pipeline.hashing import STAGE_COMMANDS, json_hash, source_hash
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 
 # P[dBm] = E[dBuV/m] - 77.216 - 20 log10 f_MHz for an isotropic antenna (protection.md, head).
 FIELD_TO_POWER_DB = 77.216

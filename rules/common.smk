@@ -3,8 +3,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from pipeline import workflow as jobs
-from pipeline.stages import STAGES
+from pipeline.plan import plan as jobs
+from pipeline.plan.jobs import STAGES
 
 # `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster.
 shell.prefix(

@@ -10,10 +10,10 @@ import numpy as np
 import rasterio
 from affine import Affine
 
+from pipeline.plan.plan import load_plan, max_eirp_files, query_file
 from pipeline.publish import query_raster
 from pipeline.publish.manifest import make_manifest
 from pipeline.publish.release import release
-from pipeline.workflow import load_plan, max_eirp_files, query_file
 
 # About 14.0 to 14.4 E, 46.0 to 46.2 N: 120 x 90 pixels of 200 m.
 WEST_M, NORTH_M, PIXEL_M, WIDTH, HEIGHT = 424_000.0, 118_000.0, 200.0, 120, 90

@@ -11,11 +11,11 @@ from typing import IO
 
 import pytest
 
+from pipeline.plan.plan import load_plan, run_id
 from pipeline.publish.manifest import make_manifest
 from pipeline.publish.release import release
-from pipeline.tools import run as runs
-from pipeline.tools.run import RunOptions
-from pipeline.workflow import load_plan, run_id
+from pipeline.workflow import run as runs
+from pipeline.workflow.run import RunOptions
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 FEW = RunOptions(cores=1)

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from pipeline import blocks
-from pipeline.cli import main
+from pipeline.cli.main import main
 from pipeline.coverage.tiles import compute_block
 from pipeline.errors import InputError
-from pipeline.tools.run import RunOptions, run_command
+from pipeline.workflow.run import RunOptions, run_command
 from tests.dask_cluster import dask_cluster
 
 pytest.importorskip("distributed")

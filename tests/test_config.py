@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
-from pipeline.config import channel_centre_mhz, plan_channels
-from pipeline.config_file import export_schema, load_config, unverified
+from pipeline.config.channels import channel_centre_mhz, plan_channels
+from pipeline.config.load import export_schema, load_config, unverified
 from pipeline.errors import InputError
 
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.protection.services import ServiceLimit
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
+from pipeline.services.base import ServiceLimit
 
 OUTSIDE_CLASS = 255
 OUTSIDE_FLAGS = 65535

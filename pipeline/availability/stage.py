@@ -15,7 +15,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline import raster
 from pipeline.availability.classes import (
     OUTSIDE_COUNT,
     Availability,
@@ -25,23 +24,26 @@ from pipeline.availability.classes import (
     level_name,
 )
 from pipeline.availability.combine import OUTSIDE_CLASS, OUTSIDE_FLAGS, Published, combine
-from pipeline.availability.open_area import open_area_table, write_open_area
-from pipeline.availability.services import Prepared, prepare_services, product_statement, settled_flags
+from pipeline.availability.not_evaluated import open_area_table, write_open_area
 from pipeline.blocks import block_slices, map_blocks
-from pipeline.config import Config, Device
-from pipeline.config_file import load_config, unverified
-from pipeline.hashes import file_sha256, json_hash, settings_hash, source_hash
-from pipeline.protection.caps import device_cap_dbm
-from pipeline.protection.channels import victim_channels
-from pipeline.protection.services import ServiceContext, pmse_victims
-from pipeline.protection.services.codes import CODE_NAMES
-from pipeline.protection.stage import Files
+from pipeline.config.config import Config
+from pipeline.config.load import load_config, unverified
+from pipeline.config.protection import Device
+from pipeline.dtt.protection_maps import Files
+from pipeline.files import table_bytes, write_whole
+from pipeline.grid import raster
+from pipeline.grid.grid import true_area_km2
+from pipeline.hashing import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.quantise import NODATA_CENTI
-from pipeline.registers.pmse import bookings_of
+from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.channel_offsets import victim_channels
 from pipeline.registers.transmitters import read_register
+from pipeline.services.base import ServiceContext
+from pipeline.services.codes import CODE_NAMES
+from pipeline.services.evaluated import Prepared, prepare_services, product_statement, settled_flags
+from pipeline.services.pmse import pmse_victims
+from pipeline.services.pmse.pmse_register import bookings_of
 from pipeline.territory.codes import Surface
-from pipeline.territory.grid import true_area_km2
-from pipeline.whole_files import table_bytes, write_whole
 
 BLOCK_PX = 1024
 STRIP_PX = 512

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.config import TABLES, Sourced
-from pipeline.config_file import read_yaml
+from pipeline.config.base import TABLES, Sourced
+from pipeline.config.load import read_yaml
 from pipeline.errors import InputError
 
 TABLE = TABLES / "dfs.yaml"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 from pipeline.units import DIPOLE_GAIN_DBI, FIELD_TO_POWER_DB
 
 BOLTZMANN_J_PER_K = 1.380649e-23

@@ -15,15 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coverage.bounds import bound_means, tile_bounds, towards
-from pipeline.coverage.discrimination import Polarisation, directivity_db, discrimination_db
-from pipeline.coverage.fields import (
-    INTERFERING,
-    WANTED,
-    Receiver,
-    Tables,
-    tile_fields,
-)
+from pipeline.coverage.field_bounds import bound_means, tile_bounds, towards
+from pipeline.coverage.fields import INTERFERING, WANTED, Receiver, Tables, tile_fields
 from pipeline.coverage.nuisance import (
     fenton_wilkinson,
     location_probability,
@@ -31,9 +24,10 @@ from pipeline.coverage.nuisance import (
     negligible,
     variance_per_square,
 )
-from pipeline.coverage.stations import Paths, Stations
-from pipeline.numba_options import kernel
-from pipeline.territory.geodesy import azimuth_deg, grid_azimuth_deg, pixel_frames, rays
+from pipeline.coverage.packed import Paths, Stations
+from pipeline.grid.geodesy import azimuth_deg, grid_azimuth_deg, pixel_frames, rays
+from pipeline.kernels import kernel
+from pipeline.radio.discrimination import Polarisation, directivity_db, discrimination_db
 
 TILE_PX = 32
 TILE_PIXELS = TILE_PX * TILE_PX

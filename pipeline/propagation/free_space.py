@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 
 # P.525 to one decimal, as P.1546 and Hata have it (106.9 = 139.3 - 32.4); exactly 32.448.
 _LOSS_AT_1KM_1MHZ_DB = 32.4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import IntEnum
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 from pipeline.propagation.branches import Branch
 from pipeline.propagation.free_space import free_space_loss_db
 

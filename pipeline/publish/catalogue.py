@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.availability.classes import level_name
-from pipeline.config import Device, channel_centre_mhz
-from pipeline.coordination.files import (
+from pipeline.config.channels import channel_centre_mhz
+from pipeline.config.protection import Device
+from pipeline.coordination.file_names import (
     RADAR_LAYERS,
     RR97AB_LAYERS,
     RR941_LAYERS,
@@ -16,7 +17,7 @@ from pipeline.coordination.files import (
     rr97ab_layer,
     rr941_layer,
 )
-from pipeline.workflow import (
+from pipeline.plan.plan import (
     Plan,
     internal_files_of_channel,
     levels_of,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import raster
-from pipeline.protection.services.codes import LimitingService
-from pipeline.publish.qml import Legend, categories, legend_of
+from pipeline.grid import raster
+from pipeline.publish.qgis.qml import Legend, categories, legend_of
 from pipeline.publish.styles import Scheme
+from pipeline.services.codes import LimitingService
 
 NONE, ALL = "none", "all"
 # Where nodata is more than "outside".

@@ -11,22 +11,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipeline.availability.services import product_statement
-from pipeline.config import REPOSITORY, TABLES, Config, Service
-from pipeline.config_file import unverified
-from pipeline.hashes import LOCK_FILE, file_sha256, input_files
-from pipeline.protection.caps import device_cap_dbm
+from pipeline.config.base import REPOSITORY, TABLES
+from pipeline.config.config import Config
+from pipeline.config.load import unverified
+from pipeline.config.services import Service
+from pipeline.hashing import LOCK_FILE, file_sha256, input_files
+from pipeline.plan.jobs import STAGES
+from pipeline.plan.plan import Plan, code_of, two_digits
 from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts
+from pipeline.radio.caps import device_cap_dbm
 from pipeline.registers.areas import read_adjustments, read_exclusions
-from pipeline.registers.pmse import active_between
-from pipeline.registers.pmse import summary as summary_of_bookings
 from pipeline.registers.sizes import register_sizes
 from pipeline.registers.transmitters import summary
-from pipeline.stages import STAGES
-from pipeline.terrain.stage import summary as summary_of_sweeps
+from pipeline.services.evaluated import product_statement
+from pipeline.services.pmse.pmse_register import active_between
+from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
 from pipeline.terrain.sweep_file import read_facts
-from pipeline.workflow import Plan, code_of, two_digits
+from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
 
 FORMAT = "channelmaps-manifest/1"
 PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyproj", "shapely", "snakemake")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:  # queries read periods, and begin without the workflow and its compiler
-    from pipeline.workflow import Plan
+    from pipeline.plan.plan import Plan
 
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 

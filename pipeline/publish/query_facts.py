@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
-from pipeline.config import Config, Device, channel_centre_mhz, channel_width_mhz
+from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
 from pipeline.config.query import Query
-from pipeline.protection.height_layers import HeightLayer, read_height_layers
+from pipeline.plan.plan import query_file
 from pipeline.publish.query_names import HZ_PER_MHZ
-from pipeline.workflow import query_file
+from pipeline.reference.height_layers import HeightLayer, read_height_layers
 
 
 def query_facts(config: Config) -> dict[str, object]:

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import raster
 from pipeline.blocks import block_slices
-from pipeline.hashes import file_sha256, json_hash, source_hash
+from pipeline.grid import raster
+from pipeline.grid.geodesy import largest_scale
+from pipeline.hashing import file_sha256, json_hash, source_hash
+from pipeline.plan.plan import Plan, load_plan, max_eirp_files, query_file
 from pipeline.publish.query_names import SCALE_TAG, band_name
 from pipeline.quantise import NODATA_CENTI
-from pipeline.territory.geodesy import largest_scale
-from pipeline.workflow import Plan, load_plan, max_eirp_files, query_file
 
 STRIP_PX = 512
 # Tags of the layers that hold for all their channels.

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from pipeline import raster
-from pipeline.hashes import source_hash
+from pipeline.grid import raster
+from pipeline.hashing import source_hash
+from pipeline.plan.plan import Plan, coverage_hash, internal_files_of_channel, load_plan, two_digits
 from pipeline.quantise import NODATA_CENTI, to_centi, to_step
-from pipeline.workflow import Plan, coverage_hash, internal_files_of_channel, load_plan, two_digits
 
 PROBABILITY_STEP = 0.0001
 NO_PROBABILITY = 65535

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.hashes import file_sha256
+from pipeline.hashing import file_sha256
 
 LATEST, STAMP, MANIFEST, REPORT = "latest", ".published", "manifest.json", "report.html"
 READ_ONLY = 0o444

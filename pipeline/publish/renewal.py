@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.plan.plan import Plan
 from pipeline.publish.manifest import validity
 from pipeline.publish.periods import utc_period
 from pipeline.publish.release import LATEST, MANIFEST, READ_ONLY
-from pipeline.workflow import Plan
 
 
 def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import raster
+from pipeline.files import json_bytes, write_whole
+from pipeline.grid import raster
+from pipeline.plan.plan import COLLECTION, Plan, load_plan, project_to_pass_on, stac_item_file, stac_items
 from pipeline.publish.catalogue import families
 from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.publish.web.place import Box, box_of_pixels
-from pipeline.whole_files import json_bytes, write_whole
-from pipeline.workflow import COLLECTION, Plan, load_plan, project_to_pass_on, stac_item_file, stac_items
 
 VERSION = "1.1.0"
 EXTENSIONS = tuple(

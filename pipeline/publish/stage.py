@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import refused_by_machine
+from pipeline.plan.plan import load_plan, published_files, run_id
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
 from pipeline.publish.release import REPORT, release
-from pipeline.publish.report import write_report
-from pipeline.publish.steady import check_steady
-from pipeline.workflow import load_plan, published_files, run_id
+from pipeline.publish.report.report import write_report
+from pipeline.publish.unchanged_inputs import check_steady
 
 # Where the workflow leaves the times of its jobs, by territory.
 BENCHMARKS = Path("benchmarks")

@@ -19,8 +19,8 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
+from pipeline.grid.polygons import EDGE_STEP_M
 from pipeline.registers.tables import check_columns, read_table
-from pipeline.territory.polygons import EDGE_STEP_M
 
 ALL = "*"
 EXCLUSION_COLUMNS = ("channels", "reason")

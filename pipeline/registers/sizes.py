@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from pipeline.config import Config
+from pipeline.config.config import Config
 from pipeline.registers.tables import read_table
 
 TRANSMITTERS, BOOKINGS = "registers.transmitters", "pmse.registers"

@@ -13,12 +13,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from pipeline.config import Config
+from pipeline.config.config import Config
 from pipeline.errors import InputError
-from pipeline.protection.tables import read_modes
-from pipeline.registers.channel_plan import Plan
-from pipeline.registers.missing_haat import with_missing_haat
-from pipeline.registers.patterns import (
+from pipeline.radio.channel_plan import Plan
+from pipeline.radio.patterns import (
     AZIMUTHS,
     VERTICAL_COUNT,
     VERTICAL_FIRST_DEG,
@@ -26,6 +24,8 @@ from pipeline.registers.patterns import (
     expand_pattern,
     expand_vertical,
 )
+from pipeline.reference.number_tables import read_modes
+from pipeline.registers.missing_haat import with_missing_haat
 from pipeline.registers.rows import REQUIRED_COLUMNS, Box, RowRules, TransmitterRow, check_row
 from pipeline.registers.tables import RejectedRow, as_rejected, read_table
 

@@ -14,8 +14,8 @@ from pyproj import CRS
 from rasterio.warp import Resampling, reproject, transform_bounds
 
 from pipeline.errors import InputError
-from pipeline.numba_options import kernel
-from pipeline.raster import read_external, read_layout
+from pipeline.grid.raster import read_external, read_layout
+from pipeline.kernels import kernel
 from pipeline.terrain.radial import height_at
 from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
 
@@ -67,7 +67,7 @@ def _pieces(path: str | Path, box: Box) -> Iterator[LonLatRaster]:
 
 
 def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonLatRaster:
-    """Elevation of a raster as ``pipeline.raster.read_external`` gives it: metres, filling values as NaN."""
+    """Elevation of a raster as ``pipeline.grid.raster.read_external`` gives it: metres, filling values as NaN."""
     values = data.values.astype(np.float32)
     if data.attrs.get("nodata") is not None:
         values[data.values == data.attrs["nodata"]] = np.nan

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 from pipeline.terrain.radial import KNOT_KM, pixel_knots, sample_heights
 
 # The mean terrain of P.1546-6 Annex 5 sec. 3 is taken between these distances ...

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 
 # WGS84 (NIMA TR8350.2).
 SEMI_MAJOR_KM = 6378.137

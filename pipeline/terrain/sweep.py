@@ -13,15 +13,7 @@ from pipeline.errors import InputError
 from pipeline.terrain.clearance import clearance_angles
 from pipeline.terrain.heights import MEAN_FROM_KM, MEAN_TO_KM, mean_terrain
 from pipeline.terrain.radial import KNOT_KM, height_at, pixel_knots, sea_lengths
-from pipeline.terrain.records import (
-    KM_PER_DEG,
-    LonLatRaster,
-    Mast,
-    Sweep,
-    SweepSettings,
-    TerrainSource,
-    View,
-)
+from pipeline.terrain.records import KM_PER_DEG, LonLatRaster, Mast, Sweep, SweepSettings, TerrainSource, View
 
 # Spacing of the radials of clearance angles at the range limit, in DEM steps, and how far it may grow
 # before ranges are thinned as well: docs/decisions/0002-terrain-sweeps.md.

@@ -16,11 +16,11 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
-from pipeline.raster import Grid, grid_transform
+from pipeline.grid.distance import column_distance_px, row_distance_px
+from pipeline.grid.grid import lonlat_box_deg
+from pipeline.grid.polygons import Boundaries, Box, cut, project
+from pipeline.grid.raster import Grid, grid_transform
 from pipeline.territory.codes import NO_COUNTRY, Surface
-from pipeline.territory.distance import column_distance_px, row_distance_px
-from pipeline.territory.grid import lonlat_box_deg
-from pipeline.territory.polygons import Boundaries, Box, cut, project
 
 STRIP_PX = 512
 # Polygons are cut to the grid plus this, so that no cut edge touches a pixel centre.

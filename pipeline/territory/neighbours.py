@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from pipeline.config import OTHER_LAND
-from pipeline.raster import Grid
+from pipeline.config.neighbours import OTHER_LAND
+from pipeline.grid.distance import column_distance_px, row_distance_px
+from pipeline.grid.geodesy import largest_scale
+from pipeline.grid.raster import Grid
 from pipeline.territory.codes import NO_COUNTRY, Surface
-from pipeline.territory.distance import column_distance_px, row_distance_px
-from pipeline.territory.geodesy import largest_scale
 from pipeline.territory.masks import territory_window
 
 STRIP_PX = 512

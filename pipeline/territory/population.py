@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline.errors import InputError
-from pipeline.raster import Grid, grid_bounds_m, read_external
+from pipeline.grid.grid import LONLAT, true_area_km2
+from pipeline.grid.raster import Grid, grid_bounds_m, read_external
 from pipeline.territory.codes import Surface
-from pipeline.territory.grid import LONLAT, true_area_km2
 from pipeline.territory.masks import STRIP_PX, is_land
 from pipeline.territory.population_kernels import count_points, share_counts, window_sums
 
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 def read_counts(path: str | Path, grid: Grid) -> xr.DataArray:
     """The part of a raster of persons per cell that the grid touches; float64[y, x], NaN no data.
 
-    Attributes ``crs`` and ``transform`` as :func:`pipeline.raster.read_external`. Negative counts are
+    Attributes ``crs`` and ``transform`` as :func:`pipeline.grid.raster.read_external`. Negative counts are
     refused.
     """
     whole = read_external(path)

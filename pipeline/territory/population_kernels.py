@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 
 
 @kernel

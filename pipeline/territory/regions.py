@@ -18,9 +18,9 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.config.report import Regions as Settings
 from pipeline.errors import InputError
-from pipeline.raster import Grid, grid_transform
+from pipeline.grid.polygons import cut, project, read_layer
+from pipeline.grid.raster import Grid, grid_transform
 from pipeline.territory.masks import box_around_deg
-from pipeline.territory.polygons import cut, project, read_layer
 
 ELSEWHERE, TOTAL = "elsewhere", "total"
 MAX_REGIONS = 65_534

@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from pipeline.blocks import map_blocks
-from pipeline.raster import Grid
-from pipeline.territory.grid import LONLAT, lonlat_box_deg
+from pipeline.grid.grid import LONLAT, lonlat_box_deg
+from pipeline.grid.polygons import Boundaries, Box, cut
+from pipeline.grid.raster import Grid
 from pipeline.territory.masks import STRIP_PX, rasterised
-from pipeline.territory.polygons import Boundaries, Box, cut
 
 STEP_DEG = 0.0025
 # A mask of more pixels takes twice the step, and so on: 0.3 GB of memory at most.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.availability.combine import combine
-from pipeline.protection.services import ServiceLimit
 from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
+from pipeline.services.base import ServiceLimit
 
 HERE = np.array([[True]])
 

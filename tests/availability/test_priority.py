@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline import raster
 from pipeline.availability.priority import priority_classes, priority_shares
+from pipeline.config.load import load_config
 from pipeline.config.priority import Priority
-from pipeline.config_file import load_config
 from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.grid.raster import Grid, make_array
 from pipeline.quantise import NODATA_CENTI
-from pipeline.raster import Grid, make_array
-from pipeline.tools.priority import priority_command
+from pipeline.studies.priority_maps import priority_command
 
 CHANNELS = [21, 22, 23, 24]
 # Five pixels: all four free, three free, two free and two not permitted, two free and two not evaluated,

@@ -13,13 +13,13 @@ import pytest
 import shapely
 from pyproj import Geod, Transformer
 
-from pipeline import raster
-from pipeline.availability.regions import main
-from pipeline.config_file import load_config
+from pipeline.availability.region_statistics import main
+from pipeline.config.load import load_config
 from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.plan.plan import load_plan, published_files, settings_of
 from pipeline.territory.regions import project_regions, read_regions, region_index
-from pipeline.tools.validate import validate_command
-from pipeline.workflow import load_plan, published_files, settings_of
+from pipeline.workflow.validate import validate_command
 
 GRID = raster.Grid("EPSG:3794", 500.0, 423_000.0, 117_500.0, 44, 47)
 TO_LONLAT = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True)

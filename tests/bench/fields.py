@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.coverage.fields import INTERFERING, WANTED, Model, Receiver, Tables, tile_fields
-from pipeline.coverage.stations import Paths, Stations, pack_paths
-from pipeline.numba_options import kernel
-from pipeline.propagation.p1546 import Area, load_curves, prepare
-from pipeline.raster import Grid
+from pipeline.coverage.packed import Paths, Stations, pack_paths
+from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
+from pipeline.grid.raster import Grid
+from pipeline.kernels import kernel
+from pipeline.propagation.p1546.pixel import prepare
+from pipeline.propagation.p1546.tables import Area, load_curves
 from pipeline.terrain.records import Sweep, TerrainSource
-from pipeline.territory.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from tests.bench.common import median_s
 
 GRID = Grid("EPSG:3794", 100.0, 420_000.0, 160_000.0, 512, 512)

@@ -18,9 +18,9 @@ import numpy as np
 import rasterio
 import yaml
 
-from pipeline import raster
+from pipeline.grid import raster
+from pipeline.plan.plan import load_plan, tiles_of
 from pipeline.territory.codes import Surface
-from pipeline.workflow import load_plan, tiles_of
 from tests.bench.common import shared_folder
 from tests.bench.italy_network import write_network
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.propagation.p1546 import LINK_COLUMNS, load_curves, p1546_links
+from pipeline.propagation.p1546.links import LINK_COLUMNS, p1546_links
+from pipeline.propagation.p1546.tables import load_curves
 from tests.bench.common import Skipped, median_s, shared_folder
 
 COUNT = 100_000

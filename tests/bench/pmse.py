@@ -13,9 +13,11 @@ import numpy as np
 import yaml
 
 from pipeline.blocks import map_blocks
-from pipeline.config import REPOSITORY, Config
-from pipeline.protection.services import ServiceContext, pmse
-from pipeline.raster import Grid
+from pipeline.config.base import REPOSITORY
+from pipeline.config.config import Config
+from pipeline.grid.raster import Grid
+from pipeline.services.base import ServiceContext
+from pipeline.services.pmse import pmse
 from tests.bench.common import shared_folder
 
 SIDE_PX = 1000

@@ -14,14 +14,14 @@ import numpy as np
 from pyproj import Transformer
 from scipy.ndimage import gaussian_filter
 
-from pipeline import raster
+from pipeline.grid import raster
+from pipeline.plan.plan import Plan, load_plan, max_eirp_files, query_file
 from pipeline.publish import query_raster
 from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import release
 from pipeline.quantise import NOT_PERMITTED
-from pipeline.tools.query import Database, Request, answer, close_database, open_database
-from pipeline.workflow import Plan, load_plan, max_eirp_files, query_file
+from pipeline.query.query import Database, Request, answer, close_database, open_database
 from tests.published import with_devices
 from tests.tiny import CONFIG, STATIONS, write_register
 

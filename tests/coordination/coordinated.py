@@ -11,7 +11,7 @@ import yaml
 from satellites import case_b, write_yaml
 from test_rr97ab_maps import CONTENT
 
-from pipeline import raster
+from pipeline.grid import raster
 from pipeline.territory.codes import Surface
 
 SECTION = """

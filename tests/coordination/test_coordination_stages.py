@@ -12,21 +12,21 @@ import pytest
 import yaml
 from coordinated import GRID, change, coordinate
 
-from pipeline import raster
-from pipeline import workflow as jobs
 from pipeline.config.incumbents import FixedLinks
-from pipeline.config_file import load_config
-from pipeline.coordination.fixed_service.limit import allowed_interference
-from pipeline.coordination.fixed_service.stage import main as f1565_stage
-from pipeline.coordination.fixed_service.tables import read_tables
+from pipeline.config.load import load_config
+from pipeline.coordination.f1565.limit import allowed_interference
+from pipeline.coordination.f1565.objectives import read_tables
+from pipeline.coordination.f1565.stage import main as f1565_stage
 from pipeline.coordination.radar.stage import main as radar_stage
-from pipeline.coordination.rr941.epfd_stage import main as rr97ab_stage
+from pipeline.coordination.rr97.stage import main as rr97ab_stage
+from pipeline.coordination.rr941.appendix5 import ARCS
 from pipeline.coordination.rr941.stage import main as rr941_stage
-from pipeline.coordination.rr941.tables import ARCS
 from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.grid.grid import pixel_lonlat_deg
+from pipeline.plan import plan as jobs
 from pipeline.publish.manifest import unverified_in_decisions
 from pipeline.territory.codes import Surface
-from pipeline.territory.grid import pixel_lonlat_deg
 from tests.tiny import CONFIG
 
 STAGES = {"rr941": rr941_stage, "rr97ab": rr97ab_stage, "radar612": radar_stage, "f1565": f1565_stage}

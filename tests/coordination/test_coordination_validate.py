@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from coordinated import GRID, RADARS, change, coordinate
 
-from pipeline import raster
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.errors import InputError
-from pipeline.tools.validate import validate_command
-from pipeline.tools.validate_coordination import check_coordination
+from pipeline.grid import raster
+from pipeline.workflow.validate import validate_command
+from pipeline.workflow.validate_coordination import check_coordination
 
 
 def report(tiny: Path) -> list[str]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.coordination.fixed_service.budget import decimal_text, international_case, long_haul_factor
-from pipeline.coordination.fixed_service.tables import read_tables
+from pipeline.coordination.f1565.command import f1565_command
+from pipeline.coordination.f1565.error_budget import decimal_text, international_case, long_haul_factor
+from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.errors import InputError
-from pipeline.tools.f1565 import f1565_command
 
 TABLES = read_tables()
 COLUMNS = (

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from satellites import case_a, case_b, exact_view, write_yaml
 
+from pipeline.coordination.rr941.point_table import rr941_command
 from pipeline.errors import InputError
-from pipeline.tools.rr941 import rr941_command
 
 
 def run(tmp_path, content, points):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from satellites import ORBIT_KM, angle_deg, from_centre_km, minus
 
-from pipeline.coordination.rr941.epfd import (
+from pipeline.coordination.rr97.epfd import (
     Condition,
     Station,
     Walker,
@@ -19,8 +19,8 @@ from pipeline.coordination.rr941.epfd import (
     epfd_sum_dbw_m2,
     walker_positions_km,
 )
-from pipeline.coordination.rr941.patterns import pattern_segments
-from pipeline.coordination.rr941.tables import read_limits
+from pipeline.coordination.rr941.appendix5 import read_limits
+from pipeline.coordination.rr941.earth_station_patterns import pattern_segments
 
 LIMITS = read_limits()
 LARGE = pattern_segments("S.1428", 11200.0, gain_dbi=64.0)

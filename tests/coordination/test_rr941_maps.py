@@ -10,11 +10,11 @@ import pyproj
 import pytest
 from satellites import case_a, case_b, exact_view, write_yaml
 
-from pipeline.coordination.rr941.maps import LAYERS, NO_PAIR, WAYS, run
+from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.networks import Networks
-from pipeline.coordination.rr941.tables import read_limits
-from pipeline.raster import Grid
-from pipeline.tools.rr941 import rr941_command
+from pipeline.coordination.rr941.point_table import rr941_command
+from pipeline.coordination.rr941.rr941_maps import LAYERS, NO_PAIR, WAYS, run
+from pipeline.grid.raster import Grid
 
 LIMITS = read_limits()
 GRID = Grid("EPSG:3794", 10_000.0, 380_000.0, 200_000.0, 9, 7)

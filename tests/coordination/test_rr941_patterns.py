@@ -15,7 +15,7 @@ from pipeline.coordination.rr941.beams import (
     relative_gain_of_beam_db,
     relative_gain_of_contours_db,
 )
-from pipeline.coordination.rr941.patterns import (
+from pipeline.coordination.rr941.earth_station_patterns import (
     PATTERNS,
     PatternError,
     gain_dbi,

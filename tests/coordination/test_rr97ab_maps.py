@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from satellites import exact_view, write_yaml
 from test_rr941_maps import centres_deg
 
-from pipeline.coordination.rr941.epfd_map import bound_by_elevation, judge, run
-from pipeline.coordination.rr941.patterns import gain_dbi, pattern_segments
-from pipeline.coordination.rr941.systems import System, Systems, read_systems
-from pipeline.coordination.rr941.tables import read_limits
+from pipeline.coordination.rr97.epfd_map import bound_by_elevation, judge, run
+from pipeline.coordination.rr97.systems import System, Systems, read_systems
+from pipeline.coordination.rr941.appendix5 import read_limits
+from pipeline.coordination.rr941.earth_station_patterns import gain_dbi, pattern_segments
 from pipeline.errors import InputError
-from pipeline.raster import Grid
+from pipeline.grid.raster import Grid
 
 LIMITS = read_limits()
 GRID = Grid("EPSG:3794", 10_000.0, 380_000.0, 200_000.0, 9, 7)

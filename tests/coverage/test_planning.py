@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from scene import CHANNEL, GRID, config, scene
 
+from pipeline.coverage.channel import outline_m, prepare_job, split_blocks, with_countries, write_servers
 from pipeline.coverage.planning import (
     Planning,
     planning_values,
@@ -16,9 +17,8 @@ from pipeline.coverage.planning import (
     with_default_mode,
     within_reach,
 )
-from pipeline.coverage.stage import outline_m, prepare_job, split_blocks, with_countries, write_servers
 from pipeline.errors import InputError
-from pipeline.protection.tables import Mode
+from pipeline.reference.number_tables import Mode
 
 MODES = {("DVB-T", "64QAM 2/3"): Mode(20.0, 7.61), ("DVB-T2", "256QAM 2/3"): Mode(20.0, 7.77)}
 

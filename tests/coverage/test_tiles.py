@@ -8,12 +8,12 @@ import xarray as xr
 from pyproj import Transformer
 from scene import CHANNEL, ELLIPSOID, GRID, NOISE_DBUVM, config, scene, sum_levels, sweep
 
-from pipeline.coverage.bounds import bearings, least_discrimination_db, tile_bounds
-from pipeline.coverage.discrimination import directivity_db, discrimination_db
+from pipeline.coverage.channel import prepare_job, run
+from pipeline.coverage.field_bounds import bearings, least_discrimination_db, tile_bounds
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.planning import Planning
-from pipeline.coverage.stage import prepare_job, run
-from pipeline.territory.geodesy import lattice, pixel_frames, rays
+from pipeline.grid.geodesy import lattice, pixel_frames, rays
+from pipeline.radio.discrimination import directivity_db, discrimination_db
 
 ROW, COL = 20, 30
 LIGHT_KM_PER_US = 0.299792458

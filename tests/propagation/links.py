@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from pipeline.propagation.p1546 import Area, p1546_field
+from pipeline.propagation.p1546.link import p1546_field
+from pipeline.propagation.p1546.tables import Area
 
 NAN = math.nan
 DEFAULTS = {

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from pipeline.propagation import p1546_corrections as corrections
 from pipeline.propagation.branches import Branch
-from pipeline.propagation.p1546 import Area, load_curves
+from pipeline.propagation.p1546 import corrections as corrections
+from pipeline.propagation.p1546.tables import Area, load_curves
 from tests.propagation.links import field, link
 from tests.propagation.p1546_reference import knife_edge
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.propagation.branches import Branch
-from pipeline.propagation.p1546 import load_curves, p1546_field
-from pipeline.propagation.p1546_tables import NOMINAL_D_KM, NOMINAL_H1_M
+from pipeline.propagation.p1546.link import p1546_field
+from pipeline.propagation.p1546.tables import NOMINAL_D_KM, NOMINAL_H1_M, load_curves
 from tests.propagation.links import field, link, seeded
 from tests.propagation.p1546_reference import DISTANCES_KM, HEIGHTS_M, knife_edge, land_interpolator
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pipeline.propagation.branches import Branch, branch_words
-from pipeline.propagation.p1546 import Area
+from pipeline.propagation.p1546.tables import Area
 from tests.propagation.links import NAN, field, link
 
 

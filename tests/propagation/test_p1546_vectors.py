@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.tools.predict import predict_table
+from pipeline.studies.predict import predict_table
 
 TOLERANCE_DB = 1e-3
 

@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy.optimize import brentq
 
-from pipeline.propagation.p1546_corrections import normal_deviate
+from pipeline.propagation.p1546.corrections import normal_deviate
 from tests.propagation.links import field
 
 # Table A5-1: transmitter power W, antenna gain dBd, printed e.r.p. dBW, required field dB(uV/m), distance km.

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline import raster
-from pipeline import workflow as jobs
-from pipeline.coordination.radar.geopackage import geopackage_bytes
+from pipeline.coordination.radar.zone_file import geopackage_bytes
+from pipeline.grid import raster
+from pipeline.plan import plan as jobs
 from pipeline.publish.catalogue import families
+from tests.plan.test_plan import COORDINATION
 from tests.tiny import CONFIG, STATIONS, write_register
-from tests.workflow.test_plan import COORDINATION
 
 GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
 NOT_PERMITTED, NOT_EVALUATED = -9999, -9998

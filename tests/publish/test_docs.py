@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.workflow import load_plan, published_files
+from pipeline.plan.plan import load_plan, published_files
 
 WILD = {
     "<device>": r"[a-z0-9-]+",

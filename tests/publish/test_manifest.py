@@ -10,10 +10,10 @@ import rasterio
 import xarray as xr
 from affine import Affine
 
-from pipeline import raster
+from pipeline.grid import raster
+from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import make_manifest, utc_now
-from pipeline.terrain import stage as terrain_stage
-from pipeline.workflow import load_plan
+from pipeline.terrain import tile_sweeps as terrain_stage
 from tests.tiny import STATIONS, write_register
 
 GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 40)

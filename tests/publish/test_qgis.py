@@ -16,12 +16,13 @@ import pytest
 import rasterio
 import shapely
 
-from pipeline import workflow as jobs
-from pipeline.config import Territory
-from pipeline.publish import qgis, vectors
+from pipeline.config.territory import Territory
+from pipeline.plan import plan as jobs
 from pipeline.publish.catalogue import families
 from pipeline.publish.legends import service_namer
-from pipeline.publish.qml import legend_of, style_text
+from pipeline.publish.qgis import stage as qgis
+from pipeline.publish.qgis import vectors
+from pipeline.publish.qgis.qml import legend_of, style_text
 from pipeline.publish.styles import read_schemes
 from tests.publish.every_layer import (
     GRID,

@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline import raster
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.plan.plan import load_plan, two_digits
 from pipeline.publish import stage
+from pipeline.publish.layer_picture import picture_command
 from pipeline.publish.manifest import run_facts, utc_now
 from pipeline.publish.renewal import renew_validity
-from pipeline.publish.report import chosen_channels, report
-from pipeline.publish.report_figures import draw_curves, draw_map, legend_entries
-from pipeline.publish.report_numbers import rule_times, service_shares_pct
+from pipeline.publish.report.figures import draw_curves, draw_map, legend_entries
+from pipeline.publish.report.measures import rule_times, service_shares_pct
+from pipeline.publish.report.report import chosen_channels, report
 from pipeline.publish.styles import read_schemes
-from pipeline.tools.layer_picture import picture_command
-from pipeline.workflow import load_plan, two_digits
 
 GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 30)
 HOSTILE = """</title><script>alert(1)</script><img src="http://127.0.0.1/x"> & $body 'x' "y" """.strip()
@@ -249,7 +249,7 @@ def test_map_shows_each_value_in_the_colour_of_its_class(built: Path) -> None:
 def test_large_map_is_thinned_to_pixels_of_the_raster(
     built: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from pipeline.publish import report_figures
+    from pipeline.publish.report import figures as report_figures
 
     monkeypatch.setattr(report_figures, "MAP_PX", 15)
     monkeypatch.setattr(report_figures, "STRIP_PX", 4)

@@ -14,7 +14,7 @@ from pyproj import Transformer
 from referencing import Registry, Resource
 from rio_cogeo.cogeo import cog_validate
 
-from pipeline import workflow as jobs
+from pipeline.plan import plan as jobs
 from pipeline.publish import stac
 from pipeline.publish.catalogue import families
 from tests.publish.every_layer import KINDS, NOTICE, TITLE, inside, working_folder, write_every_layer

@@ -7,15 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pipeline.protection.services.codes import LimitingService
-from pipeline.publish.styles import (
-    Scheme,
-    class_index,
-    hex_colour,
-    palette,
-    read_base_colours,
-    read_schemes,
-)
+from pipeline.publish.styles import Scheme, class_index, hex_colour, palette, read_base_colours, read_schemes
+from pipeline.services.codes import LimitingService
 
 SCHEMES = read_schemes()
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.registers.channel_plan import named_plan
+from pipeline.radio.channel_plan import named_plan
 from pipeline.registers.country import country_of, fill_countries
 from pipeline.registers.transmitters import read_transmitters, summary
 

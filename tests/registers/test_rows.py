@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.registers.channel_plan import named_plan
+from pipeline.radio.channel_plan import named_plan
 from pipeline.registers.rows import Box, _inside
 from pipeline.registers.transmitters import read_transmitters
 

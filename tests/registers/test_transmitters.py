@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.registers.channel_plan import named_plan
+from pipeline.radio.channel_plan import named_plan
 from pipeline.registers.transmitters import read_transmitters, summary, tile_name
 
 PLAN = named_plan("8MHz")

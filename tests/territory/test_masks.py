@@ -10,9 +10,10 @@ from pyproj import Geod
 from scipy.ndimage import distance_transform_edt
 
 from pipeline.errors import InputError
-from pipeline.raster import Grid
+from pipeline.grid.grid import make_grid, pixel_lonlat_deg, true_area_km2
+from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
+from pipeline.grid.raster import Grid
 from pipeline.territory.codes import Surface
-from pipeline.territory.grid import make_grid, pixel_lonlat_deg, true_area_km2
 from pipeline.territory.masks import (
     border_strips_km,
     coastal_mask,
@@ -20,7 +21,6 @@ from pipeline.territory.masks import (
     distance_strips_km,
     territory_window,
 )
-from pipeline.territory.polygons import Boundaries, box_boundaries, project, read_boundaries
 
 SEA, HOME, FOREIGN, BEYOND, OUTSIDE = (int(code) for code in (0, 1, 2, 3, 255))
 

@@ -11,8 +11,8 @@ from pyproj import Transformer
 from rasterio.transform import from_origin
 
 from pipeline.errors import InputError
-from pipeline.raster import Grid
-from pipeline.territory.grid import pixel_lonlat_deg, true_area_km2
+from pipeline.grid.grid import pixel_lonlat_deg, true_area_km2
+from pipeline.grid.raster import Grid
 from pipeline.territory.population import (
     Place,
     density_strips,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import workflow as jobs
-from tests.workflow.test_plan import COORDINATION
+from pipeline.plan import plan as jobs
+from tests.plan.test_plan import COORDINATION
 
 Change = Callable[..., None]
 

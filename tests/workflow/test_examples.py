@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline import raster
-from pipeline import workflow as jobs
 from pipeline.availability import stage as availability
-from pipeline.config import channel_centre_mhz
-from pipeline.config_file import export_schema, load_config
-from pipeline.coverage import stage as coverage
-from pipeline.protection import stage as protection
-from pipeline.protection.caps import device_cap_dbm
-from pipeline.terrain import stage as terrain
-from pipeline.territory import stage as territory
-from pipeline.tools.validate import validate_command
+from pipeline.config.channels import channel_centre_mhz
+from pipeline.config.load import export_schema, load_config
+from pipeline.coverage import channel as coverage
+from pipeline.dtt import protection_maps as protection
+from pipeline.grid import raster
+from pipeline.plan import plan as jobs
+from pipeline.radio.caps import device_cap_dbm
+from pipeline.terrain import tile_sweeps as terrain
+from pipeline.territory import rasters as territory
+from pipeline.workflow.validate import validate_command
 
 OWN_DATA = ["korea", "philippines", "botswana", "china_223"]
 ALL = [*OWN_DATA, "usa_san_diego"]

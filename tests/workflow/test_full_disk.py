@@ -14,8 +14,8 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.publish import stage
-from pipeline.tools import run_summary
-from pipeline.tools.run import run_command
+from pipeline.workflow import summary as run_summary
+from pipeline.workflow.run import run_command
 from tests.stand_in import FEW, Workflow, add_run, publish, summary
 
 

@@ -19,15 +19,16 @@ import shapely
 from affine import Affine
 from rio_cogeo.cogeo import cog_validate
 
-from pipeline import blocks, raster
-from pipeline import workflow as jobs
+from pipeline import blocks
 from pipeline.availability import stage as availability
-from pipeline.coverage import stage as coverage
-from pipeline.protection import stage as protection
+from pipeline.coverage import channel as coverage
+from pipeline.dtt import protection_maps as protection
+from pipeline.grid import raster
+from pipeline.plan import plan as jobs
 from pipeline.publish import query_raster, reception
-from pipeline.terrain import stage as terrain
+from pipeline.terrain import tile_sweeps as terrain
 from pipeline.territory import masks, neighbours, population
-from pipeline.territory import stage as territory
+from pipeline.territory import rasters as territory
 
 Change = Callable[..., None]
 pytestmark = pytest.mark.slow

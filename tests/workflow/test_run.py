@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.publish.release import release
-from pipeline.tools import run as runs
+from pipeline.workflow import run as runs
 
 
 class Recorder:
@@ -94,7 +94,7 @@ def test_second_run_in_the_same_folder_waits(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(repository))
     program = (
-        "import sys\nfrom pipeline.tools.run import only_one_run\n"
+        "import sys\nfrom pipeline.workflow.run import only_one_run\n"
         "with only_one_run():\n    print('in', flush=True)\n    sys.stdin.readline()\n"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.errors import InputError
-from pipeline.publish.steady import check_steady
-from pipeline.tools import run as runs
-from pipeline.tools.retention import remove_old_runs
-from pipeline.tools.run import run_command
-from pipeline.tools.shrink import check_shrink
+from pipeline.publish.unchanged_inputs import check_steady
+from pipeline.workflow import run as runs
+from pipeline.workflow.retention import remove_old_runs
+from pipeline.workflow.run import run_command
+from pipeline.workflow.shrink import check_shrink
 from tests.stand_in import FEW, NOW, Workflow, add_run, publish, summary
 from tests.tiny import STATIONS, write_register
 
@@ -98,7 +98,7 @@ def test_validity_is_renewed_when_less_than_half_is_left(
 def holder(repository: Path, tiny: Path):
     """Another process that holds the folder until its input ends."""
     program = (
-        "import sys\nfrom pipeline.tools.run import only_one_run\n"
+        "import sys\nfrom pipeline.workflow.run import only_one_run\n"
         "with only_one_run():\n    print('in', flush=True)\n    sys.stdin.read()\n"
     )
     environment = os.environ | {"PYTHONPATH": str(repository)}
@@ -122,7 +122,7 @@ def test_run_refuses_a_folder_that_is_held(tiny: Path, workflow: Workflow, holde
 def test_folder_stays_held_while_jobs_of_a_killed_run_live(repository: Path, tiny: Path) -> None:
     """The workflow starts its jobs as the child here does: they inherit nothing but its standard streams."""
     program = (
-        "import os, subprocess, sys\nfrom pipeline.tools.run import only_one_run\n"
+        "import os, subprocess, sys\nfrom pipeline.workflow.run import only_one_run\n"
         "with only_one_run() as lock:\n"
         "    job = 'echo in; while test ! -e go; do sleep 0.05; done'\n"
         "    child = f'import os, subprocess as s; s.Popen({job!r}, shell=True); os.kill(os.getpid(), 9)'\n"

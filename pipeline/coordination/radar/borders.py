@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.coordination.radar.tables import ItuCodes
+from pipeline.coordination.radar.resolution612 import ItuCodes
 from pipeline.errors import InputError
-from pipeline.territory.geodesy import ECCENTRICITY2, SEMI_MAJOR_M
-from pipeline.territory.grid import LONLAT
-from pipeline.territory.polygons import Box
+from pipeline.grid.geodesy import ECCENTRICITY2, SEMI_MAJOR_M
+from pipeline.grid.grid import LONLAT
+from pipeline.grid.polygons import Box
 
 SPACING_KM = 1.0
 # Points per group: a few kilometres of border.

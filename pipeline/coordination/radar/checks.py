@@ -8,8 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from pipeline.coordination.radar.findings import Finding, Mode, finding
-from pipeline.coordination.radar.records import (
+from pipeline.coordination.radar.cr372_records import (
     COLUMNS,
     EMITTING,
     LAT_DIGITS,
@@ -21,7 +20,8 @@ from pipeline.coordination.radar.records import (
     number_of,
     text_of,
 )
-from pipeline.coordination.radar.tables import (
+from pipeline.coordination.radar.findings import Finding, Mode, finding
+from pipeline.coordination.radar.resolution612 import (
     MAX_EIRP_DBW,
     MAX_FREQUENCY_MHZ,
     MIN_FREQUENCY_MHZ,

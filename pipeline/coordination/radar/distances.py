@@ -12,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
-from pipeline.coordination.radar.borders import Borders
-from pipeline.coordination.radar.land import Clearance
-from pipeline.coordination.radar.paths import middle, place, sampling
-from pipeline.coordination.radar.search import (
+from pipeline.coordination.radar.border_search import (
     EVERYWHERE,
     NOWHERE,
     OPEN,
@@ -31,8 +28,11 @@ from pipeline.coordination.radar.search import (
     nearest_candidates,
     survey,
 )
-from pipeline.coordination.radar.tables import Separation
-from pipeline.numba_options import inlined, kernel
+from pipeline.coordination.radar.borders import Borders
+from pipeline.coordination.radar.land import Clearance
+from pipeline.coordination.radar.paths import middle, place, sampling
+from pipeline.coordination.radar.resolution612 import Separation
+from pipeline.kernels import inlined, kernel
 
 # Places are looked at in cells of this size and these in blocks of 8 x 8 cells; at most 8 x 8 places a cell.
 CELL_KM, MAX_CELL_PX, BLOCK_CELLS = 1.6, 8, 8

@@ -14,11 +14,11 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.coordination.radar.borders import Country, reach_km, read_countries
 from pipeline.coordination.radar.land import DEGREE_KM, Clearance, clearance, land_mask
-from pipeline.coordination.radar.tables import read_itu_codes
+from pipeline.coordination.radar.resolution612 import read_itu_codes
 from pipeline.errors import InputError
-from pipeline.raster import Grid
-from pipeline.territory.grid import pixel_lonlat_deg
-from pipeline.territory.polygons import Box, cut
+from pipeline.grid.grid import pixel_lonlat_deg
+from pipeline.grid.polygons import Box, cut
+from pipeline.grid.raster import Grid
 
 # Longitudes and latitudes [n].
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]

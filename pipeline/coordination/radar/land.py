@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.numba_options import inlined
-from pipeline.territory.geodesy import ECCENTRICITY2
+from pipeline.grid.geodesy import ECCENTRICITY2
+from pipeline.grid.polygons import Box
+from pipeline.kernels import inlined
 from pipeline.territory.masks import rasterised
-from pipeline.territory.polygons import Box
 
 # 30 arc seconds are 0.93 km: within the 1 km that radar612.md section 2 asks of the mask.
 STEP_DEG = 1.0 / 120.0

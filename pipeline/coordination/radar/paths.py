@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coordination.radar.land import Clearance, room_at
-from pipeline.numba_options import inlined, kernel
-from pipeline.territory.geodesy import ECCENTRICITY2, ecef_m
+from pipeline.grid.geodesy import ECCENTRICITY2, ecef_m
+from pipeline.kernels import inlined, kernel
 
 SAMPLE_KM = 2.0
 EARTH_RADIUS_KM = 6371.0

@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.coordination.radar.cr372_records import NAMES, Line, Radar
 from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Mode, finding
-from pipeline.coordination.radar.records import NAMES, Line, Radar
 
 # The longest honest record has about 600 characters and two e-mail addresses without limit.
 MAX_LINE_CHARS = 4000

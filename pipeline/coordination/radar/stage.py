@@ -16,15 +16,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline import raster
 from pipeline.config.coordination import Radars
-from pipeline.config_file import load_config
-from pipeline.coordination import files
+from pipeline.config.load import load_config
+from pipeline.coordination import file_names as files
 from pipeline.coordination.radar.borders import foreign_borders
+from pipeline.coordination.radar.cr372_register import registered
 from pipeline.coordination.radar.findings import Mode
-from pipeline.coordination.radar.geopackage import geopackage_bytes, zone_layers
 from pipeline.coordination.radar.ground import Ground, Places, joined, outline_deg, read_ground
-from pipeline.coordination.radar.maps import (
+from pipeline.coordination.radar.radar_maps import (
     TABLE_COLUMNS,
     Candidate,
     administration_table,
@@ -32,14 +31,15 @@ from pipeline.coordination.radar.maps import (
     run,
 )
 from pipeline.coordination.radar.reader import read_file
-from pipeline.coordination.radar.register import registered
-from pipeline.coordination.radar.tables import DISTANCES, ITU_CODES, Noise, read_itu_codes
+from pipeline.coordination.radar.resolution612 import DISTANCES, ITU_CODES, Noise, read_itu_codes
+from pipeline.coordination.radar.zone_file import geopackage_bytes, zone_layers
 from pipeline.coordination.radar.zones import Station, stations
 from pipeline.errors import InputError
-from pipeline.hashes import file_sha256, json_hash, plain, source_hash
-from pipeline.raster import Grid
+from pipeline.files import write_together
+from pipeline.grid import raster
+from pipeline.grid.raster import Grid
+from pipeline.hashing import file_sha256, json_hash, plain, source_hash
 from pipeline.territory.codes import Surface
-from pipeline.whole_files import write_together
 
 
 def main(config_path: Path, build: Path, *, threads: int = 1) -> None:

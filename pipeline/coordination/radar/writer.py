@@ -7,8 +7,8 @@ import io
 import json
 from collections.abc import Iterable
 
+from pipeline.coordination.radar.cr372_records import Radar
 from pipeline.coordination.radar.findings import Finding
-from pipeline.coordination.radar.records import Radar
 
 
 def records_text(radars: Iterable[Radar], *, line_end: str = "\n") -> str:

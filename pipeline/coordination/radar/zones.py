@@ -14,9 +14,7 @@ from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.coordination.radar.borders import Borders
-from pipeline.coordination.radar.land import Clearance
-from pipeline.coordination.radar.paths import Sampling, crosses_sea, first_sea_km, place, sampling
-from pipeline.coordination.radar.records import (
+from pipeline.coordination.radar.cr372_records import (
     EMITTING,
     Radar,
     eirp_dbw,
@@ -24,9 +22,11 @@ from pipeline.coordination.radar.records import (
     latitude_deg,
     longitude_deg,
 )
-from pipeline.coordination.radar.tables import MAX_EIRP_DBW, Noise, Separation, required_separation
-from pipeline.numba_options import kernel
-from pipeline.territory.grid import LONLAT
+from pipeline.coordination.radar.land import Clearance
+from pipeline.coordination.radar.paths import Sampling, crosses_sea, first_sea_km, place, sampling
+from pipeline.coordination.radar.resolution612 import MAX_EIRP_DBW, Noise, Separation, required_separation
+from pipeline.grid.grid import LONLAT
+from pipeline.kernels import kernel
 
 AZIMUTH_STEP_DEG = 1.0
 SIDE_STEP_KM = 10.0

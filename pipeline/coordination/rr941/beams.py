@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from pipeline.coordination.rr941.geometry import angle_at_satellite_deg
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 
 # S.672-4: the level Gm + Ls of the near side lobes lasts to b psi0; psi0 is half the 3 dB beamwidth.
 SIDE_LOBE_END = 6.32

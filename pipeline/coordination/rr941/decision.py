@@ -12,16 +12,10 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 from pipeline.config.coordination import Case
+from pipeline.coordination.rr941.appendix5 import ITEM_WITHOUT_ARC, Arc, ArcTable, Limits, find_arc
 from pipeline.coordination.rr941.geometry import geocentric_angle_deg
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.pairs import Pair
-from pipeline.coordination.rr941.tables import (
-    ITEM_WITHOUT_ARC,
-    Arc,
-    ArcTable,
-    Limits,
-    find_arc,
-)
 
 Outcome = Literal["include", "not_include", "exclude", "keep", "not_applicable"]
 Reason = Literal[

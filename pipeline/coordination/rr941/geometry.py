@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.numba_options import kernel
+from pipeline.kernels import kernel
 
 # d = 42644 sqrt(1 - 0.2954 cos psi): 42644^2 = 42164^2 + 6371^2, 0.2954 = 2 * 42164 * 6371 / 42644^2.
 RANGE_SCALE_KM = 42644.0

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.coordination.rr941.appendix5 import Limits
 from pipeline.coordination.rr941.geometry import Sight, geocentric_angle_deg, sight
-from pipeline.coordination.rr941.kernels import Worst, beam_gains_db, transponder_percent, worst_pairs
 from pipeline.coordination.rr941.networks import (
     Assignment,
     Direction,
@@ -17,6 +17,7 @@ from pipeline.coordination.rr941.networks import (
     transmission_gain_db,
     transponders,
 )
+from pipeline.coordination.rr941.noise_increase import Worst, beam_gains_db, transponder_percent, worst_pairs
 from pipeline.coordination.rr941.pairs import (
     NO_OVERLAP,
     Pair,
@@ -26,7 +27,6 @@ from pipeline.coordination.rr941.pairs import (
     pair_table,
     tolerance_deg,
 )
-from pipeline.coordination.rr941.tables import Limits
 
 EXCEEDS_UNKNOWN = 255
 Places = NDArray[np.float64]

@@ -12,9 +12,9 @@ from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from pipeline.config import Number, Section
-from pipeline.config_file import read_yaml
-from pipeline.coordination.rr941.patterns import PatternError, PatternName, pattern_segments
+from pipeline.config.base import Number, Section
+from pipeline.config.load import read_yaml
+from pipeline.coordination.rr941.earth_station_patterns import PatternError, PatternName, pattern_segments
 from pipeline.errors import InputError
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"

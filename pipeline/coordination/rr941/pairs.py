@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import Sourced
+from pipeline.config.base import Sourced
+from pipeline.coordination.rr941.appendix5 import Limits, polarisation_divisor
+from pipeline.coordination.rr941.earth_station_patterns import SEGMENTS, pattern_segments
 from pipeline.coordination.rr941.networks import Assignment, Direction, Network, Networks
-from pipeline.coordination.rr941.patterns import SEGMENTS, pattern_segments
-from pipeline.coordination.rr941.tables import Limits, polarisation_divisor
 
 BOLTZMANN_DB = 228.6
 LOSS_CONSTANT_DB = 32.45

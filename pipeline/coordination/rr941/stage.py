@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import raster
-from pipeline.config import Sourced
+from pipeline.config.base import Sourced
 from pipeline.config.coordination import Comparison
-from pipeline.config_file import load_config
-from pipeline.coordination import files
+from pipeline.config.load import load_config
+from pipeline.coordination import file_names as files
+from pipeline.coordination.rr941.appendix5 import Limits, read_arcs, read_limits
 from pipeline.coordination.rr941.decision import decide
+from pipeline.coordination.rr941.decision_document import decision_document, pair_labels
 from pipeline.coordination.rr941.interference import Problem, prepare, remarks
-from pipeline.coordination.rr941.maps import NO_PAIR, WAYS, Maps, run
 from pipeline.coordination.rr941.networks import Networks, read_networks, warnings
-from pipeline.coordination.rr941.report import decision_document, pair_labels
-from pipeline.coordination.rr941.tables import Limits, read_arcs, read_limits
+from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, Maps, run
 from pipeline.errors import InputError
-from pipeline.hashes import file_sha256, json_hash, plain, source_hash
-from pipeline.raster import Grid
+from pipeline.files import json_bytes, write_together
+from pipeline.grid import raster
+from pipeline.grid.grid import true_area_km2
+from pipeline.grid.raster import Grid
+from pipeline.hashing import file_sha256, json_hash, plain, source_hash
 from pipeline.territory.codes import Surface
-from pipeline.territory.grid import true_area_km2
-from pipeline.whole_files import json_bytes, write_together
 
 
 def main(config_path: Path, build: Path, *, threads: int = 1) -> None:

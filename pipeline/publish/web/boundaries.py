@@ -13,8 +13,8 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from pipeline.grid.polygons import Boundaries, cut
 from pipeline.publish.web.place import EQUATOR_M, Box
-from pipeline.territory.polygons import Boundaries, cut
 
 DECIMALS = 5  # of a degree: 1 m
 ROOM_SHARE, LEAST_ROOM_DEG = 0.75, 0.5

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import raster
 from pipeline.availability.combine import OUTSIDE_CLASS
+from pipeline.grid import raster
 from pipeline.quantise import NODATA_CENTI
 
 BLOCK_PX = 64

@@ -18,8 +18,8 @@ from pyproj import Transformer
 from pyproj.aoi import AreaOfInterest
 from pyproj.transformer import TransformerGroup
 
-from pipeline.raster import Grid
-from pipeline.territory.grid import LONLAT
+from pipeline.grid.grid import LONLAT
+from pipeline.grid.raster import Grid
 
 Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]

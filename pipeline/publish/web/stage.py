@@ -17,16 +17,21 @@ import numpy as np
 import shapely
 from pmtiles.tile import Compression, TileType
 
-from pipeline import raster
-from pipeline.config import Config, Device
-from pipeline.config_file import load_config
-from pipeline.hashes import file_sha256
+from pipeline.config.config import Config
+from pipeline.config.load import load_config
+from pipeline.config.protection import Device
+from pipeline.files import write_whole
+from pipeline.grid import raster
+from pipeline.hashing import file_sha256
 from pipeline.publish.styles import Scheme, class_index, read_schemes
 from pipeline.publish.web.archive import write_archive
 from pipeline.publish.web.boundaries import boundary_features, geojson_text, place_features, view_box_deg
 from pipeline.publish.web.bundle import page_files
 from pipeline.publish.web.describe import describe
-from pipeline.publish.web.layers import (
+from pipeline.publish.web.numbers import number_tiles
+from pipeline.publish.web.picture import TilePixels, draw, pyramid
+from pipeline.publish.web.place import Box
+from pipeline.publish.web.shown_layers import (
     Geography,
     Layer,
     geography,
@@ -35,11 +40,7 @@ from pipeline.publish.web.layers import (
     max_eirp_file,
     numbers_archive,
 )
-from pipeline.publish.web.numbers import number_tiles
-from pipeline.publish.web.picture import TilePixels, draw, pyramid
-from pipeline.publish.web.place import Box
-from pipeline.territory.stage import boundaries_of
-from pipeline.whole_files import write_whole
+from pipeline.territory.rasters import boundaries_of
 
 HASH_DIGITS = 12
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipeline.coordination.radar.apply_command import radar_apply_command
 from pipeline.errors import InputError
-from pipeline.tools.radar import radar_apply_command
 
 
 class Result(NamedTuple):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from islands import BBB, BOX, COUNTRIES, GEOD, STEP_DEG, Paths
 
-from pipeline.config import REPOSITORY
+from pipeline.config.base import REPOSITORY
 from pipeline.coordination.radar import paths
 from pipeline.coordination.radar.borders import (
     Country,
@@ -24,7 +24,7 @@ from pipeline.coordination.radar.borders import (
 )
 from pipeline.coordination.radar.distances import Distances, compute_distances
 from pipeline.coordination.radar.land import clearance, land_mask
-from pipeline.coordination.radar.tables import Noise, Separation, read_itu_codes, required_separation
+from pipeline.coordination.radar.resolution612 import Noise, Separation, read_itu_codes, required_separation
 from pipeline.errors import InputError
 
 SEPARATION = Separation(42.0, 60.0, 180.0)

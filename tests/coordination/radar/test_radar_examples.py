@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cr372 import COLUMNS, FIRST, LANCELIN, MODIFICATION, NOVA_CREINA, WITHOUT_CALL_SIGN, record
 
-from pipeline.coordination.radar.records import Radar, latitude_deg, longitude_deg
+from pipeline.coordination.radar.cr372_records import Radar, latitude_deg, longitude_deg
 
 
 def rows(content: bytes) -> dict[str, dict[str, str]]:

@@ -20,16 +20,16 @@ from pipeline.coordination.radar.ground import (
     window_of,
 )
 from pipeline.coordination.radar.land import clearance, land_mask, room_at
-from pipeline.coordination.radar.maps import (
+from pipeline.coordination.radar.radar_maps import (
     TABLE_COLUMNS,
     Candidate,
     administration_table,
     candidates,
     run,
 )
-from pipeline.coordination.radar.tables import Noise, Separation
+from pipeline.coordination.radar.resolution612 import Noise, Separation
 from pipeline.errors import InputError
-from pipeline.raster import Grid
+from pipeline.grid.raster import Grid
 
 # A grid in UTM 33 around 9.5 E, 44.5 N: home, its coast and the sea.
 GRID = Grid("EPSG:32632", 5000.0, 500_000.0, 4_960_000.0, 30, 24)

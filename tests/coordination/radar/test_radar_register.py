@@ -9,16 +9,16 @@ from cr372 import FIRST, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.coordination.radar.apply_command import radar_apply_command
 from pipeline.coordination.radar.checks import Rules
+from pipeline.coordination.radar.cr372_records import Radar
+from pipeline.coordination.radar.cr372_register import apply as apply_records
 from pipeline.coordination.radar.findings import Mode, errors
 from pipeline.coordination.radar.reader import MAX_FILE_BYTES, read_records
-from pipeline.coordination.radar.records import Radar
-from pipeline.coordination.radar.register import apply as apply_records
-from pipeline.coordination.radar.tables import Band
+from pipeline.coordination.radar.resolution612 import Band
 from pipeline.coordination.radar.writer import records_bytes
 from pipeline.errors import InputError
-from pipeline.tools.radar import radar_apply_command
-from pipeline.whole_files import write_together
+from pipeline.files import write_together
 
 RULES = {mode: Rules(mode, frozenset({"AUS"}), [Band(4.438, 4.488)]) for mode in Mode}
 GOOD = record(eirp_dBW="+22.8")

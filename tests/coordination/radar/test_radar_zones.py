@@ -11,9 +11,9 @@ from cr372 import record
 from islands import BOX, COUNTRIES, GEOD, STEP_DEG, Paths
 
 from pipeline.coordination.radar.borders import Country, foreign_borders
+from pipeline.coordination.radar.cr372_records import Radar
 from pipeline.coordination.radar.land import Clearance, clearance, land_mask
-from pipeline.coordination.radar.records import Radar
-from pipeline.coordination.radar.tables import Noise, Separation, required_separation
+from pipeline.coordination.radar.resolution612 import Noise, Separation, required_separation
 from pipeline.coordination.radar.zones import (
     Station,
     affected,

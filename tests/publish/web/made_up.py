@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import raster
 from pipeline.availability.classes import availability_class, count_available
+from pipeline.grid import raster
 from tests.tiny import CONFIG, STATIONS, write_register
 
 GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)

@@ -7,8 +7,8 @@ from pathlib import Path
 import shapely
 from shapely.geometry import shape
 
+from pipeline.grid.polygons import Boundaries
 from pipeline.publish.web.boundaries import boundary_features, place_features, view_box_deg
-from pipeline.territory.polygons import Boundaries
 
 WEST, EAST = shapely.box(10.0, 45.0, 12.0, 47.0), shapely.box(12.0, 45.0, 14.0, 47.0)
 VIEW = (9.0, 44.0, 15.0, 48.0)

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from pyproj import Transformer
 
-from pipeline.config import TABLES
+from pipeline.config.base import TABLES
 from pipeline.publish.styles import class_index, read_schemes
 from pipeline.publish.web.picture import draw, png, pyramid
 from pipeline.publish.web.place import box_of_pixels, pixels_of_lonlat, zooms_of

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from pipeline.grid.raster import Grid
 from pipeline.publish.web.place import (
     TILE_PX,
     box_of_pixels,
@@ -20,7 +21,6 @@ from pipeline.publish.web.place import (
     worst_px,
     zooms_of,
 )
-from pipeline.raster import Grid
 
 GRIDS = {
     "Slovenia": (Grid("EPSG:3794", 200.0, 304_200.0, 262_200.0, 1910, 1501), (349.0, 349.0, 1560.0, 1152.0)),

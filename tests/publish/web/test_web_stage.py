@@ -14,9 +14,9 @@ import rasterio
 from pmtiles.reader import MemorySource, Reader
 from pyproj import Transformer
 
-from pipeline import workflow as jobs
-from pipeline.config_file import load_config
-from pipeline.publish.web.layers import layers_of
+from pipeline.config.load import load_config
+from pipeline.plan import plan as jobs
+from pipeline.publish.web.shown_layers import layers_of
 from pipeline.publish.web.stage import main
 from tests.publish.web.made_up import CHANNELS, DEVICES, GRID, NOTICE, territory
 

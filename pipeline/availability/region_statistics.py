@@ -1,0 +1,147 @@
+"""Stage regions: ``public/statistics_by_region.csv``, how many channels the parts of the territory have.
+
+Made from the published counts, so that a change of the regions computes nothing else anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.availability.classes import OUTSIDE_COUNT, level_name
+from pipeline.blocks import block_slices
+from pipeline.config.config import Config
+from pipeline.config.load import load_config
+from pipeline.errors import InputError
+from pipeline.files import table_bytes, write_whole
+from pipeline.grid import raster
+from pipeline.grid.grid import true_area_km2
+from pipeline.radio.caps import device_cap_dbm
+from pipeline.territory.rasters import boundaries_of
+from pipeline.territory.regions import ELSEWHERE, TOTAL, Regions, project_regions, read_regions, region_index
+
+STRIP_PX = 512
+COUNTS = OUTSIDE_COUNT  # a pixel has 0 .. 254 channels
+AT_LEAST = (1, 5, 10)
+
+Histogram = NDArray[np.float64]
+
+
+class Tally(NamedTuple):
+    """Area in km2 and persons by region and number of available channels, each float64[region, channels].
+
+    The last region is the land that lies in none. ``people`` is None without population.
+    """
+
+    area_km2: Histogram
+    people: Histogram | None
+
+
+def main(config_path: Path, build: Path) -> None:
+    """Write the table of all devices, levels and regions."""
+    config = load_config(config_path)
+    if config.report.regions is None:
+        raise InputError("no regions", file=config_path, row="report.regions", allowed="a polygon file")
+    territory = boundaries_of(config.territory).territory
+    regions = read_regions(config.report.regions, territory)
+    layers = count_layers(config)
+    paths = [build / "public" / f"available_channels_{name}_{level}dbm.tif" for name, level in layers]
+    people = None if config.population is None else build / "territory" / "population.tif"
+    tables = [
+        region_table(regions.names, tally).assign(device=device, level_dbm=level)
+        for (device, level), tally in zip(layers, tallies(regions, paths, people), strict=True)
+    ]
+    write_table(tables, build / "public" / "statistics_by_region.csv")
+
+
+def count_layers(config: Config) -> list[tuple[str, str]]:
+    """(device, level as in file names) of the published counts."""
+    return [
+        (device.id, level_name(level_dbm))
+        for device in config.devices
+        for level_dbm in config.levels_dbm
+        if level_dbm <= device_cap_dbm(device)
+    ]
+
+
+def tallies(regions: Regions, paths: Sequence[Path], people: Path | None) -> list[Tally]:
+    """A tally for each layer of counts; ``regions`` in lon/lat, ``people`` the raster of persons."""
+    grid = raster.read_grid(paths[0])
+    local = project_regions(regions, grid)
+    found = [_empty(len(regions.names), people is not None) for _ in paths]
+    # What does not reach the grid has no number on it.
+    number = np.array([*(regions.names.index(name) for name in local.names), len(regions.names)])
+    for rows, _ in block_slices((grid.height, grid.width), (STRIP_PX, grid.width)):
+        region = number[region_index(local, grid, rows)]
+        area_km2 = true_area_km2(grid, rows)
+        persons = None if people is None else np.nan_to_num(raster.read(people, rows=rows).values)
+        for path, tally in zip(paths, found, strict=True):
+            count = raster.read(path, rows=rows).values
+            _add(tally.area_km2, region, count, area_km2)
+            if tally.people is not None and persons is not None:
+                _add(tally.people, region, count, persons)
+    return found
+
+
+def region_table(names: Sequence[str], tally: Tally) -> pd.DataFrame:
+    """Rows by region that holds land of the territory, then ``elsewhere`` if there is any, then ``total``.
+
+    Mean and median number of channels are weighted by area; the median is the least number that half of the
+    area does not exceed. Shares in per cent of the region's area and people; NaN without people.
+    """
+    return pd.DataFrame(list(_rows(names, tally)))
+
+
+def write_table(tables: Sequence[pd.DataFrame], path: Path) -> None:
+    """Write all rows; numbers to 0.0001, empty where unknown."""
+    table = pd.concat(tables)
+    first = ["device", "level_dbm"]
+    table = table[[*first, *(name for name in table.columns if name not in first)]]
+    write_whole(path, table_bytes(table))
+
+
+def _empty(regions: int, with_people: bool) -> Tally:
+    shape = (regions + 1, COUNTS)
+    return Tally(np.zeros(shape), np.zeros(shape) if with_people else None)
+
+
+def _add(
+    sums: Histogram, region: NDArray[np.integer], count: NDArray[np.uint8], weight: NDArray[np.floating]
+) -> None:
+    """Add the weights of the pixels inside the territory to ``sums``[region, count]."""
+    inside = count != OUTSIDE_COUNT
+    place = region[inside].astype(np.int64) * COUNTS + count[inside]
+    sums += np.bincount(place, weights=weight[inside], minlength=sums.size).reshape(sums.shape)
+
+
+def _rows(names: Sequence[str], tally: Tally) -> Iterator[dict[str, object]]:
+    parts = [(name, slice(place, place + 1)) for place, name in enumerate([*names, ELSEWHERE])]
+    for name, rows in [*parts, (TOTAL, slice(None))]:
+        area_km2 = tally.area_km2[rows].sum(axis=0)
+        people = np.zeros(COUNTS) if tally.people is None else tally.people[rows].sum(axis=0)
+        if area_km2.any():
+            yield _row(name, area_km2, people, known=tally.people is not None)
+
+
+def _row(name: str, area_km2: Histogram, people: Histogram, *, known: bool) -> dict[str, object]:
+    """One region from its area and people by number of channels."""
+    return {
+        "region": name,
+        "area_km2": area_km2.sum(),
+        "population": people.sum() if known else np.nan,
+        "channels_mean": np.average(np.arange(COUNTS), weights=area_km2),
+        "channels_median": int(np.searchsorted(np.cumsum(area_km2), 0.5 * area_km2.sum())),
+        **{f"area_at_least_{n}_pct": _share_pct(area_km2, n) for n in AT_LEAST},
+        **{f"population_at_least_{n}_pct": _share_pct(people, n) for n in AT_LEAST},
+    }
+
+
+def _share_pct(by_count: Histogram, at_least: int) -> float:
+    """Per cent of the weight with so many channels; NaN without any weight."""
+    total = by_count.sum()
+    return float(100.0 * by_count[at_least:].sum() / total) if total > 0.0 else float("nan")

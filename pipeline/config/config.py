@@ -1,0 +1,142 @@
+"""The configuration of one territory: one YAML file, checked completely before anything is computed.
+
+Every key carries its unit in its name. Unknown keys, NaN, text in a number and values outside their range
+are refused. A number that was recollected rather than read in a source is written as
+``{value, source, verified}``; those with ``verified: false`` are listed in every manifest.
+One module per group of sections; reading and error messages: ``load.py``.
+Relative paths are taken from the working directory (the top of the repository for ``make maps``).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from pipeline.config.areas import Areas
+from pipeline.config.base import REPOSITORY, TABLES, Identifier, Number, Section, Sourced, Whole, within
+from pipeline.config.channels import (
+    Channels,
+    PlanSegment,
+    channel_centre_mhz,
+    channel_width_mhz,
+    plan_channels,
+)
+from pipeline.config.coordination import Coordination
+from pipeline.config.incumbents import Incumbents
+from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour, Neighbours
+from pipeline.config.pmse import Pmse
+from pipeline.config.priority import Priority, priority_fault
+from pipeline.config.protection import Device, Protection, Threshold
+from pipeline.config.query import Query
+from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
+from pipeline.config.report import Report
+from pipeline.config.sensitivity import Sensitivity
+from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
+from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
+
+__all__ = [
+    "OTHER_LAND", "REPOSITORY", "SERVICE_NAMES", "TABLES", "BorderField", "Channels", "Config", "Coverage",
+    "Device", "GridSettings", "Mode", "Neighbour", "PlanSegment", "Pmse", "Polygons", "Population",
+    "Propagation", "Protection", "Query", "ReceiverBand", "Registers", "Section", "Service", "ServiceName",
+    "Sourced", "Terrain", "Territory", "Threshold", "Whole", "channel_centre_mhz", "channel_width_mhz",
+    "plan_channels", "receiver_band",
+]  # fmt: skip
+
+
+class Registers(Section):
+    """The regulator's registers."""
+
+    transmitters: Annotated[list[Path], Field(min_length=1)]
+    """DTT transmitters, own and foreign: CSV, GeoPackage or GeoJSON."""
+    lenient: bool = False
+    """Leave bad rows out and count them in the manifest, instead of refusing the register."""
+    max_shrink_pct: Annotated[Number, Field(ge=0, le=100)] = 20.0
+    """A register that lost more of its rows since the published run is refused unless the run is told to
+    accept it: half a file is more often a failed transfer than news."""
+    max_shrink_bookings_pct: Annotated[Number, Field(ge=0, le=100)] = 50.0
+    """The same for the bookings of PMSE, which come and go."""
+    as_of: date | None = None
+    """Day for which the registers hold: the time of the layers in STAC if there are no bookings."""
+    bbox_deg: tuple[Number, Number, Number, Number] | None = None
+    """Use only transmitters in this box: west, south, east, north in degrees, WGS84; none: all."""
+    missing_haat_m: Annotated[Sourced, within(1, 3000)] | None = None
+    """Least height above average terrain where a record holds none or 0, as in the records of the FCC."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Registers:
+        if self.bbox_deg is not None and not (
+            self.bbox_deg[0] < self.bbox_deg[2] and self.bbox_deg[1] < self.bbox_deg[3]
+        ):
+            raise ValueError("bbox_deg is west, south, east, north with west < east and south < north")
+        return self
+
+
+class Config(Section):
+    """All settings of one published product."""
+
+    name: Identifier = "territory"
+    """Folder name under build/ and results/; the stem of the file by default."""
+    results: Identifier | None = None
+    """Folder under results/ if it is not that of `name`; `channelmaps what-if` sets it."""
+    title: str = ""
+    """Shown in the manifest and to readers of the maps."""
+    notice: str = ""
+    """What a reader must know, e.g. that the network is illustrative; goes into tags and manifest."""
+    attribution: str = ""
+    """Whom readers of the maps must see credited for boundaries, places and other data."""
+    territory: Territory
+    grid: GridSettings
+    population: Population | None = None
+    terrain: Terrain = Terrain()
+    registers: Registers
+    channels: Channels
+    propagation: Propagation = Propagation()
+    coverage: Coverage
+    protection: Protection = Protection()
+    device_profiles: Path = TABLES / "device_profiles.yaml"
+    """Ready-made devices that `devices` may name as `profile`."""
+    devices: Annotated[list[Device], Field(min_length=1)]
+    services: dict[ServiceName, Service]
+    neighbours: Neighbours = {}
+    """Foreign administrations by country code, `*` for all other land; read if `foreign_dtt` is evaluated."""
+    pmse: Pmse = Pmse()
+    """Bookings of radio microphones and their like, and how they are protected."""
+    incumbents: Incumbents | None = None
+    """Radio astronomy, aeronautical radionavigation, mobile, PPDR and fixed links."""
+    areas: Areas = Areas()
+    """Reserved channels, exclusion areas, channel caps, relay sites, manual adjustments."""
+    coordination: Coordination = Coordination()
+    """Layers for coordination under RR No. 9.41 and Resolution 612, budgets of fixed links."""
+    levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]
+    """E.i.r.p. levels of the availability layers."""
+    sensitivity: Sensitivity = Sensitivity()
+    """What `channelmaps sensitivity` tries beside the territory's own method."""
+    priority: list[Priority] = []
+    """Levels of priority among the users of the white spaces, for `channelmaps priority`."""
+    validity_hours: Annotated[Number, Field(gt=0, le=8784)] = 24.0
+    """How long answers from these layers may be used."""
+    query: Query = Query()
+    """Answers of a white-space database, for `channelmaps query`."""
+    report: Report = Report()
+    """The page `report.html`."""
+    keep_runs: Annotated[Whole, Field(ge=1)] | None = None
+    """Published runs that stay, the newest ones; older ones are removed after a run. None: all stay."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Config:
+        ids = [device.id for device in self.devices]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two devices have the same id")
+        if missing := [name for name in SERVICE_NAMES if name not in self.services]:
+            raise ValueError(f"services: say for {', '.join(missing)} whether they are evaluated")
+        if len(set(self.levels_dbm)) != len(self.levels_dbm):
+            raise ValueError("levels_dbm names a level twice")
+        caps_dbm = {device.id: device.cap_dbm for device in self.devices}
+        if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd):
+            raise ValueError(fault)
+        if others := set(self.report.channels) - set(self.channels.wsd):
+            raise ValueError(f"report.channels names channels that are not in channels.wsd: {sorted(others)}")
+        return self

@@ -1,0 +1,176 @@
+"""Reading a territory file, turning each of its faults into one clear line, and the JSON schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.config.base import REPOSITORY, Section, Sourced
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML loader that refuses a key given twice: the second would silently win."""
+
+
+def _mapping_without_duplicates(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen = set()
+    for key_node, _ in node.value:
+        if key_node.tag == _MERGE_TAG:  # `<<: *anchor` brings in keys that the mapping's own ones override
+            continue
+        key = loader.construct_object(key_node, deep=True)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {key!r} is given twice", key_node.start_mark
+            )
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
+
+
+def load_config(path: Path) -> Config:
+    """Read and check one territory file; InputError names the key, the value and what is allowed."""
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InputError("is not a mapping of settings", file=path)
+    content.setdefault("name", path.stem)
+    _fill_in_profiles(path, content)
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise _as_input_error(path, error) from None
+
+
+def _fill_in_profiles(path: Path, content: dict[str, Any]) -> None:
+    """Give every device that names a profile the profile's values, in place; its own values win."""
+    listed = content.get("devices")
+    devices = listed if isinstance(listed, list) else []
+    if all(_profile_of(device) is None for device in devices):
+        return
+    file = Path(str(content.get("device_profiles", Config.model_fields["device_profiles"].default)))
+    profiles = read_yaml(file)
+    if not isinstance(profiles, dict):
+        raise InputError("is not a mapping of device profiles", file=file)
+    known = sorted(str(name) for name in profiles if not str(name).startswith("_"))
+    for i, device in enumerate(devices):
+        name = _profile_of(device)
+        if name is not None and (name not in known or not isinstance(profiles[name], dict)):
+            allowed = f"{', '.join(known)} ({file})"
+            raise InputError(
+                "no such device profile", file=path, row=f"devices.{i}.profile", value=name, allowed=allowed
+            )
+        if name is not None:
+            devices[i] = profiles[name] | device
+
+
+def _profile_of(device: object) -> str | None:
+    name = device.get("profile") if isinstance(device, dict) else None
+    return None if name is None else str(name)
+
+
+def read_yaml(path: Path) -> object:
+    """Content of a YAML file; a key given twice, other encodings than UTF-8 and faulty YAML are refused."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise InputError("file does not exist", file=path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read as UTF-8 text ({type(error).__name__})", file=path) from None
+    try:
+        return yaml.load(text, Loader=_UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        row = None if mark is None else mark.line + 1
+        problem = getattr(error, "problem", None) or "cannot be parsed"
+        raise InputError(f"is not valid YAML: {problem}", file=path, row=row) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        # Faults that the parser does not report as such: 30 February, a list as a key, endless nesting.
+        problem = f"is not valid YAML ({type(error).__name__})"
+        raise InputError(problem, file=path) from None
+
+
+def _as_input_error(path: Path, error: ValidationError) -> InputError:
+    # A misspelt key comes first: that the key it stands for is missing as well is no news.
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    first = problems[0]
+    key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return InputError(f"unknown key{more}", file=path, row=key, allowed=_known_keys(first["loc"][:-1]))
+    message = first["msg"].removeprefix("Value error, ")
+    value = None if first["type"] == "missing" else first["input"]
+    return InputError(
+        f"{message}{more}", file=path, row=key, value=value if not isinstance(value, (dict, list)) else None
+    )
+
+
+def _known_keys(location: tuple[int | str, ...]) -> str | None:
+    """The keys that the section at a location takes, to help with a misspelt one."""
+    model: object = Config
+    for part in location:
+        if isinstance(part, int):
+            continue
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            return None
+        model = next(iter(_section_types(fields[part].annotation)), None)
+    return ", ".join(getattr(model, "model_fields", {})) or None
+
+
+def _section_types(annotation: object) -> Iterator[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _section_types(inner)
+
+
+def unverified(settings: BaseModel, prefix: str = "") -> list[dict[str, object]]:
+    """All numbers of a configuration whose source was not read: key, value, source."""
+    found: list[dict[str, object]] = []
+    for name in type(settings).model_fields:
+        found.extend(_unverified_in(getattr(settings, name), f"{prefix}{name}"))
+    return found
+
+
+def _unverified_in(value: object, key: str) -> list[dict[str, object]]:
+    if isinstance(value, Sourced):
+        return [] if value.verified else [{"key": key, "value": value.value, "source": value.source}]
+    if isinstance(value, BaseModel):
+        return unverified(value, key + ".")
+    if isinstance(value, dict):
+        return [entry for name, item in value.items() for entry in _unverified_in(item, f"{key}.{name}")]
+    if isinstance(value, list):
+        return [entry for i, item in enumerate(value) for entry in _unverified_in(item, f"{key}.{i}")]
+    return []
+
+
+def export_schema() -> str:
+    """The JSON schema of a territory file, as text, for editors and for checks outside Python."""
+    schema = Config.model_json_schema()
+    _strip_machine_paths(schema)
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+
+
+def _strip_machine_paths(node: object) -> None:
+    """Defaults under the repository are written relative to it: a schema must not name a machine."""
+    if isinstance(node, dict):
+        default = node.get("default")
+        if isinstance(default, str) and default.startswith(str(REPOSITORY)):
+            node["default"] = str(Path(default).relative_to(REPOSITORY))
+        elif isinstance(default, dict):
+            node.pop("default") if str(REPOSITORY) in json.dumps(default) else None
+        for child in node.values():
+            _strip_machine_paths(child)
+    elif isinstance(node, list):
+        for child in node:
+            _strip_machine_paths(child)

@@ -1,0 +1,45 @@
+"""Budgets of a table of fixed links as plain data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.coordination.f1565.error_budget import Budget, BudgetError, Share, decimal_text, link_budget
+from pipeline.coordination.f1565.fixed_links import Link, read_links
+from pipeline.coordination.f1565.objectives import Tables, read_tables
+from pipeline.errors import InputError
+
+
+def budgets_document(links: Path) -> dict[str, object]:
+    """Budgets of all links of a table, in its order; InputError names the first link without one."""
+    tables = read_tables()
+    return {
+        "links": [
+            {"id": link.id, **budget_record(_budget(links, row, link, tables))}
+            for row, link in read_links(links, tables)
+        ]
+    }
+
+
+def budget_record(budget: Budget) -> dict[str, object]:
+    """A budget as plain data; ratios as decimal texts with all their digits."""
+    return {
+        "co_primary": _share(budget.co_primary),
+        "other_sources": _share(budget.other_sources),
+        "flags": list(budget.flags),
+    }
+
+
+def _budget(path: Path, row: int, link: Link, tables: Tables) -> Budget:
+    try:
+        return link_budget(link, tables)
+    except BudgetError as error:
+        value = str(getattr(link, error.field))
+        raise InputError(
+            str(error), file=path, row=row, field=error.field, value=value, allowed=error.allowed
+        ) from None
+
+
+def _share(share: Share) -> dict[str, object]:
+    ratios = {name: decimal_text(value) for name, value in share.ratios._asdict().items()}
+    return {**ratios, "counts_per_month": share.counts._asdict()}

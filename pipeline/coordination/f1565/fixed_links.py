@@ -1,0 +1,150 @@
+"""The table of fixed links: one record per direction, checked, numbers exact."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from pipeline.coordination.f1565.objectives import Country, Exact, Standard, Tables, exact
+from pipeline.errors import InputError
+from pipeline.registers.tables import Record, read_table
+
+Portion = Literal["international", "long_haul", "short_haul", "access"]
+
+_YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+
+
+def _optional(text: object) -> object:
+    return None if isinstance(text, str) and not text.strip() else exact(text)
+
+
+def _required(text: object) -> object:
+    if isinstance(text, str) and not text.strip():
+        raise ValueError("value is missing")
+    return exact(text)
+
+
+def _yes_no(text: object) -> object:
+    value = _YES_NO.get(text.strip().lower()) if isinstance(text, str) else text
+    if not isinstance(value, bool):
+        raise ValueError("neither yes nor no")
+    return value
+
+
+def _empty_is_none(text: object) -> object:
+    return None if text == "" else text
+
+
+Optional = Annotated[Fraction | None, BeforeValidator(_optional)]
+Positive = Field(gt=0)
+
+
+class Link(BaseModel):
+    """One direction of a link; the description of a field is what an error message gives as allowed.
+
+    Which of ``country``, ``length_km``, ``br``, ``a1``, ``b``, ``c`` must be given depends on the portion.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", str_strip_whitespace=True, arbitrary_types_allowed=True
+    )
+
+    id: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=64,
+            pattern=r"^[^\x00-\x1f\x7f]*$",
+            description="1 to 64 printable characters",
+        ),
+    ]
+    portion: Annotated[Portion, Field(description="international, long_haul, short_haul or access")]
+    country: Annotated[
+        Country | None,
+        BeforeValidator(_empty_is_none),
+        Field(description="intermediate or terminating, for portion international"),
+    ]
+    standard: Annotated[Standard, Field(description="G.826 or G.828")]
+    bit_rate_kbps: Annotated[
+        Exact, BeforeValidator(_required), Field(gt=0, description="a bit rate of the standard, kbit/s")
+    ]
+    length_km: Annotated[
+        Optional, Field(description="more than 0, up to 27500 km; may be empty for short_haul and access")
+    ]
+    br: Annotated[
+        Optional, Field(description="block allowance ratio, more than 0, up to 1, for portion international")
+    ]
+    a1: Annotated[Optional, Field(description="0.01 to 0.02, for portion long_haul")]
+    b: Annotated[Optional, Field(description="0.075 to 0.085, for portion short_haul")]
+    c: Annotated[Optional, Field(description="0.075 to 0.085, for portion access")]
+    blocks_per_s: Annotated[Optional, Field(description="more than 0, up to 1000000, or empty")]
+    built_before_1996: Annotated[
+        bool, BeforeValidator(_yes_no), Field(description="true, false, 1, 0, yes, no or empty")
+    ]
+
+
+COLUMNS = tuple(Link.model_fields)
+NEEDED: dict[str, tuple[str, ...]] = {
+    "international": ("country", "length_km", "br"),
+    "long_haul": ("length_km", "a1"),
+    "short_haul": ("b",),
+    "access": ("c",),
+}
+# The whole hypothetical reference path of G.826: longer can only be a slip.
+MAX_LENGTH_KM = Fraction(27_500)
+MAX_BLOCKS_PER_S = Fraction(1_000_000)
+
+
+def read_links(path: Path, tables: Tables) -> list[tuple[int, Link]]:
+    """All links with their rows; the first fault is raised as InputError."""
+    table = read_table(path, COLUMNS)
+    if table.rejected:
+        raise table.rejected[0]
+    links = [(record.row, check_link(path, record, tables)) for record in table.records]
+    seen: set[str] = set()
+    for row, link in links:
+        if link.id in seen:
+            raise InputError("is given twice", file=path, row=row, field="id", value=link.id)
+        seen.add(link.id)
+    return links
+
+
+def check_link(path: Path, record: Record, tables: Tables) -> Link:
+    """One checked record: types, what its portion needs, and the ranges of the notes."""
+    try:
+        link = Link.model_validate({name: record.values[name].strip() for name in COLUMNS})
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        text = first["msg"].removeprefix("Value error, ").replace("Input ", "refused: ", 1)
+        raise _refused(path, record, str(first["loc"][0]), text) from None
+    for name in NEEDED[link.portion]:
+        if getattr(link, name) is None:
+            raise _refused(path, record, name, f"value is missing for portion {link.portion}")
+    for name, low, high, open_below in _bounds(tables):
+        value = getattr(link, name)
+        if value is not None and not (low < value <= high if open_below else low <= value <= high):
+            raise _refused(path, record, name, "is out of range")
+    return link
+
+
+def _bounds(tables: Tables) -> list[tuple[str, Fraction, Fraction, bool]]:
+    """Field, lower bound, upper bound, whether the lower bound itself is out."""
+    ranges = tables.ranges
+    return [
+        ("length_km", Fraction(0), MAX_LENGTH_KM, True),
+        ("br", Fraction(0), Fraction(1), True),
+        ("a1", *ranges.a1, False),
+        ("b", *ranges.b, False),
+        ("c", *ranges.c, False),
+        ("blocks_per_s", Fraction(0), MAX_BLOCKS_PER_S, True),
+    ]
+
+
+def _refused(path: Path, record: Record, name: str, text: str) -> InputError:
+    field = Link.model_fields[name]
+    return InputError(
+        text, file=path, row=record.row, field=name, value=record.values[name], allowed=field.description
+    )

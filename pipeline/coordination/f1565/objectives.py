@@ -1,0 +1,128 @@
+"""The tables of Rec. ITU-R F.1565-1 as exact fractions."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+
+from pipeline.config.base import TABLES, Section
+from pipeline.config.load import read_yaml
+from pipeline.errors import InputError
+
+F1565 = TABLES / "f1565.yaml"
+
+Standard = Literal["G.826", "G.828"]
+Country = Literal["intermediate", "terminating"]
+NationalPortion = Literal["long_haul", "short_haul", "access"]
+
+# Few digits and a small exponent: an exact fraction of anything longer is a way to exhaust memory.
+MAX_CHARACTERS = 40
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
+
+
+def exact(text: object) -> object:
+    """A decimal text as an exact fraction; ValueError for anything else."""
+    if isinstance(text, Fraction):
+        return text
+    if not isinstance(text, str) or len(text) > MAX_CHARACTERS or not _DECIMAL.fullmatch(text.strip()):
+        raise ValueError("not a decimal number")
+    return Fraction(text.strip())
+
+
+Exact = Annotated[Fraction, BeforeValidator(exact)]
+Range = tuple[Exact, Exact]
+
+
+class _Section(Section):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Rates(_Section):
+    """Bit rates of a row: (above, up to] in kbit/s, or one single rate."""
+
+    above_kbps: Exact | None = None
+    up_to_kbps: Exact
+
+
+class InternationalRow(Rates):
+    """The factors (b, c) of the three parameters; None: under study."""
+
+    esr: Range | None
+    sesr: Range
+    bber: Range
+
+
+class InternationalTable(_Section):
+    """Tables 1 to 4."""
+
+    table: int
+    country: Country
+    standard: Standard
+    break_km: Exact
+    rows: tuple[InternationalRow, ...]
+
+
+class NationalRow(Rates):
+    """What is multiplied by A, B or C; None: under study."""
+
+    esr: Exact | None
+    sesr: Exact
+    bber: Exact
+
+
+class NationalTable(_Section):
+    """Tables 5 to 10: the same values for the three portions."""
+
+    tables: dict[NationalPortion, int]
+    standard: Standard
+    rows: tuple[NationalRow, ...]
+
+
+class Ranges(_Section):
+    """Notes 7 to 9."""
+
+    a1: Range
+    b: Range
+    c: Range
+    b_plus_c: Range
+    a1_plus_b_plus_c: Range
+
+
+class LongHaul(_Section):
+    """Factor A by length."""
+
+    short_offset: Exact
+    break_km: Exact
+    slope_per_km: Exact
+
+
+class Tables(_Section):
+    """Everything of the Recommendation that is a number."""
+
+    source: Annotated[str, Field(min_length=3)]
+    verified: bool
+    reference_length_km: Exact
+    min_length_km: Exact
+    month_s: Exact
+    co_primary_share: Exact
+    other_sources_divisor: Exact
+    early_system_factor: Exact
+    early_system_kbps: Exact
+    ranges: Ranges
+    long_haul: LongHaul
+    international: tuple[InternationalTable, ...]
+    national: tuple[NationalTable, ...]
+
+
+def read_tables(path: Path = F1565) -> Tables:
+    """Read and check the tables."""
+    try:
+        return Tables.model_validate(read_yaml(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(first["msg"], file=path, row=place) from None

@@ -1,0 +1,26 @@
+"""Stage f1565: interference budgets of the fixed links that the configuration names.
+
+Output: ``internal/f1565_budget.json`` (f1565.md, section 6). No grid: the limit that devices around the
+receivers of fixed links have to keep is a service of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.load import load_config
+from pipeline.coordination import file_names as files
+from pipeline.coordination.f1565.document import budgets_document
+from pipeline.coordination.f1565.limit import allowed_interference
+from pipeline.coordination.f1565.objectives import read_tables
+from pipeline.files import json_bytes, write_together
+
+
+def main(config_path: Path, build: Path) -> None:
+    """Compute and write the budgets, if there are links."""
+    links = load_config(config_path).coordination.links
+    if links is None:
+        return
+    allowed = allowed_interference(read_tables())
+    document = {"interference_to_noise": allowed._asdict(), **budgets_document(links)}
+    write_together({build / files.LINK_BUDGETS: json_bytes(document)})

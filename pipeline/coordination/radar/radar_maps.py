@@ -1,0 +1,208 @@
+"""Layers of Resolution 612 on the grid: a band for each frequency of candidate radars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+
+from pipeline.coordination.radar.borders import Borders
+from pipeline.coordination.radar.distances import (
+    NO_CLASS,
+    NO_DISTANCE,
+    NOT_ABROAD,
+    Distances,
+    compute_distances,
+    empty_distances,
+)
+from pipeline.coordination.radar.ground import Ground, window_of
+from pipeline.coordination.radar.resolution612 import Noise, Separation, required_separation
+from pipeline.grid.grid import lonlat_box_deg, pixel_lonlat_deg
+from pipeline.grid.polygons import cut, project
+from pipeline.grid.raster import Grid, grid_transform, make_array
+from pipeline.territory.masks import rasterised
+
+ADMINISTRATIONS_PER_BAND = 32
+PATH_NAMES = {1: "land", 2: "sea or mixed"}
+TABLE_COLUMNS = ("frequency_mhz", "noise", "adm", "band", "bit", "pixels")
+YES_NO = {0: "no", 1: "coordination required"}
+
+
+class Candidate(NamedTuple):
+    """A frequency of candidate radars; ``separation`` None: outside the intervals of the Resolution."""
+
+    frequency_mhz: float
+    noise: Noise
+    separation: Separation | None
+
+    @property
+    def band_name(self) -> str:
+        """Description of its bands."""
+        return f"{self.frequency_mhz:g} MHz, {self.noise.value}"
+
+
+class Layer(NamedTuple):
+    """How a layer is stored."""
+
+    dtype: str
+    nodata: float
+    units: str
+    long_name: str
+    categories: dict[int, str]
+
+
+LAYERS = {
+    "path": Layer("uint8", NO_CLASS, "1", "path to the decisive place of foreign territory", PATH_NAMES),
+    "req": Layer("float32", NO_DISTANCE, "km", "required distance of the decisive place", {}),
+    "margin": Layer("float32", NO_DISTANCE, "km", "least distance beyond the required one", {}),
+    "coord": Layer("uint8", NO_CLASS, "1", "coordination under Resolution 612", YES_NO),
+    "n_adm": Layer("uint8", NO_CLASS, "1", "administrations concerned", {}),
+}
+
+
+def candidates(
+    frequencies_mhz: Sequence[float], noise: Noise, *, conservative_gap: bool = False
+) -> list[Candidate]:
+    """Candidate radars with what the Resolution requires of them."""
+    return [
+        Candidate(f, noise, required_separation(f, noise, conservative_gap=conservative_gap))
+        for f in frequencies_mhz
+    ]
+
+
+def run(
+    wanted_radars: Sequence[Candidate],
+    grid: Grid,
+    wanted: NDArray[np.bool_],
+    borders: Borders,
+    ground: Ground,
+    *,
+    sea_min_km: float = 2.0,
+    abroad: bool = False,
+    threads: int = 1,
+) -> dict[str, xr.DataArray]:
+    """All layers (band, y, x) by name, nodata where not ``wanted`` [y, x].
+
+    ``abroad``: some wanted places may lie in foreign territory, where the distance is 0.
+    """
+    window = window_of(wanted)
+    lon_deg, lat_deg = pixel_lonlat_deg(grid, *window)
+    lies_in = np.full(lon_deg.shape, NOT_ABROAD, np.int16)
+    if abroad:
+        lies_in = foreign_index(grid, window, borders, ground)
+    found: dict[Separation | None, Distances] = {}
+    for radar in wanted_radars:
+        if radar.separation in found:
+            continue
+        part = compute_distances(
+            lon_deg, lat_deg, wanted[window], lies_in, borders, ground.clearance, radar.separation,
+            resolution_km=grid.resolution_m / 1000.0, sea_min_km=sea_min_km, threads=threads,
+        )  # fmt: skip
+        found[radar.separation] = _within_reach(part, ground.reach_km)
+    return _labelled([found[r.separation] for r in wanted_radars], wanted_radars, grid, window, borders)
+
+
+def administration_bands(radars: Sequence[Candidate], administrations: int) -> list[str]:
+    """Descriptions of the bands of ``adm_k``: for each frequency as many as its administrations need."""
+    words = len(empty_distances((0, 0), administrations).concerned)
+    return [
+        f"{radar.band_name}, administrations {32 * k}-{32 * k + 31}" for radar in radars for k in range(words)
+    ]
+
+
+def administration_table(
+    words: NDArray[np.uint32], radars: Sequence[Candidate], administrations: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """Rows of TABLE_COLUMNS: where the bit of each administration stands and how often it is set.
+
+    ``words`` [band, y, x] are those of the layer ``adm_k``.
+    """
+    per_radar = len(words) // max(len(radars), 1)
+    rows: list[tuple[str, ...]] = []
+    for i, radar in enumerate(radars):
+        for k, name in enumerate(administrations):
+            band, bit = i * per_radar + k // ADMINISTRATIONS_PER_BAND, k % ADMINISTRATIONS_PER_BAND
+            pixels = int(np.count_nonzero(words[band] & np.uint32(1 << bit)))
+            where = (str(band + 1), str(bit), str(pixels))
+            rows.append((f"{radar.frequency_mhz:g}", radar.noise.value, name, *where))
+    return rows
+
+
+def foreign_index(
+    grid: Grid, window: tuple[slice, slice], borders: Borders, ground: Ground
+) -> NDArray[np.int16]:
+    """Index of the foreign administration that each pixel of a window lies in, -1 at home and at sea.
+
+    Where several claim a place the last in the alphabet is named.
+    """
+    rows, cols = window
+    shape = rows.stop - rows.start, cols.stop - cols.start
+    place = grid_transform(grid) @ Affine.translation(cols.start, rows.start)
+    box = shapely.box(*lonlat_box_deg(grid)).buffer(0.1).bounds
+    index = np.full(shape, NOT_ABROAD, np.int16)
+    for k, name in enumerate(borders.administrations):
+        shapes = [country.shape for country in ground.countries if name in country.administrations]
+        index[rasterised(project(cut(shapes, box), grid.crs), shape, place)] = k
+    return index
+
+
+def _within_reach(found: Distances, reach_km: float) -> Distances:
+    """Distances beyond the edge of the country polygons are not known: something nearer may lie there."""
+    beyond = found.distance_km > reach_km
+    if not beyond.any():
+        return found
+    return found._replace(
+        distance_km=np.where(beyond, np.float32(NO_DISTANCE), found.distance_km),
+        margin_km=np.where(beyond, np.float32(NO_DISTANCE), found.margin_km),
+        required_km=np.where(beyond, np.float32(NO_DISTANCE), found.required_km),
+        path=np.where(beyond, np.uint8(NO_CLASS), found.path),
+    )
+
+
+def _labelled(
+    found: Sequence[Distances],
+    radars: Sequence[Candidate],
+    grid: Grid,
+    window: tuple[slice, slice],
+    borders: Borders,
+) -> dict[str, xr.DataArray]:
+    """The layers on the whole grid with the labels that a reader of the files sees."""
+    by_name: dict[str, list[NDArray[Any]]] = {
+        "path": [part.path for part in found],
+        "req": [part.required_km for part in found],
+        "margin": [part.margin_km for part in found],
+        "coord": [part.coordination for part in found],
+        "n_adm": [part.administrations for part in found],
+    }
+    names = [radar.band_name for radar in radars]
+    arrays = {name: _array(by_name[name], layer, grid, window, names) for name, layer in LAYERS.items()}
+    nearest = Layer("float32", NO_DISTANCE, "km", "distance to foreign territory", {})
+    bits = Layer("uint32", 0, "1", "administrations concerned, bit mask (radar612_adm.csv)", {})
+    words = [word for part in found for word in part.concerned]
+    arrays["dist_foreign"] = _array(
+        [found[0].distance_km], nearest, grid, window, ["distance to foreign territory"]
+    )
+    bands = administration_bands(radars, len(borders.administrations))
+    arrays["adm_k"] = _array(words, bits, grid, window, bands)
+    return arrays
+
+
+def _array(
+    parts: Sequence[NDArray[Any]],
+    layer: Layer,
+    grid: Grid,
+    window: tuple[slice, slice],
+    names: Sequence[str],
+) -> xr.DataArray:
+    values = np.full((len(parts), grid.height, grid.width), layer.nodata, layer.dtype)
+    for band, part in enumerate(parts):
+        values[band][window] = part
+    return make_array(
+        values, grid, units=layer.units, long_name=layer.long_name, nodata=layer.nodata, band_names=names,
+        categories=layer.categories,
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""The numbers of the radar layers: separation distances, bands, country codes. All of configs/tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.config.base import TABLES
+from pipeline.errors import InputError
+from pipeline.reference.number_tables import read_rows
+
+DISTANCES = TABLES / "res612_distances.yaml"
+BANDS = TABLES / "oceanographic_radar_bands.csv"
+ITU_CODES = TABLES / "itu_codes.csv"
+MIN_FREQUENCY_MHZ, MAX_FREQUENCY_MHZ = 3.0, 50.0
+# Frequencies are compared within a hertz: 4.488 is not above 4.463 + 0.025.
+FREQUENCY_ROUNDING_MHZ = 1.0e-6
+MAX_EIRP_DBW = 25.0  # Resolution 612 (Rev.WRC-12), resolves 2
+
+Km = Annotated[float, Field(gt=0.0, le=5000.0)]
+
+
+class Noise(StrEnum):
+    """Noise category of the receiving site (Rec. ITU-R P.372); the Bureau always takes the quiet one."""
+
+    RURAL = "rural"
+    QUIET_RURAL = "quiet_rural"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _ByNoise(_Strict):
+    rural: Km
+    quiet_rural: Km
+
+
+class _Row(_Strict):
+    centre_mhz: Annotated[float, Field(gt=0.0)]
+    tolerance_mhz: Annotated[float, Field(gt=0.0)]
+    land_km: _ByNoise
+    sea_or_mixed_km: _ByNoise
+
+
+class _Distances(_Strict):
+    source: Annotated[str, Field(min_length=3)]
+    verified: bool
+    default_noise: Literal["rural", "quiet_rural"]
+    rows: Annotated[list[_Row], Field(min_length=1)]
+
+
+class Separation(NamedTuple):
+    """Required distances for one frequency row and noise category: D_L over land, D_S over sea or mixed."""
+
+    row_mhz: float
+    land_km: float
+    sea_km: float
+
+
+class Band(NamedTuple):
+    """A band of the radiolocation service for oceanographic radars."""
+
+    from_mhz: float
+    to_mhz: float
+
+
+class ItuCodes(NamedTuple):
+    """Administrations by polygon: through the numeric code of ISO 3166 where there is one, else by name.
+
+    The value is a tuple of codes: none (ignored), one, or all parties of a disputed area.
+    """
+
+    by_iso_numeric: Mapping[str, tuple[str, ...]]
+    by_name: Mapping[str, tuple[str, ...]]
+
+    @property
+    def administrations(self) -> frozenset[str]:
+        """Every code that stands for an administration in the table."""
+        return frozenset(c for t in (*self.by_iso_numeric.values(), *self.by_name.values()) for c in t)
+
+
+def required_separation(
+    frequency_mhz: float,
+    noise: Noise = Noise.QUIET_RURAL,
+    *,
+    conservative_gap: bool = False,
+    path: Path = DISTANCES,
+) -> Separation | None:
+    """Distances of Resolution 612, *resolves* 6; None where the Resolution gives none.
+
+    The intervals include both ends. ``conservative_gap`` takes the next lower row between intervals.
+    """
+    rows = sorted(_distances(path).rows, key=lambda row: row.centre_mhz)
+    fitting = [
+        row
+        for row in rows
+        if abs(frequency_mhz - row.centre_mhz) <= row.tolerance_mhz + FREQUENCY_ROUNDING_MHZ
+    ]
+    if not fitting and conservative_gap:
+        fitting = [row for row in rows if row.centre_mhz < frequency_mhz][-1:]
+    if not fitting:
+        return None
+    row = fitting[0]
+    return Separation(
+        row.centre_mhz, getattr(row.land_km, noise.value), getattr(row.sea_or_mixed_km, noise.value)
+    )
+
+
+def read_bands(path: Path = BANDS) -> list[Band]:
+    """Bands in MHz; the same form serves for a national list."""
+    bands = []
+    for row in read_rows(path, ("from_mhz", "to_mhz")):
+        try:
+            band = Band(float(row.values["from_mhz"]), float(row.values["to_mhz"]))
+        except ValueError:
+            band = Band(0.0, 0.0)
+        if not MIN_FREQUENCY_MHZ <= band.from_mhz < band.to_mhz <= MAX_FREQUENCY_MHZ:
+            raise InputError(
+                "is not a band", file=path, row=row.line, field="to_mhz", value=row.values["to_mhz"],
+                allowed=f"{MIN_FREQUENCY_MHZ} <= from_mhz < to_mhz <= {MAX_FREQUENCY_MHZ}",
+            )  # fmt: skip
+        bands.append(band)
+    return bands
+
+
+def band_fits(bands: list[Band], frequency_mhz: float, half_width_mhz: float = 0.0) -> bool:
+    """Whether some band holds the frequency with that much on either side; edges belong to the band."""
+    slack = FREQUENCY_ROUNDING_MHZ - half_width_mhz
+    return any(b.from_mhz - slack <= frequency_mhz <= b.to_mhz + slack for b in bands)
+
+
+def read_itu_codes(path: Path = ITU_CODES) -> ItuCodes:
+    """Administration codes of country polygons; ``adm`` holds codes joined by ``;`` or nothing."""
+    codes = ItuCodes({}, {})
+    by_iso, by_name = {}, {}
+    for row in read_rows(path, ("iso_numeric", "name", "adm")):
+        found = tuple(code for code in row.values["adm"].split(";") if code)
+        if not all(code.isalpha() and code.isupper() and len(code) <= 3 for code in found):
+            raise InputError(
+                "is no ITU code", file=path, row=row.line, field="adm", value=row.values["adm"],
+                allowed="one to three capital letters, several joined by ;",
+            )  # fmt: skip
+        by_name[row.values["name"]] = found
+        if row.values["iso_numeric"]:
+            by_iso[row.values["iso_numeric"]] = found
+    return codes._replace(by_iso_numeric=by_iso, by_name=by_name)
+
+
+@cache
+def _distances(path: Path) -> _Distances:
+    try:
+        return _Distances.model_validate(yaml.safe_load(path.read_bytes()))
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(first["msg"], file=path, row=place, value=first["input"]) from None

@@ -1,0 +1,183 @@
+"""Earth-station antenna patterns: AP8 Annex III, S.465-6, S.580-6, S.1428.
+
+A pattern is an array [SEGMENTS, 4] of rows (end_deg, a, b, c): up to ``end_deg``, which belongs to the next
+row, the gain is a + b log10(phi) + c phi^2 in dBi, phi in degrees. Unused rows repeat the last one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels import kernel
+
+PatternName = Literal["AP8", "S.465", "S.580", "S.1428"]
+PATTERNS: tuple[str, ...] = get_args(PatternName)
+SEGMENTS = 7
+LIGHT_M_PER_US = 299.792458
+SMALLEST_DEG = 1e-9
+
+Row = tuple[float, float, float, float]
+Segments = NDArray[np.float64]
+
+# Gmax - 20 log10(D / lambda) in dB: AP8 and S.1428 up to D/lambda 100; S.1428 above; and an aperture of
+# efficiency 0.7, which the BR takes for S.580-6 (10 log10(0.7 pi^2)).
+GAIN_OF_ONE_WAVELENGTH_DBI = 7.7
+GAIN_OF_ONE_WAVELENGTH_LARGE_DBI = 8.4
+GAIN_OF_ONE_WAVELENGTH_S580_DBI = 10.0 * math.log10(0.7 * math.pi**2)
+AP8_MIN_GAIN_DBI = 9.3
+S1428_MIN_RATIO = 20.0
+S1428_LARGE_RATIO = 100.0
+
+
+class PatternError(ValueError):
+    """An antenna for which the pattern is not defined."""
+
+
+@kernel
+def gain_dbi(segments: NDArray[np.float64], phi_deg: float) -> float:
+    """Gain at the off-axis angle phi (0 to 180 degrees)."""
+    row = 0
+    while row < segments.shape[0] - 1 and phi_deg >= segments[row, 0]:
+        row += 1
+    gain = segments[row, 1]
+    if segments[row, 2] != 0.0:
+        gain += segments[row, 2] * math.log10(max(phi_deg, SMALLEST_DEG))
+    return gain + segments[row, 3] * phi_deg * phi_deg
+
+
+def pattern_segments(
+    pattern: str, frequency_mhz: float, *, diameter_m: float | None = None, gain_dbi: float | None = None
+) -> Segments:
+    """Segments of an antenna given by its diameter or by its maximum gain; PatternError if not defined."""
+    if (diameter_m is None) == (gain_dbi is None):
+        raise PatternError("give either diameter_m or gain_dbi")
+    if diameter_m is not None:
+        ratio = diameter_m * frequency_mhz / LIGHT_M_PER_US
+        gain = _gain_of_ratio_dbi(pattern, ratio)
+    else:
+        assert gain_dbi is not None
+        gain = gain_dbi
+        ratio = _ratio_of_gain(pattern, gain)
+    rows = _BUILDERS[pattern](ratio, gain)
+    rows += [rows[-1]] * (SEGMENTS - len(rows))
+    return np.array(rows, dtype=np.float64)
+
+
+def max_gain_beyond_dbi(segments: Segments, phi_deg: float) -> float:
+    """Largest gain at any off-axis angle from phi on: patterns rise again behind the dish."""
+    starts = np.concatenate([[0.0], segments[:-1, 0]])
+    # Within a segment the gain falls or is level, so that its largest value stands at its beginning.
+    later = [start for start in starts if phi_deg < start <= 180.0]
+    return max(gain_dbi(segments, angle) for angle in [phi_deg, *later])
+
+
+def _gain_of_ratio_dbi(pattern: str, ratio: float) -> float:
+    constant = GAIN_OF_ONE_WAVELENGTH_DBI
+    if pattern == "S.580":
+        constant = GAIN_OF_ONE_WAVELENGTH_S580_DBI
+    elif pattern == "S.1428" and ratio > S1428_LARGE_RATIO:
+        constant = GAIN_OF_ONE_WAVELENGTH_LARGE_DBI
+    return 20.0 * math.log10(ratio) + constant
+
+
+def _ratio_of_gain(pattern: str, gain: float) -> float:
+    """D/lambda; S.1428 has a gap of gains between its two formulas, which then stands for D/lambda = 100."""
+    if pattern == "S.580":
+        return _ratio(gain, GAIN_OF_ONE_WAVELENGTH_S580_DBI)
+    if pattern != "S.1428":
+        return _ratio(gain, GAIN_OF_ONE_WAVELENGTH_DBI)
+    large = _ratio(gain, GAIN_OF_ONE_WAVELENGTH_LARGE_DBI)
+    if large > S1428_LARGE_RATIO:
+        return large
+    return min(_ratio(gain, GAIN_OF_ONE_WAVELENGTH_DBI), S1428_LARGE_RATIO)
+
+
+def _ratio(gain: float, constant_dbi: float) -> float:
+    return 10.0 ** ((gain - constant_dbi) / 20.0)
+
+
+def _main_lobe(ratio: float, gain: float, shoulder_dbi: float, shoulder_end_deg: float) -> list[Row]:
+    """Gmax - 2.5e-3 (D/lambda phi)^2 down to the level of the first side lobe, then level."""
+    if gain < shoulder_dbi:
+        raise PatternError("maximum gain lies below the first side lobe")
+    lobe_end_deg = 20.0 / ratio * math.sqrt(gain - shoulder_dbi)
+    return [
+        (lobe_end_deg, gain, 0.0, -2.5e-3 * ratio**2),
+        (max(shoulder_end_deg, lobe_end_deg), shoulder_dbi, 0.0, 0.0),
+    ]
+
+
+def _shoulder_end_deg(ratio: float) -> float:
+    return 15.85 * ratio**-0.6 if ratio >= 100.0 else 100.0 / ratio
+
+
+def _ap8(ratio: float, gain: float) -> list[Row]:
+    """RR Appendix 8, Annex III (BR pattern APERR_001V01)."""
+    if gain < AP8_MIN_GAIN_DBI:
+        raise PatternError(f"AP8 is defined from {AP8_MIN_GAIN_DBI} dBi on")
+    shoulder_dbi = 2.0 + 15.0 * math.log10(ratio)
+    # Up to 48 degrees at most: the last branch begins there for every antenna.
+    rows = _main_lobe(ratio, gain, shoulder_dbi, min(_shoulder_end_deg(ratio), 48.0))
+    if ratio >= 100.0:
+        return [*rows, (48.0, 32.0, -25.0, 0.0), (math.inf, -10.0, 0.0, 0.0)]
+    loss_db = 10.0 * math.log10(ratio)
+    return [*rows, (48.0, 52.0 - loss_db, -25.0, 0.0), (math.inf, 10.0 - loss_db, 0.0, 0.0)]
+
+
+def _s465(ratio: float, gain: float) -> list[Row]:
+    """Rec. ITU-R S.465-6; no main lobe is given: the maximum gain up to phi_min."""
+    start_deg = max(1.0, 100.0 / ratio) if ratio >= 50.0 else max(2.0, 114.0 * ratio**-1.09)
+    first: Row = (min(start_deg, 48.0), gain, 0.0, 0.0)
+    return [first, (48.0, 32.0, -25.0, 0.0), (math.inf, -10.0, 0.0, 0.0)]
+
+
+def _s580(ratio: float, gain: float) -> list[Row]:
+    """Rec. ITU-R S.580-6 as the BR extends it (APEREC015V01): main lobe of AP7, below D/lambda 50 as AP8."""
+    end_deg = 10.0 ** (42.0 / 25.0)
+    if ratio < 50.0:
+        loss_db = 10.0 * math.log10(ratio)
+        rows = _main_lobe(ratio, gain, 2.0 + 15.0 * math.log10(ratio), min(_shoulder_end_deg(ratio), end_deg))
+        return [*rows, (end_deg, 52.0 - loss_db, -25.0, 0.0), (math.inf, 10.0 - loss_db, 0.0, 0.0)]
+    slope = (-1.0, 15.0) if ratio >= 100.0 else (-21.0, 25.0)
+    shoulder_dbi = slope[0] + slope[1] * math.log10(ratio)
+    return [
+        *_main_lobe(ratio, gain, shoulder_dbi, _shoulder_end_deg(ratio)),
+        (19.95, 29.0, -25.0, 0.0),
+        (10.0 ** (35.5 / 25.0), -3.5, 0.0, 0.0),
+        (end_deg, 32.0, -25.0, 0.0),
+        (math.inf, -10.0, 0.0, 0.0),
+    ]
+
+
+def _s1428(ratio: float, gain: float) -> list[Row]:
+    """Rec. ITU-R S.1428, three ranges of D/lambda from 20 on."""
+    if ratio < S1428_MIN_RATIO:
+        raise PatternError(f"S.1428 is defined from D/lambda {S1428_MIN_RATIO:g} on")
+    if ratio > S1428_LARGE_RATIO:
+        return [
+            *_main_lobe(ratio, gain, -1.0 + 15.0 * math.log10(ratio), 15.85 * ratio**-0.6),
+            (10.0, 29.0, -25.0, 0.0),
+            (34.1, 34.0, -30.0, 0.0),
+            (80.0, -12.0, 0.0, 0.0),
+            (120.0, -7.0, 0.0, 0.0),
+            (math.inf, -12.0, 0.0, 0.0),
+        ]
+    shoulder_end_deg = 95.0 / ratio
+    rows = _main_lobe(ratio, gain, 29.0 - 25.0 * math.log10(shoulder_end_deg), shoulder_end_deg)
+    rows += [(33.1, 29.0, -25.0, 0.0), (80.0, -9.0, 0.0, 0.0)]
+    if ratio > 25.0:
+        return [*rows, (120.0, -4.0, 0.0, 0.0), (math.inf, -9.0, 0.0, 0.0)]
+    return [*rows, (math.inf, -5.0, 0.0, 0.0)]
+
+
+_BUILDERS: dict[str, Callable[[float, float], list[Row]]] = {
+    "AP8": _ap8,
+    "S.465": _s465,
+    "S.580": _s580,
+    "S.1428": _s1428,
+}

@@ -1,0 +1,94 @@
+"""``channelmaps rr941``: delta-T/T between two satellite networks at the points of a table."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.coordination.rr941.appendix5 import read_limits
+from pipeline.coordination.rr941.interference import EXCEEDS_UNKNOWN, interference, prepare, remarks
+from pipeline.coordination.rr941.networks import read_networks, warnings
+from pipeline.errors import InputError
+from pipeline.output import write_whole
+from pipeline.registers.rows import Number
+from pipeline.registers.tables import read_table
+
+COLUMNS = (
+    "lon",
+    "lat",
+    "theta_t_deg",
+    "elevation_deg",
+    "dtt_down_pct",
+    "dtt_up_pct",
+    "dtt_transponder_pct",
+    "exceeds",
+)
+LIMITS_DEG = {"lon": 180.0, "lat": 90.0}
+_NUMBER: TypeAdapter[float] = TypeAdapter(Number)
+
+
+def rr941_command(networks: Path, points: Path, out: Path) -> None:
+    """Read both files, compute, write ``out`` whole or not at all.
+
+    For down-links the victim's earth station stands at the point, for up-links the interferer's. ``nan``: no
+    such assignments, or the satellite of that earth station is below the horizon.
+    """
+    compared = read_networks(networks)
+    lon_deg, lat_deg = read_points(points)
+    problem = prepare(compared, read_limits())
+    for line in [*warnings(compared), *remarks(problem)]:
+        print(f"channelmaps: {line}", file=sys.stderr)
+    found = interference(problem, lon_deg, lat_deg)
+    columns = (
+        lon_deg,
+        lat_deg,
+        found.angle_deg,
+        found.elevation_deg,
+        found.down_pct,
+        found.up_pct,
+        found.transponder_pct,
+    )
+    rows = (",".join([*map(_text, row), _flag(e)]) for *row, e in zip(*columns, found.exceeds, strict=True))
+    write_whole(out, _lines(rows))
+
+
+def read_points(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes and latitudes [n] in degrees from a table with columns lon and lat."""
+    table = read_table(path, ("lon", "lat"))
+    if table.rejected:
+        raise table.rejected[0]
+    values = np.empty((2, len(table.records)))
+    for i, record in enumerate(table.records):
+        for j, (name, limit_deg) in enumerate(LIMITS_DEG.items()):
+            values[j, i] = _degrees(path, record.row, name, record.values[name], limit_deg)
+    return values[0], values[1]
+
+
+def _degrees(path: Path, row: int, name: str, text: str, limit_deg: float) -> float:
+    allowed = f"-{limit_deg:g} to {limit_deg:g} degrees"
+    try:
+        number = _NUMBER.validate_python(text)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(problem, file=path, row=row, field=name, value=text, allowed=allowed) from None
+    if abs(number) > limit_deg:
+        raise InputError("is out of range", file=path, row=row, field=name, value=text, allowed=allowed)
+    return number
+
+
+def _lines(rows: Iterable[str]) -> str:
+    return "\n".join([",".join(COLUMNS), *rows]) + "\n"
+
+
+def _text(value: float) -> str:
+    return "nan" if math.isnan(value) else repr(float(value))
+
+
+def _flag(code: int) -> str:
+    return "nan" if code == EXCEEDS_UNKNOWN else str(int(code))

@@ -1,0 +1,147 @@
+"""RR No. 9.41 on a grid: delta-T/T between two networks at every place of the territory, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.blocks import map_blocks
+from pipeline.coordination.rr941.appendix5 import Limits
+from pipeline.coordination.rr941.decision import PairResult
+from pipeline.coordination.rr941.decision_document import Peaks, pair_results, peaks
+from pipeline.coordination.rr941.interference import (
+    EXCEEDS_UNKNOWN,
+    Interference,
+    Places,
+    Problem,
+    interference,
+    largest_dts_k,
+    prepare,
+)
+from pipeline.coordination.rr941.networks import Networks
+from pipeline.coordination.rr941.pairs import reversed_networks
+from pipeline.grid.grid import pixel_lonlat_deg
+from pipeline.grid.raster import Grid, make_array
+from pipeline.quantise import to_float32
+
+BLOCK_PX = 512
+NO_PAIR = 65535
+# Victim and interferer of the file are the requester's and the published network.
+WAYS = ("published into requester", "requester into published")
+
+
+class Layer(NamedTuple):
+    """How a layer is stored."""
+
+    dtype: str
+    nodata: float
+    units: str
+    long_name: str
+
+
+LAYERS = {
+    "dtt_down": Layer("float32", np.nan, "%", "largest delta-Te/Te, pixel = victim's earth station"),
+    "dtt_up": Layer("float32", np.nan, "%", "largest delta-Ts/Ts, pixel = interfering earth station"),
+    "dtt_transponder": Layer("float32", np.nan, "%", "largest delta-T/T by the transponder method"),
+    "exceeds": Layer("uint8", EXCEEDS_UNKNOWN, "1", "delta-T/T above the threshold, up or down"),
+    "argpair": Layer("uint16", NO_PAIR, "1", "pair of assignments with the largest delta-T/T"),
+    "theta_t": Layer("float32", np.nan, "deg", "topocentric separation of the satellites"),
+    "elev": Layer("float32", np.nan, "deg", "elevation of the victim's satellite"),
+}
+
+
+class Maps(NamedTuple):
+    """Layers (band, y, x) with the two ways as bands, the largest value of every pair, what was computed."""
+
+    layers: xr.Dataset
+    results: list[PairResult]
+    problems: tuple[Problem, Problem]
+
+
+def run(
+    networks: Networks,
+    limits: Limits,
+    grid: Grid,
+    wanted: NDArray[np.bool_],
+    *,
+    threads: int = 1,
+) -> Maps:
+    """Compare two networks at the pixel centres where ``wanted`` [y, x].
+
+    The transponder method adds the largest delta-Ts over all wanted places, the service area of the
+    interferer as far as it is known here.
+    """
+    problems = prepare(networks, limits), prepare(reversed_networks(networks), limits)
+    area_dts_k = [_area_dts_k(problem, grid, wanted, threads) for problem in problems]
+    values = {
+        name: np.full((len(WAYS), *wanted.shape), layer.nodata, layer.dtype) for name, layer in LAYERS.items()
+    }
+    found: tuple[list[Peaks], list[Peaks]] = ([], [])
+
+    def block(
+        rows: slice, cols: slice, inside: NDArray[np.bool_]
+    ) -> list[tuple[dict[str, NDArray[Any]], Peaks]]:
+        lon_deg, lat_deg = _places(grid, inside, rows, cols)
+        parts = []
+        for problem, dts_k in zip(problems, area_dts_k, strict=True):
+            part = interference(problem, lon_deg, lat_deg, area_dts_k=dts_k)
+            parts.append((_stored(part), peaks(part, lon_deg, lat_deg)))
+        return parts
+
+    blocks = map_blocks(block, wanted.shape, BLOCK_PX, threads, cut=(wanted,), name="RR 9.41")
+    for rows, cols, parts in blocks:
+        inside = wanted[rows, cols]
+        for way, (layers, highest) in enumerate(parts):
+            found[way].append(highest)
+            for name, layer in layers.items():
+                values[name][way, rows, cols][inside] = layer
+    results = [r for way in (0, 1) for r in pair_results(problems[way], found[way], reverse=way == 1)]
+    return Maps(_labelled(values, grid), results, problems)
+
+
+def _places(grid: Grid, inside: NDArray[np.bool_], rows: slice, cols: slice) -> tuple[Places, Places]:
+    """Longitude and latitude [n] of the pixels ``inside`` [y, x] of a block."""
+    if not inside.any():
+        return np.empty(0), np.empty(0)
+    lon_deg, lat_deg = pixel_lonlat_deg(grid, rows, cols)
+    return lon_deg[inside], lat_deg[inside]
+
+
+def _area_dts_k(problem: Problem, grid: Grid, wanted: NDArray[np.bool_], threads: int) -> list[float]:
+    """For each transponder of the victim the largest delta-Ts [K] over all wanted places."""
+    if not problem.transponders:
+        return []
+
+    def block(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> list[float]:
+        return largest_dts_k(problem, [_places(grid, inside, rows, cols)])
+
+    parts = map_blocks(block, wanted.shape, BLOCK_PX, threads, cut=(wanted,), name="RR 9.41, transponders")
+    return [max(values) for values in zip(*(part for _, _, part in parts), strict=True)]
+
+
+def _stored(found: Interference) -> dict[str, NDArray[Any]]:
+    """Layers as stored, rounded to the protected side: percentages never down, angles never up."""
+    return {
+        "dtt_down": to_float32(found.down_pct, "ceil"),
+        "dtt_up": to_float32(found.up_pct, "ceil"),
+        "dtt_transponder": to_float32(found.transponder_pct, "ceil"),
+        "exceeds": found.exceeds,
+        "argpair": np.where(found.pair < 0, NO_PAIR, found.pair).astype(np.uint16),
+        "theta_t": to_float32(found.angle_deg, "floor"),
+        "elev": found.elevation_deg.astype(np.float32),
+    }
+
+
+def _labelled(values: dict[str, NDArray[Any]], grid: Grid) -> xr.Dataset:
+    def arrays() -> Iterator[tuple[str, xr.DataArray]]:
+        for name, layer in LAYERS.items():
+            yield name, make_array(
+                values[name], grid, units=layer.units, long_name=layer.long_name, nodata=layer.nodata,
+                band_names=WAYS,
+            )  # fmt: skip
+
+    return xr.Dataset(dict(arrays()))

@@ -1,0 +1,109 @@
+"""A large earth station and a non-geostationary system, read from YAML (RR Nos. 9.7A and 9.7B).
+
+The description of a field is what an error message gives as allowed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from pipeline.config.base import Number, Section, Whole
+from pipeline.coordination.rr941.earth_station_patterns import PatternError, pattern_segments
+from pipeline.coordination.rr941.networks import PRINTABLE, Longitude, read_model
+
+Name = Annotated[
+    str, Field(min_length=1, max_length=100, pattern=PRINTABLE, description="1 to 100 characters")
+]
+Administration = Annotated[
+    str, Field(pattern=r"^[A-Z0-9]{1,3}(/[A-Z0-9]{1,4})?$", description="ITU code such as ARS or F/EUT")
+]
+Elevation = Annotated[Number, Field(ge=0, lt=90, description="0 to less than 90 degrees")]
+FrequencyMhz = Annotated[Number, Field(gt=0, le=300_000, description="more than 0, up to 300000 MHz")]
+
+
+class GeostationaryStation(Section):
+    """Earth station of a geostationary network that may stand anywhere in the territory."""
+
+    adm: Administration
+    name: Name
+    satellite_longitude_deg: Longitude
+    frequency_mhz: FrequencyMhz
+    bandwidth_mhz: Annotated[Number, Field(gt=0, le=10_000, description="more than 0, up to 10000 MHz")]
+    gain_dbi: Annotated[Number, Field(ge=30, le=90, description="30 to 90 dBi")]
+    g_over_t_dbk: Annotated[Number, Field(ge=0, le=80, description="0 to 80 dB/K")]
+    min_elevation_deg: Elevation = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> GeostationaryStation:
+        if self.bandwidth_mhz >= 2.0 * self.frequency_mhz:
+            raise ValueError("bandwidth_mhz reaches below 0 Hz")
+        try:
+            pattern_segments("S.1428", self.frequency_mhz, gain_dbi=self.gain_dbi)
+        except PatternError as error:
+            raise ValueError(f"gain_dbi: {error}") from None
+        return self
+
+    @property
+    def band_mhz(self) -> tuple[float, float]:
+        """Frequencies received."""
+        return self.frequency_mhz - 0.5 * self.bandwidth_mhz, self.frequency_mhz + 0.5 * self.bandwidth_mhz
+
+
+class MaskPoint(Section):
+    """Largest power flux-density of one space station at an angle of arrival; linear in dB between points."""
+
+    elevation_deg: Annotated[Number, Field(ge=0, le=90, description="0 to 90 degrees")]
+    pfd_dbw_m2: Annotated[Number, Field(ge=-300, le=0, description="-300 to 0 dB(W/m2)")]
+
+
+class System(Section):
+    """Non-geostationary system."""
+
+    adm: Administration
+    name: Name
+    from_mhz: FrequencyMhz
+    to_mhz: FrequencyMhz
+    altitudes_km: Annotated[
+        tuple[Annotated[Number, Field(gt=100, le=200_000)], ...],
+        Field(min_length=1, max_length=1000, description="one or more altitudes, 100 to 200000 km"),
+    ]
+    satellites_in_use: Annotated[Whole, Field(ge=1, le=10_000, description="1 to 10000 at a time (N_co)")]
+    avoidance_deg: Annotated[Number, Field(ge=0, le=90, description="0 to 90 degrees off the arc (alpha_0)")]
+    min_elevation_deg: Elevation = 0.0
+    reference_khz: Annotated[Number, Field(gt=0, description="40 or 1000, as Appendix 5 has for the band")]
+    pfd_mask: Annotated[
+        tuple[MaskPoint, ...], Field(min_length=1, max_length=1000, description="one or more points")
+    ]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> System:
+        if self.from_mhz >= self.to_mhz:
+            raise ValueError("from_mhz is not below to_mhz")
+        elevations = [point.elevation_deg for point in self.pfd_mask]
+        if any(np.diff(elevations) <= 0):
+            raise ValueError("pfd_mask is not in the order of rising elevation")
+        return self
+
+
+class Systems(Section):
+    """What is compared, and under which provision."""
+
+    provision: Annotated[Literal["9.7A", "9.7B"], Field(description='"9.7A" (station) or "9.7B" (system)')]
+    """No. 9.7A: the earth station is notified; No. 9.7B: the system is."""
+    station: Annotated[GeostationaryStation, Field(description="an earth station")]
+    system: Annotated[System, Field(description="a non-geostationary system")]
+
+    @property
+    def common_mhz(self) -> tuple[float, float]:
+        """Common frequencies; the first is not below the second where there are none."""
+        low_mhz, high_mhz = self.station.band_mhz
+        return max(low_mhz, self.system.from_mhz), min(high_mhz, self.system.to_mhz)
+
+
+def read_systems(path: Path) -> Systems:
+    """Read and check a file of an earth station and a system."""
+    return read_model(path, Systems)

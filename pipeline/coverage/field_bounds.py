@@ -1,0 +1,225 @@
+"""What a transmitter can reach at most in a tile: bounds of its fields, and of its share in the nuisance.
+
+Bounds only decide what need not be computed; a loose one costs time, a wrong one would change numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.coverage.fields import (
+    EFFECTIVE_FROM_KM,
+    HATA,
+    INTERFERING,
+    P1546,
+    WANTED,
+    Receiver,
+    Tables,
+    as_table,
+    other_model_dbuvm,
+)
+from pipeline.coverage.nuisance import lognormal_mean
+from pipeline.coverage.packed import Paths, Stations
+from pipeline.grid.geodesy import ray
+from pipeline.kernels import inlined, kernel
+from pipeline.propagation.free_space import free_space_field_dbuvm
+from pipeline.propagation.p1546.pixel import p1546_upper_bound
+from pipeline.radio.discrimination import directivity_db, discrimination_db
+
+# Added to every bound: covers rounding and the centimetres of interpolated positions.
+BOUND_MARGIN_DB = 0.01
+# Added to the angle and radius of a tile: covers interpolation of positions.
+ANGLE_MARGIN_DEG = 0.2
+RADIUS_MARGIN_KM = 0.01
+
+
+@kernel
+def largest_between(values: NDArray[np.float32], first: int, last: int) -> float:
+    """Largest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
+    count = values.size
+    if last - first >= count:
+        first, last = 0, count - 1
+    largest = -math.inf
+    for k in range(first, last + 1):
+        largest = max(largest, values[k % count])
+    return largest
+
+
+@kernel
+def smallest_between(values: NDArray[np.float32], first: int, last: int) -> float:
+    """Smallest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
+    count = values.size
+    if last - first >= count:
+        first, last = 0, count - 1
+    smallest = math.inf
+    for k in range(first, last + 1):
+        smallest = min(smallest, values[k % count])
+    return smallest
+
+
+@kernel
+def bound_1kw_dbuvm(
+    tables: Tables,
+    receiver: Receiver,
+    offset: int,
+    time: int,
+    near_km: float,
+    highest_m: float,
+    sea_share: float,
+    least_angle_deg: float,
+) -> float:
+    """Field of 1 kW e.r.p. that no pixel from ``near_km`` on exceeds.
+
+    Heights are up to ``highest_m``, at most ``sea_share`` of each path lies over sea.
+    """
+    f_mhz = tables.f_mhz[offset + 1]
+    if tables.model == P1546:
+        prepared = tables.prepared[2 * (offset + 1) + time]
+        return p1546_upper_bound(
+            prepared, near_km, highest_m, sea_share, receiver.warm_sea, receiver.h2_m, least_angle_deg
+        )
+    bound = free_space_field_dbuvm(near_km)
+    if tables.model == HATA:
+        # Plain Hata may exceed free space; it falls with distance and rises with height beyond 10 m.
+        at_least_km = max(near_km, 0.01)
+        bound = max(
+            bound,
+            other_model_dbuvm(HATA, f_mhz, at_least_km, highest_m, receiver.h2_m, receiver.environment),
+        )
+    return bound
+
+
+@kernel
+def largest_sea_share(paths: Paths, mast: int, first: int, last: int, near_km: float, far_km: float) -> float:
+    """Upper bound of the sea part of paths that end between two distances, radials ``first`` to ``last``."""
+    start, end = paths.sea_start[mast], paths.sea_start[mast + 1]
+    if start == end:
+        return 0.0
+    # The length over sea grows along a radial: the range beyond the tile bounds all of it.
+    sea_km = as_table(paths.sea_km[start:end], paths.radials[mast])
+    column = min(int(far_km / paths.sea_step_km[mast]) + 1, sea_km.shape[1] - 1)
+    return min(largest_between(sea_km[:, column], first, last) / near_km, 1.0)
+
+
+@kernel
+def tile_bounds(
+    stations: Stations,
+    paths: Paths,
+    tables: Tables,
+    receiver: Receiver,
+    centre_m: NDArray[np.float64],
+    radius_km: float,
+    near_km: NDArray[np.float64],
+    wanted_dbuvm: NDArray[np.float64],
+    interfering_dbuvm: NDArray[np.float64],
+) -> None:
+    """Fill, per transmitter, the least distance to a tile and upper bounds of its fields anywhere in it.
+
+    ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around
+    ``centre_m``; only the azimuths under which it is seen count for heights, sea and patterns.
+    """
+    for t in range(stations.mast.size):
+        m = stations.mast[t]
+        centre_km, az_deg = ray(stations.frame[t], centre_m[0], centre_m[1], centre_m[2])
+        near = max(centre_km - radius_km - RADIUS_MARGIN_KM, 1e-3)
+        half_deg = 180.0
+        if near > 0.1 * radius_km and near > 0.1:
+            half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
+        step_deg = paths.step_deg[m]
+        first = math.floor((az_deg - half_deg) / step_deg)
+        last = math.ceil((az_deg + half_deg) / step_deg)
+        highest_m = paths.highest_m[m]
+        if near > EFFECTIVE_FROM_KM:
+            highest_m = largest_between(
+                paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]], first, last
+            )
+        far = centre_km + radius_km + RADIUS_MARGIN_KM
+        sea_share = largest_sea_share(paths, m, first, last, near, far)
+        loss_db = smallest_between(
+            stations.pattern_db[t], math.floor(az_deg - half_deg), math.ceil(az_deg + half_deg)
+        )
+        fixed_db = stations.erp_db[t] - loss_db + BOUND_MARGIN_DB
+        offset, angle_deg = stations.offset[t], paths.least_angle_deg[m]
+        near_km[t] = near
+        wanted_dbuvm[t] = -math.inf
+        if offset == 0:
+            wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
+                tables, receiver, 0, WANTED, near, highest_m, sea_share, angle_deg
+            )
+        interfering_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
+            tables, receiver, offset, INTERFERING, near, highest_m, sea_share, angle_deg
+        )
+
+
+@inlined
+def towards(site: NDArray[np.float64], frames: NDArray[np.float64], p: int) -> tuple[float, float]:
+    """Horizontal components, on the axes of pixel p, of the way to a site."""
+    dx, dy, dz = site[0] - frames[0, p], site[1] - frames[1, p], site[2] - frames[2, p]
+    return (
+        dx * frames[3, p] + dy * frames[4, p] + dz * frames[5, p],
+        dx * frames[6, p] + dy * frames[7, p] + dz * frames[8, p],
+    )
+
+
+@kernel
+def bearings(
+    stations: Stations, frames: NDArray[np.float64], middle: int, radius_km: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Directions of all stations from one pixel, and how far they turn for any pixel within the radius.
+
+    Both [transmitter] in degrees; the directions on the axes of pixel ``middle``, clockwise from the first.
+    """
+    count = stations.mast.size
+    direction_deg, turned_deg = np.empty(count), np.full(count, 180.0)
+    for t in range(count):
+        a, b = towards(stations.frame[t], frames, middle)
+        direction_deg[t] = math.degrees(math.atan2(b, a))
+        distance_km = 1e-3 * math.hypot(a, b)
+        if distance_km > radius_km:
+            turned_deg[t] = math.degrees(math.asin(radius_km / distance_km)) + ANGLE_MARGIN_DEG
+    return direction_deg, turned_deg
+
+
+@kernel
+def least_discrimination_db(
+    stations: Stations, receiver: Receiver, direction_deg: NDArray[np.float64],
+    turned_deg: NDArray[np.float64], server: int, t: int,
+) -> float:  # fmt: skip
+    """Lower bound of D against t wherever in the tile the antenna points at ``server``."""
+    apart_deg = abs(direction_deg[t] - direction_deg[server])
+    apart_deg = min(apart_deg, 360.0 - apart_deg) - turned_deg[t] - turned_deg[server]
+    directed_db = directivity_db(apart_deg, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
+    return discrimination_db(
+        stations.polarisation[server], stations.polarisation[t], directed_db, receiver.cross_polar_db
+    )
+
+
+@kernel
+def bound_means(
+    stations: Stations, receiver: Receiver, ratio_db: NDArray[np.float64], sigma_db: float,
+    frames: NDArray[np.float64], middle: int, radius_km: float, server: NDArray[np.int64],
+    bound_dbuvm: NDArray[np.float64],
+) -> NDArray[np.float64]:  # fmt: skip
+    """Upper bounds of each transmitter's mean nuisance power in the tile, for the servers found there.
+
+    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``; ``server`` [pixel], -1
+    none; ``bound_dbuvm`` [transmitter] of ``tile_bounds``.
+    """
+    direction_deg, turned_deg = bearings(stations, frames, middle, radius_km)
+    found = np.zeros(stations.mast.size, np.bool_)
+    for s in server:
+        if s >= 0:
+            found[s] = True
+    means = np.zeros(stations.mast.size)
+    for s in range(means.size):
+        if not found[s]:
+            continue
+        s_ratio_db = ratio_db[stations.mode[s]]
+        for t in range(means.size):
+            if t != s:
+                d_db = least_discrimination_db(stations, receiver, direction_deg, turned_deg, s, t)
+                means[t] = max(means[t], lognormal_mean(bound_dbuvm[t] + s_ratio_db[t] - d_db, sigma_db))
+    return means

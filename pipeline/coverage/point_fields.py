@@ -1,0 +1,96 @@
+"""Wanted fields at single places: the kernels of the coverage stage without its grid.
+
+The radial sweeps are made for the box of the places instead of the padded grid; where the terrain is fine
+enough for clearance angles their lattice may therefore be denser than that of the maps.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.config.config import Config
+from pipeline.coverage.channel import Job, planning_of, prepare_job, with_countries
+from pipeline.coverage.fields import WANTED, tile_fields
+from pipeline.coverage.planning import with_default_mode
+from pipeline.grid.geodesy import ecef_m, rays
+from pipeline.grid.polygons import Box
+from pipeline.terrain.clearance import CLEARANCE_KM
+from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.terrain.records import LonLatRaster, Sweep
+from pipeline.terrain.sweep import view_of
+from pipeline.terrain.tile_sweeps import box_around, box_of_masts, masts_of_tile, outline_of, settings_of
+from pipeline.terrain.tile_sweeps import run as run_sweeps
+from pipeline.territory.rasters import boundaries_of
+from pipeline.territory.surface import ROOM_DEG, surface_mask
+
+# Points per side of the lattice over the box of the places; its outline bounds what a mast sees.
+LATTICE_POINTS = 33
+MARGIN_KM = 1.0
+
+
+def sweeps_towards(
+    config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> dict[str, Sweep]:
+    """Sweeps by mast key of some transmitters, for paths to places [n] in degrees."""
+    lattice = _lattice_deg(lon_deg, lat_deg)
+    land = _land(config, transmitters, *lattice)
+    tiles = sorted(set(transmitters["tile"].values.tolist()))
+    masts = [mast for tile in tiles for mast in masts_of_tile(transmitters, tile)]
+    elevation = receivers = None
+    if config.terrain.dem is not None:
+        receivers = load_elevation(config.terrain.dem, box_around(*lattice, CLEARANCE_KM), land)
+        require_cover(receivers, *lattice, files=config.terrain.dem)
+        elevation = load_elevation(config.terrain.dem, box_of_masts(masts), land)
+    outline = outline_of(lattice[0]), outline_of(lattice[1])
+    views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
+    return run_sweeps(masts, elevation, receivers, land, views, settings_of(config.terrain))
+
+
+def point_job(config: Config, transmitters: xr.Dataset, sweeps: dict[str, Sweep], channel: int) -> Job:
+    """The transmitters of one channel ready for ``point_fields``, in order of id."""
+    default = config.coverage.default_mode
+    network = with_default_mode(with_countries(config, transmitters), (default.system, default.mode))
+    return prepare_job(network, sweeps, planning_of(config, network, channel), config, channel)
+
+
+def point_fields(
+    job: Job, number: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], h2_m: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Field in dB(uV/m) and distance in km of transmitter ``number`` at places [n], ``h2_m`` above ground."""
+    positions_m = np.array([ecef_m(*place) for place in zip(lon_deg, lat_deg, strict=True)]).T.copy()
+    d_km, az_deg, field_dbuvm = (np.empty(lon_deg.size) for _ in range(3))
+    rays(job.stations.frame[number], positions_m, d_km, az_deg)
+    receiver = job.receiver._replace(h2_m=h2_m)
+    every = np.arange(lon_deg.size)
+    tile_fields(
+        job.stations, job.paths, job.tables, receiver, number, WANTED, every, d_km, az_deg, field_dbuvm
+    )
+    return field_dbuvm, d_km
+
+
+def _lattice_deg(
+    lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lattice over the box of the places, north to south."""
+    west, south, east, north = box_around(lon_deg, lat_deg, MARGIN_KM)
+    x_deg, y_deg = np.linspace(west, east, LATTICE_POINTS), np.linspace(north, south, LATTICE_POINTS)
+    lon, lat = np.meshgrid(x_deg, y_deg)
+    return lon, lat
+
+
+def _land(
+    config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> LonLatRaster:
+    """Land and sea around places and sites."""
+    lon = np.append(transmitters["lon_deg"].values, lon_deg)
+    lat = np.append(transmitters["lat_deg"].values, lat_deg)
+    west, south = (max(math.floor(v.min() - ROOM_DEG), -m) for v, m in ((lon, 180), (lat, 90)))
+    east, north = (min(math.ceil(v.max() + ROOM_DEG), m) for v, m in ((lon, 180), (lat, 90)))
+    box: Box = (west, south, east, north)
+    mask = surface_mask(boundaries_of(config.territory), box)
+    place = mask.attrs["transform"]
+    return LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)

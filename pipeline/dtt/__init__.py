@@ -1,0 +1,1 @@
+"""What served DTT reception allows to devices around it."""

@@ -1,0 +1,130 @@
+"""The border rule: a device's median field on a neighbour's land stays below a trigger (GE06).
+
+P(d) = E_trigger - 77.216 - 20 log10 f + Lb(d, t%) - 10 log10(share) - margin, in dBm e.i.r.p.; ``share`` is
+the part of the device's power inside its TV channel, to which the trigger refers. Lb is that of the devices'
+paths (protection.md, section 3), at the rule's percentage of time and receiving height; near the sea the
+smaller loss of land and sea.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
+from pipeline.config.config import Config
+from pipeline.config.neighbours import BorderField
+from pipeline.config.protection import Device
+from pipeline.dtt.interference_range import farthest_limiting_km
+from pipeline.errors import InputError
+from pipeline.propagation.homogeneous import smaller_path_loss_db
+from pipeline.radio.caps import device_cap_dbm
+from pipeline.reference.number_tables import read_number, read_rows
+from pipeline.units import power_dbm
+
+TRIGGER_COLUMNS = ("from_mhz", "to_mhz", "field_dbuvm")
+F_RANGE_MHZ = (30.0, 4000.0)
+COVERED_MHZ = 1e-6
+
+
+class Trigger(NamedTuple):
+    """Trigger field from a lower to an upper edge frequency."""
+
+    from_mhz: float
+    to_mhz: float
+    field_dbuvm: float
+
+
+class Budget(NamedTuple):
+    """What does not depend on the place: terms that, with the path loss, add up to the limit in dBm."""
+
+    trigger_dbuvm: float
+    to_power_db: float
+    outside_db: float
+    margin_db: float
+
+
+def read_triggers(path: Path) -> list[Trigger]:
+    """Trigger fields by band; a line that is wrong is refused."""
+    triggers: list[Trigger] = []
+    for row in read_rows(path, TRIGGER_COLUMNS):
+        from_mhz = read_number(row, "from_mhz", *F_RANGE_MHZ)
+        to_mhz = read_number(row, "to_mhz", *F_RANGE_MHZ)
+        if from_mhz >= to_mhz or any(t.from_mhz < to_mhz and from_mhz < t.to_mhz for t in triggers):
+            raise InputError(
+                "band is empty or overlaps another", file=path, row=row.line, field="from_mhz",
+                value=f"{from_mhz:g} to {to_mhz:g}", allowed="bands that do not overlap",
+            )  # fmt: skip
+        triggers.append(Trigger(from_mhz, to_mhz, read_number(row, "field_dbuvm", -50.0, 120.0)))
+    return triggers
+
+
+def trigger_dbuvm(triggers: Sequence[Trigger], centre_mhz: float, width_mhz: float) -> float | None:
+    """Smallest trigger of the bands that a channel touches; None unless they cover the whole channel."""
+    low, high = centre_mhz - 0.5 * width_mhz, centre_mhz + 0.5 * width_mhz
+    touched = [t for t in triggers if t.from_mhz < high and low < t.to_mhz]
+    covered_mhz = sum(min(t.to_mhz, high) - max(t.from_mhz, low) for t in touched)
+    if covered_mhz < width_mhz - COVERED_MHZ:
+        return None
+    return min(t.field_dbuvm for t in touched)
+
+
+def border_budget(config: Config, rule: BorderField, device: Device, channel: int) -> Budget | None:
+    """The budget of a device in a channel; None where no trigger is given for the channel."""
+    f_mhz = channel_centre_mhz(config.channels, channel)
+    width_mhz = channel_width_mhz(config.channels, channel)
+    field_dbuvm = trigger_dbuvm(read_triggers(rule.triggers), f_mhz, width_mhz)
+    if field_dbuvm is None:
+        return None
+    outside_db = 10.0 * math.log10(max(1.0, device.bandwidth_mhz / width_mhz))
+    return Budget(field_dbuvm, power_dbm(0.0, f_mhz), outside_db, 0.0 - device.margin_db)
+
+
+def path_loss_db(
+    config: Config,
+    rule: BorderField,
+    device: Device,
+    channel: int,
+    d_km: NDArray[np.float64],
+    *,
+    coastal: bool,
+) -> NDArray[np.float64]:
+    """Basic transmission loss to the neighbour's land; distances are raised to the smallest separation."""
+    return smaller_path_loss_db(
+        np.maximum(d_km, device.min_separation_m.value / 1000.0),
+        channel_centre_mhz(config.channels, channel),
+        device.height_m,
+        receiver_m=rule.height_m,
+        model=config.propagation.wsd_model,
+        coastal=coastal and config.protection.sea_paths == "coastal",
+        time_pct=rule.time_pct.value,
+    )
+
+
+def rule_radius_km(
+    config: Config, rule: BorderField, device: Device, channel: int, *, coastal: bool
+) -> float | None:
+    """Distance beyond which one rule does not limit a device below its cap; None without a trigger."""
+    budget = border_budget(config, rule, device, channel)
+    if budget is None:
+        return None
+    level_dbm, cap_dbm = sum(budget), device_cap_dbm(device)
+
+    def limits(d_km: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return level_dbm + path_loss_db(config, rule, device, channel, d_km, coastal=coastal) < cap_dbm
+
+    return farthest_limiting_km(limits, device.min_separation_m.value / 1000.0)
+
+
+def border_radius_km(config: Config, device: Device, channel: int, *, coastal: bool) -> float:
+    """Largest radius of the border rules of all neighbours; 0 without any."""
+    rules = (neighbour.border_field for neighbour in config.neighbours.values())
+    radii_km = (
+        rule_radius_km(config, rule, device, channel, coastal=coastal) for rule in rules if rule is not None
+    )
+    return max((radius for radius in radii_km if radius is not None), default=0.0)

@@ -1,0 +1,156 @@
+"""The proven radius: beyond it no victim, however weak, can limit a device below its cap.
+
+protection.md, section 4. The worst served victim has the noise field of its mode, a margin that just gives
+q_min, no other interferer (sigma_U = 0) and no discrimination, and the largest protection ratio applies.
+Found from configuration and tables alone, before any coverage is known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
+from pipeline.config.reception import receiver_band
+from pipeline.coverage.nuisance import noise_field_dbuvm
+from pipeline.dtt.degradation import AllowedNuisanceTable, allowed_nuisance_db, allowed_nuisance_table
+from pipeline.errors import InputError
+from pipeline.propagation.homogeneous import FARTHEST_KM, NEAR_KM, smaller_path_loss_db
+from pipeline.radio.caps import device_cap_dbm
+from pipeline.reference.number_tables import ModeKey
+from pipeline.reference.ratios import Tables, groups_of, largest_shift_db, overload_shift_db
+from pipeline.units import DIPOLE_GAIN_DBI, power_dbm
+
+# Overload is kept from 90 % of locations: mu of one standard deviation (whitespace-rules.md, section 1).
+OVERLOAD_MU = 1.28
+_COARSE_STEPS = 1200
+_FINE_STEPS = 64
+
+
+class AllowedNuisance(NamedTuple):
+    """Tables of X up to 80 m and beyond."""
+
+    near: AllowedNuisanceTable
+    far: AllowedNuisanceTable
+
+
+def allowed_nuisance_of(config: Config, device: Device) -> AllowedNuisance:
+    """Tables of X for the two distance ranges of a device."""
+    dq, wanted_db = device.dq_pct / 100.0, config.coverage.location_sigma_db
+    return AllowedNuisance(
+        allowed_nuisance_table(config.protection.near_sigma_db, dq, wanted_db),
+        allowed_nuisance_table(config.protection.far_sigma_db, dq, wanted_db),
+    )
+
+
+def proven_radius_km(
+    config: Config,
+    device: Device,
+    tables: Tables,
+    *,
+    modes: Iterable[ModeKey],
+    channels: Iterable[int],
+    coastal: bool,
+) -> float:
+    """Radius in km for victims of ``modes`` on ``channels``; ``coastal`` if some may be near the sea."""
+    keys = sorted(set(modes))
+    allowed = allowed_nuisance_of(config, device)
+    return max(
+        _radius_at_km(config, device, tables, keys, channel, allowed, coastal)
+        for channel in sorted(set(channels))
+    )
+
+
+def _radius_at_km(
+    config: Config,
+    device: Device,
+    tables: Tables,
+    keys: Sequence[ModeKey],
+    channel: int,
+    allowed: AllowedNuisance,
+    coastal: bool,
+) -> float:
+    f_mhz = channel_centre_mhz(config.channels, channel)
+    tolerated_dbm = _tolerated_dbm(config, device, tables, keys, channel, allowed)
+    cap = device_cap_dbm(device)
+
+    def limits(d_km: NDArray[np.float64]) -> NDArray[np.bool_]:
+        loss_db = smaller_path_loss_db(
+            d_km, f_mhz, device.height_m, receiver_m=config.coverage.receiver_height_m,
+            model=config.propagation.wsd_model, coastal=coastal,
+        )  # fmt: skip
+        return np.where(d_km <= NEAR_KM, tolerated_dbm[0], tolerated_dbm[1]) + loss_db < cap
+
+    return farthest_limiting_km(limits, device.min_separation_m.value / 1000.0)
+
+
+def _tolerated_dbm(
+    config: Config,
+    device: Device,
+    tables: Tables,
+    keys: Sequence[ModeKey],
+    channel: int,
+    allowed: AllowedNuisance,
+) -> tuple[float, float]:
+    """Smallest e.i.r.p. less path loss that any served victim tolerates, up to 80 m and beyond."""
+    f_mhz = channel_centre_mhz(config.channels, channel)
+    width_mhz = channel_width_mhz(config.channels, channel)
+    settings, band = config.coverage, receiver_band(config.coverage, f_mhz)
+    offsets = config.protection.offsets
+    weakest_dbm = math.inf
+    for key in keys:
+        mode = tables.modes[key]
+        noise_dbuvm = noise_field_dbuvm(
+            f_mhz,
+            mode.noise_bandwidth_mhz,
+            settings.noise_figure_db,
+            mode.c_n_db,
+            band.gain_dbd,
+            band.feeder_db,
+        )
+        groups = groups_of(tables, key, offsets)
+        largest_db = largest_shift_db(tables, groups, device, offsets, width_mhz)
+        weakest_dbm = min(weakest_dbm, power_dbm(noise_dbuvm, f_mhz) - largest_db)
+    shifts_db = [overload_shift_db(tables, device, offset) for offset in offsets]
+    overload = -max((s for s in shifts_db if not math.isnan(s)), default=-math.inf)
+    overload -= band.gain_dbd + DIPOLE_GAIN_DBI - band.feeder_db
+    margin_db = float(ndtri(settings.q_min.value)) * settings.location_sigma_db
+    sigmas_db = (config.protection.near_sigma_db, config.protection.far_sigma_db)
+    near, far = (
+        min(weakest_dbm + smallest_allowed_db(table, margin_db), overload - OVERLOAD_MU * sigma_db)
+        for table, sigma_db in zip(allowed, sigmas_db, strict=True)
+    )
+    return near, far
+
+
+def smallest_allowed_db(table: AllowedNuisanceTable, margin_db: float) -> float:
+    """Smallest X of any served victim: noise of fixed level and a margin of at least ``margin_db``."""
+    above_db = margin_db + np.arange(0.0, 10.0, 0.05)
+    return min(float(allowed_nuisance_db(table, margin, 0.0)) for margin in above_db)
+
+
+def farthest_limiting_km(limits: Callable[[NDArray[np.float64]], NDArray[np.bool_]], from_km: float) -> float:
+    """Smallest distance beyond which ``limits`` (bool of d_km, vectorised) is false up to 1000 km.
+
+    Searched from the far end: a loss that falls again with distance cannot hide a farther victim.
+    """
+    coarse_km = np.geomspace(min(from_km, NEAR_KM / 4.0), FARTHEST_KM, _COARSE_STEPS)
+    limiting = np.flatnonzero(limits(coarse_km))
+    if limiting.size == 0:
+        return float(coarse_km[0])
+    last = int(limiting[-1])
+    if last == coarse_km.size - 1:
+        raise InputError(
+            f"a victim would limit the device even {FARTHEST_KM:g} km away", row="devices",
+            allowed="a smaller cap_dbm, dq_pct or burst penalty",
+        )  # fmt: skip
+    fine_km = np.linspace(coarse_km[last], coarse_km[last + 1], _FINE_STEPS)
+    within = np.flatnonzero(limits(fine_km))
+    return float(fine_km[min(int(within[-1]) + 1, _FINE_STEPS - 1)])

@@ -1,0 +1,1 @@
+"""The smallest limit over all victims of a map, exact."""

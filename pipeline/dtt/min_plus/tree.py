@@ -1,0 +1,237 @@
+"""Lower bounds over squares of victim pixels, by the direction in which the device lies.
+
+The victims of a map are gathered into leaves of ``LEAF_PX`` x ``LEAF_PX`` pixels and these, four at a
+time, into larger nodes. A node keeps, for each of ``BINS`` bins of the grid direction victim -> device, the
+smallest value that ``allowed + discrimination`` can take over its victims and over the bin. So a node whose
+receivers all look the other way counts with its full discrimination, and is passed over where an
+omnidirectional bound would have to open it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels import kernel
+
+LEAF_PX = 8
+LEVELS = 5
+"""Leaves of 8 pixels, then nodes of 16, 32, 64 and 128 pixels."""
+BINS = 32
+SECTORS = 180
+MARGIN_DEG = np.float32(0.02)
+"""Angles in float32 are right to 1e-4 deg; every bound is looser by this, so rounding cannot break it."""
+INF = np.float32(np.inf)
+ZERO = np.float32(0.0)
+HALF_TURN_DEG = np.float32(180.0)
+TURN_DEG = np.float32(360.0)
+SECTORS_PER_DEG = np.float32(SECTORS / 360.0)
+
+Discrimination = tuple[float, float, float]
+
+
+class Antenna(NamedTuple):
+    """ITU-R BT.419 directivity: 0 dB to ``flat_deg``, linear to ``max_db`` at ``end_deg``, then constant."""
+
+    flat_deg: np.float32
+    end_deg: np.float32
+    slope_db_per_deg: np.float32
+    max_db: np.float32
+
+
+class Tree(NamedTuple):
+    """Nodes of all levels, level 0 the leaves; nodes without a victim take no memory in the two bounds.
+
+    ``row`` int32[nodes] row of each node in the bounds, -1 without a victim; ``start``, ``height``, ``width``
+    int64[LEVELS] place of a level in ``row`` and its size in nodes; ``any_db`` float32[rows] smallest allowed
+    level; ``directed_db`` float32[rows, BINS] smallest allowed level plus discrimination towards the bin.
+    """
+
+    row: NDArray[np.int32]
+    start: NDArray[np.int64]
+    height: NDArray[np.int64]
+    width: NDArray[np.int64]
+    any_db: NDArray[np.float32]
+    directed_db: NDArray[np.float32]
+
+
+def antenna(discrimination: Discrimination) -> Antenna:
+    """The directivity with its slope [dB/deg]; a maximum of 0 dB means no directivity."""
+    flat_deg, end_deg, max_db = discrimination
+    if not (0.0 <= flat_deg < end_deg <= 180.0 and 0.0 <= max_db < np.inf):
+        raise ValueError(f"discrimination {discrimination} needs 0 <= flat < end <= 180 deg and 0 <= max dB")
+    slope = max_db / (end_deg - flat_deg)
+    return Antenna(np.float32(flat_deg), np.float32(end_deg), np.float32(slope), np.float32(max_db))
+
+
+@kernel
+def normal_azimuth_deg(azimuth_deg: np.float32) -> np.float32:
+    """The same direction from 0 to 360 deg; values already there are not changed by a single bit."""
+    return azimuth_deg - TURN_DEG * np.float32(np.floor(azimuth_deg / TURN_DEG))
+
+
+@kernel
+def off_axis_deg(first_deg: np.float32, second_deg: np.float32) -> np.float32:
+    """Angle 0..180 deg between two directions given as 0..360 deg."""
+    delta_deg = abs(first_deg - second_deg)
+    return min(delta_deg, TURN_DEG - delta_deg)
+
+
+@kernel
+def discrimination_db(ant: Antenna, angle_deg: np.float32) -> np.float32:
+    """Directivity discrimination [dB] at an off-axis angle of 0..180 deg (ITU-R BT.419-3, Fig. 1)."""
+    rising_db = (angle_deg - ant.flat_deg) * ant.slope_db_per_deg
+    rising_db = rising_db if rising_db > ZERO else ZERO
+    return rising_db if rising_db < ant.max_db else ant.max_db
+
+
+def sector_discrimination_db(ant: Antenna) -> NDArray[np.float32]:
+    """Smallest discrimination between any azimuth of a sector and any direction of a bin.
+
+    float32[SECTORS + 1, BINS]; the last row is for receivers without directivity.
+    """
+    sector_deg, bin_deg = 360.0 / SECTORS, 360.0 / BINS
+    sector_centre_deg = (np.arange(SECTORS) + 0.5) * sector_deg
+    bin_centre_deg = (np.arange(BINS) + 0.5) * bin_deg
+    apart_deg = np.abs(sector_centre_deg[:, None] - bin_centre_deg)
+    apart_deg = np.minimum(apart_deg, 360.0 - apart_deg)
+    apart_deg -= 0.5 * (sector_deg + bin_deg) + float(MARGIN_DEG)
+    rising_db = (apart_deg - float(ant.flat_deg)) * float(ant.slope_db_per_deg)
+    directed_db = np.clip(rising_db, 0.0, float(ant.max_db))
+    return np.vstack([directed_db, np.zeros(BINS)]).astype(np.float32)
+
+
+@kernel
+def _mark_leaves(allowed_db: NDArray[np.float32], occupied: NDArray[np.bool_], first: int, last: int) -> None:
+    """True for the leaves of rows first..last-1 that hold at least one victim."""
+    height, width = allowed_db.shape
+    for i in range(first, last):
+        for y in range(i * LEAF_PX, min((i + 1) * LEAF_PX, height)):
+            for x in range(width):
+                if allowed_db[y, x] < INF:
+                    occupied[i, x // LEAF_PX] = True
+
+
+@kernel
+def _fill_leaf(
+    allowed_db: NDArray[np.float32],
+    azimuth_deg: NDArray[np.float32],
+    y0: int,
+    x0: int,
+    sector_db: NDArray[np.float32],
+    sector_min_db: NDArray[np.float32],
+    directed_db: NDArray[np.float32],
+) -> np.float32:
+    """Bounds of the leaf at pixel (y0, x0) into ``directed_db``; returns its smallest allowed level."""
+    sector_min_db[:] = INF
+    directed_db[:] = INF
+    any_db = INF
+    for y in range(y0, min(y0 + LEAF_PX, allowed_db.shape[0])):
+        for x in range(x0, min(x0 + LEAF_PX, allowed_db.shape[1])):
+            level_db = allowed_db[y, x]
+            if level_db < INF:
+                sector = SECTORS
+                if not np.isnan(azimuth_deg[y, x]):
+                    azimuth = normal_azimuth_deg(azimuth_deg[y, x])
+                    sector = min(int(azimuth * SECTORS_PER_DEG), SECTORS - 1)
+                sector_min_db[sector] = min(sector_min_db[sector], level_db)
+                any_db = min(any_db, level_db)
+    for sector in range(SECTORS + 1):
+        if sector_min_db[sector] < INF:
+            for k in range(BINS):
+                directed_db[k] = min(directed_db[k], sector_min_db[sector] + sector_db[sector, k])
+    return any_db
+
+
+@kernel
+def _fill_leaves(
+    allowed_db: NDArray[np.float32],
+    azimuth_deg: NDArray[np.float32],
+    sector_db: NDArray[np.float32],
+    tree: Tree,
+    first: int,
+    last: int,
+) -> None:
+    """Bounds of all leaves in rows first..last-1 of leaves."""
+    sector_min_db = np.empty(SECTORS + 1, np.float32)
+    for i in range(first, last):
+        for j in range(tree.width[0]):
+            row = tree.row[i * tree.width[0] + j]
+            if row >= 0:
+                tree.any_db[row] = _fill_leaf(
+                    allowed_db,
+                    azimuth_deg,
+                    i * LEAF_PX,
+                    j * LEAF_PX,
+                    sector_db,
+                    sector_min_db,
+                    tree.directed_db[row],
+                )
+
+
+@kernel
+def _gather_children(tree: Tree) -> None:
+    """Bounds of the nodes above the leaves: the smallest of their (up to four) children."""
+    for level in range(1, LEVELS):
+        below = level - 1
+        for i in range(tree.height[below]):
+            for j in range(tree.width[below]):
+                child = tree.row[tree.start[below] + i * tree.width[below] + j]
+                if child >= 0:
+                    parent = tree.row[tree.start[level] + (i // 2) * tree.width[level] + j // 2]
+                    tree.any_db[parent] = min(tree.any_db[parent], tree.any_db[child])
+                    for k in range(BINS):
+                        tree.directed_db[parent, k] = min(
+                            tree.directed_db[parent, k], tree.directed_db[child, k]
+                        )
+
+
+def over_bands(function: Callable[[int, int], None], count: int, band: int, threads: int) -> None:
+    """Call function(first, last) for every band of 0..count-1, ``threads`` at a time; errors come through."""
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        jobs = [pool.submit(function, i, min(i + band, count)) for i in range(0, count, band)]
+        for job in jobs:
+            job.result()
+
+
+def _halved(occupied: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The next level: true where one of the four nodes below is."""
+    height, width = occupied.shape
+    even = np.pad(occupied, ((0, height % 2), (0, width % 2)))
+    return even[0::2, 0::2] | even[0::2, 1::2] | even[1::2, 0::2] | even[1::2, 1::2]
+
+
+def build_tree(
+    allowed_db: NDArray[np.float32], azimuth_deg: NDArray[np.float32], ant: Antenna, threads: int
+) -> Tree:
+    """All nodes over the victims of allowed_db [y, x] (+inf or NaN = none); azimuth_deg NaN: D is 0."""
+    height, width = allowed_db.shape
+    occupied = np.zeros((-(-height // LEAF_PX), -(-width // LEAF_PX)), np.bool_)
+    over_bands(lambda i, j: _mark_leaves(allowed_db, occupied, i, j), occupied.shape[0], 16, threads)
+    levels = [occupied]
+    for _ in range(1, LEVELS):
+        levels.append(_halved(levels[-1]))
+    flat = np.concatenate([level.ravel() for level in levels])
+    row = np.where(flat, np.cumsum(flat, dtype=np.int32) - 1, -1).astype(np.int32)
+    rows = int(np.count_nonzero(flat))
+    sizes = np.array([level.shape for level in levels], np.int64)
+    tree = Tree(
+        row=row,
+        start=np.cumsum([0] + [level.size for level in levels[:-1]]).astype(np.int64),
+        height=sizes[:, 0].copy(),
+        width=sizes[:, 1].copy(),
+        any_db=np.full(rows, INF, np.float32),
+        directed_db=np.full((rows, BINS), INF, np.float32),
+    )
+    sector_db = sector_discrimination_db(ant)
+
+    def fill(first: int, last: int) -> None:
+        _fill_leaves(allowed_db, azimuth_deg, sector_db, tree, first, last)
+
+    over_bands(fill, occupied.shape[0], 16, threads)
+    _gather_children(tree)
+    return tree

@@ -1,0 +1,40 @@
+"""The threshold method: a channel is occupied where a DTT field reaches a threshold (SM.2405, Annex 1)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from pipeline.config.channels import channel_centre_mhz
+from pipeline.config.config import Config
+from pipeline.config.reception import receiver_band
+from pipeline.coverage.nuisance import noise_field_dbuvm
+from pipeline.reference.ratios import known_mode, read_protection_tables
+
+THRESHOLD_BAND = "threshold"
+# Planning fields hold at 95 % of locations (BT.2036, GE06).
+PLANNING_Q = 0.95
+
+
+def threshold_dbuvm(config: Config, channel: int) -> float:
+    """Field at 10 m from which a channel is occupied: configured, or planning field of the default mode.
+
+    E_med = E_n + mu sigma for 95 % of locations (whitespace-rules.md, section 1.5).
+    """
+    given = config.protection.threshold.field_dbuvm
+    if given is not None:
+        return given.value
+    coverage, f_mhz = config.coverage, channel_centre_mhz(config.channels, channel)
+    default = (coverage.default_mode.system, coverage.default_mode.mode)
+    mode = known_mode(read_protection_tables(config.protection), default)
+    band = receiver_band(coverage, f_mhz)
+    noise_dbuvm = noise_field_dbuvm(
+        f_mhz, mode.noise_bandwidth_mhz, coverage.noise_figure_db, mode.c_n_db, band.gain_dbd, band.feeder_db
+    )
+    return float(noise_dbuvm + ndtri(PLANNING_Q) * coverage.location_sigma_db)
+
+
+def occupied(field_dbuvm: NDArray[np.float32], from_dbuvm: float) -> NDArray[np.bool_]:
+    """Where a field (any shape, NaN = none) reaches the threshold; compared as stored, never rounded."""
+    return field_dbuvm >= from_dbuvm

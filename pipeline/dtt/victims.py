@@ -1,0 +1,202 @@
+"""From coverage to victim maps: what each served pixel tolerates, and to which group of victims it belongs.
+
+protection.md, section 3. A victim's tolerated level A leaves out what depends on the offset (r), the path
+(Lb) and the direction (D): P = A - r + D + Lb with A = m_U + X - 77.216 - 20 log10 f. Victims fall into
+passes with one loss table each: home or foreign, inland or coastal, directive or orthogonally polarised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.dtt.degradation import AllowedNuisanceTable, allowed_nuisance_db
+from pipeline.kernels import kernel
+from pipeline.reference.ratios import Group
+from pipeline.territory.codes import Surface
+from pipeline.units import power_dbm
+
+NO_VICTIM = 255
+FOREIGN_BIT, COASTAL_BIT, ORTHOGONAL_BIT = 1, 2, 4
+_HOME, _BEYOND, _FOREIGN = int(Surface.HOME), int(Surface.HOME_BEYOND), int(Surface.FOREIGN)
+
+
+class Directivity(IntEnum):
+    """What the receiving antenna takes off a device, by the polarisation of both."""
+
+    AZIMUTH = 0
+    NONE = 1
+    ORTHOGONAL = 2
+
+
+class Kind(NamedTuple):
+    """Victims that share a loss table and a label."""
+
+    foreign: bool
+    coastal: bool
+    orthogonal: bool
+
+
+class Classes(NamedTuple):
+    """Modes and tiers of one channel as arrays: mode m owns the codes ``first[m]`` and up.
+
+    Codes run along the wanted level: tier 0, edge 0|1, tier 1, edge 1|2, ... ``edges_dbm[m]`` is padded with
+    +inf. ``directivity[s]`` a ``Directivity`` for each server.
+    """
+
+    first: NDArray[np.int64]
+    edges_dbm: NDArray[np.float64]
+    directivity: NDArray[np.int64]
+
+
+class Victims(NamedTuple):
+    """Maps [y, x]: tolerated level float32 up to 80 m and beyond, antenna azimuth, kind and group codes.
+
+    ``near_dbm``, ``far_dbm`` rounded down, +inf without victim; ``azimuth_deg`` NaN = no directivity;
+    ``kind`` bits of ``Kind`` or ``NO_VICTIM``; ``code`` of ``Classes``.
+    """
+
+    near_dbm: NDArray[np.float32]
+    far_dbm: NDArray[np.float32]
+    azimuth_deg: NDArray[np.float32]
+    kind: NDArray[np.uint8]
+    code: NDArray[np.uint16]
+
+
+def directivity_of(wanted: str, device: str) -> Directivity:
+    """Mixed or unknown wanted polarisation: D = 0; unknown one of the device: azimuth only (verified.md)."""
+    if wanted not in ("H", "V"):
+        return Directivity.NONE
+    if device in ("H", "V") and device != wanted:
+        return Directivity.ORTHOGONAL
+    return Directivity.AZIMUTH
+
+
+def victim_classes(
+    groups: Sequence[Sequence[Group]], polarisations: Sequence[str], device_polarisation: str
+) -> Classes:
+    """Arrays from the groups of each mode (ascending tiers) and the polarisation of each server."""
+    inner = [[group.tier.from_dbm for group in tiers[1:]] for tiers in groups]
+    edges_dbm = np.full((len(groups), max([1, *map(len, inner)])), np.inf)
+    for m, edges in enumerate(inner):
+        edges_dbm[m, : len(edges)] = edges
+    counts = [2 * len(tiers) - 1 for tiers in groups]
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]]) if counts else np.zeros(0)
+    directivity = [int(directivity_of(p, device_polarisation)) for p in polarisations]
+    return Classes(first.astype(np.int64), edges_dbm, np.array(directivity, dtype=np.int64))
+
+
+def group_codes(classes: Classes, groups: Sequence[Sequence[Group]], mode: int, tier: int) -> list[int]:
+    """Codes whose victims belong to a group: its tier and the edges on both sides (the larger r counts)."""
+    first, last = int(classes.first[mode]), int(classes.first[mode]) + 2 * len(groups[mode]) - 2
+    centre = first + 2 * tier
+    return [code for code in (centre - 1, centre, centre + 1) if first <= code <= last]
+
+
+@kernel
+def _tier_code(edges_dbm: NDArray[np.float64], level_dbm: float) -> int:
+    code = 0
+    for edge in edges_dbm:
+        if level_dbm > edge:
+            code += 2
+        elif level_dbm == edge:
+            code += 1
+    return code
+
+
+@kernel
+def _below(value: float) -> np.float32:
+    """The largest float32 not above a value."""
+    nearest = np.float32(value)
+    if nearest > value:
+        return np.nextafter(nearest, np.float32(-np.inf))
+    return nearest
+
+
+@kernel
+def fill_victims(
+    levels: NDArray[np.float32],
+    served: NDArray[np.uint16],
+    server: NDArray[np.uint16],
+    mode: NDArray[np.uint16],
+    surface: NDArray[np.uint8],
+    coastal: NDArray[np.uint8],
+    protect: tuple[bool, bool],
+    f_mhz: float,
+    near: AllowedNuisanceTable,
+    far: AllowedNuisanceTable,
+    classes: Classes,
+    out: Victims,
+) -> None:
+    """Victims of a strip [y, x], in place.
+
+    ``levels`` float32[4, y, x]: wanted and nuisance dB(uV/m), sigma_U dB, azimuth deg. ``protect``: home,
+    foreign reception. ``near``, ``far`` tables of X.
+    """
+    for y in range(served.shape[0]):
+        for x in range(served.shape[1]):
+            out.kind[y, x] = NO_VICTIM
+            out.near_dbm[y, x] = out.far_dbm[y, x] = np.float32(np.inf)
+            place = surface[y, x]
+            own = place in (_HOME, _BEYOND)
+            inside = (own and protect[0]) or (place == _FOREIGN and protect[1])
+            if served[y, x] != 1 or not inside:
+                continue
+            wanted, nuisance = float(levels[0, y, x]), float(levels[1, y, x])
+            sigma = float(levels[2, y, x])
+            nuisance_dbm = power_dbm(nuisance, f_mhz)
+            margin = wanted - nuisance
+            out.near_dbm[y, x] = _below(nuisance_dbm + allowed_nuisance_db(near, margin, sigma))
+            out.far_dbm[y, x] = _below(nuisance_dbm + allowed_nuisance_db(far, margin, sigma))
+            directivity = classes.directivity[server[y, x] - 1]
+            out.azimuth_deg[y, x] = levels[3, y, x] if directivity == 0 else np.float32(np.nan)
+            kind = FOREIGN_BIT if place == _FOREIGN else 0
+            kind += COASTAL_BIT if coastal[y, x] == 1 else 0
+            out.kind[y, x] = kind + (ORTHOGONAL_BIT if directivity == 2 else 0)
+            m = mode[y, x]
+            out.code[y, x] = classes.first[m] + _tier_code(classes.edges_dbm[m], power_dbm(wanted, f_mhz))
+
+
+def empty_victims(height: int, width: int) -> Victims:
+    """Maps without a victim."""
+    return Victims(
+        np.full((height, width), np.inf, dtype=np.float32),
+        np.full((height, width), np.inf, dtype=np.float32),
+        np.full((height, width), np.nan, dtype=np.float32),
+        np.full((height, width), NO_VICTIM, dtype=np.uint8),
+        np.zeros((height, width), dtype=np.uint16),
+    )
+
+
+def rows_of(victims: Victims, rows: slice) -> Victims:
+    """Views of some rows of the maps."""
+    return Victims(
+        victims.near_dbm[rows], victims.far_dbm[rows], victims.azimuth_deg[rows], victims.kind[rows],
+        victims.code[rows],
+    )  # fmt: skip
+
+
+def kinds_present(victims: Victims) -> list[Kind]:
+    """Kinds that occur, home before foreign: on equal limits the home victim is named."""
+    codes = [int(code) for code in np.unique(victims.kind) if code != NO_VICTIM]
+    return sorted(Kind(bool(c & FOREIGN_BIT), bool(c & COASTAL_BIT), bool(c & ORTHOGONAL_BIT)) for c in codes)
+
+
+def members(victims: Victims, kind: Kind, codes: Sequence[int] | None) -> NDArray[np.bool_]:
+    """Victims of one kind and group, bool[y, x]; ``codes`` None = of all groups."""
+    bits = FOREIGN_BIT * kind.foreign + COASTAL_BIT * kind.coastal + ORTHOGONAL_BIT * kind.orthogonal
+    chosen = victims.kind == bits
+    if codes is not None:
+        chosen &= np.isin(victims.code, np.asarray(codes, dtype=np.uint16))
+    return chosen
+
+
+def cross_polar_table_db(loss_db: NDArray[np.float32], cross_polar_db: float) -> NDArray[np.float32]:
+    """Loss table for orthogonally polarised victims: flat discrimination, none where the squares touch."""
+    table_db = loss_db + np.float32(cross_polar_db)
+    table_db[:2, :2] = loss_db[:2, :2]
+    return table_db

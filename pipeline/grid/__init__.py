@@ -1,0 +1,1 @@
+"""The pixel grid: rasters on it, true distances, polygons."""

@@ -1,0 +1,268 @@
+"""True distances, azimuths and grid directions without a projection call per pixel.
+
+Points are geocentric (ECEF, WGS84, on the ellipsoid) in metres. A *site frame* is the origin of a mast with
+its local east, north and up axes; a *lattice* holds, every few pixels of a grid, the position and the
+directions of the grid axes, from which every pixel is interpolated bilinearly (error far below 0.1 m).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS, Proj, Transformer
+from pyproj.proj import Factors
+
+from pipeline.grid.raster import Grid
+from pipeline.kernels import inlined, kernel
+
+# WGS84 (NIMA TR8350.2): semi-major axis and flattening.
+SEMI_MAJOR_M = 6_378_137.0
+FLATTENING = 1.0 / 298.257223563
+ECCENTRICITY2 = FLATTENING * (2.0 - FLATTENING)
+
+# Bilinear interpolation over L metres sags by L^2 / (4 R): 0.1 m, nearly vertical, at 1600 m.
+LATTICE_MAX_M = 1600.0
+LATTICE_MAX_PX = 16
+# Samples per axis of the grid in the search for its largest scale, which varies smoothly.
+SCALE_SAMPLES = 129
+
+# From the azimuth of the normal section to the geodesic's: e^2 cos^2(lat) sin(2 az) s^2 / (12 a^2) rad.
+NORMAL_SECTION_PER_M2 = ECCENTRICITY2 / (6.0 * SEMI_MAJOR_M**2)
+
+# A pixel centre on the mast itself: keeps log d finite; the error is below a metre.
+NEAREST_KM = 1.0e-3
+# Columns of the node array of a lattice.
+NODE_COLUMNS = 11
+
+
+def _arctangent_series(terms: int) -> tuple[float, ...]:
+    """Coefficients of t, t^3, t^5 ... of arctan t in degrees on [-1, 1], from its Chebyshev series.
+
+    arctan t = 2 sum (-1)^k q^(2k+1) / (2k+1) T_(2k+1)(t), q = sqrt 2 - 1; the error is about the first term
+    left out: 6e-8 deg for ten terms.
+    """
+    q = math.sqrt(2.0) - 1.0
+    series = np.zeros(2 * terms)
+    for k in range(terms):
+        series[2 * k + 1] = 2.0 * (-1) ** k * q ** (2 * k + 1) / (2 * k + 1)
+    powers = np.polynomial.chebyshev.cheb2poly(series)[1::2]
+    return tuple(float(c) for c in np.degrees(powers))
+
+
+_A0, _A1, _A2, _A3, _A4, _A5, _A6, _A7, _A8, _A9 = _arctangent_series(10)
+
+
+class Lattice(NamedTuple):
+    """Positions and grid directions at the centres of pixels (k step_px, l step_px) of a grid.
+
+    ``nodes`` float64[rows, columns, 11]: position x, y, z in m; unit axis "a" along grid east (3) and axis
+    "b" square to it (3), both horizontal; shear and aspect of the grid's north axis in (a, b): 0 and 1 where
+    the projection is conformal.
+    ``first_row``, ``first_col``: lattice indices of nodes[0, 0].
+    """
+
+    step_px: int
+    first_row: int
+    first_col: int
+    nodes: NDArray[np.float64]
+
+
+@inlined
+def azimuth_deg(east: float, north: float) -> float:
+    """Direction of a vector clockwise from north in [0, 360), within 1e-6 deg of arctan2; 0 for no vector."""
+    a, b = abs(east), abs(north)
+    big = max(a, b)
+    t = min(a, b) / (big if big > 0.0 else 1.0)
+    s = t * t
+    s2 = s * s
+    s4 = s2 * s2
+    low = (_A0 + _A1 * s) + (_A2 + _A3 * s) * s2
+    high = (_A4 + _A5 * s) + (_A6 + _A7 * s) * s2
+    angle = t * (low + s4 * (high + s4 * (_A8 + _A9 * s)))
+    angle = 90.0 - angle if a > b else angle
+    angle = 180.0 - angle if north < 0.0 else angle
+    angle = 360.0 - angle if east < 0.0 else angle
+    # An angle just west of north rounds to 360.
+    return 0.0 if angle >= 360.0 else angle
+
+
+@kernel
+def ecef_m(lon_deg: float, lat_deg: float) -> tuple[float, float, float]:
+    """Geocentric position in m of a point on the WGS84 ellipsoid."""
+    lon, lat = math.radians(lon_deg), math.radians(lat_deg)
+    sin_lat, cos_lat = math.sin(lat), math.cos(lat)
+    normal_m = SEMI_MAJOR_M / math.sqrt(1.0 - ECCENTRICITY2 * sin_lat * sin_lat)
+    return (
+        normal_m * cos_lat * math.cos(lon),
+        normal_m * cos_lat * math.sin(lon),
+        normal_m * (1.0 - ECCENTRICITY2) * sin_lat,
+    )
+
+
+@kernel
+def site_frame(lon_deg: float, lat_deg: float) -> NDArray[np.float64]:
+    """float64[12]: geocentric origin in m and the local east, north and up unit axes of a site."""
+    lon, lat = math.radians(lon_deg), math.radians(lat_deg)
+    sin_lon, cos_lon, sin_lat, cos_lat = math.sin(lon), math.cos(lon), math.sin(lat), math.cos(lat)
+    frame = np.empty(12)
+    frame[0], frame[1], frame[2] = ecef_m(lon_deg, lat_deg)
+    frame[3], frame[4], frame[5] = -sin_lon, cos_lon, 0.0
+    frame[6], frame[7], frame[8] = -sin_lat * cos_lon, -sin_lat * sin_lon, cos_lat
+    frame[9], frame[10], frame[11] = cos_lat * cos_lon, cos_lat * sin_lon, sin_lat
+    return frame
+
+
+def site_frames(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[n, 12]: the frames of n sites."""
+    return np.array([site_frame(x, y) for x, y in zip(lon_deg, lat_deg, strict=True)]).reshape(-1, 12)
+
+
+@inlined
+def ray(frame: NDArray[np.float64], x_m: float, y_m: float, z_m: float) -> tuple[float, float]:
+    """Geodesic distance in km (at least 1 m) and azimuth in deg from a site to a geocentric point.
+
+    The chord c drops below the site's horizon by u, and sin(half the arc angle) = -u / c on the circle that
+    osculates the path: s = c (1 + w/6 + 3 w^2/40), w = (u/c)^2. The azimuth is the normal section's, turned
+    into the geodesic's. Within 0.1 m and 4e-5 deg up to 300 km, 1 m and 1e-4 deg up to 1000 km.
+    """
+    dx, dy, dz = x_m - frame[0], y_m - frame[1], z_m - frame[2]
+    east = dx * frame[3] + dy * frame[4]
+    north = dx * frame[6] + dy * frame[7] + dz * frame[8]
+    up = dx * frame[9] + dy * frame[10] + dz * frame[11]
+    chord2 = east * east + north * north + up * up
+    w = up * up / (chord2 + 1.0e-9)
+    turn = NORMAL_SECTION_PER_M2 * frame[8] * frame[8] * east * north
+    distance_km = 1.0e-3 * math.sqrt(chord2) * (1.0 + w * (1.0 / 6.0 + 0.075 * w))
+    return max(distance_km, NEAREST_KM), azimuth_deg(east - turn * north, north + turn * east)
+
+
+@kernel
+def rays(
+    frame: NDArray[np.float64],
+    positions_m: NDArray[np.float64],
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+) -> None:
+    """Fill distance and azimuth [n] from one site to positions [3, n]; written so that it vectorises."""
+    for i in range(positions_m.shape[1]):
+        d_km[i], az_deg[i] = ray(frame, positions_m[0, i], positions_m[1, i], positions_m[2, i])
+
+
+@inlined
+def grid_azimuth_deg(a: float, b: float, shear: float, aspect: float) -> float:
+    """Grid azimuth of a horizontal vector (a, b) on the axes of a pixel (see :class:`Lattice`)."""
+    return azimuth_deg((a - shear * b) * aspect, b)
+
+
+@kernel
+def pixel_frames(
+    step_px: int,
+    first_row: int,
+    first_col: int,
+    nodes: NDArray[np.float64],
+    row: int,
+    col: int,
+    frames: NDArray[np.float64],
+) -> None:
+    """Interpolate frames float64[11, rows, cols] of a tile from (row, col) of the grid.
+
+    The components are those of :class:`Lattice`; each is bilinear within a lattice cell, so the frame of a
+    pixel does not depend on the tile it is computed in.
+    """
+    inverse = 1.0 / step_px
+    for i in range(frames.shape[1]):
+        node_row = (row + i) // step_px
+        v = ((row + i) - node_row * step_px) * inverse
+        upper, lower = nodes[node_row - first_row], nodes[node_row - first_row + 1]
+        for j in range(frames.shape[2]):
+            node_col = (col + j) // step_px
+            u = ((col + j) - node_col * step_px) * inverse
+            k = node_col - first_col
+            w00, w01, w10, w11 = (1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u
+            for n in range(NODE_COLUMNS):
+                frames[n, i, j] = (
+                    w00 * upper[k, n] + w01 * upper[k + 1, n] + w10 * lower[k, n] + w11 * lower[k + 1, n]
+                )
+
+
+def lattice_step_px(resolution_m: float) -> int:
+    """Pixels between lattice nodes: the largest power of two up to 16 within 1600 m, at least 1."""
+    step_px = LATTICE_MAX_PX
+    while step_px > 1 and step_px * resolution_m > LATTICE_MAX_M:
+        step_px //= 2
+    return step_px
+
+
+def lattice(grid: Grid, rows: slice | None = None, cols: slice | None = None) -> Lattice:
+    """The lattice that covers rows x cols of a grid (default all of it).
+
+    Nodes lie at multiples of the step, whatever the block, so equal pixels get equal frames. Axes come from
+    central differences of the neighbouring nodes: the convergence and distortion of any projection.
+    """
+    rows, cols = rows or slice(0, grid.height), cols or slice(0, grid.width)
+    step_px = lattice_step_px(grid.resolution_m)
+    first_row, first_col = rows.start // step_px, cols.start // step_px
+    # One ring more than needed: for interpolation in the last cell and for differences at the edge.
+    node_rows = np.arange(first_row - 1, (rows.stop - 1) // step_px + 3)
+    node_cols = np.arange(first_col - 1, (cols.stop - 1) // step_px + 3)
+    x_m = grid.west_m + (node_cols * step_px + 0.5) * grid.resolution_m
+    y_m = grid.north_m - (node_rows * step_px + 0.5) * grid.resolution_m
+    return Lattice(step_px, first_row, first_col, _nodes(_positions_m(grid.crs, x_m, y_m)))
+
+
+def _positions_m(crs: str, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Geocentric positions [rows, cols, 3] of the crossings of grid lines."""
+    to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    lon_deg, lat_deg = to_degrees.transform(*np.meshgrid(x_m, y_m))
+    lon, lat = np.radians(lon_deg), np.radians(lat_deg)
+    normal_m = SEMI_MAJOR_M / np.sqrt(1.0 - ECCENTRICITY2 * np.sin(lat) ** 2)
+    across_m = normal_m * np.cos(lat)
+    return np.stack(
+        [across_m * np.cos(lon), across_m * np.sin(lon), (1.0 - ECCENTRICITY2) * normal_m * np.sin(lat)],
+        axis=-1,
+    )
+
+
+def _nodes(positions_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Node array [rows-2, cols-2, 11] from positions [rows, cols, 3] with a ring around."""
+    inner = positions_m[1:-1, 1:-1]
+    up = inner / np.array([1.0, 1.0, 1.0 - ECCENTRICITY2])
+    up /= np.linalg.norm(up, axis=-1, keepdims=True)
+    along_x = _horizontal(positions_m[1:-1, 2:] - positions_m[1:-1, :-2], up)
+    along_y = _horizontal(positions_m[:-2, 1:-1] - positions_m[2:, 1:-1], up)
+    length_x = np.linalg.norm(along_x, axis=-1, keepdims=True)
+    axis_a = along_x / length_x
+    axis_b = np.cross(up, axis_a)
+    on_a = np.sum(along_y * axis_a, axis=-1, keepdims=True)
+    on_b = np.sum(along_y * axis_b, axis=-1, keepdims=True)
+    return np.ascontiguousarray(
+        np.concatenate([inner, axis_a, axis_b, on_a / on_b, on_b / length_x], axis=-1)
+    )
+
+
+def _horizontal(vectors: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
+    return vectors - np.sum(vectors * up, axis=-1, keepdims=True) * up
+
+
+def largest_scale(grid: Grid) -> float:
+    """Largest ratio of grid distance to true distance anywhere on a grid and in any direction.
+
+    Tissot's larger semi-axis on samples that include edges and corners. Grid distances divided by it are
+    never longer than the true ones (protected side).
+    """
+    x_m = grid.west_m + np.linspace(0.0, grid.width * grid.resolution_m, SCALE_SAMPLES)
+    y_m = grid.north_m - np.linspace(0.0, grid.height * grid.resolution_m, SCALE_SAMPLES)
+    return float(np.max(_factors(grid.crs, *np.meshgrid(x_m, y_m)).tissot_semimajor))
+
+
+def areal_scale(crs: str, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ratio of grid area to true area at projected points, any shape."""
+    return np.asarray(_factors(crs, x_m, y_m).areal_scale, dtype=np.float64)
+
+
+def _factors(crs: str, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> Factors:
+    projection = Proj(CRS.from_user_input(crs))
+    return projection.get_factors(*projection(x_m, y_m, inverse=True))

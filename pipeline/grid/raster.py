@@ -1,0 +1,449 @@
+"""GeoTIFF in and out: the only module of the package that touches raster files.
+
+A file of the project lies on a :class:`Grid` and stores raw values (``scale_factor`` is a label, never
+applied here), one description and unit per band, and tags without clock time: equal data give equal bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import RasterioIOError
+from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.windows import Window, from_bounds
+
+from pipeline.errors import InputError
+from pipeline.grid.vrt import vrt_text
+
+TILE_PX = 512
+# Settings that could change bytes from machine to machine: threads, size of the block cache, side files.
+# No warnings of tiles below 128 pixels, which are unusual, not wrong.
+GDAL_SETTINGS = {"GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 256, "GDAL_PAM_ENABLED": "NO",
+                 "GDAL_VALIDATE_CREATION_OPTIONS": "NO"}  # fmt: skip
+LONG_NAME, CATEGORIES = "long_name", "categories"
+
+
+class Grid(NamedTuple):
+    """A north-up grid of square pixels in a projected CRS, snapped to multiples of ``resolution_m``.
+
+    ``west_m`` and ``north_m`` are the outer corner of the upper left pixel.
+    """
+
+    crs: str
+    resolution_m: float
+    west_m: float
+    north_m: float
+    width: int
+    height: int
+
+
+class Layout(NamedTuple):
+    """Everything of a file but its values; ``crs`` and ``transform`` in CRS units, ``units`` one per band."""
+
+    crs: str
+    transform: Affine
+    width: int
+    height: int
+    band_names: tuple[str, ...]
+    units: tuple[str, ...]
+    dtype: str
+    nodata: float | int | None
+    long_name: str
+    scale_factor: float
+    categories: Mapping[int, str]
+    tags: Mapping[str, str]
+
+
+class Opened(NamedTuple):
+    """A file that stays open for many small reads; ``source.close()`` ends it. Not for several threads."""
+
+    grid: Grid
+    layout: Layout
+    source: DatasetReader
+
+
+def grid_transform(grid: Grid) -> Affine:
+    """Affine transform from (column, row) of pixel corners to projected metres."""
+    return Affine(grid.resolution_m, 0.0, grid.west_m, 0.0, -grid.resolution_m, grid.north_m)
+
+
+def grid_bounds_m(grid: Grid) -> tuple[float, float, float, float]:
+    """Outer edges (west, south, east, north) of a grid in projected metres."""
+    east_m = grid.west_m + grid.width * grid.resolution_m
+    south_m = grid.north_m - grid.height * grid.resolution_m
+    return grid.west_m, south_m, east_m, grid.north_m
+
+
+def pixel_centres_m(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Projected coordinates of the pixel centres: ``x_m[width]`` rising, ``y_m[height]`` falling."""
+    x_m = grid.west_m + (np.arange(grid.width, dtype=np.float64) + 0.5) * grid.resolution_m
+    y_m = grid.north_m - (np.arange(grid.height, dtype=np.float64) + 0.5) * grid.resolution_m
+    return x_m, y_m
+
+
+def read_grid(path: str | Path) -> Grid:
+    """The grid of a file, without reading values."""
+    with _open(path) as source:
+        return _grid_of(source)
+
+
+def read(
+    path: str | Path,
+    *,
+    rows: slice | None = None,
+    cols: slice | None = None,
+    bands: Sequence[str] | None = None,
+    stacked: bool = False,
+) -> xr.DataArray:
+    """Raw values of a file on a projected grid, whole or the window ``rows`` x ``cols``.
+
+    Dims (y, x) for one band, (band, y, x) for several or when ``stacked``; ``bands`` selects by description.
+    Coordinates ``x_m``, ``y_m``, ``band``; attributes ``grid`` (of the part read), ``units`` (one text, or a
+    tuple where bands differ), ``long_name``, ``nodata``, ``scale_factor`` (absent when 1),
+    ``categories``, ``tags``.
+    """
+    with _open(path) as source:
+        whole = _grid_of(source)
+        row, col = _span(rows, whole.height), _span(cols, whole.width)
+        window = Window(col.start, row.start, col.stop - col.start, row.stop - row.start)
+        indexes = _band_indexes(source, bands, path)
+        values = source.read(indexes, window=window)
+        layout = _read_layout(source)
+    grid = whole._replace(
+        west_m=whole.west_m + col.start * whole.resolution_m,
+        north_m=whole.north_m - row.start * whole.resolution_m,
+        width=col.stop - col.start,
+        height=row.stop - row.start,
+    )
+    names = [layout.band_names[i - 1] for i in indexes]
+    data = make_array(values, grid, band_names=names, **_attrs_of(layout, indexes))
+    return data if stacked or len(indexes) > 1 else data.isel(band=0)
+
+
+def make_array(
+    values: NDArray[Any],
+    grid: Grid,
+    *,
+    units: str | Sequence[str],
+    long_name: str,
+    nodata: float | int | None,
+    band_names: Sequence[str] | None = None,
+    **attrs: object,
+) -> xr.DataArray:
+    """Label ``values[y, x]`` or ``values[band, y, x]`` for :func:`write`; attributes as in :func:`read`."""
+    x_m, y_m = pixel_centres_m(grid)
+    coords: dict[str, Any] = {"x_m": ("x", x_m), "y_m": ("y", y_m)}
+    dims = ("y", "x") if values.ndim == 2 else ("band", "y", "x")
+    if values.ndim == 3:
+        coords["band"] = list(band_names) if band_names is not None else list(range(len(values)))
+    known = {"grid": grid, "units": units, "long_name": long_name, "nodata": nodata}
+    return xr.DataArray(values, dims=dims, coords=coords, attrs=known | attrs)
+
+
+def write(path: str | Path, data: xr.DataArray, *, tags: Mapping[str, str], publish: bool) -> None:
+    """Write ``data`` (y, x) or (band, y, x) at once; see :func:`make_array` for the attributes.
+
+    Instead of ``grid`` the attributes ``crs`` and ``transform`` may place the array (lon/lat degrees).
+    ``publish`` gives a Cloud Optimized GeoTIFF, else a tiled GeoTIFF for the next stages.
+    The file appears complete or not at all; equal data and tags give equal bytes.
+    """
+    values = data.values if data.ndim == 3 else data.values[np.newaxis]
+    layout = _layout_of(data, tags)
+    blocks = [(slice(0, layout.height), slice(0, layout.width), values)]
+    _write(Path(path), layout, blocks, publish)
+
+
+def write_blocks(
+    path: str | Path,
+    grid: Grid,
+    band_names: Sequence[str],
+    dtype: str,
+    nodata: float | int | None,
+    *,
+    blocks: Iterable[tuple[slice, slice, NDArray[Any]]],
+    units: str | Sequence[str],
+    long_name: str,
+    tags: Mapping[str, str],
+    publish: bool,
+    scale_factor: float = 1.0,
+    categories: Mapping[int, str] | None = None,
+    tile_px: int = TILE_PX,
+) -> None:
+    """Write a grid in bounded memory; each block is (rows, cols, values[y, x] or values[band, y, x]).
+
+    Blocks come in a fixed order and cover the grid once; sides that are multiples of 512 pixels are fastest.
+    ``tile_px`` is the side of the tiles of a published file, in which all bands lie together.
+    """
+    layout = Layout(
+        grid.crs, grid_transform(grid), grid.width, grid.height, tuple(band_names),
+        _per_band(units, len(band_names)), str(np.dtype(dtype)), nodata, long_name, scale_factor,
+        categories or {}, tags,
+    )  # fmt: skip
+    _write(Path(path), layout, blocks, publish, tile_px)
+
+
+def read_external(
+    path: str | Path, *, bounds: tuple[float, float, float, float] | None = None
+) -> xr.DataArray:
+    """Band 1 of any raster GDAL reads (terrain, population); dims (y, x), raw values.
+
+    Attributes ``crs`` (text), ``transform`` (Affine, CRS units), ``nodata`` (or None). ``bounds`` (left,
+    bottom, right, top in the raster's CRS) limits what is read to the pixels it touches.
+    """
+    with _open(path) as source:
+        if source.crs is None:
+            raise InputError(
+                "raster without a coordinate reference system", file=path, field="crs", allowed="a CRS"
+            )
+        if source.transform.b or source.transform.d:
+            raise InputError("raster is rotated", file=path, field="transform", allowed="a north-up raster")
+        window = _window_within(source, bounds, path)
+        values = source.read(1, window=window)
+        transform = source.window_transform(window)
+        attrs = {"crs": source.crs.to_string(), "transform": transform, "nodata": source.nodata}
+    return xr.DataArray(values, dims=("y", "x"), attrs=attrs)
+
+
+def read_layout(path: str | Path) -> Layout:
+    """Everything of a file of the project but its values."""
+    with _open(path) as source:
+        return _read_layout(source)
+
+
+def open_raster(path: str | Path) -> Opened:
+    """Open a file of the project for :func:`read_window`."""
+    with _open(path) as checked:
+        grid, layout = _grid_of(checked), _read_layout(checked)
+    with rasterio.Env(**GDAL_SETTINGS):
+        return Opened(grid, layout, rasterio.open(path))
+
+
+def read_window(opened: Opened, rows: slice, cols: slice) -> NDArray[Any]:
+    """Raw values[band, y, x] of a part of an open file; the part lies within its grid."""
+    window = ((rows.start, rows.stop), (cols.start, cols.stop))
+    with _damage_named(opened.source.name):
+        return np.asarray(opened.source.read(window=window))
+
+
+def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:
+    """Text of a VRT that stacks band 1 of ``paths`` under the band descriptions ``names``.
+
+    Its paths are relative to ``folder`` (default: the folder of the first file). All files lie on one grid.
+    """
+    layouts = [read_layout(path) for path in paths]
+    for path, layout in zip(paths, layouts, strict=True):
+        if (layout.crs, layout.transform, layout.width, layout.height) != layouts[0][:4]:
+            raise InputError("raster is on another grid", file=path, allowed=f"the grid of {paths[0]}")
+    base = Path(paths[0]).parent if folder is None else Path(folder)
+    relative = [Path(os.path.relpath(path, base)).as_posix() for path in paths]
+    return vrt_text(layouts, relative, names)
+
+
+@contextmanager
+def _open(path: str | Path) -> Iterator[DatasetReader]:
+    if not Path(path).is_file():
+        raise InputError("file not found", file=path, allowed="an existing raster file")
+    with rasterio.Env(**GDAL_SETTINGS):
+        try:
+            source = rasterio.open(path)
+        except RasterioIOError as error:
+            raise InputError(f"not a raster that can be read: {error}", file=path) from error
+        with source, _damage_named(path):
+            yield source
+
+
+@contextmanager
+def _damage_named(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except RasterioIOError as error:
+        raise InputError(f"raster is damaged: {error}", file=path) from error
+
+
+def _grid_of(source: DatasetReader) -> Grid:
+    place = source.transform
+    if source.crs is None or not source.crs.is_projected:
+        found = source.crs.to_string() if source.crs else "none"
+        raise InputError("raster is not on a projected grid", file=source.name, field="crs", value=found)
+    if place.b or place.d or place.a != -place.e:
+        raise InputError(
+            "pixels are not square and north-up", file=source.name, field="transform", value=place[:6]
+        )
+    return Grid(source.crs.to_string(), place.a, place.c, place.f, source.width, source.height)
+
+
+def _span(part: slice | None, size: int) -> slice:
+    start, stop, step = (part or slice(None)).indices(size)
+    if step != 1 or stop < start:
+        raise ValueError(f"not a contiguous part of 0..{size}: {part}")
+    return slice(start, stop)
+
+
+def _band_indexes(source: DatasetReader, bands: Sequence[str] | None, path: str | Path) -> list[int]:
+    if bands is None:
+        return list(source.indexes)
+    for name in bands:
+        if name not in source.descriptions:
+            raise InputError(
+                "no such band", file=path, field="band", value=name, allowed=str(source.descriptions)
+            )
+    return [source.descriptions.index(name) + 1 for name in bands]
+
+
+def _read_layout(source: DatasetReader) -> Layout:
+    tags = source.tags()
+    pairs = (item.split("=", 1) for item in tags.pop(CATEGORIES, "").split(";") if item)
+    return Layout(
+        crs=source.crs.to_string() if source.crs else "",
+        transform=source.transform,
+        width=source.width,
+        height=source.height,
+        band_names=tuple(name or f"band {i}" for i, name in enumerate(source.descriptions, 1)),
+        units=tuple(unit or "" for unit in source.units),
+        dtype=source.dtypes[0],
+        nodata=_plain_nodata(source.nodata, source.dtypes[0]),
+        long_name=tags.pop(LONG_NAME, ""),
+        scale_factor=source.scales[0],
+        categories={int(code): name for code, name in pairs},
+        tags={name: text for name, text in tags.items() if name != "AREA_OR_POINT"},
+    )
+
+
+def _attrs_of(layout: Layout, indexes: Sequence[int]) -> dict[str, Any]:
+    units = tuple(layout.units[i - 1] for i in indexes)
+    attrs: dict[str, Any] = {
+        "units": units[0] if len(set(units)) == 1 else units,
+        "long_name": layout.long_name,
+        "nodata": layout.nodata,
+        "tags": layout.tags,
+    }
+    if layout.scale_factor != 1.0:
+        attrs["scale_factor"] = layout.scale_factor
+    return attrs | ({"categories": layout.categories} if layout.categories else {})
+
+
+def _plain_nodata(nodata: float | None, dtype: str) -> float | int | None:
+    if nodata is None or np.dtype(dtype).kind == "f":
+        return nodata
+    return int(nodata)
+
+
+def _window_within(
+    source: DatasetReader, bounds: tuple[float, float, float, float] | None, path: str | Path
+) -> Window:
+    whole = Window(0, 0, source.width, source.height)
+    if bounds is None:
+        return whole
+    wanted = from_bounds(*bounds, transform=source.transform)
+    col0, row0 = max(int(np.floor(wanted.col_off)), 0), max(int(np.floor(wanted.row_off)), 0)
+    col1 = min(int(np.ceil(wanted.col_off + wanted.width)), source.width)
+    row1 = min(int(np.ceil(wanted.row_off + wanted.height)), source.height)
+    if col1 <= col0 or row1 <= row0:
+        raise InputError(
+            "raster does not touch the area needed",
+            file=path,
+            value=tuple(source.bounds),
+            allowed=str(bounds),
+        )
+    return Window(col0, row0, col1 - col0, row1 - row0)
+
+
+def _per_band(units: str | Sequence[str], count: int) -> tuple[str, ...]:
+    texts = (units,) * count if isinstance(units, str) else tuple(units)
+    if len(texts) != count:
+        raise ValueError(f"{len(texts)} units for {count} bands")
+    return texts
+
+
+def _layout_of(data: xr.DataArray, tags: Mapping[str, str]) -> Layout:
+    attrs = data.attrs
+    if data.dims not in {("y", "x"), ("band", "y", "x")}:
+        raise ValueError(f"dims {data.dims}, expected (y, x) or (band, y, x)")
+    if data.ndim == 3:
+        names = tuple(str(name) for name in data["band"].values)
+    else:
+        names = (str(data["band"].values) if "band" in data.coords else attrs["long_name"],)
+    height, width = data.shape[-2:]
+    if "grid" in attrs:
+        grid: Grid = attrs["grid"]
+        if (grid.height, grid.width) != (height, width):
+            raise ValueError(f"grid of {grid.height} x {grid.width} for values of {height} x {width}")
+        crs, transform = grid.crs, grid_transform(grid)
+    else:
+        crs, transform = attrs["crs"], attrs["transform"]
+    return Layout(
+        crs, transform, width, height, names, _per_band(attrs["units"], len(names)), str(data.dtype),
+        attrs["nodata"], attrs["long_name"], attrs.get("scale_factor", 1.0), attrs.get("categories") or {},
+        tags,
+    )  # fmt: skip
+
+
+def _write(
+    path: Path,
+    layout: Layout,
+    blocks: Iterable[tuple[slice, slice, NDArray[Any]]],
+    publish: bool,
+    tile_px: int = TILE_PX,
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain, ready = path.with_suffix(".src.tmp.tif"), path.with_suffix(".tmp.tif")
+    first = plain if publish else ready
+    try:
+        with rasterio.Env(**GDAL_SETTINGS):
+            with rasterio.open(first, "w", **_creation(layout, publish)) as sink:
+                _label(sink, layout)
+                for rows, cols, values in blocks:
+                    window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+                    sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
+            if publish:
+                rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
+        ready.replace(path)
+    finally:
+        plain.unlink(missing_ok=True)
+        ready.unlink(missing_ok=True)
+
+
+def _creation(layout: Layout, publish: bool) -> dict[str, Any]:
+    options = {
+        "driver": "GTiff", "width": layout.width, "height": layout.height, "count": len(layout.band_names),
+        "dtype": layout.dtype, "crs": layout.crs, "transform": layout.transform, "nodata": layout.nodata,
+        "tiled": True, "blockxsize": TILE_PX, "blockysize": TILE_PX, "interleave": "band",
+        "BIGTIFF": "IF_SAFER",
+    }  # fmt: skip
+    if not publish:
+        options |= {"compress": "zstd", "zstd_level": 1, "predictor": _predictor(layout.dtype)}
+    return options
+
+
+def _predictor(dtype: str) -> int:
+    return 3 if np.dtype(dtype).kind == "f" else 2
+
+
+def _cog_options(layout: Layout, tile_px: int) -> dict[str, Any]:
+    return {
+        "COMPRESS": "DEFLATE", "PREDICTOR": _predictor(layout.dtype), "LEVEL": 6, "BLOCKSIZE": tile_px,
+        "OVERVIEW_RESAMPLING": "MODE" if layout.categories else "NEAREST", "NUM_THREADS": 1,
+        "BIGTIFF": "IF_SAFER", "OVERVIEWS": "IGNORE_EXISTING",
+    }  # fmt: skip
+
+
+def _label(sink: DatasetWriter, layout: Layout) -> None:
+    sink.descriptions = layout.band_names
+    sink.units = layout.units
+    if layout.scale_factor != 1.0:
+        sink.scales = (layout.scale_factor,) * sink.count
+        sink.offsets = (0.0,) * sink.count
+    tags = dict(layout.tags) | {LONG_NAME: layout.long_name}
+    if layout.categories:
+        tags[CATEGORIES] = ";".join(f"{int(k)}={v}" for k, v in sorted(layout.categories.items()))
+    sink.update_tags(**{name: str(tags[name]) for name in sorted(tags)})

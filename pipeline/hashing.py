@@ -1,0 +1,228 @@
+"""Content hashes that tell the workflow what has to be computed again.
+
+A job carries three of them: ``settings`` (the part of the configuration its stage reads, input files by
+content), ``rows`` (the register rows that concern it) and ``code`` (the modules its stage imports, their
+tables and the lock file). Nothing here looks at a clock or at a modification time.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from pydantic import BaseModel
+
+LENGTH = 16
+# A file changed less than this ago may change again within one tick of the file system's clock.
+SETTLED_NS = 2_000_000_000
+PACKAGE = "pipeline"
+# Imports the modules of all stages.
+STAGE_COMMANDS = "pipeline.cli.stages"
+REPOSITORY = Path(__file__).resolve().parents[1]
+LOCK_FILE = "requirements.lock"
+TABLES = "configs/tables"
+SHAPEFILE_SUFFIXES = (".cpg", ".dbf", ".prj", ".shx")
+CODE_SUFFIXES = {".py", ".pyc", ".pyi", ".nbi", ".nbc"}
+
+
+def text_hash(text: str) -> str:
+    """First 16 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def json_hash(value: object) -> str:
+    """Hash of plain data; the order of keys does not matter."""
+    return text_hash(json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=True))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal; within a process a file that stays as it is is read once."""
+    state = path.stat()
+    if time.time_ns() - state.st_mtime_ns < SETTLED_NS:
+        return _sha256(path)
+    return _sha256_of_state(path.resolve(), state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _sha256_of_state(path: Path, _inode: int, _size: int, _mtime_ns: int) -> str:
+    return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_hash(paths: Iterable[Path], root: Path) -> str:
+    """Hash of names relative to ``root`` and contents."""
+    named = {path.relative_to(root).as_posix(): file_sha256(path) for path in paths}
+    return json_hash(named)
+
+
+# --- settings -----------------------------------------------------------------------------------------------
+
+
+def settings_hash(config: BaseModel, keys: Iterable[str], **resolved: object) -> str:
+    """Hash of parts of a configuration, dotted keys such as ``grid`` or ``coverage.q_min``.
+
+    Of a list of sections every one counts: ``devices.height_m`` stands for the heights of all devices.
+    A path stands for the content of its file, so that moving a file changes nothing and editing it does.
+    ``resolved`` adds values that were derived from other settings, e.g. a margin in km.
+    """
+    parts = {key: plain(_value_at(config, key)) for key in keys}
+    return json_hash({"settings": parts, "resolved": resolved})
+
+
+def plain(value: object) -> object:
+    """Settings as plain data for hashing; paths become hashes of the files' contents."""
+    if isinstance(value, BaseModel):
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return "no file" if not value.is_file() else "sha256:" + "".join(map(file_sha256, _files_of(value)))
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def input_files(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    """All (dotted key, path) of a configuration, in the order of its fields.
+
+    A shapefile is followed by the files that belong to it, such as ``territory.polygons.path.dbf``.
+    """
+    for name in type(config).model_fields:
+        yield from _paths_in(getattr(config, name), f"{prefix}{name}")
+
+
+def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:
+    if isinstance(value, Path):
+        yield key, value
+        yield from ((f"{key}{part.suffix}", part) for part in _files_of(value)[1:])
+    elif isinstance(value, BaseModel):
+        yield from input_files(value, f"{key}.")
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _paths_in(item, f"{key}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _paths_in(item, f"{key}.{index}")
+
+
+def _files_of(path: Path) -> list[Path]:
+    """A file and what belongs to it: the names in a shapefile stand in files beside it."""
+    beside = SHAPEFILE_SUFFIXES if path.suffix.lower() == ".shp" else ()
+    return [path, *(part for suffix in beside if (part := path.with_suffix(suffix)).is_file())]
+
+
+def _value_at(value: object, key: str) -> object:
+    name, _, rest = key.partition(".")
+    if isinstance(value, (list, tuple)):
+        return [_value_at(item, key) for item in value]
+    inner = value[name] if isinstance(value, Mapping) else getattr(value, name)
+    return _value_at(inner, rest) if rest else inner
+
+
+# --- registers ----------------------------------------------------------------------------------------------
+
+
+def rows_hash(table: xr.Dataset, chosen: np.ndarray) -> str:
+    """Hash of the chosen rows (boolean mask along the only unlabelled-row dimension) of a register.
+
+    All variables count, in alphabetical order; numbers by their bits, texts by their characters.
+    """
+    row_dimension = next(iter(table[name].dims[0] for name in table.data_vars), "transmitter")
+    rows = table.isel({row_dimension: np.flatnonzero(chosen)})
+    digest = hashlib.sha256()
+    for name in sorted(str(name) for name in rows.data_vars):
+        values = rows[name].values
+        digest.update(f"{name}{values.shape}".encode())
+        if values.dtype.kind in "biuf":
+            digest.update(np.ascontiguousarray(values).tobytes())
+        else:
+            digest.update(json.dumps([str(item) for item in values.ravel()]).encode())
+    return digest.hexdigest()[:LENGTH]
+
+
+# --- code ---------------------------------------------------------------------------------------------------
+
+
+@cache
+def source_hash(module: str, root: Path = REPOSITORY) -> str:
+    """Hash of a module, all it imports from the package (directly or not), their tables, and the lock."""
+    sources = imported_sources(module, root)
+    tables = {path for source in sources for path in _tables_of(source, root)}
+    lock = root / LOCK_FILE
+    return files_hash([*sources, *sorted(tables), *([lock] if lock.is_file() else [])], root)
+
+
+def imported_sources(module: str, root: Path = REPOSITORY) -> list[Path]:
+    """Source files that running ``module`` can load from the package, found by reading import statements.
+
+    Imports inside functions count as well; so do the ``__init__`` files on the way.
+    """
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = _source_of(name, root)
+        if name in found or path is None:
+            continue
+        found[name] = path
+        waiting += [name.rpartition(".")[0]] if "." in name else []
+        waiting += _imports(path, name)
+    return sorted(found.values())
+
+
+def _source_of(module: str, root: Path) -> Path | None:
+    place = root.joinpath(*module.split("."))
+    for path in (place.with_suffix(".py"), place / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@cache
+def _imports(path: Path, module: str) -> list[str]:
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_bytes(), filename=path.name)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            # `from package import name` may name a module; if it does not, no such file exists.
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.split(".")[0] == PACKAGE]
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if node.level == 0:
+        return node.module or ""
+    above = package.split(".")[: len(package.split(".")) - node.level + 1]
+    return ".".join([*above, node.module] if node.module else above)
+
+
+def _tables_of(source: Path, root: Path) -> Iterator[Path]:
+    """Data files in a module's own folder, and files of configs/tables that it names itself.
+
+    Tables that the configuration names are settings; the package config, which holds their default names, is
+    left out.
+    """
+    if source.parent.name != "config":
+        text = source.read_text(encoding="utf-8")
+        yield from (path for path in sorted((root / TABLES).glob("*.*")) if f'"{path.name}"' in text)
+    if source.parent != root / PACKAGE:
+        for path in sorted(source.parent.iterdir()):
+            if path.is_file() and path.suffix not in CODE_SUFFIXES and not path.name.startswith("."):
+                yield path

@@ -1,0 +1,1 @@
+"""The jobs of a territory: what each depends on and which files it writes."""

@@ -1,0 +1,146 @@
+"""Stage qgis: a style beside every published raster, the projects, and the vector layers that they show.
+
+``<territory>.qgs`` has no data of stations: what reception tells of them is in ``internal/`` together with
+``internal/<territory>_internal.qgs``, which shows it too. ``public/<territory>_public.qgs`` needs no other
+folder than that in which it lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.files import write_whole
+from pipeline.grid import raster
+from pipeline.plan.plan import (
+    BOUNDARIES,
+    LAND,
+    TRANSMITTERS,
+    Plan,
+    internal_project,
+    load_plan,
+    max_eirp_files,
+    project_to_pass_on,
+    public_project,
+    style_file,
+)
+from pipeline.publish.catalogue import ALL_BANDS, Shown, families, shown_layers
+from pipeline.publish.legends import legend
+from pipeline.publish.periods import period_of_bookings
+from pipeline.publish.qgis import vectors
+from pipeline.publish.qgis.project import Box, Project, project_text
+from pipeline.publish.qgis.qml import Legend, style_text
+from pipeline.publish.qgis.tree import Scene, house_nodes, public_nodes
+from pipeline.publish.styles import Scheme, read_schemes
+from pipeline.publish.web.place import box_of_pixels
+
+# Layers whose legend or values name stations; the projects for everybody leave them out.
+OF_STATIONS = {"dtt_server"}
+# Layers that hold for the time of the bookings.
+OF_DEVICES = {"max_eirp", "availability", "available_channels", "limiting_service", "eval_flags"}
+# Room around the territory when a project opens, as a share of its size.
+ROOM_SHARE = 0.04
+
+
+class View(NamedTuple):
+    """Box around the territory, in the CRS of the grid and in degrees."""
+
+    crs: str
+    resolution_m: float
+    box_m: Box
+    box_deg: Box
+
+
+def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
+    """Write styles, vector layers and projects into ``build``."""
+    plan, schemes = load_plan(config_path), read_schemes()
+    layers = list(expanded(build, shown_layers(plan)))
+    legends = legends_of(build, layers, schemes)
+    period = period_of_bookings(plan)
+    for file, family in sorted(families(plan).items()):
+        found = legends.get((file, 1)) or legend(build, file, 1, family, schemes)
+        text = style_text(found, period if family in OF_DEVICES else None)
+        write_whole(build / style_file(file), text.encode())
+    view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
+    texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)
+    for name, text in zip((LAND, BOUNDARIES), (texts["land"], texts["boundaries"]), strict=True):
+        write_whole(build / name, text.encode())
+    write_whole(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register, plan.config.territory))
+    for file, project in projects(plan, layers, legends, view):
+        write_whole(build / file, project_text(project).encode())
+
+
+def legends_of(
+    build: Path, layers: Iterable[Shown], schemes: dict[str, Scheme]
+) -> dict[tuple[str, int], Legend]:
+    """The legend of every layer by file and band."""
+    return {
+        (layer.file, layer.band): legend(build, layer.file, layer.band, layer.family, schemes)
+        for layer in layers
+    }
+
+
+def projects(
+    plan: Plan, layers: list[Shown], legends: dict[tuple[str, int], Legend], view: View
+) -> Iterator[tuple[str, Project]]:
+    """The projects by file."""
+    public = [layer for layer in layers if layer.family not in OF_STATIONS]
+    passed_on = [layer for layer in public if layer.file.startswith("public/")]
+    for file, shown in (
+        (public_project(plan), public),
+        (project_to_pass_on(plan), passed_on),
+        (internal_project(plan), layers),
+    ):
+        scene = Scene(plan, file, abstract_of(plan), legends)
+        house = house_nodes(scene) if file == internal_project(plan) else []
+        nodes = [*house, *public_nodes(scene, shown)]
+        yield file, Project(title_of(plan), scene.abstract, view.crs, with_room(view.box_m), nodes)
+
+
+def title_of(plan: Plan) -> str:
+    """Title of a project."""
+    return plan.config.title or plan.config.name
+
+
+def abstract_of(plan: Plan) -> str:
+    """What a reader of every layer must know."""
+    return " ".join(text for text in (plan.config.notice, plan.config.attribution) if text)
+
+
+def territory_view(path: Path) -> View:
+    """Box around the pixels of a layer that are not outside."""
+    layer = raster.read(path)
+    grid: raster.Grid = layer.attrs["grid"]
+    inside = layer.values != layer.attrs["nodata"]
+    rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not rows.size:
+        rows, cols = np.arange(grid.height), np.arange(grid.width)
+    box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
+    step_m = grid.resolution_m
+    box_m = (
+        grid.west_m + box_px[0] * step_m, grid.north_m - box_px[3] * step_m,
+        grid.west_m + box_px[2] * step_m, grid.north_m - box_px[1] * step_m,
+    )  # fmt: skip
+    return View(grid.crs, step_m, box_m, box_of_pixels(grid, box_px))
+
+
+def with_room(box_m: Box) -> Box:
+    """The box with room around it."""
+    west, south, east, north = box_m
+    room_m = ROOM_SHARE * max(east - west, north - south)
+    return west - room_m, south - room_m, east + room_m, north + room_m
+
+
+def expanded(build: Path, layers: Iterable[Shown]) -> Iterator[Shown]:
+    """The layers with those of ALL_BANDS as one layer for each band, named by it."""
+    for layer in layers:
+        if layer.band != ALL_BANDS:
+            yield layer
+            continue
+        names = raster.read_layout(build / layer.file).band_names
+        for band, name in enumerate(names, start=1):
+            title = f"{layer.title}, {name}" if len(names) > 1 else layer.title
+            yield layer._replace(band=band, title=title)

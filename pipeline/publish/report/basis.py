@@ -1,0 +1,182 @@
+"""What the maps of a run rest on, for its report: assumptions, services, inputs, times, open numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pipeline.publish.report import html as html
+from pipeline.publish.report.measures import RuleTime, rule_times
+
+Facts = Mapping[str, Any]
+# The rule that writes the report: what its file says is of an earlier run.
+OWN_RULE = "publish"
+
+
+def assumptions(facts: Facts) -> list[str]:
+    """Notes of the manifest, and the settings of the method in words."""
+    chosen = facts["config"]["settings"]
+    path, reception = chosen["propagation"], chosen["coverage"]
+    angles, register = facts["terrain"]["clearance_angles"], facts["register"]
+    told = [
+        *facts["notes"],
+        f"Method of protection: {chosen['protection']['method']}; channel offsets "
+        f"{', '.join(str(offset) for offset in chosen['protection']['offsets'])}.",
+        f"Coverage by {path['coverage_model']}, wanted fields at {path['wanted_time_pct']:g} % of time, "
+        f"interfering ones at {path['nuisance_time_pct']:g} %; paths from devices by {path['wsd_model']}.",
+        f"Reception is served from a location probability of {shown_value(reception['q_min'])}; location "
+        f"variation {reception['location_sigma_db']:g} dB; receiving antennas at "
+        f"{reception['receiver_height_m']:g} m.",
+        f"Sea paths of devices: {facts['sea_paths']}. Clearance angles are "
+        f"{'on' if angles['on'] else 'off'}: {angles['reason']}.",
+        f"Register: {register['transmitters']} transmitters, {register['default_mode']} of them with the "
+        f"default mode, {register['country_from_polygon']} with the country of the polygon around them, "
+        f"{register['polarisation_unknown']} of unknown polarisation; "
+        f"{register['rejected_rows']} rows rejected.",
+        *[device_told(device) for device in chosen["devices"]],
+    ]
+    if facts["bookings"] is not None:
+        bookings = facts["bookings"]
+        told.append(
+            f"PMSE: {bookings['active']} of {bookings['assignments']} bookings, those at {bookings['at']}; "
+            f"{bookings['rejected_rows']} rows rejected."
+        )
+    told.append(f"Grid {chosen['grid']['crs']}, {chosen['grid']['resolution_m']:g} m.")
+    note = "Every setting is in manifest.json under config.settings."
+    return [html.element("h2", "Assumptions"), html.bullets(told), html.element("p", note, class_="note")]
+
+
+def device_told(device: Facts) -> str:
+    """A device's profile in words."""
+    return (
+        f"Device {device['id']}: type {device['type']}, emission class {device['emission_class']}, "
+        f"{device['height_m']:g} m above ground, {device['bandwidth_mhz']:g} MHz, at most "
+        f"{device['cap_dbm']:g} dBm; it may lower the location probability of a served pixel by "
+        f"{device['dq_pct']:g} percentage points; margin {device['margin_db']:g} dB."
+    )
+
+
+def services(facts: Facts) -> list[str]:
+    """How each service is treated, where it is not evaluated, and the areas of the administration."""
+    rows = [
+        [entry["service"], entry["status"] if entry["applicable"] else "not applicable", entry["reason"]]
+        for entry in facts["services"]
+    ]
+    parts = [html.element("h2", "Services"), html.table(["service", "treatment", "reason"], rows, "ttt")]
+    if facts["not_evaluated_area"]:
+        names = ["device", "channel", "area_km2", "area_pct", "population_pct"]
+        open_rows = [[shown_value(entry[name]) for name in names] for entry in facts["not_evaluated_area"]]
+        parts.append(html.table(names, open_rows, "tnnnn", "Land that is not evaluated"))
+    if facts["areas"]:
+        shown = [
+            [f"{area['file']}:{area['row']}", ", ".join(
+                f"{name} {shown_value(value)}" for name, value in area.items() if name not in {"file", "row"}
+            )] for area in facts["areas"]
+        ]  # fmt: skip
+        parts.append(html.table(["area", "what holds"], shown, "tt", "Exclusions and manual adjustments"))
+    return parts
+
+
+def inputs(facts: Facts) -> list[str]:
+    """All inputs by content, and the versions of the program's parts."""
+    rows = [[item["key"], item["path"], item["bytes"], item["sha256"]] for item in facts["inputs"]]
+    rows.append(["config", facts["config"]["path"], "", facts["config"]["sha256"]])
+    software = facts["software"]
+    versions = [f"{name} {version}" for name, version in software["packages"].items() if version]
+    told = f"Python {software['python']}, {', '.join(versions)}; lock file {software['lock_sha256']}."
+    credit = facts["config"]["settings"]["attribution"]
+    return [
+        html.element("h2", "Inputs"),
+        html.table(["setting", "file", "bytes", "SHA-256"], rows, "ppnc"),
+        html.element("p", told, class_="note"),
+        *([html.element("p", credit, class_="note")] if credit else []),
+    ]
+
+
+def run_times(benchmarks: Path) -> list[str]:
+    """Times of the latest execution of every job; jobs that were up to date keep those of an earlier run."""
+    times = rule_times(benchmarks, leave_out=[OWN_RULE])
+    if not times:
+        return []
+    rows = [
+        [time.rule, time.jobs, f"{time.total_s:.1f}", f"{time.longest_s:.1f}", f"{time.memory_mb:.0f}"]
+        for time in [*times, all_rules(times)]
+    ]
+    head = ["rule", "jobs", "s, all jobs", "s, longest", "MB, largest"]
+    note = (
+        "Of the latest execution of each job; those that were up to date keep the times of an earlier run. "
+        "Jobs run side by side: their sum is more than the run took."
+    )
+    return [
+        html.element("h2", "Run times"),
+        html.element("p", note, class_="note"),
+        html.table(head, rows, "tnnnn"),
+    ]
+
+
+def all_rules(times: Iterable[RuleTime]) -> RuleTime:
+    """The jobs of all rules together."""
+    _, jobs, total_s, longest_s, memory_mb = zip(*times, strict=True)
+    return RuleTime("all", sum(jobs), sum(total_s), max(longest_s), max(memory_mb))
+
+
+def open_numbers(facts: Facts) -> list[str]:
+    """All numbers whose source was not read: settings, then rows of tables, a table for each file."""
+    if not facts["unverified"]:
+        return []
+    parts = [html.element("h2", "Numbers that are not verified")]
+    by_file = sorted(facts["unverified"], key=lambda entry: table_and_row(entry["key"])[0] != "")
+    for file, entries in groupby(by_file, lambda entry: table_and_row(entry["key"])[0]):
+        parts.append(_open_table(file, list(entries)))
+    return parts
+
+
+def _open_table(file: str, entries: Sequence[Facts]) -> str:
+    """Settings, or the rows of one file under the names of its columns."""
+    if not file:
+        rows = [[entry["key"], shown_value(entry["value"]), entry["source"]] for entry in entries]
+        return html.table(["where", "value", "source"], rows, "ttt", "Settings and decisions")
+    names = list(dict.fromkeys(name for entry in entries for name in entry["value"]))
+    rows = [
+        [
+            table_and_row(entry["key"])[1],
+            *(shown_value(entry["value"].get(name)) for name in names),
+            entry["source"],
+        ]
+        for entry in entries
+    ]
+    head = ["row", *(name.replace("_", " ") for name in names), "source"]
+    return html.table(head, rows, "t" * len(head), file)
+
+
+def table_and_row(key: str) -> tuple[str, str]:
+    """File and row of a key such as ``file.csv:7``; no file and the key itself of any other."""
+    table, mark, row = key.rpartition(":")
+    return (table, row) if mark and row.isdigit() else ("", key)
+
+
+def split_unverified(entries: Iterable[Facts]) -> tuple[list[Facts], dict[str, int]]:
+    """Settings one by one, and rows of tables (``file.csv:7``) counted by file."""
+    settings: list[Facts] = []
+    tables: Counter[str] = Counter()
+    for entry in entries:
+        table, _ = table_and_row(str(entry["key"]))
+        if table:
+            tables[table] += 1
+        else:
+            settings.append(entry)
+    return settings, dict(tables)
+
+
+def shown_value(value: object) -> str:
+    """A value of the manifest in words: a sourced number without its source, a mapping as ``name value``."""
+    if isinstance(value, Mapping):
+        if "value" in value and "verified" in value:
+            return str(value["value"])
+        return ", ".join(f"{key} {shown_value(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(shown_value(item) for item in value)
+    return "–" if value is None or value == "" else str(value)

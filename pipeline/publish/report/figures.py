@@ -1,0 +1,238 @@
+"""Pictures of the report: maps in the classes of ``map_classes.yaml``, curves, shares; PNG in memory.
+
+Without a screen, without a clock: equal data give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from pipeline.grid import raster
+from pipeline.publish.styles import TRANSPARENT, MapClass, Rgba, Scheme, class_index, hex_colour, palette
+
+DPI = 150
+MAP_WIDTH_IN = 4.6
+BAR_IN = 0.3  # below a map, for the scale bar
+# Pixels of the longer side that a map is drawn from; more cannot be seen at its size.
+MAP_PX = 1200
+STRIP_PX = 512
+SCALE_STEPS_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+# Okabe and Ito (2008), and markers for print without colours.
+LINES = (
+    ("#0072b2", "o"),
+    ("#d55e00", "s"),
+    ("#009e73", "^"),
+    ("#cc79a7", "D"),
+    ("#e69f00", "v"),
+    ("#000000", "x"),
+)
+
+
+# Lines on classes without a hue (not permitted, not evaluated), in pixels of the picture: printed without
+# colours they would pass for a level.
+LINE_STEP_PX, LINE_PX = 16, 3
+DARK, LIGHT = "#5a5a5a", "#a0a0a0"
+PATTERNS = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----", "****", "||||")
+
+
+class _Picture(NamedTuple):
+    """Classes [y, x] of a scheme, the side of a pixel, and the positions of the classes that occur."""
+
+    classes: NDArray[np.uint8]
+    scheme: Scheme
+    pixel_km: float
+    present: tuple[int, ...]
+
+    @property
+    def height_ratio(self) -> float:
+        """Height over width."""
+        return float(self.classes.shape[0] / self.classes.shape[1])
+
+
+class Drawn(NamedTuple):
+    """A map as PNG and the positions in ``scheme.classes`` of the classes that it shows."""
+
+    png: bytes
+    present: tuple[int, ...]
+
+
+def draw_map(path: Path, scheme: Scheme) -> Drawn:
+    """A layer of one band, cropped to the territory, thinned to single pixels where it is large."""
+    picture = _picture_of(path, scheme)
+    figure = Figure(figsize=(MAP_WIDTH_IN, MAP_WIDTH_IN * picture.height_ratio + BAR_IN))
+    _draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), picture, _lined(picture), font_pt=13.0)
+    return Drawn(_png(figure), picture.present)
+
+
+def draw_with_legend(path: Path, scheme: Scheme, title: str) -> bytes:
+    """The same map with title and legend in the picture."""
+    picture = _picture_of(path, scheme)
+    legend_in, title_in = 1.5, 0.35
+    size_in = MAP_WIDTH_IN + legend_in, MAP_WIDTH_IN * picture.height_ratio + BAR_IN + title_in
+    figure = Figure(figsize=size_in)
+    share = MAP_WIDTH_IN / size_in[0]
+    axes = figure.add_axes((0.0, 0.0, share, 1.0 - title_in / size_in[1]))
+    _draw(axes, picture, palette(scheme)[picture.classes], font_pt=8.0)
+    figure.text(0.01, 1.0 - 0.5 * title_in / size_in[1], title, va="center", fontsize=10, parse_math=False)
+    entries = legend_entries(scheme, picture.present)
+    patches = [
+        Patch(facecolor=colour, edgecolor="#6b757d", linewidth=0.5, label=text) for colour, _, text in entries
+    ]
+    unit = f", {scheme.unit}" if scheme.unit not in ("", "number") else ""
+    figure.legend(
+        handles=patches,
+        title=f"{scheme.title}{unit}",
+        loc="center left",
+        bbox_to_anchor=(share, 0.5),
+        frameon=False,
+        fontsize=8,
+        title_fontsize=8,
+    )
+    return _png(figure)
+
+
+def thinned(path: Path) -> tuple[NDArray[np.generic], float]:
+    """Raw values [y, x] at every n-th pixel of a layer, and the size of what each stands for in km."""
+    grid = raster.read_grid(path)
+    step = max(1, -(-max(grid.width, grid.height) // MAP_PX))
+    strips = [
+        raster.read(path, rows=slice(first, min(first + STRIP_PX * step, grid.height))).values[::step, ::step]
+        for first in range(0, grid.height, STRIP_PX * step)
+    ]
+    return np.concatenate(strips), grid.resolution_m * step / 1000.0
+
+
+def draw_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]]) -> bytes:
+    """A panel for each share, by level in dBm: [n - 1] in percent for at least n channels."""
+    figure = Figure(figsize=(4.8 * len(curves), 3.9), layout="constrained")
+    panels = figure.subplots(1, len(curves), squeeze=False, sharey=True)[0]
+    for axes, (name, levels) in zip(panels, curves.items(), strict=True):
+        for place, (level_dbm, share_pct) in enumerate(levels.items()):
+            colour, marker = LINES[place % len(LINES)]
+            axes.plot(
+                np.arange(1, share_pct.size + 1), share_pct, color=colour, marker=marker, markersize=3.5,
+                linewidth=1.4, label=f"{level_dbm:g} dBm",
+            )  # fmt: skip
+        axes.set_xlabel("number of channels, at least")
+        axes.set_ylabel(f"% of {name}")
+        axes.set_ylim(0.0, 102.0)
+        axes.grid(color="#d5dade", linewidth=0.6)
+        axes.legend(title="available at", frameon=False)
+    return _png(figure)
+
+
+def draw_shares(
+    shares_pct: NDArray[np.float64], channels: Sequence[int], classes: Sequence[MapClass]
+) -> bytes:
+    """Stacked bars [channel, class] of the area by what limits there."""
+    figure = Figure(figsize=(9.6, 1.2 + 0.19 * len(channels)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(channels))
+    places = np.arange(len(channels))
+    for share_pct, entry, pattern in zip(shares_pct.T, classes, cycle(PATTERNS)):
+        axes.barh(
+            places, share_pct, left=left, color=hex_colour(entry.rgba), edgecolor="#1c2126", linewidth=0.4,
+            label=entry.label, hatch=pattern, hatchcolor=LIGHT if _is_dark(entry.rgba) else DARK,
+        )  # fmt: skip
+        left += share_pct
+    axes.set_yticks(places, [str(channel) for channel in channels])
+    axes.set_ylim(len(channels) - 0.4, -0.6)
+    axes.set_xlim(0.0, 100.0)
+    axes.set_xlabel("% of area")
+    axes.set_ylabel("channel")
+    figure.legend(loc="outside right upper", frameon=False)
+    return _png(figure)
+
+
+def legend_entries(scheme: Scheme, present: Sequence[int]) -> list[tuple[str, str | None, str]]:
+    """Colour, colour of the lines on it and label of the classes that occur, in the order of the scheme."""
+    entries = [scheme.classes[place] for place in sorted(set(present))]
+    return [
+        (hex_colour(entry.rgba), lines_on(entry), entry.label)
+        for entry in entries
+        if entry.rgba != TRANSPARENT
+    ]
+
+
+def lines_on(entry: MapClass) -> str | None:
+    """Colour of the lines that a map has on a class, None without: those of a class without a hue."""
+    red, green, blue, alpha = entry.rgba
+    if not (red == green == blue and alpha):
+        return None
+    return LIGHT if _is_dark(entry.rgba) else DARK
+
+
+def _is_dark(rgba: Rgba) -> bool:
+    """Luma of Rec. ITU-R BT.709, section 3.2, below the middle."""
+    return bool(np.dot(rgba[:3], (0.2126, 0.7152, 0.0722)) < 128.0)
+
+
+def _lined(picture: _Picture) -> NDArray[np.uint8]:
+    """Colours [y, x, 4] at the size of the figure, with diagonal lines on the classes that have some."""
+    wide, high = (round(DPI * MAP_WIDTH_IN * ratio) for ratio in (1.0, picture.height_ratio))
+    rows, cols = (
+        np.arange(out) * size // out for out, size in zip((high, wide), picture.classes.shape, strict=True)
+    )
+    classes = picture.classes[np.ix_(rows, cols)]
+    colours = palette(picture.scheme)[classes]
+    line = np.add.outer(np.arange(high), np.arange(wide)) % LINE_STEP_PX < LINE_PX
+    for place, entry in enumerate(picture.scheme.classes):
+        if (colour := lines_on(entry)) is not None:
+            colours[line & (classes == place), :3] = int(colour[1:3], 16)
+    return colours
+
+
+def _extent(inside: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns with anything to show, a pixel more on each side; all where there is nothing."""
+    if not inside.any():
+        return slice(None), slice(None)
+    rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return slice(max(rows[0] - 1, 0), rows[-1] + 2), slice(max(cols[0] - 1, 0), cols[-1] + 2)
+
+
+def _picture_of(path: Path, scheme: Scheme) -> _Picture:
+    """The part of a layer that shows anything, in the colours of its classes."""
+    raw, pixel_km = thinned(path)
+    classes = class_index(scheme, raw)
+    shown = palette(scheme)[:, 3] > 0
+    classes = classes[_extent(shown[classes])]
+    present = tuple(int(place) for place in np.unique(classes) if shown[place])
+    return _Picture(classes, scheme, pixel_km, present)
+
+
+def _draw(axes: Axes, picture: _Picture, colours: NDArray[np.uint8], *, font_pt: float) -> None:
+    """Map and scale bar, on axes that have room for the bar below."""
+    high_km, wide_km = (size * picture.pixel_km for size in picture.classes.shape)
+    axes.imshow(colours, interpolation="nearest", extent=(0.0, wide_km, -high_km, 0.0))
+    axes.set_ylim(-high_km - wide_km * BAR_IN / MAP_WIDTH_IN, 0.0)
+    axes.set_axis_off()
+    _scale_bar(axes, wide_km, font_pt)
+
+
+def _scale_bar(axes: Axes, width_km: float, font_pt: float) -> None:
+    """A bar of a round length, at most a quarter of the width, in the strip below the map."""
+    length_km = max([step for step in SCALE_STEPS_KM if step <= width_km / 4.0], default=width_km / 4.0)
+    low, _ = axes.get_ylim()
+    right, base = 0.99 * width_km, 0.96 * low
+    axes.plot([right - length_km, right], [base, base], color="#1c2126", linewidth=2.0, solid_capstyle="butt")
+    text = f"{length_km:g} km"
+    axes.text(right - length_km - 0.01 * width_km, base, text, ha="right", va="center", fontsize=font_pt)
+
+
+def _png(figure: Figure) -> bytes:
+    """PNG without the program's version in it."""
+    FigureCanvasAgg(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=DPI, format="png", metadata={"Software": None})
+    return stream.getvalue()

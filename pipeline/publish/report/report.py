@@ -1,0 +1,288 @@
+"""The report of a run: one page without anything from elsewhere, for the screen and for paper.
+
+It tells what the manifest and the published layers tell, and comes to no number of its own but the shares of
+limiting services. Only its times of computing differ between runs of the same content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.config.config import Config
+from pipeline.plan.plan import REGION_STATISTICS, Plan, levels_of, region_files, two_digits
+from pipeline.publish.report import figures as figures
+from pipeline.publish.report import html as html
+from pipeline.publish.report.basis import (
+    Facts,
+    assumptions,
+    inputs,
+    open_numbers,
+    run_times,
+    services,
+    shown_value,
+    split_unverified,
+)
+from pipeline.publish.report.measures import (
+    OUTSIDE,
+    Row,
+    curves_of,
+    median_channels,
+    read_rows,
+    service_shares_pct,
+)
+from pipeline.publish.styles import Scheme, read_schemes
+
+CHOSEN = 6
+CURVES = (
+    "Share that has at least so many channels, by e.i.r.p. level (as Report ITU-R SM.2405, Figures A5-2 "
+    "to A5-4)"
+)
+STATISTICS = (
+    "Share in % of the territory's land and of its people with at least so many channels, as in "
+    "public/statistics.csv; not evaluated counts as unavailable"
+)
+NOTHING_OPEN = "Nothing: every service that applies is evaluated on all land."
+SHARES = "Share of the area in % by limiting service; all: mean of the channels"
+COLUMNS = {"area_pct": "area", "population_pct": "population"}
+# What renewal.py does, and where it does nothing.
+RENEWED_PERIOD = (
+    ". While its inputs stay as they are a run is given new periods without a new report: the one in force "
+    "is that of manifest.json (valid, renewed_at)."
+)
+FIXED_PERIOD = ", that of the bookings of PMSE; it is not prolonged."
+AT_LEAST = (1, 5, 10)
+SUMMARY = (
+    "Share in % of the territory's land and of its people with at least 1, 5 and 10 channels, and how many "
+    "channels half of the land has at least"
+)
+REGIONS = (
+    "At {} dBm e.i.r.p.: mean and median number of channels available, weighted by area, and shares in % of "
+    "land and people with at least so many, as in public/statistics_by_region.csv"
+)
+REGION_HEAD = ("region", "area,\nkm2", "people", "mean", "median")
+
+
+def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
+    """Write the report of a finished build; ``facts`` are those of the manifest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report(plan, facts, plan.build / "public", benchmarks), encoding="utf-8")
+
+
+def report(plan: Plan, facts: Facts, public: Path, benchmarks: Path) -> str:
+    """The whole page, from the layers in ``public`` and the files of run times in ``benchmarks``."""
+    title = facts["title"] or facts["territory"]
+    schemes = read_schemes()
+    rows = read_rows(public / "statistics.csv")
+    parts = [*heading(title, facts), *warning(facts), *summary(rows)]
+    for device in plan.config.devices:
+        parts += device_sections(plan, device.id, public, schemes)
+    parts += [
+        *assumptions(facts), *services(facts), *inputs(facts), *run_times(benchmarks), *open_numbers(facts)
+    ]  # fmt: skip
+    return html.page(f"Maps of white spaces: {title}", parts)
+
+
+def heading(title: str, facts: Facts) -> list[str]:
+    """What, when, with which program."""
+    packages = facts["software"]["packages"]
+    told = (
+        f"Run {facts['run_id']}, computed {facts['computed_at']}, channelmaps {packages['channelmaps']}.",
+        f"Published with a period of validity from {facts['valid']['from']} until {facts['valid']['until']}"
+        + (FIXED_PERIOD if facts["bookings"] and facts["bookings"]["at"] else RENEWED_PERIOD),
+    )
+    return [html.element("h1", title), *[html.element("p", text, class_="facts") for text in told]]
+
+
+def warning(facts: Facts) -> list[str]:
+    """The box that nobody can miss: what these maps are not, not evaluated, not verified."""
+    said = [text for text in (facts["notice"], facts["product"]) if text]
+    left_out = not_evaluated(facts)
+    keys, tables = split_unverified(facts["unverified"])
+    numbers = [f"{entry['key']} = {shown_value(entry['value'])} ({entry['source']})" for entry in keys]
+    numbers += [
+        f"{count} {'rows' if count > 1 else 'row'} of {table}" for table, count in sorted(tables.items())
+    ]
+    return [html.wrap("section", [
+        html.element("h2", "Read this first"),
+        *[html.wrap("p", [html.element("strong", text)]) for text in said],
+        html.element("h3", "Not evaluated"),
+        html.bullets(left_out) if left_out else html.element("p", NOTHING_OPEN),
+        html.element("p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"),
+        *not_applicable(facts),
+        html.element("h3", f"Not verified: {len(facts['unverified'])} numbers"),
+        html.element("p", "Their sources were not read when they were entered. All are listed at the end."),
+        html.bullets(numbers),
+    ], class_="warning", role="note")]  # fmt: skip
+
+
+def not_evaluated(facts: Facts) -> list[str]:
+    """Services that are left out, and how much land of each device is open."""
+    told = [f"{entry['service']}: {entry['status']}. {entry['reason']}" for entry in facts["not_evaluated"]]
+    shares_pct: dict[str, list[float]] = {}
+    for entry in facts["not_evaluated_area"]:
+        shares_pct.setdefault(entry["device"], []).append(entry["area_pct"])
+    return told + [
+        f"Device {device}: land is not evaluated in {len(found)} channels, up to {max(found):.4f} % of the "
+        "area; see the table under “Services”."
+        for device, found in sorted(shares_pct.items())
+    ]
+
+
+def not_applicable(facts: Facts) -> list[str]:
+    """Services that are said not to concern the territory, and why."""
+    told = [
+        f"{entry['service']}: {entry['reason']}" for entry in facts["services"] if not entry["applicable"]
+    ]
+    return [html.element("h3", "Taken as not applicable"), html.bullets(told)] if told else []
+
+
+def summary(rows: Sequence[Row]) -> list[str]:
+    """The curves in a line for each device and level."""
+    head = ["device", "dBm"]
+    head += [f"% of {name},\n{n} or more" for name in ("land", "people") for n in AT_LEAST]
+    head.append("channels,\nhalf of land")
+    lines = []
+    for device, level in dict.fromkeys((row["device"], row["level_dbm"]) for row in rows):
+        own = {int(row["channels_at_least"]): row for row in rows
+               if (row["device"], row["level_dbm"]) == (device, level)}  # fmt: skip
+        shares = [rounded(own[n][column]) if n in own else "–" for column in COLUMNS for n in AT_LEAST]
+        lines.append([device, level, *shares, median_channels([row["area_pct"] for row in own.values()])])
+    return [html.element("h2", "In short"), html.table(head, lines, "tn" + "n" * 7, SUMMARY)] if lines else []
+
+
+def rounded(text: str) -> str:
+    """A published number to one decimal, a dash for none."""
+    return f"{float(text):.1f}" if text else "–"
+
+
+# --- one device ---------------------------------------------------------------------------------------------
+
+
+def device_sections(plan: Plan, device: str, public: Path, schemes: Mapping[str, Scheme]) -> list[str]:
+    """Maps, curves, table and shares of one device."""
+    rows = read_rows(public / "statistics.csv")
+    channels = chosen_channels(plan.config)
+    levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
+    counts = {
+        f"available at {level} dBm e.i.r.p.": public / f"available_channels_{device}_{level}dbm.tif"
+        for level in levels
+    }
+    limits = {
+        f"channel {channel}": public / f"max_eirp_{device}_ch{two_digits(channel)}.tif"
+        for channel in channels
+    }
+    return [
+        html.element("h2", f"Device {device}"),
+        maps("Number of channels available", counts, schemes["available_channels"]),
+        *curve_section(rows, device),
+        maps(
+            f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels",
+            limits,
+            schemes["max_eirp"],
+        ),
+        *share_section(public, device, plan.wsd, schemes["limiting_service"]),
+        *(region_section(public.parent / REGION_STATISTICS, device) if region_files(plan) else []),
+    ]
+
+
+def chosen_channels(config: Config) -> list[int]:
+    """Those of the configuration, or some spread evenly over the devices' channels, first and last too."""
+    if config.report.channels:
+        return sorted(config.report.channels)
+    channels = sorted(config.channels.wsd)
+    places = np.linspace(0, len(channels) - 1, min(CHOSEN, len(channels)))
+    return [channels[round(place)] for place in places]
+
+
+def maps(heading: str, files: Mapping[str, Path], scheme: Scheme) -> str:
+    """Maps of one family side by side under one legend of the classes that occur in any of them."""
+    drawn = {name: figures.draw_map(path, scheme) for name, path in files.items()}
+    present = [place for picture in drawn.values() for place in picture.present]
+    unit = f" in {scheme.unit}" if scheme.unit not in ("", "number") else ""
+    note = f"{scheme.title}{unit}; {scheme.note}." if scheme.note else f"{scheme.title}{unit}."
+    pictures = [html.picture(picture.png, name[0].upper() + name[1:]) for name, picture in drawn.items()]
+    parts = [
+        html.element("h3", heading),
+        html.element("p", note, class_="note"),
+        html.legend(figures.legend_entries(scheme, present)),
+        html.wrap("div", pictures, class_="maps"),
+    ]
+    return html.wrap("div", parts, class_="whole")
+
+
+def curve_section(rows: Sequence[Row], device: str) -> list[str]:
+    """Curves of channels against area and population, and the table behind them."""
+    curves = {name: curves_of(rows, device, column) for column, name in COLUMNS.items()}
+    curves = {name: levels for name, levels in curves.items() if levels}
+    if not curves:
+        return []
+    head, body = statistics_table(rows, device)
+    return [
+        html.element("h3", "Channels against area and population"),
+        html.picture(figures.draw_curves(curves), CURVES),
+        html.table(head, body, "n" * len(head), STATISTICS),
+    ]
+
+
+def statistics_table(rows: Sequence[Row], device: str) -> tuple[list[str], list[list[str]]]:
+    """Head and rows: number of channels, then area and population of each level, values as published."""
+    own = [row for row in rows if row["device"] == device]
+    levels = sorted({row["level_dbm"] for row in own}, key=float)
+    numbers = sorted({int(row["channels_at_least"]) for row in own})
+    value = {
+        (int(row["channels_at_least"]), row["level_dbm"], column): row[column]
+        for row in own
+        for column in COLUMNS
+    }
+    pairs = [(level, column) for level in levels for column in COLUMNS]
+    head = ["at\nleast"] + [f"{level} dBm,\n{COLUMNS[column]}" for level, column in pairs]
+    return head, [
+        [str(number), *(value.get((number, level, column), "") or "–" for level, column in pairs)]
+        for number in numbers
+    ]
+
+
+def share_section(public: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[str]:
+    """What limits the devices, by channel: bars, and the same as numbers."""
+    paths = [public / f"limiting_service_{device}_ch{two_digits(channel)}.tif" for channel in channels]
+    shares_pct = service_shares_pct(paths)
+    named = [(entry.code, entry) for entry in scheme.classes if entry.code is not None]
+    present = [(code, entry) for code, entry in named if code != OUTSIDE and shares_pct[:, code].any()]
+    shares_pct = shares_pct[:, [code for code, _ in present]]
+    entries = [entry for _, entry in present]
+    rows = [["all", *(f"{share:.2f}" for share in shares_pct.mean(axis=0))]]
+    rows += [
+        [str(channel), *(f"{share:.2f}" for share in line)]
+        for channel, line in zip(channels, shares_pct, strict=True)
+    ]
+    head = ["channel", *(entry.label for entry in entries)]
+    return [
+        html.element("h3", "What limits"),
+        html.picture(
+            figures.draw_shares(shares_pct, channels, entries),
+            "Share of the area by limiting service, by channel",
+        ),
+        html.table(head, rows, "n" * len(head), SHARES),
+    ]
+
+
+def region_section(path: Path, device: str) -> list[str]:
+    """A table by region for each level of a device."""
+    own = [row for row in read_rows(path) if row["device"] == device]
+    parts = [html.element("h3", "By region")]
+    for level in dict.fromkeys(row["level_dbm"] for row in own):
+        lines = [region_line(row) for row in own if row["level_dbm"] == level]
+        head = [*REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "people") for n in AT_LEAST)]
+        parts.append(html.table(head, lines, "t" + "n" * (len(head) - 1), REGIONS.format(level)))
+    return parts
+
+
+def region_line(row: Row) -> list[str]:
+    """A row of the table by region, rounded for reading."""
+    people = f"{float(row['population']):.0f}" if row["population"] else "–"
+    shares = [rounded(row[f"{name}_at_least_{n}_pct"]) for name in ("area", "population") for n in AT_LEAST]
+    mean = rounded(row["channels_mean"])
+    return [row["region"], rounded(row["area_km2"]), people, mean, row["channels_median"], *shares]

@@ -1,0 +1,101 @@
+"""Inputs that change while a run computes: nothing is published of the mixture, and nothing of it is kept.
+
+A run notes the state of every file it depends on in ``build/<territory>/.inputs.json`` before it reads them.
+Publishing compares, and so does the end of the run. The note of a run that was killed stays: if files have
+changed since, or the machine has been started anew, which may have cut off what was being written, the next
+run drops what the killed one left. Otherwise it goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+from pipeline.hashing import STAGE_COMMANDS, imported_sources, input_files
+
+NOTE = ".inputs.json"
+# Linux: another text after every start of the machine.
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+State = dict[str, Any]
+
+
+def state_of(config_path: Path, config: Config) -> State:
+    """Inode, size and time of the territory file, its inputs and the stages' sources; None for no file."""
+    sources = imported_sources(STAGE_COMMANDS)
+    paths = {path.resolve() for path in (config_path, *sources, *dict(input_files(config)).values())}
+    boot = BOOT_ID.read_text().strip() if BOOT_ID.is_file() else ""
+    return {"boot": boot, "files": {str(path): _state_of_file(path) for path in sorted(paths)}}
+
+
+@contextmanager
+def watching(build: Path, before: State, config_path: Path, config: Config) -> Iterator[None]:
+    """Compute under a note of ``before``, the state before the first file was read.
+
+    What was computed while a file changed is removed from ``build`` at the end.
+    """
+    note = build / NOTE
+    if note.is_file() and _read(note) != before:
+        _drop_newer(build, note, before)
+    _write(note, before)
+    yield
+    if state_of(config_path, config) != before:
+        _drop_newer(build, note, before)
+    os.sync()  # an outage from here on finds all files whole
+    note.unlink(missing_ok=True)
+
+
+def check_steady(build: Path, config_path: Path, config: Config) -> None:
+    """InputError if a file has changed since the run in ``build`` began; nothing without a note of one."""
+    note = build / NOTE
+    if not note.is_file():
+        return
+    before, now = _read(note).get("files", {}), state_of(config_path, config)["files"]
+    changed = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
+    if changed:
+        raise InputError(
+            "has changed while the run computed: nothing is published", file=changed[0],
+            allowed="inputs that stay as they are; run again",
+        )  # fmt: skip
+
+
+def _state_of_file(path: Path) -> list[int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_ino, found.st_size, found.st_mtime_ns]
+
+
+def _read(note: Path) -> State:
+    """The note; what an outage left of one counts as a note of other files."""
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(note: Path, state: State) -> None:
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with note.open("w", encoding="utf-8") as stream:
+        json.dump(state, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _drop_newer(build: Path, note: Path, state: State) -> None:
+    """Remove what was written under a note; the jobs that wrote it run again."""
+    began_ns = note.stat().st_mtime_ns
+    for path in sorted(build.rglob("*")):
+        if (
+            path.is_file()
+            and path.stat().st_mtime_ns >= began_ns
+            and str(path.resolve()) not in state["files"]
+        ):
+            path.unlink()

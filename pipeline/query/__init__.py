@@ -1,0 +1,1 @@
+"""Answers from a published run; nothing is computed."""

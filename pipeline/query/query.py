@@ -1,0 +1,240 @@
+"""What a device may use at a place, from the rasters of a published run: `channelmaps query`, and a library.
+
+    database = open_database(Path("results/slovenia/latest"))  # once; not for several threads
+    message = answer(database, Request(14.5, 46.05, uncertainty_m=50.0))  # many times
+    close_database(database)
+
+PawsError where RFC 7545 has an error. Nothing is computed but the distance at which a master is heard, for
+generic slaves. A database shows one run: after the next one open ``latest`` again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.publish.query_names import HZ_PER_MHZ
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.query.database import (
+    Database,
+    Place,
+    close_database,
+    lowest_raw,
+    lowest_raw_at_home,
+    open_database,
+    outside_coverage,
+    pixel_of,
+    place_of,
+)
+from pipeline.query.paws import (
+    Code,
+    Json,
+    PawsError,
+    Segment,
+    error_response,
+    spectrum_response,
+    spectrum_spec,
+)
+from pipeline.reference.height_layers import HIGHEST_M, HeightLayer, layer_height_m
+
+__all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
+
+FARTHEST_M = 1e6
+
+
+class Request(NamedTuple):
+    """A device somewhere within ``uncertainty_m`` of a place.
+
+    ``device``: id of a profile, the first of the run if absent; with ``height_m`` the one of its kind that
+    answers for this height. ``generic_slave``: for the slaves of that device wherever they hear it, when it
+    radiates ``eirp_dbm`` (absent: what it may). ``device_desc`` is returned; absent, it is made up.
+    """
+
+    lon_deg: float
+    lat_deg: float
+    device: str | None = None
+    height_m: float | None = None
+    uncertainty_m: float = 0.0
+    generic_slave: bool = False
+    eirp_dbm: float | None = None
+    device_desc: Mapping[str, Any] | None = None
+
+
+def query_command(results: Path, request: Request) -> int:
+    """Print the answer as JSON; exit code 0 for an answer or a place outside, 2 for a refused request."""
+    database = open_database(results)
+    try:
+        message = answer(database, request)
+    except PawsError as error:
+        print(json.dumps(error_response(error), indent=1, ensure_ascii=False))
+        print(f"channelmaps: {error.code.name}: {error.message}", file=sys.stderr)
+        return 0 if error.code == Code.OUTSIDE_COVERAGE else 2
+    finally:
+        close_database(database)
+    print(json.dumps(message, indent=1, ensure_ascii=False))
+    if message["timestamp"] > database.valid["stopTime"]:
+        print(f"channelmaps: the run was valid until {database.valid['stopTime']}", file=sys.stderr)
+    return 0
+
+
+def answer(database: Database, request: Request, now: datetime | None = None) -> Json:
+    """AVAIL_SPECTRUM_RESP: the least of all pixels that the request's circle touches, also in part."""
+    place = place_of(database, request.lon_deg, request.lat_deg)
+    check_numbers(request)
+    profile = profile_for(database.facts, request.device, request.height_m)
+    radius_m = request.uncertainty_m
+    raw = lowest_raw(database, profile, place, radius_m)
+    if raw.max() == NODATA_CENTI:
+        raise outside_coverage(request.lon_deg, request.lat_deg)
+    if request.generic_slave:
+        master, profile = profile, slave_profile(database.facts, profile)
+        radius_m += heard_within_m(database.facts, master, request, raw)
+        raw = slave_raw(database, profile, place, radius_m, raw)
+    return message_of(database, request, place, radius_m, profile, raw, now or datetime.now(UTC))
+
+
+def check_numbers(request: Request) -> None:
+    """Refuse numbers that no device has, and an e.i.r.p. that would not count."""
+    uncertainty_m, eirp_dbm = request.uncertainty_m, request.eirp_dbm
+    if not 0.0 <= uncertainty_m <= FARTHEST_M:
+        raise PawsError(Code.INVALID_VALUE, f"uncertainty {uncertainty_m:g} m, allowed: 0 to {FARTHEST_M:g}")
+    if eirp_dbm is not None and not -100.0 <= eirp_dbm <= 100.0:
+        raise PawsError(Code.INVALID_VALUE, f"e.i.r.p. {eirp_dbm:g} dBm, allowed: -100 to 100")
+    if eirp_dbm is not None and not request.generic_slave:
+        raise PawsError(Code.INVALID_VALUE, "an e.i.r.p. is only asked of the master of generic slaves")
+
+
+def profile_for(facts: Json, device: str | None, height_m: float | None) -> Json:
+    """The device that answers; of the same type, class and bandwidth for another height."""
+    devices = {entry["id"]: entry for entry in facts["devices"]}
+    if device is not None and device not in devices:
+        raise PawsError(Code.UNSUPPORTED, f"no device {device}; there are {', '.join(devices)}")
+    given: Json = devices[device] if device is not None else facts["devices"][0]
+    if height_m is None:
+        return given
+    if not 0.0 < height_m <= HIGHEST_M:
+        raise PawsError(Code.INVALID_VALUE, f"height {height_m:g} m, allowed: above 0 to {HIGHEST_M:g}")
+    layer_m = layer_for(facts, given["type"], height_m)
+    alike = ("type", "emission_class", "bandwidth_hz")
+    for entry in [given, *facts["devices"]]:
+        if entry["height_m"] == layer_m and all(entry[name] == given[name] for name in alike):
+            return dict(entry)
+    message = f"no layer of {layer_m:g} m, which answers for {height_m:g} m, for devices like {given['id']}"
+    raise PawsError(Code.UNSUPPORTED, message)
+
+
+def layer_for(facts: Json, device_type: str, height_m: float | None) -> float:
+    """Height of the layer that answers for a height, or for none given (`height_layers.csv`)."""
+    layers = [
+        HeightLayer(
+            row["device_type"],
+            math.nan if row["from_m"] is None else row["from_m"],
+            math.inf if row["to_m"] is None else row["to_m"],
+            row["layer_m"],
+        )
+        for row in facts["height_layers"]
+    ]
+    return layer_height_m(layers, device_type, height_m)
+
+
+# --- generic slaves -----------------------------------------------------------------------------------------
+
+
+def slave_profile(facts: Json, master: Json) -> Json:
+    """The device that stands for the slaves of a master: its type, the class assumed of slaves, no height."""
+    emission_class = facts["generic_slave"]["emission_class"]
+    layer_m = layer_for(facts, master["type"], None)
+    wanted = (master["type"], emission_class, layer_m)
+    found = [
+        entry for entry in facts["devices"]
+        if (entry["type"], entry["emission_class"], entry["height_m"]) == wanted
+    ]  # fmt: skip
+    if not found:
+        message = f"generic slaves need a device of type {wanted[0]}, class {wanted[1]}, {layer_m:g} m"
+        raise PawsError(Code.UNIMPLEMENTED, message)
+    return min(found, key=lambda entry: abs(entry["bandwidth_hz"] - master["bandwidth_hz"]))
+
+
+def heard_within_m(facts: Json, master: Json, request: Request, raw: NDArray[np.int16]) -> float:
+    """How far a master is heard on the channels it may use, with the e.i.r.p. it says, or may, use there."""
+    from pipeline.query.slaves import coverage_radius_m
+
+    most_dbm = math.inf if request.eirp_dbm is None else request.eirp_dbm
+    emissions = [
+        (min(segment.limit_dbm, most_dbm), (segment.start_hz + segment.stop_hz) / 2.0 / HZ_PER_MHZ)
+        for segment in segments_of(facts, raw)
+    ]
+    height_m = request.height_m or master["height_m"]
+    return coverage_radius_m(emissions, height_m, master["type"], facts["generic_slave"])
+
+
+def slave_raw(
+    database: Database, profile: Json, place: Place, radius_m: float, master_raw: NDArray[np.int16]
+) -> NDArray[np.int16]:
+    """Least raw value [channel] within the territory where slaves may stand; none for a silent master."""
+    if not (master_raw > NOT_EVALUATED).any():
+        return master_raw
+    return lowest_raw_at_home(database, profile, place, radius_m)
+
+
+# --- the answer ---------------------------------------------------------------------------------------------
+
+
+def segments_of(facts: Json, raw: NDArray[np.int16]) -> list[Segment]:
+    """The available channels; what is not permitted or was not evaluated is none of them."""
+    return [
+        Segment(entry["channel"], entry["start_hz"], entry["stop_hz"], level / 100.0)
+        for entry, level in zip(facts["channels"], raw.tolist(), strict=True)
+        if level > NOT_EVALUATED
+    ]
+
+
+def message_of(
+    database: Database,
+    request: Request,
+    place: Place,
+    radius_m: float,
+    profile: Json,
+    raw: NDArray[np.int16],
+    now: datetime,
+) -> Json:
+    """The response for the least values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
+    facts = database.facts
+    segments = segments_of(facts, raw)
+    evaluated = [
+        entry for entry, level in zip(facts["channels"], raw.tolist(), strict=True)
+        if level > NOT_EVALUATED or level == NOT_PERMITTED
+    ]  # fmt: skip
+    spec = spectrum_spec(facts, database.valid, segments, evaluated, profile["bandwidth_hz"])
+    return spectrum_response(
+        request.device_desc or _device_desc(facts, profile, request.generic_slave), spec, now,
+        location=_location(place, radius_m),
+        pixel=pixel_of(database, place),
+        channels=[{"channel": one.channel, "dbm": one.limit_dbm} for one in segments],
+        device=profile["id"],
+        runId=database.run_id,
+    )  # fmt: skip
+
+
+def _device_desc(facts: Json, profile: Json, generic_slave: bool) -> Json:
+    """DeviceDescriptor (RFC 7545, sections 5.2 and 9.2.2) of a request that came without one."""
+    return {
+        "etsiEnDeviceType": profile["type"],
+        "etsiEnDeviceEmissionsClass": str(profile["emission_class"]),
+        "etsiEnDeviceCategory": "slave" if generic_slave else "master",
+        "rulesetIds": [facts["ruleset"]["rulesetId"]],
+    }
+
+
+def _location(place: Place, radius_m: float) -> Json:
+    """GeoLocation (RFC 7545, section 5.1): the circle that the answer is the minimum of."""
+    centre = {"latitude": place.lat_deg, "longitude": place.lon_deg}
+    return {"point": {"center": centre, "semiMajorAxis": radius_m, "semiMinorAxis": radius_m}}

@@ -1,0 +1,126 @@
+"""A published run as the tools read it: its folder, its manifest, and the settings it was computed with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from pipeline.config.base import REPOSITORY, Section
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.grid.raster import Grid
+from pipeline.publish.release import LATEST, MANIFEST
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+class Run(NamedTuple):
+    """One run under results/; ``root`` the folder that holds results/ and build/."""
+
+    folder: Path
+    root: Path
+    manifest: dict[str, Any]
+
+    @property
+    def build(self) -> Path:
+        """Where the intermediates of this territory lie, of whichever run was computed last."""
+        return self.root / "build" / str(self.manifest["territory"])
+
+
+def read_run(results: Path) -> Run:
+    """The run in ``results/<territory>/<run_id>``, or the latest one of ``results/<territory>``."""
+    places = (results, results / LATEST)
+    folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+    if folder is None:
+        raise InputError("holds no published run", file=results, allowed="a folder such as results/x/latest")
+    folder = folder.resolve()
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
+    parts = {"territory", "config", "inputs", "channels", "software"}
+    missing = parts - set(manifest if isinstance(manifest, dict) else ())
+    if missing:
+        raise InputError("lacks a part of a manifest", file=path, field=min(missing))
+    return Run(folder, folder.parent.parent.parent, manifest)
+
+
+def config_of(run: Run) -> Config:
+    """The settings of a run, with its files looked up beside the run's results, then in the program."""
+    try:
+        config = Config.model_validate(run.manifest["config"]["settings"])
+    except (ValidationError, KeyError, TypeError):
+        raise InputError(
+            "settings of the run do not fit this version of the program", file=run.folder / MANIFEST,
+            allowed="the version that made the run, or a new run",
+        ) from None  # fmt: skip
+    return located(config, (run.root, REPOSITORY))
+
+
+def population_of(run: Run, grid: Grid) -> NDArray[np.float32] | None:
+    """Persons per pixel of a grid, NaN beyond the run's own; None without population or with another one.
+
+    The raster is not published: the one in the build folder counts if the territory's latest run, which made
+    it, had the same population, boundaries and pixels.
+    """
+    path = run.build / "territory" / "population.tif"
+    try:
+        latest = read_run(run.root / "results" / run.build.name)
+    except InputError:
+        return None
+    if not path.is_file() or _people(latest) != _people(run):
+        return None
+    own = raster.read_grid(path)
+    if (own.crs, own.resolution_m) != (grid.crs, grid.resolution_m):
+        return None
+    return read_onto(path, grid, np.nan)
+
+
+def _people(run: Run) -> object:
+    """What the raster of persons is made from."""
+    settings = run.manifest["config"]["settings"]
+    parts = ("population", "territory")
+    files = [(entry["key"], entry["sha256"]) for entry in run.manifest["inputs"]]
+    return [file for file in files if file[0].startswith(parts)], settings.get("territory", {}).get(
+        "bbox_deg"
+    )
+
+
+def read_onto(path: Path, grid: Grid, fill: float) -> NDArray[Any]:
+    """Values of a file on a larger or smaller grid with the same pixels, ``fill`` where it has none."""
+    layer = raster.read(path)
+    own: Grid = layer.attrs["grid"]
+    row = round((grid.north_m - own.north_m) / grid.resolution_m)
+    col = round((own.west_m - grid.west_m) / grid.resolution_m)
+    whole = np.full((grid.height, grid.width), fill, dtype=layer.dtype)
+    rows, cols = slice(max(row, 0), row + own.height), slice(max(col, 0), col + own.width)
+    target = whole[rows, cols]
+    first_row, first_col = max(-row, 0), max(-col, 0)
+    height, width = target.shape
+    target[:] = layer.values[first_row : first_row + height, first_col : first_col + width]
+    return whole
+
+
+def located(section: AnySection, roots: tuple[Path, ...]) -> AnySection:
+    """The section with each relative path under the first of ``roots`` where it exists."""
+    found = {name: _located(getattr(section, name), roots) for name in type(section).model_fields}
+    return section.model_copy(update=found)
+
+
+def _located(value: Any, roots: tuple[Path, ...]) -> Any:  # noqa: ANN401 - any value of a setting
+    if isinstance(value, Path):
+        return next((root / value for root in roots if (root / value).exists()), value)
+    if isinstance(value, Section):
+        return located(value, roots)
+    if isinstance(value, dict):
+        return {key: _located(item, roots) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_located(item, roots) for item in value)
+    return value

@@ -1,0 +1,1 @@
+"""Radio engineering that services share: channels, emissions, antennas, noise."""

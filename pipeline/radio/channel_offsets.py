@@ -1,0 +1,78 @@
+"""Which DTT channels limit which channels of devices, and how the two lie to each other in frequency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pipeline.config.channels import Channels, channel_centre_mhz, channel_width_mhz, plan_channels
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
+
+# Contours are kept clear of co-channel and of first adjacent devices (47 CFR 15.712).
+SEPARATION_OFFSETS = [-1, 0, 1]
+# Far below any channel raster, far above the error of adding centre frequencies.
+TOUCHING_MHZ = 1e-6
+
+
+class Offset(NamedTuple):
+    """How the emission of a device lies to a DTT channel.
+
+    ``number``: channels of the victim's width from it, positive above, 0 where the two overlap; on one raster
+    this is the difference of the channel numbers. ``share``: part of the device's power inside the victim's
+    channel, its e.i.r.p. spread evenly over its bandwidth. ``width_mhz``: the victim's channel.
+    """
+
+    number: int
+    share: float
+    width_mhz: float
+
+
+def offset_of(channels: Channels, device: Device, channel: int, victim: int) -> Offset:
+    """Offset of a device in the middle of ``channel`` from the DTT channel ``victim``.
+
+    Counted in frequency, so that channels of different widths, or a device wider than its channel, meet
+    the victims they really touch.
+    """
+    width_mhz = channel_width_mhz(channels, victim)
+    apart_mhz = channel_centre_mhz(channels, channel) - channel_centre_mhz(channels, victim)
+    gap_mhz = abs(apart_mhz) - 0.5 * (device.bandwidth_mhz + width_mhz)
+    if gap_mhz < -TOUCHING_MHZ:
+        common_mhz = min(-gap_mhz, device.bandwidth_mhz, width_mhz)
+        return Offset(0, common_mhz / device.bandwidth_mhz, width_mhz)
+    steps = math.floor((gap_mhz + TOUCHING_MHZ) / width_mhz) + 1
+    return Offset(int(math.copysign(steps, apart_mhz)), 0.0, width_mhz)
+
+
+def victim_offsets(config: Config) -> list[int]:
+    """Channel offsets (device minus DTT) at which reception is protected, nearest first.
+
+    Where two offsets limit equally the nearer one names the decision.
+    """
+    protection = config.protection
+    by_method = {"threshold": protection.threshold.offsets, "separation": SEPARATION_OFFSETS}
+    used = by_method.get(protection.method, protection.offsets)
+    return sorted(used, key=lambda offset: (abs(offset), offset))
+
+
+def victims_by_offset(
+    config: Config, device: Device, channel: int, occupied: Iterable[int]
+) -> list[tuple[int, Offset]]:
+    """The occupied DTT channels that limit a device in ``channel``, with their offsets, nearest first."""
+    used = victim_offsets(config)
+    near = ((victim, offset_of(config.channels, device, channel, victim)) for victim in occupied)
+    found = [(victim, offset) for victim, offset in near if offset.number in used]
+    return sorted(found, key=lambda pair: (used.index(pair[1].number), -pair[1].share, pair[0]))
+
+
+def victim_channels(config: Config, occupied: Iterable[int], wsd: Iterable[int]) -> list[int]:
+    """Channels with a transmitter that limit some device in some channel of ``wsd``, ascending."""
+    known = sorted(set(occupied) & set(plan_channels(config.channels)))
+    limiting = (
+        victim
+        for channel in wsd
+        for device in config.devices
+        for victim, _ in victims_by_offset(config, device, channel, known)
+    )
+    return sorted(set(limiting))

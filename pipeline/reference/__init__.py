@@ -1,0 +1,1 @@
+"""Tables of configs/tables that several rooms read."""

@@ -1,0 +1,298 @@
+"""Aeronautical radionavigation in the countries of RR No. 5.312.
+
+Either the distances of Resolutions 749 and 760 as exclusion, from known stations or from all land of the
+administrations; or trigger fields by system, where numbers exist. Where they do not, what lies within the
+largest of these distances is not evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.config.incumbents import Aeronautical
+from pipeline.config.protection import Device
+from pipeline.errors import InputError
+from pipeline.grid.geodesy import largest_scale
+from pipeline.grid.grid import LONLAT, lonlat_box_deg
+from pipeline.grid.polygons import project
+from pipeline.grid.raster import Grid, grid_bounds_m
+from pipeline.radio.antennas import gain_table_dbi
+from pipeline.radio.emission import Band
+from pipeline.radio.noise import limit_from_field_dbm
+from pipeline.reference.arns_systems import (
+    ArnsTable,
+    System,
+    TriggerReceiver,
+    countries_using,
+    largest_distance_km,
+    read_arns_table,
+)
+from pipeline.registers.stations import AeronauticalRow, read_stations
+from pipeline.services.base import (
+    BlockLimit,
+    Explanation,
+    ServiceContext,
+    ServiceLimit,
+    Term,
+    lower,
+    unlimited,
+)
+from pipeline.services.codes import LimitingService
+from pipeline.services.placing import Receiver, Service, emission_of
+from pipeline.services.points import explain_points, prepare_points
+
+LABEL = LimitingService.AERONAUTICAL
+CODE_FIELD = "iso2"
+
+
+class Zone(NamedTuple):
+    """Where a station or a country may stand: shape in the grid's CRS, and the distance kept from it.
+
+    ``scale``: largest scale of the projection between the shape and the grid.
+    """
+
+    name: str
+    shape: BaseGeometry
+    distance_km: float
+    scale: float
+
+
+class Victims(NamedTuple):
+    """What concerns one channel: zones of exclusion, receivers with numbers, zones without numbers."""
+
+    closed: list[Zone]
+    receivers: list[tuple[Receiver, Service]]
+    open: list[Zone]
+
+
+def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+    """Limit by stations or countries; None without the section or without polygons of countries."""
+    victims = victims_of(context, device, channel)
+    if victims is None:
+        return None
+    at_points = [
+        prepare_points(context, device, channel, [receiver], service)
+        for receiver, service in victims.receivers
+    ]
+
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        lowest = unlimited(rows, cols)
+        for zone in victims.closed:
+            inside = within_reach(zone, context.grid, rows, cols)
+            lower(lowest, np.where(inside, -np.inf, np.inf), LABEL)
+        for point in at_points:
+            lower(lowest, point(rows, cols).eirp_dbm, LABEL)
+        for zone in victims.open:
+            np.logical_or(
+                lowest.not_evaluated, within_reach(zone, context.grid, rows, cols), out=lowest.not_evaluated
+            )
+        return lowest
+
+    return limit
+
+
+def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
+    """The zone that closes a pixel, or the budget of the receiver that decides."""
+    victims = victims_of(context, device, channel)
+    if victims is None:
+        return None
+    rows, cols = slice(row, row + 1), slice(col, col + 1)
+    for zone in victims.closed:
+        if within_reach(zone, context.grid, rows, cols).any():
+            term = Term("Resolution 749/760", -math.inf, f"nearer than {zone.distance_km:g} km")
+            return Explanation({"id": zone.name}, (term,), int(LABEL))
+    budgets = [
+        explain_points(context, device, channel, [receiver], service, (row, col))
+        for receiver, service in victims.receivers
+    ]
+    known = [budget for budget in budgets if budget is not None]
+    return min(known, key=lambda budget: sum(term.value_db for term in budget.terms), default=None)
+
+
+# --- what concerns a channel --------------------------------------------------------------------------------
+
+
+def victims_of(context: ServiceContext, device: Device, channel: int) -> Victims | None:
+    """Zones and receivers of the administrations whose bands the device's block overlaps."""
+    incumbents = context.config.incumbents
+    settings = None if incumbents is None else incumbents.aeronautical
+    if settings is None:
+        return None
+    table = read_arns_table(settings.systems)
+    block = emission_of(context, device, channel, -math.inf).block
+    countries = [
+        c for c in countries_using(table, block) if c in settings.countries or not settings.countries
+    ]
+    if not countries:
+        return Victims([], [], [])
+    if settings.stations is not None:
+        return _by_stations(context, settings, table, block, countries)
+    zones = _country_zones(context, settings, table, countries)
+    if zones is None:
+        return None
+    return Victims(zones, [], []) if settings.mode == "res760_distance" else Victims([], [], zones)
+
+
+def _by_stations(
+    context: ServiceContext, settings: Aeronautical, table: ArnsTable, block: Band, countries: Sequence[str]
+) -> Victims:
+    victims = Victims([], [], [])
+    receivers = {receiver.code: receiver for receiver in table.receivers}
+    systems = {system.code: system for system in table.systems}
+    for row in read_stations([settings.stations] if settings.stations else [], AeronauticalRow):
+        if row.country not in countries:
+            continue
+        zone = _station_zone(context.grid, settings, table, row)
+        numbers = receivers.get(row.code)
+        if settings.mode == "res760_distance":
+            victims.closed.append(zone)
+        elif numbers is None or numbers.field_dbuvm is None or numbers.bandwidth_mhz is None:
+            victims.open.append(zone)
+        else:
+            victims.receivers.append(_triggered(settings, row, systems[row.code], numbers, block))
+    return victims
+
+
+def _station_zone(grid: Grid, settings: Aeronautical, table: ArnsTable, row: AeronauticalRow) -> Zone:
+    codes = [row.code] if row.code else settings.codes
+    distance_km = _distance_km(settings, table, codes)
+    (shape,) = project([shapely.Point(row.lon, row.lat)], grid.crs)
+    return Zone(row.id, shape, distance_km, _scale_between(grid, shape, distance_km))
+
+
+def _distance_km(settings: Aeronautical, table: ArnsTable, codes: Sequence[str]) -> float:
+    """Distance to keep; without trigger numbers the largest, so that nothing concerned is left out."""
+    if settings.mode == "field_trigger":
+        return largest_distance_km(table, [], "transmitting", "less_than_half", file=settings.systems)
+    return largest_distance_km(
+        table, codes, settings.base_station, settings.land_share, file=settings.systems
+    )
+
+
+def _triggered(
+    settings: Aeronautical, row: AeronauticalRow, system: System, numbers: TriggerReceiver, block: Band
+) -> tuple[Receiver, Service]:
+    """A station with a trigger field, in the middle of the device's block: its frequency is not known.
+
+    Aircraft are reached by free space, wherever they are above the station.
+    """
+    centre_mhz, half_mhz = 0.5 * (block.low_mhz + block.high_mhz), 0.5 * (numbers.bandwidth_mhz or 0.0)
+    limit_dbm = limit_from_field_dbm(numbers.field_dbuvm or 0.0, centre_mhz, 0.0)
+    receiver = Receiver(
+        id=row.id, lon_deg=row.lon, lat_deg=row.lat, band=Band(centre_mhz - half_mhz, centre_mhz + half_mhz),
+        limit_dbm=limit_dbm, gain_dbi=gain_table_dbi("", 0.0, centre_mhz), azimuth_deg=0.0, feeder_db=0.0,
+        height_m=numbers.rx_height_m, acs_db=math.inf, coastal=None,
+    )  # fmt: skip
+    model = "free_space" if system.receiver == "aircraft" else "p1546"
+    return receiver, Service(
+        LABEL, "free_space" if model == "free_space" else "p1546", settings.time_pct.value
+    )
+
+
+def _country_zones(
+    context: ServiceContext, settings: Aeronautical, table: ArnsTable, countries: Sequence[str]
+) -> list[Zone] | None:
+    """The land of administrations within reach of the grid; None without polygons."""
+    path = settings.borders or context.config.territory.world
+    if path is None:
+        return None
+    distance_km = _distance_km(settings, table, settings.codes)
+    zones = []
+    for country, shape_deg in read_countries(path, countries).items():
+        shape = near_grid(shape_deg, context.grid, distance_km)
+        if shape is not None:
+            zones.append(Zone(country, shape, distance_km, _scale_between(context.grid, shape, distance_km)))
+    return zones
+
+
+# --- geometry -----------------------------------------------------------------------------------------------
+
+
+def read_countries(path: Path, countries: Sequence[str]) -> dict[str, BaseGeometry]:
+    """Polygons in lon/lat of some countries by two-letter code; one that the file lacks is left out."""
+    if not path.is_file():
+        raise InputError("file does not exist", file=path)
+    frame = pyogrio.read_dataframe(path)
+    if CODE_FIELD not in frame:
+        known = ", ".join(name for name in frame.columns if name != "geometry")
+        raise InputError("no such attribute", file=path, field=CODE_FIELD, allowed=known)
+    found = frame[frame[CODE_FIELD].isin(countries)].to_crs(LONLAT)
+    groups = found.groupby(CODE_FIELD)
+    return {str(code): shapely.union_all(group.geometry.to_numpy()) for code, group in groups}
+
+
+def near_grid(shape_deg: BaseGeometry, grid: Grid, distance_km: float) -> BaseGeometry | None:
+    """The part of a country that may lie within a distance of the grid, projected; None if there is none."""
+    west, south, east, north = lonlat_box_deg(grid)
+    # A degree of latitude is at least 110.5 km; of longitude, at the poleward end of the box, less.
+    up_deg = 1.05 * distance_km / 110.5
+    across_deg = up_deg / max(math.cos(math.radians(min(max(abs(south), abs(north)) + up_deg, 85.0))), 0.05)
+    part = shapely.clip_by_rect(
+        shape_deg, west - across_deg, south - up_deg, east + across_deg, north + up_deg
+    )
+    if part.is_empty:
+        return None
+    (shape,) = project([part], grid.crs)
+    return shape
+
+
+def within_reach(zone: Zone, grid: Grid, rows: slice, cols: slice) -> NDArray[np.bool_]:
+    """True where the square of a pixel is at most the zone's distance from its shape.
+
+    Squares of pixels are halved from the whole window down: one wholly within or wholly beyond needs no
+    smaller ones.
+    """
+    reach_m = zone.distance_km * 1000.0 * zone.scale
+    inside = np.zeros((rows.stop - rows.start, cols.stop - cols.start), dtype=np.bool_)
+    shapely.prepare(zone.shape)
+    waiting = [(rows.start, rows.stop, cols.start, cols.stop)]
+    while waiting:
+        top, bottom, left, right = waiting.pop()
+        box = _pixels_box(grid, top, bottom, left, right)
+        if not shapely.dwithin(zone.shape, box, reach_m):
+            continue
+        half_diagonal_m = 0.5 * grid.resolution_m * math.hypot(bottom - top, right - left)
+        single = bottom - top == 1 and right - left == 1
+        if single or shapely.dwithin(zone.shape, box.centroid, reach_m - half_diagonal_m):
+            inside[top - rows.start : bottom - rows.start, left - cols.start : right - cols.start] = True
+            continue
+        middle, centre = (top + bottom + 1) // 2, (left + right + 1) // 2
+        waiting.extend(
+            (*across, *along)
+            for across in ((top, middle), (middle, bottom))
+            for along in ((left, centre), (centre, right))
+            if across[0] < across[1] and along[0] < along[1]
+        )
+    return inside
+
+
+def _pixels_box(grid: Grid, top: int, bottom: int, left: int, right: int) -> shapely.Polygon:
+    step_m = grid.resolution_m
+    return shapely.box(
+        grid.west_m + left * step_m, grid.north_m - bottom * step_m, grid.west_m + right * step_m,
+        grid.north_m - top * step_m,
+    )  # fmt: skip
+
+
+def _scale_between(grid: Grid, shape: BaseGeometry, distance_km: float) -> float:
+    """Largest scale of the projection between grid and shape: distances are never overrated.
+
+    Parts of the shape beyond the distance do not count.
+    """
+    reach_m = 1.02 * distance_km * 1000.0
+    low_x, low_y, high_x, high_y = shapely.bounds(shape)
+    west, south, east, north = grid_bounds_m(grid)
+    west, east = min(west, max(low_x, west - reach_m)), max(east, min(high_x, east + reach_m))
+    south, north = min(south, max(low_y, south - reach_m)), max(north, min(high_y, north + reach_m))
+    step_m = grid.resolution_m
+    size = math.ceil((east - west) / step_m), math.ceil((north - south) / step_m)
+    return largest_scale(Grid(grid.crs, step_m, west, north, *size))

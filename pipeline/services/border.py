@@ -1,0 +1,171 @@
+"""Foreign administrations at the border: trigger fields, and pixels near a neighbour nothing is known of.
+
+Coverage of foreign transmitters is protected with the territory's own (``dtt``); this file adds what
+``neighbours`` of the configuration asks for beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Geod
+
+from pipeline.config.neighbours import BorderField
+from pipeline.config.protection import Device
+from pipeline.dtt.border_field import Budget, border_budget, path_loss_db, rule_radius_km
+from pipeline.dtt.foreign_data import ForeignData, concern_radius_km, foreign_data, treatment_of
+from pipeline.grid import raster
+from pipeline.grid.grid import pixel_lonlat_deg
+from pipeline.services.base import (
+    BlockLimit,
+    Explanation,
+    ServiceContext,
+    ServiceLimit,
+    Term,
+    lower,
+    unlimited,
+)
+from pipeline.services.codes import LimitingService
+from pipeline.territory.neighbours import COASTAL, Layers, land_mask, land_of_band, nearest_pixel
+
+WGS84 = Geod(ellps="WGS84")
+
+
+class Border(NamedTuple):
+    """One band of ``neighbours.tif``: ``rule`` limits up to ``reach_km``; ``unknown_km`` = not evaluated."""
+
+    band: str
+    country: str
+    coastal: bool
+    rule: BorderField | None
+    budget: Budget | None
+    reach_km: float
+    unknown_km: float
+
+
+def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+    """Limit by the fields at the border; not evaluated within the radius of an unknown neighbour."""
+    borders = _borders(context, device, channel)
+
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        found = unlimited(rows, cols)
+        for border, distance_km in zip(borders, _distances_km(context, borders, rows, cols), strict=True):
+            found.not_evaluated[distance_km <= border.unknown_km] = True
+            limit_dbm = _limit_dbm(context, border, device, channel, distance_km)
+            lower(found, limit_dbm, LimitingService.BORDER_FIELD)
+        return found
+
+    return limit
+
+
+def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
+    """Budget of the border rule that limits a pixel most; None where none does."""
+    borders = _borders(context, device, channel)
+    rows, cols = slice(row, row + 1), slice(col, col + 1)
+    distances_km = _distances_km(context, borders, rows, cols)
+    limits_dbm = [
+        float(_limit_dbm(context, border, device, channel, d_km)[0, 0])
+        for border, d_km in zip(borders, distances_km, strict=True)
+    ]
+    if not limits_dbm or math.isinf(min(limits_dbm)):
+        return None
+    deciding = int(np.argmin(limits_dbm))
+    border, distance_km = borders[deciding], distances_km[deciding]
+    victim = _victim(context, border, row, col) | {"distance_km": float(distance_km[0, 0])}
+    terms = _terms(context, border, device, channel, distance_km)
+    return Explanation(victim, terms, LimitingService.BORDER_FIELD)
+
+
+def _borders(context: ServiceContext, device: Device, channel: int) -> list[Border]:
+    """The lands on the grid that limit the device or leave it open."""
+    names = raster.read_layout(_file(context)).band_names
+    data = foreign_data(context.config)
+    borders = [_border(context, device, channel, str(name), data) for name in names]
+    return [border for border in borders if border.budget is not None or border.unknown_km >= 0.0]
+
+
+def _border(context: ServiceContext, device: Device, channel: int, name: str, data: ForeignData) -> Border:
+    config, country, coastal = context.config, name.removesuffix(COASTAL), name.endswith(COASTAL)
+    rule, known = treatment_of(config, country, data)
+    budget = None if rule is None else border_budget(config, rule, device, channel)
+    reach_km = -1.0
+    if rule is not None:
+        radius_km = rule_radius_km(config, rule, device, channel, coastal=coastal)
+        known = known and radius_km is not None
+        reach_km = -1.0 if radius_km is None else radius_km
+    unknown_km = -1.0 if known else concern_radius_km(config, device, channel, data, coastal=coastal)
+    return Border(name, country, coastal, rule, budget, reach_km, unknown_km)
+
+
+def _limit_dbm(
+    context: ServiceContext, border: Border, device: Device, channel: int, distance_km: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Limit by one land at distances of any shape; infinite beyond its reach."""
+    limit_dbm = np.full(distance_km.shape, np.inf)
+    within = distance_km <= border.reach_km
+    if border.rule is None or border.budget is None or not within.any():
+        return limit_dbm
+    unique_km, place = np.unique(distance_km[within], return_inverse=True)
+    loss_db = path_loss_db(context.config, border.rule, device, channel, unique_km, coastal=border.coastal)
+    limit_dbm[within] = (sum(border.budget) + loss_db)[place]
+    return limit_dbm
+
+
+def _terms(
+    context: ServiceContext, border: Border, device: Device, channel: int, distance_km: NDArray[np.float64]
+) -> tuple[Term, ...]:
+    rule, budget = border.rule, border.budget
+    if rule is None or budget is None:
+        raise ValueError(f"{border.band} has no border rule")
+    loss_db = float(
+        path_loss_db(context.config, rule, device, channel, distance_km, coastal=border.coastal)[0, 0]
+    )
+    time = (
+        f"{context.config.propagation.wsd_model}, {rule.time_pct.value:g} % of time, at {rule.height_m:g} m"
+    )
+    return (
+        Term("trigger field", budget.trigger_dbuvm, "dB(uV/m), median"),
+        Term("field to power", budget.to_power_db, "-77.216 - 20 log f"),
+        Term("power outside the channel", budget.outside_db),
+        Term("margin for several devices", budget.margin_db),
+        Term("path loss", loss_db, f"{time}, {'smaller of land and sea' if border.coastal else 'land'}"),
+    )
+
+
+def _victim(context: ServiceContext, border: Border, row: int, col: int) -> dict[str, object]:
+    """The nearest pixel of a land: place, and azimuth from the device."""
+    folder = context.build / "territory"
+    codes = json.loads((folder / "countries.json").read_text(encoding="utf-8"))
+    layers = Layers(*(raster.read(folder / f"{name}.tif").values for name in Layers._fields))
+    nearest = nearest_pixel(land_mask(land_of_band(border.band, codes), layers), row, col)
+    (lon, lat), (to_lon, to_lat) = _place_deg(context, row, col), _place_deg(context, *nearest)
+    return {
+        "kind": "border field", "country": border.country, "lon": to_lon, "lat": to_lat,
+        "azimuth_deg": float(WGS84.inv(lon, lat, to_lon, to_lat)[0] % 360.0),
+    }  # fmt: skip
+
+
+def _place_deg(context: ServiceContext, row: int, col: int) -> tuple[float, float]:
+    lon_deg, lat_deg = pixel_lonlat_deg(context.grid, slice(row, row + 1), slice(col, col + 1))
+    return float(lon_deg[0, 0]), float(lat_deg[0, 0])
+
+
+def _file(context: ServiceContext) -> Path:
+    return context.build / "territory" / "neighbours.tif"
+
+
+def _distances_km(
+    context: ServiceContext, borders: Sequence[Border], rows: slice, cols: slice
+) -> NDArray[np.float64]:
+    """Distance to each land, [land, y, x]."""
+    if not borders:
+        return np.empty((0, rows.stop - rows.start, cols.stop - cols.start))
+    names = [border.band for border in borders]
+    layer = raster.read(_file(context), rows=rows, cols=cols, bands=names, stacked=True)
+    return layer.values.astype(np.float64)

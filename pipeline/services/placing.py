@@ -1,0 +1,191 @@
+"""Receivers of other services on the grid: where they stand, what reaches them, how far out they matter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
+from pipeline.config.protection import Device
+from pipeline.grid import raster
+from pipeline.grid.geodesy import largest_scale
+from pipeline.grid.grid import LONLAT
+from pipeline.grid.raster import Grid, grid_bounds_m
+from pipeline.kernels import kernel
+from pipeline.propagation.homogeneous import Model
+from pipeline.propagation.loss_profile import STEP, LossProfile, Path, loss_profile
+from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import Band, Coupling, Emission, coupling_of, permitted_dbm
+from pipeline.reference.number_tables import read_device_classes
+from pipeline.services.base import ServiceContext
+from pipeline.services.codes import LimitingService
+from pipeline.territory.codes import Surface
+
+# A projection of the whole Earth has no bounded scale: receivers farther out cannot matter (P.1546 ends).
+FARTHEST_M = 1.0e6
+
+
+class Receiver(NamedTuple):
+    """One protected receiver; powers in dBm in its own bandwidth at the antenna's output.
+
+    ``gain_dbi`` float64[3600] by tenths of a degree from the axis (``antennas``); ``azimuth_deg`` true
+    azimuth of the axis; ``acs_db`` infinite where not known; ``coastal`` None = from the map of the coast.
+    """
+
+    id: str
+    lon_deg: float
+    lat_deg: float
+    band: Band
+    limit_dbm: float
+    gain_dbi: NDArray[np.float64]
+    azimuth_deg: float
+    feeder_db: float
+    height_m: float
+    acs_db: float
+    coastal: bool | None
+
+
+class Service(NamedTuple):
+    """What all receivers of a service share: label where they decide, path, margin, exclusion level.
+
+    A limit below ``exclude_below_dbm`` counts as no permission (-inf = never).
+    """
+
+    label: LimitingService
+    model: Model
+    time_pct: float
+    margin_db: float = 0.0
+    exclude_below_dbm: float = -math.inf
+    floor_dbm_per_100khz: float = -math.inf
+
+
+class Placed(NamedTuple):
+    """A receiver on the grid: its place in pixels (col, row) from the corner, and all that its limits need.
+
+    ``px_km`` true kilometres of a pixel at the largest scale; ``tolerated_dbm`` = I_max + L_f - margin;
+    ``reach_km`` the distance beyond which the limit exceeds the device's cap.
+    """
+
+    receiver: Receiver
+    coastal: bool
+    col_px: float
+    row_px: float
+    px_km: float
+    tolerated_dbm: float
+    coupling: Coupling
+    profile: LossProfile
+    reach_km: float
+
+
+def place_receivers(
+    context: ServiceContext, device: Device, channel: int, receivers: Sequence[Receiver], service: Service
+) -> Iterator[Placed]:
+    """The receivers that can limit the device somewhere, in their order."""
+    grid, emission = context.grid, emission_of(context, device, channel, service.floor_dbm_per_100khz)
+    separation_km = device.min_separation_m.value / 1000.0
+    scale = largest_scale(grid)
+    coasts = coastal_receivers(context, receivers)
+    places = project_receivers(grid, receivers)
+    for receiver, coastal, (x_m, y_m) in zip(receivers, coasts, places, strict=True):
+        if not _within_m(grid, x_m, y_m, FARTHEST_M):
+            continue
+        own_scale = scale if _within_m(grid, x_m, y_m, 0.0) else largest_scale(_joined(grid, x_m, y_m))
+        centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
+        path = Path(service.model, centre_mhz, device.height_m, receiver.height_m, service.time_pct, coastal)
+        coupling = coupling_of(emission, receiver.band, receiver.acs_db)
+        profile = loss_profile(path, separation_km)
+        tolerated_dbm = receiver.limit_dbm + receiver.feeder_db - service.margin_db
+        strongest_dbm = tolerated_dbm - float(receiver.gain_dbi.max())
+        reach_km = farthest_limiting_km(profile, strongest_dbm, coupling, device_cap_dbm(device))
+        if reach_km > 0.0:
+            yield Placed(
+                receiver, coastal, (x_m - grid.west_m) / grid.resolution_m,
+                (grid.north_m - y_m) / grid.resolution_m, grid.resolution_m / own_scale / 1000.0,
+                tolerated_dbm, coupling, profile, reach_km,
+            )  # fmt: skip
+
+
+def emission_of(
+    context: ServiceContext, device: Device, channel: int, floor_dbm_per_100khz: float
+) -> Emission:
+    """What a device radiates around one of its channels."""
+    channels = context.config.channels
+    centre_mhz, half_mhz = channel_centre_mhz(channels, channel), 0.5 * device.bandwidth_mhz
+    aflr_db = read_device_classes(context.config.protection.device_classes)[device.emission_class]
+    block = Band(centre_mhz - half_mhz, centre_mhz + half_mhz)
+    return Emission(block, channel_width_mhz(channels, channel), aflr_db, floor_dbm_per_100khz)
+
+
+def project_receivers(grid: Grid, receivers: Sequence[Receiver]) -> list[tuple[float, float]]:
+    """Projected coordinates in m; infinite where the projection does not reach."""
+    to_grid = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
+    return [to_grid.transform(receiver.lon_deg, receiver.lat_deg) for receiver in receivers]
+
+
+def coastal_receivers(context: ServiceContext, receivers: Sequence[Receiver]) -> list[bool]:
+    """Whether each receiver is protected along the smaller loss of land and sea.
+
+    Where neither the register nor the map of the coast tells, it is: that protects more.
+    """
+    if context.config.protection.sea_paths == "ignore":
+        return [False] * len(receivers)
+    grid = context.grid
+    known = [receiver.coastal for receiver in receivers]
+    inside = [_within_m(grid, x_m, y_m, 0.0) for x_m, y_m in project_receivers(grid, receivers)]
+    if not any(coastal is None and here for coastal, here in zip(known, inside, strict=True)):
+        return [coastal is not False for coastal in known]
+    folder = context.build / "territory"
+    near_sea = raster.read(folder / "coastal.tif").values == 1
+    near_sea |= raster.read(folder / "surface.tif").values == Surface.SEA
+    return [
+        _at(near_sea, grid, place) if coastal is None and here else coastal is not False
+        for coastal, here, place in zip(known, inside, project_receivers(grid, receivers), strict=True)
+    ]
+
+
+def farthest_limiting_km(
+    profile: LossProfile, strongest_dbm: float, coupling: Coupling, cap_dbm: float
+) -> float:
+    """Largest distance at which the limit does not exceed the cap; 0 where it always does."""
+    smaller_db = np.minimum(profile.left_db, profile.right_db)
+    limits_dbm = _permitted_array_dbm(strongest_dbm + smaller_db, *coupling)
+    limiting = np.flatnonzero(limits_dbm <= cap_dbm)
+    return 0.0 if limiting.size == 0 else profile.from_km * math.exp(STEP * (int(limiting[-1]) + 1))
+
+
+def _at(mask: NDArray[np.bool_], grid: Grid, place: tuple[float, float]) -> bool:
+    row = int((grid.north_m - place[1]) / grid.resolution_m)
+    col = int((place[0] - grid.west_m) / grid.resolution_m)
+    return bool(mask[min(row, grid.height - 1), min(col, grid.width - 1)])
+
+
+def _within_m(grid: Grid, x_m: float, y_m: float, margin_m: float) -> bool:
+    west, south, east, north = grid_bounds_m(grid)
+    return west - margin_m <= x_m <= east + margin_m and south - margin_m <= y_m <= north + margin_m
+
+
+def _joined(grid: Grid, x_m: float, y_m: float) -> Grid:
+    """A grid that holds the given one and a point: where paths between them run."""
+    west, south, east, north = grid_bounds_m(grid)
+    west, east, south, north = min(west, x_m), max(east, x_m), min(south, y_m), max(north, y_m)
+    step_m = grid.resolution_m
+    size = math.ceil((east - west) / step_m), math.ceil((north - south) / step_m)
+    return Grid(grid.crs, step_m, west, north, *size)
+
+
+@kernel
+def _permitted_array_dbm(
+    tolerated_dbm: NDArray[np.float64],
+    lines: NDArray[np.float64],
+    rejection_db: float,
+    linear_from_dbm: float,
+) -> NDArray[np.float64]:
+    eirp_dbm = np.empty(tolerated_dbm.size)
+    for i in range(tolerated_dbm.size):
+        eirp_dbm[i] = permitted_dbm(tolerated_dbm[i], lines, rejection_db, linear_from_dbm)
+    return eirp_dbm

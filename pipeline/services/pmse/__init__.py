@@ -1,0 +1,1 @@
+"""PMSE: the register of assignments and the limits around its receivers."""

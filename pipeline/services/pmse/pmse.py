@@ -1,0 +1,176 @@
+"""PMSE: radio microphones, monitors, talkback and links that are booked for a place, a band and a time.
+
+Ofcom's calculation of the pilot of 2013 (whitespace-rules.md, section 3); tables and rules are settings. Only
+receivers within reach of a block are looked at, which changes no number: see ``pmse_kernels``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.config.protection import Device
+from pipeline.grid.geodesy import largest_scale
+from pipeline.grid.raster import Grid
+from pipeline.propagation.hata import Environment
+from pipeline.services.base import BlockLimit, Explanation, ServiceContext, ServiceLimit, Term, unlimited
+from pipeline.services.codes import LimitingService
+from pipeline.services.pmse.pmse_kernels import (
+    AIRBORNE,
+    BLOCKED_DBM,
+    Places,
+    Receivers,
+    Rules,
+    lower_block,
+    pixel_limits,
+    pmse_loss_db,
+)
+from pipeline.services.pmse.pmse_register import read_pmse_register
+from pipeline.services.pmse.pmse_victims import (
+    Tables,
+    allowance,
+    allowance_terms,
+    channel_offsets,
+    concerned,
+    places_of,
+    read_pmse_tables,
+    receivers_of,
+    rules_of,
+)
+
+
+class Prepared(NamedTuple):
+    """Receivers that concern one device and channel, the rows they come from, and their channel offsets."""
+
+    register: xr.Dataset
+    offsets: NDArray[np.int64]
+    tables: Tables
+    rules: Rules
+    receivers: Receivers
+    scale: float
+
+
+def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+    """Limit by all PMSE receivers; None without a register."""
+    if not context.config.pmse.registers:
+        return None
+    prepared = _prepare(context, device, channel)
+    lattice_m = context.config.pmse.lattice_m
+
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        places = places_of(context.grid, rows, cols, lattice_m, prepared.scale)
+        near, windows = within_reach(prepared.receivers, context.grid, rows, cols, places)
+        lowest = unlimited(rows, cols)
+        lower_block(prepared.rules, places, near, windows, lowest.eirp_dbm, lowest.not_evaluated)
+        lowest.label[lowest.eirp_dbm < math.inf] = LimitingService.PMSE
+        return lowest
+
+    return limit
+
+
+def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
+    """Budget of the receiver that decides at a pixel; None where no known one limits below the cap."""
+    if not context.config.pmse.registers:
+        return None
+    prepared = _prepare(context, device, channel)
+    pixel = slice(row, row + 1), slice(col, col + 1)
+    places = places_of(context.grid, *pixel, context.config.pmse.lattice_m, prepared.scale)
+    limits_dbm, d_km = np.empty((2, prepared.receivers.x_m.size))
+    pixel_limits(prepared.rules, places, prepared.receivers, limits_dbm, d_km)
+    limits_dbm[~prepared.receivers.known] = math.inf
+    if limits_dbm.size == 0 or limits_dbm.min() == math.inf:
+        return None
+    i = int(np.argmin(limits_dbm))
+    terms = [Term("blocked", BLOCKED_DBM, "the receiver lies in a 10 m cell of this pixel")]
+    if limits_dbm[i] != BLOCKED_DBM:
+        terms = _terms(device, prepared, i, float(d_km[i]))
+    return Explanation(_victim(prepared, i, float(d_km[i]), places), tuple(terms), LimitingService.PMSE)
+
+
+def within_reach(
+    receivers: Receivers, grid: Grid, rows: slice, cols: slice, places: Places
+) -> tuple[Receivers, NDArray[np.int64]]:
+    """The receivers that may limit a pixel of a block, and for each the part of the block it may limit."""
+    reach_m = receivers.reach_km * 1000.0 * places.scale + 2.0 * places.lattice_m
+    px = 1.0 / grid.resolution_m
+    spans = [
+        np.clip(np.floor((grid.north_m - receivers.y_m - reach_m) * px), rows.start, rows.stop),
+        np.clip(np.ceil((grid.north_m - receivers.y_m + reach_m) * px), rows.start, rows.stop),
+        np.clip(np.floor((receivers.x_m - grid.west_m - reach_m) * px), cols.start, cols.stop),
+        np.clip(np.ceil((receivers.x_m - grid.west_m + reach_m) * px), cols.start, cols.stop),
+    ]
+    first = np.array([rows.start, rows.start, cols.start, cols.start])
+    windows = np.stack(spans, axis=-1).astype(np.int64) - first
+    near = (windows[:, 0] < windows[:, 1]) & (windows[:, 2] < windows[:, 3])
+    return Receivers(*(values[near] for values in receivers)), np.ascontiguousarray(windows[near])
+
+
+def _prepare(context: ServiceContext, device: Device, channel: int) -> Prepared:
+    config = context.config
+    register, _ = read_pmse_register(config)
+    chosen = register.isel(assignment=np.flatnonzero(concerned(config, device, channel, register)))
+    tables = read_pmse_tables(config.pmse)
+    receivers = receivers_of(config, device, channel, chosen, tables, context.grid)
+    return Prepared(
+        register=chosen,
+        offsets=channel_offsets(config, device, channel, chosen),
+        tables=tables,
+        rules=rules_of(config, device),
+        receivers=receivers,
+        scale=largest_scale(context.grid),
+    )
+
+
+def _terms(device: Device, prepared: Prepared, i: int, d_km: float) -> list[Term]:
+    """The budget in the order of the kernel's sum."""
+    offset = int(prepared.offsets[i])
+    kind = str(prepared.register["kind"].values[i])
+    receivers, rules = prepared.receivers, prepared.rules
+    found = allowance(prepared.tables, kind, offset, device.emission_class)
+    notes = {
+        "least wanted power": kind,
+        "protection ratio": f"offset {offset}, emission class {device.emission_class}",
+    }
+    terms = [Term(name, value, notes.get(name, "")) for name, value in allowance_terms(found, device)]
+    loss_db = pmse_loss_db(
+        d_km, receivers.f_mhz[i], rules.height_m, receivers.height_m[i], receivers.environment[i],
+        rules.device_is_base,
+    )  # fmt: skip
+    wall_db = float(receivers.wall_db[i]) if d_km > rules.wall_from_km else 0.0
+    model = _model(int(receivers.environment[i]), d_km)
+    note = f"{model}, {1000.0 * d_km:.1f} m, {receivers.f_mhz[i]:g} MHz"
+    return [*terms, Term("path loss", float(loss_db), note), Term("walls", wall_db)]
+
+
+def _model(environment: int, d_km: float) -> str:
+    """The part of the loss model that a distance falls in, in words."""
+    if environment == AIRBORNE:
+        return "free space to an airborne receiver"
+    surroundings = Environment(environment).name.lower().replace("_", " ")
+    if d_km <= 0.04:
+        return "free space"
+    if d_km < 0.1:
+        return f"between free space and extended Hata, {surroundings}"
+    return f"extended Hata, {surroundings}"
+
+
+def _victim(prepared: Prepared, i: int, d_km: float, places: Places) -> dict[str, object]:
+    """The deciding receiver in plain values; azimuth on the grid, from the pixel's middle to the receiver."""
+    row = {str(name): values.values[i].item() for name, values in prepared.register.data_vars.items()}
+    east_m = prepared.receivers.x_m[i] - 0.5 * (places.west_m[0] + places.east_m[0])
+    north_m = prepared.receivers.y_m[i] - 0.5 * (places.south_m[0] + places.north_m[0])
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "situation": row["situation"] or "outdoor",
+        "freq_mhz": row["freq_mhz"],
+        "bandwidth_mhz": row["bandwidth_mhz"],
+        "height_m": float(prepared.receivers.height_m[i]),
+        "offset_channels": int(prepared.offsets[i]),
+        "distance_km": d_km,
+        "grid_azimuth_deg": math.degrees(math.atan2(east_m, north_m)) % 360.0,
+    }

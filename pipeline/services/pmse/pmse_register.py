@@ -1,0 +1,178 @@
+"""The PMSE register: files -> one checked dataset of assignments, sorted by id.
+
+Strict reading refuses the first bad row; lenient reading leaves bad rows out and returns each of them for
+the manifest. A fault of a whole file is refused either way. A file without rows is one without bookings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError
+
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+from pipeline.reference.number_tables import read_pmse_kinds
+from pipeline.registers.tables import RejectedRow, as_rejected, read_table
+from pipeline.registers.transmitters import with_count
+from pipeline.services.pmse.pmse_rows import SAME_PLACE_M, PmseRow, check_row, required_columns
+
+WGS84 = "EPSG:4326"
+# Minutes since 1970 of assignments without a start or an end.
+ALWAYS, FOREVER = -(2**62), 2**62
+
+
+def read_pmse(
+    paths: Sequence[Path], kinds: Collection[str], *, crs: str | None = None, lenient: bool = False
+) -> tuple[xr.Dataset, list[RejectedRow]]:
+    """Read and check registers; ids are unique over all files together.
+
+    ``crs`` of the columns easting_m and northing_m, which then place the assignments (lon and lat, if given
+    as well, must agree within 100 m); None: lon and lat do. Returns the dataset (see ``to_dataset``) and, if
+    ``lenient``, the rows left out.
+    """
+    to_degrees = None if crs is None else _to_degrees(crs)
+    rows: dict[str, PmseRow] = {}
+    faults: list[InputError] = []
+    for path in paths:
+        faults.extend(_read_file(Path(path), kinds, to_degrees, rows))
+    if faults and not lenient:
+        raise with_count(faults[0], len(faults) - 1)
+    dataset = to_dataset([rows[key] for key in sorted(rows)], crs)
+    dataset.attrs["rejected_rows"] = len(faults)
+    return dataset, [as_rejected(fault) for fault in faults]
+
+
+def read_pmse_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
+    """The PMSE registers that a territory file names, as strictly as it says."""
+    settings = config.pmse
+    kinds = read_pmse_kinds(settings.kinds)
+    return read_pmse(settings.registers, kinds, crs=settings.crs, lenient=config.registers.lenient)
+
+
+def bookings_of(config: Config) -> xr.Dataset | None:
+    """The assignments of a territory; None where PMSE is not evaluated or has no register."""
+    if not config.services["pmse"].evaluated or not config.pmse.registers:
+        return None
+    return read_pmse_register(config)[0]
+
+
+def to_dataset(rows: Sequence[PmseRow], crs: str | None) -> xr.Dataset:
+    """Checked rows as a dataset over ``assignment``, in the given order.
+
+    ``x``, ``y`` in the CRS of attribute ``crs``: metres, or degrees east and north; height NaN where none (or
+    0) is given; times in minutes since 1970, ``finish_minute`` is the last one of use.
+    """
+    places = ("lon", "lat") if crs is None else ("easting_m", "northing_m")
+    numbers = {
+        "x": [getattr(row, places[0]) for row in rows],
+        "y": [getattr(row, places[1]) for row in rows],
+        "height_m": [row.antenna_height_agl_m or math.nan for row in rows],
+        "freq_mhz": [row.freq_mhz for row in rows],
+        "bandwidth_mhz": [row.bandwidth_mhz for row in rows],
+    }
+    names = ("id", "kind", "situation", "environment")
+    texts = {name: [getattr(row, name) for row in rows] for name in names}
+    times = {
+        "start_minute": [_minute(row.start, ALWAYS) for row in rows],
+        "finish_minute": [_minute(row.finish, FOREVER) for row in rows],
+    }
+    variables = {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
+    variables |= {name: np.array(values, dtype=np.str_) for name, values in texts.items()}
+    variables |= {name: np.array(values, dtype=np.int64) for name, values in times.items()}
+    data = {name: ("assignment", values) for name, values in variables.items()}
+    return xr.Dataset(data, attrs={"crs": crs or WGS84})
+
+
+def active_between(dataset: xr.Dataset, at: str | None, hours: float) -> NDArray[np.bool_]:
+    """Assignments with any time in [at, at + hours), bool[assignment]; all of them without ``at``."""
+    if at is None:
+        return np.ones(dataset.sizes["assignment"], dtype=np.bool_)
+    begin = _minute(datetime.fromisoformat(at), ALWAYS)
+    begun = dataset["start_minute"].values < begin + 60.0 * hours
+    return np.asarray(begun & (dataset["finish_minute"].values >= begin))
+
+
+def summary(dataset: xr.Dataset, active: NDArray[np.bool_]) -> dict[str, int]:
+    """Counts for reports: assignments, those that hold on the date, rows left out, and filled gaps."""
+    counts = {
+        "assignments": dataset.sizes["assignment"],
+        "active": active.sum(),
+        "rejected_rows": dataset.attrs.get("rejected_rows", 0),
+        "without_start": (dataset["start_minute"].values == ALWAYS).sum(),
+        "without_finish": (dataset["finish_minute"].values == FOREVER).sum(),
+        "without_height": np.isnan(dataset["height_m"].values).sum(),
+    }
+    return {name: int(count) for name, count in counts.items()}
+
+
+def _read_file(
+    path: Path, kinds: Collection[str], to_degrees: Transformer | None, rows: dict[str, PmseRow]
+) -> list[InputError]:
+    """Add the good rows of a file to ``rows`` by id; returns the faults in order of row."""
+    table = read_table(path, required_columns(to_degrees is not None), may_be_empty=True)
+    faults = list(table.rejected)
+    good: dict[int, PmseRow] = {}
+    for record in table.records:
+        try:
+            row = check_row(path, record.row, record.values, kinds, projected=to_degrees is not None)
+            if row.id in rows:
+                raise InputError(
+                    "id occurs twice", file=path, row=record.row, field="id", value=row.id,
+                    allowed="a unique id",
+                )  # fmt: skip
+        except InputError as fault:
+            faults.append(fault)
+        else:
+            rows[row.id] = good[record.row] = row
+    if to_degrees is not None:
+        for number, misplaced in _place_faults(path, good, to_degrees):
+            del rows[good[number].id]
+            faults.append(misplaced)
+    return sorted(faults, key=lambda fault: fault.row if isinstance(fault.row, int) else 0)
+
+
+def _place_faults(
+    path: Path, rows: Mapping[int, PmseRow], to_degrees: Transformer
+) -> Iterator[tuple[int, InputError]]:
+    """Rows by line whose easting and northing lie nowhere, or elsewhere than their lon and lat."""
+    if not rows:
+        return
+    columns = ("easting_m", "northing_m", "lon", "lat")
+    values = np.array([[getattr(row, name) for name in columns] for row in rows.values()], dtype=np.float64)
+    lon, lat = to_degrees.transform(values[:, 0], values[:, 1])
+    on_earth = np.isfinite(lon) & np.isfinite(lat)
+    apart_m = np.zeros(len(rows))
+    both = on_earth & np.isfinite(values[:, 2:]).all(axis=1)
+    apart_m[both] = Geod(ellps="WGS84").inv(lon[both], lat[both], *values[both, 2:].T)[2]
+    for i, (number, row) in enumerate(rows.items()):
+        if on_earth[i] and apart_m[i] <= SAME_PLACE_M:
+            continue
+        nowhere = "place is nowhere on the Earth"
+        elsewhere = f"easting and northing lie {apart_m[i]:.0f} m from lon and lat"
+        yield number, InputError(
+            elsewhere if on_earth[i] else nowhere, file=path, row=number, field="easting_m",
+            value=row.easting_m, allowed=f"one place in the CRS of pmse.crs, within {SAME_PLACE_M:g} m",
+        )  # fmt: skip
+
+
+def _to_degrees(crs: str) -> Transformer:
+    try:
+        known = CRS.from_user_input(crs)
+    except CRSError:
+        raise InputError("unknown CRS", row="pmse.crs", value=crs, allowed="a projected CRS") from None
+    if not known.is_projected:
+        raise InputError("CRS is not projected", row="pmse.crs", value=crs, allowed="a projected CRS")
+    return Transformer.from_crs(known, WGS84, always_xy=True)
+
+
+def _minute(moment: datetime | None, otherwise: int) -> int:
+    """Minutes since 1970 of a local time."""
+    return otherwise if moment is None else (moment - datetime(1970, 1, 1)) // timedelta(minutes=1)

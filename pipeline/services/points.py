@@ -1,0 +1,242 @@
+"""Limits around receivers at known points: telescopes, base stations, fixed links.
+
+    EIRP_max(pixel) = min over receivers [ I_max + L_f - margin + Lb(d) - G_r(direction) + A(df) ]
+
+(incumbents.md, section 1). The distance is the smallest between the receiver and the square of the pixel,
+over the largest scale of the grid, at least the device's smallest separation; the gain is the largest towards
+any part of the pixel. A receiver is looked at only out to where it could limit the device below its cap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.protection import Device
+from pipeline.grid.geodesy import lattice, pixel_frames, ray, site_frame
+from pipeline.grid.raster import Grid
+from pipeline.kernels import kernel
+from pipeline.propagation.loss_profile import profile_loss_db
+from pipeline.radio.antennas import largest_gain_dbi
+from pipeline.radio.emission import permitted_dbm
+from pipeline.services.base import (
+    BlockLimit,
+    Explanation,
+    ServiceContext,
+    ServiceLimit,
+    Term,
+    lower,
+    unlimited,
+)
+from pipeline.services.codes import LimitingService
+from pipeline.services.placing import Placed, Receiver, Service, place_receivers
+
+# Half of a pixel's diagonal per side, with room for the scale of the projection.
+HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
+
+
+def prepare_points(
+    context: ServiceContext, device: Device, channel: int, receivers: Sequence[Receiver], service: Service
+) -> BlockLimit:
+    """Smallest limit over all receivers, by block."""
+    placed = list(place_receivers(context, device, channel, receivers, service))
+
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        lowest = unlimited(rows, cols)
+        for victim in placed:
+            window = _window(victim, rows, cols)
+            if window is not None:
+                eirp_dbm = limit_map_dbm(victim, context.grid, *window, service.exclude_below_dbm)
+                _lower_window(lowest, eirp_dbm, service.label, (rows, cols), window)
+        return lowest
+
+    return limit
+
+
+def explain_points(
+    context: ServiceContext,
+    device: Device,
+    channel: int,
+    receivers: Sequence[Receiver],
+    service: Service,
+    place: tuple[int, int],
+) -> Explanation | None:
+    """Budget of the receiver that decides at a pixel (row, col); None where none is within reach."""
+    rows, cols = (slice(index, index + 1) for index in place)
+    best: tuple[float, Placed] | None = None
+    for victim in place_receivers(context, device, channel, receivers, service):
+        if _window(victim, rows, cols) is None:
+            continue
+        eirp_dbm = float(limit_map_dbm(victim, context.grid, rows, cols, service.exclude_below_dbm)[0, 0])
+        if best is None or eirp_dbm < best[0]:
+            best = eirp_dbm, victim
+    return None if best is None else _budget(best[1], context.grid, place, best[0], service, channel)
+
+
+# --- one receiver's limits ----------------------------------------------------------------------------------
+
+
+def limit_map_dbm(
+    victim: Placed, grid: Grid, rows: slice, cols: slice, exclude_below_dbm: float
+) -> NDArray[np.float64]:
+    """Limit by one receiver on a window, float64[rows, cols]; not cut at its reach."""
+    gain_dbi = gains_dbi(victim.receiver, grid, rows, cols)
+    eirp_dbm = np.empty(gain_dbi.shape)
+    _fill_limits(
+        victim.row_px - rows.start, victim.col_px - cols.start, victim.px_km, victim.tolerated_dbm, gain_dbi,
+        victim.profile.from_km, victim.profile.left_db, victim.profile.right_db, *victim.coupling, eirp_dbm,
+    )  # fmt: skip
+    eirp_dbm[eirp_dbm < exclude_below_dbm] = -np.inf
+    return eirp_dbm
+
+
+def gains_dbi(receiver: Receiver, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
+    """Largest gain of a receiver towards each pixel of a window, float64[rows, cols]."""
+    shape = (rows.stop - rows.start, cols.stop - cols.start)
+    if np.ptp(receiver.gain_dbi) == 0.0:
+        return np.full(shape, receiver.gain_dbi[0])
+    d_km, bearing_deg = rays_to(receiver.lon_deg, receiver.lat_deg, grid, rows, cols)
+    gains = np.empty(shape)
+    half_km = HALF_DIAGONAL * grid.resolution_m / 1000.0
+    _fill_gains(receiver.gain_dbi, receiver.azimuth_deg, d_km, bearing_deg, half_km, gains)
+    return gains
+
+
+def rays_to(
+    lon_deg: float, lat_deg: float, grid: Grid, rows: slice, cols: slice
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Geodesic distance [km] and azimuth [deg] from a point to the pixel centres of a window."""
+    frames = np.empty((11, rows.stop - rows.start, cols.stop - cols.start))
+    pixel_frames(*lattice(grid, rows, cols), rows.start, cols.start, frames)
+    d_km, bearing_deg = np.empty(frames.shape[1:]), np.empty(frames.shape[1:])
+    _fill_rays(site_frame(lon_deg, lat_deg), frames, d_km, bearing_deg)
+    return d_km, bearing_deg
+
+
+@kernel
+def square_distance_km(row_px: float, col_px: float, i: int, j: int, px_km: float) -> float:
+    """Smallest distance from a point (row, col in pixels) to the square of pixel (i, j)."""
+    dy = max(i - row_px, 0.0, row_px - (i + 1))
+    dx = max(j - col_px, 0.0, col_px - (j + 1))
+    return np.sqrt(dy * dy + dx * dx) * px_km
+
+
+@kernel
+def _fill_limits(
+    row_px: float,
+    col_px: float,
+    px_km: float,
+    tolerated_dbm: float,
+    gain_dbi: NDArray[np.float64],
+    from_km: float,
+    left_db: NDArray[np.float64],
+    right_db: NDArray[np.float64],
+    lines: NDArray[np.float64],
+    rejection_db: float,
+    linear_from_dbm: float,
+    eirp_dbm: NDArray[np.float64],
+) -> None:
+    for i in range(eirp_dbm.shape[0]):
+        for j in range(eirp_dbm.shape[1]):
+            d_km = square_distance_km(row_px, col_px, i, j, px_km)
+            loss_db = profile_loss_db(from_km, left_db, right_db, d_km)
+            arriving_dbm = tolerated_dbm + loss_db - gain_dbi[i, j]
+            eirp_dbm[i, j] = permitted_dbm(arriving_dbm, lines, rejection_db, linear_from_dbm)
+
+
+@kernel
+def _fill_gains(
+    table_dbi: NDArray[np.float64],
+    axis_deg: float,
+    d_km: NDArray[np.float64],
+    bearing_deg: NDArray[np.float64],
+    half_km: float,
+    gains: NDArray[np.float64],
+) -> None:
+    for i in range(gains.shape[0]):
+        for j in range(gains.shape[1]):
+            # The pixel's circumscribed circle, seen from the receiver.
+            d = d_km[i, j]
+            half_deg = np.degrees(np.arcsin(half_km / d)) if d > half_km else 180.0
+            gains[i, j] = largest_gain_dbi(table_dbi, bearing_deg[i, j] - axis_deg, half_deg)
+
+
+@kernel
+def _fill_rays(
+    frame: NDArray[np.float64],
+    frames: NDArray[np.float64],
+    d_km: NDArray[np.float64],
+    bearing_deg: NDArray[np.float64],
+) -> None:
+    for i in range(d_km.shape[0]):
+        for j in range(d_km.shape[1]):
+            d_km[i, j], bearing_deg[i, j] = ray(frame, frames[0, i, j], frames[1, i, j], frames[2, i, j])
+
+
+def _window(victim: Placed, rows: slice, cols: slice) -> tuple[slice, slice] | None:
+    """Part of a block within the reach of a receiver."""
+    reach_px = victim.reach_km / victim.px_km + 1.0
+    parts = []
+    for part, centre in ((rows, victim.row_px), (cols, victim.col_px)):
+        start = max(part.start, math.floor(centre - reach_px))
+        stop = min(part.stop, math.ceil(centre + reach_px))
+        if start >= stop:
+            return None
+        parts.append(slice(start, stop))
+    return parts[0], parts[1]
+
+
+def _lower_window(
+    lowest: ServiceLimit,
+    eirp_dbm: NDArray[np.float64],
+    label: LimitingService,
+    block: tuple[slice, slice],
+    window: tuple[slice, slice],
+) -> None:
+    rows, cols = (
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(window, block, strict=True)
+    )
+    inside = ServiceLimit(
+        lowest.eirp_dbm[rows, cols], lowest.label[rows, cols], lowest.not_evaluated[rows, cols]
+    )
+    lower(inside, eirp_dbm, label)
+
+
+# --- budget -------------------------------------------------------------------------------------------------
+
+
+def _budget(
+    victim: Placed, grid: Grid, place: tuple[int, int], eirp_dbm: float, service: Service, channel: int
+) -> Explanation:
+    """The terms of one limit, in the order in which they are added."""
+    receiver = victim.receiver
+    rows, cols = (slice(index, index + 1) for index in place)
+    d_km = square_distance_km(victim.row_px, victim.col_px, place[0], place[1], victim.px_km)
+    d_km = max(d_km, victim.profile.from_km)
+    loss_db = profile_loss_db(*victim.profile, d_km)
+    gain_dbi = float(gains_dbi(receiver, grid, rows, cols)[0, 0])
+    width_mhz = receiver.band.high_mhz - receiver.band.low_mhz
+    terms = [
+        Term("interference limit", receiver.limit_dbm, f"I_max in {width_mhz:g} MHz, dBm"),
+        Term("feeder loss", receiver.feeder_db, "of the receiver"),
+        Term("margin", -service.margin_db, "for several devices"),
+        Term("path loss", loss_db, f"{service.model}, {service.time_pct:g} % of time, {d_km:.3f} km"),
+        Term("receiving antenna", -gain_dbi, "largest gain towards the pixel"),
+        Term("rejection", victim.coupling.rejection_db, "overlap, leakage and selectivity"),
+    ]
+    rest_db = eirp_dbm - sum(term.value_db for term in terms)
+    if rest_db != 0.0:
+        terms.append(Term("leakage floor", rest_db, "leakage that stays as the power falls, or exclusion"))
+    _, azimuth_deg = rays_to(receiver.lon_deg, receiver.lat_deg, grid, rows, cols)
+    return Explanation(
+        {
+            "id": receiver.id, "lon": receiver.lon_deg, "lat": receiver.lat_deg, "distance_km": d_km,
+            "azimuth_from_victim_deg": float(azimuth_deg[0, 0]), "channel": channel,
+            "band_mhz": [receiver.band.low_mhz, receiver.band.high_mhz], "coastal": victim.coastal,
+        },
+        tuple(terms), int(service.label),
+    )  # fmt: skip

@@ -1,0 +1,160 @@
+"""Services of receivers with a noise figure: land mobile, PPDR, fixed links.
+
+I_max is the noise plus a permitted I/N. Receivers stand at places of a register, or anywhere: then each is
+protected at a smallest distance from every pixel, with its full gain towards the device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.config.incumbents import FixedLinks, Receivers
+from pipeline.config.protection import Device
+from pipeline.errors import InputError
+from pipeline.propagation.loss_profile import Path as LossPath
+from pipeline.propagation.loss_profile import exact_loss_db
+from pipeline.radio.antennas import gain_table_dbi
+from pipeline.radio.emission import Band, coupling_of, permitted_dbm
+from pipeline.radio.noise import interference_limit_dbm
+from pipeline.reference.number_tables import read_number, read_rows
+from pipeline.registers.stations import ReceiverRow, check_station, read_stations
+from pipeline.services.base import BlockLimit, Explanation, ServiceContext, ServiceLimit, Term, lower
+from pipeline.services.placing import Receiver, Service, emission_of
+from pipeline.services.points import explain_points, prepare_points
+
+AREA_COLUMNS = (
+    "id", "f_mhz", "bandwidth_mhz", "noise_figure_db", "gain_dbi", "feeder_db", "antenna_height_m", "acs_db",
+    "separation_m",
+)  # fmt: skip
+
+
+class AreaReceiver(NamedTuple):
+    """A receiver that may stand anywhere, ``separation_m`` from any device or farther."""
+
+    receiver: Receiver
+    separation_m: float
+
+
+class Victims(NamedTuple):
+    """All receivers of a service."""
+
+    placed: list[Receiver]
+    anywhere: list[AreaReceiver]
+
+
+def read_victims(settings: Receivers | FixedLinks) -> Victims:
+    """The receivers that a section names, with their interference limits."""
+    i_n_db = settings.i_n_db.value
+    rows = read_stations(settings.registers, ReceiverRow)
+    area_wide = settings.area_wide if isinstance(settings, Receivers) else None
+    return Victims(
+        [receiver_of(row, i_n_db) for row in rows],
+        [] if area_wide is None else read_area_receivers(area_wide, i_n_db),
+    )
+
+
+def receiver_of(row: ReceiverRow, i_n_db: float) -> Receiver:
+    """A register row as a victim."""
+    half_mhz = 0.5 * row.bandwidth_mhz
+    try:
+        gain_dbi = gain_table_dbi(row.pattern, row.gain_dbi, row.f_mhz)
+    except InputError as error:
+        raise InputError(
+            error.problem, row=row.id, field="pattern", value=error.value, allowed=error.allowed
+        ) from None
+    return Receiver(
+        id=row.id, lon_deg=row.lon, lat_deg=row.lat, band=Band(row.f_mhz - half_mhz, row.f_mhz + half_mhz),
+        limit_dbm=interference_limit_dbm(row.bandwidth_mhz, row.noise_figure_db, i_n_db),
+        gain_dbi=gain_dbi, azimuth_deg=row.azimuth_deg or 0.0,
+        feeder_db=row.feeder_db, height_m=row.antenna_height_m, acs_db=row.acs_db, coastal=row.coastal,
+    )  # fmt: skip
+
+
+def read_area_receivers(path: Path, i_n_db: float) -> list[AreaReceiver]:
+    """Receivers that may stand anywhere; every number has its source in the table."""
+    found = []
+    for row in read_rows(path, AREA_COLUMNS):
+        nowhere = {"lon": "0", "lat": "0", "azimuth_deg": "", "pattern": "", "coastal": "no"}
+        station = check_station(path, row.line, row.values | nowhere, ReceiverRow)
+        separation_m = read_number(row, "separation_m", 1, 100_000)
+        found.append(AreaReceiver(receiver_of(station, i_n_db), separation_m))
+    return found
+
+
+def prepare_receivers(
+    context: ServiceContext, device: Device, channel: int, victims: Victims, service: Service
+) -> BlockLimit:
+    """Smallest limit over the receivers at known places and those that may stand anywhere."""
+    at_points = prepare_points(context, device, channel, victims.placed, service)
+    anywhere_dbm = min(
+        (_total_dbm(area_terms(context, device, channel, victim, service)) for victim in victims.anywhere),
+        default=math.inf,
+    )
+
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        lowest = at_points(rows, cols)
+        lower(lowest, np.full(lowest.eirp_dbm.shape, anywhere_dbm), service.label)
+        return lowest
+
+    return limit
+
+
+def explain_receivers(
+    context: ServiceContext,
+    device: Device,
+    channel: int,
+    victims: Victims,
+    service: Service,
+    place: tuple[int, int],
+) -> Explanation | None:
+    """Budget of the receiver that decides at a pixel."""
+    best = explain_points(context, device, channel, victims.placed, service, place)
+    lowest_dbm = math.inf if best is None else _total_dbm(best.terms)
+    for victim in victims.anywhere:
+        terms = area_terms(context, device, channel, victim, service)
+        if _total_dbm(terms) < lowest_dbm:
+            lowest_dbm = _total_dbm(terms)
+            about = {
+                "id": victim.receiver.id,
+                "place": "anywhere",
+                "distance_km": victim.separation_m / 1000.0,
+            }
+            best = Explanation(about, tuple(terms), int(service.label))
+    return best
+
+
+def area_terms(
+    context: ServiceContext, device: Device, channel: int, victim: AreaReceiver, service: Service
+) -> list[Term]:
+    """The limit by a receiver at its smallest distance, term by term."""
+    receiver, floor = victim.receiver, service.floor_dbm_per_100khz
+    separation_km = max(victim.separation_m, device.min_separation_m.value) / 1000.0
+    centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
+    path = LossPath(
+        service.model, centre_mhz, device.height_m, receiver.height_m, service.time_pct, coastal=False
+    )
+    loss_db = float(exact_loss_db(path, np.array([separation_km]))[0])
+    emission = emission_of(context, device, channel, floor)
+    coupling = coupling_of(emission, receiver.band, receiver.acs_db)
+    terms = [
+        Term("interference limit", receiver.limit_dbm, "I_max at the antenna's output, dBm"),
+        Term("feeder loss", receiver.feeder_db, "of the receiver"),
+        Term("margin", -service.margin_db, "for several devices"),
+        Term("path loss", loss_db, f"{service.model}, {service.time_pct:g} % of time, {separation_km:g} km"),
+        Term("receiving antenna", -float(receiver.gain_dbi.max()), "full gain"),
+    ]
+    tolerated_dbm = _total_dbm(terms)
+    terms.append(Term("rejection", coupling.rejection_db, "overlap, leakage and selectivity"))
+    rest_db = float(permitted_dbm(tolerated_dbm, *coupling)) - _total_dbm(terms)
+    if rest_db != 0.0:
+        terms.append(Term("leakage floor", rest_db, "leakage that stays as the power falls"))
+    return terms
+
+
+def _total_dbm(terms: Sequence[Term]) -> float:
+    return sum(term.value_db for term in terms)

@@ -1,0 +1,173 @@
+"""Sites that receive television off the air for a relay: a keyhole around each is kept free.
+
+A circle around the site and an arc towards its parent transmitter, one pair for its channel and one for the
+adjacent channels (47 CFR 15.712(b); numbers in the table of distances). Without a known parent the arc is a
+full circle.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Geod, Transformer
+
+from pipeline.config.protection import Device
+from pipeline.errors import InputError
+from pipeline.grid.geodesy import largest_scale
+from pipeline.grid.grid import LONLAT
+from pipeline.grid.raster import Grid
+from pipeline.kernels import kernel
+from pipeline.radio.channel_offsets import offset_of
+from pipeline.reference.number_tables import read_number, read_rows
+from pipeline.registers.stations import RelayRow, read_stations
+from pipeline.services.base import (
+    BlockLimit,
+    Explanation,
+    ServiceContext,
+    ServiceLimit,
+    Term,
+    lower,
+    unlimited,
+)
+from pipeline.services.codes import LimitingService
+from pipeline.services.points import HALF_DIAGONAL, rays_to, square_distance_km
+
+KINDS = ("co", "adjacent")
+COLUMNS = ("kind", "circle_km", "arc_km", "half_angle_deg")
+GEOD = Geod(ellps="WGS84")
+
+
+class Distances(NamedTuple):
+    """Radius of the circle, of the arc, and half of the arc's opening."""
+
+    circle_km: float
+    arc_km: float
+    half_angle_deg: float
+
+
+class Keyhole(NamedTuple):
+    """What is kept free around one site; ``axis_deg`` true azimuth of the parent."""
+
+    site: RelayRow
+    kind: str
+    distances: Distances
+    axis_deg: float
+
+
+def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+    """No permission in pixels that a keyhole of the channel or of an adjacent one touches."""
+    keyholes = keyholes_of(context, device, channel)
+    scale = largest_scale(context.grid) if keyholes else 1.0
+
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        lowest = unlimited(rows, cols)
+        for keyhole in keyholes:
+            inside = kept_free(keyhole, context.grid, rows, cols, scale)
+            lower(lowest, np.where(inside, -np.inf, np.inf), LimitingService.EXCLUSION_AREA)
+        return lowest
+
+    return limit
+
+
+def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
+    """The first site whose keyhole touches a pixel."""
+    rows, cols, scale = slice(row, row + 1), slice(col, col + 1), largest_scale(context.grid)
+    for keyhole in keyholes_of(context, device, channel):
+        if kept_free(keyhole, context.grid, rows, cols, scale).any():
+            site = keyhole.site
+            note = f"{keyhole.kind}-channel reception of channel {site.channel:g}"
+            victim = {"id": site.id, "lon": site.lon, "lat": site.lat, "channel": site.channel}
+            term = Term("relay receive site", -math.inf, note)
+            return Explanation(victim, (term,), int(LimitingService.EXCLUSION_AREA))
+    return None
+
+
+def read_distances(path: Path) -> dict[str, Distances]:
+    """Distances by kind; both kinds are needed."""
+    found: dict[str, Distances] = {}
+    for row in read_rows(path, COLUMNS):
+        kind = row.values["kind"]
+        if kind not in KINDS or kind in found:
+            raise InputError(
+                "value is not allowed", file=path, row=row.line, field="kind", value=kind,
+                allowed=f"{' and '.join(KINDS)}, each once",
+            )  # fmt: skip
+        found[kind] = Distances(
+            read_number(row, "circle_km", 0, 500),
+            read_number(row, "arc_km", 0, 500),
+            read_number(row, "half_angle_deg", 0, 180),
+        )
+    if missing := sorted(set(KINDS) - set(found)):
+        raise InputError("kind is missing", file=path, field="kind", value=missing, allowed=", ".join(KINDS))
+    return found
+
+
+def keyholes_of(context: ServiceContext, device: Device, channel: int) -> list[Keyhole]:
+    """The keyholes that close a channel for a device: by overlap, or in the next channel on either side."""
+    areas = context.config.areas
+    if areas.relay_sites is None:
+        return []
+    distances = read_distances(areas.relay_distances)
+    found = []
+    for site in read_stations([areas.relay_sites], RelayRow):
+        number = abs(offset_of(context.config.channels, device, channel, int(site.channel)).number)
+        if number <= 1:
+            kind = KINDS[number]
+            found.append(_keyhole(site, kind, distances[kind]))
+    return found
+
+
+def _keyhole(site: RelayRow, kind: str, distances: Distances) -> Keyhole:
+    if site.parent_lon is None or site.parent_lat is None:
+        return Keyhole(site, kind, distances._replace(half_angle_deg=180.0), 0.0)
+    azimuth_deg, _, _ = GEOD.inv(site.lon, site.lat, site.parent_lon, site.parent_lat)
+    return Keyhole(site, kind, distances, float(azimuth_deg))
+
+
+def kept_free(keyhole: Keyhole, grid: Grid, rows: slice, cols: slice, scale: float) -> NDArray[np.bool_]:
+    """True where a pixel of the window touches the keyhole."""
+    to_grid = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
+    x_m, y_m = to_grid.transform(keyhole.site.lon, keyhole.site.lat)
+    col_px, row_px = (x_m - grid.west_m) / grid.resolution_m, (grid.north_m - y_m) / grid.resolution_m
+    inside = np.zeros((rows.stop - rows.start, cols.stop - cols.start), dtype=np.bool_)
+    px_km, reach_km = grid.resolution_m / scale / 1000.0, max(keyhole.distances[:2])
+    gap_row = max(rows.start - row_px, 0.0, row_px - rows.stop)
+    gap_col = max(cols.start - col_px, 0.0, col_px - cols.stop)
+    if math.hypot(gap_row, gap_col) * px_km <= reach_km:
+        d_km, bearing_deg = rays_to(keyhole.site.lon, keyhole.site.lat, grid, rows, cols)
+        half_km = HALF_DIAGONAL * grid.resolution_m / 1000.0
+        _fill_keyhole(
+            row_px - rows.start, col_px - cols.start, px_km, d_km, bearing_deg, half_km, keyhole.axis_deg,
+            *keyhole.distances, inside,
+        )  # fmt: skip
+    return inside
+
+
+@kernel
+def _fill_keyhole(
+    row_px: float,
+    col_px: float,
+    px_km: float,
+    centre_km: NDArray[np.float64],
+    bearing_deg: NDArray[np.float64],
+    half_km: float,
+    axis_deg: float,
+    circle_km: float,
+    arc_km: float,
+    half_angle_deg: float,
+    inside: NDArray[np.bool_],
+) -> None:
+    for i in range(inside.shape[0]):
+        for j in range(inside.shape[1]):
+            d_km = square_distance_km(row_px, col_px, i, j, px_km)
+            inside[i, j] = d_km <= circle_km
+            if circle_km < d_km <= arc_km:
+                off_axis_deg = abs((bearing_deg[i, j] - axis_deg + 180.0) % 360.0 - 180.0)
+                # The pixel's circumscribed circle, seen from the site.
+                d = centre_km[i, j]
+                half_deg = np.degrees(np.arcsin(half_km / d)) if d > half_km else 180.0
+                inside[i, j] = off_axis_deg - half_deg <= half_angle_deg

@@ -1,0 +1,240 @@
+"""``channelmaps compare``: what changed between two runs, as maps, as a table and as a list of inputs.
+
+``difference_<device>_chNN.tif`` holds the difference in 0.01 dB where both runs give a number;
+``change_<device>_chNN.tif`` the class of the change (``Change``), also where one of them gives none.
+``channels.csv`` tells area and people that gain or lose a channel at a level, ``inputs.csv`` what went in.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.availability.classes import Availability, availability_class, level_name
+from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.grid.grid import true_area_km2
+from pipeline.grid.raster import Grid
+from pipeline.output import as_csv, write_whole
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.query.results import Run, config_of, population_of, read_onto, read_run
+from pipeline.studies.changes import changed_inputs
+from pipeline.studies.pictures import draw_changes
+
+CHANNEL_COLUMNS = (
+    "device", "level_dbm", "channel", "gained_km2", "lost_km2", "gained_persons", "lost_persons",
+)  # fmt: skip
+INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
+
+
+class Change(IntEnum):
+    """What happened to a pixel from run A to run B; where several hold the last one counts."""
+
+    UNCHANGED = 0
+    RAISED = 1
+    LOWERED = 2
+    NOW_PERMITTED = 3
+    NO_LONGER_PERMITTED = 4
+    NOW_EVALUATED = 5
+    NO_LONGER_EVALUATED = 6
+    NOW_INSIDE = 7
+    NO_LONGER_INSIDE = 8
+    OUTSIDE = 255
+
+
+CHANGE_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Change}
+
+
+class Pair(NamedTuple):
+    """Two runs, the devices (ids) and channels they share, the levels of either, the grid that holds both."""
+
+    first: Run
+    second: Run
+    devices: tuple[str, ...]
+    channels: tuple[int, ...]
+    levels_dbm: tuple[float, ...]
+    grid: Grid
+
+
+class Balance(NamedTuple):
+    """Area and persons with a channel in B and not in A, and the other way round; persons NaN if unknown."""
+
+    gained_km2: float
+    lost_km2: float
+    gained_persons: float
+    lost_persons: float
+
+
+def compare_command(first: Path, second: Path, out: Path) -> None:
+    """Write all files of the comparison to ``out`` and print what changed in a few lines."""
+    pair = pair_of(read_run(first), read_run(second))
+    area_km2 = true_area_km2(pair.grid)
+    persons = population_of(pair.second, pair.grid)
+    if persons is None:
+        print("channelmaps: no population of this run at hand; persons are left empty", file=sys.stderr)
+    out.mkdir(parents=True, exist_ok=True)
+    table: list[dict[str, object]] = []
+    for device in pair.devices:
+        net = np.zeros((len(pair.levels_dbm), *area_km2.shape), dtype=np.int16)
+        inside = np.zeros(area_km2.shape, dtype=np.bool_)
+        for channel in pair.channels:
+            a, b = read_both(pair, device, channel)
+            write_maps(out, pair, device, channel, a, b)
+            inside |= (a != NODATA_CENTI) | (b != NODATA_CENTI)
+            for i, level_dbm in enumerate(pair.levels_dbm):
+                before, after = available(a, level_dbm), available(b, level_dbm)
+                net[i] += after.astype(np.int16) - before
+                found = balance(before, after, area_km2, persons)
+                table.append(row_of(device, level_dbm, channel, found))
+        draw_device(out, pair, device, table, np.where(inside, net, np.nan))
+    inputs = changed_inputs(pair.first.manifest, pair.second.manifest)
+    write_whole(out / "channels.csv", as_csv(CHANNEL_COLUMNS, table))
+    write_whole(out / "inputs.csv", as_csv(INPUT_COLUMNS, [change._asdict() for change in inputs]))
+    print("\n".join(summary(pair, table, len(inputs), out)))
+
+
+def pair_of(first: Run, second: Run) -> Pair:
+    """What two runs have in common; InputError where there is nothing to compare."""
+    settings = config_of(first), config_of(second)
+    known = [[device.id for device in config.devices] for config in settings]
+    devices = tuple(name for name in known[0] if name in known[1])
+    channels = tuple(sorted(set(settings[0].channels.wsd) & set(settings[1].channels.wsd)))
+    if not devices or not channels:
+        raise InputError("runs share no device or no channel", file=second.folder, allowed=str(first.folder))
+    layers = [_layer(run, devices[0], channels[0]) for run in (first, second)]
+    grid = common_grid(*map(raster.read_grid, layers), file=layers[1])
+    levels_dbm = sorted({level for config in settings for level in config.levels_dbm})
+    return Pair(first, second, devices, channels, tuple(levels_dbm), grid)
+
+
+def _layer(run: Run, device: str, channel: int) -> Path:
+    return run.folder / "public" / f"max_eirp_{device}_ch{channel:02d}.tif"
+
+
+def common_grid(first: Grid, second: Grid, *, file: Path) -> Grid:
+    """The smallest grid that holds two; grids of one CRS and resolution share their pixels."""
+    if (first.crs, first.resolution_m) != (second.crs, second.resolution_m):
+        raise InputError(
+            "runs lie on different pixels", file=file, value=f"{second.crs}, {second.resolution_m:g} m",
+            allowed=f"{first.crs}, {first.resolution_m:g} m",
+        )  # fmt: skip
+    bounds_m = np.array([raster.grid_bounds_m(first), raster.grid_bounds_m(second)])
+    west_m, south_m = bounds_m[:, :2].min(axis=0)
+    east_m, north_m = bounds_m[:, 2:].max(axis=0)
+    step_m = first.resolution_m
+    return Grid(
+        first.crs, step_m, float(west_m), float(north_m), round((east_m - west_m) / step_m),
+        round((north_m - south_m) / step_m),
+    )  # fmt: skip
+
+
+def read_both(pair: Pair, device: str, channel: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Published integers of both runs on the common grid."""
+    first, second = (read_onto(_layer(run, device, channel), pair.grid, NODATA_CENTI) for run in pair[:2])
+    return first, second
+
+
+def is_number(raw: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Where a published integer is a level and not a code."""
+    return (raw != NODATA_CENTI) & (raw != NOT_PERMITTED) & (raw != NOT_EVALUATED)
+
+
+def difference_centi(a: NDArray[np.int16], b: NDArray[np.int16]) -> NDArray[np.int16]:
+    """B - A in 0.01 dB where both are levels, else nodata."""
+    difference = b.astype(np.int32) - a.astype(np.int32)
+    return np.where(is_number(a) & is_number(b), difference, NODATA_CENTI).astype(np.int16)
+
+
+def change_class(a: NDArray[np.int16], b: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Code of ``Change`` for every pixel."""
+    both = is_number(a) & is_number(b)
+    changes = np.full(a.shape, Change.UNCHANGED, dtype=np.uint8)
+    changes[both & (b > a)] = Change.RAISED
+    changes[both & (b < a)] = Change.LOWERED
+    changes[(a == NOT_PERMITTED) & is_number(b)] = Change.NOW_PERMITTED
+    changes[is_number(a) & (b == NOT_PERMITTED)] = Change.NO_LONGER_PERMITTED
+    for code, now, gone in (
+        (NOT_EVALUATED, Change.NO_LONGER_EVALUATED, Change.NOW_EVALUATED),
+        (NODATA_CENTI, Change.NO_LONGER_INSIDE, Change.NOW_INSIDE),
+    ):
+        changes[(a != code) & (b == code)] = now
+        changes[(a == code) & (b != code)] = gone
+    changes[(a == NODATA_CENTI) & (b == NODATA_CENTI)] = Change.OUTSIDE
+    return changes
+
+
+def write_maps(
+    out: Path, pair: Pair, device: str, channel: int, a: NDArray[np.int16], b: NDArray[np.int16]
+) -> None:
+    """The two maps of one device and channel."""
+    where = f"{device}, channel {channel}"
+    tags = {"run_a": pair.first.folder.name, "run_b": pair.second.folder.name, "device": device}
+    difference = raster.make_array(
+        difference_centi(a, b), pair.grid, units="dB", nodata=NODATA_CENTI, scale_factor=0.01,
+        long_name=f"change of maximum e.i.r.p., {where}",
+    )  # fmt: skip
+    changes = raster.make_array(
+        change_class(a, b), pair.grid, units="", nodata=int(Change.OUTSIDE), categories=CHANGE_NAMES,
+        long_name=f"kind of change, {where}",
+    )  # fmt: skip
+    for name, layer in (("difference", difference), ("change", changes)):
+        raster.write(out / f"{name}_{device}_ch{channel:02d}.tif", layer, tags=tags, publish=True)
+
+
+def available(raw: NDArray[np.int16], level_dbm: float) -> NDArray[np.bool_]:
+    """Where a channel is available at a level; what is not evaluated is not."""
+    found: NDArray[np.bool_] = availability_class(raw, level_dbm) == Availability.AVAILABLE
+    return found
+
+
+def balance(
+    before: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    area_km2: NDArray[np.float32],
+    persons: NDArray[np.float32] | None,
+) -> Balance:
+    """Area and people that gain and lose a channel; arrays [y, x]."""
+    gained, lost = after & ~before, before & ~after
+    people = [
+        np.nan if persons is None else float(np.nansum(persons[where], dtype=np.float64))
+        for where in (gained, lost)
+    ]
+    areas = [float(area_km2[where].sum(dtype=np.float64)) for where in (gained, lost)]
+    return Balance(*areas, *people)
+
+
+def row_of(device: str, level_dbm: float, channel: int, found: Balance) -> dict[str, object]:
+    """One line of ``channels.csv``."""
+    values = ["" if np.isnan(value) else f"{value:.3f}" for value in found]
+    return dict(zip(CHANNEL_COLUMNS, (device, level_name(level_dbm), channel, *values), strict=True))
+
+
+def draw_device(
+    out: Path, pair: Pair, device: str, table: Sequence[Mapping[str, object]], net: NDArray[np.float64]
+) -> None:
+    """``compare_<device>.png``: the level at which most changes; ``net`` [level, y, x], NaN outside."""
+    chosen = int(np.argmax(np.nansum(np.abs(net), axis=(1, 2))))
+    level = level_name(pair.levels_dbm[chosen])
+    rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
+    bars = {
+        int(str(row["channel"])): (float(str(row["gained_km2"])), float(str(row["lost_km2"]))) for row in rows
+    }
+    title = f"{device} at {level} dBm: {pair.second.folder.name} less {pair.first.folder.name}"
+    draw_changes(out / f"compare_{device}.png", title, net[chosen], raster.grid_bounds_m(pair.grid), bars)
+
+
+def summary(pair: Pair, table: Sequence[Mapping[str, object]], inputs: int, out: Path) -> Iterator[str]:
+    """Lines for the reader: how much was gained and lost, all channels together."""
+    yield f"A {pair.first.folder.name}, B {pair.second.folder.name}: {inputs} changed inputs"
+    for device in pair.devices:
+        for level in map(level_name, pair.levels_dbm):
+            rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
+            gained, lost = (sum(float(str(row[name])) for row in rows) for name in CHANNEL_COLUMNS[3:5])
+            yield f"  {device} at {level} dBm: channels x km2 gained {gained:.1f}, lost {lost:.1f}"
+    yield f"Written to {out}: channels.csv, inputs.csv, difference_*.tif, change_*.tif, compare_*.png"

@@ -1,0 +1,220 @@
+"""The table of links that ``channelmaps predict`` reads: cells to numbers, paths and codes, or refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+from pipeline.propagation.p1546.tables import Area
+from pipeline.registers.tables import check_columns, read_text
+
+AREAS = {
+    "rural": Area.RURAL,
+    "suburban": Area.SUBURBAN,
+    "urban": Area.URBAN,
+    "dense urban": Area.DENSE_URBAN,
+    "sea": Area.SEA,
+}
+# Representative clutter height of each area (P.1546-6, Annex 5, sec. 9).
+CLUTTER_M = {
+    Area.RURAL: 10.0,
+    Area.SUBURBAN: 10.0,
+    Area.URBAN: 15.0,
+    Area.DENSE_URBAN: 20.0,
+    Area.SEA: 10.0,
+}
+SECTIONS = ("land", "cold", "warm", "sea")
+# A length that is given twice, once in sections, may differ by what writing it with few digits does.
+_LENGTH_TOLERANCE = 1e-3
+T = TypeVar("T")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+class Cells(NamedTuple):
+    """A table with what an error message needs: the file and the line of each row."""
+
+    table: pd.DataFrame
+    file: str | None
+    lines: Sequence[int]
+
+
+class LinkPath(NamedTuple):
+    """Length of a path and its sea part in km, and whether it is warm or a single stretch of sea."""
+
+    d_km: float
+    sea_km: float
+    warm_sea: bool
+    only_sea: bool
+
+
+def read_cells(path: Path) -> Cells:
+    """Read a CSV with all cells as text, exactly as they stand."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    line = 1
+    try:
+        for cells in reader:
+            if cells:
+                rows.append(cells)
+                lines.append(line)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"is not a readable CSV ({error})", file=path, row=line) from None
+    if not rows:
+        raise InputError("holds no header", file=path, row=1, allowed="a header line with column names")
+    _check_widths(path, rows, lines)
+    table = pd.DataFrame(rows[1:], columns=rows[0], dtype=object)
+    return Cells(table, str(path), lines[1:])
+
+
+def _check_widths(path: Path, rows: list[list[str]], lines: list[int]) -> None:
+    header = rows[0]
+    check_columns(path, [name.strip() for name in header], ())
+    for cells, line in zip(rows, lines, strict=True):
+        if len(cells) != len(header):
+            allowed = f"{len(header)} values, as in the header"
+            raise InputError(
+                "row has the wrong number of values", file=path, row=line, value=len(cells), allowed=allowed
+            )
+
+
+def column_of(cells: Cells, name: str) -> object | None:
+    """The label of the column called ``name`` but for surrounding blanks; None where there is none."""
+    return next((label for label in cells.table.columns if str(label).strip() == name), None)
+
+
+def require(cells: Cells, names: Sequence[str]) -> None:
+    """Refuse a table without one of the columns."""
+    for name in names:
+        if column_of(cells, name) is None:
+            raise InputError("column is missing", file=cells.file, row=1, field=name)
+
+
+def _each(cells: Cells, name: str, absent: T, parse: Callable[[str], T], allowed: str) -> list[T]:
+    """Column ``name`` through ``parse``; ``absent`` for empty cells and for a column that is not there."""
+    label = column_of(cells, name)
+    if label is None:
+        return [absent] * len(cells.table)
+    values = []
+    for value, line in zip(cells.table[label], cells.lines, strict=True):
+        text = _text(value)
+        try:
+            values.append(parse(text) if text else absent)
+        except ValueError:
+            raise InputError(
+                "not understood", file=cells.file, row=line, field=name, value=text, allowed=allowed
+            ) from None
+    return values
+
+
+def _text(value: object) -> str:
+    """A cell as text: NaN and None, which a table in memory holds for empty cells, are empty."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).strip()
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        raise ValueError(text)
+    return float(text)
+
+
+def numbers(cells: Cells, name: str, absent: float = math.nan) -> NDArray[np.float64]:
+    """Column ``name`` as float64[n]; ``absent`` where nothing is given."""
+    return np.array(_each(cells, name, absent, _number, "a finite number or nothing"), dtype=np.float64)
+
+
+def flags(cells: Cells, name: str) -> NDArray[np.float64]:
+    """Column ``name`` of 0 and 1 as float64[n]; nothing given is 0."""
+
+    def parse(text: str) -> float:
+        value = _number(text)
+        if value not in (0.0, 1.0):
+            raise ValueError(text)
+        return value
+
+    return np.array(_each(cells, name, 0.0, parse, "0 or 1"), dtype=np.float64)
+
+
+def areas(cells: Cells) -> list[Area]:
+    """Column ``area`` as codes; nothing given is rural."""
+
+    def parse(text: str) -> Area:
+        if text.lower() not in AREAS:
+            raise ValueError(text)
+        return AREAS[text.lower()]
+
+    return _each(cells, "area", Area.RURAL, parse, "Rural, Suburban, Urban, Dense Urban, Sea")
+
+
+def paths(cells: Cells) -> list[LinkPath]:
+    """Length and sea part of each link from ``d_km``, ``d_v_km`` and ``path_c``.
+
+    One kind for one length, or as many kinds as sections; nothing given is a path over land.
+    """
+    totals_km = numbers(cells, "d_km")
+    no_lengths: list[float] = []
+    no_kinds: list[str] = []
+    lengths_km = _each(cells, "d_v_km", no_lengths, _sections_km, "numbers not below 0 separated by ;")
+    kinds = _each(cells, "path_c", no_kinds, _section_kinds, "Land, Cold, Warm, Sea separated by ;")
+    rows = zip(cells.lines, totals_km, lengths_km, kinds, strict=True)
+    return [_path(cells.file, *row) for row in rows]
+
+
+def _sections_km(text: str) -> list[float]:
+    lengths_km = [_number(part.strip()) for part in text.split(";")]
+    if min(lengths_km) < 0.0:
+        raise ValueError(text)
+    return lengths_km
+
+
+def _section_kinds(text: str) -> list[str]:
+    kinds = [part.strip().lower() for part in text.split(";")]
+    if not set(kinds) <= set(SECTIONS):
+        raise ValueError(text)
+    return kinds
+
+
+def _path(
+    file: str | None, line: int, total_km: float, lengths_km: list[float], kinds: list[str]
+) -> LinkPath:
+    """One path; the sections decide the length, which ``d_km`` must not contradict."""
+    given = bool(lengths_km)
+    if not given:
+        lengths_km = [float(total_km)]
+    if not kinds:
+        kinds = ["land"] * len(lengths_km)
+    if len(kinds) != len(lengths_km):
+        allowed = f"{len(lengths_km)} kinds, one per length of d_v_km"
+        raise InputError(
+            "not one kind per section",
+            file=file,
+            row=line,
+            field="path_c",
+            value=";".join(kinds),
+            allowed=allowed,
+        )
+    d_km = math.fsum(lengths_km) if given and len(lengths_km) > 1 else lengths_km[0]
+    if given and abs(d_km - total_km) > _LENGTH_TOLERANCE * max(d_km, 1e-3):
+        raise InputError(
+            "sections do not add up to d_km",
+            file=file,
+            row=line,
+            field="d_v_km",
+            value=f"{d_km:g}",
+            allowed=f"{total_km:g}",
+        )
+    sea_km = math.fsum(km for km, kind in zip(lengths_km, kinds, strict=True) if kind != "land")
+    return LinkPath(d_km, sea_km, "warm" in kinds, len(kinds) == 1 and kinds[0] != "land")

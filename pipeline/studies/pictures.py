@@ -1,0 +1,72 @@
+"""Pictures of the tools, drawn without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pipeline.studies.validate_field import Statistics
+
+DPI = 120
+Bounds = tuple[float, float, float, float]
+
+
+def draw_changes(
+    path: Path,
+    title: str,
+    net: NDArray[np.float64],
+    bounds_m: Bounds,
+    bars: Mapping[int, tuple[float, float]],
+) -> None:
+    """Map of the net change of the number of channels [y, x], NaN outside; km2 gained and lost by channel."""
+    figure = Figure(figsize=(12.0, 5.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    west, south, east, north = (value / 1000.0 for value in bounds_m)
+    most = max(1.0, float(np.nanmax(np.abs(net), initial=0.0)))
+    image = left.imshow(net, cmap="RdYlGn", vmin=-most, vmax=most, extent=(west, east, south, north))
+    figure.colorbar(image, ax=left, label="channels gained less channels lost")
+    rows, cols = np.nonzero(~np.isnan(net))
+    if rows.size:
+        step = (east - west) / net.shape[1]
+        left.set_xlim(west + step * cols.min(), west + step * (cols.max() + 1))
+        left.set_ylim(north - step * (rows.max() + 1), north - step * rows.min())
+    left.set_facecolor("lightgrey")
+    left.set_xlabel("km east")
+    left.set_ylabel("km north")
+    channels = list(bars)
+    right.bar(channels, [bars[channel][0] for channel in channels], color="tab:green", label="gained")
+    right.bar(channels, [-bars[channel][1] for channel in channels], color="tab:red", label="lost")
+    right.axhline(0.0, color="black", linewidth=0.8)
+    right.set_xlabel("channel")
+    right.set_ylabel("area, km²")
+    right.legend()
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def draw_fields(path: Path, title: str, fields_dbuvm: NDArray[np.float64], overall: Statistics) -> None:
+    """Predicted against measured field, ``fields_dbuvm`` [n, 2] measured and predicted."""
+    figure = Figure(figsize=(6.0, 6.0), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(fields_dbuvm[:, 0], fields_dbuvm[:, 1], s=8, alpha=0.6)
+    ends = [float(fields_dbuvm.min()), float(fields_dbuvm.max())]
+    axes.plot(ends, ends, color="black", linewidth=0.8)
+    axes.set_aspect("equal")
+    axes.set_xlabel("measured, dB(µV/m)")
+    axes.set_ylabel("predicted, dB(µV/m)")
+    axes.set_title(f"{title}: n {overall.n}, bias {overall.bias_db:.2f} dB, sigma {overall.sigma_db:.2f} dB")
+    save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG without the program's version in it: equal data give equal bytes."""
+    FigureCanvasAgg(figure)
+    metadata: dict[str, Any] = {"Software": None}
+    figure.savefig(path, dpi=DPI, format="png", metadata=metadata)

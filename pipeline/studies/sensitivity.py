@@ -1,0 +1,221 @@
+"""``channelmaps sensitivity``: how far the maximum e.i.r.p. of a device moves with models, sigma and dq.
+
+The stages of the pipeline run once for every variant of the settings, for one device and channel. All
+variants share a grid whose margin is wide enough for each. What is up to date from an earlier call is not
+computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from pipeline.availability.stage import main_combine
+from pipeline.config.config import Config
+from pipeline.config.load import load_config
+from pipeline.config.protection import Device
+from pipeline.coverage.channel import main as coverage_stage
+from pipeline.dtt.protection_maps import main as protection_stage
+from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.grid.grid import true_area_km2
+from pipeline.hashing import json_hash
+from pipeline.output import as_csv, write_whole
+from pipeline.plan.margin import required_margin_km
+from pipeline.plan.plan import (
+    Plan,
+    code_of,
+    coverage_hash,
+    load_plan,
+    rows_of_territory,
+    rows_of_tile,
+    settings_of,
+)
+from pipeline.publish.release import point_to
+from pipeline.quantise import NODATA_CENTI
+from pipeline.registers.transmitters import read_register
+from pipeline.studies.sensitivity_maps import BAND_UNITS, BANDS, spread_bands, statistics
+from pipeline.terrain.tile_sweeps import main as terrain_stage
+from pipeline.territory.rasters import main as territory_stage
+from pipeline.workflow.run import only_one_run
+from pipeline.workflow.validate import validate_command
+
+BASE = "base"
+
+
+class Variant(NamedTuple):
+    """The settings of the territory with one of them changed."""
+
+    name: str
+    config: Config
+
+
+def sensitivity_command(
+    config_path: Path, channel: int, device_id: str, out: Path, *, threads: int = 1
+) -> None:
+    """Compute all variants and write the spread and the statistics of each to ``out``."""
+    with redirect_stdout(sys.stderr):
+        validate_command(config_path)
+    variants = variants_of(narrowed(load_config(config_path), channel, device_id))
+    folder = Path("build") / variants[0].config.name / "sensitivity"
+    layers = []
+    with only_one_run():
+        for number, variant in enumerate(variants, 1):
+            _tell(f"{number} of {len(variants)}: {variant.name}")
+            layers.append(run_variant(folder, variant, threads))
+    arrays = [raster.read(path) for path in layers]
+    grid = arrays[0].attrs["grid"]
+    raw = np.stack([array.values for array in arrays])
+    out.mkdir(parents=True, exist_ok=True)
+    names = [variant.name for variant in variants]
+    _write_spread(out / f"sensitivity_{device_id}_ch{channel:02d}.tif", grid, raw, names)
+    rows = statistics(names, raw, true_area_km2(grid), variants[0].config.levels_dbm)
+    text = as_csv(list(rows[0]), rows)
+    write_whole(out / f"sensitivity_{device_id}_ch{channel:02d}.csv", text)
+    print(text, end="")
+
+
+def narrowed(config: Config, channel: int, device_id: str) -> Config:
+    """The settings for one device and channel alone, under a margin that suffices for all variants."""
+    devices = [device for device in config.devices if device.id == device_id]
+    if not devices:
+        known = ", ".join(device.id for device in config.devices)
+        raise InputError("no such device", field="device", value=device_id, allowed=known)
+    if channel not in config.channels.wsd:
+        raise InputError(
+            "is not a channel of the territory", field="channel", value=channel,
+            allowed=", ".join(str(number) for number in sorted(config.channels.wsd)),
+        )  # fmt: skip
+    if config.protection.method != "degradation":
+        raise InputError(
+            "has no sensitivity to models, sigma and dq", row="protection.method",
+            value=config.protection.method, allowed="degradation",
+        )  # fmt: skip
+    channels = config.channels.model_copy(update={"wsd": [channel]})
+    narrow = config.model_copy(update={"channels": channels, "devices": devices, "priority": []})
+    return _changed(narrow, "grid", margin_km=_margin_km(narrow))
+
+
+def variants_of(config: Config) -> list[Variant]:
+    """The territory as it is, then one change at a time; a value it already has adds nothing."""
+    tried, (device,) = config.sensitivity, config.devices
+    found = [Variant(BASE, config)]
+    for model in tried.coverage_models:
+        if model != config.propagation.coverage_model:
+            found.append(Variant(f"coverage-{model}", _changed(config, "propagation", coverage_model=model)))
+    for model in tried.wsd_models:
+        if model != config.propagation.wsd_model:
+            found.append(Variant(f"wsd-{model}", _changed(config, "propagation", wsd_model=model)))
+    for sigma_db in tried.location_sigmas_db:
+        if sigma_db != config.coverage.location_sigma_db:
+            changed = _changed(config, "coverage", location_sigma_db=sigma_db)
+            found.append(
+                Variant(f"sigma-{sigma_db:g}", _changed(changed, "protection", far_sigma_db=sigma_db))
+            )
+    for dq_pct in tried.dqs_pct:
+        if dq_pct != device.dq_pct:
+            found.append(Variant(f"dq-{dq_pct:g}", _with_device(config, device, dq_pct=dq_pct)))
+    return found
+
+
+def _changed(config: Config, section: str, **values: object) -> Config:
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=values)})
+
+
+def _with_device(config: Config, device: Device, **values: object) -> Config:
+    return config.model_copy(update={"devices": [device.model_copy(update=values)]})
+
+
+def _margin_km(config: Config) -> float:
+    """Whole kilometres around the largest radius of any variant."""
+    register, _ = read_register(config)
+    modes = sorted(set(zip(register["system"].values, register["mode"].values, strict=True)))
+    coastal = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
+    radii_km = [required_margin_km(v.config, modes, coastal=coastal) for v in variants_of(config)]
+    return float(max(np.ceil(max(radii_km)), config.grid.margin_km or 0.0))
+
+
+# --- computing ----------------------------------------------------------------------------------------------
+
+
+class Step(NamedTuple):
+    """One job of a stage; ``stamp`` holds the digest of everything it was last computed from."""
+
+    name: str
+    digest: str
+    stamp: Path
+    run: Callable[[], None]
+
+
+def run_variant(folder: Path, variant: Variant, threads: int) -> Path:
+    """Compute what is not up to date for a variant; returns its layer of maximum e.i.r.p."""
+    place, config_path = folder / variant.name, folder / f"{variant.name}.yaml"
+    place.mkdir(parents=True, exist_ok=True)
+    settings = json.loads(variant.config.model_dump_json())
+    config_path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    plan = load_plan(config_path)
+    shared = f"coverage-{settings_of(plan, 'coverage')}"
+    for name, target in (("territory", "territory"), ("terrain", "terrain"), ("coverage", shared)):
+        (folder / target).mkdir(exist_ok=True)
+        point_to(place / name, f"../{target}")
+    for step in steps_of(plan, place, threads):
+        if not (step.stamp.is_file() and step.stamp.read_text() == step.digest):
+            _tell(f"  {step.name}")
+            step.stamp.unlink(missing_ok=True)
+            step.run()
+            step.stamp.write_text(step.digest)
+    (channel,), (device,) = plan.wsd, plan.config.devices
+    main_combine(config_path, place, channel=channel, threads=threads)
+    return place / f"public/max_eirp_{device.id}_ch{channel:02d}.tif"
+
+
+def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[Step]:
+    """The jobs of a variant in order; those of shared folders are up to date from the second variant on."""
+    path, grid = plan.config_path, rows_of_territory(plan)
+    parts = [settings_of(plan, "territory"), code_of("territory"), grid]
+    yield Step(
+        "territory", json_hash(parts), place / "territory/stamp",
+        lambda: territory_stage(path, place, threads=threads),
+    )  # fmt: skip
+    for tile in plan.tiles:
+        parts = [settings_of(plan, "terrain"), code_of("terrain"), grid, rows_of_tile(plan, tile)]
+        yield Step(
+            f"terrain {tile}", json_hash(parts), place / f"terrain/{tile}.stamp",
+            partial(terrain_stage, path, place, tile=tile, threads=threads),
+        )  # fmt: skip
+    for channel in plan.victims:
+        covered = coverage_hash(plan, channel)
+        yield Step(
+            f"coverage of channel {channel}", covered, place / f"coverage/ch{channel:02d}.stamp",
+            partial(coverage_stage, path, place, channel=channel, threads=threads),
+        )  # fmt: skip
+        parts = [covered, settings_of(plan, "protect"), code_of("protect")]
+        yield Step(
+            f"protection of channel {channel}", json_hash(parts), place / f"protect-ch{channel:02d}.stamp",
+            partial(protection_stage, path, place, channel=channel, threads=threads),
+        )  # fmt: skip
+
+
+def _tell(text: str) -> None:
+    print(f"sensitivity {text}", file=sys.stderr, flush=True)
+
+
+# --- results ------------------------------------------------------------------------------------------------
+
+
+def _write_spread(path: Path, grid: raster.Grid, raw: NDArray[np.int16], names: Sequence[str]) -> None:
+    """The raster of three bands."""
+    layer = raster.make_array(
+        spread_bands(raw), grid, units=BAND_UNITS, nodata=NODATA_CENTI, scale_factor=0.01, band_names=BANDS,
+        long_name="maximum e.i.r.p. over the variants of the method",
+    )  # fmt: skip
+    raster.write(path, layer, tags={"variants": ", ".join(names)}, publish=True)

@@ -1,0 +1,130 @@
+"""``channelmaps validate-field``: measured field strengths against the coverage model of a territory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.config.config import Config
+from pipeline.config.load import load_config
+from pipeline.coverage.point_fields import point_fields, point_job, sweeps_towards
+from pipeline.output import as_csv, write_whole
+from pipeline.registers.transmitters import read_register
+from pipeline.studies.measurements import Measurement, channel_of, read_measurements
+from pipeline.studies.pictures import draw_fields
+
+ROW_COLUMNS = (
+    "lon", "lat", "h2_m", "channel", "transmitter", "d_km", "measured_dbuvm", "predicted_dbuvm",
+    "difference_db",
+)  # fmt: skip
+STATISTICS_COLUMNS = ("group", "n", "bias_db", "sigma_db", "rms_db")
+
+
+class Predicted(NamedTuple):
+    """What the model says of one measurement: transmitter, distance, field."""
+
+    transmitter: str
+    channel: int
+    d_km: float
+    field_dbuvm: float
+
+
+class Statistics(NamedTuple):
+    """Predicted less measured: mean, sample standard deviation (NaN for one row), root mean square."""
+
+    group: str
+    n: int
+    bias_db: float
+    sigma_db: float
+    rms_db: float
+
+
+def validate_field_command(measurements: Path, config_path: Path, out: Path | None = None) -> None:
+    """Print bias and standard deviation; with ``out`` write the rows, the statistics and a picture there."""
+    config = load_config(config_path)
+    register, _ = read_register(config)
+    rows = read_measurements(measurements, register)
+    predicted = predict_rows(config, register, rows)
+    found = statistics(rows, predicted)
+    model = config.propagation.coverage_model
+    print(f"{model}, predicted less measured:")
+    for entry in found:
+        print(f"  {entry.group:<24} n {entry.n:6d}  bias {entry.bias_db:7.2f} dB  "
+              f"sigma {entry.sigma_db:6.2f} dB  rms {entry.rms_db:6.2f} dB")  # fmt: skip
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(out / "rows.csv", as_csv(ROW_COLUMNS, [*_lines(config, rows, predicted)]))
+        write_whole(out / "statistics.csv", as_csv(STATISTICS_COLUMNS, [*_numbers(found)]))
+        pairs = np.array([(row.field_dbuvm, p.field_dbuvm) for row, p in zip(rows, predicted, strict=True)])
+        draw_fields(out / "fields.png", f"{config.name}, {model}", pairs, found[0])
+
+
+def predict_rows(config: Config, register: xr.Dataset, rows: Sequence[Measurement]) -> list[Predicted]:
+    """The prediction for every row: its transmitter, or the strongest one of its channel."""
+    channels = np.array([channel_of(row, register) for row in rows])
+    heights_m = np.array([row.h2_m or config.coverage.receiver_height_m for row in rows])
+    found: dict[int, Predicted] = {}
+    for channel in np.unique(channels).tolist():
+        network = register.isel(transmitter=np.flatnonzero(register["channel"].values == channel))
+        mine = np.flatnonzero(channels == channel)
+        lon_deg, lat_deg = np.array([(rows[i].lon, rows[i].lat) for i in mine.tolist()]).T
+        job = point_job(config, network, sweeps_towards(config, network, lon_deg, lat_deg), channel)
+        ids = network["id"].values.tolist()
+        for h2_m in np.unique(heights_m[mine]).tolist():
+            here = np.flatnonzero(heights_m[mine] == h2_m)
+            fields = [point_fields(job, t, lon_deg[here], lat_deg[here], h2_m) for t in range(len(ids))]
+            for k, i in enumerate(mine[here].tolist()):
+                found[i] = _chosen(rows[i].transmitter, ids, fields, k, channel)
+    return [found[i] for i in range(len(rows))]
+
+
+def _chosen(
+    wanted: str,
+    ids: Sequence[str],
+    fields: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    k: int,
+    channel: int,
+) -> Predicted:
+    """The transmitter asked for, or the one with the largest field at place k."""
+    t = ids.index(wanted) if wanted else int(np.argmax([field_dbuvm[k] for field_dbuvm, _ in fields]))
+    field_dbuvm, d_km = fields[t]
+    return Predicted(ids[t], channel, float(d_km[k]), float(field_dbuvm[k]))
+
+
+def statistics(rows: Sequence[Measurement], predicted: Sequence[Predicted]) -> list[Statistics]:
+    """All rows together, then each transmitter."""
+    difference_db = np.array(
+        [p.field_dbuvm - row.field_dbuvm for row, p in zip(rows, predicted, strict=True)]
+    )
+    names = np.array([p.transmitter for p in predicted])
+    groups = [("all", np.ones(names.size, dtype=np.bool_))]
+    groups += [(str(name), names == name) for name in np.unique(names)]
+    return [_statistics(group, difference_db[chosen]) for group, chosen in groups]
+
+
+def _statistics(group: str, difference_db: NDArray[np.float64]) -> Statistics:
+    sigma_db = float(np.std(difference_db, ddof=1)) if difference_db.size > 1 else math.nan
+    rms_db = float(np.sqrt(np.mean(difference_db**2)))
+    return Statistics(group, difference_db.size, float(np.mean(difference_db)), sigma_db, rms_db)
+
+
+def _lines(
+    config: Config, rows: Sequence[Measurement], predicted: Sequence[Predicted]
+) -> Iterable[dict[str, object]]:
+    for row, p in zip(rows, predicted, strict=True):
+        h2_m = row.h2_m or config.coverage.receiver_height_m
+        values = (row.lon, row.lat, h2_m, p.channel, p.transmitter, f"{p.d_km:.4f}", row.field_dbuvm,
+                  f"{p.field_dbuvm:.3f}", f"{p.field_dbuvm - row.field_dbuvm:.3f}")  # fmt: skip
+        yield dict(zip(ROW_COLUMNS, values, strict=True))
+
+
+def _numbers(found: Sequence[Statistics]) -> Iterable[dict[str, object]]:
+    for entry in found:
+        numbers = ["" if math.isnan(value) else f"{value:.3f}" for value in entry[2:]]
+        yield dict(zip(STATISTICS_COLUMNS, (entry.group, entry.n, *numbers), strict=True))

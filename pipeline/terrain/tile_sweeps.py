@@ -1,0 +1,145 @@
+"""Stage 3, terrain: one radial sweep per mast, in batches of 1-degree squares.
+
+Input: register, padded grid, land mask, DEM. Output: ``terrain/<tile>.npz``, sweeps by mast key.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from pipeline.config.load import load_config
+from pipeline.config.territory import Terrain
+from pipeline.grid.raster import Grid, grid_bounds_m, read_external, read_grid
+from pipeline.registers.transmitters import read_register
+from pipeline.terrain.clearance import CLEARANCE_KM
+from pipeline.terrain.elevation import LONLAT, Box, load_elevation, require_cover
+from pipeline.terrain.heights import MEAN_TO_KM
+from pipeline.terrain.records import (
+    KM_PER_DEG,
+    LonLatRaster,
+    Mast,
+    Sweep,
+    SweepFacts,
+    SweepSettings,
+    TerrainSource,
+    View,
+)
+from pipeline.terrain.sweep import sweep_mast, view_of
+from pipeline.terrain.sweep_file import facts_of, write_sweeps
+
+# Points per side of the lattice on which the grid's outline and the cover of the DEM are examined.
+LATTICE_POINTS = 129
+# Reserve around the terrain that the sweeps touch.
+RESERVE_KM = 1.0
+
+
+def run(
+    masts: Sequence[Mast],
+    elevation: LonLatRaster | None,
+    receivers: LonLatRaster | None,
+    land: LonLatRaster | None,
+    views: Mapping[str, View],
+    settings: SweepSettings,
+    *,
+    threads: int = 1,
+) -> dict[str, Sweep]:
+    """Sweeps by mast key; ``elevation`` around the masts, ``receivers`` around the grid."""
+
+    def sweep(mast: Mast) -> Sweep:
+        return sweep_mast(mast, elevation, land, views[mast.key], settings, receivers)
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return dict(zip([mast.key for mast in masts], pool.map(sweep, masts), strict=True))
+
+
+def main(config_path: str | Path, build: str | Path, *, tile: str, threads: int = 1) -> None:
+    """Sweep the masts of one 1-degree square and write ``<build>/terrain/<tile>.npz``."""
+    config = load_config(Path(config_path))
+    register, _ = read_register(config)
+    masts = masts_of_tile(register, tile)
+    territory = Path(build) / "territory"
+    lon_deg, lat_deg = grid_lattice_deg(read_grid(territory / "surface.tif"))
+    land = read_land(territory / "land_lonlat.tif")
+    elevation = receivers = None
+    if config.terrain.dem is not None:
+        receivers = load_elevation(config.terrain.dem, box_around(lon_deg, lat_deg, CLEARANCE_KM), land)
+        require_cover(receivers, lon_deg, lat_deg, files=config.terrain.dem)
+        elevation = load_elevation(config.terrain.dem, box_of_masts(masts), land)
+    outline = outline_of(lon_deg), outline_of(lat_deg)
+    views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
+    sweeps = run(masts, elevation, receivers, land, views, settings_of(config.terrain), threads=threads)
+    write_sweeps(Path(build) / "terrain" / f"{tile}.npz", sweeps)
+    print(f"terrain {tile}: {summary(map(facts_of, sweeps.values()))}", file=sys.stderr)
+
+
+def settings_of(terrain: Terrain) -> SweepSettings:
+    """Settings of the sweeps from the section of the configuration."""
+    return SweepSettings(
+        azimuth_step_deg=terrain.azimuth_step_deg,
+        tca=terrain.tca,
+        tca_max_dem_step_m=terrain.tca_max_step_m,
+    )
+
+
+def masts_of_tile(register: xr.Dataset, tile: str) -> list[Mast]:
+    """The different masts of one tile, by key."""
+    rows = np.flatnonzero(register["tile"].values == tile)
+    keys = register["mast"].values
+    first = {str(keys[row]): int(row) for row in rows[::-1]}
+    names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "site_height_asl_m", "haat_m")
+    columns = [register[name].values for name in names]
+    return [Mast(key, *(float(column[first[key]]) for column in columns)) for key in sorted(first)]
+
+
+def grid_lattice_deg(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes and latitudes of a lattice over the grid from corner to corner, north to south."""
+    west_m, south_m, east_m, north_m = grid_bounds_m(grid)
+    x_m, y_m = np.linspace(west_m, east_m, LATTICE_POINTS), np.linspace(north_m, south_m, LATTICE_POINTS)
+    to_lonlat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
+    lon_deg, lat_deg = to_lonlat.transform(*np.meshgrid(x_m, y_m))
+    return lon_deg, lat_deg
+
+
+def outline_of(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The outer points of a lattice as a closed ring."""
+    sides = (lattice[0], lattice[1:, -1], lattice[-1, -2::-1], lattice[-2::-1, 0])
+    return np.concatenate(sides)
+
+
+def box_around(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], margin_km: float) -> Box:
+    """Box in degrees that holds points and what lies within a margin of them."""
+    reserve_deg = (margin_km + RESERVE_KM) / KM_PER_DEG
+    south, north = float(lat_deg.min()) - reserve_deg, float(lat_deg.max()) + reserve_deg
+    across_deg = reserve_deg / np.cos(np.radians(min(max(abs(south), abs(north)), 89.0)))
+    return float(lon_deg.min() - across_deg), south, float(lon_deg.max() + across_deg), north
+
+
+def box_of_masts(masts: Sequence[Mast]) -> Box:
+    """Box in degrees that the effective heights of the masts need."""
+    lon_deg = np.array([mast.lon_deg for mast in masts])
+    lat_deg = np.array([mast.lat_deg for mast in masts])
+    return box_around(lon_deg, lat_deg, MEAN_TO_KM)
+
+
+def read_land(path: str | Path) -> LonLatRaster:
+    """The land mask of the territory stage: uint8, 0 sea, 1 land."""
+    data = read_external(path)
+    place = data.attrs["transform"]
+    return LonLatRaster(data.values.astype(np.uint8), place.c, place.f, place.a, -place.e)
+
+
+def summary(sweeps: Iterable[SweepFacts]) -> dict[str, int]:
+    """Counts for the log and the manifest: masts by source of heights, with clearance angles, with sea."""
+    facts = list(sweeps)
+    numbers = {source.name.lower(): sum(fact.source == source for fact in facts) for source in TerrainSource}
+    numbers["with_clearance_angles"] = sum(fact.with_clearance_angles for fact in facts)
+    numbers["with_sea"] = sum(fact.with_sea for fact in facts)
+    return numbers

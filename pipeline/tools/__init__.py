@@ -1,1 +1,0 @@
-"""Commands on tables, configurations and results; no stage imports them."""

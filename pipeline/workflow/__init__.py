@@ -1,0 +1,1 @@
+"""Commands around a run: check, compute, keep, what if."""

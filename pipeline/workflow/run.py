@@ -1,0 +1,279 @@
+"""`channelmaps run`: check a territory file, compute what changed, say where the results lie."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import yaml
+
+from pipeline.blocks import check_cluster
+from pipeline.config.base import REPOSITORY
+from pipeline.config.load import load_config
+from pipeline.errors import InputError, refused_by_machine
+from pipeline.plan.plan import Plan, load_plan, run_id
+from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
+from pipeline.publish.renewal import renew_validity
+from pipeline.publish.unchanged_inputs import state_of, watching
+from pipeline.registers.sizes import register_sizes
+from pipeline.workflow.retention import remove_old_runs
+from pipeline.workflow.shrink import check_comparable, check_shrink
+from pipeline.workflow.summary import (
+    FILE,
+    changes_since,
+    jobs_since,
+    rejected_rows,
+    summary_of,
+    write_summary,
+)
+from pipeline.workflow.validate import validate_command
+
+STATE = Path(".snakemake")
+
+
+class RunOptions(NamedTuple):
+    """How to run.
+
+    ``cores``: all of this machine by default. ``lenient``: leave out bad register rows. ``dry_run``: only
+    list the jobs. ``if_changed``: do nothing if what would be computed is published. ``wait``: for another
+    run in this folder to end; else refuse. ``accept_shrink``: of registers. ``keep_runs``: wins over the
+    territory file. ``summary``: a second place for it. ``dask_address``: scheduler of a cluster that computes
+    the blocks.
+    """
+
+    cores: int | None = None
+    lenient: bool = False
+    dry_run: bool = False
+    if_changed: bool = False
+    wait: bool = True
+    accept_shrink: bool = False
+    keep_runs: int | None = None
+    summary: Path | None = None
+    dask_address: str | None = None
+
+
+DEFAULTS = RunOptions()
+
+
+def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
+    """Run the workflow in the working folder and return its exit code (0 done, 1 failed while computing).
+
+    Refused input raises InputError before anything is computed; nothing is written but a summary asked for.
+    """
+    started = now_utc()
+    try:
+        return _run(config_path, options, started)
+    except InputError as error:
+        if options.summary is not None:
+            refused = summary_of(
+                config_path, outcome="refused", code=2, started=started, ended=now_utc(), error=str(error)
+            )
+            write_summary(options.summary, refused)
+        raise
+    except OSError as error:
+        return _failed(error, Path())
+
+
+def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
+    config_path = _checked(config_path, options)
+    with only_one_run(wait=options.wait) as lock:
+        inputs = state_of(config_path, load_config(config_path))
+        plan = load_plan(config_path)
+        before = published_manifest(plan.results)
+        if not options.accept_shrink:
+            refuse_shrink(plan, before)
+        if options.dry_run:
+            return compute(plan, options, lock)
+        facts = changes_since(before, plan) | {
+            "territory": plan.config.name, "run_id": run_id(plan),
+            "previous_run_id": before and before["run_id"], "rejected_rows": rejected_rows(plan.config),
+        }  # fmt: skip
+        try:
+            with watching(plan.build, inputs, config_path, plan.config):
+                code, done = compute_and_tidy(plan, options, lock)
+        except OSError as error:
+            code, done = _failed(error, plan.results), {"outcome": "failed"}
+        jobs = jobs_since(Path("benchmarks") / plan.config.name, started)
+        times = {"started": started, "ended": now_utc()}
+        summary = summary_of(config_path, code=code, jobs=jobs, **times, **done, **facts)
+        for path in filter(None, (plan.results / FILE, options.summary)):
+            write_summary(path, summary)
+    if code == 0 and (plan.results / LATEST).is_dir():
+        print(where(plan.results), flush=True)
+    return code
+
+
+def _checked(config_path: Path, options: RunOptions) -> Path:
+    """The territory file to run; whatever keeps a run of it from beginning raises InputError."""
+    if not (REPOSITORY / "Snakefile").is_file():
+        raise InputError(
+            "the workflow is part of the source checkout, which is not here", file=REPOSITORY / "Snakefile"
+        )
+    validate_command(config_path, lenient=options.lenient)
+    if options.dask_address is not None and not options.dry_run:
+        threads = threads_of_cluster(options.dask_address)
+        print(f"{threads} threads of a cluster compute the blocks", flush=True)
+    return lenient_copy(config_path) if options.lenient else config_path
+
+
+def _failed(error: OSError, folder: Path) -> int:
+    """Say in one line what the machine refused; the exit code."""
+    line = refused_by_machine(error, folder, "the run has failed")
+    print(f"channelmaps: {line}", file=sys.stderr, flush=True)
+    return 1
+
+
+def refuse_shrink(plan: Plan, before: Mapping[str, Any] | None) -> None:
+    """InputError for a register that is too small beside that of the published run, or if nobody can say."""
+    check_comparable(plan.results, before, run_id(plan))
+    if before is not None:
+        sizes = register_sizes(plan.config, plan.register, plan.bookings)
+        check_shrink(plan.config, sizes, before, plan.config_path)
+
+
+def compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[int, dict[str, Any]]:
+    """Compute if need be, renew the validity, remove old runs; the exit code, and facts for the summary."""
+    unchanged = is_published(plan)
+    if unchanged and options.if_changed:
+        print(f"Nothing has changed since run {run_id(plan)}: nothing is computed", flush=True)
+    elif code := compute(plan, options, lock):
+        return code, {"outcome": "failed"}
+    keep = options.keep_runs or plan.config.keep_runs
+    return 0, {
+        "outcome": "unchanged" if unchanged else "published",
+        "validity_renewed": is_published(plan) and renew_validity(plan.results, plan, now_utc()),
+        "removed_runs": remove_old_runs(plan.results, keep) if keep else [],
+    }
+
+
+def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
+    """Run Snakemake; it and its jobs hold the lock as long as they live, whatever becomes of this process.
+
+    They inherit it as their standard input, which is all that jobs of Snakemake inherit.
+    """
+    if plan.results.exists() and not is_complete(plan.results):
+        (plan.results / STAMP).unlink(missing_ok=True)
+    command = snakemake_command(plan.config_path, options.cores or available_cores())
+    arguments = ["--dry-run"] if options.dry_run else []
+    cluster = {"DASK_SCHEDULER_ADDRESS": options.dask_address} if options.dask_address else {}
+    code = subprocess.run([*command, *arguments], stdin=lock, env={**os.environ, **cluster}).returncode
+    return 0 if code == 0 else 1
+
+
+def threads_of_cluster(address: str) -> int:
+    """Number of threads behind a scheduler; one that cannot compute this run raises InputError."""
+    try:
+        return check_cluster(address)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        raise InputError(
+            str(error),
+            field="--dask-address",
+            value=address,
+            allowed="a scheduler with workers, see docs/dask.md",
+        ) from error
+
+
+def snakemake_command(config_path: Path, cores: int) -> list[str]:
+    """The command line that runs the workflow on this machine."""
+    return [
+        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
+        "--profile", str(REPOSITORY / "profiles" / "local"), "--cores", str(cores),
+        "--config", f"territory={os.path.relpath(config_path)}",
+    ]  # fmt: skip
+
+
+def is_published(plan: Plan) -> bool:
+    """Whether ``latest`` is complete and is the run that these settings, inputs and code would give."""
+    return is_complete(plan.results) and (plan.results / LATEST).readlink() == Path(run_id(plan))
+
+
+def published_manifest(results: Path) -> dict[str, Any] | None:
+    """Manifest of ``latest``; None where there is none to be read."""
+    try:
+        found = json.loads((results / LATEST / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    needed = {"run_id", "inputs", "config", "software", "register_rows"}
+    return found if isinstance(found, dict) and needed <= set(found) else None
+
+
+def lenient_copy(config_path: Path) -> Path:
+    """The territory file with ``registers.lenient`` on."""
+    content = yaml.safe_load(config_path.read_text(encoding="utf-8"))
+    content.setdefault("name", config_path.stem)
+    content["registers"]["lenient"] = True
+    return changed_copy(content, "lenient")
+
+
+def changed_copy(content: Mapping[str, Any], stem: str) -> Path:
+    """Changed settings, with their ``name``, as a file: the settings of a run stand in one file, always."""
+    copy = Path("build") / content["name"] / f"{stem}.yaml"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return copy
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def now_utc() -> datetime:
+    """The time; rasters never see it."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def only_one_run(*, wait: bool = True) -> Iterator[IO[str]]:
+    """Hold the working folder for one run; whatever lock Snakemake left there then belongs to a dead one.
+
+    Yields the lock file: a child that inherits it goes on holding the folder. Without ``wait`` a folder that
+    is held raises InputError.
+    """
+    STATE.mkdir(exist_ok=True)
+    with (STATE / "run.lock").open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            stream.seek(0)
+            holder = f"another run in this folder ({stream.read().strip() or 'just begun'})"
+            if not wait:
+                raise InputError(
+                    f"{holder} has not ended: nothing is done", file=STATE / "run.lock"
+                ) from None
+            print(f"channelmaps: waiting for {holder} to end", file=sys.stderr, flush=True)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()}, since {now_utc().isoformat(timespec='seconds')}")
+        stream.flush()
+        remove_stale_locks()
+        yield stream
+
+
+def remove_stale_locks() -> None:
+    """Remove the lock files of a Snakemake that was killed."""
+    for path in sorted((STATE / "locks").glob("*.lock")):
+        path.unlink(missing_ok=True)
+
+
+def where(results: Path) -> str:
+    """Where the results lie and what to open first."""
+    latest = results / LATEST
+    return "\n".join(
+        [
+            f"Results: {latest} (run {latest.resolve().name})",
+            f"  the report, for reading and printing     {latest}/report.html",
+            f"  maximum e.i.r.p., one band per channel   {latest}/public/max_eirp_<device>.vrt",
+            f"  number of free channels                  {latest}/public/available_channels_*.tif",
+            f"  shares of area and population            {latest}/public/statistics.csv",
+            f"  what went in, what was left out          {latest}/manifest.json",
+        ]
+    )

@@ -1,0 +1,46 @@
+"""A register that lost many rows since the published run is more often a failed transfer than news."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+from pipeline.publish.release import LATEST, MANIFEST
+from pipeline.registers.sizes import BOOKINGS
+
+
+def check_comparable(results: Path, published: Mapping[str, Any] | None, run_id: str) -> None:
+    """Refuse to go on without a manifest of ``latest``: nobody can say then whether a register has shrunk.
+
+    No ``latest``, no comparison. Nor is one needed if it is the run that is to be computed: the id stands for
+    the content of its registers.
+    """
+    latest = results / LATEST
+    if published is not None or not latest.is_symlink() or latest.readlink() == Path(run_id):
+        return
+    raise InputError(
+        "manifest of the published run cannot be read: whether a register has shrunk is not known",
+        file=latest / MANIFEST,
+        allowed="the run's own file put back, or --accept-shrink if the registers are known to be whole",
+    )
+
+
+def check_shrink(config: Config, sizes: Mapping[str, int], published: Mapping[str, Any], file: Path) -> None:
+    """Refuse a register that is smaller than in a published manifest by more than the configured share.
+
+    A register that the territory file no longer names has not shrunk.
+    """
+    registers = config.registers
+    for key, before in sorted(published.get("register_rows", {}).items()):
+        share_pct = registers.max_shrink_bookings_pct if key == BOOKINGS else registers.max_shrink_pct
+        if key not in sizes or before - sizes[key] <= before * share_pct / 100.0:
+            continue
+        raise InputError(
+            f"register had {before} rows in run {published.get('run_id')}", file=file, row=key,
+            value=sizes[key],
+            allowed=f"a loss of {share_pct:g} % (registers.max_shrink{'_bookings' * (key == BOOKINGS)}_pct), "
+            "or --accept-shrink if the rows are meant to be gone",
+        )  # fmt: skip

@@ -1,0 +1,202 @@
+"""`channelmaps validate`: everything a territory file names is read and checked; nothing is computed.
+
+The masks of the padded grid are the exception: whether a coast lies within reach decides how wide it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import xarray as xr
+
+from pipeline.config.channels import channel_width_mhz
+from pipeline.config.config import Config
+from pipeline.config.load import load_config, unverified
+from pipeline.config.reception import receiver_band
+from pipeline.coverage.channel import outline_m, with_countries
+from pipeline.coverage.planning import within_reach
+from pipeline.errors import InputError, in_file
+from pipeline.grid.polygons import Boundaries
+from pipeline.grid.raster import Grid
+from pipeline.hashing import input_files
+from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.channel_offsets import victim_channels
+from pipeline.reference.ratios import Tables, check_ratios, dtt_ratio_table_db, read_protection_tables
+from pipeline.registers.tables import RejectedRow
+from pipeline.registers.transmitters import read_register, summary
+from pipeline.services.evaluated import product_statement
+from pipeline.terrain.clearance import CLEARANCE_KM
+from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.terrain.records import LonLatRaster
+from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
+from pipeline.territory.population import read_counts, read_places
+from pipeline.territory.rasters import boundaries_of, padded_masks
+from pipeline.territory.surface import surface_mask
+from pipeline.workflow.validate_coordination import check_coordination
+from pipeline.workflow.validate_neighbours import check_neighbours, neighbour_remarks
+from pipeline.workflow.validate_pmse import pmse_remarks
+from pipeline.workflow.validate_query import query_remarks
+from pipeline.workflow.validate_regions import region_remarks
+from pipeline.workflow.validate_separation import check_separation
+from pipeline.workflow.validate_services import service_remarks
+
+ModeKey = tuple[str, str]
+# Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
+LAND_STEP_DEG = 0.01
+
+
+def validate_command(config_path: Path, *, lenient: bool = False) -> None:
+    """Check a territory and print what a run would compute; InputError names the first fault.
+
+    ``lenient`` leaves out bad register rows, as ``registers.lenient`` does.
+    """
+    config = load_config(config_path)
+    if lenient:
+        config = config.model_copy(
+            update={"registers": config.registers.model_copy(update={"lenient": True})}
+        )
+    check_files(config, config_path)
+    with in_file(config_path):
+        lines = list(checked(config, config_path))
+    print("\n".join(lines))
+
+
+def checked(config: Config, config_path: Path) -> Iterator[str]:
+    """Check all that a configuration names; the lines of the report."""
+    register, rejected = read_register(config)
+    modes = modes_of(config, register)
+    check_numbers(config, read_protection_tables(config.protection), modes)
+    boundaries = boundaries_of(config.territory)
+    check_neighbours(config, boundaries, config_path)
+    masks = padded_masks(config, boundaries, modes, file=config_path)
+    grid: Grid = masks.attrs["grid"]
+    victims = check_reach(config, register, grid, config_path)
+    check_receivers(config, victims, register)
+    check_separation(config, modes, victims)
+    check_population(config, grid)
+    check_terrain(config, boundaries, grid)
+    services = [*pmse_remarks(config), *service_remarks(config), *query_remarks(config)]
+    regions = list(region_remarks(config, boundaries))
+    coordination = check_coordination(config, masks["surface"])
+    lines = report(config, with_countries(config, register), rejected, grid, victims)
+    neighbours = neighbour_remarks(config, masks, boundaries.codes)
+    return chain(lines, services, neighbours, regions, coordination)
+
+
+def check_files(config: Config, config_path: Path) -> None:
+    """Refuse a territory that names a file which is not there."""
+    for key, path in input_files(config):
+        if not path.is_file():
+            problem = "is not a file" if path.exists() else "file does not exist"
+            raise InputError(problem, file=config_path, row=key, value=str(path))
+
+
+def modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:
+    """All (system, mode) in use, the default in place of none."""
+    default = default_mode(config)
+    pairs = zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True)
+    return sorted({(system, mode) if mode else default for system, mode in pairs})
+
+
+def default_mode(config: Config) -> ModeKey:
+    """(system, mode) of transmitters without one."""
+    return config.coverage.default_mode.system, config.coverage.default_mode.mode
+
+
+def check_numbers(config: Config, tables: Tables, modes: list[ModeKey]) -> None:
+    """Refuse tables without a number for every mode, device class and offset in use."""
+    if default_mode(config) not in tables.modes:
+        raise InputError(
+            "mode is not in the table of modes", row="coverage.default_mode",
+            value=" ".join(default_mode(config)), allowed=f"a row of {config.protection.modes}",
+        )  # fmt: skip
+    classes = [device.emission_class for device in config.devices]
+    check_ratios(tables, modes, classes, config.protection.offsets)
+    dtt_ratio_table_db(tables, modes)
+
+
+def check_reach(config: Config, register: xr.Dataset, grid: Grid, config_path: Path) -> list[int]:
+    """DTT channels that limit some device channel; refused where no transmitter is in reach on any."""
+    near = within_reach(register, outline_m(grid), config.channels.reach_km)
+    occupied = register["channel"].values[near].tolist()
+    victims = victim_channels(config, occupied, config.channels.wsd)
+    if not victims:
+        raise InputError(
+            "no transmitter within reach on any configured channel",
+            file=config_path,
+            row="registers.transmitters",
+            value=f"{int(near.sum())} of {near.size} transmitters within {config.channels.reach_km:g} km",
+            allowed="a transmitter on a channel that limits one of channels.wsd",
+        )
+    return victims
+
+
+def check_receivers(config: Config, victims: list[int], register: xr.Dataset) -> None:
+    """Refuse a channel for which no receiving antenna is given."""
+    centres_mhz = dict(zip(register["channel"].values.tolist(), register["centre_mhz"].values, strict=True))
+    for channel in victims:
+        receiver_band(config.coverage, float(centres_mhz[channel]))
+
+
+def check_population(config: Config, grid: Grid) -> None:
+    """Read the population, if there is one."""
+    if config.population is not None and config.population.raster is not None:
+        read_counts(config.population.raster, grid)
+    elif config.population is not None and config.population.places is not None:
+        read_places(config.population.places)
+
+
+def check_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> None:
+    """Refuse a terrain model that does not cover the padded grid."""
+    if config.terrain.dem is None:
+        return
+    lon_deg, lat_deg = grid_lattice_deg(grid)
+    box = box_around(lon_deg, lat_deg, CLEARANCE_KM)
+    mask = surface_mask(boundaries, box, step_deg=LAND_STEP_DEG)
+    place = mask.attrs["transform"]
+    land = LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)
+    require_cover(load_elevation(config.terrain.dem, box, land), lon_deg, lat_deg, files=config.terrain.dem)
+
+
+def report(
+    config: Config, register: xr.Dataset, rejected: list[RejectedRow], grid: Grid, victims: list[int]
+) -> Iterator[str]:
+    """Lines on what a run would compute and what its reader has to know."""
+    counts = summary(register)
+    yield f"{config.name}: {config.title}"
+    yield f"  grid          {grid.width} x {grid.height} pixels of {grid.resolution_m:g} m, {grid.crs}"
+    yield f"  transmitters  {', '.join(f'{name} {count}' for name, count in counts.items() if count)}"
+    yield f"  DTT channels  {_listed(victims)}"
+    yield f"  devices       {', '.join(device.id for device in config.devices)}"
+    yield f"  for channels  {_listed(sorted(config.channels.wsd))}"
+    for row in rejected:
+        where = f"{row.file}, row {row.row}, field {row.field}"
+        yield f"  rejected      {where}: {row.problem}; found {row.value!r}; allowed: {row.allowed}"
+    yield from _remarks(config)
+
+
+def _remarks(config: Config) -> Iterator[str]:
+    narrowest_mhz = min(channel_width_mhz(config.channels, channel) for channel in config.channels.wsd)
+    for device in config.devices:
+        if device.bandwidth_mhz > narrowest_mhz:
+            wide = f"{device.bandwidth_mhz:g} MHz is wider than a channel, it overlaps those beside"
+            yield f"  wide          {device.id}: {wide}"
+    for device in config.devices:
+        for level_dbm in config.levels_dbm:
+            if level_dbm > device_cap_dbm(device):
+                cap = f"above its cap of {device_cap_dbm(device):g} dBm"
+                yield f"  not written   {device.id} at {level_dbm:g} dBm: {cap}"
+    for name, service in config.services.items():
+        if not service.evaluated:
+            treated = "not evaluated" if service.applicable else "not present  "
+            yield f"  {treated} {name}: {service.reason}"
+    for entry in unverified(config):
+        yield f"  not verified  {entry['key']} = {entry['value']} ({entry['source']})"
+    if statement := product_statement(config):
+        yield f"  product       {statement}"
+
+
+def _listed(channels: list[int]) -> str:
+    return " ".join(str(channel) for channel in channels)

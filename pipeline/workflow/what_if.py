@@ -1,0 +1,91 @@
+"""`channelmaps what-if`: the maps after a change of settings, beside the published ones.
+
+The changed settings run in the territory's own build folder, so only what depends on them is computed again;
+the results appear under ``results/<territory>-what-if``. The next ordinary run computes the same jobs back.
+The pixel grid stays as it is unless the change widens the proven radius.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config.config import Config
+from pipeline.config.load import load_config, read_yaml
+from pipeline.errors import InputError
+from pipeline.plan.margin import required_margin_km
+from pipeline.registers.transmitters import read_register
+from pipeline.workflow.run import RunOptions, changed_copy, run_command
+
+SUFFIX = "-what-if"
+
+
+def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | None = None) -> int:
+    """Run a territory with ``KEY=VALUE`` changes and return the exit code of the run.
+
+    Keys are dotted, list items by number or by their ``id``: ``devices.fixed30.dq_pct=2``. Values are YAML.
+    """
+    if not changes:
+        raise InputError("nothing is changed", row="--set", allowed="one or more KEY=VALUE")
+    published = load_config(config_path)
+    name = published.name
+    content = read_yaml(config_path)
+    assert isinstance(content, dict)
+    if published.grid.margin_km is None:
+        content["grid"]["least_margins_km"] = margins_km(published)
+    for change in changes:
+        key, value = split_change(change)
+        set_value(content, key, value)
+    content |= {"name": name, "results": f"{name}{SUFFIX}"}
+    return run_command(changed_copy(content, "what-if"), RunOptions(cores=cores, accept_shrink=True))
+
+
+def margins_km(config: Config) -> list[float]:
+    """Margins that the settings need, without and with sea in reach."""
+    register, _ = read_register(config)
+    modes = set(zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True))
+    return [required_margin_km(config, modes, coastal=coastal) for coastal in (False, True)]
+
+
+def split_change(change: str) -> tuple[str, Any]:
+    """``key=value`` -> key and the value as YAML reads it."""
+    key, equals, text = change.partition("=")
+    if not (key and equals):
+        raise InputError("is not a change of a setting", row="--set", value=change, allowed="KEY=VALUE")
+    try:
+        return key, yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError("the value is not YAML", row=f"--set {key}", value=text) from None
+
+
+def set_value(content: Any, key: str, value: Any) -> None:  # noqa: ANN401 - any YAML
+    """Set a dotted key in place; sections on the way are made, items of lists must be there."""
+    *sections, last = key.split(".")
+    for section in sections:
+        if isinstance(content, list):
+            content = content[_position(content, section, key)]
+        else:
+            content = content.setdefault(section, {})
+        if not isinstance(content, (dict, list)):
+            raise InputError("has no settings below it", row=f"--set {key}", field=section, value=content)
+    if isinstance(content, list):
+        content[_position(content, last, key)] = value
+    elif isinstance(content.get(last), dict) and "value" in content[last] and not isinstance(value, dict):
+        # A number with its origin: the number changes, its origin is this command.
+        content[last] = {"value": value, "source": "changed by what-if", "verified": False}
+    else:
+        content[last] = value
+
+
+def _position(items: list[Any], name: str, key: str) -> int:
+    """Index of a list item named by number or by its ``id``."""
+    names = [str(item.get("id")) if isinstance(item, dict) else "" for item in items]
+    if name in names:
+        return names.index(name)
+    if name.isdecimal() and int(name) < len(items):
+        return int(name)
+    allowed = ", ".join([*filter(None, names), f"0 to {len(items) - 1}"])
+    raise InputError("is not in the list", row=f"--set {key}", value=name, allowed=allowed)

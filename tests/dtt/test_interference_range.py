@@ -1,0 +1,90 @@
+"""Proven radius: known ranges, what it promises, and the search from the far end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.config.load import load_config
+from pipeline.dtt.interference_range import allowed_nuisance_of, farthest_limiting_km, proven_radius_km
+from pipeline.errors import InputError
+from pipeline.propagation.homogeneous import path_loss_db
+from pipeline.reference.ratios import read_protection_tables
+from pipeline.units import power_dbm
+
+MODE = ("DVB-T", "64QAM 2/3")
+
+
+@pytest.fixture(scope="module")
+def config(repository):
+    return load_config(repository / "configs/slovenia.yaml")
+
+
+@pytest.fixture(scope="module")
+def radius(config):
+    tables = read_protection_tables(config.protection)
+
+    def radius_km(channel: int = 21, coastal: bool = False, **changes: object) -> float:
+        device = config.devices[0].model_copy(update=changes)
+        return proven_radius_km(config, device, tables, modes=[MODE], channels=[channel], coastal=coastal)
+
+    return radius_km
+
+
+# protection.md, section 4, for 64QAM 2/3, 36 dBm, dq 1 %; the sea figures there are rounded ("about").
+@pytest.mark.parametrize(
+    ("height_m", "coastal", "low_km", "high_km"),
+    [
+        (30.0, False, 31.0, 40.0),
+        (10.0, False, 19.5, 26.0),
+        (30.0, True, 62.0, 80.0),
+        (10.0, True, 53.0, 62.0),
+    ],
+)
+@pytest.mark.parametrize("channel", [21, 48])
+def test_radius_lies_in_the_known_range(radius, height_m, coastal, low_km, high_km, channel):
+    assert low_km < radius(channel, coastal, height_m=height_m) < high_km
+
+
+def test_worst_victim_limits_just_inside_and_not_beyond(config, radius):
+    """Worst victim by hand: E_n 42.42 dBuV/m at 474 MHz, X -17.65 at q_min 0.70, r 20."""
+    reach_km = radius(21)
+    tolerated_dbm = power_dbm(42.42, 474.0) - 17.65 - 20.0
+    inside, beyond = path_loss_db(np.array([reach_km * 0.99, reach_km]), 474.0, 30.0) + tolerated_dbm
+    assert inside < 36.0
+    assert beyond == pytest.approx(36.0, abs=0.05)
+
+
+def test_penalties_and_margins_widen_the_radius(radius):
+    plain_km = radius()
+    assert radius(margin_db=3.0) > plain_km
+    assert radius(cap_dbm=30.0) < plain_km
+    assert radius(dq_pct=7.0) < plain_km
+
+
+def test_no_served_victim_tolerates_less_than_the_worst(config):
+    """Random nuisance above the noise and any margin that is served: nothing lies below the assumed worst."""
+    from pipeline.dtt.degradation import allowed_nuisance_db
+    from pipeline.dtt.interference_range import smallest_allowed_db
+
+    rng = np.random.default_rng(5)
+    for table in allowed_nuisance_of(config, config.devices[0]):
+        worst_db = smallest_allowed_db(table, 0.5244 * 5.5)
+        for _ in range(2000):
+            sigma_db = rng.uniform(0, 5.5)
+            margin_db = np.hypot(5.5, sigma_db) * rng.uniform(0.5245, 4.0)
+            assert allowed_nuisance_db(table, margin_db, sigma_db) >= worst_db - 0.01
+
+
+def test_search_does_not_stop_at_the_first_crossing():
+    found_km = farthest_limiting_km(lambda d: (d < 2.0) | ((d > 30.0) & (d < 47.0)), 0.02)
+    assert 47.0 <= found_km < 47.1
+
+
+def test_device_that_limits_everywhere_is_refused():
+    with pytest.raises(InputError, match="1000 km"):
+        farthest_limiting_km(lambda d: d > 0.0, 0.02)
+
+
+def test_device_that_never_limits_has_the_smallest_radius():
+    assert farthest_limiting_km(lambda d: d < 0.0, 0.02) == pytest.approx(0.02)

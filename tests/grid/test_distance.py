@@ -1,0 +1,30 @@
+"""Distance to marked pixels, against scipy's exact transform."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import distance_transform_edt
+
+from pipeline.grid.distance import column_distance_px, row_distance_px
+
+
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.999])
+def test_distance_equals_scipys(share):
+    generator = np.random.default_rng(3)
+    for shape in ((90, 131), (131, 90), (1, 50), (50, 1)):
+        marked = generator.random(shape) < share
+        marked[generator.integers(shape[0]), generator.integers(shape[1])] = True
+        found = row_distance_px(column_distance_px(marked))
+        np.testing.assert_allclose(found, distance_transform_edt(~marked), rtol=1e-6)
+
+
+def test_distance_without_marks_is_infinite():
+    assert np.isinf(row_distance_px(column_distance_px(np.zeros((3, 4), dtype=np.bool_)))).all()
+
+
+def test_rows_can_be_computed_in_strips():
+    marked = np.random.default_rng(1).random((60, 80)) < 0.01
+    column = column_distance_px(marked)
+    strips = np.concatenate([row_distance_px(column[r : r + 7]) for r in range(0, 60, 7)])
+    np.testing.assert_array_equal(strips, row_distance_px(column))

@@ -1,0 +1,236 @@
+"""The jobs of a territory and the hashes that they carry."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.config import Config
+from pipeline.hashing import imported_sources
+from pipeline.plan import plan as jobs
+from pipeline.plan.jobs import STAGES
+from pipeline.workflow.what_if import margins_km
+
+Change = Callable[..., None]
+
+
+def edit(tiny: Path, old: str, new: str) -> jobs.Plan:
+    text = tiny.read_text()
+    assert old in text
+    tiny.write_text(text.replace(old, new))
+    return jobs.load_plan(tiny)
+
+
+def stage_hashes(plan: jobs.Plan) -> dict[str, str]:
+    return {stage: jobs.settings_of(plan, stage) for stage in STAGES}
+
+
+def changed_stages(before: jobs.Plan, after: jobs.Plan) -> set[str]:
+    old, new = stage_hashes(before), stage_hashes(after)
+    return {stage for stage in old if old[stage] != new[stage]}
+
+
+def changed_channels(before: jobs.Plan, after: jobs.Plan) -> list[int]:
+    channels = sorted({*before.victims, *after.victims})
+    return [c for c in channels if jobs.rows_of_channel(before, c) != jobs.rows_of_channel(after, c)]
+
+
+def test_plan_has_the_channels_that_limit_a_device(tiny: Path) -> None:
+    plan = jobs.load_plan(tiny)
+    # 47 is out of reach of every device channel (21-30) at offsets -3..3 and 9; its tile is not needed.
+    assert plan.victims == [21, 22, 23, 25]
+    assert plan.wsd == list(range(21, 31))
+    assert plan.tiles == ["n46e014"]
+
+
+def test_victims_of_follow_the_offsets(tiny: Path) -> None:
+    plan = jobs.load_plan(tiny)
+    assert jobs.victims_of(plan, 21) == [21, 22, 23]
+    assert jobs.victims_of(plan, 30) == [21]  # the image channel, 9 below
+    assert jobs.victims_of(plan, 29) == []
+
+
+def test_register_row_concerns_its_channel_and_neighbours(tiny: Path, change_station: Change) -> None:
+    before = jobs.load_plan(tiny)
+    run_before = jobs.run_id(before)
+    change_station(1, erp_kw=2.0)
+    after = jobs.load_plan(tiny)
+    assert changed_channels(before, after) == [21, 22, 23]
+    assert jobs.rows_of_tile(before, "n46e014") == jobs.rows_of_tile(after, "n46e014")
+    assert jobs.rows_of_territory(before) == jobs.rows_of_territory(after)
+    assert jobs.run_id(after) != run_before
+
+
+def test_moved_station_concerns_its_tile_and_channels_only(tiny: Path, change_station: Change) -> None:
+    before = jobs.load_plan(tiny)
+    change_station(3, lon=14.2)
+    after = jobs.load_plan(tiny)
+    assert changed_channels(before, after) == [25]
+    assert jobs.rows_of_tile(before, "n46e014") != jobs.rows_of_tile(after, "n46e014")
+    assert jobs.rows_of_territory(before) == jobs.rows_of_territory(after)
+
+
+def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
+    tiny: Path, change_station: Change
+) -> None:
+    before = jobs.load_plan(tiny)
+    change_station(4, lon=17.5)
+    assert jobs.rows_of_territory(jobs.load_plan(tiny)) != jobs.rows_of_territory(before)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "stages"),
+    [
+        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]",
+         {"availability", "qgis", "regions", "web"}),
+        ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability", "query", "web"}),
+        ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
+        ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
+        ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
+        ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac"}),
+        ("devices:", "report: {regions: {path: none.gpkg}}\ndevices:", {"regions"}),
+        ("devices:", "query: {block_px: 64}\ndevices:", {"query"}),
+        ("devices:", "query: {max_polling_s: 60}\ndevices:", set()),
+        ("devices:", "keep_runs: 3\ndevices:", set()),
+        ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"protect", "combine"}),
+        ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine"}),
+        ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "combine"}),
+        ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine", "availability", "regions", "web"}),
+        ("height_m: 30.0", "height_m: 10.0", {"protect", "combine", "availability", "regions", "web"}),
+        ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine", "availability", "regions", "web"}),
+        ("min_eirp_dbm: -40.0", "min_eirp_dbm: -40.0\n    margin_db: 3.0",
+         {"protect", "combine", "availability", "regions", "web"}),
+    ],
+)  # fmt: skip
+def test_setting_concerns_the_stages_that_read_it(tiny: Path, old: str, new: str, stages: set[str]) -> None:
+    before = jobs.load_plan(tiny)
+    after = edit(tiny, old, new)
+    assert changed_stages(before, after) == stages
+    assert jobs.run_id(before) != jobs.run_id(after)
+
+
+def test_every_setting_moves_the_run_id_back_and_forth(tiny: Path) -> None:
+    before = jobs.run_id(jobs.load_plan(tiny))
+    assert jobs.run_id(edit(tiny, "cap_dbm: 36.0", "cap_dbm: 30.0")) != before
+    assert jobs.run_id(edit(tiny, "cap_dbm: 30.0", "cap_dbm: 36.0")) == before
+
+
+def test_level_above_the_cap_is_not_published(tiny: Path) -> None:
+    plan = edit(tiny, "cap_dbm: 36.0", "cap_dbm: 30.0")
+    assert jobs.levels_of(plan, "fixed30") == [0.0, 20.0]
+    assert not any("36dbm" in name for name in jobs.published_files(plan))
+
+
+def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
+    names = jobs.published_files(jobs.load_plan(tiny))
+    assert len(set(names)) == len(names)
+    expected = {
+        "public/max_eirp_fixed30_ch21.tif", "public/limiting_service_fixed30_ch30.tif",
+        "public/eval_flags_fixed30_ch25.tif", "public/max_eirp_fixed30.vrt", "public/statistics.csv",
+        "public/not_evaluated.csv",
+        "public/availability_fixed30_20dbm.tif", "public/available_channels_fixed30_0dbm.tif",
+        "internal/dtt_field_ch21.tif", "internal/dtt_q_ch25.tif", "internal/dtt_served_ch22.tif",
+        "internal/dtt_server_ch23.tif", "public/query_fixed30.tif",
+    }  # fmt: skip
+    assert expected <= set(names)
+    # 10 channels x 3 layers, 3 levels x 2, stacked file, query file, statistics, not evaluated;
+    # 4 victims x 4 layers; web map: 6 files of the page, 10 channels x 2 and 3 levels, numbers
+    rasters = 10 * 3 + 3 * 2 + 1 + 1 + 4 * 4
+    # QGIS: a style for each raster, 3 projects, 3 vector layers; STAC: 10 channels, device, collection
+    assert len(names) == rasters + 1 + 1 + 6 + 10 * 2 + 3 + 1 + rasters + 3 + 3 + 12
+
+
+COORDINATION = """
+coordination:
+  rr941:
+    - networks: networks.yaml
+      case: {kind: inclusion, edition: WRC15, region: 1, request_received: 2026-03-02, ific_date: 2026-06-16,
+             comment_received: 2026-10-09, calculation_supplied: true}
+  rr97ab: {systems: systems.yaml}
+  radars: {administration: SVN, borders: world.gpkg, frequencies_mhz: [13.5], register_file: radars.csv}
+  links: links.csv
+"""
+
+
+def test_coordination_concerns_its_own_stages(tiny: Path) -> None:
+    without = jobs.load_plan(tiny)
+    assert not any(jobs.coordination_files(without, stage) for stage in jobs.COORDINATION)
+    tiny.write_text(tiny.read_text() + COORDINATION)
+    before = jobs.load_plan(tiny)
+    assert changed_stages(without, before) == set(jobs.COORDINATION)
+    added = set(jobs.layer_files(before)) - set(jobs.layer_files(without))
+    assert added == {name for stage in jobs.COORDINATION for name in jobs.coordination_files(before, stage)}
+    assert {"public/rr941_dtt_down.tif", "public/rr97ab_cond.tif", "public/radar612_margin.tif",
+            "internal/rr941_decision.json", "internal/radar612.gpkg"} <= added  # fmt: skip
+    for old, new, stages in [
+        ("ific_date: 2026-06-16", "ific_date: 2026-06-17", {"rr941"}),
+        ("[13.5]", "[13.5, 4.5]", {"radar612"}),
+    ]:
+        assert changed_stages(before, edit(tiny, old, new)) == stages
+        edit(tiny, new, old)
+    for name, stage in [("networks.yaml", "rr941"), ("systems.yaml", "rr97ab"), ("world.gpkg", "radar612"),
+                        ("radars.csv", "radar612"), ("links.csv", "f1565")]:  # fmt: skip
+        old_hashes = stage_hashes(before)
+        (tiny.parent / name).write_text("new content")
+        new_hashes = stage_hashes(jobs.load_plan(tiny))
+        assert {key for key in old_hashes if old_hashes[key] != new_hashes[key]} == {stage}
+
+
+def test_threads_share_the_cores_among_jobs() -> None:
+    assert jobs.threads_per_job(2, 28) == 1
+    assert jobs.threads_per_job(64, 28) == 2
+    assert jobs.threads_per_job(8, 0) == 8
+    assert jobs.threads_per_job(None, 3) == 1
+
+
+def keys_read(path: Path) -> set[str]:
+    """Dotted keys that a source file reads from something called ``config``."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names: list[str] = []
+        while isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Name) and node.id == "config" and names:
+            found.add(".".join(reversed(names)))
+    named = {key.removesuffix(".model_copy") for key in found}
+    return {key for key in named if key.split(".")[0] in Config.model_fields}
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_stage_names_every_setting_that_its_code_reads(stage: str) -> None:
+    # Two stages of one module: which of them reads a key cannot be told from the file.
+    same = [other for other in STAGES.values() if other.module == STAGES[stage].module]
+    declared = [key for other in same for key in other.settings]
+    folder = Path(jobs.__file__).parent / STAGES[stage].module.split(".")[1]
+    # The register is followed row by row, the margin by its width, the name by the paths.
+    elsewhere = {"registers", "name"}
+    if stage == "territory":
+        elsewhere |= {
+            "devices",
+            "protection",
+            "coverage",
+            "channels",
+            "grid.margin_km",
+            "grid.least_margins_km",
+        }
+    for source in imported_sources(STAGES[stage].module):
+        if source.parent != folder:
+            continue
+        for key in keys_read(source) - elsewhere:
+            known = any(key == d or key.startswith(d + ".") or d.startswith(key + ".") for d in declared)
+            assert known or {key, key.split(".")[0]} & elsewhere, f"{source.name} reads {key}"
+
+
+def test_margin_of_the_published_maps_keeps_the_grid_when_a_change_needs_less(tiny: Path) -> None:
+    before = jobs.load_plan(tiny)
+    needed = margins_km(before.config)
+    looser = edit(tiny, "height_m: 30.0", "height_m: 30.0\n    dq_pct: 5.0")
+    assert jobs.rows_of_territory(looser) != jobs.rows_of_territory(before)
+    kept = edit(tiny, "resolution_m: 500.0", f"resolution_m: 500.0, least_margins_km: {needed}")
+    assert jobs.rows_of_territory(kept) == jobs.rows_of_territory(before)
+    assert {"protect", "combine"} <= changed_stages(before, kept)
+    assert "territory" not in changed_stages(before, kept)

@@ -1,0 +1,106 @@
+"""Published layers of a channel's reception, and the manifest's lists."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.grid import raster
+from pipeline.plan import plan as jobs
+from pipeline.publish import manifest as manifests
+from pipeline.publish import reception
+
+GRID = raster.Grid("EPSG:3794", 500.0, 400_000.0, 100_000.0, 3, 1)
+
+
+def write_coverage(build: Path) -> None:
+    """One row of three pixels: served, not served, off land."""
+    bands = [
+        "wanted_dbuvm",
+        "field_dbuvm",
+        "nuisance_dbuvm",
+        "nuisance_sigma_db",
+        "azimuth_deg",
+        "probability",
+    ]
+    levels = np.full((6, 1, 3), np.nan, np.float32)
+    levels[1, 0] = [61.237, 40.0, np.nan]
+    levels[5, 0] = [0.98766, 0.25, np.nan]
+    classes = np.array([[[1, 0, 65535]], [[2, 1, 0]], [[0, 0, 65535]]], np.uint16)
+    arrays = [("", bands, levels, np.nan), ("_class", ["served", "server", "mode"], classes, None)]
+    for ending, names, values, nodata in arrays:
+        data = raster.make_array(values, GRID, units="1", long_name="x", nodata=nodata, band_names=names)
+        raster.write(build / f"coverage/ch21{ending}.tif", data, tags={}, publish=False)
+
+
+def test_reception_layers_have_the_published_types_and_codes(tiny: Path) -> None:
+    build = jobs.load_plan(tiny).build
+    write_coverage(build)
+    reception.main(tiny, build, channel=21)
+    expected = {
+        "field": ("int16", [6124, 4000, -32768], -32768, 0.01),
+        "q": ("uint16", [9877, 2500, 65535], 65535, 0.0001),
+        "served": ("uint8", [1, 0, 255], 255, 1.0),
+        "server": ("uint16", [2, 1, 0], 0, 1.0),
+    }
+    for layer, (dtype, values, nodata, scale) in expected.items():
+        read = raster.read(build / f"internal/dtt_{layer}_ch21.tif")
+        assert read.dtype == dtype
+        assert read.values[0].tolist() == values
+        assert read.attrs["nodata"] == nodata
+        assert read.attrs.get("scale_factor", 1.0) == scale
+        assert read.attrs["tags"]["channel"] == "21"
+
+
+def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
+    build = jobs.load_plan(tiny).build
+    write_coverage(build)
+    paths = [build / name for name in jobs.internal_files_of_channel("21")]
+    reception.main(tiny, build, channel=21)
+    before = [path.read_bytes() for path in paths]
+    reception.main(tiny, build, channel=21)
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_manifest_tells_what_went_in_and_what_was_left_out(tiny: Path) -> None:
+    plan = jobs.load_plan(tiny)
+    output = tiny.parent / "a.tif"
+    output.write_bytes(b"abc")
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    facts = manifests.make_manifest(plan, "run1", {"public/a.tif": output}, {"public/a.tif": "00ff"}, now)
+    assert facts["outputs"] == [{"path": "public/a.tif", "sha256": "00ff", "bytes": 3}]
+    assert facts["valid"] == {"from": "2026-11-21T12:00:00+00:00", "until": "2026-11-22T12:00:00+00:00"}
+    register = next(entry for entry in facts["inputs"] if entry["key"] == "registers.transmitters.0")
+    assert register["bytes"] == (tiny.parent / "register.csv").stat().st_size
+    left_out = {entry["service"]: entry["status"] for entry in facts["not_evaluated"]}
+    assert left_out == dict.fromkeys(
+        ["foreign_dtt", "pmse", "radio_astronomy", "mobile", "ppdr", "fixed"], "out_of_scope"
+    )
+    keys = [str(entry["key"]) for entry in facts["unverified"]]
+    assert {"coverage.q_min", "devices.0.min_separation_m"} <= set(keys)
+    assert any(key.startswith("configs/tables/protection_ratios.csv:") for key in keys)
+    assert not any("burst_penalty_db" in key for key in keys)
+
+
+def test_unverified_rows_name_the_line_of_the_file(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("class,value,source,verified\n1,5,book,true\n2,6,memory,false\n")
+    assert manifests.unverified_rows([table, tmp_path / "x.tif"]) == [
+        {"key": "t.csv:3", "value": {"class": "2", "value": "6"}, "source": "memory"}
+    ]
+
+
+def test_notes_name_a_level_above_the_cap(tiny: Path) -> None:
+    tiny.write_text(tiny.read_text().replace("cap_dbm: 36.0", "cap_dbm: 30.0"))
+    notes = manifests.notes(jobs.load_plan(tiny).config)
+    assert any("36 dBm" in note and "fixed30" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", ["wanted_dbuvm", "field_dbuvm", "probability"])
+def test_bands_that_are_published_exist_in_coverage(name: str) -> None:
+    from pipeline.coverage.tiles import LEVEL_BANDS
+
+    assert name in LEVEL_BANDS

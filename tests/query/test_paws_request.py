@@ -1,0 +1,174 @@
+"""JSON-RPC requests of RFC 7545 to an open database."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.query.paws_request import respond
+from pipeline.query.query import Database, Request, answer, close_database, open_database
+from tests.published import NOW, publish, with_devices
+
+PLACE = {
+    "point": {"center": {"latitude": 46.1, "longitude": 14.16}, "semiMajorAxis": 40, "semiMinorAxis": 20}
+}
+REQUEST: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "method": "spectrum.paws.getSpectrum",
+    "id": "abc",
+    "params": {
+        "type": "AVAIL_SPECTRUM_REQ",
+        "version": "1.0",
+        "deviceDesc": {
+            "serialNumber": "1",
+            "etsiEnDeviceType": "A",
+            "etsiEnDeviceEmissionsClass": "1",
+            "rulesetIds": ["ETSI-EN-301-598-1.1.1", "ETSI-EN-301-598-2.1.1"],
+        },
+        "location": PLACE,
+        "antenna": {"height": 10.2, "heightType": "AGL"},
+    },
+}
+
+
+@pytest.fixture
+def database(tiny: Path):
+    devices = [("a30", "A", 1, 30.0), ("a10", "A", 1, 10.0), ("slave", "A", 5, 30.0)]
+    with_devices(tiny, *devices)
+    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 23, 25]"))
+    opened = open_database(publish(tiny))
+    yield opened
+    close_database(opened)
+
+
+def changed(path: str, value: object) -> dict:
+    """The request with one member changed, or taken out (None)."""
+    request = copy.deepcopy(REQUEST)
+    *sections, last = path.split(".")
+    member = request
+    for section in sections:
+        member = member[section]
+    if value is None:
+        member.pop(last, None)
+    else:
+        member[last] = value
+    return request
+
+
+def test_request_gets_the_answer_of_the_library(database: Database) -> None:
+    response = respond(database, REQUEST, NOW)
+    desc = REQUEST["params"]["deviceDesc"]
+    wanted = answer(database, Request(14.16, 46.1, "a10", None, 40.0, device_desc=desc), NOW)
+    assert response == {"jsonrpc": "2.0", "result": wanted, "id": "abc"}
+    assert response["result"]["deviceDesc"] == desc
+    assert response["result"]["device"] == "a10"
+
+
+def test_height_not_given_is_that_of_the_device(database: Database) -> None:
+    assert respond(database, changed("params.antenna", None), NOW)["result"]["device"] == "a30"
+
+
+def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
+    request = changed("params.requestType", "Generic Slave")
+    request["params"]["masterDeviceLocation"] = request["params"].pop("location")
+    result = respond(database, request, NOW)["result"]
+    assert result["device"] == "slave"
+    assert result["location"]["point"]["center"] == PLACE["point"]["center"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("params.version", "2.0", -101),
+        ("params.deviceDesc.rulesetIds", ["FccTvBandWhiteSpace-2010"], -102),
+        ("params.deviceDesc.etsiEnDeviceEmissionsClass", "3", -102),
+        ("params.antenna.height", 3.0, -102),
+        ("method", "spectrum.paws.register", -103),
+        ("params.location", {"region": {}}, -103),
+        ("params.antenna.heightType", "AMSL", -103),
+        ("params.antenna", {"height": 18.0, "heightUncertainty": 4.0}, -103),
+        ("params.antenna.heightUncertainty", 5.0, -102),
+        ("params.location.point.center.latitude", 50.0, -104),
+        ("params.deviceDesc", None, -201),
+        ("params.location", None, -201),
+        ("params.location.point.center", {"latitude": 46.1}, -201),
+        ("params.deviceDesc.etsiEnDeviceType", None, -201),
+        ("params.type", "INIT_REQ", -202),
+        ("params", [1], -202),
+        ("params.location", "here", -202),
+        ("params.location.point.center.latitude", "46.1", -202),
+        ("params.location.point.center.latitude", 123.0, -202),
+        ("params.location.point.semiMajorAxis", -1.0, -202),
+        ("params.antenna.height", True, -202),
+        ("params.antenna.height", 10**400, -202),
+        ("params.location.point.center.longitude", math.nan, -202),
+        ("params.location.point.semiMinorAxis", math.nan, -202),
+        ("params.location.confidence", "95", -202),
+        ("params.location.confidence", 94, -103),
+        ("method", ["spectrum.paws.getSpectrum"], -32601),
+        ("method", "spectrum.paws.nothing", -32601),
+        ("jsonrpc", "1.0", -32600),
+    ],
+)
+def test_fault_has_its_code(database: Database, path: str, value: object, code: int) -> None:
+    response = respond(database, changed(path, value), NOW)
+    assert response["error"]["code"] == code
+    assert "result" not in response
+    assert response["id"] == (None if code == -32600 else "abc")
+
+
+def test_missing_parameters_are_listed(database: Database) -> None:
+    request = changed("params.deviceDesc", None)
+    del request["params"]["location"]
+    assert respond(database, request)["error"]["data"] == {"parameters": ["location", "deviceDesc"]}
+
+
+@pytest.mark.parametrize("nothing", [None, [], "x", 3, {}])
+def test_what_is_no_request_is_answered(database: Database, nothing: object) -> None:
+    assert respond(database, nothing)["error"]["code"] == -32600
+
+
+def test_height_that_is_certain_enough_is_answered(database: Database) -> None:
+    request = changed("params.antenna.heightUncertainty", 2.0)
+    assert respond(database, request, NOW)["result"]["device"] == "a10"
+
+
+PATHS = [
+    "jsonrpc", "method", "params", "params.type", "params.version", "params.requestType", "params.deviceDesc",
+    "params.deviceDesc.rulesetIds", "params.deviceDesc.etsiEnDeviceType", "params.location", "params.antenna",
+    "params.deviceDesc.etsiEnDeviceEmissionsClass", "params.location.point", "params.location.confidence",
+    "params.location.point.center", "params.location.point.center.latitude", "params.antenna.height",
+    "params.location.point.center.longitude", "params.location.point.semiMajorAxis",
+    "params.location.point.semiMinorAxis", "params.antenna.heightType", "params.antenna.heightUncertainty",
+]  # fmt: skip
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.sampled_from(PATHS), value=ANYTHING, generic=st.booleans())
+def test_no_request_raises(database: Database, path: str, value: object, generic: bool) -> None:
+    request = changed(path, value)
+    if generic and isinstance(request.get("params"), dict):
+        request["params"].setdefault("requestType", "Generic Slave")
+    response = respond(database, request, NOW)
+    assert ("result" in response) != ("error" in response)
+    assert "id" in response
+    if "error" in response:
+        assert len(response["error"]["message"].encode()) <= 128
+        json.dumps(response)
+
+
+def test_confidence_that_rules_ask_for_is_taken(database: Database) -> None:
+    wanted = respond(database, REQUEST, NOW)["result"]
+    assert respond(database, changed("params.location.confidence", 95), NOW)["result"] == wanted

@@ -1,0 +1,179 @@
+"""The PMSE register: what is read, what is refused, what lenient reading leaves out."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from pipeline.errors import InputError
+from pipeline.reference.number_tables import read_pmse_kinds
+from pipeline.services.pmse.pmse_register import active_between, read_pmse, summary
+
+KINDS = {"wireless_microphone", "in_ear_monitor", "talkback", "programme_audio_link", "programme_video_link",
+         "data_link"}  # fmt: skip
+ROW = {
+    "id": "1", "kind": "wireless_microphone", "lon": "14.5", "lat": "46.05", "antenna_height_agl_m": "5",
+    "freq_mhz": "520.5", "bandwidth_mhz": "0.2", "start": "2026-01-01", "finish": "2026-12-31",
+    "situation": "indoor",
+}  # fmt: skip
+
+
+def write(path: Path, *rows: dict[str, str]) -> Path:
+    """Rows as CSV, each changed from ROW."""
+    full = [ROW | row for row in rows]
+    columns = list(dict.fromkeys(name for row in [ROW, *full] for name in row))
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns, restval="")
+        writer.writeheader()
+        writer.writerows(full)
+    return path
+
+
+def read(tmp_path: Path, *rows: dict[str, str], **options):
+    return read_pmse([write(tmp_path / "pmse.csv", *rows)], KINDS, **options)
+
+
+def test_row_becomes_numbers_and_minutes(tmp_path):
+    dataset, rejected = read(tmp_path, {"start": "01/02/2026 09:30", "finish": "2026-02-01T21:15"})
+    assert rejected == []
+    values = {name: variable.values[0] for name, variable in dataset.data_vars.items()}
+    assert (values["x"], values["y"], dataset.attrs["crs"]) == (14.5, 46.05, "EPSG:4326")
+    minutes = (np.datetime64("2026-02-01T09:30") - np.datetime64("1970-01-01T00:00")).astype(int)
+    assert values["start_minute"] == minutes
+    assert values["finish_minute"] == minutes + 705
+
+
+def test_day_without_a_time_is_the_whole_day(tmp_path):
+    dataset, _ = read(tmp_path, {"start": "2026-05-01", "finish": "01/05/2026"})
+    for at, inside in (("2026-04-30T23:59", True), ("2026-05-01T23:59", True), ("2026-05-02T00:00", False)):
+        assert active_between(dataset, at, 0.1).tolist() == [inside], at
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"id": ""}, "id"),
+        ({"kind": "wireless_mic"}, "kind"),
+        ({"lon": ""}, "lon"),
+        ({"lon": "181"}, "lon"),
+        ({"lat": "nan"}, "lat"),
+        ({"lat": "-90.5"}, "lat"),
+        ({"lon": "0", "lat": "0"}, "lon"),
+        ({"antenna_height_agl_m": "-1"}, "antenna_height_agl_m"),
+        ({"antenna_height_agl_m": "901"}, "antenna_height_agl_m"),
+        ({"freq_mhz": ""}, "freq_mhz"),
+        ({"freq_mhz": "520500000"}, "freq_mhz"),
+        ({"bandwidth_mhz": "0"}, "bandwidth_mhz"),
+        ({"bandwidth_mhz": "200"}, "bandwidth_mhz"),
+        ({"start": "tomorrow"}, "start"),
+        ({"start": "2026-13-01"}, "start"),
+        ({"start": "31/02/2026 10:00"}, "start"),
+        ({"finish": "2025-12-31T23:59"}, "finish"),
+        ({"situation": "inside"}, "situation"),
+        ({"environment": "forest"}, "environment"),
+    ],
+)
+def test_bad_value_is_refused_with_its_place(tmp_path, change, field):
+    with pytest.raises(InputError) as refused:
+        read(tmp_path, {"id": "0"}, change)
+    assert (refused.value.row, refused.value.field) == (3, field)
+    assert refused.value.allowed
+
+
+def test_id_given_twice_is_refused_also_over_two_files(tmp_path):
+    paths = [write(tmp_path / name, {}) for name in ("a.csv", "b.csv")]
+    with pytest.raises(InputError, match="id occurs twice") as refused:
+        read_pmse(paths, KINDS)
+    assert refused.value.file == str(paths[1])
+
+
+@pytest.mark.parametrize("column", sorted(ROW))
+def test_missing_column_is_refused(tmp_path, column):
+    path = tmp_path / "pmse.csv"
+    path.write_text(",".join(name for name in ROW if name != column) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="column is missing"):
+        read_pmse([path], KINDS, lenient=True)
+
+
+def test_lenient_reading_leaves_bad_rows_out_and_names_them(tmp_path):
+    rows = [{"id": "a"}, {"id": "b", "kind": "radio"}, {"id": "a"}, {"id": "c", "freq_mhz": "x"}]
+    dataset, rejected = read(tmp_path, *rows, lenient=True)
+    assert dataset["id"].values.tolist() == ["a"]
+    assert [(row.row, row.field) for row in rejected] == [(3, "kind"), (4, "id"), (5, "freq_mhz")]
+    assert summary(dataset, np.ones(1, bool))["rejected_rows"] == 3
+    with pytest.raises(InputError, match="and 2 more bad rows"):
+        read(tmp_path, *rows)
+
+
+def test_register_without_rows_has_no_assignments(tmp_path):
+    dataset, rejected = read(tmp_path)
+    assert dataset.sizes["assignment"] == 0
+    assert rejected == []
+    assert active_between(dataset, "2026-01-01T00:00", 24.0).size == 0
+
+
+def test_projected_places_are_taken_as_they_stand(tmp_path):
+    # The usual worked example of the National Grid: TG 51409 13177 = 52 39' 28.72" N, 1 42' 57.79" E.
+    row = {"easting_m": "651409.804", "northing_m": "313177.450", "lon": "1.716053", "lat": "52.657977"}
+    dataset, _ = read(tmp_path, row, crs="EPSG:27700")
+    assert (dataset["x"].values[0], dataset["y"].values[0]) == (651409.804, 313177.45)
+    assert dataset.attrs["crs"] == "EPSG:27700"
+    alone = {name: row[name] for name in ("easting_m", "northing_m")} | {"lon": "", "lat": ""}
+    assert read(tmp_path, alone, crs="EPSG:27700")[0].sizes["assignment"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"easting_m": "651409", "northing_m": "313477"}, "m from lon and lat"),
+        ({"easting_m": "313177", "northing_m": "651409"}, "m from lon and lat"),
+        ({"easting_m": "651409", "northing_m": ""}, "value is missing"),
+    ],
+)
+def test_place_that_contradicts_itself_is_refused(tmp_path, change, problem):
+    row = {"lon": "1.716053", "lat": "52.657977"} | change
+    with pytest.raises(InputError, match=problem):
+        read(tmp_path, row, crs="EPSG:27700")
+    assert read(tmp_path, row, crs="EPSG:27700", lenient=True)[0].sizes["assignment"] == 0
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:999999"])
+def test_crs_must_be_a_projected_one(tmp_path, crs):
+    with pytest.raises(InputError, match="CRS"):
+        read(tmp_path, {"easting_m": "1", "northing_m": "1"}, crs=crs)
+
+
+@pytest.mark.shared_data
+def test_british_register_of_2014_is_read_whole(shared):
+    path = shared / "data" / "real" / "uk" / "pmse_2014.csv"
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    dataset, rejected = read_pmse([path], KINDS, crs="EPSG:27700")
+    assert rejected == []
+    assert Counter(dataset["kind"].values.tolist()) == Counter(row["kind"] for row in rows)
+    assert dataset.sizes["assignment"] == 10_356
+
+    # Active on a day, counted by hand from text: year, month, day as one number.
+    def day(text: str) -> int:
+        return int(text[6:10] + text[3:5] + text[:2])
+
+    expected = sum(day(row["start"]) <= 20140601 <= day(row["finish"]) for row in rows)
+    assert active_between(dataset, "2014-06-01T00:00", 24.0).sum() == expected == 6165
+
+
+def test_illustrative_venues_lie_in_slovenia(repository):
+    folder = repository / "data" / "slovenia"
+    kinds = read_pmse_kinds(repository / "configs" / "tables" / "pmse_kinds.csv")
+    dataset, rejected = read_pmse([folder / "pmse.csv"], kinds)
+    countries = gpd.read_file(folder / "boundaries_ne10m.gpkg", layer="countries")
+    home = countries[countries["iso2"] == "SI"].geometry.iloc[0]
+    assert rejected == []
+    assert dataset.sizes["assignment"] == 19
+    # The coast of the boundary file is generalised.
+    assert shapely.contains_xy(home.buffer(0.01), dataset["x"].values, dataset["y"].values).all()

@@ -1,0 +1,361 @@
+"""Limits by decision: reserved channels, polygons, caps, relay sites, manual adjustments."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from pyproj import Geod, Transformer
+from service_scene import GRID, SIZE, lonlat_deg, make_context, whole, write_csv
+
+from pipeline.availability.combine import combine
+from pipeline.errors import InputError
+from pipeline.quantise import NOT_PERMITTED
+from pipeline.radio.caps import device_cap_dbm
+from pipeline.registers.areas import parse_channels, read_adjustments, read_exclusions
+from pipeline.services import relay_sites
+from pipeline.services import restrictions as areas
+from pipeline.services.adjustments import adjusted, adjusted_explanation
+from pipeline.services.base import ServiceContext, ServiceLimit, unlimited
+from pipeline.services.codes import LimitingService
+from pipeline.services.evaluated import prepare_services, settled_flags
+
+OUT = {
+    name: {"status": "out_of_scope", "reason": "test"}
+    for name in ("dtt", "foreign_dtt", "pmse", "radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed")
+}
+
+
+def context_with(folder: Path, repository: Path, **settings: object) -> ServiceContext:
+    return make_context(folder, repository, areas=settings, services=OUT)
+
+
+def published(context: ServiceContext, channel: int):
+    device = context.config.devices[0]
+    limits = [(s.flags, s.limit(*whole())) for s in prepare_services(context, device, channel)]
+    return combine(
+        limits, np.ones((SIZE, SIZE), np.bool_), cap_dbm=device_cap_dbm(device),
+        min_eirp_dbm=device.min_eirp_dbm, settled_flags=settled_flags(context.config, device),
+    )  # fmt: skip
+
+
+def polygon_deg(points_m: list[tuple[float, float]]) -> shapely.Polygon:
+    return shapely.Polygon([lonlat_deg(x, y) for x, y in points_m])
+
+
+def polygon_csv(path: Path, rows: list[dict[str, object]]) -> str:
+    return str(write_csv(path, rows))
+
+
+# --- reserved channels and caps -----------------------------------------------------------------------------
+
+
+def test_reserved_channel_is_closed_everywhere_and_its_neighbour_is_not(
+    tmp_path: Path, repository: Path
+) -> None:
+    context = context_with(tmp_path, repository, reserved=[{"channels": ["37-38"], "reason": "PMSE"}])
+    closed = published(context, 38)
+    assert (closed.max_eirp_centi_dbm == NOT_PERMITTED).all()
+    assert (closed.limiting_service == 10).all()
+    free = published(context, 39)
+    assert (free.max_eirp_centi_dbm == 3600).all()
+    assert (free.limiting_service == 9).all()
+    told = areas.explain_reserved(context, context.config.devices[0], 38, 3, 4)
+    assert told is not None
+    assert told.terms[0].note == "PMSE"
+    assert areas.explain_reserved(context, context.config.devices[0], 39, 3, 4) is None
+
+
+def test_decisions_are_always_evaluated(tmp_path: Path, repository: Path) -> None:
+    flags = published(context_with(tmp_path, repository), 30).eval_flags
+    for bit in (9, 10, 11, 15):
+        assert (flags & (1 << bit) != 0).all()
+
+
+def test_channel_cap_holds_for_the_class_and_keeps_the_label_of_the_cap(
+    tmp_path: Path, repository: Path
+) -> None:
+    table = tmp_path / "caps.csv"
+    rows = ["channel,emission_class,cap_dbm,source,verified", "37,*,20,made up,false"]
+    rows += ["37,1,12.5,made up,false", "39,5,-10,made up,false"]
+    table.write_text("\n".join(rows) + "\n")
+    context = context_with(tmp_path, repository, channel_caps=str(table))
+    assert (published(context, 37).max_eirp_centi_dbm == 1250).all()
+    assert (published(context, 37).limiting_service == LimitingService.DEVICE_CAP).all()
+    assert (published(context, 39).max_eirp_centi_dbm == 3600).all()  # class 5 only
+    told = areas.explain_caps(context, context.config.devices[0], 37, 0, 0)
+    assert told is not None
+    assert sum(term.value_db for term in told.terms) == 12.5
+
+
+# --- exclusion polygons -------------------------------------------------------------------------------------
+
+
+def test_exclusion_closes_every_pixel_that_the_polygon_touches(tmp_path: Path, repository: Path) -> None:
+    rng = np.random.default_rng(11)
+    for case in range(12):
+        centre = rng.uniform([500_500, 98_500], [511_500, 109_500])
+        radius = rng.uniform(100, 4000, 9)
+        angles = np.sort(rng.uniform(0, 2 * np.pi, 9))
+        points = centre + radius[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+        path = tmp_path / f"zone{case}.csv"
+        shape = polygon_deg([tuple(p) for p in points])
+        if not shape.is_valid:
+            continue
+        polygon_csv(path, [{"channels": "21-23;38", "reason": "quiet zone", "wkt": shape.wkt}])
+        context = context_with(tmp_path, repository, exclusions=[str(path)])
+        limit = areas.prepare_exclusions(context, context.config.devices[0], 38)(*whole())
+        expected = touched_by_definition(shape)
+        found = np.isneginf(limit.eirp_dbm)
+        assert not (expected & ~found).any()
+        # A pixel that is touched in a corner only may be closed or not by a hair: never more than a few.
+        assert (found & ~expected).sum() <= 2
+        assert (limit.label[found] == LimitingService.EXCLUSION_AREA).all()
+        open_channel = areas.prepare_exclusions(context, context.config.devices[0], 24)(*whole())
+        assert np.isposinf(open_channel.eirp_dbm).all()
+
+
+def touched_by_definition(shape_deg: shapely.Polygon) -> np.ndarray:
+    to_grid = Transformer.from_crs("EPSG:4326", GRID.crs, always_xy=True)
+    shape = shapely.transform(
+        shapely.segmentize(shape_deg, 0.001),
+        lambda xy: np.column_stack(to_grid.transform(xy[:, 0], xy[:, 1])),
+    )
+    row, col = np.mgrid[0:SIZE, 0:SIZE]
+    west = GRID.west_m + col * GRID.resolution_m
+    north = GRID.north_m - row * GRID.resolution_m
+    squares = shapely.box(west, north - GRID.resolution_m, west + GRID.resolution_m, north)
+    return shapely.intersects(squares, shape)
+
+
+def test_exclusions_of_geojson_and_geopackage_are_the_same(tmp_path: Path, repository: Path) -> None:
+    shape = polygon_deg([(502_000, 101_000), (506_000, 101_500), (505_000, 106_000)])
+    feature = {
+        "type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)),
+        "properties": {"channels": "*", "reason": "observatory"},
+    }  # fmt: skip
+    geojson = tmp_path / "zones.geojson"
+    geojson.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    import geopandas
+
+    geopackage = tmp_path / "zones.gpkg"
+    frame = geopandas.GeoDataFrame({"channels": ["*"], "reason": ["observatory"]}, geometry=[shape], crs=4326)
+    frame.to_crs(3794).to_file(geopackage)
+    masks = []
+    for path in (geojson, geopackage):
+        context = context_with(tmp_path, repository, exclusions=[str(path)])
+        device = context.config.devices[0]
+        limit = areas.prepare_exclusions(context, device, 48)
+        masks.append(np.isneginf(limit(*whole()).eirp_dbm))
+        part = np.isneginf(limit(slice(4, 19), slice(7, 9)).eirp_dbm)
+        assert np.array_equal(part, masks[-1][4:19, 7:9])
+        row, col = np.argwhere(masks[-1])[0]
+        told = areas.explain_exclusions(context, device, 48, int(row), int(col))
+        assert told is not None
+        assert told.victim["reasons"] == ["observatory"]
+        assert areas.explain_exclusions(context, device, 48, 23, 23) is None
+    assert masks[0].any()
+    assert np.array_equal(*masks)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"channels": "21-x", "reason": "a", "wkt": "POLYGON((14 46,15 46,15 47,14 46))"}, "channels"),
+        ({"channels": "*", "reason": "", "wkt": "POLYGON((14 46,15 46,15 47,14 46))"}, "reason"),
+        ({"channels": "*", "reason": "a", "wkt": "POINT(14 46)"}, "geometry"),
+        ({"channels": "*", "reason": "a", "wkt": "POLYGON((14 46,"}, "wkt"),
+        ({"channels": "*", "reason": "a", "wkt": "POLYGON((500000 1e5,500100 1e5,500100 2e5,500000 1e5))"},
+         "geometry"),
+    ],
+)  # fmt: skip
+def test_faulty_area_is_refused(tmp_path: Path, row: dict[str, object], said: str) -> None:
+    path = write_csv(tmp_path / "zones.csv", [row])
+    with pytest.raises(InputError, match=said):
+        read_exclusions([path])
+
+
+def test_channels_are_numbers_ranges_or_all() -> None:
+    assert parse_channels(Path("x"), 1, "21-23;38") == {21, 22, 23, 38}
+    assert parse_channels(Path("x"), 1, "*") is None
+
+
+# --- relay sites --------------------------------------------------------------------------------------------
+
+
+def keyhole_table(folder: Path) -> str:
+    path = folder / "keyhole.csv"
+    rows = ["kind,circle_km,arc_km,half_angle_deg,source,verified", "co,2,9,30,made up,false"]
+    path.write_text("\n".join([*rows, "adjacent,0.5,3,30,made up,false"]) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(("channel", "circle_km", "arc_km"), [(30, 2.0, 9.0), (31, 0.5, 3.0), (29, 0.5, 3.0)])
+def test_keyhole_is_the_circle_and_the_arc_towards_the_parent(
+    tmp_path: Path, repository: Path, channel: int, circle_km: float, arc_km: float
+) -> None:
+    lon, lat = lonlat_deg(504_230.0, 102_120.0)
+    parent = lonlat_deg(530_000.0, 120_000.0)
+    path = write_csv(tmp_path / "relays.csv", [
+        {"id": "K", "lon": lon, "lat": lat, "channel": 30, "parent_lon": parent[0], "parent_lat": parent[1]},
+    ])  # fmt: skip
+    context = context_with(
+        tmp_path, repository, relay_sites=str(path), relay_distances=keyhole_table(tmp_path)
+    )
+    device = context.config.devices[0]
+    limit = relay_sites.prepare(context, device, channel)(*whole())
+    found = np.isneginf(limit.eirp_dbm)
+    geod = Geod(ellps="WGS84")
+    axis = geod.inv(lon, lat, *parent)[0]
+    to_lonlat = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True)
+    inner = np.linspace(0, 1, 9)
+    for row in range(SIZE):
+        for col in range(SIZE):
+            x = GRID.west_m + (col + inner) * GRID.resolution_m
+            y = GRID.north_m - (row + inner) * GRID.resolution_m
+            lons, lats = to_lonlat.transform(*np.meshgrid(x, y))
+            azimuth, _, d_m = geod.inv(np.full_like(lons, lon), np.full_like(lats, lat), lons, lats)
+            off_axis = np.abs((azimuth - axis + 180) % 360 - 180)
+            d_km = d_m / 1000
+            inside = (d_km <= circle_km) | ((d_km <= arc_km) & (off_axis <= 30))
+            if inside.any():
+                assert found[row, col], (row, col)
+            # Beyond by more than the corners of the pixel's circumscribed circle: free.
+            clear = (d_km.min() > circle_km + 0.01) and (
+                d_km.min() > arc_km + 0.01 or off_axis.min() > 30 + math.degrees(0.3 / d_km.min())
+            )
+            if clear:
+                assert not found[row, col], (row, col)
+    told = relay_sites.explain(context, device, channel, *map(int, np.argwhere(found)[0]))
+    assert told is not None
+    assert told.victim["id"] == "K"
+    assert not np.isneginf(relay_sites.prepare(context, device, 33)(*whole()).eirp_dbm).any()
+
+
+def test_site_without_parent_keeps_the_whole_circle_of_the_arc_free(tmp_path: Path, repository: Path) -> None:
+    lon, lat = lonlat_deg(506_000.0, 104_000.0)
+    row = {"id": "K", "lon": lon, "lat": lat, "channel": 30, "parent_lon": "", "parent_lat": ""}
+    path = write_csv(tmp_path / "relays.csv", [row])
+    context = context_with(
+        tmp_path, repository, relay_sites=str(path), relay_distances=keyhole_table(tmp_path)
+    )
+    limit = relay_sites.prepare(context, context.config.devices[0], 30)(*whole())
+    assert np.isneginf(limit.eirp_dbm).all()
+
+
+# --- manual adjustments -------------------------------------------------------------------------------------
+
+
+def adjustments_csv(folder: Path, changes: list[tuple[str, float, shapely.Polygon]]) -> str:
+    rows = [
+        {"channels": channels, "adjustment_db": change, "who": "A. Officer", "when": "2026-11-21",
+         "why": "complaint 7", "wkt": shape.wkt}
+        for channels, change, shape in changes
+    ]  # fmt: skip
+    return str(write_csv(folder / "adjustments.csv", rows))
+
+
+def dtt_of(value_dbm: float):
+    def prepare(context, device, channel):
+        def limit(rows: slice, cols: slice) -> ServiceLimit:
+            empty = unlimited(rows, cols)
+            return ServiceLimit(np.full(empty.eirp_dbm.shape, value_dbm), np.full_like(empty.label, 1),
+                                empty.not_evaluated)  # fmt: skip
+
+        return limit
+
+    return prepare
+
+
+@pytest.mark.parametrize(
+    ("dtt_dbm", "change_db", "expected_dbm"),
+    [
+        (10.0, -3.0, 7.0),
+        (10.0, 4.0, 14.0),
+        (50.0, -3.0, 33.0),  # below the cap, as the DTT layer is capped
+        (math.inf, -3.0, 33.0),
+        (34.0, 10.0, 44.0),  # the cap itself is taken afterwards
+        (10.0, -100.0, -math.inf),
+    ],
+)
+def test_adjustment_is_added_to_the_limit_by_dtt(
+    tmp_path: Path, repository: Path, dtt_dbm: float, change_db: float, expected_dbm: float
+) -> None:
+    shape = polygon_deg([(502_100, 100_100), (508_100, 100_100), (508_100, 106_100), (502_100, 106_100)])
+    path = adjustments_csv(tmp_path, [("30", change_db, shape)])
+    context = context_with(tmp_path, repository, adjustments=[path])
+    device = context.config.devices[0]
+    limit = adjusted(dtt_of(dtt_dbm))(context, device, 30)(*whole())
+    inside, outside = (14, 10), (2, 2)
+    assert limit.eirp_dbm[inside] == expected_dbm
+    assert limit.label[inside] == LimitingService.MANUAL_ADJUSTMENT
+    assert limit.eirp_dbm[outside] == dtt_dbm
+    assert limit.label[outside] == 1
+    other_channel = adjusted(dtt_of(dtt_dbm))(context, device, 31)(*whole())
+    assert (other_channel.eirp_dbm == dtt_dbm).all()
+
+
+def test_raise_holds_only_wholly_inside_and_a_cut_wherever_it_touches(
+    tmp_path: Path, repository: Path
+) -> None:
+    shape = polygon_deg([(502_100, 100_100), (508_100, 100_100), (508_100, 106_100), (502_100, 106_100)])
+    masks = []
+    for change_db in (5.0, -5.0):
+        path = adjustments_csv(tmp_path, [("*", change_db, shape)])
+        context = context_with(tmp_path, repository, adjustments=[path])
+        limit = adjusted(dtt_of(0.0))(context, context.config.devices[0], 30)(*whole())
+        masks.append(limit.eirp_dbm != 0.0)
+    raised, cut = masks
+    # 12.x pixels of 500 m: 11 whole ones each way, 13 touched.
+    assert raised.sum() == 11 * 11
+    assert cut.sum() == 13 * 13
+    assert (cut | ~raised).all()
+
+
+def test_overlapping_adjustments_add_up_and_are_explained(tmp_path: Path, repository: Path) -> None:
+    shape = polygon_deg([(500_000, 98_000), (512_000, 98_000), (512_000, 110_000), (500_000, 110_000)])
+    smaller = polygon_deg([(503_000, 101_000), (509_000, 101_000), (509_000, 107_000), (503_000, 107_000)])
+    path = adjustments_csv(tmp_path, [("*", -2.5, shape), ("30", 1.25, smaller)])
+    context = context_with(tmp_path, repository, adjustments=[path])
+    device = context.config.devices[0]
+    limit = adjusted(dtt_of(12.0))(context, device, 30)(*whole())
+    assert limit.eirp_dbm[12, 12] == 12.0 - 2.5 + 1.25
+
+    def explain_dtt(*_: object):
+        from pipeline.services.base import Explanation, Term
+
+        return Explanation({"server": 1}, (Term("made up", 12.0),), 1)
+
+    told = adjusted_explanation(explain_dtt)(context, device, 30, 12, 12)
+    assert told is not None
+    assert sum(term.value_db for term in told.terms) == limit.eirp_dbm[12, 12]
+    assert "A. Officer" in told.terms[-1].note
+    nothing = adjusted_explanation(lambda *_: None)(context, device, 30, 12, 12)
+    assert nothing is not None
+    assert sum(term.value_db for term in nothing.terms) == 36.0 - 2.5 + 1.25
+
+
+def test_adjustment_holds_where_dtt_is_not_evaluated(tmp_path: Path, repository: Path) -> None:
+    shape = polygon_deg([(499_000, 97_000), (513_000, 97_000), (513_000, 111_000), (499_000, 111_000)])
+    path = adjustments_csv(tmp_path, [("30", -6.0, shape)])
+    context = context_with(tmp_path, repository, adjustments=[path])
+    found = published(context, 30)
+    assert (found.max_eirp_centi_dbm == 3000).all()
+    assert (found.limiting_service == LimitingService.MANUAL_ADJUSTMENT).all()
+    assert (published(context, 31).max_eirp_centi_dbm == 3600).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"adjustment_db": "-101"}, "adjustment_db"), ({"adjustment_db": "much"}, "adjustment_db"),
+     ({"when": "yesterday"}, "when"), ({"who": ""}, "who")],
+)  # fmt: skip
+def test_faulty_adjustment_is_refused(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    row = {"channels": "*", "adjustment_db": -3, "who": "A", "when": "2026-11-21", "why": "b",
+           "wkt": "POLYGON((14 46,15 46,15 47,14 46))"}  # fmt: skip
+    with pytest.raises(InputError, match=said):
+        read_adjustments([write_csv(tmp_path / "a.csv", [row | change])])

@@ -1,0 +1,167 @@
+"""`channelmaps compare` on two runs made by hand: what is expected is counted pixel by pixel."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyproj import Geod, Transformer
+from typer.testing import CliRunner
+
+from pipeline.cli.main import app
+from pipeline.config.load import load_config
+from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.grid.raster import Grid
+from pipeline.studies.changes import changed_inputs
+from pipeline.studies.compare import Change, change_class, common_grid, compare_command, difference_centi
+
+GRID = Grid("EPSG:3794", 500.0, 500_000.0, 100_000.0, 4, 3)
+OUT, NO, OPEN = -32768, -9999, -9998
+# One row of pixels for every kind of change; levels in 0.01 dBm.
+BEFORE = [[1000, 1000, 1000, NO], [1000, OPEN, 3600, OPEN], [OUT, 3600, OUT, NO]]
+AFTER = [[1000, 1050, 950, 2500], [NO, 2000, OPEN, OPEN], [NO, OUT, OUT, NO]]
+CLASSES = [
+    ["UNCHANGED", "RAISED", "LOWERED", "NOW_PERMITTED"],
+    ["NO_LONGER_PERMITTED", "NOW_EVALUATED", "NO_LONGER_EVALUATED", "UNCHANGED"],
+    ["NOW_INSIDE", "NO_LONGER_INSIDE", "OUTSIDE", "UNCHANGED"],
+]
+PERSONS = np.arange(12, dtype=np.float32).reshape(3, 4)
+
+
+def make_run(
+    root: Path, tiny: Path, run_id: str, values: list, grid: Grid = GRID, **software: object
+) -> Path:
+    """A published run of one device and channel."""
+    folder = root / "results/tiny" / run_id
+    config = load_config(tiny)
+    config = config.model_copy(update={"channels": config.channels.model_copy(update={"wsd": [30]})})
+    layer = raster.make_array(
+        np.array(values, dtype=np.int16), grid, units="dBm", long_name="x", nodata=OUT, scale_factor=0.01
+    )
+    raster.write(folder / "public/max_eirp_fixed30_ch30.tif", layer, tags={}, publish=True)
+    manifest = {
+        "territory": "tiny", "run_id": run_id, "channels": {"device": [30], "dtt": []},
+        "config": {"settings": json.loads(config.model_dump_json())},
+        "inputs": [{"key": "registers.transmitters.0", "path": "register.csv", "sha256": "aa"}],
+        "software": {"python": "3.11", "packages": {}, "code": {"combine": "c"}} | software,
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def write_population(root: Path, latest: Path) -> None:
+    """The build folder as the latest run leaves it."""
+    (root / "results/tiny/latest").symlink_to(latest.name)
+    layer = raster.make_array(PERSONS, GRID, units="persons", long_name="x", nodata=np.nan)
+    raster.write(root / "build/tiny/territory/population.tif", layer, tags={}, publish=False)
+
+
+def test_differences_are_of_levels_only_and_codes_become_classes() -> None:
+    a, b = np.array(BEFORE, np.int16), np.array(AFTER, np.int16)
+    expected = np.full((3, 4), OUT)
+    expected[0, :3] = [0, 50, -50]
+    assert difference_centi(a, b).tolist() == expected.tolist()
+    assert [[Change(code).name for code in row] for row in change_class(a, b)] == CLASSES
+
+
+def test_far_levels_do_not_overflow() -> None:
+    a, b = np.array([[-9900]], np.int16), np.array([[6000]], np.int16)
+    assert difference_centi(a, b).item() == 15900
+
+
+def test_comparison_writes_maps_tables_and_a_picture(tiny: Path, tmp_path: Path) -> None:
+    first = make_run(tmp_path, tiny, "run1", BEFORE)
+    second = make_run(tmp_path, tiny, "run2", AFTER, code={"combine": "d"})
+    write_population(tmp_path, second)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, ["compare", str(first), str(second), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    difference = raster.read(out / "difference_fixed30_ch30.tif")
+    assert difference.values[0].tolist() == [0, 50, -50, OUT]
+    assert (difference.attrs["units"], difference.attrs["scale_factor"]) == ("dB", 0.01)
+    assert raster.read(out / "change_fixed30_ch30.tif").values[2].tolist() == [7, 8, 255, 0]
+    rows = {row["level_dbm"]: row for row in csv.DictReader((out / "channels.csv").open())}
+    assert set(rows) == {"0", "20", "36"}
+    # At 20 dBm: gained where 25 dBm and 20 dBm appear, lost where 36 dBm became open and where it left.
+    assert float(rows["20"]["gained_persons"]) == PERSONS[0, 3] + PERSONS[1, 1]
+    assert float(rows["20"]["lost_persons"]) == PERSONS[1, 2] + PERSONS[2, 1]
+    assert float(rows["20"]["gained_km2"]) == pytest.approx(geodesic_km2(0, 3) + geodesic_km2(1, 1), abs=2e-3)
+    assert float(rows["36"]["gained_km2"]) == 0.0
+    inputs = list(csv.DictReader((out / "inputs.csv").open()))
+    assert [(row["kind"], row["key"]) for row in inputs] == [("code", "combine")]
+    assert (out / "compare_fixed30.png").read_bytes().startswith(b"\x89PNG")
+    assert "gained" in result.output
+
+
+def geodesic_km2(row: int, col: int) -> float:
+    """True area of a pixel from its corners, by GeographicLib."""
+    x, y = 500_000.0 + 500.0 * col, 100_000.0 - 500.0 * row
+    to_degrees = Transformer.from_crs("EPSG:3794", "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform([x, x + 500, x + 500, x], [y, y, y - 500, y - 500])
+    return abs(Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)[0]) / 1e6
+
+
+def test_population_of_another_run_is_not_used(tiny: Path, tmp_path: Path) -> None:
+    first = make_run(tmp_path, tiny, "run1", BEFORE)
+    second = make_run(tmp_path, tiny, "run2", AFTER)
+    third = make_run(tmp_path, tiny, "run3", AFTER)
+    write_population(tmp_path, third)
+    manifest = json.loads((third / "manifest.json").read_text())
+    manifest["inputs"].append({"key": "population.raster", "path": "p.tif", "sha256": "bb"})
+    (third / "manifest.json").write_text(json.dumps(manifest))
+    compare_command(first, second, tmp_path / "out")
+    (row, *_) = csv.DictReader((tmp_path / "out/channels.csv").open())
+    assert (row["gained_persons"], row["lost_persons"]) == ("", "")
+
+
+def test_grids_that_grew_are_laid_over_each_other(tiny: Path, tmp_path: Path) -> None:
+    first = make_run(tmp_path, tiny, "run1", BEFORE)
+    larger = GRID._replace(north_m=100_500.0, west_m=499_000.0, width=6, height=4)
+    values = np.full((4, 6), OUT)
+    values[1:, 2:] = AFTER
+    second = make_run(tmp_path, tiny, "run2", values.tolist(), larger)
+    compare_command(first, second, tmp_path / "out")
+    change = raster.read(tmp_path / "out/change_fixed30_ch30.tif")
+    assert change.attrs["grid"] == larger
+    named = [[Change(code).name for code in row] for row in change.values[1:, 2:]]
+    assert named == CLASSES
+
+
+def test_other_pixels_are_refused() -> None:
+    other = GRID._replace(resolution_m=100.0)
+    with pytest.raises(InputError, match="different pixels"):
+        common_grid(GRID, other, file=Path("x.tif"))
+
+
+def test_changed_inputs_names_each_kind() -> None:
+    first = {
+        "inputs": [{"key": "registers.transmitters.0", "path": "a.csv", "sha256": "1"}],
+        "config": {"settings": {
+            "devices": [{"id": "x", "dq_pct": 1.0}], "channels": {"wsd": [21, 22]},
+            "registers": {"transmitters": ["a.csv"]},
+        }},
+        "software": {"python": "3.11", "packages": {"numpy": "1"}, "code": {"protect": "p"}},
+    }  # fmt: skip
+    second = copy.deepcopy(first)
+    assert changed_inputs(first, second) == []
+    second["inputs"][0]["sha256"] = "2"
+    second["config"]["settings"]["devices"][0]["dq_pct"] = 2.0
+    second["config"]["settings"]["devices"].append({"id": "y", "dq_pct": 1.0})
+    second["config"]["settings"]["channels"]["wsd"] = [21]
+    second["software"]["packages"]["numpy"] = "2"
+    second["software"]["code"]["protect"] = "q"
+    found = {
+        (change.kind, change.key): (change.run_a, change.run_b) for change in changed_inputs(first, second)
+    }
+    assert found[("setting", "devices.x.dq_pct")] == ("1.0", "2.0")
+    assert found[("setting", "devices.y.dq_pct")] == ("", "1.0")
+    assert set(found) == {
+        ("input", "registers.transmitters.0"), ("setting", "devices.x.dq_pct"),
+        ("setting", "devices.y.dq_pct"), ("setting", "devices.y.id"), ("setting", "channels.wsd"),
+        ("code", "protect"), ("package", "numpy"),
+    }  # fmt: skip

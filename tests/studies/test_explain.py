@@ -1,0 +1,252 @@
+"""`channelmaps explain`: terms add up to the published raster, and one run never explains another."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from pyproj import Transformer
+from typer.testing import CliRunner
+
+from pipeline.availability.stage import main_combine
+from pipeline.cli.main import app
+from pipeline.config.load import load_config
+from pipeline.dtt.protection_maps import main as protect
+from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.plan.plan import load_plan
+from pipeline.publish.manifest import make_manifest, utc_now
+from pipeline.publish.release import release
+from pipeline.query.results import config_of, read_run
+from pipeline.services.evaluated import DECISIONS, SERVICES
+from pipeline.studies.explain import EXPLAINERS, as_text, cap_budget, explain_point
+from tests.dtt.test_protection_maps import CHANNEL, Case
+from tests.tiny import write_register
+
+DEVICE = "fixed30"
+
+
+def publish(case: Case, **changed: object) -> Path:
+    """A run of two channels around the made-up coverage of a case; returns its folder."""
+    settings = yaml.safe_load(case.config_path.read_text())
+    settings["services"]["foreign_dtt"] = {"status": "out_of_scope", "reason": "test"}
+    settings |= changed
+    settings["registers"] = {"transmitters": [str(case.folder / "register.csv")]}
+    settings["channels"]["wsd"] = [CHANNEL, CHANNEL + 1]
+    settings["name"] = "case"
+    case.config_path.write_text(yaml.safe_dump(settings))
+    case.config = load_config(case.config_path)
+    write_register(case.folder / "register.csv", [("S", 15.0, 46.0, CHANNEL, 1.0)])
+    protect(case.config_path, case.folder, channel=CHANNEL)
+    for channel in case.config.channels.wsd:
+        main_combine(case.config_path, case.folder, channel=channel)
+    files = {f"public/{path.name}": path for path in sorted((case.folder / "public").glob("*.tif"))}
+    plan = load_plan(case.config_path)._replace(build=case.folder)
+    results = case.folder.parents[1] / "results/case"
+    return release(
+        files, results, "run1", lambda digests: make_manifest(plan, "run1", files, digests, utc_now())
+    )
+
+
+@pytest.fixture
+def case(tmp_path: Path, repository: Path) -> Case:
+    folder = tmp_path / "build/case"
+    folder.mkdir(parents=True)
+    return Case(folder, repository, 400.0, {"height_m": 10.0})
+
+
+def raw_and_places(run: Path, channel: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Published integers and, by an own projection of the corners, lon and lat of the pixels."""
+    layer = raster.read(run / f"public/max_eirp_{DEVICE}_ch{channel}.tif")
+    to_degrees = Transformer.from_crs(layer.attrs["grid"].crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(*np.meshgrid(layer["x_m"].values, layer["y_m"].values))
+    return layer.values, lon, lat
+
+
+def explained(run: Path, channel: int, lon: float, lat: float) -> dict:
+    read = read_run(run)
+    return explain_point(read, float(lon), float(lat), channel, DEVICE, read.build)
+
+
+def check_pixel(answer: dict, raw: int, min_eirp_dbm: float) -> None:
+    """What a reader of the published raster would check; the raster is the independent side."""
+    total_dbm = sum(term["value_db"] for term in answer["terms"])
+    assert total_dbm == pytest.approx(answer["total_dbm"], abs=1e-9)
+    if raw == -9999:
+        assert (answer["status"], answer["published_dbm"]) == ("not_permitted", None)
+        assert total_dbm < min_eirp_dbm
+    else:
+        assert answer["status"] == "permitted"
+        assert answer["published_dbm"] == pytest.approx(raw / 100)
+        assert math.floor(100.0 * total_dbm + 1e-6) == raw
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_terms_add_up_to_the_published_raster(case: Case, offset: int) -> None:
+    run = publish(case)
+    raw, lon, lat = raw_and_places(run, CHANNEL + offset)
+    codes = raster.read(run / f"public/limiting_service_{DEVICE}_ch{CHANNEL + offset}.tif")
+    places = np.random.default_rng(3).permutation(np.argwhere(raw != -32768))[:10]
+    for x in map(tuple, places):
+        answer = explained(run, CHANNEL + offset, lon[x], lat[x])
+        check_pixel(answer, raw[x], case.config.devices[0].min_eirp_dbm)
+        assert answer["service"] == codes.attrs["categories"][codes.values[x]]
+        assert answer["pixel"] == {"row": x[0], "col": x[1]}
+    outside = tuple(np.argwhere(raw == -32768)[0])
+    assert explained(run, CHANNEL, lon[outside], lat[outside])["status"] == "outside"
+    assert explained(run, CHANNEL, -60.0, 10.0)["terms"] == []
+
+
+def test_not_evaluated_names_the_services_left_open(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(SERVICES, "ppdr", raising=False)
+    services = yaml.safe_load(case.config_path.read_text())["services"]
+    foreign = {"status": "out_of_scope", "reason": "test"}
+    run = publish(case, services=services | {"ppdr": {"status": "evaluate"}, "foreign_dtt": foreign})
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(raw != -32768)[0])
+    answer = explained(run, CHANNEL, lon[x], lat[x])
+    assert (answer["status"], answer["service"]) == ("not_evaluated", "not_evaluated")
+    assert answer["victim"] == {"services_not_evaluated": ["ppdr"]}
+    assert answer["total_dbm"] is None
+
+
+def test_below_the_minimum_is_not_permitted_and_still_explained(case: Case) -> None:
+    devices = yaml.safe_load(case.config_path.read_text())["devices"]
+    run = publish(case, devices=[devices[0] | {"min_eirp_dbm": 35.9}])
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(raw == -9999)[0])
+    answer = explained(run, CHANNEL, lon[x], lat[x])
+    check_pixel(answer, -9999, 35.9)
+    first, *_, last = as_text(answer).splitlines()
+    assert first.endswith(": not permitted")
+    assert last.split()[:2] == ["total", f"{answer['total_dbm']:.4f}"]
+    assert last.endswith("below the least e.i.r.p. of the device: not permitted")
+
+
+def test_maps_of_another_run_are_refused(case: Case) -> None:
+    run = publish(case)
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(raw != -32768)[0])
+    map_path = case.folder / f"protection/ch{CHANNEL}_{DEVICE}.tif"
+    limits = raster.read(map_path, stacked=True)
+    limits.values[0, 0, 0] += 1.0
+    raster.write(map_path, limits, tags={}, publish=False)
+    with pytest.raises(InputError, match="another run"):
+        explained(run, CHANNEL, lon[x], lat[x])
+    map_path.unlink()
+    with pytest.raises(InputError, match="not here"):
+        explained(run, CHANNEL, lon[x], lat[x])
+
+
+def test_coverage_of_another_run_is_refused(case: Case) -> None:
+    """The layer's hash does not hold the coverage: the budget itself must notice."""
+    run = publish(case)
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(raw != -32768)[0])
+    case.nuisance += np.float32(0.5)
+    case.write()
+    with pytest.raises(InputError, match="does not give its limit"):
+        explained(run, CHANNEL, lon[x], lat[x])
+
+
+def test_run_of_another_program_is_refused(case: Case) -> None:
+    run = publish(case)
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(raw != -32768)[0])
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["software"]["code"]["combine"] = "0" * 16
+    (run / "manifest.json").chmod(0o644)
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="another version"):
+        explained(run, CHANNEL, lon[x], lat[x])
+
+
+def test_changed_settings_do_not_reach_the_explanation_of_an_old_run(case: Case) -> None:
+    """Settings come from the manifest, not from the territory file as it stands now."""
+    run = publish(case)
+    margin_db = config_of(read_run(run)).devices[0].margin_db
+    settings = yaml.safe_load(case.config_path.read_text())
+    settings["devices"][0]["margin_db"] = margin_db + 5.0
+    case.config_path.write_text(yaml.safe_dump(settings))
+    assert config_of(read_run(run)).devices[0].margin_db == margin_db
+
+
+def test_budget_that_misses_its_limit_is_refused(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = publish(case)
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(raw != -32768)[0])
+    real = EXPLAINERS["dtt"]
+
+    def off(*arguments: object):
+        found = real(*arguments)
+        return found._replace(terms=found.terms[1:])
+
+    monkeypatch.setitem(EXPLAINERS, "dtt", off)
+    with pytest.raises(InputError, match="does not give its limit"):
+        explained(run, CHANNEL, lon[x], lat[x])
+
+
+def test_every_service_and_decision_can_be_explained() -> None:
+    assert set(EXPLAINERS) == set(SERVICES) | set(DECISIONS)
+
+
+@pytest.mark.parametrize(
+    ("density_dbm", "bandwidth_mhz", "expected_dbm", "terms"),
+    [(None, 8.0, 36.0, 1), (16.97, 5.0, 16.97 + 16.9897, 2), (30.0, 8.0, 36.0, 1)],
+)
+def test_cap_budget_takes_the_smaller_cap(case: Case, density_dbm, bandwidth_mhz, expected_dbm, terms):
+    changed = {"cap_density_dbm_per_100khz": density_dbm, "bandwidth_mhz": bandwidth_mhz, "cap_dbm": 36.0}
+    device = case.config.devices[0].model_copy(update=changed)
+    found = cap_budget(device)
+    assert len(found.terms) == terms
+    assert sum(term.value_db for term in found.terms) == pytest.approx(expected_dbm, abs=1e-4)
+
+
+def test_command_prints_a_table_or_json(case: Case) -> None:
+    run = publish(case)
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(raw != -32768)[0])
+    command = ["explain", "--results", str(run), "--lon", str(lon[x]), "--lat", str(lat[x])]
+    command += ["--channel", str(CHANNEL), "--device", DEVICE]
+    shown = CliRunner().invoke(app, command)
+    assert shown.exit_code == 0, shown.output
+    assert "total" in shown.output
+    answer = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    wanted = {"channel", "device", "lon", "lat", "published_dbm", "status", "service", "victim", "terms"}
+    assert wanted | {"total_dbm"} <= set(answer)
+    assert {"name", "value_db", "note"} == set(answer["terms"][0])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [({"channel": 40}, "no such channel"), ({"device_id": "x"}, "no such device"),
+     ({"lat_deg": 91.0}, "not a place"), ({"lon_deg": math.nan}, "not a place")],
+)  # fmt: skip
+def test_unknown_channel_device_or_place_is_refused(case: Case, changed: dict, message: str) -> None:
+    run = read_run(publish(case))
+    asked = {"lon_deg": 15.0, "lat_deg": 46.0, "channel": CHANNEL, "device_id": DEVICE} | changed
+    with pytest.raises(InputError, match=message):
+        explain_point(run, *asked.values(), run.build)
+
+
+def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no published run"):
+        read_run(tmp_path)
+
+
+@pytest.mark.slow
+def test_500_random_pixels_of_a_real_run_add_up(tiny: Path, repository: Path) -> None:
+    from tests.workflow.test_full_run import run as run_command
+
+    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 25, 28]"))
+    run_command(repository)
+    folder = tiny.parent / "results/tiny/latest"
+    rng = np.random.default_rng(500)
+    for channel, count in ((22, 200), (25, 150), (28, 150)):
+        raw, lon, lat = raw_and_places(folder, channel)
+        for x in map(tuple, rng.permutation(np.argwhere(raw != -32768))[:count]):
+            check_pixel(explained(folder, channel, lon[x], lat[x]), raw[x], -40.0)

@@ -1,0 +1,121 @@
+"""`channelmaps sensitivity`: the variants, the spread of layers counted by hand, and a real chain."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.availability.stage import main_combine
+from pipeline.cli.main import app
+from pipeline.config.load import load_config
+from pipeline.coverage.channel import main as coverage
+from pipeline.dtt.protection_maps import main as protect
+from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.studies.sensitivity import narrowed, variants_of
+from pipeline.studies.sensitivity_maps import spread_bands, statistics
+from pipeline.terrain.tile_sweeps import main as terrain
+from pipeline.territory.rasters import main as territory
+
+OUT, NO, OPEN = -32768, -9999, -9998
+FEW = "sensitivity: {coverage_models: [], wsd_models: [], location_sigmas_db: [], dqs_pct: [1.0, 2.0]}\n"
+
+
+def test_variants_change_one_thing_each(tiny: Path) -> None:
+    config = narrowed(load_config(tiny), 24, "fixed30")
+    variants = {variant.name: variant.config for variant in variants_of(config)}
+    assert set(variants) == {
+        "base", "coverage-extended_hata", "wsd-extended_hata", "sigma-4.5", "sigma-6.5", "dq-0.5", "dq-2"
+    }  # fmt: skip
+    assert variants["base"] == config
+    assert variants["coverage-extended_hata"].propagation.coverage_model == "extended_hata"
+    assert variants["coverage-extended_hata"].propagation.wsd_model == "p1546"
+    assert variants["wsd-extended_hata"].propagation.wsd_model == "extended_hata"
+    assert variants["sigma-6.5"].coverage.location_sigma_db == 6.5
+    assert variants["sigma-6.5"].protection.far_sigma_db == 6.5
+    assert variants["dq-2"].devices[0].dq_pct == 2.0
+    assert {(tuple(c.channels.wsd), len(c.devices)) for c in variants.values()} == {((24,), 1)}
+
+
+def test_margin_suffices_for_the_strictest_variant(tiny: Path) -> None:
+    """A smaller dq, another model or sigma reach farther: one grid has to hold them all."""
+    without = tiny.read_text()
+    tiny.write_text(without + FEW.replace("[1.0, 2.0]", "[1.0]"))
+    alone_km = narrowed(load_config(tiny), 24, "fixed30").grid.margin_km
+    tiny.write_text(without + FEW.replace("[1.0, 2.0]", "[0.1]"))
+    assert narrowed(load_config(tiny), 24, "fixed30").grid.margin_km > alone_km + 1.0
+
+
+@pytest.mark.parametrize(
+    ("channel", "device", "extra", "message"),
+    [(40, "fixed30", "", "not a channel"), (24, "x", "", "no such device"),
+     (24, "fixed30", "protection: {method: threshold}\n", "has no sensitivity")],
+)  # fmt: skip
+def test_other_channels_devices_and_methods_are_refused(tiny: Path, channel, device, extra, message) -> None:
+    tiny.write_text(tiny.read_text() + extra)
+    with pytest.raises(InputError, match=message):
+        narrowed(load_config(tiny), channel, device)
+
+
+def test_spread_is_highest_less_lowest_and_codes_stay_codes() -> None:
+    raw = np.array(
+        [[[1000, 1500, NO, NO, OPEN, OUT]], [[1200, -300, 100, NO, 50, OUT]], [[900, 0, 200, NO, NO, OUT]]],
+        dtype=np.int16,
+    )
+    spread, lowest, highest = spread_bands(raw)[:, 0].tolist()
+    assert spread == [300, 1800, NO, NO, OPEN, OUT]
+    assert lowest == [900, -300, NO, NO, OPEN, OUT]
+    assert highest == [1200, 1500, 200, NO, OPEN, OUT]
+
+
+def test_statistics_are_weighted_by_area() -> None:
+    base, other = [[1000, 2000, NO, OUT]], [[1100, 2400, 500, OUT]]
+    area_km2 = np.array([[3.0, 1.0, 4.0, 9.0]], dtype=np.float32)
+    first, second = statistics(["base", "x"], np.array([base, other], np.int16), area_km2, [20.0])
+    assert (first["variant"], float(str(first["mean_db"]))) == ("base", 0.0)
+    assert float(str(second["mean_db"])) == pytest.approx((3 * 1.0 + 1 * 4.0) / 4)
+    assert float(str(second["p50_db"])) == 2.5
+    assert float(str(first["not_permitted_pct"])) == 50.0
+    assert float(str(second["available_20dbm_pct"])) == pytest.approx(100 / 8)
+
+
+def chain(config_path: Path, build: Path, channel: int) -> np.ndarray:
+    """The layer that the stages give without the tool."""
+    territory(config_path, build)
+    terrain(config_path, build, tile="n46e014")
+    for victim in (21, 22, 23, 25):
+        coverage(config_path, build, channel=victim)
+        protect(config_path, build, channel=victim)
+    main_combine(config_path, build, channel=channel)
+    layer = raster.read(build / f"public/max_eirp_fixed30_ch{channel}.tif").values
+    return layer[layer != OUT]
+
+
+@pytest.mark.slow
+def test_spread_equals_that_of_two_separate_runs(tiny: Path, tmp_path: Path) -> None:
+    """Territories with dq 1 % and 2 % computed apart, on their own grids, against one call."""
+    original = tiny.read_text()
+    (tmp_path / "other.yaml").write_text(
+        original.replace("height_m: 30.0", "height_m: 30.0\n    dq_pct: 2.0")
+    )
+    runs = [chain(tmp_path / name, tmp_path / f"b-{name}", 24) for name in ("tiny.yaml", "other.yaml")]
+    tiny.write_text(original + FEW)
+    out = tmp_path / "out"
+    command = ["sensitivity", str(tiny), "--channel", "24", "--device", "fixed30", "--out", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    spread = raster.read(out / "sensitivity_fixed30_ch24.tif")
+    inside = spread.values[0] != OUT
+    both = np.stack(runs).astype(int)
+    assert (both > -9000).all()
+    expected = [both.max(axis=0) - both.min(axis=0), both.min(axis=0), both.max(axis=0)]
+    assert [band[inside].tolist() for band in spread.values] == [band.tolist() for band in expected]
+    assert expected[0].max() > 100
+    rows = list(csv.DictReader((out / "sensitivity_fixed30_ch24.csv").open()))
+    assert [row["variant"] for row in rows] == ["base", "dq-2"]
+    again = CliRunner().invoke(app, command)
+    assert "coverage of channel" not in again.output

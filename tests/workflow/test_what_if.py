@@ -1,0 +1,50 @@
+"""Changes of settings by dotted keys; the run itself is among the workflow tests."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.workflow.what_if import set_value, split_change
+
+SETTINGS = {
+    "devices": [{"id": "low", "dq_pct": 1.0}, {"id": "high", "dq_pct": 1.0}],
+    "coverage": {"q_min": {"value": 0.7, "source": "a report", "verified": True}},
+    "channels": {"wsd": [21, 22]},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "expected"),
+    [
+        ("devices.high.dq_pct=7", lambda s: [device["dq_pct"] for device in s["devices"]], [1.0, 7]),
+        ("devices.0.dq_pct=0.5", lambda s: s["devices"][0]["dq_pct"], 0.5),
+        ("channels.wsd.1=30", lambda s: s["channels"]["wsd"], [21, 30]),
+        ("channels.wsd=[25]", lambda s: s["channels"]["wsd"], [25]),
+        ("propagation.coverage_model=hata", lambda s: s["propagation"], {"coverage_model": "hata"}),
+        ("coverage.q_min=0.95", lambda s: s["coverage"]["q_min"]["value"], 0.95),
+        ("coverage.q_min=0.95", lambda s: s["coverage"]["q_min"]["verified"], False),
+    ],
+)  # fmt: skip
+def test_change_reaches_the_setting_it_names(change, where, expected):
+    settings = copy.deepcopy(SETTINGS)
+    set_value(settings, *split_change(change))
+    assert where(settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("dq_pct", "KEY=VALUE"),
+        ("=3", "KEY=VALUE"),
+        ("devices.none.dq_pct=3", "low, high, 0 to 1"),
+        ("devices.2.dq_pct=3", "0 to 1"),
+        ("devices.low.dq_pct.more=3", "no settings below"),
+        ("title=[", "not YAML"),
+    ],
+)
+def test_change_that_names_nothing_is_refused(change, said):
+    with pytest.raises(InputError, match=said):
+        set_value(copy.deepcopy(SETTINGS), *split_change(change))
