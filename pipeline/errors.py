@@ -62,9 +62,13 @@ def in_file(file: str | Path) -> Iterator[None]:
         if error.file is not None:
             raise
         raise InputError(
-            error.problem, file=file, row=error.row, field=error.field, value=error.value,
+            error.problem,
+            file=file,
+            row=error.row,
+            field=error.field,
+            value=error.value,
             allowed=error.allowed,
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _one_line(value: object) -> str:

@@ -56,8 +56,16 @@ def write_levels(path: Path, raw: np.ndarray) -> None:
     """A layer as the combine stage publishes it, written by rasterio alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     place = Affine(PIXEL_M, 0, WEST_M, 0, -PIXEL_M, NORTH_M)
-    profile = {"driver": "GTiff", "width": WIDTH, "height": HEIGHT, "count": 1, "dtype": "int16",
-               "crs": "EPSG:3794", "transform": place, "nodata": OUTSIDE}  # fmt: skip
+    profile = {
+        "driver": "GTiff",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "count": 1,
+        "dtype": "int16",
+        "crs": "EPSG:3794",
+        "transform": place,
+        "nodata": OUTSIDE,
+    }
     with rasterio.open(path, "w", **profile) as sink:
         sink.write(raw, 1)
         sink.set_band_description(1, path.stem[-4:])

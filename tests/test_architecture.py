@@ -12,11 +12,37 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pipeline"
 # From the ground to the roof; a room imports from itself and from those before it. Modules at the top of the
 # package are rooms as well.
 ROOMS = [
-    "errors", "kernels", "units", "quantise", "hashing", "blocks", "files", "output", "layers",
-    "propagation", "config", "grid", "radio", "reference", "registers", "territory", "terrain", "coverage",
-    "dtt", "services", "availability", "coordination", "plan", "publish", "workflow", "query", "studies",
-    "cli", "__main__", "__init__",
-]  # fmt: skip
+    "errors",
+    "kernels",
+    "units",
+    "quantise",
+    "hashing",
+    "blocks",
+    "files",
+    "output",
+    "layers",
+    "propagation",
+    "config",
+    "grid",
+    "radio",
+    "reference",
+    "registers",
+    "territory",
+    "terrain",
+    "coverage",
+    "dtt",
+    "services",
+    "availability",
+    "coordination",
+    "plan",
+    "publish",
+    "workflow",
+    "query",
+    "studies",
+    "cli",
+    "__main__",
+    "__init__",
+]
 # What the moves left to mend.
 LEFT = {
     "grid/polygons.py": {"territory"},
@@ -32,9 +58,14 @@ LEFT = {
 ONLY_USERS = {"rasterio": {"grid/raster.py"}, "dask": {"blocks.py"}}
 FREE = {
     f"rasterio.{name}"
-    for name in ("features.rasterize", "warp.Resampling", "warp.reproject", "warp.transform_bounds",
-                 "errors.NotGeoreferencedWarning")
-}  # fmt: skip
+    for name in (
+        "features.rasterize",
+        "warp.Resampling",
+        "warp.reproject",
+        "warp.transform_bounds",
+        "errors.NotGeoreferencedWarning",
+    )
+}
 
 
 def sources() -> list[Path]:

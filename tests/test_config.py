@@ -101,8 +101,10 @@ def test_unverified_numbers_are_listed_with_their_source(repository: Path) -> No
     entries = unverified(load_config(repository / "configs" / "slovenia.yaml"))
     times = {f"incumbents.{name}.time_pct" for name in ("radio_astronomy", "mobile", "ppdr", "fixed")}
     assert {entry["key"] for entry in entries} == times | {
-        "coverage.q_min", "devices.0.min_separation_m", "incumbents.leakage_floor_dbm_per_100khz",
-    }  # fmt: skip
+        "coverage.q_min",
+        "devices.0.min_separation_m",
+        "incumbents.leakage_floor_dbm_per_100khz",
+    }
     assert all(entry["source"] for entry in entries)
 
 

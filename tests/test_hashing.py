@@ -80,9 +80,16 @@ def test_imported_sources_follow_absolute_relative_and_lazy_imports(package: Pat
 
 @pytest.mark.parametrize(
     "edited",
-    ["pipeline/units.py", "pipeline/raster.py", "pipeline/cover/kernels.py", "pipeline/cover/curves.npz",
-     "configs/tables/plans.csv", "requirements.lock", "pipeline/__init__.py"],
-)  # fmt: skip
+    [
+        "pipeline/units.py",
+        "pipeline/raster.py",
+        "pipeline/cover/kernels.py",
+        "pipeline/cover/curves.npz",
+        "configs/tables/plans.csv",
+        "requirements.lock",
+        "pipeline/__init__.py",
+    ],
+)
 def test_source_hash_changes_with_what_the_stage_uses(package: Path, edited: str) -> None:
     before = source_hash(package)
     with (package / edited).open("a") as stream:

@@ -100,12 +100,7 @@ def run_combine(
 
 
 def _combine_block(
-    services: list[Prepared],
-    rows: slice,
-    cols: slice,
-    device: Device,
-    inside: NDArray[np.bool_],
-    flags: int,
+    services: list[Prepared], rows: slice, cols: slice, device: Device, inside: NDArray[np.bool_], flags: int
 ) -> Published:
     limits = [(s.flags, None if s.limit is None else s.limit(rows, cols)) for s in services]
     cap_dbm = device_cap_dbm(device)
@@ -120,19 +115,33 @@ def _as_layers(published: Published, grid: raster.Grid, device: Device, channel:
     return xr.Dataset(
         {
             "max_eirp": raster.make_array(
-                raw, grid, units=EIRP_UNITS, nodata=NODATA_CENTI, scale_factor=0.01, band_names=named,
+                raw,
+                grid,
+                units=EIRP_UNITS,
+                nodata=NODATA_CENTI,
+                scale_factor=0.01,
+                band_names=named,
                 long_name=f"maximum permitted e.i.r.p. in {device.bandwidth_mhz:g} MHz, {where}",
             ),
             "limiting_service": raster.make_array(
-                label, grid, units="", nodata=OUTSIDE_CLASS, categories=CODE_NAMES, band_names=named,
+                label,
+                grid,
+                units="",
+                nodata=OUTSIDE_CLASS,
+                categories=CODE_NAMES,
+                band_names=named,
                 long_name=f"service that decides, {where}",
             ),
             "eval_flags": raster.make_array(
-                bits, grid, units="", nodata=OUTSIDE_FLAGS, band_names=named,
+                bits,
+                grid,
+                units="",
+                nodata=OUTSIDE_FLAGS,
+                band_names=named,
                 long_name=f"bit mask of evaluated services by service code, {where}",
             ),
         }
-    )  # fmt: skip
+    )
 
 
 def victims_of(config: Config, channel: int) -> tuple[int, ...]:
@@ -220,14 +229,25 @@ def _write_level(
         "hash": json_hash([[file_sha256(path) for path in paths], level, source_hash(__name__)]),
     }
     raster.write_blocks(
-        public / f"availability_{device.id}_{level}dbm.tif", grid, names, "uint8", int(Availability.OUTSIDE),
-        blocks=strips(), units="", long_name=f"availability at {level} dBm, {device.id}", tags=tags,
-        publish=True, categories=CLASS_NAMES,
-    )  # fmt: skip
+        public / f"availability_{device.id}_{level}dbm.tif",
+        grid,
+        names,
+        "uint8",
+        int(Availability.OUTSIDE),
+        blocks=strips(),
+        units="",
+        long_name=f"availability at {level} dBm, {device.id}",
+        tags=tags,
+        publish=True,
+        categories=CLASS_NAMES,
+    )
     layer = raster.make_array(
-        count, grid, units="channels", nodata=OUTSIDE_COUNT,
+        count,
+        grid,
+        units="channels",
+        nodata=OUTSIDE_COUNT,
         long_name=f"channels available at {level} dBm, {device.id}",
-    )  # fmt: skip
+    )
     raster.write(public / f"available_channels_{device.id}_{level}dbm.tif", layer, tags=tags, publish=True)
     return count
 

@@ -31,9 +31,7 @@ app.add_typer(stages)
 ConfigFile = Annotated[Path, typer.Argument(help="Territory file, e.g. configs/slovenia.yaml.")]
 
 
-@app.command(
-    epilog="Example: channelmaps validate configs/slovenia.yaml",
-)
+@app.command(epilog="Example: channelmaps validate configs/slovenia.yaml")
 def validate(
     config: ConfigFile,
     lenient: Annotated[bool, typer.Option("--lenient", help="Skip and list bad register rows.")] = False,
@@ -46,7 +44,7 @@ def validate(
 
 @app.command(
     epilog="Examples: channelmaps run configs/slovenia.yaml --cores 4\n\n"
-    "channelmaps run configs/slovenia.yaml --if-changed --no-wait --keep-runs 10 (see docs/scheduled.md)",
+    "channelmaps run configs/slovenia.yaml --if-changed --no-wait --keep-runs 10 (see docs/scheduled.md)"
 )
 def run(
     config: ConfigFile,
@@ -85,13 +83,13 @@ def run(
 
     options = RunOptions(
         cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, dask_address
-    )  # fmt: skip
+    )
     raise typer.Exit(run_command(config, options))
 
 
 @app.command(
     epilog="Example: channelmaps picture "
-    "results/slovenia/latest/public/available_channels_fixed30_20dbm.tif free_channels.png",
+    "results/slovenia/latest/public/available_channels_fixed30_20dbm.tif free_channels.png"
 )
 def picture(
     layer: Annotated[Path, typer.Argument(help="Published layer of one band, with its name as published.")],
@@ -105,8 +103,7 @@ def picture(
 
 
 @app.command(
-    name="what-if",
-    epilog="Example: channelmaps what-if configs/slovenia.yaml --set devices.fixed30.dq_pct=2",
+    name="what-if", epilog="Example: channelmaps what-if configs/slovenia.yaml --set devices.fixed30.dq_pct=2"
 )
 def what_if(
     config: ConfigFile,
@@ -123,7 +120,7 @@ def what_if(
 
 @app.command(
     epilog=f"Words of branch: {', '.join(branch_words())}.\n\n"
-    "Example: channelmaps predict --model p1546 --links links.csv --out fields.csv",
+    "Example: channelmaps predict --model p1546 --links links.csv --out fields.csv"
 )
 def predict(
     model: Annotated[str, typer.Option(help="free_space, hata, extended_hata or p1546.")],
@@ -137,7 +134,7 @@ def predict(
 
 
 @app.command(
-    epilog="Example: channelmaps rr941 --networks networks.yaml --points points.csv --out result.csv",
+    epilog="Example: channelmaps rr941 --networks networks.yaml --points points.csv --out result.csv"
 )
 def rr941(
     networks: Annotated[Path, typer.Option(help="YAML with the victim and the interferer network.")],
@@ -163,7 +160,7 @@ def f1565(
 
 @app.command(
     epilog="Examples: channelmaps aggregate configs/slovenia.yaml --devices placed.csv --out check\n\n"
-    "channelmaps aggregate configs/slovenia.yaml --density-per-km2 0.05 --device fixed30 --out check",
+    "channelmaps aggregate configs/slovenia.yaml --density-per-km2 0.05 --device fixed30 --out check"
 )
 def aggregate(
     config: ConfigFile,
@@ -182,9 +179,14 @@ def aggregate(
     from pipeline.studies.aggregate import aggregate_command
 
     aggregate_command(
-        config, out, devices=devices, density_per_km2=density_per_km2, device_id=device, build=build,
+        config,
+        out,
+        devices=devices,
+        density_per_km2=density_per_km2,
+        device_id=device,
+        build=build,
         threads=threads,
-    )  # fmt: skip
+    )
 
 
 @app.command(epilog="Example: channelmaps priority configs/slovenia.yaml --out priority")
@@ -205,7 +207,7 @@ app.add_typer(radar, name="radar")
 
 @radar.command(
     epilog="Example: channelmaps radar apply --register db.csv --submission new.csv --mode strict "
-    "--out db2.csv --report report.json",
+    "--out db2.csv --report report.json"
 )
 def apply(
     register: Annotated[Path, typer.Option(help="Register in the CR/372 format; an empty file is empty.")],
@@ -227,7 +229,7 @@ def _radar() -> None:
 
 @app.command(
     epilog="Example: channelmaps explain --results results/slovenia/latest --lon 14.5 --lat 46.05 "
-    "--channel 30 --device fixed30",
+    "--channel 30 --device fixed30"
 )
 def explain(
     results: Annotated[Path, typer.Option(help="Folder of a published run.")],
@@ -249,7 +251,7 @@ def explain(
 
 @app.command(
     epilog="Examples: channelmaps query --results results/slovenia/latest --lon 14.5 --lat 46.05\n\n"
-    "channelmaps query --results results/slovenia/latest --lon 14.5 --lat 46.05 --height 25 --uncertainty 50",
+    "channelmaps query --results results/slovenia/latest --lon 14.5 --lat 46.05 --height 25 --uncertainty 50"
 )
 def query(
     results: Annotated[Path, typer.Option(help="Folder of a published run.")],
@@ -277,7 +279,7 @@ def query(
 
 @app.command(
     epilog="Example: channelmaps compare results/slovenia/0123456789abcdef results/slovenia/latest "
-    "--out changes",
+    "--out changes"
 )
 def compare(
     run_a: Annotated[Path, typer.Argument(help="Folder of the earlier run.")],
@@ -308,8 +310,7 @@ def validate_field(
 
 
 @app.command(
-    epilog="Example: channelmaps sensitivity configs/slovenia.yaml --channel 30 --device fixed30 "
-    "--out spread",
+    epilog="Example: channelmaps sensitivity configs/slovenia.yaml --channel 30 --device fixed30 --out spread"
 )
 def sensitivity(
     config: ConfigFile,

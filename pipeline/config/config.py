@@ -38,12 +38,40 @@ from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
 from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
 
 __all__ = [
-    "OTHER_LAND", "REPOSITORY", "SERVICE_NAMES", "TABLES", "BorderField", "Channels", "Config", "Coverage",
-    "Device", "GridSettings", "Mode", "Neighbour", "PlanSegment", "Pmse", "Polygons", "Population",
-    "Propagation", "Protection", "Query", "ReceiverBand", "Registers", "Section", "Service", "ServiceName",
-    "Sourced", "Terrain", "Territory", "Threshold", "Whole", "channel_centre_mhz", "channel_width_mhz",
-    "plan_channels", "receiver_band",
-]  # fmt: skip
+    "OTHER_LAND",
+    "REPOSITORY",
+    "SERVICE_NAMES",
+    "TABLES",
+    "BorderField",
+    "Channels",
+    "Config",
+    "Coverage",
+    "Device",
+    "GridSettings",
+    "Mode",
+    "Neighbour",
+    "PlanSegment",
+    "Pmse",
+    "Polygons",
+    "Population",
+    "Propagation",
+    "Protection",
+    "Query",
+    "ReceiverBand",
+    "Registers",
+    "Section",
+    "Service",
+    "ServiceName",
+    "Sourced",
+    "Terrain",
+    "Territory",
+    "Threshold",
+    "Whole",
+    "channel_centre_mhz",
+    "channel_width_mhz",
+    "plan_channels",
+    "receiver_band",
+]
 
 
 class Registers(Section):

@@ -8,16 +8,7 @@ from pydantic import model_validator
 
 from pipeline.config.base import Section
 
-SERVICE_NAMES = (
-    "dtt",
-    "foreign_dtt",
-    "pmse",
-    "radio_astronomy",
-    "aeronautical",
-    "mobile",
-    "ppdr",
-    "fixed",
-)
+SERVICE_NAMES = ("dtt", "foreign_dtt", "pmse", "radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed")
 ServiceName = Literal[
     "dtt", "foreign_dtt", "pmse", "radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed"
 ]

@@ -74,9 +74,11 @@ def detection_threshold_dbm(dfs: Dfs, eirp_mw: float) -> float:
     if eirp_mw == last.to_mw:
         return last.threshold_dbm
     raise InputError(
-        "no detection threshold for this e.i.r.p.", field="eirp_mw", value=eirp_mw,
+        "no detection threshold for this e.i.r.p.",
+        field="eirp_mw",
+        value=eirp_mw,
         allowed=f"{dfs.thresholds[0].from_mw:g} to {last.to_mw:g} mW",
-    )  # fmt: skip
+    )
 
 
 def needs_detection(dfs: Dfs, from_mhz: float, to_mhz: float) -> bool:

@@ -203,9 +203,18 @@ def _compute_block(
     if kinds.any():
         nodes = lattice(grid, rows, cols)
         compute_block(
-            job.stations, job.paths, job.tables, job.receiver, job.rules, *nodes, rows.start, cols.start,
-            kinds, levels, servers,
-        )  # fmt: skip
+            job.stations,
+            job.paths,
+            job.tables,
+            job.receiver,
+            job.rules,
+            *nodes,
+            rows.start,
+            cols.start,
+            kinds,
+            levels,
+            servers,
+        )
     return levels, classify(job, surface, density_per_km2, levels, servers)
 
 
@@ -360,13 +369,29 @@ def write_results(stem: Path, grid: Grid, blocks: Iterator[Block]) -> None:
     """Write ``<stem>.tif`` and ``<stem>_class.tif`` in bounded memory."""
     levels, classes = split_blocks(blocks)
     write_blocks(
-        stem.with_name(f"{stem.name}.tif"), grid, LEVEL_BANDS, "float32", float("nan"), blocks=levels,
-        units=LEVEL_UNITS, long_name="DTT coverage", tags={}, publish=False,
-    )  # fmt: skip
+        stem.with_name(f"{stem.name}.tif"),
+        grid,
+        LEVEL_BANDS,
+        "float32",
+        float("nan"),
+        blocks=levels,
+        units=LEVEL_UNITS,
+        long_name="DTT coverage",
+        tags={},
+        publish=False,
+    )
     write_blocks(
-        stem.with_name(f"{stem.name}_class.tif"), grid, CLASS_BANDS, "uint16", NO_CLASS, blocks=classes,
-        units="1", long_name="DTT service", tags={}, publish=False,
-    )  # fmt: skip
+        stem.with_name(f"{stem.name}_class.tif"),
+        grid,
+        CLASS_BANDS,
+        "uint16",
+        NO_CLASS,
+        blocks=classes,
+        units="1",
+        long_name="DTT service",
+        tags={},
+        publish=False,
+    )
 
 
 def write_servers(path: Path, transmitters: xr.Dataset, planning: Planning) -> None:

@@ -86,8 +86,7 @@ def bound_1kw_dbuvm(
         # Plain Hata may exceed free space; it falls with distance and rises with height beyond 10 m.
         at_least_km = max(near_km, 0.01)
         bound = max(
-            bound,
-            other_model_dbuvm(HATA, f_mhz, at_least_km, highest_m, receiver.h2_m, receiver.environment),
+            bound, other_model_dbuvm(HATA, f_mhz, at_least_km, highest_m, receiver.h2_m, receiver.environment)
         )
     return bound
 
@@ -185,9 +184,13 @@ def bearings(
 
 @kernel
 def least_discrimination_db(
-    stations: Stations, receiver: Receiver, direction_deg: NDArray[np.float64],
-    turned_deg: NDArray[np.float64], server: int, t: int,
-) -> float:  # fmt: skip
+    stations: Stations,
+    receiver: Receiver,
+    direction_deg: NDArray[np.float64],
+    turned_deg: NDArray[np.float64],
+    server: int,
+    t: int,
+) -> float:
     """Lower bound of D against t wherever in the tile the antenna points at ``server``."""
     apart_deg = abs(direction_deg[t] - direction_deg[server])
     apart_deg = min(apart_deg, 360.0 - apart_deg) - turned_deg[t] - turned_deg[server]
@@ -199,10 +202,16 @@ def least_discrimination_db(
 
 @kernel
 def bound_means(
-    stations: Stations, receiver: Receiver, ratio_db: NDArray[np.float64], sigma_db: float,
-    frames: NDArray[np.float64], middle: int, radius_km: float, server: NDArray[np.int64],
+    stations: Stations,
+    receiver: Receiver,
+    ratio_db: NDArray[np.float64],
+    sigma_db: float,
+    frames: NDArray[np.float64],
+    middle: int,
+    radius_km: float,
+    server: NDArray[np.int64],
     bound_dbuvm: NDArray[np.float64],
-) -> NDArray[np.float64]:  # fmt: skip
+) -> NDArray[np.float64]:
     """Upper bounds of each transmitter's mean nuisance power in the tile, for the servers found there.
 
     No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``; ``server`` [pixel], -1

@@ -165,9 +165,18 @@ def tile_fields(
     f_mhz, t_pct, agl_m = tables.f_mhz[index], tables.t_pct[time], stations.agl_m[t]
     if tables.model == P1546:
         p1546_fields(
-            tables.prepared[2 * index + time], tables.curves, f_mhz, t_pct, receiver, radials, agl_m, pixels,
-            d_km, az_deg, field_dbuvm,
-        )  # fmt: skip
+            tables.prepared[2 * index + time],
+            tables.curves,
+            f_mhz,
+            t_pct,
+            receiver,
+            radials,
+            agl_m,
+            pixels,
+            d_km,
+            az_deg,
+            field_dbuvm,
+        )
     else:
         other_fields(tables.model, f_mhz, receiver, radials, pixels, d_km, az_deg, field_dbuvm)
     erp_db, pattern_db = stations.erp_db[t], stations.pattern_db[t]
@@ -175,9 +184,15 @@ def tile_fields(
         field_dbuvm[p] += erp_db - circular_at(pattern_db, az_deg[p])
     if not math.isnan(stations.vertical_db[t, 0]):
         shape_vertically(
-            stations.vertical_db[t], stations.tilt_deg[t], receiver.h2_m, radials, pixels, d_km, az_deg,
+            stations.vertical_db[t],
+            stations.tilt_deg[t],
+            receiver.h2_m,
+            radials,
+            pixels,
+            d_km,
+            az_deg,
             field_dbuvm,
-        )  # fmt: skip
+        )
 
 
 @kernel
@@ -213,13 +228,32 @@ def p1546_fields(
             if clearance:
                 theta = heff_at(theta_deg, low, high, w)
                 tca_deg = tca_at(
-                    tca_counts, radials.tca_first_deg, radials.tca_azimuth_step_deg,
-                    radials.tca_first_km, radials.tca_step_km, az, d,
-                )  # fmt: skip
+                    tca_counts,
+                    radials.tca_first_deg,
+                    radials.tca_azimuth_step_deg,
+                    radials.tca_first_km,
+                    radials.tca_step_km,
+                    az,
+                    d,
+                )
         field_dbuvm[p] = p1546_pixel_field(
-            prepared, curves, f_mhz, t_pct, d, heff, hb, agl_m, receiver.h2_m, receiver.clutter_m,
-            receiver.area, over_sea_km, receiver.warm_sea, tca_deg, theta, radials.terrain,
-        )  # fmt: skip
+            prepared,
+            curves,
+            f_mhz,
+            t_pct,
+            d,
+            heff,
+            hb,
+            agl_m,
+            receiver.h2_m,
+            receiver.clutter_m,
+            receiver.area,
+            over_sea_km,
+            receiver.warm_sea,
+            tca_deg,
+            theta,
+            radials.terrain,
+        )
 
 
 @kernel

@@ -57,9 +57,13 @@ def read_triggers(path: Path) -> list[Trigger]:
         to_mhz = read_number(row, "to_mhz", *F_RANGE_MHZ)
         if from_mhz >= to_mhz or any(t.from_mhz < to_mhz and from_mhz < t.to_mhz for t in triggers):
             raise InputError(
-                "band is empty or overlaps another", file=path, row=row.line, field="from_mhz",
-                value=f"{from_mhz:g} to {to_mhz:g}", allowed="bands that do not overlap",
-            )  # fmt: skip
+                "band is empty or overlaps another",
+                file=path,
+                row=row.line,
+                field="from_mhz",
+                value=f"{from_mhz:g} to {to_mhz:g}",
+                allowed="bands that do not overlap",
+            )
         triggers.append(Trigger(from_mhz, to_mhz, read_number(row, "field_dbuvm", -50.0, 120.0)))
     return triggers
 

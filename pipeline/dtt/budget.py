@@ -109,9 +109,16 @@ def _decisions(
             if found is not None:
                 stored_dbm, near, kind, y, x = found
                 yield Decision(
-                    job.channel, offset, group, kind, near, box.rows.start + y, box.cols.start + x,
-                    stored_dbm, stored_dbm - shift_db,
-                )  # fmt: skip
+                    job.channel,
+                    offset,
+                    group,
+                    kind,
+                    near,
+                    box.rows.start + y,
+                    box.cols.start + x,
+                    stored_dbm,
+                    stored_dbm - shift_db,
+                )
 
 
 def _shift_db(job: Job, group: Group | None, device: Device, offset: Offset) -> float:

@@ -57,9 +57,13 @@ def _contour_row(row: Row) -> ContourRow:
     quantity = row.values["quantity"]
     if quantity not in QUANTITIES:
         raise InputError(
-            "unknown quantity", file=row.file, row=row.line, field="quantity", value=quantity,
+            "unknown quantity",
+            file=row.file,
+            row=row.line,
+            field="quantity",
+            value=quantity,
             allowed=", ".join(QUANTITIES),
-        )  # fmt: skip
+        )
     from_mhz, to_mhz = (read_number(row, name, *F_RANGE_MHZ) for name in ("from_mhz", "to_mhz"))
     value = read_number(row, "value", *QUANTITIES[quantity])
     return ContourRow(row.values["system"], from_mhz, to_mhz, quantity, value)
@@ -109,13 +113,41 @@ def f5090_dbuvm(
     """Field of 1 kW e.r.p. exceeded for 90 % of the time: the distribution in dB is taken as symmetric."""
     nan = np.nan
     e50 = p1546_pixel_field(
-        median, curves, f_mhz, MEDIAN_PCT, d_km, height_m, nan, height_m, receiver_m, CLUTTER_M, _RURAL, 0.0,
-        False, nan, nan, False,
-    )  # fmt: skip
+        median,
+        curves,
+        f_mhz,
+        MEDIAN_PCT,
+        d_km,
+        height_m,
+        nan,
+        height_m,
+        receiver_m,
+        CLUTTER_M,
+        _RURAL,
+        0.0,
+        False,
+        nan,
+        nan,
+        False,
+    )
     e10 = p1546_pixel_field(
-        tenth, curves, f_mhz, TENTH_PCT, d_km, height_m, nan, height_m, receiver_m, CLUTTER_M, _RURAL, 0.0,
-        False, nan, nan, False,
-    )  # fmt: skip
+        tenth,
+        curves,
+        f_mhz,
+        TENTH_PCT,
+        d_km,
+        height_m,
+        nan,
+        height_m,
+        receiver_m,
+        CLUTTER_M,
+        _RURAL,
+        0.0,
+        False,
+        nan,
+        nan,
+        False,
+    )
     return 2.0 * e50 - e10
 
 

@@ -191,9 +191,16 @@ def _falls(
     conditional_db = np.empty(nodes.size)
     for i in range(x_db.size):
         width_db = _prepare(
-            margin_db[i], sigma_u_db[i], sigma_i_db[i], wanted_sigma_db, nodes, weights, below_db, density,
+            margin_db[i],
+            sigma_u_db[i],
+            sigma_i_db[i],
+            wanted_sigma_db,
+            nodes,
+            weights,
+            below_db,
+            density,
             conditional_db,
-        )  # fmt: skip
+        )
         falls[i] = _fall(x_db[i], width_db, below_db, density, conditional_db)[0]
         if falls[i] > dq:
             above_db[i] = x_db[i] - _newton(x_db[i], dq, width_db, below_db, density, conditional_db)

@@ -83,9 +83,13 @@ def _radius_at_km(
 
     def limits(d_km: NDArray[np.float64]) -> NDArray[np.bool_]:
         loss_db = smaller_path_loss_db(
-            d_km, f_mhz, device.height_m, receiver_m=config.coverage.receiver_height_m,
-            model=config.propagation.wsd_model, coastal=coastal,
-        )  # fmt: skip
+            d_km,
+            f_mhz,
+            device.height_m,
+            receiver_m=config.coverage.receiver_height_m,
+            model=config.propagation.wsd_model,
+            coastal=coastal,
+        )
         return np.where(d_km <= NEAR_KM, tolerated_dbm[0], tolerated_dbm[1]) + loss_db < cap
 
     return farthest_limiting_km(limits, device.min_separation_m.value / 1000.0)
@@ -148,9 +152,10 @@ def farthest_limiting_km(limits: Callable[[NDArray[np.float64]], NDArray[np.bool
     last = int(limiting[-1])
     if last == coarse_km.size - 1:
         raise InputError(
-            f"a victim would limit the device even {FARTHEST_KM:g} km away", row="devices",
+            f"a victim would limit the device even {FARTHEST_KM:g} km away",
+            row="devices",
             allowed="a smaller cap_dbm, dq_pct or burst penalty",
-        )  # fmt: skip
+        )
     fine_km = np.linspace(coarse_km[last], coarse_km[last + 1], _FINE_STEPS)
     within = np.flatnonzero(limits(fine_km))
     return float(fine_km[min(int(within[-1]) + 1, _FINE_STEPS - 1)])

@@ -133,9 +133,14 @@ def loss_tables(job: Job, grid: Grid, *, coastal: bool, largest_px: int | None =
     size = min(table_size(reach_km, grid.resolution_m, scale), largest_px or sys.maxsize)
     distance_km = offset_distance_km(size, grid.resolution_m, scale, device.min_separation_m.value)
     return loss_table_db(
-        distance_km, reach_km, job.f_mhz, device.height_m, receiver_m=settings.coverage.receiver_height_m,
-        model=settings.propagation.wsd_model, coastal=coastal,
-    )  # fmt: skip
+        distance_km,
+        reach_km,
+        job.f_mhz,
+        device.height_m,
+        receiver_m=settings.coverage.receiver_height_m,
+        model=settings.propagation.wsd_model,
+        coastal=coastal,
+    )
 
 
 def run(
@@ -190,9 +195,16 @@ def _lower(
             loss_db = cross_polar_table_db(loss_db, job.config.coverage.cross_polar_db)
         allowed_dbm = np.where(chosen, level_dbm, np.float32(np.inf))
         min_plus(
-            allowed_dbm, victims.azimuth_deg, loss_db, discrimination, targets, best_dbm, label, int(code),
+            allowed_dbm,
+            victims.azimuth_deg,
+            loss_db,
+            discrimination,
+            targets,
+            best_dbm,
+            label,
+            int(code),
             threads=threads,
-        )  # fmt: skip
+        )
 
 
 def overload_level_dbm(job: Job, sigma_db: float) -> float:

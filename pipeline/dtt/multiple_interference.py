@@ -252,9 +252,13 @@ def _falls(
     sigma_i_db = (near * config.protection.near_sigma_db + far * config.protection.far_sigma_db) / total
     above_nuisance_db = 10.0 * np.log10(total) - power_dbm(0.0, f_mhz) - nuisance_dbuvm
     fall, cure_db = fall_of(
-        above_nuisance_db, wanted_dbuvm - nuisance_dbuvm, sigma_u_db, sigma_i_db, dq_pct / 100.0,
+        above_nuisance_db,
+        wanted_dbuvm - nuisance_dbuvm,
+        sigma_u_db,
+        sigma_i_db,
+        dq_pct / 100.0,
         config.coverage.location_sigma_db,
-    )  # fmt: skip
+    )
     found = np.full((3, *hit.shape), np.nan, dtype=np.float32)
     found[:, hit] = 100.0 * fall, np.maximum(100.0 * fall - dq_pct, 0.0), cure_db
     return found

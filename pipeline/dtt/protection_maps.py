@@ -151,9 +151,19 @@ def read_victims(job: Job, files: Files, box: Box) -> Victims:
         coastal = raster.read(files.territory("coastal"), rows=rows, cols=box.cols).values
         part = slice(rows.start - box.rows.start, rows.stop - box.rows.start)
         fill_victims(
-            levels, served, server, mode, surface, coastal if along_sea else np.zeros_like(coastal), protect,
-            job.f_mhz, near, far, job.classes, rows_of(victims, part),
-        )  # fmt: skip
+            levels,
+            served,
+            server,
+            mode,
+            surface,
+            coastal if along_sea else np.zeros_like(coastal),
+            protect,
+            job.f_mhz,
+            near,
+            far,
+            job.classes,
+            rows_of(victims, part),
+        )
     return victims
 
 
@@ -176,15 +186,31 @@ def _write(
     tags = {"channel": str(channel)}
     open_dbm = [band.open_dbm for band in bands] or [np.inf]
     raster.write_blocks(
-        out[0], grid, names, "float32", float("nan"), blocks=_blocks(grid, box, open_dbm, folder, "limit"),
-        units="dBm", long_name="permitted e.i.r.p. plus protection ratio", tags=tags, publish=False,
-    )  # fmt: skip
+        out[0],
+        grid,
+        names,
+        "float32",
+        float("nan"),
+        blocks=_blocks(grid, box, open_dbm, folder, "limit"),
+        units="dBm",
+        long_name="permitted e.i.r.p. plus protection ratio",
+        tags=tags,
+        publish=False,
+    )
     none = [int(LimitingService.NONE)] * len(names)
     raster.write_blocks(
-        out[1], grid, names, "uint8", int(LimitingService.OUTSIDE),
-        blocks=_blocks(grid, box, none, folder, "label"), units="1", long_name="limiting service", tags=tags,
-        publish=False, categories=CODE_NAMES,
-    )  # fmt: skip
+        out[1],
+        grid,
+        names,
+        "uint8",
+        int(LimitingService.OUTSIDE),
+        blocks=_blocks(grid, box, none, folder, "label"),
+        units="1",
+        long_name="limiting service",
+        tags=tags,
+        publish=False,
+        categories=CODE_NAMES,
+    )
 
 
 def _blocks(
@@ -213,9 +239,13 @@ def _separation(config: Config, files: Files, device: Device) -> None:
         maps.limit_dbm, grid, nodata=float("nan"), long_name="permitted e.i.r.p. by separation", **named
     )
     label = raster.make_array(
-        maps.label, grid, nodata=int(LimitingService.OUTSIDE), long_name="limiting service",
-        categories=CODE_NAMES, **named | {"units": "1"},
-    )  # fmt: skip
+        maps.label,
+        grid,
+        nodata=int(LimitingService.OUTSIDE),
+        long_name="limiting service",
+        categories=CODE_NAMES,
+        **named | {"units": "1"},
+    )
     for path, layer in zip(files.protection(device), (limit, label), strict=True):
         raster.write(path, layer, tags=tags, publish=False)
 
@@ -233,11 +263,28 @@ def _threshold(config: Config, files: Files, out: tuple[Path, Path]) -> None:
 
     tags = {"channel": str(files.channel), "method": "threshold"}
     raster.write_blocks(
-        out[0], grid, [THRESHOLD_BAND], "float32", float("nan"), blocks=blocks(-np.inf, np.inf, "float32"),
-        units="dBm", long_name="permitted e.i.r.p. by threshold", tags=tags, publish=False,
-    )  # fmt: skip
+        out[0],
+        grid,
+        [THRESHOLD_BAND],
+        "float32",
+        float("nan"),
+        blocks=blocks(-np.inf, np.inf, "float32"),
+        units="dBm",
+        long_name="permitted e.i.r.p. by threshold",
+        tags=tags,
+        publish=False,
+    )
     codes = blocks(LimitingService.DTT, LimitingService.NONE, "uint8")
     raster.write_blocks(
-        out[1], grid, [THRESHOLD_BAND], "uint8", int(LimitingService.OUTSIDE), blocks=codes, units="1",
-        long_name="limiting service", tags=tags, publish=False, categories=CODE_NAMES,
-    )  # fmt: skip
+        out[1],
+        grid,
+        [THRESHOLD_BAND],
+        "uint8",
+        int(LimitingService.OUTSIDE),
+        blocks=codes,
+        units="1",
+        long_name="limiting service",
+        tags=tags,
+        publish=False,
+        categories=CODE_NAMES,
+    )

@@ -54,9 +54,12 @@ def contour_polygons(
         contour = contour_of(rows, str(station["system"].item()), f_mhz)
         if contour is None:
             raise InputError(
-                "no contour for a system", file=settings.contours, field="system",
-                value=f"{station['system'].item()} at {f_mhz:g} MHz", allowed="rows for every system in use",
-            )  # fmt: skip
+                "no contour for a system",
+                file=settings.contours,
+                field="system",
+                value=f"{station['system'].item()} at {f_mhz:g} MHz",
+                allowed="rows for every system in use",
+            )
         sweep = sweeps[str(station["mast"].item())]
         radius_km = _radii_km(config, contour, station, sweep, azimuths_deg, f_mhz)
         polygons.append(_polygon(station, azimuths_deg, radius_km, to_grid))

@@ -19,11 +19,7 @@ from pipeline.services.codes import LimitingService
 
 
 def explain(
-    context: ServiceContext,
-    device: Device,
-    victims: list[tuple[int, Offset]],
-    row: int,
-    col: int,
+    context: ServiceContext, device: Device, victims: list[tuple[int, Offset]], row: int, col: int
 ) -> Explanation | None:
     """The strictest channel at a pixel; its one term is the largest e.i.r.p. whose distance is kept."""
     strictest = (np.inf, 0, 0, 0)

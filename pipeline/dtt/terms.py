@@ -86,13 +86,7 @@ def pixel(row: int, col: int) -> tuple[slice, slice]:
 
 
 def link_of(
-    context: ServiceContext,
-    job: Job,
-    device: Device,
-    decision: Decision,
-    victim: Victim,
-    row: int,
-    col: int,
+    context: ServiceContext, job: Job, device: Device, decision: Decision, victim: Victim, row: int, col: int
 ) -> Link:
     """Distance between the squares, discrimination and loss, each in float64."""
     dy, dx = abs(row - decision.row), abs(col - decision.col)
@@ -100,10 +94,13 @@ def link_of(
         max(dy, dx) + 1, context.grid.resolution_m, largest_scale(context.grid), device.min_separation_m.value
     )[dy, dx]
     loss_db = smaller_path_loss_db(
-        np.array([distance_km]), job.f_mhz, device.height_m,
-        receiver_m=job.config.coverage.receiver_height_m, model=job.config.propagation.wsd_model,
+        np.array([distance_km]),
+        job.f_mhz,
+        device.height_m,
+        receiver_m=job.config.coverage.receiver_height_m,
+        model=job.config.propagation.wsd_model,
         coastal=decision.kind.coastal,
-    )  # fmt: skip
+    )
     touching = max(dy, dx) <= 1
     directed_db, note = _discrimination(job, decision, victim, touching, row, col)
     return Link(float(distance_km), touching, directed_db, note, float(loss_db[0]))
@@ -134,18 +131,24 @@ def wanted_terms(job: Job, device: Device, decision: Decision, victim: Victim, l
     settings = job.config.protection
     sigma_db = settings.near_sigma_db if decision.near else settings.far_sigma_db
     return [
-        Term("nuisance field", victim.nuisance_dbuvm,
-             f"median, dB(uV/m); standard deviation {victim.nuisance_sigma_db:.2f} dB"),
-        Term("allowed nuisance", allowed_db,
-             f"one more interferer for dq {device.dq_pct:g} %: margin {margin_db:.2f} dB, "
-             f"sigma {sigma_db:g} dB"),
+        Term(
+            "nuisance field",
+            victim.nuisance_dbuvm,
+            f"median, dB(uV/m); standard deviation {victim.nuisance_sigma_db:.2f} dB",
+        ),
+        Term(
+            "allowed nuisance",
+            allowed_db,
+            f"one more interferer for dq {device.dq_pct:g} %: margin {margin_db:.2f} dB, "
+            f"sigma {sigma_db:g} dB",
+        ),
         Term("field to power", -FIELD_TO_POWER_DB, "dBm at 0 dBi and 1 MHz from dB(uV/m)"),
         Term("frequency", -20.0 * math.log10(job.f_mhz), f"-20 log10 of {job.f_mhz:g} MHz"),
         *_ratio_terms(job, device, decision),
         Term("burst penalty", -device.burst_penalty_db.value, "on the protection ratio"),
         *_device_terms(device),
         *_path_terms(link),
-    ]  # fmt: skip
+    ]
 
 
 def _ratio_terms(job: Job, device: Device, decision: Decision) -> list[Term]:

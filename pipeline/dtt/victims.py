@@ -175,9 +175,12 @@ def empty_victims(height: int, width: int) -> Victims:
 def rows_of(victims: Victims, rows: slice) -> Victims:
     """Views of some rows of the maps."""
     return Victims(
-        victims.near_dbm[rows], victims.far_dbm[rows], victims.azimuth_deg[rows], victims.kind[rows],
+        victims.near_dbm[rows],
+        victims.far_dbm[rows],
+        victims.azimuth_deg[rows],
+        victims.kind[rows],
         victims.code[rows],
-    )  # fmt: skip
+    )
 
 
 def kinds_present(victims: Victims) -> list[Kind]:

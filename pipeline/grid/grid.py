@@ -49,9 +49,13 @@ def checked_crs(crs: str, *, file: str | None = None) -> CRS:
     if len(known.axis_info) != 2 or any(axis.direction == "west" for axis in known.axis_info):
         axes = ", ".join(axis.direction for axis in known.axis_info)
         raise InputError(
-            f"CRS has the axes {axes}", file=file, row="grid", field="crs", value=crs,
+            f"CRS has the axes {axes}",
+            file=file,
+            row="grid",
+            field="crs",
+            value=crs,
             allowed=f"{wanted}, with axes east and north",
-        )  # fmt: skip
+        )
     return known
 
 
@@ -70,14 +74,21 @@ def make_grid(
     checked_crs(crs, file=file)
     if not (math.isfinite(resolution_m) and resolution_m > 0):
         raise InputError(
-            "pixel size must be positive", file=file, row="grid", field="resolution_m", value=resolution_m,
+            "pixel size must be positive",
+            file=file,
+            row="grid",
+            field="resolution_m",
+            value=resolution_m,
             allowed="metres above 0",
-        )  # fmt: skip
+        )
     if not all(map(math.isfinite, bounds_m)):
         raise InputError(
             "the territory cannot be projected: it leaves the area of the CRS",
-            file=file, row="grid", field="crs", value=crs,
-        )  # fmt: skip
+            file=file,
+            row="grid",
+            field="crs",
+            value=crs,
+        )
     west, south = (math.floor((v - margin_m) / resolution_m) for v in bounds_m[:2])
     east, north = (math.ceil((v + margin_m) / resolution_m) for v in bounds_m[2:])
     width, height = east - west, north - south
@@ -85,10 +96,13 @@ def make_grid(
         raise InputError("territory is empty", file=file, row="territory", value=bounds_m)
     if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
         raise InputError(
-            "grid is too large", file=file, row="grid", field="resolution_m",
+            "grid is too large",
+            file=file,
+            row="grid",
+            field="resolution_m",
             value=f"{width} x {height} pixels",
             allowed=f"sides up to {MAX_SIDE_PX}, {MAX_PIXELS} in all; take larger pixels or a `bbox_deg`",
-        )  # fmt: skip
+        )
     _check_scale(crs, bounds_m, file)
     return Grid(crs, resolution_m, west * resolution_m, north * resolution_m, width, height)
 
@@ -102,9 +116,12 @@ def _check_scale(crs: str, bounds_m: tuple[float, float, float, float], file: st
     if not (least >= 1.0 - SCALE_TOLERANCE and most <= 1.0 + SCALE_TOLERANCE):
         raise InputError(
             f"distances in this CRS are {least:.2f} to {most:.2f} times the true ones on the territory",
-            file=file, row="grid", field="crs", value=crs,
+            file=file,
+            row="grid",
+            field="crs",
+            value=crs,
             allowed=f"a projected CRS made for this place, true within {100.0 * SCALE_TOLERANCE:g} %",
-        )  # fmt: skip
+        )
 
 
 def lonlat_box_deg(grid: Grid) -> tuple[float, float, float, float]:

@@ -10,9 +10,15 @@ if TYPE_CHECKING:
     from pipeline.grid.raster import Layout
 
 GDAL_TYPES = {
-    "uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32",
-    "int32": "Int32", "float32": "Float32", "float64": "Float64",
-}  # fmt: skip
+    "uint8": "Byte",
+    "int8": "Int8",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "int32": "Int32",
+    "float32": "Float32",
+    "float64": "Float64",
+}
 
 
 def vrt_text(layouts: Sequence[Layout], relative_paths: Sequence[str], names: Sequence[str]) -> str:

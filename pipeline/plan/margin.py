@@ -50,8 +50,11 @@ def margin_m(config: Config, modes: Iterable[ModeKey], *, coastal: bool, file: P
     given_km = config.grid.margin_km
     if given_km is not None and given_km < needed_km:
         raise InputError(
-            "margin is smaller than the proven radius", file=file, row="grid", field="margin_km",
+            "margin is smaller than the proven radius",
+            file=file,
+            row="grid",
+            field="margin_km",
             value=given_km,
             allowed=f"at least {needed_km:.1f}, or none",
-        )  # fmt: skip
+        )
     return 1000.0 * needed_km + config.grid.resolution_m if given_km is None else 1000.0 * given_km

@@ -129,9 +129,23 @@ def _p1546_db(
         if d > NEAR_KM:
             sea_km = d if over_sea else 0.0
             e_dbuvm = p1546_pixel_field(
-                prepared, curves, f_mhz, time_pct, d, h1_m, nan, h1_m, h2_m, CLUTTER_M, _RURAL, sea_km,
-                False, nan, nan, False,
-            )  # fmt: skip
+                prepared,
+                curves,
+                f_mhz,
+                time_pct,
+                d,
+                h1_m,
+                nan,
+                h1_m,
+                h2_m,
+                CLUTTER_M,
+                _RURAL,
+                sea_km,
+                False,
+                nan,
+                nan,
+                False,
+            )
             loss_db[i] = max(free_db, loss_from_field_db(e_dbuvm, f_mhz))
     return loss_db
 

@@ -58,9 +58,14 @@ def exact_loss_db(path: Path, d_km: NDArray[np.float64]) -> NDArray[np.float64]:
     high_m, low_m = max(path.device_m, path.receiver_m), min(path.device_m, path.receiver_m)
     first_m, second_m = (high_m, low_m) if high_m >= BASE_MIN_M else (low_m, high_m)
     return smaller_path_loss_db(
-        d_km, path.f_mhz, first_m, receiver_m=second_m, model=path.model, coastal=path.coastal,
+        d_km,
+        path.f_mhz,
+        first_m,
+        receiver_m=second_m,
+        model=path.model,
+        coastal=path.coastal,
         time_pct=path.time_pct,
-    )  # fmt: skip
+    )
 
 
 @kernel

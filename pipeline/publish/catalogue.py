@@ -32,25 +32,39 @@ FLAGS, DTT, COORDINATION = "Evaluated services by channel", "DTT", "Coordination
 ALL_BANDS = 0
 # Scheme of map_classes.yaml by layer, where the name of the layer is not that of its scheme.
 SCHEMES_OF_LAYERS = {
-    "rr941_dtt_down": "rr941_dtt", "rr941_dtt_up": "rr941_dtt", "rr941_dtt_transponder": "rr941_dtt",
-    "rr941_theta_t": "angle", "rr941_elev": "angle", "radar612_dist_foreign": "radar612_distance",
+    "rr941_dtt_down": "rr941_dtt",
+    "rr941_dtt_up": "rr941_dtt",
+    "rr941_dtt_transponder": "rr941_dtt",
+    "rr941_theta_t": "angle",
+    "rr941_elev": "angle",
+    "radar612_dist_foreign": "radar612_distance",
     "radar612_req": "radar612_distance",
-}  # fmt: skip
+}
 DTT_TITLES = {
-    "field": "Wanted field", "q": "Location probability", "served": "Served", "server": "Best server",
-}  # fmt: skip
+    "field": "Wanted field",
+    "q": "Location probability",
+    "served": "Served",
+    "server": "Best server",
+}
 RR941_TITLES = {
-    "dtt_down": "delta-T/T of downlinks", "dtt_up": "delta-T/T of uplinks",
-    "dtt_transponder": "delta-T/T by the transponder method", "exceeds": "Threshold exceeded",
-    "argpair": "Pair of assignments that decides", "theta_t": "Topocentric separation",
+    "dtt_down": "delta-T/T of downlinks",
+    "dtt_up": "delta-T/T of uplinks",
+    "dtt_transponder": "delta-T/T by the transponder method",
+    "exceeds": "Threshold exceeded",
+    "argpair": "Pair of assignments that decides",
+    "theta_t": "Topocentric separation",
     "elev": "Elevation of the victim's satellite",
-}  # fmt: skip
+}
 RR97AB_TITLES = {"epfd_max": "Upper bound of epfd(down)", "cond": "Conditions"}
 RADAR_TITLES = {
-    "dist_foreign": "Distance to foreign territory", "path": "Path", "req": "Required distance",
-    "margin": "Distance beyond the required one", "coord": "Coordination",
-    "n_adm": "Number of administrations", "adm_k": "Administrations",
-}  # fmt: skip
+    "dist_foreign": "Distance to foreign territory",
+    "path": "Path",
+    "req": "Required distance",
+    "margin": "Distance beyond the required one",
+    "coord": "Coordination",
+    "n_adm": "Number of administrations",
+    "adm_k": "Administrations",
+}
 
 
 class Shown(NamedTuple):

@@ -56,11 +56,15 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "valid": valid,
         "valid_utc": utc_period(valid, config.query.time_zone),
         "software": software(),
-        "config": {"path": shown(plan.config_path), "sha256": file_sha256(plan.config_path),
-                   "settings": json.loads(config.model_dump_json(), object_hook=_shown_paths)},
+        "config": {
+            "path": shown(plan.config_path),
+            "sha256": file_sha256(plan.config_path),
+            "settings": json.loads(config.model_dump_json(), object_hook=_shown_paths),
+        },
         "inputs": [
             {"key": key, "path": shown(path), "sha256": file_sha256(path), "bytes": path.stat().st_size}
-            for key, path in input_files(config) if path.is_file()
+            for key, path in input_files(config)
+            if path.is_file()
         ],
         "register": summary(plan.register),
         "register_rows": register_sizes(config, plan.register, plan.bookings),
@@ -70,7 +74,8 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "channels": {"device": plan.wsd, "dtt": plan.victims},
         "services": [service_entry(name, service) for name, service in config.services.items()],
         "not_evaluated": [
-            service_entry(name, service) for name, service in config.services.items()
+            service_entry(name, service)
+            for name, service in config.services.items()
             if service.applicable and service.status != "evaluate"
         ],
         "not_evaluated_area": open_areas(files),
@@ -83,7 +88,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "notes": notes(config),
         "servers": servers(plan),
         "query": query_facts(config),
-    }  # fmt: skip
+    }
 
 
 def output_entries(files: Mapping[str, Path], digests: Mapping[str, str]) -> list[dict[str, object]]:
@@ -135,10 +140,14 @@ def area_entries(config: Config) -> list[dict[str, object]]:
     areas = read_exclusions(config.areas.exclusions)
     areas += [adjustment.area for adjustment in read_adjustments(config.areas.adjustments)]
     return [
-        {"file": shown(Path(area.file)), "row": area.row, **area.values,
-         "box_deg": [round(bound, 6) for bound in area.shape.bounds]}
+        {
+            "file": shown(Path(area.file)),
+            "row": area.row,
+            **area.values,
+            "box_deg": [round(bound, 6) for bound in area.shape.bounds],
+        }
         for area in areas
-    ]  # fmt: skip
+    ]
 
 
 def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
@@ -220,8 +229,9 @@ def notes(config: Config) -> list[str]:
     found += [
         f"Level {level:g} dBm exceeds the cap of device {device.id} ({cap_dbm:g} dBm): not written."
         for device, cap_dbm in ((device, device_cap_dbm(device)) for device in config.devices)
-        for level in config.levels_dbm if level > cap_dbm
-    ]  # fmt: skip
+        for level in config.levels_dbm
+        if level > cap_dbm
+    ]
     return found
 
 

@@ -36,15 +36,34 @@ def reception_layers(levels: xr.DataArray, classes: xr.DataArray) -> dict[str, x
     server = classes.sel(band="server").values
     make = raster.make_array
     return {
-        "field": make(field, grid, units="dB(uV/m)", long_name="wanted field of the best server at 10 m",
-                      nodata=NODATA_CENTI, scale_factor=0.01),
-        "q": make(q, grid, units="1", long_name="location probability of DTT reception",
-                  nodata=NO_PROBABILITY, scale_factor=PROBABILITY_STEP),
-        "served": make(served, grid, units="1", long_name="DTT reception served", nodata=NO_SERVICE,
-                       categories=SERVED_NAMES),
-        "server": make(server, grid, units="1", long_name="best server, number in the manifest's table",
-                       nodata=NO_SERVER),
-    }  # fmt: skip
+        "field": make(
+            field,
+            grid,
+            units="dB(uV/m)",
+            long_name="wanted field of the best server at 10 m",
+            nodata=NODATA_CENTI,
+            scale_factor=0.01,
+        ),
+        "q": make(
+            q,
+            grid,
+            units="1",
+            long_name="location probability of DTT reception",
+            nodata=NO_PROBABILITY,
+            scale_factor=PROBABILITY_STEP,
+        ),
+        "served": make(
+            served,
+            grid,
+            units="1",
+            long_name="DTT reception served",
+            nodata=NO_SERVICE,
+            categories=SERVED_NAMES,
+        ),
+        "server": make(
+            server, grid, units="1", long_name="best server, number in the manifest's table", nodata=NO_SERVER
+        ),
+    }
 
 
 def layer_tags(plan: Plan, channel: int) -> Mapping[str, str]:

@@ -27,10 +27,7 @@ Digests = dict[str, str]
 
 
 def release(
-    files: Mapping[str, Path],
-    results: Path,
-    run_id: str,
-    describe: Callable[[Digests], Mapping[str, object]],
+    files: Mapping[str, Path], results: Path, run_id: str, describe: Callable[[Digests], Mapping[str, object]]
 ) -> Path:
     """Publish ``files`` (name in the run's folder -> source) and return the run's folder.
 

@@ -163,8 +163,11 @@ def _ring(west: float, south: float, east: float, north: float) -> Sequence[Sequ
 def _described(plan: Plan) -> Json:
     config = plan.config
     title = config.title or config.name
-    texts = [f"Maximum e.i.r.p. of white-space devices and availability of TV channels: {title}.",
-             config.notice, config.attribution]  # fmt: skip
+    texts = [
+        f"Maximum e.i.r.p. of white-space devices and availability of TV channels: {title}.",
+        config.notice,
+        config.attribution,
+    ]
     return {"title": title, "description": " ".join(text for text in texts if text)}
 
 

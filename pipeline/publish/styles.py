@@ -103,9 +103,7 @@ def _scheme(entry: Mapping[str, Any]) -> Scheme:
         MapClass(str(item["label"]), _rgba(item["colour"]), int(code), None)
         for code, item in entry.get("codes", {}).items()
     ]
-    return Scheme(
-        entry["title"], entry["unit"], float(entry["scale"]), entry["note"], (*levels, *codes)
-    )  # fmt: skip
+    return Scheme(entry["title"], entry["unit"], float(entry["scale"]), entry["note"], (*levels, *codes))
 
 
 def _rgba(text: str) -> Rgba:

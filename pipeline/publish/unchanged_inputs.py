@@ -59,9 +59,10 @@ def check_steady(build: Path, config_path: Path, config: Config) -> None:
     changed = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
     if changed:
         raise InputError(
-            "has changed while the run computed: nothing is published", file=changed[0],
+            "has changed while the run computed: nothing is published",
+            file=changed[0],
             allowed="inputs that stay as they are; run again",
-        )  # fmt: skip
+        )
 
 
 def _state_of_file(path: Path) -> list[int] | None:

@@ -117,8 +117,9 @@ def _block_distances_m(
     west_m = grid.west_m + side_m * np.arange(shape[1], dtype=np.float64)
     south_m = grid.north_m - side_m * np.arange(1, shape[0] + 1, dtype=np.float64)
     (near_x, far_x), (near_y, far_y) = (
-        _ends_m(west_m, side_m, circle.x_m), _ends_m(south_m, side_m, circle.y_m)
-    )  # fmt: skip
+        _ends_m(west_m, side_m, circle.x_m),
+        _ends_m(south_m, side_m, circle.y_m),
+    )
     return np.hypot(near_x, near_y[:, np.newaxis]), np.hypot(far_x, far_y[:, np.newaxis])
 
 

@@ -54,9 +54,11 @@ def open_database(results: Path) -> Database:
     missing = {"query", "valid_utc"} - set(run.manifest)
     if missing:
         raise InputError(
-            "run holds nothing for queries", file=run.folder / MANIFEST, field=min(missing),
+            "run holds nothing for queries",
+            file=run.folder / MANIFEST,
+            field=min(missing),
             allowed="a run made by this version of the program",
-        )  # fmt: skip
+        )
     facts = run.manifest["query"]
     rasters = {entry["id"]: raster.open_raster(run.folder / entry["file"]) for entry in facts["devices"]}
     check_rasters(rasters, [band_name(entry["channel"]) for entry in facts["channels"]])
@@ -73,9 +75,10 @@ def check_rasters(rasters: Mapping[str, raster.Opened], bands: Sequence[str]) ->
         layout = opened.layout
         if (layout.band_names, opened.grid) != (tuple(bands), first.grid) or SCALE_TAG not in layout.tags:
             raise InputError(
-                "is not the query raster of this run", file=opened.source.name,
+                "is not the query raster of this run",
+                file=opened.source.name,
                 allowed="a band for each channel of the manifest, all devices on one grid",
-            )  # fmt: skip
+            )
 
 
 def close_database(database: Database) -> None:
@@ -108,11 +111,7 @@ def pixel_of(database: Database, place: Place) -> Json:
     col = math.floor((place.x_m - grid.west_m) / grid.resolution_m)
     west_m = grid.west_m + col * grid.resolution_m
     south_m = grid.north_m - (row + 1) * grid.resolution_m
-    return {
-        "id": f"{grid.crs}/{grid.resolution_m:g}/E{west_m:.0f}N{south_m:.0f}",
-        "row": row,
-        "col": col,
-    }
+    return {"id": f"{grid.crs}/{grid.resolution_m:g}/E{west_m:.0f}N{south_m:.0f}", "row": row, "col": col}
 
 
 def lowest_raw(database: Database, profile: Json, place: Place, radius_m: float) -> NDArray[np.int16]:

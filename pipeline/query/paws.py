@@ -58,12 +58,7 @@ def error_response(error: PawsError, request_id: object = None) -> Json:
     return {"jsonrpc": "2.0", "error": content, "id": request_id}
 
 
-def spectrum_response(
-    device_desc: Mapping[str, Any],
-    spec: Json,
-    now: datetime,
-    **others: object,
-) -> Json:
+def spectrum_response(device_desc: Mapping[str, Any], spec: Json, now: datetime, **others: object) -> Json:
     """AVAIL_SPECTRUM_RESP with one SpectrumSpec (RFC 7545, section 4.5.2); devices ignore ``others``."""
     return {
         "type": "AVAIL_SPECTRUM_RESP",

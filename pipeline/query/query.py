@@ -154,9 +154,10 @@ def slave_profile(facts: Json, master: Json) -> Json:
     layer_m = layer_for(facts, master["type"], None)
     wanted = (master["type"], emission_class, layer_m)
     found = [
-        entry for entry in facts["devices"]
+        entry
+        for entry in facts["devices"]
         if (entry["type"], entry["emission_class"], entry["height_m"]) == wanted
-    ]  # fmt: skip
+    ]
     if not found:
         message = f"generic slaves need a device of type {wanted[0]}, class {wanted[1]}, {layer_m:g} m"
         raise PawsError(Code.UNIMPLEMENTED, message)
@@ -210,18 +211,21 @@ def message_of(
     facts = database.facts
     segments = segments_of(facts, raw)
     evaluated = [
-        entry for entry, level in zip(facts["channels"], raw.tolist(), strict=True)
+        entry
+        for entry, level in zip(facts["channels"], raw.tolist(), strict=True)
         if level > NOT_EVALUATED or level == NOT_PERMITTED
-    ]  # fmt: skip
+    ]
     spec = spectrum_spec(facts, database.valid, segments, evaluated, profile["bandwidth_hz"])
     return spectrum_response(
-        request.device_desc or _device_desc(facts, profile, request.generic_slave), spec, now,
+        request.device_desc or _device_desc(facts, profile, request.generic_slave),
+        spec,
+        now,
         location=_location(place, radius_m),
         pixel=pixel_of(database, place),
         channels=[{"channel": one.channel, "dbm": one.limit_dbm} for one in segments],
         device=profile["id"],
         runId=database.run_id,
-    )  # fmt: skip
+    )
 
 
 def _device_desc(facts: Json, profile: Json, generic_slave: bool) -> Json:

@@ -58,9 +58,10 @@ def config_of(run: Run) -> Config:
         config = Config.model_validate(run.manifest["config"]["settings"])
     except (ValidationError, KeyError, TypeError):
         raise InputError(
-            "settings of the run do not fit this version of the program", file=run.folder / MANIFEST,
+            "settings of the run do not fit this version of the program",
+            file=run.folder / MANIFEST,
             allowed="the version that made the run, or a new run",
-        ) from None  # fmt: skip
+        ) from None
     return located(config, (run.root, REPOSITORY))
 
 

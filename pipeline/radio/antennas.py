@@ -51,9 +51,11 @@ def f699_gain_dbi(off_axis_deg: float, gain_dbi: float, f_mhz: float) -> float:
     ratio = 10.0 ** ((gain_dbi - 7.7) / 20.0)
     if f_mhz < F699_FROM_MHZ or (f_mhz <= 1000.0 and ratio <= F699_SMALLEST_RATIO):
         raise InputError(
-            "antenna is outside the range of F.699", field="pattern", value=f"{gain_dbi} dBi, {f_mhz} MHz",
+            "antenna is outside the range of F.699",
+            field="pattern",
+            value=f"{gain_dbi} dBi, {f_mhz} MHz",
             allowed="from 100 MHz; up to 1 GHz a gain above 3.7 dBi",
-        )  # fmt: skip
+        )
     first_lobe_dbi = 2.0 + 15.0 * math.log10(ratio)
     main_lobe_deg = 20.0 / ratio * math.sqrt(max(gain_dbi - first_lobe_dbi, 0.0))
     if off_axis_deg < main_lobe_deg:

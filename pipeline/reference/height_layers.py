@@ -34,9 +34,13 @@ def read_height_layers(path: Path) -> list[HeightLayer]:
         kind = row.values["device_type"]
         if kind not in TYPES:
             raise InputError(
-                "value is not allowed", file=path, row=row.line, field="device_type", value=kind,
+                "value is not allowed",
+                file=path,
+                row=row.line,
+                field="device_type",
+                value=kind,
                 allowed=", ".join(TYPES),
-            )  # fmt: skip
+            )
         from_m = read_number(row, "from_m", 0.0, HIGHEST_M, empty=math.nan)
         to_m = read_number(row, "to_m", 0.0, HIGHEST_M, empty=math.inf)
         layers.append(HeightLayer(kind, from_m, to_m, read_number(row, "layer_m", 1.0, HIGHEST_M)))
@@ -72,12 +76,18 @@ def _check_complete(path: Path, layers: list[HeightLayer], kind: str) -> None:
     for layer in sorted((one for one in layers if not math.isnan(one.from_m)), key=lambda one: one.from_m):
         if layer.from_m != upper_m:
             raise InputError(
-                f"heights of type {kind} overlap or leave a gap", file=path, field="from_m",
-                value=layer.from_m, allowed=f"{upper_m:g}, where the layer below ends",
-            )  # fmt: skip
+                f"heights of type {kind} overlap or leave a gap",
+                file=path,
+                field="from_m",
+                value=layer.from_m,
+                allowed=f"{upper_m:g}, where the layer below ends",
+            )
         upper_m = layer.to_m
     if upper_m != math.inf:
         raise InputError(
-            f"the highest layer of type {kind} is bounded", file=path, field="to_m", value=upper_m,
+            f"the highest layer of type {kind} is bounded",
+            file=path,
+            field="to_m",
+            value=upper_m,
             allowed="nothing: open upwards",
-        )  # fmt: skip
+        )

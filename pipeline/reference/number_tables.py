@@ -100,9 +100,12 @@ def read_device_classes(path: Path) -> dict[int, dict[int, float]]:
     for number in CLASSES:
         if missing := sorted(set(CLASS_OFFSETS) - set(classes.get(number, {}))):
             raise InputError(
-                f"class {number} lacks a leakage ratio", file=path, field="offset", value=missing,
+                f"class {number} lacks a leakage ratio",
+                file=path,
+                field="offset",
+                value=missing,
                 allowed="offsets 1, 2, 3 for the classes 1 to 5",
-            )  # fmt: skip
+            )
     return classes
 
 

@@ -113,9 +113,11 @@ def known_mode(tables: Tables, key: ModeKey) -> Mode:
     """Planning values of a mode; InputError for one that the table does not name."""
     if key not in tables.modes:
         raise InputError(
-            "mode is not in the table of modes", field="mode", value=" ".join(key),
+            "mode is not in the table of modes",
+            field="mode",
+            value=" ".join(key),
             allowed=", ".join(sorted(" ".join(known) for known in tables.modes)),
-        )  # fmt: skip
+        )
     return tables.modes[key]
 
 
@@ -158,10 +160,12 @@ def ratio_parts(
     selectivity = _pick(tables, group, emission_class, offset, "acs_db")
     if selectivity is None:
         raise InputError(
-            "no protection ratio and no selectivity for this offset", file=tables.ratios_file, field="offset",
+            "no protection ratio and no selectivity for this offset",
+            file=tables.ratios_file,
+            field="offset",
             value=f"{offset}, {group_name(group)}, class {emission_class}",
             allowed="a row pr_db or acs_db for every offset in use; -3 to +3 and +9 are mandatory",
-        )  # fmt: skip
+        )
     aflr_db = tables.aflr_db[emission_class][min(abs(offset), FARTHEST_CLASS_OFFSET)]
     aclr_db = aflr_db - 10.0 * math.log10(width_mhz / SEGMENT_MHZ)
     leakage = 10.0 ** (-0.1 * aclr_db)
@@ -221,9 +225,12 @@ def dtt_ratio_db(tables: Tables, key: ModeKey, offset: int) -> float:
         if (*candidate, offset) in tables.dtt_db:
             return tables.dtt_db[*candidate, offset]
     raise InputError(
-        "no protection ratio against DTT", file=tables.dtt_file, field="offset",
-        value=f"{offset}, {' '.join(key)}", allowed="rows for the offsets -1, 0, 1 of every mode in use",
-    )  # fmt: skip
+        "no protection ratio against DTT",
+        file=tables.dtt_file,
+        field="offset",
+        value=f"{offset}, {' '.join(key)}",
+        allowed="rows for the offsets -1, 0, 1 of every mode in use",
+    )
 
 
 def dtt_ratio_table_db(tables: Tables, keys: Sequence[ModeKey]) -> NDArray[np.float64]:
@@ -274,6 +281,10 @@ def _check_tiers(rows: list[Ratio], file: Path) -> None:
     for below, above in pairwise(rows):
         if below.to_dbm != above.from_dbm:
             raise InputError(
-                "tiers overlap or leave a gap", file=file, row=above.row, field="from_dbm",
-                value=above.from_dbm, allowed=f"{below.to_dbm}, where the tier of line {below.row} ends",
-            )  # fmt: skip
+                "tiers overlap or leave a gap",
+                file=file,
+                row=above.row,
+                field="from_dbm",
+                value=above.from_dbm,
+                allowed=f"{below.to_dbm}, where the tier of line {below.row} ends",
+            )

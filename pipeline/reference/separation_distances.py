@@ -49,9 +49,13 @@ def read_distances(path: Path) -> list[Rule]:
         for field, known in (("device", (ANY, *KINDS.values())), ("relation", tuple(RELATIONS))):
             if row.values[field] not in known:
                 raise InputError(
-                    "value is not allowed", file=path, row=row.line, field=field, value=row.values[field],
+                    "value is not allowed",
+                    file=path,
+                    row=row.line,
+                    field=field,
+                    value=row.values[field],
                     allowed=", ".join(known),
-                )  # fmt: skip
+                )
         from_m, to_m = (read_number(row, name, 0.0, 5000.0) for name in ("from_height_m", "to_height_m"))
         distance_km = read_number(row, "distance_km", 0.0, 300.0, empty=math.nan)
         step = Step(
@@ -74,9 +78,12 @@ def steps_of(rules: Sequence[Rule], device: Device, relation: str, file: Path) -
         own = [step for step in own if step.eirp_dbm >= NARROWBAND_DBM]
     if not own:
         raise InputError(
-            f"no {relation} separation distance for device {device.id}", file=file, field="from_height_m",
-            value=f"{device.height_m:g} m, {kind}", allowed="rows for the height of every device",
-        )  # fmt: skip
+            f"no {relation} separation distance for device {device.id}",
+            file=file,
+            field="from_height_m",
+            value=f"{device.height_m:g} m, {kind}",
+            allowed="rows for the height of every device",
+        )
     levels_dbm = [step.eirp_dbm for step in own]
     if len(set(levels_dbm)) != len(levels_dbm):
         raise InputError("an e.i.r.p. is given twice", file=file, field="eirp_dbm", value=levels_dbm)

@@ -78,9 +78,13 @@ def _adjustment(area: Area) -> Adjustment:
 
 def _refuse(area: Area, field: str, allowed: str) -> None:
     raise InputError(
-        "value is not allowed", file=area.file, row=area.row, field=field, value=area.values[field],
+        "value is not allowed",
+        file=area.file,
+        row=area.row,
+        field=field,
+        value=area.values[field],
         allowed=allowed,
-    )  # fmt: skip
+    )
 
 
 def _read_areas(path: Path, columns: Sequence[str]) -> list[Area]:
@@ -100,9 +104,13 @@ def _checked(
     west, south, east, north = shapely.bounds(shape)
     if not (west >= -180 and south >= -90 and east <= 180 and north <= 90):
         raise InputError(
-            "polygon does not lie on the Earth", file=path, row=row, field="geometry",
-            value=[west, south, east, north], allowed="longitude and latitude in degrees, or a stated CRS",
-        )  # fmt: skip
+            "polygon does not lie on the Earth",
+            file=path,
+            row=row,
+            field="geometry",
+            value=[west, south, east, north],
+            allowed="longitude and latitude in degrees, or a stated CRS",
+        )
     valid = shape if shapely.is_valid(shape) else shapely.make_valid(shape)
     return Area(str(path), row, valid, parse_channels(path, row, values["channels"]), values)
 
@@ -117,9 +125,13 @@ def parse_channels(path: Path, row: int, text: str) -> frozenset[int] | None:
         last = last or first
         if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 99):
             raise InputError(
-                "not a list of channels", file=path, row=row, field="channels", value=text,
+                "not a list of channels",
+                file=path,
+                row=row,
+                field="channels",
+                value=text,
                 allowed="* or numbers and ranges such as 21-23;38",
-            )  # fmt: skip
+            )
         channels.update(range(int(first), int(last) + 1))
     return frozenset(channels)
 
@@ -134,9 +146,13 @@ def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, BaseGeometr
             shape = shapely.from_wkt(record.values["wkt"])
         except ShapelyError:
             raise InputError(
-                "is not well-known text", file=path, row=record.row, field="wkt", value=record.values["wkt"],
+                "is not well-known text",
+                file=path,
+                row=record.row,
+                field="wkt",
+                value=record.values["wkt"],
                 allowed="POLYGON or MULTIPOLYGON in lon/lat",
-            ) from None  # fmt: skip
+            ) from None
         rows.append((record.row, shape, {name: record.values[name].strip() for name in columns}))
     return rows
 

@@ -125,9 +125,13 @@ def read_stations(paths: Sequence[Path], model: type[Checked]) -> list[Checked]:
             row = check_station(path, record.row, {"coastal": ""} | record.values, model)
             if row.id in rows:
                 raise InputError(
-                    "id occurs twice", file=path, row=record.row, field="id", value=row.id,
+                    "id occurs twice",
+                    file=path,
+                    row=record.row,
+                    field="id",
+                    value=row.id,
                     allowed="a unique id",
-                )  # fmt: skip
+                )
             rows[row.id] = row
     return [rows[key] for key in sorted(rows)]
 
@@ -141,6 +145,10 @@ def check_station(path: Path, line: int, values: dict[str, str], model: type[Che
         field = str(first["loc"][0]) if first["loc"] else "(row)"
         known = model.model_fields.get(field)
         raise InputError(
-            first["msg"].removeprefix("Value error, ").removeprefix("Input "), file=path, row=line,
-            field=field, value=values.get(field, ""), allowed=known.description if known else None,
-        ) from None  # fmt: skip
+            first["msg"].removeprefix("Value error, ").removeprefix("Input "),
+            file=path,
+            row=line,
+            field=field,
+            value=values.get(field, ""),
+            allowed=known.description if known else None,
+        ) from None

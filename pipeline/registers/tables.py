@@ -58,11 +58,7 @@ def read_table(path: Path, required: Sequence[str], *, may_be_empty: bool = Fals
 
     A register without a row is refused unless it ``may_be_empty``.
     """
-    readers = {
-        ".csv": _read_csv,
-        ".gpkg": _read_geopackage,
-        ".geojson": _read_geojson,
-    }
+    readers = {".csv": _read_csv, ".gpkg": _read_geopackage, ".geojson": _read_geojson}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError("unknown kind of register", file=path, allowed="a .csv, .gpkg or .geojson file")

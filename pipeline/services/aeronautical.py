@@ -188,10 +188,18 @@ def _triggered(
     centre_mhz, half_mhz = 0.5 * (block.low_mhz + block.high_mhz), 0.5 * (numbers.bandwidth_mhz or 0.0)
     limit_dbm = limit_from_field_dbm(numbers.field_dbuvm or 0.0, centre_mhz, 0.0)
     receiver = Receiver(
-        id=row.id, lon_deg=row.lon, lat_deg=row.lat, band=Band(centre_mhz - half_mhz, centre_mhz + half_mhz),
-        limit_dbm=limit_dbm, gain_dbi=gain_table_dbi("", 0.0, centre_mhz), azimuth_deg=0.0, feeder_db=0.0,
-        height_m=numbers.rx_height_m, acs_db=math.inf, coastal=None,
-    )  # fmt: skip
+        id=row.id,
+        lon_deg=row.lon,
+        lat_deg=row.lat,
+        band=Band(centre_mhz - half_mhz, centre_mhz + half_mhz),
+        limit_dbm=limit_dbm,
+        gain_dbi=gain_table_dbi("", 0.0, centre_mhz),
+        azimuth_deg=0.0,
+        feeder_db=0.0,
+        height_m=numbers.rx_height_m,
+        acs_db=math.inf,
+        coastal=None,
+    )
     model = "free_space" if system.receiver == "aircraft" else "p1546"
     return receiver, Service(
         LABEL, "free_space" if model == "free_space" else "p1546", settings.time_pct.value
@@ -278,9 +286,11 @@ def within_reach(zone: Zone, grid: Grid, rows: slice, cols: slice) -> NDArray[np
 def _pixels_box(grid: Grid, top: int, bottom: int, left: int, right: int) -> shapely.Polygon:
     step_m = grid.resolution_m
     return shapely.box(
-        grid.west_m + left * step_m, grid.north_m - bottom * step_m, grid.west_m + right * step_m,
+        grid.west_m + left * step_m,
+        grid.north_m - bottom * step_m,
+        grid.west_m + right * step_m,
         grid.north_m - top * step_m,
-    )  # fmt: skip
+    )
 
 
 def _scale_between(grid: Grid, shape: BaseGeometry, distance_km: float) -> float:

@@ -146,9 +146,12 @@ def _victim(context: ServiceContext, border: Border, row: int, col: int) -> dict
     nearest = nearest_pixel(land_mask(land_of_band(border.band, codes), layers), row, col)
     (lon, lat), (to_lon, to_lat) = _place_deg(context, row, col), _place_deg(context, *nearest)
     return {
-        "kind": "border field", "country": border.country, "lon": to_lon, "lat": to_lat,
+        "kind": "border field",
+        "country": border.country,
+        "lon": to_lon,
+        "lat": to_lat,
         "azimuth_deg": float(WGS84.inv(lon, lat, to_lon, to_lat)[0] % 360.0),
-    }  # fmt: skip
+    }
 
 
 def _place_deg(context: ServiceContext, row: int, col: int) -> tuple[float, float]:

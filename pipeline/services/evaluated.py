@@ -94,8 +94,11 @@ def settled_flags(config: Config, device: Device) -> int:
 
 def product_statement(config: Config) -> str:
     """One sentence on what the product is not; empty when every service that exists here is evaluated."""
-    missing = [name for name, service in config.services.items() if service.applicable and
-               service.status == "out_of_scope"]  # fmt: skip
+    missing = [
+        name
+        for name, service in config.services.items()
+        if service.applicable and service.status == "out_of_scope"
+    ]
     if not missing:
         return ""
     evaluated = {name for name, service in config.services.items() if service.evaluated}

@@ -58,11 +58,7 @@ def service_of(config: Config, settings: Receivers, name: str) -> Service:
     """What the receivers of a service share."""
     floor = config.incumbents.leakage_floor_dbm_per_100khz.value if config.incumbents else -math.inf
     return Service(
-        LABELS[name],
-        settings.model,
-        settings.time_pct.value,
-        settings.margin_db,
-        floor_dbm_per_100khz=floor,
+        LABELS[name], settings.model, settings.time_pct.value, settings.margin_db, floor_dbm_per_100khz=floor
     )
 
 

@@ -104,10 +104,16 @@ def place_receivers(
         reach_km = farthest_limiting_km(profile, strongest_dbm, coupling, device_cap_dbm(device))
         if reach_km > 0.0:
             yield Placed(
-                receiver, coastal, (x_m - grid.west_m) / grid.resolution_m,
-                (grid.north_m - y_m) / grid.resolution_m, grid.resolution_m / own_scale / 1000.0,
-                tolerated_dbm, coupling, profile, reach_km,
-            )  # fmt: skip
+                receiver,
+                coastal,
+                (x_m - grid.west_m) / grid.resolution_m,
+                (grid.north_m - y_m) / grid.resolution_m,
+                grid.resolution_m / own_scale / 1000.0,
+                tolerated_dbm,
+                coupling,
+                profile,
+                reach_km,
+            )
 
 
 def emission_of(

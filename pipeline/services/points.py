@@ -86,9 +86,17 @@ def limit_map_dbm(
     gain_dbi = gains_dbi(victim.receiver, grid, rows, cols)
     eirp_dbm = np.empty(gain_dbi.shape)
     _fill_limits(
-        victim.row_px - rows.start, victim.col_px - cols.start, victim.px_km, victim.tolerated_dbm, gain_dbi,
-        victim.profile.from_km, victim.profile.left_db, victim.profile.right_db, *victim.coupling, eirp_dbm,
-    )  # fmt: skip
+        victim.row_px - rows.start,
+        victim.col_px - cols.start,
+        victim.px_km,
+        victim.tolerated_dbm,
+        gain_dbi,
+        victim.profile.from_km,
+        victim.profile.left_db,
+        victim.profile.right_db,
+        *victim.coupling,
+        eirp_dbm,
+    )
     eirp_dbm[eirp_dbm < exclude_below_dbm] = -np.inf
     return eirp_dbm
 
@@ -234,9 +242,15 @@ def _budget(
     _, azimuth_deg = rays_to(receiver.lon_deg, receiver.lat_deg, grid, rows, cols)
     return Explanation(
         {
-            "id": receiver.id, "lon": receiver.lon_deg, "lat": receiver.lat_deg, "distance_km": d_km,
-            "azimuth_from_victim_deg": float(azimuth_deg[0, 0]), "channel": channel,
-            "band_mhz": [receiver.band.low_mhz, receiver.band.high_mhz], "coastal": victim.coastal,
+            "id": receiver.id,
+            "lon": receiver.lon_deg,
+            "lat": receiver.lat_deg,
+            "distance_km": d_km,
+            "azimuth_from_victim_deg": float(azimuth_deg[0, 0]),
+            "channel": channel,
+            "band_mhz": [receiver.band.low_mhz, receiver.band.high_mhz],
+            "coastal": victim.coastal,
         },
-        tuple(terms), int(service.label),
-    )  # fmt: skip
+        tuple(terms),
+        int(service.label),
+    )

@@ -85,9 +85,13 @@ def receivers_of(settings: RadioAstronomy) -> list[Receiver] | None:
     for station in read_stations([settings.stations], TelescopeRow):
         if station.criterion not in criteria:
             raise InputError(
-                "criterion is not in the table", file=settings.stations, row=station.id, field="criterion",
-                value=station.criterion, allowed=", ".join(criteria),
-            )  # fmt: skip
+                "criterion is not in the table",
+                file=settings.stations,
+                row=station.id,
+                field="criterion",
+                value=station.criterion,
+                allowed=", ".join(criteria),
+            )
         criterion = criteria[station.criterion]
         if math.isnan(criterion.limit_dbm):
             return None
@@ -99,10 +103,18 @@ def _receiver(station: TelescopeRow, criterion: Criterion, gain_dbi: float) -> R
     centre_mhz = 0.5 * (criterion.band.low_mhz + criterion.band.high_mhz)
     acs_db = math.inf if station.acs_db is None else station.acs_db
     return Receiver(
-        id=station.id, lon_deg=station.lon, lat_deg=station.lat, band=criterion.band,
-        limit_dbm=criterion.limit_dbm, gain_dbi=gain_table_dbi("", gain_dbi, centre_mhz), azimuth_deg=0.0,
-        feeder_db=0.0, height_m=station.antenna_height_m, acs_db=acs_db, coastal=station.coastal,
-    )  # fmt: skip
+        id=station.id,
+        lon_deg=station.lon,
+        lat_deg=station.lat,
+        band=criterion.band,
+        limit_dbm=criterion.limit_dbm,
+        gain_dbi=gain_table_dbi("", gain_dbi, centre_mhz),
+        azimuth_deg=0.0,
+        feeder_db=0.0,
+        height_m=station.antenna_height_m,
+        acs_db=acs_db,
+        coastal=station.coastal,
+    )
 
 
 def _settings(context: ServiceContext) -> RadioAstronomy | None:

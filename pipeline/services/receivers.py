@@ -28,9 +28,16 @@ from pipeline.services.placing import Receiver, Service, emission_of
 from pipeline.services.points import explain_points, prepare_points
 
 AREA_COLUMNS = (
-    "id", "f_mhz", "bandwidth_mhz", "noise_figure_db", "gain_dbi", "feeder_db", "antenna_height_m", "acs_db",
+    "id",
+    "f_mhz",
+    "bandwidth_mhz",
+    "noise_figure_db",
+    "gain_dbi",
+    "feeder_db",
+    "antenna_height_m",
+    "acs_db",
     "separation_m",
-)  # fmt: skip
+)
 
 
 class AreaReceiver(NamedTuple):
@@ -68,11 +75,18 @@ def receiver_of(row: ReceiverRow, i_n_db: float) -> Receiver:
             error.problem, row=row.id, field="pattern", value=error.value, allowed=error.allowed
         ) from None
     return Receiver(
-        id=row.id, lon_deg=row.lon, lat_deg=row.lat, band=Band(row.f_mhz - half_mhz, row.f_mhz + half_mhz),
+        id=row.id,
+        lon_deg=row.lon,
+        lat_deg=row.lat,
+        band=Band(row.f_mhz - half_mhz, row.f_mhz + half_mhz),
         limit_dbm=interference_limit_dbm(row.bandwidth_mhz, row.noise_figure_db, i_n_db),
-        gain_dbi=gain_dbi, azimuth_deg=row.azimuth_deg or 0.0,
-        feeder_db=row.feeder_db, height_m=row.antenna_height_m, acs_db=row.acs_db, coastal=row.coastal,
-    )  # fmt: skip
+        gain_dbi=gain_dbi,
+        azimuth_deg=row.azimuth_deg or 0.0,
+        feeder_db=row.feeder_db,
+        height_m=row.antenna_height_m,
+        acs_db=row.acs_db,
+        coastal=row.coastal,
+    )
 
 
 def read_area_receivers(path: Path, i_n_db: float) -> list[AreaReceiver]:

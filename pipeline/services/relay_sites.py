@@ -93,9 +93,13 @@ def read_distances(path: Path) -> dict[str, Distances]:
         kind = row.values["kind"]
         if kind not in KINDS or kind in found:
             raise InputError(
-                "value is not allowed", file=path, row=row.line, field="kind", value=kind,
+                "value is not allowed",
+                file=path,
+                row=row.line,
+                field="kind",
+                value=kind,
                 allowed=f"{' and '.join(KINDS)}, each once",
-            )  # fmt: skip
+            )
         found[kind] = Distances(
             read_number(row, "circle_km", 0, 500),
             read_number(row, "arc_km", 0, 500),
@@ -141,9 +145,16 @@ def kept_free(keyhole: Keyhole, grid: Grid, rows: slice, cols: slice, scale: flo
         d_km, bearing_deg = rays_to(keyhole.site.lon, keyhole.site.lat, grid, rows, cols)
         half_km = HALF_DIAGONAL * grid.resolution_m / 1000.0
         _fill_keyhole(
-            row_px - rows.start, col_px - cols.start, px_km, d_km, bearing_deg, half_km, keyhole.axis_deg,
-            *keyhole.distances, inside,
-        )  # fmt: skip
+            row_px - rows.start,
+            col_px - cols.start,
+            px_km,
+            d_km,
+            bearing_deg,
+            half_km,
+            keyhole.axis_deg,
+            *keyhole.distances,
+            inside,
+        )
     return inside
 
 

@@ -95,9 +95,13 @@ def read_channel_caps(path: Path) -> dict[CapKey, float]:
         name = row.values["emission_class"]
         if name not in (ANY, *map(str, CLASSES)):
             raise InputError(
-                "value is not allowed", file=path, row=row.line, field="emission_class", value=name,
+                "value is not allowed",
+                file=path,
+                row=row.line,
+                field="emission_class",
+                value=name,
                 allowed="* or 1 to 5",
-            )  # fmt: skip
+            )
         key = (read_whole(row, "channel", 1, 99), name)
         if key in caps:
             raise InputError("is given twice", file=path, row=row.line, field="channel", value=str(key))

@@ -47,9 +47,12 @@ def aggregate_command(
     folder = build or Path("build") / config.name
     if config.protection.method != "degradation":
         raise InputError(
-            "the check needs location probabilities", file=config_path, row="protection.method",
-            value=config.protection.method, allowed="degradation",
-        )  # fmt: skip
+            "the check needs location probabilities",
+            file=config_path,
+            row="protection.method",
+            value=config.protection.method,
+            allowed="degradation",
+        )
     if (devices is None) == (density_per_km2 is None):
         raise InputError("give either --devices or --density-per-km2", field="--devices")
     surface = raster.read(folder / "territory" / "surface.tif")

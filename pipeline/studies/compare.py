@@ -28,8 +28,14 @@ from pipeline.studies.changes import changed_inputs
 from pipeline.studies.pictures import draw_changes
 
 CHANNEL_COLUMNS = (
-    "device", "level_dbm", "channel", "gained_km2", "lost_km2", "gained_persons", "lost_persons",
-)  # fmt: skip
+    "device",
+    "level_dbm",
+    "channel",
+    "gained_km2",
+    "lost_km2",
+    "gained_persons",
+    "lost_persons",
+)
 INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
 
 
@@ -121,17 +127,23 @@ def common_grid(first: Grid, second: Grid, *, file: Path) -> Grid:
     """The smallest grid that holds two; grids of one CRS and resolution share their pixels."""
     if (first.crs, first.resolution_m) != (second.crs, second.resolution_m):
         raise InputError(
-            "runs lie on different pixels", file=file, value=f"{second.crs}, {second.resolution_m:g} m",
+            "runs lie on different pixels",
+            file=file,
+            value=f"{second.crs}, {second.resolution_m:g} m",
             allowed=f"{first.crs}, {first.resolution_m:g} m",
-        )  # fmt: skip
+        )
     bounds_m = np.array([raster.grid_bounds_m(first), raster.grid_bounds_m(second)])
     west_m, south_m = bounds_m[:, :2].min(axis=0)
     east_m, north_m = bounds_m[:, 2:].max(axis=0)
     step_m = first.resolution_m
     return Grid(
-        first.crs, step_m, float(west_m), float(north_m), round((east_m - west_m) / step_m),
+        first.crs,
+        step_m,
+        float(west_m),
+        float(north_m),
+        round((east_m - west_m) / step_m),
         round((north_m - south_m) / step_m),
-    )  # fmt: skip
+    )
 
 
 def read_both(pair: Pair, device: str, channel: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
@@ -176,13 +188,21 @@ def write_maps(
     where = f"{device}, channel {channel}"
     tags = {"run_a": pair.first.folder.name, "run_b": pair.second.folder.name, "device": device}
     difference = raster.make_array(
-        difference_centi(a, b), pair.grid, units="dB", nodata=NODATA_CENTI, scale_factor=0.01,
+        difference_centi(a, b),
+        pair.grid,
+        units="dB",
+        nodata=NODATA_CENTI,
+        scale_factor=0.01,
         long_name=f"change of maximum e.i.r.p., {where}",
-    )  # fmt: skip
+    )
     changes = raster.make_array(
-        change_class(a, b), pair.grid, units="", nodata=int(Change.OUTSIDE), categories=CHANGE_NAMES,
+        change_class(a, b),
+        pair.grid,
+        units="",
+        nodata=int(Change.OUTSIDE),
+        categories=CHANGE_NAMES,
         long_name=f"kind of change, {where}",
-    )  # fmt: skip
+    )
     for name, layer in (("difference", difference), ("change", changes)):
         raster.write(out / f"{name}_{device}_ch{channel:02d}.tif", layer, tags=tags, publish=True)
 

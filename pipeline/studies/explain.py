@@ -146,9 +146,12 @@ def budget_of(place: Place, build: Path) -> Explanation:
     limits = [(s.flags, None if s.limit is None else s.limit(rows, cols)) for s in services]
     cap_dbm = device_cap_dbm(place.device)
     again = combine(
-        limits, np.ones((1, 1), dtype=np.bool_), cap_dbm=cap_dbm, min_eirp_dbm=place.device.min_eirp_dbm,
+        limits,
+        np.ones((1, 1), dtype=np.bool_),
+        cap_dbm=cap_dbm,
+        min_eirp_dbm=place.device.min_eirp_dbm,
         settled_flags=settled_flags(place.config, place.device),
-    )  # fmt: skip
+    )
     _check_number(place, again, build)
     levels_dbm = [math.inf if limit is None else limit.eirp_dbm.item() for _, limit in limits]
     if min(levels_dbm, default=math.inf) > cap_dbm:
@@ -173,9 +176,11 @@ def context_of(place: Place, build: Path) -> ServiceContext:
         ) from None
     if found != place.tags.get("hash"):
         raise InputError(
-            "intermediates belong to another run", file=build, value=found,
+            "intermediates belong to another run",
+            file=build,
+            value=found,
             allowed=f"those of {place.tags.get('hash')}: {again}, or name their folder with --build",
-        )  # fmt: skip
+        )
     return ServiceContext(place.config, build, place.grid, victims)
 
 
@@ -183,9 +188,11 @@ def _check_number(place: Place, again: Published, build: Path) -> None:
     found = int(again.max_eirp_centi_dbm.item())
     if found != place.raw:
         raise InputError(
-            "intermediates do not give the published number", file=build, value=found,
+            "intermediates do not give the published number",
+            file=build,
+            value=found,
             allowed=f"{place.raw} at row {place.row}, column {place.col}; run again",
-        )  # fmt: skip
+        )
 
 
 def _service_budget(
@@ -200,9 +207,11 @@ def _service_budget(
     total_dbm = math.inf if found is None else sum_of(found.terms)
     if found is None or not (total_dbm == limit_dbm or abs(total_dbm - limit_dbm) <= SUM_ERROR_DB):
         raise InputError(
-            f"budget of {name} does not give its limit", file=context.build, value=total_dbm,
+            f"budget of {name} does not give its limit",
+            file=context.build,
+            value=total_dbm,
             allowed=f"{limit_dbm}; the intermediates are of different runs: run again",
-        )  # fmt: skip
+        )
     return found
 
 

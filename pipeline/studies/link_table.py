@@ -26,13 +26,7 @@ AREAS = {
     "sea": Area.SEA,
 }
 # Representative clutter height of each area (P.1546-6, Annex 5, sec. 9).
-CLUTTER_M = {
-    Area.RURAL: 10.0,
-    Area.SUBURBAN: 10.0,
-    Area.URBAN: 15.0,
-    Area.DENSE_URBAN: 20.0,
-    Area.SEA: 10.0,
-}
+CLUTTER_M = {Area.RURAL: 10.0, Area.SUBURBAN: 10.0, Area.URBAN: 15.0, Area.DENSE_URBAN: 20.0, Area.SEA: 10.0}
 SECTIONS = ("land", "cold", "warm", "sea")
 # A length that is given twice, once in sections, may differ by what writing it with few digits does.
 _LENGTH_TOLERANCE = 1e-3

@@ -55,18 +55,30 @@ def _checked(path: Path, line: int, values: Mapping[str, str], channels: Mapping
         raise row_error(Measurement, path, line, values, error) from None
     if row.transmitter and row.transmitter not in channels:
         raise InputError(
-            "transmitter is not in the register", file=path, row=line, field="transmitter",
-            value=row.transmitter, allowed="an id of registers.transmitters",
-        )  # fmt: skip
+            "transmitter is not in the register",
+            file=path,
+            row=line,
+            field="transmitter",
+            value=row.transmitter,
+            allowed="an id of registers.transmitters",
+        )
     if row.transmitter and row.channel not in (None, channels[row.transmitter]):
         raise InputError(
-            "transmitter is on another channel", file=path, row=line, field="channel", value=row.channel,
+            "transmitter is on another channel",
+            file=path,
+            row=line,
+            field="channel",
+            value=row.channel,
             allowed=str(channels[row.transmitter]),
-        )  # fmt: skip
+        )
     if not row.transmitter and row.channel not in channels.values():
         used = ", ".join(str(channel) for channel in sorted(set(channels.values())))
         raise InputError(
-            "neither a transmitter nor a channel with one", file=path, row=line, field="channel",
-            value=row.channel, allowed=f"a transmitter, or one of {used}",
-        )  # fmt: skip
+            "neither a transmitter nor a channel with one",
+            file=path,
+            row=line,
+            field="channel",
+            value=row.channel,
+            allowed=f"a transmitter, or one of {used}",
+        )
     return row

@@ -63,9 +63,11 @@ def lattice(grid: raster.Grid, density_per_km2: float) -> tuple[NDArray[np.int64
     largest = 1e6 / grid.resolution_m**2
     if not 0.0 < density_per_km2 <= largest:
         raise InputError(
-            "density is outside its range", field="--density-per-km2", value=density_per_km2,
+            "density is outside its range",
+            field="--density-per-km2",
+            value=density_per_km2,
             allowed=f"more than 0, at most one device per pixel: {largest:g}",
-        )  # fmt: skip
+        )
     step_px = math.sqrt(largest / density_per_km2)
     rows, cols = (
         ((np.arange(int(size / step_px + 0.5)) + 0.5) * step_px).astype(np.int64)

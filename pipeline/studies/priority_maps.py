@@ -30,9 +30,11 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
     config = load_config(config_path)
     if not config.priority:
         raise InputError(
-            "no level of priority is configured", file=config_path, row="priority",
+            "no level of priority is configured",
+            file=config_path,
+            row="priority",
             allowed="a list of levels; see configs/schema.json",
-        )  # fmt: skip
+        )
     folder = build or Path("build") / config.name
     levels = sorted(config.priority, key=lambda level: level.level)
     out.mkdir(parents=True, exist_ok=True)
@@ -52,14 +54,22 @@ def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd
     what = f"priority level {level.level}, {level.device} at {level.eirp_dbm:g} dBm"
     tags = {"level": str(level.level), "device": level.device, "notice": config.notice}
     stack = raster.make_array(
-        classes, grid, units="", nodata=int(Availability.OUTSIDE), categories=CLASS_NAMES,
-        band_names=[f"channel {channel}" for channel in channels], long_name=f"channels for {what}",
-    )  # fmt: skip
+        classes,
+        grid,
+        units="",
+        nodata=int(Availability.OUTSIDE),
+        categories=CLASS_NAMES,
+        band_names=[f"channel {channel}" for channel in channels],
+        long_name=f"channels for {what}",
+    )
     raster.write(out / f"priority_{level.level}.tif", stack, tags=tags, publish=True)
     count = raster.make_array(
-        count_available(classes), grid, units="channels", nodata=OUTSIDE_COUNT,
+        count_available(classes),
+        grid,
+        units="channels",
+        nodata=OUTSIDE_COUNT,
         long_name=f"number of channels for {what}",
-    )  # fmt: skip
+    )
     raster.write(out / f"priority_channels_{level.level}.tif", count, tags=tags, publish=True)
     people = None
     if config.population is not None:

@@ -92,14 +92,18 @@ def narrowed(config: Config, channel: int, device_id: str) -> Config:
         raise InputError("no such device", field="device", value=device_id, allowed=known)
     if channel not in config.channels.wsd:
         raise InputError(
-            "is not a channel of the territory", field="channel", value=channel,
+            "is not a channel of the territory",
+            field="channel",
+            value=channel,
             allowed=", ".join(str(number) for number in sorted(config.channels.wsd)),
-        )  # fmt: skip
+        )
     if config.protection.method != "degradation":
         raise InputError(
-            "has no sensitivity to models, sigma and dq", row="protection.method",
-            value=config.protection.method, allowed="degradation",
-        )  # fmt: skip
+            "has no sensitivity to models, sigma and dq",
+            row="protection.method",
+            value=config.protection.method,
+            allowed="degradation",
+        )
     channels = config.channels.model_copy(update={"wsd": [channel]})
     narrow = config.model_copy(update={"channels": channels, "devices": devices, "priority": []})
     return _changed(narrow, "grid", margin_km=_margin_km(narrow))
@@ -183,26 +187,34 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[Step]:
     path, grid = plan.config_path, rows_of_territory(plan)
     parts = [settings_of(plan, "territory"), code_of("territory"), grid]
     yield Step(
-        "territory", json_hash(parts), place / "territory/stamp",
+        "territory",
+        json_hash(parts),
+        place / "territory/stamp",
         lambda: territory_stage(path, place, threads=threads),
-    )  # fmt: skip
+    )
     for tile in plan.tiles:
         parts = [settings_of(plan, "terrain"), code_of("terrain"), grid, rows_of_tile(plan, tile)]
         yield Step(
-            f"terrain {tile}", json_hash(parts), place / f"terrain/{tile}.stamp",
+            f"terrain {tile}",
+            json_hash(parts),
+            place / f"terrain/{tile}.stamp",
             partial(terrain_stage, path, place, tile=tile, threads=threads),
-        )  # fmt: skip
+        )
     for channel in plan.victims:
         covered = coverage_hash(plan, channel)
         yield Step(
-            f"coverage of channel {channel}", covered, place / f"coverage/ch{channel:02d}.stamp",
+            f"coverage of channel {channel}",
+            covered,
+            place / f"coverage/ch{channel:02d}.stamp",
             partial(coverage_stage, path, place, channel=channel, threads=threads),
-        )  # fmt: skip
+        )
         parts = [covered, settings_of(plan, "protect"), code_of("protect")]
         yield Step(
-            f"protection of channel {channel}", json_hash(parts), place / f"protect-ch{channel:02d}.stamp",
+            f"protection of channel {channel}",
+            json_hash(parts),
+            place / f"protect-ch{channel:02d}.stamp",
             partial(protection_stage, path, place, channel=channel, threads=threads),
-        )  # fmt: skip
+        )
 
 
 def _tell(text: str) -> None:
@@ -215,7 +227,12 @@ def _tell(text: str) -> None:
 def _write_spread(path: Path, grid: raster.Grid, raw: NDArray[np.int16], names: Sequence[str]) -> None:
     """The raster of three bands."""
     layer = raster.make_array(
-        spread_bands(raw), grid, units=BAND_UNITS, nodata=NODATA_CENTI, scale_factor=0.01, band_names=BANDS,
+        spread_bands(raw),
+        grid,
+        units=BAND_UNITS,
+        nodata=NODATA_CENTI,
+        scale_factor=0.01,
+        band_names=BANDS,
         long_name="maximum e.i.r.p. over the variants of the method",
-    )  # fmt: skip
+    )
     raster.write(path, layer, tags={"variants": ", ".join(names)}, publish=True)

@@ -20,9 +20,16 @@ from pipeline.studies.measurements import Measurement, channel_of, read_measurem
 from pipeline.studies.pictures import draw_fields
 
 ROW_COLUMNS = (
-    "lon", "lat", "h2_m", "channel", "transmitter", "d_km", "measured_dbuvm", "predicted_dbuvm",
+    "lon",
+    "lat",
+    "h2_m",
+    "channel",
+    "transmitter",
+    "d_km",
+    "measured_dbuvm",
+    "predicted_dbuvm",
     "difference_db",
-)  # fmt: skip
+)
 STATISTICS_COLUMNS = ("group", "n", "bias_db", "sigma_db", "rms_db")
 
 
@@ -55,8 +62,10 @@ def validate_field_command(measurements: Path, config_path: Path, out: Path | No
     model = config.propagation.coverage_model
     print(f"{model}, predicted less measured:")
     for entry in found:
-        print(f"  {entry.group:<24} n {entry.n:6d}  bias {entry.bias_db:7.2f} dB  "
-              f"sigma {entry.sigma_db:6.2f} dB  rms {entry.rms_db:6.2f} dB")  # fmt: skip
+        print(
+            f"  {entry.group:<24} n {entry.n:6d}  bias {entry.bias_db:7.2f} dB  "
+            f"sigma {entry.sigma_db:6.2f} dB  rms {entry.rms_db:6.2f} dB"
+        )
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_whole(out / "rows.csv", as_csv(ROW_COLUMNS, [*_lines(config, rows, predicted)]))
@@ -119,8 +128,17 @@ def _lines(
 ) -> Iterable[dict[str, object]]:
     for row, p in zip(rows, predicted, strict=True):
         h2_m = row.h2_m or config.coverage.receiver_height_m
-        values = (row.lon, row.lat, h2_m, p.channel, p.transmitter, f"{p.d_km:.4f}", row.field_dbuvm,
-                  f"{p.field_dbuvm:.3f}", f"{p.field_dbuvm - row.field_dbuvm:.3f}")  # fmt: skip
+        values = (
+            row.lon,
+            row.lat,
+            h2_m,
+            p.channel,
+            p.transmitter,
+            f"{p.d_km:.4f}",
+            row.field_dbuvm,
+            f"{p.field_dbuvm:.3f}",
+            f"{p.field_dbuvm - row.field_dbuvm:.3f}",
+        )
         yield dict(zip(ROW_COLUMNS, values, strict=True))
 
 

@@ -60,14 +60,17 @@ def _pieces(path: str | Path, box: Box) -> Iterator[LonLatRaster]:
             wanted = transform_bounds(LONLAT, layout.crs, *box, densify_pts=51)
         if wanted[0] < east and wanted[2] > west and wanted[1] < north and wanted[3] > south:
             bounds = (
-                wanted[0] - reserve_x, wanted[1] - reserve_y, wanted[2] + reserve_x, wanted[3] + reserve_y,
-            )  # fmt: skip
+                wanted[0] - reserve_x,
+                wanted[1] - reserve_y,
+                wanted[2] + reserve_x,
+                wanted[3] + reserve_y,
+            )
             piece = from_external(read_external(path, bounds=bounds), file=path)
             yield piece._replace(west_deg=piece.west_deg - turn_deg)
 
 
 def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonLatRaster:
-    """Elevation of a raster as ``pipeline.grid.raster.read_external`` gives it: metres, filling values as NaN."""
+    """Elevation of a raster as ``pipeline.grid.raster.read_external`` gives it: metres, fill as NaN."""
     values = data.values.astype(np.float32)
     if data.attrs.get("nodata") is not None:
         values[data.values == data.attrs["nodata"]] = np.nan

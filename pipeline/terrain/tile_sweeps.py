@@ -83,9 +83,7 @@ def main(config_path: str | Path, build: str | Path, *, tile: str, threads: int 
 def settings_of(terrain: Terrain) -> SweepSettings:
     """Settings of the sweeps from the section of the configuration."""
     return SweepSettings(
-        azimuth_step_deg=terrain.azimuth_step_deg,
-        tca=terrain.tca,
-        tca_max_dem_step_m=terrain.tca_max_step_m,
+        azimuth_step_deg=terrain.azimuth_step_deg, tca=terrain.tca, tca_max_dem_step_m=terrain.tca_max_step_m
     )
 
 

@@ -69,9 +69,11 @@ def compute_masks(boundaries: Boundaries, grid: Grid, *, threads: int = 1) -> Ma
             masks.surface[rows], masks.country[rows] = part
     if not (masks.surface == Surface.HOME).any():
         raise InputError(
-            "territory is empty: no pixel centre lies on its land", row="grid", field="resolution_m",
+            "territory is empty: no pixel centre lies on its land",
+            row="grid",
+            field="resolution_m",
             value=grid.resolution_m,
-        )  # fmt: skip
+        )
     return masks
 
 

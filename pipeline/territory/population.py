@@ -194,9 +194,13 @@ def _place(path: str | Path, row: int, record: dict[str, str]) -> Place:
             numbers[column] = math.nan
         if not low <= numbers[column] <= high:
             raise InputError(
-                "not a number in range", file=path, row=row, field=column, value=record[column],
+                "not a number in range",
+                file=path,
+                row=row,
+                field=column,
+                value=record[column],
                 allowed=f"{low:g} to {high:g}",
-            )  # fmt: skip
+            )
     return Place(numbers["longitude"], numbers["latitude"], numbers["population"])
 
 

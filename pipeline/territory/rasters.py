@@ -89,10 +89,14 @@ def boundaries_of(territory: Territory) -> Boundaries:
     polygons = territory.polygons
     if polygons is not None:
         return read_boundaries(
-            polygons.path, territory.home, countries_layer=polygons.countries_layer,
-            country_field=polygons.country_field, land_layer=polygons.land_layer, world=territory.world,
+            polygons.path,
+            territory.home,
+            countries_layer=polygons.countries_layer,
+            country_field=polygons.country_field,
+            land_layer=polygons.land_layer,
+            world=territory.world,
             bbox_deg=territory.bbox_deg,
-        )  # fmt: skip
+        )
     if territory.bbox_deg is None:
         raise ValueError("a territory without polygons has a box")
     return box_boundaries(territory.home, territory.bbox_deg, world=territory.world)
@@ -180,6 +184,14 @@ def _write_strips(
     every = slice(0, grid.width)
     blocks = ((rows, every, values) for rows, values in strips)
     write_blocks(
-        path, grid, bands or [long_name], "float32", float("nan"), blocks=blocks, units=units,
-        long_name=long_name, tags={}, publish=False,
-    )  # fmt: skip
+        path,
+        grid,
+        bands or [long_name],
+        "float32",
+        float("nan"),
+        blocks=blocks,
+        units=units,
+        long_name=long_name,
+        tags={},
+        publish=False,
+    )

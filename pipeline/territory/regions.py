@@ -47,13 +47,19 @@ def read_regions(settings: Settings, territory: BaseGeometry) -> Regions:
     for row, name in enumerate((name.strip() for name in names), 1):
         if not name or name in {ELSEWHERE, TOTAL}:
             raise InputError(
-                "region has no name" if not name else "name is that of a row of the table", file=path,
-                row=row, field=settings.name_field, value=name or None,
+                "region has no name" if not name else "name is that of a row of the table",
+                file=path,
+                row=row,
+                field=settings.name_field,
+                value=name or None,
                 allowed=f"a text other than {ELSEWHERE} and {TOTAL}",
-            )  # fmt: skip
+            )
     shapely.prepare(territory)
-    near = [(name.strip(), shape) for name, shape in zip(names, shapes, strict=True)
-            if shapely.intersects(territory, shape)]  # fmt: skip
+    near = [
+        (name.strip(), shape)
+        for name, shape in zip(names, shapes, strict=True)
+        if shapely.intersects(territory, shape)
+    ]
     if not near or len(near) > MAX_REGIONS:
         problem = "too many regions" if near else "no region touches the territory"
         raise InputError(problem, file=path, row="report.regions", value=len(near) or None)
@@ -100,9 +106,12 @@ def _layer(settings: Settings) -> str | None:
         return None
     if len(layers) > 1:
         raise InputError(
-            "which layer holds the regions?", file=settings.path, row="report.regions", field="layer",
+            "which layer holds the regions?",
+            file=settings.path,
+            row="report.regions",
+            field="layer",
             allowed=", ".join(layers),
-        )  # fmt: skip
+        )
     return None
 
 
@@ -114,7 +123,9 @@ def _check_overlaps(regions: Regions, path: Path) -> None:
         common, smaller = shapely.intersection(shapes[i], shapes[j]).area, min(shapes[i].area, shapes[j].area)
         if 100.0 * common > MAX_OVERLAP_PCT * smaller:
             raise InputError(
-                "regions overlap", file=path, row="report.regions",
+                "regions overlap",
+                file=path,
+                row="report.regions",
                 value=f"{names[i]} and {names[j]} by {100.0 * common / smaller:.3g} % of the smaller one",
                 allowed=f"at most {MAX_OVERLAP_PCT:g} %",
-            )  # fmt: skip
+            )

@@ -64,9 +64,13 @@ def surface_mask(
         for rows, _, part in map_blocks(strip, values.shape, (STRIP_PX, width), threads, name="land and sea"):
             values[rows] = part
     attrs = {
-        "crs": LONLAT, "transform": transform, "units": "", "long_name": "land 1, sea 0", "nodata": None,
+        "crs": LONLAT,
+        "transform": transform,
+        "units": "",
+        "long_name": "land 1, sea 0",
+        "nodata": None,
         "categories": {0: "sea", 1: "land"},
-    }  # fmt: skip
+    }
     return xr.DataArray(values, dims=("y", "x"), attrs=attrs)
 
 

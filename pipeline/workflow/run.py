@@ -93,9 +93,11 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
         if options.dry_run:
             return compute(plan, options, lock)
         facts = changes_since(before, plan) | {
-            "territory": plan.config.name, "run_id": run_id(plan),
-            "previous_run_id": before and before["run_id"], "rejected_rows": rejected_rows(plan.config),
-        }  # fmt: skip
+            "territory": plan.config.name,
+            "run_id": run_id(plan),
+            "previous_run_id": before and before["run_id"],
+            "rejected_rows": rejected_rows(plan.config),
+        }
         try:
             with watching(plan.build, inputs, config_path, plan.config):
                 code, done = compute_and_tidy(plan, options, lock)
@@ -184,10 +186,18 @@ def threads_of_cluster(address: str) -> int:
 def snakemake_command(config_path: Path, cores: int) -> list[str]:
     """The command line that runs the workflow on this machine."""
     return [
-        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
-        "--profile", str(REPOSITORY / "profiles" / "local"), "--cores", str(cores),
-        "--config", f"territory={os.path.relpath(config_path)}",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(REPOSITORY / "Snakefile"),
+        "--profile",
+        str(REPOSITORY / "profiles" / "local"),
+        "--cores",
+        str(cores),
+        "--config",
+        f"territory={os.path.relpath(config_path)}",
+    ]
 
 
 def is_published(plan: Plan) -> bool:

@@ -39,8 +39,10 @@ def check_shrink(config: Config, sizes: Mapping[str, int], published: Mapping[st
         if key not in sizes or before - sizes[key] <= before * share_pct / 100.0:
             continue
         raise InputError(
-            f"register had {before} rows in run {published.get('run_id')}", file=file, row=key,
+            f"register had {before} rows in run {published.get('run_id')}",
+            file=file,
+            row=key,
             value=sizes[key],
             allowed=f"a loss of {share_pct:g} % (registers.max_shrink{'_bookings' * (key == BOOKINGS)}_pct), "
             "or --accept-shrink if the rows are meant to be gone",
-        )  # fmt: skip
+        )

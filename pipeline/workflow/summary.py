@@ -87,9 +87,8 @@ def changes_since(published: Mapping[str, Any] | None, plan: Plan) -> Json:
         if key not in before or before[key]["sha256"] != file_sha256(path)
     ]
     inputs += [
-        {"key": key, "path": item["path"], "change": "gone"}
-        for key, item in before.items() if key not in now
-    ]  # fmt: skip
+        {"key": key, "path": item["path"], "change": "gone"} for key, item in before.items() if key not in now
+    ]
     code = {} if published is None else published["software"]["code"]
     return {
         "changed_inputs": inputs,

@@ -109,9 +109,11 @@ def check_numbers(config: Config, tables: Tables, modes: list[ModeKey]) -> None:
     """Refuse tables without a number for every mode, device class and offset in use."""
     if default_mode(config) not in tables.modes:
         raise InputError(
-            "mode is not in the table of modes", row="coverage.default_mode",
-            value=" ".join(default_mode(config)), allowed=f"a row of {config.protection.modes}",
-        )  # fmt: skip
+            "mode is not in the table of modes",
+            row="coverage.default_mode",
+            value=" ".join(default_mode(config)),
+            allowed=f"a row of {config.protection.modes}",
+        )
     classes = [device.emission_class for device in config.devices]
     check_ratios(tables, modes, classes, config.protection.offsets)
     dtt_ratio_table_db(tables, modes)

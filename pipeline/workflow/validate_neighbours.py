@@ -24,9 +24,12 @@ def check_neighbours(config: Config, boundaries: Boundaries, config_path: Path) 
         unknown = config.territory.polygons is not None and code not in foreign
         if code != OTHER_LAND and (unknown or code in boundaries.home):
             raise InputError(
-                "is not a foreign country of the boundary file", file=config_path, row=f"neighbours.{code}",
-                value=code, allowed=", ".join([*foreign, OTHER_LAND]),
-            )  # fmt: skip
+                "is not a foreign country of the boundary file",
+                file=config_path,
+                row=f"neighbours.{code}",
+                value=code,
+                allowed=", ".join([*foreign, OTHER_LAND]),
+            )
         if neighbour.border_field is not None:
             read_triggers(neighbour.border_field.triggers)
 

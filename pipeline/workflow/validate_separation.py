@@ -26,6 +26,9 @@ def check_separation(config: Config, modes: Iterable[ModeKey], victims: Iterable
             f_mhz = channel_centre_mhz(config.channels, channel)
             if contour_of(contours, system, f_mhz) is None:
                 raise InputError(
-                    "no contour for a system", file=settings.contours, field="system",
-                    value=f"{system} at {f_mhz:g} MHz", allowed="a field_dbuvm row for every system in use",
-                )  # fmt: skip
+                    "no contour for a system",
+                    file=settings.contours,
+                    field="system",
+                    value=f"{system} at {f_mhz:g} MHz",
+                    allowed="a field_dbuvm row for every system in use",
+                )

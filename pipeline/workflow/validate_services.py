@@ -29,8 +29,10 @@ def service_remarks(config: Config) -> Iterator[str]:
 
 def _incumbents(incumbents: Incumbents) -> Iterator[str]:
     sections: dict[str, Receivers | FixedLinks | None] = {
-        "mobile": incumbents.mobile, "ppdr": incumbents.ppdr, "fixed": incumbents.fixed,
-    }  # fmt: skip
+        "mobile": incumbents.mobile,
+        "ppdr": incumbents.ppdr,
+        "fixed": incumbents.fixed,
+    }
     for name, section in sections.items():
         if section is not None:
             victims = read_victims(section)
@@ -84,9 +86,12 @@ def _areas(config: Config) -> Iterator[str]:
 def _check_channels(field: str, file: Path | None, channels: Sequence[int], known: set[int]) -> None:
     if missing := sorted(set(channels) - known):
         raise InputError(
-            "channel is not in the plan", file=file, field=field, value=missing[0],
+            "channel is not in the plan",
+            file=file,
+            field=field,
+            value=missing[0],
             allowed=f"{min(known)} to {max(known)}",
-        )  # fmt: skip
+        )
 
 
 def _without_numbers(config: Config) -> Iterator[str]:

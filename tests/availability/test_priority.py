@@ -69,10 +69,12 @@ def test_larger_protection_ratio_asks_for_more_permitted_power():
 
 def test_shares_are_weighted_by_area_and_people():
     found = priority_shares(
-        priority_classes(MAX_EIRP, CHANNELS, level(channels=[23, 24])), CHANNELS,
-        level(channels=[23, 24]), np.array([[1.0, 2.0, 3.0, 4.0, 50.0]]),
+        priority_classes(MAX_EIRP, CHANNELS, level(channels=[23, 24])),
+        CHANNELS,
+        level(channels=[23, 24]),
+        np.array([[1.0, 2.0, 3.0, 4.0, 50.0]]),
         np.array([[0.0, 30.0, np.nan, 10.0, 99.0]]),
-    )  # fmt: skip
+    )
     assert found["channel"].tolist() == ["23", "24", "any"]
     assert found["area_pct"].tolist() == pytest.approx([30.0, 10.0, 30.0])
     assert found["population_pct"].tolist() == pytest.approx([75.0, 0.0, 75.0])

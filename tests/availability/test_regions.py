@@ -177,9 +177,11 @@ REFUSED = {
     "number": ({"geometry": [TRIANGLE], "name": [7]}, "no name.*allowed: a text"),
     "far away": ({"geometry": [FAR], "name": ["x"]}, "no region touches the territory"),
     "line": ({"geometry": [shapely.LineString(TRIANGLE.exterior.coords)], "name": ["x"]}, "not a polygon"),
-    "overlap": ({"geometry": [WEST[0], shapely.box(14.0, 46.0, 14.2, 46.1)], "name": ["a", "b"]},
-                "regions overlap; found 'a and b by 50 %"),
-}  # fmt: skip
+    "overlap": (
+        {"geometry": [WEST[0], shapely.box(14.0, 46.0, 14.2, 46.1)], "name": ["a", "b"]},
+        "regions overlap; found 'a and b by 50 %",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

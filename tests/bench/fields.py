@@ -32,18 +32,41 @@ def network(*, sea: bool, count: int = 8) -> tuple[Stations, Paths]:
         heff_m = (200.0 + 150.0 * np.sin(2 * azimuth + k)).astype(np.float32)
         sweeps.append(
             Sweep(
-                int(TerrainSource.DEM), 300.0, 0.5, heff_m, unknown, 0.25, none, 1.0, sea_km if sea else none,
-                0.0, 1.0, 0.0, 1.0, np.zeros((0, 0), np.int16),
+                int(TerrainSource.DEM),
+                300.0,
+                0.5,
+                heff_m,
+                unknown,
+                0.25,
+                none,
+                1.0,
+                sea_km if sea else none,
+                0.0,
+                1.0,
+                0.0,
+                1.0,
+                np.zeros((0, 0), np.int16),
             )
-        )  # fmt: skip
+        )
     bearing, degrees = rng.uniform(0, 2 * np.pi, count), np.geomspace(0.5, 2.4, count)
     lon_deg, lat_deg = 14.9 + 1.4 * degrees * np.sin(bearing), 46.2 + degrees * np.cos(bearing)
     zeros, whole = np.zeros(count), np.zeros(count, np.int64)
     pattern_db = rng.uniform(0, 10, (count, 360)).astype(np.float32)
     stations = Stations(
-        site_frames(lon_deg, lat_deg), whole, zeros + 10.0, zeros + 60.0, whole + 1, whole == 0, whole - 1,
-        zeros, whole, np.arange(count), pattern_db, np.full((count, 1001), np.nan, np.float32), zeros,
-    )  # fmt: skip
+        site_frames(lon_deg, lat_deg),
+        whole,
+        zeros + 10.0,
+        zeros + 60.0,
+        whole + 1,
+        whole == 0,
+        whole - 1,
+        zeros,
+        whole,
+        np.arange(count),
+        pattern_db,
+        np.full((count, 1001), np.nan, np.float32),
+        zeros,
+    )
     return stations, pack_paths(sweeps, [60.0] * count)
 
 

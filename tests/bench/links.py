@@ -13,9 +13,16 @@ from tests.bench.common import Skipped, median_s, shared_folder
 COUNT = 100_000
 NAN = float("nan")
 PLAIN = {
-    "t_pct": 50.0, "sea_km": 0.0, "warm_sea": 0.0, "only_sea": 0.0, "terrain": 1.0, "h2_m": 10.0,
-    "r2_m": 10.0, "area": 0.0, "q_pct": 50.0,
-}  # fmt: skip
+    "t_pct": 50.0,
+    "sea_km": 0.0,
+    "warm_sea": 0.0,
+    "only_sea": 0.0,
+    "terrain": 1.0,
+    "h2_m": 10.0,
+    "r2_m": 10.0,
+    "area": 0.0,
+    "q_pct": 50.0,
+}
 SHARED_NAMES = {"terrain": "pathinfo", "r2_m": "R2_m", "r1_m": "R1_m"}
 AREAS = {"Rural": 0, "Suburban": 1, "Urban": 2, "Dense Urban": 3, "Sea": 4}
 
@@ -46,8 +53,11 @@ def shared_mix() -> NDArray[np.float64]:
     kinds = links["path_c"].str.split(";")
     lengths = [[float(km) for km in str(text).split(";")] for text in links["d_v_km"]]
     pairs = [list(zip(km, kind, strict=True)) for km, kind in zip(lengths, kinds, strict=True)]
-    columns = {name: links[SHARED_NAMES.get(name, name)].to_numpy() for name in LINK_COLUMNS
-               if SHARED_NAMES.get(name, name) in links and name != "area"}  # fmt: skip
+    columns = {
+        name: links[SHARED_NAMES.get(name, name)].to_numpy()
+        for name in LINK_COLUMNS
+        if SHARED_NAMES.get(name, name) in links and name != "area"
+    }
     columns |= {
         "area": links["area"].map(AREAS).to_numpy(),
         "sea_km": np.array([sum(km for km, kind in pair if kind != "Land") for pair in pairs]),

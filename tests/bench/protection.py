@@ -54,16 +54,24 @@ def default_reach() -> Reach:
     config = load_config(REPOSITORY / "configs" / "slovenia.yaml")
     device, mode = config.devices[0], config.coverage.default_mode
     radius_km = proven_radius_km(
-        config, device, read_protection_tables(config.protection), modes=[(mode.system, mode.mode)],
-        channels=[CHANNEL], coastal=False,
-    )  # fmt: skip
+        config,
+        device,
+        read_protection_tables(config.protection),
+        modes=[(mode.system, mode.mode)],
+        channels=[CHANNEL],
+        coastal=False,
+    )
     size = table_size(radius_km, 1000.0 * PIXEL_KM, 1.0)
     distance_km = offset_distance_km(size, 1000.0 * PIXEL_KM, 1.0, device.min_separation_m.value)
     f_mhz = channel_centre_mhz(config.channels, CHANNEL)
     tables = loss_table_db(
-        distance_km, radius_km, f_mhz, device.height_m, receiver_m=config.coverage.receiver_height_m,
+        distance_km,
+        radius_km,
+        f_mhz,
+        device.height_m,
+        receiver_m=config.coverage.receiver_height_m,
         model=config.propagation.wsd_model,
-    )  # fmt: skip
+    )
     return Reach(radius_km, np.minimum(tables.near_db, tables.far_db))
 
 

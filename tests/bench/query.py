@@ -75,9 +75,13 @@ def published(config: Path) -> Path:
     rng = np.random.default_rng(1)
     for channel in range(len(plan.wsd)):
         layer = raster.make_array(
-            correlated_levels(rng), GRID, units="dBm", long_name="maximum e.i.r.p.", nodata=-32768,
+            correlated_levels(rng),
+            GRID,
+            units="dBm",
+            long_name="maximum e.i.r.p.",
+            nodata=-32768,
             scale_factor=0.01,
-        )  # fmt: skip
+        )
         for device in plan.config.devices:
             path = plan.build / max_eirp_files(plan, device.id)[channel]
             raster.write(path, layer, tags={}, publish=False)
@@ -98,9 +102,15 @@ def publish(config: Path, plan: Plan) -> Path:
         query_raster.main(config, plan.build, device=device.id)
     valid = {"from": NOW.isoformat(), "until": NOW.isoformat()}
     manifest = {
-        "territory": "tiny", "run_id": "bench", "config": {}, "inputs": [], "channels": {}, "software": {},
-        "query": query_facts(plan.config), "valid_utc": utc_period(valid, "UTC"),
-    }  # fmt: skip
+        "territory": "tiny",
+        "run_id": "bench",
+        "config": {},
+        "inputs": [],
+        "channels": {},
+        "software": {},
+        "query": query_facts(plan.config),
+        "valid_utc": utc_period(valid, "UTC"),
+    }
     return release(files, plan.results, "bench", lambda _: manifest)
 
 

@@ -23,16 +23,26 @@ def network(name: str, longitude_deg: float, count: int) -> dict[str, object]:
     """A network with as many assignments in each direction, all on the same frequencies."""
     assignments = [
         {
-            "id": f"{direction}{k}", "direction": direction, "bandwidth_khz": 36_000.0,
+            "id": f"{direction}{k}",
+            "direction": direction,
+            "bandwidth_khz": 36_000.0,
             "frequency_mhz": 12_500.0 if direction == "down" else 14_250.0,
             "earth_station": {"pattern": "AP8", "diameter_m": 0.6 + 0.3 * k},
             "power_density_dbw_hz": -60.0 - k,
-            "satellite_gain_dbi": 35.0, "noise_temperature_k": 150.0 + 10.0 * k,
-            "satellite_beam": {"boresight_lon_deg": 14.0 + k % 2, "boresight_lat_deg": 46.0,
-                               "beamwidth_deg": 2.0, "side_lobe_db": -20} if k % 3 == 0 else None,
+            "satellite_gain_dbi": 35.0,
+            "noise_temperature_k": 150.0 + 10.0 * k,
+            "satellite_beam": {
+                "boresight_lon_deg": 14.0 + k % 2,
+                "boresight_lat_deg": 46.0,
+                "beamwidth_deg": 2.0,
+                "side_lobe_db": -20,
+            }
+            if k % 3 == 0
+            else None,
         }
-        for direction in ("down", "up") for k in range(count)
-    ]  # fmt: skip
+        for direction in ("down", "up")
+        for k in range(count)
+    ]
     return {"adm": "SVN", "name": name, "longitude_deg": longitude_deg, "assignments": assignments}
 
 

@@ -68,6 +68,8 @@ def run_s(command: str, config_path: Path, *options: str) -> float:
     started_s = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "pipeline", command, str(config_path), *options],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return time.perf_counter() - started_s

@@ -50,12 +50,16 @@ GRID = raster.Grid("EPSG:3794", 2000.0, 420_000.0, 130_000.0, 40, 30)
 
 def world() -> gpd.GeoDataFrame:
     """Home around 14.5 E, 46 N, a neighbour west and one east; sea south of 45.5 N."""
-    shapes = [shapely.box(13.8, 45.5, 15.5, 46.5), shapely.box(10.0, 45.5, 13.8, 49.0),
-              shapely.box(15.5, 45.5, 18.5, 49.0)]  # fmt: skip
+    shapes = [
+        shapely.box(13.8, 45.5, 15.5, 46.5),
+        shapely.box(10.0, 45.5, 13.8, 49.0),
+        shapely.box(15.5, 45.5, 18.5, 49.0),
+    ]
     return gpd.GeoDataFrame(
-        {"iso_numeric": ["705", "380", "191"], "name": ["home", "west", "east"]}, geometry=shapes,
+        {"iso_numeric": ["705", "380", "191"], "name": ["home", "west", "east"]},
+        geometry=shapes,
         crs="EPSG:4326",
-    )  # fmt: skip
+    )
 
 
 def coordinate(tiny: Path) -> Path:

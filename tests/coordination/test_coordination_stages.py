@@ -31,14 +31,23 @@ from tests.tiny import CONFIG
 
 STAGES = {"rr941": rr941_stage, "rr97ab": rr97ab_stage, "radar612": radar_stage, "f1565": f1565_stage}
 LAYERS = {
-    "rr941_dtt_down": ("float32", "%"), "rr941_dtt_up": ("float32", "%"),
-    "rr941_dtt_transponder": ("float32", "%"), "rr941_exceeds": ("uint8", "1"),
-    "rr941_argpair": ("uint16", "1"), "rr941_theta_t": ("float32", "deg"), "rr941_elev": ("float32", "deg"),
-    "rr97ab_epfd_max": ("float32", "dB(W/m2/40 kHz)"), "rr97ab_cond": ("uint8", "1"),
-    "radar612_dist_foreign": ("float32", "km"), "radar612_path": ("uint8", "1"),
-    "radar612_req": ("float32", "km"), "radar612_margin": ("float32", "km"), "radar612_coord": ("uint8", "1"),
-    "radar612_n_adm": ("uint8", "1"), "radar612_adm_k": ("uint32", "1"),
-}  # fmt: skip
+    "rr941_dtt_down": ("float32", "%"),
+    "rr941_dtt_up": ("float32", "%"),
+    "rr941_dtt_transponder": ("float32", "%"),
+    "rr941_exceeds": ("uint8", "1"),
+    "rr941_argpair": ("uint16", "1"),
+    "rr941_theta_t": ("float32", "deg"),
+    "rr941_elev": ("float32", "deg"),
+    "rr97ab_epfd_max": ("float32", "dB(W/m2/40 kHz)"),
+    "rr97ab_cond": ("uint8", "1"),
+    "radar612_dist_foreign": ("float32", "km"),
+    "radar612_path": ("uint8", "1"),
+    "radar612_req": ("float32", "km"),
+    "radar612_margin": ("float32", "km"),
+    "radar612_coord": ("uint8", "1"),
+    "radar612_n_adm": ("uint8", "1"),
+    "radar612_adm_k": ("uint32", "1"),
+}
 NODATA = {"uint8": 255, "uint16": 65535, "uint32": 0}
 
 

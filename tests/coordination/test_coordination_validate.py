@@ -23,9 +23,15 @@ def report(tiny: Path) -> list[str]:
 def test_report_says_what_is_compared_and_what_is_odd(tiny: Path) -> None:
     coordinate(tiny)
     text = "\n".join(report(tiny))
-    for part in ("published into wanted: 2 pairs", "RR 9.7B", "4 registered, 2 administrations",
-                 "no distance for 30 MHz", "1 radar(s): RX_NO_COORD", "1 radar(s): RES612_NOT_APPLICABLE",
-                 "1 with budgets by F.1565"):  # fmt: skip
+    for part in (
+        "published into wanted: 2 pairs",
+        "RR 9.7B",
+        "4 registered, 2 administrations",
+        "no distance for 30 MHz",
+        "1 radar(s): RX_NO_COORD",
+        "1 radar(s): RES612_NOT_APPLICABLE",
+        "1 with budgets by F.1565",
+    ):
         assert part in text
 
 
@@ -60,7 +66,7 @@ def test_section_that_is_absent_is_not_reported(tiny: Path) -> None:
         ("links.csv", "one", "o\0ne", "NUL"),
         ("links.csv", "150336", "149000", "bit_rate_kbps"),
     ],
-)  # fmt: skip
+)
 def test_faulty_file_is_refused_by_name(tiny: Path, file: str, old: str, new: str, said: str) -> None:
     coordinate(tiny)
     path = tiny.parent / file
@@ -88,7 +94,7 @@ def test_faulty_file_is_refused_by_name(tiny: Path, file: str, old: str, new: st
         ({"radars__noise": "city"}, "noise"),
         ({"rr941": [{"networks": "networks.yaml"}]}, "case"),
     ],
-)  # fmt: skip
+)
 def test_faulty_setting_is_refused(tiny: Path, keys: dict[str, object], said: str) -> None:
     coordinate(tiny)
     change(tiny, **keys)

@@ -33,9 +33,16 @@ def test_threshold_as_a_field_at_5500_mhz():
 
 @pytest.mark.parametrize(
     ("from_mhz", "to_mhz", "expected"),
-    [(5230.0, 5250.0, False), (5230.0, 5250.1, True), (5300.0, 5320.0, True), (5350.0, 5470.0, False),
-     (5460.0, 5480.0, True), (5725.0, 5745.0, False), (5200.0, 5800.0, True)],
-)  # fmt: skip
+    [
+        (5230.0, 5250.0, False),
+        (5230.0, 5250.1, True),
+        (5300.0, 5320.0, True),
+        (5350.0, 5470.0, False),
+        (5460.0, 5480.0, True),
+        (5725.0, 5745.0, False),
+        (5200.0, 5800.0, True),
+    ],
+)
 def test_channel_that_touches_a_band_in_part_needs_detection(from_mhz, to_mhz, expected):
     assert needs_detection(read_dfs(), from_mhz, to_mhz) is expected
 

@@ -16,17 +16,33 @@ from pipeline.errors import InputError
 
 TABLES = read_tables()
 COLUMNS = (
-    "id", "portion", "country", "standard", "bit_rate_kbps", "length_km", "br", "a1", "b", "c",
-    "blocks_per_s", "built_before_1996",
-)  # fmt: skip
+    "id",
+    "portion",
+    "country",
+    "standard",
+    "bit_rate_kbps",
+    "length_km",
+    "br",
+    "a1",
+    "b",
+    "c",
+    "blocks_per_s",
+    "built_before_1996",
+)
 BASE = {"blocks_per_s": "8000"}
 INTERNATIONAL = {**BASE, "portion": "international", "country": "intermediate", "length_km": "105", "br": "1"}
 SDH = {**INTERNATIONAL, "standard": "G.828", "bit_rate_kbps": "150336"}
 PDH = {**INTERNATIONAL, "standard": "G.826", "bit_rate_kbps": "140000"}
 ACCESS = {**BASE, "portion": "access", "standard": "G.826", "bit_rate_kbps": "2000", "c": "0.075"}
 SHORT_HAUL = {**BASE, "portion": "short_haul", "standard": "G.826", "bit_rate_kbps": "34000", "b": "0.075"}
-LONG_HAUL = {**BASE, "portion": "long_haul", "standard": "G.828", "bit_rate_kbps": "150336", "a1": "0.01",
-             "length_km": "75"}  # fmt: skip
+LONG_HAUL = {
+    **BASE,
+    "portion": "long_haul",
+    "standard": "G.828",
+    "bit_rate_kbps": "150336",
+    "a1": "0.01",
+    "length_km": "75",
+}
 
 
 def write_links(path, rows, columns=COLUMNS):
@@ -54,8 +70,11 @@ def numbers(share):
     [
         (SDH, ("1.68e-5", "8.4e-7", "4.2e-8"), (44, 3, 871)),
         (PDH, ("6.72e-5", "8.4e-7", "8.4e-8"), (175, 3, 1742)),
-        ({**ACCESS, "length_km": "20", "blocks_per_s": "2000"}, ("3e-4", "1.5e-5", "1.5e-6"),
-         (778, 39, 7776)),
+        (
+            {**ACCESS, "length_km": "20", "blocks_per_s": "2000"},
+            ("3e-4", "1.5e-5", "1.5e-6"),
+            (778, 39, 7776),
+        ),
         ({**SHORT_HAUL, "length_km": "80"}, ("5.625e-4", "1.5e-5", "1.5e-6"), (1458, 39, 31104)),
         (LONG_HAUL, ("3.6e-5", "1.8e-6", "9e-8"), (94, 5, 1867)),
         # The Recommendation prints 171 errored seconds, against its own rule of rounding up.
@@ -64,7 +83,7 @@ def numbers(share):
         ({**LONG_HAUL, "standard": "G.826"}, ("1.44e-4", "1.8e-6", "1.8e-7"), (374, 5, 3733)),
         ({**LONG_HAUL, "standard": "G.826", "a1": "0.02"}, ("2.64e-4", "3.3e-6", "3.3e-7"), (685, 9, 6843)),
     ],
-)  # fmt: skip
+)
 def test_worked_examples(tmp_path, link, ratios, counts):
     (budget,) = budgets(tmp_path, link)
     assert numbers(budget["co_primary"]) == (tuple(map(Decimal, ratios)), counts)
@@ -76,8 +95,9 @@ def test_worked_examples(tmp_path, link, ratios, counts):
 def test_one_percent_share_rounds_its_own_counts(tmp_path):
     (budget,) = budgets(tmp_path, SDH)
     assert numbers(budget["other_sources"]) == (
-        (Decimal("1.68e-6"), Decimal("8.4e-8"), Decimal("4.2e-9")), (5, 1, 88)
-    )  # fmt: skip
+        (Decimal("1.68e-6"), Decimal("8.4e-8"), Decimal("4.2e-9")),
+        (5, 1, 88),
+    )
     assert set(budget) == {"id", "co_primary", "other_sources", "flags"}
 
 
@@ -99,9 +119,12 @@ def test_international_lengths(tmp_path, changes, esr):
 
 def test_short_links_count_as_50_km_and_say_so(tmp_path):
     short, exact, national, access = budgets(
-        tmp_path, {**SDH, "length_km": "0.5"}, {**SDH, "length_km": "50"},
-        {**LONG_HAUL, "length_km": "49.9"}, {**ACCESS, "length_km": "20"},
-    )  # fmt: skip
+        tmp_path,
+        {**SDH, "length_km": "0.5"},
+        {**SDH, "length_km": "50"},
+        {**LONG_HAUL, "length_km": "49.9"},
+        {**ACCESS, "length_km": "20"},
+    )
     assert short["co_primary"] == exact["co_primary"]
     assert [b["flags"] for b in (short, exact, national, access)] == [
         ["CLAMPED_LMIN"],
@@ -113,9 +136,15 @@ def test_short_links_count_as_50_km_and_say_so(tmp_path):
 
 @pytest.mark.parametrize(
     ("length", "low", "high"),
-    [("50", ".006", ".011"), ("75", ".009", ".0165"), ("100", ".012", ".022"), ("150", ".013", ".023"),
-     ("250", ".015", ".025"), ("20", ".006", ".011")],
-)  # fmt: skip
+    [
+        ("50", ".006", ".011"),
+        ("75", ".009", ".0165"),
+        ("100", ".012", ".022"),
+        ("150", ".013", ".023"),
+        ("250", ".015", ".025"),
+        ("20", ".006", ".011"),
+    ],
+)
 def test_factor_of_long_haul(length, low, high):
     for a1, factor in (("0.01", low), ("0.02", high)):
         assert long_haul_factor(Fraction(length), Fraction(a1), TABLES) == Fraction(factor)
@@ -144,8 +173,12 @@ def test_branches_meet_at_the_break_for_every_row():
 @pytest.mark.shared_data
 def test_tables_equal_the_shared_copy(shared):
     copy = json.loads((shared / "data" / "f1565_tables.json").read_text())
-    names = {1: "table1_intermediate_G828", 2: "table2_terminating_G828", 3: "table3_intermediate_G826",
-             4: "table4_terminating_G826"}  # fmt: skip
+    names = {
+        1: "table1_intermediate_G828",
+        2: "table2_terminating_G828",
+        3: "table3_intermediate_G826",
+        4: "table4_terminating_G826",
+    }
 
     def expected(block, row):
         """The entry of the copy whose range of rates, written as text, holds the row's upper rate."""
@@ -178,9 +211,18 @@ def test_tables_equal_the_shared_copy(shared):
 
 @pytest.mark.parametrize(
     ("kbps", "esr"),
-    [("1500", "2e-4"), ("2048", "2e-4"), ("5000", "2e-4"), ("5000.1", "2.5e-4"), ("15000", "2.5e-4"),
-     ("15001", "3.75e-4"), ("55000", "3.75e-4"), ("55001", "8e-4"), ("160000", "8e-4")],
-)  # fmt: skip
+    [
+        ("1500", "2e-4"),
+        ("2048", "2e-4"),
+        ("5000", "2e-4"),
+        ("5000.1", "2.5e-4"),
+        ("15000", "2.5e-4"),
+        ("15001", "3.75e-4"),
+        ("55000", "3.75e-4"),
+        ("55001", "8e-4"),
+        ("160000", "8e-4"),
+    ],
+)
 def test_rate_ranges_include_their_upper_end(tmp_path, kbps, esr):
     (budget,) = budgets(tmp_path, {**PDH, "bit_rate_kbps": kbps, "length_km": "1250", "br": "1"})
     # Beyond 1000 km: b/2 + c with c = 0.4 b.
@@ -190,12 +232,14 @@ def test_rate_ranges_include_their_upper_end(tmp_path, kbps, esr):
 @pytest.mark.parametrize(
     ("link", "factor"),
     [
-        ({**PDH, "bit_rate_kbps": "2048"}, "1.5"), ({**ACCESS, "bit_rate_kbps": "2048"}, "1.5"),
+        ({**PDH, "bit_rate_kbps": "2048"}, "1.5"),
+        ({**ACCESS, "bit_rate_kbps": "2048"}, "1.5"),
         ({**LONG_HAUL, "standard": "G.826", "bit_rate_kbps": "5000"}, "1.5"),
-        ({**PDH, "bit_rate_kbps": "5001"}, "1"), ({**SDH, "bit_rate_kbps": "2240"}, "1"),
+        ({**PDH, "bit_rate_kbps": "5001"}, "1"),
+        ({**SDH, "bit_rate_kbps": "2240"}, "1"),
         ({**SHORT_HAUL, "standard": "G.828", "bit_rate_kbps": "2240"}, "1"),
     ],
-)  # fmt: skip
+)
 def test_systems_before_1996_have_more_block_errors_only(tmp_path, link, factor):
     late, early = budgets(tmp_path, link, {**link, "built_before_1996": "true"})
     assert Decimal(early["co_primary"]["bber"]) == Decimal(late["co_primary"]["bber"]) * Decimal(factor)
@@ -208,12 +252,13 @@ def test_systems_before_1996_have_more_block_errors_only(tmp_path, link, factor)
     [
         ({"b": "0.075", "c": "0.075"}, ["B_PLUS_C_OUT_OF_RANGE"]),
         ({"b": "0.085", "c": "0.085"}, ["B_PLUS_C_OUT_OF_RANGE"]),
-        ({"b": "0.08", "c": "0.075"}, []), ({"b": "0.085", "c": "0.08"}, []),
+        ({"b": "0.08", "c": "0.075"}, []),
+        ({"b": "0.085", "c": "0.08"}, []),
         ({"a1": "0.01", "b": "0.085", "c": "0.08"}, []),
         ({"a1": "0.02", "b": "0.08", "c": "0.08"}, ["A1_PLUS_B_PLUS_C_TOO_LARGE"]),
         ({"blocks_per_s": ""}, ["NO_BLOCK_RATE"]),
     ],
-)  # fmt: skip
+)
 def test_flags(tmp_path, changes, flags):
     (budget,) = budgets(tmp_path, {**SHORT_HAUL, **changes})
     assert budget["flags"] == flags
@@ -233,9 +278,7 @@ def test_decimal_text_holds_every_digit(value, scale):
 def test_counts_are_exact_where_floats_are_not(tmp_path):
     # 0.075 x 5e-6 x 2592000 x 3 = 2.916; x 10 blocks = 9.72; and a whole number stays what it is.
     whole, above = budgets(
-        tmp_path,
-        {**ACCESS, "blocks_per_s": "2000"},
-        {**ACCESS, "blocks_per_s": "2000.000000000000000000001"},
+        tmp_path, {**ACCESS, "blocks_per_s": "2000"}, {**ACCESS, "blocks_per_s": "2000.000000000000000000001"}
     )
     assert whole["co_primary"]["counts_per_month"]["bbe"] == 7776
     assert above["co_primary"]["counts_per_month"]["bbe"] == 7777

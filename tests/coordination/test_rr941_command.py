@@ -24,9 +24,15 @@ def run(tmp_path, content, points):
 def test_worked_case_on_a_point(tmp_path, capsys):
     (row,) = run(tmp_path, case_b(), "lon,lat\n46.7,24.7\n")
     assert list(row) == [
-        "lon", "lat", "theta_t_deg", "elevation_deg", "dtt_down_pct", "dtt_up_pct", "dtt_transponder_pct",
+        "lon",
+        "lat",
+        "theta_t_deg",
+        "elevation_deg",
+        "dtt_down_pct",
+        "dtt_up_pct",
+        "dtt_transponder_pct",
         "exceeds",
-    ]  # fmt: skip
+    ]
     assert (row["lon"], row["lat"], row["exceeds"]) == ("46.7", "24.7", "1")
     expected = (9.8241, 60.63, 17.57340, 22.44281, 18.79075)
     values = [float(row[name]) for name in list(row)[2:7]]
@@ -66,16 +72,27 @@ def test_networks_without_common_frequencies_give_nan_and_a_remark(tmp_path, cap
 @pytest.mark.parametrize(
     ("points", "row", "field"),
     [
-        ("lon,lat\n46.7,24.7\n46.7,north\n", 3, "lat"), ("lon,lat\nnan,24.7\n", 2, "lon"),
-        ("lon,lat\n46.7,inf\n", 2, "lat"), ("lon,lat\n180.5,0\n", 2, "lon"), ("lon,lat\n0,-90.5\n", 2, "lat"),
-        ("lon,lat\n,0\n", 2, "lon"), ("lon\n1\n", 1, "lat"), ("lon,lat,lat\n1,2,3\n", 1, "lat"),
-        ("lon,lat\n1,2,3\n", 2, "(row)"), ("lon,lat\n1e999,2\n", 2, "lon"), ("lon,lat\n1_0,2\n", 2, "lon"),
-        ("lon,lat\n=1+1,2\n", 2, "lon"), ("lon,lat\n1;0,2\n", 2, "lon"), (b"lon,lat\n1,\xff\n", 2, None),
-        (b"lon,lat\n1,\x002\n", 2, None), ("lon,lat\n", None, None), ("", 1, "lon"),
+        ("lon,lat\n46.7,24.7\n46.7,north\n", 3, "lat"),
+        ("lon,lat\nnan,24.7\n", 2, "lon"),
+        ("lon,lat\n46.7,inf\n", 2, "lat"),
+        ("lon,lat\n180.5,0\n", 2, "lon"),
+        ("lon,lat\n0,-90.5\n", 2, "lat"),
+        ("lon,lat\n,0\n", 2, "lon"),
+        ("lon\n1\n", 1, "lat"),
+        ("lon,lat,lat\n1,2,3\n", 1, "lat"),
+        ("lon,lat\n1,2,3\n", 2, "(row)"),
+        ("lon,lat\n1e999,2\n", 2, "lon"),
+        ("lon,lat\n1_0,2\n", 2, "lon"),
+        ("lon,lat\n=1+1,2\n", 2, "lon"),
+        ("lon,lat\n1;0,2\n", 2, "lon"),
+        (b"lon,lat\n1,\xff\n", 2, None),
+        (b"lon,lat\n1,\x002\n", 2, None),
+        ("lon,lat\n", None, None),
+        ("", 1, "lon"),
         ("lon,lat\n1," + "9" * 10_000_000 + "\n", 2, None),
     ],
     ids=range(18),
-)  # fmt: skip
+)
 def test_bad_points_are_refused_and_nothing_is_written(tmp_path, points, row, field):
     with pytest.raises(InputError, match=r"points\.csv") as refused:
         run(tmp_path, case_a(), points)

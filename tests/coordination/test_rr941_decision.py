@@ -33,8 +33,12 @@ CASE = {
 def test_all_sixteen_rows_of_table_2(tests):
     in_time, arc_band, supplied, exceeds = tests
     expected = ("include", "OK")
-    for holds, reason in ((exceeds, "BELOW_THRESHOLD"), (supplied, "NO_CALCULATION"),
-                          (arc_band, "NOT_ARC_BAND"), (in_time, "LATE")):  # fmt: skip
+    for holds, reason in (
+        (exceeds, "BELOW_THRESHOLD"),
+        (supplied, "NO_CALCULATION"),
+        (arc_band, "NOT_ARC_BAND"),
+        (in_time, "LATE"),
+    ):
         if not holds:
             expected = ("not_include", reason)
     assert include_by_table(Criteria(*tests)) == expected
@@ -42,29 +46,42 @@ def test_all_sixteen_rows_of_table_2(tests):
 
 @pytest.mark.parametrize(
     ("tests", "reason"),
-    [((True, False, True, True), "EXCEPTIONAL_REVIEW"), ((True, False, True, False), "NOT_ARC_BAND"),
-     ((True, False, False, True), "NOT_ARC_BAND"), ((False, False, True, True), "LATE")],
-)  # fmt: skip
+    [
+        ((True, False, True, True), "EXCEPTIONAL_REVIEW"),
+        ((True, False, True, False), "NOT_ARC_BAND"),
+        ((True, False, False, True), "NOT_ARC_BAND"),
+        ((False, False, True, True), "LATE"),
+    ],
+)
 def test_claimed_error_leads_to_a_review_never_to_inclusion(tests, reason):
     assert include_by_table(Criteria(*tests), claimed_crc_error=True) == ("not_include", reason)
 
 
 @pytest.mark.parametrize(
     ("tests", "expected"),
-    [((True, True, True, False), ("exclude", "OK")), ((True, False, True, False), ("exclude", "OK")),
-     ((True, True, True, True), ("keep", "ABOVE_THRESHOLD")),
-     ((True, True, False, False), ("keep", "NO_CALCULATION")),
-     ((False, True, True, False), ("keep", "LATE"))],
-)  # fmt: skip
+    [
+        ((True, True, True, False), ("exclude", "OK")),
+        ((True, False, True, False), ("exclude", "OK")),
+        ((True, True, True, True), ("keep", "ABOVE_THRESHOLD")),
+        ((True, True, False, False), ("keep", "NO_CALCULATION")),
+        ((False, True, True, False), ("keep", "LATE")),
+    ],
+)
 def test_exclusion_needs_all_pairs_at_or_below_the_threshold(tests, expected):
     assert exclude_by_rule(Criteria(*tests)) == expected
 
 
 @pytest.mark.parametrize(
     ("published", "last"),
-    [("2020-10-13", "2021-02-13"), ("2020-10-31", "2021-02-28"), ("2023-10-31", "2024-02-29"),
-     ("2020-08-31", "2020-12-31"), ("2021-01-30", "2021-05-30"), ("2021-09-01", "2022-01-01")],
-)  # fmt: skip
+    [
+        ("2020-10-13", "2021-02-13"),
+        ("2020-10-31", "2021-02-28"),
+        ("2023-10-31", "2024-02-29"),
+        ("2020-08-31", "2020-12-31"),
+        ("2021-01-30", "2021-05-30"),
+        ("2021-09-01", "2022-01-01"),
+    ],
+)
 def test_deadline_is_four_calendar_months(published, last):
     assert deadline(date.fromisoformat(published)) == date.fromisoformat(last)
 
@@ -72,25 +89,41 @@ def test_deadline_is_four_calendar_months(published, last):
 @pytest.mark.parametrize(
     ("mhz", "region", "services", "old", "new"),
     [
-        (3400, 1, "FSS FSS", ("1", 8), ("1", 7)), (4200, 2, "FSS FSS", ("1", 8), ("1", 7)),
-        (5800, 1, "FSS FSS", ("1", 8), ("1", 7)), (5800, 2, "FSS FSS", ("9", None), ("9", None)),
-        (7050, 3, "FSS FSS", ("1", 8), ("1", 7)), (4300, 1, "FSS FSS", ("9", None), ("9", None)),
+        (3400, 1, "FSS FSS", ("1", 8), ("1", 7)),
+        (4200, 2, "FSS FSS", ("1", 8), ("1", 7)),
+        (5800, 1, "FSS FSS", ("1", 8), ("1", 7)),
+        (5800, 2, "FSS FSS", ("9", None), ("9", None)),
+        (7050, 3, "FSS FSS", ("1", 8), ("1", 7)),
+        (4300, 1, "FSS FSS", ("9", None), ("9", None)),
         (4000, 1, "FSS BSS", ("9", None), ("9", None)),
-        (11000, 1, "FSS BSS", ("2", 7), ("2", 6)), (12300, 3, "BSS FSS", ("2", 7), ("2", 6)),
-        (12300, 1, "FSS FSS", ("9", None), ("9", None)), (12000, 2, "FSS FSS", ("2", 7), ("2", 6)),
-        (12600, 2, "FSS FSS", ("9", None), ("9", None)), (12720, 2, "FSS FSS", ("2", 7), ("2", 6)),
-        (14000, 3, "FSS FSS", ("2", 7), ("2", 6)), (14600, 3, "FSS FSS", ("9", None), ("2", 6)),
-        (13500, 1, "FSS FSS", ("9", None), ("2bis", 6)), (13500, 3, "FSS FSS", ("9", None), ("9", None)),
-        (17500, 1, "FSS FSS", ("3", 8), ("3", 8)), (17500, 3, "FSS FSS", ("7", 8), ("7", 8)),
-        (28000, 2, "FSS FSS", ("3", 8), ("3", 8)), (20000, 2, "MSS FSS", ("3", 8), ("3", 8)),
-        (19000, 2, "MSS FSS", ("9", None), ("9", None)), (17500, 1, "BSS FSS", ("4", 8), ("4", 8)),
-        (17500, 3, "BSS FSS", ("8", 16), ("8", 16)), (17750, 2, "FSS BSS", ("5", 8), ("5", 8)),
-        (18200, 2, "FSS METSAT", ("6", 8), ("6", 8)), (18350, 2, "FSS METSAT", ("9", None), ("9", None)),
-        (21500, 1, "BSS BSS", ("6bis", 12), ("6bis", 12)), (21500, 2, "BSS BSS", ("9", None), ("9", None)),
-        (40000, 2, "FSS FSS", ("7", 8), ("7", 8)), (40000, 2, "FSS BSS", ("8", 16), ("8", 16)),
-        (17300, 3, "FSS FSS", ("9", None), ("9", None)), (1600, 1, "MSS MSS", ("9", None), ("9", None)),
+        (11000, 1, "FSS BSS", ("2", 7), ("2", 6)),
+        (12300, 3, "BSS FSS", ("2", 7), ("2", 6)),
+        (12300, 1, "FSS FSS", ("9", None), ("9", None)),
+        (12000, 2, "FSS FSS", ("2", 7), ("2", 6)),
+        (12600, 2, "FSS FSS", ("9", None), ("9", None)),
+        (12720, 2, "FSS FSS", ("2", 7), ("2", 6)),
+        (14000, 3, "FSS FSS", ("2", 7), ("2", 6)),
+        (14600, 3, "FSS FSS", ("9", None), ("2", 6)),
+        (13500, 1, "FSS FSS", ("9", None), ("2bis", 6)),
+        (13500, 3, "FSS FSS", ("9", None), ("9", None)),
+        (17500, 1, "FSS FSS", ("3", 8), ("3", 8)),
+        (17500, 3, "FSS FSS", ("7", 8), ("7", 8)),
+        (28000, 2, "FSS FSS", ("3", 8), ("3", 8)),
+        (20000, 2, "MSS FSS", ("3", 8), ("3", 8)),
+        (19000, 2, "MSS FSS", ("9", None), ("9", None)),
+        (17500, 1, "BSS FSS", ("4", 8), ("4", 8)),
+        (17500, 3, "BSS FSS", ("8", 16), ("8", 16)),
+        (17750, 2, "FSS BSS", ("5", 8), ("5", 8)),
+        (18200, 2, "FSS METSAT", ("6", 8), ("6", 8)),
+        (18350, 2, "FSS METSAT", ("9", None), ("9", None)),
+        (21500, 1, "BSS BSS", ("6bis", 12), ("6bis", 12)),
+        (21500, 2, "BSS BSS", ("9", None), ("9", None)),
+        (40000, 2, "FSS FSS", ("7", 8), ("7", 8)),
+        (40000, 2, "FSS BSS", ("8", 16), ("8", 16)),
+        (17300, 3, "FSS FSS", ("9", None), ("9", None)),
+        (1600, 1, "MSS MSS", ("9", None), ("9", None)),
     ],
-)  # fmt: skip
+)
 def test_item_and_arc_by_band_region_services_and_edition(mhz, region, services, old, new):
     for edition, expected in (("WRC12", old), ("WRC15", new)):
         arc = find_arc(
@@ -120,8 +153,11 @@ def decided(content, **changes):
         (case_b(), {"calculation_supplied": False}, ("not_include", "NO_CALCULATION")),
         # No item of Table 5-1 holds FSS and MSS in these bands.
         (case_b(), {"victim_service": "MSS"}, ("not_include", "NOT_ARC_BAND")),
-        (case_b(), {"victim_service": "MSS", "claimed_crc_error": True},
-         ("not_include", "EXCEPTIONAL_REVIEW")),
+        (
+            case_b(),
+            {"victim_service": "MSS", "claimed_crc_error": True},
+            ("not_include", "EXCEPTIONAL_REVIEW"),
+        ),
         (case_b(), {"request_received": date(2012, 12, 31)}, ("not_applicable", "OLD_REGIME")),
         (case_b(), {"request_received": date(2013, 1, 1)}, ("include", "OK")),
         (case_b(), {"already_identified": True}, ("not_applicable", "ALREADY_IDENTIFIED")),
@@ -130,7 +166,7 @@ def decided(content, **changes):
         (case_a(), {"kind": "exclusion", "calculation_supplied": False}, ("keep", "NO_CALCULATION")),
         (case_a(), {"kind": "exclusion", "comment_received": date(2021, 2, 14)}, ("keep", "LATE")),
     ],
-)  # fmt: skip
+)
 def test_decisions_on_two_networks(content, changes, expected):
     _, _, decision = decided(content, **changes)
     assert (decision.outcome, decision.reason) == expected

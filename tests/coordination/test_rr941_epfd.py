@@ -30,13 +30,21 @@ WALKER = Walker(40, 5, 1, 53.0, 1200.0)
 @pytest.mark.parametrize(
     ("mhz", "gain", "g_over_t", "bandwidth", "holds"),
     [
-        (11200, 64.0, 44.0, 250, True), (11200, 63.99, 44.0, 250, False), (11200, 64, 43.99, 250, False),
-        (11200, 64, 44, 249.9, False), (18000, 67.9, 46, 900, False), (18000, 68.0, 44, 800, True),
-        (18000, 68.0, 44, 799, False), (19900, 68, 44, 800, True), (15000, 70, 50, 1000, False),
-        (19000, 70, 50, 1000, False), (10700, 64, 44, 250, True), (12750, 64, 44, 250, True),
+        (11200, 64.0, 44.0, 250, True),
+        (11200, 63.99, 44.0, 250, False),
+        (11200, 64, 43.99, 250, False),
+        (11200, 64, 44, 249.9, False),
+        (18000, 67.9, 46, 900, False),
+        (18000, 68.0, 44, 800, True),
+        (18000, 68.0, 44, 799, False),
+        (19900, 68, 44, 800, True),
+        (15000, 70, 50, 1000, False),
+        (19000, 70, 50, 1000, False),
+        (10700, 64, 44, 250, True),
+        (12750, 64, 44, 250, True),
         (12751, 70, 50, 900, False),
     ],
-)  # fmt: skip
+)
 def test_condition_1(mhz, gain, g_over_t, bandwidth, holds):
     station = Station(gain, g_over_t, bandwidth)
     assert condition_1(mhz, station, LIMITS) is holds

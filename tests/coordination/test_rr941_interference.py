@@ -54,9 +54,17 @@ def test_cases_of_the_golden_file_to_nine_digits(shared):
 
 @pytest.mark.parametrize(
     ("victim", "interferer", "down"),
-    [("LHC", "RHC", 0.29012), ("RHC", "LHC", 0.29012), ("L", "RHC", 0.82893), ("LHC", "L", 0.82893),
-     ("L", "L", 1.16050), ("RHC", "RHC", 1.16050), ("LHC", "NA", 1.16050), ("NA", "RHC", 1.16050)],
-)  # fmt: skip
+    [
+        ("LHC", "RHC", 0.29012),
+        ("RHC", "LHC", 0.29012),
+        ("L", "RHC", 0.82893),
+        ("LHC", "L", 0.82893),
+        ("L", "L", 1.16050),
+        ("RHC", "RHC", 1.16050),
+        ("LHC", "NA", 1.16050),
+        ("NA", "RHC", 1.16050),
+    ],
+)
 def test_polarisation_divides_only_if_both_are_notified(victim, interferer, down):
     content = changed(case_a(), "victim", 0, polarisation=victim)
     content = changed(content, "interferer", 0, polarisation=interferer)
@@ -200,9 +208,13 @@ def test_other_orientation_exchanges_the_roles():
     content = case_a()
     content["victim"], content["interferer"] = content["interferer"], content["victim"]
     by_hand = by_hand_pct(
-        content["victim"], content["interferer"], content["victim"]["assignments"][0],
-        content["interferer"]["assignments"][0], 46.7, 24.7,
-    )  # fmt: skip
+        content["victim"],
+        content["interferer"],
+        content["victim"]["assignments"][0],
+        content["interferer"]["assignments"][0],
+        46.7,
+        24.7,
+    )
     assert back.down_pct[0] == pytest.approx(by_hand, rel=2e-3)
 
 

@@ -53,8 +53,13 @@ def test_pixels_are_what_the_point_command_gives_there(maps, tmp_path):
     points.write_text("\n".join(["lon,lat", *text]) + "\n")
     rr941_command(write_yaml(tmp_path / "n.yaml", varied(case_b())), points, out)
     rows = list(csv.DictReader(out.read_text().splitlines()))
-    for layer, column in [("dtt_down", "dtt_down_pct"), ("dtt_up", "dtt_up_pct"), ("exceeds", "exceeds"),
-                          ("theta_t", "theta_t_deg"), ("elev", "elevation_deg")]:  # fmt: skip
+    for layer, column in [
+        ("dtt_down", "dtt_down_pct"),
+        ("dtt_up", "dtt_up_pct"),
+        ("exceeds", "exceeds"),
+        ("theta_t", "theta_t_deg"),
+        ("elev", "elevation_deg"),
+    ]:
         expected = np.array([float(row[column]) for row in rows])
         stored = maps.layers[layer].values[0][WANTED].astype(float)
         np.testing.assert_allclose(stored, expected, rtol=3e-7)

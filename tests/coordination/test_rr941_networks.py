@@ -18,9 +18,15 @@ def first(content):
 
 
 REQUIRED = (
-    "id", "direction", "frequency_mhz", "bandwidth_khz", "earth_station", "power_density_dbw_hz",
-    "satellite_gain_dbi", "noise_temperature_k",
-)  # fmt: skip
+    "id",
+    "direction",
+    "frequency_mhz",
+    "bandwidth_khz",
+    "earth_station",
+    "power_density_dbw_hz",
+    "satellite_gain_dbi",
+    "noise_temperature_k",
+)
 
 
 @pytest.mark.parametrize("key", REQUIRED)
@@ -35,19 +41,26 @@ def test_missing_key_of_an_assignment_is_refused(tmp_path, key):
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        ("frequency_mhz", 0.0, "300000"), ("frequency_mhz", -12500.0, "300000"),
+        ("frequency_mhz", 0.0, "300000"),
+        ("frequency_mhz", -12500.0, "300000"),
         ("frequency_mhz", "12500", "MHz"),
-        ("frequency_mhz", float("nan"), "MHz"), ("frequency_mhz", float("inf"), "MHz"),
+        ("frequency_mhz", float("nan"), "MHz"),
+        ("frequency_mhz", float("inf"), "MHz"),
         ("frequency_mhz", True, "MHz"),
-        ("frequency_mhz", 10**400, "MHz"), ("frequency_mhz", None, "MHz"),
-        ("bandwidth_khz", 0.0, "kHz"), ("power_density_dbw_hz", 0.1, "-150 to 0"),
-        ("power_density_dbw_hz", -150.1, "-150 to 0"), ("noise_temperature_k", 0.0, "more than 0 K"),
-        ("noise_temperature_k", -3.0, "more than 0 K"), ("satellite_gain_dbi", "high", "dBi"),
+        ("frequency_mhz", 10**400, "MHz"),
+        ("frequency_mhz", None, "MHz"),
+        ("bandwidth_khz", 0.0, "kHz"),
+        ("power_density_dbw_hz", 0.1, "-150 to 0"),
+        ("power_density_dbw_hz", -150.1, "-150 to 0"),
+        ("noise_temperature_k", 0.0, "more than 0 K"),
+        ("noise_temperature_k", -3.0, "more than 0 K"),
+        ("satellite_gain_dbi", "high", "dBi"),
         ("direction", "sideways", "down or up"),
-        ("polarisation", "H", "LHC, RHC, L or NA"), ("id", "", "1 to 64"),
+        ("polarisation", "H", "LHC, RHC, L or NA"),
+        ("id", "", "1 to 64"),
         ("id", "a\x07b", "1 to 64"),
     ],
-)  # fmt: skip
+)
 def test_bad_value_of_an_assignment_is_named(tmp_path, key, value, allowed):
     path = write_yaml(tmp_path / "n.yaml", edited(lambda c: first(c).update({key: value})))
     with pytest.raises(InputError, match=r"n\.yaml") as refused:
@@ -58,10 +71,18 @@ def test_bad_value_of_an_assignment_is_named(tmp_path, key, value, allowed):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("longitude_deg", 180.1), ("longitude_deg", "42"), ("tolerance_deg", -0.1), ("adm", "arabia"),
-     ("adm", 5),
-     ("name", ""), ("assignments", []), ("assignments", "none"), ("assignments", None)],
-)  # fmt: skip
+    [
+        ("longitude_deg", 180.1),
+        ("longitude_deg", "42"),
+        ("tolerance_deg", -0.1),
+        ("adm", "arabia"),
+        ("adm", 5),
+        ("name", ""),
+        ("assignments", []),
+        ("assignments", "none"),
+        ("assignments", None),
+    ],
+)
 def test_bad_value_of_a_network_is_named(tmp_path, key, value):
     path = write_yaml(tmp_path / "n.yaml", edited(lambda c: c["interferer"].update({key: value})))
     with pytest.raises(InputError) as refused:
@@ -125,10 +146,7 @@ def test_same_id_twice_is_refused(tmp_path):
             ),
             "joins more than one down",
         ),
-        (
-            lambda c: c["victim"]["assignments"][1].update(transmission_gain_db=-11.0),
-            "differ",
-        ),
+        (lambda c: c["victim"]["assignments"][1].update(transmission_gain_db=-11.0), "differ"),
         (
             lambda c: (first(c).update(pair_id="x"), c["victim"]["assignments"][1].update(pair_id="y")),
             "needs a pair_id",
@@ -151,12 +169,19 @@ def test_amplifying_transponder_is_accepted_with_a_warning(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"victim: {}\nvictim: {}\n", "given twice"), (b"- 1\n", "not a mapping"), (b"", "not a mapping"),
-        (b"victim: \xff\xfe\n", "UTF-8"), (b"victim: [\n", "YAML"), (b"a: \x00\n", "YAML"),
-        (b"? [1]\n: 2\n", "YAML"), (b"day: 2020-13-45\n", "YAML"), (b"[" * 5000, "YAML"),
-        (b"victim: !!python/object/apply:os.system [ls]\n", "YAML"), (b"n: " + b"9" * 6000, "YAML"),
+        (b"victim: {}\nvictim: {}\n", "given twice"),
+        (b"- 1\n", "not a mapping"),
+        (b"", "not a mapping"),
+        (b"victim: \xff\xfe\n", "UTF-8"),
+        (b"victim: [\n", "YAML"),
+        (b"a: \x00\n", "YAML"),
+        (b"? [1]\n: 2\n", "YAML"),
+        (b"day: 2020-13-45\n", "YAML"),
+        (b"[" * 5000, "YAML"),
+        (b"victim: !!python/object/apply:os.system [ls]\n", "YAML"),
+        (b"n: " + b"9" * 6000, "YAML"),
     ],
-)  # fmt: skip
+)
 def test_file_that_is_no_yaml_mapping_is_refused(tmp_path, content, words):
     path = tmp_path / "n.yaml"
     path.write_bytes(content)

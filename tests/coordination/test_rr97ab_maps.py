@@ -26,15 +26,26 @@ WANTED[2, 3] = False
 CONTENT = {
     "provision": "9.7B",
     "station": {
-        "adm": "ARS", "name": "large", "satellite_longitude_deg": 42.0, "frequency_mhz": 11200.0,
-        "bandwidth_mhz": 250.0, "gain_dbi": 64.0, "g_over_t_dbk": 44.0,
+        "adm": "ARS",
+        "name": "large",
+        "satellite_longitude_deg": 42.0,
+        "frequency_mhz": 11200.0,
+        "bandwidth_mhz": 250.0,
+        "gain_dbi": 64.0,
+        "g_over_t_dbk": 44.0,
     },
     "system": {
-        "adm": "F", "name": "low", "from_mhz": 10700.0, "to_mhz": 12700.0, "altitudes_km": [1200.0],
-        "satellites_in_use": 1, "avoidance_deg": 2.0, "reference_khz": 40.0,
+        "adm": "F",
+        "name": "low",
+        "from_mhz": 10700.0,
+        "to_mhz": 12700.0,
+        "altitudes_km": [1200.0],
+        "satellites_in_use": 1,
+        "avoidance_deg": 2.0,
+        "reference_khz": 40.0,
         "pfd_mask": [{"elevation_deg": 0.0, "pfd_dbw_m2": -146.0}],
     },
-}  # fmt: skip
+}
 MASK = [(0.0, -158.0), (20.0, -150.0), (45.0, -152.0), (90.0, -145.0)]
 
 
@@ -83,7 +94,7 @@ def test_worked_example_holds_everywhere():
         # No band of Appendix 5: Resolution 85 leaves condition 1, which has none either.
         ({"station__frequency_mhz": 15000.0, "system__to_mhz": 16000.0}, math.nan, 0),
     ],
-)  # fmt: skip
+)
 def test_conditions_and_thresholds(changes, epfd, code):
     found = layers(**changes)
     np.testing.assert_allclose(found["epfd_max"].values[WANTED], epfd, atol=1e-3)
@@ -101,9 +112,11 @@ def test_power_in_another_bandwidth_than_the_threshold_is_refused():
     with pytest.raises(InputError, match=r"reference_khz.*1000.*40 kHz"):
         judge(systems(system__reference_khz=1000.0), LIMITS)
     ka = systems(
-        system__reference_khz=1000.0, station__frequency_mhz=18200.0, station__gain_dbi=70.0,
+        system__reference_khz=1000.0,
+        station__frequency_mhz=18200.0,
+        station__gain_dbi=70.0,
         system__to_mhz=18500.0,
-    )  # fmt: skip
+    )
     assert judge(ka, LIMITS).limit_dbw_m2 == -157.0
 
 
@@ -119,9 +132,7 @@ def test_place_that_does_not_see_the_satellite_has_no_station():
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.floats(0.0, 90.0), st.floats(0.0, 30.0), st.floats(0.0, 40.0), st.integers(0, 2**32 - 1)
-)  # fmt: skip
+@given(st.floats(0.0, 90.0), st.floats(0.0, 30.0), st.floats(0.0, 40.0), st.integers(0, 2**32 - 1))
 def test_no_space_station_in_use_exceeds_the_bound(elevation, avoidance, lowest, seed):
     """Directions at random, as vectors; each station at the highest power of the mask."""
     content = {**CONTENT["system"], "avoidance_deg": avoidance, "min_elevation_deg": lowest}
@@ -153,11 +164,15 @@ def test_bound_is_sharp_where_the_mask_is_flat_and_near_the_mask_elsewhere():
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
-    [("gain_dbi: 64.0", "gain_dbi: 33.0", "S.1428"), ("provision:", "extra: 1\nprovision:", "unknown key"),
-     ("from_mhz: 10700.0", "from_mhz: 12700.0", "not below"), ("9.7B", "9.7C", "provision"),
-     ("satellites_in_use: 1", "satellites_in_use: 0", "satellites_in_use"),
-     ("avoidance_deg: 2.0", "avoidance_deg: .nan", "avoidance_deg")],
-)  # fmt: skip
+    [
+        ("gain_dbi: 64.0", "gain_dbi: 33.0", "S.1428"),
+        ("provision:", "extra: 1\nprovision:", "unknown key"),
+        ("from_mhz: 10700.0", "from_mhz: 12700.0", "not below"),
+        ("9.7B", "9.7C", "provision"),
+        ("satellites_in_use: 1", "satellites_in_use: 0", "satellites_in_use"),
+        ("avoidance_deg: 2.0", "avoidance_deg: .nan", "avoidance_deg"),
+    ],
+)
 def test_faulty_file_is_refused_with_the_key(tmp_path, old, new, said):
     path = write_yaml(tmp_path / "systems.yaml", CONTENT)
     assert read_systems(path) == Systems.model_validate(CONTENT)

@@ -35,17 +35,29 @@ def config(**coverage) -> Config:
     settings = {
         "q_min": {"value": 0.7, **sourced},
         "receiver_bands": [
-            {"from_mhz": 400.0, "to_mhz": 900.0, "gain_dbd": 10.0, "feeder_db": 3.0,
-             "flat_deg": 20.0, "end_deg": 60.0, "discrimination_db": 16.0},
+            {
+                "from_mhz": 400.0,
+                "to_mhz": 900.0,
+                "gain_dbd": 10.0,
+                "feeder_db": 3.0,
+                "flat_deg": 20.0,
+                "end_deg": 60.0,
+                "discrimination_db": 16.0,
+            }
         ],
         "guard_us": {"net": 60.0},
-    }  # fmt: skip
+    }
     service = {"status": "out_of_scope", "reason": "test"}
     names = ("pmse", "radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed")
     device = {
-        "id": "d", "emission_class": 1, "height_m": 30.0, "min_separation_m": {"value": 20.0, **sourced},
-        "cap_dbm": 36.0, "min_eirp_dbm": -40.0, "burst_penalty_db": {"value": 0.0, **sourced},
-    }  # fmt: skip
+        "id": "d",
+        "emission_class": 1,
+        "height_m": 30.0,
+        "min_separation_m": {"value": 20.0, **sourced},
+        "cap_dbm": 36.0,
+        "min_eirp_dbm": -40.0,
+        "burst_penalty_db": {"value": 0.0, **sourced},
+    }
     segment = {"first_channel": 21, "last_channel": 60, "first_centre_mhz": FIRST_MHZ, "width_mhz": WIDTH_MHZ}
     return Config.model_validate(
         {
@@ -109,19 +121,23 @@ def scene(count: int = 14, seed: int = 1) -> Scene:
     of = "transmitter"
     transmitters = xr.Dataset(
         {
-            "id": (of, ids), "lon_deg": (of, lon), "lat_deg": (of, lat),
+            "id": (of, ids),
+            "lon_deg": (of, lon),
+            "lat_deg": (of, lat),
             "channel": (of, CHANNEL + np.where(number % 5 == 3, 1, np.where(number % 7 == 6, -1, 0))),
             "erp_kw": (of, rng.uniform(0.1, 20.0, count)),
             "antenna_height_agl_m": (of, rng.uniform(20, 90, count)),
             "polarisation": (of, np.array(["H", "H", "V", "M", "H", ""])[number % 6]),
-            "system": (of, [MODES[m][0] for m in mode]), "mode": (of, [MODES[m][1] for m in mode]),
+            "system": (of, [MODES[m][0] for m in mode]),
+            "mode": (of, [MODES[m][1] for m in mode]),
             "sfn": (of, np.where(np.isin(number, (0, 2, 4, 12)), "net", "")),
             "country": (of, np.where(number % 3 == 1, "AT", "SI")),
-            "beam_tilt_deg": (of, np.full(count, np.nan)), "mast": (of, [f"m{k:02d}" for k in number]),
+            "beam_tilt_deg": (of, np.full(count, np.nan)),
+            "mast": (of, [f"m{k:02d}" for k in number]),
             "attenuation_db": ((of, "azimuth"), rng.uniform(0, 12, (count, 360)).astype(np.float32)),
             "vertical_attenuation_db": ((of, "depression"), np.full((count, 1001), np.nan, np.float32)),
         }
-    )  # fmt: skip
+    )
     sweeps = {f"m{k:02d}": sweep(rng, sea=k % 2 == 0, terrain=k % 3 > 0) for k in number}
     offset = transmitters["channel"].values - CHANNEL
     ratio_db = np.where(offset == 0, np.array([[20.0], [21.5]]), -30.0)
@@ -155,10 +171,29 @@ def link_field(scene: Scene, t: int, d_km: float, azimuth: float, t_pct: float, 
     f_mhz = FIRST_MHZ + WIDTH_MHZ * (int(row["channel"]) - 21)
     nan = np.nan
     field, _, _ = p1546_field(
-        curves, f_mhz, t_pct, d_km, sea_km, False, False, float(_circular(sweep.heff_m, azimuth)),
-        float(row["antenna_height_agl_m"]), hb_m, sweep.terrain_source == TerrainSource.DEM, 10.0, 10.0, 0,
-        nan, 50.0, nan, nan, nan, nan, nan, nan,
-    )  # fmt: skip
+        curves,
+        f_mhz,
+        t_pct,
+        d_km,
+        sea_km,
+        False,
+        False,
+        float(_circular(sweep.heff_m, azimuth)),
+        float(row["antenna_height_agl_m"]),
+        hb_m,
+        sweep.terrain_source == TerrainSource.DEM,
+        10.0,
+        10.0,
+        0,
+        nan,
+        50.0,
+        nan,
+        nan,
+        nan,
+        nan,
+        nan,
+        nan,
+    )
     attenuation = np.interp(
         azimuth, np.arange(361), np.append(row["attenuation_db"], row["attenuation_db"][0])
     )

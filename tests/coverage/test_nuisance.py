@@ -33,10 +33,14 @@ def total(noise_db, levels_db, sigma_db=5.5):
     # Planning fields (95 %, rooftop, extended 7.77 MHz) rounded to 0.1 dB, by constants rounded to 0.1 dB.
     ("f_mhz", "cn_db", "gain_dbd", "feeder_db", "planning_dbuvm"),
     [
-        (474, 15.4, 10, 3, 46.9), (570, 15.4, 10, 3, 48.5), (650, 15.4, 12, 5, 49.7),
-        (650, 18.1, 12, 5, 52.4), (690, 20.0, 12, 5, 54.8), (786, 22.0, 12, 5, 57.9),
+        (474, 15.4, 10, 3, 46.9),
+        (570, 15.4, 10, 3, 48.5),
+        (650, 15.4, 12, 5, 49.7),
+        (650, 18.1, 12, 5, 52.4),
+        (690, 20.0, 12, 5, 54.8),
+        (786, 22.0, 12, 5, 57.9),
     ],
-)  # fmt: skip
+)
 def test_noise_field_is_the_planning_field_less_its_location_margin(
     f_mhz, cn_db, gain_dbd, feeder_db, planning_dbuvm
 ):

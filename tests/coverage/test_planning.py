@@ -82,10 +82,14 @@ def test_guard_interval_and_power_reach_the_kernels():
 def test_blocks_split_into_two_files_keep_their_values():
     rng = np.random.default_rng(1)
     blocks = [
-        (slice(k, k + 1), slice(0, 4), rng.random((6, 1, 4)).astype(np.float32),
-         rng.integers(0, 65536, (3, 1, 4)).astype(np.uint16))
+        (
+            slice(k, k + 1),
+            slice(0, 4),
+            rng.random((6, 1, 4)).astype(np.float32),
+            rng.integers(0, 65536, (3, 1, 4)).astype(np.uint16),
+        )
         for k in range(3)
-    ]  # fmt: skip
+    ]
     levels, classes = split_blocks(iter(blocks))
     for (rows, _, expected, _), (found_rows, _, found) in zip(blocks, list(levels), strict=True):
         assert found_rows == rows

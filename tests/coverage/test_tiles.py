@@ -39,13 +39,17 @@ def stations_around(places, **columns):
     columns = {"sfn": "", "polarisation": "H", "country": "SI", "channel": CHANNEL} | columns
     of = "transmitter"
     data = made.transmitters.isel(transmitter=[0] * count).assign(
-        id=(of, [f"s{k}" for k in range(count)]), lon_deg=(of, lons), lat_deg=(of, lats),
-        erp_kw=(of, np.ones(count)), antenna_height_agl_m=(of, np.full(count, 10.0)),
+        id=(of, [f"s{k}" for k in range(count)]),
+        lon_deg=(of, lons),
+        lat_deg=(of, lats),
+        erp_kw=(of, np.ones(count)),
+        antenna_height_agl_m=(of, np.full(count, 10.0)),
         mast=(of, ["m"] * count),
         attenuation_db=((of, "azimuth"), np.zeros((count, 360), np.float32)),
-        mode=(of, ["64QAM 2/3"] * count), system=(of, ["DVB-T"] * count),
+        mode=(of, ["64QAM 2/3"] * count),
+        system=(of, ["DVB-T"] * count),
         **{name: (of, [value] * count if np.isscalar(value) else value) for name, value in columns.items()},
-    )  # fmt: skip
+    )
     flat = sweep(np.random.default_rng(0), sea=False, terrain=False)
     flat = flat._replace(heff_m=np.full_like(flat.heff_m, 10.0))
     codes = np.zeros((GRID.height, GRID.width), np.uint8)
@@ -192,10 +196,12 @@ def test_least_discrimination_holds_wherever_in_the_tile():
     seen = bearings(stations, frames, 512 + 16, radius)
     # Directions from every pixel by the geodesic; the same convention on both sides.
     lon, lat = Transformer.from_crs("EPSG:4978", "EPSG:4326", always_xy=True).transform(*positions)[:2]
-    azimuth = np.array([
-        ELLIPSOID.inv(lon, lat, np.full(1024, x), np.full(1024, y))[0]
-        for x, y in zip(data["lon_deg"].values, data["lat_deg"].values, strict=True)
-    ])  # fmt: skip
+    azimuth = np.array(
+        [
+            ELLIPSOID.inv(lon, lat, np.full(1024, x), np.full(1024, y))[0]
+            for x, y in zip(data["lon_deg"].values, data["lat_deg"].values, strict=True)
+        ]
+    )
     gained = 0.0
     for s in range(40):
         for t in range(40):

@@ -104,10 +104,9 @@ def test_selectivity_and_leakage_are_named(tmp_path, repository):
     case = Case(tmp_path, repository, 400.0, {"emission_class": 3})
     rows = (tmp_path / "ratios.csv").read_text().replace("-1,,,pr_db,-30", "-1,,,acs_db,50")
     (tmp_path / "ratios.csv").write_text(rows)
-    classes = (
-        "emission_class,offset,aflr_db,source,verified\n"
-        + "\n".join(f"{c},{k},{60 + c},made up,false" for c in range(1, 6) for k in (1, 2, 3))
-    )  # fmt: skip
+    classes = "emission_class,offset,aflr_db,source,verified\n" + "\n".join(
+        f"{c},{k},{60 + c},made up,false" for c in range(1, 6) for k in (1, 2, 3)
+    )
     (tmp_path / "classes.csv").write_text(classes)
     settings = yaml.safe_load(case.config_path.read_text())
     settings["protection"]["device_classes"] = str(tmp_path / "classes.csv")

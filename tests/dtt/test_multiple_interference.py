@@ -27,9 +27,12 @@ def placed(*devices: tuple[tuple[int, int], int, float], number: int = 0) -> Pla
     """Devices as (pixel, channel, e.i.r.p.)."""
     rows, cols = zip(*(pixel for pixel, _, _ in devices), strict=True)
     return Placed(
-        np.array(rows), np.array(cols), np.array([channel for _, channel, _ in devices]),
-        np.array([eirp for _, _, eirp in devices], float), np.full(len(devices), number),
-    )  # fmt: skip
+        np.array(rows),
+        np.array(cols),
+        np.array([channel for _, channel, _ in devices]),
+        np.array([eirp for _, _, eirp in devices], float),
+        np.full(len(devices), number),
+    )
 
 
 def fall_by_draws(x_db, margin_db, sigma_u_db, sigma_i_db, rng, count=4_000_000):

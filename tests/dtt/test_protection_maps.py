@@ -131,9 +131,23 @@ def loss_by_definition_db(d_km: float, height_m: float, coastal: bool) -> float:
     losses_db = []
     for sea_km in (0.0, d_km) if coastal else (0.0,):
         e_dbuvm = p1546_pixel_field(
-            prepare(CURVES, F_MHZ, 50.0), CURVES, F_MHZ, 50.0, d_km, h1, math.nan, h1, h2, 10.0, 0, sea_km,
-            False, math.nan, math.nan, False,
-        )  # fmt: skip
+            prepare(CURVES, F_MHZ, 50.0),
+            CURVES,
+            F_MHZ,
+            50.0,
+            d_km,
+            h1,
+            math.nan,
+            h1,
+            h2,
+            10.0,
+            0,
+            sea_km,
+            False,
+            math.nan,
+            math.nan,
+            False,
+        )
         losses_db.append(139.3 - e_dbuvm + 20 * math.log10(F_MHZ))
     return max(free_db, min(losses_db))
 
@@ -344,8 +358,14 @@ def test_another_table_of_ratios_moves_the_limit_by_the_difference(tmp_path, rep
 
 
 def test_threshold_method_occupies_from_the_field_on(tmp_path, repository):
-    case = Case(tmp_path, repository, 200.0, {}, method="threshold", threshold={
-        "field_dbuvm": {"value": 60.0, "source": "test", "verified": False}, "offsets": [0, 1]})  # fmt: skip
+    case = Case(
+        tmp_path,
+        repository,
+        200.0,
+        {},
+        method="threshold",
+        threshold={"field_dbuvm": {"value": 60.0, "source": "test", "verified": False}, "offsets": [0, 1]},
+    )
     path = case.folder / f"coverage/ch{CHANNEL}.tif"
     levels = raster.read(path)
     field = np.linspace(50, 70, SIZE * SIZE, dtype=np.float32).reshape(SIZE, SIZE)

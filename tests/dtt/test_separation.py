@@ -52,9 +52,23 @@ STATIONS = [
 
 def field_dbuvm(time_pct: float, d_km: float, height_m: float, f_mhz: float = F_MHZ) -> float:
     return p1546_pixel_field(
-        prepare(CURVES, f_mhz, time_pct), CURVES, f_mhz, time_pct, d_km, height_m, math.nan, height_m, 10.0,
-        10.0, 0, 0.0, False, math.nan, math.nan, False,
-    )  # fmt: skip
+        prepare(CURVES, f_mhz, time_pct),
+        CURVES,
+        f_mhz,
+        time_pct,
+        d_km,
+        height_m,
+        math.nan,
+        height_m,
+        10.0,
+        10.0,
+        0,
+        0.0,
+        False,
+        math.nan,
+        math.nan,
+        False,
+    )
 
 
 def contour_by_root_km(erp_kw: float, height_m: float, wanted_dbuvm: float, f_mhz: float = F_MHZ) -> float:
@@ -164,9 +178,13 @@ def test_station_too_weak_has_no_contour():
 
 @pytest.mark.parametrize(
     ("table", "row"),
-    [("distances", "fixed,0,3,beside,16,1,made up,false"), ("distances", "boat,0,3,co,16,1,made up,false"),
-     ("distances", "*,0,3,co,99,1,made up,false"), ("contours", "ATSC,470,806,field,41,made up,false")],
-)  # fmt: skip
+    [
+        ("distances", "fixed,0,3,beside,16,1,made up,false"),
+        ("distances", "boat,0,3,co,16,1,made up,false"),
+        ("distances", "*,0,3,co,99,1,made up,false"),
+        ("contours", "ATSC,470,806,field,41,made up,false"),
+    ],
+)
 def test_faulty_tables_are_refused(tmp_path, table, row):
     columns = {
         "distances": "device,from_height_m,to_height_m,relation,eirp_dbm,distance_km,source,verified",
@@ -223,17 +241,21 @@ def test_map_keeps_the_distances_from_a_foreign_contour(case):
     """Square to square the distance is up to two pixel diagonals (1.42 km) shorter than from the centre."""
     folder, config = case
     only_mx = config.model_copy(
-        update={"services": config.services | {"dtt": config.services["dtt"].model_copy(
-            update={"status": "out_of_scope", "reason": "test"})}}
-    )  # fmt: skip
+        update={
+            "services": config.services
+            | {"dtt": config.services["dtt"].model_copy(update={"status": "out_of_scope", "reason": "test"})}
+        }
+    )
     grid = raster.read_grid(folder / "territory/surface.tif")
     maps = separation_maps(only_mx, folder, CHANNEL, config.devices[0], grid)
     rows, cols = np.mgrid[0 : grid.height, 0 : grid.width]
     outside_km = distance_outside_km(STATIONS[1], grid, rows, cols)
     # In the margin the nearest part of a contour may lie beyond the grid.
     home = raster.read(folder / "territory/surface.tif").values == 1
-    for relation, allowed in ((0, [(16, 4.2), (20, 5.1), (24, 6.0), (28, 7.1), (32, 8.9), (np.inf, 11.1)]),
-                              (1, [(16, -np.inf), (np.inf, 1.2)])):  # fmt: skip
+    for relation, allowed in (
+        (0, [(16, 4.2), (20, 5.1), (24, 6.0), (28, 7.1), (32, 8.9), (np.inf, 11.1)]),
+        (1, [(16, -np.inf), (np.inf, 1.2)]),
+    ):
         for level, distance_km in allowed:
             permitted = maps.limit_dbm[relation] >= level
             assert not permitted[home & (outside_km < distance_km - 0.01)].any()

@@ -81,7 +81,13 @@ def test_occupied_from_the_threshold_on():
 
 def test_codes_are_those_of_the_published_layer():
     expected = {
-        "dtt": 1, "pmse": 2, "radio_astronomy": 3, "aeronautical": 4, "mobile": 5, "ppdr": 6, "fixed": 7,
+        "dtt": 1,
+        "pmse": 2,
+        "radio_astronomy": 3,
+        "aeronautical": 4,
+        "mobile": 5,
+        "ppdr": 6,
+        "fixed": 7,
         "foreign_dtt": 8,
-    }  # fmt: skip
+    }
     assert {name: int(code) for name, code in SERVICE_CODES.items()} == expected

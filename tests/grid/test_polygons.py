@@ -5,11 +5,11 @@ from __future__ import annotations
 import geopandas as gpd
 import pytest
 import shapely
-from tests.territory import world
 from pyproj import Transformer
 
 from pipeline.errors import InputError
 from pipeline.grid.polygons import box_boundaries, project, read_boundaries
+from tests.territory import world
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,13 @@ def noise(dtype: str = "int16", bands: int | None = None) -> np.ndarray:
 
 def levels(values: np.ndarray | None = None) -> object:
     return raster.make_array(
-        noise() if values is None else values, GRID, units="dBm", long_name="maximum e.i.r.p.",
-        nodata=-32768, scale_factor=0.01,
-    )  # fmt: skip
+        noise() if values is None else values,
+        GRID,
+        units="dBm",
+        long_name="maximum e.i.r.p.",
+        nodata=-32768,
+        scale_factor=0.01,
+    )
 
 
 @pytest.mark.parametrize("publish", [False, True])
@@ -54,9 +58,13 @@ def test_written_file_is_read_by_gdal_with_place_unit_scale_and_description(tmp_
 
 def test_read_returns_what_was_written(tmp_path):
     data = raster.make_array(
-        noise("float32", 2), GRID, units=["dBuV/m", "deg"], long_name="field", nodata=float("nan"),
+        noise("float32", 2),
+        GRID,
+        units=["dBuV/m", "deg"],
+        long_name="field",
+        nodata=float("nan"),
         band_names=["wanted", "azimuth"],
-    )  # fmt: skip
+    )
     raster.write(tmp_path / "a.tif", data, tags={"code": "1"}, publish=False)
     back = raster.read(tmp_path / "a.tif")
     np.testing.assert_array_equal(back.values, data.values)
@@ -123,9 +131,18 @@ def test_blocks_give_the_same_file_as_the_whole(tmp_path):
     ]
     blocks = ((rows, cols, values[rows, cols]) for rows, cols in parts)
     raster.write_blocks(
-        tmp_path / "a.tif", GRID, ["maximum e.i.r.p."], "int16", -32768, blocks=blocks, units="dBm",
-        long_name="maximum e.i.r.p.", tags={}, publish=True, scale_factor=0.01,
-    )  # fmt: skip
+        tmp_path / "a.tif",
+        GRID,
+        ["maximum e.i.r.p."],
+        "int16",
+        -32768,
+        blocks=blocks,
+        units="dBm",
+        long_name="maximum e.i.r.p.",
+        tags={},
+        publish=True,
+        scale_factor=0.01,
+    )
     raster.write(tmp_path / "b.tif", levels(), tags={}, publish=True)
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
 
@@ -142,9 +159,17 @@ def test_failed_write_leaves_the_old_file_and_no_rest(tmp_path, publish):
 
     with pytest.raises(RuntimeError, match="stopped"):
         raster.write_blocks(
-            path, GRID, ["x"], "int16", -32768, blocks=blocks(), units="", long_name="x", tags={},
+            path,
+            GRID,
+            ["x"],
+            "int16",
+            -32768,
+            blocks=blocks(),
+            units="",
+            long_name="x",
+            tags={},
             publish=publish,
-        )  # fmt: skip
+        )
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
 

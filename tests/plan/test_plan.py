@@ -84,9 +84,12 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
 @pytest.mark.parametrize(
     ("old", "new", "stages"),
     [
-        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]",
-         {"availability", "qgis", "regions", "web"}),
-        ("wsd: [\"21-30\"]", "wsd: [\"21-29\"]", {"combine", "availability", "query", "web"}),
+        (
+            "levels_dbm: [0.0, 20.0, 36.0]",
+            "levels_dbm: [0.0, 20.0]",
+            {"availability", "qgis", "regions", "web"},
+        ),
+        ('wsd: ["21-30"]', 'wsd: ["21-29"]', {"combine", "availability", "query", "web"}),
         ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
         ("pmse: {status: out_of_scope, reason: test}", "pmse: {status: evaluate}", {"combine"}),
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
@@ -101,10 +104,13 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
         ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine", "availability", "regions", "web"}),
         ("height_m: 30.0", "height_m: 10.0", {"protect", "combine", "availability", "regions", "web"}),
         ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine", "availability", "regions", "web"}),
-        ("min_eirp_dbm: -40.0", "min_eirp_dbm: -40.0\n    margin_db: 3.0",
-         {"protect", "combine", "availability", "regions", "web"}),
+        (
+            "min_eirp_dbm: -40.0",
+            "min_eirp_dbm: -40.0\n    margin_db: 3.0",
+            {"protect", "combine", "availability", "regions", "web"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_setting_concerns_the_stages_that_read_it(tiny: Path, old: str, new: str, stages: set[str]) -> None:
     before = jobs.load_plan(tiny)
     after = edit(tiny, old, new)
@@ -128,13 +134,20 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
     names = jobs.published_files(jobs.load_plan(tiny))
     assert len(set(names)) == len(names)
     expected = {
-        "public/max_eirp_fixed30_ch21.tif", "public/limiting_service_fixed30_ch30.tif",
-        "public/eval_flags_fixed30_ch25.tif", "public/max_eirp_fixed30.vrt", "public/statistics.csv",
+        "public/max_eirp_fixed30_ch21.tif",
+        "public/limiting_service_fixed30_ch30.tif",
+        "public/eval_flags_fixed30_ch25.tif",
+        "public/max_eirp_fixed30.vrt",
+        "public/statistics.csv",
         "public/not_evaluated.csv",
-        "public/availability_fixed30_20dbm.tif", "public/available_channels_fixed30_0dbm.tif",
-        "internal/dtt_field_ch21.tif", "internal/dtt_q_ch25.tif", "internal/dtt_served_ch22.tif",
-        "internal/dtt_server_ch23.tif", "public/query_fixed30.tif",
-    }  # fmt: skip
+        "public/availability_fixed30_20dbm.tif",
+        "public/available_channels_fixed30_0dbm.tif",
+        "internal/dtt_field_ch21.tif",
+        "internal/dtt_q_ch25.tif",
+        "internal/dtt_served_ch22.tif",
+        "internal/dtt_server_ch23.tif",
+        "public/query_fixed30.tif",
+    }
     assert expected <= set(names)
     # 10 channels x 3 layers, 3 levels x 2, stacked file, query file, statistics, not evaluated;
     # 4 victims x 4 layers; web map: 6 files of the page, 10 channels x 2 and 3 levels, numbers
@@ -163,16 +176,26 @@ def test_coordination_concerns_its_own_stages(tiny: Path) -> None:
     assert changed_stages(without, before) == set(jobs.COORDINATION)
     added = set(jobs.layer_files(before)) - set(jobs.layer_files(without))
     assert added == {name for stage in jobs.COORDINATION for name in jobs.coordination_files(before, stage)}
-    assert {"public/rr941_dtt_down.tif", "public/rr97ab_cond.tif", "public/radar612_margin.tif",
-            "internal/rr941_decision.json", "internal/radar612.gpkg"} <= added  # fmt: skip
+    assert {
+        "public/rr941_dtt_down.tif",
+        "public/rr97ab_cond.tif",
+        "public/radar612_margin.tif",
+        "internal/rr941_decision.json",
+        "internal/radar612.gpkg",
+    } <= added
     for old, new, stages in [
         ("ific_date: 2026-06-16", "ific_date: 2026-06-17", {"rr941"}),
         ("[13.5]", "[13.5, 4.5]", {"radar612"}),
     ]:
         assert changed_stages(before, edit(tiny, old, new)) == stages
         edit(tiny, new, old)
-    for name, stage in [("networks.yaml", "rr941"), ("systems.yaml", "rr97ab"), ("world.gpkg", "radar612"),
-                        ("radars.csv", "radar612"), ("links.csv", "f1565")]:  # fmt: skip
+    for name, stage in [
+        ("networks.yaml", "rr941"),
+        ("systems.yaml", "rr97ab"),
+        ("world.gpkg", "radar612"),
+        ("radars.csv", "radar612"),
+        ("links.csv", "f1565"),
+    ]:
         old_hashes = stage_hashes(before)
         (tiny.parent / name).write_text("new content")
         new_hashes = stage_hashes(jobs.load_plan(tiny))

@@ -87,9 +87,14 @@ def test_manifest_counts_the_bookings_and_holds_for_their_day(booked: Path) -> N
     manifest = make_manifest(jobs.load_plan(booked), "run", {}, {}, now)
     assert manifest["valid"] == {"from": "2026-05-10T06:30:00", "until": "2026-05-11T06:30:00"}
     assert manifest["bookings"] == {
-        "at": "2026-05-10T06:30", "assignments": 3, "active": 2, "rejected_rows": 1, "without_start": 1,
-        "without_finish": 1, "without_height": 3,
-    }  # fmt: skip
+        "at": "2026-05-10T06:30",
+        "assignments": 3,
+        "active": 2,
+        "rejected_rows": 1,
+        "without_start": 1,
+        "without_finish": 1,
+        "without_height": 3,
+    }
     booked.write_text(text.replace(", at: 2026-05-10T06:30", ""), "utf-8")
     manifest = make_manifest(jobs.load_plan(booked), "run", {}, {}, now)
     assert manifest["valid"]["from"] == "2026-11-21T12:00:00+00:00"

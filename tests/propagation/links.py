@@ -11,11 +11,28 @@ from pipeline.propagation.p1546.tables import Area
 
 NAN = math.nan
 DEFAULTS = {
-    "f_mhz": 600.0, "t_pct": 50.0, "d_km": 20.0, "sea_km": 0.0, "warm_sea": False, "only_sea": False,
-    "heff_m": 100.0, "ha_m": NAN, "hb_m": NAN, "terrain": False, "h2_m": 10.0, "r2_m": 10.0,
-    "area": int(Area.RURAL), "r1_m": NAN, "q_pct": 50.0, "wa_m": NAN, "tca_deg": NAN, "htter_m": NAN,
-    "hrter_m": NAN, "eff1_deg": NAN, "eff2_deg": NAN,
-}  # fmt: skip
+    "f_mhz": 600.0,
+    "t_pct": 50.0,
+    "d_km": 20.0,
+    "sea_km": 0.0,
+    "warm_sea": False,
+    "only_sea": False,
+    "heff_m": 100.0,
+    "ha_m": NAN,
+    "hb_m": NAN,
+    "terrain": False,
+    "h2_m": 10.0,
+    "r2_m": 10.0,
+    "area": int(Area.RURAL),
+    "r1_m": NAN,
+    "q_pct": 50.0,
+    "wa_m": NAN,
+    "tca_deg": NAN,
+    "htter_m": NAN,
+    "hrter_m": NAN,
+    "eff1_deg": NAN,
+    "eff2_deg": NAN,
+}
 
 
 def link(curves, kernel=p1546_field, **changed):
@@ -33,10 +50,15 @@ def odd_pixels(rng, count):
     """Inputs of ``p1546_pixel_field`` after frequency and time, from all corners of the method."""
     for _ in range(count):
         d_km = rng.choice([10 ** rng.uniform(-2, 3), rng.uniform(1, 300), float(rng.integers(1, 40))])
-        heff_m = rng.choice([
-            rng.uniform(-300, 10), rng.uniform(0, 10), 10 ** rng.uniform(1, 3.08),
-            rng.uniform(1200, 3300), 75.0,
-        ])  # fmt: skip
+        heff_m = rng.choice(
+            [
+                rng.uniform(-300, 10),
+                rng.uniform(0, 10),
+                10 ** rng.uniform(1, 3.08),
+                rng.uniform(1200, 3300),
+                75.0,
+            ]
+        )
         tca_deg = rng.choice([NAN, rng.uniform(-3, 30)])
         yield {
             "d_km": d_km,

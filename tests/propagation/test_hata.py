@@ -56,9 +56,17 @@ def test_hata_formula_by_hand(environment, f_mhz, expected_db):
 
 @pytest.mark.parametrize(
     "inputs",
-    [(149, 5, 50, 2), (1501, 5, 50, 2), (600, 0.9, 50, 2), (600, 21, 50, 2), (600, 5, 29, 2),
-     (600, 5, 201, 2), (600, 5, 50, 0.9), (600, 5, 50, 11)],
-)  # fmt: skip
+    [
+        (149, 5, 50, 2),
+        (1501, 5, 50, 2),
+        (600, 0.9, 50, 2),
+        (600, 21, 50, 2),
+        (600, 5, 29, 2),
+        (600, 5, 201, 2),
+        (600, 5, 50, 0.9),
+        (600, 5, 50, 11),
+    ],
+)
 def test_hata_outside_its_range_is_flagged_and_given(inputs):
     loss_db, _, valid = hata(*map(float, inputs))
     assert math.isfinite(loss_db)
@@ -77,9 +85,11 @@ def test_extended_hata_continues_hata(f, d, hb, hm):
 
 @settings(deadline=None)  # the first call compiles
 @given(
-    f=st.floats(30, 3000), h1=st.floats(1, 200), h2=st.floats(1, 200),
+    f=st.floats(30, 3000),
+    h1=st.floats(1, 200),
+    h2=st.floats(1, 200),
     environment=st.sampled_from([Environment.OPEN, Environment.SUBURBAN, Environment.URBAN]),
-)  # fmt: skip
+)
 def test_extended_hata_is_continuous_symmetric_and_above_free_space(f, h1, h2, environment):
     for d_km in (0.04, 0.1, 20.0):
         below = extended(f, d_km * (1 - 1e-9), h1, h2, environment)[0]
@@ -107,9 +117,17 @@ def test_extended_hata_names_its_parts():
 
 @pytest.mark.parametrize(
     ("d_km", "above_db", "below_db"),
-    [(0.02, 3.5, 3.5), (0.04, 3.5, 3.5), (0.07, 7.75, 10.25), (0.1, 12, 17), (0.2, 12, 17), (0.4, 10.5, 13),
-     (0.6, 9, 9), (5, 9, 9)],
-)  # fmt: skip
+    [
+        (0.02, 3.5, 3.5),
+        (0.04, 3.5, 3.5),
+        (0.07, 7.75, 10.25),
+        (0.1, 12, 17),
+        (0.2, 12, 17),
+        (0.4, 10.5, 13),
+        (0.6, 9, 9),
+        (5, 9, 9),
+    ],
+)
 def test_extended_hata_spread_of_locations(d_km, above_db, below_db):
     assert extended_hata_sigma_db(d_km, True) == pytest.approx(above_db)
     assert extended_hata_sigma_db(d_km, False) == pytest.approx(below_db)

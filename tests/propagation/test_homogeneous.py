@@ -109,10 +109,16 @@ def test_stored_level_is_the_float32_below(value):
 def test_density_cap_of_a_narrow_device_is_33_96_dbm():
     sourced = {"value": 20.0, "source": "test", "verified": False}
     device = Device(
-        id="narrow", emission_class=1, height_m=30.0, bandwidth_mhz=5.0, min_separation_m=sourced,
-        cap_dbm=36.0, cap_density_dbm_per_100khz=36.0 - 10 * math.log10(80), min_eirp_dbm=-40.0,
+        id="narrow",
+        emission_class=1,
+        height_m=30.0,
+        bandwidth_mhz=5.0,
+        min_separation_m=sourced,
+        cap_dbm=36.0,
+        cap_density_dbm_per_100khz=36.0 - 10 * math.log10(80),
+        min_eirp_dbm=-40.0,
         burst_penalty_db=sourced | {"value": 0.0},
-    )  # fmt: skip
+    )
     assert device_cap_dbm(device) == pytest.approx(33.96, abs=0.002)
     assert device_cap_dbm(device.model_copy(update={"bandwidth_mhz": 8.0})) == pytest.approx(36.0, abs=1e-9)
     assert device_cap_dbm(device.model_copy(update={"cap_density_dbm_per_100khz": None})) == 36.0

@@ -132,7 +132,7 @@ def test_land_field_rises_with_height(f, t, d, h, more):
 @settings(max_examples=300, deadline=None)
 @given(
     f=st.floats(100, 2000), d=st.floats(1, 1000), h=st.floats(10, 1200), t=st.floats(1, 49), sea=st.booleans()
-)  # fmt: skip
+)
 def test_field_falls_with_the_percentage_of_time(f, d, h, t, sea):
     # Holds where the method interpolates: the tabulated figures are in order and all weights positive. Not on
     # mixed paths, whose field may fall while that over sea rises (sec. 8: A = A0^(1 + difference / 40)).
@@ -153,9 +153,11 @@ def test_order_of_times_may_turn_where_heights_are_extrapolated(curves):
 @given(d=st.floats(1, 1000), h=st.floats(10, 1200), f=FREQUENCY, t=TIME)
 def test_field_is_continuous_at_the_nominal_values(d, h, f, t):
     nodes = {
-        "d_km": (5.0, 20.0, 100.0, 200.0, 525.0), "heff_m": (0.0, 10.0, 37.5, 600.0, 1200.0),
-        "f_mhz": (100.0, 600.0, 2000.0), "t_pct": (10.0,),
-    }  # fmt: skip
+        "d_km": (5.0, 20.0, 100.0, 200.0, 525.0),
+        "heff_m": (0.0, 10.0, 37.5, 600.0, 1200.0),
+        "f_mhz": (100.0, 600.0, 2000.0),
+        "t_pct": (10.0,),
+    }
     for name, node in ((name, node) for name, values in nodes.items() for node in values):
         inputs = {"d_km": d, "heff_m": h, "f_mhz": f, "t_pct": t}
         below = field(CURVES, **{**inputs, name: node * (1 - 1e-9) - 1e-12})
@@ -168,10 +170,17 @@ def test_compiled_kernel_equals_python(curves):
     rng = seeded(3)
     for _ in range(50):
         inputs = {
-            "f_mhz": rng.uniform(30, 4000), "t_pct": rng.uniform(1, 50), "d_km": 10 ** rng.uniform(-1.5, 3),
-            "heff_m": rng.uniform(-100, 2000), "ha_m": rng.uniform(5, 100), "q_pct": rng.uniform(1, 99),
-            "tca_deg": rng.uniform(-2, 20), "eff1_deg": 0.1, "eff2_deg": 0.2, "r1_m": 12.0,
-        }  # fmt: skip
+            "f_mhz": rng.uniform(30, 4000),
+            "t_pct": rng.uniform(1, 50),
+            "d_km": 10 ** rng.uniform(-1.5, 3),
+            "heff_m": rng.uniform(-100, 2000),
+            "ha_m": rng.uniform(5, 100),
+            "q_pct": rng.uniform(1, 99),
+            "tca_deg": rng.uniform(-2, 20),
+            "eff1_deg": 0.1,
+            "eff2_deg": 0.2,
+            "r1_m": 12.0,
+        }
         inputs["sea_km"] = rng.uniform(0, inputs["d_km"])
         compiled = link(curves, **inputs)
         plain = link(curves, kernel=p1546_field.py_func, **inputs)

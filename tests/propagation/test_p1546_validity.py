@@ -81,10 +81,20 @@ def test_limits_of_validity_belong_to_it(curves, case):
 
 
 UNDEFINED = (
-    {"f_mhz": 0.0}, {"f_mhz": NAN}, {"d_km": -1.0}, {"d_km": NAN}, {"d_km": math.inf}, {"t_pct": 0.0},
-    {"t_pct": 100.0}, {"q_pct": 0.0}, {"q_pct": 100.0}, {"h2_m": 0.0}, {"h2_m": NAN}, {"heff_m": NAN},
+    {"f_mhz": 0.0},
+    {"f_mhz": NAN},
+    {"d_km": -1.0},
+    {"d_km": NAN},
+    {"d_km": math.inf},
+    {"t_pct": 0.0},
+    {"t_pct": 100.0},
+    {"q_pct": 0.0},
+    {"q_pct": 100.0},
+    {"h2_m": 0.0},
+    {"h2_m": NAN},
+    {"heff_m": NAN},
     {"d_km": 0.0, "ha_m": 10.0},
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("inputs", UNDEFINED, ids=str)

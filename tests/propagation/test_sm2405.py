@@ -12,9 +12,13 @@ from tests.propagation.links import field
 
 # Table A5-1: transmitter power W, antenna gain dBd, printed e.r.p. dBW, required field dB(uV/m), distance km.
 COLUMNS = (
-    (1, 12, 9.5, 35.6, 6.8), (1, 12, 9.5, 42.0, 5.0), (1, 10, 7.5, 51.8, 2.8),
-    (25, 12, 23.5, 35.6, 13.6), (25, 12, 23.5, 42.0, 9.9), (25, 10, 21.5, 51.8, 5.7),
-)  # fmt: skip
+    (1, 12, 9.5, 35.6, 6.8),
+    (1, 12, 9.5, 42.0, 5.0),
+    (1, 10, 7.5, 51.8, 2.8),
+    (25, 12, 23.5, 35.6, 13.6),
+    (25, 12, 23.5, 42.0, 9.9),
+    (25, 10, 21.5, 51.8, 5.7),
+)
 FEEDER_DB = 1.5
 PRINTED_KM = [column[-1] for column in COLUMNS]
 

@@ -92,8 +92,9 @@ def write_radars(plan: jobs.Plan) -> None:
     common = {"radar": ["R-1"], "adm": ["SVN"]}
     zone = gpd.GeoDataFrame(
         {**common, "d_l_km": [100.0], "d_s_km": [320.0], "flags": [""]},
-        geometry=[shapely.MultiPolygon([place.buffer(1.0)])], crs="EPSG:4326",
-    )  # fmt: skip
+        geometry=[shapely.MultiPolygon([place.buffer(1.0)])],
+        crs="EPSG:4326",
+    )
     affected = gpd.GeoDataFrame(
         {**common, "d_min_km": [9.0], "path": ["land"], "margin_km": [-91.0]},
         geometry=[place],
@@ -133,7 +134,12 @@ def write_layer(plan: jobs.Plan, file: str, family: str) -> None:
     if family == "rr941_argpair":
         values[1][inside()] = OTHER_PAIR
     data = raster.make_array(
-        values, GRID, units=unit, long_name=f"layer {Path(file).stem}", nodata=nodata, band_names=names,
+        values,
+        GRID,
+        units=unit,
+        long_name=f"layer {Path(file).stem}",
+        nodata=nodata,
+        band_names=names,
         scale_factor=scale,
-    )  # fmt: skip
+    )
     raster.write(plan.build / file, data, tags={"device": "fixed30", "hash": "abc"}, publish=True)

@@ -32,8 +32,15 @@ def edit(tiny: Path, old: str, new: str) -> None:
 def write_terrain(tiny: Path, step_deg: float) -> None:
     """A flat terrain model of 13 E to 15 E, 45 to 47 N, and the sweeps of the tiny territory on it."""
     side = round(2.0 / step_deg)
-    profile = {"driver": "GTiff", "width": side, "height": side, "count": 1, "dtype": "int16",
-               "crs": "EPSG:4326", "transform": Affine(step_deg, 0, 13.0, 0, -step_deg, 47.0)}  # fmt: skip
+    profile = {
+        "driver": "GTiff",
+        "width": side,
+        "height": side,
+        "count": 1,
+        "dtype": "int16",
+        "crs": "EPSG:4326",
+        "transform": Affine(step_deg, 0, 13.0, 0, -step_deg, 47.0),
+    }
     with rasterio.open(tiny.parent / "dem.tif", "w", **profile) as sink:
         sink.write(np.full((1, side, side), 300, np.int16))
     if "terrain:" not in tiny.read_text():
@@ -50,8 +57,13 @@ def write_sweeps(tiny: Path) -> None:
     raster.write(territory / "surface.tif", surface, tags={}, publish=False)
     land = np.ones((200, 400), np.uint8)
     land[:, :80] = 0
-    attrs = {"crs": "EPSG:4326", "transform": Affine(0.01, 0, 12.0, 0, -0.01, 47.0), "units": "",
-             "long_name": "land", "nodata": None}  # fmt: skip
+    attrs = {
+        "crs": "EPSG:4326",
+        "transform": Affine(0.01, 0, 12.0, 0, -0.01, 47.0),
+        "units": "",
+        "long_name": "land",
+        "nodata": None,
+    }
     mask = xr.DataArray(land, dims=("y", "x"), attrs=attrs)
     raster.write(territory / "land_lonlat.tif", mask, tags={}, publish=False)
     for tile in plan.tiles:
@@ -89,8 +101,13 @@ def test_without_terrain_model_heights_are_those_above_ground(tiny: Path) -> Non
     terrain = manifest_of(tiny)["terrain"]
     # Station A has a height above average terrain, B, C and D have none; E is in a tile that nobody needs.
     assert terrain["masts"] == {
-        "dem": 0, "partial": 0, "haat": 1, "agl": 3, "with_clearance_angles": 0, "with_sea": 0,
-    }  # fmt: skip
+        "dem": 0,
+        "partial": 0,
+        "haat": 1,
+        "agl": 3,
+        "with_clearance_angles": 0,
+        "with_sea": 0,
+    }
     assert terrain["clearance_angles"] == {"on": False, "reason": "no terrain model"}
     assert terrain["troposcatter_floor"]["on"] is False
 

@@ -69,10 +69,20 @@ def test_every_raster_has_a_style_that_tells_what_is_outside(plan: jobs.Plan) ->
 
 @pytest.mark.parametrize(
     ("raw", "label"),
-    [(-32768, "outside"), (-9999, "not permitted"), (-9998, "not evaluated"), (-9997, "below -20 dBm"),
-     (-2001, "below -20 dBm"), (-2000, "-20 to -10 dBm"), (-1, "-10 to 0 dBm"), (0, "0 to 10 dBm"),
-     (3599, "30 to 36 dBm"), (3600, "36 dBm and more"), (5000, "36 dBm and more")],
-)  # fmt: skip
+    [
+        (-32768, "outside"),
+        (-9999, "not permitted"),
+        (-9998, "not evaluated"),
+        (-9997, "below -20 dBm"),
+        (-2001, "below -20 dBm"),
+        (-2000, "-20 to -10 dBm"),
+        (-1, "-10 to 0 dBm"),
+        (0, "0 to 10 dBm"),
+        (3599, "30 to 36 dBm"),
+        (3600, "36 dBm and more"),
+        (5000, "36 dBm and more"),
+    ],
+)
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_first_upper_bound_that_holds_a_value_is_its_class(raw: int, label: str, kind: type) -> None:
     legend = legend_of(read_schemes()["max_eirp"], unit="dBm", whole=True)
@@ -117,8 +127,14 @@ def test_project_to_pass_on_needs_its_own_folder_only(plan: jobs.Plan) -> None:
     assert all((source.text or "").startswith("./") for source in sources)
 
 
-GROUPS = ["Availability", "Maximum e.i.r.p. by channel", "Limiting service by channel",
-          "Evaluated services by channel", "DTT", "Coordination"]  # fmt: skip
+GROUPS = [
+    "Availability",
+    "Maximum e.i.r.p. by channel",
+    "Limiting service by channel",
+    "Evaluated services by channel",
+    "DTT",
+    "Coordination",
+]
 
 
 def test_groups_are_those_of_the_interface(plan: jobs.Plan) -> None:
@@ -167,9 +183,13 @@ def test_each_band_has_names_for_its_own_values(plan: jobs.Plan) -> None:
 
 @pytest.mark.parametrize(
     ("mask", "label"),
-    [(0, "none"), (0b110, "DTT reception, PMSE"), (0b1011_1111_1111_1110, "all"),
-     (0b1000_1111_1111_1110, "all but field at the border, receiver overload")],
-)  # fmt: skip
+    [
+        (0, "none"),
+        (0b110, "DTT reception, PMSE"),
+        (0b1011_1111_1111_1110, "all"),
+        (0b1000_1111_1111_1110, "all but field at the border, receiver overload"),
+    ],
+)
 def test_services_evaluated_are_named_the_short_way(mask: int, label: str) -> None:
     assert service_namer(read_schemes())(mask) == label
 
@@ -189,9 +209,12 @@ def test_transmitters_are_the_register(plan: jobs.Plan) -> None:
 def test_site_has_all_channels_of_its_place() -> None:
     """Four rows at three places; at one without a name the record's own stands for it."""
     columns = {
-        "id": ["a", "b", "c", "d"], "site": ["Hill", "Hill", "", "Tor"], "channel": [30, 21, 40, 22],
-        "erp_kw": [1.0, 5.0, 2.0, 3.0], "country": ["SI", "SI", "", "AT"],
-    }  # fmt: skip
+        "id": ["a", "b", "c", "d"],
+        "site": ["Hill", "Hill", "", "Tor"],
+        "channel": [30, 21, 40, 22],
+        "erp_kw": [1.0, 5.0, 2.0, 3.0],
+        "country": ["SI", "SI", "", "AT"],
+    }
     rows = gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy([14, 14, 15, 16], [46] * 4), crs="EPSG:4326")
     sites = vectors.site_frame(rows, ["SI"])
     assert sites["site"].tolist() == ["Hill", "c", "Tor"]
@@ -298,8 +321,12 @@ def test_projects_open_with_one_map_over_the_territory(plan: jobs.Plan, seen: di
     """The number of channels at the level in the middle; groups beside it are closed."""
     rows, cols = inside().nonzero()
     west, north = GRID.west_m, GRID.north_m
-    disc = [west + 500.0 * cols.min(), north - 500.0 * (rows.max() + 1),
-            west + 500.0 * (cols.max() + 1), north - 500.0 * rows.min()]  # fmt: skip
+    disc = [
+        west + 500.0 * cols.min(),
+        north - 500.0 * (rows.max() + 1),
+        west + 500.0 * (cols.max() + 1),
+        north - 500.0 * rows.min(),
+    ]
     room_m = 0.04 * max(disc[2] - disc[0], disc[3] - disc[1])
     for name in projects(plan):
         shown = [key for key in seen[name]["shown"] if not key.startswith("vector_")]
@@ -331,8 +358,11 @@ def test_legend_has_the_unit_where_qgis_writes_the_band(plan: jobs.Plan, seen: d
     assert first["available_channels_fixed30_20dbm_band1"] == "Channels available"
     assert first["dtt_server_ch22_band1"] == "Best server"
     assert printed["availability_fixed30_20dbm_band2"][1:] == [
-        "unavailable", "available", "not evaluated", "outside"
-    ]  # fmt: skip
+        "unavailable",
+        "available",
+        "not evaluated",
+        "outside",
+    ]
 
 
 @needs_qgis

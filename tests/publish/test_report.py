@@ -83,16 +83,22 @@ def built(tiny: Path) -> Path:
         counts = np.where(right, 4, 0).astype(np.uint8)
         write_layer(public / f"available_channels_fixed30_{level}dbm.tif", counts, 255)
     for channel in map(two_digits, plan.wsd):
-        write_layer(public / f"max_eirp_fixed30_ch{channel}.tif",
-                    np.where(right, 2000, -9998).astype(np.int16), -32768)  # fmt: skip
+        write_layer(
+            public / f"max_eirp_fixed30_ch{channel}.tif",
+            np.where(right, 2000, -9998).astype(np.int16),
+            -32768,
+        )
         services = np.where(right, 1, 14).astype(np.uint8)
         services[:3] = 255
         write_layer(public / f"limiting_service_fixed30_ch{channel}.tif", services, 255)
     with (public / "statistics.csv").open("w", newline="") as sink:
         rows = csv.writer(sink, lineterminator="\n")
         rows.writerow(["device", "level_dbm", "channels_at_least", "area_pct", "population_pct"])
-        rows.writerows(["fixed30", level, n, f"{91.2345 - n - level:.4f}", f"{81.4321 - n - level:.4f}"]
-                       for level in (0, 20, 36) for n in range(1, 11))  # fmt: skip
+        rows.writerows(
+            ["fixed30", level, n, f"{91.2345 - n - level:.4f}", f"{81.4321 - n - level:.4f}"]
+            for level in (0, 20, 36)
+            for n in range(1, 11)
+        )
     with (public / "not_evaluated.csv").open("w") as sink:
         sink.write("device,channel,area_km2,area_pct,population_pct\nfixed30,21,150.0,50.1234,\n")
     return tiny
@@ -134,11 +140,13 @@ def test_report_has_a_table_by_region_if_there_are_regions(built: Path) -> None:
     built.write_text(built.read_text() + "report: {regions: {path: regions.gpkg}}\n")
     head = "device,level_dbm,region,area_km2,population,channels_mean,channels_median"
     shares = [f"{of}_at_least_{n}_pct" for of in ("area", "population") for n in (1, 5, 10)]
-    text = "\n".join([
-        ",".join([head, *shares]),
-        "fixed30,0,Kras & Brkini,12.3456,,3.4567,3,99.4321,20.5,0.0,,,",
-        "fixed30,36,Kras & Brkini,12.3456,4321.6,1.0,1,50.0,0.0,0.0,75.25,0.0,0.0",
-    ])  # fmt: skip
+    text = "\n".join(
+        [
+            ",".join([head, *shares]),
+            "fixed30,0,Kras & Brkini,12.3456,,3.4567,3,99.4321,20.5,0.0,,,",
+            "fixed30,36,Kras & Brkini,12.3456,4321.6,1.0,1,50.0,0.0,0.0,75.25,0.0,0.0",
+        ]
+    )
     (load_plan(built).build / "public/statistics_by_region.csv").write_text(text + "\n")
     found = [row for row in rows_of(page_of(built)) if row[0] == "Kras & Brkini"]
     assert found == [
@@ -166,8 +174,12 @@ def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch:
 def test_period_of_bookings_is_not_said_to_be_prolonged(built: Path) -> None:
     facts = run_facts(load_plan(built), "x", {}, utc_now())
     plan, public = load_plan(built), load_plan(built).build / "public"
-    text = report(plan, facts | {"bookings": {"at": "2026-12-05", "active": 1, "assignments": 2,
-                                              "rejected_rows": 0}}, public, Path("none"))  # fmt: skip
+    text = report(
+        plan,
+        facts | {"bookings": {"at": "2026-12-05", "active": 1, "assignments": 2, "rejected_rows": 0}},
+        public,
+        Path("none"),
+    )
     assert "that of the bookings of PMSE; it is not prolonged." in text
     assert "renewed_at" not in text
 
@@ -183,8 +195,12 @@ def test_open_rows_of_tables_stand_under_their_columns(built: Path) -> None:
 
 def test_maps_without_colours_tell_black_and_grey_classes_from_levels(tmp_path: Path) -> None:
     """Lines lie on what has no hue, and on nothing else."""
-    for name, raw, line in [("max_eirp", -9999, "#a0a0a0"), ("max_eirp", -9998, "#5a5a5a"),
-                            ("max_eirp", 2500, None), ("max_eirp", -3000, None)]:  # fmt: skip
+    for name, raw, line in [
+        ("max_eirp", -9999, "#a0a0a0"),
+        ("max_eirp", -9998, "#5a5a5a"),
+        ("max_eirp", 2500, None),
+        ("max_eirp", -3000, None),
+    ]:
         write_layer(tmp_path / "x.tif", np.full((GRID.height, GRID.width), raw, np.int16), -32768)
         drawn = draw_map(tmp_path / "x.tif", read_schemes()[name])
         with rasterio.MemoryFile(drawn.png) as file, file.open() as picture:
@@ -215,8 +231,12 @@ def test_report_loads_nothing_and_escapes_what_it_is_given(built: Path) -> None:
     page = Page(page_of(built))
     assert page.open == []
     assert not {"script", "link", "iframe", "object", "a"} & {tag for tag, _ in page.tags}
-    sources = [value for _, attributes in page.tags for name, value in attributes.items()
-               if name in {"src", "href", "srcset", "data"}]  # fmt: skip
+    sources = [
+        value
+        for _, attributes in page.tags
+        for name, value in attributes.items()
+        if name in {"src", "href", "srcset", "data"}
+    ]
     assert sources
     assert all(str(source).startswith("data:image/png;base64,") for source in sources)
     assert page.texts.count(HOSTILE) == 2
@@ -239,8 +259,10 @@ def test_map_shows_each_value_in_the_colour_of_its_class(built: Path) -> None:
     with rasterio.MemoryFile(drawn.png) as file, file.open() as picture:
         red, green, blue = picture.read([1, 2, 3])
     row = int(red.shape[0] * 0.3)
-    colours = [f"#{red[row, col]:02x}{green[row, col]:02x}{blue[row, col]:02x}"
-               for col in (red.shape[1] // 4, 3 * red.shape[1] // 4)]  # fmt: skip
+    colours = [
+        f"#{red[row, col]:02x}{green[row, col]:02x}{blue[row, col]:02x}"
+        for col in (red.shape[1] // 4, 3 * red.shape[1] // 4)
+    ]
     labels = {"#141414": "none", "#46327e": "3 to 5"}
     assert [labels[colour] for colour in colours] == ["none", "3 to 5"]
     assert [scheme.classes[place].label for place in drawn.present] == ["none", "3 to 5"]

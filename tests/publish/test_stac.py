@@ -149,11 +149,17 @@ def test_readers_learn_notice_and_codes(plan: jobs.Plan) -> None:
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("", {"datetime": None, "start_datetime": "1970-01-01T00:00:00Z",
-              "end_datetime": "9999-12-31T23:59:59Z"}),
+        (
+            "",
+            {
+                "datetime": None,
+                "start_datetime": "1970-01-01T00:00:00Z",
+                "end_datetime": "9999-12-31T23:59:59Z",
+            },
+        ),
         ("as_of: 2026-03-01", {"datetime": "2026-03-01T00:00:00Z"}),
     ],
-)  # fmt: skip
+)
 def test_time_is_that_of_the_data(tiny: Path, setting: str, expected: dict[str, str]) -> None:
     if setting:
         tiny.write_text(tiny.read_text().replace("[register.csv]}", f"[register.csv], {setting}}}"))

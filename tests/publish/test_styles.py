@@ -14,15 +14,19 @@ SCHEMES = read_schemes()
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
 VISION = {
     "normal": np.eye(3),
-    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
-                            [-0.003882, -0.048116, 1.051998]]),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-                              [-0.011820, 0.042940, 0.968881]]),
-    "tritanopia": np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
-                            [0.004733, 0.691367, 0.303900]]),
-}  # fmt: skip
-SRGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
-                        [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "tritanopia": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
+}
+SRGB_TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 
 
 def lab(colour: str, vision: str) -> np.ndarray:
@@ -49,17 +53,29 @@ def label_of(scheme: Scheme, raw: int) -> str:
 @pytest.mark.parametrize(
     ("family", "raw", "label"),
     [
-        ("max_eirp", -9999, "not permitted"), ("max_eirp", -9998, "not evaluated"),
-        ("max_eirp", -32768, "outside"), ("max_eirp", -4000, "below -20"), ("max_eirp", -2001, "below -20"),
-        ("max_eirp", -2000, "-20 to -10"), ("max_eirp", -1, "-10 to 0"), ("max_eirp", 0, "0 to 10"),
-        ("max_eirp", 1999, "10 to 20"), ("max_eirp", 2000, "20 to 30"), ("max_eirp", 3599, "30 to 36"),
-        ("max_eirp", 3600, "36 and more"), ("max_eirp", 5500, "36 and more"),
-        ("available_channels", 0, "none"), ("available_channels", 2, "1 or 2"),
-        ("available_channels", 3, "3 to 5"), ("available_channels", 40, "31 and more"),
-        ("available_channels", 255, "outside"), ("availability", 2, "not evaluated"),
-        ("limiting_service", 8, "foreign DTT reception"), ("limiting_service", 255, "outside"),
+        ("max_eirp", -9999, "not permitted"),
+        ("max_eirp", -9998, "not evaluated"),
+        ("max_eirp", -32768, "outside"),
+        ("max_eirp", -4000, "below -20"),
+        ("max_eirp", -2001, "below -20"),
+        ("max_eirp", -2000, "-20 to -10"),
+        ("max_eirp", -1, "-10 to 0"),
+        ("max_eirp", 0, "0 to 10"),
+        ("max_eirp", 1999, "10 to 20"),
+        ("max_eirp", 2000, "20 to 30"),
+        ("max_eirp", 3599, "30 to 36"),
+        ("max_eirp", 3600, "36 and more"),
+        ("max_eirp", 5500, "36 and more"),
+        ("available_channels", 0, "none"),
+        ("available_channels", 2, "1 or 2"),
+        ("available_channels", 3, "3 to 5"),
+        ("available_channels", 40, "31 and more"),
+        ("available_channels", 255, "outside"),
+        ("availability", 2, "not evaluated"),
+        ("limiting_service", 8, "foreign DTT reception"),
+        ("limiting_service", 255, "outside"),
     ],
-)  # fmt: skip
+)
 def test_value_falls_into_its_class(family: str, raw: int, label: str) -> None:
     assert label_of(SCHEMES[family], raw) == label
 

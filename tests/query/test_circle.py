@@ -33,10 +33,18 @@ def make(tmp_path: Path) -> Iterator[Make]:
         path = tmp_path / f"query{len(opened)}.tif"
         everything = [(slice(0, grid.height), slice(0, grid.width), values)]
         raster.write_blocks(
-            path, grid, [f"channel {k}" for k in range(len(values))], "int16", OUTSIDE, blocks=everything,
-            units="dBm", long_name="x", tags={SCALE_TAG: f"{largest_scale(grid):.9f}"}, publish=True,
+            path,
+            grid,
+            [f"channel {k}" for k in range(len(values))],
+            "int16",
+            OUTSIDE,
+            blocks=everything,
+            units="dBm",
+            long_name="x",
+            tags={SCALE_TAG: f"{largest_scale(grid):.9f}"},
+            publish=True,
             tile_px=32,
-        )  # fmt: skip
+        )
         opened.append(raster.open_raster(path))
         return opened[-1]
 

@@ -141,13 +141,29 @@ def test_height_that_is_certain_enough_is_answered(database: Database) -> None:
 
 
 PATHS = [
-    "jsonrpc", "method", "params", "params.type", "params.version", "params.requestType", "params.deviceDesc",
-    "params.deviceDesc.rulesetIds", "params.deviceDesc.etsiEnDeviceType", "params.location", "params.antenna",
-    "params.deviceDesc.etsiEnDeviceEmissionsClass", "params.location.point", "params.location.confidence",
-    "params.location.point.center", "params.location.point.center.latitude", "params.antenna.height",
-    "params.location.point.center.longitude", "params.location.point.semiMajorAxis",
-    "params.location.point.semiMinorAxis", "params.antenna.heightType", "params.antenna.heightUncertainty",
-]  # fmt: skip
+    "jsonrpc",
+    "method",
+    "params",
+    "params.type",
+    "params.version",
+    "params.requestType",
+    "params.deviceDesc",
+    "params.deviceDesc.rulesetIds",
+    "params.deviceDesc.etsiEnDeviceType",
+    "params.location",
+    "params.antenna",
+    "params.deviceDesc.etsiEnDeviceEmissionsClass",
+    "params.location.point",
+    "params.location.confidence",
+    "params.location.point.center",
+    "params.location.point.center.latitude",
+    "params.antenna.height",
+    "params.location.point.center.longitude",
+    "params.location.point.semiMajorAxis",
+    "params.location.point.semiMinorAxis",
+    "params.antenna.heightType",
+    "params.antenna.heightUncertainty",
+]
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

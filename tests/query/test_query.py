@@ -31,9 +31,13 @@ from tests.tiny import CONFIG, STATIONS, write_register
 
 NOW = datetime(2026, 11, 21, 13, 30, tzinfo=UTC)
 DEVICES = [
-    ("a30", "A", 1, 30.0), ("a10", "A", 1, 10.0), ("a5", "A", 1, 5.0), ("a1", "A", 1, 1.5),
-    ("b1", "B", 4, 1.5), ("slave", "A", 5, 30.0),
-]  # fmt: skip
+    ("a30", "A", 1, 30.0),
+    ("a10", "A", 1, 10.0),
+    ("a5", "A", 1, 5.0),
+    ("a1", "A", 1, 1.5),
+    ("b1", "B", 4, 1.5),
+    ("slave", "A", 5, 30.0),
+]
 TO_DEGREES = Transformer.from_crs(3794, 4326, always_xy=True)
 
 
@@ -209,9 +213,17 @@ def test_pixel_is_named_by_its_corner(run: Path, database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("height_m", "layer"),
-    [(0.5, "a1"), (2.49, "a1"), (2.5, "a5"), (7.49, "a5"), (7.5, "a10"), (19.9, "a10"), (20.0, "a30"),
-     (400, "a30")],
-)  # fmt: skip
+    [
+        (0.5, "a1"),
+        (2.49, "a1"),
+        (2.5, "a5"),
+        (7.49, "a5"),
+        (7.5, "a10"),
+        (19.9, "a10"),
+        (20.0, "a30"),
+        (400, "a30"),
+    ],
+)
 def test_height_is_answered_from_its_layer(
     run: Path, database: Database, height_m: float, layer: str
 ) -> None:
@@ -237,10 +249,16 @@ def refusal(database: Database, lon_deg: float, lat_deg: float, **request: objec
 @pytest.mark.parametrize(
     ("lon_deg", "lat_deg", "code"),
     [
-        (14.16, 90.5, -202), (180.5, 46.1, -202), (math.nan, 46.1, -202), (14.16, math.inf, -202),
-        (15.5, 46.1, -104), (14.16, -46.1, -104), (-100.0, 40.0, -104), (14.16, 90.0, -104),
+        (14.16, 90.5, -202),
+        (180.5, 46.1, -202),
+        (math.nan, 46.1, -202),
+        (14.16, math.inf, -202),
+        (15.5, 46.1, -104),
+        (14.16, -46.1, -104),
+        (-100.0, 40.0, -104),
+        (14.16, 90.0, -104),
     ],
-)  # fmt: skip
+)
 def test_place_elsewhere_or_nowhere_is_refused(
     database: Database, lon_deg: float, lat_deg: float, code: int
 ) -> None:
@@ -250,13 +268,21 @@ def test_place_elsewhere_or_nowhere_is_refused(
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        ({"uncertainty_m": -1.0}, -202), ({"uncertainty_m": math.nan}, -202), ({"height_m": 0.0}, -202),
-        ({"height_m": -3.0}, -202), ({"height_m": math.inf}, -202), ({"eirp_dbm": math.nan}, -202),
-        ({"device": "a31"}, -102), ({"device": "b1", "height_m": 12.0}, -102),
-        ({"device": "b1", "generic_slave": True}, -103), ({"uncertainty_m": 1e6}, -104),
-        ({"uncertainty_m": 1e7}, -202), ({"eirp_dbm": 10.0}, -202), ({"height_m": 1e6}, -202),
+        ({"uncertainty_m": -1.0}, -202),
+        ({"uncertainty_m": math.nan}, -202),
+        ({"height_m": 0.0}, -202),
+        ({"height_m": -3.0}, -202),
+        ({"height_m": math.inf}, -202),
+        ({"eirp_dbm": math.nan}, -202),
+        ({"device": "a31"}, -102),
+        ({"device": "b1", "height_m": 12.0}, -102),
+        ({"device": "b1", "generic_slave": True}, -103),
+        ({"uncertainty_m": 1e6}, -104),
+        ({"uncertainty_m": 1e7}, -202),
+        ({"eirp_dbm": 10.0}, -202),
+        ({"height_m": 1e6}, -202),
     ],
-)  # fmt: skip
+)
 def test_request_that_cannot_be_answered_has_its_code(
     database: Database, request_: dict[str, object], code: int
 ) -> None:
@@ -418,7 +444,7 @@ def test_point_answers_need_no_compiler(repository: Path) -> None:
         ("2026-10-25T02:30:00", "2026-10-25T12:00:00", "Europe/Ljubljana", ("10-25T01:30", "10-25T11:00")),
         ("2026-10-24T12:00:00", "2026-10-25T02:30:00", "Europe/Ljubljana", ("10-24T10:00", "10-25T00:30")),
     ],
-)  # fmt: skip
+)
 def test_period_of_validity_is_in_utc(
     start: str, stop: str, zone: str, expected_utc: tuple[str, str]
 ) -> None:

@@ -69,11 +69,7 @@ def total_dbm(p_dbm: float, acs_db: float, floor_dbm: float) -> float:
 
 
 @settings(deadline=None)
-@given(
-    tolerated_dbm=st.floats(-79.0, 0.0),
-    acs_db=st.floats(20.0, 100.0),
-    floor_dbm=st.floats(-140.0, -84.0),
-)
+@given(tolerated_dbm=st.floats(-79.0, 0.0), acs_db=st.floats(20.0, 100.0), floor_dbm=st.floats(-140.0, -84.0))
 def test_permitted_power_just_uses_up_what_is_tolerated(
     tolerated_dbm: float, acs_db: float, floor_dbm: float
 ) -> None:

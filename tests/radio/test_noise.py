@@ -30,9 +30,15 @@ from pipeline.radio.noise import (
     ],
 )
 def test_mobile_receivers_reproduce_the_table(
-    f_mhz: float, bandwidth_mhz: float, noise_figure_db: float, gain_dbi: float, i_n_db: float, noise: float,
-    limit: float, field: float,
-) -> None:  # fmt: skip
+    f_mhz: float,
+    bandwidth_mhz: float,
+    noise_figure_db: float,
+    gain_dbi: float,
+    i_n_db: float,
+    noise: float,
+    limit: float,
+    field: float,
+) -> None:
     assert noise_dbm(bandwidth_mhz, noise_figure_db) == pytest.approx(noise, abs=0.05)
     limit_dbm = interference_limit_dbm(bandwidth_mhz, noise_figure_db, i_n_db)
     assert limit_dbm == pytest.approx(limit, abs=0.05)

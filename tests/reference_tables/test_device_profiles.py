@@ -68,9 +68,14 @@ def test_value_of_the_device_wins_over_the_profile(territory):
 
 
 def test_own_file_of_profiles_is_a_setting(territory, tmp_path):
-    mine = {"emission_class": 4, "height_m": 3.0, "cap_dbm": 20.0, "min_eirp_dbm": 0.0,
-            "min_separation_m": {"value": 50.0, "source": "test", "verified": True},
-            "burst_penalty_db": {"value": 30.0, "source": "test", "verified": False}}  # fmt: skip
+    mine = {
+        "emission_class": 4,
+        "height_m": 3.0,
+        "cap_dbm": 20.0,
+        "min_eirp_dbm": 0.0,
+        "min_separation_m": {"value": 50.0, "source": "test", "verified": True},
+        "burst_penalty_db": {"value": 30.0, "source": "test", "verified": False},
+    }
     (tmp_path / "own.yaml").write_text(yaml.safe_dump({"mine": mine}), encoding="utf-8")
     path = territory({"id": "d", "profile": "mine"}, device_profiles=str(tmp_path / "own.yaml"))
     device = load_config(path).devices[0]
@@ -125,8 +130,12 @@ def test_type_b_above_2_m_counts_as_indoor(territory, kind, height, loss_db):
 
 def test_other_height_and_loss_of_indoor_devices_are_settings(territory, tmp_path):
     loss = {"value": 12.0, "source": "test", "verified": True}
-    device = {"id": "d", "profile": "en301598_b_5m", "emission_class": 5,
-              "indoor": {"above_m": 4.9, "building_loss_db": loss}}  # fmt: skip
+    device = {
+        "id": "d",
+        "profile": "en301598_b_5m",
+        "emission_class": 5,
+        "indoor": {"above_m": 4.9, "building_loss_db": loss},
+    }
     config = load_config(territory(device, device | {"id": "e", "height_m": 4.9}))
     assert [building_loss_db(device) for device in config.devices] == [12.0, 0.0]
     assert math.isnan(overload_shift_db(read_protection_tables(config.protection), config.devices[0], 1))

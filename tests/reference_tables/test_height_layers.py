@@ -16,10 +16,18 @@ ABSENT = "A,,,30,a source,true\nB,,,1.5,a source,true\n"
 @pytest.mark.parametrize(
     ("device_type", "height_m", "layer_m"),
     [
-        ("A", 0.0, 1.5), ("B", 2.49, 1.5), ("A", 2.5, 5.0), ("B", 7.4, 5.0), ("A", 7.5, 10.0),
-        ("A", 19.9, 10.0), ("A", 20.0, 30.0), ("B", 300.0, 30.0), ("A", None, 30.0), ("B", None, 1.5),
+        ("A", 0.0, 1.5),
+        ("B", 2.49, 1.5),
+        ("A", 2.5, 5.0),
+        ("B", 7.4, 5.0),
+        ("A", 7.5, 10.0),
+        ("A", 19.9, 10.0),
+        ("A", 20.0, 30.0),
+        ("B", 300.0, 30.0),
+        ("A", None, 30.0),
+        ("B", None, 1.5),
     ],
-)  # fmt: skip
+)
 def test_shipped_layers_are_those_of_ofcom(device_type, height_m, layer_m):
     layers = read_height_layers(TABLES / "height_layers.csv")
     assert layer_height_m(layers, device_type, height_m) == layer_m

@@ -30,10 +30,20 @@ DEVICE = {
     "burst_penalty_db": {"value": 0.0, "source": "test", "verified": True},
 }
 MICROPHONE = {
-    "id": "a", "kind": "wireless_microphone", "lon": "", "lat": "", "easting_m": 532_650.0,
-    "northing_m": 180_450.0, "antenna_height_agl_m": 5, "freq_mhz": 650.0, "bandwidth_mhz": 0.2,
-    "start": "", "finish": "", "situation": "outdoor", "environment": "",
-}  # fmt: skip
+    "id": "a",
+    "kind": "wireless_microphone",
+    "lon": "",
+    "lat": "",
+    "easting_m": 532_650.0,
+    "northing_m": 180_450.0,
+    "antenna_height_agl_m": 5,
+    "freq_mhz": 650.0,
+    "bandwidth_mhz": 0.2,
+    "start": "",
+    "finish": "",
+    "situation": "outdoor",
+    "environment": "",
+}
 CHANNEL = 43  # 646-654 MHz
 F_MHZ = 650.0
 

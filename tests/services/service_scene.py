@@ -19,9 +19,14 @@ HOME = 1
 
 
 def make_context(
-    folder: Path, repository: Path, *, grid: Grid = GRID, coastal: np.ndarray | None = None,
-    surface: np.ndarray | None = None, **sections: object,
-) -> ServiceContext:  # fmt: skip
+    folder: Path,
+    repository: Path,
+    *,
+    grid: Grid = GRID,
+    coastal: np.ndarray | None = None,
+    surface: np.ndarray | None = None,
+    **sections: object,
+) -> ServiceContext:
     """Context with the settings of the default territory, changed by ``sections``."""
     content = yaml.safe_load((repository / "configs/slovenia.yaml").read_text(encoding="utf-8"))
     for name, section in sections.items():

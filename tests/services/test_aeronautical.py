@@ -43,11 +43,16 @@ def limit_on(context: ServiceContext, channel: int = CHANNEL):
 @pytest.mark.parametrize(
     ("code", "receiving", "transmitting"),
     [
-        ("AA8", (50, 50), (125, 175)), ("BD", (410, 410), (432, 432)), ("BA", (50, 50), (250, 275)),
-        ("BC", (150, 150), (432, 432)), ("AA2", (50, 75), (300, 325)), ("AB", (125, 175), (400, 450)),
-        ("ground", (125, 175), (400, 450)), ("airborne", (410, 410), (432, 432)),
+        ("AA8", (50, 50), (125, 175)),
+        ("BD", (410, 410), (432, 432)),
+        ("BA", (50, 50), (250, 275)),
+        ("BC", (150, 150), (432, 432)),
+        ("AA2", (50, 75), (300, 325)),
+        ("AB", (125, 175), (400, 450)),
+        ("ground", (125, 175), (400, 450)),
+        ("airborne", (410, 410), (432, 432)),
     ],
-)  # fmt: skip
+)
 def test_distances_are_those_of_the_resolutions(
     repository: Path, code: str, receiving: tuple[int, int], transmitting: tuple[int, int]
 ) -> None:

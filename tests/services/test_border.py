@@ -60,10 +60,17 @@ def build(tmp_path_factory) -> Path:
     lands = foreign_lands(layers, CODES)
     strips = neighbour_strips_km(lands, layers, grid)
     raster.write_blocks(
-        folder / "territory/neighbours.tif", grid, [land.name for land in lands], "float32", math.nan,
-        blocks=((rows, slice(0, 140), values) for rows, values in strips), units="km", long_name="distance",
-        tags={}, publish=False,
-    )  # fmt: skip
+        folder / "territory/neighbours.tif",
+        grid,
+        [land.name for land in lands],
+        "float32",
+        math.nan,
+        blocks=((rows, slice(0, 140), values) for rows, values in strips),
+        units="km",
+        long_name="distance",
+        tags={},
+        publish=False,
+    )
     (folder / "territory/countries.json").write_text(json.dumps(CODES))
     return folder
 
@@ -77,9 +84,23 @@ def limit_of(config: Config, build: Path):
 def p1546_dbuvm(d_km: float, time_pct: float, sea: bool) -> float:
     """Field of 1 kW from 30 m to 10 m over open land or cold sea."""
     return p1546_pixel_field(
-        prepare(CURVES, F_MHZ, time_pct), CURVES, F_MHZ, time_pct, d_km, 30.0, math.nan, 30.0, 10.0, 10.0, 0,
-        d_km if sea else 0.0, False, math.nan, math.nan, False,
-    )  # fmt: skip
+        prepare(CURVES, F_MHZ, time_pct),
+        CURVES,
+        F_MHZ,
+        time_pct,
+        d_km,
+        30.0,
+        math.nan,
+        30.0,
+        10.0,
+        10.0,
+        0,
+        d_km if sea else 0.0,
+        False,
+        math.nan,
+        math.nan,
+        False,
+    )
 
 
 def test_field_at_the_border_is_the_trigger(repository, tmp_path, build):
@@ -230,9 +251,16 @@ def test_margin_grows_with_the_border_rule(repository, tmp_path):
 
 @pytest.mark.parametrize(
     ("centre_mhz", "width_mhz", "expected"),
-    [(200.0, 7.0, 17.0), (546.0, 8.0, 21.0), (586.0, 8.0, 23.0), (582.0, 8.0, 21.0), (722.0, 8.0, 25.0),
-     (450.0, 8.0, None), (470.0, 8.0, None)],
-)  # fmt: skip
+    [
+        (200.0, 7.0, 17.0),
+        (546.0, 8.0, 21.0),
+        (586.0, 8.0, 23.0),
+        (582.0, 8.0, 21.0),
+        (722.0, 8.0, 25.0),
+        (450.0, 8.0, None),
+        (470.0, 8.0, None),
+    ],
+)
 def test_trigger_is_that_of_the_band(repository, centre_mhz, width_mhz, expected):
     triggers = read_triggers(repository / "configs/tables/border_triggers.csv")
     assert trigger_dbuvm(triggers, centre_mhz, width_mhz) == expected

@@ -36,13 +36,19 @@ BLOCKED_DBM = -999.0
 RATIOS_DB = {
     "microphone": {0: [-4] * 5, 1: [-52, -52, -48, -39, -28], 2: [-61, -58, -58, -49, -38], 10: [-78] * 5},
     "in_ear_monitor": {
-        0: [-2] * 5, 1: [-54, -54, -47, -37, -26], 2: [-61, -57, -57, -47, -36], 10: [-68] * 5,
+        0: [-2] * 5,
+        1: [-54, -54, -47, -37, -26],
+        2: [-61, -57, -57, -47, -36],
+        10: [-68] * 5,
     },
     "audio_link": {0: [2] * 5, 1: [-50, -50, -42, -33, -22], 2: [-57, -53, -53, -43, -32], 10: [-69] * 5},
     "video_link": {
-        0: [17] * 5, 1: [-36, -36, -28, -18, -7], 2: [-42, -38, -38, -28, -17], 10: [-62, -62, -62, -62, -61],
+        0: [17] * 5,
+        1: [-36, -36, -28, -18, -7],
+        2: [-42, -38, -38, -28, -17],
+        10: [-62, -62, -62, -62, -61],
     },
-}  # fmt: skip
+}
 WANTED_DBM = {
     "talkback": (-65, "microphone"),
     "wireless_microphone": (-65, "microphone"),
@@ -81,8 +87,12 @@ def test_ratios_are_those_of_the_rules():
 def test_every_ratio_is_the_one_of_the_specification(shared):
     text = (shared / "spec" / "whitespace-rules.md").read_text(encoding="utf-8")
     ratios_db = read_pmse_ratios(TABLES / "pmse_ratios.csv")
-    titles = {"mic/talkback/data": "microphone", "IEM": "in_ear_monitor", "audio link": "audio_link",
-              "video link": "video_link"}  # fmt: skip
+    titles = {
+        "mic/talkback/data": "microphone",
+        "IEM": "in_ear_monitor",
+        "audio link": "audio_link",
+        "video link": "video_link",
+    }
     for title, name in titles.items():
         line = re.search(rf"^  {title}: (.*)$", text, re.MULTILINE).group(1).replace(" (7..10)", "")
         cells = [cell.strip().removeprefix("then ").rstrip(".") for cell in line.split("|")]
@@ -142,9 +152,12 @@ def test_kind_offset_and_class_take_their_ratio(tmp_path, repository, kind, offs
     expected = wanted_dbm - RATIOS_DB[ratios][abs(offset)][emission_class - 1]
     expected += loss_db(0.01 / scale_of(GRID), F_MHZ, 30, 5, "open")
     dbm = pixel_dbm(
-        tmp_path, repository, [{"kind": kind, "easting_m": 532_910.0}], channel=CHANNEL + offset,
+        tmp_path,
+        repository,
+        [{"kind": kind, "easting_m": 532_910.0}],
+        channel=CHANNEL + offset,
         device={"emission_class": emission_class, "cap_dbm": 60.0},
-    )  # fmt: skip
+    )
     assert dbm == pytest.approx(expected if expected < 60.0 else math.inf, abs=1e-4)
 
 
@@ -492,8 +505,15 @@ REQUESTS = [
 @pytest.mark.parametrize("hata_base", ["higher", "device"])
 def test_requests_of_the_database_test_follow_the_rule(tmp_path, repository, request_, hata_base):
     lon, lat, height_m, number, kind, x_m, y_m, receiver_m, f_mhz, width_mhz, situation = request_
-    row = {"kind": kind, "easting_m": x_m, "northing_m": y_m, "antenna_height_agl_m": receiver_m,
-           "freq_mhz": f_mhz, "bandwidth_mhz": width_mhz, "situation": situation}  # fmt: skip
+    row = {
+        "kind": kind,
+        "easting_m": x_m,
+        "northing_m": y_m,
+        "antenna_height_agl_m": receiver_m,
+        "freq_mhz": f_mhz,
+        "bandwidth_mhz": width_mhz,
+        "situation": situation,
+    }
     east_m, north_m = Transformer.from_crs("EPSG:4326", "EPSG:27700", always_xy=True).transform(lon, lat)
     west_m, south_m = 10 * math.floor(east_m / 10), 10 * math.floor(north_m / 10)
     grid = Grid("EPSG:27700", 10.0, west_m, south_m + 10.0, 1, 1)

@@ -15,13 +15,26 @@ from pipeline.errors import InputError
 from pipeline.reference.number_tables import read_pmse_kinds
 from pipeline.services.pmse.pmse_register import active_between, read_pmse, summary
 
-KINDS = {"wireless_microphone", "in_ear_monitor", "talkback", "programme_audio_link", "programme_video_link",
-         "data_link"}  # fmt: skip
+KINDS = {
+    "wireless_microphone",
+    "in_ear_monitor",
+    "talkback",
+    "programme_audio_link",
+    "programme_video_link",
+    "data_link",
+}
 ROW = {
-    "id": "1", "kind": "wireless_microphone", "lon": "14.5", "lat": "46.05", "antenna_height_agl_m": "5",
-    "freq_mhz": "520.5", "bandwidth_mhz": "0.2", "start": "2026-01-01", "finish": "2026-12-31",
+    "id": "1",
+    "kind": "wireless_microphone",
+    "lon": "14.5",
+    "lat": "46.05",
+    "antenna_height_agl_m": "5",
+    "freq_mhz": "520.5",
+    "bandwidth_mhz": "0.2",
+    "start": "2026-01-01",
+    "finish": "2026-12-31",
     "situation": "indoor",
-}  # fmt: skip
+}
 
 
 def write(path: Path, *rows: dict[str, str]) -> Path:

@@ -36,10 +36,18 @@ SERVICE = Service(LimitingService.FIXED, "p1546", 20.0, margin_db=3.0)
 def receiver(x_m: float, y_m: float, **changes: object) -> Receiver:
     lon, lat = lonlat_deg(x_m, y_m)
     values: dict[str, object] = {
-        "id": "R", "lon_deg": lon, "lat_deg": lat, "band": Band(609.5, 610.5), "limit_dbm": -129.0,
-        "gain_dbi": gain_table_dbi("", 6.0, 610.0), "azimuth_deg": 0.0, "feeder_db": 2.0, "height_m": 25.0,
-        "acs_db": 60.0, "coastal": False,
-    }  # fmt: skip
+        "id": "R",
+        "lon_deg": lon,
+        "lat_deg": lat,
+        "band": Band(609.5, 610.5),
+        "limit_dbm": -129.0,
+        "gain_dbi": gain_table_dbi("", 6.0, 610.0),
+        "azimuth_deg": 0.0,
+        "feeder_db": 2.0,
+        "height_m": 25.0,
+        "acs_db": 60.0,
+        "coastal": False,
+    }
     return Receiver(**(values | changes))  # type: ignore[arg-type]
 
 
@@ -51,9 +59,23 @@ def loss_by_definition_db(d_km: float, f_mhz: float, device_m: float, rx_m: floa
     high, low = max(device_m, rx_m, 10.0), min(device_m, rx_m)
     nan = math.nan
     e = p1546_pixel_field(
-        prepare(CURVES, f_mhz, t_pct), CURVES, f_mhz, t_pct, d_km, high, nan, high, low, 10.0, 0, 0.0, False,
-        nan, nan, False,
-    )  # fmt: skip
+        prepare(CURVES, f_mhz, t_pct),
+        CURVES,
+        f_mhz,
+        t_pct,
+        d_km,
+        high,
+        nan,
+        high,
+        low,
+        10.0,
+        0,
+        0.0,
+        False,
+        nan,
+        nan,
+        False,
+    )
     return max(free, 139.3 - e + 20 * math.log10(f_mhz))
 
 
@@ -112,11 +134,14 @@ def test_gain_is_the_largest_towards_any_part_of_the_pixel(context: ServiceConte
         off_axis = abs((azimuth - 75.0 + 180) % 360 - 180)
         best, worst = (
             limit_by_definition_dbm(
-                victim, row, col, f699_gain_dbi(max(off_axis - half - slack, 0), 20.0, 610.0),
+                victim,
+                row,
+                col,
+                f699_gain_dbi(max(off_axis - half - slack, 0), 20.0, 610.0),
                 10 * math.log10(8),
             )
             for slack in (0.0, 0.25)
-        )  # fmt: skip
+        )
         assert worst - 0.003 <= found.eirp_dbm[row, col] <= best + 0.003
 
 
@@ -208,9 +233,11 @@ def test_rays_are_geodesics(context: ServiceContext) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.floats(0.02, 990.0), st.sampled_from([1.5, 10.0, 30.0]), st.sampled_from([1.5, 10.0, 40.0]),
+    st.floats(0.02, 990.0),
+    st.sampled_from([1.5, 10.0, 30.0]),
+    st.sampled_from([1.5, 10.0, 40.0]),
     st.booleans(),
-)  # fmt: skip
+)
 def test_profile_is_the_loss_itself(d_km: float, device_m: float, rx_m: float, coastal: bool) -> None:
     path = LossPath("p1546", 611.0, device_m, rx_m, 2.0, coastal)
     table = profiles.loss_profile(path, 0.02)

@@ -127,9 +127,16 @@ def test_service_without_its_section_is_not_evaluated(tmp_path: Path, repository
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("gain_dbi", ""), ("noise_figure_db", ""), ("pattern", "1;2;3"), ("coastal", "maybe"),
-     ("acs_db", ""), ("f_mhz", "nan"), ("lat", "91")],
-)  # fmt: skip
+    [
+        ("gain_dbi", ""),
+        ("noise_figure_db", ""),
+        ("pattern", "1;2;3"),
+        ("coastal", "maybe"),
+        ("acs_db", ""),
+        ("f_mhz", "nan"),
+        ("lat", "91"),
+    ],
+)
 def test_receiver_without_a_number_is_refused(
     tmp_path: Path, repository: Path, field: str, value: object
 ) -> None:
@@ -177,8 +184,15 @@ def test_fixed_link_is_the_formula_of_f1565(tmp_path: Path, repository: Path) ->
 
 def telescope(folder: Path, **changes: object) -> str:
     lon, lat = lonlat_deg(505_250.0, 104_250.0)
-    row = {"id": "T", "lon": lon, "lat": lat, "criterion": "continuum_611", "antenna_height_m": 25.0,
-           "acs_db": "", "coastal": "no"}  # fmt: skip
+    row = {
+        "id": "T",
+        "lon": lon,
+        "lat": lat,
+        "criterion": "continuum_611",
+        "antenna_height_m": 25.0,
+        "acs_db": "",
+        "coastal": "no",
+    }
     return str(write_csv(folder / "telescopes.csv", [row | changes]))
 
 
@@ -200,9 +214,11 @@ def test_adjacent_channels_reach_a_telescope_by_leakage(
     tmp_path: Path, repository: Path, channel: int, aflr_db: float
 ) -> None:
     context = context_with(
-        tmp_path, repository, radio_astronomy={"stations": telescope(tmp_path)},
+        tmp_path,
+        repository,
+        radio_astronomy={"stations": telescope(tmp_path)},
         leakage_floor_dbm_per_100khz=NO_FLOOR,
-    )  # fmt: skip
+    )
     limit = radio_astronomy.prepare(context, context.config.devices[0], channel)
     assert limit is not None
     wanted = -172.18 + aflr_db - 10 * math.log10(60) + free_space_db(20, 5, 611)

@@ -38,9 +38,12 @@ def published(context: ServiceContext, channel: int):
     device = context.config.devices[0]
     limits = [(s.flags, s.limit(*whole())) for s in prepare_services(context, device, channel)]
     return combine(
-        limits, np.ones((SIZE, SIZE), np.bool_), cap_dbm=device_cap_dbm(device),
-        min_eirp_dbm=device.min_eirp_dbm, settled_flags=settled_flags(context.config, device),
-    )  # fmt: skip
+        limits,
+        np.ones((SIZE, SIZE), np.bool_),
+        cap_dbm=device_cap_dbm(device),
+        min_eirp_dbm=device.min_eirp_dbm,
+        settled_flags=settled_flags(context.config, device),
+    )
 
 
 def polygon_deg(points_m: list[tuple[float, float]]) -> shapely.Polygon:
@@ -135,9 +138,10 @@ def touched_by_definition(shape_deg: shapely.Polygon) -> np.ndarray:
 def test_exclusions_of_geojson_and_geopackage_are_the_same(tmp_path: Path, repository: Path) -> None:
     shape = polygon_deg([(502_000, 101_000), (506_000, 101_500), (505_000, 106_000)])
     feature = {
-        "type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)),
+        "type": "Feature",
+        "geometry": json.loads(shapely.to_geojson(shape)),
         "properties": {"channels": "*", "reason": "observatory"},
-    }  # fmt: skip
+    }
     geojson = tmp_path / "zones.geojson"
     geojson.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     import geopandas
@@ -169,10 +173,12 @@ def test_exclusions_of_geojson_and_geopackage_are_the_same(tmp_path: Path, repos
         ({"channels": "*", "reason": "", "wkt": "POLYGON((14 46,15 46,15 47,14 46))"}, "reason"),
         ({"channels": "*", "reason": "a", "wkt": "POINT(14 46)"}, "geometry"),
         ({"channels": "*", "reason": "a", "wkt": "POLYGON((14 46,"}, "wkt"),
-        ({"channels": "*", "reason": "a", "wkt": "POLYGON((500000 1e5,500100 1e5,500100 2e5,500000 1e5))"},
-         "geometry"),
+        (
+            {"channels": "*", "reason": "a", "wkt": "POLYGON((500000 1e5,500100 1e5,500100 2e5,500000 1e5))"},
+            "geometry",
+        ),
     ],
-)  # fmt: skip
+)
 def test_faulty_area_is_refused(tmp_path: Path, row: dict[str, object], said: str) -> None:
     path = write_csv(tmp_path / "zones.csv", [row])
     with pytest.raises(InputError, match=said):
@@ -200,9 +206,19 @@ def test_keyhole_is_the_circle_and_the_arc_towards_the_parent(
 ) -> None:
     lon, lat = lonlat_deg(504_230.0, 102_120.0)
     parent = lonlat_deg(530_000.0, 120_000.0)
-    path = write_csv(tmp_path / "relays.csv", [
-        {"id": "K", "lon": lon, "lat": lat, "channel": 30, "parent_lon": parent[0], "parent_lat": parent[1]},
-    ])  # fmt: skip
+    path = write_csv(
+        tmp_path / "relays.csv",
+        [
+            {
+                "id": "K",
+                "lon": lon,
+                "lat": lat,
+                "channel": 30,
+                "parent_lon": parent[0],
+                "parent_lat": parent[1],
+            }
+        ],
+    )
     context = context_with(
         tmp_path, repository, relay_sites=str(path), relay_distances=keyhole_table(tmp_path)
     )
@@ -252,10 +268,16 @@ def test_site_without_parent_keeps_the_whole_circle_of_the_arc_free(tmp_path: Pa
 
 def adjustments_csv(folder: Path, changes: list[tuple[str, float, shapely.Polygon]]) -> str:
     rows = [
-        {"channels": channels, "adjustment_db": change, "who": "A. Officer", "when": "2026-11-21",
-         "why": "complaint 7", "wkt": shape.wkt}
+        {
+            "channels": channels,
+            "adjustment_db": change,
+            "who": "A. Officer",
+            "when": "2026-11-21",
+            "why": "complaint 7",
+            "wkt": shape.wkt,
+        }
         for channels, change, shape in changes
-    ]  # fmt: skip
+    ]
     return str(write_csv(folder / "adjustments.csv", rows))
 
 
@@ -263,8 +285,9 @@ def dtt_of(value_dbm: float):
     def prepare(context, device, channel):
         def limit(rows: slice, cols: slice) -> ServiceLimit:
             empty = unlimited(rows, cols)
-            return ServiceLimit(np.full(empty.eirp_dbm.shape, value_dbm), np.full_like(empty.label, 1),
-                                empty.not_evaluated)  # fmt: skip
+            return ServiceLimit(
+                np.full(empty.eirp_dbm.shape, value_dbm), np.full_like(empty.label, 1), empty.not_evaluated
+            )
 
         return limit
 
@@ -351,11 +374,21 @@ def test_adjustment_holds_where_dtt_is_not_evaluated(tmp_path: Path, repository:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"adjustment_db": "-101"}, "adjustment_db"), ({"adjustment_db": "much"}, "adjustment_db"),
-     ({"when": "yesterday"}, "when"), ({"who": ""}, "who")],
-)  # fmt: skip
+    [
+        ({"adjustment_db": "-101"}, "adjustment_db"),
+        ({"adjustment_db": "much"}, "adjustment_db"),
+        ({"when": "yesterday"}, "when"),
+        ({"who": ""}, "who"),
+    ],
+)
 def test_faulty_adjustment_is_refused(tmp_path: Path, change: dict[str, object], said: str) -> None:
-    row = {"channels": "*", "adjustment_db": -3, "who": "A", "when": "2026-11-21", "why": "b",
-           "wkt": "POLYGON((14 46,15 46,15 47,14 46))"}  # fmt: skip
+    row = {
+        "channels": "*",
+        "adjustment_db": -3,
+        "who": "A",
+        "when": "2026-11-21",
+        "why": "b",
+        "wkt": "POLYGON((14 46,15 46,15 47,14 46))",
+    }
     with pytest.raises(InputError, match=said):
         read_adjustments([write_csv(tmp_path / "a.csv", [row | change])])

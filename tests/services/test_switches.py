@@ -29,12 +29,31 @@ LACKS = ("nothing", "section", "numbers")
 def files(folder: Path) -> dict[str, dict[str, object]]:
     """Sections by service with all their numbers."""
     lon, lat = lonlat_deg(506_500.0, 104_500.0)
-    radio = {"id": "R", "lon": lon, "lat": lat, "f_mhz": 792.0, "bandwidth_mhz": 1, "noise_figure_db": 5,
-             "gain_dbi": 8, "feeder_db": 1, "antenna_height_m": 20, "acs_db": 50, "azimuth_deg": "",
-             "pattern": "", "coastal": "no"}  # fmt: skip
+    radio = {
+        "id": "R",
+        "lon": lon,
+        "lat": lat,
+        "f_mhz": 792.0,
+        "bandwidth_mhz": 1,
+        "noise_figure_db": 5,
+        "gain_dbi": 8,
+        "feeder_db": 1,
+        "antenna_height_m": 20,
+        "acs_db": 50,
+        "azimuth_deg": "",
+        "pattern": "",
+        "coastal": "no",
+    }
     receivers = {"registers": [str(write_csv(folder / "receivers.csv", [radio]))]}
-    telescope = {"id": "T", "lon": lon, "lat": lat, "criterion": "known", "antenna_height_m": 25,
-                 "acs_db": "", "coastal": "no"}  # fmt: skip
+    telescope = {
+        "id": "T",
+        "lon": lon,
+        "lat": lat,
+        "criterion": "known",
+        "antenna_height_m": 25,
+        "acs_db": "",
+        "coastal": "no",
+    }
     stations = {"stations": str(write_csv(folder / "telescopes.csv", [telescope]))}
     columns = (
         "criterion,low_mhz,high_mhz,bandwidth_mhz,antenna_k,receiver_k,integration_s,fraction,"
@@ -92,10 +111,14 @@ def test_nothing_is_available_where_a_needed_service_was_not_evaluated(
         sections |= {name: bare} if bare else {}
     shutil.rmtree(folder / "territory", ignore_errors=True)
     context = make_context(
-        folder, repository, grid=GRID, incumbents=sections, pmse={},
+        folder,
+        repository,
+        grid=GRID,
+        incumbents=sections,
+        pmse={},
         services={name: service_entry(state) for name, state in states.items()},
         areas={"reserved": [{"channels": [38], "reason": "test"}]} if closed else {},
-    )  # fmt: skip
+    )
     device = context.config.devices[0]
     rows = cols = slice(0, GRID.height)
     limits = [
@@ -103,9 +126,12 @@ def test_nothing_is_available_where_a_needed_service_was_not_evaluated(
         for s in prepare_services(context, device, channel)
     ]
     published = combine(
-        limits, np.ones((GRID.height, GRID.width), np.bool_), cap_dbm=device_cap_dbm(device),
-        min_eirp_dbm=device.min_eirp_dbm, settled_flags=settled_flags(context.config, device),
-    )  # fmt: skip
+        limits,
+        np.ones((GRID.height, GRID.width), np.bool_),
+        cap_dbm=device_cap_dbm(device),
+        min_eirp_dbm=device.min_eirp_dbm,
+        settled_flags=settled_flags(context.config, device),
+    )
     available = np.zeros_like(published.eval_flags, dtype=bool)
     for level_dbm in (-40.0, 0.0, 20.0, 36.0):
         classes = availability_class(published.max_eirp_centi_dbm, level_dbm)

@@ -122,8 +122,10 @@ def test_density_spreads_devices_at_what_is_permitted(case, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{count} devices")
 
 
-@pytest.mark.parametrize("options", [{}, {"density_per_km2": 0.0}, {"density_per_km2": 26.0},
-                                     {"density_per_km2": 1.0, "device_id": "other"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"density_per_km2": 0.0}, {"density_per_km2": 26.0}, {"density_per_km2": 1.0, "device_id": "other"}],
+)
 def test_impossible_requests_are_refused(case, tmp_path, options):
     with pytest.raises(InputError):
         aggregate_command(case.config_path, tmp_path / "out", build=case.folder, **options)

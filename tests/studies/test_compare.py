@@ -45,11 +45,13 @@ def make_run(
     )
     raster.write(folder / "public/max_eirp_fixed30_ch30.tif", layer, tags={}, publish=True)
     manifest = {
-        "territory": "tiny", "run_id": run_id, "channels": {"device": [30], "dtt": []},
+        "territory": "tiny",
+        "run_id": run_id,
+        "channels": {"device": [30], "dtt": []},
         "config": {"settings": json.loads(config.model_dump_json())},
         "inputs": [{"key": "registers.transmitters.0", "path": "register.csv", "sha256": "aa"}],
         "software": {"python": "3.11", "packages": {}, "code": {"combine": "c"}} | software,
-    }  # fmt: skip
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
@@ -141,12 +143,15 @@ def test_other_pixels_are_refused() -> None:
 def test_changed_inputs_names_each_kind() -> None:
     first = {
         "inputs": [{"key": "registers.transmitters.0", "path": "a.csv", "sha256": "1"}],
-        "config": {"settings": {
-            "devices": [{"id": "x", "dq_pct": 1.0}], "channels": {"wsd": [21, 22]},
-            "registers": {"transmitters": ["a.csv"]},
-        }},
+        "config": {
+            "settings": {
+                "devices": [{"id": "x", "dq_pct": 1.0}],
+                "channels": {"wsd": [21, 22]},
+                "registers": {"transmitters": ["a.csv"]},
+            }
+        },
         "software": {"python": "3.11", "packages": {"numpy": "1"}, "code": {"protect": "p"}},
-    }  # fmt: skip
+    }
     second = copy.deepcopy(first)
     assert changed_inputs(first, second) == []
     second["inputs"][0]["sha256"] = "2"
@@ -161,7 +166,11 @@ def test_changed_inputs_names_each_kind() -> None:
     assert found[("setting", "devices.x.dq_pct")] == ("1.0", "2.0")
     assert found[("setting", "devices.y.dq_pct")] == ("", "1.0")
     assert set(found) == {
-        ("input", "registers.transmitters.0"), ("setting", "devices.x.dq_pct"),
-        ("setting", "devices.y.dq_pct"), ("setting", "devices.y.id"), ("setting", "channels.wsd"),
-        ("code", "protect"), ("package", "numpy"),
-    }  # fmt: skip
+        ("input", "registers.transmitters.0"),
+        ("setting", "devices.x.dq_pct"),
+        ("setting", "devices.y.dq_pct"),
+        ("setting", "devices.y.id"),
+        ("setting", "channels.wsd"),
+        ("code", "protect"),
+        ("package", "numpy"),
+    }

@@ -223,9 +223,13 @@ def test_command_prints_a_table_or_json(case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "message"),
-    [({"channel": 40}, "no such channel"), ({"device_id": "x"}, "no such device"),
-     ({"lat_deg": 91.0}, "not a place"), ({"lon_deg": math.nan}, "not a place")],
-)  # fmt: skip
+    [
+        ({"channel": 40}, "no such channel"),
+        ({"device_id": "x"}, "no such device"),
+        ({"lat_deg": 91.0}, "not a place"),
+        ({"lon_deg": math.nan}, "not a place"),
+    ],
+)
 def test_unknown_channel_device_or_place_is_refused(case: Case, changed: dict, message: str) -> None:
     run = read_run(publish(case))
     asked = {"lon_deg": 15.0, "lat_deg": 46.0, "channel": CHANNEL, "device_id": DEVICE} | changed

@@ -43,8 +43,18 @@ def refused(tmp_path, model="p1546", **changed):
 
 def test_input_columns_come_first_and_unchanged(tmp_path):
     row = one(tmp_path, note='1,50 "quoted"', count="007", f_mhz="600.000")
-    assert list(row) == ["f_mhz", "heff_m", "ha_m", "d_km", "note", "count",
-                         "field_dbuvm", "loss_db", "branch", "valid"]  # fmt: skip
+    assert list(row) == [
+        "f_mhz",
+        "heff_m",
+        "ha_m",
+        "d_km",
+        "note",
+        "count",
+        "field_dbuvm",
+        "loss_db",
+        "branch",
+        "valid",
+    ]
     assert (row["note"], row["count"], row["f_mhz"]) == ('1,50 "quoted"', "007", "600.000")
     assert row["branch"] in branch_words()
     assert row["valid"] == "1"
@@ -52,8 +62,16 @@ def test_input_columns_come_first_and_unchanged(tmp_path):
 
 def test_empty_cells_take_the_documented_defaults(tmp_path):
     empty = dict.fromkeys(["t_pct", "q_pct", "ptx_kw", "area", "R2_m", "path_c", "h2_m", "pathinfo"], "")
-    full = {"t_pct": "50", "q_pct": "50", "ptx_kw": "1", "area": "Rural", "R2_m": "10", "path_c": "Land",
-            "h2_m": "10", "pathinfo": "0"}  # fmt: skip
+    full = {
+        "t_pct": "50",
+        "q_pct": "50",
+        "ptx_kw": "1",
+        "area": "Rural",
+        "R2_m": "10",
+        "path_c": "Land",
+        "h2_m": "10",
+        "pathinfo": "0",
+    }
     outputs = [
         [one(tmp_path, **changed)[name] for name in ("field_dbuvm", "loss_db", "branch", "valid")]
         for changed in ({}, empty, full)
@@ -112,18 +130,22 @@ def test_header_alone_gives_a_header(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "field", "value"),
     [
-        ({"f_mhz": "six"}, "f_mhz", "six"), ({"t_pct": "1,5"}, "t_pct", "1,5"),
+        ({"f_mhz": "six"}, "f_mhz", "six"),
+        ({"t_pct": "1,5"}, "t_pct", "1,5"),
         ({"d_km": "nan"}, "d_km", "nan"),
-        ({"h2_m": "inf"}, "h2_m", "inf"), ({"heff_m": "1_000"}, "heff_m", "1_000"),
-        ({"area": "Village"}, "area", "Village"), ({"pathinfo": "yes"}, "pathinfo", "yes"),
-        ({"pathinfo": "2"}, "pathinfo", "2"), ({"path_c": "Ice"}, "path_c", "Ice"),
+        ({"h2_m": "inf"}, "h2_m", "inf"),
+        ({"heff_m": "1_000"}, "heff_m", "1_000"),
+        ({"area": "Village"}, "area", "Village"),
+        ({"pathinfo": "yes"}, "pathinfo", "yes"),
+        ({"pathinfo": "2"}, "pathinfo", "2"),
+        ({"path_c": "Ice"}, "path_c", "Ice"),
         ({"d_v_km": "10;x", "path_c": "Land;Sea"}, "d_v_km", "10;x"),
         ({"d_v_km": "-10;30", "path_c": "Land;Sea"}, "d_v_km", "-10;30"),
         ({"d_v_km": "10;10", "path_c": "Land"}, "path_c", "land"),
         ({"d_v_km": "10;11", "path_c": "Land;Sea"}, "d_v_km", "21"),
         ({"tca_deg": "1e999"}, "tca_deg", "1e999"),
     ],
-)  # fmt: skip
+)
 def test_bad_cells_are_refused_by_name(tmp_path, changed, field, value):
     error = refused(tmp_path, **changed)
     assert (error.row, error.field, error.value) == (2, field, value)
@@ -148,9 +170,14 @@ def test_missing_columns_are_refused_by_name(tmp_path, model, missing):
 def test_tables_that_cannot_be_read_are_refused(tmp_path):
     links, out = tmp_path / "links.csv", tmp_path / "out.csv"
     bad = {
-        b"": 1, b"f_mhz,d_km\n600\n": 2, b"f_mhz,d_km\n600,1\n\n600,1,2\n": 4, b"f_mhz,f_mhz\n1,2\n": 1,
-        b"f_mhz,d_km\n\xff,1\n": 2, b'f_mhz,d_km\n"600,1\n': 2, b"f_mhz,d_km,valid\n600,1,1\n": 1,
-    }  # fmt: skip
+        b"": 1,
+        b"f_mhz,d_km\n600\n": 2,
+        b"f_mhz,d_km\n600,1\n\n600,1,2\n": 4,
+        b"f_mhz,f_mhz\n1,2\n": 1,
+        b"f_mhz,d_km\n\xff,1\n": 2,
+        b'f_mhz,d_km\n"600,1\n': 2,
+        b"f_mhz,d_km,valid\n600,1,1\n": 1,
+    }
     for content, row in bad.items():
         links.write_bytes(content)
         with pytest.raises(InputError) as caught:
@@ -179,8 +206,10 @@ def test_free_space_is_that_of_the_given_distance(tmp_path):
 def test_hata_models_take_area_and_antenna_heights(tmp_path):
     given = {"f_mhz": "900", "ha_m": "30", "h2_m": "1.5", "d_km": "5"}
     expected = 126.4 + 35.2 * math.log10(5)
-    losses = {area: float(one(tmp_path, "hata", **given, area=area)["loss_db"]) for area in
-              ("Rural", "Suburban", "Urban", "Dense Urban")}  # fmt: skip
+    losses = {
+        area: float(one(tmp_path, "hata", **given, area=area)["loss_db"])
+        for area in ("Rural", "Suburban", "Urban", "Dense Urban")
+    }
     assert losses["Urban"] == losses["Dense Urban"] == pytest.approx(expected, abs=0.1)
     assert losses["Rural"] < losses["Suburban"] < losses["Urban"]
     extended = one(tmp_path, "extended_hata", **given, area="Urban")

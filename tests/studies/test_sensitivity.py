@@ -29,8 +29,14 @@ def test_variants_change_one_thing_each(tiny: Path) -> None:
     config = narrowed(load_config(tiny), 24, "fixed30")
     variants = {variant.name: variant.config for variant in variants_of(config)}
     assert set(variants) == {
-        "base", "coverage-extended_hata", "wsd-extended_hata", "sigma-4.5", "sigma-6.5", "dq-0.5", "dq-2"
-    }  # fmt: skip
+        "base",
+        "coverage-extended_hata",
+        "wsd-extended_hata",
+        "sigma-4.5",
+        "sigma-6.5",
+        "dq-0.5",
+        "dq-2",
+    }
     assert variants["base"] == config
     assert variants["coverage-extended_hata"].propagation.coverage_model == "extended_hata"
     assert variants["coverage-extended_hata"].propagation.wsd_model == "p1546"
@@ -52,9 +58,12 @@ def test_margin_suffices_for_the_strictest_variant(tiny: Path) -> None:
 
 @pytest.mark.parametrize(
     ("channel", "device", "extra", "message"),
-    [(40, "fixed30", "", "not a channel"), (24, "x", "", "no such device"),
-     (24, "fixed30", "protection: {method: threshold}\n", "has no sensitivity")],
-)  # fmt: skip
+    [
+        (40, "fixed30", "", "not a channel"),
+        (24, "x", "", "no such device"),
+        (24, "fixed30", "protection: {method: threshold}\n", "has no sensitivity"),
+    ],
+)
 def test_other_channels_devices_and_methods_are_refused(tiny: Path, channel, device, extra, message) -> None:
     tiny.write_text(tiny.read_text() + extra)
     with pytest.raises(InputError, match=message):

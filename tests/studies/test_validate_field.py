@@ -93,8 +93,15 @@ def test_bias_and_sigma_of_synthetic_measurements_come_back(tiny: Path) -> None:
     rows = []
     for i, station in enumerate(np.tile(["A", "D"], 150)):
         field, _ = independent_dbuvm(station, lon[i : i + 1], lat[i : i + 1], 10.0)
-        rows.append({"lon": lon[i], "lat": lat[i], "field_dbuvm": field[0] - 3.0 + noise_db[i],
-                     "transmitter": station, "h2_m": ""})  # fmt: skip
+        rows.append(
+            {
+                "lon": lon[i],
+                "lat": lat[i],
+                "field_dbuvm": field[0] - 3.0 + noise_db[i],
+                "transmitter": station,
+                "h2_m": "",
+            }
+        )
     path = write(tiny.parent / "m.csv", rows)
     out = tiny.parent / "out"
     command = ["validate-field", str(path), "--config", str(tiny), "--out", str(out)]
@@ -125,12 +132,18 @@ def test_one_row_has_no_sigma(tiny: Path) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "field"),
-    [({"lon": 200}, "lon"), ({"lat": "x"}, "lat"), ({"field_dbuvm": "nan"}, "field_dbuvm"),
-     ({"h2_m": 0}, "h2_m"), ({"transmitter": "Z"}, "transmitter"),
-     ({"channel": 40, "transmitter": ""}, "channel"),
-     ({"channel": 21, "transmitter": "B"}, "channel"), ({"channel": "", "transmitter": ""}, "channel"),
-     ({"channel": 21.5, "transmitter": ""}, "channel")],
-)  # fmt: skip
+    [
+        ({"lon": 200}, "lon"),
+        ({"lat": "x"}, "lat"),
+        ({"field_dbuvm": "nan"}, "field_dbuvm"),
+        ({"h2_m": 0}, "h2_m"),
+        ({"transmitter": "Z"}, "transmitter"),
+        ({"channel": 40, "transmitter": ""}, "channel"),
+        ({"channel": 21, "transmitter": "B"}, "channel"),
+        ({"channel": "", "transmitter": ""}, "channel"),
+        ({"channel": 21.5, "transmitter": ""}, "channel"),
+    ],
+)
 def test_faulty_rows_are_refused_by_field_and_line(tiny: Path, changed: dict, field: str) -> None:
     good = {"lon": 14.1, "lat": 46.1, "field_dbuvm": 60, "h2_m": "", "channel": "", "transmitter": "A"}
     path = write(tiny.parent / "m.csv", [good, good | changed])

@@ -43,9 +43,17 @@ def tile(west, north, columns=50, rows=50, step=STEP_DEG, dtype=np.float32):
 def write(path, data):
     rows, columns = data.shape
     with rasterio.open(
-        path, "w", driver="GTiff", width=columns, height=rows, count=1, dtype=data.dtype.name,
-        crs=data.attrs["crs"], transform=data.attrs["transform"], nodata=data.attrs["nodata"],
-    ) as sink:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        width=columns,
+        height=rows,
+        count=1,
+        dtype=data.dtype.name,
+        crs=data.attrs["crs"],
+        transform=data.attrs["transform"],
+        nodata=data.attrs["nodata"],
+    ) as sink:
         sink.write(data.values, 1)
     return path
 

@@ -211,8 +211,12 @@ def test_slovenia_has_its_area_and_its_towns(shared):
     assert true_area_km2(grid)[surface == HOME].sum(dtype=float) == pytest.approx(20_273, rel=0.01)
     codes = ("", *found.codes)
     towns = {
-        (14.505, 46.056): "SI", (15.645, 46.558): "SI", (13.60, 45.525): "SI", (13.776, 45.65): "IT",
-        (15.978, 45.815): "HR", (15.44, 47.07): "AT",
-    }  # fmt: skip
+        (14.505, 46.056): "SI",
+        (15.645, 46.558): "SI",
+        (13.60, 45.525): "SI",
+        (13.776, 45.65): "IT",
+        (15.978, 45.815): "HR",
+        (15.44, 47.07): "AT",
+    }
     assert {place: codes[at(grid, country, *place)] for place in towns} == towns
     assert at(grid, surface, 13.4, 45.45) == SEA

@@ -32,8 +32,10 @@ def write_config(repository: Path, inputs: Path, path: Path, **sections) -> Path
     """The default territory file with this folder's boundaries; ``sections`` replace keys of sections."""
     content = yaml.safe_load((repository / "configs" / "slovenia.yaml").read_text(encoding="utf-8"))
     content["territory"] |= {
-        "home": ["AA"], "polygons": {"path": str(inputs / "b.gpkg")}, "world": str(inputs / "w.gpkg"),
-    }  # fmt: skip
+        "home": ["AA"],
+        "polygons": {"path": str(inputs / "b.gpkg")},
+        "world": str(inputs / "w.gpkg"),
+    }
     content["grid"] = {"crs": "EPSG:3794", "resolution_m": 500.0}
     content["population"] = {"places": str(inputs / "places.csv")}
     content["registers"] = {"transmitters": [str(repository / "data" / "slovenia" / "transmitters.csv")]}
@@ -100,9 +102,11 @@ def test_second_run_writes_the_same_bytes(repository, inputs, built, tmp_path):
 
 def test_wider_margin_adds_pixels_and_changes_none(repository, inputs, built, tmp_path):
     config = write_config(
-        repository, inputs, tmp_path / "c.yaml",
+        repository,
+        inputs,
+        tmp_path / "c.yaml",
         grid={"crs": "EPSG:3794", "resolution_m": 500.0, "margin_km": 120.0},
-    )  # fmt: skip
+    )
     main(config, tmp_path / "build")
     small, large = (
         raster.read(folder / "surface.tif") for folder in (built, tmp_path / "build" / "territory")
@@ -124,17 +128,21 @@ def margin_of(folder: Path, box_lon_lat: tuple[float, float]) -> float:
 def test_margin_reaches_over_the_sea_only_where_there_is_one(repository, inputs, built, tmp_path):
     """About 70-80 km where victims may be coastal, 32-40 km on land (protection.md, section 4)."""
     inland = write_config(
-        repository, inputs, tmp_path / "c.yaml",
+        repository,
+        inputs,
+        tmp_path / "c.yaml",
         territory={"home": ["AA"], "polygons": None, "world": None, "bbox_deg": [14.2, 45.7, 14.6, 46.1]},
-    )  # fmt: skip
+    )
     main(inland, tmp_path / "build")
     assert 60.0 < margin_of(built.parent, (14.2, 45.9)) < 90.0
     assert 30.0 < margin_of(tmp_path / "build", (14.2, 45.9)) < 45.0
     given = write_config(
-        repository, inputs, tmp_path / "d.yaml",
+        repository,
+        inputs,
+        tmp_path / "d.yaml",
         territory={"home": ["AA"], "polygons": None, "world": None, "bbox_deg": [14.2, 45.7, 14.6, 46.1]},
         grid={"margin_km": 50.0},
-    )  # fmt: skip
+    )
     main(given, tmp_path / "given")
     assert margin_of(tmp_path / "given", (14.2, 45.9)) == pytest.approx(50.0, abs=2.0)
 

@@ -26,12 +26,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("text", "expected"),
     [
         ("def measure():\n    print('noise')\n    return {'x_s': 1.5}\n", {"x_s": 1.5}),
-        ("from tests.bench.common import Skipped\ndef measure():\n    raise Skipped('no data')\n",
-         {"skipped": "no data"}),
+        (
+            "from tests.bench.common import Skipped\ndef measure():\n    raise Skipped('no data')\n",
+            {"skipped": "no data"},
+        ),
         ("def measure():\n    raise ValueError\n", {"failed": "exit code 1"}),
         ("import time\ndef measure():\n    time.sleep(60)\n", {"failed": "took longer than 1 s"}),
     ],
-)  # fmt: skip
+)
 def test_measure_apart_reports_what_happened(folder: Path, text: str, expected: dict[str, object]) -> None:
     (folder / "links.py").write_text(text)
     limit_s = 1 if "sleep" in text else 60

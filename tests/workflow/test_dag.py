@@ -64,11 +64,19 @@ def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) 
     wsd = [str(channel) for channel in range(21, 31)]
     victims = ["21", "22", "23", "25"]
     assert planned(repository) == {
-        "territory": [""], "terrain": ["n46e014"], "coverage": victims, "protect": victims,
-        "reception": victims, "combine": wsd, "availability": [""], "query": ["fixed30"],
-        "web": [""], "qgis": [""], "stac": [""],
+        "territory": [""],
+        "terrain": ["n46e014"],
+        "coverage": victims,
+        "protect": victims,
+        "reception": victims,
+        "combine": wsd,
+        "availability": [""],
+        "query": ["fixed30"],
+        "web": [""],
+        "qgis": [""],
+        "stac": [""],
         "publish": [""],
-    }  # fmt: skip
+    }
 
 
 def test_dag_of_a_territory_with_coordination_has_its_jobs(repository: Path, tiny: Path) -> None:
@@ -90,11 +98,17 @@ def test_dag_after_changes_has_only_what_they_concern(
 
     change_station(3, erp_kw=2.0)  # D, channel 25: nothing on 24 and 26
     assert planned(repository) == {
-        "coverage": ["25"], "protect": ["25"], "reception": ["25"],
-        "combine": ["22", "23", "24", "25", "26", "27", "28"], "availability": [""], "query": ["fixed30"],
-        "web": [""], "qgis": [""], "stac": [""],
+        "coverage": ["25"],
+        "protect": ["25"],
+        "reception": ["25"],
+        "combine": ["22", "23", "24", "25", "26", "27", "28"],
+        "availability": [""],
+        "query": ["fixed30"],
+        "web": [""],
+        "qgis": [""],
+        "stac": [""],
         "publish": [""],
-    }  # fmt: skip
+    }
     change_station(2, erp_kw=2.0)  # C, channel 23: its neighbour 22 hears it, 24 is empty
     assert planned(repository)["coverage"] == ["22", "23"]
     change_station(3, lon=14.2)  # a moved mast: the sweeps of its square, and what reads them
@@ -105,13 +119,19 @@ def test_dag_after_changes_has_only_what_they_concern(
     assert planned(repository) == {}, "the edit was taken back"
 
     for old, new, expected in [
-        ("levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [0.0, 20.0]",
-         {"availability", "web", "qgis", "stac", "publish"}),
+        (
+            "levels_dbm: [0.0, 20.0, 36.0]",
+            "levels_dbm: [0.0, 20.0]",
+            {"availability", "web", "qgis", "stac", "publish"},
+        ),
         ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac", "publish"}),
         ("devices:", "query: {block_px: 16}\ndevices:", {"query", "qgis", "stac", "publish"}),
-        ("fixed: {status: out_of_scope, reason: test}", "fixed: {applicable: false, reason: test}",
-         {"combine", "availability", "query", "web", "qgis", "stac", "publish"}),
-    ]:  # fmt: skip
+        (
+            "fixed: {status: out_of_scope, reason: test}",
+            "fixed: {applicable: false, reason: test}",
+            {"combine", "availability", "query", "web", "qgis", "stac", "publish"},
+        ),
+    ]:
         tiny.write_text(original.replace(old, new))
         assert set(planned(repository)) == expected, new
     tiny.write_text(original)

@@ -58,11 +58,14 @@ def test_example_of_the_fcc_is_valid(top, shared, capsys):
 
 @pytest.mark.parametrize(
     ("name", "centres_mhz"),
-    [("korea", {14: 473.0, 37: 611.0, 51: 695.0}), ("philippines", {14: 473.0, 51: 695.0}),
-     ("botswana", {21: 474.0, 36: 594.0, 42: 642.0, 60: 786.0}),
-     ("china_223", {12: 219.0, 23: 223.5, 34: 234.5}),
-     ("usa_san_diego", {2: 57.0, 5: 79.0, 7: 177.0, 14: 473.0, 36: 605.0})],
-)  # fmt: skip
+    [
+        ("korea", {14: 473.0, 37: 611.0, 51: 695.0}),
+        ("philippines", {14: 473.0, 51: 695.0}),
+        ("botswana", {21: 474.0, 36: 594.0, 42: 642.0, 60: 786.0}),
+        ("china_223", {12: 219.0, 23: 223.5, 34: 234.5}),
+        ("usa_san_diego", {2: 57.0, 5: 79.0, 7: 177.0, 14: 473.0, 36: 605.0}),
+    ],
+)
 def test_channel_rasters(top, name, centres_mhz):
     channels = load_config(example(name)).channels
     assert {c: channel_centre_mhz(channels, c) for c in centres_mhz} == centres_mhz

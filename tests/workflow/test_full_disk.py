@@ -26,9 +26,13 @@ def full(*_: object, **__: object) -> None:
 @pytest.mark.parametrize("code", [0, 1])
 @pytest.mark.parametrize("obstacle", ["a file for a folder", "a folder for the file", "full disk"])
 def test_summary_that_cannot_be_written_leaves_the_exit_code(
-    tiny: Path, workflow: Workflow, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
-    code: int, obstacle: str,
-) -> None:  # fmt: skip
+    tiny: Path,
+    workflow: Workflow,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    obstacle: str,
+) -> None:
     place = tiny.parent / "log/summary.json"
     workflow.code = code
     if obstacle == "a file for a folder":

@@ -108,8 +108,15 @@ def varied(tiny: Path) -> Path:
     land.to_file(tiny.parent / "world.gpkg", driver="GPKG")
     x, y = np.meshgrid(np.arange(1900), np.arange(1500))
     heights_m = 500 + 250 * np.sin(x / 31) * np.cos(y / 23) + 90 * np.sin(0.3 * x + 0.2 * y)
-    profile = {"driver": "GTiff", "width": 1900, "height": 1500, "count": 1, "dtype": "float32",
-               "crs": "EPSG:4326", "transform": Affine(0.002, 0, 12.3, 0, -0.002, 47.6)}  # fmt: skip
+    profile = {
+        "driver": "GTiff",
+        "width": 1900,
+        "height": 1500,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        "transform": Affine(0.002, 0, 12.3, 0, -0.002, 47.6),
+    }
     with rasterio.open(tiny.parent / "dem.tif", "w", **profile) as sink:
         sink.write(heights_m[np.newaxis].astype(np.float32))
     return tiny

@@ -101,8 +101,11 @@ def test_killed_run_leaves_latest_and_the_next_ends_with_the_same_bytes(
         assert is_complete(results)
         assert (results / "summary.json").read_bytes() == told
         assert {path.name for path in results.iterdir()} == {
-            "latest", ".published", "summary.json", first.name
-        }  # fmt: skip
+            "latest",
+            ".published",
+            "summary.json",
+            first.name,
+        }
 
     run(repository, "--no-wait", "--if-changed", "--keep-runs", "1")
     second = (results / "latest").resolve()

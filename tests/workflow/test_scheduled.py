@@ -263,8 +263,9 @@ def test_rows_that_lenient_reading_leaves_out_count_as_lost(tiny: Path, workflow
     found = summary(tiny)["rejected_rows"]
     assert found["count"] == 2
     assert [(row["file"], row["row"], row["field"]) for row in found["rows"]] == [
-        ("register.csv", 2, "erp_kw"), ("register.csv", 3, "erp_kw"),
-    ]  # fmt: skip
+        ("register.csv", 2, "erp_kw"),
+        ("register.csv", 3, "erp_kw"),
+    ]
 
 
 @pytest.mark.parametrize("damage", ["cut off", "no object", "no counts", "file gone", "folder gone"])

@@ -93,11 +93,10 @@ def test_levels_above_the_cap_and_open_numbers_are_named(
     tiny.write_text(tiny.read_text().replace("cap_dbm: 36.0", "cap_dbm: 19.5"))
     said = report(capsys, tiny)
     assert said["not written"] == [
-        "fixed30 at 20 dBm: above its cap of 19.5 dBm", "fixed30 at 36 dBm: above its cap of 19.5 dBm",
-    ]  # fmt: skip
-    assert said["not verified"] == [
-        "coverage.q_min = 0.7 (test)", "devices.0.min_separation_m = 20.0 (test)",
-    ]  # fmt: skip
+        "fixed30 at 20 dBm: above its cap of 19.5 dBm",
+        "fixed30 at 36 dBm: above its cap of 19.5 dBm",
+    ]
+    assert said["not verified"] == ["coverage.q_min = 0.7 (test)", "devices.0.min_separation_m = 20.0 (test)"]
     assert said["product"] == ["DTT only, not for licensing"]
 
 
@@ -157,8 +156,9 @@ def test_lenient_run_keeps_its_settings_and_counts_in_the_manifest(
     assert f"territory={copy}" in command
     plain = yaml.safe_load(with_bad_rows.read_text())
     assert yaml.safe_load(copy.read_text()) == plain | {
-        "name": "tiny", "registers": {"transmitters": ["register.csv"], "lenient": True},
-    }  # fmt: skip
+        "name": "tiny",
+        "registers": {"transmitters": ["register.csv"], "lenient": True},
+    }
     plan = load_plan(copy)
     assert (plan.build, plan.results) == (Path("build/tiny"), Path("results/tiny"))
     assert plan.victims == [21, 23]

@@ -44,15 +44,27 @@ def test_service_without_its_section_is_named(tmp_path: Path, repository: Path) 
     ("key", "name", "text", "said"),
     [
         ("exclusions", "a.csv", f"channels,reason,wkt\n20,a,{POLYGON}\n", "channel is not in the plan"),
-        ("adjustments", "a.csv", f"channels,adjustment_db,who,when,why,wkt\n*,-3,A,soon,b,{POLYGON}\n",
-         "when"),
-        ("channel_caps", "a.csv", "channel,emission_class,cap_dbm,source,verified\n20,*,3,made up,false\n",
-         "channel is not in the plan"),
+        (
+            "adjustments",
+            "a.csv",
+            f"channels,adjustment_db,who,when,why,wkt\n*,-3,A,soon,b,{POLYGON}\n",
+            "when",
+        ),
+        (
+            "channel_caps",
+            "a.csv",
+            "channel,emission_class,cap_dbm,source,verified\n20,*,3,made up,false\n",
+            "channel is not in the plan",
+        ),
         ("relay_sites", "a.csv", "id,lon,lat,channel,parent_lon,parent_lat\nR,14,46,30.5,,\n", "channel"),
-        ("relay_distances", "a.csv", "kind,circle_km,arc_km,half_angle_deg,source,verified\n"
-         "co,8,80,30,made up,false\n", "kind is missing"),
+        (
+            "relay_distances",
+            "a.csv",
+            "kind,circle_km,arc_km,half_angle_deg,source,verified\nco,8,80,30,made up,false\n",
+            "kind is missing",
+        ),
     ],
-)  # fmt: skip
+)
 def test_faulty_area_file_is_refused(
     tmp_path: Path, repository: Path, key: str, name: str, text: str, said: str
 ) -> None:

@@ -27,7 +27,7 @@ SETTINGS = {
         ("coverage.q_min=0.95", lambda s: s["coverage"]["q_min"]["value"], 0.95),
         ("coverage.q_min=0.95", lambda s: s["coverage"]["q_min"]["verified"], False),
     ],
-)  # fmt: skip
+)
 def test_change_reaches_the_setting_it_names(change, where, expected):
     settings = copy.deepcopy(SETTINGS)
     set_value(settings, *split_change(change))

@@ -44,8 +44,15 @@ UNSIGNED = re.compile(r"[0-9]+(\.[0-9]+)?")
 DATE = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4})")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 FREE_TEXT = (
-    "network_name", "site_name", "Adm_ref_id", "call_sign", "email_adm", "email_op", "d_update", "adm_remark",
-)  # fmt: skip
+    "network_name",
+    "site_name",
+    "Adm_ref_id",
+    "call_sign",
+    "email_adm",
+    "email_op",
+    "d_update",
+    "adm_remark",
+)
 # A spreadsheet takes a cell for a formula by its first character; some split text at semicolons too.
 FORMULA = re.compile(r"(^|;)\s*[=@]")
 SIGNED_FORMULA = re.compile(r"(^|;)\s*[+-]\s*\S")

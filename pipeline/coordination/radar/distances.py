@@ -104,9 +104,13 @@ def compute_distances(
         return part
 
     blocks = map_blocks(
-        block, lon_deg.shape, BLOCK_CELLS * cell_px, threads, cut=(lon_deg, lat_deg, wanted, abroad),
+        block,
+        lon_deg.shape,
+        BLOCK_CELLS * cell_px,
+        threads,
+        cut=(lon_deg, lat_deg, wanted, abroad),
         name="radar distances",
-    )  # fmt: skip
+    )
     for rows, cols, part in blocks:
         for name in Distances._fields:
             getattr(layers, name)[..., rows, cols] = getattr(part, name)

@@ -64,9 +64,12 @@ def check_reach(path: Path, clip_deg: Box | None, places: Places, needed_km: flo
     known_km = reach_km(clip_deg, lon_deg, lat_deg) if inside.all() else 0.0
     if known_km < needed_km:
         raise InputError(
-            "country polygons end too near to the territory or to a radar", file=path, row="clip_deg",
-            value=f"{known_km:.0f} km around", allowed=f"at least {needed_km:g} km around",
-        )  # fmt: skip
+            "country polygons end too near to the territory or to a radar",
+            file=path,
+            row="clip_deg",
+            value=f"{known_km:.0f} km around",
+            allowed=f"at least {needed_km:g} km around",
+        )
     return known_km
 
 

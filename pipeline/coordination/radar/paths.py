@@ -242,8 +242,12 @@ def classify(
 
 
 @kernel
-def middle(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], wanted: NDArray[np.bool_],
-           frame: NDArray[np.float64]) -> float:  # fmt: skip
+def middle(
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    frame: NDArray[np.float64],
+) -> float:
     """Fill the frame of the middle of the wanted places [y, x]; the radius in km around them, -1 if none."""
     count, total = 0, np.zeros(3)
     for i in range(lon_deg.shape[0]):

@@ -100,9 +100,17 @@ def run(
         if radar.separation in found:
             continue
         part = compute_distances(
-            lon_deg, lat_deg, wanted[window], lies_in, borders, ground.clearance, radar.separation,
-            resolution_km=grid.resolution_m / 1000.0, sea_min_km=sea_min_km, threads=threads,
-        )  # fmt: skip
+            lon_deg,
+            lat_deg,
+            wanted[window],
+            lies_in,
+            borders,
+            ground.clearance,
+            radar.separation,
+            resolution_km=grid.resolution_m / 1000.0,
+            sea_min_km=sea_min_km,
+            threads=threads,
+        )
         found[radar.separation] = _within_reach(part, ground.reach_km)
     return _labelled([found[r.separation] for r in wanted_radars], wanted_radars, grid, window, borders)
 
@@ -193,16 +201,17 @@ def _labelled(
 
 
 def _array(
-    parts: Sequence[NDArray[Any]],
-    layer: Layer,
-    grid: Grid,
-    window: tuple[slice, slice],
-    names: Sequence[str],
+    parts: Sequence[NDArray[Any]], layer: Layer, grid: Grid, window: tuple[slice, slice], names: Sequence[str]
 ) -> xr.DataArray:
     values = np.full((len(parts), grid.height, grid.width), layer.nodata, layer.dtype)
     for band, part in enumerate(parts):
         values[band][window] = part
     return make_array(
-        values, grid, units=layer.units, long_name=layer.long_name, nodata=layer.nodata, band_names=names,
+        values,
+        grid,
+        units=layer.units,
+        long_name=layer.long_name,
+        nodata=layer.nodata,
+        band_names=names,
         categories=layer.categories,
-    )  # fmt: skip
+    )

@@ -123,9 +123,13 @@ def read_bands(path: Path = BANDS) -> list[Band]:
             band = Band(0.0, 0.0)
         if not MIN_FREQUENCY_MHZ <= band.from_mhz < band.to_mhz <= MAX_FREQUENCY_MHZ:
             raise InputError(
-                "is not a band", file=path, row=row.line, field="to_mhz", value=row.values["to_mhz"],
+                "is not a band",
+                file=path,
+                row=row.line,
+                field="to_mhz",
+                value=row.values["to_mhz"],
                 allowed=f"{MIN_FREQUENCY_MHZ} <= from_mhz < to_mhz <= {MAX_FREQUENCY_MHZ}",
-            )  # fmt: skip
+            )
         bands.append(band)
     return bands
 
@@ -144,9 +148,13 @@ def read_itu_codes(path: Path = ITU_CODES) -> ItuCodes:
         found = tuple(code for code in row.values["adm"].split(";") if code)
         if not all(code.isalpha() and code.isupper() and len(code) <= 3 for code in found):
             raise InputError(
-                "is no ITU code", file=path, row=row.line, field="adm", value=row.values["adm"],
+                "is no ITU code",
+                file=path,
+                row=row.line,
+                field="adm",
+                value=row.values["adm"],
                 allowed="one to three capital letters, several joined by ;",
-            )  # fmt: skip
+            )
         by_name[row.values["name"]] = found
         if row.values["iso_numeric"]:
             by_iso[row.values["iso_numeric"]] = found

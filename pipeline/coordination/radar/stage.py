@@ -61,9 +61,15 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     if radars:
         borders = foreign_borders(ground.countries, settings.administration, settings.clip_deg)
         layers = run(
-            radars, grid, wanted, borders, ground, sea_min_km=settings.sea_min_km,
-            abroad=settings.include_sea, threads=threads,
-        )  # fmt: skip
+            radars,
+            grid,
+            wanted,
+            borders,
+            ground,
+            sea_min_km=settings.sea_min_km,
+            abroad=settings.include_sea,
+            threads=threads,
+        )
         rows = administration_table(layers["adm_k"].values, radars, borders.administrations)
         contents[build / files.RADAR_TABLE] = _csv_bytes([TABLE_COLUMNS, *rows])
         own = [plain(settings), file_sha256(surface_path), source_hash(__name__)]
@@ -81,9 +87,11 @@ def check_administration(settings: Radars) -> None:
     known = read_itu_codes().administrations
     if settings.administration not in known:
         raise InputError(
-            "is no administration", row="coordination.radars.administration", value=settings.administration,
+            "is no administration",
+            row="coordination.radars.administration",
+            value=settings.administration,
             allowed=f"an ITU code of {ITU_CODES.name}",
-        )  # fmt: skip
+        )
 
 
 def candidates_of(settings: Radars) -> list[Candidate]:
@@ -101,9 +109,12 @@ def read_stations(settings: Radars) -> list[Station]:
     if refused:
         first = refused[0]
         raise InputError(
-            f"{first.code}: {first.message}", file=settings.register_file, row=first.line or None,
-            field=first.field or None, value=first.value or None,
-        )  # fmt: skip
+            f"{first.code}: {first.message}",
+            file=settings.register_file,
+            row=first.line or None,
+            field=first.field or None,
+            value=first.value or None,
+        )
     return stations(radars, Noise(settings.noise), conservative_gap=settings.conservative_gap)
 
 

@@ -40,9 +40,14 @@ def geopackage_bytes(
         path = Path(folder) / "layers.gpkg"
         for name, frame in layers.items():
             pyogrio.write_dataframe(
-                frame, path, layer=name, driver="GPKG", geometry_type=geometries[name], append=path.exists(),
+                frame,
+                path,
+                layer=name,
+                driver="GPKG",
+                geometry_type=geometries[name],
+                append=path.exists(),
                 dataset_options=None if path.exists() else VERSION,
-            )  # fmt: skip
+            )
         return path.read_bytes()
 
 

@@ -143,9 +143,13 @@ def affected(
     within = np.flatnonzero(d_km <= sea_km)
     sea = np.zeros(lon.size, dtype=bool)
     sea[within] = _paths(
-        clearance, station.lon_deg, station.lat_deg, borders.points.points_m[within], d_km[within],
+        clearance,
+        station.lon_deg,
+        station.lat_deg,
+        borders.points.points_m[within],
+        d_km[within],
         sampling(sea_min_km),
-    )  # fmt: skip
+    )
     margin_km = d_km - np.where(sea, sea_km, land_km)
     found = []
     for index, name in enumerate(borders.administrations):
@@ -165,19 +169,19 @@ def zones_frame(found: Sequence[Station], clearance: Clearance, sea_min_km: floa
             continue
         rows.append(
             {
-                "radar": station.key, "adm": station.administration, "d_l_km": station.separation.land_km,
-                "d_s_km": station.separation.sea_km, "flags": ";".join(station.flags),
+                "radar": station.key,
+                "adm": station.administration,
+                "d_l_km": station.separation.land_km,
+                "d_s_km": station.separation.sea_km,
+                "flags": ";".join(station.flags),
             }
-        )  # fmt: skip
+        )
         shapes.append(zone(station, clearance, sea_min_km))
     return _frame(rows, ZONE_COLUMNS, shapes)
 
 
 def affected_frame(
-    found: Sequence[Station],
-    borders_of: Mapping[str, Borders],
-    clearance: Clearance,
-    sea_min_km: float = 2.0,
+    found: Sequence[Station], borders_of: Mapping[str, Borders], clearance: Clearance, sea_min_km: float = 2.0
 ) -> gpd.GeoDataFrame:
     """Layer ``radar612_affected``: one row per radar and administration concerned, at the radar's place.
 
@@ -191,10 +195,13 @@ def affected_frame(
         for entry in affected(station, borders_of[station.administration], clearance, sea_min_km):
             rows.append(
                 {
-                    "radar": station.key, "adm": entry.administration, "d_min_km": entry.least_km,
-                    "path": "sea_or_mixed" if entry.over_sea else "land", "margin_km": entry.margin_km,
+                    "radar": station.key,
+                    "adm": entry.administration,
+                    "d_min_km": entry.least_km,
+                    "path": "sea_or_mixed" if entry.over_sea else "land",
+                    "margin_km": entry.margin_km,
                 }
-            )  # fmt: skip
+            )
             shapes.append(shapely.Point(station.lon_deg, station.lat_deg))
     return _frame(rows, AFFECTED_COLUMNS, shapes)
 

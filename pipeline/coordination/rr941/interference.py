@@ -183,11 +183,7 @@ def _worst(problem: Problem, table: PairTable, view: _View, *, percent: bool = T
         return Worst(nothing, none, np.empty(0), np.empty(0, dtype=np.int64))
     relative_db = beam_gains_db(table, view.lon_deg, view.lat_deg, view.other_deg)
     return worst_pairs(
-        table,
-        view.sight,
-        relative_db,
-        min_elevation_deg=problem.min_elevation_deg,
-        percent=percent,
+        table, view.sight, relative_db, min_elevation_deg=problem.min_elevation_deg, percent=percent
     )
 
 

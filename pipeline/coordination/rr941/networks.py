@@ -105,10 +105,7 @@ class Assignment(Section):
         station = self.earth_station
         try:
             pattern_segments(
-                station.pattern,
-                self.frequency_mhz,
-                diameter_m=station.diameter_m,
-                gain_dbi=station.gain_dbi,
+                station.pattern, self.frequency_mhz, diameter_m=station.diameter_m, gain_dbi=station.gain_dbi
             )
         except PatternError as error:
             raise ValueError(f"earth_station: {error}") from None
@@ -122,8 +119,7 @@ class Network(Section):
         str, Field(pattern=r"^[A-Z0-9]{1,3}(/[A-Z0-9]{1,4})?$", description="ITU code such as ARS or F/EUT")
     ]
     name: Annotated[
-        str,
-        Field(min_length=1, max_length=100, pattern=PRINTABLE, description="1 to 100 characters"),
+        str, Field(min_length=1, max_length=100, pattern=PRINTABLE, description="1 to 100 characters")
     ]
     longitude_deg: Longitude
     tolerance_deg: Annotated[Number, Field(ge=0, le=10, description="0 to 10 degrees east-west")] = 0.0

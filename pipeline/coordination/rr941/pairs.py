@@ -158,10 +158,7 @@ def _constant_db(pair: Pair) -> float:
 def _segments(assignment: Assignment) -> NDArray[np.float64]:
     station = assignment.earth_station
     return pattern_segments(
-        station.pattern,
-        assignment.frequency_mhz,
-        diameter_m=station.diameter_m,
-        gain_dbi=station.gain_dbi,
+        station.pattern, assignment.frequency_mhz, diameter_m=station.diameter_m, gain_dbi=station.gain_dbi
     )
 
 

@@ -63,12 +63,7 @@ class Maps(NamedTuple):
 
 
 def run(
-    networks: Networks,
-    limits: Limits,
-    grid: Grid,
-    wanted: NDArray[np.bool_],
-    *,
-    threads: int = 1,
+    networks: Networks, limits: Limits, grid: Grid, wanted: NDArray[np.bool_], *, threads: int = 1
 ) -> Maps:
     """Compare two networks at the pixel centres where ``wanted`` [y, x].
 
@@ -139,9 +134,16 @@ def _stored(found: Interference) -> dict[str, NDArray[Any]]:
 def _labelled(values: dict[str, NDArray[Any]], grid: Grid) -> xr.Dataset:
     def arrays() -> Iterator[tuple[str, xr.DataArray]]:
         for name, layer in LAYERS.items():
-            yield name, make_array(
-                values[name], grid, units=layer.units, long_name=layer.long_name, nodata=layer.nodata,
-                band_names=WAYS,
-            )  # fmt: skip
+            yield (
+                name,
+                make_array(
+                    values[name],
+                    grid,
+                    units=layer.units,
+                    long_name=layer.long_name,
+                    nodata=layer.nodata,
+                    band_names=WAYS,
+                ),
+            )
 
     return xr.Dataset(dict(arrays()))

@@ -65,9 +65,11 @@ def read_comparison(comparison: Comparison) -> tuple[Networks, Limits]:
         limits = limits.model_copy(update={"min_elevation_deg": chosen})
     if (count := len(prepare(networks, limits).pairs)) >= NO_PAIR:
         raise InputError(
-            "too many overlapping pairs of assignments", file=comparison.networks, value=count,
+            "too many overlapping pairs of assignments",
+            file=comparison.networks,
+            value=count,
             allowed=f"fewer than {NO_PAIR}; divide the assignments among several files",
-        )  # fmt: skip
+        )
     return networks, limits
 
 
@@ -87,9 +89,8 @@ def documents_of(
     """Decision and numbers of the pairs, by the names of their files."""
     decision = decide(comparison.case, networks, maps.results, read_arcs(comparison.arcs), limits)
     document = decision_document(
-        comparison.case, networks, decision, limits,
-        limits_file=comparison.limits, arcs_file=comparison.arcs,
-    )  # fmt: skip
+        comparison.case, networks, decision, limits, limits_file=comparison.limits, arcs_file=comparison.arcs
+    )
     document["territory"] = _territory(maps, grid, wanted)
     pairs: dict[str, object] = {
         "bands": [_band(way, problem) for way, problem in zip(WAYS, maps.problems, strict=True)]

@@ -68,13 +68,17 @@ def judge(systems: Systems, limits: Limits) -> Judgement:
     band = epfd_band(frequency_mhz, limits) if overlap else None
     if band is not None and system.reference_khz != band.reference_khz:
         raise InputError(
-            "power flux-density in another bandwidth than the threshold", row="system.reference_khz",
-            value=system.reference_khz, allowed=f"{band.reference_khz:g} kHz at {frequency_mhz:g} MHz",
-        )  # fmt: skip
+            "power flux-density in another bandwidth than the threshold",
+            row="system.reference_khz",
+            value=system.reference_khz,
+            allowed=f"{band.reference_khz:g} kHz at {frequency_mhz:g} MHz",
+        )
     large = condition_1(
-        frequency_mhz, Station(station.gain_dbi, station.g_over_t_dbk, station.bandwidth_mhz), limits,
+        frequency_mhz,
+        Station(station.gain_dbi, station.g_over_t_dbk, station.bandwidth_mhz),
+        limits,
         overlap=overlap,
-    )  # fmt: skip
+    )
     pattern = pattern_segments("S.1428", frequency_mhz, gain_dbi=station.gain_dbi)
     bound = bound_by_elevation(system, pattern)
     if band is None:
@@ -153,15 +157,22 @@ def run(
     return xr.Dataset(
         {
             "epfd_max": make_array(
-                epfd, grid, units=f"dB(W/m2{reference})", nodata=np.nan,
+                epfd,
+                grid,
+                units=f"dB(W/m2{reference})",
+                nodata=np.nan,
                 long_name="upper bound of epfd(down) at an earth station here",
             ),
             "cond": make_array(
-                code, grid, units="1", nodata=NO_CONDITION, categories=MEANING,
+                code,
+                grid,
+                units="1",
+                nodata=NO_CONDITION,
+                categories=MEANING,
                 long_name="conditions of Nos. 9.7A and 9.7B",
             ),
         }
-    )  # fmt: skip
+    )
 
 
 @kernel

@@ -310,14 +310,7 @@ def sea_share_of(d_km: float, sea_km: float, only_sea: bool) -> float:
 
 @kernel
 def _ranges_hold(
-    f_mhz: float,
-    t_pct: float,
-    d_km: float,
-    area: int,
-    h2_m: float,
-    q_pct: float,
-    wa_m: float,
-    terrain: bool,
+    f_mhz: float, t_pct: float, d_km: float, area: int, h2_m: float, q_pct: float, wa_m: float, terrain: bool
 ) -> bool:
     """Whether the plain inputs lie in the ranges of P.1546-6, Annex 5, sec. 1, 9 and 12."""
     if not (30.0 <= f_mhz <= 4000.0 and 1.0 <= t_pct <= 50.0 and 0.0 < d_km <= LAST_CURVE_KM):

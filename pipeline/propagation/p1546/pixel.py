@@ -255,20 +255,7 @@ def p1546_pixel_field(
     field = _path_dbuvm(prepared, curves, d, h1, sea_share, warm_sea, limit, excess_db)
     eff1 = math.nan if math.isnan(tca_deg) else theta_eff1_deg
     field = corrected_dbuvm(
-        field,
-        0,
-        d_km,
-        h1,
-        rise,
-        slope_db,
-        tca_deg,
-        eff1,
-        tca_deg,
-        area,
-        h2_m,
-        r2_m,
-        0.0,
-        prepared.constants,
+        field, 0, d_km, h1, rise, slope_db, tca_deg, eff1, tca_deg, area, h2_m, r2_m, 0.0, prepared.constants
     )[0]
     if d_km < CURVES_FROM_KM:
         limit = maximum_dbuvm(d_km, rise, sea_share, prepared.constants.sea_db)

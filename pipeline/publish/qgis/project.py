@@ -195,20 +195,37 @@ def _labelling(labels: Labels, geometry: str) -> ET.Element:
     top = ET.Element("labeling", type="simple")
     settings = ET.SubElement(top, "settings")
     text = ET.SubElement(
-        settings, "text-style", fieldName=labels.expression, isExpression="1", fontSize="9",
-        fontSizeUnit="Point", textColor="0,0,0,255", textOpacity="1",
-    )  # fmt: skip
+        settings,
+        "text-style",
+        fieldName=labels.expression,
+        isExpression="1",
+        fontSize="9",
+        fontSizeUnit="Point",
+        textColor="0,0,0,255",
+        textOpacity="1",
+    )
     ET.SubElement(
-        text, "text-buffer", bufferDraw="1", bufferSize="1", bufferSizeUnits="MM",
-        bufferColor="255,255,255,255", bufferOpacity="0.9", bufferNoFill="1",
-    )  # fmt: skip
+        text,
+        "text-buffer",
+        bufferDraw="1",
+        bufferSize="1",
+        bufferSizeUnits="MM",
+        bufferColor="255,255,255,255",
+        bufferOpacity="0.9",
+        bufferNoFill="1",
+    )
     beside = {"placement": "6", "predefinedPositionOrder": "TR,TL,BR,BL,R,L,TSR,BSR"}
     place = beside if geometry == "Point" else {"placement": "4"}
     ET.SubElement(settings, "placement", place | {"dist": "0.6", "distUnits": "MM", "offsetType": "1"})
     ET.SubElement(
-        settings, "rendering", drawLabels="1", scaleVisibility="1", scaleMin="0", obstacle="1",
+        settings,
+        "rendering",
+        drawLabels="1",
+        scaleVisibility="1",
+        scaleMin="0",
+        obstacle="1",
         scaleMax=str(labels.smallest_scale),
-    )  # fmt: skip
+    )
     return top
 
 
@@ -237,9 +254,14 @@ def _vector_renderer(symbols: Sequence[Symbol]) -> ET.Element:
         classes = ET.SubElement(top, "categories")
         for number, symbol in enumerate(symbols):
             ET.SubElement(
-                classes, "category", render="true", symbol=str(number), value=symbol.kind or "",
-                label=symbol.label, type="string",
-            )  # fmt: skip
+                classes,
+                "category",
+                render="true",
+                symbol=str(number),
+                value=symbol.kind or "",
+                label=symbol.label,
+                type="string",
+            )
     holder = ET.SubElement(top, "symbols")
     for number, symbol in enumerate(symbols):
         attributes = {"type": symbol.shape, "name": str(number), "alpha": "1", "clip_to_extent": "1"}

@@ -16,9 +16,21 @@ QGIS_VERSION = "3.22.16"
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 # Okabe and Ito (2008) without black, then paler ones: for things without an order and colours of their own.
 CATEGORY_COLOURS = (
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442",
-    "#7fb8d8", "#f2cf7f", "#7fceb9", "#e5bcd3", "#aad9f4", "#eaae7f", "#f7f1a0",
-)  # fmt: skip
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#f0e442",
+    "#7fb8d8",
+    "#f2cf7f",
+    "#7fceb9",
+    "#e5bcd3",
+    "#aad9f4",
+    "#eaae7f",
+    "#f7f1a0",
+)
 UNITLESS = {"", "1"}
 
 
@@ -90,9 +102,14 @@ def renderer(legend: Legend, band: int) -> ET.Element:
     bounds = [entry.value for entry in legend.entries if entry.value != "inf"]
     top.attrib |= {"classificationMin": bounds[0], "classificationMax": bounds[-1]}
     shader = ET.SubElement(
-        ET.SubElement(top, "rastershader"), "colorrampshader", colorRampType="DISCRETE",
-        classificationMode="1", clip="0", minimumValue=bounds[0], maximumValue=bounds[-1],
-    )  # fmt: skip
+        ET.SubElement(top, "rastershader"),
+        "colorrampshader",
+        colorRampType="DISCRETE",
+        classificationMode="1",
+        clip="0",
+        minimumValue=bounds[0],
+        maximumValue=bounds[-1],
+    )
     for entry in legend.entries:
         ET.SubElement(shader, "item", _attributes(entry))
     return top

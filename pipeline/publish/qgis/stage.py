@@ -121,9 +121,11 @@ def territory_view(path: Path) -> View:
     box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
     step_m = grid.resolution_m
     box_m = (
-        grid.west_m + box_px[0] * step_m, grid.north_m - box_px[3] * step_m,
-        grid.west_m + box_px[2] * step_m, grid.north_m - box_px[1] * step_m,
-    )  # fmt: skip
+        grid.west_m + box_px[0] * step_m,
+        grid.north_m - box_px[3] * step_m,
+        grid.west_m + box_px[2] * step_m,
+        grid.north_m - box_px[1] * step_m,
+    )
     return View(grid.crs, step_m, box_m, box_of_pixels(grid, box_px))
 
 

@@ -42,13 +42,24 @@ def public_nodes(scene: Scene, layers: Sequence[Shown]) -> list[Node]:
 def house_nodes(scene: Scene) -> list[Node]:
     """Transmitters and zones of radars, above everything; of these the sites alone are switched on."""
     sites = vector_node(
-        scene, "Sites", f"{TRANSMITTERS}|{vectors.SITES}", "Point", vectors.site_symbols(), name_field="site",
-        labels=vectors.site_labels(), expanded=True,
-    )  # fmt: skip
+        scene,
+        "Sites",
+        f"{TRANSMITTERS}|{vectors.SITES}",
+        "Point",
+        vectors.site_symbols(),
+        name_field="site",
+        labels=vectors.site_labels(),
+        expanded=True,
+    )
     rows = vector_node(
-        scene, "Transmitters, one for each channel", f"{TRANSMITTERS}|{vectors.TRANSMITTERS}", "Point",
-        vectors.station_symbols(), name_field="id", checked=False,
-    )  # fmt: skip
+        scene,
+        "Transmitters, one for each channel",
+        f"{TRANSMITTERS}|{vectors.TRANSMITTERS}",
+        "Point",
+        vectors.station_symbols(),
+        name_field="id",
+        checked=False,
+    )
     found = [Node(STATIONS, True, expanded=True, children=(sites, rows))]
     if RADAR_ZONES in coordination_files(scene.plan, "radar612"):
         found.append(_radar_node(scene))
@@ -57,13 +68,22 @@ def house_nodes(scene: Scene) -> list[Node]:
 
 def _radar_node(scene: Scene) -> Node:
     affected = vector_node(
-        scene, "Radars, one for each administration concerned", f"{RADAR_ZONES}|radar612_affected", "Point",
-        vectors.affected_symbols(), name_field="adm",
-    )  # fmt: skip
+        scene,
+        "Radars, one for each administration concerned",
+        f"{RADAR_ZONES}|radar612_affected",
+        "Point",
+        vectors.affected_symbols(),
+        name_field="adm",
+    )
     zones = vector_node(
-        scene, "Coordination zones of registered radars", f"{RADAR_ZONES}|radar612_zone", "Polygon",
-        vectors.zone_symbols(), name_field="radar", labels=vectors.zone_labels(),
-    )  # fmt: skip
+        scene,
+        "Coordination zones of registered radars",
+        f"{RADAR_ZONES}|radar612_zone",
+        "Polygon",
+        vectors.zone_symbols(),
+        name_field="radar",
+        labels=vectors.zone_labels(),
+    )
     return Node(RADARS, False, children=(affected, zones))
 
 
@@ -84,9 +104,13 @@ def group_node(scene: Scene, name: str, layers: Sequence[tuple[tuple[str, ...], 
 def raster_node(scene: Scene, layer: Shown) -> Node:
     """The node of a raster's band."""
     shown = RasterLayer(
-        layer.id, layer.title, relative(layer.file, scene.project), scene.abstract, layer.band,
+        layer.id,
+        layer.title,
+        relative(layer.file, scene.project),
+        scene.abstract,
+        layer.band,
         scene.legends[layer.file, layer.band],
-    )  # fmt: skip
+    )
     first = layer.file == first_shown(scene.plan)
     return Node(layer.title, first, expanded=first, layer=shown)
 

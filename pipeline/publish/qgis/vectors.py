@@ -29,9 +29,19 @@ RADAR_COLOUR = "#882255"
 ROOM_SHARE = 2.0
 # Facts of a station as they stand in the register.
 COLUMNS = (
-    "id", "site", "channel", "centre_mhz", "bandwidth_mhz", "erp_kw", "antenna_height_agl_m", "polarisation",
-    "system", "mode", "sfn", "country",
-)  # fmt: skip
+    "id",
+    "site",
+    "channel",
+    "centre_mhz",
+    "bandwidth_mhz",
+    "erp_kw",
+    "antenna_height_agl_m",
+    "polarisation",
+    "system",
+    "mode",
+    "sfn",
+    "country",
+)
 
 
 def boundary_texts(territory: Territory, box_deg: Box, resolution_m: float) -> dict[str, str]:

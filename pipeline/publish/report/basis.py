@@ -72,10 +72,16 @@ def services(facts: Facts) -> list[str]:
         parts.append(html.table(names, open_rows, "tnnnn", "Land that is not evaluated"))
     if facts["areas"]:
         shown = [
-            [f"{area['file']}:{area['row']}", ", ".join(
-                f"{name} {shown_value(value)}" for name, value in area.items() if name not in {"file", "row"}
-            )] for area in facts["areas"]
-        ]  # fmt: skip
+            [
+                f"{area['file']}:{area['row']}",
+                ", ".join(
+                    f"{name} {shown_value(value)}"
+                    for name, value in area.items()
+                    if name not in {"file", "row"}
+                ),
+            ]
+            for area in facts["areas"]
+        ]
         parts.append(html.table(["area", "what holds"], shown, "tt", "Exclusions and manual adjustments"))
     return parts
 

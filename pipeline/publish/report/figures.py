@@ -121,9 +121,14 @@ def draw_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]]) -> by
         for place, (level_dbm, share_pct) in enumerate(levels.items()):
             colour, marker = LINES[place % len(LINES)]
             axes.plot(
-                np.arange(1, share_pct.size + 1), share_pct, color=colour, marker=marker, markersize=3.5,
-                linewidth=1.4, label=f"{level_dbm:g} dBm",
-            )  # fmt: skip
+                np.arange(1, share_pct.size + 1),
+                share_pct,
+                color=colour,
+                marker=marker,
+                markersize=3.5,
+                linewidth=1.4,
+                label=f"{level_dbm:g} dBm",
+            )
         axes.set_xlabel("number of channels, at least")
         axes.set_ylabel(f"% of {name}")
         axes.set_ylim(0.0, 102.0)
@@ -142,9 +147,16 @@ def draw_shares(
     places = np.arange(len(channels))
     for share_pct, entry, pattern in zip(shares_pct.T, classes, cycle(PATTERNS)):
         axes.barh(
-            places, share_pct, left=left, color=hex_colour(entry.rgba), edgecolor="#1c2126", linewidth=0.4,
-            label=entry.label, hatch=pattern, hatchcolor=LIGHT if _is_dark(entry.rgba) else DARK,
-        )  # fmt: skip
+            places,
+            share_pct,
+            left=left,
+            color=hex_colour(entry.rgba),
+            edgecolor="#1c2126",
+            linewidth=0.4,
+            label=entry.label,
+            hatch=pattern,
+            hatchcolor=LIGHT if _is_dark(entry.rgba) else DARK,
+        )
         left += share_pct
     axes.set_yticks(places, [str(channel) for channel in channels])
     axes.set_ylim(len(channels) - 0.4, -0.6)

@@ -80,8 +80,12 @@ def report(plan: Plan, facts: Facts, public: Path, benchmarks: Path) -> str:
     for device in plan.config.devices:
         parts += device_sections(plan, device.id, public, schemes)
     parts += [
-        *assumptions(facts), *services(facts), *inputs(facts), *run_times(benchmarks), *open_numbers(facts)
-    ]  # fmt: skip
+        *assumptions(facts),
+        *services(facts),
+        *inputs(facts),
+        *run_times(benchmarks),
+        *open_numbers(facts),
+    ]
     return html.page(f"Maps of white spaces: {title}", parts)
 
 
@@ -105,17 +109,28 @@ def warning(facts: Facts) -> list[str]:
     numbers += [
         f"{count} {'rows' if count > 1 else 'row'} of {table}" for table, count in sorted(tables.items())
     ]
-    return [html.wrap("section", [
-        html.element("h2", "Read this first"),
-        *[html.wrap("p", [html.element("strong", text)]) for text in said],
-        html.element("h3", "Not evaluated"),
-        html.bullets(left_out) if left_out else html.element("p", NOTHING_OPEN),
-        html.element("p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"),
-        *not_applicable(facts),
-        html.element("h3", f"Not verified: {len(facts['unverified'])} numbers"),
-        html.element("p", "Their sources were not read when they were entered. All are listed at the end."),
-        html.bullets(numbers),
-    ], class_="warning", role="note")]  # fmt: skip
+    return [
+        html.wrap(
+            "section",
+            [
+                html.element("h2", "Read this first"),
+                *[html.wrap("p", [html.element("strong", text)]) for text in said],
+                html.element("h3", "Not evaluated"),
+                html.bullets(left_out) if left_out else html.element("p", NOTHING_OPEN),
+                html.element(
+                    "p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"
+                ),
+                *not_applicable(facts),
+                html.element("h3", f"Not verified: {len(facts['unverified'])} numbers"),
+                html.element(
+                    "p", "Their sources were not read when they were entered. All are listed at the end."
+                ),
+                html.bullets(numbers),
+            ],
+            class_="warning",
+            role="note",
+        )
+    ]
 
 
 def not_evaluated(facts: Facts) -> list[str]:
@@ -146,8 +161,11 @@ def summary(rows: Sequence[Row]) -> list[str]:
     head.append("channels,\nhalf of land")
     lines = []
     for device, level in dict.fromkeys((row["device"], row["level_dbm"]) for row in rows):
-        own = {int(row["channels_at_least"]): row for row in rows
-               if (row["device"], row["level_dbm"]) == (device, level)}  # fmt: skip
+        own = {
+            int(row["channels_at_least"]): row
+            for row in rows
+            if (row["device"], row["level_dbm"]) == (device, level)
+        }
         shares = [rounded(own[n][column]) if n in own else "–" for column in COLUMNS for n in AT_LEAST]
         lines.append([device, level, *shares, median_channels([row["area_pct"] for row in own.values()])])
     return [html.element("h2", "In short"), html.table(head, lines, "tn" + "n" * 7, SUMMARY)] if lines else []

@@ -43,7 +43,13 @@ def write_archive(
 def _header(box_deg: Box, tile_type: TileType, compression: Compression) -> dict[str, Any]:
     west, south, east, north = (round(value * 1e7) for value in box_deg)
     return {
-        "tile_type": tile_type, "tile_compression": compression,
-        "min_lon_e7": west, "min_lat_e7": south, "max_lon_e7": east, "max_lat_e7": north,
-        "center_zoom": 0, "center_lon_e7": (west + east) // 2, "center_lat_e7": (south + north) // 2,
-    }  # fmt: skip
+        "tile_type": tile_type,
+        "tile_compression": compression,
+        "min_lon_e7": west,
+        "min_lat_e7": south,
+        "max_lon_e7": east,
+        "max_lat_e7": north,
+        "center_zoom": 0,
+        "center_lon_e7": (west + east) // 2,
+        "center_lat_e7": (south + north) // 2,
+    }

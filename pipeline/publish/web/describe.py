@@ -59,10 +59,15 @@ def describe(
 def _grid_entry(place: Geography) -> dict[str, Any]:
     grid = place.grid
     return {
-        "crs": grid.crs, "resolution_m": grid.resolution_m, "width": grid.width, "height": grid.height,
-        "box_px": place.box_px, "error_px": round(place.error_px, 4), "to_pixel": _fit_entry(place.to_pixel),
+        "crs": grid.crs,
+        "resolution_m": grid.resolution_m,
+        "width": grid.width,
+        "height": grid.height,
+        "box_px": place.box_px,
+        "error_px": round(place.error_px, 4),
+        "to_pixel": _fit_entry(place.to_pixel),
         "to_lonlat": _fit_entry(place.to_lonlat),
-    }  # fmt: skip
+    }
 
 
 def _fit_entry(fitted: Fit) -> dict[str, Any]:

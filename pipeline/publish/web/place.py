@@ -139,9 +139,11 @@ def box_of_pixels(grid: Grid, box_px: Box) -> Box:
     lon_deg = (lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg
     room_deg = grid.resolution_m / EQUATOR_M * 360.0
     return (
-        float(lon_deg.min()) - 2 * room_deg, float(lat_deg.min()) - room_deg,
-        float(lon_deg.max()) + 2 * room_deg, float(lat_deg.max()) + room_deg,
-    )  # fmt: skip
+        float(lon_deg.min()) - 2 * room_deg,
+        float(lat_deg.min()) - room_deg,
+        float(lon_deg.max()) + 2 * room_deg,
+        float(lat_deg.max()) + room_deg,
+    )
 
 
 def zooms_of(box_deg: Box, resolution_m: float) -> range:

@@ -99,6 +99,12 @@ def geography(layer: xr.DataArray) -> Geography:
     to_pixel = pixels_of_lonlat(grid, box_deg)
     sample = np.argwhere(inside)[:: max(1, int(inside.sum()) // SAMPLES)].astype(np.float64) + 0.5
     return Geography(
-        grid, inside, box_px, box_deg, to_pixel, lonlat_of_pixels(grid, box_px, box_deg),
-        worst_px(to_pixel, grid, sample[:, 1], sample[:, 0]), zooms_of(box_deg, grid.resolution_m),
-    )  # fmt: skip
+        grid,
+        inside,
+        box_px,
+        box_deg,
+        to_pixel,
+        lonlat_of_pixels(grid, box_px, box_deg),
+        worst_px(to_pixel, grid, sample[:, 1], sample[:, 0]),
+        zooms_of(box_deg, grid.resolution_m),
+    )

@@ -91,9 +91,13 @@ def write_picture(
     classes = class_index(scheme, data.values)
     metadata = {"name": data.attrs["long_name"], "unit": scheme.unit}
     write_archive(
-        public / "web" / layer.archive, draw(scheme, classes, tiles), box_deg=box_deg,
-        tile_type=TileType.PNG, compression=Compression.NONE, metadata=metadata,
-    )  # fmt: skip
+        public / "web" / layer.archive,
+        draw(scheme, classes, tiles),
+        box_deg=box_deg,
+        tile_type=TileType.PNG,
+        compression=Compression.NONE,
+        metadata=metadata,
+    )
     return [int(place) for place in np.flatnonzero(np.bincount(classes.ravel()))]
 
 
@@ -105,10 +109,13 @@ def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) ->
         for file in (max_eirp_file, limiting_service_file)
     )
     write_archive(
-        public / "web" / numbers_archive(device), number_tiles(levels, services), box_deg=box_deg,
-        tile_type=TileType.UNKNOWN, compression=Compression.GZIP,
+        public / "web" / numbers_archive(device),
+        number_tiles(levels, services),
+        box_deg=box_deg,
+        tile_type=TileType.UNKNOWN,
+        compression=Compression.GZIP,
         metadata={"name": f"maximum e.i.r.p. and limiting service, {device.id}", "channels": channels},
-    )  # fmt: skip
+    )
 
 
 def below(config: Config, view_deg: Box, resolution_m: float) -> str:

@@ -137,9 +137,13 @@ def _terms(device: Device, prepared: Prepared, i: int, d_km: float) -> list[Term
     }
     terms = [Term(name, value, notes.get(name, "")) for name, value in allowance_terms(found, device)]
     loss_db = pmse_loss_db(
-        d_km, receivers.f_mhz[i], rules.height_m, receivers.height_m[i], receivers.environment[i],
+        d_km,
+        receivers.f_mhz[i],
+        rules.height_m,
+        receivers.height_m[i],
+        receivers.environment[i],
         rules.device_is_base,
-    )  # fmt: skip
+    )
     wall_db = float(receivers.wall_db[i]) if d_km > rules.wall_from_km else 0.0
     model = _model(int(receivers.environment[i]), d_km)
     note = f"{model}, {1000.0 * d_km:.1f} m, {receivers.f_mhz[i]:g} MHz"

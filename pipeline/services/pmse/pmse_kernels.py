@@ -102,9 +102,13 @@ def axis_distance_m(low_m: float, high_m: float, place_m: float, lattice_m: floa
 def limit_dbm(rules: Rules, receivers: Receivers, i: int, d_km: float) -> float:
     """Allowed e.i.r.p. in dBm for receiver ``i`` at a distance: allowed + loss + walls."""
     loss_db = pmse_loss_db(
-        d_km, receivers.f_mhz[i], rules.height_m, receivers.height_m[i], receivers.environment[i],
+        d_km,
+        receivers.f_mhz[i],
+        rules.height_m,
+        receivers.height_m[i],
+        receivers.environment[i],
         rules.device_is_base,
-    )  # fmt: skip
+    )
     wall_db = receivers.wall_db[i] if d_km > rules.wall_from_km else 0.0
     return receivers.allowed_dbm[i] + loss_db + wall_db
 
@@ -116,8 +120,11 @@ def limit_in_pixel_dbm(
     """Limit in dBm by receiver ``i`` in one pixel of a block, +inf where none; distance in km."""
     x_m, y_m = receivers.x_m[i], receivers.y_m[i]
     west_m, east_m, south_m, north_m = (
-        places.west_m[col], places.east_m[col], places.south_m[row], places.north_m[row],
-    )  # fmt: skip
+        places.west_m[col],
+        places.east_m[col],
+        places.south_m[row],
+        places.north_m[row],
+    )
     if west_m <= x_m <= east_m and south_m <= y_m <= north_m:
         return BLOCKED_DBM, 0.0
     dx_m = axis_distance_m(west_m, east_m, x_m, places.lattice_m)

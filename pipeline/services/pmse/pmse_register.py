@@ -125,9 +125,13 @@ def _read_file(
             row = check_row(path, record.row, record.values, kinds, projected=to_degrees is not None)
             if row.id in rows:
                 raise InputError(
-                    "id occurs twice", file=path, row=record.row, field="id", value=row.id,
+                    "id occurs twice",
+                    file=path,
+                    row=record.row,
+                    field="id",
+                    value=row.id,
                     allowed="a unique id",
-                )  # fmt: skip
+                )
         except InputError as fault:
             faults.append(fault)
         else:
@@ -157,10 +161,17 @@ def _place_faults(
             continue
         nowhere = "place is nowhere on the Earth"
         elsewhere = f"easting and northing lie {apart_m[i]:.0f} m from lon and lat"
-        yield number, InputError(
-            elsewhere if on_earth[i] else nowhere, file=path, row=number, field="easting_m",
-            value=row.easting_m, allowed=f"one place in the CRS of pmse.crs, within {SAME_PLACE_M:g} m",
-        )  # fmt: skip
+        yield (
+            number,
+            InputError(
+                elsewhere if on_earth[i] else nowhere,
+                file=path,
+                row=number,
+                field="easting_m",
+                value=row.easting_m,
+                allowed=f"one place in the CRS of pmse.crs, within {SAME_PLACE_M:g} m",
+            ),
+        )
 
 
 def _to_degrees(crs: str) -> Transformer:

@@ -114,9 +114,13 @@ def check_row(
     problem = _problem(record, kinds, projected)
     if problem is not None:
         raise InputError(
-            problem.text, file=path, row=row, field=problem.field, value=values.get(problem.field, ""),
+            problem.text,
+            file=path,
+            row=row,
+            field=problem.field,
+            value=values.get(problem.field, ""),
             allowed=problem.allowed,
-        )  # fmt: skip
+        )
     return record
 
 

@@ -32,11 +32,7 @@ from pipeline.services.pmse.pmse_register import active_between
 RATIO_WIDTH_MHZ = 8.0
 """Bandwidth of the device's power in the protection ratios."""
 GENERIC_NEAREST_KM = 0.01
-ENVIRONMENTS = {
-    "open": Environment.OPEN,
-    "suburban": Environment.SUBURBAN,
-    "urban": Environment.URBAN,
-}
+ENVIRONMENTS = {"open": Environment.OPEN, "suburban": Environment.SUBURBAN, "urban": Environment.URBAN}
 
 
 SETTINGS = tuple(f"pmse.{name}" for name in Pmse.model_fields if name not in ("registers", "at"))
@@ -67,10 +63,12 @@ def read_pmse_tables(settings: Pmse) -> Tables:
             for emission_class in CLASSES:
                 if (name, offset, emission_class) not in tables.ratios_db:
                     raise InputError(
-                        "no protection ratio", file=settings.ratios, field="offset",
+                        "no protection ratio",
+                        file=settings.ratios,
+                        field="offset",
                         value=f"{name}, {offset}, class {emission_class}",
                         allowed=f"offsets 0 to {settings.farthest_offset}, classes 1 to 5",
-                    )  # fmt: skip
+                    )
     return tables
 
 
@@ -119,8 +117,11 @@ def allowance(tables: Tables, kind: str, offset: int, emission_class: int) -> Al
     own = tables.kinds[kind]
     if has_numbers(own):
         return Allowance(own.wanted_dbm, tables.ratios_db[own.ratios, offset, emission_class], True)
-    known = [allowance(tables, name, offset, emission_class)
-             for name, other in tables.kinds.items() if has_numbers(other)]  # fmt: skip
+    known = [
+        allowance(tables, name, offset, emission_class)
+        for name, other in tables.kinds.items()
+        if has_numbers(other)
+    ]
     strictest = min(known, key=lambda a: a.wanted_dbm - a.ratio_db, default=Allowance(-math.inf, 0.0, False))
     return strictest._replace(known=False)
 

@@ -28,12 +28,29 @@ COLUMNS = [
 ]
 
 LANCELIN = {
-    "Int": "A", "Adm": "AUS", "ctry": "AUS", "stn_type": "TR", "freq_assgn": "4.463", "bdwdth_kHz": "50",
-    "eirp_dBW": "22.8", "emi_cls": "N0N--", "network_name": "South01", "synch": "Y", "util": "N",
-    "lat": "-311306", "long": "+1151942", "site_name": "Lancelin", "Adm_ref_id": "AUS - 011",
-    "call_sign": "VZZ886", "email_adm": "freq@adm.example", "email_op": "radar@op.example",
-    "d_inuse": "01.10.2014", "d_update": "", "op_time": "N", "adm_remark": "First 15 min of the hour",
-}  # fmt: skip
+    "Int": "A",
+    "Adm": "AUS",
+    "ctry": "AUS",
+    "stn_type": "TR",
+    "freq_assgn": "4.463",
+    "bdwdth_kHz": "50",
+    "eirp_dBW": "22.8",
+    "emi_cls": "N0N--",
+    "network_name": "South01",
+    "synch": "Y",
+    "util": "N",
+    "lat": "-311306",
+    "long": "+1151942",
+    "site_name": "Lancelin",
+    "Adm_ref_id": "AUS - 011",
+    "call_sign": "VZZ886",
+    "email_adm": "freq@adm.example",
+    "email_op": "radar@op.example",
+    "d_inuse": "01.10.2014",
+    "d_update": "",
+    "op_time": "N",
+    "adm_remark": "First 15 min of the hour",
+}
 
 
 def record(**changes: str) -> str:
@@ -43,18 +60,38 @@ def record(**changes: str) -> str:
 
 
 BLACKFELLOWS = {
-    "freq_assgn": "4.465", "network_name": "", "synch": "N", "lat": "-375622", "long": "+1402725",
-    "site_name": "Blackfellows", "Adm_ref_id": "AUS - 012", "call_sign": "VZZ887",
-}  # fmt: skip
+    "freq_assgn": "4.465",
+    "network_name": "",
+    "synch": "N",
+    "lat": "-375622",
+    "long": "+1402725",
+    "site_name": "Blackfellows",
+    "Adm_ref_id": "AUS - 012",
+    "call_sign": "VZZ887",
+}
 NOVA_CREINA = {
-    "freq_assgn": "4.468", "network_name": "", "synch": "N", "lat": "-371944", "long": "+1395056",
-    "site_name": "Nova Creina", "Adm_ref_id": "AUS - 013", "call_sign": "VZZ888",
-}  # fmt: skip
+    "freq_assgn": "4.468",
+    "network_name": "",
+    "synch": "N",
+    "lat": "-371944",
+    "long": "+1395056",
+    "site_name": "Nova Creina",
+    "Adm_ref_id": "AUS - 013",
+    "call_sign": "VZZ888",
+}
 GREEN_HEAD = {
-    "stn_type": "RX", "freq_assgn": "4.45", "eirp_dBW": " ", "network_name": "", "synch": "N",
-    "lat": "-304204", "long": "+1145800", "site_name": "Green Head", "Adm_ref_id": "AUS - 014",
-    "call_sign": "", "op_time": "Y",
-}  # fmt: skip
+    "stn_type": "RX",
+    "freq_assgn": "4.45",
+    "eirp_dBW": " ",
+    "network_name": "",
+    "synch": "N",
+    "lat": "-304204",
+    "long": "+1145800",
+    "site_name": "Green Head",
+    "Adm_ref_id": "AUS - 014",
+    "call_sign": "",
+    "op_time": "Y",
+}
 FIRST = "\r\n".join([record(), record(**BLACKFELLOWS), record(**NOVA_CREINA), record(**GREEN_HEAD), ""])
 WITHOUT_CALL_SIGN = {**NOVA_CREINA, "call_sign": ""}
 MODIFICATION = "\r\n".join(

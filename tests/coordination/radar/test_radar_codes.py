@@ -40,10 +40,25 @@ CASES = [
     ("ACTION", "", changed(Int="M"), E, E),
     ("ACTION", "", changed(Int=""), E, E),
     ("ACTION", suppress(), changed(site_name="Other"), E, E),
-    *[("REQUIRED", "", changed(**{name: ""}), E, W) for name in (
-        "Adm", "ctry", "stn_type", "freq_assgn", "bdwdth_kHz", "emi_cls", "synch", "util", "lat", "long",
-        "site_name", "email_adm", "d_inuse", "op_time",
-    )],
+    *[
+        ("REQUIRED", "", changed(**{name: ""}), E, W)
+        for name in (
+            "Adm",
+            "ctry",
+            "stn_type",
+            "freq_assgn",
+            "bdwdth_kHz",
+            "emi_cls",
+            "synch",
+            "util",
+            "lat",
+            "long",
+            "site_name",
+            "email_adm",
+            "d_inuse",
+            "op_time",
+        )
+    ],
     ("BLANK_NOT_EMPTY", "", changed(email_op="  "), E, W),
     ("WHITESPACE", "", changed(site_name=" Lancelin"), W, W),
     ("REPLACED_CHARACTER", "", changed(site_name="S?o Miguel"), W, W),
@@ -104,7 +119,7 @@ CASES = [
     ("ORDER", "", f"{OK}\n{suppress()}\n", E, W),
     ("CALLSIGN_LOST", REGISTER, f"{suppress()}\n{changed(call_sign='')}\n", W, W),
     ("MODIFY", REGISTER, f"{suppress()}\n{changed(eirp_dBW='+19.2')}\n", I, I),
-]  # fmt: skip
+]
 # A fault that makes another one of necessity.
 TOGETHER = {"FREQ_BAND", "TOO_MANY_FINDINGS", "RES612_NOT_APPLICABLE", "ENCODING"}
 
@@ -116,8 +131,11 @@ def test_code_is_reported_as_graded_and_alone(apply, case, mode):
     severity = strict if mode == "strict" else lenient
     result = apply(register, submission, mode)
     assert {e["severity"] for e in result.report if e["code"] == code} == ({severity} if severity else set())
-    assert result.refused == (severity == E or (mode == "strict" and code == "RES612_NOT_APPLICABLE")
-                              or (mode == "strict" and code == "S_DIFFERS"))  # fmt: skip
+    assert result.refused == (
+        severity == E
+        or (mode == "strict" and code == "RES612_NOT_APPLICABLE")
+        or (mode == "strict" and code == "S_DIFFERS")
+    )
     if severity == E and code not in TOGETHER:
         assert set(result.codes(E)) == {code}
 

@@ -53,10 +53,26 @@ def concerned(result: Distances, borders=BORDERS) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("frequency_mhz", "row_mhz"),
-    [(4.463, 5), (4.0, 5), (6.0, 5), (6.001, None), (7.0, None), (3.999, None), (8.0, 9), (14.0, 13),
-     (15.0, 16), (17.0, 16), (22.0, 25), (28.0, 25), (28.1, None), (39.0, 42), (45.0, 42), (45.1, None),
-     (3.0, None)],
-)  # fmt: skip
+    [
+        (4.463, 5),
+        (4.0, 5),
+        (6.0, 5),
+        (6.001, None),
+        (7.0, None),
+        (3.999, None),
+        (8.0, 9),
+        (14.0, 13),
+        (15.0, 16),
+        (17.0, 16),
+        (22.0, 25),
+        (28.0, 25),
+        (28.1, None),
+        (39.0, 42),
+        (45.0, 42),
+        (45.1, None),
+        (3.0, None),
+    ],
+)
 def test_row_of_the_resolution_includes_both_ends(frequency_mhz, row_mhz):
     found = required_separation(frequency_mhz)
     assert (found and found.row_mhz) == row_mhz
@@ -70,9 +86,15 @@ def test_gap_between_rows_takes_the_next_lower_one_if_asked():
 
 @pytest.mark.parametrize(
     ("frequency_mhz", "figures"),
-    [(5, (120, 170, 790, 920)), (9, (100, 130, 590, 670)), (13, (100, 110, 480, 520)),
-     (16, (80, 100, 390, 450)), (25, (80, 100, 280, 320)), (42, (80, 100, 200, 230))],
-)  # fmt: skip
+    [
+        (5, (120, 170, 790, 920)),
+        (9, (100, 130, 590, 670)),
+        (13, (100, 110, 480, 520)),
+        (16, (80, 100, 390, 450)),
+        (25, (80, 100, 280, 320)),
+        (42, (80, 100, 200, 230)),
+    ],
+)
 def test_distances_are_those_of_the_resolution(frequency_mhz, figures):
     rural, quiet = required_separation(frequency_mhz, Noise.RURAL), required_separation(frequency_mhz)
     assert (rural.land_km, quiet.land_km, rural.sea_km, quiet.sea_km) == figures
@@ -80,9 +102,13 @@ def test_distances_are_those_of_the_resolution(frequency_mhz, figures):
 
 @pytest.mark.parametrize(
     ("noise", "over_sea", "d_km", "margin_km"),
-    [(Noise.RURAL, False, 105, 5), (Noise.QUIET_RURAL, False, 105, -5), (Noise.RURAL, True, 500, 20),
-     (Noise.QUIET_RURAL, True, 500, -20)],
-)  # fmt: skip
+    [
+        (Noise.RURAL, False, 105, 5),
+        (Noise.QUIET_RURAL, False, 105, -5),
+        (Noise.RURAL, True, 500, 20),
+        (Noise.QUIET_RURAL, True, 500, -20),
+    ],
+)
 def test_margin_of_one_straight_path(noise, over_sea, d_km, margin_km):
     """A sliver of foreign land due east at 45 N, with sea or land all the way."""
     lon, lat, _ = GEOD.fwd(10.0, 45.0, 90.0, d_km * 1000.0)
@@ -165,8 +191,14 @@ def test_path_type_agrees_with_every_sample(lon, lat, end_lon, end_lat, samples)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.floats(8.2, 15.8), st.floats(42.2, 46.8), st.floats(8.2, 15.8), st.floats(42.2, 46.8),
-       st.floats(0.1, 20), st.integers(0, 2**32 - 1))  # fmt: skip
+@given(
+    st.floats(8.2, 15.8),
+    st.floats(42.2, 46.8),
+    st.floats(8.2, 15.8),
+    st.floats(42.2, 46.8),
+    st.floats(0.1, 20),
+    st.integers(0, 2**32 - 1),
+)
 def test_class_proven_for_a_group_holds_for_each_place(lon, lat, end_lon, end_lat, radius_km, seed):
     frame, place = np.empty(6), np.empty(6)
     paths.place(lon, lat, frame)

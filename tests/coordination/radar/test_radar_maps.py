@@ -42,10 +42,24 @@ RADARS = [
     Candidate(30.0, Noise.QUIET_RURAL, None),
     Candidate(25.0, Noise.QUIET_RURAL, Separation(25.0, 100.0, 320.0)),
 ]
-NODATA = {"dist_foreign": -9999.0, "path": 255, "req": -9999.0, "margin": -9999.0, "coord": 255, "n_adm": 255,
-          "adm_k": 0}  # fmt: skip
-TYPES = {"dist_foreign": "float32", "path": "uint8", "req": "float32", "margin": "float32", "coord": "uint8",
-         "n_adm": "uint8", "adm_k": "uint32"}  # fmt: skip
+NODATA = {
+    "dist_foreign": -9999.0,
+    "path": 255,
+    "req": -9999.0,
+    "margin": -9999.0,
+    "coord": 255,
+    "n_adm": 255,
+    "adm_k": 0,
+}
+TYPES = {
+    "dist_foreign": "float32",
+    "path": "uint8",
+    "req": "float32",
+    "margin": "float32",
+    "coord": "uint8",
+    "n_adm": "uint8",
+    "adm_k": "uint32",
+}
 
 
 def centres_deg() -> tuple[np.ndarray, np.ndarray]:
@@ -163,8 +177,9 @@ def world_file(path, shapes=COUNTRIES):
     known = [("705", shapes[0].shape), ("380", shapes[1].shape), ("040", shapes[2].shape)]
     frame = gpd.GeoDataFrame(
         {"iso_numeric": [code for code, _ in known], "name": ["a", "b", "c"]},
-        geometry=[shape for _, shape in known], crs="EPSG:4326",
-    )  # fmt: skip
+        geometry=[shape for _, shape in known],
+        crs="EPSG:4326",
+    )
     frame.to_file(path, driver="GPKG")
     return path
 
@@ -202,8 +217,11 @@ def test_box_is_cut_to_the_clip_and_whole_near_a_pole():
 
 
 def test_land_beyond_the_180th_meridian_is_land(tmp_path):
-    far = [Country("a", (), shapely.box(179.0, 44.9, 180.0, 45.1)),
-           Country("b", (), shapely.box(-180.0, 44.9, -179.8, 45.1)), COUNTRIES[2]]  # fmt: skip
+    far = [
+        Country("a", (), shapely.box(179.0, 44.9, 180.0, 45.1)),
+        Country("b", (), shapely.box(-180.0, 44.9, -179.8, 45.1)),
+        COUNTRIES[2],
+    ]
     path = world_file(tmp_path / "world.gpkg", far)
     ground, _ = read_ground(path, None, (np.array([179.9]), np.array([45.0])), 20.0)
     rooms = []

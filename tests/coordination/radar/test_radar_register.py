@@ -131,8 +131,13 @@ def test_mode_and_places_are_checked_before_anything(tmp_path):
     db, sub = tmp_path / "db", tmp_path / "sub"
     db.write_text("")
     sub.write_text(GOOD)
-    for mode, out, report in [("loose", "new", "r"), ("strict", "sub", "r"), ("strict", "new", "db"),
-                              ("strict", "new", "sub"), ("strict", "new", "new")]:  # fmt: skip
+    for mode, out, report in [
+        ("loose", "new", "r"),
+        ("strict", "sub", "r"),
+        ("strict", "new", "db"),
+        ("strict", "new", "sub"),
+        ("strict", "new", "new"),
+    ]:
         with pytest.raises(InputError):
             radar_apply_command(db, sub, mode, tmp_path / out, tmp_path / report)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "sub"]

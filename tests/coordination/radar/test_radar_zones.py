@@ -37,9 +37,14 @@ def radar(**changes: str) -> Radar:
 
 @pytest.mark.parametrize(
     ("sea_km", "intervals"),
-    [(30, [(0, 480)]), (100, [(0, 480)]), (200, [(0, 100), (200, 480)]), (math.inf, [(0, 100)]),
-     (480, [(0, 100)])],
-)  # fmt: skip
+    [
+        (30, [(0, 480)]),
+        (100, [(0, 480)]),
+        (200, [(0, 100), (200, 480)]),
+        (math.inf, [(0, 100)]),
+        (480, [(0, 100)]),
+    ],
+)
 def test_zone_of_one_azimuth(sea_km, intervals):
     assert zone_intervals(sea_km, 100, 480) == intervals
 
@@ -157,14 +162,25 @@ def test_zone_is_cut_at_the_180th_meridian():
 def test_stations_of_a_register_carry_their_flags():
     found = stations(
         [
-            radar(), radar(stn_type="RX", eirp_dBW=""), radar(eirp_dBW=""), radar(eirp_dBW="+25.1"),
-            radar(freq_assgn="7"), radar(lat=""), radar(freq_assgn=""), radar(eirp_dBW="+25.0"),
+            radar(),
+            radar(stn_type="RX", eirp_dBW=""),
+            radar(eirp_dBW=""),
+            radar(eirp_dBW="+25.1"),
+            radar(freq_assgn="7"),
+            radar(lat=""),
+            radar(freq_assgn=""),
+            radar(eirp_dBW="+25.0"),
         ]
-    )  # fmt: skip
+    )
     assert [s.flags for s in found] == [
-        (), ("RX_NO_COORD",), ("EIRP_MISSING",), ("EIRP_OVER_LIMIT",), ("RES612_NOT_APPLICABLE",),
-        ("RES612_NOT_APPLICABLE",), (),
-    ]  # fmt: skip
+        (),
+        ("RX_NO_COORD",),
+        ("EIRP_MISSING",),
+        ("EIRP_OVER_LIMIT",),
+        ("RES612_NOT_APPLICABLE",),
+        ("RES612_NOT_APPLICABLE",),
+        (),
+    ]
     assert [s.separation is None for s in found] == [False, True, False, False, True, True, False]
     assert found[0].separation == required_separation(4.463)
     assert stations([radar()], Noise.RURAL)[0].separation.sea_km == 790

@@ -88,6 +88,11 @@ def write_channel(public: Path, device: str, channel: int, raw: np.ndarray) -> N
 
 def write(path: Path, values: np.ndarray, nodata: int, **attrs: object) -> None:
     data = raster.make_array(values, GRID, units="", long_name=path.stem, nodata=nodata, **attrs)
-    tags = {"notice": NOTICE, "product": "DTT only, not for licensing", "unverified": "coverage.q_min",
-            "method": "degradation", "model": "p1546, p1546"}  # fmt: skip
+    tags = {
+        "notice": NOTICE,
+        "product": "DTT only, not for licensing",
+        "unverified": "coverage.q_min",
+        "method": "degradation",
+        "model": "p1546, p1546",
+    }
     raster.write(path, data, tags=tags, publish=True)

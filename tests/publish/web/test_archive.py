@@ -16,9 +16,13 @@ KIND = {"tile_type": TileType.PNG, "tile_compression": Compression.NONE}
 
 def write(path: Path, tiles: dict[tuple[int, int, int], bytes]) -> Reader:
     write_archive(
-        path, tiles, box_deg=BOX_DEG, tile_type=TileType.PNG, compression=Compression.NONE,
+        path,
+        tiles,
+        box_deg=BOX_DEG,
+        tile_type=TileType.PNG,
+        compression=Compression.NONE,
         metadata={"name": "x"},
-    )  # fmt: skip
+    )
     return Reader(MemorySource(path.read_bytes()))
 
 

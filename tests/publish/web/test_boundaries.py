@@ -17,10 +17,14 @@ VIEW = (9.0, 44.0, 15.0, 48.0)
 def boundaries(**changed: object) -> Boundaries:
     """Two neighbours that fill the file's box; beyond it, the world file knows land in the south."""
     facts = {
-        "codes": ("AA", "BB"), "countries": (WEST, EAST), "home": ("AA",), "land": (WEST, EAST),
-        "known_box_deg": (10.0, 45.0, 14.0, 47.0), "world_land": (shapely.box(0.0, 40.0, 30.0, 46.0),),
+        "codes": ("AA", "BB"),
+        "countries": (WEST, EAST),
+        "home": ("AA",),
+        "land": (WEST, EAST),
+        "known_box_deg": (10.0, 45.0, 14.0, 47.0),
+        "world_land": (shapely.box(0.0, 40.0, 30.0, 46.0),),
         "territory": WEST,
-    }  # fmt: skip
+    }
     return Boundaries(**(facts | changed))  # type: ignore[arg-type]
 
 
@@ -61,8 +65,13 @@ def test_territory_is_outlined_whole() -> None:
 
 def test_largest_places_in_the_view_have_names(tmp_path: Path) -> None:
     path = tmp_path / "places.csv"
-    rows = ["name,latitude,longitude,population", "Small,46.0,11.0,10", "Big,46.5,13.123456,9000",
-            "Away,10.0,11.0,99999", ",46.0,11.5,500"]  # fmt: skip
+    rows = [
+        "name,latitude,longitude,population",
+        "Small,46.0,11.0,10",
+        "Big,46.5,13.123456,9000",
+        "Away,10.0,11.0,99999",
+        ",46.0,11.5,500",
+    ]
     path.write_text("\n".join(rows), encoding="utf-8")
     found = place_features(path, VIEW, WEST)
     names = [(f["properties"]["name"], f["properties"]["rank"], f["properties"]["home"]) for f in found]
