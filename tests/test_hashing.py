@@ -38,7 +38,7 @@ def package(tmp_path: Path) -> Path:
         "requirements.lock": "numpy==1\n",
         "pipeline/__init__.py": "",
         "pipeline/units.py": "X = 1\n",
-        "pipeline/grid/raster.py": "import numpy\n",
+        "pipeline/raster.py": "import numpy\n",
         "pipeline/other.py": "Y = 1\n",
         "pipeline/cover/__init__.py": "",
         "pipeline/cover/stage.py": (
