@@ -3,6 +3,7 @@ CONFIG ?= configs/slovenia.yaml
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TOOLS := .venv/.installed-dev
 
 .PHONY: maps test test-all test-qgis test-web bench web lint format lock clean help
 .DELETE_ON_ERROR:
@@ -13,43 +14,43 @@ help:
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make web                            build the page of the web map anew (maintainers; needs Node 20 and npm)"
-	@echo "make lint | format | lock | clean  checks | formatting | new requirements.lock | remove intermediates"
+	@echo "make lint | format | lock | clean  checks | formatting | new lock files | remove intermediates"
 
 maps: $(INSTALLED)
 	@$(BIN)/python -m pipeline run "$(CONFIG)"
 
-test: $(INSTALLED)
+test: $(TOOLS)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-all: $(INSTALLED)
+test-all: $(TOOLS)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow" --hypothesis-profile=default
 
 # PyQGIS works with the system's Python only; without it the tests that open QGIS are skipped and say so.
-test-qgis: $(INSTALLED)
+test-qgis: $(TOOLS)
 	@/usr/bin/python3 -c 'import qgis.core' 2>/dev/null || { \
 	    command -v apt-get >/dev/null || { echo "make: install QGIS with its Python bindings first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq qgis python3-qgis >/dev/null; }
 	$(BIN)/python -m pytest tests/publish/test_qgis.py
 
 # Playwright drives a browser that is there already; it is no locked package because nothing else uses it.
-test-web: $(INSTALLED)
+test-web: $(TOOLS)
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
 	    command -v apt-get >/dev/null || { echo "make: install Chromium first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq chromium >/dev/null
 	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check playwright
 	$(BIN)/python -m pytest -m slow tests/publish/test_report_browser.py tests/publish/web
 
-bench: $(INSTALLED)
+bench: $(TOOLS)
 	$(BIN)/python -m tests.bench
 
-lint: $(INSTALLED)
+lint: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy pipeline
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 
-format: $(INSTALLED)
+format: $(TOOLS)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
@@ -60,10 +61,14 @@ web:
 	cd pipeline/publish/web/page && npm ci --ignore-scripts --silent && npm run --silent build && npm test --silent
 
 # Only maintainers need this one; uv is not among the locked packages because nothing else uses it.
+# What `make maps` installs is in the first file; the second has what tests and checks need besides, at versions that fit the first.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
+    --no-emit-index-url --extra build --extra cluster
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --extra dev --extra cluster \
-	    --generate-hashes --no-header --no-emit-index-url pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) --extra dev --constraint requirements.lock \
+	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml --output-file requirements-dev.lock
 
 # Published results stay.
 clean:
@@ -76,4 +81,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Installing the pinned packages into .venv (some minutes the first time)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(TOOLS): requirements-dev.lock $(INSTALLED)
+	@echo "Installing what tests and checks need besides"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock --requirement requirements-dev.lock
 	@touch $@

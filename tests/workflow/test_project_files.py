@@ -7,25 +7,48 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 
-def test_lock_has_hashes_and_no_address(repository: Path) -> None:
-    text = (repository / "requirements.lock").read_text()
+RUN_TIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
+
+
+def locked(repository: Path, *names: str) -> set[str]:
+    """Names of the packages that lock files pin."""
+    texts = [(repository / name).read_text() for name in names]
+    return {found.lower() for text in texts for found in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize(("name", "packages"), [(RUN_TIME, 50), (DEVELOPMENT, 10)])
+def test_lock_has_hashes_and_no_address(repository: Path, name: str, packages: int) -> None:
+    text = (repository / name).read_text()
     assert "://" not in text
     assert not re.search(r"^\s*-", text.replace("--hash=", "hash="), flags=re.MULTILINE)
     assert not re.search(r"(^|\s)/\w", text)
     entries = re.split(r"\n(?=[a-z0-9])", text, flags=re.IGNORECASE)
-    assert len(entries) > 50
+    assert len(entries) > packages
     for entry in entries:
         assert re.match(r"[\w.-]+==[\w.]+", entry), entry[:60]
         assert "--hash=sha256:" in entry, entry[:60]
 
 
-def test_lock_has_every_dependency(repository: Path) -> None:
+def test_locks_have_every_dependency_once(repository: Path) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.split(r"[\[<>=! ]", entry)[0].lower() for entry in wanted}
-    locked = set(re.findall(r"^([\w.-]+)==", (repository / "requirements.lock").read_text(), re.MULTILINE))
-    assert names <= {name.lower() for name in locked}
+    extras = project["optional-dependencies"]
+    run_time = [*project["dependencies"], *extras["cluster"], *extras["build"]]
+    names = {re.split(r"[\[<>=! ]", entry)[0].lower() for entry in run_time}
+    assert names <= locked(repository, RUN_TIME)
+    names |= {re.split(r"[\[<>=! ]", entry)[0].lower() for entry in extras["dev"]}
+    assert names <= locked(repository, RUN_TIME, DEVELOPMENT)
+    assert not locked(repository, RUN_TIME) & locked(repository, DEVELOPMENT)
+
+
+def test_maps_need_no_tools_of_development(repository: Path) -> None:
+    tools = {"pytest", "hypothesis", "mypy", "ruff", "black", "snakefmt"}
+    assert not tools & locked(repository, RUN_TIME)
+    makefile = (repository / "Makefile").read_text()
+    assert "maps: $(INSTALLED)" in makefile
+    for target in ("test", "test-all", "lint", "bench", "format"):
+        assert f"\n{target}: $(TOOLS)" in makefile
 
 
 def test_ci_script_is_executable_and_runs_the_tests(repository: Path) -> None:
