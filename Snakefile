@@ -1,5 +1,5 @@
 # The jobs of one territory: snakemake --config territory=configs/slovenia.yaml (or `make maps`, which also
-# checks the input first). What a job depends on is decided in pipeline/plan/plan.py.
+# checks the input first). What a job depends on is decided in pipeline/plan/dependencies.py.
 from snakemake.utils import min_version
 
 min_version("9.0")

@@ -1,10 +1,12 @@
 # Availability classes, channel counts and statistics of all devices.
 rule availability:
     input:
-        territory=build_files(*jobs.territory_files(PLAN)),
-        limits=channel_files(jobs.public_files_of_channel(PLAN, "{channel}"), PLAN.wsd),
+        territory=build_files(*run_files.territory_files(PLAN)),
+        limits=channel_files(
+            run_files.public_files_of_channel(PLAN, "{channel}"), PLAN.wsd
+        ),
     output:
-        build_files(*jobs.public_files_of_devices(PLAN)),
+        build_files(*run_files.public_files_of_devices(PLAN)),
     log:
         f"{LOGS}/availability.log",
     benchmark:
@@ -25,10 +27,10 @@ rule availability:
 # Statistics by region; without regions the rule has no outputs: nothing asks for it.
 rule regions:
     input:
-        territory=build_files(*jobs.territory_files(PLAN)),
-        counts=build_files(*jobs.count_files(PLAN)),
+        territory=build_files(*run_files.territory_files(PLAN)),
+        counts=build_files(*run_files.count_files(PLAN)),
     output:
-        build_files(*jobs.region_files(PLAN)),
+        build_files(*run_files.region_files(PLAN)),
     log:
         f"{LOGS}/regions.log",
     benchmark:

@@ -3,7 +3,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from pipeline.plan import plan as jobs
+from pipeline.plan import dependencies, run_files
+from pipeline.plan.plan import load_plan, threads_per_job, victims_of
 from pipeline.plan.jobs import STAGES
 
 # `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster.
@@ -11,11 +12,11 @@ shell.prefix(
     f"set -euo pipefail; PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 )
 
-PLAN = jobs.load_plan(config.get("territory", "configs/slovenia.yaml"))
+PLAN = load_plan(config.get("territory", "configs/slovenia.yaml"))
 BUILD, RESULTS = PLAN.build.as_posix(), PLAN.results.as_posix()
 LOGS, BENCHMARKS = f"logs/{PLAN.config.name}", f"benchmarks/{PLAN.config.name}"
-SETTINGS = {stage: jobs.settings_of(PLAN, stage) for stage in STAGES}
-CODE = {stage: jobs.code_of(stage) for stage in STAGES}
+SETTINGS = {stage: dependencies.settings_of(PLAN, stage) for stage in STAGES}
+CODE = {stage: dependencies.code_of(stage) for stage in STAGES}
 
 
 wildcard_constraints:
@@ -44,5 +45,5 @@ def build_files(*names):
 def channel_files(patterns, channels):
     """Paths of patterns with `{channel}` for all channels."""
     return expand(
-        build_files(*patterns), channel=[jobs.two_digits(c) for c in channels]
+        build_files(*patterns), channel=[run_files.two_digits(c) for c in channels]
     )

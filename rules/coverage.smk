@@ -1,23 +1,25 @@
 # Wanted coverage of one DTT channel.
 rule coverage:
     input:
-        territory=build_files(*jobs.territory_files(PLAN)),
+        territory=build_files(*run_files.territory_files(PLAN)),
         terrain=lambda wildcards: build_files(
-            *jobs.terrain_files(PLAN, int(wildcards.channel))
+            *run_files.terrain_files(PLAN, int(wildcards.channel))
         ),
     output:
-        build_files(*jobs.coverage_files("{channel}")),
+        build_files(*run_files.coverage_files("{channel}")),
     log:
         f"{LOGS}/coverage/ch{{channel}}.log",
     benchmark:
         f"{BENCHMARKS}/coverage/ch{{channel}}.tsv"
     conda:
         "../envs/pipeline.yaml"
-    threads: jobs.threads_per_job(workflow.cores, len(PLAN.victims))
+    threads: threads_per_job(workflow.cores, len(PLAN.victims))
     params:
         config=config_file,
         settings=SETTINGS["coverage"],
-        rows=lambda wildcards: jobs.rows_of_channel(PLAN, int(wildcards.channel)),
+        rows=lambda wildcards: dependencies.rows_of_channel(
+            PLAN, int(wildcards.channel)
+        ),
         code=CODE["coverage"],
         build=build_folder,
     shell:

@@ -1,7 +1,7 @@
 # Fixed links: budgets of interference; no grid.
 rule f1565:
     output:
-        build_files(*jobs.coordination_files(PLAN, "f1565")),
+        build_files(*run_files.coordination_files(PLAN, "f1565")),
     log:
         f"{LOGS}/f1565.log",
     benchmark:

@@ -1,17 +1,17 @@
 # What the reception of one DTT channel allows to devices around it, for all device geometries.
 rule protect:
     input:
-        territory=build_files(*jobs.territory_files(PLAN)),
-        coverage=build_files(*jobs.coverage_files("{channel}")),
+        territory=build_files(*run_files.territory_files(PLAN)),
+        coverage=build_files(*run_files.coverage_files("{channel}")),
     output:
-        build_files(*jobs.protection_files(PLAN, "{channel}")),
+        build_files(*run_files.protection_files(PLAN, "{channel}")),
     log:
         f"{LOGS}/protect/ch{{channel}}.log",
     benchmark:
         f"{BENCHMARKS}/protect/ch{{channel}}.tsv"
     conda:
         "../envs/pipeline.yaml"
-    threads: jobs.threads_per_job(workflow.cores, len(PLAN.victims))
+    threads: threads_per_job(workflow.cores, len(PLAN.victims))
     params:
         config=config_file,
         settings=SETTINGS["protect"],

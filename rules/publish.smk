@@ -2,9 +2,9 @@
 # is an output of a rule: readers' files are never modified or removed by Snakemake.
 rule reception:
     input:
-        coverage=build_files(*jobs.coverage_files("{channel}")),
+        coverage=build_files(*run_files.coverage_files("{channel}")),
     output:
-        build_files(*jobs.internal_files_of_channel("{channel}")),
+        build_files(*run_files.internal_files_of_channel("{channel}")),
     log:
         f"{LOGS}/reception/ch{{channel}}.log",
     benchmark:
@@ -25,10 +25,10 @@ rule reception:
 rule query:
     input:
         limits=lambda wildcards: build_files(
-            *jobs.max_eirp_files(PLAN, wildcards.device)
+            *run_files.max_eirp_files(PLAN, wildcards.device)
         ),
     output:
-        build_files(jobs.query_file("{device}")),
+        build_files(run_files.query_file("{device}")),
     log:
         f"{LOGS}/query/{{device}}.log",
     benchmark:
@@ -47,7 +47,7 @@ rule query:
 
 rule publish:
     input:
-        files=build_files(*jobs.published_files(PLAN)),
+        files=build_files(*run_files.published_files(PLAN)),
     output:
         f"{RESULTS}/.published",
     log:
@@ -58,7 +58,7 @@ rule publish:
         "../envs/pipeline.yaml"
     params:
         config=config_file,
-        run=jobs.run_id(PLAN),
+        run=dependencies.run_id(PLAN),
         build=build_folder,
     shell:
         "python -m pipeline publish --config {params.config} --build {params.build}"

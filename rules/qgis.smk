@@ -1,9 +1,9 @@
 # Styles beside all rasters, projects and their vector layers, for QGIS.
 rule qgis:
     input:
-        layers=build_files(*jobs.qgis_sources(PLAN)),
+        layers=build_files(*run_files.qgis_sources(PLAN)),
     output:
-        build_files(*jobs.qgis_files(PLAN)),
+        build_files(*run_files.qgis_files(PLAN)),
     log:
         f"{LOGS}/qgis.log",
     benchmark:
@@ -13,7 +13,7 @@ rule qgis:
     params:
         config=config_file,
         settings=SETTINGS["qgis"],
-        rows=jobs.rows_of_register(PLAN),
+        rows=dependencies.rows_of_register(PLAN),
         code=CODE["qgis"],
         build=build_folder,
     shell:

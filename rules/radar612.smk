@@ -3,7 +3,7 @@ rule radar612:
     input:
         territory=build_files("territory/surface.tif"),
     output:
-        build_files(*jobs.coordination_files(PLAN, "radar612")),
+        build_files(*run_files.coordination_files(PLAN, "radar612")),
     log:
         f"{LOGS}/radar612.log",
     benchmark:

@@ -4,7 +4,7 @@ rule rr941:
     input:
         territory=build_files("territory/surface.tif"),
     output:
-        build_files(*jobs.coordination_files(PLAN, "rr941")),
+        build_files(*run_files.coordination_files(PLAN, "rr941")),
     log:
         f"{LOGS}/rr941.log",
     benchmark:
@@ -26,7 +26,7 @@ rule rr97ab:
     input:
         territory=build_files("territory/surface.tif"),
     output:
-        build_files(*jobs.coordination_files(PLAN, "rr97ab")),
+        build_files(*run_files.coordination_files(PLAN, "rr97ab")),
     log:
         f"{LOGS}/rr97ab.log",
     benchmark:

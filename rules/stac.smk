@@ -1,9 +1,9 @@
 # STAC collection and items of the public layers.
 rule stac:
     input:
-        layers=build_files(*jobs.stac_sources(PLAN)),
+        layers=build_files(*run_files.stac_sources(PLAN)),
     output:
-        build_files(*jobs.stac_files(PLAN)),
+        build_files(*run_files.stac_files(PLAN)),
     log:
         f"{LOGS}/stac.log",
     benchmark:

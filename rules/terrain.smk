@@ -1,7 +1,7 @@
 # Radial sweeps of the masts in one 1-degree square.
 rule terrain:
     input:
-        territory=build_files(*jobs.territory_files(PLAN)),
+        territory=build_files(*run_files.territory_files(PLAN)),
     output:
         f"{BUILD}/terrain/{{tile}}.npz",
     log:
@@ -10,11 +10,11 @@ rule terrain:
         f"{BENCHMARKS}/terrain/{{tile}}.tsv"
     conda:
         "../envs/pipeline.yaml"
-    threads: jobs.threads_per_job(workflow.cores, len(PLAN.tiles))
+    threads: threads_per_job(workflow.cores, len(PLAN.tiles))
     params:
         config=config_file,
         settings=SETTINGS["terrain"],
-        rows=lambda wildcards: jobs.rows_of_tile(PLAN, wildcards.tile),
+        rows=lambda wildcards: dependencies.rows_of_tile(PLAN, wildcards.tile),
         code=CODE["terrain"],
         build=build_folder,
     shell:

@@ -1,7 +1,7 @@
 # The padded grid with its masks: land and sea, countries, coast, population.
 rule territory:
     output:
-        build_files(*jobs.territory_files(PLAN)),
+        build_files(*run_files.territory_files(PLAN)),
     log:
         f"{LOGS}/territory.log",
     benchmark:
@@ -12,7 +12,7 @@ rule territory:
     params:
         config=config_file,
         settings=SETTINGS["territory"],
-        rows=jobs.rows_of_territory(PLAN),
+        rows=dependencies.rows_of_territory(PLAN),
         code=CODE["territory"],
         build=build_folder,
     shell:

@@ -1,9 +1,9 @@
 # The web map: pictures and numbers of the published layers, in a folder for any file server.
 rule web:
     input:
-        layers=build_files(*jobs.web_sources(PLAN)),
+        layers=build_files(*run_files.web_sources(PLAN)),
     output:
-        build_files(*jobs.web_files(PLAN)),
+        build_files(*run_files.web_files(PLAN)),
     log:
         f"{LOGS}/web.log",
     benchmark:

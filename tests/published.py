@@ -10,7 +10,8 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from pipeline.plan.plan import load_plan, max_eirp_files, query_file
+from pipeline.plan.plan import load_plan
+from pipeline.plan.run_files import max_eirp_files, query_file
 from pipeline.publish import query_raster
 from pipeline.publish.manifest import make_manifest
 from pipeline.publish.release import release

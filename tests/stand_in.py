@@ -11,7 +11,8 @@ from typing import IO
 
 import pytest
 
-from pipeline.plan.plan import load_plan, run_id
+from pipeline.plan.dependencies import run_id
+from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import make_manifest
 from pipeline.publish.release import release
 from pipeline.workflow import run as runs

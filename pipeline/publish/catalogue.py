@@ -17,14 +17,8 @@ from pipeline.coordination.file_names import (
     rr97ab_layer,
     rr941_layer,
 )
-from pipeline.plan.plan import (
-    Plan,
-    internal_files_of_channel,
-    levels_of,
-    max_eirp_files,
-    query_file,
-    two_digits,
-)
+from pipeline.plan.plan import Plan, levels_of
+from pipeline.plan.run_files import internal_files_of_channel, max_eirp_files, query_file, two_digits
 
 AVAILABILITY = "Availability"
 MAX_EIRP, LIMITS = "Maximum e.i.r.p. by channel", "Limiting service by channel"

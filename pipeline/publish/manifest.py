@@ -16,8 +16,10 @@ from pipeline.config.config import Config
 from pipeline.config.load import unverified
 from pipeline.config.services import Service
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
+from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import STAGES
-from pipeline.plan.plan import Plan, code_of, two_digits
+from pipeline.plan.plan import Plan
+from pipeline.plan.run_files import two_digits
 from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts
 from pipeline.radio.caps import device_cap_dbm

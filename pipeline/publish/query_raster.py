@@ -16,7 +16,8 @@ from pipeline.blocks import block_slices
 from pipeline.grid import raster
 from pipeline.grid.geodesy import largest_scale
 from pipeline.hashing import file_sha256, json_hash, source_hash
-from pipeline.plan.plan import Plan, load_plan, max_eirp_files, query_file
+from pipeline.plan.plan import Plan, load_plan
+from pipeline.plan.run_files import max_eirp_files, query_file
 from pipeline.publish.query_names import SCALE_TAG, band_name
 from pipeline.quantise import NODATA_CENTI
 

@@ -10,7 +10,9 @@ import xarray as xr
 
 from pipeline.grid import raster
 from pipeline.hashing import source_hash
-from pipeline.plan.plan import Plan, coverage_hash, internal_files_of_channel, load_plan, two_digits
+from pipeline.plan.dependencies import coverage_hash
+from pipeline.plan.plan import Plan, load_plan
+from pipeline.plan.run_files import internal_files_of_channel, two_digits
 from pipeline.quantise import NODATA_CENTI, to_centi, to_step
 
 PROBABILITY_STEP = 0.0001

@@ -14,7 +14,8 @@ from typing import Any
 
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid import raster
-from pipeline.plan.plan import COLLECTION, Plan, load_plan, project_to_pass_on, stac_item_file, stac_items
+from pipeline.plan.plan import Plan, load_plan
+from pipeline.plan.run_files import COLLECTION, project_to_pass_on, stac_item_file, stac_items
 from pipeline.publish.catalogue import families
 from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.styles import Scheme, read_schemes

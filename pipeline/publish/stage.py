@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import refused_by_machine
-from pipeline.plan.plan import load_plan, published_files, run_id
+from pipeline.plan.dependencies import run_id
+from pipeline.plan.plan import load_plan
+from pipeline.plan.run_files import published_files
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
 from pipeline.publish.release import REPORT, release
 from pipeline.publish.report.report import write_report

@@ -24,7 +24,7 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import pixel_lonlat_deg, true_area_km2
 from pipeline.output import write_whole
-from pipeline.plan.plan import two_digits
+from pipeline.plan.run_files import two_digits
 from pipeline.radio.channel_offsets import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.placed import read_placed, spread

@@ -22,7 +22,7 @@ from pipeline.dtt import budget as dtt_budget
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import LONLAT
-from pipeline.plan.plan import code_of
+from pipeline.plan.dependencies import code_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, read_run
 from pipeline.radio.caps import DENSITY_BANDWIDTH_MHZ, device_cap_dbm

@@ -20,7 +20,7 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import true_area_km2
 from pipeline.output import write_whole
-from pipeline.plan.plan import two_digits
+from pipeline.plan.run_files import two_digits
 
 CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Availability}
 

@@ -30,16 +30,9 @@ from pipeline.grid import raster
 from pipeline.grid.grid import true_area_km2
 from pipeline.hashing import json_hash
 from pipeline.output import as_csv, write_whole
+from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
 from pipeline.plan.margin import required_margin_km
-from pipeline.plan.plan import (
-    Plan,
-    code_of,
-    coverage_hash,
-    load_plan,
-    rows_of_territory,
-    rows_of_tile,
-    settings_of,
-)
+from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.release import point_to
 from pipeline.quantise import NODATA_CENTI
 from pipeline.registers.transmitters import read_register

@@ -19,7 +19,8 @@ from pipeline.blocks import check_cluster
 from pipeline.config.base import REPOSITORY
 from pipeline.config.load import load_config
 from pipeline.errors import InputError, refused_by_machine
-from pipeline.plan.plan import Plan, load_plan, run_id
+from pipeline.plan.dependencies import run_id
+from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
 from pipeline.publish.renewal import renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching

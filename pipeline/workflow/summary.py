@@ -13,8 +13,9 @@ from pipeline.config.config import Config
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.hashing import file_sha256, input_files
 from pipeline.output import write_whole
+from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import STAGES
-from pipeline.plan.plan import Plan, code_of
+from pipeline.plan.plan import Plan
 from pipeline.publish.manifest import shown
 from pipeline.registers.tables import RejectedRow
 from pipeline.registers.transmitters import read_register

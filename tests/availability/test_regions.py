@@ -17,7 +17,9 @@ from pipeline.availability.region_statistics import main
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.plan.plan import load_plan, published_files, settings_of
+from pipeline.plan.dependencies import settings_of
+from pipeline.plan.plan import load_plan
+from pipeline.plan.run_files import published_files
 from pipeline.territory.regions import project_regions, read_regions, region_index
 from pipeline.workflow.validate import validate_command
 

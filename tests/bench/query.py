@@ -15,7 +15,8 @@ from pyproj import Transformer
 from scipy.ndimage import gaussian_filter
 
 from pipeline.grid import raster
-from pipeline.plan.plan import Plan, load_plan, max_eirp_files, query_file
+from pipeline.plan.plan import Plan, load_plan
+from pipeline.plan.run_files import max_eirp_files, query_file
 from pipeline.publish import query_raster
 from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts

@@ -24,7 +24,7 @@ from pipeline.coordination.rr941.stage import main as rr941_stage
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import pixel_lonlat_deg
-from pipeline.plan import plan as jobs
+from pipeline.plan import run_files
 from pipeline.publish.manifest import unverified_in_decisions
 from pipeline.territory.codes import Surface
 from tests.tiny import CONFIG
@@ -75,7 +75,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_stages_write_the_files_of_the_plan_and_no_others(build: Path) -> None:
     settings = load_config(build.parents[1] / "tiny.yaml").coordination
-    planned = [name for names in jobs.COORDINATION.values() for name in names(settings)]
+    planned = [name for names in run_files.COORDINATION.values() for name in names(settings)]
     assert set(contents(build)) == set(planned)
     assert len(planned) == len(LAYERS) + 1 + 2 + 1 + 2  # pair table, decisions, zones, table of bits, links
 

@@ -10,36 +10,38 @@ import pytest
 
 from pipeline.config.config import Config
 from pipeline.hashing import imported_sources
-from pipeline.plan import plan as jobs
+from pipeline.plan.dependencies import rows_of_channel, rows_of_territory, rows_of_tile, run_id, settings_of
 from pipeline.plan.jobs import STAGES
+from pipeline.plan.plan import Plan, levels_of, load_plan, threads_per_job, victims_of
+from pipeline.plan.run_files import COORDINATION, coordination_files, layer_files, published_files
 from pipeline.workflow.what_if import margins_km
 
 Change = Callable[..., None]
 
 
-def edit(tiny: Path, old: str, new: str) -> jobs.Plan:
+def edit(tiny: Path, old: str, new: str) -> Plan:
     text = tiny.read_text()
     assert old in text
     tiny.write_text(text.replace(old, new))
-    return jobs.load_plan(tiny)
+    return load_plan(tiny)
 
 
-def stage_hashes(plan: jobs.Plan) -> dict[str, str]:
-    return {stage: jobs.settings_of(plan, stage) for stage in STAGES}
+def stage_hashes(plan: Plan) -> dict[str, str]:
+    return {stage: settings_of(plan, stage) for stage in STAGES}
 
 
-def changed_stages(before: jobs.Plan, after: jobs.Plan) -> set[str]:
+def changed_stages(before: Plan, after: Plan) -> set[str]:
     old, new = stage_hashes(before), stage_hashes(after)
     return {stage for stage in old if old[stage] != new[stage]}
 
 
-def changed_channels(before: jobs.Plan, after: jobs.Plan) -> list[int]:
+def changed_channels(before: Plan, after: Plan) -> list[int]:
     channels = sorted({*before.victims, *after.victims})
-    return [c for c in channels if jobs.rows_of_channel(before, c) != jobs.rows_of_channel(after, c)]
+    return [c for c in channels if rows_of_channel(before, c) != rows_of_channel(after, c)]
 
 
 def test_plan_has_the_channels_that_limit_a_device(tiny: Path) -> None:
-    plan = jobs.load_plan(tiny)
+    plan = load_plan(tiny)
     # 47 is out of reach of every device channel (21-30) at offsets -3..3 and 9; its tile is not needed.
     assert plan.victims == [21, 22, 23, 25]
     assert plan.wsd == list(range(21, 31))
@@ -47,38 +49,38 @@ def test_plan_has_the_channels_that_limit_a_device(tiny: Path) -> None:
 
 
 def test_victims_of_follow_the_offsets(tiny: Path) -> None:
-    plan = jobs.load_plan(tiny)
-    assert jobs.victims_of(plan, 21) == [21, 22, 23]
-    assert jobs.victims_of(plan, 30) == [21]  # the image channel, 9 below
-    assert jobs.victims_of(plan, 29) == []
+    plan = load_plan(tiny)
+    assert victims_of(plan, 21) == [21, 22, 23]
+    assert victims_of(plan, 30) == [21]  # the image channel, 9 below
+    assert victims_of(plan, 29) == []
 
 
 def test_register_row_concerns_its_channel_and_neighbours(tiny: Path, change_station: Change) -> None:
-    before = jobs.load_plan(tiny)
-    run_before = jobs.run_id(before)
+    before = load_plan(tiny)
+    run_before = run_id(before)
     change_station(1, erp_kw=2.0)
-    after = jobs.load_plan(tiny)
+    after = load_plan(tiny)
     assert changed_channels(before, after) == [21, 22, 23]
-    assert jobs.rows_of_tile(before, "n46e014") == jobs.rows_of_tile(after, "n46e014")
-    assert jobs.rows_of_territory(before) == jobs.rows_of_territory(after)
-    assert jobs.run_id(after) != run_before
+    assert rows_of_tile(before, "n46e014") == rows_of_tile(after, "n46e014")
+    assert rows_of_territory(before) == rows_of_territory(after)
+    assert run_id(after) != run_before
 
 
 def test_moved_station_concerns_its_tile_and_channels_only(tiny: Path, change_station: Change) -> None:
-    before = jobs.load_plan(tiny)
+    before = load_plan(tiny)
     change_station(3, lon=14.2)
-    after = jobs.load_plan(tiny)
+    after = load_plan(tiny)
     assert changed_channels(before, after) == [25]
-    assert jobs.rows_of_tile(before, "n46e014") != jobs.rows_of_tile(after, "n46e014")
-    assert jobs.rows_of_territory(before) == jobs.rows_of_territory(after)
+    assert rows_of_tile(before, "n46e014") != rows_of_tile(after, "n46e014")
+    assert rows_of_territory(before) == rows_of_territory(after)
 
 
 def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
     tiny: Path, change_station: Change
 ) -> None:
-    before = jobs.load_plan(tiny)
+    before = load_plan(tiny)
     change_station(4, lon=17.5)
-    assert jobs.rows_of_territory(jobs.load_plan(tiny)) != jobs.rows_of_territory(before)
+    assert rows_of_territory(load_plan(tiny)) != rows_of_territory(before)
 
 
 @pytest.mark.parametrize(
@@ -112,26 +114,26 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
     ],
 )
 def test_setting_concerns_the_stages_that_read_it(tiny: Path, old: str, new: str, stages: set[str]) -> None:
-    before = jobs.load_plan(tiny)
+    before = load_plan(tiny)
     after = edit(tiny, old, new)
     assert changed_stages(before, after) == stages
-    assert jobs.run_id(before) != jobs.run_id(after)
+    assert run_id(before) != run_id(after)
 
 
 def test_every_setting_moves_the_run_id_back_and_forth(tiny: Path) -> None:
-    before = jobs.run_id(jobs.load_plan(tiny))
-    assert jobs.run_id(edit(tiny, "cap_dbm: 36.0", "cap_dbm: 30.0")) != before
-    assert jobs.run_id(edit(tiny, "cap_dbm: 30.0", "cap_dbm: 36.0")) == before
+    before = run_id(load_plan(tiny))
+    assert run_id(edit(tiny, "cap_dbm: 36.0", "cap_dbm: 30.0")) != before
+    assert run_id(edit(tiny, "cap_dbm: 30.0", "cap_dbm: 36.0")) == before
 
 
 def test_level_above_the_cap_is_not_published(tiny: Path) -> None:
     plan = edit(tiny, "cap_dbm: 36.0", "cap_dbm: 30.0")
-    assert jobs.levels_of(plan, "fixed30") == [0.0, 20.0]
-    assert not any("36dbm" in name for name in jobs.published_files(plan))
+    assert levels_of(plan, "fixed30") == [0.0, 20.0]
+    assert not any("36dbm" in name for name in published_files(plan))
 
 
 def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
-    names = jobs.published_files(jobs.load_plan(tiny))
+    names = published_files(load_plan(tiny))
     assert len(set(names)) == len(names)
     expected = {
         "public/max_eirp_fixed30_ch21.tif",
@@ -156,7 +158,7 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
     assert len(names) == rasters + 1 + 1 + 6 + 10 * 2 + 3 + 1 + rasters + 3 + 3 + 12
 
 
-COORDINATION = """
+SECTIONS = """
 coordination:
   rr941:
     - networks: networks.yaml
@@ -169,13 +171,13 @@ coordination:
 
 
 def test_coordination_concerns_its_own_stages(tiny: Path) -> None:
-    without = jobs.load_plan(tiny)
-    assert not any(jobs.coordination_files(without, stage) for stage in jobs.COORDINATION)
-    tiny.write_text(tiny.read_text() + COORDINATION)
-    before = jobs.load_plan(tiny)
-    assert changed_stages(without, before) == set(jobs.COORDINATION)
-    added = set(jobs.layer_files(before)) - set(jobs.layer_files(without))
-    assert added == {name for stage in jobs.COORDINATION for name in jobs.coordination_files(before, stage)}
+    without = load_plan(tiny)
+    assert not any(coordination_files(without, stage) for stage in COORDINATION)
+    tiny.write_text(tiny.read_text() + SECTIONS)
+    before = load_plan(tiny)
+    assert changed_stages(without, before) == set(COORDINATION)
+    added = set(layer_files(before)) - set(layer_files(without))
+    assert added == {name for stage in COORDINATION for name in coordination_files(before, stage)}
     assert {
         "public/rr941_dtt_down.tif",
         "public/rr97ab_cond.tif",
@@ -198,15 +200,15 @@ def test_coordination_concerns_its_own_stages(tiny: Path) -> None:
     ]:
         old_hashes = stage_hashes(before)
         (tiny.parent / name).write_text("new content")
-        new_hashes = stage_hashes(jobs.load_plan(tiny))
+        new_hashes = stage_hashes(load_plan(tiny))
         assert {key for key in old_hashes if old_hashes[key] != new_hashes[key]} == {stage}
 
 
 def test_threads_share_the_cores_among_jobs() -> None:
-    assert jobs.threads_per_job(2, 28) == 1
-    assert jobs.threads_per_job(64, 28) == 2
-    assert jobs.threads_per_job(8, 0) == 8
-    assert jobs.threads_per_job(None, 3) == 1
+    assert threads_per_job(2, 28) == 1
+    assert threads_per_job(64, 28) == 2
+    assert threads_per_job(8, 0) == 8
+    assert threads_per_job(None, 3) == 1
 
 
 def keys_read(path: Path) -> set[str]:
@@ -228,7 +230,7 @@ def test_stage_names_every_setting_that_its_code_reads(stage: str) -> None:
     # Two stages of one module: which of them reads a key cannot be told from the file.
     same = [other for other in STAGES.values() if other.module == STAGES[stage].module]
     declared = [key for other in same for key in other.settings]
-    folder = Path(jobs.__file__).parent / STAGES[stage].module.split(".")[1]
+    folder = Path(__file__).parents[2] / "pipeline" / STAGES[stage].module.split(".")[1]
     # The register is followed row by row, the margin by its width, the name by the paths.
     elsewhere = {"registers", "name"}
     if stage == "territory":
@@ -249,11 +251,11 @@ def test_stage_names_every_setting_that_its_code_reads(stage: str) -> None:
 
 
 def test_margin_of_the_published_maps_keeps_the_grid_when_a_change_needs_less(tiny: Path) -> None:
-    before = jobs.load_plan(tiny)
+    before = load_plan(tiny)
     needed = margins_km(before.config)
     looser = edit(tiny, "height_m: 30.0", "height_m: 30.0\n    dq_pct: 5.0")
-    assert jobs.rows_of_territory(looser) != jobs.rows_of_territory(before)
+    assert rows_of_territory(looser) != rows_of_territory(before)
     kept = edit(tiny, "resolution_m: 500.0", f"resolution_m: 500.0, least_margins_km: {needed}")
-    assert jobs.rows_of_territory(kept) == jobs.rows_of_territory(before)
+    assert rows_of_territory(kept) == rows_of_territory(before)
     assert {"protect", "combine"} <= changed_stages(before, kept)
     assert "territory" not in changed_stages(before, kept)

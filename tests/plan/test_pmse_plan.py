@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan import plan as jobs
+from pipeline.plan.dependencies import pmse_rows_of_channel, settings_of
+from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.manifest import make_manifest
 
 HEADER = "id,kind,lon,lat,antenna_height_agl_m,freq_mhz,bandwidth_mhz,start,finish,situation"
@@ -32,32 +33,32 @@ def write(tiny: Path, bookings: list[str]) -> None:
     (tiny.parent / "pmse.csv").write_text("\n".join([HEADER, *bookings]) + "\n", encoding="utf-8")
 
 
-def changed(before: jobs.Plan, after: jobs.Plan) -> list[int]:
+def changed(before: Plan, after: Plan) -> list[int]:
     """Channels of devices that have to be computed again."""
-    assert jobs.settings_of(before, "combine") == jobs.settings_of(after, "combine")
-    return [c for c in ALL if jobs.pmse_rows_of_channel(before, c) != jobs.pmse_rows_of_channel(after, c)]
+    assert settings_of(before, "combine") == settings_of(after, "combine")
+    return [c for c in ALL if pmse_rows_of_channel(before, c) != pmse_rows_of_channel(after, c)]
 
 
 def test_booking_concerns_the_channels_within_its_offsets(booked: Path) -> None:
-    before = jobs.load_plan(booked)
+    before = load_plan(booked)
     write(booked, [*BOOKINGS, "c,talkback,14.1,46.1,,514,0.2,,,outdoor"])
-    assert changed(before, jobs.load_plan(booked)) == [24, 25, 26, 27, 28]
+    assert changed(before, load_plan(booked)) == [24, 25, 26, 27, 28]
     write(booked, [BOOKINGS[0].replace(",506,", ",482,"), BOOKINGS[1]])
-    assert changed(before, jobs.load_plan(booked)) == [21, 22, 23, 24, 25, 26, 27]
+    assert changed(before, load_plan(booked)) == [21, 22, 23, 24, 25, 26, 27]
 
 
 def test_order_of_the_rows_concerns_nothing(booked: Path) -> None:
-    before = jobs.load_plan(booked)
+    before = load_plan(booked)
     write(booked, BOOKINGS[::-1])
-    assert changed(before, jobs.load_plan(booked)) == []
+    assert changed(before, load_plan(booked)) == []
 
 
 def test_another_date_concerns_the_channels_whose_bookings_differ(booked: Path) -> None:
     text = booked.read_text(encoding="utf-8")
 
-    def plan(date: str) -> jobs.Plan:
+    def plan(date: str) -> Plan:
         booked.write_text(text.replace("farthest_offset: 2", f"farthest_offset: 2, at: {date}"), "utf-8")
-        return jobs.load_plan(booked)
+        return load_plan(booked)
 
     assert changed(plan("2026-05-10"), plan("2026-05-20")) == []
     assert changed(plan("2026-05-10"), plan("2026-07-01")) == [23, 24, 25, 26, 27]
@@ -65,16 +66,16 @@ def test_another_date_concerns_the_channels_whose_bookings_differ(booked: Path) 
 
 
 def test_rule_of_the_bookings_concerns_every_channel(booked: Path) -> None:
-    before = jobs.load_plan(booked)
+    before = load_plan(booked)
     booked.write_text(booked.read_text("utf-8").replace("farthest_offset: 2", "environment: urban"), "utf-8")
-    assert jobs.settings_of(before, "combine") != jobs.settings_of(jobs.load_plan(booked), "combine")
+    assert settings_of(before, "combine") != settings_of(load_plan(booked), "combine")
 
 
 def test_bookings_of_a_service_out_of_scope_are_not_read(tiny: Path) -> None:
-    before = jobs.load_plan(tiny)
+    before = load_plan(tiny)
     tiny.write_text(tiny.read_text("utf-8") + "pmse: {registers: [absent.csv]}\n", "utf-8")
-    assert jobs.load_plan(tiny).bookings is None
-    assert changed(before, jobs.load_plan(tiny)) == []
+    assert load_plan(tiny).bookings is None
+    assert changed(before, load_plan(tiny)) == []
 
 
 def test_manifest_counts_the_bookings_and_holds_for_their_day(booked: Path) -> None:
@@ -84,7 +85,7 @@ def test_manifest_counts_the_bookings_and_holds_for_their_day(booked: Path) -> N
     text = booked.read_text("utf-8").replace("farthest_offset: 2", "at: 2026-05-10T06:30")
     text = text.replace("transmitters: [register.csv]", "transmitters: [register.csv], lenient: true")
     booked.write_text(text, "utf-8")
-    manifest = make_manifest(jobs.load_plan(booked), "run", {}, {}, now)
+    manifest = make_manifest(load_plan(booked), "run", {}, {}, now)
     assert manifest["valid"] == {"from": "2026-05-10T06:30:00", "until": "2026-05-11T06:30:00"}
     assert manifest["bookings"] == {
         "at": "2026-05-10T06:30",
@@ -96,6 +97,6 @@ def test_manifest_counts_the_bookings_and_holds_for_their_day(booked: Path) -> N
         "without_height": 3,
     }
     booked.write_text(text.replace(", at: 2026-05-10T06:30", ""), "utf-8")
-    manifest = make_manifest(jobs.load_plan(booked), "run", {}, {}, now)
+    manifest = make_manifest(load_plan(booked), "run", {}, {}, now)
     assert manifest["valid"]["from"] == "2026-11-21T12:00:00+00:00"
     assert (manifest["bookings"]["at"], manifest["bookings"]["active"]) == (None, 3)

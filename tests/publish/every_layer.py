@@ -14,7 +14,8 @@ import shapely
 
 from pipeline.coordination.radar.zone_file import geopackage_bytes
 from pipeline.grid import raster
-from pipeline.plan import plan as jobs
+from pipeline.plan import run_files
+from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.catalogue import families
 from tests.plan.test_plan import COORDINATION
 from tests.tiny import CONFIG, STATIONS, write_register
@@ -61,16 +62,16 @@ def working_folder(folder: Path) -> Iterator[Path]:
         yield folder / "tiny.yaml"
 
 
-def write_every_layer(tiny: Path, coordination: str = COORDINATION) -> jobs.Plan:
+def write_every_layer(tiny: Path, coordination: str = COORDINATION) -> Plan:
     """Add coordination to the tiny territory, with one channel of each kind, and write its layers."""
     text = tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 25]")
     tiny.write_text(f"title: {TITLE}\nnotice: {NOTICE}\n{text}{coordination}", encoding="utf-8")
-    plan = jobs.load_plan(tiny)
+    plan = load_plan(tiny)
     for file, family in families(plan).items():
         if file.endswith(".tif"):
             write_layer(plan, file, family)
     for device in plan.config.devices:
-        stack = [plan.build / name for name in jobs.max_eirp_files(plan, device.id)]
+        stack = [plan.build / name for name in run_files.max_eirp_files(plan, device.id)]
         vrt = raster.build_vrt(stack, [f"channel {channel}" for channel in plan.wsd])
         (plan.build / f"public/max_eirp_{device.id}.vrt").write_text(vrt)
     for channel in plan.victims:
@@ -83,7 +84,7 @@ def write_every_layer(tiny: Path, coordination: str = COORDINATION) -> jobs.Plan
     return plan
 
 
-def write_radars(plan: jobs.Plan) -> None:
+def write_radars(plan: Plan) -> None:
     """Administrations of the bits, other ones in each band, and the zone of a radar."""
     table = "frequency_mhz,noise,adm,band,bit,pixels\n"
     rows = ["13.5,rural,HRV,1,0,1", "13.5,rural,I,1,1,1", "13.5,rural,AUT,2,0,1", "13.5,rural,HNG,2,1,1"]
@@ -122,7 +123,7 @@ def values_of(family: str, seed: int) -> np.ndarray:
     return values
 
 
-def write_layer(plan: jobs.Plan, file: str, family: str) -> None:
+def write_layer(plan: Plan, file: str, family: str) -> None:
     """One raster; bands as the stages name them."""
     _, nodata, scale, unit, _, _ = KINDS[family]
     names = ["channel"]

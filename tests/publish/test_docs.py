@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.plan import load_plan, published_files
+from pipeline.plan.plan import load_plan
+from pipeline.plan.run_files import published_files
 
 WILD = {
     "<device>": r"[a-z0-9-]+",

@@ -17,7 +17,16 @@ import rasterio
 import shapely
 
 from pipeline.config.territory import Territory
-from pipeline.plan import plan as jobs
+from pipeline.plan.plan import Plan
+from pipeline.plan.run_files import (
+    TRANSMITTERS,
+    internal_project,
+    project_to_pass_on,
+    public_project,
+    qgis_files,
+    raster_files,
+    style_file,
+)
 from pipeline.publish.catalogue import families
 from pipeline.publish.legends import service_namer
 from pipeline.publish.qgis import stage as qgis
@@ -42,23 +51,23 @@ SEA, LAND = (223, 233, 240), (241, 238, 231)
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jobs.Plan]:
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     with working_folder(tmp_path_factory.mktemp("qgis")) as config:
         found = write_every_layer(config)
         qgis.main(config, found.build)
         yield found._replace(build=found.build.resolve())
 
 
-def project(plan: jobs.Plan, name: str) -> ET.Element:
+def project(plan: Plan, name: str) -> ET.Element:
     return ET.parse(plan.build / name).getroot()
 
 
-def projects(plan: jobs.Plan) -> list[str]:
-    return [jobs.public_project(plan), jobs.internal_project(plan), jobs.project_to_pass_on(plan)]
+def projects(plan: Plan) -> list[str]:
+    return [public_project(plan), internal_project(plan), project_to_pass_on(plan)]
 
 
-def test_every_raster_has_a_style_that_tells_what_is_outside(plan: jobs.Plan) -> None:
-    assert set(families(plan)) == set(jobs.raster_files(plan))
+def test_every_raster_has_a_style_that_tells_what_is_outside(plan: Plan) -> None:
+    assert set(families(plan)) == set(raster_files(plan))
     for file, family in families(plan).items():
         top = ET.parse(plan.build / Path(file).with_suffix(".qml")).getroot()
         labels = [e.get("label") for e in top.iter() if e.tag in {"item", "paletteEntry"}]
@@ -96,7 +105,7 @@ def test_six_percent_is_not_above_the_threshold() -> None:
     assert found == ["3 to 6 %", "above 6 to 12 %"]
 
 
-def test_projects_have_relative_paths_to_files_and_distinct_ids(plan: jobs.Plan) -> None:
+def test_projects_have_relative_paths_to_files_and_distinct_ids(plan: Plan) -> None:
     for name in projects(plan):
         top, folder = project(plan, name), (plan.build / name).parent
         ids = [e.text or "" for e in top.findall("projectlayers/maplayer/id")]
@@ -110,19 +119,19 @@ def test_projects_have_relative_paths_to_files_and_distinct_ids(plan: jobs.Plan)
             assert (folder / path).is_file(), path
 
 
-def test_project_for_everybody_tells_nothing_of_stations(plan: jobs.Plan) -> None:
-    for name in (jobs.public_project(plan), jobs.project_to_pass_on(plan)):
+def test_project_for_everybody_tells_nothing_of_stations(plan: Plan) -> None:
+    for name in (public_project(plan), project_to_pass_on(plan)):
         text = (plan.build / name).read_text()
         for word in ("transmitters", "Site 1", "dtt_server", "radar612.gpkg"):
             assert word not in text, (name, word)
-    internal = (plan.build / jobs.internal_project(plan)).read_text()
+    internal = (plan.build / internal_project(plan)).read_text()
     for word in ("gpkg|layername=sites", "gpkg|layername=transmitters", "gpkg|layername=radar612_zone"):
         assert word in internal
     assert "Site 1 (S1)" in internal
 
 
-def test_project_to_pass_on_needs_its_own_folder_only(plan: jobs.Plan) -> None:
-    sources = project(plan, jobs.project_to_pass_on(plan)).findall("projectlayers/maplayer/datasource")
+def test_project_to_pass_on_needs_its_own_folder_only(plan: Plan) -> None:
+    sources = project(plan, project_to_pass_on(plan)).findall("projectlayers/maplayer/datasource")
     assert sources
     assert all((source.text or "").startswith("./") for source in sources)
 
@@ -137,8 +146,8 @@ GROUPS = [
 ]
 
 
-def test_groups_are_those_of_the_interface(plan: jobs.Plan) -> None:
-    tree = project(plan, jobs.public_project(plan)).find("layer-tree-group")
+def test_groups_are_those_of_the_interface(plan: Plan) -> None:
+    tree = project(plan, public_project(plan)).find("layer-tree-group")
     assert tree is not None
     assert [child.get("name") for child in tree] == ["Boundaries", "Maps, one at a time", "Land"]
     assert [child.get("name") for child in tree[1]] == GROUPS
@@ -151,15 +160,13 @@ def test_device_below_all_levels_opens_with_its_maximum(tmp_path: Path) -> None:
         config.write_text(config.read_text().replace("cap_dbm: 36.0", "cap_dbm: -10.0"))
         plan = write_every_layer(config, coordination="")
         qgis.main(config, plan.build)
-        found = project(plan, jobs.public_project(plan)).findall(
-            ".//layer-tree-layer[@checked='Qt::Checked']"
-        )
+        found = project(plan, public_project(plan)).findall(".//layer-tree-layer[@checked='Qt::Checked']")
     shown = [layer.get("id") for layer in found]
     assert shown == ["vector_boundaries", "max_eirp_fixed30_ch22_band1", "vector_land"]
 
 
-def test_every_band_of_availability_is_a_layer_named_by_its_channel(plan: jobs.Plan) -> None:
-    layers = project(plan, jobs.public_project(plan)).findall("projectlayers/maplayer")
+def test_every_band_of_availability_is_a_layer_named_by_its_channel(plan: Plan) -> None:
+    layers = project(plan, public_project(plan)).findall("projectlayers/maplayer")
     found = [
         (layer.findtext("layername"), layer.find("pipe/rasterrenderer").get("band"))  # type: ignore[union-attr]
         for layer in layers
@@ -168,9 +175,9 @@ def test_every_band_of_availability_is_a_layer_named_by_its_channel(plan: jobs.P
     assert found == [("Channel 22 (482 MHz)", "1"), ("Channel 25 (506 MHz)", "2")]
 
 
-def test_each_band_has_names_for_its_own_values(plan: jobs.Plan) -> None:
+def test_each_band_has_names_for_its_own_values(plan: Plan) -> None:
     """Other pairs may decide in the second band, and its bits may stand for other administrations."""
-    layers = project(plan, jobs.public_project(plan)).findall("projectlayers/maplayer")
+    layers = project(plan, public_project(plan)).findall("projectlayers/maplayer")
     labels = {
         layer.findtext("id"): {entry.get("label") for entry in layer.iter("paletteEntry")} for layer in layers
     }
@@ -194,14 +201,14 @@ def test_services_evaluated_are_named_the_short_way(mask: int, label: str) -> No
     assert service_namer(read_schemes())(mask) == label
 
 
-def test_every_raster_of_a_project_carries_the_notice(plan: jobs.Plan) -> None:
+def test_every_raster_of_a_project_carries_the_notice(plan: Plan) -> None:
     for name in projects(plan):
         layers = project(plan, name).findall("projectlayers/maplayer[@type='raster']")
         assert {layer.findtext("abstract") for layer in layers} == {NOTICE}
 
 
-def test_transmitters_are_the_register(plan: jobs.Plan) -> None:
-    frame = gpd.read_file(plan.build / jobs.TRANSMITTERS, layer="transmitters")
+def test_transmitters_are_the_register(plan: Plan) -> None:
+    frame = gpd.read_file(plan.build / TRANSMITTERS, layer="transmitters")
     assert frame["id"].tolist() == [station[0] for station in STATIONS]
     assert frame.geometry.x.tolist() == pytest.approx([station[1] for station in STATIONS])
 
@@ -238,23 +245,23 @@ def test_site_without_a_country_has_that_of_its_place(tmp_path: Path) -> None:
 
 
 def test_layers_of_devices_have_the_period_of_the_bookings(
-    plan: jobs.Plan, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     period = ("2026-12-04T23:00:00Z", "2026-12-05T23:00:00Z")
     monkeypatch.setattr(qgis, "period_of_bookings", lambda plan: period)
     qgis.main(plan.config_path, plan.build)
     monkeypatch.undo()
     for file in families(plan):
-        path = plan.build / jobs.style_file(file)
+        path = plan.build / style_file(file)
         found = [ET.parse(path).getroot().findtext(f"temporal/fixedRange/{end}") for end in ("start", "end")]
         assert found == (list(period) if "_fixed30" in file else [None, None]), file
     qgis.main(plan.config_path, plan.build)
 
 
-def test_same_layers_give_same_bytes(plan: jobs.Plan) -> None:
-    before = {name: (plan.build / name).read_bytes() for name in jobs.qgis_files(plan)}
+def test_same_layers_give_same_bytes(plan: Plan) -> None:
+    before = {name: (plan.build / name).read_bytes() for name in qgis_files(plan)}
     qgis.main(plan.config_path, plan.build)
-    assert {name: (plan.build / name).read_bytes() for name in jobs.qgis_files(plan)} == before
+    assert {name: (plan.build / name).read_bytes() for name in qgis_files(plan)} == before
 
 
 # --- a real QGIS --------------------------------------------------------------------------------------------
@@ -283,13 +290,13 @@ def probed(file: Path, folder: Path, *rasters: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def seen(plan: jobs.Plan, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def seen(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What QGIS says of the projects, by name; rasters opened alone with the first.
 
     The one to pass on lies elsewhere with its folder alone, in a path with blanks and umlauts.
     """
     folder = tmp_path_factory.mktemp("seen")
-    alone = [str(plan.build / file) for file in jobs.raster_files(plan)]
+    alone = [str(plan.build / file) for file in raster_files(plan)]
     public, internal, passed_on = projects(plan)
     copy = folder / "für alle, 2026"
     shutil.copytree(plan.build / "public", copy / "public")
@@ -301,7 +308,7 @@ def seen(plan: jobs.Plan, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @needs_qgis
-def test_qgis_opens_the_projects_with_every_layer_valid(plan: jobs.Plan, seen: dict[str, Any]) -> None:
+def test_qgis_opens_the_projects_with_every_layer_valid(plan: Plan, seen: dict[str, Any]) -> None:
     for name in projects(plan):
         facts, expected = seen[name], project(plan, name).findall("projectlayers/maplayer/id")
         assert facts["opened"]
@@ -311,13 +318,13 @@ def test_qgis_opens_the_projects_with_every_layer_valid(plan: jobs.Plan, seen: d
         for key, layer in facts["layers"].items():
             assert layer["valid"], key
             assert layer["crs"] == ("EPSG:4326" if key.startswith("vector_") else "EPSG:3794"), key
-    layers = seen[jobs.internal_project(plan)]["layers"]
+    layers = seen[internal_project(plan)]["layers"]
     assert layers["vector_transmitters"]["features"] == layers["vector_sites"]["features"] == len(STATIONS)
     assert layers["vector_radar612_zone"]["features"] == 1
 
 
 @needs_qgis
-def test_projects_open_with_one_map_over_the_territory(plan: jobs.Plan, seen: dict[str, Any]) -> None:
+def test_projects_open_with_one_map_over_the_territory(plan: Plan, seen: dict[str, Any]) -> None:
     """The number of channels at the level in the middle; groups beside it are closed."""
     rows, cols = inside().nonzero()
     west, north = GRID.west_m, GRID.north_m
@@ -335,12 +342,12 @@ def test_projects_open_with_one_map_over_the_territory(plan: jobs.Plan, seen: di
         assert seen[name]["extent"] == pytest.approx(expected)
         maps = next(node for node in seen[name]["tree"] if node.get("group") == "Maps, one at a time")
         assert [g["group"] for g in maps["children"] if g["expanded"]] == ["Availability"]
-    vectors_shown = [key for key in seen[jobs.internal_project(plan)]["shown"] if key.startswith("vector_")]
+    vectors_shown = [key for key in seen[internal_project(plan)]["shown"] if key.startswith("vector_")]
     assert vectors_shown == ["vector_sites", "vector_boundaries", "vector_land"]
 
 
 @needs_qgis
-def test_ticking_a_map_puts_it_in_place_of_the_other(plan: jobs.Plan, seen: dict[str, Any]) -> None:
+def test_ticking_a_map_puts_it_in_place_of_the_other(plan: Plan, seen: dict[str, Any]) -> None:
     for name in projects(plan):
         ticked = seen[name]["ticked"]
         assert len(ticked) > 20
@@ -348,8 +355,8 @@ def test_ticking_a_map_puts_it_in_place_of_the_other(plan: jobs.Plan, seen: dict
 
 
 @needs_qgis
-def test_legend_has_the_unit_where_qgis_writes_the_band(plan: jobs.Plan, seen: dict[str, Any]) -> None:
-    printed = seen[jobs.internal_project(plan)]["printed"]
+def test_legend_has_the_unit_where_qgis_writes_the_band(plan: Plan, seen: dict[str, Any]) -> None:
+    printed = seen[internal_project(plan)]["printed"]
     first = {key: labels[0] for key, labels in printed.items()}
     assert not [key for key, label in first.items() if "Band" in label]
     assert first["max_eirp_fixed30_ch22_band1"] == "Maximum permitted e.i.r.p. [dBm]"
@@ -367,9 +374,9 @@ def test_legend_has_the_unit_where_qgis_writes_the_band(plan: jobs.Plan, seen: d
 
 @needs_qgis
 def test_sites_are_named_and_have_their_channels_on_maps_of_a_large_scale(
-    plan: jobs.Plan, seen: dict[str, Any]
+    plan: Plan, seen: dict[str, Any]
 ) -> None:
-    layers = seen[jobs.internal_project(plan)]["layers"]
+    layers = seen[internal_project(plan)]["layers"]
     sites = layers["vector_sites"]["labels"]
     assert sites["100000"] == [f"{station[0]}\nch {station[3]}" for station in STATIONS]
     assert sites["1000000"] == [station[0] for station in STATIONS]
@@ -383,7 +390,7 @@ def test_territory_of_two_devices_without_coordination_opens(tmp_path: Path) -> 
         with_devices(config, ("fixed30", "A", 1, 30.0), ("slave", "B", 4, 1.5))
         plan = write_every_layer(config, coordination="")
         qgis.main(config, plan.build)
-        facts = probed(plan.build.resolve() / jobs.internal_project(plan), tmp_path)
+        facts = probed(plan.build.resolve() / internal_project(plan), tmp_path)
     assert all(layer["valid"] for layer in facts["layers"].values())
     maps = next(node for node in facts["tree"] if node.get("group") == "Maps, one at a time")
     groups = {node["group"]: [child.get("group") for child in node["children"]] for node in maps["children"]}
@@ -393,8 +400,8 @@ def test_territory_of_two_devices_without_coordination_opens(tmp_path: Path) -> 
 
 
 @needs_qgis
-def test_qgis_takes_the_style_beside_every_raster(plan: jobs.Plan, seen: dict[str, Any]) -> None:
-    for path, layer in seen[jobs.public_project(plan)]["rasters"].items():
+def test_qgis_takes_the_style_beside_every_raster(plan: Plan, seen: dict[str, Any]) -> None:
+    for path, layer in seen[public_project(plan)]["rasters"].items():
         top = ET.parse(Path(path).with_suffix(".qml")).getroot()
         wanted = [e.get("label") for e in top.iter() if e.tag in {"item", "paletteEntry"}]
         assert layer["valid"], path
@@ -402,9 +409,9 @@ def test_qgis_takes_the_style_beside_every_raster(plan: jobs.Plan, seen: dict[st
 
 
 @needs_qgis
-def test_style_has_the_period_of_the_bookings(plan: jobs.Plan, tmp_path: Path) -> None:
+def test_style_has_the_period_of_the_bookings(plan: Plan, tmp_path: Path) -> None:
     """So that QGIS takes rasters of successive runs for a series in time."""
-    project_file = plan.build / jobs.project_to_pass_on(plan)
+    project_file = plan.build / project_to_pass_on(plan)
     shutil.copytree(project_file.parent, tmp_path / "public")
     raster = tmp_path / "public/max_eirp_fixed30_ch22.tif"
     legend = legend_of(read_schemes()["max_eirp"], unit="dBm", whole=True)
@@ -417,10 +424,10 @@ def test_style_has_the_period_of_the_bookings(plan: jobs.Plan, tmp_path: Path) -
 
 
 @needs_qgis
-def test_project_of_the_run_opens_without_the_internal_layers(plan: jobs.Plan, tmp_path: Path) -> None:
+def test_project_of_the_run_opens_without_the_internal_layers(plan: Plan, tmp_path: Path) -> None:
     """As docs/outputs.md says: what lies in internal/ is unavailable, the rest is there."""
     shutil.copytree(plan.build / "public", tmp_path / "public")
-    name = jobs.public_project(plan)
+    name = public_project(plan)
     shutil.copy(plan.build / name, tmp_path / name)
     facts = probed(tmp_path / name, tmp_path)
     missing = {key for key, layer in facts["layers"].items() if not layer["valid"]}
@@ -429,8 +436,8 @@ def test_project_of_the_run_opens_without_the_internal_layers(plan: jobs.Plan, t
 
 
 @needs_qgis
-def test_legend_of_qgis_has_units_and_tells_codes_apart(plan: jobs.Plan, seen: dict[str, Any]) -> None:
-    legend = dict(seen[jobs.public_project(plan)]["layers"]["max_eirp_fixed30_ch22_band1"]["legend"])
+def test_legend_of_qgis_has_units_and_tells_codes_apart(plan: Plan, seen: dict[str, Any]) -> None:
+    legend = dict(seen[public_project(plan)]["layers"]["max_eirp_fixed30_ch22_band1"]["legend"])
     assert "0 to 10 dBm" in legend
     codes = [legend[name] for name in ("not permitted", "not evaluated", "outside")]
     assert codes == ["#ff141414", "#ffc6c6c6", "#00ffffff"], "a printed legend shows it without alpha"
@@ -438,11 +445,11 @@ def test_legend_of_qgis_has_units_and_tells_codes_apart(plan: jobs.Plan, seen: d
 
 
 @needs_qgis
-def test_picture_of_qgis_shows_the_layer_on_land_in_the_sea(plan: jobs.Plan, seen: dict[str, Any]) -> None:
+def test_picture_of_qgis_shows_the_layer_on_land_in_the_sea(plan: Plan, seen: dict[str, Any]) -> None:
     """Colours drawn are those of the classes that occur; around the disc the land of the territory shows."""
-    with rasterio.open(seen[jobs.public_project(plan)]["picture"]) as picture:
+    with rasterio.open(seen[public_project(plan)]["picture"]) as picture:
         colours = {tuple(int(v) for v in c) for c in picture.read([1, 2, 3]).reshape(3, -1).T}
-    legend = seen[jobs.public_project(plan)]["layers"]["available_channels_fixed30_20dbm_band1"]["legend"]
+    legend = seen[public_project(plan)]["layers"]["available_channels_fixed30_20dbm_band1"]["legend"]
     wanted = {tuple(bytes.fromhex(colour[3:])) for _, colour in legend if colour.startswith("#ff")}
     assert wanted <= colours
     assert colours & {SEA, LAND}

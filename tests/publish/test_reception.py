@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.grid import raster
-from pipeline.plan import plan as jobs
+from pipeline.plan import run_files
+from pipeline.plan.plan import load_plan
 from pipeline.publish import manifest as manifests
 from pipeline.publish import reception
 
@@ -37,7 +38,7 @@ def write_coverage(build: Path) -> None:
 
 
 def test_reception_layers_have_the_published_types_and_codes(tiny: Path) -> None:
-    build = jobs.load_plan(tiny).build
+    build = load_plan(tiny).build
     write_coverage(build)
     reception.main(tiny, build, channel=21)
     expected = {
@@ -56,9 +57,9 @@ def test_reception_layers_have_the_published_types_and_codes(tiny: Path) -> None
 
 
 def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
-    build = jobs.load_plan(tiny).build
+    build = load_plan(tiny).build
     write_coverage(build)
-    paths = [build / name for name in jobs.internal_files_of_channel("21")]
+    paths = [build / name for name in run_files.internal_files_of_channel("21")]
     reception.main(tiny, build, channel=21)
     before = [path.read_bytes() for path in paths]
     reception.main(tiny, build, channel=21)
@@ -66,7 +67,7 @@ def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
 
 
 def test_manifest_tells_what_went_in_and_what_was_left_out(tiny: Path) -> None:
-    plan = jobs.load_plan(tiny)
+    plan = load_plan(tiny)
     output = tiny.parent / "a.tif"
     output.write_bytes(b"abc")
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -95,7 +96,7 @@ def test_unverified_rows_name_the_line_of_the_file(tmp_path: Path) -> None:
 
 def test_notes_name_a_level_above_the_cap(tiny: Path) -> None:
     tiny.write_text(tiny.read_text().replace("cap_dbm: 36.0", "cap_dbm: 30.0"))
-    notes = manifests.notes(jobs.load_plan(tiny).config)
+    notes = manifests.notes(load_plan(tiny).config)
     assert any("36 dBm" in note and "fixed30" in note for note in notes)
 
 

@@ -19,7 +19,8 @@ import rasterio
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.plan.plan import load_plan, two_digits
+from pipeline.plan.plan import load_plan
+from pipeline.plan.run_files import two_digits
 from pipeline.publish import stage
 from pipeline.publish.layer_picture import picture_command
 from pipeline.publish.manifest import run_facts, utc_now

@@ -14,7 +14,8 @@ from pyproj import Transformer
 from referencing import Registry, Resource
 from rio_cogeo.cogeo import cog_validate
 
-from pipeline.plan import plan as jobs
+from pipeline.plan import run_files
+from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish import stac
 from pipeline.publish.catalogue import families
 from tests.publish.every_layer import KINDS, NOTICE, TITLE, inside, working_folder, write_every_layer
@@ -44,22 +45,22 @@ def schema_errors(content: dict[str, Any], name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jobs.Plan]:
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     with working_folder(tmp_path_factory.mktemp("stac")) as config:
         found = write_every_layer(config)
         stac.main(config, found.build)
         yield found
 
 
-def read(plan: jobs.Plan, name: str) -> dict[str, Any]:
+def read(plan: Plan, name: str) -> dict[str, Any]:
     return json.loads((plan.build / name).read_text(encoding="utf-8"))
 
 
-def items(plan: jobs.Plan) -> Iterator[dict[str, Any]]:
-    yield from (read(plan, jobs.stac_item_file(name)) for name in jobs.stac_items(plan))
+def items(plan: Plan) -> Iterator[dict[str, Any]]:
+    yield from (read(plan, run_files.stac_item_file(name)) for name in run_files.stac_items(plan))
 
 
-def test_collection_and_items_follow_the_schemas(plan: jobs.Plan) -> None:
+def test_collection_and_items_follow_the_schemas(plan: Plan) -> None:
     assert schema_errors(read(plan, "stac/collection.json"), "collection.json") == []
     found = {item["id"]: schema_errors(item, "item.json") for item in items(plan)}
     names = ("fixed30", "fixed30_ch22", "fixed30_ch25", "rr941", "rr97ab", "radar612")
@@ -69,19 +70,19 @@ def test_collection_and_items_follow_the_schemas(plan: jobs.Plan) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("stac_version", "1.0.0"), ("bbox", [1, 2]), ("assets", {"a": {}}), ("type", "x")]
 )
-def test_schemas_refuse_a_faulty_item(plan: jobs.Plan, key: str, value: object) -> None:
+def test_schemas_refuse_a_faulty_item(plan: Plan, key: str, value: object) -> None:
     item = read(plan, "stac/rr97ab.json")
     assert schema_errors(item | {key: value}, "item.json") != schema_errors(item, "item.json") == []
 
 
-def test_every_public_raster_is_an_asset_once_and_no_internal_one(plan: jobs.Plan) -> None:
+def test_every_public_raster_is_an_asset_once_and_no_internal_one(plan: Plan) -> None:
     hrefs = [asset["href"] for item in items(plan) for asset in item["assets"].values()]
     public = [f"../{p.relative_to(plan.build)}" for p in (plan.build / "public").glob("*.tif")]
     assert sorted(hrefs) == sorted(public)
     assert len(public) == 2 * 3 + 3 * 2 + 1 + 7 + 2 + 7
 
 
-def test_items_say_what_gdal_finds_in_the_files(plan: jobs.Plan) -> None:
+def test_items_say_what_gdal_finds_in_the_files(plan: Plan) -> None:
     for item in items(plan):
         properties = item["properties"]
         for asset in item["assets"].values():
@@ -98,7 +99,7 @@ def test_items_say_what_gdal_finds_in_the_files(plan: jobs.Plan) -> None:
                     assert float(band["nodata"]) == file.nodata or str(file.nodata) == band["nodata"]
 
 
-def test_items_hold_the_fields_of_their_extensions(plan: jobs.Plan) -> None:
+def test_items_hold_the_fields_of_their_extensions(plan: Plan) -> None:
     for item in items(plan):
         assert set(item["stac_extensions"]) == set(stac.EXTENSIONS)
         assert {key for key in item["properties"] if key.startswith("proj:")} == PROJ_FIELDS
@@ -107,7 +108,7 @@ def test_items_hold_the_fields_of_their_extensions(plan: jobs.Plan) -> None:
             assert found == RASTER_FIELDS
 
 
-def test_box_holds_the_territory(plan: jobs.Plan) -> None:
+def test_box_holds_the_territory(plan: Plan) -> None:
     item = read(plan, "stac/fixed30_ch22.json")
     with rasterio.open(plan.build / "public/max_eirp_fixed30_ch22.tif") as file:
         rows, cols = inside().nonzero()
@@ -118,26 +119,26 @@ def test_box_holds_the_territory(plan: jobs.Plan) -> None:
     assert south < lat_deg.min() < lat_deg.max() < north
 
 
-def test_links_lead_to_files_within_the_folder(plan: jobs.Plan) -> None:
+def test_links_lead_to_files_within_the_folder(plan: Plan) -> None:
     collection = read(plan, "stac/collection.json")
     linked = {link["href"] for link in collection["links"] if link["rel"] == "item"}
-    assert linked == {f"./{name}.json" for name in jobs.stac_items(plan)}
+    assert linked == {f"./{name}.json" for name in run_files.stac_items(plan)}
     for item in items(plan):
         for link in item["links"]:
             assert (plan.build / "stac" / link["href"]).is_file()
         assert item["collection"] == collection["id"]
 
 
-def test_catalogue_points_at_public_files_of_the_run_only(plan: jobs.Plan) -> None:
+def test_catalogue_points_at_public_files_of_the_run_only(plan: Plan) -> None:
     """The folders stac/ and public/ may be served without the others."""
     parts = [read(plan, "stac/collection.json"), *items(plan)]
     hrefs = [asset["href"] for part in parts for asset in part["assets"].values()]
     assert len(hrefs) > 20
     assert all(href.startswith("../public/") for href in hrefs)
-    assert {href.removeprefix("../") for href in hrefs} <= set(jobs.published_files(plan))
+    assert {href.removeprefix("../") for href in hrefs} <= set(run_files.published_files(plan))
 
 
-def test_readers_learn_notice_and_codes(plan: jobs.Plan) -> None:
+def test_readers_learn_notice_and_codes(plan: Plan) -> None:
     item = read(plan, "stac/fixed30_ch22.json")
     assert NOTICE in item["properties"]["description"]
     assert TITLE in item["properties"]["title"]
@@ -163,13 +164,13 @@ def test_readers_learn_notice_and_codes(plan: jobs.Plan) -> None:
 def test_time_is_that_of_the_data(tiny: Path, setting: str, expected: dict[str, str]) -> None:
     if setting:
         tiny.write_text(tiny.read_text().replace("[register.csv]}", f"[register.csv], {setting}}}"))
-    assert stac.times_of(jobs.load_plan(tiny)) == expected
+    assert stac.times_of(load_plan(tiny)) == expected
 
 
 def test_time_of_bookings_is_their_day(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default territory: 5 December 2026, from midnight where winter is an hour before UTC, two days."""
     monkeypatch.chdir(repository)
-    plan = jobs.load_plan("configs/slovenia.yaml")
+    plan = load_plan("configs/slovenia.yaml")
     query = plan.config.query.model_copy(update={"time_zone": "Europe/Ljubljana"})
     config = plan.config.model_copy(update={"validity_hours": 48.0, "query": query})
     start, stop = "2026-12-04T23:00:00Z", "2026-12-06T23:00:00Z"
@@ -185,14 +186,14 @@ def test_box_across_180_degrees_is_cut_as_geojson_wants() -> None:
     assert [max(p[0] for p in part[0]) for part in parts] == [180.0, -177.5]
 
 
-def test_same_layers_give_same_bytes(plan: jobs.Plan) -> None:
-    before = {name: (plan.build / name).read_bytes() for name in jobs.stac_files(plan)}
+def test_same_layers_give_same_bytes(plan: Plan) -> None:
+    before = {name: (plan.build / name).read_bytes() for name in run_files.stac_files(plan)}
     stac.main(plan.config_path, plan.build)
-    assert {name: (plan.build / name).read_bytes() for name in jobs.stac_files(plan)} == before
+    assert {name: (plan.build / name).read_bytes() for name in run_files.stac_files(plan)} == before
 
 
-def test_every_raster_is_a_cloud_optimized_geotiff(plan: jobs.Plan) -> None:
-    names = [name for name in jobs.raster_files(plan) if name.endswith(".tif")]
+def test_every_raster_is_a_cloud_optimized_geotiff(plan: Plan) -> None:
+    names = [name for name in run_files.raster_files(plan) if name.endswith(".tif")]
     assert {families(plan)[name] for name in names} == set(KINDS)
     found = {name: cog_validate(plan.build / name, strict=True, quiet=True) for name in names}
     assert found == {name: (True, [], []) for name in names}

@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan import plan as jobs
-from tests.plan.test_plan import COORDINATION
+from pipeline.plan.plan import load_plan
+from pipeline.plan.run_files import (
+    COORDINATION,
+    coverage_files,
+    protection_files,
+    published_files,
+    terrain_files,
+    territory_files,
+    two_digits,
+)
+from tests.plan.test_plan import SECTIONS
 
 Change = Callable[..., None]
 
@@ -47,13 +56,13 @@ def planned(repository: Path) -> dict[str, list[str]]:
 
 def finish(repository: Path, tiny: Path) -> None:
     """Leave the working folder as after a complete run."""
-    plan = jobs.load_plan(tiny)
-    outputs = [plan.build / name for name in jobs.territory_files(plan)]
-    outputs += [plan.build / name for c in plan.victims for name in jobs.terrain_files(plan, c)]
-    for channel in map(jobs.two_digits, plan.victims):
-        outputs += [plan.build / name for name in jobs.coverage_files(channel)]
-        outputs += [plan.build / name for name in jobs.protection_files(plan, channel)]
-    outputs += [plan.build / name for name in jobs.published_files(plan)]
+    plan = load_plan(tiny)
+    outputs = [plan.build / name for name in territory_files(plan)]
+    outputs += [plan.build / name for c in plan.victims for name in terrain_files(plan, c)]
+    for channel in map(two_digits, plan.victims):
+        outputs += [plan.build / name for name in coverage_files(channel)]
+        outputs += [plan.build / name for name in protection_files(plan, channel)]
+    outputs += [plan.build / name for name in published_files(plan)]
     for path in [*outputs, plan.results / ".published"]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -80,9 +89,9 @@ def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) 
 
 
 def test_dag_of_a_territory_with_coordination_has_its_jobs(repository: Path, tiny: Path) -> None:
-    tiny.write_text(tiny.read_text() + COORDINATION)
+    tiny.write_text(tiny.read_text() + SECTIONS)
     found = planned(repository)
-    assert {rule: found[rule] for rule in jobs.COORDINATION} == {rule: [""] for rule in jobs.COORDINATION}
+    assert {rule: found[rule] for rule in COORDINATION} == {rule: [""] for rule in COORDINATION}
 
 
 @pytest.mark.slow

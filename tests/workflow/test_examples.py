@@ -16,7 +16,7 @@ from pipeline.config.load import export_schema, load_config
 from pipeline.coverage import channel as coverage
 from pipeline.dtt import protection_maps as protection
 from pipeline.grid import raster
-from pipeline.plan import plan as jobs
+from pipeline.plan.plan import load_plan, tiles_of, victims_of
 from pipeline.radio.caps import device_cap_dbm
 from pipeline.terrain import tile_sweeps as terrain
 from pipeline.territory import rasters as territory
@@ -97,10 +97,10 @@ def test_korean_devices_are_those_of_the_table(top, device, conducted_mw, gain_d
 def test_example_is_computed(top, tmp_path, name, channel):
     """Every stage for one device channel: something is limited, nothing left open."""
     path, build = example(name), tmp_path
-    plan = jobs.load_plan(path)
+    plan = load_plan(path)
     territory.main(path, build)
-    for victim in jobs.victims_of(plan, channel):
-        for tile in jobs.tiles_of(plan, victim):
+    for victim in victims_of(plan, channel):
+        for tile in tiles_of(plan, victim):
             terrain.main(path, build, tile=tile)
         coverage.main(path, build, channel=victim)
         protection.main(path, build, channel=victim)

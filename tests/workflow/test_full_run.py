@@ -24,7 +24,8 @@ from pipeline.availability import stage as availability
 from pipeline.coverage import channel as coverage
 from pipeline.dtt import protection_maps as protection
 from pipeline.grid import raster
-from pipeline.plan import plan as jobs
+from pipeline.plan import run_files
+from pipeline.plan.plan import load_plan
 from pipeline.publish import query_raster, reception
 from pipeline.terrain import tile_sweeps as terrain
 from pipeline.territory import masks, neighbours, population
@@ -59,7 +60,7 @@ def test_run_from_clean_then_after_changes(repository: Path, tiny: Path, change_
     assert "Results: results/tiny/latest" in text
     first = (results / "latest").resolve()
     before = contents(first)
-    assert set(before) == set(jobs.published_files(jobs.load_plan(tiny)))
+    assert set(before) == set(run_files.published_files(load_plan(tiny)))
     listed = {
         item["path"]: item["sha256"] for item in json.loads((first / "manifest.json").read_text())["outputs"]
     }
@@ -124,7 +125,7 @@ def varied(tiny: Path) -> Path:
 
 def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
     """All stages that compute, one after the other in this process; the published rasters."""
-    plan = jobs.load_plan(path)
+    plan = load_plan(path)
     territory.main(path, build, threads=threads)
     for tile in plan.tiles:
         terrain.main(path, build, tile=tile, threads=threads)
@@ -137,7 +138,7 @@ def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
     availability.main(path, build, threads=threads)
     for device in plan.config.devices:
         query_raster.main(path, build, device=device.id, threads=threads)
-    return {name: (build / name).read_bytes() for name in jobs.raster_files(plan)}
+    return {name: (build / name).read_bytes() for name in run_files.raster_files(plan)}
 
 
 def cut_small(monkeypatch: pytest.MonkeyPatch, side_px: int) -> list[int]:

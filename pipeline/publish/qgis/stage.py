@@ -15,13 +15,12 @@ import numpy as np
 
 from pipeline.files import write_whole
 from pipeline.grid import raster
-from pipeline.plan.plan import (
+from pipeline.plan.plan import Plan, load_plan
+from pipeline.plan.run_files import (
     BOUNDARIES,
     LAND,
     TRANSMITTERS,
-    Plan,
     internal_project,
-    load_plan,
     max_eirp_files,
     project_to_pass_on,
     public_project,

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.coordination.file_names import RADAR_ZONES
-from pipeline.plan.plan import BOUNDARIES, LAND, TRANSMITTERS, Plan, coordination_files
+from pipeline.plan.plan import Plan
+from pipeline.plan.run_files import BOUNDARIES, LAND, TRANSMITTERS, coordination_files
 from pipeline.publish.catalogue import Shown, first_shown
 from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.project import Labels, Node, RasterLayer, Symbol, VectorLayer

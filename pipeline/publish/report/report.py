@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.config import Config
-from pipeline.plan.plan import REGION_STATISTICS, Plan, levels_of, region_files, two_digits
+from pipeline.plan.plan import Plan, levels_of
+from pipeline.plan.run_files import REGION_STATISTICS, region_files, two_digits
 from pipeline.publish.report import figures as figures
 from pipeline.publish.report import html as html
 from pipeline.publish.report.basis import (

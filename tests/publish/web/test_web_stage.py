@@ -15,7 +15,8 @@ from pmtiles.reader import MemorySource, Reader
 from pyproj import Transformer
 
 from pipeline.config.load import load_config
-from pipeline.plan import plan as jobs
+from pipeline.plan import run_files
+from pipeline.plan.plan import load_plan
 from pipeline.publish.web.shown_layers import layers_of
 from pipeline.publish.web.stage import main
 from tests.publish.web.made_up import CHANNELS, DEVICES, GRID, NOTICE, territory
@@ -29,11 +30,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_files_are_those_that_the_workflow_expects(made_up: Path) -> None:
     main(Path("territory.yaml"), Path("build"))
-    plan = jobs.load_plan("territory.yaml")
-    assert {f"public/web/{name}" for name in contents(WEB)} == set(jobs.web_files(plan))
-    assert set(jobs.web_files(plan)) <= set(jobs.published_files(plan))
+    plan = load_plan("territory.yaml")
+    assert {f"public/web/{name}" for name in contents(WEB)} == set(run_files.web_files(plan))
+    assert set(run_files.web_files(plan)) <= set(run_files.published_files(plan))
     shown = {f"public/{layer.raster}" for layer in layers_of(load_config(Path("territory.yaml")))}
-    assert shown == set(jobs.web_sources(plan))
+    assert shown == set(run_files.web_sources(plan))
     assert {"available_channels_small_0dbm", "max_eirp_fixed30_ch22"} <= {Path(n).stem for n in contents(WEB)}
 
 
