@@ -19,7 +19,6 @@ ROOMS = [
     "hashing",
     "blocks",
     "files",
-    "output",
     "layers",
     "propagation",
     "config",

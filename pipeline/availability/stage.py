@@ -194,7 +194,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
             public / f"max_eirp_{device.id}_ch{channel:02d}.tif" for channel in sorted(config.channels.wsd)
         ]
         names = [f"channel {channel}" for channel in sorted(config.channels.wsd)]
-        (public / f"max_eirp_{device.id}.vrt").write_text(raster.build_vrt(paths, names), encoding="utf-8")
+        write_whole(public / f"max_eirp_{device.id}.vrt", raster.build_vrt(paths, names))
         for level_dbm in (level for level in config.levels_dbm if level <= device_cap_dbm(device)):
             count = _write_level(config, public, device, level_dbm, paths, names)
             curve = availability_curve(count, len(paths), area_km2, population)

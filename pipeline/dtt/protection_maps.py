@@ -11,7 +11,6 @@ With ``method: threshold`` the one band is "threshold": -inf where the channel i
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from pipeline.dtt.limits import Band, Job, Servers, bands_of, geometries, make_j
 from pipeline.dtt.separation import separation_maps
 from pipeline.dtt.threshold import THRESHOLD_BAND, occupied, threshold_dbuvm
 from pipeline.dtt.victims import Victims, empty_victims, fill_victims, rows_of
+from pipeline.files import copy_whole
 from pipeline.grid import raster
 from pipeline.grid.geodesy import largest_scale
 from pipeline.grid.raster import Grid
@@ -83,8 +83,7 @@ def main(config_path: Path, build: Path, *, channel: int, threads: int = 1) -> N
             _protect(make_job(config, channel, devices, tables, servers), files, out, threads)
         for device in devices[1:]:
             for source, copy in zip(out, files.protection(device), strict=True):
-                shutil.copyfile(source, copy.with_suffix(".tmp.tif"))
-                copy.with_suffix(".tmp.tif").replace(copy)
+                copy_whole(source, copy)
 
 
 def read_servers(path: Path) -> Servers:

@@ -23,6 +23,7 @@ from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window, from_bounds
 
 from pipeline.errors import InputError
+from pipeline.files import scratch_beside, whole_file
 from pipeline.grid.vrt import vrt_text
 
 TILE_PX = 512
@@ -395,22 +396,14 @@ def _write(
     publish: bool,
     tile_px: int = TILE_PX,
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plain, ready = path.with_suffix(".src.tmp.tif"), path.with_suffix(".tmp.tif")
-    first = plain if publish else ready
-    try:
-        with rasterio.Env(**GDAL_SETTINGS):
-            with rasterio.open(first, "w", **_creation(layout, publish)) as sink:
-                _label(sink, layout)
-                for rows, cols, values in blocks:
-                    window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
-                    sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
-            if publish:
-                rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
-        ready.replace(path)
-    finally:
-        plain.unlink(missing_ok=True)
-        ready.unlink(missing_ok=True)
+    with whole_file(path) as ready, scratch_beside(path, ".src.tmp") as plain, rasterio.Env(**GDAL_SETTINGS):
+        with rasterio.open(plain if publish else ready, "w", **_creation(layout, publish)) as sink:
+            _label(sink, layout)
+            for rows, cols, values in blocks:
+                window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+                sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
+        if publish:
+            rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
 
 
 def _creation(layout: Layout, publish: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.files import write_whole
 from pipeline.grid.raster import read_layout
 from pipeline.publish.report.figures import draw_with_legend
 from pipeline.publish.styles import read_schemes
@@ -20,6 +21,5 @@ def picture_command(layer: Path, out: Path, *, title: str) -> None:
         raise InputError("no such file", file=layer)
     if len(read_layout(layer).band_names) != 1:
         raise InputError("the layer has several bands", file=layer, allowed="layers of one band")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(draw_with_legend(layer, schemes[max(families, key=len)], title))
+    write_whole(out, draw_with_legend(layer, schemes[max(families, key=len)], title))
     print(out)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline.files import copy_whole, json_bytes, write_whole
 from pipeline.hashing import file_sha256
 
 LATEST, STAMP, MANIFEST, REPORT = "latest", ".published", "manifest.json", "report.html"
@@ -38,11 +39,9 @@ def release(
     _remove_unfinished(results)
     waiting.mkdir(parents=True)
     try:
-        stamp.write_text(run_id + "\n", encoding="utf-8")
+        write_whole(stamp, run_id + "\n")
         digests = _copy_all(files, waiting, results / LATEST)
-        _write_read_only(
-            waiting / MANIFEST, json.dumps(describe(digests), indent=1, ensure_ascii=False) + "\n"
-        )
+        write_whole(waiting / MANIFEST, json_bytes(describe(digests)), mode=READ_ONLY)
         if holds(final, {name: digest for name, digest in digests.items() if name != REPORT}):
             for name in [REPORT] * (REPORT in digests) + [MANIFEST]:  # these tell the time
                 (waiting / name).replace(final / name)
@@ -101,8 +100,7 @@ def _copy_all(files: Mapping[str, Path], folder: Path, previous: Path) -> Digest
         target.parent.mkdir(parents=True, exist_ok=True)
         digests[name] = file_sha256(files[name])
         if known.get(name) != digests[name] or not _linked(previous / name, target, digests[name]):
-            shutil.copyfile(files[name], target)
-            target.chmod(READ_ONLY)
+            copy_whole(files[name], target, mode=READ_ONLY)
     return digests
 
 
@@ -138,8 +136,3 @@ def _put_in_place(waiting: Path, final: Path) -> None:
             damaged.rename(final)
         raise
     shutil.rmtree(damaged, ignore_errors=True)
-
-
-def _write_read_only(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-    path.chmod(READ_ONLY)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.files import json_bytes, write_whole
 from pipeline.plan.plan import Plan
 from pipeline.publish.manifest import validity
 from pipeline.publish.periods import utc_period
@@ -31,15 +31,7 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
         "valid_utc": utc_period(valid, plan.config.query.time_zone),
         "renewed_at": now.isoformat(timespec="seconds"),
     }
-    waiting = path.with_name(f".{MANIFEST}.tmp")
-    try:
-        waiting.write_text(json.dumps(renewed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        waiting.chmod(READ_ONLY)
-        waiting.replace(path)
-    except OSError:
-        with suppress(OSError):  # what a full disk took of it
-            waiting.unlink()
-        raise
+    write_whole(path, json_bytes(renewed), mode=READ_ONLY)
     return True
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
+from pipeline.files import write_whole
 from pipeline.hashing import STAGE_COMMANDS, imported_sources, input_files
 
 NOTE = ".inputs.json"
@@ -83,11 +84,7 @@ def _read(note: Path) -> State:
 
 
 def _write(note: Path, state: State) -> None:
-    note.parent.mkdir(parents=True, exist_ok=True)
-    with note.open("w", encoding="utf-8") as stream:
-        json.dump(state, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
+    write_whole(note, json.dumps(state), durable=True)
 
 
 def _drop_newer(build: Path, note: Path, state: State) -> None:

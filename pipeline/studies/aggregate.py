@@ -21,9 +21,9 @@ from pipeline.config.protection import Device
 from pipeline.dtt.multiple_interference import LAYERS, Placed, run
 from pipeline.dtt.protection_maps import Files
 from pipeline.errors import InputError
+from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.grid.grid import pixel_lonlat_deg, true_area_km2
-from pipeline.output import write_whole
 from pipeline.plan.run_files import two_digits
 from pipeline.radio.channel_offsets import victim_channels
 from pipeline.registers.transmitters import read_register
@@ -64,7 +64,7 @@ def aggregate_command(
     out.mkdir(parents=True, exist_ok=True)
     rows = list(_channels(config, folder, placed, surface.attrs["grid"], out, threads))
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["channel"])
-    write_whole(out / "aggregate.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_output(out / "aggregate.csv", table_bytes(table, number_format=None))
     print("\n".join(_summary(placed, rows, out)))
 
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from pipeline.availability.classes import Availability, availability_class, level_name
 from pipeline.errors import InputError
+from pipeline.files import csv_text, write_output
 from pipeline.grid import raster
 from pipeline.grid.grid import true_area_km2
 from pipeline.grid.raster import Grid
-from pipeline.output import as_csv, write_whole
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, read_onto, read_run
 from pipeline.studies.changes import changed_inputs
@@ -100,8 +100,8 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
                 table.append(row_of(device, level_dbm, channel, found))
         draw_device(out, pair, device, table, np.where(inside, net, np.nan))
     inputs = changed_inputs(pair.first.manifest, pair.second.manifest)
-    write_whole(out / "channels.csv", as_csv(CHANNEL_COLUMNS, table))
-    write_whole(out / "inputs.csv", as_csv(INPUT_COLUMNS, [change._asdict() for change in inputs]))
+    write_output(out / "channels.csv", csv_text(CHANNEL_COLUMNS, table))
+    write_output(out / "inputs.csv", csv_text(INPUT_COLUMNS, [change._asdict() for change in inputs]))
     print("\n".join(summary(pair, table, len(inputs), out)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from pipeline.files import write_whole
 
 if TYPE_CHECKING:
     from pipeline.studies.validate_field import Statistics
@@ -69,4 +72,6 @@ def save(figure: Figure, path: Path) -> None:
     """Write a PNG without the program's version in it: equal data give equal bytes."""
     FigureCanvasAgg(figure)
     metadata: dict[str, Any] = {"Software": None}
-    figure.savefig(path, dpi=DPI, format="png", metadata=metadata)
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=DPI, format="png", metadata=metadata)
+    write_whole(path, stream.getvalue())

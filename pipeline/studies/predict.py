@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.files import write_output_rows
 from pipeline.propagation.branches import Branch, branch_words
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import Environment, extended_hata_loss_db, hata_loss_db
@@ -55,17 +55,7 @@ def predict_command(model: str, links: Path, out: Path) -> None:
     """Read ``links``, predict with ``model``, write ``out`` whole or not at all."""
     cells = read_cells(links)
     predicted = _predict(cells, model)
-    temporary = out.with_name(out.name + ".tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(predicted.columns)
-            writer.writerows(predicted.itertuples(index=False, name=None))
-        temporary.replace(out)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        problem = f"cannot be written ({type(error).__name__})"
-        raise InputError(problem, file=out, allowed="a path in an existing folder") from None
+    write_output_rows(out, list(predicted.columns), predicted.itertuples(index=False, name=None))
 
 
 def predict_table(links: pd.DataFrame, model: str) -> pd.DataFrame:

@@ -17,9 +17,9 @@ from pipeline.config.config import Config
 from pipeline.config.load import load_config
 from pipeline.config.priority import Priority
 from pipeline.errors import InputError
+from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.grid.grid import true_area_km2
-from pipeline.output import write_whole
 from pipeline.plan.run_files import two_digits
 
 CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Availability}
@@ -39,7 +39,7 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
     levels = sorted(config.priority, key=lambda level: level.level)
     out.mkdir(parents=True, exist_ok=True)
     table = pd.concat([_write_level(config, folder, level, out) for level in levels])
-    write_whole(out / "priority.csv", table.to_csv(index=False, float_format="%.4f", lineterminator="\n"))
+    write_output(out / "priority.csv", table_bytes(table))
     print(f"channels of each level: {out / 'priority.csv'}")
     for row in table[table["channel"] == ANY_CHANNEL].itertuples():
         print(f"  level {row.level}  some channel on {row.area_pct:.1f} % of the area")

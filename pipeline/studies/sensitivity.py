@@ -26,10 +26,10 @@ from pipeline.config.protection import Device
 from pipeline.coverage.channel import main as coverage_stage
 from pipeline.dtt.protection_maps import main as protection_stage
 from pipeline.errors import InputError
+from pipeline.files import csv_text, write_output, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import true_area_km2
 from pipeline.hashing import json_hash
-from pipeline.output import as_csv, write_whole
 from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
 from pipeline.plan.margin import required_margin_km
 from pipeline.plan.plan import Plan, load_plan
@@ -72,8 +72,8 @@ def sensitivity_command(
     names = [variant.name for variant in variants]
     _write_spread(out / f"sensitivity_{device_id}_ch{channel:02d}.tif", grid, raw, names)
     rows = statistics(names, raw, true_area_km2(grid), variants[0].config.levels_dbm)
-    text = as_csv(list(rows[0]), rows)
-    write_whole(out / f"sensitivity_{device_id}_ch{channel:02d}.csv", text)
+    text = csv_text(list(rows[0]), rows)
+    write_output(out / f"sensitivity_{device_id}_ch{channel:02d}.csv", text)
     print(text, end="")
 
 
@@ -158,7 +158,7 @@ def run_variant(folder: Path, variant: Variant, threads: int) -> Path:
     place, config_path = folder / variant.name, folder / f"{variant.name}.yaml"
     place.mkdir(parents=True, exist_ok=True)
     settings = json.loads(variant.config.model_dump_json())
-    config_path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    write_whole(config_path, yaml.safe_dump(settings, allow_unicode=True))
     plan = load_plan(config_path)
     shared = f"coverage-{settings_of(plan, 'coverage')}"
     for name, target in (("territory", "territory"), ("terrain", "terrain"), ("coverage", shared)):
@@ -169,7 +169,7 @@ def run_variant(folder: Path, variant: Variant, threads: int) -> Path:
             _tell(f"  {step.name}")
             step.stamp.unlink(missing_ok=True)
             step.run()
-            step.stamp.write_text(step.digest)
+            write_whole(step.stamp, step.digest)
     (channel,), (device,) = plan.wsd, plan.config.devices
     main_combine(config_path, place, channel=channel, threads=threads)
     return place / f"public/max_eirp_{device.id}_ch{channel:02d}.tif"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
 from pipeline.coverage.point_fields import point_fields, point_job, sweeps_towards
-from pipeline.output import as_csv, write_whole
+from pipeline.files import csv_text, write_output
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.measurements import Measurement, channel_of, read_measurements
 from pipeline.studies.pictures import draw_fields
@@ -68,8 +68,8 @@ def validate_field_command(measurements: Path, config_path: Path, out: Path | No
         )
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / "rows.csv", as_csv(ROW_COLUMNS, [*_lines(config, rows, predicted)]))
-        write_whole(out / "statistics.csv", as_csv(STATISTICS_COLUMNS, [*_numbers(found)]))
+        write_output(out / "rows.csv", csv_text(ROW_COLUMNS, [*_lines(config, rows, predicted)]))
+        write_output(out / "statistics.csv", csv_text(STATISTICS_COLUMNS, [*_numbers(found)]))
         pairs = np.array([(row.field_dbuvm, p.field_dbuvm) for row, p in zip(rows, predicted, strict=True)])
         draw_fields(out / "fields.png", f"{config.name}, {model}", pairs, found[0])
 

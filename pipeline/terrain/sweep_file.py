@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
+from pipeline.files import whole_file
 from pipeline.terrain.records import Sweep, SweepFacts, TerrainSource
 
 ARRAYS = ("heff_m", "theta_eff1_deg", "hb_m", "sea_km", "tca_counts")
@@ -24,20 +25,13 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def write_sweeps(path: str | Path, sweeps: Mapping[str, Sweep]) -> None:
     """Write sweeps by mast key; the file appears complete or not at all, equal sweeps give equal bytes."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ready = path.with_suffix(".tmp.npz")
-    try:
-        with zipfile.ZipFile(ready, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:
-            for key in sorted(sweeps):
-                sweep = sweeps[key]
-                scalars = np.array([getattr(sweep, name) for name in SCALARS], dtype=np.float64)
-                _add(archive, f"{key}/scalars", scalars)
-                for name in ARRAYS:
-                    _add(archive, f"{key}/{name}", getattr(sweep, name))
-        ready.replace(path)
-    finally:
-        ready.unlink(missing_ok=True)
+    with whole_file(Path(path)) as ready, _new_archive(ready) as archive:
+        for key in sorted(sweeps):
+            sweep = sweeps[key]
+            scalars = np.array([getattr(sweep, name) for name in SCALARS], dtype=np.float64)
+            _add(archive, f"{key}/scalars", scalars)
+            for name in ARRAYS:
+                _add(archive, f"{key}/{name}", getattr(sweep, name))
 
 
 def read_sweeps(path: str | Path, masts: Iterable[str] | None = None) -> dict[str, Sweep]:
@@ -61,6 +55,10 @@ def facts_of(sweep: Sweep) -> SweepFacts:
     return SweepFacts(
         TerrainSource(sweep.terrain_source), sweep.tca_counts.shape[1] > 0, sweep.sea_km.shape[1] > 0
     )
+
+
+def _new_archive(path: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL)
 
 
 def _opened(path: str | Path) -> zipfile.ZipFile:

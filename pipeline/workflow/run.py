@@ -19,6 +19,7 @@ from pipeline.blocks import check_cluster
 from pipeline.config.base import REPOSITORY
 from pipeline.config.load import load_config
 from pipeline.errors import InputError, refused_by_machine
+from pipeline.files import write_whole
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
@@ -227,8 +228,7 @@ def lenient_copy(config_path: Path) -> Path:
 def changed_copy(content: Mapping[str, Any], stem: str) -> Path:
     """Changed settings, with their ``name``, as a file: the settings of a run stand in one file, always."""
     copy = Path("build") / content["name"] / f"{stem}.yaml"
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    copy.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    write_whole(copy, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     return copy
 
 

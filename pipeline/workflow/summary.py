@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.config import Config
-from pipeline.errors import InputError, refused_by_machine
+from pipeline.errors import refused_by_machine
+from pipeline.files import json_bytes, write_whole
 from pipeline.hashing import file_sha256, input_files
-from pipeline.output import write_whole
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import STAGES
 from pipeline.plan.plan import Plan
@@ -49,12 +48,9 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
     It tells of a run and does not change how the run ended.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+        write_whole(path, json_bytes(summary))
     except OSError as error:
         print(f"channelmaps: {refused_by_machine(error, path, 'no summary')}", file=sys.stderr, flush=True)
-    except InputError as error:
-        print(f"channelmaps: no summary: {error}", file=sys.stderr, flush=True)
 
 
 def jobs_since(folder: Path, started: datetime) -> dict[str, Json]:

@@ -105,4 +105,4 @@ def test_failed_writing_leaves_what_was_there(tmp_path):
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(InputError, match="cannot be written"):
         run(tmp_path, case_a(), "lon,lat\n46.7,24.7\n")
-    assert not (tmp_path / "out.csv.tmp").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["networks.yaml", "out.csv", "points.csv"]

@@ -87,13 +87,13 @@ def test_disk_that_takes_no_stamp_or_link_leaves_latest(
     build: Path, monkeypatch: pytest.MonkeyPatch, blocked: str
 ) -> None:
     publish(build, "run1")
-    write_text, symlink_to = Path.write_text, Path.symlink_to
+    write_bytes, symlink_to = Path.write_bytes, Path.symlink_to
 
     def refuse(path: Path) -> None:
-        if path.name == blocked:
+        if path.name.startswith(blocked):
             raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "write_text", lambda path, *a, **k: refuse(path) or write_text(path, *a, **k))
+    monkeypatch.setattr(Path, "write_bytes", lambda path, *a, **k: refuse(path) or write_bytes(path, *a, **k))
     monkeypatch.setattr(Path, "symlink_to", lambda path, *a, **k: refuse(path) or symlink_to(path, *a, **k))
     with pytest.raises(OSError, match="disk full"):
         publish(build, "run2")

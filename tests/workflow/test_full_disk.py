@@ -74,15 +74,15 @@ def test_validity_that_cannot_be_renewed_fails_and_leaves_the_manifest(
 ) -> None:
     folder = publish(tiny, datetime.now(UTC) - timedelta(hours=13))
     before = (folder / "manifest.json").read_bytes()
-    write_text = Path.write_text
+    write_bytes = Path.write_bytes
 
-    def cut_off(path: Path, text: str, **how: str) -> int:
+    def cut_off(path: Path, content: bytes) -> int:
         if path.parent.resolve() != folder.resolve():
-            return write_text(path, text, **how)
-        write_text(path, text[:99])
+            return write_bytes(path, content)
+        write_bytes(path, content[:99])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", cut_off)
+    monkeypatch.setattr(Path, "write_bytes", cut_off)
     assert run_command(tiny, FEW._replace(if_changed=True)) == 1
     assert summary(tiny)["outcome"] == "failed"
     assert (folder / "manifest.json").read_bytes() == before

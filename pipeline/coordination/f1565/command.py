@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pipeline.coordination.f1565.document import budgets_document
-from pipeline.output import write_whole
+from pipeline.files import json_bytes, write_output
 
 
 def f1565_command(links: Path, out: Path) -> None:
     """Read ``links``, write the budgets of all of them as JSON to ``out``, whole or not at all."""
-    write_whole(out, json.dumps(budgets_document(links), indent=1, ensure_ascii=False) + "\n")
+    write_output(out, json_bytes(budgets_document(links)))

@@ -15,7 +15,7 @@ from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.interference import EXCEEDS_UNKNOWN, interference, prepare, remarks
 from pipeline.coordination.rr941.networks import read_networks, warnings
 from pipeline.errors import InputError
-from pipeline.output import write_whole
+from pipeline.files import write_output
 from pipeline.registers.rows import Number
 from pipeline.registers.tables import read_table
 
@@ -55,7 +55,7 @@ def rr941_command(networks: Path, points: Path, out: Path) -> None:
         found.transponder_pct,
     )
     rows = (",".join([*map(_text, row), _flag(e)]) for *row, e in zip(*columns, found.exceeds, strict=True))
-    write_whole(out, _lines(rows))
+    write_output(out, _lines(rows))
 
 
 def read_points(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

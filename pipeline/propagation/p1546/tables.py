@@ -8,6 +8,7 @@ columns ``frequency_mhz, path, time_percent, distance_km, h10 ... h1200``:
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
@@ -17,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from pipeline.files import write_whole
 
 NOMINAL_MHZ = np.array([100.0, 600.0, 2000.0])
 NOMINAL_T_PCT = np.array([1.0, 10.0, 50.0])
@@ -68,7 +71,9 @@ def build_file(csv: Path, out: Path) -> None:
     field = table.set_index(keys).loc[order, list(_HEIGHT_COLUMNS)].to_numpy()
     shape = (NOMINAL_MHZ.size, len(_PATHS), NOMINAL_T_PCT.size, NOMINAL_D_KM.size, NOMINAL_H1_M.size)
     field_microdb = np.rint(field.reshape(shape) / _STEP_DB).astype(np.int32)
-    np.savez_compressed(out, field_microdb=field_microdb)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, field_microdb=field_microdb)
+    write_whole(out, stream.getvalue())
 
 
 if __name__ == "__main__":

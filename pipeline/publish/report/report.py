@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.config import Config
+from pipeline.files import write_whole
 from pipeline.plan.plan import Plan, levels_of
 from pipeline.plan.run_files import REGION_STATISTICS, region_files, two_digits
 from pipeline.publish.report import figures as figures
@@ -68,8 +69,7 @@ REGION_HEAD = ("region", "area,\nkm2", "people", "mean", "median")
 
 def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
     """Write the report of a finished build; ``facts`` are those of the manifest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report(plan, facts, plan.build / "public", benchmarks), encoding="utf-8")
+    write_whole(path, report(plan, facts, plan.build / "public", benchmarks))
 
 
 def report(plan: Plan, facts: Facts, public: Path, benchmarks: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import write
 
+from pipeline.files import whole_file
 from pipeline.publish.web.place import Box
 
 Tiles = Mapping[tuple[int, int, int], bytes]
@@ -28,16 +29,10 @@ def write_archive(
     In the order of their ids, so that neighbours lie side by side and one range request brings several.
     """
     by_id = {zxy_to_tileid(z, x % 2**z, y): data for (z, x, y), data in tiles.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_suffix(".tmp")
-    try:
-        with write(waiting) as sink:
-            for tile_id in sorted(by_id):
-                sink.write_tile(tile_id, by_id[tile_id])
-            sink.finalize(_header(box_deg, tile_type, compression), dict(metadata))
-        waiting.replace(path)
-    finally:
-        waiting.unlink(missing_ok=True)
+    with whole_file(path) as waiting, write(waiting) as sink:
+        for tile_id in sorted(by_id):
+            sink.write_tile(tile_id, by_id[tile_id])
+        sink.finalize(_header(box_deg, tile_type, compression), dict(metadata))
 
 
 def _header(box_deg: Box, tile_type: TileType, compression: Compression) -> dict[str, Any]:

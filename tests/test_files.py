@@ -1,0 +1,122 @@
+"""Writing files: whole or not at all, and by one module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline import files
+from pipeline.errors import InputError
+
+PACKAGE = Path(files.__file__).parent
+WRITING = {"write_text", "write_bytes", "copyfile", "copy2", "copytree", "dump", "savez", "savez_compressed"}
+# Writers of other libraries that take a path; they get one from ``whole_file``.
+FOREIGN = {"ZipFile", "rasterio.open", "archive.open"}
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def opens_for_writing(name: str, call: ast.Call) -> bool:
+    """A call of open, of whatever object, with a mode that makes or replaces a file."""
+    if name.rpartition(".")[2] not in ("open", "ZipFile"):
+        return False
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+    modes = [a.value for a in arguments if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    return any(set(mode) <= set("rwxabt+") and set(mode) & set("wx") for mode in modes)
+
+
+def writes(path: Path) -> list[str]:
+    """Names of the calls that write a file."""
+    found = []
+    for name, call in calls(path):
+        to_file = name.endswith(".to_csv") and bool(call.args)
+        to_stream = name == "np.savez_compressed" and ast.unparse(call.args[0]) == "stream"
+        by_name = name.rpartition(".")[2] in WRITING and not name.startswith("_Pickler") and not to_stream
+        if by_name or to_file or opens_for_writing(name, call):
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open(path, 'w')",
+        "path.open(mode='xb')",
+        "path.write_text('a')",
+        "json.dump(a, stream)",
+        "table.to_csv(path)",
+        "zipfile.ZipFile(path, 'w')",
+        "shutil.copyfile(a, b)",
+    ],
+)
+def test_walk_finds_what_writes(tmp_path: Path, source: str) -> None:
+    (tmp_path / "a.py").write_text(source)
+    assert writes(tmp_path / "a.py")
+
+
+def test_only_one_module_opens_files_for_writing() -> None:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        found = set(writes(path)) if path != PACKAGE / "files.py" else set()
+        foreign = {name for name in found if name.removeprefix("zipfile.") in FOREIGN}
+        assert found == foreign, path
+        if foreign:
+            assert "whole_file(" in path.read_text(), path
+
+
+def test_failure_leaves_what_was_there_and_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.tif"
+    files.write_whole(path, b"old")
+
+    def fail() -> None:
+        with files.whole_file(path) as waiting:
+            waiting.write_bytes(b"ne")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in path.parent.iterdir()] == ["b.tif"]
+
+
+def test_files_written_together_appear_together(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    files.write_together({a: "1", b: "1"})
+    with pytest.raises(OSError):
+        files.write_together({a: "2", tmp_path / ("x" * 300): "2"})
+    assert sorted((p.name, p.read_text()) for p in tmp_path.iterdir()) == [("a", "1"), ("b", "1")]
+
+
+def test_mode_and_content(tmp_path: Path) -> None:
+    files.write_whole(tmp_path / "a", "ä\n", mode=0o444, durable=True)
+    files.copy_whole(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == "ä\n".encode()
+    assert [(tmp_path / name).stat().st_mode & 0o200 for name in "ab"] == [0, 0o200]
+
+
+@pytest.mark.parametrize("place", ["missing/a.csv", "folder"])
+def test_output_of_a_user_is_refused_in_one_line(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    for write in (
+        lambda path: files.write_output(path, "a"),
+        lambda path: files.write_output_rows(path, ["a"], [[1]]),
+    ):
+        with pytest.raises(InputError, match=rf"{place}: cannot be written \(.+\); allowed: a path in"):
+            write(tmp_path / place)
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
+
+
+def test_tables_as_text(tmp_path: Path) -> None:
+    files.write_output_rows(tmp_path / "a.csv", ["x", "y"], [[0.1, 'say "a,b"'], [1, None]])
+    assert (tmp_path / "a.csv").read_bytes() == b'x,y\n0.1,"say ""a,b"""\n1,\n'
+    assert files.csv_text(["x", "y"], [{"y": 2, "x": 1}]) == "x,y\n1,2\n"
+    table = pd.DataFrame({"x": [0.123456, float("nan")]})
+    assert files.table_bytes(table) == b'x\n0.1235\n""\n'
+    assert files.table_bytes(table, number_format=None) == b'x\n0.123456\n""\n'
