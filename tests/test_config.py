@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
-from pipeline.config.channels import channel_centre_mhz, plan_channels
 from pipeline.config.load import export_schema, load_config, unverified
 from pipeline.errors import InputError
+from pipeline.radio.channel_plan import channel_centre_mhz, plan_channels
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import true_area_km2
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.territory.rasters import boundaries_of
 from pipeline.territory.regions import ELSEWHERE, TOTAL, Regions, project_regions, read_regions, region_index
 

@@ -35,8 +35,8 @@ from pipeline.grid import raster
 from pipeline.grid.grid import true_area_km2
 from pipeline.hashing import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.quantise import NODATA_CENTI
-from pipeline.radio.caps import device_cap_dbm
-from pipeline.radio.channel_offsets import victim_channels
+from pipeline.radio.channel_plan import victim_channels
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.transmitters import read_register
 from pipeline.services.base import ServiceContext
 from pipeline.services.codes import CODE_NAMES

@@ -75,26 +75,3 @@ class Channels(Section):
         if len(set(self.wsd)) != len(self.wsd):
             raise ValueError("wsd names a channel twice")
         return self
-
-
-def channel_centre_mhz(channels: Channels, channel: int) -> float:
-    """Centre frequency of a channel of the plan; KeyError for a channel outside it."""
-    segment = _segment(channels, channel)
-    return segment.first_centre_mhz + segment.width_mhz * (channel - segment.first_channel)
-
-
-def channel_width_mhz(channels: Channels, channel: int) -> float:
-    """Width of a channel of the plan; KeyError for a channel outside it."""
-    return _segment(channels, channel).width_mhz
-
-
-def plan_channels(channels: Channels) -> list[int]:
-    """All channel numbers of the plan, ascending."""
-    return sorted(c for s in channels.plan for c in range(s.first_channel, s.last_channel + 1))
-
-
-def _segment(channels: Channels, channel: int) -> PlanSegment:
-    for segment in channels.plan:
-        if segment.first_channel <= channel <= segment.last_channel:
-            return segment
-    raise KeyError(channel)

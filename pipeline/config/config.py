@@ -17,13 +17,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.areas import Areas
 from pipeline.config.base import REPOSITORY, TABLES, Identifier, Number, Section, Sourced, Whole, within
-from pipeline.config.channels import (
-    Channels,
-    PlanSegment,
-    channel_centre_mhz,
-    channel_width_mhz,
-    plan_channels,
-)
+from pipeline.config.channels import Channels, PlanSegment
 from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents
 from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour, Neighbours
@@ -31,7 +25,7 @@ from pipeline.config.pmse import Pmse
 from pipeline.config.priority import Priority, priority_fault
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.query import Query
-from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand, receiver_band
+from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand
 from pipeline.config.report import Report
 from pipeline.config.sensitivity import Sensitivity
 from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
@@ -67,10 +61,6 @@ __all__ = [
     "Territory",
     "Threshold",
     "Whole",
-    "channel_centre_mhz",
-    "channel_width_mhz",
-    "plan_channels",
-    "receiver_band",
 ]
 
 

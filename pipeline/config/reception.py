@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.config.base import Number, Section, Sourced, within
-from pipeline.errors import InputError
 
 
 class Propagation(Section):
@@ -86,16 +85,3 @@ class Coverage(Section):
     """Admit foreign transmitters as servers inside the territory, and own ones outside."""
     min_density_per_km2: Annotated[Number, Field(ge=0)] = 0.0
     """Reception is protected only where at least this many people live per km2 (0 = everywhere)."""
-
-
-def receiver_band(coverage: Coverage, f_mhz: float) -> ReceiverBand:
-    """The receiving antenna at a frequency; InputError where the configuration names none."""
-    for band in coverage.receiver_bands:
-        if band.from_mhz <= f_mhz < band.to_mhz:
-            return band
-    raise InputError(
-        "no receiving antenna is given for this frequency",
-        row="coverage.receiver_bands",
-        value=f"{f_mhz} MHz",
-        allowed="bands that cover every channel in use",
-    )

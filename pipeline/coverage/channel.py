@@ -18,10 +18,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
-from pipeline.config.channels import channel_centre_mhz
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
-from pipeline.config.reception import receiver_band
 from pipeline.coverage.fields import INTERFERING, WANTED, Model, Receiver, Tables
 from pipeline.coverage.packed import Paths, Stations, pack_paths, pack_stations
 from pipeline.coverage.planning import (
@@ -39,6 +37,7 @@ from pipeline.grid.raster import Grid, read, write_blocks
 from pipeline.propagation.hata import Environment
 from pipeline.propagation.p1546.pixel import prepare
 from pipeline.propagation.p1546.tables import Area, load_curves
+from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
 from pipeline.reference.ratios import dtt_ratio_db, read_protection_tables
 from pipeline.registers.country import fill_countries
 from pipeline.registers.transmitters import read_register

@@ -16,14 +16,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
 from pipeline.config.config import Config
 from pipeline.config.neighbours import BorderField
 from pipeline.config.protection import Device
 from pipeline.dtt.interference_range import farthest_limiting_km
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import smaller_path_loss_db
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.number_tables import read_number, read_rows
 from pipeline.units import power_dbm
 

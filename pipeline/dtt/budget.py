@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.protection import Device
-from pipeline.config.reception import receiver_band
 from pipeline.dtt import separation_budget
 from pipeline.dtt.box import Box
 from pipeline.dtt.limits import (
@@ -52,7 +51,7 @@ from pipeline.dtt.victims import Kind, Victims, cross_polar_table_db, kinds_pres
 from pipeline.grid import raster
 from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import LossTables
-from pipeline.radio.channel_offsets import Offset, victims_by_offset
+from pipeline.radio.channel_plan import Offset, receiver_band, victims_by_offset
 from pipeline.reference.ratios import (
     Group,
     group_name,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pipeline.config.channels import plan_channels
 from pipeline.config.config import Config
 from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour
 from pipeline.config.protection import Device
 from pipeline.coverage.channel import with_countries
 from pipeline.dtt.interference_range import proven_radius_km
-from pipeline.radio.channel_offsets import victim_offsets
+from pipeline.radio.channel_plan import plan_channels, victim_offsets
 from pipeline.reference.number_tables import ModeKey
 from pipeline.reference.ratios import read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km

@@ -14,10 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.config.reception import receiver_band
 from pipeline.dtt.interference_range import OVERLOAD_MU, proven_radius_km
 from pipeline.dtt.min_plus.search import min_plus
 from pipeline.dtt.victims import (
@@ -33,7 +31,8 @@ from pipeline.dtt.victims import (
 from pipeline.grid.geodesy import largest_scale
 from pipeline.grid.raster import Grid
 from pipeline.propagation.homogeneous import LossTables, loss_table_db, offset_distance_km, table_size
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.number_tables import ModeKey
 from pipeline.reference.ratios import (
     Group,

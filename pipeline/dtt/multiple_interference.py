@@ -18,10 +18,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
-from pipeline.config.channels import channel_centre_mhz
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.config.reception import receiver_band
 from pipeline.dtt.box import Box
 from pipeline.dtt.degradation import fall_of
 from pipeline.dtt.limits import Job, geometries, loss_tables, make_job
@@ -29,7 +27,7 @@ from pipeline.dtt.protection_maps import Files, read_servers, read_victims
 from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, Victims, group_codes, rows_of
 from pipeline.grid import raster
 from pipeline.kernels import kernel
-from pipeline.radio.channel_offsets import Offset, offset_of, victim_offsets
+from pipeline.radio.channel_plan import Offset, channel_centre_mhz, offset_of, receiver_band, victim_offsets
 from pipeline.radio.discrimination import directivity_db
 from pipeline.reference.ratios import group_shift_db, read_protection_tables
 from pipeline.units import power_dbm

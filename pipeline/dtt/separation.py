@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from pyproj import Geod, Transformer
 from rasterio.features import rasterize
 
-from pipeline.config.channels import channel_centre_mhz
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.services import ServiceName
@@ -29,7 +28,8 @@ from pipeline.errors import InputError
 from pipeline.grid.geodesy import largest_scale
 from pipeline.grid.grid import LONLAT
 from pipeline.grid.raster import Grid, grid_bounds_m, grid_transform
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.channel_plan import channel_centre_mhz
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.radio.patterns import AZIMUTHS
 from pipeline.reference.separation_distances import RELATIONS, permitted_dbm, read_distances, steps_of
 from pipeline.services.codes import LimitingService

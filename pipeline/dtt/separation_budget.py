@@ -12,7 +12,7 @@ from pipeline.dtt.protection_maps import Files
 from pipeline.dtt.separation import contour_polygons
 from pipeline.grid import raster
 from pipeline.grid.geodesy import largest_scale
-from pipeline.radio.channel_offsets import Offset
+from pipeline.radio.channel_plan import Offset
 from pipeline.reference.separation_distances import BANDS
 from pipeline.services.base import Explanation, ServiceContext, Term
 from pipeline.services.codes import LimitingService

@@ -10,7 +10,6 @@ import numpy as np
 from pyproj import Geod
 
 from pipeline.config.protection import Device
-from pipeline.config.reception import receiver_band
 from pipeline.dtt.degradation import allowed_nuisance_db
 from pipeline.dtt.interference_range import OVERLOAD_MU, allowed_nuisance_of
 from pipeline.dtt.limits import Job
@@ -20,7 +19,7 @@ from pipeline.grid import raster
 from pipeline.grid.geodesy import largest_scale
 from pipeline.grid.grid import pixel_lonlat_deg
 from pipeline.propagation.homogeneous import offset_distance_km, smaller_path_loss_db
-from pipeline.radio.channel_offsets import Offset
+from pipeline.radio.channel_plan import Offset, receiver_band
 from pipeline.radio.discrimination import directivity_db
 from pipeline.reference.ratios import Group, building_loss_db, group_name, overload_dbm, ratio_db, ratio_parts
 from pipeline.services.base import ServiceContext, Term

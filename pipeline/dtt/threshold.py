@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from pipeline.config.channels import channel_centre_mhz
 from pipeline.config.config import Config
-from pipeline.config.reception import receiver_band
 from pipeline.coverage.nuisance import noise_field_dbuvm
+from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
 from pipeline.reference.ratios import known_mode, read_protection_tables
 
 THRESHOLD_BAND = "threshold"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.config.channels import plan_channels
 from pipeline.config.config import Config
 from pipeline.dtt.border_field import border_radius_km
 from pipeline.dtt.interference_range import proven_radius_km
 from pipeline.errors import InputError
+from pipeline.radio.channel_plan import plan_channels
 from pipeline.reference.ratios import read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
-from pipeline.radio.caps import device_cap_dbm
-from pipeline.radio.channel_offsets import victim_channels
+from pipeline.radio.channel_plan import victim_channels
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.transmitters import read_register
 from pipeline.services.pmse.pmse_register import bookings_of
 

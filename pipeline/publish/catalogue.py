@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.availability.classes import level_name
-from pipeline.config.channels import channel_centre_mhz
 from pipeline.config.protection import Device
 from pipeline.coordination.file_names import (
     RADAR_LAYERS,
@@ -19,6 +18,7 @@ from pipeline.coordination.file_names import (
 )
 from pipeline.plan.plan import Plan, levels_of
 from pipeline.plan.run_files import internal_files_of_channel, max_eirp_files, query_file, two_digits
+from pipeline.radio.channel_plan import channel_centre_mhz
 
 AVAILABILITY = "Availability"
 MAX_EIRP, LIMITS = "Maximum e.i.r.p. by channel", "Limiting service by channel"

@@ -22,7 +22,7 @@ from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import two_digits
 from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.sizes import register_sizes
 from pipeline.registers.transmitters import summary

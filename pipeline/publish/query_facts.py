@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.query import Query
 from pipeline.plan.run_files import query_file
 from pipeline.publish.query_names import HZ_PER_MHZ
+from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.reference.height_layers import HeightLayer, read_height_layers
 
 

@@ -1,13 +1,7 @@
-"""How much of a device's e.i.r.p. a receiver of another service takes in: overlap, leakage, selectivity.
+"""What a device radiates: its block, its leakage into other channels, and its two caps.
 
-A(df) of incumbents.md, section 1: co-channel the part of the power that falls into the receiver's band, else
-the leakage of the device's class (AFLR, per 100 kHz) over the receiver's bandwidth together with the
-receiver's selectivity (ACS). A device need not leak less than a floor, so that at low power the leakage stops
-falling: P(dBm / 100 kHz) <= max(P_IB - AFLR, floor) (whitespace-rules.md, section 1.3). The interference
-
-    I(P) = P s + sum over offsets of max(P l_n, F_n)
-
-is the largest of a few straight lines in P, so the largest P with I(P) <= T is the smallest of their roots.
+Leakage is given by the emission class of EN 301 598 as AFLR: the whole power of the device over what leaks
+into 100 kHz, for the first, the second and all further adjacent channels.
 """
 
 from __future__ import annotations
@@ -16,12 +10,10 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from pipeline.config.protection import Device
 
-from pipeline.kernels import kernel
-
-SEGMENT_MHZ = 0.1
+# AFLR and density caps refer to 100 kHz (EN 301 598).
+DENSITY_BANDWIDTH_MHZ = 0.1
 # Leakage ratios are given for the first, the second and all further adjacent channels.
 CLASS_OFFSETS = (1, 2, 3)
 
@@ -45,76 +37,19 @@ class Emission(NamedTuple):
     floor_dbm_per_100khz: float
 
 
-class Coupling(NamedTuple):
-    """The lines of I(P), float64[n, 2]: share of P, and floor in mW; the last one has no floor.
-
-    From ``linear_from_dbm`` of tolerated power on the last line alone decides: P = T + ``rejection_db``.
-    """
-
-    lines: NDArray[np.float64]
-    rejection_db: float
-    linear_from_dbm: float
+def class_offset(offset: int) -> int:
+    """The entry of ``CLASS_OFFSETS`` for an adjacent channel, on either side."""
+    return min(abs(offset), CLASS_OFFSETS[-1])
 
 
-def coupling_of(emission: Emission, receiver: Band, acs_db: float) -> Coupling:
-    """Coupling of a device into a receiver's band; ``acs_db`` infinite where no selectivity is known."""
-    inband = _overlap_mhz(emission.block, receiver)
-    block_mhz = emission.block.high_mhz - emission.block.low_mhz
-    # Where the receiver lies beside the block its selectivity weakens all of the block.
-    through = inband / block_mhz if inband > 0.0 else 10.0 ** (-0.1 * acs_db)
-    floor_mw = 10.0 ** (0.1 * emission.floor_dbm_per_100khz)
-    pieces = []
-    for offset in CLASS_OFFSETS:
-        segments = _leaked_mhz(emission, receiver, offset) / SEGMENT_MHZ
-        if segments > 0.0:
-            pieces.append((segments * 10.0 ** (-0.1 * emission.aflr_db[offset]), segments * floor_mw))
-    # The strongest leakage leaves its floor at the lowest power of the device.
-    pieces.sort(key=lambda piece: piece[1] / piece[0])
-    shares = through + np.cumsum([0.0, *(share for share, _ in pieces)])
-    floors_mw = np.cumsum([0.0, *(floor for _, floor in reversed(pieces))])[::-1]
-    last_bend_mw = pieces[-1][1] / pieces[-1][0] if pieces else 0.0
-    linear_from_mw = last_bend_mw * shares[-1]
-    return Coupling(
-        np.column_stack([shares, floors_mw]),
-        -10.0 * math.log10(shares[-1]) if shares[-1] > 0.0 else math.inf,
-        10.0 * math.log10(linear_from_mw) if linear_from_mw > 0.0 else -math.inf,
-    )
+def aclr_db(aflr_db: float, width_mhz: float) -> float:
+    """Leakage ratio into a channel of ``width_mhz`` from the one into 100 kHz."""
+    return aflr_db - 10.0 * math.log10(width_mhz / DENSITY_BANDWIDTH_MHZ)
 
 
-@kernel
-def permitted_dbm(
-    tolerated_dbm: float, lines: NDArray[np.float64], rejection_db: float, linear_from_dbm: float
-) -> float:
-    """Largest e.i.r.p. whose interference stays at ``tolerated_dbm``; -inf where the floor exceeds it.
-
-    ``tolerated_dbm``: interference limit brought back through antenna and path to the device.
-    """
-    if tolerated_dbm >= linear_from_dbm:
-        return tolerated_dbm + rejection_db
-    tolerated_mw = 10.0 ** (0.1 * tolerated_dbm)
-    lowest_dbm = np.inf
-    for i in range(lines.shape[0]):
-        room_mw = tolerated_mw - lines[i, 1]
-        if room_mw <= 0.0:
-            return -np.inf
-        if lines[i, 0] > 0.0:
-            lowest_dbm = min(lowest_dbm, 10.0 * np.log10(room_mw / lines[i, 0]))
-    return lowest_dbm
-
-
-def _overlap_mhz(first: Band, second: Band) -> float:
-    return max(0.0, min(first.high_mhz, second.high_mhz) - max(first.low_mhz, second.low_mhz))
-
-
-def _leaked_mhz(emission: Emission, receiver: Band, offset: int) -> float:
-    """Width of the receiver's band that lies ``offset`` channels from the device's, on both sides.
-
-    What lies in the device's channel but beside its block counts with the first adjacent channel.
-    """
-    centre_mhz = 0.5 * (emission.block.low_mhz + emission.block.high_mhz)
-    block_edge_mhz = emission.block.high_mhz - centre_mhz
-    near_mhz = block_edge_mhz if offset == 1 else (offset - 0.5) * emission.channel_mhz
-    far_mhz = math.inf if offset == CLASS_OFFSETS[-1] else (offset + 0.5) * emission.channel_mhz
-    below = Band(centre_mhz - far_mhz, centre_mhz - near_mhz)
-    above = Band(centre_mhz + near_mhz, centre_mhz + far_mhz)
-    return _overlap_mhz(receiver, below) + _overlap_mhz(receiver, above)
+def device_cap_dbm(device: Device) -> float:
+    """Largest e.i.r.p. in dBm in the device's bandwidth (protection.md, section 3)."""
+    if device.cap_density_dbm_per_100khz is None:
+        return device.cap_dbm
+    ratio = device.bandwidth_mhz / DENSITY_BANDWIDTH_MHZ
+    return min(device.cap_dbm, device.cap_density_dbm_per_100khz + 10.0 * math.log10(ratio))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import InputError
+from pipeline.radio.emission import CLASS_OFFSETS
 
 ANY = "*"
 ModeKey = tuple[str, str]
@@ -73,7 +74,6 @@ PMSE_RATIO_COLUMNS = ("ratios", "offset", "emission_class", "ratio_db")
 DTT_COLUMNS = ("wanted_system", "wanted_mode", "offset", "pr_db")
 QUANTITIES = ("acs_db", "pr_db", "oth_dbm")
 CLASSES = (1, 2, 3, 4, 5)
-CLASS_OFFSETS = (1, 2, 3)
 MAX_OFFSET = 99
 
 

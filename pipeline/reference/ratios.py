@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.protection import Device, Protection
 from pipeline.errors import InputError
+from pipeline.radio.emission import aclr_db, class_offset
 from pipeline.reference.number_tables import (
     ANY,
     Mode,
@@ -31,10 +32,8 @@ from pipeline.reference.number_tables import (
     read_ratios,
 )
 
-SEGMENT_MHZ = 0.1
 # Channels of the European raster, for which the ratios of EN 301 598 were written.
 EUROPEAN_WIDTH_MHZ = 8.0
-FARTHEST_CLASS_OFFSET = 3
 DTT_OFFSETS = (-1, 0, 1)
 
 
@@ -166,11 +165,10 @@ def ratio_parts(
             value=f"{offset}, {group_name(group)}, class {emission_class}",
             allowed="a row pr_db or acs_db for every offset in use; -3 to +3 and +9 are mandatory",
         )
-    aflr_db = tables.aflr_db[emission_class][min(abs(offset), FARTHEST_CLASS_OFFSET)]
-    aclr_db = aflr_db - 10.0 * math.log10(width_mhz / SEGMENT_MHZ)
-    leakage = 10.0 ** (-0.1 * aclr_db)
+    leakage_db = aclr_db(tables.aflr_db[emission_class][class_offset(offset)], width_mhz)
+    leakage = 10.0 ** (-0.1 * leakage_db)
     combined_db = pr0_db + 10.0 * math.log10(10.0 ** (-0.1 * selectivity.value) + leakage)
-    return RatioParts(combined_db, pr0_db, selectivity.value, aclr_db)
+    return RatioParts(combined_db, pr0_db, selectivity.value, leakage_db)
 
 
 def overload_dbm(tables: Tables, emission_class: int, offset: int) -> float:

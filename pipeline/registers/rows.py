@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline.errors import InputError
-from pipeline.radio.channel_plan import Plan, centre_mhz, describe, segment_of
+from pipeline.radio.channel_plan import Plan, centre_mhz, channels_in_words, segment_of
 from pipeline.radio.patterns import PATTERN_POINTS
 
 # A transmitter's nominal channel against its stated centre frequency: offsets of a few hundred kHz exist.
@@ -208,7 +208,7 @@ def _inside(box: Box, lon_deg: float, lat_deg: float) -> bool:
 def _channel_problem(record: TransmitterRow, plan: Plan) -> _Problem | None:
     segment = segment_of(plan, record.channel)
     if segment is None:
-        return _Problem("channel", "channel is not in the plan", describe(plan))
+        return _Problem("channel", "channel is not in the plan", channels_in_words(plan))
     centre = centre_mhz(segment, record.channel)
     if abs(record.centre_mhz - centre) > CENTRE_TOLERANCE_MHZ:
         text = f"frequency is not that of channel {record.channel}"

@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.config.protection import Device
 from pipeline.grid.polygons import project
 from pipeline.grid.raster import Grid
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import OFF_DB, Adjustment, holds_for, read_adjustments
 from pipeline.services.base import (
     BlockLimit,

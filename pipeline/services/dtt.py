@@ -17,7 +17,7 @@ from pipeline.dtt.limits import OVERLOAD_BAND
 from pipeline.dtt.protection_maps import Files
 from pipeline.dtt.threshold import THRESHOLD_BAND
 from pipeline.grid import raster
-from pipeline.radio.channel_offsets import Offset, victims_by_offset
+from pipeline.radio.channel_plan import Offset, victims_by_offset
 from pipeline.reference.ratios import (
     Group,
     Tables,

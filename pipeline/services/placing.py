@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
 from pipeline.config.protection import Device
 from pipeline.grid import raster
 from pipeline.grid.geodesy import largest_scale
@@ -19,8 +18,9 @@ from pipeline.grid.raster import Grid, grid_bounds_m
 from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import Model
 from pipeline.propagation.loss_profile import STEP, LossProfile, Path, loss_profile
-from pipeline.radio.caps import device_cap_dbm
-from pipeline.radio.emission import Band, Coupling, Emission, coupling_of, permitted_dbm
+from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
+from pipeline.radio.coupling import Coupling, coupling_of, permitted_dbm
+from pipeline.radio.emission import Band, Emission, device_cap_dbm
 from pipeline.reference.number_tables import read_device_classes
 from pipeline.services.base import ServiceContext
 from pipeline.services.codes import LimitingService

@@ -21,7 +21,7 @@ from pipeline.grid.raster import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.loss_profile import profile_loss_db
 from pipeline.radio.antennas import largest_gain_dbi
-from pipeline.radio.emission import permitted_dbm
+from pipeline.radio.coupling import permitted_dbm
 from pipeline.services.base import (
     BlockLimit,
     Explanation,

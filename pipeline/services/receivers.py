@@ -19,7 +19,8 @@ from pipeline.errors import InputError
 from pipeline.propagation.loss_profile import Path as LossPath
 from pipeline.propagation.loss_profile import exact_loss_db
 from pipeline.radio.antennas import gain_table_dbi
-from pipeline.radio.emission import Band, coupling_of, permitted_dbm
+from pipeline.radio.coupling import coupling_of, permitted_dbm
+from pipeline.radio.emission import Band
 from pipeline.radio.noise import interference_limit_dbm
 from pipeline.reference.number_tables import read_number, read_rows
 from pipeline.registers.stations import ReceiverRow, check_station, read_stations

@@ -21,7 +21,7 @@ from pipeline.grid.geodesy import largest_scale
 from pipeline.grid.grid import LONLAT
 from pipeline.grid.raster import Grid
 from pipeline.kernels import kernel
-from pipeline.radio.channel_offsets import offset_of
+from pipeline.radio.channel_plan import offset_of
 from pipeline.reference.number_tables import read_number, read_rows
 from pipeline.registers.stations import RelayRow, read_stations
 from pipeline.services.base import (

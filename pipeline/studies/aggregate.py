@@ -25,7 +25,7 @@ from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.grid.grid import pixel_lonlat_deg, true_area_km2
 from pipeline.plan.run_files import two_digits
-from pipeline.radio.channel_offsets import victim_channels
+from pipeline.radio.channel_plan import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.placed import read_placed, spread
 

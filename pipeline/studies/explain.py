@@ -25,8 +25,8 @@ from pipeline.grid.grid import LONLAT
 from pipeline.plan.dependencies import code_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, read_run
-from pipeline.radio.caps import DENSITY_BANDWIDTH_MHZ, device_cap_dbm
-from pipeline.radio.channel_offsets import victim_channels
+from pipeline.radio.channel_plan import victim_channels
+from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm
 from pipeline.services import aeronautical, border, fixed, mobile, radio_astronomy, relay_sites
 from pipeline.services import restrictions as areas
 from pipeline.services.adjustments import adjusted_explanation

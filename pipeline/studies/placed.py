@@ -16,7 +16,7 @@ from pipeline.dtt.multiple_interference import Placed
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.tables import Record, read_table
 from pipeline.territory.codes import Surface
 

@@ -11,18 +11,16 @@ from pathlib import Path
 
 import xarray as xr
 
-from pipeline.config.channels import channel_width_mhz
 from pipeline.config.config import Config
 from pipeline.config.load import load_config, unverified
-from pipeline.config.reception import receiver_band
 from pipeline.coverage.channel import outline_m, with_countries
 from pipeline.coverage.planning import within_reach
 from pipeline.errors import InputError, in_file
 from pipeline.grid.polygons import Boundaries
 from pipeline.grid.raster import Grid
 from pipeline.hashing import input_files
-from pipeline.radio.caps import device_cap_dbm
-from pipeline.radio.channel_offsets import victim_channels
+from pipeline.radio.channel_plan import channel_width_mhz, receiver_band, victim_channels
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratios import Tables, check_ratios, dtt_ratio_table_db, read_protection_tables
 from pipeline.registers.tables import RejectedRow
 from pipeline.registers.transmitters import read_register, summary

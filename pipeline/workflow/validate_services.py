@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.config.channels import plan_channels
 from pipeline.config.config import Config
 from pipeline.config.incumbents import Aeronautical, FixedLinks, Incumbents, Receivers
 from pipeline.errors import InputError
+from pipeline.radio.channel_plan import plan_channels
 from pipeline.reference.arns_systems import largest_distance_km, read_arns_table
 from pipeline.registers.areas import Area, read_adjustments, read_exclusions
 from pipeline.registers.stations import AeronauticalRow, RelayRow, read_stations

@@ -17,7 +17,7 @@ from pipeline.propagation.homogeneous import (
     round_down,
     table_size,
 )
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 
 F_MHZ = 600.0
 FREE_1KM_DB = 32.4 + 20 * math.log10(F_MHZ)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from pipeline.radio.emission import Band, Emission, coupling_of, permitted_dbm
+from pipeline.radio.coupling import coupling_of, permitted_dbm
+from pipeline.radio.emission import Band, Emission
 
 CLASS_1 = {1: 74.0, 2: 79.0, 3: 84.0}
 NO_FLOOR = -math.inf

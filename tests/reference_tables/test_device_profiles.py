@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratios import (
     Group,
     Tier,

@@ -15,7 +15,7 @@ from service_scene import GRID, SIZE, lonlat_deg, make_context, whole, write_csv
 from pipeline.availability.combine import combine
 from pipeline.errors import InputError
 from pipeline.quantise import NOT_PERMITTED
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import parse_channels, read_adjustments, read_exclusions
 from pipeline.services import relay_sites
 from pipeline.services import restrictions as areas

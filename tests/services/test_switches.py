@@ -15,7 +15,7 @@ from pipeline.availability.classes import Availability, availability_class
 from pipeline.availability.combine import combine
 from pipeline.grid.raster import Grid
 from pipeline.quantise import NOT_EVALUATED
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.services.codes import SERVICE_CODES
 from pipeline.services.evaluated import prepare_services, settled_flags
 

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from pipeline.availability import stage as availability
-from pipeline.config.channels import channel_centre_mhz
 from pipeline.config.load import export_schema, load_config
 from pipeline.coverage import channel as coverage
 from pipeline.dtt import protection_maps as protection
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of, victims_of
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.channel_plan import channel_centre_mhz
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.terrain import tile_sweeps as terrain
 from pipeline.territory import rasters as territory
 from pipeline.workflow.validate import validate_command

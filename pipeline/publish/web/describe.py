@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.config.channels import channel_centre_mhz
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.publish.styles import Scheme, hex_colour, lowest_raw, read_base_colours, read_schemes
 from pipeline.publish.web.numbers import BLOCK_PX, number_zoom
 from pipeline.publish.web.place import TILE_PX, Box, Fit
 from pipeline.publish.web.shown_layers import Geography, levels_of
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.channel_plan import channel_centre_mhz
+from pipeline.radio.emission import device_cap_dbm
 
 FORMAT = "channelmaps-web/1"
 FAMILIES = ("available_channels", "max_eirp", "limiting_service")

@@ -22,7 +22,7 @@ from pipeline.publish.web.place import (
     worst_px,
     zooms_of,
 )
-from pipeline.radio.caps import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm
 
 SAMPLES = 5000  # pixels at which places are checked
 

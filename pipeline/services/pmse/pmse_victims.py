@@ -15,7 +15,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from pipeline.config.channels import channel_centre_mhz, channel_width_mhz
 from pipeline.config.config import Config
 from pipeline.config.pmse import Pmse
 from pipeline.config.protection import Device
@@ -23,8 +22,8 @@ from pipeline.errors import InputError
 from pipeline.grid.raster import Grid
 from pipeline.hashing import json_hash, rows_hash
 from pipeline.propagation.hata import Environment
-from pipeline.radio.caps import device_cap_dbm
-from pipeline.radio.channel_offsets import TOUCHING_MHZ
+from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_centre_mhz, channel_width_mhz
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.number_tables import CLASSES, PmseKind, read_pmse_kinds, read_pmse_ratios
 from pipeline.services.pmse.pmse_kernels import AIRBORNE, Places, Receivers, Rules, reaches_km
 from pipeline.services.pmse.pmse_register import active_between
@@ -91,8 +90,8 @@ def channel_offsets(
     half_mhz = 0.5 * max(width_mhz, 0.0 if device is None else device.bandwidth_mhz)
     half_band_mhz = 0.5 * register["bandwidth_mhz"].values
     gap_mhz = np.abs(register["freq_mhz"].values - centre_mhz) - half_mhz - half_band_mhz
-    apart = np.floor((gap_mhz + TOUCHING_MHZ) / width_mhz).astype(np.int64) + 1
-    return np.where(gap_mhz < -TOUCHING_MHZ, 0, apart)
+    apart = np.floor((gap_mhz + SAME_EDGE_MHZ) / width_mhz).astype(np.int64) + 1
+    return np.where(gap_mhz < -SAME_EDGE_MHZ, 0, apart)
 
 
 def concerned(config: Config, device: Device | None, channel: int, register: xr.Dataset) -> NDArray[np.bool_]:
@@ -132,7 +131,7 @@ def loss_frequency_mhz(config: Config, channel: int, register: xr.Dataset) -> ND
         channel_centre_mhz(config.channels, channel),
         channel_width_mhz(config.channels, channel),
     )
-    steps = (register["freq_mhz"].values - centre_mhz - TOUCHING_MHZ) / width_mhz
+    steps = (register["freq_mhz"].values - centre_mhz - SAME_EDGE_MHZ) / width_mhz
     return np.asarray(centre_mhz + width_mhz * np.ceil(steps - 0.5))
 
 
