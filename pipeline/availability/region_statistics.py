@@ -20,7 +20,6 @@ from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import true_area_km2
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.territory.rasters import boundaries_of
 from pipeline.territory.regions import ELSEWHERE, TOTAL, Regions, project_regions, read_regions, region_index
@@ -78,7 +77,7 @@ def tallies(regions: Regions, paths: Sequence[Path], people: Path | None) -> lis
     number = np.array([*(regions.names.index(name) for name in local.names), len(regions.names)])
     for rows, _ in block_slices((grid.height, grid.width), (STRIP_PX, grid.width)):
         region = number[region_index(local, grid, rows)]
-        area_km2 = true_area_km2(grid, rows)
+        area_km2 = grid.area_km2(rows)
         persons = None if people is None else np.nan_to_num(raster.read(people, rows=rows).values)
         for path, tally in zip(paths, found, strict=True):
             count = raster.read(path, rows=rows).values

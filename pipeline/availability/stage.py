@@ -32,7 +32,7 @@ from pipeline.config.protection import Device
 from pipeline.dtt.protection_maps import Files
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import true_area_km2
+from pipeline.grid.grid import Grid
 from pipeline.hashing import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.quantise import NODATA_CENTI
 from pipeline.radio.channel_plan import victim_channels
@@ -107,7 +107,7 @@ def _combine_block(
     return combine(limits, inside, cap_dbm=cap_dbm, min_eirp_dbm=device.min_eirp_dbm, settled_flags=flags)
 
 
-def _as_layers(published: Published, grid: raster.Grid, device: Device, channel: int) -> xr.Dataset:
+def _as_layers(published: Published, grid: Grid, device: Device, channel: int) -> xr.Dataset:
     """The layers with the labels that a reader of the files sees."""
     where = f"{device.id}, channel {channel}"
     named = [f"channel {channel}"]
@@ -187,7 +187,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     public = build / "public"
     surface = raster.read(build / "territory" / "surface.tif")
     population = _population(config, build)
-    area_km2 = true_area_km2(surface.attrs["grid"])
+    area_km2 = surface.attrs["grid"].area_km2()
     curves = []
     for device in config.devices:
         paths = [

@@ -33,7 +33,8 @@ from pipeline.coverage.planning import (
 from pipeline.coverage.tiles import FOREIGN, HOME, LEVEL_BANDS, NO_RECEPTION, TILE_PX, Rules, compute_block
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
-from pipeline.grid.raster import Grid, read, write_blocks
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import read, write_blocks
 from pipeline.propagation.hata import Environment
 from pipeline.propagation.p1546.pixel import prepare
 from pipeline.propagation.p1546.tables import Area, load_curves

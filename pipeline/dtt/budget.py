@@ -49,6 +49,7 @@ from pipeline.dtt.terms import (
 from pipeline.dtt.threshold import occupied, threshold_dbuvm
 from pipeline.dtt.victims import Kind, Victims, cross_polar_table_db, kinds_present, members
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import LossTables
 from pipeline.radio.channel_plan import Offset, receiver_band, victims_by_offset
@@ -129,7 +130,7 @@ def _shift_db(job: Job, group: Group | None, device: Device, offset: Offset) -> 
     )
 
 
-def _box_around(grid: raster.Grid, row: int, col: int, reach_px: int) -> Box:
+def _box_around(grid: Grid, row: int, col: int, reach_px: int) -> Box:
     return Box(
         slice(max(row - reach_px, 0), min(row + reach_px + 1, grid.height)),
         slice(max(col - reach_px, 0), min(col + reach_px + 1, grid.width)),

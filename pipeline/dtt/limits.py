@@ -28,8 +28,7 @@ from pipeline.dtt.victims import (
     members,
     victim_classes,
 )
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import LossTables, loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm
@@ -128,7 +127,7 @@ def loss_tables(job: Job, grid: Grid, *, coastal: bool, largest_px: int | None =
     """Loss by pixel offset out to the proven radius, at most ``largest_px`` pixels each way."""
     device, settings = job.devices[0], job.config
     reach_km = radius_km(job, coastal)
-    scale = largest_scale(grid)
+    scale = grid.largest_scale()
     size = min(table_size(reach_km, grid.resolution_m, scale), largest_px or sys.maxsize)
     distance_km = offset_distance_km(size, grid.resolution_m, scale, device.min_separation_m.value)
     return loss_table_db(

@@ -26,6 +26,7 @@ from pipeline.dtt.limits import Job, geometries, loss_tables, make_job
 from pipeline.dtt.protection_maps import Files, read_servers, read_victims
 from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, Victims, group_codes, rows_of
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import Offset, channel_centre_mhz, offset_of, receiver_band, victim_offsets
 from pipeline.radio.discrimination import directivity_db
@@ -86,7 +87,7 @@ def run(config: Config, files: Files, placed: Placed, *, threads: int = 1) -> xr
     return _layers(config, files, box, power, dq_pct, threads)
 
 
-def sources_of(job: Job, placed: Placed, grid: raster.Grid) -> Sources | None:
+def sources_of(job: Job, placed: Placed, grid: Grid) -> Sources | None:
     """The devices of a job's geometry that concern its channel, those of a pixel as one; None without any."""
     devices, used = list(job.config.devices), victim_offsets(job.config)
     ratios: dict[tuple[int, int], NDArray[np.float64]] = {}
@@ -121,7 +122,7 @@ def ratios_db(job: Job, device: Device, offset: Offset) -> NDArray[np.float64]:
     return largest_db
 
 
-def _losses(job: Job, grid: raster.Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _losses(job: Job, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Losses for inland and coastal victims out to where one device is ``FAINT_DB`` below what limits it."""
     louder = [d.model_copy(update={"margin_db": d.margin_db + FAINT_DB}) for d in job.devices]
     wider = job._replace(devices=tuple(louder))
@@ -138,7 +139,7 @@ def _losses(job: Job, grid: raster.Grid) -> tuple[NDArray[np.float32], NDArray[n
     return loss_db, near
 
 
-def _box_of(all_sources: Sequence[Sources], grid: raster.Grid) -> Box:
+def _box_of(all_sources: Sequence[Sources], grid: Grid) -> Box:
     """The part of the grid that some device can reach."""
     spans = []
     for size, places in ((grid.height, "row"), (grid.width, "col")):

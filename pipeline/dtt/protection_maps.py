@@ -30,8 +30,7 @@ from pipeline.dtt.threshold import THRESHOLD_BAND, occupied, threshold_dbuvm
 from pipeline.dtt.victims import Victims, empty_victims, fill_victims, rows_of
 from pipeline.files import copy_whole
 from pipeline.grid import raster
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import table_size
 from pipeline.reference.ratios import read_protection_tables
 from pipeline.reference.separation_distances import BANDS
@@ -100,7 +99,7 @@ def _protect(job: Job, files: Files, out: tuple[Path, Path], threads: int) -> No
     grid = raster.read_grid(files.coverage(".tif"))
     coastal = job.config.protection.sea_paths == "coastal"
     reach_px = (
-        table_size(radius_km(job, coastal), grid.resolution_m, largest_scale(grid)) if job.groups else 0
+        table_size(radius_km(job, coastal), grid.resolution_m, grid.largest_scale()) if job.groups else 0
     )
     box = find_box(job.config, files, grid, reach_px)
     bands = bands_of(job)

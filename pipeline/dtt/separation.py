@@ -25,9 +25,7 @@ from pipeline.config.services import ServiceName
 from pipeline.coverage.channel import load_sweeps, read_network
 from pipeline.dtt.contours import Contour, contour_km, contour_of, read_contours
 from pipeline.errors import InputError
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.grid import LONLAT
-from pipeline.grid.raster import Grid, grid_bounds_m, grid_transform
+from pipeline.grid.grid import LONLAT, Grid
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.radio.patterns import AZIMUTHS
@@ -98,10 +96,10 @@ def _polygon(
 def inside_contours(polygons: Sequence[shapely.Polygon], grid: Grid) -> NDArray[np.bool_]:
     """Pixels that any contour touches, bool[y, x]."""
     inside = np.zeros((grid.height, grid.width), dtype=np.uint8)
-    box = shapely.box(*grid_bounds_m(grid))
+    box = shapely.box(*grid.bounds_m)
     near = [polygon for polygon in polygons if polygon.intersects(box)]
     if near:
-        rasterize([(p, 1) for p in near], out=inside, transform=grid_transform(grid), all_touched=True)
+        rasterize([(p, 1) for p in near], out=inside, transform=grid.transform, all_touched=True)
     return inside.astype(np.bool_)
 
 
@@ -138,7 +136,7 @@ def _lower(
     """Lower the maps by one set of contours."""
     file = config.protection.separation.distances
     rules = read_distances(file)
-    km_per_px = grid.resolution_m / 1000.0 / largest_scale(grid)
+    km_per_px = grid.resolution_m / 1000.0 / grid.largest_scale()
     distance_km = square_distance_px(inside).astype(np.float64) * km_per_px
     for k, relation in enumerate(RELATIONS):
         steps = steps_of(rules, device, relation, file)

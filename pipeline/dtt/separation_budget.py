@@ -11,7 +11,6 @@ from pipeline.coverage.channel import load_sweeps, read_network
 from pipeline.dtt.protection_maps import Files
 from pipeline.dtt.separation import contour_polygons
 from pipeline.grid import raster
-from pipeline.grid.geodesy import largest_scale
 from pipeline.radio.channel_plan import Offset
 from pipeline.reference.separation_distances import BANDS
 from pipeline.services.base import Explanation, ServiceContext, Term
@@ -61,12 +60,11 @@ def _nearest_station(
     network = network.isel(transmitter=np.flatnonzero(side & (network["channel"].values == victim)))
     sweeps = load_sweeps(context.build, network)
     polygons = contour_polygons(config, victim, network, sweeps, grid.crs)
-    west_m, north_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
-    square = shapely.box(west_m, north_m - grid.resolution_m, west_m + grid.resolution_m, north_m)
+    square = shapely.box(*grid.box_m(slice(row, row + 1), slice(col, col + 1)))
     distances_m = shapely.distance(np.array(polygons), square)
     nearest = int(np.argmin(distances_m))
     return _facts(network.isel(transmitter=nearest)) | {
-        "distance_km": float(distances_m[nearest]) / 1000.0 / largest_scale(grid)
+        "distance_km": float(distances_m[nearest]) / 1000.0 / grid.largest_scale()
     }
 
 

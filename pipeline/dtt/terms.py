@@ -16,8 +16,7 @@ from pipeline.dtt.limits import Job
 from pipeline.dtt.protection_maps import Files
 from pipeline.dtt.victims import Kind
 from pipeline.grid import raster
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.grid import pixel_lonlat_deg
+from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import offset_distance_km, smaller_path_loss_db
 from pipeline.radio.channel_plan import Offset, receiver_band
 from pipeline.radio.discrimination import directivity_db
@@ -90,7 +89,10 @@ def link_of(
     """Distance between the squares, discrimination and loss, each in float64."""
     dy, dx = abs(row - decision.row), abs(col - decision.col)
     distance_km = offset_distance_km(
-        max(dy, dx) + 1, context.grid.resolution_m, largest_scale(context.grid), device.min_separation_m.value
+        max(dy, dx) + 1,
+        context.grid.resolution_m,
+        context.grid.largest_scale(),
+        device.min_separation_m.value,
     )[dy, dx]
     loss_db = smaller_path_loss_db(
         np.array([distance_km]),
@@ -239,6 +241,6 @@ def victim_facts(
     }
 
 
-def _lonlat_deg(grid: raster.Grid, row: int, col: int) -> tuple[float, float]:
-    lon_deg, lat_deg = pixel_lonlat_deg(grid, *pixel(row, col))
+def _lonlat_deg(grid: Grid, row: int, col: int) -> tuple[float, float]:
+    lon_deg, lat_deg = grid.lonlat_deg(*pixel(row, col))
     return float(lon_deg.item()), float(lat_deg.item())

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Proj, Transformer
-from pyproj.proj import Factors
+from pyproj import Transformer
 
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import LONLAT, Grid
 from pipeline.kernels import inlined, kernel
 
 # WGS84 (NIMA TR8350.2): semi-major axis and flattening.
@@ -26,8 +25,6 @@ ECCENTRICITY2 = FLATTENING * (2.0 - FLATTENING)
 # Bilinear interpolation over L metres sags by L^2 / (4 R): 0.1 m, nearly vertical, at 1600 m.
 LATTICE_MAX_M = 1600.0
 LATTICE_MAX_PX = 16
-# Samples per axis of the grid in the search for its largest scale, which varies smoothly.
-SCALE_SAMPLES = 129
 
 # From the azimuth of the normal section to the geodesic's: e^2 cos^2(lat) sin(2 az) s^2 / (12 a^2) rad.
 NORMAL_SECTION_PER_M2 = ECCENTRICITY2 / (6.0 * SEMI_MAJOR_M**2)
@@ -215,7 +212,7 @@ def lattice(grid: Grid, rows: slice | None = None, cols: slice | None = None) ->
 
 def _positions_m(crs: str, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.float64]:
     """Geocentric positions [rows, cols, 3] of the crossings of grid lines."""
-    to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    to_degrees = Transformer.from_crs(crs, LONLAT, always_xy=True)
     lon_deg, lat_deg = to_degrees.transform(*np.meshgrid(x_m, y_m))
     lon, lat = np.radians(lon_deg), np.radians(lat_deg)
     normal_m = SEMI_MAJOR_M / np.sqrt(1.0 - ECCENTRICITY2 * np.sin(lat) ** 2)
@@ -245,24 +242,3 @@ def _nodes(positions_m: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _horizontal(vectors: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors - np.sum(vectors * up, axis=-1, keepdims=True) * up
-
-
-def largest_scale(grid: Grid) -> float:
-    """Largest ratio of grid distance to true distance anywhere on a grid and in any direction.
-
-    Tissot's larger semi-axis on samples that include edges and corners. Grid distances divided by it are
-    never longer than the true ones (protected side).
-    """
-    x_m = grid.west_m + np.linspace(0.0, grid.width * grid.resolution_m, SCALE_SAMPLES)
-    y_m = grid.north_m - np.linspace(0.0, grid.height * grid.resolution_m, SCALE_SAMPLES)
-    return float(np.max(_factors(grid.crs, *np.meshgrid(x_m, y_m)).tissot_semimajor))
-
-
-def areal_scale(crs: str, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ratio of grid area to true area at projected points, any shape."""
-    return np.asarray(_factors(crs, x_m, y_m).areal_scale, dtype=np.float64)
-
-
-def _factors(crs: str, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> Factors:
-    projection = Proj(CRS.from_user_input(crs))
-    return projection.get_factors(*projection(x_m, y_m, inverse=True))

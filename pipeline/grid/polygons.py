@@ -15,10 +15,9 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import LONLAT
+from pipeline.grid.grid import LONLAT, Box
 from pipeline.territory.codes import MAX_COUNTRIES
 
-Box = tuple[float, float, float, float]
 # Edges are straight in the file's own coordinates. Cut to pieces of this length before a projection bends
 # them, an edge along a parallel stays within 0.1 m at 60 degrees.
 EDGE_STEP_DEG = 0.02

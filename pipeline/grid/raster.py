@@ -24,6 +24,7 @@ from rasterio.windows import Window, from_bounds
 
 from pipeline.errors import InputError
 from pipeline.files import scratch_beside, whole_file
+from pipeline.grid.grid import Grid
 from pipeline.grid.vrt import vrt_text
 
 TILE_PX = 512
@@ -32,20 +33,6 @@ TILE_PX = 512
 GDAL_SETTINGS = {"GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 256, "GDAL_PAM_ENABLED": "NO",
                  "GDAL_VALIDATE_CREATION_OPTIONS": "NO"}  # fmt: skip
 LONG_NAME, CATEGORIES = "long_name", "categories"
-
-
-class Grid(NamedTuple):
-    """A north-up grid of square pixels in a projected CRS, snapped to multiples of ``resolution_m``.
-
-    ``west_m`` and ``north_m`` are the outer corner of the upper left pixel.
-    """
-
-    crs: str
-    resolution_m: float
-    west_m: float
-    north_m: float
-    width: int
-    height: int
 
 
 class Layout(NamedTuple):
@@ -71,25 +58,6 @@ class Opened(NamedTuple):
     grid: Grid
     layout: Layout
     source: DatasetReader
-
-
-def grid_transform(grid: Grid) -> Affine:
-    """Affine transform from (column, row) of pixel corners to projected metres."""
-    return Affine(grid.resolution_m, 0.0, grid.west_m, 0.0, -grid.resolution_m, grid.north_m)
-
-
-def grid_bounds_m(grid: Grid) -> tuple[float, float, float, float]:
-    """Outer edges (west, south, east, north) of a grid in projected metres."""
-    east_m = grid.west_m + grid.width * grid.resolution_m
-    south_m = grid.north_m - grid.height * grid.resolution_m
-    return grid.west_m, south_m, east_m, grid.north_m
-
-
-def pixel_centres_m(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Projected coordinates of the pixel centres: ``x_m[width]`` rising, ``y_m[height]`` falling."""
-    x_m = grid.west_m + (np.arange(grid.width, dtype=np.float64) + 0.5) * grid.resolution_m
-    y_m = grid.north_m - (np.arange(grid.height, dtype=np.float64) + 0.5) * grid.resolution_m
-    return x_m, y_m
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -120,14 +88,8 @@ def read(
         indexes = _band_indexes(source, bands, path)
         values = source.read(indexes, window=window)
         layout = _read_layout(source)
-    grid = whole._replace(
-        west_m=whole.west_m + col.start * whole.resolution_m,
-        north_m=whole.north_m - row.start * whole.resolution_m,
-        width=col.stop - col.start,
-        height=row.stop - row.start,
-    )
     names = [layout.band_names[i - 1] for i in indexes]
-    data = make_array(values, grid, band_names=names, **_attrs_of(layout, indexes))
+    data = make_array(values, whole.window(row, col), band_names=names, **_attrs_of(layout, indexes))
     return data if stacked or len(indexes) > 1 else data.isel(band=0)
 
 
@@ -142,7 +104,7 @@ def make_array(
     **attrs: object,
 ) -> xr.DataArray:
     """Label ``values[y, x]`` or ``values[band, y, x]`` for :func:`write`; attributes as in :func:`read`."""
-    x_m, y_m = pixel_centres_m(grid)
+    x_m, y_m = grid.centres_m()
     coords: dict[str, Any] = {"x_m": ("x", x_m), "y_m": ("y", y_m)}
     dims = ("y", "x") if values.ndim == 2 else ("band", "y", "x")
     if values.ndim == 3:
@@ -186,7 +148,7 @@ def write_blocks(
     ``tile_px`` is the side of the tiles of a published file, in which all bands lie together.
     """
     layout = Layout(
-        grid.crs, grid_transform(grid), grid.width, grid.height, tuple(band_names),
+        grid.crs, grid.transform, grid.width, grid.height, tuple(band_names),
         _per_band(units, len(band_names)), str(np.dtype(dtype)), nodata, long_name, scale_factor,
         categories or {}, tags,
     )  # fmt: skip
@@ -379,7 +341,7 @@ def _layout_of(data: xr.DataArray, tags: Mapping[str, str]) -> Layout:
         grid: Grid = attrs["grid"]
         if (grid.height, grid.width) != (height, width):
             raise ValueError(f"grid of {grid.height} x {grid.width} for values of {height} x {width}")
-        crs, transform = grid.crs, grid_transform(grid)
+        crs, transform = grid.crs, grid.transform
     else:
         crs, transform = attrs["crs"], attrs["transform"]
     return Layout(

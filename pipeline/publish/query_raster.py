@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import block_slices
 from pipeline.grid import raster
-from pipeline.grid.geodesy import largest_scale
+from pipeline.grid.grid import Grid
 from pipeline.hashing import file_sha256, json_hash, source_hash
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import max_eirp_files, query_file
@@ -47,18 +47,18 @@ def main(config_path: Path, build: Path, *, device: str, threads: int = 1) -> No
     )
 
 
-def strips(paths: Sequence[Path], grid: raster.Grid) -> Iterator[tuple[slice, slice, NDArray[np.int16]]]:
+def strips(paths: Sequence[Path], grid: Grid) -> Iterator[tuple[slice, slice, NDArray[np.int16]]]:
     """The layers of all channels stacked [channel, y, x], strip by strip from the north."""
     for rows, cols in block_slices((grid.height, grid.width), (STRIP_PX, grid.width)):
         yield rows, cols, np.stack([raster.read(path, rows=rows).values for path in paths])
 
 
-def query_tags(plan: Plan, paths: Sequence[Path], grid: raster.Grid) -> dict[str, str]:
+def query_tags(plan: Plan, paths: Sequence[Path], grid: Grid) -> dict[str, str]:
     """What the file depends on, and the largest scale of its grid, which a query needs to stay quick."""
     layer_tags = raster.read_layout(paths[0]).tags
     own = [[file_sha256(path) for path in paths], plan.config.query.block_px, source_hash(__name__)]
     return {
         **{name: layer_tags[name] for name in SHARED_TAGS if name in layer_tags},
         "hash": json_hash(own),
-        SCALE_TAG: f"{largest_scale(grid):.9f}",
+        SCALE_TAG: f"{grid.largest_scale():.9f}",
     }

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.quantise import NODATA_CENTI
 
 BLOCK_PX = 32
@@ -91,26 +92,26 @@ def _inside(values: NDArray[np.int16]) -> NDArray[np.int16]:
     return np.where(values == NODATA_CENTI, np.int16(ABOVE_ALL), values)
 
 
-def _spans(grid: raster.Grid, circle: Circle) -> tuple[slice, slice]:
+def _spans(grid: Grid, circle: Circle) -> tuple[slice, slice]:
     """Rows and columns of the square around a circle; they may lie beyond the grid."""
     reach_px = circle.reach_m / grid.resolution_m
-    row_px = (grid.north_m - circle.y_m) / grid.resolution_m
-    col_px = (circle.x_m - grid.west_m) / grid.resolution_m
-    first, last = ([math.floor(at + side * reach_px) for at in (row_px, col_px)] for side in (-1, 1))
+    centre_px = grid.row_col(circle.x_m, circle.y_m)
+    first, last = ([math.floor(at + side * reach_px) for at in centre_px] for side in (-1, 1))
     return slice(first[0], last[0] + 1), slice(first[1], last[1] + 1)
 
 
-def _touched(grid: raster.Grid, circle: Circle, rows: slice, cols: slice) -> NDArray[np.bool_]:
+def _touched(grid: Grid, circle: Circle, rows: slice, cols: slice) -> NDArray[np.bool_]:
     """Which pixels [y, x] of a window have a point within the circle."""
-    west_m = grid.west_m + np.arange(cols.start, cols.stop) * grid.resolution_m
-    north_m = grid.north_m - np.arange(rows.start, rows.stop) * grid.resolution_m
+    west_m, north_m = grid.xy_m(
+        np.arange(rows.start, rows.stop, dtype=np.float64), np.arange(cols.start, cols.stop, dtype=np.float64)
+    )
     dx_m = np.maximum(0.0, np.maximum(west_m - circle.x_m, circle.x_m - west_m - grid.resolution_m))
     dy_m = np.maximum(0.0, np.maximum(circle.y_m - north_m, north_m - grid.resolution_m - circle.y_m))
     return np.asarray(np.hypot(dx_m[np.newaxis, :], dy_m[:, np.newaxis]) <= circle.reach_m)
 
 
 def _block_distances_m(
-    grid: raster.Grid, circle: Circle, shape: tuple[int, ...]
+    grid: Grid, circle: Circle, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances [block row, block column] from the centre to the nearest and to the farthest point."""
     side_m = BLOCK_PX * grid.resolution_m

@@ -13,7 +13,6 @@ from pyproj import Transformer
 
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.grid import LONLAT
 from pipeline.publish.query_names import SCALE_TAG, band_name
 from pipeline.publish.release import MANIFEST
 from pipeline.query.circle import Circle, block_minima, lowest_at_home, lowest_of_all
@@ -63,7 +62,7 @@ def open_database(results: Path) -> Database:
     rasters = {entry["id"]: raster.open_raster(run.folder / entry["file"]) for entry in facts["devices"]}
     check_rasters(rasters, [band_name(entry["channel"]) for entry in facts["channels"]])
     grid = next(iter(rasters.values())).grid
-    to_grid = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
+    to_grid = grid.from_lonlat()
     valid = run.manifest["valid_utc"]
     return Database(run.folder, run.manifest["run_id"], facts, valid, rasters, to_grid, {})
 
@@ -107,10 +106,8 @@ def outside_coverage(lon_deg: float, lat_deg: float) -> PawsError:
 def pixel_of(database: Database, place: Place) -> Json:
     """The pixel that holds a place; its id (CRS, size, south-west corner in metres) outlives the grid."""
     grid = next(iter(database.rasters.values())).grid
-    row = math.floor((grid.north_m - place.y_m) / grid.resolution_m)
-    col = math.floor((place.x_m - grid.west_m) / grid.resolution_m)
-    west_m = grid.west_m + col * grid.resolution_m
-    south_m = grid.north_m - (row + 1) * grid.resolution_m
+    row, col = grid.pixel_at(place.x_m, place.y_m)
+    west_m, south_m = grid.xy_m(row + 1, col)
     return {"id": f"{grid.crs}/{grid.resolution_m:g}/E{west_m:.0f}N{south_m:.0f}", "row": row, "col": col}
 
 

@@ -14,7 +14,7 @@ from pipeline.config.base import REPOSITORY, Section
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.publish.release import LATEST, MANIFEST
 
 AnySection = TypeVar("AnySection", bound=Section)
@@ -98,8 +98,7 @@ def read_onto(path: Path, grid: Grid, fill: float) -> NDArray[Any]:
     """Values of a file on a larger or smaller grid with the same pixels, ``fill`` where it has none."""
     layer = raster.read(path)
     own: Grid = layer.attrs["grid"]
-    row = round((grid.north_m - own.north_m) / grid.resolution_m)
-    col = round((own.west_m - grid.west_m) / grid.resolution_m)
+    row, col = grid.offset_px(own)
     whole = np.full((grid.height, grid.width), fill, dtype=layer.dtype)
     rows, cols = slice(max(row, 0), row + own.height), slice(max(col, 0), col + own.width)
     target = whole[rows, cols]

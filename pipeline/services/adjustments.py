@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.config.protection import Device
+from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import project
-from pipeline.grid.raster import Grid
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import OFF_DB, Adjustment, holds_for, read_adjustments
 from pipeline.services.base import (

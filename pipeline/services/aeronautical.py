@@ -21,10 +21,8 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.config.incumbents import Aeronautical
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.grid import LONLAT, lonlat_box_deg
+from pipeline.grid.grid import LONLAT, Grid
 from pipeline.grid.polygons import project
-from pipeline.grid.raster import Grid, grid_bounds_m
 from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import limit_from_field_dbm
@@ -240,7 +238,7 @@ def read_countries(path: Path, countries: Sequence[str]) -> dict[str, BaseGeomet
 
 def near_grid(shape_deg: BaseGeometry, grid: Grid, distance_km: float) -> BaseGeometry | None:
     """The part of a country that may lie within a distance of the grid, projected; None if there is none."""
-    west, south, east, north = lonlat_box_deg(grid)
+    west, south, east, north = grid.box_deg()
     # A degree of latitude is at least 110.5 km; of longitude, at the poleward end of the box, less.
     up_deg = 1.05 * distance_km / 110.5
     across_deg = up_deg / max(math.cos(math.radians(min(max(abs(south), abs(north)) + up_deg, 85.0))), 0.05)
@@ -265,7 +263,7 @@ def within_reach(zone: Zone, grid: Grid, rows: slice, cols: slice) -> NDArray[np
     waiting = [(rows.start, rows.stop, cols.start, cols.stop)]
     while waiting:
         top, bottom, left, right = waiting.pop()
-        box = _pixels_box(grid, top, bottom, left, right)
+        box = shapely.box(*grid.box_m(slice(top, bottom), slice(left, right)))
         if not shapely.dwithin(zone.shape, box, reach_m):
             continue
         half_diagonal_m = 0.5 * grid.resolution_m * math.hypot(bottom - top, right - left)
@@ -283,16 +281,6 @@ def within_reach(zone: Zone, grid: Grid, rows: slice, cols: slice) -> NDArray[np
     return inside
 
 
-def _pixels_box(grid: Grid, top: int, bottom: int, left: int, right: int) -> shapely.Polygon:
-    step_m = grid.resolution_m
-    return shapely.box(
-        grid.west_m + left * step_m,
-        grid.north_m - bottom * step_m,
-        grid.west_m + right * step_m,
-        grid.north_m - top * step_m,
-    )
-
-
 def _scale_between(grid: Grid, shape: BaseGeometry, distance_km: float) -> float:
     """Largest scale of the projection between grid and shape: distances are never overrated.
 
@@ -300,9 +288,7 @@ def _scale_between(grid: Grid, shape: BaseGeometry, distance_km: float) -> float
     """
     reach_m = 1.02 * distance_km * 1000.0
     low_x, low_y, high_x, high_y = shapely.bounds(shape)
-    west, south, east, north = grid_bounds_m(grid)
+    west, south, east, north = grid.bounds_m
     west, east = min(west, max(low_x, west - reach_m)), max(east, min(high_x, east + reach_m))
     south, north = min(south, max(low_y, south - reach_m)), max(north, min(high_y, north + reach_m))
-    step_m = grid.resolution_m
-    size = math.ceil((east - west) / step_m), math.ceil((north - south) / step_m)
-    return largest_scale(Grid(grid.crs, step_m, west, north, *size))
+    return grid.spanning((west, south, east, north)).largest_scale()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.services.codes import LimitingService
 
 

@@ -21,7 +21,6 @@ from pipeline.config.protection import Device
 from pipeline.dtt.border_field import Budget, border_budget, path_loss_db, rule_radius_km
 from pipeline.dtt.foreign_data import ForeignData, concern_radius_km, foreign_data, treatment_of
 from pipeline.grid import raster
-from pipeline.grid.grid import pixel_lonlat_deg
 from pipeline.services.base import (
     BlockLimit,
     Explanation,
@@ -155,7 +154,7 @@ def _victim(context: ServiceContext, border: Border, row: int, col: int) -> dict
 
 
 def _place_deg(context: ServiceContext, row: int, col: int) -> tuple[float, float]:
-    lon_deg, lat_deg = pixel_lonlat_deg(context.grid, slice(row, row + 1), slice(col, col + 1))
+    lon_deg, lat_deg = context.grid.lonlat_deg(slice(row, row + 1), slice(col, col + 1))
     return float(lon_deg[0, 0]), float(lat_deg[0, 0])
 
 

@@ -8,13 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from pipeline.config.protection import Device
 from pipeline.grid import raster
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.grid import LONLAT
-from pipeline.grid.raster import Grid, grid_bounds_m
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import Model
 from pipeline.propagation.loss_profile import STEP, LossProfile, Path, loss_profile
@@ -88,13 +85,13 @@ def place_receivers(
     """The receivers that can limit the device somewhere, in their order."""
     grid, emission = context.grid, emission_of(context, device, channel, service.floor_dbm_per_100khz)
     separation_km = device.min_separation_m.value / 1000.0
-    scale = largest_scale(grid)
+    scale = grid.largest_scale()
     coasts = coastal_receivers(context, receivers)
     places = project_receivers(grid, receivers)
     for receiver, coastal, (x_m, y_m) in zip(receivers, coasts, places, strict=True):
         if not _within_m(grid, x_m, y_m, FARTHEST_M):
             continue
-        own_scale = scale if _within_m(grid, x_m, y_m, 0.0) else largest_scale(_joined(grid, x_m, y_m))
+        own_scale = scale if _within_m(grid, x_m, y_m, 0.0) else _joined(grid, x_m, y_m).largest_scale()
         centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
         path = Path(service.model, centre_mhz, device.height_m, receiver.height_m, service.time_pct, coastal)
         coupling = coupling_of(emission, receiver.band, receiver.acs_db)
@@ -103,11 +100,12 @@ def place_receivers(
         strongest_dbm = tolerated_dbm - float(receiver.gain_dbi.max())
         reach_km = farthest_limiting_km(profile, strongest_dbm, coupling, device_cap_dbm(device))
         if reach_km > 0.0:
+            row_px, col_px = grid.row_col(x_m, y_m)
             yield Placed(
                 receiver,
                 coastal,
-                (x_m - grid.west_m) / grid.resolution_m,
-                (grid.north_m - y_m) / grid.resolution_m,
+                col_px,
+                row_px,
                 grid.resolution_m / own_scale / 1000.0,
                 tolerated_dbm,
                 coupling,
@@ -129,7 +127,7 @@ def emission_of(
 
 def project_receivers(grid: Grid, receivers: Sequence[Receiver]) -> list[tuple[float, float]]:
     """Projected coordinates in m; infinite where the projection does not reach."""
-    to_grid = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
+    to_grid = grid.from_lonlat()
     return [to_grid.transform(receiver.lon_deg, receiver.lat_deg) for receiver in receivers]
 
 
@@ -165,23 +163,20 @@ def farthest_limiting_km(
 
 
 def _at(mask: NDArray[np.bool_], grid: Grid, place: tuple[float, float]) -> bool:
-    row = int((grid.north_m - place[1]) / grid.resolution_m)
-    col = int((place[0] - grid.west_m) / grid.resolution_m)
+    row, col = grid.pixel_at(*place)
     return bool(mask[min(row, grid.height - 1), min(col, grid.width - 1)])
 
 
 def _within_m(grid: Grid, x_m: float, y_m: float, margin_m: float) -> bool:
-    west, south, east, north = grid_bounds_m(grid)
+    west, south, east, north = grid.bounds_m
     return west - margin_m <= x_m <= east + margin_m and south - margin_m <= y_m <= north + margin_m
 
 
 def _joined(grid: Grid, x_m: float, y_m: float) -> Grid:
     """A grid that holds the given one and a point: where paths between them run."""
-    west, south, east, north = grid_bounds_m(grid)
+    west, south, east, north = grid.bounds_m
     west, east, south, north = min(west, x_m), max(east, x_m), min(south, y_m), max(north, y_m)
-    step_m = grid.resolution_m
-    size = math.ceil((east - west) / step_m), math.ceil((north - south) / step_m)
-    return Grid(grid.crs, step_m, west, north, *size)
+    return grid.spanning((west, south, east, north))
 
 
 @kernel

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.protection import Device
 from pipeline.grid.geodesy import lattice, pixel_frames, ray, site_frame
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.loss_profile import profile_loss_db
 from pipeline.radio.antennas import largest_gain_dbi

@@ -13,13 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import Geod
 
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.grid import LONLAT
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import offset_of
 from pipeline.reference.number_tables import read_number, read_rows
@@ -61,7 +59,7 @@ class Keyhole(NamedTuple):
 def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit:
     """No permission in pixels that a keyhole of the channel or of an adjacent one touches."""
     keyholes = keyholes_of(context, device, channel)
-    scale = largest_scale(context.grid) if keyholes else 1.0
+    scale = context.grid.largest_scale() if keyholes else 1.0
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
@@ -75,7 +73,7 @@ def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit
 
 def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
     """The first site whose keyhole touches a pixel."""
-    rows, cols, scale = slice(row, row + 1), slice(col, col + 1), largest_scale(context.grid)
+    rows, cols, scale = slice(row, row + 1), slice(col, col + 1), context.grid.largest_scale()
     for keyhole in keyholes_of(context, device, channel):
         if kept_free(keyhole, context.grid, rows, cols, scale).any():
             site = keyhole.site
@@ -134,9 +132,8 @@ def _keyhole(site: RelayRow, kind: str, distances: Distances) -> Keyhole:
 
 def kept_free(keyhole: Keyhole, grid: Grid, rows: slice, cols: slice, scale: float) -> NDArray[np.bool_]:
     """True where a pixel of the window touches the keyhole."""
-    to_grid = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
-    x_m, y_m = to_grid.transform(keyhole.site.lon, keyhole.site.lat)
-    col_px, row_px = (x_m - grid.west_m) / grid.resolution_m, (grid.north_m - y_m) / grid.resolution_m
+    x_m, y_m = grid.from_lonlat().transform(keyhole.site.lon, keyhole.site.lat)
+    row_px, col_px = grid.row_col(x_m, y_m)
     inside = np.zeros((rows.stop - rows.start, cols.stop - cols.start), dtype=np.bool_)
     px_km, reach_km = grid.resolution_m / scale / 1000.0, max(keyhole.distances[:2])
     gap_row = max(rows.start - row_px, 0.0, row_px - rows.stop)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
@@ -20,8 +19,8 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
+from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import project
-from pipeline.grid.raster import Grid, grid_transform
 from pipeline.reference.number_tables import ANY, CLASSES, read_number, read_rows, read_whole
 from pipeline.registers.areas import Area, holds_for, read_exclusions
 from pipeline.services.base import (
@@ -152,7 +151,7 @@ def touched(shapes: Sequence[BaseGeometry], grid: Grid, rows: slice, cols: slice
     """
     shape_px = (rows.stop - rows.start, cols.stop - cols.start)
     inside = np.zeros(shape_px, dtype=np.uint8)
-    place = grid_transform(grid) @ Affine.translation(cols.start, rows.start)
+    place = grid.window(rows, cols).transform
     # With a ring of pixels around the window, so that the cut edges touch nothing of it.
     west, north = place @ (-2, -2)
     east, south = place @ (shape_px[1] + 2, shape_px[0] + 2)

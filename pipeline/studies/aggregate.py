@@ -23,7 +23,7 @@ from pipeline.dtt.protection_maps import Files
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
-from pipeline.grid.grid import pixel_lonlat_deg, true_area_km2
+from pipeline.grid.grid import Grid
 from pipeline.plan.run_files import two_digits
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.registers.transmitters import read_register
@@ -77,7 +77,7 @@ def _device(config: Config, device_id: str | None) -> Device:
 
 
 def _channels(
-    config: Config, folder: Path, placed: Placed, grid: raster.Grid, out: Path, threads: int
+    config: Config, folder: Path, placed: Placed, grid: Grid, out: Path, threads: int
 ) -> Iterator[dict[str, float | int]]:
     """Compute and write the DTT channels one by one; yields their lines of the table."""
     register, _ = read_register(config)
@@ -92,16 +92,16 @@ def _channels(
 
 
 def channel_row(
-    config: Config, folder: Path, channel: int, layers: xr.DataArray, grid: raster.Grid
+    config: Config, folder: Path, channel: int, layers: xr.DataArray, grid: Grid
 ) -> dict[str, float | int]:
     """One line of the table: percentiles of q1 - q2 over the pixels in reach, what exceeds dq, the margin."""
     fall, excess, margin = (layers.sel(band=name).values for name in LAYERS)
     reached, over = np.isfinite(fall), np.nan_to_num(excess) > 0.0
     rows, cols = _window(layers.attrs["grid"], grid)
-    area_km2 = true_area_km2(grid, rows, cols)
+    area_km2 = grid.area_km2(rows, cols)
     people = _population(config, folder, rows, cols)
     worst = np.unravel_index(np.nanargmax(fall), fall.shape)
-    lon_deg, lat_deg = pixel_lonlat_deg(layers.attrs["grid"])
+    lon_deg, lat_deg = layers.attrs["grid"].lonlat_deg()
     percentiles = np.percentile(fall[reached], PERCENTILES)
     return {
         "channel": channel,
@@ -122,9 +122,8 @@ def round_up(margin_db: float) -> float:
     return math.ceil(round(100.0 * margin_db, 6)) / 100.0
 
 
-def _window(part: raster.Grid, grid: raster.Grid) -> tuple[slice, slice]:
-    row = round((grid.north_m - part.north_m) / grid.resolution_m)
-    col = round((part.west_m - grid.west_m) / grid.resolution_m)
+def _window(part: Grid, grid: Grid) -> tuple[slice, slice]:
+    row, col = grid.offset_px(part)
     return slice(row, row + part.height), slice(col, col + part.width)
 
 

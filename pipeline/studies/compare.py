@@ -20,8 +20,7 @@ from pipeline.availability.classes import Availability, availability_class, leve
 from pipeline.errors import InputError
 from pipeline.files import csv_text, write_output
 from pipeline.grid import raster
-from pipeline.grid.grid import true_area_km2
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, read_onto, read_run
 from pipeline.studies.changes import changed_inputs
@@ -80,7 +79,7 @@ class Balance(NamedTuple):
 def compare_command(first: Path, second: Path, out: Path) -> None:
     """Write all files of the comparison to ``out`` and print what changed in a few lines."""
     pair = pair_of(read_run(first), read_run(second))
-    area_km2 = true_area_km2(pair.grid)
+    area_km2 = pair.grid.area_km2()
     persons = population_of(pair.second, pair.grid)
     if persons is None:
         print("channelmaps: no population of this run at hand; persons are left empty", file=sys.stderr)
@@ -132,7 +131,7 @@ def common_grid(first: Grid, second: Grid, *, file: Path) -> Grid:
             value=f"{second.crs}, {second.resolution_m:g} m",
             allowed=f"{first.crs}, {first.resolution_m:g} m",
         )
-    bounds_m = np.array([raster.grid_bounds_m(first), raster.grid_bounds_m(second)])
+    bounds_m = np.array([first.bounds_m, second.bounds_m])
     west_m, south_m = bounds_m[:, :2].min(axis=0)
     east_m, north_m = bounds_m[:, 2:].max(axis=0)
     step_m = first.resolution_m
@@ -246,7 +245,7 @@ def draw_device(
         int(str(row["channel"])): (float(str(row["gained_km2"])), float(str(row["lost_km2"]))) for row in rows
     }
     title = f"{device} at {level} dBm: {pair.second.folder.name} less {pair.first.folder.name}"
-    draw_changes(out / f"compare_{device}.png", title, net[chosen], raster.grid_bounds_m(pair.grid), bars)
+    draw_changes(out / f"compare_{device}.png", title, net[chosen], pair.grid.bounds_m, bars)
 
 
 def summary(pair: Pair, table: Sequence[Mapping[str, object]], inputs: int, out: Path) -> Iterator[str]:

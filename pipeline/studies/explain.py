@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from pyproj import Transformer
 
 from pipeline.availability.combine import Published, combine
 from pipeline.availability.stage import layer_tags
@@ -21,7 +20,7 @@ from pipeline.config.protection import Device
 from pipeline.dtt import budget as dtt_budget
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.grid import LONLAT
+from pipeline.grid.grid import Grid
 from pipeline.plan.dependencies import code_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, read_run
@@ -69,7 +68,7 @@ class Place(NamedTuple):
     channel: int
     lon_deg: float
     lat_deg: float
-    grid: raster.Grid
+    grid: Grid
     row: int
     col: int
     raw: int
@@ -120,22 +119,11 @@ def place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: 
         raise InputError("is not a place on Earth", field="lon, lat", value=(lon_deg, lat_deg))
     path = run.folder / "public" / f"max_eirp_{device_id}_ch{channel:02d}.tif"
     grid, tags = raster.read_grid(path), dict(raster.read_layout(path).tags)
-    row, col = pixel_of(grid, lon_deg, lat_deg)
+    row, col = grid.pixel_of(lon_deg, lat_deg)
     raw = NODATA_CENTI
-    if 0 <= row < grid.height and 0 <= col < grid.width:
+    if grid.has_pixel(row, col):
         raw = int(raster.read(path, rows=slice(row, row + 1), cols=slice(col, col + 1)).values.item())
     return Place(run, config, devices[device_id], channel, lon_deg, lat_deg, grid, row, col, raw, tags)
-
-
-def pixel_of(grid: raster.Grid, lon_deg: float, lat_deg: float) -> tuple[int, int]:
-    """Row and column of the pixel that holds a place; (-1, -1) where the projection has no such place."""
-    x_m, y_m = Transformer.from_crs(LONLAT, grid.crs, always_xy=True).transform(lon_deg, lat_deg)
-    if not (math.isfinite(x_m) and math.isfinite(y_m)):
-        return -1, -1
-    return (
-        math.floor((grid.north_m - y_m) / grid.resolution_m),
-        math.floor((x_m - grid.west_m) / grid.resolution_m),
-    )
 
 
 def budget_of(place: Place, build: Path) -> Explanation:

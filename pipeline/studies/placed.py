@@ -8,20 +8,19 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.multiple_interference import Placed
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.tables import Record, read_table
 from pipeline.territory.codes import Surface
 
 COLUMNS = ("lon", "lat", "channel", "eirp_dbm", "device")
-LONLAT = "EPSG:4326"
 NOTHING_PERMITTED = (NOT_PERMITTED, NOT_EVALUATED, NODATA_CENTI)
 
 
@@ -42,7 +41,7 @@ def spread(
     config: Config, device: Device, density_per_km2: float, surface: xr.DataArray, public: Path
 ) -> Placed:
     """On every channel a square lattice of devices over the territory, each at what is permitted there."""
-    grid: raster.Grid = surface.attrs["grid"]
+    grid: Grid = surface.attrs["grid"]
     row, col = lattice(grid, density_per_km2)
     home = surface.values[row, col] == Surface.HOME
     row, col = row[home], col[home]
@@ -58,7 +57,7 @@ def spread(
     return Placed(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
-def lattice(grid: raster.Grid, density_per_km2: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def lattice(grid: Grid, density_per_km2: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of a square lattice of pixels with ``density_per_km2``, over the whole grid."""
     largest = 1e6 / grid.resolution_m**2
     if not 0.0 < density_per_km2 <= largest:
@@ -98,15 +97,12 @@ def _placed_row(
 
 def _pixel(path: Path, record: Record, surface: xr.DataArray) -> tuple[int, int]:
     """The pixel of a device; refused outside the territory."""
-    grid: raster.Grid = surface.attrs["grid"]
+    grid: Grid = surface.attrs["grid"]
     lon_deg, lat_deg = (
         _number(path, record, name, -limit, limit) for name, limit in (("lon", 180.0), ("lat", 90.0))
     )
-    x_m, y_m = Transformer.from_crs(LONLAT, grid.crs, always_xy=True).transform(lon_deg, lat_deg)
-    row = math.floor((grid.north_m - y_m) / grid.resolution_m) if math.isfinite(y_m) else -1
-    col = math.floor((x_m - grid.west_m) / grid.resolution_m) if math.isfinite(x_m) else -1
-    inside = 0 <= row < grid.height and 0 <= col < grid.width
-    if not inside or surface.values[row, col] != Surface.HOME:
+    row, col = grid.pixel_of(lon_deg, lat_deg)
+    if not grid.has_pixel(row, col) or surface.values[row, col] != Surface.HOME:
         raise _refusal(path, record, "lon", "a place in the territory")
     return row, col
 

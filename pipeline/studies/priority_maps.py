@@ -19,7 +19,6 @@ from pipeline.config.priority import Priority
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
-from pipeline.grid.grid import true_area_km2
 from pipeline.plan.run_files import two_digits
 
 CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Availability}
@@ -74,4 +73,4 @@ def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd
     people = None
     if config.population is not None:
         people = raster.read(folder / "territory" / "population.tif").values
-    return priority_shares(classes, channels, level, true_area_km2(grid), people)
+    return priority_shares(classes, channels, level, grid.area_km2(), people)

@@ -28,7 +28,7 @@ from pipeline.dtt.protection_maps import main as protection_stage
 from pipeline.errors import InputError
 from pipeline.files import csv_text, write_output, write_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import true_area_km2
+from pipeline.grid.grid import Grid
 from pipeline.hashing import json_hash
 from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
 from pipeline.plan.margin import required_margin_km
@@ -71,7 +71,7 @@ def sensitivity_command(
     out.mkdir(parents=True, exist_ok=True)
     names = [variant.name for variant in variants]
     _write_spread(out / f"sensitivity_{device_id}_ch{channel:02d}.tif", grid, raw, names)
-    rows = statistics(names, raw, true_area_km2(grid), variants[0].config.levels_dbm)
+    rows = statistics(names, raw, grid.area_km2(), variants[0].config.levels_dbm)
     text = csv_text(list(rows[0]), rows)
     write_output(out / f"sensitivity_{device_id}_ch{channel:02d}.csv", text)
     print(text, end="")
@@ -217,7 +217,7 @@ def _tell(text: str) -> None:
 # --- results ------------------------------------------------------------------------------------------------
 
 
-def _write_spread(path: Path, grid: raster.Grid, raw: NDArray[np.int16], names: Sequence[str]) -> None:
+def _write_spread(path: Path, grid: Grid, raw: NDArray[np.int16], names: Sequence[str]) -> None:
     """The raster of three bands."""
     layer = raster.make_array(
         spread_bands(raw),

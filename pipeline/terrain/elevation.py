@@ -14,12 +14,12 @@ from pyproj import CRS
 from rasterio.warp import Resampling, reproject, transform_bounds
 
 from pipeline.errors import InputError
+from pipeline.grid.grid import LONLAT, Box
 from pipeline.grid.raster import read_external, read_layout
 from pipeline.kernels import kernel
 from pipeline.terrain.radial import height_at
 from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
 
-LONLAT = "EPSG:4326"
 # Heights of land surfaces; anything else is a filling value (GLOBE writes -500 at sea).
 LOWEST_M = -450.0
 HIGHEST_M = 9000.0
@@ -29,8 +29,6 @@ MAX_PIXELS = 800_000_000
 MAX_SHIFT_PX = 0.05
 # Holes up to this share of the grid are tolerated: single voids of radar models, not a missing tile.
 MAX_VOID_SHARE = 0.01
-
-Box = tuple[float, float, float, float]  # west, south, east, north in degrees
 
 
 def load_elevation(paths: Sequence[str | Path], box: Box, land: LonLatRaster | None) -> LonLatRaster | None:

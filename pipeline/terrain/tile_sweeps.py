@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from pipeline.config.load import load_config
 from pipeline.config.territory import Terrain
-from pipeline.grid.raster import Grid, grid_bounds_m, read_external, read_grid
+from pipeline.grid.grid import Box, Grid
+from pipeline.grid.raster import read_external, read_grid
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain.clearance import CLEARANCE_KM
-from pipeline.terrain.elevation import LONLAT, Box, load_elevation, require_cover
+from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.heights import MEAN_TO_KM
 from pipeline.terrain.records import (
     KM_PER_DEG,
@@ -99,10 +99,9 @@ def masts_of_tile(register: xr.Dataset, tile: str) -> list[Mast]:
 
 def grid_lattice_deg(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitudes and latitudes of a lattice over the grid from corner to corner, north to south."""
-    west_m, south_m, east_m, north_m = grid_bounds_m(grid)
+    west_m, south_m, east_m, north_m = grid.bounds_m
     x_m, y_m = np.linspace(west_m, east_m, LATTICE_POINTS), np.linspace(north_m, south_m, LATTICE_POINTS)
-    to_lonlat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
-    lon_deg, lat_deg = to_lonlat.transform(*np.meshgrid(x_m, y_m))
+    lon_deg, lat_deg = grid.to_lonlat().transform(*np.meshgrid(x_m, y_m))
     return lon_deg, lat_deg
 
 

@@ -17,9 +17,8 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
 from pipeline.grid.distance import column_distance_px, row_distance_px
-from pipeline.grid.grid import lonlat_box_deg
-from pipeline.grid.polygons import Boundaries, Box, cut, project
-from pipeline.grid.raster import Grid, grid_transform
+from pipeline.grid.grid import Box, Grid
+from pipeline.grid.polygons import Boundaries, cut, project
 from pipeline.territory.codes import NO_COUNTRY, Surface
 
 STRIP_PX = 512
@@ -58,8 +57,8 @@ def compute_masks(boundaries: Boundaries, grid: Grid, *, threads: int = 1) -> Ma
     )
 
     def strip(rows: slice, cols: slice) -> Masks:
-        place = grid_transform(grid) @ Affine.translation(0, rows.start)
-        return _strip_masks(shapes, (rows.stop - rows.start, grid.width), place)
+        part = grid.window(rows, cols)
+        return _strip_masks(shapes, part.shape, part.transform)
 
     shape, block = (grid.height, grid.width), (STRIP_PX, grid.width)
     with warnings.catch_warnings():
@@ -122,7 +121,7 @@ def border_strips_km(
 
 def box_around_deg(grid: Grid) -> Box:
     """Box in degrees to which polygons are cut before they are brought to the CRS of the grid."""
-    west, south, east, north = lonlat_box_deg(grid)
+    west, south, east, north = grid.box_deg()
     return west - CUT_MARGIN_DEG, south - CUT_MARGIN_DEG, east + CUT_MARGIN_DEG, north + CUT_MARGIN_DEG
 
 

@@ -11,8 +11,7 @@ from scipy.ndimage import binary_dilation
 
 from pipeline.config.neighbours import OTHER_LAND
 from pipeline.grid.distance import column_distance_px, row_distance_px
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.masks import territory_window
 
@@ -64,7 +63,7 @@ def neighbour_strips_km(
     where they touch. NaN off the territory; infinite beyond the margin of the grid: not known there.
     """
     reach_px = _margin_px(layers.surface)
-    km_per_px = grid.resolution_m / 1000.0 / largest_scale(grid)
+    km_per_px = grid.resolution_m / 1000.0 / grid.largest_scale()
     for first in range(0, grid.height, STRIP_PX):
         rows = slice(first, min(first + STRIP_PX, grid.height))
         near = slice(max(rows.start - reach_px, 0), min(rows.stop + reach_px, grid.height))

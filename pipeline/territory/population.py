@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import LONLAT, true_area_km2
-from pipeline.grid.raster import Grid, grid_bounds_m, read_external
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import read_external
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import STRIP_PX, is_land
 from pipeline.territory.population_kernels import count_points, share_counts, window_sums
@@ -46,7 +46,7 @@ def read_counts(path: str | Path, grid: Grid) -> xr.DataArray:
     """
     whole = read_external(path)
     to_source = Transformer.from_crs(grid.crs, whole.attrs["crs"], always_xy=True)
-    counts = read_external(path, bounds=to_source.transform_bounds(*grid_bounds_m(grid), densify_pts=101))
+    counts = read_external(path, bounds=to_source.transform_bounds(*grid.bounds_m, densify_pts=101))
     values = counts.values.astype(np.float64)
     nodata = counts.attrs["nodata"]
     if nodata is not None:
@@ -109,7 +109,7 @@ def places_population(places: list[Place], grid: Grid, surface: NDArray[np.uint8
     leaves out count as empty.
     """
     persons = np.zeros(surface.shape, dtype=np.float64)
-    to_grid = Transformer.from_crs(LONLAT, grid.crs, always_xy=True)
+    to_grid = grid.from_lonlat()
     lon_deg, lat_deg = [p.lon_deg for p in places], [p.lat_deg for p in places]
     x_m, y_m = to_grid.transform(np.asarray(lon_deg), np.asarray(lat_deg))
     col = (x_m - grid.west_m) / grid.resolution_m - 0.5
@@ -138,7 +138,7 @@ def density_strips(
         own = slice(rows.start - around.start, rows.stop - around.start)
         persons = window_sums(np.where(valid, population[around], 0.0).astype(np.float64), half)[own]
         pixels = window_sums(valid.astype(np.float64), half)[own]
-        density = persons / (np.maximum(pixels, 1.0) * true_area_km2(grid, rows))
+        density = persons / (np.maximum(pixels, 1.0) * grid.area_km2(rows))
         yield rows, np.where(valid[own], density, np.nan).astype(np.float32)
 
 

@@ -21,9 +21,9 @@ from pipeline.config.config import Config
 from pipeline.config.load import load_config
 from pipeline.config.territory import Population, Territory
 from pipeline.files import write_whole
-from pipeline.grid.grid import checked_crs, make_grid
+from pipeline.grid.grid import Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
-from pipeline.grid.raster import Grid, make_array, write, write_blocks
+from pipeline.grid.raster import make_array, write, write_blocks
 from pipeline.plan.margin import ModeKey, margin_m
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.codes import SURFACE_NAMES

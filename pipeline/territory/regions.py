@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import pyogrio
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
@@ -18,8 +17,8 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.config.report import Regions as Settings
 from pipeline.errors import InputError
+from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import cut, project, read_layer
-from pipeline.grid.raster import Grid, grid_transform
 from pipeline.territory.masks import box_around_deg
 
 ELSEWHERE, TOTAL = "elsewhere", "total"
@@ -88,7 +87,8 @@ def region_index(regions: Regions, grid: Grid, rows: slice) -> NDArray[np.uint16
     with warnings.catch_warnings():
         # rasterio warns of its own scratch dataset, not of ours.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        rasterize(numbered, out=index, transform=grid_transform(grid) @ Affine.translation(0, rows.start))
+        place = grid.window(rows, slice(0, grid.width)).transform
+        rasterize(numbered, out=index, transform=place)
     return index
 
 

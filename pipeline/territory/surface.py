@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from pipeline.blocks import map_blocks
-from pipeline.grid.grid import LONLAT, lonlat_box_deg
+from pipeline.grid.grid import LONLAT, Grid
 from pipeline.grid.polygons import Boundaries, Box, cut
-from pipeline.grid.raster import Grid
 from pipeline.territory.masks import STRIP_PX, rasterised
 
 STEP_DEG = 0.0025
@@ -28,7 +27,7 @@ ROOM_DEG = 0.5
 
 def paths_box_deg(grid: Grid, lon_deg: ArrayLike, lat_deg: ArrayLike) -> Box:
     """Box of whole degrees that holds the grid and all sites, with half a degree to spare."""
-    west, south, east, north = lonlat_box_deg(grid)
+    west, south, east, north = grid.box_deg()
     lon, lat = np.append(lon_deg, [west, east]), np.append(lat_deg, [south, north])
     low = math.floor(lon.min() - ROOM_DEG), math.floor(lat.min() - ROOM_DEG)
     high = math.ceil(lon.max() + ROOM_DEG), math.ceil(lat.max() + ROOM_DEG)

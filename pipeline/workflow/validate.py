@@ -16,8 +16,8 @@ from pipeline.config.load import load_config, unverified
 from pipeline.coverage.channel import outline_m, with_countries
 from pipeline.coverage.planning import within_reach
 from pipeline.errors import InputError, in_file
+from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
-from pipeline.grid.raster import Grid
 from pipeline.hashing import input_files
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band, victim_channels
 from pipeline.radio.emission import device_cap_dbm

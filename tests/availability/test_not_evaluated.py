@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.availability.not_evaluated import COLUMNS, open_area, open_area_table, write_open_area
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid, make_array
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array
 
 GRID = Grid("EPSG:3794", 200.0, 400_000.0, 150_000.0, 3, 2)
 RAW = np.array([[-32768, -9998, -9999], [3600, -9998, 1200]], np.int16)

@@ -12,7 +12,8 @@ from pipeline.config.load import load_config
 from pipeline.config.priority import Priority
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid, make_array
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array
 from pipeline.quantise import NODATA_CENTI
 from pipeline.studies.priority_maps import priority_command
 

@@ -17,13 +17,14 @@ from pipeline.availability.region_statistics import main
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.plan.dependencies import settings_of
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import published_files
 from pipeline.territory.regions import project_regions, read_regions, region_index
 from pipeline.workflow.validate import validate_command
 
-GRID = raster.Grid("EPSG:3794", 500.0, 423_000.0, 117_500.0, 44, 47)
+GRID = Grid("EPSG:3794", 500.0, 423_000.0, 117_500.0, 44, 47)
 TO_LONLAT = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True)
 BOX = shapely.box(14.0, 46.0, 14.3, 46.2)
 TABLE = "public/statistics_by_region.csv"

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.coverage.fields import INTERFERING, WANTED, Model, Receiver, Tables, tile_fields
 from pipeline.coverage.packed import Paths, Stations, pack_paths
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.p1546.pixel import prepare
 from pipeline.propagation.p1546.tables import Area, load_curves

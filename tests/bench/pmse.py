@@ -15,7 +15,7 @@ import yaml
 from pipeline.blocks import map_blocks
 from pipeline.config.base import REPOSITORY
 from pipeline.config.config import Config
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
 from pipeline.services.pmse import pmse
 from tests.bench.common import shared_folder

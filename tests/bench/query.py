@@ -15,6 +15,7 @@ from pyproj import Transformer
 from scipy.ndimage import gaussian_filter
 
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import max_eirp_files, query_file
 from pipeline.publish import query_raster
@@ -26,7 +27,7 @@ from pipeline.query.query import Database, Request, answer, close_database, open
 from tests.published import with_devices
 from tests.tiny import CONFIG, STATIONS, write_register
 
-GRID = raster.Grid("EPSG:3794", 200.0, 350_000.0, 270_000.0, 1000, 1000)
+GRID = Grid("EPSG:3794", 200.0, 350_000.0, 270_000.0, 1000, 1000)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 UNCERTAINTY_M = 50.0
 

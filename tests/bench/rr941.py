@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.rr941_maps import WAYS, run
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from tests.bench.common import median_s
 
 GRID = Grid("EPSG:3794", 200.0, 300_000.0, 300_000.0, 2000, 1000)

@@ -12,6 +12,7 @@ from satellites import case_b, write_yaml
 from test_rr97ab_maps import CONTENT
 
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.territory.codes import Surface
 
 SECTION = """
@@ -45,7 +46,7 @@ LINKS = """\
 id,portion,country,standard,bit_rate_kbps,length_km,br,a1,b,c,blocks_per_s,built_before_1996
 one,international,intermediate,G.828,150336,105,1,,,,8000,
 """
-GRID = raster.Grid("EPSG:3794", 2000.0, 420_000.0, 130_000.0, 40, 30)
+GRID = Grid("EPSG:3794", 2000.0, 420_000.0, 130_000.0, 40, 30)
 
 
 def world() -> gpd.GeoDataFrame:

@@ -23,7 +23,6 @@ from pipeline.coordination.rr941.appendix5 import ARCS
 from pipeline.coordination.rr941.stage import main as rr941_stage
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.grid import pixel_lonlat_deg
 from pipeline.plan import run_files
 from pipeline.publish.manifest import unverified_in_decisions
 from pipeline.territory.codes import Surface
@@ -148,7 +147,7 @@ def test_places_at_sea_and_abroad_are_computed_if_asked_for(tiny: Path) -> None:
     distance_km = raster.read(build / "public/radar612_dist_foreign.tif").values
     assert (distance_km != -9999.0).all()
     assert (distance_km[surface == Surface.HOME] > 0.0).all()
-    lon = pixel_lonlat_deg(GRID)[0]
+    lon = GRID.lonlat_deg()[0]
     # West of 13.8 E lies the neighbour of the polygons.
     np.testing.assert_array_equal(distance_km == 0.0, lon < 13.8)
 

@@ -14,7 +14,7 @@ from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.point_table import rr941_command
 from pipeline.coordination.rr941.rr941_maps import LAYERS, NO_PAIR, WAYS, run
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 
 LIMITS = read_limits()
 GRID = Grid("EPSG:3794", 10_000.0, 380_000.0, 200_000.0, 9, 7)

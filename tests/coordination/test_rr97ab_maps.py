@@ -17,7 +17,7 @@ from pipeline.coordination.rr97.systems import System, Systems, read_systems
 from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.earth_station_patterns import gain_dbi, pattern_segments
 from pipeline.errors import InputError
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 
 LIMITS = read_limits()
 GRID = Grid("EPSG:3794", 10_000.0, 380_000.0, 200_000.0, 9, 7)

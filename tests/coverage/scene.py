@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from pipeline.config.config import Config
 from pipeline.coverage.planning import Planning
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.propagation.p1546.link import p1546_field
 from pipeline.propagation.p1546.tables import load_curves
 from pipeline.terrain.records import Sweep, TerrainSource

@@ -21,7 +21,8 @@ from pipeline.config.load import load_config
 from pipeline.dtt import protection_maps as stage
 from pipeline.dtt.protection_maps import main
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid, make_array
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.propagation.p1546.tables import load_curves
 from pipeline.services import dtt

@@ -9,18 +9,16 @@ import pytest
 from pyproj import Geod, Transformer
 
 from pipeline.grid.geodesy import (
-    areal_scale,
     azimuth_deg,
     ecef_m,
     grid_azimuth_deg,
-    largest_scale,
     lattice,
     pixel_frames,
     rays,
     site_frame,
     site_frames,
 )
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 
 ELLIPSOID = Geod(ellps="WGS84")
 GRIDS = [
@@ -132,14 +130,6 @@ def test_largest_scale_bounds_measured_scales():
         to_degrees.transform(x_m + s * np.sin(angle), y_m + s * np.cos(angle)) for s in (-500.0, 500.0)
     )
     measured = 1000.0 / ELLIPSOID.inv(*start, *end)[2]
-    assert measured.max() <= largest_scale(grid) + 1e-9
+    assert measured.max() <= grid.largest_scale() + 1e-9
     # 300 km west of the central meridian: 0.9996 (1 + x^2 / 2 R^2)
-    assert largest_scale(grid) == pytest.approx(0.9996 * (1 + (300 / 6386) ** 2 / 2), abs=3e-5)
-
-
-def test_areal_scale_is_one_on_an_equal_area_grid_and_scale_squared_on_a_conformal_one():
-    x_m, y_m = np.array([4.0e6, 2.7e6]), np.array([3.2e6, 2.0e6])
-    assert areal_scale("EPSG:3035", x_m, y_m) == pytest.approx([1.0, 1.0], abs=1e-6)
-    assert areal_scale("EPSG:32633", np.array([500e3]), np.array([5e6])) == pytest.approx(
-        [0.9996**2], abs=1e-9
-    )
+    assert grid.largest_scale() == pytest.approx(0.9996 * (1 + (300 / 6386) ** 2 / 2), abs=3e-5)

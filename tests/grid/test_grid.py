@@ -7,8 +7,7 @@ import pytest
 from pyproj import Geod, Transformer
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import lonlat_box_deg, make_grid, pixel_lonlat_deg, true_area_km2
-from pipeline.grid.raster import Grid, grid_bounds_m
+from pipeline.grid.grid import Grid, make_grid
 
 GEOD = Geod(ellps="GRS80")
 
@@ -17,7 +16,7 @@ GEOD = Geod(ellps="GRS80")
 def test_grid_holds_bounds_and_margin_and_is_snapped(resolution_m):
     bounds = (374_321.1, 30_001.0, 620_000.0, 194_000.5)
     grid = make_grid("EPSG:3794", resolution_m, bounds, 40_000.0)
-    west, south, east, north = grid_bounds_m(grid)
+    west, south, east, north = grid.bounds_m
     for edge in (west, south, east, north):
         assert edge % resolution_m == 0.0
     assert west <= 374_321.1 - 40_000 < west + resolution_m
@@ -83,7 +82,7 @@ def test_territory_off_the_projection_is_refused():
 def test_pixel_area_is_that_of_the_geodesic_polygon(crs):
     x_m, y_m = Transformer.from_crs(4326, crs, always_xy=True).transform(14.5, 46.0)
     grid = Grid(crs, 1000.0, 1000.0 * (x_m // 1000.0), 1000.0 * (y_m // 1000.0) + 100_000.0, 150, 100)
-    area = true_area_km2(grid)
+    area = grid.area_km2()
     assert area.shape == (grid.height, grid.width)
     to_lonlat = Transformer.from_crs(crs, 4326, always_xy=True)
     for row, col in ((0, 0), (70, 33), (99, 149)):
@@ -97,17 +96,44 @@ def test_pixel_area_is_that_of_the_geodesic_polygon(crs):
 
 def test_area_of_a_part_is_that_part_of_the_whole():
     grid = Grid("EPSG:3857", 1000.0, 1_500_000.0, 5_800_000.0, 150, 200)
-    whole = true_area_km2(grid)
-    np.testing.assert_array_equal(true_area_km2(grid, slice(70, 190), slice(5, 9)), whole[70:190, 5:9])
+    whole = grid.area_km2()
+    np.testing.assert_array_equal(grid.area_km2(slice(70, 190), slice(5, 9)), whole[70:190, 5:9])
 
 
 def test_lonlat_of_pixels_and_box_enclose_each_other():
     grid = Grid("EPSG:3035", 10_000.0, 4_500_000.0, 2_700_000.0, 40, 30)
-    lon, lat = pixel_lonlat_deg(grid)
-    west, south, east, north = lonlat_box_deg(grid)
+    lon, lat = grid.lonlat_deg()
+    west, south, east, north = grid.box_deg()
     assert west < lon.min() < lon.max() < east
     assert south < lat.min() < lat.max() < north
-    part = pixel_lonlat_deg(grid, slice(2, 4), slice(7, 8))
+    part = grid.lonlat_deg(slice(2, 4), slice(7, 8))
     np.testing.assert_array_equal(part[0], lon[2:4, 7:8])
     x, y = Transformer.from_crs(4326, 3035, always_xy=True).transform(lon[3, 7], lat[3, 7])
     assert (x, y) == pytest.approx((4_575_000.0, 2_665_000.0), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("grid", "scale"),
+    [
+        (Grid("EPSG:3035", 100.0, 4.0e6, 3.2e6, 1, 1), 1.0),
+        (Grid("EPSG:3035", 100.0, 2.7e6, 2.0e6, 1, 1), 1.0),
+        (Grid("EPSG:32633", 100.0, 499_950.0, 5_000_050.0, 1, 1), 0.9996**2),
+    ],
+)
+def test_pixels_are_true_on_an_equal_area_grid_and_off_by_the_scale_squared_on_a_conformal_one(grid, scale):
+    assert grid.area_km2() == pytest.approx(np.array([[0.01 / scale]]), rel=1e-6)
+
+
+def test_pixels_and_projected_points_are_turned_into_each_other():
+    grid = Grid("EPSG:3794", 25.0, 400_000.0, 200_000.0, 300, 200)
+    rows, cols = slice(40, 72), slice(16, 144)
+    part = grid.window(rows, cols)
+    assert part.bounds_m == grid.box_m(rows, cols) == (400_400.0, 198_200.0, 403_600.0, 199_000.0)
+    assert (part.shape, grid.offset_px(part)) == ((32, 128), (40, 16))
+    lon_deg, lat_deg = part.lonlat_deg()
+    assert grid.pixel_of(lon_deg[3, 5], lat_deg[3, 5]) == (43, 21)
+    assert grid.pixel_at(*grid.xy_m(43, 21)) == (43, 21)
+    assert grid.pixel_at(399_999.0, 200_001.0) == (-1, -1) == grid.pixel_at(float("inf"), 0.0)
+    assert grid.has_pixel(199, 299)
+    assert not grid.has_pixel(200, 0)
+    assert grid.spanning((400_000.0, 199_990.0, 400_026.0, 200_000.0)).shape == (1, 2)

@@ -16,8 +16,9 @@ from rio_cogeo.cogeo import cog_validate
 from pipeline import quantise
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 
-GRID = raster.Grid("EPSG:3794", 200.0, 400_000.0, 160_000.0, 1300, 1100)
+GRID = Grid("EPSG:3794", 200.0, 400_000.0, 160_000.0, 1300, 1100)
 
 
 def noise(dtype: str = "int16", bands: int | None = None) -> np.ndarray:
@@ -83,7 +84,7 @@ def test_window_has_the_coordinates_of_its_pixels(tmp_path):
     np.testing.assert_array_equal(part.values, noise()[600:700, 30:32])
     assert part["x_m"].values.tolist() == [406_100.0, 406_300.0]
     assert part["y_m"].values[0] == 160_000.0 - 600 * 200.0 - 100.0
-    assert part.attrs["grid"] == raster.Grid("EPSG:3794", 200.0, 406_000.0, 40_000.0, 2, 100)
+    assert part.attrs["grid"] == Grid("EPSG:3794", 200.0, 406_000.0, 40_000.0, 2, 100)
 
 
 @pytest.mark.parametrize(("dtype", "predictor"), [("int16", "2"), ("float32", "3"), ("uint8", "2")])

@@ -14,13 +14,14 @@ import shapely
 
 from pipeline.coordination.radar.zone_file import geopackage_bytes
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.plan import run_files
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.catalogue import families
 from tests.plan.test_plan import COORDINATION
 from tests.tiny import CONFIG, STATIONS, write_register
 
-GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
+GRID = Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
 NOT_PERMITTED, NOT_EVALUATED = -9999, -9998
 TITLE, NOTICE = "Made-up land", "Made up for a test."
 WAYS = ("one way", "the other way")

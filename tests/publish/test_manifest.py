@@ -11,12 +11,13 @@ import xarray as xr
 from affine import Affine
 
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import make_manifest, utc_now
 from pipeline.terrain import tile_sweeps as terrain_stage
 from tests.tiny import STATIONS, write_register
 
-GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 40)
+GRID = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 40)
 
 
 def manifest_of(tiny: Path) -> dict[str, object]:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.plan import run_files
 from pipeline.plan.plan import load_plan
 from pipeline.publish import manifest as manifests
 from pipeline.publish import reception
 
-GRID = raster.Grid("EPSG:3794", 500.0, 400_000.0, 100_000.0, 3, 1)
+GRID = Grid("EPSG:3794", 500.0, 400_000.0, 100_000.0, 3, 1)
 
 
 def write_coverage(build: Path) -> None:

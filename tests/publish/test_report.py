@@ -19,6 +19,7 @@ import rasterio
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import two_digits
 from pipeline.publish import stage
@@ -30,7 +31,7 @@ from pipeline.publish.report.measures import rule_times, service_shares_pct
 from pipeline.publish.report.report import chosen_channels, report
 from pipeline.publish.styles import read_schemes
 
-GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 30)
+GRID = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 30)
 HOSTILE = """</title><script>alert(1)</script><img src="http://127.0.0.1/x"> & $body 'x' "y" """.strip()
 VOID = {"meta", "img", "br", "link", "input"}
 

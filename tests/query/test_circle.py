@@ -13,7 +13,7 @@ from pyproj import Geod, Transformer
 
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.geodesy import largest_scale
+from pipeline.grid.grid import Grid
 from pipeline.publish.query_names import SCALE_TAG
 from pipeline.query import circle as query_region
 from pipeline.query.circle import ABOVE_ALL, Circle, block_minima, lowest_at_home, lowest_of_all
@@ -21,7 +21,7 @@ from pipeline.query.database import Place, circle_on
 from tests.published import OUTSIDE
 
 CHANNELS = 4
-Make = Callable[[np.ndarray, raster.Grid], raster.Opened]
+Make = Callable[[np.ndarray, Grid], raster.Opened]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """Write values [channel, y, x] as a query raster and open it."""
     opened: list[raster.Opened] = []
 
-    def write(values: np.ndarray, grid: raster.Grid) -> raster.Opened:
+    def write(values: np.ndarray, grid: Grid) -> raster.Opened:
         path = tmp_path / f"query{len(opened)}.tif"
         everything = [(slice(0, grid.height), slice(0, grid.width), values)]
         raster.write_blocks(
@@ -41,7 +41,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
             blocks=everything,
             units="dBm",
             long_name="x",
-            tags={SCALE_TAG: f"{largest_scale(grid):.9f}"},
+            tags={SCALE_TAG: f"{grid.largest_scale():.9f}"},
             publish=True,
             tile_px=32,
         )
@@ -63,7 +63,7 @@ def random_levels(rng: np.random.Generator, height: int, width: int) -> np.ndarr
     return values
 
 
-def squares(grid: raster.Grid) -> np.ndarray:
+def squares(grid: Grid) -> np.ndarray:
     """Every pixel [y, x] as a polygon."""
     row, col = np.indices((grid.height, grid.width))
     west, north = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
@@ -73,7 +73,7 @@ def squares(grid: raster.Grid) -> np.ndarray:
 @pytest.mark.parametrize("size", [(150, 170), (128, 96), (31, 200)])
 def test_least_at_home_is_that_of_all_pixels_touched(make: Make, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(size)
-    grid = raster.Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, size[1], size[0])
+    grid = Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, size[1], size[0])
     values = random_levels(rng, *size)
     opened, pixels = make(values, grid), squares(grid)
     minima, empty = block_minima(opened), 0
@@ -96,7 +96,7 @@ def test_least_of_all_is_outside_where_one_pixel_is(
 ) -> None:
     monkeypatch.setattr(query_region, "STRIP_PX", strip_px)
     rng = np.random.default_rng(7)
-    grid = raster.Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, 170, 150)
+    grid = Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, 170, 150)
     values = random_levels(rng, 150, 170)
     opened, pixels = make(values, grid), squares(grid)
     whole, kinds = shapely.union_all(pixels).buffer(-1e-6), {True: 0, False: 0}
@@ -114,7 +114,7 @@ def test_least_of_all_is_outside_where_one_pixel_is(
 
 @pytest.mark.parametrize("corner", ["edge", "crossing"])
 def test_place_on_an_edge_belongs_to_all_pixels_that_share_it(make: Make, corner: str) -> None:
-    grid = raster.Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, 64, 64)
+    grid = Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, 64, 64)
     values = np.arange(64 * 64, dtype=np.int16).reshape(1, 64, 64)
     opened = make(values, grid)
     y_m = 100_000.0 - (3000.0 if corner == "crossing" else 3050.0)
@@ -135,7 +135,7 @@ def test_circle_is_never_smaller_than_on_the_ground(
     rng = np.random.default_rng(3)
     to_grid = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     east_m, north_m = to_grid.transform(lon_deg, lat_deg)
-    grid = raster.Grid(crs, 100.0, round(east_m, -3) - 15_000.0, round(north_m, -3) + 15_000.0, 300, 300)
+    grid = Grid(crs, 100.0, round(east_m, -3) - 15_000.0, round(north_m, -3) + 15_000.0, 300, 300)
     values = rng.permutation(300 * 300).reshape(1, 300, 300) % 30_000
     opened = make(values.astype(np.int16), grid)
     for _ in range(25):
@@ -148,7 +148,7 @@ def test_circle_is_never_smaller_than_on_the_ground(
 
 
 def on_the_ground(
-    grid: raster.Grid, to_grid: Transformer, lon_deg: float, lat_deg: float, radius_m: float
+    grid: Grid, to_grid: Transformer, lon_deg: float, lat_deg: float, radius_m: float
 ) -> np.ndarray:
     """Pixels [y, x] that hold a point of a dense mesh of a geodesic circle."""
     azimuth_deg, distance_m = np.meshgrid(
@@ -165,7 +165,7 @@ def on_the_ground(
 
 
 def test_damaged_file_is_named(make: Make, tmp_path: Path) -> None:
-    grid = raster.Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, 200, 200)
+    grid = Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, 200, 200)
     rng = np.random.default_rng(1)
     path = Path(make(rng.integers(-9000, 3600, (1, 200, 200)).astype(np.int16), grid).source.name)
     content = bytearray(path.read_bytes())

@@ -14,7 +14,7 @@ import yaml
 from pyproj import Proj
 
 from pipeline.config.config import Config
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext, ServiceLimit
 from pipeline.services.pmse import pmse
 

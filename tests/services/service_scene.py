@@ -10,7 +10,8 @@ from pyproj import Transformer
 
 from pipeline.config.load import load_config
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid, make_array
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array
 from pipeline.services.base import ServiceContext
 
 SIZE = 24

@@ -16,7 +16,8 @@ from pipeline.dtt.border_field import read_triggers, rule_radius_km, trigger_dbu
 from pipeline.dtt.foreign_data import concern_radius_km, foreign_data
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid, make_array
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array
 from pipeline.plan.margin import required_margin_km
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.propagation.p1546.tables import load_curves

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pyproj import Geod, Proj, Transformer
 from service_scene import GRID, lonlat_deg, make_context, whole
 
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.propagation import loss_profile as profiles
 from pipeline.propagation.loss_profile import Path as LossPath
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare

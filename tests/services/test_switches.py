@@ -13,7 +13,7 @@ from service_scene import lonlat_deg, make_context, write_csv
 
 from pipeline.availability.classes import Availability, availability_class
 from pipeline.availability.combine import combine
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.quantise import NOT_EVALUATED
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.services.codes import SERVICE_CODES

@@ -13,7 +13,8 @@ from pyproj import Transformer
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid, make_array
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array
 from pipeline.quantise import NODATA_CENTI
 from pipeline.studies.aggregate import aggregate_command, round_up
 from pipeline.studies.placed import lattice

@@ -16,7 +16,7 @@ from pipeline.cli.main import app
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.studies.changes import changed_inputs
 from pipeline.studies.compare import Change, change_class, common_grid, compare_command, difference_centi
 

@@ -13,7 +13,8 @@ from surfaces import LAT_DEG, LON_DEG, NAN, mast, raster, relief
 
 from pipeline.config.territory import Terrain
 from pipeline.errors import InputError
-from pipeline.grid.raster import Grid, make_array, write
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array, write
 from pipeline.terrain.records import Mast, SweepSettings, TerrainSource, View
 from pipeline.terrain.sweep_file import facts_of, read_sweeps, write_sweeps
 from pipeline.terrain.tile_sweeps import (

@@ -10,9 +10,8 @@ from pyproj import Geod
 from scipy.ndimage import distance_transform_edt
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import make_grid, pixel_lonlat_deg, true_area_km2
+from pipeline.grid.grid import Grid, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
-from pipeline.grid.raster import Grid
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import (
     border_strips_km,
@@ -36,7 +35,7 @@ def grid_around(boundaries: Boundaries, resolution_m: float, margin_m: float, cr
 
 def at(grid: Grid, values: np.ndarray, lon_deg: float, lat_deg: float) -> int:
     """Value of the pixel whose centre is nearest, found through the pixels' own coordinates."""
-    lon, lat = pixel_lonlat_deg(grid)
+    lon, lat = grid.lonlat_deg()
     return int(values.flat[np.argmin((lon - lon_deg) ** 2 * 0.5 + (lat - lat_deg) ** 2)])
 
 
@@ -59,7 +58,7 @@ def test_known_places_get_their_codes(boundaries):
 def test_random_pixels_are_what_shapely_says(boundaries):
     grid = grid_around(boundaries, 200.0, 40_000.0)
     surface, country = compute_masks(boundaries, grid)
-    lon, lat = pixel_lonlat_deg(grid)
+    lon, lat = grid.lonlat_deg()
     chosen = np.random.default_rng(5).choice(lon.size, 4000, replace=False)
     points = shapely.points(lon.flat[chosen], lat.flat[chosen])
     land = shapely.union_all(boundaries.land)
@@ -83,7 +82,7 @@ def test_random_pixels_are_what_shapely_says(boundaries):
 def test_area_is_that_of_the_polygon_on_the_ellipsoid(boundaries, crs):
     grid = grid_around(boundaries, 100.0, 5_000.0, crs)
     surface, _ = compute_masks(boundaries, grid)
-    found_km2 = true_area_km2(grid)[surface == HOME].sum(dtype=float)
+    found_km2 = grid.area_km2()[surface == HOME].sum(dtype=float)
     # Parallels are not geodesics: give the polygon many vertices.
     lon, lat = shapely.segmentize(world.HOME, 0.005).exterior.xy
     expected_km2 = abs(Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)[0]) / 1e6
@@ -128,7 +127,7 @@ def test_box_without_polygons_is_home_with_own_land_around():
     box = box_boundaries(["US"], (14.2, 45.7, 14.6, 46.1))
     grid = grid_around(box, 500.0, 10_000.0)
     surface, country = compute_masks(box, grid)
-    lon, lat = pixel_lonlat_deg(grid)
+    lon, lat = grid.lonlat_deg()
     inside = (lon > 14.2) & (lon < 14.6) & (lat > 45.7) & (lat < 46.1)
     assert (surface == np.where(inside, HOME, BEYOND)).all()
     assert (country == 1).all()
@@ -153,7 +152,7 @@ def test_masks_do_not_depend_on_threads_or_strips(boundaries, monkeypatch):
 def test_neighbours_share_pixels_without_gap_or_overlap(boundaries):
     grid = grid_around(boundaries, 200.0, 20_000.0)
     _, country = compute_masks(boundaries, grid)
-    lon, lat = pixel_lonlat_deg(grid)
+    lon, lat = grid.lonlat_deg()
     # AA and BB share the meridian 14.6 E
     strip = (np.abs(lon - 14.6) < 0.02) & (lat > 45.72) & (lat < 46.08)
     assert (country[strip] == np.where(lon[strip] < 14.6, 1, 2)).all()
@@ -168,7 +167,7 @@ def test_coastal_land_is_within_the_distance_of_the_sea(boundaries):
     np.testing.assert_array_equal(coastal, land & (distance_km <= 5.0))
     assert coastal.any()
     # The clip's edges are no coast: nothing coastal in the north.
-    lat = pixel_lonlat_deg(grid)[1]
+    lat = grid.lonlat_deg()[1]
     assert not coastal[lat > 45.8].any()
 
 
@@ -208,7 +207,7 @@ def test_slovenia_has_its_area_and_its_towns(shared):
     grid = grid_around(found, 200.0, 30_000.0)
     surface, country = compute_masks(found, grid)
     # 20 273 km2 (Statistical Office); Natural Earth 10m is generalised
-    assert true_area_km2(grid)[surface == HOME].sum(dtype=float) == pytest.approx(20_273, rel=0.01)
+    assert grid.area_km2()[surface == HOME].sum(dtype=float) == pytest.approx(20_273, rel=0.01)
     codes = ("", *found.codes)
     towns = {
         (14.505, 46.056): "SI",

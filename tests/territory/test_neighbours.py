@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pyproj import Proj
 
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.territory.neighbours import (
     Layers,
     foreign_lands,

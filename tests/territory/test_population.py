@@ -11,8 +11,7 @@ from pyproj import Transformer
 from rasterio.transform import from_origin
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import pixel_lonlat_deg, true_area_km2
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.territory.population import (
     Place,
     density_strips,
@@ -66,7 +65,7 @@ def test_people_stay_in_their_cell(tmp_path):
     counts[20, 30] = 1000.0
     path = write_counts(tmp_path / "p.tif", counts, 14.4, 46.2, 1 / 120)
     persons = population_of(path)
-    lon, lat = pixel_lonlat_deg(GRID)
+    lon, lat = GRID.lonlat_deg()
     west, north = 14.4 + 30 / 120, 46.2 - 20 / 120
     slack = 0.0015  # half a pixel
     half = 1 / 240
@@ -89,7 +88,7 @@ def test_people_of_a_coastal_cell_live_on_land(tmp_path):
     counts = np.zeros((6, 8))
     counts[2:4, 3] = 500.0
     path = write_counts(tmp_path / "p.tif", counts, 14.4, 46.2, 1 / 12)
-    lon, lat = pixel_lonlat_deg(GRID)
+    lon, lat = GRID.lonlat_deg()
     # cell column 3 is 14.65..14.733; sea east of 14.66 except in the lower cell, where all is sea
     surface = np.where((lon > 14.66) | (lat < 46.2 - 3 / 12), 0, 1).astype(np.uint8)
     persons = population_of(path, surface=surface)
@@ -104,7 +103,7 @@ def test_no_data_is_nan_and_zero_is_zero(tmp_path):
     counts[:, :40] = -3.4028230607370965e38
     path = write_counts(tmp_path / "p.tif", counts, 14.4, 46.2, 1 / 120, nodata=-3.4028230607370965e38)
     persons = population_of(path)
-    lon, lat = pixel_lonlat_deg(GRID)
+    lon, lat = GRID.lonlat_deg()
     inside = (lat > 45.71) & (lat < 46.19)
     assert (persons[inside & (lon > 14.74) & (lon < 15.06)] == 0.0).all()
     assert np.isnan(persons[inside & (lon > 14.41) & (lon < 14.72)]).all()
@@ -157,14 +156,14 @@ def test_place_fills_the_disc_of_its_population():
 
 def test_small_place_is_one_pixel_at_its_position():
     persons = places_population([Place(14.9, 45.7, 30.0)], GRID, ALL_LAND)
-    lon, lat = pixel_lonlat_deg(GRID)
+    lon, lat = GRID.lonlat_deg()
     row, col = np.argwhere(persons)[0]
     assert (persons > 0).sum() == 1
     assert (lon[row, col], lat[row, col]) == pytest.approx((14.9, 45.7), abs=0.0015)
 
 
 def test_place_at_the_sea_spreads_over_land_and_keeps_its_people():
-    lon, _ = pixel_lonlat_deg(GRID)
+    lon, _ = GRID.lonlat_deg()
     surface = (lon > 14.9).astype(np.uint8)
     persons = places_population([Place(14.899, 45.7, 40_000.0)], GRID, surface)
     assert persons[surface == 0].sum() == 0.0
@@ -193,7 +192,7 @@ def test_density_is_taken_over_a_kilometre_or_more(resolution_m, side):
     people[20, 30] = 100.0
     density = density_of(people, np.ones((50, 60), np.uint8), grid)
     assert (density > 0).sum() == side * side
-    area_km2 = side * side * float(true_area_km2(grid)[20, 30])
+    area_km2 = side * side * float(grid.area_km2()[20, 30])
     assert density[20, 30] == pytest.approx(100.0 / area_km2, rel=1e-5)
     assert side * resolution_m >= 1000.0
 
@@ -207,7 +206,7 @@ def test_density_counts_land_only_and_is_the_same_in_strips(monkeypatch):
     row, col = 250, 300
     window = np.s_[row - 2 : row + 3, col - 2 : col + 3]
     land = surface[window] == 1
-    expected = people[window][land].sum(dtype=float) / (land.sum() * true_area_km2(GRID)[row, col])
+    expected = people[window][land].sum(dtype=float) / (land.sum() * GRID.area_km2()[row, col])
     assert surface[row, col] == 1
     assert density[row, col] == pytest.approx(expected, rel=1e-5)
     assert np.isnan(density[surface == 0]).all()

@@ -7,8 +7,8 @@ import pytest
 import shapely
 import world
 
+from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_boundaries
-from pipeline.grid.raster import Grid
 from pipeline.territory.surface import paths_box_deg, surface_mask
 
 BOX = (13, 45, 16, 47)

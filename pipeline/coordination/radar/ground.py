@@ -16,9 +16,8 @@ from pipeline.coordination.radar.borders import Country, reach_km, read_countrie
 from pipeline.coordination.radar.land import DEGREE_KM, Clearance, clearance, land_mask
 from pipeline.coordination.radar.resolution612 import read_itu_codes
 from pipeline.errors import InputError
-from pipeline.grid.grid import pixel_lonlat_deg
+from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Box, cut
-from pipeline.grid.raster import Grid
 
 # Longitudes and latitudes [n].
 Places = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -89,7 +88,7 @@ def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> Places:
         *((row, col) for row in rows for col in (cols[0], cols[-1])),
         *((row, col) for row in (rows[0], rows[-1]) for col in cols),
     ]
-    found = [pixel_lonlat_deg(grid, slice(row, row + 1), slice(col, col + 1)) for row, col in places]
+    found = [grid.lonlat_deg(slice(row, row + 1), slice(col, col + 1)) for row, col in places]
     return np.array([lon[0, 0] for lon, _ in found]), np.array([lat[0, 0] for _, lat in found])
 
 

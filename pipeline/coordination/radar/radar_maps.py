@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import shapely
 import xarray as xr
-from affine import Affine
 from numpy.typing import NDArray
 
 from pipeline.coordination.radar.borders import Borders
@@ -22,9 +21,9 @@ from pipeline.coordination.radar.distances import (
 )
 from pipeline.coordination.radar.ground import Ground, window_of
 from pipeline.coordination.radar.resolution612 import Noise, Separation, required_separation
-from pipeline.grid.grid import lonlat_box_deg, pixel_lonlat_deg
+from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import cut, project
-from pipeline.grid.raster import Grid, grid_transform, make_array
+from pipeline.grid.raster import make_array
 from pipeline.territory.masks import rasterised
 
 ADMINISTRATIONS_PER_BAND = 32
@@ -91,7 +90,7 @@ def run(
     ``abroad``: some wanted places may lie in foreign territory, where the distance is 0.
     """
     window = window_of(wanted)
-    lon_deg, lat_deg = pixel_lonlat_deg(grid, *window)
+    lon_deg, lat_deg = grid.lonlat_deg(*window)
     lies_in = np.full(lon_deg.shape, NOT_ABROAD, np.int16)
     if abroad:
         lies_in = foreign_index(grid, window, borders, ground)
@@ -150,8 +149,8 @@ def foreign_index(
     """
     rows, cols = window
     shape = rows.stop - rows.start, cols.stop - cols.start
-    place = grid_transform(grid) @ Affine.translation(cols.start, rows.start)
-    box = shapely.box(*lonlat_box_deg(grid)).buffer(0.1).bounds
+    place = grid.window(rows, cols).transform
+    box = shapely.box(*grid.box_deg()).buffer(0.1).bounds
     index = np.full(shape, NOT_ABROAD, np.int16)
     for k, name in enumerate(borders.administrations):
         shapes = [country.shape for country in ground.countries if name in country.administrations]

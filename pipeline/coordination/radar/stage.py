@@ -37,7 +37,7 @@ from pipeline.coordination.radar.zones import Station, stations
 from pipeline.errors import InputError
 from pipeline.files import write_together
 from pipeline.grid import raster
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.hashing import file_sha256, json_hash, plain, source_hash
 from pipeline.territory.codes import Surface
 

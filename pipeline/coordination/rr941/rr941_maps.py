@@ -24,8 +24,8 @@ from pipeline.coordination.rr941.interference import (
 )
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.pairs import reversed_networks
-from pipeline.grid.grid import pixel_lonlat_deg
-from pipeline.grid.raster import Grid, make_array
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array
 from pipeline.quantise import to_float32
 
 BLOCK_PX = 512
@@ -102,7 +102,7 @@ def _places(grid: Grid, inside: NDArray[np.bool_], rows: slice, cols: slice) -> 
     """Longitude and latitude [n] of the pixels ``inside`` [y, x] of a block."""
     if not inside.any():
         return np.empty(0), np.empty(0)
-    lon_deg, lat_deg = pixel_lonlat_deg(grid, rows, cols)
+    lon_deg, lat_deg = grid.lonlat_deg(rows, cols)
     return lon_deg[inside], lat_deg[inside]
 
 

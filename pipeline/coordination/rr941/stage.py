@@ -26,8 +26,7 @@ from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, Maps, run
 from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
-from pipeline.grid.grid import true_area_km2
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.hashing import file_sha256, json_hash, plain, source_hash
 from pipeline.territory.codes import Surface
 
@@ -100,7 +99,7 @@ def documents_of(
 
 def _territory(maps: Maps, grid: Grid, wanted: NDArray[np.bool_]) -> dict[str, object]:
     """Where the threshold is exceeded, by true area."""
-    area_km2 = true_area_km2(grid).astype(np.float64)
+    area_km2 = grid.area_km2().astype(np.float64)
     total_km2 = float(area_km2[wanted].sum())
     shares = {
         way: 100.0 * float(area_km2[maps.layers["exceeds"].values[band] == 1].sum()) / max(total_km2, 1e-9)

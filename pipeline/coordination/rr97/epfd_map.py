@@ -32,8 +32,8 @@ from pipeline.coordination.rr941.appendix5 import EpfdBand, Limits
 from pipeline.coordination.rr941.earth_station_patterns import Segments, pattern_segments
 from pipeline.coordination.rr941.geometry import cosine_of_arc, elevation_deg
 from pipeline.errors import InputError
-from pipeline.grid.grid import pixel_lonlat_deg
-from pipeline.grid.raster import Grid, make_array
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import make_array
 from pipeline.kernels import kernel
 from pipeline.quantise import to_float32
 
@@ -143,7 +143,7 @@ def run(
     def block(rows: slice, cols: slice, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
         if not wanted.any():
             return np.empty(0)
-        lon_deg, lat_deg = (values[wanted] for values in pixel_lonlat_deg(grid, rows, cols))
+        lon_deg, lat_deg = (values[wanted] for values in grid.lonlat_deg(rows, cols))
         seen_deg = np.empty(lon_deg.size)
         _elevations(lon_deg, lat_deg, station.satellite_longitude_deg, seen_deg)
         return seen_deg

@@ -10,11 +10,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from pipeline.grid.grid import LONLAT, Box
 from pipeline.publish.qgis.qml import QGIS_VERSION, Legend, pipe, xml_text
 from pipeline.publish.styles import read_base_colours
 
-Box = tuple[float, float, float, float]
-LONLAT = "EPSG:4326"
 LAYER = {"enabled": "1", "pass": "0", "locked": "0"}
 
 

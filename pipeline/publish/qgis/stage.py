@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.files import write_whole
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import (
     BOUNDARIES,
@@ -112,20 +113,14 @@ def abstract_of(plan: Plan) -> str:
 def territory_view(path: Path) -> View:
     """Box around the pixels of a layer that are not outside."""
     layer = raster.read(path)
-    grid: raster.Grid = layer.attrs["grid"]
+    grid: Grid = layer.attrs["grid"]
     inside = layer.values != layer.attrs["nodata"]
     rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if not rows.size:
         rows, cols = np.arange(grid.height), np.arange(grid.width)
     box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
-    step_m = grid.resolution_m
-    box_m = (
-        grid.west_m + box_px[0] * step_m,
-        grid.north_m - box_px[3] * step_m,
-        grid.west_m + box_px[2] * step_m,
-        grid.north_m - box_px[1] * step_m,
-    )
-    return View(grid.crs, step_m, box_m, box_of_pixels(grid, box_px))
+    box_m = grid.box_m(slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1))
+    return View(grid.crs, grid.resolution_m, box_m, box_of_pixels(grid, box_px))
 
 
 def with_room(box_m: Box) -> Box:

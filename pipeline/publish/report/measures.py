@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid import raster
-from pipeline.grid.grid import true_area_km2
 
 STRIP_PX = 512
 OUTSIDE = 255
@@ -55,7 +54,7 @@ def service_shares_pct(paths: Sequence[Path]) -> NDArray[np.float64]:
     area_km2 = np.zeros((len(paths), OUTSIDE))
     for first in range(0, grid.height, STRIP_PX):
         rows = slice(first, min(first + STRIP_PX, grid.height))
-        pixel_km2 = true_area_km2(grid, rows).ravel()
+        pixel_km2 = grid.area_km2(rows).ravel()
         for place, path in enumerate(paths):
             codes = raster.read(path, rows=rows).values.ravel()
             area_km2[place] += np.bincount(codes, weights=pixel_km2, minlength=OUTSIDE + 1)[:OUTSIDE]

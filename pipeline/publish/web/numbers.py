@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.availability.combine import OUTSIDE_CLASS
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.quantise import NODATA_CENTI
 
 BLOCK_PX = 64
@@ -24,7 +25,7 @@ STRIP_PX = 512  # rows read at a time; blocks of the files have as many
 LEVEL = 6
 
 
-def number_zoom(grid: raster.Grid) -> int:
+def number_zoom(grid: Grid) -> int:
     """The zoom with at least as many tiles each way as the grid has blocks."""
     blocks = -(-max(grid.width, grid.height) // BLOCK_PX)
     return (blocks - 1).bit_length()

@@ -18,11 +18,9 @@ from pyproj import Transformer
 from pyproj.aoi import AreaOfInterest
 from pyproj.transformer import TransformerGroup
 
-from pipeline.grid.grid import LONLAT
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import LONLAT, Box, Grid
 
 Floats = NDArray[np.float64]
-Box = tuple[float, float, float, float]
 TILE_PX = 512
 EQUATOR_M = 40_075_016.686  # 2 pi x 6,378,137 m, the sphere of the web's Mercator map
 DEGREES = (6, 10, 16, 24)
@@ -91,8 +89,8 @@ def pixels_of_lonlat(grid: Grid, box_deg: Box) -> Fit:
     to_grid = one_operation(grid, box_deg)
 
     def pixel(lon_deg: Floats, lat_deg: Floats) -> tuple[Floats, Floats]:
-        x_m, y_m = to_grid.transform(lon_deg, lat_deg)
-        return (x_m - grid.west_m) / grid.resolution_m, (grid.north_m - y_m) / grid.resolution_m
+        row, col = grid.row_col(*to_grid.transform(lon_deg, lat_deg))
+        return col, row
 
     return fit(pixel, box_deg, GOOD_PX)
 
@@ -104,8 +102,7 @@ def lonlat_of_pixels(grid: Grid, box_px: Box, box_deg: Box) -> Fit:
     middle_deg = (box_deg[0] + box_deg[2]) / 2.0
 
     def lonlat(col: Floats, row: Floats) -> tuple[Floats, Floats]:
-        x_m, y_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
-        lon_deg, lat_deg = to_grid.transform(x_m, y_m, direction="INVERSE")
+        lon_deg, lat_deg = to_grid.transform(*grid.xy_m(row, col), direction="INVERSE")
         return (lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg, lat_deg
 
     return fit(lonlat, box_px, good_deg)
@@ -116,9 +113,7 @@ def worst_px(place: Fit, grid: Grid, cols: Floats, rows: Floats) -> float:
 
     Refused if it would point to another pixel: half a pixel or more.
     """
-    to_lonlat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
-    x_m, y_m = grid.west_m + cols * grid.resolution_m, grid.north_m - rows * grid.resolution_m
-    lon_deg, lat_deg = to_lonlat.transform(x_m, y_m)
+    lon_deg, lat_deg = grid.to_lonlat().transform(*grid.xy_m(rows, cols))
     middle_deg = (place.box[0] + place.box[2]) / 2.0
     u = _unit((lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg, place.box[0], place.box[2])
     v = _unit(lat_deg, place.box[1], place.box[3])
@@ -132,9 +127,7 @@ def worst_px(place: Fit, grid: Grid, cols: Floats, rows: Floats) -> float:
 def box_of_pixels(grid: Grid, box_px: Box) -> Box:
     """West, south, east, north in degrees around a box of pixels (columns, rows); east may exceed 180."""
     col, row = (np.linspace(box_px[i], box_px[i + 2], EDGE_POINTS) for i in (0, 1))
-    to_lonlat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
-    x_m, y_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
-    lon_deg, lat_deg = to_lonlat.transform(*np.meshgrid(x_m, y_m))
+    lon_deg, lat_deg = grid.to_lonlat().transform(*np.meshgrid(*grid.xy_m(row, col)))
     middle_deg = float(lon_deg[EDGE_POINTS // 2, EDGE_POINTS // 2])
     lon_deg = (lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg
     room_deg = grid.resolution_m / EQUATOR_M * 360.0

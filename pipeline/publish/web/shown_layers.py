@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.availability.classes import level_name
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.publish.web.place import (
     Box,
     Fit,

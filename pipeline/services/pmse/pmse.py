@@ -14,8 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.protection import Device
-from pipeline.grid.geodesy import largest_scale
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.propagation.hata import Environment
 from pipeline.services.base import BlockLimit, Explanation, ServiceContext, ServiceLimit, Term, unlimited
 from pipeline.services.codes import LimitingService
@@ -121,7 +120,7 @@ def _prepare(context: ServiceContext, device: Device, channel: int) -> Prepared:
         tables=tables,
         rules=rules_of(config, device),
         receivers=receivers,
-        scale=largest_scale(context.grid),
+        scale=context.grid.largest_scale(),
     )
 
 

@@ -19,7 +19,7 @@ from pipeline.config.config import Config
 from pipeline.config.pmse import Pmse
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.hashing import json_hash, rows_hash
 from pipeline.propagation.hata import Environment
 from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_centre_mhz, channel_width_mhz
@@ -234,8 +234,9 @@ def on_grid_m(register: xr.Dataset, grid: Grid) -> tuple[NDArray[np.float64], ND
 
 def places_of(grid: Grid, rows: slice, cols: slice, lattice_m: float, scale: float) -> Places:
     """Lattice coordinates of the pixels of a block; equal pixels get equal ones in every block."""
-    left_m = grid.west_m + np.arange(cols.start, cols.stop) * grid.resolution_m
-    top_m = grid.north_m - np.arange(rows.start, rows.stop) * grid.resolution_m
+    left_m, top_m = grid.xy_m(
+        np.arange(rows.start, rows.stop, dtype=np.float64), np.arange(cols.start, cols.stop, dtype=np.float64)
+    )
     return Places(
         west_m=np.floor(left_m / lattice_m) * lattice_m,
         east_m=np.ceil((left_m + grid.resolution_m) / lattice_m) * lattice_m,

@@ -29,7 +29,7 @@ from pipeline.coordination.radar.radar_maps import (
 )
 from pipeline.coordination.radar.resolution612 import Noise, Separation
 from pipeline.errors import InputError
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 
 # A grid in UTM 33 around 9.5 E, 44.5 N: home, its coast and the sea.
 GRID = Grid("EPSG:32632", 5000.0, 500_000.0, 4_960_000.0, 30, 24)

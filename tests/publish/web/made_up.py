@@ -9,9 +9,10 @@ import pytest
 
 from pipeline.availability.classes import availability_class, count_available
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from tests.tiny import CONFIG, STATIONS, write_register
 
-GRID = raster.Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
+GRID = Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
 CHANNELS = (21, 22, 23)
 DEVICES = {"fixed30": (0.0, 20.0, 36.0), "small": (0.0,)}
 # Zgoraj and Dol lie on the territory, Tam does not.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.publish.web import numbers
 from pipeline.publish.web.numbers import BLOCK_PX, number_tiles, number_zoom, pack
 from tests.publish.web.made_up import CHANNELS, GRID

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
-from pipeline.grid.raster import Grid
+from pipeline.grid.grid import Grid
 from pipeline.publish.web.place import (
     TILE_PX,
     box_of_pixels,
