@@ -27,7 +27,7 @@ from pipeline.grid.geodesy import ray
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.pixel import p1546_upper_bound
-from pipeline.radio.discrimination import directivity_db, discrimination_db
+from pipeline.radio.antennas import directivity_db, discrimination_db
 
 # Added to every bound: covers rounding and the centimetres of interpolated positions.
 BOUND_MARGIN_DB = 0.01

@@ -14,7 +14,7 @@ from pipeline.kernels import inlined, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import extended_hata_loss_db, hata_loss_db
 from pipeline.propagation.p1546.pixel import Prepared, p1546_pixel_field
-from pipeline.radio.patterns import vertical_attenuation_at
+from pipeline.radio.antennas import vertical_attenuation_at
 from pipeline.terrain.lookup import hb_at, heff_at, radial_position, sea_at, tca_at
 from pipeline.units import field_from_loss_dbuvm
 

@@ -1,4 +1,4 @@
-"""Noise and nuisance at the receiver and the probability that the wanted field exceeds them.
+"""The nuisance field of several interferers and the probability that the wanted field exceeds it.
 
 Levels are medians in dB(uV/m); a log-normal level has a standard deviation in dB. Sums of log-normal powers
 are approximated by one log-normal of the same mean and variance (Fenton-Wilkinson).
@@ -9,35 +9,13 @@ from __future__ import annotations
 import math
 
 from pipeline.kernels import kernel
-from pipeline.units import DIPOLE_GAIN_DBI, FIELD_TO_POWER_DB
 
-BOLTZMANN_J_PER_K = 1.380649e-23
-REFERENCE_TEMPERATURE_K = 290.0
 # Nepers of power per dB.
 NEPER_PER_DB = math.log(10.0) / 10.0
 # Interferers that together change the median nuisance by at most this may be left out (protection.md, 1).
 LEFT_OUT_DB = 0.01
 # Share of the summed mean power whose omission is certain to change the median by no more (``negligible``).
 LEFT_OUT_SHARE = LEFT_OUT_DB * NEPER_PER_DB / 2.0
-
-
-@kernel
-def noise_field_dbuvm(
-    f_mhz: float,
-    bandwidth_mhz: float,
-    noise_figure_db: float,
-    cn_db: float,
-    gain_dbd: float,
-    feeder_db: float,
-) -> float:
-    """E_n: field at which a noise-limited receiver just works, a median without location margin, in dB(uV/m).
-
-    10 log10(k 290 B) + 30 + F + C/N - (G_dBd + 2.15 - L_f) + 77.216 + 20 log10 f (protection.md, section 1).
-    """
-    noise_dbm = 10.0 * math.log10(BOLTZMANN_J_PER_K * REFERENCE_TEMPERATURE_K * bandwidth_mhz * 1e6) + 30.0
-    antenna_dbi = gain_dbd + DIPOLE_GAIN_DBI - feeder_db
-    at_antenna_dbm = noise_dbm + noise_figure_db + cn_db - antenna_dbi
-    return at_antenna_dbm + FIELD_TO_POWER_DB + 20.0 * math.log10(f_mhz)
 
 
 @kernel

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.grid.geodesy import site_frames
-from pipeline.radio.discrimination import POLARISATION_CODES
+from pipeline.radio.antennas import POLARISATION_CODES
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource
 
 LIGHT_KM_PER_US = 0.299792458

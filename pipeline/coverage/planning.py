@@ -10,10 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.reception import Coverage
-from pipeline.coverage.nuisance import noise_field_dbuvm
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
 from pipeline.radio.channel_plan import receiver_band
+from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.number_tables import Mode, ModeKey
 
 # Channels whose transmitters count: the channel itself and its neighbours (protection.md, section 1).

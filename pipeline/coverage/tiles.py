@@ -27,7 +27,7 @@ from pipeline.coverage.nuisance import (
 from pipeline.coverage.packed import Paths, Stations
 from pipeline.grid.geodesy import azimuth_deg, grid_azimuth_deg, pixel_frames, rays
 from pipeline.kernels import kernel
-from pipeline.radio.discrimination import Polarisation, directivity_db, discrimination_db
+from pipeline.radio.antennas import Polarisation, directivity_db, discrimination_db
 
 TILE_PX = 32
 TILE_PIXELS = TILE_PX * TILE_PX

@@ -17,12 +17,12 @@ from scipy.special import ndtri
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.coverage.nuisance import noise_field_dbuvm
 from pipeline.dtt.degradation import AllowedNuisanceTable, allowed_nuisance_db, allowed_nuisance_table
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import FARTHEST_KM, NEAR_KM, smaller_path_loss_db
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.number_tables import ModeKey
 from pipeline.reference.ratios import Tables, groups_of, largest_shift_db, overload_shift_db
 from pipeline.units import DIPOLE_GAIN_DBI, power_dbm

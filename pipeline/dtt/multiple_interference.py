@@ -28,8 +28,8 @@ from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, Victims
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
+from pipeline.radio.antennas import directivity_db
 from pipeline.radio.channel_plan import Offset, channel_centre_mhz, offset_of, receiver_band, victim_offsets
-from pipeline.radio.discrimination import directivity_db
 from pipeline.reference.ratios import group_shift_db, read_protection_tables
 from pipeline.units import power_dbm
 

@@ -26,9 +26,9 @@ from pipeline.coverage.channel import load_sweeps, read_network
 from pipeline.dtt.contours import Contour, contour_km, contour_of, read_contours
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT, Grid
+from pipeline.radio.antennas import AZIMUTHS
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.radio.patterns import AZIMUTHS
 from pipeline.reference.separation_distances import RELATIONS, permitted_dbm, read_distances, steps_of
 from pipeline.services.codes import LimitingService
 from pipeline.terrain.records import Sweep

@@ -18,8 +18,8 @@ from pipeline.dtt.victims import Kind
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import offset_distance_km, smaller_path_loss_db
+from pipeline.radio.antennas import directivity_db
 from pipeline.radio.channel_plan import Offset, receiver_band
-from pipeline.radio.discrimination import directivity_db
 from pipeline.reference.ratios import Group, building_loss_db, group_name, overload_dbm, ratio_db, ratio_parts
 from pipeline.services.base import ServiceContext, Term
 from pipeline.units import DIPOLE_GAIN_DBI, FIELD_TO_POWER_DB

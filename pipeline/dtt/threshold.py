@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from pipeline.config.config import Config
-from pipeline.coverage.nuisance import noise_field_dbuvm
 from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
+from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.ratios import known_mode, read_protection_tables
 
 THRESHOLD_BAND = "threshold"

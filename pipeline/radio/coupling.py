@@ -1,9 +1,9 @@
 """How much of a device's e.i.r.p. a receiver of another service takes in: overlap, leakage, selectivity.
 
-A(df) of incumbents.md, section 1: co-channel the part of the power that falls into the receiver's band, else
+Co-channel the part of the power that falls into the receiver's band, else
 the leakage of the device's class (AFLR, per 100 kHz) over the receiver's bandwidth together with the
 receiver's selectivity (ACS). A device need not leak less than a floor, so that at low power the leakage stops
-falling: P(dBm / 100 kHz) <= max(P_IB - AFLR, floor) (whitespace-rules.md, section 1.3). The interference
+falling: P(dBm / 100 kHz) <= max(P_IB - AFLR, floor) (EN 301 598). The interference
 
     I(P) = P s + sum over offsets of max(P l_n, F_n)
 

@@ -48,7 +48,7 @@ def aclr_db(aflr_db: float, width_mhz: float) -> float:
 
 
 def device_cap_dbm(device: Device) -> float:
-    """Largest e.i.r.p. in dBm in the device's bandwidth (protection.md, section 3)."""
+    """Largest e.i.r.p. in dBm in the device's bandwidth."""
     if device.cap_density_dbm_per_100khz is None:
         return device.cap_dbm
     ratio = device.bandwidth_mhz / DENSITY_BANDWIDTH_MHZ

@@ -1,7 +1,7 @@
-"""Interference that a receiver tolerates: from I/N, field strength, power flux density or a share of outage.
+"""Thermal noise, and the interference a receiver tolerates: from I/N, field strength or power flux density.
 
-All of them end in one quantity, I_max in dBm in the receiver's bandwidth at the antenna's output
-(incumbents.md, section 1). A share of a fixed link's error budget is an I/N: with multipath outage
+All criteria end in one quantity, I_max in dBm in the receiver's bandwidth at the antenna's output
+(docs/method.md, section 5). A share of a fixed link's error budget is an I/N: with multipath outage
 proportional to 10^(-fade margin / 10), x % more outage is a noise floor higher by x %, so the shares of 10 %
 (co-primary) and 1 % (others) of Rec. ITU-R F.1565-1 give -10 and -20 dB, the long-term criteria of
 Rec. ITU-R F.758.
@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import math
 
-from pipeline.units import FIELD_TO_POWER_DB
+from pipeline.units import DIPOLE_GAIN_DBI, field_dbuvm, power_dbm
 
-CO_PRIMARY_SHARE_PCT = 10.0
-OTHER_SOURCES_SHARE_PCT = 1.0
-# 10 log10 of k T0 with T0 = 290 K, rounded as in Rec. ITU-R F.758 and in incumbents.md, dB(mW/Hz).
-THERMAL_NOISE_DBM_HZ = -174.0
 # Boltzmann's constant (SI, exact), J/K.
 BOLTZMANN_J_K = 1.380649e-23
+REFERENCE_TEMPERATURE_K = 290.0
+# k T0 for receivers of other services, rounded as in Rec. ITU-R F.758; DTT takes it unrounded (-173.975).
+THERMAL_NOISE_DBM_HZ = -174.0
 LIGHT_M_S = 299_792_458.0
 MILLIWATT_DB = 30.0
 
@@ -28,24 +27,33 @@ def noise_dbm(bandwidth_mhz: float, noise_figure_db: float) -> float:
     return THERMAL_NOISE_DBM_HZ + 60.0 + 10.0 * math.log10(bandwidth_mhz) + noise_figure_db
 
 
+def noise_field_dbuvm(
+    f_mhz: float,
+    bandwidth_mhz: float,
+    noise_figure_db: float,
+    cn_db: float,
+    gain_dbd: float,
+    feeder_db: float,
+) -> float:
+    """E_n: field at which a noise-limited receiver just works, a median without location margin, in dB(uV/m).
+
+    10 log10(k 290 B) + 30 + F + C/N - (G_dBd + 2.15 - L_f) + 77.216 + 20 log10 f (Report ITU-R BT.2036;
+    docs/method.md, section 1).
+    """
+    thermal_w = BOLTZMANN_J_K * REFERENCE_TEMPERATURE_K * bandwidth_mhz * 1e6
+    antenna_dbi = gain_dbd + DIPOLE_GAIN_DBI - feeder_db
+    level_dbm = 10.0 * math.log10(thermal_w) + MILLIWATT_DB + noise_figure_db + cn_db - antenna_dbi
+    return field_dbuvm(level_dbm, f_mhz)
+
+
 def interference_limit_dbm(bandwidth_mhz: float, noise_figure_db: float, i_n_db: float) -> float:
     """I_max for an interference-to-noise criterion."""
     return noise_dbm(bandwidth_mhz, noise_figure_db) + i_n_db
 
 
-def interference_to_noise_db(share_pct: float) -> float:
-    """Long-term I/N that uses up a share of the error budget (F.1565; f1565.md, section 6)."""
-    return 10.0 * math.log10(share_pct / 100.0)
-
-
 def limit_from_field_dbm(field_dbuvm: float, f_mhz: float, gain_dbi: float) -> float:
     """I_max for a field strength that an antenna of ``gain_dbi`` receives."""
-    return field_dbuvm - FIELD_TO_POWER_DB - 20.0 * math.log10(f_mhz) + gain_dbi
-
-
-def field_from_limit_dbuvm(limit_dbm: float, f_mhz: float, gain_dbi: float) -> float:
-    """Field strength that gives ``limit_dbm`` behind an antenna of ``gain_dbi``."""
-    return limit_dbm + FIELD_TO_POWER_DB + 20.0 * math.log10(f_mhz) - gain_dbi
+    return power_dbm(field_dbuvm, f_mhz) + gain_dbi
 
 
 def limit_from_flux_dbm(pfd_dbw_m2: float, f_mhz: float, gain_dbi: float) -> float:

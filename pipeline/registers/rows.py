@@ -14,8 +14,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline.errors import InputError
+from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.radio.channel_plan import Plan, centre_mhz, channels_in_words, segment_of
-from pipeline.radio.patterns import PATTERN_POINTS
 
 # A transmitter's nominal channel against its stated centre frequency: offsets of a few hundred kHz exist.
 CENTRE_TOLERANCE_MHZ = 0.3

@@ -14,7 +14,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import InputError
-from pipeline.radio.patterns import PATTERN_POINTS
+from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.registers.rows import PRINTABLE, Number, Optional, Upper
 from pipeline.registers.tables import read_table
 

@@ -15,8 +15,7 @@ import xarray as xr
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
-from pipeline.radio.channel_plan import Plan
-from pipeline.radio.patterns import (
+from pipeline.radio.antennas import (
     AZIMUTHS,
     VERTICAL_COUNT,
     VERTICAL_FIRST_DEG,
@@ -24,6 +23,7 @@ from pipeline.radio.patterns import (
     expand_pattern,
     expand_vertical,
 )
+from pipeline.radio.channel_plan import Plan
 from pipeline.reference.number_tables import read_modes
 from pipeline.registers.missing_haat import with_missing_haat
 from pipeline.registers.rows import REQUIRED_COLUMNS, Box, RowRules, TransmitterRow, check_row

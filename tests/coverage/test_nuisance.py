@@ -1,4 +1,4 @@
-"""Noise field, Fenton-Wilkinson sum and location probability against golden values, scipy and Monte Carlo."""
+"""Fenton-Wilkinson sum and location probability against golden values, scipy and Monte Carlo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from pipeline.coverage.nuisance import (
     location_probability,
     lognormal_mean,
     negligible,
-    noise_field_dbuvm,
     variance_per_square,
 )
 
@@ -27,29 +26,6 @@ def total(noise_db, levels_db, sigma_db=5.5):
     return fenton_wilkinson(
         noise + sum(means), variance_per_square(sigma_db) * sum(mean * mean for mean in means)
     )
-
-
-@pytest.mark.parametrize(
-    # Planning fields (95 %, rooftop, extended 7.77 MHz) rounded to 0.1 dB, by constants rounded to 0.1 dB.
-    ("f_mhz", "cn_db", "gain_dbd", "feeder_db", "planning_dbuvm"),
-    [
-        (474, 15.4, 10, 3, 46.9),
-        (570, 15.4, 10, 3, 48.5),
-        (650, 15.4, 12, 5, 49.7),
-        (650, 18.1, 12, 5, 52.4),
-        (690, 20.0, 12, 5, 54.8),
-        (786, 22.0, 12, 5, 57.9),
-    ],
-)
-def test_noise_field_is_the_planning_field_less_its_location_margin(
-    f_mhz, cn_db, gain_dbd, feeder_db, planning_dbuvm
-):
-    found = noise_field_dbuvm(f_mhz, 7.77, 6.0, cn_db, gain_dbd, feeder_db)
-    assert found == pytest.approx(planning_dbuvm - 9.05, abs=0.1)
-
-
-def test_noise_field_golden_value_of_64qam():
-    assert noise_field_dbuvm(650.0, 7.61, 6.0, 15.4, 12.0, 5.0) == pytest.approx(40.6, abs=0.05)
 
 
 @pytest.mark.parametrize("sigma_db", [0.0, 3.5, 5.5, 8.0])

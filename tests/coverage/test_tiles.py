@@ -13,7 +13,7 @@ from pipeline.coverage.field_bounds import bearings, least_discrimination_db, ti
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.planning import Planning
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
-from pipeline.radio.discrimination import directivity_db, discrimination_db
+from pipeline.radio.antennas import directivity_db, discrimination_db
 
 ROW, COL = 20, 30
 LIGHT_KM_PER_US = 0.299792458

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pipeline.radio.discrimination import POLARISATION_CODES, Polarisation, directivity_db, discrimination_db
+from pipeline.radio.antennas import POLARISATION_CODES, Polarisation, directivity_db, discrimination_db
 
 U, H, V, M = map(
     int, (Polarisation.UNKNOWN, Polarisation.HORIZONTAL, Polarisation.VERTICAL, Polarisation.MIXED)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numba import njit
 from scipy.interpolate import interp1d
 
-from pipeline.radio.patterns import attenuation_at, expand_pattern, expand_vertical, vertical_attenuation_at
+from pipeline.radio.antennas import attenuation_at, expand_pattern, expand_vertical, vertical_attenuation_at
 
 
 @njit
