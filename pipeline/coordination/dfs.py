@@ -11,14 +11,14 @@ from pipeline.config.base import TABLES, Sourced
 from pipeline.config.load import read_yaml
 from pipeline.errors import InputError
 
-TABLE = TABLES / "dfs.yaml"
+DFS_TABLE = TABLES / "dfs.yaml"
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Band(_Entry):
+class DfsBand(_Entry):
     """A band in which radars have to be detected."""
 
     from_mhz: float
@@ -27,7 +27,7 @@ class Band(_Entry):
     verified: bool
 
 
-class Threshold(_Entry):
+class DfsThreshold(_Entry):
     """Detection threshold in dBm for from_mw <= e.i.r.p. < to_mw."""
 
     from_mw: Annotated[float, Field(ge=0)]
@@ -40,8 +40,8 @@ class Threshold(_Entry):
 class Dfs(_Entry):
     """All parameters; thresholds follow each other without gap."""
 
-    bands_mhz: list[Band]
-    thresholds: Annotated[list[Threshold], Field(min_length=1)]
+    bands_mhz: list[DfsBand]
+    thresholds: Annotated[list[DfsThreshold], Field(min_length=1)]
     averaging_us: Sourced
     availability_check_s: Sourced
     non_occupancy_min: Sourced
@@ -55,7 +55,7 @@ class Dfs(_Entry):
         return self
 
 
-def read_dfs(path: Path = TABLE) -> Dfs:
+def read_dfs(path: Path = DFS_TABLE) -> Dfs:
     """The table; InputError if it is not complete."""
     try:
         return Dfs.model_validate(read_yaml(path))

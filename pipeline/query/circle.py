@@ -18,9 +18,9 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.quantise import NODATA_CENTI
 
-BLOCK_PX = 32
+_BLOCK_PX = 32
 # Rows read at a time: bounds memory where a region is large.
-STRIP_PX = 256
+_STRIP_PX = 256
 ABOVE_ALL = np.iinfo(np.int16).max
 # Blocks this near to the circle are looked at: which of their pixels it touches is decided one by one.
 SLACK_M = 1e-3
@@ -41,7 +41,7 @@ def lowest_of_all(opened: raster.Opened, circle: Circle) -> NDArray[np.int16]:
     if rows.start < 0 or cols.start < 0 or rows.stop > grid.height or cols.stop > grid.width:
         return np.full(len(opened.layout.band_names), NODATA_CENTI, dtype=np.int16)
     strips = [
-        slice(first, min(first + STRIP_PX, rows.stop)) for first in range(rows.start, rows.stop, STRIP_PX)
+        slice(first, min(first + _STRIP_PX, rows.stop)) for first in range(rows.start, rows.stop, _STRIP_PX)
     ]
     return np.minimum.reduce([_lowest_in(opened, circle, strip, cols) for strip in strips])
 
@@ -52,10 +52,10 @@ def block_minima(opened: raster.Opened) -> NDArray[np.int16]:
     ``ABOVE_ALL`` for a block without any. It reads the whole raster.
     """
     grid = opened.grid
-    edges = np.arange(0, grid.width, BLOCK_PX)
+    edges = np.arange(0, grid.width, _BLOCK_PX)
     strips = []
-    for first in range(0, grid.height, BLOCK_PX):
-        rows = slice(first, min(first + BLOCK_PX, grid.height))
+    for first in range(0, grid.height, _BLOCK_PX):
+        rows = slice(first, min(first + _BLOCK_PX, grid.height))
         values = _inside(raster.read_window(opened, rows, slice(0, grid.width)))
         strips.append(np.minimum.reduceat(values.min(axis=1), edges, axis=1))
     return np.stack(strips, axis=1)
@@ -76,7 +76,8 @@ def lowest_at_home(opened: raster.Opened, circle: Circle, minima: NDArray[np.int
 def _lowest_in_block(opened: raster.Opened, circle: Circle, row: int, col: int) -> NDArray[np.int16]:
     sizes = (opened.grid.height, opened.grid.width)
     rows, cols = (
-        slice(BLOCK_PX * k, min(BLOCK_PX * (k + 1), size)) for k, size in zip((row, col), sizes, strict=True)
+        slice(_BLOCK_PX * k, min(_BLOCK_PX * (k + 1), size))
+        for k, size in zip((row, col), sizes, strict=True)
     )
     values = raster.read_window(opened, rows, cols)[:, _touched(opened.grid, circle, rows, cols)]
     return np.asarray(_inside(values).min(axis=1, initial=ABOVE_ALL))
@@ -114,7 +115,7 @@ def _block_distances_m(
     grid: Grid, circle: Circle, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances [block row, block column] from the centre to the nearest and to the farthest point."""
-    side_m = BLOCK_PX * grid.resolution_m
+    side_m = _BLOCK_PX * grid.resolution_m
     west_m = grid.west_m + side_m * np.arange(shape[1], dtype=np.float64)
     south_m = grid.north_m - side_m * np.arange(1, shape[0] + 1, dtype=np.float64)
     (near_x, far_x), (near_y, far_y) = (

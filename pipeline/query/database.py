@@ -38,7 +38,7 @@ class Database(NamedTuple):
     minima: dict[str, NDArray[np.int16]]
 
 
-class Place(NamedTuple):
+class QueryLocation(NamedTuple):
     """Where a device is; ``x_m``, ``y_m`` on the grid of the run."""
 
     lon_deg: float
@@ -86,7 +86,7 @@ def close_database(database: Database) -> None:
         opened.source.close()
 
 
-def place_of(database: Database, lon_deg: float, lat_deg: float) -> Place:
+def place_of(database: Database, lon_deg: float, lat_deg: float) -> QueryLocation:
     """A place on the grid; PawsError for what is none on Earth, or beyond the projection."""
     if not (abs(lat_deg) <= 90.0 and abs(lon_deg) <= 180.0):
         message = f"latitude {lat_deg:g}, longitude {lon_deg:g} is not a place on Earth (WGS84 degrees)"
@@ -94,7 +94,7 @@ def place_of(database: Database, lon_deg: float, lat_deg: float) -> Place:
     x_m, y_m = database.to_grid.transform(lon_deg, lat_deg)
     if not (math.isfinite(x_m) and math.isfinite(y_m)):
         raise outside_coverage(lon_deg, lat_deg)
-    return Place(lon_deg, lat_deg, x_m, y_m)
+    return QueryLocation(lon_deg, lat_deg, x_m, y_m)
 
 
 def outside_coverage(lon_deg: float, lat_deg: float) -> PawsError:
@@ -103,7 +103,7 @@ def outside_coverage(lon_deg: float, lat_deg: float) -> PawsError:
     return PawsError(Code.OUTSIDE_COVERAGE, message)
 
 
-def pixel_of(database: Database, place: Place) -> Json:
+def pixel_of(database: Database, place: QueryLocation) -> Json:
     """The pixel that holds a place; its id (CRS, size, south-west corner in metres) outlives the grid."""
     grid = next(iter(database.rasters.values())).grid
     row, col = grid.pixel_at(place.x_m, place.y_m)
@@ -111,7 +111,7 @@ def pixel_of(database: Database, place: Place) -> Json:
     return {"id": f"{grid.crs}/{grid.resolution_m:g}/E{west_m:.0f}N{south_m:.0f}", "row": row, "col": col}
 
 
-def lowest_raw(database: Database, profile: Json, place: Place, radius_m: float) -> NDArray[np.int16]:
+def lowest_raw(database: Database, profile: Json, place: QueryLocation, radius_m: float) -> NDArray[np.int16]:
     """Least raw value [channel] of all pixels that a circle of true metres touches, also in part.
 
     Nodata where the circle reaches outside the territory.
@@ -120,7 +120,9 @@ def lowest_raw(database: Database, profile: Json, place: Place, radius_m: float)
     return lowest_of_all(opened, circle_on(opened, place, radius_m))
 
 
-def lowest_raw_at_home(database: Database, profile: Json, place: Place, radius_m: float) -> NDArray[np.int16]:
+def lowest_raw_at_home(
+    database: Database, profile: Json, place: QueryLocation, radius_m: float
+) -> NDArray[np.int16]:
     """The same where pixels outside the territory do not count; the first time it reads the whole raster."""
     opened = database.rasters[profile["id"]]
     if profile["id"] not in database.minima:
@@ -128,7 +130,7 @@ def lowest_raw_at_home(database: Database, profile: Json, place: Place, radius_m
     return lowest_at_home(opened, circle_on(opened, place, radius_m), database.minima[profile["id"]])
 
 
-def circle_on(opened: raster.Opened, place: Place, radius_m: float) -> Circle:
+def circle_on(opened: raster.Opened, place: QueryLocation, radius_m: float) -> Circle:
     """A circle of true metres on the grid: never smaller there than it is on the ground."""
     scale = float(opened.layout.tags[SCALE_TAG])
     return Circle(place.x_m, place.y_m, radius_m * scale + TOUCH_M)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pipeline.publish.periods import UTC_FORMAT
 
-VERSION = "1.0"
+PAWS_VERSION = "1.0"
 NARROW_HZ = 1e5
 # Levels are rounded down to this; 36 dBm in 8 MHz is 16.969 dBm in 100 kHz.
 STEP_DB = 0.001
@@ -62,7 +62,7 @@ def spectrum_response(device_desc: Mapping[str, Any], spec: Json, now: datetime,
     """AVAIL_SPECTRUM_RESP with one SpectrumSpec (RFC 7545, section 4.5.2); devices ignore ``others``."""
     return {
         "type": "AVAIL_SPECTRUM_RESP",
-        "version": VERSION,
+        "version": PAWS_VERSION,
         "timestamp": now.astimezone(UTC).strftime(UTC_FORMAT),
         "deviceDesc": dict(device_desc),
         "spectrumSpecs": [spec],

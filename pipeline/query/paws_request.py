@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pipeline.query.paws import VERSION, Code, Json, PawsError, error_response
+from pipeline.query.paws import PAWS_VERSION, Code, Json, PawsError, error_response
 from pipeline.query.query import Database, Request, answer, profile_for
 
 METHOD = "spectrum.paws.getSpectrum"
@@ -45,8 +45,8 @@ def request_of(facts: Json, params: object) -> Request:
     """AVAIL_SPECTRUM_REQ (RFC 7545, section 4.5.1) as a request of the library."""
     if not isinstance(params, Mapping) or params.get("type") != REQUEST_TYPE:
         raise PawsError(Code.INVALID_VALUE, f"params are no {REQUEST_TYPE}")
-    if params.get("version") != VERSION:
-        raise PawsError(Code.VERSION, f"only version {VERSION}")
+    if params.get("version") != PAWS_VERSION:
+        raise PawsError(Code.VERSION, f"only version {PAWS_VERSION}")
     generic = str(params.get("requestType", "")).lower() in GENERIC
     place = "masterDeviceLocation" if generic and "masterDeviceLocation" in params else "location"
     require(params, [place, "deviceDesc"])

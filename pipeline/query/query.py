@@ -25,7 +25,7 @@ from pipeline.publish.query_names import HZ_PER_MHZ
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import (
     Database,
-    Place,
+    QueryLocation,
     close_database,
     lowest_raw,
     lowest_raw_at_home,
@@ -47,7 +47,7 @@ from pipeline.reference.height_layers import HIGHEST_M, HeightLayer, layer_heigh
 
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
 
-FARTHEST_M = 1e6
+LARGEST_UNCERTAINTY_M = 1e6
 
 
 class Request(NamedTuple):
@@ -104,8 +104,10 @@ def answer(database: Database, request: Request, now: datetime | None = None) ->
 def check_numbers(request: Request) -> None:
     """Refuse numbers that no device has, and an e.i.r.p. that would not count."""
     uncertainty_m, eirp_dbm = request.uncertainty_m, request.eirp_dbm
-    if not 0.0 <= uncertainty_m <= FARTHEST_M:
-        raise PawsError(Code.INVALID_VALUE, f"uncertainty {uncertainty_m:g} m, allowed: 0 to {FARTHEST_M:g}")
+    if not 0.0 <= uncertainty_m <= LARGEST_UNCERTAINTY_M:
+        raise PawsError(
+            Code.INVALID_VALUE, f"uncertainty {uncertainty_m:g} m, allowed: 0 to {LARGEST_UNCERTAINTY_M:g}"
+        )
     if eirp_dbm is not None and not -100.0 <= eirp_dbm <= 100.0:
         raise PawsError(Code.INVALID_VALUE, f"e.i.r.p. {eirp_dbm:g} dBm, allowed: -100 to 100")
     if eirp_dbm is not None and not request.generic_slave:
@@ -178,7 +180,7 @@ def heard_within_m(facts: Json, master: Json, request: Request, raw: NDArray[np.
 
 
 def slave_raw(
-    database: Database, profile: Json, place: Place, radius_m: float, master_raw: NDArray[np.int16]
+    database: Database, profile: Json, place: QueryLocation, radius_m: float, master_raw: NDArray[np.int16]
 ) -> NDArray[np.int16]:
     """Least raw value [channel] within the territory where slaves may stand; none for a silent master."""
     if not (master_raw > NOT_EVALUATED).any():
@@ -201,7 +203,7 @@ def segments_of(facts: Json, raw: NDArray[np.int16]) -> list[Segment]:
 def message_of(
     database: Database,
     request: Request,
-    place: Place,
+    place: QueryLocation,
     radius_m: float,
     profile: Json,
     raw: NDArray[np.int16],
@@ -238,7 +240,7 @@ def _device_desc(facts: Json, profile: Json, generic_slave: bool) -> Json:
     }
 
 
-def _location(place: Place, radius_m: float) -> Json:
+def _location(place: QueryLocation, radius_m: float) -> Json:
     """GeoLocation (RFC 7545, section 5.1): the circle that the answer is the minimum of."""
     centre = {"latitude": place.lat_deg, "longitude": place.lon_deg}
     return {"point": {"center": centre, "semiMajorAxis": radius_m, "semiMinorAxis": radius_m}}

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.propagation.hata import Environment, extended_hata_from_base_db
 
-NEAREST_KM, FARTHEST_KM = 1e-3, 100.0
+_NEAREST_KM, _FARTHEST_KM = 1e-3, 100.0
 TOLERANCE_KM = 1e-4
 
 
@@ -36,11 +36,11 @@ def _radius_km(loss_db: float, f_mhz: float, master_m: float, slave_m: float, en
         found_db: float = extended_hata_from_base_db(f_mhz, d_km, master_m, slave_m, environment)[0]
         return found_db <= loss_db
 
-    if not heard(NEAREST_KM):
+    if not heard(_NEAREST_KM):
         return 0.0
-    if heard(FARTHEST_KM):
-        return FARTHEST_KM
-    near_km, far_km = NEAREST_KM, FARTHEST_KM
+    if heard(_FARTHEST_KM):
+        return _FARTHEST_KM
+    near_km, far_km = _NEAREST_KM, _FARTHEST_KM
     while far_km - near_km > TOLERANCE_KM:
         middle_km = (near_km + far_km) / 2.0
         near_km, far_km = (middle_km, far_km) if heard(middle_km) else (near_km, middle_km)

@@ -29,7 +29,7 @@ from pipeline.radio.channel_plan import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.placed import read_placed, spread
 
-PERCENTILES = (50, 90, 95, 99)
+_PERCENTILES = (50, 90, 95, 99)
 
 
 def aggregate_command(
@@ -102,11 +102,11 @@ def channel_row(
     people = _population(config, folder, rows, cols)
     worst = np.unravel_index(np.nanargmax(fall), fall.shape)
     lon_deg, lat_deg = layers.attrs["grid"].lonlat_deg()
-    percentiles = np.percentile(fall[reached], PERCENTILES)
+    percentiles = np.percentile(fall[reached], _PERCENTILES)
     return {
         "channel": channel,
         "pixels_in_reach": int(reached.sum()),
-        **{f"fall_p{p}_pct": round(float(v), 4) for p, v in zip(PERCENTILES, percentiles, strict=True)},
+        **{f"fall_p{p}_pct": round(float(v), 4) for p, v in zip(_PERCENTILES, percentiles, strict=True)},
         "fall_max_pct": round(float(fall[worst]), 4),
         "excess_pixels": int(over.sum()),
         "excess_km2": round(float(area_km2[over].sum(dtype=np.float64)), 3),

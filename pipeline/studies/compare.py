@@ -1,7 +1,7 @@
 """``channelmaps compare``: what changed between two runs, as maps, as a table and as a list of inputs.
 
 ``difference_<device>_chNN.tif`` holds the difference in 0.01 dB where both runs give a number;
-``change_<device>_chNN.tif`` the class of the change (``Change``), also where one of them gives none.
+``change_<device>_chNN.tif`` the class of the change (``PixelChange``), also where one of them gives none.
 ``channels.csv`` tells area and people that gain or lose a channel at a level, ``inputs.csv`` what went in.
 """
 
@@ -38,7 +38,7 @@ CHANNEL_COLUMNS = (
 INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
 
 
-class Change(IntEnum):
+class PixelChange(IntEnum):
     """What happened to a pixel from run A to run B; where several hold the last one counts."""
 
     UNCHANGED = 0
@@ -53,10 +53,10 @@ class Change(IntEnum):
     OUTSIDE = 255
 
 
-CHANGE_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Change}
+CHANGE_NAMES = {int(code): code.name.lower().replace("_", " ") for code in PixelChange}
 
 
-class Pair(NamedTuple):
+class ComparedRuns(NamedTuple):
     """Two runs, the devices (ids) and channels they share, the levels of either, the grid that holds both."""
 
     first: Run
@@ -104,7 +104,7 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
     print("\n".join(summary(pair, table, len(inputs), out)))
 
 
-def pair_of(first: Run, second: Run) -> Pair:
+def pair_of(first: Run, second: Run) -> ComparedRuns:
     """What two runs have in common; InputError where there is nothing to compare."""
     settings = config_of(first), config_of(second)
     known = [[device.id for device in config.devices] for config in settings]
@@ -115,7 +115,7 @@ def pair_of(first: Run, second: Run) -> Pair:
     layers = [_layer(run, devices[0], channels[0]) for run in (first, second)]
     grid = common_grid(*map(raster.read_grid, layers), file=layers[1])
     levels_dbm = sorted({level for config in settings for level in config.levels_dbm})
-    return Pair(first, second, devices, channels, tuple(levels_dbm), grid)
+    return ComparedRuns(first, second, devices, channels, tuple(levels_dbm), grid)
 
 
 def _layer(run: Run, device: str, channel: int) -> Path:
@@ -145,7 +145,7 @@ def common_grid(first: Grid, second: Grid, *, file: Path) -> Grid:
     )
 
 
-def read_both(pair: Pair, device: str, channel: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+def read_both(pair: ComparedRuns, device: str, channel: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Published integers of both runs on the common grid."""
     first, second = (read_onto(_layer(run, device, channel), pair.grid, NODATA_CENTI) for run in pair[:2])
     return first, second
@@ -163,25 +163,25 @@ def difference_centi(a: NDArray[np.int16], b: NDArray[np.int16]) -> NDArray[np.i
 
 
 def change_class(a: NDArray[np.int16], b: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """Code of ``Change`` for every pixel."""
+    """Code of ``PixelChange`` for every pixel."""
     both = is_number(a) & is_number(b)
-    changes = np.full(a.shape, Change.UNCHANGED, dtype=np.uint8)
-    changes[both & (b > a)] = Change.RAISED
-    changes[both & (b < a)] = Change.LOWERED
-    changes[(a == NOT_PERMITTED) & is_number(b)] = Change.NOW_PERMITTED
-    changes[is_number(a) & (b == NOT_PERMITTED)] = Change.NO_LONGER_PERMITTED
+    changes = np.full(a.shape, PixelChange.UNCHANGED, dtype=np.uint8)
+    changes[both & (b > a)] = PixelChange.RAISED
+    changes[both & (b < a)] = PixelChange.LOWERED
+    changes[(a == NOT_PERMITTED) & is_number(b)] = PixelChange.NOW_PERMITTED
+    changes[is_number(a) & (b == NOT_PERMITTED)] = PixelChange.NO_LONGER_PERMITTED
     for code, now, gone in (
-        (NOT_EVALUATED, Change.NO_LONGER_EVALUATED, Change.NOW_EVALUATED),
-        (NODATA_CENTI, Change.NO_LONGER_INSIDE, Change.NOW_INSIDE),
+        (NOT_EVALUATED, PixelChange.NO_LONGER_EVALUATED, PixelChange.NOW_EVALUATED),
+        (NODATA_CENTI, PixelChange.NO_LONGER_INSIDE, PixelChange.NOW_INSIDE),
     ):
         changes[(a != code) & (b == code)] = now
         changes[(a == code) & (b != code)] = gone
-    changes[(a == NODATA_CENTI) & (b == NODATA_CENTI)] = Change.OUTSIDE
+    changes[(a == NODATA_CENTI) & (b == NODATA_CENTI)] = PixelChange.OUTSIDE
     return changes
 
 
 def write_maps(
-    out: Path, pair: Pair, device: str, channel: int, a: NDArray[np.int16], b: NDArray[np.int16]
+    out: Path, pair: ComparedRuns, device: str, channel: int, a: NDArray[np.int16], b: NDArray[np.int16]
 ) -> None:
     """The two maps of one device and channel."""
     where = f"{device}, channel {channel}"
@@ -198,7 +198,7 @@ def write_maps(
         change_class(a, b),
         pair.grid,
         units="",
-        nodata=int(Change.OUTSIDE),
+        nodata=int(PixelChange.OUTSIDE),
         categories=CHANGE_NAMES,
         long_name=f"kind of change, {where}",
     )
@@ -235,7 +235,11 @@ def row_of(device: str, level_dbm: float, channel: int, found: Balance) -> dict[
 
 
 def draw_device(
-    out: Path, pair: Pair, device: str, table: Sequence[Mapping[str, object]], net: NDArray[np.float64]
+    out: Path,
+    pair: ComparedRuns,
+    device: str,
+    table: Sequence[Mapping[str, object]],
+    net: NDArray[np.float64],
 ) -> None:
     """``compare_<device>.png``: the level at which most changes; ``net`` [level, y, x], NaN outside."""
     chosen = int(np.argmax(np.nansum(np.abs(net), axis=(1, 2))))
@@ -248,7 +252,9 @@ def draw_device(
     draw_changes(out / f"compare_{device}.png", title, net[chosen], pair.grid.bounds_m, bars)
 
 
-def summary(pair: Pair, table: Sequence[Mapping[str, object]], inputs: int, out: Path) -> Iterator[str]:
+def summary(
+    pair: ComparedRuns, table: Sequence[Mapping[str, object]], inputs: int, out: Path
+) -> Iterator[str]:
     """Lines for the reader: how much was gained and lost, all channels together."""
     yield f"A {pair.first.folder.name}, B {pair.second.folder.name}: {inputs} changed inputs"
     for device in pair.devices:

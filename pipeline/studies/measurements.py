@@ -14,8 +14,8 @@ from pipeline.errors import InputError
 from pipeline.registers.rows import Number, Optional, row_error
 from pipeline.registers.tables import read_table
 
-COLUMNS = ("lon", "lat", "field_dbuvm")
-Height = Annotated[float, Field(ge=1, le=50)]
+_COLUMNS = ("lon", "lat", "field_dbuvm")
+_Height = Annotated[float, Field(ge=1, le=50)]
 Channel = Annotated[int, Field(ge=1, le=99)]
 
 
@@ -27,14 +27,14 @@ class Measurement(BaseModel):
     lon: Annotated[Number, Field(ge=-180, le=180, description="-180 to 180, degrees east, WGS84")]
     lat: Annotated[Number, Field(ge=-90, le=90, description="-90 to 90, degrees north, WGS84")]
     field_dbuvm: Annotated[Number, Field(ge=-60, le=200, description="-60 to 200 dB(uV/m)")]
-    h2_m: Annotated[Height | None, Optional, Field(description="1 to 50 m above ground, or empty")] = None
+    h2_m: Annotated[_Height | None, Optional, Field(description="1 to 50 m above ground, or empty")] = None
     channel: Annotated[Channel | None, Optional, Field(description="a channel number, or empty")] = None
     transmitter: Annotated[str, Field(max_length=64, description="id of a transmitter, or empty")] = ""
 
 
 def read_measurements(path: Path, register: xr.Dataset) -> list[Measurement]:
     """Checked rows; each names a transmitter of the register, or a channel that has one."""
-    table = read_table(path, COLUMNS)
+    table = read_table(path, _COLUMNS)
     if table.rejected:
         raise table.rejected[0]
     channels = dict(zip(register["id"].values.tolist(), register["channel"].values.tolist(), strict=True))

@@ -17,7 +17,7 @@ from pipeline.files import write_whole
 if TYPE_CHECKING:
     from pipeline.studies.validate_field import Statistics
 
-DPI = 120
+_DPI = 120
 Bounds = tuple[float, float, float, float]
 
 
@@ -73,5 +73,5 @@ def save(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)
     metadata: dict[str, Any] = {"Software": None}
     stream = io.BytesIO()
-    figure.savefig(stream, dpi=DPI, format="png", metadata=metadata)
+    figure.savefig(stream, dpi=_DPI, format="png", metadata=metadata)
     write_whole(path, stream.getvalue())

@@ -20,7 +20,7 @@ from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.tables import Record, read_table
 from pipeline.territory.codes import Surface
 
-COLUMNS = ("lon", "lat", "channel", "eirp_dbm", "device")
+_COLUMNS = ("lon", "lat", "channel", "eirp_dbm", "device")
 NOTHING_PERMITTED = (NOT_PERMITTED, NOT_EVALUATED, NODATA_CENTI)
 
 
@@ -29,7 +29,7 @@ def read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path)
 
     Each device stands in the territory, on a channel of the maps, below the cap of its profile.
     """
-    table = read_table(path, COLUMNS)
+    table = read_table(path, _COLUMNS)
     if table.rejected:
         raise table.rejected[0]
     rows = [_placed_row(path, record, config, surface, public) for record in table.records]

@@ -21,7 +21,7 @@ from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.plan.run_files import two_digits
 
-CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Availability}
+_CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Availability}
 
 
 def priority_command(config_path: Path, out: Path, *, build: Path | None = None) -> None:
@@ -57,7 +57,7 @@ def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd
         grid,
         units="",
         nodata=int(Availability.OUTSIDE),
-        categories=CLASS_NAMES,
+        categories=_CLASS_NAMES,
         band_names=[f"channel {channel}" for channel in channels],
         long_name=f"channels for {what}",
     )

@@ -36,7 +36,7 @@ from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.release import point_to
 from pipeline.quantise import NODATA_CENTI
 from pipeline.registers.transmitters import read_register
-from pipeline.studies.sensitivity_maps import BAND_UNITS, BANDS, spread_bands, statistics
+from pipeline.studies.sensitivity_maps import BAND_UNITS, SPREAD_BANDS, spread_bands, statistics
 from pipeline.terrain.tile_sweeps import main as terrain_stage
 from pipeline.territory.rasters import main as territory_stage
 from pipeline.workflow.run import only_one_run
@@ -225,7 +225,7 @@ def _write_spread(path: Path, grid: Grid, raw: NDArray[np.int16], names: Sequenc
         units=BAND_UNITS,
         nodata=NODATA_CENTI,
         scale_factor=0.01,
-        band_names=BANDS,
+        band_names=SPREAD_BANDS,
         long_name="maximum e.i.r.p. over the variants of the method",
     )
     raster.write(path, layer, tags={"variants": ", ".join(names)}, publish=True)

@@ -11,9 +11,9 @@ from pipeline.availability.classes import Availability, availability_class, leve
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.studies.compare import is_number
 
-BANDS = ("spread", "lowest", "highest")
+SPREAD_BANDS = ("spread", "lowest", "highest")
 BAND_UNITS = ("dB", "dBm", "dBm")
-PERCENTILES = (5, 50, 95)
+_PERCENTILES = (5, 50, 95)
 
 
 def spread_bands(raw: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -60,11 +60,11 @@ def statistics(
 
 def _differences(difference_db: NDArray[np.float64], area_km2: NDArray[np.floating]) -> dict[str, str]:
     if difference_db.size == 0:
-        return {"mean_db": ""} | {f"p{p:02d}_db": "" for p in PERCENTILES}
+        return {"mean_db": ""} | {f"p{p:02d}_db": "" for p in _PERCENTILES}
     mean_db = float(np.average(difference_db, weights=area_km2))
-    found_db = np.percentile(difference_db, PERCENTILES)
+    found_db = np.percentile(difference_db, _PERCENTILES)
     return {"mean_db": f"{mean_db:.3f}"} | {
-        f"p{p:02d}_db": f"{value:.3f}" for p, value in zip(PERCENTILES, found_db, strict=True)
+        f"p{p:02d}_db": f"{value:.3f}" for p, value in zip(_PERCENTILES, found_db, strict=True)
     }
 
 

@@ -30,7 +30,7 @@ ROW_COLUMNS = (
     "predicted_dbuvm",
     "difference_db",
 )
-STATISTICS_COLUMNS = ("group", "n", "bias_db", "sigma_db", "rms_db")
+_STATISTICS_COLUMNS = ("group", "n", "bias_db", "sigma_db", "rms_db")
 
 
 class Predicted(NamedTuple):
@@ -69,7 +69,7 @@ def validate_field_command(measurements: Path, config_path: Path, out: Path | No
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_output(out / "rows.csv", csv_text(ROW_COLUMNS, [*_lines(config, rows, predicted)]))
-        write_output(out / "statistics.csv", csv_text(STATISTICS_COLUMNS, [*_numbers(found)]))
+        write_output(out / "statistics.csv", csv_text(_STATISTICS_COLUMNS, [*_numbers(found)]))
         pairs = np.array([(row.field_dbuvm, p.field_dbuvm) for row, p in zip(rows, predicted, strict=True)])
         draw_fields(out / "fields.png", f"{config.name}, {model}", pairs, found[0])
 
@@ -145,4 +145,4 @@ def _lines(
 def _numbers(found: Sequence[Statistics]) -> Iterable[dict[str, object]]:
     for entry in found:
         numbers = ["" if math.isnan(value) else f"{value:.3f}" for value in entry[2:]]
-        yield dict(zip(STATISTICS_COLUMNS, (entry.group, entry.n, *numbers), strict=True))
+        yield dict(zip(_STATISTICS_COLUMNS, (entry.group, entry.n, *numbers), strict=True))

@@ -20,7 +20,7 @@ from pipeline.registers.tables import RejectedRow
 from pipeline.registers.transmitters import read_register
 from pipeline.services.pmse.pmse_register import read_pmse_register
 
-FORMAT = "channelmaps-run/1"
+_FORMAT = "channelmaps-run/1"
 FILE = "summary.json"
 ROWS_LISTED = 100
 Json = dict[str, Any]
@@ -32,7 +32,7 @@ def summary_of(config_path: Path, *, code: int, started: datetime, ended: dateti
     Among the others ``outcome``: published, unchanged, failed or refused.
     """
     return {
-        "format": FORMAT,
+        "format": _FORMAT,
         "config": config_path.as_posix(),
         "exit": code,
         "started": started.isoformat(timespec="seconds"),

@@ -19,7 +19,7 @@ from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.coordination.f1565.stage import main as f1565_stage
 from pipeline.coordination.radar.stage import main as radar_stage
 from pipeline.coordination.rr97.stage import main as rr97ab_stage
-from pipeline.coordination.rr941.appendix5 import ARCS
+from pipeline.coordination.rr941.appendix5 import COORDINATION_ARCS
 from pipeline.coordination.rr941.stage import main as rr941_stage
 from pipeline.errors import InputError
 from pipeline.grid import raster
@@ -130,7 +130,7 @@ def test_elevation_of_the_territory_file_masks(tiny: Path) -> None:
 def test_own_tables_decide_and_are_named(tiny: Path) -> None:
     build = coordinate(tiny)
     own = tiny.parent / "our_arcs.yaml"
-    own.write_text(ARCS.read_text().replace("WRC15: {value: 6.0", "WRC15: {value: 9.0"))
+    own.write_text(COORDINATION_ARCS.read_text().replace("WRC15: {value: 6.0", "WRC15: {value: 9.0"))
     tiny.write_text(tiny.read_text().replace("- networks:", "- arcs: our_arcs.yaml\n      networks:"))
     rr941_stage(tiny, build)
     document = json.loads((build / "internal/rr941_decision.json").read_text())

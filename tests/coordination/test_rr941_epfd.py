@@ -8,7 +8,7 @@ from satellites import ORBIT_KM, angle_deg, from_centre_km, minus
 
 from pipeline.coordination.rr97.epfd import (
     Condition,
-    Station,
+    StationFigures,
     Walker,
     condition_1,
     condition_2,
@@ -46,7 +46,7 @@ WALKER = Walker(40, 5, 1, 53.0, 1200.0)
     ],
 )
 def test_condition_1(mhz, gain, g_over_t, bandwidth, holds):
-    station = Station(gain, g_over_t, bandwidth)
+    station = StationFigures(gain, g_over_t, bandwidth)
     assert condition_1(mhz, station, LIMITS) is holds
     assert condition_1(mhz, station, LIMITS, overlap=False) is False
 

@@ -10,10 +10,11 @@ import pyproj
 import pytest
 from satellites import case_a, case_b, exact_view, write_yaml
 
+from pipeline.coordination.file_names import RR941_LAYERS
 from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.point_table import rr941_command
-from pipeline.coordination.rr941.rr941_maps import LAYERS, NO_PAIR, WAYS, run
+from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, run
 from pipeline.grid.grid import Grid
 
 LIMITS = read_limits()
@@ -80,7 +81,7 @@ def test_angles_are_those_of_vectors_at_the_place_of_the_pixel(maps):
 def test_other_way_is_the_comparison_with_exchanged_roles(maps):
     content = varied(case_b())
     exchanged = mapped({"victim": content["interferer"], "interferer": content["victim"]})
-    for name in LAYERS:
+    for name in RR941_LAYERS:
         np.testing.assert_array_equal(exchanged.layers[name].values[0], maps.layers[name].values[1])
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from pipeline.coordination.rr941.beams import (
     Beam,
-    Contour,
+    BeamContour,
     beam_relative_db,
     relative_gain_of_beam_db,
     relative_gain_of_contours_db,
 )
 from pipeline.coordination.rr941.earth_station_patterns import (
-    PATTERNS,
+    PATTERN_NAMES,
     PatternError,
     gain_dbi,
     max_gain_beyond_dbi,
@@ -107,7 +107,7 @@ def test_diameter_and_gain_give_the_same_pattern():
 
 
 @settings(max_examples=200, deadline=None)
-@given(ratio=st.floats(21, 1000), pattern=st.sampled_from(PATTERNS), data=st.data())
+@given(ratio=st.floats(21, 1000), pattern=st.sampled_from(PATTERN_NAMES), data=st.data())
 def test_envelope_falls_up_to_30_degrees(ratio, pattern, data):
     segments = by_ratio(pattern, ratio)
     near = data.draw(st.floats(0, 30))
@@ -126,7 +126,7 @@ def test_joins_are_continuous_up_to_48_degrees(ratio, pattern):
             assert abs(step) < 0.3
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("pattern", PATTERN_NAMES)
 def test_gain_beyond_an_angle_is_the_largest_of_a_fine_scan(pattern):
     segments = by_ratio(pattern, 150.0)
     scan = np.array([gain_dbi(segments, phi) for phi in np.linspace(0, 180, 18001)])
@@ -182,7 +182,11 @@ def test_contours_give_the_level_of_the_next_inner_line():
     def square(half):
         return [(-179 - half, -half), (-179 + half, -half), (-179 + half, half), (-179 - half, half)]
 
-    contours = [Contour(-2.0, square(2.0)), Contour(-6.0, square(5.0)), Contour(-20.0, square(9.0))]
+    contours = [
+        BeamContour(-2.0, square(2.0)),
+        BeamContour(-6.0, square(5.0)),
+        BeamContour(-20.0, square(9.0)),
+    ]
     # Across the 180th meridian: 184, 188 and 194 east are 3, 7 and 13 degrees off the middle at 181.
     lon = np.array([-179.0, -176.0, 174.0, -172.0 - 360.0 + 360.0, 168.0])
     relative_db = relative_gain_of_contours_db(lon, np.zeros(5), 170.0, contours)

@@ -13,7 +13,7 @@ from satellites import exact_view, write_yaml
 from test_rr941_maps import centres_deg
 
 from pipeline.coordination.rr97.epfd_map import bound_by_elevation, judge, run
-from pipeline.coordination.rr97.systems import System, Systems, read_systems
+from pipeline.coordination.rr97.systems import NonGeostationarySystem, Systems, read_systems
 from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.earth_station_patterns import gain_dbi, pattern_segments
 from pipeline.errors import InputError
@@ -138,7 +138,7 @@ def test_no_space_station_in_use_exceeds_the_bound(elevation, avoidance, lowest,
     content = {**CONTENT["system"], "avoidance_deg": avoidance, "min_elevation_deg": lowest}
     content["pfd_mask"] = points(MASK)
     pattern = pattern_segments("S.1428", 11200.0, gain_dbi=64.0)
-    bound = bound_by_elevation(System.model_validate(content), pattern)
+    bound = bound_by_elevation(NonGeostationarySystem.model_validate(content), pattern)
     allowed = float(np.interp(elevation, np.linspace(0.0, 90.0, bound.size), bound))
     rng = np.random.default_rng(seed)
     # Near the wanted satellite as well as anywhere above the horizon.
@@ -155,7 +155,7 @@ def test_no_space_station_in_use_exceeds_the_bound(elevation, avoidance, lowest,
 
 def test_bound_is_sharp_where_the_mask_is_flat_and_near_the_mask_elsewhere():
     pattern = pattern_segments("S.1428", 11200.0, gain_dbi=64.0)
-    sloping = System.model_validate({**CONTENT["system"], "pfd_mask": points(MASK)})
+    sloping = NonGeostationarySystem.model_validate({**CONTENT["system"], "pfd_mask": points(MASK)})
     bound = bound_by_elevation(sloping, pattern)
     # At 30 degrees, avoidance 2: -150.8 + 2 * 0.08 at 28 degrees of elevation, 21.474 dBi.
     assert bound[600] == pytest.approx(-150.64 + 21.474 - 64.0, abs=0.02)

@@ -17,7 +17,7 @@ from pipeline.grid.grid import Grid
 from pipeline.publish.query_names import SCALE_TAG
 from pipeline.query import circle as query_region
 from pipeline.query.circle import ABOVE_ALL, Circle, block_minima, lowest_at_home, lowest_of_all
-from pipeline.query.database import Place, circle_on
+from pipeline.query.database import QueryLocation, circle_on
 from tests.published import OUTSIDE
 
 CHANNELS = 4
@@ -94,7 +94,7 @@ def test_least_at_home_is_that_of_all_pixels_touched(make: Make, size: tuple[int
 def test_least_of_all_is_outside_where_one_pixel_is(
     make: Make, monkeypatch: pytest.MonkeyPatch, strip_px: int
 ) -> None:
-    monkeypatch.setattr(query_region, "STRIP_PX", strip_px)
+    monkeypatch.setattr(query_region, "_STRIP_PX", strip_px)
     rng = np.random.default_rng(7)
     grid = Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, 170, 150)
     values = random_levels(rng, 150, 170)
@@ -118,7 +118,7 @@ def test_place_on_an_edge_belongs_to_all_pixels_that_share_it(make: Make, corner
     values = np.arange(64 * 64, dtype=np.int16).reshape(1, 64, 64)
     opened = make(values, grid)
     y_m = 100_000.0 - (3000.0 if corner == "crossing" else 3050.0)
-    circle = circle_on(opened, Place(0.0, 0.0, 402_000.0, y_m), 0.0)
+    circle = circle_on(opened, QueryLocation(0.0, 0.0, 402_000.0, y_m), 0.0)
     rows = (29, 31) if corner == "crossing" else (30, 31)
     assert lowest_of_all(opened, circle)[0] == values[0, rows[0] : rows[1], 19:21].min()
     assert values[0, rows[0] : rows[1], 19:21].size == (4 if corner == "crossing" else 2)
@@ -141,7 +141,7 @@ def test_circle_is_never_smaller_than_on_the_ground(
     for _ in range(25):
         lon, lat = lon_deg + rng.uniform(-0.02, 0.02), lat_deg + rng.uniform(-0.02, 0.02)
         radius_m = 10.0 ** rng.uniform(1.0, 3.9)
-        circle = circle_on(opened, Place(lon, lat, *to_grid.transform(lon, lat)), radius_m)
+        circle = circle_on(opened, QueryLocation(lon, lat, *to_grid.transform(lon, lat)), radius_m)
         found = int(lowest_of_all(opened, circle)[0])
         assert found <= values[0][on_the_ground(grid, to_grid, lon, lat, radius_m)].min()
         assert found >= values[0][on_the_ground(grid, to_grid, lon, lat, 1.05 * radius_m + 250.0)].min()

@@ -18,7 +18,7 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.studies.changes import changed_inputs
-from pipeline.studies.compare import Change, change_class, common_grid, compare_command, difference_centi
+from pipeline.studies.compare import PixelChange, change_class, common_grid, compare_command, difference_centi
 
 GRID = Grid("EPSG:3794", 500.0, 500_000.0, 100_000.0, 4, 3)
 OUT, NO, OPEN = -32768, -9999, -9998
@@ -68,7 +68,7 @@ def test_differences_are_of_levels_only_and_codes_become_classes() -> None:
     expected = np.full((3, 4), OUT)
     expected[0, :3] = [0, 50, -50]
     assert difference_centi(a, b).tolist() == expected.tolist()
-    assert [[Change(code).name for code in row] for row in change_class(a, b)] == CLASSES
+    assert [[PixelChange(code).name for code in row] for row in change_class(a, b)] == CLASSES
 
 
 def test_far_levels_do_not_overflow() -> None:
@@ -130,7 +130,7 @@ def test_grids_that_grew_are_laid_over_each_other(tiny: Path, tmp_path: Path) ->
     compare_command(first, second, tmp_path / "out")
     change = raster.read(tmp_path / "out/change_fixed30_ch30.tif")
     assert change.attrs["grid"] == larger
-    named = [[Change(code).name for code in row] for row in change.values[1:, 2:]]
+    named = [[PixelChange(code).name for code in row] for row in change.values[1:, 2:]]
     assert named == CLASSES
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.coordination.f1565.error_budget import Budget, BudgetError, Share, decimal_text, link_budget
-from pipeline.coordination.f1565.fixed_links import Link, read_links
-from pipeline.coordination.f1565.objectives import Tables, read_tables
+from pipeline.coordination.f1565.error_budget import (
+    BudgetError,
+    LinkBudget,
+    SourceBudget,
+    decimal_text,
+    link_budget,
+)
+from pipeline.coordination.f1565.fixed_links import FixedLink, read_links
+from pipeline.coordination.f1565.objectives import F1565Tables, read_tables
 from pipeline.errors import InputError
 
 
@@ -21,7 +27,7 @@ def budgets_document(links: Path) -> dict[str, object]:
     }
 
 
-def budget_record(budget: Budget) -> dict[str, object]:
+def budget_record(budget: LinkBudget) -> dict[str, object]:
     """A budget as plain data; ratios as decimal texts with all their digits."""
     return {
         "co_primary": _share(budget.co_primary),
@@ -30,7 +36,7 @@ def budget_record(budget: Budget) -> dict[str, object]:
     }
 
 
-def _budget(path: Path, row: int, link: Link, tables: Tables) -> Budget:
+def _budget(path: Path, row: int, link: FixedLink, tables: F1565Tables) -> LinkBudget:
     try:
         return link_budget(link, tables)
     except BudgetError as error:
@@ -40,6 +46,6 @@ def _budget(path: Path, row: int, link: Link, tables: Tables) -> Budget:
         ) from None
 
 
-def _share(share: Share) -> dict[str, object]:
+def _share(share: SourceBudget) -> dict[str, object]:
     ratios = {name: decimal_text(value) for name, value in share.ratios._asdict().items()}
     return {**ratios, "counts_per_month": share.counts._asdict()}

@@ -11,8 +11,8 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import NamedTuple, TypeVar
 
-from pipeline.coordination.f1565.fixed_links import Link
-from pipeline.coordination.f1565.objectives import InternationalTable, NationalTable, Rates, Tables
+from pipeline.coordination.f1565.fixed_links import FixedLink
+from pipeline.coordination.f1565.objectives import F1565Tables, InternationalTable, NationalTable, Rates
 
 CLAMPED_LENGTH = "CLAMPED_LMIN"
 B_PLUS_C = "B_PLUS_C_OUT_OF_RANGE"
@@ -20,7 +20,7 @@ SUM_TOO_LARGE = "A1_PLUS_B_PLUS_C_TOO_LARGE"
 NO_BLOCK_RATE = "NO_BLOCK_RATE"
 UNDER_STUDY = "UNDER_STUDY"
 
-Row = TypeVar("Row", bound=Rates)
+_Row = TypeVar("_Row", bound=Rates)
 
 
 class BudgetError(ValueError):
@@ -48,27 +48,27 @@ class Counts(NamedTuple):
     bbe: int | None
 
 
-class Share(NamedTuple):
+class SourceBudget(NamedTuple):
     """Budget of one class of sources."""
 
     ratios: Ratios
     counts: Counts
 
 
-class Budget(NamedTuple):
+class LinkBudget(NamedTuple):
     """Budget of a link per direction.
 
     ``table`` number of the table; ``case`` the j of the formula (1 to 4), None in the national portion.
     """
 
-    co_primary: Share
-    other_sources: Share
+    co_primary: SourceBudget
+    other_sources: SourceBudget
     table: int
     case: int | None
     flags: tuple[str, ...]
 
 
-def link_budget(link: Link, tables: Tables) -> Budget:
+def link_budget(link: FixedLink, tables: F1565Tables) -> LinkBudget:
     """Budget of one direction of a link; BudgetError where the Recommendation has none."""
     if link.portion == "international":
         ratios, table, case = _international(link, tables)
@@ -78,9 +78,9 @@ def link_budget(link: Link, tables: Tables) -> Budget:
     if _is_early(link, tables):
         ratios = ratios._replace(bber=ratios.bber * tables.early_system_factor)
     others = Ratios(*(ratio / tables.other_sources_divisor for ratio in ratios))
-    return Budget(
-        Share(ratios, _counts(ratios, link, tables)),
-        Share(others, _counts(others, link, tables)),
+    return LinkBudget(
+        SourceBudget(ratios, _counts(ratios, link, tables)),
+        SourceBudget(others, _counts(others, link, tables)),
         table,
         case,
         _flags(link, tables),
@@ -94,7 +94,7 @@ def decimal_text(value: Fraction) -> str:
     return format(quotient.normalize(digits), "f")
 
 
-def long_haul_factor(length_km: Fraction, a1: Fraction, tables: Tables) -> Fraction:
+def long_haul_factor(length_km: Fraction, a1: Fraction, tables: F1565Tables) -> Fraction:
     """A = (A1 + 0.002) L / 100 up to 100 km, A1 + 2e-5 L beyond; lengths below 50 km count as 50 km."""
     rule = tables.long_haul
     length_km = max(length_km, tables.min_length_km)
@@ -109,7 +109,7 @@ def international_case(length_km: Fraction, table: InternationalTable) -> int:
     return first if length_km <= table.break_km else first + 1
 
 
-def _international(link: Link, tables: Tables) -> tuple[Ratios, int, int]:
+def _international(link: FixedLink, tables: F1565Tables) -> tuple[Ratios, int, int]:
     assert link.length_km is not None
     assert link.br is not None
     table = next(t for t in tables.international if (t.country, t.standard) == (link.country, link.standard))
@@ -127,7 +127,7 @@ def _international(link: Link, tables: Tables) -> tuple[Ratios, int, int]:
     return Ratios(objective(*row.esr), objective(*row.sesr), objective(*row.bber)), table.table, case
 
 
-def _national(link: Link, tables: Tables) -> tuple[Ratios, int]:
+def _national(link: FixedLink, tables: F1565Tables) -> tuple[Ratios, int]:
     assert link.portion != "international"
     table: NationalTable = next(t for t in tables.national if t.standard == link.standard)
     row = _row(table.rows, link)
@@ -137,7 +137,7 @@ def _national(link: Link, tables: Tables) -> tuple[Ratios, int]:
     return Ratios(row.esr * factor, row.sesr * factor, row.bber * factor), table.tables[link.portion]
 
 
-def _factor(link: Link, tables: Tables) -> Fraction:
+def _factor(link: FixedLink, tables: F1565Tables) -> Fraction:
     """A, B or C."""
     if link.portion == "long_haul":
         assert link.length_km is not None
@@ -148,7 +148,7 @@ def _factor(link: Link, tables: Tables) -> Fraction:
     return factor
 
 
-def _row(rows: tuple[Row, ...], link: Link) -> Row:
+def _row(rows: tuple[_Row, ...], link: FixedLink) -> _Row:
     """The row of the bit rate: a single rate, or within (above, up to]; the first from its start."""
     rate = link.bit_rate_kbps
     for i, row in enumerate(rows):
@@ -162,18 +162,18 @@ def _row(rows: tuple[Row, ...], link: Link) -> Row:
     raise BudgetError("bit_rate_kbps", f"is not a bit rate of {link.standard}", f"{allowed} kbit/s")
 
 
-def _under_study(link: Link) -> BudgetError:
+def _under_study(link: FixedLink) -> BudgetError:
     return BudgetError(
         "bit_rate_kbps", f"{UNDER_STUDY}: {link.standard} has no ESR objective here", "up to 160000 kbit/s"
     )
 
 
-def _is_early(link: Link, tables: Tables) -> bool:
+def _is_early(link: FixedLink, tables: F1565Tables) -> bool:
     slow = link.bit_rate_kbps <= tables.early_system_kbps
     return link.built_before_1996 and link.standard == "G.826" and slow
 
 
-def _counts(ratios: Ratios, link: Link, tables: Tables) -> Counts:
+def _counts(ratios: Ratios, link: FixedLink, tables: F1565Tables) -> Counts:
     blocks = link.blocks_per_s
     return Counts(
         math.ceil(ratios.esr * tables.month_s),
@@ -182,7 +182,7 @@ def _counts(ratios: Ratios, link: Link, tables: Tables) -> Counts:
     )
 
 
-def _flags(link: Link, tables: Tables) -> tuple[str, ...]:
+def _flags(link: FixedLink, tables: F1565Tables) -> tuple[str, ...]:
     ranges = tables.ranges
     flags = []
     depends_on_length = link.portion in ("international", "long_haul")

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from pipeline.coordination.f1565.objectives import Country, Exact, Standard, Tables, exact
+from pipeline.coordination.f1565.objectives import CountryRole, Exact, F1565Tables, Standard, exact
 from pipeline.errors import InputError
+from pipeline.registers.rows import PRINTABLE
 from pipeline.registers.tables import Record, read_table
 
 Portion = Literal["international", "long_haul", "short_haul", "access"]
@@ -38,11 +39,11 @@ def _empty_is_none(text: object) -> object:
     return None if text == "" else text
 
 
-Optional = Annotated[Fraction | None, BeforeValidator(_optional)]
+_OptionalExact = Annotated[Fraction | None, BeforeValidator(_optional)]
 Positive = Field(gt=0)
 
 
-class Link(BaseModel):
+class FixedLink(BaseModel):
     """One direction of a link; the description of a field is what an error message gives as allowed.
 
     Which of ``country``, ``length_km``, ``br``, ``a1``, ``b``, ``c`` must be given depends on the portion.
@@ -53,17 +54,11 @@ class Link(BaseModel):
     )
 
     id: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=64,
-            pattern=r"^[^\x00-\x1f\x7f]*$",
-            description="1 to 64 printable characters",
-        ),
+        str, Field(min_length=1, max_length=64, pattern=PRINTABLE, description="1 to 64 printable characters")
     ]
     portion: Annotated[Portion, Field(description="international, long_haul, short_haul or access")]
     country: Annotated[
-        Country | None,
+        CountryRole | None,
         BeforeValidator(_empty_is_none),
         Field(description="intermediate or terminating, for portion international"),
     ]
@@ -72,21 +67,23 @@ class Link(BaseModel):
         Exact, BeforeValidator(_required), Field(gt=0, description="a bit rate of the standard, kbit/s")
     ]
     length_km: Annotated[
-        Optional, Field(description="more than 0, up to 27500 km; may be empty for short_haul and access")
+        _OptionalExact,
+        Field(description="more than 0, up to 27500 km; may be empty for short_haul and access"),
     ]
     br: Annotated[
-        Optional, Field(description="block allowance ratio, more than 0, up to 1, for portion international")
+        _OptionalExact,
+        Field(description="block allowance ratio, more than 0, up to 1, for portion international"),
     ]
-    a1: Annotated[Optional, Field(description="0.01 to 0.02, for portion long_haul")]
-    b: Annotated[Optional, Field(description="0.075 to 0.085, for portion short_haul")]
-    c: Annotated[Optional, Field(description="0.075 to 0.085, for portion access")]
-    blocks_per_s: Annotated[Optional, Field(description="more than 0, up to 1000000, or empty")]
+    a1: Annotated[_OptionalExact, Field(description="0.01 to 0.02, for portion long_haul")]
+    b: Annotated[_OptionalExact, Field(description="0.075 to 0.085, for portion short_haul")]
+    c: Annotated[_OptionalExact, Field(description="0.075 to 0.085, for portion access")]
+    blocks_per_s: Annotated[_OptionalExact, Field(description="more than 0, up to 1000000, or empty")]
     built_before_1996: Annotated[
         bool, BeforeValidator(_yes_no), Field(description="true, false, 1, 0, yes, no or empty")
     ]
 
 
-COLUMNS = tuple(Link.model_fields)
+_COLUMNS = tuple(FixedLink.model_fields)
 NEEDED: dict[str, tuple[str, ...]] = {
     "international": ("country", "length_km", "br"),
     "long_haul": ("length_km", "a1"),
@@ -98,9 +95,9 @@ MAX_LENGTH_KM = Fraction(27_500)
 MAX_BLOCKS_PER_S = Fraction(1_000_000)
 
 
-def read_links(path: Path, tables: Tables) -> list[tuple[int, Link]]:
+def read_links(path: Path, tables: F1565Tables) -> list[tuple[int, FixedLink]]:
     """All links with their rows; the first fault is raised as InputError."""
-    table = read_table(path, COLUMNS)
+    table = read_table(path, _COLUMNS)
     if table.rejected:
         raise table.rejected[0]
     links = [(record.row, check_link(path, record, tables)) for record in table.records]
@@ -112,10 +109,10 @@ def read_links(path: Path, tables: Tables) -> list[tuple[int, Link]]:
     return links
 
 
-def check_link(path: Path, record: Record, tables: Tables) -> Link:
+def check_link(path: Path, record: Record, tables: F1565Tables) -> FixedLink:
     """One checked record: types, what its portion needs, and the ranges of the notes."""
     try:
-        link = Link.model_validate({name: record.values[name].strip() for name in COLUMNS})
+        link = FixedLink.model_validate({name: record.values[name].strip() for name in _COLUMNS})
     except ValidationError as error:
         first: Any = error.errors()[0]
         text = first["msg"].removeprefix("Value error, ").replace("Input ", "refused: ", 1)
@@ -130,7 +127,7 @@ def check_link(path: Path, record: Record, tables: Tables) -> Link:
     return link
 
 
-def _bounds(tables: Tables) -> list[tuple[str, Fraction, Fraction, bool]]:
+def _bounds(tables: F1565Tables) -> list[tuple[str, Fraction, Fraction, bool]]:
     """Field, lower bound, upper bound, whether the lower bound itself is out."""
     ranges = tables.ranges
     return [
@@ -144,7 +141,7 @@ def _bounds(tables: Tables) -> list[tuple[str, Fraction, Fraction, bool]]:
 
 
 def _refused(path: Path, record: Record, name: str, text: str) -> InputError:
-    field = Link.model_fields[name]
+    field = FixedLink.model_fields[name]
     return InputError(
         text, file=path, row=record.row, field=name, value=record.values[name], allowed=field.description
     )

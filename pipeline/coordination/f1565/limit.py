@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from pipeline.coordination.f1565.objectives import Tables
+from pipeline.coordination.f1565.objectives import F1565Tables
 
 
 class AllowedInterference(NamedTuple):
@@ -20,7 +20,7 @@ class AllowedInterference(NamedTuple):
     other_sources_db: float
 
 
-def allowed_interference(tables: Tables) -> AllowedInterference:
+def allowed_interference(tables: F1565Tables) -> AllowedInterference:
     """I/N by the two shares: -10 dB and -20 dB."""
     share = tables.co_primary_share
     return AllowedInterference(

@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 F1565 = TABLES / "f1565.yaml"
 
 Standard = Literal["G.826", "G.828"]
-Country = Literal["intermediate", "terminating"]
+CountryRole = Literal["intermediate", "terminating"]
 NationalPortion = Literal["long_haul", "short_haul", "access"]
 
 # Few digits and a small exponent: an exact fraction of anything longer is a way to exhaust memory.
@@ -60,7 +60,7 @@ class InternationalTable(_Section):
     """Tables 1 to 4."""
 
     table: int
-    country: Country
+    country: CountryRole
     standard: Standard
     break_km: Exact
     rows: tuple[InternationalRow, ...]
@@ -100,7 +100,7 @@ class LongHaul(_Section):
     slope_per_km: Exact
 
 
-class Tables(_Section):
+class F1565Tables(_Section):
     """Everything of the Recommendation that is a number."""
 
     source: Annotated[str, Field(min_length=3)]
@@ -118,10 +118,10 @@ class Tables(_Section):
     national: tuple[NationalTable, ...]
 
 
-def read_tables(path: Path = F1565) -> Tables:
+def read_tables(path: Path = F1565) -> F1565Tables:
     """Read and check the tables."""
     try:
-        return Tables.model_validate(read_yaml(path))
+        return F1565Tables.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

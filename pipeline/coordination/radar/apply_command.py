@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.coordination.radar.checks import Rules
+from pipeline.coordination.radar.checks import SubmissionRules
 from pipeline.coordination.radar.cr372_register import apply
-from pipeline.coordination.radar.findings import Finding, Mode, as_mode, errors
+from pipeline.coordination.radar.findings import Finding, Strictness, as_strictness, errors
 from pipeline.coordination.radar.reader import read_file
 from pipeline.coordination.radar.resolution612 import read_bands, read_itu_codes
 from pipeline.coordination.radar.writer import records_bytes, report_bytes
@@ -19,10 +19,10 @@ def radar_apply_command(register: Path, submission: Path, mode: str, out: Path, 
 
     Files in the format of CR/372; the register's records all carry A, an empty file is an empty register.
     """
-    rules = Rules(as_mode(mode), read_itu_codes().administrations, read_bands())
+    rules = SubmissionRules(as_strictness(mode), read_itu_codes().administrations, read_bands())
     _check_places(register, submission, out, report)
     # The register may hold what lenient mode let in: it is read leniently and checked for what is unsafe.
-    outcome = apply(read_file(register, Mode.LENIENT), read_file(submission, rules.mode), rules)
+    outcome = apply(read_file(register, Strictness.LENIENT), read_file(submission, rules.mode), rules)
     refused = errors(outcome.findings)
     contents = {} if refused else {out: records_bytes(outcome.radars)}
     write_together({**contents, report: report_bytes(outcome.findings)})

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from pipeline.coordination.radar.borders import BorderPoints
 from pipeline.coordination.radar.land import Clearance
 from pipeline.coordination.radar.paths import (
-    LAND,
-    SEA,
+    PATH_LAND,
+    PATH_SEA_OR_MIXED,
+    PATH_UNSURE,
     SPREAD_KM,
-    UNSURE,
     Sampling,
     classify,
     crosses_sea,
@@ -26,26 +26,20 @@ from pipeline.coordination.radar.paths import (
     land_share,
     land_tail,
 )
+from pipeline.coordination.radar.resolution612 import RequiredSeparation
 from pipeline.kernels import kernel
 
 # Whether an administration is concerned: still to be found, at every place of a group, at none.
-OPEN, EVERYWHERE, NOWHERE = 0, 1, 2
+AFFECTED_UNKNOWN, AFFECTED_EVERYWHERE, AFFECTED_NOWHERE = 0, 1, 2
 
 
-class Limits(NamedTuple):
-    """Required distances over land and over sea or mixed paths, in km."""
-
-    land_km: float
-    sea_km: float
-
-
-class Scene(NamedTuple):
+class BorderSearch(NamedTuple):
     """All that does not change from place to place."""
 
     points: BorderPoints
     clearance: Clearance
     sampling: Sampling
-    limits: Limits
+    limits: RequiredSeparation
 
 
 class Survey(NamedTuple):
@@ -76,14 +70,14 @@ class Candidates(NamedTuple):
 
 
 @kernel
-def candidates(size: int) -> Candidates:
+def empty_candidates(size: int) -> Candidates:
     """Room for that many candidates."""
     point, group = np.empty(size, np.int64), np.empty(size, np.int64)
     return Candidates(point, group, np.empty(size, np.uint8), np.empty(size), np.empty(size), np.empty(size))
 
 
 @kernel
-def survey(scene: Scene, frame: NDArray[np.float64], radius_km: float) -> Survey:
+def survey(scene: BorderSearch, frame: NDArray[np.float64], radius_km: float) -> Survey:
     """Bounds and classes for all places within radius_km of the middle of a block."""
     points, limits = scene.points, scene.limits
     count = points.radius_km.size
@@ -111,7 +105,7 @@ def survey(scene: Scene, frame: NDArray[np.float64], radius_km: float) -> Survey
 
 @kernel
 def _state(
-    scene: Scene,
+    scene: BorderSearch,
     frame: NDArray[np.float64],
     radius_km: float,
     middle_km: NDArray[np.float64],
@@ -124,11 +118,11 @@ def _state(
     possible = False
     for g in range(points.groups[a], points.groups[a + 1]):
         if middle_km[g] + points.radius_km[g] + radius_km + SPREAD_KM <= limits.land_km:
-            return EVERYWHERE
+            return AFFECTED_EVERYWHERE
         if lower_km[g] <= limits.land_km or (lower_km[g] <= limits.sea_km and not land[g]):
             possible = True
     if not possible:
-        return NOWHERE
+        return AFFECTED_NOWHERE
     for g in range(points.groups[a], points.groups[a + 1]):
         if not land[g] and lower_km[g] + 2.0 * radius_km <= limits.sea_km:
             p = points.points_m[points.first[g]]
@@ -137,14 +131,19 @@ def _state(
                 kind, _ = classify(
                     scene.clearance, frame, radius_km, p[0], p[1], p[2], length_km, scene.sampling
                 )
-                if kind == SEA:
-                    return EVERYWHERE
-    return OPEN
+                if kind == PATH_SEA_OR_MIXED:
+                    return AFFECTED_EVERYWHERE
+    return AFFECTED_UNKNOWN
 
 
 @kernel
 def _group_share(
-    scene: Scene, frame: NDArray[np.float64], radius_km: float, g: int, start: float = 0.0, end: float = 1.0
+    scene: BorderSearch,
+    frame: NDArray[np.float64],
+    radius_km: float,
+    g: int,
+    start: float = 0.0,
+    end: float = 1.0,
 ) -> float:
     """Share that is land on all paths from within radius_km of a place to a group of border points."""
     c = scene.points.centre_m[g]
@@ -154,7 +153,7 @@ def _group_share(
 
 
 @kernel
-def _group_tail(scene: Scene, frame: NDArray[np.float64], radius_km: float, g: int) -> float:
+def _group_tail(scene: BorderSearch, frame: NDArray[np.float64], radius_km: float, g: int) -> float:
     """Share after which all is land on all paths from within radius_km of a place to a group."""
     c = scene.points.centre_m[g]
     length_km = distance_km(frame, c[0], c[1], c[2])
@@ -164,7 +163,7 @@ def _group_tail(scene: Scene, frame: NDArray[np.float64], radius_km: float, g: i
 
 @kernel
 def nearest_candidates(
-    scene: Scene, known: Survey, frame: NDArray[np.float64], radius_km: float, work: Candidates
+    scene: BorderSearch, known: Survey, frame: NDArray[np.float64], radius_km: float, work: Candidates
 ) -> int:
     """Fill ``work`` with the points that can be nearest, or decisive (least d - D), at a place of a cell."""
     points, limits = scene.points, scene.limits
@@ -189,14 +188,14 @@ def nearest_candidates(
             decisive = low_km - limit_km <= least_km
             if low_km > nearest_km and not decisive:
                 continue
-            kind, share = UNSURE, 0.0
+            kind, share = PATH_UNSURE, 0.0
             if land:
-                kind, share = LAND, 1.0
+                kind, share = PATH_LAND, 1.0
             elif decisive:
                 kind, share = classify(
                     scene.clearance, frame, radius_km, p[0], p[1], p[2], d_km, scene.sampling
                 )
-            sure_km = limits.sea_km if kind == SEA else limits.land_km
+            sure_km = limits.sea_km if kind == PATH_SEA_OR_MIXED else limits.land_km
             least_km = min(least_km, d_km + radius_km + SPREAD_KM - sure_km)
             work.point[n], work.kind[n], work.share[n], length_km[n] = i, kind, share, d_km
             n += 1
@@ -211,7 +210,7 @@ def _thinned(
     around_km: float,
     nearest_km: float,
     least_km: float,
-    limits: Limits,
+    limits: RequiredSeparation,
 ) -> int:
     """Drop what the final bounds exclude; certain classes first, so that they spare tests of the others."""
     kept = 0
@@ -219,8 +218,10 @@ def _thinned(
     for sure in (True, False):
         for k in range(n):
             low_km = length_km[k] - around_km
-            limit_km = limits.land_km if work.kind[k] == LAND else limits.sea_km
-            if (work.kind[k] != UNSURE) == sure and (low_km <= nearest_km or low_km - limit_km <= least_km):
+            limit_km = limits.land_km if work.kind[k] == PATH_LAND else limits.sea_km
+            if (work.kind[k] != PATH_UNSURE) == sure and (
+                low_km <= nearest_km or low_km - limit_km <= least_km
+            ):
                 order[kept] = k
                 kept += 1
     point, kind, share = work.point[:n].copy(), work.kind[:n].copy(), work.share[:n].copy()
@@ -231,7 +232,7 @@ def _thinned(
 
 @kernel
 def concerning_candidates(
-    scene: Scene, known: Survey, frame: NDArray[np.float64], radius_km: float, a: int, work: Candidates
+    scene: BorderSearch, known: Survey, frame: NDArray[np.float64], radius_km: float, a: int, work: Candidates
 ) -> tuple[int, int]:
     """State of an administration in a cell, and how many points in ``work`` can decide it there."""
     points, limits = scene.points, scene.limits
@@ -250,26 +251,26 @@ def concerning_candidates(
             d_km = distance_km(frame, p[0], p[1], p[2])
             low_km, high_km = d_km - radius_km - SPREAD_KM, d_km + radius_km + SPREAD_KM
             if high_km <= limits.land_km:
-                return EVERYWHERE, 0
+                return AFFECTED_EVERYWHERE, 0
             if low_km > limit_km:
                 continue
-            kind, share = LAND, 1.0
+            kind, share = PATH_LAND, 1.0
             if group_share < 1.0:
                 kind, share = classify(
                     scene.clearance, frame, radius_km, p[0], p[1], p[2], d_km, scene.sampling
                 )
-            if kind == SEA and high_km <= limits.sea_km:
-                return EVERYWHERE, 0
-            if kind != LAND or low_km <= limits.land_km:
+            if kind == PATH_SEA_OR_MIXED and high_km <= limits.sea_km:
+                return AFFECTED_EVERYWHERE, 0
+            if kind != PATH_LAND or low_km <= limits.land_km:
                 work.point[n], work.kind[n], work.share[n] = i, kind, share
                 work.group[n], work.group_share[n], work.group_tail[n] = g, group_share, tail
                 n += 1
-    return (OPEN if n else NOWHERE), n
+    return (AFFECTED_UNKNOWN if n else AFFECTED_NOWHERE), n
 
 
 @kernel
 def nearest_and_decisive(
-    scene: Scene, frame: NDArray[np.float64], work: Candidates, n: int
+    scene: BorderSearch, frame: NDArray[np.float64], work: Candidates, n: int
 ) -> tuple[float, float, bool]:
     """Distance to the nearest candidate, least d - D of all, and whether the path of the latter is sea."""
     points, limits = scene.points, scene.limits
@@ -280,8 +281,8 @@ def nearest_and_decisive(
         nearest_km = min(nearest_km, d_km)
         if d_km - limits.sea_km >= least_km:
             continue
-        sea = work.kind[k] == SEA
-        if work.kind[k] == UNSURE:
+        sea = work.kind[k] == PATH_SEA_OR_MIXED
+        if work.kind[k] == PATH_UNSURE:
             sea = crosses_sea(scene.clearance, frame, p[0], p[1], p[2], d_km, scene.sampling, work.share[k])
         margin_km = d_km - (limits.sea_km if sea else limits.land_km)
         if margin_km < least_km:
@@ -290,21 +291,23 @@ def nearest_and_decisive(
 
 
 @kernel
-def _decides(scene: Scene, frame: NDArray[np.float64], work: Candidates, k: int) -> bool:
+def _decides(scene: BorderSearch, frame: NDArray[np.float64], work: Candidates, k: int) -> bool:
     """Whether a candidate lies within the required distance of a place."""
     p = scene.points.points_m[work.point[k]]
     d_km = distance_km(frame, p[0], p[1], p[2])
     if d_km <= scene.limits.land_km:
         return True
-    if d_km > scene.limits.sea_km or work.kind[k] == LAND:
+    if d_km > scene.limits.sea_km or work.kind[k] == PATH_LAND:
         return False
-    return work.kind[k] == SEA or crosses_sea(
+    return work.kind[k] == PATH_SEA_OR_MIXED or crosses_sea(
         scene.clearance, frame, p[0], p[1], p[2], d_km, scene.sampling, work.share[k], work.group_tail[k]
     )
 
 
 @kernel
-def is_concerned(scene: Scene, frame: NDArray[np.float64], work: Candidates, n: int, witness: int) -> int:
+def is_concerned(
+    scene: BorderSearch, frame: NDArray[np.float64], work: Candidates, n: int, witness: int
+) -> int:
     """The candidate that makes the administration concerned at a place, -1 if none does.
 
     ``witness`` is tried first: what decided at the last place most often decides at this one too. Groups

@@ -28,7 +28,7 @@ ON_LINE_DEG = 1.0e-7
 METRES_PER_DEGREE = 111_700.0
 
 
-class Country(NamedTuple):
+class CountryPolygon(NamedTuple):
     """A polygon in lon/lat with the codes of its administrations: none, one, or all parties of a dispute."""
 
     name: str
@@ -60,7 +60,7 @@ class Borders(NamedTuple):
     lonlat_deg: NDArray[np.float64]
 
 
-def read_countries(path: Path, codes: ItuCodes) -> tuple[list[Country], list[str]]:
+def read_countries(path: Path, codes: ItuCodes) -> tuple[list[CountryPolygon], list[str]]:
     """Country polygons with ITU codes, and the names of those left out because they have none.
 
     The file has ``iso_numeric`` (may be empty) and ``name``; coordinates are lon/lat.
@@ -80,7 +80,7 @@ def read_countries(path: Path, codes: ItuCodes) -> tuple[list[Country], list[str
             continue
         if not found:
             ignored.append(str(name))
-        countries.append(Country(str(name), found or (), _unwound(shape) if found else shape))
+        countries.append(CountryPolygon(str(name), found or (), _unwound(shape) if found else shape))
     return countries, sorted(ignored)
 
 
@@ -110,7 +110,7 @@ def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:
     return [polygon for part in getattr(shape, "geoms", ()) for polygon in _polygons(part)]
 
 
-def foreign_borders(countries: Sequence[Country], own: str, clip_deg: Box | None = None) -> Borders:
+def foreign_borders(countries: Sequence[CountryPolygon], own: str, clip_deg: Box | None = None) -> Borders:
     """Border points of all administrations but ``own``; of a disputed area for each other party.
 
     ``clip_deg`` is the box the polygons were cut to: its edges are no borders, nor is the 180th meridian.

@@ -9,23 +9,23 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from pipeline.coordination.radar.cr372_records import (
-    COLUMNS,
+    CR372_COLUMNS,
+    CR372_NAMES,
     EMITTING,
     LAT_DIGITS,
     LONG_DIGITS,
-    NAMES,
     Line,
     Radar,
     coordinate_of,
     number_of,
     text_of,
 )
-from pipeline.coordination.radar.findings import Finding, Mode, finding
+from pipeline.coordination.radar.findings import Finding, Strictness, finding
 from pipeline.coordination.radar.resolution612 import (
     MAX_EIRP_DBW,
     MAX_FREQUENCY_MHZ,
     MIN_FREQUENCY_MHZ,
-    Band,
+    RadarBand,
     band_fits,
     required_separation,
 )
@@ -57,18 +57,18 @@ FREE_TEXT = (
 FORMULA = re.compile(r"(^|;)\s*[=@]")
 SIGNED_FORMULA = re.compile(r"(^|;)\s*[+-]\s*\S")
 
-Report = Callable[..., list[Finding]]
+_Report = Callable[..., list[Finding]]
 
 
-class Rules(NamedTuple):
+class SubmissionRules(NamedTuple):
     """What the checks depend on: mode, known administrations, allowed bands."""
 
-    mode: Mode
+    mode: Strictness
     administrations: frozenset[str]
-    bands: list[Band]
+    bands: list[RadarBand]
 
 
-def check_submitted(line: Line, rules: Rules) -> list[Finding]:
+def check_submitted(line: Line, rules: SubmissionRules) -> list[Finding]:
     """All findings on one record of a submission, in the order of the columns."""
 
     def report(code: str, message: str, name: str = "") -> list[Finding]:
@@ -86,13 +86,15 @@ def check_submitted(line: Line, rules: Rules) -> list[Finding]:
         *_reception(line.radar, report),
     ]
     found += [entry for entry in more if entry.field not in formulas]
-    return sorted(found, key=lambda entry: NAMES.index(entry.field) if entry.field else len(NAMES))
+    return sorted(
+        found, key=lambda entry: CR372_NAMES.index(entry.field) if entry.field else len(CR372_NAMES)
+    )
 
 
-def check_text(line: Line, mode: Mode) -> list[Finding]:
+def check_text(line: Line, mode: Strictness) -> list[Finding]:
     """What holds for every record ever kept: lengths, nothing a spreadsheet would run, no lost letters."""
     found: list[Finding] = []
-    for column, text in zip(COLUMNS, line.radar, strict=True):
+    for column, text in zip(CR372_COLUMNS, line.radar, strict=True):
         if column.max_chars is not None and len(text) > column.max_chars:
             problem = f"{len(text)} characters, {column.max_chars} at most"
             found += finding(mode, line.number, "TOO_LONG", problem, column.name, text)
@@ -106,17 +108,17 @@ def check_text(line: Line, mode: Mode) -> list[Finding]:
     return found
 
 
-def _required(radar: Radar, report: Report) -> list[Finding]:
+def _required(radar: Radar, report: _Report) -> list[Finding]:
     """Without its action a record says nothing; that is an error of its own."""
     return [
         entry
-        for column, text in zip(COLUMNS, radar, strict=True)
+        for column, text in zip(CR372_COLUMNS, radar, strict=True)
         if column.required and not text and column.name != "Int"
         for entry in report("REQUIRED", "is missing", column.name)
     ]
 
 
-def _words(radar: Radar, rules: Rules, report: Report) -> list[Finding]:
+def _words(radar: Radar, rules: SubmissionRules, report: _Report) -> list[Finding]:
     found: list[Finding] = []
     for name, allowed in ALLOWED_VALUES.items():
         text = text_of(radar, name)
@@ -134,7 +136,7 @@ def _words(radar: Radar, rules: Rules, report: Report) -> list[Finding]:
     return found
 
 
-def _frequency(radar: Radar, rules: Rules, report: Report) -> list[Finding]:
+def _frequency(radar: Radar, rules: SubmissionRules, report: _Report) -> list[Finding]:
     frequency_mhz, width_khz = _positive(radar.freq_assgn), _positive(radar.bdwdth_khz)
     found: list[Finding] = []
     if radar.bdwdth_khz and width_khz is None:
@@ -159,7 +161,7 @@ def _positive(text: str) -> float | None:
     return float(value) if value > 0 else None
 
 
-def _power(radar: Radar, report: Report) -> list[Finding]:
+def _power(radar: Radar, report: _Report) -> list[Finding]:
     text = radar.eirp_dbw
     if radar.stn_type == "RX":
         return report("RX_EIRP", "a receiving station radiates nothing", "eirp_dBW") if text else []
@@ -175,7 +177,7 @@ def _power(radar: Radar, report: Report) -> list[Finding]:
     return found
 
 
-def _coordinates(radar: Radar, report: Report) -> list[Finding]:
+def _coordinates(radar: Radar, report: _Report) -> list[Finding]:
     found: list[Finding] = []
     for name, digits, form in (("lat", LAT_DIGITS, "+-DDMMSS"), ("long", LONG_DIGITS, "+-DDDMMSS")):
         text = text_of(radar, name)
@@ -192,7 +194,7 @@ def _coordinates(radar: Radar, report: Report) -> list[Finding]:
     return found
 
 
-def _others(radar: Radar, report: Report) -> list[Finding]:
+def _others(radar: Radar, report: _Report) -> list[Finding]:
     found: list[Finding] = []
     for name in ("email_adm", "email_op"):
         if (text := text_of(radar, name)) and not EMAIL.fullmatch(text):
@@ -212,7 +214,7 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def _reception(radar: Radar, report: Report) -> list[Finding]:
+def _reception(radar: Radar, report: _Report) -> list[Finding]:
     if radar.stn_type != "RX":
         return []
     found = report("RX_NO_COORD", "receives only: no coordination distance", "stn_type")

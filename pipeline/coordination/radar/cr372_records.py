@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 
 # The e.i.r.p. has a rule of its own: needed by TX and TR, only asked for (see checks.py).
-COLUMNS = (
+CR372_COLUMNS = (
     Column("Int", 1, True),
     Column("Adm", 3, True),
     Column("ctry", 3, True),
@@ -78,7 +78,7 @@ COLUMNS = (
     Column("op_time", 1, True),
     Column("adm_remark", 255, False),
 )
-NAMES = tuple(column.name for column in COLUMNS)
+CR372_NAMES = tuple(column.name for column in CR372_COLUMNS)
 # What tells radars apart when their other data may differ (radar612.md, 3.1).
 KEY_COLUMNS = ("Adm", "ctry", "stn_type", "freq_assgn", "lat", "long", "site_name", "Adm_ref_id")
 # Set by the action and by the Bureau: no part of the radar's own data.
@@ -102,7 +102,7 @@ class Coordinate(NamedTuple):
 
 def text_of(radar: Radar, name: str) -> str:
     """The text in a column named as in CR/372."""
-    return radar[NAMES.index(name)]
+    return radar[CR372_NAMES.index(name)]
 
 
 def number_of(text: str) -> Decimal | None:
@@ -171,6 +171,6 @@ def differences(one: Radar, other: Radar) -> list[str]:
     """Names of the columns in which two records differ, action and date of update left aside."""
     return [
         name
-        for name in NAMES
+        for name in CR372_NAMES
         if name not in NOT_COMPARED and comparable(one, name) != comparable(other, name)
     ]

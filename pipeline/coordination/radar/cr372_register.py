@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
-from pipeline.coordination.radar.checks import Rules, check_submitted, check_text
+from pipeline.coordination.radar.checks import SubmissionRules, check_submitted, check_text
 from pipeline.coordination.radar.cr372_records import Comparable, Line, Radar, differences, key, text_of
-from pipeline.coordination.radar.findings import Finding, Mode, errors, finding, limited
+from pipeline.coordination.radar.findings import Finding, Strictness, errors, finding, limited
 from pipeline.coordination.radar.reader import Submission
 
 REGISTER = "register: "
 
 
-class Outcome(NamedTuple):
+class AppliedSubmission(NamedTuple):
     """The register after a submission (the old one if anything was wrong) and all findings."""
 
     radars: list[Radar]
@@ -27,14 +27,14 @@ class _Copy(NamedTuple):
     ``suppressions`` the lines of S records by key; ``done`` lines that were taken out of turn.
     """
 
-    mode: Mode
+    mode: Strictness
     current: dict[Comparable, Radar]
     removed: defaultdict[Comparable, list[Radar]]
     suppressions: defaultdict[Comparable, list[Line]]
     done: set[int]
 
 
-def apply(register: Submission, submission: Submission, rules: Rules) -> Outcome:
+def apply(register: Submission, submission: Submission, rules: SubmissionRules) -> AppliedSubmission:
     """Apply the A and S records of a submission. Any error leaves the register as it was."""
     kept, found = _load(register, rules.mode)
     found += submission.findings
@@ -49,15 +49,15 @@ def apply(register: Submission, submission: Submission, rules: Rules) -> Outcome
     for line in submission.lines:
         found += _act(copy, line)
     found = limited(rules.mode, found)
-    return Outcome(kept if errors(found) else list(copy.current.values()), found)
+    return AppliedSubmission(kept if errors(found) else list(copy.current.values()), found)
 
 
-def registered(register: Submission) -> Outcome:
+def registered(register: Submission) -> AppliedSubmission:
     """The radars of a register and what makes it unfit: it is read as `radar apply` reads it."""
-    return Outcome(*_load(register, Mode.LENIENT))
+    return AppliedSubmission(*_load(register, Strictness.LENIENT))
 
 
-def _load(register: Submission, mode: Mode) -> tuple[list[Radar], list[Finding]]:
+def _load(register: Submission, mode: Strictness) -> tuple[list[Radar], list[Finding]]:
     """The radars of the register. What lenient mode once let in must stay readable; what would be unsafe not.
 
     The Bureau's date of update is kept; warnings on the register are not repeated at each submission.
@@ -89,7 +89,7 @@ def _suppress(copy: _Copy, line: Line) -> list[Finding]:
     differing = [] if present is None else differences(present, line.radar)
     earlier = copy.removed[place]
     if present is None or differing:
-        forgiving = copy.mode is Mode.LENIENT
+        forgiving = copy.mode is Strictness.LENIENT
         again = any(not differences(radar, line.radar) for radar in earlier)
         if again or (forgiving and present is None and earlier):
             return _on(copy, line, "S_DUPLICATE", "the record is already suppressed by this file")
@@ -110,7 +110,7 @@ def _add(copy: _Copy, line: Line) -> list[Finding]:
     later = [s for s in copy.suppressions[place] if s.number > line.number]
     if later and len(later) == len(copy.suppressions[place]):
         found += _on(copy, line, "ORDER", f"its S record comes later, in line {later[0].number}", "Int")
-        if place in copy.current and copy.mode is Mode.STRICT:
+        if place in copy.current and copy.mode is Strictness.STRICT:
             return found
         if place in copy.current:
             copy.done.add(later[0].number)

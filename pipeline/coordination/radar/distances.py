@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
 from pipeline.coordination.radar.border_search import (
-    EVERYWHERE,
-    NOWHERE,
-    OPEN,
+    AFFECTED_EVERYWHERE,
+    AFFECTED_NOWHERE,
+    AFFECTED_UNKNOWN,
+    BorderSearch,
     Candidates,
-    Limits,
-    Scene,
     Survey,
     bit_words,
-    candidates,
     concerning_candidates,
+    empty_candidates,
     is_concerned,
     nearest_and_decisive,
     nearest_candidates,
@@ -30,8 +29,8 @@ from pipeline.coordination.radar.border_search import (
 )
 from pipeline.coordination.radar.borders import Borders
 from pipeline.coordination.radar.land import Clearance
-from pipeline.coordination.radar.paths import middle, place, sampling
-from pipeline.coordination.radar.resolution612 import Separation
+from pipeline.coordination.radar.paths import PATH_LAND, PATH_SEA_OR_MIXED, middle, place, sampling
+from pipeline.coordination.radar.resolution612 import RequiredSeparation
 from pipeline.kernels import inlined, kernel
 
 # Places are looked at in cells of this size and these in blocks of 8 x 8 cells; at most 8 x 8 places a cell.
@@ -39,12 +38,11 @@ CELL_KM, MAX_CELL_PX, BLOCK_CELLS = 1.6, 8, 8
 # In cells up to this size corners and middle may speak for the rest (radar612.md section 2, "Speed"): the
 # paths are sampled every 2 km anyway.
 PROBE_RADIUS_KM = 1.25
-NO_DISTANCE, NO_CLASS = -9999.0, 255
-PATH_LAND, PATH_SEA_OR_MIXED = 1, 2
+NO_DISTANCE, NO_CODE = -9999.0, 255
 NOT_ABROAD = -1
 
 
-class Distances(NamedTuple):
+class RadarDistances(NamedTuple):
     """Layers [y, x] of one frequency row and noise category, with the nodata values of radar612.md.
 
     ``distance_km`` to the nearest foreign territory (0 inside it); ``path`` 1 land, 2 sea or mixed,
@@ -69,12 +67,12 @@ def compute_distances(
     abroad: NDArray[np.int16],
     borders: Borders,
     clearance: Clearance,
-    separation: Separation | None,
+    separation: RequiredSeparation | None,
     *,
     resolution_km: float = 0.2,
     sea_min_km: float = 2.0,
     threads: int = 1,
-) -> Distances:
+) -> RadarDistances:
     """Layers for places [y, x] (WGS84), nodata where not ``wanted``.
 
     ``resolution_km`` between neighbouring places decides how many are looked at together. ``abroad`` is the
@@ -84,10 +82,9 @@ def compute_distances(
     the administrations of a cell of places may be those of its corners and middle where these agree.
     """
     layers = empty_distances(lon_deg.shape, len(borders.administrations))
-    _, land_km, sea_km = separation or (0.0, 0.0, 0.0)
     # Plain floats: other number types would be compiled anew.
-    limits = Limits(float(land_km), float(sea_km))
-    scene = Scene(borders.points, clearance, sampling(sea_min_km), limits)
+    limits = RequiredSeparation(*(float(number) for number in separation or (0.0, 0.0, 0.0)))
+    scene = BorderSearch(borders.points, clearance, sampling(sea_min_km), limits)
 
     cell_px = min(max(round(CELL_KM / resolution_km), 1), MAX_CELL_PX)
 
@@ -98,7 +95,7 @@ def compute_distances(
         lat_deg: NDArray[np.float64],
         wanted: NDArray[np.bool_],
         abroad: NDArray[np.int16],
-    ) -> Distances:
+    ) -> RadarDistances:
         part = empty_distances(wanted.shape, len(borders.administrations))
         _block(scene, lon_deg, lat_deg, wanted, abroad, cell_px, part)
         return part
@@ -112,7 +109,7 @@ def compute_distances(
         name="radar distances",
     )
     for rows, cols, part in blocks:
-        for name in Distances._fields:
+        for name in RadarDistances._fields:
             getattr(layers, name)[..., rows, cols] = getattr(part, name)
     if separation is not None:
         return layers
@@ -120,23 +117,23 @@ def compute_distances(
     return blank._replace(distance_km=layers.distance_km)
 
 
-def empty_distances(shape: tuple[int, ...], administrations: int) -> Distances:
+def empty_distances(shape: tuple[int, ...], administrations: int) -> RadarDistances:
     """Layers of nodata."""
-    return Distances(
+    return RadarDistances(
         np.full(shape, NO_DISTANCE, np.float32),
-        np.full(shape, NO_CLASS, np.uint8),
+        np.full(shape, NO_CODE, np.uint8),
         np.full(shape, NO_DISTANCE, np.float32),
         np.full(shape, NO_DISTANCE, np.float32),
-        np.full(shape, NO_CLASS, np.uint8),
-        np.full(shape, NO_CLASS, np.uint8),
+        np.full(shape, NO_CODE, np.uint8),
+        np.full(shape, NO_CODE, np.uint8),
         np.zeros((max(bit_words(administrations), 1), *shape), np.uint32),
     )
 
 
 @inlined
-def _cut(layers: Distances, rows: slice, cols: slice) -> Distances:
+def _cut(layers: RadarDistances, rows: slice, cols: slice) -> RadarDistances:
     """Views of a part of the layers."""
-    return Distances(
+    return RadarDistances(
         layers.distance_km[rows, cols],
         layers.path[rows, cols],
         layers.required_km[rows, cols],
@@ -149,13 +146,13 @@ def _cut(layers: Distances, rows: slice, cols: slice) -> Distances:
 
 @kernel
 def _block(
-    scene: Scene,
+    scene: BorderSearch,
     lon_deg: NDArray[np.float64],
     lat_deg: NDArray[np.float64],
     wanted: NDArray[np.bool_],
     abroad: NDArray[np.int16],
     cell_px: int,
-    out: Distances,
+    out: RadarDistances,
 ) -> None:
     """Fill the layers of one block of places."""
     frame = np.empty(6)
@@ -164,8 +161,8 @@ def _block(
         return
     known = survey(scene, frame, radius_km)
     size = scene.points.administration.size
-    nearest = candidates(size)
-    decisive = candidates(size)
+    nearest = empty_candidates(size)
+    decisive = empty_candidates(size)
     for row in range(0, lon_deg.shape[0], cell_px):
         for col in range(0, lon_deg.shape[1], cell_px):
             rows, cols = slice(row, row + cell_px), slice(col, col + cell_px)
@@ -181,14 +178,14 @@ def _block(
 
 @kernel
 def _margins(
-    scene: Scene,
+    scene: BorderSearch,
     lon_deg: NDArray[np.float64],
     lat_deg: NDArray[np.float64],
     wanted: NDArray[np.bool_],
     abroad: NDArray[np.int16],
     work: Candidates,
     n: int,
-    out: Distances,
+    out: RadarDistances,
 ) -> None:
     """Distance, path, required distance, margin and decision of the places of a cell."""
     frame = np.empty(6)
@@ -211,7 +208,7 @@ def _margins(
 
 @kernel
 def _probed(
-    scene: Scene,
+    scene: BorderSearch,
     lon_deg: NDArray[np.float64],
     lat_deg: NDArray[np.float64],
     wanted: NDArray[np.bool_],
@@ -223,19 +220,19 @@ def _probed(
     here, witness, tried, hits = np.empty(6), -1, 0, 0
     for i, j in ((0, 0), (0, last_col), (last_row, 0), (last_row, last_col), (last_row // 2, last_col // 2)):
         if not wanted[i, j]:
-            return OPEN
+            return AFFECTED_UNKNOWN
         place(lon_deg[i, j], lat_deg[i, j], here)
         found = is_concerned(scene, here, work, n, witness)
         witness = found if found >= 0 else witness
         tried, hits = tried + 1, hits + (found >= 0)
         if 0 < hits < tried:
-            return OPEN
-    return EVERYWHERE if hits else NOWHERE
+            return AFFECTED_UNKNOWN
+    return AFFECTED_EVERYWHERE if hits else AFFECTED_NOWHERE
 
 
 @kernel
 def _administrations(
-    scene: Scene,
+    scene: BorderSearch,
     known: Survey,
     frame: NDArray[np.float64],
     radius_km: float,
@@ -244,7 +241,7 @@ def _administrations(
     wanted: NDArray[np.bool_],
     abroad: NDArray[np.int16],
     work: Candidates,
-    out: Distances,
+    out: RadarDistances,
 ) -> None:
     """Which administrations are concerned at the places of a cell, one after the other.
 
@@ -252,24 +249,24 @@ def _administrations(
     administrations and the decision, which is exact everywhere, cannot contradict each other.
     """
     here = np.empty(6)
-    probing = radius_km <= PROBE_RADIUS_KM and np.any(known.state == EVERYWHERE)
+    probing = radius_km <= PROBE_RADIUS_KM and np.any(known.state == AFFECTED_EVERYWHERE)
     for i in range(lon_deg.shape[0]):
         for j in range(lon_deg.shape[1]):
             if wanted[i, j]:
                 out.administrations[i, j] = 0
     for a in range(known.state.size):
         state, n = int(known.state[a]), 0
-        if state == OPEN:
+        if state == AFFECTED_UNKNOWN:
             state, n = concerning_candidates(scene, known, frame, radius_km, a, work)
-        if state == OPEN and probing:
+        if state == AFFECTED_UNKNOWN and probing:
             state = _probed(scene, lon_deg, lat_deg, wanted, work, n)
         witness = -1
         for i in range(lon_deg.shape[0]):
             for j in range(lon_deg.shape[1]):
                 if not wanted[i, j]:
                     continue
-                concerned = state == EVERYWHERE or abroad[i, j] == a
-                if not concerned and state == OPEN:
+                concerned = state == AFFECTED_EVERYWHERE or abroad[i, j] == a
+                if not concerned and state == AFFECTED_UNKNOWN:
                     place(lon_deg[i, j], lat_deg[i, j], here)
                     found = is_concerned(scene, here, work, n, witness)
                     witness = found if found >= 0 else witness

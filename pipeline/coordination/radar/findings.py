@@ -18,7 +18,7 @@ VALUE_CHARS = 120
 MAX_FINDINGS = 10_000
 
 
-class Mode(StrEnum):
+class Strictness(StrEnum):
     """How much is forgiven."""
 
     STRICT = "strict"
@@ -99,18 +99,18 @@ SEVERITIES: dict[str, tuple[str | None, str | None]] = {
 
 
 def finding(
-    mode: Mode, line: int, code: str, message: str, field: str = "", value: str = ""
+    mode: Strictness, line: int, code: str, message: str, field: str = "", value: str = ""
 ) -> list[Finding]:
     """The entry for a code at a place, as a list of one, or of none where the mode says nothing of it."""
     strict, lenient = SEVERITIES[code]
-    severity = strict if mode is Mode.STRICT else lenient
+    severity = strict if mode is Strictness.STRICT else lenient
     if severity is None:
         return []
     shown = value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 3] + "..."
     return [Finding(line, code, severity, field, shown, message)]
 
 
-def limited(mode: Mode, found: list[Finding]) -> list[Finding]:
+def limited(mode: Strictness, found: list[Finding]) -> list[Finding]:
     """At most ``MAX_FINDINGS`` entries, in the order of lines; the last then says that there are more."""
     ordered = sorted(found, key=lambda entry: entry.line)
     if len(ordered) <= MAX_FINDINGS:
@@ -125,8 +125,8 @@ def errors(found: list[Finding]) -> list[Finding]:
     return [entry for entry in found if entry.severity == ERROR]
 
 
-def as_mode(text: str) -> Mode:
+def as_strictness(text: str) -> Strictness:
     """The mode of a name; any other name is refused."""
-    if text not in (Mode.STRICT.value, Mode.LENIENT.value):
+    if text not in (Strictness.STRICT.value, Strictness.LENIENT.value):
         raise InputError("unknown mode", row="--mode", value=text, allowed="strict, lenient")
-    return Mode(text)
+    return Strictness(text)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.coordination.radar.borders import Country, reach_km, read_countries
+from pipeline.coordination.radar.borders import CountryPolygon, reach_km, read_countries
 from pipeline.coordination.radar.land import DEGREE_KM, Clearance, clearance, land_mask
 from pipeline.coordination.radar.resolution612 import read_itu_codes
 from pipeline.errors import InputError
@@ -20,11 +20,11 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Box, cut
 
 # Longitudes and latitudes [n].
-Places = tuple[NDArray[np.float64], NDArray[np.float64]]
+LonLats = tuple[NDArray[np.float64], NDArray[np.float64]]
 # Places along each side of a window: its outline in lon/lat.
 OUTLINE_PLACES = 17
 # Paths bend towards the poles: room beside them.
-ROOM_DEG = 1.0
+BUFFER_DEG = 1.0
 
 
 class Ground(NamedTuple):
@@ -33,14 +33,14 @@ class Ground(NamedTuple):
     ``reach_km`` the least distance from a place to the edge of the box: nothing is known beyond it.
     """
 
-    countries: list[Country]
+    countries: list[CountryPolygon]
     clip_deg: Box | None
     reach_km: float
     clearance: Clearance
 
 
 def read_ground(
-    path: Path, clip_deg: Box | None, places: Places, needed_km: float
+    path: Path, clip_deg: Box | None, places: LonLats, needed_km: float
 ) -> tuple[Ground, list[str]]:
     """The ground around some places, and the names of polygons left out because they have no ITU code.
 
@@ -53,7 +53,7 @@ def read_ground(
     return Ground(countries, clip_deg, known_km, clearance(land, box[0], box[3])), ignored
 
 
-def check_reach(path: Path, clip_deg: Box | None, places: Places, needed_km: float) -> float:
+def check_reach(path: Path, clip_deg: Box | None, places: LonLats, needed_km: float) -> float:
     """Least distance from some places to the edge of the box, refused if less than needed or outside it."""
     if clip_deg is None:
         return math.inf
@@ -78,7 +78,7 @@ def window_of(wanted: NDArray[np.bool_]) -> tuple[slice, slice]:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
 
 
-def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> Places:
+def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> LonLats:
     """Longitude and latitude of places along the sides of the window that holds the wanted pixels."""
     rows, cols = (
         np.unique(np.linspace(part.start, part.stop - 1, OUTLINE_PLACES).round().astype(int))
@@ -92,18 +92,18 @@ def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> Places:
     return np.array([lon[0, 0] for lon, _ in found]), np.array([lat[0, 0] for _, lat in found])
 
 
-def joined(places: Sequence[Places]) -> Places:
+def joined(places: Sequence[LonLats]) -> LonLats:
     """Several lists of places as one."""
     return np.concatenate([lon for lon, _ in places]), np.concatenate([lat for _, lat in places])
 
 
-def box_around(places: Places, around_km: float, clip_deg: Box | None = None) -> Box:
+def box_around(places: LonLats, around_km: float, clip_deg: Box | None = None) -> Box:
     """Box of whole degrees that holds all places within a distance of some, cut to a clip.
 
     It may reach beyond the 180th meridian, and has all longitudes where a pole is near.
     """
     lon_deg, lat_deg = places
-    margin_deg = around_km / DEGREE_KM + ROOM_DEG
+    margin_deg = around_km / DEGREE_KM + BUFFER_DEG
     south, north = math.floor(lat_deg.min() - margin_deg), math.ceil(lat_deg.max() + margin_deg)
     cosine = math.cos(math.radians(min(max(abs(south), abs(north)), 90)))
     wide_deg = margin_deg / max(cosine, 1e-3)

@@ -18,9 +18,9 @@ from pipeline.grid.geodesy import ECCENTRICITY2, ecef_m
 from pipeline.kernels import inlined, kernel
 
 SAMPLE_KM = 2.0
-EARTH_RADIUS_KM = 6371.0
+_CHORD_RADIUS_KM = 6371.0
 # Classes of a path seen from a whole group of places.
-UNSURE, LAND, SEA = 0, 1, 2
+PATH_UNSURE, PATH_LAND, PATH_SEA_OR_MIXED = 0, 1, 2
 # Between great circles from one place to another: their gap exceeds linear interpolation by theta^2 / 15.6,
 # 0.2 % for 1000 km, 3 % for 4000 km. Ellipsoid and rounding stay below the second number.
 SPREAD, SPREAD_KM = 1.03, 0.05
@@ -69,7 +69,7 @@ def distance_km(frame: NDArray[np.float64], x_m: float, y_m: float, z_m: float) 
 @inlined
 def chord_share(t: float, length_km: float) -> float:
     """Share of the chord below the share t of the arc, so that samples lie at equal spacing on the ground."""
-    h = 0.5 * length_km / EARTH_RADIUS_KM
+    h = 0.5 * length_km / _CHORD_RADIUS_KM
     x = (2.0 * t - 1.0) * h
     h2, x2 = h * h, x * x
     above = x * (1.0 + x2 * (1.0 / 3.0 + x2 * (2.0 / 15.0 + x2 * 17.0 / 315.0)))
@@ -228,7 +228,7 @@ def classify(
     """
     share = land_share(clearance, frame, near_km, x_m, y_m, z_m, 0.0, length_km)
     if share >= 1.0:
-        return LAND, 1.0
+        return PATH_LAND, 1.0
     stretch_km = 0.5 * sampling.sample_km * (sampling.sea_samples + 1)
     t = max(share, (stretch_km + near_km) / length_km)
     last = 1.0 - stretch_km / length_km
@@ -236,9 +236,9 @@ def classify(
         needed_km = SPREAD * (1.0 - t) * near_km + SPREAD_KM + stretch_km
         room_km = room_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
         if -room_km > needed_km:
-            return SEA, share
+            return PATH_SEA_OR_MIXED, share
         t += max(room_km + needed_km, STRIDE_KM) / length_km
-    return UNSURE, share
+    return PATH_UNSURE, share
 
 
 @kernel

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from pipeline.coordination.radar.borders import Borders
 from pipeline.coordination.radar.distances import (
-    NO_CLASS,
+    NO_CODE,
     NO_DISTANCE,
     NOT_ABROAD,
-    Distances,
+    RadarDistances,
     compute_distances,
     empty_distances,
 )
 from pipeline.coordination.radar.ground import Ground, window_of
-from pipeline.coordination.radar.resolution612 import Noise, Separation, required_separation
+from pipeline.coordination.radar.resolution612 import Noise, RequiredSeparation, required_separation
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import cut, project
 from pipeline.grid.raster import make_array
@@ -32,12 +32,12 @@ TABLE_COLUMNS = ("frequency_mhz", "noise", "adm", "band", "bit", "pixels")
 YES_NO = {0: "no", 1: "coordination required"}
 
 
-class Candidate(NamedTuple):
+class CandidateRadar(NamedTuple):
     """A frequency of candidate radars; ``separation`` None: outside the intervals of the Resolution."""
 
     frequency_mhz: float
     noise: Noise
-    separation: Separation | None
+    separation: RequiredSeparation | None
 
     @property
     def band_name(self) -> str:
@@ -45,7 +45,7 @@ class Candidate(NamedTuple):
         return f"{self.frequency_mhz:g} MHz, {self.noise.value}"
 
 
-class Layer(NamedTuple):
+class _Layer(NamedTuple):
     """How a layer is stored."""
 
     dtype: str
@@ -55,27 +55,27 @@ class Layer(NamedTuple):
     categories: dict[int, str]
 
 
-LAYERS = {
-    "path": Layer("uint8", NO_CLASS, "1", "path to the decisive place of foreign territory", PATH_NAMES),
-    "req": Layer("float32", NO_DISTANCE, "km", "required distance of the decisive place", {}),
-    "margin": Layer("float32", NO_DISTANCE, "km", "least distance beyond the required one", {}),
-    "coord": Layer("uint8", NO_CLASS, "1", "coordination under Resolution 612", YES_NO),
-    "n_adm": Layer("uint8", NO_CLASS, "1", "administrations concerned", {}),
+_LAYERS = {
+    "path": _Layer("uint8", NO_CODE, "1", "path to the decisive place of foreign territory", PATH_NAMES),
+    "req": _Layer("float32", NO_DISTANCE, "km", "required distance of the decisive place", {}),
+    "margin": _Layer("float32", NO_DISTANCE, "km", "least distance beyond the required one", {}),
+    "coord": _Layer("uint8", NO_CODE, "1", "coordination under Resolution 612", YES_NO),
+    "n_adm": _Layer("uint8", NO_CODE, "1", "administrations concerned", {}),
 }
 
 
-def candidates(
+def candidate_radars(
     frequencies_mhz: Sequence[float], noise: Noise, *, conservative_gap: bool = False
-) -> list[Candidate]:
+) -> list[CandidateRadar]:
     """Candidate radars with what the Resolution requires of them."""
     return [
-        Candidate(f, noise, required_separation(f, noise, conservative_gap=conservative_gap))
+        CandidateRadar(f, noise, required_separation(f, noise, conservative_gap=conservative_gap))
         for f in frequencies_mhz
     ]
 
 
 def run(
-    wanted_radars: Sequence[Candidate],
+    wanted_radars: Sequence[CandidateRadar],
     grid: Grid,
     wanted: NDArray[np.bool_],
     borders: Borders,
@@ -94,7 +94,7 @@ def run(
     lies_in = np.full(lon_deg.shape, NOT_ABROAD, np.int16)
     if abroad:
         lies_in = foreign_index(grid, window, borders, ground)
-    found: dict[Separation | None, Distances] = {}
+    found: dict[RequiredSeparation | None, RadarDistances] = {}
     for radar in wanted_radars:
         if radar.separation in found:
             continue
@@ -114,7 +114,7 @@ def run(
     return _labelled([found[r.separation] for r in wanted_radars], wanted_radars, grid, window, borders)
 
 
-def administration_bands(radars: Sequence[Candidate], administrations: int) -> list[str]:
+def administration_bands(radars: Sequence[CandidateRadar], administrations: int) -> list[str]:
     """Descriptions of the bands of ``adm_k``: for each frequency as many as its administrations need."""
     words = len(empty_distances((0, 0), administrations).concerned)
     return [
@@ -123,7 +123,7 @@ def administration_bands(radars: Sequence[Candidate], administrations: int) -> l
 
 
 def administration_table(
-    words: NDArray[np.uint32], radars: Sequence[Candidate], administrations: Sequence[str]
+    words: NDArray[np.uint32], radars: Sequence[CandidateRadar], administrations: Sequence[str]
 ) -> list[tuple[str, ...]]:
     """Rows of TABLE_COLUMNS: where the bit of each administration stands and how often it is set.
 
@@ -158,7 +158,7 @@ def foreign_index(
     return index
 
 
-def _within_reach(found: Distances, reach_km: float) -> Distances:
+def _within_reach(found: RadarDistances, reach_km: float) -> RadarDistances:
     """Distances beyond the edge of the country polygons are not known: something nearer may lie there."""
     beyond = found.distance_km > reach_km
     if not beyond.any():
@@ -167,13 +167,13 @@ def _within_reach(found: Distances, reach_km: float) -> Distances:
         distance_km=np.where(beyond, np.float32(NO_DISTANCE), found.distance_km),
         margin_km=np.where(beyond, np.float32(NO_DISTANCE), found.margin_km),
         required_km=np.where(beyond, np.float32(NO_DISTANCE), found.required_km),
-        path=np.where(beyond, np.uint8(NO_CLASS), found.path),
+        path=np.where(beyond, np.uint8(NO_CODE), found.path),
     )
 
 
 def _labelled(
-    found: Sequence[Distances],
-    radars: Sequence[Candidate],
+    found: Sequence[RadarDistances],
+    radars: Sequence[CandidateRadar],
     grid: Grid,
     window: tuple[slice, slice],
     borders: Borders,
@@ -187,9 +187,9 @@ def _labelled(
         "n_adm": [part.administrations for part in found],
     }
     names = [radar.band_name for radar in radars]
-    arrays = {name: _array(by_name[name], layer, grid, window, names) for name, layer in LAYERS.items()}
-    nearest = Layer("float32", NO_DISTANCE, "km", "distance to foreign territory", {})
-    bits = Layer("uint32", 0, "1", "administrations concerned, bit mask (radar612_adm.csv)", {})
+    arrays = {name: _array(by_name[name], layer, grid, window, names) for name, layer in _LAYERS.items()}
+    nearest = _Layer("float32", NO_DISTANCE, "km", "distance to foreign territory", {})
+    bits = _Layer("uint32", 0, "1", "administrations concerned, bit mask (radar612_adm.csv)", {})
     words = [word for part in found for word in part.concerned]
     arrays["dist_foreign"] = _array(
         [found[0].distance_km], nearest, grid, window, ["distance to foreign territory"]
@@ -200,7 +200,11 @@ def _labelled(
 
 
 def _array(
-    parts: Sequence[NDArray[Any]], layer: Layer, grid: Grid, window: tuple[slice, slice], names: Sequence[str]
+    parts: Sequence[NDArray[Any]],
+    layer: _Layer,
+    grid: Grid,
+    window: tuple[slice, slice],
+    names: Sequence[str],
 ) -> xr.DataArray:
     values = np.full((len(parts), grid.height, grid.width), layer.nodata, layer.dtype)
     for band, part in enumerate(parts):

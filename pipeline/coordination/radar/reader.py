@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.coordination.radar.cr372_records import NAMES, Line, Radar
-from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Mode, finding
+from pipeline.coordination.radar.cr372_records import CR372_NAMES, Line, Radar
+from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Strictness, finding
 
 # The longest honest record has about 600 characters and two e-mail addresses without limit.
 MAX_LINE_CHARS = 4000
@@ -33,7 +33,7 @@ class Submission(NamedTuple):
     findings: list[Finding]
 
 
-def read_file(path: Path, mode: Mode) -> Submission:
+def read_file(path: Path, mode: Strictness) -> Submission:
     """Read a CR/372 file; whatever is wrong with it becomes a finding, nothing is raised."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -46,7 +46,7 @@ def read_file(path: Path, mode: Mode) -> Submission:
     return read_records(content, mode)
 
 
-def read_records(content: bytes, mode: Mode) -> Submission:
+def read_records(content: bytes, mode: Strictness) -> Submission:
     """Records of the bytes of a file. An empty file has none."""
     if content.startswith(WORKBOOKS):
         problem = "is an Excel workbook: save it as comma-separated text"
@@ -66,7 +66,7 @@ def read_records(content: bytes, mode: Mode) -> Submission:
     return Submission(lines, found)
 
 
-def _decoded(content: bytes, mode: Mode) -> tuple[str, list[Finding]]:
+def _decoded(content: bytes, mode: Strictness) -> tuple[str, list[Finding]]:
     """ISO 8859-1 text. UTF-8 shows by its multi-byte characters; lenient mode takes what Latin-1 can say."""
     found: list[Finding] = []
     mark = next((m for m in BYTE_ORDER_MARKS if content.startswith(m)), b"")
@@ -96,23 +96,23 @@ def _first_non_ascii(content: bytes) -> int:
     return 0 if match is None else match.start()
 
 
-def _record(number: int, row: str, mode: Mode) -> tuple[Line | None, list[Finding]]:
+def _record(number: int, row: str, mode: Strictness) -> tuple[Line | None, list[Finding]]:
     refused = _unfit_line(number, row, mode)
     if refused:
         return None, refused
     fields = _fields(row, mode)
     if fields is None:
         return None, finding(mode, number, "QUOTING", "CR/372 knows no quotes", value=row)
-    if tuple(name.strip().casefold() for name in fields) == tuple(name.casefold() for name in NAMES):
+    if tuple(name.strip().casefold() for name in fields) == tuple(name.casefold() for name in CR372_NAMES):
         return None, finding(mode, number, "HEADER", "column names: the format has no header line")
-    if len(fields) != len(NAMES):
-        problem = f"{len(fields)} columns instead of {len(NAMES)} (a comma inside a field counts)"
+    if len(fields) != len(CR372_NAMES):
+        problem = f"{len(fields)} columns instead of {len(CR372_NAMES)} (a comma inside a field counts)"
         return None, finding(mode, number, "COLUMN_COUNT", problem, value=row)
     found = _white_space(number, fields, mode)
     return Line(number, Radar(*(field.strip(" ") for field in fields))), found
 
 
-def _unfit_line(number: int, row: str, mode: Mode) -> list[Finding]:
+def _unfit_line(number: int, row: str, mode: Strictness) -> list[Finding]:
     if len(row) > MAX_LINE_CHARS:
         problem = f"{len(row)} characters, {MAX_LINE_CHARS} at most"
         return finding(mode, number, "LINE_TOO_LONG", problem, value=row[:40])
@@ -127,11 +127,11 @@ def _unfit_line(number: int, row: str, mode: Mode) -> list[Finding]:
     return []
 
 
-def _fields(row: str, mode: Mode) -> list[str] | None:
+def _fields(row: str, mode: Strictness) -> list[str] | None:
     """The columns of a line, None where quotes forbid reading it."""
     if '"' not in row:
         return row.split(",")
-    if mode is Mode.STRICT:
+    if mode is Strictness.STRICT:
         return None
     try:
         return next(csv.reader([row], strict=True))
@@ -139,9 +139,9 @@ def _fields(row: str, mode: Mode) -> list[str] | None:
         return None
 
 
-def _white_space(number: int, fields: list[str], mode: Mode) -> list[Finding]:
+def _white_space(number: int, fields: list[str], mode: Strictness) -> list[Finding]:
     found: list[Finding] = []
-    for name, text in zip(NAMES, fields, strict=True):
+    for name, text in zip(CR372_NAMES, fields, strict=True):
         if text and not text.strip(" "):
             found += finding(
                 mode, number, "BLANK_NOT_EMPTY", "blank characters in an empty field", name, text

@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 from pipeline.reference.number_tables import read_rows
 
 DISTANCES = TABLES / "res612_distances.yaml"
-BANDS = TABLES / "oceanographic_radar_bands.csv"
+RADAR_BANDS = TABLES / "oceanographic_radar_bands.csv"
 ITU_CODES = TABLES / "itu_codes.csv"
 MIN_FREQUENCY_MHZ, MAX_FREQUENCY_MHZ = 3.0, 50.0
 # Frequencies are compared within a hertz: 4.488 is not above 4.463 + 0.025.
@@ -56,7 +56,7 @@ class _Distances(_Strict):
     rows: Annotated[list[_Row], Field(min_length=1)]
 
 
-class Separation(NamedTuple):
+class RequiredSeparation(NamedTuple):
     """Required distances for one frequency row and noise category: D_L over land, D_S over sea or mixed."""
 
     row_mhz: float
@@ -64,7 +64,7 @@ class Separation(NamedTuple):
     sea_km: float
 
 
-class Band(NamedTuple):
+class RadarBand(NamedTuple):
     """A band of the radiolocation service for oceanographic radars."""
 
     from_mhz: float
@@ -92,7 +92,7 @@ def required_separation(
     *,
     conservative_gap: bool = False,
     path: Path = DISTANCES,
-) -> Separation | None:
+) -> RequiredSeparation | None:
     """Distances of Resolution 612, *resolves* 6; None where the Resolution gives none.
 
     The intervals include both ends. ``conservative_gap`` takes the next lower row between intervals.
@@ -108,19 +108,19 @@ def required_separation(
     if not fitting:
         return None
     row = fitting[0]
-    return Separation(
+    return RequiredSeparation(
         row.centre_mhz, getattr(row.land_km, noise.value), getattr(row.sea_or_mixed_km, noise.value)
     )
 
 
-def read_bands(path: Path = BANDS) -> list[Band]:
+def read_bands(path: Path = RADAR_BANDS) -> list[RadarBand]:
     """Bands in MHz; the same form serves for a national list."""
     bands = []
     for row in read_rows(path, ("from_mhz", "to_mhz")):
         try:
-            band = Band(float(row.values["from_mhz"]), float(row.values["to_mhz"]))
+            band = RadarBand(float(row.values["from_mhz"]), float(row.values["to_mhz"]))
         except ValueError:
-            band = Band(0.0, 0.0)
+            band = RadarBand(0.0, 0.0)
         if not MIN_FREQUENCY_MHZ <= band.from_mhz < band.to_mhz <= MAX_FREQUENCY_MHZ:
             raise InputError(
                 "is not a band",
@@ -134,7 +134,7 @@ def read_bands(path: Path = BANDS) -> list[Band]:
     return bands
 
 
-def band_fits(bands: list[Band], frequency_mhz: float, half_width_mhz: float = 0.0) -> bool:
+def band_fits(bands: list[RadarBand], frequency_mhz: float, half_width_mhz: float = 0.0) -> bool:
     """Whether some band holds the frequency with that much on either side; edges belong to the band."""
     slack = FREQUENCY_ROUNDING_MHZ - half_width_mhz
     return any(b.from_mhz - slack <= frequency_mhz <= b.to_mhz + slack for b in bands)

@@ -21,19 +21,19 @@ from pipeline.config.load import load_config
 from pipeline.coordination import file_names as files
 from pipeline.coordination.radar.borders import foreign_borders
 from pipeline.coordination.radar.cr372_register import registered
-from pipeline.coordination.radar.findings import Mode
-from pipeline.coordination.radar.ground import Ground, Places, joined, outline_deg, read_ground
+from pipeline.coordination.radar.findings import Strictness
+from pipeline.coordination.radar.ground import Ground, LonLats, joined, outline_deg, read_ground
 from pipeline.coordination.radar.radar_maps import (
     TABLE_COLUMNS,
-    Candidate,
+    CandidateRadar,
     administration_table,
-    candidates,
+    candidate_radars,
     run,
 )
 from pipeline.coordination.radar.reader import read_file
 from pipeline.coordination.radar.resolution612 import DISTANCES, ITU_CODES, Noise, read_itu_codes
 from pipeline.coordination.radar.zone_file import geopackage_bytes, zone_layers
-from pipeline.coordination.radar.zones import Station, stations
+from pipeline.coordination.radar.zones import RegisteredRadar, stations
 from pipeline.errors import InputError
 from pipeline.files import write_together
 from pipeline.grid import raster
@@ -94,18 +94,18 @@ def check_administration(settings: Radars) -> None:
         )
 
 
-def candidates_of(settings: Radars) -> list[Candidate]:
+def candidates_of(settings: Radars) -> list[CandidateRadar]:
     """The candidate radars of a configuration."""
-    return candidates(
+    return candidate_radars(
         settings.frequencies_mhz, Noise(settings.noise), conservative_gap=settings.conservative_gap
     )
 
 
-def read_stations(settings: Radars) -> list[Station]:
+def read_stations(settings: Radars) -> list[RegisteredRadar]:
     """The registered radars; a register that `radar apply` would not take is refused."""
     if settings.register_file is None:
         return []
-    radars, refused = registered(read_file(settings.register_file, Mode.LENIENT))
+    radars, refused = registered(read_file(settings.register_file, Strictness.LENIENT))
     if refused:
         first = refused[0]
         raise InputError(
@@ -129,8 +129,8 @@ def ground_of(
     settings: Radars,
     grid: Grid,
     wanted: NDArray[np.bool_],
-    radars: Sequence[Candidate],
-    found: Sequence[Station],
+    radars: Sequence[CandidateRadar],
+    found: Sequence[RegisteredRadar],
 ) -> tuple[Ground, list[str]]:
     """Countries, land and sea around the wanted places and the registered radars."""
     places, needed_km = reach_needed(grid, wanted, radars, found)
@@ -138,8 +138,8 @@ def ground_of(
 
 
 def reach_needed(
-    grid: Grid, wanted: NDArray[np.bool_], radars: Sequence[Candidate], found: Sequence[Station]
-) -> tuple[Places, float]:
+    grid: Grid, wanted: NDArray[np.bool_], radars: Sequence[CandidateRadar], found: Sequence[RegisteredRadar]
+) -> tuple[LonLats, float]:
     """Places around which borders must be known, and how far."""
     sited = [station for station in found if station.separation is not None]
     separations = [radar.separation for radar in radars] + [station.separation for station in sited]

@@ -12,17 +12,19 @@ import pyogrio
 
 from pipeline.coordination.radar.borders import foreign_borders
 from pipeline.coordination.radar.ground import Ground
-from pipeline.coordination.radar.zones import Station, affected_frame, zones_frame
+from pipeline.coordination.radar.zones import RegisteredRadar, affected_frame, zones_frame
 
 # Version 1.2 is read without a warning by every GDAL and QGIS in use.
-VERSION = {"VERSION": "1.2"}
+GEOPACKAGE_VERSION = {"VERSION": "1.2"}
 # A GeoPackage notes when it was written; equal content must give equal bytes.
 CLOCK = "OGR_CURRENT_DATE"
 NO_TIME = "1970-01-01T00:00:00.000Z"
 GEOMETRIES = {"radar612_zone": "MultiPolygon", "radar612_affected": "Point"}
 
 
-def zone_layers(found: Sequence[Station], ground: Ground, sea_min_km: float) -> dict[str, gpd.GeoDataFrame]:
+def zone_layers(
+    found: Sequence[RegisteredRadar], ground: Ground, sea_min_km: float
+) -> dict[str, gpd.GeoDataFrame]:
     """Zones of registered radars, and the administrations foreign to each that they concern."""
     owners = sorted({station.administration for station in found if station.separation is not None})
     borders_of = {name: foreign_borders(ground.countries, name, ground.clip_deg) for name in owners}
@@ -46,7 +48,7 @@ def geopackage_bytes(
                 driver="GPKG",
                 geometry_type=geometries[name],
                 append=path.exists(),
-                dataset_options=None if path.exists() else VERSION,
+                dataset_options=None if path.exists() else GEOPACKAGE_VERSION,
             )
         return path.read_bytes()
 

@@ -24,7 +24,12 @@ from pipeline.coordination.radar.cr372_records import (
 )
 from pipeline.coordination.radar.land import Clearance
 from pipeline.coordination.radar.paths import Sampling, crosses_sea, first_sea_km, place, sampling
-from pipeline.coordination.radar.resolution612 import MAX_EIRP_DBW, Noise, Separation, required_separation
+from pipeline.coordination.radar.resolution612 import (
+    MAX_EIRP_DBW,
+    Noise,
+    RequiredSeparation,
+    required_separation,
+)
 from pipeline.grid.grid import LONLAT
 from pipeline.kernels import kernel
 
@@ -38,14 +43,14 @@ GEOD = Geod(ellps="WGS84")
 Interval = tuple[float, float]
 
 
-class Station(NamedTuple):
+class RegisteredRadar(NamedTuple):
     """A registered radar with what its zone needs; ``separation`` None: it has no zone, ``flags`` say why."""
 
     key: str
     administration: str
     lon_deg: float
     lat_deg: float
-    separation: Separation | None
+    separation: RequiredSeparation | None
     flags: tuple[str, ...]
 
 
@@ -60,7 +65,7 @@ class Affected(NamedTuple):
 
 def stations(
     radars: Sequence[Radar], noise: Noise = Noise.QUIET_RURAL, *, conservative_gap: bool = False
-) -> list[Station]:
+) -> list[RegisteredRadar]:
     """Stations of a register in its order, those without a usable place left out."""
     found = []
     for radar in radars:
@@ -68,7 +73,7 @@ def stations(
         if lon is None or lat is None:
             continue
         separation, flags = _separation(radar, noise, conservative_gap)
-        found.append(Station(station_key(radar), radar.adm, lon, lat, separation, flags))
+        found.append(RegisteredRadar(station_key(radar), radar.adm, lon, lat, separation, flags))
     return found
 
 
@@ -78,7 +83,7 @@ def station_key(radar: Radar) -> str:
     return " ".join([radar.adm, name, radar.stn_type, radar.freq_assgn, radar.lat, radar.long])
 
 
-def _separation(radar: Radar, noise: Noise, gap: bool) -> tuple[Separation | None, tuple[str, ...]]:
+def _separation(radar: Radar, noise: Noise, gap: bool) -> tuple[RequiredSeparation | None, tuple[str, ...]]:
     """Required distances of a record, and its flags. The Resolution is about emissions."""
     if radar.stn_type not in EMITTING:
         return None, ("RX_NO_COORD",)
@@ -106,7 +111,9 @@ def zone_intervals(sea_km: float, land_limit_km: float, sea_limit_km: float) -> 
     return [(0.0, land_limit_km), (sea_km, sea_limit_km)]
 
 
-def sea_profile_km(station: Station, clearance: Clearance, sea_min_km: float = 2.0) -> NDArray[np.float64]:
+def sea_profile_km(
+    station: RegisteredRadar, clearance: Clearance, sea_min_km: float = 2.0
+) -> NDArray[np.float64]:
     """Distance to the first sea along azimuths 0, 1 ... 359 degrees, infinite where none is within D_S."""
     assert station.separation is not None
     limit_km = station.separation.sea_km
@@ -117,7 +124,7 @@ def sea_profile_km(station: Station, clearance: Clearance, sea_min_km: float = 2
     )
 
 
-def zone(station: Station, clearance: Clearance, sea_min_km: float = 2.0) -> BaseGeometry:
+def zone(station: RegisteredRadar, clearance: Clearance, sea_min_km: float = 2.0) -> BaseGeometry:
     """The zone of a radar as a MultiPolygon in lon/lat, cut at the 180th meridian."""
     assert station.separation is not None
     _, land_km, sea_km = station.separation
@@ -133,7 +140,7 @@ def zone(station: Station, clearance: Clearance, sea_min_km: float = 2.0) -> Bas
 
 
 def affected(
-    station: Station, borders: Borders, clearance: Clearance, sea_min_km: float = 2.0
+    station: RegisteredRadar, borders: Borders, clearance: Clearance, sea_min_km: float = 2.0
 ) -> list[Affected]:
     """Administrations whose territory lies within the required distance of a radar."""
     assert station.separation is not None
@@ -160,7 +167,9 @@ def affected(
     return found
 
 
-def zones_frame(found: Sequence[Station], clearance: Clearance, sea_min_km: float = 2.0) -> gpd.GeoDataFrame:
+def zones_frame(
+    found: Sequence[RegisteredRadar], clearance: Clearance, sea_min_km: float = 2.0
+) -> gpd.GeoDataFrame:
     """Layer ``radar612_zone``: a row per radar that has a zone, D_L and D_S in km, flags joined by ``;``."""
     rows: list[dict[str, object]] = []
     shapes: list[BaseGeometry] = []
@@ -181,7 +190,10 @@ def zones_frame(found: Sequence[Station], clearance: Clearance, sea_min_km: floa
 
 
 def affected_frame(
-    found: Sequence[Station], borders_of: Mapping[str, Borders], clearance: Clearance, sea_min_km: float = 2.0
+    found: Sequence[RegisteredRadar],
+    borders_of: Mapping[str, Borders],
+    clearance: Clearance,
+    sea_min_km: float = 2.0,
 ) -> gpd.GeoDataFrame:
     """Layer ``radar612_affected``: one row per radar and administration concerned, at the radar's place.
 
@@ -213,11 +225,13 @@ def _frame(
     return gpd.GeoDataFrame(rows, columns=list(columns), geometry=geometry, crs=LONLAT)
 
 
-def _repeated(station: Station, like: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _repeated(
+    station: RegisteredRadar, like: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.full_like(like, station.lon_deg), np.full_like(like, station.lat_deg)
 
 
-def _sector(station: Station, azimuth_deg: float, near_km: float, far_km: float) -> BaseGeometry:
+def _sector(station: RegisteredRadar, azimuth_deg: float, near_km: float, far_km: float) -> BaseGeometry:
     """One degree of a ring, half of it on either side; longitudes run on beyond 180 degrees if they must.
 
     The sides have corners at the same distances in all sectors, so that neighbours leave no gap between them.

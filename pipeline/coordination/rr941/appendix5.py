@@ -11,8 +11,8 @@ from pipeline.config.base import TABLES, Number, Section, Sourced, Whole
 from pipeline.config.coordination import Day, Edition, SatelliteService
 from pipeline.coordination.rr941.networks import read_model
 
-ARCS = TABLES / "coordination_arcs.yaml"
-LIMITS = TABLES / "rr941.yaml"
+COORDINATION_ARCS = TABLES / "coordination_arcs.yaml"
+COORDINATION_LIMITS = TABLES / "rr941.yaml"
 ITEM_WITHOUT_ARC = "9"
 
 
@@ -89,7 +89,7 @@ class EpfdLimits(Section):
     bands: tuple[EpfdBand, ...]
 
 
-class Limits(Section):
+class CoordinationLimits(Section):
     """Numbers of the procedure."""
 
     method: SourcedMethod
@@ -111,14 +111,14 @@ class Arc(NamedTuple):
     verified: bool
 
 
-def read_arcs(path: Path = ARCS) -> ArcTable:
+def read_arcs(path: Path = COORDINATION_ARCS) -> ArcTable:
     """The table of coordination arcs."""
     return read_model(path, ArcTable)
 
 
-def read_limits(path: Path = LIMITS) -> Limits:
+def read_limits(path: Path = COORDINATION_LIMITS) -> CoordinationLimits:
     """The numbers of the procedure."""
-    return read_model(path, Limits)
+    return read_model(path, CoordinationLimits)
 
 
 def find_arc(
@@ -140,7 +140,7 @@ def find_arc(
     return Arc(ITEM_WITHOUT_ARC, None, "no row of Table 5-1", True)
 
 
-def polarisation_divisor(first: str, second: str, limits: Limits) -> Sourced | None:
+def polarisation_divisor(first: str, second: str, limits: CoordinationLimits) -> Sourced | None:
     """Y of AP8; None where a polarisation is not notified, which counts as 1."""
     if "NA" in (first, second):
         return None

@@ -33,7 +33,7 @@ class Beam(NamedTuple):
     peak_dbi: float
 
 
-class Contour(NamedTuple):
+class BeamContour(NamedTuple):
     """Line of equal gain: level relative to the maximum (<= 0) and the ring of (lon, lat) in degrees."""
 
     relative_db: float
@@ -84,7 +84,7 @@ def relative_gain_of_contours_db(
     lon_deg: NDArray[np.float64],
     lat_deg: NDArray[np.float64],
     satellite_deg: float,
-    contours: Sequence[Contour],
+    contours: Sequence[BeamContour],
 ) -> NDArray[np.float64]:
     """Largest relative gain that the contours allow at places [n].
 

@@ -12,10 +12,16 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 from pipeline.config.coordination import Case
-from pipeline.coordination.rr941.appendix5 import ITEM_WITHOUT_ARC, Arc, ArcTable, Limits, find_arc
+from pipeline.coordination.rr941.appendix5 import (
+    ITEM_WITHOUT_ARC,
+    Arc,
+    ArcTable,
+    CoordinationLimits,
+    find_arc,
+)
 from pipeline.coordination.rr941.geometry import geocentric_angle_deg
 from pipeline.coordination.rr941.networks import Networks
-from pipeline.coordination.rr941.pairs import Pair
+from pipeline.coordination.rr941.pairs import AssignmentPair
 
 Outcome = Literal["include", "not_include", "exclude", "keep", "not_applicable"]
 Reason = Literal[
@@ -39,7 +45,7 @@ class PairResult(NamedTuple):
     ``lon_deg``, ``lat_deg`` where it stands, NaN where the pair has no place.
     """
 
-    pair: Pair
+    pair: AssignmentPair
     reverse: bool
     max_pct: float
     lon_deg: float
@@ -63,7 +69,7 @@ class Criteria(NamedTuple):
     exceeds: bool
 
 
-class Decision(NamedTuple):
+class CoordinationDecision(NamedTuple):
     """What follows, with the reason, the four tests, and the last day for comments."""
 
     outcome: Outcome
@@ -106,8 +112,8 @@ def exclude_by_rule(tests: Criteria) -> tuple[Outcome, Reason]:
 
 
 def decide(
-    case: Case, networks: Networks, results: Sequence[PairResult], arcs: ArcTable, limits: Limits
-) -> Decision:
+    case: Case, networks: Networks, results: Sequence[PairResult], arcs: ArcTable, limits: CoordinationLimits
+) -> CoordinationDecision:
     """The decision on a comment from the largest delta-T/T of every overlapping pair.
 
     ``networks``: victim = the requester's network, interferer = the published one. Reversed results are left
@@ -126,7 +132,7 @@ def decide(
         arc_band = any(f.arc.item != ITEM_WITHOUT_ARC for f in findings)
         tests = _tests(case, last_day, findings, arc_band, limits)
         outcome, reason = _old_regime(case, limits) or exclude_by_rule(tests)
-    return Decision(outcome, reason, tests, last_day, findings)
+    return CoordinationDecision(outcome, reason, tests, last_day, findings)
 
 
 def _finding(case: Case, networks: Networks, result: PairResult, arcs: ArcTable) -> PairFinding:
@@ -143,7 +149,7 @@ def _finding(case: Case, networks: Networks, result: PairResult, arcs: ArcTable)
 
 
 def _tests(
-    case: Case, last_day: date, findings: Sequence[PairFinding], arc_band: bool, limits: Limits
+    case: Case, last_day: date, findings: Sequence[PairFinding], arc_band: bool, limits: CoordinationLimits
 ) -> Criteria:
     return Criteria(
         in_time=case.comment_received <= last_day,
@@ -153,7 +159,9 @@ def _tests(
     )
 
 
-def _precheck(case: Case, findings: Sequence[PairFinding], limits: Limits) -> tuple[Outcome, Reason] | None:
+def _precheck(
+    case: Case, findings: Sequence[PairFinding], limits: CoordinationLimits
+) -> tuple[Outcome, Reason] | None:
     """Cases that Table 2 is not asked about."""
     if old := _old_regime(case, limits):
         return old
@@ -164,5 +172,5 @@ def _precheck(case: Case, findings: Sequence[PairFinding], limits: Limits) -> tu
     return None if findings else ("not_include", "NO_FREQ_OVERLAP")
 
 
-def _old_regime(case: Case, limits: Limits) -> tuple[Outcome, Reason] | None:
+def _old_regime(case: Case, limits: CoordinationLimits) -> tuple[Outcome, Reason] | None:
     return ("not_applicable", "OLD_REGIME") if case.request_received < limits.first_date else None

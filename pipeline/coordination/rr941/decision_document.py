@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from pipeline.config.base import Sourced
 from pipeline.config.coordination import Case
-from pipeline.coordination.rr941.appendix5 import ARCS, LIMITS, Limits
-from pipeline.coordination.rr941.decision import Decision, PairFinding, PairResult
-from pipeline.coordination.rr941.interference import Interference, Places, Problem
+from pipeline.coordination.rr941.appendix5 import COORDINATION_ARCS, COORDINATION_LIMITS, CoordinationLimits
+from pipeline.coordination.rr941.decision import CoordinationDecision, PairFinding, PairResult
+from pipeline.coordination.rr941.interference import Interference, PointValues, Problem
 from pipeline.coordination.rr941.networks import Networks
 
 
@@ -24,12 +24,12 @@ class Peaks(NamedTuple):
     NaN as longitude: the pair has no place among them.
     """
 
-    percent: Places
-    lon_deg: Places
-    lat_deg: Places
+    percent: PointValues
+    lon_deg: PointValues
+    lat_deg: PointValues
 
 
-def peaks(found: Interference, lon_deg: Places, lat_deg: Places) -> Peaks:
+def peaks(found: Interference, lon_deg: PointValues, lat_deg: PointValues) -> Peaks:
     """What remains of the interference at places [n] for the decision."""
     nowhere = found.pair_place < 0
     if nowhere.all():
@@ -59,11 +59,11 @@ def pair_results(problem: Problem, parts: Iterable[Peaks], *, reverse: bool = Fa
 def decision_document(
     case: Case,
     networks: Networks,
-    decision: Decision,
-    limits: Limits,
+    decision: CoordinationDecision,
+    limits: CoordinationLimits,
     *,
-    limits_file: Path = LIMITS,
-    arcs_file: Path = ARCS,
+    limits_file: Path = COORDINATION_LIMITS,
+    arcs_file: Path = COORDINATION_ARCS,
 ) -> dict[str, object]:
     """Plain data for JSON; numbers that nothing gave are null. The files are named beside their numbers."""
     evidence = list(_evidence(decision, limits, limits_file, arcs_file))
@@ -125,7 +125,7 @@ def _pair(finding: PairFinding) -> dict[str, object]:
 
 
 def _evidence(
-    decision: Decision, limits: Limits, limits_file: Path, arcs_file: Path
+    decision: CoordinationDecision, limits: CoordinationLimits, limits_file: Path, arcs_file: Path
 ) -> Iterator[dict[str, object]]:
     """Every number of the tables that the decision rests on, once, with its source."""
     yield _entry(limits_file, "method", limits.method.value, limits.method.source, limits.method.verified)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from pipeline.kernels import kernel
 
 PatternName = Literal["AP8", "S.465", "S.580", "S.1428"]
-PATTERNS: tuple[str, ...] = get_args(PatternName)
+PATTERN_NAMES: tuple[str, ...] = get_args(PatternName)
 SEGMENTS = 7
 LIGHT_M_PER_US = 299.792458
 SMALLEST_DEG = 1e-9
 
-Row = tuple[float, float, float, float]
+_PatternRow = tuple[float, float, float, float]
 Segments = NDArray[np.float64]
 
 # Gmax - 20 log10(D / lambda) in dB: AP8 and S.1428 up to D/lambda 100; S.1428 above; and an aperture of
@@ -101,7 +101,7 @@ def _ratio(gain: float, constant_dbi: float) -> float:
     return 10.0 ** ((gain - constant_dbi) / 20.0)
 
 
-def _main_lobe(ratio: float, gain: float, shoulder_dbi: float, shoulder_end_deg: float) -> list[Row]:
+def _main_lobe(ratio: float, gain: float, shoulder_dbi: float, shoulder_end_deg: float) -> list[_PatternRow]:
     """Gmax - 2.5e-3 (D/lambda phi)^2 down to the level of the first side lobe, then level."""
     if gain < shoulder_dbi:
         raise PatternError("maximum gain lies below the first side lobe")
@@ -116,7 +116,7 @@ def _shoulder_end_deg(ratio: float) -> float:
     return 15.85 * ratio**-0.6 if ratio >= 100.0 else 100.0 / ratio
 
 
-def _ap8(ratio: float, gain: float) -> list[Row]:
+def _ap8(ratio: float, gain: float) -> list[_PatternRow]:
     """RR Appendix 8, Annex III (BR pattern APERR_001V01)."""
     if gain < AP8_MIN_GAIN_DBI:
         raise PatternError(f"AP8 is defined from {AP8_MIN_GAIN_DBI} dBi on")
@@ -129,14 +129,14 @@ def _ap8(ratio: float, gain: float) -> list[Row]:
     return [*rows, (48.0, 52.0 - loss_db, -25.0, 0.0), (math.inf, 10.0 - loss_db, 0.0, 0.0)]
 
 
-def _s465(ratio: float, gain: float) -> list[Row]:
+def _s465(ratio: float, gain: float) -> list[_PatternRow]:
     """Rec. ITU-R S.465-6; no main lobe is given: the maximum gain up to phi_min."""
     start_deg = max(1.0, 100.0 / ratio) if ratio >= 50.0 else max(2.0, 114.0 * ratio**-1.09)
-    first: Row = (min(start_deg, 48.0), gain, 0.0, 0.0)
+    first: _PatternRow = (min(start_deg, 48.0), gain, 0.0, 0.0)
     return [first, (48.0, 32.0, -25.0, 0.0), (math.inf, -10.0, 0.0, 0.0)]
 
 
-def _s580(ratio: float, gain: float) -> list[Row]:
+def _s580(ratio: float, gain: float) -> list[_PatternRow]:
     """Rec. ITU-R S.580-6 as the BR extends it (APEREC015V01): main lobe of AP7, below D/lambda 50 as AP8."""
     end_deg = 10.0 ** (42.0 / 25.0)
     if ratio < 50.0:
@@ -154,7 +154,7 @@ def _s580(ratio: float, gain: float) -> list[Row]:
     ]
 
 
-def _s1428(ratio: float, gain: float) -> list[Row]:
+def _s1428(ratio: float, gain: float) -> list[_PatternRow]:
     """Rec. ITU-R S.1428, three ranges of D/lambda from 20 on."""
     if ratio < S1428_MIN_RATIO:
         raise PatternError(f"S.1428 is defined from D/lambda {S1428_MIN_RATIO:g} on")
@@ -175,7 +175,7 @@ def _s1428(ratio: float, gain: float) -> list[Row]:
     return [*rows, (math.inf, -5.0, 0.0, 0.0)]
 
 
-_BUILDERS: dict[str, Callable[[float, float], list[Row]]] = {
+_BUILDERS: dict[str, Callable[[float, float], list[_PatternRow]]] = {
     "AP8": _ap8,
     "S.465": _s465,
     "S.580": _s580,

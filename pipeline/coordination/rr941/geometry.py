@@ -20,7 +20,7 @@ RANGE_COSINE = 0.2954
 # Twice the radius of the orbit: the chord between two satellites is 84332 sin(theta_g / 2).
 CHORD_KM = 84332.0
 EARTH_TO_ORBIT = 6378.0 / 42164.0
-EARTH_RADIUS_KM = 6378.0
+_EARTH_RADIUS_KM = 6378.0
 ORBIT_RADIUS_KM = 42164.0
 
 
@@ -97,9 +97,9 @@ def _from_satellite_km(east_deg: float, lat_deg: float) -> tuple[float, float, f
     """Vector from the satellite to a place; x away from the Earth's centre through the satellite."""
     east, north = math.radians(east_deg), math.radians(lat_deg)
     return (
-        EARTH_RADIUS_KM * math.cos(north) * math.cos(east) - ORBIT_RADIUS_KM,
-        EARTH_RADIUS_KM * math.cos(north) * math.sin(east),
-        EARTH_RADIUS_KM * math.sin(north),
+        _EARTH_RADIUS_KM * math.cos(north) * math.cos(east) - ORBIT_RADIUS_KM,
+        _EARTH_RADIUS_KM * math.cos(north) * math.sin(east),
+        _EARTH_RADIUS_KM * math.sin(north),
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coordination.rr941.appendix5 import Limits
+from pipeline.coordination.rr941.appendix5 import CoordinationLimits
 from pipeline.coordination.rr941.geometry import Sight, geocentric_angle_deg, sight
 from pipeline.coordination.rr941.networks import (
     Assignment,
@@ -20,7 +20,7 @@ from pipeline.coordination.rr941.networks import (
 from pipeline.coordination.rr941.noise_increase import Worst, beam_gains_db, transponder_percent, worst_pairs
 from pipeline.coordination.rr941.pairs import (
     NO_OVERLAP,
-    Pair,
+    AssignmentPair,
     PairTable,
     Skipped,
     overlapping_pairs,
@@ -29,7 +29,7 @@ from pipeline.coordination.rr941.pairs import (
 )
 
 EXCEEDS_UNKNOWN = 255
-Places = NDArray[np.float64]
+PointValues = NDArray[np.float64]
 
 
 class Transponder(NamedTuple):
@@ -54,7 +54,7 @@ class Problem(NamedTuple):
     threshold_pct: float
 
     @property
-    def pairs(self) -> tuple[Pair, ...]:
+    def pairs(self) -> tuple[AssignmentPair, ...]:
         """All pairs; the position is the pair's number in ``Interference.pair``."""
         return self.down.pairs + self.up.pairs
 
@@ -70,11 +70,11 @@ class Interference(NamedTuple):
     value of each pair and where it stands (-1: nowhere).
     """
 
-    angle_deg: Places
-    elevation_deg: Places
-    down_pct: Places
-    up_pct: Places
-    transponder_pct: Places
+    angle_deg: PointValues
+    elevation_deg: PointValues
+    down_pct: PointValues
+    up_pct: PointValues
+    transponder_pct: PointValues
     exceeds: NDArray[np.uint8]
     pair: NDArray[np.int64]
     pair_max_pct: NDArray[np.float64]
@@ -84,13 +84,15 @@ class Interference(NamedTuple):
 class _View(NamedTuple):
     """Places as seen by the earth stations of one direction."""
 
-    lon_deg: Places
-    lat_deg: Places
+    lon_deg: PointValues
+    lat_deg: PointValues
     sight: Sight
     other_deg: float
 
 
-def prepare(networks: Networks, limits: Limits, *, min_elevation_deg: float | None = None) -> Problem:
+def prepare(
+    networks: Networks, limits: CoordinationLimits, *, min_elevation_deg: float | None = None
+) -> Problem:
     """Everything that does not depend on the place."""
     pairs, skipped = overlapping_pairs(networks, limits)
     found = [
@@ -116,7 +118,7 @@ def prepare(networks: Networks, limits: Limits, *, min_elevation_deg: float | No
 
 
 def interference(
-    problem: Problem, lon_deg: Places, lat_deg: Places, *, area_dts_k: Sequence[float] | None = None
+    problem: Problem, lon_deg: PointValues, lat_deg: PointValues, *, area_dts_k: Sequence[float] | None = None
 ) -> Interference:
     """delta-T/T at places [n].
 
@@ -148,12 +150,12 @@ def interference(
     )
 
 
-def exceeds(percent: Places, threshold_pct: float) -> NDArray[np.uint8]:
+def exceeds(percent: PointValues, threshold_pct: float) -> NDArray[np.uint8]:
     """1 where delta-T/T is strictly more than the threshold, 255 where it is not known."""
     return np.where(np.isnan(percent), EXCEEDS_UNKNOWN, percent > threshold_pct).astype(np.uint8)
 
 
-def largest_dts_k(problem: Problem, blocks: Iterable[tuple[Places, Places]]) -> list[float]:
+def largest_dts_k(problem: Problem, blocks: Iterable[tuple[PointValues, PointValues]]) -> list[float]:
     """For each transponder the largest delta-Ts [K] over blocks of the interferer's service area."""
     largest = [0.0] * len(problem.transponders)
     for lon_deg, lat_deg in blocks:
@@ -164,7 +166,7 @@ def largest_dts_k(problem: Problem, blocks: Iterable[tuple[Places, Places]]) -> 
     return largest
 
 
-def _views(networks: Networks, lon_deg: Places, lat_deg: Places) -> tuple[_View, _View]:
+def _views(networks: Networks, lon_deg: PointValues, lat_deg: PointValues) -> tuple[_View, _View]:
     """The victim's earth stations (down-link) and the interferer's (up-link) at the same places."""
     victim, interferer = networks.victim, networks.interferer
     slack_deg = tolerance_deg(victim, interferer)
@@ -189,10 +191,10 @@ def _worst(problem: Problem, table: PairTable, view: _View, *, percent: bool = T
 
 def _transponder_pct(
     problem: Problem, transponder: Transponder, down: _View, up: _View, dts_k: float | None
-) -> Places:
+) -> PointValues:
     """Transponder method; a direction without pairs, or without earth station at the place, adds nothing."""
     dte_k = _worst(problem, transponder.down_table, down, percent=False).value
-    dts: Places | float = (
+    dts: PointValues | float = (
         _worst(problem, transponder.up_table, up, percent=False).value if dts_k is None else dts_k
     )
     percent = transponder_percent(

@@ -16,11 +16,11 @@ from pipeline.config.base import Number, Section
 from pipeline.config.load import read_yaml
 from pipeline.coordination.rr941.earth_station_patterns import PatternError, PatternName, pattern_segments
 from pipeline.errors import InputError
+from pipeline.registers.rows import PRINTABLE
 
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 Direction = Literal["down", "up"]
-Polarisation = Literal["LHC", "RHC", "L", "NA"]
-Model = TypeVar("Model", bound=BaseModel)
+AssignmentPolarisation = Literal["LHC", "RHC", "L", "NA"]
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def _label(value: object) -> object:
@@ -29,6 +29,12 @@ def _label(value: object) -> object:
 
 
 Label = Annotated[str, BeforeValidator(_label), Field(min_length=1, max_length=64, pattern=PRINTABLE)]
+SystemName = Annotated[
+    str, Field(min_length=1, max_length=100, pattern=PRINTABLE, description="1 to 100 characters")
+]
+AdministrationCode = Annotated[
+    str, Field(pattern=r"^[A-Z0-9]{1,3}(/[A-Z0-9]{1,4})?$", description="ITU code such as ARS or F/EUT")
+]
 Longitude = Annotated[Number, Field(ge=-180, le=180, description="-180 to 180 degrees east")]
 Latitude = Annotated[Number, Field(ge=-90, le=90, description="-90 to 90 degrees north")]
 
@@ -92,7 +98,7 @@ class Assignment(Section):
         None
     )
     pair_id: Annotated[Label, Field(description="1 to 64 printable characters")] | None = None
-    polarisation: Annotated[Polarisation, Field(description="LHC, RHC, L or NA (not given)")] = "NA"
+    polarisation: Annotated[AssignmentPolarisation, Field(description="LHC, RHC, L or NA (not given)")] = "NA"
     satellite_beam: SatelliteBeam | None = None
     satellite_contours: tuple[SatelliteContour, ...] = ()
 
@@ -115,12 +121,8 @@ class Assignment(Section):
 class Network(Section):
     """A geostationary network at one orbital position."""
 
-    adm: Annotated[
-        str, Field(pattern=r"^[A-Z0-9]{1,3}(/[A-Z0-9]{1,4})?$", description="ITU code such as ARS or F/EUT")
-    ]
-    name: Annotated[
-        str, Field(min_length=1, max_length=100, pattern=PRINTABLE, description="1 to 100 characters")
-    ]
+    adm: AdministrationCode
+    name: SystemName
     longitude_deg: Longitude
     tolerance_deg: Annotated[Number, Field(ge=0, le=10, description="0 to 10 degrees east-west")] = 0.0
     assignments: Annotated[tuple[Assignment, ...], Field(min_length=1, description="one or more")]
@@ -191,7 +193,7 @@ def warnings(networks: Networks) -> Iterator[str]:
                 )
 
 
-def read_model(path: Path, model: type[Model]) -> Model:
+def read_model(path: Path, model: type[AnyModel]) -> AnyModel:
     """Content of a YAML file as a checked model; InputError names file, key, value and what is allowed."""
     content = read_yaml(path)
     if not isinstance(content, dict):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.coordination.rr941.beams import (
     Beam,
-    Contour,
+    BeamContour,
     relative_gain_of_beam_db,
     relative_gain_of_contours_db,
 )
@@ -24,7 +24,7 @@ from pipeline.coordination.rr941.networks import Assignment
 from pipeline.coordination.rr941.pairs import PairTable
 from pipeline.kernels import kernel
 
-NO_PAIR = -1
+NO_INDEX = -1
 
 
 class Worst(NamedTuple):
@@ -56,7 +56,7 @@ def worst_pairs(
     """
     count, pairs = sight.angle_deg.size, len(table.pairs)
     value, pair = np.empty(count), np.empty(count, dtype=np.int64)
-    pair_db, pair_place = np.full(pairs, -np.inf), np.full(pairs, NO_PAIR, dtype=np.int64)
+    pair_db, pair_place = np.full(pairs, -np.inf), np.full(pairs, NO_INDEX, dtype=np.int64)
     constant_db = table.constant_db + table.percent_db if percent else table.constant_db
     _fill_worst(
         (sight.angle_deg, sight.other_km, sight.own_elevation_deg, sight.other_elevation_deg),
@@ -86,7 +86,7 @@ def _fill_worst(
     pair_db, pair_place = by_pair
     gain = np.empty(patterns.shape[0])
     for i in range(angle_deg.size):
-        best_pair[i] = NO_PAIR
+        best_pair[i] = NO_INDEX
         if own_elevation_deg[i] < min_elevation_deg:
             value[i] = math.nan
             continue
@@ -134,7 +134,7 @@ def relative_gain_db(
 ) -> NDArray[np.float64]:
     """Satellite gain of an assignment relative to its maximum at places [n]."""
     if assignment.satellite_contours:
-        contours = [Contour(c.relative_gain_db, c.ring_deg) for c in assignment.satellite_contours]
+        contours = [BeamContour(c.relative_gain_db, c.ring_deg) for c in assignment.satellite_contours]
         return relative_gain_of_contours_db(lon_deg, lat_deg, satellite_deg, contours)
     beam = assignment.satellite_beam
     if beam is None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.base import Sourced
-from pipeline.coordination.rr941.appendix5 import Limits, polarisation_divisor
+from pipeline.coordination.rr941.appendix5 import CoordinationLimits, polarisation_divisor
 from pipeline.coordination.rr941.earth_station_patterns import SEGMENTS, pattern_segments
 from pipeline.coordination.rr941.networks import Assignment, Direction, Network, Networks
 
@@ -29,7 +29,7 @@ NO_OVERLAP = "NO_FREQ_OVERLAP"
 SMALLEST_OVERLAP_MHZ = 1e-9
 
 
-class Pair(NamedTuple):
+class AssignmentPair(NamedTuple):
     """An assignment of the victim and one of the interferer in the same direction that share frequencies.
 
     ``divisor`` the factor Y for their polarisations; None: not notified, 1.
@@ -78,7 +78,7 @@ class PairTable(NamedTuple):
     [m, SEGMENTS, 4]; ``beam_of`` [n] index of ``beams``, -1 = maximum gain everywhere.
     """
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[AssignmentPair, ...]
     constant_db: NDArray[np.float64]
     percent_db: NDArray[np.float64]
     patterns: NDArray[np.float64]
@@ -87,7 +87,9 @@ class PairTable(NamedTuple):
     beam_of: NDArray[np.int64]
 
 
-def overlapping_pairs(networks: Networks, limits: Limits) -> tuple[list[Pair], list[Skipped]]:
+def overlapping_pairs(
+    networks: Networks, limits: CoordinationLimits
+) -> tuple[list[AssignmentPair], list[Skipped]]:
     """All pairs in the order of the victim's, then the interferer's assignments, and those without overlap.
 
     Bands that only touch do not overlap.
@@ -98,7 +100,7 @@ def overlapping_pairs(networks: Networks, limits: Limits) -> tuple[list[Pair], l
             if wanted.direction != other.direction:
                 continue
             divisor = polarisation_divisor(wanted.polarisation, other.polarisation, limits)
-            pair = Pair(wanted, other, divisor)
+            pair = AssignmentPair(wanted, other, divisor)
             low_mhz, high_mhz = pair.overlap_mhz
             if high_mhz - low_mhz > SMALLEST_OVERLAP_MHZ:
                 pairs.append(pair)
@@ -117,7 +119,7 @@ def tolerance_deg(first: Network, second: Network) -> float:
     return first.tolerance_deg + second.tolerance_deg
 
 
-def pair_table(pairs: Sequence[Pair]) -> PairTable:
+def pair_table(pairs: Sequence[AssignmentPair]) -> PairTable:
     """Constants of pairs of one direction; patterns and beams that occur more than once are kept once."""
     patterns = [_segments(pair.station) for pair in pairs]
     unique = list({array.tobytes(): array for array in patterns}.values())
@@ -142,7 +144,7 @@ def has_beam(assignment: Assignment) -> bool:
     return assignment.satellite_beam is not None or bool(assignment.satellite_contours)
 
 
-def _constant_db(pair: Pair) -> float:
+def _constant_db(pair: AssignmentPair) -> float:
     """The terms of 10 log10(delta T / K) that are the same everywhere; loss at the victim's frequency."""
     divisor = 1.0 if pair.divisor is None else pair.divisor.value
     return (

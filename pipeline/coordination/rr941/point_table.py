@@ -19,7 +19,7 @@ from pipeline.files import write_output
 from pipeline.registers.rows import Number
 from pipeline.registers.tables import read_table
 
-COLUMNS = (
+_COLUMNS = (
     "lon",
     "lat",
     "theta_t_deg",
@@ -83,7 +83,7 @@ def _degrees(path: Path, row: int, name: str, text: str, limit_deg: float) -> fl
 
 
 def _lines(rows: Iterable[str]) -> str:
-    return "\n".join([",".join(COLUMNS), *rows]) + "\n"
+    return "\n".join([",".join(_COLUMNS), *rows]) + "\n"
 
 
 def _text(value: float) -> str:

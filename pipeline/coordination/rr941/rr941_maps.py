@@ -10,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
-from pipeline.coordination.rr941.appendix5 import Limits
+from pipeline.coordination.rr941.appendix5 import CoordinationLimits
 from pipeline.coordination.rr941.decision import PairResult
 from pipeline.coordination.rr941.decision_document import Peaks, pair_results, peaks
 from pipeline.coordination.rr941.interference import (
     EXCEEDS_UNKNOWN,
     Interference,
-    Places,
+    PointValues,
     Problem,
     interference,
     largest_dts_k,
@@ -28,13 +28,13 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
 from pipeline.quantise import to_float32
 
-BLOCK_PX = 512
+_BLOCK_PX = 512
 NO_PAIR = 65535
 # Victim and interferer of the file are the requester's and the published network.
 WAYS = ("published into requester", "requester into published")
 
 
-class Layer(NamedTuple):
+class _Layer(NamedTuple):
     """How a layer is stored."""
 
     dtype: str
@@ -43,18 +43,18 @@ class Layer(NamedTuple):
     long_name: str
 
 
-LAYERS = {
-    "dtt_down": Layer("float32", np.nan, "%", "largest delta-Te/Te, pixel = victim's earth station"),
-    "dtt_up": Layer("float32", np.nan, "%", "largest delta-Ts/Ts, pixel = interfering earth station"),
-    "dtt_transponder": Layer("float32", np.nan, "%", "largest delta-T/T by the transponder method"),
-    "exceeds": Layer("uint8", EXCEEDS_UNKNOWN, "1", "delta-T/T above the threshold, up or down"),
-    "argpair": Layer("uint16", NO_PAIR, "1", "pair of assignments with the largest delta-T/T"),
-    "theta_t": Layer("float32", np.nan, "deg", "topocentric separation of the satellites"),
-    "elev": Layer("float32", np.nan, "deg", "elevation of the victim's satellite"),
+_LAYERS = {
+    "dtt_down": _Layer("float32", np.nan, "%", "largest delta-Te/Te, pixel = victim's earth station"),
+    "dtt_up": _Layer("float32", np.nan, "%", "largest delta-Ts/Ts, pixel = interfering earth station"),
+    "dtt_transponder": _Layer("float32", np.nan, "%", "largest delta-T/T by the transponder method"),
+    "exceeds": _Layer("uint8", EXCEEDS_UNKNOWN, "1", "delta-T/T above the threshold, up or down"),
+    "argpair": _Layer("uint16", NO_PAIR, "1", "pair of assignments with the largest delta-T/T"),
+    "theta_t": _Layer("float32", np.nan, "deg", "topocentric separation of the satellites"),
+    "elev": _Layer("float32", np.nan, "deg", "elevation of the victim's satellite"),
 }
 
 
-class Maps(NamedTuple):
+class ComparisonMaps(NamedTuple):
     """Layers (band, y, x) with the two ways as bands, the largest value of every pair, what was computed."""
 
     layers: xr.Dataset
@@ -63,8 +63,8 @@ class Maps(NamedTuple):
 
 
 def run(
-    networks: Networks, limits: Limits, grid: Grid, wanted: NDArray[np.bool_], *, threads: int = 1
-) -> Maps:
+    networks: Networks, limits: CoordinationLimits, grid: Grid, wanted: NDArray[np.bool_], *, threads: int = 1
+) -> ComparisonMaps:
     """Compare two networks at the pixel centres where ``wanted`` [y, x].
 
     The transponder method adds the largest delta-Ts over all wanted places, the service area of the
@@ -73,7 +73,8 @@ def run(
     problems = prepare(networks, limits), prepare(reversed_networks(networks), limits)
     area_dts_k = [_area_dts_k(problem, grid, wanted, threads) for problem in problems]
     values = {
-        name: np.full((len(WAYS), *wanted.shape), layer.nodata, layer.dtype) for name, layer in LAYERS.items()
+        name: np.full((len(WAYS), *wanted.shape), layer.nodata, layer.dtype)
+        for name, layer in _LAYERS.items()
     }
     found: tuple[list[Peaks], list[Peaks]] = ([], [])
 
@@ -87,7 +88,7 @@ def run(
             parts.append((_stored(part), peaks(part, lon_deg, lat_deg)))
         return parts
 
-    blocks = map_blocks(block, wanted.shape, BLOCK_PX, threads, cut=(wanted,), name="RR 9.41")
+    blocks = map_blocks(block, wanted.shape, _BLOCK_PX, threads, cut=(wanted,), name="RR 9.41")
     for rows, cols, parts in blocks:
         inside = wanted[rows, cols]
         for way, (layers, highest) in enumerate(parts):
@@ -95,10 +96,12 @@ def run(
             for name, layer in layers.items():
                 values[name][way, rows, cols][inside] = layer
     results = [r for way in (0, 1) for r in pair_results(problems[way], found[way], reverse=way == 1)]
-    return Maps(_labelled(values, grid), results, problems)
+    return ComparisonMaps(_labelled(values, grid), results, problems)
 
 
-def _places(grid: Grid, inside: NDArray[np.bool_], rows: slice, cols: slice) -> tuple[Places, Places]:
+def _places(
+    grid: Grid, inside: NDArray[np.bool_], rows: slice, cols: slice
+) -> tuple[PointValues, PointValues]:
     """Longitude and latitude [n] of the pixels ``inside`` [y, x] of a block."""
     if not inside.any():
         return np.empty(0), np.empty(0)
@@ -114,7 +117,7 @@ def _area_dts_k(problem: Problem, grid: Grid, wanted: NDArray[np.bool_], threads
     def block(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> list[float]:
         return largest_dts_k(problem, [_places(grid, inside, rows, cols)])
 
-    parts = map_blocks(block, wanted.shape, BLOCK_PX, threads, cut=(wanted,), name="RR 9.41, transponders")
+    parts = map_blocks(block, wanted.shape, _BLOCK_PX, threads, cut=(wanted,), name="RR 9.41, transponders")
     return [max(values) for values in zip(*(part for _, _, part in parts), strict=True)]
 
 
@@ -133,7 +136,7 @@ def _stored(found: Interference) -> dict[str, NDArray[Any]]:
 
 def _labelled(values: dict[str, NDArray[Any]], grid: Grid) -> xr.Dataset:
     def arrays() -> Iterator[tuple[str, xr.DataArray]]:
-        for name, layer in LAYERS.items():
+        for name, layer in _LAYERS.items():
             yield (
                 name,
                 make_array(

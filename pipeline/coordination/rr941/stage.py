@@ -17,12 +17,12 @@ from pipeline.config.base import Sourced
 from pipeline.config.coordination import Comparison
 from pipeline.config.load import load_config
 from pipeline.coordination import file_names as files
-from pipeline.coordination.rr941.appendix5 import Limits, read_arcs, read_limits
+from pipeline.coordination.rr941.appendix5 import CoordinationLimits, read_arcs, read_limits
 from pipeline.coordination.rr941.decision import decide
 from pipeline.coordination.rr941.decision_document import decision_document, pair_labels
 from pipeline.coordination.rr941.interference import Problem, prepare, remarks
 from pipeline.coordination.rr941.networks import Networks, read_networks, warnings
-from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, Maps, run
+from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, ComparisonMaps, run
 from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
@@ -53,7 +53,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
         write_together({build / name: json_bytes(content) for name, content in documents.items()})
 
 
-def read_comparison(comparison: Comparison) -> tuple[Networks, Limits]:
+def read_comparison(comparison: Comparison) -> tuple[Networks, CoordinationLimits]:
     """Networks and numbers of a comparison, refused if the pairs cannot be numbered."""
     networks, limits = read_networks(comparison.networks), read_limits(comparison.limits)
     read_arcs(comparison.arcs)
@@ -72,7 +72,7 @@ def read_comparison(comparison: Comparison) -> tuple[Networks, Limits]:
     return networks, limits
 
 
-def notes(networks: Networks, limits: Limits) -> list[str]:
+def notes(networks: Networks, limits: CoordinationLimits) -> list[str]:
     """What a user should know about a comparison, one line each."""
     return [*warnings(networks), *remarks(prepare(networks, limits))]
 
@@ -80,8 +80,8 @@ def notes(networks: Networks, limits: Limits) -> list[str]:
 def documents_of(
     comparison: Comparison,
     networks: Networks,
-    limits: Limits,
-    maps: Maps,
+    limits: CoordinationLimits,
+    maps: ComparisonMaps,
     grid: Grid,
     wanted: NDArray[np.bool_],
 ) -> dict[str, dict[str, object]]:
@@ -97,7 +97,7 @@ def documents_of(
     return {files.rr941_decision(comparison): document, files.rr941_pairs(comparison): pairs}
 
 
-def _territory(maps: Maps, grid: Grid, wanted: NDArray[np.bool_]) -> dict[str, object]:
+def _territory(maps: ComparisonMaps, grid: Grid, wanted: NDArray[np.bool_]) -> dict[str, object]:
     """Where the threshold is exceeded, by true area."""
     area_km2 = grid.area_km2().astype(np.float64)
     total_km2 = float(area_km2[wanted].sum())
@@ -126,7 +126,9 @@ def _band(way: str, problem: Problem) -> dict[str, object]:
     }
 
 
-def _tags(comparison: Comparison, limits: Limits, documents: dict[str, dict[str, object]]) -> dict[str, str]:
+def _tags(
+    comparison: Comparison, limits: CoordinationLimits, documents: dict[str, dict[str, object]]
+) -> dict[str, str]:
     """Method and open numbers of the layers."""
     unverified = documents[files.rr941_decision(comparison)]["unverified"]
     assert isinstance(unverified, list)

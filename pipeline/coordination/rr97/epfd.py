@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coordination.rr941.appendix5 import EpfdBand, Limits
+from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand
 from pipeline.coordination.rr941.earth_station_patterns import Segments, gain_dbi, max_gain_beyond_dbi
 from pipeline.kernels import kernel
 
 EARTH_RATE_RAD_S = 7.2921159e-5
 GRAVITATION_KM3_S2 = 398600.4418
-EARTH_RADIUS_KM = 6378.137
+_EQUATORIAL_RADIUS_KM = 6378.137
 
 
 class Condition(IntFlag):
@@ -33,7 +33,7 @@ class Condition(IntFlag):
     EPFD = 2
 
 
-class Station(NamedTuple):
+class StationFigures(NamedTuple):
     """Earth station of a geostationary network."""
 
     gain_dbi: float
@@ -51,7 +51,9 @@ class Walker(NamedTuple):
     altitude_km: float
 
 
-def condition_1(frequency_mhz: float, station: Station, limits: Limits, *, overlap: bool = True) -> bool:
+def condition_1(
+    frequency_mhz: float, station: StationFigures, limits: CoordinationLimits, *, overlap: bool = True
+) -> bool:
     """Overlap of frequencies and a station at or above all limits of its band; False outside the bands."""
     return overlap and any(
         row.from_mhz <= frequency_mhz <= row.to_mhz
@@ -62,13 +64,13 @@ def condition_1(frequency_mhz: float, station: Station, limits: Limits, *, overl
     )
 
 
-def epfd_band(frequency_mhz: float, limits: Limits) -> EpfdBand | None:
+def epfd_band(frequency_mhz: float, limits: CoordinationLimits) -> EpfdBand | None:
     """The band of condition 2 that holds a frequency."""
     bands = limits.condition_2.bands
     return next((row for row in bands if row.from_mhz <= frequency_mhz <= row.to_mhz), None)
 
 
-def epfd_limit_dbw_m2(band: EpfdBand, altitudes_km: Sequence[float], limits: Limits) -> float:
+def epfd_limit_dbw_m2(band: EpfdBand, altitudes_km: Sequence[float], limits: CoordinationLimits) -> float:
     """Threshold in the band's reference bandwidth: low constellations, or any satellite high."""
     low = all(altitude <= limits.condition_2.low_orbit_km for altitude in altitudes_km)
     return band.low_dbw_m2 if low else band.high_dbw_m2
@@ -125,7 +127,7 @@ def walker_positions_km(walker: Walker, time_s: float) -> NDArray[np.float64]:
     Ascending node 360 p/P - we t, argument of latitude 360 s/S + 360 F p/T + n t, n = sqrt(mu / a^3).
     """
     in_plane = walker.satellites // walker.planes
-    axis_km = EARTH_RADIUS_KM + walker.altitude_km
+    axis_km = _EQUATORIAL_RADIUS_KM + walker.altitude_km
     motion_rad_s = math.sqrt(GRAVITATION_KM3_S2 / axis_km**3)
     plane = np.arange(walker.planes)[:, None]
     node = 2.0 * math.pi * plane / walker.planes - EARTH_RATE_RAD_S * time_s

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
 from pipeline.coordination.rr97.epfd import (
-    Station,
+    StationFigures,
     condition_1,
     condition_2,
     conditions,
@@ -27,8 +27,8 @@ from pipeline.coordination.rr97.epfd import (
     epfd_bound_dbw_m2,
     epfd_limit_dbw_m2,
 )
-from pipeline.coordination.rr97.systems import System, Systems
-from pipeline.coordination.rr941.appendix5 import EpfdBand, Limits
+from pipeline.coordination.rr97.systems import NonGeostationarySystem, Systems
+from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand
 from pipeline.coordination.rr941.earth_station_patterns import Segments, pattern_segments
 from pipeline.coordination.rr941.geometry import cosine_of_arc, elevation_deg
 from pipeline.errors import InputError
@@ -37,11 +37,11 @@ from pipeline.grid.raster import make_array
 from pipeline.kernels import kernel
 from pipeline.quantise import to_float32
 
-BLOCK_PX = 512
+_BLOCK_PX = 512
 NO_CONDITION = 255
 # The bound is found for elevations in steps of this size, and for angles from the wanted satellite in such
 # steps near it and in larger ones beyond. It holds for whole steps: they cost sharpness, not validity.
-STEP_DEG, FAR_STEP_DEG, NEAR_DEG = 0.05, 0.5, 10.0
+_STEP_DEG, FAR_STEP_DEG, NEAR_DEG = 0.05, 0.5, 10.0
 MEANING = {0: "none", 1: "condition 1", 2: "condition 2", 3: "coordination"}
 
 
@@ -61,7 +61,7 @@ class Judgement(NamedTuple):
     bound_dbw_m2: NDArray[np.float64]
 
 
-def judge(systems: Systems, limits: Limits) -> Judgement:
+def judge(systems: Systems, limits: CoordinationLimits) -> Judgement:
     """Condition 1, and what condition 2 is compared with, at a common frequency in a band of Appendix 5."""
     station, system = systems.station, systems.system
     frequency_mhz, overlap = _frequency_mhz(systems, limits)
@@ -75,7 +75,7 @@ def judge(systems: Systems, limits: Limits) -> Judgement:
         )
     large = condition_1(
         frequency_mhz,
-        Station(station.gain_dbi, station.g_over_t_dbk, station.bandwidth_mhz),
+        StationFigures(station.gain_dbi, station.g_over_t_dbk, station.bandwidth_mhz),
         limits,
         overlap=overlap,
     )
@@ -87,7 +87,7 @@ def judge(systems: Systems, limits: Limits) -> Judgement:
     return Judgement(frequency_mhz, overlap, large, band, limit_dbw_m2, bound)
 
 
-def _frequency_mhz(systems: Systems, limits: Limits) -> tuple[float, bool]:
+def _frequency_mhz(systems: Systems, limits: CoordinationLimits) -> tuple[float, bool]:
     """A common frequency, in a band of condition 1 if any is, half a reference bandwidth above the lowest."""
     low_mhz, high_mhz = systems.common_mhz
     if low_mhz >= high_mhz:
@@ -99,19 +99,19 @@ def _frequency_mhz(systems: Systems, limits: Limits) -> tuple[float, bool]:
     return 0.5 * (low_mhz + high_mhz), True
 
 
-def bound_by_elevation(system: System, pattern: Segments) -> NDArray[np.float64]:
+def bound_by_elevation(system: NonGeostationarySystem, pattern: Segments) -> NDArray[np.float64]:
     """Bound of epfd(down) [k] where the wanted satellite stands k steps above the horizon, up to the zenith.
 
     Each value holds from one step below to one step above, so that interpolation holds everywhere. -inf where
     no space station in use can stand far enough from the wanted satellite.
     """
-    near_deg = np.arange(system.avoidance_deg, NEAR_DEG, STEP_DEG)
+    near_deg = np.arange(system.avoidance_deg, NEAR_DEG, _STEP_DEG)
     far_deg = np.arange(max(system.avoidance_deg, NEAR_DEG), 180.0, FAR_STEP_DEG)
     phi_deg = np.concatenate([near_deg, far_deg, [180.0]])
-    middle_deg = STEP_DEG * np.arange(round(90.0 / STEP_DEG) + 1)
+    middle_deg = _STEP_DEG * np.arange(round(90.0 / _STEP_DEG) + 1)
     bound = np.full(middle_deg.size, -np.inf)
     for start_deg, end_deg in pairwise(phi_deg):
-        around_deg = end_deg + STEP_DEG
+        around_deg = end_deg + _STEP_DEG
         pfd = largest_pfd_dbw_m2(system, middle_deg - around_deg, middle_deg + around_deg)
         off_axis = epfd_bound_dbw_m2(0.0, system.satellites_in_use, start_deg, pattern)
         bound = np.maximum(bound, pfd + off_axis)
@@ -119,7 +119,7 @@ def bound_by_elevation(system: System, pattern: Segments) -> NDArray[np.float64]
 
 
 def largest_pfd_dbw_m2(
-    system: System, low_deg: NDArray[np.float64], high_deg: NDArray[np.float64]
+    system: NonGeostationarySystem, low_deg: NDArray[np.float64], high_deg: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Largest value of the mask at elevations in use between low and high [k], -inf where there are none."""
     nodes_deg = np.array([point.elevation_deg for point in system.pfd_mask])
@@ -148,7 +148,7 @@ def run(
         _elevations(lon_deg, lat_deg, station.satellite_longitude_deg, seen_deg)
         return seen_deg
 
-    blocks = map_blocks(block, wanted.shape, BLOCK_PX, threads, cut=(wanted,), name="RR 9.7A, 9.7B")
+    blocks = map_blocks(block, wanted.shape, _BLOCK_PX, threads, cut=(wanted,), name="RR 9.7A, 9.7B")
     for rows, cols, seen_deg in blocks:
         levels, codes = _judged(judgement, seen_deg, station.min_elevation_deg)
         epfd[rows, cols][wanted[rows, cols]] = levels
@@ -191,7 +191,7 @@ def _judged(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Bound (rounded up) and code at places [n] by the elevation of the wanted satellite."""
     large, limit_dbw_m2 = judgement.large_station, judgement.limit_dbw_m2
-    steps = STEP_DEG * np.arange(judgement.bound_dbw_m2.size)
+    steps = _STEP_DEG * np.arange(judgement.bound_dbw_m2.size)
     bound = np.interp(seen_deg, steps, judgement.bound_dbw_m2)
     if limit_dbw_m2 is None:
         code = np.full(bound.size, conditions(large, None), np.uint8)

@@ -19,7 +19,7 @@ from pipeline.coordination import file_names as files
 from pipeline.coordination.rr97.epfd import Condition
 from pipeline.coordination.rr97.epfd_map import Judgement, judge, run
 from pipeline.coordination.rr97.systems import Systems, read_systems
-from pipeline.coordination.rr941.appendix5 import EpfdBand, LargeStation, Limits, read_limits
+from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand, LargeStation, read_limits
 from pipeline.errors import in_file
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
@@ -52,7 +52,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     write_together({build / files.RR97AB_DECISION: json_bytes(document)})
 
 
-def read_judged(settings: EpfdComparison) -> tuple[Systems, Limits, Judgement]:
+def read_judged(settings: EpfdComparison) -> tuple[Systems, CoordinationLimits, Judgement]:
     """The files of a comparison, checked, and what does not depend on the place."""
     systems, limits = read_systems(settings.systems), read_limits(settings.limits)
     with in_file(settings.systems):
@@ -60,7 +60,7 @@ def read_judged(settings: EpfdComparison) -> tuple[Systems, Limits, Judgement]:
 
 
 def document_of(
-    systems: Systems, limits: Limits, judgement: Judgement, layers: xr.Dataset
+    systems: Systems, limits: CoordinationLimits, judgement: Judgement, layers: xr.Dataset
 ) -> dict[str, object]:
     """What was compared, found and decided as plain data: the worst place of the territory decides."""
     evidence = _evidence(judgement, limits)
@@ -85,7 +85,7 @@ def document_of(
     }
 
 
-def _evidence(judgement: Judgement, limits: Limits) -> list[dict[str, object]]:
+def _evidence(judgement: Judgement, limits: CoordinationLimits) -> list[dict[str, object]]:
     """Rows of the table that the outcome rests on."""
     mhz = judgement.frequency_mhz
     found: list[tuple[str, LargeStation | EpfdBand]] = [

@@ -13,14 +13,8 @@ from pydantic import Field, model_validator
 
 from pipeline.config.base import Number, Section, Whole
 from pipeline.coordination.rr941.earth_station_patterns import PatternError, pattern_segments
-from pipeline.coordination.rr941.networks import PRINTABLE, Longitude, read_model
+from pipeline.coordination.rr941.networks import AdministrationCode, Longitude, SystemName, read_model
 
-Name = Annotated[
-    str, Field(min_length=1, max_length=100, pattern=PRINTABLE, description="1 to 100 characters")
-]
-Administration = Annotated[
-    str, Field(pattern=r"^[A-Z0-9]{1,3}(/[A-Z0-9]{1,4})?$", description="ITU code such as ARS or F/EUT")
-]
 Elevation = Annotated[Number, Field(ge=0, lt=90, description="0 to less than 90 degrees")]
 FrequencyMhz = Annotated[Number, Field(gt=0, le=300_000, description="more than 0, up to 300000 MHz")]
 
@@ -28,8 +22,8 @@ FrequencyMhz = Annotated[Number, Field(gt=0, le=300_000, description="more than 
 class GeostationaryStation(Section):
     """Earth station of a geostationary network that may stand anywhere in the territory."""
 
-    adm: Administration
-    name: Name
+    adm: AdministrationCode
+    name: SystemName
     satellite_longitude_deg: Longitude
     frequency_mhz: FrequencyMhz
     bandwidth_mhz: Annotated[Number, Field(gt=0, le=10_000, description="more than 0, up to 10000 MHz")]
@@ -60,11 +54,11 @@ class MaskPoint(Section):
     pfd_dbw_m2: Annotated[Number, Field(ge=-300, le=0, description="-300 to 0 dB(W/m2)")]
 
 
-class System(Section):
+class NonGeostationarySystem(Section):
     """Non-geostationary system."""
 
-    adm: Administration
-    name: Name
+    adm: AdministrationCode
+    name: SystemName
     from_mhz: FrequencyMhz
     to_mhz: FrequencyMhz
     altitudes_km: Annotated[
@@ -80,7 +74,7 @@ class System(Section):
     ]
 
     @model_validator(mode="after")
-    def _consistent(self) -> System:
+    def _consistent(self) -> NonGeostationarySystem:
         if self.from_mhz >= self.to_mhz:
             raise ValueError("from_mhz is not below to_mhz")
         elevations = [point.elevation_deg for point in self.pfd_mask]
@@ -95,7 +89,7 @@ class Systems(Section):
     provision: Annotated[Literal["9.7A", "9.7B"], Field(description='"9.7A" (station) or "9.7B" (system)')]
     """No. 9.7A: the earth station is notified; No. 9.7B: the system is."""
     station: Annotated[GeostationaryStation, Field(description="an earth station")]
-    system: Annotated[System, Field(description="a non-geostationary system")]
+    system: Annotated[NonGeostationarySystem, Field(description="a non-geostationary system")]
 
     @property
     def common_mhz(self) -> tuple[float, float]:

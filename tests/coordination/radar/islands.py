@@ -7,7 +7,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import Geod
 
-from pipeline.coordination.radar.borders import Country
+from pipeline.coordination.radar.borders import CountryPolygon
 
 GEOD = Geod(ellps="WGS84")
 BOX = (8.0, 42.0, 16.0, 47.0)
@@ -18,11 +18,11 @@ BBB = shapely.difference(shapely.box(11.0, 44.0, 13.0, 47.0), shapely.box(12.0, 
 CCC = shapely.box(13.0, 44.0, 16.0, 47.0)
 ISLANDS = shapely.union_all([shapely.box(10.3, 42.5, 10.6, 42.7), shapely.box(13.5, 43.0, 13.7, 43.2)])
 COUNTRIES = [
-    Country("home", ("HHH",), HOME),
-    Country("b", ("BBB",), BBB),
-    Country("c", ("CCC",), CCC),
-    Country("islands", ("III", "CCC"), ISLANDS),
-    Country("nobody", (), shapely.box(9.0, 42.1, 9.1, 42.2)),
+    CountryPolygon("home", ("HHH",), HOME),
+    CountryPolygon("b", ("BBB",), BBB),
+    CountryPolygon("c", ("CCC",), CCC),
+    CountryPolygon("islands", ("III", "CCC"), ISLANDS),
+    CountryPolygon("nobody", (), shapely.box(9.0, 42.1, 9.1, 42.2)),
 ]
 
 

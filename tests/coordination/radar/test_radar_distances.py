@@ -16,18 +16,23 @@ from islands import BBB, BOX, COUNTRIES, GEOD, STEP_DEG, Paths
 from pipeline.config.base import REPOSITORY
 from pipeline.coordination.radar import paths
 from pipeline.coordination.radar.borders import (
-    Country,
+    CountryPolygon,
     foreign_borders,
     geocentric_m,
     reach_km,
     read_countries,
 )
-from pipeline.coordination.radar.distances import Distances, compute_distances
+from pipeline.coordination.radar.distances import RadarDistances, compute_distances
 from pipeline.coordination.radar.land import clearance, land_mask
-from pipeline.coordination.radar.resolution612 import Noise, Separation, read_itu_codes, required_separation
+from pipeline.coordination.radar.resolution612 import (
+    Noise,
+    RequiredSeparation,
+    read_itu_codes,
+    required_separation,
+)
 from pipeline.errors import InputError
 
-SEPARATION = Separation(42.0, 60.0, 180.0)
+SEPARATION = RequiredSeparation(42.0, 60.0, 180.0)
 BORDERS = foreign_borders(COUNTRIES, "HHH", BOX)
 LAND = land_mask([country.shape for country in COUNTRIES], BOX, STEP_DEG)
 CLEARANCE = clearance(LAND, BOX[0], BOX[3], STEP_DEG)
@@ -38,11 +43,11 @@ def grid(lon, lat):
     return lon_deg, lat_deg, np.ones(lon_deg.shape, bool), np.full(lon_deg.shape, -1, np.int16)
 
 
-def layers(lon, lat, separation=SEPARATION, borders=BORDERS, room=CLEARANCE, **options) -> Distances:
+def layers(lon, lat, separation=SEPARATION, borders=BORDERS, room=CLEARANCE, **options) -> RadarDistances:
     return compute_distances(*grid(lon, lat), borders, room, separation, **options)
 
 
-def concerned(result: Distances, borders=BORDERS) -> np.ndarray:
+def concerned(result: RadarDistances, borders=BORDERS) -> np.ndarray:
     """bool[administration, y, x] from the bit masks."""
     words = [result.concerned[a // 32] >> np.uint32(a % 32) & 1 for a in range(len(borders.administrations))]
     return np.array(words, dtype=bool)
@@ -113,7 +118,7 @@ def test_margin_of_one_straight_path(noise, over_sea, d_km, margin_km):
     """A sliver of foreign land due east at 45 N, with sea or land all the way."""
     lon, lat, _ = GEOD.fwd(10.0, 45.0, 90.0, d_km * 1000.0)
     sliver = shapely.box(lon, lat - 0.005, lon + 0.1, lat + 0.005)
-    borders = foreign_borders([Country("f", ("FFF",), sliver)], "HHH")
+    borders = foreign_borders([CountryPolygon("f", ("FFF",), sliver)], "HHH")
     land = np.full((600, 1200), not over_sea)
     result = layers(
         [10.0], [45.0], required_separation(13.5, noise), borders, clearance(land, 8.0, 48.0, 0.01)
@@ -130,11 +135,11 @@ def test_margin_of_one_straight_path(noise, over_sea, d_km, margin_km):
 
 
 def test_distance_equal_to_the_limit_needs_coordination():
-    borders = foreign_borders([Country("f", ("FFF",), shapely.box(11.0, 44.0, 12.0, 46.0))], "HHH")
-    d_km = layers([10.0], [45.0], Separation(5, 1, 2), borders).distance_km.astype(float)[0, 0]
+    borders = foreign_borders([CountryPolygon("f", ("FFF",), shapely.box(11.0, 44.0, 12.0, 46.0))], "HHH")
+    d_km = layers([10.0], [45.0], RequiredSeparation(5, 1, 2), borders).distance_km.astype(float)[0, 0]
     above, below = np.nextafter(np.float32(d_km), np.float32([1e6, 0])).astype(float)
-    assert layers([10.0], [45.0], Separation(5, above, 200.0), borders).coordination[0, 0] == 1
-    assert layers([10.0], [45.0], Separation(5, below, below), borders).coordination[0, 0] == 0
+    assert layers([10.0], [45.0], RequiredSeparation(5, above, 200.0), borders).coordination[0, 0] == 1
+    assert layers([10.0], [45.0], RequiredSeparation(5, below, below), borders).coordination[0, 0] == 0
 
 
 # --- distances and paths ---
@@ -211,7 +216,7 @@ def test_class_proven_for_a_group_holds_for_each_place(lon, lat, end_lon, end_la
         paths.place(at_lon, at_lat, place)
         length_km = _distance(place, end)
         sea = paths.crosses_sea(CLEARANCE, place, *end, length_km, rule, 0.0)
-        assert kind == paths.UNSURE or sea == (kind == paths.SEA)
+        assert kind == paths.PATH_UNSURE or sea == (kind == paths.PATH_SEA_OR_MIXED)
         assert sea == paths.crosses_sea(CLEARANCE, place, *end, length_km, rule, share)
 
 
@@ -321,7 +326,7 @@ def test_frequency_outside_the_rows_gives_the_distance_alone():
 def test_33_administrations_need_a_second_word():
     codes = [f"A{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(40)]
     places = [shapely.box(8 + k / 50, 46, 8.01 + k / 50, 46.1) for k in range(40)]
-    strips = [Country(code, (code,), shape) for code, shape in zip(codes, places, strict=True)]
+    strips = [CountryPolygon(code, (code,), shape) for code, shape in zip(codes, places, strict=True)]
     borders = foreign_borders(strips, "HHH")
     result = layers([8.4], [45.9], borders=borders)
     assert result.concerned.shape == (2, 1, 1)
@@ -337,28 +342,28 @@ def test_edge_of_a_clip_is_no_border():
     north = lat > 47.0 - 1e-9
     assert north.sum() <= 5
     # With the edges as borders the same place would lie next to one.
-    unclipped = foreign_borders([Country("b", ("BBB",), BBB)], "HHH")
+    unclipped = foreign_borders([CountryPolygon("b", ("BBB",), BBB)], "HHH")
     assert (unclipped.lonlat_deg[:, 1] > 47.0 - 1e-9).sum() > 100
 
 
 def test_meridian_180_is_no_border():
     shapes = shapely.box(170, 60, 180, 65), shapely.box(-180, 60, -175, 65)
-    halves = [Country("f", ("FFF",), shape) for shape in shapes]
+    halves = [CountryPolygon("f", ("FFF",), shape) for shape in shapes]
     lon = foreign_borders(halves, "HHH").lonlat_deg[:, 0]
     assert (np.abs(lon) > 179.999).sum() <= 4
 
 
 def test_paths_and_distances_cross_the_180th_meridian():
-    borders = foreign_borders([Country("f", ("FFF",), shapely.box(-179.5, 50, -179, 51))], "HHH")
+    borders = foreign_borders([CountryPolygon("f", ("FFF",), shapely.box(-179.5, 50, -179, 51))], "HHH")
     room = clearance(np.zeros((300, 300), bool), 178.0, 52.0, 0.01)
-    result = layers([179.5], [50.5], Separation(5, 10, 100), borders, room)
+    result = layers([179.5], [50.5], RequiredSeparation(5, 10, 100), borders, room)
     expected_km = GEOD.inv(179.5, 50.5, -179.5, 50.5)[2] / 1000
     assert result.distance_km[0, 0] == pytest.approx(expected_km, abs=0.02)
     assert result.path[0, 0] == 2
 
 
 def test_border_points_are_at_most_a_kilometre_apart():
-    lon, lat = foreign_borders([Country("b", ("BBB",), BBB)], "HHH").lonlat_deg.T
+    lon, lat = foreign_borders([CountryPolygon("b", ("BBB",), BBB)], "HHH").lonlat_deg.T
     gaps_m = GEOD.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2]
     assert gaps_m.max() <= 1000.0
     edge = GEOD.inv(11, 47, 13, 47)[2] / 1000

@@ -10,7 +10,7 @@ import shapely
 from islands import BOX, COUNTRIES, GEOD, STEP_DEG
 from test_radar_distances import brute_force
 
-from pipeline.coordination.radar.borders import Country, foreign_borders, geocentric_m
+from pipeline.coordination.radar.borders import CountryPolygon, foreign_borders, geocentric_m
 from pipeline.coordination.radar.ground import (
     Ground,
     box_around,
@@ -22,12 +22,12 @@ from pipeline.coordination.radar.ground import (
 from pipeline.coordination.radar.land import clearance, land_mask, room_at
 from pipeline.coordination.radar.radar_maps import (
     TABLE_COLUMNS,
-    Candidate,
+    CandidateRadar,
     administration_table,
-    candidates,
+    candidate_radars,
     run,
 )
-from pipeline.coordination.radar.resolution612 import Noise, Separation
+from pipeline.coordination.radar.resolution612 import Noise, RequiredSeparation
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 
@@ -36,11 +36,11 @@ GRID = Grid("EPSG:32632", 5000.0, 500_000.0, 4_960_000.0, 30, 24)
 BORDERS = foreign_borders(COUNTRIES, "HHH", BOX)
 LAND = land_mask([country.shape for country in COUNTRIES], BOX, STEP_DEG)
 GROUND = Ground(COUNTRIES, BOX, 1000.0, clearance(LAND, BOX[0], BOX[3], STEP_DEG))
-SEPARATION = Separation(42.0, 60.0, 180.0)
+SEPARATION = RequiredSeparation(42.0, 60.0, 180.0)
 RADARS = [
-    Candidate(42.0, Noise.QUIET_RURAL, SEPARATION),
-    Candidate(30.0, Noise.QUIET_RURAL, None),
-    Candidate(25.0, Noise.QUIET_RURAL, Separation(25.0, 100.0, 320.0)),
+    CandidateRadar(42.0, Noise.QUIET_RURAL, SEPARATION),
+    CandidateRadar(30.0, Noise.QUIET_RURAL, None),
+    CandidateRadar(25.0, Noise.QUIET_RURAL, RequiredSeparation(25.0, 100.0, 320.0)),
 ]
 NODATA = {
     "dist_foreign": -9999.0,
@@ -124,7 +124,7 @@ def test_table_tells_the_bits(layers):
 def test_more_than_32_administrations_take_a_second_band():
     codes = [f"A{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(40)]
     strips = [shapely.box(8.8 + k / 50, 44.7, 8.81 + k / 50, 44.75) for k in range(40)]
-    countries = [Country(code, (code,), strip) for code, strip in zip(codes, strips, strict=True)]
+    countries = [CountryPolygon(code, (code,), strip) for code, strip in zip(codes, strips, strict=True)]
     borders = foreign_borders(countries, "HHH", BOX)
     words = run(RADARS[:1], GRID, WANTED, borders, GROUND._replace(countries=countries))["adm_k"]
     assert words.shape[0] == 2
@@ -164,10 +164,14 @@ def test_result_does_not_depend_on_threads(layers):
 
 
 def test_candidates_follow_frequency_noise_and_gap():
-    (row, gap) = candidates([13.5, 20.0], Noise.RURAL)
+    (row, gap) = candidate_radars([13.5, 20.0], Noise.RURAL)
     assert row.separation == (13.0, 100.0, 480.0)
     assert gap.separation is None
-    assert candidates([20.0], Noise.QUIET_RURAL, conservative_gap=True)[0].separation == (16.0, 100.0, 450.0)
+    assert candidate_radars([20.0], Noise.QUIET_RURAL, conservative_gap=True)[0].separation == (
+        16.0,
+        100.0,
+        450.0,
+    )
 
 
 # --- ground ---
@@ -218,8 +222,8 @@ def test_box_is_cut_to_the_clip_and_whole_near_a_pole():
 
 def test_land_beyond_the_180th_meridian_is_land(tmp_path):
     far = [
-        Country("a", (), shapely.box(179.0, 44.9, 180.0, 45.1)),
-        Country("b", (), shapely.box(-180.0, 44.9, -179.8, 45.1)),
+        CountryPolygon("a", (), shapely.box(179.0, 44.9, 180.0, 45.1)),
+        CountryPolygon("b", (), shapely.box(-180.0, 44.9, -179.8, 45.1)),
         COUNTRIES[2],
     ]
     path = world_file(tmp_path / "world.gpkg", far)

@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.coordination.radar.apply_command import radar_apply_command
-from pipeline.coordination.radar.checks import Rules
+from pipeline.coordination.radar.checks import SubmissionRules
 from pipeline.coordination.radar.cr372_records import Radar
 from pipeline.coordination.radar.cr372_register import apply as apply_records
-from pipeline.coordination.radar.findings import Mode, errors
+from pipeline.coordination.radar.findings import Strictness, errors
 from pipeline.coordination.radar.reader import MAX_FILE_BYTES, read_records
-from pipeline.coordination.radar.resolution612 import Band
+from pipeline.coordination.radar.resolution612 import RadarBand
 from pipeline.coordination.radar.writer import records_bytes
 from pipeline.errors import InputError
 from pipeline.files import write_together
 
-RULES = {mode: Rules(mode, frozenset({"AUS"}), [Band(4.438, 4.488)]) for mode in Mode}
+RULES = {mode: SubmissionRules(mode, frozenset({"AUS"}), [RadarBand(4.438, 4.488)]) for mode in Strictness}
 GOOD = record(eirp_dBW="+22.8")
 
 
@@ -168,7 +168,7 @@ def test_reader_never_raises(content):
         submission = read_records(content, mode)
         outcome = apply_records(read_records(b"", mode), submission, rules)
         if not errors(outcome.findings):
-            again = read_records(records_bytes(outcome.radars), Mode.LENIENT)
+            again = read_records(records_bytes(outcome.radars), Strictness.LENIENT)
             assert [line.radar for line in again.lines] == outcome.radars
 
 
@@ -181,7 +181,7 @@ FIELD = PLAIN.map(lambda text: text.strip(" "))
 def test_writing_what_was_read_gives_the_same_bytes(rows, end):
     # A first row of these letters is told from UTF-8 by what cannot be UTF-8.
     content = "".join(",".join(["\xe4", *row[1:]]) + end for row in rows).encode("latin-1")
-    submission = read_records(content, Mode.STRICT)
+    submission = read_records(content, Strictness.STRICT)
     assert len(submission.lines) == len(rows)
     assert records_bytes([line.radar for line in submission.lines], line_end=end) == content
 
@@ -203,10 +203,10 @@ def test_strict_mode_agrees_with_a_plain_model(actions):
             model = None
             break
     register = read_records(
-        "".join(site(n, op_time=o) + "\n" for n, o in ((0, "Y"), (1, "N"))).encode(), Mode.STRICT
+        "".join(site(n, op_time=o) + "\n" for n, o in ((0, "Y"), (1, "N"))).encode(), Strictness.STRICT
     )
-    submission = read_records("\n".join(lines).encode(), Mode.STRICT)
-    outcome = apply_records(register, submission, RULES[Mode.STRICT])
+    submission = read_records("\n".join(lines).encode(), Strictness.STRICT)
+    outcome = apply_records(register, submission, RULES[Strictness.STRICT])
     assert bool(errors(outcome.findings)) == (model is None)
     kept = {int(r.site_name[-1]): r.op_time for r in outcome.radars}
     assert kept == ({0: "Y", 1: "N"} if model is None else model)
@@ -216,15 +216,15 @@ def test_strict_mode_agrees_with_a_plain_model(actions):
 @given(st.integers(0, 21), PLAIN)
 def test_apply_then_take_back_gives_the_old_register(column, text):
     name = Radar._fields[column]
-    register = read_records(f"{GOOD}\n".encode(), Mode.STRICT)
+    register = read_records(f"{GOOD}\n".encode(), Strictness.STRICT)
     radar = Radar(*site(1).split(","))._replace(**{name: text.strip(" ")})
-    added = read_records(records_bytes([radar]), Mode.LENIENT)
-    outcome = apply_records(register, added, RULES[Mode.LENIENT])
+    added = read_records(records_bytes([radar]), Strictness.LENIENT)
+    outcome = apply_records(register, added, RULES[Strictness.LENIENT])
     if errors(outcome.findings):
         assert outcome.radars == [line.radar for line in register.lines]
         return
-    held = read_records(records_bytes(outcome.radars), Mode.LENIENT)
-    back = read_records(records_bytes([radar._replace(action="S")]), Mode.LENIENT)
-    final = apply_records(held, back, RULES[Mode.LENIENT])
+    held = read_records(records_bytes(outcome.radars), Strictness.LENIENT)
+    back = read_records(records_bytes([radar._replace(action="S")]), Strictness.LENIENT)
+    final = apply_records(held, back, RULES[Strictness.LENIENT])
     assert not errors(final.findings)
     assert final.radars == [line.radar for line in register.lines]

@@ -10,12 +10,12 @@ import shapely
 from cr372 import record
 from islands import BOX, COUNTRIES, GEOD, STEP_DEG, Paths
 
-from pipeline.coordination.radar.borders import Country, foreign_borders
+from pipeline.coordination.radar.borders import CountryPolygon, foreign_borders
 from pipeline.coordination.radar.cr372_records import Radar
 from pipeline.coordination.radar.land import Clearance, clearance, land_mask
-from pipeline.coordination.radar.resolution612 import Noise, Separation, required_separation
+from pipeline.coordination.radar.resolution612 import Noise, RequiredSeparation, required_separation
 from pipeline.coordination.radar.zones import (
-    Station,
+    RegisteredRadar,
     affected,
     affected_frame,
     sea_profile_km,
@@ -28,7 +28,7 @@ from pipeline.coordination.radar.zones import (
 LAND = land_mask([country.shape for country in COUNTRIES], BOX, STEP_DEG)
 ROOM = clearance(LAND, BOX[0], BOX[3], STEP_DEG)
 BORDERS = foreign_borders(COUNTRIES, "HHH", BOX)
-STATION = Station("test", "HHH", 10.5, 45.0, Separation(42.0, 60.0, 180.0), ())
+STATION = RegisteredRadar("test", "HHH", 10.5, 45.0, RequiredSeparation(42.0, 60.0, 180.0), ())
 
 
 def radar(**changes: str) -> Radar:
@@ -121,7 +121,7 @@ def test_affected_administrations_agree_with_every_path():
 
 
 def test_land_border_beyond_the_land_limit_is_not_affected():
-    borders = foreign_borders([Country("f", ("FFF",), shapely.box(11.5, 44, 12, 46))], "HHH")
+    borders = foreign_borders([CountryPolygon("f", ("FFF",), shapely.box(11.5, 44, 12, 46))], "HHH")
     assert affected(STATION, borders, uniform(True)) == []
     (entry,) = affected(STATION, borders, uniform(False))
     assert entry.over_sea
