@@ -1,7 +1,7 @@
 """The configuration of one territory: one YAML file, checked completely before anything is computed.
 
 Every key carries its unit in its name. Unknown keys, NaN, text in a number and values outside their range
-are refused. A number that was recollected rather than read in a source is written as
+are refused. A number that was quoted from memory rather than read in a source is written as
 ``{value, source, verified}``; those with ``verified: false`` are listed in every manifest.
 One module per group of sections; reading and error messages: ``load.py``.
 Relative paths are taken from the working directory (the top of the repository for ``make maps``).

@@ -18,7 +18,7 @@ M1808 = "Rec. ITU-R M.1808, as quoted in Report ITU-R SM.2405, Annex 3"
 
 
 class RadioAstronomy(Section):
-    """Radio telescopes (Rec. ITU-R RA.769; incumbents.md, section 2)."""
+    """Radio telescopes (Rec. ITU-R RA.769-2; docs/method.md, section 18)."""
 
     stations: Path
     """Register of stations: id, lon, lat, criterion, antenna_height_m, acs_db, coastal."""
@@ -26,7 +26,7 @@ class RadioAstronomy(Section):
     """Criteria that the register names, by system temperatures, bandwidth and integration time."""
     time_pct: Annotated[Sourced, within(1, 50)] = Sourced(
         value=2.0,
-        source="data loss of 2 % by any one network (Rec. ITU-R RA.1513), recollected",
+        source="data loss of 2 % by any one network (Rec. ITU-R RA.1513), quoted from memory",
         verified=False,
     )
     """Percentage of time for which the path loss may be smaller."""
@@ -51,7 +51,7 @@ class Receivers(Section):
     i_n_db: Annotated[Sourced, within(-40, 20)]
     """Interference-to-noise ratio that may not be exceeded."""
     time_pct: Annotated[Sourced, within(1, 50)] = Sourced(
-        value=10.0, source="choice on the protected side: no source prints a percentage", verified=False
+        value=10.0, source="conservative choice: no source prints a percentage", verified=False
     )
     """Percentage of time for which the path loss may be smaller."""
     model: Model = "p1546"
@@ -81,7 +81,7 @@ class Ppdr(Receivers):
 
 
 class FixedLinks(Section):
-    """Receivers of fixed links (f1565.md, section 6)."""
+    """Receivers of fixed links (docs/method.md, section 21)."""
 
     registers: Annotated[list[Path], Field(min_length=1)]
     """Receiving ends, one record per direction."""
@@ -94,7 +94,7 @@ class FixedLinks(Section):
     effective_devices: Annotated[Number, Field(ge=1, le=10000)] = 1.0
     """Devices that share the budget: each gets 10 log of this less."""
     time_pct: Annotated[Sourced, within(1, 50)] = Sourced(
-        value=20.0, source="long-term criterion of Rec. ITU-R F.758, recollected", verified=False
+        value=20.0, source="long-term criterion of Rec. ITU-R F.758, quoted from memory", verified=False
     )
     """Percentage of time for which the path loss may be smaller."""
     model: Model = "p1546"
@@ -121,7 +121,7 @@ class Aeronautical(Section):
     land_share: Literal["half_or_more", "less_than_half"] = "less_than_half"
     """Column of the distances: share of land on the paths."""
     time_pct: Annotated[Sourced, within(1, 50)] = Sourced(
-        value=1.0, source="choice on the protected side: no source prints a percentage", verified=False
+        value=1.0, source="conservative choice: no source prints a percentage", verified=False
     )
     """Percentage of time for ground receivers in the field-trigger mode."""
 
@@ -135,6 +135,6 @@ class Incumbents(Section):
     ppdr: Ppdr | None = None
     fixed: FixedLinks | None = None
     leakage_floor_dbm_per_100khz: Annotated[Sourced, within(-150, 0)] = Sourced(
-        value=-84.0, source="EN 301 598: leakage need not fall below this; recollected", verified=False
+        value=-84.0, source="EN 301 598: leakage need not fall below this; quoted from memory", verified=False
     )
     """Leakage of a device into 100 kHz stays at this however low its power."""

@@ -12,7 +12,7 @@ from pipeline.config.base import TABLES, Number, Section, Sourced, within
 OTHER_LAND = "*"
 
 GE06_TIME_PCT = Sourced(
-    value=1.0, source="GE06 Annex 4, coordination trigger: 1 % of time; recollected", verified=False
+    value=1.0, source="GE06 Annex 4, coordination trigger: 1 % of time; quoted from memory", verified=False
 )
 
 

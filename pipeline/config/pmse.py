@@ -29,7 +29,7 @@ LocalTime = Annotated[str, BeforeValidator(_minute)]
 
 
 class Pmse(Section):
-    """Protection of PMSE receivers (whitespace-rules.md, section 3); read if `services.pmse` is evaluated."""
+    """Protection of PMSE receivers (docs/method.md, section 17); read if `services.pmse` is evaluated."""
 
     registers: list[Path] = []
     """Booked assignments: CSV, GeoPackage or GeoJSON; none: the service is not evaluated."""
@@ -47,7 +47,7 @@ class Pmse(Section):
     own_cell: Literal["offsets", "all_channels"] = "offsets"
     """Channels blocked in the 10 m cell of a receiver: those up to the farthest offset, or all."""
     operational_parameters: Literal["specific", "generic"] = "specific"
-    """Generic (device known to the metre only by its master): at least 10 m apart, no walls at 10 m."""
+    """Generic (place known only by the master): 10 m apart or more, no building entry loss up to there."""
     lattice_m: Annotated[Number, Field(gt=0, le=1000)] = 10.0
     """Lattice of the places in a pixel where the device may stand."""
     within_km: Annotated[Number, Field(gt=0, le=1000)] | None = None

@@ -12,7 +12,7 @@ from pipeline.config.separation import Separation
 
 
 class Threshold(Section):
-    """Occupied-by-threshold method (SM.2405 Annex 1; protection.md, section 6)."""
+    """Occupied-by-threshold method (SM.2405 Annex 1; docs/method.md, section 13)."""
 
     field_dbuvm: Annotated[Sourced, within(0, 120)] | None = None
     """Field from which a channel is occupied; none: the planning field of the default mode."""
@@ -21,7 +21,7 @@ class Threshold(Section):
 
 
 class Protection(Section):
-    """Protection of DTT reception (protection.md, sections 2 to 4 and 6)."""
+    """Protection of DTT reception (docs/method.md, sections 5 to 13)."""
 
     method: Literal["degradation", "threshold", "separation"] = "degradation"
     """Location-probability degradation, occupied-by-threshold, or separation from protected contours."""
@@ -61,7 +61,7 @@ class Indoor(Section):
     above_m: Annotated[Number, Field(ge=0, le=500)]
     """A device of type B whose antenna is higher than this counts as indoor."""
     building_loss_db: Annotated[Sourced, within(0, 40)]
-    """What the walls take off it: added to what DTT reception allows, before the caps."""
+    """Building entry loss: added to what DTT reception allows, before the caps."""
 
 
 def _profile_or_all(schema: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Answers of a white-space database from the published rasters (RFC 7545, whitespace-rules.md section 4)."""
+"""Answers of a white-space database from the published rasters (RFC 7545; docs/method.md, section 25)."""
 
 from __future__ import annotations
 

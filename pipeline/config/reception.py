@@ -61,7 +61,7 @@ class Mode(Section):
 
 
 class Coverage(Section):
-    """Wanted coverage of the DTT channels (protection.md, section 1)."""
+    """Wanted coverage of the DTT channels (docs/method.md, sections 3 and 4)."""
 
     q_min: Annotated[Sourced, within(0.5, 0.999)]
     """Location probability from which a pixel counts as served."""

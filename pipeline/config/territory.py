@@ -58,7 +58,7 @@ class GridSettings(Section):
     resolution_m: Annotated[Number, Field(gt=0, ge=10, le=5000)] = 200.0
     """Pixel size (SM.2405: 200 m recommended, 100 m the practice of Ofcom)."""
     margin_km: Annotated[Number, Field(gt=0, le=300)] | None = None
-    """Margin around the territory; none: the largest proven radius of the devices. Smaller is refused."""
+    """Margin around the territory; none: their largest maximum interference range. Smaller is refused."""
     least_margins_km: tuple[Number, Number] | None = None
     """No margin is narrower, without and with sea in reach; `what-if` keeps the grid by them."""
 
