@@ -228,19 +228,18 @@ def _write_level(
         "level_dbm": level,
         "hash": json_hash([[file_sha256(path) for path in paths], level, source_hash(__name__)]),
     }
-    raster.write_blocks(
-        public / f"availability_{device.id}_{level}dbm.tif",
+    layout = raster.layout_on(
         grid,
         names,
-        "uint8",
-        int(Availability.OUTSIDE),
-        blocks=strips(),
+        dtype="uint8",
+        nodata=int(Availability.OUTSIDE),
         units="",
         long_name=f"availability at {level} dBm, {device.id}",
         tags=tags,
-        publish=True,
         categories=CLASS_NAMES,
     )
+    path = public / f"availability_{device.id}_{level}dbm.tif"
+    raster.write_blocks(path, layout, strips(), publish=True)
     layer = raster.make_array(
         count,
         grid,

@@ -34,7 +34,7 @@ from pipeline.coverage.tiles import FOREIGN, HOME, LEVEL_BANDS, NO_RECEPTION, TI
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
 from pipeline.grid.grid import Grid
-from pipeline.grid.raster import read, write_blocks
+from pipeline.grid.raster import layout_on, read, write_blocks
 from pipeline.propagation.hata import Environment
 from pipeline.propagation.p1546.pixel import prepare
 from pipeline.propagation.p1546.tables import Area, load_curves
@@ -368,30 +368,12 @@ def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]
 def write_results(stem: Path, grid: Grid, blocks: Iterator[Block]) -> None:
     """Write ``<stem>.tif`` and ``<stem>_class.tif`` in bounded memory."""
     levels, classes = split_blocks(blocks)
-    write_blocks(
-        stem.with_name(f"{stem.name}.tif"),
-        grid,
-        LEVEL_BANDS,
-        "float32",
-        float("nan"),
-        blocks=levels,
-        units=LEVEL_UNITS,
-        long_name="DTT coverage",
-        tags={},
-        publish=False,
+    layout = layout_on(
+        grid, LEVEL_BANDS, dtype="float32", nodata=float("nan"), units=LEVEL_UNITS, long_name="DTT coverage"
     )
-    write_blocks(
-        stem.with_name(f"{stem.name}_class.tif"),
-        grid,
-        CLASS_BANDS,
-        "uint16",
-        NO_CLASS,
-        blocks=classes,
-        units="1",
-        long_name="DTT service",
-        tags={},
-        publish=False,
-    )
+    write_blocks(stem.with_name(f"{stem.name}.tif"), layout, levels, publish=False)
+    layout = layout_on(grid, CLASS_BANDS, dtype="uint16", nodata=NO_CLASS, units="1", long_name="DTT service")
+    write_blocks(stem.with_name(f"{stem.name}_class.tif"), layout, classes, publish=False)
 
 
 def write_servers(path: Path, transmitters: xr.Dataset, planning: Planning) -> None:

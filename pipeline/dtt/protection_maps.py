@@ -183,32 +183,28 @@ def _write(
     names = [band.name for band in bands] or ["none"]
     tags = {"channel": str(channel)}
     open_dbm = [band.open_dbm for band in bands] or [np.inf]
-    raster.write_blocks(
-        out[0],
+    layout = raster.layout_on(
         grid,
         names,
-        "float32",
-        float("nan"),
-        blocks=_blocks(grid, box, open_dbm, folder, "limit"),
+        dtype="float32",
+        nodata=float("nan"),
         units="dBm",
         long_name="permitted e.i.r.p. plus protection ratio",
         tags=tags,
-        publish=False,
     )
+    raster.write_blocks(out[0], layout, _blocks(grid, box, open_dbm, folder, "limit"), publish=False)
     none = [int(LimitingService.NONE)] * len(names)
-    raster.write_blocks(
-        out[1],
+    layout = raster.layout_on(
         grid,
         names,
-        "uint8",
-        int(LimitingService.OUTSIDE),
-        blocks=_blocks(grid, box, none, folder, "label"),
+        dtype="uint8",
+        nodata=int(LimitingService.OUTSIDE),
         units="1",
         long_name="limiting service",
         tags=tags,
-        publish=False,
         categories=CODE_NAMES,
     )
+    raster.write_blocks(out[1], layout, _blocks(grid, box, none, folder, "label"), publish=False)
 
 
 def _blocks(
@@ -260,29 +256,25 @@ def _threshold(config: Config, files: Files, out: tuple[Path, Path]) -> None:
             yield rows, slice(0, grid.width), values.astype(dtype)
 
     tags = {"channel": str(files.channel), "method": "threshold"}
-    raster.write_blocks(
-        out[0],
+    layout = raster.layout_on(
         grid,
         [THRESHOLD_BAND],
-        "float32",
-        float("nan"),
-        blocks=blocks(-np.inf, np.inf, "float32"),
+        dtype="float32",
+        nodata=float("nan"),
         units="dBm",
         long_name="permitted e.i.r.p. by threshold",
         tags=tags,
-        publish=False,
     )
+    raster.write_blocks(out[0], layout, blocks(-np.inf, np.inf, "float32"), publish=False)
     codes = blocks(LimitingService.DTT, LimitingService.NONE, "uint8")
-    raster.write_blocks(
-        out[1],
+    layout = raster.layout_on(
         grid,
         [THRESHOLD_BAND],
-        "uint8",
-        int(LimitingService.OUTSIDE),
-        blocks=codes,
+        dtype="uint8",
+        nodata=int(LimitingService.OUTSIDE),
         units="1",
         long_name="limiting service",
         tags=tags,
-        publish=False,
         categories=CODE_NAMES,
     )
+    raster.write_blocks(out[1], layout, codes, publish=False)

@@ -1,4 +1,4 @@
-"""GeoTIFF in and out: the only module of the package that touches raster files.
+"""GeoTIFF in and out, and virtual rasters: the only module of the package that touches raster files.
 
 A file of the project lies on a :class:`Grid` and stores raw values (``scale_factor`` is a label, never
 applied here), one description and unit per band, and tags without clock time: equal data give equal bytes.
@@ -7,6 +7,7 @@ applied here), one description and unit per band, and tags without clock time: e
 from __future__ import annotations
 
 import os
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,15 +25,23 @@ from rasterio.windows import Window, from_bounds
 
 from pipeline.errors import InputError
 from pipeline.files import scratch_beside, whole_file
-from pipeline.grid.grid import Grid
-from pipeline.grid.vrt import vrt_text
+from pipeline.grid.grid import Box, Grid
 
 TILE_PX = 512
 # Settings that could change bytes from machine to machine: threads, size of the block cache, side files.
 # No warnings of tiles below 128 pixels, which are unusual, not wrong.
-GDAL_SETTINGS = {"GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 256, "GDAL_PAM_ENABLED": "NO",
-                 "GDAL_VALIDATE_CREATION_OPTIONS": "NO"}  # fmt: skip
-LONG_NAME, CATEGORIES = "long_name", "categories"
+_GDAL_SETTINGS = {
+    "GDAL_NUM_THREADS": "1",
+    "GDAL_CACHEMAX": 256,
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_VALIDATE_CREATION_OPTIONS": "NO",
+}
+_LONG_NAME, _CATEGORIES = "long_name", "categories"
+# GDAL's names of types, of those that differ by more than a capital letter.
+_GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32"}
+
+# A part of a raster: rows, columns, values[y, x] or values[band, y, x].
+Part = tuple[slice, slice, NDArray[Any]]
 
 
 class Layout(NamedTuple):
@@ -122,42 +131,59 @@ def write(path: str | Path, data: xr.DataArray, *, tags: Mapping[str, str], publ
     """
     values = data.values if data.ndim == 3 else data.values[np.newaxis]
     layout = _layout_of(data, tags)
-    blocks = [(slice(0, layout.height), slice(0, layout.width), values)]
-    _write(Path(path), layout, blocks, publish)
+    whole = slice(0, layout.height), slice(0, layout.width), values
+    write_blocks(path, layout, [whole], publish=publish)
+
+
+def layout_on(
+    grid: Grid,
+    band_names: Sequence[str],
+    *,
+    dtype: str,
+    nodata: float | int | None,
+    units: str | Sequence[str],
+    long_name: str,
+    tags: Mapping[str, str] | None = None,
+    scale_factor: float = 1.0,
+    categories: Mapping[int, str] | None = None,
+) -> Layout:
+    """Layout of a file on a grid; ``units`` one for all bands or one each."""
+    return Layout(
+        crs=grid.crs,
+        transform=grid.transform,
+        width=grid.width,
+        height=grid.height,
+        band_names=tuple(band_names),
+        units=_per_band(units, len(band_names)),
+        dtype=str(np.dtype(dtype)),
+        nodata=nodata,
+        long_name=long_name,
+        scale_factor=scale_factor,
+        categories=categories or {},
+        tags=tags or {},
+    )
 
 
 def write_blocks(
-    path: str | Path,
-    grid: Grid,
-    band_names: Sequence[str],
-    dtype: str,
-    nodata: float | int | None,
-    *,
-    blocks: Iterable[tuple[slice, slice, NDArray[Any]]],
-    units: str | Sequence[str],
-    long_name: str,
-    tags: Mapping[str, str],
-    publish: bool,
-    scale_factor: float = 1.0,
-    categories: Mapping[int, str] | None = None,
-    tile_px: int = TILE_PX,
+    path: str | Path, layout: Layout, blocks: Iterable[Part], *, publish: bool, tile_px: int = TILE_PX
 ) -> None:
-    """Write a grid in bounded memory; each block is (rows, cols, values[y, x] or values[band, y, x]).
+    """Write a file part by part, in bounded memory; see :func:`write`.
 
-    Blocks come in a fixed order and cover the grid once; sides that are multiples of 512 pixels are fastest.
+    Parts come in a fixed order and cover the grid once; sides that are multiples of 512 pixels are fastest.
     ``tile_px`` is the side of the tiles of a published file, in which all bands lie together.
     """
-    layout = Layout(
-        grid.crs, grid.transform, grid.width, grid.height, tuple(band_names),
-        _per_band(units, len(band_names)), str(np.dtype(dtype)), nodata, long_name, scale_factor,
-        categories or {}, tags,
-    )  # fmt: skip
-    _write(Path(path), layout, blocks, publish, tile_px)
+    path = Path(path)
+    with whole_file(path) as ready, scratch_beside(path, ".src.tmp") as plain, rasterio.Env(**_GDAL_SETTINGS):
+        with rasterio.open(plain if publish else ready, "w", **_creation(layout, publish)) as sink:
+            _label(sink, layout)
+            for rows, cols, values in blocks:
+                window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+                sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
+        if publish:
+            rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
 
 
-def read_external(
-    path: str | Path, *, bounds: tuple[float, float, float, float] | None = None
-) -> xr.DataArray:
+def read_external(path: str | Path, *, bounds: Box | None = None) -> xr.DataArray:
     """Band 1 of any raster GDAL reads (terrain, population); dims (y, x), raw values.
 
     Attributes ``crs`` (text), ``transform`` (Affine, CRS units), ``nodata`` (or None). ``bounds`` (left,
@@ -187,7 +213,7 @@ def open_raster(path: str | Path) -> Opened:
     """Open a file of the project for :func:`read_window`."""
     with _open(path) as checked:
         grid, layout = _grid_of(checked), _read_layout(checked)
-    with rasterio.Env(**GDAL_SETTINGS):
+    with rasterio.Env(**_GDAL_SETTINGS):
         return Opened(grid, layout, rasterio.open(path))
 
 
@@ -209,14 +235,38 @@ def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str 
             raise InputError("raster is on another grid", file=path, allowed=f"the grid of {paths[0]}")
     base = Path(paths[0]).parent if folder is None else Path(folder)
     relative = [Path(os.path.relpath(path, base)).as_posix() for path in paths]
-    return vrt_text(layouts, relative, names)
+    root = ET.Element("VRTDataset", rasterXSize=str(layouts[0].width), rasterYSize=str(layouts[0].height))
+    ET.SubElement(root, "SRS").text = layouts[0].crs
+    corner = layouts[0].transform.to_gdal()
+    ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in corner)
+    for number, (layout, file, name) in enumerate(zip(layouts, relative, names, strict=True), 1):
+        _add_band(root, number, layout, file, name)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _add_band(root: ET.Element, number: int, layout: Layout, path: str, name: str) -> None:
+    kind = _GDAL_TYPES.get(layout.dtype, layout.dtype.capitalize())
+    band = ET.SubElement(root, "VRTRasterBand", dataType=kind, band=str(number))
+    ET.SubElement(band, "Description").text = name
+    if layout.nodata is not None:
+        ET.SubElement(band, "NoDataValue").text = str(layout.nodata)
+    ET.SubElement(band, "UnitType").text = layout.units[0]
+    ET.SubElement(band, "Offset").text = "0"
+    ET.SubElement(band, "Scale").text = repr(layout.scale_factor)
+    source = ET.SubElement(band, "SimpleSource")
+    ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = path
+    ET.SubElement(source, "SourceBand").text = "1"
+    part = {"xOff": "0", "yOff": "0", "xSize": str(layout.width), "ySize": str(layout.height)}
+    ET.SubElement(source, "SrcRect", part)
+    ET.SubElement(source, "DstRect", part)
 
 
 @contextmanager
 def _open(path: str | Path) -> Iterator[DatasetReader]:
     if not Path(path).is_file():
         raise InputError("file not found", file=path, allowed="an existing raster file")
-    with rasterio.Env(**GDAL_SETTINGS):
+    with rasterio.Env(**_GDAL_SETTINGS):
         try:
             source = rasterio.open(path)
         except RasterioIOError as error:
@@ -239,9 +289,8 @@ def _grid_of(source: DatasetReader) -> Grid:
         found = source.crs.to_string() if source.crs else "none"
         raise InputError("raster is not on a projected grid", file=source.name, field="crs", value=found)
     if place.b or place.d or place.a != -place.e:
-        raise InputError(
-            "pixels are not square and north-up", file=source.name, field="transform", value=place[:6]
-        )
+        fault = "pixels are not square and north-up"
+        raise InputError(fault, file=source.name, field="transform", value=place[:6])
     return Grid(source.crs.to_string(), place.a, place.c, place.f, source.width, source.height)
 
 
@@ -257,15 +306,14 @@ def _band_indexes(source: DatasetReader, bands: Sequence[str] | None, path: str 
         return list(source.indexes)
     for name in bands:
         if name not in source.descriptions:
-            raise InputError(
-                "no such band", file=path, field="band", value=name, allowed=str(source.descriptions)
-            )
+            known = str(source.descriptions)
+            raise InputError("no such band", file=path, field="band", value=name, allowed=known)
     return [source.descriptions.index(name) + 1 for name in bands]
 
 
 def _read_layout(source: DatasetReader) -> Layout:
     tags = source.tags()
-    pairs = (item.split("=", 1) for item in tags.pop(CATEGORIES, "").split(";") if item)
+    pairs = (item.split("=", 1) for item in tags.pop(_CATEGORIES, "").split(";") if item)
     return Layout(
         crs=source.crs.to_string() if source.crs else "",
         transform=source.transform,
@@ -275,7 +323,7 @@ def _read_layout(source: DatasetReader) -> Layout:
         units=tuple(unit or "" for unit in source.units),
         dtype=source.dtypes[0],
         nodata=_plain_nodata(source.nodata, source.dtypes[0]),
-        long_name=tags.pop(LONG_NAME, ""),
+        long_name=tags.pop(_LONG_NAME, ""),
         scale_factor=source.scales[0],
         categories={int(code): name for code, name in pairs},
         tags={name: text for name, text in tags.items() if name != "AREA_OR_POINT"},
@@ -301,9 +349,7 @@ def _plain_nodata(nodata: float | None, dtype: str) -> float | int | None:
     return int(nodata)
 
 
-def _window_within(
-    source: DatasetReader, bounds: tuple[float, float, float, float] | None, path: str | Path
-) -> Window:
+def _window_within(source: DatasetReader, bounds: Box | None, path: str | Path) -> Window:
     whole = Window(0, 0, source.width, source.height)
     if bounds is None:
         return whole
@@ -337,47 +383,40 @@ def _layout_of(data: xr.DataArray, tags: Mapping[str, str]) -> Layout:
     else:
         names = (str(data["band"].values) if "band" in data.coords else attrs["long_name"],)
     height, width = data.shape[-2:]
-    if "grid" in attrs:
-        grid: Grid = attrs["grid"]
-        if (grid.height, grid.width) != (height, width):
-            raise ValueError(f"grid of {grid.height} x {grid.width} for values of {height} x {width}")
-        crs, transform = grid.crs, grid.transform
-    else:
-        crs, transform = attrs["crs"], attrs["transform"]
+    crs, transform = _place_of(data)
     return Layout(
-        crs, transform, width, height, names, _per_band(attrs["units"], len(names)), str(data.dtype),
-        attrs["nodata"], attrs["long_name"], attrs.get("scale_factor", 1.0), attrs.get("categories") or {},
-        tags,
-    )  # fmt: skip
+        crs=crs,
+        transform=transform,
+        width=width,
+        height=height,
+        band_names=names,
+        units=_per_band(attrs["units"], len(names)),
+        dtype=str(data.dtype),
+        nodata=attrs["nodata"],
+        long_name=attrs["long_name"],
+        scale_factor=attrs.get("scale_factor", 1.0),
+        categories=attrs.get("categories") or {},
+        tags=tags,
+    )
 
 
-def _write(
-    path: Path,
-    layout: Layout,
-    blocks: Iterable[tuple[slice, slice, NDArray[Any]]],
-    publish: bool,
-    tile_px: int = TILE_PX,
-) -> None:
-    with whole_file(path) as ready, scratch_beside(path, ".src.tmp") as plain, rasterio.Env(**GDAL_SETTINGS):
-        with rasterio.open(plain if publish else ready, "w", **_creation(layout, publish)) as sink:
-            _label(sink, layout)
-            for rows, cols, values in blocks:
-                window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
-                sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
-        if publish:
-            rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
+def _place_of(data: xr.DataArray) -> tuple[str, Affine]:
+    if "grid" not in data.attrs:
+        return data.attrs["crs"], data.attrs["transform"]
+    grid: Grid = data.attrs["grid"]
+    if grid.shape != data.shape[-2:]:
+        raise ValueError(f"grid of {grid.height} x {grid.width} for values of {data.shape[-2:]}")
+    return grid.crs, grid.transform
 
 
 def _creation(layout: Layout, publish: bool) -> dict[str, Any]:
-    options = {
-        "driver": "GTiff", "width": layout.width, "height": layout.height, "count": len(layout.band_names),
-        "dtype": layout.dtype, "crs": layout.crs, "transform": layout.transform, "nodata": layout.nodata,
-        "tiled": True, "blockxsize": TILE_PX, "blockysize": TILE_PX, "interleave": "band",
-        "BIGTIFF": "IF_SAFER",
-    }  # fmt: skip
-    if not publish:
-        options |= {"compress": "zstd", "zstd_level": 1, "predictor": _predictor(layout.dtype)}
-    return options
+    shape = {"width": layout.width, "height": layout.height, "count": len(layout.band_names)}
+    place = {"crs": layout.crs, "transform": layout.transform}
+    values = {"dtype": layout.dtype, "nodata": layout.nodata}
+    tiles = {"tiled": True, "blockxsize": TILE_PX, "blockysize": TILE_PX, "interleave": "band"}
+    packed = {"compress": "zstd", "zstd_level": 1, "predictor": _predictor(layout.dtype)}
+    always = {"driver": "GTiff", "BIGTIFF": "IF_SAFER", **shape, **place, **values, **tiles}
+    return always if publish else always | packed
 
 
 def _predictor(dtype: str) -> int:
@@ -386,10 +425,15 @@ def _predictor(dtype: str) -> int:
 
 def _cog_options(layout: Layout, tile_px: int) -> dict[str, Any]:
     return {
-        "COMPRESS": "DEFLATE", "PREDICTOR": _predictor(layout.dtype), "LEVEL": 6, "BLOCKSIZE": tile_px,
-        "OVERVIEW_RESAMPLING": "MODE" if layout.categories else "NEAREST", "NUM_THREADS": 1,
-        "BIGTIFF": "IF_SAFER", "OVERVIEWS": "IGNORE_EXISTING",
-    }  # fmt: skip
+        "COMPRESS": "DEFLATE",
+        "PREDICTOR": _predictor(layout.dtype),
+        "LEVEL": 6,
+        "BLOCKSIZE": tile_px,
+        "OVERVIEW_RESAMPLING": "MODE" if layout.categories else "NEAREST",
+        "OVERVIEWS": "IGNORE_EXISTING",
+        "NUM_THREADS": 1,
+        "BIGTIFF": "IF_SAFER",
+    }
 
 
 def _label(sink: DatasetWriter, layout: Layout) -> None:
@@ -398,7 +442,7 @@ def _label(sink: DatasetWriter, layout: Layout) -> None:
     if layout.scale_factor != 1.0:
         sink.scales = (layout.scale_factor,) * sink.count
         sink.offsets = (0.0,) * sink.count
-    tags = dict(layout.tags) | {LONG_NAME: layout.long_name}
+    tags = dict(layout.tags) | {_LONG_NAME: layout.long_name}
     if layout.categories:
-        tags[CATEGORIES] = ";".join(f"{int(k)}={v}" for k, v in sorted(layout.categories.items()))
+        tags[_CATEGORIES] = ";".join(f"{int(k)}={v}" for k, v in sorted(layout.categories.items()))
     sink.update_tags(**{name: str(tags[name]) for name in sorted(tags)})

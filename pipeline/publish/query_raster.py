@@ -31,19 +31,19 @@ def main(config_path: Path, build: Path, *, device: str, threads: int = 1) -> No
     plan = load_plan(config_path)
     paths = [build / name for name in max_eirp_files(plan, device)]
     grid = raster.read_grid(paths[0])
-    raster.write_blocks(
-        build / query_file(device),
+    layout = raster.layout_on(
         grid,
         [band_name(channel) for channel in plan.wsd],
-        "int16",
-        NODATA_CENTI,
-        blocks=strips(paths, grid),
+        dtype="int16",
+        nodata=NODATA_CENTI,
         units="dBm",
         scale_factor=0.01,
-        publish=True,
         long_name=f"maximum permitted e.i.r.p. of all channels for point queries, {device}",
         tags=query_tags(plan, paths, grid),
-        tile_px=plan.config.query.block_px,
+    )
+    tile_px = plan.config.query.block_px
+    raster.write_blocks(
+        build / query_file(device), layout, strips(paths, grid), publish=True, tile_px=tile_px
     )
 
 

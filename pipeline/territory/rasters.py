@@ -23,7 +23,7 @@ from pipeline.config.territory import Population, Territory
 from pipeline.files import write_whole
 from pipeline.grid.grid import Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
-from pipeline.grid.raster import make_array, write, write_blocks
+from pipeline.grid.raster import layout_on, make_array, write, write_blocks
 from pipeline.plan.margin import ModeKey, margin_m
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.codes import SURFACE_NAMES
@@ -183,15 +183,7 @@ def _write_strips(
 ) -> None:
     every = slice(0, grid.width)
     blocks = ((rows, every, values) for rows, values in strips)
-    write_blocks(
-        path,
-        grid,
-        bands or [long_name],
-        "float32",
-        float("nan"),
-        blocks=blocks,
-        units=units,
-        long_name=long_name,
-        tags={},
-        publish=False,
+    layout = layout_on(
+        grid, bands or [long_name], dtype="float32", nodata=float("nan"), units=units, long_name=long_name
     )
+    write_blocks(path, layout, blocks, publish=False)

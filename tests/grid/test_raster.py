@@ -131,19 +131,16 @@ def test_blocks_give_the_same_file_as_the_whole(tmp_path):
         for c in range(0, GRID.width, 512)
     ]
     blocks = ((rows, cols, values[rows, cols]) for rows, cols in parts)
-    raster.write_blocks(
-        tmp_path / "a.tif",
+    layout = raster.layout_on(
         GRID,
         ["maximum e.i.r.p."],
-        "int16",
-        -32768,
-        blocks=blocks,
+        dtype="int16",
+        nodata=-32768,
         units="dBm",
         long_name="maximum e.i.r.p.",
-        tags={},
-        publish=True,
         scale_factor=0.01,
     )
+    raster.write_blocks(tmp_path / "a.tif", layout, blocks, publish=True)
     raster.write(tmp_path / "b.tif", levels(), tags={}, publish=True)
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
 
@@ -158,19 +155,9 @@ def test_failed_write_leaves_the_old_file_and_no_rest(tmp_path, publish):
         yield slice(0, 10), slice(0, 10), np.zeros((10, 10), np.int16)
         raise RuntimeError("stopped")
 
+    layout = raster.layout_on(GRID, ["x"], dtype="int16", nodata=-32768, units="", long_name="x")
     with pytest.raises(RuntimeError, match="stopped"):
-        raster.write_blocks(
-            path,
-            GRID,
-            ["x"],
-            "int16",
-            -32768,
-            blocks=blocks(),
-            units="",
-            long_name="x",
-            tags={},
-            publish=publish,
-        )
+        raster.write_blocks(path, layout, blocks(), publish=publish)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
 

@@ -32,19 +32,16 @@ def make(tmp_path: Path) -> Iterator[Make]:
     def write(values: np.ndarray, grid: Grid) -> raster.Opened:
         path = tmp_path / f"query{len(opened)}.tif"
         everything = [(slice(0, grid.height), slice(0, grid.width), values)]
-        raster.write_blocks(
-            path,
+        layout = raster.layout_on(
             grid,
             [f"channel {k}" for k in range(len(values))],
-            "int16",
-            OUTSIDE,
-            blocks=everything,
+            dtype="int16",
+            nodata=OUTSIDE,
             units="dBm",
             long_name="x",
             tags={SCALE_TAG: f"{grid.largest_scale():.9f}"},
-            publish=True,
-            tile_px=32,
         )
+        raster.write_blocks(path, layout, everything, publish=True, tile_px=32)
         opened.append(raster.open_raster(path))
         return opened[-1]
 

@@ -60,18 +60,10 @@ def build(tmp_path_factory) -> Path:
         raster.write(folder / f"territory/{name}.tif", data, tags={}, publish=False)
     lands = foreign_lands(layers, CODES)
     strips = neighbour_strips_km(lands, layers, grid)
-    raster.write_blocks(
-        folder / "territory/neighbours.tif",
-        grid,
-        [land.name for land in lands],
-        "float32",
-        math.nan,
-        blocks=((rows, slice(0, 140), values) for rows, values in strips),
-        units="km",
-        long_name="distance",
-        tags={},
-        publish=False,
-    )
+    names = [land.name for land in lands]
+    layout = raster.layout_on(grid, names, dtype="float32", nodata=math.nan, units="km", long_name="distance")
+    blocks = ((rows, slice(0, 140), values) for rows, values in strips)
+    raster.write_blocks(folder / "territory/neighbours.tif", layout, blocks, publish=False)
     (folder / "territory/countries.json").write_text(json.dumps(CODES))
     return folder
 
