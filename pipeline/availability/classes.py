@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
+from pipeline.grid.layer_files import raster_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.radio.emission import device_cap_dbm
 
-OUTSIDE_COUNT = 255
+OUTSIDE_COUNT = int(raster_of("available_channels").nodata)
 
 
 class Availability(IntEnum):
@@ -25,6 +29,11 @@ class Availability(IntEnum):
 def level_name(level_dbm: float) -> str:
     """The level as it stands in file names: 36, 0, 12.5."""
     return f"{level_dbm:g}"
+
+
+def published_levels_dbm(config: Config, device: Device) -> list[float]:
+    """Levels published for a device: those its cap allows."""
+    return [level for level in config.levels_dbm if level <= device_cap_dbm(device)]
 
 
 def availability_class(max_eirp_centi_dbm: NDArray[np.int16], level_dbm: float) -> NDArray[np.uint8]:

@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.grid.layer_files import raster_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
 from pipeline.services.base import ServiceLimit
 
-OUTSIDE_CLASS = 255
-OUTSIDE_FLAGS = 65535
 CAP_LABEL = 9
 NOT_EVALUATED_LABEL = 14
 
@@ -63,6 +62,6 @@ def combine(
     raw[unknown] = NOT_EVALUATED
     label[unknown] = NOT_EVALUATED_LABEL
     raw[~targets] = NODATA_CENTI
-    label[~targets] = OUTSIDE_CLASS
-    flags[~targets] = OUTSIDE_FLAGS
+    label[~targets] = raster_of("limiting_service").nodata
+    flags[~targets] = raster_of("eval_flags").nodata
     return Published(raw, label, flags)

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.availability.classes import OUTSIDE_COUNT, level_name
+from pipeline.availability.classes import OUTSIDE_COUNT, level_name, published_levels_dbm
 from pipeline.blocks import block_slices
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
-from pipeline.radio.emission import device_cap_dbm
+from pipeline.grid.layer_files import layer_file
 from pipeline.territory.rasters import boundaries_of
 from pipeline.territory.regions import ELSEWHERE, TOTAL, Regions, project_regions, read_regions, region_index
 
@@ -49,13 +49,13 @@ def main(config_path: Path, build: Path) -> None:
     territory = boundaries_of(config.territory).territory
     regions = read_regions(config.report.regions, territory)
     layers = count_layers(config)
-    paths = [build / "public" / f"available_channels_{name}_{level}dbm.tif" for name, level in layers]
+    paths = [build / layer_file("available_channels", device=name, level=level) for name, level in layers]
     people = None if config.population is None else build / "territory" / "population.tif"
     tables = [
         region_table(regions.names, tally).assign(device=device, level_dbm=level)
         for (device, level), tally in zip(layers, tallies(regions, paths, people), strict=True)
     ]
-    write_table(tables, build / "public" / "statistics_by_region.csv")
+    write_table(tables, build / layer_file("statistics_by_region"))
 
 
 def count_layers(config: Config) -> list[tuple[str, str]]:
@@ -63,8 +63,7 @@ def count_layers(config: Config) -> list[tuple[str, str]]:
     return [
         (device.id, level_name(level_dbm))
         for device in config.devices
-        for level_dbm in config.levels_dbm
-        if level_dbm <= device_cap_dbm(device)
+        for level_dbm in published_levels_dbm(config, device)
     ]
 
 

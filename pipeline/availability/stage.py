@@ -16,14 +16,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.availability.classes import (
-    OUTSIDE_COUNT,
-    Availability,
     availability_class,
     availability_curve,
     count_available,
     level_name,
+    published_levels_dbm,
 )
-from pipeline.availability.combine import OUTSIDE_CLASS, OUTSIDE_FLAGS, Published, combine
+from pipeline.availability.combine import Published, combine
 from pipeline.availability.not_evaluated import open_area_table, write_open_area
 from pipeline.blocks import block_slices, map_blocks
 from pipeline.config.config import Config
@@ -33,8 +32,8 @@ from pipeline.dtt.protection_maps import Files
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, make_layer, raster_of
 from pipeline.hashing import file_sha256, json_hash, settings_hash, source_hash
-from pipeline.quantise import NODATA_CENTI
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.transmitters import read_register
@@ -45,10 +44,10 @@ from pipeline.services.pmse import pmse_victims
 from pipeline.services.pmse.pmse_register import bookings_of
 from pipeline.territory.codes import Surface
 
+# Layers of one device and channel, in the order of ``Published``.
+COMBINED = ("max_eirp", "limiting_service", "eval_flags")
 BLOCK_PX = 1024
 STRIP_PX = 512
-EIRP_UNITS = "dBm"
-CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Availability}
 STATISTICS_COLUMNS = ("device", "level_dbm", "channels_at_least", "area_pct", "population_pct")
 
 
@@ -61,7 +60,7 @@ def main_combine(config_path: Path, build: Path, *, channel: int, threads: int =
         layers = run_combine(config, build, device, channel, victims, surface, threads=threads)
         tags = layer_tags(config, build, device, channel, victims)
         for name, layer in layers.items():
-            path = build / "public" / f"{name}_{device.id}_ch{channel:02d}.tif"
+            path = build / layer_file(str(name), device=device.id, channel=channel)
             raster.write(path, layer, tags=tags, publish=True)
 
 
@@ -83,9 +82,7 @@ def run_combine(
     services = prepare_services(context, device, channel)
     flags = settled_flags(config, device)
     targets = surface.values == Surface.HOME
-    raw = np.full(targets.shape, NODATA_CENTI, dtype=np.int16)
-    label = np.full(targets.shape, OUTSIDE_CLASS, dtype=np.uint8)
-    bits = np.full(targets.shape, OUTSIDE_FLAGS, dtype=np.uint16)
+    raw, label, bits = (empty_values(name, targets.shape) for name in COMBINED)
 
     def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> Published | None:
         if not inside.any():
@@ -109,37 +106,13 @@ def _combine_block(
 
 def _as_layers(published: Published, grid: Grid, device: Device, channel: int) -> xr.Dataset:
     """The layers with the labels that a reader of the files sees."""
-    where = f"{device.id}, channel {channel}"
-    named = [f"channel {channel}"]
-    raw, label, bits = (values[np.newaxis] for values in published)
+    fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
+    raw, label, bits = published
     return xr.Dataset(
         {
-            "max_eirp": raster.make_array(
-                raw,
-                grid,
-                units=EIRP_UNITS,
-                nodata=NODATA_CENTI,
-                scale_factor=0.01,
-                band_names=named,
-                long_name=f"maximum permitted e.i.r.p. in {device.bandwidth_mhz:g} MHz, {where}",
-            ),
-            "limiting_service": raster.make_array(
-                label,
-                grid,
-                units="",
-                nodata=OUTSIDE_CLASS,
-                categories=CODE_NAMES,
-                band_names=named,
-                long_name=f"service that decides, {where}",
-            ),
-            "eval_flags": raster.make_array(
-                bits,
-                grid,
-                units="",
-                nodata=OUTSIDE_FLAGS,
-                band_names=named,
-                long_name=f"bit mask of evaluated services by service code, {where}",
-            ),
+            "max_eirp": make_layer("max_eirp", raw, grid, fields),
+            "limiting_service": make_layer("limiting_service", label, grid, fields, codes=CODE_NAMES),
+            "eval_flags": make_layer("eval_flags", bits, grid, fields),
         }
     )
 
@@ -184,32 +157,28 @@ def _common_tags(config: Config) -> dict[str, str]:
 def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     """Write classes, counts, stacked VRT and statistics of all devices; one thread is enough."""
     config = load_config(config_path)
-    public = build / "public"
     surface = raster.read(build / "territory" / "surface.tif")
     population = _population(config, build)
     area_km2 = surface.attrs["grid"].area_km2()
-    curves = []
+    channels = sorted(config.channels.wsd)
+    curves, open_files = [], []
     for device in config.devices:
-        paths = [
-            public / f"max_eirp_{device.id}_ch{channel:02d}.tif" for channel in sorted(config.channels.wsd)
-        ]
-        names = [f"channel {channel}" for channel in sorted(config.channels.wsd)]
-        write_whole(public / f"max_eirp_{device.id}.vrt", raster.build_vrt(paths, names))
-        for level_dbm in (level for level in config.levels_dbm if level <= device_cap_dbm(device)):
-            count = _write_level(config, public, device, level_dbm, paths, names)
+        paths = [build / layer_file("max_eirp", device=device.id, channel=channel) for channel in channels]
+        open_files += [(device.id, channel, path) for channel, path in zip(channels, paths, strict=True)]
+        names = [raster_of("max_eirp_stack").bands.format(channel=channel) for channel in channels]
+        stack = build / layer_file("max_eirp_stack", device=device.id)
+        write_whole(stack, raster.build_vrt(paths, names))
+        for level_dbm in published_levels_dbm(config, device):
+            count = _write_level(config, build, device, level_dbm, paths, names)
             curve = availability_curve(count, len(paths), area_km2, population)
             curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))
-    write_statistics(curves, public / "statistics.csv")
-    files = [
-        (device.id, channel, public / f"max_eirp_{device.id}_ch{channel:02d}.tif")
-        for device in config.devices
-        for channel in sorted(config.channels.wsd)
-    ]
-    write_open_area(open_area_table(files, area_km2, population), public / "not_evaluated.csv")
+    write_statistics(curves, build / layer_file("statistics"))
+    open_table = open_area_table(open_files, area_km2, population)
+    write_open_area(open_table, build / layer_file("not_evaluated"))
 
 
 def _write_level(
-    config: Config, public: Path, device: Device, level_dbm: float, paths: list[Path], names: list[str]
+    config: Config, build: Path, device: Device, level_dbm: float, paths: list[Path], names: list[str]
 ) -> NDArray[np.uint8]:
     """Write the class stack and the count of one device and level, strip by strip; returns the count."""
     level = level_name(level_dbm)
@@ -228,26 +197,11 @@ def _write_level(
         "level_dbm": level,
         "hash": json_hash([[file_sha256(path) for path in paths], level, source_hash(__name__)]),
     }
-    layout = raster.layout_on(
-        grid,
-        names,
-        dtype="uint8",
-        nodata=int(Availability.OUTSIDE),
-        units="",
-        long_name=f"availability at {level} dBm, {device.id}",
-        tags=tags,
-        categories=CLASS_NAMES,
-    )
-    path = public / f"availability_{device.id}_{level}dbm.tif"
-    raster.write_blocks(path, layout, strips(), publish=True)
-    layer = raster.make_array(
-        count,
-        grid,
-        units="channels",
-        nodata=OUTSIDE_COUNT,
-        long_name=f"channels available at {level} dBm, {device.id}",
-    )
-    raster.write(public / f"available_channels_{device.id}_{level}dbm.tif", layer, tags=tags, publish=True)
+    place = {"device": device.id, "level": level}
+    layout = layer_layout("availability", grid, names, place, tags=tags)
+    raster.write_blocks(build / layer_file("availability", **place), layout, strips(), publish=True)
+    layer = make_layer("available_channels", count, grid, place)
+    raster.write(build / layer_file("available_channels", **place), layer, tags=tags, publish=True)
     return count
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.availability.combine import OUTSIDE_CLASS
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import raster_of
 from pipeline.quantise import NODATA_CENTI
 
 BLOCK_PX = 64
@@ -61,7 +61,7 @@ def _blocks(
     _, height, width = levels.shape
     room = ((0, 0), (0, -height % BLOCK_PX), (0, -width % BLOCK_PX))
     level = np.pad(levels, room, constant_values=NODATA_CENTI)
-    service = np.pad(services, room, constant_values=OUTSIDE_CLASS)
+    service = np.pad(services, room, constant_values=int(raster_of("limiting_service").nodata))
     for y in range(level.shape[1] // BLOCK_PX):
         for x in range(level.shape[2] // BLOCK_PX):
             part = np.s_[:, y * BLOCK_PX : (y + 1) * BLOCK_PX, x * BLOCK_PX : (x + 1) * BLOCK_PX]
