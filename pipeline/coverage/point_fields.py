@@ -17,7 +17,7 @@ from pipeline.coverage.channel import Job, planning_of, prepare_job, with_countr
 from pipeline.coverage.fields import WANTED, tile_fields
 from pipeline.coverage.planning import with_default_mode
 from pipeline.grid.geodesy import ecef_m, rays
-from pipeline.grid.polygons import Box
+from pipeline.grid.grid import Box
 from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.records import LonLatRaster, Sweep

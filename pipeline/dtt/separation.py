@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import Transformer
 from rasterio.features import rasterize
 
 from pipeline.config.config import Config
@@ -25,7 +25,7 @@ from pipeline.config.services import ServiceName
 from pipeline.coverage.channel import load_sweeps, read_network
 from pipeline.dtt.contours import Contour, contour_km, contour_of, read_contours
 from pipeline.errors import InputError
-from pipeline.grid.grid import LONLAT, Grid
+from pipeline.grid.grid import GEOD, LONLAT, Grid
 from pipeline.radio.antennas import AZIMUTHS
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
@@ -33,8 +33,6 @@ from pipeline.reference.separation_distances import RELATIONS, permitted_dbm, re
 from pipeline.services.codes import LimitingService
 from pipeline.terrain.records import Sweep
 from pipeline.territory.neighbours import square_distance_px
-
-WGS84 = Geod(ellps="WGS84")
 
 
 def contour_polygons(
@@ -89,7 +87,7 @@ def _polygon(
     to_grid: Transformer,
 ) -> shapely.Polygon:
     lon_deg, lat_deg = (np.full(azimuths_deg.size, float(station[name])) for name in ("lon_deg", "lat_deg"))
-    lon_deg, lat_deg, _ = WGS84.fwd(lon_deg, lat_deg, azimuths_deg, 1000.0 * radius_km)
+    lon_deg, lat_deg, _ = GEOD.fwd(lon_deg, lat_deg, azimuths_deg, 1000.0 * radius_km)
     return shapely.Polygon(np.column_stack(to_grid.transform(lon_deg, lat_deg)))
 
 

@@ -7,7 +7,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from pyproj import Geod
 
 from pipeline.config.protection import Device
 from pipeline.dtt.degradation import allowed_nuisance_db
@@ -16,7 +15,7 @@ from pipeline.dtt.limits import Job
 from pipeline.dtt.protection_maps import Files
 from pipeline.dtt.victims import Kind
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import GEOD, Grid
 from pipeline.propagation.homogeneous import offset_distance_km, smaller_path_loss_db
 from pipeline.radio.antennas import directivity_db
 from pipeline.radio.channel_plan import Offset, receiver_band
@@ -27,7 +26,6 @@ from pipeline.units import DIPOLE_GAIN_DBI, FIELD_TO_POWER_DB
 # Levels are stored as float32: three sums of some 100 dB are right to a few units of 1e-5 dB.
 ROUNDING_MAX_DB = 2e-4
 LEVELS = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db", "azimuth_deg", "probability")
-ELLIPSOID = Geod(ellps="WGS84")
 
 
 class Decision(NamedTuple):
@@ -219,7 +217,7 @@ def victim_facts(
         *(_lonlat_deg(context.grid, *place) for place in ((row, col), (decision.row, decision.col))),
         strict=True,
     )
-    azimuth_deg, _, length_m = ELLIPSOID.inv(lons_deg[0], lats_deg[0], lons_deg[1], lats_deg[1])
+    azimuth_deg, _, length_m = GEOD.inv(lons_deg[0], lats_deg[0], lons_deg[1], lats_deg[1])
     group = "overload" if decision.group is None else group_name(decision.group)
     return {
         "kind": "foreign reception" if decision.kind.foreign else "reception",

@@ -19,20 +19,21 @@ from pipeline.kernels import inlined, kernel
 
 # WGS84 (NIMA TR8350.2): semi-major axis and flattening.
 SEMI_MAJOR_M = 6_378_137.0
-FLATTENING = 1.0 / 298.257223563
-ECCENTRICITY2 = FLATTENING * (2.0 - FLATTENING)
+_FLATTENING = 1.0 / 298.257223563
+_SEMI_MAJOR_KM = 6378.137
+ECCENTRICITY2 = _FLATTENING * (2.0 - _FLATTENING)
 
 # Bilinear interpolation over L metres sags by L^2 / (4 R): 0.1 m, nearly vertical, at 1600 m.
-LATTICE_MAX_M = 1600.0
-LATTICE_MAX_PX = 16
+_LATTICE_MAX_M = 1600.0
+_LATTICE_MAX_PX = 16
 
 # From the azimuth of the normal section to the geodesic's: e^2 cos^2(lat) sin(2 az) s^2 / (12 a^2) rad.
-NORMAL_SECTION_PER_M2 = ECCENTRICITY2 / (6.0 * SEMI_MAJOR_M**2)
+_NORMAL_SECTION_PER_M2 = ECCENTRICITY2 / (6.0 * SEMI_MAJOR_M**2)
 
 # A pixel centre on the mast itself: keeps log d finite; the error is below a metre.
-NEAREST_KM = 1.0e-3
+_NEAREST_KM = 1.0e-3
 # Columns of the node array of a lattice.
-NODE_COLUMNS = 11
+_NODE_COLUMNS = 11
 
 
 def _arctangent_series(terms: int) -> tuple[float, ...]:
@@ -100,6 +101,61 @@ def ecef_m(lon_deg: float, lat_deg: float) -> tuple[float, float, float]:
 
 
 @kernel
+def _arc_coefficients(squared_k: float) -> tuple[float, float, float, float, float, float]:
+    """Series of distance and longitude to second order in epsilon: error below 0.1 m over 1000 km.
+
+    Returns scale A1, C11, C12 (distance from arc), C'11, C'12 (arc from distance) and epsilon.
+    C. F. F. Karney, Algorithms for geodesics, J. Geodesy 87 (2013), eq. (17), (18), (21).
+    """
+    root = math.sqrt(1.0 + squared_k)
+    eps = (root - 1.0) / (root + 1.0)
+    scale = (1.0 + 0.25 * eps * eps) / (1.0 - eps)
+    return scale, -0.5 * eps, -eps * eps / 16.0, 0.5 * eps, 0.3125 * eps * eps, eps
+
+
+@kernel
+def radial_knots(
+    lon_deg: float,
+    lat_deg: float,
+    azimuth_deg: float,
+    knot_km: float,
+    lon_out: NDArray[np.float64],
+    lat_out: NDArray[np.float64],
+) -> None:
+    """Fill the positions at 0, knot, 2 knot, ... km on the geodesic that leaves with a true azimuth.
+
+    Karney (2013), direct problem, sec. 2; longitudes stay continuous (may pass 180 deg). Not for the poles.
+    """
+    f = _FLATTENING
+    polar_km = _SEMI_MAJOR_KM * (1.0 - f)
+    alpha = math.radians(azimuth_deg)
+    beta = math.atan((1.0 - f) * math.tan(math.radians(lat_deg)))
+    sin_beta, cos_beta = math.sin(beta), math.cos(beta)
+    sin_alpha, cos_alpha = math.sin(alpha), math.cos(alpha)
+    sin_0 = sin_alpha * cos_beta
+    cos_0 = math.hypot(cos_alpha, sin_alpha * sin_beta)
+    sigma_1 = math.atan2(sin_beta, cos_alpha * cos_beta)
+    omega_1 = math.atan2(sin_0 * math.sin(sigma_1), math.cos(sigma_1))
+    second_e2 = f * (2.0 - f) / (1.0 - f) ** 2
+    scale, c1, c2, r1, r2, eps = _arc_coefficients(second_e2 * cos_0 * cos_0)
+    tau_1 = sigma_1 + c1 * math.sin(2.0 * sigma_1) + c2 * math.sin(4.0 * sigma_1)
+    n = f / (2.0 - f)
+    a3 = 1.0 - (0.5 - 0.5 * n) * eps - 0.25 * eps * eps  # eq. (24)
+    c31 = (0.25 - 0.25 * n) * eps  # eq. (25)
+    lon_1 = sigma_1 + c31 * math.sin(2.0 * sigma_1)
+    for i in range(lon_out.size):
+        tau = tau_1 + i * knot_km / (polar_km * scale)
+        sigma = tau + r1 * math.sin(2.0 * tau) + r2 * math.sin(4.0 * tau)
+        sin_sigma, cos_sigma = math.sin(sigma), math.cos(sigma)
+        tan_beta = cos_0 * sin_sigma / math.hypot(cos_0 * cos_sigma, sin_0)
+        lat_out[i] = math.degrees(math.atan(tan_beta / (1.0 - f)))
+        turn = math.atan2(sin_0 * sin_sigma, cos_sigma) - omega_1
+        turn -= 2.0 * math.pi * math.floor(turn / (2.0 * math.pi) + 0.5)
+        lag = f * sin_0 * a3 * (sigma + c31 * math.sin(2.0 * sigma) - lon_1)
+        lon_out[i] = lon_deg + math.degrees(turn - lag)
+
+
+@kernel
 def site_frame(lon_deg: float, lat_deg: float) -> NDArray[np.float64]:
     """float64[12]: geocentric origin in m and the local east, north and up unit axes of a site."""
     lon, lat = math.radians(lon_deg), math.radians(lat_deg)
@@ -131,9 +187,9 @@ def ray(frame: NDArray[np.float64], x_m: float, y_m: float, z_m: float) -> tuple
     up = dx * frame[9] + dy * frame[10] + dz * frame[11]
     chord2 = east * east + north * north + up * up
     w = up * up / (chord2 + 1.0e-9)
-    turn = NORMAL_SECTION_PER_M2 * frame[8] * frame[8] * east * north
+    turn = _NORMAL_SECTION_PER_M2 * frame[8] * frame[8] * east * north
     distance_km = 1.0e-3 * math.sqrt(chord2) * (1.0 + w * (1.0 / 6.0 + 0.075 * w))
-    return max(distance_km, NEAREST_KM), azimuth_deg(east - turn * north, north + turn * east)
+    return max(distance_km, _NEAREST_KM), azimuth_deg(east - turn * north, north + turn * east)
 
 
 @kernel
@@ -179,7 +235,7 @@ def pixel_frames(
             u = ((col + j) - node_col * step_px) * inverse
             k = node_col - first_col
             w00, w01, w10, w11 = (1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u
-            for n in range(NODE_COLUMNS):
+            for n in range(_NODE_COLUMNS):
                 frames[n, i, j] = (
                     w00 * upper[k, n] + w01 * upper[k + 1, n] + w10 * lower[k, n] + w11 * lower[k + 1, n]
                 )
@@ -187,8 +243,8 @@ def pixel_frames(
 
 def lattice_step_px(resolution_m: float) -> int:
     """Pixels between lattice nodes: the largest power of two up to 16 within 1600 m, at least 1."""
-    step_px = LATTICE_MAX_PX
-    while step_px > 1 and step_px * resolution_m > LATTICE_MAX_M:
+    step_px = _LATTICE_MAX_PX
+    while step_px > 1 and step_px * resolution_m > _LATTICE_MAX_M:
         step_px //= 2
     return step_px
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Proj, Transformer
+from pyproj import CRS, Geod, Proj, Transformer
 from pyproj.exceptions import CRSError
 from pyproj.proj import Factors
 
@@ -16,6 +16,8 @@ from pipeline.errors import InputError
 
 # Longitude and latitude in degrees, WGS84: what registers and users give.
 LONLAT = "EPSG:4326"
+# Geodesics on its ellipsoid.
+GEOD = Geod(ellps="WGS84")
 # West, south, east, north, in degrees or metres.
 Box = tuple[float, float, float, float]
 # A side fits in uint16 (distance kernel); the total keeps one float32 layer below 2 GB.

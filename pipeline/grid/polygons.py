@@ -16,12 +16,13 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT, Box
-from pipeline.territory.codes import MAX_COUNTRIES
 
 # Edges are straight in the file's own coordinates. Cut to pieces of this length before a projection bends
 # them, an edge along a parallel stays within 0.1 m at 60 degrees.
 EDGE_STEP_DEG = 0.02
 EDGE_STEP_M = 1000.0
+# Countries are numbered in a raster of bytes, with 0 for none and 255 left free.
+_MAX_COUNTRIES = 254
 
 
 class Boundaries(NamedTuple):
@@ -188,5 +189,5 @@ def _check_codes(path: str | Path, codes: Sequence[str], home: Sequence[str], fi
             raise InputError(
                 "home is not in the boundaries", file=path, field=field, value=code, allowed=", ".join(codes)
             )
-    if len(codes) > MAX_COUNTRIES:
-        raise InputError("too many countries", file=path, value=len(codes), allowed=f"up to {MAX_COUNTRIES}")
+    if len(codes) > _MAX_COUNTRIES:
+        raise InputError("too many countries", file=path, value=len(codes), allowed=f"up to {_MAX_COUNTRIES}")

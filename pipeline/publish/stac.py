@@ -14,12 +14,13 @@ from typing import Any
 
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid import raster
+from pipeline.grid.grid import Box
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import COLLECTION, project_to_pass_on, stac_item_file, stac_items
 from pipeline.publish.catalogue import families
 from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.styles import Scheme, read_schemes
-from pipeline.publish.web.place import Box, box_of_pixels
+from pipeline.publish.web.place import box_of_pixels
 
 VERSION = "1.1.0"
 EXTENSIONS = tuple(

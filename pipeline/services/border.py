@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from pipeline.config.neighbours import BorderField
 from pipeline.config.protection import Device
 from pipeline.dtt.border_field import Budget, border_budget, path_loss_db, rule_radius_km
 from pipeline.dtt.foreign_data import ForeignData, concern_radius_km, foreign_data, treatment_of
 from pipeline.grid import raster
+from pipeline.grid.grid import GEOD
 from pipeline.services.base import (
     BlockLimit,
     Explanation,
@@ -32,8 +32,6 @@ from pipeline.services.base import (
 )
 from pipeline.services.codes import LimitingService
 from pipeline.territory.neighbours import COASTAL, Layers, land_mask, land_of_band, nearest_pixel
-
-WGS84 = Geod(ellps="WGS84")
 
 
 class Border(NamedTuple):
@@ -149,7 +147,7 @@ def _victim(context: ServiceContext, border: Border, row: int, col: int) -> dict
         "country": border.country,
         "lon": to_lon,
         "lat": to_lat,
-        "azimuth_deg": float(WGS84.inv(lon, lat, to_lon, to_lat)[0] % 360.0),
+        "azimuth_deg": float(GEOD.inv(lon, lat, to_lon, to_lat)[0] % 360.0),
     }
 
 

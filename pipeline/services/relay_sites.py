@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import GEOD, Grid
 from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import offset_of
 from pipeline.reference.number_tables import read_number, read_rows
@@ -36,7 +35,6 @@ from pipeline.services.points import HALF_DIAGONAL, rays_to, square_distance_km
 
 KINDS = ("co", "adjacent")
 COLUMNS = ("kind", "circle_km", "arc_km", "half_angle_deg")
-GEOD = Geod(ellps="WGS84")
 
 
 class Distances(NamedTuple):

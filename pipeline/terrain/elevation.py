@@ -24,7 +24,7 @@ from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
 LOWEST_M = -450.0
 HIGHEST_M = 9000.0
 # One float32 layer below 3.2 GB.
-MAX_PIXELS = 800_000_000
+_MAX_PIXELS = 800_000_000
 # Tiles of one model lie on common pixels, up to this share of a pixel.
 MAX_SHIFT_PX = 0.05
 # Holes up to this share of the grid are tolerated: single voids of radar models, not a missing tile.
@@ -112,13 +112,13 @@ def _warp(values: NDArray[np.float32], crs: str, place: Affine) -> LonLatRaster:
 
 
 def _checked(shape: tuple[int, int]) -> tuple[int, int]:
-    if shape[0] * shape[1] > MAX_PIXELS:
+    if shape[0] * shape[1] > _MAX_PIXELS:
         raise InputError(
             "terrain of the area needed is too large",
             row="terrain",
             field="dem",
             value=f"{shape[1]} x {shape[0]} pixels",
-            allowed=f"{MAX_PIXELS} pixels; take a coarser DEM or a smaller territory",
+            allowed=f"{_MAX_PIXELS} pixels; take a coarser DEM or a smaller territory",
         )
     return shape
 

@@ -1,4 +1,4 @@
-"""Geodesic radials from a mast and what a longitude/latitude raster shows along them."""
+"""Geodesic radials from a mast as pixel positions, and what a longitude/latitude raster shows along them."""
 
 from __future__ import annotations
 
@@ -7,70 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.grid.geodesy import radial_knots
 from pipeline.kernels import kernel
 
-# WGS84 (NIMA TR8350.2).
-SEMI_MAJOR_KM = 6378.137
-FLATTENING = 1.0 / 298.257223563
 # Between knots longitude and latitude go straight: the bow of L km is L^2 / (8 R) tan(lat), 0.1 m at 46 deg.
 KNOT_KM = 2.0
 # A point beside unknown pixels is known if the known ones carry at least this share of its bilinear weight.
 KNOWN_SHARE = 0.5
-
-
-@kernel
-def _arc_coefficients(squared_k: float) -> tuple[float, float, float, float, float, float]:
-    """Series of distance and longitude to second order in epsilon: error below 0.1 m over 1000 km.
-
-    Returns scale A1, C11, C12 (distance from arc), C'11, C'12 (arc from distance) and epsilon.
-    C. F. F. Karney, Algorithms for geodesics, J. Geodesy 87 (2013), eq. (17), (18), (21).
-    """
-    root = math.sqrt(1.0 + squared_k)
-    eps = (root - 1.0) / (root + 1.0)
-    scale = (1.0 + 0.25 * eps * eps) / (1.0 - eps)
-    return scale, -0.5 * eps, -eps * eps / 16.0, 0.5 * eps, 0.3125 * eps * eps, eps
-
-
-@kernel
-def radial_knots(
-    lon_deg: float,
-    lat_deg: float,
-    azimuth_deg: float,
-    knot_km: float,
-    lon_out: NDArray[np.float64],
-    lat_out: NDArray[np.float64],
-) -> None:
-    """Fill the positions at 0, knot, 2 knot, ... km on the geodesic that leaves with a true azimuth.
-
-    Karney (2013), direct problem, sec. 2; longitudes stay continuous (may pass 180 deg). Not for the poles.
-    """
-    f = FLATTENING
-    polar_km = SEMI_MAJOR_KM * (1.0 - f)
-    alpha = math.radians(azimuth_deg)
-    beta = math.atan((1.0 - f) * math.tan(math.radians(lat_deg)))
-    sin_beta, cos_beta = math.sin(beta), math.cos(beta)
-    sin_alpha, cos_alpha = math.sin(alpha), math.cos(alpha)
-    sin_0 = sin_alpha * cos_beta
-    cos_0 = math.hypot(cos_alpha, sin_alpha * sin_beta)
-    sigma_1 = math.atan2(sin_beta, cos_alpha * cos_beta)
-    omega_1 = math.atan2(sin_0 * math.sin(sigma_1), math.cos(sigma_1))
-    second_e2 = f * (2.0 - f) / (1.0 - f) ** 2
-    scale, c1, c2, r1, r2, eps = _arc_coefficients(second_e2 * cos_0 * cos_0)
-    tau_1 = sigma_1 + c1 * math.sin(2.0 * sigma_1) + c2 * math.sin(4.0 * sigma_1)
-    n = f / (2.0 - f)
-    a3 = 1.0 - (0.5 - 0.5 * n) * eps - 0.25 * eps * eps  # eq. (24)
-    c31 = (0.25 - 0.25 * n) * eps  # eq. (25)
-    lon_1 = sigma_1 + c31 * math.sin(2.0 * sigma_1)
-    for i in range(lon_out.size):
-        tau = tau_1 + i * knot_km / (polar_km * scale)
-        sigma = tau + r1 * math.sin(2.0 * tau) + r2 * math.sin(4.0 * tau)
-        sin_sigma, cos_sigma = math.sin(sigma), math.cos(sigma)
-        tan_beta = cos_0 * sin_sigma / math.hypot(cos_0 * cos_sigma, sin_0)
-        lat_out[i] = math.degrees(math.atan(tan_beta / (1.0 - f)))
-        turn = math.atan2(sin_0 * sin_sigma, cos_sigma) - omega_1
-        turn -= 2.0 * math.pi * math.floor(turn / (2.0 * math.pi) + 0.5)
-        lag = f * sin_0 * a3 * (sigma + c31 * math.sin(2.0 * sigma) - lon_1)
-        lon_out[i] = lon_deg + math.degrees(turn - lag)
 
 
 @kernel

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from pipeline.errors import InputError
+from pipeline.grid.grid import GEOD
 from pipeline.terrain.clearance import clearance_angles
 from pipeline.terrain.heights import MEAN_FROM_KM, MEAN_TO_KM, mean_terrain
 from pipeline.terrain.radial import KNOT_KM, height_at, pixel_knots, sea_lengths
@@ -265,7 +265,7 @@ def view_of(
     ``outline_*``: closed ring around the padded grid, vertices some kilometres apart, either sense of turn.
     """
     sites = np.full_like(outline_lon_deg, lon_deg), np.full_like(outline_lat_deg, lat_deg)
-    azimuth_deg, _, length_m = Geod(ellps="WGS84").inv(*sites, outline_lon_deg, outline_lat_deg)
+    azimuth_deg, _, length_m = GEOD.inv(*sites, outline_lon_deg, outline_lat_deg)
     d_km = np.asarray(length_m) / 1000.0
     far_km = float(d_km.max()) + 1.0
     steps_deg = (np.diff(azimuth_deg) + 180.0) % FULL_CIRCLE_DEG - 180.0

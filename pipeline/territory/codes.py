@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import IntEnum
 
 NO_COUNTRY = 0
-MAX_COUNTRIES = 254
 
 
 class Surface(IntEnum):

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from pipeline.blocks import map_blocks
-from pipeline.grid.grid import LONLAT, Grid
-from pipeline.grid.polygons import Boundaries, Box, cut
+from pipeline.grid.grid import LONLAT, Box, Grid
+from pipeline.grid.polygons import Boundaries, cut
 from pipeline.territory.masks import STRIP_PX, rasterised
 
 STEP_DEG = 0.0025
 # A mask of more pixels takes twice the step, and so on: 0.3 GB of memory at most.
-MAX_PIXELS = 300_000_000
+_MAX_PIXELS = 300_000_000
 # Room for the ends of radials, which pass the box by less than a degree.
 ROOM_DEG = 0.5
 
@@ -49,7 +49,7 @@ def surface_mask(
     place counts as ``unknown``: land by default, because the edge of a clip is not a coast.
     """
     west, south, east, north = box_deg
-    while (east - west) * (north - south) / step_deg**2 > MAX_PIXELS:
+    while (east - west) * (north - south) / step_deg**2 > _MAX_PIXELS:
         step_deg *= 2.0
     width, height = math.ceil((east - west) / step_deg), math.ceil((north - south) / step_deg)
     transform = Affine(step_deg, 0.0, west, 0.0, -step_deg, north)

@@ -7,7 +7,8 @@ import pytest
 from profile_reference import GEOD, heights, points
 from surfaces import LAT_DEG, LON_DEG, raster, relief
 
-from pipeline.terrain.radial import KNOT_KM, height_at, pixel_knots, radial_knots, sample_heights
+from pipeline.grid.geodesy import radial_knots
+from pipeline.terrain.radial import KNOT_KM, height_at, pixel_knots, sample_heights
 from pipeline.terrain.sweep import frame_of
 
 

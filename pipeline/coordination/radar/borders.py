@@ -11,14 +11,12 @@ import numpy as np
 import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.coordination.radar.resolution612 import ItuCodes
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import ECCENTRICITY2, SEMI_MAJOR_M
-from pipeline.grid.grid import LONLAT
-from pipeline.grid.polygons import Box
+from pipeline.grid.grid import GEOD, LONLAT, Box
 
 SPACING_KM = 1.0
 # Points per group: a few kilometres of border.
@@ -133,9 +131,9 @@ def reach_km(clip_deg: Box, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.fl
     """Shortest distance from some places to the edge of a clip: nothing farther may be concluded from it."""
     edge = shapely.segmentize(shapely.box(*clip_deg), 0.05).exterior
     x, y = np.asarray(edge.coords).T
-    geod, least_m = Geod(ellps="WGS84"), math.inf
+    least_m = math.inf
     for lon, lat in zip(np.ravel(lon_deg), np.ravel(lat_deg), strict=True):
-        least_m = min(least_m, geod.inv(np.full_like(x, lon), np.full_like(y, lat), x, y)[2].min())
+        least_m = min(least_m, GEOD.inv(np.full_like(x, lon), np.full_like(y, lat), x, y)[2].min())
     return least_m / 1000.0
 
 

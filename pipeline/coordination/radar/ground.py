@@ -16,8 +16,8 @@ from pipeline.coordination.radar.borders import CountryPolygon, reach_km, read_c
 from pipeline.coordination.radar.land import DEGREE_KM, Clearance, clearance, land_mask
 from pipeline.coordination.radar.resolution612 import read_itu_codes
 from pipeline.errors import InputError
-from pipeline.grid.grid import Grid
-from pipeline.grid.polygons import Box, cut
+from pipeline.grid.grid import Box, Grid
+from pipeline.grid.polygons import cut
 
 # Longitudes and latitudes [n].
 LonLats = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -13,7 +13,7 @@ from scipy.ndimage import distance_transform_edt
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.grid.geodesy import ECCENTRICITY2
-from pipeline.grid.polygons import Box
+from pipeline.grid.grid import Box
 from pipeline.kernels import inlined
 from pipeline.territory.masks import rasterised
 

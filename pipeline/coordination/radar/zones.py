@@ -10,7 +10,6 @@ import numpy as np
 import shapely
 import shapely.affinity
 from numpy.typing import NDArray
-from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.coordination.radar.borders import Borders
@@ -30,7 +29,7 @@ from pipeline.coordination.radar.resolution612 import (
     RequiredSeparation,
     required_separation,
 )
-from pipeline.grid.grid import LONLAT
+from pipeline.grid.grid import GEOD, LONLAT
 from pipeline.kernels import kernel
 
 AZIMUTH_STEP_DEG = 1.0
@@ -39,7 +38,6 @@ SIDE_STEP_KM = 10.0
 GAP_DEG = 5e-5
 ZONE_COLUMNS = ("radar", "adm", "d_l_km", "d_s_km", "flags")
 AFFECTED_COLUMNS = ("radar", "adm", "d_min_km", "path", "margin_km")
-GEOD = Geod(ellps="WGS84")
 Interval = tuple[float, float]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.files import write_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import Box, Grid
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import (
     BOUNDARIES,
@@ -31,7 +31,7 @@ from pipeline.publish.catalogue import ALL_BANDS, Shown, families, shown_layers
 from pipeline.publish.legends import legend
 from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.qgis import vectors
-from pipeline.publish.qgis.project import Box, Project, project_text
+from pipeline.publish.qgis.project import Project, project_text
 from pipeline.publish.qgis.qml import Legend, style_text
 from pipeline.publish.qgis.tree import Scene, house_nodes, public_nodes
 from pipeline.publish.styles import Scheme, read_schemes

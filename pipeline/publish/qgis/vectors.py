@@ -12,10 +12,10 @@ import xarray as xr
 
 from pipeline.config.territory import Territory
 from pipeline.coordination.radar.zone_file import geopackage_bytes
+from pipeline.grid.grid import Box
 from pipeline.publish.qgis.project import Labels, Symbol
 from pipeline.publish.styles import read_base_colours
 from pipeline.publish.web.boundaries import boundary_features, geojson_text, view_box_deg
-from pipeline.publish.web.place import Box
 from pipeline.registers.country import country_of
 from pipeline.territory.rasters import boundaries_of
 

@@ -10,7 +10,7 @@ from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import write
 
 from pipeline.files import whole_file
-from pipeline.publish.web.place import Box
+from pipeline.grid.grid import Box
 
 Tiles = Mapping[tuple[int, int, int], bytes]
 

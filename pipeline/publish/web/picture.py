@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.grid.grid import Box
 from pipeline.publish.styles import Scheme, palette
-from pipeline.publish.web.place import Box, Fit, evaluate, tile_centres_deg, tiles_of
+from pipeline.publish.web.place import Fit, evaluate, tile_centres_deg, tiles_of
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PALETTE_IMAGE, LEVEL = 3, 9

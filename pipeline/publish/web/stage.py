@@ -22,6 +22,7 @@ from pipeline.config.load import load_config
 from pipeline.config.protection import Device
 from pipeline.files import write_whole
 from pipeline.grid import raster
+from pipeline.grid.grid import Box
 from pipeline.hashing import file_sha256
 from pipeline.publish.styles import Scheme, class_index, read_schemes
 from pipeline.publish.web.archive import write_archive
@@ -30,7 +31,6 @@ from pipeline.publish.web.bundle import page_files
 from pipeline.publish.web.describe import describe
 from pipeline.publish.web.numbers import number_tiles
 from pipeline.publish.web.picture import TilePixels, draw, pyramid
-from pipeline.publish.web.place import Box
 from pipeline.publish.web.shown_layers import (
     Geography,
     Layer,

@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
+from pipeline.grid.grid import GEOD, LONLAT
 from pipeline.reference.number_tables import read_pmse_kinds
 from pipeline.registers.tables import RejectedRow, as_rejected, read_table
 from pipeline.registers.transmitters import with_count
 from pipeline.services.pmse.pmse_rows import SAME_PLACE_M, PmseRow, check_row, required_columns
 
-WGS84 = "EPSG:4326"
 # Minutes since 1970 of assignments without a start or an end.
 ALWAYS, FOREVER = -(2**62), 2**62
 
@@ -88,7 +88,7 @@ def to_dataset(rows: Sequence[PmseRow], crs: str | None) -> xr.Dataset:
     variables |= {name: np.array(values, dtype=np.str_) for name, values in texts.items()}
     variables |= {name: np.array(values, dtype=np.int64) for name, values in times.items()}
     data = {name: ("assignment", values) for name, values in variables.items()}
-    return xr.Dataset(data, attrs={"crs": crs or WGS84})
+    return xr.Dataset(data, attrs={"crs": crs or LONLAT})
 
 
 def active_between(dataset: xr.Dataset, at: str | None, hours: float) -> NDArray[np.bool_]:
@@ -155,7 +155,7 @@ def _place_faults(
     on_earth = np.isfinite(lon) & np.isfinite(lat)
     apart_m = np.zeros(len(rows))
     both = on_earth & np.isfinite(values[:, 2:]).all(axis=1)
-    apart_m[both] = Geod(ellps="WGS84").inv(lon[both], lat[both], *values[both, 2:].T)[2]
+    apart_m[both] = GEOD.inv(lon[both], lat[both], *values[both, 2:].T)[2]
     for i, (number, row) in enumerate(rows.items()):
         if on_earth[i] and apart_m[i] <= SAME_PLACE_M:
             continue
@@ -181,7 +181,7 @@ def _to_degrees(crs: str) -> Transformer:
         raise InputError("unknown CRS", row="pmse.crs", value=crs, allowed="a projected CRS") from None
     if not known.is_projected:
         raise InputError("CRS is not projected", row="pmse.crs", value=crs, allowed="a projected CRS")
-    return Transformer.from_crs(known, WGS84, always_xy=True)
+    return Transformer.from_crs(known, LONLAT, always_xy=True)
 
 
 def _minute(moment: datetime | None, otherwise: int) -> int:
