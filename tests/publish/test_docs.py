@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import published_files
+from tests.test_architecture import ROOMS
 
 WILD = {
     "<device>": r"[a-z0-9-]+",
@@ -76,3 +77,9 @@ def test_links_between_documents_lead_somewhere(repository: Path) -> None:
 def test_picture_of_the_readme_is_small(repository: Path) -> None:
     assert "docs/images/slovenia_available_channels.png" in (repository / "README.md").read_text()
     assert (repository / "docs/images/slovenia_available_channels.png").stat().st_size < 300_000
+
+
+def test_picture_of_the_folders_has_every_room(repository: Path) -> None:
+    text = (repository / "docs/architecture.md").read_text()
+    named = set(re.findall(r"\w+", text.split("## The rooms")[1].split("Three layers")[0]))
+    assert {room for room in ROOMS if not room.startswith("__")} <= named
