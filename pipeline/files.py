@@ -15,11 +15,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pandas as pd
 
 from pipeline.errors import InputError
+
+# An object of a JSON document.
+JsonObject = dict[str, Any]
 
 # --- contents -----------------------------------------------------------------------------------------------
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline.errors import InputError
+from pipeline.files import JsonObject
 from pipeline.grid import raster
 from pipeline.publish.query_names import SCALE_TAG, band_name
 from pipeline.publish.release import MANIFEST
 from pipeline.query.circle import Circle, block_minima, lowest_at_home, lowest_of_all
-from pipeline.query.paws import Code, Json, PawsError
+from pipeline.query.paws import Code, PawsError
 from pipeline.query.results import read_run
 
 # A place on the edge of a pixel, to the noise of the projection, touches both.
@@ -31,7 +32,7 @@ class Database(NamedTuple):
 
     folder: Path
     run_id: str
-    facts: Json
+    facts: JsonObject
     valid: dict[str, str]
     rasters: dict[str, raster.Opened]
     to_grid: Transformer
@@ -103,7 +104,7 @@ def outside_coverage(lon_deg: float, lat_deg: float) -> PawsError:
     return PawsError(Code.OUTSIDE_COVERAGE, message)
 
 
-def pixel_of(database: Database, place: QueryLocation) -> Json:
+def pixel_of(database: Database, place: QueryLocation) -> JsonObject:
     """The pixel that holds a place; its id (CRS, size, south-west corner in metres) outlives the grid."""
     grid = next(iter(database.rasters.values())).grid
     row, col = grid.pixel_at(place.x_m, place.y_m)
@@ -111,7 +112,9 @@ def pixel_of(database: Database, place: QueryLocation) -> Json:
     return {"id": f"{grid.crs}/{grid.resolution_m:g}/E{west_m:.0f}N{south_m:.0f}", "row": row, "col": col}
 
 
-def lowest_raw(database: Database, profile: Json, place: QueryLocation, radius_m: float) -> NDArray[np.int16]:
+def lowest_raw(
+    database: Database, profile: JsonObject, place: QueryLocation, radius_m: float
+) -> NDArray[np.int16]:
     """Least raw value [channel] of all pixels that a circle of true metres touches, also in part.
 
     Nodata where the circle reaches outside the territory.
@@ -121,7 +124,7 @@ def lowest_raw(database: Database, profile: Json, place: QueryLocation, radius_m
 
 
 def lowest_raw_at_home(
-    database: Database, profile: Json, place: QueryLocation, radius_m: float
+    database: Database, profile: JsonObject, place: QueryLocation, radius_m: float
 ) -> NDArray[np.int16]:
     """The same where pixels outside the territory do not count; the first time it reads the whole raster."""
     opened = database.rasters[profile["id"]]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from pipeline.files import JsonObject
 from pipeline.publish.periods import UTC_FORMAT
 
 PAWS_VERSION = "1.0"
@@ -15,7 +16,6 @@ NARROW_HZ = 1e5
 # Levels are rounded down to this; 36 dBm in 8 MHz is 16.969 dBm in 100 kHz.
 STEP_DB = 0.001
 LONGEST_MESSAGE = 128
-Json = dict[str, Any]
 
 
 class Code(IntEnum):
@@ -32,7 +32,7 @@ class Code(IntEnum):
 class PawsError(Exception):
     """A request that gets an error for an answer; ``data`` as the code asks for (RFC 7545, section 5.17)."""
 
-    def __init__(self, code: Code, message: str, data: Json | None = None) -> None:
+    def __init__(self, code: Code, message: str, data: JsonObject | None = None) -> None:
         self.code = code
         self.message = message
         self.data = data
@@ -48,9 +48,9 @@ class Segment(NamedTuple):
     limit_dbm: float
 
 
-def error_response(error: PawsError, request_id: object = None) -> Json:
+def error_response(error: PawsError, request_id: object = None) -> JsonObject:
     """The JSON-RPC response to a request that is not answered."""
-    content: Json = {"code": int(error.code), "message": f"{error.code.name}: {error.message}"}
+    content: JsonObject = {"code": int(error.code), "message": f"{error.code.name}: {error.message}"}
     while len(content["message"].encode()) > LONGEST_MESSAGE:
         content["message"] = content["message"][:-1]
     if error.data is not None:
@@ -58,7 +58,9 @@ def error_response(error: PawsError, request_id: object = None) -> Json:
     return {"jsonrpc": "2.0", "error": content, "id": request_id}
 
 
-def spectrum_response(device_desc: Mapping[str, Any], spec: Json, now: datetime, **others: object) -> Json:
+def spectrum_response(
+    device_desc: Mapping[str, Any], spec: JsonObject, now: datetime, **others: object
+) -> JsonObject:
     """AVAIL_SPECTRUM_RESP with one SpectrumSpec (RFC 7545, section 4.5.2); devices ignore ``others``."""
     return {
         "type": "AVAIL_SPECTRUM_RESP",
@@ -76,7 +78,7 @@ def spectrum_spec(
     segments: Sequence[Segment],
     evaluated: Iterable[Mapping[str, Any]],
     bandwidth_hz: float,
-) -> Json:
+) -> JsonObject:
     """SpectrumSpec (RFC 7545, section 5.9); ``facts`` of the run, ``evaluated`` its channels that were.
 
     A channel of ``frequencyRanges`` in no profile is not available; one beyond them was not evaluated.
@@ -95,13 +97,13 @@ def spectrum_spec(
     }
 
 
-def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: float) -> Json:
+def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: float) -> JsonObject:
     """Spectrum (RFC 7545, section 5.11): e.i.r.p. in any ``resolution_hz`` of an even emission.
 
     Adjacent channels share a profile and, where they meet, a frequency with two levels.
     """
     change_db = min(0.0, 10.0 * math.log10(resolution_hz / bandwidth_hz))
-    profiles: list[list[Json]] = []
+    profiles: list[list[JsonObject]] = []
     for segment in sorted(segments, key=lambda one: one.start_hz):
         dbm = rounded_down(segment.limit_dbm + change_db)
         points = [{"hz": hz, "dbm": dbm} for hz in (segment.start_hz, segment.stop_hz)]
@@ -112,9 +114,9 @@ def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: fl
     return {"resolutionBwHz": resolution_hz, "profiles": profiles}
 
 
-def frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[Json]:
+def frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
     """FrequencyRange list (RFC 7545, section 5.13) of channels, adjacent ones joined."""
-    ranges: list[Json] = []
+    ranges: list[JsonObject] = []
     for entry in sorted(channels, key=lambda one: float(one["start_hz"])):
         if ranges and ranges[-1]["stopHz"] == entry["start_hz"]:
             ranges[-1]["stopHz"] = entry["stop_hz"]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pipeline.query.paws import PAWS_VERSION, Code, Json, PawsError, error_response
+from pipeline.files import JsonObject
+from pipeline.query.paws import PAWS_VERSION, Code, PawsError, error_response
 from pipeline.query.query import Database, Request, answer, profile_for
 
 METHOD = "spectrum.paws.getSpectrum"
@@ -24,7 +25,7 @@ LEAST_CONFIDENCE_PCT = 95
 CHOICE = {"etsiEnDeviceType": "type", "etsiEnDeviceEmissionsClass": "emission_class"}
 
 
-def respond(database: Database, request: object, now: datetime | None = None) -> Json:
+def respond(database: Database, request: object, now: datetime | None = None) -> JsonObject:
     """The JSON-RPC 2.0 response to a request, both as plain data; faults of a request never raise."""
     if not isinstance(request, Mapping) or request.get("jsonrpc") != "2.0":
         return _rpc_error(-32600, "not a JSON-RPC 2.0 request", None)
@@ -41,7 +42,7 @@ def respond(database: Database, request: object, now: datetime | None = None) ->
     return {"jsonrpc": "2.0", "result": message, "id": request_id}
 
 
-def request_of(facts: Json, params: object) -> Request:
+def request_of(facts: JsonObject, params: object) -> Request:
     """AVAIL_SPECTRUM_REQ (RFC 7545, section 4.5.1) as a request of the library."""
     if not isinstance(params, Mapping) or params.get("type") != REQUEST_TYPE:
         raise PawsError(Code.INVALID_VALUE, f"params are no {REQUEST_TYPE}")
@@ -82,7 +83,7 @@ def circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
     return _number(centre, "longitude"), _number(centre, "latitude"), max(axes_m)
 
 
-def device_of(facts: Json, device_desc: Mapping[str, Any]) -> str:
+def device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
     """Id of the first profile that fits a DeviceDescriptor (RFC 7545, section 5.2)."""
     ruleset = facts["ruleset"]["rulesetId"]
     rulesets = device_desc.get("rulesetIds")
@@ -97,7 +98,7 @@ def device_of(facts: Json, device_desc: Mapping[str, Any]) -> str:
     raise PawsError(Code.UNSUPPORTED, f"no device of {', '.join(f'{k} {v}' for k, v in given.items())}")
 
 
-def height_of(facts: Json, device: str, antenna: Mapping[str, Any]) -> float | None:
+def height_of(facts: JsonObject, device: str, antenna: Mapping[str, Any]) -> float | None:
     """Height above ground of AntennaCharacteristics (RFC 7545, section 5.3); None = not given."""
     if "height" not in antenna:
         return None
@@ -126,6 +127,6 @@ def _number(given: Mapping[str, Any], name: str, default: float | None = None) -
     return float(found)
 
 
-def _rpc_error(code: int, message: str, request_id: object) -> Json:
+def _rpc_error(code: int, message: str, request_id: object) -> JsonObject:
     """Faults of the envelope (JSON-RPC 2.0, section 5.1)."""
     return {"jsonrpc": "2.0", "error": {"code": code, "message": message}, "id": request_id}

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.files import JsonObject
 from pipeline.publish.query_names import HZ_PER_MHZ
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import (
@@ -34,15 +35,7 @@ from pipeline.query.database import (
     pixel_of,
     place_of,
 )
-from pipeline.query.paws import (
-    Code,
-    Json,
-    PawsError,
-    Segment,
-    error_response,
-    spectrum_response,
-    spectrum_spec,
-)
+from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
 from pipeline.reference.height_layers import HIGHEST_M, HeightLayer, layer_height_m
 
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
@@ -85,7 +78,7 @@ def query_command(results: Path, request: Request) -> int:
     return 0
 
 
-def answer(database: Database, request: Request, now: datetime | None = None) -> Json:
+def answer(database: Database, request: Request, now: datetime | None = None) -> JsonObject:
     """AVAIL_SPECTRUM_RESP: the least of all pixels that the request's circle touches, also in part."""
     place = place_of(database, request.lon_deg, request.lat_deg)
     check_numbers(request)
@@ -114,12 +107,12 @@ def check_numbers(request: Request) -> None:
         raise PawsError(Code.INVALID_VALUE, "an e.i.r.p. is only asked of the master of generic slaves")
 
 
-def profile_for(facts: Json, device: str | None, height_m: float | None) -> Json:
+def profile_for(facts: JsonObject, device: str | None, height_m: float | None) -> JsonObject:
     """The device that answers; of the same type, class and bandwidth for another height."""
     devices = {entry["id"]: entry for entry in facts["devices"]}
     if device is not None and device not in devices:
         raise PawsError(Code.UNSUPPORTED, f"no device {device}; there are {', '.join(devices)}")
-    given: Json = devices[device] if device is not None else facts["devices"][0]
+    given: JsonObject = devices[device] if device is not None else facts["devices"][0]
     if height_m is None:
         return given
     if not 0.0 < height_m <= HIGHEST_M:
@@ -133,7 +126,7 @@ def profile_for(facts: Json, device: str | None, height_m: float | None) -> Json
     raise PawsError(Code.UNSUPPORTED, message)
 
 
-def layer_for(facts: Json, device_type: str, height_m: float | None) -> float:
+def layer_for(facts: JsonObject, device_type: str, height_m: float | None) -> float:
     """Height of the layer that answers for a height, or for none given (`height_layers.csv`)."""
     layers = [
         HeightLayer(
@@ -150,7 +143,7 @@ def layer_for(facts: Json, device_type: str, height_m: float | None) -> float:
 # --- generic slaves -----------------------------------------------------------------------------------------
 
 
-def slave_profile(facts: Json, master: Json) -> Json:
+def slave_profile(facts: JsonObject, master: JsonObject) -> JsonObject:
     """The device that stands for the slaves of a master: its type, the class assumed of slaves, no height."""
     emission_class = facts["generic_slave"]["emission_class"]
     layer_m = layer_for(facts, master["type"], None)
@@ -166,7 +159,7 @@ def slave_profile(facts: Json, master: Json) -> Json:
     return min(found, key=lambda entry: abs(entry["bandwidth_hz"] - master["bandwidth_hz"]))
 
 
-def heard_within_m(facts: Json, master: Json, request: Request, raw: NDArray[np.int16]) -> float:
+def heard_within_m(facts: JsonObject, master: JsonObject, request: Request, raw: NDArray[np.int16]) -> float:
     """How far a master is heard on the channels it may use, with the e.i.r.p. it says, or may, use there."""
     from pipeline.query.slaves import coverage_radius_m
 
@@ -180,7 +173,11 @@ def heard_within_m(facts: Json, master: Json, request: Request, raw: NDArray[np.
 
 
 def slave_raw(
-    database: Database, profile: Json, place: QueryLocation, radius_m: float, master_raw: NDArray[np.int16]
+    database: Database,
+    profile: JsonObject,
+    place: QueryLocation,
+    radius_m: float,
+    master_raw: NDArray[np.int16],
 ) -> NDArray[np.int16]:
     """Least raw value [channel] within the territory where slaves may stand; none for a silent master."""
     if not (master_raw > NOT_EVALUATED).any():
@@ -191,7 +188,7 @@ def slave_raw(
 # --- the answer ---------------------------------------------------------------------------------------------
 
 
-def segments_of(facts: Json, raw: NDArray[np.int16]) -> list[Segment]:
+def segments_of(facts: JsonObject, raw: NDArray[np.int16]) -> list[Segment]:
     """The available channels; what is not permitted or was not evaluated is none of them."""
     return [
         Segment(entry["channel"], entry["start_hz"], entry["stop_hz"], level / 100.0)
@@ -205,10 +202,10 @@ def message_of(
     request: Request,
     place: QueryLocation,
     radius_m: float,
-    profile: Json,
+    profile: JsonObject,
     raw: NDArray[np.int16],
     now: datetime,
-) -> Json:
+) -> JsonObject:
     """The response for the least values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
     facts = database.facts
     segments = segments_of(facts, raw)
@@ -230,7 +227,7 @@ def message_of(
     )
 
 
-def _device_desc(facts: Json, profile: Json, generic_slave: bool) -> Json:
+def _device_desc(facts: JsonObject, profile: JsonObject, generic_slave: bool) -> JsonObject:
     """DeviceDescriptor (RFC 7545, sections 5.2 and 9.2.2) of a request that came without one."""
     return {
         "etsiEnDeviceType": profile["type"],
@@ -240,7 +237,7 @@ def _device_desc(facts: Json, profile: Json, generic_slave: bool) -> Json:
     }
 
 
-def _location(place: QueryLocation, radius_m: float) -> Json:
+def _location(place: QueryLocation, radius_m: float) -> JsonObject:
     """GeoLocation (RFC 7545, section 5.1): the circle that the answer is the minimum of."""
     centre = {"latitude": place.lat_deg, "longitude": place.lon_deg}
     return {"point": {"center": centre, "semiMajorAxis": radius_m, "semiMinorAxis": radius_m}}

@@ -59,7 +59,7 @@ TOTAL_NOTES = {
 }
 
 
-class Place(NamedTuple):
+class ExplainedLocation(NamedTuple):
     """One pixel, channel and device of a run, with the published values there."""
 
     run: Run
@@ -104,7 +104,7 @@ def explain_point(
     return _answer(place, status, budget_of(place, build))
 
 
-def place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: str) -> Place:
+def place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: str) -> ExplainedLocation:
     """Look up the published layer; InputError for a channel or device that the run does not have."""
     config = config_of(run)
     devices = {device.id: device for device in config.devices}
@@ -123,10 +123,12 @@ def place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: 
     raw = NODATA_CENTI
     if grid.has_pixel(row, col):
         raw = int(raster.read(path, rows=slice(row, row + 1), cols=slice(col, col + 1)).values.item())
-    return Place(run, config, devices[device_id], channel, lon_deg, lat_deg, grid, row, col, raw, tags)
+    return ExplainedLocation(
+        run, config, devices[device_id], channel, lon_deg, lat_deg, grid, row, col, raw, tags
+    )
 
 
-def budget_of(place: Place, build: Path) -> Explanation:
+def budget_of(place: ExplainedLocation, build: Path) -> Explanation:
     """The budget behind a published number; its terms add up to the number before rounding."""
     context = context_of(place, build)
     services = prepare_services(context, place.device, place.channel)
@@ -148,7 +150,7 @@ def budget_of(place: Place, build: Path) -> Explanation:
     return _service_budget(context, place, name, min(levels_dbm), again.limiting_service.item())
 
 
-def context_of(place: Place, build: Path) -> ServiceContext:
+def context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
     """What the services read; refused unless the intermediates are those of the run."""
     victims = tuple(victim_channels(place.config, place.run.manifest["channels"]["dtt"], [place.channel]))
     again = "`channelmaps run` with the run's territory file"
@@ -172,7 +174,7 @@ def context_of(place: Place, build: Path) -> ServiceContext:
     return ServiceContext(place.config, build, place.grid, victims)
 
 
-def _check_number(place: Place, again: Published, build: Path) -> None:
+def _check_number(place: ExplainedLocation, again: Published, build: Path) -> None:
     found = int(again.max_eirp_centi_dbm.item())
     if found != place.raw:
         raise InputError(
@@ -184,7 +186,7 @@ def _check_number(place: Place, again: Published, build: Path) -> None:
 
 
 def _service_budget(
-    context: ServiceContext, place: Place, name: str, limit_dbm: float, label: int
+    context: ServiceContext, place: ExplainedLocation, name: str, limit_dbm: float, label: int
 ) -> Explanation:
     """The service's own account of its limit, checked against that limit."""
     explain = EXPLAINERS.get(name)
@@ -215,7 +217,7 @@ def cap_budget(device: Device) -> Explanation:
     return Explanation({"kind": "device", "id": device.id}, terms, int(LimitingService.DEVICE_CAP))
 
 
-def _left_open(place: Place) -> Explanation:
+def _left_open(place: ExplainedLocation) -> Explanation:
     """Which services should have been evaluated at the pixel and were not."""
     path = place.run.folder / "public" / f"eval_flags_{place.device.id}_ch{place.channel:02d}.tif"
     here = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
@@ -229,7 +231,7 @@ def sum_of(terms: tuple[Term, ...]) -> float:
     return math.fsum(term.value_db for term in terms)
 
 
-def _answer(place: Place, status: str, explanation: Explanation) -> dict[str, Any]:
+def _answer(place: ExplainedLocation, status: str, explanation: Explanation) -> dict[str, Any]:
     """The JSON of the public interface; a number that is not finite is null."""
     total_dbm = sum_of(explanation.terms) if explanation.terms else None
     return {

@@ -144,7 +144,7 @@ def _margin_km(config: Config) -> float:
 # --- computing ----------------------------------------------------------------------------------------------
 
 
-class Step(NamedTuple):
+class VariantJob(NamedTuple):
     """One job of a stage; ``stamp`` holds the digest of everything it was last computed from."""
 
     name: str
@@ -175,11 +175,11 @@ def run_variant(folder: Path, variant: Variant, threads: int) -> Path:
     return place / f"public/max_eirp_{device.id}_ch{channel:02d}.tif"
 
 
-def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[Step]:
+def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
     """The jobs of a variant in order; those of shared folders are up to date from the second variant on."""
     path, grid = plan.config_path, rows_of_territory(plan)
     parts = [settings_of(plan, "territory"), code_of("territory"), grid]
-    yield Step(
+    yield VariantJob(
         "territory",
         json_hash(parts),
         place / "territory/stamp",
@@ -187,7 +187,7 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[Step]:
     )
     for tile in plan.tiles:
         parts = [settings_of(plan, "terrain"), code_of("terrain"), grid, rows_of_tile(plan, tile)]
-        yield Step(
+        yield VariantJob(
             f"terrain {tile}",
             json_hash(parts),
             place / f"terrain/{tile}.stamp",
@@ -195,14 +195,14 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[Step]:
         )
     for channel in plan.victims:
         covered = coverage_hash(plan, channel)
-        yield Step(
+        yield VariantJob(
             f"coverage of channel {channel}",
             covered,
             place / f"coverage/ch{channel:02d}.stamp",
             partial(coverage_stage, path, place, channel=channel, threads=threads),
         )
         parts = [covered, settings_of(plan, "protect"), code_of("protect")]
-        yield Step(
+        yield VariantJob(
             f"protection of channel {channel}",
             json_hash(parts),
             place / f"protect-ch{channel:02d}.stamp",

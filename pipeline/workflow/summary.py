@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.errors import refused_by_machine
-from pipeline.files import json_bytes, write_whole
+from pipeline.files import JsonObject, json_bytes, write_whole
 from pipeline.hashing import file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import STAGES
@@ -23,10 +23,11 @@ from pipeline.services.pmse.pmse_register import read_pmse_register
 _FORMAT = "channelmaps-run/1"
 FILE = "summary.json"
 ROWS_LISTED = 100
-Json = dict[str, Any]
 
 
-def summary_of(config_path: Path, *, code: int, started: datetime, ended: datetime, **others: object) -> Json:
+def summary_of(
+    config_path: Path, *, code: int, started: datetime, ended: datetime, **others: object
+) -> JsonObject:
     """A summary with the parts that every one has; times in UTC.
 
     Among the others ``outcome``: published, unchanged, failed or refused.
@@ -53,9 +54,9 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
         print(f"channelmaps: {refused_by_machine(error, path, 'no summary')}", file=sys.stderr, flush=True)
 
 
-def jobs_since(folder: Path, started: datetime) -> dict[str, Json]:
+def jobs_since(folder: Path, started: datetime) -> dict[str, JsonObject]:
     """Jobs finished since ``started``, by rule: number and seconds, from the files of their benchmarks."""
-    found: dict[str, Json] = {}
+    found: dict[str, JsonObject] = {}
     for path in sorted(folder.rglob("*.tsv")):
         if path.stat().st_mtime < started.timestamp():
             continue
@@ -74,7 +75,7 @@ def _seconds(path: Path) -> float:
         return 0.0
 
 
-def changes_since(published: Mapping[str, Any] | None, plan: Plan) -> Json:
+def changes_since(published: Mapping[str, Any] | None, plan: Plan) -> JsonObject:
     """Inputs, settings and code that differ from a published manifest; all inputs without one."""
     before = {} if published is None else {item["key"]: item for item in published["inputs"]}
     now = {key: path for key, path in input_files(plan.config) if path.is_file()}
@@ -94,7 +95,7 @@ def changes_since(published: Mapping[str, Any] | None, plan: Plan) -> Json:
     }
 
 
-def rejected_rows(config: Config) -> Json:
+def rejected_rows(config: Config) -> JsonObject:
     """Rows of the transmitters and bookings that were left out: how many, and the first of them."""
     rows: list[RejectedRow] = read_register(config)[1]
     if config.services["pmse"].evaluated and config.pmse.registers:

@@ -21,6 +21,7 @@ from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band, victim_channels
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.reference.number_tables import ModeKey
 from pipeline.reference.ratios import Tables, check_ratios, dtt_ratio_table_db, read_protection_tables
 from pipeline.registers.tables import RejectedRow
 from pipeline.registers.transmitters import read_register, summary
@@ -40,7 +41,6 @@ from pipeline.workflow.validate_regions import region_remarks
 from pipeline.workflow.validate_separation import check_separation
 from pipeline.workflow.validate_services import service_remarks
 
-ModeKey = tuple[str, str]
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
 LAND_STEP_DEG = 0.01
 
