@@ -30,7 +30,7 @@ def assignment(name: str, direction: str, **changes: Any) -> dict[str, Any]:
 def case(
     diameter_m: float, psd: float, g3: float, te: float, pe: float, g2: float, ts: float
 ) -> dict[str, Any]:
-    """A golden case of spec/rr941.md as the content of NETWORKS.yaml; gamma -10 dB."""
+    """A worked case of RR Appendix 8, computed by hand, as the content of NETWORKS.yaml; gamma -10 dB."""
     dish = {"pattern": "AP8", "diameter_m": diameter_m}
     return {
         "victim": {

@@ -211,7 +211,7 @@ class Reference(NamedTuple):
 
 
 def antenna_db(wanted: str, other: str, angle_deg: float) -> float:
-    """The rule of verified.md, section 2, written down a second time."""
+    """The rule of docs/method.md, section 8 (receiving antenna), written down a second time."""
     directed = float(np.interp(angle_deg, [0, 20, 60, 180], [0, 0, 16, 16]))
     if wanted in ("", "M"):
         return 0.0

@@ -31,7 +31,7 @@ def radius(config):
     return radius_km
 
 
-# protection.md, section 4, for 64QAM 2/3, 36 dBm, dq 1 %; the sea figures there are rounded ("about").
+# docs/method.md, section 10, for 64QAM 2/3, 36 dBm, dq 1 %; the sea figures there are rounded ("about").
 @pytest.mark.parametrize(
     ("height_m", "coastal", "low_km", "high_km"),
     [

@@ -47,7 +47,7 @@ def test_leakage_alone_counts_by_100_khz(channel_centre: float, aflr: float) -> 
 
 
 def test_leakage_over_8_mhz_and_selectivity_combine_as_ratios() -> None:
-    # A = -10 log(10^(-ACLR/10) + 10^(-ACS/10)), ACLR = AFLR - 19.03 (incumbents.md, section 1).
+    # A = -10 log(10^(-ACLR/10) + 10^(-ACS/10)), ACLR = AFLR - 19.03 (docs/method.md, section 16).
     coupling = coupling_of(emission(602.0), Band(606.0, 614.0), 50.0)
     aclr_db = 74.0 - 10 * math.log10(80)
     assert coupling.rejection_db == pytest.approx(
@@ -56,7 +56,7 @@ def test_leakage_over_8_mhz_and_selectivity_combine_as_ratios() -> None:
 
 
 def test_leakage_ratio_is_that_of_fixed_service_rejection() -> None:
-    # f1565.md, section 6: R_f = 10 log(B_fs / B_wsd) - ACLR for a 2 MHz link in the next channel.
+    # Rec. ITU-R F.1565-1: R_f = 10 log(B_fs / B_wsd) - ACLR for a 2 MHz link in the next channel.
     coupling = coupling_of(emission(602.0), Band(610.0, 612.0), math.inf)
     assert -coupling.rejection_db == pytest.approx(10 * math.log10(2 / 8) - (74 - 10 * math.log10(80)))
 

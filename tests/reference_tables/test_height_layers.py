@@ -12,7 +12,7 @@ HEAD = "device_type,from_m,to_m,layer_m,source,verified\n"
 ABSENT = "A,,,30,a source,true\nB,,,1.5,a source,true\n"
 
 
-# whitespace-rules.md, section 1.2: <2.5 -> 1.5; 2.5-7.5 -> 5; 7.5-20 -> 10; >=20 -> 30.
+# docs/method.md, section 25 (point queries): <2.5 -> 1.5; 2.5-7.5 -> 5; 7.5-20 -> 10; >=20 -> 30.
 @pytest.mark.parametrize(
     ("device_type", "height_m", "layer_m"),
     [

@@ -70,7 +70,7 @@ def test_shipped_c_n_are_those_of_the_collected_tables(shipped, shared):
     assert {key: dtt_ratio_db(shipped, key, 0) for key in expected} == expected
 
 
-# By hand: PR0 20, ACS 57/64/68, ACLR = AFLR - 19.03 with the classes of whitespace-rules.md, section 1.3.
+# By hand: PR0 20, ACS 57/64/68, ACLR = AFLR - 19.03 with the classes of EN 301 598.
 @pytest.mark.parametrize(
     ("emission_class", "offset", "expected_db"),
     [

@@ -126,7 +126,7 @@ def margin_of(folder: Path, box_lon_lat: tuple[float, float]) -> float:
 
 
 def test_margin_reaches_over_the_sea_only_where_there_is_one(repository, inputs, built, tmp_path):
-    """About 70-80 km where victims may be coastal, 32-40 km on land (protection.md, section 4)."""
+    """About 70-80 km where victims may be coastal, 32-40 km on land (docs/method.md, section 10)."""
     inland = write_config(
         repository,
         inputs,

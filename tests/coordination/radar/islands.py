@@ -27,7 +27,7 @@ COUNTRIES = [
 
 
 class Paths:
-    """The rule of radar612.md section 2, by looking at every sample of every path with pyproj."""
+    """The rule of docs/method.md, section 29, by looking at every sample of every path with pyproj."""
 
     def __init__(self, land: NDArray[np.bool_]) -> None:
         self.land = land

@@ -1,4 +1,4 @@
-"""The published examples of CR/372 and what radar612.md section 3.2 expects of them."""
+"""The published examples of CR/372 and what is found in them (docs/method.md, section 30)."""
 
 from __future__ import annotations
 
