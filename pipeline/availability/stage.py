@@ -32,7 +32,7 @@ from pipeline.dtt.protection_maps import Files
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, make_layer, raster_of
+from pipeline.grid.layer_files import channel_bands, empty_values, layer_file, layer_layout, make_layer
 from pipeline.hashing import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import device_cap_dbm
@@ -165,7 +165,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
     for device in config.devices:
         paths = [build / layer_file("max_eirp", device=device.id, channel=channel) for channel in channels]
         open_files += [(device.id, channel, path) for channel, path in zip(channels, paths, strict=True)]
-        names = [raster_of("max_eirp_stack").bands.format(channel=channel) for channel in channels]
+        names = channel_bands("max_eirp_stack", channels)
         stack = build / layer_file("max_eirp_stack", device=device.id)
         write_whole(stack, raster.build_vrt(paths, names))
         for level_dbm in published_levels_dbm(config, device):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
@@ -32,6 +32,12 @@ def layer_file(family: str, **fields: object) -> str:
     return LAYERS[family].path.format(**{name: _in_a_name(name, value) for name, value in fields.items()})
 
 
+def raster_names(job: str) -> tuple[str, ...]:
+    """Families of the rasters that a job writes, without the job's name in front: ``dtt_down`` of rr941."""
+    rows = [row for row in LAYERS.values() if row.job == job and row.raster is not None]
+    return tuple(row.family.removeprefix(f"{job}_") for row in rows)
+
+
 def fields_of(text: str) -> tuple[str, ...]:
     """The fields in braces of a path, a title or a label, in their order."""
     return tuple(name for _, name, _, _ in Formatter().parse(text) if name)
@@ -43,6 +49,11 @@ def raster_of(family: str) -> Raster:
     if found is None:
         raise ValueError(f"{family} is no raster")
     return found
+
+
+def channel_bands(family: str, channels: Iterable[int]) -> list[str]:
+    """Descriptions of the bands of a family that has one for each channel."""
+    return [raster_of(family).bands.format(channel=channel) for channel in channels]
 
 
 def empty_values(family: str, shape: tuple[int, ...]) -> NDArray[Any]:

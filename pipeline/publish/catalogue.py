@@ -8,14 +8,8 @@ from typing import NamedTuple
 
 from pipeline.availability.classes import level_name
 from pipeline.config.protection import Device
-from pipeline.coordination.file_names import (
-    RADAR_LAYERS,
-    RR97AB_LAYERS,
-    RR941_LAYERS,
-    radar_layer,
-    rr97ab_layer,
-    rr941_layer,
-)
+from pipeline.coordination.file_names import radar_layer, rr97ab_layer, rr941_layer
+from pipeline.grid.layer_files import raster_names
 from pipeline.plan.plan import Plan, levels_of
 from pipeline.plan.run_files import internal_files_of_channel, max_eirp_files, query_file, two_digits
 from pipeline.radio.channel_plan import channel_centre_mhz
@@ -152,15 +146,15 @@ def _coordination(plan: Plan) -> Iterator[Shown]:
     settings = plan.config.coordination
     for case in settings.rr941:
         group = (COORDINATION, "RR No. 9.41" + (f", {case.id}" if case.id else ""))
-        for layer in RR941_LAYERS:
+        for layer in raster_names("rr941"):
             yield _all_bands(rr941_layer(case, layer), f"rr941_{layer}", group, RR941_TITLES[layer])
     if settings.rr97ab is not None:
         group = (COORDINATION, "RR Nos. 9.7A and 9.7B")
-        for layer in RR97AB_LAYERS:
+        for layer in raster_names("rr97ab"):
             yield _all_bands(rr97ab_layer(layer), f"rr97ab_{layer}", group, RR97AB_TITLES[layer])
     if settings.radars is not None and settings.radars.frequencies_mhz:
         group = (COORDINATION, "Oceanographic radars, Resolution 612")
-        for layer in RADAR_LAYERS:
+        for layer in raster_names("radar612"):
             yield _all_bands(radar_layer(layer), f"radar612_{layer}", group, RADAR_TITLES[layer])
 
 

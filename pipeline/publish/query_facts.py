@@ -7,10 +7,13 @@ import math
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.query import Query
-from pipeline.plan.run_files import query_file
-from pipeline.publish.query_names import HZ_PER_MHZ
+from pipeline.grid.layer_files import layer_file
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.reference.height_layers import HeightLayer, read_height_layers
+
+HZ_PER_MHZ = 1e6
+# Tag of a query raster: largest ratio of grid distance to true distance on its grid.
+SCALE_TAG = "largest_scale"
 
 
 def query_facts(config: Config) -> dict[str, object]:
@@ -60,7 +63,7 @@ def device_entry(device: Device) -> dict[str, object]:
     """What distinguishes one published device from another."""
     return {
         "id": device.id,
-        "file": query_file(device.id),
+        "file": layer_file("query", device=device.id),
         "type": device.type,
         "emission_class": device.emission_class,
         "height_m": device.height_m,

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from pipeline.blocks import block_slices
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import channel_bands, layer_file, layer_layout
 from pipeline.hashing import file_sha256, json_hash, source_hash
 from pipeline.plan.plan import Plan, load_plan
-from pipeline.plan.run_files import max_eirp_files, query_file
-from pipeline.publish.query_names import SCALE_TAG, band_name
-from pipeline.quantise import NODATA_CENTI
+from pipeline.plan.run_files import max_eirp_files
+from pipeline.publish.query_facts import SCALE_TAG
 
 STRIP_PX = 512
 # Tags of the layers that hold for all their channels.
@@ -31,20 +31,10 @@ def main(config_path: Path, build: Path, *, device: str, threads: int = 1) -> No
     plan = load_plan(config_path)
     paths = [build / name for name in max_eirp_files(plan, device)]
     grid = raster.read_grid(paths[0])
-    layout = raster.layout_on(
-        grid,
-        [band_name(channel) for channel in plan.wsd],
-        dtype="int16",
-        nodata=NODATA_CENTI,
-        units="dBm",
-        scale_factor=0.01,
-        long_name=f"maximum permitted e.i.r.p. of all channels for point queries, {device}",
-        tags=query_tags(plan, paths, grid),
-    )
-    tile_px = plan.config.query.block_px
-    raster.write_blocks(
-        build / query_file(device), layout, strips(paths, grid), publish=True, tile_px=tile_px
-    )
+    bands, tags = channel_bands("query", plan.wsd), query_tags(plan, paths, grid)
+    layout = layer_layout("query", grid, bands, {"device": device}, tags=tags)
+    target, tile_px = build / layer_file("query", device=device), plan.config.query.block_px
+    raster.write_blocks(target, layout, strips(paths, grid), publish=True, tile_px=tile_px)
 
 
 def strips(paths: Sequence[Path], grid: Grid) -> Iterator[tuple[slice, slice, NDArray[np.int16]]]:

@@ -14,7 +14,8 @@ from pyproj import Transformer
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.grid import raster
-from pipeline.publish.query_names import SCALE_TAG, band_name
+from pipeline.grid.layer_files import channel_bands
+from pipeline.publish.query_facts import SCALE_TAG
 from pipeline.publish.release import MANIFEST
 from pipeline.query.circle import Circle, block_minima, lowest_at_home, lowest_of_all
 from pipeline.query.paws import Code, PawsError
@@ -61,7 +62,7 @@ def open_database(results: Path) -> Database:
         )
     facts = run.manifest["query"]
     rasters = {entry["id"]: raster.open_raster(run.folder / entry["file"]) for entry in facts["devices"]}
-    check_rasters(rasters, [band_name(entry["channel"]) for entry in facts["channels"]])
+    check_rasters(rasters, channel_bands("query", [entry["channel"] for entry in facts["channels"]]))
     grid = next(iter(rasters.values())).grid
     to_grid = grid.from_lonlat()
     valid = run.manifest["valid_utc"]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.files import JsonObject
-from pipeline.publish.query_names import HZ_PER_MHZ
+from pipeline.publish.query_facts import HZ_PER_MHZ
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import (
     Database,

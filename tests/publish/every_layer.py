@@ -18,7 +18,7 @@ from pipeline.grid.grid import Grid
 from pipeline.plan import run_files
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.catalogue import families
-from tests.plan.test_plan import COORDINATION
+from tests.plan.test_plan import SECTIONS
 from tests.tiny import CONFIG, STATIONS, write_register
 
 GRID = Grid("EPSG:3794", 500.0, 420_000.0, 130_000.0, 150, 190)
@@ -63,7 +63,7 @@ def working_folder(folder: Path) -> Iterator[Path]:
         yield folder / "tiny.yaml"
 
 
-def write_every_layer(tiny: Path, coordination: str = COORDINATION) -> Plan:
+def write_every_layer(tiny: Path, coordination: str = SECTIONS) -> Plan:
     """Add coordination to the tiny territory, with one channel of each kind, and write its layers."""
     text = tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 25]")
     tiny.write_text(f"title: {TITLE}\nnotice: {NOTICE}\n{text}{coordination}", encoding="utf-8")

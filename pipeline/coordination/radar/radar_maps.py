@@ -22,14 +22,12 @@ from pipeline.coordination.radar.distances import (
 from pipeline.coordination.radar.ground import Ground, window_of
 from pipeline.coordination.radar.resolution612 import Noise, RequiredSeparation, required_separation
 from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import empty_values, make_layer, raster_of
 from pipeline.grid.polygons import cut, project
-from pipeline.grid.raster import make_array
 from pipeline.territory.masks import rasterised
 
 ADMINISTRATIONS_PER_BAND = 32
-PATH_NAMES = {1: "land", 2: "sea or mixed"}
 TABLE_COLUMNS = ("frequency_mhz", "noise", "adm", "band", "bit", "pixels")
-YES_NO = {0: "no", 1: "coordination required"}
 
 
 class CandidateRadar(NamedTuple):
@@ -42,26 +40,8 @@ class CandidateRadar(NamedTuple):
     @property
     def band_name(self) -> str:
         """Description of its bands."""
-        return f"{self.frequency_mhz:g} MHz, {self.noise.value}"
-
-
-class _Layer(NamedTuple):
-    """How a layer is stored."""
-
-    dtype: str
-    nodata: float
-    units: str
-    long_name: str
-    categories: dict[int, str]
-
-
-_LAYERS = {
-    "path": _Layer("uint8", NO_CODE, "1", "path to the decisive place of foreign territory", PATH_NAMES),
-    "req": _Layer("float32", NO_DISTANCE, "km", "required distance of the decisive place", {}),
-    "margin": _Layer("float32", NO_DISTANCE, "km", "least distance beyond the required one", {}),
-    "coord": _Layer("uint8", NO_CODE, "1", "coordination under Resolution 612", YES_NO),
-    "n_adm": _Layer("uint8", NO_CODE, "1", "administrations concerned", {}),
-}
+        row = raster_of("radar612_req")
+        return row.bands.format(frequency_mhz=self.frequency_mhz, noise=self.noise.value)
 
 
 def candidate_radars(
@@ -187,34 +167,20 @@ def _labelled(
         "n_adm": [part.administrations for part in found],
     }
     names = [radar.band_name for radar in radars]
-    arrays = {name: _array(by_name[name], layer, grid, window, names) for name, layer in _LAYERS.items()}
-    nearest = _Layer("float32", NO_DISTANCE, "km", "distance to foreign territory", {})
-    bits = _Layer("uint32", 0, "1", "administrations concerned, bit mask (radar612_adm.csv)", {})
+    arrays = {name: _array(name, parts, grid, window, names) for name, parts in by_name.items()}
+    nearest = [raster_of("radar612_dist_foreign").long_name]
+    arrays["dist_foreign"] = _array("dist_foreign", [found[0].distance_km], grid, window, nearest)
     words = [word for part in found for word in part.concerned]
-    arrays["dist_foreign"] = _array(
-        [found[0].distance_km], nearest, grid, window, ["distance to foreign territory"]
-    )
     bands = administration_bands(radars, len(borders.administrations))
-    arrays["adm_k"] = _array(words, bits, grid, window, bands)
+    arrays["adm_k"] = _array("adm_k", words, grid, window, bands)
     return arrays
 
 
 def _array(
-    parts: Sequence[NDArray[Any]],
-    layer: _Layer,
-    grid: Grid,
-    window: tuple[slice, slice],
-    names: Sequence[str],
+    name: str, parts: Sequence[NDArray[Any]], grid: Grid, window: tuple[slice, slice], bands: Sequence[str]
 ) -> xr.DataArray:
-    values = np.full((len(parts), grid.height, grid.width), layer.nodata, layer.dtype)
+    family = f"radar612_{name}"
+    values = empty_values(family, (len(parts), grid.height, grid.width))
     for band, part in enumerate(parts):
         values[band][window] = part
-    return make_array(
-        values,
-        grid,
-        units=layer.units,
-        long_name=layer.long_name,
-        nodata=layer.nodata,
-        band_names=names,
-        categories=layer.categories,
-    )
+    return make_layer(family, values, grid, bands=bands)

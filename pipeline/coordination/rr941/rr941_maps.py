@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ from pipeline.coordination.rr941.appendix5 import CoordinationLimits
 from pipeline.coordination.rr941.decision import PairResult
 from pipeline.coordination.rr941.decision_document import Peaks, pair_results, peaks
 from pipeline.coordination.rr941.interference import (
-    EXCEEDS_UNKNOWN,
     Interference,
     PointValues,
     Problem,
@@ -25,33 +23,14 @@ from pipeline.coordination.rr941.interference import (
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.pairs import reversed_networks
 from pipeline.grid.grid import Grid
-from pipeline.grid.raster import make_array
+from pipeline.grid.layer_files import empty_values, make_layer, raster_names, raster_of
 from pipeline.quantise import to_float32
 
 _BLOCK_PX = 512
-NO_PAIR = 65535
+NO_PAIR = int(raster_of("rr941_argpair").nodata)
+RR941_LAYERS = raster_names("rr941")
 # Victim and interferer of the file are the requester's and the published network.
 WAYS = ("published into requester", "requester into published")
-
-
-class _Layer(NamedTuple):
-    """How a layer is stored."""
-
-    dtype: str
-    nodata: float
-    units: str
-    long_name: str
-
-
-_LAYERS = {
-    "dtt_down": _Layer("float32", np.nan, "%", "largest delta-Te/Te, pixel = victim's earth station"),
-    "dtt_up": _Layer("float32", np.nan, "%", "largest delta-Ts/Ts, pixel = interfering earth station"),
-    "dtt_transponder": _Layer("float32", np.nan, "%", "largest delta-T/T by the transponder method"),
-    "exceeds": _Layer("uint8", EXCEEDS_UNKNOWN, "1", "delta-T/T above the threshold, up or down"),
-    "argpair": _Layer("uint16", NO_PAIR, "1", "pair of assignments with the largest delta-T/T"),
-    "theta_t": _Layer("float32", np.nan, "deg", "topocentric separation of the satellites"),
-    "elev": _Layer("float32", np.nan, "deg", "elevation of the victim's satellite"),
-}
 
 
 class ComparisonMaps(NamedTuple):
@@ -72,10 +51,8 @@ def run(
     """
     problems = prepare(networks, limits), prepare(reversed_networks(networks), limits)
     area_dts_k = [_area_dts_k(problem, grid, wanted, threads) for problem in problems]
-    values = {
-        name: np.full((len(WAYS), *wanted.shape), layer.nodata, layer.dtype)
-        for name, layer in _LAYERS.items()
-    }
+    shape = (len(WAYS), *wanted.shape)
+    values = {name: empty_values(f"rr941_{name}", shape) for name in RR941_LAYERS}
     found: tuple[list[Peaks], list[Peaks]] = ([], [])
 
     def block(
@@ -135,18 +112,5 @@ def _stored(found: Interference) -> dict[str, NDArray[Any]]:
 
 
 def _labelled(values: dict[str, NDArray[Any]], grid: Grid) -> xr.Dataset:
-    def arrays() -> Iterator[tuple[str, xr.DataArray]]:
-        for name, layer in _LAYERS.items():
-            yield (
-                name,
-                make_array(
-                    values[name],
-                    grid,
-                    units=layer.units,
-                    long_name=layer.long_name,
-                    nodata=layer.nodata,
-                    band_names=WAYS,
-                ),
-            )
-
-    return xr.Dataset(dict(arrays()))
+    layers = {name: make_layer(f"rr941_{name}", stored, grid, bands=WAYS) for name, stored in values.items()}
+    return xr.Dataset(layers)

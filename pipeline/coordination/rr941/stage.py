@@ -22,7 +22,7 @@ from pipeline.coordination.rr941.decision import decide
 from pipeline.coordination.rr941.decision_document import decision_document, pair_labels
 from pipeline.coordination.rr941.interference import Problem, prepare, remarks
 from pipeline.coordination.rr941.networks import Networks, read_networks, warnings
-from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, ComparisonMaps, run
+from pipeline.coordination.rr941.rr941_maps import NO_PAIR, RR941_LAYERS, WAYS, ComparisonMaps, run
 from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
@@ -47,7 +47,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
         documents = documents_of(comparison, networks, limits, maps, surface.attrs["grid"], wanted)
         own = [plain(comparison), file_sha256(surface_path), source_hash(__name__)]
         tags = _tags(comparison, limits, documents) | {"hash": json_hash(own), "notice": config.notice}
-        for name in files.RR941_LAYERS:
+        for name in RR941_LAYERS:
             path = build / files.rr941_layer(comparison, name)
             raster.write(path, maps.layers[name], tags=tags, publish=True)
         write_together({build / name: json_bytes(content) for name, content in documents.items()})

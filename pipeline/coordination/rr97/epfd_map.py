@@ -33,16 +33,14 @@ from pipeline.coordination.rr941.earth_station_patterns import Segments, pattern
 from pipeline.coordination.rr941.geometry import cosine_of_arc, elevation_deg
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
-from pipeline.grid.raster import make_array
+from pipeline.grid.layer_files import empty_values, make_layer, raster_of
 from pipeline.kernels import kernel
 from pipeline.quantise import to_float32
 
 _BLOCK_PX = 512
-NO_CONDITION = 255
 # The bound is found for elevations in steps of this size, and for angles from the wanted satellite in such
 # steps near it and in larger ones beyond. It holds for whole steps: they cost sharpness, not validity.
 _STEP_DEG, FAR_STEP_DEG, NEAR_DEG = 0.05, 0.5, 10.0
-MEANING = {0: "none", 1: "condition 1", 2: "condition 2", 3: "coordination"}
 
 
 class Judgement(NamedTuple):
@@ -136,8 +134,8 @@ def run(
     systems: Systems, judgement: Judgement, grid: Grid, wanted: NDArray[np.bool_], *, threads: int = 1
 ) -> xr.Dataset:
     """Layers ``epfd_max`` and ``cond`` [y, x], nodata where not ``wanted`` or the satellite is not seen."""
-    epfd = np.full(wanted.shape, np.nan, np.float32)
-    code = np.full(wanted.shape, NO_CONDITION, np.uint8)
+    epfd = empty_values("rr97ab_epfd_max", wanted.shape)
+    code = empty_values("rr97ab_cond", wanted.shape)
     station = systems.station
 
     def block(rows: slice, cols: slice, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -156,21 +154,8 @@ def run(
     reference = "" if judgement.band is None else f"/{judgement.band.reference_khz:g} kHz"
     return xr.Dataset(
         {
-            "epfd_max": make_array(
-                epfd,
-                grid,
-                units=f"dB(W/m2{reference})",
-                nodata=np.nan,
-                long_name="upper bound of epfd(down) at an earth station here",
-            ),
-            "cond": make_array(
-                code,
-                grid,
-                units="1",
-                nodata=NO_CONDITION,
-                categories=MEANING,
-                long_name="conditions of Nos. 9.7A and 9.7B",
-            ),
+            "epfd_max": make_layer("rr97ab_epfd_max", epfd, grid, {"reference": reference}),
+            "cond": make_layer("rr97ab_cond", code, grid),
         }
     )
 
@@ -200,4 +185,5 @@ def _judged(
         code = np.where(condition_2(bound, limit_dbw_m2), np.uint8(met), np.uint8(unmet))
     there = seen_deg >= min_elevation_deg
     known = there & np.isfinite(bound)
-    return to_float32(np.where(known, bound, np.nan), "ceil"), np.where(there, code, np.uint8(NO_CONDITION))
+    nowhere = np.uint8(raster_of("rr97ab_cond").nodata)
+    return to_float32(np.where(known, bound, np.nan), "ceil"), np.where(there, code, nowhere)

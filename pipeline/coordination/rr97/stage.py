@@ -23,6 +23,7 @@ from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand, 
 from pipeline.errors import in_file
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
+from pipeline.grid.layer_files import raster_names
 from pipeline.hashing import file_sha256, json_hash, plain, source_hash
 from pipeline.territory.codes import Surface
 
@@ -47,7 +48,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
         "hash": json_hash([plain(settings), file_sha256(surface_path), source_hash(__name__)]),
         "notice": config.notice,
     }
-    for name in files.RR97AB_LAYERS:
+    for name in raster_names("rr97ab"):
         raster.write(build / files.rr97ab_layer(name), layers[name], tags=tags, publish=True)
     write_together({build / files.RR97AB_DECISION: json_bytes(document)})
 
