@@ -10,7 +10,7 @@ import xarray as xr
 from pipeline.config.config import Config
 from pipeline.config.coordination import Coordination, Radars
 from pipeline.coordination.f1565.document import budgets_document
-from pipeline.coordination.f1565.limit import allowed_interference
+from pipeline.coordination.f1565.error_budget import permissible_interference
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.coordination.radar.borders import foreign_borders, read_countries
 from pipeline.coordination.radar.ground import check_reach
@@ -80,7 +80,7 @@ def _links(config: Config) -> Iterator[str]:
         budgets = budgets_document(config.coordination.links)["links"]
         assert isinstance(budgets, list)
         yield f"  fixed links   {len(budgets)} with budgets by F.1565"
-    allowed_db = allowed_interference(read_tables()).other_sources_db
+    allowed_db = permissible_interference(read_tables()).other_sources_db
     fixed = None if config.incumbents is None else config.incumbents.fixed
     if fixed is not None and fixed.i_n_db.value > allowed_db:
         given = f"incumbents.fixed.i_n_db of {fixed.i_n_db.value:g} dB"

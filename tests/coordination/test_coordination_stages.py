@@ -14,7 +14,7 @@ from coordinated import GRID, change, coordinate
 
 from pipeline.config.incumbents import FixedLinks
 from pipeline.config.load import load_config
-from pipeline.coordination.f1565.limit import allowed_interference
+from pipeline.coordination.f1565.error_budget import permissible_interference
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.coordination.f1565.stage import main as f1565_stage
 from pipeline.coordination.radar.stage import main as radar_stage
@@ -200,7 +200,7 @@ def test_budget_of_links_has_the_worked_example(build: Path) -> None:
 
 
 def test_share_of_other_sources_is_the_limit_of_fixed_links() -> None:
-    allowed = allowed_interference(read_tables())
+    allowed = permissible_interference(read_tables())
     assert FixedLinks.model_fields["i_n_db"].default.value == allowed.other_sources_db == -20.0
 
 

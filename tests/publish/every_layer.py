@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.coordination.radar.zone_file import geopackage_bytes
+from pipeline.coordination.radar.zones import ZONE_GEOMETRIES
 from pipeline.grid import raster
+from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
 from pipeline.plan import run_files
 from pipeline.plan.plan import Plan, load_plan
@@ -102,7 +103,7 @@ def write_radars(plan: Plan) -> None:
         geometry=[place],
         crs="EPSG:4326",
     )
-    content = geopackage_bytes({"radar612_zone": zone, "radar612_affected": affected})
+    content = geopackage_bytes({"radar612_zone": zone, "radar612_affected": affected}, ZONE_GEOMETRIES)
     (plan.build / "internal/radar612.gpkg").write_bytes(content)
 
 

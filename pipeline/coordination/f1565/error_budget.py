@@ -1,7 +1,7 @@
 """Interference budget of a link: error ratios and monthly counts (Rec. ITU-R F.1565-1), exact.
 
-The tables hold the share of 10 % for co-primary services; every other source has 1 % (recommends 6). Only
-counts are rounded, always up.
+The tables hold the 10 % of co-primary services; every other source has 1 % (recommends 6). Only counts are
+rounded, always up.
 """
 
 from __future__ import annotations
@@ -84,6 +84,26 @@ def link_budget(link: FixedLink, tables: F1565Tables) -> LinkBudget:
         table,
         case,
         _flags(link, tables),
+    )
+
+
+class PermissibleInterference(NamedTuple):
+    """Interference-to-noise ratio in dB that all sources of a class together may cause.
+
+    With outage proportional to 10^(-fade margin / 10), an outage that grows by a fraction x of the budget is
+    a threshold that rises by (N + I) / N = 1 + x: I/N = 10 log x. The tables hold the 10 % of co-primary
+    services (Rec. ITU-R F.1094); every other source, white-space devices among them, has the tenth part.
+    """
+
+    co_primary_db: float
+    other_sources_db: float
+
+
+def permissible_interference(tables: F1565Tables) -> PermissibleInterference:
+    """I/N by the two fractions: -10 dB and -20 dB."""
+    share = tables.co_primary_share
+    return PermissibleInterference(
+        10.0 * math.log10(share), 10.0 * math.log10(share / tables.other_sources_divisor)
     )
 
 

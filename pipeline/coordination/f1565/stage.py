@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.config.load import load_config
 from pipeline.coordination import file_names as files
 from pipeline.coordination.f1565.document import budgets_document
-from pipeline.coordination.f1565.limit import allowed_interference
+from pipeline.coordination.f1565.error_budget import permissible_interference
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.files import json_bytes, write_together
 
@@ -21,6 +21,6 @@ def main(config_path: Path, build: Path) -> None:
     links = load_config(config_path).coordination.links
     if links is None:
         return
-    allowed = allowed_interference(read_tables())
+    allowed = permissible_interference(read_tables())
     document = {"interference_to_noise": allowed._asdict(), **budgets_document(links)}
     write_together({build / files.LINK_BUDGETS: json_bytes(document)})

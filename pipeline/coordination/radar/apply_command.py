@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.coordination.radar.checks import SubmissionRules
+from pipeline.coordination.radar.cr372_files import read_file, records_bytes, report_bytes
 from pipeline.coordination.radar.cr372_register import apply
 from pipeline.coordination.radar.findings import Finding, Strictness, as_strictness, errors
-from pipeline.coordination.radar.reader import read_file
 from pipeline.coordination.radar.resolution612 import read_bands, read_itu_codes
-from pipeline.coordination.radar.writer import records_bytes, report_bytes
 from pipeline.errors import InputError
 from pipeline.files import write_together
 

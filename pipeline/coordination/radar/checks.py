@@ -1,4 +1,4 @@
-"""What one record of a CR/372 file must be, column by column (radar612.md, section 3)."""
+"""What one record of a CR/372 file must be, column by column (docs/method.md, section 30)."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ CR372_COLUMNS = (
     Column("adm_remark", 255, False),
 )
 CR372_NAMES = tuple(column.name for column in CR372_COLUMNS)
-# What tells radars apart when their other data may differ (radar612.md, 3.1).
+# What tells radars apart when their other data may differ (docs/method.md, section 30).
 KEY_COLUMNS = ("Adm", "ctry", "stn_type", "freq_assgn", "lat", "long", "site_name", "Adm_ref_id")
 # Set by the action and by the Bureau: no part of the radar's own data.
 NOT_COMPARED = ("Int", "d_update")

@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from pipeline.coordination.radar.checks import SubmissionRules, check_submitted, check_text
+from pipeline.coordination.radar.cr372_files import Submission
 from pipeline.coordination.radar.cr372_records import Comparable, Line, Radar, differences, key, text_of
 from pipeline.coordination.radar.findings import Finding, Strictness, errors, finding, limited
-from pipeline.coordination.radar.reader import Submission
 
 REGISTER = "register: "
 

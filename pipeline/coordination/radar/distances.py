@@ -1,4 +1,4 @@
-"""Coordination distances of Resolution 612 on a grid of candidate sites (radar612.md, section 2).
+"""Coordination distances of Resolution 612 on a grid of candidate sites (docs/method.md, section 29).
 
 An administration is concerned if some point b of its border or coast has d(p, b) <= D(path from p to b):
 the nearest point alone is not enough, since a farther one across the sea has a larger D.
@@ -35,7 +35,7 @@ from pipeline.kernels import inlined, kernel
 
 # Places are looked at in cells of this size and these in blocks of 8 x 8 cells; at most 8 x 8 places a cell.
 CELL_KM, MAX_CELL_PX, BLOCK_CELLS = 1.6, 8, 8
-# In cells up to this size corners and middle may speak for the rest (radar612.md section 2, "Speed"): the
+# In cells up to this size corners and middle may speak for the rest (docs/method.md, section 29): the
 # paths are sampled every 2 km anyway.
 PROBE_RADIUS_KM = 1.25
 NO_DISTANCE, NO_CODE = -9999.0, 255
@@ -43,7 +43,7 @@ NOT_ABROAD = -1
 
 
 class RadarDistances(NamedTuple):
-    """Layers [y, x] of one frequency row and noise category, with the nodata values of radar612.md.
+    """Layers [y, x] of one frequency row and noise category, with their nodata values.
 
     ``distance_km`` to the nearest foreign territory (0 inside it); ``path`` 1 land, 2 sea or mixed,
     ``required_km`` and ``margin_km`` = d - D of the decisive border point, the one with the least margin;

@@ -17,7 +17,7 @@ from pipeline.grid.grid import Box
 from pipeline.kernels import inlined
 from pipeline.territory.masks import rasterised
 
-# 30 arc seconds are 0.93 km: within the 1 km that radar612.md section 2 asks of the mask.
+# 30 arc seconds are 0.93 km: fine enough for samples every 2 km (docs/method.md, section 29).
 MASK_STEP_DEG = 1.0 / 120.0
 # Shortest degree of WGS84 (of latitude at the equator, 110.574 km).
 DEGREE_KM = 110.57

@@ -36,7 +36,7 @@ class Sampling(NamedTuple):
 
 
 def sampling(sea_min_km: float = 2.0, sample_km: float = SAMPLE_KM) -> Sampling:
-    """Each sample stands for its spacing: a sea of 2 km is one sample, as any sea sample in radar612.md."""
+    """Each sample stands for its spacing: a sea of 2 km is one sample, as in docs/method.md, section 29."""
     return Sampling(sample_km, max(1, math.ceil(sea_min_km / sample_km - 1e-9)))
 
 

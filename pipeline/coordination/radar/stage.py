@@ -20,6 +20,7 @@ from pipeline.config.coordination import Radars
 from pipeline.config.load import load_config
 from pipeline.coordination import file_names as files
 from pipeline.coordination.radar.borders import foreign_borders
+from pipeline.coordination.radar.cr372_files import read_file
 from pipeline.coordination.radar.cr372_register import registered
 from pipeline.coordination.radar.findings import Strictness
 from pipeline.coordination.radar.ground import Ground, LonLats, joined, outline_deg, read_ground
@@ -30,13 +31,12 @@ from pipeline.coordination.radar.radar_maps import (
     candidate_radars,
     run,
 )
-from pipeline.coordination.radar.reader import read_file
 from pipeline.coordination.radar.resolution612 import DISTANCES, ITU_CODES, Noise, read_itu_codes
-from pipeline.coordination.radar.zone_file import geopackage_bytes, zone_layers
-from pipeline.coordination.radar.zones import RegisteredRadar, stations
+from pipeline.coordination.radar.zones import ZONE_GEOMETRIES, RegisteredRadar, stations, zone_layers
 from pipeline.errors import InputError
 from pipeline.files import write_together
 from pipeline.grid import raster
+from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
 from pipeline.hashing import file_sha256, json_hash, plain, source_hash
 from pipeline.territory.codes import Surface
@@ -78,7 +78,7 @@ def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
             raster.write(build / files.radar_layer(name), layer, tags=tags, publish=True)
     if settings.register_file is not None:
         zones = zone_layers(found, ground, settings.sea_min_km)
-        contents[build / files.RADAR_ZONES] = geopackage_bytes(zones)
+        contents[build / files.RADAR_ZONES] = geopackage_bytes(zones, ZONE_GEOMETRIES)
     write_together(contents)
 
 

@@ -1,4 +1,4 @@
-"""Zones and affected administrations of registered radars (radar612.md, section 2.1)."""
+"""Zones and affected administrations of registered radars (docs/method.md, section 29)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import shapely.affinity
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.coordination.radar.borders import Borders
+from pipeline.coordination.radar.borders import Borders, foreign_borders
 from pipeline.coordination.radar.cr372_records import (
     EMITTING,
     Radar,
@@ -21,6 +21,7 @@ from pipeline.coordination.radar.cr372_records import (
     latitude_deg,
     longitude_deg,
 )
+from pipeline.coordination.radar.ground import Ground
 from pipeline.coordination.radar.land import Clearance
 from pipeline.coordination.radar.paths import Sampling, crosses_sea, first_sea_km, place, sampling
 from pipeline.coordination.radar.resolution612 import (
@@ -37,6 +38,7 @@ SIDE_STEP_KM = 10.0
 # About 5 m: closes what straight sides leave open between sectors that begin at different distances.
 GAP_DEG = 5e-5
 ZONE_COLUMNS = ("radar", "adm", "d_l_km", "d_s_km", "flags")
+ZONE_GEOMETRIES = {"radar612_zone": "MultiPolygon", "radar612_affected": "Point"}
 AFFECTED_COLUMNS = ("radar", "adm", "d_min_km", "path", "margin_km")
 Interval = tuple[float, float]
 
@@ -163,6 +165,18 @@ def affected(
         if margin_km[best] <= 0.0:
             found.append(Affected(name, float(d_km[own].min()), bool(sea[best]), float(margin_km[best])))
     return found
+
+
+def zone_layers(
+    found: Sequence[RegisteredRadar], ground: Ground, sea_min_km: float
+) -> dict[str, gpd.GeoDataFrame]:
+    """Zones of registered radars, and the administrations foreign to each that they concern."""
+    owners = sorted({station.administration for station in found if station.separation is not None})
+    borders_of = {name: foreign_borders(ground.countries, name, ground.clip_deg) for name in owners}
+    return {
+        "radar612_zone": zones_frame(found, ground.clearance, sea_min_km),
+        "radar612_affected": affected_frame(found, borders_of, ground.clearance, sea_min_km),
+    }
 
 
 def zones_frame(

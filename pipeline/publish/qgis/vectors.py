@@ -11,7 +11,7 @@ import shapely
 import xarray as xr
 
 from pipeline.config.territory import Territory
-from pipeline.coordination.radar.zone_file import geopackage_bytes
+from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Box
 from pipeline.publish.qgis.project import Labels, Symbol
 from pipeline.publish.styles import read_base_colours

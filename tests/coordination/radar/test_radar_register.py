@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 
 from pipeline.coordination.radar.apply_command import radar_apply_command
 from pipeline.coordination.radar.checks import SubmissionRules
+from pipeline.coordination.radar.cr372_files import MAX_FILE_BYTES, read_records, records_bytes
 from pipeline.coordination.radar.cr372_records import Radar
 from pipeline.coordination.radar.cr372_register import apply as apply_records
 from pipeline.coordination.radar.findings import Strictness, errors
-from pipeline.coordination.radar.reader import MAX_FILE_BYTES, read_records
 from pipeline.coordination.radar.resolution612 import RadarBand
-from pipeline.coordination.radar.writer import records_bytes
 from pipeline.errors import InputError
 from pipeline.files import write_together
 

@@ -1,4 +1,4 @@
-"""From the bytes of a CR/372 file to records: code page, lines, columns. Never trusts the file.
+"""From the bytes of a CR/372 file to records, never trusting the file, and from records to its bytes.
 
 CR/372 asks for ASCII or ISO 8859-1 text, one radar per line, 22 columns parted by commas, without a header.
 It has no rule for quotes: strict mode refuses them, lenient mode reads them as in CSV.
@@ -7,7 +7,10 @@ It has no rule for quotes: strict mode refuses them, lenient mode reads them as 
 from __future__ import annotations
 
 import csv
+import io
+import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,3 +153,21 @@ def _white_space(number: int, fields: list[str], mode: Strictness) -> list[Findi
             problem = "blank characters before or after the value"
             found += finding(mode, number, "WHITESPACE", problem, name, text)
     return found
+
+
+def records_text(radars: Iterable[Radar], *, line_end: str = "\n") -> str:
+    """One radar per line, 22 columns, no header. A text with a comma or a quote is quoted as in CSV."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator=line_end).writerows(radars)
+    return stream.getvalue()
+
+
+def records_bytes(radars: Iterable[Radar], *, line_end: str = "\n") -> bytes:
+    """The file of a register, ISO 8859-1. CR/372 does not name a line end: LF unless asked otherwise."""
+    return records_text(radars, line_end=line_end).encode("latin-1")
+
+
+def report_bytes(findings: Iterable[Finding]) -> bytes:
+    """The report: a JSON list of {line, code, severity, field, value, message}, ASCII."""
+    entries = [entry._asdict() for entry in findings]
+    return (json.dumps(entries, indent=1, ensure_ascii=True) + "\n").encode("ascii")
