@@ -39,8 +39,9 @@ from pipeline.propagation.hata import Environment
 from pipeline.propagation.p1546.pixel import prepare
 from pipeline.propagation.p1546.tables import Area, load_curves
 from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
-from pipeline.reference.ratios import dtt_ratio_db, read_protection_tables
-from pipeline.registers.country import fill_countries
+from pipeline.reference.ratio_tables import read_protection_tables
+from pipeline.reference.ratios import dtt_ratio_db
+from pipeline.registers.missing_values import fill_countries
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain.records import Sweep
 from pipeline.terrain.sweep_file import read_sweeps

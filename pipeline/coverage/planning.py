@@ -14,7 +14,7 @@ from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
 from pipeline.radio.channel_plan import receiver_band
 from pipeline.radio.noise import noise_field_dbuvm
-from pipeline.reference.number_tables import Mode, ModeKey
+from pipeline.reference.ratio_tables import ModeKey, ModeValues
 
 # Channels whose transmitters count: the channel itself and its neighbours (protection.md, section 1).
 OFFSETS = (-1, 0, 1)
@@ -58,7 +58,7 @@ def planning_values(
     channel: int,
     centre_mhz: float,
     coverage: Coverage,
-    modes: Mapping[ModeKey, Mode],
+    modes: Mapping[ModeKey, ModeValues],
     ratio_db: Callable[[ModeKey, int], float],
 ) -> Planning:
     """Noise fields and protection ratios for the wanted modes of a channel.

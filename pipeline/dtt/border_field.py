@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from pipeline.config.config import Config
 from pipeline.config.neighbours import BorderField
@@ -24,12 +25,17 @@ from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import smaller_path_loss_db
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.reference.number_tables import read_number, read_rows
+from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
 from pipeline.units import power_dbm
 
-TRIGGER_COLUMNS = ("from_mhz", "to_mhz", "field_dbuvm")
-F_RANGE_MHZ = (30.0, 4000.0)
+_Frequency = Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
 COVERED_MHZ = 1e-6
+
+
+class _TriggerRow(SourcedRow):
+    from_mhz: _Frequency
+    to_mhz: _Frequency
+    field_dbuvm: Annotated[NumberCell, Field(ge=-50, le=120, description="-50 to 120 dB(uV/m)")]
 
 
 class Trigger(NamedTuple):
@@ -52,19 +58,18 @@ class Budget(NamedTuple):
 def read_triggers(path: Path) -> list[Trigger]:
     """Trigger fields by band; a line that is wrong is refused."""
     triggers: list[Trigger] = []
-    for row in read_rows(path, TRIGGER_COLUMNS):
-        from_mhz = read_number(row, "from_mhz", *F_RANGE_MHZ)
-        to_mhz = read_number(row, "to_mhz", *F_RANGE_MHZ)
+    for row in read_rows(path, _TriggerRow):
+        from_mhz, to_mhz = row.from_mhz, row.to_mhz
         if from_mhz >= to_mhz or any(t.from_mhz < to_mhz and from_mhz < t.to_mhz for t in triggers):
             raise InputError(
                 "band is empty or overlaps another",
                 file=path,
-                row=row.line,
+                row=row.row,
                 field="from_mhz",
                 value=f"{from_mhz:g} to {to_mhz:g}",
                 allowed="bands that do not overlap",
             )
-        triggers.append(Trigger(from_mhz, to_mhz, read_number(row, "field_dbuvm", -50.0, 120.0)))
+        triggers.append(Trigger(from_mhz, to_mhz, row.field_dbuvm))
     return triggers
 
 

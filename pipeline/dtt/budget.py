@@ -53,13 +53,8 @@ from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import LossTables
 from pipeline.radio.channel_plan import Offset, receiver_band, victims_by_offset
-from pipeline.reference.ratios import (
-    Group,
-    group_name,
-    group_shift_db,
-    overload_shift_db,
-    read_protection_tables,
-)
+from pipeline.reference.ratio_tables import read_protection_tables
+from pipeline.reference.ratios import Group, group_name, group_shift_db, overload_shift_db
 from pipeline.services.base import Explanation, ServiceContext, Term
 from pipeline.services.codes import LimitingService
 

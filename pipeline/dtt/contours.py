@@ -10,20 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from pipeline.errors import InputError
 from pipeline.kernels import kernel
 from pipeline.propagation.p1546.pixel import Prepared, p1546_pixel_field, prepare
 from pipeline.propagation.p1546.tables import Area, load_curves
-from pipeline.reference.number_tables import Row, read_number, read_rows
+from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_problem
 
-CONTOUR_COLUMNS = ("system", "from_mhz", "to_mhz", "quantity", "value")
-QUANTITIES = {"field_dbuvm": (0.0, 120.0), "dipole_mhz": (30.0, 4000.0), "least_height_m": (-100.0, 1000.0)}
-F_RANGE_MHZ = (30.0, 4000.0)
+_QUANTITIES = {"field_dbuvm": (0.0, 120.0), "dipole_mhz": (30.0, 4000.0), "least_height_m": (-100.0, 1000.0)}
+_Frequency = Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
 MEDIAN_PCT, TENTH_PCT = 50.0, 10.0
 CLUTTER_M = 10.0
 NEAREST_KM, FARTHEST_KM, NODES = 0.1, 500.0, 150
@@ -31,14 +30,23 @@ HALVINGS = 25
 _RURAL = int(Area.RURAL)
 
 
-class ContourRow(NamedTuple):
+class ContourRow(SourcedRow):
     """One number on the contours of a system between two frequencies."""
 
     system: str
-    from_mhz: float
-    to_mhz: float
-    quantity: str
-    value: float
+    from_mhz: _Frequency
+    to_mhz: _Frequency
+    quantity: Annotated[
+        Literal["field_dbuvm", "dipole_mhz", "least_height_m"], Field(description=", ".join(_QUANTITIES))
+    ]
+    value: NumberCell
+
+    @model_validator(mode="after")
+    def _in_range(self) -> ContourRow:
+        low, high = _QUANTITIES[self.quantity]
+        if not low <= self.value <= high:
+            raise row_problem("value", "value is not allowed", f"a number from {low:g} to {high:g}")
+        return self
 
 
 class Contour(NamedTuple):
@@ -50,23 +58,7 @@ class Contour(NamedTuple):
 
 def read_contours(path: Path) -> list[ContourRow]:
     """All rows of a table of contours; a line that is wrong is refused."""
-    return [_contour_row(row) for row in read_rows(path, CONTOUR_COLUMNS)]
-
-
-def _contour_row(row: Row) -> ContourRow:
-    quantity = row.values["quantity"]
-    if quantity not in QUANTITIES:
-        raise InputError(
-            "unknown quantity",
-            file=row.file,
-            row=row.line,
-            field="quantity",
-            value=quantity,
-            allowed=", ".join(QUANTITIES),
-        )
-    from_mhz, to_mhz = (read_number(row, name, *F_RANGE_MHZ) for name in ("from_mhz", "to_mhz"))
-    value = read_number(row, "value", *QUANTITIES[quantity])
-    return ContourRow(row.values["system"], from_mhz, to_mhz, quantity, value)
+    return read_rows(path, ContourRow)
 
 
 def contour_of(rows: Sequence[ContourRow], system: str, f_mhz: float) -> Contour | None:

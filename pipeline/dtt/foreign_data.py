@@ -10,8 +10,7 @@ from pipeline.config.protection import Device
 from pipeline.coverage.channel import with_countries
 from pipeline.dtt.interference_range import proven_radius_km
 from pipeline.radio.channel_plan import plan_channels, victim_offsets
-from pipeline.reference.number_tables import ModeKey
-from pipeline.reference.ratios import read_protection_tables
+from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
 from pipeline.registers.transmitters import read_register
 

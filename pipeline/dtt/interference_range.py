@@ -23,8 +23,8 @@ from pipeline.propagation.homogeneous import FARTHEST_KM, NEAR_KM, smaller_path_
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.radio.noise import noise_field_dbuvm
-from pipeline.reference.number_tables import ModeKey
-from pipeline.reference.ratios import Tables, groups_of, largest_shift_db, overload_shift_db
+from pipeline.reference.ratio_tables import ModeKey, ProtectionTables
+from pipeline.reference.ratios import groups_of, largest_shift_db, overload_shift_db
 from pipeline.units import DIPOLE_GAIN_DBI, power_dbm
 
 # Overload is kept from 90 % of locations: mu of one standard deviation (whitespace-rules.md, section 1).
@@ -52,7 +52,7 @@ def allowed_nuisance_of(config: Config, device: Device) -> AllowedNuisance:
 def proven_radius_km(
     config: Config,
     device: Device,
-    tables: Tables,
+    tables: ProtectionTables,
     *,
     modes: Iterable[ModeKey],
     channels: Iterable[int],
@@ -70,7 +70,7 @@ def proven_radius_km(
 def _radius_at_km(
     config: Config,
     device: Device,
-    tables: Tables,
+    tables: ProtectionTables,
     keys: Sequence[ModeKey],
     channel: int,
     allowed: AllowedNuisance,
@@ -97,7 +97,7 @@ def _radius_at_km(
 def _tolerated_dbm(
     config: Config,
     device: Device,
-    tables: Tables,
+    tables: ProtectionTables,
     keys: Sequence[ModeKey],
     channel: int,
     allowed: AllowedNuisance,

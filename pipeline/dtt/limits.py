@@ -32,15 +32,8 @@ from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import LossTables, loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.reference.number_tables import ModeKey
-from pipeline.reference.ratios import (
-    Group,
-    Tables,
-    group_name,
-    groups_of,
-    largest_shift_db,
-    overload_shift_db,
-)
+from pipeline.reference.ratio_tables import ModeKey, ProtectionTables
+from pipeline.reference.ratios import Group, group_name, groups_of, largest_shift_db, overload_shift_db
 from pipeline.services.codes import LimitingService
 from pipeline.units import DIPOLE_GAIN_DBI
 
@@ -61,7 +54,7 @@ class Job(NamedTuple):
     channel: int
     f_mhz: float
     devices: tuple[Device, ...]
-    tables: Tables
+    tables: ProtectionTables
     groups: tuple[tuple[Group, ...], ...]
     classes: Classes
 
@@ -84,7 +77,7 @@ def geometries(devices: Sequence[Device]) -> list[tuple[Device, ...]]:
 
 
 def make_job(
-    config: Config, channel: int, devices: tuple[Device, ...], tables: Tables, servers: Servers
+    config: Config, channel: int, devices: tuple[Device, ...], tables: ProtectionTables, servers: Servers
 ) -> Job:
     """Groups and codes of one channel and geometry."""
     groups = tuple(tuple(groups_of(tables, key, config.protection.offsets)) for key in servers.modes)

@@ -30,7 +30,8 @@ from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import directivity_db
 from pipeline.radio.channel_plan import Offset, channel_centre_mhz, offset_of, receiver_band, victim_offsets
-from pipeline.reference.ratios import group_shift_db, read_protection_tables
+from pipeline.reference.ratio_tables import read_protection_tables
+from pipeline.reference.ratios import group_shift_db
 from pipeline.units import power_dbm
 
 # A device is left out where alone it would need this much more e.i.r.p. at its cap to limit anything.

@@ -32,8 +32,8 @@ from pipeline.files import copy_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import table_size
-from pipeline.reference.ratios import read_protection_tables
-from pipeline.reference.separation_distances import BANDS
+from pipeline.reference.ratio_tables import read_protection_tables
+from pipeline.reference.separation_distances import SEPARATION_BANDS
 from pipeline.services.codes import CODE_NAMES, LimitingService
 from pipeline.territory.codes import Surface
 
@@ -228,7 +228,7 @@ def _separation(config: Config, files: Files, device: Device) -> None:
     grid = raster.read_grid(files.territory("surface"))
     maps = separation_maps(config, files.build, files.channel, device, grid)
     tags = {"channel": str(files.channel), "method": "separation"}
-    named = {"band_names": list(BANDS), "units": "dBm"}
+    named = {"band_names": list(SEPARATION_BANDS), "units": "dBm"}
     limit = raster.make_array(
         maps.limit_dbm, grid, nodata=float("nan"), long_name="permitted e.i.r.p. by separation", **named
     )

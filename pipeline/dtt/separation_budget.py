@@ -12,7 +12,7 @@ from pipeline.dtt.protection_maps import Files
 from pipeline.dtt.separation import contour_polygons
 from pipeline.grid import raster
 from pipeline.radio.channel_plan import Offset
-from pipeline.reference.separation_distances import BANDS
+from pipeline.reference.separation_distances import SEPARATION_BANDS
 from pipeline.services.base import Explanation, ServiceContext, Term
 from pipeline.services.codes import LimitingService
 
@@ -41,7 +41,7 @@ def _stored(
     """Limit and label of one victim channel at a pixel."""
     limits_file, labels_file = Files(context.build, victim).protection(device)
     here = {"rows": slice(row, row + 1), "cols": slice(col, col + 1), "stacked": True}
-    for name, offsets in BANDS.items():
+    for name, offsets in SEPARATION_BANDS.items():
         if offset.number in offsets:
             limit = raster.read(limits_file, bands=[name], **here).values  # type: ignore[arg-type]
             label = raster.read(labels_file, bands=[name], **here).values  # type: ignore[arg-type]

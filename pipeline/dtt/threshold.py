@@ -9,7 +9,8 @@ from scipy.special import ndtri
 from pipeline.config.config import Config
 from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
 from pipeline.radio.noise import noise_field_dbuvm
-from pipeline.reference.ratios import known_mode, read_protection_tables
+from pipeline.reference.ratio_tables import read_protection_tables
+from pipeline.reference.ratios import known_mode
 
 THRESHOLD_BAND = "threshold"
 # Planning fields hold at 95 % of locations (BT.2036, GE06).

@@ -10,10 +10,8 @@ from pipeline.dtt.border_field import border_radius_km
 from pipeline.dtt.interference_range import proven_radius_km
 from pipeline.errors import InputError
 from pipeline.radio.channel_plan import plan_channels
-from pipeline.reference.ratios import read_protection_tables
+from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
-
-ModeKey = tuple[str, str]
 
 
 def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: bool) -> float:

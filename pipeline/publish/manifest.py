@@ -24,7 +24,7 @@ from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import read_adjustments, read_exclusions
-from pipeline.registers.sizes import register_sizes
+from pipeline.registers.stations import register_sizes
 from pipeline.registers.transmitters import summary
 from pipeline.services.evaluated import product_statement
 from pipeline.services.pmse.pmse_register import active_between

@@ -36,7 +36,7 @@ from pipeline.query.database import (
     place_of,
 )
 from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
-from pipeline.reference.height_layers import HIGHEST_M, HeightLayer, layer_height_m
+from pipeline.reference.height_layers import HIGHEST_LAYER_M, HeightLayer, layer_height_m
 
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
 
@@ -115,8 +115,8 @@ def profile_for(facts: JsonObject, device: str | None, height_m: float | None) -
     given: JsonObject = devices[device] if device is not None else facts["devices"][0]
     if height_m is None:
         return given
-    if not 0.0 < height_m <= HIGHEST_M:
-        raise PawsError(Code.INVALID_VALUE, f"height {height_m:g} m, allowed: above 0 to {HIGHEST_M:g}")
+    if not 0.0 < height_m <= HIGHEST_LAYER_M:
+        raise PawsError(Code.INVALID_VALUE, f"height {height_m:g} m, allowed: above 0 to {HIGHEST_LAYER_M:g}")
     layer_m = layer_for(facts, given["type"], height_m)
     alike = ("type", "emission_class", "bandwidth_hz")
     for entry in [given, *facts["devices"]]:

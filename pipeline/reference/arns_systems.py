@@ -13,19 +13,19 @@ from pipeline.config.load import read_yaml
 from pipeline.errors import InputError
 from pipeline.radio.emission import Band
 
-Kilometres = Annotated[Number, Field(gt=0, le=1000)] | Annotated[int, Field(gt=0, le=1000)]
-Megahertz = Annotated[Number, Field(ge=30, le=6000)] | Annotated[int, Field(ge=30, le=6000)]
-LAND_SHARES = ("half_or_more", "less_than_half")
+_Kilometres = Annotated[Number, Field(gt=0, le=1000)] | Annotated[int, Field(gt=0, le=1000)]
+_Megahertz = Annotated[Number, Field(ge=30, le=6000)] | Annotated[int, Field(ge=30, le=6000)]
+_LAND_FRACTIONS = ("half_or_more", "less_than_half")
 
 
-class System(Section):
-    """Distances of one system in km, for land shares of at least half and of less."""
+class ArnsSystem(Section):
+    """Distances of one system in km, for land fractions of at least half and of less."""
 
     code: str
     name: str
     receiver: Literal["ground", "aircraft"]
-    receiving_km: tuple[Kilometres, Kilometres]
-    transmitting_km: tuple[Kilometres, Kilometres]
+    receiving_km: tuple[_Kilometres, _Kilometres]
+    transmitting_km: tuple[_Kilometres, _Kilometres]
 
 
 class TriggerReceiver(Section):
@@ -41,7 +41,7 @@ class Administration(Section):
     """Bands that an administration of RR No. 5.312 uses, in MHz."""
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    bands_mhz: list[tuple[Megahertz, Megahertz]]
+    bands_mhz: list[tuple[_Megahertz, _Megahertz]]
 
 
 class ArnsTable(Section):
@@ -49,7 +49,7 @@ class ArnsTable(Section):
 
     source: Annotated[str, Field(min_length=3)]
     verified: bool
-    systems: Annotated[list[System], Field(min_length=1)]
+    systems: Annotated[list[ArnsSystem], Field(min_length=1)]
     receivers: list[TriggerReceiver]
     administrations: list[Administration]
 
@@ -81,7 +81,7 @@ def largest_distance_km(
         raise InputError(
             "no such system", file=file, field="code", value=unknown[0], allowed=", ".join(by_code)
         )
-    column = LAND_SHARES.index(land_share)
+    column = _LAND_FRACTIONS.index(land_share)
     pairs = [
         by_code[c].transmitting_km if base_station == "transmitting" else by_code[c].receiving_km
         for c in wanted

@@ -1,4 +1,4 @@
-"""Which layer answers for which antenna height: a regulator's table (whitespace-rules.md, section 1.2).
+"""Which layer answers for which antenna height: a regulator's table.
 
 Layers are computed for a few heights; a device asks with its own. Rows without ``from_m`` hold for a type of
 device that gives no height.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
 
 from pipeline.errors import InputError
-from pipeline.reference.number_tables import ANY, read_number, read_rows
+from pipeline.reference.ratio_tables import ANY
+from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows
 
-COLUMNS = ("device_type", "from_m", "to_m", "layer_m")
-TYPES = (ANY, "A", "B")
-HIGHEST_M = 10_000.0
+_TYPES = ("A", "B")
+HIGHEST_LAYER_M = 10_000.0
+_Height = Annotated[float, Field(ge=0, le=HIGHEST_LAYER_M)]
 
 
 class HeightLayer(NamedTuple):
@@ -27,24 +30,25 @@ class HeightLayer(NamedTuple):
     layer_m: float
 
 
+class _LayerRow(SourcedRow):
+    device_type: Annotated[Literal["*", "A", "B"], Field(description="*, A, B")]
+    from_m: Annotated[_Height | None, MAY_BE_EMPTY, Field(description="0 to 10000 m or empty")]
+    to_m: Annotated[_Height | None, MAY_BE_EMPTY, Field(description="0 to 10000 m or empty")]
+    layer_m: Annotated[NumberCell, Field(ge=1, le=HIGHEST_LAYER_M, description="1 to 10000 m")]
+
+
 def read_height_layers(path: Path) -> list[HeightLayer]:
     """The table, checked: every height of every type has exactly one layer, and so has none given."""
-    layers = []
-    for row in read_rows(path, COLUMNS):
-        kind = row.values["device_type"]
-        if kind not in TYPES:
-            raise InputError(
-                "value is not allowed",
-                file=path,
-                row=row.line,
-                field="device_type",
-                value=kind,
-                allowed=", ".join(TYPES),
-            )
-        from_m = read_number(row, "from_m", 0.0, HIGHEST_M, empty=math.nan)
-        to_m = read_number(row, "to_m", 0.0, HIGHEST_M, empty=math.inf)
-        layers.append(HeightLayer(kind, from_m, to_m, read_number(row, "layer_m", 1.0, HIGHEST_M)))
-    for kind in TYPES[1:]:
+    layers = [
+        HeightLayer(
+            row.device_type,
+            math.nan if row.from_m is None else row.from_m,
+            math.inf if row.to_m is None else row.to_m,
+            row.layer_m,
+        )
+        for row in read_rows(path, _LayerRow)
+    ]
+    for kind in _TYPES:
         _check_complete(path, [layer for layer in layers if layer.device_type in (ANY, kind)], kind)
     return layers
 

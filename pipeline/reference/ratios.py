@@ -18,19 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.protection import Device, Protection
+from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.radio.emission import aclr_db, class_offset
-from pipeline.reference.number_tables import (
-    ANY,
-    Mode,
-    ModeKey,
-    Ratio,
-    read_device_classes,
-    read_dtt_ratios,
-    read_modes,
-    read_ratios,
-)
+from pipeline.reference.ratio_tables import ANY, ModeKey, ModeValues, ProtectionTables, Ratio
 
 # Channels of the European raster, for which the ratios of EN 301 598 were written.
 EUROPEAN_WIDTH_MHZ = 8.0
@@ -61,31 +52,8 @@ class RatioParts(NamedTuple):
     aclr_db: float
 
 
-class Tables(NamedTuple):
-    """All number tables of the protection; ``ratios_file`` for error messages."""
-
-    modes: dict[ModeKey, Mode]
-    aflr_db: dict[int, dict[int, float]]
-    ratios: list[Ratio]
-    dtt_db: dict[tuple[str, str, int], float]
-    ratios_file: Path
-    dtt_file: Path
-
-
-def read_protection_tables(settings: Protection) -> Tables:
-    """Read and check the tables that a configuration names."""
-    return Tables(
-        read_modes(settings.modes),
-        read_device_classes(settings.device_classes),
-        read_ratios(settings.ratios),
-        read_dtt_ratios(settings.dtt_ratios),
-        settings.ratios,
-        settings.dtt_ratios,
-    )
-
-
 def check_ratios(
-    tables: Tables, keys: Iterable[ModeKey], classes: Iterable[int], offsets: Iterable[int]
+    tables: ProtectionTables, keys: Iterable[ModeKey], classes: Iterable[int], offsets: Iterable[int]
 ) -> None:
     """Refuse tables without a ratio for every mode, class, offset and tier in use."""
     class_list, offset_list = sorted(set(classes)), sorted(set(offsets))
@@ -99,7 +67,7 @@ def check_ratios(
             overload_dbm(tables, emission_class, offset)
 
 
-def groups_of(tables: Tables, key: ModeKey, offsets: Sequence[int]) -> list[Group]:
+def groups_of(tables: ProtectionTables, key: ModeKey, offsets: Sequence[int]) -> list[Group]:
     """The groups of one mode, weakest tier first: tiers are cut at every bound that any of its rows has."""
     known_mode(tables, key)
     rows = [row for row in tables.ratios if row.offset in offsets and _matches(row, key)]
@@ -108,7 +76,7 @@ def groups_of(tables: Tables, key: ModeKey, offsets: Sequence[int]) -> list[Grou
     return [Group(*key, Tier(low, high)) for low, high in pairwise(edges_dbm)]
 
 
-def known_mode(tables: Tables, key: ModeKey) -> Mode:
+def known_mode(tables: ProtectionTables, key: ModeKey) -> ModeValues:
     """Planning values of a mode; InputError for one that the table does not name."""
     if key not in tables.modes:
         raise InputError(
@@ -126,7 +94,7 @@ def group_name(group: Group) -> str:
 
 
 def ratio_db(
-    tables: Tables,
+    tables: ProtectionTables,
     group: Group,
     emission_class: int,
     offset: int,
@@ -147,7 +115,12 @@ def ratio_db(
 
 
 def ratio_parts(
-    tables: Tables, group: Group, emission_class: int, offset: int, *, width_mhz: float = EUROPEAN_WIDTH_MHZ
+    tables: ProtectionTables,
+    group: Group,
+    emission_class: int,
+    offset: int,
+    *,
+    width_mhz: float = EUROPEAN_WIDTH_MHZ,
 ) -> RatioParts:
     """The protection ratio of ``ratio_db`` with what it is made of, for a device wholly at its offset."""
     direct = _pick(tables, group, emission_class, offset, "pr_db")
@@ -171,7 +144,7 @@ def ratio_parts(
     return RatioParts(combined_db, pr0_db, selectivity.value, leakage_db)
 
 
-def overload_dbm(tables: Tables, emission_class: int, offset: int) -> float:
+def overload_dbm(tables: ProtectionTables, emission_class: int, offset: int) -> float:
     """Overload threshold in dBm at the receiver's input; NaN where none is known."""
     anywhere = Group(ANY, ANY, Tier(-math.inf, math.inf))
     row = _pick(tables, anywhere, emission_class, offset, "oth_dbm")
@@ -187,7 +160,7 @@ def building_loss_db(device: Device) -> float:
 
 
 def group_shift_db(
-    tables: Tables,
+    tables: ProtectionTables,
     group: Group,
     device: Device,
     offset: int,
@@ -201,7 +174,11 @@ def group_shift_db(
 
 
 def largest_shift_db(
-    tables: Tables, groups: Iterable[Group], device: Device, offsets: Sequence[int], width_mhz: float
+    tables: ProtectionTables,
+    groups: Iterable[Group],
+    device: Device,
+    offsets: Sequence[int],
+    width_mhz: float,
 ) -> float:
     """Largest ``group_shift_db`` over groups and offsets; one for a partial overlap lies below it."""
     return max(
@@ -211,13 +188,13 @@ def largest_shift_db(
     )
 
 
-def overload_shift_db(tables: Tables, device: Device, offset: int) -> float:
+def overload_shift_db(tables: ProtectionTables, device: Device, offset: int) -> float:
     """Stored overload map less the limit; NaN where no threshold is known."""
     threshold_dbm = overload_dbm(tables, device.emission_class, offset)
     return device.margin_db - building_loss_db(device) - threshold_dbm
 
 
-def dtt_ratio_db(tables: Tables, key: ModeKey, offset: int) -> float:
+def dtt_ratio_db(tables: ProtectionTables, key: ModeKey, offset: int) -> float:
     """Protection ratio in dB of a wanted mode against DTT ``offset`` (-1, 0, 1) channels above."""
     for candidate in (key, (key[0], ANY), (ANY, ANY)):
         if (*candidate, offset) in tables.dtt_db:
@@ -231,12 +208,14 @@ def dtt_ratio_db(tables: Tables, key: ModeKey, offset: int) -> float:
     )
 
 
-def dtt_ratio_table_db(tables: Tables, keys: Sequence[ModeKey]) -> NDArray[np.float64]:
+def dtt_ratio_table_db(tables: ProtectionTables, keys: Sequence[ModeKey]) -> NDArray[np.float64]:
     """Ratios against DTT, float64[mode, offset -1 | 0 | +1] in dB."""
     return np.array([[dtt_ratio_db(tables, key, offset) for offset in DTT_OFFSETS] for key in keys])
 
 
-def _pick(tables: Tables, group: Group, emission_class: int, offset: int, quantity: str) -> Ratio | None:
+def _pick(
+    tables: ProtectionTables, group: Group, emission_class: int, offset: int, quantity: str
+) -> Ratio | None:
     """The most specific row that holds for the whole tier of the group."""
     rows = [
         row

@@ -2,80 +2,82 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.reference.number_tables import ANY, read_number, read_rows
+from pipeline.reference.ratio_tables import ANY
+from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows
 
 RELATIONS = {"co": (0,), "adjacent": (-1, 1)}
 """Channel offsets (device minus DTT) to which the distances of a relation apply."""
-BANDS = {f"separation {relation}": offsets for relation, offsets in RELATIONS.items()}
+SEPARATION_BANDS = {f"separation {relation}": offsets for relation, offsets in RELATIONS.items()}
 """Names of the maps and the offsets at which they hold."""
-KINDS = {"A": "fixed", "B": "portable"}
-DISTANCE_COLUMNS = ("device", "from_height_m", "to_height_m", "relation", "eirp_dbm", "distance_km")
+_KINDS = {"A": "fixed", "B": "portable"}
+_Height = Annotated[NumberCell, Field(ge=0, le=5000, description="0 to 5000 m")]
+_Distance = Annotated[float, Field(ge=0, le=300)]
 # 47 CFR 15.712(a)(2), read at lexfed.com: narrowband devices use the distances of 36 dBm.
-NARROWBAND_MHZ, NARROWBAND_DBM = 0.1, 36.0
+_NARROWBAND_MHZ, _NARROWBAND_DBM = 0.1, 36.0
 
 
-class Step(NamedTuple):
+class DistanceStep(NamedTuple):
     """Distance in km that an e.i.r.p. needs; None = none, even inside the contour."""
 
     eirp_dbm: float
     distance_km: float | None
 
 
-class Rule(NamedTuple):
+class DistanceRule(NamedTuple):
     """One row of a table of distances; heights from_m <= h < to_m."""
 
     device: str
     from_m: float
     to_m: float
     relation: str
-    step: Step
+    step: DistanceStep
 
 
-def read_distances(path: Path) -> list[Rule]:
+class _DistanceRow(SourcedRow):
+    device: Annotated[Literal["*", "fixed", "portable"], Field(description="*, fixed, portable")]
+    from_height_m: _Height
+    to_height_m: _Height
+    relation: Annotated[Literal["co", "adjacent"], Field(description="co, adjacent")]
+    eirp_dbm: Annotated[NumberCell, Field(ge=-50, le=60, description="-50 to 60 dBm")]
+    distance_km: Annotated[_Distance | None, MAY_BE_EMPTY, Field(description="0 to 300 km or empty")]
+
+
+def read_distances(path: Path) -> list[DistanceRule]:
     """All rows of a table of separation distances; a line that is wrong is refused."""
-    rules: list[Rule] = []
-    for row in read_rows(path, DISTANCE_COLUMNS):
-        for field, known in (("device", (ANY, *KINDS.values())), ("relation", tuple(RELATIONS))):
-            if row.values[field] not in known:
-                raise InputError(
-                    "value is not allowed",
-                    file=path,
-                    row=row.line,
-                    field=field,
-                    value=row.values[field],
-                    allowed=", ".join(known),
-                )
-        from_m, to_m = (read_number(row, name, 0.0, 5000.0) for name in ("from_height_m", "to_height_m"))
-        distance_km = read_number(row, "distance_km", 0.0, 300.0, empty=math.nan)
-        step = Step(
-            read_number(row, "eirp_dbm", -50.0, 60.0), None if math.isnan(distance_km) else distance_km
+    return [
+        DistanceRule(
+            row.device,
+            row.from_height_m,
+            row.to_height_m,
+            row.relation,
+            DistanceStep(row.eirp_dbm, row.distance_km),
         )
-        rules.append(Rule(row.values["device"], from_m, to_m, row.values["relation"], step))
-    return rules
+        for row in read_rows(path, _DistanceRow)
+    ]
 
 
-def steps_of(rules: Sequence[Rule], device: Device, relation: str, file: Path) -> list[Step]:
+def steps_of(rules: Sequence[DistanceRule], device: Device, relation: str, file: Path) -> list[DistanceStep]:
     """Steps of a device in one relation, smallest e.i.r.p. first; refused where the table has none.
 
     The antenna height above ground stands for the height above average terrain. Rows for the kind of device
     win over rows for all.
     """
-    kind = KINDS[device.type]
+    kind = _KINDS[device.type]
     matching = [r for r in rules if r.relation == relation and r.from_m <= device.height_m < r.to_m]
     own = [r.step for r in matching if r.device == kind] or [r.step for r in matching if r.device == ANY]
-    if device.bandwidth_mhz <= NARROWBAND_MHZ:
-        own = [step for step in own if step.eirp_dbm >= NARROWBAND_DBM]
+    if device.bandwidth_mhz <= _NARROWBAND_MHZ:
+        own = [step for step in own if step.eirp_dbm >= _NARROWBAND_DBM]
     if not own:
         raise InputError(
             f"no {relation} separation distance for device {device.id}",
@@ -102,7 +104,7 @@ def largest_separation_km(config: Config, device: Device) -> float:
 
 
 def permitted_dbm(
-    steps: Sequence[Step], cap_dbm: float, inside: NDArray[np.bool_], distance_km: NDArray[np.float64]
+    steps: Sequence[DistanceStep], cap_dbm: float, inside: NDArray[np.bool_], distance_km: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """E.i.r.p. by distance from the contour, same shape; -inf = none, +inf where the cap is reached."""
     permitted = np.full(inside.shape, -np.inf, dtype=np.float32)

@@ -6,31 +6,72 @@ GeoPackage and GeoJSON in any stated CRS, or CSV with a column ``wkt`` in lon/la
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 import pyogrio
 import shapely
+from pydantic import BeforeValidator, Field
 from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
 from pipeline.grid.polygons import EDGE_STEP_M
-from pipeline.registers.tables import check_columns, read_table
+from pipeline.rows.row_models import NumberCell, StrippedRow, check_record, columns_of
+from pipeline.rows.text_records import Record, check_columns, read_records
 
-ALL = "*"
-EXCLUSION_COLUMNS = ("channels", "reason")
-ADJUSTMENT_COLUMNS = ("channels", "adjustment_db", "who", "when", "why")
+_ALL_CHANNELS = "*"
 # An adjustment of this or less switches the channel off (Ofcom's "unscheduled adjustments").
 OFF_DB = -100.0
-LARGEST_DB = 100.0
 
 
-class Area(NamedTuple):
+def parse_channels(text: str) -> frozenset[int] | None:
+    """``21-23;38`` as numbers, ``*`` as None = all; ValueError if it is neither."""
+    if text == _ALL_CHANNELS:
+        return None
+    channels: set[int] = set()
+    for part in text.split(";"):
+        first, _, last = part.strip().partition("-")
+        last = last or first
+        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 99):
+            raise ValueError("not a list of channels")
+        channels.update(range(int(first), int(last) + 1))
+    return frozenset(channels)
+
+
+def _day(text: str) -> str:
+    date.fromisoformat(text[:10])
+    return text
+
+
+_Text = Annotated[str, Field(min_length=1, description="some text")]
+
+
+class _ExclusionRow(StrippedRow):
+    channels: Annotated[
+        frozenset[int] | None,
+        BeforeValidator(parse_channels),
+        Field(description="* or numbers and ranges such as 21-23;38"),
+    ]
+    reason: _Text
+
+
+class _AdjustmentRow(StrippedRow):
+    channels: Annotated[
+        frozenset[int] | None,
+        BeforeValidator(parse_channels),
+        Field(description="* or numbers and ranges such as 21-23;38"),
+    ]
+    adjustment_db: Annotated[NumberCell, Field(ge=OFF_DB, le=100, description="-100 (off) to 100 dB")]
+    who: _Text
+    when: Annotated[str, BeforeValidator(_day), Field(description="a date such as 2026-11-21")]
+    why: _Text
+
+
+class ChannelArea(NamedTuple):
     """One polygon in lon/lat with the row it came from; ``channels`` None = all."""
 
     file: str
@@ -43,105 +84,67 @@ class Area(NamedTuple):
 class Adjustment(NamedTuple):
     """A signed change of the limit by DTT in an area; who decided it, when and why."""
 
-    area: Area
+    area: ChannelArea
     adjustment_db: float
 
 
-def holds_for(area: Area, channel: int) -> bool:
+def holds_for(area: ChannelArea, channel: int) -> bool:
     """Whether an area concerns a channel."""
     return area.channels is None or channel in area.channels
 
 
-def read_exclusions(paths: Sequence[Path]) -> list[Area]:
+def read_exclusions(paths: Sequence[Path]) -> list[ChannelArea]:
     """Exclusion areas of all files, in their order; each needs a reason."""
-    return [area for path in paths for area in _read_areas(path, EXCLUSION_COLUMNS)]
+    return [area for path in paths for area, _ in _read_areas(path, _ExclusionRow)]
 
 
 def read_adjustments(paths: Sequence[Path]) -> list[Adjustment]:
     """Manual adjustments of all files, in their order; each needs who, when (a date) and why."""
-    return [_adjustment(area) for path in paths for area in _read_areas(path, ADJUSTMENT_COLUMNS)]
+    return [
+        Adjustment(area, row.adjustment_db)
+        for path in paths
+        for area, row in _read_areas(path, _AdjustmentRow)
+    ]
 
 
-def _adjustment(area: Area) -> Adjustment:
-    try:
-        adjustment_db = float(area.values["adjustment_db"])
-    except ValueError:
-        adjustment_db = math.nan
-    if not OFF_DB <= adjustment_db <= LARGEST_DB:
-        _refuse(area, "adjustment_db", f"{OFF_DB:g} (off) to {LARGEST_DB:g} dB")
-    try:
-        date.fromisoformat(area.values["when"][:10])
-    except ValueError:
-        _refuse(area, "when", "a date such as 2026-11-21")
-    return Adjustment(area, adjustment_db)
+_Row = TypeVar("_Row", _ExclusionRow, _AdjustmentRow)
 
 
-def _refuse(area: Area, field: str, allowed: str) -> None:
-    raise InputError(
-        "value is not allowed",
-        file=area.file,
-        row=area.row,
-        field=field,
-        value=area.values[field],
-        allowed=allowed,
-    )
-
-
-def _read_areas(path: Path, columns: Sequence[str]) -> list[Area]:
-    rows = _read_csv(path, columns) if path.suffix.lower() == ".csv" else _read_layer(path, columns)
-    return [_checked(path, row, shape, values, columns) for row, shape, values in rows]
+def _read_areas(path: Path, model: type[_Row]) -> list[tuple[ChannelArea, _Row]]:
+    columns = columns_of(model)
+    shapes = _read_csv(path, columns) if path.suffix.lower() == ".csv" else _read_layer(path, columns)
+    return [_checked(path, record, shape, model) for record, shape in shapes]
 
 
 def _checked(
-    path: Path, row: int, shape: BaseGeometry | None, values: dict[str, str], columns: Sequence[str]
-) -> Area:
-    for name in columns:
-        if not values[name]:
-            raise InputError("value is missing", file=path, row=row, field=name, allowed="some text")
+    path: Path, record: Record, shape: BaseGeometry | None, model: type[_Row]
+) -> tuple[ChannelArea, _Row]:
+    row = check_record(path, record, model)
     kind = "none" if shape is None else shape.geom_type
     if shape is None or kind not in ("Polygon", "MultiPolygon") or shape.is_empty:
-        raise InputError("not a polygon", file=path, row=row, field="geometry", value=kind, allowed="Polygon")
+        raise InputError(
+            "not a polygon", file=path, row=record.row, field="geometry", value=kind, allowed="Polygon"
+        )
     west, south, east, north = shapely.bounds(shape)
     if not (west >= -180 and south >= -90 and east <= 180 and north <= 90):
         raise InputError(
-            "polygon does not lie on the Earth",
+            "polygon is not on the Earth",
             file=path,
-            row=row,
+            row=record.row,
             field="geometry",
             value=[west, south, east, north],
             allowed="longitude and latitude in degrees, or a stated CRS",
         )
     valid = shape if shapely.is_valid(shape) else shapely.make_valid(shape)
-    return Area(str(path), row, valid, parse_channels(path, row, values["channels"]), values)
+    return ChannelArea(str(path), record.row, valid, row.channels, record.values), row
 
 
-def parse_channels(path: Path, row: int, text: str) -> frozenset[int] | None:
-    """``21-23;38`` as numbers, ``*`` as None = all; refused if it is neither."""
-    if text == ALL:
-        return None
-    channels: set[int] = set()
-    for part in text.split(";"):
-        first, _, last = part.strip().partition("-")
-        last = last or first
-        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 99):
-            raise InputError(
-                "not a list of channels",
-                file=path,
-                row=row,
-                field="channels",
-                value=text,
-                allowed="* or numbers and ranges such as 21-23;38",
-            )
-        channels.update(range(int(first), int(last) + 1))
-    return frozenset(channels)
-
-
-def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, BaseGeometry | None, dict[str, str]]]:
-    table = read_table(path, [*columns, "wkt"])
-    for fault in table.rejected:
+def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[Record, BaseGeometry | None]]:
+    records = read_records(path, [*columns, "wkt"])
+    for fault in records.faults:
         raise fault
-    rows = []
-    for record in table.records:
+    rows: list[tuple[Record, BaseGeometry | None]] = []
+    for record in records.readable:
         try:
             shape = shapely.from_wkt(record.values["wkt"])
         except ShapelyError:
@@ -153,11 +156,12 @@ def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[int, BaseGeometr
                 value=record.values["wkt"],
                 allowed="POLYGON or MULTIPOLYGON in lon/lat",
             ) from None
-        rows.append((record.row, shape, {name: record.values[name].strip() for name in columns}))
+        values = {name: record.values[name].strip() for name in columns}
+        rows.append((Record(record.row, values), shape))
     return rows
 
 
-def _read_layer(path: Path, columns: Sequence[str]) -> list[tuple[int, BaseGeometry | None, dict[str, str]]]:
+def _read_layer(path: Path, columns: Sequence[str]) -> list[tuple[Record, BaseGeometry | None]]:
     if not path.is_file():
         raise InputError("file does not exist", file=path)
     try:
@@ -173,7 +177,7 @@ def _read_layer(path: Path, columns: Sequence[str]) -> list[tuple[int, BaseGeome
     shapes = frame.to_crs("EPSG:4326").geometry
     texts = frame[list(columns)].astype(object).where(frame[list(columns)].notna(), "")
     return [
-        (row, shape, {name: str(value).strip() for name, value in zip(columns, values, strict=True)})
+        (Record(row, {name: str(value).strip() for name, value in zip(columns, values, strict=True)}), shape)
         for row, (shape, values) in enumerate(
             zip(shapes, texts.itertuples(index=False, name=None), strict=True), start=1
         )

@@ -1,7 +1,7 @@
 """Registers of receivers of other services: files -> checked rows, in order of id.
 
-CSV, GeoPackage or GeoJSON as for transmitters. Every column named in a row's model must exist; an optional
-value may be empty. The first bad row is refused: a receiver left out would not be protected.
+CSV, GeoPackage or GeoJSON as for transmitters. Every column without a default in a row's model must exist;
+an optional value may be empty. The first bad row is refused: a receiver left out would not be protected.
 """
 
 from __future__ import annotations
@@ -11,12 +11,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+import xarray as xr
+from pydantic import BeforeValidator, Field, field_validator
 
-from pipeline.errors import InputError
+from pipeline.config.config import Config
 from pipeline.radio.antennas import PATTERN_POINTS
-from pipeline.registers.rows import PRINTABLE, Number, Optional, Upper
-from pipeline.registers.tables import read_table
+from pipeline.rows.row_models import (
+    MAY_BE_EMPTY,
+    UPPER_CASE,
+    IdCell,
+    LatCell,
+    LonCell,
+    NumberCell,
+    RowModel,
+    read_by_id,
+)
+from pipeline.rows.text_records import read_records
+
+# Keys of the territory file under which the rows of a register are counted.
+TRANSMITTERS_KEY, PMSE_KEY = "registers.transmitters", "pmse.registers"
 
 _ATTENUATIONS = re.compile(r"\d+(\.\d+)?(;\d+(\.\d+)?)+")
 
@@ -28,58 +41,54 @@ def _yes_or_no(text: object) -> object:
     return answers[text.strip()] if isinstance(text, str) else text
 
 
-Coastal = Annotated[
+_Coastal = Annotated[
     bool | None, BeforeValidator(_yes_or_no), Field(description="yes, no or empty (by the map)")
 ]
-Frequency = Annotated[Number, Field(ge=30, le=6000, description="30 to 6000 MHz")]
-Bandwidth = Annotated[Number, Field(gt=0, le=100, description="more than 0, up to 100 MHz")]
-NoiseFigure = Annotated[Number, Field(ge=0, le=40, description="0 to 40 dB")]
-Gain = Annotated[Number, Field(ge=-30, le=60, description="-30 to 60 dBi")]
-Feeder = Annotated[Number, Field(ge=0, le=30, description="0 to 30 dB")]
-Height = Annotated[Number, Field(ge=1, le=1000, description="1 to 1000 m above ground")]
-Selectivity = Annotated[Number, Field(ge=0, le=150, description="0 to 150 dB")]
+_Frequency = Annotated[NumberCell, Field(ge=30, le=6000, description="30 to 6000 MHz")]
+_Bandwidth = Annotated[NumberCell, Field(gt=0, le=100, description="more than 0, up to 100 MHz")]
+_NoiseFigure = Annotated[NumberCell, Field(ge=0, le=40, description="0 to 40 dB")]
+_Gain = Annotated[NumberCell, Field(ge=-30, le=60, description="-30 to 60 dBi")]
+_Feeder = Annotated[NumberCell, Field(ge=0, le=30, description="0 to 30 dB")]
+_Height = Annotated[NumberCell, Field(ge=1, le=1000, description="1 to 1000 m above ground")]
+_Selectivity = Annotated[NumberCell, Field(ge=0, le=150, description="0 to 150 dB")]
 
 
-class PlaceRow(BaseModel):
+class StationRow(RowModel):
     """What every station has: an id and a place in degrees, WGS84."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, allow_inf_nan=False)
-
-    id: Annotated[
-        str, Field(min_length=1, max_length=64, pattern=PRINTABLE, description="1 to 64 printable characters")
-    ]
-    lon: Annotated[Number, Field(ge=-180, le=180, description="-180 to 180, degrees east, WGS84")]
-    lat: Annotated[Number, Field(ge=-90, le=90, description="-90 to 90, degrees north, WGS84")]
+    id: IdCell
+    lon: LonCell
+    lat: LatCell
 
 
-class TelescopeRow(PlaceRow):
+class TelescopeRow(StationRow):
     """A radio telescope; ``criterion`` names a row of the table of criteria; no ``acs_db``: not known."""
 
     criterion: Annotated[str, Field(min_length=1, description="a criterion of the table")]
-    antenna_height_m: Height
-    acs_db: Annotated[Selectivity | None, Optional, Field(description="0 to 150 dB or empty")]
-    coastal: Coastal
+    antenna_height_m: _Height
+    acs_db: Annotated[_Selectivity | None, MAY_BE_EMPTY, Field(description="0 to 150 dB or empty")]
+    coastal: _Coastal = None
 
 
-class ReceiverRow(PlaceRow):
+class ReceiverRow(StationRow):
     """A receiver with noise and antenna.
 
     ``pattern``: empty (the gain in all directions), ``F.699``, or 36 or 72 attenuations in dB clockwise from
     the azimuth of the antenna, joined by ``;``.
     """
 
-    f_mhz: Frequency
-    bandwidth_mhz: Bandwidth
-    noise_figure_db: NoiseFigure
-    gain_dbi: Gain
-    feeder_db: Feeder
-    antenna_height_m: Height
-    acs_db: Selectivity
+    f_mhz: _Frequency
+    bandwidth_mhz: _Bandwidth
+    noise_figure_db: _NoiseFigure
+    gain_dbi: _Gain
+    feeder_db: _Feeder
+    antenna_height_m: _Height
+    acs_db: _Selectivity
     azimuth_deg: Annotated[
-        Annotated[float, Field(ge=0, le=360)] | None, Optional, Field(description="0 to 360 deg or empty")
+        Annotated[float, Field(ge=0, le=360)] | None, MAY_BE_EMPTY, Field(description="0 to 360 deg or empty")
     ]
     pattern: Annotated[str, Field(description="empty, F.699, or 36 or 72 values of 0 to 60 dB joined by ;")]
-    coastal: Coastal
+    coastal: _Coastal = None
 
     @field_validator("pattern")
     @classmethod
@@ -91,64 +100,65 @@ class ReceiverRow(PlaceRow):
         return text
 
 
-class AeronauticalRow(PlaceRow):
+class AeronauticalRow(StationRow):
     """A station of aeronautical radionavigation; empty ``code``: of unknown kind."""
 
     code: Annotated[str, Field(max_length=16, description="a code of the table of systems, or empty")]
-    country: Annotated[str, Upper, Field(pattern=r"^[A-Z]{2}$", description="two letters of ISO 3166")]
+    country: Annotated[str, UPPER_CASE, Field(pattern=r"^[A-Z]{2}$", description="two letters of ISO 3166")]
 
 
-class RelayRow(PlaceRow):
+class RelayRow(StationRow):
     """A site that receives television off the air; without a parent the arc is a full circle."""
 
-    channel: Annotated[Number, Field(ge=1, le=99, multiple_of=1, description="a channel number of the plan")]
+    channel: Annotated[
+        NumberCell, Field(ge=1, le=99, multiple_of=1, description="a channel number of the plan")
+    ]
     parent_lon: Annotated[
-        Annotated[float, Field(ge=-180, le=180)] | None, Optional, Field(description="-180 to 180 or empty")
+        Annotated[float, Field(ge=-180, le=180)] | None,
+        MAY_BE_EMPTY,
+        Field(description="-180 to 180 or empty"),
     ]
     parent_lat: Annotated[
-        Annotated[float, Field(ge=-90, le=90)] | None, Optional, Field(description="-90 to 90 or empty")
+        Annotated[float, Field(ge=-90, le=90)] | None, MAY_BE_EMPTY, Field(description="-90 to 90 or empty")
     ]
 
 
-Checked = TypeVar("Checked", bound=PlaceRow)
+_Station = TypeVar("_Station", bound=StationRow)
 
 
-def read_stations(paths: Sequence[Path], model: type[Checked]) -> list[Checked]:
+def read_stations(paths: Sequence[Path], model: type[_Station]) -> list[_Station]:
     """Checked rows of all files together, sorted by id; InputError for the first bad one."""
-    rows: dict[str, Checked] = {}
-    for path in paths:
-        required = [name for name in model.model_fields if name != "coastal"]
-        table = read_table(Path(path), required)
-        for fault in table.rejected:
-            raise fault
-        for record in table.records:
-            row = check_station(path, record.row, {"coastal": ""} | record.values, model)
-            if row.id in rows:
-                raise InputError(
-                    "id occurs twice",
-                    file=path,
-                    row=record.row,
-                    field="id",
-                    value=row.id,
-                    allowed="a unique id",
-                )
-            rows[row.id] = row
-    return [rows[key] for key in sorted(rows)]
+    rows, faults = read_by_id(paths, model)
+    for fault in faults:
+        raise fault
+    return rows
 
 
-def check_station(path: Path, line: int, values: dict[str, str], model: type[Checked]) -> Checked:
-    """One checked row; InputError names file, row, field, value and what is allowed."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0]) if first["loc"] else "(row)"
-        known = model.model_fields.get(field)
-        raise InputError(
-            first["msg"].removeprefix("Value error, ").removeprefix("Input "),
-            file=path,
-            row=line,
-            field=field,
-            value=values.get(field, ""),
-            allowed=known.description if known else None,
-        ) from None
+def register_sizes(
+    config: Config, transmitters: xr.Dataset, assignments: xr.Dataset | None
+) -> dict[str, int]:
+    """Rows by key of the territory file: of transmitters and PMSE assignments those used, else all."""
+    sizes = {TRANSMITTERS_KEY: transmitters.sizes["transmitter"]}
+    if assignments is not None:
+        sizes[PMSE_KEY] = assignments.sizes["assignment"]
+    for key, paths in station_files(config).items():
+        sizes[key] = sum(len(read_records(path, (), may_be_empty=True).readable) for path in paths)
+    return sizes
+
+
+def station_files(config: Config) -> dict[str, list[Path]]:
+    """Registers of the services other than DTT and PMSE, by key."""
+    incumbents = config.incumbents
+    if incumbents is None:
+        return {}
+    astronomy, aeronautical = incumbents.radio_astronomy, incumbents.aeronautical
+    files = {
+        "incumbents.radio_astronomy.stations": [astronomy.stations] if astronomy else [],
+        "incumbents.aeronautical.stations": [aeronautical.stations]
+        if aeronautical and aeronautical.stations
+        else [],
+        "incumbents.mobile.registers": incumbents.mobile.registers if incumbents.mobile else [],
+        "incumbents.ppdr.registers": incumbents.ppdr.registers if incumbents.ppdr else [],
+        "incumbents.fixed.registers": incumbents.fixed.registers if incumbents.fixed else [],
+    }
+    return {key: paths for key, paths in files.items() if paths}

@@ -24,10 +24,10 @@ from pipeline.radio.antennas import (
     expand_vertical,
 )
 from pipeline.radio.channel_plan import Plan
-from pipeline.reference.number_tables import read_modes
-from pipeline.registers.missing_haat import with_missing_haat
-from pipeline.registers.rows import REQUIRED_COLUMNS, Box, RowRules, TransmitterRow, check_row
-from pipeline.registers.tables import RejectedRow, as_rejected, read_table
+from pipeline.reference.ratio_tables import ModeKey, read_modes
+from pipeline.registers.missing_values import with_missing_haat
+from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
+from pipeline.rows.row_models import RejectedRow, read_by_id, refuse_unless_lenient
 
 # Variable of the dataset -> column of the register, its type and its unit ("" = text or a pure number).
 _VARIABLES: dict[str, tuple[str, type, str]] = {
@@ -58,8 +58,8 @@ def read_transmitters(
     plan: Plan,
     *,
     lenient: bool,
-    box: Box | None = None,
-    modes: Collection[tuple[str, str]] | None = None,
+    box: SiteBox | None = None,
+    modes: Collection[ModeKey] | None = None,
 ) -> tuple[xr.Dataset, list[RejectedRow]]:
     """Read and check registers in CSV, GeoPackage or GeoJSON; ids are unique over all files together.
 
@@ -67,18 +67,13 @@ def read_transmitters(
     Strict: InputError for the first bad row, with the number of further ones. ``box`` limits where sites may
     lie, ``modes`` which (system, mode) pairs are known.
     """
-    rules = RowRules(plan, box, modes)
-    rows: dict[str, TransmitterRow] = {}
-    faults: list[InputError] = []
-    for path in paths:
-        faults.extend(_read_file(Path(path), rules, rows))
-    if faults and not lenient:
-        raise with_count(faults[0], len(faults) - 1)
+    rows, faults = read_by_id(paths, TransmitterRow, context=RowRules(plan, box, modes))
+    rejected = refuse_unless_lenient(faults, lenient=lenient)
     if paths and not rows:
         raise InputError("no row of the register can be used", file=paths[0], allowed="one good row or more")
-    dataset = to_dataset([rows[key] for key in sorted(rows)])
-    dataset.attrs["rejected_rows"] = len(faults)
-    return dataset, [as_rejected(fault) for fault in faults]
+    dataset = to_dataset(rows)
+    dataset.attrs["rejected_rows"] = len(rejected)
+    return dataset, rejected
 
 
 def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
@@ -94,13 +89,13 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
         modes=read_modes(config.protection.modes),
     )
     if registers.bbox_deg is not None:
-        transmitters = _within(transmitters, Box(*registers.bbox_deg))
+        transmitters = _within(transmitters, SiteBox(*registers.bbox_deg))
     if registers.missing_haat_m is not None:
         transmitters = with_missing_haat(transmitters, registers.missing_haat_m.value)
     return transmitters, rejected
 
 
-def _within(transmitters: xr.Dataset, box: Box) -> xr.Dataset:
+def _within(transmitters: xr.Dataset, box: SiteBox) -> xr.Dataset:
     """The transmitters in a box; refused if there are none."""
     lon_deg, lat_deg = transmitters["lon_deg"].values, transmitters["lat_deg"].values
     inside = (box.west_deg <= lon_deg) & (lon_deg <= box.east_deg)
@@ -110,43 +105,6 @@ def _within(transmitters: xr.Dataset, box: Box) -> xr.Dataset:
             "no transmitter lies in the box", row="registers", field="bbox_deg", value=tuple(box)
         )
     return transmitters.isel(transmitter=np.flatnonzero(inside))
-
-
-def _read_file(path: Path, rules: RowRules, rows: dict[str, TransmitterRow]) -> list[InputError]:
-    """Add the good rows of a file to ``rows`` by id; returns the faults in order of row."""
-    table = read_table(path, REQUIRED_COLUMNS)
-    faults = list(table.rejected)
-    for record in table.records:
-        try:
-            row = check_row(path, record.row, record.values, rules)
-            if row.id in rows:
-                raise InputError(
-                    "id occurs twice",
-                    file=path,
-                    row=record.row,
-                    field="id",
-                    value=row.id,
-                    allowed="a unique id",
-                )
-        except InputError as fault:
-            faults.append(fault)
-        else:
-            rows[row.id] = row
-    return sorted(faults, key=lambda fault: fault.row if isinstance(fault.row, int) else 0)
-
-
-def with_count(fault: InputError, others: int) -> InputError:
-    """The first fault of a register, with the number of further ones."""
-    if others == 0:
-        return fault
-    return InputError(
-        f"{fault.problem} (and {others} more bad rows)",
-        file=fault.file,
-        row=fault.row,
-        field=fault.field,
-        value=fault.value,
-        allowed=fault.allowed,
-    )
 
 
 def to_dataset(rows: Sequence[TransmitterRow]) -> xr.Dataset:

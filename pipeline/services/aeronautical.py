@@ -27,8 +27,8 @@ from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import limit_from_field_dbm
 from pipeline.reference.arns_systems import (
+    ArnsSystem,
     ArnsTable,
-    System,
     TriggerReceiver,
     countries_using,
     largest_distance_km,
@@ -177,7 +177,7 @@ def _distance_km(settings: Aeronautical, table: ArnsTable, codes: Sequence[str])
 
 
 def _triggered(
-    settings: Aeronautical, row: AeronauticalRow, system: System, numbers: TriggerReceiver, block: Band
+    settings: Aeronautical, row: AeronauticalRow, system: ArnsSystem, numbers: TriggerReceiver, block: Band
 ) -> tuple[Receiver, Service]:
     """A station with a trigger field, in the middle of the device's block: its frequency is not known.
 

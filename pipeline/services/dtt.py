@@ -18,16 +18,9 @@ from pipeline.dtt.protection_maps import Files
 from pipeline.dtt.threshold import THRESHOLD_BAND
 from pipeline.grid import raster
 from pipeline.radio.channel_plan import Offset, victims_by_offset
-from pipeline.reference.ratios import (
-    Group,
-    Tables,
-    group_name,
-    group_shift_db,
-    groups_of,
-    overload_shift_db,
-    read_protection_tables,
-)
-from pipeline.reference.separation_distances import BANDS
+from pipeline.reference.ratio_tables import ProtectionTables, read_protection_tables
+from pipeline.reference.ratios import Group, group_name, group_shift_db, groups_of, overload_shift_db
+from pipeline.reference.separation_distances import SEPARATION_BANDS
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
 from pipeline.services.codes import LimitingService
 
@@ -47,7 +40,7 @@ def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit
     return limit
 
 
-def _groups_by_name(config: Config, tables: Tables) -> Mapping[str, Group]:
+def _groups_by_name(config: Config, tables: ProtectionTables) -> Mapping[str, Group]:
     """All groups that can occur, by the name of their band."""
     used = config.protection.offsets
     return {group_name(group): group for key in tables.modes for group in groups_of(tables, key, used)}
@@ -57,7 +50,7 @@ def _lower_by(
     lowest: ServiceLimit,
     context: ServiceContext,
     device: Device,
-    tables: Tables,
+    tables: ProtectionTables,
     groups: Mapping[str, Group],
     victim: int,
     offset: Offset,
@@ -76,12 +69,12 @@ def _lower_by(
 
 
 def _shift_db(
-    name: str, tables: Tables, groups: Mapping[str, Group], device: Device, offset: Offset
+    name: str, tables: ProtectionTables, groups: Mapping[str, Group], device: Device, offset: Offset
 ) -> float:
     if name == THRESHOLD_BAND:
         return 0.0
-    if name in BANDS:
-        return 0.0 if offset.number in BANDS[name] else math.nan
+    if name in SEPARATION_BANDS:
+        return 0.0 if offset.number in SEPARATION_BANDS[name] else math.nan
     if name == OVERLOAD_BAND:
         return overload_shift_db(tables, device, offset.number)
     if name not in groups:

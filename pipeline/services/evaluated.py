@@ -8,7 +8,8 @@ from typing import NamedTuple
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.services import ServiceName
-from pipeline.reference.ratios import overload_dbm, read_protection_tables
+from pipeline.reference.ratio_tables import read_protection_tables
+from pipeline.reference.ratios import overload_dbm
 from pipeline.services import aeronautical, border, dtt, fixed, mobile, radio_astronomy, relay_sites
 from pipeline.services import restrictions as areas
 from pipeline.services.adjustments import adjusted, prepare_without_dtt

@@ -18,7 +18,7 @@ from pipeline.propagation.loss_profile import STEP, LossProfile, Path, loss_prof
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.radio.coupling import Coupling, coupling_of, permitted_dbm
 from pipeline.radio.emission import Band, Emission, device_cap_dbm
-from pipeline.reference.number_tables import read_device_classes
+from pipeline.reference.ratio_tables import read_device_classes
 from pipeline.services.base import ServiceContext
 from pipeline.services.codes import LimitingService
 from pipeline.territory.codes import Surface

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
 
 from pipeline.config.incumbents import RadioAstronomy
 from pipeline.config.protection import Device
@@ -16,15 +18,31 @@ from pipeline.errors import InputError
 from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import limit_from_flux_dbm, radiometer_limit_dbm
-from pipeline.reference.number_tables import Row, read_number, read_rows
 from pipeline.registers.stations import TelescopeRow, read_stations
+from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import BlockLimit, Explanation, ServiceContext
 from pipeline.services.codes import LimitingService
 from pipeline.services.placing import Receiver, Service
 from pipeline.services.points import explain_points, prepare_points
 
-SYSTEM_COLUMNS = ("antenna_k", "receiver_k", "integration_s", "fraction")
-COLUMNS = ("criterion", "low_mhz", "high_mhz", "bandwidth_mhz", *SYSTEM_COLUMNS, "flux_dbw_m2_hz")
+_Frequency = Annotated[NumberCell, Field(ge=30, le=6000, description="30 to 6000 MHz")]
+_Flux = Annotated[float, Field(ge=-400, le=0)]
+_Positive = Annotated[float, Field(ge=1e-6, le=1e6)]
+_OrEmpty = Annotated[_Positive | None, MAY_BE_EMPTY, Field(description="0.000001 to 1000000 or empty")]
+
+
+class _CriterionRow(SourcedRow):
+    criterion: Annotated[str, Field(min_length=1, description="a name")]
+    low_mhz: _Frequency
+    high_mhz: _Frequency
+    bandwidth_mhz: Annotated[NumberCell, Field(ge=0.001, le=1000, description="0.001 to 1000 MHz")]
+    antenna_k: _OrEmpty
+    receiver_k: _OrEmpty
+    integration_s: _OrEmpty
+    fraction: _OrEmpty
+    flux_dbw_m2_hz: Annotated[
+        _Flux | None, MAY_BE_EMPTY, Field(description="-400 to 0 dB(W/(m2 Hz)) or empty")
+    ]
 
 
 class Criterion(NamedTuple):
@@ -55,27 +73,19 @@ def explain(context: ServiceContext, device: Device, channel: int, row: int, col
 
 def read_criteria(path: Path) -> dict[str, Criterion]:
     """Criteria by name; the band must hold at least the bandwidth that the power refers to."""
-    criteria: dict[str, Criterion] = {}
-    for row in read_rows(path, COLUMNS):
-        name = row.values["criterion"]
-        if not name or name in criteria:
-            raise InputError("is not a new name", file=path, row=row.line, field="criterion", value=name)
-        band = Band(read_number(row, "low_mhz", 30, 6000), read_number(row, "high_mhz", 30, 6000))
-        criteria[name] = Criterion(band, _limit_dbm(row, band))
-    return criteria
+    rows = read_rows(path, _CriterionRow)
+    refuse_second(path, rows, ("criterion",))
+    return {row.criterion: Criterion(Band(row.low_mhz, row.high_mhz), _limit_dbm(row)) for row in rows}
 
 
-def _limit_dbm(row: Row, band: Band) -> float:
+def _limit_dbm(row: _CriterionRow) -> float:
     """The given flux density counts before the system temperatures; NaN where numbers are missing."""
-    bandwidth_mhz = read_number(row, "bandwidth_mhz", 0.001, 1000)
-    flux_dbw_m2_hz = read_number(row, "flux_dbw_m2_hz", -400, 0, empty=math.nan)
-    if not math.isnan(flux_dbw_m2_hz):
-        flux_dbw_m2 = flux_dbw_m2_hz + 60.0 + 10.0 * math.log10(bandwidth_mhz)
-        return limit_from_flux_dbm(flux_dbw_m2, 0.5 * (band.low_mhz + band.high_mhz), 0.0)
-    antenna_k, receiver_k, integration_s, fraction = (
-        read_number(row, name, 1e-6, 1e6, empty=math.nan) for name in SYSTEM_COLUMNS
-    )
-    return radiometer_limit_dbm(antenna_k, receiver_k, bandwidth_mhz, integration_s, fraction)
+    if row.flux_dbw_m2_hz is not None:
+        flux_dbw_m2 = row.flux_dbw_m2_hz + 60.0 + 10.0 * math.log10(row.bandwidth_mhz)
+        return limit_from_flux_dbm(flux_dbw_m2, 0.5 * (row.low_mhz + row.high_mhz), 0.0)
+    given = (row.antenna_k, row.receiver_k, row.integration_s, row.fraction)
+    antenna_k, receiver_k, integration_s, fraction = (math.nan if x is None else x for x in given)
+    return radiometer_limit_dbm(antenna_k, receiver_k, row.bandwidth_mhz, integration_s, fraction)
 
 
 def receivers_of(settings: RadioAstronomy) -> list[Receiver] | None:

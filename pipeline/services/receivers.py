@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from pipeline.config.incumbents import FixedLinks, Receivers
 from pipeline.config.protection import Device
@@ -22,23 +23,22 @@ from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.coupling import coupling_of, permitted_dbm
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import interference_limit_dbm
-from pipeline.reference.number_tables import read_number, read_rows
-from pipeline.registers.stations import ReceiverRow, check_station, read_stations
+from pipeline.registers.stations import ReceiverRow, read_stations
+from pipeline.rows.row_models import LatCell, LonCell, NumberCell, SourcedRow, read_rows
 from pipeline.services.base import BlockLimit, Explanation, ServiceContext, ServiceLimit, Term, lower
 from pipeline.services.placing import Receiver, Service, emission_of
 from pipeline.services.points import explain_points, prepare_points
 
-AREA_COLUMNS = (
-    "id",
-    "f_mhz",
-    "bandwidth_mhz",
-    "noise_figure_db",
-    "gain_dbi",
-    "feeder_db",
-    "antenna_height_m",
-    "acs_db",
-    "separation_m",
-)
+
+class _AreaReceiverRow(ReceiverRow, SourcedRow):
+    """A kind of receiver without a place, omnidirectional, on land."""
+
+    lon: LonCell = 0.0
+    lat: LatCell = 0.0
+    azimuth_deg: float | None = None
+    pattern: str = ""
+    coastal: bool | None = False
+    separation_m: Annotated[NumberCell, Field(ge=1, le=100_000, description="1 to 100000 m")]
 
 
 class AreaReceiver(NamedTuple):
@@ -92,13 +92,8 @@ def receiver_of(row: ReceiverRow, i_n_db: float) -> Receiver:
 
 def read_area_receivers(path: Path, i_n_db: float) -> list[AreaReceiver]:
     """Receivers that may stand anywhere; every number has its source in the table."""
-    found = []
-    for row in read_rows(path, AREA_COLUMNS):
-        nowhere = {"lon": "0", "lat": "0", "azimuth_deg": "", "pattern": "", "coastal": "no"}
-        station = check_station(path, row.line, row.values | nowhere, ReceiverRow)
-        separation_m = read_number(row, "separation_m", 1, 100_000)
-        found.append(AreaReceiver(receiver_of(station, i_n_db), separation_m))
-    return found
+    rows = read_rows(path, _AreaReceiverRow)
+    return [AreaReceiver(receiver_of(row, i_n_db), row.separation_m) for row in rows]
 
 
 def prepare_receivers(

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import offset_of
-from pipeline.reference.number_tables import read_number, read_rows
 from pipeline.registers.stations import RelayRow, read_stations
+from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import (
     BlockLimit,
     Explanation,
@@ -34,7 +35,6 @@ from pipeline.services.codes import LimitingService
 from pipeline.services.points import HALF_DIAGONAL, rays_to, square_distance_km
 
 KINDS = ("co", "adjacent")
-COLUMNS = ("kind", "circle_km", "arc_km", "half_angle_deg")
 
 
 class Distances(NamedTuple):
@@ -43,6 +43,13 @@ class Distances(NamedTuple):
     circle_km: float
     arc_km: float
     half_angle_deg: float
+
+
+class _DistancesRow(SourcedRow):
+    kind: Annotated[Literal["co", "adjacent"], Field(description="co and adjacent, each once")]
+    circle_km: Annotated[NumberCell, Field(ge=0, le=500, description="0 to 500 km")]
+    arc_km: Annotated[NumberCell, Field(ge=0, le=500, description="0 to 500 km")]
+    half_angle_deg: Annotated[NumberCell, Field(ge=0, le=180, description="0 to 180 deg")]
 
 
 class Keyhole(NamedTuple):
@@ -84,23 +91,11 @@ def explain(context: ServiceContext, device: Device, channel: int, row: int, col
 
 def read_distances(path: Path) -> dict[str, Distances]:
     """Distances by kind; both kinds are needed."""
-    found: dict[str, Distances] = {}
-    for row in read_rows(path, COLUMNS):
-        kind = row.values["kind"]
-        if kind not in KINDS or kind in found:
-            raise InputError(
-                "value is not allowed",
-                file=path,
-                row=row.line,
-                field="kind",
-                value=kind,
-                allowed=f"{' and '.join(KINDS)}, each once",
-            )
-        found[kind] = Distances(
-            read_number(row, "circle_km", 0, 500),
-            read_number(row, "arc_km", 0, 500),
-            read_number(row, "half_angle_deg", 0, 180),
-        )
+    rows = read_rows(path, _DistancesRow)
+    refuse_second(path, rows, ("kind",))
+    found: dict[str, Distances] = {
+        row.kind: Distances(row.circle_km, row.arc_km, row.half_angle_deg) for row in rows
+    }
     if missing := sorted(set(KINDS) - set(found)):
         raise InputError("kind is missing", file=path, field="kind", value=missing, allowed=", ".join(KINDS))
     return found

@@ -9,20 +9,22 @@ import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pydantic import Field
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.config.protection import Device
-from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import project
-from pipeline.reference.number_tables import ANY, CLASSES, read_number, read_rows, read_whole
-from pipeline.registers.areas import Area, holds_for, read_exclusions
+from pipeline.reference.ratio_tables import ANY, ClassOrAnyCell
+from pipeline.registers.areas import ChannelArea, holds_for, read_exclusions
+from pipeline.rows.row_models import NumberCell, SourcedRow, WholeCell, read_rows, refuse_second
 from pipeline.services.base import (
     BlockLimit,
     Explanation,
@@ -34,8 +36,13 @@ from pipeline.services.base import (
 )
 from pipeline.services.codes import LimitingService
 
-CAP_COLUMNS = ("channel", "emission_class", "cap_dbm")
 CapKey = tuple[int, str]
+
+
+class _CapRow(SourcedRow):
+    channel: Annotated[WholeCell, Field(ge=1, le=99, description="1 to 99")]
+    emission_class: ClassOrAnyCell
+    cap_dbm: Annotated[NumberCell, Field(ge=-99, le=60, description="-99 to 60 dBm")]
 
 
 # --- reserved channels --------------------------------------------------------------------------------------
@@ -89,23 +96,9 @@ def cap_dbm(table: Path | None, device: Device, channel: int) -> float:
 
 def read_channel_caps(path: Path) -> dict[CapKey, float]:
     """Cap in dBm (in the device's bandwidth) by channel and emission class, ``*`` = all classes."""
-    caps: dict[CapKey, float] = {}
-    for row in read_rows(path, CAP_COLUMNS):
-        name = row.values["emission_class"]
-        if name not in (ANY, *map(str, CLASSES)):
-            raise InputError(
-                "value is not allowed",
-                file=path,
-                row=row.line,
-                field="emission_class",
-                value=name,
-                allowed="* or 1 to 5",
-            )
-        key = (read_whole(row, "channel", 1, 99), name)
-        if key in caps:
-            raise InputError("is given twice", file=path, row=row.line, field="channel", value=str(key))
-        caps[key] = read_number(row, "cap_dbm", -99, 60)
-    return caps
+    rows = read_rows(path, _CapRow)
+    refuse_second(path, rows, ("channel", "emission_class"))
+    return {(row.channel, row.emission_class): row.cap_dbm for row in rows}
 
 
 # --- exclusion areas ----------------------------------------------------------------------------------------
@@ -134,7 +127,7 @@ def explain_exclusions(
     return _closed("exclusion area", reasons, LimitingService.EXCLUSION_AREA) if reasons else None
 
 
-def areas_at(areas: Sequence[Area], channel: int, grid: Grid, row: int, col: int) -> list[Area]:
+def areas_at(areas: Sequence[ChannelArea], channel: int, grid: Grid, row: int, col: int) -> list[ChannelArea]:
     """The areas of a channel that touch one pixel."""
     rows, cols = slice(row, row + 1), slice(col, col + 1)
     return [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.propagation.p1546.tables import Area
-from pipeline.registers.tables import check_columns, read_text
+from pipeline.rows.text_records import check_columns, csv_cells, wrong_width
 
 AREAS = {
     "rural": Area.RURAL,
@@ -53,34 +51,16 @@ class LinkPath(NamedTuple):
 
 def read_cells(path: Path) -> Cells:
     """Read a CSV with all cells as text, exactly as they stand."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    line = 1
-    try:
-        for cells in reader:
-            if cells:
-                rows.append(cells)
-                lines.append(line)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"is not a readable CSV ({error})", file=path, row=line) from None
-    if not rows:
+    lines = list(csv_cells(path))
+    if not lines:
         raise InputError("holds no header", file=path, row=1, allowed="a header line with column names")
-    _check_widths(path, rows, lines)
-    table = pd.DataFrame(rows[1:], columns=rows[0], dtype=object)
-    return Cells(table, str(path), lines[1:])
-
-
-def _check_widths(path: Path, rows: list[list[str]], lines: list[int]) -> None:
-    header = rows[0]
+    header = lines[0][1]
     check_columns(path, [name.strip() for name in header], ())
-    for cells, line in zip(rows, lines, strict=True):
+    for line, cells in lines:
         if len(cells) != len(header):
-            allowed = f"{len(header)} values, as in the header"
-            raise InputError(
-                "row has the wrong number of values", file=path, row=line, value=len(cells), allowed=allowed
-            )
+            raise wrong_width(path, line, cells, header)
+    table = pd.DataFrame([cells for _, cells in lines[1:]], columns=header, dtype=object)
+    return Cells(table, str(path), [line for line, _ in lines[1:]])
 
 
 def column_of(cells: Cells, name: str) -> object | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -17,11 +20,50 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.registers.tables import Record, read_table
+from pipeline.rows.row_models import (
+    MAY_BE_EMPTY,
+    LatCell,
+    LonCell,
+    RowModel,
+    WholeCell,
+    read_rows,
+    row_problem,
+    rules_of,
+)
 from pipeline.territory.codes import Surface
 
-_COLUMNS = ("lon", "lat", "channel", "eirp_dbm", "device")
 NOTHING_PERMITTED = (NOT_PERMITTED, NOT_EVALUATED, NODATA_CENTI)
+_Level = Annotated[float, Field(ge=-200)]
+
+
+class _Setting(NamedTuple):
+    """What rows are checked against."""
+
+    ids: list[str]
+    caps_dbm: list[float]
+    channels: Sequence[int]
+
+
+class _PlacedRow(RowModel):
+    """One device; an empty e.i.r.p. is what is permitted there."""
+
+    device: str
+    channel: WholeCell
+    lon: LonCell
+    lat: LatCell
+    eirp_dbm: Annotated[_Level | None, MAY_BE_EMPTY, Field(description="-200 dBm to the cap, or empty")]
+
+    @model_validator(mode="after")
+    def _in_the_territory_file(self, info: ValidationInfo) -> _PlacedRow:
+        setting = rules_of(info, _Setting)
+        if self.device not in setting.ids:
+            raise row_problem("device", "is not allowed", ", ".join(setting.ids))
+        if self.channel not in setting.channels:
+            raise row_problem("channel", "is not allowed", "a channel of channels.wsd")
+        cap_dbm = setting.caps_dbm[setting.ids.index(self.device)]
+        if self.eirp_dbm is not None and self.eirp_dbm > cap_dbm:
+            raise row_problem("eirp_dbm", "is not allowed", f"a number from -200 to {cap_dbm:g}")
+        return self
 
 
 def read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path) -> Placed:
@@ -29,12 +71,17 @@ def read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path)
 
     Each device stands in the territory, on a channel of the maps, below the cap of its profile.
     """
-    table = read_table(path, _COLUMNS)
-    if table.rejected:
-        raise table.rejected[0]
-    rows = [_placed_row(path, record, config, surface, public) for record in table.records]
-    row, col, channel, eirp_dbm, device = zip(*rows, strict=True)
-    return Placed(np.array(row), np.array(col), np.array(channel), np.array(eirp_dbm), np.array(device))
+    ids = [device.id for device in config.devices]
+    setting = _Setting(ids, [device_cap_dbm(device) for device in config.devices], config.channels.wsd)
+    rows = read_rows(path, _PlacedRow, context=setting)
+    pixels = [_pixel(path, row, surface) for row in rows]
+    eirp_dbm = [
+        _permitted_dbm(path, row, public, *pixel) if row.eirp_dbm is None else row.eirp_dbm
+        for row, pixel in zip(rows, pixels, strict=True)
+    ]
+    row_px, col_px = np.array(pixels).T
+    numbers = np.array([ids.index(row.device) for row in rows])
+    return Placed(row_px, col_px, np.array([row.channel for row in rows]), np.array(eirp_dbm), numbers)
 
 
 def spread(
@@ -76,62 +123,36 @@ def lattice(grid: Grid, density_per_km2: float) -> tuple[NDArray[np.int64], NDAr
     return row.ravel(), col.ravel()
 
 
-def _placed_row(
-    path: Path, record: Record, config: Config, surface: xr.DataArray, public: Path
-) -> tuple[int, int, int, float, int]:
-    ids = [device.id for device in config.devices]
-    if record.values["device"] not in ids:
-        raise _refusal(path, record, "device", ", ".join(ids))
-    number = ids.index(record.values["device"])
-    text = record.values["channel"]
-    if not (text.isdecimal() and int(text) in config.channels.wsd):
-        raise _refusal(path, record, "channel", "a channel of channels.wsd")
-    row, col = _pixel(path, record, surface)
-    cap_dbm = device_cap_dbm(config.devices[number])
-    if record.values["eirp_dbm"]:
-        eirp_dbm = _number(path, record, "eirp_dbm", -200.0, cap_dbm)
-    else:
-        eirp_dbm = _permitted_dbm(path, record, public, ids[number], int(text), row, col)
-    return row, col, int(text), eirp_dbm, number
-
-
-def _pixel(path: Path, record: Record, surface: xr.DataArray) -> tuple[int, int]:
+def _pixel(path: Path, placed: _PlacedRow, surface: xr.DataArray) -> tuple[int, int]:
     """The pixel of a device; refused outside the territory."""
     grid: Grid = surface.attrs["grid"]
-    lon_deg, lat_deg = (
-        _number(path, record, name, -limit, limit) for name, limit in (("lon", 180.0), ("lat", 90.0))
-    )
-    row, col = grid.pixel_of(lon_deg, lat_deg)
+    row, col = grid.pixel_of(placed.lon, placed.lat)
     if not grid.has_pixel(row, col) or surface.values[row, col] != Surface.HOME:
-        raise _refusal(path, record, "lon", "a place in the territory")
+        raise InputError(
+            "is not allowed",
+            file=path,
+            row=placed.row,
+            field="lon",
+            value=placed.lon,
+            allowed="a place in the territory",
+        )
     return row, col
 
 
-def _permitted_dbm(
-    path: Path, record: Record, public: Path, device: str, channel: int, row: int, col: int
-) -> float:
-    layer = _layer(public, device, channel)
-    here = raster.read(layer, rows=slice(row, row + 1), cols=slice(col, col + 1))
-    raw = int(here.values.item())
+def _permitted_dbm(path: Path, placed: _PlacedRow, public: Path, row: int, col: int) -> float:
+    layer = _layer(public, placed.device, placed.channel)
+    raw = int(raster.read(layer, rows=slice(row, row + 1), cols=slice(col, col + 1)).values.item())
     if raw in NOTHING_PERMITTED:
-        raise _refusal(path, record, "eirp_dbm", "a number: here nothing is permitted on this channel")
+        raise InputError(
+            "is not allowed",
+            file=path,
+            row=placed.row,
+            field="eirp_dbm",
+            value="",
+            allowed="a number: nothing is permitted there on this channel",
+        )
     return raw / 100.0
 
 
 def _layer(public: Path, device: str, channel: int) -> Path:
     return public / f"max_eirp_{device}_ch{channel:02d}.tif"
-
-
-def _number(path: Path, record: Record, field: str, low: float, high: float) -> float:
-    try:
-        number = float(record.values[field])
-    except ValueError:
-        number = math.nan
-    if not low <= number <= high:
-        raise _refusal(path, record, field, f"a number from {low:g} to {high:g}")
-    return number
-
-
-def _refusal(path: Path, record: Record, field: str, allowed: str) -> InputError:
-    value = record.values[field]
-    return InputError("is not allowed", file=path, row=record.row, field=field, value=value, allowed=allowed)

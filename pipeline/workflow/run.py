@@ -25,7 +25,7 @@ from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
 from pipeline.publish.renewal import renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
-from pipeline.registers.sizes import register_sizes
+from pipeline.registers.stations import register_sizes
 from pipeline.workflow.retention import remove_old_runs
 from pipeline.workflow.shrink import check_comparable, check_shrink
 from pipeline.workflow.summary import (

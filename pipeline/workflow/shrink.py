@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.publish.release import LATEST, MANIFEST
-from pipeline.registers.sizes import BOOKINGS
+from pipeline.registers.stations import PMSE_KEY
 
 
 def check_comparable(results: Path, published: Mapping[str, Any] | None, run_id: str) -> None:
@@ -35,7 +35,7 @@ def check_shrink(config: Config, sizes: Mapping[str, int], published: Mapping[st
     """
     registers = config.registers
     for key, before in sorted(published.get("register_rows", {}).items()):
-        share_pct = registers.max_shrink_bookings_pct if key == BOOKINGS else registers.max_shrink_pct
+        share_pct = registers.max_shrink_bookings_pct if key == PMSE_KEY else registers.max_shrink_pct
         if key not in sizes or before - sizes[key] <= before * share_pct / 100.0:
             continue
         raise InputError(
@@ -43,6 +43,6 @@ def check_shrink(config: Config, sizes: Mapping[str, int], published: Mapping[st
             file=file,
             row=key,
             value=sizes[key],
-            allowed=f"a loss of {share_pct:g} % (registers.max_shrink{'_bookings' * (key == BOOKINGS)}_pct), "
+            allowed=f"a loss of {share_pct:g} % (registers.max_shrink{'_bookings' * (key == PMSE_KEY)}_pct), "
             "or --accept-shrink if the rows are meant to be gone",
         )

@@ -16,8 +16,8 @@ from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import STAGES
 from pipeline.plan.plan import Plan
 from pipeline.publish.manifest import shown
-from pipeline.registers.tables import RejectedRow
 from pipeline.registers.transmitters import read_register
+from pipeline.rows.row_models import RejectedRow
 from pipeline.services.pmse.pmse_register import read_pmse_register
 
 _FORMAT = "channelmaps-run/1"

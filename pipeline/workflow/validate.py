@@ -21,10 +21,10 @@ from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band, victim_channels
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.reference.number_tables import ModeKey
-from pipeline.reference.ratios import Tables, check_ratios, dtt_ratio_table_db, read_protection_tables
-from pipeline.registers.tables import RejectedRow
+from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
+from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
 from pipeline.registers.transmitters import read_register, summary
+from pipeline.rows.row_models import RejectedRow
 from pipeline.services.evaluated import product_statement
 from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import load_elevation, require_cover
@@ -103,7 +103,7 @@ def default_mode(config: Config) -> ModeKey:
     return config.coverage.default_mode.system, config.coverage.default_mode.mode
 
 
-def check_numbers(config: Config, tables: Tables, modes: list[ModeKey]) -> None:
+def check_numbers(config: Config, tables: ProtectionTables, modes: list[ModeKey]) -> None:
     """Refuse tables without a number for every mode, device class and offset in use."""
     if default_mode(config) not in tables.modes:
         raise InputError(

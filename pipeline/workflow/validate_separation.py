@@ -8,7 +8,7 @@ from pipeline.config.config import Config
 from pipeline.dtt.contours import contour_of, read_contours
 from pipeline.errors import InputError
 from pipeline.radio.channel_plan import channel_centre_mhz
-from pipeline.reference.number_tables import ModeKey
+from pipeline.reference.ratio_tables import ModeKey
 from pipeline.reference.separation_distances import RELATIONS, read_distances, steps_of
 
 

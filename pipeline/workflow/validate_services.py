@@ -10,7 +10,7 @@ from pipeline.config.incumbents import Aeronautical, FixedLinks, Incumbents, Rec
 from pipeline.errors import InputError
 from pipeline.radio.channel_plan import plan_channels
 from pipeline.reference.arns_systems import largest_distance_km, read_arns_table
-from pipeline.registers.areas import Area, read_adjustments, read_exclusions
+from pipeline.registers.areas import ChannelArea, read_adjustments, read_exclusions
 from pipeline.registers.stations import AeronauticalRow, RelayRow, read_stations
 from pipeline.services.aeronautical import read_countries
 from pipeline.services.radio_astronomy import receivers_of
@@ -71,7 +71,7 @@ def _areas(config: Config) -> Iterator[str]:
         _check_channels("channel", areas.channel_caps, channels, known)
     exclusions = read_exclusions(areas.exclusions)
     adjustments = read_adjustments(areas.adjustments)
-    polygons: list[Area] = [*exclusions, *(adjustment.area for adjustment in adjustments)]
+    polygons: list[ChannelArea] = [*exclusions, *(adjustment.area for adjustment in adjustments)]
     for area in polygons:
         _check_channels("channels", Path(area.file), sorted(area.channels or ()), known)
     if areas.relay_sites is not None:

@@ -20,7 +20,7 @@ from pipeline.dtt.interference_range import proven_radius_km
 from pipeline.dtt.min_plus.search import min_plus
 from pipeline.propagation.homogeneous import loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import channel_centre_mhz
-from pipeline.reference.ratios import read_protection_tables
+from pipeline.reference.ratio_tables import read_protection_tables
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dtt"))
 from brute_force import limits_db

@@ -18,9 +18,9 @@ from pipeline.coverage.planning import (
     within_reach,
 )
 from pipeline.errors import InputError
-from pipeline.reference.number_tables import Mode
+from pipeline.reference.ratio_tables import ModeValues
 
-MODES = {("DVB-T", "64QAM 2/3"): Mode(20.0, 7.61), ("DVB-T2", "256QAM 2/3"): Mode(20.0, 7.77)}
+MODES = {("DVB-T", "64QAM 2/3"): ModeValues(20.0, 7.61), ("DVB-T2", "256QAM 2/3"): ModeValues(20.0, 7.77)}
 
 
 def stations(**columns):

@@ -9,7 +9,7 @@ from pipeline.config.load import load_config
 from pipeline.dtt.interference_range import allowed_nuisance_of, farthest_limiting_km, proven_radius_km
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import path_loss_db
-from pipeline.reference.ratios import read_protection_tables
+from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.units import power_dbm
 
 MODE = ("DVB-T", "64QAM 2/3")

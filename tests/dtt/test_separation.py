@@ -23,7 +23,7 @@ from pipeline.plan.margin import required_margin_km
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.propagation.p1546.tables import load_curves
 from pipeline.reference.separation_distances import (
-    Step,
+    DistanceStep,
     largest_separation_km,
     permitted_dbm,
     read_distances,
@@ -112,7 +112,7 @@ def test_distances_are_those_of_the_rules(repository, fcc, height_m, relation, e
 
 def test_narrowband_device_needs_the_distances_of_36_dbm(repository, fcc):
     device = usa(repository, bandwidth_mhz=0.1).devices[0]
-    assert steps_of(fcc, device, "co", Path("t"))[0] == Step(36.0, 11.1)
+    assert steps_of(fcc, device, "co", Path("t"))[0] == DistanceStep(36.0, 11.1)
 
 
 def test_device_above_the_table_is_refused(repository, fcc):
@@ -127,7 +127,7 @@ def test_margin_is_the_largest_distance(repository):
 
 
 def test_power_between_two_steps_needs_the_distance_of_the_higher():
-    steps = [Step(16.0, None), Step(20.0, 1.0), Step(36.0, 4.0)]
+    steps = [DistanceStep(16.0, None), DistanceStep(20.0, 1.0), DistanceStep(36.0, 4.0)]
     inside = np.array([True, False, False, False, False])
     distance_km = np.array([0.0, 0.0, 1.0, 3.999, 4.0])
     found = permitted_dbm(steps, 30.0, inside, distance_km)

@@ -11,14 +11,8 @@ import yaml
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.reference.ratios import (
-    Group,
-    Tier,
-    building_loss_db,
-    group_shift_db,
-    overload_shift_db,
-    read_protection_tables,
-)
+from pipeline.reference.ratio_tables import read_protection_tables
+from pipeline.reference.ratios import Group, Tier, building_loss_db, group_shift_db, overload_shift_db
 
 HEIGHTS_M = {"1.5m": 1.5, "5m": 5.0, "10m": 10.0, "20m": 20.0, "30m": 30.0}
 GROUP = Group("DVB-T", "64QAM 2/3", Tier(-math.inf, math.inf))

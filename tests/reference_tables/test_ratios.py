@@ -11,7 +11,12 @@ import pytest
 from pipeline.config.base import TABLES
 from pipeline.config.protection import Protection
 from pipeline.errors import InputError
-from pipeline.reference.number_tables import read_device_classes, read_modes, read_ratios, unverified_rows
+from pipeline.reference.ratio_tables import (
+    read_device_classes,
+    read_modes,
+    read_protection_tables,
+    read_ratios,
+)
 from pipeline.reference.ratios import (
     Group,
     Tier,
@@ -22,7 +27,6 @@ from pipeline.reference.ratios import (
     groups_of,
     overload_dbm,
     ratio_db,
-    read_protection_tables,
 )
 
 OFFSETS = [-3, -2, -1, 0, 1, 2, 3, 9]
@@ -118,13 +122,18 @@ def test_dtt_ratios_are_those_of_ge06(shipped):
     ]
 
 
-def test_recollected_numbers_are_marked_unverified():
+def unverified_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return [row for row in csv.DictReader(lines) if row["verified"] == "false"]
+
+
+def test_numbers_quoted_from_memory_are_marked_unverified():
     settings = Protection()
     assert len(unverified_rows(settings.device_classes)) == 15
     rows = {row.offset for row in read_ratios(settings.ratios)}
     assert set(OFFSETS) - {0} <= rows
     assert len(unverified_rows(settings.ratios)) == len(read_ratios(settings.ratios))
-    assert not [row for row in unverified_rows(settings.modes) if "GE06" in row.source]
+    assert not [row for row in unverified_rows(settings.modes) if "GE06" in row["source"]]
 
 
 def test_cautious_table_is_nowhere_more_lenient(shipped):

@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from pipeline.radio.channel_plan import named_plan
-from pipeline.registers.country import country_of, fill_countries
+from pipeline.registers.missing_values import country_of, fill_countries
 from pipeline.registers.transmitters import read_transmitters, summary
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.radio.channel_plan import named_plan
-from pipeline.registers.rows import Box, _inside
+from pipeline.registers.transmitter_rows import SiteBox, inside_box
 from pipeline.registers.transmitters import read_transmitters
 
 PLAN = named_plan("8MHz")
-AROUND = Box(10, 43, 20, 49)
+AROUND = SiteBox(10, 43, 20, 49)
 MODES = {("DVB-T", "64QAM 2/3"), ("DVB-T", "16QAM 3/4")}
 
 # File, field named, value found, part of what is allowed. The bad row of each is line 3.
@@ -133,7 +133,7 @@ def test_first_bad_row_is_reported_with_the_number_of_others(tmp_path, repositor
 
 
 def test_box_across_the_180th_meridian_holds_both_sides():
-    box = Box(170, -20, -170, 0)
-    assert _inside(box, 179.0, -10.0)
-    assert _inside(box, -175.0, -10.0)
-    assert not _inside(box, 0.0, -10.0)
+    box = SiteBox(170, -20, -170, 0)
+    assert inside_box(box, 179.0, -10.0)
+    assert inside_box(box, -175.0, -10.0)
+    assert not inside_box(box, 0.0, -10.0)

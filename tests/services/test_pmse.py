@@ -14,7 +14,7 @@ from pyproj import Transformer
 from pipeline.config.base import TABLES
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
-from pipeline.reference.number_tables import read_pmse_kinds, read_pmse_ratios
+from pipeline.reference.pmse_tables import read_pmse_kinds, read_pmse_ratios
 from pipeline.services.base import ServiceContext
 from pipeline.services.codes import LimitingService
 from pipeline.services.pmse import pmse

@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from pipeline.errors import InputError
-from pipeline.reference.number_tables import read_pmse_kinds
+from pipeline.reference.pmse_tables import read_pmse_kinds
 from pipeline.services.pmse.pmse_register import active_between, read_pmse, summary
 
 KINDS = {

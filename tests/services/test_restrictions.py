@@ -186,8 +186,8 @@ def test_faulty_area_is_refused(tmp_path: Path, row: dict[str, object], said: st
 
 
 def test_channels_are_numbers_ranges_or_all() -> None:
-    assert parse_channels(Path("x"), 1, "21-23;38") == {21, 22, 23, 38}
-    assert parse_channels(Path("x"), 1, "*") is None
+    assert parse_channels("21-23;38") == {21, 22, 23, 38}
+    assert parse_channels("*") is None
 
 
 # --- relay sites --------------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ def budgets_document(links: Path) -> dict[str, object]:
     tables = read_tables()
     return {
         "links": [
-            {"id": link.id, **budget_record(_budget(links, row, link, tables))}
-            for row, link in read_links(links, tables)
+            {"id": link.id, **budget_record(_budget(links, link, tables))}
+            for link in read_links(links, tables)
         ]
     }
 
@@ -36,13 +36,13 @@ def budget_record(budget: LinkBudget) -> dict[str, object]:
     }
 
 
-def _budget(path: Path, row: int, link: FixedLink, tables: F1565Tables) -> LinkBudget:
+def _budget(path: Path, link: FixedLink, tables: F1565Tables) -> LinkBudget:
     try:
         return link_budget(link, tables)
     except BudgetError as error:
         value = str(getattr(link, error.field))
         raise InputError(
-            str(error), file=path, row=row, field=error.field, value=value, allowed=error.allowed
+            str(error), file=path, row=link.row, field=error.field, value=value, allowed=error.allowed
         ) from None
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.coordination.f1565.objectives import CountryRole, Exact, F1565Tables, Standard, exact
-from pipeline.errors import InputError
-from pipeline.registers.rows import PRINTABLE
-from pipeline.registers.tables import Record, read_table
+from pipeline.rows.row_models import IdCell, StrippedRow, read_rows, refuse_second, row_problem, rules_of
 
 Portion = Literal["international", "long_haul", "short_haul", "access"]
 
@@ -43,19 +42,15 @@ _OptionalExact = Annotated[Fraction | None, BeforeValidator(_optional)]
 Positive = Field(gt=0)
 
 
-class FixedLink(BaseModel):
+class FixedLink(StrippedRow):
     """One direction of a link; the description of a field is what an error message gives as allowed.
 
     Which of ``country``, ``length_km``, ``br``, ``a1``, ``b``, ``c`` must be given depends on the portion.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", str_strip_whitespace=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    id: Annotated[
-        str, Field(min_length=1, max_length=64, pattern=PRINTABLE, description="1 to 64 printable characters")
-    ]
+    id: IdCell
     portion: Annotated[Portion, Field(description="international, long_haul, short_haul or access")]
     country: Annotated[
         CountryRole | None,
@@ -82,8 +77,18 @@ class FixedLink(BaseModel):
         bool, BeforeValidator(_yes_no), Field(description="true, false, 1, 0, yes, no or empty")
     ]
 
+    @model_validator(mode="after")
+    def _by_tables(self, info: ValidationInfo) -> FixedLink:
+        for name in NEEDED[self.portion]:
+            if getattr(self, name) is None:
+                raise _refused(name, f"value is missing for portion {self.portion}")
+        for name, low, high, open_below in _bounds(rules_of(info, F1565Tables)):
+            value = getattr(self, name)
+            if value is not None and not (low < value <= high if open_below else low <= value <= high):
+                raise _refused(name, "is out of range")
+        return self
 
-_COLUMNS = tuple(FixedLink.model_fields)
+
 NEEDED: dict[str, tuple[str, ...]] = {
     "international": ("country", "length_km", "br"),
     "long_haul": ("length_km", "a1"),
@@ -95,36 +100,11 @@ MAX_LENGTH_KM = Fraction(27_500)
 MAX_BLOCKS_PER_S = Fraction(1_000_000)
 
 
-def read_links(path: Path, tables: F1565Tables) -> list[tuple[int, FixedLink]]:
-    """All links with their rows; the first fault is raised as InputError."""
-    table = read_table(path, _COLUMNS)
-    if table.rejected:
-        raise table.rejected[0]
-    links = [(record.row, check_link(path, record, tables)) for record in table.records]
-    seen: set[str] = set()
-    for row, link in links:
-        if link.id in seen:
-            raise InputError("is given twice", file=path, row=row, field="id", value=link.id)
-        seen.add(link.id)
+def read_links(path: Path, tables: F1565Tables) -> list[FixedLink]:
+    """All links; the first fault is raised as InputError."""
+    links = read_rows(path, FixedLink, context=tables)
+    refuse_second(path, links, ("id",))
     return links
-
-
-def check_link(path: Path, record: Record, tables: F1565Tables) -> FixedLink:
-    """One checked record: types, what its portion needs, and the ranges of the notes."""
-    try:
-        link = FixedLink.model_validate({name: record.values[name].strip() for name in _COLUMNS})
-    except ValidationError as error:
-        first: Any = error.errors()[0]
-        text = first["msg"].removeprefix("Value error, ").replace("Input ", "refused: ", 1)
-        raise _refused(path, record, str(first["loc"][0]), text) from None
-    for name in NEEDED[link.portion]:
-        if getattr(link, name) is None:
-            raise _refused(path, record, name, f"value is missing for portion {link.portion}")
-    for name, low, high, open_below in _bounds(tables):
-        value = getattr(link, name)
-        if value is not None and not (low < value <= high if open_below else low <= value <= high):
-            raise _refused(path, record, name, "is out of range")
-    return link
 
 
 def _bounds(tables: F1565Tables) -> list[tuple[str, Fraction, Fraction, bool]]:
@@ -140,8 +120,5 @@ def _bounds(tables: F1565Tables) -> list[tuple[str, Fraction, Fraction, bool]]:
     ]
 
 
-def _refused(path: Path, record: Record, name: str, text: str) -> InputError:
-    field = FixedLink.model_fields[name]
-    return InputError(
-        text, file=path, row=record.row, field=name, value=record.values[name], allowed=field.description
-    )
+def _refused(name: str, text: str) -> PydanticCustomError:
+    return row_problem(name, text, str(FixedLink.model_fields[name].description))

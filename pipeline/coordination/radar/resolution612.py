@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.config.base import TABLES
 from pipeline.errors import InputError
-from pipeline.reference.number_tables import read_rows
+from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_problem
 
 DISTANCES = TABLES / "res612_distances.yaml"
 RADAR_BANDS = TABLES / "oceanographic_radar_bands.csv"
@@ -23,6 +23,9 @@ MIN_FREQUENCY_MHZ, MAX_FREQUENCY_MHZ = 3.0, 50.0
 FREQUENCY_ROUNDING_MHZ = 1.0e-6
 MAX_EIRP_DBW = 25.0  # Resolution 612 (Rev.WRC-12), resolves 2
 
+_Frequency = Annotated[
+    NumberCell, Field(ge=MIN_FREQUENCY_MHZ, le=MAX_FREQUENCY_MHZ, description="3 to 50 MHz")
+]
 Km = Annotated[float, Field(gt=0.0, le=5000.0)]
 
 
@@ -71,6 +74,34 @@ class RadarBand(NamedTuple):
     to_mhz: float
 
 
+class _BandRow(SourcedRow):
+    from_mhz: _Frequency
+    to_mhz: _Frequency
+
+    @model_validator(mode="after")
+    def _ascending(self) -> _BandRow:
+        if self.from_mhz >= self.to_mhz:
+            raise row_problem("to_mhz", "is not a band", "more than from_mhz")
+        return self
+
+
+def _codes(text: object) -> object:
+    codes = tuple(code for code in text.split(";") if code) if isinstance(text, str) else ()
+    if not all(code.isalpha() and code.isupper() and len(code) <= 3 for code in codes):
+        raise ValueError("is no ITU code")
+    return codes
+
+
+class _CodesRow(SourcedRow):
+    iso_numeric: str
+    name: str
+    adm: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_codes),
+        Field(description="one to three capital letters, several joined by ;"),
+    ]
+
+
 class ItuCodes(NamedTuple):
     """Administrations by polygon: through the numeric code of ISO 3166 where there is one, else by name.
 
@@ -115,23 +146,7 @@ def required_separation(
 
 def read_bands(path: Path = RADAR_BANDS) -> list[RadarBand]:
     """Bands in MHz; the same form serves for a national list."""
-    bands = []
-    for row in read_rows(path, ("from_mhz", "to_mhz")):
-        try:
-            band = RadarBand(float(row.values["from_mhz"]), float(row.values["to_mhz"]))
-        except ValueError:
-            band = RadarBand(0.0, 0.0)
-        if not MIN_FREQUENCY_MHZ <= band.from_mhz < band.to_mhz <= MAX_FREQUENCY_MHZ:
-            raise InputError(
-                "is not a band",
-                file=path,
-                row=row.line,
-                field="to_mhz",
-                value=row.values["to_mhz"],
-                allowed=f"{MIN_FREQUENCY_MHZ} <= from_mhz < to_mhz <= {MAX_FREQUENCY_MHZ}",
-            )
-        bands.append(band)
-    return bands
+    return [RadarBand(row.from_mhz, row.to_mhz) for row in read_rows(path, _BandRow)]
 
 
 def band_fits(bands: list[RadarBand], frequency_mhz: float, half_width_mhz: float = 0.0) -> bool:
@@ -142,23 +157,12 @@ def band_fits(bands: list[RadarBand], frequency_mhz: float, half_width_mhz: floa
 
 def read_itu_codes(path: Path = ITU_CODES) -> ItuCodes:
     """Administration codes of country polygons; ``adm`` holds codes joined by ``;`` or nothing."""
-    codes = ItuCodes({}, {})
     by_iso, by_name = {}, {}
-    for row in read_rows(path, ("iso_numeric", "name", "adm")):
-        found = tuple(code for code in row.values["adm"].split(";") if code)
-        if not all(code.isalpha() and code.isupper() and len(code) <= 3 for code in found):
-            raise InputError(
-                "is no ITU code",
-                file=path,
-                row=row.line,
-                field="adm",
-                value=row.values["adm"],
-                allowed="one to three capital letters, several joined by ;",
-            )
-        by_name[row.values["name"]] = found
-        if row.values["iso_numeric"]:
-            by_iso[row.values["iso_numeric"]] = found
-    return codes._replace(by_iso_numeric=by_iso, by_name=by_name)
+    for row in read_rows(path, _CodesRow):
+        by_name[row.name] = row.adm
+        if row.iso_numeric:
+            by_iso[row.iso_numeric] = row.adm
+    return ItuCodes(by_iso, by_name)
 
 
 @cache

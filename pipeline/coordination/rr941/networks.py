@@ -16,7 +16,7 @@ from pipeline.config.base import Number, Section
 from pipeline.config.load import read_yaml
 from pipeline.coordination.rr941.earth_station_patterns import PatternError, PatternName, pattern_segments
 from pipeline.errors import InputError
-from pipeline.registers.rows import PRINTABLE
+from pipeline.rows.row_models import PRINTABLE
 
 Direction = Literal["down", "up"]
 AssignmentPolarisation = Literal["LHC", "RHC", "L", "NA"]

@@ -9,15 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.interference import EXCEEDS_UNKNOWN, interference, prepare, remarks
 from pipeline.coordination.rr941.networks import read_networks, warnings
-from pipeline.errors import InputError
 from pipeline.files import write_output
-from pipeline.registers.rows import Number
-from pipeline.registers.tables import read_table
+from pipeline.rows.row_models import LatCell, LonCell, RowModel, read_rows
 
 _COLUMNS = (
     "lon",
@@ -29,8 +26,11 @@ _COLUMNS = (
     "dtt_transponder_pct",
     "exceeds",
 )
-LIMITS_DEG = {"lon": 180.0, "lat": 90.0}
-_NUMBER: TypeAdapter[float] = TypeAdapter(Number)
+
+
+class _Point(RowModel):
+    lon: LonCell
+    lat: LatCell
 
 
 def rr941_command(networks: Path, points: Path, out: Path) -> None:
@@ -60,26 +60,8 @@ def rr941_command(networks: Path, points: Path, out: Path) -> None:
 
 def read_points(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitudes and latitudes [n] in degrees from a table with columns lon and lat."""
-    table = read_table(path, ("lon", "lat"))
-    if table.rejected:
-        raise table.rejected[0]
-    values = np.empty((2, len(table.records)))
-    for i, record in enumerate(table.records):
-        for j, (name, limit_deg) in enumerate(LIMITS_DEG.items()):
-            values[j, i] = _degrees(path, record.row, name, record.values[name], limit_deg)
-    return values[0], values[1]
-
-
-def _degrees(path: Path, row: int, name: str, text: str, limit_deg: float) -> float:
-    allowed = f"-{limit_deg:g} to {limit_deg:g} degrees"
-    try:
-        number = _NUMBER.validate_python(text)
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise InputError(problem, file=path, row=row, field=name, value=text, allowed=allowed) from None
-    if abs(number) > limit_deg:
-        raise InputError("is out of range", file=path, row=row, field=name, value=text, allowed=allowed)
-    return number
+    rows = read_rows(path, _Point)
+    return np.array([row.lon for row in rows]), np.array([row.lat for row in rows])
 
 
 def _lines(rows: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from pipeline.grid.grid import Box
 from pipeline.publish.qgis.project import Labels, Symbol
 from pipeline.publish.styles import read_base_colours
 from pipeline.publish.web.boundaries import boundary_features, geojson_text, view_box_deg
-from pipeline.registers.country import country_of
+from pipeline.registers.missing_values import country_of
 from pipeline.territory.rasters import boundaries_of
 
 AREAS, LINES = ("land", "territory"), ("border", "home_border")

@@ -7,8 +7,9 @@ the manifest. A fault of a whole file is refused either way. A file without rows
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,9 @@ from pyproj.exceptions import CRSError
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, LONLAT
-from pipeline.reference.number_tables import read_pmse_kinds
-from pipeline.registers.tables import RejectedRow, as_rejected, read_table
-from pipeline.registers.transmitters import with_count
-from pipeline.services.pmse.pmse_rows import SAME_PLACE_M, PmseRow, check_row, required_columns
+from pipeline.reference.pmse_tables import read_pmse_kinds
+from pipeline.rows.row_models import RejectedRow, read_by_id, refuse_unless_lenient
+from pipeline.services.pmse.pmse_rows import SAME_PLACE_M, PmseRow, PmseRules, required_columns
 
 # Minutes since 1970 of assignments without a start or an end.
 ALWAYS, FOREVER = -(2**62), 2**62
@@ -39,15 +39,18 @@ def read_pmse(
     ``lenient``, the rows left out.
     """
     to_degrees = None if crs is None else _to_degrees(crs)
-    rows: dict[str, PmseRow] = {}
-    faults: list[InputError] = []
-    for path in paths:
-        faults.extend(_read_file(Path(path), kinds, to_degrees, rows))
-    if faults and not lenient:
-        raise with_count(faults[0], len(faults) - 1)
-    dataset = to_dataset([rows[key] for key in sorted(rows)], crs)
-    dataset.attrs["rejected_rows"] = len(faults)
-    return dataset, [as_rejected(fault) for fault in faults]
+    rows, faults = read_by_id(
+        paths,
+        PmseRow,
+        columns=required_columns(crs is not None),
+        context=PmseRules(kinds, crs is not None),
+        may_be_empty=True,
+        faults_of=partial(_place_faults, to_degrees),
+    )
+    rejected = refuse_unless_lenient(faults, lenient=lenient)
+    dataset = to_dataset(rows, crs)
+    dataset.attrs["rejected_rows"] = len(rejected)
+    return dataset, rejected
 
 
 def read_pmse_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
@@ -113,64 +116,29 @@ def summary(dataset: xr.Dataset, active: NDArray[np.bool_]) -> dict[str, int]:
     return {name: int(count) for name, count in counts.items()}
 
 
-def _read_file(
-    path: Path, kinds: Collection[str], to_degrees: Transformer | None, rows: dict[str, PmseRow]
-) -> list[InputError]:
-    """Add the good rows of a file to ``rows`` by id; returns the faults in order of row."""
-    table = read_table(path, required_columns(to_degrees is not None), may_be_empty=True)
-    faults = list(table.rejected)
-    good: dict[int, PmseRow] = {}
-    for record in table.records:
-        try:
-            row = check_row(path, record.row, record.values, kinds, projected=to_degrees is not None)
-            if row.id in rows:
-                raise InputError(
-                    "id occurs twice",
-                    file=path,
-                    row=record.row,
-                    field="id",
-                    value=row.id,
-                    allowed="a unique id",
-                )
-        except InputError as fault:
-            faults.append(fault)
-        else:
-            rows[row.id] = good[record.row] = row
-    if to_degrees is not None:
-        for number, misplaced in _place_faults(path, good, to_degrees):
-            del rows[good[number].id]
-            faults.append(misplaced)
-    return sorted(faults, key=lambda fault: fault.row if isinstance(fault.row, int) else 0)
-
-
 def _place_faults(
-    path: Path, rows: Mapping[int, PmseRow], to_degrees: Transformer
-) -> Iterator[tuple[int, InputError]]:
-    """Rows by line whose easting and northing lie nowhere, or elsewhere than their lon and lat."""
-    if not rows:
+    to_degrees: Transformer | None, path: Path, rows: Sequence[PmseRow]
+) -> Iterator[InputError]:
+    """Rows whose easting and northing lie nowhere, or elsewhere than their lon and lat."""
+    if to_degrees is None or not rows:
         return
     columns = ("easting_m", "northing_m", "lon", "lat")
-    values = np.array([[getattr(row, name) for name in columns] for row in rows.values()], dtype=np.float64)
+    values = np.array([[getattr(row, name) for name in columns] for row in rows], dtype=np.float64)
     lon, lat = to_degrees.transform(values[:, 0], values[:, 1])
     on_earth = np.isfinite(lon) & np.isfinite(lat)
     apart_m = np.zeros(len(rows))
     both = on_earth & np.isfinite(values[:, 2:]).all(axis=1)
     apart_m[both] = GEOD.inv(lon[both], lat[both], *values[both, 2:].T)[2]
-    for i, (number, row) in enumerate(rows.items()):
-        if on_earth[i] and apart_m[i] <= SAME_PLACE_M:
-            continue
+    for i in np.flatnonzero(~on_earth | (apart_m > SAME_PLACE_M)).tolist():
         nowhere = "place is nowhere on the Earth"
         elsewhere = f"easting and northing lie {apart_m[i]:.0f} m from lon and lat"
-        yield (
-            number,
-            InputError(
-                elsewhere if on_earth[i] else nowhere,
-                file=path,
-                row=number,
-                field="easting_m",
-                value=row.easting_m,
-                allowed=f"one place in the CRS of pmse.crs, within {SAME_PLACE_M:g} m",
-            ),
+        yield InputError(
+            elsewhere if on_earth[i] else nowhere,
+            file=path,
+            row=rows[i].row,
+            field="easting_m",
+            value=rows[i].easting_m,
+            allowed=f"one place in the CRS of pmse.crs, within {SAME_PLACE_M:g} m",
         )
 
 

@@ -1,4 +1,4 @@
-"""The administration of a station whose record names none: the country polygon that contains its site."""
+"""What a record of the register leaves out: its administration, its height above average terrain."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 # Generalised coastlines leave stations on the shore outside every polygon; farther out a station is at sea.
-SHORE_KM = 5.0
-KM_PER_DEGREE = 111.2
+_SHORE_KM = 5.0
+_KM_PER_DEGREE = 111.2
 
 
 def country_of(
@@ -54,9 +54,28 @@ def fill_countries(transmitters: xr.Dataset, countries: gpd.GeoDataFrame, field:
     )
 
 
+def with_missing_haat(transmitters: xr.Dataset, minimum_m: float) -> xr.Dataset:
+    """The dataset with every absent or zero ``haat_m`` raised to the height above ground or ``minimum_m``.
+
+    Records of the FCC hold 0 where it never was computed, among them most of Canada and Mexico; taken
+    literally, hardly any of their coverage would be protected. ``mast`` keys follow.
+    """
+    haat_m, agl_m = (transmitters[name].values for name in ("haat_m", "antenna_height_agl_m"))
+    missing = np.isnan(haat_m) | (haat_m == 0.0)
+    filled_m = np.where(missing, np.fmax(agl_m, minimum_m), haat_m)
+    masts = [
+        f"{key}_{height_m:g}" if changed else key
+        for key, height_m, changed in zip(transmitters["mast"].values, filled_m, missing, strict=True)
+    ]
+    return transmitters.assign(
+        haat_m=("transmitter", filled_m, transmitters["haat_m"].attrs),
+        mast=("transmitter", np.array(masts, dtype=np.str_)),
+    )
+
+
 def _nearest(site: shapely.Point, shapes: NDArray[np.object_]) -> int:
-    """Index of the nearest polygon within ``SHORE_KM``, -1 if there is none."""
-    margin_deg = SHORE_KM / KM_PER_DEGREE
+    """Index of the nearest polygon within ``_SHORE_KM``, -1 if there is none."""
+    margin_deg = _SHORE_KM / _KM_PER_DEGREE
     narrowing = math.cos(math.radians(site.y))
     wide_deg = margin_deg / max(narrowing, 0.01)
     box = shapely.box(site.x - wide_deg, site.y - margin_deg, site.x + wide_deg, site.y + margin_deg)
@@ -64,7 +83,9 @@ def _nearest(site: shapely.Point, shapes: NDArray[np.object_]) -> int:
     if near.size == 0:
         return -1
     parts = shapely.clip_by_rect(shapes[near], *box.bounds)
-    local_km = shapely.transform(parts, lambda xy: (xy - [site.x, site.y]) * [narrowing, 1.0] * KM_PER_DEGREE)
+    local_km = shapely.transform(
+        parts, lambda xy: (xy - [site.x, site.y]) * [narrowing, 1.0] * _KM_PER_DEGREE
+    )
     distance_km = shapely.distance(local_km, shapely.Point(0.0, 0.0))
     best = int(np.argmin(distance_km))
-    return int(near[best]) if distance_km[best] <= SHORE_KM else -1
+    return int(near[best]) if distance_km[best] <= _SHORE_KM else -1

@@ -1,4 +1,4 @@
-"""Register files as plain text tables: CSV, GeoPackage and GeoJSON give the same records.
+"""Files of rows as text by column: CSV, GeoPackage and GeoJSON give the same records.
 
 A record is a mapping column -> text with the place it came from: the line of a CSV (the header is line 1),
 the running number of the feature (from 1) in a GeoPackage or GeoJSON. What is wrong with a whole file is
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,46 +17,23 @@ from pipeline.errors import InputError
 
 
 class Record(NamedTuple):
-    """One row of a register: ``row`` is what an error message names, ``values`` the text by column."""
+    """One row of a file: ``row`` is what an error message names, ``values`` the text by column."""
 
     row: int
     values: dict[str, str]
 
 
-class RejectedRow(NamedTuple):
-    """A row that was refused, with everything its error message says."""
-
-    file: str
-    row: int
-    field: str
-    value: str
-    allowed: str
-    problem: str
-
-
-class Table(NamedTuple):
+class Records(NamedTuple):
     """The readable records of a file and the rows that have no readable record."""
 
-    records: list[Record]
-    rejected: list[InputError]
+    readable: list[Record]
+    faults: list[InputError]
 
 
-def as_rejected(error: InputError) -> RejectedRow:
-    """The manifest's entry for a refused row."""
-    return RejectedRow(
-        file=error.file or "",
-        row=error.row if isinstance(error.row, int) else 0,
-        field=error.field or "",
-        value="" if error.value is None else str(error.value),
-        allowed=error.allowed or "",
-        problem=error.problem,
-    )
+def read_records(path: Path, required: Sequence[str], *, may_be_empty: bool = False) -> Records:
+    """Read a file by its suffix; ``required`` columns must exist (lon and lat may be a geometry).
 
-
-def read_table(path: Path, required: Sequence[str], *, may_be_empty: bool = False) -> Table:
-    """Read a register file by its suffix; ``required`` columns must exist (lon and lat may be a geometry).
-
-    A register without a row is refused unless it ``may_be_empty``.
+    A file without a row is refused unless it ``may_be_empty``.
     """
     readers = {".csv": _read_csv, ".gpkg": _read_geopackage, ".geojson": _read_geojson}
     reader = readers.get(path.suffix.lower())
@@ -65,10 +42,10 @@ def read_table(path: Path, required: Sequence[str], *, may_be_empty: bool = Fals
     if not path.is_file():
         problem = "is not a file" if path.exists() else "file does not exist"
         raise InputError(problem, file=path)
-    table = reader(path, required)
-    if not (table.records or table.rejected or may_be_empty):
-        raise InputError("register holds no rows", file=path, allowed="one row or more below the header")
-    return table
+    records = reader(path, required)
+    if not (records.readable or records.faults or may_be_empty):
+        raise InputError("holds no rows", file=path, allowed="one row or more below the header")
+    return records
 
 
 def read_text(path: Path) -> str:
@@ -101,49 +78,51 @@ def check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) -
             )
 
 
-def _read_csv(path: Path, required: Sequence[str]) -> Table:
+def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The cells of a CSV, header first, with the line that each row begins at; blank lines are left out."""
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    table = Table([], [])
-    columns: list[str] = []
     row = 1
     try:
         for cells in reader:
-            if not columns:
-                columns = [name.strip() for name in cells]
-                check_columns(path, columns, required)
-            elif cells:
-                _add_cells(table, path, row, columns, cells)
+            if cells:
+                yield row, cells
             row = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"is not a readable CSV ({error})", file=path, row=row) from None
-    if not columns:
-        check_columns(path, columns, required)
-    return table
 
 
-def _add_cells(table: Table, path: Path, row: int, columns: list[str], cells: list[str]) -> None:
-    if len(cells) == len(columns):
-        table.records.append(Record(row, dict(zip(columns, cells, strict=True))))
-        return
-    table.rejected.append(
-        InputError(
-            "row has the wrong number of values",
-            file=path,
-            row=row,
-            field="(row)",
-            value=len(cells),
-            allowed=f"{len(columns)} values, as in the header",
-        )
+def wrong_width(path: Path, row: int, cells: Sequence[str], columns: Sequence[str]) -> InputError:
+    """The fault of a row that has not as many values as the header."""
+    return InputError(
+        "row has the wrong number of values",
+        file=path,
+        row=row,
+        field="(row)",
+        value=len(cells),
+        allowed=f"{len(columns)} values, as in the header",
     )
 
 
-def _read_geopackage(path: Path, required: Sequence[str]) -> Table:
-    from pipeline.registers.features import read_geopackage
+def _read_csv(path: Path, required: Sequence[str]) -> Records:
+    records = Records([], [])
+    lines = csv_cells(path)
+    columns = [name.strip() for name in next(lines, (1, []))[1]]
+    check_columns(path, columns, required)
+    for row, cells in lines:
+        if len(cells) == len(columns):
+            records.readable.append(Record(row, dict(zip(columns, cells, strict=True))))
+        else:
+            records.faults.append(wrong_width(path, row, cells, columns))
+    return records
+
+
+def _read_geopackage(path: Path, required: Sequence[str]) -> Records:
+    from pipeline.rows.features import read_geopackage
 
     return read_geopackage(path, required)
 
 
-def _read_geojson(path: Path, required: Sequence[str]) -> Table:
-    from pipeline.registers.features import read_geojson
+def _read_geojson(path: Path, required: Sequence[str]) -> Records:
+    from pipeline.rows.features import read_geojson
 
     return read_geojson(path, required)

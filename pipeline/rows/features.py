@@ -1,4 +1,4 @@
-"""GeoPackage and GeoJSON registers as records of text, with lon/lat from the point geometry.
+"""GeoPackage and GeoJSON as records of text, with lon/lat from the point geometry.
 
 The number of a feature, counted from 1, stands for the row. Any stated geographic or projected CRS is
 brought to WGS84. GeoJSON without a ``crs`` member is WGS84 by its standard (RFC 7946); a GeoPackage must say.
@@ -18,17 +18,17 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from pipeline.errors import InputError
-from pipeline.registers.tables import Record, Table, check_columns, read_text
+from pipeline.rows.text_records import Record, Records, check_columns, read_text
 
-WGS84 = CRS.from_epsg(4326)
-LAYER = "transmitters"
+_WGS84 = CRS.from_epsg(4326)
+_LAYER = "transmitters"
 # Coordinates in columns and in the geometry must agree: about 11 m, the fourth decimal of a degree.
-AGREEMENT_DEG = 1e-4
+_AGREEMENT_DEG = 1e-4
 
-Place = tuple[float, float] | None
+_Point = tuple[float, float] | None
 
 
-def read_geopackage(path: Path, required: Sequence[str]) -> Table:
+def read_geopackage(path: Path, required: Sequence[str]) -> Records:
     """Records of the only layer of a GeoPackage, or of its layer ``transmitters``."""
     with path.open("rb") as file:
         if file.read(15) != b"SQLite format 3":
@@ -50,7 +50,7 @@ def read_geopackage(path: Path, required: Sequence[str]) -> Table:
     return _records(path, required, columns, rows, points, transformer)
 
 
-def read_geojson(path: Path, required: Sequence[str]) -> Table:
+def read_geojson(path: Path, required: Sequence[str]) -> Records:
     """Records of a GeoJSON feature collection."""
     try:
         # Numbers stay the text that the file holds: a CSV with the same text gives the same bits.
@@ -74,14 +74,14 @@ def _layer(path: Path) -> str:
     names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
     if len(names) == 1:
         return names[0]
-    if LAYER in names:
-        return LAYER
+    if _LAYER in names:
+        return _LAYER
     raise InputError(
         "which layer is the register?",
         file=path,
         field="layer",
         value=names,
-        allowed=f"one layer, or one named {LAYER}",
+        allowed=f"one layer, or one named {_LAYER}",
     )
 
 
@@ -94,7 +94,7 @@ def _geopackage_crs(path: Path, crs: CRS | None) -> CRS:
 
 def _geojson_crs(path: Path, member: object) -> CRS:
     if member is None:
-        return WGS84
+        return _WGS84
     try:
         crs = CRS.from_user_input(member["properties"]["name"])  # type: ignore[index]
     except (CRSError, KeyError, TypeError):
@@ -115,21 +115,21 @@ def _refuse_crs(path: Path, found: object) -> NoReturn:
 
 
 def _to_wgs84(path: Path, crs: CRS) -> Transformer | None:
-    if crs.equals(WGS84, ignore_axis_order=True):
+    if crs.equals(_WGS84, ignore_axis_order=True):
         return None
     try:
-        return Transformer.from_crs(crs, WGS84, always_xy=True)
+        return Transformer.from_crs(crs, _WGS84, always_xy=True)
     except CRSError:
         _refuse_crs(path, crs.name)
 
 
-def _point_of_shape(shape: shapely.Geometry | None) -> Place | str:
+def _point_of_shape(shape: shapely.Geometry | None) -> _Point | str:
     if shape is None or shape.is_empty:
         return None
     return (shape.x, shape.y) if shape.geom_type == "Point" else str(shape.geom_type)
 
 
-def _point_of_json(geometry: object) -> Place | str:
+def _point_of_json(geometry: object) -> _Point | str:
     if geometry is None:
         return None
     if not isinstance(geometry, dict) or geometry.get("type") != "Point":
@@ -146,26 +146,26 @@ def _records(
     required: Sequence[str],
     columns: Sequence[str],
     rows: Sequence[dict[str, object]],
-    points: Sequence[Place | str],
+    points: Sequence[_Point | str],
     transformer: Transformer | None = None,
-) -> Table:
+) -> Records:
     placed = {"lon", "lat"} if any(point is not None for point in points) else set()
     if rows:
         check_columns(path, list(columns), [name for name in required if name not in placed])
-    table = Table([], [])
+    records = Records([], [])
     for number, (row, point) in enumerate(zip(rows, points, strict=True), start=1):
         values = {name: _text(row.get(name)) for name in columns}
         try:
-            _place(path, number, values, point, transformer)
+            _enter_point(path, number, values, point, transformer)
         except InputError as error:
-            table.rejected.append(error)
+            records.faults.append(error)
         else:
-            table.records.append(Record(number, values))
-    return table
+            records.readable.append(Record(number, values))
+    return records
 
 
-def _place(
-    path: Path, number: int, values: dict[str, str], point: Place | str, transformer: Transformer | None
+def _enter_point(
+    path: Path, number: int, values: dict[str, str], point: _Point | str, transformer: Transformer | None
 ) -> None:
     """Enter the point as lon and lat; where columns give them too, the two must agree."""
     if isinstance(point, str):
@@ -191,7 +191,7 @@ def _place(
 def _differs(text: str, degrees: float) -> bool:
     """True for a number that is another one; what is no number is left to the check of the row."""
     try:
-        return abs(float(text) - degrees) > AGREEMENT_DEG
+        return abs(float(text) - degrees) > _AGREEMENT_DEG
     except ValueError:
         return False
 

@@ -1,0 +1,191 @@
+"""One row of the transmitter register: types, ranges and the checks that need the channel plan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import pairwise
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from pipeline.radio.antennas import PATTERN_POINTS
+from pipeline.radio.channel_plan import Plan, centre_mhz, channels_in_words, segment_of
+from pipeline.rows.row_models import (
+    MAY_BE_EMPTY,
+    PRINTABLE,
+    UPPER_CASE,
+    IdCell,
+    LatCell,
+    LonCell,
+    NumberCell,
+    RowModel,
+    WholeCell,
+    finite,
+    row_problem,
+    rules_of,
+)
+
+# A transmitter's nominal channel against its stated centre frequency: offsets of a few hundred kHz exist.
+_CENTRE_TOLERANCE_MHZ = 0.3
+_WIDTH_TOLERANCE_MHZ = 0.01
+# Sampled every 5 or 10 degrees, the direction of maximum radiation may fall between two samples.
+_PATTERN_MINIMUM_DB = 3.0
+_PATTERN_MAXIMUM_DB = 60.0
+_NULL_ISLAND_DEG = 0.01
+
+
+class SiteBox(NamedTuple):
+    """Area in which every site must lie, degrees WGS84; west > east crosses the 180th meridian."""
+
+    west_deg: float
+    south_deg: float
+    east_deg: float
+    north_deg: float
+
+
+class RowRules(NamedTuple):
+    """What a row is checked against beside its own ranges.
+
+    ``plan`` the channel raster; ``box`` where sites may lie (None: anywhere on Earth); ``modes`` the known
+    (system, mode) pairs (None: any mode).
+    """
+
+    plan: Plan
+    box: SiteBox | None = None
+    modes: Collection[tuple[str, str]] | None = None
+
+
+def _attenuations(text: object) -> object:
+    """``0.0;0.3;...`` to numbers in dB."""
+    if not isinstance(text, str):
+        return text
+    values = tuple(finite(item) for item in text.split(";")) if text.strip() else ()
+    if values and len(values) not in PATTERN_POINTS:
+        raise ValueError(f"pattern has {len(values)} points")
+    if values and min(values) > _PATTERN_MINIMUM_DB:
+        raise ValueError(f"smallest attenuation of the pattern is {min(values):g} dB")
+    return values
+
+
+def _vertical(text: object) -> object:
+    """``0:0;1.5:3;...`` to (depression in degrees, attenuation in dB) pairs, ascending."""
+    if not isinstance(text, str):
+        return text
+    pairs = [item.split(":") for item in text.split(";")] if text.strip() else []
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError("vertical pattern is not a list of depression:attenuation")
+    points = [(finite(depression), finite(attenuation)) for depression, attenuation in pairs]
+    if any(upper[0] >= lower[0] for upper, lower in pairwise(points)):
+        raise ValueError("depressions do not ascend")
+    return tuple(points)
+
+
+def at_null_island(lon_deg: float, lat_deg: float) -> bool:
+    """Whether a place is 0, 0: coordinates that were never filled in."""
+    return abs(lon_deg) < _NULL_ISLAND_DEG and abs(lat_deg) < _NULL_ISLAND_DEG
+
+
+_HeightAboveGround = Annotated[float, Field(ge=0, le=900)]
+_HeightAboveSea = Annotated[float, Field(ge=-450, le=9000)]
+_HeightAboveTerrain = Annotated[float, Field(ge=-2000, le=5000)]
+_Tilt = Annotated[float, Field(ge=-10, le=30)]
+_Attenuation = Annotated[float, Field(ge=0, le=_PATTERN_MAXIMUM_DB)]
+_Depression = Annotated[float, Field(ge=-90, le=90)]
+
+_NAME = "up to 64 printable characters"
+_PATTERN = "empty, or 36 or 72 values of 0 to 60 dB joined by ;, the smallest about 0"
+_VERTICAL = "empty, or depression:attenuation joined by ;, ascending, -90 to 90 deg, 0 to 60 dB"
+
+
+class TransmitterRow(RowModel):
+    """One DTT assignment as registered; an empty text or None is "not given"."""
+
+    id: IdCell
+    site: Annotated[
+        str, Field(max_length=200, pattern=PRINTABLE, description="up to 200 printable characters")
+    ]
+    lon: LonCell
+    lat: LatCell
+    channel: Annotated[WholeCell, Field(description="a channel number of the plan")]
+    centre_mhz: Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
+    bandwidth_mhz: Annotated[NumberCell, Field(ge=1, le=20, description="1 to 20 MHz")]
+    erp_kw: Annotated[NumberCell, Field(gt=0, le=5000, description="more than 0, up to 5000 kW")]
+    antenna_height_agl_m: Annotated[
+        _HeightAboveGround | None, MAY_BE_EMPTY, Field(description="0 to 900 m; empty only with haat_m")
+    ]
+    site_height_asl_m: Annotated[
+        _HeightAboveSea | None, MAY_BE_EMPTY, Field(description="-450 to 9000 m or empty")
+    ]
+    polarisation: Annotated[Literal["H", "V", "M", ""], UPPER_CASE, Field(description="H, V, M or empty")]
+    pattern_azimuth_attenuation_db: Annotated[
+        tuple[_Attenuation, ...], BeforeValidator(_attenuations), Field(description=_PATTERN)
+    ]
+    system: Annotated[Literal["DVB-T", "DVB-T2", "ATSC", ""], Field(description="DVB-T, DVB-T2 or ATSC")]
+    multiplex_mode: Annotated[str, Field(max_length=40, pattern=PRINTABLE, description="a mode or empty")]
+    sfn: Annotated[str, Field(max_length=64, pattern=PRINTABLE, description=_NAME)] = ""
+    country: Annotated[
+        str, UPPER_CASE, Field(pattern=r"^([A-Z]{2})?$", description="two-letter code of ISO 3166 or empty")
+    ] = ""
+    haat_m: Annotated[
+        _HeightAboveTerrain | None, MAY_BE_EMPTY, Field(description="-2000 to 5000 m or empty")
+    ] = None
+    beam_tilt_deg: Annotated[_Tilt | None, MAY_BE_EMPTY, Field(description="-10 to 30 deg or empty")] = None
+    vertical_pattern_deg_attenuation_db: Annotated[
+        tuple[tuple[_Depression, _Attenuation], ...], BeforeValidator(_vertical), Field(description=_VERTICAL)
+    ] = ()
+
+    @model_validator(mode="after")
+    def _by_rules(self, info: ValidationInfo) -> TransmitterRow:
+        rules = rules_of(info, RowRules)
+        problem = _place_problem(self, rules.box) or _channel_problem(self, rules.plan)
+        if problem := problem or _other_problem(self, rules):
+            raise problem
+        return self
+
+
+def _place_problem(record: TransmitterRow, box: SiteBox | None) -> PydanticCustomError | None:
+    if at_null_island(record.lon, record.lat):
+        return row_problem("lon", "site lies at 0, 0", "the coordinates of the site")
+    if box is None or inside_box(box, record.lon, record.lat):
+        return None
+    exchanged = "; lon and lat look exchanged" if inside_box(box, record.lat, record.lon) else ""
+    if not box.south_deg <= record.lat <= box.north_deg:
+        return row_problem("lat", f"implausible place{exchanged}", f"{box.south_deg} to {box.north_deg}")
+    return row_problem("lon", f"implausible place{exchanged}", f"{box.west_deg} to {box.east_deg}")
+
+
+def inside_box(box: SiteBox, lon_deg: float, lat_deg: float) -> bool:
+    """Whether a site is in a box."""
+    if box.west_deg <= box.east_deg:
+        within = box.west_deg <= lon_deg <= box.east_deg
+    else:
+        within = lon_deg >= box.west_deg or lon_deg <= box.east_deg
+    return within and box.south_deg <= lat_deg <= box.north_deg
+
+
+def _channel_problem(record: TransmitterRow, plan: Plan) -> PydanticCustomError | None:
+    segment = segment_of(plan, record.channel)
+    if segment is None:
+        return row_problem("channel", "channel is not in the plan", channels_in_words(plan))
+    centre = centre_mhz(segment, record.channel)
+    if abs(record.centre_mhz - centre) > _CENTRE_TOLERANCE_MHZ:
+        text = f"frequency is not that of channel {record.channel}"
+        return row_problem("centre_mhz", text, f"{centre:g} MHz within {_CENTRE_TOLERANCE_MHZ} MHz")
+    if abs(record.bandwidth_mhz - segment.width_mhz) > _WIDTH_TOLERANCE_MHZ:
+        text = f"bandwidth is not that of channel {record.channel}"
+        return row_problem("bandwidth_mhz", text, f"{segment.width_mhz:g} MHz")
+    return None
+
+
+def _other_problem(record: TransmitterRow, rules: RowRules) -> PydanticCustomError | None:
+    if record.antenna_height_agl_m is None and record.haat_m is None:
+        return row_problem("antenna_height_agl_m", "value is missing", "0 to 900 m; empty only with haat_m")
+    if not record.multiplex_mode:
+        return None
+    if not record.system:
+        return row_problem("system", "a mode without its system", "DVB-T, DVB-T2 or ATSC")
+    if rules.modes is not None and (record.system, record.multiplex_mode) not in rules.modes:
+        known = sorted(mode for system, mode in rules.modes if system == record.system)
+        return row_problem("multiplex_mode", f"unknown mode of {record.system}", ", ".join(known) or "empty")
+    return None

@@ -1,0 +1,1 @@
+"""One reader of the rows of tables: CSV, GeoPackage and GeoJSON to text, text to checked rows."""
