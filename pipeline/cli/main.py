@@ -14,7 +14,7 @@ import typer
 
 from pipeline.cli.stages import ChannelOption, ConfigOption, ThreadsOption, stages
 from pipeline.errors import InputError
-from pipeline.propagation.branches import branch_words
+from pipeline.propagation.models import model_names, regime_words
 
 app = typer.Typer(
     name="channelmaps",
@@ -119,11 +119,11 @@ def what_if(
 
 
 @app.command(
-    epilog=f"Words of branch: {', '.join(branch_words())}.\n\n"
+    epilog=f"Words of branch: {', '.join(regime_words())}.\n\n"
     "Example: channelmaps predict --model p1546 --links links.csv --out fields.csv"
 )
 def predict(
-    model: Annotated[str, typer.Option(help="free_space, hata, extended_hata or p1546.")],
+    model: Annotated[str, typer.Option(help=", ".join(model_names("link")))],
     links: Annotated[Path, typer.Option(help="CSV with one link per row.")],
     out: Annotated[Path, typer.Option(help="CSV to write: the links with field, loss, branch, valid.")],
 ) -> None:

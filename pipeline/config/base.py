@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from pipeline.propagation.models import Role, model_names
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLES = REPOSITORY / "configs" / "tables"
@@ -41,3 +52,27 @@ def within(low: float, high: float) -> AfterValidator:
         return number
 
     return AfterValidator(check)
+
+
+class ModelFor:
+    """Annotation of a name of a propagation model with a role, looked up in the table when it is read."""
+
+    def __init__(self, role: Role) -> None:
+        """Remember the role; the table is asked later, also for the schema."""
+        self.role: Role = role
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Text, then the table."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The names of the table as an enumeration."""
+        return {**handler(schema), "enum": list(model_names(self.role))}
+
+    def _check(self, name: str) -> str:
+        names = model_names(self.role)
+        if name not in names:
+            raise ValueError(f"is not one of {', '.join(names)}")
+        return name

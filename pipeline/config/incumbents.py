@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import TABLES, Number, Section, Sourced, within
+from pipeline.config.base import TABLES, ModelFor, Number, Section, Sourced, within
 
-Model = Literal["p1546", "free_space"]
+ReceiverModel = Annotated[str, ModelFor("receiver")]
 M1808 = "Rec. ITU-R M.1808, as quoted in Report ITU-R SM.2405, Annex 3"
 
 
@@ -54,7 +54,7 @@ class Receivers(Section):
         value=10.0, source="conservative choice: no source prints a percentage", verified=False
     )
     """Percentage of time for which the path loss may be smaller."""
-    model: Model = "p1546"
+    model: ReceiverModel = "p1546"
     """Path loss; free space protects more."""
     margin_db: Annotated[Number, Field(ge=0, le=30)] = 0.0
     """Margin for several devices."""
@@ -97,7 +97,7 @@ class FixedLinks(Section):
         value=20.0, source="long-term criterion of Rec. ITU-R F.758, quoted from memory", verified=False
     )
     """Percentage of time for which the path loss may be smaller."""
-    model: Model = "p1546"
+    model: ReceiverModel = "p1546"
     """Path loss; free space protects more."""
 
 

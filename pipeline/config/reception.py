@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import Number, Section, Sourced, within
+from pipeline.config.base import ModelFor, Number, Section, Sourced, within
 
 
 class Propagation(Section):
     """Models for DTT coverage and for the path from the device to its victims."""
 
-    coverage_model: Literal["p1546", "free_space", "hata", "extended_hata"] = "p1546"
+    coverage_model: Annotated[str, ModelFor("coverage")] = "p1546"
     """Model of wanted and interfering DTT fields."""
-    wsd_model: Literal["p1546", "extended_hata"] = "p1546"
+    wsd_model: Annotated[str, ModelFor("homogeneous")] = "p1546"
     """Model of the path from device to victim beyond 80 m."""
     area: Literal["rural", "suburban", "urban", "dense_urban"] = "rural"
     """Surroundings of the DTT receiver."""

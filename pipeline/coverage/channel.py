@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline.blocks import map_blocks
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
-from pipeline.coverage.fields import INTERFERING, WANTED, Model, Receiver, Tables
+from pipeline.coverage.fields import INTERFERING, WANTED, CoverageModel, Receiver, Tables
 from pipeline.coverage.packed import Paths, Stations, pack_paths, pack_stations
 from pipeline.coverage.planning import (
     OFFSETS,
@@ -36,8 +36,9 @@ from pipeline.grid.geodesy import lattice
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import layout_on, read, write_blocks
 from pipeline.propagation.hata import Environment
+from pipeline.propagation.models import Surroundings
+from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import prepare
-from pipeline.propagation.p1546.tables import Area, load_curves
 from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import dtt_ratio_db
@@ -121,7 +122,7 @@ def _tables(config: Config, channel: int) -> Tables:
     t_pct = np.array([settings.wanted_time_pct, settings.nuisance_time_pct])
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t_pct[time]) for f in f_mhz for time in (WANTED, INTERFERING))
-    return Tables(int(Model[settings.coverage_model.upper()]), curves, prepared, f_mhz, t_pct)
+    return Tables(int(CoverageModel[settings.coverage_model.upper()]), curves, prepared, f_mhz, t_pct)
 
 
 def _centre_or(config: Config, channel: int, otherwise_mhz: float) -> float:
@@ -138,7 +139,7 @@ def _receiver(config: Config, channel: int) -> Receiver:
     return Receiver(
         config.coverage.receiver_height_m,
         config.propagation.clutter_height_m,
-        int(Area[area.upper()]),
+        int(Surroundings[area.upper()]),
         int(environment),
         config.territory.sea == "warm",
         band.flat_deg,

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from pipeline.coverage.packed import Paths, Stations
 from pipeline.kernels import inlined, kernel
+from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
-from pipeline.propagation.hata import extended_hata_loss_db, hata_loss_db
-from pipeline.propagation.p1546.pixel import Prepared, p1546_pixel_field
+from pipeline.propagation.hata import hata_loss_db
+from pipeline.propagation.p1546.corrections import EFFECTIVE_EARTH_KM
+from pipeline.propagation.p1546.pixel import PreparedCurves, p1546_pixel_field
 from pipeline.radio.antennas import vertical_attenuation_at
 from pipeline.terrain.lookup import hb_at, heff_at, radial_position, sea_at, tca_at
 from pipeline.units import field_from_loss_dbuvm
 
 
-class Model(IntEnum):
-    """Propagation model of wanted and interfering fields."""
+class CoverageModel(IntEnum):
+    """Models of wanted and interfering fields by the names of the table; chosen by hand here alone."""
 
     P1546 = 0
     FREE_SPACE = 1
@@ -31,9 +33,7 @@ class Model(IntEnum):
 WANTED, INTERFERING = 0, 1
 # From here on P.1546 takes the effective height; nearer it depends on d (P.1546-6, Annex 5, sec. 3).
 EFFECTIVE_FROM_KM = 15.0
-# Radius of the Earth with k = 4/3: bends the beam of a vertical pattern down to the horizon.
-EFFECTIVE_EARTH_KM = 4.0 / 3.0 * 6370.0
-P1546, FREE_SPACE, HATA = int(Model.P1546), int(Model.FREE_SPACE), int(Model.HATA)
+P1546, FREE_SPACE, HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
 
 
 class Receiver(NamedTuple):
@@ -41,7 +41,7 @@ class Receiver(NamedTuple):
 
     h2_m: float
     clutter_m: float
-    area: int  # pipeline.propagation.p1546.Area
+    area: int  # pipeline.propagation.models.Surroundings
     environment: int  # pipeline.propagation.hata.Environment
     warm_sea: bool
     flat_deg: float
@@ -53,12 +53,12 @@ class Receiver(NamedTuple):
 class Tables(NamedTuple):
     """The model at the channels c-1, c, c+1 and the times of wanted and interfering fields.
 
-    ``prepared``: six ``Prepared``, index 2 (offset + 1) + time. ``f_mhz`` [3], ``t_pct`` [2].
+    ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time. ``f_mhz`` [3], ``t_pct`` [2].
     """
 
     model: int
     curves: NDArray[np.float64]
-    prepared: tuple[Prepared, ...]
+    prepared: tuple[PreparedCurves, ...]
     f_mhz: NDArray[np.float64]
     t_pct: NDArray[np.float64]
 
@@ -197,7 +197,7 @@ def tile_fields(
 
 @kernel
 def p1546_fields(
-    prepared: Prepared,
+    prepared: PreparedCurves,
     curves: NDArray[np.float64],
     f_mhz: float,
     t_pct: float,

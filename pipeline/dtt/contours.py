@@ -17,17 +17,15 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pipeline.kernels import kernel
-from pipeline.propagation.p1546.pixel import Prepared, p1546_pixel_field, prepare
-from pipeline.propagation.p1546.tables import Area, load_curves
+from pipeline.propagation.p1546.curves import load_curves
+from pipeline.propagation.p1546.pixel import PreparedCurves, flat_path_field_dbuvm, prepare
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_problem
 
 _QUANTITIES = {"field_dbuvm": (0.0, 120.0), "dipole_mhz": (30.0, 4000.0), "least_height_m": (-100.0, 1000.0)}
 _Frequency = Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
 MEDIAN_PCT, TENTH_PCT = 50.0, 10.0
-CLUTTER_M = 10.0
-NEAREST_KM, FARTHEST_KM, NODES = 0.1, 500.0, 150
+_NEAREST_KM, _FARTHEST_KM, _NODES = 0.1, 500.0, 150
 HALVINGS = 25
-_RURAL = int(Area.RURAL)
 
 
 class ContourRow(SourcedRow):
@@ -87,68 +85,31 @@ def contour_km(
     curves = load_curves()
     prepared = (prepare(curves, f_mhz, MEDIAN_PCT), prepare(curves, f_mhz, TENTH_PCT))
     heights_m = np.maximum(height_m, contour.least_height_m)
-    nodes_km = np.geomspace(NEAREST_KM, FARTHEST_KM, NODES)
+    nodes_km = np.geomspace(_NEAREST_KM, _FARTHEST_KM, _NODES)
     wanted_dbuvm = contour.field_dbuvm - erp_dbkw
-    return farthest_km(*prepared, curves, f_mhz, heights_m, wanted_dbuvm, receiver_m, nodes_km)
+    return farthest_km(*prepared, curves, heights_m, wanted_dbuvm, receiver_m, nodes_km)
 
 
 @kernel
 def f5090_dbuvm(
-    median: Prepared,
-    tenth: Prepared,
+    median: PreparedCurves,
+    tenth: PreparedCurves,
     curves: NDArray[np.float64],
-    f_mhz: float,
     d_km: float,
     height_m: float,
     receiver_m: float,
 ) -> float:
     """Field of 1 kW e.r.p. exceeded for 90 % of the time: the distribution in dB is taken as symmetric."""
-    nan = np.nan
-    e50 = p1546_pixel_field(
-        median,
-        curves,
-        f_mhz,
-        MEDIAN_PCT,
-        d_km,
-        height_m,
-        nan,
-        height_m,
-        receiver_m,
-        CLUTTER_M,
-        _RURAL,
-        0.0,
-        False,
-        nan,
-        nan,
-        False,
-    )
-    e10 = p1546_pixel_field(
-        tenth,
-        curves,
-        f_mhz,
-        TENTH_PCT,
-        d_km,
-        height_m,
-        nan,
-        height_m,
-        receiver_m,
-        CLUTTER_M,
-        _RURAL,
-        0.0,
-        False,
-        nan,
-        nan,
-        False,
-    )
+    e50 = flat_path_field_dbuvm(median, curves, d_km, height_m, receiver_m, 0.0)
+    e10 = flat_path_field_dbuvm(tenth, curves, d_km, height_m, receiver_m, 0.0)
     return 2.0 * e50 - e10
 
 
 @kernel
 def farthest_km(
-    median: Prepared,
-    tenth: Prepared,
+    median: PreparedCurves,
+    tenth: PreparedCurves,
     curves: NDArray[np.float64],
-    f_mhz: float,
     height_m: NDArray[np.float64],
     wanted_dbuvm: NDArray[np.float64],
     receiver_m: float,
@@ -160,7 +121,7 @@ def farthest_km(
         h, wanted = height_m[i], wanted_dbuvm[i]
         k = nodes_km.size - 1
         while k >= 0:
-            if f5090_dbuvm(median, tenth, curves, f_mhz, nodes_km[k], h, receiver_m) >= wanted:
+            if f5090_dbuvm(median, tenth, curves, nodes_km[k], h, receiver_m) >= wanted:
                 break
             k -= 1
         if k < 0:
@@ -169,7 +130,7 @@ def farthest_km(
         high = nodes_km[min(k + 1, nodes_km.size - 1)]
         for _ in range(HALVINGS):
             middle = 0.5 * (low + high)
-            if f5090_dbuvm(median, tenth, curves, f_mhz, middle, h, receiver_m) >= wanted:
+            if f5090_dbuvm(median, tenth, curves, middle, h, receiver_m) >= wanted:
                 low = middle
             else:
                 high = middle

@@ -1,13 +1,17 @@
-"""Okumura-Hata and extended Hata (SEAMCAT, Report ITU-R SM.2028): median basic transmission loss."""
+"""Okumura-Hata: median basic transmission loss (Hata 1980)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.kernels import kernel
-from pipeline.propagation.branches import Branch
-from pipeline.propagation.free_space import free_space_loss_db
+from pipeline.propagation.models import Surroundings, model_named
+from pipeline.units import FIELD_TO_LOSS_DB
 
 
 class Environment(IntEnum):
@@ -19,14 +23,19 @@ class Environment(IntEnum):
     LARGE_CITY = 3
 
 
+Loss = Callable[[float, float, float, float, int], tuple[float, int, bool]]
+"""Loss in dB, regime and validity from f_mhz, d_km, height of the base, of the mobile, environment."""
+ENVIRONMENT_OF = {
+    Surroundings.RURAL: Environment.OPEN,
+    Surroundings.SEA: Environment.OPEN,
+    Surroundings.SUBURBAN: Environment.SUBURBAN,
+    Surroundings.URBAN: Environment.URBAN,
+    Surroundings.DENSE_URBAN: Environment.URBAN,
+}
 _OPEN = int(Environment.OPEN)
 _SUBURBAN = int(Environment.SUBURBAN)
 _LARGE_CITY = int(Environment.LARGE_CITY)
-_FREE_SPACE = int(Branch.FREE_SPACE)
-_HATA = int(Branch.HATA)
-_EXTENDED = int(Branch.EXTENDED_HATA)
-_BELOW_100M = int(Branch.EXTENDED_HATA_BELOW_100M)
-_BELOW_40M = int(Branch.EXTENDED_HATA_BELOW_40M)
+_HATA = model_named("hata").regimes.index("hata")
 
 # Texts switch the large-city formula anywhere between 200 and 400 MHz; the middle is taken.
 _LARGE_CITY_SWITCH_MHZ = 300.0
@@ -62,7 +71,7 @@ def environment_db(environment: int, f_mhz: float) -> float:
 def hata_loss_db(
     f_mhz: float, d_km: float, hb_m: float, hm_m: float, environment: int
 ) -> tuple[float, int, bool]:
-    """Okumura-Hata median loss in dB, code of ``Branch``, validity.
+    """Okumura-Hata median loss in dB, index of the regime, validity.
 
     ``hb_m``, ``hm_m`` heights above ground of base and mobile antenna; ``environment`` a code of
     ``Environment``. Valid for 150-1500 MHz, 1-20 km, hb 30-200 m, hm 1-10 m (Hata 1980).
@@ -78,92 +87,23 @@ def hata_loss_db(
     return loss, _HATA, valid
 
 
-@kernel
-def _extended_urban_constant_db(f_mhz: float) -> float:
-    """Part of the extended Hata loss that depends on the frequency alone, dB (Report SM.2028)."""
-    if f_mhz <= 150.0:
-        return 69.6 + 26.2 * math.log10(150.0) - 20.0 * math.log10(150.0 / f_mhz)
-    if f_mhz <= 1500.0:
-        return 69.6 + 26.2 * math.log10(f_mhz)
-    if f_mhz <= 2000.0:
-        return 46.3 + 33.9 * math.log10(f_mhz)
-    return 46.3 + 33.9 * math.log10(2000.0) + 10.0 * math.log10(f_mhz / 2000.0)
+def predict_links(
+    links: Mapping[str, NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Field, regime and validity of links by Okumura-Hata."""
+    return predict_by_loss(links, hata_loss_db)
 
 
-@kernel
-def _extended_far_db(f_mhz: float, d_km: float, hb_m: float, hm_m: float, environment: int) -> float:
-    """Extended Hata loss from 0.1 km on, dB."""
-    gain_m = mobile_height_db(min(10.0, hm_m), f_mhz) + max(0.0, 20.0 * math.log10(hm_m / 10.0))
-    gain_b = min(0.0, 20.0 * math.log10(hb_m / 30.0))
-    log_hb = math.log10(max(30.0, hb_m))
-    log_d = math.log10(d_km)
-    if d_km > 20.0:
-        bend = (0.14 + 1.87e-4 * f_mhz + 1.07e-3 * hb_m) * math.log10(d_km / 20.0) ** 0.8
-        log_d = log_d ** (1.0 + bend)
-    loss = _extended_urban_constant_db(f_mhz) - 13.82 * log_hb + (44.9 - 6.55 * log_hb) * log_d
-    within_mhz = min(max(150.0, f_mhz), 2000.0)
-    return loss - gain_m - gain_b + environment_db(environment, within_mhz)
-
-
-@kernel
-def _extended_near_db(f_mhz: float, d_km: float, hb_m: float, hm_m: float) -> float:
-    """Extended Hata loss up to 0.04 km: free space on the slope distance, dB."""
-    rise_km = 1e-3 * (hb_m - hm_m)
-    return free_space_loss_db(math.sqrt(d_km * d_km + rise_km * rise_km), f_mhz)
-
-
-@kernel
-def extended_hata_loss_db(
-    f_mhz: float, d_km: float, h1_m: float, h2_m: float, environment: int
-) -> tuple[float, int, bool]:
-    """Extended Hata median loss in dB, code of ``Branch``, validity (SEAMCAT; Report ITU-R SM.2028).
-
-    ``h1_m``, ``h2_m`` antenna heights above ground: the higher is the base. ``environment`` a code of
-    ``Environment``, a large city counts as urban. Never less than free space. Valid for 30-3000 MHz,
-    d <= 40 km (the formula reaches 100 km), base up to 200 m, mobile from 1 m.
-    """
-    hm = max(min(h1_m, h2_m), 1.0)
-    hb = max(h1_m, h2_m, hm)
-    loss, branch = extended_hata_from_base_db(f_mhz, d_km, hb, hm, environment)
-    valid = 30.0 <= f_mhz <= 3000.0 and d_km <= 40.0 and hb <= 200.0 and min(h1_m, h2_m) >= 1.0
-    return loss, branch, valid
-
-
-@kernel
-def extended_hata_from_base_db(
-    f_mhz: float, d_km: float, hb_m: float, hm_m: float, environment: int
-) -> tuple[float, int]:
-    """Extended Hata loss in dB and code of ``Branch`` for a given base, even if it is the lower end."""
-    free = _extended_near_db(f_mhz, d_km, hb_m, hm_m)
-    if d_km <= 0.04:
-        return free, _BELOW_40M
-    if d_km >= 0.1:
-        loss = _extended_far_db(f_mhz, d_km, hb_m, hm_m, environment)
-        branch = _EXTENDED
-    else:
-        at_40m = _extended_near_db(f_mhz, 0.04, hb_m, hm_m)
-        at_100m = _extended_far_db(f_mhz, 0.1, hb_m, hm_m, environment)
-        weight = math.log(d_km / 0.04) / math.log(0.1 / 0.04)
-        loss = at_40m + weight * (at_100m - at_40m)
-        branch = _BELOW_100M
-    if loss < free:
-        return free, _FREE_SPACE
-    return loss, branch
-
-
-@kernel
-def extended_hata_sigma_db(d_km: float, above_roof: bool) -> float:
-    """Standard deviation over locations of extended Hata in dB (SEAMCAT; Report ITU-R SM.2028).
-
-    ``above_roof`` whether both antennas stand above the roofs.
-    """
-    widest = 12.0 if above_roof else 17.0
-    if d_km <= 0.04:
-        return 3.5
-    if d_km <= 0.1:
-        return 3.5 + (widest - 3.5) / 0.06 * (d_km - 0.04)
-    if d_km <= 0.2:
-        return widest
-    if d_km <= 0.6:
-        return widest - (widest - 9.0) / 0.4 * (d_km - 0.2)
-    return 9.0
+def predict_by_loss(
+    links: Mapping[str, NDArray[np.float64]], loss: Loss
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Field of 1 kW e.r.p., regime and validity of links by a loss of the Hata family, never valid at sea."""
+    f_mhz, d_km, ha_m, h2_m, area = (links[name] for name in ("f_mhz", "d_km", "ha_m", "h2_m", "area"))
+    field_dbuvm = np.full(d_km.size, np.nan)
+    regime, valid = np.zeros(d_km.size, dtype=np.int64), np.zeros(d_km.size, dtype=np.bool_)
+    for row in np.flatnonzero((f_mhz > 0.0) & (d_km > 0.0) & (ha_m > 0.0) & (h2_m > 0.0)):
+        environment = int(ENVIRONMENT_OF[Surroundings(int(area[row]))])
+        loss_db, regime[row], holds = loss(f_mhz[row], d_km[row], ha_m[row], h2_m[row], environment)
+        field_dbuvm[row] = FIELD_TO_LOSS_DB - loss_db + 20.0 * math.log10(f_mhz[row])
+        valid[row] = holds and area[row] != Surroundings.SEA
+    return field_dbuvm, regime, valid

@@ -1,36 +1,36 @@
-"""Basic transmission loss from a device to a victim receiver, and its table over pixel offsets.
+"""The flat path of a device: basic transmission loss to a victim receiver, and its tables.
 
-protection.md, section 3: the distance is the smallest between the two pixels as squares, over the largest
-scale of the grid, at least d_min. Up to 80 m free space on the slant; beyond P.1546 (or extended Hata, open)
-over flat land without terrain, rural, 50 % of time; never less than free space. The step at 80 m stays.
+The distance is the smallest between the two pixels as squares, over the largest scale of the grid, at least
+d_min. Up to 80 m free space on the slant; beyond, the model of the table over flat land without terrain, in
+open surroundings; never less than free space. The step at 80 m stays (docs/method.md, section 3). For
+receivers at points the loss is tabulated by distance: nodes are 0.1 % apart; between them the loss is linear
+in the logarithm of the distance, which is within 0.002 dB of the exact loss. Where it jumps (the step at
+80 m) the smaller end counts.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
-from pipeline.propagation.free_space import free_space_loss_db
-from pipeline.propagation.hata import Environment, extended_hata_loss_db
-from pipeline.propagation.p1546.pixel import Prepared, p1546_pixel_field, prepare
-from pipeline.propagation.p1546.tables import Area, load_curves
-from pipeline.units import loss_from_field_db
+from pipeline.propagation.free_space import slant_losses_db
+from pipeline.propagation.models import model_named, module_of
 
 NEAR_KM = 0.08
-# P.1546 takes no base antenna below 10 m: a lower device is the other end of the path.
-BASE_MIN_M = 10.0
-CLUTTER_M = 10.0
-TIME_PCT = 50.0
+_RECEIVER_M = 10.0
+# The higher antenna is the base only from here on (P.1546-6, Annex 5, sec. 1.1).
+_BASE_FROM_M = 10.0
 # P.1546 ends here.
 FARTHEST_KM = 1000.0
+STEP = 1e-3
+_JUMP_DB = 0.1
+_MEDIAN_TIME_PCT = 50.0
 
-Model = Literal["p1546", "extended_hata", "free_space"]
-Path = Literal["land", "sea"]
-_RURAL = int(Area.RURAL)
-_OPEN = int(Environment.OPEN)
+PathKind = Literal["land", "sea"]
 
 
 class LossTables(NamedTuple):
@@ -43,30 +43,47 @@ class LossTables(NamedTuple):
     far_db: NDArray[np.float32]
 
 
+class DevicePath(NamedTuple):
+    """The path between a device and a receiver at a point; ``coastal``: the smaller loss of land and sea."""
+
+    model: str
+    f_mhz: float
+    device_m: float
+    receiver_m: float
+    time_pct: float
+    coastal: bool
+
+
+class LossProfile(NamedTuple):
+    """Loss in dB at distances ``from_km`` e^(i step): ``left_db`` at node i, ``right_db`` at node i + 1."""
+
+    from_km: float
+    left_db: NDArray[np.float64]
+    right_db: NDArray[np.float64]
+
+
 def path_loss_db(
     d_km: NDArray[np.float64],
     f_mhz: float,
     height_m: float,
     *,
-    receiver_m: float = BASE_MIN_M,
-    model: Model = "p1546",
-    path: Path = "land",
-    time_pct: float = TIME_PCT,
+    receiver_m: float = _RECEIVER_M,
+    model: str = "p1546",
+    path: PathKind = "land",
+    time_pct: float = _MEDIAN_TIME_PCT,
 ) -> NDArray[np.float64]:
     """Basic transmission loss in dB, same shape as the horizontal distance ``d_km`` > 0.
 
-    ``height_m`` antenna of the device, ``receiver_m`` of the victim, above ground. Only P.1546 knows
-    the sea and the percentage of time; the other models give one loss for all of them.
+    ``height_m`` antenna of the device, ``receiver_m`` of the victim, above ground; ``model`` a name of the
+    table. Only P.1546 knows the sea and the percentage of time; the others give one loss for all of them.
     """
     flat_km = np.ascontiguousarray(d_km, dtype=np.float64).ravel()
-    if model == "extended_hata":
-        loss_db = _extended_hata_db(flat_km, f_mhz, height_m, receiver_m)
-    elif model == "free_space":
-        loss_db = _free_space_db(flat_km, f_mhz, height_m, receiver_m)
-    else:
-        curves = load_curves()
-        prepared = prepare(curves, f_mhz, time_pct)
-        loss_db = _p1546_db(flat_km, prepared, curves, f_mhz, height_m, receiver_m, path == "sea", time_pct)
+    loss_db = slant_losses_db(flat_km, f_mhz, height_m, receiver_m)
+    far = flat_km > NEAR_KM
+    beyond_db = module_of(model_named(model)).flat_path_loss_db(
+        flat_km[far], f_mhz, height_m, receiver_m, time_pct, path == "sea"
+    )
+    loss_db[far] = np.maximum(loss_db[far], beyond_db)
     return loss_db.reshape(np.shape(d_km))
 
 
@@ -76,9 +93,9 @@ def smaller_path_loss_db(
     height_m: float,
     *,
     receiver_m: float,
-    model: Model,
+    model: str,
     coastal: bool,
-    time_pct: float = TIME_PCT,
+    time_pct: float = _MEDIAN_TIME_PCT,
 ) -> NDArray[np.float64]:
     """Loss over land or, for victims near the coast, the smaller of the losses over land and over sea."""
     land_db = path_loss_db(d_km, f_mhz, height_m, receiver_m=receiver_m, model=model, time_pct=time_pct)
@@ -88,80 +105,6 @@ def smaller_path_loss_db(
         d_km, f_mhz, height_m, receiver_m=receiver_m, model=model, path="sea", time_pct=time_pct
     )
     return np.minimum(land_db, sea_db)
-
-
-@kernel
-def slant_loss_db(d_km: float, f_mhz: float, height_m: float, receiver_m: float) -> float:
-    """Free-space loss in dB between two antennas at different heights, ``d_km`` apart on the ground."""
-    rise_km = 1e-3 * (height_m - receiver_m)
-    return free_space_loss_db((d_km * d_km + rise_km * rise_km) ** 0.5, f_mhz)
-
-
-@kernel
-def _free_space_db(
-    d_km: NDArray[np.float64], f_mhz: float, height_m: float, receiver_m: float
-) -> NDArray[np.float64]:
-    loss_db = np.empty(d_km.size)
-    for i in range(d_km.size):
-        loss_db[i] = slant_loss_db(d_km[i], f_mhz, height_m, receiver_m)
-    return loss_db
-
-
-@kernel
-def _p1546_db(
-    d_km: NDArray[np.float64],
-    prepared: Prepared,
-    curves: NDArray[np.float64],
-    f_mhz: float,
-    height_m: float,
-    receiver_m: float,
-    over_sea: bool,
-    time_pct: float,
-) -> NDArray[np.float64]:
-    loss_db = np.empty(d_km.size)
-    nan = np.nan
-    h1_m = height_m if height_m >= BASE_MIN_M else BASE_MIN_M
-    h2_m = receiver_m if height_m >= BASE_MIN_M else height_m
-    for i in range(d_km.size):
-        d = d_km[i]
-        free_db = slant_loss_db(d, f_mhz, height_m, receiver_m)
-        loss_db[i] = free_db
-        if d > NEAR_KM:
-            sea_km = d if over_sea else 0.0
-            e_dbuvm = p1546_pixel_field(
-                prepared,
-                curves,
-                f_mhz,
-                time_pct,
-                d,
-                h1_m,
-                nan,
-                h1_m,
-                h2_m,
-                CLUTTER_M,
-                _RURAL,
-                sea_km,
-                False,
-                nan,
-                nan,
-                False,
-            )
-            loss_db[i] = max(free_db, loss_from_field_db(e_dbuvm, f_mhz))
-    return loss_db
-
-
-@kernel
-def _extended_hata_db(
-    d_km: NDArray[np.float64], f_mhz: float, height_m: float, receiver_m: float
-) -> NDArray[np.float64]:
-    loss_db = np.empty(d_km.size)
-    for i in range(d_km.size):
-        free_db = slant_loss_db(d_km[i], f_mhz, height_m, receiver_m)
-        loss_db[i] = free_db
-        if d_km[i] > NEAR_KM:
-            hata_db = extended_hata_loss_db(f_mhz, d_km[i], height_m, receiver_m, _OPEN)[0]
-            loss_db[i] = max(free_db, hata_db)
-    return loss_db
 
 
 def offset_distance_km(
@@ -188,8 +131,8 @@ def loss_table_db(
     f_mhz: float,
     height_m: float,
     *,
-    receiver_m: float = BASE_MIN_M,
-    model: Model = "p1546",
+    receiver_m: float = _RECEIVER_M,
+    model: str = "p1546",
     coastal: bool = False,
 ) -> LossTables:
     """Quadrant tables of the loss for the distances of ``offset_distance_km``."""
@@ -210,3 +153,45 @@ def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
     nearest = values.astype(np.float32)
     above = nearest.astype(np.float64) > values
     return np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+
+
+def loss_profile(path: DevicePath, from_km: float) -> LossProfile:
+    """Table from ``from_km`` to 1000 km, where P.1546 ends."""
+    nodes = math.ceil(math.log(FARTHEST_KM / from_km) / STEP) + 1
+    d_km = np.minimum(from_km * np.exp(STEP * np.arange(nodes)), FARTHEST_KM)
+    loss_db = exact_loss_db(path, d_km)
+    left, right = loss_db[:-1].copy(), loss_db[1:].copy()
+    jumps = np.abs(right - left) > _JUMP_DB
+    smaller = np.minimum(left, right)
+    left[jumps], right[jumps] = smaller[jumps], smaller[jumps]
+    return LossProfile(from_km, left, right)
+
+
+def exact_loss_db(path: DevicePath, d_km: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Loss in dB at ground distances, any shape.
+
+    P.1546 takes the higher antenna as the base (Annex 5, sec. 1.1) and the lower as the receiver.
+    """
+    high_m, low_m = max(path.device_m, path.receiver_m), min(path.device_m, path.receiver_m)
+    first_m, second_m = (high_m, low_m) if high_m >= _BASE_FROM_M else (low_m, high_m)
+    return smaller_path_loss_db(
+        d_km,
+        path.f_mhz,
+        first_m,
+        receiver_m=second_m,
+        model=path.model,
+        coastal=path.coastal,
+        time_pct=path.time_pct,
+    )
+
+
+@kernel
+def profile_loss_db(
+    from_km: float, left_db: NDArray[np.float64], right_db: NDArray[np.float64], d_km: float
+) -> float:
+    """Loss at a distance; at least ``from_km`` is assumed; infinite beyond the table."""
+    place = np.log(max(d_km, from_km) / from_km) / STEP
+    i = int(place)
+    if i >= left_db.size:
+        return np.inf
+    return left_db[i] + (place - i) * (right_db[i] - left_db[i])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.propagation.hata import Environment, extended_hata_from_base_db
+from pipeline.propagation.extended_hata import extended_hata_from_base_db
+from pipeline.propagation.hata import Environment
 
 _NEAREST_KM, _FARTHEST_KM = 1e-3, 100.0
 TOLERANCE_KM = 1e-4

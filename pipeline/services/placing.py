@@ -13,8 +13,7 @@ from pipeline.config.protection import Device
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
-from pipeline.propagation.homogeneous import Model
-from pipeline.propagation.loss_profile import STEP, LossProfile, Path, loss_profile
+from pipeline.propagation.homogeneous import STEP, DevicePath, LossProfile, loss_profile
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.radio.coupling import Coupling, coupling_of, permitted_dbm
 from pipeline.radio.emission import Band, Emission, device_cap_dbm
@@ -54,7 +53,7 @@ class Service(NamedTuple):
     """
 
     label: LimitingService
-    model: Model
+    model: str
     time_pct: float
     margin_db: float = 0.0
     exclude_below_dbm: float = -math.inf
@@ -93,7 +92,9 @@ def place_receivers(
             continue
         own_scale = scale if _within_m(grid, x_m, y_m, 0.0) else _joined(grid, x_m, y_m).largest_scale()
         centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
-        path = Path(service.model, centre_mhz, device.height_m, receiver.height_m, service.time_pct, coastal)
+        path = DevicePath(
+            service.model, centre_mhz, device.height_m, receiver.height_m, service.time_pct, coastal
+        )
         coupling = coupling_of(emission, receiver.band, receiver.acs_db)
         profile = loss_profile(path, separation_km)
         tolerated_dbm = receiver.limit_dbm + receiver.feeder_db - service.margin_db

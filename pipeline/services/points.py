@@ -19,7 +19,7 @@ from pipeline.config.protection import Device
 from pipeline.grid.geodesy import lattice, pixel_frames, ray, site_frame
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
-from pipeline.propagation.loss_profile import profile_loss_db
+from pipeline.propagation.homogeneous import profile_loss_db
 from pipeline.radio.antennas import largest_gain_dbi
 from pipeline.radio.coupling import permitted_dbm
 from pipeline.services.base import (

@@ -17,8 +17,7 @@ from pydantic import Field
 from pipeline.config.incumbents import FixedLinks, Receivers
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.propagation.loss_profile import Path as LossPath
-from pipeline.propagation.loss_profile import exact_loss_db
+from pipeline.propagation.homogeneous import DevicePath, exact_loss_db
 from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.coupling import coupling_of, permitted_dbm
 from pipeline.radio.emission import Band
@@ -145,7 +144,7 @@ def area_terms(
     receiver, floor = victim.receiver, service.floor_dbm_per_100khz
     separation_km = max(victim.separation_m, device.min_separation_m.value) / 1000.0
     centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
-    path = LossPath(
+    path = DevicePath(
         service.model, centre_mhz, device.height_m, receiver.height_m, service.time_pct, coastal=False
     )
     loss_db = float(exact_loss_db(path, np.array([separation_km]))[0])

@@ -13,19 +13,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.propagation.p1546.tables import Area
+from pipeline.propagation.models import Model, Surroundings
 from pipeline.rows.text_records import check_columns, csv_cells, wrong_width
 
-AREAS = {
-    "rural": Area.RURAL,
-    "suburban": Area.SUBURBAN,
-    "urban": Area.URBAN,
-    "dense urban": Area.DENSE_URBAN,
-    "sea": Area.SEA,
+_AREAS = {
+    "rural": Surroundings.RURAL,
+    "suburban": Surroundings.SUBURBAN,
+    "urban": Surroundings.URBAN,
+    "dense urban": Surroundings.DENSE_URBAN,
+    "sea": Surroundings.SEA,
 }
 # Representative clutter height of each area (P.1546-6, Annex 5, sec. 9).
-CLUTTER_M = {Area.RURAL: 10.0, Area.SUBURBAN: 10.0, Area.URBAN: 15.0, Area.DENSE_URBAN: 20.0, Area.SEA: 10.0}
-SECTIONS = ("land", "cold", "warm", "sea")
+_CLUTTER_M = {
+    Surroundings.RURAL: 10.0,
+    Surroundings.SUBURBAN: 10.0,
+    Surroundings.URBAN: 15.0,
+    Surroundings.DENSE_URBAN: 20.0,
+    Surroundings.SEA: 10.0,
+}
+_SECTIONS = ("land", "cold", "warm", "sea")
+# What counts where a cell is empty; everything else is then absent.
+_DEFAULTS = {"t_pct": 50.0, "q_pct": 50.0, "h2_m": 10.0}
 # A length that is given twice, once in sections, may differ by what writing it with few digits does.
 _LENGTH_TOLERANCE = 1e-3
 T = TypeVar("T")
@@ -68,8 +76,30 @@ def column_of(cells: Cells, name: str) -> object | None:
     return next((label for label in cells.table.columns if str(label).strip() == name), None)
 
 
-def require(cells: Cells, names: Sequence[str]) -> None:
-    """Refuse a table without one of the columns."""
+def read_links(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
+    """The columns that ``model`` reads, float64[n] by name, NaN = not given; ``area`` as ``Surroundings``."""
+    in_sections = "sea_km" in model.link_columns
+    lengths_given = in_sections and column_of(cells, "d_v_km") is not None
+    _require(cells, [name for name in model.link_required if name != "d_km" or not lengths_given])
+    area = _areas(cells) if "area" in model.link_columns else []
+    links: dict[str, NDArray[np.float64]] = {}
+    if in_sections:
+        found = _paths(cells)
+        links = {name: np.array([getattr(path, name) for path in found], float) for name in LinkPath._fields}
+    for name in model.link_columns:
+        if name == "area":
+            links[name] = np.array(area, dtype=np.float64)
+        elif name == "pathinfo":
+            links[name] = _flags(cells, name)
+        elif name not in links:
+            links[name] = numbers(cells, name, _DEFAULTS.get(name, math.nan))
+    if "R2_m" in links:
+        default_m = np.array([_CLUTTER_M[code] for code in area])
+        links["R2_m"] = np.where(np.isnan(links["R2_m"]), default_m, links["R2_m"])
+    return links
+
+
+def _require(cells: Cells, names: Sequence[str]) -> None:
     for name in names:
         if column_of(cells, name) is None:
             raise InputError("column is missing", file=cells.file, row=1, field=name)
@@ -110,7 +140,7 @@ def numbers(cells: Cells, name: str, absent: float = math.nan) -> NDArray[np.flo
     return np.array(_each(cells, name, absent, _number, "a finite number or nothing"), dtype=np.float64)
 
 
-def flags(cells: Cells, name: str) -> NDArray[np.float64]:
+def _flags(cells: Cells, name: str) -> NDArray[np.float64]:
     """Column ``name`` of 0 and 1 as float64[n]; nothing given is 0."""
 
     def parse(text: str) -> float:
@@ -122,18 +152,18 @@ def flags(cells: Cells, name: str) -> NDArray[np.float64]:
     return np.array(_each(cells, name, 0.0, parse, "0 or 1"), dtype=np.float64)
 
 
-def areas(cells: Cells) -> list[Area]:
+def _areas(cells: Cells) -> list[Surroundings]:
     """Column ``area`` as codes; nothing given is rural."""
 
-    def parse(text: str) -> Area:
-        if text.lower() not in AREAS:
+    def parse(text: str) -> Surroundings:
+        if text.lower() not in _AREAS:
             raise ValueError(text)
-        return AREAS[text.lower()]
+        return _AREAS[text.lower()]
 
-    return _each(cells, "area", Area.RURAL, parse, "Rural, Suburban, Urban, Dense Urban, Sea")
+    return _each(cells, "area", Surroundings.RURAL, parse, "Rural, Suburban, Urban, Dense Urban, Sea")
 
 
-def paths(cells: Cells) -> list[LinkPath]:
+def _paths(cells: Cells) -> list[LinkPath]:
     """Length and sea part of each link from ``d_km``, ``d_v_km`` and ``path_c``.
 
     One kind for one length, or as many kinds as sections; nothing given is a path over land.
@@ -156,7 +186,7 @@ def _sections_km(text: str) -> list[float]:
 
 def _section_kinds(text: str) -> list[str]:
     kinds = [part.strip().lower() for part in text.split(";")]
-    if not set(kinds) <= set(SECTIONS):
+    if not set(kinds) <= set(_SECTIONS):
         raise ValueError(text)
     return kinds
 

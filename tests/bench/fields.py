@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.coverage.fields import INTERFERING, WANTED, Model, Receiver, Tables, tile_fields
+from pipeline.coverage.fields import INTERFERING, WANTED, CoverageModel, Receiver, Tables, tile_fields
 from pipeline.coverage.packed import Paths, Stations, pack_paths
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
+from pipeline.propagation.models import Surroundings
+from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import prepare
-from pipeline.propagation.p1546.tables import Area, load_curves
 from pipeline.terrain.records import Sweep, TerrainSource
 from tests.bench.common import median_s
 
@@ -83,8 +84,8 @@ def pair_ns(*, sea: bool) -> float:
     stations, paths = network(sea=sea)
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in CHANNEL_MHZ for t in TIMES_PCT)
-    tables = Tables(int(Model.P1546), curves, prepared, CHANNEL_MHZ, TIMES_PCT)
-    receiver = Receiver(10.0, 10.0, int(Area.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
+    tables = Tables(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ, TIMES_PCT)
+    receiver = Receiver(10.0, 10.0, int(Surroundings.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
     area = lattice(GRID)
     corners = np.array([(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)])
     pairs = len(corners) * TILE_PX * TILE_PX * stations.mast.size

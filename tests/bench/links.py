@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.propagation.p1546.links import LINK_COLUMNS, p1546_links
-from pipeline.propagation.p1546.tables import load_curves
+from pipeline.propagation.models import model_named
+from pipeline.propagation.p1546.curves import load_curves
+from pipeline.propagation.p1546.method import p1546_links
 from tests.bench.common import Skipped, median_s, shared_folder
 
 COUNT = 100_000
@@ -17,13 +18,13 @@ PLAIN = {
     "sea_km": 0.0,
     "warm_sea": 0.0,
     "only_sea": 0.0,
-    "terrain": 1.0,
+    "pathinfo": 1.0,
     "h2_m": 10.0,
-    "r2_m": 10.0,
+    "R2_m": 10.0,
     "area": 0.0,
     "q_pct": 50.0,
 }
-SHARED_NAMES = {"terrain": "pathinfo", "r2_m": "R2_m", "r1_m": "R1_m"}
+LINK_COLUMNS = model_named("p1546").link_columns
 AREAS = {"Rural": 0, "Suburban": 1, "Urban": 2, "Dense Urban": 3, "Sea": 4}
 
 
@@ -53,11 +54,7 @@ def shared_mix() -> NDArray[np.float64]:
     kinds = links["path_c"].str.split(";")
     lengths = [[float(km) for km in str(text).split(";")] for text in links["d_v_km"]]
     pairs = [list(zip(km, kind, strict=True)) for km, kind in zip(lengths, kinds, strict=True)]
-    columns = {
-        name: links[SHARED_NAMES.get(name, name)].to_numpy()
-        for name in LINK_COLUMNS
-        if SHARED_NAMES.get(name, name) in links and name != "area"
-    }
+    columns = {name: links[name].to_numpy() for name in LINK_COLUMNS if name in links and name != "area"}
     columns |= {
         "area": links["area"].map(AREAS).to_numpy(),
         "sea_km": np.array([sum(km for km, kind in pair if kind != "Land") for pair in pairs]),

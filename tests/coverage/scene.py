@@ -16,8 +16,8 @@ from scipy.stats import norm
 from pipeline.config.config import Config
 from pipeline.coverage.planning import Planning
 from pipeline.grid.grid import Grid
+from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.link import p1546_field
-from pipeline.propagation.p1546.tables import load_curves
 from pipeline.terrain.records import Sweep, TerrainSource
 
 GRID = Grid("EPSG:3794", 1000.0, 420_000.0, 160_000.0, 75, 50)

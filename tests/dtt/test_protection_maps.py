@@ -23,8 +23,8 @@ from pipeline.dtt.protection_maps import main
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
+from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
-from pipeline.propagation.p1546.tables import load_curves
 from pipeline.services import dtt
 from pipeline.services.base import ServiceContext
 

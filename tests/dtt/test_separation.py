@@ -20,8 +20,8 @@ from pipeline.dtt.separation import separation_maps
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.margin import required_margin_km
+from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
-from pipeline.propagation.p1546.tables import load_curves
 from pipeline.reference.separation_distances import (
     DistanceStep,
     largest_separation_km,
@@ -159,7 +159,7 @@ def test_90_per_cent_of_time_is_the_mirror_of_10_per_cent():
     tables = prepare(CURVES, F_MHZ, 50.0), prepare(CURVES, F_MHZ, 10.0)
     for d_km in (5.0, 40.0, 120.0):
         e50, e10 = field_dbuvm(50.0, d_km, 200.0), field_dbuvm(10.0, d_km, 200.0)
-        e90 = f5090_dbuvm(*tables, CURVES, F_MHZ, d_km, 200.0, 10.0)
+        e90 = f5090_dbuvm(*tables, CURVES, d_km, 200.0, 10.0)
         assert e50 - e90 == pytest.approx(e10 - e50, abs=1e-9)
         assert e90 < e50 < e10
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.propagation.p1546.tables import load_curves
+from pipeline.propagation.p1546.curves import load_curves
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 
 import numpy as np
 
+from pipeline.propagation.models import Surroundings, model_named
 from pipeline.propagation.p1546.link import p1546_field
-from pipeline.propagation.p1546.tables import Area
 
 NAN = math.nan
+
+
+def regimes(model: str) -> IntEnum:
+    """The propagation regimes of a model by name, as its kernels number them."""
+    return IntEnum("Regime", {word.upper(): code for code, word in enumerate(model_named(model).regimes)})
+
+
+P1546 = regimes("p1546")
 DEFAULTS = {
     "f_mhz": 600.0,
     "t_pct": 50.0,
@@ -23,7 +32,7 @@ DEFAULTS = {
     "terrain": False,
     "h2_m": 10.0,
     "r2_m": 10.0,
-    "area": int(Area.RURAL),
+    "area": int(Surroundings.RURAL),
     "r1_m": NAN,
     "q_pct": 50.0,
     "wa_m": NAN,

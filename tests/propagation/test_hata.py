@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.propagation.branches import Branch
+from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm, free_space_loss_db
-from pipeline.propagation.hata import Environment, extended_hata_loss_db, extended_hata_sigma_db, hata_loss_db
+from pipeline.propagation.hata import Environment, hata_loss_db
 from pipeline.units import loss_from_field_db
+from tests.propagation.links import regimes
+
+HATA, EXTENDED = regimes("hata"), regimes("extended_hata")
 
 
 def hata(f, d, hb, hm, environment=Environment.URBAN):
@@ -51,7 +54,7 @@ def test_hata_gives_the_well_known_urban_line_at_900_mhz():
 def test_hata_formula_by_hand(environment, f_mhz, expected_db):
     loss_db, branch, valid = hata(f_mhz, 10.0, 100.0, 10.0, environment)
     assert loss_db == pytest.approx(expected_db, abs=0.01)
-    assert (branch, valid) == (Branch.HATA, True)
+    assert (branch, valid) == (HATA.HATA, True)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_extended_hata_continues_hata(f, d, hb, hm):
     # Constants rounded to 69.6 and 26.2: 0.05 + 0.04 log f.
     for environment in (Environment.OPEN, Environment.SUBURBAN, Environment.URBAN):
         difference = extended(f, d, hb, hm, environment)[0] - hata(f, d, hb, hm, environment)[0]
-        floor = extended(f, d, hb, hm, environment)[1] == Branch.FREE_SPACE
+        floor = extended(f, d, hb, hm, environment)[1] == EXTENDED.FREE_SPACE
         assert floor or difference == pytest.approx(0.05 + 0.04 * math.log10(f), abs=1e-9)
 
 
@@ -110,27 +113,13 @@ def test_extended_hata_frequency_ranges_meet(f_mhz):
 
 def test_extended_hata_names_its_parts():
     branches = [extended(600.0, d, 30.0, 1.5)[1] for d in (0.03, 0.07, 1.0)]
-    assert branches == [Branch.EXTENDED_HATA_BELOW_40M, Branch.EXTENDED_HATA_BELOW_100M, Branch.EXTENDED_HATA]
-    assert extended(600.0, 0.2, 200.0, 150.0, Environment.OPEN)[1] == Branch.FREE_SPACE
+    assert branches == [
+        EXTENDED.EXTENDED_HATA_BELOW_40M,
+        EXTENDED.EXTENDED_HATA_BELOW_100M,
+        EXTENDED.EXTENDED_HATA,
+    ]
+    assert extended(600.0, 0.2, 200.0, 150.0, Environment.OPEN)[1] == EXTENDED.FREE_SPACE
     assert [extended(600.0, d, 30.0, 1.5)[2] for d in (40.0, 41.0)] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("d_km", "above_db", "below_db"),
-    [
-        (0.02, 3.5, 3.5),
-        (0.04, 3.5, 3.5),
-        (0.07, 7.75, 10.25),
-        (0.1, 12, 17),
-        (0.2, 12, 17),
-        (0.4, 10.5, 13),
-        (0.6, 9, 9),
-        (5, 9, 9),
-    ],
-)
-def test_extended_hata_spread_of_locations(d_km, above_db, below_db):
-    assert extended_hata_sigma_db(d_km, True) == pytest.approx(above_db)
-    assert extended_hata_sigma_db(d_km, False) == pytest.approx(below_db)
 
 
 def test_extended_hata_takes_low_bases_linearly():

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from pipeline.propagation.branches import Branch
+from pipeline.propagation.models import Surroundings
 from pipeline.propagation.p1546 import corrections as corrections
-from pipeline.propagation.p1546.tables import Area, load_curves
-from tests.propagation.links import field, link
+from pipeline.propagation.p1546.curves import load_curves
+from tests.propagation.links import P1546, field, link
 from tests.propagation.p1546_reference import knife_edge
 
 CURVES = load_curves()
@@ -72,19 +72,19 @@ def test_receiver_below_clutter_is_diffracted(curves):
     clutter_m = 398500 / 19985
     below_m = clutter_m - 1.5
     nu = 0.0108 * math.sqrt(600) * math.sqrt(below_m * math.degrees(math.atan(below_m / 27)))
-    found = field(curves, h2_m=1.5, r2_m=20.0, area=Area.DENSE_URBAN) - field(curves)
+    found = field(curves, h2_m=1.5, r2_m=20.0, area=Surroundings.DENSE_URBAN) - field(curves)
     assert found == pytest.approx(6.03 - knife_edge(nu), abs=1e-9)
 
 
 def test_receiver_above_low_clutter_counts_from_the_clutter_then_from_10_m(curves):
     clutter_m = (20000 * 6 - 1500) / 19985
-    found = field(curves, h2_m=9.0, r2_m=6.0, area=Area.SUBURBAN) - field(curves)
+    found = field(curves, h2_m=9.0, r2_m=6.0, area=Surroundings.SUBURBAN) - field(curves)
     expected = K_600 * (math.log10(9 / clutter_m) - math.log10(10 / clutter_m))
     assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_low_receiver_at_sea_loses_nothing_close_by(curves):
-    low = {"area": Area.SEA, "h2_m": 5.0, "heff_m": 100.0}
+    low = {"area": Surroundings.SEA, "h2_m": 5.0, "heff_m": 100.0}
     df, dh = 3.89e-5 * 600 * 100 * 5, 4.1 * (10 + math.sqrt(5))
     clear_km = df * dh / (df + dh)
     for d_km, share in ((clear_km * 0.99, 0.0), (60.0, 1.0)):
@@ -105,10 +105,17 @@ def test_clutter_at_the_transmitter(curves):
 def test_location_percentage_uses_the_spread_of_the_area_or_the_terrain(curves):
     deviate = norm.isf(0.9)
     far = {"d_km": 60.0, "r2_m": 10.0}
-    for area, sigma_db in ((Area.RURAL, 12), (Area.SUBURBAN, 10), (Area.URBAN, 8), (Area.DENSE_URBAN, 8)):
+    for area, sigma_db in (
+        (Surroundings.RURAL, 12),
+        (Surroundings.SUBURBAN, 10),
+        (Surroundings.URBAN, 8),
+        (Surroundings.DENSE_URBAN, 8),
+    ):
         found = field(curves, **far, area=area, q_pct=90.0) - field(curves, **far, area=area)
         assert found == pytest.approx(deviate * sigma_db, abs=0.006)
-    assert field(curves, **far, area=Area.SEA, q_pct=90.0) == field(curves, **far, area=Area.SEA)
+    assert field(curves, **far, area=Surroundings.SEA, q_pct=90.0) == field(
+        curves, **far, area=Surroundings.SEA
+    )
     known = {**far, "terrain": True, "wa_m": 500.0}
     found = field(curves, **known, q_pct=90.0) - field(curves, **known)
     assert found == pytest.approx(deviate * 3.04, abs=0.01)
@@ -125,14 +132,14 @@ def test_troposcatter_is_a_floor_under_the_curves(curves):
     assert found == pytest.approx(max(scatter, field(curves, d_km=400.0, t_pct=10.0)), abs=1e-9)
     assert math.isfinite(field(curves, t_pct=50.0, **angles))
     deep = link(curves, d_km=900.0, eff1_deg=-5.0, eff2_deg=-5.0)
-    assert deep[1] == Branch.TROPOSCATTER
-    assert branch in (Branch.TROPOSCATTER, Branch.LAND)
+    assert deep[1] == P1546.TROPOSCATTER
+    assert branch in (P1546.TROPOSCATTER, P1546.LAND)
 
 
 def test_maximum_field_caps_what_corrections_raise(curves):
     found, branch, _ = link(curves, d_km=2.0, heff_m=1000.0, q_pct=1.0)
     assert found == pytest.approx(106.9 - 20 * math.log10(2), abs=1e-9)
-    assert branch == Branch.FIELD_LIMIT
+    assert branch == P1546.FIELD_LIMIT
     sea = {"d_km": 2.0, "heff_m": 1000.0, "t_pct": 1.0, "h2_m": 30.0}
     excess = 2.38 * (1 - math.exp(-2 / 8.94)) * math.log10(50)
     half = field(curves, **sea, sea_km=1.0)
@@ -145,7 +152,7 @@ NEAR = {"heff_m": 60.0, "ha_m": 40.0}
 def test_below_40_m_is_free_space_on_the_slope(curves):
     found, branch, valid = link(curves, d_km=0.03, **NEAR)
     assert found == pytest.approx(106.9 - 20 * math.log10(math.hypot(0.03, 0.03)), abs=1e-9)
-    assert (branch, valid) == (Branch.BELOW_40M, True)
+    assert (branch, valid) == (P1546.BELOW_40M, True)
 
 
 def test_between_40_m_and_1_km_the_field_is_linear_in_log_slope(curves):
@@ -153,7 +160,7 @@ def test_between_40_m_and_1_km_the_field_is_linear_in_log_slope(curves):
     weight = math.log(math.hypot(0.3, 0.03) / 0.05) / math.log(math.hypot(1, 0.03) / 0.05)
     found, branch, _ = link(curves, d_km=0.3, **NEAR)
     assert found == pytest.approx(at_40m + weight * (at_1km - at_40m), abs=1e-9)
-    assert branch == Branch.BELOW_1KM
+    assert branch == P1546.BELOW_1KM
 
 
 def test_terrain_heights_enter_the_slope(curves):

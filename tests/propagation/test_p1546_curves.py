@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.propagation.branches import Branch
+from pipeline.propagation.p1546.curves import NOMINAL_D_KM, NOMINAL_H1_M, load_curves
 from pipeline.propagation.p1546.link import p1546_field
-from pipeline.propagation.p1546.tables import NOMINAL_D_KM, NOMINAL_H1_M, load_curves
-from tests.propagation.links import field, link, seeded
+from tests.propagation.links import P1546, field, link, seeded
 from tests.propagation.p1546_reference import DISTANCES_KM, HEIGHTS_M, knife_edge, land_interpolator
 
 CURVES = load_curves()
@@ -41,7 +40,7 @@ def test_land_curves_equal_multilinear_interpolation(curves):
         d, h1 = 10 ** rng.uniform(0, 3), 10 ** rng.uniform(1, math.log10(1200))
         found, branch, valid = link(curves, f_mhz=f, t_pct=t, d_km=d, heff_m=h1)
         assert found == pytest.approx(expected(f, t, d, h1), abs=1e-9)
-        assert (branch, valid) == (Branch.LAND, True)
+        assert (branch, valid) == (P1546.LAND, True)
 
 
 def test_height_zero_follows_equation_9(curves):
@@ -54,7 +53,7 @@ def test_height_zero_follows_equation_9(curves):
         below = 6.03 - knife_edge(k_nu * math.degrees(math.atan(250 / 9000)))
         found, branch, _ = link(curves, f_mhz=f, heff_m=-250.0)
         assert found == pytest.approx(e0 + below, abs=1e-9)
-        assert branch == Branch.LAND_H1_NEGATIVE
+        assert branch == P1546.LAND_H1_NEGATIVE
 
 
 def test_height_above_1200_m_is_extrapolated_and_capped(curves):
@@ -77,7 +76,7 @@ def test_low_antenna_over_sea_uses_the_common_logarithm(curves):
     expected = like_sea * (1 - far_share) + (e0 + 0.3 * (e10 - e0)) * far_share
     found, branch, valid = link(curves, d_km=8.0, sea_km=8.0, only_sea=True, heff_m=3.0)
     assert found == pytest.approx(expected, abs=1e-9)
-    assert (branch, valid) == (Branch.SEA_H1_BELOW_10M, True)
+    assert (branch, valid) == (P1546.SEA_H1_BELOW_10M, True)
     assert 2.2 < (e20 - e10) * (1 - far_share) * math.log10(0.3) * (1 / math.log(2) - 1 / math.log10(2)) < 2.5
 
 
@@ -91,7 +90,7 @@ def test_sea_below_100_mhz_is_at_the_maximum_inside_its_fresnel_distance(curves)
     found, branch, _ = link(curves, f_mhz=50.0, t_pct=1.0, d_km=5.0, sea_km=5.0, only_sea=True, heff_m=300.0)
     maximum = 106.9 - 20 * math.log10(5) + 2.38 * (1 - math.exp(-5 / 8.94)) * math.log10(50)
     assert found == pytest.approx(maximum, abs=1e-9)
-    assert branch in (Branch.SEA_BELOW_100MHZ, Branch.FIELD_LIMIT)
+    assert branch in (P1546.SEA_BELOW_100MHZ, P1546.FIELD_LIMIT)
 
 
 def test_sea_part_of_a_mixed_path_stands_at_least_3_m_high(curves):
@@ -101,7 +100,7 @@ def test_sea_part_of_a_mixed_path_stands_at_least_3_m_high(curves):
     a0 = 1 - (0.1 / 30) ** (2 / 3)
     expected = land + a0 ** max(1, 1 + (sea - land) / 40) * (sea - land)
     assert low[0] == pytest.approx(expected, abs=1e-9)
-    assert low[1:] == (Branch.MIXED, True)
+    assert low[1:] == (P1546.MIXED, True)
 
 
 def test_warm_and_cold_sea_share_the_median_curves_only(curves):
@@ -203,7 +202,7 @@ def test_above_2000_mhz_the_extrapolation_is_capped_before_corrections(curves):
     lowered = (3.2 + 6.2 * math.log10(4000)) * math.log10(0.5)
     found, branch, _ = link(curves, **sea, h2_m=5.0)
     assert found == pytest.approx(maximum + lowered, abs=1e-9)
-    assert branch == Branch.SEA
+    assert branch == P1546.SEA
 
 
 def test_low_antenna_on_a_mixed_path_is_at_the_maximum_of_that_path(curves):

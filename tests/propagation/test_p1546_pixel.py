@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.link import p1546_field
 from pipeline.propagation.p1546.pixel import _monotone_bound, p1546_pixel_field, p1546_upper_bound, prepare
-from pipeline.propagation.p1546.tables import load_curves
 from tests.propagation.links import NAN, frequencies_and_times, odd_pixels, seeded
 
 CURVES = load_curves()

@@ -6,9 +6,8 @@ import math
 
 import pytest
 
-from pipeline.propagation.branches import Branch, branch_words
-from pipeline.propagation.p1546.tables import Area
-from tests.propagation.links import NAN, field, link
+from pipeline.propagation.models import Surroundings
+from tests.propagation.links import NAN, P1546, field, link
 
 
 def test_h1_on_land_follows_the_distance(curves):
@@ -44,7 +43,7 @@ OUTSIDE = {
     "height": {"heff_m": 3001.0},
     "sea antenna below 3 m": {"sea_km": 20.0, "only_sea": True, "heff_m": 2.0},
     "receiver low": {"h2_m": 0.9},
-    "receiver low at sea": {"area": Area.SEA, "h2_m": 2.9},
+    "receiver low at sea": {"area": Surroundings.SEA, "h2_m": 2.9},
     "locations": {"q_pct": 99.5},
     "square absent": {"terrain": True, "q_pct": 90.0},
     "square wide": {"terrain": True, "q_pct": 90.0, "wa_m": 1001.0},
@@ -60,7 +59,7 @@ OUTSIDE = {
 def test_outside_validity_the_value_is_flagged_and_given(curves, case):
     found, branch, valid = link(curves, **OUTSIDE[case])
     assert math.isfinite(found)
-    assert branch != Branch.UNDEFINED
+    assert branch != P1546.UNDEFINED
     assert valid is False
 
 
@@ -70,7 +69,7 @@ INSIDE = {
     "distance": ({"d_km": 1000.0}, {"d_km": 0.001, "ha_m": 30.0}),
     "height": ({"heff_m": 3000.0}, {"heff_m": -400.0}),
     "sea antenna": ({"sea_km": 20.0, "only_sea": True, "heff_m": 3.0}, {"sea_km": 10.0, "heff_m": -30.0}),
-    "receiver": ({"h2_m": 1.0}, {"area": Area.SEA, "h2_m": 3.0}),
+    "receiver": ({"h2_m": 1.0}, {"area": Surroundings.SEA, "h2_m": 3.0}),
     "locations": ({"q_pct": 1.0}, {"q_pct": 99.0, "terrain": True, "wa_m": 50.0}),
 }
 
@@ -101,7 +100,7 @@ UNDEFINED = (
 def test_undefined_is_not_a_number(curves, inputs):
     found, branch, valid = link(curves, **inputs)
     assert math.isnan(found)
-    assert (branch, valid) == (Branch.UNDEFINED, False)
+    assert (branch, valid) == (P1546.UNDEFINED, False)
 
 
 def test_beyond_1000_km_the_curves_are_extrapolated_and_named(curves):
@@ -109,9 +108,4 @@ def test_beyond_1000_km_the_curves_are_extrapolated_and_named(curves):
     weight = math.log(1200 / 975) / math.log(1000 / 975)
     found, branch, _ = link(curves, d_km=1200.0)
     assert found == pytest.approx(last[0] + weight * (last[1] - last[0]), abs=1e-9)
-    assert branch == Branch.BEYOND_1000KM
-
-
-def test_words_of_the_branches_follow_their_codes():
-    assert branch_words()[Branch.LAND_H1_NEGATIVE] == "land_h1_negative"
-    assert [int(code) for code in Branch] == list(range(len(branch_words())))
+    assert branch == P1546.BEYOND_1000KM

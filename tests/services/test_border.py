@@ -19,8 +19,8 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
 from pipeline.plan.margin import required_margin_km
+from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
-from pipeline.propagation.p1546.tables import load_curves
 from pipeline.services import border
 from pipeline.services.base import ServiceContext
 from pipeline.services.codes import LimitingService

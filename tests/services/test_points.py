@@ -17,10 +17,10 @@ from pyproj import Geod, Proj, Transformer
 from service_scene import GRID, lonlat_deg, make_context, whole
 
 from pipeline.grid.grid import Grid
-from pipeline.propagation import loss_profile as profiles
-from pipeline.propagation.loss_profile import Path as LossPath
+from pipeline.propagation import homogeneous as profiles
+from pipeline.propagation.homogeneous import DevicePath
+from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
-from pipeline.propagation.p1546.tables import load_curves
 from pipeline.radio.antennas import f699_gain_dbi, gain_table_dbi
 from pipeline.radio.emission import Band
 from pipeline.services.base import ServiceContext
@@ -239,7 +239,7 @@ def test_rays_are_geodesics(context: ServiceContext) -> None:
     st.booleans(),
 )
 def test_profile_is_the_loss_itself(d_km: float, device_m: float, rx_m: float, coastal: bool) -> None:
-    path = LossPath("p1546", 611.0, device_m, rx_m, 2.0, coastal)
+    path = DevicePath("p1546", 611.0, device_m, rx_m, 2.0, coastal)
     table = profiles.loss_profile(path, 0.02)
     found = profiles.profile_loss_db(*table, d_km)
     exact = float(profiles.exact_loss_db(path, np.array([d_km]))[0])
@@ -249,7 +249,7 @@ def test_profile_is_the_loss_itself(d_km: float, device_m: float, rx_m: float, c
 
 
 def test_profile_takes_the_smaller_loss_across_the_step() -> None:
-    path = LossPath("p1546", 611.0, 30.0, 10.0, 50.0, coastal=False)
+    path = DevicePath("p1546", 611.0, 30.0, 10.0, 50.0, coastal=False)
     table = profiles.loss_profile(path, 0.02)
     around = 0.08 * np.exp(np.linspace(-3, 3, 400) * profiles.STEP)
     exact = profiles.exact_loss_db(path, around)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.errors import InputError
-from pipeline.propagation.branches import branch_words
+from pipeline.propagation.models import regime_words
 from pipeline.studies.predict import predict_command, predict_table
 
 LINK = {"f_mhz": "600", "heff_m": "100", "ha_m": "30", "d_km": "20"}
@@ -56,7 +56,7 @@ def test_input_columns_come_first_and_unchanged(tmp_path):
         "valid",
     ]
     assert (row["note"], row["count"], row["f_mhz"]) == ('1,50 "quoted"', "007", "600.000")
-    assert row["branch"] in branch_words()
+    assert row["branch"] in regime_words()
     assert row["valid"] == "1"
 
 
@@ -230,4 +230,4 @@ def test_tables_in_memory_may_hold_numbers():
 
 def test_help_lists_all_words():
     shown = CliRunner().invoke(app, ["predict", "--help"]).output.split()
-    assert set(branch_words()) <= {word.strip(",.") for word in shown}
+    assert set(regime_words()) <= {word.strip(",.") for word in shown}

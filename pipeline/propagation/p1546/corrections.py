@@ -6,18 +6,17 @@ import math
 from typing import NamedTuple
 
 from pipeline.kernels import kernel
-from pipeline.propagation.p1546.tables import Area
+from pipeline.propagation.models import Surroundings
 
-_RURAL = int(Area.RURAL)
-_SUBURBAN = int(Area.SUBURBAN)
-_SEA = int(Area.SEA)
+_RURAL = int(Surroundings.RURAL)
+_SUBURBAN = int(Surroundings.SUBURBAN)
+_SEA = int(Surroundings.SEA)
 
-_FREE_SPACE_AT_1KM_DBUVM = 106.9
 # Below this parameter an obstacle does not obstruct: J = 0 (eq. 12b).
 _CLEAR_NU = -0.7806
 # Clearance angle of a path over bare average ground, and the largest the curves hold for (sec. 11).
 TCA_LOW_DEG = 0.55
-TCA_HIGH_DEG = 40.0
+_TCA_HIGH_DEG = 40.0
 _TCA_K = 0.065
 _TCA_REFERENCE_K = 0.036
 # Half the width of a street: distance from the antenna to the clutter in front of it (eq. 28c).
@@ -70,12 +69,6 @@ def slant_km(d_km: float, height_difference_m: float) -> float:
     """Length of the slope between the antennas (P.1546-6, Annex 5, eq. 37a-b)."""
     rise_km = 1e-3 * height_difference_m
     return math.sqrt(d_km * d_km + rise_km * rise_km)
-
-
-@kernel
-def free_space_dbuvm(distance_km: float) -> float:
-    """Free-space field of 1 kW e.r.p. at ``distance_km`` (P.1546-6, Annex 5, eq. 2)."""
-    return _FREE_SPACE_AT_1KM_DBUVM - 20.0 * math.log10(distance_km)
 
 
 @kernel
@@ -133,7 +126,7 @@ def terrain_clearance_db(tca_deg: float, constants: Constants) -> float:
 
     ``tca_deg`` highest elevation angle of the terrain within 16 km of the receiver towards the transmitter.
     """
-    angle = min(max(tca_deg, TCA_LOW_DEG), TCA_HIGH_DEG)
+    angle = min(max(tca_deg, TCA_LOW_DEG), _TCA_HIGH_DEG)
     return constants.tca_reference_db - knife_edge_db(_TCA_K * angle * constants.root_f)
 
 
@@ -143,7 +136,8 @@ def receiver_correction_db(
 ) -> float:
     """Correction for the height ``h2_m`` of the receiving antenna in dB (P.1546-6, Annex 5, sec. 9).
 
-    ``area`` a code of ``Area``; ``r2_m`` clutter height around the receiver, unused in the open and at sea.
+    ``area`` a code of ``Surroundings``; ``r2_m`` clutter height around the receiver, unused in rural
+    surroundings and at sea.
     """
     if area in (_RURAL, _SEA):
         if h2_m == _REFERENCE_H2_M:

@@ -1,40 +1,77 @@
-"""Interpolation of the curves of Rec. ITU-R P.1546-6 in distance, height, frequency and time.
+"""The curves of Rec. ITU-R P.1546-6 and their interpolation in distance, height, frequency and time.
 
 Annex 5, sec. 4-7 and Annex 6, steps 5-10. Distance first, then height, frequency and time: the order
-matters where the maximum field cuts in and for antennas below 10 m.
+matters where the maximum field cuts in and for antennas below 10 m. The figures are ITU's (see
+p1546_curves.txt beside the file). To rebuild the file from a CSV with the columns ``frequency_mhz, path,
+time_percent, distance_km, h10 ... h1200``:
+
+    python -m pipeline.propagation.p1546.curves curves.csv p1546_curves.npz
 """
 
 from __future__ import annotations
 
+import io
 import math
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from importlib import resources
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.files import write_whole
 from pipeline.kernels import kernel
-from pipeline.propagation.p1546.corrections import (
-    d06_km,
-    free_space_dbuvm,
-    knife_edge_db,
-    normal_deviate,
-    sea_enhancement_db,
-)
-from pipeline.propagation.p1546.tables import NOMINAL_D_KM, NOMINAL_H1_M, NOMINAL_MHZ, Surface
+from pipeline.propagation.free_space import free_space_field_dbuvm
+from pipeline.propagation.p1546.corrections import d06_km, knife_edge_db, normal_deviate, sea_enhancement_db
 
 Curves = NDArray[np.float64]
-LAND = int(Surface.LAND)
+NOMINAL_MHZ = np.array([100.0, 600.0, 2000.0])
+NOMINAL_T_PCT = np.array([1.0, 10.0, 50.0])
+NOMINAL_H1_M = np.array([10.0, 20.0, 37.5, 75.0, 150.0, 300.0, 600.0, 1200.0])
+NOMINAL_D_KM = np.concatenate(
+    [np.arange(1, 20), np.arange(20, 100, 5), np.arange(100, 200, 10), np.arange(200, 1001, 25)]
+).astype(np.float64)
 
-LN_D = np.log(NOMINAL_D_KM)
-PER_LN_D = 1.0 / np.diff(LN_D)
-LN_H = np.log(NOMINAL_H1_M)
-PER_LN_H = 1.0 / np.diff(LN_H)
-LN_F = np.log(NOMINAL_MHZ)
+_FILE = "p1546_curves.npz"
+_PATHS = ("land", "cold_sea", "warm_sea")
+_HEIGHT_COLUMNS = ("h10", "h20", "h37_5", "h75", "h150", "h300", "h600", "h1200")
+_STEP_DB = 1e-6
+
+
+class CurveSurface(IntEnum):
+    """Kind of path of a family of curves: second index of the table."""
+
+    LAND = 0
+    COLD_SEA = 1
+    WARM_SEA = 2
+
+
+LAND = int(CurveSurface.LAND)
+
+_LN_D = np.log(NOMINAL_D_KM)
+_PER_LN_D = 1.0 / np.diff(_LN_D)
+_LN_H = np.log(NOMINAL_H1_M)
+_PER_LN_H = 1.0 / np.diff(_LN_H)
+_LN_F = np.log(NOMINAL_MHZ)
 # Qi(0.01), Qi(0.1), Qi(0.5) by the polynomial of the Recommendation.
-Q_NOMINAL = np.array([normal_deviate.py_func(x) for x in (0.01, 0.1, 0.5)])
+_Q_NOMINAL = np.array([normal_deviate.py_func(x) for x in (0.01, 0.1, 0.5)])
 
 # Sharpness of the edge that stands for a negative height, at 100, 600, 2000 MHz (eq. 12).
-K_NU = np.array([1.35, 3.31, 6.00])
+_K_NU = np.array([1.35, 3.31, 6.00])
+
+
+def load_curves() -> NDArray[np.float64]:
+    """Field strength in dB(uV/m) for 1 kW e.r.p.: float64[3 f, 3 surface, 3 t, 78 d, 8 h1].
+
+    Axes follow ``NOMINAL_MHZ``, ``CurveSurface``, ``NOMINAL_T_PCT``, ``NOMINAL_D_KM``, ``NOMINAL_H1_M``.
+    """
+    with resources.files(__package__).joinpath(_FILE).open("rb") as stream, np.load(stream) as stored:
+        # Division by a power of ten rounds once: the same doubles as reading the decimals of the source.
+        return stored["field_microdb"].astype(np.float64) / 1e6
 
 
 class Distance(NamedTuple):
@@ -74,7 +111,7 @@ def place_distance(d_km: float, ln_d: float) -> Distance:
         i = 35 + int((d_km - 100.0) * 0.1)
     else:
         i = int(min(45.0 + (d_km - 200.0) * 0.04, 76.0))
-    return Distance(d_km, i, (ln_d - LN_D[i]) * PER_LN_D[i])
+    return Distance(d_km, i, (ln_d - _LN_D[i]) * _PER_LN_D[i])
 
 
 @kernel
@@ -85,17 +122,17 @@ def place_height(h1_m: float) -> Height:
     # A sum of comparisons: heights of neighbouring pixels jump, and a mispredicted branch costs more.
     low = int(h1_m >= 20.0) + int(h1_m >= 37.5) + int(h1_m >= 75.0)
     j = low + int(h1_m >= 150.0) + int(h1_m >= 300.0) + int(h1_m >= 600.0)
-    return Height(h1_m, j, (math.log(h1_m) - LN_H[j]) * PER_LN_H[j])
+    return Height(h1_m, j, (math.log(h1_m) - _LN_H[j]) * _PER_LN_H[j])
 
 
 @kernel
 def place_blend(f_mhz: float, t_pct: float) -> Blend:
     """Places of ``f_mhz``, reaching below 100 and above 2000 MHz, and of 1 <= ``t_pct`` <= 50."""
     kf = 0 if f_mhz < 600.0 else 1
-    f_weight = (math.log(f_mhz) - LN_F[kf]) / (LN_F[kf + 1] - LN_F[kf])
+    f_weight = (math.log(f_mhz) - _LN_F[kf]) / (_LN_F[kf + 1] - _LN_F[kf])
     kt = 0 if t_pct < 10.0 else 1
     q = normal_deviate(0.01 * t_pct)
-    return Blend(f_mhz, kf, f_weight, kt, (Q_NOMINAL[kt] - q) / (Q_NOMINAL[kt] - Q_NOMINAL[kt + 1]))
+    return Blend(f_mhz, kf, f_weight, kt, (_Q_NOMINAL[kt] - q) / (_Q_NOMINAL[kt] - _Q_NOMINAL[kt + 1]))
 
 
 @kernel
@@ -116,7 +153,7 @@ def tabulated_dbuvm(
 def negative_height_db(kf: int, h1_m: float) -> float:
     """Ch1: correction for a transmitting antenna below the mean terrain (P.1546-6, Annex 5, eq. 12)."""
     angle_deg = math.degrees(math.atan(-h1_m / 9000.0))
-    return 6.03 - knife_edge_db(K_NU[kf] * angle_deg)
+    return 6.03 - knife_edge_db(_K_NU[kf] * angle_deg)
 
 
 # Ch1 at h1 = -10 m for each nominal frequency (eq. 9).
@@ -147,7 +184,7 @@ def _low_land_dbuvm(kf: int, h1_m: float, e10_dbuvm: float, e20_dbuvm: float) ->
 @kernel
 def sea_maximum_dbuvm(d_km: float, sea_db: float) -> float:
     """Emax over sea on the level distance (P.1546-6, Annex 5, eq. 1 and 3)."""
-    return free_space_dbuvm(d_km) + sea_enhancement_db(d_km, sea_db)
+    return free_space_field_dbuvm(d_km) + sea_enhancement_db(d_km, sea_db)
 
 
 @kernel
@@ -242,7 +279,7 @@ def curve_field_dbuvm(
 ) -> float:
     """Field over a path of one kind, 1 kW e.r.p., receiver at the reference height (Annex 6, steps 5-10).
 
-    ``curves`` float64[3, 3, 3, 78, 8] of ``load_curves``; ``s`` a code of ``Surface``; ``sea_db`` and
+    ``curves`` float64[3, 3, 3, 78, 8] of ``load_curves``; ``s`` a code of ``CurveSurface``; ``sea_db`` and
     ``maximum_dbuvm`` the terms of eq. 3 and 1 for the wanted percentage of time and distance.
     """
     low_sea = s != LAND and blend.f_mhz < 100.0
@@ -258,3 +295,21 @@ def curve_field_dbuvm(
             at_f = _at_frequency_dbuvm(curves, s, kt, blend, d, h1, sea_db, maximum_dbuvm)
         field += weight * at_f
     return field
+
+
+def build_file(csv: Path, out: Path) -> None:
+    """Write the compact table file: the decimals of ``csv`` as int32 multiples of 1e-6 dB(uV/m)."""
+    table = pd.read_csv(csv)
+    keys = ["frequency_mhz", "path", "time_percent", "distance_km"]
+    levels: list[Sequence[object]] = [list(NOMINAL_MHZ), _PATHS, list(NOMINAL_T_PCT), list(NOMINAL_D_KM)]
+    order: pd.MultiIndex = pd.MultiIndex.from_product(levels, names=keys)
+    field = table.set_index(keys).loc[order, list(_HEIGHT_COLUMNS)].to_numpy()
+    shape = (NOMINAL_MHZ.size, len(_PATHS), NOMINAL_T_PCT.size, NOMINAL_D_KM.size, NOMINAL_H1_M.size)
+    field_microdb = np.rint(field.reshape(shape) / _STEP_DB).astype(np.int32)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, field_microdb=field_microdb)
+    write_whole(out, stream.getvalue())
+
+
+if __name__ == "__main__":
+    build_file(Path(sys.argv[1]), Path(sys.argv[2]))

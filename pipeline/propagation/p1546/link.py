@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from pipeline.kernels import inlined, kernel
-from pipeline.propagation.branches import Branch
+from pipeline.propagation.free_space import free_space_field_dbuvm
+from pipeline.propagation.models import Surroundings, model_named
 from pipeline.propagation.p1546.corrections import (
     Constants,
     correction_constants,
     d06_km,
-    free_space_dbuvm,
     location_sigma_db,
     normal_deviate,
     receiver_correction_db,
@@ -22,42 +22,44 @@ from pipeline.propagation.p1546.corrections import (
     troposcatter_dbuvm,
 )
 from pipeline.propagation.p1546.curves import (
+    NOMINAL_D_KM,
     Blend,
     Curves,
+    CurveSurface,
     Distance,
     curve_field_dbuvm,
     place_blend,
     place_distance,
     place_height,
 )
-from pipeline.propagation.p1546.tables import Area, Surface
 
-_LAND = int(Surface.LAND)
-_COLD = int(Surface.COLD_SEA)
-_WARM = int(Surface.WARM_SEA)
-_AREA_SEA = int(Area.SEA)
+_LAND = int(CurveSurface.LAND)
+_COLD = int(CurveSurface.COLD_SEA)
+_WARM = int(CurveSurface.WARM_SEA)
+_AREA_SEA = int(Surroundings.SEA)
 
-_UNDEFINED = int(Branch.UNDEFINED)
-_ON_LAND = int(Branch.LAND)
-_LAND_BELOW_10M = int(Branch.LAND_H1_BELOW_10M)
-_LAND_NEGATIVE = int(Branch.LAND_H1_NEGATIVE)
-_LAND_ABOVE_1200M = int(Branch.LAND_H1_ABOVE_1200M)
-_ON_SEA = int(Branch.SEA)
-_SEA_BELOW_10M = int(Branch.SEA_H1_BELOW_10M)
-_SEA_ABOVE_1200M = int(Branch.SEA_H1_ABOVE_1200M)
-_SEA_LOW_F = int(Branch.SEA_BELOW_100MHZ)
-_MIXED = int(Branch.MIXED)
-_BEYOND = int(Branch.BEYOND_1000KM)
-_TROPOSCATTER = int(Branch.TROPOSCATTER)
-_BELOW_1KM = int(Branch.BELOW_1KM)
-_BELOW_40M = int(Branch.BELOW_40M)
-_FIELD_LIMIT = int(Branch.FIELD_LIMIT)
+_REGIMES = model_named("p1546").regimes
+_UNDEFINED = _REGIMES.index("undefined")
+_ON_LAND = _REGIMES.index("land")
+_LAND_BELOW_10M = _REGIMES.index("land_h1_below_10m")
+_LAND_NEGATIVE = _REGIMES.index("land_h1_negative")
+_LAND_ABOVE_1200M = _REGIMES.index("land_h1_above_1200m")
+_ON_SEA = _REGIMES.index("sea")
+_SEA_BELOW_10M = _REGIMES.index("sea_h1_below_10m")
+_SEA_ABOVE_1200M = _REGIMES.index("sea_h1_above_1200m")
+_SEA_LOW_F = _REGIMES.index("sea_below_100mhz")
+_MIXED = _REGIMES.index("mixed")
+_BEYOND = _REGIMES.index("beyond_1000km")
+_TROPOSCATTER = _REGIMES.index("troposcatter")
+_BELOW_1KM = _REGIMES.index("below_1km")
+_BELOW_40M = _REGIMES.index("below_40m")
+_FIELD_LIMIT = _REGIMES.index("field_limit")
 
-NEAR_KM = 0.04
+_NEAREST_KM = 0.04
 CURVES_FROM_KM = 1.0
-LAST_CURVE_KM = 1000.0
-TERRAIN_HEIGHT_FROM_KM = 15.0
-H1_MAX_M = 3000.0
+_LAST_CURVE_KM = float(NOMINAL_D_KM[-1])
+_TERRAIN_HEIGHT_FROM_KM = 15.0
+_H1_MAX_M = 3000.0
 # Over sea the antenna is taken at least this high (sec. 3; sec. 8 for a part of the path).
 SEA_H1_MIN_M = 3.0
 
@@ -72,9 +74,9 @@ def effective_height_m(
     """
     if only_sea:
         h1 = max(heff_m if not math.isnan(heff_m) else ha_m, SEA_H1_MIN_M)
-        return min(h1, H1_MAX_M)
+        return min(h1, _H1_MAX_M)
     heff = ha_m if math.isnan(heff_m) else heff_m
-    if d_km >= TERRAIN_HEIGHT_FROM_KM:
+    if d_km >= _TERRAIN_HEIGHT_FROM_KM:
         h1 = heff
     elif terrain:
         h1 = heff if math.isnan(hb_m) else hb_m
@@ -84,7 +86,7 @@ def effective_height_m(
         h1 = ha_m
     else:
         h1 = ha_m + (heff - ha_m) * (d_km - 3.0) / 12.0
-    return min(h1, H1_MAX_M)
+    return min(h1, _H1_MAX_M)
 
 
 @kernel
@@ -109,7 +111,7 @@ def path_field_dbuvm(
 ) -> float:
     """Field of 1 kW e.r.p. over land, sea or a mixed path (P.1546-6, Annex 6, steps 5-11).
 
-    ``sea_share`` sea length over path length; ``sea`` the code of ``Surface`` of the sea; ``limit`` the
+    ``sea_share`` sea length over path length; ``sea`` the code of ``CurveSurface`` of the sea; ``limit`` the
     maximum field of the whole path in dB(uV/m).
     """
     land = 0.0
@@ -128,11 +130,11 @@ def path_field_dbuvm(
 def near_field_dbuvm(e_1km_dbuvm: float, d_km: float, rise_m: float) -> float:
     """Field below 1 km from the field at 1 km (P.1546-6, Annex 5, eq. 38); NaN where the antennas touch."""
     slant = slant_km(d_km, rise_m)
-    if d_km <= NEAR_KM:
-        return free_space_dbuvm(slant) if slant > 0.0 else math.nan
-    slant_from = slant_km(NEAR_KM, rise_m)
+    if d_km <= _NEAREST_KM:
+        return free_space_field_dbuvm(slant) if slant > 0.0 else math.nan
+    slant_from = slant_km(_NEAREST_KM, rise_m)
     slant_to = slant_km(CURVES_FROM_KM, rise_m)
-    near = free_space_dbuvm(slant_from)
+    near = free_space_field_dbuvm(slant_from)
     return near + (e_1km_dbuvm - near) * math.log(slant / slant_from) / math.log(slant_to / slant_from)
 
 
@@ -142,13 +144,13 @@ def maximum_dbuvm(d_km: float, rise_m: float, sea_share: float, sea_db: float) -
     slant = slant_km(d_km, rise_m)
     if slant <= 0.0:
         return math.nan
-    return free_space_dbuvm(slant) + sea_share * sea_enhancement_db(d_km, sea_db)
+    return free_space_field_dbuvm(slant) + sea_share * sea_enhancement_db(d_km, sea_db)
 
 
 @kernel
-def curve_branch(f_mhz: float, d_km: float, h1_m: float, sea_share: float) -> int:
-    """Code of ``Branch`` for the part of steps 5-11 that gives the field; ``d_km`` at least 1."""
-    if d_km > LAST_CURVE_KM:
+def curve_regime(f_mhz: float, d_km: float, h1_m: float, sea_share: float) -> int:
+    """Index of the regime for the part of steps 5-11 that gives the field; ``d_km`` at least 1."""
+    if d_km > _LAST_CURVE_KM:
         return _BEYOND
     if 0.0 < sea_share < 1.0:
         return _MIXED
@@ -168,7 +170,7 @@ def curve_branch(f_mhz: float, d_km: float, h1_m: float, sea_share: float) -> in
 @inlined
 def corrected_dbuvm(
     field_dbuvm: float,
-    branch: int,
+    regime: int,
     d_km: float,
     h1_m: float,
     rise_m: float,
@@ -182,7 +184,7 @@ def corrected_dbuvm(
     transmitter_db: float,
     constants: Constants,
 ) -> tuple[float, int]:
-    """Field after the corrections of P.1546-6, Annex 6, steps 12-17, and the code of the deciding branch."""
+    """Field after the corrections of P.1546-6, Annex 6, steps 12-17, and the index of the limiting regime."""
     d1 = max(d_km, CURVES_FROM_KM)
     field = field_dbuvm
     if not math.isnan(tca_deg):
@@ -191,13 +193,13 @@ def corrected_dbuvm(
         scatter = troposcatter_dbuvm(d1, eff1_deg, eff2_deg, constants)
         if scatter > field:
             field = scatter
-            branch = _TROPOSCATTER
+            regime = _TROPOSCATTER
     field += receiver_correction_db(area, d1, h1_m, h2_m, r2_m, constants)
     field += transmitter_db + slope_db
     if d_km < CURVES_FROM_KM:
-        branch = _BELOW_40M if d_km <= NEAR_KM else _BELOW_1KM
+        regime = _BELOW_40M if d_km <= _NEAREST_KM else _BELOW_1KM
         field = near_field_dbuvm(field, d_km, rise_m)
-    return field, branch
+    return field, regime
 
 
 @kernel
@@ -243,13 +245,13 @@ def p1546_field(
     eff1_deg: float,
     eff2_deg: float,
 ) -> tuple[float, int, bool]:
-    """Field of 1 kW e.r.p. in dB(uV/m), code of ``Branch``, validity (P.1546-6, Annex 6). NaN = absent.
+    """Field of 1 kW e.r.p. in dB(uV/m), index of the regime, validity (P.1546-6, Annex 6). NaN = absent.
 
     ``curves`` of ``load_curves``; ``sea_km`` length of the path over sea, ``warm_sea`` whether any of it is
     warm, ``only_sea`` whether the path is a single stretch of sea (h1 is then the height above the sea);
     ``heff_m``, ``ha_m``, ``hb_m`` the heights of sec. 3, ``terrain`` whether terrain is known; ``area`` a
-    code of ``Area``; ``r1_m``, ``r2_m`` clutter at transmitter and receiver; ``wa_m`` side of the square for
-    the spread of locations. Outside validity the value is still given; it is NaN only where undefined.
+    code of ``Surroundings``; ``r1_m``, ``r2_m`` clutter at transmitter and receiver; ``wa_m`` side of the
+    square for the spread of locations. Outside validity the value is still given; NaN only where undefined.
     """
     h1 = effective_height_m(d_km, only_sea, terrain, heff_m, ha_m, hb_m)
     defined = f_mhz > 0.0 and 0.0 <= d_km < math.inf and 0.0 < t_pct < 100.0 and 0.0 < q_pct < 100.0
@@ -266,12 +268,12 @@ def p1546_field(
     sea = _WARM if warm_sea else _COLD
     limit = maximum_dbuvm(d1, rise, sea_share, constants.sea_db)
     field = path_field_dbuvm(curves, blend, d, h1, sea_share, sea, constants.sea_db, limit)
-    branch = curve_branch(f_mhz, d1, h1, sea_share)
+    regime = curve_regime(f_mhz, d1, h1, sea_share)
     known_clutter = not (math.isnan(r1_m) or math.isnan(ha_m))
     transmitter_db = transmitter_clutter_db(ha_m, r1_m, f_mhz) if known_clutter else 0.0
-    field, branch = corrected_dbuvm(
+    field, regime = corrected_dbuvm(
         field,
-        branch,
+        regime,
         d_km,
         h1,
         rise,
@@ -289,13 +291,13 @@ def p1546_field(
     if d_km < CURVES_FROM_KM:
         limit = maximum_dbuvm(d_km, rise, sea_share, constants.sea_db)
     if field > limit:
-        field, branch = limit, _FIELD_LIMIT
+        field, regime = limit, _FIELD_LIMIT
     if math.isnan(field):
         return math.nan, _UNDEFINED, False
     ranges = _ranges_hold(f_mhz, t_pct, d_km, area, h2_m, q_pct, wa_m, terrain)
     heights = _heights_hold(d_km, only_sea, terrain, heff_m, ha_m, hb_m)
     pairs = _pairs_hold(ha_m, r1_m, htter_m, hrter_m, eff1_deg, eff2_deg)
-    return field, branch, ranges and heights and pairs
+    return field, regime, ranges and heights and pairs
 
 
 @kernel
@@ -313,7 +315,7 @@ def _ranges_hold(
     f_mhz: float, t_pct: float, d_km: float, area: int, h2_m: float, q_pct: float, wa_m: float, terrain: bool
 ) -> bool:
     """Whether the plain inputs lie in the ranges of P.1546-6, Annex 5, sec. 1, 9 and 12."""
-    if not (30.0 <= f_mhz <= 4000.0 and 1.0 <= t_pct <= 50.0 and 0.0 < d_km <= LAST_CURVE_KM):
+    if not (30.0 <= f_mhz <= 4000.0 and 1.0 <= t_pct <= 50.0 and 0.0 < d_km <= _LAST_CURVE_KM):
         return False
     if h2_m < (3.0 if area == _AREA_SEA else 1.0) or not 1.0 <= q_pct <= 99.0:
         return False
@@ -329,12 +331,12 @@ def _heights_hold(
     if d_km < CURVES_FROM_KM and math.isnan(ha_m):
         return False
     if only_sea:
-        return SEA_H1_MIN_M <= heff_m <= H1_MAX_M
-    if d_km < TERRAIN_HEIGHT_FROM_KM and terrain and not math.isnan(hb_m):
-        return hb_m <= H1_MAX_M
+        return SEA_H1_MIN_M <= heff_m <= _H1_MAX_M
+    if d_km < _TERRAIN_HEIGHT_FROM_KM and terrain and not math.isnan(hb_m):
+        return hb_m <= _H1_MAX_M
     if d_km <= 3.0 and not terrain and not math.isnan(ha_m):
-        return ha_m <= H1_MAX_M
-    return heff_m <= H1_MAX_M
+        return ha_m <= _H1_MAX_M
+    return heff_m <= _H1_MAX_M
 
 
 @kernel

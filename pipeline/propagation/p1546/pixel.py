@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels import inlined, kernel
+from pipeline.propagation.free_space import FIELD_AT_1KM_DBUVM, free_space_field_dbuvm
+from pipeline.propagation.models import Surroundings
 from pipeline.propagation.p1546.corrections import (
     EFFECTIVE_EARTH_KM,
     TCA_LOW_DEG,
     Constants,
     correction_constants,
-    free_space_dbuvm,
     sea_enhancement_db,
     slope_correction_db,
     terrain_clearance_db,
@@ -27,8 +28,10 @@ from pipeline.propagation.p1546.corrections import (
 from pipeline.propagation.p1546.curves import (
     C_H1_NEG10_DB,
     LAND,
+    NOMINAL_D_KM,
     Blend,
     Curves,
+    CurveSurface,
     Distance,
     Height,
     below_10m_dbuvm,
@@ -48,27 +51,29 @@ from pipeline.propagation.p1546.link import (
     mixed_dbuvm,
     sea_share_of,
 )
-from pipeline.propagation.p1546.tables import NOMINAL_D_KM, Surface
 
-_COLD = int(Surface.COLD_SEA)
-_WARM = int(Surface.WARM_SEA)
+_RURAL = int(Surroundings.RURAL)
+_COLD = int(CurveSurface.COLD_SEA)
+_WARM = int(CurveSurface.WARM_SEA)
 # Fresnel distance D06 of 2000 MHz and 20 m: beyond it sea paths below 10 m no longer touch the maximum field.
 _LOW_SEA_UP_TO_KM = 10.5
 _REFERENCE_H2_M = 10.0
+# Clutter at the receiver of a flat path: that of rural surroundings (P.1546-6, Annex 5, sec. 9).
+_FLAT_CLUTTER_M = 10.0
 _DB_PER_NEPER = 20.0 / math.log(10.0)
 
 
-# Layers of ``Prepared.tables_db``: fields of the three surfaces, clearances of their cells, bounds.
+# Layers of ``PreparedCurves.tables_db``: fields of the three surfaces, clearances of their cells, bounds.
 _CLEARANCE = 3
 _BOUND = 6
 _STEEPEST = 9
 
 
-class Prepared(NamedTuple):
+class PreparedCurves(NamedTuple):
     """What ``p1546_pixel_field`` knows of one frequency and percentage of time; made by ``prepare``.
 
     ``tables_db`` float64[10, 78 d, 8 h1], one array because each costs a kernel call some nanoseconds:
-    0-2 the curves of ``Surface`` in dB(uV/m); 3-5 how far the families stay below free space in the cell
+    0-2 the curves of ``CurveSurface`` in dB(uV/m); 3-5 how far the families stay below free space in the cell
     (i, j); 6-8 the largest of the curves of land and of the surface, made monotone from above; 9 the largest
     gain from 600 to 1200 m of the same at d or beyond, in columns 0-2. ``low_extra_db`` how far a height
     below 10 m may exceed the bound of 10 m; ``neg10_db`` Ch1 at -10 m.
@@ -81,7 +86,7 @@ class Prepared(NamedTuple):
     constants: Constants
 
 
-def prepare(curves: Curves, f_mhz: float, t_pct: float) -> Prepared:
+def prepare(curves: Curves, f_mhz: float, t_pct: float) -> PreparedCurves:
     """Combine ``curves`` (``load_curves``) for one frequency and percentage of time, taken into 1-50 %.
 
     P.1546-6, Annex 5, eq. 14 and 16.
@@ -96,12 +101,12 @@ def prepare(curves: Curves, f_mhz: float, t_pct: float) -> Prepared:
     tables[:_CLEARANCE] = field
     tables[_CLEARANCE:_BOUND, :-1, :-1] = _cell_clearance_db(families, f_shares, t_shares)
     gain = np.maximum(field[:, :, 7] - field[:, :, 6], 0.0)
-    for s in Surface:
+    for s in CurveSurface:
         with_land = [LAND, int(s)]
         tables[_BOUND + s] = _monotone_bound(field[with_land])
         tables[_STEEPEST, :, s] = _running_maximum(gain[with_land].max(axis=0))
     neg10 = float(f_shares @ C_H1_NEG10_DB[blend.kf : blend.kf + 2])
-    return Prepared(tables, _low_extra_db(field, neg10), neg10, blend, correction_constants(f_mhz, t))
+    return PreparedCurves(tables, _low_extra_db(field, neg10), neg10, blend, correction_constants(f_mhz, t))
 
 
 def _cell_clearance_db(
@@ -111,7 +116,7 @@ def _cell_clearance_db(
 
     Free space and the interpolation are linear in log d, so the corners of a cell decide for all of it.
     """
-    free_space = 106.9 - 20.0 * np.log10(NOMINAL_D_KM)[:, None]
+    free_space = FIELD_AT_1KM_DBUVM - 20.0 * np.log10(NOMINAL_D_KM)[:, None]
     used = families[f_shares != 0.0][:, :, t_shares != 0.0]
     mean = np.einsum("f,fstdh->sdht", f_shares, families)[..., t_shares != 0.0]
     highest = np.maximum(used.max(axis=(0, 2)), mean.max(axis=-1))
@@ -141,7 +146,7 @@ def _low_extra_db(field_dbuvm: NDArray[np.float64], neg10_db: float) -> float:
 
 @kernel
 def _cell_dbuvm(tables: NDArray[np.float64], layer: int, d: Distance, j: int, weight: float) -> float:
-    """Bilinear value of a layer of ``Prepared.tables_db`` at ``d`` between the heights j and j + 1."""
+    """Bilinear value of a layer of ``PreparedCurves.tables_db`` at ``d`` between the heights j and j + 1."""
     i = d.i
     low = tables[layer, i, j] + d.weight * (tables[layer, i + 1, j] - tables[layer, i, j])
     high = tables[layer, i, j + 1] + d.weight * (tables[layer, i + 1, j + 1] - tables[layer, i, j + 1])
@@ -164,7 +169,7 @@ def _low_land_dbuvm(
 
 @kernel
 def _limited_dbuvm(
-    prepared: Prepared, curves: Curves, s: int, d: Distance, h1_m: float, limit_dbuvm: float
+    prepared: PreparedCurves, curves: Curves, s: int, d: Distance, h1_m: float, limit_dbuvm: float
 ) -> float:
     """Field over one surface where a limit or a rule for sea may act on a single family."""
     if h1_m < 10.0 and s == LAND and prepared.blend.f_mhz <= 2000.0:
@@ -175,7 +180,13 @@ def _limited_dbuvm(
 
 @inlined
 def _surface_dbuvm(
-    prepared: Prepared, curves: Curves, s: int, d: Distance, h1: Height, limit_dbuvm: float, excess_db: float
+    prepared: PreparedCurves,
+    curves: Curves,
+    s: int,
+    d: Distance,
+    h1: Height,
+    limit_dbuvm: float,
+    excess_db: float,
 ) -> float:
     """Field over one surface; ``excess_db`` = limit minus free space on the level distance.
 
@@ -190,7 +201,7 @@ def _surface_dbuvm(
 
 @inlined
 def _path_dbuvm(
-    prepared: Prepared,
+    prepared: PreparedCurves,
     curves: Curves,
     d: Distance,
     h1_m: float,
@@ -214,7 +225,7 @@ def _path_dbuvm(
 
 @inlined
 def p1546_pixel_field(
-    prepared: Prepared,
+    prepared: PreparedCurves,
     curves: Curves,
     f_mhz: float,
     t_pct: float,
@@ -251,7 +262,7 @@ def p1546_pixel_field(
     excess_db = slope_db
     if sea_share > 0.0:
         excess_db += sea_share * sea_enhancement_db(d1, prepared.constants.sea_db)
-    limit = 106.9 - _DB_PER_NEPER * ln_d + excess_db
+    limit = FIELD_AT_1KM_DBUVM - _DB_PER_NEPER * ln_d + excess_db
     field = _path_dbuvm(prepared, curves, d, h1, sea_share, warm_sea, limit, excess_db)
     eff1 = math.nan if math.isnan(tca_deg) else theta_eff1_deg
     field = corrected_dbuvm(
@@ -263,8 +274,37 @@ def p1546_pixel_field(
 
 
 @kernel
+def flat_path_field_dbuvm(
+    prepared: PreparedCurves, curves: Curves, d_km: float, h1_m: float, h2_m: float, sea_km: float
+) -> float:
+    """Median field of 1 kW e.r.p. in dB(uV/m) over flat land, ``sea_km`` of it cold sea, without terrain.
+
+    ``h1_m`` antenna of the transmitter above ground, ``h2_m`` of the receiver, in rural surroundings.
+    """
+    nan = math.nan
+    return p1546_pixel_field(
+        prepared,
+        curves,
+        prepared.blend.f_mhz,
+        prepared.constants.t_pct,
+        d_km,
+        h1_m,
+        nan,
+        h1_m,
+        h2_m,
+        _FLAT_CLUTTER_M,
+        _RURAL,
+        sea_km,
+        False,
+        nan,
+        nan,
+        False,
+    )
+
+
+@kernel
 def p1546_upper_bound(
-    prepared: Prepared,
+    prepared: PreparedCurves,
     d_km: float,
     h1_max_m: float,
     sea_share: float,
@@ -281,7 +321,7 @@ def p1546_upper_bound(
     """
     if d_km <= 0.0:
         return math.inf
-    limit = free_space_dbuvm(d_km)
+    limit = free_space_field_dbuvm(d_km)
     if sea_share > 0.0:
         limit += sea_share * sea_enhancement_db(d_km, prepared.constants.sea_db)
     f_mhz = prepared.blend.f_mhz
@@ -316,7 +356,7 @@ def _sea_excess_bound_db(excess_db: float, sea_share: float) -> float:
 
 
 @kernel
-def _curve_bound_dbuvm(prepared: Prepared, d_km: float, h1_max_m: float, s: int) -> float:
+def _curve_bound_dbuvm(prepared: PreparedCurves, d_km: float, h1_max_m: float, s: int) -> float:
     """Bound of the curves of land and of the surface ``s`` from the monotone tables."""
     d = place_distance(d_km, math.log(d_km))
     last = min(d.weight, 1.0)

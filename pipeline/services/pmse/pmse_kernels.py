@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
-from pipeline.propagation.hata import extended_hata_from_base_db, extended_hata_loss_db
-from pipeline.propagation.homogeneous import slant_loss_db
+from pipeline.propagation.extended_hata import extended_hata_from_base_db, extended_hata_loss_db
+from pipeline.propagation.free_space import slant_loss_db
 
 AIRBORNE = -1
 """In place of a code of ``Environment``: free space at every distance."""
