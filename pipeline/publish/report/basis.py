@@ -8,15 +8,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pipeline.publish.report import html as html
+from pipeline.publish.report import page as pages
 from pipeline.publish.report.measures import RuleTime, rule_times
+from pipeline.publish.report.page import PagePart
 
 Facts = Mapping[str, Any]
 # The rule that writes the report: what its file says is of an earlier run.
 OWN_RULE = "publish"
 
 
-def assumptions(facts: Facts) -> list[str]:
+def assumptions(facts: Facts) -> list[PagePart]:
     """Notes of the manifest, and the settings of the method in words."""
     chosen = facts["config"]["settings"]
     path, reception = chosen["propagation"], chosen["coverage"]
@@ -46,7 +47,7 @@ def assumptions(facts: Facts) -> list[str]:
         )
     told.append(f"Grid {chosen['grid']['crs']}, {chosen['grid']['resolution_m']:g} m.")
     note = "Every setting is in manifest.json under config.settings."
-    return [html.element("h2", "Assumptions"), html.bullets(told), html.element("p", note, class_="note")]
+    return [pages.element("h2", "Assumptions"), pages.bullets(told), pages.element("p", note, class_="note")]
 
 
 def device_told(device: Facts) -> str:
@@ -59,17 +60,17 @@ def device_told(device: Facts) -> str:
     )
 
 
-def services(facts: Facts) -> list[str]:
+def services(facts: Facts) -> list[PagePart]:
     """How each service is treated, where it is not evaluated, and the areas of the administration."""
     rows = [
         [entry["service"], entry["status"] if entry["applicable"] else "not applicable", entry["reason"]]
         for entry in facts["services"]
     ]
-    parts = [html.element("h2", "Services"), html.table(["service", "treatment", "reason"], rows, "ttt")]
+    parts = [pages.element("h2", "Services"), pages.table(["service", "treatment", "reason"], rows, "ttt")]
     if facts["not_evaluated_area"]:
         names = ["device", "channel", "area_km2", "area_pct", "population_pct"]
         open_rows = [[shown_value(entry[name]) for name in names] for entry in facts["not_evaluated_area"]]
-        parts.append(html.table(names, open_rows, "tnnnn", "Land that is not evaluated"))
+        parts.append(pages.table(names, open_rows, "tnnnn", "Land that is not evaluated"))
     if facts["areas"]:
         shown = [
             [
@@ -82,11 +83,11 @@ def services(facts: Facts) -> list[str]:
             ]
             for area in facts["areas"]
         ]
-        parts.append(html.table(["area", "what holds"], shown, "tt", "Exclusions and manual adjustments"))
+        parts.append(pages.table(["area", "what holds"], shown, "tt", "Exclusions and manual adjustments"))
     return parts
 
 
-def inputs(facts: Facts) -> list[str]:
+def inputs(facts: Facts) -> list[PagePart]:
     """All inputs by content, and the versions of the program's parts."""
     rows = [[item["key"], item["path"], item["bytes"], item["sha256"]] for item in facts["inputs"]]
     rows.append(["config", facts["config"]["path"], "", facts["config"]["sha256"]])
@@ -95,14 +96,14 @@ def inputs(facts: Facts) -> list[str]:
     told = f"Python {software['python']}, {', '.join(versions)}; lock file {software['lock_sha256']}."
     credit = facts["config"]["settings"]["attribution"]
     return [
-        html.element("h2", "Inputs"),
-        html.table(["setting", "file", "bytes", "SHA-256"], rows, "ppnc"),
-        html.element("p", told, class_="note"),
-        *([html.element("p", credit, class_="note")] if credit else []),
+        pages.element("h2", "Inputs"),
+        pages.table(["setting", "file", "bytes", "SHA-256"], rows, "ppnc"),
+        pages.element("p", told, class_="note"),
+        *([pages.element("p", credit, class_="note")] if credit else []),
     ]
 
 
-def run_times(benchmarks: Path) -> list[str]:
+def run_times(benchmarks: Path) -> list[PagePart]:
     """Times of the latest execution of every job; jobs that were up to date keep those of an earlier run."""
     times = rule_times(benchmarks, leave_out=[OWN_RULE])
     if not times:
@@ -117,9 +118,9 @@ def run_times(benchmarks: Path) -> list[str]:
         "Jobs run side by side: their sum is more than the run took."
     )
     return [
-        html.element("h2", "Run times"),
-        html.element("p", note, class_="note"),
-        html.table(head, rows, "tnnnn"),
+        pages.element("h2", "Run times"),
+        pages.element("p", note, class_="note"),
+        pages.table(head, rows, "tnnnn"),
     ]
 
 
@@ -129,22 +130,22 @@ def all_rules(times: Iterable[RuleTime]) -> RuleTime:
     return RuleTime("all", sum(jobs), sum(total_s), max(longest_s), max(memory_mb))
 
 
-def open_numbers(facts: Facts) -> list[str]:
+def open_numbers(facts: Facts) -> list[PagePart]:
     """All numbers whose source was not read: settings, then rows of tables, a table for each file."""
     if not facts["unverified"]:
         return []
-    parts = [html.element("h2", "Numbers that are not verified")]
+    parts = [pages.element("h2", "Numbers that are not verified")]
     by_file = sorted(facts["unverified"], key=lambda entry: table_and_row(entry["key"])[0] != "")
     for file, entries in groupby(by_file, lambda entry: table_and_row(entry["key"])[0]):
         parts.append(_open_table(file, list(entries)))
     return parts
 
 
-def _open_table(file: str, entries: Sequence[Facts]) -> str:
+def _open_table(file: str, entries: Sequence[Facts]) -> PagePart:
     """Settings, or the rows of one file under the names of its columns."""
     if not file:
         rows = [[entry["key"], shown_value(entry["value"]), entry["source"]] for entry in entries]
-        return html.table(["where", "value", "source"], rows, "ttt", "Settings and decisions")
+        return pages.table(["where", "value", "source"], rows, "ttt", "Settings and decisions")
     names = list(dict.fromkeys(name for entry in entries for name in entry["value"]))
     rows = [
         [
@@ -155,7 +156,7 @@ def _open_table(file: str, entries: Sequence[Facts]) -> str:
         for entry in entries
     ]
     head = ["row", *(name.replace("_", " ") for name in names), "source"]
-    return html.table(head, rows, "t" * len(head), file)
+    return pages.table(head, rows, "t" * len(head), file)
 
 
 def table_and_row(key: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from pipeline.files import write_whole
 from pipeline.plan.plan import Plan, levels_of
 from pipeline.plan.run_files import REGION_STATISTICS, region_files, two_digits
 from pipeline.publish.report import figures as figures
-from pipeline.publish.report import html as html
+from pipeline.publish.report import page as pages
 from pipeline.publish.report.basis import (
     Facts,
     assumptions,
@@ -35,6 +35,7 @@ from pipeline.publish.report.measures import (
     read_rows,
     service_shares_pct,
 )
+from pipeline.publish.report.page import PagePart
 from pipeline.publish.styles import Scheme, read_schemes
 
 CHOSEN = 6
@@ -87,10 +88,10 @@ def report(plan: Plan, facts: Facts, public: Path, benchmarks: Path) -> str:
         *run_times(benchmarks),
         *open_numbers(facts),
     ]
-    return html.page(f"Maps of white spaces: {title}", parts)
+    return pages.page(f"Maps of white spaces: {title}", parts)
 
 
-def heading(title: str, facts: Facts) -> list[str]:
+def heading(title: str, facts: Facts) -> list[PagePart]:
     """What, when, with which program."""
     packages = facts["software"]["packages"]
     told = (
@@ -98,10 +99,10 @@ def heading(title: str, facts: Facts) -> list[str]:
         f"Published with a period of validity from {facts['valid']['from']} until {facts['valid']['until']}"
         + (FIXED_PERIOD if facts["bookings"] and facts["bookings"]["at"] else RENEWED_PERIOD),
     )
-    return [html.element("h1", title), *[html.element("p", text, class_="facts") for text in told]]
+    return [pages.element("h1", title), *[pages.element("p", text, class_="facts") for text in told]]
 
 
-def warning(facts: Facts) -> list[str]:
+def warning(facts: Facts) -> list[PagePart]:
     """The box that nobody can miss: what these maps are not, not evaluated, not verified."""
     said = [text for text in (facts["notice"], facts["product"]) if text]
     left_out = not_evaluated(facts)
@@ -111,22 +112,22 @@ def warning(facts: Facts) -> list[str]:
         f"{count} {'rows' if count > 1 else 'row'} of {table}" for table, count in sorted(tables.items())
     ]
     return [
-        html.wrap(
+        pages.wrap(
             "section",
             [
-                html.element("h2", "Read this first"),
-                *[html.wrap("p", [html.element("strong", text)]) for text in said],
-                html.element("h3", "Not evaluated"),
-                html.bullets(left_out) if left_out else html.element("p", NOTHING_OPEN),
-                html.element(
+                pages.element("h2", "Read this first"),
+                *[pages.wrap("p", [pages.element("strong", text)]) for text in said],
+                pages.element("h3", "Not evaluated"),
+                pages.bullets(left_out) if left_out else pages.element("p", NOTHING_OPEN),
+                pages.element(
                     "p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"
                 ),
                 *not_applicable(facts),
-                html.element("h3", f"Not verified: {len(facts['unverified'])} numbers"),
-                html.element(
+                pages.element("h3", f"Not verified: {len(facts['unverified'])} numbers"),
+                pages.element(
                     "p", "Their sources were not read when they were entered. All are listed at the end."
                 ),
-                html.bullets(numbers),
+                pages.bullets(numbers),
             ],
             class_="warning",
             role="note",
@@ -147,15 +148,15 @@ def not_evaluated(facts: Facts) -> list[str]:
     ]
 
 
-def not_applicable(facts: Facts) -> list[str]:
+def not_applicable(facts: Facts) -> list[PagePart]:
     """Services that are said not to concern the territory, and why."""
     told = [
         f"{entry['service']}: {entry['reason']}" for entry in facts["services"] if not entry["applicable"]
     ]
-    return [html.element("h3", "Taken as not applicable"), html.bullets(told)] if told else []
+    return [pages.element("h3", "Taken as not applicable"), pages.bullets(told)] if told else []
 
 
-def summary(rows: Sequence[Row]) -> list[str]:
+def summary(rows: Sequence[Row]) -> list[PagePart]:
     """The curves in a line for each device and level."""
     head = ["device", "dBm"]
     head += [f"% of {name},\n{n} or more" for name in ("land", "people") for n in AT_LEAST]
@@ -169,7 +170,9 @@ def summary(rows: Sequence[Row]) -> list[str]:
         }
         shares = [rounded(own[n][column]) if n in own else "–" for column in COLUMNS for n in AT_LEAST]
         lines.append([device, level, *shares, median_channels([row["area_pct"] for row in own.values()])])
-    return [html.element("h2", "In short"), html.table(head, lines, "tn" + "n" * 7, SUMMARY)] if lines else []
+    return (
+        [pages.element("h2", "In short"), pages.table(head, lines, "tn" + "n" * 7, SUMMARY)] if lines else []
+    )
 
 
 def rounded(text: str) -> str:
@@ -180,7 +183,7 @@ def rounded(text: str) -> str:
 # --- one device ---------------------------------------------------------------------------------------------
 
 
-def device_sections(plan: Plan, device: str, public: Path, schemes: Mapping[str, Scheme]) -> list[str]:
+def device_sections(plan: Plan, device: str, public: Path, schemes: Mapping[str, Scheme]) -> list[PagePart]:
     """Maps, curves, table and shares of one device."""
     rows = read_rows(public / "statistics.csv")
     channels = chosen_channels(plan.config)
@@ -194,7 +197,7 @@ def device_sections(plan: Plan, device: str, public: Path, schemes: Mapping[str,
         for channel in channels
     }
     return [
-        html.element("h2", f"Device {device}"),
+        pages.element("h2", f"Device {device}"),
         maps("Number of channels available", counts, schemes["available_channels"]),
         *curve_section(rows, device),
         maps(
@@ -216,23 +219,23 @@ def chosen_channels(config: Config) -> list[int]:
     return [channels[round(place)] for place in places]
 
 
-def maps(heading: str, files: Mapping[str, Path], scheme: Scheme) -> str:
+def maps(heading: str, files: Mapping[str, Path], scheme: Scheme) -> PagePart:
     """Maps of one family side by side under one legend of the classes that occur in any of them."""
     drawn = {name: figures.draw_map(path, scheme) for name, path in files.items()}
     present = [place for picture in drawn.values() for place in picture.present]
     unit = f" in {scheme.unit}" if scheme.unit not in ("", "number") else ""
     note = f"{scheme.title}{unit}; {scheme.note}." if scheme.note else f"{scheme.title}{unit}."
-    pictures = [html.picture(picture.png, name[0].upper() + name[1:]) for name, picture in drawn.items()]
+    pictures = [pages.picture(picture.png, name[0].upper() + name[1:]) for name, picture in drawn.items()]
     parts = [
-        html.element("h3", heading),
-        html.element("p", note, class_="note"),
-        html.legend(figures.legend_entries(scheme, present)),
-        html.wrap("div", pictures, class_="maps"),
+        pages.element("h3", heading),
+        pages.element("p", note, class_="note"),
+        pages.legend(figures.legend_entries(scheme, present)),
+        pages.wrap("div", pictures, class_="maps"),
     ]
-    return html.wrap("div", parts, class_="whole")
+    return pages.wrap("div", parts, class_="whole")
 
 
-def curve_section(rows: Sequence[Row], device: str) -> list[str]:
+def curve_section(rows: Sequence[Row], device: str) -> list[PagePart]:
     """Curves of channels against area and population, and the table behind them."""
     curves = {name: curves_of(rows, device, column) for column, name in COLUMNS.items()}
     curves = {name: levels for name, levels in curves.items() if levels}
@@ -240,9 +243,9 @@ def curve_section(rows: Sequence[Row], device: str) -> list[str]:
         return []
     head, body = statistics_table(rows, device)
     return [
-        html.element("h3", "Channels against area and population"),
-        html.picture(figures.draw_curves(curves), CURVES),
-        html.table(head, body, "n" * len(head), STATISTICS),
+        pages.element("h3", "Channels against area and population"),
+        pages.picture(figures.draw_curves(curves), CURVES),
+        pages.table(head, body, "n" * len(head), STATISTICS),
     ]
 
 
@@ -264,7 +267,7 @@ def statistics_table(rows: Sequence[Row], device: str) -> tuple[list[str], list[
     ]
 
 
-def share_section(public: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[str]:
+def share_section(public: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
     """What limits the devices, by channel: bars, and the same as numbers."""
     paths = [public / f"limiting_service_{device}_ch{two_digits(channel)}.tif" for channel in channels]
     shares_pct = service_shares_pct(paths)
@@ -279,23 +282,23 @@ def share_section(public: Path, device: str, channels: Sequence[int], scheme: Sc
     ]
     head = ["channel", *(entry.label for entry in entries)]
     return [
-        html.element("h3", "What limits"),
-        html.picture(
+        pages.element("h3", "What limits"),
+        pages.picture(
             figures.draw_shares(shares_pct, channels, entries),
             "Share of the area by limiting service, by channel",
         ),
-        html.table(head, rows, "n" * len(head), SHARES),
+        pages.table(head, rows, "n" * len(head), SHARES),
     ]
 
 
-def region_section(path: Path, device: str) -> list[str]:
+def region_section(path: Path, device: str) -> list[PagePart]:
     """A table by region for each level of a device."""
     own = [row for row in read_rows(path) if row["device"] == device]
-    parts = [html.element("h3", "By region")]
+    parts = [pages.element("h3", "By region")]
     for level in dict.fromkeys(row["level_dbm"] for row in own):
         lines = [region_line(row) for row in own if row["level_dbm"] == level]
         head = [*REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "people") for n in AT_LEAST)]
-        parts.append(html.table(head, lines, "t" + "n" * (len(head) - 1), REGIONS.format(level)))
+        parts.append(pages.table(head, lines, "t" + "n" * (len(head) - 1), REGIONS.format(level)))
     return parts
 
 

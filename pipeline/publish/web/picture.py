@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pipeline.grid.grid import Box
 from pipeline.publish.styles import Scheme, palette
 from pipeline.publish.web.place import Fit, evaluate, tile_centres_deg, tiles_of
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PALETTE_IMAGE, LEVEL = 3, 9
 NOWHERE = -1
 
 
@@ -70,24 +68,15 @@ def draw(
 
 
 def png(pixels: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:
-    """A picture [height, width] of positions in ``colours`` [n, 4], n up to 256 (PNG, third edition, 11.2).
-
-    Up to 16 colours two pixels share a byte. No filter: neighbours are equal or unlike, never graded.
-    """
-    height, width = pixels.shape
-    depth = 4 if len(colours) <= 16 and width % 2 == 0 else 8
-    lines = pixels[:, 0::2] << 4 | pixels[:, 1::2] if depth == 4 else pixels
-    filtered = np.zeros((height, lines.shape[1] + 1), dtype=np.uint8)
-    filtered[:, 1:] = lines
-    chunks: Mapping[bytes, bytes] = {
-        b"IHDR": struct.pack(">IIBBBBB", width, height, depth, PALETTE_IMAGE, 0, 0, 0),
-        b"PLTE": colours[:, :3].tobytes(),
-        b"tRNS": colours[:, 3].tobytes(),
-        b"IDAT": zlib.compress(filtered.tobytes(), LEVEL),
-        b"IEND": b"",
-    }
-    return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks.items())
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    """A picture [height, width] of positions in ``colours`` [n, 4]; two pixels share a byte up to 16."""
+    image = Image.frombytes("P", pixels.shape[::-1], pixels.tobytes())
+    image.putpalette(colours[:, :3].tobytes(), "RGB")
+    stream = io.BytesIO()
+    image.save(
+        stream,
+        "PNG",
+        bits=4 if len(colours) <= 16 else 8,
+        transparency=colours[:, 3].tobytes(),
+        compress_level=9,
+    )
+    return stream.getvalue()
