@@ -1,4 +1,4 @@
-"""What a transmitter can reach at most in a tile: bounds of its fields, and of its share in the nuisance.
+"""What a transmitter can reach at most in a tile: bounds of its fields, and of its part of the nuisance.
 
 Bounds only decide what need not be computed; a loose one costs time, a wrong one would change numbers.
 """
@@ -12,28 +12,27 @@ from numpy.typing import NDArray
 
 from pipeline.coverage.fields import (
     EFFECTIVE_FROM_KM,
-    HATA,
     INTERFERING,
-    P1546,
     WANTED,
-    Receiver,
-    Tables,
+    CoverageModel,
+    FieldModel,
+    TvReceiver,
     as_table,
     other_model_dbuvm,
 )
 from pipeline.coverage.nuisance import lognormal_mean
 from pipeline.coverage.packed import Paths, Stations
+from pipeline.coverage.tile_state import ChannelInputs
 from pipeline.grid.geodesy import ray
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.pixel import p1546_upper_bound
 from pipeline.radio.antennas import directivity_db, discrimination_db
 
-# Added to every bound: covers rounding and the centimetres of interpolated positions.
-BOUND_MARGIN_DB = 0.01
 # Added to the angle and radius of a tile: covers interpolation of positions.
-ANGLE_MARGIN_DEG = 0.2
-RADIUS_MARGIN_KM = 0.01
+_ANGLE_MARGIN_DEG = 0.2
+_RADIUS_MARGIN_KM = 0.01
+_P1546, _HATA = int(CoverageModel.P1546), int(CoverageModel.HATA)
 
 
 @kernel
@@ -62,37 +61,40 @@ def smallest_between(values: NDArray[np.float32], first: int, last: int) -> floa
 
 @kernel
 def bound_1kw_dbuvm(
-    tables: Tables,
-    receiver: Receiver,
+    model: FieldModel,
+    receiver: TvReceiver,
     offset: int,
     time: int,
     near_km: float,
     highest_m: float,
-    sea_share: float,
-    least_angle_deg: float,
+    sea_fraction: float,
+    lowest_angle_deg: float,
 ) -> float:
     """Field of 1 kW e.r.p. that no pixel from ``near_km`` on exceeds.
 
-    Heights are up to ``highest_m``, at most ``sea_share`` of each path lies over sea.
+    Heights are up to ``highest_m``, at most ``sea_fraction`` of each path lies over sea.
     """
-    f_mhz = tables.f_mhz[offset + 1]
-    if tables.model == P1546:
-        prepared = tables.prepared[2 * (offset + 1) + time]
+    f_mhz = model.f_mhz[offset + 1]
+    if model.code == _P1546:
+        prepared = model.prepared[2 * (offset + 1) + time]
         return p1546_upper_bound(
-            prepared, near_km, highest_m, sea_share, receiver.warm_sea, receiver.h2_m, least_angle_deg
+            prepared, near_km, highest_m, sea_fraction, receiver.warm_sea, receiver.h2_m, lowest_angle_deg
         )
     bound = free_space_field_dbuvm(near_km)
-    if tables.model == HATA:
+    if model.code == _HATA:
         # Plain Hata may exceed free space; it falls with distance and rises with height beyond 10 m.
         at_least_km = max(near_km, 0.01)
         bound = max(
-            bound, other_model_dbuvm(HATA, f_mhz, at_least_km, highest_m, receiver.h2_m, receiver.environment)
+            bound,
+            other_model_dbuvm(_HATA, f_mhz, at_least_km, highest_m, receiver.h2_m, receiver.environment),
         )
     return bound
 
 
 @kernel
-def largest_sea_share(paths: Paths, mast: int, first: int, last: int, near_km: float, far_km: float) -> float:
+def largest_sea_fraction(
+    paths: Paths, mast: int, first: int, last: int, near_km: float, far_km: float
+) -> float:
     """Upper bound of the sea part of paths that end between two distances, radials ``first`` to ``last``."""
     start, end = paths.sea_start[mast], paths.sea_start[mast + 1]
     if start == end:
@@ -105,28 +107,27 @@ def largest_sea_share(paths: Paths, mast: int, first: int, last: int, near_km: f
 
 @kernel
 def tile_bounds(
-    stations: Stations,
-    paths: Paths,
-    tables: Tables,
-    receiver: Receiver,
+    inputs: ChannelInputs,
     centre_m: NDArray[np.float64],
     radius_km: float,
     near_km: NDArray[np.float64],
     wanted_dbuvm: NDArray[np.float64],
     interfering_dbuvm: NDArray[np.float64],
 ) -> None:
-    """Fill, per transmitter, the least distance to a tile and upper bounds of its fields anywhere in it.
+    """Fill, per transmitter, the smallest distance to a tile and upper bounds of its fields anywhere in it.
 
     ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around
     ``centre_m``; only the azimuths under which it is seen count for heights, sea and patterns.
     """
+    stations, paths, model, receiver = inputs.stations, inputs.paths, inputs.model, inputs.receiver
+    margin_db = inputs.rules.bound_margin_db
     for t in range(stations.mast.size):
         m = stations.mast[t]
         centre_km, az_deg = ray(stations.frame[t], centre_m[0], centre_m[1], centre_m[2])
-        near = max(centre_km - radius_km - RADIUS_MARGIN_KM, 1e-3)
+        near = max(centre_km - radius_km - _RADIUS_MARGIN_KM, 1e-3)
         half_deg = 180.0
         if near > 0.1 * radius_km and near > 0.1:
-            half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
+            half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + _ANGLE_MARGIN_DEG
         step_deg = paths.step_deg[m]
         first = math.floor((az_deg - half_deg) / step_deg)
         last = math.ceil((az_deg + half_deg) / step_deg)
@@ -135,21 +136,21 @@ def tile_bounds(
             highest_m = largest_between(
                 paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]], first, last
             )
-        far = centre_km + radius_km + RADIUS_MARGIN_KM
-        sea_share = largest_sea_share(paths, m, first, last, near, far)
+        far = centre_km + radius_km + _RADIUS_MARGIN_KM
+        sea_fraction = largest_sea_fraction(paths, m, first, last, near, far)
         loss_db = smallest_between(
             stations.pattern_db[t], math.floor(az_deg - half_deg), math.ceil(az_deg + half_deg)
         )
-        fixed_db = stations.erp_db[t] - loss_db + BOUND_MARGIN_DB
-        offset, angle_deg = stations.offset[t], paths.least_angle_deg[m]
+        fixed_db = stations.erp_dbkw[t] - loss_db + margin_db
+        offset, angle_deg = stations.offset[t], paths.lowest_angle_deg[m]
         near_km[t] = near
         wanted_dbuvm[t] = -math.inf
         if offset == 0:
             wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-                tables, receiver, 0, WANTED, near, highest_m, sea_share, angle_deg
+                model, receiver, 0, WANTED, near, highest_m, sea_fraction, angle_deg
             )
         interfering_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-            tables, receiver, offset, INTERFERING, near, highest_m, sea_share, angle_deg
+            model, receiver, offset, INTERFERING, near, highest_m, sea_fraction, angle_deg
         )
 
 
@@ -178,14 +179,14 @@ def bearings(
         direction_deg[t] = math.degrees(math.atan2(b, a))
         distance_km = 1e-3 * math.hypot(a, b)
         if distance_km > radius_km:
-            turned_deg[t] = math.degrees(math.asin(radius_km / distance_km)) + ANGLE_MARGIN_DEG
+            turned_deg[t] = math.degrees(math.asin(radius_km / distance_km)) + _ANGLE_MARGIN_DEG
     return direction_deg, turned_deg
 
 
 @kernel
-def least_discrimination_db(
+def minimum_discrimination_db(
     stations: Stations,
-    receiver: Receiver,
+    receiver: TvReceiver,
     direction_deg: NDArray[np.float64],
     turned_deg: NDArray[np.float64],
     server: int,
@@ -202,10 +203,7 @@ def least_discrimination_db(
 
 @kernel
 def bound_means(
-    stations: Stations,
-    receiver: Receiver,
-    ratio_db: NDArray[np.float64],
-    sigma_db: float,
+    inputs: ChannelInputs,
     frames: NDArray[np.float64],
     middle: int,
     radius_km: float,
@@ -217,6 +215,8 @@ def bound_means(
     No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``; ``server`` [pixel], -1
     none; ``bound_dbuvm`` [transmitter] of ``tile_bounds``.
     """
+    stations, receiver, ratio_db = inputs.stations, inputs.receiver, inputs.rules.ratio_db
+    sigma_db = inputs.rules.interferer_sigma_db
     direction_deg, turned_deg = bearings(stations, frames, middle, radius_km)
     found = np.zeros(stations.mast.size, np.bool_)
     for s in server:
@@ -229,6 +229,6 @@ def bound_means(
         s_ratio_db = ratio_db[stations.mode[s]]
         for t in range(means.size):
             if t != s:
-                d_db = least_discrimination_db(stations, receiver, direction_deg, turned_deg, s, t)
+                d_db = minimum_discrimination_db(stations, receiver, direction_deg, turned_deg, s, t)
                 means[t] = max(means[t], lognormal_mean(bound_dbuvm[t] + s_ratio_db[t] - d_db, sigma_db))
     return means

@@ -33,10 +33,10 @@ class CoverageModel(IntEnum):
 WANTED, INTERFERING = 0, 1
 # From here on P.1546 takes the effective height; nearer it depends on d (P.1546-6, Annex 5, sec. 3).
 EFFECTIVE_FROM_KM = 15.0
-P1546, FREE_SPACE, HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
+_P1546, _FREE_SPACE, _HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
 
 
-class Receiver(NamedTuple):
+class TvReceiver(NamedTuple):
     """The receiving antenna and its surroundings."""
 
     h2_m: float
@@ -50,13 +50,13 @@ class Receiver(NamedTuple):
     cross_polar_db: float
 
 
-class Tables(NamedTuple):
+class FieldModel(NamedTuple):
     """The model at the channels c-1, c, c+1 and the times of wanted and interfering fields.
 
     ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time. ``f_mhz`` [3], ``t_pct`` [2].
     """
 
-    model: int
+    code: int  # CoverageModel
     curves: NDArray[np.float64]
     prepared: tuple[PreparedCurves, ...]
     f_mhz: NDArray[np.float64]
@@ -64,7 +64,7 @@ class Tables(NamedTuple):
 
 
 class Radials(NamedTuple):
-    """The tables of one mast, as in ``pipeline.terrain.records.Sweep``."""
+    """The profiles of one mast, as in ``pipeline.terrain.records.Sweep``."""
 
     terrain: bool
     step_deg: float
@@ -99,11 +99,11 @@ def other_model_dbuvm(
 
     Hata takes the effective height as that of the base, as Okumura defined it, at least 1 m.
     """
-    if model == FREE_SPACE:
+    if model == _FREE_SPACE:
         rise_km = 1e-3 * (heff_m - h2_m)
         return free_space_field_dbuvm(math.sqrt(d_km * d_km + rise_km * rise_km))
     base_m = max(heff_m, 1.0)
-    if model == HATA:
+    if model == _HATA:
         return field_from_loss_dbuvm(hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
     return field_from_loss_dbuvm(extended_hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
 
@@ -147,8 +147,8 @@ def radials_of(paths: Paths, mast: int) -> Radials:
 def tile_fields(
     stations: Stations,
     paths: Paths,
-    tables: Tables,
-    receiver: Receiver,
+    model: FieldModel,
+    receiver: TvReceiver,
     t: int,
     time: int,
     pixels: NDArray[np.int64],
@@ -162,11 +162,11 @@ def tile_fields(
     """
     radials = radials_of(paths, stations.mast[t])
     index = stations.offset[t] + 1
-    f_mhz, t_pct, agl_m = tables.f_mhz[index], tables.t_pct[time], stations.agl_m[t]
-    if tables.model == P1546:
+    f_mhz, t_pct, agl_m = model.f_mhz[index], model.t_pct[time], stations.agl_m[t]
+    if model.code == _P1546:
         p1546_fields(
-            tables.prepared[2 * index + time],
-            tables.curves,
+            model.prepared[2 * index + time],
+            model.curves,
             f_mhz,
             t_pct,
             receiver,
@@ -178,10 +178,10 @@ def tile_fields(
             field_dbuvm,
         )
     else:
-        other_fields(tables.model, f_mhz, receiver, radials, pixels, d_km, az_deg, field_dbuvm)
-    erp_db, pattern_db = stations.erp_db[t], stations.pattern_db[t]
+        other_fields(model.code, f_mhz, receiver, radials, pixels, d_km, az_deg, field_dbuvm)
+    erp_dbkw, pattern_db = stations.erp_dbkw[t], stations.pattern_db[t]
     for p in pixels:
-        field_dbuvm[p] += erp_db - circular_at(pattern_db, az_deg[p])
+        field_dbuvm[p] += erp_dbkw - circular_at(pattern_db, az_deg[p])
     if not math.isnan(stations.vertical_db[t, 0]):
         shape_vertically(
             stations.vertical_db[t],
@@ -201,7 +201,7 @@ def p1546_fields(
     curves: NDArray[np.float64],
     f_mhz: float,
     t_pct: float,
-    receiver: Receiver,
+    receiver: TvReceiver,
     radials: Radials,
     agl_m: float,
     pixels: NDArray[np.int64],
@@ -260,7 +260,7 @@ def p1546_fields(
 def other_fields(
     model: int,
     f_mhz: float,
-    receiver: Receiver,
+    receiver: TvReceiver,
     radials: Radials,
     pixels: NDArray[np.int64],
     d_km: NDArray[np.float64],

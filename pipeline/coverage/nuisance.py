@@ -12,10 +12,10 @@ from pipeline.kernels import kernel
 
 # Nepers of power per dB.
 NEPER_PER_DB = math.log(10.0) / 10.0
-# Interferers that together change the median nuisance by at most this may be left out (protection.md, 1).
+# Interferers that together change the median nuisance by at most this may be left out.
 LEFT_OUT_DB = 0.01
-# Share of the summed mean power whose omission is certain to change the median by no more (``negligible``).
-LEFT_OUT_SHARE = LEFT_OUT_DB * NEPER_PER_DB / 2.0
+# Fraction of the summed mean power that, left out, certainly changes the median by no more (``negligible``).
+LEFT_OUT_FRACTION = LEFT_OUT_DB * NEPER_PER_DB / 2.0
 
 
 @kernel
@@ -47,15 +47,15 @@ def negligible(left_mean: float, mean: float) -> bool:
     """Whether terms of total mean power ``left_mean`` may be left out of a sum of mean power ``mean``.
 
     The median is F = 2 ln M - ln(M^2 + V) / 2 in nepers; further terms raise M by x M and V by something
-    positive, hence F by at most 2 ln(1 + x) <= 2 x. With x <= LEFT_OUT_SHARE that is at most 0.01 dB.
+    positive, hence F by at most 2 ln(1 + x) <= 2 x. With x <= LEFT_OUT_FRACTION that is at most 0.01 dB.
     """
-    return left_mean <= LEFT_OUT_SHARE * mean
+    return left_mean <= LEFT_OUT_FRACTION * mean
 
 
 @kernel
 def location_probability(
     wanted_dbuvm: float, nuisance_dbuvm: float, wanted_sigma_db: float, nuisance_sigma_db: float
 ) -> float:
-    """q1 = Phi((m_S - m_U) / sqrt(sigma_S^2 + sigma_U^2)), protection.md, section 1."""
+    """q1 = Phi((m_S - m_U) / sqrt(sigma_S^2 + sigma_U^2)), docs/method.md, section 4."""
     spread_db = math.sqrt(wanted_sigma_db * wanted_sigma_db + nuisance_sigma_db * nuisance_sigma_db)
     return 0.5 * math.erfc((nuisance_dbuvm - wanted_dbuvm) / (spread_db * math.sqrt(2.0)))

@@ -13,7 +13,7 @@ from pipeline.grid.geodesy import site_frames
 from pipeline.radio.antennas import POLARISATION_CODES
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource
 
-LIGHT_KM_PER_US = 0.299792458
+_LIGHT_KM_PER_US = 0.299792458
 
 
 class Stations(NamedTuple):
@@ -28,7 +28,7 @@ class Stations(NamedTuple):
 
     frame: NDArray[np.float64]
     offset: NDArray[np.int64]
-    erp_db: NDArray[np.float64]  # dB over 1 kW e.r.p.
+    erp_dbkw: NDArray[np.float64]  # e.r.p.
     agl_m: NDArray[np.float64]
     polarisation: NDArray[np.int64]
     home: NDArray[np.bool_]
@@ -46,14 +46,14 @@ class Paths(NamedTuple):
 
     ``radials``: number of radials of effective height, sea and hb; ``tca_radials`` that of the clearance
     angles. ``highest_m``: largest height a path of this mast can have at any azimuth and distance;
-    ``least_angle_deg``: lower bound of horizon plus clearance angle, NaN without clearance angles.
+    ``lowest_angle_deg``: lower bound of horizon plus clearance angle, NaN without clearance angles.
     """
 
     terrain: NDArray[np.bool_]
     radials: NDArray[np.int64]
     step_deg: NDArray[np.float64]
     highest_m: NDArray[np.float64]
-    least_angle_deg: NDArray[np.float64]
+    lowest_angle_deg: NDArray[np.float64]
     heff_start: NDArray[np.int64]
     heff_m: NDArray[np.float32]
     theta_deg: NDArray[np.float32]
@@ -85,7 +85,7 @@ def pack_paths(sweeps: Sequence[Sweep], agl_m: Sequence[float]) -> Paths:
         radials=np.array([sweep.heff_m.size for sweep in sweeps], dtype=np.int64),
         step_deg=np.array([sweep.azimuth_step_deg for sweep in sweeps], dtype=np.float64),
         highest_m=np.array([_highest_m(*pair) for pair in zip(sweeps, agl_m, strict=True)], dtype=np.float64),
-        least_angle_deg=np.array([_least_angle_deg(sweep) for sweep in sweeps], dtype=np.float64),
+        lowest_angle_deg=np.array([_lowest_angle_deg(sweep) for sweep in sweeps], dtype=np.float64),
         heff_start=heff_start,
         heff_m=heff_m,
         theta_deg=theta_deg,
@@ -120,7 +120,7 @@ def _highest_m(sweep: Sweep, agl_m: float) -> float:
     return max((float(np.nanmax(table)) for table in tables if np.isfinite(table).any()), default=0.0)
 
 
-def _least_angle_deg(sweep: Sweep) -> float:
+def _lowest_angle_deg(sweep: Sweep) -> float:
     known = sweep.tca_counts[sweep.tca_counts != TCA_UNKNOWN]
     if known.size == 0 or not np.isfinite(sweep.theta_eff1_deg).any():
         return float("nan")
@@ -147,12 +147,12 @@ def pack_stations(
     return Stations(
         frame=site_frames(transmitters["lon_deg"].values, transmitters["lat_deg"].values),
         offset=transmitters["channel"].values.astype(np.int64) - channel,
-        erp_db=10.0 * np.log10(transmitters["erp_kw"].values.astype(np.float64)),
+        erp_dbkw=10.0 * np.log10(transmitters["erp_kw"].values.astype(np.float64)),
         agl_m=transmitters["antenna_height_agl_m"].values.astype(np.float64),
         polarisation=_indices(transmitters["polarisation"].values, POLARISATION_CODES),
         home=np.isin(transmitters["country"].values, list(home)),
         network=np.array([networks.index(name) if name else -1 for name in sfn], dtype=np.int64),
-        guard_km=LIGHT_KM_PER_US * np.array([guard_us.get(name, default_guard_us) for name in sfn]),
+        guard_km=_LIGHT_KM_PER_US * np.array([guard_us.get(name, default_guard_us) for name in sfn]),
         mode=np.array([modes.index((str(s), str(m))) for s, m in pairs], dtype=np.int64),
         mast=_indices(transmitters["mast"].values, {key: index for index, key in enumerate(masts)}),
         pattern_db=np.ascontiguousarray(transmitters["attenuation_db"].values, dtype=np.float32),

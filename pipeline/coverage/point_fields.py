@@ -13,9 +13,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
-from pipeline.coverage.channel import Job, planning_of, prepare_job, with_countries
 from pipeline.coverage.fields import WANTED, tile_fields
-from pipeline.coverage.planning import with_default_mode
+from pipeline.coverage.inputs import channel_inputs, planning_of
+from pipeline.coverage.network import with_countries, with_default_mode
+from pipeline.coverage.tile_state import ChannelInputs
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
 from pipeline.terrain.clearance import CLEARANCE_KM
@@ -50,25 +51,30 @@ def sweeps_towards(
     return run_sweeps(masts, elevation, receivers, land, views, settings_of(config.terrain))
 
 
-def point_job(config: Config, transmitters: xr.Dataset, sweeps: dict[str, Sweep], channel: int) -> Job:
+def point_inputs(
+    config: Config, transmitters: xr.Dataset, sweeps: dict[str, Sweep], channel: int
+) -> ChannelInputs:
     """The transmitters of one channel ready for ``point_fields``, in order of id."""
     default = config.coverage.default_mode
     network = with_default_mode(with_countries(config, transmitters), (default.system, default.mode))
-    return prepare_job(network, sweeps, planning_of(config, network, channel), config, channel)
+    return channel_inputs(network, sweeps, planning_of(config, network, channel), config, channel)
 
 
 def point_fields(
-    job: Job, number: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], h2_m: float
+    inputs: ChannelInputs,
+    number: int,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    h2_m: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Field in dB(uV/m) and distance in km of transmitter ``number`` at places [n], ``h2_m`` above ground."""
     positions_m = np.array([ecef_m(*place) for place in zip(lon_deg, lat_deg, strict=True)]).T.copy()
     d_km, az_deg, field_dbuvm = (np.empty(lon_deg.size) for _ in range(3))
-    rays(job.stations.frame[number], positions_m, d_km, az_deg)
-    receiver = job.receiver._replace(h2_m=h2_m)
+    stations, paths, model = inputs.stations, inputs.paths, inputs.model
+    rays(stations.frame[number], positions_m, d_km, az_deg)
+    receiver = inputs.receiver._replace(h2_m=h2_m)
     every = np.arange(lon_deg.size)
-    tile_fields(
-        job.stations, job.paths, job.tables, receiver, number, WANTED, every, d_km, az_deg, field_dbuvm
-    )
+    tile_fields(stations, paths, model, receiver, number, WANTED, every, d_km, az_deg, field_dbuvm)
     return field_dbuvm, d_km
 
 

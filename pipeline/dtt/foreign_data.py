@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pipeline.config.config import Config
 from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour
 from pipeline.config.protection import Device
-from pipeline.coverage.channel import with_countries
+from pipeline.coverage.network import with_countries
 from pipeline.dtt.interference_range import proven_radius_km
 from pipeline.radio.channel_plan import plan_channels, victim_offsets
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables

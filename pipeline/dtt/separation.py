@@ -22,7 +22,7 @@ from rasterio.features import rasterize
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.services import ServiceName
-from pipeline.coverage.channel import load_sweeps, read_network
+from pipeline.coverage.network import load_sweeps, read_network
 from pipeline.dtt.contours import Contour, contour_km, contour_of, read_contours
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, LONLAT, Grid

@@ -7,7 +7,7 @@ import shapely
 import xarray as xr
 
 from pipeline.config.protection import Device
-from pipeline.coverage.channel import load_sweeps, read_network
+from pipeline.coverage.network import load_sweeps, read_network
 from pipeline.dtt.protection_maps import Files
 from pipeline.dtt.separation import contour_polygons
 from pipeline.grid import raster

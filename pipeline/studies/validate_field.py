@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
-from pipeline.coverage.point_fields import point_fields, point_job, sweeps_towards
+from pipeline.coverage.point_fields import point_fields, point_inputs, sweeps_towards
 from pipeline.files import csv_text, write_output
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.measurements import Measurement, channel_of, read_measurements
@@ -83,7 +83,7 @@ def predict_rows(config: Config, register: xr.Dataset, rows: Sequence[Measuremen
         network = register.isel(transmitter=np.flatnonzero(register["channel"].values == channel))
         mine = np.flatnonzero(channels == channel)
         lon_deg, lat_deg = np.array([(rows[i].lon, rows[i].lat) for i in mine.tolist()]).T
-        job = point_job(config, network, sweeps_towards(config, network, lon_deg, lat_deg), channel)
+        job = point_inputs(config, network, sweeps_towards(config, network, lon_deg, lat_deg), channel)
         ids = network["id"].values.tolist()
         for h2_m in np.unique(heights_m[mine]).tolist():
             here = np.flatnonzero(heights_m[mine] == h2_m)

@@ -13,8 +13,7 @@ import xarray as xr
 
 from pipeline.config.config import Config
 from pipeline.config.load import load_config, unverified
-from pipeline.coverage.channel import outline_m, with_countries
-from pipeline.coverage.planning import within_reach
+from pipeline.coverage.network import outline_m, with_countries, within_reach
 from pipeline.errors import InputError, in_file
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries

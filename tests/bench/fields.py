@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.coverage.fields import INTERFERING, WANTED, CoverageModel, Receiver, Tables, tile_fields
+from pipeline.coverage.fields import INTERFERING, WANTED, CoverageModel, FieldModel, TvReceiver, tile_fields
 from pipeline.coverage.packed import Paths, Stations, pack_paths
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from pipeline.grid.grid import Grid
@@ -84,17 +84,22 @@ def pair_ns(*, sea: bool) -> float:
     stations, paths = network(sea=sea)
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in CHANNEL_MHZ for t in TIMES_PCT)
-    tables = Tables(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ, TIMES_PCT)
-    receiver = Receiver(10.0, 10.0, int(Surroundings.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
+    model = FieldModel(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ, TIMES_PCT)
+    receiver = TvReceiver(10.0, 10.0, int(Surroundings.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
     area = lattice(GRID)
     corners = np.array([(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)])
     pairs = len(corners) * TILE_PX * TILE_PX * stations.mast.size
-    return 1e9 * median_s(lambda: compute_tiles(stations, paths, tables, receiver, area, corners)) / pairs
+    return 1e9 * median_s(lambda: compute_tiles(stations, paths, model, receiver, area, corners)) / pairs
 
 
 @kernel
 def compute_tiles(
-    stations: Stations, paths: Paths, tables: Tables, receiver: Receiver, area: Lattice, corners: np.ndarray
+    stations: Stations,
+    paths: Paths,
+    model: FieldModel,
+    receiver: TvReceiver,
+    area: Lattice,
+    corners: np.ndarray,
 ) -> None:
     """Both fields of every station in every tile, called from compiled code as the coverage stage does."""
     pixels = np.arange(TILE_PX * TILE_PX)
@@ -106,4 +111,4 @@ def compute_tiles(
         for t in range(stations.mast.size):
             rays(stations.frame[t], positions_m, d_km, az_deg)
             for time in (WANTED, INTERFERING):
-                tile_fields(stations, paths, tables, receiver, t, time, pixels, d_km, az_deg, field)
+                tile_fields(stations, paths, model, receiver, t, time, pixels, d_km, az_deg, field)

@@ -14,7 +14,9 @@ from pyproj import Geod, Transformer
 from scipy.stats import norm
 
 from pipeline.config.config import Config
-from pipeline.coverage.planning import Planning
+from pipeline.coverage.channel import CLASS_BANDS, compute_blocks
+from pipeline.coverage.inputs import Planning, channel_inputs
+from pipeline.coverage.tiles import LEVEL_BANDS
 from pipeline.grid.grid import Grid
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.link import p1546_field
@@ -142,6 +144,28 @@ def scene(count: int = 14, seed: int = 1) -> Scene:
     offset = transmitters["channel"].values - CHANNEL
     ratio_db = np.where(offset == 0, np.array([[20.0], [21.5]]), -30.0)
     return Scene(surface, transmitters, sweeps, Planning(MODES, NOISE_DBUVM, ratio_db))
+
+
+def coverage_of(
+    made: Scene, settings: Config | None = None, *, density=None, complete: bool = False, **options
+) -> xr.Dataset:
+    """Coverage in memory: ``levels`` (band, y, x), ``classes`` (class_band, y, x).
+
+    ``complete``: with bounds by which nothing is left out.
+    """
+    settings = settings or config()
+    inputs = channel_inputs(made.transmitters, made.sweeps, made.planning, settings, CHANNEL)
+    if complete:
+        inputs = inputs._replace(rules=inputs.rules._replace(bound_margin_db=np.inf))
+    grid = made.surface.attrs["grid"]
+    levels = np.empty((len(LEVEL_BANDS), *grid.shape), dtype=np.float32)
+    classes = np.empty((len(CLASS_BANDS), *grid.shape), dtype=np.uint16)
+    values = None if density is None else density.values
+    for rows, cols, *parts in compute_blocks(inputs, grid, made.surface.values, values, **options):
+        levels[:, rows, cols], classes[:, rows, cols] = parts
+    return xr.Dataset(
+        {"levels": (("band", "y", "x"), levels), "classes": (("class_band", "y", "x"), classes)}
+    )
 
 
 def pixel_degrees() -> tuple[np.ndarray, np.ndarray]:

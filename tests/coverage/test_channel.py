@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scene import CHANNEL, GRID, config, pixel_degrees, reference, scene
+from scene import CHANNEL, GRID, Scene, config, coverage_of, pixel_degrees, reference, scene
 
-from pipeline.coverage.channel import run
 from pipeline.coverage.tiles import LEVEL_BANDS
-
-
-def compute(made, settings=None, **options):
-    surface, transmitters, sweeps, planning = made
-    return run(surface, transmitters, sweeps, planning, settings or config(), CHANNEL, **options)
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +16,12 @@ def made():
 
 @pytest.fixture(scope="module")
 def result(made):
-    return compute(made)
+    return coverage_of(made)
 
 
 @pytest.fixture(scope="module")
 def complete(made):
-    return compute(made, exhaustive=True)
+    return coverage_of(made, complete=True)
 
 
 def sampled(made, count, seed=4):
@@ -37,7 +31,7 @@ def sampled(made, count, seed=4):
 
 @pytest.mark.parametrize("spillover", [False, True])
 def test_levels_agree_with_pair_by_pair_computing(made, complete, spillover):
-    result = compute(made, config(protect_spillover=True), exhaustive=True) if spillover else complete
+    result = coverage_of(made, config(protect_spillover=True), complete=True) if spillover else complete
     degrees = pixel_degrees()
     levels, classes = result["levels"].values, result["classes"].values
     for row, col in sampled(made, 60):
@@ -62,7 +56,7 @@ def test_pruning_keeps_wanted_levels_and_moves_nuisance_by_a_hundredth_at_most(r
 
 @pytest.mark.parametrize(("block_px", "threads"), [(32, 1), (32, 2), (50, 2), (512, 2)])
 def test_blocks_and_threads_do_not_change_a_byte(made, result, block_px, threads):
-    other = compute(made, block_px=block_px, threads=threads)
+    other = coverage_of(made, block_px=block_px, threads=threads)
     for name in ("levels", "classes"):
         assert other[name].values.tobytes() == result[name].values.tobytes()
 
@@ -79,7 +73,7 @@ def test_own_transmitters_serve_at_home_and_foreign_ones_outside(made, result):
 
 
 def test_spillover_admits_every_transmitter_everywhere(made):
-    server = compute(made, config(protect_spillover=True))["classes"].values[1].astype(int) - 1
+    server = coverage_of(made, config(protect_spillover=True))["classes"].values[1].astype(int) - 1
     country = made.transmitters["country"].values
     assert set(country[server[made.surface.values == 1]]) == {"SI", "AT"}
 
@@ -103,7 +97,7 @@ def test_density_unserves_home_pixels_only_where_it_is_known_to_be_low(made, res
     density[:20] = 5.0
     density[20:25] = np.nan
     settings = config(min_density_per_km2=5.0)
-    served = compute(made, settings, density=density)["classes"].values[0]
+    served = coverage_of(made, settings, density=density)["classes"].values[0]
     before = result["classes"].values[0]
     cleared = (made.surface.values == 1) & (np.arange(GRID.height) >= 25)[:, None]
     assert (served[cleared] == 0).all()
@@ -113,7 +107,7 @@ def test_density_unserves_home_pixels_only_where_it_is_known_to_be_low(made, res
 
 def test_no_own_transmitter_leaves_the_territory_unserved(made):
     foreign = made._replace(transmitters=made.transmitters.assign(country=("transmitter", ["AT"] * 14)))
-    result = compute(foreign)
+    result = coverage_of(foreign)
     home = made.surface.values == 1
     assert np.isnan(result["levels"].values[:, home]).all()
     assert (result["classes"].values[:2, home] == 0).all()
@@ -122,6 +116,6 @@ def test_no_own_transmitter_leaves_the_territory_unserved(made):
 def test_no_transmitter_in_the_channel_gives_an_empty_map(made):
     nobody = made.transmitters.isel(transmitter=slice(0, 0))
     planning = made.planning._replace(ratio_db=np.zeros((2, 0)))
-    result = run(made.surface, nobody, {}, planning, config(), CHANNEL)
+    result = coverage_of(Scene(made.surface, nobody, {}, planning))
     assert np.isnan(result["levels"].values).all()
     assert (result["classes"].values[1] == 0).all()

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import lognorm, norm
 
 from pipeline.coverage.nuisance import (
-    LEFT_OUT_SHARE,
+    LEFT_OUT_FRACTION,
     fenton_wilkinson,
     location_probability,
     lognormal_mean,
@@ -77,11 +77,11 @@ def test_negligible_terms_change_the_median_by_a_hundredth_at_most():
         noise = rng.uniform(35, 50)
         kept = 10 ** (noise / 10) + sum(lognormal_mean(level, 5.5) for level in levels)
         count = rng.integers(1, 40)
-        shares = rng.dirichlet(np.ones(count)) * LEFT_OUT_SHARE * kept
+        shares = rng.dirichlet(np.ones(count)) * LEFT_OUT_FRACTION * kept
         assert negligible(0.999 * shares.sum(), kept)
         left = [10 * math.log10(share / lognormal_mean(0.0, 5.5)) for share in shares]
         change_db = total(noise, levels + left)[0] - total(noise, levels)[0]
         largest = max(largest, change_db)
         assert -1e-9 <= change_db <= 0.01
     assert largest > 0.004
-    assert not negligible(1.001 * LEFT_OUT_SHARE, 1.0)
+    assert not negligible(1.001 * LEFT_OUT_FRACTION, 1.0)

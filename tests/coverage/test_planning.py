@@ -9,11 +9,12 @@ import pytest
 import xarray as xr
 from scene import CHANNEL, GRID, config, scene
 
-from pipeline.coverage.channel import outline_m, prepare_job, split_blocks, with_countries, write_servers
-from pipeline.coverage.planning import (
-    Planning,
-    planning_values,
+from pipeline.coverage.channel import split_blocks, write_servers
+from pipeline.coverage.inputs import Planning, channel_inputs, planning_values
+from pipeline.coverage.network import (
+    outline_m,
     select_channel,
+    with_countries,
     with_default_mode,
     within_reach,
 )
@@ -72,11 +73,11 @@ def test_without_polygons_stations_belong_to_the_territory():
 
 def test_guard_interval_and_power_reach_the_kernels():
     made = scene()
-    job = prepare_job(made.transmitters, made.sweeps, made.planning, config(), CHANNEL)
-    assert job.stations.guard_km[0] == pytest.approx(60.0 * 0.299792458)
-    assert job.stations.guard_km[1] == pytest.approx(224.0 * 0.299792458)
-    assert 10 ** (job.stations.erp_db / 10) == pytest.approx(made.transmitters["erp_kw"].values)
-    assert job.stations.network.tolist() == [0 if k in (0, 2, 4, 12) else -1 for k in range(14)]
+    inputs = channel_inputs(made.transmitters, made.sweeps, made.planning, config(), CHANNEL)
+    assert inputs.stations.guard_km[0] == pytest.approx(60.0 * 0.299792458)
+    assert inputs.stations.guard_km[1] == pytest.approx(224.0 * 0.299792458)
+    assert 10 ** (inputs.stations.erp_dbkw / 10) == pytest.approx(made.transmitters["erp_kw"].values)
+    assert inputs.stations.network.tolist() == [0 if k in (0, 2, 4, 12) else -1 for k in range(14)]
 
 
 def test_blocks_split_into_two_files_keep_their_values():

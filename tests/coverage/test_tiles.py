@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from pyproj import Transformer
-from scene import CHANNEL, ELLIPSOID, GRID, NOISE_DBUVM, config, scene, sum_levels, sweep
+from scene import CHANNEL, ELLIPSOID, GRID, NOISE_DBUVM, Scene, config, coverage_of, scene, sum_levels, sweep
 
-from pipeline.coverage.channel import prepare_job, run
-from pipeline.coverage.field_bounds import bearings, least_discrimination_db, tile_bounds
+from pipeline.coverage.field_bounds import bearings, minimum_discrimination_db, tile_bounds
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
-from pipeline.coverage.planning import Planning
+from pipeline.coverage.inputs import Planning, channel_inputs
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
 from pipeline.radio.antennas import directivity_db, discrimination_db
 
@@ -56,11 +55,12 @@ def stations_around(places, **columns):
     codes[ROW, COL] = 1
     ratio_db = np.where(data["channel"].values == CHANNEL, 20.0, -30.0)[None, :]
     planning = Planning((("DVB-T", "64QAM 2/3"),), NOISE_DBUVM[:1], ratio_db)
-    return xr.DataArray(codes, dims=("y", "x"), attrs={"grid": GRID}), data, {"m": flat}, planning
+    surface = xr.DataArray(codes, dims=("y", "x"), attrs={"grid": GRID})
+    return Scene(surface, data, {"m": flat}, planning)
 
 
 def pixel(places, settings=None, **columns):
-    result = run(*stations_around(places, **columns), settings or free_space(), CHANNEL)
+    result = coverage_of(stations_around(places, **columns), settings or free_space())
     levels = result["levels"].values[:, ROW, COL]
     return levels, int(result["classes"].values[1, ROW, COL]) - 1
 
@@ -146,7 +146,8 @@ def test_pattern_and_power_shift_the_wanted_field():
     pattern = np.zeros((1, 360), np.float32)
     pattern[0, 175:186] = 7.0  # towards the pixel, south of the station
     data = data.assign(attenuation_db=data["attenuation_db"].copy(data=pattern), erp_kw=data["erp_kw"] * 10)
-    levels = run(surface, data, sweeps, planning, free_space(), CHANNEL)["levels"].values[:, ROW, COL]
+    result = coverage_of(Scene(surface, data, sweeps, planning), free_space())
+    levels = result["levels"].values[:, ROW, COL]
     assert levels[0] == pytest.approx(field(10.0) + 10.0 - 7.0, abs=2e-4)
 
 
@@ -155,8 +156,8 @@ def test_bounds_of_a_tile_hold_for_every_pixel(model):
     made, settings = scene(), config()
     propagation = settings.propagation.model_copy(update={"coverage_model": model})
     settings = settings.model_copy(update={"propagation": propagation})
-    job = prepare_job(made.transmitters, made.sweeps, made.planning, settings, CHANNEL)
-    count, pixels = job.stations.mast.size, np.arange(1024)
+    inputs = channel_inputs(made.transmitters, made.sweeps, made.planning, settings, CHANNEL)
+    count, pixels = inputs.stations.mast.size, np.arange(1024)
     area = lattice(GRID)
     near_km, wanted, nuisance = np.empty(count), np.empty(count), np.empty(count)
     d_km, az_deg, found = np.empty(1024), np.empty(1024), np.empty(1024)
@@ -167,17 +168,17 @@ def test_bounds_of_a_tile_hold_for_every_pixel(model):
         positions = frames[:3].reshape(3, -1).copy()
         centre = positions[:, [0, 31, -32, -1]].mean(axis=1)
         radius = 1e-3 * np.linalg.norm(positions - centre[:, None], axis=0).max()
-        parts = (job.stations, job.paths, job.tables, job.receiver)
-        tile_bounds(*parts, centre, radius, near_km, wanted, nuisance)
+        parts = (inputs.stations, inputs.paths, inputs.model, inputs.receiver)
+        tile_bounds(inputs, centre, radius, near_km, wanted, nuisance)
         for t in range(count):
-            rays(job.stations.frame[t], positions, d_km, az_deg)
+            rays(inputs.stations.frame[t], positions, d_km, az_deg)
             assert near_km[t] <= d_km.min()
             tile_fields(*parts, t, INTERFERING, pixels, d_km, az_deg, found)
             assert found.max() <= nuisance[t]
             gaps.append(nuisance[t] - found.max())
             tile_fields(*parts, t, WANTED, pixels, d_km, az_deg, found)
             assert wanted[t] == -np.inf or found.max() <= wanted[t]
-            assert (wanted[t] == -np.inf) == (job.stations.offset[t] != 0)
+            assert (wanted[t] == -np.inf) == (inputs.stations.offset[t] != 0)
     assert np.isfinite(gaps).all()
 
 
@@ -186,8 +187,8 @@ def test_least_discrimination_holds_wherever_in_the_tile():
     places = list(zip(rng.uniform(0, 360, 40), np.geomspace(0.5, 200, 40), strict=True))
     polarisation = rng.choice(["H", "V", "M", ""], 40)
     _, data, sweeps, planning = stations_around(places, polarisation=list(polarisation))
-    job = prepare_job(data, sweeps, planning, config(), CHANNEL)
-    stations, receiver, area = job.stations, job.receiver, lattice(GRID)
+    inputs = channel_inputs(data, sweeps, planning, config(), CHANNEL)
+    stations, receiver, area = inputs.stations, inputs.receiver, lattice(GRID)
     frames = np.empty((11, 32, 32))
     pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, 0, 0, frames)
     frames = frames.reshape(11, -1)
@@ -209,7 +210,7 @@ def test_least_discrimination_holds_wherever_in_the_tile():
             directed = directivity_db(apart, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
             codes = (stations.polarisation[s], stations.polarisation[t])
             actual = discrimination_db(*codes, directed, receiver.cross_polar_db)
-            least = least_discrimination_db(stations, receiver, *seen, s, t)
+            least = minimum_discrimination_db(stations, receiver, *seen, s, t)
             assert least <= actual + 1e-9
             gained += least
     assert gained / 1600 > 2.0

@@ -1,0 +1,89 @@
+"""The stations of a channel: which transmitters matter, their countries, modes and terrain profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.config.config import Config
+from pipeline.grid.geodesy import lattice, site_frames
+from pipeline.grid.grid import Grid
+from pipeline.reference.ratio_tables import ModeKey
+from pipeline.registers.missing_values import fill_countries
+from pipeline.registers.transmitters import read_register
+from pipeline.terrain.records import Sweep
+from pipeline.terrain.sweep_file import read_sweeps
+
+# Channels whose transmitters count: the channel itself and its neighbours (docs/method.md, section 3).
+OFFSETS = (-1, 0, 1)
+
+
+def read_network(config: Config, grid: Grid, channel: int) -> xr.Dataset:
+    """The transmitters that matter in a channel, with countries and modes filled in."""
+    register, _ = read_register(config)
+    selected = select_channel(register, channel)
+    reached = within_reach(selected, outline_m(grid), config.channels.reach_km)
+    selected = selected.isel(transmitter=reached)
+    default = config.coverage.default_mode
+    return with_default_mode(with_countries(config, selected), (default.system, default.mode))
+
+
+def select_channel(transmitters: xr.Dataset, channel: int) -> xr.Dataset:
+    """The transmitters of channels c-1, c and c+1, in order of id."""
+    chosen = np.isin(transmitters["channel"].values, [channel + offset for offset in OFFSETS])
+    selected = transmitters.isel(transmitter=chosen)
+    return selected.isel(transmitter=np.argsort(selected["id"].values, kind="stable"))
+
+
+def within_reach(
+    transmitters: xr.Dataset, positions_m: NDArray[np.float64], reach_km: float
+) -> NDArray[np.bool_]:
+    """Which transmitters lie within ``reach_km`` of the nearest of some geocentric points [n, 3]."""
+    frames = site_frames(transmitters["lon_deg"].values, transmitters["lat_deg"].values)
+    nearest_m = [np.sqrt(np.min(np.sum((positions_m - frame[:3]) ** 2, axis=1))) for frame in frames]
+    return np.array(nearest_m) <= 1000.0 * reach_km
+
+
+def outline_m(grid: Grid) -> NDArray[np.float64]:
+    """Geocentric positions [n, 3] of lattice nodes all over a grid, at most some ten kilometres apart."""
+    nodes = lattice(grid).nodes[:, :, :3]
+    every = max(1, min(nodes.shape[:2]) // 64)
+    rows = np.append(np.arange(0, nodes.shape[0] - 1, every), nodes.shape[0] - 1)
+    cols = np.append(np.arange(0, nodes.shape[1] - 1, every), nodes.shape[1] - 1)
+    positions_m: NDArray[np.float64] = nodes[np.ix_(rows, cols)].reshape(-1, 3)
+    return positions_m
+
+
+def with_default_mode(transmitters: xr.Dataset, default: ModeKey) -> xr.Dataset:
+    """The dataset with every empty ``mode``, and the system beside it, replaced by the default."""
+    given = transmitters["mode"].values != ""
+    return transmitters.assign(
+        system=("transmitter", np.where(given, transmitters["system"].values, default[0])),
+        mode=("transmitter", np.where(given, transmitters["mode"].values, default[1])),
+    )
+
+
+def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
+    """Stations without a country get that of the polygon around them; a mere box is home."""
+    polygons = config.territory.polygons
+    if polygons is None:
+        stated = transmitters["country"].values
+        own = np.where(stated == "", config.territory.home[0], stated)
+        return transmitters.assign(country=("transmitter", own))
+    countries = gpd.read_file(polygons.path, layer=polygons.countries_layer)
+    return fill_countries(transmitters, countries, polygons.country_field)
+
+
+def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]:
+    """The sweeps of all masts of some transmitters, from the files of their tiles."""
+    tiles: dict[str, set[str]] = {}
+    for tile, mast in zip(transmitters["tile"].values, transmitters["mast"].values, strict=True):
+        tiles.setdefault(str(tile), set()).add(str(mast))
+    sweeps: dict[str, Sweep] = {}
+    for tile, masts in sorted(tiles.items()):
+        sweeps |= read_sweeps(Path(build) / "terrain" / f"{tile}.npz", sorted(masts))
+    return sweeps
