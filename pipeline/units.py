@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.kernels import kernel
 
-# P[dBm] = E[dBuV/m] - 77.216 - 20 log10 f_MHz for an isotropic antenna (protection.md, head).
+# P[dBm] = E[dBuV/m] - 77.216 - 20 log10 f_MHz for an isotropic antenna (docs/method.md, section 1).
 FIELD_TO_POWER_DB = 77.216
 # Gain of a half-wave dipole: e.r.p. is referred to the dipole, e.i.r.p. to the isotropic antenna.
 DIPOLE_GAIN_DBI = 2.15

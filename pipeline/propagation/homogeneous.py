@@ -2,7 +2,7 @@
 
 The distance is the smallest between the two pixels as squares, over the largest scale of the grid, at least
 d_min. Up to 80 m free space on the slant; beyond, the model of the table over flat land without terrain, in
-open surroundings; never less than free space. The step at 80 m stays (docs/method.md, section 3). For
+open surroundings; never less than free space. The step at 80 m stays (docs/method.md, section 9). For
 receivers at points the loss is tabulated by distance: nodes are 0.1 % apart; between them the loss is linear
 in the logarithm of the distance, which is within 0.002 dB of the exact loss. Where it jumps (the step at
 80 m) the smaller end counts.

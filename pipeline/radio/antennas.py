@@ -122,7 +122,7 @@ def directivity_db(angle_deg: float, flat_deg: float, end_deg: float, largest_db
 @kernel
 def discrimination_db(wanted: int, other: int, directed_db: float, cross_polar_db: float) -> float:
     """D: discrimination of one signal in dB, given its directivity ``directed_db`` (docs/method.md,
-    section 1).
+    section 8).
 
     The antenna has the polarisation ``wanted``. An orthogonal signal gets ``cross_polar_db`` at all azimuths,
     not added to the directivity; a mixed one is split into two halves whose powers are summed; one of

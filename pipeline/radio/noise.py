@@ -1,7 +1,7 @@
 """Thermal noise, and the interference a receiver tolerates: from I/N, field strength or power flux density.
 
 All criteria end in one quantity, I_max in dBm in the receiver's bandwidth at the antenna's output
-(docs/method.md, section 5). A share of a fixed link's error budget is an I/N: with multipath outage
+(docs/method.md, section 16). A share of a fixed link's error budget is an I/N: with multipath outage
 proportional to 10^(-fade margin / 10), x % more outage is a noise floor higher by x %, so the shares of 10 %
 (co-primary) and 1 % (others) of Rec. ITU-R F.1565-1 give -10 and -20 dB, the long-term criteria of
 Rec. ITU-R F.758.
@@ -38,7 +38,7 @@ def noise_field_dbuvm(
     """E_n: field at which a noise-limited receiver just works, a median without location margin, in dB(uV/m).
 
     10 log10(k 290 B) + 30 + F + C/N - (G_dBd + 2.15 - L_f) + 77.216 + 20 log10 f (Report ITU-R BT.2036;
-    docs/method.md, section 1).
+    docs/method.md, section 4).
     """
     thermal_w = BOLTZMANN_J_K * REFERENCE_TEMPERATURE_K * bandwidth_mhz * 1e6
     antenna_dbi = gain_dbd + DIPOLE_GAIN_DBI - feeder_db

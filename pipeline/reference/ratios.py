@@ -1,6 +1,6 @@
 """Protection ratios of DTT reception against white-space devices, by offset, emission class and wanted level.
 
-r = PR0 + 10 log10(10^(-ACS/10) + 10^(-ACLR/10)), or the value of a table row (whitespace-rules.md, sec. 1.4).
+r = PR0 + 10 log10(10^(-ACS/10) + 10^(-ACLR/10)), or the value of a table row (docs/method.md, section 7).
 PR0 is the C/N of the mode. AFLR compares the whole power of the device with what leaks into 100 kHz (EN 301
 598), so for a victim's channel of width W ACLR = AFLR - 10 log10(W / 100 kHz), however narrow the device is.
 Of several rows that match, the one for the mode wins over one for the system, that over one for all, then one
@@ -152,7 +152,7 @@ def overload_dbm(tables: ProtectionTables, emission_class: int, offset: int) -> 
 
 
 def building_loss_db(device: Device) -> float:
-    """What the walls take off a device that counts as indoor: type B above a height, else 0."""
+    """Building entry loss of a device that counts as indoor: type B above a height, else 0."""
     indoor = device.indoor
     if device.type != "B" or indoor is None or device.height_m <= indoor.above_m:
         return 0.0
@@ -168,7 +168,7 @@ def group_shift_db(
     width_mhz: float = EUROPEAN_WIDTH_MHZ,
     share: float = 1.0,
 ) -> float:
-    """Stored map of a group less the limit: ratio, burst penalty, margin for several devices, walls."""
+    """Stored map of a group less the limit: ratio, burst penalty, margin for several devices, entry loss."""
     ratio = ratio_db(tables, group, device.emission_class, offset, width_mhz=width_mhz, share=share)
     return ratio + device.burst_penalty_db.value + device.margin_db - building_loss_db(device)
 
