@@ -1,7 +1,7 @@
-"""Which border points matter to a group of places: bounds that prove the rest does not.
+"""Which border points matter to a group of locations: bounds that prove the rest does not.
 
-Blocks of places hold cells of places. What is proven for all places of a block or cell is not looked at
-again; what remains is computed place by place, so the result is that of trying all points at each place.
+Blocks consist of cells, cells of locations. What is proven for all locations of a block or cell is not looked
+at again; what remains is computed for each location, so the result is that of trying all points at each one.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pipeline.coordination.radar.paths import (
 from pipeline.coordination.radar.resolution612 import RequiredSeparation
 from pipeline.kernels import kernel
 
-# Whether an administration is concerned: still to be found, at every place of a group, at none.
+# Whether an administration is affected: still to be found, at every location of a group, at none.
 AFFECTED_UNKNOWN, AFFECTED_EVERYWHERE, AFFECTED_NOWHERE = 0, 1, 2
 
 
 class BorderSearch(NamedTuple):
-    """All that does not change from place to place."""
+    """All that does not change from location to location."""
 
     points: BorderPoints
     clearance: Clearance
@@ -45,7 +45,7 @@ class BorderSearch(NamedTuple):
 class Survey(NamedTuple):
     """What a block knows of the groups of border points and of the administrations.
 
-    ``order`` groups by rising ``lower_km``, a bound below the distance from any place of the block;
+    ``order`` groups by rising ``lower_km``, a bound below the distance from any location of the block;
     ``land`` groups that are reached over land only; ``state`` per administration.
     """
 
@@ -71,14 +71,14 @@ class Candidates(NamedTuple):
 
 @kernel
 def empty_candidates(size: int) -> Candidates:
-    """Room for that many candidates."""
+    """Space for that many candidates."""
     point, group = np.empty(size, np.int64), np.empty(size, np.int64)
     return Candidates(point, group, np.empty(size, np.uint8), np.empty(size), np.empty(size), np.empty(size))
 
 
 @kernel
 def survey(scene: BorderSearch, frame: NDArray[np.float64], radius_km: float) -> Survey:
-    """Bounds and classes for all places within radius_km of the middle of a block."""
+    """Bounds and classes for all locations within radius_km of the middle of a block."""
     points, limits = scene.points, scene.limits
     count = points.radius_km.size
     middle_km, lower_km = np.empty(count), np.empty(count)
@@ -113,7 +113,7 @@ def _state(
     land: NDArray[np.bool_],
     a: int,
 ) -> int:
-    """Whether an administration is concerned at all places of a block, at none, or not yet known."""
+    """Whether an administration is affected at all locations of a block, at none, or not yet known."""
     points, limits = scene.points, scene.limits
     possible = False
     for g in range(points.groups[a], points.groups[a + 1]):
@@ -145,7 +145,7 @@ def _group_share(
     start: float = 0.0,
     end: float = 1.0,
 ) -> float:
-    """Share that is land on all paths from within radius_km of a place to a group of border points."""
+    """Share that is land on all paths from within radius_km of a location to a group of border points."""
     c = scene.points.centre_m[g]
     length_km = distance_km(frame, c[0], c[1], c[2])
     far_km = scene.points.radius_km[g]
@@ -154,7 +154,7 @@ def _group_share(
 
 @kernel
 def _group_tail(scene: BorderSearch, frame: NDArray[np.float64], radius_km: float, g: int) -> float:
-    """Share after which all is land on all paths from within radius_km of a place to a group."""
+    """Share after which all is land on all paths from within radius_km of a location to a group."""
     c = scene.points.centre_m[g]
     length_km = distance_km(frame, c[0], c[1], c[2])
     far_km = scene.points.radius_km[g]
@@ -165,7 +165,7 @@ def _group_tail(scene: BorderSearch, frame: NDArray[np.float64], radius_km: floa
 def nearest_candidates(
     scene: BorderSearch, known: Survey, frame: NDArray[np.float64], radius_km: float, work: Candidates
 ) -> int:
-    """Fill ``work`` with the points that can be nearest, or decisive (least d - D), at a place of a cell."""
+    """Fill ``work`` with the points that can be nearest, or limiting (minimum d - D), in a cell."""
     points, limits = scene.points, scene.limits
     length_km = np.empty(work.point.size)
     n, nearest_km, least_km = 0, np.inf, np.inf
@@ -185,13 +185,13 @@ def nearest_candidates(
             d_km = distance_km(frame, p[0], p[1], p[2])
             nearest_km = min(nearest_km, d_km + radius_km + SPREAD_KM)
             low_km = d_km - radius_km - SPREAD_KM
-            decisive = low_km - limit_km <= least_km
-            if low_km > nearest_km and not decisive:
+            limiting = low_km - limit_km <= least_km
+            if low_km > nearest_km and not limiting:
                 continue
             kind, share = PATH_UNSURE, 0.0
             if land:
                 kind, share = PATH_LAND, 1.0
-            elif decisive:
+            elif limiting:
                 kind, share = classify(
                     scene.clearance, frame, radius_km, p[0], p[1], p[2], d_km, scene.sampling
                 )
@@ -231,7 +231,7 @@ def _thinned(
 
 
 @kernel
-def concerning_candidates(
+def affecting_candidates(
     scene: BorderSearch, known: Survey, frame: NDArray[np.float64], radius_km: float, a: int, work: Candidates
 ) -> tuple[int, int]:
     """State of an administration in a cell, and how many points in ``work`` can decide it there."""
@@ -269,10 +269,10 @@ def concerning_candidates(
 
 
 @kernel
-def nearest_and_decisive(
+def nearest_and_limiting(
     scene: BorderSearch, frame: NDArray[np.float64], work: Candidates, n: int
 ) -> tuple[float, float, bool]:
-    """Distance to the nearest candidate, least d - D of all, and whether the path of the latter is sea."""
+    """Distance to the nearest candidate, minimum d - D of all, and whether the path of the latter is sea."""
     points, limits = scene.points, scene.limits
     nearest_km, least_km, over_sea = np.inf, np.inf, False
     for k in range(n):
@@ -291,8 +291,8 @@ def nearest_and_decisive(
 
 
 @kernel
-def _decides(scene: BorderSearch, frame: NDArray[np.float64], work: Candidates, k: int) -> bool:
-    """Whether a candidate lies within the required distance of a place."""
+def _requires_coordination(scene: BorderSearch, frame: NDArray[np.float64], work: Candidates, k: int) -> bool:
+    """Whether a candidate is within the required distance of a location."""
     p = scene.points.points_m[work.point[k]]
     d_km = distance_km(frame, p[0], p[1], p[2])
     if d_km <= scene.limits.land_km:
@@ -305,15 +305,15 @@ def _decides(scene: BorderSearch, frame: NDArray[np.float64], work: Candidates, 
 
 
 @kernel
-def is_concerned(
+def is_affected(
     scene: BorderSearch, frame: NDArray[np.float64], work: Candidates, n: int, witness: int
 ) -> int:
-    """The candidate that makes the administration concerned at a place, -1 if none does.
+    """The candidate that makes the administration affected at a location, -1 if none does.
 
-    ``witness`` is tried first: what decided at the last place most often decides at this one too. Groups
+    ``witness`` is tried first: what decided at the last location most often decides at this one too. Groups
     that are beyond the land limit and reached over land are passed over as one.
     """
-    if witness >= 0 and _decides(scene, frame, work, witness):
+    if witness >= 0 and _requires_coordination(scene, frame, work, witness):
         return witness
     k = 0
     while k < n:
@@ -328,7 +328,7 @@ def is_concerned(
             >= work.group_tail[k]
         )
         while k < last:
-            if not idle and _decides(scene, frame, work, k):
+            if not idle and _requires_coordination(scene, frame, work, k):
                 return k
             k += 1
     return -1

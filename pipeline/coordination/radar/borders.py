@@ -128,7 +128,7 @@ def foreign_borders(countries: Sequence[CountryPolygon], own: str, clip_deg: Box
 
 
 def reach_km(clip_deg: Box, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> float:
-    """Shortest distance from some places to the edge of a clip: nothing farther may be concluded from it."""
+    """Shortest distance from locations to the edge of a clip: nothing farther may be concluded from it."""
     edge = shapely.segmentize(shapely.box(*clip_deg), 0.05).exterior
     x, y = np.asarray(edge.coords).T
     least_m = math.inf

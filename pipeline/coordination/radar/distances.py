@@ -1,6 +1,6 @@
 """Coordination distances of Resolution 612 on a grid of candidate sites (docs/method.md, section 29).
 
-An administration is concerned if some point b of its border or coast has d(p, b) <= D(path from p to b):
+An administration is affected if some point b of its border or coast has d(p, b) <= D(path from p to b):
 the nearest point alone is not enough, since a farther one across the sea has a larger D.
 """
 
@@ -19,21 +19,21 @@ from pipeline.coordination.radar.border_search import (
     BorderSearch,
     Candidates,
     Survey,
+    affecting_candidates,
     bit_words,
-    concerning_candidates,
     empty_candidates,
-    is_concerned,
-    nearest_and_decisive,
+    is_affected,
+    nearest_and_limiting,
     nearest_candidates,
     survey,
 )
 from pipeline.coordination.radar.borders import Borders
 from pipeline.coordination.radar.land import Clearance
-from pipeline.coordination.radar.paths import PATH_LAND, PATH_SEA_OR_MIXED, middle, place, sampling
+from pipeline.coordination.radar.paths import PATH_LAND, PATH_SEA_OR_MIXED, fill_frame, middle, sampling
 from pipeline.coordination.radar.resolution612 import RequiredSeparation
 from pipeline.kernels import inlined, kernel
 
-# Places are looked at in cells of this size and these in blocks of 8 x 8 cells; at most 8 x 8 places a cell.
+# Cells of this size are looked at together, and blocks of 8 x 8 cells; a cell has at most 8 x 8 locations.
 CELL_KM, MAX_CELL_PX, BLOCK_CELLS = 1.6, 8, 8
 # In cells up to this size corners and middle may speak for the rest (docs/method.md, section 29): the
 # paths are sampled every 2 km anyway.
@@ -42,12 +42,25 @@ NO_DISTANCE, NO_CODE = -9999.0, 255
 NOT_ABROAD = -1
 
 
+class CandidateSites(NamedTuple):
+    """Candidate sites [y, x] on a part of a grid.
+
+    ``lon_deg``, ``lat_deg`` WGS84; ``abroad`` the index of the foreign administration in which a site is
+    located, -1 at home and at sea: there the distance is 0. Nothing is computed where not ``wanted``.
+    """
+
+    lon_deg: NDArray[np.float64]
+    lat_deg: NDArray[np.float64]
+    wanted: NDArray[np.bool_]
+    abroad: NDArray[np.int16]
+
+
 class RadarDistances(NamedTuple):
     """Layers [y, x] of one frequency row and noise category, with their nodata values.
 
     ``distance_km`` to the nearest foreign territory (0 inside it); ``path`` 1 land, 2 sea or mixed,
-    ``required_km`` and ``margin_km`` = d - D of the decisive border point, the one with the least margin;
-    ``coordination`` 1 where the margin is <= 0; ``administrations`` their number; ``concerned``
+    ``required_km`` and ``margin_km`` = d - D of the limiting border point, the one with the smallest margin;
+    ``coordination`` 1 where the margin is <= 0; ``administrations`` their number; ``affected``
     uint32[word, y, x], bit k of word w = administration 32 w + k of :class:`Borders`.
     """
 
@@ -57,14 +70,11 @@ class RadarDistances(NamedTuple):
     margin_km: NDArray[np.float32]
     coordination: NDArray[np.uint8]
     administrations: NDArray[np.uint8]
-    concerned: NDArray[np.uint32]
+    affected: NDArray[np.uint32]
 
 
 def compute_distances(
-    lon_deg: NDArray[np.float64],
-    lat_deg: NDArray[np.float64],
-    wanted: NDArray[np.bool_],
-    abroad: NDArray[np.int16],
+    sites: CandidateSites,
     borders: Borders,
     clearance: Clearance,
     separation: RequiredSeparation | None,
@@ -73,15 +83,14 @@ def compute_distances(
     sea_min_km: float = 2.0,
     threads: int = 1,
 ) -> RadarDistances:
-    """Layers for places [y, x] (WGS84), nodata where not ``wanted``.
+    """Layers for candidate sites [y, x], nodata where not ``wanted``.
 
-    ``resolution_km`` between neighbouring places decides how many are looked at together. ``abroad`` is the
-    index of the foreign administration a place lies in, -1 at home and at sea: there the distance is 0.
-    Without ``separation`` (RES612_NOT_APPLICABLE) only the distance is given. The result does not depend on
-    ``threads``. Distance, margin, path and decision are those of trying every border point at every place;
-    the administrations of a cell of places may be those of its corners and middle where these agree.
+    ``resolution_km`` between neighbouring sites decides how many are looked at together. Without
+    ``separation`` (RES612_NOT_APPLICABLE) only the distance is given. The result does not depend on
+    ``threads``. Distance, margin, path and decision are those of trying every border point at every site; the
+    administrations of a cell of sites may be those of its corners and middle where these agree.
     """
-    layers = empty_distances(lon_deg.shape, len(borders.administrations))
+    layers = empty_distances(sites.wanted.shape, len(borders.administrations))
     # Plain floats: other number types would be compiled anew.
     limits = RequiredSeparation(*(float(number) for number in separation or (0.0, 0.0, 0.0)))
     scene = BorderSearch(borders.points, clearance, sampling(sea_min_km), limits)
@@ -101,19 +110,14 @@ def compute_distances(
         return part
 
     blocks = map_blocks(
-        block,
-        lon_deg.shape,
-        BLOCK_CELLS * cell_px,
-        threads,
-        cut=(lon_deg, lat_deg, wanted, abroad),
-        name="radar distances",
+        block, sites.wanted.shape, BLOCK_CELLS * cell_px, threads, cut=sites, name="radar distances"
     )
     for rows, cols, part in blocks:
         for name in RadarDistances._fields:
             getattr(layers, name)[..., rows, cols] = getattr(part, name)
     if separation is not None:
         return layers
-    blank = empty_distances(lon_deg.shape, len(borders.administrations))
+    blank = empty_distances(sites.wanted.shape, len(borders.administrations))
     return blank._replace(distance_km=layers.distance_km)
 
 
@@ -140,7 +144,7 @@ def _cut(layers: RadarDistances, rows: slice, cols: slice) -> RadarDistances:
         layers.margin_km[rows, cols],
         layers.coordination[rows, cols],
         layers.administrations[rows, cols],
-        layers.concerned[:, rows, cols],
+        layers.affected[:, rows, cols],
     )
 
 
@@ -154,7 +158,7 @@ def _block(
     cell_px: int,
     out: RadarDistances,
 ) -> None:
-    """Fill the layers of one block of places."""
+    """Fill the layers of one block of locations."""
     frame = np.empty(6)
     radius_km = middle(lon_deg, lat_deg, wanted, frame)
     if radius_km < 0.0:
@@ -162,7 +166,7 @@ def _block(
     known = survey(scene, frame, radius_km)
     size = scene.points.administration.size
     nearest = empty_candidates(size)
-    decisive = empty_candidates(size)
+    limiting = empty_candidates(size)
     for row in range(0, lon_deg.shape[0], cell_px):
         for col in range(0, lon_deg.shape[1], cell_px):
             rows, cols = slice(row, row + cell_px), slice(col, col + cell_px)
@@ -173,7 +177,7 @@ def _block(
             n = nearest_candidates(scene, known, frame, radius_km, nearest)
             part, lies_in = _cut(out, rows, cols), abroad[rows, cols]
             _margins(scene, lon, lat, here, lies_in, nearest, n, part)
-            _administrations(scene, known, frame, radius_km, lon, lat, here, lies_in, decisive, part)
+            _administrations(scene, known, frame, radius_km, lon, lat, here, lies_in, limiting, part)
 
 
 @kernel
@@ -187,14 +191,14 @@ def _margins(
     n: int,
     out: RadarDistances,
 ) -> None:
-    """Distance, path, required distance, margin and decision of the places of a cell."""
+    """Distance, path, required distance, margin and decision of the locations of a cell."""
     frame = np.empty(6)
     for i in range(lon_deg.shape[0]):
         for j in range(lon_deg.shape[1]):
             if not wanted[i, j]:
                 continue
-            place(lon_deg[i, j], lat_deg[i, j], frame)
-            d_km, margin_km, over_sea = nearest_and_decisive(scene, frame, work, n)
+            fill_frame(lon_deg[i, j], lat_deg[i, j], frame)
+            d_km, margin_km, over_sea = nearest_and_limiting(scene, frame, work, n)
             if abroad[i, j] != NOT_ABROAD:
                 d_km = 0.0
                 if -scene.limits.land_km < margin_km:
@@ -221,8 +225,8 @@ def _probed(
     for i, j in ((0, 0), (0, last_col), (last_row, 0), (last_row, last_col), (last_row // 2, last_col // 2)):
         if not wanted[i, j]:
             return AFFECTED_UNKNOWN
-        place(lon_deg[i, j], lat_deg[i, j], here)
-        found = is_concerned(scene, here, work, n, witness)
+        fill_frame(lon_deg[i, j], lat_deg[i, j], here)
+        found = is_affected(scene, here, work, n, witness)
         witness = found if found >= 0 else witness
         tried, hits = tried + 1, hits + (found >= 0)
         if 0 < hits < tried:
@@ -243,9 +247,9 @@ def _administrations(
     work: Candidates,
     out: RadarDistances,
 ) -> None:
-    """Which administrations are concerned at the places of a cell, one after the other.
+    """Which administrations are affected at the locations of a cell, one after the other.
 
-    Small cells are probed only where another administration is concerned throughout, so that the number of
+    Small cells are probed only where another administration is affected throughout, so that the number of
     administrations and the decision, which is exact everywhere, cannot contradict each other.
     """
     here = np.empty(6)
@@ -257,7 +261,7 @@ def _administrations(
     for a in range(known.state.size):
         state, n = int(known.state[a]), 0
         if state == AFFECTED_UNKNOWN:
-            state, n = concerning_candidates(scene, known, frame, radius_km, a, work)
+            state, n = affecting_candidates(scene, known, frame, radius_km, a, work)
         if state == AFFECTED_UNKNOWN and probing:
             state = _probed(scene, lon_deg, lat_deg, wanted, work, n)
         witness = -1
@@ -265,12 +269,12 @@ def _administrations(
             for j in range(lon_deg.shape[1]):
                 if not wanted[i, j]:
                     continue
-                concerned = state == AFFECTED_EVERYWHERE or abroad[i, j] == a
-                if not concerned and state == AFFECTED_UNKNOWN:
-                    place(lon_deg[i, j], lat_deg[i, j], here)
-                    found = is_concerned(scene, here, work, n, witness)
+                affected = state == AFFECTED_EVERYWHERE or abroad[i, j] == a
+                if not affected and state == AFFECTED_UNKNOWN:
+                    fill_frame(lon_deg[i, j], lat_deg[i, j], here)
+                    found = is_affected(scene, here, work, n, witness)
                     witness = found if found >= 0 else witness
-                    concerned = found >= 0
-                if concerned:
+                    affected = found >= 0
+                if affected:
                     out.administrations[i, j] += 1
-                    out.concerned[a // 32, i, j] |= np.uint32(1 << (a % 32))
+                    out.affected[a // 32, i, j] |= np.uint32(1 << (a % 32))

@@ -1,4 +1,4 @@
-"""Countries, land and sea as far as the distances of Resolution 612 reach from some places."""
+"""Countries, land and sea as far as the distances of Resolution 612 reach from some locations."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from pipeline.grid.polygons import cut
 LonLats = tuple[NDArray[np.float64], NDArray[np.float64]]
 # Places along each side of a window: its outline in lon/lat.
 OUTLINE_PLACES = 17
-# Paths bend towards the poles: room beside them.
+# Paths bend towards the poles: a buffer beside them.
 BUFFER_DEG = 1.0
 
 
 class Ground(NamedTuple):
     """Country polygons, the box they were cut to (None: the whole world), and land and sea within reach.
 
-    ``reach_km`` the least distance from a place to the edge of the box: nothing is known beyond it.
+    ``reach_km`` the shortest distance from a location to the edge of the box: nothing is known beyond it.
     """
 
     countries: list[CountryPolygon]
@@ -42,9 +42,9 @@ class Ground(NamedTuple):
 def read_ground(
     path: Path, clip_deg: Box | None, places: LonLats, needed_km: float
 ) -> tuple[Ground, list[str]]:
-    """The ground around some places, and the names of polygons left out because they have no ITU code.
+    """The ground around some locations, and the names of polygons left out because they have no ITU code.
 
-    Refused if the box ends nearer to a place than ``needed_km``: its edge is not a border.
+    Refused if the box ends nearer to a location than ``needed_km``: its edge is not a border.
     """
     countries, ignored = read_countries(path, read_itu_codes())
     known_km = check_reach(path, clip_deg, places, needed_km)
@@ -54,7 +54,7 @@ def read_ground(
 
 
 def check_reach(path: Path, clip_deg: Box | None, places: LonLats, needed_km: float) -> float:
-    """Least distance from some places to the edge of the box, refused if less than needed or outside it."""
+    """Shortest distance from locations to the edge of the box, refused if less than needed or outside it."""
     if clip_deg is None:
         return math.inf
     lon_deg, lat_deg = places
@@ -79,7 +79,7 @@ def window_of(wanted: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> LonLats:
-    """Longitude and latitude of places along the sides of the window that holds the wanted pixels."""
+    """Longitude and latitude of locations along the sides of the window that holds the wanted pixels."""
     rows, cols = (
         np.unique(np.linspace(part.start, part.stop - 1, OUTLINE_PLACES).round().astype(int))
         for part in window_of(wanted)
@@ -93,12 +93,12 @@ def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> LonLats:
 
 
 def joined(places: Sequence[LonLats]) -> LonLats:
-    """Several lists of places as one."""
+    """Several lists of locations as one."""
     return np.concatenate([lon for lon, _ in places]), np.concatenate([lat for _, lat in places])
 
 
 def box_around(places: LonLats, around_km: float, clip_deg: Box | None = None) -> Box:
-    """Box of whole degrees that holds all places within a distance of some, cut to a clip.
+    """Box of whole degrees that holds all locations within a distance of some, cut to a clip.
 
     It may reach beyond the 180th meridian, and has all longitudes where a pole is near.
     """

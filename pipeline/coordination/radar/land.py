@@ -1,4 +1,4 @@
-"""Land and sea for the path test, with the room around every place that lets the test stride."""
+"""Land and sea for the path test, with the clearance around every location that lets the test stride."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ MASK_STEP_DEG = 1.0 / 120.0
 DEGREE_KM = 110.57
 # Longest degree (of longitude at the equator is 111.320 km, of latitude at the poles 111.694 km).
 LONG_DEGREE_KM = 111.7
-# Room beyond this is not used: it bounds how far the shortest way bends to the pole (3 km at 60 degrees).
-MAX_ROOM_KM = 300.0
+# Clearance beyond this is not used: it bounds how far geodesics bend towards the pole (3 km at 60 degrees).
+MAX_CLEAR_KM = 300.0
 POLEWARD_DEG = 0.3
-# Smallest room, so that its sign always tells land from sea.
-LEAST_KM = 1.0e-3
+# Smallest clearance, so that its sign always distinguishes land from sea.
+MIN_CLEAR_KM = 1.0e-3
 
 
 class Clearance(NamedTuple):
-    """Room around each cell of a lon/lat raster, rows from north to south.
+    """Clearance around each cell of a lon/lat raster, rows from north to south.
 
-    ``room_km`` float32[y, x]: on land (positive) no sea lies within this distance of any point of the cell,
-    on sea (negative) no land does. Places outside the raster count as sea without room (protected side).
+    ``clear_km`` float32[y, x]: on land (positive) no sea is within this distance of any point of the cell,
+    on sea (negative) no land is. Locations outside the raster count as sea without clearance (conservative).
     """
 
-    room_km: NDArray[np.float32]
+    clear_km: NDArray[np.float32]
     west_deg: float
     north_deg: float
     per_deg: float
@@ -46,7 +46,7 @@ class Clearance(NamedTuple):
 def land_mask(
     shapes: Iterable[BaseGeometry], box_deg: Box, step_deg: float = MASK_STEP_DEG
 ) -> NDArray[np.bool_]:
-    """True where the centre of a cell lies on land, bool[y, x] of a lon/lat box; lakes are land."""
+    """True where the centre of a cell is on land, bool[y, x] of a lon/lat box; lakes are land."""
     west, south, east, north = box_deg
     shape = math.ceil((north - south) / step_deg - 1e-9), math.ceil((east - west) / step_deg - 1e-9)
     return rasterised(shapes, shape, Affine(step_deg, 0.0, west, 0.0, -step_deg, north))
@@ -55,7 +55,7 @@ def land_mask(
 def clearance(
     land: NDArray[np.bool_], west_deg: float, north_deg: float, step_deg: float = MASK_STEP_DEG
 ) -> Clearance:
-    """Room around the cells of a mask: never more than the true one, whatever the latitude."""
+    """Clearance around the cells of a mask: never more than the true one, whatever the latitude."""
     south_deg = north_deg - land.shape[0] * step_deg
     poleward = min(max(abs(north_deg), abs(south_deg)) + POLEWARD_DEG, 90.0)
     sampling = step_deg * DEGREE_KM, max(step_deg * DEGREE_KM * math.cos(math.radians(poleward)), 1e-9)
@@ -63,20 +63,20 @@ def clearance(
     diagonal_km = math.hypot(step_deg * LONG_DEGREE_KM, step_deg * LONG_DEGREE_KM)
     room = np.full(land.shape, 0.0, dtype=np.float32)
     for kind, sign in ((land, 1.0), (~land, -1.0)):
-        # A ring of the other kind: what lies beyond the raster is not known.
+        # A ring of the other kind: what is beyond the raster is not known.
         distance_km = distance_transform_edt(np.pad(kind, 1), sampling=sampling)[1:-1, 1:-1]
-        usable = np.clip(distance_km - diagonal_km, LEAST_KM, MAX_ROOM_KM)
+        usable = np.clip(distance_km - diagonal_km, MIN_CLEAR_KM, MAX_CLEAR_KM)
         room[kind] = sign * usable[kind]
     return Clearance(room, west_deg, north_deg, 1.0 / step_deg)
 
 
 @inlined
-def room_at(clearance: Clearance, x_m: float, y_m: float, z_m: float) -> float:
-    """Room in km at the place above or below a geocentric point; its sign tells land (+) from sea (-)."""
+def clearance_at(clearance: Clearance, x_m: float, y_m: float, z_m: float) -> float:
+    """Clearance in km above or below a geocentric point; its sign tells land (+) from sea (-)."""
     lon_deg = math.degrees(math.atan2(y_m, x_m))
     lat_deg = math.degrees(math.atan2(z_m, (1.0 - ECCENTRICITY2) * math.sqrt(x_m * x_m + y_m * y_m)))
     col = int(((lon_deg - clearance.west_deg) % 360.0) * clearance.per_deg)
     row = math.floor((clearance.north_deg - lat_deg) * clearance.per_deg)
-    if row < 0 or row >= clearance.room_km.shape[0] or col >= clearance.room_km.shape[1]:
-        return -LEAST_KM
-    return clearance.room_km[row, col]
+    if row < 0 or row >= clearance.clear_km.shape[0] or col >= clearance.clear_km.shape[1]:
+        return -MIN_CLEAR_KM
+    return clearance.clear_km[row, col]

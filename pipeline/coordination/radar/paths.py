@@ -1,7 +1,7 @@
-"""Does the shortest way between two places cross the sea? Sampled, and proven for whole groups of places.
+"""Does the geodesic between two locations cross the sea? Sampled, and proven for whole groups of locations.
 
 A path is *sea or mixed* if enough of its samples lie on sea: samples at equal spacing of at most
-``sample_km``, without its two ends (they are coasts and borders themselves). The room around each sample
+``sample_km``, without its two ends (they are coasts and borders themselves). The clearance around each sample
 (:mod:`land`) lets the test skip samples that cannot be sea; the result is that of looking at all of them.
 """
 
@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coordination.radar.land import Clearance, room_at
+from pipeline.coordination.radar.land import Clearance, clearance_at
 from pipeline.grid.geodesy import ECCENTRICITY2, ecef_m
 from pipeline.kernels import inlined, kernel
 
 SAMPLE_KM = 2.0
 _CHORD_RADIUS_KM = 6371.0
-# Classes of a path seen from a whole group of places.
+# Classes of a path seen from a whole group of locations.
 PATH_UNSURE, PATH_LAND, PATH_SEA_OR_MIXED = 0, 1, 2
-# Between great circles from one place to another: their gap exceeds linear interpolation by theta^2 / 15.6,
+# Between great circles that begin at one location: their gap exceeds linear interpolation by theta^2 / 15.6,
 # 0.2 % for 1000 km, 3 % for 4000 km. Ellipsoid and rounding stay below the second number.
 SPREAD, SPREAD_KM = 1.03, 0.05
 # Least stride of a proof.
@@ -41,7 +41,7 @@ def sampling(sea_min_km: float = 2.0, sample_km: float = SAMPLE_KM) -> Sampling:
 
 
 @kernel
-def place(lon_deg: float, lat_deg: float, frame: NDArray[np.float64]) -> None:
+def fill_frame(lon_deg: float, lat_deg: float, frame: NDArray[np.float64]) -> None:
     """Fill frame float64[6]: geocentric position in m and unit normal of the ellipsoid."""
     lon, lat = math.radians(lon_deg), math.radians(lat_deg)
     frame[0], frame[1], frame[2] = ecef_m(lon_deg, lat_deg)
@@ -52,7 +52,7 @@ def place(lon_deg: float, lat_deg: float, frame: NDArray[np.float64]) -> None:
 
 @inlined
 def distance_km(frame: NDArray[np.float64], x_m: float, y_m: float, z_m: float) -> float:
-    """Length of the shortest way on WGS84: the arc of the circle that touches the ground at the place.
+    """Length of the shortest way on WGS84: the arc of the circle that touches the ground at the location.
 
     The chord c dips by u below the horizon, sin(half the angle) = u / c. Within 1 m up to 1000 km.
     """
@@ -78,7 +78,7 @@ def chord_share(t: float, length_km: float) -> float:
 
 
 @inlined
-def room_on_path(
+def clearance_on_path(
     clearance: Clearance,
     frame: NDArray[np.float64],
     x_m: float,
@@ -87,9 +87,9 @@ def room_on_path(
     t: float,
     length_km: float,
 ) -> float:
-    """Room in km at the share t of the way from a place to a point."""
+    """Clearance in km at the share t of the way from a location to a point."""
     s = chord_share(t, length_km)
-    return room_at(
+    return clearance_at(
         clearance,
         frame[0] + s * (x_m - frame[0]),
         frame[1] + s * (y_m - frame[1]),
@@ -118,14 +118,14 @@ def crosses_sea(
     spacing_km = length_km / max(n, 1)
     found, last = 0, min(n - 1, math.ceil(known_tail * n))
     while k <= last:
-        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
-        if room_km < 0.0:
+        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
+        if clear_km < 0.0:
             found += 1
             if found >= sampling.sea_samples:
                 return True
             k += 1
         else:
-            k += max(1, math.ceil(room_km / spacing_km))
+            k += max(1, math.ceil(clear_km / spacing_km))
     return False
 
 
@@ -146,14 +146,14 @@ def first_sea_km(
     n = math.ceil(length_km / sampling.sample_km)
     found, k = 0, 1
     while k <= n:
-        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
-        if room_km < 0.0:
+        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
+        if clear_km < 0.0:
             found += 1
             if found >= sampling.sea_samples:
                 return k * length_km / n
             k += 1
         else:
-            k += max(1, math.ceil(room_km * n / length_km))
+            k += max(1, math.ceil(clear_km * n / length_km))
     return np.inf
 
 
@@ -170,20 +170,20 @@ def land_share(
     start: float = 0.0,
     end: float = 1.0,
 ) -> float:
-    """Share of the way that is land on every path from within near_km of a place to within far_km of one.
+    """Share of the way that is land on every path from within near_km of a location to within far_km of one.
 
     1 if all of it is. Paths at the share t lie within (1 - t) near + t far of the one in the middle. What
     comes before ``start`` and after ``end`` is known to be land.
     """
     t = start
-    # Per share: the room can shrink by the length of the way while the bundle of paths may widen.
+    # Per share: the clearance can shrink by the length of the way while the bundle of paths may widen.
     closing_km = max(length_km, STRIDE_KM) + max(SPREAD * (far_km - near_km), 0.0)
     while t < end:
         wide_km = SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
-        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
-        if room_km < wide_km + STRIDE_KM:
+        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        if clear_km < wide_km + STRIDE_KM:
             return t
-        t += (room_km - wide_km) / closing_km
+        t += (clear_km - wide_km) / closing_km
     return 1.0
 
 
@@ -203,10 +203,10 @@ def land_tail(
     closing_km = max(length_km, STRIDE_KM) + max(SPREAD * (near_km - far_km), 0.0)
     while t > 0.0:
         wide_km = SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
-        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
-        if room_km < wide_km + STRIDE_KM:
+        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        if clear_km < wide_km + STRIDE_KM:
             return t
-        t -= (room_km - wide_km) / closing_km
+        t -= (clear_km - wide_km) / closing_km
     return 0.0
 
 
@@ -221,7 +221,7 @@ def classify(
     length_km: float,
     sampling: Sampling,
 ) -> tuple[int, float]:
-    """Class of all paths from within near_km of a place to one point, and the share that is land on all.
+    """Class of all paths from within near_km of a location to one point, and the share that is land on all.
 
     Sea is certain where a stretch of the middle path has land no nearer than the paths are wide plus half
     the length that holds enough samples of each of them.
@@ -234,10 +234,10 @@ def classify(
     last = 1.0 - stretch_km / length_km
     while t < last:
         needed_km = SPREAD * (1.0 - t) * near_km + SPREAD_KM + stretch_km
-        room_km = room_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
-        if -room_km > needed_km:
+        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        if -clear_km > needed_km:
             return PATH_SEA_OR_MIXED, share
-        t += max(room_km + needed_km, STRIDE_KM) / length_km
+        t += max(clear_km + needed_km, STRIDE_KM) / length_km
     return PATH_UNSURE, share
 
 
@@ -248,7 +248,7 @@ def middle(
     wanted: NDArray[np.bool_],
     frame: NDArray[np.float64],
 ) -> float:
-    """Fill the frame of the middle of the wanted places [y, x]; the radius in km around them, -1 if none."""
+    """Fill the frame of the middle of wanted locations [y, x]; the radius in km around them, -1 if none."""
     count, total = 0, np.zeros(3)
     for i in range(lon_deg.shape[0]):
         for j in range(lon_deg.shape[1]):
@@ -261,7 +261,7 @@ def middle(
     if count == 0:
         return -1.0
     lat = math.atan2(total[2], (1.0 - ECCENTRICITY2) * math.hypot(total[0], total[1]))
-    place(math.degrees(math.atan2(total[1], total[0])), math.degrees(lat), frame)
+    fill_frame(math.degrees(math.atan2(total[1], total[0])), math.degrees(lat), frame)
     radius_km = 0.0
     for i in range(lon_deg.shape[0]):
         for j in range(lon_deg.shape[1]):

@@ -15,6 +15,7 @@ from pipeline.coordination.radar.distances import (
     NO_CODE,
     NO_DISTANCE,
     NOT_ABROAD,
+    CandidateSites,
     RadarDistances,
     compute_distances,
     empty_distances,
@@ -67,22 +68,20 @@ def run(
 ) -> dict[str, xr.DataArray]:
     """All layers (band, y, x) by name, nodata where not ``wanted`` [y, x].
 
-    ``abroad``: some wanted places may lie in foreign territory, where the distance is 0.
+    ``abroad``: some wanted locations may lie in foreign territory, where the distance is 0.
     """
     window = window_of(wanted)
     lon_deg, lat_deg = grid.lonlat_deg(*window)
     lies_in = np.full(lon_deg.shape, NOT_ABROAD, np.int16)
     if abroad:
         lies_in = foreign_index(grid, window, borders, ground)
+    sites = CandidateSites(lon_deg, lat_deg, wanted[window], lies_in)
     found: dict[RequiredSeparation | None, RadarDistances] = {}
     for radar in wanted_radars:
         if radar.separation in found:
             continue
         part = compute_distances(
-            lon_deg,
-            lat_deg,
-            wanted[window],
-            lies_in,
+            sites,
             borders,
             ground.clearance,
             radar.separation,
@@ -96,7 +95,7 @@ def run(
 
 def administration_bands(radars: Sequence[CandidateRadar], administrations: int) -> list[str]:
     """Descriptions of the bands of ``adm_k``: for each frequency as many as its administrations need."""
-    words = len(empty_distances((0, 0), administrations).concerned)
+    words = len(empty_distances((0, 0), administrations).affected)
     return [
         f"{radar.band_name}, administrations {32 * k}-{32 * k + 31}" for radar in radars for k in range(words)
     ]
@@ -123,9 +122,9 @@ def administration_table(
 def foreign_index(
     grid: Grid, window: tuple[slice, slice], borders: Borders, ground: Ground
 ) -> NDArray[np.int16]:
-    """Index of the foreign administration that each pixel of a window lies in, -1 at home and at sea.
+    """Index of the foreign administration that each pixel of a window is in, -1 at home and at sea.
 
-    Where several claim a place the last in the alphabet is named.
+    Where several claim a location the last in the alphabet is named.
     """
     rows, cols = window
     shape = rows.stop - rows.start, cols.stop - cols.start
@@ -170,7 +169,7 @@ def _labelled(
     arrays = {name: _array(name, parts, grid, window, names) for name, parts in by_name.items()}
     nearest = [raster_of("radar612_dist_foreign").long_name]
     arrays["dist_foreign"] = _array("dist_foreign", [found[0].distance_km], grid, window, nearest)
-    words = [word for part in found for word in part.concerned]
+    words = [word for part in found for word in part.affected]
     bands = administration_bands(radars, len(borders.administrations))
     arrays["adm_k"] = _array("adm_k", words, grid, window, bands)
     return arrays

@@ -23,7 +23,7 @@ from pipeline.coordination.radar.cr372_records import (
 )
 from pipeline.coordination.radar.ground import Ground
 from pipeline.coordination.radar.land import Clearance
-from pipeline.coordination.radar.paths import Sampling, crosses_sea, first_sea_km, place, sampling
+from pipeline.coordination.radar.paths import Sampling, crosses_sea, fill_frame, first_sea_km, sampling
 from pipeline.coordination.radar.resolution612 import (
     MAX_EIRP_DBW,
     Noise,
@@ -55,7 +55,7 @@ class RegisteredRadar(NamedTuple):
 
 
 class Affected(NamedTuple):
-    """A foreign administration near a radar: nearest distance, and the decisive path with its margin."""
+    """A foreign administration near a radar: nearest distance, and the limiting path with its margin."""
 
     administration: str
     least_km: float
@@ -66,7 +66,7 @@ class Affected(NamedTuple):
 def stations(
     radars: Sequence[Radar], noise: Noise = Noise.QUIET_RURAL, *, conservative_gap: bool = False
 ) -> list[RegisteredRadar]:
-    """Stations of a register in its order, those without a usable place left out."""
+    """Stations of a register in its order, those without a usable location left out."""
     found = []
     for radar in radars:
         lon, lat = longitude_deg(radar), latitude_deg(radar)
@@ -78,7 +78,7 @@ def stations(
 
 
 def station_key(radar: Radar) -> str:
-    """One text that tells radars apart: administration, its reference or the site, kind, frequency, place."""
+    """One text per radar: administration, its reference or the site, type of station, frequency, location."""
     name = radar.adm_ref_id or radar.site_name
     return " ".join([radar.adm, name, radar.stn_type, radar.freq_assgn, radar.lat, radar.long])
 
@@ -142,7 +142,7 @@ def zone(station: RegisteredRadar, clearance: Clearance, sea_min_km: float = 2.0
 def affected(
     station: RegisteredRadar, borders: Borders, clearance: Clearance, sea_min_km: float = 2.0
 ) -> list[Affected]:
-    """Administrations whose territory lies within the required distance of a radar."""
+    """Administrations whose territory is within the required distance of a radar."""
     assert station.separation is not None
     _, land_km, sea_km = station.separation
     lon, lat = borders.lonlat_deg.T
@@ -207,7 +207,7 @@ def affected_frame(
     clearance: Clearance,
     sea_min_km: float = 2.0,
 ) -> gpd.GeoDataFrame:
-    """Layer ``radar612_affected``: one row per radar and administration concerned, at the radar's place.
+    """Layer ``radar612_affected``: one row per radar and administration affected, at the radar's location.
 
     ``borders_of`` the administration of each radar that has a zone: its own territory is not foreign.
     """
@@ -259,7 +259,7 @@ def _sector(station: RegisteredRadar, azimuth_deg: float, near_km: float, far_km
 
 
 def _wound_back(shape: BaseGeometry) -> BaseGeometry:
-    """The shape with what lies beyond the 180th meridian moved to the other side."""
+    """The shape with what is located beyond the 180th meridian moved to the other side."""
     west, _, east, _ = shape.bounds
     if west >= -180.0 and east <= 180.0:
         return shape
@@ -280,10 +280,10 @@ def _sea_profile(
     sampling: Sampling,
 ) -> NDArray[np.float64]:
     frame, end = np.empty(6), np.empty(6)
-    place(lon_deg, lat_deg, frame)
+    fill_frame(lon_deg, lat_deg, frame)
     found = np.empty(end_lon_deg.size)
     for k in range(found.size):
-        place(end_lon_deg[k], end_lat_deg[k], end)
+        fill_frame(end_lon_deg[k], end_lat_deg[k], end)
         found[k] = first_sea_km(clearance, frame, end[0], end[1], end[2], limit_km, sampling)
     return found
 
@@ -298,7 +298,7 @@ def _paths(
     sampling: Sampling,
 ) -> NDArray[np.bool_]:
     frame = np.empty(6)
-    place(lon_deg, lat_deg, frame)
+    fill_frame(lon_deg, lat_deg, frame)
     sea = np.empty(d_km.size, dtype=np.bool_)
     for k in range(sea.size):
         p = points_m[k]

@@ -22,7 +22,7 @@ from pipeline.coordination.radar.borders import (
     reach_km,
     read_countries,
 )
-from pipeline.coordination.radar.distances import RadarDistances, compute_distances
+from pipeline.coordination.radar.distances import CandidateSites, RadarDistances, compute_distances
 from pipeline.coordination.radar.land import clearance, land_mask
 from pipeline.coordination.radar.resolution612 import (
     Noise,
@@ -44,12 +44,12 @@ def grid(lon, lat):
 
 
 def layers(lon, lat, separation=SEPARATION, borders=BORDERS, room=CLEARANCE, **options) -> RadarDistances:
-    return compute_distances(*grid(lon, lat), borders, room, separation, **options)
+    return compute_distances(CandidateSites(*grid(lon, lat)), borders, room, separation, **options)
 
 
 def concerned(result: RadarDistances, borders=BORDERS) -> np.ndarray:
     """bool[administration, y, x] from the bit masks."""
-    words = [result.concerned[a // 32] >> np.uint32(a % 32) & 1 for a in range(len(borders.administrations))]
+    words = [result.affected[a // 32] >> np.uint32(a % 32) & 1 for a in range(len(borders.administrations))]
     return np.array(words, dtype=bool)
 
 
@@ -152,7 +152,7 @@ def test_golden_geodesics():
         ((10.0, 45.0), (10.0, 46.0), 111.14155),
         ((115.328333, -31.218333), (115.2, -8.75), 2487.617),
     ]:
-        paths.place(lon, lat, frame)
+        paths.fill_frame(lon, lat, frame)
         end = geocentric_m(np.array([[end_lon, end_lat]]))[0]
         # The arc that touches the ground at one end is 1 m off within 1000 km.
         assert _distance(frame, end) == pytest.approx(expected_km, rel=5e-5)
@@ -168,7 +168,7 @@ def _distance(frame, end) -> float:
 def test_distance_agrees_with_pyproj(lat, lon, azimuth, d_km):
     end_lon, end_lat, _ = GEOD.fwd(lon, lat, azimuth, d_km * 1000)
     frame = np.empty(6)
-    paths.place(lon, lat, frame)
+    paths.fill_frame(lon, lat, frame)
     assert _distance(frame, geocentric_m(np.array([[end_lon, end_lat]]))[0]) == pytest.approx(d_km, abs=2e-3)
 
 
@@ -183,7 +183,7 @@ def test_distance_agrees_with_pyproj(lat, lon, azimuth, d_km):
 def test_path_type_agrees_with_every_sample(lon, lat, end_lon, end_lat, samples):
     brute = Paths(LAND)
     frame = np.empty(6)
-    paths.place(lon, lat, frame)
+    paths.fill_frame(lon, lat, frame)
     end = geocentric_m(np.array([[end_lon, end_lat]]))[0]
     d_km = _distance(frame, end)
     rule = paths.Sampling(2.0, samples)
@@ -206,14 +206,14 @@ def test_path_type_agrees_with_every_sample(lon, lat, end_lon, end_lat, samples)
 )
 def test_class_proven_for_a_group_holds_for_each_place(lon, lat, end_lon, end_lat, radius_km, seed):
     frame, place = np.empty(6), np.empty(6)
-    paths.place(lon, lat, frame)
+    paths.fill_frame(lon, lat, frame)
     end = geocentric_m(np.array([[end_lon, end_lat]]))[0]
     rule = paths.Sampling(2.0, 1)
     kind, share = paths.classify(CLEARANCE, frame, radius_km, *end, max(_distance(frame, end), 0.1), rule)
     rng = np.random.default_rng(seed)
     for azimuth, d_km in zip(rng.uniform(0, 360, 12), rng.uniform(0, radius_km, 12), strict=True):
         at_lon, at_lat, _ = GEOD.fwd(lon, lat, azimuth, 1000 * d_km)
-        paths.place(at_lon, at_lat, place)
+        paths.fill_frame(at_lon, at_lat, place)
         length_km = _distance(place, end)
         sea = paths.crosses_sea(CLEARANCE, place, *end, length_km, rule, 0.0)
         assert kind == paths.PATH_UNSURE or sea == (kind == paths.PATH_SEA_OR_MIXED)
@@ -226,7 +226,7 @@ def test_room_is_never_more_than_the_true_distance_to_the_other_kind():
     land = Paths(LAND).is_land(lon, lat)
     for k in range(300):
         row, col = int((BOX[3] - lat[k]) / STEP_DEG), int((lon[k] - BOX[0]) / STEP_DEG)
-        room_km = CLEARANCE.room_km[row, col]
+        room_km = CLEARANCE.clear_km[row, col]
         assert (room_km > 0) == land[k]
         other = land != land[k]
         d_m = GEOD.inv(np.full(other.sum(), lon[k]), np.full(other.sum(), lat[k]), lon[other], lat[other])[2]
@@ -303,7 +303,9 @@ def test_farther_border_across_the_sea_can_be_the_decisive_one():
 def test_unwanted_places_are_nodata():
     lon_deg, lat_deg, wanted, abroad = grid([9.0, 9.1], [45.0])
     wanted[0, 1] = False
-    result = compute_distances(lon_deg, lat_deg, wanted, abroad, BORDERS, CLEARANCE, SEPARATION)
+    result = compute_distances(
+        CandidateSites(lon_deg, lat_deg, wanted, abroad), BORDERS, CLEARANCE, SEPARATION
+    )
     nodata = (-9999.0, 255, -9999.0, -9999.0, 255, 255, 0)
     assert [layer[..., 0, 1].item() for layer in result] == list(nodata)
     assert result.distance_km[0, 0] > 0
@@ -312,7 +314,9 @@ def test_unwanted_places_are_nodata():
 def test_place_abroad_has_no_distance():
     lon_deg, lat_deg, wanted, abroad = grid([14.5], [46.0])
     abroad[:] = BORDERS.administrations.index("CCC")
-    result = compute_distances(lon_deg, lat_deg, wanted, abroad, BORDERS, CLEARANCE, SEPARATION)
+    result = compute_distances(
+        CandidateSites(lon_deg, lat_deg, wanted, abroad), BORDERS, CLEARANCE, SEPARATION
+    )
     assert (result.distance_km[0, 0], result.margin_km[0, 0], result.coordination[0, 0]) == (0.0, -60.0, 1)
     assert concerned(result)[:, 0, 0].tolist() == [name == "CCC" for name in BORDERS.administrations]
 
@@ -329,7 +333,7 @@ def test_33_administrations_need_a_second_word():
     strips = [CountryPolygon(code, (code,), shape) for code, shape in zip(codes, places, strict=True)]
     borders = foreign_borders(strips, "HHH")
     result = layers([8.4], [45.9], borders=borders)
-    assert result.concerned.shape == (2, 1, 1)
+    assert result.affected.shape == (2, 1, 1)
     assert concerned(result, borders).sum() == result.administrations[0, 0] == 40
 
 

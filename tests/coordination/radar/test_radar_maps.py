@@ -19,7 +19,7 @@ from pipeline.coordination.radar.ground import (
     read_ground,
     window_of,
 )
-from pipeline.coordination.radar.land import clearance, land_mask, room_at
+from pipeline.coordination.radar.land import clearance, clearance_at, land_mask
 from pipeline.coordination.radar.radar_maps import (
     TABLE_COLUMNS,
     CandidateRadar,
@@ -231,7 +231,7 @@ def test_land_beyond_the_180th_meridian_is_land(tmp_path):
     rooms = []
     for lon in (179.5, 179.99, -179.99, -179.5):
         x, y, z = geocentric_m(np.array([[lon, 45.0]]))[0]
-        rooms.append(room_at(ground.clearance, x, y, z) > 0.0)
+        rooms.append(clearance_at(ground.clearance, x, y, z) > 0.0)
     assert rooms == [True, True, True, False]
 
 
