@@ -23,7 +23,7 @@ _BLOCK_PX = 32
 _STRIP_PX = 256
 ABOVE_ALL = np.iinfo(np.int16).max
 # Blocks this near to the circle are looked at: which of their pixels it touches is decided one by one.
-SLACK_M = 1e-3
+_SLACK_M = 1e-3
 
 
 class Circle(NamedTuple):
@@ -66,7 +66,7 @@ def lowest_at_home(opened: raster.Opened, circle: Circle, minima: NDArray[np.int
     near_m, far_m = _block_distances_m(opened.grid, circle, minima.shape[1:])
     whole = far_m <= circle.reach_m
     lowest = minima[:, whole].min(axis=1, initial=ABOVE_ALL)
-    for row, col in np.argwhere((near_m <= circle.reach_m + SLACK_M) & ~whole).tolist():
+    for row, col in np.argwhere((near_m <= circle.reach_m + _SLACK_M) & ~whole).tolist():
         if (minima[:, row, col] < lowest).any():
             lowest = np.minimum(lowest, _lowest_in_block(opened, circle, row, col))
     lowest[lowest == ABOVE_ALL] = NODATA_CENTI

@@ -22,7 +22,7 @@ from pipeline.query.paws import Code, PawsError
 from pipeline.query.results import read_run
 
 # A place on the edge of a pixel, to the noise of the projection, touches both.
-TOUCH_M = 1e-6
+_TOUCH_M = 1e-6
 
 
 class Database(NamedTuple):
@@ -62,14 +62,14 @@ def open_database(results: Path) -> Database:
         )
     facts = run.manifest["query"]
     rasters = {entry["id"]: raster.open_raster(run.folder / entry["file"]) for entry in facts["devices"]}
-    check_rasters(rasters, channel_bands("query", [entry["channel"] for entry in facts["channels"]]))
+    _check_rasters(rasters, channel_bands("query", [entry["channel"] for entry in facts["channels"]]))
     grid = next(iter(rasters.values())).grid
     to_grid = grid.from_lonlat()
     valid = run.manifest["valid_utc"]
     return Database(run.folder, run.manifest["run_id"], facts, valid, rasters, to_grid, {})
 
 
-def check_rasters(rasters: Mapping[str, raster.Opened], bands: Sequence[str]) -> None:
+def _check_rasters(rasters: Mapping[str, raster.Opened], bands: Sequence[str]) -> None:
     """Refuse files that are not those of the manifest: other channels, other grids, no scale."""
     first = next(iter(rasters.values()))
     for opened in rasters.values():
@@ -137,4 +137,4 @@ def lowest_raw_at_home(
 def circle_on(opened: raster.Opened, place: QueryLocation, radius_m: float) -> Circle:
     """A circle of true metres on the grid: never smaller there than it is on the ground."""
     scale = float(opened.layout.tags[SCALE_TAG])
-    return Circle(place.x_m, place.y_m, radius_m * scale + TOUCH_M)
+    return Circle(place.x_m, place.y_m, radius_m * scale + _TOUCH_M)

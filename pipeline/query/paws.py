@@ -12,10 +12,10 @@ from pipeline.files import JsonObject
 from pipeline.publish.periods import UTC_FORMAT
 
 PAWS_VERSION = "1.0"
-NARROW_HZ = 1e5
+_NARROW_HZ = 1e5
 # Levels are rounded down to this; 36 dBm in 8 MHz is 16.969 dBm in 100 kHz.
-STEP_DB = 0.001
-LONGEST_MESSAGE = 128
+_STEP_DB = 0.001
+_LONGEST_MESSAGE = 128
 
 
 class Code(IntEnum):
@@ -51,7 +51,7 @@ class Segment(NamedTuple):
 def error_response(error: PawsError, request_id: object = None) -> JsonObject:
     """The JSON-RPC response to a request that is not answered."""
     content: JsonObject = {"code": int(error.code), "message": f"{error.code.name}: {error.message}"}
-    while len(content["message"].encode()) > LONGEST_MESSAGE:
+    while len(content["message"].encode()) > _LONGEST_MESSAGE:
         content["message"] = content["message"][:-1]
     if error.data is not None:
         content["data"] = error.data
@@ -89,10 +89,10 @@ def spectrum_spec(
         "spectrumSchedules": [
             {
                 "eventTime": dict(valid),
-                "spectra": [spectrum(segments, hz, bandwidth_hz) for hz in (wide_hz, NARROW_HZ)],
+                "spectra": [spectrum(segments, hz, bandwidth_hz) for hz in (wide_hz, _NARROW_HZ)],
             }
         ],
-        "frequencyRanges": frequency_ranges(evaluated),
+        "frequencyRanges": _frequency_ranges(evaluated),
         **facts["limits"],
     }
 
@@ -105,7 +105,7 @@ def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: fl
     change_db = min(0.0, 10.0 * math.log10(resolution_hz / bandwidth_hz))
     profiles: list[list[JsonObject]] = []
     for segment in sorted(segments, key=lambda one: one.start_hz):
-        dbm = rounded_down(segment.limit_dbm + change_db)
+        dbm = _rounded_down(segment.limit_dbm + change_db)
         points = [{"hz": hz, "dbm": dbm} for hz in (segment.start_hz, segment.stop_hz)]
         if profiles and profiles[-1][-1]["hz"] == segment.start_hz:
             profiles[-1] += points
@@ -114,7 +114,7 @@ def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: fl
     return {"resolutionBwHz": resolution_hz, "profiles": profiles}
 
 
-def frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
+def _frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
     """FrequencyRange list (RFC 7545, section 5.13) of channels, adjacent ones joined."""
     ranges: list[JsonObject] = []
     for entry in sorted(channels, key=lambda one: float(one["start_hz"])):
@@ -125,6 +125,6 @@ def frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
     return ranges
 
 
-def rounded_down(level_dbm: float) -> float:
+def _rounded_down(level_dbm: float) -> float:
     """A level rounded down to 0.001 dB, the noise of the arithmetic forgiven."""
-    return round(math.floor((level_dbm + 1e-9) / STEP_DB) * STEP_DB, 3)
+    return round(math.floor((level_dbm + 1e-9) / _STEP_DB) * _STEP_DB, 3)

@@ -11,18 +11,18 @@ from pipeline.files import JsonObject
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError, error_response
 from pipeline.query.query import Database, Request, answer, profile_for
 
-METHOD = "spectrum.paws.getSpectrum"
-OTHER_METHODS = {
+_METHOD = "spectrum.paws.getSpectrum"
+_OTHER_METHODS = {
     f"spectrum.paws.{name}"
     for name in ("init", "register", "getSpectrumBatch", "notifySpectrumUse", "verifyDevice")
 }
-REQUEST_TYPE = "AVAIL_SPECTRUM_REQ"
+_REQUEST_TYPE = "AVAIL_SPECTRUM_REQ"
 # Of `requestType`: RFC 7545 leaves the word to the ruleset.
-GENERIC = {"generic", "generic slave", "generic_slave"}
+_GENERIC = {"generic", "generic slave", "generic_slave"}
 # Of a location that gives none (RFC 7545, section 5.1): the circle of one that gives less is too small.
-LEAST_CONFIDENCE_PCT = 95
+_LEAST_CONFIDENCE_PCT = 95
 # Members of a device's description by which its profile is chosen (RFC 7545, section 9.2.2).
-CHOICE = {"etsiEnDeviceType": "type", "etsiEnDeviceEmissionsClass": "emission_class"}
+_CHOICE = {"etsiEnDeviceType": "type", "etsiEnDeviceEmissionsClass": "emission_class"}
 
 
 def respond(database: Database, request: object, now: datetime | None = None) -> JsonObject:
@@ -31,51 +31,51 @@ def respond(database: Database, request: object, now: datetime | None = None) ->
         return _rpc_error(-32600, "not a JSON-RPC 2.0 request", None)
     request_id = request.get("id")
     method = request.get("method")
-    if not isinstance(method, str) or method not in {METHOD, *OTHER_METHODS}:
+    if not isinstance(method, str) or method not in {_METHOD, *_OTHER_METHODS}:
         return _rpc_error(-32601, "no such method", request_id)
     try:
-        if method != METHOD:
-            raise PawsError(Code.UNIMPLEMENTED, f"only {METHOD}")
-        message = answer(database, request_of(database.facts, request.get("params")), now)
+        if method != _METHOD:
+            raise PawsError(Code.UNIMPLEMENTED, f"only {_METHOD}")
+        message = answer(database, _request_of(database.facts, request.get("params")), now)
     except PawsError as error:
         return error_response(error, request_id)
     return {"jsonrpc": "2.0", "result": message, "id": request_id}
 
 
-def request_of(facts: JsonObject, params: object) -> Request:
+def _request_of(facts: JsonObject, params: object) -> Request:
     """AVAIL_SPECTRUM_REQ (RFC 7545, section 4.5.1) as a request of the library."""
-    if not isinstance(params, Mapping) or params.get("type") != REQUEST_TYPE:
-        raise PawsError(Code.INVALID_VALUE, f"params are no {REQUEST_TYPE}")
+    if not isinstance(params, Mapping) or params.get("type") != _REQUEST_TYPE:
+        raise PawsError(Code.INVALID_VALUE, f"params are no {_REQUEST_TYPE}")
     if params.get("version") != PAWS_VERSION:
         raise PawsError(Code.VERSION, f"only version {PAWS_VERSION}")
-    generic = str(params.get("requestType", "")).lower() in GENERIC
+    generic = str(params.get("requestType", "")).lower() in _GENERIC
     place = "masterDeviceLocation" if generic and "masterDeviceLocation" in params else "location"
-    require(params, [place, "deviceDesc"])
+    _require(params, [place, "deviceDesc"])
     device_desc = _object(params, "deviceDesc")
-    lon_deg, lat_deg, uncertainty_m = circle_of(_object(params, place))
-    device = device_of(facts, device_desc)
-    height_m = height_of(facts, device, _object(params, "antenna") if "antenna" in params else {})
+    lon_deg, lat_deg, uncertainty_m = _circle_of(_object(params, place))
+    device = _device_of(facts, device_desc)
+    height_m = _height_of(facts, device, _object(params, "antenna") if "antenna" in params else {})
     return Request(lon_deg, lat_deg, device, height_m, uncertainty_m, generic, None, device_desc)
 
 
-def require(given: Mapping[str, Any], names: Iterable[str]) -> None:
+def _require(given: Mapping[str, Any], names: Iterable[str]) -> None:
     """MISSING with all names that are not given (RFC 7545, section 5.17)."""
     if missing := [name for name in names if name not in given]:
         raise PawsError(Code.MISSING, ", ".join(missing), {"parameters": missing})
 
 
-def circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
+def _circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
     """Longitude, latitude and radius in m of the circle around the ellipse of a GeoLocation (section 5.1)."""
     if "region" in location:
         raise PawsError(Code.UNIMPLEMENTED, "locations are points, not regions")
-    require(location, ["point"])
+    _require(location, ["point"])
     point = _object(location, "point")
-    require(point, ["center"])
+    _require(point, ["center"])
     centre = _object(point, "center")
-    require(centre, ["longitude", "latitude"])
-    if _number(location, "confidence", LEAST_CONFIDENCE_PCT) < LEAST_CONFIDENCE_PCT:
+    _require(centre, ["longitude", "latitude"])
+    if _number(location, "confidence", _LEAST_CONFIDENCE_PCT) < _LEAST_CONFIDENCE_PCT:
         raise PawsError(
-            Code.UNIMPLEMENTED, f"places are known with {LEAST_CONFIDENCE_PCT} % confidence or more"
+            Code.UNIMPLEMENTED, f"places are known with {_LEAST_CONFIDENCE_PCT} % confidence or more"
         )
     axes_m = [_number(point, name, 0.0) for name in ("semiMajorAxis", "semiMinorAxis")]
     if min(axes_m) < 0.0:
@@ -83,22 +83,22 @@ def circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
     return _number(centre, "longitude"), _number(centre, "latitude"), max(axes_m)
 
 
-def device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
+def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
     """Id of the first profile that fits a DeviceDescriptor (RFC 7545, section 5.2)."""
     ruleset = facts["ruleset"]["rulesetId"]
     rulesets = device_desc.get("rulesetIds")
     if rulesets is not None and (not isinstance(rulesets, list) or ruleset not in rulesets):
         raise PawsError(Code.UNSUPPORTED, f"the ruleset here is {ruleset}")
     if ruleset.startswith("ETSI"):
-        require(device_desc, CHOICE)
-    given = {own: str(device_desc[name]) for name, own in CHOICE.items() if name in device_desc}
+        _require(device_desc, _CHOICE)
+    given = {own: str(device_desc[name]) for name, own in _CHOICE.items() if name in device_desc}
     for entry in facts["devices"]:
         if all(str(entry[name]) == value for name, value in given.items()):
             return str(entry["id"])
     raise PawsError(Code.UNSUPPORTED, f"no device of {', '.join(f'{k} {v}' for k, v in given.items())}")
 
 
-def height_of(facts: JsonObject, device: str, antenna: Mapping[str, Any]) -> float | None:
+def _height_of(facts: JsonObject, device: str, antenna: Mapping[str, Any]) -> float | None:
     """Height above ground of AntennaCharacteristics (RFC 7545, section 5.3); None = not given."""
     if "height" not in antenna:
         return None

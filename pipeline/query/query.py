@@ -40,7 +40,7 @@ from pipeline.reference.height_layers import HIGHEST_LAYER_M, HeightLayer, layer
 
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
 
-LARGEST_UNCERTAINTY_M = 1e6
+_LARGEST_UNCERTAINTY_M = 1e6
 
 
 class Request(NamedTuple):
@@ -88,18 +88,18 @@ def answer(database: Database, request: Request, now: datetime | None = None) ->
     if raw.max() == NODATA_CENTI:
         raise outside_coverage(request.lon_deg, request.lat_deg)
     if request.generic_slave:
-        master, profile = profile, slave_profile(database.facts, profile)
+        master, profile = profile, _slave_profile(database.facts, profile)
         radius_m += heard_within_m(database.facts, master, request, raw)
-        raw = slave_raw(database, profile, place, radius_m, raw)
-    return message_of(database, request, place, radius_m, profile, raw, now or datetime.now(UTC))
+        raw = _slave_raw(database, profile, place, radius_m, raw)
+    return _message_of(database, request, place, radius_m, profile, raw, now or datetime.now(UTC))
 
 
 def check_numbers(request: Request) -> None:
     """Refuse numbers that no device has, and an e.i.r.p. that would not count."""
     uncertainty_m, eirp_dbm = request.uncertainty_m, request.eirp_dbm
-    if not 0.0 <= uncertainty_m <= LARGEST_UNCERTAINTY_M:
+    if not 0.0 <= uncertainty_m <= _LARGEST_UNCERTAINTY_M:
         raise PawsError(
-            Code.INVALID_VALUE, f"uncertainty {uncertainty_m:g} m, allowed: 0 to {LARGEST_UNCERTAINTY_M:g}"
+            Code.INVALID_VALUE, f"uncertainty {uncertainty_m:g} m, allowed: 0 to {_LARGEST_UNCERTAINTY_M:g}"
         )
     if eirp_dbm is not None and not -100.0 <= eirp_dbm <= 100.0:
         raise PawsError(Code.INVALID_VALUE, f"e.i.r.p. {eirp_dbm:g} dBm, allowed: -100 to 100")
@@ -117,7 +117,7 @@ def profile_for(facts: JsonObject, device: str | None, height_m: float | None) -
         return given
     if not 0.0 < height_m <= HIGHEST_LAYER_M:
         raise PawsError(Code.INVALID_VALUE, f"height {height_m:g} m, allowed: above 0 to {HIGHEST_LAYER_M:g}")
-    layer_m = layer_for(facts, given["type"], height_m)
+    layer_m = _layer_for(facts, given["type"], height_m)
     alike = ("type", "emission_class", "bandwidth_hz")
     for entry in [given, *facts["devices"]]:
         if entry["height_m"] == layer_m and all(entry[name] == given[name] for name in alike):
@@ -126,7 +126,7 @@ def profile_for(facts: JsonObject, device: str | None, height_m: float | None) -
     raise PawsError(Code.UNSUPPORTED, message)
 
 
-def layer_for(facts: JsonObject, device_type: str, height_m: float | None) -> float:
+def _layer_for(facts: JsonObject, device_type: str, height_m: float | None) -> float:
     """Height of the layer that answers for a height, or for none given (`height_layers.csv`)."""
     layers = [
         HeightLayer(
@@ -143,10 +143,10 @@ def layer_for(facts: JsonObject, device_type: str, height_m: float | None) -> fl
 # --- generic slaves -----------------------------------------------------------------------------------------
 
 
-def slave_profile(facts: JsonObject, master: JsonObject) -> JsonObject:
+def _slave_profile(facts: JsonObject, master: JsonObject) -> JsonObject:
     """The device that stands for the slaves of a master: its type, the class assumed of slaves, no height."""
     emission_class = facts["generic_slave"]["emission_class"]
-    layer_m = layer_for(facts, master["type"], None)
+    layer_m = _layer_for(facts, master["type"], None)
     wanted = (master["type"], emission_class, layer_m)
     found = [
         entry
@@ -166,13 +166,13 @@ def heard_within_m(facts: JsonObject, master: JsonObject, request: Request, raw:
     most_dbm = math.inf if request.eirp_dbm is None else request.eirp_dbm
     emissions = [
         (min(segment.limit_dbm, most_dbm), (segment.start_hz + segment.stop_hz) / 2.0 / HZ_PER_MHZ)
-        for segment in segments_of(facts, raw)
+        for segment in _segments_of(facts, raw)
     ]
     height_m = request.height_m or master["height_m"]
     return coverage_radius_m(emissions, height_m, master["type"], facts["generic_slave"])
 
 
-def slave_raw(
+def _slave_raw(
     database: Database,
     profile: JsonObject,
     place: QueryLocation,
@@ -188,7 +188,7 @@ def slave_raw(
 # --- the answer ---------------------------------------------------------------------------------------------
 
 
-def segments_of(facts: JsonObject, raw: NDArray[np.int16]) -> list[Segment]:
+def _segments_of(facts: JsonObject, raw: NDArray[np.int16]) -> list[Segment]:
     """The available channels; what is not permitted or was not evaluated is none of them."""
     return [
         Segment(entry["channel"], entry["start_hz"], entry["stop_hz"], level / 100.0)
@@ -197,7 +197,7 @@ def segments_of(facts: JsonObject, raw: NDArray[np.int16]) -> list[Segment]:
     ]
 
 
-def message_of(
+def _message_of(
     database: Database,
     request: Request,
     place: QueryLocation,
@@ -208,7 +208,7 @@ def message_of(
 ) -> JsonObject:
     """The response for the least values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
     facts = database.facts
-    segments = segments_of(facts, raw)
+    segments = _segments_of(facts, raw)
     evaluated = [
         entry
         for entry, level in zip(facts["channels"], raw.tolist(), strict=True)

@@ -88,10 +88,10 @@ def _channels(
             continue
         tags = {"channel": str(channel), "devices": str(placed.row.size), "notice": config.notice}
         raster.write(out / f"aggregate_ch{two_digits(channel)}.tif", layers, tags=tags, publish=True)
-        yield channel_row(config, folder, channel, layers, grid)
+        yield _channel_row(config, folder, channel, layers, grid)
 
 
-def channel_row(
+def _channel_row(
     config: Config, folder: Path, channel: int, layers: xr.DataArray, grid: Grid
 ) -> dict[str, float | int]:
     """One line of the table: percentiles of q1 - q2 over the pixels in reach, what exceeds dq, the margin."""

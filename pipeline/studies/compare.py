@@ -25,7 +25,7 @@ from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, read_onto, read_run
 from pipeline.studies.pictures import draw_changes
 
-CHANNEL_COLUMNS = (
+_CHANNEL_COLUMNS = (
     "device",
     "level_dbm",
     "channel",
@@ -36,7 +36,7 @@ CHANNEL_COLUMNS = (
 )
 # A text for what a run does not have.
 _NOTHING = ""
-INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
+_INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
 
 
 class PixelChange(IntEnum):
@@ -54,7 +54,7 @@ class PixelChange(IntEnum):
     OUTSIDE = 255
 
 
-CHANGE_NAMES = {int(code): code.name.lower().replace("_", " ") for code in PixelChange}
+_CHANGE_NAMES = {int(code): code.name.lower().replace("_", " ") for code in PixelChange}
 
 
 class ComparedRuns(NamedTuple):
@@ -88,7 +88,7 @@ class ChangedInput(NamedTuple):
 
 def compare_command(first: Path, second: Path, out: Path) -> None:
     """Write all files of the comparison to ``out`` and print what changed in a few lines."""
-    pair = pair_of(read_run(first), read_run(second))
+    pair = _pair_of(read_run(first), read_run(second))
     area_km2 = pair.grid.area_km2()
     persons = population_of(pair.second, pair.grid)
     if persons is None:
@@ -99,22 +99,22 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
         net = np.zeros((len(pair.levels_dbm), *area_km2.shape), dtype=np.int16)
         inside = np.zeros(area_km2.shape, dtype=np.bool_)
         for channel in pair.channels:
-            a, b = read_both(pair, device, channel)
-            write_maps(out, pair, device, channel, a, b)
+            a, b = _read_both(pair, device, channel)
+            _write_maps(out, pair, device, channel, a, b)
             inside |= (a != NODATA_CENTI) | (b != NODATA_CENTI)
             for i, level_dbm in enumerate(pair.levels_dbm):
                 before, after = available(a, level_dbm), available(b, level_dbm)
                 net[i] += after.astype(np.int16) - before
-                found = balance(before, after, area_km2, persons)
-                table.append(row_of(device, level_dbm, channel, found))
-        draw_device(out, pair, device, table, np.where(inside, net, np.nan))
+                found = _balance(before, after, area_km2, persons)
+                table.append(_row_of(device, level_dbm, channel, found))
+        _draw_device(out, pair, device, table, np.where(inside, net, np.nan))
     inputs = changed_inputs(pair.first.manifest, pair.second.manifest)
-    write_output(out / "channels.csv", csv_text(CHANNEL_COLUMNS, table))
-    write_output(out / "inputs.csv", csv_text(INPUT_COLUMNS, [change._asdict() for change in inputs]))
+    write_output(out / "channels.csv", csv_text(_CHANNEL_COLUMNS, table))
+    write_output(out / "inputs.csv", csv_text(_INPUT_COLUMNS, [change._asdict() for change in inputs]))
     print("\n".join(summary(pair, table, len(inputs), out)))
 
 
-def pair_of(first: Run, second: Run) -> ComparedRuns:
+def _pair_of(first: Run, second: Run) -> ComparedRuns:
     """What two runs have in common; InputError where there is nothing to compare."""
     settings = config_of(first), config_of(second)
     known = [[device.id for device in config.devices] for config in settings]
@@ -155,7 +155,7 @@ def common_grid(first: Grid, second: Grid, *, file: Path) -> Grid:
     )
 
 
-def read_both(pair: ComparedRuns, device: str, channel: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+def _read_both(pair: ComparedRuns, device: str, channel: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Published integers of both runs on the common grid."""
     first, second = (read_onto(_layer(run, device, channel), pair.grid, NODATA_CENTI) for run in pair[:2])
     return first, second
@@ -190,7 +190,7 @@ def change_class(a: NDArray[np.int16], b: NDArray[np.int16]) -> NDArray[np.uint8
     return changes
 
 
-def write_maps(
+def _write_maps(
     out: Path, pair: ComparedRuns, device: str, channel: int, a: NDArray[np.int16], b: NDArray[np.int16]
 ) -> None:
     """The two maps of one device and channel."""
@@ -209,7 +209,7 @@ def write_maps(
         pair.grid,
         units="",
         nodata=int(PixelChange.OUTSIDE),
-        categories=CHANGE_NAMES,
+        categories=_CHANGE_NAMES,
         long_name=f"kind of change, {where}",
     )
     for name, layer in (("difference", difference), ("change", changes)):
@@ -222,7 +222,7 @@ def available(raw: NDArray[np.int16], level_dbm: float) -> NDArray[np.bool_]:
     return found
 
 
-def balance(
+def _balance(
     before: NDArray[np.bool_],
     after: NDArray[np.bool_],
     area_km2: NDArray[np.float32],
@@ -238,13 +238,13 @@ def balance(
     return Balance(*areas, *people)
 
 
-def row_of(device: str, level_dbm: float, channel: int, found: Balance) -> dict[str, object]:
+def _row_of(device: str, level_dbm: float, channel: int, found: Balance) -> dict[str, object]:
     """One line of ``channels.csv``."""
     values = ["" if np.isnan(value) else f"{value:.3f}" for value in found]
-    return dict(zip(CHANNEL_COLUMNS, (device, level_name(level_dbm), channel, *values), strict=True))
+    return dict(zip(_CHANNEL_COLUMNS, (device, level_name(level_dbm), channel, *values), strict=True))
 
 
-def draw_device(
+def _draw_device(
     out: Path,
     pair: ComparedRuns,
     device: str,
@@ -270,7 +270,7 @@ def summary(
     for device in pair.devices:
         for level in map(level_name, pair.levels_dbm):
             rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
-            gained, lost = (sum(float(str(row[name])) for row in rows) for name in CHANNEL_COLUMNS[3:5])
+            gained, lost = (sum(float(str(row[name])) for row in rows) for name in _CHANNEL_COLUMNS[3:5])
             yield f"  {device} at {level} dBm: channels x km2 gained {gained:.1f}, lost {lost:.1f}"
     yield f"Written to {out}: channels.csv, inputs.csv, difference_*.tif, change_*.tif, compare_*.png"
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from pipeline.studies.validate_field import Statistics
 
 _DPI = 120
-Bounds = tuple[float, float, float, float]
+_Bounds = tuple[float, float, float, float]
 
 
 def draw_changes(
     path: Path,
     title: str,
     net: NDArray[np.float64],
-    bounds_m: Bounds,
+    bounds_m: _Bounds,
     bars: Mapping[int, tuple[float, float]],
 ) -> None:
     """Map of the net change of the number of channels [y, x], NaN outside; km2 gained and lost by channel."""
@@ -51,7 +51,7 @@ def draw_changes(
     right.set_ylabel("area, km²")
     right.legend()
     figure.suptitle(title)
-    save(figure, path)
+    _save(figure, path)
 
 
 def draw_fields(path: Path, title: str, fields_dbuvm: NDArray[np.float64], overall: Statistics) -> None:
@@ -65,10 +65,10 @@ def draw_fields(path: Path, title: str, fields_dbuvm: NDArray[np.float64], overa
     axes.set_xlabel("measured, dB(µV/m)")
     axes.set_ylabel("predicted, dB(µV/m)")
     axes.set_title(f"{title}: n {overall.n}, bias {overall.bias_db:.2f} dB, sigma {overall.sigma_db:.2f} dB")
-    save(figure, path)
+    _save(figure, path)
 
 
-def save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     """Write a PNG without the program's version in it: equal data give equal bytes."""
     FigureCanvasAgg(figure)
     metadata: dict[str, Any] = {"Software": None}

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.errors import refused_by_machine
 from pipeline.publish.release import LATEST, MANIFEST
 
-RUN_ID = re.compile(r"[0-9a-f]{16}")
+_RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
 def remove_old_runs(results: Path, keep: int) -> list[str]:
@@ -50,7 +50,7 @@ def _warn(error: OSError, path: Path) -> None:
 
 
 def _is_run(path: Path) -> bool:
-    named = RUN_ID.fullmatch(path.name) is not None
+    named = _RUN_ID.fullmatch(path.name) is not None
     return named and path.is_dir() and not path.is_symlink() and (path / MANIFEST).is_file()
 
 

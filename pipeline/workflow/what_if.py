@@ -20,7 +20,7 @@ from pipeline.plan.margin import required_margin_km
 from pipeline.registers.transmitters import read_register
 from pipeline.workflow.run import RunOptions, changed_copy, run_command
 
-SUFFIX = "-what-if"
+_SUFFIX = "-what-if"
 
 
 def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | None = None) -> int:
@@ -39,7 +39,7 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
     for change in changes:
         key, value = split_change(change)
         set_value(content, key, value)
-    content |= {"name": name, "results": f"{name}{SUFFIX}"}
+    content |= {"name": name, "results": f"{name}{_SUFFIX}"}
     return run_command(changed_copy(content, "what-if"), RunOptions(cores=cores, accept_shrink=True))
 
 

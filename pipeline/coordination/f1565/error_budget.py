@@ -14,9 +14,9 @@ from typing import NamedTuple, TypeVar
 from pipeline.coordination.f1565.fixed_links import FixedLink
 from pipeline.coordination.f1565.objectives import F1565Tables, InternationalTable, NationalTable, Rates
 
-CLAMPED_LENGTH = "CLAMPED_LMIN"
-B_PLUS_C = "B_PLUS_C_OUT_OF_RANGE"
-SUM_TOO_LARGE = "A1_PLUS_B_PLUS_C_TOO_LARGE"
+_CLAMPED_LENGTH = "CLAMPED_LMIN"
+_B_PLUS_C = "B_PLUS_C_OUT_OF_RANGE"
+_SUM_TOO_LARGE = "A1_PLUS_B_PLUS_C_TOO_LARGE"
 NO_BLOCK_RATE = "NO_BLOCK_RATE"
 UNDER_STUDY = "UNDER_STUDY"
 
@@ -207,12 +207,12 @@ def _flags(link: FixedLink, tables: F1565Tables) -> tuple[str, ...]:
     flags = []
     depends_on_length = link.portion in ("international", "long_haul")
     if depends_on_length and link.length_km is not None and link.length_km < tables.min_length_km:
-        flags.append(CLAMPED_LENGTH)
+        flags.append(_CLAMPED_LENGTH)
     if link.b is not None and link.c is not None:
         if not ranges.b_plus_c[0] <= link.b + link.c <= ranges.b_plus_c[1]:
-            flags.append(B_PLUS_C)
+            flags.append(_B_PLUS_C)
         if link.a1 is not None and link.a1 + link.b + link.c > ranges.a1_plus_b_plus_c[1]:
-            flags.append(SUM_TOO_LARGE)
+            flags.append(_SUM_TOO_LARGE)
     if link.blocks_per_s is None:
         flags.append(NO_BLOCK_RATE)
     return tuple(flags)

@@ -13,14 +13,14 @@ from pipeline.config.base import TABLES, Section
 from pipeline.config.load import read_yaml
 from pipeline.errors import InputError
 
-F1565 = TABLES / "f1565.yaml"
+_F1565 = TABLES / "f1565.yaml"
 
 Standard = Literal["G.826", "G.828"]
 CountryRole = Literal["intermediate", "terminating"]
-NationalPortion = Literal["long_haul", "short_haul", "access"]
+_NationalPortion = Literal["long_haul", "short_haul", "access"]
 
 # Few digits and a small exponent: an exact fraction of anything longer is a way to exhaust memory.
-MAX_CHARACTERS = 40
+_MAX_CHARACTERS = 40
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 
 
@@ -28,13 +28,13 @@ def exact(text: object) -> object:
     """A decimal text as an exact fraction; ValueError for anything else."""
     if isinstance(text, Fraction):
         return text
-    if not isinstance(text, str) or len(text) > MAX_CHARACTERS or not _DECIMAL.fullmatch(text.strip()):
+    if not isinstance(text, str) or len(text) > _MAX_CHARACTERS or not _DECIMAL.fullmatch(text.strip()):
         raise ValueError("not a decimal number")
     return Fraction(text.strip())
 
 
 Exact = Annotated[Fraction, BeforeValidator(exact)]
-Range = tuple[Exact, Exact]
+_Range = tuple[Exact, Exact]
 
 
 class _Section(Section):
@@ -51,9 +51,9 @@ class Rates(_Section):
 class InternationalRow(Rates):
     """The factors (b, c) of the three parameters; None: under study."""
 
-    esr: Range | None
-    sesr: Range
-    bber: Range
+    esr: _Range | None
+    sesr: _Range
+    bber: _Range
 
 
 class InternationalTable(_Section):
@@ -77,7 +77,7 @@ class NationalRow(Rates):
 class NationalTable(_Section):
     """Tables 5 to 10: the same values for the three portions."""
 
-    tables: dict[NationalPortion, int]
+    tables: dict[_NationalPortion, int]
     standard: Standard
     rows: tuple[NationalRow, ...]
 
@@ -85,11 +85,11 @@ class NationalTable(_Section):
 class Ranges(_Section):
     """Notes 7 to 9."""
 
-    a1: Range
-    b: Range
-    c: Range
-    b_plus_c: Range
-    a1_plus_b_plus_c: Range
+    a1: _Range
+    b: _Range
+    c: _Range
+    b_plus_c: _Range
+    a1_plus_b_plus_c: _Range
 
 
 class LongHaul(_Section):
@@ -118,7 +118,7 @@ class F1565Tables(_Section):
     national: tuple[NationalTable, ...]
 
 
-def read_tables(path: Path = F1565) -> F1565Tables:
+def read_tables(path: Path = _F1565) -> F1565Tables:
     """Read and check the tables."""
     try:
         return F1565Tables.model_validate(read_yaml(path))

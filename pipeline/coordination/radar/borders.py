@@ -18,12 +18,12 @@ from pipeline.errors import InputError
 from pipeline.grid.geodesy import ECCENTRICITY2, SEMI_MAJOR_M
 from pipeline.grid.grid import GEOD, LONLAT, Box
 
-SPACING_KM = 1.0
+_SPACING_KM = 1.0
 # Points per group: a few kilometres of border.
-GROUP = 16
+_GROUP = 16
 # An edge counts as cut if it runs along the cutting line within this.
-ON_LINE_DEG = 1.0e-7
-METRES_PER_DEGREE = 111_700.0
+_ON_LINE_DEG = 1.0e-7
+_METRES_PER_DEGREE = 111_700.0
 
 
 class CountryPolygon(NamedTuple):
@@ -151,7 +151,7 @@ def _kept(ring: NDArray[np.float64], clip_deg: Box | None) -> list[NDArray[np.fl
     lines = [(0, -180.0), (0, 180.0), (1, -90.0), (0, west), (0, east), (1, south), (1, north)]
     cut = np.zeros(len(ring) - 1, dtype=bool)
     for axis, value in lines:
-        on = np.abs(ring[:, axis] - value) < ON_LINE_DEG
+        on = np.abs(ring[:, axis] - value) < _ON_LINE_DEG
         cut |= on[:-1] & on[1:]
     chains, start = [], 0
     for edge in [*np.flatnonzero(cut), len(cut)]:
@@ -165,8 +165,8 @@ def _dense(line: NDArray[np.float64]) -> NDArray[np.float64]:
     """The line with points at most 1 km apart; edges are straight in lon/lat. A closed ring is not closed."""
     step = np.diff(line, axis=0)
     cosine = np.cos(np.radians(np.minimum(np.abs(line[:-1, 1]), np.abs(line[1:, 1]))))
-    length_m = METRES_PER_DEGREE * np.hypot(step[:, 0] * cosine, step[:, 1])
-    pieces = np.maximum(np.ceil(length_m / (1000.0 * SPACING_KM)), 1.0).astype(np.int64)
+    length_m = _METRES_PER_DEGREE * np.hypot(step[:, 0] * cosine, step[:, 1])
+    pieces = np.maximum(np.ceil(length_m / (1000.0 * _SPACING_KM)), 1.0).astype(np.int64)
     edge = np.repeat(np.arange(len(step)), pieces)
     share = (np.arange(len(edge)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) / pieces[edge]
     points = line[edge] + share[:, None] * step[edge]
@@ -174,8 +174,8 @@ def _dense(line: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _grouped(chains: Sequence[tuple[int, NDArray[np.float64]]], count: int) -> BorderPoints:
-    sizes = [min(GROUP, len(c) - k) for _, c in chains for k in range(0, len(c), GROUP)]
-    owner = np.array([a for a, c in chains for _ in range(0, len(c), GROUP)], dtype=np.int32)
+    sizes = [min(_GROUP, len(c) - k) for _, c in chains for k in range(0, len(c), _GROUP)]
+    owner = np.array([a for a, c in chains for _ in range(0, len(c), _GROUP)], dtype=np.int32)
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     points_m = geocentric_m(np.concatenate([c for _, c in chains]))
     mean_m = np.add.reduceat(points_m, first[:-1], axis=0) / np.diff(first)[:, None]

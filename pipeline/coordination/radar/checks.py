@@ -30,20 +30,20 @@ from pipeline.coordination.radar.resolution612 import (
     required_separation,
 )
 
-ALLOWED_VALUES = {
+_ALLOWED_VALUES = {
     "Int": ("A", "S"),
     "stn_type": ("TX", "RX", "TR"),
     "synch": ("Y", "N"),
     "util": ("P", "N"),
     "op_time": ("Y", "N"),
 }
-EMISSION_CLASS = re.compile("[A-Z0-9]{3}[A-Z0-9-]{0,2}")  # N0N--: the last two may be dashes
-AREA = re.compile("[A-Z]{1,3}")
-EIRP = re.compile(r"[+-]?[0-9]+(\.[0-9])?")
-UNSIGNED = re.compile(r"[0-9]+(\.[0-9]+)?")
-DATE = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4})")
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-FREE_TEXT = (
+_EMISSION_CLASS = re.compile("[A-Z0-9]{3}[A-Z0-9-]{0,2}")  # N0N--: the last two may be dashes
+_AREA = re.compile("[A-Z]{1,3}")
+_EIRP = re.compile(r"[+-]?[0-9]+(\.[0-9])?")
+_UNSIGNED = re.compile(r"[0-9]+(\.[0-9]+)?")
+_DATE = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4})")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_FREE_TEXT = (
     "network_name",
     "site_name",
     "Adm_ref_id",
@@ -55,7 +55,7 @@ FREE_TEXT = (
 )
 # A spreadsheet takes a cell for a formula by its first character; some split text at semicolons too.
 FORMULA = re.compile(r"(^|;)\s*[=@]")
-SIGNED_FORMULA = re.compile(r"(^|;)\s*[+-]\s*\S")
+_SIGNED_FORMULA = re.compile(r"(^|;)\s*[+-]\s*\S")
 
 _Report = Callable[..., list[Finding]]
 
@@ -98,7 +98,7 @@ def check_text(line: Line, mode: Strictness) -> list[Finding]:
         if column.max_chars is not None and len(text) > column.max_chars:
             problem = f"{len(text)} characters, {column.max_chars} at most"
             found += finding(mode, line.number, "TOO_LONG", problem, column.name, text)
-        signed = column.name in FREE_TEXT and SIGNED_FORMULA.search(text)
+        signed = column.name in _FREE_TEXT and _SIGNED_FORMULA.search(text)
         if FORMULA.search(text) or signed:
             problem = "a spreadsheet would run this as a formula"
             found += finding(mode, line.number, "FORMULA", problem, column.name, text)
@@ -120,16 +120,16 @@ def _required(radar: Radar, report: _Report) -> list[Finding]:
 
 def _words(radar: Radar, rules: SubmissionRules, report: _Report) -> list[Finding]:
     found: list[Finding] = []
-    for name, allowed in ALLOWED_VALUES.items():
+    for name, allowed in _ALLOWED_VALUES.items():
         text = text_of(radar, name)
         if text not in allowed and (text or name == "Int"):
             code = "ACTION" if name == "Int" else "VALUE_NOT_ALLOWED"
             found += report(code, f"allowed: {', '.join(allowed)}", name)
     if radar.adm and radar.adm not in rules.administrations:
         found += report("ADM_UNKNOWN", "not in the list of administrations", "Adm")
-    if radar.ctry and not AREA.fullmatch(radar.ctry):
+    if radar.ctry and not _AREA.fullmatch(radar.ctry):
         found += report("CTRY", "allowed: one to three capital letters", "ctry")
-    if radar.emi_cls and not EMISSION_CLASS.fullmatch(radar.emi_cls):
+    if radar.emi_cls and not _EMISSION_CLASS.fullmatch(radar.emi_cls):
         found += report("EMI_CLS", "allowed: three to five characters of Appendix 1, e.g. N0N--", "emi_cls")
     if radar.synch == "Y" and not radar.network_name:
         found += report("SYNCH_NO_NETWORK", "synchronised, but in no network", "network_name")
@@ -157,7 +157,7 @@ def _frequency(radar: Radar, rules: SubmissionRules, report: _Report) -> list[Fi
 
 
 def _positive(text: str) -> float | None:
-    value = Decimal(text) if UNSIGNED.fullmatch(text) else Decimal(0)
+    value = Decimal(text) if _UNSIGNED.fullmatch(text) else Decimal(0)
     return float(value) if value > 0 else None
 
 
@@ -169,7 +169,7 @@ def _power(radar: Radar, report: _Report) -> list[Finding]:
         missing = radar.stn_type in EMITTING
         return report("EIRP_MISSING", "not given for a transmitting station", "eirp_dBW") if missing else []
     number = number_of(text)
-    if number is None or not EIRP.fullmatch(text):
+    if number is None or not _EIRP.fullmatch(text):
         return report("EIRP_FORMAT", "allowed: a signed number of dBW with one decimal", "eirp_dBW")
     found = [] if text[0] in "+-" else report("EIRP_SIGN", "has no sign", "eirp_dBW")
     if number > Decimal(MAX_EIRP_DBW):
@@ -197,7 +197,7 @@ def _coordinates(radar: Radar, report: _Report) -> list[Finding]:
 def _others(radar: Radar, report: _Report) -> list[Finding]:
     found: list[Finding] = []
     for name in ("email_adm", "email_op"):
-        if (text := text_of(radar, name)) and not EMAIL.fullmatch(text):
+        if (text := text_of(radar, name)) and not _EMAIL.fullmatch(text):
             found += report("EMAIL", "does not look like an e-mail address", name)
     if radar.d_inuse and not _is_date(radar.d_inuse):
         found += report("DATE", "allowed: a date DD.MM.YYYY", "d_inuse")
@@ -207,7 +207,7 @@ def _others(radar: Radar, report: _Report) -> list[Finding]:
 
 
 def _is_date(text: str) -> bool:
-    match = DATE.fullmatch(text)
+    match = _DATE.fullmatch(text)
     try:
         return match is not None and bool(date(int(match[3]), int(match[2]), int(match[1])))
     except ValueError:

@@ -18,15 +18,15 @@ from pipeline.coordination.radar.cr372_records import CR372_NAMES, Line, Radar
 from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Strictness, finding
 
 # The longest honest record has about 600 characters and two e-mail addresses without limit.
-MAX_LINE_CHARS = 4000
+_MAX_LINE_CHARS = 4000
 # Some 50,000 radars: far more than the world has.
 MAX_FILE_BYTES = 16_000_000
-BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 # A zip archive (.xlsx) and a compound document (.xls).
-WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-LINE_END = re.compile("\r\n|\r|\n")
-CONTROL = re.compile("[\x01-\x1f\x7f]")
-C1_CONTROL = re.compile("[\x80-\x9f]")
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_LINE_END = re.compile("\r\n|\r|\n")
+_CONTROL = re.compile("[\x01-\x1f\x7f]")
+_C1_CONTROL = re.compile("[\x80-\x9f]")
 
 
 class Submission(NamedTuple):
@@ -51,12 +51,12 @@ def read_file(path: Path, mode: Strictness) -> Submission:
 
 def read_records(content: bytes, mode: Strictness) -> Submission:
     """Records of the bytes of a file. An empty file has none."""
-    if content.startswith(WORKBOOKS):
+    if content.startswith(_WORKBOOKS):
         problem = "is an Excel workbook: save it as comma-separated text"
         return Submission([], finding(mode, 0, "EXCEL_WORKBOOK", problem))
     text, found = _decoded(content, mode)
     lines: list[Line] = []
-    rows = LINE_END.split(text)
+    rows = _LINE_END.split(text)
     if rows and not rows[-1]:
         rows.pop()
     for number, row in enumerate(rows, 1):
@@ -72,7 +72,7 @@ def read_records(content: bytes, mode: Strictness) -> Submission:
 def _decoded(content: bytes, mode: Strictness) -> tuple[str, list[Finding]]:
     """ISO 8859-1 text. UTF-8 shows by its multi-byte characters; lenient mode takes what Latin-1 can say."""
     found: list[Finding] = []
-    mark = next((m for m in BYTE_ORDER_MARKS if content.startswith(m)), b"")
+    mark = next((m for m in _BYTE_ORDER_MARKS if content.startswith(m)), b"")
     if mark:
         found += finding(mode, 1, "BOM", "starts with a byte order mark: not ISO 8859-1 text")
         content = content[len(mark) :]
@@ -116,14 +116,14 @@ def _record(number: int, row: str, mode: Strictness) -> tuple[Line | None, list[
 
 
 def _unfit_line(number: int, row: str, mode: Strictness) -> list[Finding]:
-    if len(row) > MAX_LINE_CHARS:
-        problem = f"{len(row)} characters, {MAX_LINE_CHARS} at most"
+    if len(row) > _MAX_LINE_CHARS:
+        problem = f"{len(row)} characters, {_MAX_LINE_CHARS} at most"
         return finding(mode, number, "LINE_TOO_LONG", problem, value=row[:40])
     if "\0" in row:
         return finding(mode, number, "NUL", "holds a NUL character", value=repr(row))
-    if match := CONTROL.search(row):
+    if match := _CONTROL.search(row):
         return finding(mode, number, "CONTROL_CHARACTER", "holds a control character", value=repr(match[0]))
-    if match := C1_CONTROL.search(row):
+    if match := _C1_CONTROL.search(row):
         return finding(mode, number, "CODE_PAGE", "no character of ISO 8859-1", value=repr(match[0]))
     if not row.strip():
         return finding(mode, number, "EMPTY_LINE", "line is empty")
@@ -155,7 +155,7 @@ def _white_space(number: int, fields: list[str], mode: Strictness) -> list[Findi
     return found
 
 
-def records_text(radars: Iterable[Radar], *, line_end: str = "\n") -> str:
+def _records_text(radars: Iterable[Radar], *, line_end: str = "\n") -> str:
     """One radar per line, 22 columns, no header. A text with a comma or a quote is quoted as in CSV."""
     stream = io.StringIO(newline="")
     csv.writer(stream, lineterminator=line_end).writerows(radars)
@@ -164,7 +164,7 @@ def records_text(radars: Iterable[Radar], *, line_end: str = "\n") -> str:
 
 def records_bytes(radars: Iterable[Radar], *, line_end: str = "\n") -> bytes:
     """The file of a register, ISO 8859-1. CR/372 does not name a line end: LF unless asked otherwise."""
-    return records_text(radars, line_end=line_end).encode("latin-1")
+    return _records_text(radars, line_end=line_end).encode("latin-1")
 
 
 def report_bytes(findings: Iterable[Finding]) -> bytes:

@@ -80,13 +80,13 @@ CR372_COLUMNS = (
 )
 CR372_NAMES = tuple(column.name for column in CR372_COLUMNS)
 # What tells radars apart when their other data may differ (docs/method.md, section 30).
-KEY_COLUMNS = ("Adm", "ctry", "stn_type", "freq_assgn", "lat", "long", "site_name", "Adm_ref_id")
+_KEY_COLUMNS = ("Adm", "ctry", "stn_type", "freq_assgn", "lat", "long", "site_name", "Adm_ref_id")
 # Set by the action and by the Bureau: no part of the radar's own data.
-NOT_COMPARED = ("Int", "d_update")
+_NOT_COMPARED = ("Int", "d_update")
 EMITTING = ("TX", "TR")
 
-NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
-COORDINATE = re.compile(r"([+-]?)([0-9]+)")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+_COORDINATE = re.compile(r"([+-]?)([0-9]+)")
 LAT_DIGITS, LONG_DIGITS = 6, 7
 Comparable = tuple[object, ...]
 
@@ -107,7 +107,7 @@ def text_of(radar: Radar, name: str) -> str:
 
 def number_of(text: str) -> Decimal | None:
     """The decimal number of a text without exponent, None where it is none."""
-    return Decimal(text) if NUMBER.fullmatch(text) else None
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def coordinate_of(text: str, digits: int) -> Coordinate | None:
@@ -115,7 +115,7 @@ def coordinate_of(text: str, digits: int) -> Coordinate | None:
 
     With leading zeros left out (as a spreadsheet does) the last two digits are still the seconds.
     """
-    match = COORDINATE.fullmatch(text)
+    match = _COORDINATE.fullmatch(text)
     if match is None or len(match[2]) > digits:
         return None
     whole = int(match[2])
@@ -150,7 +150,7 @@ def eirp_dbw(radar: Radar) -> float | None:
     return None if found is None else float(found)
 
 
-def comparable(radar: Radar, name: str) -> object:
+def _comparable(radar: Radar, name: str) -> object:
     """What two records must have in common to agree in a column: numbers by value, text as it is."""
     text = text_of(radar, name)
     value: object = None
@@ -164,7 +164,7 @@ def comparable(radar: Radar, name: str) -> object:
 
 def key(radar: Radar) -> Comparable:
     """What identifies a radar: the same in its old and its new record unless place or frequency change."""
-    return tuple(comparable(radar, name) for name in KEY_COLUMNS)
+    return tuple(_comparable(radar, name) for name in _KEY_COLUMNS)
 
 
 def differences(one: Radar, other: Radar) -> list[str]:
@@ -172,5 +172,5 @@ def differences(one: Radar, other: Radar) -> list[str]:
     return [
         name
         for name in CR372_NAMES
-        if name not in NOT_COMPARED and comparable(one, name) != comparable(other, name)
+        if name not in _NOT_COMPARED and _comparable(one, name) != _comparable(other, name)
     ]

@@ -10,7 +10,7 @@ from pipeline.coordination.radar.cr372_files import Submission
 from pipeline.coordination.radar.cr372_records import Comparable, Line, Radar, differences, key, text_of
 from pipeline.coordination.radar.findings import Finding, Strictness, errors, finding, limited
 
-REGISTER = "register: "
+_REGISTER = "register: "
 
 
 class AppliedSubmission(NamedTuple):
@@ -71,7 +71,7 @@ def _load(register: Submission, mode: Strictness) -> tuple[list[Radar], list[Fin
         first = seen.setdefault(key(radar), number)
         if first != number:
             found += finding(mode, number, "KEY_EXISTS", f"the same radar as in line {first}")
-    serious = [entry._replace(message=REGISTER + entry.message) for entry in errors(found)]
+    serious = [entry._replace(message=_REGISTER + entry.message) for entry in errors(found)]
     return [line.radar for line in register.lines], serious
 
 

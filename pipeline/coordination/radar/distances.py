@@ -34,10 +34,10 @@ from pipeline.coordination.radar.resolution612 import RequiredSeparation
 from pipeline.kernels import inlined, kernel
 
 # Cells of this size are looked at together, and blocks of 8 x 8 cells; a cell has at most 8 x 8 locations.
-CELL_KM, MAX_CELL_PX, BLOCK_CELLS = 1.6, 8, 8
+_CELL_KM, _MAX_CELL_PX, _BLOCK_CELLS = 1.6, 8, 8
 # In cells up to this size corners and middle may speak for the rest (docs/method.md, section 29): the
 # paths are sampled every 2 km anyway.
-PROBE_RADIUS_KM = 1.25
+_PROBE_RADIUS_KM = 1.25
 NO_DISTANCE, NO_CODE = -9999.0, 255
 NOT_ABROAD = -1
 
@@ -95,7 +95,7 @@ def compute_distances(
     limits = RequiredSeparation(*(float(number) for number in separation or (0.0, 0.0, 0.0)))
     scene = BorderSearch(borders.points, clearance, sampling(sea_min_km), limits)
 
-    cell_px = min(max(round(CELL_KM / resolution_km), 1), MAX_CELL_PX)
+    cell_px = min(max(round(_CELL_KM / resolution_km), 1), _MAX_CELL_PX)
 
     def block(
         rows: slice,
@@ -110,7 +110,7 @@ def compute_distances(
         return part
 
     blocks = map_blocks(
-        block, sites.wanted.shape, BLOCK_CELLS * cell_px, threads, cut=sites, name="radar distances"
+        block, sites.wanted.shape, _BLOCK_CELLS * cell_px, threads, cut=sites, name="radar distances"
     )
     for rows, cols, part in blocks:
         for name in RadarDistances._fields:
@@ -253,7 +253,7 @@ def _administrations(
     administrations and the decision, which is exact everywhere, cannot contradict each other.
     """
     here = np.empty(6)
-    probing = radius_km <= PROBE_RADIUS_KM and np.any(known.state == AFFECTED_EVERYWHERE)
+    probing = radius_km <= _PROBE_RADIUS_KM and np.any(known.state == AFFECTED_EVERYWHERE)
     for i in range(lon_deg.shape[0]):
         for j in range(lon_deg.shape[1]):
             if wanted[i, j]:

@@ -22,9 +22,9 @@ from pipeline.grid.polygons import cut
 # Longitudes and latitudes [n].
 LonLats = tuple[NDArray[np.float64], NDArray[np.float64]]
 # Places along each side of a window: its outline in lon/lat.
-OUTLINE_PLACES = 17
+_OUTLINE_PLACES = 17
 # Paths bend towards the poles: a buffer beside them.
-BUFFER_DEG = 1.0
+_BUFFER_DEG = 1.0
 
 
 class Ground(NamedTuple):
@@ -81,7 +81,7 @@ def window_of(wanted: NDArray[np.bool_]) -> tuple[slice, slice]:
 def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> LonLats:
     """Longitude and latitude of locations along the sides of the window that holds the wanted pixels."""
     rows, cols = (
-        np.unique(np.linspace(part.start, part.stop - 1, OUTLINE_PLACES).round().astype(int))
+        np.unique(np.linspace(part.start, part.stop - 1, _OUTLINE_PLACES).round().astype(int))
         for part in window_of(wanted)
     )
     places = [
@@ -103,7 +103,7 @@ def box_around(places: LonLats, around_km: float, clip_deg: Box | None = None) -
     It may reach beyond the 180th meridian, and has all longitudes where a pole is near.
     """
     lon_deg, lat_deg = places
-    margin_deg = around_km / DEGREE_KM + BUFFER_DEG
+    margin_deg = around_km / DEGREE_KM + _BUFFER_DEG
     south, north = math.floor(lat_deg.min() - margin_deg), math.ceil(lat_deg.max() + margin_deg)
     cosine = math.cos(math.radians(min(max(abs(south), abs(north)), 90)))
     wide_deg = margin_deg / max(cosine, 1e-3)

@@ -22,12 +22,12 @@ MASK_STEP_DEG = 1.0 / 120.0
 # Shortest degree of WGS84 (of latitude at the equator, 110.574 km).
 DEGREE_KM = 110.57
 # Longest degree (of longitude at the equator is 111.320 km, of latitude at the poles 111.694 km).
-LONG_DEGREE_KM = 111.7
+_LONG_DEGREE_KM = 111.7
 # Clearance beyond this is not used: it bounds how far geodesics bend towards the pole (3 km at 60 degrees).
-MAX_CLEAR_KM = 300.0
-POLEWARD_DEG = 0.3
+_MAX_CLEAR_KM = 300.0
+_POLEWARD_DEG = 0.3
 # Smallest clearance, so that its sign always distinguishes land from sea.
-MIN_CLEAR_KM = 1.0e-3
+_MIN_CLEAR_KM = 1.0e-3
 
 
 class Clearance(NamedTuple):
@@ -57,15 +57,15 @@ def clearance(
 ) -> Clearance:
     """Clearance around the cells of a mask: never more than the true one, whatever the latitude."""
     south_deg = north_deg - land.shape[0] * step_deg
-    poleward = min(max(abs(north_deg), abs(south_deg)) + POLEWARD_DEG, 90.0)
+    poleward = min(max(abs(north_deg), abs(south_deg)) + _POLEWARD_DEG, 90.0)
     sampling = step_deg * DEGREE_KM, max(step_deg * DEGREE_KM * math.cos(math.radians(poleward)), 1e-9)
     # From centre to centre; half a diagonal at either end belongs to the cells.
-    diagonal_km = math.hypot(step_deg * LONG_DEGREE_KM, step_deg * LONG_DEGREE_KM)
+    diagonal_km = math.hypot(step_deg * _LONG_DEGREE_KM, step_deg * _LONG_DEGREE_KM)
     room = np.full(land.shape, 0.0, dtype=np.float32)
     for kind, sign in ((land, 1.0), (~land, -1.0)):
         # A ring of the other kind: what is beyond the raster is not known.
         distance_km = distance_transform_edt(np.pad(kind, 1), sampling=sampling)[1:-1, 1:-1]
-        usable = np.clip(distance_km - diagonal_km, MIN_CLEAR_KM, MAX_CLEAR_KM)
+        usable = np.clip(distance_km - diagonal_km, _MIN_CLEAR_KM, _MAX_CLEAR_KM)
         room[kind] = sign * usable[kind]
     return Clearance(room, west_deg, north_deg, 1.0 / step_deg)
 
@@ -78,5 +78,5 @@ def clearance_at(clearance: Clearance, x_m: float, y_m: float, z_m: float) -> fl
     col = int(((lon_deg - clearance.west_deg) % 360.0) * clearance.per_deg)
     row = math.floor((clearance.north_deg - lat_deg) * clearance.per_deg)
     if row < 0 or row >= clearance.clear_km.shape[0] or col >= clearance.clear_km.shape[1]:
-        return -MIN_CLEAR_KM
+        return -_MIN_CLEAR_KM
     return clearance.clear_km[row, col]

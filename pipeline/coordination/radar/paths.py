@@ -17,15 +17,15 @@ from pipeline.coordination.radar.land import Clearance, clearance_at
 from pipeline.grid.geodesy import ECCENTRICITY2, ecef_m
 from pipeline.kernels import inlined, kernel
 
-SAMPLE_KM = 2.0
+_SAMPLE_KM = 2.0
 _CHORD_RADIUS_KM = 6371.0
 # Classes of a path seen from a whole group of locations.
 PATH_UNSURE, PATH_LAND, PATH_SEA_OR_MIXED = 0, 1, 2
 # Between great circles that begin at one location: their gap exceeds linear interpolation by theta^2 / 15.6,
 # 0.2 % for 1000 km, 3 % for 4000 km. Ellipsoid and rounding stay below the second number.
-SPREAD, SPREAD_KM = 1.03, 0.05
+_SPREAD, SPREAD_KM = 1.03, 0.05
 # Least stride of a proof.
-STRIDE_KM = 0.25
+_STRIDE_KM = 0.25
 
 
 class Sampling(NamedTuple):
@@ -35,7 +35,7 @@ class Sampling(NamedTuple):
     sea_samples: int
 
 
-def sampling(sea_min_km: float = 2.0, sample_km: float = SAMPLE_KM) -> Sampling:
+def sampling(sea_min_km: float = 2.0, sample_km: float = _SAMPLE_KM) -> Sampling:
     """Each sample stands for its spacing: a sea of 2 km is one sample, as in docs/method.md, section 29."""
     return Sampling(sample_km, max(1, math.ceil(sea_min_km / sample_km - 1e-9)))
 
@@ -67,7 +67,7 @@ def distance_km(frame: NDArray[np.float64], x_m: float, y_m: float, z_m: float) 
 
 
 @inlined
-def chord_share(t: float, length_km: float) -> float:
+def _chord_share(t: float, length_km: float) -> float:
     """Share of the chord below the share t of the arc, so that samples lie at equal spacing on the ground."""
     h = 0.5 * length_km / _CHORD_RADIUS_KM
     x = (2.0 * t - 1.0) * h
@@ -78,7 +78,7 @@ def chord_share(t: float, length_km: float) -> float:
 
 
 @inlined
-def clearance_on_path(
+def _clearance_on_path(
     clearance: Clearance,
     frame: NDArray[np.float64],
     x_m: float,
@@ -88,7 +88,7 @@ def clearance_on_path(
     length_km: float,
 ) -> float:
     """Clearance in km at the share t of the way from a location to a point."""
-    s = chord_share(t, length_km)
+    s = _chord_share(t, length_km)
     return clearance_at(
         clearance,
         frame[0] + s * (x_m - frame[0]),
@@ -118,7 +118,7 @@ def crosses_sea(
     spacing_km = length_km / max(n, 1)
     found, last = 0, min(n - 1, math.ceil(known_tail * n))
     while k <= last:
-        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
+        clear_km = _clearance_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
         if clear_km < 0.0:
             found += 1
             if found >= sampling.sea_samples:
@@ -146,7 +146,7 @@ def first_sea_km(
     n = math.ceil(length_km / sampling.sample_km)
     found, k = 0, 1
     while k <= n:
-        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
+        clear_km = _clearance_on_path(clearance, frame, x_m, y_m, z_m, k / n, length_km)
         if clear_km < 0.0:
             found += 1
             if found >= sampling.sea_samples:
@@ -177,11 +177,11 @@ def land_share(
     """
     t = start
     # Per share: the clearance can shrink by the length of the way while the bundle of paths may widen.
-    closing_km = max(length_km, STRIDE_KM) + max(SPREAD * (far_km - near_km), 0.0)
+    closing_km = max(length_km, _STRIDE_KM) + max(_SPREAD * (far_km - near_km), 0.0)
     while t < end:
-        wide_km = SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
-        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
-        if clear_km < wide_km + STRIDE_KM:
+        wide_km = _SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
+        clear_km = _clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        if clear_km < wide_km + _STRIDE_KM:
             return t
         t += (clear_km - wide_km) / closing_km
     return 1.0
@@ -200,11 +200,11 @@ def land_tail(
 ) -> float:
     """Share of the way after which all of it is land on every path: :func:`land_share` from the far end."""
     t = 1.0
-    closing_km = max(length_km, STRIDE_KM) + max(SPREAD * (near_km - far_km), 0.0)
+    closing_km = max(length_km, _STRIDE_KM) + max(_SPREAD * (near_km - far_km), 0.0)
     while t > 0.0:
-        wide_km = SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
-        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
-        if clear_km < wide_km + STRIDE_KM:
+        wide_km = _SPREAD * ((1.0 - t) * near_km + t * far_km) + SPREAD_KM
+        clear_km = _clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        if clear_km < wide_km + _STRIDE_KM:
             return t
         t -= (clear_km - wide_km) / closing_km
     return 0.0
@@ -233,11 +233,11 @@ def classify(
     t = max(share, (stretch_km + near_km) / length_km)
     last = 1.0 - stretch_km / length_km
     while t < last:
-        needed_km = SPREAD * (1.0 - t) * near_km + SPREAD_KM + stretch_km
-        clear_km = clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
+        needed_km = _SPREAD * (1.0 - t) * near_km + SPREAD_KM + stretch_km
+        clear_km = _clearance_on_path(clearance, frame, x_m, y_m, z_m, t, length_km)
         if -clear_km > needed_km:
             return PATH_SEA_OR_MIXED, share
-        t += max(clear_km + needed_km, STRIDE_KM) / length_km
+        t += max(clear_km + needed_km, _STRIDE_KM) / length_km
     return PATH_UNSURE, share
 
 

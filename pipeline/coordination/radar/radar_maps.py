@@ -27,7 +27,7 @@ from pipeline.grid.layer_files import empty_values, make_layer, raster_of
 from pipeline.grid.polygons import cut, project
 from pipeline.territory.masks import rasterised
 
-ADMINISTRATIONS_PER_BAND = 32
+_ADMINISTRATIONS_PER_BAND = 32
 TABLE_COLUMNS = ("frequency_mhz", "noise", "adm", "band", "bit", "pixels")
 
 
@@ -74,7 +74,7 @@ def run(
     lon_deg, lat_deg = grid.lonlat_deg(*window)
     lies_in = np.full(lon_deg.shape, NOT_ABROAD, np.int16)
     if abroad:
-        lies_in = foreign_index(grid, window, borders, ground)
+        lies_in = _foreign_index(grid, window, borders, ground)
     sites = CandidateSites(lon_deg, lat_deg, wanted[window], lies_in)
     found: dict[RequiredSeparation | None, RadarDistances] = {}
     for radar in wanted_radars:
@@ -93,7 +93,7 @@ def run(
     return _labelled([found[r.separation] for r in wanted_radars], wanted_radars, grid, window, borders)
 
 
-def administration_bands(radars: Sequence[CandidateRadar], administrations: int) -> list[str]:
+def _administration_bands(radars: Sequence[CandidateRadar], administrations: int) -> list[str]:
     """Descriptions of the bands of ``adm_k``: for each frequency as many as its administrations need."""
     words = len(empty_distances((0, 0), administrations).affected)
     return [
@@ -112,14 +112,14 @@ def administration_table(
     rows: list[tuple[str, ...]] = []
     for i, radar in enumerate(radars):
         for k, name in enumerate(administrations):
-            band, bit = i * per_radar + k // ADMINISTRATIONS_PER_BAND, k % ADMINISTRATIONS_PER_BAND
+            band, bit = i * per_radar + k // _ADMINISTRATIONS_PER_BAND, k % _ADMINISTRATIONS_PER_BAND
             pixels = int(np.count_nonzero(words[band] & np.uint32(1 << bit)))
             where = (str(band + 1), str(bit), str(pixels))
             rows.append((f"{radar.frequency_mhz:g}", radar.noise.value, name, *where))
     return rows
 
 
-def foreign_index(
+def _foreign_index(
     grid: Grid, window: tuple[slice, slice], borders: Borders, ground: Ground
 ) -> NDArray[np.int16]:
     """Index of the foreign administration that each pixel of a window is in, -1 at home and at sea.
@@ -170,7 +170,7 @@ def _labelled(
     nearest = [raster_of("radar612_dist_foreign").long_name]
     arrays["dist_foreign"] = _array("dist_foreign", [found[0].distance_km], grid, window, nearest)
     words = [word for part in found for word in part.affected]
-    bands = administration_bands(radars, len(borders.administrations))
+    bands = _administration_bands(radars, len(borders.administrations))
     arrays["adm_k"] = _array("adm_k", words, grid, window, bands)
     return arrays
 

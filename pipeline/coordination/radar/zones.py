@@ -33,14 +33,14 @@ from pipeline.coordination.radar.resolution612 import (
 from pipeline.grid.grid import GEOD, LONLAT
 from pipeline.kernels import kernel
 
-AZIMUTH_STEP_DEG = 1.0
-SIDE_STEP_KM = 10.0
+_AZIMUTH_STEP_DEG = 1.0
+_SIDE_STEP_KM = 10.0
 # About 5 m: closes what straight sides leave open between sectors that begin at different distances.
-GAP_DEG = 5e-5
-ZONE_COLUMNS = ("radar", "adm", "d_l_km", "d_s_km", "flags")
+_GAP_DEG = 5e-5
+_ZONE_COLUMNS = ("radar", "adm", "d_l_km", "d_s_km", "flags")
 ZONE_GEOMETRIES = {"radar612_zone": "MultiPolygon", "radar612_affected": "Point"}
-AFFECTED_COLUMNS = ("radar", "adm", "d_min_km", "path", "margin_km")
-Interval = tuple[float, float]
+_AFFECTED_COLUMNS = ("radar", "adm", "d_min_km", "path", "margin_km")
+_Interval = tuple[float, float]
 
 
 class RegisteredRadar(NamedTuple):
@@ -73,11 +73,11 @@ def stations(
         if lon is None or lat is None:
             continue
         separation, flags = _separation(radar, noise, conservative_gap)
-        found.append(RegisteredRadar(station_key(radar), radar.adm, lon, lat, separation, flags))
+        found.append(RegisteredRadar(_station_key(radar), radar.adm, lon, lat, separation, flags))
     return found
 
 
-def station_key(radar: Radar) -> str:
+def _station_key(radar: Radar) -> str:
     """One text per radar: administration, its reference or the site, type of station, frequency, location."""
     name = radar.adm_ref_id or radar.site_name
     return " ".join([radar.adm, name, radar.stn_type, radar.freq_assgn, radar.lat, radar.long])
@@ -99,7 +99,7 @@ def _separation(radar: Radar, noise: Noise, gap: bool) -> tuple[RequiredSeparati
     return separation, tuple(flags)
 
 
-def zone_intervals(sea_km: float, land_limit_km: float, sea_limit_km: float) -> list[Interval]:
+def zone_intervals(sea_km: float, land_limit_km: float, sea_limit_km: float) -> list[_Interval]:
     """Where a border concerns the radar along one azimuth: [0, D_L] and (r_s, D_S], joined if they touch.
 
     ``sea_km`` r_s is the distance to the first sea sample, infinite if there is none within D_S.
@@ -117,7 +117,7 @@ def sea_profile_km(
     """Distance to the first sea along azimuths 0, 1 ... 359 degrees, infinite where none is within D_S."""
     assert station.separation is not None
     limit_km = station.separation.sea_km
-    azimuths = np.arange(0.0, 360.0, AZIMUTH_STEP_DEG)
+    azimuths = np.arange(0.0, 360.0, _AZIMUTH_STEP_DEG)
     ends = GEOD.fwd(*_repeated(station, azimuths), azimuths, np.full_like(azimuths, 1000.0 * limit_km))
     return _sea_profile(
         clearance, station.lon_deg, station.lat_deg, ends[0], ends[1], limit_km, sampling(sea_min_km)
@@ -131,10 +131,10 @@ def zone(station: RegisteredRadar, clearance: Clearance, sea_min_km: float = 2.0
     sectors = []
     for k, first_km in enumerate(sea_profile_km(station, clearance, sea_min_km)):
         for near_km, far_km in zone_intervals(first_km, land_km, sea_km):
-            sectors.append(_sector(station, k * AZIMUTH_STEP_DEG, near_km, far_km))
+            sectors.append(_sector(station, k * _AZIMUTH_STEP_DEG, near_km, far_km))
     parts = [_wound_back(shapely.make_valid(sector)) for sector in sectors]
     joined = shapely.union_all(parts)
-    closed = joined.buffer(GAP_DEG, join_style="mitre").buffer(-GAP_DEG, join_style="mitre")
+    closed = joined.buffer(_GAP_DEG, join_style="mitre").buffer(-_GAP_DEG, join_style="mitre")
     polygons = [part for part in shapely.get_parts(closed) if part.geom_type == "Polygon"]
     return shapely.MultiPolygon(polygons)
 
@@ -198,7 +198,7 @@ def zones_frame(
             }
         )
         shapes.append(zone(station, clearance, sea_min_km))
-    return _frame(rows, ZONE_COLUMNS, shapes)
+    return _frame(rows, _ZONE_COLUMNS, shapes)
 
 
 def affected_frame(
@@ -227,7 +227,7 @@ def affected_frame(
                 }
             )
             shapes.append(shapely.Point(station.lon_deg, station.lat_deg))
-    return _frame(rows, AFFECTED_COLUMNS, shapes)
+    return _frame(rows, _AFFECTED_COLUMNS, shapes)
 
 
 def _frame(
@@ -248,8 +248,8 @@ def _sector(station: RegisteredRadar, azimuth_deg: float, near_km: float, far_km
 
     The sides have corners at the same distances in all sectors, so that neighbours leave no gap between them.
     """
-    left, right = azimuth_deg - AZIMUTH_STEP_DEG / 2.0, azimuth_deg + AZIMUTH_STEP_DEG / 2.0
-    between_km = np.arange(0.0, far_km, SIDE_STEP_KM)
+    left, right = azimuth_deg - _AZIMUTH_STEP_DEG / 2.0, azimuth_deg + _AZIMUTH_STEP_DEG / 2.0
+    between_km = np.arange(0.0, far_km, _SIDE_STEP_KM)
     side_km = [near_km, *between_km[between_km > near_km].tolist(), far_km]
     corners = [(left, d) for d in side_km] + [(azimuth_deg, far_km)] + [(right, d) for d in side_km[::-1]]
     azimuths, lengths_m = np.array([(a % 360.0, 1000.0 * d) for a, d in corners]).T

@@ -18,9 +18,9 @@ from pipeline.coordination.rr941.geometry import angle_at_satellite_deg
 from pipeline.kernels import kernel
 
 # S.672-4: the level Gm + Ls of the near side lobes lasts to b psi0; psi0 is half the 3 dB beamwidth.
-SIDE_LOBE_END = 6.32
+_SIDE_LOBE_END = 6.32
 # Where the main lobe 3 (psi/psi0)^2 meets -Ls, as tabulated; 1.83 from a public implementation.
-MAIN_LOBE_END = {-10.0: 1.83, -20.0: 2.58, -25.0: 2.88, -30.0: 3.16}
+_MAIN_LOBE_END = {-10.0: 1.83, -20.0: 2.58, -25.0: 2.88, -30.0: 3.16}
 
 
 class Beam(NamedTuple):
@@ -48,7 +48,7 @@ def beam_relative_db(
     offset = psi_deg / half_beamwidth_deg
     if offset <= main_lobe_end:
         relative_db = -3.0 * offset * offset
-    elif offset <= SIDE_LOBE_END:
+    elif offset <= _SIDE_LOBE_END:
         relative_db = side_lobe_db
     else:
         relative_db = side_lobe_db + 20.0 - 25.0 * math.log10(offset)
@@ -75,7 +75,7 @@ def relative_gain_of_beam_db(
 ) -> NDArray[np.float64]:
     """Relative gain at places [n] of a beam from a satellite at a longitude."""
     relative_db = np.empty(lon_deg.size)
-    shape = (beam.half_beamwidth_deg, MAIN_LOBE_END[beam.side_lobe_db], beam.side_lobe_db, beam.peak_dbi)
+    shape = (beam.half_beamwidth_deg, _MAIN_LOBE_END[beam.side_lobe_db], beam.side_lobe_db, beam.peak_dbi)
     _fill_beam(lon_deg, lat_deg, satellite_deg, beam.aim_lon_deg, beam.aim_lat_deg, shape, relative_db)
     return relative_db
 

@@ -23,8 +23,8 @@ from pipeline.coordination.rr941.geometry import geocentric_angle_deg
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.pairs import AssignmentPair
 
-Outcome = Literal["include", "not_include", "exclude", "keep", "not_applicable"]
-Reason = Literal[
+_Outcome = Literal["include", "not_include", "exclude", "keep", "not_applicable"]
+_Reason = Literal[
     "OK",
     "LATE",
     "NOT_ARC_BAND",
@@ -72,8 +72,8 @@ class Criteria(NamedTuple):
 class CoordinationDecision(NamedTuple):
     """What follows, with the reason, the four tests, and the last day for comments."""
 
-    outcome: Outcome
-    reason: Reason
+    outcome: _Outcome
+    reason: _Reason
     tests: Criteria
     deadline: date
     findings: tuple[PairFinding, ...]
@@ -86,7 +86,7 @@ def deadline(ific_date: date, months: int = 4) -> date:
     return date(year, month, min(ific_date.day, calendar.monthrange(year, month)[1]))
 
 
-def include_by_table(tests: Criteria, *, claimed_crc_error: bool = False) -> tuple[Outcome, Reason]:
+def include_by_table(tests: Criteria, *, claimed_crc_error: bool = False) -> tuple[_Outcome, _Reason]:
     """Table 2: include only if all four hold; else the first test that fails.
 
     In a band without coordination arc a network above the threshold that the published list misses is left to
@@ -102,7 +102,7 @@ def include_by_table(tests: Criteria, *, claimed_crc_error: bool = False) -> tup
     return ("include", "OK") if tests.exceeds else ("not_include", "BELOW_THRESHOLD")
 
 
-def exclude_by_rule(tests: Criteria) -> tuple[Outcome, Reason]:
+def exclude_by_rule(tests: Criteria) -> tuple[_Outcome, _Reason]:
     """Exclude only if in time, supplied and no overlapping pair above the threshold."""
     if not tests.in_time:
         return "keep", "LATE"
@@ -161,7 +161,7 @@ def _tests(
 
 def _precheck(
     case: Case, findings: Sequence[PairFinding], limits: CoordinationLimits
-) -> tuple[Outcome, Reason] | None:
+) -> tuple[_Outcome, _Reason] | None:
     """Cases that Table 2 is not asked about."""
     if old := _old_regime(case, limits):
         return old
@@ -172,5 +172,5 @@ def _precheck(
     return None if findings else ("not_include", "NO_FREQ_OVERLAP")
 
 
-def _old_regime(case: Case, limits: CoordinationLimits) -> tuple[Outcome, Reason] | None:
+def _old_regime(case: Case, limits: CoordinationLimits) -> tuple[_Outcome, _Reason] | None:
     return ("not_applicable", "OLD_REGIME") if case.request_received < limits.first_date else None

@@ -18,20 +18,20 @@ from pipeline.kernels import kernel
 PatternName = Literal["AP8", "S.465", "S.580", "S.1428"]
 PATTERN_NAMES: tuple[str, ...] = get_args(PatternName)
 SEGMENTS = 7
-LIGHT_M_PER_US = 299.792458
-SMALLEST_DEG = 1e-9
+_LIGHT_M_PER_US = 299.792458
+_SMALLEST_DEG = 1e-9
 
 _PatternRow = tuple[float, float, float, float]
 Segments = NDArray[np.float64]
 
 # Gmax - 20 log10(D / lambda) in dB: AP8 and S.1428 up to D/lambda 100; S.1428 above; and an aperture of
 # efficiency 0.7, which the BR takes for S.580-6 (10 log10(0.7 pi^2)).
-GAIN_OF_ONE_WAVELENGTH_DBI = 7.7
-GAIN_OF_ONE_WAVELENGTH_LARGE_DBI = 8.4
-GAIN_OF_ONE_WAVELENGTH_S580_DBI = 10.0 * math.log10(0.7 * math.pi**2)
-AP8_MIN_GAIN_DBI = 9.3
-S1428_MIN_RATIO = 20.0
-S1428_LARGE_RATIO = 100.0
+_GAIN_OF_ONE_WAVELENGTH_DBI = 7.7
+_GAIN_OF_ONE_WAVELENGTH_LARGE_DBI = 8.4
+_GAIN_OF_ONE_WAVELENGTH_S580_DBI = 10.0 * math.log10(0.7 * math.pi**2)
+_AP8_MIN_GAIN_DBI = 9.3
+_S1428_MIN_RATIO = 20.0
+_S1428_LARGE_RATIO = 100.0
 
 
 class PatternError(ValueError):
@@ -46,7 +46,7 @@ def gain_dbi(segments: NDArray[np.float64], phi_deg: float) -> float:
         row += 1
     gain = segments[row, 1]
     if segments[row, 2] != 0.0:
-        gain += segments[row, 2] * math.log10(max(phi_deg, SMALLEST_DEG))
+        gain += segments[row, 2] * math.log10(max(phi_deg, _SMALLEST_DEG))
     return gain + segments[row, 3] * phi_deg * phi_deg
 
 
@@ -57,7 +57,7 @@ def pattern_segments(
     if (diameter_m is None) == (gain_dbi is None):
         raise PatternError("give either diameter_m or gain_dbi")
     if diameter_m is not None:
-        ratio = diameter_m * frequency_mhz / LIGHT_M_PER_US
+        ratio = diameter_m * frequency_mhz / _LIGHT_M_PER_US
         gain = _gain_of_ratio_dbi(pattern, ratio)
     else:
         assert gain_dbi is not None
@@ -77,24 +77,24 @@ def max_gain_beyond_dbi(segments: Segments, phi_deg: float) -> float:
 
 
 def _gain_of_ratio_dbi(pattern: str, ratio: float) -> float:
-    constant = GAIN_OF_ONE_WAVELENGTH_DBI
+    constant = _GAIN_OF_ONE_WAVELENGTH_DBI
     if pattern == "S.580":
-        constant = GAIN_OF_ONE_WAVELENGTH_S580_DBI
-    elif pattern == "S.1428" and ratio > S1428_LARGE_RATIO:
-        constant = GAIN_OF_ONE_WAVELENGTH_LARGE_DBI
+        constant = _GAIN_OF_ONE_WAVELENGTH_S580_DBI
+    elif pattern == "S.1428" and ratio > _S1428_LARGE_RATIO:
+        constant = _GAIN_OF_ONE_WAVELENGTH_LARGE_DBI
     return 20.0 * math.log10(ratio) + constant
 
 
 def _ratio_of_gain(pattern: str, gain: float) -> float:
     """D/lambda; S.1428 has a gap of gains between its two formulas, which then stands for D/lambda = 100."""
     if pattern == "S.580":
-        return _ratio(gain, GAIN_OF_ONE_WAVELENGTH_S580_DBI)
+        return _ratio(gain, _GAIN_OF_ONE_WAVELENGTH_S580_DBI)
     if pattern != "S.1428":
-        return _ratio(gain, GAIN_OF_ONE_WAVELENGTH_DBI)
-    large = _ratio(gain, GAIN_OF_ONE_WAVELENGTH_LARGE_DBI)
-    if large > S1428_LARGE_RATIO:
+        return _ratio(gain, _GAIN_OF_ONE_WAVELENGTH_DBI)
+    large = _ratio(gain, _GAIN_OF_ONE_WAVELENGTH_LARGE_DBI)
+    if large > _S1428_LARGE_RATIO:
         return large
-    return min(_ratio(gain, GAIN_OF_ONE_WAVELENGTH_DBI), S1428_LARGE_RATIO)
+    return min(_ratio(gain, _GAIN_OF_ONE_WAVELENGTH_DBI), _S1428_LARGE_RATIO)
 
 
 def _ratio(gain: float, constant_dbi: float) -> float:
@@ -118,8 +118,8 @@ def _shoulder_end_deg(ratio: float) -> float:
 
 def _ap8(ratio: float, gain: float) -> list[_PatternRow]:
     """RR Appendix 8, Annex III (BR pattern APERR_001V01)."""
-    if gain < AP8_MIN_GAIN_DBI:
-        raise PatternError(f"AP8 is defined from {AP8_MIN_GAIN_DBI} dBi on")
+    if gain < _AP8_MIN_GAIN_DBI:
+        raise PatternError(f"AP8 is defined from {_AP8_MIN_GAIN_DBI} dBi on")
     shoulder_dbi = 2.0 + 15.0 * math.log10(ratio)
     # Up to 48 degrees at most: the last branch begins there for every antenna.
     rows = _main_lobe(ratio, gain, shoulder_dbi, min(_shoulder_end_deg(ratio), 48.0))
@@ -156,9 +156,9 @@ def _s580(ratio: float, gain: float) -> list[_PatternRow]:
 
 def _s1428(ratio: float, gain: float) -> list[_PatternRow]:
     """Rec. ITU-R S.1428, three ranges of D/lambda from 20 on."""
-    if ratio < S1428_MIN_RATIO:
-        raise PatternError(f"S.1428 is defined from D/lambda {S1428_MIN_RATIO:g} on")
-    if ratio > S1428_LARGE_RATIO:
+    if ratio < _S1428_MIN_RATIO:
+        raise PatternError(f"S.1428 is defined from D/lambda {_S1428_MIN_RATIO:g} on")
+    if ratio > _S1428_LARGE_RATIO:
         return [
             *_main_lobe(ratio, gain, -1.0 + 15.0 * math.log10(ratio), 15.85 * ratio**-0.6),
             (10.0, 29.0, -25.0, 0.0),

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from pipeline.kernels import kernel
 
 # d = 42644 sqrt(1 - 0.2954 cos psi): 42644^2 = 42164^2 + 6371^2, 0.2954 = 2 * 42164 * 6371 / 42644^2.
-RANGE_SCALE_KM = 42644.0
-RANGE_COSINE = 0.2954
+_RANGE_SCALE_KM = 42644.0
+_RANGE_COSINE = 0.2954
 # Twice the radius of the orbit: the chord between two satellites is 84332 sin(theta_g / 2).
-CHORD_KM = 84332.0
-EARTH_TO_ORBIT = 6378.0 / 42164.0
+_CHORD_KM = 84332.0
+_EARTH_TO_ORBIT = 6378.0 / 42164.0
 _EARTH_RADIUS_KM = 6378.0
-ORBIT_RADIUS_KM = 42164.0
+_ORBIT_RADIUS_KM = 42164.0
 
 
 class Sight(NamedTuple):
@@ -45,16 +45,16 @@ def cosine_of_arc(lon_deg: float, lat_deg: float, satellite_deg: float) -> float
 
 
 @kernel
-def range_km(cos_psi: float) -> float:
+def _range_km(cos_psi: float) -> float:
     """Distance from the place to the satellite."""
-    return RANGE_SCALE_KM * math.sqrt(1.0 - RANGE_COSINE * cos_psi)
+    return _RANGE_SCALE_KM * math.sqrt(1.0 - _RANGE_COSINE * cos_psi)
 
 
 @kernel
 def elevation_deg(cos_psi: float) -> float:
     """Elevation angle of the satellite, geometric, negative below the horizon."""
     sin_psi = math.sqrt(max(0.0, 1.0 - cos_psi * cos_psi))
-    return math.degrees(math.atan2(cos_psi - EARTH_TO_ORBIT, sin_psi))
+    return math.degrees(math.atan2(cos_psi - _EARTH_TO_ORBIT, sin_psi))
 
 
 @kernel
@@ -72,7 +72,7 @@ def topocentric_angle_deg(first_km: float, second_km: float, geocentric_deg: flo
     digits where the angle is small. Tolerances shrink c while the distances stay: below the difference of
     the distances the angle is 0.
     """
-    chord_km = CHORD_KM * math.sin(0.5 * math.radians(geocentric_deg))
+    chord_km = _CHORD_KM * math.sin(0.5 * math.radians(geocentric_deg))
     difference_km = first_km - second_km
     square = (chord_km * chord_km - difference_km * difference_km) / (4.0 * first_km * second_km)
     return math.degrees(2.0 * math.asin(math.sqrt(min(max(square, 0.0), 1.0))))
@@ -97,7 +97,7 @@ def _from_satellite_km(east_deg: float, lat_deg: float) -> tuple[float, float, f
     """Vector from the satellite to a place; x away from the Earth's centre through the satellite."""
     east, north = math.radians(east_deg), math.radians(lat_deg)
     return (
-        _EARTH_RADIUS_KM * math.cos(north) * math.cos(east) - ORBIT_RADIUS_KM,
+        _EARTH_RADIUS_KM * math.cos(north) * math.cos(east) - _ORBIT_RADIUS_KM,
         _EARTH_RADIUS_KM * math.cos(north) * math.sin(east),
         _EARTH_RADIUS_KM * math.sin(north),
     )
@@ -129,8 +129,8 @@ def _fill_sight(
     for i in range(lon_deg.size):
         own = cosine_of_arc(lon_deg[i], lat_deg[i], own_deg)
         other = cosine_of_arc(lon_deg[i], lat_deg[i], other_deg)
-        values[1, i] = range_km(own)
-        values[2, i] = range_km(other)
+        values[1, i] = _range_km(own)
+        values[2, i] = _range_km(other)
         values[0, i] = topocentric_angle_deg(values[1, i], values[2, i], geocentric_deg)
         values[3, i] = elevation_deg(own)
         values[4, i] = elevation_deg(other)

@@ -24,7 +24,7 @@ from pipeline.coordination.rr941.networks import Assignment
 from pipeline.coordination.rr941.pairs import PairTable
 from pipeline.kernels import kernel
 
-NO_INDEX = -1
+_NO_INDEX = -1
 
 
 class Worst(NamedTuple):
@@ -56,7 +56,7 @@ def worst_pairs(
     """
     count, pairs = sight.angle_deg.size, len(table.pairs)
     value, pair = np.empty(count), np.empty(count, dtype=np.int64)
-    pair_db, pair_place = np.full(pairs, -np.inf), np.full(pairs, NO_INDEX, dtype=np.int64)
+    pair_db, pair_place = np.full(pairs, -np.inf), np.full(pairs, _NO_INDEX, dtype=np.int64)
     constant_db = table.constant_db + table.percent_db if percent else table.constant_db
     _fill_worst(
         (sight.angle_deg, sight.other_km, sight.own_elevation_deg, sight.other_elevation_deg),
@@ -86,7 +86,7 @@ def _fill_worst(
     pair_db, pair_place = by_pair
     gain = np.empty(patterns.shape[0])
     for i in range(angle_deg.size):
-        best_pair[i] = NO_INDEX
+        best_pair[i] = _NO_INDEX
         if own_elevation_deg[i] < min_elevation_deg:
             value[i] = math.nan
             continue

@@ -22,11 +22,11 @@ from pipeline.coordination.rr941.appendix5 import CoordinationLimits, polarisati
 from pipeline.coordination.rr941.earth_station_patterns import SEGMENTS, pattern_segments
 from pipeline.coordination.rr941.networks import Assignment, Direction, Network, Networks
 
-BOLTZMANN_DB = 228.6
-LOSS_CONSTANT_DB = 32.45
+_BOLTZMANN_DB = 228.6
+_LOSS_CONSTANT_DB = 32.45
 NO_OVERLAP = "NO_FREQ_OVERLAP"
 # Bands that touch must not overlap by the rounding of their edges.
-SMALLEST_OVERLAP_MHZ = 1e-9
+_SMALLEST_OVERLAP_MHZ = 1e-9
 
 
 class AssignmentPair(NamedTuple):
@@ -102,7 +102,7 @@ def overlapping_pairs(
             divisor = polarisation_divisor(wanted.polarisation, other.polarisation, limits)
             pair = AssignmentPair(wanted, other, divisor)
             low_mhz, high_mhz = pair.overlap_mhz
-            if high_mhz - low_mhz > SMALLEST_OVERLAP_MHZ:
+            if high_mhz - low_mhz > _SMALLEST_OVERLAP_MHZ:
                 pairs.append(pair)
             else:
                 skipped.append(Skipped(wanted.id, other.id, NO_OVERLAP))
@@ -124,7 +124,9 @@ def pair_table(pairs: Sequence[AssignmentPair]) -> PairTable:
     patterns = [_segments(pair.station) for pair in pairs]
     unique = list({array.tobytes(): array for array in patterns}.values())
     index = {array.tobytes(): i for i, array in enumerate(unique)}
-    beams = tuple({id(pair.satellite): pair.satellite for pair in pairs if has_beam(pair.satellite)}.values())
+    beams = tuple(
+        {id(pair.satellite): pair.satellite for pair in pairs if _has_beam(pair.satellite)}.values()
+    )
     beam_index = {id(assignment): i for i, assignment in enumerate(beams)}
     return PairTable(
         pairs=tuple(pairs),
@@ -139,7 +141,7 @@ def pair_table(pairs: Sequence[AssignmentPair]) -> PairTable:
     )
 
 
-def has_beam(assignment: Assignment) -> bool:
+def _has_beam(assignment: Assignment) -> bool:
     """Whether the satellite's gain varies over the Earth."""
     return assignment.satellite_beam is not None or bool(assignment.satellite_contours)
 
@@ -150,8 +152,8 @@ def _constant_db(pair: AssignmentPair) -> float:
     return (
         pair.interferer.power_density_dbw_hz
         + pair.satellite.satellite_gain_dbi
-        + BOLTZMANN_DB
-        - LOSS_CONSTANT_DB
+        + _BOLTZMANN_DB
+        - _LOSS_CONSTANT_DB
         - 20.0 * math.log10(pair.victim.frequency_mhz)
         - 10.0 * math.log10(divisor)
     )

@@ -20,8 +20,8 @@ from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand
 from pipeline.coordination.rr941.earth_station_patterns import Segments, gain_dbi, max_gain_beyond_dbi
 from pipeline.kernels import kernel
 
-EARTH_RATE_RAD_S = 7.2921159e-5
-GRAVITATION_KM3_S2 = 398600.4418
+_EARTH_RATE_RAD_S = 7.2921159e-5
+_GRAVITATION_KM3_S2 = 398600.4418
 _EQUATORIAL_RADIUS_KM = 6378.137
 
 
@@ -128,9 +128,9 @@ def walker_positions_km(walker: Walker, time_s: float) -> NDArray[np.float64]:
     """
     in_plane = walker.satellites // walker.planes
     axis_km = _EQUATORIAL_RADIUS_KM + walker.altitude_km
-    motion_rad_s = math.sqrt(GRAVITATION_KM3_S2 / axis_km**3)
+    motion_rad_s = math.sqrt(_GRAVITATION_KM3_S2 / axis_km**3)
     plane = np.arange(walker.planes)[:, None]
-    node = 2.0 * math.pi * plane / walker.planes - EARTH_RATE_RAD_S * time_s
+    node = 2.0 * math.pi * plane / walker.planes - _EARTH_RATE_RAD_S * time_s
     place = np.arange(in_plane)[None, :] / in_plane + walker.phasing * plane / walker.satellites
     latitude_argument = 2.0 * math.pi * place + motion_rad_s * time_s
     inclination = math.radians(walker.inclination_deg)

@@ -40,7 +40,7 @@ from pipeline.quantise import to_float32
 _BLOCK_PX = 512
 # The bound is found for elevations in steps of this size, and for angles from the wanted satellite in such
 # steps near it and in larger ones beyond. It holds for whole steps: they cost sharpness, not validity.
-_STEP_DEG, FAR_STEP_DEG, NEAR_DEG = 0.05, 0.5, 10.0
+_STEP_DEG, _FAR_STEP_DEG, _NEAR_DEG = 0.05, 0.5, 10.0
 
 
 class Judgement(NamedTuple):
@@ -103,20 +103,20 @@ def bound_by_elevation(system: NonGeostationarySystem, pattern: Segments) -> NDA
     Each value holds from one step below to one step above, so that interpolation holds everywhere. -inf where
     no space station in use can stand far enough from the wanted satellite.
     """
-    near_deg = np.arange(system.avoidance_deg, NEAR_DEG, _STEP_DEG)
-    far_deg = np.arange(max(system.avoidance_deg, NEAR_DEG), 180.0, FAR_STEP_DEG)
+    near_deg = np.arange(system.avoidance_deg, _NEAR_DEG, _STEP_DEG)
+    far_deg = np.arange(max(system.avoidance_deg, _NEAR_DEG), 180.0, _FAR_STEP_DEG)
     phi_deg = np.concatenate([near_deg, far_deg, [180.0]])
     middle_deg = _STEP_DEG * np.arange(round(90.0 / _STEP_DEG) + 1)
     bound = np.full(middle_deg.size, -np.inf)
     for start_deg, end_deg in pairwise(phi_deg):
         around_deg = end_deg + _STEP_DEG
-        pfd = largest_pfd_dbw_m2(system, middle_deg - around_deg, middle_deg + around_deg)
+        pfd = _largest_pfd_dbw_m2(system, middle_deg - around_deg, middle_deg + around_deg)
         off_axis = epfd_bound_dbw_m2(0.0, system.satellites_in_use, start_deg, pattern)
         bound = np.maximum(bound, pfd + off_axis)
     return bound
 
 
-def largest_pfd_dbw_m2(
+def _largest_pfd_dbw_m2(
     system: NonGeostationarySystem, low_deg: NDArray[np.float64], high_deg: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Largest value of the mask at elevations in use between low and high [k], -inf where there are none."""
