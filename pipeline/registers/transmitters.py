@@ -26,7 +26,7 @@ from pipeline.radio.antennas import (
 from pipeline.radio.channel_plan import Plan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
 from pipeline.registers.missing_values import with_missing_haat
-from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
+from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow, inside_box
 from pipeline.rows.row_models import RejectedRow, read_by_id, refuse_unless_lenient
 
 # Variable of the dataset -> column of the register, its type and its unit ("" = text or a pure number).
@@ -97,10 +97,9 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
 
 def _within(transmitters: xr.Dataset, box: SiteBox) -> xr.Dataset:
     """The transmitters in a box; refused if there are none."""
-    lon_deg, lat_deg = transmitters["lon_deg"].values, transmitters["lat_deg"].values
-    inside = (box.west_deg <= lon_deg) & (lon_deg <= box.east_deg)
-    inside &= (box.south_deg <= lat_deg) & (lat_deg <= box.north_deg)
-    if not inside.any():
+    sites = zip(transmitters["lon_deg"].values, transmitters["lat_deg"].values, strict=True)
+    inside = [inside_box(box, lon_deg, lat_deg) for lon_deg, lat_deg in sites]
+    if not any(inside):
         raise InputError(
             "no transmitter lies in the box", row="registers", field="bbox_deg", value=tuple(box)
         )
