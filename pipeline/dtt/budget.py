@@ -121,7 +121,7 @@ def _shift_db(job: Job, group: Group | None, device: Device, offset: Offset) -> 
     if group is None:
         return overload_shift_db(job.tables, device, offset.number)
     return group_shift_db(
-        job.tables, group, device, offset.number, width_mhz=offset.width_mhz, share=offset.share
+        job.tables, group, device, offset.number, width_mhz=offset.width_mhz, fraction=offset.share
     )
 
 

@@ -117,7 +117,7 @@ def ratios_db(job: Job, device: Device, offset: Offset) -> NDArray[np.float64]:
         for i, group in enumerate(tiers):
             codes = group_codes(job.classes, job.groups, m, i)
             ratio = group_shift_db(
-                job.tables, group, bare, offset.number, width_mhz=offset.width_mhz, share=offset.share
+                job.tables, group, bare, offset.number, width_mhz=offset.width_mhz, fraction=offset.share
             )
             largest_db[codes] = np.maximum(largest_db[codes], ratio)
     return largest_db

@@ -163,7 +163,9 @@ def _ratio_terms(job: Job, device: Device, decision: Decision) -> list[Term]:
         note = f"offset {offset.number:+d}: ACS {parts.acs_db:.2f} dB with ACLR {parts.aclr_db:.2f} dB"
         terms.append(Term("selectivity and leakage", parts.c_n_db - parts.ratio_db, note))
     if offset.number == 0 and offset.share < 1.0:
-        ratio = ratio_db(job.tables, group, emission_class, 0, width_mhz=offset.width_mhz, share=offset.share)
+        ratio = ratio_db(
+            job.tables, group, emission_class, 0, width_mhz=offset.width_mhz, fraction=offset.share
+        )
         note = f"{100.0 * offset.share:.1f} % of the device's power inside the channel"
         terms.append(Term("partial overlap", parts.ratio_db - ratio, note))
     return terms

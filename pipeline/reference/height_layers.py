@@ -1,6 +1,6 @@
 """Which layer answers for which antenna height: a regulator's table.
 
-Layers are computed for a few heights; a device asks with its own. Rows without ``from_m`` hold for a type of
+Layers are computed for a few heights; a device asks with its own. Rows without ``from_m`` apply to a type of
 device that gives no height.
 """
 

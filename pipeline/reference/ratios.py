@@ -1,6 +1,6 @@
 """Protection ratios of DTT reception against white-space devices, by offset, emission class and wanted level.
 
-r = PR0 + 10 log10(10^(-ACS/10) + 10^(-ACLR/10)), or the value of a table row (docs/method.md, section 7).
+r = PR0 + 10 log10(10^(-ACS/10) + 10^(-ACLR/10)), or the value of a table row (whitespace-rules.md, sec. 1.4).
 PR0 is the C/N of the mode. AFLR compares the whole power of the device with what leaks into 100 kHz (EN 301
 598), so for a victim's channel of width W ACLR = AFLR - 10 log10(W / 100 kHz), however narrow the device is.
 Of several rows that match, the one for the mode wins over one for the system, that over one for all, then one
@@ -100,18 +100,20 @@ def ratio_db(
     offset: int,
     *,
     width_mhz: float = EUROPEAN_WIDTH_MHZ,
-    share: float = 1.0,
+    fraction: float = 1.0,
 ) -> float:
     """Protection ratio in dB of one group against one emission class, ``offset`` channels above (w - c).
 
-    ``width_mhz`` of the victim's channel. A device that overlaps it (offset 0) with a ``share`` of its power
-    has the rest beside it: r = 10 log10(share r_0 + (1 - share) r_1) of power ratios, r_1 the larger of two.
+    ``width_mhz`` of the victim's channel. A device that overlaps it (offset 0) with a ``fraction`` of its
+    power has the rest beside it: r = 10 log10(f r_0 + (1 - f) r_1) of power ratios, r_1 the larger of two.
     """
     whole_db = ratio_parts(tables, group, emission_class, offset, width_mhz=width_mhz).ratio_db
-    if offset != 0 or share >= 1.0:
+    if offset != 0 or fraction >= 1.0:
         return whole_db
     beside_db = max(ratio_db(tables, group, emission_class, k, width_mhz=width_mhz) for k in (-1, 1))
-    return 10.0 * math.log10(share * 10.0 ** (0.1 * whole_db) + (1.0 - share) * 10.0 ** (0.1 * beside_db))
+    return 10.0 * math.log10(
+        fraction * 10.0 ** (0.1 * whole_db) + (1.0 - fraction) * 10.0 ** (0.1 * beside_db)
+    )
 
 
 def ratio_parts(
@@ -166,10 +168,10 @@ def group_shift_db(
     offset: int,
     *,
     width_mhz: float = EUROPEAN_WIDTH_MHZ,
-    share: float = 1.0,
+    fraction: float = 1.0,
 ) -> float:
-    """Stored map of a group less the limit: ratio, burst penalty, margin for several devices, entry loss."""
-    ratio = ratio_db(tables, group, device.emission_class, offset, width_mhz=width_mhz, share=share)
+    """Stored map less the limit: ratio, burst penalty, multiple-interference margin, building entry loss."""
+    ratio = ratio_db(tables, group, device.emission_class, offset, width_mhz=width_mhz, fraction=fraction)
     return ratio + device.burst_penalty_db.value + device.margin_db - building_loss_db(device)
 
 
@@ -180,7 +182,7 @@ def largest_shift_db(
     offsets: Sequence[int],
     width_mhz: float,
 ) -> float:
-    """Largest ``group_shift_db`` over groups and offsets; one for a partial overlap lies below it."""
+    """Largest ``group_shift_db`` over groups and offsets; one for a partial overlap is smaller."""
     return max(
         group_shift_db(tables, group, device, offset, width_mhz=width_mhz)
         for group in groups
@@ -216,7 +218,7 @@ def dtt_ratio_table_db(tables: ProtectionTables, keys: Sequence[ModeKey]) -> NDA
 def _pick(
     tables: ProtectionTables, group: Group, emission_class: int, offset: int, quantity: str
 ) -> Ratio | None:
-    """The most specific row that holds for the whole tier of the group."""
+    """The most specific row that applies to the whole tier of the group."""
     rows = [
         row
         for row in tables.ratios
@@ -234,7 +236,7 @@ def _pick(
         low_dbm, high_dbm = _open_ends(chosen, row)
         if low_dbm <= group.tier.from_dbm and group.tier.to_dbm <= high_dbm:
             return row
-    raise AssertionError("tiers without gaps hold every level")
+    raise AssertionError("tiers without gaps contain every level")
 
 
 def _matches(row: Ratio, key: ModeKey) -> bool:

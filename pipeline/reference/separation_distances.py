@@ -19,8 +19,8 @@ from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_
 RELATIONS = {"co": (0,), "adjacent": (-1, 1)}
 """Channel offsets (device minus DTT) to which the distances of a relation apply."""
 SEPARATION_BANDS = {f"separation {relation}": offsets for relation, offsets in RELATIONS.items()}
-"""Names of the maps and the offsets at which they hold."""
-_KINDS = {"A": "fixed", "B": "portable"}
+"""Names of the maps and the offsets at which they apply."""
+_NAMES = {"A": "fixed", "B": "portable"}
 _Height = Annotated[NumberCell, Field(ge=0, le=5000, description="0 to 5000 m")]
 _Distance = Annotated[float, Field(ge=0, le=300)]
 # 47 CFR 15.712(a)(2), read at lexfed.com: narrowband devices use the distances of 36 dBm.
@@ -70,26 +70,26 @@ def read_distances(path: Path) -> list[DistanceRule]:
 def steps_of(rules: Sequence[DistanceRule], device: Device, relation: str, file: Path) -> list[DistanceStep]:
     """Steps of a device in one relation, smallest e.i.r.p. first; refused where the table has none.
 
-    The antenna height above ground stands for the height above average terrain. Rows for the kind of device
-    win over rows for all.
+    The antenna height above ground is taken for the height above average terrain. Rows for the type of device
+    take precedence over rows for all.
     """
-    kind = _KINDS[device.type]
+    name = _NAMES[device.type]
     matching = [r for r in rules if r.relation == relation and r.from_m <= device.height_m < r.to_m]
-    own = [r.step for r in matching if r.device == kind] or [r.step for r in matching if r.device == ANY]
+    steps = [r.step for r in matching if r.device == name] or [r.step for r in matching if r.device == ANY]
     if device.bandwidth_mhz <= _NARROWBAND_MHZ:
-        own = [step for step in own if step.eirp_dbm >= _NARROWBAND_DBM]
-    if not own:
+        steps = [step for step in steps if step.eirp_dbm >= _NARROWBAND_DBM]
+    if not steps:
         raise InputError(
             f"no {relation} separation distance for device {device.id}",
             file=file,
             field="from_height_m",
-            value=f"{device.height_m:g} m, {kind}",
+            value=f"{device.height_m:g} m, {name}",
             allowed="rows for the height of every device",
         )
-    levels_dbm = [step.eirp_dbm for step in own]
+    levels_dbm = [step.eirp_dbm for step in steps]
     if len(set(levels_dbm)) != len(levels_dbm):
         raise InputError("an e.i.r.p. is given twice", file=file, field="eirp_dbm", value=levels_dbm)
-    return sorted(own, key=lambda step: step.eirp_dbm)
+    return sorted(steps, key=lambda step: step.eirp_dbm)
 
 
 def largest_separation_km(config: Config, device: Device) -> float:

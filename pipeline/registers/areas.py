@@ -88,7 +88,7 @@ class Adjustment(NamedTuple):
     adjustment_db: float
 
 
-def holds_for(area: ChannelArea, channel: int) -> bool:
+def concerns(area: ChannelArea, channel: int) -> bool:
     """Whether an area concerns a channel."""
     return area.channels is None or channel in area.channels
 

@@ -57,7 +57,7 @@ def fill_countries(transmitters: xr.Dataset, countries: gpd.GeoDataFrame, field:
 def with_missing_haat(transmitters: xr.Dataset, minimum_m: float) -> xr.Dataset:
     """The dataset with every absent or zero ``haat_m`` raised to the height above ground or ``minimum_m``.
 
-    Records of the FCC hold 0 where it never was computed, among them most of Canada and Mexico; taken
+    Records of the FCC contain 0 where it never was computed, among them most of Canada and Mexico; taken
     literally, hardly any of their coverage would be protected. ``mast`` keys follow.
     """
     haat_m, agl_m = (transmitters[name].values for name in ("haat_m", "antenna_height_agl_m"))

@@ -146,13 +146,13 @@ class TransmitterRow(RowModel):
 
 def _place_problem(record: TransmitterRow, box: SiteBox | None) -> PydanticCustomError | None:
     if at_null_island(record.lon, record.lat):
-        return row_problem("lon", "site lies at 0, 0", "the coordinates of the site")
+        return row_problem("lon", "site is at 0, 0", "the coordinates of the site")
     if box is None or inside_box(box, record.lon, record.lat):
         return None
     exchanged = "; lon and lat look exchanged" if inside_box(box, record.lat, record.lon) else ""
     if not box.south_deg <= record.lat <= box.north_deg:
-        return row_problem("lat", f"implausible place{exchanged}", f"{box.south_deg} to {box.north_deg}")
-    return row_problem("lon", f"implausible place{exchanged}", f"{box.west_deg} to {box.east_deg}")
+        return row_problem("lat", f"implausible location{exchanged}", f"{box.south_deg} to {box.north_deg}")
+    return row_problem("lon", f"implausible location{exchanged}", f"{box.west_deg} to {box.east_deg}")
 
 
 def inside_box(box: SiteBox, lon_deg: float, lat_deg: float) -> bool:

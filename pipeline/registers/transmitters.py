@@ -100,9 +100,7 @@ def _within(transmitters: xr.Dataset, box: SiteBox) -> xr.Dataset:
     sites = zip(transmitters["lon_deg"].values, transmitters["lat_deg"].values, strict=True)
     inside = [inside_box(box, lon_deg, lat_deg) for lon_deg, lat_deg in sites]
     if not any(inside):
-        raise InputError(
-            "no transmitter lies in the box", row="registers", field="bbox_deg", value=tuple(box)
-        )
+        raise InputError("no transmitter is in the box", row="registers", field="bbox_deg", value=tuple(box))
     return transmitters.isel(transmitter=np.flatnonzero(inside))
 
 
@@ -129,7 +127,7 @@ def to_dataset(rows: Sequence[TransmitterRow]) -> xr.Dataset:
 
 
 def mast_key(row: TransmitterRow) -> str:
-    """What a terrain sweep depends on: place, height above ground, site height and, if given, HAAT."""
+    """What a terrain sweep depends on: site, height above ground, site height and, if given, HAAT."""
     place = f"{row.lon:.6f}_{row.lat:.6f}"
     key = f"{place}_{_given(row.antenna_height_agl_m):.1f}_{_given(row.site_height_asl_m)}"
     return key if row.haat_m is None else f"{key}_{row.haat_m}"
@@ -144,7 +142,7 @@ def tile_name(lon_deg: float, lat_deg: float) -> str:
 def summary(dataset: xr.Dataset) -> dict[str, int]:
     """Counts for the manifest: rows used and rejected, and where a default or an assumption fills a gap.
 
-    ``country_from_polygon`` counts rows without a country of their own; after ``fill_countries`` those still
+    ``country_from_polygon`` counts rows that state no country; after ``fill_countries`` those still
     without one are ``country_unknown``.
     """
     given = dataset["country"].to_numpy() != ""

@@ -1,6 +1,6 @@
 """GeoPackage and GeoJSON as records of text, with lon/lat from the point geometry.
 
-The number of a feature, counted from 1, stands for the row. Any stated geographic or projected CRS is
+The number of a feature, counted from 1, is its row. Any stated geographic or projected CRS is
 brought to WGS84. GeoJSON without a ``crs`` member is WGS84 by its standard (RFC 7946); a GeoPackage must say.
 """
 

@@ -19,7 +19,7 @@ from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import project
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.registers.areas import OFF_DB, Adjustment, holds_for, read_adjustments
+from pipeline.registers.areas import OFF_DB, Adjustment, concerns, read_adjustments
 from pipeline.services.base import (
     BlockLimit,
     Explain,
@@ -87,7 +87,7 @@ def changes_of(context: ServiceContext, channel: int) -> list[Change]:
             -math.inf if adjustment.adjustment_db <= OFF_DB else adjustment.adjustment_db,
         )
         for adjustment in found
-        if holds_for(adjustment.area, channel)
+        if concerns(adjustment.area, channel)
     ]
 
 

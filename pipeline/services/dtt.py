@@ -80,5 +80,5 @@ def _shift_db(
     if name not in groups:
         return math.nan
     return group_shift_db(
-        tables, groups[name], device, offset.number, width_mhz=offset.width_mhz, share=offset.share
+        tables, groups[name], device, offset.number, width_mhz=offset.width_mhz, fraction=offset.share
     )

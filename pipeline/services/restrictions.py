@@ -23,7 +23,7 @@ from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import project
 from pipeline.reference.ratio_tables import ANY, ClassOrAnyCell
-from pipeline.registers.areas import ChannelArea, holds_for, read_exclusions
+from pipeline.registers.areas import ChannelArea, concerns, read_exclusions
 from pipeline.rows.row_models import NumberCell, SourcedRow, WholeCell, read_rows, refuse_second
 from pipeline.services.base import (
     BlockLimit,
@@ -106,7 +106,7 @@ def read_channel_caps(path: Path) -> dict[CapKey, float]:
 
 def prepare_exclusions(context: ServiceContext, device: Device, channel: int) -> BlockLimit:
     """No permission in pixels that an exclusion area of the channel touches."""
-    areas = [a for a in read_exclusions(context.config.areas.exclusions) if holds_for(a, channel)]
+    areas = [a for a in read_exclusions(context.config.areas.exclusions) if concerns(a, channel)]
     shapes = project([area.shape for area in areas], context.grid.crs)
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
@@ -133,7 +133,7 @@ def areas_at(areas: Sequence[ChannelArea], channel: int, grid: Grid, row: int, c
     return [
         area
         for area in areas
-        if holds_for(area, channel) and touched(project([area.shape], grid.crs), grid, rows, cols).any()
+        if concerns(area, channel) and touched(project([area.shape], grid.crs), grid, rows, cols).any()
     ]
 
 

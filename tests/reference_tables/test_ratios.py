@@ -103,10 +103,10 @@ def test_leakage_is_counted_in_the_width_of_the_victims_channel(shipped, width_m
 
 def test_part_of_the_power_inside_the_channel_counts_as_co_channel(shipped):
     group = Group(*KEY, OPEN)
-    of_share = [ratio_db(shipped, group, 5, 0, share=share) for share in (1.0, 0.75, 0.1)]
-    # 10 log10(share * 100 + (1 - share) * 0.4009): 20 dB co-channel, -3.97 dB beside.
-    assert of_share == pytest.approx([20.0, 18.756, 10.154], abs=0.001)
-    assert ratio_db(shipped, group, 5, 0, share=0.0) == pytest.approx(ratio_db(shipped, group, 5, 1))
+    partial = [ratio_db(shipped, group, 5, 0, fraction=fraction) for fraction in (1.0, 0.75, 0.1)]
+    # 10 log10(f * 100 + (1 - f) * 0.4009): 20 dB co-channel, -3.97 dB beside.
+    assert partial == pytest.approx([20.0, 18.756, 10.154], abs=0.001)
+    assert ratio_db(shipped, group, 5, 0, fraction=0.0) == pytest.approx(ratio_db(shipped, group, 5, 1))
 
 
 def test_image_channel_is_like_the_third_adjacent_one(shipped):
