@@ -16,13 +16,13 @@ from pathlib import Path
 import numba
 from numba import njit
 
-PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parent
 
 
 def kernels_hash() -> str:
     """Hash of all sources of the package that hold kernels."""
     digest = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(_PACKAGE.rglob("*.py")):
         content = path.read_bytes()
         if b"pipeline.kernels" in content:
             digest.update(content)
@@ -33,7 +33,7 @@ def keep_kernels_apart() -> None:
     """Cache compiled kernels by the state of their sources, unless NUMBA_CACHE_DIR names a place."""
     settings = numba.config
     if not getattr(settings, "CACHE_DIR", ""):
-        settings.CACHE_DIR = str(PACKAGE / "__pycache__" / f"kernels-{kernels_hash()}")  # type: ignore[attr-defined]
+        settings.CACHE_DIR = str(_PACKAGE / "__pycache__" / f"kernels-{kernels_hash()}")  # type: ignore[attr-defined]
 
 
 keep_kernels_apart()

@@ -25,7 +25,7 @@ class Environment(IntEnum):
 
 Loss = Callable[[float, float, float, float, int], tuple[float, int, bool]]
 """Loss in dB, regime and validity from f_mhz, d_km, height of the base, of the mobile, environment."""
-ENVIRONMENT_OF = {
+_ENVIRONMENT_OF = {
     Surroundings.RURAL: Environment.OPEN,
     Surroundings.SEA: Environment.OPEN,
     Surroundings.SUBURBAN: Environment.SUBURBAN,
@@ -102,7 +102,7 @@ def predict_by_loss(
     field_dbuvm = np.full(d_km.size, np.nan)
     regime, valid = np.zeros(d_km.size, dtype=np.int64), np.zeros(d_km.size, dtype=np.bool_)
     for row in np.flatnonzero((f_mhz > 0.0) & (d_km > 0.0) & (ha_m > 0.0) & (h2_m > 0.0)):
-        environment = int(ENVIRONMENT_OF[Surroundings(int(area[row]))])
+        environment = int(_ENVIRONMENT_OF[Surroundings(int(area[row]))])
         loss_db, regime[row], holds = loss(f_mhz[row], d_km[row], ha_m[row], h2_m[row], environment)
         field_dbuvm[row] = FIELD_TO_LOSS_DB - loss_db + 20.0 * math.log10(f_mhz[row])
         valid[row] = holds and area[row] != Surroundings.SEA

@@ -30,7 +30,7 @@ STEP = 1e-3
 _JUMP_DB = 0.1
 _MEDIAN_TIME_PCT = 50.0
 
-PathKind = Literal["land", "sea"]
+_PathKind = Literal["land", "sea"]
 
 
 class LossTables(NamedTuple):
@@ -69,7 +69,7 @@ def path_loss_db(
     *,
     receiver_m: float = _RECEIVER_M,
     model: str = "p1546",
-    path: PathKind = "land",
+    path: _PathKind = "land",
     time_pct: float = _MEDIAN_TIME_PCT,
 ) -> NDArray[np.float64]:
     """Basic transmission loss in dB, same shape as the horizontal distance ``d_km`` > 0.

@@ -26,11 +26,11 @@ PATTERN_POINTS = (36, 72)
 VERTICAL_FIRST_DEG = -10.0
 VERTICAL_STEP_DEG = 0.1
 VERTICAL_COUNT = 1001
-STEPS_PER_DEG = 10
-F699 = "F.699"
+_STEPS_PER_DEG = 10
+_F699 = "F.699"
 # F.699 gives its patterns from 100 MHz; below 1 GHz only where D / lambda exceeds 0.63.
-F699_FROM_MHZ = 100.0
-F699_SMALLEST_RATIO = 0.63
+_F699_FROM_MHZ = 100.0
+_F699_SMALLEST_RATIO = 0.63
 
 
 class Polarisation(IntEnum):
@@ -144,9 +144,9 @@ def gain_table_dbi(pattern: str, gain_dbi: float, f_mhz: float) -> NDArray[np.fl
     Without a pattern the full gain holds in every direction, which protects most.
     """
     if not pattern:
-        return np.full(360 * STEPS_PER_DEG, gain_dbi)
-    if pattern == F699:
-        off_axis_deg = np.abs(np.arange(-1800, 1800) / STEPS_PER_DEG)
+        return np.full(360 * _STEPS_PER_DEG, gain_dbi)
+    if pattern == _F699:
+        off_axis_deg = np.abs(np.arange(-1800, 1800) / _STEPS_PER_DEG)
         table = np.array([f699_gain_dbi(angle, gain_dbi, f_mhz) for angle in off_axis_deg.tolist()])
         return np.roll(table, 1800)
     return gain_dbi - _filed_attenuation_db([float(value) for value in pattern.split(";")])
@@ -155,7 +155,7 @@ def gain_table_dbi(pattern: str, gain_dbi: float, f_mhz: float) -> NDArray[np.fl
 def _filed_attenuation_db(attenuation_db: Sequence[float]) -> NDArray[np.float64]:
     """Attenuation at tenths of a degree, linear in dB between the filed azimuths, closed across north."""
     whole_deg = expand_pattern(attenuation_db).astype(np.float64)
-    angles_deg = np.arange(360 * STEPS_PER_DEG) / STEPS_PER_DEG
+    angles_deg = np.arange(360 * _STEPS_PER_DEG) / _STEPS_PER_DEG
     return np.interp(angles_deg, np.arange(360.0), whole_deg, period=360.0)
 
 
@@ -165,7 +165,7 @@ def f699_gain_dbi(off_axis_deg: float, gain_dbi: float, f_mhz: float) -> float:
     Its side lobes are envelopes of peaks. D / lambda follows from the gain (recommends 3).
     """
     ratio = 10.0 ** ((gain_dbi - 7.7) / 20.0)
-    if f_mhz < F699_FROM_MHZ or (f_mhz <= 1000.0 and ratio <= F699_SMALLEST_RATIO):
+    if f_mhz < _F699_FROM_MHZ or (f_mhz <= 1000.0 and ratio <= _F699_SMALLEST_RATIO):
         raise InputError(
             "antenna is outside the range of F.699",
             field="pattern",
@@ -204,8 +204,8 @@ def largest_gain_dbi(table_dbi: NDArray[np.float64], from_axis_deg: float, half_
     Both ends are taken outwards to the next entry of the table.
     """
     size = table_dbi.size
-    first = int(np.floor((from_axis_deg - half_width_deg) * STEPS_PER_DEG))
-    last = int(np.ceil((from_axis_deg + half_width_deg) * STEPS_PER_DEG))
+    first = int(np.floor((from_axis_deg - half_width_deg) * _STEPS_PER_DEG))
+    last = int(np.ceil((from_axis_deg + half_width_deg) * _STEPS_PER_DEG))
     if last - first >= size:
         first, last = 0, size - 1
     highest = table_dbi[first % size]

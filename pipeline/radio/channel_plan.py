@@ -21,7 +21,7 @@ from pipeline.errors import InputError
 
 Plan = Sequence[PlanSegment]
 # Contours are kept clear of co-channel and of first adjacent devices (47 CFR 15.712).
-SEPARATION_OFFSETS = [-1, 0, 1]
+_SEPARATION_OFFSETS = [-1, 0, 1]
 # Edges nearer than this are common: far below any channel raster, far above the error of adding frequencies.
 SAME_EDGE_MHZ = 1e-6
 
@@ -114,7 +114,7 @@ def victim_offsets(config: Config) -> list[int]:
     Where two offsets limit equally the nearer one names the decision.
     """
     protection = config.protection
-    by_method = {"threshold": protection.threshold.offsets, "separation": SEPARATION_OFFSETS}
+    by_method = {"threshold": protection.threshold.offsets, "separation": _SEPARATION_OFFSETS}
     used = by_method.get(protection.method, protection.offsets)
     return sorted(used, key=lambda offset: (abs(offset), offset))
 

@@ -14,17 +14,17 @@ import math
 from pipeline.units import DIPOLE_GAIN_DBI, field_dbuvm, power_dbm
 
 # Boltzmann's constant (SI, exact), J/K.
-BOLTZMANN_J_K = 1.380649e-23
-REFERENCE_TEMPERATURE_K = 290.0
+_BOLTZMANN_J_K = 1.380649e-23
+_REFERENCE_TEMPERATURE_K = 290.0
 # k T0 for receivers of other services, rounded as in Rec. ITU-R F.758; DTT takes it unrounded (-173.975).
-THERMAL_NOISE_DBM_HZ = -174.0
-LIGHT_M_S = 299_792_458.0
-MILLIWATT_DB = 30.0
+_THERMAL_NOISE_DBM_HZ = -174.0
+_LIGHT_M_S = 299_792_458.0
+_MILLIWATT_DB = 30.0
 
 
 def noise_dbm(bandwidth_mhz: float, noise_figure_db: float) -> float:
     """Receiver noise in its bandwidth."""
-    return THERMAL_NOISE_DBM_HZ + 60.0 + 10.0 * math.log10(bandwidth_mhz) + noise_figure_db
+    return _THERMAL_NOISE_DBM_HZ + 60.0 + 10.0 * math.log10(bandwidth_mhz) + noise_figure_db
 
 
 def noise_field_dbuvm(
@@ -40,9 +40,9 @@ def noise_field_dbuvm(
     10 log10(k 290 B) + 30 + F + C/N - (G_dBd + 2.15 - L_f) + 77.216 + 20 log10 f (Report ITU-R BT.2036;
     docs/method.md, section 4).
     """
-    thermal_w = BOLTZMANN_J_K * REFERENCE_TEMPERATURE_K * bandwidth_mhz * 1e6
+    thermal_w = _BOLTZMANN_J_K * _REFERENCE_TEMPERATURE_K * bandwidth_mhz * 1e6
     antenna_dbi = gain_dbd + DIPOLE_GAIN_DBI - feeder_db
-    level_dbm = 10.0 * math.log10(thermal_w) + MILLIWATT_DB + noise_figure_db + cn_db - antenna_dbi
+    level_dbm = 10.0 * math.log10(thermal_w) + _MILLIWATT_DB + noise_figure_db + cn_db - antenna_dbi
     return field_dbuvm(level_dbm, f_mhz)
 
 
@@ -58,12 +58,12 @@ def limit_from_field_dbm(field_dbuvm: float, f_mhz: float, gain_dbi: float) -> f
 
 def limit_from_flux_dbm(pfd_dbw_m2: float, f_mhz: float, gain_dbi: float) -> float:
     """I_max for a power flux density: the antenna's aperture is lambda^2 G / 4 pi."""
-    return pfd_dbw_m2 + MILLIWATT_DB + isotropic_area_db_m2(f_mhz) + gain_dbi
+    return pfd_dbw_m2 + _MILLIWATT_DB + isotropic_area_db_m2(f_mhz) + gain_dbi
 
 
 def isotropic_area_db_m2(f_mhz: float) -> float:
     """Effective area of an isotropic antenna, lambda^2 / 4 pi, in dB(m2)."""
-    wavelength_m = LIGHT_M_S / (f_mhz * 1e6)
+    wavelength_m = _LIGHT_M_S / (f_mhz * 1e6)
     return 10.0 * math.log10(wavelength_m**2 / (4.0 * math.pi))
 
 
@@ -76,4 +76,4 @@ def radiometer_limit_dbm(
     """
     bandwidth_hz = bandwidth_mhz * 1e6
     rise_k = (antenna_k + receiver_k) / math.sqrt(bandwidth_hz * integration_s)
-    return 10.0 * math.log10(fraction * BOLTZMANN_J_K * rise_k * bandwidth_hz) + MILLIWATT_DB
+    return 10.0 * math.log10(fraction * _BOLTZMANN_J_K * rise_k * bandwidth_hz) + _MILLIWATT_DB

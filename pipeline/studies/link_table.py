@@ -48,7 +48,7 @@ class Cells(NamedTuple):
     lines: Sequence[int]
 
 
-class LinkPath(NamedTuple):
+class _LinkPath(NamedTuple):
     """Length of a path and its sea part in km, and whether it is warm or a single stretch of sea."""
 
     d_km: float
@@ -85,7 +85,7 @@ def read_links(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
     links: dict[str, NDArray[np.float64]] = {}
     if in_sections:
         found = _paths(cells)
-        links = {name: np.array([getattr(path, name) for path in found], float) for name in LinkPath._fields}
+        links = {name: np.array([getattr(path, name) for path in found], float) for name in _LinkPath._fields}
     for name in model.link_columns:
         if name == "area":
             links[name] = np.array(area, dtype=np.float64)
@@ -163,7 +163,7 @@ def _areas(cells: Cells) -> list[Surroundings]:
     return _each(cells, "area", Surroundings.RURAL, parse, "Rural, Suburban, Urban, Dense Urban, Sea")
 
 
-def _paths(cells: Cells) -> list[LinkPath]:
+def _paths(cells: Cells) -> list[_LinkPath]:
     """Length and sea part of each link from ``d_km``, ``d_v_km`` and ``path_c``.
 
     One kind for one length, or as many kinds as sections; nothing given is a path over land.
@@ -193,7 +193,7 @@ def _section_kinds(text: str) -> list[str]:
 
 def _path(
     file: str | None, line: int, total_km: float, lengths_km: list[float], kinds: list[str]
-) -> LinkPath:
+) -> _LinkPath:
     """One path; the sections decide the length, which ``d_km`` must not contradict."""
     given = bool(lengths_km)
     if not given:
@@ -221,4 +221,4 @@ def _path(
             allowed=f"{total_km:g}",
         )
     sea_km = math.fsum(km for km, kind in zip(lengths_km, kinds, strict=True) if kind != "land")
-    return LinkPath(d_km, sea_km, "warm" in kinds, len(kinds) == 1 and kinds[0] != "land")
+    return _LinkPath(d_km, sea_km, "warm" in kinds, len(kinds) == 1 and kinds[0] != "land")

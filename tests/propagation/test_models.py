@@ -127,6 +127,21 @@ def test_added_model_predicts_links(with_constant: None, tmp_path) -> None:
     assert "constant" in model_names("link")
 
 
+def test_added_model_is_a_choice_of_predict() -> None:
+    # The help is made when the module is read, so the row is added before, in a process of its own.
+    code = (
+        "from pipeline.propagation import models\n"
+        "from tests.propagation import constant_loss\n"
+        "models.MODELS = (*models.MODELS, constant_loss.ROW)\n"
+        "from typer.testing import CliRunner\n"
+        "from pipeline.cli.main import app\n"
+        "print(CliRunner().invoke(app, ['predict', '--help'], env={'COLUMNS': '200'}).output)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert "p1546, free_space, hata, extended_hata, constant" in " ".join(shown.split())
+    assert "extended_hata_below_40m, constant" in " ".join(shown.split())
+
+
 def test_model_that_is_not_in_the_table_predicts_nothing() -> None:
     with pytest.raises(InputError) as refused:
         predict_table(pd.DataFrame([LINK]), "constant")

@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from pipeline.propagation.models import model_named
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.measures import RuleTime, rule_times
 from pipeline.publish.report.page import PagePart
@@ -21,13 +22,14 @@ def assumptions(facts: Facts) -> list[PagePart]:
     """Notes of the manifest, and the settings of the method in words."""
     chosen = facts["config"]["settings"]
     path, reception = chosen["propagation"], chosen["coverage"]
+    coverage, device = (model_named(path[key]).title for key in ("coverage_model", "wsd_model"))
     angles, register = facts["terrain"]["clearance_angles"], facts["register"]
     told = [
         *facts["notes"],
         f"Method of protection: {chosen['protection']['method']}; channel offsets "
         f"{', '.join(str(offset) for offset in chosen['protection']['offsets'])}.",
-        f"Coverage by {path['coverage_model']}, wanted fields at {path['wanted_time_pct']:g} % of time, "
-        f"interfering ones at {path['nuisance_time_pct']:g} %; paths from devices by {path['wsd_model']}.",
+        f"Coverage by {coverage}, wanted fields at {path['wanted_time_pct']:g} % of time, "
+        f"interfering ones at {path['nuisance_time_pct']:g} %; paths from devices by {device}.",
         f"Reception is served from a location probability of {shown_value(reception['q_min'])}; location "
         f"variation {reception['location_sigma_db']:g} dB; receiving antennas at "
         f"{reception['receiver_height_m']:g} m.",
