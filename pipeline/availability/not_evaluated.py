@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pipeline.blocks import block_slices
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 
 COLUMNS = ("device", "channel", "area_km2", "area_pct", "population_pct")
-STRIP_PX = 512
 
 
 class OpenArea(NamedTuple):

@@ -20,11 +20,18 @@ from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.layer_files import layer_file
 from pipeline.territory.rasters import boundaries_of
-from pipeline.territory.regions import ELSEWHERE, TOTAL, Regions, project_regions, read_regions, region_index
+from pipeline.territory.regions import (
+    ELSEWHERE,
+    TOTAL,
+    NamedRegions,
+    project_regions,
+    read_regions,
+    region_index,
+)
 
-STRIP_PX = 512
 COUNTS = OUTSIDE_COUNT  # a pixel has 0 .. 254 channels
 AT_LEAST = (1, 5, 10)
 
@@ -67,7 +74,7 @@ def count_layers(config: Config) -> list[tuple[str, str]]:
     ]
 
 
-def tallies(regions: Regions, paths: Sequence[Path], people: Path | None) -> list[Tally]:
+def tallies(regions: NamedRegions, paths: Sequence[Path], people: Path | None) -> list[Tally]:
     """A tally for each layer of counts; ``regions`` in lon/lat, ``people`` the raster of persons."""
     grid = raster.read_grid(paths[0])
     local = project_regions(regions, grid)

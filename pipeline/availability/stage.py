@@ -31,7 +31,7 @@ from pipeline.config.protection import Device
 from pipeline.dtt.protection_maps import Files
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.layer_files import channel_bands, empty_values, layer_file, layer_layout, make_layer
 from pipeline.hashing import file_sha256, json_hash, settings_hash, source_hash
 from pipeline.radio.channel_plan import victim_channels
@@ -47,7 +47,6 @@ from pipeline.territory.codes import Surface
 # Layers of one device and channel, in the order of ``Published``.
 COMBINED = ("max_eirp", "limiting_service", "eval_flags")
 BLOCK_PX = 1024
-STRIP_PX = 512
 STATISTICS_COLUMNS = ("device", "level_dbm", "channels_at_least", "area_pct", "population_pct")
 
 

@@ -20,7 +20,7 @@ from pipeline.blocks import map_blocks
 from pipeline.config.load import load_config
 from pipeline.coverage.inputs import Planning, channel_inputs, planning_of
 from pipeline.coverage.network import load_sweeps, read_network
-from pipeline.coverage.tile_state import TILE_PX, ChannelInputs, PixelKind
+from pipeline.coverage.tile_state import PRUNED_TILE_PX, ChannelInputs, PixelKind
 from pipeline.coverage.tiles import LEVEL_BANDS, compute_block
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
@@ -28,7 +28,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.raster import layout_on, read, write_blocks
 from pipeline.territory.codes import Surface
 
-BLOCK_PX = 512
+_BLOCK_PX = 512
 CLASS_BANDS = ("served", "server", "mode")
 NO_CLASS = 65535
 LEVEL_UNITS = ("dB(uV/m)", "dB(uV/m)", "dB(uV/m)", "dB", "deg", "1")
@@ -44,13 +44,13 @@ def compute_blocks(
     density_per_km2: NDArray[np.float32] | None,
     *,
     threads: int = 1,
-    block_px: int = BLOCK_PX,
+    block_px: int = _BLOCK_PX,
 ) -> Iterator[Block]:
     """Results block by block, row by row; sides are rounded up to whole tiles of 32 pixels.
 
     The values depend neither on the threads nor on the size of the blocks.
     """
-    side_px = -(-block_px // TILE_PX) * TILE_PX
+    side_px = -(-block_px // PRUNED_TILE_PX) * PRUNED_TILE_PX
     kind_of_surface = _kind_of_surface(inputs)
 
     def compute(

@@ -29,8 +29,8 @@ from pipeline.territory.rasters import boundaries_of
 from pipeline.territory.surface import ROOM_DEG, surface_mask
 
 # Points per side of the lattice over the box of the places; its outline bounds what a mast sees.
-LATTICE_POINTS = 33
-MARGIN_KM = 1.0
+_LATTICE_POINTS = 33
+_MARGIN_KM = 1.0
 
 
 def sweeps_towards(
@@ -82,8 +82,8 @@ def _lattice_deg(
     lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lattice over the box of the places, north to south."""
-    west, south, east, north = box_around(lon_deg, lat_deg, MARGIN_KM)
-    x_deg, y_deg = np.linspace(west, east, LATTICE_POINTS), np.linspace(north, south, LATTICE_POINTS)
+    west, south, east, north = box_around(lon_deg, lat_deg, _MARGIN_KM)
+    x_deg, y_deg = np.linspace(west, east, _LATTICE_POINTS), np.linspace(north, south, _LATTICE_POINTS)
     lon, lat = np.meshgrid(x_deg, y_deg)
     return lon, lat
 

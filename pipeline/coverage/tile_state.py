@@ -12,8 +12,8 @@ from pipeline.coverage.fields import FieldModel, TvReceiver, tile_fields
 from pipeline.coverage.packed import Paths, Stations
 from pipeline.kernels import kernel
 
-TILE_PX = 32
-TILE_PIXELS = TILE_PX * TILE_PX
+PRUNED_TILE_PX = 32
+_TILE_PIXELS = PRUNED_TILE_PX * PRUNED_TILE_PX
 # Added to every bound of a field: covers rounding and the centimetres of interpolated positions.
 BOUND_MARGIN_DB = 0.01
 
@@ -88,7 +88,7 @@ class Scratch(NamedTuple):
 @kernel
 def scratch_of(transmitters: int) -> Scratch:
     """Working arrays for a number of transmitters; what is never computed stays zero."""
-    n, p = transmitters, TILE_PIXELS
+    n, p = transmitters, _TILE_PIXELS
     return Scratch(
         np.zeros(n),
         np.zeros(n),

@@ -16,7 +16,7 @@ from pipeline.coverage.field_bounds import tile_bounds
 from pipeline.coverage.nuisance import fenton_wilkinson, location_probability, variance_per_square
 from pipeline.coverage.nuisance_sum import sum_nuisance, total_nuisance
 from pipeline.coverage.servers import add_network, find_servers, point_antennas
-from pipeline.coverage.tile_state import TILE_PX, ChannelInputs, Scratch, scratch_of
+from pipeline.coverage.tile_state import PRUNED_TILE_PX, ChannelInputs, Scratch, scratch_of
 from pipeline.grid.geodesy import Lattice, grid_azimuth_deg, pixel_frames
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import Polarisation
@@ -115,9 +115,9 @@ def compute_block(
     """
     work = scratch_of(inputs.stations.mast.size)
     height, width = kinds.shape
-    for top in range(0, height, TILE_PX):
-        for left in range(0, width, TILE_PX):
-            part = np.ascontiguousarray(kinds[top : top + TILE_PX, left : left + TILE_PX])
+    for top in range(0, height, PRUNED_TILE_PX):
+        for left in range(0, width, PRUNED_TILE_PX):
+            part = np.ascontiguousarray(kinds[top : top + PRUNED_TILE_PX, left : left + PRUNED_TILE_PX])
             if not np.any(part):
                 continue
             rows, cols = part.shape

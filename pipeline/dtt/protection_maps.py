@@ -30,14 +30,13 @@ from pipeline.dtt.threshold import THRESHOLD_BAND, occupied, threshold_dbuvm
 from pipeline.dtt.victims import Victims, empty_victims, fill_victims, rows_of
 from pipeline.files import copy_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.propagation.homogeneous import table_size
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.separation_distances import SEPARATION_BANDS
 from pipeline.services.codes import CODE_NAMES, LimitingService
 from pipeline.territory.codes import Surface
 
-STRIP_PX = 512
 LEVELS = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db", "azimuth_deg")
 
 __all__ = ["Files", "main", "read_servers", "run"]

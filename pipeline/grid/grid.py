@@ -20,6 +20,8 @@ LONLAT = "EPSG:4326"
 GEOD = Geod(ellps="WGS84")
 # West, south, east, north, in degrees or metres.
 Box = tuple[float, float, float, float]
+# Rows of a strip: files are read and written fastest by whole tiles, of which it is a multiple.
+STRIP_PX = 512
 # A side fits in uint16 (distance kernel); the total keeps one float32 layer below 2 GB.
 _MAX_SIDE_PX = 60_000
 _MAX_PIXELS = 500_000_000

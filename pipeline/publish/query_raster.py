@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import block_slices
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.layer_files import channel_bands, layer_file, layer_layout
 from pipeline.hashing import file_sha256, json_hash, source_hash
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import max_eirp_files
 from pipeline.publish.query_facts import SCALE_TAG
 
-STRIP_PX = 512
 # Tags of the layers that hold for all their channels.
 SHARED_TAGS = ("device", "method", "model", "notice", "product", "unverified")
 

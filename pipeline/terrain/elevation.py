@@ -21,8 +21,8 @@ from pipeline.terrain.radial import height_at
 from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
 
 # Heights of land surfaces; anything else is a filling value (GLOBE writes -500 at sea).
-LOWEST_M = -450.0
-HIGHEST_M = 9000.0
+_LOWEST_M = -450.0
+_HIGHEST_M = 9000.0
 # One float32 layer below 3.2 GB.
 _MAX_PIXELS = 800_000_000
 # Tiles of one model lie on common pixels, up to this share of a pixel.
@@ -72,7 +72,7 @@ def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonL
     values = data.values.astype(np.float32)
     if data.attrs.get("nodata") is not None:
         values[data.values == data.attrs["nodata"]] = np.nan
-    values[~((values >= LOWEST_M) & (values <= HIGHEST_M))] = np.nan
+    values[~((values >= _LOWEST_M) & (values <= _HIGHEST_M))] = np.nan
     place: Affine = data.attrs["transform"]
     if place.e > 0:  # south-up
         values = values[::-1]

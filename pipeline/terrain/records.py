@@ -51,7 +51,7 @@ class Mast(NamedTuple):
     haat_m: float
 
 
-class View(NamedTuple):
+class MastView(NamedTuple):
     """What of the surroundings a mast's paths can reach: the receiving grid as seen from the mast.
 
     Azimuths ``first_azimuth_deg`` to ``first_azimuth_deg + width_deg`` (0 and 360 where the mast stands in

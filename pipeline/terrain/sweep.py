@@ -13,7 +13,15 @@ from pipeline.grid.grid import GEOD
 from pipeline.terrain.clearance import clearance_angles
 from pipeline.terrain.heights import MEAN_FROM_KM, MEAN_TO_KM, mean_terrain
 from pipeline.terrain.radial import KNOT_KM, height_at, pixel_knots, sea_lengths
-from pipeline.terrain.records import KM_PER_DEG, LonLatRaster, Mast, Sweep, SweepSettings, TerrainSource, View
+from pipeline.terrain.records import (
+    KM_PER_DEG,
+    LonLatRaster,
+    Mast,
+    MastView,
+    Sweep,
+    SweepSettings,
+    TerrainSource,
+)
 
 # Spacing of the radials of clearance angles at the range limit, in DEM steps, and how far it may grow
 # before ranges are thinned as well: docs/decisions/0002-terrain-sweeps.md.
@@ -53,7 +61,7 @@ def sweep_mast(
     mast: Mast,
     elevation: LonLatRaster | None,
     land: LonLatRaster | None,
-    view: View,
+    view: MastView,
     settings: SweepSettings,
     receivers: LonLatRaster | None = None,
 ) -> Sweep:
@@ -191,7 +199,9 @@ def _height_without_terrain(agl_m: float, heff_m: NDArray[np.float32], count: in
     return agl_m + (heff_m[:, None].astype(np.float64) - agl_m) * share
 
 
-def _sea(mast: Mast, land: LonLatRaster | None, view: View, settings: SweepSettings) -> NDArray[np.float32]:
+def _sea(
+    mast: Mast, land: LonLatRaster | None, view: MastView, settings: SweepSettings
+) -> NDArray[np.float32]:
     radials = radial_count(settings.azimuth_step_deg)
     none = np.empty((radials, 0), np.float32)
     if land is None or not (land.values == 0).any():
@@ -209,7 +219,7 @@ def _sea(mast: Mast, land: LonLatRaster | None, view: View, settings: SweepSetti
     return sea_km if sea_km.any() else none
 
 
-def tca_lattice(dem_km: float, view: View, settings: SweepSettings) -> TcaLattice:
+def tca_lattice(dem_km: float, view: MastView, settings: SweepSettings) -> TcaLattice:
     """Polar lattice of clearance angles over a view, within the memory allowed.
 
     Where one DEM step in range and between radials needs more cells than allowed, radials are thinned first
@@ -237,7 +247,7 @@ def tca_lattice(dem_km: float, view: View, settings: SweepSettings) -> TcaLattic
 
 
 def _clearance(
-    mast: Mast, elevation: LonLatRaster | None, view: View, settings: SweepSettings
+    mast: Mast, elevation: LonLatRaster | None, view: MastView, settings: SweepSettings
 ) -> tuple[TcaLattice, NDArray[np.int16]]:
     """Clearance angles in the view of a mast; an empty table without terrain."""
     if elevation is None:
@@ -259,7 +269,7 @@ def _clearance(
 
 def view_of(
     lon_deg: float, lat_deg: float, outline_lon_deg: NDArray[np.float64], outline_lat_deg: NDArray[np.float64]
-) -> View:
+) -> MastView:
     """The receiving grid as seen from a mast, a kilometre wider on all sides.
 
     ``outline_*``: closed ring around the padded grid, vertices some kilometres apart, either sense of turn.
@@ -271,12 +281,12 @@ def view_of(
     steps_deg = (np.diff(azimuth_deg) + 180.0) % FULL_CIRCLE_DEG - 180.0
     near_km = _nearest_km(np.radians(azimuth_deg), d_km) - 1.0
     if abs(steps_deg.sum()) > 180.0 or near_km < INSIDE_KM:
-        return View(0.0, FULL_CIRCLE_DEG, 0.0, far_km)
+        return MastView(0.0, FULL_CIRCLE_DEG, 0.0, far_km)
     turned_deg = azimuth_deg[0] + np.concatenate(([0.0], np.cumsum(steps_deg)))
     slack_deg = math.degrees(1.0 / near_km)
     first_deg = float(turned_deg.min()) - slack_deg
     width_deg = float(turned_deg.max()) + slack_deg - first_deg
-    return View(first_deg % FULL_CIRCLE_DEG, min(width_deg, FULL_CIRCLE_DEG), near_km, far_km)
+    return MastView(first_deg % FULL_CIRCLE_DEG, min(width_deg, FULL_CIRCLE_DEG), near_km, far_km)
 
 
 def _nearest_km(azimuth_rad: NDArray[np.float64], d_km: NDArray[np.float64]) -> float:

@@ -26,11 +26,11 @@ from pipeline.terrain.records import (
     KM_PER_DEG,
     LonLatRaster,
     Mast,
+    MastView,
     Sweep,
     SweepFacts,
     SweepSettings,
     TerrainSource,
-    View,
 )
 from pipeline.terrain.sweep import sweep_mast, view_of
 from pipeline.terrain.sweep_file import facts_of, write_sweeps
@@ -46,7 +46,7 @@ def run(
     elevation: LonLatRaster | None,
     receivers: LonLatRaster | None,
     land: LonLatRaster | None,
-    views: Mapping[str, View],
+    views: Mapping[str, MastView],
     settings: SweepSettings,
     *,
     threads: int = 1,

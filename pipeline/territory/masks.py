@@ -17,11 +17,10 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
 from pipeline.grid.distance import column_distance_px, row_distance_px
-from pipeline.grid.grid import Box, Grid
+from pipeline.grid.grid import STRIP_PX, Box, Grid
 from pipeline.grid.polygons import Boundaries, cut, project
 from pipeline.territory.codes import NO_COUNTRY, Surface
 
-STRIP_PX = 512
 # Polygons are cut to the grid plus this, so that no cut edge touches a pixel centre.
 CUT_MARGIN_DEG = 0.1
 

@@ -11,11 +11,10 @@ from scipy.ndimage import binary_dilation
 
 from pipeline.config.neighbours import OTHER_LAND
 from pipeline.grid.distance import column_distance_px, row_distance_px
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.masks import territory_window
 
-STRIP_PX = 512
 COASTAL = " coastal"
 _TOUCHING = np.ones((3, 3), dtype=np.bool_)
 

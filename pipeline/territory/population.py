@@ -1,4 +1,4 @@
-"""People on the pixel grid: counts of a raster shared out without loss, or places spread over an extent."""
+"""Population on the pixel grid: counts of a raster spread without loss, or settlements over their extent."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.raster import read_external
+from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
-from pipeline.territory.masks import STRIP_PX, is_land
-from pipeline.territory.population_kernels import count_points, share_counts, window_sums
+from pipeline.territory.masks import is_land
 
 # A place is spread over the area it would fill at the density of a European town (project choice,
 # docs/method.md).
-PLACE_DENSITY_PER_KM2 = 2000.0
-DENSITY_WINDOW_M = 1000.0
+_SETTLED_PER_KM2 = 2000.0
+_DENSITY_WINDOW_M = 1000.0
 # Sample points along the smaller side of a source cell; step of the lattice of projected positions.
-POINTS_PER_CELL = 6.0
-LATTICE_STEP_PX = 16
-PLACE_COLUMNS = ("latitude", "longitude", "population")
+_POINTS_PER_CELL = 6.0
+_LATTICE_STEP_PX = 16
+_COLUMNS = ("latitude", "longitude", "population")
 
 
-class Place(NamedTuple):
-    """A populated place, WGS84 degrees."""
+class Settlement(NamedTuple):
+    """Where the middle of a settlement is, WGS84 degrees, and its population."""
 
     lon_deg: float
     lat_deg: float
@@ -53,8 +53,8 @@ def read_counts(path: str | Path, grid: Grid) -> xr.DataArray:
         # float32 files may state the nodata value in other digits than they store.
         values[np.isclose(values, nodata, rtol=1e-6, atol=0.0)] = np.nan
     if (values < 0).any():
-        least = float(np.nanmin(values))
-        raise InputError("negative number of persons", file=path, value=least, allowed="0 or more")
+        lowest = float(np.nanmin(values))
+        raise InputError("negative number of persons", file=path, value=lowest, allowed="0 or more")
     if np.isinf(values).any():
         raise InputError("number of persons is infinite", file=path, allowed="finite numbers")
     return counts.copy(data=values)
@@ -67,29 +67,29 @@ def population_strips(
 
     The grid is sampled at n x n points per pixel, n such that the smaller side of a source cell holds six
     points. The count of a cell is divided equally among the points in it; if some of them lie on land (or
-    beyond the grid), only among those, so that people of a coastal cell do not end up in the sea. The shares
-    of a cell sum to its count, so totals are kept for every cell that lies wholly in the grid.
+    beyond the grid), only among those, so that the population of a coastal cell does not end up in the sea.
+    The parts of a cell sum to its count, so totals are kept for every cell that lies wholly in the grid.
     """
     cell_px = _cell_size_px(counts, grid)
-    points = max(1, math.ceil(POINTS_PER_CELL / cell_px[0]))
+    points = max(1, math.ceil(_POINTS_PER_CELL / cell_px[0]))
     pad_px = math.ceil(cell_px[1]) + 1
     position = _source_positions(counts, grid, pad_px)
     on_land = (surface != Surface.SEA).astype(np.uint8)
     dry, every = np.zeros(counts.shape, dtype=np.int32), np.zeros(counts.shape, dtype=np.int32)
-    count_points(position, LATTICE_STEP_PX, pad_px, points, on_land, dry, every)
+    count_points(position, _LATTICE_STEP_PX, pad_px, points, on_land, dry, every)
     for first in range(0, grid.height, STRIP_PX):
         rows = slice(first, min(first + STRIP_PX, grid.height))
         persons = np.empty((rows.stop - rows.start, grid.width), dtype=np.float64)
-        share_counts(
-            counts.values, position, LATTICE_STEP_PX, pad_px, points, on_land, dry, every, first, persons
+        spread_counts(
+            counts.values, position, _LATTICE_STEP_PX, pad_px, points, on_land, dry, every, first, persons
         )
         yield rows, persons.astype(np.float32)
 
 
-def read_places(path: str | Path) -> list[Place]:
+def read_places(path: str | Path) -> list[Settlement]:
     """Places of a CSV with the columns latitude, longitude (WGS84 degrees) and population."""
     reader = csv.DictReader(_lines(Path(path)))
-    for column in PLACE_COLUMNS:
+    for column in _COLUMNS:
         if column not in (reader.fieldnames or ()):
             raise InputError("column is missing", file=path, row=1, field=column, value=reader.fieldnames)
     places = [_place(path, reader.line_num, record) for record in reader]
@@ -98,25 +98,26 @@ def read_places(path: str | Path) -> list[Place]:
     return places
 
 
-def places_population(places: list[Place], grid: Grid, surface: NDArray[np.uint8]) -> NDArray[np.float32]:
+def places_population(
+    places: list[Settlement], grid: Grid, surface: NDArray[np.uint8]
+) -> NDArray[np.float32]:
     """Persons per pixel from places, float32[height, width]; 0 away from them.
 
     A list of places says where the middle of a settlement is, not how far it reaches. Each place is spread
     evenly over the pixels nearest to it, as many as its population fills at 2000 persons per km2 (at least
     one), so that a city is neither one crowded pixel nor spread over the country. Only land takes part; a
     place without land within twice its radius keeps its nearest pixels. The sum over the pixels is the
-    population of the place; the share of pixels beyond the grid's edge is left out. Settlements that the list
-    leaves out count as empty.
+    population of the place; what falls on pixels beyond the grid's edge is left out. Settlements that the
+    list leaves out count as empty.
     """
     persons = np.zeros(surface.shape, dtype=np.float64)
     to_grid = grid.from_lonlat()
     lon_deg, lat_deg = [p.lon_deg for p in places], [p.lat_deg for p in places]
     x_m, y_m = to_grid.transform(np.asarray(lon_deg), np.asarray(lat_deg))
-    col = (x_m - grid.west_m) / grid.resolution_m - 0.5
-    row = (grid.north_m - y_m) / grid.resolution_m - 0.5
+    row, col = (edge - 0.5 for edge in grid.row_col(x_m, y_m))
     pixel_km2 = (grid.resolution_m / 1000.0) ** 2
     for place, place_row, place_col in zip(places, row, col, strict=True):
-        count = max(1, math.ceil(place.persons / PLACE_DENSITY_PER_KM2 / pixel_km2))
+        count = max(1, math.ceil(place.persons / _SETTLED_PER_KM2 / pixel_km2))
         _spread(place.persons, count, place_row, place_col, surface, persons)
     return persons.astype(np.float32)
 
@@ -129,8 +130,8 @@ def density_strips(
     The window is the smallest odd number of pixels that spans 1 km; only its land pixels with data count, in
     persons and in area, so that a village at the sea is as dense as one inland.
     """
-    half = max(math.ceil(DENSITY_WINDOW_M / grid.resolution_m) // 2, 0)
-    half += (2 * half + 1) * grid.resolution_m < DENSITY_WINDOW_M
+    half = max(math.ceil(_DENSITY_WINDOW_M / grid.resolution_m) // 2, 0)
+    half += (2 * half + 1) * grid.resolution_m < _DENSITY_WINDOW_M
     for first in range(0, grid.height, STRIP_PX):
         rows = slice(first, min(first + STRIP_PX, grid.height))
         around = slice(max(rows.start - half, 0), min(rows.stop + half, grid.height))
@@ -173,9 +174,9 @@ def _source_positions(counts: xr.DataArray, grid: Grid, pad_px: int) -> NDArray[
 
     Between lattice points 16 pixels apart linear interpolation is off by about a thousandth of a pixel.
     """
-    step_m = LATTICE_STEP_PX * grid.resolution_m
-    cols = math.ceil((grid.width + 2 * pad_px) / LATTICE_STEP_PX) + 1
-    rows = math.ceil((grid.height + 2 * pad_px) / LATTICE_STEP_PX) + 1
+    step_m = _LATTICE_STEP_PX * grid.resolution_m
+    cols = math.ceil((grid.width + 2 * pad_px) / _LATTICE_STEP_PX) + 1
+    rows = math.ceil((grid.height + 2 * pad_px) / _LATTICE_STEP_PX) + 1
     x_m = grid.west_m - pad_px * grid.resolution_m + np.arange(cols) * step_m
     y_m = grid.north_m + pad_px * grid.resolution_m - np.arange(rows) * step_m
     to_source = Transformer.from_crs(grid.crs, counts.attrs["crs"], always_xy=True)
@@ -184,7 +185,7 @@ def _source_positions(counts: xr.DataArray, grid: Grid, pad_px: int) -> NDArray[
     return np.stack([(y - place.f) / place.e, (x - place.c) / place.a])
 
 
-def _place(path: str | Path, row: int, record: dict[str, str]) -> Place:
+def _place(path: str | Path, row: int, record: dict[str, str]) -> Settlement:
     limits = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 180.0), "population": (0.0, 1e9)}
     numbers = {}
     for column, (low, high) in limits.items():
@@ -201,7 +202,7 @@ def _place(path: str | Path, row: int, record: dict[str, str]) -> Place:
                 value=record[column],
                 allowed=f"{low:g} to {high:g}",
             )
-    return Place(numbers["longitude"], numbers["latitude"], numbers["population"])
+    return Settlement(numbers["longitude"], numbers["latitude"], numbers["population"])
 
 
 def _spread(
@@ -222,6 +223,124 @@ def _spread(
     # Sea comes after all land; ties are taken row by row, the same on every machine.
     order = np.argsort(np.where(land, squared, squared + 1e12), axis=None, kind="stable")
     taken = order[: min(count, max(int(land.sum()), 1))] if land.any() else order[:count]
-    share = np.zeros(land.shape)
-    share.flat[taken] = total / taken.size
-    persons[np.ix_(rows[in_rows], cols[in_cols])] += share[inside]
+    part = np.zeros(land.shape)
+    part.flat[taken] = total / taken.size
+    persons[np.ix_(rows[in_rows], cols[in_cols])] += part[inside]
+
+
+@kernel
+def count_points(
+    position: NDArray[np.float64],
+    step_px: int,
+    pad_px: int,
+    points: int,
+    on_land: NDArray[np.uint8],
+    dry: NDArray[np.int32],
+    every: NDArray[np.int32],
+) -> None:
+    """Count in ``every`` the sample points of all pixels by source cell, in ``dry`` those on land.
+
+    ``position`` [2, rows, cols]: fractional (row, column) in the source of a lattice of grid positions, one
+    per ``step_px`` pixels, that begins ``pad_px`` pixels outside the grid. Each pixel, also of that pad, has
+    points x points sample points; beyond the grid they count as land. ``on_land`` uint8[height, width].
+    """
+    height, width = on_land.shape
+    row = np.empty((width + 2 * pad_px) * points)
+    col = np.empty((width + 2 * pad_px) * points)
+    for line in range((height + 2 * pad_px) * points):
+        source_line(position, step_px, points, line, row, col)
+        y = line // points - pad_px
+        for k in range(row.size):
+            cell_row, cell_col = int(np.floor(row[k])), int(np.floor(col[k]))
+            if not (0 <= cell_row < every.shape[0] and 0 <= cell_col < every.shape[1]):
+                continue
+            x = k // points - pad_px
+            beyond = y < 0 or y >= height or x < 0 or x >= width
+            every[cell_row, cell_col] += 1
+            if beyond or on_land[y, x] == 1:
+                dry[cell_row, cell_col] += 1
+
+
+@kernel
+def spread_counts(
+    counts: NDArray[np.float64],
+    position: NDArray[np.float64],
+    step_px: int,
+    pad_px: int,
+    points: int,
+    on_land: NDArray[np.uint8],
+    dry: NDArray[np.int32],
+    every: NDArray[np.int32],
+    first_row: int,
+    persons: NDArray[np.float64],
+) -> None:
+    """Fill the rows ``persons`` (from ``first_row`` on): each point takes its part of its cell's count.
+
+    The part is one over the cell's points on land, or over all its points where none is. NaN where no sample
+    point of a pixel lies in a cell with data. Other arguments as :func:`count_points`.
+    """
+    height, width = persons.shape
+    row = np.empty((width + 2 * pad_px) * points)
+    col = np.empty((width + 2 * pad_px) * points)
+    persons[:] = np.nan
+    for line in range(height * points):
+        source_line(position, step_px, points, line + (first_row + pad_px) * points, row, col)
+        y = line // points
+        for k in range(pad_px * points, (pad_px + width) * points):
+            cell_row, cell_col = int(np.floor(row[k])), int(np.floor(col[k]))
+            if not (0 <= cell_row < counts.shape[0] and 0 <= cell_col < counts.shape[1]):
+                continue
+            count = counts[cell_row, cell_col]
+            if np.isnan(count):
+                continue
+            x = k // points - pad_px
+            if np.isnan(persons[y, x]):
+                persons[y, x] = 0.0
+            if dry[cell_row, cell_col] == 0:
+                persons[y, x] += count / every[cell_row, cell_col]
+            elif on_land[first_row + y, x] == 1:
+                persons[y, x] += count / dry[cell_row, cell_col]
+
+
+@kernel
+def source_line(
+    position: NDArray[np.float64],
+    step_px: int,
+    points: int,
+    line: int,
+    row: NDArray[np.float64],
+    col: NDArray[np.float64],
+) -> None:
+    """Source (row, column) of the sample points of one line, by bilinear interpolation in the lattice."""
+    v = (line + 0.5) / (points * step_px)
+    j = min(int(v), position.shape[1] - 2)
+    v -= j
+    for k in range(row.size):
+        u = (k + 0.5) / (points * step_px)
+        i = min(int(u), position.shape[2] - 2)
+        u -= i
+        a, b, c, d = (1.0 - v) * (1.0 - u), (1.0 - v) * u, v * (1.0 - u), v * u
+        row[k] = a * position[0, j, i] + b * position[0, j, i + 1]
+        row[k] += c * position[0, j + 1, i] + d * position[0, j + 1, i + 1]
+        col[k] = a * position[1, j, i] + b * position[1, j, i + 1]
+        col[k] += c * position[1, j + 1, i] + d * position[1, j + 1, i + 1]
+
+
+@kernel
+def window_sums(values: NDArray[np.float64], half: int) -> NDArray[np.float64]:
+    """Sum over the (2 half + 1)-pixel square around each pixel, cut at the edges.
+
+    Added in a fixed order without differences of running sums: zeros stay exactly 0.
+    """
+    height, width = values.shape
+    across = np.zeros((height, width))
+    for y in range(height):
+        for offset in range(-half, half + 1):
+            for x in range(max(0, -offset), min(width, width - offset)):
+                across[y, x] += values[y, x + offset]
+    total = np.zeros((height, width))
+    for y in range(height):
+        for k in range(max(y - half, 0), min(y + half + 1, height)):
+            for x in range(width):
+                total[y, x] += across[k, x]
+    return total

@@ -30,7 +30,7 @@ from pipeline.territory.codes import SURFACE_NAMES
 from pipeline.territory.masks import border_strips_km, coastal_mask, compute_masks
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
 from pipeline.territory.population import (
-    Place,
+    Settlement,
     density_strips,
     places_population,
     population_strips,
@@ -141,7 +141,7 @@ def grid_of(config: Config, boundaries: Boundaries, margin_m: float, *, file: Pa
     return make_grid(settings.crs, settings.resolution_m, bounds_m, margin_m, file=name)
 
 
-def read_people(settings: Population, grid: Grid) -> xr.DataArray | list[Place]:
+def read_people(settings: Population, grid: Grid) -> xr.DataArray | list[Settlement]:
     """Counts of a raster around the grid, or places."""
     if settings.raster is not None:
         return read_counts(settings.raster, grid)
@@ -151,7 +151,7 @@ def read_people(settings: Population, grid: Grid) -> xr.DataArray | list[Place]:
 
 
 def write_population(
-    folder: Path, people: xr.DataArray | list[Place], grid: Grid, surface: NDArray[np.uint8]
+    folder: Path, people: xr.DataArray | list[Settlement], grid: Grid, surface: NDArray[np.uint8]
 ) -> None:
     """Write ``population.tif`` and ``density.tif``."""
     if isinstance(people, xr.DataArray):

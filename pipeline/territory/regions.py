@@ -15,7 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.config.report import Regions as Settings
+from pipeline.config.report import Regions
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import cut, project, read_layer
@@ -27,14 +27,14 @@ MAX_REGIONS = 65_534
 MAX_OVERLAP_PCT = 1.0
 
 
-class Regions(NamedTuple):
+class NamedRegions(NamedTuple):
     """Names in order, and for each its polygons in lon/lat degrees or in the CRS of the grid."""
 
     names: tuple[str, ...]
     shapes: tuple[BaseGeometry, ...]
 
 
-def read_regions(settings: Settings, territory: BaseGeometry) -> Regions:
+def read_regions(settings: Regions, territory: BaseGeometry) -> NamedRegions:
     """The regions of a file that touch the territory (both lon/lat), by name.
 
     Refused: a file or a field that is not there, a polygon without a name, a name that the table uses itself,
@@ -63,19 +63,19 @@ def read_regions(settings: Settings, territory: BaseGeometry) -> Regions:
         problem = "too many regions" if near else "no region touches the territory"
         raise InputError(problem, file=path, row="report.regions", value=len(near) or None)
     grouped = {name: [shape for _, shape in parts] for name, parts in groupby(sorted(near, key=_name), _name)}
-    regions = Regions(tuple(grouped), tuple(map(shapely.union_all, grouped.values())))
+    regions = NamedRegions(tuple(grouped), tuple(map(shapely.union_all, grouped.values())))
     _check_overlaps(regions, path)
     return regions
 
 
-def project_regions(regions: Regions, grid: Grid) -> Regions:
+def project_regions(regions: NamedRegions, grid: Grid) -> NamedRegions:
     """What reaches the grid, in its CRS."""
     box = box_around_deg(grid)
     near = [(name, part) for name, shape in zip(*regions, strict=True) for part in cut([shape], box)]
-    return Regions(tuple(name for name, _ in near), tuple(project([part for _, part in near], grid.crs)))
+    return NamedRegions(tuple(name for name, _ in near), tuple(project([part for _, part in near], grid.crs)))
 
 
-def region_index(regions: Regions, grid: Grid, rows: slice) -> NDArray[np.uint16]:
+def region_index(regions: NamedRegions, grid: Grid, rows: slice) -> NDArray[np.uint16]:
     """Number of the region of each pixel of some rows: position in ``names``, and their count elsewhere.
 
     ``regions`` in the CRS of the grid; uint16[rows, x]. Where two overlap, the first name has the pixel.
@@ -96,7 +96,7 @@ def _name(part: tuple[str, BaseGeometry]) -> str:
     return part[0]
 
 
-def _layer(settings: Settings) -> str | None:
+def _layer(settings: Regions) -> str | None:
     """The layer named, else the only one; a file that cannot be read is left to who reads it."""
     if settings.layer is not None or not settings.path.is_file():
         return settings.layer
@@ -115,7 +115,7 @@ def _layer(settings: Settings) -> str | None:
     return None
 
 
-def _check_overlaps(regions: Regions, path: Path) -> None:
+def _check_overlaps(regions: NamedRegions, path: Path) -> None:
     """Refuse regions that overlap by more than a sliver: a pixel can belong to one only."""
     names, shapes = regions
     pairs = shapely.STRtree(shapes).query(shapes).T.tolist()

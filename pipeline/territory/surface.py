@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from pipeline.blocks import map_blocks
-from pipeline.grid.grid import LONLAT, Box, Grid
+from pipeline.grid.grid import LONLAT, STRIP_PX, Box, Grid
 from pipeline.grid.polygons import Boundaries, cut
-from pipeline.territory.masks import STRIP_PX, rasterised
+from pipeline.territory.masks import rasterised
 
 STEP_DEG = 0.0025
 # A mask of more pixels takes twice the step, and so on: 0.3 GB of memory at most.

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.grid.raster import read_external
 from pipeline.terrain.elevation import from_external
-from pipeline.terrain.records import LonLatRaster, Mast, SweepSettings, View
+from pipeline.terrain.records import LonLatRaster, Mast, MastView, SweepSettings
 from pipeline.terrain.sweep import sweep_mast
 
 TILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "srtm3" / "N46E008.tif"
@@ -48,7 +48,7 @@ def land_mask(elevation: LonLatRaster) -> LonLatRaster:
 def measure(repeats: int = 5) -> dict[str, float]:
     """Median seconds of a whole sweep: effective heights, hb, sea sections and clearance angles."""
     elevation = from_external(read_external(TILE)) if TILE.is_file() else synthetic_surface()
-    land, view = land_mask(elevation), View(0.0, 360.0, 0.0, REACH_KM)
+    land, view = land_mask(elevation), MastView(0.0, 360.0, 0.0, REACH_KM)
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()

@@ -14,10 +14,10 @@ from pipeline.grid.raster import read_external
 from pipeline.terrain.clearance import steepest_slopes
 from pipeline.terrain.elevation import from_external
 from pipeline.terrain.lookup import tca_at
-from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, SweepSettings, View
+from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, MastView, SweepSettings
 from pipeline.terrain.sweep import sweep_mast, tca_lattice
 
-VIEW = View(0.0, 360.0, 0.0, 30.0)
+VIEW = MastView(0.0, 360.0, 0.0, 30.0)
 ON = SweepSettings(tca="on", azimuth_step_deg=10.0)
 
 
@@ -103,7 +103,7 @@ def test_angle_equals_the_profile_of_the_point(azimuth_deg, d_km):
 
 def test_angles_do_not_depend_on_the_sector_in_view():
     terrain = raster(relief)
-    whole, part = sweep(terrain), sweep(terrain, View(350.0, 40.0, 8.0, 28.0))
+    whole, part = sweep(terrain), sweep(terrain, MastView(350.0, 40.0, 8.0, 28.0))
     assert part.tca_counts.size < 0.15 * whole.tca_counts.size
     inside = [
         (look(whole, a, d), look(part, a, d)) for a in (351.0, 0.0, 17.3, 29.0) for d in (8.5, 17.0, 27.5)
@@ -133,7 +133,7 @@ def test_coarse_terrain_gives_no_angle_unless_asked_for():
 
 
 @pytest.mark.parametrize("max_cells", [10**9, 2_000_000, 300_000, 100_000])
-@pytest.mark.parametrize("view", [View(0.0, 360.0, 0.0, 300.0), View(100.0, 50.0, 120.0, 300.0)])
+@pytest.mark.parametrize("view", [MastView(0.0, 360.0, 0.0, 300.0), MastView(100.0, 50.0, 120.0, 300.0)])
 def test_lattice_keeps_to_its_memory_and_covers_the_view(max_cells, view):
     lattice = tca_lattice(0.09, view, SweepSettings(tca_max_cells=max_cells))
     assert lattice.radials * lattice.ranges <= 1.1 * max_cells

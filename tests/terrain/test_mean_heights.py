@@ -9,10 +9,10 @@ from surfaces import LAT_DEG, LON_DEG, mast, raster, relief
 
 from pipeline.errors import InputError
 from pipeline.terrain.lookup import hb_at, heff_at, radial_position
-from pipeline.terrain.records import SweepSettings, TerrainSource, View
+from pipeline.terrain.records import MastView, SweepSettings, TerrainSource
 from pipeline.terrain.sweep import sweep_mast
 
-VIEW = View(0.0, 360.0, 0.0, 20.0)
+VIEW = MastView(0.0, 360.0, 0.0, 20.0)
 TCA_ON = SweepSettings(tca="on")
 COARSE = SweepSettings(azimuth_step_deg=5.0, tca="off")
 

@@ -8,7 +8,7 @@ from profile_reference import GEOD, points
 from surfaces import LAT_DEG, LON_DEG, mast, raster
 
 from pipeline.terrain.lookup import radial_position, sea_at
-from pipeline.terrain.records import SweepSettings, View
+from pipeline.terrain.records import MastView, SweepSettings
 from pipeline.terrain.sweep import sweep_mast, view_of
 
 SETTINGS = SweepSettings(azimuth_step_deg=5.0)
@@ -16,7 +16,7 @@ MASK_STEP_DEG = 0.0025
 
 
 def sea(land, azimuth_deg, d_km, far_km=60.0):
-    result = sweep_mast(mast(), None, land, View(0.0, 360.0, 0.0, far_km), SETTINGS)
+    result = sweep_mast(mast(), None, land, MastView(0.0, 360.0, 0.0, far_km), SETTINGS)
     row = radial_position(azimuth_deg, result.azimuth_step_deg, result.heff_m.size)
     return sea_at(result.sea_km, result.sea_step_km, *row, d_km)
 
@@ -52,10 +52,10 @@ def test_open_sea_gives_the_whole_path_and_never_more():
 
 def test_land_everywhere_needs_no_table():
     land = mask(lambda lon, lat, az, d: lon < 100.0)
-    result = sweep_mast(mast(), None, land, View(0.0, 360.0, 0.0, 60.0), SETTINGS)
+    result = sweep_mast(mast(), None, land, MastView(0.0, 360.0, 0.0, 60.0), SETTINGS)
     assert result.sea_km.shape == (72, 0)
     assert sea(land, 12.0, 40.0) == 0.0
-    assert sweep_mast(mast(), None, None, View(0.0, 360.0, 0.0, 60.0), SETTINGS).sea_km.shape == (72, 0)
+    assert sweep_mast(mast(), None, None, MastView(0.0, 360.0, 0.0, 60.0), SETTINGS).sea_km.shape == (72, 0)
 
 
 def test_beyond_the_mask_its_edge_holds():

@@ -15,7 +15,7 @@ from pipeline.config.territory import Terrain
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array, write
-from pipeline.terrain.records import Mast, SweepSettings, TerrainSource, View
+from pipeline.terrain.records import Mast, MastView, SweepSettings, TerrainSource
 from pipeline.terrain.sweep_file import facts_of, read_sweeps, write_sweeps
 from pipeline.terrain.tile_sweeps import (
     box_around,
@@ -45,7 +45,7 @@ def sweeps():
 def sweep_all(threads):
     terrain = raster(relief)
     land = raster(lambda lon, lat, az, d: lon < LON_DEG + 0.2, dtype=np.uint8)
-    views = {mast.key: View(0.0, 360.0, 0.0, 20.0) for mast in MASTS}
+    views = {mast.key: MastView(0.0, 360.0, 0.0, 20.0) for mast in MASTS}
     return run(MASTS, terrain, terrain, land, views, SETTINGS, threads=threads)
 
 
@@ -91,7 +91,9 @@ def test_failed_write_leaves_the_old_file(tmp_path, sweeps):
 
 def test_far_mast_takes_clearance_angles_from_the_terrain_of_the_grid(sweeps):
     far = Mast("far", LON_DEG + 0.9, LAT_DEG, 30.0, 500.0, NAN)
-    result = run([far], None, raster(relief), None, {"far": View(240.0, 60.0, 40.0, 100.0)}, SETTINGS)["far"]
+    result = run([far], None, raster(relief), None, {"far": MastView(240.0, 60.0, 40.0, 100.0)}, SETTINGS)[
+        "far"
+    ]
     assert result.terrain_source == TerrainSource.AGL
     assert (result.tca_counts > -32768).any()
 

@@ -13,14 +13,14 @@ from rasterio.transform import from_origin
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.territory.population import (
-    Place,
+    Settlement,
     density_strips,
     places_population,
     population_strips,
     read_counts,
     read_places,
+    window_sums,
 )
-from pipeline.territory.population_kernels import window_sums
 
 GRID = Grid("EPSG:3794", 200.0, 430_000.0, 110_000.0, 600, 500)
 ALL_LAND = np.ones((GRID.height, GRID.width), dtype=np.uint8)
@@ -141,7 +141,7 @@ def test_population_raster_without_crs_is_refused(tmp_path):
 
 
 def test_place_fills_the_disc_of_its_population():
-    place = Place(14.9, 45.7, 40_000.0)  # 20 km2: radius 2523 m
+    place = Settlement(14.9, 45.7, 40_000.0)  # 20 km2: radius 2523 m
     persons = places_population([place], GRID, ALL_LAND)
     assert persons.sum(dtype=float) == pytest.approx(40_000.0, rel=1e-6)
     assert (persons > 0).sum() == 500
@@ -155,7 +155,7 @@ def test_place_fills_the_disc_of_its_population():
 
 
 def test_small_place_is_one_pixel_at_its_position():
-    persons = places_population([Place(14.9, 45.7, 30.0)], GRID, ALL_LAND)
+    persons = places_population([Settlement(14.9, 45.7, 30.0)], GRID, ALL_LAND)
     lon, lat = GRID.lonlat_deg()
     row, col = np.argwhere(persons)[0]
     assert (persons > 0).sum() == 1
@@ -165,17 +165,17 @@ def test_small_place_is_one_pixel_at_its_position():
 def test_place_at_the_sea_spreads_over_land_and_keeps_its_people():
     lon, _ = GRID.lonlat_deg()
     surface = (lon > 14.9).astype(np.uint8)
-    persons = places_population([Place(14.899, 45.7, 40_000.0)], GRID, surface)
+    persons = places_population([Settlement(14.899, 45.7, 40_000.0)], GRID, surface)
     assert persons[surface == 0].sum() == 0.0
     assert persons.sum(dtype=float) == pytest.approx(40_000.0, rel=1e-6)
-    at_sea = places_population([Place(14.5, 45.7, 40_000.0)], GRID, surface)
+    at_sea = places_population([Settlement(14.5, 45.7, 40_000.0)], GRID, surface)
     assert at_sea.sum(dtype=float) == pytest.approx(40_000.0, rel=1e-6)
 
 
 def test_place_at_the_edge_keeps_the_half_inside():
     x_m, y_m = GRID.west_m, GRID.north_m - 50_000.0
     lon, lat = Transformer.from_crs(3794, 4326, always_xy=True).transform(x_m, y_m)
-    persons = places_population([Place(lon, lat, 40_000.0), Place(5.0, 45.0, 1e6)], GRID, ALL_LAND)
+    persons = places_population([Settlement(lon, lat, 40_000.0), Settlement(5.0, 45.0, 1e6)], GRID, ALL_LAND)
     assert persons.sum(dtype=float) == pytest.approx(20_000.0, rel=0.05)
 
 
@@ -230,7 +230,7 @@ def places_file(path: Path, text: str) -> Path:
 
 def test_places_are_read_by_column_name(tmp_path):
     path = places_file(tmp_path / "p.csv", "name,population,longitude,latitude\nPtuj,17858,15.87,46.42\n")
-    assert read_places(path) == [Place(15.87, 46.42, 17858.0)]
+    assert read_places(path) == [Settlement(15.87, 46.42, 17858.0)]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX
 from pipeline.publish.styles import TRANSPARENT, MapClass, Rgba, Scheme, class_index, hex_colour, palette
 
 DPI = 150
@@ -26,7 +27,6 @@ MAP_WIDTH_IN = 4.6
 BAR_IN = 0.3  # below a map, for the scale bar
 # Pixels of the longer side that a map is drawn from; more cannot be seen at its size.
 MAP_PX = 1200
-STRIP_PX = 512
 SCALE_STEPS_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 # Okabe and Ito (2008), and markers for print without colours.
 LINES = (

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX
 
-STRIP_PX = 512
 OUTSIDE = 255
 Row = dict[str, str]
 

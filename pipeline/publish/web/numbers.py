@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.layer_files import raster_of
 from pipeline.quantise import NODATA_CENTI
 
 BLOCK_PX = 64
-STRIP_PX = 512  # rows read at a time; blocks of the files have as many
 LEVEL = 6
 
 
