@@ -1,6 +1,6 @@
 """Protection ratios of DTT reception against white-space devices, by offset, emission class and wanted level.
 
-r = PR0 + 10 log10(10^(-ACS/10) + 10^(-ACLR/10)), or the value of a table row (whitespace-rules.md, sec. 1.4).
+r = PR0 + 10 log10(10^(-ACS/10) + 10^(-ACLR/10)), or the value of a table row (docs/method.md, section 7).
 PR0 is the C/N of the mode. AFLR compares the whole power of the device with what leaks into 100 kHz (EN 301
 598), so for a victim's channel of width W ACLR = AFLR - 10 log10(W / 100 kHz), however narrow the device is.
 Of several rows that match, the one for the mode wins over one for the system, that over one for all, then one
@@ -24,8 +24,8 @@ from pipeline.radio.emission import aclr_db, class_offset
 from pipeline.reference.ratio_tables import ANY, ModeKey, ModeValues, ProtectionTables, Ratio
 
 # Channels of the European raster, for which the ratios of EN 301 598 were written.
-EUROPEAN_WIDTH_MHZ = 8.0
-DTT_OFFSETS = (-1, 0, 1)
+_EUROPEAN_WIDTH_MHZ = 8.0
+_DTT_OFFSETS = (-1, 0, 1)
 
 
 class Tier(NamedTuple):
@@ -99,7 +99,7 @@ def ratio_db(
     emission_class: int,
     offset: int,
     *,
-    width_mhz: float = EUROPEAN_WIDTH_MHZ,
+    width_mhz: float = _EUROPEAN_WIDTH_MHZ,
     fraction: float = 1.0,
 ) -> float:
     """Protection ratio in dB of one group against one emission class, ``offset`` channels above (w - c).
@@ -122,7 +122,7 @@ def ratio_parts(
     emission_class: int,
     offset: int,
     *,
-    width_mhz: float = EUROPEAN_WIDTH_MHZ,
+    width_mhz: float = _EUROPEAN_WIDTH_MHZ,
 ) -> RatioParts:
     """The protection ratio of ``ratio_db`` with what it is made of, for a device wholly at its offset."""
     direct = _pick(tables, group, emission_class, offset, "pr_db")
@@ -167,7 +167,7 @@ def group_shift_db(
     device: Device,
     offset: int,
     *,
-    width_mhz: float = EUROPEAN_WIDTH_MHZ,
+    width_mhz: float = _EUROPEAN_WIDTH_MHZ,
     fraction: float = 1.0,
 ) -> float:
     """Stored map less the limit: ratio, burst penalty, multiple-interference margin, building entry loss."""
@@ -212,7 +212,7 @@ def dtt_ratio_db(tables: ProtectionTables, key: ModeKey, offset: int) -> float:
 
 def dtt_ratio_table_db(tables: ProtectionTables, keys: Sequence[ModeKey]) -> NDArray[np.float64]:
     """Ratios against DTT, float64[mode, offset -1 | 0 | +1] in dB."""
-    return np.array([[dtt_ratio_db(tables, key, offset) for offset in DTT_OFFSETS] for key in keys])
+    return np.array([[dtt_ratio_db(tables, key, offset) for offset in _DTT_OFFSETS] for key in keys])
 
 
 def _pick(

@@ -53,7 +53,7 @@ _Height = Annotated[NumberCell, Field(ge=1, le=1000, description="1 to 1000 m ab
 _Selectivity = Annotated[NumberCell, Field(ge=0, le=150, description="0 to 150 dB")]
 
 
-class StationRow(RowModel):
+class _StationRow(RowModel):
     """What every station has: an id and a place in degrees, WGS84."""
 
     id: IdCell
@@ -61,7 +61,7 @@ class StationRow(RowModel):
     lat: LatCell
 
 
-class TelescopeRow(StationRow):
+class TelescopeRow(_StationRow):
     """A radio telescope; ``criterion`` names a row of the table of criteria; no ``acs_db``: not known."""
 
     criterion: Annotated[str, Field(min_length=1, description="a criterion of the table")]
@@ -70,7 +70,7 @@ class TelescopeRow(StationRow):
     coastal: _Coastal = None
 
 
-class ReceiverRow(StationRow):
+class ReceiverRow(_StationRow):
     """A receiver with noise and antenna.
 
     ``pattern``: empty (the gain in all directions), ``F.699``, or 36 or 72 attenuations in dB clockwise from
@@ -100,14 +100,14 @@ class ReceiverRow(StationRow):
         return text
 
 
-class AeronauticalRow(StationRow):
+class AeronauticalRow(_StationRow):
     """A station of aeronautical radionavigation; empty ``code``: of unknown kind."""
 
     code: Annotated[str, Field(max_length=16, description="a code of the table of systems, or empty")]
     country: Annotated[str, UPPER_CASE, Field(pattern=r"^[A-Z]{2}$", description="two letters of ISO 3166")]
 
 
-class RelayRow(StationRow):
+class RelayRow(_StationRow):
     """A site that receives television off the air; without a parent the arc is a full circle."""
 
     channel: Annotated[
@@ -123,7 +123,7 @@ class RelayRow(StationRow):
     ]
 
 
-_Station = TypeVar("_Station", bound=StationRow)
+_Station = TypeVar("_Station", bound=_StationRow)
 
 
 def read_stations(paths: Sequence[Path], model: type[_Station]) -> list[_Station]:
@@ -141,12 +141,12 @@ def register_sizes(
     sizes = {TRANSMITTERS_KEY: transmitters.sizes["transmitter"]}
     if assignments is not None:
         sizes[PMSE_KEY] = assignments.sizes["assignment"]
-    for key, paths in station_files(config).items():
+    for key, paths in _station_files(config).items():
         sizes[key] = sum(len(read_records(path, (), may_be_empty=True).readable) for path in paths)
     return sizes
 
 
-def station_files(config: Config) -> dict[str, list[Path]]:
+def _station_files(config: Config) -> dict[str, list[Path]]:
     """Registers of the services other than DTT and PMSE, by key."""
     incumbents = config.incumbents
     if incumbents is None:

@@ -114,7 +114,7 @@ def to_dataset(rows: Sequence[TransmitterRow]) -> xr.Dataset:
     variables: dict[str, _Variable] = {name: _variable(rows, *source) for name, source in _VARIABLES.items()}
     horizontal = [expand_pattern(row.pattern_azimuth_attenuation_db) for row in rows]
     vertical = [_vertical_table(row) for row in rows]
-    variables["mast"] = (("transmitter",), _texts([mast_key(row) for row in rows]), {})
+    variables["mast"] = (("transmitter",), _texts([_mast_key(row) for row in rows]), {})
     variables["tile"] = (("transmitter",), _texts([tile_name(row.lon, row.lat) for row in rows]), {})
     variables["attenuation_db"] = (("transmitter", "azimuth"), _stack(horizontal, AZIMUTHS), {"units": "dB"})
     variables["vertical_attenuation_db"] = (
@@ -126,7 +126,7 @@ def to_dataset(rows: Sequence[TransmitterRow]) -> xr.Dataset:
     return xr.Dataset(variables, coords={"azimuth": np.arange(AZIMUTHS), "depression": depressions_deg})
 
 
-def mast_key(row: TransmitterRow) -> str:
+def _mast_key(row: TransmitterRow) -> str:
     """What a terrain sweep depends on: site, height above ground, site height and, if given, HAAT."""
     place = f"{row.lon:.6f}_{row.lat:.6f}"
     key = f"{place}_{_given(row.antenna_height_agl_m):.1f}_{_given(row.site_height_asl_m)}"

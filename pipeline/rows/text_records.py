@@ -38,7 +38,7 @@ def read_records(path: Path, required: Sequence[str], *, may_be_empty: bool = Fa
     readers = {".csv": _read_csv, ".gpkg": _read_geopackage, ".geojson": _read_geojson}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InputError("unknown kind of register", file=path, allowed="a .csv, .gpkg or .geojson file")
+        raise InputError("unknown kind of table", file=path, allowed="a .csv, .gpkg or .geojson file")
     if not path.is_file():
         problem = "is not a file" if path.exists() else "file does not exist"
         raise InputError(problem, file=path)
