@@ -7,34 +7,34 @@ from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
 
-NONE_IN_COLUMN = 65535
+_NONE_IN_COLUMN = 65535
 
 
 @kernel
 def column_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.uint16]:
     """Vertical distance in pixels to the nearest marked pixel of the same column; 65535: none."""
     height, width = marked.shape
-    distance = np.full((height, width), np.uint16(NONE_IN_COLUMN), dtype=np.uint16)
+    distance = np.full((height, width), np.uint16(_NONE_IN_COLUMN), dtype=np.uint16)
     for y in range(height):
         for x in range(width):
             if marked[y, x]:
                 distance[y, x] = 0
-            elif y > 0 and distance[y - 1, x] != NONE_IN_COLUMN:
+            elif y > 0 and distance[y - 1, x] != _NONE_IN_COLUMN:
                 distance[y, x] = distance[y - 1, x] + 1
     for y in range(height - 2, -1, -1):
         for x in range(width):
             below = distance[y + 1, x]
-            if below != NONE_IN_COLUMN and below + 1 < distance[y, x]:
+            if below != _NONE_IN_COLUMN and below + 1 < distance[y, x]:
                 distance[y, x] = below + 1
     return distance
 
 
 @kernel
-def row_distance_px(column_px: NDArray[np.uint16]) -> NDArray[np.float32]:
+def row_distance_px(column_px: NDArray[np.uint16], aspect: float = 1.0) -> NDArray[np.float32]:
     """Euclidean distance in pixels to the nearest marked pixel for whole rows of ``column_distance_px``.
 
-    Lower envelope of parabolas, one per column (Felzenszwalb and Huttenlocher 2012); infinity where nothing
-    is marked in the whole grid.
+    ``aspect``: height of a pixel over its width; the distance is in widths. Lower envelope of parabolas, one
+    per column (Felzenszwalb and Huttenlocher 2012); infinity where nothing is marked in the whole grid.
     """
     height, width = column_px.shape
     result = np.full((height, width), np.inf, dtype=np.float32)
@@ -43,13 +43,13 @@ def row_distance_px(column_px: NDArray[np.uint16]) -> NDArray[np.float32]:
     for y in range(height):
         last = -1
         for x in range(width):
-            if column_px[y, x] == NONE_IN_COLUMN:
+            if column_px[y, x] == _NONE_IN_COLUMN:
                 continue
-            own = float(column_px[y, x]) ** 2 + float(x) ** 2
+            own = (aspect * float(column_px[y, x])) ** 2 + float(x) ** 2
             meet = -np.inf
             while last >= 0:
                 v = vertex[last]
-                meet = (own - (float(column_px[y, v]) ** 2 + float(v) ** 2)) / (2.0 * (x - v))
+                meet = (own - ((aspect * float(column_px[y, v])) ** 2 + float(v) ** 2)) / (2.0 * (x - v))
                 if meet > start[last]:
                     break
                 last -= 1
@@ -65,5 +65,5 @@ def row_distance_px(column_px: NDArray[np.uint16]) -> NDArray[np.float32]:
             while start[k + 1] < x:
                 k += 1
             v = vertex[k]
-            result[y, x] = np.sqrt(float(column_px[y, v]) ** 2 + float(x - v) ** 2)
+            result[y, x] = np.sqrt((aspect * float(column_px[y, v])) ** 2 + float(x - v) ** 2)
     return result

@@ -28,3 +28,9 @@ def test_rows_can_be_computed_in_strips():
     column = column_distance_px(marked)
     strips = np.concatenate([row_distance_px(column[r : r + 7]) for r in range(0, 60, 7)])
     np.testing.assert_array_equal(strips, row_distance_px(column))
+
+
+def test_distance_between_pixels_that_are_not_square_is_in_widths():
+    marked = np.random.default_rng(3).random((70, 90)) < 0.01
+    found = row_distance_px(column_distance_px(marked), 1.7)
+    np.testing.assert_allclose(found, distance_transform_edt(~marked, sampling=(1.7, 1.0)), rtol=1e-6)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from shapely.geometry.base import BaseGeometry
 
+from pipeline.grid.distance import column_distance_px, row_distance_px
 from pipeline.grid.geodesy import ECCENTRICITY2
 from pipeline.grid.grid import Box
 from pipeline.kernels import inlined
@@ -58,14 +58,16 @@ def clearance(
     """Clearance around the cells of a mask: never more than the true one, whatever the latitude."""
     south_deg = north_deg - land.shape[0] * step_deg
     poleward = min(max(abs(north_deg), abs(south_deg)) + _POLEWARD_DEG, 90.0)
-    sampling = step_deg * DEGREE_KM, max(step_deg * DEGREE_KM * math.cos(math.radians(poleward)), 1e-9)
+    height_km = step_deg * DEGREE_KM
+    width_km = max(height_km * math.cos(math.radians(poleward)), 1e-9)
     # From centre to centre; half a diagonal at either end belongs to the cells.
     diagonal_km = math.hypot(step_deg * _LONG_DEGREE_KM, step_deg * _LONG_DEGREE_KM)
     room = np.full(land.shape, 0.0, dtype=np.float32)
     for kind, sign in ((land, 1.0), (~land, -1.0)):
         # A ring of the other kind: what is beyond the raster is not known.
-        distance_km = distance_transform_edt(np.pad(kind, 1), sampling=sampling)[1:-1, 1:-1]
-        usable = np.clip(distance_km - diagonal_km, _MIN_CLEAR_KM, _MAX_CLEAR_KM)
+        other = np.pad(~kind, 1, constant_values=True)
+        distance_km = width_km * row_distance_px(column_distance_px(other), height_km / width_km)
+        usable = np.clip(distance_km[1:-1, 1:-1] - diagonal_km, _MIN_CLEAR_KM, _MAX_CLEAR_KM)
         room[kind] = sign * usable[kind]
     return Clearance(room, west_deg, north_deg, 1.0 / step_deg)
 
