@@ -1,4 +1,4 @@
-"""The house: rooms in one order, imports downwards only, one name for one thing."""
+"""The rooms of the package in one order, imports downwards only, one name for one thing."""
 
 from __future__ import annotations
 

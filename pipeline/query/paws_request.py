@@ -9,7 +9,8 @@ from typing import Any
 
 from pipeline.files import JsonObject
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError, error_response
-from pipeline.query.query import Database, Request, answer, profile_for
+from pipeline.query.profiles import profile_for
+from pipeline.query.query import Database, Request, answer
 
 _METHOD = "spectrum.paws.getSpectrum"
 _OTHER_METHODS = {

@@ -4,7 +4,7 @@
     message = answer(database, Request(14.5, 46.05, uncertainty_m=50.0))  # many times
     close_database(database)
 
-PawsError where RFC 7545 has an error. Nothing is computed but the distance at which a master is heard, for
+PawsError where RFC 7545 has an error. Nothing is computed but the coverage range of the master of
 generic slaves. A database shows one run: after the next one open ``latest`` again.
 """
 
@@ -36,7 +36,7 @@ from pipeline.query.database import (
     place_of,
 )
 from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
-from pipeline.reference.height_layers import HIGHEST_LAYER_M, HeightLayer, layer_height_m
+from pipeline.query.profiles import coverage_range_m, profile_for, slave_profile
 
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
 
@@ -81,20 +81,20 @@ def query_command(results: Path, request: Request) -> int:
 def answer(database: Database, request: Request, now: datetime | None = None) -> JsonObject:
     """AVAIL_SPECTRUM_RESP: the least of all pixels that the request's circle touches, also in part."""
     place = place_of(database, request.lon_deg, request.lat_deg)
-    check_numbers(request)
+    _check_numbers(request)
     profile = profile_for(database.facts, request.device, request.height_m)
     radius_m = request.uncertainty_m
     raw = lowest_raw(database, profile, place, radius_m)
     if raw.max() == NODATA_CENTI:
         raise outside_coverage(request.lon_deg, request.lat_deg)
     if request.generic_slave:
-        master, profile = profile, _slave_profile(database.facts, profile)
-        radius_m += heard_within_m(database.facts, master, request, raw)
+        master, profile = profile, slave_profile(database.facts, profile)
+        radius_m += _coverage_range_m(database.facts, master, request, raw)
         raw = _slave_raw(database, profile, place, radius_m, raw)
     return _message_of(database, request, place, radius_m, profile, raw, now or datetime.now(UTC))
 
 
-def check_numbers(request: Request) -> None:
+def _check_numbers(request: Request) -> None:
     """Refuse numbers that no device has, and an e.i.r.p. that would not count."""
     uncertainty_m, eirp_dbm = request.uncertainty_m, request.eirp_dbm
     if not 0.0 <= uncertainty_m <= _LARGEST_UNCERTAINTY_M:
@@ -107,69 +107,20 @@ def check_numbers(request: Request) -> None:
         raise PawsError(Code.INVALID_VALUE, "an e.i.r.p. is only asked of the master of generic slaves")
 
 
-def profile_for(facts: JsonObject, device: str | None, height_m: float | None) -> JsonObject:
-    """The device that answers; of the same type, class and bandwidth for another height."""
-    devices = {entry["id"]: entry for entry in facts["devices"]}
-    if device is not None and device not in devices:
-        raise PawsError(Code.UNSUPPORTED, f"no device {device}; there are {', '.join(devices)}")
-    given: JsonObject = devices[device] if device is not None else facts["devices"][0]
-    if height_m is None:
-        return given
-    if not 0.0 < height_m <= HIGHEST_LAYER_M:
-        raise PawsError(Code.INVALID_VALUE, f"height {height_m:g} m, allowed: above 0 to {HIGHEST_LAYER_M:g}")
-    layer_m = _layer_for(facts, given["type"], height_m)
-    alike = ("type", "emission_class", "bandwidth_hz")
-    for entry in [given, *facts["devices"]]:
-        if entry["height_m"] == layer_m and all(entry[name] == given[name] for name in alike):
-            return dict(entry)
-    message = f"no layer of {layer_m:g} m, which answers for {height_m:g} m, for devices like {given['id']}"
-    raise PawsError(Code.UNSUPPORTED, message)
-
-
-def _layer_for(facts: JsonObject, device_type: str, height_m: float | None) -> float:
-    """Height of the layer that answers for a height, or for none given (`height_layers.csv`)."""
-    layers = [
-        HeightLayer(
-            row["device_type"],
-            math.nan if row["from_m"] is None else row["from_m"],
-            math.inf if row["to_m"] is None else row["to_m"],
-            row["layer_m"],
-        )
-        for row in facts["height_layers"]
-    ]
-    return layer_height_m(layers, device_type, height_m)
-
-
 # --- generic slaves -----------------------------------------------------------------------------------------
 
 
-def _slave_profile(facts: JsonObject, master: JsonObject) -> JsonObject:
-    """The device that stands for the slaves of a master: its type, the class assumed of slaves, no height."""
-    emission_class = facts["generic_slave"]["emission_class"]
-    layer_m = _layer_for(facts, master["type"], None)
-    wanted = (master["type"], emission_class, layer_m)
-    found = [
-        entry
-        for entry in facts["devices"]
-        if (entry["type"], entry["emission_class"], entry["height_m"]) == wanted
-    ]
-    if not found:
-        message = f"generic slaves need a device of type {wanted[0]}, class {wanted[1]}, {layer_m:g} m"
-        raise PawsError(Code.UNIMPLEMENTED, message)
-    return min(found, key=lambda entry: abs(entry["bandwidth_hz"] - master["bandwidth_hz"]))
-
-
-def heard_within_m(facts: JsonObject, master: JsonObject, request: Request, raw: NDArray[np.int16]) -> float:
-    """How far a master is heard on the channels it may use, with the e.i.r.p. it says, or may, use there."""
-    from pipeline.query.slaves import coverage_radius_m
-
+def _coverage_range_m(
+    facts: JsonObject, master: JsonObject, request: Request, raw: NDArray[np.int16]
+) -> float:
+    """Coverage range of a master on the channels it may use, with the e.i.r.p. it says, or may, use there."""
     most_dbm = math.inf if request.eirp_dbm is None else request.eirp_dbm
     emissions = [
         (min(segment.limit_dbm, most_dbm), (segment.start_hz + segment.stop_hz) / 2.0 / HZ_PER_MHZ)
         for segment in _segments_of(facts, raw)
     ]
     height_m = request.height_m or master["height_m"]
-    return coverage_radius_m(emissions, height_m, master["type"], facts["generic_slave"])
+    return coverage_range_m(emissions, height_m, master["type"], facts["generic_slave"])
 
 
 def _slave_raw(

@@ -118,7 +118,7 @@ def _channel_row(
 
 
 def round_up(margin_db: float) -> float:
-    """To 0.01 dB, so that what is written does cure."""
+    """To 0.01 dB, so that the written margin is enough."""
     return math.ceil(round(100.0 * margin_db, 6)) / 100.0
 
 
@@ -138,8 +138,8 @@ def _summary(placed: Placed, rows: list[dict[str, float | int]], out: Path) -> I
     for row in rows:
         yield (
             f"  channel {row['channel']:>2}  q1 - q2 at most {row['fall_max_pct']:.2f} points, "
-            f"{row['excess_km2']:.2f} km2 over dq, cured by {row['margin_db']:.2f} dB"
+            f"{row['excess_km2']:.2f} km2 over dq, required margin {row['margin_db']:.2f} dB"
         )
     if rows:
         needed = max(rows, key=lambda row: row["margin_db"])
-        yield f"margin_db that cures all: {needed['margin_db']:.2f} (channel {needed['channel']})"
+        yield f"required margin_db for all: {needed['margin_db']:.2f} (channel {needed['channel']})"

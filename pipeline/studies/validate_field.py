@@ -1,25 +1,38 @@
-"""``channelmaps validate-field``: measured field strengths against the coverage model of a territory."""
+"""``channelmaps validate-field``: measured field strengths against the coverage model of a territory.
+
+A row of the table is a location, and of one transmitter or of the strongest of a channel.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
 from pipeline.coverage.point_fields import point_fields, point_inputs, sweeps_towards
 from pipeline.files import csv_text, write_output
 from pipeline.registers.transmitters import read_register
-from pipeline.studies.measurements import Measurement, channel_of, read_measurements
+from pipeline.rows.row_models import (
+    MAY_BE_EMPTY,
+    LatCell,
+    LonCell,
+    NumberCell,
+    RowModel,
+    read_rows,
+    row_problem,
+    rules_of,
+)
 from pipeline.studies.pictures import draw_fields
 
-ROW_COLUMNS = (
+_ROW_COLUMNS = (
     "lon",
     "lat",
     "h2_m",
@@ -30,7 +43,42 @@ ROW_COLUMNS = (
     "predicted_dbuvm",
     "difference_db",
 )
+_Height = Annotated[float, Field(ge=1, le=50)]
+_Channel = Annotated[int, Field(ge=1, le=99)]
 _STATISTICS_COLUMNS = ("group", "n", "bias_db", "sigma_db", "rms_db")
+
+
+class Measurement(RowModel):
+    """One measured field; without ``h2_m`` the receiving height of the territory.
+
+    Checked against the channels of the register by the ids of its transmitters.
+    """
+
+    lon: LonCell
+    lat: LatCell
+    field_dbuvm: Annotated[NumberCell, Field(ge=-60, le=200, description="-60 to 200 dB(uV/m)")]
+    h2_m: Annotated[_Height | None, MAY_BE_EMPTY, Field(description="1 to 50 m above ground, or empty")] = (
+        None
+    )
+    channel: Annotated[_Channel | None, MAY_BE_EMPTY, Field(description="a channel number, or empty")] = None
+    transmitter: Annotated[str, Field(max_length=64, description="id of a transmitter, or empty")] = ""
+
+    @model_validator(mode="after")
+    def _of_the_register(self, info: ValidationInfo) -> Measurement:
+        channels: dict[str, int] = rules_of(info, dict)
+        if not self.transmitter:
+            if self.channel not in channels.values():
+                used = ", ".join(str(channel) for channel in sorted(set(channels.values())))
+                problem = "neither a transmitter nor a channel with one"
+                raise row_problem("channel", problem, f"a transmitter, or one of {used}")
+            return self
+        if self.transmitter not in channels:
+            problem = "transmitter is not in the register"
+            raise row_problem("transmitter", problem, "an id of registers.transmitters")
+        if self.channel not in (None, channels[self.transmitter]):
+            problem = "transmitter is on another channel"
+            raise row_problem("channel", problem, str(channels[self.transmitter]))
+        return self
 
 
 class Predicted(NamedTuple):
@@ -68,15 +116,28 @@ def validate_field_command(measurements: Path, config_path: Path, out: Path | No
         )
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        write_output(out / "rows.csv", csv_text(ROW_COLUMNS, [*_lines(config, rows, predicted)]))
+        write_output(out / "rows.csv", csv_text(_ROW_COLUMNS, [*_lines(config, rows, predicted)]))
         write_output(out / "statistics.csv", csv_text(_STATISTICS_COLUMNS, [*_numbers(found)]))
         pairs = np.array([(row.field_dbuvm, p.field_dbuvm) for row, p in zip(rows, predicted, strict=True)])
         draw_fields(out / "fields.png", f"{config.name}, {model}", pairs, found[0])
 
 
+def read_measurements(path: Path, register: xr.Dataset) -> list[Measurement]:
+    """Checked rows; each names a transmitter of the register, or a channel that has one."""
+    channels = dict(zip(register["id"].values.tolist(), register["channel"].values.tolist(), strict=True))
+    return read_rows(path, Measurement, context=channels)
+
+
+def _channel_of(row: Measurement, register: xr.Dataset) -> int:
+    """The channel of a measurement."""
+    if not row.transmitter and row.channel is not None:
+        return row.channel
+    return int(register["channel"].values[np.flatnonzero(register["id"].values == row.transmitter)[0]])
+
+
 def predict_rows(config: Config, register: xr.Dataset, rows: Sequence[Measurement]) -> list[Predicted]:
     """The prediction for every row: its transmitter, or the strongest one of its channel."""
-    channels = np.array([channel_of(row, register) for row in rows])
+    channels = np.array([_channel_of(row, register) for row in rows])
     heights_m = np.array([row.h2_m or config.coverage.receiver_height_m for row in rows])
     found: dict[int, Predicted] = {}
     for channel in np.unique(channels).tolist():
@@ -139,7 +200,7 @@ def _lines(
             f"{p.field_dbuvm:.3f}",
             f"{p.field_dbuvm - row.field_dbuvm:.3f}",
         )
-        yield dict(zip(ROW_COLUMNS, values, strict=True))
+        yield dict(zip(_ROW_COLUMNS, values, strict=True))
 
 
 def _numbers(found: Sequence[Statistics]) -> Iterable[dict[str, object]]:

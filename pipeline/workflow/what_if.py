@@ -2,7 +2,7 @@
 
 The changed settings run in the territory's own build folder, so only what depends on them is computed again;
 the results appear under ``results/<territory>-what-if``. The next ordinary run computes the same jobs back.
-The pixel grid stays as it is unless the change widens the proven radius.
+The pixel grid stays as it is unless the change widens the maximum interference range.
 """
 
 from __future__ import annotations

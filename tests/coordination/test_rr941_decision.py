@@ -250,7 +250,7 @@ def test_document_holds_inputs_result_and_what_is_not_verified():
     assert document["max_at"] in ({"lon_deg": 46.7, "lat_deg": 24.7}, {"lon_deg": 60.0, "lat_deg": 10.0})
     assert document["inputs"]["case"]["ific_date"] == "2020-10-13"
     assert document["inputs"]["networks"]["victim"]["assignments"][0]["id"] == "d1"
-    # The arc of item 2 after WRC-15 and the method of AP8 were recollected; the 6 % were not.
+    # The arc of item 2 after WRC-15 and the method of AP8 were quoted from memory; the 6 % were not.
     assert {entry["key"] for entry in document["unverified"]} == {"method", "item 2"}
 
 

@@ -314,8 +314,8 @@ def open_hata_db(d_km: float, f_mhz: float, hb_m: float, hm_m: float) -> float:
     return max(free, urban - a_hm - b_hb - 4.78 * log_f**2 + 18.33 * log_f - 40.94)
 
 
-def heard_within_m(emissions: dict[int, float], height_m: float) -> float:
-    """Where a slave of type A (10 m, 0 dBi) receives -114 dBm of the best heard channel."""
+def coverage_range_m(emissions: dict[int, float], height_m: float) -> float:
+    """Where a slave of type A (10 m, 0 dBi) receives -114 dBm of the channel that reaches farthest."""
     radii = [
         brentq(lambda d, e=eirp, f=474 + 8 * (c - 21): e - open_hata_db(d, f, height_m, 10) + 114, 0.1, 100)
         for c, eirp in emissions.items()
@@ -331,7 +331,7 @@ def test_generic_slave_has_the_least_wherever_it_hears_its_master(
     for x_m, y_m in random_places(run, 12):
         own = expected(touched(run, "a10", x_m, y_m, 20.0)[0])
         most = math.inf if eirp_dbm is None else eirp_dbm
-        radius_m = 20.0 + heard_within_m({c: min(level, most) for c, level in own.items()}, 12.0)
+        radius_m = 20.0 + coverage_range_m({c: min(level, most) for c, level in own.items()}, 12.0)
         values, distance_m = touched(run, "slave", x_m, y_m, radius_m)
         home = values[:, values[0] != OUTSIDE]
         message = ask(

@@ -19,9 +19,8 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.config.load import load_config
 from pipeline.registers.transmitters import read_register
-from pipeline.studies.measurements import read_measurements
 from pipeline.studies.predict import predict_table
-from pipeline.studies.validate_field import Predicted, predict_rows, statistics
+from pipeline.studies.validate_field import Predicted, predict_rows, read_measurements, statistics
 from tests.tiny import STATIONS
 
 MAST_M = 100.0

@@ -99,7 +99,7 @@ def _area_dts_k(problem: Problem, grid: Grid, wanted: NDArray[np.bool_], threads
 
 
 def _stored(found: Interference) -> dict[str, NDArray[Any]]:
-    """Layers as stored, rounded to the protected side: percentages never down, angles never up."""
+    """Layers as stored, rounded conservatively: percentages never down, angles never up."""
     return {
         "dtt_down": to_float32(found.down_pct, "ceil"),
         "dtt_up": to_float32(found.up_pct, "ceil"),
