@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from pipeline.grid.layer_files import raster_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
 from pipeline.services.base import ServiceLimit
-
-CAP_LABEL = 9
-NOT_EVALUATED_LABEL = 14
+from pipeline.services.table import service_code
 
 
 class Published(NamedTuple):
@@ -36,7 +34,7 @@ def combine(
     min_eirp_dbm: float,
     settled_flags: int,
 ) -> Published:
-    """Minimum over the services and the cap, rounded down to 0.01 dB, with the service that decides.
+    """Minimum over the services and the cap, rounded down to 0.01 dB, with the limiting service.
 
     ``limits``: per service its bits in ``eval_flags`` and its limit, None = not evaluated at all.
     ``targets`` bool (y, x): pixels of the territory; all others are nodata. ``settled_flags``: bits that hold
@@ -44,7 +42,7 @@ def combine(
     strict.
     """
     lowest_dbm = np.full(targets.shape, np.inf)
-    label = np.full(targets.shape, CAP_LABEL, dtype=np.uint8)
+    label = np.full(targets.shape, service_code("device_cap"), dtype=np.uint8)
     flags = np.full(targets.shape, settled_flags, dtype=np.uint16)
     unknown = np.zeros(targets.shape, dtype=np.bool_)
     for bits, limit in limits:
@@ -55,12 +53,12 @@ def combine(
             stricter = limit.eirp_dbm < lowest_dbm
             np.copyto(lowest_dbm, limit.eirp_dbm, where=stricter)
             np.copyto(label, limit.label, where=stricter)
-    label[lowest_dbm > cap_dbm] = CAP_LABEL
+    label[lowest_dbm > cap_dbm] = service_code("device_cap")
     lowest_dbm = np.minimum(lowest_dbm, cap_dbm)
     raw = to_centi(lowest_dbm, rounding="floor")
     raw[lowest_dbm < min_eirp_dbm] = NOT_PERMITTED
     raw[unknown] = NOT_EVALUATED
-    label[unknown] = NOT_EVALUATED_LABEL
+    label[unknown] = service_code("not_evaluated")
     raw[~targets] = NODATA_CENTI
     label[~targets] = raster_of("limiting_service").nodata
     flags[~targets] = raster_of("eval_flags").nodata

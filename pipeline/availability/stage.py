@@ -28,7 +28,7 @@ from pipeline.blocks import block_slices, map_blocks
 from pipeline.config.config import Config
 from pipeline.config.load import load_config, unverified
 from pipeline.config.protection import Device
-from pipeline.dtt.protection_maps import Files
+from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX, Grid
@@ -38,10 +38,17 @@ from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.transmitters import read_register
 from pipeline.services.base import ServiceContext
-from pipeline.services.codes import CODE_NAMES
-from pipeline.services.evaluated import Prepared, prepare_services, product_statement, settled_flags
+from pipeline.services.evaluated import (
+    PreparedService,
+    limits_on,
+    prepare_services,
+    product_statement,
+    service_modules,
+    settled_flags,
+)
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.pmse.pmse_register import bookings_of
+from pipeline.services.table import code_names
 from pipeline.territory.codes import Surface
 
 # Layers of one device and channel, in the order of ``Published``.
@@ -96,10 +103,14 @@ def run_combine(
 
 
 def _combine_block(
-    services: list[Prepared], rows: slice, cols: slice, device: Device, inside: NDArray[np.bool_], flags: int
+    services: list[PreparedService],
+    rows: slice,
+    cols: slice,
+    device: Device,
+    inside: NDArray[np.bool_],
+    flags: int,
 ) -> Published:
-    limits = [(s.flags, None if s.limit is None else s.limit(rows, cols)) for s in services]
-    cap_dbm = device_cap_dbm(device)
+    limits, cap_dbm = limits_on(services, rows, cols), device_cap_dbm(device)
     return combine(limits, inside, cap_dbm=cap_dbm, min_eirp_dbm=device.min_eirp_dbm, settled_flags=flags)
 
 
@@ -110,7 +121,7 @@ def _as_layers(published: Published, grid: Grid, device: Device, channel: int) -
     return xr.Dataset(
         {
             "max_eirp": make_layer("max_eirp", raw, grid, fields),
-            "limiting_service": make_layer("limiting_service", label, grid, fields, codes=CODE_NAMES),
+            "limiting_service": make_layer("limiting_service", label, grid, fields, codes=code_names()),
             "eval_flags": make_layer("eval_flags", bits, grid, fields),
         }
     )
@@ -131,14 +142,17 @@ def layer_tags(
     config: Config, build: Path, device: Device, channel: int, victims: tuple[int, ...]
 ) -> dict[str, str]:
     """What one layer depends on: its own maps by content, the settings and the code; no clock."""
-    maps = [file_sha256(path) for victim in victims for path in Files(build, victim).protection(device)]
+    maps = [
+        file_sha256(path) for victim in victims for path in ChannelFiles(build, victim).protection(device)
+    ]
     sections = ("devices", "protection", "services", "incumbents", "areas", "neighbours", "notice")
     settings = settings_hash(config, (*sections, *pmse_victims.SETTINGS))
     bookings = pmse_victims.bookings_hash(config, bookings_of(config), channel)
+    code = [source_hash(name) for name in (__name__, *service_modules(config))]
     return _common_tags(config) | {
         "channel": str(channel),
         "device": device.id,
-        "hash": json_hash([maps, settings, bookings, source_hash(__name__)]),
+        "hash": json_hash([maps, settings, bookings, code]),
     }
 
 

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.areas import Areas
 from pipeline.config.base import REPOSITORY, TABLES, Identifier, Number, Section, Sourced, Whole, within
@@ -28,13 +28,12 @@ from pipeline.config.query import Query
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand
 from pipeline.config.report import Report
 from pipeline.config.sensitivity import Sensitivity
-from pipeline.config.services import SERVICE_NAMES, Service, ServiceName
+from pipeline.config.services import Service, ServiceName, names_of_services
 from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
 
 __all__ = [
     "OTHER_LAND",
     "REPOSITORY",
-    "SERVICE_NAMES",
     "TABLES",
     "BorderField",
     "Channels",
@@ -144,11 +143,11 @@ class Config(Section):
     """Published runs that stay, the newest ones; older ones are removed after a run. None: all stay."""
 
     @model_validator(mode="after")
-    def _complete(self) -> Config:
+    def _complete(self, info: ValidationInfo) -> Config:
         ids = [device.id for device in self.devices]
         if len(set(ids)) != len(ids):
             raise ValueError("two devices have the same id")
-        if missing := [name for name in SERVICE_NAMES if name not in self.services]:
+        if missing := [name for name in names_of_services(info) or () if name not in self.services]:
             raise ValueError(f"services: say for {', '.join(missing)} whether they are evaluated")
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.config.base import REPOSITORY, Section, Sourced
 from pipeline.config.config import Config
+from pipeline.config.services import SERVICE_NAMES
 from pipeline.errors import InputError
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -46,7 +47,7 @@ def load_config(path: Path) -> Config:
     content.setdefault("name", path.stem)
     _fill_in_profiles(path, content)
     try:
-        return Config.model_validate(content)
+        return Config.model_validate(content, context={"services": SERVICE_NAMES})
     except ValidationError as error:
         raise _as_input_error(path, error) from None
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from pipeline.config.base import Section
 
 SERVICE_NAMES = ("dtt", "foreign_dtt", "pmse", "radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed")
-ServiceName = Literal[
-    "dtt", "foreign_dtt", "pmse", "radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed"
-]
+
+
+def names_of_services(info: ValidationInfo) -> tuple[str, ...] | None:
+    """The services that there are, as the reader of a file gives them (``services`` of the context).
+
+    None where it gives none: the settings of a published run name the services of their time.
+    """
+    return None if info.context is None else info.context.get("services")
+
+
+def _known(name: str, info: ValidationInfo) -> str:
+    names = names_of_services(info)
+    if names is not None and name not in names:
+        listed = [repr(known) for known in names]
+        raise ValueError(f"Input should be {', '.join(listed[:-1])} or {listed[-1]}")
+    return name
+
+
+ServiceName = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*SERVICE_NAMES]})]
 
 
 class Service(Section):

@@ -29,7 +29,7 @@ from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
 from pipeline.units import power_dbm
 
 _Frequency = Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
-COVERED_MHZ = 1e-6
+_COVERED_MHZ = 1e-6
 
 
 class _TriggerRow(SourcedRow):
@@ -38,15 +38,15 @@ class _TriggerRow(SourcedRow):
     field_dbuvm: Annotated[NumberCell, Field(ge=-50, le=120, description="-50 to 120 dB(uV/m)")]
 
 
-class Trigger(NamedTuple):
-    """Trigger field from a lower to an upper edge frequency."""
+class TriggerField(NamedTuple):
+    """TriggerField field from a lower to an upper edge frequency."""
 
     from_mhz: float
     to_mhz: float
     field_dbuvm: float
 
 
-class Budget(NamedTuple):
+class BorderTerms(NamedTuple):
     """What does not depend on the place: terms that, with the path loss, add up to the limit in dBm."""
 
     trigger_dbuvm: float
@@ -55,9 +55,9 @@ class Budget(NamedTuple):
     margin_db: float
 
 
-def read_triggers(path: Path) -> list[Trigger]:
-    """Trigger fields by band; a line that is wrong is refused."""
-    triggers: list[Trigger] = []
+def read_triggers(path: Path) -> list[TriggerField]:
+    """TriggerField fields by band; a line that is wrong is refused."""
+    triggers: list[TriggerField] = []
     for row in read_rows(path, _TriggerRow):
         from_mhz, to_mhz = row.from_mhz, row.to_mhz
         if from_mhz >= to_mhz or any(t.from_mhz < to_mhz and from_mhz < t.to_mhz for t in triggers):
@@ -69,21 +69,21 @@ def read_triggers(path: Path) -> list[Trigger]:
                 value=f"{from_mhz:g} to {to_mhz:g}",
                 allowed="bands that do not overlap",
             )
-        triggers.append(Trigger(from_mhz, to_mhz, row.field_dbuvm))
+        triggers.append(TriggerField(from_mhz, to_mhz, row.field_dbuvm))
     return triggers
 
 
-def trigger_dbuvm(triggers: Sequence[Trigger], centre_mhz: float, width_mhz: float) -> float | None:
+def trigger_dbuvm(triggers: Sequence[TriggerField], centre_mhz: float, width_mhz: float) -> float | None:
     """Smallest trigger of the bands that a channel touches; None unless they cover the whole channel."""
     low, high = centre_mhz - 0.5 * width_mhz, centre_mhz + 0.5 * width_mhz
     touched = [t for t in triggers if t.from_mhz < high and low < t.to_mhz]
     covered_mhz = sum(min(t.to_mhz, high) - max(t.from_mhz, low) for t in touched)
-    if covered_mhz < width_mhz - COVERED_MHZ:
+    if covered_mhz < width_mhz - _COVERED_MHZ:
         return None
     return min(t.field_dbuvm for t in touched)
 
 
-def border_budget(config: Config, rule: BorderField, device: Device, channel: int) -> Budget | None:
+def border_budget(config: Config, rule: BorderField, device: Device, channel: int) -> BorderTerms | None:
     """The budget of a device in a channel; None where no trigger is given for the channel."""
     f_mhz = channel_centre_mhz(config.channels, channel)
     width_mhz = channel_width_mhz(config.channels, channel)
@@ -91,7 +91,7 @@ def border_budget(config: Config, rule: BorderField, device: Device, channel: in
     if field_dbuvm is None:
         return None
     outside_db = 10.0 * math.log10(max(1.0, device.bandwidth_mhz / width_mhz))
-    return Budget(field_dbuvm, power_dbm(0.0, f_mhz), outside_db, 0.0 - device.margin_db)
+    return BorderTerms(field_dbuvm, power_dbm(0.0, f_mhz), outside_db, 0.0 - device.margin_db)
 
 
 def path_loss_db(

@@ -23,9 +23,9 @@ from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_prob
 
 _QUANTITIES = {"field_dbuvm": (0.0, 120.0), "dipole_mhz": (30.0, 4000.0), "least_height_m": (-100.0, 1000.0)}
 _Frequency = Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
-MEDIAN_PCT, TENTH_PCT = 50.0, 10.0
+_MEDIAN_PCT, _TENTH_PCT = 50.0, 10.0
 _NEAREST_KM, _FARTHEST_KM, _NODES = 0.1, 500.0, 150
-HALVINGS = 25
+_HALVINGS = 25
 
 
 class ContourRow(SourcedRow):
@@ -47,7 +47,7 @@ class ContourRow(SourcedRow):
         return self
 
 
-class Contour(NamedTuple):
+class ProtectedContour(NamedTuple):
     """Field of the contour at a frequency, and the least antenna height that counts."""
 
     field_dbuvm: float
@@ -59,7 +59,7 @@ def read_contours(path: Path) -> list[ContourRow]:
     return read_rows(path, ContourRow)
 
 
-def contour_of(rows: Sequence[ContourRow], system: str, f_mhz: float) -> Contour | None:
+def contour_of(rows: Sequence[ContourRow], system: str, f_mhz: float) -> ProtectedContour | None:
     """Contour of a system at a frequency, less the dipole factor 20 log10(f0/f) if one is given."""
     found = {
         row.quantity: row.value for row in rows if row.system == system and row.from_mhz <= f_mhz < row.to_mhz
@@ -68,11 +68,11 @@ def contour_of(rows: Sequence[ContourRow], system: str, f_mhz: float) -> Contour
         return None
     reference_mhz = found.get("dipole_mhz", f_mhz)
     field_dbuvm = found["field_dbuvm"] - 20.0 * math.log10(reference_mhz / f_mhz)
-    return Contour(field_dbuvm, found.get("least_height_m", -math.inf))
+    return ProtectedContour(field_dbuvm, found.get("least_height_m", -math.inf))
 
 
 def contour_km(
-    contour: Contour,
+    contour: ProtectedContour,
     f_mhz: float,
     height_m: NDArray[np.float64],
     erp_dbkw: NDArray[np.float64],
@@ -83,7 +83,7 @@ def contour_km(
     The farthest point that still has the field, to 1 m on the far side; 0 where not even the nearest has.
     """
     curves = load_curves()
-    prepared = (prepare(curves, f_mhz, MEDIAN_PCT), prepare(curves, f_mhz, TENTH_PCT))
+    prepared = (prepare(curves, f_mhz, _MEDIAN_PCT), prepare(curves, f_mhz, _TENTH_PCT))
     heights_m = np.maximum(height_m, contour.least_height_m)
     nodes_km = np.geomspace(_NEAREST_KM, _FARTHEST_KM, _NODES)
     wanted_dbuvm = contour.field_dbuvm - erp_dbkw
@@ -128,7 +128,7 @@ def farthest_km(
             continue
         low = nodes_km[k]
         high = nodes_km[min(k + 1, nodes_km.size - 1)]
-        for _ in range(HALVINGS):
+        for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
             if f5090_dbuvm(median, tenth, curves, middle, h, receiver_m) >= wanted:
                 low = middle

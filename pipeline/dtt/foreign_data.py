@@ -22,7 +22,7 @@ class ForeignData(NamedTuple):
     modes: tuple[ModeKey, ...]
 
 
-class Treatment(NamedTuple):
+class NeighbourTreatment(NamedTuple):
     """How a land is protected: its border rule if there is one; ``known`` False = not evaluated."""
 
     rule: BorderField | None
@@ -44,17 +44,17 @@ def neighbour_of(config: Config, code: str) -> Neighbour | None:
     return config.neighbours.get(code, config.neighbours.get(OTHER_LAND))
 
 
-def treatment_of(config: Config, code: str, data: ForeignData) -> Treatment:
+def treatment_of(config: Config, code: str, data: ForeignData) -> NeighbourTreatment:
     """How the land of a country (``*``: land that no polygon names) is protected.
 
     Coverage without a single transmitter is no data: what a neighbour receives is then not known.
     """
     neighbour = neighbour_of(config, code)
     if neighbour is None:
-        return Treatment(None, known=False)
+        return NeighbourTreatment(None, known=False)
     covered = neighbour.coverage and code in data.countries
     known = covered or neighbour.border_field is not None or bool(neighbour.unaffected)
-    return Treatment(neighbour.border_field, known)
+    return NeighbourTreatment(neighbour.border_field, known)
 
 
 def concern_radius_km(

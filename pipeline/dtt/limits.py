@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.interference_range import OVERLOAD_MU, proven_radius_km
-from pipeline.dtt.min_plus.search import min_plus
+from pipeline.dtt.min_plus.search import SearchMaps, min_plus
 from pipeline.dtt.victims import (
-    Classes,
-    Kind,
-    Victims,
+    VictimClasses,
+    VictimKind,
+    VictimLabel,
+    VictimMaps,
     cross_polar_table_db,
     group_codes,
     kinds_present,
@@ -30,24 +31,31 @@ from pipeline.dtt.victims import (
 )
 from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import LossTables, loss_table_db, offset_distance_km, table_size
-from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
+from pipeline.radio.channel_plan import Offset, channel_centre_mhz, channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables
-from pipeline.reference.ratios import Group, group_name, groups_of, largest_shift_db, overload_shift_db
-from pipeline.services.codes import LimitingService
+from pipeline.reference.ratios import (
+    Group,
+    group_name,
+    group_shift_db,
+    groups_of,
+    largest_shift_db,
+    overload_shift_db,
+)
+from pipeline.reference.separation_distances import SEPARATION_BANDS
 from pipeline.units import DIPOLE_GAIN_DBI
 
-OVERLOAD_BAND = "overload"
+OVERLOAD_BAND, THRESHOLD_BAND = "overload", "threshold"
 
 
-class Servers(NamedTuple):
+class ServerTable(NamedTuple):
     """What the indices of the class raster mean: polarisation by server, (system, mode) by mode index."""
 
     polarisations: tuple[str, ...]
     modes: tuple[ModeKey, ...]
 
 
-class Job(NamedTuple):
+class ProtectionJob(NamedTuple):
     """One channel and one geometry of devices."""
 
     config: Config
@@ -56,15 +64,15 @@ class Job(NamedTuple):
     devices: tuple[Device, ...]
     tables: ProtectionTables
     groups: tuple[tuple[Group, ...], ...]
-    classes: Classes
+    classes: VictimClasses
 
 
-class Band(NamedTuple):
-    """One map to compute: which victims, and the value above which nothing matters."""
+class LimitBand(NamedTuple):
+    """One map to compute: which victims, and the value above which nothing is limited."""
 
     name: str
     codes: tuple[int, ...] | None
-    open_dbm: float
+    unconstrained_dbm: float
 
 
 def geometries(devices: Sequence[Device]) -> list[tuple[Device, ...]]:
@@ -77,37 +85,41 @@ def geometries(devices: Sequence[Device]) -> list[tuple[Device, ...]]:
 
 
 def make_job(
-    config: Config, channel: int, devices: tuple[Device, ...], tables: ProtectionTables, servers: Servers
-) -> Job:
+    config: Config, channel: int, devices: tuple[Device, ...], tables: ProtectionTables, servers: ServerTable
+) -> ProtectionJob:
     """Groups and codes of one channel and geometry."""
     groups = tuple(tuple(groups_of(tables, key, config.protection.offsets)) for key in servers.modes)
     classes = victim_classes(groups, servers.polarisations, devices[0].polarisation)
     f_mhz = channel_centre_mhz(config.channels, channel)
-    return Job(config, channel, f_mhz, devices, tables, groups, classes)
+    return ProtectionJob(config, channel, f_mhz, devices, tables, groups, classes)
 
 
-def bands_of(job: Job) -> list[Band]:
+def bands_of(job: ProtectionJob) -> list[LimitBand]:
     """The maps of a job: one per mode and tier, and one for overload where a threshold is known."""
     offsets = job.config.protection.offsets
     width_mhz = channel_width_mhz(job.config.channels, job.channel)
-    bands: list[Band] = []
+    bands: list[LimitBand] = []
     for m, tiers in enumerate(job.groups):
         for i, group in enumerate(tiers):
-            open_dbm = max(
+            unconstrained_dbm = max(
                 device_cap_dbm(device) + largest_shift_db(job.tables, [group], device, offsets, width_mhz)
                 for device in job.devices
             )
-            bands.append(Band(group_name(group), tuple(group_codes(job.classes, job.groups, m, i)), open_dbm))
+            bands.append(
+                LimitBand(
+                    group_name(group), tuple(group_codes(job.classes, job.groups, m, i)), unconstrained_dbm
+                )
+            )
     shifts_dbm = [
         device_cap_dbm(device) + overload_shift_db(job.tables, device, offset)
         for device in job.devices
         for offset in offsets
     ]
     known_dbm = [shift for shift in shifts_dbm if not math.isnan(shift)]
-    return [*bands, Band(OVERLOAD_BAND, None, max(known_dbm))] if known_dbm else bands
+    return [*bands, LimitBand(OVERLOAD_BAND, None, max(known_dbm))] if known_dbm else bands
 
 
-def radius_km(job: Job, coastal: bool) -> float:
+def radius_km(job: ProtectionJob, coastal: bool) -> float:
     """Proven radius of the channel for its modes, over all devices of the geometry."""
     modes = [(tiers[0].system, tiers[0].mode) for tiers in job.groups]
     return max(
@@ -116,7 +128,9 @@ def radius_km(job: Job, coastal: bool) -> float:
     )
 
 
-def loss_tables(job: Job, grid: Grid, *, coastal: bool, largest_px: int | None = None) -> LossTables:
+def loss_tables(
+    job: ProtectionJob, grid: Grid, *, coastal: bool, largest_px: int | None = None
+) -> LossTables:
     """Loss by pixel offset out to the proven radius, at most ``largest_px`` pixels each way."""
     device, settings = job.devices[0], job.config
     reach_km = radius_km(job, coastal)
@@ -135,70 +149,107 @@ def loss_tables(job: Job, grid: Grid, *, coastal: bool, largest_px: int | None =
 
 
 def run(
-    job: Job, victims: Victims, targets: NDArray[np.bool_], grid: Grid, *, threads: int
-) -> Iterator[tuple[Band, NDArray[np.float32], NDArray[np.uint8]]]:
+    job: ProtectionJob, victims: VictimMaps, targets: NDArray[np.bool_], grid: Grid, *, threads: int
+) -> Iterator[tuple[LimitBand, NDArray[np.float32], NDArray[np.uint8]]]:
     """Every map of a job on the box of ``victims`` and ``targets`` [y, x]: band, value float32, label uint8.
 
-    ``grid`` the whole padded grid: its largest scale and pixel size give the distances.
+    ``grid`` the whole padded grid: its largest scale and pixel size give the distances. Labels are codes of
+    ``VictimLabel``.
     """
-    kinds = kinds_present(victims)
-    tables = {coastal: loss_tables(job, grid, coastal=coastal) for coastal in {k.coastal for k in kinds}}
+    losses = losses_of(job, victims, grid)
+    discrimination = discrimination_of(job)
     for band in bands_of(job):
-        best_dbm = np.full(targets.shape, np.float32(band.open_dbm), dtype=np.float32)
-        label = np.zeros(targets.shape, dtype=np.uint8)
-        for kind in kinds:
-            chosen = members(victims, kind, band.codes)
-            if chosen.any():
-                _lower(
-                    job, victims, chosen, kind, band, tables[kind.coastal], targets, best_dbm, label, threads
-                )
-        yield band, best_dbm, label
-
-
-def _lower(
-    job: Job,
-    victims: Victims,
-    chosen: NDArray[np.bool_],
-    kind: Kind,
-    band: Band,
-    tables: LossTables,
-    targets: NDArray[np.bool_],
-    best_dbm: NDArray[np.float32],
-    label: NDArray[np.uint8],
-    threads: int,
-) -> None:
-    """Lower one map by the victims of one kind, up to 80 m and beyond."""
-    receiver = receiver_band(job.config.coverage, job.f_mhz)
-    discrimination = (receiver.flat_deg, receiver.end_deg, receiver.discrimination_db)
-    overload = band.name == OVERLOAD_BAND
-    code = LimitingService.FOREIGN_DTT if kind.foreign else LimitingService.DTT
-    code = LimitingService.RECEIVER_OVERLOAD if overload else code
-    settings = job.config.protection
-    parts = (
-        (tables.near_db, victims.near_dbm, settings.near_sigma_db),
-        (tables.far_db, victims.far_dbm, settings.far_sigma_db),
-    )
-    for loss_db, tolerated_dbm, sigma_db in parts:
-        if not np.isfinite(loss_db).any():
-            continue
-        level_dbm = np.float32(overload_level_dbm(job, sigma_db)) if overload else tolerated_dbm
-        if kind.orthogonal:
-            loss_db = cross_polar_table_db(loss_db, job.config.coverage.cross_polar_db)
-        allowed_dbm = np.where(chosen, level_dbm, np.float32(np.inf))
-        min_plus(
-            allowed_dbm,
+        maps = SearchMaps(
             victims.azimuth_deg,
-            loss_db,
-            discrimination,
             targets,
-            best_dbm,
-            label,
-            int(code),
-            threads=threads,
+            np.full(targets.shape, np.float32(band.unconstrained_dbm), dtype=np.float32),
+            np.zeros(targets.shape, dtype=np.uint8),
         )
+        for one in passes(job, victims, band, losses):
+            label = int(label_of(one.kind, band))
+            min_plus(one.permissible_dbm, one.loss_db, discrimination, maps, label, threads=threads)
+        yield band, maps.best_dbm, maps.label
 
 
-def overload_level_dbm(job: Job, sigma_db: float) -> float:
+class VictimPass(NamedTuple):
+    """Victims of one kind on one side of 80 m, with what each tolerates and the loss that counts for it.
+
+    ``permissible_dbm`` float32[y, x], +inf where there is none of them; ``loss_db`` float32[n, n] by (|dy|,
+    |dx|).
+    """
+
+    kind: VictimKind
+    near: bool
+    permissible_dbm: NDArray[np.float32]
+    loss_db: NDArray[np.float32]
+
+
+def losses_of(job: ProtectionJob, victims: VictimMaps, grid: Grid) -> dict[bool, LossTables]:
+    """Loss tables for inland and for coastal victims, as far as there are any."""
+    coasts = {kind.coastal for kind in kinds_present(victims)}
+    return {coastal: loss_tables(job, grid, coastal=coastal) for coastal in coasts}
+
+
+def passes(
+    job: ProtectionJob, victims: VictimMaps, band: LimitBand, losses: Mapping[bool, LossTables]
+) -> Iterator[VictimPass]:
+    """The searches that make up one map: each kind of its victims up to 80 m, then beyond.
+
+    Home before foreign: on equal limits the home victim is named.
+    """
+    settings = job.config.protection
+    for kind in kinds_present(victims):
+        chosen = members(victims, kind, band.codes)
+        if not chosen.any():
+            continue
+        tables = losses[kind.coastal]
+        for near, loss_db, level_dbm, sigma_db in (
+            (True, tables.near_db, victims.near_dbm, settings.near_sigma_db),
+            (False, tables.far_db, victims.far_dbm, settings.far_sigma_db),
+        ):
+            if not np.isfinite(loss_db).any():
+                continue
+            overload = band.name == OVERLOAD_BAND
+            tolerated_dbm = np.float32(overload_level_dbm(job, sigma_db)) if overload else level_dbm
+            if kind.orthogonal:
+                loss_db = cross_polar_table_db(loss_db, job.config.coverage.cross_polar_db)
+            yield VictimPass(kind, near, np.where(chosen, tolerated_dbm, np.float32(np.inf)), loss_db)
+
+
+def discrimination_of(job: ProtectionJob) -> tuple[float, float, float]:
+    """Directivity of the receiving antennas of a channel: (flat_deg, end_deg, max_db) of ITU-R BT.419-3."""
+    band = receiver_band(job.config.coverage, job.f_mhz)
+    return band.flat_deg, band.end_deg, band.discrimination_db
+
+
+def label_of(kind: VictimKind, band: LimitBand) -> VictimLabel:
+    """Label where victims of a kind limit on one map."""
+    if band.name == OVERLOAD_BAND:
+        return VictimLabel.OVERLOAD
+    return VictimLabel.FOREIGN if kind.foreign else VictimLabel.HOME
+
+
+def overload_level_dbm(job: ProtectionJob, sigma_db: float) -> float:
     """What the overload limit leaves out of O_th, loss and discrimination: -(G_dBi - L_f) - mu sigma."""
     band = receiver_band(job.config.coverage, job.f_mhz)
     return -(band.gain_dbd + DIPOLE_GAIN_DBI - band.feeder_db) - OVERLOAD_MU * sigma_db
+
+
+def shift_db(
+    name: str, group: Group | None, tables: ProtectionTables, device: Device, offset: Offset
+) -> float:
+    """What the map of a name holds more than the limit of a device at an offset.
+
+    NaN where the map does not hold at the offset: no threshold of overload, no ``group`` of that name.
+    """
+    if name == THRESHOLD_BAND:
+        return 0.0
+    if name in SEPARATION_BANDS:
+        return 0.0 if offset.number in SEPARATION_BANDS[name] else math.nan
+    if name == OVERLOAD_BAND:
+        return overload_shift_db(tables, device, offset.number)
+    if group is None:
+        return math.nan
+    return group_shift_db(
+        tables, group, device, offset.number, width_mhz=offset.width_mhz, fraction=offset.share
+    )

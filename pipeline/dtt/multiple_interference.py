@@ -20,16 +20,14 @@ from numpy.typing import NDArray
 from pipeline.blocks import map_blocks
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.box import Box
+from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
 from pipeline.dtt.degradation import fall_of
-from pipeline.dtt.limits import Job, geometries, loss_tables, make_job
-from pipeline.dtt.protection_maps import Files, read_servers, read_victims
-from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, Victims, group_codes, rows_of
+from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, loss_tables, make_job
+from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, VictimMaps, group_codes, rows_of
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import directivity_db
-from pipeline.radio.channel_plan import Offset, channel_centre_mhz, offset_of, receiver_band, victim_offsets
+from pipeline.radio.channel_plan import Offset, channel_centre_mhz, offset_of, victim_offsets
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import group_shift_db
 from pipeline.units import power_dbm
@@ -42,7 +40,7 @@ LAYERS = ("fall_pct", "excess_pct", "margin_db")
 _MW = 0.1 * math.log(10.0)
 
 
-class Placed(NamedTuple):
+class PlacedDevices(NamedTuple):
     """Devices on the padded grid, one element each; ``device`` is the number in ``config.devices``."""
 
     row: NDArray[np.int64]
@@ -52,7 +50,7 @@ class Placed(NamedTuple):
     device: NDArray[np.int64]
 
 
-class Sources(NamedTuple):
+class InterferenceSources(NamedTuple):
     """Devices of one geometry around one DTT channel.
 
     ``level_db`` float64[device, code of the victim]: e.i.r.p. plus protection ratio; ``loss_db`` and ``near``
@@ -66,7 +64,9 @@ class Sources(NamedTuple):
     near: NDArray[np.bool_]
 
 
-def run(config: Config, files: Files, placed: Placed, *, threads: int = 1) -> xr.DataArray | None:
+def run(
+    config: Config, files: ChannelFiles, placed: PlacedDevices, *, threads: int = 1
+) -> xr.DataArray | None:
     """Layers ``LAYERS`` on the part of the grid within reach of the devices, float32 (band, y, x).
 
     NaN where no protected reception is in reach of a device; dq is the smallest of the placed devices'. None
@@ -88,7 +88,7 @@ def run(config: Config, files: Files, placed: Placed, *, threads: int = 1) -> xr
     return _layers(config, files, box, power, dq_pct, threads)
 
 
-def sources_of(job: Job, placed: Placed, grid: Grid) -> Sources | None:
+def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: raster.Grid) -> InterferenceSources | None:
     """The devices of a job's geometry that concern its channel, those of a pixel as one; None without any."""
     devices, used = list(job.config.devices), victim_offsets(job.config)
     ratios: dict[tuple[int, int], NDArray[np.float64]] = {}
@@ -106,10 +106,10 @@ def sources_of(job: Job, placed: Placed, grid: Grid) -> Sources | None:
     power = np.zeros((places.shape[1], level_db.shape[1]))
     np.add.at(power, which, 10.0 ** (0.1 * level_db))
     loss_db, near = _losses(job, grid)
-    return Sources(places[0].copy(), places[1].copy(), 10.0 * np.log10(power), loss_db, near)
+    return InterferenceSources(places[0].copy(), places[1].copy(), 10.0 * np.log10(power), loss_db, near)
 
 
-def ratios_db(job: Job, device: Device, offset: Offset) -> NDArray[np.float64]:
+def ratios_db(job: ProtectionJob, device: Device, offset: Offset) -> NDArray[np.float64]:
     """Protection ratio with burst penalty and walls by code of the victim; on an edge of tiers the larger."""
     bare = device.model_copy(update={"margin_db": 0.0})
     largest_db = np.full(sum(2 * len(tiers) - 1 for tiers in job.groups), -np.inf)
@@ -123,7 +123,7 @@ def ratios_db(job: Job, device: Device, offset: Offset) -> NDArray[np.float64]:
     return largest_db
 
 
-def _losses(job: Job, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _losses(job: ProtectionJob, grid: raster.Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Losses for inland and coastal victims out to where one device is ``FAINT_DB`` below what limits it."""
     louder = [d.model_copy(update={"margin_db": d.margin_db + FAINT_DB}) for d in job.devices]
     wider = job._replace(devices=tuple(louder))
@@ -140,22 +140,26 @@ def _losses(job: Job, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_
     return loss_db, near
 
 
-def _box_of(all_sources: Sequence[Sources], grid: Grid) -> Box:
+def _box_of(all_sources: Sequence[InterferenceSources], grid: raster.Grid) -> PixelBox:
     """The part of the grid that some device can reach."""
     spans = []
     for size, places in ((grid.height, "row"), (grid.width, "col")):
         firsts = [int(getattr(s, places).min()) - s.near.shape[0] + 1 for s in all_sources]
         lasts = [int(getattr(s, places).max()) + s.near.shape[0] for s in all_sources]
         spans.append(slice(max(min(firsts), 0), min(max(lasts), size)))
-    return Box(*spans)
+    return PixelBox(*spans)
 
 
 def _add(
-    job: Job, sources: Sources, victims: Victims, box: Box, power: NDArray[np.float64], threads: int
+    job: ProtectionJob,
+    sources: InterferenceSources,
+    victims: VictimMaps,
+    box: PixelBox,
+    power: NDArray[np.float64],
+    threads: int,
 ) -> None:
     """Add the power of one geometry to ``power`` [near | far, y, x], in place."""
-    receiver = receiver_band(job.config.coverage, job.f_mhz)
-    antenna = (receiver.flat_deg, receiver.end_deg, receiver.discrimination_db)
+    antenna = discrimination_of(job)
     cross_polar_db = job.config.coverage.cross_polar_db
 
     def compute(rows: slice, cols: slice, before: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -174,10 +178,10 @@ def _add(
 
 @kernel
 def add_power(
-    victims: Victims,
+    victims: VictimMaps,
     first_row: int,
     first_col: int,
-    sources: Sources,
+    sources: InterferenceSources,
     antenna: tuple[float, float, float],
     cross_polar_db: float,
     power: NDArray[np.float64],
@@ -213,7 +217,12 @@ def add_power(
 
 
 def _layers(
-    config: Config, files: Files, box: Box, power: NDArray[np.float64], dq_pct: float, threads: int
+    config: Config,
+    files: ChannelFiles,
+    box: PixelBox,
+    power: NDArray[np.float64],
+    dq_pct: float,
+    threads: int,
 ) -> xr.DataArray:
     """From the power at every victim to fall, excess and the margin that cures it."""
     names = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db")

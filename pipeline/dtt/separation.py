@@ -8,7 +8,7 @@ the higher one; a device of at most 100 kHz needs those of 36 dBm.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,18 +19,27 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.features import rasterize
 
+from pipeline.budget import Budget, Term
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.config.services import ServiceName
 from pipeline.coverage.network import load_sweeps, read_network
-from pipeline.dtt.contours import Contour, contour_km, contour_of, read_contours
+from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.contours import ContourRow, ProtectedContour, contour_km, contour_of, read_contours
+from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.errors import InputError
+from pipeline.grid import raster
 from pipeline.grid.grid import GEOD, LONLAT, Grid
 from pipeline.radio.antennas import AZIMUTHS
-from pipeline.radio.channel_plan import channel_centre_mhz
+from pipeline.radio.channel_plan import Offset, channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.reference.separation_distances import RELATIONS, permitted_dbm, read_distances, steps_of
-from pipeline.services.codes import LimitingService
+from pipeline.reference.ratio_tables import ModeKey
+from pipeline.reference.separation_distances import (
+    RELATIONS,
+    SEPARATION_BANDS,
+    permitted_dbm,
+    read_distances,
+    steps_of,
+)
 from pipeline.terrain.records import Sweep
 from pipeline.territory.neighbours import square_distance_px
 
@@ -47,24 +56,29 @@ def contour_polygons(
     polygons = []
     for i in range(stations.sizes["transmitter"]):
         station = stations.isel(transmitter=i)
-        contour = contour_of(rows, str(station["system"].item()), f_mhz)
-        if contour is None:
-            raise InputError(
-                "no contour for a system",
-                file=settings.contours,
-                field="system",
-                value=f"{station['system'].item()} at {f_mhz:g} MHz",
-                allowed="rows for every system in use",
-            )
+        contour = _required_contour(settings.contours, rows, str(station["system"].item()), f_mhz)
         sweep = sweeps[str(station["mast"].item())]
         radius_km = _radii_km(config, contour, station, sweep, azimuths_deg, f_mhz)
         polygons.append(_polygon(station, azimuths_deg, radius_km, to_grid))
     return polygons
 
 
+def _required_contour(file: Path, rows: Sequence[ContourRow], system: str, f_mhz: float) -> ProtectedContour:
+    contour = contour_of(rows, system, f_mhz)
+    if contour is None:
+        raise InputError(
+            "no contour for a system",
+            file=file,
+            field="system",
+            value=f"{system} at {f_mhz:g} MHz",
+            allowed="a field_dbuvm row for every system in use",
+        )
+    return contour
+
+
 def _radii_km(
     config: Config,
-    contour: Contour,
+    contour: ProtectedContour,
     station: xr.Dataset,
     sweep: Sweep,
     azimuths_deg: NDArray[np.float64],
@@ -101,24 +115,24 @@ def inside_contours(polygons: Sequence[shapely.Polygon], grid: Grid) -> NDArray[
     return inside.astype(np.bool_)
 
 
-class Maps(NamedTuple):
-    """E.i.r.p. float32 and label uint8 by relation, [co | adjacent, y, x]."""
+class SeparationMaps(NamedTuple):
+    """E.i.r.p. float32 and label uint8 (``VictimLabel``) by relation, [co | adjacent, y, x]."""
 
-    limit_dbm: NDArray[np.float32]
+    eirp_dbm: NDArray[np.float32]
     label: NDArray[np.uint8]
 
 
-def separation_maps(config: Config, build: Path, channel: int, device: Device, grid: Grid) -> Maps:
+def separation_maps(config: Config, build: Path, channel: int, device: Device, grid: Grid) -> SeparationMaps:
     """Maps of one DTT channel and device: contours of own and of foreign stations, as far as evaluated."""
     network = read_network(config, grid, channel)
     network = network.isel(transmitter=network["channel"].values == channel)
     sweeps = load_sweeps(build, network)
     home = np.isin(network["country"].values, config.territory.home)
     shape = (len(RELATIONS), grid.height, grid.width)
-    maps = Maps(np.full(shape, np.inf, np.float32), np.zeros(shape, np.uint8))
-    parts: tuple[tuple[ServiceName, NDArray[np.bool_], LimitingService], ...] = (
-        ("dtt", home, LimitingService.DTT),
-        ("foreign_dtt", ~home, LimitingService.FOREIGN_DTT),
+    maps = SeparationMaps(np.full(shape, np.inf, np.float32), np.zeros(shape, np.uint8))
+    parts: tuple[tuple[str, NDArray[np.bool_], VictimLabel], ...] = (
+        ("dtt", home, VictimLabel.HOME),
+        ("foreign_dtt", ~home, VictimLabel.FOREIGN),
     )
     for service, chosen, label in parts:
         if config.services[service].evaluated and chosen.any():
@@ -129,7 +143,12 @@ def separation_maps(config: Config, build: Path, channel: int, device: Device, g
 
 
 def _lower(
-    maps: Maps, config: Config, device: Device, inside: NDArray[np.bool_], grid: Grid, label: LimitingService
+    maps: SeparationMaps,
+    config: Config,
+    device: Device,
+    inside: NDArray[np.bool_],
+    grid: Grid,
+    label: VictimLabel,
 ) -> None:
     """Lower the maps by one set of contours."""
     file = config.protection.separation.distances
@@ -138,7 +157,81 @@ def _lower(
     distance_km = square_distance_px(inside).astype(np.float64) * km_per_px
     for k, relation in enumerate(RELATIONS):
         steps = steps_of(rules, device, relation, file)
-        limit_dbm = permitted_dbm(steps, device_cap_dbm(device), inside, distance_km)
-        stricter = limit_dbm < maps.limit_dbm[k]
-        maps.limit_dbm[k][stricter] = limit_dbm[stricter]
+        eirp_dbm = permitted_dbm(steps, device_cap_dbm(device), inside, distance_km)
+        stricter = eirp_dbm < maps.eirp_dbm[k]
+        maps.eirp_dbm[k][stricter] = eirp_dbm[stricter]
         maps.label[k][stricter] = label
+
+
+# --- checks and budget --------------------------------------------------------------------------------------
+
+
+def check_separation(config: Config, modes: Iterable[ModeKey], victims: Iterable[int]) -> None:
+    """Refuse tables without a contour for a system in use or without distances for a device."""
+    if config.protection.method != "separation":
+        return
+    settings = config.protection.separation
+    contours, rules = read_contours(settings.contours), read_distances(settings.distances)
+    for device in config.devices:
+        for relation in RELATIONS:
+            steps_of(rules, device, relation, settings.distances)
+    for system in sorted({system for system, _ in modes}):
+        for channel in victims:
+            _required_contour(
+                settings.contours, contours, system, channel_centre_mhz(config.channels, channel)
+            )
+
+
+def explain_separation(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Budget | None:
+    """The strictest channel at a pixel; its one term is the largest e.i.r.p. whose distance is kept."""
+    strictest = (np.inf, 0, 0, 0)
+    for victim, offset in victims:
+        eirp_dbm, label = _stored(asked, victim, offset)
+        if eirp_dbm < strictest[0]:
+            strictest = (eirp_dbm, label, victim, offset.number)
+    eirp_dbm, label, victim, number = strictest
+    if np.isinf(eirp_dbm) and eirp_dbm > 0:
+        return None
+    facts = {"kind": "protected contour", "channel": victim, "offset": number}
+    facts |= _nearest_station(asked, victim, label)
+    note = f"dBm, offset {number:+d}, contour of channel {victim}"
+    return Budget(facts, (Term("e.i.r.p. whose separation is kept", eirp_dbm, note),), label)
+
+
+def _stored(asked: ExplainedPixel, victim: int, offset: Offset) -> tuple[float, int]:
+    """Limit and label of one victim channel at a pixel."""
+    limits_file, labels_file = ChannelFiles(asked.build, victim).protection(asked.device)
+    rows, cols = asked.window
+    for name, offsets in SEPARATION_BANDS.items():
+        if offset.number in offsets:
+            level_dbm = raster.read(limits_file, bands=[name], rows=rows, cols=cols, stacked=True).values
+            label = raster.read(labels_file, bands=[name], rows=rows, cols=cols, stacked=True).values
+            return float(level_dbm[0, 0, 0]), int(label[0, 0, 0])
+    return np.inf, int(VictimLabel.NONE)
+
+
+def _nearest_station(asked: ExplainedPixel, victim: int, label: int) -> dict[str, object]:
+    """The station of the limiting side whose contour is nearest to the pixel's square, and how near."""
+    config, grid, (row, col) = asked.config, asked.grid, (asked.row, asked.col)
+    network = read_network(config, grid, victim)
+    home = np.isin(network["country"].values, config.territory.home)
+    side = home if label == VictimLabel.HOME else ~home
+    network = network.isel(transmitter=np.flatnonzero(side & (network["channel"].values == victim)))
+    sweeps = load_sweeps(asked.build, network)
+    polygons = contour_polygons(config, victim, network, sweeps, grid.crs)
+    west_m, north_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
+    square = shapely.box(west_m, north_m - grid.resolution_m, west_m + grid.resolution_m, north_m)
+    distances_m = shapely.distance(np.array(polygons), square)
+    nearest = int(np.argmin(distances_m))
+    return _facts(network.isel(transmitter=nearest)) | {
+        "distance_km": float(distances_m[nearest]) / 1000.0 / grid.largest_scale()
+    }
+
+
+def _facts(station: xr.Dataset) -> dict[str, object]:
+    return {
+        "station": str(station["id"].item()),
+        "country": str(station["country"].item()),
+        "lon": float(station["lon_deg"]),
+        "lat": float(station["lat_deg"]),
+    }

@@ -1,7 +1,7 @@
 """From coverage to victim maps: what each served pixel tolerates, and to which group of victims it belongs.
 
 protection.md, section 3. A victim's tolerated level A leaves out what depends on the offset (r), the path
-(Lb) and the direction (D): P = A - r + D + Lb with A = m_U + X - 77.216 - 20 log10 f. Victims fall into
+(Lb) and the direction (D): P = A - r + D + Lb with A = m_U + X - 77.216 - 20 log10 f. VictimMaps fall into
 passes with one loss table each: home or foreign, inland or coastal, directive or orthogonally polarised.
 """
 
@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
 from pipeline.dtt.degradation import AllowedNuisanceTable, allowed_nuisance_db
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.reference.ratios import Group
 from pipeline.territory.codes import Surface
@@ -25,6 +29,35 @@ FOREIGN_BIT, COASTAL_BIT, ORTHOGONAL_BIT = 1, 2, 4
 _HOME, _BEYOND, _FOREIGN = int(Surface.HOME), int(Surface.HOME_BEYOND), int(Surface.FOREIGN)
 
 
+class VictimLabel(IntEnum):
+    """Codes of this room's label maps: whose reception limits. ``services.dtt`` has those of the layers."""
+
+    NONE = 0
+    HOME = 1
+    FOREIGN = 2
+    OVERLOAD = 3
+    OUTSIDE = 255
+
+
+class ExplainedPixel(NamedTuple):
+    """A pixel (row, col of the padded grid) and a device whose limit by DTT reception is to be explained."""
+
+    config: Config
+    build: Path
+    grid: Grid
+    device: Device
+    row: int
+    col: int
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the pixel."""
+        return slice(self.row, self.row + 1), slice(self.col, self.col + 1)
+
+
+LABEL_NAMES = {int(label): label.name.lower() for label in VictimLabel}
+
+
 class Directivity(IntEnum):
     """What the receiving antenna takes off a device, by the polarisation of both."""
 
@@ -33,15 +66,15 @@ class Directivity(IntEnum):
     ORTHOGONAL = 2
 
 
-class Kind(NamedTuple):
-    """Victims that share a loss table and a label."""
+class VictimKind(NamedTuple):
+    """VictimMaps that share a loss table and a label."""
 
     foreign: bool
     coastal: bool
     orthogonal: bool
 
 
-class Classes(NamedTuple):
+class VictimClasses(NamedTuple):
     """Modes and tiers of one channel as arrays: mode m owns the codes ``first[m]`` and up.
 
     Codes run along the wanted level: tier 0, edge 0|1, tier 1, edge 1|2, ... ``edges_dbm[m]`` is padded with
@@ -53,11 +86,11 @@ class Classes(NamedTuple):
     directivity: NDArray[np.int64]
 
 
-class Victims(NamedTuple):
+class VictimMaps(NamedTuple):
     """Maps [y, x]: tolerated level float32 up to 80 m and beyond, antenna azimuth, kind and group codes.
 
     ``near_dbm``, ``far_dbm`` rounded down, +inf without victim; ``azimuth_deg`` NaN = no directivity;
-    ``kind`` bits of ``Kind`` or ``NO_VICTIM``; ``code`` of ``Classes``.
+    ``kind`` bits of ``VictimKind`` or ``NO_VICTIM``; ``code`` of ``VictimClasses``.
     """
 
     near_dbm: NDArray[np.float32]
@@ -78,7 +111,7 @@ def directivity_of(wanted: str, device: str) -> Directivity:
 
 def victim_classes(
     groups: Sequence[Sequence[Group]], polarisations: Sequence[str], device_polarisation: str
-) -> Classes:
+) -> VictimClasses:
     """Arrays from the groups of each mode (ascending tiers) and the polarisation of each server."""
     inner = [[group.tier.from_dbm for group in tiers[1:]] for tiers in groups]
     edges_dbm = np.full((len(groups), max([1, *map(len, inner)])), np.inf)
@@ -87,10 +120,10 @@ def victim_classes(
     counts = [2 * len(tiers) - 1 for tiers in groups]
     first = np.concatenate([[0], np.cumsum(counts)[:-1]]) if counts else np.zeros(0)
     directivity = [int(directivity_of(p, device_polarisation)) for p in polarisations]
-    return Classes(first.astype(np.int64), edges_dbm, np.array(directivity, dtype=np.int64))
+    return VictimClasses(first.astype(np.int64), edges_dbm, np.array(directivity, dtype=np.int64))
 
 
-def group_codes(classes: Classes, groups: Sequence[Sequence[Group]], mode: int, tier: int) -> list[int]:
+def group_codes(classes: VictimClasses, groups: Sequence[Sequence[Group]], mode: int, tier: int) -> list[int]:
     """Codes whose victims belong to a group: its tier and the edges on both sides (the larger r counts)."""
     first, last = int(classes.first[mode]), int(classes.first[mode]) + 2 * len(groups[mode]) - 2
     centre = first + 2 * tier
@@ -129,10 +162,10 @@ def fill_victims(
     f_mhz: float,
     near: AllowedNuisanceTable,
     far: AllowedNuisanceTable,
-    classes: Classes,
-    out: Victims,
+    classes: VictimClasses,
+    out: VictimMaps,
 ) -> None:
-    """Victims of a strip [y, x], in place.
+    """VictimMaps of a strip [y, x], in place.
 
     ``levels`` float32[4, y, x]: wanted and nuisance dB(uV/m), sigma_U dB, azimuth deg. ``protect``: home,
     foreign reception. ``near``, ``far`` tables of X.
@@ -161,9 +194,9 @@ def fill_victims(
             out.code[y, x] = classes.first[m] + _tier_code(classes.edges_dbm[m], power_dbm(wanted, f_mhz))
 
 
-def empty_victims(height: int, width: int) -> Victims:
+def empty_victims(height: int, width: int) -> VictimMaps:
     """Maps without a victim."""
-    return Victims(
+    return VictimMaps(
         np.full((height, width), np.inf, dtype=np.float32),
         np.full((height, width), np.inf, dtype=np.float32),
         np.full((height, width), np.nan, dtype=np.float32),
@@ -172,9 +205,9 @@ def empty_victims(height: int, width: int) -> Victims:
     )
 
 
-def rows_of(victims: Victims, rows: slice) -> Victims:
+def rows_of(victims: VictimMaps, rows: slice) -> VictimMaps:
     """Views of some rows of the maps."""
-    return Victims(
+    return VictimMaps(
         victims.near_dbm[rows],
         victims.far_dbm[rows],
         victims.azimuth_deg[rows],
@@ -183,14 +216,16 @@ def rows_of(victims: Victims, rows: slice) -> Victims:
     )
 
 
-def kinds_present(victims: Victims) -> list[Kind]:
+def kinds_present(victims: VictimMaps) -> list[VictimKind]:
     """Kinds that occur, home before foreign: on equal limits the home victim is named."""
     codes = [int(code) for code in np.unique(victims.kind) if code != NO_VICTIM]
-    return sorted(Kind(bool(c & FOREIGN_BIT), bool(c & COASTAL_BIT), bool(c & ORTHOGONAL_BIT)) for c in codes)
+    return sorted(
+        VictimKind(bool(c & FOREIGN_BIT), bool(c & COASTAL_BIT), bool(c & ORTHOGONAL_BIT)) for c in codes
+    )
 
 
-def members(victims: Victims, kind: Kind, codes: Sequence[int] | None) -> NDArray[np.bool_]:
-    """Victims of one kind and group, bool[y, x]; ``codes`` None = of all groups."""
+def members(victims: VictimMaps, kind: VictimKind, codes: Sequence[int] | None) -> NDArray[np.bool_]:
+    """VictimMaps of one kind and group, bool[y, x]; ``codes`` None = of all groups."""
     bits = FOREIGN_BIT * kind.foreign + COASTAL_BIT * kind.coastal + ORTHOGONAL_BIT * kind.orthogonal
     chosen = victims.kind == bits
     if codes is not None:

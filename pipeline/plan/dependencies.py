@@ -17,6 +17,7 @@ from pipeline.plan.jobs import STAGES
 from pipeline.plan.margin import margin_m
 from pipeline.plan.plan import Plan, near_channel
 from pipeline.services.pmse import pmse_victims
+from pipeline.services.table import SERVICES
 from pipeline.territory.surface import ROOM_DEG
 
 
@@ -26,8 +27,9 @@ def settings_of(plan: Plan, stage: str) -> str:
 
 
 def code_of(stage: str) -> str:
-    """Hash of the code a stage runs."""
-    return source_hash(STAGES[stage].module)
+    """Hash of the code a stage runs; a stage that asks the services runs theirs too."""
+    services = {row.module for row in SERVICES if row.module is not None} if stage == "combine" else set()
+    return json_hash([source_hash(module) for module in (STAGES[stage].module, *sorted(services))])
 
 
 def rows_of_territory(plan: Plan) -> str:

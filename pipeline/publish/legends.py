@@ -12,15 +12,13 @@ import numpy as np
 from pipeline.grid import raster
 from pipeline.publish.qgis.qml import Legend, categories, legend_of
 from pipeline.publish.styles import Scheme
-from pipeline.services.codes import LimitingService
+from pipeline.services import table
 
 NONE, ALL = "none", "all"
 # Where nodata is more than "outside".
 NODATA_NAMES = {"rr941_argpair": "no pair, or outside", "radar612_adm_k": "none of these, or outside"}
 Schemes = Mapping[str, Scheme]
 Namer = Callable[[int], str]
-# Codes of what can be evaluated.
-SERVICES = {*LimitingService} - {LimitingService.NONE, LimitingService.NOT_EVALUATED, LimitingService.OUTSIDE}
 # Headings of the families that have no scheme.
 TITLES = {
     "eval_flags": "Services evaluated",
@@ -55,12 +53,13 @@ def _names(build: Path, file: str, band: int, family: str, schemes: Schemes) -> 
 
 
 def service_namer(schemes: Schemes) -> Namer:
-    """Services of a bit mask, named as where they limit; the bit of a service is its code.
+    """Services of a bit mask, named as where they limit.
 
     Where most were evaluated, the name tells which were not.
     """
-    codes = schemes["limiting_service"].classes
-    labels = {entry.code: entry.label for entry in codes if entry.code in SERVICES and entry.code is not None}
+    by_code = {entry.code: entry.label for entry in schemes["limiting_service"].classes}
+    rows = [row for row in table.SERVICES if row.flag is not None]
+    labels = {row.flag: by_code.get(row.code, row.label) for row in sorted(rows, key=lambda row: row.code)}
 
     def name(mask: int) -> str:
         bits = set(_bits(mask))

@@ -8,7 +8,7 @@ largest of these distances is not evaluated.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from pipeline.budget import Budget, Term, total_dbm
+from pipeline.config.config import Config
 from pipeline.config.incumbents import Aeronautical
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -37,22 +39,22 @@ from pipeline.reference.arns_systems import (
 from pipeline.registers.stations import AeronauticalRow, read_stations
 from pipeline.services.base import (
     BlockLimit,
-    Explanation,
+    CheckedTerritory,
     ServiceContext,
     ServiceLimit,
-    Term,
+    forbid,
     lower,
+    remarks_without_section,
     unlimited,
 )
-from pipeline.services.codes import LimitingService
-from pipeline.services.placing import Receiver, Service, emission_of
+from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, emission_of
 from pipeline.services.points import explain_points, prepare_points
+from pipeline.services.table import ServiceRow
 
-LABEL = LimitingService.AERONAUTICAL
-CODE_FIELD = "iso2"
+_CODE_FIELD = "iso2"
 
 
-class Zone(NamedTuple):
+class ExclusionZone(NamedTuple):
     """Where a station or a country may stand: shape in the grid's CRS, and the distance kept from it.
 
     ``scale``: largest scale of the projection between the shape and the grid.
@@ -64,31 +66,30 @@ class Zone(NamedTuple):
     scale: float
 
 
-class Victims(NamedTuple):
+class RadionavigationVictims(NamedTuple):
     """What concerns one channel: zones of exclusion, receivers with numbers, zones without numbers."""
 
-    closed: list[Zone]
-    receivers: list[tuple[Receiver, Service]]
-    open: list[Zone]
+    closed: list[ExclusionZone]
+    receivers: list[tuple[ProtectedReceiver, ReceiverCriteria]]
+    open: list[ExclusionZone]
 
 
-def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
     """Limit by stations or countries; None without the section or without polygons of countries."""
-    victims = victims_of(context, device, channel)
+    victims = victims_of(service, context, device, channel)
     if victims is None:
         return None
     at_points = [
-        prepare_points(context, device, channel, [receiver], service)
-        for receiver, service in victims.receivers
+        prepare_points(context, device, channel, [receiver], criteria)
+        for receiver, criteria in victims.receivers
     ]
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
         for zone in victims.closed:
-            inside = within_reach(zone, context.grid, rows, cols)
-            lower(lowest, np.where(inside, -np.inf, np.inf), LABEL)
+            forbid(lowest, within_reach(zone, context.grid, rows, cols), service.code)
         for point in at_points:
-            lower(lowest, point(rows, cols).eirp_dbm, LABEL)
+            lower(lowest, point(rows, cols).eirp_dbm, service.code)
         for zone in victims.open:
             np.logical_or(
                 lowest.not_evaluated, within_reach(zone, context.grid, rows, cols), out=lowest.not_evaluated
@@ -98,28 +99,54 @@ def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit
     return limit
 
 
-def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
-    """The zone that closes a pixel, or the budget of the receiver that decides."""
-    victims = victims_of(context, device, channel)
+def explain(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+) -> Budget | None:
+    """The zone that closes a pixel, or the budget of the limiting receiver."""
+    victims = victims_of(service, context, device, channel)
     if victims is None:
         return None
     rows, cols = slice(row, row + 1), slice(col, col + 1)
     for zone in victims.closed:
         if within_reach(zone, context.grid, rows, cols).any():
             term = Term("Resolution 749/760", -math.inf, f"nearer than {zone.distance_km:g} km")
-            return Explanation({"id": zone.name}, (term,), int(LABEL))
+            return Budget({"id": zone.name}, (term,), service.code)
     budgets = [
-        explain_points(context, device, channel, [receiver], service, (row, col))
-        for receiver, service in victims.receivers
+        explain_points(context, device, channel, [receiver], criteria, (row, col))
+        for receiver, criteria in victims.receivers
     ]
     known = [budget for budget in budgets if budget is not None]
-    return min(known, key=lambda budget: sum(term.value_db for term in budget.terms), default=None)
+    return min(known, key=lambda budget: total_dbm(budget.terms), default=None)
+
+
+def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
+    """Read systems, stations and countries, refused if faulty; what is protected."""
+    if config.incumbents is not None and config.incumbents.aeronautical is not None:
+        yield _checked(config.incumbents.aeronautical)
+    yield from remarks_without_section(service, config)
+
+
+def _checked(settings: Aeronautical) -> str:
+    table = read_arns_table(settings.systems)
+    columns = settings.base_station, settings.land_share
+    distance_km = largest_distance_km(table, settings.codes, *columns, file=settings.systems)
+    if settings.stations is not None:
+        stations = read_stations([settings.stations], AeronauticalRow)
+        codes = [row.code for row in stations if row.code]
+        largest_distance_km(table, codes, *columns, file=settings.stations)
+        return f"  aeronautical  {len(stations)} stations, {settings.mode}"
+    if settings.borders is not None:
+        known = [entry.country for entry in table.administrations]
+        read_countries(settings.borders, settings.countries or known)
+    return f"  aeronautical  all land of RR No. 5.312, {settings.mode}, {distance_km:g} km"
 
 
 # --- what concerns a channel --------------------------------------------------------------------------------
 
 
-def victims_of(context: ServiceContext, device: Device, channel: int) -> Victims | None:
+def victims_of(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int
+) -> RadionavigationVictims | None:
     """Zones and receivers of the administrations whose bands the device's block overlaps."""
     incumbents = context.config.incumbents
     settings = None if incumbents is None else incumbents.aeronautical
@@ -131,19 +158,28 @@ def victims_of(context: ServiceContext, device: Device, channel: int) -> Victims
         c for c in countries_using(table, block) if c in settings.countries or not settings.countries
     ]
     if not countries:
-        return Victims([], [], [])
+        return RadionavigationVictims([], [], [])
     if settings.stations is not None:
-        return _by_stations(context, settings, table, block, countries)
+        return _by_stations(service, context, settings, table, block, countries)
     zones = _country_zones(context, settings, table, countries)
     if zones is None:
         return None
-    return Victims(zones, [], []) if settings.mode == "res760_distance" else Victims([], [], zones)
+    return (
+        RadionavigationVictims(zones, [], [])
+        if settings.mode == "res760_distance"
+        else RadionavigationVictims([], [], zones)
+    )
 
 
 def _by_stations(
-    context: ServiceContext, settings: Aeronautical, table: ArnsTable, block: Band, countries: Sequence[str]
-) -> Victims:
-    victims = Victims([], [], [])
+    service: ServiceRow,
+    context: ServiceContext,
+    settings: Aeronautical,
+    table: ArnsTable,
+    block: Band,
+    countries: Sequence[str],
+) -> RadionavigationVictims:
+    victims = RadionavigationVictims([], [], [])
     receivers = {receiver.code: receiver for receiver in table.receivers}
     systems = {system.code: system for system in table.systems}
     for row in read_stations([settings.stations] if settings.stations else [], AeronauticalRow):
@@ -156,15 +192,19 @@ def _by_stations(
         elif numbers is None or numbers.field_dbuvm is None or numbers.bandwidth_mhz is None:
             victims.open.append(zone)
         else:
-            victims.receivers.append(_triggered(settings, row, systems[row.code], numbers, block))
+            victims.receivers.append(
+                _triggered(service.code, settings, row, systems[row.code], numbers, block)
+            )
     return victims
 
 
-def _station_zone(grid: Grid, settings: Aeronautical, table: ArnsTable, row: AeronauticalRow) -> Zone:
+def _station_zone(
+    grid: Grid, settings: Aeronautical, table: ArnsTable, row: AeronauticalRow
+) -> ExclusionZone:
     codes = [row.code] if row.code else settings.codes
     distance_km = _distance_km(settings, table, codes)
     (shape,) = project([shapely.Point(row.lon, row.lat)], grid.crs)
-    return Zone(row.id, shape, distance_km, _scale_between(grid, shape, distance_km))
+    return ExclusionZone(row.id, shape, distance_km, _scale_between(grid, shape, distance_km))
 
 
 def _distance_km(settings: Aeronautical, table: ArnsTable, codes: Sequence[str]) -> float:
@@ -177,15 +217,20 @@ def _distance_km(settings: Aeronautical, table: ArnsTable, codes: Sequence[str])
 
 
 def _triggered(
-    settings: Aeronautical, row: AeronauticalRow, system: ArnsSystem, numbers: TriggerReceiver, block: Band
-) -> tuple[Receiver, Service]:
+    code: int,
+    settings: Aeronautical,
+    row: AeronauticalRow,
+    system: ArnsSystem,
+    numbers: TriggerReceiver,
+    block: Band,
+) -> tuple[ProtectedReceiver, ReceiverCriteria]:
     """A station with a trigger field, in the middle of the device's block: its frequency is not known.
 
     Aircraft are reached by free space, wherever they are above the station.
     """
     centre_mhz, half_mhz = 0.5 * (block.low_mhz + block.high_mhz), 0.5 * (numbers.bandwidth_mhz or 0.0)
     limit_dbm = limit_from_field_dbm(numbers.field_dbuvm or 0.0, centre_mhz, 0.0)
-    receiver = Receiver(
+    receiver = ProtectedReceiver(
         id=row.id,
         lon_deg=row.lon,
         lat_deg=row.lat,
@@ -199,14 +244,14 @@ def _triggered(
         coastal=None,
     )
     model = "free_space" if system.receiver == "aircraft" else "p1546"
-    return receiver, Service(
-        LABEL, "free_space" if model == "free_space" else "p1546", settings.time_pct.value
+    return receiver, ReceiverCriteria(
+        code, "free_space" if model == "free_space" else "p1546", settings.time_pct.value
     )
 
 
 def _country_zones(
     context: ServiceContext, settings: Aeronautical, table: ArnsTable, countries: Sequence[str]
-) -> list[Zone] | None:
+) -> list[ExclusionZone] | None:
     """The land of administrations within reach of the grid; None without polygons."""
     path = settings.borders or context.config.territory.world
     if path is None:
@@ -216,7 +261,9 @@ def _country_zones(
     for country, shape_deg in read_countries(path, countries).items():
         shape = near_grid(shape_deg, context.grid, distance_km)
         if shape is not None:
-            zones.append(Zone(country, shape, distance_km, _scale_between(context.grid, shape, distance_km)))
+            zones.append(
+                ExclusionZone(country, shape, distance_km, _scale_between(context.grid, shape, distance_km))
+            )
     return zones
 
 
@@ -228,11 +275,11 @@ def read_countries(path: Path, countries: Sequence[str]) -> dict[str, BaseGeomet
     if not path.is_file():
         raise InputError("file does not exist", file=path)
     frame = pyogrio.read_dataframe(path)
-    if CODE_FIELD not in frame:
+    if _CODE_FIELD not in frame:
         known = ", ".join(name for name in frame.columns if name != "geometry")
-        raise InputError("no such attribute", file=path, field=CODE_FIELD, allowed=known)
-    found = frame[frame[CODE_FIELD].isin(countries)].to_crs(LONLAT)
-    groups = found.groupby(CODE_FIELD)
+        raise InputError("no such attribute", file=path, field=_CODE_FIELD, allowed=known)
+    found = frame[frame[_CODE_FIELD].isin(countries)].to_crs(LONLAT)
+    groups = found.groupby(_CODE_FIELD)
     return {str(code): shapely.union_all(group.geometry.to_numpy()) for code, group in groups}
 
 
@@ -251,7 +298,7 @@ def near_grid(shape_deg: BaseGeometry, grid: Grid, distance_km: float) -> BaseGe
     return shape
 
 
-def within_reach(zone: Zone, grid: Grid, rows: slice, cols: slice) -> NDArray[np.bool_]:
+def within_reach(zone: ExclusionZone, grid: Grid, rows: slice, cols: slice) -> NDArray[np.bool_]:
     """True where the square of a pixel is at most the zone's distance from its shape.
 
     Squares of pixels are halved from the whole window down: one wholly within or wholly beyond needs no

@@ -1,23 +1,30 @@
-"""Services that limit devices: one file each, all of one signature.
+"""Services that limit devices: one file and one row of ``services.table`` each, all of one signature.
 
 A service is prepared once for a device and a white-space channel and then asked block by block. Where it has
 no usable numbers its pixels are "not evaluated", never "available". ``explain`` gives the budget behind one
-pixel's limit.
+pixel's limit, ``check`` what `channelmaps validate` refuses and reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.budget import Budget
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
-from pipeline.services.codes import LimitingService
+from pipeline.grid.polygons import Boundaries
+from pipeline.radio.channel_plan import plan_channels
+from pipeline.reference.ratio_tables import ModeKey
+from pipeline.services.table import ServiceRow, service_code
 
 
 class ServiceContext(NamedTuple):
@@ -32,10 +39,24 @@ class ServiceContext(NamedTuple):
     victims: tuple[int, ...]
 
 
+class CheckedTerritory(NamedTuple):
+    """What `channelmaps validate` has read of a territory before it asks the services.
+
+    ``file`` the territory file; ``masks`` of the padded grid; ``modes`` in use; ``victims`` DTT channels that
+    limit some device channel.
+    """
+
+    file: Path
+    boundaries: Boundaries
+    masks: xr.Dataset
+    modes: list[ModeKey]
+    victims: list[int]
+
+
 class ServiceLimit(NamedTuple):
     """Limit of one service on a block, [y, x].
 
-    ``eirp_dbm`` float64 in the device's bandwidth, +inf = none; ``label`` uint8 code where it decides;
+    ``eirp_dbm`` float64 in the device's bandwidth, +inf = none; ``label`` uint8 code where it is limiting;
     ``not_evaluated`` pixels that the service could concern but has no numbers for.
     """
 
@@ -44,36 +65,51 @@ class ServiceLimit(NamedTuple):
     not_evaluated: NDArray[np.bool_]
 
 
-class Term(NamedTuple):
-    """One addend of a budget, and where it comes from."""
-
-    name: str
-    value_db: float
-    note: str = ""
-
-
-class Explanation(NamedTuple):
-    """The deciding victim of a pixel, with plain JSON values, and terms that add up to the limit in dBm."""
-
-    victim: dict[str, object]
-    terms: tuple[Term, ...]
-    label: int
-
-
 BlockLimit = Callable[[slice, slice], ServiceLimit]
 """(rows, cols of the padded grid) -> limit."""
-Prepare = Callable[[ServiceContext, Device, int], BlockLimit | None]
-"""(context, device, white-space channel) -> limit by block, or None = not evaluated anywhere."""
-Explain = Callable[[ServiceContext, Device, int, int, int], Explanation | None]
-"""(context, device, channel, row, col) -> budget of the deciding victim, or None = nothing limits here."""
+
+
+class ServiceModule(Protocol):
+    """What a module has that a row of the table names."""
+
+    def prepare(
+        self, service: ServiceRow, context: ServiceContext, device: Device, channel: int
+    ) -> BlockLimit | None:
+        """Limit by block for a device in a white-space channel; None = not evaluated anywhere."""
+
+    def explain(
+        self, service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    ) -> Budget | None:
+        """Budget of the limiting victim of a pixel; None = nothing limits there."""
+
+    def check(self, service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
+        """Read all that a territory names for the service, refused if faulty; lines of the report."""
+
+
+def module_of(service: ServiceRow) -> ServiceModule:
+    """The module of a row; ValueError for a label."""
+    if service.module is None:
+        raise ValueError(f"{service.name} is a label without a module")
+    return cast(ServiceModule, import_module(service.module))
 
 
 def unlimited(rows: slice, cols: slice) -> ServiceLimit:
     """A block on which nothing limits and nothing is left open."""
     shape = (rows.stop - rows.start, cols.stop - cols.start)
     return ServiceLimit(
-        np.full(shape, np.inf), np.full(shape, LimitingService.NONE, np.uint8), np.zeros(shape, np.bool_)
+        np.full(shape, np.inf), np.full(shape, service_code("none"), np.uint8), np.zeros(shape, np.bool_)
     )
+
+
+def everywhere(eirp_dbm: float, label: int) -> BlockLimit:
+    """The same limit in every pixel."""
+
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        lowest = unlimited(rows, cols)
+        lower(lowest, np.full(lowest.eirp_dbm.shape, eirp_dbm), label)
+        return lowest
+
+    return limit
 
 
 def lower(limit: ServiceLimit, eirp_dbm: NDArray[np.floating], label: NDArray[np.uint8] | int) -> None:
@@ -81,3 +117,28 @@ def lower(limit: ServiceLimit, eirp_dbm: NDArray[np.floating], label: NDArray[np
     stricter = eirp_dbm < limit.eirp_dbm
     np.copyto(limit.eirp_dbm, eirp_dbm, where=stricter)
     np.copyto(limit.label, np.asarray(label, np.uint8), where=stricter)
+
+
+def forbid(limit: ServiceLimit, inside: NDArray[np.bool_], label: int) -> None:
+    """No permission in some pixels, in place."""
+    lower(limit, np.where(inside, -np.inf, np.inf), label)
+
+
+def check_channels(config: Config, field: str, file: Path | None, channels: Iterable[int]) -> None:
+    """Refuse channels that the plan of a territory does not have."""
+    known = plan_channels(config.channels)
+    if missing := sorted(set(channels) - set(known)):
+        raise InputError(
+            "channel is not in the plan",
+            file=file,
+            field=field,
+            value=missing[0],
+            allowed=f"{min(known)} to {max(known)}",
+        )
+
+
+def remarks_without_section(service: ServiceRow, config: Config) -> Iterator[str]:
+    """A line of `channelmaps validate` where a service to evaluate has no section under ``incumbents``."""
+    name = service.name
+    if config.services[name].evaluated and getattr(config.incumbents, name, None) is None:
+        yield f"  no numbers    {name}: incumbents.{name} is missing, so no pixel will be evaluated"

@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.neighbours import BorderField
+from pipeline.budget import Budget, Term
+from pipeline.config.config import Config
+from pipeline.config.neighbours import OTHER_LAND, BorderField
 from pipeline.config.protection import Device
-from pipeline.dtt.border_field import Budget, border_budget, path_loss_db, rule_radius_km
-from pipeline.dtt.foreign_data import ForeignData, concern_radius_km, foreign_data, treatment_of
+from pipeline.dtt.border_field import BorderTerms, border_budget, path_loss_db, read_triggers, rule_radius_km
+from pipeline.dtt.foreign_data import ForeignData, concern_radius_km, foreign_data, neighbour_of, treatment_of
+from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD
 from pipeline.services.base import (
     BlockLimit,
-    Explanation,
+    CheckedTerritory,
     ServiceContext,
     ServiceLimit,
-    Term,
     lower,
     unlimited,
 )
-from pipeline.services.codes import LimitingService
+from pipeline.services.table import ServiceRow, service_code
+from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.neighbours import COASTAL, Layers, land_mask, land_of_band, nearest_pixel
 
 
@@ -41,12 +44,12 @@ class Border(NamedTuple):
     country: str
     coastal: bool
     rule: BorderField | None
-    budget: Budget | None
+    budget: BorderTerms | None
     reach_km: float
     unknown_km: float
 
 
-def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
     """Limit by the fields at the border; not evaluated within the radius of an unknown neighbour."""
     borders = _borders(context, device, channel)
 
@@ -55,13 +58,15 @@ def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit
         for border, distance_km in zip(borders, _distances_km(context, borders, rows, cols), strict=True):
             found.not_evaluated[distance_km <= border.unknown_km] = True
             limit_dbm = _limit_dbm(context, border, device, channel, distance_km)
-            lower(found, limit_dbm, LimitingService.BORDER_FIELD)
+            lower(found, limit_dbm, service_code("border_field"))
         return found
 
     return limit
 
 
-def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
+def explain(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+) -> Budget | None:
     """Budget of the border rule that limits a pixel most; None where none does."""
     borders = _borders(context, device, channel)
     rows, cols = slice(row, row + 1), slice(col, col + 1)
@@ -72,11 +77,52 @@ def explain(context: ServiceContext, device: Device, channel: int, row: int, col
     ]
     if not limits_dbm or math.isinf(min(limits_dbm)):
         return None
-    deciding = int(np.argmin(limits_dbm))
-    border, distance_km = borders[deciding], distances_km[deciding]
+    limiting = int(np.argmin(limits_dbm))
+    border, distance_km = borders[limiting], distances_km[limiting]
     victim = _victim(context, border, row, col) | {"distance_km": float(distance_km[0, 0])}
     terms = _terms(context, border, device, channel, distance_km)
-    return Explanation(victim, terms, LimitingService.BORDER_FIELD)
+    return Budget(victim, terms, service_code("border_field"))
+
+
+def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
+    """Refuse neighbours that the boundary file does not name and faulty trigger tables.
+
+    Reports foreign land within the padded grid of which nothing is known: it is not evaluated near it.
+    """
+    _check_neighbours(config, ground)
+    if not config.services[service.name].evaluated:
+        return
+    foreign = ground.masks["surface"].values == Surface.FOREIGN
+    present = np.unique(ground.masks["country"].values[foreign]).tolist()
+    codes = ground.boundaries.codes
+    names = [OTHER_LAND if index == NO_COUNTRY else codes[index - 1] for index in present]
+    data = foreign_data(config)
+    for name in sorted(names):
+        if not treatment_of(config, name, data).known:
+            yield f"  no data of    {name}: {_reason(config, name, data)}, not evaluated within reach of it"
+
+
+def _check_neighbours(config: Config, ground: CheckedTerritory) -> None:
+    boundaries = ground.boundaries
+    foreign = sorted(set(boundaries.codes) - set(boundaries.home))
+    for code, neighbour in config.neighbours.items():
+        unknown = config.territory.polygons is not None and code not in foreign
+        if code != OTHER_LAND and (unknown or code in boundaries.home):
+            raise InputError(
+                "is not a foreign country of the boundary file",
+                file=ground.file,
+                row=f"neighbours.{code}",
+                value=code,
+                allowed=", ".join([*foreign, OTHER_LAND]),
+            )
+        if neighbour.border_field is not None:
+            read_triggers(neighbour.border_field.triggers)
+
+
+def _reason(config: Config, code: str, data: ForeignData) -> str:
+    if neighbour_of(config, code) is None:
+        return "not declared under neighbours"
+    return "declared without data" if code in data.countries else "no transmitter in the registers"
 
 
 def _borders(context: ServiceContext, device: Device, channel: int) -> list[Border]:

@@ -1,96 +1,111 @@
-"""Which services a product evaluates, and what it therefore is not."""
+"""Services and decisions of a territory, asked through the table, and what the product therefore is not."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from pipeline.budget import Budget, total_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.config.services import ServiceName
+from pipeline.errors import InputError
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import overload_dbm
-from pipeline.services import aeronautical, border, dtt, fixed, mobile, radio_astronomy, relay_sites
-from pipeline.services import restrictions as areas
-from pipeline.services.adjustments import adjusted, prepare_without_dtt
-from pipeline.services.base import BlockLimit, Prepare, ServiceContext
-from pipeline.services.codes import SERVICE_CODES, LimitingService
-from pipeline.services.pmse import pmse
+from pipeline.services import table
+from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, ServiceLimit, module_of
+from pipeline.services.table import ServiceRow
 
-SERVICES: dict[ServiceName, Prepare] = {
-    "dtt": adjusted(dtt.prepare),
-    "foreign_dtt": border.prepare,
-    "pmse": pmse.prepare,
-    "radio_astronomy": radio_astronomy.prepare,
-    "aeronautical": aeronautical.prepare,
-    "mobile": mobile.prepare_mobile,
-    "ppdr": mobile.prepare_ppdr,
-    "fixed": fixed.prepare,
-}
-"""Services that have functions; ``dtt`` gives the limits of own and of foreign reception, ``foreign_dtt``
-what holds at the border."""
+# What float64 may lose when the terms of a budget are added in another order.
+_SUM_ERROR_DB = 1e-6
 
 
-DECISIONS: dict[str, tuple[LimitingService, Prepare]] = {
-    "reserved_channels": (LimitingService.RESERVED_CHANNEL, areas.prepare_reserved),
-    "exclusion_areas": (LimitingService.EXCLUSION_AREA, areas.prepare_exclusions),
-    "relay_sites": (LimitingService.EXCLUSION_AREA, relay_sites.prepare),
-    "channel_caps": (LimitingService.DEVICE_CAP, areas.prepare_caps),
-    "adjustments": (LimitingService.MANUAL_ADJUSTMENT, prepare_without_dtt),
-}
-"""Limits by decision rather than by a service: always evaluated, after the services."""
-
-
-class Prepared(NamedTuple):
+class PreparedService(NamedTuple):
     """A service ready for one device and channel; ``limit`` None = no numbers: not evaluated anywhere."""
 
-    name: str
-    flags: int
+    service: ServiceRow
     limit: BlockLimit | None
 
+    @property
+    def flags(self) -> int:
+        """Its bit in ``eval_flags``."""
+        return 0 if self.service.flag is None else 1 << self.service.flag
 
-def evaluated_services(config: Config) -> list[ServiceName]:
-    """Names of the services to evaluate, by code: where two agree the lower code is named.
 
-    The maps of foreign reception are made with those of the territory's own.
-    """
+def evaluated_services(config: Config) -> list[ServiceRow]:
+    """Services to evaluate, by code: where two agree the lower code is named."""
     names = {name for name, service in config.services.items() if service.evaluated}
-    if "foreign_dtt" in names:
-        names.add("dtt")
-    return sorted(names, key=lambda name: SERVICE_CODES[name])
+    rows = {row for row in table.SERVICES if row.name in names}
+    rows |= {table.service_row(name) for row in rows for name in row.implies}
+    return sorted(rows, key=lambda row: row.code)
 
 
-def prepare_services(context: ServiceContext, device: Device, channel: int) -> list[Prepared]:
+def decisions() -> list[ServiceRow]:
+    """Limits by decision rather than by a service: always evaluated, after the services."""
+    return [row for row in table.SERVICES if row.always]
+
+
+def service_modules(config: Config) -> list[str]:
+    """Modules that the services and decisions of a territory load, by name, each once."""
+    rows = [*evaluated_services(config), *decisions()]
+    return sorted({row.module for row in rows if row.module is not None})
+
+
+def prepare_services(context: ServiceContext, device: Device, channel: int) -> list[PreparedService]:
     """All services to evaluate for one device and channel, then the limits by decision."""
-    services = [
-        Prepared(
-            name,
-            1 << SERVICE_CODES[name],
-            SERVICES[name](context, device, channel) if name in SERVICES else None,
+    return [
+        PreparedService(row, module_of(row).prepare(row, context, device, channel))
+        for row in [*evaluated_services(context.config), *decisions()]
+    ]
+
+
+def limits_on(
+    services: list[PreparedService], rows: slice, cols: slice
+) -> list[tuple[int, ServiceLimit | None]]:
+    """Bits and limit on a block of each service, as ``availability.combine`` takes them."""
+    return [(s.flags, None if s.limit is None else s.limit(rows, cols)) for s in services]
+
+
+def explain_service(
+    service: ServiceRow,
+    context: ServiceContext,
+    device: Device,
+    channel: int,
+    pixel: tuple[int, int],
+    limit_dbm: float,
+) -> Budget:
+    """A service's own account of its limit at a pixel (row, col); InputError unless it adds up to it."""
+    found = module_of(service).explain(service, context, device, channel, *pixel)
+    sum_dbm = math.inf if found is None else total_dbm(found.terms)
+    if found is None or not (sum_dbm == limit_dbm or abs(sum_dbm - limit_dbm) <= _SUM_ERROR_DB):
+        raise InputError(
+            f"budget of {service.name} does not give its limit",
+            file=context.build,
+            value=sum_dbm,
+            allowed=f"{limit_dbm}; the intermediates are of different runs: run again",
         )
-        for name in evaluated_services(context.config)
-    ]
-    decisions = [
-        Prepared(name, 1 << code, prepare(context, device, channel))
-        for name, (code, prepare) in DECISIONS.items()
-    ]
-    return services + decisions
+    return found
+
+
+def check_services(config: Config, ground: CheckedTerritory) -> Iterator[str]:
+    """Have every service and decision check what the territory names for it; lines of the report."""
+    for row in table.SERVICES:
+        if row.module is not None:
+            yield from module_of(row).check(row, config, ground)
 
 
 def settled_flags(config: Config, device: Device) -> int:
-    """Bits, by service code, of what needs no looking at a pixel: the cap, services that do not exist here.
+    """Bits of what needs no looking at a pixel: the cap, services that do not exist here.
 
     Receiver overload counts where every offset has a threshold.
     """
-    flags = 1 << LimitingService.DEVICE_CAP
-    for name, service in config.services.items():
-        if not service.applicable:
-            flags |= 1 << SERVICE_CODES[name]
+    settled = {"device_cap"} | {name for name, service in config.services.items() if not service.applicable}
     tables = read_protection_tables(config.protection)
     thresholds = [overload_dbm(tables, device.emission_class, k) for k in config.protection.offsets]
     if config.protection.method == "degradation" and not any(math.isnan(value) for value in thresholds):
-        flags |= 1 << LimitingService.RECEIVER_OVERLOAD
-    return flags
+        settled.add("receiver_overload")
+    bits = {table.service_row(name).flag for name in settled}
+    return sum(1 << bit for bit in bits if bit is not None)
 
 
 def product_statement(config: Config) -> str:

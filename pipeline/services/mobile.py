@@ -1,66 +1,65 @@
 """Land mobile (I/N -6 dB) and PPDR (-10 dB) below and above the television band (Rec. ITU-R M.1808).
 
 What reaches their receivers is the leakage of the device and, through the receiver's selectivity, its whole
-power; a receiver within the device's channel takes in its share of the power.
+power; a receiver within the device's channel takes in its fraction of the power. Both services are rows of
+the table with this module; the row's name is that of the section with their receivers.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 
+from pipeline.budget import Budget
 from pipeline.config.config import Config
 from pipeline.config.incumbents import Receivers
 from pipeline.config.protection import Device
-from pipeline.services.base import BlockLimit, Explain, Explanation, Prepare, ServiceContext
-from pipeline.services.codes import LimitingService
-from pipeline.services.placing import Service
-from pipeline.services.receivers import explain_receivers, prepare_receivers, read_victims
+from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, remarks_without_section
+from pipeline.services.placing import ReceiverCriteria, leakage_floor_dbm_per_100khz
+from pipeline.services.receivers import (
+    explain_receivers,
+    prepare_receivers,
+    read_victims,
+    remarks_on_receivers,
+)
+from pipeline.services.table import ServiceRow
 
-LABELS = {"mobile": LimitingService.MOBILE, "ppdr": LimitingService.PPDR}
 
-
-def _prepare(name: str) -> Prepare:
+def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
     """Limit by the receivers of a service; None without its section."""
-
-    def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
-        settings = settings_of(context.config, name)
-        if settings is None:
-            return None
-        service = service_of(context.config, settings, name)
-        return prepare_receivers(context, device, channel, read_victims(settings), service)
-
-    return prepare
-
-
-def _explain(name: str) -> Explain:
-    """Budget of the receiver that decides at a pixel."""
-
-    def explain(
-        context: ServiceContext, device: Device, channel: int, row: int, col: int
-    ) -> Explanation | None:
-        settings = settings_of(context.config, name)
-        if settings is None:
-            return None
-        service = service_of(context.config, settings, name)
-        return explain_receivers(context, device, channel, read_victims(settings), service, (row, col))
-
-    return explain
-
-
-def settings_of(config: Config, name: str) -> Receivers | None:
-    """Section of ``mobile`` or ``ppdr``."""
-    if config.incumbents is None:
+    settings = _settings(service, context.config)
+    if settings is None:
         return None
-    return config.incumbents.mobile if name == "mobile" else config.incumbents.ppdr
+    criteria = _criteria(service, context.config, settings)
+    return prepare_receivers(context, device, channel, read_victims(settings), criteria)
 
 
-def service_of(config: Config, settings: Receivers, name: str) -> Service:
+def explain(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+) -> Budget | None:
+    """Budget of the limiting receiver at a pixel."""
+    settings = _settings(service, context.config)
+    if settings is None:
+        return None
+    criteria = _criteria(service, context.config, settings)
+    return explain_receivers(context, device, channel, read_victims(settings), criteria, (row, col))
+
+
+def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
+    """Read registers and table, refused if faulty; how many receivers there are."""
+    yield from remarks_on_receivers(service, _settings(service, config))
+    yield from remarks_without_section(service, config)
+
+
+def _settings(service: ServiceRow, config: Config) -> Receivers | None:
+    return None if config.incumbents is None else getattr(config.incumbents, service.name)
+
+
+def _criteria(service: ServiceRow, config: Config, settings: Receivers) -> ReceiverCriteria:
     """What the receivers of a service share."""
-    floor = config.incumbents.leakage_floor_dbm_per_100khz.value if config.incumbents else -math.inf
-    return Service(
-        LABELS[name], settings.model, settings.time_pct.value, settings.margin_db, floor_dbm_per_100khz=floor
+    return ReceiverCriteria(
+        service.code,
+        settings.model,
+        settings.time_pct.value,
+        settings.margin_db,
+        floor_dbm_per_100khz=leakage_floor_dbm_per_100khz(config),
     )
-
-
-prepare_mobile, prepare_ppdr = _prepare("mobile"), _prepare("ppdr")
-explain_mobile, explain_ppdr = _explain("mobile"), _explain("ppdr")

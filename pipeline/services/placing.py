@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -19,14 +20,13 @@ from pipeline.radio.coupling import Coupling, coupling_of, permitted_dbm
 from pipeline.radio.emission import Band, Emission, device_cap_dbm
 from pipeline.reference.ratio_tables import read_device_classes
 from pipeline.services.base import ServiceContext
-from pipeline.services.codes import LimitingService
 from pipeline.territory.codes import Surface
 
 # A projection of the whole Earth has no bounded scale: receivers farther out cannot matter (P.1546 ends).
 FARTHEST_M = 1.0e6
 
 
-class Receiver(NamedTuple):
+class ProtectedReceiver(NamedTuple):
     """One protected receiver; powers in dBm in its own bandwidth at the antenna's output.
 
     ``gain_dbi`` float64[3600] by tenths of a degree from the axis (``antennas``); ``azimuth_deg`` true
@@ -46,13 +46,13 @@ class Receiver(NamedTuple):
     coastal: bool | None
 
 
-class Service(NamedTuple):
-    """What all receivers of a service share: label where they decide, path, margin, exclusion level.
+class ReceiverCriteria(NamedTuple):
+    """What all receivers of a service share: label where they limit, path, margin, exclusion level.
 
     A limit below ``exclude_below_dbm`` counts as no permission (-inf = never).
     """
 
-    label: LimitingService
+    label: int
     model: str
     time_pct: float
     margin_db: float = 0.0
@@ -60,14 +60,14 @@ class Service(NamedTuple):
     floor_dbm_per_100khz: float = -math.inf
 
 
-class Placed(NamedTuple):
+class PlacedReceiver(NamedTuple):
     """A receiver on the grid: its place in pixels (col, row) from the corner, and all that its limits need.
 
     ``px_km`` true kilometres of a pixel at the largest scale; ``tolerated_dbm`` = I_max + L_f - margin;
     ``reach_km`` the distance beyond which the limit exceeds the device's cap.
     """
 
-    receiver: Receiver
+    receiver: ProtectedReceiver
     coastal: bool
     col_px: float
     row_px: float
@@ -79,10 +79,14 @@ class Placed(NamedTuple):
 
 
 def place_receivers(
-    context: ServiceContext, device: Device, channel: int, receivers: Sequence[Receiver], service: Service
-) -> Iterator[Placed]:
+    context: ServiceContext,
+    device: Device,
+    channel: int,
+    receivers: Sequence[ProtectedReceiver],
+    criteria: ReceiverCriteria,
+) -> Iterator[PlacedReceiver]:
     """The receivers that can limit the device somewhere, in their order."""
-    grid, emission = context.grid, emission_of(context, device, channel, service.floor_dbm_per_100khz)
+    grid, emission = context.grid, emission_of(context, device, channel, criteria.floor_dbm_per_100khz)
     separation_km = device.min_separation_m.value / 1000.0
     scale = grid.largest_scale()
     coasts = coastal_receivers(context, receivers)
@@ -93,16 +97,16 @@ def place_receivers(
         own_scale = scale if _within_m(grid, x_m, y_m, 0.0) else _joined(grid, x_m, y_m).largest_scale()
         centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
         path = DevicePath(
-            service.model, centre_mhz, device.height_m, receiver.height_m, service.time_pct, coastal
+            criteria.model, centre_mhz, device.height_m, receiver.height_m, criteria.time_pct, coastal
         )
         coupling = coupling_of(emission, receiver.band, receiver.acs_db)
         profile = loss_profile(path, separation_km)
-        tolerated_dbm = receiver.limit_dbm + receiver.feeder_db - service.margin_db
+        tolerated_dbm = receiver.limit_dbm + receiver.feeder_db - criteria.margin_db
         strongest_dbm = tolerated_dbm - float(receiver.gain_dbi.max())
         reach_km = farthest_limiting_km(profile, strongest_dbm, coupling, device_cap_dbm(device))
         if reach_km > 0.0:
             row_px, col_px = grid.row_col(x_m, y_m)
-            yield Placed(
+            yield PlacedReceiver(
                 receiver,
                 coastal,
                 col_px,
@@ -126,13 +130,19 @@ def emission_of(
     return Emission(block, channel_width_mhz(channels, channel), aflr_db, floor_dbm_per_100khz)
 
 
-def project_receivers(grid: Grid, receivers: Sequence[Receiver]) -> list[tuple[float, float]]:
+def leakage_floor_dbm_per_100khz(config: Config) -> float:
+    """Below this no device's leakage falls; -inf where no other services are configured."""
+    incumbents = config.incumbents
+    return -math.inf if incumbents is None else incumbents.leakage_floor_dbm_per_100khz.value
+
+
+def project_receivers(grid: Grid, receivers: Sequence[ProtectedReceiver]) -> list[tuple[float, float]]:
     """Projected coordinates in m; infinite where the projection does not reach."""
     to_grid = grid.from_lonlat()
     return [to_grid.transform(receiver.lon_deg, receiver.lat_deg) for receiver in receivers]
 
 
-def coastal_receivers(context: ServiceContext, receivers: Sequence[Receiver]) -> list[bool]:
+def coastal_receivers(context: ServiceContext, receivers: Sequence[ProtectedReceiver]) -> list[bool]:
     """Whether each receiver is protected along the smaller loss of land and sea.
 
     Where neither the register nor the map of the coast tells, it is: that protects more.

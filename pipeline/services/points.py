@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.budget import Budget, Term
 from pipeline.config.protection import Device
 from pipeline.grid.geodesy import lattice, pixel_frames, ray, site_frame
 from pipeline.grid.grid import Grid
@@ -22,35 +23,30 @@ from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import profile_loss_db
 from pipeline.radio.antennas import largest_gain_dbi
 from pipeline.radio.coupling import permitted_dbm
-from pipeline.services.base import (
-    BlockLimit,
-    Explanation,
-    ServiceContext,
-    ServiceLimit,
-    Term,
-    lower,
-    unlimited,
-)
-from pipeline.services.codes import LimitingService
-from pipeline.services.placing import Placed, Receiver, Service, place_receivers
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
+from pipeline.services.placing import PlacedReceiver, ProtectedReceiver, ReceiverCriteria, place_receivers
 
 # Half of a pixel's diagonal per side, with room for the scale of the projection.
 HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
 
 
 def prepare_points(
-    context: ServiceContext, device: Device, channel: int, receivers: Sequence[Receiver], service: Service
+    context: ServiceContext,
+    device: Device,
+    channel: int,
+    receivers: Sequence[ProtectedReceiver],
+    criteria: ReceiverCriteria,
 ) -> BlockLimit:
     """Smallest limit over all receivers, by block."""
-    placed = list(place_receivers(context, device, channel, receivers, service))
+    placed = list(place_receivers(context, device, channel, receivers, criteria))
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
         for victim in placed:
             window = _window(victim, rows, cols)
             if window is not None:
-                eirp_dbm = limit_map_dbm(victim, context.grid, *window, service.exclude_below_dbm)
-                _lower_window(lowest, eirp_dbm, service.label, (rows, cols), window)
+                eirp_dbm = limit_map_dbm(victim, context.grid, *window, criteria.exclude_below_dbm)
+                _lower_window(lowest, eirp_dbm, criteria.label, (rows, cols), window)
         return lowest
 
     return limit
@@ -60,27 +56,27 @@ def explain_points(
     context: ServiceContext,
     device: Device,
     channel: int,
-    receivers: Sequence[Receiver],
-    service: Service,
+    receivers: Sequence[ProtectedReceiver],
+    criteria: ReceiverCriteria,
     place: tuple[int, int],
-) -> Explanation | None:
+) -> Budget | None:
     """Budget of the receiver that decides at a pixel (row, col); None where none is within reach."""
     rows, cols = (slice(index, index + 1) for index in place)
-    best: tuple[float, Placed] | None = None
-    for victim in place_receivers(context, device, channel, receivers, service):
+    best: tuple[float, PlacedReceiver] | None = None
+    for victim in place_receivers(context, device, channel, receivers, criteria):
         if _window(victim, rows, cols) is None:
             continue
-        eirp_dbm = float(limit_map_dbm(victim, context.grid, rows, cols, service.exclude_below_dbm)[0, 0])
+        eirp_dbm = float(limit_map_dbm(victim, context.grid, rows, cols, criteria.exclude_below_dbm)[0, 0])
         if best is None or eirp_dbm < best[0]:
             best = eirp_dbm, victim
-    return None if best is None else _budget(best[1], context.grid, place, best[0], service, channel)
+    return None if best is None else _budget(best[1], context.grid, place, best[0], criteria, channel)
 
 
 # --- one receiver's limits ----------------------------------------------------------------------------------
 
 
 def limit_map_dbm(
-    victim: Placed, grid: Grid, rows: slice, cols: slice, exclude_below_dbm: float
+    victim: PlacedReceiver, grid: Grid, rows: slice, cols: slice, exclude_below_dbm: float
 ) -> NDArray[np.float64]:
     """Limit by one receiver on a window, float64[rows, cols]; not cut at its reach."""
     gain_dbi = gains_dbi(victim.receiver, grid, rows, cols)
@@ -101,7 +97,7 @@ def limit_map_dbm(
     return eirp_dbm
 
 
-def gains_dbi(receiver: Receiver, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
+def gains_dbi(receiver: ProtectedReceiver, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
     """Largest gain of a receiver towards each pixel of a window, float64[rows, cols]."""
     shape = (rows.stop - rows.start, cols.stop - cols.start)
     if np.ptp(receiver.gain_dbi) == 0.0:
@@ -184,7 +180,7 @@ def _fill_rays(
             d_km[i, j], bearing_deg[i, j] = ray(frame, frames[0, i, j], frames[1, i, j], frames[2, i, j])
 
 
-def _window(victim: Placed, rows: slice, cols: slice) -> tuple[slice, slice] | None:
+def _window(victim: PlacedReceiver, rows: slice, cols: slice) -> tuple[slice, slice] | None:
     """Part of a block within the reach of a receiver."""
     reach_px = victim.reach_km / victim.px_km + 1.0
     parts = []
@@ -200,7 +196,7 @@ def _window(victim: Placed, rows: slice, cols: slice) -> tuple[slice, slice] | N
 def _lower_window(
     lowest: ServiceLimit,
     eirp_dbm: NDArray[np.float64],
-    label: LimitingService,
+    label: int,
     block: tuple[slice, slice],
     window: tuple[slice, slice],
 ) -> None:
@@ -218,8 +214,13 @@ def _lower_window(
 
 
 def _budget(
-    victim: Placed, grid: Grid, place: tuple[int, int], eirp_dbm: float, service: Service, channel: int
-) -> Explanation:
+    victim: PlacedReceiver,
+    grid: Grid,
+    place: tuple[int, int],
+    eirp_dbm: float,
+    criteria: ReceiverCriteria,
+    channel: int,
+) -> Budget:
     """The terms of one limit, in the order in which they are added."""
     receiver = victim.receiver
     rows, cols = (slice(index, index + 1) for index in place)
@@ -231,8 +232,8 @@ def _budget(
     terms = [
         Term("interference limit", receiver.limit_dbm, f"I_max in {width_mhz:g} MHz, dBm"),
         Term("feeder loss", receiver.feeder_db, "of the receiver"),
-        Term("margin", -service.margin_db, "for several devices"),
-        Term("path loss", loss_db, f"{service.model}, {service.time_pct:g} % of time, {d_km:.3f} km"),
+        Term("margin", -criteria.margin_db, "for several devices"),
+        Term("path loss", loss_db, f"{criteria.model}, {criteria.time_pct:g} % of time, {d_km:.3f} km"),
         Term("receiving antenna", -gain_dbi, "largest gain towards the pixel"),
         Term("rejection", victim.coupling.rejection_db, "overlap, leakage and selectivity"),
     ]
@@ -240,7 +241,7 @@ def _budget(
     if rest_db != 0.0:
         terms.append(Term("leakage floor", rest_db, "leakage that stays as the power falls, or exclusion"))
     _, azimuth_deg = rays_to(receiver.lon_deg, receiver.lat_deg, grid, rows, cols)
-    return Explanation(
+    return Budget(
         {
             "id": receiver.id,
             "lon": receiver.lon_deg,
@@ -252,5 +253,5 @@ def _budget(
             "coastal": victim.coastal,
         },
         tuple(terms),
-        int(service.label),
+        criteria.label,
     )

@@ -7,11 +7,14 @@ spectral power flux density where the Recommendation gives one (interferometers,
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from pipeline.budget import Budget
+from pipeline.config.config import Config
 from pipeline.config.incumbents import RadioAstronomy
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -20,10 +23,10 @@ from pipeline.radio.emission import Band
 from pipeline.radio.noise import limit_from_flux_dbm, radiometer_limit_dbm
 from pipeline.registers.stations import TelescopeRow, read_stations
 from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows, refuse_second
-from pipeline.services.base import BlockLimit, Explanation, ServiceContext
-from pipeline.services.codes import LimitingService
-from pipeline.services.placing import Receiver, Service
+from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, remarks_without_section
+from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, leakage_floor_dbm_per_100khz
 from pipeline.services.points import explain_points, prepare_points
+from pipeline.services.table import ServiceRow
 
 _Frequency = Annotated[NumberCell, Field(ge=30, le=6000, description="30 to 6000 MHz")]
 _Flux = Annotated[float, Field(ge=-400, le=0)]
@@ -45,37 +48,50 @@ class _CriterionRow(SourcedRow):
     ]
 
 
-class Criterion(NamedTuple):
+class TelescopeCriterion(NamedTuple):
     """Protected band, and the power in it that an antenna of 0 dBi may receive; NaN = not known."""
 
     band: Band
     limit_dbm: float
 
 
-def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
     """Limit by all telescopes; None without a register, or where a criterion has no numbers."""
     settings = _settings(context)
     receivers = None if settings is None else receivers_of(settings)
     if settings is None or receivers is None:
         return None
-    return prepare_points(context, device, channel, receivers, _service(context, settings))
+    return prepare_points(context, device, channel, receivers, _criteria(service, context, settings))
 
 
-def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
-    """Budget of the telescope that decides at a pixel."""
+def explain(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+) -> Budget | None:
+    """Budget of the limiting telescope at a pixel."""
     settings = _settings(context)
     receivers = None if settings is None else receivers_of(settings)
     if settings is None or receivers is None:
         return None
-    service = _service(context, settings)
-    return explain_points(context, device, channel, receivers, service, (row, col))
+    criteria = _criteria(service, context, settings)
+    return explain_points(context, device, channel, receivers, criteria, (row, col))
 
 
-def read_criteria(path: Path) -> dict[str, Criterion]:
+def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
+    """Read telescopes and criteria, refused if faulty; how many telescopes there are."""
+    if config.incumbents is not None and config.incumbents.radio_astronomy is not None:
+        telescopes = receivers_of(config.incumbents.radio_astronomy)
+        found = "a criterion has no numbers" if telescopes is None else f"{len(telescopes)} telescopes"
+        yield f"  astronomy     {found}"
+    yield from remarks_without_section(service, config)
+
+
+def read_criteria(path: Path) -> dict[str, TelescopeCriterion]:
     """Criteria by name; the band must hold at least the bandwidth that the power refers to."""
     rows = read_rows(path, _CriterionRow)
     refuse_second(path, rows, ("criterion",))
-    return {row.criterion: Criterion(Band(row.low_mhz, row.high_mhz), _limit_dbm(row)) for row in rows}
+    return {
+        row.criterion: TelescopeCriterion(Band(row.low_mhz, row.high_mhz), _limit_dbm(row)) for row in rows
+    }
 
 
 def _limit_dbm(row: _CriterionRow) -> float:
@@ -88,7 +104,7 @@ def _limit_dbm(row: _CriterionRow) -> float:
     return radiometer_limit_dbm(antenna_k, receiver_k, row.bandwidth_mhz, integration_s, fraction)
 
 
-def receivers_of(settings: RadioAstronomy) -> list[Receiver] | None:
+def receivers_of(settings: RadioAstronomy) -> list[ProtectedReceiver] | None:
     """The telescopes of the register; None where one's criterion has no numbers."""
     criteria = read_criteria(settings.criteria)
     receivers = []
@@ -109,10 +125,10 @@ def receivers_of(settings: RadioAstronomy) -> list[Receiver] | None:
     return receivers
 
 
-def _receiver(station: TelescopeRow, criterion: Criterion, gain_dbi: float) -> Receiver:
+def _receiver(station: TelescopeRow, criterion: TelescopeCriterion, gain_dbi: float) -> ProtectedReceiver:
     centre_mhz = 0.5 * (criterion.band.low_mhz + criterion.band.high_mhz)
     acs_db = math.inf if station.acs_db is None else station.acs_db
-    return Receiver(
+    return ProtectedReceiver(
         id=station.id,
         lon_deg=station.lon,
         lat_deg=station.lat,
@@ -132,13 +148,13 @@ def _settings(context: ServiceContext) -> RadioAstronomy | None:
     return None if incumbents is None else incumbents.radio_astronomy
 
 
-def _service(context: ServiceContext, settings: RadioAstronomy) -> Service:
-    incumbents, exclude_below_dbm = context.config.incumbents, settings.exclude_below_dbm
-    return Service(
-        LimitingService.RADIO_ASTRONOMY,
+def _criteria(service: ServiceRow, context: ServiceContext, settings: RadioAstronomy) -> ReceiverCriteria:
+    exclude_below_dbm = settings.exclude_below_dbm
+    return ReceiverCriteria(
+        service.code,
         "p1546",
         settings.time_pct.value,
         settings.margin_db,
         -math.inf if exclude_below_dbm is None else exclude_below_dbm,
-        incumbents.leakage_floor_dbm_per_100khz.value if incumbents is not None else -math.inf,
+        leakage_floor_dbm_per_100khz(context.config),
     )

@@ -7,13 +7,14 @@ protected at a smallest distance from every pixel, with its full gain towards th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
+from pipeline.budget import Budget, Term
 from pipeline.config.incumbents import FixedLinks, Receivers
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -24,9 +25,10 @@ from pipeline.radio.emission import Band
 from pipeline.radio.noise import interference_limit_dbm
 from pipeline.registers.stations import ReceiverRow, read_stations
 from pipeline.rows.row_models import LatCell, LonCell, NumberCell, SourcedRow, read_rows
-from pipeline.services.base import BlockLimit, Explanation, ServiceContext, ServiceLimit, Term, lower
-from pipeline.services.placing import Receiver, Service, emission_of
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower
+from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, emission_of
 from pipeline.services.points import explain_points, prepare_points
+from pipeline.services.table import ServiceRow
 
 
 class _AreaReceiverRow(ReceiverRow, SourcedRow):
@@ -43,29 +45,29 @@ class _AreaReceiverRow(ReceiverRow, SourcedRow):
 class AreaReceiver(NamedTuple):
     """A receiver that may stand anywhere, ``separation_m`` from any device or farther."""
 
-    receiver: Receiver
+    receiver: ProtectedReceiver
     separation_m: float
 
 
-class Victims(NamedTuple):
-    """All receivers of a service."""
+class ServiceReceivers(NamedTuple):
+    """All receivers of a service, at known places and anywhere."""
 
-    placed: list[Receiver]
+    placed: list[ProtectedReceiver]
     anywhere: list[AreaReceiver]
 
 
-def read_victims(settings: Receivers | FixedLinks) -> Victims:
+def read_victims(settings: Receivers | FixedLinks) -> ServiceReceivers:
     """The receivers that a section names, with their interference limits."""
     i_n_db = settings.i_n_db.value
     rows = read_stations(settings.registers, ReceiverRow)
     area_wide = settings.area_wide if isinstance(settings, Receivers) else None
-    return Victims(
+    return ServiceReceivers(
         [receiver_of(row, i_n_db) for row in rows],
         [] if area_wide is None else read_area_receivers(area_wide, i_n_db),
     )
 
 
-def receiver_of(row: ReceiverRow, i_n_db: float) -> Receiver:
+def receiver_of(row: ReceiverRow, i_n_db: float) -> ProtectedReceiver:
     """A register row as a victim."""
     half_mhz = 0.5 * row.bandwidth_mhz
     try:
@@ -74,7 +76,7 @@ def receiver_of(row: ReceiverRow, i_n_db: float) -> Receiver:
         raise InputError(
             error.problem, row=row.id, field="pattern", value=error.value, allowed=error.allowed
         ) from None
-    return Receiver(
+    return ProtectedReceiver(
         id=row.id,
         lon_deg=row.lon,
         lat_deg=row.lat,
@@ -96,18 +98,22 @@ def read_area_receivers(path: Path, i_n_db: float) -> list[AreaReceiver]:
 
 
 def prepare_receivers(
-    context: ServiceContext, device: Device, channel: int, victims: Victims, service: Service
+    context: ServiceContext,
+    device: Device,
+    channel: int,
+    victims: ServiceReceivers,
+    criteria: ReceiverCriteria,
 ) -> BlockLimit:
     """Smallest limit over the receivers at known places and those that may stand anywhere."""
-    at_points = prepare_points(context, device, channel, victims.placed, service)
+    at_points = prepare_points(context, device, channel, victims.placed, criteria)
     anywhere_dbm = min(
-        (_total_dbm(area_terms(context, device, channel, victim, service)) for victim in victims.anywhere),
+        (_sum_dbm(area_terms(context, device, channel, victim, criteria)) for victim in victims.anywhere),
         default=math.inf,
     )
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = at_points(rows, cols)
-        lower(lowest, np.full(lowest.eirp_dbm.shape, anywhere_dbm), service.label)
+        lower(lowest, np.full(lowest.eirp_dbm.shape, anywhere_dbm), criteria.label)
         return lowest
 
     return limit
@@ -117,35 +123,43 @@ def explain_receivers(
     context: ServiceContext,
     device: Device,
     channel: int,
-    victims: Victims,
-    service: Service,
+    victims: ServiceReceivers,
+    criteria: ReceiverCriteria,
     place: tuple[int, int],
-) -> Explanation | None:
+) -> Budget | None:
     """Budget of the receiver that decides at a pixel."""
-    best = explain_points(context, device, channel, victims.placed, service, place)
-    lowest_dbm = math.inf if best is None else _total_dbm(best.terms)
+    best = explain_points(context, device, channel, victims.placed, criteria, place)
+    lowest_dbm = math.inf if best is None else _sum_dbm(best.terms)
     for victim in victims.anywhere:
-        terms = area_terms(context, device, channel, victim, service)
-        if _total_dbm(terms) < lowest_dbm:
-            lowest_dbm = _total_dbm(terms)
+        terms = area_terms(context, device, channel, victim, criteria)
+        if _sum_dbm(terms) < lowest_dbm:
+            lowest_dbm = _sum_dbm(terms)
             about = {
                 "id": victim.receiver.id,
                 "place": "anywhere",
                 "distance_km": victim.separation_m / 1000.0,
             }
-            best = Explanation(about, tuple(terms), int(service.label))
+            best = Budget(about, tuple(terms), criteria.label)
     return best
 
 
+def remarks_on_receivers(service: ServiceRow, settings: Receivers | FixedLinks | None) -> Iterator[str]:
+    """Read the receivers of a section, refused if faulty; how many there are, for `channelmaps validate`."""
+    if settings is not None:
+        found = read_victims(settings)
+        counts = f"{len(found.placed)} receivers, {len(found.anywhere)} assumed anywhere"
+        yield f"  {service.name:<13} {counts}"
+
+
 def area_terms(
-    context: ServiceContext, device: Device, channel: int, victim: AreaReceiver, service: Service
+    context: ServiceContext, device: Device, channel: int, victim: AreaReceiver, criteria: ReceiverCriteria
 ) -> list[Term]:
     """The limit by a receiver at its smallest distance, term by term."""
-    receiver, floor = victim.receiver, service.floor_dbm_per_100khz
+    receiver, floor = victim.receiver, criteria.floor_dbm_per_100khz
     separation_km = max(victim.separation_m, device.min_separation_m.value) / 1000.0
     centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
     path = DevicePath(
-        service.model, centre_mhz, device.height_m, receiver.height_m, service.time_pct, coastal=False
+        criteria.model, centre_mhz, device.height_m, receiver.height_m, criteria.time_pct, coastal=False
     )
     loss_db = float(exact_loss_db(path, np.array([separation_km]))[0])
     emission = emission_of(context, device, channel, floor)
@@ -153,17 +167,19 @@ def area_terms(
     terms = [
         Term("interference limit", receiver.limit_dbm, "I_max at the antenna's output, dBm"),
         Term("feeder loss", receiver.feeder_db, "of the receiver"),
-        Term("margin", -service.margin_db, "for several devices"),
-        Term("path loss", loss_db, f"{service.model}, {service.time_pct:g} % of time, {separation_km:g} km"),
+        Term("margin", -criteria.margin_db, "for several devices"),
+        Term(
+            "path loss", loss_db, f"{criteria.model}, {criteria.time_pct:g} % of time, {separation_km:g} km"
+        ),
         Term("receiving antenna", -float(receiver.gain_dbi.max()), "full gain"),
     ]
-    tolerated_dbm = _total_dbm(terms)
+    tolerated_dbm = _sum_dbm(terms)
     terms.append(Term("rejection", coupling.rejection_db, "overlap, leakage and selectivity"))
-    rest_db = float(permitted_dbm(tolerated_dbm, *coupling)) - _total_dbm(terms)
+    rest_db = float(permitted_dbm(tolerated_dbm, *coupling)) - _sum_dbm(terms)
     if rest_db != 0.0:
         terms.append(Term("leakage floor", rest_db, "leakage that stays as the power falls"))
     return terms
 
 
-def _total_dbm(terms: Sequence[Term]) -> float:
+def _sum_dbm(terms: Sequence[Term]) -> float:
     return sum(term.value_db for term in terms)

@@ -8,6 +8,7 @@ full circle.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pipeline.budget import Budget, Term
+from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, Grid
@@ -24,20 +27,20 @@ from pipeline.registers.stations import RelayRow, read_stations
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import (
     BlockLimit,
-    Explanation,
+    CheckedTerritory,
     ServiceContext,
     ServiceLimit,
-    Term,
-    lower,
+    check_channels,
+    forbid,
     unlimited,
 )
-from pipeline.services.codes import LimitingService
 from pipeline.services.points import HALF_DIAGONAL, rays_to, square_distance_km
+from pipeline.services.table import ServiceRow
 
-KINDS = ("co", "adjacent")
+_KINDS = ("co", "adjacent")
 
 
-class Distances(NamedTuple):
+class KeyholeDistances(NamedTuple):
     """Radius of the circle, of the arc, and half of the arc's opening."""
 
     circle_km: float
@@ -57,11 +60,11 @@ class Keyhole(NamedTuple):
 
     site: RelayRow
     kind: str
-    distances: Distances
+    distances: KeyholeDistances
     axis_deg: float
 
 
-def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
     """No permission in pixels that a keyhole of the channel or of an adjacent one touches."""
     keyholes = keyholes_of(context, device, channel)
     scale = context.grid.largest_scale() if keyholes else 1.0
@@ -69,14 +72,15 @@ def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
         for keyhole in keyholes:
-            inside = kept_free(keyhole, context.grid, rows, cols, scale)
-            lower(lowest, np.where(inside, -np.inf, np.inf), LimitingService.EXCLUSION_AREA)
+            forbid(lowest, kept_free(keyhole, context.grid, rows, cols, scale), service.code)
         return lowest
 
     return limit
 
 
-def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
+def explain(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+) -> Budget | None:
     """The first site whose keyhole touches a pixel."""
     rows, cols, scale = slice(row, row + 1), slice(col, col + 1), context.grid.largest_scale()
     for keyhole in keyholes_of(context, device, channel):
@@ -85,19 +89,29 @@ def explain(context: ServiceContext, device: Device, channel: int, row: int, col
             note = f"{keyhole.kind}-channel reception of channel {site.channel:g}"
             victim = {"id": site.id, "lon": site.lon, "lat": site.lat, "channel": site.channel}
             term = Term("relay receive site", -math.inf, note)
-            return Explanation(victim, (term,), int(LimitingService.EXCLUSION_AREA))
+            return Budget(victim, (term,), service.code)
     return None
 
 
-def read_distances(path: Path) -> dict[str, Distances]:
+def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
+    """Read sites and distances, refused if faulty or if the plan lacks a channel; how many there are."""
+    areas = config.areas
+    if areas.relay_sites is not None:
+        read_keyholes(areas.relay_distances)
+        sites = read_stations([areas.relay_sites], RelayRow)
+        check_channels(config, "channel", areas.relay_sites, [int(site.channel) for site in sites])
+        yield f"  relay sites   {len(sites)}"
+
+
+def read_keyholes(path: Path) -> dict[str, KeyholeDistances]:
     """Distances by kind; both kinds are needed."""
     rows = read_rows(path, _DistancesRow)
     refuse_second(path, rows, ("kind",))
-    found: dict[str, Distances] = {
-        row.kind: Distances(row.circle_km, row.arc_km, row.half_angle_deg) for row in rows
+    found: dict[str, KeyholeDistances] = {
+        row.kind: KeyholeDistances(row.circle_km, row.arc_km, row.half_angle_deg) for row in rows
     }
-    if missing := sorted(set(KINDS) - set(found)):
-        raise InputError("kind is missing", file=path, field="kind", value=missing, allowed=", ".join(KINDS))
+    if missing := sorted(set(_KINDS) - set(found)):
+        raise InputError("kind is missing", file=path, field="kind", value=missing, allowed=", ".join(_KINDS))
     return found
 
 
@@ -106,17 +120,17 @@ def keyholes_of(context: ServiceContext, device: Device, channel: int) -> list[K
     areas = context.config.areas
     if areas.relay_sites is None:
         return []
-    distances = read_distances(areas.relay_distances)
+    distances = read_keyholes(areas.relay_distances)
     found = []
     for site in read_stations([areas.relay_sites], RelayRow):
         number = abs(offset_of(context.config.channels, device, channel, int(site.channel)).number)
         if number <= 1:
-            kind = KINDS[number]
+            kind = _KINDS[number]
             found.append(_keyhole(site, kind, distances[kind]))
     return found
 
 
-def _keyhole(site: RelayRow, kind: str, distances: Distances) -> Keyhole:
+def _keyhole(site: RelayRow, kind: str, distances: KeyholeDistances) -> Keyhole:
     if site.parent_lon is None or site.parent_lat is None:
         return Keyhole(site, kind, distances._replace(half_angle_deg=180.0), 0.0)
     azimuth_deg, _, _ = GEOD.inv(site.lon, site.lat, site.parent_lon, site.parent_lat)

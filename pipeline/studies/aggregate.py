@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
 from pipeline.config.protection import Device
-from pipeline.dtt.multiple_interference import LAYERS, Placed, run
-from pipeline.dtt.protection_maps import Files
+from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.multiple_interference import LAYERS, PlacedDevices, run
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
@@ -77,13 +77,13 @@ def _device(config: Config, device_id: str | None) -> Device:
 
 
 def _channels(
-    config: Config, folder: Path, placed: Placed, grid: Grid, out: Path, threads: int
+    config: Config, folder: Path, placed: PlacedDevices, grid: raster.Grid, out: Path, threads: int
 ) -> Iterator[dict[str, float | int]]:
     """Compute and write the DTT channels one by one; yields their lines of the table."""
     register, _ = read_register(config)
     occupied = register["channel"].values.tolist()
     for channel in victim_channels(config, occupied, np.unique(placed.channel).tolist()):
-        layers = run(config, Files(folder, channel), placed, threads=threads)
+        layers = run(config, ChannelFiles(folder, channel), placed, threads=threads)
         if layers is None or not np.isfinite(layers.values).any():
             continue
         tags = {"channel": str(channel), "devices": str(placed.row.size), "notice": config.notice}
@@ -133,7 +133,7 @@ def _population(config: Config, folder: Path, rows: slice, cols: slice) -> NDArr
     return np.asarray(raster.read(folder / "territory" / "population.tif", rows=rows, cols=cols).values)
 
 
-def _summary(placed: Placed, rows: list[dict[str, float | int]], out: Path) -> Iterator[str]:
+def _summary(placed: PlacedDevices, rows: list[dict[str, float | int]], out: Path) -> Iterator[str]:
     yield f"{placed.row.size} devices, {len(rows)} DTT channels in reach: {out / 'aggregate.csv'}"
     for row in rows:
         yield (

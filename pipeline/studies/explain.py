@@ -1,4 +1,4 @@
-"""``channelmaps explain``: the budget of the victim that decides one pixel, channel and device.
+"""``channelmaps explain``: the budget of the limiting victim of one pixel, channel and device.
 
 The published number is looked up, computed again from the intermediates of the same run, and taken apart into
 terms. Where the intermediates belong to another run, nothing is explained.
@@ -15,9 +15,9 @@ import numpy as np
 
 from pipeline.availability.combine import Published, combine
 from pipeline.availability.stage import layer_tags
+from pipeline.budget import Budget, Term, total_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt import budget as dtt_budget
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -26,33 +26,16 @@ from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, read_run
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm
-from pipeline.services import aeronautical, border, fixed, mobile, radio_astronomy, relay_sites
-from pipeline.services import restrictions as areas
-from pipeline.services.adjustments import adjusted_explanation
-from pipeline.services.base import Explain, Explanation, ServiceContext, Term
-from pipeline.services.codes import CODE_NAMES, SERVICE_CODES, LimitingService
-from pipeline.services.evaluated import evaluated_services, prepare_services, settled_flags
-from pipeline.services.pmse import pmse
+from pipeline.services.base import ServiceContext
+from pipeline.services.evaluated import (
+    evaluated_services,
+    explain_service,
+    limits_on,
+    prepare_services,
+    settled_flags,
+)
+from pipeline.services.table import code_names, service_code
 
-EXPLAINERS: dict[str, Explain] = {
-    "dtt": adjusted_explanation(dtt_budget.explain),
-    "foreign_dtt": border.explain,
-    "pmse": pmse.explain,
-    "radio_astronomy": radio_astronomy.explain,
-    "aeronautical": aeronautical.explain,
-    "mobile": mobile.explain_mobile,
-    "ppdr": mobile.explain_ppdr,
-    "fixed": fixed.explain,
-    "reserved_channels": areas.explain_reserved,
-    "exclusion_areas": areas.explain_exclusions,
-    "relay_sites": relay_sites.explain,
-    "channel_caps": areas.explain_caps,
-    "adjustments": adjusted_explanation(lambda *_: None),
-}
-"""Budgets by the name of the service or decision (``prepare_services``); ``dtt`` explains own and foreign
-reception and receiver overload."""
-# What float64 may lose when the terms of a budget are added in another order.
-SUM_ERROR_DB = 1e-6
 TOTAL_NOTES = {
     "permitted": "rounded down to 0.01 dBm it is what is published",
     "not_permitted": "below the least e.i.r.p. of the device: not permitted",
@@ -97,7 +80,7 @@ def explain_point(
     """The answer as plain data; ``build`` the folder of the run's intermediates."""
     place = place_of(run, lon_deg, lat_deg, channel, device_id)
     if place.raw == NODATA_CENTI:
-        return _answer(place, "outside", Explanation({}, (), int(LimitingService.OUTSIDE)))
+        return _answer(place, "outside", Budget({}, (), service_code("outside")))
     if place.raw == NOT_EVALUATED:
         return _answer(place, "not_evaluated", _left_open(place))
     status = "not_permitted" if place.raw == NOT_PERMITTED else "permitted"
@@ -128,12 +111,12 @@ def place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: 
     )
 
 
-def budget_of(place: ExplainedLocation, build: Path) -> Explanation:
+def budget_of(place: ExplainedLocation, build: Path) -> Budget:
     """The budget behind a published number; its terms add up to the number before rounding."""
     context = context_of(place, build)
     services = prepare_services(context, place.device, place.channel)
     rows, cols = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
-    limits = [(s.flags, None if s.limit is None else s.limit(rows, cols)) for s in services]
+    limits = limits_on(services, rows, cols)
     cap_dbm = device_cap_dbm(place.device)
     again = combine(
         limits,
@@ -146,8 +129,9 @@ def budget_of(place: ExplainedLocation, build: Path) -> Explanation:
     levels_dbm = [math.inf if limit is None else limit.eirp_dbm.item() for _, limit in limits]
     if min(levels_dbm, default=math.inf) > cap_dbm:
         return cap_budget(place.device)
-    name = services[int(np.argmin(levels_dbm))].name
-    return _service_budget(context, place, name, min(levels_dbm), again.limiting_service.item())
+    limiting = services[int(np.argmin(levels_dbm))].service
+    pixel = place.row, place.col
+    return explain_service(limiting, context, place.device, place.channel, pixel, min(levels_dbm))
 
 
 def context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
@@ -185,27 +169,7 @@ def _check_number(place: ExplainedLocation, again: Published, build: Path) -> No
         )
 
 
-def _service_budget(
-    context: ServiceContext, place: ExplainedLocation, name: str, limit_dbm: float, label: int
-) -> Explanation:
-    """The service's own account of its limit, checked against that limit."""
-    explain = EXPLAINERS.get(name)
-    if explain is None:
-        note = f"limit of {name}, which gives no budget"
-        return Explanation({}, (Term("limit", limit_dbm, note),), label)
-    found = explain(context, place.device, place.channel, place.row, place.col)
-    total_dbm = math.inf if found is None else sum_of(found.terms)
-    if found is None or not (total_dbm == limit_dbm or abs(total_dbm - limit_dbm) <= SUM_ERROR_DB):
-        raise InputError(
-            f"budget of {name} does not give its limit",
-            file=context.build,
-            value=total_dbm,
-            allowed=f"{limit_dbm}; the intermediates are of different runs: run again",
-        )
-    return found
-
-
-def cap_budget(device: Device) -> Explanation:
+def cap_budget(device: Device) -> Budget:
     """The terms of the smaller one of a device's two caps."""
     cap_dbm, density_dbm = device_cap_dbm(device), device.cap_density_dbm_per_100khz
     if density_dbm is None or cap_dbm == device.cap_dbm:
@@ -214,26 +178,22 @@ def cap_budget(device: Device) -> Explanation:
         note = f"{device.bandwidth_mhz:g} MHz in units of {1000.0 * DENSITY_BANDWIDTH_MHZ:g} kHz"
         density = Term("density cap", density_dbm, "dBm in 100 kHz")
         terms = (density, Term("bandwidth", cap_dbm - density_dbm, note))
-    return Explanation({"kind": "device", "id": device.id}, terms, int(LimitingService.DEVICE_CAP))
+    return Budget({"kind": "device", "id": device.id}, terms, service_code("device_cap"))
 
 
-def _left_open(place: ExplainedLocation) -> Explanation:
+def _left_open(place: ExplainedLocation) -> Budget:
     """Which services should have been evaluated at the pixel and were not."""
     path = place.run.folder / "public" / f"eval_flags_{place.device.id}_ch{place.channel:02d}.tif"
     here = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
     flags = int(raster.read(path, rows=here[0], cols=here[1]).values.item())
-    names = [name for name in evaluated_services(place.config) if not flags & (1 << SERVICE_CODES[name])]
-    return Explanation({"services_not_evaluated": names}, (), int(LimitingService.NOT_EVALUATED))
+    asked = evaluated_services(place.config)
+    names = [row.name for row in asked if row.flag is not None and not flags & (1 << row.flag)]
+    return Budget({"services_not_evaluated": names}, (), service_code("not_evaluated"))
 
 
-def sum_of(terms: tuple[Term, ...]) -> float:
-    """Sum in dB; -inf where a term forbids."""
-    return math.fsum(term.value_db for term in terms)
-
-
-def _answer(place: ExplainedLocation, status: str, explanation: Explanation) -> dict[str, Any]:
+def _answer(place: ExplainedLocation, status: str, explanation: Budget) -> dict[str, Any]:
     """The JSON of the public interface; a number that is not finite is null."""
-    total_dbm = sum_of(explanation.terms) if explanation.terms else None
+    total = total_dbm(explanation.terms) if explanation.terms else None
     return {
         "channel": place.channel,
         "device": place.device.id,
@@ -241,11 +201,11 @@ def _answer(place: ExplainedLocation, status: str, explanation: Explanation) -> 
         "lat": place.lat_deg,
         "published_dbm": place.raw / 100.0 if status == "permitted" else None,
         "status": status,
-        "service": CODE_NAMES[explanation.label],
+        "service": code_names()[explanation.label],
         "victim": {key: _finite(value) for key, value in explanation.victim.items()},
         # Adding 0.0 turns a negative zero into zero.
         "terms": [term._asdict() | {"value_db": _finite(term.value_db + 0.0)} for term in explanation.terms],
-        "total_dbm": _finite(total_dbm),
+        "total_dbm": _finite(total),
         "run_id": place.run.manifest.get("run_id"),
         "pixel": {"row": place.row, "col": place.col},
     }

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.multiple_interference import Placed
+from pipeline.dtt.multiple_interference import PlacedDevices
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -66,7 +66,7 @@ class _PlacedRow(RowModel):
         return self
 
 
-def read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path) -> Placed:
+def read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path) -> PlacedDevices:
     """A table ``lon, lat, channel, eirp_dbm, device``; an empty e.i.r.p. is what is permitted there.
 
     Each device stands in the territory, on a channel of the maps, below the cap of its profile.
@@ -81,12 +81,12 @@ def read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path)
     ]
     row_px, col_px = np.array(pixels).T
     numbers = np.array([ids.index(row.device) for row in rows])
-    return Placed(row_px, col_px, np.array([row.channel for row in rows]), np.array(eirp_dbm), numbers)
+    return PlacedDevices(row_px, col_px, np.array([row.channel for row in rows]), np.array(eirp_dbm), numbers)
 
 
 def spread(
     config: Config, device: Device, density_per_km2: float, surface: xr.DataArray, public: Path
-) -> Placed:
+) -> PlacedDevices:
     """On every channel a square lattice of devices over the territory, each at what is permitted there."""
     grid: Grid = surface.attrs["grid"]
     row, col = lattice(grid, density_per_km2)
@@ -99,9 +99,9 @@ def spread(
         on = ~np.isin(raw, NOTHING_PERMITTED)
         count = int(on.sum())
         parts.append(
-            Placed(row[on], col[on], np.full(count, channel), raw[on] / 100.0, np.full(count, number))
+            PlacedDevices(row[on], col[on], np.full(count, channel), raw[on] / 100.0, np.full(count, number))
         )
-    return Placed(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return PlacedDevices(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 def lattice(grid: Grid, density_per_km2: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

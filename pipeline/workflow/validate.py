@@ -24,7 +24,8 @@ from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_prot
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
 from pipeline.registers.transmitters import read_register, summary
 from pipeline.rows.row_models import RejectedRow
-from pipeline.services.evaluated import product_statement
+from pipeline.services.base import CheckedTerritory
+from pipeline.services.evaluated import check_services, product_statement
 from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.records import LonLatRaster
@@ -33,12 +34,8 @@ from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.rasters import boundaries_of, padded_masks
 from pipeline.territory.surface import surface_mask
 from pipeline.workflow.validate_coordination import check_coordination
-from pipeline.workflow.validate_neighbours import check_neighbours, neighbour_remarks
-from pipeline.workflow.validate_pmse import pmse_remarks
 from pipeline.workflow.validate_query import query_remarks
 from pipeline.workflow.validate_regions import region_remarks
-from pipeline.workflow.validate_separation import check_separation
-from pipeline.workflow.validate_services import service_remarks
 
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
 LAND_STEP_DEG = 0.01
@@ -66,20 +63,18 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     modes = modes_of(config, register)
     check_numbers(config, read_protection_tables(config.protection), modes)
     boundaries = boundaries_of(config.territory)
-    check_neighbours(config, boundaries, config_path)
     masks = padded_masks(config, boundaries, modes, file=config_path)
     grid: Grid = masks.attrs["grid"]
     victims = check_reach(config, register, grid, config_path)
     check_receivers(config, victims, register)
-    check_separation(config, modes, victims)
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
-    services = [*pmse_remarks(config), *service_remarks(config), *query_remarks(config)]
+    ground = CheckedTerritory(config_path, boundaries, masks, modes, victims)
+    remarks = [*check_services(config, ground), *query_remarks(config)]
     regions = list(region_remarks(config, boundaries))
     coordination = check_coordination(config, masks["surface"])
     lines = report(config, with_countries(config, register), rejected, grid, victims)
-    neighbours = neighbour_remarks(config, masks, boundaries.codes)
-    return chain(lines, services, neighbours, regions, coordination)
+    return chain(lines, remarks, regions, coordination)
 
 
 def check_files(config: Config, config_path: Path) -> None:

@@ -17,7 +17,7 @@ from pipeline.config.base import REPOSITORY
 from pipeline.config.config import Config
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
-from pipeline.services.pmse import pmse
+from tests.asking import prepare
 from tests.bench.common import shared_folder
 
 SIDE_PX = 1000
@@ -39,7 +39,7 @@ def settings(register: Path) -> Config:
 
 def limited_pixels(config: Config, grid: Grid, channel: int) -> int:
     """Pixels in which some assignment limits the first device in one channel."""
-    limit = pmse.prepare(ServiceContext(config, Path(), grid, ()), config.devices[0], channel)
+    limit = prepare("pmse", ServiceContext(config, Path(), grid, ()), config.devices[0], channel)
     assert limit is not None
     blocks = map_blocks(limit, (grid.height, grid.width), BLOCK_PX, THREADS, name=f"pmse {channel}")
     return sum(int(np.isfinite(block.eirp_dbm).sum()) for _, _, block in blocks)

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.config.base import REPOSITORY
 from pipeline.config.load import load_config
 from pipeline.dtt.interference_range import proven_radius_km
-from pipeline.dtt.min_plus.search import min_plus
+from pipeline.dtt.min_plus.search import SearchMaps, min_plus
 from pipeline.propagation.homogeneous import loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.reference.ratio_tables import read_protection_tables
@@ -110,9 +110,9 @@ def synthetic_case(
 def timed(case: Case, targets: np.ndarray, threads: int) -> tuple[float, float, np.ndarray]:
     """Wall seconds, CPU seconds and the result of one call."""
     best = np.full(targets.shape, CAP_DB, np.float32)
-    label = np.zeros(targets.shape, np.uint8)
+    maps = SearchMaps(case.azimuth_deg, targets, best, np.zeros(targets.shape, np.uint8))
     wall_s, cpu_s = time.perf_counter(), time.process_time()
-    min_plus(case.allowed_db, case.azimuth_deg, case.loss_db, BT419, targets, best, label, 1, threads=threads)
+    min_plus(case.allowed_db, case.loss_db, BT419, maps, 1, threads=threads)
     return time.perf_counter() - wall_s, time.process_time() - cpu_s, best
 
 

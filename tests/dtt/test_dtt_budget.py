@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.budget import Budget
 from pipeline.config.load import load_config
-from pipeline.dtt.budget import explain
 from pipeline.dtt.protection_maps import main
 from pipeline.grid import raster
-from pipeline.services.base import Explanation, ServiceContext
+from pipeline.services.base import ServiceContext
+from tests.asking import explain
 from tests.dtt.test_protection_maps import (
     C_N_DB,
     CHANNEL,
@@ -41,10 +42,10 @@ def case(tmp_path_factory, repository) -> Case:
     return made(tmp_path_factory.mktemp("budget"), repository, 200.0, device)
 
 
-def explained(case: Case, k: int, x: tuple[int, int]) -> Explanation | None:
+def explained(case: Case, k: int, x: tuple[int, int]) -> Budget | None:
     grid = raster.read_grid(case.folder / "territory/surface.tif")
     context = ServiceContext(case.config, case.folder, grid, (CHANNEL,))
-    return explain(context, case.config.devices[0], CHANNEL + k, *x)
+    return explain("dtt", context, case.config.devices[0], CHANNEL + k, *x)
 
 
 def targets(case: Case, count: int) -> list[tuple[int, int]]:
@@ -52,7 +53,7 @@ def targets(case: Case, count: int) -> list[tuple[int, int]]:
     return [(int(row), int(col)) for row, col in places[:count]]
 
 
-def check_sums(case: Case, k: int, count: int = 8) -> list[Explanation]:
+def check_sums(case: Case, k: int, count: int = 8) -> list[Budget]:
     """Terms add up to what ``prepare`` gives, with the same label, at some pixels."""
     limit, found = case.limit(CHANNEL + k), []
     for x in targets(case, count):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from brute_force import brute_force, limits_db
 from brute_force import discrimination_db as twin_discrimination_db
 
-from pipeline.dtt.min_plus.search import min_plus
+from pipeline.dtt.min_plus import search
 from pipeline.dtt.min_plus.tree import BINS, SECTORS, antenna, sector_discrimination_db
 
 BAND_V, BAND_III, NONE = (20.0, 60.0, 16.0), (27.0, 60.0, 12.0), (20.0, 60.0, 0.0)
@@ -65,10 +67,20 @@ def _random_case(seed: int) -> dict[str, object]:
     }
 
 
-def _run(case: dict[str, object], **options: object) -> tuple[np.ndarray, np.ndarray]:
-    case = case | {"best_db": case["best_db"].copy(), "label": case["label"].copy()}
-    min_plus(**case, **({"threads": 1} | options))
-    return case["best_db"], case["label"]
+def _run(
+    case: dict[str, object],
+    threads: int = 1,
+    tile_px: tuple[int, int] = search.TILE_PX,
+    band_tiles: int = search.BAND_TILES,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Best values and labels of one search, with tiles that change the speed only."""
+    maps = search.SearchMaps(
+        case["azimuth_deg"], case["targets"], case["best_db"].copy(), case["label"].copy()
+    )
+    levels = case["allowed_db"], case["loss_db"], case["discrimination"]
+    with patch.multiple(search, TILE_PX=tile_px, BAND_TILES=band_tiles):
+        search.min_plus(*levels, maps, case["label_value"], threads=threads)
+    return maps.best_dbm, maps.label
 
 
 def _single(allowed: dict[tuple[int, int], float], azimuth: float, **changes: object) -> dict[str, object]:
@@ -115,9 +127,10 @@ def test_min_plus_with_nodes_of_all_levels_equals_brute_force(azimuth_kind: str)
     loss = _disc_loss_db(400, 40.0)
     targets = rng.random(away.shape) < 4e-3
     best, label = np.full(away.shape, CAP_DB, np.float32), np.zeros(away.shape, np.uint8)
+    maps = search.SearchMaps(azimuth, targets, best, label)
     ys, xs = np.nonzero(targets)
     expected = np.minimum(limits_db(allowed, azimuth, loss, *BAND_V, ys, xs), CAP_DB)
-    min_plus(allowed, azimuth, loss, BAND_V, targets, best, label, 1, threads=2)
+    search.min_plus(allowed, loss, BAND_V, maps, 1, threads=2)
     np.testing.assert_allclose(best[ys, xs], expected, atol=1e-4, rtol=0)
 
 
@@ -137,7 +150,7 @@ def test_victim_that_barely_improves_is_not_passed_over(
         case |= {"allowed_db": allowed, "azimuth_deg": azimuth, "targets": rng.random(shape) < 0.04}
         case |= {"label": np.zeros(shape, np.uint8), "best_db": np.full(shape, 1000.0, np.float32)}
         expected_db, _ = brute_force(**case)
-        found_db, label = _run(case | {"best_db": (expected_db + 0.01).astype(np.float32)}, _tile_px=tile_px)
+        found_db, label = _run(case | {"best_db": (expected_db + 0.01).astype(np.float32)}, tile_px=tile_px)
         found_db = np.where(case["targets"], found_db, expected_db)
         np.testing.assert_array_equal(label != 0, case["targets"])
         np.testing.assert_allclose(found_db, expected_db, atol=1e-4, rtol=0)
@@ -172,7 +185,7 @@ def test_reach_ends_with_the_loss_table(reach: int, tile_px: tuple[int, int]) ->
         case |= {"targets": np.ones((48, 48), np.bool_), "label": np.zeros((48, 48), np.uint8)}
         case |= {"best_db": np.full((48, 48), CAP_DB, np.float32)}
         case["allowed_db"][place] = -50.0
-        _, label = _run(case, _tile_px=tile_px)
+        _, label = _run(case, tile_px=tile_px)
         np.testing.assert_array_equal(label != 0, np.maximum(abs(y - place[0]), abs(x - place[1])) <= reach)
 
 
@@ -182,11 +195,11 @@ def test_min_plus_gives_same_bytes_for_any_tile_band_and_thread_count(seed: int)
     reference = _run(case)
     for options in (
         {"threads": 2},
-        {"threads": 5, "_band_tiles": 1},
-        {"_tile_px": (8, 8)},
-        {"_tile_px": (1, 1)},
-        {"_tile_px": (13, 5), "threads": 2, "_band_tiles": 3},
-        {"_tile_px": (64, 64)},
+        {"threads": 5, "band_tiles": 1},
+        {"tile_px": (8, 8)},
+        {"tile_px": (1, 1)},
+        {"tile_px": (13, 5), "threads": 2, "band_tiles": 3},
+        {"tile_px": (64, 64)},
     ):
         for found, expected in zip(_run(case, **options), reference, strict=True):
             assert found.tobytes() == expected.tobytes(), options

@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from pipeline.config.load import load_config
+from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.degradation import fall_of
-from pipeline.dtt.multiple_interference import Placed, run
-from pipeline.dtt.protection_maps import Files, main
+from pipeline.dtt.multiple_interference import PlacedDevices, run
+from pipeline.dtt.protection_maps import main
 from tests.dtt.test_protection_maps import (
     CHANNEL,
     F_MHZ,
@@ -23,10 +24,10 @@ from tests.dtt.test_protection_maps import (
 )
 
 
-def placed(*devices: tuple[tuple[int, int], int, float], number: int = 0) -> Placed:
+def placed(*devices: tuple[tuple[int, int], int, float], number: int = 0) -> PlacedDevices:
     """Devices as (pixel, channel, e.i.r.p.)."""
     rows, cols = zip(*(pixel for pixel, _, _ in devices), strict=True)
-    return Placed(
+    return PlacedDevices(
         np.array(rows),
         np.array(cols),
         np.array([channel for _, channel, _ in devices]),
@@ -69,8 +70,8 @@ def victims_of(case: Case):
     ]
 
 
-def layers(case: Case, devices: Placed):
-    found = run(case.config, Files(case.folder, CHANNEL), devices)
+def layers(case: Case, devices: PlacedDevices):
+    found = run(case.config, ChannelFiles(case.folder, CHANNEL), devices)
     assert found.sizes["y"] == found.sizes["x"] == len(case.served)
     return {name: found.sel(band=name).values for name in ("fall_pct", "excess_pct", "margin_db")}
 
@@ -142,7 +143,7 @@ def test_margin_and_walls_of_a_device(case, tmp_path, repository):
     ]
     (tmp_path / "case.yaml").write_text(yaml.safe_dump(content))
     config = load_config(tmp_path / "case.yaml")
-    files = Files(case.folder, CHANNEL)
+    files = ChannelFiles(case.folder, CHANNEL)
     falls = [
         run(config, files, placed(((2, 3), CHANNEL, -60.0 + more), number=n)).sel(band="fall_pct").values
         for n, more in ((0, 0.0), (1, 0.0), (2, 7.0), (3, -4.0))
@@ -152,10 +153,10 @@ def test_margin_and_walls_of_a_device(case, tmp_path, repository):
 
 
 def test_devices_out_of_the_offsets_do_not_concern_the_channel(case):
-    assert run(case.config, Files(case.folder, CHANNEL), placed(((2, 3), CHANNEL + 5, 36.0))) is None
+    assert run(case.config, ChannelFiles(case.folder, CHANNEL), placed(((2, 3), CHANNEL + 5, 36.0))) is None
 
 
 def test_threads_change_nothing(case):
     devices = placed(((2, 3), CHANNEL, 0.0), ((9, 8), CHANNEL, 5.0))
-    one, two = (run(case.config, Files(case.folder, CHANNEL), devices, threads=n) for n in (1, 2))
+    one, two = (run(case.config, ChannelFiles(case.folder, CHANNEL), devices, threads=n) for n in (1, 2))
     np.testing.assert_array_equal(one.values, two.values)

@@ -18,15 +18,15 @@ from scipy import optimize
 from scipy.stats import norm
 
 from pipeline.config.load import load_config
-from pipeline.dtt import protection_maps as stage
+from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.protection_maps import main
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
-from pipeline.services import dtt
 from pipeline.services.base import ServiceContext
+from tests import asking
 
 SIZE = 12
 CHANNEL = 30
@@ -104,7 +104,9 @@ class Case:
 
     def limit_of(self, device, wsd_channel: int):
         grid = raster.read_grid(self.folder / "territory/surface.tif")
-        limit = dtt.prepare(ServiceContext(self.config, self.folder, grid, (CHANNEL,)), device, wsd_channel)
+        limit = asking.prepare(
+            "dtt", ServiceContext(self.config, self.folder, grid, (CHANNEL,)), device, wsd_channel
+        )
         return limit(slice(0, SIZE), slice(0, SIZE))
 
 
@@ -303,7 +305,7 @@ def test_wider_radius_changes_nothing(tmp_path, repository, monkeypatch):
 
 
 def test_threads_and_second_run_give_the_same_bytes(case):
-    files = stage.Files(case.folder, CHANNEL).protection(case.config.devices[0])
+    files = ChannelFiles(case.folder, CHANNEL).protection(case.config.devices[0])
     before = [file.read_bytes() for file in files]
     main(case.config_path, case.folder, channel=CHANNEL, threads=1)
     assert [file.read_bytes() for file in files] == before

@@ -13,10 +13,10 @@ from scipy.optimize import brentq
 
 from pipeline.config.config import Config
 from pipeline.config.load import load_config
-from pipeline.dtt import budget as dtt_budget
 from pipeline.dtt import protection_maps as protect
-from pipeline.dtt.contours import Contour, contour_km, contour_of, f5090_dbuvm, read_contours
+from pipeline.dtt.contours import ProtectedContour, contour_km, contour_of, f5090_dbuvm, read_contours
 from pipeline.dtt.separation import separation_maps
+from pipeline.dtt.victims import VictimLabel
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.margin import required_margin_km
@@ -30,11 +30,10 @@ from pipeline.reference.separation_distances import (
     steps_of,
 )
 from pipeline.registers.transmitters import read_register
-from pipeline.services import dtt
 from pipeline.services.base import ServiceContext
-from pipeline.services.codes import LimitingService
 from pipeline.terrain import tile_sweeps as terrain
 from pipeline.territory import rasters as territory
+from tests import asking
 
 CURVES = load_curves()
 CHANNEL, F_MHZ = 30, 569.0
@@ -166,14 +165,16 @@ def test_90_per_cent_of_time_is_the_mirror_of_10_per_cent():
 
 def test_contour_lies_where_the_field_falls_to_its_value():
     heights_m, erp_kw = np.array([30.0, 150.0, 600.0, 5.0]), np.array([1.0, 50.0, 1000.0, 1.0])
-    found = contour_km(Contour(41.0, 30.0), 617.0, heights_m, 10 * np.log10(erp_kw), 10.0)
+    found = contour_km(ProtectedContour(41.0, 30.0), 617.0, heights_m, 10 * np.log10(erp_kw), 10.0)
     for height_m, power_kw, d_km in zip(np.maximum(heights_m, 30.0), erp_kw, found, strict=True):
         assert d_km == pytest.approx(contour_by_root_km(power_kw, height_m, 41.0, 617.0), abs=0.002)
     assert found[3] == found[0]
 
 
 def test_station_too_weak_has_no_contour():
-    assert contour_km(Contour(41.0, 30.0), F_MHZ, np.array([30.0]), np.array([-150.0]), 10.0)[0] == 0.0
+    assert (
+        contour_km(ProtectedContour(41.0, 30.0), F_MHZ, np.array([30.0]), np.array([-150.0]), 10.0)[0] == 0.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -257,12 +258,12 @@ def test_map_keeps_the_distances_from_a_foreign_contour(case):
         (1, [(16, -np.inf), (np.inf, 1.2)]),
     ):
         for level, distance_km in allowed:
-            permitted = maps.limit_dbm[relation] >= level
+            permitted = maps.eirp_dbm[relation] >= level
             assert not permitted[home & (outside_km < distance_km - 0.01)].any()
             assert permitted[outside_km > distance_km + 1.45].all()
-    assert (maps.label[np.isfinite(maps.limit_dbm)] == LimitingService.FOREIGN_DTT).all()
+    assert (maps.label[np.isfinite(maps.eirp_dbm)] == VictimLabel.FOREIGN).all()
     assert (outside_km < 0).any()
-    assert np.isneginf(maps.limit_dbm[0][outside_km < 0]).all()
+    assert np.isneginf(maps.eirp_dbm[0][outside_km < 0]).all()
 
 
 def test_pattern_shapes_the_contour(case):
@@ -272,13 +273,13 @@ def test_pattern_shapes_the_contour(case):
     maps = separation_maps(config, folder, CHANNEL, config.devices[0], grid)
     x_m, y_m = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(-117.0, 33.0)
     row, col = int((grid.north_m - y_m) / 500.0), int((x_m - grid.west_m) / 500.0)
-    inside = np.isneginf(maps.limit_dbm[0][row])
+    inside = np.isneginf(maps.eirp_dbm[0][row])
     wanted_dbuvm = 41.0 - 20 * math.log10(615.0 / F_MHZ)
     east_km = 0.5 * np.argmin(inside[col:]) - 4.2
     west_km = 0.5 * np.argmin(inside[: col + 1][::-1]) - 4.2
     assert east_km == pytest.approx(contour_by_root_km(0.05, 60.0, wanted_dbuvm), abs=1.2)
     assert west_km == pytest.approx(contour_by_root_km(0.05 / 10**1.2, 60.0, wanted_dbuvm), abs=1.2)
-    assert (maps.label == LimitingService.DTT).any()
+    assert (maps.label == VictimLabel.HOME).any()
 
 
 def test_limit_is_the_stricter_of_co_channel_and_adjacent(case):
@@ -292,8 +293,8 @@ def test_limit_is_the_stricter_of_co_channel_and_adjacent(case):
         for victim, relation in zip((30, 31), relations, strict=True):
             if relation is not None:
                 maps = separation_maps(config, folder, victim, device, grid)
-                expected = np.minimum(expected, maps.limit_dbm[relation])
-        found = dtt.prepare(context, device, channel)(*every)
+                expected = np.minimum(expected, maps.eirp_dbm[relation])
+        found = asking.prepare("dtt", context, device, channel)(*every)
         np.testing.assert_array_equal(found.eirp_dbm, expected)
 
 
@@ -302,11 +303,11 @@ def test_explanation_names_the_station_and_its_term_is_the_limit(case):
     grid = raster.read_grid(folder / "territory/surface.tif")
     device = config.devices[0]
     context = ServiceContext(config, folder, grid, (30, 31))
-    found = dtt.prepare(context, device, 30)(slice(0, grid.height), slice(0, grid.width))
+    found = asking.prepare("dtt", context, device, 30)(slice(0, grid.height), slice(0, grid.width))
     rng = np.random.default_rng(2)
     seen = set()
     for row, col in zip(rng.integers(0, grid.height, 25), rng.integers(0, grid.width, 25), strict=True):
-        explained = dtt_budget.explain(context, device, 30, int(row), int(col))
+        explained = asking.explain("dtt", context, device, 30, int(row), int(col))
         if explained is None:
             assert np.isposinf(found.eirp_dbm[row, col])
             continue

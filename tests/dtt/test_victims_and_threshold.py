@@ -7,10 +7,10 @@ import pytest
 
 from pipeline.config.base import Sourced
 from pipeline.config.load import load_config
-from pipeline.dtt.box import Box, box_of, box_within_reach
+from pipeline.dtt.channel_files import PixelBox, box_of, box_within_reach
 from pipeline.dtt.threshold import occupied, threshold_dbuvm
 from pipeline.dtt.victims import Directivity, cross_polar_table_db, directivity_of
-from pipeline.services.codes import SERVICE_CODES
+from pipeline.services.table import service_names, service_row
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_box_holds_all_pairs_within_reach():
 
 
 def test_nothing_within_reach_has_no_box():
-    assert box_within_reach(None, Box(slice(0, 5), slice(0, 5)), 10) is None
-    far = Box(slice(0, 5), slice(100, 105)), Box(slice(0, 5), slice(0, 5))
+    assert box_within_reach(None, PixelBox(slice(0, 5), slice(0, 5)), 10) is None
+    far = PixelBox(slice(0, 5), slice(100, 105)), PixelBox(slice(0, 5), slice(0, 5))
     assert box_within_reach(*far, 10) is None
     assert box_of(np.zeros((3, 3), bool)) is None
 
@@ -90,4 +90,4 @@ def test_codes_are_those_of_the_published_layer():
         "fixed": 7,
         "foreign_dtt": 8,
     }
-    assert {name: int(code) for name, code in SERVICE_CODES.items()} == expected
+    assert {name: service_row(name).code for name in service_names()} == expected

@@ -16,7 +16,7 @@ from pyproj import Proj
 from pipeline.config.config import Config
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext, ServiceLimit
-from pipeline.services.pmse import pmse
+from tests.asking import prepare
 
 GRID = Grid("EPSG:27700", 100.0, 532_000.0, 181_000.0, 12, 10)
 CAP_DBM = 36.0
@@ -84,7 +84,7 @@ def make_config(
 
 def limit_of(config: Config, *, channel: int = CHANNEL, grid: Grid = GRID) -> ServiceLimit:
     """The service's limit on the whole grid."""
-    limit = pmse.prepare(ServiceContext(config, Path("unused"), grid, ()), config.devices[0], channel)
+    limit = prepare("pmse", ServiceContext(config, Path("unused"), grid, ()), config.devices[0], channel)
     assert limit is not None
     return limit(slice(0, grid.height), slice(0, grid.width))
 

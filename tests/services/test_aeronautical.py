@@ -15,9 +15,9 @@ from service_scene import GRID, SIZE, lonlat_deg, make_context, whole, write_csv
 
 from pipeline.errors import InputError
 from pipeline.reference.arns_systems import largest_distance_km, read_arns_table
-from pipeline.services import aeronautical
 from pipeline.services.base import ServiceContext
-from pipeline.services.codes import LimitingService
+from pipeline.services.table import service_code
+from tests.asking import explain, prepare
 
 TABLE = Path("configs/tables/arns_systems.yaml")
 CHANNEL = 45  # 662-670 MHz
@@ -35,7 +35,7 @@ def borders(folder: Path, country: str, shape: shapely.Geometry) -> str:
 
 
 def limit_on(context: ServiceContext, channel: int = CHANNEL):
-    limit = aeronautical.prepare(context, context.config.devices[0], channel)
+    limit = prepare("aeronautical", context, context.config.devices[0], channel)
     assert limit is not None
     return limit(*whole())
 
@@ -92,14 +92,14 @@ def test_station_closes_what_is_nearer_than_its_distance(
     found = limit_on(context)
     closed = np.isneginf(found.eirp_dbm)
     assert 0.2 < closed.mean() < 0.8
-    assert (found.label[closed] == LimitingService.AERONAUTICAL).all()
+    assert (found.label[closed] == service_code("aeronautical")).all()
     for row, col in [(r, c) for r in range(0, SIZE, 3) for c in range(0, SIZE, 3)]:
         d_km = geodesic_square_km(lon, lat, row, col)
         assert closed[row, col] or d_km > distance_km
         # The scale of the projection towards the station makes distances shorter by less than a kilometre.
         assert not closed[row, col] or d_km < distance_km + 1.0
-    told = aeronautical.explain(
-        context, context.config.devices[0], CHANNEL, *map(int, np.argwhere(closed)[0])
+    told = explain(
+        "aeronautical", context, context.config.devices[0], CHANNEL, *map(int, np.argwhere(closed)[0])
     )
     assert told is not None
     assert told.victim["id"] == "S"
@@ -118,7 +118,7 @@ def test_country_closes_what_is_nearer_than_the_largest_distance(tmp_path: Path,
         d_km = min(geodesic_square_km(x, y, row, col) for x, y in edge_deg)
         assert closed[row, col] or d_km > 450.0
         assert not closed[row, col] or d_km < 453.0
-    limit = aeronautical.prepare(context, context.config.devices[0], CHANNEL)
+    limit = prepare("aeronautical", context, context.config.devices[0], CHANNEL)
     assert limit is not None
     assert np.array_equal(np.isneginf(limit(slice(3, 11), slice(5, 24)).eirp_dbm), closed[3:11, 5:24])
 
@@ -165,7 +165,7 @@ def test_trigger_with_numbers_is_a_field_at_the_station(tmp_path: Path, reposito
     field = 42 - 77.216 - 20 * math.log10(666)
     loss = 32.4 + 20 * math.log10(666) + 20 * math.log10(math.hypot(20, 20) / 1000)
     assert found.eirp_dbm[11, 10] == pytest.approx(field + loss + 10 * math.log10(2), abs=0.01)
-    told = aeronautical.explain(context, context.config.devices[0], CHANNEL, 11, 10)
+    told = explain("aeronautical", context, context.config.devices[0], CHANNEL, 11, 10)
     assert told is not None
     assert sum(term.value_db for term in told.terms) == pytest.approx(found.eirp_dbm[11, 10], abs=1e-9)
     unknown = write_csv(tmp_path / "arns.csv", [rows[0] | {"code": "AB"}])
@@ -180,10 +180,10 @@ def test_without_polygons_or_section_nothing_is_evaluated(tmp_path: Path, reposi
     territory = {key: value for key, value in content["territory"].items() if key != "world"}
     context = make_context(tmp_path, repository, incumbents={"aeronautical": {}}, territory=territory)
     device = context.config.devices[0]
-    assert aeronautical.prepare(context, device, CHANNEL) is None
-    assert aeronautical.prepare(context, device, 30) is not None  # below 645 MHz: no such service
+    assert prepare("aeronautical", context, device, CHANNEL) is None
+    assert prepare("aeronautical", context, device, 30) is not None  # below 645 MHz: no such service
     empty = context._replace(config=context.config.model_copy(update={"incumbents": None}))
-    assert aeronautical.prepare(empty, device, CHANNEL) is None
+    assert prepare("aeronautical", empty, device, CHANNEL) is None
 
 
 def test_unknown_code_is_refused(tmp_path: Path, repository: Path) -> None:

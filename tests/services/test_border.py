@@ -21,10 +21,10 @@ from pipeline.grid.raster import make_array
 from pipeline.plan.margin import required_margin_km
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
-from pipeline.services import border
 from pipeline.services.base import ServiceContext
-from pipeline.services.codes import LimitingService
+from pipeline.services.table import service_code
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
+from tests import asking
 
 CHANNEL = 30
 F_MHZ = 546.0
@@ -71,7 +71,9 @@ def build(tmp_path_factory) -> Path:
 def limit_of(config: Config, build: Path):
     grid = raster.read_grid(build / "territory/surface.tif")
     context = ServiceContext(config, build, grid, ())
-    return border.prepare(context, config.devices[0], CHANNEL)(slice(45, 55), slice(50, 90)), context
+    return asking.prepare("foreign_dtt", context, config.devices[0], CHANNEL)(
+        slice(45, 55), slice(50, 90)
+    ), context
 
 
 def p1546_dbuvm(d_km: float, time_pct: float, sea: bool) -> float:
@@ -109,7 +111,7 @@ def test_field_at_the_border_is_the_trigger(repository, tmp_path, build):
         d_km = 2.0 * gap / scale
         eirp_dbm = limit.eirp_dbm[5, 39 - gap]
         assert p1546_dbuvm(d_km, 1.0, sea=False) + eirp_dbm - 62.15 == pytest.approx(21.0, abs=0.07)
-    assert (limit.label[np.isfinite(limit.eirp_dbm)] == LimitingService.BORDER_FIELD).all()
+    assert (limit.label[np.isfinite(limit.eirp_dbm)] == service_code("border_field")).all()
     assert not limit.not_evaluated.any()
 
 
@@ -212,7 +214,9 @@ def test_explained_terms_add_up_to_the_limit(repository, tmp_path, build):
     limit, context = limit_of(config, build)
     rng = np.random.default_rng(3)
     for row, col in zip(rng.integers(0, 10, 30), rng.integers(0, 40, 30), strict=True):
-        found = border.explain(context, config.devices[0], CHANNEL, 45 + int(row), 50 + int(col))
+        found = asking.explain(
+            "foreign_dtt", context, config.devices[0], CHANNEL, 45 + int(row), 50 + int(col)
+        )
         if found is None:
             assert np.isinf(limit.eirp_dbm[row, col])
         else:
@@ -221,7 +225,7 @@ def test_explained_terms_add_up_to_the_limit(repository, tmp_path, build):
             )
             assert found.victim["country"] in ("AT", "IT")
             json.dumps(found.victim)
-    east = border.explain(context, config.devices[0], CHANNEL, 50, 88)
+    east = asking.explain("foreign_dtt", context, config.devices[0], CHANNEL, 50, 88)
     assert east is not None
     assert east.victim["country"] == "AT"
     assert east.victim["azimuth_deg"] == pytest.approx(90.0, abs=45.0)

@@ -16,8 +16,8 @@ from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.reference.pmse_tables import read_pmse_kinds, read_pmse_ratios
 from pipeline.services.base import ServiceContext
-from pipeline.services.codes import LimitingService
-from pipeline.services.pmse import pmse
+from pipeline.services.table import service_code
+from tests.asking import explain, prepare
 from tests.services.pmse_scene import (
     CAP_DBM,
     CHANNEL,
@@ -233,7 +233,7 @@ def test_assignment_blocks_its_own_pixel_up_to_ten_channels_away(tmp_path, repos
         limit = limit_of(config, channel=channel)
         assert limit.eirp_dbm[5, 6] == BLOCKED_DBM
         assert (limit.eirp_dbm == BLOCKED_DBM).sum() == 1
-        assert limit.label[5, 6] == LimitingService.PMSE
+        assert limit.label[5, 6] == service_code("pmse")
     assert channels_limited(tmp_path, repository, row) == list(range(33, 54))
 
 
@@ -369,7 +369,7 @@ def test_limits_equal_the_rule_tried_on_every_pixel_and_receiver(tmp_path, repos
     expected = by_rule_dbm(rows, device, read_pmse_ratios(TABLES / "pmse_ratios.csv"))
     assert np.isfinite(expected).sum() > 50
     np.testing.assert_allclose(limit.eirp_dbm, expected, atol=2e-4)
-    assert ((limit.label == LimitingService.PMSE) == np.isfinite(expected)).all()
+    assert ((limit.label == service_code("pmse")) == np.isfinite(expected)).all()
     assert not limit.not_evaluated.any()
 
 
@@ -378,7 +378,7 @@ def test_any_division_into_blocks_gives_the_same_bytes(tmp_path, repository, blo
     rows = [*random_rows(random.Random(9), 60), {"id": "unknown", "kind": "other"}]
     config = make_config(tmp_path, repository, rows)
     whole = limit_of(config)
-    limit = pmse.prepare(ServiceContext(config, tmp_path, GRID, ()), config.devices[0], CHANNEL)
+    limit = prepare("pmse", ServiceContext(config, tmp_path, GRID, ()), config.devices[0], CHANNEL)
     for top in range(0, GRID.height, block):
         for left in range(0, GRID.width, block):
             part = slice(top, min(top + block, GRID.height)), slice(left, min(left + block, GRID.width))
@@ -422,8 +422,8 @@ def test_pixels_off_the_lattice_take_in_their_whole_cells(tmp_path, repository):
 def test_without_a_register_nothing_is_evaluated(tmp_path, repository):
     config = make_config(tmp_path, repository, [], registers=[])
     context = ServiceContext(config, tmp_path, GRID, ())
-    assert pmse.prepare(context, config.devices[0], CHANNEL) is None
-    assert pmse.explain(context, config.devices[0], CHANNEL, 0, 0) is None
+    assert prepare("pmse", context, config.devices[0], CHANNEL) is None
+    assert explain("pmse", context, config.devices[0], CHANNEL, 0, 0) is None
 
 
 def test_register_without_bookings_limits_nothing(tmp_path, repository):
@@ -459,7 +459,7 @@ def test_explanation_adds_up_to_the_limit_of_every_pixel(tmp_path, repository):
     context = ServiceContext(config, tmp_path, GRID, ())
     for row in range(GRID.height):
         for col in range(0, GRID.width, 3):
-            found = pmse.explain(context, config.devices[0], CHANNEL, row, col)
+            found = explain("pmse", context, config.devices[0], CHANNEL, row, col)
             if math.isinf(limit.eirp_dbm[row, col]):
                 assert found is None
                 continue
@@ -468,13 +468,13 @@ def test_explanation_adds_up_to_the_limit_of_every_pixel(tmp_path, repository):
             for term in found.terms:
                 total += term.value_db
             assert total == limit.eirp_dbm[row, col]
-            assert found.label == LimitingService.PMSE
+            assert found.label == service_code("pmse")
 
 
 def test_explanation_names_the_receiver_distance_and_direction(tmp_path, repository):
     rows = [{"id": "far", "easting_m": 533_500.0}, {"id": "near", "easting_m": 532_950.0, "freq_mhz": 642.0}]
     config = make_config(tmp_path, repository, rows, device={"cap_dbm": 60.0})
-    found = pmse.explain(ServiceContext(config, tmp_path, GRID, ()), config.devices[0], CHANNEL, 5, 8)
+    found = explain("pmse", ServiceContext(config, tmp_path, GRID, ()), config.devices[0], CHANNEL, 5, 8)
     assert found is not None
     assert found.victim["id"] == "far"  # 600 m co-channel is stricter than 50 m beside
     assert found.victim["distance_km"] == pytest.approx(0.6 / scale_of(GRID))

@@ -24,16 +24,16 @@ from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.radio.antennas import f699_gain_dbi, gain_table_dbi
 from pipeline.radio.emission import Band
 from pipeline.services.base import ServiceContext
-from pipeline.services.codes import LimitingService
-from pipeline.services.placing import Receiver, Service
+from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria
 from pipeline.services.points import explain_points, prepare_points, rays_to
+from pipeline.services.table import service_code
 
 CHANNEL = 38  # 606-614 MHz
 CURVES = load_curves()
-SERVICE = Service(LimitingService.FIXED, "p1546", 20.0, margin_db=3.0)
+SERVICE = ReceiverCriteria(service_code("fixed"), "p1546", 20.0, margin_db=3.0)
 
 
-def receiver(x_m: float, y_m: float, **changes: object) -> Receiver:
+def receiver(x_m: float, y_m: float, **changes: object) -> ProtectedReceiver:
     lon, lat = lonlat_deg(x_m, y_m)
     values: dict[str, object] = {
         "id": "R",
@@ -48,7 +48,7 @@ def receiver(x_m: float, y_m: float, **changes: object) -> Receiver:
         "acs_db": 60.0,
         "coastal": False,
     }
-    return Receiver(**(values | changes))  # type: ignore[arg-type]
+    return ProtectedReceiver(**(values | changes))  # type: ignore[arg-type]
 
 
 def loss_by_definition_db(d_km: float, f_mhz: float, device_m: float, rx_m: float, t_pct: float) -> float:
@@ -87,7 +87,7 @@ def largest_scale_of(grid: Grid) -> float:
 
 
 def limit_by_definition_dbm(
-    victim: Receiver, row: int, col: int, gain_dbi: float, rejection_db: float
+    victim: ProtectedReceiver, row: int, col: int, gain_dbi: float, rejection_db: float
 ) -> float:
     x_m, y_m = Transformer.from_crs("EPSG:4326", GRID.crs, always_xy=True).transform(
         victim.lon_deg, victim.lat_deg
@@ -105,7 +105,9 @@ def context(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Servi
     return make_context(tmp_path_factory.mktemp("points"), repository)
 
 
-def limits(context: ServiceContext, victims: list[Receiver], service: Service = SERVICE) -> np.ndarray:
+def limits(
+    context: ServiceContext, victims: list[ProtectedReceiver], service: ReceiverCriteria = SERVICE
+) -> np.ndarray:
     device = context.config.devices[0]
     return prepare_points(context, device, CHANNEL, victims, service)(*whole())
 
@@ -118,7 +120,7 @@ def test_limit_of_an_omnidirectional_receiver_is_the_definition(context: Service
         wanted = limit_by_definition_dbm(victim, row, col, 6.0, rejection)
         value = found.eirp_dbm[row, col]
         assert value == pytest.approx(wanted, abs=0.003), (row, col)
-    assert (found.label == LimitingService.FIXED).all()
+    assert (found.label == service_code("fixed")).all()
     assert not found.not_evaluated.any()
 
 
@@ -166,7 +168,7 @@ def test_beyond_its_reach_a_receiver_would_not_limit_below_the_cap(context: Serv
     assert np.isinf(found.eirp_dbm).any()
     for row, col in np.argwhere(np.isinf(found.eirp_dbm))[::20]:
         assert limit_by_definition_dbm(weak, row, col, 6.0, 10 * math.log10(8)) > 36.0
-    assert (found.label[np.isinf(found.eirp_dbm)] == LimitingService.NONE).all()
+    assert (found.label[np.isinf(found.eirp_dbm)] == service_code("none")).all()
 
 
 def test_explained_terms_add_up_to_the_limit(context: ServiceContext) -> None:
@@ -183,7 +185,7 @@ def test_explained_terms_add_up_to_the_limit(context: ServiceContext) -> None:
         assert told is not None
         total = sum(term.value_db for term in told.terms)
         assert total == found.eirp_dbm[row, col] or total == pytest.approx(found.eirp_dbm[row, col], abs=1e-9)
-        assert told.label == LimitingService.FIXED
+        assert told.label == service_code("fixed")
         assert told.victim["id"] in {victim.id for victim in victims}
 
 

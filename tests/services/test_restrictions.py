@@ -13,16 +13,16 @@ from pyproj import Geod, Transformer
 from service_scene import GRID, SIZE, lonlat_deg, make_context, whole, write_csv
 
 from pipeline.availability.combine import combine
+from pipeline.budget import Budget, Term
 from pipeline.errors import InputError
 from pipeline.quantise import NOT_PERMITTED
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import parse_channels, read_adjustments, read_exclusions
-from pipeline.services import relay_sites
-from pipeline.services import restrictions as areas
-from pipeline.services.adjustments import adjusted, adjusted_explanation
+from pipeline.services.adjustments import adjusted_budget, adjusted_limit
 from pipeline.services.base import ServiceContext, ServiceLimit, unlimited
-from pipeline.services.codes import LimitingService
 from pipeline.services.evaluated import prepare_services, settled_flags
+from pipeline.services.table import service_code
+from tests.asking import explain, prepare
 
 OUT = {
     name: {"status": "out_of_scope", "reason": "test"}
@@ -67,10 +67,10 @@ def test_reserved_channel_is_closed_everywhere_and_its_neighbour_is_not(
     free = published(context, 39)
     assert (free.max_eirp_centi_dbm == 3600).all()
     assert (free.limiting_service == 9).all()
-    told = areas.explain_reserved(context, context.config.devices[0], 38, 3, 4)
+    told = explain("reserved_channel", context, context.config.devices[0], 38, 3, 4)
     assert told is not None
     assert told.terms[0].note == "PMSE"
-    assert areas.explain_reserved(context, context.config.devices[0], 39, 3, 4) is None
+    assert explain("reserved_channel", context, context.config.devices[0], 39, 3, 4) is None
 
 
 def test_decisions_are_always_evaluated(tmp_path: Path, repository: Path) -> None:
@@ -88,9 +88,9 @@ def test_channel_cap_holds_for_the_class_and_keeps_the_label_of_the_cap(
     table.write_text("\n".join(rows) + "\n")
     context = context_with(tmp_path, repository, channel_caps=str(table))
     assert (published(context, 37).max_eirp_centi_dbm == 1250).all()
-    assert (published(context, 37).limiting_service == LimitingService.DEVICE_CAP).all()
+    assert (published(context, 37).limiting_service == service_code("device_cap")).all()
     assert (published(context, 39).max_eirp_centi_dbm == 3600).all()  # class 5 only
-    told = areas.explain_caps(context, context.config.devices[0], 37, 0, 0)
+    told = explain("channel_caps", context, context.config.devices[0], 37, 0, 0)
     assert told is not None
     assert sum(term.value_db for term in told.terms) == 12.5
 
@@ -111,14 +111,14 @@ def test_exclusion_closes_every_pixel_that_the_polygon_touches(tmp_path: Path, r
             continue
         polygon_csv(path, [{"channels": "21-23;38", "reason": "quiet zone", "wkt": shape.wkt}])
         context = context_with(tmp_path, repository, exclusions=[str(path)])
-        limit = areas.prepare_exclusions(context, context.config.devices[0], 38)(*whole())
+        limit = prepare("exclusion_area", context, context.config.devices[0], 38)(*whole())
         expected = touched_by_definition(shape)
         found = np.isneginf(limit.eirp_dbm)
         assert not (expected & ~found).any()
         # A pixel that is touched in a corner only may be closed or not by a hair: never more than a few.
         assert (found & ~expected).sum() <= 2
-        assert (limit.label[found] == LimitingService.EXCLUSION_AREA).all()
-        open_channel = areas.prepare_exclusions(context, context.config.devices[0], 24)(*whole())
+        assert (limit.label[found] == service_code("exclusion_area")).all()
+        open_channel = prepare("exclusion_area", context, context.config.devices[0], 24)(*whole())
         assert np.isposinf(open_channel.eirp_dbm).all()
 
 
@@ -153,15 +153,15 @@ def test_exclusions_of_geojson_and_geopackage_are_the_same(tmp_path: Path, repos
     for path in (geojson, geopackage):
         context = context_with(tmp_path, repository, exclusions=[str(path)])
         device = context.config.devices[0]
-        limit = areas.prepare_exclusions(context, device, 48)
+        limit = prepare("exclusion_area", context, device, 48)
         masks.append(np.isneginf(limit(*whole()).eirp_dbm))
         part = np.isneginf(limit(slice(4, 19), slice(7, 9)).eirp_dbm)
         assert np.array_equal(part, masks[-1][4:19, 7:9])
         row, col = np.argwhere(masks[-1])[0]
-        told = areas.explain_exclusions(context, device, 48, int(row), int(col))
+        told = explain("exclusion_area", context, device, 48, int(row), int(col))
         assert told is not None
         assert told.victim["reasons"] == ["observatory"]
-        assert areas.explain_exclusions(context, device, 48, 23, 23) is None
+        assert explain("exclusion_area", context, device, 48, 23, 23) is None
     assert masks[0].any()
     assert np.array_equal(*masks)
 
@@ -223,7 +223,7 @@ def test_keyhole_is_the_circle_and_the_arc_towards_the_parent(
         tmp_path, repository, relay_sites=str(path), relay_distances=keyhole_table(tmp_path)
     )
     device = context.config.devices[0]
-    limit = relay_sites.prepare(context, device, channel)(*whole())
+    limit = prepare("relay_sites", context, device, channel)(*whole())
     found = np.isneginf(limit.eirp_dbm)
     geod = Geod(ellps="WGS84")
     axis = geod.inv(lon, lat, *parent)[0]
@@ -246,10 +246,10 @@ def test_keyhole_is_the_circle_and_the_arc_towards_the_parent(
             )
             if clear:
                 assert not found[row, col], (row, col)
-    told = relay_sites.explain(context, device, channel, *map(int, np.argwhere(found)[0]))
+    told = explain("relay_sites", context, device, channel, *map(int, np.argwhere(found)[0]))
     assert told is not None
     assert told.victim["id"] == "K"
-    assert not np.isneginf(relay_sites.prepare(context, device, 33)(*whole()).eirp_dbm).any()
+    assert not np.isneginf(prepare("relay_sites", context, device, 33)(*whole()).eirp_dbm).any()
 
 
 def test_site_without_parent_keeps_the_whole_circle_of_the_arc_free(tmp_path: Path, repository: Path) -> None:
@@ -259,7 +259,7 @@ def test_site_without_parent_keeps_the_whole_circle_of_the_arc_free(tmp_path: Pa
     context = context_with(
         tmp_path, repository, relay_sites=str(path), relay_distances=keyhole_table(tmp_path)
     )
-    limit = relay_sites.prepare(context, context.config.devices[0], 30)(*whole())
+    limit = prepare("relay_sites", context, context.config.devices[0], 30)(*whole())
     assert np.isneginf(limit.eirp_dbm).all()
 
 
@@ -282,16 +282,13 @@ def adjustments_csv(folder: Path, changes: list[tuple[str, float, shapely.Polygo
 
 
 def dtt_of(value_dbm: float):
-    def prepare(context, device, channel):
-        def limit(rows: slice, cols: slice) -> ServiceLimit:
-            empty = unlimited(rows, cols)
-            return ServiceLimit(
-                np.full(empty.eirp_dbm.shape, value_dbm), np.full_like(empty.label, 1), empty.not_evaluated
-            )
+    def limit(rows: slice, cols: slice) -> ServiceLimit:
+        empty = unlimited(rows, cols)
+        return ServiceLimit(
+            np.full(empty.eirp_dbm.shape, value_dbm), np.full_like(empty.label, 1), empty.not_evaluated
+        )
 
-        return limit
-
-    return prepare
+    return limit
 
 
 @pytest.mark.parametrize(
@@ -312,13 +309,13 @@ def test_adjustment_is_added_to_the_limit_by_dtt(
     path = adjustments_csv(tmp_path, [("30", change_db, shape)])
     context = context_with(tmp_path, repository, adjustments=[path])
     device = context.config.devices[0]
-    limit = adjusted(dtt_of(dtt_dbm))(context, device, 30)(*whole())
+    limit = adjusted_limit(dtt_of(dtt_dbm), context, device, 30)(*whole())
     inside, outside = (14, 10), (2, 2)
     assert limit.eirp_dbm[inside] == expected_dbm
-    assert limit.label[inside] == LimitingService.MANUAL_ADJUSTMENT
+    assert limit.label[inside] == service_code("manual_adjustment")
     assert limit.eirp_dbm[outside] == dtt_dbm
     assert limit.label[outside] == 1
-    other_channel = adjusted(dtt_of(dtt_dbm))(context, device, 31)(*whole())
+    other_channel = adjusted_limit(dtt_of(dtt_dbm), context, device, 31)(*whole())
     assert (other_channel.eirp_dbm == dtt_dbm).all()
 
 
@@ -330,7 +327,7 @@ def test_raise_holds_only_wholly_inside_and_a_cut_wherever_it_touches(
     for change_db in (5.0, -5.0):
         path = adjustments_csv(tmp_path, [("*", change_db, shape)])
         context = context_with(tmp_path, repository, adjustments=[path])
-        limit = adjusted(dtt_of(0.0))(context, context.config.devices[0], 30)(*whole())
+        limit = adjusted_limit(dtt_of(0.0), context, context.config.devices[0], 30)(*whole())
         masks.append(limit.eirp_dbm != 0.0)
     raised, cut = masks
     # 12.x pixels of 500 m: 11 whole ones each way, 13 touched.
@@ -345,19 +342,15 @@ def test_overlapping_adjustments_add_up_and_are_explained(tmp_path: Path, reposi
     path = adjustments_csv(tmp_path, [("*", -2.5, shape), ("30", 1.25, smaller)])
     context = context_with(tmp_path, repository, adjustments=[path])
     device = context.config.devices[0]
-    limit = adjusted(dtt_of(12.0))(context, device, 30)(*whole())
+    limit = adjusted_limit(dtt_of(12.0), context, device, 30)(*whole())
     assert limit.eirp_dbm[12, 12] == 12.0 - 2.5 + 1.25
 
-    def explain_dtt(*_: object):
-        from pipeline.services.base import Explanation, Term
-
-        return Explanation({"server": 1}, (Term("made up", 12.0),), 1)
-
-    told = adjusted_explanation(explain_dtt)(context, device, 30, 12, 12)
+    by_dtt = Budget({"server": 1}, (Term("made up", 12.0),), 1)
+    told = adjusted_budget(by_dtt, context, device, 30, 12, 12)
     assert told is not None
     assert sum(term.value_db for term in told.terms) == limit.eirp_dbm[12, 12]
     assert "A. Officer" in told.terms[-1].note
-    nothing = adjusted_explanation(lambda *_: None)(context, device, 30, 12, 12)
+    nothing = adjusted_budget(None, context, device, 30, 12, 12)
     assert nothing is not None
     assert sum(term.value_db for term in nothing.terms) == 36.0 - 2.5 + 1.25
 
@@ -368,7 +361,7 @@ def test_adjustment_holds_where_dtt_is_not_evaluated(tmp_path: Path, repository:
     context = context_with(tmp_path, repository, adjustments=[path])
     found = published(context, 30)
     assert (found.max_eirp_centi_dbm == 3000).all()
-    assert (found.limiting_service == LimitingService.MANUAL_ADJUSTMENT).all()
+    assert (found.limiting_service == service_code("manual_adjustment")).all()
     assert (published(context, 31).max_eirp_centi_dbm == 3600).all()
 
 

@@ -16,8 +16,8 @@ from pipeline.availability.combine import combine
 from pipeline.grid.grid import Grid
 from pipeline.quantise import NOT_EVALUATED
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.services.codes import SERVICE_CODES
-from pipeline.services.evaluated import prepare_services, settled_flags
+from pipeline.services.evaluated import limits_on, prepare_services, settled_flags
+from pipeline.services.table import service_names, service_row
 
 GRID = Grid("EPSG:3794", 2000.0, 500_000.0, 110_000.0, 6, 6)
 CHANNELS = (30, 38, 45)
@@ -94,7 +94,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    states=st.fixed_dictionaries({name: st.sampled_from(STATES) for name in SERVICE_CODES}),
+    states=st.fixed_dictionaries({name: st.sampled_from(STATES) for name in service_names()}),
     lacks=st.fixed_dictionaries({name: st.sampled_from(LACKS) for name in NEEDED}),
     channel=st.sampled_from(CHANNELS),
     closed=st.booleans(),
@@ -121,10 +121,7 @@ def test_nothing_is_available_where_a_needed_service_was_not_evaluated(
     )
     device = context.config.devices[0]
     rows = cols = slice(0, GRID.height)
-    limits = [
-        (s.flags, None if s.limit is None else s.limit(rows, cols))
-        for s in prepare_services(context, device, channel)
-    ]
+    limits = limits_on(prepare_services(context, device, channel), rows, cols)
     published = combine(
         limits,
         np.ones((GRID.height, GRID.width), np.bool_),
@@ -138,7 +135,7 @@ def test_nothing_is_available_where_a_needed_service_was_not_evaluated(
         available |= classes == Availability.AVAILABLE
     open_somewhere = False
     for name, state in states.items():
-        bit = published.eval_flags >> SERVICE_CODES[name] & 1  # type: ignore[index]
+        bit = published.eval_flags >> service_row(name).flag & 1  # type: ignore[operator]
         if state == "evaluate":
             assert not (available & (bit == 0)).any(), name
             missing = name == "pmse" or lacks[name] == "section"

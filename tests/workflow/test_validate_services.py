@@ -10,7 +10,8 @@ import yaml
 from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.publish.manifest import area_entries
-from pipeline.workflow.validate_services import service_remarks
+from pipeline.services.base import CheckedTerritory, module_of
+from pipeline.services.table import SERVICES
 
 POLYGON = '"POLYGON((14 46,14.1 46,14.1 46.1,14 46))"'
 
@@ -19,7 +20,9 @@ def remarks(folder: Path, repository: Path, **sections: object) -> str:
     content = yaml.safe_load((repository / "configs/slovenia.yaml").read_text(encoding="utf-8"))
     path = folder / "case.yaml"
     path.write_text(yaml.safe_dump(content | sections), encoding="utf-8")
-    return "\n".join(service_remarks(load_config(path)))
+    config, ground = load_config(path), CheckedTerritory(path, None, None, [], [])
+    asked = [row for row in SERVICES if row.module is not None and row.name != "foreign_dtt"]
+    return "\n".join(line for row in asked for line in module_of(row).check(row, config, ground))
 
 
 def test_default_territory_counts_its_receivers(

@@ -22,42 +22,42 @@ from pipeline.kernels import kernel
 BINS_PER_DEG = np.float32(BINS / 360.0)
 
 
-class Tables(NamedTuple):
+class OffsetTables(NamedTuple):
     """What depends on the offset target - victim only.
 
     ``loss_db`` and ``direction_deg`` float32[2 m + 1, 2 m + 1] by (dy + m, dx + m), m = ``origin``: +inf
-    beyond the radius and where the squares touch, and grid direction victim -> target clockwise from north;
-    ``touching_db`` float32[3, 3] the losses where the squares touch, by (dy + 1, dx + 1);
+    beyond the range and where the squares are adjacent; direction victim -> target clockwise from north;
+    ``adjacent_db`` float32[3, 3] the losses where the squares are adjacent, by (dy + 1, dx + 1);
     ``floor_db`` float32[n, n] smallest loss of all offsets with at least this |dy| and at least this |dx|,
-    touching ones left out; ``reach`` n - 1.
+    adjacent ones left out; ``reach`` n - 1.
     """
 
     loss_db: NDArray[np.float32]
     direction_deg: NDArray[np.float32]
-    touching_db: NDArray[np.float32]
+    adjacent_db: NDArray[np.float32]
     floor_db: NDArray[np.float32]
     origin: int
     reach: int
 
 
-def offset_tables(loss_db: NDArray[np.float32], pad: int) -> Tables:
+def offset_tables(loss_db: NDArray[np.float32], pad: int) -> OffsetTables:
     """Signed tables with ``pad`` pixels of +inf around: a tile half out of reach needs no clipping."""
     n = loss_db.shape[0]
     origin = n - 1 + pad
     signed = np.abs(np.arange(-(n - 1), n))
     full_db = np.pad(loss_db[np.ix_(signed, signed)], pad, constant_values=np.inf)
     around = slice(origin - 1, origin + 2)
-    touching_db = full_db[around, around].copy()
+    adjacent_db = full_db[around, around].copy()
     full_db[around, around] = np.inf
     beyond_db = loss_db.copy()
     beyond_db[:2, :2] = np.inf
     floor_db = np.minimum.accumulate(np.minimum.accumulate(beyond_db[::-1, ::-1], axis=0), axis=1)
     offset = np.arange(-origin, origin + 1, dtype=np.float64)
     direction_deg = np.degrees(np.arctan2(offset[None, :], -offset[:, None])) % 360.0
-    return Tables(
+    return OffsetTables(
         loss_db=full_db,
         direction_deg=direction_deg.astype(np.float32),
-        touching_db=touching_db,
+        adjacent_db=adjacent_db,
         floor_db=np.ascontiguousarray(floor_db[::-1, ::-1]),
         origin=origin,
         reach=n - 1,
@@ -71,7 +71,7 @@ def apart(low: int, high: int) -> int:
 
 
 @kernel
-def directions(tables: Tables, dy0: int, dy1: int, dx0: int, dx1: int) -> tuple[np.float32, np.float32]:
+def directions(tables: OffsetTables, dy0: int, dy1: int, dx0: int, dx1: int) -> tuple[np.float32, np.float32]:
     """First and last direction [deg], clockwise, of a rectangle of offsets that does not hold the offset 0.
 
     Offsets out of reach are cut off first: no loss is finite there.
@@ -93,28 +93,28 @@ def directions(tables: Tables, dy0: int, dy1: int, dx0: int, dx1: int) -> tuple[
 
 
 @kernel
-def node_bound_db(
-    tables: Tables, tree: Tree, row: int, dy0: int, dy1: int, dx0: int, dx1: int, worst_db: np.float32
+def node_bound_dbm(
+    tables: OffsetTables, tree: Tree, row: int, dy0: int, dy1: int, dx0: int, dx1: int, worst_dbm: np.float32
 ) -> np.float32:
     """A value no term of this node is below, for all offsets of the rectangle; +inf if it cannot improve."""
     away_y, away_x = apart(dy0, dy1), apart(dx0, dx1)
     if away_y > tables.reach or away_x > tables.reach:
         return INF
     floor_db = tables.floor_db[away_y, away_x]
-    bound_db = tree.any_db[row] + floor_db
-    if not bound_db < worst_db:
+    bound_dbm = tree.any_dbm[row] + floor_db
+    if not bound_dbm < worst_dbm:
         return INF
     if away_y == 0 and away_x == 0:
-        return bound_db
+        return bound_dbm
     first_deg, last_deg = directions(tables, dy0, dy1, dx0, dx1)
     k = min(int(first_deg * BINS_PER_DEG), BINS - 1)
     last = min(int(last_deg * BINS_PER_DEG), BINS - 1)
-    directed_db = tree.directed_db[row, k]
+    directed_dbm = tree.directed_dbm[row, k]
     while k != last:
         k = k + 1 if k + 1 < BINS else 0
-        directed_db = min(directed_db, tree.directed_db[row, k])
-    bound_db = directed_db + floor_db
-    return bound_db if bound_db < worst_db else INF
+        directed_dbm = min(directed_dbm, tree.directed_dbm[row, k])
+    bound_dbm = directed_dbm + floor_db
+    return bound_dbm if bound_dbm < worst_dbm else INF
 
 
 @kernel

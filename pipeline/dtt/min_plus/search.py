@@ -1,11 +1,11 @@
 """The smallest limit over all victims of one map: an exact branch and bound over tiles.
 
-For each target pixel x the minimum over the victims p of ``(allowed[p] + D) + loss[|dy|, |dx|]``. The term
-is always computed by this one float32 expression and the minimum does not depend on the order, so tile size
+For each target pixel x the minimum over the victims p of ``(permissible[p] + D) + loss[|dy|, |dx|]``. The
+term is always computed by this one float32 expression and the minimum does not depend on the order: tile size
 and thread count change no byte. Floating-point sums are monotone, so a bound put together in the same way
 from smallest parts is never above a term it stands for: no tolerance is needed to pass over a node.
 
-Per tile of targets: the touching victims first, which settles most of a covered area; then the nodes of the
+Per tile of targets: the adjacent victims first, which settles most of a covered area; then the nodes of the
 tree in order of their bound, until the next bound is not below the worst value of the tile.
 """
 
@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.dtt.min_plus.bounds import (
-    Tables,
+    OffsetTables,
     apart,
     directions,
-    node_bound_db,
+    node_bound_dbm,
     offset_tables,
     smallest_and_largest_db,
 )
@@ -45,16 +45,32 @@ from pipeline.kernels import kernel
 TILE_PX = (8, 16)
 """Target tile (rows, columns): 16 columns keep the vector units busy, 8 rows keep the bounds close."""
 HALF = np.float32(0.5)
+BAND_TILES = 4
+"""Rows of tiles that one thread takes at a time; like the tiles, it changes the speed only."""
 LEVEL_SHIFT, Y_SHIFT, X_MASK = 60, 30, (1 << 30) - 1
 
 
-class Maps(NamedTuple):
-    """The rasters [y, x] of one call, see ``min_plus``."""
+class SearchMaps(NamedTuple):
+    """Rasters [y, x] of the searches that make up one map.
 
-    allowed_db: NDArray[np.float32]
+    ``azimuth_deg`` float32 grid azimuth of each receiving antenna, clockwise from north (rows run southward),
+    NaN = no directivity; ``targets`` bool where the limit is wanted; ``best_dbm`` float32 comes in with a
+    value above which nothing matters (NaN stays NaN); ``label`` uint8.
+    """
+
     azimuth_deg: NDArray[np.float32]
     targets: NDArray[np.bool_]
-    best_db: NDArray[np.float32]
+    best_dbm: NDArray[np.float32]
+    label: NDArray[np.uint8]
+
+
+class _Search(NamedTuple):
+    """What the kernels work on: the levels of one search and its ``SearchMaps``."""
+
+    permissible_dbm: NDArray[np.float32]
+    azimuth_deg: NDArray[np.float32]
+    targets: NDArray[np.bool_]
+    best_dbm: NDArray[np.float32]
     label: NDArray[np.uint8]
 
 
@@ -88,35 +104,35 @@ def _drop_first(keys: NDArray[np.float32], nodes: NDArray[np.int64], size: int) 
 
 
 @kernel
-def _largest_db(best_db: NDArray[np.float32]) -> np.float32:
+def _largest_dbm(best_dbm: NDArray[np.float32]) -> np.float32:
     """Worst of the best values so far of a tile: no term at or above it can improve anything."""
-    worst_db = -INF
-    for i in range(best_db.shape[0]):
-        for j in range(best_db.shape[1]):
-            worst_db = max(worst_db, best_db[i, j])
-    return worst_db
+    worst_dbm = -INF
+    for i in range(best_dbm.shape[0]):
+        for j in range(best_dbm.shape[1]):
+            worst_dbm = max(worst_dbm, best_dbm[i, j])
+    return worst_dbm
 
 
 @kernel
 def _lower_by_constant(
-    best_db: NDArray[np.float32], directed_db: np.float32, loss_db: NDArray[np.float32], dy: int, dx: int
+    best_dbm: NDArray[np.float32], directed_dbm: np.float32, loss_db: NDArray[np.float32], dy: int, dx: int
 ) -> bool:
     """One victim on a tile, same discrimination on all of it; true if a target improved."""
     y0, x0 = np.uint64(dy), np.uint64(dx)
     improved = 0
-    for i in range(best_db.shape[0]):
-        for j in range(best_db.shape[1]):
-            term_db = directed_db + loss_db[y0 + np.uint64(i), x0 + np.uint64(j)]
-            so_far_db = best_db[i, j]
-            improved |= 1 if term_db < so_far_db else 0
-            best_db[i, j] = term_db if term_db < so_far_db else so_far_db
+    for i in range(best_dbm.shape[0]):
+        for j in range(best_dbm.shape[1]):
+            term_dbm = directed_dbm + loss_db[y0 + np.uint64(i), x0 + np.uint64(j)]
+            so_far_dbm = best_dbm[i, j]
+            improved |= 1 if term_dbm < so_far_dbm else 0
+            best_dbm[i, j] = term_dbm if term_dbm < so_far_dbm else so_far_dbm
     return improved != 0
 
 
 @kernel
 def _lower_by_victim(
-    best_db: NDArray[np.float32],
-    allowed_db: np.float32,
+    best_dbm: NDArray[np.float32],
+    permissible_dbm: np.float32,
     azimuth_deg: np.float32,
     ant: Antenna,
     loss_db: NDArray[np.float32],
@@ -127,35 +143,35 @@ def _lower_by_victim(
     """One victim with directivity on a tile whose first target has table place (dy, dx)."""
     y0, x0 = np.uint64(dy), np.uint64(dx)
     improved = 0
-    for i in range(best_db.shape[0]):
-        for j in range(best_db.shape[1]):
+    for i in range(best_dbm.shape[0]):
+        for j in range(best_dbm.shape[1]):
             y, x = y0 + np.uint64(i), x0 + np.uint64(j)
-            term_db = (
-                allowed_db + discrimination_db(ant, off_axis_deg(azimuth_deg, direction_deg[y, x]))
+            term_dbm = (
+                permissible_dbm + discrimination_db(ant, off_axis_deg(azimuth_deg, direction_deg[y, x]))
             ) + loss_db[y, x]
-            so_far_db = best_db[i, j]
-            improved |= 1 if term_db < so_far_db else 0
-            best_db[i, j] = term_db if term_db < so_far_db else so_far_db
+            so_far_dbm = best_dbm[i, j]
+            improved |= 1 if term_dbm < so_far_dbm else 0
+            best_dbm[i, j] = term_dbm if term_dbm < so_far_dbm else so_far_dbm
     return improved != 0
 
 
 @kernel
 def _visit_leaf(
-    maps: Maps,
+    maps: _Search,
     ant: Antenna,
-    tables: Tables,
+    tables: OffsetTables,
     leaf_y: int,
     leaf_x: int,
     tile_y: int,
     tile_x: int,
-    best_db: NDArray[np.float32],
-    worst_db: np.float32,
+    best_dbm: NDArray[np.float32],
+    worst_dbm: np.float32,
 ) -> np.float32:
     """Every victim of a leaf that may improve a target of the tile; returns the new worst of the tile."""
     y0, x0 = leaf_y * LEAF_PX, leaf_x * LEAF_PX
-    y1 = min(y0 + LEAF_PX, maps.allowed_db.shape[0])
-    x1 = min(x0 + LEAF_PX, maps.allowed_db.shape[1])
-    height, width = best_db.shape
+    y1 = min(y0 + LEAF_PX, maps.permissible_dbm.shape[0])
+    x1 = min(x0 + LEAF_PX, maps.permissible_dbm.shape[1])
+    height, width = best_dbm.shape
     dy0, dy1 = tile_y - (y1 - 1), tile_y + height - 1 - y0
     dx0, dx1 = tile_x - (x1 - 1), tile_x + width - 1 - x0
     floor_db = tables.floor_db[apart(dy0, dy1), apart(dx0, dx1)]
@@ -166,8 +182,8 @@ def _visit_leaf(
         centre_deg = normal_azimuth_deg(first_deg + half_deg)
     for y in range(y0, y1):
         for x in range(x0, x1):
-            allowed_db = maps.allowed_db[y, x]
-            if not allowed_db + floor_db < worst_db:
+            permissible_dbm = maps.permissible_dbm[y, x]
+            if not permissible_dbm + floor_db < worst_dbm:
                 continue
             away_y = apart(tile_y - y, tile_y + height - 1 - y)
             away_x = apart(tile_x - x, tile_x + width - 1 - x)
@@ -175,29 +191,29 @@ def _visit_leaf(
                 continue
             azimuth_deg = normal_azimuth_deg(maps.azimuth_deg[y, x])
             least_db, most_db = smallest_and_largest_db(ant, azimuth_deg, centre_deg, half_deg)
-            if not (allowed_db + least_db) + tables.floor_db[away_y, away_x] < worst_db:
+            if not (permissible_dbm + least_db) + tables.floor_db[away_y, away_x] < worst_dbm:
                 continue
             dy, dx = tile_y - y + tables.origin, tile_x - x + tables.origin
             if least_db == most_db:
-                improved = _lower_by_constant(best_db, allowed_db + least_db, tables.loss_db, dy, dx)
+                improved = _lower_by_constant(best_dbm, permissible_dbm + least_db, tables.loss_db, dy, dx)
             else:
                 improved = _lower_by_victim(
-                    best_db, allowed_db, azimuth_deg, ant, tables.loss_db, tables.direction_deg, dy, dx
+                    best_dbm, permissible_dbm, azimuth_deg, ant, tables.loss_db, tables.direction_deg, dy, dx
                 )
             if improved:
-                worst_db = _largest_db(best_db)
-    return worst_db
+                worst_dbm = _largest_dbm(best_dbm)
+    return worst_dbm
 
 
 @kernel
 def _open_node(
     tree: Tree,
-    tables: Tables,
+    tables: OffsetTables,
     level: int,
     ys: tuple[int, int],
     xs: tuple[int, int],
     tile: tuple[int, int, int, int],
-    worst_db: np.float32,
+    worst_dbm: np.float32,
     keys: NDArray[np.float32],
     nodes: NDArray[np.int64],
     size: int,
@@ -209,7 +225,7 @@ def _open_node(
         for j in range(max(xs[0], 0), min(xs[1], tree.width[level])):
             row = tree.row[tree.start[level] + i * tree.width[level] + j]
             if row >= 0:
-                bound_db = node_bound_db(
+                bound_dbm = node_bound_dbm(
                     tables,
                     tree,
                     row,
@@ -217,49 +233,49 @@ def _open_node(
                     tile_y + height - 1 - i * side,
                     tile_x - (j * side + side - 1),
                     tile_x + width - 1 - j * side,
-                    worst_db,
+                    worst_dbm,
                 )
-                if bound_db < worst_db:
-                    size = _push(keys, nodes, size, bound_db, (level << LEVEL_SHIFT) | (i << Y_SHIFT) | j)
+                if bound_dbm < worst_dbm:
+                    size = _push(keys, nodes, size, bound_dbm, (level << LEVEL_SHIFT) | (i << Y_SHIFT) | j)
     return size
 
 
 @kernel
 def _start_tile(
-    maps: Maps, tables: Tables, tile_y: int, tile_x: int, best_db: NDArray[np.float32]
+    maps: _Search, tables: OffsetTables, tile_y: int, tile_x: int, best_dbm: NDArray[np.float32]
 ) -> np.float32:
-    """Best values of a tile from the incoming map and the touching victims; -inf where there is no target."""
-    grid_height, grid_width = maps.allowed_db.shape
-    best_db[:] = -INF
-    for y in range(tile_y, min(tile_y + best_db.shape[0], grid_height)):
-        for x in range(tile_x, min(tile_x + best_db.shape[1], grid_width)):
-            if maps.targets[y, x] and not np.isnan(maps.best_db[y, x]):
-                so_far_db = maps.best_db[y, x]
+    """Best values of a tile from the incoming map and the adjacent victims; -inf where there is no target."""
+    grid_height, grid_width = maps.permissible_dbm.shape
+    best_dbm[:] = -INF
+    for y in range(tile_y, min(tile_y + best_dbm.shape[0], grid_height)):
+        for x in range(tile_x, min(tile_x + best_dbm.shape[1], grid_width)):
+            if maps.targets[y, x] and not np.isnan(maps.best_dbm[y, x]):
+                so_far_dbm = maps.best_dbm[y, x]
                 for p in range(max(y - 1, 0), min(y + 2, grid_height)):
                     for q in range(max(x - 1, 0), min(x + 2, grid_width)):
-                        term_db = maps.allowed_db[p, q] + tables.touching_db[p - y + 1, q - x + 1]
-                        so_far_db = term_db if term_db < so_far_db else so_far_db
-                best_db[y - tile_y, x - tile_x] = so_far_db
-    return _largest_db(best_db)
+                        term_dbm = maps.permissible_dbm[p, q] + tables.adjacent_db[p - y + 1, q - x + 1]
+                        so_far_dbm = term_dbm if term_dbm < so_far_dbm else so_far_dbm
+                best_dbm[y - tile_y, x - tile_x] = so_far_dbm
+    return _largest_dbm(best_dbm)
 
 
 @kernel
 def _finish_tile(
-    maps: Maps, tile_y: int, tile_x: int, best_db: NDArray[np.float32], label_value: np.uint8
+    maps: _Search, tile_y: int, tile_x: int, best_dbm: NDArray[np.float32], label_value: np.uint8
 ) -> None:
     """Write what is strictly below the incoming map."""
-    for y in range(tile_y, min(tile_y + best_db.shape[0], maps.best_db.shape[0])):
-        for x in range(tile_x, min(tile_x + best_db.shape[1], maps.best_db.shape[1])):
-            if maps.targets[y, x] and best_db[y - tile_y, x - tile_x] < maps.best_db[y, x]:
-                maps.best_db[y, x] = best_db[y - tile_y, x - tile_x]
+    for y in range(tile_y, min(tile_y + best_dbm.shape[0], maps.best_dbm.shape[0])):
+        for x in range(tile_x, min(tile_x + best_dbm.shape[1], maps.best_dbm.shape[1])):
+            if maps.targets[y, x] and best_dbm[y - tile_y, x - tile_x] < maps.best_dbm[y, x]:
+                maps.best_dbm[y, x] = best_dbm[y - tile_y, x - tile_x]
                 maps.label[y, x] = label_value
 
 
 @kernel
 def _search_rows(
-    maps: Maps,
+    maps: _Search,
     ant: Antenna,
-    tables: Tables,
+    tables: OffsetTables,
     tree: Tree,
     label_value: np.uint8,
     tile_px: tuple[int, int],
@@ -270,30 +286,30 @@ def _search_rows(
     """All tiles of the tile rows first..last-1: nodes in order of their bound until none can improve."""
     keys, nodes = np.empty(capacity, np.float32), np.empty(capacity, np.int64)
     height, width = tile_px
-    best_db = np.empty((height, width), np.float32)
+    best_dbm = np.empty((height, width), np.float32)
     top = LEVELS - 1
     side = LEAF_PX << top
     for tile_y in range(first * height, last * height, height):
         ys = ((tile_y - tables.reach) // side, (tile_y + height - 1 + tables.reach) // side + 1)
-        for tile_x in range(0, maps.allowed_db.shape[1], width):
-            worst_db = _start_tile(maps, tables, tile_y, tile_x, best_db)
-            if worst_db == -INF:
+        for tile_x in range(0, maps.permissible_dbm.shape[1], width):
+            worst_dbm = _start_tile(maps, tables, tile_y, tile_x, best_dbm)
+            if worst_dbm == -INF:
                 continue
             tile = (tile_y, tile_x, height, width)
             xs = ((tile_x - tables.reach) // side, (tile_x + width - 1 + tables.reach) // side + 1)
-            size = _open_node(tree, tables, top, ys, xs, tile, worst_db, keys, nodes, 0)
-            while size > 0 and keys[0] < worst_db:
+            size = _open_node(tree, tables, top, ys, xs, tile, worst_dbm, keys, nodes, 0)
+            while size > 0 and keys[0] < worst_dbm:
                 node = nodes[0]
                 size = _drop_first(keys, nodes, size)
                 level, i, j = node >> LEVEL_SHIFT, (node >> Y_SHIFT) & X_MASK, node & X_MASK
                 if level == 0:
-                    worst_db = _visit_leaf(maps, ant, tables, i, j, tile_y, tile_x, best_db, worst_db)
+                    worst_dbm = _visit_leaf(maps, ant, tables, i, j, tile_y, tile_x, best_dbm, worst_dbm)
                 else:
                     below_y, below_x = (2 * i, 2 * i + 2), (2 * j, 2 * j + 2)
                     size = _open_node(
-                        tree, tables, level - 1, below_y, below_x, tile, worst_db, keys, nodes, size
+                        tree, tables, level - 1, below_y, below_x, tile, worst_dbm, keys, nodes, size
                     )
-            _finish_tile(maps, tile_y, tile_x, best_db, label_value)
+            _finish_tile(maps, tile_y, tile_x, best_dbm, label_value)
 
 
 def _heap_capacity(reach: int, tile_px: tuple[int, int]) -> int:
@@ -302,53 +318,78 @@ def _heap_capacity(reach: int, tile_px: tuple[int, int]) -> int:
     return sum((across // (LEAF_PX << level) + 3) ** 2 for level in range(LEVELS))
 
 
-def _check(maps: Maps, loss_db: NDArray[np.float32]) -> None:
+def _check(permissible_dbm: NDArray[np.float32], loss_db: NDArray[np.float32], maps: SearchMaps) -> None:
     """Refuse arrays with which the result would not be what the docstring of ``min_plus`` says."""
-    if maps.allowed_db.ndim != 2 or len({array.shape for array in maps}) != 1:
+    rasters = (permissible_dbm, *maps)
+    if permissible_dbm.ndim != 2 or len({array.shape for array in rasters}) != 1:
         raise ValueError("the maps must have one shape (y, x)")
     if loss_db.ndim != 2 or loss_db.shape[0] != loss_db.shape[1] or loss_db.size == 0:
         raise ValueError("the loss table must be square")
     if np.isnan(loss_db).any():
         raise ValueError("the loss table holds NaN")
-    dtypes = [array.dtype for array in (*maps, loss_db)]
+    dtypes = [array.dtype for array in (*rasters, loss_db)]
     if dtypes != [np.float32, np.float32, np.bool_, np.float32, np.uint8, np.float32]:
         raise TypeError(f"levels must be float32, targets bool and labels uint8, not {dtypes}")
 
 
 def min_plus(
-    allowed_db: NDArray[np.float32],
-    azimuth_deg: NDArray[np.float32],
+    permissible_dbm: NDArray[np.float32],
     loss_db: NDArray[np.float32],
     discrimination: Discrimination,
-    targets: NDArray[np.bool_],
-    best_db: NDArray[np.float32],
-    label: NDArray[np.uint8],
+    maps: SearchMaps,
     label_value: int,
     *,
     threads: int,
-    _tile_px: tuple[int, int] = TILE_PX,
-    _band_tiles: int = 4,
 ) -> None:
-    """Lower ``best_db`` to the smallest limit of any victim, in place (protection.md, sections 3 and 4).
+    """Lower ``maps.best_dbm`` to the smallest limit of any victim, in place (docs/method.md, section 3).
 
-    ``allowed_db`` float32[y, x] what the victim tolerates, +inf (or NaN) = no victim;
-    ``azimuth_deg`` float32[y, x] grid azimuth of the receiving antenna, clockwise from north (rows run
-    southward), NaN = no directivity;
-    ``loss_db`` float32[n, n] by (|dy|, |dx|) in pixels, +inf beyond the radius, in no assumed order;
-    ``discrimination`` ITU-R BT.419 as (flat_deg, end_deg, max_db), not used where two pixels touch;
-    ``targets`` bool[y, x] where the limit is wanted;
-    ``best_db`` float32[y, x] comes in with a value above which nothing matters (NaN stays NaN);
-    ``label`` uint8[y, x] becomes ``label_value`` where the limit falls below the incoming one.
-    ``_tile_px`` and ``_band_tiles`` change the speed only.
+    ``permissible_dbm`` float32[y, x] what the victim tolerates, +inf (or NaN) = no victim;
+    ``loss_db`` float32[n, n] by (|dy|, |dx|) in pixels, +inf beyond the range, in no assumed order;
+    ``discrimination`` ITU-R BT.419 as (flat_deg, end_deg, max_db), not used where two pixels are adjacent;
+    ``maps.label`` becomes ``label_value`` where the limit falls below the incoming one.
     """
     ant = antenna(discrimination)
-    maps = Maps(allowed_db, azimuth_deg, targets, best_db, label)
-    _check(maps, loss_db)
-    tables = offset_tables(loss_db, max(_tile_px) + 1)
-    tree = build_tree(allowed_db, azimuth_deg, ant, threads)
-    capacity = _heap_capacity(tables.reach, _tile_px)
+    _check(permissible_dbm, loss_db, maps)
+    tile_px = TILE_PX
+    tables = offset_tables(loss_db, max(tile_px) + 1)
+    tree = build_tree(permissible_dbm, maps.azimuth_deg, ant, threads)
+    capacity = _heap_capacity(tables.reach, tile_px)
+    found = _Search(permissible_dbm, *maps)
 
     def search(first: int, last: int) -> None:
-        _search_rows(maps, ant, tables, tree, np.uint8(label_value), _tile_px, first, last, capacity)
+        _search_rows(found, ant, tables, tree, np.uint8(label_value), tile_px, first, last, capacity)
 
-    over_bands(search, -(-allowed_db.shape[0] // _tile_px[0]), _band_tiles, threads)
+    over_bands(search, -(-permissible_dbm.shape[0] // tile_px[0]), BAND_TILES, threads)
+
+
+@kernel
+def limiting_victim(
+    permissible_dbm: NDArray[np.float32],
+    azimuth_deg: NDArray[np.float32],
+    ant: Antenna,
+    tables: OffsetTables,
+    row: int,
+    col: int,
+) -> tuple[np.float32, int, int]:
+    """The minimum of ``min_plus`` at one target (row, col), by trying all victims, and where its victim is.
+
+    The same float32 expression as in the search; (inf, -1, -1) without a victim in reach.
+    """
+    best_dbm, best_y, best_x = INF, -1, -1
+    for y in range(permissible_dbm.shape[0]):
+        for x in range(permissible_dbm.shape[1]):
+            dy, dx = row - y, col - x
+            if not permissible_dbm[y, x] < INF or abs(dy) > tables.reach or abs(dx) > tables.reach:
+                continue
+            if abs(dy) <= 1 and abs(dx) <= 1:
+                term_dbm = permissible_dbm[y, x] + tables.adjacent_db[dy + 1, dx + 1]
+            else:
+                i, j = dy + tables.origin, dx + tables.origin
+                directed_dbm = permissible_dbm[y, x]
+                if not np.isnan(azimuth_deg[y, x]):
+                    aim_deg = normal_azimuth_deg(azimuth_deg[y, x])
+                    directed_dbm += discrimination_db(ant, off_axis_deg(aim_deg, tables.direction_deg[i, j]))
+                term_dbm = directed_dbm + tables.loss_db[i, j]
+            if term_dbm < best_dbm:
+                best_dbm, best_y, best_x = term_dbm, y, x
+    return best_dbm, best_y, best_x

@@ -2,8 +2,8 @@
 
 The victims of a map are gathered into leaves of ``LEAF_PX`` x ``LEAF_PX`` pixels and these, four at a
 time, into larger nodes. A node keeps, for each of ``BINS`` bins of the grid direction victim -> device, the
-smallest value that ``allowed + discrimination`` can take over its victims and over the bin. So a node whose
-receivers all look the other way counts with its full discrimination, and is passed over where an
+smallest value that ``permissible + discrimination`` can take over its victims and over the bin. So a node
+whose receivers all look the other way counts with its full discrimination, and is passed over where an
 omnidirectional bound would have to open it.
 """
 
@@ -47,16 +47,16 @@ class Tree(NamedTuple):
     """Nodes of all levels, level 0 the leaves; nodes without a victim take no memory in the two bounds.
 
     ``row`` int32[nodes] row of each node in the bounds, -1 without a victim; ``start``, ``height``, ``width``
-    int64[LEVELS] place of a level in ``row`` and its size in nodes; ``any_db`` float32[rows] smallest allowed
-    level; ``directed_db`` float32[rows, BINS] smallest allowed level plus discrimination towards the bin.
+    int64[LEVELS] place of a level in ``row`` and its size in nodes; ``any_dbm`` float32[rows] smallest level;
+    ``directed_dbm`` float32[rows, BINS] smallest level plus discrimination towards the bin.
     """
 
     row: NDArray[np.int32]
     start: NDArray[np.int64]
     height: NDArray[np.int64]
     width: NDArray[np.int64]
-    any_db: NDArray[np.float32]
-    directed_db: NDArray[np.float32]
+    any_dbm: NDArray[np.float32]
+    directed_dbm: NDArray[np.float32]
 
 
 def antenna(discrimination: Discrimination) -> Antenna:
@@ -106,50 +106,52 @@ def sector_discrimination_db(ant: Antenna) -> NDArray[np.float32]:
 
 
 @kernel
-def _mark_leaves(allowed_db: NDArray[np.float32], occupied: NDArray[np.bool_], first: int, last: int) -> None:
+def _mark_leaves(
+    permissible_dbm: NDArray[np.float32], occupied: NDArray[np.bool_], first: int, last: int
+) -> None:
     """True for the leaves of rows first..last-1 that hold at least one victim."""
-    height, width = allowed_db.shape
+    height, width = permissible_dbm.shape
     for i in range(first, last):
         for y in range(i * LEAF_PX, min((i + 1) * LEAF_PX, height)):
             for x in range(width):
-                if allowed_db[y, x] < INF:
+                if permissible_dbm[y, x] < INF:
                     occupied[i, x // LEAF_PX] = True
 
 
 @kernel
 def _fill_leaf(
-    allowed_db: NDArray[np.float32],
+    permissible_dbm: NDArray[np.float32],
     azimuth_deg: NDArray[np.float32],
     y0: int,
     x0: int,
     sector_db: NDArray[np.float32],
-    sector_min_db: NDArray[np.float32],
-    directed_db: NDArray[np.float32],
+    sector_min_dbm: NDArray[np.float32],
+    directed_dbm: NDArray[np.float32],
 ) -> np.float32:
-    """Bounds of the leaf at pixel (y0, x0) into ``directed_db``; returns its smallest allowed level."""
-    sector_min_db[:] = INF
-    directed_db[:] = INF
-    any_db = INF
-    for y in range(y0, min(y0 + LEAF_PX, allowed_db.shape[0])):
-        for x in range(x0, min(x0 + LEAF_PX, allowed_db.shape[1])):
-            level_db = allowed_db[y, x]
-            if level_db < INF:
+    """Bounds of the leaf at pixel (y0, x0) into ``directed_dbm``; returns its smallest permissible level."""
+    sector_min_dbm[:] = INF
+    directed_dbm[:] = INF
+    any_dbm = INF
+    for y in range(y0, min(y0 + LEAF_PX, permissible_dbm.shape[0])):
+        for x in range(x0, min(x0 + LEAF_PX, permissible_dbm.shape[1])):
+            level_dbm = permissible_dbm[y, x]
+            if level_dbm < INF:
                 sector = SECTORS
                 if not np.isnan(azimuth_deg[y, x]):
                     azimuth = normal_azimuth_deg(azimuth_deg[y, x])
                     sector = min(int(azimuth * SECTORS_PER_DEG), SECTORS - 1)
-                sector_min_db[sector] = min(sector_min_db[sector], level_db)
-                any_db = min(any_db, level_db)
+                sector_min_dbm[sector] = min(sector_min_dbm[sector], level_dbm)
+                any_dbm = min(any_dbm, level_dbm)
     for sector in range(SECTORS + 1):
-        if sector_min_db[sector] < INF:
+        if sector_min_dbm[sector] < INF:
             for k in range(BINS):
-                directed_db[k] = min(directed_db[k], sector_min_db[sector] + sector_db[sector, k])
-    return any_db
+                directed_dbm[k] = min(directed_dbm[k], sector_min_dbm[sector] + sector_db[sector, k])
+    return any_dbm
 
 
 @kernel
 def _fill_leaves(
-    allowed_db: NDArray[np.float32],
+    permissible_dbm: NDArray[np.float32],
     azimuth_deg: NDArray[np.float32],
     sector_db: NDArray[np.float32],
     tree: Tree,
@@ -157,19 +159,19 @@ def _fill_leaves(
     last: int,
 ) -> None:
     """Bounds of all leaves in rows first..last-1 of leaves."""
-    sector_min_db = np.empty(SECTORS + 1, np.float32)
+    sector_min_dbm = np.empty(SECTORS + 1, np.float32)
     for i in range(first, last):
         for j in range(tree.width[0]):
             row = tree.row[i * tree.width[0] + j]
             if row >= 0:
-                tree.any_db[row] = _fill_leaf(
-                    allowed_db,
+                tree.any_dbm[row] = _fill_leaf(
+                    permissible_dbm,
                     azimuth_deg,
                     i * LEAF_PX,
                     j * LEAF_PX,
                     sector_db,
-                    sector_min_db,
-                    tree.directed_db[row],
+                    sector_min_dbm,
+                    tree.directed_dbm[row],
                 )
 
 
@@ -183,10 +185,10 @@ def _gather_children(tree: Tree) -> None:
                 child = tree.row[tree.start[below] + i * tree.width[below] + j]
                 if child >= 0:
                     parent = tree.row[tree.start[level] + (i // 2) * tree.width[level] + j // 2]
-                    tree.any_db[parent] = min(tree.any_db[parent], tree.any_db[child])
+                    tree.any_dbm[parent] = min(tree.any_dbm[parent], tree.any_dbm[child])
                     for k in range(BINS):
-                        tree.directed_db[parent, k] = min(
-                            tree.directed_db[parent, k], tree.directed_db[child, k]
+                        tree.directed_dbm[parent, k] = min(
+                            tree.directed_dbm[parent, k], tree.directed_dbm[child, k]
                         )
 
 
@@ -206,12 +208,12 @@ def _halved(occupied: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def build_tree(
-    allowed_db: NDArray[np.float32], azimuth_deg: NDArray[np.float32], ant: Antenna, threads: int
+    permissible_dbm: NDArray[np.float32], azimuth_deg: NDArray[np.float32], ant: Antenna, threads: int
 ) -> Tree:
-    """All nodes over the victims of allowed_db [y, x] (+inf or NaN = none); azimuth_deg NaN: D is 0."""
-    height, width = allowed_db.shape
+    """All nodes over the victims of permissible_dbm [y, x] (+inf or NaN = none); azimuth_deg NaN: D is 0."""
+    height, width = permissible_dbm.shape
     occupied = np.zeros((-(-height // LEAF_PX), -(-width // LEAF_PX)), np.bool_)
-    over_bands(lambda i, j: _mark_leaves(allowed_db, occupied, i, j), occupied.shape[0], 16, threads)
+    over_bands(lambda i, j: _mark_leaves(permissible_dbm, occupied, i, j), occupied.shape[0], 16, threads)
     levels = [occupied]
     for _ in range(1, LEVELS):
         levels.append(_halved(levels[-1]))
@@ -224,13 +226,13 @@ def build_tree(
         start=np.cumsum([0] + [level.size for level in levels[:-1]]).astype(np.int64),
         height=sizes[:, 0].copy(),
         width=sizes[:, 1].copy(),
-        any_db=np.full(rows, INF, np.float32),
-        directed_db=np.full((rows, BINS), INF, np.float32),
+        any_dbm=np.full(rows, INF, np.float32),
+        directed_dbm=np.full((rows, BINS), INF, np.float32),
     )
     sector_db = sector_discrimination_db(ant)
 
     def fill(first: int, last: int) -> None:
-        _fill_leaves(allowed_db, azimuth_deg, sector_db, tree, first, last)
+        _fill_leaves(permissible_dbm, azimuth_deg, sector_db, tree, first, last)
 
     over_bands(fill, occupied.shape[0], 16, threads)
     _gather_children(tree)

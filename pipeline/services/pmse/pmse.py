@@ -7,17 +7,19 @@ receivers within reach of a block are looked at, which changes no number: see ``
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.budget import Budget, Term
+from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
 from pipeline.propagation.hata import Environment
-from pipeline.services.base import BlockLimit, Explanation, ServiceContext, ServiceLimit, Term, unlimited
-from pipeline.services.codes import LimitingService
+from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, ServiceLimit, unlimited
 from pipeline.services.pmse.pmse_kernels import (
     AIRBORNE,
     BLOCKED_DBM,
@@ -28,18 +30,20 @@ from pipeline.services.pmse.pmse_kernels import (
     pixel_limits,
     pmse_loss_db,
 )
-from pipeline.services.pmse.pmse_register import read_pmse_register
+from pipeline.services.pmse.pmse_register import active_between, read_pmse_register, summary
 from pipeline.services.pmse.pmse_victims import (
     Tables,
     allowance,
     allowance_terms,
     channel_offsets,
     concerned,
+    has_numbers,
     places_of,
     read_pmse_tables,
     receivers_of,
     rules_of,
 )
+from pipeline.services.table import ServiceRow
 
 
 class Prepared(NamedTuple):
@@ -53,7 +57,7 @@ class Prepared(NamedTuple):
     scale: float
 
 
-def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
     """Limit by all PMSE receivers; None without a register."""
     if not context.config.pmse.registers:
         return None
@@ -65,14 +69,16 @@ def prepare(context: ServiceContext, device: Device, channel: int) -> BlockLimit
         near, windows = within_reach(prepared.receivers, context.grid, rows, cols, places)
         lowest = unlimited(rows, cols)
         lower_block(prepared.rules, places, near, windows, lowest.eirp_dbm, lowest.not_evaluated)
-        lowest.label[lowest.eirp_dbm < math.inf] = LimitingService.PMSE
+        lowest.label[lowest.eirp_dbm < math.inf] = service.code
         return lowest
 
     return limit
 
 
-def explain(context: ServiceContext, device: Device, channel: int, row: int, col: int) -> Explanation | None:
-    """Budget of the receiver that decides at a pixel; None where no known one limits below the cap."""
+def explain(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+) -> Budget | None:
+    """Budget of the limiting receiver at a pixel; None where no known one limits below the cap."""
     if not context.config.pmse.registers:
         return None
     prepared = _prepare(context, device, channel)
@@ -87,7 +93,29 @@ def explain(context: ServiceContext, device: Device, channel: int, row: int, col
     terms = [Term("blocked", BLOCKED_DBM, "the receiver lies in a 10 m cell of this pixel")]
     if limits_dbm[i] != BLOCKED_DBM:
         terms = _terms(device, prepared, i, float(d_km[i]))
-    return Explanation(_victim(prepared, i, float(d_km[i]), places), tuple(terms), LimitingService.PMSE)
+    return Budget(_victim(prepared, i, float(d_km[i]), places), tuple(terms), service.code)
+
+
+def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
+    """Read register and tables, refused if faulty; what counts; nothing if PMSE is not evaluated."""
+    if not config.services[service.name].evaluated:
+        return
+    settings = config.pmse
+    if not settings.registers:
+        yield "  PMSE          no register: not evaluated anywhere"
+        return
+    register, rejected = read_pmse_register(config)
+    tables = read_pmse_tables(settings)
+    active = active_between(register, settings.at, config.validity_hours)
+    counts = summary(register, active)
+    when = f"on {settings.at}" if settings.at else "at any time"
+    yield f"  PMSE          {', '.join(f'{name} {count}' for name, count in counts.items() if count)}, {when}"
+    without = sorted(
+        kind for kind in set(register["kind"].values[active].tolist()) if not has_numbers(tables.kinds[kind])
+    )
+    if without:
+        yield f"  PMSE          kinds without numbers, not evaluated: {', '.join(without)}"
+    yield from (f"  rejected      {row}" for row in rejected)
 
 
 def within_reach(
@@ -162,7 +190,7 @@ def _model(environment: int, d_km: float) -> str:
 
 
 def _victim(prepared: Prepared, i: int, d_km: float, places: Places) -> dict[str, object]:
-    """The deciding receiver in plain values; azimuth on the grid, from the pixel's middle to the receiver."""
+    """The limiting receiver in plain values; azimuth on the grid, from the pixel's middle to the receiver."""
     row = {str(name): values.values[i].item() for name, values in prepared.register.data_vars.items()}
     east_m = prepared.receivers.x_m[i] - 0.5 * (places.west_m[0] + places.east_m[0])
     north_m = prepared.receivers.y_m[i] - 0.5 * (places.south_m[0] + places.north_m[0])

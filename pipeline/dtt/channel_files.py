@@ -1,0 +1,158 @@
+"""What the maps of one DTT channel are made from: its files, the box within reach, its victims."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
+from pipeline.dtt.interference_range import allowed_nuisance_of
+from pipeline.dtt.limits import ProtectionJob, ServerTable
+from pipeline.dtt.victims import VictimMaps, empty_victims, fill_victims, rows_of
+from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.territory.codes import Surface
+
+_LEVELS = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db", "azimuth_deg")
+
+
+class ChannelFiles(NamedTuple):
+    """Places of one channel's files in the build folder."""
+
+    build: Path
+    channel: int
+
+    def coverage(self, ending: str) -> Path:
+        """A file of the coverage stage."""
+        return self.build / "coverage" / f"ch{self.channel:02d}{ending}"
+
+    def territory(self, name: str) -> Path:
+        """A raster of the territory stage."""
+        return self.build / "territory" / f"{name}.tif"
+
+    def protection(self, device: Device) -> tuple[Path, Path]:
+        """Limits and labels of a device."""
+        stem = f"ch{self.channel:02d}_{device.id}"
+        folder = self.build / "protection"
+        return folder / f"{stem}.tif", folder / f"{stem}_label.tif"
+
+
+def read_servers(path: Path) -> ServerTable:
+    """The table of servers that the coverage stage writes."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return ServerTable(
+        tuple(str(entry["polarisation"]) for entry in content["transmitters"]),
+        tuple((str(system), str(mode)) for system, mode in content["modes"]),
+    )
+
+
+def protected_surfaces(config: Config) -> list[Surface]:
+    """Land whose reception is protected: a service that is not evaluated limits nothing."""
+    places = {
+        Surface.HOME: config.services["dtt"],
+        Surface.HOME_BEYOND: config.services["dtt"],
+        Surface.FOREIGN: config.services["foreign_dtt"],
+    }
+    return [place for place, service in places.items() if service.evaluated]
+
+
+def find_box(config: Config, files: ChannelFiles, grid: Grid, reach_px: int) -> PixelBox | None:
+    """Box of the victims and targets that lie within reach of each other; None without any."""
+    victims: PixelBox | None = None
+    targets: PixelBox | None = None
+    protected = protected_surfaces(config)
+    for rows in strips(0, grid.height):
+        surface = raster.read(files.territory("surface"), rows=rows).values
+        served = raster.read(files.coverage("_class.tif"), rows=rows, bands=["served"]).values
+        victims = joined(victims, box_of((served == 1) & np.isin(surface, protected), rows.start))
+        targets = joined(targets, box_of(surface == Surface.HOME, rows.start))
+    return box_within_reach(victims, targets, reach_px)
+
+
+def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> VictimMaps:
+    """Victim maps of a box, read strip by strip."""
+    protected = protected_surfaces(job.config)
+    protect = (Surface.HOME in protected, Surface.FOREIGN in protected)
+    near, far = allowed_nuisance_of(job.config, job.devices[0])
+    victims = empty_victims(box.rows.stop - box.rows.start, box.cols.stop - box.cols.start)
+    along_sea = job.config.protection.sea_paths == "coastal"
+    for rows in strips(box.rows.start, box.rows.stop):
+        levels = raster.read(files.coverage(".tif"), rows=rows, cols=box.cols, bands=_LEVELS).values
+        served, server, mode = raster.read(files.coverage("_class.tif"), rows=rows, cols=box.cols).values
+        surface = raster.read(files.territory("surface"), rows=rows, cols=box.cols).values
+        coastal = raster.read(files.territory("coastal"), rows=rows, cols=box.cols).values
+        part = slice(rows.start - box.rows.start, rows.stop - box.rows.start)
+        fill_victims(
+            levels,
+            served,
+            server,
+            mode,
+            surface,
+            coastal if along_sea else np.zeros_like(coastal),
+            protect,
+            job.f_mhz,
+            near,
+            far,
+            job.classes,
+            rows_of(victims, part),
+        )
+    return victims
+
+
+def strips(first: int, last: int) -> Iterator[slice]:
+    """Rows first..last-1 in pieces that fit into memory."""
+    for start in range(first, last, STRIP_PX):
+        yield slice(start, min(start + STRIP_PX, last))
+
+
+# --- boxes --------------------------------------------------------------------------------------------------
+
+
+class PixelBox(NamedTuple):
+    """Rows and columns of a part of the grid."""
+
+    rows: slice
+    cols: slice
+
+
+def box_of(mask: NDArray[np.bool_], first_row: int = 0) -> PixelBox | None:
+    """Smallest box of the true pixels of a strip that starts at ``first_row``; None without any."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        return None
+    top, bottom = int(rows[0]) + first_row, int(rows[-1]) + first_row + 1
+    return PixelBox(slice(top, bottom), slice(int(cols[0]), int(cols[-1]) + 1))
+
+
+def joined(first: PixelBox | None, second: PixelBox | None) -> PixelBox | None:
+    """Smallest box that holds both."""
+    if first is None or second is None:
+        return first or second
+    return PixelBox(
+        *(_span(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(first, second, strict=True))
+    )
+
+
+def box_within_reach(victims: PixelBox | None, targets: PixelBox | None, reach_px: int) -> PixelBox | None:
+    """Box of the parts of two boxes that are within ``reach_px`` of the other; None if there are none."""
+    if victims is None or targets is None:
+        return None
+    return joined(_near(victims, targets, reach_px), _near(targets, victims, reach_px))
+
+
+def _near(box: PixelBox, other: PixelBox, reach_px: int) -> PixelBox | None:
+    parts = [
+        _span(max(a.start, b.start - reach_px), min(a.stop, b.stop + reach_px))
+        for a, b in zip(box, other, strict=True)
+    ]
+    return PixelBox(*parts) if all(part.start < part.stop for part in parts) else None
+
+
+def _span(start: int, stop: int) -> slice:
+    return slice(start, stop)

@@ -1,0 +1,91 @@
+"""THE table of services: what can limit a device, with its code, its bit, its label and its module.
+
+Data only. A row names its module as text; the module has three functions, each given the row it is asked for:
+
+    prepare(service, context, device, channel) -> BlockLimit | None
+    explain(service, context, device, channel, row, col) -> Budget | None
+    check(service, config, ground) -> Iterator[str]
+
+(types in ``services.base``). A new service is one such module and one row here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ServiceRow(NamedTuple):
+    """What is known of a service, of a decision, or of a mere label.
+
+    ``name`` key under ``services`` of the territory file, and the word for the code in layers and answers;
+    ``code`` value in ``limiting_service``, never used again for something else; where rows share a code, the
+    first names it; ``flag`` bit in ``eval_flags``, None: without a bit; ``label`` for legends and reports;
+    ``module`` None: a label only; ``always`` a limit by decision: evaluated in every territory, after the
+    services; ``implies`` services that are evaluated with it.
+    """
+
+    name: str
+    code: int
+    flag: int | None
+    label: str
+    module: str | None = None
+    always: bool = False
+    implies: tuple[str, ...] = ()
+
+
+_ROOM = "pipeline.services"
+
+# In the order of the territory file; then decisions, then labels.
+SERVICES: tuple[ServiceRow, ...] = (
+    ServiceRow("dtt", 1, 1, "DTT reception", f"{_ROOM}.dtt"),
+    # The maps of foreign reception are made with those of the territory's own.
+    ServiceRow("foreign_dtt", 8, 8, "foreign DTT reception", f"{_ROOM}.border", implies=("dtt",)),
+    ServiceRow("pmse", 2, 2, "PMSE", f"{_ROOM}.pmse.pmse"),
+    ServiceRow("radio_astronomy", 3, 3, "radio astronomy", f"{_ROOM}.radio_astronomy"),
+    ServiceRow("aeronautical", 4, 4, "aeronautical radionavigation", f"{_ROOM}.aeronautical"),
+    ServiceRow("mobile", 5, 5, "mobile", f"{_ROOM}.mobile"),
+    ServiceRow("ppdr", 6, 6, "PPDR", f"{_ROOM}.mobile"),
+    ServiceRow("fixed", 7, 7, "fixed links", f"{_ROOM}.fixed"),
+    ServiceRow("device_cap", 9, 9, "cap of the device"),
+    ServiceRow("reserved_channel", 10, 10, "reserved channel", f"{_ROOM}.reserved_channels", always=True),
+    ServiceRow("exclusion_area", 11, 11, "exclusion area", f"{_ROOM}.exclusion_areas", always=True),
+    ServiceRow("relay_sites", 11, 11, "exclusion area", f"{_ROOM}.relay_sites", always=True),
+    ServiceRow("channel_caps", 9, 9, "cap of the device", f"{_ROOM}.channel_caps", always=True),
+    ServiceRow("manual_adjustment", 15, 15, "manual adjustment", f"{_ROOM}.adjustments", always=True),
+    ServiceRow("none", 0, None, "no limit"),
+    # Its bit is never set: the border counts under that of foreign_dtt.
+    ServiceRow("border_field", 12, 12, "field at the border"),
+    ServiceRow("receiver_overload", 13, 13, "receiver overload"),
+    ServiceRow("not_evaluated", 14, None, "not evaluated"),
+    ServiceRow("outside", 255, None, "outside"),
+)
+
+
+def service_row(name: str) -> ServiceRow:
+    """The row of a name; KeyError if there is none."""
+    return {row.name: row for row in SERVICES}[name]
+
+
+def service_code(name: str) -> int:
+    """Value in ``limiting_service`` of a name."""
+    return service_row(name).code
+
+
+def service_names() -> tuple[str, ...]:
+    """Services for which a territory file says whether they are evaluated, in its order."""
+    return tuple(row.name for row in SERVICES if row.module is not None and not row.always)
+
+
+def code_names() -> dict[int, str]:
+    """Words by code, ascending, as layers and answers carry them."""
+    return {code: row.name for code, row in _first_rows().items()}
+
+
+def code_labels() -> dict[int, str]:
+    """Labels by code, ascending, for legends and reports."""
+    return {code: row.label for code, row in _first_rows().items()}
+
+
+def _first_rows() -> dict[int, ServiceRow]:
+    first = {row.code: row for row in reversed(SERVICES)}
+    return dict(sorted(first.items()))
