@@ -102,8 +102,8 @@ def classify(
 ) -> NDArray[np.uint16]:
     """Classes uint16[3, y, x]: served 0 / 1 (65535 off land), server index + 1 (0 none), mode (65535 none).
 
-    Served: q1 >= q_min on land, in the territory only where at least the configured number of people live;
-    a density that is not known protects.
+    Served: q1 >= q_min on land, in the territory only where the population density is at least the configured
+    one; a density that is not known protects.
     """
     own = (surface == Surface.HOME) | (surface == Surface.HOME_BEYOND)
     land = own | (surface == Surface.FOREIGN)

@@ -116,7 +116,7 @@ def depression_deg(height_m: float, d_km: float) -> float:
 
 @kernel
 def as_table(values: NDArray[Any], radials: int) -> NDArray[Any]:
-    """View [radial, range] of a flattened table of a sweep; it may be empty."""
+    """View [radial, range] of a flattened table of profiles; it may be empty."""
     return values.reshape(radials, values.size // max(radials, 1))
 
 

@@ -86,7 +86,10 @@ def _modes(transmitters: xr.Dataset) -> Sequence[ModeKey]:
 def channel_inputs(
     transmitters: xr.Dataset, sweeps: Mapping[str, Sweep], planning: Planning, config: Config, channel: int
 ) -> ChannelInputs:
-    """Arrays for the kernels; ``transmitters`` as of ``network.select_channel``, ``sweeps`` by mast key."""
+    """Arrays for the kernels.
+
+    ``transmitters`` as of ``network.select_channel``; ``sweeps`` terrain profiles by mast key.
+    """
     coverage = config.coverage
     masts = sorted({str(key) for key in transmitters["mast"].values})
     agl_m = dict(zip(transmitters["mast"].values, transmitters["antenna_height_agl_m"].values, strict=True))

@@ -79,7 +79,7 @@ def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
 
 
 def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]:
-    """The sweeps of all masts of some transmitters, from the files of their tiles."""
+    """The terrain profiles of all masts of some transmitters, from the files of their tiles."""
     tiles: dict[str, set[str]] = {}
     for tile, mast in zip(transmitters["tile"].values, transmitters["mast"].values, strict=True):
         tiles.setdefault(str(tile), set()).add(str(mast))

@@ -1,4 +1,4 @@
-"""Transmitters and their terrain sweeps as plain arrays for the kernels."""
+"""Transmitters and their radial terrain profiles as plain arrays for the kernels."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Stations(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """The sweeps of m masts, each table flattened: mast k owns ``values[start[k]:start[k + 1]]``.
+    """The terrain profiles of m masts, each table flattened: mast k owns ``values[start[k]:start[k + 1]]``.
 
     ``radials``: number of radials of effective height, sea and hb; ``tca_radials`` that of the clearance
     angles. ``highest_m``: largest height a path of this mast can have at any azimuth and distance;
@@ -73,7 +73,7 @@ class Paths(NamedTuple):
 
 
 def pack_paths(sweeps: Sequence[Sweep], agl_m: Sequence[float]) -> Paths:
-    """The sweeps of masts as flat arrays; ``agl_m`` antenna height above ground of each mast."""
+    """The terrain profiles of masts as flat arrays; ``agl_m`` antenna height above ground of each mast."""
     known = (int(TerrainSource.DEM), int(TerrainSource.PARTIAL))
     heff_start, heff_m = _flat([sweep.heff_m for sweep in sweeps], np.float32)
     hb_start, hb_m = _flat([sweep.hb_m for sweep in sweeps], np.float32)

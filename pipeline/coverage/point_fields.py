@@ -1,7 +1,7 @@
 """Wanted fields at single places: the kernels of the coverage stage without its grid.
 
-The radial sweeps are made for the box of the places instead of the padded grid; where the terrain is fine
-enough for clearance angles their lattice may therefore be denser than that of the maps.
+The radial terrain profiles are made for the box of the places instead of the padded grid; where the terrain
+is fine enough for clearance angles their lattice may therefore be denser than that of the maps.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MARGIN_KM = 1.0
 def sweeps_towards(
     config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
 ) -> dict[str, Sweep]:
-    """Sweeps by mast key of some transmitters, for paths to places [n] in degrees."""
+    """Terrain profiles by mast key of some transmitters, for paths to places [n] in degrees."""
     lattice = _lattice_deg(lon_deg, lat_deg)
     land = _land(config, transmitters, *lattice)
     tiles = sorted(set(transmitters["tile"].values.tolist()))

@@ -1,1 +1,1 @@
-"""Stage 3: effective heights, clearance angles and sea sections of each mast by radial sweeps."""
+"""Stage 3: effective heights, clearance angles and sea sections of each mast from radial terrain profiles."""

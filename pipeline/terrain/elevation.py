@@ -25,9 +25,9 @@ _LOWEST_M = -450.0
 _HIGHEST_M = 9000.0
 # One float32 layer below 3.2 GB.
 _MAX_PIXELS = 800_000_000
-# Tiles of one model lie on common pixels, up to this share of a pixel.
+# Tiles of one model lie on common pixels, up to this fraction of a pixel.
 MAX_SHIFT_PX = 0.05
-# Holes up to this share of the grid are tolerated: single voids of radar models, not a missing tile.
+# Holes up to this fraction of the grid are tolerated: single voids of radar models, not a missing tile.
 MAX_VOID_SHARE = 0.01
 
 

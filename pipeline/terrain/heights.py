@@ -13,8 +13,8 @@ from pipeline.terrain.radial import KNOT_KM, pixel_knots, sample_heights
 # The mean terrain of P.1546-6 Annex 5 sec. 3 is taken between these distances ...
 MEAN_FROM_KM = 3.0
 MEAN_TO_KM = 15.0
-# ... and between this share of the distance and the distance on shorter paths.
-SHORT_PATH_SHARE = 0.2
+# ... and between this fraction of the distance and the distance on shorter paths.
+SHORT_PATH_FRACTION = 0.2
 
 
 @kernel
@@ -119,5 +119,5 @@ def mean_terrain(
         for k in range(1, short_mean_m.shape[1]):
             d_km = k * short_step_km
             short_mean_m[j, k], _ = mean_between(
-                SHORT_PATH_SHARE * d_km, d_km, height_m, step_km, integral, length_km
+                SHORT_PATH_FRACTION * d_km, d_km, height_m, step_km, integral, length_km
             )

@@ -1,4 +1,4 @@
-"""Reading a sweep at any azimuth and distance: linear between radials and between ranges, without seams.
+"""Reading radial terrain profiles at any azimuth and distance: linear between radials and ranges, seamless.
 
 All are scalar kernels of some nanoseconds. Angles in degrees, distances in km. Beyond its last range a
 table keeps the last value (``sea_at`` too: there is no path beyond the reach).
@@ -126,13 +126,13 @@ def _tca_of_known(
     """Mean of the known ones of four neighbours with their bilinear weights; NaN if none weighs."""
     total = 0.0
     weights = 0.0
-    for count, share in (
+    for count, part in (
         (near_low, (1.0 - fraction) * (1.0 - weight)),
         (far_low, fraction * (1.0 - weight)),
         (near_up, (1.0 - fraction) * weight),
         (far_up, fraction * weight),
     ):
         if count != TCA_UNKNOWN:
-            total += count * share
-            weights += share
+            total += count * part
+            weights += part
     return total / weights * TCA_COUNT_DEG if weights > 0.0 else np.nan

@@ -12,8 +12,8 @@ from pipeline.kernels import kernel
 
 # Between knots longitude and latitude go straight: the bow of L km is L^2 / (8 R) tan(lat), 0.1 m at 46 deg.
 KNOT_KM = 2.0
-# A point beside unknown pixels is known if the known ones carry at least this share of its bilinear weight.
-KNOWN_SHARE = 0.5
+# A point beside unknown pixels is known if the known ones carry at least this part of its bilinear weight.
+_KNOWN_FRACTION = 0.5
 
 
 @kernel
@@ -68,7 +68,7 @@ def height_at(values: NDArray[np.float32], row: float, col: float) -> float:
 def _height_beside_unknown(
     nw_m: float, ne_m: float, sw_m: float, se_m: float, down: float, across: float
 ) -> float:
-    """Weighted mean of the known ones of four pixels; NaN if they carry less than ``KNOWN_SHARE``."""
+    """Weighted mean of the known ones of four pixels; NaN if they carry less than ``_KNOWN_FRACTION``."""
     total = 0.0
     known = 0.0
     for height_m, weight in (
@@ -80,7 +80,7 @@ def _height_beside_unknown(
         if height_m == height_m:
             total += height_m * weight
             known += weight
-    return total / known if known >= KNOWN_SHARE else np.nan
+    return total / known if known >= _KNOWN_FRACTION else np.nan
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What goes into a radial sweep and what comes out of it."""
+"""What goes into the radial terrain profiles of a mast, its sweep, and what comes out of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LonLatRaster(NamedTuple):
 
 
 class Mast(NamedTuple):
-    """One antenna on one mast: all transmitters with the same key share the sweep. NaN = not given."""
+    """One antenna on one mast: all transmitters with the same key have the same profiles. NaN = not given."""
 
     key: str
     lon_deg: float
@@ -65,7 +65,7 @@ class MastView(NamedTuple):
 
 
 class SweepSettings(NamedTuple):
-    """Steps and limits of a sweep.
+    """Steps and limits of the radial terrain profiles.
 
     ``tca`` is ``auto``, ``on`` or ``off``; with ``auto`` terrain coarser than ``tca_max_dem_step_m`` gives no
     clearance angle. ``tca_step_km``, ``tca_arc_km``: spacing of the clearance angles along a radial, and
@@ -84,7 +84,7 @@ class SweepSettings(NamedTuple):
 
 
 class SweepFacts(NamedTuple):
-    """What the manifest says of the sweep of one mast."""
+    """What the manifest reports of the terrain of one mast."""
 
     source: TerrainSource
     with_clearance_angles: bool
@@ -92,7 +92,7 @@ class SweepFacts(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """What the paths of one mast know of the terrain; read through ``pipeline.terrain.lookup``.
+    """The radial terrain profiles of one mast; read through ``pipeline.terrain.lookup``.
 
     Radials stand at 0, ``azimuth_step_deg``, ... true azimuth at the mast, all around. The clearance angles
     have their own polar lattice: azimuths ``tca_first_azimuth_deg + k tca_azimuth_step_deg`` (a sector

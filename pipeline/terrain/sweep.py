@@ -1,4 +1,4 @@
-"""One radial sweep: everything the paths of a mast need to know of terrain and sea."""
+"""The radial terrain profiles of a mast: all that its paths need of terrain and sea."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Frame = tuple[float, float, float, float]
 
 
 class _Heights(NamedTuple):
-    """Heights of one mast's antenna: the sweep's fields of the same names, and where they come from."""
+    """Heights of one mast's antenna: the profile's fields of the same names, and where they come from."""
 
     source: TerrainSource
     heff_m: NDArray[np.float32]
@@ -65,7 +65,7 @@ def sweep_mast(
     settings: SweepSettings,
     receivers: LonLatRaster | None = None,
 ) -> Sweep:
-    """Sweep the surroundings of a mast once, for all pixels in its view.
+    """Radial terrain profiles of a mast, made once for all pixels in its view.
 
     ``elevation`` reaches 15 km around the mast; ``receivers`` is the terrain of the view and 16 km around it
     (default: the same raster). Two, so that a far mast does not make one huge raster necessary.

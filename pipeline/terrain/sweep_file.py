@@ -1,4 +1,4 @@
-"""Sweeps of one batch of masts in one file: NumPy arrays in a zip archive, one folder per mast."""
+"""Radial terrain profiles of a batch of masts in one file: NumPy arrays in a zip, one folder per mast."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ARRAYS = ("heff_m", "theta_eff1_deg", "hb_m", "sea_km", "tca_counts")
 SCALARS = tuple(name for name in Sweep._fields if name not in ARRAYS)
 # Clearance angles are nearly noise: harder compression costs seconds per mast and saves a few per cent.
 COMPRESSION_LEVEL = 1
-# The archive's clock, so that equal sweeps give equal bytes.
+# The archive's clock, so that equal profiles give equal bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def write_sweeps(path: str | Path, sweeps: Mapping[str, Sweep]) -> None:
-    """Write sweeps by mast key; the file appears complete or not at all, equal sweeps give equal bytes."""
+    """Write profiles by mast key, the whole file or none; equal profiles give equal bytes."""
     with whole_file(Path(path)) as ready, _new_archive(ready) as archive:
         for key in sorted(sweeps):
             sweep = sweeps[key]
@@ -35,7 +35,7 @@ def write_sweeps(path: str | Path, sweeps: Mapping[str, Sweep]) -> None:
 
 
 def read_sweeps(path: str | Path, masts: Iterable[str] | None = None) -> dict[str, Sweep]:
-    """Sweeps of a file by mast key: all, or those asked for."""
+    """Profiles of a file by mast key: all, or those asked for."""
     with _opened(path) as archive:
         known = _masts(archive)
         wanted = known if masts is None else set(masts)
@@ -45,13 +45,13 @@ def read_sweeps(path: str | Path, masts: Iterable[str] | None = None) -> dict[st
 
 
 def read_facts(path: str | Path) -> dict[str, SweepFacts]:
-    """What the manifest says of the sweeps of a file, by mast key; the clearance angles are not unpacked."""
+    """What the manifest reports of the profiles of a file, by mast key; no clearance angle is unpacked."""
     with _opened(path) as archive:
         return {key: _facts(archive, key) for key in sorted(_masts(archive))}
 
 
 def facts_of(sweep: Sweep) -> SweepFacts:
-    """What the manifest says of a sweep."""
+    """What the manifest reports of a mast's profiles."""
     return SweepFacts(
         TerrainSource(sweep.terrain_source), sweep.tca_counts.shape[1] > 0, sweep.sea_km.shape[1] > 0
     )
