@@ -110,7 +110,7 @@ def padded_masks(
     threads: int = 1,
     file: Path | None = None,
 ) -> xr.Dataset:
-    """Masks on the grid padded by the proven radius; the wider one of the sea only if a coast is in reach.
+    """Masks on the grid padded by the interference range; that over sea only if a coast is in reach.
 
     A configured margin takes its place if it is no smaller; whether a coast is in reach is known by then.
     """
