@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import subprocess
 import sys
@@ -22,12 +21,11 @@ from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import write_whole
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import Plan, load_plan
-from pipeline.publish.release import LATEST, MANIFEST, STAMP, is_complete
+from pipeline.publish.release import LATEST, STAMP, is_complete
 from pipeline.publish.renewal import renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
-from pipeline.registers.stations import register_sizes
 from pipeline.workflow.retention import remove_old_runs
-from pipeline.workflow.shrink import check_comparable, check_shrink
+from pipeline.workflow.shrink import published_manifest, refuse_shrink
 from pipeline.workflow.summary import (
     FILE,
     changes_since,
@@ -135,14 +133,6 @@ def _failed(error: OSError, folder: Path) -> int:
     return 1
 
 
-def refuse_shrink(plan: Plan, before: Mapping[str, Any] | None) -> None:
-    """InputError for a register that is too small beside that of the published run, or if nobody can say."""
-    check_comparable(plan.results, before, run_id(plan))
-    if before is not None:
-        sizes = register_sizes(plan.config, plan.register, plan.bookings)
-        check_shrink(plan.config, sizes, before, plan.config_path)
-
-
 def compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[int, dict[str, Any]]:
     """Compute if need be, renew the validity, remove old runs; the exit code, and facts for the summary."""
     unchanged = is_published(plan)
@@ -205,16 +195,6 @@ def snakemake_command(config_path: Path, cores: int) -> list[str]:
 def is_published(plan: Plan) -> bool:
     """Whether ``latest`` is complete and is the run that these settings, inputs and code would give."""
     return is_complete(plan.results) and (plan.results / LATEST).readlink() == Path(run_id(plan))
-
-
-def published_manifest(results: Path) -> dict[str, Any] | None:
-    """Manifest of ``latest``; None where there is none to be read."""
-    try:
-        found = json.loads((results / LATEST / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    needed = {"run_id", "inputs", "config", "software", "register_rows"}
-    return found if isinstance(found, dict) and needed <= set(found) else None
 
 
 def lenient_copy(config_path: Path) -> Path:

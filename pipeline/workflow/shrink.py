@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
+from pipeline.plan.dependencies import run_id
+from pipeline.plan.plan import Plan
 from pipeline.publish.release import LATEST, MANIFEST
-from pipeline.registers.stations import PMSE_KEY
+from pipeline.registers.stations import PMSE_KEY, register_sizes
 
 
-def check_comparable(results: Path, published: Mapping[str, Any] | None, run_id: str) -> None:
+def published_manifest(results: Path) -> dict[str, Any] | None:
+    """Manifest of ``latest``; None where there is none to be read."""
+    try:
+        found = json.loads((results / LATEST / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    needed = {"run_id", "inputs", "config", "software", "register_rows"}
+    return found if isinstance(found, dict) and needed <= set(found) else None
+
+
+def refuse_shrink(plan: Plan, before: Mapping[str, Any] | None) -> None:
+    """InputError for a register that is too small beside that of the published run, or if nobody can say."""
+    _check_comparable(plan.results, before, run_id(plan))
+    if before is not None:
+        sizes = register_sizes(plan.config, plan.register, plan.bookings)
+        check_shrink(plan.config, sizes, before, plan.config_path)
+
+
+def _check_comparable(results: Path, published: Mapping[str, Any] | None, run_id: str) -> None:
     """Refuse to go on without a manifest of ``latest``: nobody can say then whether a register has shrunk.
 
     No ``latest``, no comparison. Nor is one needed if it is the run that is to be computed: the id stands for

@@ -4,20 +4,18 @@ import math
 
 import numpy as np
 import pytest
+from constellation import Walker, epfd_sum_dbw_m2, walker_positions_km
 from satellites import ORBIT_KM, angle_deg, from_centre_km, minus
 
 from pipeline.coordination.rr97.epfd import (
     Condition,
     StationFigures,
-    Walker,
     condition_1,
     condition_2,
     conditions,
     epfd_band,
     epfd_bound_dbw_m2,
     epfd_limit_dbw_m2,
-    epfd_sum_dbw_m2,
-    walker_positions_km,
 )
 from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.earth_station_patterns import pattern_segments
