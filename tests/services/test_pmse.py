@@ -14,8 +14,8 @@ from pyproj import Transformer
 from pipeline.config.base import TABLES
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
-from pipeline.reference.pmse_tables import read_pmse_kinds, read_pmse_ratios
 from pipeline.services.base import ServiceContext
+from pipeline.services.pmse.pmse_rows import read_pmse_kinds, read_pmse_ratios
 from pipeline.services.table import service_code
 from tests.asking import explain, prepare
 from tests.services.pmse_scene import (

@@ -21,9 +21,14 @@ from pyproj.exceptions import CRSError
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, LONLAT
-from pipeline.reference.pmse_tables import read_pmse_kinds
 from pipeline.rows.row_models import RejectedRow, read_by_id, refuse_unless_lenient
-from pipeline.services.pmse.pmse_rows import SAME_PLACE_M, PmseRow, PmseRules, required_columns
+from pipeline.services.pmse.pmse_rows import (
+    SAME_PLACE_M,
+    PmseRow,
+    PmseRules,
+    read_pmse_kinds,
+    required_columns,
+)
 
 # Minutes since 1970 of assignments without a start or an end.
 ALWAYS, FOREVER = -(2**62), 2**62

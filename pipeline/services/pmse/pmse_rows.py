@@ -1,21 +1,28 @@
-"""One row of a PMSE register: types, ranges, times and place."""
+"""Rows of PMSE: assignments of a register; of configs/tables equipment types and their protection ratios."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
+from pipeline.reference.ratio_tables import ClassCell, NameCell
 from pipeline.registers.transmitter_rows import at_null_island
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     IdCell,
     NumberCell,
     RowModel,
+    SourcedRow,
+    WholeCell,
     columns_of,
+    read_rows,
+    refuse_second,
     row_problem,
     rules_of,
 )
@@ -120,3 +127,44 @@ class PmseRules(NamedTuple):
 def required_columns(projected: bool) -> tuple[str, ...]:
     """Columns a file must have; the place is easting and northing where these are ``projected``."""
     return *columns_of(PmseRow, required=True), *(_PROJECTED_COLUMNS if projected else _PLACE_COLUMNS)
+
+
+# --- tables -------------------------------------------------------------------------------------------------
+
+_WantedPower = Annotated[float, Field(ge=-150, le=0)]
+
+
+class PmseKind(NamedTuple):
+    """An equipment type of PMSE: minimum wanted power at the receiver (NaN = not known), and its set of ratios."""
+
+    wanted_dbm: float
+    ratios: str
+
+
+class _KindRow(SourcedRow):
+    kind: NameCell
+    wanted_dbm: Annotated[_WantedPower | None, MAY_BE_EMPTY, Field(description="-150 to 0 dBm or empty")]
+    ratios: Annotated[str, Field(description="a set of ratios or empty")]
+
+
+class _PmseRatioRow(SourcedRow):
+    ratios: NameCell
+    offset: Annotated[WholeCell, Field(ge=0, le=99, description="0 to 99 channels")]
+    emission_class: ClassCell
+    ratio_db: Annotated[NumberCell, Field(ge=-150, le=60, description="-150 to 60 dB")]
+
+
+def read_pmse_kinds(path: Path) -> dict[str, PmseKind]:
+    """Equipment types of PMSE by name (column ``kind``); one without wanted power or set of ratios has no numbers."""
+    rows = read_rows(path, _KindRow)
+    refuse_second(path, rows, ("kind",))
+    return {
+        row.kind: PmseKind(math.nan if row.wanted_dbm is None else row.wanted_dbm, row.ratios) for row in rows
+    }
+
+
+def read_pmse_ratios(path: Path) -> dict[tuple[str, int, int], float]:
+    """Protection ratio [dB] of PMSE against a device by (set, distance in channels, emission class)."""
+    rows = read_rows(path, _PmseRatioRow)
+    refuse_second(path, rows, ("offset", "emission_class", "ratios"))
+    return {(row.ratios, row.offset, row.emission_class): row.ratio_db for row in rows}

@@ -24,10 +24,10 @@ from pipeline.hashing import json_hash, rows_hash
 from pipeline.propagation.hata import Environment
 from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_centre_mhz, channel_width_mhz
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.reference.pmse_tables import PmseKind, read_pmse_kinds, read_pmse_ratios
 from pipeline.reference.ratio_tables import CLASSES
 from pipeline.services.pmse.pmse_kernels import AIRBORNE, Places, Receivers, Rules, reaches_km
 from pipeline.services.pmse.pmse_register import active_between
+from pipeline.services.pmse.pmse_rows import PmseKind, read_pmse_kinds, read_pmse_ratios
 
 RATIO_WIDTH_MHZ = 8.0
 """Bandwidth of the device's power in the protection ratios."""
