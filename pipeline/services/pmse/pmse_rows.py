@@ -135,7 +135,7 @@ _WantedPower = Annotated[float, Field(ge=-150, le=0)]
 
 
 class PmseKind(NamedTuple):
-    """An equipment type of PMSE: minimum wanted power at the receiver (NaN = not known), and its set of ratios."""
+    """An equipment type: minimum wanted power at the receiver (NaN = not known), and its set of ratios."""
 
     wanted_dbm: float
     ratios: str
@@ -155,7 +155,7 @@ class _PmseRatioRow(SourcedRow):
 
 
 def read_pmse_kinds(path: Path) -> dict[str, PmseKind]:
-    """Equipment types of PMSE by name (column ``kind``); one without wanted power or set of ratios has no numbers."""
+    """Equipment types by name (column ``kind``); one without wanted power or set of ratios has no numbers."""
     rows = read_rows(path, _KindRow)
     refuse_second(path, rows, ("kind",))
     return {
