@@ -27,7 +27,7 @@ import numpy as np
 from numba.extending import is_jitted
 from numpy.typing import NDArray
 
-from pipeline.hashing import STAGE_COMMANDS, json_hash, source_hash
+from pipeline.hashing import json_hash, package_hash
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -204,7 +204,7 @@ def workplace() -> tuple[str, str]:
 @cache
 def _code_hash() -> str:
     packages = [(name, version(name)) for name in COMPUTING]
-    return json_hash([source_hash(STAGE_COMMANDS), sys.version_info[:3], packages])
+    return json_hash([package_hash(), sys.version_info[:3], packages])
 
 
 def _check_same(expected: tuple[str, str], found: tuple[str, str], who: str) -> None:

@@ -24,8 +24,6 @@ LENGTH = 16
 # A file changed less than this ago may change again within one tick of the file system's clock.
 SETTLED_NS = 2_000_000_000
 PACKAGE = "pipeline"
-# Imports the modules of all stages.
-STAGE_COMMANDS = "pipeline.cli.stages"
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK_FILE = "requirements.lock"
 TABLES = "configs/tables"
@@ -74,10 +72,16 @@ def settings_hash(config: BaseModel, keys: Iterable[str], **resolved: object) ->
     """Hash of parts of a configuration, dotted keys such as ``grid`` or ``coverage.q_min``.
 
     Of a list of sections every one counts: ``devices.height_m`` stands for the heights of all devices.
+    ``-devices.profile`` leaves a part of ``devices`` out.
     A path stands for the content of its file, so that moving a file changes nothing and editing it does.
     ``resolved`` adds values that were derived from other settings, e.g. a margin in km.
     """
-    parts = {key: plain(_value_at(config, key)) for key in keys}
+    chosen = list(keys)
+    parts = {key: plain(_value_at(config, key)) for key in chosen if not key.startswith("-")}
+    for left_out in (key.removeprefix("-") for key in chosen if key.startswith("-")):
+        for key in parts:
+            if left_out.startswith(f"{key}."):
+                _leave_out(parts[key], left_out.removeprefix(f"{key}."))
     return json_hash({"settings": parts, "resolved": resolved})
 
 
@@ -125,6 +129,19 @@ def _files_of(path: Path) -> list[Path]:
     return [path, *(part for suffix in beside if (part := path.with_suffix(suffix)).is_file())]
 
 
+def _leave_out(value: object, key: str) -> None:
+    """Remove a dotted key from plain data, in place; from all items of a list."""
+    if isinstance(value, list):
+        for item in value:
+            _leave_out(item, key)
+    elif isinstance(value, dict):
+        name, _, rest = key.partition(".")
+        if rest:
+            _leave_out(value[name], rest)
+        else:
+            del value[name]
+
+
 def _value_at(value: object, key: str) -> object:
     name, _, rest = key.partition(".")
     if isinstance(value, (list, tuple)):
@@ -162,8 +179,20 @@ def source_hash(module: str, root: Path = REPOSITORY) -> str:
     """Hash of a module, all it imports from the package (directly or not), their tables, and the lock."""
     sources = imported_sources(module, root)
     tables = {path for source in sources for path in _tables_of(source, root)}
+    return files_hash([*sources, *sorted(tables), *_lock(root)], root)
+
+
+def _lock(root: Path) -> list[Path]:
     lock = root / LOCK_FILE
-    return files_hash([*sources, *sorted(tables), *([lock] if lock.is_file() else [])], root)
+    return [lock] if lock.is_file() else []
+
+
+def package_hash(root: Path = REPOSITORY) -> str:
+    """Hash of all files of the package but compiled ones, and of the lock."""
+    found = [
+        path for path in (root / PACKAGE).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    return files_hash([*sorted(found), *_lock(root)], root)
 
 
 def imported_sources(module: str, root: Path = REPOSITORY) -> list[Path]:

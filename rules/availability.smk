@@ -6,22 +6,18 @@ rule availability:
             run_files.public_files_of_channel(PLAN, "{channel}"), PLAN.wsd
         ),
     output:
-        build_files(*run_files.public_files_of_devices(PLAN)),
+        derived.output_files(PLAN, "availability"),
     log:
-        f"{LOGS}/availability.log",
+        derived.log_file(PLAN, "availability"),
     benchmark:
-        f"{BENCHMARKS}/availability.tsv"
+        derived.benchmark_file(PLAN, "availability")
     conda:
         "../envs/pipeline.yaml"
-    threads: workflow.cores
+    threads: threads_of("availability")
     params:
-        config=config_file,
-        settings=SETTINGS["availability"],
-        code=CODE["availability"],
-        build=build_folder,
+        **params_of("availability"),
     shell:
-        "python -m pipeline availability --config {params.config} --build {params.build}"
-        " --threads {threads} 2> >(tee {log} >&2) && echo 'done: availability and statistics'"
+        derived.shell_line("availability")
 
 
 # Statistics by region; without regions the rule has no outputs: nothing asks for it.
@@ -30,18 +26,15 @@ rule regions:
         territory=build_files(*run_files.territory_files(PLAN)),
         counts=build_files(*run_files.count_files(PLAN)),
     output:
-        build_files(*run_files.region_files(PLAN)),
+        derived.output_files(PLAN, "regions"),
     log:
-        f"{LOGS}/regions.log",
+        derived.log_file(PLAN, "regions"),
     benchmark:
-        f"{BENCHMARKS}/regions.tsv"
+        derived.benchmark_file(PLAN, "regions")
     conda:
         "../envs/pipeline.yaml"
+    threads: threads_of("regions")
     params:
-        config=config_file,
-        settings=SETTINGS["regions"],
-        code=CODE["regions"],
-        build=build_folder,
+        **params_of("regions"),
     shell:
-        "python -m pipeline region-statistics --config {params.config} --build {params.build}"
-        " 2> >(tee {log} >&2) && echo 'done: statistics by region'"
+        derived.shell_line("regions")

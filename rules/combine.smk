@@ -7,24 +7,15 @@ rule combine:
             victims_of(PLAN, int(wildcards.channel)),
         ),
     output:
-        build_files(*run_files.public_files_of_channel(PLAN, "{channel}")),
+        derived.output_files(PLAN, "combine"),
     log:
-        f"{LOGS}/combine/ch{{channel}}.log",
+        derived.log_file(PLAN, "combine"),
     benchmark:
-        f"{BENCHMARKS}/combine/ch{{channel}}.tsv"
+        derived.benchmark_file(PLAN, "combine")
     conda:
         "../envs/pipeline.yaml"
-    threads: threads_per_job(workflow.cores, len(PLAN.wsd))
+    threads: threads_of("combine")
     params:
-        config=config_file,
-        settings=SETTINGS["combine"],
-        rows=dependencies.rows_of_neighbours(PLAN),
-        bookings=lambda wildcards: dependencies.pmse_rows_of_channel(
-            PLAN, int(wildcards.channel)
-        ),
-        code=CODE["combine"],
-        build=build_folder,
+        **params_of("combine"),
     shell:
-        "python -m pipeline combine --config {params.config} --build {params.build}"
-        " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
-        " && echo 'done: maximum e.i.r.p. in channel {wildcards.channel}'"
+        derived.shell_line("combine")

@@ -1,11 +1,11 @@
-# Paths, channel lists and hashes that the rules share.
+# Paths, channel lists and what the rules share. A rule has the name of its job in pipeline/plan/jobs.py; what is
+# derived from the job's row comes from pipeline/plan/rules.py.
 import shlex
 import sys
 from pathlib import Path
 
-from pipeline.plan import dependencies, run_files
-from pipeline.plan.plan import load_plan, threads_per_job, victims_of
-from pipeline.plan.jobs import STAGES
+from pipeline.plan import run_files, rules as derived
+from pipeline.plan.plan import load_plan, victims_of
 
 # `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster.
 shell.prefix(
@@ -14,9 +14,6 @@ shell.prefix(
 
 PLAN = load_plan(config.get("territory", "configs/slovenia.yaml"))
 BUILD, RESULTS = PLAN.build.as_posix(), PLAN.results.as_posix()
-LOGS, BENCHMARKS = f"logs/{PLAN.config.name}", f"benchmarks/{PLAN.config.name}"
-SETTINGS = {stage: dependencies.settings_of(PLAN, stage) for stage in STAGES}
-CODE = {stage: dependencies.code_of(stage) for stage in STAGES}
 
 
 wildcard_constraints:
@@ -33,8 +30,22 @@ def config_file(wildcards, output):
 
 
 def build_folder(wildcards, output):
-    """The territory's build folder; the stages find their files in it by name."""
+    """The territory's build folder; the jobs find their files in it by name."""
     return BUILD
+
+
+def params_of(job):
+    """Territory file, build folder, and hashes of what a job depends on besides earlier jobs."""
+    return {
+        "config": config_file,
+        "build": build_folder,
+        **derived.rule_params(PLAN, job),
+    }
+
+
+def threads_of(job):
+    """Threads of one job of a rule."""
+    return derived.rule_threads(PLAN, job, workflow.cores)
 
 
 def build_files(*names):

@@ -6,23 +6,15 @@ rule coverage:
             *run_files.terrain_files(PLAN, int(wildcards.channel))
         ),
     output:
-        build_files(*run_files.coverage_files("{channel}")),
+        derived.output_files(PLAN, "coverage"),
     log:
-        f"{LOGS}/coverage/ch{{channel}}.log",
+        derived.log_file(PLAN, "coverage"),
     benchmark:
-        f"{BENCHMARKS}/coverage/ch{{channel}}.tsv"
+        derived.benchmark_file(PLAN, "coverage")
     conda:
         "../envs/pipeline.yaml"
-    threads: threads_per_job(workflow.cores, len(PLAN.victims))
+    threads: threads_of("coverage")
     params:
-        config=config_file,
-        settings=SETTINGS["coverage"],
-        rows=lambda wildcards: dependencies.rows_of_channel(
-            PLAN, int(wildcards.channel)
-        ),
-        code=CODE["coverage"],
-        build=build_folder,
+        **params_of("coverage"),
     shell:
-        "python -m pipeline coverage --config {params.config} --build {params.build}"
-        " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
-        " && echo 'done: coverage of channel {wildcards.channel}'"
+        derived.shell_line("coverage")

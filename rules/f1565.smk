@@ -1,18 +1,15 @@
 # Fixed links: budgets of interference; no grid.
 rule f1565:
     output:
-        build_files(*run_files.coordination_files(PLAN, "f1565")),
+        derived.output_files(PLAN, "f1565"),
     log:
-        f"{LOGS}/f1565.log",
+        derived.log_file(PLAN, "f1565"),
     benchmark:
-        f"{BENCHMARKS}/f1565.tsv"
+        derived.benchmark_file(PLAN, "f1565")
     conda:
         "../envs/pipeline.yaml"
+    threads: threads_of("f1565")
     params:
-        config=config_file,
-        settings=SETTINGS["f1565"],
-        code=CODE["f1565"],
-        build=build_folder,
+        **params_of("f1565"),
     shell:
-        "python -m pipeline f1565-budgets --config {params.config} --build {params.build}"
-        " 2> >(tee {log} >&2) && echo 'done: budgets of fixed links'"
+        derived.shell_line("f1565")

@@ -2,22 +2,17 @@
 rule protect:
     input:
         territory=build_files(*run_files.territory_files(PLAN)),
-        coverage=build_files(*run_files.coverage_files("{channel}")),
+        coverage=build_files(*run_files.coverage_files(PLAN, "{channel}")),
     output:
-        build_files(*run_files.protection_files(PLAN, "{channel}")),
+        derived.output_files(PLAN, "protect"),
     log:
-        f"{LOGS}/protect/ch{{channel}}.log",
+        derived.log_file(PLAN, "protect"),
     benchmark:
-        f"{BENCHMARKS}/protect/ch{{channel}}.tsv"
+        derived.benchmark_file(PLAN, "protect")
     conda:
         "../envs/pipeline.yaml"
-    threads: threads_per_job(workflow.cores, len(PLAN.victims))
+    threads: threads_of("protect")
     params:
-        config=config_file,
-        settings=SETTINGS["protect"],
-        code=CODE["protect"],
-        build=build_folder,
+        **params_of("protect"),
     shell:
-        "python -m pipeline protect --config {params.config} --build {params.build}"
-        " --channel {wildcards.channel} --threads {threads} 2> >(tee {log} >&2)"
-        " && echo 'done: protection of channel {wildcards.channel}'"
+        derived.shell_line("protect")

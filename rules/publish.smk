@@ -2,23 +2,20 @@
 # is an output of a rule: readers' files are never modified or removed by Snakemake.
 rule reception:
     input:
-        coverage=build_files(*run_files.coverage_files("{channel}")),
+        coverage=build_files(*run_files.coverage_files(PLAN, "{channel}")),
     output:
-        build_files(*run_files.internal_files_of_channel("{channel}")),
+        derived.output_files(PLAN, "reception"),
     log:
-        f"{LOGS}/reception/ch{{channel}}.log",
+        derived.log_file(PLAN, "reception"),
     benchmark:
-        f"{BENCHMARKS}/reception/ch{{channel}}.tsv"
+        derived.benchmark_file(PLAN, "reception")
     conda:
         "../envs/pipeline.yaml"
+    threads: threads_of("reception")
     params:
-        config=config_file,
-        settings=SETTINGS["reception"],
-        code=CODE["reception"],
-        build=build_folder,
+        **params_of("reception"),
     shell:
-        "python -m pipeline reception --config {params.config} --build {params.build}"
-        " --channel {wildcards.channel} 2> >(tee {log} >&2) && echo 'done: layers of channel {wildcards.channel}'"
+        derived.shell_line("reception")
 
 
 # All channels of one device in small blocks, for point queries.
@@ -28,21 +25,18 @@ rule query:
             *run_files.max_eirp_files(PLAN, wildcards.device)
         ),
     output:
-        build_files(run_files.query_file("{device}")),
+        derived.output_files(PLAN, "query"),
     log:
-        f"{LOGS}/query/{{device}}.log",
+        derived.log_file(PLAN, "query"),
     benchmark:
-        f"{BENCHMARKS}/query/{{device}}.tsv"
+        derived.benchmark_file(PLAN, "query")
     conda:
         "../envs/pipeline.yaml"
+    threads: threads_of("query")
     params:
-        config=config_file,
-        settings=SETTINGS["query"],
-        code=CODE["query"],
-        build=build_folder,
+        **params_of("query"),
     shell:
-        "python -m pipeline query-raster --config {params.config} --build {params.build}"
-        " --device {wildcards.device} 2> >(tee {log} >&2) && echo 'done: query raster of {wildcards.device}'"
+        derived.shell_line("query")
 
 
 rule publish:
@@ -51,15 +45,13 @@ rule publish:
     output:
         f"{RESULTS}/.published",
     log:
-        f"{LOGS}/publish.log",
+        derived.log_file(PLAN, "publish"),
     benchmark:
-        f"{BENCHMARKS}/publish.tsv"
+        derived.benchmark_file(PLAN, "publish")
     conda:
         "../envs/pipeline.yaml"
+    threads: threads_of("publish")
     params:
-        config=config_file,
-        run=dependencies.run_id(PLAN),
-        build=build_folder,
+        **params_of("publish"),
     shell:
-        "python -m pipeline publish --config {params.config} --build {params.build}"
-        " 2> >(tee {log} >&2) && echo 'done: publish'"
+        derived.shell_line("publish")

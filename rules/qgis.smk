@@ -3,19 +3,15 @@ rule qgis:
     input:
         layers=build_files(*run_files.qgis_sources(PLAN)),
     output:
-        build_files(*run_files.qgis_files(PLAN)),
+        derived.output_files(PLAN, "qgis"),
     log:
-        f"{LOGS}/qgis.log",
+        derived.log_file(PLAN, "qgis"),
     benchmark:
-        f"{BENCHMARKS}/qgis.tsv"
+        derived.benchmark_file(PLAN, "qgis")
     conda:
         "../envs/pipeline.yaml"
+    threads: threads_of("qgis")
     params:
-        config=config_file,
-        settings=SETTINGS["qgis"],
-        rows=dependencies.rows_of_register(PLAN),
-        code=CODE["qgis"],
-        build=build_folder,
+        **params_of("qgis"),
     shell:
-        "python -m pipeline qgis --config {params.config} --build {params.build}"
-        " 2> >(tee {log} >&2) && echo 'done: styles and projects for QGIS'"
+        derived.shell_line("qgis")

@@ -3,19 +3,15 @@ rule radar612:
     input:
         territory=build_files("territory/surface.tif"),
     output:
-        build_files(*run_files.coordination_files(PLAN, "radar612")),
+        derived.output_files(PLAN, "radar612"),
     log:
-        f"{LOGS}/radar612.log",
+        derived.log_file(PLAN, "radar612"),
     benchmark:
-        f"{BENCHMARKS}/radar612.tsv"
+        derived.benchmark_file(PLAN, "radar612")
     conda:
         "../envs/pipeline.yaml"
-    threads: workflow.cores
+    threads: threads_of("radar612")
     params:
-        config=config_file,
-        settings=SETTINGS["radar612"],
-        code=CODE["radar612"],
-        build=build_folder,
+        **params_of("radar612"),
     shell:
-        "python -m pipeline radar612-maps --config {params.config} --build {params.build}"
-        " --threads {threads} 2> >(tee {log} >&2) && echo 'done: oceanographic radars'"
+        derived.shell_line("radar612")

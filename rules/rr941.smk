@@ -4,41 +4,33 @@ rule rr941:
     input:
         territory=build_files("territory/surface.tif"),
     output:
-        build_files(*run_files.coordination_files(PLAN, "rr941")),
+        derived.output_files(PLAN, "rr941"),
     log:
-        f"{LOGS}/rr941.log",
+        derived.log_file(PLAN, "rr941"),
     benchmark:
-        f"{BENCHMARKS}/rr941.tsv"
+        derived.benchmark_file(PLAN, "rr941")
     conda:
         "../envs/pipeline.yaml"
-    threads: workflow.cores
+    threads: threads_of("rr941")
     params:
-        config=config_file,
-        settings=SETTINGS["rr941"],
-        code=CODE["rr941"],
-        build=build_folder,
+        **params_of("rr941"),
     shell:
-        "python -m pipeline rr941-maps --config {params.config} --build {params.build}"
-        " --threads {threads} 2> >(tee {log} >&2) && echo 'done: RR No. 9.41'"
+        derived.shell_line("rr941")
 
 
 rule rr97ab:
     input:
         territory=build_files("territory/surface.tif"),
     output:
-        build_files(*run_files.coordination_files(PLAN, "rr97ab")),
+        derived.output_files(PLAN, "rr97ab"),
     log:
-        f"{LOGS}/rr97ab.log",
+        derived.log_file(PLAN, "rr97ab"),
     benchmark:
-        f"{BENCHMARKS}/rr97ab.tsv"
+        derived.benchmark_file(PLAN, "rr97ab")
     conda:
         "../envs/pipeline.yaml"
-    threads: workflow.cores
+    threads: threads_of("rr97ab")
     params:
-        config=config_file,
-        settings=SETTINGS["rr97ab"],
-        code=CODE["rr97ab"],
-        build=build_folder,
+        **params_of("rr97ab"),
     shell:
-        "python -m pipeline rr97ab-maps --config {params.config} --build {params.build}"
-        " --threads {threads} 2> >(tee {log} >&2) && echo 'done: RR Nos. 9.7A and 9.7B'"
+        derived.shell_line("rr97ab")

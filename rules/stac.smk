@@ -3,18 +3,15 @@ rule stac:
     input:
         layers=build_files(*run_files.stac_sources(PLAN)),
     output:
-        build_files(*run_files.stac_files(PLAN)),
+        derived.output_files(PLAN, "stac"),
     log:
-        f"{LOGS}/stac.log",
+        derived.log_file(PLAN, "stac"),
     benchmark:
-        f"{BENCHMARKS}/stac.tsv"
+        derived.benchmark_file(PLAN, "stac")
     conda:
         "../envs/pipeline.yaml"
+    threads: threads_of("stac")
     params:
-        config=config_file,
-        settings=SETTINGS["stac"],
-        code=CODE["stac"],
-        build=build_folder,
+        **params_of("stac"),
     shell:
-        "python -m pipeline stac --config {params.config} --build {params.build}"
-        " 2> >(tee {log} >&2) && echo 'done: STAC'"
+        derived.shell_line("stac")

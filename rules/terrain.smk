@@ -3,20 +3,15 @@ rule terrain:
     input:
         territory=build_files(*run_files.territory_files(PLAN)),
     output:
-        f"{BUILD}/terrain/{{tile}}.npz",
+        derived.output_files(PLAN, "terrain"),
     log:
-        f"{LOGS}/terrain/{{tile}}.log",
+        derived.log_file(PLAN, "terrain"),
     benchmark:
-        f"{BENCHMARKS}/terrain/{{tile}}.tsv"
+        derived.benchmark_file(PLAN, "terrain")
     conda:
         "../envs/pipeline.yaml"
-    threads: threads_per_job(workflow.cores, len(PLAN.tiles))
+    threads: threads_of("terrain")
     params:
-        config=config_file,
-        settings=SETTINGS["terrain"],
-        rows=lambda wildcards: dependencies.rows_of_tile(PLAN, wildcards.tile),
-        code=CODE["terrain"],
-        build=build_folder,
+        **params_of("terrain"),
     shell:
-        "python -m pipeline terrain --config {params.config} --build {params.build}"
-        " --tile {wildcards.tile} --threads {threads} 2> >(tee {log} >&2) && echo 'done: terrain {wildcards.tile}'"
+        derived.shell_line("terrain")

@@ -1,20 +1,15 @@
 # The padded grid with its masks: land and sea, countries, coast, population.
 rule territory:
     output:
-        build_files(*run_files.territory_files(PLAN)),
+        derived.output_files(PLAN, "territory"),
     log:
-        f"{LOGS}/territory.log",
+        derived.log_file(PLAN, "territory"),
     benchmark:
-        f"{BENCHMARKS}/territory.tsv"
+        derived.benchmark_file(PLAN, "territory")
     conda:
         "../envs/pipeline.yaml"
-    threads: workflow.cores
+    threads: threads_of("territory")
     params:
-        config=config_file,
-        settings=SETTINGS["territory"],
-        rows=dependencies.rows_of_territory(PLAN),
-        code=CODE["territory"],
-        build=build_folder,
+        **params_of("territory"),
     shell:
-        "python -m pipeline territory --config {params.config} --build {params.build}"
-        " --threads {threads} 2> >(tee {log} >&2) && echo 'done: territory'"
+        derived.shell_line("territory")

@@ -3,19 +3,15 @@ rule web:
     input:
         layers=build_files(*run_files.web_sources(PLAN)),
     output:
-        build_files(*run_files.web_files(PLAN)),
+        derived.output_files(PLAN, "web"),
     log:
-        f"{LOGS}/web.log",
+        derived.log_file(PLAN, "web"),
     benchmark:
-        f"{BENCHMARKS}/web.tsv"
+        derived.benchmark_file(PLAN, "web")
     conda:
         "../envs/pipeline.yaml"
-    threads: workflow.cores
+    threads: threads_of("web")
     params:
-        config=config_file,
-        settings=SETTINGS["web"],
-        code=CODE["web"],
-        build=build_folder,
+        **params_of("web"),
     shell:
-        "python -m pipeline web --config {params.config} --build {params.build}"
-        " --threads {threads} 2> >(tee {log} >&2) && echo 'done: web map'"
+        derived.shell_line("web")

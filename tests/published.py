@@ -12,9 +12,9 @@ from affine import Affine
 
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import max_eirp_files, query_file
-from pipeline.publish import query_raster
 from pipeline.publish.manifest import make_manifest
 from pipeline.publish.release import release
+from tests.jobs import run_from
 
 # About 14.0 to 14.4 E, 46.0 to 46.2 N: 120 x 90 pixels of 200 m.
 WEST_M, NORTH_M, PIXEL_M, WIDTH, HEIGHT = 424_000.0, 118_000.0, 200.0, 120, 90
@@ -86,7 +86,7 @@ def publish(
         for channel, name in zip(plan.wsd, max_eirp_files(plan, device.id), strict=True):
             write_levels(plan.build / name, random_levels(1000 * number + channel, gaps.get(device.id, 0.1)))
             files[name] = plan.build / name
-        query_raster.main(config, plan.build, device=device.id)
+        run_from("query", config, plan.build, device=device.id)
         files[query_file(device.id)] = plan.build / query_file(device.id)
     return release(
         files, plan.results, run_id, lambda digests: make_manifest(plan, run_id, files, digests, now)

@@ -8,8 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
-from pipeline.config.load import export_schema, load_config, unverified
+from pipeline.config.base import unverified
 from pipeline.errors import InputError
+from pipeline.plan.territory_file import export_schema, load_config
 from pipeline.radio.channel_plan import channel_centre_mhz, plan_channels
 
 

@@ -7,15 +7,30 @@ everything, because a number that ignores a service that should have been looked
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline.grid.layer_files import raster_of
+from pipeline.blocks import map_blocks
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
+from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import empty_values, make_layer, raster_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
-from pipeline.services.base import ServiceLimit
-from pipeline.services.table import service_code
+from pipeline.radio.channel_plan import victim_channels
+from pipeline.radio.emission import device_cap_dbm
+from pipeline.registers.transmitters import read_register
+from pipeline.services.base import ServiceContext, ServiceLimit
+from pipeline.services.evaluated import PreparedService, limits_on, prepare_services, settled_flags
+from pipeline.services.table import code_names, service_code
+from pipeline.territory.codes import Surface
+
+# Layers of one device and channel, in the order of ``Published``.
+COMBINED = ("max_eirp", "limiting_service", "eval_flags")
+BLOCK_PX = 1024
 
 
 class Published(NamedTuple):
@@ -63,3 +78,71 @@ def combine(
     label[~targets] = raster_of("limiting_service").nodata
     flags[~targets] = raster_of("eval_flags").nodata
     return Published(raw, label, flags)
+
+
+def run(
+    config: Config,
+    build: Path,
+    device: Device,
+    channel: int,
+    victims: tuple[int, ...],
+    surface: xr.DataArray,
+    *,
+    threads: int = 1,
+) -> xr.Dataset:
+    """Layers ``max_eirp``, ``limiting_service``, ``eval_flags`` of one device and channel on the padded grid.
+
+    ``surface`` as read from ``surface.tif``; ``victims`` the DTT channels that limit this one.
+    """
+    context = ServiceContext(config, build, surface.attrs["grid"], victims)
+    services = prepare_services(context, device, channel)
+    flags = settled_flags(config, device)
+    targets = surface.values == Surface.HOME
+    raw, label, bits = (empty_values(name, targets.shape) for name in COMBINED)
+
+    def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> Published | None:
+        if not inside.any():
+            return None
+        return _combine_block(services, rows, cols, device, inside, flags)
+
+    name = f"combine {device.id} channel {channel}"
+    for rows, cols, block in map_blocks(compute, targets.shape, BLOCK_PX, threads, cut=(targets,), name=name):
+        if block is not None:
+            raw[rows, cols], label[rows, cols], bits[rows, cols] = block
+    return _as_layers(Published(raw, label, bits), surface.attrs["grid"], device, channel)
+
+
+def _combine_block(
+    services: list[PreparedService],
+    rows: slice,
+    cols: slice,
+    device: Device,
+    inside: NDArray[np.bool_],
+    flags: int,
+) -> Published:
+    limits, cap_dbm = limits_on(services, rows, cols), device_cap_dbm(device)
+    return combine(limits, inside, cap_dbm=cap_dbm, min_eirp_dbm=device.min_eirp_dbm, settled_flags=flags)
+
+
+def _as_layers(published: Published, grid: Grid, device: Device, channel: int) -> xr.Dataset:
+    """The layers with the labels that a reader of the files sees."""
+    fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
+    raw, label, bits = published
+    return xr.Dataset(
+        {
+            "max_eirp": make_layer("max_eirp", raw, grid, fields),
+            "limiting_service": make_layer("limiting_service", label, grid, fields, codes=code_names()),
+            "eval_flags": make_layer("eval_flags", bits, grid, fields),
+        }
+    )
+
+
+def victims_of(config: Config, channel: int) -> tuple[int, ...]:
+    """DTT channels in the register that limit devices in one channel.
+
+    Reading the register anew (0.02 s for a hundred stations, 0.2 s for 2,000) keeps a job free of what others
+    may have left in the build folder.
+    """
+    register, _ = read_register(config)
+    occupied = register["channel"].values.tolist()
+    return tuple(victim_channels(config, occupied, [channel]))

@@ -1,7 +1,4 @@
-"""Stage regions: ``public/statistics_by_region.csv``, how many channels the parts of the territory have.
-
-Made from the published counts, so that a change of the regions computes nothing else anew.
-"""
+"""How many channels the parts of a territory have: area and people by region and number of channels."""
 
 from __future__ import annotations
 
@@ -16,21 +13,10 @@ from numpy.typing import NDArray
 from pipeline.availability.classes import OUTSIDE_COUNT, level_name, published_levels_dbm
 from pipeline.blocks import block_slices
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
-from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
-from pipeline.grid.layer_files import layer_file
-from pipeline.territory.rasters import boundaries_of
-from pipeline.territory.regions import (
-    ELSEWHERE,
-    TOTAL,
-    NamedRegions,
-    project_regions,
-    read_regions,
-    region_index,
-)
+from pipeline.territory.regions import ELSEWHERE, TOTAL, NamedRegions, project_regions, region_index
 
 COUNTS = OUTSIDE_COUNT  # a pixel has 0 .. 254 channels
 AT_LEAST = (1, 5, 10)
@@ -46,23 +32,6 @@ class Tally(NamedTuple):
 
     area_km2: Histogram
     people: Histogram | None
-
-
-def main(config_path: Path, build: Path) -> None:
-    """Write the table of all devices, levels and regions."""
-    config = load_config(config_path)
-    if config.report.regions is None:
-        raise InputError("no regions", file=config_path, row="report.regions", allowed="a polygon file")
-    territory = boundaries_of(config.territory).territory
-    regions = read_regions(config.report.regions, territory)
-    layers = count_layers(config)
-    paths = [build / layer_file("available_channels", device=name, level=level) for name, level in layers]
-    people = None if config.population is None else build / "territory" / "population.tif"
-    tables = [
-        region_table(regions.names, tally).assign(device=device, level_dbm=level)
-        for (device, level), tally in zip(layers, tallies(regions, paths, people), strict=True)
-    ]
-    write_table(tables, build / layer_file("statistics_by_region"))
 
 
 def count_layers(config: Config) -> list[tuple[str, str]]:

@@ -76,3 +76,23 @@ class ModelFor:
         if name not in names:
             raise ValueError(f"is not one of {', '.join(names)}")
         return name
+
+
+def unverified(settings: BaseModel, prefix: str = "") -> list[dict[str, object]]:
+    """All numbers of a configuration whose source was not read: key, value, source."""
+    found: list[dict[str, object]] = []
+    for name in type(settings).model_fields:
+        found.extend(_unverified_in(getattr(settings, name), f"{prefix}{name}"))
+    return found
+
+
+def _unverified_in(value: object, key: str) -> list[dict[str, object]]:
+    if isinstance(value, Sourced):
+        return [] if value.verified else [{"key": key, "value": value.value, "source": value.source}]
+    if isinstance(value, BaseModel):
+        return unverified(value, key + ".")
+    if isinstance(value, dict):
+        return [entry for name, item in value.items() for entry in _unverified_in(item, f"{key}.{name}")]
+    if isinstance(value, list):
+        return [entry for i, item in enumerate(value) for entry in _unverified_in(item, f"{key}.{i}")]
+    return []

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from pipeline.config.areas import Areas
 from pipeline.config.base import REPOSITORY, TABLES, Identifier, Number, Section, Sourced, Whole, within
@@ -141,6 +141,18 @@ class Config(Section):
     """The page `report.html`."""
     keep_runs: Annotated[Whole, Field(ge=1)] | None = None
     """Published runs that stay, the newest ones; older ones are removed after a run. None: all stay."""
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The territory file that these settings were read from, for messages; no setting itself."""
+        return self._file
+
+    def from_file(self, path: Path) -> Config:
+        """These settings with the file they were read from."""
+        named = self.model_copy()
+        named._file = path
+        return named
 
     @model_validator(mode="after")
     def _complete(self, info: ValidationInfo) -> Config:

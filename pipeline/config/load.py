@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from pipeline.config.base import REPOSITORY, Section, Sourced
+from pipeline.config.base import Section
 from pipeline.config.config import Config
-from pipeline.config.services import SERVICE_NAMES
 from pipeline.errors import InputError
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -39,15 +37,18 @@ def _mapping_without_duplicates(loader: _UniqueKeyLoader, node: yaml.MappingNode
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
 
 
-def load_config(path: Path) -> Config:
-    """Read and check one territory file; InputError names the key, the value and what is allowed."""
+def read_config(path: Path, context: Mapping[str, object]) -> Config:
+    """Read and check one territory file; InputError names the key, the value and what is allowed.
+
+    ``context``: what sections must know of the rooms above, such as the names of the services.
+    """
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError("is not a mapping of settings", file=path)
     content.setdefault("name", path.stem)
     _fill_in_profiles(path, content)
     try:
-        return Config.model_validate(content, context={"services": SERVICE_NAMES})
+        return Config.model_validate(content, context=dict(context)).from_file(path)
     except ValidationError as error:
         raise _as_input_error(path, error) from None
 
@@ -133,45 +134,3 @@ def _section_types(annotation: object) -> Iterator[type[Section]]:
         yield annotation
     for inner in getattr(annotation, "__args__", ()):
         yield from _section_types(inner)
-
-
-def unverified(settings: BaseModel, prefix: str = "") -> list[dict[str, object]]:
-    """All numbers of a configuration whose source was not read: key, value, source."""
-    found: list[dict[str, object]] = []
-    for name in type(settings).model_fields:
-        found.extend(_unverified_in(getattr(settings, name), f"{prefix}{name}"))
-    return found
-
-
-def _unverified_in(value: object, key: str) -> list[dict[str, object]]:
-    if isinstance(value, Sourced):
-        return [] if value.verified else [{"key": key, "value": value.value, "source": value.source}]
-    if isinstance(value, BaseModel):
-        return unverified(value, key + ".")
-    if isinstance(value, dict):
-        return [entry for name, item in value.items() for entry in _unverified_in(item, f"{key}.{name}")]
-    if isinstance(value, list):
-        return [entry for i, item in enumerate(value) for entry in _unverified_in(item, f"{key}.{i}")]
-    return []
-
-
-def export_schema() -> str:
-    """The JSON schema of a territory file, as text, for editors and for checks outside Python."""
-    schema = Config.model_json_schema()
-    _strip_machine_paths(schema)
-    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
-
-
-def _strip_machine_paths(node: object) -> None:
-    """Defaults under the repository are written relative to it: a schema must not name a machine."""
-    if isinstance(node, dict):
-        default = node.get("default")
-        if isinstance(default, str) and default.startswith(str(REPOSITORY)):
-            node["default"] = str(Path(default).relative_to(REPOSITORY))
-        elif isinstance(default, dict):
-            node.pop("default") if str(REPOSITORY) in json.dumps(default) else None
-        for child in node.values():
-            _strip_machine_paths(child)
-    elif isinstance(node, list):
-        for child in node:
-            _strip_machine_paths(child)

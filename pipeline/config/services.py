@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, ValidationInfo, model_validator
 
 from pipeline.config.base import Section
-
-SERVICE_NAMES = ("dtt", "foreign_dtt", "pmse", "radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed")
 
 
 def names_of_services(info: ValidationInfo) -> tuple[str, ...] | None:
@@ -27,7 +25,7 @@ def _known(name: str, info: ValidationInfo) -> str:
     return name
 
 
-ServiceName = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*SERVICE_NAMES]})]
+ServiceName = Annotated[str, AfterValidator(_known)]
 
 
 class Service(Section):

@@ -1,9 +1,4 @@
-"""Stage coverage: wanted field, best server, nuisance, location probability and service of one DTT channel.
-
-Input: ``surface`` (and ``density``) of the territory, the transmitters of the channel and its neighbours with
-their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server), ``chNN_class.tif`` uint16
-(``CLASS_BANDS``), ``chNN_servers.json`` (what the indices mean).
-"""
+"""One DTT channel: wanted field, best server, nuisance, location probability and service, block by block."""
 
 from __future__ import annotations
 
@@ -17,15 +12,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
-from pipeline.config.load import load_config
-from pipeline.coverage.inputs import Planning, channel_inputs, planning_of
-from pipeline.coverage.network import load_sweeps, read_network
+from pipeline.coverage.inputs import Planning
 from pipeline.coverage.tile_state import PRUNED_TILE_PX, ChannelInputs, PixelKind
 from pipeline.coverage.tiles import LEVEL_BANDS, compute_block
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
 from pipeline.grid.grid import Grid
-from pipeline.grid.raster import layout_on, read, write_blocks
+from pipeline.grid.raster import layout_on, write_blocks
 from pipeline.territory.codes import Surface
 
 _BLOCK_PX = 512
@@ -131,22 +124,6 @@ def split_blocks(blocks: Iterator[Block]) -> tuple[Iterator[Any], Iterator[Any]]
             yield rows, cols, np.frombuffer(zlib.decompress(packed), dtype=np.uint16).reshape(shape)
 
     return levels(), classes()
-
-
-def main(config_path: str | Path, build: str | Path, *, channel: int, threads: int = 1) -> None:
-    """Compute one channel and write its three files to ``<build>/coverage``."""
-    config, territory = load_config(Path(config_path)), Path(build) / "territory"
-    surface = read(territory / "surface.tif")
-    grid: Grid = surface.attrs["grid"]
-    transmitters = read_network(config, grid, channel)
-    planning = planning_of(config, transmitters, channel)
-    inputs = channel_inputs(transmitters, load_sweeps(build, transmitters), planning, config, channel)
-    density = None
-    if config.population is not None and config.coverage.min_density_per_km2 > 0.0:
-        density = read(territory / "density.tif").values
-    blocks = compute_blocks(inputs, grid, surface.values, density, threads=threads)
-    write_results(Path(build) / "coverage" / f"ch{channel:02d}", grid, blocks)
-    write_servers(Path(build) / "coverage" / f"ch{channel:02d}_servers.json", transmitters, planning)
 
 
 def write_results(stem: Path, grid: Grid, blocks: Iterator[Block]) -> None:

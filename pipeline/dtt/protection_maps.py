@@ -1,12 +1,4 @@
-"""Stage protect: what the reception of one DTT channel allows to devices around it.
-
-Input: coverage of the channel and the territory's rasters. Output for each device: ``chNN_<device>.tif``,
-float32, one band per group of victims ("system mode|from..to" of the wanted level in dBm) and, where a
-threshold is known, "overload"; ``chNN_<device>_label.tif``, uint8, whose reception limits
-(``victims.VictimLabel``). For what the values mean see ``limits``.
-With ``method: threshold`` the one band is "threshold": -inf where the channel is occupied, else +inf; with
-``method: separation`` there are two, "separation co" and "separation adjacent".
-"""
+"""What the reception of one DTT channel allows to devices of one geometry: files in, files out."""
 
 from __future__ import annotations
 
@@ -20,19 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, find_box, read_servers, read_victims, strips
-from pipeline.dtt.limits import (
-    THRESHOLD_BAND,
-    LimitBand,
-    ProtectionJob,
-    bands_of,
-    geometries,
-    make_job,
-    radius_km,
-    run,
-)
+from pipeline.dtt.limits import THRESHOLD_BAND, LimitBand, ProtectionJob, bands_of, make_job, radius_km, run
 from pipeline.dtt.separation import separation_maps
 from pipeline.dtt.threshold import occupied, threshold_dbuvm
 from pipeline.dtt.victims import LABEL_NAMES, VictimLabel
@@ -47,25 +29,24 @@ from pipeline.territory.codes import Surface
 _Block = tuple[slice, slice, NDArray[Any]]
 
 
-def main(config_path: Path, build: Path, *, channel: int, threads: int = 1) -> None:
-    """Open coverage and territory, compute each geometry of the devices, write one pair of files a device."""
-    config = load_config(config_path)
-    files = ChannelFiles(build, channel)
-    for devices in geometries(config.devices):
-        if config.protection.method == "separation":
-            for device in devices:
-                _separation(config, files, device)
-            continue
-        out = files.protection(devices[0])
-        if config.protection.method == "threshold":
-            _threshold(config, files, out)
-        else:
-            tables = read_protection_tables(config.protection)
-            servers = read_servers(files.coverage("_servers.json"))
-            _protect(make_job(config, channel, devices, tables, servers), files, out, threads)
-        for device in devices[1:]:
-            for source, copy in zip(out, files.protection(device), strict=True):
-                copy_whole(source, copy)
+def write_protection(
+    config: Config, files: ChannelFiles, devices: tuple[Device, ...], *, threads: int = 1
+) -> None:
+    """Compute devices of one geometry, write one pair of files a device."""
+    if config.protection.method == "separation":
+        for device in devices:
+            _separation(config, files, device)
+        return
+    out = files.protection(devices[0])
+    if config.protection.method == "threshold":
+        _threshold(config, files, out)
+    else:
+        tables = read_protection_tables(config.protection)
+        servers = read_servers(files.coverage("_servers.json"))
+        _protect(make_job(config, files.channel, devices, tables, servers), files, out, threads)
+    for device in devices[1:]:
+        for source, copy in zip(out, files.protection(device), strict=True):
+            copy_whole(source, copy)
 
 
 def _protect(job: ProtectionJob, files: ChannelFiles, out: tuple[Path, Path], threads: int) -> None:

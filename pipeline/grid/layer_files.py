@@ -17,6 +17,9 @@ from pipeline.layers import LAYERS, Layer, Raster
 _Fields = Mapping[str, object]
 _NO_FIELDS: _Fields = {}
 
+# Tag of the point-query rasters: the largest scale of their grid.
+SCALE_TAG = "largest_scale"
+
 
 def two_digits(channel: int) -> str:
     """A channel as it stands in file names."""

@@ -8,28 +8,42 @@ is by their files. Raw files are no inputs of rules: their content counts, neith
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
 from pipeline.dtt.foreign_data import foreign_data
-from pipeline.hashing import json_hash, plain, rows_hash, settings_hash, source_hash
-from pipeline.plan.jobs import STAGES
-from pipeline.plan.margin import margin_m
+from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
+from pipeline.plan.jobs import JOBS
+from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import Plan, near_channel
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.table import SERVICES
+from pipeline.territory.rasters import margin_m
 from pipeline.territory.surface import ROOM_DEG
 
 
-def settings_of(plan: Plan, stage: str) -> str:
-    """Hash of the settings a stage reads, input files by content."""
-    return settings_hash(plan.config, STAGES[stage].settings)
+def settings_of(plan: Plan, job: str) -> str:
+    """Hash of the settings a job reads, input files by content."""
+    return settings_hash(plan.config, JOBS[job].settings)
 
 
-def code_of(stage: str) -> str:
-    """Hash of the code a stage runs; a stage that asks the services runs theirs too."""
-    services = {row.module for row in SERVICES if row.module is not None} if stage == "combine" else set()
-    return json_hash([source_hash(module) for module in (STAGES[stage].module, *sorted(services))])
+def code_of(job: str) -> str:
+    """Hash of the code a job runs; a job that asks the services runs theirs too."""
+    row = JOBS[job]
+    services = {service.module for service in SERVICES if service.module} if "services" in row.uses else set()
+    return json_hash([source_hash(module) for module in (row.module, *sorted(services))])
+
+
+def sources_of_jobs() -> list[Path]:
+    """Source files that any job can load."""
+    return sorted({path for row in JOBS.values() for path in imported_sources(row.module)})
+
+
+def rows_of(plan: Plan, job: str, **wildcards: int | str) -> str | None:
+    """Hash of what a job takes from the registers; None if nothing."""
+    name = JOBS[job].rows
+    return None if name is None else str(globals()[name](plan, **wildcards))
 
 
 def rows_of_territory(plan: Plan) -> str:
@@ -39,8 +53,8 @@ def rows_of_territory(plan: Plan) -> str:
     the protection ratios. The box is as coarse as that of the land mask: a station that moves within it
     concerns its own channels only.
     """
-    modes = sorted(set(zip(*_texts(plan, "system", "mode"), strict=True)))
-    margins_m = [margin_m(plan.config, modes, coastal=coastal) for coastal in (False, True)]
+    required_km = required_margins_km(plan.config, plan.register)
+    margins_m = [margin_m(plan.config, required_km, coastal=coastal) for coastal in (False, True)]
     sites = [plan.register[name].values for name in ("lon_deg", "lat_deg")]
     low = [math.floor(values.min() - ROOM_DEG) for values in sites]
     high = [math.ceil(values.max() + ROOM_DEG) for values in sites]
@@ -68,6 +82,11 @@ def rows_of_register(plan: Plan) -> str:
     return rows_hash(plan.register, np.ones(plan.register.sizes["transmitter"], dtype=bool))
 
 
+def rows_of_services(plan: Plan, channel: int) -> str:
+    """Hash of what the services take from the registers for devices in one channel."""
+    return json_hash([rows_of_neighbours(plan), pmse_rows_of_channel(plan, channel)])
+
+
 def pmse_rows_of_channel(plan: Plan, channel: int) -> str:
     """Hash of the PMSE assignments that concern devices in one channel."""
     return pmse_victims.bookings_hash(plan.config, plan.bookings, channel)
@@ -82,9 +101,5 @@ def coverage_hash(plan: Plan, channel: int) -> str:
 
 def run_id(plan: Plan) -> str:
     """Name of a run: hash of configuration, content of all inputs, and code."""
-    code = {stage: code_of(stage) for stage in STAGES} | {"publish": source_hash("pipeline.publish.stage")}
+    code = {job: code_of(job) for job in JOBS}
     return json_hash({"config": plain(plan.config), "code": code})
-
-
-def _texts(plan: Plan, *names: str) -> list[list[str]]:
-    return [plan.register[name].values.tolist() for name in names]

@@ -1,35 +1,67 @@
-"""The stages of the pipeline: the module that runs each, and the settings it reads."""
+"""The jobs of the workflow, one row each: what runs, what it reads, what it depends on, what it writes.
+
+A row is data. Rule, hidden command (``channelmaps job NAME``), log and benchmark have the name of the job;
+the rest of a rule is derived from the row in ``plan/rules.py``. The inputs of a job are named in its rule.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from pipeline.config.protection import Device
-from pipeline.services.pmse import pmse_victims
 
+class Job(NamedTuple):
+    """A job of the workflow, or one for each value of its wildcards."""
 
-class Stage(NamedTuple):
-    """A stage of the pipeline: the module that runs it and the keys of the configuration it reads."""
-
+    name: str
+    """Name of rule, command, log and benchmark."""
+    title: str
+    """What is done when it ends; wildcards in braces."""
     module: str
-    settings: tuple[str, ...]
+    """Module with ``main(config, build, *, threads, **wildcards, **values)``."""
+    files: str | None
+    """Function of ``plan/run_files.py``: what it writes, by plan and wildcards; None: named in its rule."""
+    settings: tuple[str, ...] = ()
+    """Keys of the configuration that it reads; ``-key`` leaves a part of an earlier key out."""
+    wildcards: tuple[str, ...] = ()
+    """Channel, tile or device that one job of the rule is for."""
+    rows: str | None = None
+    """Function of ``plan/dependencies.py``: hash of what it takes from registers, by plan and wildcards."""
+    values: tuple[str, ...] = ()
+    """Values that ``main`` is given besides, by name; see ``plan/run_job.py``."""
+    uses: tuple[str, ...] = ()
+    """Tables whose modules it loads, as far as a territory uses them: ``models``, ``services``."""
+    threads: str = "one"
+    """One, all, or the jobs of the rule share the cores: the member of the plan that counts them."""
 
 
-# A device's profile and the power below which it does not transmit concern what is published of it, not what
-# reception allows; whatever else is said of a device is taken to matter.
-PROTECT_DEVICE = tuple(
-    f"devices.{name}" for name in Device.model_fields if name not in {"profile", "min_eirp_dbm"}
-)
-
-STAGES = {
-    # The width of the margin follows from much else: it counts itself (``workflow.rows_of_territory``).
-    "territory": Stage(
-        "pipeline.territory.rasters", ("territory", "grid.crs", "grid.resolution_m", "population")
+_ROWS = (
+    Job(
+        name="territory",
+        title="territory",
+        module="pipeline.territory.job",
+        files="territory_files",
+        # The width of the margin follows from much else: it counts itself.
+        settings=("territory", "grid.crs", "grid.resolution_m", "population"),
+        rows="rows_of_territory",
+        values=("required_km",),
+        threads="all",
     ),
-    "terrain": Stage("pipeline.terrain.tile_sweeps", ("terrain", "channels.plan")),
-    "coverage": Stage(
-        "pipeline.coverage.channel",
-        (
+    Job(
+        name="terrain",
+        title="terrain {tile}",
+        module="pipeline.terrain.job",
+        files="sweep_files",
+        settings=("terrain", "channels.plan"),
+        wildcards=("tile",),
+        rows="rows_of_tile",
+        threads="tiles",
+    ),
+    Job(
+        name="coverage",
+        title="coverage of channel {channel}",
+        module="pipeline.coverage.job",
+        files="coverage_files",
+        settings=(
             "territory",
             "channels.plan",
             "channels.reach_km",
@@ -44,24 +76,41 @@ STAGES = {
             "protection.dtt_ratios",
             "population",
         ),
+        wildcards=("channel",),
+        rows="rows_of_channel",
+        uses=("models",),
+        threads="victims",
     ),
-    "protect": Stage(
-        "pipeline.dtt.protection_maps",
-        (
+    Job(
+        name="protect",
+        title="protection of channel {channel}",
+        module="pipeline.dtt.job",
+        files="protection_files",
+        settings=(
             "territory",
             "channels.plan",
             "channels.reach_km",
             "propagation.wsd_model",
             "coverage",
             "protection",
-            *PROTECT_DEVICE,
+            # A profile and the power below which a device does not transmit concern what is published of it,
+            # not what reception allows; whatever else is said of a device is taken to matter.
+            "devices",
+            "-devices.profile",
+            "-devices.min_eirp_dbm",
             "services.dtt",
             "services.foreign_dtt",
         ),
+        wildcards=("channel",),
+        uses=("models",),
+        threads="victims",
     ),
-    "combine": Stage(
-        "pipeline.availability.stage",
-        (
+    Job(
+        name="combine",
+        title="maximum e.i.r.p. in channel {channel}",
+        module="pipeline.availability.job_combine",
+        files="public_files_of_channel",
+        settings=(
             "territory",
             "channels",
             "propagation",
@@ -73,21 +122,57 @@ STAGES = {
             "areas",
             "neighbours",
             "notice",
-            *pmse_victims.SETTINGS,
+            # Of the register and the date a channel depends on its own rows only.
+            "pmse",
+            "-pmse.registers",
+            "-pmse.at",
         ),
+        wildcards=("channel",),
+        rows="rows_of_services",
+        values=("code",),
+        uses=("models", "services"),
+        threads="wsd",
     ),
-    "availability": Stage(
-        "pipeline.availability.stage", ("channels.wsd", "devices", "levels_dbm", "population", "notice")
+    Job(
+        name="availability",
+        title="availability and statistics",
+        module="pipeline.availability.job_availability",
+        files="public_files_of_devices",
+        settings=("channels.wsd", "devices", "levels_dbm", "population", "notice"),
+        values=("code",),
+        threads="all",
     ),
-    "regions": Stage(
-        "pipeline.availability.region_statistics",
-        ("report.regions", "territory", "devices", "levels_dbm", "population"),
+    Job(
+        name="regions",
+        title="statistics by region",
+        module="pipeline.availability.job_regions",
+        files="region_files",
+        settings=("report.regions", "territory", "devices", "levels_dbm", "population"),
     ),
-    "reception": Stage("pipeline.publish.reception", ("channels.plan", "coverage", "notice")),
-    "query": Stage("pipeline.publish.query_raster", ("channels.wsd", "query.block_px")),
-    "web": Stage(
-        "pipeline.publish.web.stage",
-        (
+    Job(
+        name="reception",
+        title="layers of channel {channel}",
+        module="pipeline.publish.job_reception",
+        files="internal_files_of_channel",
+        settings=("channels.plan", "coverage", "notice"),
+        wildcards=("channel",),
+        values=("code",),
+    ),
+    Job(
+        name="query",
+        title="query raster of {device}",
+        module="pipeline.publish.job_query",
+        files="query_files",
+        settings=("channels.wsd", "query.block_px"),
+        wildcards=("device",),
+        values=("code",),
+    ),
+    Job(
+        name="web",
+        title="web map",
+        module="pipeline.publish.web.job",
+        files="web_files",
+        settings=(
             "title",
             "attribution",
             "territory",
@@ -99,11 +184,15 @@ STAGES = {
             "pmse.at",
             "registers.as_of",
         ),
+        threads="all",
     ),
-    # Everything else it reads of the configuration shows in the names or the content of the layers.
-    "qgis": Stage(
-        "pipeline.publish.qgis",
-        (
+    Job(
+        name="qgis",
+        title="styles and projects for QGIS",
+        module="pipeline.publish.qgis.job",
+        files="qgis_files",
+        # Everything else it reads of the configuration shows in the names or the content of the layers.
+        settings=(
             "title",
             "notice",
             "attribution",
@@ -115,10 +204,14 @@ STAGES = {
             "validity_hours",
             "query.time_zone",
         ),
+        rows="rows_of_register",
     ),
-    "stac": Stage(
-        "pipeline.publish.stac",
-        (
+    Job(
+        name="stac",
+        title="STAC",
+        module="pipeline.publish.job_stac",
+        files="stac_files",
+        settings=(
             "title",
             "notice",
             "attribution",
@@ -129,8 +222,48 @@ STAGES = {
             "query.time_zone",
         ),
     ),
-    "rr941": Stage("pipeline.coordination.rr941.stage", ("coordination.rr941", "notice")),
-    "rr97ab": Stage("pipeline.coordination.rr97.stage", ("coordination.rr97ab", "notice")),
-    "radar612": Stage("pipeline.coordination.radar.stage", ("coordination.radars", "notice")),
-    "f1565": Stage("pipeline.coordination.f1565.stage", ("coordination.links",)),
-}
+    Job(
+        name="rr941",
+        title="RR No. 9.41",
+        module="pipeline.coordination.rr941.job",
+        files="rr941_files",
+        settings=("coordination.rr941", "notice"),
+        values=("code",),
+        threads="all",
+    ),
+    Job(
+        name="rr97ab",
+        title="RR Nos. 9.7A and 9.7B",
+        module="pipeline.coordination.rr97.job",
+        files="rr97ab_files",
+        settings=("coordination.rr97ab", "notice"),
+        values=("code",),
+        threads="all",
+    ),
+    Job(
+        name="radar612",
+        title="oceanographic radars",
+        module="pipeline.coordination.radar.job",
+        files="radar612_files",
+        settings=("coordination.radars", "notice"),
+        values=("code",),
+        threads="all",
+    ),
+    Job(
+        name="f1565",
+        title="budgets of fixed links",
+        module="pipeline.coordination.f1565.job",
+        files="f1565_files",
+        settings=("coordination.links",),
+    ),
+    Job(
+        name="publish",
+        title="publish",
+        module="pipeline.publish.job_publish",
+        files=None,
+        # All settings, all inputs, the code of all jobs.
+        rows="run_id",
+    ),
+)
+
+JOBS = {row.name: row for row in _ROWS}

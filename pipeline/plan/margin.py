@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+
+import xarray as xr
 
 from pipeline.config.config import Config
 from pipeline.dtt.border_field import border_radius_km
 from pipeline.dtt.interference_range import proven_radius_km
-from pipeline.errors import InputError
 from pipeline.radio.channel_plan import plan_channels
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
+from pipeline.registers.transmitters import read_register
 
 
 def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: bool) -> float:
@@ -40,19 +41,9 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     return max(reception_km, border_km)
 
 
-def margin_m(config: Config, modes: Iterable[ModeKey], *, coastal: bool, file: Path | None = None) -> float:
-    """Margin in metres: the configured one if it is wide enough, else the required one plus a pixel."""
-    needed_km = required_margin_km(config, modes, coastal=coastal)
-    if config.grid.least_margins_km is not None:
-        needed_km = max(needed_km, config.grid.least_margins_km[coastal])
-    given_km = config.grid.margin_km
-    if given_km is not None and given_km < needed_km:
-        raise InputError(
-            "margin is smaller than the proven radius",
-            file=file,
-            row="grid",
-            field="margin_km",
-            value=given_km,
-            allowed=f"at least {needed_km:.1f}, or none",
-        )
-    return 1000.0 * needed_km + config.grid.resolution_m if given_km is None else 1000.0 * given_km
+def required_margins_km(config: Config, register: xr.Dataset | None = None) -> tuple[float, float]:
+    """Margins over land and with sea in reach, for the modes of the register (read if it is not given)."""
+    found = read_register(config)[0] if register is None else register
+    modes = set(zip(found["system"].values.tolist(), found["mode"].values.tolist(), strict=True))
+    land_km, sea_km = (required_margin_km(config, modes, coastal=coastal) for coastal in (False, True))
+    return land_km, sea_km

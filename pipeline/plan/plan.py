@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
+from pipeline.plan.territory_file import load_config
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.transmitters import read_register
@@ -37,14 +37,19 @@ class Plan(NamedTuple):
 
 
 def load_plan(config_path: str | Path) -> Plan:
-    """Read a territory file and its register and list the jobs."""
-    path = Path(os.path.relpath(config_path))
-    config = load_config(path)
+    """Read a territory file and its registers and list the jobs."""
+    return plan_of(load_config(os.path.relpath(config_path)))
+
+
+def plan_of(config: Config) -> Plan:
+    """The jobs of the territory of a configuration that was read from a file; reads the registers."""
+    if config.file is None:
+        raise ValueError("a plan needs the file of its configuration")
     register, _ = read_register(config)
     victims = victim_channels(config, register["channel"].values.tolist(), config.channels.wsd)
     near = np.isin(register["channel"].values, _with_neighbours(victims))
     return Plan(
-        config_path=path,
+        config_path=Path(os.path.relpath(config.file)),
         config=config,
         register=register,
         bookings=bookings_of(config),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.coordination.file_names import link_files, radar_files, rr97ab_files, rr941_files
+from pipeline.coordination import file_names
 from pipeline.plan.plan import Plan, levels_of, tiles_of
 
 # Vector layers of the QGIS projects, relative to the run's folder.
@@ -14,7 +14,12 @@ TRANSMITTERS = "internal/transmitters.gpkg"
 COLLECTION = "stac/collection.json"
 
 # Stages of coordination and the files of each.
-COORDINATION = {"rr941": rr941_files, "rr97ab": rr97ab_files, "radar612": radar_files, "f1565": link_files}
+COORDINATION = {
+    "rr941": file_names.rr941_files,
+    "rr97ab": file_names.rr97ab_files,
+    "radar612": file_names.radar_files,
+    "f1565": file_names.link_files,
+}
 
 
 def territory_files(plan: Plan) -> list[str]:
@@ -29,10 +34,15 @@ def territory_files(plan: Plan) -> list[str]:
 
 def terrain_files(plan: Plan, channel: int) -> list[str]:
     """Sweeps that a DTT channel needs, relative to the build folder."""
-    return [f"terrain/{tile}.npz" for tile in tiles_of(plan, channel)]
+    return [name for tile in tiles_of(plan, channel) for name in sweep_files(plan, tile)]
 
 
-def coverage_files(channel: str) -> list[str]:
+def sweep_files(plan: Plan, tile: str) -> list[str]:
+    """Sweeps of one 1-degree square, relative to the build folder."""
+    return [f"terrain/{tile}.npz"]
+
+
+def coverage_files(plan: Plan, channel: str) -> list[str]:
     """Files of one DTT channel's coverage, relative to the build folder."""
     return [f"coverage/ch{channel}{ending}" for ending in (".tif", "_class.tif", "_servers.json")]
 
@@ -103,7 +113,12 @@ def web_files(plan: Plan) -> list[str]:
     return names + [f"public/web/numbers/{device.id}.pmtiles" for device in plan.config.devices]
 
 
-def internal_files_of_channel(channel: int | str) -> list[str]:
+def query_files(plan: Plan, device: str) -> list[str]:
+    """What the job ``query`` writes for one device."""
+    return [query_file(device)]
+
+
+def internal_files_of_channel(plan: Plan, channel: int | str) -> list[str]:
     """Files on the reception of one DTT channel, relative to the run's folder."""
     return [f"internal/dtt_{layer}_ch{channel}.tif" for layer in ("field", "q", "served", "server")]
 
@@ -113,13 +128,35 @@ def coordination_files(plan: Plan, stage: str) -> list[str]:
     return COORDINATION[stage](plan.config.coordination)
 
 
+def rr941_files(plan: Plan) -> list[str]:
+    """What the job ``rr941`` writes."""
+    return coordination_files(plan, "rr941")
+
+
+def rr97ab_files(plan: Plan) -> list[str]:
+    """What the job ``rr97ab`` writes."""
+    return coordination_files(plan, "rr97ab")
+
+
+def radar612_files(plan: Plan) -> list[str]:
+    """What the job ``radar612`` writes."""
+    return coordination_files(plan, "radar612")
+
+
+def f1565_files(plan: Plan) -> list[str]:
+    """What the job ``f1565`` writes."""
+    return coordination_files(plan, "f1565")
+
+
 def layer_files(plan: Plan) -> list[str]:
     """Layers, tables and decisions of a run, relative to its folder."""
     names = public_files_of_devices(plan) + region_files(plan)
     names += [query_file(device.id) for device in plan.config.devices]
     names += [name for stage in COORDINATION for name in coordination_files(plan, stage)]
     names += [name for channel in plan.wsd for name in public_files_of_channel(plan, two_digits(channel))]
-    names += [name for channel in plan.victims for name in internal_files_of_channel(two_digits(channel))]
+    names += [
+        name for channel in plan.victims for name in internal_files_of_channel(plan, two_digits(channel))
+    ]
     return names
 
 

@@ -136,7 +136,7 @@ def _by_channel(plan: Plan, device: Device) -> Iterator[Shown]:
 
 def _reception(plan: Plan) -> Iterator[Shown]:
     for channel in plan.victims:
-        for file in internal_files_of_channel(two_digits(channel)):
+        for file in internal_files_of_channel(plan, two_digits(channel)):
             layer = file.removeprefix("internal/dtt_").split("_")[0]
             title = channel_title(plan, channel)
             yield Shown(file, 1, f"dtt_{layer}", (DTT, DTT_TITLES[layer]), title)

@@ -11,13 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.base import REPOSITORY, TABLES
+from pipeline.config.base import REPOSITORY, TABLES, unverified
 from pipeline.config.config import Config
-from pipeline.config.load import unverified
 from pipeline.config.services import Service
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
 from pipeline.plan.dependencies import code_of
-from pipeline.plan.jobs import STAGES
+from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import two_digits
 from pipeline.publish.periods import utc_period
@@ -128,7 +127,7 @@ def software() -> dict[str, object]:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "lock_sha256": file_sha256(lock) if lock.is_file() else None,
-        "code": {stage: code_of(stage) for stage in STAGES},
+        "code": {job: code_of(job) for job in JOBS},
     }
 
 

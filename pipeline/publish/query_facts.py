@@ -12,8 +12,6 @@ from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.reference.height_layers import HeightLayer, read_height_layers
 
 HZ_PER_MHZ = 1e6
-# Tag of a query raster: largest ratio of grid distance to true distance on its grid.
-SCALE_TAG = "largest_scale"
 
 
 def query_facts(config: Config) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Stage stac: the public layers as a SpatioTemporal Asset Catalog, version 1.1, in the folder ``stac/``.
+"""The public layers as a SpatioTemporal Asset Catalog, version 1.1, in the folder ``stac/``.
 
 ``collection.json`` and an item for each device and channel, each device's summaries and each comparison of
 coordination. Links are relative: the folder may be served or copied as it is, together with ``public/``. The
@@ -12,15 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import json_bytes, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Box
-from pipeline.plan.plan import Plan, load_plan
-from pipeline.plan.run_files import COLLECTION, project_to_pass_on, stac_item_file, stac_items
-from pipeline.publish.catalogue import families
+from pipeline.plan.plan import Plan
+from pipeline.plan.run_files import project_to_pass_on, stac_item_file, stac_items
 from pipeline.publish.periods import period_of_bookings
-from pipeline.publish.styles import Scheme, read_schemes
-from pipeline.publish.web.place import box_of_pixels
+from pipeline.publish.styles import Scheme
 
 VERSION = "1.1.0"
 EXTENSIONS = tuple(
@@ -31,23 +28,6 @@ COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 ALWAYS = {"start_datetime": "1970-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
 DECIMALS = 6
 Json = dict[str, Any]
-
-
-def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
-    """Write the collection and its items into ``build``."""
-    plan = load_plan(config_path)
-    time, kinds, schemes = times_of(plan), families(plan), read_schemes()
-    boxes_deg = []
-    for name, files in stac_items(plan).items():
-        layouts = {file: raster.read_layout(build / file) for file in files}
-        grid = raster.read_grid(build / files[0])
-        box_deg = box_of_pixels(grid, (0.0, 0.0, float(grid.width), float(grid.height)))
-        boxes_deg.append(box_deg)
-        item = item_of(plan, name, layouts, box_deg, time)
-        for file, layout in layouts.items():
-            item["assets"][Path(file).stem] = asset_of(file, layout, schemes.get(kinds[file]))
-        write_whole(build / stac_item_file(name), json_bytes(item))
-    write_whole(build / COLLECTION, json_bytes(collection_of(plan, boxes_deg[0], time)))
 
 
 def times_of(plan: Plan) -> Json:

@@ -18,7 +18,8 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.files import write_whole
-from pipeline.hashing import STAGE_COMMANDS, imported_sources, input_files
+from pipeline.hashing import input_files
+from pipeline.plan.dependencies import sources_of_jobs
 
 NOTE = ".inputs.json"
 # Linux: another text after every start of the machine.
@@ -28,7 +29,7 @@ State = dict[str, Any]
 
 def state_of(config_path: Path, config: Config) -> State:
     """Inode, size and time of the territory file, its inputs and the stages' sources; None for no file."""
-    sources = imported_sources(STAGE_COMMANDS)
+    sources = sources_of_jobs()
     paths = {path.resolve() for path in (config_path, *sources, *dict(input_files(config)).values())}
     boot = BOOT_ID.read_text().strip() if BOOT_ID.is_file() else ""
     return {"boot": boot, "files": {str(path): _state_of_file(path) for path in sorted(paths)}}

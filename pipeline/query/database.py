@@ -14,8 +14,7 @@ from pyproj import Transformer
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.grid import raster
-from pipeline.grid.layer_files import channel_bands
-from pipeline.publish.query_facts import SCALE_TAG
+from pipeline.grid.layer_files import SCALE_TAG, channel_bands
 from pipeline.publish.release import MANIFEST
 from pipeline.query.circle import Circle, block_minima, lowest_at_home, lowest_of_all
 from pipeline.query.paws import Code, PawsError

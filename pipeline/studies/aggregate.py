@@ -16,7 +16,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.multiple_interference import LAYERS, PlacedDevices, run
@@ -25,6 +24,7 @@ from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.run_files import two_digits
+from pipeline.plan.territory_file import load_config
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.placed import read_placed, spread

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.availability.combine import Published, combine
-from pipeline.availability.stage import layer_tags
+from pipeline.availability.layer_tags import tags_of_channel
 from pipeline.budget import Budget, Term, total_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -143,7 +143,9 @@ def context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
             "run was made by another version of the program", file=place.run.folder, allowed=again
         )
     try:
-        found = layer_tags(place.config, build, place.device, place.channel, victims)["hash"]
+        found = tags_of_channel(
+            place.config, build, place.device, place.channel, victims, code=code_of("combine")
+        )["hash"]
     except FileNotFoundError as error:
         raise InputError(
             "intermediates of the run are not here", file=error.filename, allowed=again

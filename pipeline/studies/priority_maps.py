@@ -14,12 +14,12 @@ import pandas as pd
 from pipeline.availability.classes import OUTSIDE_COUNT, Availability, count_available
 from pipeline.availability.priority import ANY_CHANNEL, priority_classes, priority_shares
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
 from pipeline.config.priority import Priority
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.plan.run_files import two_digits
+from pipeline.plan.territory_file import load_config
 
 _CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Availability}
 

@@ -19,12 +19,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from pipeline.availability.stage import main_combine
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
 from pipeline.config.protection import Device
-from pipeline.coverage.channel import main as coverage_stage
-from pipeline.dtt.protection_maps import main as protection_stage
 from pipeline.errors import InputError
 from pipeline.files import csv_text, write_output, write_whole
 from pipeline.grid import raster
@@ -33,12 +29,12 @@ from pipeline.hashing import json_hash
 from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
 from pipeline.plan.margin import required_margin_km
 from pipeline.plan.plan import Plan, load_plan
+from pipeline.plan.run_job import run_job
+from pipeline.plan.territory_file import load_config
 from pipeline.publish.release import point_to
 from pipeline.quantise import NODATA_CENTI
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.sensitivity_maps import BAND_UNITS, SPREAD_BANDS, spread_bands, statistics
-from pipeline.terrain.tile_sweeps import main as terrain_stage
-from pipeline.territory.rasters import main as territory_stage
 from pipeline.workflow.run import only_one_run
 from pipeline.workflow.validate import validate_command
 
@@ -171,19 +167,19 @@ def run_variant(folder: Path, variant: Variant, threads: int) -> Path:
             step.run()
             write_whole(step.stamp, step.digest)
     (channel,), (device,) = plan.wsd, plan.config.devices
-    main_combine(config_path, place, channel=channel, threads=threads)
+    run_job("combine", plan.config, place, threads=threads, channel=channel)
     return place / f"public/max_eirp_{device.id}_ch{channel:02d}.tif"
 
 
 def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
     """The jobs of a variant in order; those of shared folders are up to date from the second variant on."""
-    path, grid = plan.config_path, rows_of_territory(plan)
+    config, grid = plan.config, rows_of_territory(plan)
     parts = [settings_of(plan, "territory"), code_of("territory"), grid]
     yield VariantJob(
         "territory",
         json_hash(parts),
         place / "territory/stamp",
-        lambda: territory_stage(path, place, threads=threads),
+        partial(run_job, "territory", config, place, threads=threads),
     )
     for tile in plan.tiles:
         parts = [settings_of(plan, "terrain"), code_of("terrain"), grid, rows_of_tile(plan, tile)]
@@ -191,7 +187,7 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
             f"terrain {tile}",
             json_hash(parts),
             place / f"terrain/{tile}.stamp",
-            partial(terrain_stage, path, place, tile=tile, threads=threads),
+            partial(run_job, "terrain", config, place, tile=tile, threads=threads),
         )
     for channel in plan.victims:
         covered = coverage_hash(plan, channel)
@@ -199,14 +195,14 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
             f"coverage of channel {channel}",
             covered,
             place / f"coverage/ch{channel:02d}.stamp",
-            partial(coverage_stage, path, place, channel=channel, threads=threads),
+            partial(run_job, "coverage", config, place, channel=channel, threads=threads),
         )
         parts = [covered, settings_of(plan, "protect"), code_of("protect")]
         yield VariantJob(
             f"protection of channel {channel}",
             json_hash(parts),
             place / f"protect-ch{channel:02d}.stamp",
-            partial(protection_stage, path, place, channel=channel, threads=threads),
+            partial(run_job, "protect", config, place, channel=channel, threads=threads),
         )
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
 from pipeline.coverage.point_fields import point_fields, point_inputs, sweeps_towards
 from pipeline.files import csv_text, write_output
+from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,

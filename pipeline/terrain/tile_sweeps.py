@@ -1,11 +1,7 @@
-"""Stage 3, terrain: one radial sweep per mast, in batches of 1-degree squares.
-
-Input: register, padded grid, land mask, DEM. Output: ``terrain/<tile>.npz``, sweeps by mast key.
-"""
+"""Radial sweeps of the masts of one 1-degree square: what they need of register, grid and terrain."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,13 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline.config.load import load_config
 from pipeline.config.territory import Terrain
 from pipeline.grid.grid import Box, Grid
-from pipeline.grid.raster import read_external, read_grid
-from pipeline.registers.transmitters import read_register
-from pipeline.terrain.clearance import CLEARANCE_KM
-from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.grid.raster import read_external
 from pipeline.terrain.heights import MEAN_TO_KM
 from pipeline.terrain.records import (
     KM_PER_DEG,
@@ -32,8 +24,7 @@ from pipeline.terrain.records import (
     SweepSettings,
     TerrainSource,
 )
-from pipeline.terrain.sweep import sweep_mast, view_of
-from pipeline.terrain.sweep_file import facts_of, write_sweeps
+from pipeline.terrain.sweep import sweep_mast
 
 # Points per side of the lattice on which the grid's outline and the cover of the DEM are examined.
 LATTICE_POINTS = 129
@@ -58,26 +49,6 @@ def run(
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         return dict(zip([mast.key for mast in masts], pool.map(sweep, masts), strict=True))
-
-
-def main(config_path: str | Path, build: str | Path, *, tile: str, threads: int = 1) -> None:
-    """Sweep the masts of one 1-degree square and write ``<build>/terrain/<tile>.npz``."""
-    config = load_config(Path(config_path))
-    register, _ = read_register(config)
-    masts = masts_of_tile(register, tile)
-    territory = Path(build) / "territory"
-    lon_deg, lat_deg = grid_lattice_deg(read_grid(territory / "surface.tif"))
-    land = read_land(territory / "land_lonlat.tif")
-    elevation = receivers = None
-    if config.terrain.dem is not None:
-        receivers = load_elevation(config.terrain.dem, box_around(lon_deg, lat_deg, CLEARANCE_KM), land)
-        require_cover(receivers, lon_deg, lat_deg, files=config.terrain.dem)
-        elevation = load_elevation(config.terrain.dem, box_of_masts(masts), land)
-    outline = outline_of(lon_deg), outline_of(lat_deg)
-    views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
-    sweeps = run(masts, elevation, receivers, land, views, settings_of(config.terrain), threads=threads)
-    write_sweeps(Path(build) / "terrain" / f"{tile}.npz", sweeps)
-    print(f"terrain {tile}: {summary(map(facts_of, sweeps.values()))}", file=sys.stderr)
 
 
 def settings_of(terrain: Terrain) -> SweepSettings:

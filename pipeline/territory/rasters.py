@@ -1,11 +1,4 @@
-"""Stage territory: masks of the padded grid, population, and land and sea for the paths.
-
-Input: boundaries and population named in the configuration, sites and modes of the register.
-Output in ``<build>/territory``: ``surface.tif``, ``country.tif`` with ``countries.json`` (index 1 upward),
-``coastal.tif``, ``border.tif`` (km), ``neighbours.tif`` (km, a band for each foreign land),
-``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel) and ``density.tif`` (persons
-per km2).
-"""
+"""Masks of the padded grid and population of a territory, and the files that hold them."""
 
 from __future__ import annotations
 
@@ -18,16 +11,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
 from pipeline.config.territory import Population, Territory
+from pipeline.errors import InputError
 from pipeline.files import write_whole
 from pipeline.grid.grid import Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
-from pipeline.grid.raster import layout_on, make_array, write, write_blocks
-from pipeline.plan.margin import ModeKey, margin_m
-from pipeline.registers.transmitters import read_register
+from pipeline.grid.raster import layout_on, make_array, write_blocks
 from pipeline.territory.codes import SURFACE_NAMES
-from pipeline.territory.masks import border_strips_km, coastal_mask, compute_masks
+from pipeline.territory.masks import coastal_mask, compute_masks
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
 from pipeline.territory.population import (
     Settlement,
@@ -37,7 +28,6 @@ from pipeline.territory.population import (
     read_counts,
     read_places,
 )
-from pipeline.territory.surface import paths_box_deg, surface_mask
 
 Strips = Iterable[tuple[slice, NDArray[np.float32]]]
 
@@ -61,29 +51,6 @@ def run(boundaries: Boundaries, grid: Grid, *, coastal_km: float, threads: int =
     )
 
 
-def main(config_path: str | Path, build: str | Path, *, threads: int = 1) -> None:
-    """Compute and write all files of the territory."""
-    config, folder = load_config(Path(config_path)), Path(build) / "territory"
-    register, _ = read_register(config)
-    modes = sorted(set(zip(register["system"].values, register["mode"].values, strict=True)))
-    boundaries = boundaries_of(config.territory)
-    masks = padded_masks(config, boundaries, modes, threads=threads, file=Path(config_path))
-    grid: Grid = masks.attrs["grid"]
-    people = None if config.population is None else read_people(config.population, grid)
-    for name, layer in masks.items():
-        write(folder / f"{name}.tif", layer, tags={}, publish=False)
-    _write_codes(folder / "countries.json", boundaries.codes)
-    surface = masks["surface"].values
-    border = border_strips_km(surface, grid.resolution_m)
-    _write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
-    _write_neighbours(folder / "neighbours.tif", masks, boundaries.codes)
-    if people is not None:
-        write_population(folder, people, grid, surface)
-    box_deg = paths_box_deg(grid, register["lon_deg"].values, register["lat_deg"].values)
-    land = surface_mask(boundaries, box_deg, threads=threads)
-    write(folder / "land_lonlat.tif", land, tags={}, publish=False)
-
-
 def boundaries_of(territory: Territory) -> Boundaries:
     """Boundaries that a configuration names."""
     polygons = territory.polygons
@@ -103,42 +70,55 @@ def boundaries_of(territory: Territory) -> Boundaries:
 
 
 def padded_masks(
-    config: Config,
-    boundaries: Boundaries,
-    modes: Iterable[ModeKey],
-    *,
-    threads: int = 1,
-    file: Path | None = None,
+    config: Config, boundaries: Boundaries, required_km: tuple[float, float], *, threads: int = 1
 ) -> xr.Dataset:
     """Masks on the grid padded by the interference range; that over sea only if a coast is in reach.
 
-    A configured margin takes its place if it is no smaller; whether a coast is in reach is known by then.
+    ``required_km``: largest maximum interference range over land and with sea in reach. A configured margin
+    takes its place if it is no smaller; whether a coast is in reach is known by then.
     """
-    modes = list(modes)
 
     def masks_within(around_m: float) -> xr.Dataset:
-        grid = grid_of(config, boundaries, around_m, file=file)
+        grid = grid_of(config, boundaries, around_m)
         return run(boundaries, grid, coastal_km=config.territory.coastal_km, threads=threads)
 
-    margin_m(config, modes, coastal=False, file=file)
+    margin_m(config, required_km, coastal=False)
     own_margin = config.model_copy(update={"grid": config.grid.model_copy(update={"margin_km": None})})
     coastal = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
-    masks = masks_within(margin_m(own_margin, modes, coastal=coastal))
+    masks = masks_within(margin_m(own_margin, required_km, coastal=coastal))
     if coastal and not masks["coastal"].values.any():
         coastal = False
-        masks = masks_within(margin_m(own_margin, modes, coastal=False))
+        masks = masks_within(margin_m(own_margin, required_km, coastal=False))
     if config.grid.margin_km is not None:
-        masks = masks_within(margin_m(config, modes, coastal=coastal, file=file))
+        masks = masks_within(margin_m(config, required_km, coastal=coastal))
     return masks
 
 
-def grid_of(config: Config, boundaries: Boundaries, margin_m: float, *, file: Path | None = None) -> Grid:
+def margin_m(config: Config, required_km: tuple[float, float], *, coastal: bool) -> float:
+    """Margin in metres: the configured one if it is wide enough, else the required one plus a pixel."""
+    needed_km = required_km[coastal]
+    if config.grid.least_margins_km is not None:
+        needed_km = max(needed_km, config.grid.least_margins_km[coastal])
+    given_km = config.grid.margin_km
+    if given_km is not None and given_km < needed_km:
+        raise InputError(
+            "margin is smaller than the proven radius",
+            file=config.file,
+            row="grid",
+            field="margin_km",
+            value=given_km,
+            allowed=f"at least {needed_km:.1f}, or none",
+        )
+    return 1000.0 * needed_km + config.grid.resolution_m if given_km is None else 1000.0 * given_km
+
+
+def grid_of(config: Config, boundaries: Boundaries, around_m: float) -> Grid:
     """The padded grid of a territory."""
     settings = config.grid
-    name = None if file is None else str(file)
+    name = None if config.file is None else str(config.file)
     checked_crs(settings.crs, file=name)
     bounds_m = project([boundaries.territory], settings.crs)[0].bounds
-    return make_grid(settings.crs, settings.resolution_m, bounds_m, margin_m, file=name)
+    return make_grid(settings.crs, settings.resolution_m, bounds_m, around_m, file=name)
 
 
 def read_people(settings: Population, grid: Grid) -> xr.DataArray | list[Settlement]:
@@ -161,26 +141,29 @@ def write_population(
     else:
         population = places_population(people, grid, surface)
     whole = [(slice(0, grid.height), population)]
-    _write_strips(folder / "population.tif", grid, whole, "persons", "persons per pixel")
+    write_strips(folder / "population.tif", grid, whole, "persons", "persons per pixel")
     density = density_strips(population, grid, surface)
-    _write_strips(folder / "density.tif", grid, density, "km-2", "persons per km2 of land over 1 km")
+    write_strips(folder / "density.tif", grid, density, "km-2", "persons per km2 of land over 1 km")
 
 
-def _write_codes(path: Path, codes: Sequence[str]) -> None:
+def write_codes(path: Path, codes: Sequence[str]) -> None:
+    """Write the country codes: index 1 of the raster is the first."""
     write_whole(path, (json.dumps(codes) + "\n").encode())
 
 
-def _write_neighbours(path: Path, masks: xr.Dataset, codes: Sequence[str]) -> None:
+def write_neighbours(path: Path, masks: xr.Dataset, codes: Sequence[str]) -> None:
+    """Write the distance to every foreign land, a band for each, in km."""
     layers = Layers(*(masks[name].values for name in Layers._fields))
     lands = foreign_lands(layers, codes)
     grid: Grid = masks.attrs["grid"]
     strips = neighbour_strips_km(lands, layers, grid)
-    _write_strips(path, grid, strips, "km", "distance to foreign land", [land.name for land in lands])
+    write_strips(path, grid, strips, "km", "distance to foreign land", [land.name for land in lands])
 
 
-def _write_strips(
+def write_strips(
     path: Path, grid: Grid, strips: Strips, units: str, long_name: str, bands: Sequence[str] = ()
 ) -> None:
+    """Write a float32 raster from strips of rows; one band named by its long name if none are named."""
     every = slice(0, grid.width)
     blocks = ((rows, every, values) for rows, values in strips)
     layout = layout_on(

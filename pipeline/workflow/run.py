@@ -16,11 +16,11 @@ import yaml
 
 from pipeline.blocks import check_cluster
 from pipeline.config.base import REPOSITORY
-from pipeline.config.load import load_config
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import write_whole
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import Plan, load_plan
+from pipeline.plan.territory_file import load_config
 from pipeline.publish.release import LATEST, STAMP, is_complete
 from pipeline.publish.renewal import renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching

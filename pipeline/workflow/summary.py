@@ -13,7 +13,7 @@ from pipeline.errors import refused_by_machine
 from pipeline.files import JsonObject, json_bytes, write_whole
 from pipeline.hashing import file_sha256, input_files
 from pipeline.plan.dependencies import code_of
-from pipeline.plan.jobs import STAGES
+from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
 from pipeline.publish.manifest import shown
 from pipeline.registers.transmitters import read_register
@@ -91,7 +91,7 @@ def changes_since(published: Mapping[str, Any] | None, plan: Plan) -> JsonObject
     return {
         "changed_inputs": inputs,
         "config_changed": published is None or published["config"]["sha256"] != file_sha256(plan.config_path),
-        "code_changed": [stage for stage in STAGES if code.get(stage) != code_of(stage)],
+        "code_changed": [job for job in JOBS if code.get(job) != code_of(job)],
     }
 
 

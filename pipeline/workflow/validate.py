@@ -11,13 +11,15 @@ from pathlib import Path
 
 import xarray as xr
 
+from pipeline.config.base import unverified
 from pipeline.config.config import Config
-from pipeline.config.load import load_config, unverified
 from pipeline.coverage.network import outline_m, with_countries, within_reach
 from pipeline.errors import InputError, in_file
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
+from pipeline.plan.margin import required_margins_km
+from pipeline.plan.territory_file import load_config
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band, victim_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
@@ -63,7 +65,7 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     modes = modes_of(config, register)
     check_numbers(config, read_protection_tables(config.protection), modes)
     boundaries = boundaries_of(config.territory)
-    masks = padded_masks(config, boundaries, modes, file=config_path)
+    masks = padded_masks(config, boundaries, required_margins_km(config, register))
     grid: Grid = masks.attrs["grid"]
     victims = check_reach(config, register, grid, config_path)
     check_receivers(config, victims, register)

@@ -15,16 +15,16 @@ from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.coordination.radar.borders import foreign_borders, read_countries
 from pipeline.coordination.radar.ground import check_reach
 from pipeline.coordination.radar.resolution612 import read_itu_codes
-from pipeline.coordination.radar.stage import (
+from pipeline.coordination.radar.scene import (
     candidates_of,
     check_administration,
     reach_needed,
     read_stations,
     wanted_places,
 )
-from pipeline.coordination.rr97.stage import read_judged
+from pipeline.coordination.rr97.epfd_document import read_judged
+from pipeline.coordination.rr941.comparison import notes, read_comparison
 from pipeline.coordination.rr941.interference import prepare
-from pipeline.coordination.rr941.stage import notes, read_comparison
 
 
 def check_coordination(config: Config, surface: xr.DataArray) -> list[str]:

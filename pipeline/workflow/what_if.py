@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config, read_yaml
+from pipeline.config.load import read_yaml
 from pipeline.errors import InputError
-from pipeline.plan.margin import required_margin_km
-from pipeline.registers.transmitters import read_register
+from pipeline.plan.margin import required_margins_km
+from pipeline.plan.territory_file import load_config
 from pipeline.workflow.run import RunOptions, changed_copy, run_command
 
 _SUFFIX = "-what-if"
@@ -45,9 +45,7 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
 
 def margins_km(config: Config) -> list[float]:
     """Margins that the settings need, without and with sea in reach."""
-    register, _ = read_register(config)
-    modes = set(zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True))
-    return [required_margin_km(config, modes, coastal=coastal) for coastal in (False, True)]
+    return list(required_margins_km(config))
 
 
 def split_change(change: str) -> tuple[str, Any]:

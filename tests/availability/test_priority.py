@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from pipeline.availability.priority import priority_classes, priority_shares
-from pipeline.config.load import load_config
 from pipeline.config.priority import Priority
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
+from pipeline.plan.territory_file import load_config
 from pipeline.quantise import NODATA_CENTI
 from pipeline.studies.priority_maps import priority_command
 

@@ -13,16 +13,16 @@ import pytest
 import shapely
 from pyproj import Geod, Transformer
 
-from pipeline.availability.region_statistics import main
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.dependencies import settings_of
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import published_files
+from pipeline.plan.territory_file import load_config
 from pipeline.territory.regions import project_regions, read_regions, region_index
 from pipeline.workflow.validate import validate_command
+from tests.jobs import run_from
 
 GRID = Grid("EPSG:3794", 500.0, 423_000.0, 117_500.0, 44, 47)
 TO_LONLAT = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True)
@@ -106,7 +106,7 @@ def by_hand(build: Path, level: str) -> dict[str, list[tuple[int, float, float]]
 
 def test_table_is_that_of_single_pixels(counted: Path) -> None:
     build = load_plan(counted).build
-    main(counted, build)
+    run_from("regions", counted, build)
     table = pd.read_csv(build / TABLE)
     assert table["region"].tolist() == 3 * ["Kot ž", "West", "elsewhere", "total"]
     assert set(table["device"]) == {"fixed30"}
@@ -131,7 +131,7 @@ def test_table_without_people_and_without_gaps_says_so(counted: Path) -> None:
     write_regions(counted.parent / "regions.gpkg", {"name": ["All"], "geometry": [BOX.buffer(0.1)]})
     counted.write_text(counted.read_text().replace("population: {places: places.csv}\n", ""))
     build = load_plan(counted).build
-    main(counted, build)
+    run_from("regions", counted, build)
     table = pd.read_csv(build / TABLE)
     assert table["region"].tolist() == 3 * ["All", "total"]
     assert table.filter(like="population").isna().all(axis=None)
@@ -147,7 +147,7 @@ def test_region_does_not_depend_on_format_or_crs(counted: Path) -> None:
         frame.geometry = frame.geometry.segmentize(0.002)
         frame.to_crs(crs).to_file(counted.parent / name)
         counted.write_text(counted.read_text().replace("report:", "# report:"))
-        main(with_regions(counted, name), build)
+        run_from("regions", with_regions(counted, name), build)
         texts.add((build / TABLE).read_bytes())
     assert len(texts) == 1
 

@@ -15,9 +15,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from pipeline.config.base import REPOSITORY
-from pipeline.config.load import load_config
 from pipeline.dtt.interference_range import proven_radius_km
 from pipeline.dtt.min_plus.search import SearchMaps, min_plus
+from pipeline.plan.territory_file import load_config
 from pipeline.propagation.homogeneous import loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.reference.ratio_tables import read_protection_tables

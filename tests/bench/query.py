@@ -18,12 +18,12 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import max_eirp_files, query_file
-from pipeline.publish import query_raster
 from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import release
 from pipeline.quantise import NOT_PERMITTED
 from pipeline.query.query import Database, Request, answer, close_database, open_database
+from tests.jobs import run_from
 from tests.published import with_devices
 from tests.tiny import CONFIG, STATIONS, write_register
 
@@ -101,7 +101,7 @@ def publish(config: Path, plan: Plan) -> Path:
     """The query rasters of all devices with as much of a manifest as a query reads."""
     files = {query_file(device.id): plan.build / query_file(device.id) for device in plan.config.devices}
     for device in plan.config.devices:
-        query_raster.main(config, plan.build, device=device.id)
+        run_from("query", config, plan.build, device=device.id)
     valid = {"from": NOW.isoformat(), "until": NOW.isoformat()}
     manifest = {
         "territory": "tiny",

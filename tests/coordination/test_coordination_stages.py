@@ -13,22 +13,18 @@ import yaml
 from coordinated import GRID, change, coordinate
 
 from pipeline.config.incumbents import FixedLinks
-from pipeline.config.load import load_config
 from pipeline.coordination.f1565.error_budget import permissible_interference
 from pipeline.coordination.f1565.objectives import read_tables
-from pipeline.coordination.f1565.stage import main as f1565_stage
-from pipeline.coordination.radar.stage import main as radar_stage
-from pipeline.coordination.rr97.stage import main as rr97ab_stage
 from pipeline.coordination.rr941.appendix5 import COORDINATION_ARCS
-from pipeline.coordination.rr941.stage import main as rr941_stage
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan import run_files
+from pipeline.plan.territory_file import load_config
 from pipeline.publish.manifest import unverified_in_decisions
 from pipeline.territory.codes import Surface
+from tests.jobs import run_from
 from tests.tiny import CONFIG
 
-STAGES = {"rr941": rr941_stage, "rr97ab": rr97ab_stage, "radar612": radar_stage, "f1565": f1565_stage}
 LAYERS = {
     "rr941_dtt_down": ("float32", "%"),
     "rr941_dtt_up": ("float32", "%"),
@@ -67,8 +63,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         (folder / "tiny.yaml").write_text(CONFIG, encoding="utf-8")
         built = coordinate(folder / "tiny.yaml")
-        for stage in STAGES.values():
-            stage(folder / "tiny.yaml", built)
+        for job in run_files.COORDINATION:
+            run_from(job, folder / "tiny.yaml", built)
     return built
 
 
@@ -96,8 +92,8 @@ def test_layer_has_its_type_unit_nodata_and_grid(build: Path, name: str) -> None
 def test_same_inputs_give_the_same_bytes(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(build.parents[1])
     before = contents(build)
-    for stage in STAGES.values():
-        stage(Path("tiny.yaml"), build)
+    for job in run_files.COORDINATION:
+        run_from(job, Path("tiny.yaml"), build)
     assert contents(build) == before
 
 
@@ -120,7 +116,7 @@ def test_elevation_of_the_territory_file_masks(tiny: Path) -> None:
     build = coordinate(tiny)
     text = tiny.read_text().replace("- networks:", "- min_elevation_deg: 89.0\n      networks:")
     tiny.write_text(text)
-    rr941_stage(tiny, build)
+    run_from("rr941", tiny, build)
     assert np.isnan(raster.read(build / "public/rr941_dtt_down.tif").values).all()
     document = json.loads((build / "internal/rr941_decision.json").read_text())
     (least,) = [entry for entry in document["evidence"] if entry["key"] == "min_elevation_deg"]
@@ -132,7 +128,7 @@ def test_own_tables_decide_and_are_named(tiny: Path) -> None:
     own = tiny.parent / "our_arcs.yaml"
     own.write_text(COORDINATION_ARCS.read_text().replace("WRC15: {value: 6.0", "WRC15: {value: 9.0"))
     tiny.write_text(tiny.read_text().replace("- networks:", "- arcs: our_arcs.yaml\n      networks:"))
-    rr941_stage(tiny, build)
+    run_from("rr941", tiny, build)
     document = json.loads((build / "internal/rr941_decision.json").read_text())
     # 8.5 degrees apart: inside an arc of 9 degrees.
     assert document["reason"] == "ALREADY_REQUIRED_9_7"
@@ -142,7 +138,7 @@ def test_own_tables_decide_and_are_named(tiny: Path) -> None:
 def test_places_at_sea_and_abroad_are_computed_if_asked_for(tiny: Path) -> None:
     build = coordinate(tiny)
     change(tiny, radars__include_sea=True, radars__frequencies_mhz=[42.25])
-    radar_stage(tiny, build)
+    run_from("radar612", tiny, build)
     surface = raster.read(build / "territory/surface.tif").values
     distance_km = raster.read(build / "public/radar612_dist_foreign.tif").values
     assert (distance_km != -9999.0).all()
@@ -156,13 +152,13 @@ def test_several_comparisons_have_files_of_their_own(tiny: Path) -> None:
     build = coordinate(tiny)
     first = yaml.safe_load(tiny.read_text())["coordination"]["rr941"][0]
     change(tiny, rr941=[first, {**first, "id": "second"}])
-    rr941_stage(tiny, build)
+    run_from("rr941", tiny, build)
     names = set(contents(build))
     assert {"public/rr941_elev.tif", "public/rr941_second_elev.tif"} <= names
     assert {"internal/rr941_decision.json", "internal/rr941_second_decision.json"} <= names
     change(tiny, rr941=[first, first])
     with pytest.raises(InputError, match="same id"):
-        rr941_stage(tiny, build)
+        run_from("rr941", tiny, build)
 
 
 def test_decision_under_9_7b_lists_what_is_not_verified(build: Path) -> None:
@@ -205,8 +201,8 @@ def test_share_of_other_sources_is_the_limit_of_fixed_links() -> None:
 
 
 def test_territory_without_the_section_has_no_files(tiny: Path) -> None:
-    for stage in STAGES.values():
-        stage(tiny, tiny.parent / "build/tiny")
+    for job in run_files.COORDINATION:
+        run_from(job, tiny, tiny.parent / "build/tiny")
     assert not (tiny.parent / "build").exists()
 
 
@@ -215,7 +211,7 @@ def test_broken_register_stops_before_anything_is_written(tiny: Path) -> None:
     path = tiny.parent / "radars.csv"
     path.write_bytes(path.read_bytes().replace(b"Home", b"=HYPERLINK(1)"))
     with pytest.raises(InputError, match=r"radars\.csv, row 1, field site_name: FORMULA"):
-        radar_stage(tiny, build)
+        run_from("radar612", tiny, build)
     assert not contents(build)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from coordinated import GRID, RADARS, change, coordinate
 
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.plan.territory_file import load_config
 from pipeline.workflow.validate import validate_command
 from pipeline.workflow.validate_coordination import check_coordination
 
@@ -113,7 +113,7 @@ def test_radar_far_from_the_polygons_is_refused(tiny: Path) -> None:
 
 def test_pairs_that_cannot_be_numbered_are_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     coordinate(tiny)
-    monkeypatch.setattr("pipeline.coordination.rr941.stage.NO_PAIR", 2)
+    monkeypatch.setattr("pipeline.coordination.rr941.comparison.NO_PAIR", 2)
     with pytest.raises(InputError, match=r"networks\.yaml: too many overlapping pairs"):
         report(tiny)
 

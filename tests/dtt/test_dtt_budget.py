@@ -9,9 +9,8 @@ import pytest
 import yaml
 
 from pipeline.budget import Budget
-from pipeline.config.load import load_config
-from pipeline.dtt.protection_maps import main
 from pipeline.grid import raster
+from pipeline.plan.territory_file import load_config
 from pipeline.services.base import ServiceContext
 from tests.asking import explain
 from tests.dtt.test_protection_maps import (
@@ -27,11 +26,12 @@ from tests.dtt.test_protection_maps import (
     loss_by_definition_db,
     ratio_by_definition_db,
 )
+from tests.jobs import run_from
 
 
 def made(folder, repository, resolution_m: float, device: dict, **protection: object) -> Case:
     case = Case(folder, repository, resolution_m, device, **protection)
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     return case
 
 
@@ -113,7 +113,7 @@ def test_selectivity_and_leakage_are_named(tmp_path, repository):
     settings["protection"]["device_classes"] = str(tmp_path / "classes.csv")
     case.config_path.write_text(yaml.safe_dump(settings))
     case.config = load_config(case.config_path)
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     aclr_db = 63.0 - 10.0 * math.log10(80.0)
     for explanation in check_sums(case, -1, 6):
         terms = {term.name: term.value_db for term in explanation.terms}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.config.load import load_config
 from pipeline.dtt.interference_range import allowed_nuisance_of, farthest_limiting_km, proven_radius_km
 from pipeline.errors import InputError
+from pipeline.plan.territory_file import load_config
 from pipeline.propagation.homogeneous import path_loss_db
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.units import power_dbm

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.config.load import load_config
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.degradation import fall_of
 from pipeline.dtt.multiple_interference import PlacedDevices, run
-from pipeline.dtt.protection_maps import main
+from pipeline.plan.territory_file import load_config
 from tests.dtt.test_protection_maps import (
     CHANNEL,
     F_MHZ,
@@ -22,6 +21,7 @@ from tests.dtt.test_protection_maps import (
     loss_by_definition_db,
     ratio_by_definition_db,
 )
+from tests.jobs import run_from
 
 
 def placed(*devices: tuple[tuple[int, int], int, float], number: int = 0) -> PlacedDevices:
@@ -107,7 +107,7 @@ def test_fall_is_the_share_of_draws_that_the_devices_lose(x_db, margin_db, sigma
 
 
 def test_device_at_what_is_permitted_takes_dq_at_the_deciding_pixel(case):
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     limit = case.limit(CHANNEL + 1).eirp_dbm
     home = (case.surface == HOME) & (limit < case.config.devices[0].cap_dbm)
     for pixel in list(zip(*np.nonzero(home), strict=True))[::7]:
@@ -118,7 +118,7 @@ def test_device_at_what_is_permitted_takes_dq_at_the_deciding_pixel(case):
 
 
 def test_two_equal_devices_at_one_place_need_3_db_less(case):
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     limit = case.limit(CHANNEL).eirp_dbm
     pixel = tuple(np.argwhere((case.surface == HOME) & (limit < 30.0))[4])
     two = layers(case, placed(*[(pixel, CHANNEL, limit[pixel])] * 2))

@@ -17,16 +17,16 @@ from pyproj import Proj
 from scipy import optimize
 from scipy.stats import norm
 
-from pipeline.config.load import load_config
 from pipeline.dtt.channel_files import ChannelFiles
-from pipeline.dtt.protection_maps import main
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
+from pipeline.plan.territory_file import load_config
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.services.base import ServiceContext
 from tests import asking
+from tests.jobs import run_from
 
 SIZE = 12
 CHANNEL = 30
@@ -240,7 +240,7 @@ def case(tmp_path_factory, repository):
     """200 m pixels, device on the roof with vertical polarisation: orthogonal to some servers."""
     device = {"polarisation": "V", "height_m": 30.0}
     case = Case(tmp_path_factory.mktemp("case"), repository, 200.0, device)
-    main(case.config_path, case.folder, channel=CHANNEL, threads=2)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL, threads=2)
     return case
 
 
@@ -265,13 +265,13 @@ def test_other_geometries_equal_the_definition(
     tmp_path, repository, resolution_m, device, protection, options
 ):
     case = Case(tmp_path, repository, resolution_m, device, **protection)
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     assert differences(case, 0, **options) == []
 
 
 def test_overload_limits_where_a_threshold_is_known(tmp_path, repository):
     case = Case(tmp_path, repository, 100.0, {"height_m": 10.0}, overload=True)
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     assert differences(case, 2, oth_dbm=-40.0) == []
     assert (case.limit(CHANNEL + 2).label == 13).any()
     assert not (case.limit(CHANNEL + 3).label == 13).any()
@@ -282,7 +282,7 @@ def test_unprotected_foreign_reception_limits_nothing(tmp_path, repository):
     content = yaml.safe_load(case.config_path.read_text())
     content["services"]["foreign_dtt"] = {"status": "out_of_scope", "reason": "test"}
     case.config_path.write_text(yaml.safe_dump(content))
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     without = case.limit(CHANNEL)
     assert set(np.unique(without.label)) == {0, 1}
     case.served[case.surface == FOREIGN] = 0
@@ -291,14 +291,14 @@ def test_unprotected_foreign_reception_limits_nothing(tmp_path, repository):
 
 def test_wider_radius_changes_nothing(tmp_path, repository, monkeypatch):
     case = Case(tmp_path, repository, 4000.0, {"height_m": 10.0})
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     before = case.limit(CHANNEL)
     cap = case.config.devices[0].cap_dbm
     from pipeline.dtt import limits
 
     proven_km = limits.proven_radius_km
     monkeypatch.setattr(limits, "proven_radius_km", lambda *args, **kw: 3 * proven_km(*args, **kw))
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     after = case.limit(CHANNEL)
     assert (np.minimum(before.eirp_dbm, cap) == np.minimum(after.eirp_dbm, cap)).all()
     assert (before.label == after.label)[before.eirp_dbm < cap].all()
@@ -307,7 +307,7 @@ def test_wider_radius_changes_nothing(tmp_path, repository, monkeypatch):
 def test_threads_and_second_run_give_the_same_bytes(case):
     files = ChannelFiles(case.folder, CHANNEL).protection(case.config.devices[0])
     before = [file.read_bytes() for file in files]
-    main(case.config_path, case.folder, channel=CHANNEL, threads=1)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL, threads=1)
     assert [file.read_bytes() for file in files] == before
 
 
@@ -336,7 +336,7 @@ def test_devices_of_one_geometry_share_a_map_and_differ_by_ratio(tmp_path, repos
     content["devices"].append(strict)
     case.config_path.write_text(yaml.safe_dump(content))
     case.config = load_config(case.config_path)
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     first, second = (case.limit_of(device, CHANNEL) for device in case.config.devices)
     limited = first.label > 0
     assert limited.any()
@@ -345,14 +345,14 @@ def test_devices_of_one_geometry_share_a_map_and_differ_by_ratio(tmp_path, repos
 
 def test_another_table_of_ratios_moves_the_limit_by_the_difference(tmp_path, repository):
     case = Case(tmp_path, repository, 200.0, {})
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     before = case.limit(CHANNEL - 1)
     (tmp_path / "new.csv").write_text(RATIOS.replace("*,*,*,-1,,,pr_db,-30", "*,*,*,-1,,,pr_db,-23.5"))
     content = yaml.safe_load(case.config_path.read_text())
     content["protection"]["ratios"] = str(tmp_path / "new.csv")
     case.config_path.write_text(yaml.safe_dump(content))
     case.config = load_config(case.config_path)
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     after = case.limit(CHANNEL - 1)
     limited = before.eirp_dbm < case.config.devices[0].cap_dbm
     assert limited.any()
@@ -374,7 +374,7 @@ def test_threshold_method_occupies_from_the_field_on(tmp_path, repository):
     field = np.linspace(50, 70, SIZE * SIZE, dtype=np.float32).reshape(SIZE, SIZE)
     levels.values[1] = field
     raster.write(path, levels, tags={}, publish=False)
-    main(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     for k, blocked in ((0, True), (1, True), (2, False), (-1, False)):
         found = case.limit(CHANNEL + k)
         assert (found.eirp_dbm == np.where((field >= 60.0) & blocked, -np.inf, np.inf)).all()

@@ -12,14 +12,13 @@ from pyproj import Geod, Transformer
 from scipy.optimize import brentq
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
-from pipeline.dtt import protection_maps as protect
 from pipeline.dtt.contours import ProtectedContour, contour_km, contour_of, f5090_dbuvm, read_contours
 from pipeline.dtt.separation import separation_maps
 from pipeline.dtt.victims import VictimLabel
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.margin import required_margin_km
+from pipeline.plan.territory_file import load_config
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.reference.separation_distances import (
@@ -31,9 +30,8 @@ from pipeline.reference.separation_distances import (
 )
 from pipeline.registers.transmitters import read_register
 from pipeline.services.base import ServiceContext
-from pipeline.terrain import tile_sweeps as terrain
-from pipeline.territory import rasters as territory
 from tests import asking
+from tests.jobs import run_from
 
 CURVES = load_curves()
 CHANNEL, F_MHZ = 30, 569.0
@@ -216,12 +214,12 @@ def case(repository, tmp_path_factory) -> tuple[Path, Config]:
     content["registers"] = {"transmitters": [str(folder / "register.csv")]}
     path = folder / "case.yaml"
     path.write_text(yaml.safe_dump(content))
-    territory.main(path, folder)
+    run_from("territory", path, folder)
     config = load_config(path)
     for tile in sorted(set(read_register(config)[0]["tile"].values.tolist())):
-        terrain.main(path, folder, tile=tile)
+        run_from("terrain", path, folder, tile=tile)
     for channel in (30, 31):
-        protect.main(path, folder, channel=channel)
+        run_from("protect", path, folder, channel=channel)
     return folder, config
 
 

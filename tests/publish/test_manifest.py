@@ -14,7 +14,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import make_manifest, utc_now
-from pipeline.terrain import tile_sweeps as terrain_stage
+from tests.jobs import run_from
 from tests.tiny import STATIONS, write_register
 
 GRID = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 40)
@@ -68,7 +68,7 @@ def write_sweeps(tiny: Path) -> None:
     mask = xr.DataArray(land, dims=("y", "x"), attrs=attrs)
     raster.write(territory / "land_lonlat.tif", mask, tags={}, publish=False)
     for tile in plan.tiles:
-        terrain_stage.main(tiny, plan.build, tile=tile)
+        run_from("terrain", tiny, plan.build, tile=tile)
 
 
 def test_product_is_named_for_what_it_leaves_out(tiny: Path) -> None:

@@ -29,10 +29,10 @@ from pipeline.plan.run_files import (
 )
 from pipeline.publish.catalogue import families
 from pipeline.publish.legends import service_namer
-from pipeline.publish.qgis import stage as qgis
 from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.qml import legend_of, style_text
 from pipeline.publish.styles import read_schemes
+from tests.jobs import run_from
 from tests.publish.every_layer import (
     GRID,
     NOTICE,
@@ -54,7 +54,7 @@ SEA, LAND = (223, 233, 240), (241, 238, 231)
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     with working_folder(tmp_path_factory.mktemp("qgis")) as config:
         found = write_every_layer(config)
-        qgis.main(config, found.build)
+        run_from("qgis", config, found.build)
         yield found._replace(build=found.build.resolve())
 
 
@@ -159,7 +159,7 @@ def test_device_below_all_levels_opens_with_its_maximum(tmp_path: Path) -> None:
     with working_folder(tmp_path) as config:
         config.write_text(config.read_text().replace("cap_dbm: 36.0", "cap_dbm: -10.0"))
         plan = write_every_layer(config, coordination="")
-        qgis.main(config, plan.build)
+        run_from("qgis", config, plan.build)
         found = project(plan, public_project(plan)).findall(".//layer-tree-layer[@checked='Qt::Checked']")
     shown = [layer.get("id") for layer in found]
     assert shown == ["vector_boundaries", "max_eirp_fixed30_ch22_band1", "vector_land"]
@@ -248,19 +248,19 @@ def test_layers_of_devices_have_the_period_of_the_bookings(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     period = ("2026-12-04T23:00:00Z", "2026-12-05T23:00:00Z")
-    monkeypatch.setattr(qgis, "period_of_bookings", lambda plan: period)
-    qgis.main(plan.config_path, plan.build)
+    monkeypatch.setattr("pipeline.publish.qgis.job.period_of_bookings", lambda plan: period)
+    run_from("qgis", plan.config_path, plan.build)
     monkeypatch.undo()
     for file in families(plan):
         path = plan.build / style_file(file)
         found = [ET.parse(path).getroot().findtext(f"temporal/fixedRange/{end}") for end in ("start", "end")]
         assert found == (list(period) if "_fixed30" in file else [None, None]), file
-    qgis.main(plan.config_path, plan.build)
+    run_from("qgis", plan.config_path, plan.build)
 
 
 def test_same_layers_give_same_bytes(plan: Plan) -> None:
     before = {name: (plan.build / name).read_bytes() for name in qgis_files(plan)}
-    qgis.main(plan.config_path, plan.build)
+    run_from("qgis", plan.config_path, plan.build)
     assert {name: (plan.build / name).read_bytes() for name in qgis_files(plan)} == before
 
 
@@ -389,7 +389,7 @@ def test_territory_of_two_devices_without_coordination_opens(tmp_path: Path) -> 
     with working_folder(tmp_path) as config:
         with_devices(config, ("fixed30", "A", 1, 30.0), ("slave", "B", 4, 1.5))
         plan = write_every_layer(config, coordination="")
-        qgis.main(config, plan.build)
+        run_from("qgis", config, plan.build)
         facts = probed(plan.build.resolve() / internal_project(plan), tmp_path)
     assert all(layer["valid"] for layer in facts["layers"].values())
     maps = next(node for node in facts["tree"] if node.get("group") == "Maps, one at a time")

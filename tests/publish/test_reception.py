@@ -13,7 +13,7 @@ from pipeline.grid.grid import Grid
 from pipeline.plan import run_files
 from pipeline.plan.plan import load_plan
 from pipeline.publish import manifest as manifests
-from pipeline.publish import reception
+from tests.jobs import run_from
 
 GRID = Grid("EPSG:3794", 500.0, 400_000.0, 100_000.0, 3, 1)
 
@@ -41,7 +41,7 @@ def write_coverage(build: Path) -> None:
 def test_reception_layers_have_the_published_types_and_codes(tiny: Path) -> None:
     build = load_plan(tiny).build
     write_coverage(build)
-    reception.main(tiny, build, channel=21)
+    run_from("reception", tiny, build, channel=21)
     expected = {
         "field": ("int16", [6124, 4000, -32768], -32768, 0.01),
         "q": ("uint16", [9877, 2500, 65535], 65535, 0.0001),
@@ -58,12 +58,13 @@ def test_reception_layers_have_the_published_types_and_codes(tiny: Path) -> None
 
 
 def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
-    build = load_plan(tiny).build
+    plan = load_plan(tiny)
+    build = plan.build
     write_coverage(build)
-    paths = [build / name for name in run_files.internal_files_of_channel("21")]
-    reception.main(tiny, build, channel=21)
+    paths = [build / name for name in run_files.internal_files_of_channel(plan, "21")]
+    run_from("reception", tiny, build, channel=21)
     before = [path.read_bytes() for path in paths]
-    reception.main(tiny, build, channel=21)
+    run_from("reception", tiny, build, channel=21)
     assert [path.read_bytes() for path in paths] == before
 
 

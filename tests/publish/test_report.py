@@ -16,13 +16,12 @@ import numpy as np
 import pytest
 import rasterio
 
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import two_digits
-from pipeline.publish import stage
+from pipeline.plan.territory_file import load_config
 from pipeline.publish.layer_picture import picture_command
 from pipeline.publish.manifest import run_facts, utc_now
 from pipeline.publish.renewal import renew_validity
@@ -30,6 +29,7 @@ from pipeline.publish.report.figures import draw_curves, draw_map, legend_entrie
 from pipeline.publish.report.measures import rule_times, service_shares_pct
 from pipeline.publish.report.report import chosen_channels, report
 from pipeline.publish.styles import read_schemes
+from tests.jobs import run_from
 
 GRID = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 30)
 HOSTILE = """</title><script>alert(1)</script><img src="http://127.0.0.1/x"> & $body 'x' "y" """.strip()
@@ -158,9 +158,11 @@ def test_report_has_a_table_by_region_if_there_are_regions(built: Path) -> None:
 
 
 def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "published_files", lambda plan: ["public/statistics.csv"])
+    monkeypatch.setattr(
+        "pipeline.publish.job_publish.published_files", lambda plan: ["public/statistics.csv"]
+    )
     plan = load_plan(built)
-    stage.main(built, plan.build)
+    run_from("publish", built, plan.build)
     latest = plan.results / "latest"
     before = json.loads((latest / "manifest.json").read_text())
     assert renew_validity(plan.results, plan, utc_now() + timedelta(hours=20))
@@ -353,9 +355,11 @@ def test_picture_refuses_what_has_no_classes(built: Path, tmp_path: Path) -> Non
 def test_publishing_puts_the_report_into_run_and_manifest(
     built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "published_files", lambda plan: ["public/statistics.csv"])
+    monkeypatch.setattr(
+        "pipeline.publish.job_publish.published_files", lambda plan: ["public/statistics.csv"]
+    )
     plan = load_plan(built)
-    stage.main(built, plan.build)
+    run_from("publish", built, plan.build)
     latest = plan.results / "latest"
     manifest = json.loads((latest / "manifest.json").read_text())
     listed = {item["path"]: item["sha256"] for item in manifest["outputs"]}

@@ -18,6 +18,7 @@ from pipeline.plan import run_files
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish import stac
 from pipeline.publish.catalogue import families
+from tests.jobs import run_from
 from tests.publish.every_layer import KINDS, NOTICE, TITLE, inside, working_folder, write_every_layer
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "reference/stac"
@@ -48,7 +49,7 @@ def schema_errors(content: dict[str, Any], name: str) -> list[str]:
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     with working_folder(tmp_path_factory.mktemp("stac")) as config:
         found = write_every_layer(config)
-        stac.main(config, found.build)
+        run_from("stac", config, found.build)
         yield found
 
 
@@ -188,7 +189,7 @@ def test_box_across_180_degrees_is_cut_as_geojson_wants() -> None:
 
 def test_same_layers_give_same_bytes(plan: Plan) -> None:
     before = {name: (plan.build / name).read_bytes() for name in run_files.stac_files(plan)}
-    stac.main(plan.config_path, plan.build)
+    run_from("stac", plan.config_path, plan.build)
     assert {name: (plan.build / name).read_bytes() for name in run_files.stac_files(plan)} == before
 
 

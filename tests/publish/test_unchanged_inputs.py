@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
+from pipeline.plan.territory_file import load_config
 from pipeline.publish import unchanged_inputs as steady
 from pipeline.publish.unchanged_inputs import NOTE, State, check_steady, state_of, watching
 

@@ -14,7 +14,7 @@ from pyproj import Geod, Transformer
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.publish.query_facts import SCALE_TAG
+from pipeline.grid.layer_files import SCALE_TAG
 from pipeline.query import circle as query_region
 from pipeline.query.circle import ABOVE_ALL, Circle, block_minima, lowest_at_home, lowest_of_all
 from pipeline.query.database import QueryLocation, circle_on

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.channels import Channels
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
+from pipeline.plan.territory_file import load_config
 from pipeline.radio.channel_plan import (
     centre_mhz,
     named_plan,

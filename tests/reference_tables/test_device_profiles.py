@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
+from pipeline.plan.territory_file import load_config
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import Group, Tier, building_loss_db, group_shift_db, overload_shift_db

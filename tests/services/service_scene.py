@@ -8,10 +8,10 @@ import numpy as np
 import yaml
 from pyproj import Transformer
 
-from pipeline.config.load import load_config
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
+from pipeline.plan.territory_file import load_config
 from pipeline.services.base import ServiceContext
 
 SIZE = 24

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
 from pipeline.dtt.border_field import read_triggers, rule_radius_km, trigger_dbuvm
 from pipeline.dtt.foreign_data import concern_radius_km, foreign_data
 from pipeline.errors import InputError
@@ -19,6 +18,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
 from pipeline.plan.margin import required_margin_km
+from pipeline.plan.territory_file import load_config
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.services.base import ServiceContext

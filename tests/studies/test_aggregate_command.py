@@ -10,11 +10,11 @@ import pytest
 import yaml
 from pyproj import Transformer
 
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
+from pipeline.plan.territory_file import load_config
 from pipeline.quantise import NODATA_CENTI
 from pipeline.studies.aggregate import aggregate_command, round_up
 from pipeline.studies.placed import lattice

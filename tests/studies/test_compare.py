@@ -13,10 +13,10 @@ from pyproj import Geod, Transformer
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.plan.territory_file import load_config
 from pipeline.studies.compare import (
     PixelChange,
     change_class,

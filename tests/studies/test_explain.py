@@ -12,19 +12,18 @@ import yaml
 from pyproj import Transformer
 from typer.testing import CliRunner
 
-from pipeline.availability.stage import main_combine
 from pipeline.cli.main import app
-from pipeline.config.load import load_config
-from pipeline.dtt.protection_maps import main as protect
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan
+from pipeline.plan.territory_file import load_config
 from pipeline.publish.manifest import make_manifest, utc_now
 from pipeline.publish.release import release
 from pipeline.query.results import config_of, read_run
 from pipeline.services import dtt
 from pipeline.studies.explain import as_text, cap_budget, explain_point
 from tests.dtt.test_protection_maps import CHANNEL, Case
+from tests.jobs import run_from
 from tests.tiny import write_register
 
 DEVICE = "fixed30"
@@ -41,9 +40,9 @@ def publish(case: Case, **changed: object) -> Path:
     case.config_path.write_text(yaml.safe_dump(settings))
     case.config = load_config(case.config_path)
     write_register(case.folder / "register.csv", [("S", 15.0, 46.0, CHANNEL, 1.0)])
-    protect(case.config_path, case.folder, channel=CHANNEL)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     for channel in case.config.channels.wsd:
-        main_combine(case.config_path, case.folder, channel=channel)
+        run_from("combine", case.config_path, case.folder, channel=channel)
     files = {f"public/{path.name}": path for path in sorted((case.folder / "public").glob("*.tif"))}
     plan = load_plan(case.config_path)._replace(build=case.folder)
     results = case.folder.parents[1] / "results/case"

@@ -9,17 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.availability.stage import main_combine
 from pipeline.cli.main import app
-from pipeline.config.load import load_config
-from pipeline.coverage.channel import main as coverage
-from pipeline.dtt.protection_maps import main as protect
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.plan.territory_file import load_config
 from pipeline.studies.sensitivity import narrowed, variants_of
 from pipeline.studies.sensitivity_maps import spread_bands, statistics
-from pipeline.terrain.tile_sweeps import main as terrain
-from pipeline.territory.rasters import main as territory
+from tests.jobs import run_from
 
 OUT, NO, OPEN = -32768, -9999, -9998
 FEW = "sensitivity: {coverage_models: [], wsd_models: [], location_sigmas_db: [], dqs_pct: [1.0, 2.0]}\n"
@@ -94,12 +90,12 @@ def test_statistics_are_weighted_by_area() -> None:
 
 def chain(config_path: Path, build: Path, channel: int) -> np.ndarray:
     """The layer that the stages give without the tool."""
-    territory(config_path, build)
-    terrain(config_path, build, tile="n46e014")
+    run_from("territory", config_path, build)
+    run_from("terrain", config_path, build, tile="n46e014")
     for victim in (21, 22, 23, 25):
-        coverage(config_path, build, channel=victim)
-        protect(config_path, build, channel=victim)
-    main_combine(config_path, build, channel=channel)
+        run_from("coverage", config_path, build, channel=victim)
+        run_from("protect", config_path, build, channel=victim)
+    run_from("combine", config_path, build, channel=channel)
     layer = raster.read(build / f"public/max_eirp_fixed30_ch{channel}.tif").values
     return layer[layer != OUT]
 

@@ -17,7 +17,7 @@ from pyproj import Geod
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
-from pipeline.config.load import load_config
+from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.predict import predict_table
 from pipeline.studies.validate_field import Predicted, predict_rows, read_measurements, statistics

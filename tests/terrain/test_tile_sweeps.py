@@ -21,13 +21,13 @@ from pipeline.terrain.tile_sweeps import (
     box_around,
     box_of_masts,
     grid_lattice_deg,
-    main,
     masts_of_tile,
     outline_of,
     run,
     settings_of,
     summary,
 )
+from tests.jobs import run_from
 
 GRID = Grid("EPSG:3794", 200.0, 440_000.0, 120_000.0, 250, 200)
 MASTS = [
@@ -211,7 +211,7 @@ def save(path, lonlat, nodata):
 def test_main_writes_the_sweeps_of_one_tile(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     prepare(tmp_path, half_deg=0.6)
-    main("config.yaml", "build", tile="n46e014", threads=2)
+    run_from("terrain", "config.yaml", "build", tile="n46e014", threads=2)
     (sweep,) = read_sweeps(tmp_path / "build" / "terrain" / "n46e014.npz").values()
     terrain = raster(relief, 0.6, lon_deg=14.1, lat_deg=46.1)
     mean_m = mean_height(terrain, mast(lon_deg=14.1, lat_deg=46.1), 90.0, 3.0, 15.0)
@@ -227,5 +227,5 @@ def test_main_refuses_terrain_that_does_not_cover_the_grid(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     prepare(tmp_path, half_deg=0.15)
     with pytest.raises(InputError, match="does not cover"):
-        main("config.yaml", "build", tile="n46e014")
+        run_from("terrain", "config.yaml", "build", tile="n46e014")
     assert not (tmp_path / "build" / "terrain").exists()

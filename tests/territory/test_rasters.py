@@ -13,7 +13,7 @@ import yaml
 
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.territory.rasters import main
+from tests.jobs import run_from
 
 PLACES = "latitude,longitude,population\n45.9,14.4,20000\n46.2,14.3,3000\n"
 LAYERS = ("surface", "country", "coastal", "border", "neighbours", "population", "density")
@@ -48,7 +48,7 @@ def write_config(repository: Path, inputs: Path, path: Path, **sections) -> Path
 @pytest.fixture(scope="module")
 def built(repository, inputs, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("build")
-    main(write_config(repository, inputs, folder / "c.yaml"), folder / "build", threads=2)
+    run_from("territory", write_config(repository, inputs, folder / "c.yaml"), folder / "build", threads=2)
     return folder / "build" / "territory"
 
 
@@ -95,7 +95,9 @@ def test_land_mask_covers_all_transmitters(built, repository):
 
 
 def test_second_run_writes_the_same_bytes(repository, inputs, built, tmp_path):
-    main(write_config(repository, inputs, tmp_path / "c.yaml"), tmp_path / "build", threads=1)
+    run_from(
+        "territory", write_config(repository, inputs, tmp_path / "c.yaml"), tmp_path / "build", threads=1
+    )
     for path in sorted(built.iterdir()):
         assert (tmp_path / "build" / "territory" / path.name).read_bytes() == path.read_bytes(), path.name
 
@@ -107,7 +109,7 @@ def test_wider_margin_adds_pixels_and_changes_none(repository, inputs, built, tm
         tmp_path / "c.yaml",
         grid={"crs": "EPSG:3794", "resolution_m": 500.0, "margin_km": 120.0},
     )
-    main(config, tmp_path / "build")
+    run_from("territory", config, tmp_path / "build")
     small, large = (
         raster.read(folder / "surface.tif") for folder in (built, tmp_path / "build" / "territory")
     )
@@ -133,7 +135,7 @@ def test_margin_reaches_over_the_sea_only_where_there_is_one(repository, inputs,
         tmp_path / "c.yaml",
         territory={"home": ["AA"], "polygons": None, "world": None, "bbox_deg": [14.2, 45.7, 14.6, 46.1]},
     )
-    main(inland, tmp_path / "build")
+    run_from("territory", inland, tmp_path / "build")
     assert 60.0 < margin_of(built.parent, (14.2, 45.9)) < 90.0
     assert 30.0 < margin_of(tmp_path / "build", (14.2, 45.9)) < 45.0
     given = write_config(
@@ -143,7 +145,7 @@ def test_margin_reaches_over_the_sea_only_where_there_is_one(repository, inputs,
         territory={"home": ["AA"], "polygons": None, "world": None, "bbox_deg": [14.2, 45.7, 14.6, 46.1]},
         grid={"margin_km": 50.0},
     )
-    main(given, tmp_path / "given")
+    run_from("territory", given, tmp_path / "given")
     assert margin_of(tmp_path / "given", (14.2, 45.9)) == pytest.approx(50.0, abs=2.0)
 
 
@@ -165,5 +167,5 @@ def test_margin_reaches_over_the_sea_only_where_there_is_one(repository, inputs,
 def test_bad_territory_is_refused(repository, inputs, tmp_path, sections, message):
     config = write_config(repository, inputs, tmp_path / "c.yaml", **sections)
     with pytest.raises(InputError, match=message):
-        main(config, tmp_path / "build")
+        run_from("territory", config, tmp_path / "build")
     assert not (tmp_path / "build").exists()

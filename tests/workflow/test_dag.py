@@ -60,7 +60,7 @@ def finish(repository: Path, tiny: Path) -> None:
     outputs = [plan.build / name for name in territory_files(plan)]
     outputs += [plan.build / name for c in plan.victims for name in terrain_files(plan, c)]
     for channel in map(two_digits, plan.victims):
-        outputs += [plan.build / name for name in coverage_files(channel)]
+        outputs += [plan.build / name for name in coverage_files(plan, channel)]
         outputs += [plan.build / name for name in protection_files(plan, channel)]
     outputs += [plan.build / name for name in published_files(plan)]
     for path in [*outputs, plan.results / ".published"]:

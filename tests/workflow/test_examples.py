@@ -10,17 +10,13 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.availability import stage as availability
-from pipeline.config.load import export_schema, load_config
-from pipeline.coverage import channel as coverage
-from pipeline.dtt import protection_maps as protection
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of, victims_of
+from pipeline.plan.territory_file import export_schema, load_config
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.terrain import tile_sweeps as terrain
-from pipeline.territory import rasters as territory
 from pipeline.workflow.validate import validate_command
+from tests.jobs import run_from
 
 OWN_DATA = ["korea", "philippines", "botswana", "china_223"]
 ALL = [*OWN_DATA, "usa_san_diego"]
@@ -98,13 +94,13 @@ def test_example_is_computed(top, tmp_path, name, channel):
     """Every stage for one device channel: something is limited, nothing left open."""
     path, build = example(name), tmp_path
     plan = load_plan(path)
-    territory.main(path, build)
+    run_from("territory", path, build)
     for victim in victims_of(plan, channel):
         for tile in tiles_of(plan, victim):
-            terrain.main(path, build, tile=tile)
-        coverage.main(path, build, channel=victim)
-        protection.main(path, build, channel=victim)
-    availability.main_combine(path, build, channel=channel)
+            run_from("terrain", path, build, tile=tile)
+        run_from("coverage", path, build, channel=victim)
+        run_from("protect", path, build, channel=victim)
+    run_from("combine", path, build, channel=channel)
     for device in plan.config.devices:
         raw = raster.read(build / f"public/max_eirp_{device.id}_ch{channel}.tif").values
         inside = raw[raw != -32768]

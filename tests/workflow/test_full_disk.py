@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.publish import stage
 from pipeline.workflow import summary as run_summary
 from pipeline.workflow.run import run_command
+from tests.jobs import run_from
 from tests.stand_in import FEW, Workflow, add_run, publish, summary
 
 
@@ -130,14 +130,16 @@ def test_publishing_to_a_disk_that_takes_no_more_leaves_latest(
     layer = tiny.parent / "build/tiny/public/a.txt"
     layer.parent.mkdir(parents=True)
     layer.write_bytes(bytes(1_000_000))
-    monkeypatch.setattr(stage, "published_files", lambda _: ["public/a.txt"])
-    monkeypatch.setattr(stage, "write_report", lambda path, *_: path.write_text("report"))
+    monkeypatch.setattr("pipeline.publish.job_publish.published_files", lambda _: ["public/a.txt"])
+    monkeypatch.setattr(
+        "pipeline.publish.job_publish.write_report", lambda path, *_: path.write_text("report")
+    )
     problem = "No space left on device"
     if disk == "read-only":
         subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True, timeout=60)
         problem = "Read-only file system"
     with pytest.raises(InputError, match=rf"^results/tiny/\S*: {problem}: nothing is published$"):
-        stage.main(Path("tiny.yaml"), Path("build/tiny"))
+        run_from("publish", Path("tiny.yaml"), Path("build/tiny"))
     assert (small_disk / "tiny/latest").readlink() == Path(first.name)
     assert {path: path.read_bytes() for path in first.rglob("*") if path.is_file()} == before
     assert {path.name for path in first.parent.iterdir()} == {"latest", ".published", first.name}

@@ -20,20 +20,18 @@ from affine import Affine
 from rio_cogeo.cogeo import cog_validate
 
 from pipeline import blocks
-from pipeline.availability import stage as availability
-from pipeline.coverage import channel as coverage
+from pipeline.availability import levels
 from pipeline.dtt import protection_maps as protection
 from pipeline.grid import raster
 from pipeline.plan import run_files
 from pipeline.plan.plan import load_plan
-from pipeline.publish import query_raster, reception
-from pipeline.terrain import tile_sweeps as terrain
+from pipeline.publish import query_raster
 from pipeline.territory import masks, neighbours, population
-from pipeline.territory import rasters as territory
+from tests.jobs import run_from
 
 Change = Callable[..., None]
 pytestmark = pytest.mark.slow
-STRIPS = (protection, availability, masks, population, neighbours, query_raster)
+STRIPS = (protection, levels, masks, population, neighbours, query_raster)
 SMALL_PX = 128
 
 
@@ -126,18 +124,18 @@ def varied(tiny: Path) -> Path:
 def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
     """All stages that compute, one after the other in this process; the published rasters."""
     plan = load_plan(path)
-    territory.main(path, build, threads=threads)
+    run_from("territory", path, build, threads=threads)
     for tile in plan.tiles:
-        terrain.main(path, build, tile=tile, threads=threads)
+        run_from("terrain", path, build, tile=tile, threads=threads)
     for channel in plan.victims:
-        coverage.main(path, build, channel=channel, threads=threads)
-        protection.main(path, build, channel=channel, threads=threads)
-        reception.main(path, build, channel=channel, threads=threads)
+        run_from("coverage", path, build, channel=channel, threads=threads)
+        run_from("protect", path, build, channel=channel, threads=threads)
+        run_from("reception", path, build, channel=channel, threads=threads)
     for channel in plan.wsd:
-        availability.main_combine(path, build, channel=channel, threads=threads)
-    availability.main(path, build, threads=threads)
+        run_from("combine", path, build, channel=channel, threads=threads)
+    run_from("availability", path, build, threads=threads)
     for device in plan.config.devices:
-        query_raster.main(path, build, device=device.id, threads=threads)
+        run_from("query", path, build, device=device.id, threads=threads)
     return {name: (build / name).read_bytes() for name in run_files.raster_files(plan)}
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
+from pipeline.plan.territory_file import load_config
 from pipeline.publish.unchanged_inputs import check_steady
 from pipeline.workflow import run as runs
 from pipeline.workflow.retention import remove_old_runs

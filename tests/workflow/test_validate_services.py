@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config.load import load_config
 from pipeline.errors import InputError
+from pipeline.plan.territory_file import load_config
 from pipeline.publish.manifest import area_entries
 from pipeline.services.base import CheckedTerritory, module_of
 from pipeline.services.table import SERVICES

@@ -35,10 +35,6 @@ GENERIC_NEAREST_KM = 0.01
 ENVIRONMENTS = {"open": Environment.OPEN, "suburban": Environment.SUBURBAN, "urban": Environment.URBAN}
 
 
-SETTINGS = tuple(f"pmse.{name}" for name in Pmse.model_fields if name not in ("registers", "at"))
-"""What all channels depend on; of the register and the date, a channel depends on its own rows only."""
-
-
 class Tables(NamedTuple):
     """Kinds of use, and protection ratios in dB by (set, offset, emission class)."""
 

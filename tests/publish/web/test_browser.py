@@ -14,7 +14,7 @@ import rasterio
 from PIL import Image
 from pyproj import Transformer
 
-from pipeline.publish.web.stage import main
+from tests.jobs import run_from
 from tests.publish.web.browser import PlainHandler, RangeHandler, browser, served
 from tests.publish.web.made_up import CHANNELS, GRID, NOTICE, write_made_up
 from tests.publish.web.test_picture import colour_of
@@ -63,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_made_up(folder)
-        main(Path("territory.yaml"), Path("build"))
+        run_from("web", Path("territory.yaml"), Path("build"))
     public = folder / "build/public"
     with browser() as chromium, served(public / "web", RangeHandler) as address:
         yield Site(chromium, address, public)

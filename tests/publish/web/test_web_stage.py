@@ -14,11 +14,11 @@ import rasterio
 from pmtiles.reader import MemorySource, Reader
 from pyproj import Transformer
 
-from pipeline.config.load import load_config
 from pipeline.plan import run_files
 from pipeline.plan.plan import load_plan
+from pipeline.plan.territory_file import load_config
 from pipeline.publish.web.shown_layers import layers_of
-from pipeline.publish.web.stage import main
+from tests.jobs import run_from
 from tests.publish.web.made_up import CHANNELS, DEVICES, GRID, NOTICE, territory
 
 WEB = Path("build/public/web")
@@ -29,7 +29,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_files_are_those_that_the_workflow_expects(made_up: Path) -> None:
-    main(Path("territory.yaml"), Path("build"))
+    run_from("web", Path("territory.yaml"), Path("build"))
     plan = load_plan("territory.yaml")
     assert {f"public/web/{name}" for name in contents(WEB)} == set(run_files.web_files(plan))
     assert set(run_files.web_files(plan)) <= set(run_files.published_files(plan))
@@ -40,7 +40,7 @@ def test_files_are_those_that_the_workflow_expects(made_up: Path) -> None:
 
 def test_same_layers_give_the_same_bytes(repository: Path, made_up: Path) -> None:
     """In another process (other hashes of texts), with other threads, over leftovers of a run before."""
-    main(Path("territory.yaml"), Path("build"), threads=1)
+    run_from("web", Path("territory.yaml"), Path("build"), threads=1)
     before = contents(WEB)
     (WEB / "maps.json").write_text("old")
     environment = os.environ | {"PYTHONPATH": str(repository), "PYTHONHASHSEED": "7"}
@@ -51,17 +51,17 @@ def test_same_layers_give_the_same_bytes(repository: Path, made_up: Path) -> Non
 
 def test_page_needs_public_layers_only(made_up: Path) -> None:
     """The register may be gone; what it says is in no file of the page."""
-    main(Path("territory.yaml"), Path("build"))
+    run_from("web", Path("territory.yaml"), Path("build"))
     before = contents(WEB)
     (made_up / "register.csv").write_text("gone")
     shutil.rmtree(WEB)
-    main(Path("territory.yaml"), Path("build"))
+    run_from("web", Path("territory.yaml"), Path("build"))
     assert contents(WEB) == before
     assert not any(b"internal" in data for name, data in before.items() if name.endswith("json"))
 
 
 def test_description_says_what_there_is(made_up: Path) -> None:
-    main(Path("territory.yaml"), Path("build"))
+    run_from("web", Path("territory.yaml"), Path("build"))
     facts = json.loads((WEB / "maps.json").read_text())
     assert facts["title"] == "Made-up land"
     assert facts["statements"]["notice"] == NOTICE
@@ -79,7 +79,7 @@ def test_description_says_what_there_is(made_up: Path) -> None:
 
 
 def test_box_holds_the_territory_closely(made_up: Path) -> None:
-    main(Path("territory.yaml"), Path("build"))
+    run_from("web", Path("territory.yaml"), Path("build"))
     box = json.loads((WEB / "maps.json").read_text())["box_deg"]
     row, col = np.argwhere(territory()).T
     to_lonlat = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True)
@@ -93,7 +93,7 @@ def test_box_holds_the_territory_closely(made_up: Path) -> None:
 
 
 def test_archives_open_with_another_reader(made_up: Path) -> None:
-    main(Path("territory.yaml"), Path("build"))
+    run_from("web", Path("territory.yaml"), Path("build"))
     data = contents(WEB)
     for name in (n for n in data if n.startswith("tiles/")):
         reader = Reader(MemorySource(data[name]))
@@ -105,7 +105,7 @@ def test_archives_open_with_another_reader(made_up: Path) -> None:
 
 
 def test_boundaries_are_geojson_with_land_and_territory(made_up: Path) -> None:
-    main(Path("territory.yaml"), Path("build"))
+    run_from("web", Path("territory.yaml"), Path("build"))
     features = json.loads((WEB / "boundaries.geojson").read_text())["features"]
     assert {"land", "territory", "home_border", "place"} == {
         feature["properties"]["kind"] for feature in features
@@ -119,7 +119,7 @@ def test_pictures_of_equal_layers_are_equal(made_up: Path) -> None:
         values = source.read(1)
     with rasterio.open("build/public/max_eirp_small_ch23.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as sink:
         sink.write(values, 1)
-    main(Path("territory.yaml"), Path("build"))
+    run_from("web", Path("territory.yaml"), Path("build"))
     pictures = []
     for name in ("max_eirp_fixed30_ch21", "max_eirp_small_ch23"):
         data = (WEB / f"tiles/{name}.pmtiles").read_bytes()

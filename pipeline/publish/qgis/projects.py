@@ -1,9 +1,4 @@
-"""Stage qgis: a style beside every published raster, the projects, and the vector layers that they show.
-
-``<territory>.qgs`` has no data of stations: what reception tells of them is in ``internal/`` together with
-``internal/<territory>_internal.qgs``, which shows it too. ``public/<territory>_public.qgs`` needs no other
-folder than that in which it lies.
-"""
+"""The QGIS projects of a run: which layers each shows, within which view."""
 
 from __future__ import annotations
 
@@ -13,28 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.files import write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Box, Grid
-from pipeline.plan.plan import Plan, load_plan
-from pipeline.plan.run_files import (
-    BOUNDARIES,
-    LAND,
-    TRANSMITTERS,
-    internal_project,
-    max_eirp_files,
-    project_to_pass_on,
-    public_project,
-    style_file,
-)
-from pipeline.publish.catalogue import ALL_BANDS, Shown, families, shown_layers
+from pipeline.plan.plan import Plan
+from pipeline.plan.run_files import internal_project, project_to_pass_on, public_project
+from pipeline.publish.catalogue import ALL_BANDS, Shown
 from pipeline.publish.legends import legend
-from pipeline.publish.periods import period_of_bookings
-from pipeline.publish.qgis import vectors
-from pipeline.publish.qgis.project import Project, project_text
-from pipeline.publish.qgis.qml import Legend, style_text
+from pipeline.publish.qgis.project import Project
+from pipeline.publish.qgis.qml import Legend
 from pipeline.publish.qgis.tree import Scene, house_nodes, public_nodes
-from pipeline.publish.styles import Scheme, read_schemes
+from pipeline.publish.styles import Scheme
 from pipeline.publish.web.place import box_of_pixels
 
 # Layers whose legend or values name stations; the projects for everybody leave them out.
@@ -52,25 +35,6 @@ class View(NamedTuple):
     resolution_m: float
     box_m: Box
     box_deg: Box
-
-
-def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
-    """Write styles, vector layers and projects into ``build``."""
-    plan, schemes = load_plan(config_path), read_schemes()
-    layers = list(expanded(build, shown_layers(plan)))
-    legends = legends_of(build, layers, schemes)
-    period = period_of_bookings(plan)
-    for file, family in sorted(families(plan).items()):
-        found = legends.get((file, 1)) or legend(build, file, 1, family, schemes)
-        text = style_text(found, period if family in OF_DEVICES else None)
-        write_whole(build / style_file(file), text.encode())
-    view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
-    texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)
-    for name, text in zip((LAND, BOUNDARIES), (texts["land"], texts["boundaries"]), strict=True):
-        write_whole(build / name, text.encode())
-    write_whole(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register, plan.config.territory))
-    for file, project in projects(plan, layers, legends, view):
-        write_whole(build / file, project_text(project).encode())
 
 
 def legends_of(

@@ -1,15 +1,7 @@
-"""Stage web: ``public/web/`` from the published layers of all devices and the boundaries, nothing else.
-
-index.html, app.js, app.css, LICENSES.txt    the page
-maps.json                                    devices, channels, levels, classes, statements
-boundaries.geojson                           land, borders, places
-tiles/<layer>.pmtiles                        pictures of one layer: 512-pixel PNG tiles of the web's map
-numbers/<device>.pmtiles                     levels and limiting services of all channels (``numbers.py``)
-"""
+"""Files of the web map: pictures and numbers of the published layers, and the boundaries."""
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,51 +10,22 @@ import shapely
 from pmtiles.tile import Compression, TileType
 
 from pipeline.config.config import Config
-from pipeline.config.load import load_config
 from pipeline.config.protection import Device
-from pipeline.files import write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Box
-from pipeline.hashing import file_sha256
 from pipeline.publish.styles import Scheme, class_index, read_schemes
 from pipeline.publish.web.archive import write_archive
-from pipeline.publish.web.boundaries import boundary_features, geojson_text, place_features, view_box_deg
-from pipeline.publish.web.bundle import page_files
-from pipeline.publish.web.describe import describe
+from pipeline.publish.web.boundaries import boundary_features, geojson_text, place_features
 from pipeline.publish.web.numbers import number_tiles
 from pipeline.publish.web.picture import TilePixels, draw, pyramid
 from pipeline.publish.web.shown_layers import (
     Geography,
     Layer,
-    geography,
-    layers_of,
     limiting_service_file,
     max_eirp_file,
     numbers_archive,
 )
 from pipeline.territory.rasters import boundaries_of
-
-HASH_DIGITS = 12
-
-
-def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
-    """Write all files of ``<build>/public/web``."""
-    config, public = load_config(config_path), build / "public"
-    layers = layers_of(config)
-    first = raster.read(public / max_eirp_file(config.devices[0], min(config.channels.wsd)))
-    place = geography(first)
-    view_deg = view_box_deg(place.box_deg)
-    present = write_pictures(public, layers, place, threads)
-    for device in config.devices:
-        write_numbers(config, public, device, place.box_deg)
-    files = {name: file_sha256(public / "web" / name)[:HASH_DIGITS] for name in archives_of(config, layers)}
-    facts = describe(config, place, view_deg, tags=first.attrs["tags"], present=present, files=files)
-    texts = {
-        "maps.json": json.dumps(facts, ensure_ascii=False, indent=1) + "\n",
-        "boundaries.geojson": below(config, view_deg, place.grid.resolution_m),
-    }
-    for name, content in (page_files() | {name: text.encode() for name, text in texts.items()}).items():
-        write_whole(public / "web" / name, content)
 
 
 def archives_of(config: Config, layers: list[Layer]) -> list[str]:

@@ -1,12 +1,13 @@
-"""Stage publish: the finished layers of build/ become the run that readers see."""
+"""Job publish: the finished layers of build/ become the run that readers see."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.config.config import Config
 from pipeline.errors import refused_by_machine
 from pipeline.plan.dependencies import run_id
-from pipeline.plan.plan import load_plan
+from pipeline.plan.plan import plan_of
 from pipeline.plan.run_files import published_files
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
 from pipeline.publish.release import REPORT, release
@@ -14,22 +15,22 @@ from pipeline.publish.report.report import write_report
 from pipeline.publish.unchanged_inputs import check_steady
 
 # Where the workflow leaves the times of its jobs, by territory.
-BENCHMARKS = Path("benchmarks")
+_BENCHMARKS = Path("benchmarks")
 
 
-def main(config_path: Path, build_dir: Path, *, threads: int = 1) -> None:
+def main(config: Config, build: Path, *, threads: int) -> None:
     """Publish under ``results/<territory>`` of the working folder; see ``release.py``.
 
     InputError if inputs have changed meanwhile or a disk takes no more: nothing is published then.
     """
-    plan = load_plan(config_path)._replace(build=build_dir)
-    files = {name: build_dir / name for name in published_files(plan)}
+    plan = plan_of(config)._replace(build=build)
+    files = {name: build / name for name in published_files(plan)}
     run = run_id(plan)
     facts = run_facts(plan, run, files, utc_now())
-    files[REPORT] = build_dir / REPORT
+    files[REPORT] = build / REPORT
     try:
-        write_report(files[REPORT], plan, facts, BENCHMARKS / plan.config.name)
-        check_steady(build_dir, config_path, plan.config)
+        write_report(files[REPORT], plan, facts, _BENCHMARKS / plan.config.name)
+        check_steady(build, plan.config_path, config)
         release(
             files, plan.results, run, lambda digests: {**facts, "outputs": output_entries(files, digests)}
         )

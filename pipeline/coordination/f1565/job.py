@@ -1,4 +1,4 @@
-"""Stage f1565: interference budgets of the fixed links that the configuration names.
+"""Job f1565: interference budgets of the fixed links that the configuration names.
 
 Output: ``internal/f1565_budget.json`` (f1565.md, section 6). No grid: the limit that devices around the
 receivers of fixed links have to keep is a service of its own.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.load import load_config
+from pipeline.config.config import Config
 from pipeline.coordination import file_names as files
 from pipeline.coordination.f1565.document import budgets_document
 from pipeline.coordination.f1565.error_budget import permissible_interference
@@ -16,9 +16,9 @@ from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.files import json_bytes, write_together
 
 
-def main(config_path: Path, build: Path) -> None:
+def main(config: Config, build: Path, *, threads: int) -> None:
     """Compute and write the budgets, if there are links."""
-    links = load_config(config_path).coordination.links
+    links = config.coordination.links
     if links is None:
         return
     allowed = permissible_interference(read_tables())

@@ -1,56 +1,21 @@
-"""Stage rr97ab: a non-geostationary system and a large earth station (RR Nos. 9.7A and 9.7B).
-
-Input: the systems of the configuration, ``territory/surface.tif``. Output: ``public/rr97ab_epfd_max.tif``,
-``public/rr97ab_cond.tif`` (rr941.md, section 9) and ``internal/rr97ab_decision.json``.
-"""
+"""What was compared, found and decided under RR Nos. 9.7A and 9.7B, as plain data."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from pydantic import TypeAdapter
 
 from pipeline.config.coordination import EpfdComparison
-from pipeline.config.load import load_config
-from pipeline.coordination import file_names as files
 from pipeline.coordination.rr97.epfd import Condition
-from pipeline.coordination.rr97.epfd_map import Judgement, judge, run
+from pipeline.coordination.rr97.epfd_map import Judgement, judge
 from pipeline.coordination.rr97.systems import Systems, read_systems
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand, LargeStation, read_limits
 from pipeline.errors import in_file
-from pipeline.files import json_bytes, write_together
-from pipeline.grid import raster
-from pipeline.grid.layer_files import raster_names
-from pipeline.hashing import file_sha256, json_hash, plain, source_hash
-from pipeline.territory.codes import Surface
 
 MODE = "bound"
-
-
-def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
-    """Compute and write the files, if there is anything to compare."""
-    config = load_config(config_path)
-    settings = config.coordination.rr97ab
-    if settings is None:
-        return
-    surface_path = build / "territory" / "surface.tif"
-    surface = raster.read(surface_path)
-    systems, limits, judgement = read_judged(settings)
-    layers = run(systems, judgement, surface.attrs["grid"], surface.values == Surface.HOME, threads=threads)
-    document = document_of(systems, limits, judgement, layers)
-    tags = {
-        "mode": MODE,
-        "frequency_mhz": f"{judgement.frequency_mhz:g}",
-        "unverified": ", ".join(str(e["key"]) for e in _evidence(judgement, limits) if not e["verified"]),
-        "hash": json_hash([plain(settings), file_sha256(surface_path), source_hash(__name__)]),
-        "notice": config.notice,
-    }
-    for name in raster_names("rr97ab"):
-        raster.write(build / files.rr97ab_layer(name), layers[name], tags=tags, publish=True)
-    write_together({build / files.RR97AB_DECISION: json_bytes(document)})
 
 
 def read_judged(settings: EpfdComparison) -> tuple[Systems, CoordinationLimits, Judgement]:
@@ -64,7 +29,7 @@ def document_of(
     systems: Systems, limits: CoordinationLimits, judgement: Judgement, layers: xr.Dataset
 ) -> dict[str, object]:
     """What was compared, found and decided as plain data: the worst place of the territory decides."""
-    evidence = _evidence(judgement, limits)
+    evidence = evidence_of(judgement, limits)
     codes = layers["cond"].values
     present = codes[codes != layers["cond"].attrs["nodata"]]
     both = Condition.LARGE_STATION | Condition.EPFD
@@ -86,7 +51,7 @@ def document_of(
     }
 
 
-def _evidence(judgement: Judgement, limits: CoordinationLimits) -> list[dict[str, object]]:
+def evidence_of(judgement: Judgement, limits: CoordinationLimits) -> list[dict[str, object]]:
     """Rows of the table that the outcome rests on."""
     mhz = judgement.frequency_mhz
     found: list[tuple[str, LargeStation | EpfdBand]] = [

@@ -1,56 +1,21 @@
-"""Stage rr941: two geostationary networks on the territory and the decision under RR No. 9.41.
-
-Input: the networks and the case of the configuration, ``territory/surface.tif``. Output for every comparison:
-``public/rr941_*.tif`` (rr941.md, section 9; a band for each way), ``public/rr941_argpair.json`` and
-``internal/rr941_decision.json``.
-"""
+"""A comparison of two geostationary networks: what it reads, its decision and its documents."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.base import Sourced
 from pipeline.config.coordination import Comparison
-from pipeline.config.load import load_config
 from pipeline.coordination import file_names as files
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, read_arcs, read_limits
 from pipeline.coordination.rr941.decision import decide
 from pipeline.coordination.rr941.decision_document import decision_document, pair_labels
 from pipeline.coordination.rr941.interference import Problem, prepare, remarks
 from pipeline.coordination.rr941.networks import Networks, read_networks, warnings
-from pipeline.coordination.rr941.rr941_maps import NO_PAIR, RR941_LAYERS, WAYS, ComparisonMaps, run
+from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, ComparisonMaps
 from pipeline.errors import InputError
-from pipeline.files import json_bytes, write_together
-from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.hashing import file_sha256, json_hash, plain, source_hash
-from pipeline.territory.codes import Surface
-
-
-def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
-    """Compute and write the files of every comparison, if there are any."""
-    config = load_config(config_path)
-    if not config.coordination.rr941:
-        return
-    surface_path = build / "territory" / "surface.tif"
-    surface = raster.read(surface_path)
-    wanted = surface.values == Surface.HOME
-    for comparison in config.coordination.rr941:
-        networks, limits = read_comparison(comparison)
-        for line in notes(networks, limits):
-            print(f"channelmaps: {line}", file=sys.stderr)
-        maps = run(networks, limits, surface.attrs["grid"], wanted, threads=threads)
-        documents = documents_of(comparison, networks, limits, maps, surface.attrs["grid"], wanted)
-        own = [plain(comparison), file_sha256(surface_path), source_hash(__name__)]
-        tags = _tags(comparison, limits, documents) | {"hash": json_hash(own), "notice": config.notice}
-        for name in RR941_LAYERS:
-            path = build / files.rr941_layer(comparison, name)
-            raster.write(path, maps.layers[name], tags=tags, publish=True)
-        write_together({build / name: json_bytes(content) for name, content in documents.items()})
 
 
 def read_comparison(comparison: Comparison) -> tuple[Networks, CoordinationLimits]:
@@ -126,7 +91,7 @@ def _band(way: str, problem: Problem) -> dict[str, object]:
     }
 
 
-def _tags(
+def layer_tags(
     comparison: Comparison, limits: CoordinationLimits, documents: dict[str, dict[str, object]]
 ) -> dict[str, str]:
     """Method and open numbers of the layers."""

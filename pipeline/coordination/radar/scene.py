@@ -1,24 +1,15 @@
-"""Stage radar612: coordination distances of oceanographic radars (Resolution 612, Rev.WRC-12).
-
-Input: country polygons and register of the configuration, ``territory/surface.tif``. Output:
-``public/radar612_*.tif`` (radar612.md, section 2; a band for each frequency), ``public/radar612_adm.csv``
-(what the bits of ``adm_k`` stand for) and, with a register, ``internal/radar612.gpkg`` with the layers
-``radar612_zone`` and ``radar612_affected``.
-"""
+"""What the maps of oceanographic radars are computed from: candidates, registered radars, the ground."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.coordination import Radars
-from pipeline.config.load import load_config
-from pipeline.coordination import file_names as files
 from pipeline.coordination.radar.borders import foreign_borders
 from pipeline.coordination.radar.cr372_files import read_file
 from pipeline.coordination.radar.cr372_register import registered
@@ -31,55 +22,51 @@ from pipeline.coordination.radar.radar_maps import (
     candidate_radars,
     run,
 )
-from pipeline.coordination.radar.resolution612 import DISTANCES, ITU_CODES, Noise, read_itu_codes
-from pipeline.coordination.radar.zones import ZONE_GEOMETRIES, RegisteredRadar, stations, zone_layers
+from pipeline.coordination.radar.resolution612 import ITU_CODES, Noise, read_itu_codes
+from pipeline.coordination.radar.zones import RegisteredRadar, stations
 from pipeline.errors import InputError
-from pipeline.files import write_together
-from pipeline.grid import raster
-from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
-from pipeline.hashing import file_sha256, json_hash, plain, source_hash
 from pipeline.territory.codes import Surface
 
 
-def main(config_path: Path, build: Path, *, threads: int = 1) -> None:
-    """Compute and write the files, if radars are configured."""
-    config = load_config(config_path)
-    settings = config.coordination.radars
-    if settings is None:
-        return
-    surface_path = build / "territory" / "surface.tif"
-    surface = raster.read(surface_path)
-    grid: Grid = surface.attrs["grid"]
+class RadarScene(NamedTuple):
+    """Candidate and registered radars on a grid, pixels [y, x] to compute, and the ground around them."""
+
+    candidates: list[CandidateRadar]
+    stations: list[RegisteredRadar]
+    grid: Grid
+    wanted: NDArray[np.bool_]
+    ground: Ground
+    ignored: list[str]
+    """Names of polygons without an ITU code."""
+
+
+def scene_of(settings: Radars, surface: xr.DataArray) -> RadarScene:
+    """All that the maps of a territory need; InputError for faults of configuration and register."""
     check_administration(settings)
-    wanted = wanted_places(settings, surface)
+    grid, wanted = surface.attrs["grid"], wanted_places(settings, surface)
     radars, found = candidates_of(settings), read_stations(settings)
     ground, ignored = ground_of(settings, grid, wanted, radars, found)
-    for name in ignored:
-        print(f"channelmaps: {settings.borders}: no ITU code for {name}, left out", file=sys.stderr)
-    contents: dict[Path, bytes] = {}
-    if radars:
-        borders = foreign_borders(ground.countries, settings.administration, settings.clip_deg)
-        layers = run(
-            radars,
-            grid,
-            wanted,
-            borders,
-            ground,
-            sea_min_km=settings.sea_min_km,
-            abroad=settings.include_sea,
-            threads=threads,
-        )
-        rows = administration_table(layers["adm_k"].values, radars, borders.administrations)
-        contents[build / files.RADAR_TABLE] = _csv_bytes([TABLE_COLUMNS, *rows])
-        own = [plain(settings), file_sha256(surface_path), source_hash(__name__)]
-        tags = {"source": DISTANCES.name, "hash": json_hash(own), "notice": config.notice}
-        for name, layer in layers.items():
-            raster.write(build / files.radar_layer(name), layer, tags=tags, publish=True)
-    if settings.register_file is not None:
-        zones = zone_layers(found, ground, settings.sea_min_km)
-        contents[build / files.RADAR_ZONES] = geopackage_bytes(zones, ZONE_GEOMETRIES)
-    write_together(contents)
+    return RadarScene(radars, found, grid, wanted, ground, ignored)
+
+
+def candidate_layers(
+    settings: Radars, scene: RadarScene, *, threads: int = 1
+) -> tuple[Mapping[str, xr.DataArray], bytes]:
+    """Layers of the candidate radars, and the table of the administrations that their bits stand for."""
+    borders = foreign_borders(scene.ground.countries, settings.administration, settings.clip_deg)
+    layers = run(
+        scene.candidates,
+        scene.grid,
+        scene.wanted,
+        borders,
+        scene.ground,
+        sea_min_km=settings.sea_min_km,
+        abroad=settings.include_sea,
+        threads=threads,
+    )
+    rows = administration_table(layers["adm_k"].values, scene.candidates, borders.administrations)
+    return layers, _csv_bytes([TABLE_COLUMNS, *rows])
 
 
 def check_administration(settings: Radars) -> None:

@@ -1,0 +1,41 @@
+"""Job availability: classes, counts, stacked channels and statistics of all devices.
+
+``public/availability_<device>_<level>dbm.tif``, ``available_channels_...``, ``max_eirp_<device>.vrt``,
+``statistics.csv`` and ``not_evaluated.csv``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.availability.classes import availability_curve, level_name, published_levels_dbm
+from pipeline.availability.layer_tags import tags_of_level
+from pipeline.availability.levels import read_population, write_level, write_statistics
+from pipeline.availability.not_evaluated import open_area_table, write_open_area
+from pipeline.config.config import Config
+from pipeline.files import write_whole
+from pipeline.grid import raster
+from pipeline.grid.layer_files import channel_bands, layer_file
+
+
+def main(config: Config, build: Path, *, threads: int, code: str) -> None:
+    """Write classes, counts, stacked VRT and statistics of all devices; one thread is enough."""
+    surface = raster.read(build / "territory" / "surface.tif")
+    population = read_population(config, build)
+    area_km2 = surface.attrs["grid"].area_km2()
+    channels = sorted(config.channels.wsd)
+    curves, open_files = [], []
+    for device in config.devices:
+        paths = [build / layer_file("max_eirp", device=device.id, channel=channel) for channel in channels]
+        open_files += [(device.id, channel, path) for channel, path in zip(channels, paths, strict=True)]
+        names = channel_bands("max_eirp_stack", channels)
+        stack = build / layer_file("max_eirp_stack", device=device.id)
+        write_whole(stack, raster.build_vrt(paths, names))
+        for level_dbm in published_levels_dbm(config, device):
+            tags = tags_of_level(config, device, level_name(level_dbm), paths, code=code)
+            count = write_level(build, device, level_dbm, paths, names, tags)
+            curve = availability_curve(count, len(paths), area_km2, population)
+            curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))
+    write_statistics(curves, build / layer_file("statistics"))
+    open_table = open_area_table(open_files, area_km2, population)
+    write_open_area(open_table, build / layer_file("not_evaluated"))

@@ -1,0 +1,26 @@
+"""Job combine: the limits of all services become the published e.i.r.p. of one channel.
+
+For each device ``public/max_eirp_<device>_chNN.tif``, ``limiting_service_...`` and ``eval_flags_...``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.availability.combine import run, victims_of
+from pipeline.availability.layer_tags import tags_of_channel
+from pipeline.config.config import Config
+from pipeline.grid import raster
+from pipeline.grid.layer_files import layer_file
+
+
+def main(config: Config, build: Path, *, threads: int, channel: int, code: str) -> None:
+    """Write the three layers of every device in one white-space channel."""
+    surface = raster.read(build / "territory" / "surface.tif")
+    victims = victims_of(config, channel)
+    for device in config.devices:
+        layers = run(config, build, device, channel, victims, surface, threads=threads)
+        tags = tags_of_channel(config, build, device, channel, victims, code=code)
+        for name, layer in layers.items():
+            path = build / layer_file(str(name), device=device.id, channel=channel)
+            raster.write(path, layer, tags=tags, publish=True)

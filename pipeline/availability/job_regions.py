@@ -1,0 +1,31 @@
+"""Job regions: ``public/statistics_by_region.csv``, how many channels the parts of the territory have.
+
+Made from the published counts, so that a change of the regions computes nothing else anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.availability.region_statistics import count_layers, region_table, tallies, write_table
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+from pipeline.grid.layer_files import layer_file
+from pipeline.territory.rasters import boundaries_of
+from pipeline.territory.regions import read_regions
+
+
+def main(config: Config, build: Path, *, threads: int) -> None:
+    """Write the table of all devices, levels and regions; one thread is enough."""
+    if config.report.regions is None:
+        raise InputError("no regions", file=config.file, row="report.regions", allowed="a polygon file")
+    territory = boundaries_of(config.territory).territory
+    regions = read_regions(config.report.regions, territory)
+    layers = count_layers(config)
+    paths = [build / layer_file("available_channels", device=name, level=level) for name, level in layers]
+    people = None if config.population is None else build / "territory" / "population.tif"
+    tables = [
+        region_table(regions.names, tally).assign(device=device, level_dbm=level)
+        for (device, level), tally in zip(layers, tallies(regions, paths, people), strict=True)
+    ]
+    write_table(tables, build / layer_file("statistics_by_region"))

@@ -1,0 +1,90 @@
+"""Commands that read a published run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.application import ChannelOption, app
+
+
+@app.command(
+    epilog="Examples: channelmaps query --results results/slovenia/latest --lon 14.5 --lat 46.05\n\n"
+    "channelmaps query --results results/slovenia/latest --lon 14.5 --lat 46.05 --height 25 --uncertainty 50"
+)
+def query(
+    results: Annotated[Path, typer.Option(help="Folder of a published run.")],
+    lon: Annotated[float, typer.Option(help="Longitude in degrees, WGS84.")],
+    lat: Annotated[float, typer.Option(help="Latitude in degrees, WGS84.")],
+    device: Annotated[str | None, typer.Option(help="Id of a device profile; the first if absent.")] = None,
+    height: Annotated[
+        float | None, typer.Option(help="Antenna above ground in m; chooses the layer.")
+    ] = None,
+    uncertainty: Annotated[float, typer.Option(help="Radius in m within which the device is.")] = 0.0,
+    generic_slave: Annotated[
+        bool, typer.Option("--generic-slave", help="For the slaves of the device, wherever they hear it.")
+    ] = False,
+    eirp: Annotated[
+        float | None,
+        typer.Option(help="E.i.r.p. in dBm that the slaves' master uses; what it may if absent."),
+    ] = None,
+) -> None:
+    """Spectrum that a device may use at a place: an AVAIL_SPECTRUM_RESP or an error of RFC 7545 as JSON."""
+    from pipeline.query.query import Request, query_command
+
+    request = Request(lon, lat, device, height, uncertainty, generic_slave, eirp)
+    raise typer.Exit(query_command(results, request))
+
+
+@app.command(
+    epilog="Example: channelmaps explain --results results/slovenia/latest --lon 14.5 --lat 46.05 "
+    "--channel 30 --device fixed30"
+)
+def explain(
+    results: Annotated[Path, typer.Option(help="Folder of a published run.")],
+    lon: Annotated[float, typer.Option(help="Longitude in degrees, WGS84.")],
+    lat: Annotated[float, typer.Option(help="Latitude in degrees, WGS84.")],
+    channel: ChannelOption,
+    device: Annotated[str, typer.Option(help="Id of a device profile of the run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    build: Annotated[
+        Path | None,
+        typer.Option(help="Intermediates of the run; build/<territory> beside results/ if absent."),
+    ] = None,
+) -> None:
+    """Budget of the victim that decides the maximum e.i.r.p. at a place: terms that add up to it."""
+    from pipeline.studies.explain import explain_command
+
+    explain_command(results, lon, lat, channel, device, build=build, as_json=as_json)
+
+
+@app.command(
+    epilog="Example: channelmaps compare results/slovenia/0123456789abcdef results/slovenia/latest "
+    "--out changes"
+)
+def compare(
+    run_a: Annotated[Path, typer.Argument(help="Folder of the earlier run.")],
+    run_b: Annotated[Path, typer.Argument(help="Folder of the later run.")],
+    out: Annotated[Path, typer.Option(help="Folder to write maps, tables and pictures to.")],
+) -> None:
+    """What changed between two runs: maps, channels gained and lost, changed inputs."""
+    from pipeline.studies.compare import compare_command
+
+    compare_command(run_a, run_b, out)
+
+
+@app.command(
+    epilog="Example: channelmaps picture "
+    "results/slovenia/latest/public/available_channels_fixed30_20dbm.tif free_channels.png"
+)
+def picture(
+    layer: Annotated[Path, typer.Argument(help="Published layer of one band, with its name as published.")],
+    out: Annotated[Path, typer.Argument(help="PNG to write.")],
+    title: Annotated[str, typer.Option(help="Line above the map.")] = "",
+) -> None:
+    """Draw a published layer with its legend."""
+    from pipeline.publish.layer_picture import picture_command
+
+    picture_command(layer, out, title=title)

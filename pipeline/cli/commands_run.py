@@ -1,0 +1,91 @@
+"""Commands that check a territory, compute its maps and publish them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.application import ConfigFile, app
+
+
+@app.command(epilog="Example: channelmaps validate configs/slovenia.yaml")
+def validate(
+    config: ConfigFile,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Skip and list bad register rows.")] = False,
+) -> None:
+    """Check a territory file and everything it names; compute nothing."""
+    from pipeline.workflow.validate import validate_command
+
+    validate_command(config, lenient=lenient)
+
+
+@app.command(
+    epilog="Examples: channelmaps run configs/slovenia.yaml --cores 4\n\n"
+    "channelmaps run configs/slovenia.yaml --if-changed --no-wait --keep-runs 10 (see docs/scheduled.md)"
+)
+def run(
+    config: ConfigFile,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; all of this machine if absent.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be computed.")] = False,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Skip bad register rows and count them.")
+    ] = False,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Compute nothing if the published run has the same inputs.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for another run in this folder, or refuse.")
+    ] = True,
+    accept_shrink: Annotated[
+        bool, typer.Option("--accept-shrink", help="Take registers that lost many rows.")
+    ] = False,
+    keep_runs: Annotated[
+        int | None, typer.Option(min=1, help="Remove all but so many of the newest runs afterwards.")
+    ] = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="Write the summary here as well; also if the run is refused.")
+    ] = None,
+    dask_address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DASK_SCHEDULER_ADDRESS",
+            help="Dask scheduler whose workers compute the blocks (docs/dask.md).",
+        ),
+    ] = None,
+) -> None:
+    """Check a territory file, compute what changed, publish it under results/."""
+    from pipeline.workflow.run import RunOptions, run_command
+
+    options = RunOptions(
+        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, dask_address
+    )
+    raise typer.Exit(run_command(config, options))
+
+
+@app.command(
+    name="what-if", epilog="Example: channelmaps what-if configs/slovenia.yaml --set devices.fixed30.dq_pct=2"
+)
+def what_if(
+    config: ConfigFile,
+    changes: Annotated[
+        list[str], typer.Option("--set", help="KEY=VALUE, dotted key; list items by number or id.")
+    ],
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if absent.")] = None,
+) -> None:
+    """Compute the maps after a change of settings beside the published ones; only what depends on it."""
+    from pipeline.workflow.what_if import what_if_command
+
+    raise typer.Exit(what_if_command(config, changes, cores=cores))
+
+
+@app.command(epilog="Example: channelmaps schema > configs/schema.json")
+def schema() -> None:
+    """Print the JSON schema of a territory file."""
+    from pipeline.plan.territory_file import export_schema
+
+    sys.stdout.write(export_schema())

@@ -1,0 +1,102 @@
+"""Commands that study models, devices and territories beside the published maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.application import ChannelOption, ConfigFile, ConfigOption, ThreadsOption, app
+from pipeline.propagation.models import model_names, regime_words
+
+
+@app.command(
+    epilog=f"Words of branch: {', '.join(regime_words())}.\n\n"
+    "Example: channelmaps predict --model p1546 --links links.csv --out fields.csv"
+)
+def predict(
+    model: Annotated[str, typer.Option(help=", ".join(model_names("link")))],
+    links: Annotated[Path, typer.Option(help="CSV with one link per row.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: the links with field, loss, branch, valid.")],
+) -> None:
+    """Field strength and basic transmission loss of links in a table."""
+    from pipeline.studies.predict import predict_command
+
+    predict_command(model, links, out)
+
+
+@app.command(
+    epilog="Examples: channelmaps aggregate configs/slovenia.yaml --devices placed.csv --out check\n\n"
+    "channelmaps aggregate configs/slovenia.yaml --density-per-km2 0.05 --device fixed30 --out check"
+)
+def aggregate(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Folder for aggregate.csv and aggregate_chNN.tif.")],
+    devices: Annotated[
+        Path | None, typer.Option(help="Table lon,lat,channel,eirp_dbm,device; no e.i.r.p. = the permitted.")
+    ] = None,
+    density_per_km2: Annotated[
+        float | None, typer.Option(help="Instead: a lattice of devices on every channel, each as permitted.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Device of the lattice; the first if absent.")] = None,
+    build: Annotated[Path | None, typer.Option(help="Intermediates; build/<territory> if absent.")] = None,
+    threads: ThreadsOption = 1,
+) -> None:
+    """What devices together do to DTT reception, and the margin that cures it; needs a finished run."""
+    from pipeline.studies.aggregate import aggregate_command
+
+    aggregate_command(
+        config,
+        out,
+        devices=devices,
+        density_per_km2=density_per_km2,
+        device_id=device,
+        build=build,
+        threads=threads,
+    )
+
+
+@app.command(epilog="Example: channelmaps priority configs/slovenia.yaml --out priority")
+def priority(
+    config: ConfigFile,
+    out: Annotated[Path, typer.Option(help="Folder for priority.csv and the maps of each level.")],
+    build: Annotated[Path | None, typer.Option(help="Intermediates; build/<territory> if absent.")] = None,
+) -> None:
+    """Which channels each level of priority may be given, and where; needs a finished run."""
+    from pipeline.studies.priority_maps import priority_command
+
+    priority_command(config, out, build=build)
+
+
+@app.command(
+    epilog="Example: channelmaps sensitivity configs/slovenia.yaml --channel 30 --device fixed30 --out spread"
+)
+def sensitivity(
+    config: ConfigFile,
+    channel: ChannelOption,
+    device: Annotated[str, typer.Option(help="Id of a device profile.")],
+    out: Annotated[Path, typer.Option(help="Folder for the raster of the spread and the statistics.")],
+    threads: ThreadsOption = 1,
+) -> None:
+    """Spread of the maximum e.i.r.p. between propagation models, location variation and dq."""
+    from pipeline.studies.sensitivity import sensitivity_command
+
+    sensitivity_command(config, channel, device, out, threads=threads)
+
+
+@app.command(
+    name="validate-field",
+    epilog="Columns: lon, lat, field_dbuvm; transmitter (an id of the register) or channel (its strongest "
+    "transmitter there); h2_m (the receiving height of the territory if empty).\n\n"
+    "Example: channelmaps validate-field measurements.csv --config configs/slovenia.yaml --out validation",
+)
+def validate_field(
+    measurements: Annotated[Path, typer.Argument(help="CSV, GeoPackage or GeoJSON of measured fields.")],
+    config: ConfigOption,
+    out: Annotated[Path | None, typer.Option(help="Folder for rows, statistics and a picture.")] = None,
+) -> None:
+    """Bias and standard deviation of the coverage model against measured field strengths."""
+    from pipeline.studies.validate_field import validate_field_command
+
+    validate_field_command(measurements, config, out)

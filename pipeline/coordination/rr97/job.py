@@ -1,0 +1,41 @@
+"""Job rr97ab: a non-geostationary system and a large earth station (RR Nos. 9.7A and 9.7B).
+
+Input: the systems of the configuration, ``territory/surface.tif``. Output: ``public/rr97ab_epfd_max.tif``,
+``public/rr97ab_cond.tif`` (rr941.md, section 9) and ``internal/rr97ab_decision.json``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.coordination import file_names as files
+from pipeline.coordination.rr97.epfd_document import MODE, document_of, evidence_of, read_judged
+from pipeline.coordination.rr97.epfd_map import run
+from pipeline.files import json_bytes, write_together
+from pipeline.grid import raster
+from pipeline.grid.layer_files import raster_names
+from pipeline.hashing import file_sha256, json_hash, plain
+from pipeline.territory.codes import Surface
+
+
+def main(config: Config, build: Path, *, threads: int, code: str) -> None:
+    """Compute and write the files, if there is anything to compare."""
+    settings = config.coordination.rr97ab
+    if settings is None:
+        return
+    surface_path = build / "territory" / "surface.tif"
+    surface = raster.read(surface_path)
+    systems, limits, judgement = read_judged(settings)
+    layers = run(systems, judgement, surface.attrs["grid"], surface.values == Surface.HOME, threads=threads)
+    document = document_of(systems, limits, judgement, layers)
+    tags = {
+        "mode": MODE,
+        "frequency_mhz": f"{judgement.frequency_mhz:g}",
+        "unverified": ", ".join(str(e["key"]) for e in evidence_of(judgement, limits) if not e["verified"]),
+        "hash": json_hash([plain(settings), file_sha256(surface_path), code]),
+        "notice": config.notice,
+    }
+    for name in raster_names("rr97ab"):
+        raster.write(build / files.rr97ab_layer(name), layers[name], tags=tags, publish=True)
+    write_together({build / files.RR97AB_DECISION: json_bytes(document)})

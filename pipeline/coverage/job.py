@@ -1,0 +1,33 @@
+"""Job coverage: wanted field, best server, nuisance, location probability and service of one DTT channel.
+
+Input: ``surface`` (and ``density``) of the territory, the transmitters of the channel and its neighbours with
+their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server), ``chNN_class.tif`` uint16
+(``CLASS_BANDS``), ``chNN_servers.json`` (what the indices mean).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.coverage.channel import compute_blocks, write_results, write_servers
+from pipeline.coverage.inputs import channel_inputs, planning_of
+from pipeline.coverage.network import load_sweeps, read_network
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import read
+
+
+def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
+    """Compute one channel and write its three files to ``<build>/coverage``."""
+    territory = build / "territory"
+    surface = read(territory / "surface.tif")
+    grid: Grid = surface.attrs["grid"]
+    transmitters = read_network(config, grid, channel)
+    planning = planning_of(config, transmitters, channel)
+    inputs = channel_inputs(transmitters, load_sweeps(build, transmitters), planning, config, channel)
+    density = None
+    if config.population is not None and config.coverage.min_density_per_km2 > 0.0:
+        density = read(territory / "density.tif").values
+    blocks = compute_blocks(inputs, grid, surface.values, density, threads=threads)
+    write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks)
+    write_servers(build / "coverage" / f"ch{channel:02d}_servers.json", transmitters, planning)

@@ -1,0 +1,72 @@
+"""What a rule takes from the row of its job: shell line, files, log, benchmark, params, threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pipeline.plan import run_files
+from pipeline.plan.dependencies import code_of, rows_of, settings_of
+from pipeline.plan.jobs import JOBS, Job
+from pipeline.plan.plan import Plan, threads_per_job
+
+# Of channels in the names of logs.
+_PREFIX = {"channel": "ch"}
+
+Wildcards = Mapping[str, str]
+
+
+def shell_line(job: str) -> str:
+    """The command of a job's rule; everything is quoted, so that paths may have blanks."""
+    options = "".join(f" --{name} {{wildcards.{name}:q}}" for name in JOBS[job].wildcards)
+    return (
+        f"python -m pipeline job {job} --config {{params.config:q}} --build {{params.build:q}}{options}"
+        " --threads {threads} 2> >(tee {log:q} >&2)"
+    )
+
+
+def output_files(plan: Plan, job: str) -> list[str]:
+    """Patterns of the files that a job writes, relative to where the workflow runs."""
+    row = JOBS[job]
+    if row.files is None:
+        raise ValueError(f"the files of {job} are named in its rule")
+    names = getattr(run_files, row.files)(plan, *(f"{{{name}}}" for name in row.wildcards))
+    return [f"{plan.build.as_posix()}/{name}" for name in names]
+
+
+def log_file(plan: Plan, job: str) -> str:
+    """Pattern of the file that takes what a job says."""
+    return f"logs/{plan.config.name}/{_stem(JOBS[job])}.log"
+
+
+def benchmark_file(plan: Plan, job: str) -> str:
+    """Pattern of the file that takes the time and memory of a job."""
+    return f"benchmarks/{plan.config.name}/{_stem(JOBS[job])}.tsv"
+
+
+def _stem(row: Job) -> str:
+    parts = [f"{_PREFIX.get(name, '')}{{{name}}}" for name in row.wildcards]
+    return "/".join([row.name, *parts])
+
+
+def rule_params(plan: Plan, job: str) -> dict[str, str | Callable[[Wildcards], str]]:
+    """Hashes of what a job depends on besides earlier jobs: a change of one runs it again."""
+    row = JOBS[job]
+    found: dict[str, str | Callable[[Wildcards], str]] = {"code": code_of(job)}
+    if row.settings:
+        found["settings"] = settings_of(plan, job)
+    if row.rows is not None:
+        found["rows"] = lambda wildcards: _rows(plan, row, wildcards)
+    return found
+
+
+def _rows(plan: Plan, row: Job, wildcards: Wildcards) -> str:
+    values = {name: getattr(wildcards, name) for name in row.wildcards}
+    return str(rows_of(plan, row.name, **{k: int(v) if k == "channel" else v for k, v in values.items()}))
+
+
+def rule_threads(plan: Plan, job: str, cores: int | None) -> int:
+    """Threads of one job: one, all, or its part where the jobs of its rule share the cores."""
+    kind = JOBS[job].threads
+    if kind == "one":
+        return 1
+    return threads_per_job(cores, 1 if kind == "all" else len(getattr(plan, kind)))

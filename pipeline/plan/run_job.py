@@ -1,0 +1,46 @@
+"""Running one job of the table: the only way to reach the modules of jobs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+from pipeline.plan.dependencies import code_of
+from pipeline.plan.jobs import JOBS, Job
+from pipeline.plan.margin import required_margins_km
+
+
+def run_job(name: str, config: Config, build: Path, *, threads: int = 1, **wildcards: int | str) -> None:
+    """Run a job for its channel, tile or device: read from ``build``, write there.
+
+    InputError for a name that is no job and for wildcards other than those of the job.
+    """
+    row = job_named(name)
+    if set(wildcards) != set(row.wildcards):
+        allowed = ", ".join(f"--{known}" for known in row.wildcards) or "none"
+        raise InputError(f"job {name} is for other options", value=", ".join(wildcards), allowed=allowed)
+    values = {value: _value(value, config, row) for value in row.values}
+    import_module(row.module).main(config, build, threads=threads, **wildcards, **values)
+
+
+def job_named(name: str) -> Job:
+    """The row of a job; InputError if there is none."""
+    if name not in JOBS:
+        raise InputError("is no job", value=name, allowed=", ".join(JOBS))
+    return JOBS[name]
+
+
+def title_of(name: str, **wildcards: int | str) -> str:
+    """What a job has done, for its line at the end."""
+    return job_named(name).title.format(**wildcards)
+
+
+def _value(name: str, config: Config, row: Job) -> object:
+    """What ``main`` is given besides configuration and wildcards."""
+    if name == "code":
+        return code_of(row.name)
+    if name == "required_km":
+        return required_margins_km(config)
+    raise ValueError(f"{row.name}: no value {name}")

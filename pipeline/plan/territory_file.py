@@ -1,0 +1,42 @@
+"""The one way to read a territory file, and the JSON schema of such files.
+
+Stands above the services: which of them there are is theirs to say, and the configuration is checked for it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline.config.base import REPOSITORY
+from pipeline.config.config import Config
+from pipeline.config.load import read_config
+from pipeline.services.table import service_names
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and check one territory file; InputError names the key, the value and what is allowed."""
+    return read_config(Path(path), {"services": service_names()})
+
+
+def export_schema() -> str:
+    """The JSON schema of a territory file, as text, for editors and for checks outside Python."""
+    schema = Config.model_json_schema()
+    schema["properties"]["services"]["propertyNames"] = {"enum": list(service_names())}
+    _strip_machine_paths(schema)
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+
+
+def _strip_machine_paths(node: object) -> None:
+    """Defaults under the repository are written relative to it: a schema must not name a machine."""
+    if isinstance(node, dict):
+        default = node.get("default")
+        if isinstance(default, str) and default.startswith(str(REPOSITORY)):
+            node["default"] = str(Path(default).relative_to(REPOSITORY))
+        elif isinstance(default, dict):
+            node.pop("default") if str(REPOSITORY) in json.dumps(default) else None
+        for child in node.values():
+            _strip_machine_paths(child)
+    elif isinstance(node, list):
+        for child in node:
+            _strip_machine_paths(child)

@@ -1,0 +1,42 @@
+"""Job qgis: a style beside every published raster, the projects, and the vector layers that they show.
+
+``<territory>.qgs`` has no data of stations: what reception tells of them is in ``internal/`` together with
+``internal/<territory>_internal.qgs``, which shows it too. ``public/<territory>_public.qgs`` needs no other
+folder than that in which it lies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.files import write_whole
+from pipeline.plan.plan import plan_of
+from pipeline.plan.run_files import BOUNDARIES, LAND, TRANSMITTERS, max_eirp_files, style_file
+from pipeline.publish.catalogue import families, shown_layers
+from pipeline.publish.legends import legend
+from pipeline.publish.periods import period_of_bookings
+from pipeline.publish.qgis import vectors
+from pipeline.publish.qgis.project import project_text
+from pipeline.publish.qgis.projects import OF_DEVICES, expanded, legends_of, projects, territory_view
+from pipeline.publish.qgis.qml import style_text
+from pipeline.publish.styles import read_schemes
+
+
+def main(config: Config, build: Path, *, threads: int) -> None:
+    """Write styles, vector layers and projects into ``build``."""
+    plan, schemes = plan_of(config), read_schemes()
+    layers = list(expanded(build, shown_layers(plan)))
+    legends = legends_of(build, layers, schemes)
+    period = period_of_bookings(plan)
+    for file, family in sorted(families(plan).items()):
+        found = legends.get((file, 1)) or legend(build, file, 1, family, schemes)
+        text = style_text(found, period if family in OF_DEVICES else None)
+        write_whole(build / style_file(file), text.encode())
+    view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
+    texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)
+    for name, text in zip((LAND, BOUNDARIES), (texts["land"], texts["boundaries"]), strict=True):
+        write_whole(build / name, text.encode())
+    write_whole(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register, plan.config.territory))
+    for file, project in projects(plan, layers, legends, view):
+        write_whole(build / file, project_text(project).encode())

@@ -1,0 +1,45 @@
+"""Job web: ``public/web/`` from the published layers of all devices and the boundaries, nothing else.
+
+index.html, app.js, app.css, LICENSES.txt    the page
+maps.json                                    devices, channels, levels, classes, statements
+boundaries.geojson                           land, borders, places
+tiles/<layer>.pmtiles                        pictures of one layer: 512-pixel PNG tiles of the web's map
+numbers/<device>.pmtiles                     levels and limiting services of all channels (``numbers.py``)
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.files import write_whole
+from pipeline.grid import raster
+from pipeline.hashing import file_sha256
+from pipeline.publish.web.boundaries import view_box_deg
+from pipeline.publish.web.bundle import page_files
+from pipeline.publish.web.describe import describe
+from pipeline.publish.web.shown_layers import geography, layers_of, max_eirp_file
+from pipeline.publish.web.web_files import archives_of, below, write_numbers, write_pictures
+
+_HASH_DIGITS = 12
+
+
+def main(config: Config, build: Path, *, threads: int) -> None:
+    """Write all files of ``<build>/public/web``."""
+    public = build / "public"
+    layers = layers_of(config)
+    first = raster.read(public / max_eirp_file(config.devices[0], min(config.channels.wsd)))
+    place = geography(first)
+    view_deg = view_box_deg(place.box_deg)
+    present = write_pictures(public, layers, place, threads)
+    for device in config.devices:
+        write_numbers(config, public, device, place.box_deg)
+    files = {name: file_sha256(public / "web" / name)[:_HASH_DIGITS] for name in archives_of(config, layers)}
+    facts = describe(config, place, view_deg, tags=first.attrs["tags"], present=present, files=files)
+    texts = {
+        "maps.json": json.dumps(facts, ensure_ascii=False, indent=1) + "\n",
+        "boundaries.geojson": below(config, view_deg, place.grid.resolution_m),
+    }
+    for name, content in (page_files() | {name: text.encode() for name, text in texts.items()}).items():
+        write_whole(public / "web" / name, content)

@@ -1,0 +1,49 @@
+"""Job territory: masks of the padded grid, population, and land and sea for the paths.
+
+Input: boundaries and population named in the configuration, sites and modes of the register.
+Output in ``<build>/territory``: ``surface.tif``, ``country.tif`` with ``countries.json`` (index 1 upward),
+``coastal.tif``, ``border.tif`` (km), ``neighbours.tif`` (km, a band for each foreign land),
+``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel) and ``density.tif`` (persons
+per km2).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.grid.raster import Grid, write
+from pipeline.registers.transmitters import read_register
+from pipeline.territory.masks import border_strips_km
+from pipeline.territory.rasters import (
+    boundaries_of,
+    padded_masks,
+    read_people,
+    write_codes,
+    write_neighbours,
+    write_population,
+    write_strips,
+)
+from pipeline.territory.surface import paths_box_deg, surface_mask
+
+
+def main(config: Config, build: Path, *, threads: int, required_km: tuple[float, float]) -> None:
+    """Compute and write all files of the territory; ``required_km``: see ``padded_masks``."""
+    folder = build / "territory"
+    register, _ = read_register(config)
+    boundaries = boundaries_of(config.territory)
+    masks = padded_masks(config, boundaries, required_km, threads=threads)
+    grid: Grid = masks.attrs["grid"]
+    people = None if config.population is None else read_people(config.population, grid)
+    for name, layer in masks.items():
+        write(folder / f"{name}.tif", layer, tags={}, publish=False)
+    write_codes(folder / "countries.json", boundaries.codes)
+    surface = masks["surface"].values
+    border = border_strips_km(surface, grid.resolution_m)
+    write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
+    write_neighbours(folder / "neighbours.tif", masks, boundaries.codes)
+    if people is not None:
+        write_population(folder, people, grid, surface)
+    box_deg = paths_box_deg(grid, register["lon_deg"].values, register["lat_deg"].values)
+    land = surface_mask(boundaries, box_deg, threads=threads)
+    write(folder / "land_lonlat.tif", land, tags={}, publish=False)
