@@ -174,7 +174,10 @@ def test_stages_refuse_an_unknown_mode_as_validate_does(
     register = tiny.parent / "register.csv"
     register.write_text(register.read_text().replace("64QAM 2/3", "64QAM 9/9", 1))
     lines = []
-    for arguments in (["validate", "tiny.yaml"], ["job", *stage, "--config", "tiny.yaml", "--build", "build"]):
+    for arguments in (
+        ["validate", "tiny.yaml"],
+        ["job", *stage, "--config", "tiny.yaml", "--build", "build"],
+    ):
         monkeypatch.setattr(cli.sys, "argv", ["channelmaps", *arguments])
         with pytest.raises(SystemExit) as stop:
             cli.main()

@@ -44,7 +44,17 @@ def test_same_layers_give_the_same_bytes(repository: Path, made_up: Path) -> Non
     before = contents(WEB)
     (WEB / "maps.json").write_text("old")
     environment = os.environ | {"PYTHONPATH": str(repository), "PYTHONHASHSEED": "7"}
-    command = [sys.executable, "-m", "pipeline", "job", "web", "--config", "territory.yaml", "--build", "build"]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline",
+        "job",
+        "web",
+        "--config",
+        "territory.yaml",
+        "--build",
+        "build",
+    ]
     subprocess.run([*command, "--threads", "3"], check=True, env=environment, timeout=300)
     assert contents(WEB) == before
 
