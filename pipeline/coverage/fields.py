@@ -53,14 +53,13 @@ class TvReceiver(NamedTuple):
 class FieldModel(NamedTuple):
     """The model at the channels c-1, c, c+1 and the times of wanted and interfering fields.
 
-    ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time. ``f_mhz`` [3], ``t_pct`` [2].
+    ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time. ``f_mhz`` [3].
     """
 
     code: int  # CoverageModel
     curves: NDArray[np.float64]
     prepared: tuple[PreparedCurves, ...]
     f_mhz: NDArray[np.float64]
-    t_pct: NDArray[np.float64]
 
 
 class Radials(NamedTuple):
@@ -162,13 +161,11 @@ def tile_fields(
     """
     radials = radials_of(paths, stations.mast[t])
     index = stations.offset[t] + 1
-    f_mhz, t_pct, agl_m = model.f_mhz[index], model.t_pct[time], stations.agl_m[t]
+    f_mhz, agl_m = model.f_mhz[index], stations.agl_m[t]
     if model.code == _P1546:
         p1546_fields(
             model.prepared[2 * index + time],
             model.curves,
-            f_mhz,
-            t_pct,
             receiver,
             radials,
             agl_m,
@@ -199,8 +196,6 @@ def tile_fields(
 def p1546_fields(
     prepared: PreparedCurves,
     curves: NDArray[np.float64],
-    f_mhz: float,
-    t_pct: float,
     receiver: TvReceiver,
     radials: Radials,
     agl_m: float,
@@ -239,8 +234,6 @@ def p1546_fields(
         field_dbuvm[p] = p1546_pixel_field(
             prepared,
             curves,
-            f_mhz,
-            t_pct,
             d,
             heff,
             hb,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.reception import Coverage
-from pipeline.coverage.fields import INTERFERING, WANTED, CoverageModel, FieldModel, TvReceiver
+from pipeline.coverage.fields import CoverageModel, FieldModel, TvReceiver
 from pipeline.coverage.network import OFFSETS
 from pipeline.coverage.packed import pack_paths, pack_stations
 from pipeline.coverage.tile_state import ChannelInputs, ReceptionRules
@@ -126,10 +126,10 @@ def _field_model(config: Config, channel: int) -> FieldModel:
     centre_mhz = channel_centre_mhz(config.channels, channel)
     f_mhz = np.array([_centre_or(config, channel + offset, centre_mhz) for offset in OFFSETS])
     settings = config.propagation
-    t_pct = np.array([settings.wanted_time_pct, settings.nuisance_time_pct])
+    t_pct = (settings.wanted_time_pct, settings.nuisance_time_pct)
     curves = load_curves()
-    prepared = tuple(prepare(curves, f, t_pct[time]) for f in f_mhz for time in (WANTED, INTERFERING))
-    return FieldModel(int(CoverageModel[settings.coverage_model.upper()]), curves, prepared, f_mhz, t_pct)
+    prepared = tuple(prepare(curves, f, t) for f in f_mhz for t in t_pct)
+    return FieldModel(int(CoverageModel[settings.coverage_model.upper()]), curves, prepared, f_mhz)
 
 
 def _centre_or(config: Config, channel: int, otherwise_mhz: float) -> float:

@@ -67,9 +67,9 @@ def extended_hata_loss_db(
     """
     hm = max(min(h1_m, h2_m), 1.0)
     hb = max(h1_m, h2_m, hm)
-    loss, branch = extended_hata_from_base_db(f_mhz, d_km, hb, hm, environment)
+    loss, regime = extended_hata_from_base_db(f_mhz, d_km, hb, hm, environment)
     valid = 30.0 <= f_mhz <= 3000.0 and d_km <= 40.0 and hb <= 200.0 and min(h1_m, h2_m) >= 1.0
-    return loss, branch, valid
+    return loss, regime, valid
 
 
 @kernel
@@ -82,16 +82,16 @@ def extended_hata_from_base_db(
         return free, _BELOW_40M
     if d_km >= 0.1:
         loss = _long_range_db(f_mhz, d_km, hb_m, hm_m, environment)
-        branch = _EXTENDED_HATA
+        regime = _EXTENDED_HATA
     else:
         at_40m = _short_range_db(f_mhz, 0.04, hb_m, hm_m)
         at_100m = _long_range_db(f_mhz, 0.1, hb_m, hm_m, environment)
         weight = math.log(d_km / 0.04) / math.log(0.1 / 0.04)
         loss = at_40m + weight * (at_100m - at_40m)
-        branch = _BELOW_100M
+        regime = _BELOW_100M
     if loss < free:
         return free, _FREE_SPACE
-    return loss, branch
+    return loss, regime
 
 
 @kernel

@@ -84,7 +84,7 @@ def pair_ns(*, sea: bool) -> float:
     stations, paths = network(sea=sea)
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in CHANNEL_MHZ for t in TIMES_PCT)
-    model = FieldModel(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ, TIMES_PCT)
+    model = FieldModel(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ)
     receiver = TvReceiver(10.0, 10.0, int(Surroundings.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
     area = lattice(GRID)
     corners = np.array([(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)])

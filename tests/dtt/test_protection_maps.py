@@ -136,8 +136,6 @@ def loss_by_definition_db(d_km: float, height_m: float, coastal: bool) -> float:
         e_dbuvm = p1546_pixel_field(
             prepare(CURVES, F_MHZ, 50.0),
             CURVES,
-            F_MHZ,
-            50.0,
             d_km,
             h1,
             math.nan,

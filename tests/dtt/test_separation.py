@@ -51,8 +51,6 @@ def field_dbuvm(time_pct: float, d_km: float, height_m: float, f_mhz: float = F_
     return p1546_pixel_field(
         prepare(CURVES, f_mhz, time_pct),
         CURVES,
-        f_mhz,
-        time_pct,
         d_km,
         height_m,
         math.nan,

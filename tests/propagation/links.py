@@ -56,7 +56,7 @@ def field(curves, **changed):
 
 
 def odd_pixels(rng, count):
-    """Inputs of ``p1546_pixel_field`` after frequency and time, from all corners of the method."""
+    """Inputs of ``p1546_pixel_field`` after the curves, from all corners of the method."""
     for _ in range(count):
         d_km = rng.choice([10 ** rng.uniform(-2, 3), rng.uniform(1, 300), float(rng.integers(1, 40))])
         heff_m = rng.choice(

@@ -31,10 +31,10 @@ def as_link(curves, f_mhz, t_pct, pixel):
     )[0]  # fmt: skip
 
 
-def at_pixel(prepared, curves, f_mhz, t_pct, pixel, kernel=p1546_pixel_field):
+def at_pixel(prepared, curves, pixel, kernel=p1546_pixel_field):
     order = ("d_km", "heff_m", "hb_m", "ha_m", "h2_m", "r2_m", "area", "sea_km", "warm_sea", "tca_deg",
              "theta_eff1_deg", "terrain")  # fmt: skip
-    return kernel(prepared, curves, f_mhz, t_pct, *[pixel[name] for name in order])
+    return kernel(prepared, curves, *[pixel[name] for name in order])
 
 
 def test_pixel_equals_link_in_all_corners(curves):
@@ -42,7 +42,7 @@ def test_pixel_equals_link_in_all_corners(curves):
     for f_mhz, t_pct in frequencies_and_times(rng, 100):
         prepared = prepare(curves, f_mhz, t_pct)
         for pixel in odd_pixels(rng, 100):
-            found = at_pixel(prepared, curves, f_mhz, t_pct, pixel)
+            found = at_pixel(prepared, curves, pixel)
             expected = as_link(curves, f_mhz, t_pct, pixel)
             assert found == pytest.approx(expected, abs=1e-9, nan_ok=True), (f_mhz, t_pct, pixel)
 
@@ -50,8 +50,8 @@ def test_pixel_equals_link_in_all_corners(curves):
 def test_pixel_kernel_equals_python(curves):
     rng = seeded(6)
     for pixel in odd_pixels(rng, 50):
-        compiled = at_pixel(UHF, curves, 650.0, 50.0, pixel)
-        plain = at_pixel(UHF, curves, 650.0, 50.0, pixel, p1546_pixel_field.py_func)
+        compiled = at_pixel(UHF, curves, pixel)
+        plain = at_pixel(UHF, curves, pixel, p1546_pixel_field.py_func)
         assert compiled == pytest.approx(plain, abs=1e-9, nan_ok=True)
 
 
@@ -63,7 +63,7 @@ def test_undefined_pixel_is_not_a_number(curves, inputs):
         "d_km": 10.0, "heff_m": 50.0, "hb_m": NAN, "ha_m": 20.0, "h2_m": 10.0, "r2_m": 10.0, "area": 0,
         "sea_km": 0.0, "warm_sea": False, "tca_deg": NAN, "theta_eff1_deg": NAN, "terrain": True, **inputs,
     }  # fmt: skip
-    assert math.isnan(at_pixel(UHF, curves, 650.0, 50.0, pixel))
+    assert math.isnan(at_pixel(UHF, curves, pixel))
 
 
 def share_of_sea(pixel):
@@ -75,7 +75,7 @@ def test_bound_holds_for_all_pixels_at_its_distance_and_beyond(curves):
     for f_mhz, t_pct in frequencies_and_times(rng, 100):
         prepared = prepare(curves, f_mhz, t_pct)
         for pixel in odd_pixels(rng, 100):
-            field = at_pixel(prepared, curves, f_mhz, t_pct, pixel)
+            field = at_pixel(prepared, curves, pixel)
             highest_m = np.nanmax([pixel["heff_m"], pixel["hb_m"], pixel["ha_m"]])
             nearer_km = pixel["d_km"] * rng.choice([1.0, rng.uniform(0.01, 1)])
             share = rng.uniform(share_of_sea(pixel), 1.0) if rng.random() < 0.5 else share_of_sea(pixel)
@@ -86,7 +86,7 @@ def test_bound_holds_for_all_pixels_at_its_distance_and_beyond(curves):
 def test_bound_with_a_known_angle_holds_too(curves):
     rng = seeded(8)
     for pixel in odd_pixels(rng, 2000):
-        field = at_pixel(UHF, curves, 650.0, 50.0, pixel)
+        field = at_pixel(UHF, curves, pixel)
         angle = pixel["theta_eff1_deg"] + pixel["tca_deg"]
         clearance_alone = math.isnan(angle) and not math.isnan(pixel["tca_deg"])
         highest_m = np.nanmax([pixel["heff_m"], pixel["hb_m"], pixel["ha_m"]])
@@ -123,7 +123,7 @@ def test_bound_is_close_over_a_little_sea(curves):
             "sea_km": 0.1 * d_km, "warm_sea": False, "tca_deg": NAN, "theta_eff1_deg": NAN, "terrain": True,
         }  # fmt: skip
         bound = p1546_upper_bound(RARE, d_km, 200.0, 0.1, False, 10.0, NAN)
-        assert 0 <= bound - at_pixel(RARE, curves, 650.0, 1.0, pixel) < 1.0
+        assert 0 <= bound - at_pixel(RARE, curves, pixel) < 1.0
         assert p1546_upper_bound(RARE, d_km, 200.0, 1.0, False, 10.0, NAN) > bound + 5.0
 
 
@@ -135,7 +135,7 @@ def test_bound_is_close_over_plain_land(curves):
             "sea_km": 0.0, "warm_sea": False, "tca_deg": NAN, "theta_eff1_deg": NAN, "terrain": True,
         }  # fmt: skip
         bound = p1546_upper_bound(UHF, d_km, 200.0, 0.0, False, 10.0, NAN)
-        assert 0 <= bound - at_pixel(UHF, curves, 650.0, 50.0, pixel) < 0.5
+        assert 0 <= bound - at_pixel(UHF, curves, pixel) < 0.5
 
 
 def test_bound_holds_for_low_antennas_near_the_sea(curves):
@@ -149,7 +149,7 @@ def test_bound_holds_for_low_antennas_near_the_sea(curves):
                 "area": 0, "sea_km": rng.choice([d_km, 0.99 * d_km]), "warm_sea": False, "tca_deg": NAN,
                 "theta_eff1_deg": NAN, "terrain": True,
             }  # fmt: skip
-            field = at_pixel(prepared, curves, f_mhz, t_pct, pixel)
+            field = at_pixel(prepared, curves, pixel)
             assert field <= p1546_upper_bound(prepared, d_km, heff_m, 1.0, False, 10.0, NAN) + 1e-9
 
 

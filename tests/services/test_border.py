@@ -81,8 +81,6 @@ def p1546_dbuvm(d_km: float, time_pct: float, sea: bool) -> float:
     return p1546_pixel_field(
         prepare(CURVES, F_MHZ, time_pct),
         CURVES,
-        F_MHZ,
-        time_pct,
         d_km,
         30.0,
         math.nan,

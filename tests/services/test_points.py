@@ -61,8 +61,6 @@ def loss_by_definition_db(d_km: float, f_mhz: float, device_m: float, rx_m: floa
     e = p1546_pixel_field(
         prepare(CURVES, f_mhz, t_pct),
         CURVES,
-        f_mhz,
-        t_pct,
         d_km,
         high,
         nan,

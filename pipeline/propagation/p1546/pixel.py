@@ -227,8 +227,6 @@ def _path_dbuvm(
 def p1546_pixel_field(
     prepared: PreparedCurves,
     curves: Curves,
-    f_mhz: float,
-    t_pct: float,
     d_km: float,
     heff_m: float,
     hb_m: float,
@@ -244,10 +242,10 @@ def p1546_pixel_field(
 ) -> float:
     """Median field of 1 kW e.r.p. in dB(uV/m) at one pixel: ``p1546_field`` without its rarer inputs.
 
-    ``prepared`` = ``prepare(curves, f_mhz, t_pct)``, which ``f_mhz`` and ``t_pct`` repeat. Heights as in
-    ``p1546_field``; ``sea_km`` sea part of the path, the whole path taken as sea where it reaches ``d_km``;
-    ``tca_deg`` clearance angle at the receiver, not clipped, NaN = unknown; with ``theta_eff1_deg``
-    (horizon angle at the transmitter) the troposcatter floor is applied. NaN where undefined.
+    ``prepared`` = ``prepare(curves, f_mhz, t_pct)``. Heights as in ``p1546_field``; ``sea_km`` sea part of
+    the path, the whole path taken as sea where it reaches ``d_km``; ``tca_deg`` clearance angle at the
+    receiver, not clipped, NaN = unknown; with ``theta_eff1_deg`` (horizon angle at the transmitter) the
+    troposcatter floor is applied. NaN where undefined.
     """
     only_sea = sea_km >= d_km
     h1 = effective_height_m(d_km, only_sea, terrain, heff_m, ha_m, hb_m)
@@ -283,22 +281,7 @@ def flat_path_field_dbuvm(
     """
     nan = math.nan
     return p1546_pixel_field(
-        prepared,
-        curves,
-        prepared.blend.f_mhz,
-        prepared.constants.t_pct,
-        d_km,
-        h1_m,
-        nan,
-        h1_m,
-        h2_m,
-        _FLAT_CLUTTER_M,
-        _RURAL,
-        sea_km,
-        False,
-        nan,
-        nan,
-        False,
+        prepared, curves, d_km, h1_m, nan, h1_m, h2_m, _FLAT_CLUTTER_M, _RURAL, sea_km, False, nan, nan, False
     )
 
 
