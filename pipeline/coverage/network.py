@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.grid.geodesy import lattice, site_frames
 from pipeline.grid.grid import Grid
+from pipeline.grid.polygons import read_frame
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.registers.missing_values import fill_countries
 from pipeline.registers.transmitters import read_register
@@ -74,7 +74,7 @@ def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
         stated = transmitters["country"].values
         own = np.where(stated == "", config.territory.home[0], stated)
         return transmitters.assign(country=("transmitter", own))
-    countries = gpd.read_file(polygons.path, layer=polygons.countries_layer)
+    countries = read_frame(polygons.path, polygons.countries_layer)
     return fill_countries(transmitters, countries, polygons.country_field)
 
 

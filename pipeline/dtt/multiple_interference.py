@@ -25,6 +25,7 @@ from pipeline.dtt.degradation import fall_of
 from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, loss_tables, make_job
 from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, VictimMaps, group_codes, rows_of
 from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import directivity_db
 from pipeline.radio.channel_plan import Offset, channel_centre_mhz, offset_of, victim_offsets
@@ -88,7 +89,7 @@ def run(
     return _layers(config, files, box, power, dq_pct, threads)
 
 
-def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: raster.Grid) -> InterferenceSources | None:
+def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: Grid) -> InterferenceSources | None:
     """The devices of a job's geometry that concern its channel, those of a pixel as one; None without any."""
     devices, used = list(job.config.devices), victim_offsets(job.config)
     ratios: dict[tuple[int, int], NDArray[np.float64]] = {}
@@ -123,7 +124,7 @@ def ratios_db(job: ProtectionJob, device: Device, offset: Offset) -> NDArray[np.
     return largest_db
 
 
-def _losses(job: ProtectionJob, grid: raster.Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _losses(job: ProtectionJob, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Losses for inland and coastal victims out to where one device is ``FAINT_DB`` below what limits it."""
     louder = [d.model_copy(update={"margin_db": d.margin_db + FAINT_DB}) for d in job.devices]
     wider = job._replace(devices=tuple(louder))
@@ -140,7 +141,7 @@ def _losses(job: ProtectionJob, grid: raster.Grid) -> tuple[NDArray[np.float32],
     return loss_db, near
 
 
-def _box_of(all_sources: Sequence[InterferenceSources], grid: raster.Grid) -> PixelBox:
+def _box_of(all_sources: Sequence[InterferenceSources], grid: Grid) -> PixelBox:
     """The part of the grid that some device can reach."""
     spans = []
     for size, places in ((grid.height, "row"), (grid.width, "col")):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import geopandas as gpd
 import numpy as np
 import pyogrio
 import shapely
@@ -136,17 +137,14 @@ def _polygonal(shape: BaseGeometry) -> BaseGeometry:
     return shapely.union_all([p for p in np.atleast_1d(parts) if shapely.get_dimensions(p) == 2])
 
 
-def read_layer(
-    path: str | Path, layer: str | None, field: str | None, *, key: str = "country_field"
-) -> tuple[list[BaseGeometry], list[str]]:
-    """Polygons of a layer (None: the first) in lon/lat and the text of ``field`` for each ("" where empty).
-
-    ``key`` is the setting that names the field.
-    """
+def read_frame(
+    path: str | Path, layer: str | None = None, columns: Sequence[str] | None = None
+) -> gpd.GeoDataFrame:
+    """A layer (None: the first) of a polygon file in its own stated CRS, with some or all attributes."""
     if not Path(path).exists():
         raise InputError("file not found", file=path, allowed="an existing polygon file")
     try:
-        frame = pyogrio.read_dataframe(path, layer=layer, columns=None if field else [])
+        frame = pyogrio.read_dataframe(path, layer=layer, columns=columns)
     except DataLayerError:
         known = ", ".join(name for name, _ in pyogrio.list_layers(path))
         raise InputError("no such layer", file=path, field="layer", value=layer, allowed=known) from None
@@ -155,6 +153,17 @@ def read_layer(
         raise InputError(f"not a polygon file that can be read ({reason})", file=path) from None
     if "geometry" not in frame or frame.crs is None:
         raise InputError("no coordinate reference system", file=path, field="crs", allowed="a stated CRS")
+    return frame
+
+
+def read_layer(
+    path: str | Path, layer: str | None, field: str | None, *, key: str = "country_field"
+) -> tuple[list[BaseGeometry], list[str]]:
+    """Polygons of a layer (None: the first) in lon/lat and the text of ``field`` for each ("" where empty).
+
+    ``key`` is the setting that names the field.
+    """
+    frame = read_frame(path, layer, None if field else [])
     if field is not None and field not in frame:
         known = ", ".join(name for name in frame.columns if name != "geometry")
         raise InputError("no such attribute", file=path, field=key, value=field, allowed=known)

@@ -11,15 +11,14 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
 
-import pyogrio
 import shapely
 from pydantic import BeforeValidator, Field
-from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
-from pipeline.grid.polygons import EDGE_STEP_M
+from pipeline.grid.grid import LONLAT
+from pipeline.grid.polygons import EDGE_STEP_M, read_frame
 from pipeline.rows.row_models import NumberCell, StrippedRow, check_record, columns_of
 from pipeline.rows.text_records import Record, check_columns, read_records
 
@@ -162,19 +161,12 @@ def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[Record, BaseGeom
 
 
 def _read_layer(path: Path, columns: Sequence[str]) -> list[tuple[Record, BaseGeometry | None]]:
-    if not path.is_file():
-        raise InputError("file does not exist", file=path)
-    try:
-        frame = pyogrio.read_dataframe(path)
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"not a polygon file that can be read ({type(error).__name__})", file=path) from None
-    if "geometry" not in frame or frame.crs is None:
-        raise InputError("no coordinate reference system", file=path, field="crs", allowed="a stated CRS")
+    frame = read_frame(path)
     check_columns(path, list(frame.columns), list(columns))
     if frame.crs.is_projected:
         # Edges are straight in the file's own coordinates.
         frame = frame.assign(geometry=shapely.segmentize(frame.geometry.array, EDGE_STEP_M))
-    shapes = frame.to_crs("EPSG:4326").geometry
+    shapes = frame.to_crs(LONLAT).geometry
     texts = frame[list(columns)].astype(object).where(frame[list(columns)].notna(), "")
     return [
         (Record(row, {name: str(value).strip() for name, value in zip(columns, values, strict=True)}), shape)

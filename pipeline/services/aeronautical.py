@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
@@ -24,7 +23,7 @@ from pipeline.config.incumbents import Aeronautical
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT, Grid
-from pipeline.grid.polygons import project
+from pipeline.grid.polygons import project, read_frame
 from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import limit_from_field_dbm
@@ -272,9 +271,7 @@ def _country_zones(
 
 def read_countries(path: Path, countries: Sequence[str]) -> dict[str, BaseGeometry]:
     """Polygons in lon/lat of some countries by two-letter code; one that the file lacks is left out."""
-    if not path.is_file():
-        raise InputError("file does not exist", file=path)
-    frame = pyogrio.read_dataframe(path)
+    frame = read_frame(path)
     if _CODE_FIELD not in frame:
         known = ", ".join(name for name in frame.columns if name != "geometry")
         raise InputError("no such attribute", file=path, field=_CODE_FIELD, allowed=known)

@@ -77,7 +77,7 @@ def _device(config: Config, device_id: str | None) -> Device:
 
 
 def _channels(
-    config: Config, folder: Path, placed: PlacedDevices, grid: raster.Grid, out: Path, threads: int
+    config: Config, folder: Path, placed: PlacedDevices, grid: Grid, out: Path, threads: int
 ) -> Iterator[dict[str, float | int]]:
     """Compute and write the DTT channels one by one; yields their lines of the table."""
     register, _ = read_register(config)

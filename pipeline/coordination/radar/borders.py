@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
@@ -17,6 +16,7 @@ from pipeline.coordination.radar.resolution612 import ItuCodes
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import ECCENTRICITY2, SEMI_MAJOR_M
 from pipeline.grid.grid import GEOD, LONLAT, Box
+from pipeline.grid.polygons import read_frame
 
 _SPACING_KM = 1.0
 # Points per group: a few kilometres of border.
@@ -63,13 +63,11 @@ def read_countries(path: Path, codes: ItuCodes) -> tuple[list[CountryPolygon], l
 
     The file has ``iso_numeric`` (may be empty) and ``name``; coordinates are lon/lat.
     """
-    if not path.is_file():
-        raise InputError("file not found", file=path, allowed="an existing polygon file")
-    frame = pyogrio.read_dataframe(path)
+    frame = read_frame(path)
     for field in ("iso_numeric", "name"):
         if field not in frame:
             raise InputError("no such attribute", file=path, field=field, allowed=", ".join(frame.columns))
-    if frame.crs is None or not frame.crs.equals(LONLAT, ignore_axis_order=True):
+    if not frame.crs.equals(LONLAT, ignore_axis_order=True):
         raise InputError("not in lon/lat", file=path, field="crs", allowed=LONLAT)
     countries, ignored = [], []
     for iso, name, shape in zip(frame["iso_numeric"], frame["name"], frame.geometry, strict=True):
