@@ -18,7 +18,7 @@ from pipeline.registers.transmitters import read_register
 from pipeline.terrain.records import Sweep
 from pipeline.terrain.sweep_file import read_sweeps
 
-# Channels whose transmitters count: the channel itself and its neighbours (docs/method.md, section 3).
+# Channels whose transmitters count: the channel itself and its neighbours (docs/method.md, section 4).
 OFFSETS = (-1, 0, 1)
 
 

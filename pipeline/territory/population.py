@@ -21,7 +21,7 @@ from pipeline.territory.codes import Surface
 from pipeline.territory.masks import is_land
 
 # A place is spread over the area it would fill at the density of a European town (project choice,
-# docs/method.md).
+# docs/method.md, section 24).
 _SETTLED_PER_KM2 = 2000.0
 _DENSITY_WINDOW_M = 1000.0
 # Sample points along the smaller side of a source cell; step of the lattice of projected positions.
