@@ -17,6 +17,7 @@ from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, sett
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import Plan, near_channel
+from pipeline.propagation.models import MODELS
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.table import SERVICES
 from pipeline.territory.rasters import margin_m
@@ -29,15 +30,21 @@ def settings_of(plan: Plan, job: str) -> str:
 
 
 def code_of(job: str) -> str:
-    """Hash of the code a job runs; a job that asks the services runs theirs too."""
-    row = JOBS[job]
-    services = {service.module for service in SERVICES if service.module} if "services" in row.uses else set()
-    return json_hash([source_hash(module) for module in (row.module, *sorted(services))])
+    """Hash of the code a job runs, with that of the services and propagation models it asks by table."""
+    return json_hash([source_hash(module) for module in _modules_of(job)])
 
 
 def sources_of_jobs() -> list[Path]:
     """Source files that any job can load."""
-    return sorted({path for row in JOBS.values() for path in imported_sources(row.module)})
+    return sorted({path for job in JOBS for module in _modules_of(job) for path in imported_sources(module)})
+
+
+def _modules_of(job: str) -> list[str]:
+    """The job's module and those that the tables it uses name: no import statement leads to them."""
+    row = JOBS[job]
+    services = {service.module for service in SERVICES if service.module} if "services" in row.uses else set()
+    models = {model.module for model in MODELS} if "models" in row.uses else set()
+    return [row.module, *sorted(services), *sorted(models)]
 
 
 def rows_of(plan: Plan, job: str, **wildcards: int | str) -> str | None:

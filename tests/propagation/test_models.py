@@ -13,11 +13,12 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config.incumbents import Mobile
-from pipeline.config.load import export_schema
 from pipeline.config.reception import Propagation
 from pipeline.config.sensitivity import Sensitivity
 from pipeline.coverage.fields import CoverageModel
 from pipeline.errors import InputError
+from pipeline.plan import dependencies
+from pipeline.plan.territory_file import export_schema
 from pipeline.propagation import models
 from pipeline.propagation.homogeneous import DevicePath, loss_profile, loss_table_db, path_loss_db
 from pipeline.propagation.models import MODELS, Model, model_named, model_names, module_of, regime_words
@@ -171,3 +172,11 @@ def test_added_model_fills_the_tables_of_a_device(with_constant: None) -> None:
 def test_table_of_a_model_knows_its_row_by_name_only() -> None:
     with pytest.raises(KeyError):
         model_named("constant")
+
+
+def test_code_of_a_job_holds_that_of_the_models_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = ("protect", "combine", "territory", "availability")
+    before = [dependencies.code_of(job) for job in jobs]
+    monkeypatch.setattr(dependencies, "MODELS", MODELS[1:])
+    after = [dependencies.code_of(job) for job in jobs]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, False, True, True]
