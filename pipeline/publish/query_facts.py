@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.query import Query
 from pipeline.grid.layer_files import layer_file
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
-from pipeline.reference.height_layers import HeightLayer, read_height_layers
+from pipeline.reference.height_layers import HeightLayer, layer_height_m, read_height_layers
+from pipeline.territory.rasters import CheckedTerritory
 
 HZ_PER_MHZ = 1e6
 
@@ -75,3 +77,15 @@ def layer_entry(layer: HeightLayer) -> dict[str, object]:
         name: value if isinstance(value, str) or math.isfinite(value) else None
         for name, value in layer._asdict().items()
     }
+
+
+def check(config: Config, _: CheckedTerritory) -> Iterator[str]:
+    """Check the table of height layers; kinds of devices whose generic slaves cannot be answered for."""
+    layers = read_height_layers(config.query.height_layers)
+    emission_class = config.query.generic_slave.emission_class
+    answered = {(device.type, device.emission_class, device.height_m) for device in config.devices}
+    for kind in sorted({device.type for device in config.devices}):
+        layer_m = layer_height_m(layers, kind, None)
+        if (kind, emission_class, layer_m) not in answered:
+            missing = f"no device of class {emission_class} at {layer_m:g} m"
+            yield f"  not answered  queries for generic slaves of type {kind}: {missing}"

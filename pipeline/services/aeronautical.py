@@ -38,7 +38,6 @@ from pipeline.reference.arns_systems import (
 from pipeline.registers.stations import AeronauticalRow, read_stations
 from pipeline.services.base import (
     BlockLimit,
-    CheckedTerritory,
     ServiceContext,
     ServiceLimit,
     forbid,
@@ -49,6 +48,7 @@ from pipeline.services.base import (
 from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, emission_of
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 _CODE_FIELD = "iso2"
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.budget import Budget
@@ -21,10 +20,9 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
-from pipeline.grid.polygons import Boundaries
 from pipeline.radio.channel_plan import plan_channels
-from pipeline.reference.ratio_tables import ModeKey
 from pipeline.services.table import ServiceRow, service_code
+from pipeline.territory.rasters import CheckedTerritory
 
 
 class ServiceContext(NamedTuple):
@@ -37,20 +35,6 @@ class ServiceContext(NamedTuple):
     build: Path
     grid: Grid
     victims: tuple[int, ...]
-
-
-class CheckedTerritory(NamedTuple):
-    """What `channelmaps validate` has read of a territory before it asks the services.
-
-    ``file`` the territory file; ``masks`` of the padded grid; ``modes`` in use; ``victims`` DTT channels that
-    limit some device channel.
-    """
-
-    file: Path
-    boundaries: Boundaries
-    masks: xr.Dataset
-    modes: list[ModeKey]
-    victims: list[int]
 
 
 class ServiceLimit(NamedTuple):

@@ -24,17 +24,11 @@ from pipeline.dtt.foreign_data import ForeignData, concern_radius_km, foreign_da
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD
-from pipeline.services.base import (
-    BlockLimit,
-    CheckedTerritory,
-    ServiceContext,
-    ServiceLimit,
-    lower,
-    unlimited,
-)
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
 from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.neighbours import COASTAL, Layers, land_mask, land_of_band, nearest_pixel
+from pipeline.territory.rasters import CheckedTerritory
 
 
 class Border(NamedTuple):

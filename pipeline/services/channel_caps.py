@@ -14,8 +14,9 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.reference.ratio_tables import ANY, ClassOrAnyCell
 from pipeline.rows.row_models import NumberCell, SourcedRow, WholeCell, read_rows, refuse_second
-from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, check_channels, everywhere
+from pipeline.services.base import BlockLimit, ServiceContext, check_channels, everywhere
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 
 class _CapRow(SourcedRow):

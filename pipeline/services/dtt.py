@@ -25,15 +25,9 @@ from pipeline.radio.channel_plan import victims_by_offset
 from pipeline.reference.ratio_tables import ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import Group, group_name, groups_of
 from pipeline.services.adjustments import adjusted_budget, adjusted_limit
-from pipeline.services.base import (
-    BlockLimit,
-    CheckedTerritory,
-    ServiceContext,
-    ServiceLimit,
-    lower,
-    unlimited,
-)
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
 from pipeline.services.table import ServiceRow, service_code
+from pipeline.territory.rasters import CheckedTerritory
 
 _NAMES = {
     VictimLabel.NONE: "none",

@@ -13,8 +13,9 @@ from pipeline.errors import InputError
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import overload_dbm
 from pipeline.services import table
-from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, ServiceLimit, module_of
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, module_of
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 # What float64 may lose when the terms of a budget are added in another order.
 _SUM_ERROR_DB = 1e-6
@@ -87,11 +88,11 @@ def explain_service(
     return found
 
 
-def check_services(config: Config, ground: CheckedTerritory) -> Iterator[str]:
+def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
     """Have every service and decision check what the territory names for it; lines of the report."""
     for row in table.SERVICES:
         if row.module is not None:
-            yield from module_of(row).check(row, config, ground)
+            yield from module_of(row).check(row, config, territory)
 
 
 def settled_flags(config: Config, device: Device) -> int:

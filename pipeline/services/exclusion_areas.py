@@ -23,16 +23,9 @@ from pipeline.config.protection import Device
 from pipeline.grid.polygons import project
 from pipeline.grid.raster import Grid
 from pipeline.registers.areas import ChannelArea, concerns, read_exclusions
-from pipeline.services.base import (
-    BlockLimit,
-    CheckedTerritory,
-    ServiceContext,
-    ServiceLimit,
-    check_channels,
-    forbid,
-    unlimited,
-)
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, check_channels, forbid, unlimited
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 
 def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:

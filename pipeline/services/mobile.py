@@ -13,7 +13,7 @@ from pipeline.budget import Budget
 from pipeline.config.config import Config
 from pipeline.config.incumbents import Receivers
 from pipeline.config.protection import Device
-from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, remarks_without_section
+from pipeline.services.base import BlockLimit, ServiceContext, remarks_without_section
 from pipeline.services.placing import ReceiverCriteria, leakage_floor_dbm_per_100khz
 from pipeline.services.receivers import (
     explain_receivers,
@@ -22,6 +22,7 @@ from pipeline.services.receivers import (
     remarks_on_receivers,
 )
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 
 def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:

@@ -23,10 +23,11 @@ from pipeline.radio.emission import Band
 from pipeline.radio.noise import limit_from_flux_dbm, radiometer_limit_dbm
 from pipeline.registers.stations import TelescopeRow, read_stations
 from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows, refuse_second
-from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, remarks_without_section
+from pipeline.services.base import BlockLimit, ServiceContext, remarks_without_section
 from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, leakage_floor_dbm_per_100khz
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 _Frequency = Annotated[NumberCell, Field(ge=30, le=6000, description="30 to 6000 MHz")]
 _Flux = Annotated[float, Field(ge=-400, le=0)]

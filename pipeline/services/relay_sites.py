@@ -25,17 +25,10 @@ from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import offset_of
 from pipeline.registers.stations import RelayRow, read_stations
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, refuse_second
-from pipeline.services.base import (
-    BlockLimit,
-    CheckedTerritory,
-    ServiceContext,
-    ServiceLimit,
-    check_channels,
-    forbid,
-    unlimited,
-)
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, check_channels, forbid, unlimited
 from pipeline.services.points import HALF_DIAGONAL, rays_to, square_distance_km
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 _KINDS = ("co", "adjacent")
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pipeline.budget import Budget, Term
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, check_channels, everywhere
+from pipeline.services.base import BlockLimit, ServiceContext, check_channels, everywhere
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 
 def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,6 +18,7 @@ from pipeline.files import write_whole
 from pipeline.grid.grid import Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.grid.raster import layout_on, make_array, write_blocks
+from pipeline.reference.ratio_tables import ModeKey
 from pipeline.territory.codes import SURFACE_NAMES
 from pipeline.territory.masks import coastal_mask, compute_masks
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
@@ -30,6 +32,20 @@ from pipeline.territory.population import (
 )
 
 Strips = Iterable[tuple[slice, NDArray[np.float32]]]
+
+
+class CheckedTerritory(NamedTuple):
+    """What `channelmaps validate` has read of a territory before it asks the rooms for their checks.
+
+    ``file`` the territory file; ``masks`` of the padded grid; ``modes`` in use; ``victims`` DTT channels that
+    limit some device channel.
+    """
+
+    file: Path
+    boundaries: Boundaries
+    masks: xr.Dataset
+    modes: list[ModeKey]
+    victims: list[int]
 
 
 def run(boundaries: Boundaries, grid: Grid, *, coastal_km: float, threads: int = 1) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +16,13 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
+from pipeline.config.config import Config
 from pipeline.config.report import Regions
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import cut, project, read_layer
 from pipeline.territory.masks import box_around_deg
+from pipeline.territory.rasters import CheckedTerritory
 
 ELSEWHERE, TOTAL = "elsewhere", "total"
 MAX_REGIONS = 65_534
@@ -129,3 +132,15 @@ def _check_overlaps(regions: NamedRegions, path: Path) -> None:
                 value=f"{names[i]} and {names[j]} by {100.0 * common / smaller:.3g} % of the smaller one",
                 allowed=f"at most {MAX_OVERLAP_PCT:g} %",
             )
+
+
+def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
+    """Read the regions, refused if faulty; a line on how many touch the territory; none without regions."""
+    settings = config.report.regions
+    if settings is not None:
+        names = read_regions(settings, territory.boundaries.territory).names
+        yield f"  regions       {len(names)} that touch the territory: {_some(names)}"
+
+
+def _some(names: tuple[str, ...], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

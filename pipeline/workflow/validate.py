@@ -13,6 +13,10 @@ import xarray as xr
 
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
+from pipeline.coordination.f1565 import budget_document
+from pipeline.coordination.radar import scene
+from pipeline.coordination.rr97 import epfd_document
+from pipeline.coordination.rr941 import comparison
 from pipeline.coverage.network import outline_m, with_countries, within_reach
 from pipeline.errors import InputError, in_file
 from pipeline.grid.grid import Grid
@@ -20,27 +24,32 @@ from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.territory_file import load_config
+from pipeline.publish import query_facts
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band, victim_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
 from pipeline.registers.transmitters import read_register, summary
 from pipeline.rows.row_models import RejectedRow
-from pipeline.services.base import CheckedTerritory
-from pipeline.services.evaluated import check_services, product_statement
+from pipeline.services import evaluated
+from pipeline.services.evaluated import product_statement
 from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
+from pipeline.territory import regions
 from pipeline.territory.population import read_counts, read_places
-from pipeline.territory.rasters import boundaries_of, padded_masks
+from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
 from pipeline.territory.surface import surface_mask
-from pipeline.workflow.validate_coordination import check_coordination
-from pipeline.workflow.validate_query import query_remarks
-from pipeline.workflow.validate_regions import region_remarks
 
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
 LAND_STEP_DEG = 0.01
+
+
+# Asked in the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads
+# all that the territory file names for it, raises InputError for the first fault, and yields what the reader
+# of the report has to know.
+ROOMS = (evaluated, query_facts, regions, comparison, epfd_document, scene, budget_document)
 
 
 def validate_command(config_path: Path, *, lenient: bool = False) -> None:
@@ -71,12 +80,10 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     check_receivers(config, victims, register)
     check_population(config, grid)
     check_terrain(config, boundaries, grid)
-    ground = CheckedTerritory(config_path, boundaries, masks, modes, victims)
-    remarks = [*check_services(config, ground), *query_remarks(config)]
-    regions = list(region_remarks(config, boundaries))
-    coordination = check_coordination(config, masks["surface"])
+    territory = CheckedTerritory(config_path, boundaries, masks, modes, victims)
+    remarks = [line for room in ROOMS for line in room.check(config, territory)]
     lines = report(config, with_countries(config, register), rejected, grid, victims)
-    return chain(lines, remarks, regions, coordination)
+    return chain(lines, remarks)
 
 
 def check_files(config: Config, config_path: Path) -> None:

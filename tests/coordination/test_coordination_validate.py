@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from coordinated import GRID, RADARS, change, coordinate
 
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.territory_file import load_config
-from pipeline.workflow.validate import validate_command
-from pipeline.workflow.validate_coordination import check_coordination
+from pipeline.territory.rasters import CheckedTerritory, boundaries_of
+from pipeline.workflow.validate import ROOMS, validate_command
 
 
 def report(tiny: Path) -> list[str]:
     surface = raster.read(tiny.parent / "build/tiny/territory/surface.tif")
     assert surface.attrs["grid"] == GRID
-    return check_coordination(load_config(tiny), surface)
+    config = load_config(tiny)
+    masks = xr.Dataset({"surface": surface})
+    territory = CheckedTerritory(tiny, boundaries_of(config.territory), masks, [], [])
+    rooms = [room for room in ROOMS if room.__name__.startswith("pipeline.coordination.")]
+    return [line for room in rooms for line in room.check(config, territory)]
 
 
 def test_report_says_what_is_compared_and_what_is_odd(tiny: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -12,11 +14,13 @@ import pytest
 import yaml
 
 from pipeline.cli import main as cli
+from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import make_manifest, utc_now
+from pipeline.territory.rasters import CheckedTerritory
 from pipeline.workflow import run as runs
-from pipeline.workflow.validate import validate_command
+from pipeline.workflow.validate import ROOMS, validate_command
 
 OFFSETS = {-3, -2, -1, 0, 1, 2, 3, 9}
 
@@ -202,3 +206,9 @@ def test_grid_holds_the_box_with_the_margin(tiny: Path, capsys: pytest.CaptureFi
     margins = (np.array([width, height]) - box) / 2.0
     assert margins[0] == pytest.approx(margins[1], abs=2.0)
     assert margins.min() > 40.0  # the device reaches farther than 20 km
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
+def test_rooms_are_asked_with_one_signature(room: ModuleType) -> None:
+    hints = get_type_hints(room.check)
+    assert [*hints.values()] == [Config, CheckedTerritory, Iterator[str]]

@@ -10,8 +10,9 @@ import yaml
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.manifest import area_entries
-from pipeline.services.base import CheckedTerritory, module_of
+from pipeline.services.base import module_of
 from pipeline.services.table import SERVICES
+from pipeline.territory.rasters import CheckedTerritory
 
 POLYGON = '"POLYGON((14 46,14.1 46,14.1 46.1,14 46))"'
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.coordination import file_names as files
-from pipeline.coordination.f1565.document import budgets_document
+from pipeline.coordination.f1565.budget_document import budgets_document
 from pipeline.coordination.f1565.error_budget import permissible_interference
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.files import json_bytes, write_together

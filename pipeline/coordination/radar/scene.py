@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.config.config import Config
 from pipeline.config.coordination import Radars
-from pipeline.coordination.radar.borders import foreign_borders
+from pipeline.coordination.radar.borders import foreign_borders, read_countries
 from pipeline.coordination.radar.cr372_files import read_file
 from pipeline.coordination.radar.cr372_register import registered
 from pipeline.coordination.radar.findings import Strictness
-from pipeline.coordination.radar.ground import Ground, LonLats, joined, outline_deg, read_ground
+from pipeline.coordination.radar.ground import Ground, LonLats, check_reach, joined, outline_deg, read_ground
 from pipeline.coordination.radar.radar_maps import (
     TABLE_COLUMNS,
     CandidateRadar,
@@ -27,6 +29,7 @@ from pipeline.coordination.radar.zones import RegisteredRadar, stations
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.territory.codes import Surface
+from pipeline.territory.rasters import CheckedTerritory
 
 
 class RadarScene(NamedTuple):
@@ -138,3 +141,23 @@ def reach_needed(
 
 def _csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
     return "".join(",".join(row) + "\n" for row in rows).encode()
+
+
+def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
+    """Read register and borders, refused if they end too near; lines of the report."""
+    settings, surface = config.coordination.radars, territory.masks["surface"]
+    if settings is None:
+        return
+    check_administration(settings)
+    radars, found = candidates_of(settings), read_stations(settings)
+    places, needed_km = reach_needed(surface.attrs["grid"], wanted_places(settings, surface), radars, found)
+    check_reach(settings.borders, settings.clip_deg, places, needed_km)
+    countries, ignored = read_countries(settings.borders, read_itu_codes())
+    foreign = foreign_borders(countries, settings.administration, settings.clip_deg)
+    yield f"  radars        {len(found)} registered, {len(foreign.administrations)} administrations around"
+    yield from (f"  remark        {settings.borders}: no ITU code for {name}, left out" for name in ignored)
+    for radar in radars:
+        if radar.separation is None:
+            yield f"  remark        Resolution 612 has no distance for {radar.frequency_mhz:g} MHz"
+    flags = Counter(flag for station in found for flag in station.flags)
+    yield from (f"  remark        {count} radar(s): {flag}" for flag, count in sorted(flags.items()))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.base import Sourced
+from pipeline.config.config import Config
 from pipeline.config.coordination import Comparison
 from pipeline.coordination import file_names as files
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, read_arcs, read_limits
@@ -16,6 +19,7 @@ from pipeline.coordination.rr941.networks import Networks, read_networks, warnin
 from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, ComparisonMaps
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
+from pipeline.territory.rasters import CheckedTerritory
 
 
 def read_comparison(comparison: Comparison) -> tuple[Networks, CoordinationLimits]:
@@ -103,3 +107,13 @@ def layer_tags(
         "edition": comparison.case.edition,
         "unverified": ", ".join(str(entry["key"]) for entry in unverified),
     }
+
+
+def check(config: Config, _: CheckedTerritory) -> Iterator[str]:
+    """Read networks and numbers of every comparison; lines of the report."""
+    for comparison in config.coordination.rr941:
+        networks, limits = read_comparison(comparison)
+        both = f"{networks.interferer.name} into {networks.victim.name}"
+        yield f"  RR 9.41       {both}: {len(prepare(networks, limits).pairs)} pairs of assignments"
+        for line in notes(networks, limits):
+            yield f"  remark        {comparison.networks}: {line}"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
 from pydantic import TypeAdapter
 
+from pipeline.config.config import Config
 from pipeline.config.coordination import EpfdComparison
 from pipeline.coordination.rr97.epfd import Condition
 from pipeline.coordination.rr97.epfd_map import Judgement, judge
 from pipeline.coordination.rr97.systems import Systems, read_systems
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand, LargeStation, read_limits
 from pipeline.errors import in_file
+from pipeline.territory.rasters import CheckedTerritory
 
 MODE = "bound"
 
@@ -68,3 +71,14 @@ def evidence_of(judgement: Judgement, limits: CoordinationLimits) -> list[dict[s
         }
         for name, row in found
     ]
+
+
+def check(config: Config, _: CheckedTerritory) -> Iterator[str]:
+    """Read the systems of the comparison; a line of the report."""
+    settings = config.coordination.rr97ab
+    if settings is None:
+        return
+    systems, _limits, judgement = read_judged(settings)
+    both = f"{systems.system.name} and {systems.station.name}"
+    known = "" if judgement.limit_dbw_m2 is not None else ", no epfd limit: condition 1 alone decides"
+    yield f"  RR {systems.provision}       {both} at {judgement.frequency_mhz:g} MHz{known}"

@@ -19,7 +19,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
 from pipeline.propagation.hata import Environment
-from pipeline.services.base import BlockLimit, CheckedTerritory, ServiceContext, ServiceLimit, unlimited
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, unlimited
 from pipeline.services.pmse.pmse_kernels import (
     AIRBORNE,
     BLOCKED_DBM,
@@ -44,6 +44,7 @@ from pipeline.services.pmse.pmse_victims import (
     rules_of,
 )
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 
 class Prepared(NamedTuple):
