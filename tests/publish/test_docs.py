@@ -7,7 +7,9 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import typer
 
+from pipeline.cli.main import app
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import published_files
 from tests.test_architecture import ROOMS
@@ -83,3 +85,45 @@ def test_picture_of_the_folders_has_every_room(repository: Path) -> None:
     text = (repository / "docs/architecture.md").read_text()
     named = set(re.findall(r"\w+", text.split("## The rooms")[1].split("Three layers")[0]))
     assert {room for room in ROOMS if not room.startswith("__")} <= named
+
+
+def documents(repository: Path) -> list[Path]:
+    """Every document that is written for readers of the repository."""
+    top = [repository / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]
+    return [*top, *sorted((repository / "docs").rglob("*.md"))]
+
+
+def test_modules_named_in_documents_exist(repository: Path) -> None:
+    for path in documents(repository):
+        for name in re.findall(r"`([\w/]+\.py)\b", path.read_text()):
+            found = [*(repository / "pipeline").rglob(name), *(repository / "tests").rglob(name)]
+            assert found or (repository / name).is_file(), f"{path.name}: {name}"
+
+
+def test_ways_of_numbers_name_what_the_modules_have(repository: Path) -> None:
+    ways = (repository / "docs/architecture.md").read_text().split("### From ")[1:]
+    assert len(ways) == 3
+    for way in ways:
+        rows = [line.split(" | ") for line in way.splitlines() if line.startswith("| ") and ".py`" in line]
+        modules = [re.findall(r"`([\w/]+\.py)`", row[-1]) for row in rows]
+        for row, names in zip(rows, modules, strict=True):
+            texts = "".join((repository / "pipeline" / name).read_text() for name in names)
+            assert all(re.search(rf"\b{name}\b", texts) for name in re.findall(r"`(\w+)`", row[-2])), row
+        assert len({name for names in modules for name in names}) <= 30
+        assert len({name for row in rows for name in re.findall(r"`(\w+)`", row[-2])}) <= 8
+        assert way.count("\\|>") <= 4
+
+
+def test_commands_in_documents_exist_with_their_options(repository: Path) -> None:
+    top = typer.main.get_command(app)
+    for path in documents(repository):
+        text = path.read_text().replace("\\\n", " ")
+        for call in re.finditer(r"(?:^|[`\s/])channelmaps ([a-z][^`\n#]*)", text, re.MULTILINE):
+            command = top
+            for word in call[1].split():
+                command = getattr(command, "commands", {}).get(word, command)
+            assert command is not top, f"{path.name}: channelmaps {call[1]}"
+            known = {option for param in command.params for option in [*param.opts, *param.secondary_opts]}
+            assert set(re.findall(r"--[a-z0-9-]+", call[1])) <= {*known, "--help"}, (
+                f"{path.name}: channelmaps {call[1]}"
+            )
