@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.installed-dev
 
-.PHONY: maps test test-all test-qgis test-web bench web lint format lock clean help
+.PHONY: maps test test-all test-qgis test-web bench web docs lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make web                            build the page of the web map anew (maintainers; needs Node 20 and npm)"
+	@echo "make docs                           write the tables of docs/outputs.md anew from the table of layers"
 	@echo "make lint | format | lock | clean  checks | formatting | new lock files | remove intermediates"
 
 maps: $(INSTALLED)
@@ -54,6 +55,9 @@ format: $(TOOLS)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
+
+docs: $(INSTALLED)
+	$(BIN)/python -c "from pathlib import Path; from pipeline.publish.outputs_page import update; update(Path('docs/outputs.md'))"
 
 # Same sources and lock file, same bytes; only who changes the page needs it, the built page is committed.
 web:

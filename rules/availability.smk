@@ -2,9 +2,7 @@
 rule availability:
     input:
         territory=build_files(*run_files.territory_files(PLAN)),
-        limits=channel_files(
-            run_files.public_files_of_channel(PLAN, "{channel}"), PLAN.wsd
-        ),
+        limits=build_files(*run_files.written_by(PLAN, "combine")),
     output:
         derived.output_files(PLAN, "availability"),
     log:

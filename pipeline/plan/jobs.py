@@ -18,8 +18,9 @@ class Job(NamedTuple):
     """What is done when it ends; wildcards in braces."""
     module: str
     """Module with ``main(config, build, *, threads, **wildcards, **values)``."""
-    files: str | None
-    """Function of ``plan/run_files.py``: what it writes, by plan and wildcards; None: named in its rule."""
+    files: str | None = None
+    """Function of ``plan/run_files.py``: what it writes, by plan and wildcards; None: its rows of
+    ``layers.py``."""
     settings: tuple[str, ...] = ()
     """Keys of the configuration that it reads; ``-key`` leaves a part of an earlier key out."""
     wildcards: tuple[str, ...] = ()
@@ -109,7 +110,6 @@ _ROWS = (
         name="combine",
         title="maximum e.i.r.p. in channel {channel}",
         module="pipeline.availability.job_combine",
-        files="public_files_of_channel",
         settings=(
             "territory",
             "channels",
@@ -137,7 +137,6 @@ _ROWS = (
         name="availability",
         title="availability and statistics",
         module="pipeline.availability.job_availability",
-        files="public_files_of_devices",
         settings=("channels.wsd", "devices", "levels_dbm", "population", "notice"),
         values=("code",),
         threads="all",
@@ -146,14 +145,12 @@ _ROWS = (
         name="regions",
         title="statistics by region",
         module="pipeline.availability.job_regions",
-        files="region_files",
         settings=("report.regions", "territory", "devices", "levels_dbm", "population"),
     ),
     Job(
         name="reception",
         title="layers of channel {channel}",
         module="pipeline.publish.job_reception",
-        files="internal_files_of_channel",
         settings=("channels.plan", "coverage", "notice"),
         wildcards=("channel",),
         values=("code",),
@@ -162,7 +159,6 @@ _ROWS = (
         name="query",
         title="query raster of {device}",
         module="pipeline.publish.job_query",
-        files="query_files",
         settings=("channels.wsd", "query.block_px"),
         wildcards=("device",),
         values=("code",),
@@ -226,7 +222,6 @@ _ROWS = (
         name="rr941",
         title="RR No. 9.41",
         module="pipeline.coordination.rr941.job",
-        files="rr941_files",
         settings=("coordination.rr941", "notice"),
         values=("code",),
         threads="all",
@@ -235,7 +230,6 @@ _ROWS = (
         name="rr97ab",
         title="RR Nos. 9.7A and 9.7B",
         module="pipeline.coordination.rr97.job",
-        files="rr97ab_files",
         settings=("coordination.rr97ab", "notice"),
         values=("code",),
         threads="all",
@@ -244,7 +238,6 @@ _ROWS = (
         name="radar612",
         title="oceanographic radars",
         module="pipeline.coordination.radar.job",
-        files="radar612_files",
         settings=("coordination.radars", "notice"),
         values=("code",),
         threads="all",
@@ -253,14 +246,12 @@ _ROWS = (
         name="f1565",
         title="budgets of fixed links",
         module="pipeline.coordination.f1565.job",
-        files="f1565_files",
         settings=("coordination.links",),
     ),
     Job(
         name="publish",
         title="publish",
         module="pipeline.publish.job_publish",
-        files=None,
         # All settings, all inputs, the code of all jobs.
         rows="run_id",
     ),

@@ -27,9 +27,12 @@ def shell_line(job: str) -> str:
 def output_files(plan: Plan, job: str) -> list[str]:
     """Patterns of the files that a job writes, relative to where the workflow runs."""
     row = JOBS[job]
-    if row.files is None:
-        raise ValueError(f"the files of {job} are named in its rule")
-    names = getattr(run_files, row.files)(plan, *(f"{{{name}}}" for name in row.wildcards))
+    wildcards = [f"{{{name}}}" for name in row.wildcards]
+    if row.files is not None:
+        names = getattr(run_files, row.files)(plan, *wildcards)
+    else:
+        fixed = dict(zip(row.wildcards, wildcards, strict=True))
+        names = run_files.written_by(plan, job, **fixed, dtt_channel=fixed.get("channel"))
     return [f"{plan.build.as_posix()}/{name}" for name in names]
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.coordination import file_names
-from pipeline.plan.plan import Plan, levels_of, tiles_of
+from pipeline.grid.layer_files import layer_file, two_digits
+from pipeline.plan.plan import Plan, tiles_of
+from pipeline.plan.published_layers import LayerFile, published_layers
 
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARIES, LAND = "public/boundaries.geojson", "public/land.geojson"
-REGION_STATISTICS = "public/statistics_by_region.csv"
 TRANSMITTERS = "internal/transmitters.gpkg"
 COLLECTION = "stac/collection.json"
-
-# Stages of coordination and the files of each.
-COORDINATION = {
-    "rr941": file_names.rr941_files,
-    "rr97ab": file_names.rr97ab_files,
-    "radar612": file_names.radar_files,
-    "f1565": file_names.link_files,
-}
 
 
 def territory_files(plan: Plan) -> list[str]:
@@ -57,52 +50,24 @@ def protection_files(plan: Plan, channel: str) -> list[str]:
     ]
 
 
-def public_files_of_channel(plan: Plan, channel: int | str) -> list[str]:
-    """Files of one device channel, relative to the run's folder."""
-    layers = ("max_eirp", "limiting_service", "eval_flags")
-    names = [device.id for device in plan.config.devices]
-    return [f"public/{layer}_{device}_ch{channel}.tif" for device in names for layer in layers]
-
-
-def public_files_of_devices(plan: Plan) -> list[str]:
-    """Files that summarise all channels, relative to the run's folder."""
-    names = ["public/statistics.csv", "public/not_evaluated.csv"]
-    for device in plan.config.devices:
-        names.append(f"public/max_eirp_{device.id}.vrt")
-        for level_dbm in levels_of(plan, device.id):
-            names.append(f"public/availability_{device.id}_{level_dbm:g}dbm.tif")
-            names.append(f"public/available_channels_{device.id}_{level_dbm:g}dbm.tif")
-    return names
-
-
-def region_files(plan: Plan) -> list[str]:
-    """Statistics by region, relative to the run's folder; none without regions."""
-    return [] if plan.config.report.regions is None else [REGION_STATISTICS]
-
-
 def count_files(plan: Plan) -> list[str]:
     """Numbers of available channels of all devices and levels, relative to the run's folder."""
-    return [name for name in public_files_of_devices(plan) if "/available_channels_" in name]
+    return [found.file for found in _published(plan) if found.layer.family == "available_channels"]
 
 
 def max_eirp_files(plan: Plan, device_id: str) -> list[str]:
     """Maximum e.i.r.p. of one device, channels ascending, relative to the run's folder."""
-    return [f"public/max_eirp_{device_id}_ch{two_digits(channel)}.tif" for channel in plan.wsd]
+    return [layer_file("max_eirp", device=device_id, channel=channel) for channel in plan.wsd]
 
 
 def query_file(device_id: str) -> str:
     """All channels of one device in small blocks, relative to the run's folder."""
-    return f"public/query_{device_id}.tif"
+    return layer_file("query", device=device_id)
 
 
 def web_sources(plan: Plan) -> list[str]:
     """Published layers that the web map shows, relative to the run's folder."""
-    names = []
-    for device in plan.config.devices:
-        names += [f"public/available_channels_{device.id}_{x:g}dbm.tif" for x in levels_of(plan, device.id)]
-        for layer in ("max_eirp", "limiting_service"):
-            names += [f"public/{layer}_{device.id}_ch{two_digits(channel)}.tif" for channel in plan.wsd]
-    return names
+    return [found.file for found in _published(plan) if found.layer.view.web]
 
 
 def web_files(plan: Plan) -> list[str]:
@@ -113,51 +78,18 @@ def web_files(plan: Plan) -> list[str]:
     return names + [f"public/web/numbers/{device.id}.pmtiles" for device in plan.config.devices]
 
 
-def query_files(plan: Plan, device: str) -> list[str]:
-    """What the job ``query`` writes for one device."""
-    return [query_file(device)]
-
-
-def internal_files_of_channel(plan: Plan, channel: int | str) -> list[str]:
-    """Files on the reception of one DTT channel, relative to the run's folder."""
-    return [f"internal/dtt_{layer}_ch{channel}.tif" for layer in ("field", "q", "served", "server")]
-
-
-def coordination_files(plan: Plan, stage: str) -> list[str]:
-    """Files of one stage of coordination, relative to the run's folder; none if it is not configured."""
-    return COORDINATION[stage](plan.config.coordination)
-
-
-def rr941_files(plan: Plan) -> list[str]:
-    """What the job ``rr941`` writes."""
-    return coordination_files(plan, "rr941")
-
-
-def rr97ab_files(plan: Plan) -> list[str]:
-    """What the job ``rr97ab`` writes."""
-    return coordination_files(plan, "rr97ab")
-
-
-def radar612_files(plan: Plan) -> list[str]:
-    """What the job ``radar612`` writes."""
-    return coordination_files(plan, "radar612")
-
-
-def f1565_files(plan: Plan) -> list[str]:
-    """What the job ``f1565`` writes."""
-    return coordination_files(plan, "f1565")
-
-
 def layer_files(plan: Plan) -> list[str]:
     """Layers, tables and decisions of a run, relative to its folder."""
-    names = public_files_of_devices(plan) + region_files(plan)
-    names += [query_file(device.id) for device in plan.config.devices]
-    names += [name for stage in COORDINATION for name in coordination_files(plan, stage)]
-    names += [name for channel in plan.wsd for name in public_files_of_channel(plan, two_digits(channel))]
-    names += [
-        name for channel in plan.victims for name in internal_files_of_channel(plan, two_digits(channel))
-    ]
-    return names
+    return [found.file for found in _published(plan)]
+
+
+def written_by(plan: Plan, job: str, **fields: object) -> list[str]:
+    """Published files that a job writes, relative to the run's folder; for some ``fields`` only."""
+    return [found.file for found in published_layers(plan.config, plan.victims, job=job, **fields)]
+
+
+def _published(plan: Plan) -> Iterator[LayerFile]:
+    return published_layers(plan.config, plan.victims)
 
 
 def raster_files(plan: Plan) -> list[str]:
@@ -188,7 +120,7 @@ def project_to_pass_on(plan: Plan) -> str:
 def qgis_sources(plan: Plan) -> list[str]:
     """What styles and projects are made from, relative to the build folder."""
     tables = [f"coverage/ch{two_digits(channel)}_servers.json" for channel in plan.victims]
-    radars = [name for name in coordination_files(plan, "radar612") if name.endswith(".csv")]
+    radars = [name for name in written_by(plan, "radar612") if name.endswith(".csv")]
     return [*raster_files(plan), *tables, *radars]
 
 
@@ -200,19 +132,31 @@ def qgis_files(plan: Plan) -> list[str]:
 
 def stac_items(plan: Plan) -> dict[str, list[str]]:
     """Public rasters by STAC item: each device in each channel, its summaries, each kind of coordination."""
-    public = [name for name in raster_files(plan) if name.startswith("public/") and name.endswith(".tif")]
+    public = [
+        found
+        for found in _published(plan)
+        if found.file.startswith("public/") and found.file.endswith(".tif")
+    ]
+    devices = [device.id for device in plan.config.devices]
     items: dict[str, list[str]] = {}
-    for device in plan.config.devices:
-        for channel in map(two_digits, plan.wsd):
-            layers = public_files_of_channel(plan, channel)
-            items[f"{device.id}_ch{channel}"] = [name for name in layers if f"_{device.id}_ch" in name]
-        levels = [f"_{device.id}_{level_dbm:g}dbm.tif" for level_dbm in levels_of(plan, device.id)]
-        summaries = [name for name in public if name.endswith(tuple(levels))]
-        items[device.id] = [*summaries, query_file(device.id)]
-    for stage in COORDINATION:
-        files = [name for name in coordination_files(plan, stage) if name in public]
-        items |= {stage: files} if files else {}
+    for found in sorted(public, key=lambda found: _place_in_catalogue(found, devices)):
+        items.setdefault(_stac_item(found), []).append(found.file)
     return items
+
+
+def _stac_item(found: LayerFile) -> str:
+    """Name of the item that a public raster is an asset of."""
+    device, channel = found.fields.get("device"), found.fields.get("channel")
+    if device is None:
+        return found.layer.job
+    return f"{device}_ch{channel:02d}" if isinstance(channel, int) else str(device)
+
+
+def _place_in_catalogue(found: LayerFile, devices: list[str]) -> tuple[int, bool]:
+    """Devices in their order, the channels of each before its summaries, then the rest."""
+    device = found.fields.get("device")
+    place = devices.index(str(device)) if device in devices else len(devices)
+    return place, "channel" not in found.fields
 
 
 def stac_sources(plan: Plan) -> list[str]:
@@ -233,8 +177,3 @@ def stac_files(plan: Plan) -> list[str]:
 def published_files(plan: Plan) -> list[str]:
     """All files of a run but its manifest, relative to the run's folder."""
     return sorted([*layer_files(plan), *web_files(plan), *qgis_files(plan), *stac_files(plan)])
-
-
-def two_digits(channel: int) -> str:
-    """A channel as it stands in file names."""
-    return f"{channel:02d}"

@@ -7,52 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.availability.classes import level_name
-from pipeline.config.protection import Device
-from pipeline.coordination.file_names import radar_layer, rr97ab_layer, rr941_layer
-from pipeline.grid.layer_files import raster_names
+from pipeline.grid.layer_files import fields_of, layer_file, style_name
+from pipeline.layers import Raster
 from pipeline.plan.plan import Plan, levels_of
-from pipeline.plan.run_files import internal_files_of_channel, max_eirp_files, query_file, two_digits
+from pipeline.plan.published_layers import LayerFile, published_layers
 from pipeline.radio.channel_plan import channel_centre_mhz
 
-AVAILABILITY = "Availability"
-MAX_EIRP, LIMITS = "Maximum e.i.r.p. by channel", "Limiting service by channel"
-FLAGS, DTT, COORDINATION = "Evaluated services by channel", "DTT", "Coordination"
 ALL_BANDS = 0
-# Scheme of map_classes.yaml by layer, where the name of the layer is not that of its scheme.
-SCHEMES_OF_LAYERS = {
-    "rr941_dtt_down": "rr941_dtt",
-    "rr941_dtt_up": "rr941_dtt",
-    "rr941_dtt_transponder": "rr941_dtt",
-    "rr941_theta_t": "angle",
-    "rr941_elev": "angle",
-    "radar612_dist_foreign": "radar612_distance",
-    "radar612_req": "radar612_distance",
-}
-DTT_TITLES = {
-    "field": "Wanted field",
-    "q": "Location probability",
-    "served": "Served",
-    "server": "Best server",
-}
-RR941_TITLES = {
-    "dtt_down": "delta-T/T of downlinks",
-    "dtt_up": "delta-T/T of uplinks",
-    "dtt_transponder": "delta-T/T by the transponder method",
-    "exceeds": "Threshold exceeded",
-    "argpair": "Pair of assignments that decides",
-    "theta_t": "Topocentric separation",
-    "elev": "Elevation of the victim's satellite",
-}
-RR97AB_TITLES = {"epfd_max": "Upper bound of epfd(down)", "cond": "Conditions"}
-RADAR_TITLES = {
-    "dist_foreign": "Distance to foreign territory",
-    "path": "Path",
-    "req": "Required distance",
-    "margin": "Distance beyond the required one",
-    "coord": "Coordination",
-    "n_adm": "Number of administrations",
-    "adm_k": "Administrations",
-}
 
 
 class Shown(NamedTuple):
@@ -60,6 +21,7 @@ class Shown(NamedTuple):
 
     ``band`` counts from 1; ALL_BANDS: as many layers as the file has bands, named by them.
     ``family``: scheme of its classes, or a kind of code that has names of its own (``legends.py``).
+    ``internal``: its legend or values name stations.
     """
 
     file: str
@@ -67,6 +29,7 @@ class Shown(NamedTuple):
     family: str
     group: tuple[str, ...]
     title: str
+    internal: bool = False
 
     @property
     def id(self) -> str:
@@ -76,26 +39,20 @@ class Shown(NamedTuple):
 
 def shown_layers(plan: Plan) -> list[Shown]:
     """All layers of a project, from top to bottom."""
-    found: list[Shown] = []
-    for device in plan.config.devices:
-        found += [*_availability(plan, device), *_by_channel(plan, device)]
-    found += _reception(plan)
-    found += _coordination(plan)
-    order = (AVAILABILITY, MAX_EIRP, LIMITS, FLAGS, DTT, COORDINATION)
-    return sorted(found, key=lambda layer: order.index(layer.group[0]))
+    found = [shown for published in published_rasters(plan) for shown in _shown_bands(plan, published)]
+    headings = list(dict.fromkeys(layer.group[0] for layer in found))
+    return sorted(found, key=lambda layer: headings.index(layer.group[0]))
 
 
-def unshown_files(plan: Plan) -> list[tuple[str, str]]:
-    """Rasters that no project needs, since others show the same: (file, family)."""
-    devices = [device.id for device in plan.config.devices]
-    return [(query_file(device), "max_eirp") for device in devices] + [
-        (f"public/max_eirp_{device}.vrt", "max_eirp") for device in devices
-    ]
+def published_rasters(plan: Plan) -> list[LayerFile]:
+    """All published rasters with their rows."""
+    files = published_layers(plan.config, plan.victims)
+    return [published for published in files if published.layer.raster is not None]
 
 
 def families(plan: Plan) -> dict[str, str]:
-    """The family of every published raster."""
-    return {layer.file: layer.family for layer in shown_layers(plan)} | dict(unshown_files(plan))
+    """Scheme, or kind of code, of every published raster."""
+    return {published.file: style_name(published.layer) for published in published_rasters(plan)}
 
 
 def first_shown(plan: Plan) -> str:
@@ -106,57 +63,38 @@ def first_shown(plan: Plan) -> str:
     device = plan.config.devices[0].id
     levels_dbm = levels_of(plan, device)
     if not levels_dbm:
-        return max_eirp_files(plan, device)[0]
-    return f"public/available_channels_{device}_{level_name(levels_dbm[len(levels_dbm) // 2])}dbm.tif"
+        return layer_file("max_eirp", device=device, channel=plan.wsd[0])
+    level = level_name(levels_dbm[len(levels_dbm) // 2])
+    return layer_file("available_channels", device=device, level=level)
 
 
-def channel_title(plan: Plan, channel: int) -> str:
-    """A channel with its centre frequency: ``Channel 30 (546 MHz)``."""
-    return f"Channel {channel} ({channel_centre_mhz(plan.config.channels, channel):g} MHz)"
+def band_fields(row: Raster, path: str) -> set[str]:
+    """What the bands of a file are for, beyond what the file is for."""
+    return set(fields_of(row.bands)) - set(fields_of(path))
 
 
-def _availability(plan: Plan, device: Device) -> Iterator[Shown]:
-    for level_dbm in levels_of(plan, device.id):
-        level = level_name(level_dbm)
-        name = f"Channels available to {device.id} at {level} dBm"
-        count = f"public/available_channels_{device.id}_{level}dbm.tif"
-        yield Shown(count, 1, "available_channels", (AVAILABILITY, device.id), name)
-        by_channel = f"public/availability_{device.id}_{level}dbm.tif"
-        group = (AVAILABILITY, device.id, f"At {level} dBm, by channel")
-        for band, channel in enumerate(plan.wsd, start=1):
-            yield Shown(by_channel, band, "availability", group, channel_title(plan, channel))
+def _shown_bands(plan: Plan, published: LayerFile) -> Iterator[Shown]:
+    layer, row = published.layer, published.layer.raster
+    if row is None or not layer.view.group:
+        return
+    by_band = band_fields(row, layer.path)
+    if by_band == {"channel"}:
+        bands = [(band, {"channel": channel}) for band, channel in enumerate(plan.wsd, start=1)]
+    else:
+        bands = [(ALL_BANDS if by_band else 1, {})]
+    for band, fields in bands:
+        known = _titles(plan, {**published.fields, **fields})
+        group = tuple(heading.format(**known) for heading in layer.view.group)
+        title = layer.view.title.format(**known)
+        internal = layer.view.qgis == "internal"
+        yield Shown(published.file, band, style_name(layer), group, title, internal)
 
 
-def _by_channel(plan: Plan, device: Device) -> Iterator[Shown]:
-    for channel, file in zip(plan.wsd, max_eirp_files(plan, device.id), strict=True):
-        for family, group in (("max_eirp", MAX_EIRP), ("limiting_service", LIMITS), ("eval_flags", FLAGS)):
-            name = file.replace("max_eirp", family, 1)
-            yield Shown(name, 1, family, (group, device.id), channel_title(plan, channel))
-
-
-def _reception(plan: Plan) -> Iterator[Shown]:
-    for channel in plan.victims:
-        for file in internal_files_of_channel(plan, two_digits(channel)):
-            layer = file.removeprefix("internal/dtt_").split("_")[0]
-            title = channel_title(plan, channel)
-            yield Shown(file, 1, f"dtt_{layer}", (DTT, DTT_TITLES[layer]), title)
-
-
-def _coordination(plan: Plan) -> Iterator[Shown]:
-    settings = plan.config.coordination
-    for case in settings.rr941:
-        group = (COORDINATION, "RR No. 9.41" + (f", {case.id}" if case.id else ""))
-        for layer in raster_names("rr941"):
-            yield _all_bands(rr941_layer(case, layer), f"rr941_{layer}", group, RR941_TITLES[layer])
-    if settings.rr97ab is not None:
-        group = (COORDINATION, "RR Nos. 9.7A and 9.7B")
-        for layer in raster_names("rr97ab"):
-            yield _all_bands(rr97ab_layer(layer), f"rr97ab_{layer}", group, RR97AB_TITLES[layer])
-    if settings.radars is not None and settings.radars.frequencies_mhz:
-        group = (COORDINATION, "Oceanographic radars, Resolution 612")
-        for layer in raster_names("radar612"):
-            yield _all_bands(radar_layer(layer), f"radar612_{layer}", group, RADAR_TITLES[layer])
-
-
-def _all_bands(file: str, layer: str, group: tuple[str, ...], title: str) -> Shown:
-    return Shown(file, ALL_BANDS, SCHEMES_OF_LAYERS.get(layer, layer), group, title)
+def _titles(plan: Plan, fields: dict[str, object]) -> dict[str, object]:
+    """The fields of titles and headings: those of the file, centre of its channel, name of its case."""
+    channel = fields.get("channel", fields.get("dtt_channel"))
+    case = fields.get("case")
+    more: dict[str, object] = {"of_case": f", {case}" if case else ""}
+    if isinstance(channel, int):
+        more["centre_mhz"] = channel_centre_mhz(plan.config.channels, channel)
+    return fields | more

@@ -10,22 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.grid import raster
+from pipeline.layers import LAYERS
 from pipeline.publish.qgis.qml import Legend, categories, legend_of
 from pipeline.publish.styles import Scheme
 from pipeline.services import table
 
 NONE, ALL = "none", "all"
-# Where nodata is more than "outside".
-NODATA_NAMES = {"rr941_argpair": "no pair, or outside", "radar612_adm_k": "none of these, or outside"}
 Schemes = Mapping[str, Scheme]
 Namer = Callable[[int], str]
-# Headings of the families that have no scheme.
-TITLES = {
-    "eval_flags": "Services evaluated",
-    "dtt_server": "Best server",
-    "rr941_argpair": "Pair of assignments with the largest delta-T/T",
-    "radar612_adm_k": "Administrations concerned",
-}
 
 
 def legend(build: Path, file: str, band: int, family: str, schemes: Schemes) -> Legend:
@@ -33,7 +25,8 @@ def legend(build: Path, file: str, band: int, family: str, schemes: Schemes) -> 
     if family not in schemes:
         nodata = int(raster.read_layout(build / file).nodata or 0)
         names = _names(build, file, band, family, schemes)
-        return categories(TITLES[family], names, (nodata, NODATA_NAMES.get(family, "outside")))
+        view = LAYERS[family].view
+        return categories(view.legend, names, (nodata, view.outside))
     scheme = schemes[family]
     if file.endswith(".vrt"):
         return legend_of(scheme, unit=scheme.unit, whole=True)
@@ -48,8 +41,17 @@ def _names(build: Path, file: str, band: int, family: str, schemes: Schemes) -> 
     """Names of the raw values that occur in a band, without nodata."""
     layout = raster.read_layout(build / file)
     found = np.unique(raster.read(build / file, bands=[layout.band_names[band - 1]]).values)
-    name = service_namer(schemes) if family == "eval_flags" else NAMERS[family](build, file, band)
+    name = _namer(build, file, band, family, schemes)
     return {int(value): name(int(value)) for value in found if value != layout.nodata}
+
+
+def _namer(build: Path, file: str, band: int, family: str, schemes: Schemes) -> Namer:
+    """Names of a family's values: of its own codes, of services, or of what its files number."""
+    row = LAYERS[family].raster
+    if row is not None and row.codes:
+        codes = dict(row.codes)
+        return lambda value: codes.get(value, str(value))
+    return service_namer(schemes) if family == "eval_flags" else NAMERS[family](build, file, band)
 
 
 def service_namer(schemes: Schemes) -> Namer:

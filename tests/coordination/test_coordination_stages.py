@@ -18,13 +18,14 @@ from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.coordination.rr941.appendix5 import COORDINATION_ARCS
 from pipeline.errors import InputError
 from pipeline.grid import raster
-from pipeline.plan import run_files
+from pipeline.plan.published_layers import published_layers
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.manifest import unverified_in_decisions
 from pipeline.territory.codes import Surface
 from tests.jobs import run_from
 from tests.tiny import CONFIG
 
+JOBS = ("rr941", "rr97ab", "radar612", "f1565")
 LAYERS = {
     "rr941_dtt_down": ("float32", "%"),
     "rr941_dtt_up": ("float32", "%"),
@@ -63,14 +64,14 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         (folder / "tiny.yaml").write_text(CONFIG, encoding="utf-8")
         built = coordinate(folder / "tiny.yaml")
-        for job in run_files.COORDINATION:
+        for job in JOBS:
             run_from(job, folder / "tiny.yaml", built)
     return built
 
 
 def test_stages_write_the_files_of_the_plan_and_no_others(build: Path) -> None:
-    settings = load_config(build.parents[1] / "tiny.yaml").coordination
-    planned = [name for names in run_files.COORDINATION.values() for name in names(settings)]
+    config = load_config(build.parents[1] / "tiny.yaml")
+    planned = [found.file for job in JOBS for found in published_layers(config, job=job)]
     assert set(contents(build)) == set(planned)
     assert len(planned) == len(LAYERS) + 1 + 2 + 1 + 2  # pair table, decisions, zones, table of bits, links
 
@@ -92,7 +93,7 @@ def test_layer_has_its_type_unit_nodata_and_grid(build: Path, name: str) -> None
 def test_same_inputs_give_the_same_bytes(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(build.parents[1])
     before = contents(build)
-    for job in run_files.COORDINATION:
+    for job in JOBS:
         run_from(job, Path("tiny.yaml"), build)
     assert contents(build) == before
 
@@ -201,7 +202,7 @@ def test_share_of_other_sources_is_the_limit_of_fixed_links() -> None:
 
 
 def test_territory_without_the_section_has_no_files(tiny: Path) -> None:
-    for job in run_files.COORDINATION:
+    for job in JOBS:
         run_from(job, tiny, tiny.parent / "build/tiny")
     assert not (tiny.parent / "build").exists()
 

@@ -13,7 +13,7 @@ from pipeline.hashing import imported_sources
 from pipeline.plan.dependencies import rows_of_channel, rows_of_territory, rows_of_tile, run_id, settings_of
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan, levels_of, load_plan, threads_per_job, victims_of
-from pipeline.plan.run_files import COORDINATION, coordination_files, layer_files, published_files
+from pipeline.plan.run_files import layer_files, published_files, written_by
 from pipeline.workflow.what_if import margins_km
 
 Change = Callable[..., None]
@@ -170,14 +170,17 @@ coordination:
 """
 
 
+COORDINATION = ("rr941", "rr97ab", "radar612", "f1565")
+
+
 def test_coordination_concerns_its_own_stages(tiny: Path) -> None:
     without = load_plan(tiny)
-    assert not any(coordination_files(without, stage) for stage in COORDINATION)
+    assert not any(written_by(without, stage) for stage in COORDINATION)
     tiny.write_text(tiny.read_text() + SECTIONS)
     before = load_plan(tiny)
     assert changed_stages(without, before) == set(COORDINATION)
     added = set(layer_files(before)) - set(layer_files(without))
-    assert added == {name for stage in COORDINATION for name in coordination_files(before, stage)}
+    assert added == {name for stage in COORDINATION for name in written_by(before, stage)}
     assert {
         "public/rr941_dtt_down.tif",
         "public/rr97ab_cond.tif",

@@ -61,7 +61,7 @@ def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
     plan = load_plan(tiny)
     build = plan.build
     write_coverage(build)
-    paths = [build / name for name in run_files.internal_files_of_channel(plan, "21")]
+    paths = [build / name for name in run_files.written_by(plan, "reception", dtt_channel="21")]
     run_from("reception", tiny, build, channel=21)
     before = [path.read_bytes() for path in paths]
     run_from("reception", tiny, build, channel=21)

@@ -110,7 +110,7 @@ def page_of(config: Path, benchmarks: Path = Path("none")) -> str:
     plan = load_plan(config)
     names = ("public/statistics.csv", "public/not_evaluated.csv")
     facts = run_facts(plan, "0123456789abcdef", {name: plan.build / name for name in names}, utc_now())
-    return report(plan, facts, plan.build / "public", benchmarks)
+    return report(plan, facts, plan.build, benchmarks)
 
 
 def test_report_is_whole_and_holds_the_published_numbers(built: Path) -> None:
@@ -177,11 +177,11 @@ def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch:
 
 def test_period_of_bookings_is_not_said_to_be_prolonged(built: Path) -> None:
     facts = run_facts(load_plan(built), "x", {}, utc_now())
-    plan, public = load_plan(built), load_plan(built).build / "public"
+    plan = load_plan(built)
     text = report(
         plan,
         facts | {"bookings": {"at": "2026-12-05", "active": 1, "assignments": 2, "rejected_rows": 0}},
-        public,
+        plan.build,
         Path("none"),
     )
     assert "that of the bookings of PMSE; it is not prolonged." in text

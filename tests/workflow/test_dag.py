@@ -12,7 +12,6 @@ import pytest
 
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import (
-    COORDINATION,
     coverage_files,
     protection_files,
     published_files,
@@ -20,7 +19,7 @@ from pipeline.plan.run_files import (
     territory_files,
     two_digits,
 )
-from tests.plan.test_plan import SECTIONS
+from tests.plan.test_plan import COORDINATION, SECTIONS
 
 Change = Callable[..., None]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.coordination import file_names as files
 from pipeline.coordination.f1565.budget_document import budgets_document
 from pipeline.coordination.f1565.error_budget import permissible_interference
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.files import json_bytes, write_together
+from pipeline.grid.layer_files import layer_file
 
 
 def main(config: Config, build: Path, *, threads: int) -> None:
@@ -23,4 +23,4 @@ def main(config: Config, build: Path, *, threads: int) -> None:
         return
     allowed = permissible_interference(read_tables())
     document = {"interference_to_noise": allowed._asdict(), **budgets_document(links)}
-    write_together({build / files.LINK_BUDGETS: json_bytes(document)})
+    write_together({build / layer_file("f1565_budget"): json_bytes(document)})

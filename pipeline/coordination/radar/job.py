@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.coordination import file_names as files
 from pipeline.coordination.radar.resolution612 import DISTANCES
 from pipeline.coordination.radar.scene import candidate_layers, scene_of
 from pipeline.coordination.radar.zones import ZONE_GEOMETRIES, zone_layers
 from pipeline.files import write_together
 from pipeline.grid import raster
 from pipeline.grid.geopackage import geopackage_bytes
+from pipeline.grid.layer_files import layer_file
 from pipeline.hashing import file_sha256, json_hash, plain
 
 
@@ -33,12 +33,14 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
         print(f"channelmaps: {settings.borders}: no ITU code for {name}, left out", file=sys.stderr)
     contents: dict[Path, bytes] = {}
     if scene.candidates:
-        layers, contents[build / files.RADAR_TABLE] = candidate_layers(settings, scene, threads=threads)
+        layers, contents[build / layer_file("radar612_adm")] = candidate_layers(
+            settings, scene, threads=threads
+        )
         own = [plain(settings), file_sha256(surface_path), code]
         tags = {"source": DISTANCES.name, "hash": json_hash(own), "notice": config.notice}
         for name, layer in layers.items():
-            raster.write(build / files.radar_layer(name), layer, tags=tags, publish=True)
+            raster.write(build / layer_file(f"radar612_{name}"), layer, tags=tags, publish=True)
     if settings.register_file is not None:
         zones = zone_layers(scene.stations, scene.ground, settings.sea_min_km)
-        contents[build / files.RADAR_ZONES] = geopackage_bytes(zones, ZONE_GEOMETRIES)
+        contents[build / layer_file("radar612_zones")] = geopackage_bytes(zones, ZONE_GEOMETRIES)
     write_together(contents)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pipeline.config.base import Sourced
 from pipeline.config.config import Config
 from pipeline.config.coordination import Comparison
-from pipeline.coordination import file_names as files
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, read_arcs, read_limits
 from pipeline.coordination.rr941.decision import decide
 from pipeline.coordination.rr941.decision_document import decision_document, pair_labels
@@ -19,6 +18,7 @@ from pipeline.coordination.rr941.networks import Networks, read_networks, warnin
 from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, ComparisonMaps
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import layer_file
 from pipeline.territory.rasters import CheckedTerritory
 
 
@@ -63,7 +63,10 @@ def documents_of(
     pairs: dict[str, object] = {
         "bands": [_band(way, problem) for way, problem in zip(WAYS, maps.problems, strict=True)]
     }
-    return {files.rr941_decision(comparison): document, files.rr941_pairs(comparison): pairs}
+    return {
+        layer_file("rr941_decision", case=comparison.id): document,
+        layer_file("rr941_pairs", case=comparison.id): pairs,
+    }
 
 
 def _territory(maps: ComparisonMaps, grid: Grid, wanted: NDArray[np.bool_]) -> dict[str, object]:
@@ -99,7 +102,7 @@ def layer_tags(
     comparison: Comparison, limits: CoordinationLimits, documents: dict[str, dict[str, object]]
 ) -> dict[str, str]:
     """Method and open numbers of the layers."""
-    unverified = documents[files.rr941_decision(comparison)]["unverified"]
+    unverified = documents[layer_file("rr941_decision", case=comparison.id)]["unverified"]
     assert isinstance(unverified, list)
     return {
         "method": f"RR Appendix 8, {limits.method.value}",

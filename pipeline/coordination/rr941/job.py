@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.coordination import file_names as files
 from pipeline.coordination.rr941.comparison import documents_of, layer_tags, notes, read_comparison
 from pipeline.coordination.rr941.rr941_maps import RR941_LAYERS, run
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
+from pipeline.grid.layer_files import layer_file
 from pipeline.hashing import file_sha256, json_hash, plain
 from pipeline.territory.codes import Surface
 
@@ -36,6 +36,6 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
         own = [plain(comparison), file_sha256(surface_path), code]
         tags = layer_tags(comparison, limits, documents) | {"hash": json_hash(own), "notice": config.notice}
         for name in RR941_LAYERS:
-            path = build / files.rr941_layer(comparison, name)
+            path = build / layer_file(f"rr941_{name}", case=comparison.id)
             raster.write(path, maps.layers[name], tags=tags, publish=True)
         write_together({build / name: json_bytes(content) for name, content in documents.items()})

@@ -9,12 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.coordination import file_names as files
 from pipeline.coordination.rr97.epfd_document import MODE, document_of, evidence_of, read_judged
 from pipeline.coordination.rr97.epfd_map import run
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
-from pipeline.grid.layer_files import raster_names
+from pipeline.grid.layer_files import layer_file, raster_names
 from pipeline.hashing import file_sha256, json_hash, plain
 from pipeline.territory.codes import Surface
 
@@ -37,5 +36,5 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
         "notice": config.notice,
     }
     for name in raster_names("rr97ab"):
-        raster.write(build / files.rr97ab_layer(name), layers[name], tags=tags, publish=True)
-    write_together({build / files.RR97AB_DECISION: json_bytes(document)})
+        raster.write(build / layer_file(f"rr97ab_{name}"), layers[name], tags=tags, publish=True)
+    write_together({build / layer_file("rr97ab_decision"): json_bytes(document)})

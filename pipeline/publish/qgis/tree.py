@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.coordination.file_names import RADAR_ZONES
+from pipeline.grid.layer_files import layer_file
 from pipeline.plan.plan import Plan
-from pipeline.plan.run_files import BOUNDARIES, LAND, TRANSMITTERS, coordination_files
+from pipeline.plan.run_files import BOUNDARIES, LAND, TRANSMITTERS, written_by
 from pipeline.publish.catalogue import Shown, first_shown
 from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.project import Labels, Node, RasterLayer, Symbol, VectorLayer
 from pipeline.publish.qgis.qml import Legend
 
+_RADAR_ZONES = layer_file("radar612_zones")
 MAPS, STATIONS, RADARS = "Maps, one at a time", "Transmitters", "Oceanographic radars, zones"
 
 
@@ -62,7 +63,7 @@ def house_nodes(scene: Scene) -> list[Node]:
         checked=False,
     )
     found = [Node(STATIONS, True, expanded=True, children=(sites, rows))]
-    if RADAR_ZONES in coordination_files(scene.plan, "radar612"):
+    if _RADAR_ZONES in written_by(scene.plan, "radar612"):
         found.append(_radar_node(scene))
     return found
 
@@ -71,7 +72,7 @@ def _radar_node(scene: Scene) -> Node:
     affected = vector_node(
         scene,
         "Radars, one for each administration concerned",
-        f"{RADAR_ZONES}|radar612_affected",
+        f"{_RADAR_ZONES}|radar612_affected",
         "Point",
         vectors.affected_symbols(),
         name_field="adm",
@@ -79,7 +80,7 @@ def _radar_node(scene: Scene) -> Node:
     zones = vector_node(
         scene,
         "Coordination zones of registered radars",
-        f"{RADAR_ZONES}|radar612_zone",
+        f"{_RADAR_ZONES}|radar612_zone",
         "Polygon",
         vectors.zone_symbols(),
         name_field="radar",

@@ -13,8 +13,9 @@ import numpy as np
 
 from pipeline.config.config import Config
 from pipeline.files import write_whole
+from pipeline.grid.layer_files import layer_file
 from pipeline.plan.plan import Plan, levels_of
-from pipeline.plan.run_files import REGION_STATISTICS, region_files, two_digits
+from pipeline.plan.run_files import written_by
 from pipeline.publish.report import figures as figures
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.basis import (
@@ -70,17 +71,17 @@ REGION_HEAD = ("region", "area,\nkm2", "people", "mean", "median")
 
 def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
     """Write the report of a finished build; ``facts`` are those of the manifest."""
-    write_whole(path, report(plan, facts, plan.build / "public", benchmarks))
+    write_whole(path, report(plan, facts, plan.build, benchmarks))
 
 
-def report(plan: Plan, facts: Facts, public: Path, benchmarks: Path) -> str:
-    """The whole page, from the layers in ``public`` and the files of run times in ``benchmarks``."""
+def report(plan: Plan, facts: Facts, build: Path, benchmarks: Path) -> str:
+    """The whole page, from the layers in ``build`` and the files of run times in ``benchmarks``."""
     title = facts["title"] or facts["territory"]
     schemes = read_schemes()
-    rows = read_rows(public / "statistics.csv")
+    rows = read_rows(build / layer_file("statistics"))
     parts = [*heading(title, facts), *warning(facts), *summary(rows)]
     for device in plan.config.devices:
-        parts += device_sections(plan, device.id, public, schemes)
+        parts += device_sections(plan, device.id, build, schemes)
     parts += [
         *assumptions(facts),
         *services(facts),
@@ -183,17 +184,18 @@ def rounded(text: str) -> str:
 # --- one device ---------------------------------------------------------------------------------------------
 
 
-def device_sections(plan: Plan, device: str, public: Path, schemes: Mapping[str, Scheme]) -> list[PagePart]:
+def device_sections(plan: Plan, device: str, build: Path, schemes: Mapping[str, Scheme]) -> list[PagePart]:
     """Maps, curves, table and shares of one device."""
-    rows = read_rows(public / "statistics.csv")
+    rows = read_rows(build / layer_file("statistics"))
     channels = chosen_channels(plan.config)
     levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
     counts = {
-        f"available at {level} dBm e.i.r.p.": public / f"available_channels_{device}_{level}dbm.tif"
+        f"available at {level} dBm e.i.r.p.": build
+        / layer_file("available_channels", device=device, level=level)
         for level in levels
     }
     limits = {
-        f"channel {channel}": public / f"max_eirp_{device}_ch{two_digits(channel)}.tif"
+        f"channel {channel}": build / layer_file("max_eirp", device=device, channel=channel)
         for channel in channels
     }
     return [
@@ -205,8 +207,8 @@ def device_sections(plan: Plan, device: str, public: Path, schemes: Mapping[str,
             limits,
             schemes["max_eirp"],
         ),
-        *share_section(public, device, plan.wsd, schemes["limiting_service"]),
-        *(region_section(public.parent / REGION_STATISTICS, device) if region_files(plan) else []),
+        *share_section(build, device, plan.wsd, schemes["limiting_service"]),
+        *[part for file in written_by(plan, "regions") for part in region_section(build / file, device)],
     ]
 
 
@@ -267,9 +269,9 @@ def statistics_table(rows: Sequence[Row], device: str) -> tuple[list[str], list[
     ]
 
 
-def share_section(public: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
+def share_section(build: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
     """What limits the devices, by channel: bars, and the same as numbers."""
-    paths = [public / f"limiting_service_{device}_ch{two_digits(channel)}.tif" for channel in channels]
+    paths = [build / layer_file("limiting_service", device=device, channel=channel) for channel in channels]
     shares_pct = service_shares_pct(paths)
     named = [(entry.code, entry) for entry in scheme.classes if entry.code is not None]
     present = [(code, entry) for code, entry in named if code != OUTSIDE and shares_pct[:, code].any()]

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.availability.classes import published_levels_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.grid.layer_files import style_name
+from pipeline.layers import LAYERS
 from pipeline.publish.styles import Scheme, hex_colour, lowest_raw, read_base_colours, read_schemes
 from pipeline.publish.web.numbers import BLOCK_PX, number_zoom
 from pipeline.publish.web.place import TILE_PX, Box, Fit
-from pipeline.publish.web.shown_layers import Geography, levels_of
+from pipeline.publish.web.shown_layers import Geography
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
 
 FORMAT = "channelmaps-web/1"
-FAMILIES = ("available_channels", "max_eirp", "limiting_service")
 STATEMENTS = ("notice", "product", "unverified", "method", "model")
 
 
@@ -48,7 +50,9 @@ def describe(
         "grid": _grid_entry(place),
         "numbers": {"block_px": BLOCK_PX, "zoom": number_zoom(place.grid)},
         "devices": [_device_entry(config, device) for device in config.devices],
-        "families": {name: _family_entry(schemes[name]) for name in FAMILIES},
+        "families": {
+            row.family: _family_entry(schemes[style_name(row)]) for row in LAYERS.values() if row.view.web
+        },
         "services": {str(entry.code): entry.label for entry in schemes["limiting_service"].classes},
         "present": present,
         "files": files,
@@ -80,7 +84,7 @@ def _device_entry(config: Config, device: Device) -> dict[str, Any]:
         "height_m": device.height_m,
         "bandwidth_mhz": device.bandwidth_mhz,
         "cap_dbm": device_cap_dbm(device),
-        "levels_dbm": levels_of(config, device),
+        "levels_dbm": published_levels_dbm(config, device),
         "channels": [
             {"channel": channel, "centre_mhz": channel_centre_mhz(config.channels, channel)}
             for channel in sorted(config.channels.wsd)

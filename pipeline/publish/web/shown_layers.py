@@ -9,10 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline.availability.classes import level_name
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import layer_file, style_name
+from pipeline.plan.published_layers import published_layers
 from pipeline.publish.web.place import (
     Box,
     Fit,
@@ -22,16 +23,15 @@ from pipeline.publish.web.place import (
     worst_px,
     zooms_of,
 )
-from pipeline.radio.emission import device_cap_dbm
 
 SAMPLES = 5000  # pixels at which places are checked
 
 
-class Layer(NamedTuple):
-    """A published raster, relative to ``public``, and the device it is of."""
+class WebLayer(NamedTuple):
+    """A published raster, relative to ``public``, with its family and the scheme of its classes."""
 
     family: str
-    device: str
+    scheme: str
     raster: str
 
     @property
@@ -57,37 +57,29 @@ class Geography(NamedTuple):
     zooms: range
 
 
-def layers_of(config: Config) -> list[Layer]:
-    """All layers with pictures."""
-    found = []
-    for device in config.devices:
-        for level_dbm in levels_of(config, device):
-            name = f"available_channels_{device.id}_{level_name(level_dbm)}dbm.tif"
-            found.append(Layer("available_channels", device.id, name))
-        for channel in sorted(config.channels.wsd):
-            found.append(Layer("max_eirp", device.id, max_eirp_file(device, channel)))
-            found.append(Layer("limiting_service", device.id, limiting_service_file(device, channel)))
-    return found
+def layers_of(config: Config) -> list[WebLayer]:
+    """All layers with pictures, device by device."""
+    return [
+        WebLayer(found.layer.family, style_name(found.layer), found.file.removeprefix("public/"))
+        for device in config.devices
+        for found in published_layers(config, device=device.id)
+        if found.layer.view.web
+    ]
 
 
 def max_eirp_file(device: Device, channel: int) -> str:
     """Raster of the maximum e.i.r.p., relative to ``public``."""
-    return f"max_eirp_{device.id}_ch{channel:02d}.tif"
+    return layer_file("max_eirp", device=device.id, channel=channel).removeprefix("public/")
 
 
 def limiting_service_file(device: Device, channel: int) -> str:
     """Raster of the limiting service, relative to ``public``."""
-    return f"limiting_service_{device.id}_ch{channel:02d}.tif"
+    return layer_file("limiting_service", device=device.id, channel=channel).removeprefix("public/")
 
 
 def numbers_archive(device: Device) -> str:
     """Archive of a device's numbers, relative to ``public/web``."""
     return f"numbers/{device.id}.pmtiles"
-
-
-def levels_of(config: Config, device: Device) -> list[float]:
-    """Levels published for a device, in dBm: those its cap allows."""
-    return [level for level in config.levels_dbm if level <= device_cap_dbm(device)]
 
 
 def geography(layer: xr.DataArray) -> Geography:

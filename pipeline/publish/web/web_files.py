@@ -20,7 +20,7 @@ from pipeline.publish.web.numbers import number_tiles
 from pipeline.publish.web.picture import TilePixels, draw, pyramid
 from pipeline.publish.web.shown_layers import (
     Geography,
-    Layer,
+    WebLayer,
     limiting_service_file,
     max_eirp_file,
     numbers_archive,
@@ -28,18 +28,20 @@ from pipeline.publish.web.shown_layers import (
 from pipeline.territory.rasters import boundaries_of
 
 
-def archives_of(config: Config, layers: list[Layer]) -> list[str]:
+def archives_of(config: Config, layers: list[WebLayer]) -> list[str]:
     """All archives, relative to ``public/web``."""
     return [layer.archive for layer in layers] + [numbers_archive(device) for device in config.devices]
 
 
-def write_pictures(public: Path, layers: list[Layer], place: Geography, threads: int) -> dict[str, list[int]]:
+def write_pictures(
+    public: Path, layers: list[WebLayer], place: Geography, threads: int
+) -> dict[str, list[int]]:
     """Write the archives of all layers; positions of the classes that occur in each, by archive."""
     schemes = read_schemes()
     tiles = pyramid(place.to_pixel, place.inside, place.box_deg, place.zooms)
 
-    def picture(layer: Layer) -> list[int]:
-        return write_picture(public, layer, schemes[layer.family], tiles, place.box_deg)
+    def picture(layer: WebLayer) -> list[int]:
+        return write_picture(public, layer, schemes[layer.scheme], tiles, place.box_deg)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         found = list(pool.map(picture, layers))
@@ -47,7 +49,7 @@ def write_pictures(public: Path, layers: list[Layer], place: Geography, threads:
 
 
 def write_picture(
-    public: Path, layer: Layer, scheme: Scheme, tiles: list[TilePixels], box_deg: Box
+    public: Path, layer: WebLayer, scheme: Scheme, tiles: list[TilePixels], box_deg: Box
 ) -> list[int]:
     """Write the archive of one layer; positions of the classes that occur."""
     data = raster.read(public / layer.raster)

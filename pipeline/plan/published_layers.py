@@ -1,0 +1,73 @@
+"""The files that a territory has of each row in the table of layers, with the values of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from pipeline.availability.classes import level_name, published_levels_dbm
+from pipeline.config.config import Config
+from pipeline.grid.layer_files import fields_of, layer_file
+from pipeline.layers import LAYERS, Layer
+
+
+class LayerFile(NamedTuple):
+    """A published file, relative to the run's folder, of a row; ``fields`` those of its path."""
+
+    layer: Layer
+    fields: Mapping[str, object]
+    file: str
+
+
+def published_layers(
+    config: Config, dtt_channels: Sequence[int] = (), *, job: str | None = None, **fixed: object
+) -> Iterator[LayerFile]:
+    """Files of all rows, or of those that one job writes, in the order of the table.
+
+    Neighbours in the table with the same fields stay side by side for each value. ``fixed``: fields of one
+    value only, also a wildcard such as ``{channel}``.
+    """
+    rows = [row for row in LAYERS.values() if job in (None, row.job) and _is_wanted(config, row.when)]
+    for names, alike in groupby(rows, key=lambda row: fields_of(row.path)):
+        together = list(alike)
+        for fields in _combinations(config, dtt_channels, names, fixed):
+            yield from (LayerFile(row, fields, layer_file(row.family, **fields)) for row in together)
+
+
+def _combinations(
+    config: Config, dtt_channels: Sequence[int], names: Sequence[str], fixed: Mapping[str, object]
+) -> Iterator[dict[str, object]]:
+    """All values of some fields; those of the last one vary fastest."""
+    if not names:
+        yield {}
+        return
+    *before, last = names
+    for fields in _combinations(config, dtt_channels, before, fixed):
+        values = [fixed[last]] if last in fixed else _values(config, dtt_channels, last, fields)
+        yield from ({**fields, last: value} for value in values)
+
+
+def _values(
+    config: Config, dtt_channels: Sequence[int], name: str, fields: Mapping[str, object]
+) -> Sequence[object]:
+    if name == "device":
+        return [device.id for device in config.devices]
+    if name == "level":
+        (device,) = [device for device in config.devices if device.id == fields["device"]]
+        return [level_name(level_dbm) for level_dbm in published_levels_dbm(config, device)]
+    if name == "channel":
+        return sorted(config.channels.wsd)
+    if name == "case":
+        return [comparison.id for comparison in config.coordination.rr941]
+    if name == "dtt_channel":
+        return dtt_channels
+    raise ValueError(f"no values for the field {name}")
+
+
+def _is_wanted(config: Config, setting: str) -> bool:
+    """Whether a setting, dotted, is there; no setting: always."""
+    value: object = config
+    for name in setting.split(".") if setting else ():
+        value = None if value is None else getattr(value, name)
+    return bool(value)
