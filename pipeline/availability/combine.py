@@ -29,8 +29,8 @@ from pipeline.services.table import code_names, service_code
 from pipeline.territory.codes import Surface
 
 # Layers of one device and channel, in the order of ``Published``.
-COMBINED = ("max_eirp", "limiting_service", "eval_flags")
-BLOCK_PX = 1024
+_COMBINED = ("max_eirp", "limiting_service", "eval_flags")
+_BLOCK_PX = 1024
 
 
 class Published(NamedTuple):
@@ -98,7 +98,7 @@ def run(
     services = prepare_services(context, device, channel)
     flags = settled_flags(config, device)
     targets = surface.values == Surface.HOME
-    raw, label, bits = (empty_values(name, targets.shape) for name in COMBINED)
+    raw, label, bits = (empty_values(name, targets.shape) for name in _COMBINED)
 
     def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> Published | None:
         if not inside.any():
@@ -106,7 +106,9 @@ def run(
         return _combine_block(services, rows, cols, device, inside, flags)
 
     name = f"combine {device.id} channel {channel}"
-    for rows, cols, block in map_blocks(compute, targets.shape, BLOCK_PX, threads, cut=(targets,), name=name):
+    for rows, cols, block in map_blocks(
+        compute, targets.shape, _BLOCK_PX, threads, cut=(targets,), name=name
+    ):
         if block is not None:
             raw[rows, cols], label[rows, cols], bits[rows, cols] = block
     return _as_layers(Published(raw, label, bits), surface.attrs["grid"], device, channel)

@@ -23,9 +23,9 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     regions = read_regions(config.report.regions, territory)
     layers = count_layers(config)
     paths = [build / layer_file("available_channels", device=name, level=level) for name, level in layers]
-    people = None if config.population is None else build / "territory" / "population.tif"
+    population = None if config.population is None else build / "territory" / "population.tif"
     tables = [
         region_table(regions.names, tally).assign(device=device, level_dbm=level)
-        for (device, level), tally in zip(layers, tallies(regions, paths, people), strict=True)
+        for (device, level), tally in zip(layers, tallies(regions, paths, population), strict=True)
     ]
     write_table(tables, build / layer_file("statistics_by_region"))

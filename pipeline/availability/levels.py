@@ -18,7 +18,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.layer_files import layer_file, layer_layout, make_layer
 
-STATISTICS_COLUMNS = ("device", "level_dbm", "channels_at_least", "area_pct", "population_pct")
+_STATISTICS_COLUMNS = ("device", "level_dbm", "channels_at_least", "area_pct", "population_pct")
 
 
 def write_level(
@@ -58,6 +58,6 @@ def read_population(config: Config, build: Path) -> NDArray[np.float32] | None:
 
 def write_statistics(curves: list[pd.DataFrame], path: Path) -> None:
     """Write the curves of all devices and levels; percentages to 0.0001, empty where unknown."""
-    columns = list(STATISTICS_COLUMNS)
+    columns = list(_STATISTICS_COLUMNS)
     table = pd.concat(curves)[columns] if curves else pd.DataFrame(columns=columns)
     write_whole(path, table_bytes(table))

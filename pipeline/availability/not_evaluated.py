@@ -20,7 +20,7 @@ COLUMNS = ("device", "channel", "area_km2", "area_pct", "population_pct")
 
 
 class OpenArea(NamedTuple):
-    """Not evaluated land; shares of the territory's land and people, NaN without population."""
+    """Not evaluated land; shares of the territory's land and population, NaN without population."""
 
     area_km2: float
     area_pct: float
@@ -32,14 +32,14 @@ def open_area(
 ) -> OpenArea:
     """Not evaluated part of one ``max_eirp`` file; true areas and persons of its pixels, [y, x]."""
     shape = area_km2.shape
-    land, people = np.zeros(2), np.zeros(2)
+    land, persons = np.zeros(2), np.zeros(2)
     for rows, cols in block_slices((shape[0], shape[1]), (STRIP_PX, shape[1])):
         raw = raster.read(path, rows=rows).values
         for i, chosen in enumerate((raw == NOT_EVALUATED, raw != NODATA_CENTI)):
             land[i] += area_km2[rows, cols][chosen].sum(dtype=np.float64)
             if population is not None:
-                people[i] += np.nansum(population[rows, cols][chosen], dtype=np.float64)
-    return OpenArea(float(land[0]), _per_cent(land), _per_cent(people))
+                persons[i] += np.nansum(population[rows, cols][chosen], dtype=np.float64)
+    return OpenArea(float(land[0]), _per_cent(land), _per_cent(persons))
 
 
 def open_area_table(

@@ -12,7 +12,7 @@ from pipeline.plan.run_files import published_files
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
 from pipeline.publish.release import REPORT, release
 from pipeline.publish.report.report import write_report
-from pipeline.publish.unchanged_inputs import check_steady
+from pipeline.publish.unchanged_inputs import check_unchanged
 
 # Where the workflow leaves the times of its jobs, by territory.
 _BENCHMARKS = Path("benchmarks")
@@ -30,7 +30,7 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     files[REPORT] = build / REPORT
     try:
         write_report(files[REPORT], plan, facts, _BENCHMARKS / plan.config.name)
-        check_steady(build, plan.config_path, config)
+        check_unchanged(build, plan.config_path, config)
         release(
             files, plan.results, run, lambda digests: {**facts, "outputs": output_entries(files, digests)}
         )

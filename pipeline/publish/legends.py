@@ -15,12 +15,12 @@ from pipeline.publish.qgis.qml import Legend, categories, legend_of
 from pipeline.publish.styles import Scheme
 from pipeline.services import table
 
-NONE, ALL = "none", "all"
-Schemes = Mapping[str, Scheme]
-Namer = Callable[[int], str]
+_NONE, _ALL = "none", "all"
+_Schemes = Mapping[str, Scheme]
+_Namer = Callable[[int], str]
 
 
-def legend(build: Path, file: str, band: int, family: str, schemes: Schemes) -> Legend:
+def legend(build: Path, file: str, band: int, family: str, schemes: _Schemes) -> Legend:
     """The legend of a band, counted from 1, of a raster of ``build``."""
     if family not in schemes:
         nodata = int(raster.read_layout(build / file).nodata or 0)
@@ -37,7 +37,7 @@ def legend(build: Path, file: str, band: int, family: str, schemes: Schemes) -> 
     return legend_of(scheme, unit=layout.units[band - 1], whole=whole)
 
 
-def _names(build: Path, file: str, band: int, family: str, schemes: Schemes) -> dict[int, str]:
+def _names(build: Path, file: str, band: int, family: str, schemes: _Schemes) -> dict[int, str]:
     """Names of the raw values that occur in a band, without nodata."""
     layout = raster.read_layout(build / file)
     found = np.unique(raster.read(build / file, bands=[layout.band_names[band - 1]]).values)
@@ -45,7 +45,7 @@ def _names(build: Path, file: str, band: int, family: str, schemes: Schemes) -> 
     return {int(value): name(int(value)) for value in found if value != layout.nodata}
 
 
-def _namer(build: Path, file: str, band: int, family: str, schemes: Schemes) -> Namer:
+def _namer(build: Path, file: str, band: int, family: str, schemes: _Schemes) -> _Namer:
     """Names of a family's values: of its own codes, of services, or of what its files number."""
     row = LAYERS[family].raster
     if row is not None and row.codes:
@@ -54,7 +54,7 @@ def _namer(build: Path, file: str, band: int, family: str, schemes: Schemes) -> 
     return service_namer(schemes) if family == "eval_flags" else NAMERS[family](build, file, band)
 
 
-def service_namer(schemes: Schemes) -> Namer:
+def service_namer(schemes: _Schemes) -> _Namer:
     """Services of a bit mask, named as where they limit.
 
     Where most were evaluated, the name tells which were not.
@@ -68,13 +68,13 @@ def service_namer(schemes: Schemes) -> Namer:
         found = [labels.get(bit, f"bit {bit}") for bit in sorted(bits)]
         missing = [label for code, label in labels.items() if code not in bits]
         if not missing:
-            return ALL
-        return _joined(found) if len(found) <= len(missing) else f"{ALL} but {_joined(missing)}"
+            return _ALL
+        return _joined(found) if len(found) <= len(missing) else f"{_ALL} but {_joined(missing)}"
 
     return name
 
 
-def _server_namer(build: Path, file: str, _band: int) -> Namer:
+def _server_namer(build: Path, file: str, _band: int) -> _Namer:
     """Best servers, numbered from 1 as in the manifest's table."""
     channel = Path(file).stem[-4:]
     facts = json.loads((build / f"coverage/{channel}_servers.json").read_text(encoding="utf-8"))
@@ -82,18 +82,18 @@ def _server_namer(build: Path, file: str, _band: int) -> Namer:
     return lambda number: f"{stations[number - 1]['site']} ({stations[number - 1]['id']})"
 
 
-def _pair_namer(_build: Path, _file: str, _band: int) -> Namer:
+def _pair_namer(_build: Path, _file: str, _band: int) -> _Namer:
     return lambda number: f"pair {number}"
 
 
-def _administration_namer(build: Path, file: str, band: int) -> Namer:
+def _administration_namer(build: Path, file: str, band: int) -> _Namer:
     """Administrations of a bit mask; each band has bits of its own."""
     with (build / file).with_name("radar612_adm.csv").open(newline="", encoding="utf-8") as stream:
         names = {int(row["bit"]): row["adm"] for row in csv.DictReader(stream) if row["band"] == str(band)}
     return lambda mask: _joined(names.get(bit, f"bit {bit}") for bit in _bits(mask))
 
 
-NAMERS: Mapping[str, Callable[[Path, str, int], Namer]] = {
+NAMERS: Mapping[str, Callable[[Path, str, int], _Namer]] = {
     "dtt_server": _server_namer,
     "rr941_argpair": _pair_namer,
     "radar612_adm_k": _administration_namer,
@@ -105,4 +105,4 @@ def _bits(mask: int) -> Iterable[int]:
 
 
 def _joined(names: Iterable[str]) -> str:
-    return ", ".join(names) or NONE
+    return ", ".join(names) or _NONE

@@ -31,8 +31,8 @@ from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
 from pipeline.terrain.sweep_file import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
 
-FORMAT = "channelmaps-manifest/1"
-PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyproj", "shapely", "snakemake")
+_FORMAT = "channelmaps-manifest/1"
+_PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyproj", "shapely", "snakemake")
 
 
 def make_manifest(
@@ -47,7 +47,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
     config = plan.config
     valid = validity(plan, now)
     return {
-        "format": FORMAT,
+        "format": _FORMAT,
         "territory": config.name,
         "title": config.title,
         "notice": config.notice,
@@ -125,7 +125,7 @@ def software() -> dict[str, object]:
     lock = REPOSITORY / LOCK_FILE
     return {
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES},
         "lock_sha256": file_sha256(lock) if lock.is_file() else None,
         "code": {job: code_of(job) for job in JOBS},
     }

@@ -16,7 +16,7 @@ from pipeline.hashing import file_sha256, json_hash
 from pipeline.plan.plan import Plan
 
 # Tags of the layers that hold for all their channels.
-SHARED_TAGS = ("device", "method", "model", "notice", "product", "unverified")
+_SHARED_TAGS = ("device", "method", "model", "notice", "product", "unverified")
 
 
 def strips(paths: Sequence[Path], grid: Grid) -> Iterator[tuple[slice, slice, NDArray[np.int16]]]:
@@ -30,7 +30,7 @@ def query_tags(plan: Plan, paths: Sequence[Path], grid: Grid, code: str) -> dict
     layer_tags = raster.read_layout(paths[0]).tags
     own = [[file_sha256(path) for path in paths], plan.config.query.block_px, code]
     return {
-        **{name: layer_tags[name] for name in SHARED_TAGS if name in layer_tags},
+        **{name: layer_tags[name] for name in _SHARED_TAGS if name in layer_tags},
         "hash": json_hash(own),
         SCALE_TAG: f"{grid.largest_scale():.9f}",
     }

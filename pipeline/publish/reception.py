@@ -14,7 +14,7 @@ from pipeline.plan.dependencies import coverage_hash
 from pipeline.plan.plan import Plan
 from pipeline.quantise import to_step
 
-OFF_LAND = 65535
+_OFF_LAND = 65535
 
 
 def reception_layers(levels: xr.DataArray, classes: xr.DataArray) -> dict[str, xr.DataArray]:
@@ -24,7 +24,7 @@ def reception_layers(levels: xr.DataArray, classes: xr.DataArray) -> dict[str, x
     values = {
         "dtt_field": _stored("dtt_field", levels.sel(band="field_dbuvm")),
         "dtt_q": _stored("dtt_q", levels.sel(band="probability")),
-        "dtt_served": np.where(served == OFF_LAND, raster_of("dtt_served").nodata, served).astype(np.uint8),
+        "dtt_served": np.where(served == _OFF_LAND, raster_of("dtt_served").nodata, served).astype(np.uint8),
         "dtt_server": classes.sel(band="server").values,
     }
     return {family: make_layer(family, raw, grid) for family, raw in values.items()}

@@ -24,11 +24,14 @@ from pipeline.hashing import file_sha256
 LATEST, STAMP, MANIFEST, REPORT = "latest", ".published", "manifest.json", "report.html"
 READ_ONLY = 0o444
 
-Digests = dict[str, str]
+_Digests = dict[str, str]
 
 
 def release(
-    files: Mapping[str, Path], results: Path, run_id: str, describe: Callable[[Digests], Mapping[str, object]]
+    files: Mapping[str, Path],
+    results: Path,
+    run_id: str,
+    describe: Callable[[_Digests], Mapping[str, object]],
 ) -> Path:
     """Publish ``files`` (name in the run's folder -> source) and return the run's folder.
 
@@ -83,7 +86,7 @@ def is_complete(results: Path) -> bool:
 
 
 def _remove_unfinished(results: Path) -> None:
-    """Remove what releases that failed or were killed left; only one goes on at a time in a folder."""
+    """Remove what releases that failed or were killed left; only one is under way at a time in a folder."""
     for path in results.glob(".*.tmp"):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -92,9 +95,9 @@ def _remove_unfinished(results: Path) -> None:
                 path.unlink()
 
 
-def _copy_all(files: Mapping[str, Path], folder: Path, previous: Path) -> Digests:
+def _copy_all(files: Mapping[str, Path], folder: Path, previous: Path) -> _Digests:
     known = _known_digests(previous)
-    digests: Digests = {}
+    digests: _Digests = {}
     for name in sorted(files):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +118,7 @@ def _linked(source: Path, target: Path, digest: str) -> bool:
     return True
 
 
-def _known_digests(folder: Path) -> Digests:
+def _known_digests(folder: Path) -> _Digests:
     try:
         outputs = json.loads((folder / MANIFEST).read_text())["outputs"]
         return {item["path"]: item["sha256"] for item in outputs}

@@ -19,18 +19,18 @@ from pipeline.plan.run_files import project_to_pass_on, stac_item_file, stac_ite
 from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.styles import Scheme
 
-VERSION = "1.1.0"
+_VERSION = "1.1.0"
 EXTENSIONS = tuple(
     f"https://stac-extensions.github.io/{name}/v2.0.0/schema.json" for name in ("projection", "raster")
 )
-COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 # An item must have a time; a register without a date holds at any.
-ALWAYS = {"start_datetime": "1970-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
-DECIMALS = 6
-Json = dict[str, Any]
+_ALWAYS = {"start_datetime": "1970-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
+_DECIMALS = 6
+_Json = dict[str, Any]
 
 
-def times_of(plan: Plan) -> Json:
+def times_of(plan: Plan) -> _Json:
     """Fields of an item's time: the day of the bookings, else that of the register, else always."""
     period, config = period_of_bookings(plan), plan.config
     if period is not None:
@@ -38,10 +38,10 @@ def times_of(plan: Plan) -> Json:
         return {"datetime": start, "start_datetime": start, "end_datetime": stop}
     if config.registers.as_of is not None:
         return {"datetime": f"{config.registers.as_of.isoformat()}T00:00:00Z"}
-    return {"datetime": None, **ALWAYS}
+    return {"datetime": None, **_ALWAYS}
 
 
-def item_of(plan: Plan, name: str, layouts: Mapping[str, raster.Layout], box_deg: Box, time: Json) -> Json:
+def item_of(plan: Plan, name: str, layouts: Mapping[str, raster.Layout], box_deg: Box, time: _Json) -> _Json:
     """An item without its assets; all its rasters lie on one grid."""
     layout = next(iter(layouts.values()))
     place = layout.transform
@@ -58,7 +58,7 @@ def item_of(plan: Plan, name: str, layouts: Mapping[str, raster.Layout], box_deg
     described = _described(plan)
     return {
         "type": "Feature",
-        "stac_version": VERSION,
+        "stac_version": _VERSION,
         "stac_extensions": list(EXTENSIONS),
         "id": name,
         "collection": plan.config.name,
@@ -70,14 +70,14 @@ def item_of(plan: Plan, name: str, layouts: Mapping[str, raster.Layout], box_deg
     }
 
 
-def asset_of(file: str, layout: raster.Layout, scheme: Scheme | None) -> Json:
+def asset_of(file: str, layout: raster.Layout, scheme: Scheme | None) -> _Json:
     """A raster; the codes among its values are in the description."""
     codes = [entry for entry in scheme.classes if entry.code is not None] if scheme is not None else []
     meaning = ", ".join(f"{entry.code} {entry.label}" for entry in codes)
     text = f"Raw values that are codes: {meaning}." if meaning else ""
     return {
         "href": f"../{file}",
-        "type": COG,
+        "type": _COG,
         "title": layout.long_name,
         **({"description": text} if text else {}),
         "roles": ["data"],
@@ -86,9 +86,9 @@ def asset_of(file: str, layout: raster.Layout, scheme: Scheme | None) -> Json:
     }
 
 
-def band_of(layout: raster.Layout, band: int) -> Json:
+def band_of(layout: raster.Layout, band: int) -> _Json:
     """A band, counted from 0: name, unit, type, nodata, scale."""
-    found: Json = {"name": layout.band_names[band], "data_type": layout.dtype}
+    found: _Json = {"name": layout.band_names[band], "data_type": layout.dtype}
     if layout.units[band]:
         found["unit"] = layout.units[band]
     if layout.nodata is not None:
@@ -96,14 +96,14 @@ def band_of(layout: raster.Layout, band: int) -> Json:
     return found | {"raster:scale": layout.scale_factor, "raster:offset": 0.0}
 
 
-def collection_of(plan: Plan, box_deg: Box, time: Json) -> Json:
+def collection_of(plan: Plan, box_deg: Box, time: _Json) -> _Json:
     """The collection of a territory; as its items, it needs no folder but ``public/``."""
     config = plan.config
     start = time.get("start_datetime", time["datetime"])
     interval = [start, None if time["datetime"] is None else time.get("end_datetime")]
     return {
         "type": "Collection",
-        "stac_version": VERSION,
+        "stac_version": _VERSION,
         "id": config.name,
         **_described(plan),
         "license": "other",
@@ -113,7 +113,9 @@ def collection_of(plan: Plan, box_deg: Box, time: Json) -> Json:
             "channelmaps:channel": plan.wsd,
         },
         "assets": {
-            "statistics": _file("../public/statistics.csv", "text/csv", "Channels against area and people"),
+            "statistics": _file(
+                "../public/statistics.csv", "text/csv", "Channels against area and population"
+            ),
             "project": _file(f"../{project_to_pass_on(plan)}", "application/x-qgis-project", "QGIS project"),
         },
         "links": [
@@ -125,16 +127,16 @@ def collection_of(plan: Plan, box_deg: Box, time: Json) -> Json:
 
 def bbox_of(box_deg: Box) -> list[float]:
     """West, south, east, north; west of a box across 180 degrees is larger than east (RFC 7946, 5.2)."""
-    west, south, east, north = (round(bound, DECIMALS) for bound in box_deg)
-    return [west, south, round(east - 360.0, DECIMALS) if east > 180.0 else east, north]
+    west, south, east, north = (round(bound, _DECIMALS) for bound in box_deg)
+    return [west, south, round(east - 360.0, _DECIMALS) if east > 180.0 else east, north]
 
 
-def footprint(box_deg: Box) -> Json:
+def footprint(box_deg: Box) -> _Json:
     """The box as a geometry, cut at 180 degrees if need be (RFC 7946, 3.1.9)."""
-    west, south, east, north = (round(bound, DECIMALS) for bound in box_deg)
+    west, south, east, north = (round(bound, _DECIMALS) for bound in box_deg)
     if east <= 180.0:
         return {"type": "Polygon", "coordinates": [_ring(west, south, east, north)]}
-    halves = [_ring(west, south, 180.0, north), _ring(-180.0, south, round(east - 360.0, DECIMALS), north)]
+    halves = [_ring(west, south, 180.0, north), _ring(-180.0, south, round(east - 360.0, _DECIMALS), north)]
     return {"type": "MultiPolygon", "coordinates": [[half] for half in halves]}
 
 
@@ -142,7 +144,7 @@ def _ring(west: float, south: float, east: float, north: float) -> Sequence[Sequ
     return [[west, south], [east, south], [east, north], [west, north], [west, south]]
 
 
-def _described(plan: Plan) -> Json:
+def _described(plan: Plan) -> _Json:
     config = plan.config
     title = config.title or config.name
     texts = [
@@ -153,10 +155,10 @@ def _described(plan: Plan) -> Json:
     return {"title": title, "description": " ".join(text for text in texts if text)}
 
 
-def _link(rel: str, href: str) -> Json:
+def _link(rel: str, href: str) -> _Json:
     media = "application/geo+json" if rel == "item" else "application/json"
     return {"rel": rel, "href": href, "type": media}
 
 
-def _file(href: str, media: str, title: str) -> Json:
+def _file(href: str, media: str, title: str) -> _Json:
     return {"href": href, "type": media, "title": title, "roles": ["metadata"]}

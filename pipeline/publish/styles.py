@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.base import TABLES
 
-MAP_CLASSES = TABLES / "map_classes.yaml"
+_MAP_CLASSES = TABLES / "map_classes.yaml"
 Rgba = tuple[int, int, int, int]
 TRANSPARENT: Rgba = (0, 0, 0, 0)
 
@@ -40,12 +40,12 @@ class Scheme(NamedTuple):
     classes: tuple[MapClass, ...]
 
 
-def read_schemes(path: Path = MAP_CLASSES) -> dict[str, Scheme]:
+def read_schemes(path: Path = _MAP_CLASSES) -> dict[str, Scheme]:
     """All schemes by layer family: ``max_eirp``, ``available_channels``, ``availability``, ..."""
     return {name: _scheme(entry) for name, entry in _load(path)["schemes"].items()}
 
 
-def read_base_colours(path: Path = MAP_CLASSES) -> dict[str, str]:
+def read_base_colours(path: Path = _MAP_CLASSES) -> dict[str, str]:
     """Colours ``#rrggbb`` of what lies below and around the layers: land, sea, borders."""
     return dict(_load(path)["base"])
 

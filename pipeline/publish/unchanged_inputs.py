@@ -3,7 +3,7 @@
 A run notes the state of every file it depends on in ``build/<territory>/.inputs.json`` before it reads them.
 Publishing compares, and so does the end of the run. The note of a run that was killed stays: if files have
 changed since, or the machine has been started anew, which may have cut off what was being written, the next
-run drops what the killed one left. Otherwise it goes on from there.
+run discards what the killed one left. Otherwise it resumes there.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def watching(build: Path, before: State, config_path: Path, config: Config) -> I
     note.unlink(missing_ok=True)
 
 
-def check_steady(build: Path, config_path: Path, config: Config) -> None:
+def check_unchanged(build: Path, config_path: Path, config: Config) -> None:
     """InputError if a file has changed since the run in ``build`` began; nothing without a note of one."""
     note = build / NOTE
     if not note.is_file():

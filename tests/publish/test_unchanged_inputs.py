@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
 from pipeline.publish import unchanged_inputs as steady
-from pipeline.publish.unchanged_inputs import NOTE, State, check_steady, state_of, watching
+from pipeline.publish.unchanged_inputs import NOTE, State, check_unchanged, state_of, watching
 
 BUILD = Path("build/tiny")
 Change = Callable[..., None]
@@ -56,11 +56,11 @@ def killed(tiny: Path, name: str) -> Path:
 
 def test_steady_inputs_keep_everything_and_may_be_published(tiny: Path) -> None:
     old = made("old.tif")
-    new = run(tiny, "new.tif", during=lambda: check_steady(BUILD, tiny, load_config(tiny)))
+    new = run(tiny, "new.tif", during=lambda: check_unchanged(BUILD, tiny, load_config(tiny)))
     assert old.exists()
     assert new.exists()
     assert not (BUILD / NOTE).exists()
-    check_steady(BUILD, tiny, load_config(tiny))
+    check_unchanged(BUILD, tiny, load_config(tiny))
 
 
 @pytest.mark.parametrize("what", ["register.csv", "tiny.yaml"])
@@ -68,7 +68,7 @@ def test_file_that_was_changed_and_put_back_is_noticed(tiny: Path, what: str) ->
     def change() -> None:
         replace_and_put_back(Path(what))
         with pytest.raises(InputError, match=rf"{what}: has changed while the run computed"):
-            check_steady(BUILD, tiny, load_config(tiny))
+            check_unchanged(BUILD, tiny, load_config(tiny))
 
     old = made("old.tif")
     os.utime(old, ns=(1, 1))
@@ -83,13 +83,13 @@ def test_register_that_is_gone_is_noticed(tiny: Path) -> None:
     with watching(BUILD, state(tiny), tiny, config):
         (tiny.parent / "register.csv").unlink()
         with pytest.raises(InputError, match=r"register\.csv"):
-            check_steady(BUILD, tiny, config)
+            check_unchanged(BUILD, tiny, config)
 
 
 def test_name_of_the_territory_file_does_not_matter(tiny: Path) -> None:
     config = load_config(tiny)
     with watching(BUILD, state_of(tiny.absolute(), config), tiny.absolute(), config):
-        check_steady(BUILD, Path("tiny.yaml"), config)
+        check_unchanged(BUILD, Path("tiny.yaml"), config)
 
 
 def test_killed_run_is_gone_on_with(tiny: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
-from pipeline.publish.unchanged_inputs import check_steady
+from pipeline.publish.unchanged_inputs import check_unchanged
 from pipeline.workflow import run as runs
 from pipeline.workflow.retention import remove_old_runs
 from pipeline.workflow.run import run_command
@@ -156,7 +156,7 @@ def test_what_was_computed_while_a_register_changed_is_not_kept(
         change_station(0, erp_kw=2.0)
         change_station(0)  # and is put back
         with pytest.raises(InputError, match=r"register\.csv: has changed while the run computed"):
-            check_steady(Path("build/tiny"), Path("tiny.yaml"), load_config(tiny))
+            check_unchanged(Path("build/tiny"), Path("tiny.yaml"), load_config(tiny))
         return subprocess.CompletedProcess(command, 1)
 
     first = publish(tiny)

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.files import write_whole
+from pipeline.grid.layer_files import style_name
 from pipeline.plan.plan import plan_of
 from pipeline.plan.run_files import BOUNDARIES, LAND, TRANSMITTERS, max_eirp_files, style_file
-from pipeline.publish.catalogue import families, shown_layers
+from pipeline.publish.catalogue import published_rasters, shown_layers
 from pipeline.publish.legends import legend
 from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.project import project_text
-from pipeline.publish.qgis.projects import OF_DEVICES, expanded, legends_of, projects, territory_view
+from pipeline.publish.qgis.projects import expanded, legends_of, projects, territory_view
 from pipeline.publish.qgis.qml import style_text
 from pipeline.publish.styles import read_schemes
 
@@ -29,9 +30,11 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     layers = list(expanded(build, shown_layers(plan)))
     legends = legends_of(build, layers, schemes)
     period = period_of_bookings(plan)
-    for file, family in sorted(families(plan).items()):
-        found = legends.get((file, 1)) or legend(build, file, 1, family, schemes)
-        text = style_text(found, period if family in OF_DEVICES else None)
+    for published in published_rasters(plan):
+        file = published.file
+        found = legends.get((file, 1)) or legend(build, file, 1, style_name(published.layer), schemes)
+        # Layers of devices hold for the time of the bookings.
+        text = style_text(found, period if "device" in published.fields else None)
         write_whole(build / style_file(file), text.encode())
     view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
     texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)

@@ -14,7 +14,7 @@ from pipeline.grid.grid import LONLAT, Box
 from pipeline.publish.qgis.qml import QGIS_VERSION, Legend, pipe, xml_text
 from pipeline.publish.styles import read_base_colours
 
-LAYER = {"enabled": "1", "pass": "0", "locked": "0"}
+_LAYER = {"enabled": "1", "pass": "0", "locked": "0"}
 
 
 class Symbol(NamedTuple):
@@ -61,7 +61,7 @@ class RasterLayer(NamedTuple):
     legend: Legend
 
 
-Layer = VectorLayer | RasterLayer
+_Layer = VectorLayer | RasterLayer
 
 
 class Node(NamedTuple):
@@ -73,7 +73,7 @@ class Node(NamedTuple):
     name: str
     checked: bool
     expanded: bool = False
-    layer: Layer | None = None
+    layer: _Layer | None = None
     children: Sequence[Node] = ()
     exclusive: bool = False
 
@@ -125,7 +125,7 @@ def _properties() -> ET.Element:
     return top
 
 
-def _layers(nodes: Iterable[Node]) -> Iterable[Layer]:
+def _layers(nodes: Iterable[Node]) -> Iterable[_Layer]:
     for node in nodes:
         if node.layer is not None:
             yield node.layer
@@ -175,7 +175,7 @@ def _first_view(project: Project) -> ET.Element:
     return top
 
 
-def _layer(layer: Layer, crs: str) -> ET.Element:
+def _layer(layer: _Layer, crs: str) -> ET.Element:
     if isinstance(layer, RasterLayer):
         return _raster_layer(layer, crs)
     labelled = str(int(layer.labels is not None))
@@ -237,7 +237,7 @@ def _raster_layer(layer: RasterLayer, crs: str) -> ET.Element:
     return top
 
 
-def _head(top: ET.Element, layer: Layer, crs: str, provider: str) -> None:
+def _head(top: ET.Element, layer: _Layer, crs: str, provider: str) -> None:
     _text(top, "id", layer.id)
     _text(top, "datasource", layer.source)
     _text(top, "layername", layer.title)
@@ -265,7 +265,7 @@ def _vector_renderer(symbols: Sequence[Symbol]) -> ET.Element:
     for number, symbol in enumerate(symbols):
         attributes = {"type": symbol.shape, "name": str(number), "alpha": "1", "clip_to_extent": "1"}
         drawn = ET.SubElement(holder, "symbol", attributes)
-        layer = ET.SubElement(drawn, "layer", LAYER | {"class": symbol.layer})
+        layer = ET.SubElement(drawn, "layer", _LAYER | {"class": symbol.layer})
         options = ET.SubElement(layer, "Option", type="Map")
         for name, value in sorted(symbol.options.items()):
             _option(options, name, value)

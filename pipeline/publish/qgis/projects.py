@@ -16,19 +16,15 @@ from pipeline.publish.catalogue import ALL_BANDS, Shown
 from pipeline.publish.legends import legend
 from pipeline.publish.qgis.project import Project
 from pipeline.publish.qgis.qml import Legend
-from pipeline.publish.qgis.tree import Scene, house_nodes, public_nodes
+from pipeline.publish.qgis.tree import Scene, internal_nodes, public_nodes
 from pipeline.publish.styles import Scheme
 from pipeline.publish.web.place import box_of_pixels
 
-# Layers whose legend or values name stations; the projects for everybody leave them out.
-OF_STATIONS = {"dtt_server"}
-# Layers that hold for the time of the bookings.
-OF_DEVICES = {"max_eirp", "availability", "available_channels", "limiting_service", "eval_flags"}
-# Room around the territory when a project opens, as a share of its size.
-ROOM_SHARE = 0.04
+# Buffer around the territory when a project opens, as a fraction of its size.
+_BUFFER_FRACTION = 0.04
 
 
-class View(NamedTuple):
+class TerritoryView(NamedTuple):
     """Box around the territory, in the CRS of the grid and in degrees."""
 
     crs: str
@@ -48,10 +44,10 @@ def legends_of(
 
 
 def projects(
-    plan: Plan, layers: list[Shown], legends: dict[tuple[str, int], Legend], view: View
+    plan: Plan, layers: list[Shown], legends: dict[tuple[str, int], Legend], view: TerritoryView
 ) -> Iterator[tuple[str, Project]]:
     """The projects by file."""
-    public = [layer for layer in layers if layer.family not in OF_STATIONS]
+    public = [layer for layer in layers if not layer.internal]
     passed_on = [layer for layer in public if layer.file.startswith("public/")]
     for file, shown in (
         (public_project(plan), public),
@@ -59,9 +55,9 @@ def projects(
         (internal_project(plan), layers),
     ):
         scene = Scene(plan, file, abstract_of(plan), legends)
-        house = house_nodes(scene) if file == internal_project(plan) else []
-        nodes = [*house, *public_nodes(scene, shown)]
-        yield file, Project(title_of(plan), scene.abstract, view.crs, with_room(view.box_m), nodes)
+        internal = internal_nodes(scene) if file == internal_project(plan) else []
+        nodes = [*internal, *public_nodes(scene, shown)]
+        yield file, Project(title_of(plan), scene.abstract, view.crs, with_buffer(view.box_m), nodes)
 
 
 def title_of(plan: Plan) -> str:
@@ -74,7 +70,7 @@ def abstract_of(plan: Plan) -> str:
     return " ".join(text for text in (plan.config.notice, plan.config.attribution) if text)
 
 
-def territory_view(path: Path) -> View:
+def territory_view(path: Path) -> TerritoryView:
     """Box around the pixels of a layer that are not outside."""
     layer = raster.read(path)
     grid: Grid = layer.attrs["grid"]
@@ -84,14 +80,14 @@ def territory_view(path: Path) -> View:
         rows, cols = np.arange(grid.height), np.arange(grid.width)
     box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
     box_m = grid.box_m(slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1))
-    return View(grid.crs, grid.resolution_m, box_m, box_of_pixels(grid, box_px))
+    return TerritoryView(grid.crs, grid.resolution_m, box_m, box_of_pixels(grid, box_px))
 
 
-def with_room(box_m: Box) -> Box:
-    """The box with room around it."""
+def with_buffer(box_m: Box) -> Box:
+    """The box with a buffer around it."""
     west, south, east, north = box_m
-    room_m = ROOM_SHARE * max(east - west, north - south)
-    return west - room_m, south - room_m, east + room_m, north + room_m
+    buffer_m = _BUFFER_FRACTION * max(east - west, north - south)
+    return west - buffer_m, south - buffer_m, east + buffer_m, north + buffer_m
 
 
 def expanded(build: Path, layers: Iterable[Shown]) -> Iterator[Shown]:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from pipeline.publish.styles import TRANSPARENT, MapClass, Rgba, Scheme, hex_colour, lowest_raw
 
 QGIS_VERSION = "3.22.16"
-DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+_DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 # Okabe and Ito (2008) without black, then paler ones: for things without an order and colours of their own.
-CATEGORY_COLOURS = (
+_CATEGORY_COLOURS = (
     "#0072b2",
     "#e69f00",
     "#009e73",
@@ -31,7 +31,7 @@ CATEGORY_COLOURS = (
     "#eaae7f",
     "#f7f1a0",
 )
-UNITLESS = {"", "1"}
+_UNITLESS = {"", "1"}
 
 
 class Entry(NamedTuple):
@@ -60,7 +60,7 @@ def legend_of(scheme: Scheme, *, unit: str, whole: bool) -> Legend:
     and bounds lie half a step below the next class, so that no rounding in QGIS moves a value across. Else a
     value on a bound belongs to the lower class.
     """
-    titled = unit in UNITLESS or unit in scheme.title.lower()
+    titled = unit in _UNITLESS or unit in scheme.title.lower()
     title = scheme.title if titled else f"{scheme.title} [{unit}]"
     if all(entry.low is None for entry in scheme.classes):
         return Legend(title, True, tuple(Entry(str(c.code), c.rgba, c.label) for c in scheme.classes))
@@ -84,7 +84,7 @@ def categories(title: str, labels: Mapping[int, str], nodata: tuple[int, str]) -
     """
     found = []
     for place, (value, label) in enumerate(sorted(labels.items())):
-        found.append(Entry(str(value), _rgba(CATEGORY_COLOURS[place % len(CATEGORY_COLOURS)]), label))
+        found.append(Entry(str(value), _rgba(_CATEGORY_COLOURS[place % len(_CATEGORY_COLOURS)]), label))
     value, label = nodata
     return Legend(title, True, (*found, Entry(str(value), TRANSPARENT, label)))
 
@@ -141,7 +141,7 @@ def style_text(legend: Legend, period: tuple[str, str] | None = None) -> str:
 def xml_text(top: ET.Element) -> str:
     """A document of QGIS; attributes and elements in the order in which they were made."""
     ET.indent(top, " ")
-    return DOCTYPE + ET.tostring(top, encoding="unicode") + "\n"
+    return _DOCTYPE + ET.tostring(top, encoding="unicode") + "\n"
 
 
 def _attributes(entry: Entry) -> dict[str, str]:
@@ -166,7 +166,7 @@ def _bound(scheme: Scheme, code: int) -> str:
 
 def _labelled(entry: MapClass, unit: str) -> str:
     """The label with its unit; words such as `none` or `not permitted` have none."""
-    if unit in UNITLESS or not any(letter.isdigit() for letter in entry.label):
+    if unit in _UNITLESS or not any(letter.isdigit() for letter in entry.label):
         return entry.label
     number, more, _ = entry.label.partition(" and more")
     return f"{number} {unit}{more}"

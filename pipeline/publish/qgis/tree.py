@@ -19,7 +19,7 @@ from pipeline.publish.qgis.project import Labels, Node, RasterLayer, Symbol, Vec
 from pipeline.publish.qgis.qml import Legend
 
 _RADAR_ZONES = layer_file("radar612_zones")
-MAPS, STATIONS, RADARS = "Maps, one at a time", "Transmitters", "Oceanographic radars, zones"
+_MAPS, _STATIONS, _RADARS = "Maps, one at a time", "Transmitters", "Oceanographic radars, zones"
 
 
 class Scene(NamedTuple):
@@ -33,7 +33,7 @@ class Scene(NamedTuple):
 
 def public_nodes(scene: Scene, layers: Sequence[Shown]) -> list[Node]:
     """Borders on top, the rasters in their groups, land below."""
-    maps = group_node(scene, MAPS, [(layer.group, layer) for layer in layers])
+    maps = group_node(scene, _MAPS, [(layer.group, layer) for layer in layers])
     return [
         vector_node(scene, "Boundaries", BOUNDARIES, "Line", vectors.line_symbols()),
         maps,
@@ -41,7 +41,7 @@ def public_nodes(scene: Scene, layers: Sequence[Shown]) -> list[Node]:
     ]
 
 
-def house_nodes(scene: Scene) -> list[Node]:
+def internal_nodes(scene: Scene) -> list[Node]:
     """Transmitters and zones of radars, above everything; of these the sites alone are switched on."""
     sites = vector_node(
         scene,
@@ -62,7 +62,7 @@ def house_nodes(scene: Scene) -> list[Node]:
         name_field="id",
         checked=False,
     )
-    found = [Node(STATIONS, True, expanded=True, children=(sites, rows))]
+    found = [Node(_STATIONS, True, expanded=True, children=(sites, rows))]
     if _RADAR_ZONES in written_by(scene.plan, "radar612"):
         found.append(_radar_node(scene))
     return found
@@ -71,7 +71,7 @@ def house_nodes(scene: Scene) -> list[Node]:
 def _radar_node(scene: Scene) -> Node:
     affected = vector_node(
         scene,
-        "Radars, one for each administration concerned",
+        "Radars, one for each affected administration",
         f"{_RADAR_ZONES}|radar612_affected",
         "Point",
         vectors.affected_symbols(),
@@ -86,7 +86,7 @@ def _radar_node(scene: Scene) -> Node:
         name_field="radar",
         labels=vectors.zone_labels(),
     )
-    return Node(RADARS, False, children=(affected, zones))
+    return Node(_RADARS, False, children=(affected, zones))
 
 
 def group_node(scene: Scene, name: str, layers: Sequence[tuple[tuple[str, ...], Shown]]) -> Node:

@@ -1,4 +1,4 @@
-"""Vector layers of the QGIS projects: boundaries for everybody, transmitters and radars for the house."""
+"""Vector layers of the QGIS projects: boundaries for everybody, transmitters and radars for internal use."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from pipeline.publish.web.boundaries import boundary_features, geojson_text, vie
 from pipeline.registers.missing_values import country_of
 from pipeline.territory.rasters import boundaries_of
 
-AREAS, LINES = ("land", "territory"), ("border", "home_border")
+_AREAS, _LINES = ("land", "territory"), ("border", "home_border")
 TRANSMITTERS, SITES = "transmitters", "sites"
-HOME, ABROAD = "home", "abroad"
+HOME, _ABROAD = "home", "abroad"
 # On maps of a larger scale there is room for more than names.
-NEAR_SCALE = 500_000
-RADAR_COLOUR = "#882255"
-# Analysts zoom out more than readers of the web map: room around the territory, as a share of its size.
-ROOM_SHARE = 2.0
+_NEAR_SCALE = 500_000
+_RADAR_COLOUR = "#882255"
+# Analysts zoom out more than readers of the web map: buffer around the territory, as a fraction of its size.
+_BUFFER_FRACTION = 2.0
 # Facts of a station as they stand in the register.
-COLUMNS = (
+_COLUMNS = (
     "id",
     "site",
     "channel",
@@ -47,11 +47,11 @@ COLUMNS = (
 
 def boundary_texts(territory: Territory, box_deg: Box, resolution_m: float) -> dict[str, str]:
     """GeoJSON of land and territory (polygons), and of borders (lines), around a box, by name."""
-    view_deg = view_box_deg(box_deg, ROOM_SHARE)
+    view_deg = view_box_deg(box_deg, _BUFFER_FRACTION)
     features = boundary_features(boundaries_of(territory), view_deg, resolution_m)
     return {
         name: geojson_text(feature for feature in features if feature["properties"]["kind"] in kinds)
-        for name, kinds in (("land", AREAS), ("boundaries", LINES))
+        for name, kinds in (("land", _AREAS), ("boundaries", _LINES))
     }
 
 
@@ -66,7 +66,7 @@ def transmitter_bytes(register: xr.Dataset, territory: Territory) -> bytes:
 def transmitter_frame(register: xr.Dataset) -> gpd.GeoDataFrame:
     """A point for each row of the register."""
     places = shapely.points(register["lon_deg"].values, register["lat_deg"].values)
-    columns = {name: register[name].values for name in COLUMNS if name in register}
+    columns = {name: register[name].values for name in _COLUMNS if name in register}
     frame = gpd.GeoDataFrame(columns, geometry=places, crs="EPSG:4326")
     texts = [name for name in columns if np.asarray(columns[name]).dtype.kind == "U"]
     frame[texts] = frame[texts].astype(object)
@@ -96,7 +96,7 @@ def site_frame(rows: gpd.GeoDataFrame, home: Collection[str]) -> gpd.GeoDataFram
                 "channels": ", ".join(str(channel) for channel in sorted(set(group["channel"]))),
                 "largest_erp_kw": float(group["erp_kw"].max()),
                 "country": first["country"],
-                "kind": HOME if first["country"] in home else ABROAD,
+                "kind": HOME if first["country"] in home else _ABROAD,
             }
         )
         places.append(shapely.from_wkb(place))
@@ -106,7 +106,7 @@ def site_frame(rows: gpd.GeoDataFrame, home: Collection[str]) -> gpd.GeoDataFram
 def area_symbols() -> tuple[Symbol, ...]:
     """Land and territory below the rasters; outlined in their own colour, so that no seams show."""
     base = read_base_colours()
-    colours = {kind: base[kind] for kind in AREAS}
+    colours = {kind: base[kind] for kind in _AREAS}
     return tuple(
         Symbol(kind, kind, "fill", "SimpleFill", _area(colour, colour, "0.2"))
         for kind, colour in colours.items()
@@ -127,7 +127,7 @@ def site_symbols() -> tuple[Symbol, ...]:
     """Places with transmitters, in colours that no class of the rasters has."""
     kinds = (
         (HOME, "of the territory", read_base_colours()["pixel"], "#ffffff"),
-        (ABROAD, "abroad", "#ffffff", "#000000"),
+        (_ABROAD, "abroad", "#ffffff", "#000000"),
     )
     return tuple(
         Symbol(kind, label, "marker", "SimpleMarker", _marker("triangle", colour, edge, "3"))
@@ -138,7 +138,7 @@ def site_symbols() -> tuple[Symbol, ...]:
 def site_labels() -> Labels:
     """The site's name; seen from near, its channels as well."""
     near = '"site" || \'\\nch \' || "channels"'
-    return Labels(f'CASE WHEN @map_scale < {NEAR_SCALE} THEN {near} ELSE "site" END', 3_000_000)
+    return Labels(f'CASE WHEN @map_scale < {_NEAR_SCALE} THEN {near} ELSE "site" END', 3_000_000)
 
 
 def station_symbols() -> tuple[Symbol, ...]:
@@ -148,7 +148,7 @@ def station_symbols() -> tuple[Symbol, ...]:
 
 def zone_symbols() -> tuple[Symbol, ...]:
     """Zones of radars: hardly filled, for they overlap."""
-    return (Symbol(None, "", "fill", "SimpleFill", _area("204,121,167,25", RADAR_COLOUR, "0.5")),)
+    return (Symbol(None, "", "fill", "SimpleFill", _area("204,121,167,25", _RADAR_COLOUR, "0.5")),)
 
 
 def zone_labels() -> Labels:
@@ -159,7 +159,7 @@ def zone_labels() -> Labels:
 
 def affected_symbols() -> tuple[Symbol, ...]:
     """Radars: a point for each administration that one concerns."""
-    return (Symbol(None, "", "marker", "SimpleMarker", _marker("diamond", RADAR_COLOUR, "#000000", "3")),)
+    return (Symbol(None, "", "marker", "SimpleMarker", _marker("diamond", _RADAR_COLOUR, "#000000", "3")),)
 
 
 def _area(colour: str, edge: str, width_mm: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pipeline.publish.report.page import PagePart
 
 Facts = Mapping[str, Any]
 # The rule that writes the report: what its file says is of an earlier run.
-OWN_RULE = "publish"
+_OWN_RULE = "publish"
 
 
 def assumptions(facts: Facts) -> list[PagePart]:
@@ -107,7 +107,7 @@ def inputs(facts: Facts) -> list[PagePart]:
 
 def run_times(benchmarks: Path) -> list[PagePart]:
     """Times of the latest execution of every job; jobs that were up to date keep those of an earlier run."""
-    times = rule_times(benchmarks, leave_out=[OWN_RULE])
+    times = rule_times(benchmarks, leave_out=[_OWN_RULE])
     if not times:
         return []
     rows = [

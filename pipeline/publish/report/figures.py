@@ -22,14 +22,14 @@ from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
 from pipeline.publish.styles import TRANSPARENT, MapClass, Rgba, Scheme, class_index, hex_colour, palette
 
-DPI = 150
-MAP_WIDTH_IN = 4.6
-BAR_IN = 0.3  # below a map, for the scale bar
+_DPI = 150
+_MAP_WIDTH_IN = 4.6
+_BAR_IN = 0.3  # below a map, for the scale bar
 # Pixels of the longer side that a map is drawn from; more cannot be seen at its size.
 MAP_PX = 1200
-SCALE_STEPS_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_SCALE_STEPS_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 # Okabe and Ito (2008), and markers for print without colours.
-LINES = (
+_LINES = (
     ("#0072b2", "o"),
     ("#d55e00", "s"),
     ("#009e73", "^"),
@@ -41,9 +41,9 @@ LINES = (
 
 # Lines on classes without a hue (not permitted, not evaluated), in pixels of the picture: printed without
 # colours they would pass for a level.
-LINE_STEP_PX, LINE_PX = 16, 3
-DARK, LIGHT = "#5a5a5a", "#a0a0a0"
-PATTERNS = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----", "****", "||||")
+_LINE_STEP_PX, _LINE_PX = 16, 3
+_DARK, _LIGHT = "#5a5a5a", "#a0a0a0"
+_PATTERNS = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----", "****", "||||")
 
 
 class _Picture(NamedTuple):
@@ -70,7 +70,7 @@ class Drawn(NamedTuple):
 def draw_map(path: Path, scheme: Scheme) -> Drawn:
     """A layer of one band, cropped to the territory, thinned to single pixels where it is large."""
     picture = _picture_of(path, scheme)
-    figure = Figure(figsize=(MAP_WIDTH_IN, MAP_WIDTH_IN * picture.height_ratio + BAR_IN))
+    figure = Figure(figsize=(_MAP_WIDTH_IN, _MAP_WIDTH_IN * picture.height_ratio + _BAR_IN))
     _draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), picture, _lined(picture), font_pt=13.0)
     return Drawn(_png(figure), picture.present)
 
@@ -79,9 +79,9 @@ def draw_with_legend(path: Path, scheme: Scheme, title: str) -> bytes:
     """The same map with title and legend in the picture."""
     picture = _picture_of(path, scheme)
     legend_in, title_in = 1.5, 0.35
-    size_in = MAP_WIDTH_IN + legend_in, MAP_WIDTH_IN * picture.height_ratio + BAR_IN + title_in
+    size_in = _MAP_WIDTH_IN + legend_in, _MAP_WIDTH_IN * picture.height_ratio + _BAR_IN + title_in
     figure = Figure(figsize=size_in)
-    share = MAP_WIDTH_IN / size_in[0]
+    share = _MAP_WIDTH_IN / size_in[0]
     axes = figure.add_axes((0.0, 0.0, share, 1.0 - title_in / size_in[1]))
     _draw(axes, picture, palette(scheme)[picture.classes], font_pt=8.0)
     figure.text(0.01, 1.0 - 0.5 * title_in / size_in[1], title, va="center", fontsize=10, parse_math=False)
@@ -119,7 +119,7 @@ def draw_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]]) -> by
     panels = figure.subplots(1, len(curves), squeeze=False, sharey=True)[0]
     for axes, (name, levels) in zip(panels, curves.items(), strict=True):
         for place, (level_dbm, share_pct) in enumerate(levels.items()):
-            colour, marker = LINES[place % len(LINES)]
+            colour, marker = _LINES[place % len(_LINES)]
             axes.plot(
                 np.arange(1, share_pct.size + 1),
                 share_pct,
@@ -145,7 +145,7 @@ def draw_shares(
     axes = figure.subplots()
     left = np.zeros(len(channels))
     places = np.arange(len(channels))
-    for share_pct, entry, pattern in zip(shares_pct.T, classes, cycle(PATTERNS)):
+    for share_pct, entry, pattern in zip(shares_pct.T, classes, cycle(_PATTERNS)):
         axes.barh(
             places,
             share_pct,
@@ -155,7 +155,7 @@ def draw_shares(
             linewidth=0.4,
             label=entry.label,
             hatch=pattern,
-            hatchcolor=LIGHT if _is_dark(entry.rgba) else DARK,
+            hatchcolor=_LIGHT if _is_dark(entry.rgba) else _DARK,
         )
         left += share_pct
     axes.set_yticks(places, [str(channel) for channel in channels])
@@ -182,7 +182,7 @@ def lines_on(entry: MapClass) -> str | None:
     red, green, blue, alpha = entry.rgba
     if not (red == green == blue and alpha):
         return None
-    return LIGHT if _is_dark(entry.rgba) else DARK
+    return _LIGHT if _is_dark(entry.rgba) else _DARK
 
 
 def _is_dark(rgba: Rgba) -> bool:
@@ -192,13 +192,13 @@ def _is_dark(rgba: Rgba) -> bool:
 
 def _lined(picture: _Picture) -> NDArray[np.uint8]:
     """Colours [y, x, 4] at the size of the figure, with diagonal lines on the classes that have some."""
-    wide, high = (round(DPI * MAP_WIDTH_IN * ratio) for ratio in (1.0, picture.height_ratio))
+    wide, high = (round(_DPI * _MAP_WIDTH_IN * ratio) for ratio in (1.0, picture.height_ratio))
     rows, cols = (
         np.arange(out) * size // out for out, size in zip((high, wide), picture.classes.shape, strict=True)
     )
     classes = picture.classes[np.ix_(rows, cols)]
     colours = palette(picture.scheme)[classes]
-    line = np.add.outer(np.arange(high), np.arange(wide)) % LINE_STEP_PX < LINE_PX
+    line = np.add.outer(np.arange(high), np.arange(wide)) % _LINE_STEP_PX < _LINE_PX
     for place, entry in enumerate(picture.scheme.classes):
         if (colour := lines_on(entry)) is not None:
             colours[line & (classes == place), :3] = int(colour[1:3], 16)
@@ -227,14 +227,14 @@ def _draw(axes: Axes, picture: _Picture, colours: NDArray[np.uint8], *, font_pt:
     """Map and scale bar, on axes that have room for the bar below."""
     high_km, wide_km = (size * picture.pixel_km for size in picture.classes.shape)
     axes.imshow(colours, interpolation="nearest", extent=(0.0, wide_km, -high_km, 0.0))
-    axes.set_ylim(-high_km - wide_km * BAR_IN / MAP_WIDTH_IN, 0.0)
+    axes.set_ylim(-high_km - wide_km * _BAR_IN / _MAP_WIDTH_IN, 0.0)
     axes.set_axis_off()
     _scale_bar(axes, wide_km, font_pt)
 
 
 def _scale_bar(axes: Axes, width_km: float, font_pt: float) -> None:
     """A bar of a round length, at most a quarter of the width, in the strip below the map."""
-    length_km = max([step for step in SCALE_STEPS_KM if step <= width_km / 4.0], default=width_km / 4.0)
+    length_km = max([step for step in _SCALE_STEPS_KM if step <= width_km / 4.0], default=width_km / 4.0)
     low, _ = axes.get_ylim()
     right, base = 0.99 * width_km, 0.96 * low
     axes.plot([right - length_km, right], [base, base], color="#1c2126", linewidth=2.0, solid_capstyle="butt")
@@ -246,5 +246,5 @@ def _png(figure: Figure) -> bytes:
     """PNG without the program's version in it."""
     FigureCanvasAgg(figure)
     stream = io.BytesIO()
-    figure.savefig(stream, dpi=DPI, format="png", metadata={"Software": None})
+    figure.savefig(stream, dpi=_DPI, format="png", metadata={"Software": None})
     return stream.getvalue()

@@ -39,34 +39,34 @@ from pipeline.publish.report.measures import (
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.styles import Scheme, read_schemes
 
-CHOSEN = 6
-CURVES = (
+_CHOSEN = 6
+_CURVES = (
     "Share that has at least so many channels, by e.i.r.p. level (as Report ITU-R SM.2405, Figures A5-2 "
     "to A5-4)"
 )
-STATISTICS = (
-    "Share in % of the territory's land and of its people with at least so many channels, as in "
+_STATISTICS = (
+    "Share in % of the territory's land and of its population with at least so many channels, as in "
     "public/statistics.csv; not evaluated counts as unavailable"
 )
-NOTHING_OPEN = "Nothing: every service that applies is evaluated on all land."
-SHARES = "Share of the area in % by limiting service; all: mean of the channels"
-COLUMNS = {"area_pct": "area", "population_pct": "population"}
+_NOTHING_OPEN = "Nothing: every service that applies is evaluated on all land."
+_SHARES = "Share of the area in % by limiting service; all: mean of the channels"
+_COLUMNS = {"area_pct": "area", "population_pct": "population"}
 # What renewal.py does, and where it does nothing.
-RENEWED_PERIOD = (
+_RENEWED_PERIOD = (
     ". While its inputs stay as they are a run is given new periods without a new report: the one in force "
     "is that of manifest.json (valid, renewed_at)."
 )
-FIXED_PERIOD = ", that of the bookings of PMSE; it is not prolonged."
-AT_LEAST = (1, 5, 10)
-SUMMARY = (
-    "Share in % of the territory's land and of its people with at least 1, 5 and 10 channels, and how many "
-    "channels half of the land has at least"
+_FIXED_PERIOD = ", that of the bookings of PMSE; it is not prolonged."
+_AT_LEAST = (1, 5, 10)
+_SUMMARY = (
+    "Share in % of the territory's land and of its population with at least 1, 5 and 10 channels, and how "
+    "many channels half of the land has at least"
 )
-REGIONS = (
+_REGIONS = (
     "At {} dBm e.i.r.p.: mean and median number of channels available, weighted by area, and shares in % of "
-    "land and people with at least so many, as in public/statistics_by_region.csv"
+    "land and population with at least so many, as in public/statistics_by_region.csv"
 )
-REGION_HEAD = ("region", "area,\nkm2", "people", "mean", "median")
+_REGION_HEAD = ("region", "area,\nkm2", "people", "mean", "median")
 
 
 def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
@@ -98,7 +98,7 @@ def heading(title: str, facts: Facts) -> list[PagePart]:
     told = (
         f"Run {facts['run_id']}, computed {facts['computed_at']}, channelmaps {packages['channelmaps']}.",
         f"Published with a period of validity from {facts['valid']['from']} until {facts['valid']['until']}"
-        + (FIXED_PERIOD if facts["bookings"] and facts["bookings"]["at"] else RENEWED_PERIOD),
+        + (_FIXED_PERIOD if facts["bookings"] and facts["bookings"]["at"] else _RENEWED_PERIOD),
     )
     return [pages.element("h1", title), *[pages.element("p", text, class_="facts") for text in told]]
 
@@ -119,7 +119,7 @@ def warning(facts: Facts) -> list[PagePart]:
                 pages.element("h2", "Read this first"),
                 *[pages.wrap("p", [pages.element("strong", text)]) for text in said],
                 pages.element("h3", "Not evaluated"),
-                pages.bullets(left_out) if left_out else pages.element("p", NOTHING_OPEN),
+                pages.bullets(left_out) if left_out else pages.element("p", _NOTHING_OPEN),
                 pages.element(
                     "p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"
                 ),
@@ -160,7 +160,7 @@ def not_applicable(facts: Facts) -> list[PagePart]:
 def summary(rows: Sequence[Row]) -> list[PagePart]:
     """The curves in a line for each device and level."""
     head = ["device", "dBm"]
-    head += [f"% of {name},\n{n} or more" for name in ("land", "people") for n in AT_LEAST]
+    head += [f"% of {name},\n{n} or more" for name in ("land", "people") for n in _AT_LEAST]
     head.append("channels,\nhalf of land")
     lines = []
     for device, level in dict.fromkeys((row["device"], row["level_dbm"]) for row in rows):
@@ -169,10 +169,10 @@ def summary(rows: Sequence[Row]) -> list[PagePart]:
             for row in rows
             if (row["device"], row["level_dbm"]) == (device, level)
         }
-        shares = [rounded(own[n][column]) if n in own else "–" for column in COLUMNS for n in AT_LEAST]
+        shares = [rounded(own[n][column]) if n in own else "–" for column in _COLUMNS for n in _AT_LEAST]
         lines.append([device, level, *shares, median_channels([row["area_pct"] for row in own.values()])])
     return (
-        [pages.element("h2", "In short"), pages.table(head, lines, "tn" + "n" * 7, SUMMARY)] if lines else []
+        [pages.element("h2", "In short"), pages.table(head, lines, "tn" + "n" * 7, _SUMMARY)] if lines else []
     )
 
 
@@ -217,7 +217,7 @@ def chosen_channels(config: Config) -> list[int]:
     if config.report.channels:
         return sorted(config.report.channels)
     channels = sorted(config.channels.wsd)
-    places = np.linspace(0, len(channels) - 1, min(CHOSEN, len(channels)))
+    places = np.linspace(0, len(channels) - 1, min(_CHOSEN, len(channels)))
     return [channels[round(place)] for place in places]
 
 
@@ -239,15 +239,15 @@ def maps(heading: str, files: Mapping[str, Path], scheme: Scheme) -> PagePart:
 
 def curve_section(rows: Sequence[Row], device: str) -> list[PagePart]:
     """Curves of channels against area and population, and the table behind them."""
-    curves = {name: curves_of(rows, device, column) for column, name in COLUMNS.items()}
+    curves = {name: curves_of(rows, device, column) for column, name in _COLUMNS.items()}
     curves = {name: levels for name, levels in curves.items() if levels}
     if not curves:
         return []
     head, body = statistics_table(rows, device)
     return [
         pages.element("h3", "Channels against area and population"),
-        pages.picture(figures.draw_curves(curves), CURVES),
-        pages.table(head, body, "n" * len(head), STATISTICS),
+        pages.picture(figures.draw_curves(curves), _CURVES),
+        pages.table(head, body, "n" * len(head), _STATISTICS),
     ]
 
 
@@ -259,10 +259,10 @@ def statistics_table(rows: Sequence[Row], device: str) -> tuple[list[str], list[
     value = {
         (int(row["channels_at_least"]), row["level_dbm"], column): row[column]
         for row in own
-        for column in COLUMNS
+        for column in _COLUMNS
     }
-    pairs = [(level, column) for level in levels for column in COLUMNS]
-    head = ["at\nleast"] + [f"{level} dBm,\n{COLUMNS[column]}" for level, column in pairs]
+    pairs = [(level, column) for level in levels for column in _COLUMNS]
+    head = ["at\nleast"] + [f"{level} dBm,\n{_COLUMNS[column]}" for level, column in pairs]
     return head, [
         [str(number), *(value.get((number, level, column), "") or "–" for level, column in pairs)]
         for number in numbers
@@ -289,7 +289,7 @@ def share_section(build: Path, device: str, channels: Sequence[int], scheme: Sch
             figures.draw_shares(shares_pct, channels, entries),
             "Share of the area by limiting service, by channel",
         ),
-        pages.table(head, rows, "n" * len(head), SHARES),
+        pages.table(head, rows, "n" * len(head), _SHARES),
     ]
 
 
@@ -299,14 +299,14 @@ def region_section(path: Path, device: str) -> list[PagePart]:
     parts = [pages.element("h3", "By region")]
     for level in dict.fromkeys(row["level_dbm"] for row in own):
         lines = [region_line(row) for row in own if row["level_dbm"] == level]
-        head = [*REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "people") for n in AT_LEAST)]
-        parts.append(pages.table(head, lines, "t" + "n" * (len(head) - 1), REGIONS.format(level)))
+        head = [*_REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "people") for n in _AT_LEAST)]
+        parts.append(pages.table(head, lines, "t" + "n" * (len(head) - 1), _REGIONS.format(level)))
     return parts
 
 
 def region_line(row: Row) -> list[str]:
     """A row of the table by region, rounded for reading."""
     people = f"{float(row['population']):.0f}" if row["population"] else "–"
-    shares = [rounded(row[f"{name}_at_least_{n}_pct"]) for name in ("area", "population") for n in AT_LEAST]
+    shares = [rounded(row[f"{name}_at_least_{n}_pct"]) for name in ("area", "population") for n in _AT_LEAST]
     mean = rounded(row["channels_mean"])
     return [row["region"], rounded(row["area_km2"]), people, mean, row["channels_median"], *shares]

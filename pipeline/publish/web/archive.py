@@ -12,12 +12,12 @@ from pmtiles.writer import write
 from pipeline.files import whole_file
 from pipeline.grid.grid import Box
 
-Tiles = Mapping[tuple[int, int, int], bytes]
+_Tiles = Mapping[tuple[int, int, int], bytes]
 
 
 def write_archive(
     path: Path,
-    tiles: Tiles,
+    tiles: _Tiles,
     *,
     box_deg: Box,
     tile_type: TileType,

@@ -17,8 +17,8 @@ from pipeline.publish.web.shown_layers import Geography
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
 
-FORMAT = "channelmaps-web/1"
-STATEMENTS = ("notice", "product", "unverified", "method", "model")
+_FORMAT = "channelmaps-web/1"
+_STATEMENTS = ("notice", "product", "unverified", "method", "model")
 
 
 def describe(
@@ -37,10 +37,10 @@ def describe(
     """
     schemes = read_schemes()
     return {
-        "format": FORMAT,
+        "format": _FORMAT,
         "title": config.title or config.name,
         "attribution": config.attribution,
-        "statements": {key: tags.get(key, "") for key in STATEMENTS},
+        "statements": {key: tags.get(key, "") for key in _STATEMENTS},
         "bookings_at": config.pmse.at if config.pmse.registers else None,
         "registers_as_of": None if config.registers.as_of is None else config.registers.as_of.isoformat(),
         "box_deg": place.box_deg,

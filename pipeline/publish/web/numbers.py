@@ -21,7 +21,7 @@ from pipeline.grid.layer_files import raster_of
 from pipeline.quantise import NODATA_CENTI
 
 BLOCK_PX = 64
-LEVEL = 6
+_LEVEL = 6
 
 
 def number_zoom(grid: Grid) -> int:
@@ -50,7 +50,7 @@ def pack(levels: NDArray[np.int16], services: NDArray[np.uint8]) -> bytes:
     steps = levels.view(np.uint16).copy()
     steps[:, :, 1:] -= steps[:, :, :-1].copy()
     parts = np.stack([steps & 0xFF, steps >> 8, services.astype(np.uint16)], axis=1).astype(np.uint8)
-    return gzip.compress(parts.tobytes(), LEVEL, mtime=0)
+    return gzip.compress(parts.tobytes(), _LEVEL, mtime=0)
 
 
 def _blocks(
@@ -58,9 +58,9 @@ def _blocks(
 ) -> Iterator[tuple[int, int, NDArray[np.int16], NDArray[np.uint8]]]:
     """(block row, block column, levels, services) of a strip, filled up at its edges, empty ones left out."""
     _, height, width = levels.shape
-    room = ((0, 0), (0, -height % BLOCK_PX), (0, -width % BLOCK_PX))
-    level = np.pad(levels, room, constant_values=NODATA_CENTI)
-    service = np.pad(services, room, constant_values=int(raster_of("limiting_service").nodata))
+    padding = ((0, 0), (0, -height % BLOCK_PX), (0, -width % BLOCK_PX))
+    level = np.pad(levels, padding, constant_values=NODATA_CENTI)
+    service = np.pad(services, padding, constant_values=int(raster_of("limiting_service").nodata))
     for y in range(level.shape[1] // BLOCK_PX):
         for x in range(level.shape[2] // BLOCK_PX):
             part = np.s_[:, y * BLOCK_PX : (y + 1) * BLOCK_PX, x * BLOCK_PX : (x + 1) * BLOCK_PX]

@@ -14,7 +14,7 @@ from pipeline.grid.grid import Box
 from pipeline.publish.styles import Scheme, palette
 from pipeline.publish.web.place import Fit, evaluate, tile_centres_deg, tiles_of
 
-NOWHERE = -1
+_NOWHERE = -1
 
 
 class TilePixels(NamedTuple):
@@ -35,7 +35,7 @@ def pyramid(place: Fit, inside: NDArray[np.bool_], box_deg: Box, zooms: Sequence
     for zoom in zooms:
         for x, y in tiles_of(box_deg, zoom):
             source = source_pixels(place, inside, tile_centres_deg(zoom, x, y))
-            if (source != NOWHERE).any():
+            if (source != _NOWHERE).any():
                 found.append(TilePixels(zoom, x, y, source))
     return found
 
@@ -52,8 +52,8 @@ def source_pixels(
         :, None
     ]
     known &= (col >= 0) & (col < width) & (row >= 0) & (row < height)
-    source = np.where(known, row * width + col, NOWHERE).astype(np.int32)
-    source[~inside.ravel()[source] | ~known] = NOWHERE
+    source = np.where(known, row * width + col, _NOWHERE).astype(np.int32)
+    source[~inside.ravel()[source] | ~known] = _NOWHERE
     return source
 
 
@@ -62,7 +62,7 @@ def draw(
 ) -> dict[tuple[int, int, int], bytes]:
     """PNG of every tile of a layer, ``classes`` [height, width] as ``class_index`` gives them."""
     outside = next(place for place, entry in enumerate(scheme.classes) if entry.rgba[3] == 0)
-    pixels = np.append(classes.ravel(), np.uint8(outside))  # NOWHERE is the position of the last one
+    pixels = np.append(classes.ravel(), np.uint8(outside))  # _NOWHERE is the position of the last one
     colours = palette(scheme)
     return {(tile.zoom, tile.x, tile.y): png(pixels[tile.source], colours) for tile in tiles}
 

@@ -20,38 +20,38 @@ from pyproj.transformer import TransformerGroup
 
 from pipeline.grid.grid import LONLAT, Box, Grid
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 TILE_PX = 512
 EQUATOR_M = 40_075_016.686  # 2 pi x 6,378,137 m, the sphere of the web's Mercator map
-DEGREES = (6, 10, 16, 24)
+_DEGREES = (6, 10, 16, 24)
 # Of a pixel. Datum shifts by a grid are not smooth: the best fit is taken where none is good.
-GOOD_PX, OTHER_PIXEL = 1e-4, 0.5
-CHECK_POINTS = 61
-DECIMALS = 9  # of a coefficient: below 1e-6 pixels, and above the noise of the arithmetic
-EDGE_POINTS = 201
+_GOOD_PX, _OTHER_PIXEL = 1e-4, 0.5
+_CHECK_POINTS = 61
+_DECIMALS = 9  # of a coefficient: below 1e-6 pixels, and above the noise of the arithmetic
+_EDGE_POINTS = 201
 
 
 class Fit(NamedTuple):
     """Two functions of (u, v) within ``box`` (u0, v0, u1, v1); coefficients [order in v, order in u]."""
 
     box: Box
-    first: Floats
-    second: Floats
+    first: _Floats
+    second: _Floats
     error: float
 
 
-def fit(function: Callable[[Floats, Floats], tuple[Floats, Floats]], box: Box, good: float) -> Fit:
-    """The polynomial of the lowest degree in ``DEGREES`` whose error between the nodes is ``good``.
+def fit(function: Callable[[_Floats, _Floats], tuple[_Floats, _Floats]], box: Box, good: float) -> Fit:
+    """The polynomial of the lowest degree in ``_DEGREES`` whose error between the nodes is ``good``.
 
-    ``error`` is the largest absolute difference at ``CHECK_POINTS`` squared points evenly over the box;
+    ``error`` is the largest absolute difference at ``_CHECK_POINTS`` squared points evenly over the box;
     where no degree is good enough, the best one is returned.
     """
-    check_u, check_v = (np.linspace(box[i], box[i + 2], CHECK_POINTS) for i in (0, 1))
+    check_u, check_v = (np.linspace(box[i], box[i + 2], _CHECK_POINTS) for i in (0, 1))
     wanted = function(*np.meshgrid(check_u, check_v))
     if not np.isfinite(wanted).all():
         raise ValueError(f"not defined all over {box}")
     best: Fit | None = None
-    for degree in DEGREES:
+    for degree in _DEGREES:
         first, second = _coefficients(function, box, degree + 1)
         found = Fit(box, first, second, math.inf)
         given = evaluate(found, check_u, check_v)
@@ -64,7 +64,7 @@ def fit(function: Callable[[Floats, Floats], tuple[Floats, Floats]], box: Box, g
     return best
 
 
-def evaluate(fitted: Fit, u: Floats, v: Floats) -> tuple[Floats, Floats]:
+def evaluate(fitted: Fit, u: _Floats, v: _Floats) -> tuple[_Floats, _Floats]:
     """Both functions on the lattice of ``u`` and ``v``, each [v, u]."""
     size = len(fitted.first) - 1
     across = chebyshev.chebvander(_unit(u, fitted.box[0], fitted.box[2]), size)
@@ -88,27 +88,27 @@ def pixels_of_lonlat(grid: Grid, box_deg: Box) -> Fit:
     """Fractional (column, row) of (lon, lat) in degrees; whole at the upper left corners of pixels."""
     to_grid = one_operation(grid, box_deg)
 
-    def pixel(lon_deg: Floats, lat_deg: Floats) -> tuple[Floats, Floats]:
+    def pixel(lon_deg: _Floats, lat_deg: _Floats) -> tuple[_Floats, _Floats]:
         row, col = grid.row_col(*to_grid.transform(lon_deg, lat_deg))
         return col, row
 
-    return fit(pixel, box_deg, GOOD_PX)
+    return fit(pixel, box_deg, _GOOD_PX)
 
 
 def lonlat_of_pixels(grid: Grid, box_px: Box, box_deg: Box) -> Fit:
     """(lon, lat) in degrees of (column, row), continuous across 180 degrees; for the outline of a pixel."""
-    good_deg = GOOD_PX * grid.resolution_m / EQUATOR_M * 360.0
+    good_deg = _GOOD_PX * grid.resolution_m / EQUATOR_M * 360.0
     to_grid = one_operation(grid, box_deg)
     middle_deg = (box_deg[0] + box_deg[2]) / 2.0
 
-    def lonlat(col: Floats, row: Floats) -> tuple[Floats, Floats]:
+    def lonlat(col: _Floats, row: _Floats) -> tuple[_Floats, _Floats]:
         lon_deg, lat_deg = to_grid.transform(*grid.xy_m(row, col), direction="INVERSE")
         return (lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg, lat_deg
 
     return fit(lonlat, box_px, good_deg)
 
 
-def worst_px(place: Fit, grid: Grid, cols: Floats, rows: Floats) -> float:
+def worst_px(place: Fit, grid: Grid, cols: _Floats, rows: _Floats) -> float:
     """Largest distance, in columns or rows, between a fit and the project's own way, at the given places.
 
     Refused if it would point to another pixel: half a pixel or more.
@@ -119,16 +119,16 @@ def worst_px(place: Fit, grid: Grid, cols: Floats, rows: Floats) -> float:
     v = _unit(lat_deg, place.box[1], place.box[3])
     found = (chebyshev.chebval2d(v, u, coefficients) for coefficients in (place.first, place.second))
     worst = max(float(np.abs(a - b).max()) for a, b in zip(found, (cols, rows), strict=True))
-    if not worst < OTHER_PIXEL:
+    if not worst < _OTHER_PIXEL:
         raise ValueError(f"{grid.crs} is not smooth over {place.box}: {worst:g} pixels from polynomials")
     return worst
 
 
 def box_of_pixels(grid: Grid, box_px: Box) -> Box:
     """West, south, east, north in degrees around a box of pixels (columns, rows); east may exceed 180."""
-    col, row = (np.linspace(box_px[i], box_px[i + 2], EDGE_POINTS) for i in (0, 1))
+    col, row = (np.linspace(box_px[i], box_px[i + 2], _EDGE_POINTS) for i in (0, 1))
     lon_deg, lat_deg = grid.to_lonlat().transform(*np.meshgrid(*grid.xy_m(row, col)))
-    middle_deg = float(lon_deg[EDGE_POINTS // 2, EDGE_POINTS // 2])
+    middle_deg = float(lon_deg[_EDGE_POINTS // 2, _EDGE_POINTS // 2])
     lon_deg = (lon_deg - middle_deg + 180.0) % 360.0 - 180.0 + middle_deg
     room_deg = grid.resolution_m / EQUATOR_M * 360.0
     return (
@@ -150,12 +150,12 @@ def zooms_of(box_deg: Box, resolution_m: float) -> range:
 
 
 def tiles_of(box_deg: Box, zoom: int) -> Iterator[tuple[int, int]]:
-    """(x, y) of all tiles of a zoom that touch the box; x counts on across 180 degrees."""
+    """(x, y) of all tiles of a zoom that meet the box; x counts on across 180 degrees."""
     x0, y0, x1, y1 = (math.floor(value * 2**zoom) for value in _mercator_box(box_deg))
     yield from ((x, y) for x in range(x0, x1 + 1) for y in range(y0, y1 + 1))
 
 
-def tile_centres_deg(zoom: int, x: int, y: int) -> tuple[Floats, Floats]:
+def tile_centres_deg(zoom: int, x: int, y: int) -> tuple[_Floats, _Floats]:
     """Longitudes of the columns and latitudes of the rows of a tile's pixel centres."""
     steps = (np.arange(TILE_PX) + 0.5) / TILE_PX
     lon_deg = (x + steps) / 2**zoom * 360.0 - 180.0
@@ -164,20 +164,20 @@ def tile_centres_deg(zoom: int, x: int, y: int) -> tuple[Floats, Floats]:
 
 
 def _coefficients(
-    function: Callable[[Floats, Floats], tuple[Floats, Floats]], box: Box, nodes: int
-) -> tuple[Floats, Floats]:
-    """Coefficients by interpolation at the Chebyshev nodes of the box, rounded to ``DECIMALS``."""
+    function: Callable[[_Floats, _Floats], tuple[_Floats, _Floats]], box: Box, nodes: int
+) -> tuple[_Floats, _Floats]:
+    """Coefficients by interpolation at the Chebyshev nodes of the box, rounded to ``_DECIMALS``."""
     unit = chebyshev.chebpts1(nodes)
     u, v = ((box[i] + box[i + 2]) / 2 + unit * (box[i + 2] - box[i]) / 2 for i in (0, 1))
     weights = (
         chebyshev.chebvander(unit, nodes - 1).T * np.where(np.arange(nodes) == 0, 1.0, 2.0)[:, None] / nodes
     )
     first, second = function(*np.meshgrid(u, v))
-    first, second = (np.round(weights @ values @ weights.T, DECIMALS) + 0.0 for values in (first, second))
+    first, second = (np.round(weights @ values @ weights.T, _DECIMALS) + 0.0 for values in (first, second))
     return first, second
 
 
-def _unit(values: Floats, low: float, high: float) -> Floats:
+def _unit(values: _Floats, low: float, high: float) -> _Floats:
     return (2.0 * np.asarray(values, dtype=np.float64) - low - high) / (high - low)
 
 

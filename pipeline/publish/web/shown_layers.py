@@ -24,7 +24,7 @@ from pipeline.publish.web.place import (
     zooms_of,
 )
 
-SAMPLES = 5000  # pixels at which places are checked
+_SAMPLES = 5000  # pixels at which places are checked
 
 
 class WebLayer(NamedTuple):
@@ -89,7 +89,7 @@ def geography(layer: xr.DataArray) -> Geography:
     box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
     box_deg = box_of_pixels(grid, box_px)
     to_pixel = pixels_of_lonlat(grid, box_deg)
-    sample = np.argwhere(inside)[:: max(1, int(inside.sum()) // SAMPLES)].astype(np.float64) + 0.5
+    sample = np.argwhere(inside)[:: max(1, int(inside.sum()) // _SAMPLES)].astype(np.float64) + 0.5
     return Geography(
         grid,
         inside,
