@@ -34,14 +34,13 @@ from pipeline.dtt.limits import (
 )
 from pipeline.dtt.min_plus.bounds import offset_tables
 from pipeline.dtt.min_plus.search import limiting_victim
-from pipeline.dtt.min_plus.tree import antenna
 from pipeline.dtt.separation import explain_separation
 from pipeline.dtt.threshold import explain_threshold
 from pipeline.dtt.victims import ExplainedPixel, VictimKind, VictimMaps
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.propagation.homogeneous import LossTables, offset_distance_km, smaller_path_loss_db
-from pipeline.radio.antennas import directivity_db
+from pipeline.radio.antennas import bt419, directivity_db
 from pipeline.radio.channel_plan import Offset, receiver_band
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import Group, building_loss_db, group_name, overload_dbm, ratio_db, ratio_parts
@@ -173,7 +172,7 @@ def _strictest(
     col: int,
 ) -> tuple[float, bool, VictimKind, int, int] | None:
     """Smallest value of one map at (row, col) of the box: level, up to 80 m, kind, place of its victim."""
-    ant = antenna(discrimination_of(job))
+    ant = bt419(discrimination_of(job))
     best_dbm, best = np.float32(band.unconstrained_dbm), None
     for one in passes(job, victims, band, losses):
         tables = offset_tables(one.loss_db, 1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,6 +53,20 @@ POLARISATION_CODES = {
 
 _UNKNOWN = int(Polarisation.UNKNOWN)
 _MIXED = int(Polarisation.MIXED)
+
+
+Discrimination = tuple[float, float, float]
+"""Angle up to which there is none, angle from which on it is full, in degrees, and its maximum in dB."""
+_ZERO = np.float32(0.0)
+
+
+class Bt419(NamedTuple):
+    """``directivity_db`` in single precision with its slope, for searches that meet it millions of times."""
+
+    flat_deg: np.float32
+    end_deg: np.float32
+    slope_db_per_deg: np.float32
+    max_db: np.float32
 
 
 def expand_pattern(attenuation_db: ArrayLike) -> NDArray[np.float32]:
@@ -117,6 +132,23 @@ def directivity_db(angle_deg: float, flat_deg: float, end_deg: float, largest_db
     """
     share = (angle_deg - flat_deg) / (end_deg - flat_deg)
     return largest_db * min(max(share, 0.0), 1.0)
+
+
+def bt419(discrimination: Discrimination) -> Bt419:
+    """The directivity with its slope in dB/deg; a maximum of 0 dB means no directivity."""
+    flat_deg, end_deg, max_db = discrimination
+    if not (0.0 <= flat_deg < end_deg <= 180.0 and 0.0 <= max_db < np.inf):
+        raise ValueError(f"discrimination {discrimination} needs 0 <= flat < end <= 180 deg and 0 <= max dB")
+    slope = max_db / (end_deg - flat_deg)
+    return Bt419(np.float32(flat_deg), np.float32(end_deg), np.float32(slope), np.float32(max_db))
+
+
+@kernel
+def bt419_db(ant: Bt419, angle_deg: np.float32) -> np.float32:
+    """Discrimination in dB at an off-axis angle of 0..180 deg (ITU-R BT.419-3, Fig. 1)."""
+    rising_db = (angle_deg - ant.flat_deg) * ant.slope_db_per_deg
+    rising_db = rising_db if rising_db > _ZERO else _ZERO
+    return rising_db if rising_db < ant.max_db else ant.max_db
 
 
 @kernel

@@ -10,7 +10,8 @@ from brute_force import brute_force, limits_db
 from brute_force import discrimination_db as twin_discrimination_db
 
 from pipeline.dtt.min_plus import search
-from pipeline.dtt.min_plus.tree import BINS, SECTORS, antenna, sector_discrimination_db
+from pipeline.dtt.min_plus.tree import BINS, SECTORS, sector_discrimination_db
+from pipeline.radio.antennas import bt419
 
 BAND_V, BAND_III, NONE = (20.0, 60.0, 16.0), (27.0, 60.0, 12.0), (20.0, 60.0, 0.0)
 CAP_DB = 57.0
@@ -158,7 +159,7 @@ def test_victim_that_barely_improves_is_not_passed_over(
 
 @pytest.mark.parametrize("discrimination", [BAND_V, (5.0, 15.0, 40.0), NONE])
 def test_sector_discrimination_is_never_above_the_antenna(discrimination: tuple[float, float, float]) -> None:
-    bound_db = sector_discrimination_db(antenna(discrimination))
+    bound_db = sector_discrimination_db(bt419(discrimination))
     edge_deg = np.array([1e-3, 0.5, 1.0, 1.5, 2.0 - 1e-3])
     azimuths = (np.arange(SECTORS)[:, None] * 360 / SECTORS + edge_deg * 180 / SECTORS).ravel()
     for direction in np.concatenate(

@@ -7,17 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.dtt.min_plus.tree import (
-    BINS,
-    INF,
-    MARGIN_DEG,
-    ZERO,
-    Antenna,
-    Tree,
-    discrimination_db,
-    off_axis_deg,
-)
+from pipeline.dtt.min_plus.tree import BINS, INF, MARGIN_DEG, ZERO, Tree, off_axis_deg
 from pipeline.kernels import kernel
+from pipeline.radio.antennas import Bt419, bt419_db
 
 BINS_PER_DEG = np.float32(BINS / 360.0)
 
@@ -119,7 +111,7 @@ def node_bound_dbm(
 
 @kernel
 def smallest_and_largest_db(
-    ant: Antenna, azimuth_deg: np.float32, centre_deg: np.float32, half_deg: np.float32
+    ant: Bt419, azimuth_deg: np.float32, centre_deg: np.float32, half_deg: np.float32
 ) -> tuple[np.float32, np.float32]:
     """Discrimination bounds of one receiver over the directions centre +- half; half 180 = any direction."""
     if np.isnan(azimuth_deg):
@@ -127,4 +119,4 @@ def smallest_and_largest_db(
     apart_deg = off_axis_deg(azimuth_deg, centre_deg)
     near_deg = apart_deg - half_deg - MARGIN_DEG
     far_deg = apart_deg + half_deg + MARGIN_DEG
-    return discrimination_db(ant, near_deg), discrimination_db(ant, far_deg)
+    return bt419_db(ant, near_deg), bt419_db(ant, far_deg)

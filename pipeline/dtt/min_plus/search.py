@@ -30,17 +30,14 @@ from pipeline.dtt.min_plus.tree import (
     LEAF_PX,
     LEVELS,
     ZERO,
-    Antenna,
-    Discrimination,
     Tree,
-    antenna,
     build_tree,
-    discrimination_db,
     normal_azimuth_deg,
     off_axis_deg,
     over_bands,
 )
 from pipeline.kernels import kernel
+from pipeline.radio.antennas import Bt419, Discrimination, bt419, bt419_db
 
 TILE_PX = (8, 16)
 """Target tile (rows, columns): 16 columns keep the vector units busy, 8 rows keep the bounds close."""
@@ -134,7 +131,7 @@ def _lower_by_victim(
     best_dbm: NDArray[np.float32],
     permissible_dbm: np.float32,
     azimuth_deg: np.float32,
-    ant: Antenna,
+    ant: Bt419,
     loss_db: NDArray[np.float32],
     direction_deg: NDArray[np.float32],
     dy: int,
@@ -147,7 +144,7 @@ def _lower_by_victim(
         for j in range(best_dbm.shape[1]):
             y, x = y0 + np.uint64(i), x0 + np.uint64(j)
             term_dbm = (
-                permissible_dbm + discrimination_db(ant, off_axis_deg(azimuth_deg, direction_deg[y, x]))
+                permissible_dbm + bt419_db(ant, off_axis_deg(azimuth_deg, direction_deg[y, x]))
             ) + loss_db[y, x]
             so_far_dbm = best_dbm[i, j]
             improved |= 1 if term_dbm < so_far_dbm else 0
@@ -158,7 +155,7 @@ def _lower_by_victim(
 @kernel
 def _visit_leaf(
     maps: _Search,
-    ant: Antenna,
+    ant: Bt419,
     tables: OffsetTables,
     leaf_y: int,
     leaf_x: int,
@@ -274,7 +271,7 @@ def _finish_tile(
 @kernel
 def _search_rows(
     maps: _Search,
-    ant: Antenna,
+    ant: Bt419,
     tables: OffsetTables,
     tree: Tree,
     label_value: np.uint8,
@@ -348,7 +345,7 @@ def min_plus(
     ``discrimination`` ITU-R BT.419 as (flat_deg, end_deg, max_db), not used where two pixels are adjacent;
     ``maps.label`` becomes ``label_value`` where the limit falls below the incoming one.
     """
-    ant = antenna(discrimination)
+    ant = bt419(discrimination)
     _check(permissible_dbm, loss_db, maps)
     tile_px = TILE_PX
     tables = offset_tables(loss_db, max(tile_px) + 1)
@@ -366,7 +363,7 @@ def min_plus(
 def limiting_victim(
     permissible_dbm: NDArray[np.float32],
     azimuth_deg: NDArray[np.float32],
-    ant: Antenna,
+    ant: Bt419,
     tables: OffsetTables,
     row: int,
     col: int,
@@ -388,7 +385,7 @@ def limiting_victim(
                 directed_dbm = permissible_dbm[y, x]
                 if not np.isnan(azimuth_deg[y, x]):
                     aim_deg = normal_azimuth_deg(azimuth_deg[y, x])
-                    directed_dbm += discrimination_db(ant, off_axis_deg(aim_deg, tables.direction_deg[i, j]))
+                    directed_dbm += bt419_db(ant, off_axis_deg(aim_deg, tables.direction_deg[i, j]))
                 term_dbm = directed_dbm + tables.loss_db[i, j]
             if term_dbm < best_dbm:
                 best_dbm, best_y, best_x = term_dbm, y, x

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
+from pipeline.radio.antennas import Bt419
 
 LEAF_PX = 8
 LEVELS = 5
@@ -30,17 +31,6 @@ ZERO = np.float32(0.0)
 HALF_TURN_DEG = np.float32(180.0)
 TURN_DEG = np.float32(360.0)
 SECTORS_PER_DEG = np.float32(SECTORS / 360.0)
-
-Discrimination = tuple[float, float, float]
-
-
-class Antenna(NamedTuple):
-    """ITU-R BT.419 directivity: 0 dB to ``flat_deg``, linear to ``max_db`` at ``end_deg``, then constant."""
-
-    flat_deg: np.float32
-    end_deg: np.float32
-    slope_db_per_deg: np.float32
-    max_db: np.float32
 
 
 class Tree(NamedTuple):
@@ -59,15 +49,6 @@ class Tree(NamedTuple):
     directed_dbm: NDArray[np.float32]
 
 
-def antenna(discrimination: Discrimination) -> Antenna:
-    """The directivity with its slope [dB/deg]; a maximum of 0 dB means no directivity."""
-    flat_deg, end_deg, max_db = discrimination
-    if not (0.0 <= flat_deg < end_deg <= 180.0 and 0.0 <= max_db < np.inf):
-        raise ValueError(f"discrimination {discrimination} needs 0 <= flat < end <= 180 deg and 0 <= max dB")
-    slope = max_db / (end_deg - flat_deg)
-    return Antenna(np.float32(flat_deg), np.float32(end_deg), np.float32(slope), np.float32(max_db))
-
-
 @kernel
 def normal_azimuth_deg(azimuth_deg: np.float32) -> np.float32:
     """The same direction from 0 to 360 deg; values already there are not changed by a single bit."""
@@ -81,15 +62,7 @@ def off_axis_deg(first_deg: np.float32, second_deg: np.float32) -> np.float32:
     return min(delta_deg, TURN_DEG - delta_deg)
 
 
-@kernel
-def discrimination_db(ant: Antenna, angle_deg: np.float32) -> np.float32:
-    """Directivity discrimination [dB] at an off-axis angle of 0..180 deg (ITU-R BT.419-3, Fig. 1)."""
-    rising_db = (angle_deg - ant.flat_deg) * ant.slope_db_per_deg
-    rising_db = rising_db if rising_db > ZERO else ZERO
-    return rising_db if rising_db < ant.max_db else ant.max_db
-
-
-def sector_discrimination_db(ant: Antenna) -> NDArray[np.float32]:
+def sector_discrimination_db(ant: Bt419) -> NDArray[np.float32]:
     """Smallest discrimination between any azimuth of a sector and any direction of a bin.
 
     float32[SECTORS + 1, BINS]; the last row is for receivers without directivity.
@@ -208,7 +181,7 @@ def _halved(occupied: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def build_tree(
-    permissible_dbm: NDArray[np.float32], azimuth_deg: NDArray[np.float32], ant: Antenna, threads: int
+    permissible_dbm: NDArray[np.float32], azimuth_deg: NDArray[np.float32], ant: Bt419, threads: int
 ) -> Tree:
     """All nodes over the victims of permissible_dbm [y, x] (+inf or NaN = none); azimuth_deg NaN: D is 0."""
     height, width = permissible_dbm.shape
