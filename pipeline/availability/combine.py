@@ -1,6 +1,6 @@
 """From the limits of all services to the published maximum e.i.r.p. of one device and channel.
 
-protection.md, section 5: the minimum over services and caps, rounded down; "not evaluated" wins over
+docs/method.md, section 23: the minimum over services and caps, rounded down; "not evaluated" wins over
 everything, because a number that ignores a service that should have been looked at is not a number.
 """
 

@@ -43,7 +43,7 @@ def aggregate(
     build: Annotated[Path | None, typer.Option(help="Intermediates; build/<territory> if absent.")] = None,
     threads: ThreadsOption = 1,
 ) -> None:
-    """What devices together do to DTT reception, and the margin that cures it; needs a finished run."""
+    """What devices together do to DTT reception, and the required margin; needs a finished run."""
     from pipeline.studies.aggregate import aggregate_command
 
     aggregate_command(

@@ -1,7 +1,7 @@
 """Job f1565: interference budgets of the fixed links that the configuration names.
 
-Output: ``internal/f1565_budget.json`` (f1565.md, section 6). No grid: the limit that devices around the
-receivers of fixed links have to keep is a service of its own.
+Output: ``internal/f1565_budget.json`` (docs/method.md, section 26). No grid: the limit that devices
+around the receivers of fixed links have to keep is a service of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Job radar612: coordination distances of oceanographic radars (Resolution 612, Rev.WRC-12).
 
 Input: country polygons and register of the configuration, ``territory/surface.tif``. Output:
-``public/radar612_*.tif`` (radar612.md, section 2; a band for each frequency), ``public/radar612_adm.csv``
+``public/radar612_*.tif`` (docs/method.md, section 29; a band for each frequency), ``public/radar612_adm.csv``
 (what the bits of ``adm_k`` stand for) and, with a register, ``internal/radar612.gpkg`` with the layers
 ``radar612_zone`` and ``radar612_affected``.
 """

@@ -1,7 +1,7 @@
 """Job rr941: two geostationary networks on the territory and the decision under RR No. 9.41.
 
 Input: the networks and the case of the configuration, ``territory/surface.tif``. Output for every comparison:
-``public/rr941_*.tif`` (rr941.md, section 9; a band for each way), ``public/rr941_argpair.json`` and
+``public/rr941_*.tif`` (docs/method.md, section 27; a band for each way), ``public/rr941_argpair.json`` and
 ``internal/rr941_decision.json``.
 """
 

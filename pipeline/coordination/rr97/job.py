@@ -1,7 +1,7 @@
 """Job rr97ab: a non-geostationary system and a large earth station (RR Nos. 9.7A and 9.7B).
 
 Input: the systems of the configuration, ``territory/surface.tif``. Output: ``public/rr97ab_epfd_max.tif``,
-``public/rr97ab_cond.tif`` (rr941.md, section 9) and ``internal/rr97ab_decision.json``.
+``public/rr97ab_cond.tif`` (docs/method.md, section 28) and ``internal/rr97ab_decision.json``.
 """
 
 from __future__ import annotations
