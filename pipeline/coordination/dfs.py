@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.config.base import TABLES, Sourced
-from pipeline.config.load import read_yaml
+from pipeline.config.load import read_model
 from pipeline.errors import InputError
 
 DFS_TABLE = TABLES / "dfs.yaml"
@@ -57,12 +57,7 @@ class Dfs(_Entry):
 
 def read_dfs(path: Path = DFS_TABLE) -> Dfs:
     """The table; InputError if it is not complete."""
-    try:
-        return Dfs.model_validate(read_yaml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "(whole file)"
-        raise InputError(first["msg"].removeprefix("Value error, "), file=path, row=key) from None
+    return read_model(path, Dfs)
 
 
 def detection_threshold_dbm(dfs: Dfs, eirp_mw: float) -> float:

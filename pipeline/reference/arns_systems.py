@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.config.base import Number, Section
-from pipeline.config.load import read_yaml
+from pipeline.config.load import read_model
 from pipeline.errors import InputError
 from pipeline.radio.emission import Band
 
@@ -63,12 +63,7 @@ class ArnsTable(Section):
 
 def read_arns_table(path: Path) -> ArnsTable:
     """Read and check the table."""
-    try:
-        return ArnsTable.model_validate(read_yaml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-        raise InputError(first["msg"].removeprefix("Value error, "), file=path, row=key) from None
+    return read_model(path, ArnsTable)
 
 
 def largest_distance_km(

@@ -215,7 +215,7 @@ def test_pair_outside_the_arc_bands_does_not_count_beside_one_inside():
 
 
 def test_unknown_or_disordered_dates_are_refused(tmp_path):
-    from pipeline.coordination.rr941.networks import read_model
+    from pipeline.config.load import read_model
 
     path = tmp_path / "case.yaml"
     lines = [

@@ -7,11 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from pipeline.config.base import TABLES, Section
-from pipeline.config.load import read_yaml
-from pipeline.errors import InputError
+from pipeline.config.load import read_model
 
 _F1565 = TABLES / "f1565.yaml"
 
@@ -120,9 +119,4 @@ class F1565Tables(_Section):
 
 def read_tables(path: Path = _F1565) -> F1565Tables:
     """Read and check the tables."""
-    try:
-        return F1565Tables.model_validate(read_yaml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(first["msg"], file=path, row=place) from None
+    return read_model(path, F1565Tables)

@@ -8,11 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.config.base import TABLES
-from pipeline.errors import InputError
+from pipeline.config.load import read_model
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_problem
 
 DISTANCES = TABLES / "res612_distances.yaml"
@@ -167,11 +166,4 @@ def read_itu_codes(path: Path = ITU_CODES) -> ItuCodes:
 
 @cache
 def _distances(path: Path) -> _Distances:
-    try:
-        return _Distances.model_validate(yaml.safe_load(path.read_bytes()))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(first["msg"], file=path, row=place, value=first["input"]) from None
+    return read_model(path, _Distances)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.base import TABLES, Number, Section, Sourced, Whole
 from pipeline.config.coordination import Day, Edition, SatelliteService
-from pipeline.coordination.rr941.networks import read_model
+from pipeline.config.load import read_model
 
 COORDINATION_ARCS = TABLES / "coordination_arcs.yaml"
 COORDINATION_LIMITS = TABLES / "rr941.yaml"

@@ -8,19 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.base import Number, Section
-from pipeline.config.load import read_yaml
+from pipeline.config.load import read_model
 from pipeline.coordination.rr941.earth_station_patterns import PatternError, PatternName, pattern_segments
-from pipeline.errors import InputError
 from pipeline.rows.row_models import PRINTABLE
 
 Direction = Literal["down", "up"]
 AssignmentPolarisation = Literal["LHC", "RHC", "L", "NA"]
-AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def _label(value: object) -> object:
@@ -191,71 +189,3 @@ def warnings(networks: Networks) -> Iterator[str]:
                     f"{role} {assignment.id}: transmission_gain_db is {assignment.transmission_gain_db:g}, "
                     "usually less than 0 dB"
                 )
-
-
-def read_model(path: Path, model: type[AnyModel]) -> AnyModel:
-    """Content of a YAML file as a checked model; InputError names file, key, value and what is allowed."""
-    content = read_yaml(path)
-    if not isinstance(content, dict):
-        known = ", ".join(model.model_fields)
-        raise InputError("is not a mapping", file=path, allowed=f"the keys {known}")
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise _as_input_error(path, model, error) from None
-
-
-def _as_input_error(path: Path, model: type[BaseModel], error: ValidationError) -> InputError:
-    problems = error.errors()
-    first = problems[0]
-    place = tuple(part for part in first["loc"])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    unknown = first["type"] == "extra_forbidden"
-    text = "unknown key" if unknown else first["msg"].removeprefix("Value error, ").replace("Input ", "", 1)
-    text = "refused: " + text if text.startswith("should") else text
-    value = None if first["type"] == "missing" or isinstance(first["input"], (dict, list)) else first["input"]
-    return InputError(
-        f"{text}{more}",
-        file=path,
-        row=".".join(map(str, place)) or "(whole file)",
-        value=None if isinstance(value, BaseModel) else value,
-        allowed=_allowed_at(model, place, unknown=unknown),
-    )
-
-
-def _allowed_at(model: type[BaseModel], place: tuple[int | str, ...], *, unknown: bool) -> str | None:
-    """Description of the field at a location; the keys of its section if the field is unknown."""
-    section, description = model, None
-    for part in place:
-        if part not in section.model_fields:
-            continue
-        field = section.model_fields[str(part)]
-        description = field.description or _first_description(field.annotation)
-        section = next(iter(_sections(field.annotation)), section)
-    if unknown:
-        return ", ".join(_section_before(model, place).model_fields)
-    return description
-
-
-def _section_before(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
-    section = model
-    for part in place[:-1]:
-        if part in section.model_fields:
-            section = next(iter(_sections(section.model_fields[str(part)].annotation)), section)
-    return section
-
-
-def _sections(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _sections(inner)
-
-
-def _first_description(annotation: object) -> str | None:
-    """The description inside an optional annotation."""
-    for inner in (annotation, *get_args(annotation)):
-        for extra in getattr(inner, "__metadata__", ()):
-            if getattr(extra, "description", None):
-                return str(extra.description)
-    return None

@@ -12,8 +12,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.config.base import Number, Section, Whole
+from pipeline.config.load import read_model
 from pipeline.coordination.rr941.earth_station_patterns import PatternError, pattern_segments
-from pipeline.coordination.rr941.networks import AdministrationCode, Longitude, SystemName, read_model
+from pipeline.coordination.rr941.networks import AdministrationCode, Longitude, SystemName
 
 Elevation = Annotated[Number, Field(ge=0, lt=90, description="0 to less than 90 degrees")]
 FrequencyMhz = Annotated[Number, Field(gt=0, le=300_000, description="more than 0, up to 300000 MHz")]
