@@ -9,7 +9,6 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config.base import Section
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 
@@ -109,32 +108,12 @@ def _as_input_error(path: Path, error: ValidationError) -> InputError:
     key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
-        return InputError(f"unknown key{more}", file=path, row=key, allowed=_known_keys(first["loc"][:-1]))
+        return InputError(f"unknown key{more}", file=path, row=key, allowed=_known_keys(Config, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
     value = None if first["type"] == "missing" else first["input"]
     return InputError(
         f"{message}{more}", file=path, row=key, value=value if not isinstance(value, (dict, list)) else None
     )
-
-
-def _known_keys(location: tuple[int | str, ...]) -> str | None:
-    """The keys that the section at a location takes, to help with a misspelt one."""
-    model: object = Config
-    for part in location:
-        if isinstance(part, int):
-            continue
-        fields = getattr(model, "model_fields", {})
-        if part not in fields:
-            return None
-        model = next(iter(_section_types(fields[part].annotation)), None)
-    return ", ".join(getattr(model, "model_fields", {})) or None
-
-
-def _section_types(annotation: object) -> Iterator[type[Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation
-    for inner in getattr(annotation, "__args__", ()):
-        yield from _section_types(inner)
 
 
 # --- other files of settings --------------------------------------------------------------------------------
@@ -179,17 +158,16 @@ def _allowed_at(model: type[BaseModel], place: tuple[int | str, ...], *, unknown
         field = section.model_fields[str(part)]
         description = field.description or _first_description(field.annotation)
         section = next(iter(_sections(field.annotation)), section)
-    if unknown:
-        return ", ".join(_section_before(model, place).model_fields)
-    return description
+    return _known_keys(model, place) if unknown else description
 
 
-def _section_before(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
+def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """The keys that the section of a misspelt one takes."""
     section = model
     for part in place[:-1]:
         if part in section.model_fields:
             section = next(iter(_sections(section.model_fields[str(part)].annotation)), section)
-    return section
+    return ", ".join(section.model_fields)
 
 
 def _sections(annotation: object) -> Iterator[type[BaseModel]]:
