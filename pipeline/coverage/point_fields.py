@@ -19,21 +19,17 @@ from pipeline.coverage.network import with_countries, with_default_mode
 from pipeline.coverage.tile_state import ChannelInputs
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
-from pipeline.terrain.clearance import CLEARANCE_KM
-from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.records import LonLatRaster, Sweep
-from pipeline.terrain.sweep import view_of
-from pipeline.terrain.tile_sweeps import box_around, box_of_masts, masts_of_tile, outline_of, settings_of
-from pipeline.terrain.tile_sweeps import run as run_sweeps
+from pipeline.terrain.tile_sweeps import box_around, masts_of_tile, sweep_towards
+from pipeline.territory.masks import BUFFER_DEG, surface_mask
 from pipeline.territory.rasters import boundaries_of
-from pipeline.territory.surface import ROOM_DEG, surface_mask
 
 # Points per side of the lattice over the box of the places; its outline bounds what a mast sees.
 _LATTICE_POINTS = 33
 _MARGIN_KM = 1.0
 
 
-def sweeps_towards(
+def sweeps_to_points(
     config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
 ) -> dict[str, Sweep]:
     """Terrain profiles by mast key of some transmitters, for paths to places [n] in degrees."""
@@ -41,14 +37,7 @@ def sweeps_towards(
     land = _land(config, transmitters, *lattice)
     tiles = sorted(set(transmitters["tile"].values.tolist()))
     masts = [mast for tile in tiles for mast in masts_of_tile(transmitters, tile)]
-    elevation = receivers = None
-    if config.terrain.dem is not None:
-        receivers = load_elevation(config.terrain.dem, box_around(*lattice, CLEARANCE_KM), land)
-        require_cover(receivers, *lattice, files=config.terrain.dem)
-        elevation = load_elevation(config.terrain.dem, box_of_masts(masts), land)
-    outline = outline_of(lattice[0]), outline_of(lattice[1])
-    views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
-    return run_sweeps(masts, elevation, receivers, land, views, settings_of(config.terrain))
+    return sweep_towards(masts, lattice, land, config.terrain)
 
 
 def point_inputs(
@@ -94,8 +83,8 @@ def _land(
     """Land and sea around places and sites."""
     lon = np.append(transmitters["lon_deg"].values, lon_deg)
     lat = np.append(transmitters["lat_deg"].values, lat_deg)
-    west, south = (max(math.floor(v.min() - ROOM_DEG), -m) for v, m in ((lon, 180), (lat, 90)))
-    east, north = (min(math.ceil(v.max() + ROOM_DEG), m) for v, m in ((lon, 180), (lat, 90)))
+    west, south = (max(math.floor(v.min() - BUFFER_DEG), -m) for v, m in ((lon, 180), (lat, 90)))
+    east, north = (min(math.ceil(v.max() + BUFFER_DEG), m) for v, m in ((lon, 180), (lat, 90)))
     box: Box = (west, south, east, north)
     mask = surface_mask(boundaries_of(config.territory), box)
     place = mask.attrs["transform"]

@@ -20,8 +20,8 @@ from pipeline.plan.plan import Plan, near_channel
 from pipeline.propagation.models import MODELS
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.table import SERVICES
+from pipeline.territory.masks import BUFFER_DEG
 from pipeline.territory.rasters import margin_m
-from pipeline.territory.surface import ROOM_DEG
 
 
 def settings_of(plan: Plan, job: str) -> str:
@@ -63,8 +63,8 @@ def rows_of_territory(plan: Plan) -> str:
     required_km = required_margins_km(plan.config, plan.register)
     margins_m = [margin_m(plan.config, required_km, coastal=coastal) for coastal in (False, True)]
     sites = [plan.register[name].values for name in ("lon_deg", "lat_deg")]
-    low = [math.floor(values.min() - ROOM_DEG) for values in sites]
-    high = [math.ceil(values.max() + ROOM_DEG) for values in sites]
+    low = [math.floor(values.min() - BUFFER_DEG) for values in sites]
+    high = [math.ceil(values.max() + BUFFER_DEG) for values in sites]
     return json_hash({"margins_m": margins_m, "low_deg": low, "high_deg": high})
 
 

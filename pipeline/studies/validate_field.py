@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.config import Config
-from pipeline.coverage.point_fields import point_fields, point_inputs, sweeps_towards
+from pipeline.coverage.point_fields import point_fields, point_inputs, sweeps_to_points
 from pipeline.files import csv_text, write_output
 from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
@@ -144,7 +144,7 @@ def predict_rows(config: Config, register: xr.Dataset, rows: Sequence[Measuremen
         network = register.isel(transmitter=np.flatnonzero(register["channel"].values == channel))
         mine = np.flatnonzero(channels == channel)
         lon_deg, lat_deg = np.array([(rows[i].lon, rows[i].lat) for i in mine.tolist()]).T
-        job = point_inputs(config, network, sweeps_towards(config, network, lon_deg, lat_deg), channel)
+        job = point_inputs(config, network, sweeps_to_points(config, network, lon_deg, lat_deg), channel)
         ids = network["id"].values.tolist()
         for h2_m in np.unique(heights_m[mine]).tolist():
             here = np.flatnonzero(heights_m[mine] == h2_m)

@@ -1,4 +1,4 @@
-"""Radial sweeps of the masts of one 1-degree square: what they need of register, grid and terrain."""
+"""Radial terrain profiles of the masts of one 1-degree square: what they need of register, grid and DEM."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pipeline.config.territory import Terrain
 from pipeline.grid.grid import Box, Grid
 from pipeline.grid.raster import read_external
-from pipeline.terrain.heights import MEAN_TO_KM
+from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.terrain.heights import CLEARANCE_KM, MEAN_TO_KM
 from pipeline.terrain.records import (
     KM_PER_DEG,
     LonLatRaster,
@@ -24,12 +25,12 @@ from pipeline.terrain.records import (
     SweepSettings,
     TerrainSource,
 )
-from pipeline.terrain.sweep import sweep_mast
+from pipeline.terrain.sweep import sweep_mast, view_of
 
 # Points per side of the lattice on which the grid's outline and the cover of the DEM are examined.
-LATTICE_POINTS = 129
-# Reserve around the terrain that the sweeps touch.
-RESERVE_KM = 1.0
+_LATTICE_POINTS = 129
+# Buffer around the terrain that the profiles touch.
+_BUFFER_KM = 1.0
 
 
 def run(
@@ -42,7 +43,7 @@ def run(
     *,
     threads: int = 1,
 ) -> dict[str, Sweep]:
-    """Sweeps by mast key; ``elevation`` around the masts, ``receivers`` around the grid."""
+    """Profiles by mast key; ``elevation`` around the masts, ``receivers`` around the grid."""
 
     def sweep(mast: Mast) -> Sweep:
         return sweep_mast(mast, elevation, land, views[mast.key], settings, receivers)
@@ -51,8 +52,27 @@ def run(
         return dict(zip([mast.key for mast in masts], pool.map(sweep, masts), strict=True))
 
 
+def sweep_towards(
+    masts: Sequence[Mast],
+    lattice_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
+    land: LonLatRaster,
+    terrain: Terrain,
+    *,
+    threads: int = 1,
+) -> dict[str, Sweep]:
+    """Profiles by mast key for receivers within a lattice of longitudes and latitudes, each [rows, cols]."""
+    elevation = receivers = None
+    if terrain.dem is not None:
+        receivers = load_elevation(terrain.dem, box_around(*lattice_deg, CLEARANCE_KM), land)
+        require_cover(receivers, *lattice_deg, files=terrain.dem)
+        elevation = load_elevation(terrain.dem, box_of_masts(masts), land)
+    outline = outline_of(lattice_deg[0]), outline_of(lattice_deg[1])
+    views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
+    return run(masts, elevation, receivers, land, views, settings_of(terrain), threads=threads)
+
+
 def settings_of(terrain: Terrain) -> SweepSettings:
-    """Settings of the sweeps from the section of the configuration."""
+    """Settings of the profiles from the section of the configuration."""
     return SweepSettings(
         azimuth_step_deg=terrain.azimuth_step_deg, tca=terrain.tca, tca_max_dem_step_m=terrain.tca_max_step_m
     )
@@ -71,7 +91,7 @@ def masts_of_tile(register: xr.Dataset, tile: str) -> list[Mast]:
 def grid_lattice_deg(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitudes and latitudes of a lattice over the grid from corner to corner, north to south."""
     west_m, south_m, east_m, north_m = grid.bounds_m
-    x_m, y_m = np.linspace(west_m, east_m, LATTICE_POINTS), np.linspace(north_m, south_m, LATTICE_POINTS)
+    x_m, y_m = np.linspace(west_m, east_m, _LATTICE_POINTS), np.linspace(north_m, south_m, _LATTICE_POINTS)
     lon_deg, lat_deg = grid.to_lonlat().transform(*np.meshgrid(x_m, y_m))
     return lon_deg, lat_deg
 
@@ -84,9 +104,9 @@ def outline_of(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def box_around(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], margin_km: float) -> Box:
     """Box in degrees that holds points and what lies within a margin of them."""
-    reserve_deg = (margin_km + RESERVE_KM) / KM_PER_DEG
-    south, north = float(lat_deg.min()) - reserve_deg, float(lat_deg.max()) + reserve_deg
-    across_deg = reserve_deg / np.cos(np.radians(min(max(abs(south), abs(north)), 89.0)))
+    buffer_deg = (margin_km + _BUFFER_KM) / KM_PER_DEG
+    south, north = float(lat_deg.min()) - buffer_deg, float(lat_deg.max()) + buffer_deg
+    across_deg = buffer_deg / np.cos(np.radians(min(max(abs(south), abs(north)), 89.0)))
     return float(lon_deg.min() - across_deg), south, float(lon_deg.max() + across_deg), north
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.grid.raster import Grid, write
 from pipeline.registers.transmitters import read_register
-from pipeline.territory.masks import border_strips_km
+from pipeline.territory.masks import border_strips_km, paths_box_deg, surface_mask
 from pipeline.territory.rasters import (
     boundaries_of,
     padded_masks,
@@ -24,7 +24,6 @@ from pipeline.territory.rasters import (
     write_population,
     write_strips,
 )
-from pipeline.territory.surface import paths_box_deg, surface_mask
 
 
 def main(config: Config, build: Path, *, threads: int, required_km: tuple[float, float]) -> None:

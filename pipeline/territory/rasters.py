@@ -118,7 +118,7 @@ def margin_m(config: Config, required_km: tuple[float, float], *, coastal: bool)
     given_km = config.grid.margin_km
     if given_km is not None and given_km < needed_km:
         raise InputError(
-            "margin is smaller than the proven radius",
+            "margin is smaller than the maximum interference range",
             file=config.file,
             row="grid",
             field="margin_km",

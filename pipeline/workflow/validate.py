@@ -33,14 +33,14 @@ from pipeline.registers.transmitters import read_register, summary
 from pipeline.rows.row_models import RejectedRow
 from pipeline.services import evaluated
 from pipeline.services.evaluated import product_statement
-from pipeline.terrain.clearance import CLEARANCE_KM
 from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.terrain.heights import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
 from pipeline.territory import regions
+from pipeline.territory.masks import surface_mask
 from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
-from pipeline.territory.surface import surface_mask
 
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
 LAND_STEP_DEG = 0.01

@@ -11,8 +11,8 @@ from scipy.ndimage import distance_transform_edt
 from surfaces import LAT_DEG, LON_DEG, mast, raster, relief
 
 from pipeline.grid.raster import read_external
-from pipeline.terrain.clearance import steepest_slopes
 from pipeline.terrain.elevation import from_external
+from pipeline.terrain.heights import steepest_slopes
 from pipeline.terrain.lookup import tca_at
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, MastView, SweepSettings
 from pipeline.terrain.sweep import sweep_mast, tca_lattice

@@ -9,7 +9,7 @@ import world
 
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_boundaries
-from pipeline.territory.surface import paths_box_deg, surface_mask
+from pipeline.territory.masks import paths_box_deg, surface_mask
 
 BOX = (13, 45, 16, 47)
 
@@ -56,7 +56,7 @@ def test_mask_does_not_depend_on_threads(folder):
 
 
 def test_wide_boxes_take_a_coarser_step(folder, monkeypatch):
-    monkeypatch.setattr("pipeline.territory.surface._MAX_PIXELS", 100_000)
+    monkeypatch.setattr("pipeline.territory.masks._MAX_PIXELS", 100_000)
     found = read_boundaries(folder / "b.gpkg", ["AA"])
     mask = surface_mask(found, BOX)
     assert mask.size <= 100_000
