@@ -2,7 +2,7 @@
 
 P(d) = E_trigger - 77.216 - 20 log10 f + Lb(d, t%) - 10 log10(share) - margin, in dBm e.i.r.p.; ``share`` is
 the part of the device's power inside its TV channel, to which the trigger refers. Lb is that of the devices'
-paths (protection.md, section 3), at the rule's percentage of time and receiving height; near the sea the
+paths (docs/method.md, section 15), at the rule's percentage of time and receiving height; near the sea the
 smaller loss of land and sea.
 """
 
@@ -115,7 +115,7 @@ def path_loss_db(
     )
 
 
-def rule_radius_km(
+def border_rule_range_km(
     config: Config, rule: BorderField, device: Device, channel: int, *, coastal: bool
 ) -> float | None:
     """Distance beyond which one rule does not limit a device below its cap; None without a trigger."""
@@ -130,10 +130,12 @@ def rule_radius_km(
     return farthest_limiting_km(limits, device.min_separation_m.value / 1000.0)
 
 
-def border_radius_km(config: Config, device: Device, channel: int, *, coastal: bool) -> float:
-    """Largest radius of the border rules of all neighbours; 0 without any."""
+def border_range_km(config: Config, device: Device, channel: int, *, coastal: bool) -> float:
+    """Largest range of the border rules of all neighbours; 0 without any."""
     rules = (neighbour.border_field for neighbour in config.neighbours.values())
-    radii_km = (
-        rule_radius_km(config, rule, device, channel, coastal=coastal) for rule in rules if rule is not None
+    ranges_km = (
+        border_rule_range_km(config, rule, device, channel, coastal=coastal)
+        for rule in rules
+        if rule is not None
     )
-    return max((radius for radius in radii_km if radius is not None), default=0.0)
+    return max((range_km for range_km in ranges_km if range_km is not None), default=0.0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.interference_range import allowed_nuisance_of
+from pipeline.dtt.interference_range import permissible_levels_of
 from pipeline.dtt.limits import ProtectionJob, ServerTable
 from pipeline.dtt.victims import VictimMaps, empty_victims, fill_victims, rows_of
 from pipeline.grid import raster
@@ -79,7 +79,7 @@ def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> Vict
     """Victim maps of a box, read strip by strip."""
     protected = protected_surfaces(job.config)
     protect = (Surface.HOME in protected, Surface.FOREIGN in protected)
-    near, far = allowed_nuisance_of(job.config, job.devices[0])
+    near, far = permissible_levels_of(job.config, job.devices[0])
     victims = empty_victims(box.rows.stop - box.rows.start, box.cols.stop - box.cols.start)
     along_sea = job.config.protection.sea_paths == "coastal"
     for rows in strips(box.rows.start, box.rows.stop):

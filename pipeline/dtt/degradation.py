@@ -1,4 +1,6 @@
-"""Allowed nuisance X: how strong one more interferer may be before reception probability falls by dq.
+"""Degradation of the location probability, and the permissible interfering level X that keeps it below dq.
+
+X is the level of one more interferer relative to the nuisance field (medians).
 
 The wanted level S, the existing nuisance U and the new interferer I are independent and normal in dB.
 In levels relative to the median of U, with margin m = m_S - m_U, reception succeeds while
@@ -8,7 +10,7 @@ In levels relative to the median of U, with margin m = m_S - m_U, reception succ
     q1 - q2 = integral over a < 0 of n(a; -m, s^2) [1 - Phi((g(a) - mean(a)) / width)] da
 
 with s^2 = sigma_S^2 + sigma_U^2 is one exact integral: the sum of the two log-normals is not approximated
-(protection.md, section 2).
+(docs/method.md, section 5).
 """
 
 from __future__ import annotations
@@ -37,9 +39,9 @@ MARGIN_STEP_DB = 0.25
 SIGMA_MAX_DB = 12.0
 SIGMA_STEP_DB = 0.25
 # Bilinear interpolation between the exact nodes stays within +-0.006 dB of the integral (tested);
-# lowering every node by that much puts the whole table on the protected side, less than 0.02 dB off.
+# lowering every node by that much makes the whole table conservative, less than 0.02 dB off.
 GUARD_DB = 0.006
-# A steadier interferer is treated as if it varied by this much: at most 0.005 dB, to the protected side.
+# A steadier interferer is treated as if it varied by this much: at most 0.005 dB, which is conservative.
 SIGMA_I_MIN_DB = 0.2
 
 _NODES = 160
@@ -49,7 +51,7 @@ _SQRT2 = math.sqrt(2.0)
 _SQRT_2PI = math.sqrt(2.0 * math.pi)
 
 
-class AllowedNuisanceTable(NamedTuple):
+class PermissibleLevelTable(NamedTuple):
     """X on a regular grid: ``values_db`` float64[sigma_U, margin], for one sigma_i and dq."""
 
     values_db: NDArray[np.float64]
@@ -59,11 +61,11 @@ class AllowedNuisanceTable(NamedTuple):
 
 
 @kernel
-def allowed_nuisance_db(table: AllowedNuisanceTable, margin_db: float, sigma_u_db: float) -> float:
+def permissible_level_db(table: PermissibleLevelTable, margin_db: float, sigma_u_db: float) -> float:
     """X in dB relative to m_U: bilinear in (margin, sigma_U), never above the exact value.
 
-    Beyond the last margin X(last) + margin - last (protection.md, section 2). Below the first margin the
-    first value: X rises again there, so this too is the protected side. NaN in, NaN out.
+    Beyond the last margin X(last) + margin - last (docs/method.md, section 5). Below the first margin the
+    first value: X rises again there, so this too is conservative. NaN in, NaN out.
     """
     values = table.values_db
     n_sigma, n_margin = values.shape
@@ -83,12 +85,12 @@ def allowed_nuisance_db(table: AllowedNuisanceTable, margin_db: float, sigma_u_d
 
 
 @lru_cache(maxsize=32)
-def allowed_nuisance_table(
+def permissible_level_table(
     sigma_i_db: float, dq: float, wanted_sigma_db: float = WANTED_SIGMA_DB
-) -> AllowedNuisanceTable:
+) -> PermissibleLevelTable:
     """Table of X for an interferer of ``sigma_i_db`` and a fall ``dq`` (0.01 = 1 percentage point).
 
-    Half a second each, and wanted for every radius and map of a channel: computed once, not to be changed.
+    Half a second each, and wanted for every range and map of a channel: computed once, not to be changed.
     """
     if not 0.0 < dq <= MAX_DQ:
         raise InputError("dq is outside its range", field="dq", value=dq, allowed=f"0 < dq <= {MAX_DQ}")
@@ -97,11 +99,11 @@ def allowed_nuisance_table(
     first_db = MARGIN_MIN_LARGE_DQ_DB if dq > LARGE_DQ else MARGIN_MIN_DB
     margin_db = np.arange(first_db, MARGIN_MAX_DB + 0.5 * MARGIN_STEP_DB, MARGIN_STEP_DB)
     sigma_u_db = np.arange(0.0, SIGMA_MAX_DB + 0.5 * SIGMA_STEP_DB, SIGMA_STEP_DB)
-    exact_db = exact_allowed_nuisance_db(margin_db, sigma_u_db, sigma_i_db, dq, wanted_sigma_db)
-    return AllowedNuisanceTable(exact_db - GUARD_DB, first_db, MARGIN_STEP_DB, SIGMA_STEP_DB)
+    exact_db = exact_permissible_level_db(margin_db, sigma_u_db, sigma_i_db, dq, wanted_sigma_db)
+    return PermissibleLevelTable(exact_db - GUARD_DB, first_db, MARGIN_STEP_DB, SIGMA_STEP_DB)
 
 
-def exact_allowed_nuisance_db(
+def exact_permissible_level_db(
     margin_db: NDArray[np.float64],
     sigma_u_db: NDArray[np.float64],
     sigma_i_db: float,
@@ -115,7 +117,7 @@ def exact_allowed_nuisance_db(
     return _solve(margin_db, sigma_u_db, steadiest_db, dq, wanted_sigma_db, nodes, weights)
 
 
-def fall_of(
+def degradation_of(
     x_db: NDArray[np.float64],
     margin_db: NDArray[np.float64],
     sigma_u_db: NDArray[np.float64],
@@ -244,7 +246,7 @@ def _prepare(
     total_db = math.sqrt(total_var)
     first_db = -margin_db - _SPAN * total_db
     last_db = min(0.0, -margin_db + _SPAN * total_db)
-    # Nodes crowd towards a = 0, where a weak interferer decides within a few hundredths of a dB.
+    # Nodes crowd towards a = 0, where a weak interferer counts within a few hundredths of a dB.
     for k in range(nodes.size):
         u = nodes[k]
         a_db = last_db - (last_db - first_db) * u * u

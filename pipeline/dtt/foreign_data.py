@@ -8,7 +8,7 @@ from pipeline.config.config import Config
 from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour
 from pipeline.config.protection import Device
 from pipeline.coverage.network import with_countries
-from pipeline.dtt.interference_range import proven_radius_km
+from pipeline.dtt.interference_range import interference_range_km
 from pipeline.radio.channel_plan import plan_channels, victim_offsets
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
@@ -57,13 +57,13 @@ def treatment_of(config: Config, code: str, data: ForeignData) -> NeighbourTreat
     return NeighbourTreatment(neighbour.border_field, known)
 
 
-def concern_radius_km(
+def unknown_reception_range_km(
     config: Config, device: Device, channel: int, data: ForeignData, *, coastal: bool
 ) -> float:
     """How far a device in a channel could limit itself for reception of which nothing is known.
 
-    The proven radius over the channels that it can disturb, whether or not anyone uses them; with separation
-    distances the largest of them: contours are taken to end at the border.
+    The maximum interference range over the channels that it can disturb, whether or not anyone uses them;
+    with separation distances the largest of them: contours are taken to end at the border.
     """
     if config.protection.method == "separation":
         return largest_separation_km(config, device)
@@ -71,4 +71,4 @@ def concern_radius_km(
     victims = {channel - offset for offset in offsets} & set(plan_channels(config.channels))
     tables = read_protection_tables(config.protection)
     near_sea = coastal and config.protection.sea_paths == "coastal"
-    return proven_radius_km(config, device, tables, modes=data.modes, channels=victims, coastal=near_sea)
+    return interference_range_km(config, device, tables, modes=data.modes, channels=victims, coastal=near_sea)

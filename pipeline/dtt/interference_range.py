@@ -1,8 +1,8 @@
-"""The proven radius: beyond it no victim, however weak, can limit a device below its cap.
+"""The maximum interference range: beyond it no victim, however weak, can limit a device below its cap.
 
-protection.md, section 4. The worst served victim has the noise field of its mode, a margin that just gives
-q_min, no other interferer (sigma_U = 0) and no discrimination, and the largest protection ratio applies.
-Found from configuration and tables alone, before any coverage is known.
+Section 10 of docs/method.md. The worst served victim has the noise field of its mode, a margin that just
+gives q_min, no other interferer (sigma_U = 0) and no discrimination, and the largest protection ratio
+applies. Found from configuration and tables alone, before any coverage is known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.degradation import AllowedNuisanceTable, allowed_nuisance_db, allowed_nuisance_table
+from pipeline.dtt.degradation import PermissibleLevelTable, permissible_level_db, permissible_level_table
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import FARTHEST_KM, NEAR_KM, smaller_path_loss_db
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
@@ -27,29 +27,29 @@ from pipeline.reference.ratio_tables import ModeKey, ProtectionTables
 from pipeline.reference.ratios import groups_of, largest_shift_db, overload_shift_db
 from pipeline.units import DIPOLE_GAIN_DBI, power_dbm
 
-# Overload is kept from 90 % of locations: mu of one standard deviation (whitespace-rules.md, section 1).
+# Overload is kept from 90 % of locations: mu of one standard deviation (docs/method.md, section 6).
 OVERLOAD_MU = 1.28
 _COARSE_STEPS = 1200
 _FINE_STEPS = 64
 
 
-class AllowedNuisance(NamedTuple):
+class PermissibleLevels(NamedTuple):
     """Tables of X up to 80 m and beyond."""
 
-    near: AllowedNuisanceTable
-    far: AllowedNuisanceTable
+    near: PermissibleLevelTable
+    far: PermissibleLevelTable
 
 
-def allowed_nuisance_of(config: Config, device: Device) -> AllowedNuisance:
+def permissible_levels_of(config: Config, device: Device) -> PermissibleLevels:
     """Tables of X for the two distance ranges of a device."""
     dq, wanted_db = device.dq_pct / 100.0, config.coverage.location_sigma_db
-    return AllowedNuisance(
-        allowed_nuisance_table(config.protection.near_sigma_db, dq, wanted_db),
-        allowed_nuisance_table(config.protection.far_sigma_db, dq, wanted_db),
+    return PermissibleLevels(
+        permissible_level_table(config.protection.near_sigma_db, dq, wanted_db),
+        permissible_level_table(config.protection.far_sigma_db, dq, wanted_db),
     )
 
 
-def proven_radius_km(
+def interference_range_km(
     config: Config,
     device: Device,
     tables: ProtectionTables,
@@ -60,20 +60,20 @@ def proven_radius_km(
 ) -> float:
     """Radius in km for victims of ``modes`` on ``channels``; ``coastal`` if some may be near the sea."""
     keys = sorted(set(modes))
-    allowed = allowed_nuisance_of(config, device)
+    allowed = permissible_levels_of(config, device)
     return max(
-        _radius_at_km(config, device, tables, keys, channel, allowed, coastal)
+        _range_at_km(config, device, tables, keys, channel, allowed, coastal)
         for channel in sorted(set(channels))
     )
 
 
-def _radius_at_km(
+def _range_at_km(
     config: Config,
     device: Device,
     tables: ProtectionTables,
     keys: Sequence[ModeKey],
     channel: int,
-    allowed: AllowedNuisance,
+    allowed: PermissibleLevels,
     coastal: bool,
 ) -> float:
     f_mhz = channel_centre_mhz(config.channels, channel)
@@ -100,7 +100,7 @@ def _tolerated_dbm(
     tables: ProtectionTables,
     keys: Sequence[ModeKey],
     channel: int,
-    allowed: AllowedNuisance,
+    allowed: PermissibleLevels,
 ) -> tuple[float, float]:
     """Smallest e.i.r.p. less path loss that any served victim tolerates, up to 80 m and beyond."""
     f_mhz = channel_centre_mhz(config.channels, channel)
@@ -127,16 +127,16 @@ def _tolerated_dbm(
     margin_db = float(ndtri(settings.q_min.value)) * settings.location_sigma_db
     sigmas_db = (config.protection.near_sigma_db, config.protection.far_sigma_db)
     near, far = (
-        min(weakest_dbm + smallest_allowed_db(table, margin_db), overload - OVERLOAD_MU * sigma_db)
+        min(weakest_dbm + smallest_permissible_level_db(table, margin_db), overload - OVERLOAD_MU * sigma_db)
         for table, sigma_db in zip(allowed, sigmas_db, strict=True)
     )
     return near, far
 
 
-def smallest_allowed_db(table: AllowedNuisanceTable, margin_db: float) -> float:
+def smallest_permissible_level_db(table: PermissibleLevelTable, margin_db: float) -> float:
     """Smallest X of any served victim: noise of fixed level and a margin of at least ``margin_db``."""
     above_db = margin_db + np.arange(0.0, 10.0, 0.05)
-    return min(float(allowed_nuisance_db(table, margin, 0.0)) for margin in above_db)
+    return min(float(permissible_level_db(table, margin, 0.0)) for margin in above_db)
 
 
 def farthest_limiting_km(limits: Callable[[NDArray[np.float64]], NDArray[np.bool_]], from_km: float) -> float:

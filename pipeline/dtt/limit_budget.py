@@ -1,7 +1,7 @@
 """The budget of a DTT limit: the limiting victim of one pixel, found by looking at all, and its terms.
 
 P = m_U + X - r + D - 77.216 - 20 log10 f + Lb, or for overload O_th - (G - L_f) - mu sigma + D + Lb
-(docs/method.md, section 3). Victims, losses and discrimination are taken again from the coverage rasters, in
+(docs/method.md, section 6). Victims, losses and discrimination are taken again from the coverage rasters, in
 the passes in which the maps are made; the maps themselves are not read, so that a budget which gives the
 published number checks them too.
 """
@@ -18,8 +18,8 @@ import numpy as np
 from pipeline.budget import Budget, Term
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
-from pipeline.dtt.degradation import allowed_nuisance_db
-from pipeline.dtt.interference_range import OVERLOAD_MU, allowed_nuisance_of
+from pipeline.dtt.degradation import permissible_level_db
+from pipeline.dtt.interference_range import OVERLOAD_MU, permissible_levels_of
 from pipeline.dtt.limits import (
     LimitBand,
     ProtectionJob,
@@ -250,9 +250,9 @@ def _discrimination(
 def _wanted_terms(asked: ExplainedPixel, victim: LimitingVictim, reception: _Reception) -> list[Term]:
     """Terms of m_U + X - 77.216 - 20 log10 f - r."""
     job, device = victim.job, asked.device
-    table = allowed_nuisance_of(job.config, device)[0 if victim.near else 1]
+    table = permissible_levels_of(job.config, device)[0 if victim.near else 1]
     margin_db = reception.wanted_dbuvm - reception.nuisance_dbuvm
-    allowed_db = float(allowed_nuisance_db(table, margin_db, reception.nuisance_sigma_db))
+    permissible_db = float(permissible_level_db(table, margin_db, reception.nuisance_sigma_db))
     return [
         Term(
             "nuisance field",
@@ -260,9 +260,9 @@ def _wanted_terms(asked: ExplainedPixel, victim: LimitingVictim, reception: _Rec
             f"median, dB(uV/m); standard deviation {reception.nuisance_sigma_db:.2f} dB",
         ),
         Term(
-            "allowed nuisance",
-            allowed_db,
-            f"one more interferer for dq {device.dq_pct:g} %: margin {margin_db:.2f} dB, "
+            "permissible interfering level",
+            permissible_db,
+            f"over the nuisance field, for dq {device.dq_pct:g} %: margin {margin_db:.2f} dB, "
             f"sigma {victim.sigma_db:g} dB",
         ),
         Term("field to power", -FIELD_TO_POWER_DB, "dBm at 0 dBi and 1 MHz from dB(uV/m)"),
@@ -308,8 +308,8 @@ def _overload_terms(asked: ExplainedPixel, victim: LimitingVictim) -> list[Term]
 
 def _device_terms(device: Device) -> list[Term]:
     return [
-        Term("margin for several devices", -device.margin_db, "at one point"),
-        Term("building loss", building_loss_db(device), "walls around an indoor device"),
+        Term("multiple-interference margin", -device.margin_db, "at one point"),
+        Term("building loss", building_loss_db(device), "building entry loss of an indoor device"),
     ]
 
 

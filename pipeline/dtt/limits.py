@@ -1,7 +1,7 @@
 """Maps of the limit around the victims of one DTT channel, one for each group of victims and device geometry.
 
 A stored value is the limit in dBm plus what ``ratios.group_shift_db`` (or ``overload_shift_db``) gives for
-the channel offset: offsets share one map (protection.md, sections 3 and 4).
+the channel offset: offsets share one map (docs/method.md, section 9).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.interference_range import OVERLOAD_MU, proven_radius_km
+from pipeline.dtt.interference_range import OVERLOAD_MU, interference_range_km
 from pipeline.dtt.min_plus.search import SearchMaps, min_plus
 from pipeline.dtt.victims import (
     VictimClasses,
@@ -119,11 +119,13 @@ def bands_of(job: ProtectionJob) -> list[LimitBand]:
     return [*bands, LimitBand(OVERLOAD_BAND, None, max(known_dbm))] if known_dbm else bands
 
 
-def radius_km(job: ProtectionJob, coastal: bool) -> float:
-    """Proven radius of the channel for its modes, over all devices of the geometry."""
+def channel_range_km(job: ProtectionJob, coastal: bool) -> float:
+    """Maximum interference range of the channel for its modes, over all devices of the geometry."""
     modes = [(tiers[0].system, tiers[0].mode) for tiers in job.groups]
     return max(
-        proven_radius_km(job.config, device, job.tables, modes=modes, channels=[job.channel], coastal=coastal)
+        interference_range_km(
+            job.config, device, job.tables, modes=modes, channels=[job.channel], coastal=coastal
+        )
         for device in job.devices
     )
 
@@ -131,9 +133,9 @@ def radius_km(job: ProtectionJob, coastal: bool) -> float:
 def loss_tables(
     job: ProtectionJob, grid: Grid, *, coastal: bool, largest_px: int | None = None
 ) -> LossTables:
-    """Loss by pixel offset out to the proven radius, at most ``largest_px`` pixels each way."""
+    """Loss by pixel offset out to the maximum interference range, at most ``largest_px`` pixels each way."""
     device, settings = job.devices[0], job.config
-    reach_km = radius_km(job, coastal)
+    reach_km = channel_range_km(job, coastal)
     scale = grid.largest_scale()
     size = min(table_size(reach_km, grid.resolution_m, scale), largest_px or sys.maxsize)
     distance_km = offset_distance_km(size, grid.resolution_m, scale, device.min_separation_m.value)

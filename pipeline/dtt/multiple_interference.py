@@ -1,10 +1,10 @@
 """Aggregate check: what placed devices together do to the reception of one DTT channel (SM.2405 Annex 7, i).
 
-Loss, discrimination and ratios are those of the protection stage, without the margin for several devices,
-which this check is to judge. What the devices cause at one receiver counts as fully correlated: the median
-of the sum is the power sum of the medians, its spread the mean of the spreads weighted by power. (A small
-fall of location probability follows the mean power, which no correlation changes.) q1 - q2 is the integral
-of ``inversion``.
+Loss, discrimination and ratios are those of the protection stage, without the multiple-interference margin,
+which this check is to judge. What the devices cause at one receiver counts as fully correlated: the median of
+the sum is the power sum of the medians, its spread the mean of the spreads weighted by power. (A small fall
+of location probability follows the mean power, which no correlation changes.) q1 - q2 is the integral of
+``degradation``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.blocks import map_blocks
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
-from pipeline.dtt.degradation import fall_of
+from pipeline.dtt.degradation import degradation_of
 from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, loss_tables, make_job
 from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, VictimMaps, group_codes, rows_of
 from pipeline.grid import raster
@@ -111,7 +111,7 @@ def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: Grid) -> Interfe
 
 
 def ratios_db(job: ProtectionJob, device: Device, offset: Offset) -> NDArray[np.float64]:
-    """Protection ratio with burst penalty and walls by code of the victim; on an edge of tiers the larger."""
+    """Protection ratio with burst penalty and entry loss by code of the victim; on an edge the larger."""
     bare = device.model_copy(update={"margin_db": 0.0})
     largest_db = np.full(sum(2 * len(tiers) - 1 for tiers in job.groups), -np.inf)
     for m, tiers in enumerate(job.groups):
@@ -225,7 +225,7 @@ def _layers(
     dq_pct: float,
     threads: int,
 ) -> xr.DataArray:
-    """From the power at every victim to fall, excess and the margin that cures it."""
+    """From the power at every victim to degradation, excess and required margin."""
     names = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db")
     levels = raster.read(files.coverage(".tif"), rows=box.rows, cols=box.cols, bands=names)
     values = levels.values.astype(np.float64)
@@ -251,7 +251,7 @@ def _layers(
 def _falls(
     config: Config, f_mhz: float, dq_pct: float, power: NDArray[np.float64], levels: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Fall, excess and cure [3, y, x]; NaN without power.
+    """Degradation, excess and required margin [3, y, x]; NaN without power.
 
     ``power`` [near | far, y, x] as of ``_add``; ``levels`` [wanted | nuisance | its sigma, y, x].
     """
@@ -261,7 +261,7 @@ def _falls(
     total = near + far
     sigma_i_db = (near * config.protection.near_sigma_db + far * config.protection.far_sigma_db) / total
     above_nuisance_db = 10.0 * np.log10(total) - power_dbm(0.0, f_mhz) - nuisance_dbuvm
-    fall, cure_db = fall_of(
+    fall, required_db = degradation_of(
         above_nuisance_db,
         wanted_dbuvm - nuisance_dbuvm,
         sigma_u_db,
@@ -270,5 +270,5 @@ def _falls(
         config.coverage.location_sigma_db,
     )
     found = np.full((3, *hit.shape), np.nan, dtype=np.float32)
-    found[:, hit] = 100.0 * fall, np.maximum(100.0 * fall - dq_pct, 0.0), cure_db
+    found[:, hit] = 100.0 * fall, np.maximum(100.0 * fall - dq_pct, 0.0), required_db
     return found

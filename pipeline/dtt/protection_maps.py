@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, find_box, read_servers, read_victims, strips
-from pipeline.dtt.limits import THRESHOLD_BAND, LimitBand, ProtectionJob, bands_of, make_job, radius_km, run
+from pipeline.dtt.limits import (
+    THRESHOLD_BAND,
+    LimitBand,
+    ProtectionJob,
+    bands_of,
+    channel_range_km,
+    make_job,
+    run,
+)
 from pipeline.dtt.separation import separation_maps
 from pipeline.dtt.threshold import occupied, threshold_dbuvm
 from pipeline.dtt.victims import LABEL_NAMES, VictimLabel
@@ -54,7 +62,9 @@ def _protect(job: ProtectionJob, files: ChannelFiles, out: tuple[Path, Path], th
     grid = raster.read_grid(files.coverage(".tif"))
     coastal = job.config.protection.sea_paths == "coastal"
     reach_px = (
-        table_size(radius_km(job, coastal), grid.resolution_m, grid.largest_scale()) if job.groups else 0
+        table_size(channel_range_km(job, coastal), grid.resolution_m, grid.largest_scale())
+        if job.groups
+        else 0
     )
     box = find_box(job.config, files, grid, reach_px)
     bands = bands_of(job)

@@ -26,7 +26,7 @@ _PLANNING_Q = 0.95
 def threshold_dbuvm(config: Config, channel: int) -> float:
     """Field at 10 m from which a channel is occupied: configured, or planning field of the default mode.
 
-    E_med = E_n + mu sigma for 95 % of locations (whitespace-rules.md, section 1.5).
+    E_med = E_n + mu sigma for 95 % of locations (docs/method.md, section 13).
     """
     given = config.protection.threshold.field_dbuvm
     if given is not None:

@@ -1,4 +1,4 @@
-"""Width of the margin around the territory: the proven radius, so that no victim that counts is left out."""
+"""Width of the margin around the territory: the maximum interference range, so that no victim is left out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import xarray as xr
 
 from pipeline.config.config import Config
-from pipeline.dtt.border_field import border_radius_km
-from pipeline.dtt.interference_range import proven_radius_km
+from pipeline.dtt.border_field import border_range_km
+from pipeline.dtt.interference_range import interference_range_km
 from pipeline.radio.channel_plan import plan_channels
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
@@ -16,13 +16,13 @@ from pipeline.registers.transmitters import read_register
 
 
 def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: bool) -> float:
-    """Largest proven radius of the devices: all channels whose reception can limit one, and the border.
+    """Maximum interference range of all devices: channels whose reception can limit one, and the border.
 
     ``modes``: (system, mode) of the register, empty mode = the default; ``coastal``: some victims may be
     near sea. Depends on configuration, tables and modes only, not on where transmitters stand.
     """
     border_km = max(
-        border_radius_km(config, device, channel, coastal=coastal)
+        border_range_km(config, device, channel, coastal=coastal)
         for device in config.devices
         for channel in config.channels.wsd
     )
@@ -35,7 +35,7 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     limiting = {channel - offset for channel in config.channels.wsd for offset in offsets}
     channels = limiting & set(plan_channels(config.channels))
     reception_km = max(
-        proven_radius_km(config, device, tables, modes=keys, channels=channels, coastal=coastal)
+        interference_range_km(config, device, tables, modes=keys, channels=channels, coastal=coastal)
         for device in config.devices
     )
     return max(reception_km, border_km)

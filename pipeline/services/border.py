@@ -19,8 +19,20 @@ from pipeline.budget import Budget, Term
 from pipeline.config.config import Config
 from pipeline.config.neighbours import OTHER_LAND, BorderField
 from pipeline.config.protection import Device
-from pipeline.dtt.border_field import BorderTerms, border_budget, path_loss_db, read_triggers, rule_radius_km
-from pipeline.dtt.foreign_data import ForeignData, concern_radius_km, foreign_data, neighbour_of, treatment_of
+from pipeline.dtt.border_field import (
+    BorderTerms,
+    border_budget,
+    border_rule_range_km,
+    path_loss_db,
+    read_triggers,
+)
+from pipeline.dtt.foreign_data import (
+    ForeignData,
+    foreign_data,
+    neighbour_of,
+    treatment_of,
+    unknown_reception_range_km,
+)
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD
@@ -44,7 +56,7 @@ class Border(NamedTuple):
 
 
 def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
-    """Limit by the fields at the border; not evaluated within the radius of an unknown neighbour."""
+    """Limit by the fields at the border; not evaluated within range of an unknown neighbour."""
     borders = _borders(context, device, channel)
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
@@ -133,10 +145,10 @@ def _border(context: ServiceContext, device: Device, channel: int, name: str, da
     budget = None if rule is None else border_budget(config, rule, device, channel)
     reach_km = -1.0
     if rule is not None:
-        radius_km = rule_radius_km(config, rule, device, channel, coastal=coastal)
-        known = known and radius_km is not None
-        reach_km = -1.0 if radius_km is None else radius_km
-    unknown_km = -1.0 if known else concern_radius_km(config, device, channel, data, coastal=coastal)
+        range_km = border_rule_range_km(config, rule, device, channel, coastal=coastal)
+        known = known and range_km is not None
+        reach_km = -1.0 if range_km is None else range_km
+    unknown_km = -1.0 if known else unknown_reception_range_km(config, device, channel, data, coastal=coastal)
     return Border(name, country, coastal, rule, budget, reach_km, unknown_km)
 
 
@@ -170,7 +182,7 @@ def _terms(
         Term("trigger field", budget.trigger_dbuvm, "dB(uV/m), median"),
         Term("field to power", budget.to_power_db, "-77.216 - 20 log f"),
         Term("power outside the channel", budget.outside_db),
-        Term("margin for several devices", budget.margin_db),
+        Term("multiple-interference margin", budget.margin_db),
         Term("path loss", loss_db, f"{time}, {'smaller of land and sea' if border.coastal else 'land'}"),
     )
 

@@ -2,7 +2,7 @@
 
     EIRP_max(pixel) = min over receivers [ I_max + L_f - margin + Lb(d) - G_r(direction) + A(df) ]
 
-(incumbents.md, section 1). The distance is the smallest between the receiver and the square of the pixel,
+(docs/method.md, section 16). The distance is the smallest between the receiver and the square of the pixel,
 over the largest scale of the grid, at least the device's smallest separation; the gain is the largest towards
 any part of the pixel. A receiver is looked at only out to where it could limit the device below its cap.
 """
@@ -60,7 +60,7 @@ def explain_points(
     criteria: ReceiverCriteria,
     place: tuple[int, int],
 ) -> Budget | None:
-    """Budget of the receiver that decides at a pixel (row, col); None where none is within reach."""
+    """Budget of the limiting receiver at a pixel (row, col); None where none is within reach."""
     rows, cols = (slice(index, index + 1) for index in place)
     best: tuple[float, PlacedReceiver] | None = None
     for victim in place_receivers(context, device, channel, receivers, criteria):
@@ -232,7 +232,7 @@ def _budget(
     terms = [
         Term("interference limit", receiver.limit_dbm, f"I_max in {width_mhz:g} MHz, dBm"),
         Term("feeder loss", receiver.feeder_db, "of the receiver"),
-        Term("margin", -criteria.margin_db, "for several devices"),
+        Term("margin", -criteria.margin_db, "multiple interference"),
         Term("path loss", loss_db, f"{criteria.model}, {criteria.time_pct:g} % of time, {d_km:.3f} km"),
         Term("receiving antenna", -gain_dbi, "largest gain towards the pixel"),
         Term("rejection", victim.coupling.rejection_db, "overlap, leakage and selectivity"),

@@ -127,7 +127,7 @@ def explain_receivers(
     criteria: ReceiverCriteria,
     place: tuple[int, int],
 ) -> Budget | None:
-    """Budget of the receiver that decides at a pixel."""
+    """Budget of the limiting receiver at a pixel."""
     best = explain_points(context, device, channel, victims.placed, criteria, place)
     lowest_dbm = math.inf if best is None else _sum_dbm(best.terms)
     for victim in victims.anywhere:
@@ -167,7 +167,7 @@ def area_terms(
     terms = [
         Term("interference limit", receiver.limit_dbm, "I_max at the antenna's output, dBm"),
         Term("feeder loss", receiver.feeder_db, "of the receiver"),
-        Term("margin", -criteria.margin_db, "for several devices"),
+        Term("margin", -criteria.margin_db, "multiple interference"),
         Term(
             "path loss", loss_db, f"{criteria.model}, {criteria.time_pct:g} % of time, {separation_km:g} km"
         ),

@@ -1,6 +1,6 @@
 """Speed of the min-plus minimum on a map like those of protect_c: DTT discs, 100 m pixels.
 
-Radius and loss are those of the default territory's device: P.1546 at 50 % of time, out to the proven radius.
+Radius and loss are those of the default territory's device: P.1546 at 50 % of time, out to its range.
 ``measure()`` compares with the compiled pair-by-pair twin of the tests, on sampled pixels.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from pipeline.config.base import REPOSITORY
-from pipeline.dtt.interference_range import proven_radius_km
+from pipeline.dtt.interference_range import interference_range_km
 from pipeline.dtt.min_plus.search import SearchMaps, min_plus
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.homogeneous import loss_table_db, offset_distance_km, table_size
@@ -43,7 +43,7 @@ class Case(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """Loss by (|dy|, |dx|) pixels out to the proven radius, +inf beyond."""
+    """Loss by (|dy|, |dx|) pixels out to the maximum interference range, +inf beyond."""
 
     radius_km: float
     loss_db: np.ndarray
@@ -53,7 +53,7 @@ def default_reach() -> Reach:
     """Radius and loss of the first device of the default territory, against its default mode."""
     config = load_config(REPOSITORY / "configs" / "slovenia.yaml")
     device, mode = config.devices[0], config.coverage.default_mode
-    radius_km = proven_radius_km(
+    radius_km = interference_range_km(
         config,
         device,
         read_protection_tables(config.protection),

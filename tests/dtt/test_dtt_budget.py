@@ -20,10 +20,10 @@ from tests.dtt.test_protection_maps import (
     HOME,
     SIZE,
     Case,
-    allowed_nuisance_by_integral_db,
     discrimination_by_definition_db,
     distance_by_definition_km,
     loss_by_definition_db,
+    permissible_level_by_integral_db,
     ratio_by_definition_db,
 )
 from tests.jobs import run_from
@@ -88,15 +88,15 @@ def test_each_term_is_what_the_definition_says(case, k):
         assert terms["antenna discrimination"] == pytest.approx(directed_db, abs=1e-6)
         assert terms["nuisance field"] == case.nuisance[p]
         margin_db, sigma_db = case.wanted[p] - case.nuisance[p], 3.5 if d_km <= 0.08 else 5.5
-        exact_db = allowed_nuisance_by_integral_db(
+        exact_db = permissible_level_by_integral_db(
             float(margin_db), float(case.sigma[p]), sigma_db, device.dq_pct / 100
         )
-        assert -0.021 < terms["allowed nuisance"] - exact_db <= 1e-3
+        assert -0.021 < terms["permissible interfering level"] - exact_db <= 1e-3
         assert terms["frequency"] == pytest.approx(-20 * math.log10(F_MHZ))
         ratio = "carrier to noise" if k == 0 else "protection ratio"
         assert -terms[ratio] == ratio_by_definition_db(case, p, k)
         assert (k == 0) == (-terms[ratio] in C_N_DB)
-        assert terms["margin for several devices"] == -2.0
+        assert terms["multiple-interference margin"] == -2.0
         assert abs(terms["single precision"]) < 5e-5
 
 

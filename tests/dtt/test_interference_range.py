@@ -1,11 +1,11 @@
-"""Proven radius: known ranges, what it promises, and the search from the far end."""
+"""Maximum interference range: known ranges, what it promises, and the search from the far end."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from pipeline.dtt.interference_range import allowed_nuisance_of, farthest_limiting_km, proven_radius_km
+from pipeline.dtt.interference_range import farthest_limiting_km, interference_range_km, permissible_levels_of
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.homogeneous import path_loss_db
@@ -26,7 +26,9 @@ def radius(config):
 
     def radius_km(channel: int = 21, coastal: bool = False, **changes: object) -> float:
         device = config.devices[0].model_copy(update=changes)
-        return proven_radius_km(config, device, tables, modes=[MODE], channels=[channel], coastal=coastal)
+        return interference_range_km(
+            config, device, tables, modes=[MODE], channels=[channel], coastal=coastal
+        )
 
     return radius_km
 
@@ -64,16 +66,16 @@ def test_penalties_and_margins_widen_the_radius(radius):
 
 def test_no_served_victim_tolerates_less_than_the_worst(config):
     """Random nuisance above the noise and any margin that is served: nothing lies below the assumed worst."""
-    from pipeline.dtt.degradation import allowed_nuisance_db
-    from pipeline.dtt.interference_range import smallest_allowed_db
+    from pipeline.dtt.degradation import permissible_level_db
+    from pipeline.dtt.interference_range import smallest_permissible_level_db
 
     rng = np.random.default_rng(5)
-    for table in allowed_nuisance_of(config, config.devices[0]):
-        worst_db = smallest_allowed_db(table, 0.5244 * 5.5)
+    for table in permissible_levels_of(config, config.devices[0]):
+        worst_db = smallest_permissible_level_db(table, 0.5244 * 5.5)
         for _ in range(2000):
             sigma_db = rng.uniform(0, 5.5)
             margin_db = np.hypot(5.5, sigma_db) * rng.uniform(0.5245, 4.0)
-            assert allowed_nuisance_db(table, margin_db, sigma_db) >= worst_db - 0.01
+            assert permissible_level_db(table, margin_db, sigma_db) >= worst_db - 0.01
 
 
 def test_search_does_not_stop_at_the_first_crossing():

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pipeline.dtt.channel_files import ChannelFiles
-from pipeline.dtt.degradation import fall_of
+from pipeline.dtt.degradation import degradation_of
 from pipeline.dtt.multiple_interference import PlacedDevices, run
 from pipeline.plan.territory_file import load_config
 from tests.dtt.test_protection_maps import (
@@ -84,7 +84,7 @@ def test_power_of_all_devices_is_summed_at_every_served_pixel(case):
     for p in victims:
         x_db, sigma_i = power_by_definition(case, devices, p)
         margin = float(case.wanted[p]) - float(case.nuisance[p])
-        one = fall_of(*(np.array([v]) for v in (x_db, margin, float(case.sigma[p]), sigma_i)), 0.01)
+        one = degradation_of(*(np.array([v]) for v in (x_db, margin, float(case.sigma[p]), sigma_i)), 0.01)
         expected.append(100.0 * one[0][0])
     assert [found[p] for p in victims] == pytest.approx(expected, rel=1e-3)
     nothing = np.ones(found.shape, bool)
@@ -100,7 +100,7 @@ def test_power_of_all_devices_is_summed_at_every_served_pixel(case):
 def test_fall_is_the_share_of_draws_that_the_devices_lose(x_db, margin_db, sigma_u_db, sigma_i_db):
     rng = np.random.default_rng(5)
     arguments = (x_db, margin_db, sigma_u_db, sigma_i_db)
-    found, above_db = fall_of(*(np.array([value]) for value in arguments), 0.01)
+    found, above_db = degradation_of(*(np.array([value]) for value in arguments), 0.01)
     assert 100.0 * found[0] == pytest.approx(fall_by_draws(*arguments, rng), abs=0.08)
     cured = fall_by_draws(x_db - above_db[0], *arguments[1:], rng)
     assert cured == pytest.approx(1.0, abs=0.05)

@@ -113,7 +113,7 @@ class Case:
 # --- the definition --------------------------------------------------------------------------------------
 
 
-def allowed_nuisance_by_integral_db(margin: float, sigma_u: float, sigma_i: float, dq: float) -> float:
+def permissible_level_by_integral_db(margin: float, sigma_u: float, sigma_i: float, dq: float) -> float:
     z = np.linspace(-8.5, 8.5, 141)
     weight = norm.pdf(z) * (z[1] - z[0])
     u = sigma_u * z[:, np.newaxis]
@@ -194,7 +194,7 @@ def limit_by_definition_dbm(case: Case, k: int, *, oth_dbm: float = math.nan, co
     for p in victims:
         margin = float(case.wanted[p]) - float(case.nuisance[p])
         x_db = {
-            s: allowed_nuisance_by_integral_db(margin, float(case.sigma[p]), s, device.dq_pct / 100)
+            s: permissible_level_by_integral_db(margin, float(case.sigma[p]), s, device.dq_pct / 100)
             for s in (3.5, 5.5)
         }
         for x in zip(*np.nonzero(case.surface == HOME), strict=True):
@@ -294,8 +294,8 @@ def test_wider_radius_changes_nothing(tmp_path, repository, monkeypatch):
     cap = case.config.devices[0].cap_dbm
     from pipeline.dtt import limits
 
-    proven_km = limits.proven_radius_km
-    monkeypatch.setattr(limits, "proven_radius_km", lambda *args, **kw: 3 * proven_km(*args, **kw))
+    proven_km = limits.interference_range_km
+    monkeypatch.setattr(limits, "interference_range_km", lambda *args, **kw: 3 * proven_km(*args, **kw))
     run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     after = case.limit(CHANNEL)
     assert (np.minimum(before.eirp_dbm, cap) == np.minimum(after.eirp_dbm, cap)).all()

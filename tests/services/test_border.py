@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from pipeline.config.config import Config
-from pipeline.dtt.border_field import read_triggers, rule_radius_km, trigger_dbuvm
-from pipeline.dtt.foreign_data import concern_radius_km, foreign_data
+from pipeline.dtt.border_field import border_rule_range_km, read_triggers, trigger_dbuvm
+from pipeline.dtt.foreign_data import foreign_data, unknown_reception_range_km
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -164,7 +164,9 @@ def test_pixels_near_an_unknown_neighbour_are_not_evaluated(
     config = config_of(repository, tmp_path, neighbours)
     limit, _ = limit_of(config, build)
     device, data = config.devices[0], foreign_data(config)
-    radius_km = {c: concern_radius_km(config, device, CHANNEL, data, coastal=c) for c in (False, True)}
+    radius_km = {
+        c: unknown_reception_range_km(config, device, CHANNEL, data, coastal=c) for c in (False, True)
+    }
     assert 30 < radius_km[False] < 45
     assert radius_km[True] > 55
     cols = np.arange(50, 90)
@@ -233,7 +235,9 @@ def test_margin_grows_with_the_border_rule(repository, tmp_path):
     """1 % of time over the sea reaches farther than reception does."""
     plain = config_of(repository, tmp_path, {})
     ruled = config_of(repository, tmp_path, {"IT": {"border_field": {}}})
-    at_sea = rule_radius_km(ruled, ruled.neighbours["IT"].border_field, ruled.devices[0], 21, coastal=True)
+    at_sea = border_rule_range_km(
+        ruled, ruled.neighbours["IT"].border_field, ruled.devices[0], 21, coastal=True
+    )
     assert (
         required_margin_km(ruled, [MODE], coastal=True)
         >= at_sea

@@ -338,7 +338,7 @@ def min_plus(
     *,
     threads: int,
 ) -> None:
-    """Lower ``maps.best_dbm`` to the smallest limit of any victim, in place (docs/method.md, section 3).
+    """Lower ``maps.best_dbm`` to the smallest limit of any victim, in place (docs/method.md, section 11).
 
     ``permissible_dbm`` float32[y, x] what the victim tolerates, +inf (or NaN) = no victim;
     ``loss_db`` float32[n, n] by (|dy|, |dx|) in pixels, +inf beyond the range, in no assumed order;

@@ -1,6 +1,6 @@
-"""PMSE: radio microphones, monitors, talkback and links that are booked for a place, a band and a time.
+"""PMSE: radio microphones, monitors, talkback and links that are assigned a place, a band and a time.
 
-Ofcom's calculation of the pilot of 2013 (whitespace-rules.md, section 3); tables and rules are settings. Only
+Ofcom's calculation of the pilot of 2013 (docs/method.md, section 17); tables and rules are settings. Only
 receivers within reach of a block are looked at, which changes no number: see ``pmse_kernels``.
 """
 
@@ -23,16 +23,16 @@ from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, unl
 from pipeline.services.pmse.pmse_kernels import (
     AIRBORNE,
     BLOCKED_DBM,
-    Places,
-    Receivers,
-    Rules,
+    LatticeBlock,
+    PmseLinkRules,
+    PmseReceivers,
     lower_block,
     pixel_limits,
     pmse_loss_db,
 )
 from pipeline.services.pmse.pmse_register import active_between, read_pmse_register, summary
 from pipeline.services.pmse.pmse_victims import (
-    Tables,
+    PmseTables,
     allowance,
     allowance_terms,
     channel_offsets,
@@ -47,14 +47,14 @@ from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
 
-class Prepared(NamedTuple):
+class PreparedPmse(NamedTuple):
     """Receivers that concern one device and channel, the rows they come from, and their channel offsets."""
 
     register: xr.Dataset
     offsets: NDArray[np.int64]
-    tables: Tables
-    rules: Rules
-    receivers: Receivers
+    tables: PmseTables
+    rules: PmseLinkRules
+    receivers: PmseReceivers
     scale: float
 
 
@@ -120,8 +120,8 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
 
 
 def within_reach(
-    receivers: Receivers, grid: Grid, rows: slice, cols: slice, places: Places
-) -> tuple[Receivers, NDArray[np.int64]]:
+    receivers: PmseReceivers, grid: Grid, rows: slice, cols: slice, places: LatticeBlock
+) -> tuple[PmseReceivers, NDArray[np.int64]]:
     """The receivers that may limit a pixel of a block, and for each the part of the block it may limit."""
     reach_m = receivers.reach_km * 1000.0 * places.scale + 2.0 * places.lattice_m
     px = 1.0 / grid.resolution_m
@@ -134,16 +134,16 @@ def within_reach(
     first = np.array([rows.start, rows.start, cols.start, cols.start])
     windows = np.stack(spans, axis=-1).astype(np.int64) - first
     near = (windows[:, 0] < windows[:, 1]) & (windows[:, 2] < windows[:, 3])
-    return Receivers(*(values[near] for values in receivers)), np.ascontiguousarray(windows[near])
+    return PmseReceivers(*(values[near] for values in receivers)), np.ascontiguousarray(windows[near])
 
 
-def _prepare(context: ServiceContext, device: Device, channel: int) -> Prepared:
+def _prepare(context: ServiceContext, device: Device, channel: int) -> PreparedPmse:
     config = context.config
     register, _ = read_pmse_register(config)
     chosen = register.isel(assignment=np.flatnonzero(concerned(config, device, channel, register)))
     tables = read_pmse_tables(config.pmse)
     receivers = receivers_of(config, device, channel, chosen, tables, context.grid)
-    return Prepared(
+    return PreparedPmse(
         register=chosen,
         offsets=channel_offsets(config, device, channel, chosen),
         tables=tables,
@@ -153,14 +153,14 @@ def _prepare(context: ServiceContext, device: Device, channel: int) -> Prepared:
     )
 
 
-def _terms(device: Device, prepared: Prepared, i: int, d_km: float) -> list[Term]:
+def _terms(device: Device, prepared: PreparedPmse, i: int, d_km: float) -> list[Term]:
     """The budget in the order of the kernel's sum."""
     offset = int(prepared.offsets[i])
     kind = str(prepared.register["kind"].values[i])
     receivers, rules = prepared.receivers, prepared.rules
     found = allowance(prepared.tables, kind, offset, device.emission_class)
     notes = {
-        "least wanted power": kind,
+        "minimum wanted power": kind,
         "protection ratio": f"offset {offset}, emission class {device.emission_class}",
     }
     terms = [Term(name, value, notes.get(name, "")) for name, value in allowance_terms(found, device)]
@@ -172,10 +172,10 @@ def _terms(device: Device, prepared: Prepared, i: int, d_km: float) -> list[Term
         receivers.environment[i],
         rules.device_is_base,
     )
-    wall_db = float(receivers.wall_db[i]) if d_km > rules.wall_from_km else 0.0
+    entry_db = float(receivers.entry_db[i]) if d_km > rules.entry_from_km else 0.0
     model = _model(int(receivers.environment[i]), d_km)
     note = f"{model}, {1000.0 * d_km:.1f} m, {receivers.f_mhz[i]:g} MHz"
-    return [*terms, Term("path loss", float(loss_db), note), Term("walls", wall_db)]
+    return [*terms, Term("path loss", float(loss_db), note), Term("building entry loss", entry_db)]
 
 
 def _model(environment: int, d_km: float) -> str:
@@ -190,7 +190,7 @@ def _model(environment: int, d_km: float) -> str:
     return f"extended Hata, {surroundings}"
 
 
-def _victim(prepared: Prepared, i: int, d_km: float, places: Places) -> dict[str, object]:
+def _victim(prepared: PreparedPmse, i: int, d_km: float, places: LatticeBlock) -> dict[str, object]:
     """The limiting receiver in plain values; azimuth on the grid, from the pixel's middle to the receiver."""
     row = {str(name): values.values[i].item() for name, values in prepared.register.data_vars.items()}
     east_m = prepared.receivers.x_m[i] - 0.5 * (places.west_m[0] + places.east_m[0])

@@ -1,4 +1,4 @@
-"""Limits that PMSE receivers set to devices, pixel by pixel (whitespace-rules.md, section 3).
+"""Limits that PMSE receivers set to devices, pixel by pixel (docs/method.md, section 17).
 
 A device may stand anywhere on a lattice (10 m) of its pixel; the point nearest to the receiver counts. A
 pixel with the receiver in one of its lattice cells is blocked. Loss: free space up to 40 m, extended Hata
@@ -26,13 +26,13 @@ FARTHEST_KM = 1000.0
 BISECTIONS = 60
 
 
-class Receivers(NamedTuple):
+class PmseReceivers(NamedTuple):
     """PMSE receivers as a device in one channel meets them, arrays [n].
 
     ``x_m``, ``y_m`` on the grid; ``f_mhz`` of the loss; ``height_m`` above ground; ``environment`` a code of
-    ``Environment`` or AIRBORNE; ``allowed_dbm`` what the device may radiate at a loss of 0 dB, without walls;
-    ``wall_db`` loss of the walls; ``known`` False where the kind has no numbers, ``allowed_dbm`` then being
-    the strictest kind's; ``reach_km`` beyond which nothing is limited below the cap.
+    ``Environment`` or AIRBORNE; ``permissible_dbm`` what the device may radiate at a loss of 0 dB;
+    ``entry_db`` building entry loss; ``known`` False where the kind has no numbers, ``permissible_dbm`` then
+    being the strictest kind's; ``reach_km`` beyond which nothing is limited below the cap.
     """
 
     x_m: NDArray[np.float64]
@@ -40,29 +40,29 @@ class Receivers(NamedTuple):
     f_mhz: NDArray[np.float64]
     height_m: NDArray[np.float64]
     environment: NDArray[np.int64]
-    allowed_dbm: NDArray[np.float64]
-    wall_db: NDArray[np.float64]
+    permissible_dbm: NDArray[np.float64]
+    entry_db: NDArray[np.float64]
     known: NDArray[np.bool_]
     reach_km: NDArray[np.float64]
 
 
-class Rules(NamedTuple):
+class PmseLinkRules(NamedTuple):
     """What all receivers share: device, distances, cap.
 
-    ``height_m`` of the device; ``device_is_base`` in extended Hata; ``nearest_km`` least distance;
-    ``wall_from_km`` distance up to which walls do not count (negative: they always do); ``within_km``
+    ``height_m`` of the device; ``device_is_base`` in extended Hata; ``nearest_km`` smallest distance;
+    ``entry_from_km`` distance up to which it does not count (negative: it always does); ``within_km``
     receivers farther away are left out; ``cap_dbm`` from which on nothing limits.
     """
 
     height_m: float
     device_is_base: bool
     nearest_km: float
-    wall_from_km: float
+    entry_from_km: float
     within_km: float
     cap_dbm: float
 
 
-class Places(NamedTuple):
+class LatticeBlock(NamedTuple):
     """First and last lattice coordinate (m) of the columns and rows of a block, and the lattice's step.
 
     ``scale``: largest ratio of grid to true distance.
@@ -99,8 +99,8 @@ def axis_distance_m(low_m: float, high_m: float, place_m: float, lattice_m: floa
 
 
 @kernel
-def limit_dbm(rules: Rules, receivers: Receivers, i: int, d_km: float) -> float:
-    """Allowed e.i.r.p. in dBm for receiver ``i`` at a distance: allowed + loss + walls."""
+def limit_dbm(rules: PmseLinkRules, receivers: PmseReceivers, i: int, d_km: float) -> float:
+    """Permitted e.i.r.p. for receiver ``i`` at a distance: permissible level + both losses."""
     loss_db = pmse_loss_db(
         d_km,
         receivers.f_mhz[i],
@@ -109,13 +109,13 @@ def limit_dbm(rules: Rules, receivers: Receivers, i: int, d_km: float) -> float:
         receivers.environment[i],
         rules.device_is_base,
     )
-    wall_db = receivers.wall_db[i] if d_km > rules.wall_from_km else 0.0
-    return receivers.allowed_dbm[i] + loss_db + wall_db
+    entry_db = receivers.entry_db[i] if d_km > rules.entry_from_km else 0.0
+    return receivers.permissible_dbm[i] + loss_db + entry_db
 
 
 @kernel
 def limit_in_pixel_dbm(
-    rules: Rules, places: Places, receivers: Receivers, i: int, row: int, col: int
+    rules: PmseLinkRules, places: LatticeBlock, receivers: PmseReceivers, i: int, row: int, col: int
 ) -> tuple[float, float]:
     """Limit in dBm by receiver ``i`` in one pixel of a block, +inf where none; distance in km."""
     x_m, y_m = receivers.x_m[i], receivers.y_m[i]
@@ -138,12 +138,12 @@ def limit_in_pixel_dbm(
 
 @kernel
 def lower_block(
-    rules: Rules,
-    places: Places,
-    receivers: Receivers,
+    rules: PmseLinkRules,
+    places: LatticeBlock,
+    receivers: PmseReceivers,
     windows: NDArray[np.int64],
     lowest_dbm: NDArray[np.float64],
-    open_here: NDArray[np.bool_],
+    not_evaluated: NDArray[np.bool_],
 ) -> None:
     """Lower the limits [y, x] of a block in place; mark pixels that receivers without numbers concern.
 
@@ -156,16 +156,16 @@ def lower_block(
                 if limit == math.inf:
                     continue
                 if not receivers.known[i]:
-                    open_here[row, col] = True
+                    not_evaluated[row, col] = True
                 elif limit < lowest_dbm[row, col]:
                     lowest_dbm[row, col] = limit
 
 
 @kernel
 def pixel_limits(
-    rules: Rules,
-    places: Places,
-    receivers: Receivers,
+    rules: PmseLinkRules,
+    places: LatticeBlock,
+    receivers: PmseReceivers,
     limits_dbm: NDArray[np.float64],
     d_km: NDArray[np.float64],
 ) -> None:
@@ -175,9 +175,9 @@ def pixel_limits(
 
 
 @kernel
-def reaches_km(rules: Rules, receivers: Receivers) -> NDArray[np.float64]:
+def reaches_km(rules: PmseLinkRules, receivers: PmseReceivers) -> NDArray[np.float64]:
     """Distance [n] beyond which a receiver limits nothing below the cap: bisection, rounded up."""
-    reach_km = np.empty(receivers.allowed_dbm.size)
+    reach_km = np.empty(receivers.permissible_dbm.size)
     for i in range(reach_km.size):
         low_km, high_km = 0.0, FARTHEST_KM
         if limit_dbm(rules, receivers, i, FARTHEST_KM) >= rules.cap_dbm:

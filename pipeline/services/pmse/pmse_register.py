@@ -1,7 +1,7 @@
 """The PMSE register: files -> one checked dataset of assignments, sorted by id.
 
 Strict reading refuses the first bad row; lenient reading leaves bad rows out and returns each of them for
-the manifest. A fault of a whole file is refused either way. A file without rows is one without bookings.
+the manifest. A fault of a whole file is refused either way. A file without rows is one without assignments.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ _Height = Annotated[float, Field(ge=0, le=900)]
 
 
 class PmseRow(RowModel):
-    """One assignment as booked; None is "not given"."""
+    """One assignment as registered; None is "not given"."""
 
     id: IdCell
     kind: Annotated[str, Field(description="a kind of the table of kinds")]

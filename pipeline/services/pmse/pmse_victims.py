@@ -1,7 +1,7 @@
 """From booked PMSE assignments to the receivers that limit a device in one channel.
 
-P_max = P_S0 - r(offset, class) + path loss + walls, in dBm in 8 MHz; a device of another bandwidth keeps its
-density (whitespace-rules.md, section 3). An offset is counted in channel widths between the device's channel
+P_max = P_S0 - r(offset, class) + path loss + building entry loss, in dBm in 8 MHz; a device of another
+bandwidth keeps its density (docs/method.md, section 17). An offset is counted in channel widths between the device's channel
 and the band of the assignment, so an assignment across an edge counts for both channels.
 """
 
@@ -25,7 +25,13 @@ from pipeline.propagation.hata import Environment
 from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_centre_mhz, channel_width_mhz
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratio_tables import CLASSES
-from pipeline.services.pmse.pmse_kernels import AIRBORNE, Places, Receivers, Rules, reaches_km
+from pipeline.services.pmse.pmse_kernels import (
+    AIRBORNE,
+    LatticeBlock,
+    PmseLinkRules,
+    PmseReceivers,
+    reaches_km,
+)
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_rows import PmseKind, read_pmse_kinds, read_pmse_ratios
 
@@ -35,24 +41,24 @@ GENERIC_NEAREST_KM = 0.01
 ENVIRONMENTS = {"open": Environment.OPEN, "suburban": Environment.SUBURBAN, "urban": Environment.URBAN}
 
 
-class Tables(NamedTuple):
+class PmseTables(NamedTuple):
     """Kinds of use, and protection ratios in dB by (set, offset, emission class)."""
 
     kinds: dict[str, PmseKind]
     ratios_db: dict[tuple[str, int, int], float]
 
 
-class Allowance(NamedTuple):
-    """Least wanted power and ratio of a kind at one offset; ``known`` False: those of the strictest kind."""
+class PmseAllowance(NamedTuple):
+    """Minimum wanted power and ratio of a kind at an offset; ``known`` False: those of the strictest kind."""
 
     wanted_dbm: float
     ratio_db: float
     known: bool
 
 
-def read_pmse_tables(settings: Pmse) -> Tables:
+def read_pmse_tables(settings: Pmse) -> PmseTables:
     """The tables of kinds and ratios; refused if a kind with numbers lacks a ratio for an offset in use."""
-    tables = Tables(read_pmse_kinds(settings.kinds), read_pmse_ratios(settings.ratios))
+    tables = PmseTables(read_pmse_kinds(settings.kinds), read_pmse_ratios(settings.ratios))
     used = {kind.ratios for kind in tables.kinds.values() if has_numbers(kind)}
     for name in sorted(used):
         for offset in range(settings.farthest_offset + 1):
@@ -108,17 +114,19 @@ def bookings_hash(config: Config, register: xr.Dataset | None, channel: int) -> 
     return rows_hash(register, np.logical_or.reduce(chosen))
 
 
-def allowance(tables: Tables, kind: str, offset: int, emission_class: int) -> Allowance:
+def allowance(tables: PmseTables, kind: str, offset: int, emission_class: int) -> PmseAllowance:
     """Numbers of a kind, or those of the strictest kind that has any (-inf: there is none)."""
     own = tables.kinds[kind]
     if has_numbers(own):
-        return Allowance(own.wanted_dbm, tables.ratios_db[own.ratios, offset, emission_class], True)
+        return PmseAllowance(own.wanted_dbm, tables.ratios_db[own.ratios, offset, emission_class], True)
     known = [
         allowance(tables, name, offset, emission_class)
         for name, other in tables.kinds.items()
         if has_numbers(other)
     ]
-    strictest = min(known, key=lambda a: a.wanted_dbm - a.ratio_db, default=Allowance(-math.inf, 0.0, False))
+    strictest = min(
+        known, key=lambda a: a.wanted_dbm - a.ratio_db, default=PmseAllowance(-math.inf, 0.0, False)
+    )
     return strictest._replace(known=False)
 
 
@@ -137,8 +145,8 @@ def bandwidth_shift_db(device: Device) -> float:
     return 10.0 * math.log10(device.bandwidth_mhz / RATIO_WIDTH_MHZ)
 
 
-def walls(settings: Pmse, device: Device, situation: str) -> int:
-    """Walls between device and receiver; none to an airborne one."""
+def building_entries(settings: Pmse, device: Device, situation: str) -> int:
+    """Buildings that the path enters or leaves; none to an airborne receiver."""
     if situation == "airborne":
         return 0
     return int(situation == "indoor") + int(is_indoor(device))
@@ -150,27 +158,27 @@ def is_indoor(device: Device) -> bool:
 
 
 def receivers_of(
-    config: Config, device: Device, channel: int, register: xr.Dataset, tables: Tables, grid: Grid
-) -> Receivers:
+    config: Config, device: Device, channel: int, register: xr.Dataset, tables: PmseTables, grid: Grid
+) -> PmseReceivers:
     """The receivers of all rows of a register (those that are ``concerned``) on a grid."""
     settings = config.pmse
     x_m, y_m = on_grid_m(register, grid)
     offsets = channel_offsets(config, device, channel, register)
     rows = [
-        allowed_dbm(settings, tables, device, kind, offset)
+        permissible_dbm(settings, tables, device, kind, offset)
         for kind, offset in zip(register["kind"].values.tolist(), offsets.tolist(), strict=True)
     ]
     situations = register["situation"].values.tolist()
     height_m = register["height_m"].values
-    receivers = Receivers(
+    receivers = PmseReceivers(
         x_m=x_m,
         y_m=y_m,
         f_mhz=loss_frequency_mhz(config, channel, register),
         height_m=np.where(np.isnan(height_m), settings.default_height_m.value, height_m),
         environment=environments(settings, situations, register["environment"].values.tolist()),
-        allowed_dbm=np.array([dbm for dbm, _ in rows], dtype=np.float64),
-        wall_db=np.array(
-            [walls(settings, device, s) * settings.wall_db.value for s in situations], np.float64
+        permissible_dbm=np.array([dbm for dbm, _ in rows], dtype=np.float64),
+        entry_db=np.array(
+            [building_entries(settings, device, s) * settings.wall_db.value for s in situations], np.float64
         ),
         known=np.array([known for _, known in rows], dtype=np.bool_),
         reach_km=np.zeros(len(rows)),
@@ -178,7 +186,9 @@ def receivers_of(
     return receivers._replace(reach_km=reaches_km(rules_of(config, device), receivers))
 
 
-def allowed_dbm(settings: Pmse, tables: Tables, device: Device, kind: str, offset: int) -> tuple[float, bool]:
+def permissible_dbm(
+    settings: Pmse, tables: PmseTables, device: Device, kind: str, offset: int
+) -> tuple[float, bool]:
     """Sum of ``allowance_terms``, and whether the kind has numbers; +inf beyond the farthest offset."""
     if offset > settings.farthest_offset:
         return math.inf, True
@@ -186,14 +196,14 @@ def allowed_dbm(settings: Pmse, tables: Tables, device: Device, kind: str, offse
     return sum(value for _, value in allowance_terms(found, device)), found.known
 
 
-def allowance_terms(found: Allowance, device: Device) -> list[tuple[str, float]]:
+def allowance_terms(found: PmseAllowance, device: Device) -> list[tuple[str, float]]:
     """Names and values in dB of what a device may radiate at a loss of 0 dB, in order of summation."""
     return [
-        ("least wanted power", found.wanted_dbm),
+        ("minimum wanted power", found.wanted_dbm),
         ("protection ratio", -found.ratio_db),
         ("device's bandwidth to 8 MHz", bandwidth_shift_db(device)),
         ("burst penalty", -device.burst_penalty_db.value),
-        ("margin for several devices", -device.margin_db),
+        ("multiple-interference margin", -device.margin_db),
     ]
 
 
@@ -206,15 +216,15 @@ def environments(settings: Pmse, situations: list[str], stated: list[str]) -> ND
     return np.array(codes, dtype=np.int64)
 
 
-def rules_of(config: Config, device: Device) -> Rules:
+def rules_of(config: Config, device: Device) -> PmseLinkRules:
     """What all receivers share for one device."""
     settings = config.pmse
     generic = settings.operational_parameters == "generic"
-    return Rules(
+    return PmseLinkRules(
         height_m=device.height_m,
         device_is_base=settings.hata_base == "device",
         nearest_km=GENERIC_NEAREST_KM if generic else 0.0,
-        wall_from_km=GENERIC_NEAREST_KM if generic else -1.0,
+        entry_from_km=GENERIC_NEAREST_KM if generic else -1.0,
         within_km=math.inf if settings.within_km is None else settings.within_km,
         cap_dbm=device_cap_dbm(device),
     )
@@ -229,12 +239,12 @@ def on_grid_m(register: xr.Dataset, grid: Grid) -> tuple[NDArray[np.float64], ND
     return Transformer.from_crs(source, target, always_xy=True).transform(x, y)
 
 
-def places_of(grid: Grid, rows: slice, cols: slice, lattice_m: float, scale: float) -> Places:
+def places_of(grid: Grid, rows: slice, cols: slice, lattice_m: float, scale: float) -> LatticeBlock:
     """Lattice coordinates of the pixels of a block; equal pixels get equal ones in every block."""
     left_m, top_m = grid.xy_m(
         np.arange(rows.start, rows.stop, dtype=np.float64), np.arange(cols.start, cols.stop, dtype=np.float64)
     )
-    return Places(
+    return LatticeBlock(
         west_m=np.floor(left_m / lattice_m) * lattice_m,
         east_m=np.ceil((left_m + grid.resolution_m) / lattice_m) * lattice_m,
         south_m=np.floor((top_m - grid.resolution_m) / lattice_m) * lattice_m,
