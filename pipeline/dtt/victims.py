@@ -101,7 +101,7 @@ class VictimMaps(NamedTuple):
 
 
 def directivity_of(wanted: str, device: str) -> Directivity:
-    """Mixed or unknown wanted polarisation: D = 0; unknown one of the device: azimuth only (docs/method.md, 8)."""
+    """Mixed or unknown wanted polarisation: D = 0; unknown one of the device: azimuth only (section 8)."""
     if wanted not in ("H", "V"):
         return Directivity.NONE
     if device in ("H", "V") and device != wanted:

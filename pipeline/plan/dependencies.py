@@ -56,9 +56,9 @@ def rows_of(plan: Plan, job: str, **wildcards: int | str) -> str | None:
 def rows_of_territory(plan: Plan) -> str:
     """Hash of what the territory stage takes from the register: the widths of the margin and the sites' box.
 
-    The margin is the maximum interference range, over land and over sea; it follows from the modes in use, the
-    devices and the protection ratios. The box is as coarse as that of the land mask: a station that moves within it
-    concerns its own channels only.
+    The margin is the maximum interference range, over land and over sea; it follows from the modes in use,
+    the devices and the protection ratios. The box is as coarse as that of the land mask: a station that moves
+    within it concerns its own channels only.
     """
     required_km = required_margins_km(plan.config, plan.register)
     margins_m = [margin_m(plan.config, required_km, coastal=coastal) for coastal in (False, True)]

@@ -1,7 +1,8 @@
 """Manual adjustments: signed dB by area and channel, added to the limit that protects DTT.
 
-As in Ofcom's "unscheduled adjustments" (docs/method.md, section 22) they act on what DTT allows under the device's cap,
-and -100 switches the channel off. They raise nothing above the cap, and nothing that another service limits.
+As in Ofcom's "unscheduled adjustments" (docs/method.md, section 22) they act on what DTT allows under the
+device's cap, and -100 switches the channel off. They raise nothing above the cap, and nothing that another
+service limits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From booked PMSE assignments to the receivers that limit a device in one channel.
 
 P_max = P_S0 - r(offset, class) + path loss + building entry loss, in dBm in 8 MHz; a device of another
-bandwidth keeps its density (docs/method.md, section 17). An offset is counted in channel widths between the device's channel
-and the band of the assignment, so an assignment across an edge counts for both channels.
+bandwidth keeps its density (docs/method.md, section 17). An offset is counted in channel widths between the
+device's channel and the band of the assignment, so an assignment across an edge counts for both channels.
 """
 
 from __future__ import annotations
