@@ -16,7 +16,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 
-COLUMNS = ("device", "channel", "area_km2", "area_pct", "population_pct")
+_COLUMNS = ("device", "channel", "area_km2", "area_pct", "population_pct")
 
 
 class OpenArea(NamedTuple):
@@ -48,7 +48,7 @@ def open_area_table(
     population: NDArray[np.floating] | None,
 ) -> pd.DataFrame:
     """One row for each (device, channel, ``max_eirp`` file)."""
-    return pd.DataFrame(_rows(files, area_km2, population), columns=list(COLUMNS))
+    return pd.DataFrame(_rows(files, area_km2, population), columns=list(_COLUMNS))
 
 
 def write_open_area(table: pd.DataFrame, path: Path) -> None:

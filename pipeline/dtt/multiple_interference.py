@@ -34,9 +34,9 @@ from pipeline.reference.ratios import group_shift_db
 from pipeline.units import power_dbm
 
 # A device is left out where alone it would need this much more e.i.r.p. at its cap to limit anything.
-FAINT_DB = 20.0
-BLOCK_PX = 256
-LAYERS = ("fall_pct", "excess_pct", "margin_db")
+_FAINT_DB = 20.0
+_BLOCK_PX = 256
+AGGREGATE_LAYERS = ("fall_pct", "excess_pct", "margin_db")
 """q1 - q2, what of it exceeds dq, and by how many dB less every device would have to radiate."""
 _MW = 0.1 * math.log(10.0)
 
@@ -68,7 +68,7 @@ class InterferenceSources(NamedTuple):
 def run(
     config: Config, files: ChannelFiles, placed: PlacedDevices, *, threads: int = 1
 ) -> xr.DataArray | None:
-    """Layers ``LAYERS`` on the part of the grid within reach of the devices, float32 (band, y, x).
+    """Layers ``AGGREGATE_LAYERS`` on the part of the grid within reach of the devices, float32 (band, y, x).
 
     NaN where no protected reception is in reach of a device; dq is the smallest of the placed devices'. None
     where no device concerns the channel.
@@ -125,8 +125,8 @@ def ratios_db(job: ProtectionJob, device: Device, offset: Offset) -> NDArray[np.
 
 
 def _losses(job: ProtectionJob, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Losses for inland and coastal victims out to where one device is ``FAINT_DB`` below what limits it."""
-    louder = [d.model_copy(update={"margin_db": d.margin_db + FAINT_DB}) for d in job.devices]
+    """Losses for inland and coastal victims out to where one device is ``_FAINT_DB`` below what limits it."""
+    louder = [d.model_copy(update={"margin_db": d.margin_db + _FAINT_DB}) for d in job.devices]
     wider = job._replace(devices=tuple(louder))
     size_px = max(grid.height, grid.width)
     coasts = (False, job.config.protection.sea_paths == "coastal")
@@ -172,7 +172,7 @@ def _add(
     height, width = power.shape[1:]
     name = f"aggregate {job.channel}"
     for rows, _, part in map_blocks(
-        compute, (height, width), (BLOCK_PX, width), threads, cut=(power,), name=name
+        compute, (height, width), (_BLOCK_PX, width), threads, cut=(power,), name=name
     ):
         power[:, rows] = part
 
@@ -238,13 +238,13 @@ def _layers(
 
     name = f"falls {files.channel}"
     for rows, _, part in map_blocks(
-        compute, (height, width), (BLOCK_PX, width), threads, cut=(power, values), name=name
+        compute, (height, width), (_BLOCK_PX, width), threads, cut=(power, values), name=name
     ):
         out[:, rows] = part
     units = ("percentage points", "percentage points", "dB")
     title = f"fall of location probability by all placed devices, channel {files.channel}"
     return raster.make_array(
-        out, levels.attrs["grid"], units=units, nodata=math.nan, band_names=LAYERS, long_name=title
+        out, levels.attrs["grid"], units=units, nodata=math.nan, band_names=AGGREGATE_LAYERS, long_name=title
     )
 
 

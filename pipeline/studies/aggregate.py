@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles
-from pipeline.dtt.multiple_interference import LAYERS, PlacedDevices, run
+from pipeline.dtt.multiple_interference import AGGREGATE_LAYERS, PlacedDevices, run
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
@@ -95,7 +95,7 @@ def _channel_row(
     config: Config, folder: Path, channel: int, layers: xr.DataArray, grid: Grid
 ) -> dict[str, float | int]:
     """One line of the table: percentiles of q1 - q2 over the pixels in reach, what exceeds dq, the margin."""
-    fall, excess, margin = (layers.sel(band=name).values for name in LAYERS)
+    fall, excess, margin = (layers.sel(band=name).values for name in AGGREGATE_LAYERS)
     reached, over = np.isfinite(fall), np.nan_to_num(excess) > 0.0
     rows, cols = _window(layers.attrs["grid"], grid)
     area_km2 = grid.area_km2(rows, cols)

@@ -22,8 +22,8 @@ AIRBORNE = -1
 """In place of a code of ``Environment``: free space at every distance."""
 BLOCKED_DBM = -999.0
 """Limit in a receiver's own cell: finite, so that budgets remain plain numbers."""
-FARTHEST_KM = 1000.0
-BISECTIONS = 60
+_FARTHEST_KM = 1000.0
+_BISECTIONS = 60
 
 
 class PmseReceivers(NamedTuple):
@@ -179,9 +179,9 @@ def reaches_km(rules: PmseLinkRules, receivers: PmseReceivers) -> NDArray[np.flo
     """Distance [n] beyond which a receiver limits nothing below the cap: bisection, rounded up."""
     reach_km = np.empty(receivers.permissible_dbm.size)
     for i in range(reach_km.size):
-        low_km, high_km = 0.0, FARTHEST_KM
-        if limit_dbm(rules, receivers, i, FARTHEST_KM) >= rules.cap_dbm:
-            for _ in range(BISECTIONS):
+        low_km, high_km = 0.0, _FARTHEST_KM
+        if limit_dbm(rules, receivers, i, _FARTHEST_KM) >= rules.cap_dbm:
+            for _ in range(_BISECTIONS):
                 middle_km = 0.5 * (low_km + high_km)
                 if limit_dbm(rules, receivers, i, middle_km) < rules.cap_dbm:
                     low_km = middle_km

@@ -31,7 +31,7 @@ from pipeline.services.pmse.pmse_rows import (
 )
 
 # Minutes since 1970 of assignments without a start or an end.
-ALWAYS, FOREVER = -(2**62), 2**62
+_ALWAYS, _FOREVER = -(2**62), 2**62
 
 
 def read_pmse(
@@ -89,8 +89,8 @@ def to_dataset(rows: Sequence[PmseRow], crs: str | None) -> xr.Dataset:
     names = ("id", "kind", "situation", "environment")
     texts = {name: [getattr(row, name) for row in rows] for name in names}
     times = {
-        "start_minute": [_minute(row.start, ALWAYS) for row in rows],
-        "finish_minute": [_minute(row.finish, FOREVER) for row in rows],
+        "start_minute": [_minute(row.start, _ALWAYS) for row in rows],
+        "finish_minute": [_minute(row.finish, _FOREVER) for row in rows],
     }
     variables = {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
     variables |= {name: np.array(values, dtype=np.str_) for name, values in texts.items()}
@@ -103,7 +103,7 @@ def active_between(dataset: xr.Dataset, at: str | None, hours: float) -> NDArray
     """Assignments with any time in [at, at + hours), bool[assignment]; all of them without ``at``."""
     if at is None:
         return np.ones(dataset.sizes["assignment"], dtype=np.bool_)
-    begin = _minute(datetime.fromisoformat(at), ALWAYS)
+    begin = _minute(datetime.fromisoformat(at), _ALWAYS)
     begun = dataset["start_minute"].values < begin + 60.0 * hours
     return np.asarray(begun & (dataset["finish_minute"].values >= begin))
 
@@ -114,8 +114,8 @@ def summary(dataset: xr.Dataset, active: NDArray[np.bool_]) -> dict[str, int]:
         "assignments": dataset.sizes["assignment"],
         "active": active.sum(),
         "rejected_rows": dataset.attrs.get("rejected_rows", 0),
-        "without_start": (dataset["start_minute"].values == ALWAYS).sum(),
-        "without_finish": (dataset["finish_minute"].values == FOREVER).sum(),
+        "without_start": (dataset["start_minute"].values == _ALWAYS).sum(),
+        "without_finish": (dataset["finish_minute"].values == _FOREVER).sum(),
         "without_height": np.isnan(dataset["height_m"].values).sum(),
     }
     return {name: int(count) for name, count in counts.items()}
