@@ -48,7 +48,6 @@ ROOMS = [
 OPEN: set[str] = {
     "BLOCK_PX",
     "COLUMNS",
-    "BLOCK_PX",
     "COORDINATION",
     "DECIMALS",
     "FORMAT",
