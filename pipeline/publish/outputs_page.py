@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.files import write_whole
 from pipeline.grid.layer_files import fields_of
 from pipeline.layers import LAYERS, Layer, Raster
 from pipeline.publish.catalogue import band_fields
@@ -29,7 +30,7 @@ def updated(text: str) -> str:
 
 def update(path: Path) -> None:
     """Write the tables into the document."""
-    path.write_text(updated(path.read_text(encoding="utf-8")), encoding="utf-8")
+    write_whole(path, updated(path.read_text(encoding="utf-8")))
 
 
 def _raster_rows() -> Iterable[tuple[str, ...]]:
