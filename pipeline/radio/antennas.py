@@ -153,12 +153,12 @@ def bt419_db(ant: Bt419, angle_deg: np.float32) -> np.float32:
 
 @kernel
 def discrimination_db(wanted: int, other: int, directed_db: float, cross_polar_db: float) -> float:
-    """D: discrimination of one signal in dB, given its directivity ``directed_db`` (docs/method.md,
-    section 8).
+    """D: discrimination of one signal in dB (docs/method.md, section 8).
 
-    The antenna has the polarisation ``wanted``. An orthogonal signal gets ``cross_polar_db`` at all azimuths,
-    not added to the directivity; a mixed one is split into two halves whose powers are summed; one of
-    unknown polarisation keeps the directivity. Mixed or unknown ``wanted``: neither, D = 0.
+    The antenna has the polarisation ``wanted``, ``directed_db`` is its directivity. An orthogonal signal gets
+    ``cross_polar_db`` at all azimuths, not added to the directivity; a mixed one is split into two halves
+    whose powers are summed; one of unknown polarisation keeps the directivity. Mixed or unknown ``wanted``:
+    neither, D = 0.
     """
     if wanted in (_UNKNOWN, _MIXED):
         return 0.0

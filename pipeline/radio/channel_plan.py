@@ -1,18 +1,15 @@
 """Which channel has which frequency, and which DTT channels limit which channels of devices.
 
-A plan is a sequence of segments of equally spaced channels, taken from the configuration (``channels.plan``)
-or by name from ``configs/tables/channel_plans.csv``.
+A plan is a sequence of segments of equally spaced channels, as ``channels.plan`` of a territory gives it;
+``configs/tables/channel_plans.csv`` holds those of Europe, Australia and North America to copy from.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.config.base import TABLES
 from pipeline.config.channels import Channels, PlanSegment
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -139,25 +136,3 @@ def victim_channels(config: Config, occupied: Iterable[int], wsd: Iterable[int])
         for victim, _ in victims_by_offset(config, device, channel, known)
     )
     return sorted(set(limiting))
-
-
-def named_plan(name: str, table: Path = TABLES / "channel_plans.csv") -> list[PlanSegment]:
-    """A plan of the table: ``8MHz`` (GE06), ``7MHz`` (Australia) or ``6MHz`` (North America)."""
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    segments = [_segment(row) for row in rows if row["plan"] == name]
-    if not segments:
-        names = sorted({row["plan"] for row in rows})
-        raise InputError(
-            "unknown channel plan", file=table, field="plan", value=name, allowed=", ".join(names)
-        )
-    return segments
-
-
-def _segment(row: dict[str, str]) -> PlanSegment:
-    return PlanSegment(
-        first_channel=int(row["first_channel"]),
-        last_channel=int(row["last_channel"]),
-        first_centre_mhz=float(row["first_centre_mhz"]),
-        width_mhz=float(row["width_mhz"]),
-    )

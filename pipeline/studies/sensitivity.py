@@ -38,7 +38,7 @@ from pipeline.studies.sensitivity_maps import BAND_UNITS, SPREAD_BANDS, spread_b
 from pipeline.workflow.run import only_one_run
 from pipeline.workflow.validate import validate_command
 
-BASE = "base"
+_BASE = "base"
 
 
 class Variant(NamedTuple):
@@ -101,7 +101,7 @@ def narrowed(config: Config, channel: int, device_id: str) -> Config:
 def variants_of(config: Config) -> list[Variant]:
     """The territory as it is, then one change at a time; a value it already has adds nothing."""
     tried, (device,) = config.sensitivity, config.devices
-    found = [Variant(BASE, config)]
+    found = [Variant(_BASE, config)]
     for model in tried.coverage_models:
         if model != config.propagation.coverage_model:
             found.append(Variant(f"coverage-{model}", _changed(config, "propagation", coverage_model=model)))

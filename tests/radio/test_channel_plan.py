@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 from pipeline.config.channels import Channels
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
-from pipeline.radio.channel_plan import (
-    centre_mhz,
-    named_plan,
-    offset_of,
-    segment_of,
-    victim_channels,
-    victims_by_offset,
-)
+from pipeline.radio.channel_plan import centre_mhz, offset_of, segment_of, victim_channels, victims_by_offset
+from tests.channel_plans import named_plan
 
 # Lower and upper edge in MHz: GE06 (bands IV and V), FCC (47 CFR 73.603), Australian VHF and UHF.
 EDGES = [

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.radio.channel_plan import named_plan
 from pipeline.registers.missing_values import country_of, fill_countries
 from pipeline.registers.transmitters import read_transmitters, summary
+from tests.channel_plans import named_plan
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.radio.channel_plan import named_plan
 from pipeline.registers.transmitter_rows import SiteBox, inside_box
 from pipeline.registers.transmitters import read_transmitters
+from tests.channel_plans import named_plan
 
 PLAN = named_plan("8MHz")
 AROUND = SiteBox(10, 43, 20, 49)

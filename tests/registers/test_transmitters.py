@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError
-from pipeline.radio.channel_plan import named_plan
 from pipeline.registers.transmitters import read_transmitters, summary, tile_name
+from tests.channel_plans import named_plan
 
 PLAN = named_plan("8MHz")
 SLOVENIA = Path("data") / "slovenia" / "transmitters.csv"
