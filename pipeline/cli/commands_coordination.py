@@ -50,7 +50,7 @@ def apply(
     report: Annotated[Path, typer.Option(help="JSON with all findings, written in every case.")],
 ) -> None:
     """Apply a submission to the register of oceanographic radars (BR Circular Letter CR/372)."""
-    from pipeline.coordination.radar.apply_command import radar_apply_command
+    from pipeline.coordination.radar.cr372_register import radar_apply_command
 
     radar_apply_command(register, submission, mode, out, report)
 

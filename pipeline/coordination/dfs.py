@@ -77,5 +77,5 @@ def detection_threshold_dbm(dfs: Dfs, eirp_mw: float) -> float:
 
 
 def needs_detection(dfs: Dfs, from_mhz: float, to_mhz: float) -> bool:
-    """Whether a channel lies in a band of the table, be it in part."""
+    """Whether a channel is in a band of the table, be it in part."""
     return any(band.from_mhz < to_mhz and from_mhz < band.to_mhz for band in dfs.bands_mhz)

@@ -142,7 +142,7 @@ def test_largest_value_of_each_pair_and_its_place():
     whole = interference(problem, lon, lat)
     for number, result in enumerate(results):
         assert result.max_pct == whole.pair_max_pct[number]
-        assert result.lon_deg == lon[whole.pair_place[number]]
+        assert result.lon_deg == lon[whole.pair_location[number]]
     assert max(r.max_pct for r in results) == pytest.approx(
         max(np.nanmax(whole.down_pct), np.nanmax(whole.up_pct)), rel=1e-12
     )

@@ -92,7 +92,7 @@ def check_submitted(line: Line, rules: SubmissionRules) -> list[Finding]:
 
 
 def check_text(line: Line, mode: Strictness) -> list[Finding]:
-    """What holds for every record ever kept: lengths, nothing a spreadsheet would run, no lost letters."""
+    """What applies to every record ever kept: lengths, nothing a spreadsheet would run, no lost letters."""
     found: list[Finding] = []
     for column, text in zip(CR372_COLUMNS, line.radar, strict=True):
         if column.max_chars is not None and len(text) > column.max_chars:

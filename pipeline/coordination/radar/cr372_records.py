@@ -79,7 +79,7 @@ CR372_COLUMNS = (
     Column("adm_remark", 255, False),
 )
 CR372_NAMES = tuple(column.name for column in CR372_COLUMNS)
-# What tells radars apart when their other data may differ (docs/method.md, section 30).
+# What distinguishes radars when their other data may differ (docs/method.md, section 30).
 _KEY_COLUMNS = ("Adm", "ctry", "stn_type", "freq_assgn", "lat", "long", "site_name", "Adm_ref_id")
 # Set by the action and by the Bureau: no part of the radar's own data.
 _NOT_COMPARED = ("Int", "d_update")
@@ -163,7 +163,7 @@ def _comparable(radar: Radar, name: str) -> object:
 
 
 def key(radar: Radar) -> Comparable:
-    """What identifies a radar: the same in its old and its new record unless place or frequency change."""
+    """What identifies a radar: the same in its old and its new record unless location or frequency change."""
     return tuple(_comparable(radar, name) for name in _KEY_COLUMNS)
 
 

@@ -101,7 +101,7 @@ SEVERITIES: dict[str, tuple[str | None, str | None]] = {
 def finding(
     mode: Strictness, line: int, code: str, message: str, field: str = "", value: str = ""
 ) -> list[Finding]:
-    """The entry for a code at a place, as a list of one, or of none where the mode says nothing of it."""
+    """The entry for a code at a location, as a list of one, or of none where the mode says nothing of it."""
     strict, lenient = SEVERITIES[code]
     severity = strict if mode is Strictness.STRICT else lenient
     if severity is None:

@@ -22,7 +22,7 @@ from pipeline.grid.polygons import cut
 # Longitudes and latitudes [n].
 LonLats = tuple[NDArray[np.float64], NDArray[np.float64]]
 # Places along each side of a window: its outline in lon/lat.
-_OUTLINE_PLACES = 17
+_OUTLINE_POINTS = 17
 # Paths bend towards the poles: a buffer beside them.
 _BUFFER_DEG = 1.0
 
@@ -40,24 +40,24 @@ class Ground(NamedTuple):
 
 
 def read_ground(
-    path: Path, clip_deg: Box | None, places: LonLats, needed_km: float
+    path: Path, clip_deg: Box | None, locations: LonLats, needed_km: float
 ) -> tuple[Ground, list[str]]:
     """The ground around some locations, and the names of polygons left out because they have no ITU code.
 
     Refused if the box ends nearer to a location than ``needed_km``: its edge is not a border.
     """
     countries, ignored = read_countries(path, read_itu_codes())
-    known_km = check_reach(path, clip_deg, places, needed_km)
-    box = box_around(places, needed_km, clip_deg)
+    known_km = check_reach(path, clip_deg, locations, needed_km)
+    box = box_around(locations, needed_km, clip_deg)
     land = land_mask(_shapes_in([country.shape for country in countries], box), box)
     return Ground(countries, clip_deg, known_km, clearance(land, box[0], box[3])), ignored
 
 
-def check_reach(path: Path, clip_deg: Box | None, places: LonLats, needed_km: float) -> float:
+def check_reach(path: Path, clip_deg: Box | None, locations: LonLats, needed_km: float) -> float:
     """Shortest distance from locations to the edge of the box, refused if less than needed or outside it."""
     if clip_deg is None:
         return math.inf
-    lon_deg, lat_deg = places
+    lon_deg, lat_deg = locations
     west, south, east, north = clip_deg
     inside = (west < lon_deg) & (lon_deg < east) & (south < lat_deg) & (lat_deg < north)
     known_km = reach_km(clip_deg, lon_deg, lat_deg) if inside.all() else 0.0
@@ -81,28 +81,28 @@ def window_of(wanted: NDArray[np.bool_]) -> tuple[slice, slice]:
 def outline_deg(grid: Grid, wanted: NDArray[np.bool_]) -> LonLats:
     """Longitude and latitude of locations along the sides of the window that holds the wanted pixels."""
     rows, cols = (
-        np.unique(np.linspace(part.start, part.stop - 1, _OUTLINE_PLACES).round().astype(int))
+        np.unique(np.linspace(part.start, part.stop - 1, _OUTLINE_POINTS).round().astype(int))
         for part in window_of(wanted)
     )
-    places = [
+    locations = [
         *((row, col) for row in rows for col in (cols[0], cols[-1])),
         *((row, col) for row in (rows[0], rows[-1]) for col in cols),
     ]
-    found = [grid.lonlat_deg(slice(row, row + 1), slice(col, col + 1)) for row, col in places]
+    found = [grid.lonlat_deg(slice(row, row + 1), slice(col, col + 1)) for row, col in locations]
     return np.array([lon[0, 0] for lon, _ in found]), np.array([lat[0, 0] for _, lat in found])
 
 
-def joined(places: Sequence[LonLats]) -> LonLats:
+def joined(locations: Sequence[LonLats]) -> LonLats:
     """Several lists of locations as one."""
-    return np.concatenate([lon for lon, _ in places]), np.concatenate([lat for _, lat in places])
+    return np.concatenate([lon for lon, _ in locations]), np.concatenate([lat for _, lat in locations])
 
 
-def box_around(places: LonLats, around_km: float, clip_deg: Box | None = None) -> Box:
-    """Box of whole degrees that holds all locations within a distance of some, cut to a clip.
+def box_around(locations: LonLats, around_km: float, clip_deg: Box | None = None) -> Box:
+    """Box of whole degrees around all locations within a distance of some, cut to a clip.
 
     It may reach beyond the 180th meridian, and has all longitudes where a pole is near.
     """
-    lon_deg, lat_deg = places
+    lon_deg, lat_deg = locations
     margin_deg = around_km / DEGREE_KM + _BUFFER_DEG
     south, north = math.floor(lat_deg.min() - margin_deg), math.ceil(lat_deg.max() + margin_deg)
     cosine = math.cos(math.radians(min(max(abs(south), abs(north)), 90)))

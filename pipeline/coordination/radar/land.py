@@ -74,7 +74,7 @@ def clearance(
 
 @inlined
 def clearance_at(clearance: Clearance, x_m: float, y_m: float, z_m: float) -> float:
-    """Clearance in km above or below a geocentric point; its sign tells land (+) from sea (-)."""
+    """Clearance in km above or below a geocentric point; its sign distinguishes land (+) from sea (-)."""
     lon_deg = math.degrees(math.atan2(y_m, x_m))
     lat_deg = math.degrees(math.atan2(z_m, (1.0 - ECCENTRICITY2) * math.sqrt(x_m * x_m + y_m * y_m)))
     col = int(((lon_deg - clearance.west_deg) % 360.0) * clearance.per_deg)

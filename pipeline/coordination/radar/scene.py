@@ -47,7 +47,7 @@ class RadarScene(NamedTuple):
 def scene_of(settings: Radars, surface: xr.DataArray) -> RadarScene:
     """All that the maps of a territory need; InputError for faults of configuration and register."""
     check_administration(settings)
-    grid, wanted = surface.attrs["grid"], wanted_places(settings, surface)
+    grid, wanted = surface.attrs["grid"], wanted_sites(settings, surface)
     radars, found = candidates_of(settings), read_stations(settings)
     ground, ignored = ground_of(settings, grid, wanted, radars, found)
     return RadarScene(radars, found, grid, wanted, ground, ignored)
@@ -108,7 +108,7 @@ def read_stations(settings: Radars) -> list[RegisteredRadar]:
     return stations(radars, Noise(settings.noise), conservative_gap=settings.conservative_gap)
 
 
-def wanted_places(settings: Radars, surface: xr.DataArray) -> NDArray[np.bool_]:
+def wanted_sites(settings: Radars, surface: xr.DataArray) -> NDArray[np.bool_]:
     """Pixels [y, x] to compute: the territory's land, or all that is known of the grid."""
     if settings.include_sea:
         return np.asarray(surface.values != Surface.OUTSIDE)
@@ -123,8 +123,8 @@ def ground_of(
     found: Sequence[RegisteredRadar],
 ) -> tuple[Ground, list[str]]:
     """Countries, land and sea around the wanted places and the registered radars."""
-    places, needed_km = reach_needed(grid, wanted, radars, found)
-    return read_ground(settings.borders, settings.clip_deg, places, needed_km)
+    locations, needed_km = reach_needed(grid, wanted, radars, found)
+    return read_ground(settings.borders, settings.clip_deg, locations, needed_km)
 
 
 def reach_needed(
@@ -150,8 +150,8 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
         return
     check_administration(settings)
     radars, found = candidates_of(settings), read_stations(settings)
-    places, needed_km = reach_needed(surface.attrs["grid"], wanted_places(settings, surface), radars, found)
-    check_reach(settings.borders, settings.clip_deg, places, needed_km)
+    locations, needed_km = reach_needed(surface.attrs["grid"], wanted_sites(settings, surface), radars, found)
+    check_reach(settings.borders, settings.clip_deg, locations, needed_km)
     countries, ignored = read_countries(settings.borders, read_itu_codes())
     foreign = foreign_borders(countries, settings.administration, settings.clip_deg)
     yield f"  radars        {len(found)} registered, {len(foreign.administrations)} administrations around"

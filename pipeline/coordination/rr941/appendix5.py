@@ -17,7 +17,7 @@ ITEM_WITHOUT_ARC = "9"
 
 
 class SourcedMethod(Section):
-    """The method of AP8 that decides; the transponder method is reported beside it."""
+    """The method of AP8 that counts; the transponder method is reported beside it."""
 
     value: Literal["independent"]
     source: Annotated[str, Field(min_length=3)]
@@ -103,7 +103,7 @@ class CoordinationLimits(Section):
 
 
 class Arc(NamedTuple):
-    """Item of Table 5-1 that holds for a pair of assignments; no arc in item 9."""
+    """Item of Table 5-1 that applies to a pair of assignments; no arc in item 9."""
 
     item: str
     arc_deg: float | None
@@ -129,7 +129,7 @@ def find_arc(
     region: int,
     services: tuple[SatelliteService, SatelliteService],
 ) -> Arc:
-    """The first row that holds the frequency, the Region and the two services (in any order); else item 9."""
+    """The first row with the frequency, the Region and the two services (in any order); else item 9."""
     for row in table.rows:
         starts = row.from_mhz < frequency_mhz if row.above else row.from_mhz <= frequency_mhz
         pairs = [sorted(pair) for pair in row.services]

@@ -1,4 +1,4 @@
-"""Satellite antenna gain towards places on Earth: a beam after S.672-4, or published contours.
+"""Satellite antenna gain towards locations on Earth: a beam after S.672-4, or published contours.
 
 Gains are relative to the maximum gain, in dB, <= 0. Without beam data the maximum gain holds everywhere,
 which overestimates interference.
@@ -73,7 +73,7 @@ def _fill_beam(
 def relative_gain_of_beam_db(
     lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], satellite_deg: float, beam: Beam
 ) -> NDArray[np.float64]:
-    """Relative gain at places [n] of a beam from a satellite at a longitude."""
+    """Relative gain at locations [n] of a beam from a satellite at a longitude."""
     relative_db = np.empty(lon_deg.size)
     shape = (beam.half_beamwidth_deg, _MAIN_LOBE_END[beam.side_lobe_db], beam.side_lobe_db, beam.peak_dbi)
     _fill_beam(lon_deg, lat_deg, satellite_deg, beam.aim_lon_deg, beam.aim_lat_deg, shape, relative_db)
@@ -86,7 +86,7 @@ def relative_gain_of_contours_db(
     satellite_deg: float,
     contours: Sequence[BeamContour],
 ) -> NDArray[np.float64]:
-    """Largest relative gain that the contours allow at places [n].
+    """Largest relative gain that the contours allow at locations [n].
 
     Between two contours the gain is at most the level of the inner one, inside the innermost at most the
     maximum, outside the outermost at most its level.

@@ -40,9 +40,9 @@ _Reason = Literal[
 
 
 class PairResult(NamedTuple):
-    """Largest delta-T/T of a pair over all places; ``reverse``: the requester interferes.
+    """Largest delta-T/T of a pair over all locations; ``reverse``: the requester interferes.
 
-    ``lon_deg``, ``lat_deg`` where it stands, NaN where the pair has no place.
+    ``lon_deg``, ``lat_deg`` of that location, NaN where the pair has no location.
     """
 
     pair: AssignmentPair

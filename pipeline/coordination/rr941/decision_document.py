@@ -19,9 +19,9 @@ from pipeline.coordination.rr941.networks import Networks
 
 
 class Peaks(NamedTuple):
-    """Largest delta-T/T of each pair over some places, float64 [pairs], and lon/lat where it stands.
+    """Largest delta-T/T of each pair over some locations, float64 [pairs], and lon/lat of its location.
 
-    NaN as longitude: the pair has no place among them.
+    NaN as longitude: the pair has no location among them.
     """
 
     percent: PointValues
@@ -30,16 +30,16 @@ class Peaks(NamedTuple):
 
 
 def peaks(found: Interference, lon_deg: PointValues, lat_deg: PointValues) -> Peaks:
-    """What remains of the interference at places [n] for the decision."""
-    nowhere = found.pair_place < 0
+    """What remains of the interference at locations [n] for the decision."""
+    nowhere = found.pair_location < 0
     if nowhere.all():
         unknown = np.full(nowhere.size, np.nan)
         return Peaks(np.zeros(nowhere.size), unknown, unknown)
-    place = np.where(nowhere, 0, found.pair_place)
+    location = np.where(nowhere, 0, found.pair_location)
     return Peaks(
         np.where(nowhere, 0.0, found.pair_max_pct),
-        np.where(nowhere, np.nan, lon_deg[place]),
-        np.where(nowhere, np.nan, lat_deg[place]),
+        np.where(nowhere, np.nan, lon_deg[location]),
+        np.where(nowhere, np.nan, lat_deg[location]),
     )
 
 

@@ -25,7 +25,7 @@ _ORBIT_RADIUS_KM = 42164.0
 
 
 class Sight(NamedTuple):
-    """What earth stations at n places see of two satellites, float64 arrays [n].
+    """What earth stations at n locations see of two satellites, float64 arrays [n].
 
     ``angle_deg`` topocentric separation of the two; ``own_*`` the satellite of the earth station's network,
     ``other_*`` that of the other network.
@@ -40,13 +40,13 @@ class Sight(NamedTuple):
 
 @kernel
 def cosine_of_arc(lon_deg: float, lat_deg: float, satellite_deg: float) -> float:
-    """Cosine of the central angle psi between a place and the sub-satellite point."""
+    """Cosine of the central angle psi between a location and the sub-satellite point."""
     return math.cos(math.radians(lat_deg)) * math.cos(math.radians(satellite_deg - lon_deg))
 
 
 @kernel
 def _range_km(cos_psi: float) -> float:
-    """Distance from the place to the satellite."""
+    """Distance from the location to the satellite."""
     return _RANGE_SCALE_KM * math.sqrt(1.0 - _RANGE_COSINE * cos_psi)
 
 
@@ -66,7 +66,7 @@ def geocentric_angle_deg(first_deg: float, second_deg: float, tolerance_deg: flo
 
 @kernel
 def topocentric_angle_deg(first_km: float, second_km: float, geocentric_deg: float) -> float:
-    """Angle between two satellites seen from the place, by the law of cosines.
+    """Angle between two satellites seen from the location, by the law of cosines.
 
     acos((d1^2 + d2^2 - c^2) / (2 d1 d2)) with the chord c, written with the half angle, which keeps its
     digits where the angle is small. Tolerances shrink c while the distances stay: below the difference of
@@ -82,7 +82,7 @@ def topocentric_angle_deg(first_km: float, second_km: float, geocentric_deg: flo
 def angle_at_satellite_deg(
     lon_deg: float, lat_deg: float, aim_lon_deg: float, aim_lat_deg: float, satellite_deg: float
 ) -> float:
-    """Angle at the satellite between a place on Earth and the point its beam aims at."""
+    """Angle at the satellite between a location on Earth and the point its beam aims at."""
     x1, y1, z1 = _from_satellite_km(lon_deg - satellite_deg, lat_deg)
     x2, y2, z2 = _from_satellite_km(aim_lon_deg - satellite_deg, aim_lat_deg)
     cross_x = y1 * z2 - z1 * y2
@@ -94,7 +94,7 @@ def angle_at_satellite_deg(
 
 @kernel
 def _from_satellite_km(east_deg: float, lat_deg: float) -> tuple[float, float, float]:
-    """Vector from the satellite to a place; x away from the Earth's centre through the satellite."""
+    """Vector from the satellite to a location; x away from the Earth's centre through the satellite."""
     east, north = math.radians(east_deg), math.radians(lat_deg)
     return (
         _EARTH_RADIUS_KM * math.cos(north) * math.cos(east) - _ORBIT_RADIUS_KM,
@@ -110,7 +110,7 @@ def sight(
     other_deg: float,
     tolerance_deg: float,
 ) -> Sight:
-    """Angles and distances at places [n] towards satellites at two longitudes; tolerances summed."""
+    """Angles and distances at locations [n] towards satellites at two longitudes; tolerances summed."""
     values = np.empty((5, lon_deg.size))
     geocentric_deg = geocentric_angle_deg(own_deg, other_deg, tolerance_deg)
     _fill_sight(lon_deg, lat_deg, own_deg, other_deg, geocentric_deg, values)

@@ -1,4 +1,4 @@
-"""Interference of one network into another at places: what the rasters and the point tool both compute."""
+"""Interference of one network into another at locations: what the rasters and the point tool both compute."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class Problem(NamedTuple):
 
 
 class Interference(NamedTuple):
-    """Results at n places.
+    """Results at n locations.
 
-    ``angle_deg`` topocentric separation, NaN where the victim's satellite is
-    masked; ``elevation_deg`` of the victim's satellite; ``down_pct`` with the
-    victim's earth station at the place, ``up_pct`` with the interferer's, ``transponder_pct`` with both, NaN
-    where there is none; ``exceeds`` uint8 0, 1 or 255 (nothing computed); ``pair`` number of the pair with
-    the larger of down and up, -1 where none; ``pair_max_pct`` [pairs] and ``pair_place`` [pairs] the largest
-    value of each pair and where it stands (-1: nowhere).
+    ``angle_deg`` topocentric separation, NaN where the victim's satellite is masked; ``elevation_deg`` of the
+    victim's satellite; ``down_pct`` with the victim's earth station at the location, ``up_pct`` with the
+    interferer's, ``transponder_pct`` with both, NaN where there is none; ``exceeds`` uint8 0, 1 or 255
+    (nothing computed); ``pair`` number of the pair with the larger of down and up, -1 where none;
+    ``pair_max_pct`` [pairs] and ``pair_location`` [pairs] the largest value of each pair and the index of its
+    location (-1: none).
     """
 
     angle_deg: PointValues
@@ -78,7 +78,7 @@ class Interference(NamedTuple):
     exceeds: NDArray[np.uint8]
     pair: NDArray[np.int64]
     pair_max_pct: NDArray[np.float64]
-    pair_place: NDArray[np.int64]
+    pair_location: NDArray[np.int64]
 
 
 class _View(NamedTuple):
@@ -93,7 +93,7 @@ class _View(NamedTuple):
 def prepare(
     networks: Networks, limits: CoordinationLimits, *, min_elevation_deg: float | None = None
 ) -> Problem:
-    """Everything that does not depend on the place."""
+    """Everything that does not depend on the location."""
     pairs, skipped = overlapping_pairs(networks, limits)
     found = [
         Transponder(
@@ -120,11 +120,11 @@ def prepare(
 def interference(
     problem: Problem, lon_deg: PointValues, lat_deg: PointValues, *, area_dts_k: Sequence[float] | None = None
 ) -> Interference:
-    """delta-T/T at places [n].
+    """delta-T/T at locations [n].
 
     ``area_dts_k``: for each transponder the largest delta-Ts over the interferer's service area (see
     ``largest_dts_k``), which a raster adds at every pixel; without it the interfering earth station stands
-    at the place itself.
+    at the location itself.
     """
     down_view, up_view = _views(problem.networks, lon_deg, lat_deg)
     down = _worst(problem, problem.down, down_view)
@@ -146,7 +146,7 @@ def interference(
         exceeds(np.fmax(down.value, up.value), problem.threshold_pct),
         np.where(larger_up, np.where(up.pair >= 0, up.pair + shift, -1), down.pair),
         np.concatenate([down.pair_value, up.pair_value]),
-        np.concatenate([down.pair_place, up.pair_place]),
+        np.concatenate([down.pair_location, up.pair_location]),
     )
 
 
@@ -167,7 +167,7 @@ def largest_dts_k(problem: Problem, blocks: Iterable[tuple[PointValues, PointVal
 
 
 def _views(networks: Networks, lon_deg: PointValues, lat_deg: PointValues) -> tuple[_View, _View]:
-    """The victim's earth stations (down-link) and the interferer's (up-link) at the same places."""
+    """The victim's earth stations (down-link) and the interferer's (up-link) at the same locations."""
     victim, interferer = networks.victim, networks.interferer
     slack_deg = tolerance_deg(victim, interferer)
     down = sight(lon_deg, lat_deg, victim.longitude_deg, interferer.longitude_deg, slack_deg)
@@ -192,7 +192,7 @@ def _worst(problem: Problem, table: PairTable, view: _View, *, percent: bool = T
 def _transponder_pct(
     problem: Problem, transponder: Transponder, down: _View, up: _View, dts_k: float | None
 ) -> PointValues:
-    """Transponder method; a direction without pairs, or without earth station at the place, adds nothing."""
+    """Transponder method; a direction without pairs, or without earth station there, adds nothing."""
     dte_k = _worst(problem, transponder.down_table, down, percent=False).value
     dts: PointValues | float = (
         _worst(problem, transponder.up_table, up, percent=False).value if dts_k is None else dts_k

@@ -1,7 +1,7 @@
-"""Increase of noise temperature by the interfering network at many places (RR Appendix 8, Case I).
+"""Increase of noise temperature by the interfering network at many locations (RR Appendix 8, Case I).
 
-Work in dB: one comparison per place and pair, one power per place. Gains of the distinct antennas are
-computed once per place, whatever the number of pairs that share them.
+Work in dB: one comparison per location and pair, one power per location. Gains of the distinct antennas are
+computed once per location, whatever the number of pairs that share them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _NO_INDEX = -1
 
 
 class Worst(NamedTuple):
-    """The worst pair at each of n places.
+    """The worst pair at each of n locations.
 
     ``value`` [n] delta-T/T in % or delta-T in K, NaN where there is no earth station, 0 where the other
-    satellite lies below the horizon; ``pair`` [n] index of the pair, -1 where none; ``pair_value`` and
-    ``pair_place`` [pairs] the largest value of each pair over the places and where it stands (-1: nowhere).
+    satellite is below the horizon; ``pair`` [n] index of the pair, -1 where none; ``pair_value`` and
+    ``pair_location`` [pairs] the largest value of each pair and the index of its location (-1: none).
     """
 
     value: NDArray[np.float64]
     pair: NDArray[np.int64]
     pair_value: NDArray[np.float64]
-    pair_place: NDArray[np.int64]
+    pair_location: NDArray[np.int64]
 
 
 def worst_pairs(
@@ -49,14 +49,14 @@ def worst_pairs(
     min_elevation_deg: float = 0.0,
     percent: bool = True,
 ) -> Worst:
-    """Largest delta-T/T [%] (or delta-T [K]) over the pairs of a table at places [n].
+    """Largest delta-T/T [%] (or delta-T [K]) over the pairs of a table at locations [n].
 
     ``relative_db`` [beams, n] from ``beam_gains_db``. Earth stations that see their own satellite below
     ``min_elevation_deg`` do not exist. Pure: blocks of a raster may be evaluated in any order.
     """
     count, pairs = sight.angle_deg.size, len(table.pairs)
     value, pair = np.empty(count), np.empty(count, dtype=np.int64)
-    pair_db, pair_place = np.full(pairs, -np.inf), np.full(pairs, _NO_INDEX, dtype=np.int64)
+    pair_db, pair_location = np.full(pairs, -np.inf), np.full(pairs, _NO_INDEX, dtype=np.int64)
     constant_db = table.constant_db + table.percent_db if percent else table.constant_db
     _fill_worst(
         (sight.angle_deg, sight.other_km, sight.own_elevation_deg, sight.other_elevation_deg),
@@ -65,9 +65,9 @@ def worst_pairs(
         table.patterns,
         relative_db,
         (value, pair),
-        (pair_db, pair_place),
+        (pair_db, pair_location),
     )
-    return Worst(value, pair, 10.0 ** (pair_db / 10.0), pair_place)
+    return Worst(value, pair, 10.0 ** (pair_db / 10.0), pair_location)
 
 
 @kernel
@@ -83,7 +83,7 @@ def _fill_worst(
     angle_deg, other_km, own_elevation_deg, other_elevation_deg = seen
     constant_db, pattern_of, beam_of = pairs
     value, best_pair = worst
-    pair_db, pair_place = by_pair
+    pair_db, pair_location = by_pair
     gain = np.empty(patterns.shape[0])
     for i in range(angle_deg.size):
         best_pair[i] = _NO_INDEX
@@ -106,7 +106,7 @@ def _fill_worst(
                 best_pair[i] = k
             if level_db > pair_db[k]:
                 pair_db[k] = level_db
-                pair_place[k] = i
+                pair_location[k] = i
         value[i] = 10.0 ** (0.1 * best_db)
 
 
@@ -121,7 +121,7 @@ def transponder_percent(
 def beam_gains_db(
     table: PairTable, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], satellite_deg: float
 ) -> NDArray[np.float64]:
-    """Gain relative to the maximum of each beam of a table at places [n], float64 [beams, n].
+    """Gain relative to the maximum of each beam of a table at locations [n], float64 [beams, n].
 
     ``satellite_deg``: longitude of the satellite at the other end, the same for all pairs of a direction.
     """
@@ -132,7 +132,7 @@ def beam_gains_db(
 def relative_gain_db(
     assignment: Assignment, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], satellite_deg: float
 ) -> NDArray[np.float64]:
-    """Satellite gain of an assignment relative to its maximum at places [n]."""
+    """Satellite gain of an assignment relative to its maximum at locations [n]."""
     if assignment.satellite_contours:
         contours = [BeamContour(c.relative_gain_db, c.ring_deg) for c in assignment.satellite_contours]
         return relative_gain_of_contours_db(lon_deg, lat_deg, satellite_deg, contours)

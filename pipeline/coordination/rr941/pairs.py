@@ -1,7 +1,7 @@
-"""Pairs of assignments whose bands overlap, and everything about them that does not depend on the place.
+"""Pairs of assignments whose bands overlap, and everything about them that does not depend on the location.
 
-For a down-link pair the earth station at the place is the victim's and receives from the other satellite; for
-an up-link pair it is the interferer's and radiates towards the other satellite. Both give (RR Appendix 8)
+For a down-link pair the earth station at the location is the victim's and receives from the other satellite;
+for an up-link pair it is the interferer's and radiates towards the other satellite. Both give (RR Appendix 8)
 
     10 log10(delta T) = p + g_tx + g_rx + 228.6 - L,   L = 20 (log10 f_MHz + log10 d_km) + 32.45
 
@@ -52,12 +52,12 @@ class AssignmentPair(NamedTuple):
 
     @property
     def station(self) -> Assignment:
-        """The assignment whose earth station stands at the place."""
+        """The assignment whose earth station is at the location."""
         return self.victim if self.direction == "down" else self.interferer
 
     @property
     def satellite(self) -> Assignment:
-        """The assignment whose satellite lies at the other end of the interfering path."""
+        """The assignment whose satellite is at the other end of the interfering path."""
         return self.interferer if self.direction == "down" else self.victim
 
 
@@ -70,7 +70,7 @@ class Skipped(NamedTuple):
 
 
 class PairTable(NamedTuple):
-    """Constants of n pairs: what a kernel adds to the gains that depend on the place.
+    """Constants of n pairs: what a kernel adds to the gains that depend on the location.
 
     ``constant_db`` [n]: p + satellite's maximum gain + 228.6 - 32.45 - 20 log10 f - 10 log10 Y, that is
     10 log10 of delta-T in K but for the path and the two gains; ``percent_db`` [n]: what turns it into

@@ -36,7 +36,7 @@ class _Point(RowModel):
 def rr941_command(networks: Path, points: Path, out: Path) -> None:
     """Read both files, compute, write ``out`` whole or not at all.
 
-    For down-links the victim's earth station stands at the point, for up-links the interferer's. ``nan``: no
+    For down-links the victim's earth station is at the point, for up-links the interferer's. ``nan``: no
     such assignments, or the satellite of that earth station is below the horizon.
     """
     compared = read_networks(networks)

@@ -1,4 +1,4 @@
-"""RR No. 9.41 on a grid: delta-T/T between two networks at every place of the territory, both ways."""
+"""RR No. 9.41 on a grid: delta-T/T between two networks at every location of the territory, both ways."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(
 ) -> ComparisonMaps:
     """Compare two networks at the pixel centres where ``wanted`` [y, x].
 
-    The transponder method adds the largest delta-Ts over all wanted places, the service area of the
+    The transponder method adds the largest delta-Ts over all wanted locations, the service area of the
     interferer as far as it is known here.
     """
     problems = prepare(networks, limits), prepare(reversed_networks(networks), limits)
@@ -58,7 +58,7 @@ def run(
     def block(
         rows: slice, cols: slice, inside: NDArray[np.bool_]
     ) -> list[tuple[dict[str, NDArray[Any]], Peaks]]:
-        lon_deg, lat_deg = _places(grid, inside, rows, cols)
+        lon_deg, lat_deg = _locations(grid, inside, rows, cols)
         parts = []
         for problem, dts_k in zip(problems, area_dts_k, strict=True):
             part = interference(problem, lon_deg, lat_deg, area_dts_k=dts_k)
@@ -76,7 +76,7 @@ def run(
     return ComparisonMaps(_labelled(values, grid), results, problems)
 
 
-def _places(
+def _locations(
     grid: Grid, inside: NDArray[np.bool_], rows: slice, cols: slice
 ) -> tuple[PointValues, PointValues]:
     """Longitude and latitude [n] of the pixels ``inside`` [y, x] of a block."""
@@ -87,12 +87,12 @@ def _places(
 
 
 def _area_dts_k(problem: Problem, grid: Grid, wanted: NDArray[np.bool_], threads: int) -> list[float]:
-    """For each transponder of the victim the largest delta-Ts [K] over all wanted places."""
+    """For each transponder of the victim the largest delta-Ts [K] over all wanted locations."""
     if not problem.transponders:
         return []
 
     def block(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> list[float]:
-        return largest_dts_k(problem, [_places(grid, inside, rows, cols)])
+        return largest_dts_k(problem, [_locations(grid, inside, rows, cols)])
 
     parts = map_blocks(block, wanted.shape, _BLOCK_PX, threads, cut=(wanted,), name="RR 9.41, transponders")
     return [max(values) for values in zip(*(part for _, _, part in parts), strict=True)]

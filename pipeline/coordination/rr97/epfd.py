@@ -50,7 +50,7 @@ def condition_1(
 
 
 def epfd_band(frequency_mhz: float, limits: CoordinationLimits) -> EpfdBand | None:
-    """The band of condition 2 that holds a frequency."""
+    """The band of condition 2 that contains a frequency."""
     bands = limits.condition_2.bands
     return next((row for row in bands if row.from_mhz <= frequency_mhz <= row.to_mhz), None)
 
@@ -75,7 +75,7 @@ def condition_2(epfd_dbw_m2: NDArray[np.float64], limit_dbw_m2: float) -> NDArra
 
 
 def conditions(first: bool, second: bool | None) -> Condition:
-    """Bit mask; ``second`` None: epfd cannot be evaluated, condition 1 alone decides (Resolution 85).
+    """Bit mask; ``second`` None: epfd cannot be evaluated, only condition 1 counts (Resolution 85).
 
     Coordination is required where both bits are set.
     """

@@ -22,7 +22,7 @@ MODE = "bound"
 
 
 def read_judged(settings: EpfdComparison) -> tuple[Systems, CoordinationLimits, Judgement]:
-    """The files of a comparison, checked, and what does not depend on the place."""
+    """The files of a comparison, checked, and what does not depend on the location."""
     systems, limits = read_systems(settings.systems), read_limits(settings.limits)
     with in_file(settings.systems):
         return systems, limits, judge(systems, limits)
@@ -31,7 +31,7 @@ def read_judged(settings: EpfdComparison) -> tuple[Systems, CoordinationLimits, 
 def document_of(
     systems: Systems, limits: CoordinationLimits, judgement: Judgement, layers: xr.Dataset
 ) -> dict[str, object]:
-    """What was compared, found and decided as plain data: the worst place of the territory decides."""
+    """What was compared, found and decided as plain data: the worst location of the territory counts."""
     evidence = evidence_of(judgement, limits)
     codes = layers["cond"].values
     present = codes[codes != layers["cond"].attrs["nodata"]]

@@ -1,4 +1,4 @@
-"""Nos. 9.7A and 9.7B on a grid: every pixel is a place where the large earth station may stand.
+"""Nos. 9.7A and 9.7B on a grid: every pixel is a location where the large earth station may be.
 
 The epfd(down) is an upper bound without simulation in time. Every space station in use stands at an angle phi
 of at least the avoidance angle from the wanted satellite, hence within phi of its elevation:
@@ -44,10 +44,10 @@ _STEP_DEG, _FAR_STEP_DEG, _NEAR_DEG = 0.05, 0.5, 10.0
 
 
 class Judgement(NamedTuple):
-    """What does not depend on the place.
+    """What does not depend on the location.
 
     ``limit_dbw_m2`` None: Appendix 5 has none at the frequency, and the bound is NaN. ``bound_dbw_m2`` [k] at
-    elevations of k steps: what lies between is interpolated linearly, and -inf where no space station can be
+    elevations of k steps: what is between is interpolated linearly, and -inf where no space station can be
     in use.
     """
 
@@ -98,10 +98,10 @@ def _frequency_mhz(systems: Systems, limits: CoordinationLimits) -> tuple[float,
 
 
 def bound_by_elevation(system: NonGeostationarySystem, pattern: Segments) -> NDArray[np.float64]:
-    """Bound of epfd(down) [k] where the wanted satellite stands k steps above the horizon, up to the zenith.
+    """Bound of epfd(down) [k] where the wanted satellite is k steps above the horizon, up to the zenith.
 
     Each value holds from one step below to one step above, so that interpolation holds everywhere. -inf where
-    no space station in use can stand far enough from the wanted satellite.
+    no space station in use can be far enough from the wanted satellite.
     """
     near_deg = np.arange(system.avoidance_deg, _NEAR_DEG, _STEP_DEG)
     far_deg = np.arange(max(system.avoidance_deg, _NEAR_DEG), 180.0, _FAR_STEP_DEG)
@@ -174,7 +174,7 @@ def _elevations(
 def _judged(
     judgement: Judgement, seen_deg: NDArray[np.float64], min_elevation_deg: float
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Bound (rounded up) and code at places [n] by the elevation of the wanted satellite."""
+    """Bound (rounded up) and code at locations [n] by the elevation of the wanted satellite."""
     large, limit_dbw_m2 = judgement.large_station, judgement.limit_dbw_m2
     steps = _STEP_DEG * np.arange(judgement.bound_dbw_m2.size)
     bound = np.interp(seen_deg, steps, judgement.bound_dbw_m2)

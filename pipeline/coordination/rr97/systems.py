@@ -21,7 +21,7 @@ FrequencyMhz = Annotated[Number, Field(gt=0, le=300_000, description="more than 
 
 
 class GeostationaryStation(Section):
-    """Earth station of a geostationary network that may stand anywhere in the territory."""
+    """Earth station of a geostationary network that may be anywhere in the territory."""
 
     adm: AdministrationCode
     name: SystemName

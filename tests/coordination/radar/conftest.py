@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pipeline.coordination.radar.apply_command import radar_apply_command
+from pipeline.coordination.radar.cr372_register import radar_apply_command
 from pipeline.errors import InputError
 
 

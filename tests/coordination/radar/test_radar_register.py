@@ -9,11 +9,11 @@ from cr372 import FIRST, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.coordination.radar.apply_command import radar_apply_command
 from pipeline.coordination.radar.checks import SubmissionRules
 from pipeline.coordination.radar.cr372_files import MAX_FILE_BYTES, read_records, records_bytes
 from pipeline.coordination.radar.cr372_records import Radar
 from pipeline.coordination.radar.cr372_register import apply as apply_records
+from pipeline.coordination.radar.cr372_register import radar_apply_command
 from pipeline.coordination.radar.findings import Strictness, errors
 from pipeline.coordination.radar.resolution612 import RadarBand
 from pipeline.errors import InputError
