@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOTS = ("configs", "rules", "docs", "profiles", "envs", "tests", "data")
+ROOTS = ("pipeline", "configs", "rules", "docs", "profiles", "envs", "tests", "data")
 FILES = ("README.md", "CONTRIBUTING.md", "Snakefile", "Makefile", "pyproject.toml", ".ci/run")
 READ = {".py", ".smk", ".yaml", ".yml", ".csv", ".json", ".md", ".toml", ".js", ".css", ".html", ".j2", ""}
 SKIPPED = ("pipeline/publish/web/bundle", "pipeline/publish/web/page/node_modules")
