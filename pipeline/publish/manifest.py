@@ -6,7 +6,7 @@ import csv
 import json
 import platform
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import two_digits
-from pipeline.publish.periods import utc_period
+from pipeline.publish.periods import utc_period, validity
 from pipeline.publish.query_facts import query_facts
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import read_adjustments, read_exclusions
@@ -57,16 +57,8 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "valid": valid,
         "valid_utc": utc_period(valid, config.query.time_zone),
         "software": software(),
-        "config": {
-            "path": shown(plan.config_path),
-            "sha256": file_sha256(plan.config_path),
-            "settings": json.loads(config.model_dump_json(), object_hook=_shown_paths),
-        },
-        "inputs": [
-            {"key": key, "path": shown(path), "sha256": file_sha256(path), "bytes": path.stat().st_size}
-            for key, path in input_files(config)
-            if path.is_file()
-        ],
+        "config": config_entry(plan),
+        "inputs": input_entries(config),
         "register": summary(plan.register),
         "register_rows": register_sizes(config, plan.register, plan.bookings),
         "bookings": bookings_entry(plan),
@@ -92,23 +84,29 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
     }
 
 
+def config_entry(plan: Plan) -> dict[str, object]:
+    """The territory file and all settings, defaults too."""
+    return {
+        "path": shown(plan.config_path),
+        "sha256": file_sha256(plan.config_path),
+        "settings": json.loads(plan.config.model_dump_json(), object_hook=_shown_paths),
+    }
+
+
+def input_entries(config: Config) -> list[dict[str, object]]:
+    """Every input file with its sum, by key of the settings."""
+    return [
+        {"key": key, "path": shown(path), "sha256": file_sha256(path), "bytes": path.stat().st_size}
+        for key, path in input_files(config)
+        if path.is_file()
+    ]
+
+
 def output_entries(files: Mapping[str, Path], digests: Mapping[str, str]) -> list[dict[str, object]]:
     """Every published file with its sum, by name."""
     return [
         {"path": name, "sha256": digests[name], "bytes": files[name].stat().st_size} for name in sorted(files)
     ]
-
-
-def validity(plan: Plan, now: datetime) -> dict[str, str]:
-    """How long answers may be used: from now on (UTC), or from the time for which PMSE bookings were taken.
-
-    The latter is local time of the register, without a zone.
-    """
-    begin = now
-    if plan.bookings is not None and plan.config.pmse.at is not None:
-        begin = datetime.fromisoformat(plan.config.pmse.at)
-    until = begin + timedelta(hours=plan.config.validity_hours)
-    return {"from": begin.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds")}
 
 
 def bookings_entry(plan: Plan) -> dict[str, object] | None:

@@ -1,16 +1,33 @@
-"""Periods of validity in UTC."""
+"""Periods of validity: how long a run may be used, in UTC, and a new one while its inputs are unchanged."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+from pipeline.files import json_bytes, write_whole
+from pipeline.publish.release import LATEST, MANIFEST, READ_ONLY
 
 if TYPE_CHECKING:  # queries read periods, and begin without the workflow and its compiler
     from pipeline.plan.plan import Plan
 
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def validity(plan: Plan, now: datetime) -> dict[str, str]:
+    """How long answers may be used: from now on (UTC), or from the time for which PMSE bookings were taken.
+
+    The latter is local time of the register, without a zone.
+    """
+    begin = now
+    if plan.bookings is not None and plan.config.pmse.at is not None:
+        begin = datetime.fromisoformat(plan.config.pmse.at)
+    until = begin + timedelta(hours=plan.config.validity_hours)
+    return {"from": begin.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds")}
 
 
 def utc_period(valid: Mapping[str, str], time_zone: str) -> dict[str, str]:
@@ -31,6 +48,34 @@ def period_of_bookings(plan: Plan) -> tuple[str, str] | None:
     end = begin + timedelta(hours=config.validity_hours)
     period = utc_period({"from": begin.isoformat(), "until": end.isoformat()}, config.query.time_zone)
     return period["startTime"], period["stopTime"]
+
+
+def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
+    """Give ``latest`` a new period from ``now`` (UTC) if less than half of its own is left; whether it did.
+
+    The caller knows that the run is that of ``plan``. A period that PMSE bookings fix (``pmse.at``) stays.
+    OSError, and the manifest as it was, if it cannot be written.
+    """
+    path = results / LATEST / MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    if not renewal_due(manifest, plan, now):
+        return False
+    valid = validity(plan, now)
+    renewed = manifest | {
+        "valid": valid,
+        "valid_utc": utc_period(valid, plan.config.query.time_zone),
+        "renewed_at": now.isoformat(timespec="seconds"),
+    }
+    write_whole(path, json_bytes(renewed), mode=READ_ONLY)
+    return True
+
+
+def renewal_due(manifest: Mapping[str, Any], plan: Plan, now: datetime) -> bool:
+    """Whether less than half of a run's period is left and a new one would begin now."""
+    if plan.bookings is not None and plan.config.pmse.at is not None:
+        return False
+    begin, end = (datetime.fromisoformat(manifest["valid"][name]) for name in ("from", "until"))
+    return end - now < (end - begin) / 2
 
 
 def _utc(moment: datetime, time_zone: str, fold: int) -> str:

@@ -9,11 +9,9 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.query import Query
 from pipeline.grid.layer_files import layer_file
-from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
+from pipeline.radio.channel_plan import HZ_PER_MHZ, channel_centre_mhz, channel_width_mhz
 from pipeline.reference.height_layers import HeightLayer, layer_height_m, read_height_layers
 from pipeline.territory.rasters import CheckedTerritory
-
-HZ_PER_MHZ = 1e6
 
 
 def query_facts(config: Config) -> dict[str, object]:

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.files import JsonObject
-from pipeline.publish.query_facts import HZ_PER_MHZ
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import (
     Database,
@@ -37,6 +36,7 @@ from pipeline.query.database import (
 )
 from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
 from pipeline.query.profiles import coverage_range_m, profile_for, slave_profile
+from pipeline.radio.channel_plan import HZ_PER_MHZ
 
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
 

@@ -16,6 +16,8 @@ from pipeline.config.protection import Device
 from pipeline.config.reception import Coverage, ReceiverBand
 from pipeline.errors import InputError
 
+HZ_PER_MHZ = 1e6
+
 Plan = Sequence[PlanSegment]
 # Contours are kept clear of co-channel and of first adjacent devices (47 CFR 15.712).
 _SEPARATION_OFFSETS = [-1, 0, 1]

@@ -24,7 +24,7 @@ from pipeline.plan.run_files import two_digits
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.layer_picture import picture_command
 from pipeline.publish.manifest import run_facts, utc_now
-from pipeline.publish.renewal import renew_validity
+from pipeline.publish.periods import renew_validity
 from pipeline.publish.report.figures import draw_curves, draw_map, legend_entries
 from pipeline.publish.report.measures import rule_times, service_shares_pct
 from pipeline.publish.report.report import chosen_channels, report

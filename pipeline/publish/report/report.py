@@ -51,7 +51,7 @@ _STATISTICS = (
 _NOTHING_OPEN = "Nothing: every service that applies is evaluated on all land."
 _SHARES = "Share of the area in % by limiting service; all: mean of the channels"
 _COLUMNS = {"area_pct": "area", "population_pct": "population"}
-# What renewal.py does, and where it does nothing.
+# What periods.py does, and where it does nothing.
 _RENEWED_PERIOD = (
     ". While its inputs stay as they are a run is given new periods without a new report: the one in force "
     "is that of manifest.json (valid, renewed_at)."
