@@ -45,25 +45,7 @@ ROOMS = [
     "__init__",
 ]
 # Names that still stand for two things; who mends one takes it out.
-OPEN: set[str] = {
-    "BLOCK_PX",
-    "COLUMNS",
-    "COORDINATION",
-    "DECIMALS",
-    "FORMAT",
-    "LAND",
-    "LINES",
-    "Layer",
-    "PILOT",
-    "Plan",
-    "REPOSITORY",
-    "ROOM_SHARE",
-    "TABLES",
-    "TILE_PX",
-    "TRANSMITTERS",
-    "View",
-    "tree",
-}
+OPEN: set[str] = {"LAND", "PILOT", "Plan", "REPOSITORY", "TABLES", "TILE_PX", "TRANSMITTERS", "tree"}
 # Of rasterio, what opens and writes files; rasterising and warping of arrays is free for all.
 ONLY_USERS = {"rasterio": {"grid/raster.py"}, "dask": {"blocks.py"}}
 FREE = {

@@ -1,8 +1,8 @@
-"""Least value of all pixels that a circle touches, of every channel of a query raster.
+"""Lowest value of all pixels that a circle touches, of every channel of a query raster.
 
-Codes lie below all levels, so they win: outside, then not permitted, then not evaluated. A circle of many
-kilometres holds millions of pixels; :func:`lowest_at_home` reads few of them and finds the same minimum: a
-block that lies in the circle as a whole counts by its own least value, which is known beforehand, and one
+Codes are below all levels, so they win: outside, then not permitted, then not evaluated. A circle of many
+kilometres contains millions of pixels; :func:`lowest_at_home` reads few of them and finds the same minimum: a
+block that is in the circle as a whole counts by its own lowest value, which is known beforehand, and one
 that lies in it in part is read only if that value could lower the answer of a channel.
 """
 
@@ -35,7 +35,7 @@ class Circle(NamedTuple):
 
 
 def lowest_of_all(opened: raster.Opened, circle: Circle) -> NDArray[np.int16]:
-    """Least raw value [channel] of all pixels touched, also in part; nodata if one of them is outside."""
+    """Lowest raw value [channel] of all pixels touched, also in part; nodata if one of them is outside."""
     grid = opened.grid
     rows, cols = _spans(grid, circle)
     if rows.start < 0 or cols.start < 0 or rows.stop > grid.height or cols.stop > grid.width:
@@ -47,7 +47,7 @@ def lowest_of_all(opened: raster.Opened, circle: Circle) -> NDArray[np.int16]:
 
 
 def block_minima(opened: raster.Opened) -> NDArray[np.int16]:
-    """Least raw value [channel, block row, block column] of the pixels that are not outside.
+    """Lowest raw value [channel, block row, block column] of the pixels that are not outside.
 
     ``ABOVE_ALL`` for a block without any. It reads the whole raster.
     """
@@ -62,7 +62,7 @@ def block_minima(opened: raster.Opened) -> NDArray[np.int16]:
 
 
 def lowest_at_home(opened: raster.Opened, circle: Circle, minima: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Least raw value [channel] of the pixels touched that are not outside; nodata where there are none."""
+    """Lowest raw value [channel] of the pixels touched that are not outside; nodata where there are none."""
     near_m, far_m = _block_distances_m(opened.grid, circle, minima.shape[1:])
     whole = far_m <= circle.reach_m
     lowest = minima[:, whole].min(axis=1, initial=ABOVE_ALL)
@@ -89,7 +89,7 @@ def _lowest_in(opened: raster.Opened, circle: Circle, rows: slice, cols: slice) 
 
 
 def _inside(values: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Values in which what is outside never is the least."""
+    """Values in which what is outside never is the lowest."""
     return np.where(values == NODATA_CENTI, np.int16(ABOVE_ALL), values)
 
 

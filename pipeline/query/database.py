@@ -1,4 +1,4 @@
-"""An open run: which values a place and its surroundings have. The public names are those of ``query.py``."""
+"""An open run: the values at a location and around it. The public names are those of ``query.py``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.query.circle import Circle, block_minima, lowest_at_home, lowest_o
 from pipeline.query.paws import Code, PawsError
 from pipeline.query.results import read_run
 
-# A place on the edge of a pixel, to the noise of the projection, touches both.
+# A location on the edge of a pixel, to the noise of the projection, touches both.
 _TOUCH_M = 1e-6
 
 
@@ -87,8 +87,8 @@ def close_database(database: Database) -> None:
         opened.source.close()
 
 
-def place_of(database: Database, lon_deg: float, lat_deg: float) -> QueryLocation:
-    """A place on the grid; PawsError for what is none on Earth, or beyond the projection."""
+def location_of(database: Database, lon_deg: float, lat_deg: float) -> QueryLocation:
+    """A location on the grid; PawsError for what is none on Earth, or beyond the projection."""
     if not (abs(lat_deg) <= 90.0 and abs(lon_deg) <= 180.0):
         message = f"latitude {lat_deg:g}, longitude {lon_deg:g} is not a place on Earth (WGS84 degrees)"
         raise PawsError(Code.INVALID_VALUE, message)
@@ -99,41 +99,41 @@ def place_of(database: Database, lon_deg: float, lat_deg: float) -> QueryLocatio
 
 
 def outside_coverage(lon_deg: float, lat_deg: float) -> PawsError:
-    """The error for a place that the run says nothing of; it names the numbers, as they are often swapped."""
+    """The error for a location that the run does not cover; it names the numbers: they are often swapped."""
     message = f"latitude {lat_deg:g}, longitude {lon_deg:g} or a part of its uncertainty is not covered"
     return PawsError(Code.OUTSIDE_COVERAGE, message)
 
 
-def pixel_of(database: Database, place: QueryLocation) -> JsonObject:
-    """The pixel that holds a place; its id (CRS, size, south-west corner in metres) outlives the grid."""
+def pixel_of(database: Database, location: QueryLocation) -> JsonObject:
+    """The pixel of a location; its id (CRS, size, south-west corner in metres) outlives the grid."""
     grid = next(iter(database.rasters.values())).grid
-    row, col = grid.pixel_at(place.x_m, place.y_m)
+    row, col = grid.pixel_at(location.x_m, location.y_m)
     west_m, south_m = grid.xy_m(row + 1, col)
     return {"id": f"{grid.crs}/{grid.resolution_m:g}/E{west_m:.0f}N{south_m:.0f}", "row": row, "col": col}
 
 
 def lowest_raw(
-    database: Database, profile: JsonObject, place: QueryLocation, radius_m: float
+    database: Database, profile: JsonObject, location: QueryLocation, radius_m: float
 ) -> NDArray[np.int16]:
-    """Least raw value [channel] of all pixels that a circle of true metres touches, also in part.
+    """Lowest raw value [channel] of all pixels that a circle of true metres touches, also in part.
 
     Nodata where the circle reaches outside the territory.
     """
     opened = database.rasters[profile["id"]]
-    return lowest_of_all(opened, circle_on(opened, place, radius_m))
+    return lowest_of_all(opened, circle_on(opened, location, radius_m))
 
 
 def lowest_raw_at_home(
-    database: Database, profile: JsonObject, place: QueryLocation, radius_m: float
+    database: Database, profile: JsonObject, location: QueryLocation, radius_m: float
 ) -> NDArray[np.int16]:
     """The same where pixels outside the territory do not count; the first time it reads the whole raster."""
     opened = database.rasters[profile["id"]]
     if profile["id"] not in database.minima:
         database.minima[profile["id"]] = block_minima(opened)
-    return lowest_at_home(opened, circle_on(opened, place, radius_m), database.minima[profile["id"]])
+    return lowest_at_home(opened, circle_on(opened, location, radius_m), database.minima[profile["id"]])
 
 
-def circle_on(opened: raster.Opened, place: QueryLocation, radius_m: float) -> Circle:
+def circle_on(opened: raster.Opened, location: QueryLocation, radius_m: float) -> Circle:
     """A circle of true metres on the grid: never smaller there than it is on the ground."""
     scale = float(opened.layout.tags[SCALE_TAG])
-    return Circle(place.x_m, place.y_m, radius_m * scale + _TOUCH_M)
+    return Circle(location.x_m, location.y_m, radius_m * scale + _TOUCH_M)

@@ -50,10 +50,10 @@ def _request_of(facts: JsonObject, params: object) -> Request:
     if params.get("version") != PAWS_VERSION:
         raise PawsError(Code.VERSION, f"only version {PAWS_VERSION}")
     generic = str(params.get("requestType", "")).lower() in _GENERIC
-    place = "masterDeviceLocation" if generic and "masterDeviceLocation" in params else "location"
-    _require(params, [place, "deviceDesc"])
+    location = "masterDeviceLocation" if generic and "masterDeviceLocation" in params else "location"
+    _require(params, [location, "deviceDesc"])
     device_desc = _object(params, "deviceDesc")
-    lon_deg, lat_deg, uncertainty_m = _circle_of(_object(params, place))
+    lon_deg, lat_deg, uncertainty_m = _circle_of(_object(params, location))
     device = _device_of(facts, device_desc)
     height_m = _height_of(facts, device, _object(params, "antenna") if "antenna" in params else {})
     return Request(lon_deg, lat_deg, device, height_m, uncertainty_m, generic, None, device_desc)

@@ -1,4 +1,4 @@
-"""What a device may use at a place, from the rasters of a published run: `channelmaps query`, and a library.
+"""What a device may use at a location, from the rasters of a run: `channelmaps query`, and a library.
 
     database = open_database(Path("results/slovenia/latest"))  # once; not for several threads
     message = answer(database, Request(14.5, 46.05, uncertainty_m=50.0))  # many times
@@ -27,12 +27,12 @@ from pipeline.query.database import (
     Database,
     QueryLocation,
     close_database,
+    location_of,
     lowest_raw,
     lowest_raw_at_home,
     open_database,
     outside_coverage,
     pixel_of,
-    place_of,
 )
 from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
 from pipeline.query.profiles import coverage_range_m, profile_for, slave_profile
@@ -44,7 +44,7 @@ _LARGEST_UNCERTAINTY_M = 1e6
 
 
 class Request(NamedTuple):
-    """A device somewhere within ``uncertainty_m`` of a place.
+    """A device somewhere within ``uncertainty_m`` of a location.
 
     ``device``: id of a profile, the first of the run if absent; with ``height_m`` the one of its kind that
     answers for this height. ``generic_slave``: for the slaves of that device wherever they hear it, when it
@@ -62,7 +62,7 @@ class Request(NamedTuple):
 
 
 def query_command(results: Path, request: Request) -> int:
-    """Print the answer as JSON; exit code 0 for an answer or a place outside, 2 for a refused request."""
+    """Print the answer as JSON; exit code 0 for an answer or a location outside, 2 for a refused request."""
     database = open_database(results)
     try:
         message = answer(database, request)
@@ -79,19 +79,19 @@ def query_command(results: Path, request: Request) -> int:
 
 
 def answer(database: Database, request: Request, now: datetime | None = None) -> JsonObject:
-    """AVAIL_SPECTRUM_RESP: the least of all pixels that the request's circle touches, also in part."""
-    place = place_of(database, request.lon_deg, request.lat_deg)
+    """AVAIL_SPECTRUM_RESP: the minimum of all pixels that the request's circle touches, also in part."""
+    location = location_of(database, request.lon_deg, request.lat_deg)
     _check_numbers(request)
     profile = profile_for(database.facts, request.device, request.height_m)
     radius_m = request.uncertainty_m
-    raw = lowest_raw(database, profile, place, radius_m)
+    raw = lowest_raw(database, profile, location, radius_m)
     if raw.max() == NODATA_CENTI:
         raise outside_coverage(request.lon_deg, request.lat_deg)
     if request.generic_slave:
         master, profile = profile, slave_profile(database.facts, profile)
         radius_m += _coverage_range_m(database.facts, master, request, raw)
-        raw = _slave_raw(database, profile, place, radius_m, raw)
-    return _message_of(database, request, place, radius_m, profile, raw, now or datetime.now(UTC))
+        raw = _slave_raw(database, profile, location, radius_m, raw)
+    return _message_of(database, request, location, radius_m, profile, raw, now or datetime.now(UTC))
 
 
 def _check_numbers(request: Request) -> None:
@@ -126,14 +126,14 @@ def _coverage_range_m(
 def _slave_raw(
     database: Database,
     profile: JsonObject,
-    place: QueryLocation,
+    location: QueryLocation,
     radius_m: float,
     master_raw: NDArray[np.int16],
 ) -> NDArray[np.int16]:
-    """Least raw value [channel] within the territory where slaves may stand; none for a silent master."""
+    """Lowest raw value [channel] within the territory where slaves may be; none for a silent master."""
     if not (master_raw > NOT_EVALUATED).any():
         return master_raw
-    return lowest_raw_at_home(database, profile, place, radius_m)
+    return lowest_raw_at_home(database, profile, location, radius_m)
 
 
 # --- the answer ---------------------------------------------------------------------------------------------
@@ -151,13 +151,13 @@ def _segments_of(facts: JsonObject, raw: NDArray[np.int16]) -> list[Segment]:
 def _message_of(
     database: Database,
     request: Request,
-    place: QueryLocation,
+    location: QueryLocation,
     radius_m: float,
     profile: JsonObject,
     raw: NDArray[np.int16],
     now: datetime,
 ) -> JsonObject:
-    """The response for the least values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
+    """The response for the lowest values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
     facts = database.facts
     segments = _segments_of(facts, raw)
     evaluated = [
@@ -170,8 +170,8 @@ def _message_of(
         request.device_desc or _device_desc(facts, profile, request.generic_slave),
         spec,
         now,
-        location=_location(place, radius_m),
-        pixel=pixel_of(database, place),
+        location=_location(location, radius_m),
+        pixel=pixel_of(database, location),
         channels=[{"channel": one.channel, "dbm": one.limit_dbm} for one in segments],
         device=profile["id"],
         runId=database.run_id,
@@ -188,7 +188,7 @@ def _device_desc(facts: JsonObject, profile: JsonObject, generic_slave: bool) ->
     }
 
 
-def _location(place: QueryLocation, radius_m: float) -> JsonObject:
+def _location(location: QueryLocation, radius_m: float) -> JsonObject:
     """GeoLocation (RFC 7545, section 5.1): the circle that the answer is the minimum of."""
-    centre = {"latitude": place.lat_deg, "longitude": place.lon_deg}
+    centre = {"latitude": location.lat_deg, "longitude": location.lon_deg}
     return {"point": {"center": centre, "semiMajorAxis": radius_m, "semiMinorAxis": radius_m}}
