@@ -27,7 +27,7 @@ import numpy as np
 from numba.extending import is_jitted
 from numpy.typing import NDArray
 
-from pipeline.hashing import json_hash, package_hash
+from pipeline.hashing import COMPUTING, json_hash, package_hash
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -38,8 +38,6 @@ PROGRESS_EVERY_S = 5.0
 # Blocks handed to the scheduler at a time, per thread: bounds what waits in memory for the consumer.
 BATCH_PER_THREAD = 4
 CONNECT_S = 30
-# What computes the values of a block.
-COMPUTING = ("llvmlite", "numba", "numpy", "pyproj", "rasterio", "scipy", "shapely")
 
 
 def block_slices(grid_shape: tuple[int, int], block_px: int | tuple[int, int]) -> list[Slices]:
@@ -203,7 +201,7 @@ def workplace() -> tuple[str, str]:
 
 @cache
 def _code_hash() -> str:
-    packages = [(name, version(name)) for name in COMPUTING]
+    packages = [(name, version(name)) for name in sorted(COMPUTING)]
     return json_hash([package_hash(), sys.version_info[:3], packages])
 
 

@@ -1,8 +1,9 @@
 """Content hashes that tell the workflow what has to be computed again.
 
-A job carries three of them: ``settings`` (the part of the configuration its stage reads, input files by
-content), ``rows`` (the register rows that concern it) and ``code`` (the modules its stage imports, their
-tables and the lock file). Nothing here looks at a clock or at a modification time.
+A job carries three of them: ``settings`` (the part of the configuration that it reads, input files by
+content), ``rows`` (the register rows that concern it) and ``code`` (the modules that it imports, their
+tables, and the versions of the packages that compute). Nothing here looks at a
+clock or at a modification time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,32 @@ SETTLED_NS = 2_000_000_000
 PACKAGE = "pipeline"
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK_FILE = "requirements.lock"
+# Packages whose version decides the bytes of a result; the others of the lock may change without a new run.
+COMPUTING = frozenset(
+    [
+        "dask",
+        "geopandas",
+        "llvmlite",
+        "numba",
+        "numpy",
+        "pandas",
+        "pyogrio",
+        "pyproj",
+        "rasterio",
+        "rio-cogeo",
+        "scipy",
+        "shapely",
+        "xarray",
+    ]
+)
+# Modules that are data: tables of rows, and the sections of the configuration.
+LEAVES = (
+    "pipeline.config",
+    "pipeline.layers",
+    "pipeline.plan.jobs",
+    "pipeline.propagation.models",
+    "pipeline.services.table",
+)
 TABLES = "configs/tables"
 SHAPEFILE_SUFFIXES = (".cpg", ".dbf", ".prj", ".shx")
 CODE_SUFFIXES = {".py", ".pyc", ".pyi", ".nbi", ".nbc"}
@@ -93,6 +120,8 @@ def plain(value: object) -> object:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
     if isinstance(value, Path):
         return "no file" if not value.is_file() else "sha256:" + "".join(map(file_sha256, _files_of(value)))
     if isinstance(value, date):
@@ -175,30 +204,35 @@ def rows_hash(table: xr.Dataset, chosen: np.ndarray) -> str:
 
 
 @cache
-def source_hash(module: str, root: Path = REPOSITORY) -> str:
-    """Hash of a module, all it imports from the package (directly or not), their tables, and the lock."""
-    sources = imported_sources(module, root)
+def source_hash(modules: str | tuple[str, ...], root: Path = REPOSITORY) -> str:
+    """Hash of modules, all they import from the package (directly or not), their tables, and versions.
+
+    Leaves count by the values that a job takes from them, which the caller adds: see ``plan.dependencies``.
+    """
+    names = (modules,) if isinstance(modules, str) else modules
+    sources = sorted({path for name in names for path in imported_sources(name, root)})
     tables = {path for source in sources for path in _tables_of(source, root)}
-    return files_hash([*sources, *sorted(tables), *_lock(root)], root)
-
-
-def _lock(root: Path) -> list[Path]:
-    lock = root / LOCK_FILE
-    return [lock] if lock.is_file() else []
+    return json_hash([files_hash([*sources, *sorted(tables)], root), _versions(root)])
 
 
 def package_hash(root: Path = REPOSITORY) -> str:
-    """Hash of all files of the package but compiled ones, and of the lock."""
-    found = [
-        path for path in (root / PACKAGE).rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    ]
-    return files_hash([*sorted(found), *_lock(root)], root)
+    """Hash of all files of the package but compiled ones, and of the versions of what computes."""
+    every = (path for path in (root / PACKAGE).rglob("*") if "__pycache__" not in path.parts)
+    return json_hash([files_hash(sorted(path for path in every if path.is_file()), root), _versions(root)])
 
 
-def imported_sources(module: str, root: Path = REPOSITORY) -> list[Path]:
+def _versions(root: Path) -> list[str]:
+    """Lines ``name==version`` of the lock for the packages that compute."""
+    lock = root / LOCK_FILE
+    lines = lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else []
+    pins = [line.split(maxsplit=1)[0] for line in lines if "==" in line and not line.startswith((" ", "#"))]
+    return sorted(pin for pin in pins if pin.partition("==")[0] in COMPUTING)
+
+
+def imported_sources(module: str, root: Path = REPOSITORY, *, with_leaves: bool = False) -> list[Path]:
     """Source files that running ``module`` can load from the package, found by reading import statements.
 
-    Imports inside functions count as well; so do the ``__init__`` files on the way.
+    Imports inside functions count as well; so do the ``__init__`` files on the way. Leaves are not followed.
     """
     found: dict[str, Path] = {}
     waiting = [module]
@@ -209,8 +243,12 @@ def imported_sources(module: str, root: Path = REPOSITORY) -> list[Path]:
             continue
         found[name] = path
         waiting += [name.rpartition(".")[0]] if "." in name else []
-        waiting += _imports(path, name)
-    return sorted(found.values())
+        waiting += [] if _is_leaf(name) else _imports(path, name)
+    return sorted(path for name, path in found.items() if with_leaves or not _is_leaf(name))
+
+
+def _is_leaf(module: str) -> bool:
+    return any(module == leaf or module.startswith(f"{leaf}.") for leaf in LEAVES)
 
 
 def _source_of(module: str, root: Path) -> Path | None:
@@ -245,12 +283,11 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 def _tables_of(source: Path, root: Path) -> Iterator[Path]:
     """Data files in a module's own folder, and files of configs/tables that it names itself.
 
-    Tables that the configuration names are settings; the package config, which holds their default names, is
-    left out.
+    Tables that the configuration names are settings: the configuration, which holds their default names, is
+    a leaf.
     """
-    if source.parent.name != "config":
-        text = source.read_text(encoding="utf-8")
-        yield from (path for path in sorted((root / TABLES).glob("*.*")) if f'"{path.name}"' in text)
+    text = source.read_text(encoding="utf-8")
+    yield from (path for path in sorted((root / TABLES).glob("*.*")) if f'"{path.name}"' in text)
     if source.parent != root / PACKAGE:
         for path in sorted(source.parent.iterdir()):
             if path.is_file() and path.suffix not in CODE_SUFFIXES and not path.name.startswith("."):

@@ -35,7 +35,7 @@ class Config(BaseModel):
 def package(tmp_path: Path) -> Path:
     """A small package: stage -> kernels -> units; stage -> (lazily) raster; nothing imports `other`."""
     files = {
-        "requirements.lock": "numpy==1\n",
+        "requirements.lock": "numpy==1 \\\n    --hash=a\njinja2==3 \\\n    --hash=b\n",
         "pipeline/__init__.py": "",
         "pipeline/units.py": "X = 1\n",
         "pipeline/raster.py": "import numpy\n",
@@ -86,7 +86,6 @@ def test_imported_sources_follow_absolute_relative_and_lazy_imports(package: Pat
         "pipeline/cover/kernels.py",
         "pipeline/cover/curves.npz",
         "configs/tables/plans.csv",
-        "requirements.lock",
         "pipeline/__init__.py",
     ],
 )
@@ -106,6 +105,27 @@ def test_source_hash_stays_when_something_else_changes(package: Path, edited: st
     assert source_hash(package) == before
 
 
+def test_source_hash_takes_from_the_lock_the_versions_of_what_computes(package: Path) -> None:
+    before, lock = source_hash(package), package / "requirements.lock"
+    text = lock.read_text()
+    lock.write_text(text.replace("jinja2==3", "jinja2==4").replace("hash=a", "hash=c"))
+    assert source_hash(package) == before
+    lock.write_text(text.replace("numpy==1", "numpy==2"))
+    assert source_hash(package) != before
+
+
+def test_leaves_are_neither_hashed_nor_followed(package: Path) -> None:
+    (package / "pipeline/config").mkdir()
+    (package / "pipeline/config/base.py").write_text("from pipeline.other import Y\n")
+    (package / "pipeline/units.py").write_text("from pipeline.config import base\n")
+    before = source_hash(package)
+    (package / "pipeline/config/base.py").write_text('"""Words."""\nfrom pipeline.other import Y\n')
+    (package / "pipeline/other.py").write_text("Y = 2\n")
+    assert source_hash(package) == before
+    found = hashes.imported_sources("pipeline.cover.stage", package, with_leaves=True)
+    assert package / "pipeline/config/base.py" in found
+
+
 def test_source_hash_sees_a_module_that_appears(package: Path) -> None:
     before = source_hash(package)
     (package / "pipeline/cover/units.py").write_text("")
@@ -119,7 +139,7 @@ def test_source_hash_sees_a_module_that_appears(package: Path) -> None:
 def test_imported_sources_cover_what_python_really_loads(repository: Path) -> None:
     """Independent view: import modules in a fresh interpreter and see which files it loaded."""
     program = (
-        "import sys, pipeline.hashing, pipeline.config.load, pipeline.grid.raster\n"
+        "import sys, pipeline.hashing, pipeline.terrain.job, pipeline.grid.raster\n"
         "for n, m in sorted(sys.modules.items()):\n"
         "    if n.split('.')[0] == 'pipeline': print(m.__file__)"
     )
@@ -128,9 +148,12 @@ def test_imported_sources_cover_what_python_really_loads(repository: Path) -> No
     )
     loaded = {Path(line).resolve() for line in run.stdout.splitlines()}
     found: set[Path] = set()
-    for module in ("pipeline.hashing", "pipeline.config.load", "pipeline.grid.raster"):
+    for module in ("pipeline.hashing", "pipeline.terrain.job", "pipeline.grid.raster"):
         found |= set(hashes.imported_sources(module, repository))
-    assert loaded <= found
+    leaves = {path for path in loaded if hashes._is_leaf(".".join(path.relative_to(repository).parts)[:-3])}
+    packages = {path.parent / "__init__.py" for path in leaves}  # empty but for words
+    assert loaded - leaves - packages <= found
+    assert not leaves & found
 
 
 def test_settings_hash_depends_on_the_named_sections_only() -> None:

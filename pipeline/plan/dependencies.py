@@ -12,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.config.config import Config
 from pipeline.dtt.foreign_data import foreign_data
 from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
-from pipeline.plan.jobs import JOBS
+from pipeline.layers import LAYERS
+from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import Plan, near_channel
-from pipeline.propagation.models import MODELS
+from pipeline.propagation.models import MODELS, Model
+from pipeline.services.evaluated import service_modules
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.table import SERVICES
 from pipeline.territory.masks import BUFFER_DEG
@@ -29,22 +32,44 @@ def settings_of(plan: Plan, job: str) -> str:
     return settings_hash(plan.config, JOBS[job].settings)
 
 
-def code_of(job: str) -> str:
-    """Hash of the code a job runs, with that of the services and propagation models it asks by table."""
-    return json_hash([source_hash(module) for module in _modules_of(job)])
-
-
-def sources_of_jobs() -> list[Path]:
-    """Source files that any job can load."""
-    return sorted({path for job in JOBS for module in _modules_of(job) for path in imported_sources(module)})
-
-
-def _modules_of(job: str) -> list[str]:
-    """The job's module and those that the tables it uses name: no import statement leads to them."""
+def code_of(config: Config, job: str) -> str:
+    """Hash of the code a job runs for a territory, and of what it takes from the tables of the package."""
     row = JOBS[job]
-    services = {service.module for service in SERVICES if service.module} if "services" in row.uses else set()
-    models = {model.module for model in MODELS} if "models" in row.uses else set()
-    return [row.module, *sorted(services), *sorted(models)]
+    return json_hash([source_hash(_modules_of(config, row)), plain(_table_values(config, row))])
+
+
+def sources_of_jobs(config: Config) -> list[Path]:
+    """Source files that any job of a territory can load."""
+    modules = {name for row in JOBS.values() for name in _modules_of(config, row)}
+    return sorted({path for name in modules for path in imported_sources(name, with_leaves=True)})
+
+
+def _modules_of(config: Config, row: Job) -> tuple[str, ...]:
+    """The job's own module and those that rows of tables name, as far as the territory uses them."""
+    models = [model.module for model in _models_of(config)] if "models" in row.uses else []
+    services = service_modules(config) if "services" in row.uses else []
+    return (row.module, *sorted({*models, *services}))
+
+
+def _table_values(config: Config, row: Job) -> dict[str, object]:
+    """What a job takes from tables: rasters that it writes, rows it computes by, all that readers see."""
+    written = [layer for layer in LAYERS.values() if layer.job == row.name]
+    found: dict[str, object] = {
+        "rasters": [(layer.family, layer.path, layer.raster, layer.when) for layer in written]
+    }
+    if "models" in row.uses:
+        found["models"] = [model._replace(title="") for model in _models_of(config)]
+    if "services" in row.uses:
+        found["services"] = [service._replace(label="") for service in SERVICES]
+    if "views" in row.uses:
+        found["views"] = [(layer.family, layer.view) for layer in LAYERS.values()]
+        found["labels"] = [SERVICES, MODELS]
+    return found
+
+
+def _models_of(config: Config) -> list[Model]:
+    names = {config.propagation.coverage_model, config.propagation.wsd_model}
+    return [model for model in MODELS if model.name in names]
 
 
 def rows_of(plan: Plan, job: str, **wildcards: int | str) -> str | None:
@@ -102,11 +127,11 @@ def pmse_rows_of_channel(plan: Plan, channel: int) -> str:
 def coverage_hash(plan: Plan, channel: int) -> str:
     """Hash of everything that the coverage of a DTT channel is computed from."""
     stages = ("territory", "terrain", "coverage")
-    parts = [settings_of(plan, stage) for stage in stages] + [code_of(stage) for stage in stages]
+    parts = [settings_of(plan, stage) for stage in stages] + [code_of(plan.config, stage) for stage in stages]
     return json_hash([*parts, rows_of_territory(plan), rows_of_channel(plan, channel)])
 
 
 def run_id(plan: Plan) -> str:
     """Name of a run: hash of configuration, content of all inputs, and code."""
-    code = {job: code_of(job) for job in JOBS}
+    code = {job: code_of(plan.config, job) for job in JOBS}
     return json_hash({"config": plain(plan.config), "code": code})

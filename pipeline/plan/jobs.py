@@ -30,7 +30,8 @@ class Job(NamedTuple):
     values: tuple[str, ...] = ()
     """Values that ``main`` is given besides, by name; see ``plan/run_job.py``."""
     uses: tuple[str, ...] = ()
-    """Tables whose modules it loads, as far as a territory uses them: ``models``, ``services``."""
+    """Tables it works by: ``models`` and ``services`` with the modules of the rows that a territory uses;
+    ``views``, all titles and labels that readers see."""
     threads: str = "one"
     """One, all, or the jobs of the rule share the cores: the member of the plan that counts them."""
 
@@ -180,6 +181,7 @@ _ROWS = (
             "pmse.at",
             "registers.as_of",
         ),
+        uses=("views",),
         threads="all",
     ),
     Job(
@@ -200,6 +202,7 @@ _ROWS = (
             "validity_hours",
             "query.time_zone",
         ),
+        uses=("views",),
         rows="rows_of_register",
     ),
     Job(
@@ -217,6 +220,7 @@ _ROWS = (
             "validity_hours",
             "query.time_zone",
         ),
+        uses=("views",),
     ),
     Job(
         name="rr941",
@@ -254,6 +258,7 @@ _ROWS = (
         module="pipeline.publish.job_publish",
         # All settings, all inputs, the code of all jobs.
         rows="run_id",
+        uses=("views",),
     ),
 )
 

@@ -54,7 +54,7 @@ def _stem(row: Job) -> str:
 def rule_params(plan: Plan, job: str) -> dict[str, str | Callable[[Wildcards], str]]:
     """Hashes of what a job depends on besides earlier jobs: a change of one runs it again."""
     row = JOBS[job]
-    found: dict[str, str | Callable[[Wildcards], str]] = {"code": code_of(job)}
+    found: dict[str, str | Callable[[Wildcards], str]] = {"code": code_of(plan.config, job)}
     if row.settings:
         found["settings"] = settings_of(plan, job)
     if row.rows is not None:

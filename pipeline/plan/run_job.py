@@ -40,7 +40,7 @@ def title_of(name: str, **wildcards: int | str) -> str:
 def _value(name: str, config: Config, row: Job) -> object:
     """What ``main`` is given besides configuration and wildcards."""
     if name == "code":
-        return code_of(row.name)
+        return code_of(config, row.name)
     if name == "required_km":
         return required_margins_km(config)
     raise ValueError(f"{row.name}: no value {name}")

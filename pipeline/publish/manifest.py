@@ -56,7 +56,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "computed_at": now.isoformat(timespec="seconds"),
         "valid": valid,
         "valid_utc": utc_period(valid, config.query.time_zone),
-        "software": software(),
+        "software": software(config),
         "config": config_entry(plan),
         "inputs": input_entries(config),
         "register": summary(plan.register),
@@ -118,14 +118,14 @@ def bookings_entry(plan: Plan) -> dict[str, object] | None:
     return {"at": at, **summary_of_bookings(plan.bookings, active)}
 
 
-def software() -> dict[str, object]:
+def software(config: Config) -> dict[str, object]:
     """Versions, and the hashes of code and lock file that went into the run."""
     lock = REPOSITORY / LOCK_FILE
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "lock_sha256": file_sha256(lock) if lock.is_file() else None,
-        "code": {job: code_of(job) for job in JOBS},
+        "code": {job: code_of(config, job) for job in JOBS},
     }
 
 

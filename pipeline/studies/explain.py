@@ -138,13 +138,13 @@ def context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
     """What the services read; refused unless the intermediates are those of the run."""
     victims = tuple(victim_channels(place.config, place.run.manifest["channels"]["dtt"], [place.channel]))
     again = "`channelmaps run` with the run's territory file"
-    if place.run.manifest["software"]["code"].get("combine") != code_of("combine"):
+    if place.run.manifest["software"]["code"].get("combine") != code_of(place.config, "combine"):
         raise InputError(
             "run was made by another version of the program", file=place.run.folder, allowed=again
         )
     try:
         found = tags_of_channel(
-            place.config, build, place.device, place.channel, victims, code=code_of("combine")
+            place.config, build, place.device, place.channel, victims, code=code_of(place.config, "combine")
         )["hash"]
     except FileNotFoundError as error:
         raise InputError(

@@ -174,7 +174,7 @@ def run_variant(folder: Path, variant: Variant, threads: int) -> Path:
 def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
     """The jobs of a variant in order; those of shared folders are up to date from the second variant on."""
     config, grid = plan.config, rows_of_territory(plan)
-    parts = [settings_of(plan, "territory"), code_of("territory"), grid]
+    parts = [settings_of(plan, "territory"), code_of(config, "territory"), grid]
     yield VariantJob(
         "territory",
         json_hash(parts),
@@ -182,7 +182,7 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
         partial(run_job, "territory", config, place, threads=threads),
     )
     for tile in plan.tiles:
-        parts = [settings_of(plan, "terrain"), code_of("terrain"), grid, rows_of_tile(plan, tile)]
+        parts = [settings_of(plan, "terrain"), code_of(config, "terrain"), grid, rows_of_tile(plan, tile)]
         yield VariantJob(
             f"terrain {tile}",
             json_hash(parts),
@@ -197,7 +197,7 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
             place / f"coverage/ch{channel:02d}.stamp",
             partial(run_job, "coverage", config, place, channel=channel, threads=threads),
         )
-        parts = [covered, settings_of(plan, "protect"), code_of("protect")]
+        parts = [covered, settings_of(plan, "protect"), code_of(config, "protect")]
         yield VariantJob(
             f"protection of channel {channel}",
             json_hash(parts),

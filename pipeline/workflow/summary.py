@@ -91,7 +91,7 @@ def changes_since(published: Mapping[str, Any] | None, plan: Plan) -> JsonObject
     return {
         "changed_inputs": inputs,
         "config_changed": published is None or published["config"]["sha256"] != file_sha256(plan.config_path),
-        "code_changed": [job for job in JOBS if code.get(job) != code_of(job)],
+        "code_changed": [job for job in JOBS if code.get(job) != code_of(plan.config, job)],
     }
 
 
