@@ -32,7 +32,7 @@ def write_level(
     """Write the class stack and the count of one device and level, strip by strip; returns the count."""
     level = level_name(level_dbm)
     grid = raster.read_grid(paths[0])
-    count = np.empty((grid.height, grid.width), dtype=np.uint8)
+    count = np.empty(grid.shape, dtype=np.uint8)
 
     def strips() -> Iterator[tuple[slice, slice, NDArray[np.uint8]]]:
         for rows, cols in block_slices(count.shape, (STRIP_PX, grid.width)):

@@ -50,7 +50,7 @@ def tallies(regions: NamedRegions, paths: Sequence[Path], population: Path | Non
     found = [_empty(len(regions.names), population is not None) for _ in paths]
     # What does not reach the grid has no number on it.
     number = np.array([*(regions.names.index(name) for name in local.names), len(regions.names)])
-    for rows, _ in block_slices((grid.height, grid.width), (STRIP_PX, grid.width)):
+    for rows, _ in block_slices(grid.shape, (STRIP_PX, grid.width)):
         region = number[region_index(local, grid, rows)]
         area_km2 = grid.area_km2(rows)
         persons = None if population is None else np.nan_to_num(raster.read(population, rows=rows).values)

@@ -52,7 +52,7 @@ def compute_blocks(
         return _compute_block(inputs, grid, rows, cols, kind_of_surface[surface], surface, density_per_km2)
 
     blocks = map_blocks(
-        compute, (grid.height, grid.width), side_px, threads, cut=(surface, density_per_km2), name="coverage"
+        compute, grid.shape, side_px, threads, cut=(surface, density_per_km2), name="coverage"
     )
     for rows, cols, (levels, classes) in blocks:
         yield rows, cols, levels, classes

@@ -107,7 +107,7 @@ def _polygon(
 
 def inside_contours(polygons: Sequence[shapely.Polygon], grid: Grid) -> NDArray[np.bool_]:
     """Pixels that any contour touches, bool[y, x]."""
-    inside = np.zeros((grid.height, grid.width), dtype=np.uint8)
+    inside = np.zeros(grid.shape, dtype=np.uint8)
     box = shapely.box(*grid.bounds_m)
     near = [polygon for polygon in polygons if polygon.intersects(box)]
     if near:
@@ -219,8 +219,7 @@ def _nearest_station(asked: ExplainedPixel, victim: int, label: int) -> dict[str
     network = network.isel(transmitter=np.flatnonzero(side & (network["channel"].values == victim)))
     sweeps = load_sweeps(asked.build, network)
     polygons = contour_polygons(config, victim, network, sweeps, grid.crs)
-    west_m, north_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
-    square = shapely.box(west_m, north_m - grid.resolution_m, west_m + grid.resolution_m, north_m)
+    square = shapely.box(*grid.box_m(slice(row, row + 1), slice(col, col + 1)))
     distances_m = shapely.distance(np.array(polygons), square)
     nearest = int(np.argmin(distances_m))
     return _facts(network.isel(transmitter=nearest)) | {

@@ -21,7 +21,7 @@ _SHARED_TAGS = ("device", "method", "model", "notice", "product", "unverified")
 
 def strips(paths: Sequence[Path], grid: Grid) -> Iterator[tuple[slice, slice, NDArray[np.int16]]]:
     """The layers of all channels stacked [channel, y, x], strip by strip from the north."""
-    for rows, cols in block_slices((grid.height, grid.width), (STRIP_PX, grid.width)):
+    for rows, cols in block_slices(grid.shape, (STRIP_PX, grid.width)):
         yield rows, cols, np.stack([raster.read(path, rows=rows).values for path in paths])
 
 

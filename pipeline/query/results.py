@@ -99,7 +99,7 @@ def read_onto(path: Path, grid: Grid, fill: float) -> NDArray[Any]:
     layer = raster.read(path)
     own: Grid = layer.attrs["grid"]
     row, col = grid.offset_px(own)
-    whole = np.full((grid.height, grid.width), fill, dtype=layer.dtype)
+    whole = np.full(grid.shape, fill, dtype=layer.dtype)
     rows, cols = slice(max(row, 0), row + own.height), slice(max(col, 0), col + own.width)
     target = whole[rows, cols]
     first_row, first_col = max(-row, 0), max(-col, 0)

@@ -11,6 +11,8 @@ import shapely
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.grid.grid import LONLAT
+
 # Generalised coastlines leave stations on the shore outside every polygon; farther out a station is at sea.
 _SHORE_KM = 5.0
 _KM_PER_DEGREE = 111.2
@@ -24,7 +26,7 @@ def country_of(
     ``countries``: polygons in any CRS with the code in column ``field``; those without a code are ignored.
     A site on a border belongs to the country listed first; one in no country to the nearest within 5 km.
     """
-    known = countries[countries[field].notna() & (countries[field] != "")].to_crs("EPSG:4326")
+    known = countries[countries[field].notna() & (countries[field] != "")].to_crs(LONLAT)
     shapes, codes = known.geometry.to_numpy(), [str(code) for code in known[field]]
     sites = np.atleast_1d(shapely.points(np.asarray(lon_deg, float), np.asarray(lat_deg, float)))
     owner = np.full(sites.size, -1)

@@ -20,8 +20,8 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.budget import Budget, Term
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import project
-from pipeline.grid.raster import Grid
 from pipeline.registers.areas import ChannelArea, concerns, read_exclusions
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, check_channels, forbid, unlimited
 from pipeline.services.table import ServiceRow

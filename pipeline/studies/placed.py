@@ -116,8 +116,7 @@ def lattice(grid: Grid, density_per_km2: float) -> tuple[NDArray[np.int64], NDAr
         )
     step_px = math.sqrt(largest / density_per_km2)
     rows, cols = (
-        ((np.arange(int(size / step_px + 0.5)) + 0.5) * step_px).astype(np.int64)
-        for size in (grid.height, grid.width)
+        ((np.arange(int(size / step_px + 0.5)) + 0.5) * step_px).astype(np.int64) for size in grid.shape
     )
     row, col = np.meshgrid(rows[rows < grid.height], cols[cols < grid.width], indexing="ij")
     return row.ravel(), col.ravel()

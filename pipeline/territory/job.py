@@ -12,7 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.grid.raster import Grid, write
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import write
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.masks import border_strips_km, paths_box_deg, surface_mask
 from pipeline.territory.rasters import (

@@ -60,15 +60,13 @@ def compute_masks(boundaries: Boundaries, grid: Grid, *, threads: int = 1) -> Ma
     polygons do, else it is OUTSIDE. Land without a country polygon is FOREIGN with country 0.
     """
     shapes = _project_all(boundaries, grid)
-    masks = Masks(
-        np.empty((grid.height, grid.width), np.uint8), np.empty((grid.height, grid.width), np.uint8)
-    )
+    masks = Masks(np.empty(grid.shape, np.uint8), np.empty(grid.shape, np.uint8))
 
     def strip(rows: slice, cols: slice) -> Masks:
         part = grid.window(rows, cols)
         return _strip_masks(shapes, part.shape, part.transform)
 
-    shape, block = (grid.height, grid.width), (STRIP_PX, grid.width)
+    shape, block = grid.shape, (STRIP_PX, grid.width)
     with warnings.catch_warnings():
         # rasterio warns of its own scratch dataset, not of ours.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -41,7 +41,7 @@ def limited_pixels(config: Config, grid: Grid, channel: int) -> int:
     """Pixels in which some assignment limits the first device in one channel."""
     limit = prepare("pmse", ServiceContext(config, Path(), grid, ()), config.devices[0], channel)
     assert limit is not None
-    blocks = map_blocks(limit, (grid.height, grid.width), BLOCK_PX, THREADS, name=f"pmse {channel}")
+    blocks = map_blocks(limit, grid.shape, BLOCK_PX, THREADS, name=f"pmse {channel}")
     return sum(int(np.isfinite(block.eirp_dbm).sum()) for _, _, block in blocks)
 
 

@@ -285,7 +285,7 @@ def test_limit_is_the_stricter_of_co_channel_and_adjacent(case):
     context = ServiceContext(config, folder, grid, (30, 31))
     every = slice(0, grid.height), slice(0, grid.width)
     for channel, relations in ((30, (0, 1)), (31, (1, 0)), (32, (None, 1)), (33, (None, None))):
-        expected = np.full((grid.height, grid.width), np.inf)
+        expected = np.full(grid.shape, np.inf)
         for victim, relation in zip((30, 31), relations, strict=True):
             if relation is not None:
                 maps = separation_maps(config, folder, victim, device, grid)

@@ -83,7 +83,7 @@ def test_pixel_area_is_that_of_the_geodesic_polygon(crs):
     x_m, y_m = Transformer.from_crs(4326, crs, always_xy=True).transform(14.5, 46.0)
     grid = Grid(crs, 1000.0, 1000.0 * (x_m // 1000.0), 1000.0 * (y_m // 1000.0) + 100_000.0, 150, 100)
     area = grid.area_km2()
-    assert area.shape == (grid.height, grid.width)
+    assert area.shape == grid.shape
     to_lonlat = Transformer.from_crs(crs, 4326, always_xy=True)
     for row, col in ((0, 0), (70, 33), (99, 149)):
         west, north = grid.west_m + col * 1000.0, grid.north_m - row * 1000.0

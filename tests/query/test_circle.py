@@ -62,7 +62,7 @@ def random_levels(rng: np.random.Generator, height: int, width: int) -> np.ndarr
 
 def squares(grid: Grid) -> np.ndarray:
     """Every pixel [y, x] as a polygon."""
-    row, col = np.indices((grid.height, grid.width))
+    row, col = np.indices(grid.shape)
     west, north = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
     return shapely.box(west, north - grid.resolution_m, west + grid.resolution_m, north)
 
@@ -154,7 +154,7 @@ def on_the_ground(
     start = np.full(azimuth_deg.shape, lon_deg), np.full(azimuth_deg.shape, lat_deg)
     lon, lat, _ = Geod(ellps="GRS80").fwd(*start, azimuth_deg, distance_m)
     x_m, y_m = to_grid.transform(lon, lat)
-    found = np.zeros((grid.height, grid.width), dtype=bool)
+    found = np.zeros(grid.shape, dtype=bool)
     rows = np.floor((grid.north_m - y_m) / grid.resolution_m).astype(int)
     cols = np.floor((x_m - grid.west_m) / grid.resolution_m).astype(int)
     found[rows, cols] = True

@@ -34,7 +34,7 @@ def make_context(
         content[name] = section
     path = folder / "case.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    shape = (grid.height, grid.width)
+    shape = grid.shape
     layers = {
         "surface": np.full(shape, HOME, np.uint8) if surface is None else surface,
         "coastal": np.zeros(shape, np.uint8) if coastal is None else coastal,

@@ -25,7 +25,7 @@ LIMIT_DBM = 7.0
 
 def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
     """The block of the whole grid, cut to that asked for."""
-    whole = np.full((context.grid.height, context.grid.width), np.inf)
+    whole = np.full(context.grid.shape, np.inf)
     whole[ROWS, COLS] = LIMIT_DBM
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:

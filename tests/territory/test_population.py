@@ -55,7 +55,7 @@ def test_total_is_kept_for_any_pair_of_resolutions(tmp_path, step, resolution_m)
     path = write_counts(tmp_path / "p.tif", counts, 14.3, 46.25, step)
     size = round(side_m / resolution_m)
     grid = Grid("EPSG:3794", resolution_m, 430_000.0, 130_000.0, size, size)
-    persons = population_of(path, grid, np.ones((grid.height, grid.width), np.uint8))
+    persons = population_of(path, grid, np.ones(grid.shape, np.uint8))
     assert persons.dtype == np.float32
     assert np.nansum(persons, dtype=float) == pytest.approx(counts.sum(), rel=1e-6)
 
@@ -261,6 +261,6 @@ def test_missing_places_file_is_refused(tmp_path):
 def test_italys_people_are_all_there(shared):
     path = shared / "data" / "italy" / "population_istat2023_30s.tif"
     grid = Grid("EPSG:3035", 500.0, 3_970_000.0, 2_750_000.0, 2320, 2890)
-    persons = population_of(path, grid, np.ones((grid.height, grid.width), np.uint8))
+    persons = population_of(path, grid, np.ones(grid.shape, np.uint8))
     with rasterio.open(path) as source:
         assert np.nansum(persons, dtype=float) == pytest.approx(source.read(1).sum(dtype=float), rel=1e-6)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from pipeline.config.territory import Territory
 from pipeline.grid.geopackage import geopackage_bytes
-from pipeline.grid.grid import Box
+from pipeline.grid.grid import LONLAT, Box
 from pipeline.grid.polygons import read_frame
 from pipeline.publish.qgis.project import Labels, Symbol
 from pipeline.publish.styles import read_base_colours
@@ -67,7 +67,7 @@ def transmitter_frame(register: xr.Dataset) -> gpd.GeoDataFrame:
     """A point for each row of the register."""
     places = shapely.points(register["lon_deg"].values, register["lat_deg"].values)
     columns = {name: register[name].values for name in _COLUMNS if name in register}
-    frame = gpd.GeoDataFrame(columns, geometry=places, crs="EPSG:4326")
+    frame = gpd.GeoDataFrame(columns, geometry=places, crs=LONLAT)
     texts = [name for name in columns if np.asarray(columns[name]).dtype.kind == "U"]
     frame[texts] = frame[texts].astype(object)
     return frame
