@@ -2,7 +2,7 @@
 
 P(d) = E_trigger - 77.216 - 20 log10 f + Lb(d, t%) - 10 log10(share) - margin, in dBm e.i.r.p.; ``share`` is
 the part of the device's power inside its TV channel, to which the trigger refers. Lb is that of the devices'
-paths (docs/method.md, section 15), at the rule's percentage of time and receiving height; near the sea the
+paths (docs/method.md, section 9), at the rule's percentage of time and receiving height; near the sea the
 smaller loss of land and sea.
 """
 

@@ -1,7 +1,7 @@
 """Maps of the limit around the victims of one DTT channel, one for each group of victims and device geometry.
 
 A stored value is the limit in dBm plus what ``ratios.group_shift_db`` (or ``overload_shift_db``) gives for
-the channel offset: offsets share one map (docs/method.md, section 9).
+the channel offset: offsets share one map (docs/method.md, section 6).
 """
 
 from __future__ import annotations
