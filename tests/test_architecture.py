@@ -45,7 +45,7 @@ ROOMS = [
     "__init__",
 ]
 # Names that still stand for two things; who mends one takes it out.
-OPEN: set[str] = {"LAND", "PILOT", "Plan", "REPOSITORY", "TABLES", "TILE_PX", "TRANSMITTERS", "tree"}
+OPEN: set[str] = {"PILOT", "Plan", "REPOSITORY", "TABLES", "TILE_PX"}
 # Of rasterio, what opens and writes files; rasterising and warping of arrays is free for all.
 ONLY_USERS = {"rasterio": {"grid/raster.py"}, "dask": {"blocks.py"}}
 FREE = {

@@ -10,8 +10,8 @@ from pipeline.plan.plan import Plan, tiles_of
 from pipeline.plan.published_layers import LayerFile, published_layers
 
 # Vector layers of the QGIS projects, relative to the run's folder.
-BOUNDARIES, LAND = "public/boundaries.geojson", "public/land.geojson"
-TRANSMITTERS = "internal/transmitters.gpkg"
+BOUNDARY_FILE, LAND_FILE = "public/boundaries.geojson", "public/land.geojson"
+TRANSMITTER_FILE = "internal/transmitters.gpkg"
 COLLECTION = "stac/collection.json"
 
 
@@ -127,7 +127,7 @@ def qgis_sources(plan: Plan) -> list[str]:
 def qgis_files(plan: Plan) -> list[str]:
     """Styles, projects and their vector layers, relative to the run's folder."""
     projects = [public_project(plan), project_to_pass_on(plan), internal_project(plan)]
-    return [*projects, BOUNDARIES, LAND, TRANSMITTERS, *map(style_file, raster_files(plan))]
+    return [*projects, BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE, *map(style_file, raster_files(plan))]
 
 
 def stac_items(plan: Plan) -> dict[str, list[str]]:

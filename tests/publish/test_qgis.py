@@ -19,7 +19,7 @@ import shapely
 from pipeline.config.territory import Territory
 from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import (
-    TRANSMITTERS,
+    TRANSMITTER_FILE,
     internal_project,
     project_to_pass_on,
     public_project,
@@ -47,7 +47,7 @@ from tests.tiny import STATIONS
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 PROBE = Path(__file__).with_name("qgis_probe.py")
-SEA, LAND = (223, 233, 240), (241, 238, 231)
+SEA, LAND_FILE = (223, 233, 240), (241, 238, 231)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def test_every_raster_of_a_project_carries_the_notice(plan: Plan) -> None:
 
 
 def test_transmitters_are_the_register(plan: Plan) -> None:
-    frame = gpd.read_file(plan.build / TRANSMITTERS, layer="transmitters")
+    frame = gpd.read_file(plan.build / TRANSMITTER_FILE, layer="transmitters")
     assert frame["id"].tolist() == [station[0] for station in STATIONS]
     assert frame.geometry.x.tolist() == pytest.approx([station[1] for station in STATIONS])
 
@@ -452,4 +452,4 @@ def test_picture_of_qgis_shows_the_layer_on_land_in_the_sea(plan: Plan, seen: di
     legend = seen[public_project(plan)]["layers"]["available_channels_fixed30_20dbm_band1"]["legend"]
     wanted = {tuple(bytes.fromhex(colour[3:])) for _, colour in legend if colour.startswith("#ff")}
     assert wanted <= colours
-    assert colours & {SEA, LAND}
+    assert colours & {SEA, LAND_FILE}

@@ -13,7 +13,7 @@ from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid.layer_files import style_name
 from pipeline.plan.plan import plan_of
-from pipeline.plan.run_files import BOUNDARIES, LAND, TRANSMITTERS, max_eirp_files, style_file
+from pipeline.plan.run_files import BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE, max_eirp_files, style_file
 from pipeline.publish.catalogue import published_rasters, shown_layers
 from pipeline.publish.legends import legend
 from pipeline.publish.periods import period_of_bookings
@@ -38,8 +38,8 @@ def main(config: Config, build: Path, *, threads: int) -> None:
         write_whole(build / style_file(file), text.encode())
     view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
     texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)
-    for name, text in zip((LAND, BOUNDARIES), (texts["land"], texts["boundaries"]), strict=True):
+    for name, text in zip((LAND_FILE, BOUNDARY_FILE), (texts["land"], texts["boundaries"]), strict=True):
         write_whole(build / name, text.encode())
-    write_whole(build / TRANSMITTERS, vectors.transmitter_bytes(plan.register, plan.config.territory))
+    write_whole(build / TRANSMITTER_FILE, vectors.transmitter_bytes(plan.register, plan.config.territory))
     for file, project in projects(plan, layers, legends, view):
         write_whole(build / file, project_text(project).encode())

@@ -14,9 +14,9 @@ from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import internal_project, project_to_pass_on, public_project
 from pipeline.publish.catalogue import ALL_BANDS, Shown
 from pipeline.publish.legends import legend
+from pipeline.publish.qgis.layer_tree import Scene, internal_nodes, public_nodes
 from pipeline.publish.qgis.project import Project
 from pipeline.publish.qgis.qml import Legend
-from pipeline.publish.qgis.tree import Scene, internal_nodes, public_nodes
 from pipeline.publish.styles import Scheme
 from pipeline.publish.web.place import box_of_pixels
 

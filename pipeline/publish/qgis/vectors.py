@@ -21,7 +21,7 @@ from pipeline.registers.missing_values import country_of
 from pipeline.territory.rasters import boundaries_of
 
 _AREAS, _LINES = ("land", "territory"), ("border", "home_border")
-TRANSMITTERS, SITES = "transmitters", "sites"
+TRANSMITTER_LAYER, SITE_LAYER = "transmitters", "sites"
 HOME, _ABROAD = "home", "abroad"
 # On maps of a larger scale there is room for more than names.
 _NEAR_SCALE = 500_000
@@ -59,7 +59,7 @@ def transmitter_bytes(register: xr.Dataset, territory: Territory) -> bytes:
     """GeoPackage of the register, WGS84: its rows in their order, and the sites where they stand."""
     rows = transmitter_frame(register)
     located = rows.assign(country=countries_of(rows, territory))
-    layers = {SITES: site_frame(located, territory.home), TRANSMITTERS: rows}
+    layers = {SITE_LAYER: site_frame(located, territory.home), TRANSMITTER_LAYER: rows}
     return geopackage_bytes(layers, dict.fromkeys(layers, "Point"))
 
 

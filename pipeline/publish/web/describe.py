@@ -12,7 +12,7 @@ from pipeline.grid.layer_files import style_name
 from pipeline.layers import LAYERS
 from pipeline.publish.styles import Scheme, hex_colour, lowest_raw, read_base_colours, read_schemes
 from pipeline.publish.web.numbers import BLOCK_PX, number_zoom
-from pipeline.publish.web.place import TILE_PX, Box, Fit
+from pipeline.publish.web.place import WEB_TILE_PX, Box, Fit
 from pipeline.publish.web.shown_layers import Geography
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
@@ -46,7 +46,7 @@ def describe(
         "box_deg": place.box_deg,
         "view_deg": view_deg,
         "zooms": [place.zooms[0], place.zooms[-1]],
-        "tile_px": TILE_PX,
+        "tile_px": WEB_TILE_PX,
         "grid": _grid_entry(place),
         "numbers": {"block_px": BLOCK_PX, "zoom": number_zoom(place.grid)},
         "devices": [_device_entry(config, device) for device in config.devices],

@@ -21,7 +21,7 @@ from pyproj.transformer import TransformerGroup
 from pipeline.grid.grid import LONLAT, Box, Grid
 
 _Floats = NDArray[np.float64]
-TILE_PX = 512
+WEB_TILE_PX = 512
 EQUATOR_M = 40_075_016.686  # 2 pi x 6,378,137 m, the sphere of the web's Mercator map
 _DEGREES = (6, 10, 16, 24)
 # Of a pixel. Datum shifts by a grid are not smooth: the best fit is taken where none is good.
@@ -143,7 +143,7 @@ def zooms_of(box_deg: Box, resolution_m: float) -> range:
     """Zooms of 512-pixel tiles: from the territory in half a tile to tile pixels no larger than its own."""
     nearest_deg = 0.0 if box_deg[1] <= 0.0 <= box_deg[3] else min(abs(box_deg[1]), abs(box_deg[3]))
     around_m = EQUATOR_M * math.cos(math.radians(nearest_deg))
-    finest = math.ceil(math.log2(around_m / TILE_PX / resolution_m))
+    finest = math.ceil(math.log2(around_m / WEB_TILE_PX / resolution_m))
     x0, y0, x1, y1 = _mercator_box(box_deg)
     coarsest = math.floor(math.log2(0.5 / max(x1 - x0, y1 - y0)))
     return range(max(0, min(coarsest, finest)), max(0, finest) + 1)
@@ -157,7 +157,7 @@ def tiles_of(box_deg: Box, zoom: int) -> Iterator[tuple[int, int]]:
 
 def tile_centres_deg(zoom: int, x: int, y: int) -> tuple[_Floats, _Floats]:
     """Longitudes of the columns and latitudes of the rows of a tile's pixel centres."""
-    steps = (np.arange(TILE_PX) + 0.5) / TILE_PX
+    steps = (np.arange(WEB_TILE_PX) + 0.5) / WEB_TILE_PX
     lon_deg = (x + steps) / 2**zoom * 360.0 - 180.0
     lat_deg = np.degrees(np.arctan(np.sinh(np.pi * (1.0 - 2.0 * (y + steps) / 2**zoom))))
     return lon_deg, lat_deg

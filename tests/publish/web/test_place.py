@@ -10,7 +10,7 @@ from pyproj import Transformer
 
 from pipeline.grid.grid import Grid
 from pipeline.publish.web.place import (
-    TILE_PX,
+    WEB_TILE_PX,
     box_of_pixels,
     evaluate,
     fit,
@@ -110,18 +110,18 @@ def test_tile_centres_are_those_of_mercator() -> None:
     zoom, x, y = 9, 276, 181
     lon_deg, lat_deg = tile_centres_deg(zoom, x, y)
     half_m = math.pi * 6_378_137.0
-    step_m = 2.0 * half_m / 2**zoom / TILE_PX
-    east_m = -half_m + (x * TILE_PX + np.arange(TILE_PX) + 0.5) * step_m
-    north_m = half_m - (y * TILE_PX + np.arange(TILE_PX) + 0.5) * step_m
+    step_m = 2.0 * half_m / 2**zoom / WEB_TILE_PX
+    east_m = -half_m + (x * WEB_TILE_PX + np.arange(WEB_TILE_PX) + 0.5) * step_m
+    north_m = half_m - (y * WEB_TILE_PX + np.arange(WEB_TILE_PX) + 0.5) * step_m
     to_lonlat = Transformer.from_crs("EPSG:3857", "EPSG:4326", always_xy=True)
-    assert np.abs(to_lonlat.transform(east_m, np.full(TILE_PX, north_m[0]))[0] - lon_deg).max() < 1e-9
-    assert np.abs(to_lonlat.transform(np.full(TILE_PX, east_m[0]), north_m)[1] - lat_deg).max() < 1e-9
+    assert np.abs(to_lonlat.transform(east_m, np.full(WEB_TILE_PX, north_m[0]))[0] - lon_deg).max() < 1e-9
+    assert np.abs(to_lonlat.transform(np.full(WEB_TILE_PX, east_m[0]), north_m)[1] - lat_deg).max() < 1e-9
 
 
 def test_finest_pictures_are_no_coarser_than_the_grid() -> None:
     box_deg = (13.3, 45.4, 16.6, 46.9)
     zooms = zooms_of(box_deg, 200.0)
-    pixel_m = [40_075_016.686 * math.cos(math.radians(45.4)) / TILE_PX / 2**zoom for zoom in zooms]
+    pixel_m = [40_075_016.686 * math.cos(math.radians(45.4)) / WEB_TILE_PX / 2**zoom for zoom in zooms]
     assert pixel_m[-1] <= 200.0 < pixel_m[-2]
     assert len(list(tiles_of(box_deg, zooms[0]))) <= 4
     assert zooms_of((-10.0, -5.0, 10.0, 5.0), 76_000.0)[-1] == 1  # 78,272 m at zoom 0, on the equator

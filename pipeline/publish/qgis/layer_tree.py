@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.plan import Plan
-from pipeline.plan.run_files import BOUNDARIES, LAND, TRANSMITTERS, written_by
+from pipeline.plan.run_files import BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE, written_by
 from pipeline.publish.catalogue import Shown, first_shown
 from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.project import Labels, Node, RasterLayer, Symbol, VectorLayer
@@ -35,9 +35,9 @@ def public_nodes(scene: Scene, layers: Sequence[Shown]) -> list[Node]:
     """Borders on top, the rasters in their groups, land below."""
     maps = group_node(scene, _MAPS, [(layer.group, layer) for layer in layers])
     return [
-        vector_node(scene, "Boundaries", BOUNDARIES, "Line", vectors.line_symbols()),
+        vector_node(scene, "Boundaries", BOUNDARY_FILE, "Line", vectors.line_symbols()),
         maps,
-        vector_node(scene, "Land", LAND, "Polygon", vectors.area_symbols()),
+        vector_node(scene, "Land", LAND_FILE, "Polygon", vectors.area_symbols()),
     ]
 
 
@@ -46,7 +46,7 @@ def internal_nodes(scene: Scene) -> list[Node]:
     sites = vector_node(
         scene,
         "Sites",
-        f"{TRANSMITTERS}|{vectors.SITES}",
+        f"{TRANSMITTER_FILE}|{vectors.SITE_LAYER}",
         "Point",
         vectors.site_symbols(),
         name_field="site",
@@ -56,7 +56,7 @@ def internal_nodes(scene: Scene) -> list[Node]:
     rows = vector_node(
         scene,
         "Transmitters, one for each channel",
-        f"{TRANSMITTERS}|{vectors.TRANSMITTERS}",
+        f"{TRANSMITTER_FILE}|{vectors.TRANSMITTER_LAYER}",
         "Point",
         vectors.station_symbols(),
         name_field="id",
