@@ -77,7 +77,7 @@ def _range_at_km(
     coastal: bool,
 ) -> float:
     f_mhz = channel_centre_mhz(config.channels, channel)
-    tolerated_dbm = _tolerated_dbm(config, device, tables, keys, channel, allowed)
+    permissible_dbm = _permissible_dbm(config, device, tables, keys, channel, allowed)
     cap = device_cap_dbm(device)
 
     def limits(d_km: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -89,12 +89,12 @@ def _range_at_km(
             model=config.propagation.wsd_model,
             coastal=coastal,
         )
-        return np.where(d_km <= NEAR_KM, tolerated_dbm[0], tolerated_dbm[1]) + loss_db < cap
+        return np.where(d_km <= NEAR_KM, permissible_dbm[0], permissible_dbm[1]) + loss_db < cap
 
     return farthest_limiting_km(limits, device.min_separation_m.value / 1000.0)
 
 
-def _tolerated_dbm(
+def _permissible_dbm(
     config: Config,
     device: Device,
     tables: ProtectionTables,

@@ -322,9 +322,9 @@ def _path_terms(link: _Link) -> list[Term]:
     ]
 
 
-def _with_rounding(terms: list[Term], limit_dbm: float) -> tuple[Term, ...]:
+def _with_rounding(terms: list[Term], eirp_dbm: float) -> tuple[Term, ...]:
     """The terms and what single precision took off their sum; ArithmeticError if that is more than it can."""
-    rounding_db = limit_dbm - math.fsum(term.value_db for term in terms)
+    rounding_db = eirp_dbm - math.fsum(term.value_db for term in terms)
     if not abs(rounding_db) <= _ROUNDING_MAX_DB:
         raise ArithmeticError(f"the budget misses the limit by {rounding_db:g} dB")
     return (*terms, Term("single precision", rounding_db, "levels and losses are rounded down"))

@@ -212,10 +212,10 @@ def passes(
             if not np.isfinite(loss_db).any():
                 continue
             overload = band.name == OVERLOAD_BAND
-            tolerated_dbm = np.float32(overload_level_dbm(job, sigma_db)) if overload else level_dbm
+            permissible_dbm = np.float32(overload_level_dbm(job, sigma_db)) if overload else level_dbm
             if kind.orthogonal:
                 loss_db = cross_polar_table_db(loss_db, job.config.coverage.cross_polar_db)
-            yield VictimPass(kind, near, np.where(chosen, tolerated_dbm, np.float32(np.inf)), loss_db)
+            yield VictimPass(kind, near, np.where(chosen, permissible_dbm, np.float32(np.inf)), loss_db)
 
 
 def discrimination_of(job: ProtectionJob) -> tuple[float, float, float]:

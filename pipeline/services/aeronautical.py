@@ -228,13 +228,13 @@ def _triggered(
     Aircraft are reached by free space, wherever they are above the station.
     """
     centre_mhz, half_mhz = 0.5 * (block.low_mhz + block.high_mhz), 0.5 * (numbers.bandwidth_mhz or 0.0)
-    limit_dbm = limit_from_field_dbm(numbers.field_dbuvm or 0.0, centre_mhz, 0.0)
+    i_max_dbm = limit_from_field_dbm(numbers.field_dbuvm or 0.0, centre_mhz, 0.0)
     receiver = ProtectedReceiver(
         id=row.id,
         lon_deg=row.lon,
         lat_deg=row.lat,
         band=Band(centre_mhz - half_mhz, centre_mhz + half_mhz),
-        limit_dbm=limit_dbm,
+        i_max_dbm=i_max_dbm,
         gain_dbi=gain_table_dbi("", 0.0, centre_mhz),
         azimuth_deg=0.0,
         feeder_db=0.0,

@@ -63,8 +63,8 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
         found = unlimited(rows, cols)
         for border, distance_km in zip(borders, _distances_km(context, borders, rows, cols), strict=True):
             found.not_evaluated[distance_km <= border.unknown_km] = True
-            limit_dbm = _limit_dbm(context, border, device, channel, distance_km)
-            lower(found, limit_dbm, service_code("border_field"))
+            eirp_dbm = _eirp_dbm(context, border, device, channel, distance_km)
+            lower(found, eirp_dbm, service_code("border_field"))
         return found
 
     return limit
@@ -78,7 +78,7 @@ def explain(
     rows, cols = slice(row, row + 1), slice(col, col + 1)
     distances_km = _distances_km(context, borders, rows, cols)
     limits_dbm = [
-        float(_limit_dbm(context, border, device, channel, d_km)[0, 0])
+        float(_eirp_dbm(context, border, device, channel, d_km)[0, 0])
         for border, d_km in zip(borders, distances_km, strict=True)
     ]
     if not limits_dbm or math.isinf(min(limits_dbm)):
@@ -152,18 +152,18 @@ def _border(context: ServiceContext, device: Device, channel: int, name: str, da
     return Border(name, country, coastal, rule, budget, reach_km, unknown_km)
 
 
-def _limit_dbm(
+def _eirp_dbm(
     context: ServiceContext, border: Border, device: Device, channel: int, distance_km: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Limit by one land at distances of any shape; infinite beyond its reach."""
-    limit_dbm = np.full(distance_km.shape, np.inf)
+    eirp_dbm = np.full(distance_km.shape, np.inf)
     within = distance_km <= border.reach_km
     if border.rule is None or border.budget is None or not within.any():
-        return limit_dbm
+        return eirp_dbm
     unique_km, place = np.unique(distance_km[within], return_inverse=True)
     loss_db = path_loss_db(context.config, border.rule, device, channel, unique_km, coastal=border.coastal)
-    limit_dbm[within] = (sum(border.budget) + loss_db)[place]
-    return limit_dbm
+    eirp_dbm[within] = (sum(border.budget) + loss_db)[place]
+    return eirp_dbm
 
 
 def _terms(

@@ -46,12 +46,6 @@ def decisions() -> list[ServiceRow]:
     return [row for row in table.SERVICES if row.always]
 
 
-def service_modules(config: Config) -> list[str]:
-    """Modules that the services and decisions of a territory load, by name, each once."""
-    rows = [*evaluated_services(config), *decisions()]
-    return sorted({row.module for row in rows if row.module is not None})
-
-
 def prepare_services(context: ServiceContext, device: Device, channel: int) -> list[PreparedService]:
     """All services to evaluate for one device and channel, then the limits by decision."""
     return [
@@ -73,17 +67,17 @@ def explain_service(
     device: Device,
     channel: int,
     pixel: tuple[int, int],
-    limit_dbm: float,
+    eirp_dbm: float,
 ) -> Budget:
     """A service's own account of its limit at a pixel (row, col); InputError unless it adds up to it."""
     found = module_of(service).explain(service, context, device, channel, *pixel)
     sum_dbm = math.inf if found is None else total_dbm(found.terms)
-    if found is None or not (sum_dbm == limit_dbm or abs(sum_dbm - limit_dbm) <= _SUM_ERROR_DB):
+    if found is None or not (sum_dbm == eirp_dbm or abs(sum_dbm - eirp_dbm) <= _SUM_ERROR_DB):
         raise InputError(
             f"budget of {service.name} does not give its limit",
             file=context.build,
             value=sum_dbm,
-            allowed=f"{limit_dbm}; the intermediates are of different runs: run again",
+            allowed=f"{eirp_dbm}; the intermediates are of different runs: run again",
         )
     return found
 

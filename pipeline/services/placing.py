@@ -37,7 +37,7 @@ class ProtectedReceiver(NamedTuple):
     lon_deg: float
     lat_deg: float
     band: Band
-    limit_dbm: float
+    i_max_dbm: float
     gain_dbi: NDArray[np.float64]
     azimuth_deg: float
     feeder_db: float
@@ -63,7 +63,7 @@ class ReceiverCriteria(NamedTuple):
 class PlacedReceiver(NamedTuple):
     """A receiver on the grid: its place in pixels (col, row) from the corner, and all that its limits need.
 
-    ``px_km`` true kilometres of a pixel at the largest scale; ``tolerated_dbm`` = I_max + L_f - margin;
+    ``px_km`` true kilometres of a pixel at the largest scale; ``permissible_dbm`` = I_max + L_f - margin;
     ``reach_km`` the distance beyond which the limit exceeds the device's cap.
     """
 
@@ -72,7 +72,7 @@ class PlacedReceiver(NamedTuple):
     col_px: float
     row_px: float
     px_km: float
-    tolerated_dbm: float
+    permissible_dbm: float
     coupling: Coupling
     profile: LossProfile
     reach_km: float
@@ -101,8 +101,8 @@ def place_receivers(
         )
         coupling = coupling_of(emission, receiver.band, receiver.acs_db)
         profile = loss_profile(path, separation_km)
-        tolerated_dbm = receiver.limit_dbm + receiver.feeder_db - criteria.margin_db
-        strongest_dbm = tolerated_dbm - float(receiver.gain_dbi.max())
+        permissible_dbm = receiver.i_max_dbm + receiver.feeder_db - criteria.margin_db
+        strongest_dbm = permissible_dbm - float(receiver.gain_dbi.max())
         reach_km = farthest_limiting_km(profile, strongest_dbm, coupling, device_cap_dbm(device))
         if reach_km > 0.0:
             row_px, col_px = grid.row_col(x_m, y_m)
@@ -112,7 +112,7 @@ def place_receivers(
                 col_px,
                 row_px,
                 grid.resolution_m / own_scale / 1000.0,
-                tolerated_dbm,
+                permissible_dbm,
                 coupling,
                 profile,
                 reach_km,
@@ -192,12 +192,12 @@ def _joined(grid: Grid, x_m: float, y_m: float) -> Grid:
 
 @kernel
 def _permitted_array_dbm(
-    tolerated_dbm: NDArray[np.float64],
+    permissible_dbm: NDArray[np.float64],
     lines: NDArray[np.float64],
     rejection_db: float,
     linear_from_dbm: float,
 ) -> NDArray[np.float64]:
-    eirp_dbm = np.empty(tolerated_dbm.size)
-    for i in range(tolerated_dbm.size):
-        eirp_dbm[i] = permitted_dbm(tolerated_dbm[i], lines, rejection_db, linear_from_dbm)
+    eirp_dbm = np.empty(permissible_dbm.size)
+    for i in range(permissible_dbm.size):
+        eirp_dbm[i] = permitted_dbm(permissible_dbm[i], lines, rejection_db, linear_from_dbm)
     return eirp_dbm

@@ -85,7 +85,7 @@ def limit_map_dbm(
         victim.row_px - rows.start,
         victim.col_px - cols.start,
         victim.px_km,
-        victim.tolerated_dbm,
+        victim.permissible_dbm,
         gain_dbi,
         victim.profile.from_km,
         victim.profile.left_db,
@@ -133,7 +133,7 @@ def _fill_limits(
     row_px: float,
     col_px: float,
     px_km: float,
-    tolerated_dbm: float,
+    permissible_dbm: float,
     gain_dbi: NDArray[np.float64],
     from_km: float,
     left_db: NDArray[np.float64],
@@ -147,7 +147,7 @@ def _fill_limits(
         for j in range(eirp_dbm.shape[1]):
             d_km = square_distance_km(row_px, col_px, i, j, px_km)
             loss_db = profile_loss_db(from_km, left_db, right_db, d_km)
-            arriving_dbm = tolerated_dbm + loss_db - gain_dbi[i, j]
+            arriving_dbm = permissible_dbm + loss_db - gain_dbi[i, j]
             eirp_dbm[i, j] = permitted_dbm(arriving_dbm, lines, rejection_db, linear_from_dbm)
 
 
@@ -230,7 +230,7 @@ def _budget(
     gain_dbi = float(gains_dbi(receiver, grid, rows, cols)[0, 0])
     width_mhz = receiver.band.high_mhz - receiver.band.low_mhz
     terms = [
-        Term("interference limit", receiver.limit_dbm, f"I_max in {width_mhz:g} MHz, dBm"),
+        Term("interference limit", receiver.i_max_dbm, f"I_max in {width_mhz:g} MHz, dBm"),
         Term("feeder loss", receiver.feeder_db, "of the receiver"),
         Term("margin", -criteria.margin_db, "multiple interference"),
         Term("path loss", loss_db, f"{criteria.model}, {criteria.time_pct:g} % of time, {d_km:.3f} km"),

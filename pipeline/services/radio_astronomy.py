@@ -53,7 +53,7 @@ class TelescopeCriterion(NamedTuple):
     """Protected band, and the power in it that an antenna of 0 dBi may receive; NaN = not known."""
 
     band: Band
-    limit_dbm: float
+    i_max_dbm: float
 
 
 def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
@@ -120,7 +120,7 @@ def receivers_of(settings: RadioAstronomy) -> list[ProtectedReceiver] | None:
                 allowed=", ".join(criteria),
             )
         criterion = criteria[station.criterion]
-        if math.isnan(criterion.limit_dbm):
+        if math.isnan(criterion.i_max_dbm):
             return None
         receivers.append(_receiver(station, criterion, settings.gain_dbi.value))
     return receivers
@@ -134,7 +134,7 @@ def _receiver(station: TelescopeRow, criterion: TelescopeCriterion, gain_dbi: fl
         lon_deg=station.lon,
         lat_deg=station.lat,
         band=criterion.band,
-        limit_dbm=criterion.limit_dbm,
+        i_max_dbm=criterion.i_max_dbm,
         gain_dbi=gain_table_dbi("", gain_dbi, centre_mhz),
         azimuth_deg=0.0,
         feeder_db=0.0,

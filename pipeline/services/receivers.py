@@ -81,7 +81,7 @@ def receiver_of(row: ReceiverRow, i_n_db: float) -> ProtectedReceiver:
         lon_deg=row.lon,
         lat_deg=row.lat,
         band=Band(row.f_mhz - half_mhz, row.f_mhz + half_mhz),
-        limit_dbm=interference_limit_dbm(row.bandwidth_mhz, row.noise_figure_db, i_n_db),
+        i_max_dbm=interference_limit_dbm(row.bandwidth_mhz, row.noise_figure_db, i_n_db),
         gain_dbi=gain_dbi,
         azimuth_deg=row.azimuth_deg or 0.0,
         feeder_db=row.feeder_db,
@@ -165,7 +165,7 @@ def area_terms(
     emission = emission_of(context, device, channel, floor)
     coupling = coupling_of(emission, receiver.band, receiver.acs_db)
     terms = [
-        Term("interference limit", receiver.limit_dbm, "I_max at the antenna's output, dBm"),
+        Term("interference limit", receiver.i_max_dbm, "I_max at the antenna's output, dBm"),
         Term("feeder loss", receiver.feeder_db, "of the receiver"),
         Term("margin", -criteria.margin_db, "multiple interference"),
         Term(
@@ -173,9 +173,9 @@ def area_terms(
         ),
         Term("receiving antenna", -float(receiver.gain_dbi.max()), "full gain"),
     ]
-    tolerated_dbm = _sum_dbm(terms)
+    permissible_dbm = _sum_dbm(terms)
     terms.append(Term("rejection", coupling.rejection_db, "overlap, leakage and selectivity"))
-    rest_db = float(permitted_dbm(tolerated_dbm, *coupling)) - _sum_dbm(terms)
+    rest_db = float(permitted_dbm(permissible_dbm, *coupling)) - _sum_dbm(terms)
     if rest_db != 0.0:
         terms.append(Term("leakage floor", rest_db, "leakage that stays as the power falls"))
     return terms

@@ -40,7 +40,7 @@ def receiver(x_m: float, y_m: float, **changes: object) -> ProtectedReceiver:
         "lon_deg": lon,
         "lat_deg": lat,
         "band": Band(609.5, 610.5),
-        "limit_dbm": -129.0,
+        "i_max_dbm": -129.0,
         "gain_dbi": gain_table_dbi("", 6.0, 610.0),
         "azimuth_deg": 0.0,
         "feeder_db": 2.0,
@@ -95,7 +95,7 @@ def limit_by_definition_dbm(
     near_y = min(max(y_m, top - GRID.resolution_m), top)
     d_km = max(math.hypot(near_x - x_m, near_y - y_m) / largest_scale_of(GRID) / 1000, 0.02)
     loss = loss_by_definition_db(d_km, 610.0, 30.0, victim.height_m, SERVICE.time_pct)
-    return victim.limit_dbm + victim.feeder_db - SERVICE.margin_db + loss - gain_dbi + rejection_db
+    return victim.i_max_dbm + victim.feeder_db - SERVICE.margin_db + loss - gain_dbi + rejection_db
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_smallest_of_many_receivers_decides_and_blocks_fit_together(context: Ser
 
 
 def test_beyond_its_reach_a_receiver_would_not_limit_below_the_cap(context: ServiceContext) -> None:
-    weak = receiver(500_250.0, 109_750.0, limit_dbm=-58.0)
+    weak = receiver(500_250.0, 109_750.0, i_max_dbm=-58.0)
     found = limits(context, [weak])
     assert np.isinf(found.eirp_dbm).any()
     for row, col in np.argwhere(np.isinf(found.eirp_dbm))[::20]:
@@ -197,7 +197,7 @@ def test_limit_below_the_exclusion_level_is_no_permission(context: ServiceContex
 
 
 def test_receiver_outside_the_grid_counts(context: ServiceContext) -> None:
-    far = receiver(380_000.0, 60_000.0, limit_dbm=-170.0)
+    far = receiver(380_000.0, 60_000.0, i_max_dbm=-170.0)
     found = limits(context, [far]).eirp_dbm
     # The scale of the projection between the two is larger than on the grid: at most 0.05 dB.
     for row, col in [(0, 0), (23, 12)]:

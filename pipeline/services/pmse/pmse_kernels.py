@@ -99,7 +99,7 @@ def axis_distance_m(low_m: float, high_m: float, place_m: float, lattice_m: floa
 
 
 @kernel
-def limit_dbm(rules: PmseLinkRules, receivers: PmseReceivers, i: int, d_km: float) -> float:
+def eirp_limit_dbm(rules: PmseLinkRules, receivers: PmseReceivers, i: int, d_km: float) -> float:
     """Permitted e.i.r.p. for receiver ``i`` at a distance: permissible level + both losses."""
     loss_db = pmse_loss_db(
         d_km,
@@ -132,7 +132,7 @@ def limit_in_pixel_dbm(
     d_km = max(1e-3 * math.sqrt(dx_m * dx_m + dy_m * dy_m) / places.scale, rules.nearest_km)
     if d_km > rules.within_km:
         return math.inf, d_km
-    limit = limit_dbm(rules, receivers, i, d_km)
+    limit = eirp_limit_dbm(rules, receivers, i, d_km)
     return (limit if limit < rules.cap_dbm else math.inf), d_km
 
 
@@ -180,10 +180,10 @@ def reaches_km(rules: PmseLinkRules, receivers: PmseReceivers) -> NDArray[np.flo
     reach_km = np.empty(receivers.permissible_dbm.size)
     for i in range(reach_km.size):
         low_km, high_km = 0.0, _FARTHEST_KM
-        if limit_dbm(rules, receivers, i, _FARTHEST_KM) >= rules.cap_dbm:
+        if eirp_limit_dbm(rules, receivers, i, _FARTHEST_KM) >= rules.cap_dbm:
             for _ in range(_BISECTIONS):
                 middle_km = 0.5 * (low_km + high_km)
-                if limit_dbm(rules, receivers, i, middle_km) < rules.cap_dbm:
+                if eirp_limit_dbm(rules, receivers, i, middle_km) < rules.cap_dbm:
                     low_km = middle_km
                 else:
                     high_km = middle_km
