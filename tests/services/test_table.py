@@ -79,9 +79,9 @@ def with_seven(
     tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, status: dict[str, object]
 ) -> ServiceContext:
     """A territory in which nothing but the new row is evaluated, after the row was added."""
-    monkeypatch.setattr(table, "SERVICES", (*SERVICES, SEVEN))
     out = {"status": "out_of_scope", "reason": "test"}
     context = make_context(tmp_path, repository, services=dict.fromkeys(NAMES, out))
+    monkeypatch.setattr(table, "SERVICES", (*SERVICES, SEVEN))
     content = context.config.model_dump(mode="json")
     content["services"]["seven"] = status
     config = Config.model_validate(content, context={"services": service_names()})
