@@ -46,6 +46,12 @@ def decisions() -> list[ServiceRow]:
     return [row for row in table.SERVICES if row.always]
 
 
+def service_modules(config: Config) -> list[str]:
+    """Modules that the services and decisions of a territory load, by name, each once."""
+    rows = [*evaluated_services(config), *decisions()]
+    return sorted({row.module for row in rows if row.module is not None})
+
+
 def prepare_services(context: ServiceContext, device: Device, channel: int) -> list[PreparedService]:
     """All services to evaluate for one device and channel, then the limits by decision."""
     return [

@@ -111,6 +111,7 @@ def test_a_row_more_is_a_service_more(
     assert sum(term.value_db for term in told.terms) == 7.0
     assert (code_names()[told.label], code_labels()[told.label]) == ("seven", "seven dBm")
     assert [row.name for row in evaluated.evaluated_services(context.config)] == ["seven"]
+    assert "tests.services.seven_dbm" in evaluated.service_modules(context.config)
     lines = list(
         module_of(SEVEN).check(SEVEN, context.config, CheckedTerritory(tmp_path, None, None, [], []))
     )
