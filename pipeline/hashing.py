@@ -21,11 +21,12 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel
 
+from pipeline.shipped import REPOSITORY, shipped
+
 LENGTH = 16
 # A file changed less than this ago may change again within one tick of the file system's clock.
 SETTLED_NS = 2_000_000_000
 PACKAGE = "pipeline"
-REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK_FILE = "requirements.lock"
 # Packages whose version decides the bytes of a result; the others of the lock may change without a new run.
 COMPUTING = frozenset(
@@ -53,7 +54,6 @@ LEAVES = (
     "pipeline.propagation.models",
     "pipeline.services.table",
 )
-TABLES = "configs/tables"
 SHAPEFILE_SUFFIXES = (".cpg", ".dbf", ".prj", ".shx")
 CODE_SUFFIXES = {".py", ".pyc", ".pyi", ".nbi", ".nbc"}
 
@@ -223,7 +223,7 @@ def package_hash(root: Path = REPOSITORY) -> str:
 
 def _versions(root: Path) -> list[str]:
     """Lines ``name==version`` of the lock for the packages that compute."""
-    lock = root / LOCK_FILE
+    lock = shipped(LOCK_FILE, root)
     lines = lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else []
     pins = [line.split(maxsplit=1)[0] for line in lines if "==" in line and not line.startswith((" ", "#"))]
     return sorted(pin for pin in pins if pin.partition("==")[0] in COMPUTING)
@@ -287,7 +287,9 @@ def _tables_of(source: Path, root: Path) -> Iterator[Path]:
     a leaf.
     """
     text = source.read_text(encoding="utf-8")
-    yield from (path for path in sorted((root / TABLES).glob("*.*")) if f'"{path.name}"' in text)
+    yield from (
+        path for path in sorted(shipped("configs/tables", root).glob("*.*")) if f'"{path.name}"' in text
+    )
     if source.parent != root / PACKAGE:
         for path in sorted(source.parent.iterdir()):
             if path.is_file() and path.suffix not in CODE_SUFFIXES and not path.name.startswith("."):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from pipeline.config.base import TABLES
 from pipeline.config.channels import PlanSegment
 from pipeline.errors import InputError
+from pipeline.shipped import TABLES
 
 
 def named_plan(name: str, table: Path = TABLES / "channel_plans.csv") -> list[PlanSegment]:

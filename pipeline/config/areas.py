@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.config.base import TABLES, Section
+from pipeline.config.base import Section
 from pipeline.config.channels import ChannelList
+from pipeline.shipped import TABLES
 
 
 class ReservedChannels(Section):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -17,9 +16,6 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.propagation.models import Role, model_names
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-TABLES = REPOSITORY / "configs" / "tables"
 
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]

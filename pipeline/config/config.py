@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from pipeline.config.areas import Areas
-from pipeline.config.base import REPOSITORY, TABLES, Identifier, Number, Section, Sourced, Whole, within
+from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
 from pipeline.config.channels import Channels, PlanSegment
 from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents
@@ -30,11 +30,10 @@ from pipeline.config.report import Report
 from pipeline.config.sensitivity import Sensitivity
 from pipeline.config.services import Service, ServiceName, names_of_services
 from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
+from pipeline.shipped import TABLES
 
 __all__ = [
     "OTHER_LAND",
-    "REPOSITORY",
-    "TABLES",
     "BorderField",
     "Channels",
     "Config",

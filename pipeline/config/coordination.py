@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
-from pipeline.config.base import TABLES, Identifier, Number, Section
+from pipeline.config.base import Identifier, Number, Section
+from pipeline.shipped import TABLES
 
 Edition = Literal["WRC12", "WRC15"]
 SatelliteService = Literal["FSS", "BSS", "MSS", "METSAT"]

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import TABLES, ModelFor, Number, Section, Sourced, within
+from pipeline.config.base import ModelFor, Number, Section, Sourced, within
+from pipeline.shipped import TABLES
 
 ReceiverModel = Annotated[str, ModelFor("receiver")]
 M1808 = "Rec. ITU-R M.1808, as quoted in Report ITU-R SM.2405, Annex 3"

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import TABLES, Number, Section, Sourced, within
+from pipeline.config.base import Number, Section, Sourced, within
+from pipeline.shipped import TABLES
 
 OTHER_LAND = "*"
 

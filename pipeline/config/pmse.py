@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.config.base import TABLES, Number, Section, Sourced, Whole, within
+from pipeline.config.base import Number, Section, Sourced, Whole, within
+from pipeline.shipped import TABLES
 
 PILOT = "Ofcom white-space pilot 2013, as coded in Microsoft's TVWS-DB-Code, OfcomCalculation.cs"
 

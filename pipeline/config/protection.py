@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from pipeline.config.base import TABLES, Identifier, Number, Section, Sourced, Whole, within
+from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
 from pipeline.config.separation import Separation
+from pipeline.shipped import TABLES
 
 
 class Threshold(Section):

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from pipeline.config.base import TABLES, Number, Section, Sourced, Whole, within
+from pipeline.config.base import Number, Section, Sourced, Whole, within
+from pipeline.shipped import TABLES
 
 PILOT = "Ofcom pilot 2013, read in github richstep/TVWS-DB-Code @fed8464"
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.config.base import TABLES, Number, Section
+from pipeline.config.base import Number, Section
+from pipeline.shipped import TABLES
 
 
 class Separation(Section):

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.config.base import TABLES, Sourced
+from pipeline.config.base import Sourced
 from pipeline.config.load import read_model
 from pipeline.errors import InputError
+from pipeline.shipped import TABLES
 
 DFS_TABLE = TABLES / "dfs.yaml"
 

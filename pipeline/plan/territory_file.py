@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pipeline.config.base import REPOSITORY
 from pipeline.config.config import Config
 from pipeline.config.load import read_config
 from pipeline.services.table import service_names
+from pipeline.shipped import REPOSITORY
 
 
 def load_config(path: str | Path) -> Config:

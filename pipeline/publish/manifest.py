@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.base import REPOSITORY, TABLES, unverified
+from pipeline.config.base import unverified
 from pipeline.config.config import Config
 from pipeline.config.services import Service
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
@@ -28,6 +28,7 @@ from pipeline.registers.transmitters import summary
 from pipeline.services.evaluated import product_statement
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
+from pipeline.shipped import REPOSITORY, TABLES, shipped
 from pipeline.terrain.sweep_file import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
 
@@ -120,7 +121,7 @@ def bookings_entry(plan: Plan) -> dict[str, object] | None:
 
 def software(config: Config) -> dict[str, object]:
     """Versions, and the hashes of code and lock file that went into the run."""
-    lock = REPOSITORY / LOCK_FILE
+    lock = shipped(LOCK_FILE)
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from pipeline.config.base import TABLES
+from pipeline.shipped import TABLES
 
 _MAP_CLASSES = TABLES / "map_classes.yaml"
 Rgba = tuple[int, int, int, int]

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from pipeline.config.base import REPOSITORY, Section
+from pipeline.config.base import Section
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.publish.release import LATEST, MANIFEST
+from pipeline.shipped import REPOSITORY
 
 AnySection = TypeVar("AnySection", bound=Section)
 

@@ -15,7 +15,6 @@ from typing import IO, Any, NamedTuple
 import yaml
 
 from pipeline.blocks import check_cluster
-from pipeline.config.base import REPOSITORY
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import write_whole
 from pipeline.plan.dependencies import run_id
@@ -24,6 +23,7 @@ from pipeline.plan.territory_file import load_config
 from pipeline.publish.periods import renew_validity
 from pipeline.publish.release import LATEST, STAMP, is_complete
 from pipeline.publish.unchanged_inputs import state_of, watching
+from pipeline.shipped import shipped
 from pipeline.workflow.retention import remove_old_runs
 from pipeline.workflow.shrink import published_manifest, refuse_shrink
 from pipeline.workflow.summary import (
@@ -115,9 +115,9 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
 
 def _checked(config_path: Path, options: RunOptions) -> Path:
     """The territory file to run; whatever keeps a run of it from beginning raises InputError."""
-    if not (REPOSITORY / "Snakefile").is_file():
+    if not (shipped("Snakefile")).is_file():
         raise InputError(
-            "the workflow is part of the source checkout, which is not here", file=REPOSITORY / "Snakefile"
+            "the workflow is part of the source checkout, which is not here", file=shipped("Snakefile")
         )
     validate_command(config_path, lenient=options.lenient)
     if options.dask_address is not None and not options.dry_run:
@@ -182,9 +182,9 @@ def snakemake_command(config_path: Path, cores: int) -> list[str]:
         "-m",
         "snakemake",
         "--snakefile",
-        str(REPOSITORY / "Snakefile"),
+        str(shipped("Snakefile")),
         "--profile",
-        str(REPOSITORY / "profiles" / "local"),
+        str(shipped("profiles/local")),
         "--cores",
         str(cores),
         "--config",

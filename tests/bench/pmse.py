@@ -13,10 +13,10 @@ import numpy as np
 import yaml
 
 from pipeline.blocks import map_blocks
-from pipeline.config.base import REPOSITORY
 from pipeline.config.config import Config
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
+from pipeline.shipped import REPOSITORY
 from tests.asking import prepare
 from tests.bench.common import shared_folder
 

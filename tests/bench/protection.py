@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from pipeline.config.base import REPOSITORY
 from pipeline.dtt.interference_range import interference_range_km
 from pipeline.dtt.min_plus.search import SearchMaps, min_plus
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.homogeneous import loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.reference.ratio_tables import read_protection_tables
+from pipeline.shipped import REPOSITORY
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dtt"))
 from brute_force import limits_db

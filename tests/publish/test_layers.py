@@ -10,7 +10,6 @@ import pytest
 import rasterio
 
 from pipeline.availability.classes import Availability
-from pipeline.config.base import TABLES
 from pipeline.grid import raster
 from pipeline.grid.layer_files import fields_of, layer_file, make_layer, style_name
 from pipeline.layers import LAYERS, Layer, Raster, View
@@ -21,6 +20,7 @@ from pipeline.plan.run_files import published_files, stac_items, style_file, web
 from pipeline.publish.legends import NAMERS
 from pipeline.publish.outputs_page import updated
 from pipeline.publish.styles import read_schemes
+from pipeline.shipped import TABLES
 from tests.jobs import run_from
 from tests.publish.every_layer import GRID, inside, working_folder, write_every_layer
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.config.base import TABLES
 from pipeline.errors import InputError
 from pipeline.reference.height_layers import layer_height_m, read_height_layers
+from pipeline.shipped import TABLES
 
 HEAD = "device_type,from_m,to_m,layer_m,source,verified\n"
 ABSENT = "A,,,30,a source,true\nB,,,1.5,a source,true\n"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.base import TABLES
 from pipeline.config.protection import Protection
 from pipeline.errors import InputError
 from pipeline.reference.ratio_tables import (
@@ -28,6 +27,7 @@ from pipeline.reference.ratios import (
     overload_dbm,
     ratio_db,
 )
+from pipeline.shipped import TABLES
 
 OFFSETS = [-3, -2, -1, 0, 1, 2, 3, 9]
 OPEN = Tier(-math.inf, math.inf)

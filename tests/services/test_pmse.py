@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from pipeline.config.base import TABLES
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
 from pipeline.services.pmse.pmse_rows import read_pmse_kinds, read_pmse_ratios
 from pipeline.services.table import service_code
+from pipeline.shipped import TABLES
 from tests.asking import explain, prepare
 from tests.services.pmse_scene import (
     CAP_DBM,

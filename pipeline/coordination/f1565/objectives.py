@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from pipeline.config.base import TABLES, Section
+from pipeline.config.base import Section
 from pipeline.config.load import read_model
+from pipeline.shipped import TABLES
 
 _F1565 = TABLES / "f1565.yaml"
 

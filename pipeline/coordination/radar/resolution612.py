@@ -10,9 +10,9 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.config.base import TABLES
 from pipeline.config.load import read_model
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_problem
+from pipeline.shipped import TABLES
 
 DISTANCES = TABLES / "res612_distances.yaml"
 RADAR_BANDS = TABLES / "oceanographic_radar_bands.csv"

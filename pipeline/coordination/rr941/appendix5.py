@@ -7,9 +7,10 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import TABLES, Number, Section, Sourced, Whole
+from pipeline.config.base import Number, Section, Sourced, Whole
 from pipeline.config.coordination import Day, Edition, SatelliteService
 from pipeline.config.load import read_model
+from pipeline.shipped import TABLES
 
 COORDINATION_ARCS = TABLES / "coordination_arcs.yaml"
 COORDINATION_LIMITS = TABLES / "rr941.yaml"

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from islands import BBB, BOX, COUNTRIES, GEOD, STEP_DEG, Paths
 
-from pipeline.config.base import REPOSITORY
 from pipeline.coordination.radar import paths
 from pipeline.coordination.radar.borders import (
     CountryPolygon,
@@ -31,6 +30,7 @@ from pipeline.coordination.radar.resolution612 import (
     required_separation,
 )
 from pipeline.errors import InputError
+from pipeline.shipped import REPOSITORY
 
 SEPARATION = RequiredSeparation(42.0, 60.0, 180.0)
 BORDERS = foreign_borders(COUNTRIES, "HHH", BOX)

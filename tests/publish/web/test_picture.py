@@ -11,10 +11,10 @@ import yaml
 from PIL import Image
 from pyproj import Transformer
 
-from pipeline.config.base import TABLES
 from pipeline.publish.styles import class_index, read_schemes
 from pipeline.publish.web.picture import draw, png, pyramid
 from pipeline.publish.web.place import box_of_pixels, pixels_of_lonlat, zooms_of
+from pipeline.shipped import TABLES
 from tests.publish.web.made_up import GRID, levels, territory
 
 TABLE = yaml.safe_load((TABLES / "map_classes.yaml").read_text(encoding="utf-8"))["schemes"]
