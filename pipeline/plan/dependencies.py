@@ -19,7 +19,7 @@ from pipeline.layers import LAYERS
 from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import Plan, near_channel
-from pipeline.propagation.models import MODELS, Model
+from pipeline.propagation.models import MODELS, Model, model_names
 from pipeline.services.evaluated import service_modules
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.table import SERVICES
@@ -46,7 +46,7 @@ def sources_of_jobs(config: Config) -> list[Path]:
 
 def _modules_of(config: Config, row: Job) -> tuple[str, ...]:
     """The job's own module and those that rows of tables name, as far as the territory uses them."""
-    models = [model.module for model in _models_of(config)] if "models" in row.uses else []
+    models = [model.module for model in _models_of(config, row)]
     services = service_modules(config) if "services" in row.uses else []
     return (row.module, *sorted({*models, *services}))
 
@@ -58,7 +58,7 @@ def _table_values(config: Config, row: Job) -> dict[str, object]:
         "rasters": [(layer.family, layer.path, layer.raster, layer.when) for layer in written]
     }
     if "models" in row.uses:
-        found["models"] = [model._replace(title="") for model in _models_of(config)]
+        found["models"] = [model._replace(title="") for model in _models_of(config, row)]
     if "services" in row.uses:
         found["services"] = [service._replace(label="") for service in SERVICES]
     if "views" in row.uses:
@@ -67,8 +67,13 @@ def _table_values(config: Config, row: Job) -> dict[str, object]:
     return found
 
 
-def _models_of(config: Config) -> list[Model]:
+def _models_of(config: Config, row: Job) -> list[Model]:
+    """Models that a job computes with; receivers of services may take any that has the role."""
+    if "models" not in row.uses:
+        return []
     names = {config.propagation.coverage_model, config.propagation.wsd_model}
+    if "services" in row.uses:
+        names |= set(model_names("receiver"))
     return [model for model in MODELS if model.name in names]
 
 

@@ -58,6 +58,17 @@ def test_edited_kernel_of_a_model_concerns_coverage_and_protection_and_not_the_t
     assert not {"territory", "terrain", "availability", "regions"} & changed
 
 
+def test_models_of_receivers_count_where_services_are_asked(tiny: Path) -> None:
+    text = tiny.read_text(encoding="utf-8")
+    tiny.write_text(
+        text + "propagation: {coverage_model: extended_hata, wsd_model: extended_hata}\n", encoding="utf-8"
+    )
+    config = load_config(tiny)
+    p1546 = "pipeline.propagation.p1546.method"
+    assert p1546 in dependencies._modules_of(config, JOBS["combine"])
+    assert p1546 not in dependencies._modules_of(config, JOBS["protect"])
+
+
 def test_words_of_the_configuration_concern_nothing(edited: Edit) -> None:
     assert edited("pipeline/config/territory.py", '"""Words."""') == set()
 
