@@ -1,16 +1,20 @@
-"""Availability classes, channel counts and the statistics curves, all from the published maximum e.i.r.p."""
+"""Availability at each level of e.i.r.p., from the published maximum: classes and counts of all channels."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.blocks import block_slices
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.grid.layer_files import raster_of
+from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX
+from pipeline.grid.layer_files import layer_file, layer_layout, make_layer, raster_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.emission import device_cap_dbm
 
@@ -58,38 +62,29 @@ def count_available(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return count
 
 
-def availability_curve(
-    count: NDArray[np.uint8],
-    channels: int,
-    area_km2: NDArray[np.floating],
-    population: NDArray[np.floating] | None,
-) -> pd.DataFrame:
-    """Share of area and of people with at least n available channels, n = 1 .. ``channels``.
+def write_level(
+    build: Path,
+    device: Device,
+    level_dbm: float,
+    paths: list[Path],
+    names: list[str],
+    tags: Mapping[str, str],
+) -> NDArray[np.uint8]:
+    """Write the class stack and the count of one device and level, strip by strip; returns the count."""
+    level = level_name(level_dbm)
+    grid = raster.read_grid(paths[0])
+    count = np.empty(grid.shape, dtype=np.uint8)
 
-    SM.2405, Figures A5-3 and A5-4: weighted by the true area of each pixel (``area_km2`` broadcasts to
-    the grid); ``population_pct`` is NaN without population. Columns channels_at_least, area_pct,
-    population_pct.
-    """
-    inside = count != OUTSIDE_COUNT
-    return pd.DataFrame(
-        {
-            "channels_at_least": np.arange(1, channels + 1),
-            "area_pct": _share_with_at_least(count, inside, channels, area_km2),
-            "population_pct": np.nan
-            if population is None
-            else _share_with_at_least(count, inside, channels, np.nan_to_num(population)),
-        }
-    )
+    def strips() -> Iterator[tuple[slice, slice, NDArray[np.uint8]]]:
+        for rows, cols in block_slices(count.shape, (STRIP_PX, grid.width)):
+            layers = [raster.read(path, rows=rows).values for path in paths]
+            classes = np.stack([availability_class(layer, level_dbm) for layer in layers])
+            count[rows] = count_available(classes)
+            yield rows, cols, classes
 
-
-def _share_with_at_least(
-    count: NDArray[np.uint8], inside: NDArray[np.bool_], channels: int, weight: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Per cent of the weight of the inside pixels with at least 1 .. ``channels`` channels."""
-    weights = np.broadcast_to(weight, count.shape)[inside].astype(np.float64)
-    by_count = np.bincount(count[inside], weights=weights, minlength=channels + 1)
-    total = by_count.sum()
-    if total <= 0:
-        return np.full(channels, np.nan)
-    at_least = np.cumsum(by_count[::-1])[::-1]
-    return np.asarray(100.0 * at_least[1 : channels + 1] / total)
+    place = {"device": device.id, "level": level}
+    layout = layer_layout("availability", grid, names, place, tags=tags)
+    raster.write_blocks(build / layer_file("availability", **place), layout, strips(), publish=True)
+    layer = make_layer("available_channels", count, grid, place)
+    raster.write(build / layer_file("available_channels", **place), layer, tags=tags, publish=True)
+    return count

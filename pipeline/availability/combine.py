@@ -1,4 +1,4 @@
-"""From the limits of all services to the published maximum e.i.r.p. of one device and channel.
+"""From the limits of all services to the published maximum e.i.r.p. of one device and channel, and its tags.
 
 docs/method.md, section 23: the minimum over services and caps, rounded down; "not evaluated" wins over
 everything, because a number that ignores a service that should have been looked at is not a number.
@@ -15,16 +15,27 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
+from pipeline.config.base import unverified
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import empty_values, make_layer, raster_of
+from pipeline.hashing import file_sha256, json_hash, settings_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.transmitters import read_register
 from pipeline.services.base import ServiceContext, ServiceLimit
-from pipeline.services.evaluated import PreparedService, limits_on, prepare_services, settled_flags
+from pipeline.services.evaluated import (
+    PreparedService,
+    limits_on,
+    prepare_services,
+    product_statement,
+    settled_flags,
+)
+from pipeline.services.pmse import pmse_victims
+from pipeline.services.pmse.pmse_register import bookings_of
 from pipeline.services.table import code_names, service_code
 from pipeline.territory.codes import Surface
 
@@ -148,3 +159,51 @@ def victims_of(config: Config, channel: int) -> tuple[int, ...]:
     register, _ = read_register(config)
     occupied = register["channel"].values.tolist()
     return tuple(victim_channels(config, occupied, [channel]))
+
+
+def tags_of_channel(
+    config: Config, build: Path, device: Device, channel: int, victims: tuple[int, ...], *, code: str
+) -> dict[str, str]:
+    """What one layer depends on: its own maps by content, the settings and the code; no clock."""
+    maps = [
+        file_sha256(path) for victim in victims for path in ChannelFiles(build, victim).protection(device)
+    ]
+    sections = (
+        "devices",
+        "protection",
+        "services",
+        "incumbents",
+        "areas",
+        "neighbours",
+        "notice",
+        "pmse",
+        "-pmse.registers",
+        "-pmse.at",
+    )
+    settings = settings_hash(config, sections)
+    bookings = pmse_victims.bookings_hash(config, bookings_of(config), channel)
+    return common_tags(config) | {
+        "channel": str(channel),
+        "device": device.id,
+        "hash": json_hash([maps, settings, bookings, code]),
+    }
+
+
+def tags_of_level(
+    config: Config, device: Device, level: str, paths: list[Path], *, code: str
+) -> dict[str, str]:
+    """Tags of the layers of one level, which are made from the maximum e.i.r.p. in all channels."""
+    own = json_hash([[file_sha256(path) for path in paths], level, code])
+    return common_tags(config) | {"device": device.id, "level_dbm": level, "hash": own}
+
+
+def common_tags(config: Config) -> dict[str, str]:
+    """Tags of every layer of devices: method, models, what is not verified or not evaluated."""
+    open_numbers = ", ".join(str(entry["key"]) for entry in unverified(config))
+    return {
+        "method": config.protection.method,
+        "model": f"{config.propagation.coverage_model}, {config.propagation.wsd_model}",
+        "notice": config.notice,
+        "product": product_statement(config),
+        "unverified": f"{open_numbers}; rows of the tables listed in manifest.json",
+    }

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.availability.classes import availability_curve, level_name, published_levels_dbm
-from pipeline.availability.layer_tags import tags_of_level
-from pipeline.availability.levels import read_population, write_level, write_statistics
-from pipeline.availability.not_evaluated import open_area_table, write_open_area
+from pipeline.availability.classes import level_name, published_levels_dbm, write_level
+from pipeline.availability.combine import tags_of_level
+from pipeline.availability.statistics import (
+    availability_curve,
+    not_evaluated_table,
+    read_population,
+    write_not_evaluated,
+    write_statistics,
+)
 from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid import raster
@@ -24,10 +29,10 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
     population = read_population(config, build)
     area_km2 = surface.attrs["grid"].area_km2()
     channels = sorted(config.channels.wsd)
-    curves, open_files = [], []
+    curves, files = [], []
     for device in config.devices:
         paths = [build / layer_file("max_eirp", device=device.id, channel=channel) for channel in channels]
-        open_files += [(device.id, channel, path) for channel, path in zip(channels, paths, strict=True)]
+        files += [(device.id, channel, path) for channel, path in zip(channels, paths, strict=True)]
         names = channel_bands("max_eirp_stack", channels)
         stack = build / layer_file("max_eirp_stack", device=device.id)
         write_whole(stack, raster.build_vrt(paths, names))
@@ -37,5 +42,5 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
             curve = availability_curve(count, len(paths), area_km2, population)
             curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))
     write_statistics(curves, build / layer_file("statistics"))
-    open_table = open_area_table(open_files, area_km2, population)
-    write_open_area(open_table, build / layer_file("not_evaluated"))
+    not_evaluated = not_evaluated_table(files, area_km2, population)
+    write_not_evaluated(not_evaluated, build / layer_file("not_evaluated"))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.availability.combine import run, victims_of
-from pipeline.availability.layer_tags import tags_of_channel
+from pipeline.availability.combine import run, tags_of_channel, victims_of
 from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.availability.region_statistics import count_layers, region_table, tallies, write_table
+from pipeline.availability.statistics import count_layers, region_table, tallies
+from pipeline.availability.statistics import write_regions as write_regions
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid.layer_files import layer_file
@@ -28,4 +29,4 @@ def main(config: Config, build: Path, *, threads: int) -> None:
         region_table(regions.names, tally).assign(device=device, level_dbm=level)
         for (device, level), tally in zip(layers, tallies(regions, paths, population), strict=True)
     ]
-    write_table(tables, build / layer_file("statistics_by_region"))
+    write_regions(tables, build / layer_file("statistics_by_region"))

@@ -85,6 +85,6 @@ def picture(
     title: Annotated[str, typer.Option(help="Line above the map.")] = "",
 ) -> None:
     """Draw a published layer with its legend."""
-    from pipeline.publish.layer_picture import picture_command
+    from pipeline.publish.report.figures import picture_command
 
     picture_command(layer, out, title=title)

@@ -19,8 +19,8 @@ from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import two_digits
-from pipeline.publish.periods import utc_period, validity
 from pipeline.publish.query_facts import query_facts
+from pipeline.publish.release import utc_period, validity
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.stations import register_sizes

@@ -16,7 +16,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Box
 from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import project_to_pass_on, stac_item_file, stac_items
-from pipeline.publish.periods import period_of_bookings
+from pipeline.publish.release import period_of_bookings
 from pipeline.publish.styles import Scheme
 
 _VERSION = "1.1.0"

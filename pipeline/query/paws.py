@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from pipeline.files import JsonObject
-from pipeline.publish.periods import UTC_FORMAT
+from pipeline.publish.release import UTC_FORMAT
 
 PAWS_VERSION = "1.0"
 _NARROW_HZ = 1e5

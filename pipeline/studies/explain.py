@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.availability.combine import Published, combine
-from pipeline.availability.layer_tags import tags_of_channel
+from pipeline.availability.combine import Published, combine, tags_of_channel
 from pipeline.budget import Budget, Term, total_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device

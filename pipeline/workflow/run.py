@@ -20,8 +20,7 @@ from pipeline.files import write_whole
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.territory_file import load_config
-from pipeline.publish.periods import renew_validity
-from pipeline.publish.release import LATEST, STAMP, is_complete
+from pipeline.publish.release import LATEST, STAMP, is_complete, renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
 from pipeline.shipped import shipped
 from pipeline.workflow.retention import remove_old_runs

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.availability.classes import availability_class, availability_curve, count_available, level_name
+from pipeline.availability.classes import availability_class, count_available, level_name
+from pipeline.availability.statistics import availability_curve
 from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 
 RAW = np.array([[2000, 1999, NOT_PERMITTED, NOT_EVALUATED, -32768, 3600]], dtype=np.int16)

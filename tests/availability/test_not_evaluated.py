@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.availability.not_evaluated import COLUMNS, open_area, open_area_table, write_open_area
+from pipeline.availability.statistics import not_evaluated_area, not_evaluated_table, write_not_evaluated
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
@@ -23,12 +23,12 @@ def layer(tmp_path):
     return tmp_path / "max.tif"
 
 
-def test_open_area_is_weighted_by_true_area_and_people(layer):
-    assert open_area(layer, AREA_KM2, PEOPLE) == pytest.approx((5.0, 100 * 5 / 15, 15.0))
+def test_not_evaluated_area_is_weighted_by_true_area_and_people(layer):
+    assert not_evaluated_area(layer, AREA_KM2, PEOPLE) == pytest.approx((5.0, 100 * 5 / 15, 15.0))
 
 
 def test_table_has_empty_shares_without_population(layer, tmp_path):
-    table = open_area_table([("fixed30", 21, layer)], AREA_KM2, None)
-    write_open_area(table, tmp_path / "n.csv")
+    table = not_evaluated_table([("fixed30", 21, layer)], AREA_KM2, None)
+    write_not_evaluated(table, tmp_path / "n.csv")
     lines = (tmp_path / "n.csv").read_text().splitlines()
-    assert lines == [",".join(COLUMNS), "fixed30,21,5.0000,33.3333,"]
+    assert lines == ["device,channel,area_km2,area_pct,population_pct", "fixed30,21,5.0000,33.3333,"]

@@ -18,9 +18,8 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import max_eirp_files, query_file
-from pipeline.publish.periods import utc_period
 from pipeline.publish.query_facts import query_facts
-from pipeline.publish.release import release
+from pipeline.publish.release import release, utc_period
 from pipeline.quantise import NOT_PERMITTED
 from pipeline.query.query import Database, Request, answer, close_database, open_database
 from tests.jobs import run_from

@@ -22,12 +22,11 @@ from pipeline.grid.grid import Grid
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import two_digits
 from pipeline.plan.territory_file import load_config
-from pipeline.publish.layer_picture import picture_command
 from pipeline.publish.manifest import run_facts, utc_now
-from pipeline.publish.periods import renew_validity
-from pipeline.publish.report.figures import draw_curves, draw_map, legend_entries
-from pipeline.publish.report.measures import rule_times, service_shares_pct
-from pipeline.publish.report.report import chosen_channels, report
+from pipeline.publish.release import renew_validity
+from pipeline.publish.report.basis import rule_times
+from pipeline.publish.report.figures import draw_curves, draw_map, legend_entries, picture_command
+from pipeline.publish.report.report import chosen_channels, report, service_shares_pct
 from pipeline.publish.styles import read_schemes
 from tests.jobs import run_from
 

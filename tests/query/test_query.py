@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.errors import InputError
-from pipeline.publish.periods import utc_period
+from pipeline.publish.release import utc_period
 from pipeline.query.query import Database, PawsError, Request, answer, close_database, open_database
 from tests.published import NOT_EVALUATED, NOT_PERMITTED, OUTSIDE, PIXEL_M, publish, with_devices
 from tests.tiny import CONFIG, STATIONS, write_register

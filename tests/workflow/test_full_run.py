@@ -20,7 +20,7 @@ from affine import Affine
 from rio_cogeo.cogeo import cog_validate
 
 from pipeline import blocks
-from pipeline.availability import levels
+from pipeline.availability import classes
 from pipeline.dtt import protection_maps as protection
 from pipeline.grid import raster
 from pipeline.plan import run_files
@@ -31,7 +31,7 @@ from tests.jobs import run_from
 
 Change = Callable[..., None]
 pytestmark = pytest.mark.slow
-STRIPS = (protection, levels, masks, population, neighbours, query_raster)
+STRIPS = (protection, classes, masks, population, neighbours, query_raster)
 SMALL_PX = 128
 
 

@@ -16,11 +16,11 @@ from pipeline.plan.plan import plan_of
 from pipeline.plan.run_files import BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE, max_eirp_files, style_file
 from pipeline.publish.catalogue import published_rasters, shown_layers
 from pipeline.publish.legends import legend
-from pipeline.publish.periods import period_of_bookings
 from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.project import project_text
 from pipeline.publish.qgis.projects import expanded, legends_of, projects, territory_view
 from pipeline.publish.qgis.qml import style_text
+from pipeline.publish.release import period_of_bookings
 from pipeline.publish.styles import read_schemes
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.propagation.models import model_named
 from pipeline.publish.report import page as pages
-from pipeline.publish.report.measures import RuleTime, rule_times
 from pipeline.publish.report.page import PagePart
 
 Facts = Mapping[str, Any]
@@ -189,3 +192,44 @@ def shown_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(shown_value(item) for item in value)
     return "–" if value is None or value == "" else str(value)
+
+
+class RuleTime(NamedTuple):
+    """Jobs of one rule of the workflow: wall time in seconds, largest memory in MB."""
+
+    rule: str
+    jobs: int
+    total_s: float
+    longest_s: float
+    memory_mb: float
+
+
+def rule_times(folder: Path, leave_out: Iterable[str] = ()) -> list[RuleTime]:
+    """Run times from the benchmark files ``<rule>.tsv`` and ``<rule>/<job>.tsv``, the longest rule first."""
+    jobs: dict[str, list[tuple[float, float]]] = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        if rule not in leave_out:
+            jobs.setdefault(rule, []).extend(_measured(path))
+    times = [_rule_time(rule, np.array(found)) for rule, found in jobs.items() if found]
+    return sorted(times, key=lambda time: (-time.total_s, time.rule))
+
+
+def _rule_time(rule: str, found: NDArray[np.float64]) -> RuleTime:
+    """``found`` [job, (seconds, megabytes)]."""
+    seconds, megabytes = found.T
+    return RuleTime(rule, len(found), float(seconds.sum()), float(seconds.max()), float(megabytes.max()))
+
+
+def _measured(path: Path) -> list[tuple[float, float]]:
+    """Seconds and megabytes of the jobs in one file; a job too short to be measured has no memory."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    return [(_number(row.get("s")), _number(row.get("max_rss"))) for row in rows]
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0.0)
+    except ValueError:
+        return 0.0

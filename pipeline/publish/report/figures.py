@@ -18,9 +18,21 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
+from pipeline.files import write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
-from pipeline.publish.styles import TRANSPARENT, MapClass, Rgba, Scheme, class_index, hex_colour, palette
+from pipeline.grid.raster import read_layout
+from pipeline.publish.styles import (
+    TRANSPARENT,
+    MapClass,
+    Rgba,
+    Scheme,
+    class_index,
+    hex_colour,
+    palette,
+    read_schemes,
+)
 
 _DPI = 150
 _MAP_WIDTH_IN = 4.6
@@ -37,8 +49,6 @@ _LINES = (
     ("#e69f00", "v"),
     ("#000000", "x"),
 )
-
-
 # Lines on classes without a hue (not permitted, not evaluated), in pixels of the picture: printed without
 # colours they would pass for a level.
 _LINE_STEP_PX, _LINE_PX = 16, 3
@@ -248,3 +258,17 @@ def _png(figure: Figure) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, dpi=_DPI, format="png", metadata={"Software": None})
     return stream.getvalue()
+
+
+def picture_command(layer: Path, out: Path, *, title: str) -> None:
+    """Draw a layer of one band in the classes of its family; the family is the beginning of its name."""
+    schemes = read_schemes()
+    families = [name for name in schemes if layer.stem.startswith(f"{name}_")]
+    if not families:
+        raise InputError("no classes for this kind of layer", file=layer, allowed=", ".join(sorted(schemes)))
+    if not layer.is_file():
+        raise InputError("no such file", file=layer)
+    if len(read_layout(layer).band_names) != 1:
+        raise InputError("the layer has several bands", file=layer, allowed="layers of one band")
+    write_whole(out, draw_with_legend(layer, schemes[max(families, key=len)], title))
+    print(out)

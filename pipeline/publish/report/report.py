@@ -6,17 +6,21 @@ limiting services. Only its times of computing differ between runs of the same c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.files import write_whole
+from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.plan import Plan, levels_of
 from pipeline.plan.run_files import written_by
-from pipeline.publish.report import figures as figures
+from pipeline.publish.report import figures
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.basis import (
     Facts,
@@ -27,14 +31,6 @@ from pipeline.publish.report.basis import (
     services,
     shown_value,
     split_unverified,
-)
-from pipeline.publish.report.measures import (
-    OUTSIDE,
-    Row,
-    curves_of,
-    median_channels,
-    read_rows,
-    service_shares_pct,
 )
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.styles import Scheme, read_schemes
@@ -51,7 +47,7 @@ _STATISTICS = (
 _NOTHING_OPEN = "Nothing: every service that applies is evaluated on all land."
 _SHARES = "Share of the area in % by limiting service; all: mean of the channels"
 _COLUMNS = {"area_pct": "area", "population_pct": "population"}
-# What periods.py does, and where it does nothing.
+# What release.py does, and where it does nothing.
 _RENEWED_PERIOD = (
     ". While its inputs stay as they are a run is given new periods without a new report: the one in force "
     "is that of manifest.json (valid, renewed_at)."
@@ -66,7 +62,9 @@ _REGIONS = (
     "At {} dBm e.i.r.p.: mean and median number of channels available, weighted by area, and shares in % of "
     "land and population with at least so many, as in public/statistics_by_region.csv"
 )
-_REGION_HEAD = ("region", "area,\nkm2", "people", "mean", "median")
+_REGION_HEAD = ("region", "area,\nkm2", "population", "mean", "median")
+OUTSIDE = 255
+Row = dict[str, str]
 
 
 def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
@@ -160,7 +158,7 @@ def not_applicable(facts: Facts) -> list[PagePart]:
 def summary(rows: Sequence[Row]) -> list[PagePart]:
     """The curves in a line for each device and level."""
     head = ["device", "dBm"]
-    head += [f"% of {name},\n{n} or more" for name in ("land", "people") for n in _AT_LEAST]
+    head += [f"% of {name},\n{n} or more" for name in ("land", "population") for n in _AT_LEAST]
     head.append("channels,\nhalf of land")
     lines = []
     for device, level in dict.fromkeys((row["device"], row["level_dbm"]) for row in rows):
@@ -182,8 +180,6 @@ def rounded(text: str) -> str:
 
 
 # --- one device ---------------------------------------------------------------------------------------------
-
-
 def device_sections(plan: Plan, device: str, build: Path, schemes: Mapping[str, Scheme]) -> list[PagePart]:
     """Maps, curves, table and shares of one device."""
     rows = read_rows(build / layer_file("statistics"))
@@ -299,14 +295,49 @@ def region_section(path: Path, device: str) -> list[PagePart]:
     parts = [pages.element("h3", "By region")]
     for level in dict.fromkeys(row["level_dbm"] for row in own):
         lines = [region_line(row) for row in own if row["level_dbm"] == level]
-        head = [*_REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "people") for n in _AT_LEAST)]
+        head = [*_REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "population") for n in _AT_LEAST)]
         parts.append(pages.table(head, lines, "t" + "n" * (len(head) - 1), _REGIONS.format(level)))
     return parts
 
 
 def region_line(row: Row) -> list[str]:
     """A row of the table by region, rounded for reading."""
-    people = f"{float(row['population']):.0f}" if row["population"] else "–"
+    population = f"{float(row['population']):.0f}" if row["population"] else "–"
     shares = [rounded(row[f"{name}_at_least_{n}_pct"]) for name in ("area", "population") for n in _AT_LEAST]
     mean = rounded(row["channels_mean"])
-    return [row["region"], rounded(row["area_km2"]), people, mean, row["channels_median"], *shares]
+    return [row["region"], rounded(row["area_km2"]), population, mean, row["channels_median"], *shares]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows of a published table, values as printed."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def curves_of(rows: Sequence[Row], device: str, column: str) -> dict[float, NDArray[np.float64]]:
+    """Shares in percent by level, [n - 1] for at least n channels; empty where the column is."""
+    own = [row for row in rows if row["device"] == device and row[column]]
+    curves: dict[float, list[tuple[int, float]]] = {}
+    for row in own:
+        point = (int(row["channels_at_least"]), float(row[column]))
+        curves.setdefault(float(row["level_dbm"]), []).append(point)
+    return {level: np.array([share for _, share in sorted(points)]) for level, points in curves.items()}
+
+
+def median_channels(shares_pct: Iterable[str]) -> int:
+    """The largest number of channels that at least half has; ``shares_pct``[n - 1] as published."""
+    return sum(1 for share in shares_pct if share and float(share) >= 50.0)
+
+
+def service_shares_pct(paths: Sequence[Path]) -> NDArray[np.float64]:
+    """Percent of the territory's true area by limiting service: float64[layer, code]; layers on one grid."""
+    grid = raster.read_grid(paths[0])
+    area_km2 = np.zeros((len(paths), OUTSIDE))
+    for first in range(0, grid.height, STRIP_PX):
+        rows = slice(first, min(first + STRIP_PX, grid.height))
+        pixel_km2 = grid.area_km2(rows).ravel()
+        for place, path in enumerate(paths):
+            codes = raster.read(path, rows=rows).values.ravel()
+            area_km2[place] += np.bincount(codes, weights=pixel_km2, minlength=OUTSIDE + 1)[:OUTSIDE]
+    total_km2 = area_km2.sum(axis=1, keepdims=True)
+    return 100.0 * np.divide(area_km2, total_km2, out=np.zeros_like(area_km2), where=total_km2 > 0.0)

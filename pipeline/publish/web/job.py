@@ -4,7 +4,7 @@ index.html, app.js, app.css, LICENSES.txt    the page
 maps.json                                    devices, channels, levels, classes, statements
 boundaries.geojson                           land, borders, places
 tiles/<layer>.pmtiles                        pictures of one layer: 512-pixel PNG tiles of the web's map
-numbers/<device>.pmtiles                     levels and limiting services of all channels (``numbers.py``)
+numbers/<device>.pmtiles                     levels and limiting services of all channels (``web_tiles.py``)
 """
 
 from __future__ import annotations
@@ -17,10 +17,17 @@ from pipeline.files import write_whole
 from pipeline.grid import raster
 from pipeline.hashing import file_sha256
 from pipeline.publish.web.boundaries import view_box_deg
-from pipeline.publish.web.bundle import page_files
-from pipeline.publish.web.describe import describe
-from pipeline.publish.web.shown_layers import geography, layers_of, max_eirp_file
-from pipeline.publish.web.web_files import archives_of, below, write_numbers, write_pictures
+from pipeline.publish.web.web_files import (
+    archives_of,
+    below,
+    describe,
+    geography,
+    layers_of,
+    max_eirp_file,
+    page_files,
+    write_numbers,
+    write_pictures,
+)
 
 _HASH_DIGITS = 12
 

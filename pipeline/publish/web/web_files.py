@@ -1,31 +1,138 @@
-"""Files of the web map: pictures and numbers of the published layers, and the boundaries."""
+"""Files of the web map: the layers shown, their pictures and numbers, boundaries, the page and its facts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
+import xarray as xr
+from numpy.typing import NDArray
 from pmtiles.tile import Compression, TileType
 
+from pipeline.availability.classes import published_levels_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
-from pipeline.grid.grid import Box
-from pipeline.publish.styles import Scheme, class_index, read_schemes
-from pipeline.publish.web.archive import write_archive
-from pipeline.publish.web.boundaries import boundary_features, geojson_text, place_features
-from pipeline.publish.web.numbers import number_tiles
-from pipeline.publish.web.picture import TilePixels, draw, pyramid
-from pipeline.publish.web.shown_layers import (
-    Geography,
-    WebLayer,
-    limiting_service_file,
-    max_eirp_file,
-    numbers_archive,
+from pipeline.grid.grid import Box, Grid
+from pipeline.grid.layer_files import layer_file, style_name
+from pipeline.layers import LAYERS
+from pipeline.plan.published_layers import published_layers
+from pipeline.publish.styles import (
+    Scheme,
+    class_index,
+    hex_colour,
+    lowest_raw,
+    read_base_colours,
+    read_schemes,
 )
+from pipeline.publish.web.boundaries import boundary_features, geojson_text, place_features
+from pipeline.publish.web.place import (
+    WEB_TILE_PX,
+    Fit,
+    box_of_pixels,
+    lonlat_of_pixels,
+    pixels_of_lonlat,
+    worst_px,
+    zooms_of,
+)
+from pipeline.publish.web.web_tiles import (
+    BLOCK_PX,
+    TilePixels,
+    draw,
+    number_tiles,
+    number_zoom,
+    pyramid,
+    write_archive,
+)
+from pipeline.radio.channel_plan import channel_centre_mhz
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.territory.rasters import boundaries_of
+
+_SAMPLES = 5000  # pixels at which places are checked
+# The built page: `make web` writes it from `page`. Committed, so that nobody needs Node to publish.
+BUNDLE = Path(__file__).with_name("bundle")
+PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
+_FORMAT = "channelmaps-web/1"
+_STATEMENTS = ("notice", "product", "unverified", "method", "model")
+
+
+class WebLayer(NamedTuple):
+    """A published raster, relative to ``public``, with its family and the scheme of its classes."""
+
+    family: str
+    scheme: str
+    raster: str
+
+    @property
+    def archive(self) -> str:
+        """Archive of the layer's pictures, relative to ``public/web``."""
+        return f"tiles/{Path(self.raster).stem}.pmtiles"
+
+
+class Geography(NamedTuple):
+    """Where the territory lies: on the grid (``inside`` [height, width], ``box_px``) and in lon/lat.
+
+    ``to_pixel`` leads from (lon, lat) to (column, row), ``to_lonlat`` back; ``error_px`` how far the former
+    leads astray at most, within the territory.
+    """
+
+    grid: Grid
+    inside: NDArray[np.bool_]
+    box_px: Box
+    box_deg: Box
+    to_pixel: Fit
+    to_lonlat: Fit
+    error_px: float
+    zooms: range
+
+
+def layers_of(config: Config) -> list[WebLayer]:
+    """All layers with pictures, device by device."""
+    return [
+        WebLayer(found.layer.family, style_name(found.layer), found.file.removeprefix("public/"))
+        for device in config.devices
+        for found in published_layers(config, device=device.id)
+        if found.layer.view.web
+    ]
+
+
+def max_eirp_file(device: Device, channel: int) -> str:
+    """Raster of the maximum e.i.r.p., relative to ``public``."""
+    return layer_file("max_eirp", device=device.id, channel=channel).removeprefix("public/")
+
+
+def limiting_service_file(device: Device, channel: int) -> str:
+    """Raster of the limiting service, relative to ``public``."""
+    return layer_file("limiting_service", device=device.id, channel=channel).removeprefix("public/")
+
+
+def numbers_archive(device: Device) -> str:
+    """Archive of a device's numbers, relative to ``public/web``."""
+    return f"numbers/{device.id}.pmtiles"
+
+
+def geography(layer: xr.DataArray) -> Geography:
+    """Where a layer of maximum e.i.r.p. (y, x), as read from its file, has a value."""
+    grid, inside = layer.attrs["grid"], layer.values != layer.attrs["nodata"]
+    rows, cols = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    box_px = (float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
+    box_deg = box_of_pixels(grid, box_px)
+    to_pixel = pixels_of_lonlat(grid, box_deg)
+    sample = np.argwhere(inside)[:: max(1, int(inside.sum()) // _SAMPLES)].astype(np.float64) + 0.5
+    return Geography(
+        grid,
+        inside,
+        box_px,
+        box_deg,
+        to_pixel,
+        lonlat_of_pixels(grid, box_px, box_deg),
+        worst_px(to_pixel, grid, sample[:, 1], sample[:, 0]),
+        zooms_of(box_deg, grid.resolution_m),
+    )
 
 
 def archives_of(config: Config, layers: list[WebLayer]) -> list[str]:
@@ -90,3 +197,92 @@ def below(config: Config, view_deg: Box, resolution_m: float) -> str:
     shapely.prepare(boundaries.territory)
     features = boundary_features(boundaries, view_deg, resolution_m)
     return geojson_text([*features, *place_features(places, view_deg, boundaries.territory)])
+
+
+def page_files() -> dict[str, bytes]:
+    """Content of the page's own files by name."""
+    return {name: (BUNDLE / name).read_bytes() for name in PAGE_FILES}
+
+
+def describe(
+    config: Config,
+    place: Geography,
+    view_deg: Box,
+    *,
+    tags: Mapping[str, str],
+    present: Mapping[str, Sequence[int]],
+    files: Mapping[str, str],
+) -> dict[str, Any]:
+    """Facts of the page; ``tags`` those of a layer of maximum e.i.r.p.
+
+    ``present`` has the positions of the classes that occur, ``files`` the first digits of the SHA-256, both
+    by archive.
+    """
+    schemes = read_schemes()
+    return {
+        "format": _FORMAT,
+        "title": config.title or config.name,
+        "attribution": config.attribution,
+        "statements": {key: tags.get(key, "") for key in _STATEMENTS},
+        "bookings_at": config.pmse.at if config.pmse.registers else None,
+        "registers_as_of": None if config.registers.as_of is None else config.registers.as_of.isoformat(),
+        "box_deg": place.box_deg,
+        "view_deg": view_deg,
+        "zooms": [place.zooms[0], place.zooms[-1]],
+        "tile_px": WEB_TILE_PX,
+        "grid": _grid_entry(place),
+        "numbers": {"block_px": BLOCK_PX, "zoom": number_zoom(place.grid)},
+        "devices": [_device_entry(config, device) for device in config.devices],
+        "families": {
+            row.family: _family_entry(schemes[style_name(row)]) for row in LAYERS.values() if row.view.web
+        },
+        "services": {str(entry.code): entry.label for entry in schemes["limiting_service"].classes},
+        "present": present,
+        "files": files,
+        "base": read_base_colours(),
+    }
+
+
+def _grid_entry(place: Geography) -> dict[str, Any]:
+    grid = place.grid
+    return {
+        "crs": grid.crs,
+        "resolution_m": grid.resolution_m,
+        "width": grid.width,
+        "height": grid.height,
+        "box_px": place.box_px,
+        "error_px": round(place.error_px, 4),
+        "to_pixel": _fit_entry(place.to_pixel),
+        "to_lonlat": _fit_entry(place.to_lonlat),
+    }
+
+
+def _fit_entry(fitted: Fit) -> dict[str, Any]:
+    return {"box": fitted.box, "first": fitted.first.tolist(), "second": fitted.second.tolist()}
+
+
+def _device_entry(config: Config, device: Device) -> dict[str, Any]:
+    return {
+        "id": device.id,
+        "height_m": device.height_m,
+        "bandwidth_mhz": device.bandwidth_mhz,
+        "cap_dbm": device_cap_dbm(device),
+        "levels_dbm": published_levels_dbm(config, device),
+        "channels": [
+            {"channel": channel, "centre_mhz": channel_centre_mhz(config.channels, channel)}
+            for channel in sorted(config.channels.wsd)
+        ],
+    }
+
+
+def _family_entry(scheme: Scheme) -> dict[str, Any]:
+    classes = [
+        {
+            "label": entry.label,
+            "colour": hex_colour(entry.rgba) if entry.rgba[3] else None,
+            "code": entry.code,
+            "from_raw": lowest_raw(scheme, entry),
+        }
+        for entry in scheme.classes
+    ]
+    return {"title": scheme.title, "unit": scheme.unit, "note": scheme.note, "classes": classes}

@@ -8,7 +8,7 @@ import pytest
 from pmtiles.reader import MemorySource, Reader
 from pmtiles.tile import Compression, TileType
 
-from pipeline.publish.web.archive import write_archive
+from pipeline.publish.web.web_tiles import write_archive
 
 BOX_DEG = (177.0, -20.0, 182.0, -16.0)
 KIND = {"tile_type": TileType.PNG, "tile_compression": Compression.NONE}

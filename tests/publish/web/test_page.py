@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.publish.web.bundle import FOLDER, NAMES, page_files
+from pipeline.publish.web.web_files import BUNDLE, PAGE_FILES, page_files
 
-PAGE = FOLDER.parent / "page"
+PAGE = BUNDLE.parent / "page"
 
 
 def node() -> str:
@@ -45,7 +45,7 @@ def test_build_gives_the_committed_bytes(tmp_path: Path) -> None:
         pytest.skip(f"npm cannot install the packages: {done.stderr[-300:]}")
     build = [program, str(tmp_path / "page/build.mjs"), str(tmp_path / "out")]
     subprocess.run(build, check=True, timeout=300)
-    assert {name: (tmp_path / "out" / name).read_bytes() for name in NAMES} == page_files()
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in PAGE_FILES} == page_files()
 
 
 def test_modules_pass_their_own_tests() -> None:
@@ -73,7 +73,7 @@ def test_committed_files_name_no_place_of_download() -> None:
     text = (PAGE / "package-lock.json").read_text(encoding="utf-8")
     assert '"resolved"' not in text
     assert text.count('"integrity": "sha512-') >= 29
-    for path in [*PAGE.glob("*.*"), *(PAGE / "src").iterdir(), *(FOLDER / name for name in NAMES)]:
+    for path in [*PAGE.glob("*.*"), *(PAGE / "src").iterdir(), *(BUNDLE / name for name in PAGE_FILES)]:
         assert "registry." not in path.read_text(encoding="utf-8").replace("this.registry.", ""), path.name
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 from pyproj import Transformer
 
 from pipeline.publish.styles import class_index, read_schemes
-from pipeline.publish.web.picture import draw, png, pyramid
 from pipeline.publish.web.place import box_of_pixels, pixels_of_lonlat, zooms_of
+from pipeline.publish.web.web_tiles import draw, png, pyramid
 from pipeline.shipped import TABLES
 from tests.publish.web.made_up import GRID, levels, territory
 

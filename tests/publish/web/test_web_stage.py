@@ -17,7 +17,7 @@ from pyproj import Transformer
 from pipeline.plan import run_files
 from pipeline.plan.plan import load_plan
 from pipeline.plan.territory_file import load_config
-from pipeline.publish.web.shown_layers import layers_of
+from pipeline.publish.web.web_files import layers_of
 from tests.jobs import run_from
 from tests.publish.web.made_up import CHANNELS, DEVICES, GRID, NOTICE, territory
 

@@ -1,4 +1,4 @@
-// The numbers of a pixel from a block of numbers/<device>.pmtiles; the layout is told in publish/web/numbers.py.
+// The numbers of a pixel from a block of numbers/<device>.pmtiles; the layout is told in publish/web/web_tiles.py.
 
 export const NOT_PERMITTED = -9999;
 export const NOT_EVALUATED = -9998;

@@ -4,7 +4,7 @@ import { availableAt, blockOf, classOf, levelText, readPixel, statusOf } from ".
 
 const PX = 4;
 
-/** A block as numbers.py packs it, from levels[channel][pixel] and services[channel][pixel]. */
+/** A block as web_tiles.py packs it, from levels[channel][pixel] and services[channel][pixel]. */
 function packed(levels, services) {
   const bytes = [];
   levels.forEach((plane, channel) => {
