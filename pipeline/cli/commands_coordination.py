@@ -33,7 +33,7 @@ def f1565(
     out: Annotated[Path, typer.Option(help="JSON to write: budgets of every link.")],
 ) -> None:
     """Error-performance budgets of fixed links (Rec. ITU-R F.1565-1)."""
-    from pipeline.coordination.f1565.budget_document import f1565_command
+    from pipeline.coordination.f1565.error_budget import f1565_command
 
     f1565_command(links, out)
 

@@ -1,16 +1,238 @@
-"""``channelmaps predict``: field strength and basic transmission loss of a table of links."""
+"""``channelmaps predict``: field strength and basic transmission loss of a table of links.
+
+Cells become numbers, paths and codes, or the table is refused.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import write_output_rows
-from pipeline.propagation.models import Model, model_named, model_names, module_of
-from pipeline.studies.link_table import Cells, column_of, numbers, read_cells, read_links
+from pipeline.propagation.models import Model, Surroundings, model_named, model_names, module_of
+from pipeline.rows.text_records import check_columns, csv_cells, wrong_width
+
+# --- the table of links -------------------------------------------------------------------------------------
+
+
+_AREAS = {
+    "rural": Surroundings.RURAL,
+    "suburban": Surroundings.SUBURBAN,
+    "urban": Surroundings.URBAN,
+    "dense urban": Surroundings.DENSE_URBAN,
+    "sea": Surroundings.SEA,
+}
+# Representative clutter height of each area (P.1546-6, Annex 5, sec. 9).
+_CLUTTER_M = {
+    Surroundings.RURAL: 10.0,
+    Surroundings.SUBURBAN: 10.0,
+    Surroundings.URBAN: 15.0,
+    Surroundings.DENSE_URBAN: 20.0,
+    Surroundings.SEA: 10.0,
+}
+_SECTIONS = ("land", "cold", "warm", "sea")
+# What counts where a cell is empty; everything else is then absent.
+_DEFAULTS = {"t_pct": 50.0, "q_pct": 50.0, "h2_m": 10.0}
+# A length that is given twice, once in sections, may differ by what writing it with few digits does.
+_LENGTH_TOLERANCE = 1e-3
+T = TypeVar("T")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+class Cells(NamedTuple):
+    """A table with what an error message needs: the file and the line of each row."""
+
+    table: pd.DataFrame
+    file: str | None
+    lines: Sequence[int]
+
+
+class _LinkPath(NamedTuple):
+    """Length of a path and its sea part in km, and whether it is warm or a single stretch of sea."""
+
+    d_km: float
+    sea_km: float
+    warm_sea: bool
+    only_sea: bool
+
+
+def read_cells(path: Path) -> Cells:
+    """Read a CSV with all cells as text, exactly as they stand."""
+    lines = list(csv_cells(path))
+    if not lines:
+        raise InputError("holds no header", file=path, row=1, allowed="a header line with column names")
+    header = lines[0][1]
+    check_columns(path, [name.strip() for name in header], ())
+    for line, cells in lines:
+        if len(cells) != len(header):
+            raise wrong_width(path, line, cells, header)
+    table = pd.DataFrame([cells for _, cells in lines[1:]], columns=header, dtype=object)
+    return Cells(table, str(path), [line for line, _ in lines[1:]])
+
+
+def column_of(cells: Cells, name: str) -> object | None:
+    """The label of the column called ``name`` but for surrounding blanks; None where there is none."""
+    return next((label for label in cells.table.columns if str(label).strip() == name), None)
+
+
+def read_links(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
+    """The columns that ``model`` reads, float64[n] by name, NaN = not given; ``area`` as ``Surroundings``."""
+    in_sections = "sea_km" in model.link_columns
+    lengths_given = in_sections and column_of(cells, "d_v_km") is not None
+    _require(cells, [name for name in model.link_required if name != "d_km" or not lengths_given])
+    area = _areas(cells) if "area" in model.link_columns else []
+    links: dict[str, NDArray[np.float64]] = {}
+    if in_sections:
+        found = _paths(cells)
+        links = {name: np.array([getattr(path, name) for path in found], float) for name in _LinkPath._fields}
+    for name in model.link_columns:
+        if name == "area":
+            links[name] = np.array(area, dtype=np.float64)
+        elif name == "pathinfo":
+            links[name] = _flags(cells, name)
+        elif name not in links:
+            links[name] = numbers(cells, name, _DEFAULTS.get(name, math.nan))
+    if "R2_m" in links:
+        default_m = np.array([_CLUTTER_M[code] for code in area])
+        links["R2_m"] = np.where(np.isnan(links["R2_m"]), default_m, links["R2_m"])
+    return links
+
+
+def _require(cells: Cells, names: Sequence[str]) -> None:
+    for name in names:
+        if column_of(cells, name) is None:
+            raise InputError("column is missing", file=cells.file, row=1, field=name)
+
+
+def _each(cells: Cells, name: str, absent: T, parse: Callable[[str], T], allowed: str) -> list[T]:
+    """Column ``name`` through ``parse``; ``absent`` for empty cells and for a column that is not there."""
+    label = column_of(cells, name)
+    if label is None:
+        return [absent] * len(cells.table)
+    values = []
+    for value, line in zip(cells.table[label], cells.lines, strict=True):
+        text = _text(value)
+        try:
+            values.append(parse(text) if text else absent)
+        except ValueError:
+            raise InputError(
+                "not understood", file=cells.file, row=line, field=name, value=text, allowed=allowed
+            ) from None
+    return values
+
+
+def _text(value: object) -> str:
+    """A cell as text: NaN and None, which a table in memory holds for empty cells, are empty."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).strip()
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        raise ValueError(text)
+    return float(text)
+
+
+def numbers(cells: Cells, name: str, absent: float = math.nan) -> NDArray[np.float64]:
+    """Column ``name`` as float64[n]; ``absent`` where nothing is given."""
+    return np.array(_each(cells, name, absent, _number, "a finite number or nothing"), dtype=np.float64)
+
+
+def _flags(cells: Cells, name: str) -> NDArray[np.float64]:
+    """Column ``name`` of 0 and 1 as float64[n]; nothing given is 0."""
+
+    def parse(text: str) -> float:
+        value = _number(text)
+        if value not in (0.0, 1.0):
+            raise ValueError(text)
+        return value
+
+    return np.array(_each(cells, name, 0.0, parse, "0 or 1"), dtype=np.float64)
+
+
+def _areas(cells: Cells) -> list[Surroundings]:
+    """Column ``area`` as codes; nothing given is rural."""
+
+    def parse(text: str) -> Surroundings:
+        if text.lower() not in _AREAS:
+            raise ValueError(text)
+        return _AREAS[text.lower()]
+
+    return _each(cells, "area", Surroundings.RURAL, parse, "Rural, Suburban, Urban, Dense Urban, Sea")
+
+
+def _paths(cells: Cells) -> list[_LinkPath]:
+    """Length and sea part of each link from ``d_km``, ``d_v_km`` and ``path_c``.
+
+    One kind for one length, or as many kinds as sections; nothing given is a path over land.
+    """
+    totals_km = numbers(cells, "d_km")
+    no_lengths: list[float] = []
+    no_kinds: list[str] = []
+    lengths_km = _each(cells, "d_v_km", no_lengths, _sections_km, "numbers not below 0 separated by ;")
+    kinds = _each(cells, "path_c", no_kinds, _section_kinds, "Land, Cold, Warm, Sea separated by ;")
+    rows = zip(cells.lines, totals_km, lengths_km, kinds, strict=True)
+    return [_path(cells.file, *row) for row in rows]
+
+
+def _sections_km(text: str) -> list[float]:
+    lengths_km = [_number(part.strip()) for part in text.split(";")]
+    if min(lengths_km) < 0.0:
+        raise ValueError(text)
+    return lengths_km
+
+
+def _section_kinds(text: str) -> list[str]:
+    kinds = [part.strip().lower() for part in text.split(";")]
+    if not set(kinds) <= set(_SECTIONS):
+        raise ValueError(text)
+    return kinds
+
+
+def _path(
+    file: str | None, line: int, total_km: float, lengths_km: list[float], kinds: list[str]
+) -> _LinkPath:
+    """One path; the sections decide the length, which ``d_km`` must not contradict."""
+    given = bool(lengths_km)
+    if not given:
+        lengths_km = [float(total_km)]
+    if not kinds:
+        kinds = ["land"] * len(lengths_km)
+    if len(kinds) != len(lengths_km):
+        allowed = f"{len(lengths_km)} kinds, one per length of d_v_km"
+        raise InputError(
+            "not one kind per section",
+            file=file,
+            row=line,
+            field="path_c",
+            value=";".join(kinds),
+            allowed=allowed,
+        )
+    d_km = math.fsum(lengths_km) if given and len(lengths_km) > 1 else lengths_km[0]
+    if given and abs(d_km - total_km) > _LENGTH_TOLERANCE * max(d_km, 1e-3):
+        raise InputError(
+            "sections do not add up to d_km",
+            file=file,
+            row=line,
+            field="d_v_km",
+            value=f"{d_km:g}",
+            allowed=f"{total_km:g}",
+        )
+    sea_km = math.fsum(km for km, kind in zip(lengths_km, kinds, strict=True) if kind != "land")
+    return _LinkPath(d_km, sea_km, "warm" in kinds, len(kinds) == 1 and kinds[0] != "land")
+
+
+# --- prediction ---------------------------------------------------------------------------------------------
+
 
 _OUTPUT_COLUMNS = ("field_dbuvm", "loss_db", "branch", "valid")
 

@@ -23,8 +23,7 @@ from pipeline.plan.territory_file import load_config
 from pipeline.publish.release import LATEST, STAMP, is_complete, renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
 from pipeline.shipped import shipped
-from pipeline.workflow.retention import remove_old_runs
-from pipeline.workflow.shrink import published_manifest, refuse_shrink
+from pipeline.workflow.earlier_runs import published_manifest, refuse_shrink, remove_old_runs
 from pipeline.workflow.summary import (
     FILE,
     changes_since,

@@ -13,7 +13,7 @@ import xarray as xr
 
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
-from pipeline.coordination.f1565 import budget_document
+from pipeline.coordination.f1565 import error_budget
 from pipeline.coordination.radar import scene
 from pipeline.coordination.rr97 import epfd_document
 from pipeline.coordination.rr941 import comparison
@@ -49,7 +49,7 @@ LAND_STEP_DEG = 0.01
 # Asked in the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads
 # all that the territory file names for it, raises InputError for the first fault, and yields what the reader
 # of the report has to know.
-ROOMS = (evaluated, query_facts, regions, comparison, epfd_document, scene, budget_document)
+ROOMS = (evaluated, query_facts, regions, comparison, epfd_document, scene, error_budget)
 
 
 def validate_command(config_path: Path, *, lenient: bool = False) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coordination.rr941.earth_station_patterns import gain_dbi
+from pipeline.coordination.rr941.antenna_patterns import gain_dbi
 
 EARTH_RATE_RAD_S = 7.2921159e-5
 GRAVITATION_KM3_S2 = 398600.4418

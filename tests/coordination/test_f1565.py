@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.coordination.f1565.budget_document import f1565_command
-from pipeline.coordination.f1565.error_budget import decimal_text, international_case, long_haul_factor
+from pipeline.coordination.f1565.error_budget import (
+    decimal_text,
+    f1565_command,
+    international_case,
+    long_haul_factor,
+)
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.errors import InputError
 

@@ -10,11 +10,19 @@ from satellites import case_a, case_b
 
 from pipeline.config.coordination import Case
 from pipeline.coordination.rr941.appendix5 import find_arc, read_arcs, read_limits
-from pipeline.coordination.rr941.decision import Criteria, deadline, decide, exclude_by_rule, include_by_table
-from pipeline.coordination.rr941.decision_document import decision_document, pair_labels, pair_results, peaks
+from pipeline.coordination.rr941.decision import (
+    Criteria,
+    deadline,
+    decide,
+    decision_document,
+    exclude_by_rule,
+    include_by_table,
+    pair_labels,
+    pair_results,
+    peaks,
+)
 from pipeline.coordination.rr941.interference import interference, prepare
-from pipeline.coordination.rr941.networks import Networks
-from pipeline.coordination.rr941.pairs import reversed_networks
+from pipeline.coordination.rr941.networks import Networks, reversed_networks
 from pipeline.errors import InputError
 
 LIMITS, ARCS = read_limits(), read_arcs()

@@ -17,8 +17,8 @@ from pipeline.coordination.rr97.epfd import (
     epfd_bound_dbw_m2,
     epfd_limit_dbw_m2,
 )
+from pipeline.coordination.rr941.antenna_patterns import pattern_segments
 from pipeline.coordination.rr941.appendix5 import read_limits
-from pipeline.coordination.rr941.earth_station_patterns import pattern_segments
 
 LIMITS = read_limits()
 LARGE = pattern_segments("S.1428", 11200.0, gain_dbi=64.0)

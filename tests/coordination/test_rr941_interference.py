@@ -9,10 +9,9 @@ import pytest
 from satellites import assignment, case_a, case_b, exact_view
 
 from pipeline.coordination.rr941.appendix5 import read_limits
-from pipeline.coordination.rr941.decision_document import pair_results, peaks
+from pipeline.coordination.rr941.decision import pair_results, peaks
 from pipeline.coordination.rr941.interference import interference, largest_dts_k, prepare, remarks
-from pipeline.coordination.rr941.networks import Networks
-from pipeline.coordination.rr941.pairs import reversed_networks
+from pipeline.coordination.rr941.networks import Networks, reversed_networks
 
 PLACE = (np.array([46.7]), np.array([24.7]))
 LIMITS = read_limits()
@@ -160,7 +159,7 @@ def test_blocks_give_the_same_bits_as_the_whole():
 
 
 def test_compiled_kernel_equals_its_source():
-    from pipeline.coordination.rr941 import noise_increase as kernels
+    from pipeline.coordination.rr941 import interference as kernels
 
     problem = prepare(Networks.model_validate(crowded()), LIMITS)
     lon, lat = np.linspace(20, 70, 9), np.linspace(-50, 50, 9)

@@ -8,19 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.coordination.rr941.beams import (
+from pipeline.coordination.rr941.antenna_patterns import (
+    PATTERN_NAMES,
     Beam,
     BeamContour,
-    beam_relative_db,
-    relative_gain_of_beam_db,
-    relative_gain_of_contours_db,
-)
-from pipeline.coordination.rr941.earth_station_patterns import (
-    PATTERN_NAMES,
     PatternError,
+    beam_relative_db,
     gain_dbi,
     max_gain_beyond_dbi,
     pattern_segments,
+    relative_gain_of_beam_db,
+    relative_gain_of_contours_db,
 )
 
 LIGHT = 299.792458

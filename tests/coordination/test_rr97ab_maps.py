@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from satellites import exact_view, write_yaml
 from test_rr941_maps import centres_deg
 
-from pipeline.coordination.rr97.epfd_map import bound_by_elevation, judge, run
+from pipeline.coordination.rr97.epfd import bound_by_elevation, judge, run
 from pipeline.coordination.rr97.systems import NonGeostationarySystem, Systems, read_systems
+from pipeline.coordination.rr941.antenna_patterns import gain_dbi, pattern_segments
 from pipeline.coordination.rr941.appendix5 import read_limits
-from pipeline.coordination.rr941.earth_station_patterns import gain_dbi, pattern_segments
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 

@@ -15,9 +15,16 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import SCALE_TAG
-from pipeline.query import circle as query_region
-from pipeline.query.circle import ABOVE_ALL, Circle, block_minima, lowest_at_home, lowest_of_all
-from pipeline.query.database import QueryLocation, circle_on
+from pipeline.query import database as query_region
+from pipeline.query.database import (
+    ABOVE_ALL,
+    Circle,
+    QueryLocation,
+    block_minima,
+    circle_on,
+    lowest_at_home,
+    lowest_of_all,
+)
 from tests.published import OUTSIDE
 
 CHANNELS = 4

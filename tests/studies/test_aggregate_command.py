@@ -16,8 +16,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
 from pipeline.plan.territory_file import load_config
 from pipeline.quantise import NODATA_CENTI
-from pipeline.studies.aggregate import aggregate_command, round_up
-from pipeline.studies.placed import lattice
+from pipeline.studies.aggregate import aggregate_command, lattice, round_up
 from tests.dtt.test_protection_maps import CHANNEL, HOME, SIZE, Case
 
 HEAD = "lon,lat,channel,eirp_dbm,device\n"

@@ -13,8 +13,7 @@ from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.territory_file import load_config
-from pipeline.studies.sensitivity import narrowed, variants_of
-from pipeline.studies.sensitivity_maps import spread_bands, statistics
+from pipeline.studies.sensitivity import narrowed, spread_bands, statistics, variants_of
 from tests.jobs import run_from
 
 OUT, NO, OPEN = -32768, -9999, -9998

@@ -18,9 +18,8 @@ from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.unchanged_inputs import check_unchanged
 from pipeline.workflow import run as runs
-from pipeline.workflow.retention import remove_old_runs
+from pipeline.workflow.earlier_runs import check_shrink, remove_old_runs
 from pipeline.workflow.run import run_command
-from pipeline.workflow.shrink import check_shrink
 from tests.stand_in import FEW, NOW, Workflow, add_run, publish, summary
 from tests.tiny import STATIONS, write_register
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coordination.radar.borders import BorderPoints
-from pipeline.coordination.radar.land import Clearance
+from pipeline.coordination.radar.ground import Clearance
 from pipeline.coordination.radar.paths import (
     PATH_LAND,
     PATH_SEA_OR_MIXED,

@@ -10,8 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.coordination.radar.checks import SubmissionRules, check_submitted, check_text
-from pipeline.coordination.radar.cr372_files import Submission, read_file, records_bytes, report_bytes
-from pipeline.coordination.radar.cr372_records import Comparable, Line, Radar, differences, key, text_of
+from pipeline.coordination.radar.cr372_records import (
+    Comparable,
+    Line,
+    Radar,
+    Submission,
+    differences,
+    key,
+    read_file,
+    records_bytes,
+    report_bytes,
+    text_of,
+)
 from pipeline.coordination.radar.findings import Finding, Strictness, as_strictness, errors, finding, limited
 from pipeline.coordination.radar.resolution612 import read_bands, read_itu_codes
 from pipeline.errors import InputError

@@ -28,7 +28,7 @@ from pipeline.coordination.radar.border_search import (
     survey,
 )
 from pipeline.coordination.radar.borders import Borders
-from pipeline.coordination.radar.land import Clearance
+from pipeline.coordination.radar.ground import Clearance
 from pipeline.coordination.radar.paths import PATH_LAND, PATH_SEA_OR_MIXED, fill_frame, middle, sampling
 from pipeline.coordination.radar.resolution612 import RequiredSeparation
 from pipeline.kernels import inlined, kernel

@@ -2,7 +2,7 @@
 
 A path is *sea or mixed* if enough of its samples lie on sea: samples at equal spacing of at most
 ``sample_km``, without its two ends (they are coasts and borders themselves). The clearance around each sample
-(:mod:`land`) lets the test skip samples that cannot be sea; the result is that of looking at all of them.
+(:mod:`ground`) lets the test skip samples that cannot be sea; the result is that of looking at all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coordination.radar.land import Clearance, clearance_at
+from pipeline.coordination.radar.ground import Clearance, clearance_at
 from pipeline.grid.geodesy import ECCENTRICITY2, ecef_m
 from pipeline.kernels import inlined, kernel
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.coordination import Radars
 from pipeline.coordination.radar.borders import foreign_borders, read_countries
-from pipeline.coordination.radar.cr372_files import read_file
+from pipeline.coordination.radar.cr372_records import read_file
 from pipeline.coordination.radar.cr372_register import registered
 from pipeline.coordination.radar.findings import Strictness
 from pipeline.coordination.radar.ground import Ground, LonLats, check_reach, joined, outline_deg, read_ground

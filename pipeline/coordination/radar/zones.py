@@ -21,8 +21,7 @@ from pipeline.coordination.radar.cr372_records import (
     latitude_deg,
     longitude_deg,
 )
-from pipeline.coordination.radar.ground import Ground
-from pipeline.coordination.radar.land import Clearance
+from pipeline.coordination.radar.ground import Clearance, Ground
 from pipeline.coordination.radar.paths import Sampling, crosses_sea, fill_frame, first_sea_km, sampling
 from pipeline.coordination.radar.resolution612 import (
     MAX_EIRP_DBW,

@@ -11,8 +11,7 @@ from pipeline.config.base import Sourced
 from pipeline.config.config import Config
 from pipeline.config.coordination import Comparison
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, read_arcs, read_limits
-from pipeline.coordination.rr941.decision import decide
-from pipeline.coordination.rr941.decision_document import decision_document, pair_labels
+from pipeline.coordination.rr941.decision import decide, decision_document, pair_labels
 from pipeline.coordination.rr941.interference import Problem, prepare, remarks
 from pipeline.coordination.rr941.networks import Networks, read_networks, warnings
 from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, ComparisonMaps

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits
-from pipeline.coordination.rr941.decision import PairResult
-from pipeline.coordination.rr941.decision_document import Peaks, pair_results, peaks
+from pipeline.coordination.rr941.decision import PairResult, Peaks, pair_results, peaks
 from pipeline.coordination.rr941.interference import (
     Interference,
     PointValues,
@@ -20,8 +19,7 @@ from pipeline.coordination.rr941.interference import (
     largest_dts_k,
     prepare,
 )
-from pipeline.coordination.rr941.networks import Networks
-from pipeline.coordination.rr941.pairs import reversed_networks
+from pipeline.coordination.rr941.networks import Networks, reversed_networks
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import empty_values, make_layer, raster_names, raster_of
 from pipeline.quantise import to_float32

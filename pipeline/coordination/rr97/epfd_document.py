@@ -11,8 +11,7 @@ from pydantic import TypeAdapter
 
 from pipeline.config.config import Config
 from pipeline.config.coordination import EpfdComparison
-from pipeline.coordination.rr97.epfd import Condition
-from pipeline.coordination.rr97.epfd_map import Judgement, judge
+from pipeline.coordination.rr97.epfd import Condition, Judgement, judge
 from pipeline.coordination.rr97.systems import Systems, read_systems
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand, LargeStation, read_limits
 from pipeline.errors import in_file

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.config import Config
+from pipeline.coordination.rr97.epfd import run
 from pipeline.coordination.rr97.epfd_document import MODE, document_of, evidence_of, read_judged
-from pipeline.coordination.rr97.epfd_map import run
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file, raster_names

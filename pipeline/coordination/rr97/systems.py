@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.base import Number, Section, Whole
 from pipeline.config.load import read_model
-from pipeline.coordination.rr941.earth_station_patterns import PatternError, pattern_segments
+from pipeline.coordination.rr941.antenna_patterns import PatternError, pattern_segments
 from pipeline.coordination.rr941.networks import AdministrationCode, Longitude, SystemName
 
 Elevation = Annotated[Number, Field(ge=0, lt=90, description="0 to less than 90 degrees")]

@@ -22,7 +22,7 @@ from pipeline.coordination.radar.borders import (
     read_countries,
 )
 from pipeline.coordination.radar.distances import CandidateSites, RadarDistances, compute_distances
-from pipeline.coordination.radar.land import clearance, land_mask
+from pipeline.coordination.radar.ground import clearance, land_mask
 from pipeline.coordination.radar.resolution612 import (
     Noise,
     RequiredSeparation,

@@ -15,11 +15,13 @@ from pipeline.coordination.radar.ground import (
     Ground,
     box_around,
     check_reach,
+    clearance,
+    clearance_at,
+    land_mask,
     outline_deg,
     read_ground,
     window_of,
 )
-from pipeline.coordination.radar.land import clearance, clearance_at, land_mask
 from pipeline.coordination.radar.radar_maps import (
     TABLE_COLUMNS,
     CandidateRadar,

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.coordination.radar.checks import SubmissionRules
-from pipeline.coordination.radar.cr372_files import MAX_FILE_BYTES, read_records, records_bytes
-from pipeline.coordination.radar.cr372_records import Radar
+from pipeline.coordination.radar.cr372_records import MAX_FILE_BYTES, Radar, read_records, records_bytes
 from pipeline.coordination.radar.cr372_register import apply as apply_records
 from pipeline.coordination.radar.cr372_register import radar_apply_command
 from pipeline.coordination.radar.findings import Strictness, errors

@@ -12,7 +12,7 @@ from islands import BOX, COUNTRIES, GEOD, STEP_DEG, Paths
 
 from pipeline.coordination.radar.borders import CountryPolygon, foreign_borders
 from pipeline.coordination.radar.cr372_records import Radar
-from pipeline.coordination.radar.land import Clearance, clearance, land_mask
+from pipeline.coordination.radar.ground import Clearance, clearance, land_mask
 from pipeline.coordination.radar.resolution612 import Noise, RequiredSeparation, required_separation
 from pipeline.coordination.radar.zones import (
     RegisteredRadar,

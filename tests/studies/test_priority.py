@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.availability.priority import priority_classes, priority_shares
 from pipeline.config.priority import Priority
 from pipeline.errors import InputError
 from pipeline.grid import raster
@@ -15,7 +14,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
 from pipeline.plan.territory_file import load_config
 from pipeline.quantise import NODATA_CENTI
-from pipeline.studies.priority_maps import priority_command
+from pipeline.studies.priority_maps import priority_classes, priority_command, priority_shares
 
 CHANNELS = [21, 22, 23, 24]
 # Five pixels: all four free, three free, two free and two not permitted, two free and two not evaluated,
