@@ -45,8 +45,6 @@ ROOMS = [
     "__main__",
     "__init__",
 ]
-# Names that still stand for two things; who mends one takes it out.
-OPEN: set[str] = {"PILOT", "Plan", "TILE_PX"}
 # Of rasterio, what opens and writes files; rasterising and warping of arrays is free for all.
 ONLY_USERS = {"rasterio": {"grid/raster.py"}, "dask": {"blocks.py"}}
 FREE = {
@@ -123,7 +121,7 @@ def repeated(named: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
     places: dict[str, list[str]] = {}
     for name, path in named:
         places.setdefault(name, []).append(path.relative_to(PACKAGE).as_posix())
-    return {name: found for name, found in places.items() if len(found) > 1 and name not in OPEN}
+    return {name: found for name, found in places.items() if len(found) > 1}
 
 
 def test_no_two_modules_share_a_name() -> None:

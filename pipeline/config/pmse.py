@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from pipeline.config.base import Number, Section, Sourced, Whole, within
 from pipeline.shipped import TABLES
 
-PILOT = "Ofcom white-space pilot 2013, as coded in Microsoft's TVWS-DB-Code, OfcomCalculation.cs"
+_PILOT = "Ofcom white-space pilot 2013, as coded in Microsoft's TVWS-DB-Code, OfcomCalculation.cs"
 
 
 def _minute(value: object) -> object:
@@ -53,9 +53,9 @@ class Pmse(Section):
     """Lattice of the places in a pixel where the device may stand."""
     within_km: Annotated[Number, Field(gt=0, le=1000)] | None = None
     """Assignments farther away are not looked at (Ofcom's pilot: 5 for a master); none: all are."""
-    default_height_m: Annotated[Sourced, within(1, 500)] = Sourced(value=5.0, source=PILOT, verified=True)
+    default_height_m: Annotated[Sourced, within(1, 500)] = Sourced(value=5.0, source=_PILOT, verified=True)
     """Receiving antenna above ground where the register gives none."""
-    wall_db: Annotated[Sourced, within(0, 40)] = Sourced(value=7.0, source=PILOT, verified=True)
+    wall_db: Annotated[Sourced, within(0, 40)] = Sourced(value=7.0, source=_PILOT, verified=True)
     """Loss of each wall: one if the device or the receiver is indoor, two if both are."""
     environment: Literal["open", "suburban", "urban"] = "open"
     """Surroundings of a receiver whose row names none; open has the smallest loss."""

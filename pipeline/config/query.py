@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from pipeline.config.base import Number, Section, Sourced, Whole, within
 from pipeline.shipped import TABLES
 
-PILOT = "Ofcom pilot 2013, read in github richstep/TVWS-DB-Code @fed8464"
+_PILOT = "Ofcom pilot 2013, read in github richstep/TVWS-DB-Code @fed8464"
 
 
 def _known_zone(name: str) -> str:
@@ -27,7 +27,7 @@ class GenericSlave(Section):
 
     emission_class: Annotated[Whole, Field(ge=1, le=5)] = 5
     """Class that is assumed of every slave; the run needs a device of this class and of the master's type."""
-    sensitivity_dbm: Annotated[Sourced, within(-150, 0)] = Sourced(value=-114.0, source=PILOT, verified=True)
+    sensitivity_dbm: Annotated[Sourced, within(-150, 0)] = Sourced(value=-114.0, source=_PILOT, verified=True)
     """Least power at which a slave hears its master, in the master's bandwidth (PREFSENS)."""
     antenna_gain_dbi: Annotated[Number, Field(ge=-20, le=40)] = 0.0
     """Gain of the slave's antenna towards its master; more gain reaches farther."""

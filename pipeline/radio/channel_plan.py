@@ -18,7 +18,7 @@ from pipeline.errors import InputError
 
 HZ_PER_MHZ = 1e6
 
-Plan = Sequence[PlanSegment]
+ChannelPlan = Sequence[PlanSegment]
 # Contours are kept clear of co-channel and of first adjacent devices (47 CFR 15.712).
 _SEPARATION_OFFSETS = [-1, 0, 1]
 # Edges nearer than this are common: far below any channel raster, far above the error of adding frequencies.
@@ -43,7 +43,7 @@ def centre_mhz(segment: PlanSegment, channel: int) -> float:
     return segment.first_centre_mhz + segment.width_mhz * (channel - segment.first_channel)
 
 
-def segment_of(plan: Plan, channel: int) -> PlanSegment | None:
+def segment_of(plan: ChannelPlan, channel: int) -> PlanSegment | None:
     """The segment that holds a channel; None if the plan has no such channel."""
     for segment in plan:
         if segment.first_channel <= channel <= segment.last_channel:
@@ -51,7 +51,7 @@ def segment_of(plan: Plan, channel: int) -> PlanSegment | None:
     return None
 
 
-def channels_in_words(plan: Plan) -> str:
+def channels_in_words(plan: ChannelPlan) -> str:
     """The plan's channels in words, such as ``2-6, 7-13, 14-51``."""
     return ", ".join(f"{segment.first_channel}-{segment.last_channel}" for segment in plan)
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.radio.antennas import PATTERN_POINTS
-from pipeline.radio.channel_plan import Plan, centre_mhz, channels_in_words, segment_of
+from pipeline.radio.channel_plan import ChannelPlan, centre_mhz, channels_in_words, segment_of
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     PRINTABLE,
@@ -51,7 +51,7 @@ class RowRules(NamedTuple):
     (system, mode) pairs (None: any mode).
     """
 
-    plan: Plan
+    plan: ChannelPlan
     box: SiteBox | None = None
     modes: Collection[tuple[str, str]] | None = None
 
@@ -164,7 +164,7 @@ def inside_box(box: SiteBox, lon_deg: float, lat_deg: float) -> bool:
     return within and box.south_deg <= lat_deg <= box.north_deg
 
 
-def _channel_problem(record: TransmitterRow, plan: Plan) -> PydanticCustomError | None:
+def _channel_problem(record: TransmitterRow, plan: ChannelPlan) -> PydanticCustomError | None:
     segment = segment_of(plan, record.channel)
     if segment is None:
         return row_problem("channel", "channel is not in the plan", channels_in_words(plan))

@@ -23,7 +23,7 @@ from pipeline.radio.antennas import (
     expand_pattern,
     expand_vertical,
 )
-from pipeline.radio.channel_plan import Plan
+from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
 from pipeline.registers.missing_values import with_missing_haat
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow, inside_box
@@ -55,7 +55,7 @@ _Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
 
 def read_transmitters(
     paths: Sequence[Path],
-    plan: Plan,
+    plan: ChannelPlan,
     *,
     lenient: bool,
     box: SiteBox | None = None,

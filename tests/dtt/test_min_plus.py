@@ -71,7 +71,7 @@ def _random_case(seed: int) -> dict[str, object]:
 def _run(
     case: dict[str, object],
     threads: int = 1,
-    tile_px: tuple[int, int] = search.TILE_PX,
+    tile_px: tuple[int, int] = search.TARGET_TILE_PX,
     band_tiles: int = search.BAND_TILES,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Best values and labels of one search, with tiles that change the speed only."""
@@ -79,7 +79,7 @@ def _run(
         case["azimuth_deg"], case["targets"], case["best_db"].copy(), case["label"].copy()
     )
     levels = case["allowed_db"], case["loss_db"], case["discrimination"]
-    with patch.multiple(search, TILE_PX=tile_px, BAND_TILES=band_tiles):
+    with patch.multiple(search, TARGET_TILE_PX=tile_px, BAND_TILES=band_tiles):
         search.min_plus(*levels, maps, case["label_value"], threads=threads)
     return maps.best_dbm, maps.label
 

@@ -39,7 +39,7 @@ from pipeline.dtt.min_plus.tree import (
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import Bt419, Discrimination, bt419, bt419_db
 
-TILE_PX = (8, 16)
+TARGET_TILE_PX = (8, 16)
 """Target tile (rows, columns): 16 columns keep the vector units busy, 8 rows keep the bounds close."""
 HALF = np.float32(0.5)
 BAND_TILES = 4
@@ -347,7 +347,7 @@ def min_plus(
     """
     ant = bt419(discrimination)
     _check(permissible_dbm, loss_db, maps)
-    tile_px = TILE_PX
+    tile_px = TARGET_TILE_PX
     tables = offset_tables(loss_db, max(tile_px) + 1)
     tree = build_tree(permissible_dbm, maps.azimuth_deg, ant, threads)
     capacity = _heap_capacity(tables.reach, tile_px)
