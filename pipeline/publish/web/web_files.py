@@ -29,6 +29,7 @@ from pipeline.publish.styles import (
     read_base_colours,
     read_schemes,
 )
+from pipeline.publish.web import bundle
 from pipeline.publish.web.boundaries import boundary_features, geojson_text, place_features
 from pipeline.publish.web.place import (
     WEB_TILE_PX,
@@ -53,8 +54,8 @@ from pipeline.radio.emission import device_cap_dbm
 from pipeline.territory.rasters import boundaries_of
 
 _SAMPLES = 5000  # pixels at which places are checked
-# The built page: `make web` writes it from `page`. Committed, so that nobody needs Node to publish.
-BUNDLE = Path(__file__).with_name("bundle")
+# By import, so that an edited page makes the job run again as an edited module does.
+BUNDLE = Path(bundle.__file__).parent
 PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
 _FORMAT = "channelmaps-web/1"
 _STATEMENTS = ("notice", "product", "unverified", "method", "model")

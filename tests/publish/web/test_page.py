@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.hashing import source_hash
+from pipeline.plan.jobs import JOBS
 from pipeline.publish.web.web_files import BUNDLE, PAGE_FILES, page_files
 
 PAGE = BUNDLE.parent / "page"
@@ -31,6 +33,16 @@ def test_bundle_was_built_from_these_sources() -> None:
     first = page_files()["app.js"].split(b"\n", 1)[0].decode()
     assert first == f"/* sources {digest.hexdigest()} */"
     assert page_files()["index.html"] == (PAGE / "src/index.html").read_bytes()
+
+
+def test_edited_page_makes_the_job_run_again(tmp_path: Path, repository: Path) -> None:
+    for name in ("before", "after"):
+        without = shutil.ignore_patterns("__pycache__", "page")
+        shutil.copytree(repository / "pipeline", tmp_path / name / "pipeline", ignore=without)
+    with (tmp_path / "after/pipeline/publish/web/bundle/app.css").open("a") as sink:
+        sink.write("/* edited */")
+    before, after = (source_hash(JOBS["web"].module, tmp_path / name) for name in ("before", "after"))
+    assert before != after
 
 
 @pytest.mark.slow

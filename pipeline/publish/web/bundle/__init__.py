@@ -1,0 +1,1 @@
+"""The built page: `make web` writes it from `../page`. Committed, so that nobody needs Node to publish."""
