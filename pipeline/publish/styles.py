@@ -11,11 +11,14 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from pipeline.services.table import code_labels
 from pipeline.shipped import TABLES
 
 _MAP_CLASSES = TABLES / "map_classes.yaml"
 Rgba = tuple[int, int, int, int]
 TRANSPARENT: Rgba = (0, 0, 0, 0)
+# Of services to which the file gives no class: apart from all others, as a test demands of those.
+_NO_COLOUR: Rgba = (0x96, 0x78, 0xFF, 255)
 
 
 class MapClass(NamedTuple):
@@ -41,8 +44,18 @@ class Scheme(NamedTuple):
 
 
 def read_schemes(path: Path = _MAP_CLASSES) -> dict[str, Scheme]:
-    """All schemes by layer family: ``max_eirp``, ``available_channels``, ``availability``, ..."""
-    return {name: _scheme(entry) for name, entry in _load(path)["schemes"].items()}
+    """All schemes by layer family: ``max_eirp``, ``available_channels``, ``availability``, ...
+
+    Services without a class in the file have the label of their row and share one colour: a new row needs no
+    edit of a file that users keep their own colours in.
+    """
+    schemes = {name: _scheme(entry) for name, entry in _load(path)["schemes"].items()}
+    limiting = schemes["limiting_service"]
+    known = {entry.code for entry in limiting.classes}
+    added = [
+        MapClass(label, _NO_COLOUR, code, None) for code, label in code_labels().items() if code not in known
+    ]
+    return schemes | {"limiting_service": limiting._replace(classes=(*limiting.classes, *added))}
 
 
 def read_base_colours(path: Path = _MAP_CLASSES) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""A propagation model that a test adds to the table: the same loss at every distance."""
+"""A propagation model that a test adds to the table: the same loss at every distance up to a horizon."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from pipeline.propagation.models import Model
 
 LOSS_DB = 120.0
+HORIZON_KM = math.inf
+_BEYOND_DB = 400.0
 ROW = Model(
     name="constant",
     title="constant loss",
@@ -34,7 +37,7 @@ def flat_path_loss_db(
     over_sea: bool,
 ) -> NDArray[np.float64]:
     """3 dB less over sea, so that a test sees which path is taken."""
-    return np.full(d_km.size, LOSS_DB - 3.0 * over_sea)
+    return np.where(d_km <= HORIZON_KM, LOSS_DB - 3.0 * over_sea, _BEYOND_DB)
 
 
 def predict_links(

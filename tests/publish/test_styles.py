@@ -6,9 +6,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline.publish.styles import Scheme, class_index, hex_colour, palette, read_base_colours, read_schemes
+from pipeline.services import table
 from pipeline.services.table import code_labels
+from pipeline.shipped import TABLES
 
 SCHEMES = read_schemes()
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
@@ -88,6 +91,21 @@ def test_unknown_code_is_refused() -> None:
 def test_every_service_code_has_a_class() -> None:
     labels = {entry.code: entry.label for entry in SCHEMES["limiting_service"].classes}
     assert labels == code_labels()
+
+
+def test_every_service_code_of_the_table_has_a_colour_of_its_own_in_the_file() -> None:
+    listed = yaml.safe_load((TABLES / "map_classes.yaml").read_text(encoding="utf-8"))
+    assert set(listed["schemes"]["limiting_service"]["codes"]) == set(code_labels())
+
+
+def test_added_service_has_a_class_that_stays_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = table.ServiceRow("seven", 16, 14, "seven dBm")
+    monkeypatch.setattr(table, "SERVICES", (*table.SERVICES, row))
+    scheme = read_schemes()["limiting_service"]
+    assert label_of(scheme, 16) == "seven dBm"
+    colours = drawn(scheme)
+    added = colours.pop("seven dBm")
+    assert min(least_distance(added, colour) for colour in colours.values()) >= 15
 
 
 @pytest.mark.parametrize("family", sorted(SCHEMES))
