@@ -6,6 +6,7 @@ import inspect
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from pipeline.config.sensitivity import Sensitivity
 from pipeline.coverage.fields import CoverageModel
 from pipeline.errors import InputError
 from pipeline.plan import dependencies
-from pipeline.plan.territory_file import export_schema
+from pipeline.plan.territory_file import export_schema, load_config
 from pipeline.propagation import models
 from pipeline.propagation.homogeneous import DevicePath, loss_profile, loss_table_db, path_loss_db
 from pipeline.propagation.models import MODELS, Model, model_named, model_names, module_of, regime_words
@@ -174,9 +175,10 @@ def test_table_of_a_model_knows_its_row_by_name_only() -> None:
         model_named("constant")
 
 
-def test_code_of_a_job_holds_that_of_the_models_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_of_a_job_holds_that_of_the_models_it_asks(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config(tiny)
     jobs = ("protect", "combine", "territory", "availability")
-    before = [dependencies.code_of(job) for job in jobs]
+    before = [dependencies.code_of(config, job) for job in jobs]
     monkeypatch.setattr(dependencies, "MODELS", MODELS[1:])
-    after = [dependencies.code_of(job) for job in jobs]
+    after = [dependencies.code_of(config, job) for job in jobs]
     assert [old == new for old, new in zip(before, after, strict=True)] == [False, False, True, True]
