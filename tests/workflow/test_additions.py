@@ -250,7 +250,7 @@ def test_layer_is_in_file_style_catalogue_web_map_project_and_document(copy: Cop
     with rasterio.open(copy.latest / f"public/{name}.tif") as source:
         assert (source.dtypes[0], source.nodata, source.units[0]) == ("uint8", 255, "1")
         assert source.tags()["long_name"] == "worth using, fixed30, channel 25"
-    assert (copy.latest / f"public/{name}.qml").is_file()
+    assert 'label="available"' in (copy.latest / f"public/{name}.qml").read_text(encoding="utf-8")
     item = json.loads((copy.latest / "stac/fixed30_ch25.json").read_text(encoding="utf-8"))
     assert item["assets"][name]["href"] == f"../public/{name}.tif"
     assert item["assets"][name]["bands"][0]["nodata"] == 255
