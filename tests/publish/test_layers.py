@@ -25,6 +25,8 @@ from tests.jobs import run_from
 from tests.publish.every_layer import GRID, inside, working_folder, write_every_layer
 
 PATH_FIELDS = {"device", "level", "channel", "dtt_channel", "case"}
+# As `state.js` of the page puts together the names of its pictures.
+PATHS_OF_WEB = {"{device}_ch{channel}", "{device}_{level}dbm"}
 MADE_UP = Layer(
     "made_up",
     "public/made_up_{device}_ch{channel}.tif",
@@ -43,6 +45,9 @@ def test_row_holds(row: Layer) -> None:
     assert row.view.qgis in {"public", "internal"}
     if row.view.scheme is not None:
         assert row.view.scheme in read_schemes(TABLES / "map_classes.yaml")
+    if row.view.web:
+        assert row.view.scheme is not None
+        assert row.path in {f"public/{row.family}_{of_one}.tif" for of_one in PATHS_OF_WEB}
     if row.raster is None:
         assert not row.view.group
         return
