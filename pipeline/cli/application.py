@@ -9,9 +9,6 @@ import typer
 
 ConfigFile = Annotated[Path, typer.Argument(help="Territory file, e.g. configs/slovenia.yaml.")]
 ConfigOption = Annotated[Path, typer.Option("--config", help="Territory file.")]
-BuildOption = Annotated[
-    Path | None, typer.Option("--build", help="Intermediates; build/<territory> if absent.")
-]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="Threads inside this job.")]
 ChannelOption = Annotated[int, typer.Option("--channel", min=1, max=99, help="Channel number.")]
 

@@ -1,4 +1,4 @@
-"""Commands that check a territory, compute its maps and publish them."""
+"""Commands that check a territory, compute its maps and publish them; one of all jobs for the workflow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.application import ConfigFile, app
+from pipeline.cli.application import ConfigFile, ConfigOption, ThreadsOption, app
 
 
 @app.command(epilog="Example: channelmaps validate configs/slovenia.yaml")
@@ -89,3 +89,23 @@ def schema() -> None:
     from pipeline.plan.territory_file import export_schema
 
     sys.stdout.write(export_schema())
+
+
+@app.command(hidden=True)
+def job(
+    name: Annotated[str, typer.Argument(help="Name of a job in pipeline/plan/jobs.py.")],
+    config: ConfigOption,
+    build: Annotated[Path, typer.Option(help="Folder of the territory's intermediates.")],
+    threads: ThreadsOption = 1,
+    channel: Annotated[int | None, typer.Option(min=1, max=99, help="Channel number.")] = None,
+    tile: Annotated[str | None, typer.Option(help="1-degree square, e.g. n46e014.")] = None,
+    device: Annotated[str | None, typer.Option(help="Id of a device profile.")] = None,
+) -> None:
+    """Run one job of the workflow."""
+    from pipeline.plan.run_job import run_job, title_of
+    from pipeline.plan.territory_file import load_config
+
+    options = {"channel": channel, "tile": tile, "device": device}
+    wildcards = {key: value for key, value in options.items() if value is not None}
+    run_job(name, load_config(config), build, threads=threads, **wildcards)
+    print(f"done: {title_of(name, **wildcards)}")

@@ -12,7 +12,7 @@ from pipeline.config.load import read_model
 from pipeline.errors import InputError
 from pipeline.shipped import TABLES
 
-DFS_TABLE = TABLES / "dfs.yaml"
+_DFS_TABLE = TABLES / "dfs.yaml"
 
 
 class _Entry(BaseModel):
@@ -56,7 +56,7 @@ class Dfs(_Entry):
         return self
 
 
-def read_dfs(path: Path = DFS_TABLE) -> Dfs:
+def read_dfs(path: Path = _DFS_TABLE) -> Dfs:
     """The table; InputError if it is not complete."""
     return read_model(path, Dfs)
 

@@ -18,7 +18,7 @@ from pipeline.grid.grid import Grid
 from pipeline.publish.release import LATEST, MANIFEST
 from pipeline.shipped import REPOSITORY
 
-AnySection = TypeVar("AnySection", bound=Section)
+_AnySection = TypeVar("_AnySection", bound=Section)
 
 
 class Run(NamedTuple):
@@ -109,7 +109,7 @@ def read_onto(path: Path, grid: Grid, fill: float) -> NDArray[Any]:
     return whole
 
 
-def located(section: AnySection, roots: tuple[Path, ...]) -> AnySection:
+def located(section: _AnySection, roots: tuple[Path, ...]) -> _AnySection:
     """The section with each relative path under the first of ``roots`` where it exists."""
     found = {name: _located(getattr(section, name), roots) for name in type(section).model_fields}
     return section.model_copy(update=found)

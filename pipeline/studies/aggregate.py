@@ -46,7 +46,7 @@ from pipeline.territory.codes import Surface
 # --- devices on the grid ------------------------------------------------------------------------------------
 
 
-NOTHING_PERMITTED = (NOT_PERMITTED, NOT_EVALUATED, NODATA_CENTI)
+_NOTHING_PERMITTED = (NOT_PERMITTED, NOT_EVALUATED, NODATA_CENTI)
 _Level = Annotated[float, Field(ge=-200)]
 
 
@@ -80,7 +80,7 @@ class _PlacedRow(RowModel):
         return self
 
 
-def read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path) -> PlacedDevices:
+def _read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path) -> PlacedDevices:
     """A table ``lon, lat, channel, eirp_dbm, device``; an empty e.i.r.p. is what is permitted there.
 
     Each device stands in the territory, on a channel of the maps, below the cap of its profile.
@@ -110,7 +110,7 @@ def spread(
     parts = []
     for channel in sorted(config.channels.wsd):
         raw = raster.read(_layer(public, device.id, channel)).values[row, col]
-        on = ~np.isin(raw, NOTHING_PERMITTED)
+        on = ~np.isin(raw, _NOTHING_PERMITTED)
         count = int(on.sum())
         parts.append(
             PlacedDevices(row[on], col[on], np.full(count, channel), raw[on] / 100.0, np.full(count, number))
@@ -155,7 +155,7 @@ def _pixel(path: Path, placed: _PlacedRow, surface: xr.DataArray) -> tuple[int, 
 def _permitted_dbm(path: Path, placed: _PlacedRow, public: Path, row: int, col: int) -> float:
     layer = _layer(public, placed.device, placed.channel)
     raw = int(raster.read(layer, rows=slice(row, row + 1), cols=slice(col, col + 1)).values.item())
-    if raw in NOTHING_PERMITTED:
+    if raw in _NOTHING_PERMITTED:
         raise InputError(
             "is not allowed",
             file=path,
@@ -202,7 +202,7 @@ def aggregate_command(
         raise InputError("give either --devices or --density-per-km2", field="--devices")
     surface = raster.read(folder / "territory" / "surface.tif")
     if devices is not None:
-        placed = read_placed(devices, config, surface, folder / "public")
+        placed = _read_placed(devices, config, surface, folder / "public")
     else:
         device = _device(config, device_id)
         placed = spread(config, device, float(density_per_km2 or 0.0), surface, folder / "public")

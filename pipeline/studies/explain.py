@@ -35,7 +35,7 @@ from pipeline.services.evaluated import (
 )
 from pipeline.services.table import code_names, service_code
 
-TOTAL_NOTES = {
+_TOTAL_NOTES = {
     "permitted": "rounded down to 0.01 dBm it is what is published",
     "not_permitted": "below the least e.i.r.p. of the device: not permitted",
 }
@@ -77,16 +77,16 @@ def explain_point(
     run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: str, build: Path
 ) -> dict[str, Any]:
     """The answer as plain data; ``build`` the folder of the run's intermediates."""
-    place = place_of(run, lon_deg, lat_deg, channel, device_id)
+    place = _place_of(run, lon_deg, lat_deg, channel, device_id)
     if place.raw == NODATA_CENTI:
         return _answer(place, "outside", Budget({}, (), service_code("outside")))
     if place.raw == NOT_EVALUATED:
         return _answer(place, "not_evaluated", _left_open(place))
     status = "not_permitted" if place.raw == NOT_PERMITTED else "permitted"
-    return _answer(place, status, budget_of(place, build))
+    return _answer(place, status, _budget_of(place, build))
 
 
-def place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: str) -> ExplainedLocation:
+def _place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: str) -> ExplainedLocation:
     """Look up the published layer; InputError for a channel or device that the run does not have."""
     config = config_of(run)
     devices = {device.id: device for device in config.devices}
@@ -110,9 +110,9 @@ def place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: 
     )
 
 
-def budget_of(place: ExplainedLocation, build: Path) -> Budget:
+def _budget_of(place: ExplainedLocation, build: Path) -> Budget:
     """The budget behind a published number; its terms add up to the number before rounding."""
-    context = context_of(place, build)
+    context = _context_of(place, build)
     services = prepare_services(context, place.device, place.channel)
     rows, cols = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
     limits = limits_on(services, rows, cols)
@@ -133,7 +133,7 @@ def budget_of(place: ExplainedLocation, build: Path) -> Budget:
     return explain_service(limiting, context, place.device, place.channel, pixel, min(levels_dbm))
 
 
-def context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
+def _context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
     """What the services read; refused unless the intermediates are those of the run."""
     victims = tuple(victim_channels(place.config, place.run.manifest["channels"]["dtt"], [place.channel]))
     again = "`channelmaps run` with the run's territory file"
@@ -228,7 +228,7 @@ def as_text(answer: dict[str, Any]) -> str:
     lines += [f"  {key:<24} {_shown(value)}" for key, value in answer["victim"].items()]
     lines += [_term_line(term["name"], term["value_db"], term["note"]) for term in answer["terms"]]
     if answer["terms"]:
-        lines.append(_term_line("total", answer["total_dbm"], TOTAL_NOTES[answer["status"]]))
+        lines.append(_term_line("total", answer["total_dbm"], _TOTAL_NOTES[answer["status"]]))
     return "\n".join(lines)
 
 

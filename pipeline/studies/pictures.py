@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,9 +13,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.files import write_whole
-
-if TYPE_CHECKING:
-    from pipeline.studies.validate_field import Statistics
 
 _DPI = 120
 _Bounds = tuple[float, float, float, float]
@@ -54,7 +51,7 @@ def draw_changes(
     _save(figure, path)
 
 
-def draw_fields(path: Path, title: str, fields_dbuvm: NDArray[np.float64], overall: Statistics) -> None:
+def draw_fields(path: Path, title: str, fields_dbuvm: NDArray[np.float64]) -> None:
     """Predicted against measured field, ``fields_dbuvm`` [n, 2] measured and predicted."""
     figure = Figure(figsize=(6.0, 6.0), layout="constrained")
     axes = figure.subplots()
@@ -64,7 +61,7 @@ def draw_fields(path: Path, title: str, fields_dbuvm: NDArray[np.float64], overa
     axes.set_aspect("equal")
     axes.set_xlabel("measured, dB(µV/m)")
     axes.set_ylabel("predicted, dB(µV/m)")
-    axes.set_title(f"{title}: n {overall.n}, bias {overall.bias_db:.2f} dB, sigma {overall.sigma_db:.2f} dB")
+    axes.set_title(title)
     _save(figure, path)
 
 

@@ -64,7 +64,7 @@ class _LinkPath(NamedTuple):
     only_sea: bool
 
 
-def read_cells(path: Path) -> Cells:
+def _read_cells(path: Path) -> Cells:
     """Read a CSV with all cells as text, exactly as they stand."""
     lines = list(csv_cells(path))
     if not lines:
@@ -78,7 +78,7 @@ def read_cells(path: Path) -> Cells:
     return Cells(table, str(path), [line for line, _ in lines[1:]])
 
 
-def column_of(cells: Cells, name: str) -> object | None:
+def _column_of(cells: Cells, name: str) -> object | None:
     """The label of the column called ``name`` but for surrounding blanks; None where there is none."""
     return next((label for label in cells.table.columns if str(label).strip() == name), None)
 
@@ -86,7 +86,7 @@ def column_of(cells: Cells, name: str) -> object | None:
 def read_links(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
     """The columns that ``model`` reads, float64[n] by name, NaN = not given; ``area`` as ``Surroundings``."""
     in_sections = "sea_km" in model.link_columns
-    lengths_given = in_sections and column_of(cells, "d_v_km") is not None
+    lengths_given = in_sections and _column_of(cells, "d_v_km") is not None
     _require(cells, [name for name in model.link_required if name != "d_km" or not lengths_given])
     area = _areas(cells) if "area" in model.link_columns else []
     links: dict[str, NDArray[np.float64]] = {}
@@ -108,13 +108,13 @@ def read_links(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
 
 def _require(cells: Cells, names: Sequence[str]) -> None:
     for name in names:
-        if column_of(cells, name) is None:
+        if _column_of(cells, name) is None:
             raise InputError("column is missing", file=cells.file, row=1, field=name)
 
 
 def _each(cells: Cells, name: str, absent: T, parse: Callable[[str], T], allowed: str) -> list[T]:
     """Column ``name`` through ``parse``; ``absent`` for empty cells and for a column that is not there."""
-    label = column_of(cells, name)
+    label = _column_of(cells, name)
     if label is None:
         return [absent] * len(cells.table)
     values = []
@@ -239,7 +239,7 @@ _OUTPUT_COLUMNS = ("field_dbuvm", "loss_db", "branch", "valid")
 
 def predict_command(model: str, links: Path, out: Path) -> None:
     """Read ``links``, predict with ``model``, write ``out`` whole or not at all."""
-    cells = read_cells(links)
+    cells = _read_cells(links)
     predicted = _predict(cells, model)
     write_output_rows(out, list(predicted.columns), predicted.itertuples(index=False, name=None))
 
@@ -260,7 +260,7 @@ def _predict(cells: Cells, name: str) -> pd.DataFrame:
     """The table with the output columns: numbers to 1e-6 dB, words and 0 or 1."""
     model = _model_for_links(name)
     for column in _OUTPUT_COLUMNS:
-        if column_of(cells, column) is not None:
+        if _column_of(cells, column) is not None:
             raise InputError("is a column that predict writes", file=cells.file, row=1, field=column)
     links = read_links(cells, model)
     power_kw = numbers(cells, "ptx_kw", 1.0)

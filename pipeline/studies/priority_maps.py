@@ -29,7 +29,7 @@ from pipeline.plan.territory_file import load_config
 # --- classes and shares -------------------------------------------------------------------------------------
 
 
-ANY_CHANNEL = "any"
+_ANY_CHANNEL = "any"
 
 
 def priority_classes(
@@ -63,7 +63,7 @@ def priority_shares(
     inside = (classes != Availability.OUTSIDE).any(axis=0)
     given = classes == Availability.AVAILABLE
     masks = {str(channel): given[i] for i, channel in enumerate(channels) if channel in level.channels}
-    masks[ANY_CHANNEL] = given.any(axis=0)
+    masks[_ANY_CHANNEL] = given.any(axis=0)
     weights = (area_km2, population)
     shares = [[share_pct(mask, inside, weight) for weight in weights] for mask in masks.values()]
     table = pd.DataFrame(shares, columns=["area_pct", "population_pct"])
@@ -106,7 +106,7 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
     table = pd.concat([_write_level(config, folder, level, out) for level in levels])
     write_output(out / "priority.csv", table_bytes(table))
     print(f"channels of each level: {out / 'priority.csv'}")
-    for row in table[table["channel"] == ANY_CHANNEL].itertuples():
+    for row in table[table["channel"] == _ANY_CHANNEL].itertuples():
         print(f"  level {row.level}  some channel on {row.area_pct:.1f} % of the area")
 
 

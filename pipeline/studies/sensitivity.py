@@ -42,8 +42,8 @@ from pipeline.workflow.validate import validate_command
 # --- spread of layers ---------------------------------------------------------------------------------------
 
 
-SPREAD_BANDS = ("spread", "lowest", "highest")
-BAND_UNITS = ("dB", "dBm", "dBm")
+_SPREAD_BANDS = ("spread", "lowest", "highest")
+_BAND_UNITS = ("dB", "dBm", "dBm")
 _PERCENTILES = (5, 50, 95)
 
 
@@ -128,7 +128,7 @@ def sensitivity_command(
     with only_one_run():
         for number, variant in enumerate(variants, 1):
             _tell(f"{number} of {len(variants)}: {variant.name}")
-            layers.append(run_variant(folder, variant, threads))
+            layers.append(_run_variant(folder, variant, threads))
     arrays = [raster.read(path) for path in layers]
     grid = arrays[0].attrs["grid"]
     raw = np.stack([array.values for array in arrays])
@@ -217,7 +217,7 @@ class VariantJob(NamedTuple):
     run: Callable[[], None]
 
 
-def run_variant(folder: Path, variant: Variant, threads: int) -> Path:
+def _run_variant(folder: Path, variant: Variant, threads: int) -> Path:
     """Compute what is not up to date for a variant; returns its layer of maximum e.i.r.p."""
     place, config_path = folder / variant.name, folder / f"{variant.name}.yaml"
     place.mkdir(parents=True, exist_ok=True)
@@ -286,10 +286,10 @@ def _write_spread(path: Path, grid: Grid, raw: NDArray[np.int16], names: Sequenc
     layer = raster.make_array(
         spread_bands(raw),
         grid,
-        units=BAND_UNITS,
+        units=_BAND_UNITS,
         nodata=NODATA_CENTI,
         scale_factor=0.01,
-        band_names=SPREAD_BANDS,
+        band_names=_SPREAD_BANDS,
         long_name="maximum e.i.r.p. over the variants of the method",
     )
     raster.write(path, layer, tags={"variants": ", ".join(names)}, publish=True)

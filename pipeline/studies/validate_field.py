@@ -119,7 +119,9 @@ def validate_field_command(measurements: Path, config_path: Path, out: Path | No
         write_output(out / "rows.csv", csv_text(_ROW_COLUMNS, [*_lines(config, rows, predicted)]))
         write_output(out / "statistics.csv", csv_text(_STATISTICS_COLUMNS, [*_numbers(found)]))
         pairs = np.array([(row.field_dbuvm, p.field_dbuvm) for row, p in zip(rows, predicted, strict=True)])
-        draw_fields(out / "fields.png", f"{config.name}, {model}", pairs, found[0])
+        overall = found[0]
+        numbers = f"n {overall.n}, bias {overall.bias_db:.2f} dB, sigma {overall.sigma_db:.2f} dB"
+        draw_fields(out / "fields.png", f"{config.name}, {model}: {numbers}", pairs)
 
 
 def read_measurements(path: Path, register: xr.Dataset) -> list[Measurement]:

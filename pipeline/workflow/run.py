@@ -34,7 +34,7 @@ from pipeline.workflow.summary import (
 )
 from pipeline.workflow.validate import validate_command
 
-STATE = Path(".snakemake")
+_STATE = Path(".snakemake")
 
 
 class RunOptions(NamedTuple):
@@ -66,13 +66,13 @@ def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
 
     Refused input raises InputError before anything is computed; nothing is written but a summary asked for.
     """
-    started = now_utc()
+    started = _now_utc()
     try:
         return _run(config_path, options, started)
     except InputError as error:
         if options.summary is not None:
             refused = summary_of(
-                config_path, outcome="refused", code=2, started=started, ended=now_utc(), error=str(error)
+                config_path, outcome="refused", code=2, started=started, ended=_now_utc(), error=str(error)
             )
             write_summary(options.summary, refused)
         raise
@@ -98,11 +98,11 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
         }
         try:
             with watching(plan.build, inputs, config_path, plan.config):
-                code, done = compute_and_tidy(plan, options, lock)
+                code, done = _compute_and_tidy(plan, options, lock)
         except OSError as error:
             code, done = _failed(error, plan.results), {"outcome": "failed"}
         jobs = jobs_since(Path("benchmarks") / plan.config.name, started)
-        times = {"started": started, "ended": now_utc()}
+        times = {"started": started, "ended": _now_utc()}
         summary = summary_of(config_path, code=code, jobs=jobs, **times, **done, **facts)
         for path in filter(None, (plan.results / FILE, options.summary)):
             write_summary(path, summary)
@@ -119,9 +119,9 @@ def _checked(config_path: Path, options: RunOptions) -> Path:
         )
     validate_command(config_path, lenient=options.lenient)
     if options.dask_address is not None and not options.dry_run:
-        threads = threads_of_cluster(options.dask_address)
+        threads = _threads_of_cluster(options.dask_address)
         print(f"{threads} threads of a cluster compute the blocks", flush=True)
-    return lenient_copy(config_path) if options.lenient else config_path
+    return _lenient_copy(config_path) if options.lenient else config_path
 
 
 def _failed(error: OSError, folder: Path) -> int:
@@ -131,9 +131,9 @@ def _failed(error: OSError, folder: Path) -> int:
     return 1
 
 
-def compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[int, dict[str, Any]]:
+def _compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[int, dict[str, Any]]:
     """Compute if need be, renew the validity, remove old runs; the exit code, and facts for the summary."""
-    unchanged = is_published(plan)
+    unchanged = _is_published(plan)
     if unchanged and options.if_changed:
         print(f"Nothing has changed since run {run_id(plan)}: nothing is computed", flush=True)
     elif code := compute(plan, options, lock):
@@ -141,7 +141,7 @@ def compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[in
     keep = options.keep_runs or plan.config.keep_runs
     return 0, {
         "outcome": "unchanged" if unchanged else "published",
-        "validity_renewed": is_published(plan) and renew_validity(plan.results, plan, now_utc()),
+        "validity_renewed": _is_published(plan) and renew_validity(plan.results, plan, _now_utc()),
         "removed_runs": remove_old_runs(plan.results, keep) if keep else [],
     }
 
@@ -153,14 +153,14 @@ def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
     """
     if plan.results.exists() and not is_complete(plan.results):
         (plan.results / STAMP).unlink(missing_ok=True)
-    command = snakemake_command(plan.config_path, options.cores or available_cores())
+    command = _snakemake_command(plan.config_path, options.cores or available_cores())
     arguments = ["--dry-run"] if options.dry_run else []
     cluster = {"DASK_SCHEDULER_ADDRESS": options.dask_address} if options.dask_address else {}
     code = subprocess.run([*command, *arguments], stdin=lock, env={**os.environ, **cluster}).returncode
     return 0 if code == 0 else 1
 
 
-def threads_of_cluster(address: str) -> int:
+def _threads_of_cluster(address: str) -> int:
     """Number of threads behind a scheduler; one that cannot compute this run raises InputError."""
     try:
         return check_cluster(address)
@@ -173,7 +173,7 @@ def threads_of_cluster(address: str) -> int:
         ) from error
 
 
-def snakemake_command(config_path: Path, cores: int) -> list[str]:
+def _snakemake_command(config_path: Path, cores: int) -> list[str]:
     """The command line that runs the workflow on this machine."""
     return [
         sys.executable,
@@ -190,12 +190,12 @@ def snakemake_command(config_path: Path, cores: int) -> list[str]:
     ]
 
 
-def is_published(plan: Plan) -> bool:
+def _is_published(plan: Plan) -> bool:
     """Whether ``latest`` is complete and is the run that these settings, inputs and code would give."""
     return is_complete(plan.results) and (plan.results / LATEST).readlink() == Path(run_id(plan))
 
 
-def lenient_copy(config_path: Path) -> Path:
+def _lenient_copy(config_path: Path) -> Path:
     """The territory file with ``registers.lenient`` on."""
     content = yaml.safe_load(config_path.read_text(encoding="utf-8"))
     content.setdefault("name", config_path.stem)
@@ -215,7 +215,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def now_utc() -> datetime:
+def _now_utc() -> datetime:
     """The time; rasters never see it."""
     return datetime.now(UTC)
 
@@ -227,8 +227,8 @@ def only_one_run(*, wait: bool = True) -> Iterator[IO[str]]:
     Yields the lock file: a child that inherits it goes on holding the folder. Without ``wait`` a folder that
     is held raises InputError.
     """
-    STATE.mkdir(exist_ok=True)
-    with (STATE / "run.lock").open("a+") as stream:
+    _STATE.mkdir(exist_ok=True)
+    with (_STATE / "run.lock").open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -236,20 +236,20 @@ def only_one_run(*, wait: bool = True) -> Iterator[IO[str]]:
             holder = f"another run in this folder ({stream.read().strip() or 'just begun'})"
             if not wait:
                 raise InputError(
-                    f"{holder} has not ended: nothing is done", file=STATE / "run.lock"
+                    f"{holder} has not ended: nothing is done", file=_STATE / "run.lock"
                 ) from None
             print(f"channelmaps: waiting for {holder} to end", file=sys.stderr, flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
         stream.truncate(0)
-        stream.write(f"process {os.getpid()}, since {now_utc().isoformat(timespec='seconds')}")
+        stream.write(f"process {os.getpid()}, since {_now_utc().isoformat(timespec='seconds')}")
         stream.flush()
-        remove_stale_locks()
+        _remove_stale_locks()
         yield stream
 
 
-def remove_stale_locks() -> None:
+def _remove_stale_locks() -> None:
     """Remove the lock files of a Snakemake that was killed."""
-    for path in sorted((STATE / "locks").glob("*.lock")):
+    for path in sorted((_STATE / "locks").glob("*.lock")):
         path.unlink(missing_ok=True)
 
 

@@ -22,7 +22,7 @@ from pipeline.services.pmse.pmse_register import read_pmse_register
 
 _FORMAT = "channelmaps-run/1"
 FILE = "summary.json"
-ROWS_LISTED = 100
+_ROWS_LISTED = 100
 
 
 def summary_of(
@@ -100,4 +100,4 @@ def rejected_rows(config: Config) -> JsonObject:
     rows: list[RejectedRow] = read_register(config)[1]
     if config.services["pmse"].evaluated and config.pmse.registers:
         rows = rows + read_pmse_register(config)[1]
-    return {"count": len(rows), "rows": [row._asdict() for row in rows[:ROWS_LISTED]]}
+    return {"count": len(rows), "rows": [row._asdict() for row in rows[:_ROWS_LISTED]]}

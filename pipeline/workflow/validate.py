@@ -43,7 +43,7 @@ from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
 
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
-LAND_STEP_DEG = 0.01
+_LAND_STEP_DEG = 0.01
 
 
 # Asked in the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads
@@ -62,7 +62,7 @@ def validate_command(config_path: Path, *, lenient: bool = False) -> None:
         config = config.model_copy(
             update={"registers": config.registers.model_copy(update={"lenient": True})}
         )
-    check_files(config, config_path)
+    _check_files(config, config_path)
     with in_file(config_path):
         lines = list(checked(config, config_path))
     print("\n".join(lines))
@@ -71,22 +71,22 @@ def validate_command(config_path: Path, *, lenient: bool = False) -> None:
 def checked(config: Config, config_path: Path) -> Iterator[str]:
     """Check all that a configuration names; the lines of the report."""
     register, rejected = read_register(config)
-    modes = modes_of(config, register)
-    check_numbers(config, read_protection_tables(config.protection), modes)
+    modes = _modes_of(config, register)
+    _check_numbers(config, read_protection_tables(config.protection), modes)
     boundaries = boundaries_of(config.territory)
     masks = padded_masks(config, boundaries, required_margins_km(config, register))
     grid: Grid = masks.attrs["grid"]
     victims = check_reach(config, register, grid, config_path)
-    check_receivers(config, victims, register)
-    check_population(config, grid)
-    check_terrain(config, boundaries, grid)
+    _check_receivers(config, victims, register)
+    _check_population(config, grid)
+    _check_terrain(config, boundaries, grid)
     territory = CheckedTerritory(config_path, boundaries, masks, modes, victims)
     remarks = [line for room in ROOMS for line in room.check(config, territory)]
     lines = report(config, with_countries(config, register), rejected, grid, victims)
     return chain(lines, remarks)
 
 
-def check_files(config: Config, config_path: Path) -> None:
+def _check_files(config: Config, config_path: Path) -> None:
     """Refuse a territory that names a file which is not there."""
     for key, path in input_files(config):
         if not path.is_file():
@@ -94,7 +94,7 @@ def check_files(config: Config, config_path: Path) -> None:
             raise InputError(problem, file=config_path, row=key, value=str(path))
 
 
-def modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:
+def _modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:
     """All (system, mode) in use, the default in place of none."""
     default = default_mode(config)
     pairs = zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True)
@@ -106,7 +106,7 @@ def default_mode(config: Config) -> ModeKey:
     return config.coverage.default_mode.system, config.coverage.default_mode.mode
 
 
-def check_numbers(config: Config, tables: ProtectionTables, modes: list[ModeKey]) -> None:
+def _check_numbers(config: Config, tables: ProtectionTables, modes: list[ModeKey]) -> None:
     """Refuse tables without a number for every mode, device class and offset in use."""
     if default_mode(config) not in tables.modes:
         raise InputError(
@@ -136,14 +136,14 @@ def check_reach(config: Config, register: xr.Dataset, grid: Grid, config_path: P
     return victims
 
 
-def check_receivers(config: Config, victims: list[int], register: xr.Dataset) -> None:
+def _check_receivers(config: Config, victims: list[int], register: xr.Dataset) -> None:
     """Refuse a channel for which no receiving antenna is given."""
     centres_mhz = dict(zip(register["channel"].values.tolist(), register["centre_mhz"].values, strict=True))
     for channel in victims:
         receiver_band(config.coverage, float(centres_mhz[channel]))
 
 
-def check_population(config: Config, grid: Grid) -> None:
+def _check_population(config: Config, grid: Grid) -> None:
     """Read the population, if there is one."""
     if config.population is not None and config.population.raster is not None:
         read_counts(config.population.raster, grid)
@@ -151,13 +151,13 @@ def check_population(config: Config, grid: Grid) -> None:
         read_places(config.population.places)
 
 
-def check_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> None:
+def _check_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> None:
     """Refuse a terrain model that does not cover the padded grid."""
     if config.terrain.dem is None:
         return
     lon_deg, lat_deg = grid_lattice_deg(grid)
     box = box_around(lon_deg, lat_deg, CLEARANCE_KM)
-    mask = surface_mask(boundaries, box, step_deg=LAND_STEP_DEG)
+    mask = surface_mask(boundaries, box, step_deg=_LAND_STEP_DEG)
     place = mask.attrs["transform"]
     land = LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)
     require_cover(load_elevation(config.terrain.dem, box, land), lon_deg, lat_deg, files=config.terrain.dem)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.coordination.rr941.appendix5 import read_limits
+from pipeline.coordination.rr941.comparison import WAYS, run
 from pipeline.coordination.rr941.networks import Networks
-from pipeline.coordination.rr941.rr941_maps import WAYS, run
 from pipeline.grid.grid import Grid
 from tests.bench.common import median_s
 

@@ -11,9 +11,9 @@ import pytest
 from satellites import case_a, case_b, exact_view, write_yaml
 
 from pipeline.coordination.rr941.appendix5 import read_limits
+from pipeline.coordination.rr941.comparison import NO_PAIR, RR941_LAYERS, WAYS, run
 from pipeline.coordination.rr941.networks import Networks
 from pipeline.coordination.rr941.point_table import rr941_command
-from pipeline.coordination.rr941.rr941_maps import NO_PAIR, RR941_LAYERS, WAYS, run
 from pipeline.grid.grid import Grid
 
 LIMITS = read_limits()

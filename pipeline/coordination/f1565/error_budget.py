@@ -80,7 +80,7 @@ class LinkBudget(NamedTuple):
     flags: tuple[str, ...]
 
 
-def link_budget(link: FixedLink, tables: F1565Tables) -> LinkBudget:
+def _link_budget(link: FixedLink, tables: F1565Tables) -> LinkBudget:
     """Budget of one direction of a link; BudgetError where the Recommendation has none."""
     if link.portion == "international":
         ratios, table, case = _international(link, tables)
@@ -238,13 +238,13 @@ def budgets_document(links: Path) -> dict[str, object]:
     tables = read_tables()
     return {
         "links": [
-            {"id": link.id, **budget_record(_budget(links, link, tables))}
+            {"id": link.id, **_budget_record(_budget(links, link, tables))}
             for link in read_links(links, tables)
         ]
     }
 
 
-def budget_record(budget: LinkBudget) -> dict[str, object]:
+def _budget_record(budget: LinkBudget) -> dict[str, object]:
     """A budget as plain data; ratios as decimal texts with all their digits."""
     return {
         "co_primary": _share(budget.co_primary),
@@ -255,7 +255,7 @@ def budget_record(budget: LinkBudget) -> dict[str, object]:
 
 def _budget(path: Path, link: FixedLink, tables: F1565Tables) -> LinkBudget:
     try:
-        return link_budget(link, tables)
+        return _link_budget(link, tables)
     except BudgetError as error:
         value = str(getattr(link, error.field))
         raise InputError(

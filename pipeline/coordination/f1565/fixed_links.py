@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from pipeline.coordination.f1565.objectives import CountryRole, Exact, F1565Tables, Standard, exact
 from pipeline.rows.row_models import IdCell, StrippedRow, read_rows, refuse_second, row_problem, rules_of
 
-Portion = Literal["international", "long_haul", "short_haul", "access"]
+_Portion = Literal["international", "long_haul", "short_haul", "access"]
 
 _YES_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 
@@ -39,7 +39,7 @@ def _empty_is_none(text: object) -> object:
 
 
 _OptionalExact = Annotated[Fraction | None, BeforeValidator(_optional)]
-Positive = Field(gt=0)
+_Positive = Field(gt=0)
 
 
 class FixedLink(StrippedRow):
@@ -51,7 +51,7 @@ class FixedLink(StrippedRow):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     id: IdCell
-    portion: Annotated[Portion, Field(description="international, long_haul, short_haul or access")]
+    portion: Annotated[_Portion, Field(description="international, long_haul, short_haul or access")]
     country: Annotated[
         CountryRole | None,
         BeforeValidator(_empty_is_none),
@@ -96,8 +96,8 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "access": ("c",),
 }
 # The whole hypothetical reference path of G.826: longer can only be a slip.
-MAX_LENGTH_KM = Fraction(27_500)
-MAX_BLOCKS_PER_S = Fraction(1_000_000)
+_MAX_LENGTH_KM = Fraction(27_500)
+_MAX_BLOCKS_PER_S = Fraction(1_000_000)
 
 
 def read_links(path: Path, tables: F1565Tables) -> list[FixedLink]:
@@ -111,12 +111,12 @@ def _bounds(tables: F1565Tables) -> list[tuple[str, Fraction, Fraction, bool]]:
     """Field, lower bound, upper bound, whether the lower bound itself is out."""
     ranges = tables.ranges
     return [
-        ("length_km", Fraction(0), MAX_LENGTH_KM, True),
+        ("length_km", Fraction(0), _MAX_LENGTH_KM, True),
         ("br", Fraction(0), Fraction(1), True),
         ("a1", *ranges.a1, False),
         ("b", *ranges.b, False),
         ("c", *ranges.c, False),
-        ("blocks_per_s", Fraction(0), MAX_BLOCKS_PER_S, True),
+        ("blocks_per_s", Fraction(0), _MAX_BLOCKS_PER_S, True),
     ]
 
 

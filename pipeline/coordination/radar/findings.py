@@ -13,7 +13,7 @@ from pipeline.errors import InputError
 
 ERROR, WARNING, INFO = "ERROR", "WARNING", "INFO"
 # Values in the report are cut to this many characters.
-VALUE_CHARS = 120
+_VALUE_CHARS = 120
 # A file of rubbish must not fill the disk with its report.
 MAX_FINDINGS = 10_000
 
@@ -106,7 +106,7 @@ def finding(
     severity = strict if mode is Strictness.STRICT else lenient
     if severity is None:
         return []
-    shown = value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 3] + "..."
+    shown = value if len(value) <= _VALUE_CHARS else value[: _VALUE_CHARS - 3] + "..."
     return [Finding(line, code, severity, field, shown, message)]
 
 

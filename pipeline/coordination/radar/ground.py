@@ -32,7 +32,7 @@ from pipeline.territory.masks import rasterised
 # 30 arc seconds are 0.93 km: fine enough for samples every 2 km (docs/method.md, section 29).
 MASK_STEP_DEG = 1.0 / 120.0
 # Shortest degree of WGS84 (of latitude at the equator, 110.574 km).
-DEGREE_KM = 110.57
+_DEGREE_KM = 110.57
 # Longest degree (of longitude at the equator is 111.320 km, of latitude at the poles 111.694 km).
 _LONG_DEGREE_KM = 111.7
 # Clearance beyond this is not used: it bounds how far geodesics bend towards the pole (3 km at 60 degrees).
@@ -70,7 +70,7 @@ def clearance(
     """Clearance around the cells of a mask: never more than the true one, whatever the latitude."""
     south_deg = north_deg - land.shape[0] * step_deg
     poleward = min(max(abs(north_deg), abs(south_deg)) + _POLEWARD_DEG, 90.0)
-    height_km = step_deg * DEGREE_KM
+    height_km = step_deg * _DEGREE_KM
     width_km = max(height_km * math.cos(math.radians(poleward)), 1e-9)
     # From centre to centre; half a diagonal at either end belongs to the cells.
     diagonal_km = math.hypot(step_deg * _LONG_DEGREE_KM, step_deg * _LONG_DEGREE_KM)
@@ -183,7 +183,7 @@ def box_around(locations: LonLats, around_km: float, clip_deg: Box | None = None
     It may reach beyond the 180th meridian, and has all longitudes where a pole is near.
     """
     lon_deg, lat_deg = locations
-    margin_deg = around_km / DEGREE_KM + _BUFFER_DEG
+    margin_deg = around_km / _DEGREE_KM + _BUFFER_DEG
     south, north = math.floor(lat_deg.min() - margin_deg), math.ceil(lat_deg.max() + margin_deg)
     cosine = math.cos(math.radians(min(max(abs(south), abs(north)), 90)))
     wide_deg = margin_deg / max(cosine, 1e-3)

@@ -15,17 +15,17 @@ from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_prob
 from pipeline.shipped import TABLES
 
 DISTANCES = TABLES / "res612_distances.yaml"
-RADAR_BANDS = TABLES / "oceanographic_radar_bands.csv"
+_RADAR_BANDS = TABLES / "oceanographic_radar_bands.csv"
 ITU_CODES = TABLES / "itu_codes.csv"
 MIN_FREQUENCY_MHZ, MAX_FREQUENCY_MHZ = 3.0, 50.0
 # Frequencies are compared within a hertz: 4.488 is not above 4.463 + 0.025.
-FREQUENCY_ROUNDING_MHZ = 1.0e-6
+_FREQUENCY_ROUNDING_MHZ = 1.0e-6
 MAX_EIRP_DBW = 25.0  # Resolution 612 (Rev.WRC-12), resolves 2
 
 _Frequency = Annotated[
     NumberCell, Field(ge=MIN_FREQUENCY_MHZ, le=MAX_FREQUENCY_MHZ, description="3 to 50 MHz")
 ]
-Km = Annotated[float, Field(gt=0.0, le=5000.0)]
+_Km = Annotated[float, Field(gt=0.0, le=5000.0)]
 
 
 class Noise(StrEnum):
@@ -40,8 +40,8 @@ class _Strict(BaseModel):
 
 
 class _ByNoise(_Strict):
-    rural: Km
-    quiet_rural: Km
+    rural: _Km
+    quiet_rural: _Km
 
 
 class _Row(_Strict):
@@ -131,7 +131,7 @@ def required_separation(
     fitting = [
         row
         for row in rows
-        if abs(frequency_mhz - row.centre_mhz) <= row.tolerance_mhz + FREQUENCY_ROUNDING_MHZ
+        if abs(frequency_mhz - row.centre_mhz) <= row.tolerance_mhz + _FREQUENCY_ROUNDING_MHZ
     ]
     if not fitting and conservative_gap:
         fitting = [row for row in rows if row.centre_mhz < frequency_mhz][-1:]
@@ -143,14 +143,14 @@ def required_separation(
     )
 
 
-def read_bands(path: Path = RADAR_BANDS) -> list[RadarBand]:
+def read_bands(path: Path = _RADAR_BANDS) -> list[RadarBand]:
     """Bands in MHz; the same form serves for a national list."""
     return [RadarBand(row.from_mhz, row.to_mhz) for row in read_rows(path, _BandRow)]
 
 
 def band_fits(bands: list[RadarBand], frequency_mhz: float, half_width_mhz: float = 0.0) -> bool:
     """Whether some band holds the frequency with that much on either side; edges belong to the band."""
-    slack = FREQUENCY_ROUNDING_MHZ - half_width_mhz
+    slack = _FREQUENCY_ROUNDING_MHZ - half_width_mhz
     return any(b.from_mhz - slack <= frequency_mhz <= b.to_mhz + slack for b in bands)
 
 

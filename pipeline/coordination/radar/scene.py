@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -25,9 +26,11 @@ from pipeline.coordination.radar.radar_maps import (
     run,
 )
 from pipeline.coordination.radar.resolution612 import ITU_CODES, Noise, read_itu_codes
-from pipeline.coordination.radar.zones import RegisteredRadar, stations
+from pipeline.coordination.radar.zones import ZONE_GEOMETRIES, RegisteredRadar, stations, zone_layers
 from pipeline.errors import InputError
+from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import layer_file
 from pipeline.territory.codes import Surface
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -44,16 +47,38 @@ class RadarScene(NamedTuple):
     """Names of polygons without an ITU code."""
 
 
-def scene_of(settings: Radars, surface: xr.DataArray) -> RadarScene:
+class RadarFiles(NamedTuple):
+    """Layers (band, y, x) and contents of the other files, each by the name of its file."""
+
+    layers: dict[str, xr.DataArray]
+    contents: dict[str, bytes]
+
+
+def radar_files(settings: Radars, surface: xr.DataArray, *, threads: int) -> RadarFiles:
+    """Layers and table of the candidate radars, and zones of the registered ones, as far as there are any."""
+    scene = _scene_of(settings, surface)
+    for name in scene.ignored:
+        print(f"channelmaps: {settings.borders}: no ITU code for {name}, left out", file=sys.stderr)
+    layers: Mapping[str, xr.DataArray] = {}
+    contents: dict[str, bytes] = {}
+    if scene.candidates:
+        layers, contents[layer_file("radar612_adm")] = _candidate_layers(settings, scene, threads=threads)
+    if settings.register_file is not None:
+        zones = zone_layers(scene.stations, scene.ground, settings.sea_min_km)
+        contents[layer_file("radar612_zones")] = geopackage_bytes(zones, ZONE_GEOMETRIES)
+    return RadarFiles({layer_file(f"radar612_{name}"): layer for name, layer in layers.items()}, contents)
+
+
+def _scene_of(settings: Radars, surface: xr.DataArray) -> RadarScene:
     """All that the maps of a territory need; InputError for faults of configuration and register."""
-    check_administration(settings)
-    grid, wanted = surface.attrs["grid"], wanted_sites(settings, surface)
-    radars, found = candidates_of(settings), read_stations(settings)
-    ground, ignored = ground_of(settings, grid, wanted, radars, found)
+    _check_administration(settings)
+    grid, wanted = surface.attrs["grid"], _wanted_sites(settings, surface)
+    radars, found = _candidates_of(settings), read_stations(settings)
+    ground, ignored = _ground_of(settings, grid, wanted, radars, found)
     return RadarScene(radars, found, grid, wanted, ground, ignored)
 
 
-def candidate_layers(
+def _candidate_layers(
     settings: Radars, scene: RadarScene, *, threads: int = 1
 ) -> tuple[Mapping[str, xr.DataArray], bytes]:
     """Layers of the candidate radars, and the table of the administrations that their bits stand for."""
@@ -72,7 +97,7 @@ def candidate_layers(
     return layers, _csv_bytes([TABLE_COLUMNS, *rows])
 
 
-def check_administration(settings: Radars) -> None:
+def _check_administration(settings: Radars) -> None:
     """Refuse a code that no polygon can have: then no land would be the own one."""
     known = read_itu_codes().administrations
     if settings.administration not in known:
@@ -84,7 +109,7 @@ def check_administration(settings: Radars) -> None:
         )
 
 
-def candidates_of(settings: Radars) -> list[CandidateRadar]:
+def _candidates_of(settings: Radars) -> list[CandidateRadar]:
     """The candidate radars of a configuration."""
     return candidate_radars(
         settings.frequencies_mhz, Noise(settings.noise), conservative_gap=settings.conservative_gap
@@ -108,14 +133,14 @@ def read_stations(settings: Radars) -> list[RegisteredRadar]:
     return stations(radars, Noise(settings.noise), conservative_gap=settings.conservative_gap)
 
 
-def wanted_sites(settings: Radars, surface: xr.DataArray) -> NDArray[np.bool_]:
+def _wanted_sites(settings: Radars, surface: xr.DataArray) -> NDArray[np.bool_]:
     """Pixels [y, x] to compute: the territory's land, or all that is known of the grid."""
     if settings.include_sea:
         return np.asarray(surface.values != Surface.OUTSIDE)
     return np.asarray(surface.values == Surface.HOME)
 
 
-def ground_of(
+def _ground_of(
     settings: Radars,
     grid: Grid,
     wanted: NDArray[np.bool_],
@@ -123,11 +148,11 @@ def ground_of(
     found: Sequence[RegisteredRadar],
 ) -> tuple[Ground, list[str]]:
     """Countries, land and sea around the wanted places and the registered radars."""
-    locations, needed_km = reach_needed(grid, wanted, radars, found)
+    locations, needed_km = _reach_needed(grid, wanted, radars, found)
     return read_ground(settings.borders, settings.clip_deg, locations, needed_km)
 
 
-def reach_needed(
+def _reach_needed(
     grid: Grid, wanted: NDArray[np.bool_], radars: Sequence[CandidateRadar], found: Sequence[RegisteredRadar]
 ) -> tuple[LonLats, float]:
     """Places around which borders must be known, and how far."""
@@ -148,9 +173,11 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
     settings, surface = config.coordination.radars, territory.masks["surface"]
     if settings is None:
         return
-    check_administration(settings)
-    radars, found = candidates_of(settings), read_stations(settings)
-    locations, needed_km = reach_needed(surface.attrs["grid"], wanted_sites(settings, surface), radars, found)
+    _check_administration(settings)
+    radars, found = _candidates_of(settings), read_stations(settings)
+    locations, needed_km = _reach_needed(
+        surface.attrs["grid"], _wanted_sites(settings, surface), radars, found
+    )
     check_reach(settings.borders, settings.clip_deg, locations, needed_km)
     countries, ignored = read_countries(settings.borders, read_itu_codes())
     foreign = foreign_borders(countries, settings.administration, settings.clip_deg)

@@ -1,27 +1,164 @@
-"""A comparison of two geostationary networks: what it reads, its decision and its documents."""
+"""A comparison of two geostationary networks on the territory: delta-T/T both ways, decision, documents."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.blocks import map_blocks
 from pipeline.config.base import Sourced
 from pipeline.config.config import Config
 from pipeline.config.coordination import Comparison
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, read_arcs, read_limits
-from pipeline.coordination.rr941.decision import decide, decision_document, pair_labels
-from pipeline.coordination.rr941.interference import Problem, prepare, remarks
-from pipeline.coordination.rr941.networks import Networks, read_networks, warnings
-from pipeline.coordination.rr941.rr941_maps import NO_PAIR, WAYS, ComparisonMaps
+from pipeline.coordination.rr941.decision import (
+    PairResult,
+    Peaks,
+    decide,
+    decision_document,
+    pair_labels,
+    pair_results,
+    peaks,
+)
+from pipeline.coordination.rr941.interference import (
+    Interference,
+    PointValues,
+    Problem,
+    interference,
+    largest_dts_k,
+    prepare,
+    remarks,
+)
+from pipeline.coordination.rr941.networks import Networks, read_networks, reversed_networks, warnings
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
-from pipeline.grid.layer_files import layer_file
+from pipeline.grid.layer_files import empty_values, layer_file, make_layer, raster_names, raster_of
+from pipeline.quantise import to_float32
+from pipeline.territory.codes import Surface
 from pipeline.territory.rasters import CheckedTerritory
 
+# --- RR No. 9.41 on a grid ----------------------------------------------------------------------------------
 
-def read_comparison(comparison: Comparison) -> tuple[Networks, CoordinationLimits]:
+
+_BLOCK_PX = 512
+NO_PAIR = int(raster_of("rr941_argpair").nodata)
+RR941_LAYERS = raster_names("rr941")
+# Victim and interferer of the file are the requester's and the published network.
+WAYS = ("published into requester", "requester into published")
+
+
+class ComparisonMaps(NamedTuple):
+    """Layers (band, y, x) with the two ways as bands, the largest value of every pair, what was computed."""
+
+    layers: xr.Dataset
+    results: list[PairResult]
+    problems: tuple[Problem, Problem]
+
+
+def run(
+    networks: Networks, limits: CoordinationLimits, grid: Grid, wanted: NDArray[np.bool_], *, threads: int = 1
+) -> ComparisonMaps:
+    """Compare two networks at the pixel centres where ``wanted`` [y, x].
+
+    The transponder method adds the largest delta-Ts over all wanted locations, the service area of the
+    interferer as far as it is known here.
+    """
+    problems = prepare(networks, limits), prepare(reversed_networks(networks), limits)
+    area_dts_k = [_area_dts_k(problem, grid, wanted, threads) for problem in problems]
+    shape = (len(WAYS), *wanted.shape)
+    values = {name: empty_values(f"rr941_{name}", shape) for name in RR941_LAYERS}
+    found: tuple[list[Peaks], list[Peaks]] = ([], [])
+
+    def block(
+        rows: slice, cols: slice, inside: NDArray[np.bool_]
+    ) -> list[tuple[dict[str, NDArray[Any]], Peaks]]:
+        lon_deg, lat_deg = _locations(grid, inside, rows, cols)
+        parts = []
+        for problem, dts_k in zip(problems, area_dts_k, strict=True):
+            part = interference(problem, lon_deg, lat_deg, area_dts_k=dts_k)
+            parts.append((_stored(part), peaks(part, lon_deg, lat_deg)))
+        return parts
+
+    blocks = map_blocks(block, wanted.shape, _BLOCK_PX, threads, cut=(wanted,), name="RR 9.41")
+    for rows, cols, parts in blocks:
+        inside = wanted[rows, cols]
+        for way, (layers, highest) in enumerate(parts):
+            found[way].append(highest)
+            for name, layer in layers.items():
+                values[name][way, rows, cols][inside] = layer
+    results = [r for way in (0, 1) for r in pair_results(problems[way], found[way], reverse=way == 1)]
+    return ComparisonMaps(_labelled(values, grid), results, problems)
+
+
+def _locations(
+    grid: Grid, inside: NDArray[np.bool_], rows: slice, cols: slice
+) -> tuple[PointValues, PointValues]:
+    """Longitude and latitude [n] of the pixels ``inside`` [y, x] of a block."""
+    if not inside.any():
+        return np.empty(0), np.empty(0)
+    lon_deg, lat_deg = grid.lonlat_deg(rows, cols)
+    return lon_deg[inside], lat_deg[inside]
+
+
+def _area_dts_k(problem: Problem, grid: Grid, wanted: NDArray[np.bool_], threads: int) -> list[float]:
+    """For each transponder of the victim the largest delta-Ts [K] over all wanted locations."""
+    if not problem.transponders:
+        return []
+
+    def block(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> list[float]:
+        return largest_dts_k(problem, [_locations(grid, inside, rows, cols)])
+
+    parts = map_blocks(block, wanted.shape, _BLOCK_PX, threads, cut=(wanted,), name="RR 9.41, transponders")
+    return [max(values) for values in zip(*(part for _, _, part in parts), strict=True)]
+
+
+def _stored(found: Interference) -> dict[str, NDArray[Any]]:
+    """Layers as stored, rounded conservatively: percentages never down, angles never up."""
+    return {
+        "dtt_down": to_float32(found.down_pct, "ceil"),
+        "dtt_up": to_float32(found.up_pct, "ceil"),
+        "dtt_transponder": to_float32(found.transponder_pct, "ceil"),
+        "exceeds": found.exceeds,
+        "argpair": np.where(found.pair < 0, NO_PAIR, found.pair).astype(np.uint16),
+        "theta_t": to_float32(found.angle_deg, "floor"),
+        "elev": found.elevation_deg.astype(np.float32),
+    }
+
+
+def _labelled(values: dict[str, NDArray[Any]], grid: Grid) -> xr.Dataset:
+    layers = {name: make_layer(f"rr941_{name}", stored, grid, bands=WAYS) for name, stored in values.items()}
+    return xr.Dataset(layers)
+
+
+# --- files of a comparison ----------------------------------------------------------------------------------
+
+
+class ComparisonFiles(NamedTuple):
+    """Layers (band, y, x) and documents, each by the name of its file, and the tags of the layers."""
+
+    layers: dict[str, xr.DataArray]
+    tags: dict[str, str]
+    documents: dict[str, dict[str, object]]
+
+
+def compare(comparison: Comparison, surface: xr.DataArray, *, threads: int) -> ComparisonFiles:
+    """Compare two networks on the land of the territory; remarks go to the standard error output."""
+    networks, limits = _read_comparison(comparison)
+    for line in notes(networks, limits):
+        print(f"channelmaps: {line}", file=sys.stderr)
+    grid, wanted = surface.attrs["grid"], surface.values == Surface.HOME
+    maps = run(networks, limits, grid, wanted, threads=threads)
+    documents = _documents_of(comparison, networks, limits, maps, grid, wanted)
+    names = {name: layer_file(f"rr941_{name}", case=comparison.id) for name in RR941_LAYERS}
+    layers = {file: maps.layers[name] for name, file in names.items()}
+    return ComparisonFiles(layers, layer_tags(comparison, limits, documents), documents)
+
+
+def _read_comparison(comparison: Comparison) -> tuple[Networks, CoordinationLimits]:
     """Networks and numbers of a comparison, refused if the pairs cannot be numbered."""
     networks, limits = read_networks(comparison.networks), read_limits(comparison.limits)
     read_arcs(comparison.arcs)
@@ -45,7 +182,7 @@ def notes(networks: Networks, limits: CoordinationLimits) -> list[str]:
     return [*warnings(networks), *remarks(prepare(networks, limits))]
 
 
-def documents_of(
+def _documents_of(
     comparison: Comparison,
     networks: Networks,
     limits: CoordinationLimits,
@@ -114,7 +251,7 @@ def layer_tags(
 def check(config: Config, _: CheckedTerritory) -> Iterator[str]:
     """Read networks and numbers of every comparison; lines of the report."""
     for comparison in config.coordination.rr941:
-        networks, limits = read_comparison(comparison)
+        networks, limits = _read_comparison(comparison)
         both = f"{networks.interferer.name} into {networks.victim.name}"
         yield f"  RR 9.41       {both}: {len(prepare(networks, limits).pairs)} pairs of assignments"
         for line in notes(networks, limits):

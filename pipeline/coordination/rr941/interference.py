@@ -59,7 +59,7 @@ class Worst(NamedTuple):
     pair_location: NDArray[np.int64]
 
 
-def worst_pairs(
+def _worst_pairs(
     table: PairTable,
     sight: Sight,
     relative_db: NDArray[np.float64],
@@ -69,7 +69,7 @@ def worst_pairs(
 ) -> Worst:
     """Largest delta-T/T [%] (or delta-T [K]) over the pairs of a table at locations [n].
 
-    ``relative_db`` [beams, n] from ``beam_gains_db``. Earth stations that see their own satellite below
+    ``relative_db`` [beams, n] from ``_beam_gains_db``. Earth stations that see their own satellite below
     ``min_elevation_deg`` do not exist. Pure: blocks of a raster may be evaluated in any order.
     """
     count, pairs = sight.angle_deg.size, len(table.pairs)
@@ -128,7 +128,7 @@ def _fill_worst(
         value[i] = 10.0 ** (0.1 * best_db)
 
 
-def transponder_percent(
+def _transponder_percent(
     dts_k: NDArray[np.float64] | float, dte_k: NDArray[np.float64], ts_k: float, te_k: float, gamma_db: float
 ) -> NDArray[np.float64]:
     """100 (gamma dTs + dTe) / (Te + gamma Ts): AP8, 2.2.1.1 and 3.1; gamma the transmission gain."""
@@ -136,7 +136,7 @@ def transponder_percent(
     return 100.0 * (gamma * dts_k + dte_k) / (te_k + gamma * ts_k)
 
 
-def beam_gains_db(
+def _beam_gains_db(
     table: PairTable, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64], satellite_deg: float
 ) -> NDArray[np.float64]:
     """Gain relative to the maximum of each beam of a table at locations [n], float64 [beams, n].
@@ -325,8 +325,8 @@ def _worst(problem: Problem, table: PairTable, view: _View, *, percent: bool = T
         nothing = np.full(view.lon_deg.size, np.nan)
         none = np.full(view.lon_deg.size, -1, dtype=np.int64)
         return Worst(nothing, none, np.empty(0), np.empty(0, dtype=np.int64))
-    relative_db = beam_gains_db(table, view.lon_deg, view.lat_deg, view.other_deg)
-    return worst_pairs(
+    relative_db = _beam_gains_db(table, view.lon_deg, view.lat_deg, view.other_deg)
+    return _worst_pairs(
         table, view.sight, relative_db, min_elevation_deg=problem.min_elevation_deg, percent=percent
     )
 
@@ -339,7 +339,7 @@ def _transponder_pct(
     dts: PointValues | float = (
         _worst(problem, transponder.up_table, up, percent=False).value if dts_k is None else dts_k
     )
-    percent = transponder_percent(
+    percent = _transponder_percent(
         np.nan_to_num(dts),
         np.nan_to_num(dte_k),
         transponder.up.noise_temperature_k,

@@ -32,7 +32,7 @@ from pipeline.rows.row_models import PRINTABLE
 
 
 Direction = Literal["down", "up"]
-AssignmentPolarisation = Literal["LHC", "RHC", "L", "NA"]
+_AssignmentPolarisation = Literal["LHC", "RHC", "L", "NA"]
 
 
 def _label(value: object) -> object:
@@ -110,7 +110,9 @@ class Assignment(Section):
         None
     )
     pair_id: Annotated[Label, Field(description="1 to 64 printable characters")] | None = None
-    polarisation: Annotated[AssignmentPolarisation, Field(description="LHC, RHC, L or NA (not given)")] = "NA"
+    polarisation: Annotated[_AssignmentPolarisation, Field(description="LHC, RHC, L or NA (not given)")] = (
+        "NA"
+    )
     satellite_beam: SatelliteBeam | None = None
     satellite_contours: tuple[SatelliteContour, ...] = ()
 

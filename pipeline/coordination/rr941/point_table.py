@@ -40,7 +40,7 @@ def rr941_command(networks: Path, points: Path, out: Path) -> None:
     such assignments, or the satellite of that earth station is below the horizon.
     """
     compared = read_networks(networks)
-    lon_deg, lat_deg = read_points(points)
+    lon_deg, lat_deg = _read_points(points)
     problem = prepare(compared, read_limits())
     for line in [*warnings(compared), *remarks(problem)]:
         print(f"channelmaps: {line}", file=sys.stderr)
@@ -58,7 +58,7 @@ def rr941_command(networks: Path, points: Path, out: Path) -> None:
     write_output(out, _lines(rows))
 
 
-def read_points(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _read_points(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitudes and latitudes [n] in degrees from a table with columns lon and lat."""
     rows = read_rows(path, _Point)
     return np.array([row.lon for row in rows]), np.array([row.lat for row in rows])

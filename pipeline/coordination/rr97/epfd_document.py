@@ -17,7 +17,7 @@ from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand, 
 from pipeline.errors import in_file
 from pipeline.territory.rasters import CheckedTerritory
 
-MODE = "bound"
+_MODE = "bound"
 
 
 def read_judged(settings: EpfdComparison) -> tuple[Systems, CoordinationLimits, Judgement]:
@@ -31,7 +31,7 @@ def document_of(
     systems: Systems, limits: CoordinationLimits, judgement: Judgement, layers: xr.Dataset
 ) -> dict[str, object]:
     """What was compared, found and decided as plain data: the worst location of the territory counts."""
-    evidence = evidence_of(judgement, limits)
+    evidence = _evidence_of(judgement, limits)
     codes = layers["cond"].values
     present = codes[codes != layers["cond"].attrs["nodata"]]
     both = Condition.LARGE_STATION | Condition.EPFD
@@ -39,7 +39,7 @@ def document_of(
     largest = float(np.nanmax(levels)) if np.isfinite(levels).any() else math.nan
     return {
         "inputs": TypeAdapter(Systems).dump_python(systems, mode="json"),
-        "mode": MODE,
+        "mode": _MODE,
         "frequency_mhz": judgement.frequency_mhz,
         "overlap": judgement.overlap,
         "condition_1": judgement.large_station,
@@ -53,7 +53,7 @@ def document_of(
     }
 
 
-def evidence_of(judgement: Judgement, limits: CoordinationLimits) -> list[dict[str, object]]:
+def _evidence_of(judgement: Judgement, limits: CoordinationLimits) -> list[dict[str, object]]:
     """Rows of the table that the outcome rests on."""
     mhz = judgement.frequency_mhz
     found: list[tuple[str, LargeStation | EpfdBand]] = [
@@ -70,6 +70,16 @@ def evidence_of(judgement: Judgement, limits: CoordinationLimits) -> list[dict[s
         }
         for name, row in found
     ]
+
+
+def layer_tags(limits: CoordinationLimits, judgement: Judgement) -> dict[str, str]:
+    """Mode, frequency and open numbers of the layers."""
+    open_numbers = [str(entry["key"]) for entry in _evidence_of(judgement, limits) if not entry["verified"]]
+    return {
+        "mode": _MODE,
+        "frequency_mhz": f"{judgement.frequency_mhz:g}",
+        "unverified": ", ".join(open_numbers),
+    }
 
 
 def check(config: Config, _: CheckedTerritory) -> Iterator[str]:

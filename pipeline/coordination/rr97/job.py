@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.coordination.rr97.epfd import run
-from pipeline.coordination.rr97.epfd_document import MODE, document_of, evidence_of, read_judged
+from pipeline.coordination.rr97.epfd_document import document_of, layer_tags, read_judged
 from pipeline.files import json_bytes, write_together
 from pipeline.grid import raster
-from pipeline.grid.layer_files import layer_file, raster_names
+from pipeline.grid.layer_files import layer_file
 from pipeline.hashing import file_sha256, json_hash, plain
 from pipeline.territory.codes import Surface
 
@@ -27,14 +27,9 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
     surface = raster.read(surface_path)
     systems, limits, judgement = read_judged(settings)
     layers = run(systems, judgement, surface.attrs["grid"], surface.values == Surface.HOME, threads=threads)
+    own = [plain(settings), file_sha256(surface_path), code]
+    tags = layer_tags(limits, judgement) | {"hash": json_hash(own), "notice": config.notice}
+    for name, layer in layers.items():
+        raster.write(build / layer_file(f"rr97ab_{name}"), layer, tags=tags, publish=True)
     document = document_of(systems, limits, judgement, layers)
-    tags = {
-        "mode": MODE,
-        "frequency_mhz": f"{judgement.frequency_mhz:g}",
-        "unverified": ", ".join(str(e["key"]) for e in evidence_of(judgement, limits) if not e["verified"]),
-        "hash": json_hash([plain(settings), file_sha256(surface_path), code]),
-        "notice": config.notice,
-    }
-    for name in raster_names("rr97ab"):
-        raster.write(build / layer_file(f"rr97ab_{name}"), layers[name], tags=tags, publish=True)
     write_together({build / layer_file("rr97ab_decision"): json_bytes(document)})

@@ -17,7 +17,7 @@ from pipeline.coordination.rr941.antenna_patterns import PatternError, pattern_s
 from pipeline.coordination.rr941.networks import AdministrationCode, Longitude, SystemName
 
 Elevation = Annotated[Number, Field(ge=0, lt=90, description="0 to less than 90 degrees")]
-FrequencyMhz = Annotated[Number, Field(gt=0, le=300_000, description="more than 0, up to 300000 MHz")]
+_FrequencyMhz = Annotated[Number, Field(gt=0, le=300_000, description="more than 0, up to 300000 MHz")]
 
 
 class GeostationaryStation(Section):
@@ -26,7 +26,7 @@ class GeostationaryStation(Section):
     adm: AdministrationCode
     name: SystemName
     satellite_longitude_deg: Longitude
-    frequency_mhz: FrequencyMhz
+    frequency_mhz: _FrequencyMhz
     bandwidth_mhz: Annotated[Number, Field(gt=0, le=10_000, description="more than 0, up to 10000 MHz")]
     gain_dbi: Annotated[Number, Field(ge=30, le=90, description="30 to 90 dBi")]
     g_over_t_dbk: Annotated[Number, Field(ge=0, le=80, description="0 to 80 dB/K")]
@@ -60,8 +60,8 @@ class NonGeostationarySystem(Section):
 
     adm: AdministrationCode
     name: SystemName
-    from_mhz: FrequencyMhz
-    to_mhz: FrequencyMhz
+    from_mhz: _FrequencyMhz
+    to_mhz: _FrequencyMhz
     altitudes_km: Annotated[
         tuple[Annotated[Number, Field(gt=100, le=200_000)], ...],
         Field(min_length=1, max_length=1000, description="one or more altitudes, 100 to 200000 km"),
