@@ -15,7 +15,7 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import SCALE_TAG
-from pipeline.query import database as query_region
+from pipeline.query import database
 from pipeline.query.database import (
     ABOVE_ALL,
     Circle,
@@ -98,7 +98,7 @@ def test_least_at_home_is_that_of_all_pixels_touched(make: Make, size: tuple[int
 def test_least_of_all_is_outside_where_one_pixel_is(
     make: Make, monkeypatch: pytest.MonkeyPatch, strip_px: int
 ) -> None:
-    monkeypatch.setattr(query_region, "_STRIP_PX", strip_px)
+    monkeypatch.setattr(database, "_STRIP_PX", strip_px)
     rng = np.random.default_rng(7)
     grid = Grid("EPSG:3794", 100.0, 400_000.0, 100_000.0, 170, 150)
     values = random_levels(rng, 150, 170)
