@@ -1,12 +1,22 @@
-"""Channel raster: centre frequencies, widths, and the channels to compute."""
+"""Channel raster, the channels to compute, and what is closed or capped whatever the registers say."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from pipeline.config.base import Number, Section, Whole
+from pipeline.shipped import TABLES
+
+_RANGES_SCHEMA = WithJsonSchema(
+    {
+        "type": "array",
+        "minItems": 1,
+        "items": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d+-\d+$"}]},
+    }
+)
 
 
 class PlanSegment(Section):
@@ -42,15 +52,6 @@ def _expand_ranges(value: object) -> object:
     return channels
 
 
-_RANGES_SCHEMA = WithJsonSchema(
-    {
-        "type": "array",
-        "minItems": 1,
-        "items": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d+-\d+$"}]},
-    }
-)
-
-
 ChannelList = Annotated[list[Whole], BeforeValidator(_expand_ranges), Field(min_length=1), _RANGES_SCHEMA]
 """Channels as numbers or ranges such as "21-48"."""
 
@@ -75,3 +76,31 @@ class Channels(Section):
         if len(set(self.wsd)) != len(self.wsd):
             raise ValueError("wsd names a channel twice")
         return self
+
+
+class ReservedChannels(Section):
+    """Channels kept for other uses in the whole territory, e.g. a future multiplex."""
+
+    channels: ChannelList
+    """Numbers, or ranges such as "47-48"."""
+    reason: Annotated[str, Field(min_length=3)]
+    """What they are kept for."""
+
+
+class Areas(Section):
+    """Rules by channel and place that need no register of stations; always evaluated."""
+
+    reserved: list[ReservedChannels] = []
+    """Channels in which no device may transmit."""
+    channel_caps: Path | None = None
+    """CSV with columns channel, emission_class (1 to 5 or *), cap_dbm, source, verified."""
+    exclusions: list[Path] = []
+    """Polygons in which no device may transmit (GeoPackage, GeoJSON, or CSV with a column wkt in lon/lat);
+    columns channels (such as 21-23;38, or *) and reason. Quiet zones of radio astronomy belong here."""
+    relay_sites: Path | None = None
+    """Sites that receive television off the air: id, lon, lat, channel, parent_lon, parent_lat."""
+    relay_distances: Path = TABLES / "relay_keyhole.csv"
+    """Circle and arc kept free around these sites."""
+    adjustments: list[Path] = []
+    """Polygons (as `exclusions`) that change the limit by DTT; columns channels, adjustment_db (-100 = off),
+    who, when, why. They are listed in the manifest."""

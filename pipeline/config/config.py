@@ -15,20 +15,22 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
-from pipeline.config.areas import Areas
 from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
-from pipeline.config.channels import Channels, PlanSegment
+from pipeline.config.channels import Areas, Channels, PlanSegment
 from pipeline.config.coordination import Coordination
-from pipeline.config.incumbents import Incumbents
-from pipeline.config.neighbours import OTHER_LAND, BorderField, Neighbour, Neighbours
-from pipeline.config.pmse import Pmse
-from pipeline.config.priority import Priority, priority_fault
+from pipeline.config.incumbents import Incumbents, Pmse
+from pipeline.config.products import Priority, Query, Report, Sensitivity, priority_fault
 from pipeline.config.protection import Device, Protection, Threshold
-from pipeline.config.query import Query
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand
-from pipeline.config.report import Report
-from pipeline.config.sensitivity import Sensitivity
-from pipeline.config.services import Service, ServiceName, names_of_services
+from pipeline.config.services import (
+    OTHER_LAND,
+    BorderField,
+    Neighbour,
+    Neighbours,
+    Service,
+    ServiceName,
+    names_of_services,
+)
 from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
 from pipeline.shipped import TABLES
 

@@ -8,8 +8,18 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
-from pipeline.config.separation import Separation
 from pipeline.shipped import TABLES
+
+
+class Separation(Section):
+    """Distances from the protected contour of each transmitter, read with `method: separation`."""
+
+    contours: Path = TABLES / "separation_contours.csv"
+    """Field of the protected contour by system and frequency."""
+    distances: Path = TABLES / "separation_fcc.csv"
+    """Separation by antenna height and e.i.r.p., co-channel and adjacent."""
+    azimuth_step_deg: Annotated[Number, Field(ge=0.5, le=45)] = 1.0
+    """Step between the radials of a contour."""
 
 
 class Threshold(Section):

@@ -12,8 +12,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
-from pipeline.coverage.inputs import Planning
-from pipeline.coverage.tile_state import PRUNED_TILE_PX, ChannelInputs, PixelKind
+from pipeline.coverage.fields import PRUNED_TILE_PX
+from pipeline.coverage.inputs import ChannelInputs, Planning
+from pipeline.coverage.servers import PixelKind
 from pipeline.coverage.tiles import LEVEL_BANDS, compute_block
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice

@@ -10,27 +10,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coverage.fields import (
-    EFFECTIVE_FROM_KM,
-    INTERFERING,
-    WANTED,
-    CoverageModel,
-    FieldModel,
-    TvReceiver,
-    as_table,
-    other_model_dbuvm,
-)
-from pipeline.coverage.nuisance import lognormal_mean
-from pipeline.coverage.packed import Paths, Stations
-from pipeline.coverage.tile_state import ChannelInputs
+from pipeline.coverage.fields import EFFECTIVE_FROM_KM, INTERFERING, WANTED, as_table, other_model_dbuvm
+from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, TvReceiver
 from pipeline.grid.geodesy import ray
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.pixel import p1546_upper_bound
-from pipeline.radio.antennas import directivity_db, discrimination_db
 
 # Added to the angle and radius of a tile: covers interpolation of positions.
-_ANGLE_MARGIN_DEG = 0.2
+ANGLE_MARGIN_DEG = 0.2
 _RADIUS_MARGIN_KM = 0.01
 _P1546, _HATA = int(CoverageModel.P1546), int(CoverageModel.HATA)
 
@@ -127,7 +115,7 @@ def tile_bounds(
         near = max(centre_km - radius_km - _RADIUS_MARGIN_KM, 1e-3)
         half_deg = 180.0
         if near > 0.1 * radius_km and near > 0.1:
-            half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + _ANGLE_MARGIN_DEG
+            half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
         step_deg = paths.step_deg[m]
         first = math.floor((az_deg - half_deg) / step_deg)
         last = math.ceil((az_deg + half_deg) / step_deg)
@@ -162,73 +150,3 @@ def towards(site: NDArray[np.float64], frames: NDArray[np.float64], p: int) -> t
         dx * frames[3, p] + dy * frames[4, p] + dz * frames[5, p],
         dx * frames[6, p] + dy * frames[7, p] + dz * frames[8, p],
     )
-
-
-@kernel
-def bearings(
-    stations: Stations, frames: NDArray[np.float64], middle: int, radius_km: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Directions of all stations from one pixel, and how far they turn for any pixel within the radius.
-
-    Both [transmitter] in degrees; the directions on the axes of pixel ``middle``, clockwise from the first.
-    """
-    count = stations.mast.size
-    direction_deg, turned_deg = np.empty(count), np.full(count, 180.0)
-    for t in range(count):
-        a, b = towards(stations.frame[t], frames, middle)
-        direction_deg[t] = math.degrees(math.atan2(b, a))
-        distance_km = 1e-3 * math.hypot(a, b)
-        if distance_km > radius_km:
-            turned_deg[t] = math.degrees(math.asin(radius_km / distance_km)) + _ANGLE_MARGIN_DEG
-    return direction_deg, turned_deg
-
-
-@kernel
-def minimum_discrimination_db(
-    stations: Stations,
-    receiver: TvReceiver,
-    direction_deg: NDArray[np.float64],
-    turned_deg: NDArray[np.float64],
-    server: int,
-    t: int,
-) -> float:
-    """Lower bound of D against t wherever in the tile the antenna points at ``server``."""
-    apart_deg = abs(direction_deg[t] - direction_deg[server])
-    apart_deg = min(apart_deg, 360.0 - apart_deg) - turned_deg[t] - turned_deg[server]
-    directed_db = directivity_db(apart_deg, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
-    return discrimination_db(
-        stations.polarisation[server], stations.polarisation[t], directed_db, receiver.cross_polar_db
-    )
-
-
-@kernel
-def bound_means(
-    inputs: ChannelInputs,
-    frames: NDArray[np.float64],
-    middle: int,
-    radius_km: float,
-    server: NDArray[np.int64],
-    bound_dbuvm: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Upper bounds of each transmitter's mean nuisance power in the tile, for the servers found there.
-
-    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``; ``server`` [pixel], -1
-    none; ``bound_dbuvm`` [transmitter] of ``tile_bounds``.
-    """
-    stations, receiver, ratio_db = inputs.stations, inputs.receiver, inputs.rules.ratio_db
-    sigma_db = inputs.rules.interferer_sigma_db
-    direction_deg, turned_deg = bearings(stations, frames, middle, radius_km)
-    found = np.zeros(stations.mast.size, np.bool_)
-    for s in server:
-        if s >= 0:
-            found[s] = True
-    means = np.zeros(stations.mast.size)
-    for s in range(means.size):
-        if not found[s]:
-            continue
-        s_ratio_db = ratio_db[stations.mode[s]]
-        for t in range(means.size):
-            if t != s:
-                d_db = minimum_discrimination_db(stations, receiver, direction_deg, turned_deg, s, t)
-                means[t] = max(means[t], lognormal_mean(bound_dbuvm[t] + s_ratio_db[t] - d_db, sigma_db))
-    return means

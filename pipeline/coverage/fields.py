@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coverage.packed import Paths, Stations
+from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
@@ -20,46 +19,12 @@ from pipeline.radio.antennas import vertical_attenuation_at
 from pipeline.terrain.lookup import hb_at, heff_at, radial_position, sea_at, tca_at
 from pipeline.units import field_from_loss_dbuvm
 
-
-class CoverageModel(IntEnum):
-    """Models of wanted and interfering fields by the names of the table; chosen by hand here alone."""
-
-    P1546 = 0
-    FREE_SPACE = 1
-    HATA = 2
-    EXTENDED_HATA = 3
-
-
 WANTED, INTERFERING = 0, 1
 # From here on P.1546 takes the effective height; nearer it depends on d (P.1546-6, Annex 5, sec. 3).
 EFFECTIVE_FROM_KM = 15.0
 _P1546, _FREE_SPACE, _HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
-
-
-class TvReceiver(NamedTuple):
-    """The receiving antenna and its surroundings."""
-
-    h2_m: float
-    clutter_m: float
-    area: int  # pipeline.propagation.models.Surroundings
-    environment: int  # pipeline.propagation.hata.Environment
-    warm_sea: bool
-    flat_deg: float
-    end_deg: float
-    directivity_db: float
-    cross_polar_db: float
-
-
-class FieldModel(NamedTuple):
-    """The model at the channels c-1, c, c+1 and the times of wanted and interfering fields.
-
-    ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time. ``f_mhz`` [3].
-    """
-
-    code: int  # CoverageModel
-    curves: NDArray[np.float64]
-    prepared: tuple[PreparedCurves, ...]
-    f_mhz: NDArray[np.float64]
+PRUNED_TILE_PX = 32
+_TILE_PIXELS = PRUNED_TILE_PX * PRUNED_TILE_PX
 
 
 class Radials(NamedTuple):
@@ -284,3 +249,80 @@ def shape_vertically(
         rise_m = circular_at(radials.heff_m, az_deg[p] * per_deg) - h2_m
         down_deg = depression_deg(rise_m, d_km[p])
         field_dbuvm[p] -= vertical_attenuation_at(vertical_db, down_deg, tilt_deg)
+
+
+class Scratch(NamedTuple):
+    """Working arrays of one thread; [transmitter], [pixel of the tile] or [transmitter, pixel].
+
+    ``running``, ``squares``, ``terms``, ``noise`` are linear powers; ``direction`` [2, pixel] in m.
+    """
+
+    near_km: NDArray[np.float64]
+    wanted_bound_dbuvm: NDArray[np.float64]
+    nuisance_bound_dbuvm: NDArray[np.float64]
+    computed: NDArray[np.bool_]
+    pixels: NDArray[np.int64]
+    d_km: NDArray[np.float64]
+    az_deg: NDArray[np.float64]
+    field_dbuvm: NDArray[np.float64]
+    discrimination_db: NDArray[np.float64]
+    member: NDArray[np.bool_]
+    best_dbuvm: NDArray[np.float64]
+    server: NDArray[np.int64]
+    server_km: NDArray[np.float64]
+    direction: NDArray[np.float64]
+    polarisation: NDArray[np.int64]
+    mode: NDArray[np.int64]
+    noise: NDArray[np.float64]
+    wanted_dbuvm: NDArray[np.float64]
+    running: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    terms: NDArray[np.float64]
+
+
+@kernel
+def scratch_of(transmitters: int) -> Scratch:
+    """Working arrays for a number of transmitters; what is never computed stays zero."""
+    n, p = transmitters, _TILE_PIXELS
+    return Scratch(
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(n, np.bool_),
+        np.zeros(p, np.int64),
+        np.zeros(p),
+        np.zeros(p),
+        np.zeros(p),
+        np.zeros(p),
+        np.zeros(p, np.bool_),
+        np.zeros(p),
+        np.zeros(p, np.int64),
+        np.zeros(p),
+        np.zeros((2, p)),
+        np.zeros(p, np.int64),
+        np.zeros(p, np.int64),
+        np.zeros(p),
+        np.zeros(p),
+        np.zeros(p),
+        np.zeros(p),
+        np.empty((n, p)),
+    )
+
+
+@kernel
+def fields_in_tile(
+    inputs: ChannelInputs, t: int, time: int, pixels: NDArray[np.int64], work: Scratch
+) -> None:
+    """Fill the field of transmitter t at the pixels listed, whose distances and azimuths are known."""
+    tile_fields(
+        inputs.stations,
+        inputs.paths,
+        inputs.model,
+        inputs.receiver,
+        t,
+        time,
+        pixels,
+        work.d_km,
+        work.az_deg,
+        work.field_dbuvm,
+    )

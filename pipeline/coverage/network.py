@@ -13,10 +13,8 @@ from pipeline.grid.geodesy import lattice, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_frame
 from pipeline.reference.ratio_tables import ModeKey
-from pipeline.registers.missing_values import fill_countries
-from pipeline.registers.transmitters import read_register
-from pipeline.terrain.records import Sweep
-from pipeline.terrain.sweep_file import read_sweeps
+from pipeline.registers.transmitters import fill_countries, read_register
+from pipeline.terrain.records import Sweep, read_sweeps
 
 # Channels whose transmitters count: the channel itself and its neighbours (docs/method.md, section 4).
 OFFSETS = (-1, 0, 1)

@@ -1,14 +1,24 @@
 """The nuisance field of several interferers and the probability that the wanted field exceeds it.
 
 Levels are medians in dB(uV/m); a log-normal level has a standard deviation in dB. Sums of log-normal powers
-are approximated by one log-normal of the same mean and variance (Fenton-Wilkinson).
+are approximated by one log-normal of the same mean and variance (Fenton-Wilkinson). In a tile the nuisance is
+summed from the strongest bound down until all bounds that follow are together ``negligible``.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.coverage.field_bounds import ANGLE_MARGIN_DEG, towards
+from pipeline.coverage.fields import INTERFERING, Scratch, fields_in_tile
+from pipeline.coverage.inputs import ChannelInputs, Stations, TvReceiver
+from pipeline.coverage.servers import antenna_db, mark_members
+from pipeline.grid.geodesy import rays
 from pipeline.kernels import kernel
+from pipeline.radio.antennas import directivity_db, discrimination_db
 
 # Nepers of power per dB.
 NEPER_PER_DB = math.log(10.0) / 10.0
@@ -59,3 +69,176 @@ def location_probability(
     """q1 = Phi((m_S - m_U) / sqrt(sigma_S^2 + sigma_U^2)), docs/method.md, section 4."""
     spread_db = math.sqrt(wanted_sigma_db * wanted_sigma_db + nuisance_sigma_db * nuisance_sigma_db)
     return 0.5 * math.erfc((nuisance_dbuvm - wanted_dbuvm) / (spread_db * math.sqrt(2.0)))
+
+
+@kernel
+def bearings(
+    stations: Stations, frames: NDArray[np.float64], middle: int, radius_km: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Directions of all stations from one pixel, and how far they turn for any pixel within the radius.
+
+    Both [transmitter] in degrees; the directions on the axes of pixel ``middle``, clockwise from the first.
+    """
+    count = stations.mast.size
+    direction_deg, turned_deg = np.empty(count), np.full(count, 180.0)
+    for t in range(count):
+        a, b = towards(stations.frame[t], frames, middle)
+        direction_deg[t] = math.degrees(math.atan2(b, a))
+        distance_km = 1e-3 * math.hypot(a, b)
+        if distance_km > radius_km:
+            turned_deg[t] = math.degrees(math.asin(radius_km / distance_km)) + ANGLE_MARGIN_DEG
+    return direction_deg, turned_deg
+
+
+@kernel
+def minimum_discrimination_db(
+    stations: Stations,
+    receiver: TvReceiver,
+    direction_deg: NDArray[np.float64],
+    turned_deg: NDArray[np.float64],
+    server: int,
+    t: int,
+) -> float:
+    """Lower bound of D against t wherever in the tile the antenna points at ``server``."""
+    apart_deg = abs(direction_deg[t] - direction_deg[server])
+    apart_deg = min(apart_deg, 360.0 - apart_deg) - turned_deg[t] - turned_deg[server]
+    directed_db = directivity_db(apart_deg, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
+    return discrimination_db(
+        stations.polarisation[server], stations.polarisation[t], directed_db, receiver.cross_polar_db
+    )
+
+
+@kernel
+def bound_means(
+    inputs: ChannelInputs,
+    frames: NDArray[np.float64],
+    middle: int,
+    radius_km: float,
+    server: NDArray[np.int64],
+    bound_dbuvm: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Upper bounds of each transmitter's mean nuisance power in the tile, for the servers found there.
+
+    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``; ``server`` [pixel], -1
+    none; ``bound_dbuvm`` [transmitter] of ``tile_bounds``.
+    """
+    stations, receiver, ratio_db = inputs.stations, inputs.receiver, inputs.rules.ratio_db
+    sigma_db = inputs.rules.interferer_sigma_db
+    direction_deg, turned_deg = bearings(stations, frames, middle, radius_km)
+    found = np.zeros(stations.mast.size, np.bool_)
+    for s in server:
+        if s >= 0:
+            found[s] = True
+    means = np.zeros(stations.mast.size)
+    for s in range(means.size):
+        if not found[s]:
+            continue
+        s_ratio_db = ratio_db[stations.mode[s]]
+        for t in range(means.size):
+            if t != s:
+                d_db = minimum_discrimination_db(stations, receiver, direction_deg, turned_deg, s, t)
+                means[t] = max(means[t], lognormal_mean(bound_dbuvm[t] + s_ratio_db[t] - d_db, sigma_db))
+    return means
+
+
+@kernel
+def choose_disturbed(
+    t: int,
+    server: NDArray[np.int64],
+    running: NDArray[np.float64],
+    member: NDArray[np.bool_],
+    members: bool,
+    left_mean: float,
+    pixels: NDArray[np.int64],
+) -> int:
+    """List the pixels to which t and what follows it may matter; their number, -1 if there is none at all.
+
+    Not listed though it may matter: where t is wanted.
+    """
+    chosen, needed = 0, False
+    for p in range(server.size):
+        if server[p] >= 0 and not negligible(left_mean, running[p]):
+            needed = True
+            if t != server[p] and not (members and member[p]):
+                pixels[chosen] = p
+                chosen += 1
+    return chosen if needed else -1
+
+
+@kernel
+def add_terms(
+    ratio_db: NDArray[np.float64],
+    sigma_db: float,
+    pixels: NDArray[np.int64],
+    field_dbuvm: NDArray[np.float64],
+    discrimination_db: NDArray[np.float64],
+    mode: NDArray[np.int64],
+    terms: NDArray[np.float64],
+    running: NDArray[np.float64],
+) -> None:
+    """Mean nuisance powers of one transmitter at the pixels listed, also added to the running sums."""
+    for p in pixels:
+        terms[p] = lognormal_mean(field_dbuvm[p] + ratio_db[mode[p]] - discrimination_db[p], sigma_db)
+        running[p] += terms[p]
+
+
+@kernel
+def sum_nuisance(
+    inputs: ChannelInputs,
+    positions_m: NDArray[np.float64],
+    frames: NDArray[np.float64],
+    kinds: NDArray[np.uint8],
+    middle: int,
+    radius_km: float,
+    work: Scratch,
+) -> None:
+    """Fill mean nuisance powers ``terms`` of the transmitters that matter; ``computed`` says which rows.
+
+    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``.
+    """
+    stations, rules, server = inputs.stations, inputs.rules, work.server[: kinds.size]
+    means = bound_means(inputs, frames, middle, radius_km, server, work.nuisance_bound_dbuvm)
+    order = np.argsort(-means, kind="mergesort")
+    left_mean = means[order]
+    for k in range(order.size - 2, -1, -1):
+        left_mean[k] += left_mean[k + 1]
+    work.computed[:] = False
+    work.running[:] = work.noise
+    ratios_db = np.ascontiguousarray(rules.ratio_db.T)
+    for k, t in enumerate(order):
+        rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
+        members = mark_members(inputs, kinds, work, t)
+        chosen = choose_disturbed(t, server, work.running, work.member, members, left_mean[k], work.pixels)
+        if chosen < 0:
+            break
+        if chosen == 0:
+            continue
+        listed = work.pixels[:chosen]
+        fields_in_tile(inputs, t, INTERFERING, listed, work)
+        antenna_db(inputs, t, frames, listed, work)
+        work.computed[t] = True
+        work.terms[t, :] = 0.0
+        add_terms(
+            ratios_db[t],
+            rules.interferer_sigma_db,
+            listed,
+            work.field_dbuvm,
+            work.discrimination_db,
+            work.mode,
+            work.terms[t],
+            work.running,
+        )
+
+
+@kernel
+def total_nuisance(work: Scratch, count: int) -> None:
+    """Fill mean and sum of squared means of the power per pixel: noise, then interferers in order of id."""
+    running, squares = work.running, work.squares
+    running[:] = work.noise
+    squares[:] = 0.0
+    for t in range(work.computed.size):
+        if work.computed[t]:
+            terms = work.terms[t]
+            for p in range(count):
+                running[p] += terms[p]
+                squares[p] += terms[p] * terms[p]

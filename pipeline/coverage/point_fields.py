@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.coverage.fields import WANTED, tile_fields
-from pipeline.coverage.inputs import channel_inputs, planning_of
+from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
 from pipeline.coverage.network import with_countries, with_default_mode
-from pipeline.coverage.tile_state import ChannelInputs
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
 from pipeline.terrain.records import LonLatRaster, Sweep

@@ -7,16 +7,34 @@ which leaves the maximum exact.
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coverage.field_bounds import towards
-from pipeline.coverage.fields import WANTED
-from pipeline.coverage.tile_state import ChannelInputs, Scratch, fields_in_tile, may_serve
+from pipeline.coverage.fields import WANTED, Scratch, fields_in_tile
+from pipeline.coverage.inputs import ChannelInputs
 from pipeline.grid.geodesy import azimuth_deg, rays
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import directivity_db, discrimination_db
+
+
+class PixelKind(IntEnum):
+    """Kinds of pixel a block is made of."""
+
+    NO_RECEPTION = 0
+    HOME = 1
+    FOREIGN = 2
+
+
+_NO_RECEPTION, _HOME = int(PixelKind.NO_RECEPTION), int(PixelKind.HOME)
+
+
+@kernel
+def may_serve(kind: int, home: bool, spillover: bool) -> bool:
+    """Own transmitters serve in the territory, foreign ones outside; with ``spillover`` all everywhere."""
+    return kind != _NO_RECEPTION and (spillover or home == (kind == _HOME))
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 A block is worked through in tiles of 32 x 32 pixels that lie on multiples of 32 pixels of the grid: what is
 left out depends on the tile and the pixel, never on the block or the thread. For a tile every transmitter
-gets an upper bound of its field; ``servers`` and ``nuisance_sum`` leave out what the bounds exclude.
+gets an upper bound of its field; ``servers`` and ``nuisance`` leave out what the bounds exclude.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coverage.field_bounds import tile_bounds
-from pipeline.coverage.nuisance import fenton_wilkinson, location_probability, variance_per_square
-from pipeline.coverage.nuisance_sum import sum_nuisance, total_nuisance
+from pipeline.coverage.fields import PRUNED_TILE_PX, Scratch, scratch_of
+from pipeline.coverage.inputs import ChannelInputs
+from pipeline.coverage.nuisance import (
+    fenton_wilkinson,
+    location_probability,
+    sum_nuisance,
+    total_nuisance,
+    variance_per_square,
+)
 from pipeline.coverage.servers import add_network, find_servers, point_antennas
-from pipeline.coverage.tile_state import PRUNED_TILE_PX, ChannelInputs, Scratch, scratch_of
 from pipeline.grid.geodesy import Lattice, grid_azimuth_deg, pixel_frames
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import Polarisation

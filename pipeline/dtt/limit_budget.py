@@ -32,10 +32,10 @@ from pipeline.dtt.limits import (
     passes,
     shift_db,
 )
-from pipeline.dtt.min_plus.bounds import offset_tables
-from pipeline.dtt.min_plus.search import limiting_victim
+from pipeline.dtt.min_plus_search import limiting_victim
 from pipeline.dtt.separation import explain_separation
 from pipeline.dtt.threshold import explain_threshold
+from pipeline.dtt.victim_tree import offset_tables
 from pipeline.dtt.victims import ExplainedPixel, VictimKind, VictimMaps
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD, Grid

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.interference_range import OVERLOAD_MU, interference_range_km
-from pipeline.dtt.min_plus.search import SearchMaps, min_plus
+from pipeline.dtt.min_plus_search import SearchMaps, min_plus
 from pipeline.dtt.victims import (
     VictimClasses,
     VictimKind,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config.config import Config
-from pipeline.dtt.foreign_data import foreign_data
+from pipeline.dtt.neighbour_rules import foreign_data
 from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.layers import LAYERS
 from pipeline.plan.jobs import JOBS, Job

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import xarray as xr
 
 from pipeline.config.config import Config
-from pipeline.dtt.border_field import border_range_km
 from pipeline.dtt.interference_range import interference_range_km
+from pipeline.dtt.neighbour_rules import border_range_km
 from pipeline.radio.channel_plan import plan_channels
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km

@@ -29,7 +29,7 @@ from pipeline.services.evaluated import product_statement
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
 from pipeline.shipped import REPOSITORY, TABLES, shipped
-from pipeline.terrain.sweep_file import read_facts
+from pipeline.terrain.records import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
 
 _FORMAT = "channelmaps-manifest/1"

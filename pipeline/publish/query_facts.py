@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from pipeline.config.config import Config
+from pipeline.config.products import Query
 from pipeline.config.protection import Device
-from pipeline.config.query import Query
 from pipeline.grid.layer_files import layer_file
 from pipeline.radio.channel_plan import HZ_PER_MHZ, channel_centre_mhz, channel_width_mhz
 from pipeline.reference.height_layers import HeightLayer, layer_height_m, read_height_layers

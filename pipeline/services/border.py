@@ -17,19 +17,17 @@ from numpy.typing import NDArray
 
 from pipeline.budget import Budget, Term
 from pipeline.config.config import Config
-from pipeline.config.neighbours import OTHER_LAND, BorderField
 from pipeline.config.protection import Device
-from pipeline.dtt.border_field import (
+from pipeline.config.services import OTHER_LAND, BorderField
+from pipeline.dtt.neighbour_rules import (
     BorderTerms,
+    ForeignData,
     border_budget,
     border_rule_range_km,
-    path_loss_db,
-    read_triggers,
-)
-from pipeline.dtt.foreign_data import (
-    ForeignData,
     foreign_data,
     neighbour_of,
+    path_loss_db,
+    read_triggers,
     treatment_of,
     unknown_reception_range_km,
 )

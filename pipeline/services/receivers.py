@@ -1,7 +1,12 @@
-"""Services of receivers with a noise figure: land mobile, PPDR, fixed links.
+"""Land mobile, PPDR and fixed links: receivers protected by I/N, three rows of the table.
 
-I_max is the noise plus a permitted I/N. Receivers stand at places of a register, or anywhere: then each is
-protected at a smallest distance from every pixel, with its full gain towards the device.
+Land mobile (I/N -6 dB) and PPDR (-10 dB; Rec. ITU-R M.1808) stand below and above the television band, fixed
+links (-20 dB for all devices together; Rec. ITU-R F.1565-1, a fraction of 1 %) at their filed sites. I_max is
+the noise plus the permitted I/N. What reaches a receiver is the leakage of the device and, through the
+receiver's selectivity, its whole power; one within the device's channel takes in its fraction of the power.
+The antenna is that of Rec. ITU-R F.699 or the filed pattern; F.1245, which averages side lobes, begins at
+1 GHz and does not apply here. Receivers stand at places of a register, or anywhere: then each is protected at
+a smallest distance from every pixel, with its full gain towards the device.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.budget import Budget, Term
+from pipeline.config.config import Config
 from pipeline.config.incumbents import FixedLinks, Receivers
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -25,10 +31,16 @@ from pipeline.radio.emission import Band
 from pipeline.radio.noise import interference_limit_dbm
 from pipeline.registers.stations import ReceiverRow, read_stations
 from pipeline.rows.row_models import LatCell, LonCell, NumberCell, SourcedRow, read_rows
-from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower
-from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, emission_of
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, remarks_without_section
+from pipeline.services.placing import (
+    ProtectedReceiver,
+    ReceiverCriteria,
+    emission_of,
+    leakage_floor_dbm_per_100khz,
+)
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.table import ServiceRow
+from pipeline.territory.rasters import CheckedTerritory
 
 
 class _AreaReceiverRow(ReceiverRow, SourcedRow):
@@ -54,6 +66,57 @@ class ServiceReceivers(NamedTuple):
 
     placed: list[ProtectedReceiver]
     anywhere: list[AreaReceiver]
+
+
+def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+    """Limit by the receivers of a service; None without its section."""
+    settings = _settings(service, context.config)
+    if settings is None:
+        return None
+    criteria = _criteria(service, context.config, settings)
+    return prepare_receivers(context, device, channel, read_victims(settings), criteria)
+
+
+def explain(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+) -> Budget | None:
+    """Budget of the limiting receiver at a pixel."""
+    settings = _settings(service, context.config)
+    if settings is None:
+        return None
+    criteria = _criteria(service, context.config, settings)
+    return explain_receivers(context, device, channel, read_victims(settings), criteria, (row, col))
+
+
+def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
+    """Read registers and table, refused if faulty; how many receivers there are."""
+    settings = _settings(service, config)
+    if settings is not None:
+        found = read_victims(settings)
+        counts = f"{len(found.placed)} receivers, {len(found.anywhere)} assumed anywhere"
+        yield f"  {service.name:<13} {counts}"
+    yield from remarks_without_section(service, config)
+
+
+def _settings(service: ServiceRow, config: Config) -> Receivers | FixedLinks | None:
+    """The section that has the name of the row."""
+    return None if config.incumbents is None else getattr(config.incumbents, service.name)
+
+
+def _criteria(service: ServiceRow, config: Config, settings: Receivers | FixedLinks) -> ReceiverCriteria:
+    """What the receivers of a service share; several devices at one fixed link share its I/N."""
+    several_db = (
+        10.0 * math.log10(settings.effective_devices)
+        if isinstance(settings, FixedLinks)
+        else settings.margin_db
+    )
+    return ReceiverCriteria(
+        service.code,
+        settings.model,
+        settings.time_pct.value,
+        several_db,
+        floor_dbm_per_100khz=leakage_floor_dbm_per_100khz(config),
+    )
 
 
 def read_victims(settings: Receivers | FixedLinks) -> ServiceReceivers:
@@ -141,14 +204,6 @@ def explain_receivers(
             }
             best = Budget(about, tuple(terms), criteria.label)
     return best
-
-
-def remarks_on_receivers(service: ServiceRow, settings: Receivers | FixedLinks | None) -> Iterator[str]:
-    """Read the receivers of a section, refused if faulty; how many there are, for `channelmaps validate`."""
-    if settings is not None:
-        found = read_victims(settings)
-        counts = f"{len(found.placed)} receivers, {len(found.anywhere)} assumed anywhere"
-        yield f"  {service.name:<13} {counts}"
 
 
 def area_terms(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.availability.classes import OUTSIDE_COUNT, Availability, availability_class, count_available
 from pipeline.config.config import Config
-from pipeline.config.priority import Priority
+from pipeline.config.products import Priority
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.grid.raster import read_grid
 from pipeline.registers.transmitters import read_register
-from pipeline.terrain.sweep_file import facts_of, write_sweeps
+from pipeline.terrain.records import facts_of, write_sweeps
 from pipeline.terrain.tile_sweeps import grid_lattice_deg, masts_of_tile, read_land, summary, sweep_towards
 
 

@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD
-from pipeline.terrain.heights import MEAN_FROM_KM, MEAN_TO_KM, clearance_angles, mean_terrain
-from pipeline.terrain.radial import KNOT_KM, height_at, pixel_knots, sea_lengths
+from pipeline.terrain.radial import (
+    KNOT_KM,
+    MEAN_FROM_KM,
+    MEAN_TO_KM,
+    clearance_angles,
+    height_at,
+    mean_terrain,
+    pixel_knots,
+    sea_lengths,
+)
 from pipeline.terrain.records import (
     KM_PER_DEG,
     LonLatRaster,

@@ -14,7 +14,7 @@ from pipeline.config.territory import Terrain
 from pipeline.grid.grid import Box, Grid
 from pipeline.grid.raster import read_external
 from pipeline.terrain.elevation import load_elevation, require_cover
-from pipeline.terrain.heights import CLEARANCE_KM, MEAN_TO_KM
+from pipeline.terrain.radial import CLEARANCE_KM, MEAN_TO_KM
 from pipeline.terrain.records import (
     KM_PER_DEG,
     LonLatRaster,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from pipeline.config.neighbours import OTHER_LAND
+from pipeline.config.services import OTHER_LAND
 from pipeline.grid.distance import column_distance_px, row_distance_px
 from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.territory.codes import NO_COUNTRY, Surface

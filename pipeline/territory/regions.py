@@ -17,7 +17,7 @@ from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.config.config import Config
-from pipeline.config.report import Regions
+from pipeline.config.products import Regions
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import cut, project, read_layer

@@ -34,7 +34,7 @@ from pipeline.rows.row_models import RejectedRow
 from pipeline.services import evaluated
 from pipeline.services.evaluated import product_statement
 from pipeline.terrain.elevation import load_elevation, require_cover
-from pipeline.terrain.heights import CLEARANCE_KM
+from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
 from pipeline.territory import regions

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.coverage.fields import INTERFERING, WANTED, CoverageModel, FieldModel, TvReceiver, tile_fields
-from pipeline.coverage.packed import Paths, Stations, pack_paths
+from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
+from pipeline.coverage.inputs import CoverageModel, FieldModel, Paths, Stations, TvReceiver, pack_paths
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel

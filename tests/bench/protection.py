@@ -15,7 +15,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from pipeline.dtt.interference_range import interference_range_km
-from pipeline.dtt.min_plus.search import SearchMaps, min_plus
+from pipeline.dtt.min_plus_search import SearchMaps, min_plus
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.homogeneous import loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import channel_centre_mhz

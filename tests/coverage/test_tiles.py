@@ -8,9 +8,10 @@ import xarray as xr
 from pyproj import Transformer
 from scene import CHANNEL, ELLIPSOID, GRID, NOISE_DBUVM, Scene, config, coverage_of, scene, sum_levels, sweep
 
-from pipeline.coverage.field_bounds import bearings, minimum_discrimination_db, tile_bounds
+from pipeline.coverage.field_bounds import tile_bounds
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.inputs import Planning, channel_inputs
+from pipeline.coverage.nuisance import bearings, minimum_discrimination_db
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
 from pipeline.radio.antennas import directivity_db, discrimination_db
 

@@ -9,8 +9,8 @@ import pytest
 from brute_force import brute_force, limits_db
 from brute_force import discrimination_db as twin_discrimination_db
 
-from pipeline.dtt.min_plus import search
-from pipeline.dtt.min_plus.tree import BINS, SECTORS, sector_discrimination_db
+from pipeline.dtt import min_plus_search as search
+from pipeline.dtt.victim_tree import BINS, SECTORS, sector_discrimination_db
 from pipeline.radio.antennas import bt419
 
 BAND_V, BAND_III, NONE = (20.0, 60.0, 16.0), (27.0, 60.0, 12.0), (20.0, 60.0, 0.0)

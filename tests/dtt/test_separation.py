@@ -12,8 +12,14 @@ from pyproj import Geod, Transformer
 from scipy.optimize import brentq
 
 from pipeline.config.config import Config
-from pipeline.dtt.contours import ProtectedContour, contour_km, contour_of, f5090_dbuvm, read_contours
-from pipeline.dtt.separation import separation_maps
+from pipeline.dtt.separation import (
+    ProtectedContour,
+    contour_km,
+    contour_of,
+    f5090_dbuvm,
+    read_contours,
+    separation_maps,
+)
 from pipeline.dtt.victims import VictimLabel
 from pipeline.errors import InputError
 from pipeline.grid import raster

@@ -14,9 +14,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config.incumbents import Mobile
+from pipeline.config.products import Sensitivity
 from pipeline.config.reception import Propagation
-from pipeline.config.sensitivity import Sensitivity
-from pipeline.coverage.fields import CoverageModel
+from pipeline.coverage.inputs import CoverageModel
 from pipeline.errors import InputError
 from pipeline.plan import dependencies
 from pipeline.plan.territory_file import export_schema, load_config

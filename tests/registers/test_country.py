@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from pipeline.registers.missing_values import country_of, fill_countries
-from pipeline.registers.transmitters import read_transmitters, summary
+from pipeline.registers.transmitters import country_of, fill_countries, read_transmitters, summary
 from tests.channel_plans import named_plan
 
 

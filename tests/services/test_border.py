@@ -11,8 +11,13 @@ import pytest
 import yaml
 
 from pipeline.config.config import Config
-from pipeline.dtt.border_field import border_rule_range_km, read_triggers, trigger_dbuvm
-from pipeline.dtt.foreign_data import foreign_data, unknown_reception_range_km
+from pipeline.dtt.neighbour_rules import (
+    border_rule_range_km,
+    foreign_data,
+    read_triggers,
+    trigger_dbuvm,
+    unknown_reception_range_km,
+)
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid

@@ -14,7 +14,7 @@ from pyproj import Transformer
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
-from pipeline.services.pmse.pmse_rows import read_pmse_kinds, read_pmse_ratios
+from pipeline.services.pmse.pmse_register import read_pmse_kinds, read_pmse_ratios
 from pipeline.services.table import service_code
 from pipeline.shipped import TABLES
 from tests.asking import explain, prepare

@@ -12,8 +12,7 @@ import pytest
 import shapely
 
 from pipeline.errors import InputError
-from pipeline.services.pmse.pmse_register import active_between, read_pmse, summary
-from pipeline.services.pmse.pmse_rows import read_pmse_kinds
+from pipeline.services.pmse.pmse_register import active_between, read_pmse, read_pmse_kinds, summary
 
 KINDS = {
     "wireless_microphone",

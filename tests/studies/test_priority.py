@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.config.priority import Priority
+from pipeline.config.products import Priority
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid

@@ -12,8 +12,8 @@ from surfaces import LAT_DEG, LON_DEG, mast, raster, relief
 
 from pipeline.grid.raster import read_external
 from pipeline.terrain.elevation import from_external
-from pipeline.terrain.heights import steepest_slopes
 from pipeline.terrain.lookup import tca_at
+from pipeline.terrain.radial import steepest_slopes
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, MastView, SweepSettings
 from pipeline.terrain.sweep import sweep_mast, tca_lattice
 

@@ -15,8 +15,15 @@ from pipeline.config.territory import Terrain
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array, write
-from pipeline.terrain.records import Mast, MastView, SweepSettings, TerrainSource
-from pipeline.terrain.sweep_file import facts_of, read_sweeps, write_sweeps
+from pipeline.terrain.records import (
+    Mast,
+    MastView,
+    SweepSettings,
+    TerrainSource,
+    facts_of,
+    read_sweeps,
+    write_sweeps,
+)
 from pipeline.terrain.tile_sweeps import (
     box_around,
     box_of_masts,

@@ -17,7 +17,7 @@ from pipeline.grid.polygons import read_frame
 from pipeline.publish.qgis.project import Labels, Symbol
 from pipeline.publish.styles import read_base_colours
 from pipeline.publish.web.boundaries import boundary_features, geojson_text, view_box_deg
-from pipeline.registers.missing_values import country_of
+from pipeline.registers.transmitters import country_of
 from pipeline.territory.rasters import boundaries_of
 
 _AREAS, _LINES = ("land", "territory"), ("border", "home_border")

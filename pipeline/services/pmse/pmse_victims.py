@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from pipeline.config.config import Config
-from pipeline.config.pmse import Pmse
+from pipeline.config.incumbents import Pmse
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
@@ -32,8 +32,7 @@ from pipeline.services.pmse.pmse_kernels import (
     PmseReceivers,
     reaches_km,
 )
-from pipeline.services.pmse.pmse_register import active_between
-from pipeline.services.pmse.pmse_rows import PmseKind, read_pmse_kinds, read_pmse_ratios
+from pipeline.services.pmse.pmse_register import PmseKind, active_between, read_pmse_kinds, read_pmse_ratios
 
 RATIO_WIDTH_MHZ = 8.0
 """Bandwidth of the device's power in the protection ratios."""

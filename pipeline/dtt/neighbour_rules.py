@@ -1,4 +1,6 @@
-"""The border rule: a device's median field on a neighbour's land stays below a trigger (GE06).
+"""How foreign administrations are protected: what is known of them, and their border rule (GE06).
+
+The border rule keeps the median field of a device on a neighbour's land below a trigger:
 
 P(d) = E_trigger - 77.216 - 20 log10 f + Lb(d, t%) - 10 log10(share) - margin, in dBm e.i.r.p.; ``share`` is
 the part of the device's power inside its TV channel, to which the trigger refers. Lb is that of the devices'
@@ -18,18 +20,81 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.config.config import Config
-from pipeline.config.neighbours import BorderField
 from pipeline.config.protection import Device
-from pipeline.dtt.interference_range import farthest_limiting_km
+from pipeline.config.services import OTHER_LAND, BorderField, Neighbour
+from pipeline.coverage.network import with_countries
+from pipeline.dtt.interference_range import farthest_limiting_km, interference_range_km
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import smaller_path_loss_db
-from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
+from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, plan_channels, victim_offsets
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
+from pipeline.reference.separation_distances import largest_separation_km
+from pipeline.registers.transmitters import read_register
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
 from pipeline.units import power_dbm
 
 _Frequency = Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
 _COVERED_MHZ = 1e-6
+
+
+class ForeignData(NamedTuple):
+    """What the registers say: administrations with transmitters, and all modes in use, both sorted."""
+
+    countries: tuple[str, ...]
+    modes: tuple[ModeKey, ...]
+
+
+class NeighbourTreatment(NamedTuple):
+    """How a land is protected: its border rule if there is one; ``known`` False = not evaluated."""
+
+    rule: BorderField | None
+    known: bool
+
+
+def foreign_data(config: Config) -> ForeignData:
+    """Countries and modes of the configured registers."""
+    register, _ = read_register(config)
+    countries = set(with_countries(config, register)["country"].values.tolist()) - {""}
+    default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
+    pairs = zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True)
+    modes = {(system, mode) if mode else default for system, mode in pairs}
+    return ForeignData(tuple(sorted(countries)), tuple(sorted(modes)))
+
+
+def neighbour_of(config: Config, code: str) -> Neighbour | None:
+    """The entry for a country code, else that for all other land."""
+    return config.neighbours.get(code, config.neighbours.get(OTHER_LAND))
+
+
+def treatment_of(config: Config, code: str, data: ForeignData) -> NeighbourTreatment:
+    """How the land of a country (``*``: land that no polygon names) is protected.
+
+    Coverage without a single transmitter is no data: what a neighbour receives is then not known.
+    """
+    neighbour = neighbour_of(config, code)
+    if neighbour is None:
+        return NeighbourTreatment(None, known=False)
+    covered = neighbour.coverage and code in data.countries
+    known = covered or neighbour.border_field is not None or bool(neighbour.unaffected)
+    return NeighbourTreatment(neighbour.border_field, known)
+
+
+def unknown_reception_range_km(
+    config: Config, device: Device, channel: int, data: ForeignData, *, coastal: bool
+) -> float:
+    """How far a device in a channel could limit itself for reception of which nothing is known.
+
+    The maximum interference range over the channels that it can disturb, whether or not anyone uses them;
+    with separation distances the largest of them: contours are taken to end at the border.
+    """
+    if config.protection.method == "separation":
+        return largest_separation_km(config, device)
+    offsets = victim_offsets(config)
+    victims = {channel - offset for offset in offsets} & set(plan_channels(config.channels))
+    tables = read_protection_tables(config.protection)
+    near_sea = coastal and config.protection.sea_paths == "coastal"
+    return interference_range_km(config, device, tables, modes=data.modes, channels=victims, coastal=near_sea)
 
 
 class _TriggerRow(SourcedRow):

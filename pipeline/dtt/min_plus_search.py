@@ -16,25 +16,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.dtt.min_plus.bounds import (
-    OffsetTables,
-    apart,
-    directions,
-    node_bound_dbm,
-    offset_tables,
-    smallest_and_largest_db,
-)
-from pipeline.dtt.min_plus.tree import (
+from pipeline.dtt.victim_tree import (
     HALF_TURN_DEG,
     INF,
     LEAF_PX,
     LEVELS,
     ZERO,
+    OffsetTables,
     Tree,
+    apart,
     build_tree,
+    directions,
+    node_bound_dbm,
     normal_azimuth_deg,
     off_axis_deg,
+    offset_tables,
     over_bands,
+    smallest_and_largest_db,
 )
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import Bt419, Discrimination, bt419, bt419_db

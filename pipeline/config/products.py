@@ -1,0 +1,136 @@
+"""Sections on what is made from the maps: report, levels of priority, comparison of variants, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
+
+from pipeline.config.base import Identifier, ModelFor, Number, Section, Sourced, Whole, within
+from pipeline.config.channels import ChannelList
+from pipeline.shipped import TABLES
+
+_PILOT = "Ofcom pilot 2013, read in github richstep/TVWS-DB-Code @fed8464"
+
+
+class Regions(Section):
+    """Parts of the territory that have statistics of their own: provinces, licence areas, municipalities."""
+
+    path: Path
+    """GeoPackage, GeoJSON or shapefile of polygons in any CRS that the file states."""
+    layer: str | None = None
+    """Layer of the polygons; none: the only one of the file."""
+    name_field: str = "name"
+    """Attribute with the name of the region; polygons of one name are one region."""
+
+
+class Report(Section):
+    """The page `report.html` of every run, and the tables behind it."""
+
+    channels: list[Whole] = []
+    """Channels whose maximum e.i.r.p. the report draws; none: six, spread evenly over `channels.wsd`."""
+    regions: Regions | None = None
+    """Regions of the table `public/statistics_by_region.csv`; none: no such table."""
+
+
+class Priority(Section):
+    """One level of priority: which channels its users may be given, and where."""
+
+    level: Annotated[Whole, Field(ge=1, le=99)]
+    """Number of the level; 1 comes first."""
+    device: Identifier
+    """Device whose maps decide."""
+    eirp_dbm: Annotated[Number, Field(ge=-99, le=60)]
+    """E.i.r.p. that the users need."""
+    channels: ChannelList
+    """Channels of this level, as numbers or ranges such as "21-48"."""
+    protection_db: Annotated[Number, Field(ge=0, le=60)] = 0.0
+    """Added to every protection ratio for this level: so much more must be permitted."""
+    more_than_free: Annotated[Whole, Field(ge=0, le=99)] = 0
+    """A channel is given only where more than this many channels are free; 2 for a low priority."""
+
+
+def priority_fault(
+    levels: Collection[Priority], caps_dbm: dict[str, float], channels: Collection[int]
+) -> str | None:
+    """What is wrong with the levels: they must be told apart, and use devices and channels of the maps."""
+    numbers = [level.level for level in levels]
+    if len(set(numbers)) != len(numbers):
+        return "priority: a level is named twice"
+    for level in levels:
+        name = f"priority: level {level.level}"
+        if level.device not in caps_dbm:
+            return f"{name} names the device {level.device}, which is not among {', '.join(caps_dbm)}"
+        if extra := sorted(set(level.channels) - set(channels)):
+            return f"{name} names channels {extra} that are not in channels.wsd"
+        if level.eirp_dbm + level.protection_db > caps_dbm[level.device]:
+            return f"{name} needs more than the cap of {level.device}, {caps_dbm[level.device]:g} dBm"
+    return None
+
+
+class Sensitivity(Section):
+    """Values to try beside those of the territory; one that equals the territory's own adds no variant."""
+
+    coverage_models: list[Annotated[str, ModelFor("coverage")]] = ["p1546", "extended_hata"]
+    """Models of wanted and interfering DTT fields, in place of `propagation.coverage_model`."""
+    wsd_models: list[Annotated[str, ModelFor("homogeneous")]] = ["p1546", "extended_hata"]
+    """Models of the path from device to victim, in place of `propagation.wsd_model`."""
+    location_sigmas_db: list[Annotated[Number, Field(gt=0, le=12)]] = [4.5, 5.5, 6.5]
+    """Location variation, in place of `coverage.location_sigma_db` and `protection.far_sigma_db`."""
+    dqs_pct: list[Annotated[Number, Field(gt=0, le=30)]] = [0.5, 1.0, 2.0]
+    """Allowed fall of location probability, in place of the device's `dq_pct`."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # an unknown zone is a KeyError
+        raise ValueError(f"time zone {name!r} is not known here") from None
+    return name
+
+
+class GenericSlave(Section):
+    """Slaves of which only the master is known: they may stand wherever they hear it."""
+
+    emission_class: Annotated[Whole, Field(ge=1, le=5)] = 5
+    """Class that is assumed of every slave; the run needs a device of this class and of the master's type."""
+    sensitivity_dbm: Annotated[Sourced, within(-150, 0)] = Sourced(value=-114.0, source=_PILOT, verified=True)
+    """Least power at which a slave hears its master, in the master's bandwidth (PREFSENS)."""
+    antenna_gain_dbi: Annotated[Number, Field(ge=-20, le=40)] = 0.0
+    """Gain of the slave's antenna towards its master; more gain reaches farther."""
+    height_type_a_m: Annotated[Number, Field(ge=1, le=500)] = 10.0
+    """Antenna height at which a slave of type A is taken to hear its master."""
+    height_type_b_m: Annotated[Number, Field(ge=1, le=500)] = 1.5
+    """Antenna height at which a slave of type B is taken to hear its master."""
+    environment: Literal["open", "suburban", "urban"] = "open"
+    """Surroundings in extended Hata; open reaches farthest."""
+
+
+class Query(Section):
+    """What `channelmaps query` needs beside the rasters; all of it is in the manifest of a run."""
+
+    height_layers: Path = TABLES / "height_layers.csv"
+    """Which device answers for which antenna height."""
+    authority: Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")] | None = None
+    """Two letters of the country whose rules hold; none: the first of `territory.home`."""
+    ruleset_id: Annotated[str, Field(min_length=1, max_length=64)] = "ETSI-EN-301-598-2.1.1"
+    """Identifier of the rules; IANA has registered ETSI-EN-301-598-1.1.1 and FccTvBandWhiteSpace-2010."""
+    max_location_change_m: Annotated[Number, Field(gt=0, le=100_000)] = 50.0
+    """A device that has moved farther asks again."""
+    max_polling_s: Annotated[Whole, Field(ge=1, le=31_622_400)] = 900
+    """A device asks again after this time at the latest."""
+    needs_spectrum_report: bool = True
+    """Whether devices report which spectrum they use."""
+    max_total_bw_mhz: Annotated[Number, Field(gt=0, le=4000)] | None = None
+    """Largest bandwidth of a device in all; none: not limited."""
+    max_contiguous_bw_mhz: Annotated[Number, Field(gt=0, le=4000)] | None = None
+    """Largest contiguous bandwidth of a device; none: not limited."""
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    """Zone of the register's local time (`pmse.at`), e.g. Europe/Ljubljana; answers are in UTC."""
+    block_px: Annotated[Whole, Field(ge=16, le=512, multiple_of=16)] = 32
+    """Side of the blocks of `public/query_<device>.tif`; small blocks make point reads fast."""
+    generic_slave: GenericSlave = GenericSlave()
+    """Answers for slaves of which only the master is known."""

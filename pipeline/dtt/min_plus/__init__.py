@@ -1,1 +1,0 @@
-"""The smallest limit over all victims of a map, exact."""
