@@ -58,7 +58,10 @@ def interference_range_km(
     channels: Iterable[int],
     coastal: bool,
 ) -> float:
-    """Radius in km for victims of ``modes`` on ``channels``; ``coastal`` if some may be near the sea."""
+    """Maximum interference range in km for victims of ``modes`` on ``channels``.
+
+    ``coastal``: some of them may be near the sea.
+    """
     keys = sorted(set(modes))
     allowed = permissible_levels_of(config, device)
     return max(

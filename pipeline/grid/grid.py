@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Geod, Proj, Transformer
 from pyproj.exceptions import CRSError
 from pyproj.proj import Factors
@@ -150,19 +150,23 @@ class Grid(NamedTuple):
     def area_km2(self, rows: slice | None = None, cols: slice | None = None) -> NDArray[np.float32]:
         """Area on the ellipsoid of the pixels of a part of the grid, float32[rows, cols].
 
-        Pixel area over the areal scale of the projection (Snyder 1987, the product of the Tissot semi-axes),
-        which is computed on a lattice of 8 km and interpolated linearly: within 1e-5 of the geodesic
-        polygon.
+        Pixel area over ``areal_scale``, which is computed on a lattice of 8 km and interpolated linearly:
+        within 1e-5 of the geodesic polygon.
         """
         row = np.arange(self.height, dtype=np.float64)[rows or slice(None)]
         col = np.arange(self.width, dtype=np.float64)[cols or slice(None)]
         row_lattice, col_lattice = _area_lattice(row, self), _area_lattice(col, self)
         x_m, y_m = self.xy_m(row_lattice + 0.5, col_lattice + 0.5)
-        lon_deg, lat_deg = self.to_lonlat().transform(*np.meshgrid(x_m, y_m))
-        scale = np.asarray(Proj(self.crs).get_factors(lon_deg, lat_deg).areal_scale)
-        lattice_km2 = (self.resolution_m / 1000.0) ** 2 / scale
+        lattice_km2 = (self.resolution_m / 1000.0) ** 2 / self.areal_scale(*np.meshgrid(x_m, y_m))
         by_row = np.stack([np.interp(row, row_lattice, column) for column in lattice_km2.T], axis=1)
         return np.stack([np.interp(col, col_lattice, line) for line in by_row]).astype(np.float32)
+
+    def areal_scale(self, x_m: ArrayLike, y_m: ArrayLike) -> NDArray[np.float64]:
+        """Area in the projection over area on the ellipsoid, at projected locations of one shape.
+
+        The product of the Tissot semi-axes (Snyder 1987).
+        """
+        return np.asarray(Proj(self.crs).get_factors(*self.to_lonlat().transform(x_m, y_m)).areal_scale)
 
     def largest_scale(self) -> float:
         """Largest ratio of grid distance to true distance anywhere on the grid and in any direction.

@@ -216,7 +216,7 @@ def test_min_plus_with_wider_radius_changes_nothing() -> None:
         case["targets"][:] = True
         case["allowed_db"] = rng.uniform(-100, -80, (60, 60)).astype(np.float32)
         case["azimuth_deg"] = _azimuths_deg(rng, (60, 60))
-        # 70 + 40 lg d - 100 >= -20 from 17.8 pixels on: a radius of 18 is proven
+        # 70 + 40 lg d - 100 >= -20 from 17.8 pixels on: nothing farther than 18 limits
         near, far = _disc_loss_db(19, 40.0), _disc_loss_db(50, 40.0)
         for found, wider in zip(_run(case | {"loss_db": near}), _run(case | {"loss_db": far}), strict=True):
             assert found.tobytes() == wider.tobytes()

@@ -223,7 +223,7 @@ def differences(case: Case, k: int, **options: object) -> list[str]:
     free_dbm = found.eirp_dbm[~deciding & (case.surface == HOME)]
     checks = {
         "fewer than 10 pixels are limited": deciding.sum() > 10,
-        # The table of X lies up to 0.02 dB below the integral, never above: limits are on the protected side.
+        # The table of X lies up to 0.02 dB below the integral, never above: limits are conservative.
         "a limit is too high": difference_db.max() <= 1e-3,
         "a limit is too low": difference_db.min() > -0.021,
         "a pixel is limited that should not be": (free_dbm >= cap - 0.05 - 0.021).all(),
@@ -294,8 +294,8 @@ def test_wider_radius_changes_nothing(tmp_path, repository, monkeypatch):
     cap = case.config.devices[0].cap_dbm
     from pipeline.dtt import limits
 
-    proven_km = limits.interference_range_km
-    monkeypatch.setattr(limits, "interference_range_km", lambda *args, **kw: 3 * proven_km(*args, **kw))
+    exact_km = limits.interference_range_km
+    monkeypatch.setattr(limits, "interference_range_km", lambda *args, **kw: 3 * exact_km(*args, **kw))
     run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     after = case.limit(CHANNEL)
     assert (np.minimum(before.eirp_dbm, cap) == np.minimum(after.eirp_dbm, cap)).all()

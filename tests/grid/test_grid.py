@@ -124,6 +124,14 @@ def test_pixels_are_true_on_an_equal_area_grid_and_off_by_the_scale_squared_on_a
     assert grid.area_km2() == pytest.approx(np.array([[0.01 / scale]]), rel=1e-6)
 
 
+def test_areal_scale_is_one_on_an_equal_area_grid_and_scale_squared_on_a_conformal_one():
+    x_m, y_m = np.array([4.0e6, 2.7e6]), np.array([3.2e6, 2.0e6])
+    equal_area = Grid("EPSG:3035", 100.0, 4.0e6, 3.2e6, 1, 1)
+    assert equal_area.areal_scale(x_m, y_m) == pytest.approx([1.0, 1.0], abs=1e-6)
+    grid = Grid("EPSG:32633", 100.0, 499_950.0, 5_000_050.0, 1, 1)
+    assert grid.areal_scale(np.array([500e3]), np.array([5e6])) == pytest.approx([0.9996**2], abs=1e-9)
+
+
 def test_pixels_and_projected_points_are_turned_into_each_other():
     grid = Grid("EPSG:3794", 25.0, 400_000.0, 200_000.0, 300, 200)
     rows, cols = slice(40, 72), slice(16, 144)
