@@ -1,4 +1,4 @@
-"""Permissible interfering level X against worked values, an independent two-dimensional integral and a Monte Carlo."""
+"""Permissible interfering level X against worked values, an independent double integral and a Monte Carlo."""
 
 from __future__ import annotations
 
