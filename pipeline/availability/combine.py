@@ -161,6 +161,9 @@ def victims_of(config: Config, channel: int) -> tuple[int, ...]:
     return tuple(victim_channels(config, occupied, [channel]))
 
 
+# --- tags ---------------------------------------------------------------------------------------------------
+
+
 def tags_of_channel(
     config: Config, build: Path, device: Device, channel: int, victims: tuple[int, ...], *, code: str
 ) -> dict[str, str]:
@@ -182,7 +185,7 @@ def tags_of_channel(
     )
     settings = settings_hash(config, sections)
     bookings = pmse_victims.bookings_hash(config, bookings_of(config), channel)
-    return common_tags(config) | {
+    return _common_tags(config) | {
         "channel": str(channel),
         "device": device.id,
         "hash": json_hash([maps, settings, bookings, code]),
@@ -194,10 +197,10 @@ def tags_of_level(
 ) -> dict[str, str]:
     """Tags of the layers of one level, which are made from the maximum e.i.r.p. in all channels."""
     own = json_hash([[file_sha256(path) for path in paths], level, code])
-    return common_tags(config) | {"device": device.id, "level_dbm": level, "hash": own}
+    return _common_tags(config) | {"device": device.id, "level_dbm": level, "hash": own}
 
 
-def common_tags(config: Config) -> dict[str, str]:
+def _common_tags(config: Config) -> dict[str, str]:
     """Tags of every layer of devices: method, models, what is not verified or not evaluated."""
     open_numbers = ", ".join(str(entry["key"]) for entry in unverified(config))
     return {

@@ -81,6 +81,9 @@ def _share_with_at_least(
     return np.asarray(100.0 * at_least[1 : channels + 1] / total)
 
 
+# --- not evaluated ------------------------------------------------------------------------------------------
+
+
 class NotEvaluatedArea(NamedTuple):
     """Not evaluated land; shares of the territory's land and population, NaN without population."""
 
@@ -132,6 +135,9 @@ def _not_evaluated_rows(
 def _part_pct(part_and_whole: NDArray[np.float64]) -> float:
     part, whole = part_and_whole
     return float(100.0 * part / whole) if whole > 0.0 else float("nan")
+
+
+# --- regions ------------------------------------------------------------------------------------------------
 
 
 class Tally(NamedTuple):

@@ -147,6 +147,9 @@ def _put_in_place(waiting: Path, final: Path) -> None:
     shutil.rmtree(damaged, ignore_errors=True)
 
 
+# --- periods of validity ------------------------------------------------------------------------------------
+
+
 def validity(plan: Plan, now: datetime) -> dict[str, str]:
     """How long answers may be used: from now on (UTC), or from the time for which PMSE bookings were taken.
 
@@ -187,7 +190,7 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
     """
     path = results / LATEST / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    if not renewal_due(manifest, plan, now):
+    if not _renewal_due(manifest, plan, now):
         return False
     valid = validity(plan, now)
     renewed = manifest | {
@@ -199,7 +202,7 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
     return True
 
 
-def renewal_due(manifest: Mapping[str, Any], plan: Plan, now: datetime) -> bool:
+def _renewal_due(manifest: Mapping[str, Any], plan: Plan, now: datetime) -> bool:
     """Whether less than half of a run's period is left and a new one would begin now."""
     if plan.bookings is not None and plan.config.pmse.at is not None:
         return False

@@ -69,18 +69,18 @@ def projects(
         (project_to_pass_on(plan), passed_on),
         (internal_project(plan), layers),
     ):
-        scene = Scene(plan, file, abstract_of(plan), legends)
-        internal = internal_nodes(scene) if file == internal_project(plan) else []
-        nodes = [*internal, *public_nodes(scene, shown)]
-        yield file, Project(title_of(plan), scene.abstract, view.crs, with_buffer(view.box_m), nodes)
+        scene = _Scene(plan, file, _abstract_of(plan), legends)
+        internal = _internal_nodes(scene) if file == internal_project(plan) else []
+        nodes = [*internal, *_public_nodes(scene, shown)]
+        yield file, Project(_title_of(plan), scene.abstract, view.crs, _with_buffer(view.box_m), nodes)
 
 
-def title_of(plan: Plan) -> str:
+def _title_of(plan: Plan) -> str:
     """Title of a project."""
     return plan.config.title or plan.config.name
 
 
-def abstract_of(plan: Plan) -> str:
+def _abstract_of(plan: Plan) -> str:
     """What a reader of every layer must know."""
     return " ".join(text for text in (plan.config.notice, plan.config.attribution) if text)
 
@@ -98,7 +98,7 @@ def territory_view(path: Path) -> TerritoryView:
     return TerritoryView(grid.crs, grid.resolution_m, box_m, box_of_pixels(grid, box_px))
 
 
-def with_buffer(box_m: Box) -> Box:
+def _with_buffer(box_m: Box) -> Box:
     """The box with a buffer around it."""
     west, south, east, north = box_m
     buffer_m = _BUFFER_FRACTION * max(east - west, north - south)
@@ -117,7 +117,10 @@ def expanded(build: Path, layers: Iterable[Shown]) -> Iterator[Shown]:
             yield layer._replace(band=band, title=title)
 
 
-class Scene(NamedTuple):
+# --- layers in their groups ---------------------------------------------------------------------------------
+
+
+class _Scene(NamedTuple):
     """What the nodes of one project share; ``legends`` by file and band."""
 
     plan: Plan
@@ -126,19 +129,19 @@ class Scene(NamedTuple):
     legends: Mapping[tuple[str, int], Legend]
 
 
-def public_nodes(scene: Scene, layers: Sequence[Shown]) -> list[Node]:
+def _public_nodes(scene: _Scene, layers: Sequence[Shown]) -> list[Node]:
     """Borders on top, the rasters in their groups, land below."""
-    maps = group_node(scene, _MAPS, [(layer.group, layer) for layer in layers])
+    maps = _group_node(scene, _MAPS, [(layer.group, layer) for layer in layers])
     return [
-        vector_node(scene, "Boundaries", BOUNDARY_FILE, "Line", vectors.line_symbols()),
+        _vector_node(scene, "Boundaries", BOUNDARY_FILE, "Line", vectors.line_symbols()),
         maps,
-        vector_node(scene, "Land", LAND_FILE, "Polygon", vectors.area_symbols()),
+        _vector_node(scene, "Land", LAND_FILE, "Polygon", vectors.area_symbols()),
     ]
 
 
-def internal_nodes(scene: Scene) -> list[Node]:
+def _internal_nodes(scene: _Scene) -> list[Node]:
     """Transmitters and zones of radars, above everything; of these the sites alone are switched on."""
-    sites = vector_node(
+    sites = _vector_node(
         scene,
         "Sites",
         f"{TRANSMITTER_FILE}|{vectors.SITE_LAYER}",
@@ -148,7 +151,7 @@ def internal_nodes(scene: Scene) -> list[Node]:
         labels=vectors.site_labels(),
         expanded=True,
     )
-    rows = vector_node(
+    rows = _vector_node(
         scene,
         "Transmitters, one for each channel",
         f"{TRANSMITTER_FILE}|{vectors.TRANSMITTER_LAYER}",
@@ -163,8 +166,8 @@ def internal_nodes(scene: Scene) -> list[Node]:
     return found
 
 
-def _radar_node(scene: Scene) -> Node:
-    affected = vector_node(
+def _radar_node(scene: _Scene) -> Node:
+    affected = _vector_node(
         scene,
         "Radars, one for each affected administration",
         f"{_RADAR_ZONES}|radar612_affected",
@@ -172,7 +175,7 @@ def _radar_node(scene: Scene) -> Node:
         vectors.affected_symbols(),
         name_field="adm",
     )
-    zones = vector_node(
+    zones = _vector_node(
         scene,
         "Coordination zones of registered radars",
         f"{_RADAR_ZONES}|radar612_zone",
@@ -184,26 +187,26 @@ def _radar_node(scene: Scene) -> Node:
     return Node(_RADARS, False, children=(affected, zones))
 
 
-def group_node(scene: Scene, name: str, layers: Sequence[tuple[tuple[str, ...], Shown]]) -> Node:
+def _group_node(scene: _Scene, name: str, layers: Sequence[tuple[tuple[str, ...], Shown]]) -> Node:
     """A group, of whose children one at most is switched on; ``layers`` with the headings within the group.
 
     Its own layers come first, then a group for each further heading. The groups on the way to the layer that
     is shown first are open and switched on.
     """
-    children = [raster_node(scene, layer) for path, layer in layers if not path]
+    children = [_raster_node(scene, layer) for path, layer in layers if not path]
     for heading in dict.fromkeys(path[0] for path, _ in layers if path):
         inside = [(path[1:], layer) for path, layer in layers if path and path[0] == heading]
-        children.append(group_node(scene, heading, inside))
+        children.append(_group_node(scene, heading, inside))
     shown = any(child.checked for child in children)
     return Node(name, shown, expanded=shown, children=children, exclusive=True)
 
 
-def raster_node(scene: Scene, layer: Shown) -> Node:
+def _raster_node(scene: _Scene, layer: Shown) -> Node:
     """The node of a raster's band."""
     shown = RasterLayer(
         layer.id,
         layer.title,
-        relative(layer.file, scene.project),
+        _relative(layer.file, scene.project),
         scene.abstract,
         layer.band,
         scene.legends[layer.file, layer.band],
@@ -212,8 +215,8 @@ def raster_node(scene: Scene, layer: Shown) -> Node:
     return Node(layer.title, first, expanded=first, layer=shown)
 
 
-def vector_node(
-    scene: Scene,
+def _vector_node(
+    scene: _Scene,
     title: str,
     source: str,
     geometry: str,
@@ -226,13 +229,13 @@ def vector_node(
 ) -> Node:
     """The node of a vector file, or of a layer of it: ``file|layer``."""
     file, _, layer = source.partition("|")
-    place = relative(file, scene.project) + (f"|layername={layer}" if layer else "")
+    place = _relative(file, scene.project) + (f"|layername={layer}" if layer else "")
     name = f"vector_{layer or Path(file).stem}"
     shown = VectorLayer(name, title, place, geometry, symbols, name_field, labels)
     return Node(title, checked, expanded=expanded, layer=shown)
 
 
-def relative(file: str, project: str) -> str:
+def _relative(file: str, project: str) -> str:
     """Path of a file as seen from a project; both relative to the run's folder."""
     path = Path(os.path.relpath(file, Path(project).parent)).as_posix()
     return path if path.startswith("..") else f"./{path}"

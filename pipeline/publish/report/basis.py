@@ -42,7 +42,7 @@ def assumptions(facts: Facts) -> list[PagePart]:
         f"default mode, {register['country_from_polygon']} with the country of the polygon around them, "
         f"{register['polarisation_unknown']} of unknown polarisation; "
         f"{register['rejected_rows']} rows rejected.",
-        *[device_told(device) for device in chosen["devices"]],
+        *[_device_told(device) for device in chosen["devices"]],
     ]
     if facts["bookings"] is not None:
         bookings = facts["bookings"]
@@ -55,7 +55,7 @@ def assumptions(facts: Facts) -> list[PagePart]:
     return [pages.element("h2", "Assumptions"), pages.bullets(told), pages.element("p", note, class_="note")]
 
 
-def device_told(device: Facts) -> str:
+def _device_told(device: Facts) -> str:
     """A device's profile in words."""
     return (
         f"Device {device['id']}: type {device['type']}, emission class {device['emission_class']}, "
@@ -115,7 +115,7 @@ def run_times(benchmarks: Path) -> list[PagePart]:
         return []
     rows = [
         [time.rule, time.jobs, f"{time.total_s:.1f}", f"{time.longest_s:.1f}", f"{time.memory_mb:.0f}"]
-        for time in [*times, all_rules(times)]
+        for time in [*times, _all_rules(times)]
     ]
     head = ["rule", "jobs", "s, all jobs", "s, longest", "MB, largest"]
     note = (
@@ -129,7 +129,7 @@ def run_times(benchmarks: Path) -> list[PagePart]:
     ]
 
 
-def all_rules(times: Iterable[RuleTime]) -> RuleTime:
+def _all_rules(times: Iterable[RuleTime]) -> RuleTime:
     """The jobs of all rules together."""
     _, jobs, total_s, longest_s, memory_mb = zip(*times, strict=True)
     return RuleTime("all", sum(jobs), sum(total_s), max(longest_s), max(memory_mb))
@@ -140,8 +140,8 @@ def open_numbers(facts: Facts) -> list[PagePart]:
     if not facts["unverified"]:
         return []
     parts = [pages.element("h2", "Numbers that are not verified")]
-    by_file = sorted(facts["unverified"], key=lambda entry: table_and_row(entry["key"])[0] != "")
-    for file, entries in groupby(by_file, lambda entry: table_and_row(entry["key"])[0]):
+    by_file = sorted(facts["unverified"], key=lambda entry: _table_and_row(entry["key"])[0] != "")
+    for file, entries in groupby(by_file, lambda entry: _table_and_row(entry["key"])[0]):
         parts.append(_open_table(file, list(entries)))
     return parts
 
@@ -154,7 +154,7 @@ def _open_table(file: str, entries: Sequence[Facts]) -> PagePart:
     names = list(dict.fromkeys(name for entry in entries for name in entry["value"]))
     rows = [
         [
-            table_and_row(entry["key"])[1],
+            _table_and_row(entry["key"])[1],
             *(shown_value(entry["value"].get(name)) for name in names),
             entry["source"],
         ]
@@ -164,7 +164,7 @@ def _open_table(file: str, entries: Sequence[Facts]) -> PagePart:
     return pages.table(head, rows, "t" * len(head), file)
 
 
-def table_and_row(key: str) -> tuple[str, str]:
+def _table_and_row(key: str) -> tuple[str, str]:
     """File and row of a key such as ``file.csv:7``; no file and the key itself of any other."""
     table, mark, row = key.rpartition(":")
     return (table, row) if mark and row.isdigit() else ("", key)
@@ -175,7 +175,7 @@ def split_unverified(entries: Iterable[Facts]) -> tuple[list[Facts], dict[str, i
     settings: list[Facts] = []
     tables: Counter[str] = Counter()
     for entry in entries:
-        table, _ = table_and_row(str(entry["key"]))
+        table, _ = _table_and_row(str(entry["key"]))
         if table:
             tables[table] += 1
         else:
@@ -192,6 +192,9 @@ def shown_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(shown_value(item) for item in value)
     return "–" if value is None or value == "" else str(value)
+
+
+# --- run times ----------------------------------------------------------------------------------------------
 
 
 class RuleTime(NamedTuple):

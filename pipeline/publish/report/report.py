@@ -63,8 +63,8 @@ _REGIONS = (
     "land and population with at least so many, as in public/statistics_by_region.csv"
 )
 _REGION_HEAD = ("region", "area,\nkm2", "population", "mean", "median")
-OUTSIDE = 255
-Row = dict[str, str]
+_OUTSIDE = 255
+_Row = dict[str, str]
 
 
 def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
@@ -76,10 +76,10 @@ def report(plan: Plan, facts: Facts, build: Path, benchmarks: Path) -> str:
     """The whole page, from the layers in ``build`` and the files of run times in ``benchmarks``."""
     title = facts["title"] or facts["territory"]
     schemes = read_schemes()
-    rows = read_rows(build / layer_file("statistics"))
+    rows = _read_rows(build / layer_file("statistics"))
     parts = [*heading(title, facts), *warning(facts), *summary(rows)]
     for device in plan.config.devices:
-        parts += device_sections(plan, device.id, build, schemes)
+        parts += _device_sections(plan, device.id, build, schemes)
     parts += [
         *assumptions(facts),
         *services(facts),
@@ -121,7 +121,7 @@ def warning(facts: Facts) -> list[PagePart]:
                 pages.element(
                     "p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"
                 ),
-                *not_applicable(facts),
+                *_not_applicable(facts),
                 pages.element("h3", f"Not verified: {len(facts['unverified'])} numbers"),
                 pages.element(
                     "p", "Their sources were not read when they were entered. All are listed at the end."
@@ -147,7 +147,7 @@ def not_evaluated(facts: Facts) -> list[str]:
     ]
 
 
-def not_applicable(facts: Facts) -> list[PagePart]:
+def _not_applicable(facts: Facts) -> list[PagePart]:
     """Services that are said not to concern the territory, and why."""
     told = [
         f"{entry['service']}: {entry['reason']}" for entry in facts["services"] if not entry["applicable"]
@@ -155,7 +155,7 @@ def not_applicable(facts: Facts) -> list[PagePart]:
     return [pages.element("h3", "Taken as not applicable"), pages.bullets(told)] if told else []
 
 
-def summary(rows: Sequence[Row]) -> list[PagePart]:
+def summary(rows: Sequence[_Row]) -> list[PagePart]:
     """The curves in a line for each device and level."""
     head = ["device", "dBm"]
     head += [f"% of {name},\n{n} or more" for name in ("land", "population") for n in _AT_LEAST]
@@ -167,22 +167,22 @@ def summary(rows: Sequence[Row]) -> list[PagePart]:
             for row in rows
             if (row["device"], row["level_dbm"]) == (device, level)
         }
-        shares = [rounded(own[n][column]) if n in own else "–" for column in _COLUMNS for n in _AT_LEAST]
-        lines.append([device, level, *shares, median_channels([row["area_pct"] for row in own.values()])])
+        shares = [_rounded(own[n][column]) if n in own else "–" for column in _COLUMNS for n in _AT_LEAST]
+        lines.append([device, level, *shares, _median_channels([row["area_pct"] for row in own.values()])])
     return (
         [pages.element("h2", "In short"), pages.table(head, lines, "tn" + "n" * 7, _SUMMARY)] if lines else []
     )
 
 
-def rounded(text: str) -> str:
+def _rounded(text: str) -> str:
     """A published number to one decimal, a dash for none."""
     return f"{float(text):.1f}" if text else "–"
 
 
 # --- one device ---------------------------------------------------------------------------------------------
-def device_sections(plan: Plan, device: str, build: Path, schemes: Mapping[str, Scheme]) -> list[PagePart]:
+def _device_sections(plan: Plan, device: str, build: Path, schemes: Mapping[str, Scheme]) -> list[PagePart]:
     """Maps, curves, table and shares of one device."""
-    rows = read_rows(build / layer_file("statistics"))
+    rows = _read_rows(build / layer_file("statistics"))
     channels = chosen_channels(plan.config)
     levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
     counts = {
@@ -197,14 +197,14 @@ def device_sections(plan: Plan, device: str, build: Path, schemes: Mapping[str, 
     return [
         pages.element("h2", f"Device {device}"),
         maps("Number of channels available", counts, schemes["available_channels"]),
-        *curve_section(rows, device),
+        *_curve_section(rows, device),
         maps(
             f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels",
             limits,
             schemes["max_eirp"],
         ),
-        *share_section(build, device, plan.wsd, schemes["limiting_service"]),
-        *[part for file in written_by(plan, "regions") for part in region_section(build / file, device)],
+        *_share_section(build, device, plan.wsd, schemes["limiting_service"]),
+        *[part for file in written_by(plan, "regions") for part in _region_section(build / file, device)],
     ]
 
 
@@ -233,13 +233,13 @@ def maps(heading: str, files: Mapping[str, Path], scheme: Scheme) -> PagePart:
     return pages.wrap("div", parts, class_="whole")
 
 
-def curve_section(rows: Sequence[Row], device: str) -> list[PagePart]:
+def _curve_section(rows: Sequence[_Row], device: str) -> list[PagePart]:
     """Curves of channels against area and population, and the table behind them."""
-    curves = {name: curves_of(rows, device, column) for column, name in _COLUMNS.items()}
+    curves = {name: _curves_of(rows, device, column) for column, name in _COLUMNS.items()}
     curves = {name: levels for name, levels in curves.items() if levels}
     if not curves:
         return []
-    head, body = statistics_table(rows, device)
+    head, body = _statistics_table(rows, device)
     return [
         pages.element("h3", "Channels against area and population"),
         pages.picture(figures.draw_curves(curves), _CURVES),
@@ -247,7 +247,7 @@ def curve_section(rows: Sequence[Row], device: str) -> list[PagePart]:
     ]
 
 
-def statistics_table(rows: Sequence[Row], device: str) -> tuple[list[str], list[list[str]]]:
+def _statistics_table(rows: Sequence[_Row], device: str) -> tuple[list[str], list[list[str]]]:
     """Head and rows: number of channels, then area and population of each level, values as published."""
     own = [row for row in rows if row["device"] == device]
     levels = sorted({row["level_dbm"] for row in own}, key=float)
@@ -265,12 +265,12 @@ def statistics_table(rows: Sequence[Row], device: str) -> tuple[list[str], list[
     ]
 
 
-def share_section(build: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
+def _share_section(build: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
     """What limits the devices, by channel: bars, and the same as numbers."""
     paths = [build / layer_file("limiting_service", device=device, channel=channel) for channel in channels]
     shares_pct = service_shares_pct(paths)
     named = [(entry.code, entry) for entry in scheme.classes if entry.code is not None]
-    present = [(code, entry) for code, entry in named if code != OUTSIDE and shares_pct[:, code].any()]
+    present = [(code, entry) for code, entry in named if code != _OUTSIDE and shares_pct[:, code].any()]
     shares_pct = shares_pct[:, [code for code, _ in present]]
     entries = [entry for _, entry in present]
     rows = [["all", *(f"{share:.2f}" for share in shares_pct.mean(axis=0))]]
@@ -289,32 +289,35 @@ def share_section(build: Path, device: str, channels: Sequence[int], scheme: Sch
     ]
 
 
-def region_section(path: Path, device: str) -> list[PagePart]:
+def _region_section(path: Path, device: str) -> list[PagePart]:
     """A table by region for each level of a device."""
-    own = [row for row in read_rows(path) if row["device"] == device]
+    own = [row for row in _read_rows(path) if row["device"] == device]
     parts = [pages.element("h3", "By region")]
     for level in dict.fromkeys(row["level_dbm"] for row in own):
-        lines = [region_line(row) for row in own if row["level_dbm"] == level]
+        lines = [_region_line(row) for row in own if row["level_dbm"] == level]
         head = [*_REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "population") for n in _AT_LEAST)]
         parts.append(pages.table(head, lines, "t" + "n" * (len(head) - 1), _REGIONS.format(level)))
     return parts
 
 
-def region_line(row: Row) -> list[str]:
+def _region_line(row: _Row) -> list[str]:
     """A row of the table by region, rounded for reading."""
     population = f"{float(row['population']):.0f}" if row["population"] else "–"
-    shares = [rounded(row[f"{name}_at_least_{n}_pct"]) for name in ("area", "population") for n in _AT_LEAST]
-    mean = rounded(row["channels_mean"])
-    return [row["region"], rounded(row["area_km2"]), population, mean, row["channels_median"], *shares]
+    shares = [_rounded(row[f"{name}_at_least_{n}_pct"]) for name in ("area", "population") for n in _AT_LEAST]
+    mean = _rounded(row["channels_mean"])
+    return [row["region"], _rounded(row["area_km2"]), population, mean, row["channels_median"], *shares]
 
 
-def read_rows(path: Path) -> list[Row]:
+# --- numbers ------------------------------------------------------------------------------------------------
+
+
+def _read_rows(path: Path) -> list[_Row]:
     """Rows of a published table, values as printed."""
     with path.open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 
 
-def curves_of(rows: Sequence[Row], device: str, column: str) -> dict[float, NDArray[np.float64]]:
+def _curves_of(rows: Sequence[_Row], device: str, column: str) -> dict[float, NDArray[np.float64]]:
     """Shares in percent by level, [n - 1] for at least n channels; empty where the column is."""
     own = [row for row in rows if row["device"] == device and row[column]]
     curves: dict[float, list[tuple[int, float]]] = {}
@@ -324,7 +327,7 @@ def curves_of(rows: Sequence[Row], device: str, column: str) -> dict[float, NDAr
     return {level: np.array([share for _, share in sorted(points)]) for level, points in curves.items()}
 
 
-def median_channels(shares_pct: Iterable[str]) -> int:
+def _median_channels(shares_pct: Iterable[str]) -> int:
     """The largest number of channels that at least half has; ``shares_pct``[n - 1] as published."""
     return sum(1 for share in shares_pct if share and float(share) >= 50.0)
 
@@ -332,12 +335,12 @@ def median_channels(shares_pct: Iterable[str]) -> int:
 def service_shares_pct(paths: Sequence[Path]) -> NDArray[np.float64]:
     """Percent of the territory's true area by limiting service: float64[layer, code]; layers on one grid."""
     grid = raster.read_grid(paths[0])
-    area_km2 = np.zeros((len(paths), OUTSIDE))
+    area_km2 = np.zeros((len(paths), _OUTSIDE))
     for first in range(0, grid.height, STRIP_PX):
         rows = slice(first, min(first + STRIP_PX, grid.height))
         pixel_km2 = grid.area_km2(rows).ravel()
         for place, path in enumerate(paths):
             codes = raster.read(path, rows=rows).values.ravel()
-            area_km2[place] += np.bincount(codes, weights=pixel_km2, minlength=OUTSIDE + 1)[:OUTSIDE]
+            area_km2[place] += np.bincount(codes, weights=pixel_km2, minlength=_OUTSIDE + 1)[:_OUTSIDE]
     total_km2 = area_km2.sum(axis=1, keepdims=True)
     return 100.0 * np.divide(area_km2, total_km2, out=np.zeros_like(area_km2), where=total_km2 > 0.0)

@@ -106,12 +106,12 @@ def max_eirp_file(device: Device, channel: int) -> str:
     return layer_file("max_eirp", device=device.id, channel=channel).removeprefix("public/")
 
 
-def limiting_service_file(device: Device, channel: int) -> str:
+def _limiting_service_file(device: Device, channel: int) -> str:
     """Raster of the limiting service, relative to ``public``."""
     return layer_file("limiting_service", device=device.id, channel=channel).removeprefix("public/")
 
 
-def numbers_archive(device: Device) -> str:
+def _numbers_archive(device: Device) -> str:
     """Archive of a device's numbers, relative to ``public/web``."""
     return f"numbers/{device.id}.pmtiles"
 
@@ -136,9 +136,12 @@ def geography(layer: xr.DataArray) -> Geography:
     )
 
 
+# --- writing ------------------------------------------------------------------------------------------------
+
+
 def archives_of(config: Config, layers: list[WebLayer]) -> list[str]:
     """All archives, relative to ``public/web``."""
-    return [layer.archive for layer in layers] + [numbers_archive(device) for device in config.devices]
+    return [layer.archive for layer in layers] + [_numbers_archive(device) for device in config.devices]
 
 
 def write_pictures(
@@ -149,14 +152,14 @@ def write_pictures(
     tiles = pyramid(place.to_pixel, place.inside, place.box_deg, place.zooms)
 
     def picture(layer: WebLayer) -> list[int]:
-        return write_picture(public, layer, schemes[layer.scheme], tiles, place.box_deg)
+        return _write_picture(public, layer, schemes[layer.scheme], tiles, place.box_deg)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         found = list(pool.map(picture, layers))
     return {layer.archive: classes for layer, classes in zip(layers, found, strict=True)}
 
 
-def write_picture(
+def _write_picture(
     public: Path, layer: WebLayer, scheme: Scheme, tiles: list[TilePixels], box_deg: Box
 ) -> list[int]:
     """Write the archive of one layer; positions of the classes that occur."""
@@ -179,10 +182,10 @@ def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) ->
     channels = sorted(config.channels.wsd)
     levels, services = (
         [public / file(device, channel) for channel in channels]
-        for file in (max_eirp_file, limiting_service_file)
+        for file in (max_eirp_file, _limiting_service_file)
     )
     write_archive(
-        public / "web" / numbers_archive(device),
+        public / "web" / _numbers_archive(device),
         number_tiles(levels, services),
         box_deg=box_deg,
         tile_type=TileType.UNKNOWN,
@@ -203,6 +206,9 @@ def below(config: Config, view_deg: Box, resolution_m: float) -> str:
 def page_files() -> dict[str, bytes]:
     """Content of the page's own files by name."""
     return {name: (BUNDLE / name).read_bytes() for name in PAGE_FILES}
+
+
+# --- facts of the page --------------------------------------------------------------------------------------
 
 
 def describe(

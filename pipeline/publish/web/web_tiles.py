@@ -56,13 +56,13 @@ def pyramid(place: Fit, inside: NDArray[np.bool_], box_deg: Box, zooms: Sequence
     found = []
     for zoom in zooms:
         for x, y in tiles_of(box_deg, zoom):
-            source = source_pixels(place, inside, tile_centres_deg(zoom, x, y))
+            source = _source_pixels(place, inside, tile_centres_deg(zoom, x, y))
             if (source != _NOWHERE).any():
                 found.append(TilePixels(zoom, x, y, source))
     return found
 
 
-def source_pixels(
+def _source_pixels(
     place: Fit, inside: NDArray[np.bool_], centres_deg: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> NDArray[np.int32]:
     """The grid's pixel that holds each centre, -1 outside the territory; int32[lat, lon]."""
@@ -102,6 +102,9 @@ def png(pixels: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:
         compress_level=9,
     )
     return stream.getvalue()
+
+
+# --- numbers ------------------------------------------------------------------------------------------------
 
 
 def number_zoom(grid: Grid) -> int:
@@ -146,6 +149,9 @@ def _blocks(
             part = np.s_[:, y * BLOCK_PX : (y + 1) * BLOCK_PX, x * BLOCK_PX : (x + 1) * BLOCK_PX]
             if (level[part] != NODATA_CENTI).any():
                 yield y, x, level[part], service[part]
+
+
+# --- archives -----------------------------------------------------------------------------------------------
 
 
 def write_archive(
