@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,61 @@ def test_no_two_modules_share_a_name() -> None:
 
 def test_no_two_modules_define_one_public_name() -> None:
     assert not repeated((name, path) for path in sources() for name in set(public_names(path)))
+
+
+def module_of(path: Path) -> str:
+    return ".".join(("pipeline", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other() -> None:
+    modules = {module_of(path): path for path in sources()}
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        used = {found if found in modules else found.rpartition(".")[0] for found in imported(path)}
+        graph[name] = used & set(modules) - {name}
+    tuple(TopologicalSorter(graph).static_order())  # CycleError names a ring
+
+
+def test_jobs_are_imported_by_nobody() -> None:
+    """They are reached through the table of jobs only."""
+    jobs = {module_of(path) for path in sources() if path.stem == "job" or path.stem.startswith("job_")}
+    assert len(jobs) > 10
+    for path in sources():
+        for name in imported(path):
+            assert not {name, name.rpartition(".")[0]} & jobs, path
+
+
+def test_init_files_import_nothing() -> None:
+    assert not {
+        path: set(imported(path))
+        for path in PACKAGE.rglob("__init__.py")
+        if set(imported(path)) - {"__future__.annotations"} and path.parent.name != "bundle"
+    }
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.FunctionDef))
+
+
+def is_kernel(function: ast.FunctionDef) -> bool:
+    return any(
+        name in ast.unparse(mark) for mark in function.decorator_list for name in ("kernel", "inlined")
+    )
+
+
+def body_lines(function: ast.FunctionDef) -> int:
+    """Lines of a function below its docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_functions_are_short_and_take_few_parameters(path: Path) -> None:
+    for function in functions(path):
+        kernel = is_kernel(function)
+        assert body_lines(function) <= (60 if kernel else 40), function.name
+        command = any("command" in ast.unparse(mark) for mark in function.decorator_list)
+        given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        assert kernel or command or len([a for a in given if a.arg not in {"self", "cls"}]) <= 9, (
+            function.name
+        )

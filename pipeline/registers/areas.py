@@ -19,8 +19,8 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT
 from pipeline.grid.polygons import EDGE_STEP_M, read_frame
-from pipeline.rows.row_models import NumberCell, StrippedRow, check_record, columns_of
-from pipeline.rows.text_records import Record, check_columns, read_records
+from pipeline.rows.row_models import NumberCell, StrippedRow, check_record, columns_of, read_records
+from pipeline.rows.text_records import Record, check_columns
 
 _ALL_CHANNELS = "*"
 # An adjustment of this or less switches the channel off (Ofcom's "unscheduled adjustments").

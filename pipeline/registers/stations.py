@@ -25,8 +25,8 @@ from pipeline.rows.row_models import (
     NumberCell,
     RowModel,
     read_by_id,
+    read_records,
 )
-from pipeline.rows.text_records import read_records
 
 # Keys of the territory file under which the rows of a register are counted.
 TRANSMITTERS_KEY, PMSE_KEY = "registers.transmitters", "pmse.registers"

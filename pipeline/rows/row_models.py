@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.errors import InputError
-from pipeline.rows.text_records import Record, read_records
+from pipeline.rows.text_records import Record, Records, read_csv
 
 # Text of which every character can be printed.
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -161,6 +161,36 @@ def _fault(path: Path, record: Record, model: type[RowModel], error: ValidationE
 
 
 # --- files --------------------------------------------------------------------------------------------------
+
+
+def read_records(path: Path, required: Sequence[str], *, may_be_empty: bool = False) -> Records:
+    """Read a file by its suffix; ``required`` columns must exist (lon and lat may be a geometry).
+
+    A file without a row is refused unless it ``may_be_empty``.
+    """
+    readers = {".csv": read_csv, ".gpkg": _read_geopackage, ".geojson": _read_geojson}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError("unknown kind of table", file=path, allowed="a .csv, .gpkg or .geojson file")
+    if not path.is_file():
+        problem = "is not a file" if path.exists() else "file does not exist"
+        raise InputError(problem, file=path)
+    records = reader(path, required)
+    if not (records.readable or records.faults or may_be_empty):
+        raise InputError("holds no rows", file=path, allowed="one row or more below the header")
+    return records
+
+
+def _read_geopackage(path: Path, required: Sequence[str]) -> Records:
+    from pipeline.rows.features import read_geopackage
+
+    return read_geopackage(path, required)
+
+
+def _read_geojson(path: Path, required: Sequence[str]) -> Records:
+    from pipeline.rows.features import read_geojson
+
+    return read_geojson(path, required)
 
 
 def read_rows(

@@ -1,4 +1,4 @@
-"""Files of rows as text by column: CSV, GeoPackage and GeoJSON give the same records.
+"""Rows of files as text by column; whatever the kind of file, the same records.
 
 A record is a mapping column -> text with the place it came from: the line of a CSV (the header is line 1),
 the running number of the feature (from 1) in a GeoPackage or GeoJSON. What is wrong with a whole file is
@@ -28,24 +28,6 @@ class Records(NamedTuple):
 
     readable: list[Record]
     faults: list[InputError]
-
-
-def read_records(path: Path, required: Sequence[str], *, may_be_empty: bool = False) -> Records:
-    """Read a file by its suffix; ``required`` columns must exist (lon and lat may be a geometry).
-
-    A file without a row is refused unless it ``may_be_empty``.
-    """
-    readers = {".csv": _read_csv, ".gpkg": _read_geopackage, ".geojson": _read_geojson}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise InputError("unknown kind of table", file=path, allowed="a .csv, .gpkg or .geojson file")
-    if not path.is_file():
-        problem = "is not a file" if path.exists() else "file does not exist"
-        raise InputError(problem, file=path)
-    records = reader(path, required)
-    if not (records.readable or records.faults or may_be_empty):
-        raise InputError("holds no rows", file=path, allowed="one row or more below the header")
-    return records
 
 
 def read_text(path: Path) -> str:
@@ -103,7 +85,8 @@ def wrong_width(path: Path, row: int, cells: Sequence[str], columns: Sequence[st
     )
 
 
-def _read_csv(path: Path, required: Sequence[str]) -> Records:
+def read_csv(path: Path, required: Sequence[str]) -> Records:
+    """Records of a CSV file whose first line names the columns."""
     records = Records([], [])
     lines = csv_cells(path)
     columns = [name.strip() for name in next(lines, (1, []))[1]]
@@ -114,15 +97,3 @@ def _read_csv(path: Path, required: Sequence[str]) -> Records:
         else:
             records.faults.append(wrong_width(path, row, cells, columns))
     return records
-
-
-def _read_geopackage(path: Path, required: Sequence[str]) -> Records:
-    from pipeline.rows.features import read_geopackage
-
-    return read_geopackage(path, required)
-
-
-def _read_geojson(path: Path, required: Sequence[str]) -> Records:
-    from pipeline.rows.features import read_geojson
-
-    return read_geojson(path, required)
