@@ -3,8 +3,7 @@
 Input: coverage of the channel and the territory's rasters. Output for each device: ``chNN_<device>.tif``,
 float32, one band per group of victims ("system mode|from..to" of the wanted level in dBm) and, where a
 threshold is known, "overload"; ``chNN_<device>_label.tif``, uint8, whose reception limits
-(``victims.VictimLabel``). For what the
-values mean see ``limits.py``.
+(``victims.VictimLabel``). For what the values mean see ``limits.py``.
 With ``method: threshold`` the one band is "threshold": -inf where the channel is occupied, else +inf; with
 ``method: separation`` there are two, "separation co" and "separation adjacent".
 """

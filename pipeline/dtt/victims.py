@@ -67,7 +67,7 @@ class Directivity(IntEnum):
 
 
 class VictimKind(NamedTuple):
-    """VictimMaps that share a loss table and a label."""
+    """Victims that share a loss table and a label."""
 
     foreign: bool
     coastal: bool
@@ -165,7 +165,7 @@ def fill_victims(
     classes: VictimClasses,
     out: VictimMaps,
 ) -> None:
-    """VictimMaps of a strip [y, x], in place.
+    """Victims of a strip [y, x], in place.
 
     ``levels`` float32[4, y, x]: wanted and nuisance dB(uV/m), sigma_U dB, azimuth deg. ``protect``: home,
     foreign reception. ``near``, ``far`` tables of X.
@@ -225,7 +225,7 @@ def kinds_present(victims: VictimMaps) -> list[VictimKind]:
 
 
 def members(victims: VictimMaps, kind: VictimKind, codes: Sequence[int] | None) -> NDArray[np.bool_]:
-    """VictimMaps of one kind and group, bool[y, x]; ``codes`` None = of all groups."""
+    """Victims of one kind and group, bool[y, x]; ``codes`` None = of all groups."""
     bits = FOREIGN_BIT * kind.foreign + COASTAL_BIT * kind.coastal + ORTHOGONAL_BIT * kind.orthogonal
     chosen = victims.kind == bits
     if codes is not None:
