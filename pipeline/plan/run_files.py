@@ -13,6 +13,8 @@ from pipeline.plan.published_layers import LayerFile, published_layers
 BOUNDARY_FILE, LAND_FILE = "public/boundaries.geojson", "public/land.geojson"
 TRANSMITTER_FILE = "internal/transmitters.gpkg"
 COLLECTION = "stac/collection.json"
+# What the built page of the web map is made of.
+PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
 
 
 def territory_files(plan: Plan) -> list[str]:
@@ -72,7 +74,7 @@ def web_sources(plan: Plan) -> list[str]:
 
 def web_files(plan: Plan) -> list[str]:
     """The web map, a folder that needs nothing else, relative to the run's folder."""
-    page = ("index.html", "app.js", "app.css", "LICENSES.txt", "maps.json", "boundaries.geojson")
+    page = (*PAGE_FILES, "maps.json", "boundaries.geojson")
     names = [f"public/web/{name}" for name in page]
     names += [f"public/web/tiles/{Path(source).stem}.pmtiles" for source in web_sources(plan)]
     return names + [f"public/web/numbers/{device.id}.pmtiles" for device in plan.config.devices]

@@ -21,6 +21,7 @@ from pipeline.grid.grid import Box, Grid
 from pipeline.grid.layer_files import layer_file, style_name
 from pipeline.layers import LAYERS
 from pipeline.plan.published_layers import published_layers
+from pipeline.plan.run_files import PAGE_FILES
 from pipeline.publish.styles import (
     Scheme,
     class_index,
@@ -56,7 +57,6 @@ from pipeline.territory.rasters import boundaries_of
 _SAMPLES = 5000  # pixels at which places are checked
 # By import, so that an edited page makes the job run again as an edited module does.
 BUNDLE = Path(bundle.__file__).parent
-PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
 _FORMAT = "channelmaps-web/1"
 _STATEMENTS = ("notice", "product", "unverified", "method", "model")
 

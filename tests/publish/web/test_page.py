@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.hashing import source_hash
 from pipeline.plan.jobs import JOBS
-from pipeline.publish.web.web_files import BUNDLE, PAGE_FILES, page_files
+from pipeline.plan.run_files import PAGE_FILES
+from pipeline.publish.web.web_files import BUNDLE, page_files
 
 PAGE = BUNDLE.parent / "page"
 
