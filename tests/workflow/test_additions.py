@@ -53,7 +53,11 @@ LAYER = Layer(
         "uint8", 255, "1", "worth using, {device}, channel {channel}", codes=((0, "no"), (1, "yes"))
     ),
 )
-SETTING = '''    worthwhile_dbm: Annotated[Number, Field(ge=-100, le=60)] = 10.0
+REPORT = '''class Report(Section):
+    """The page `report.html` of every run, and the tables behind it."""
+'''
+SETTING = '''
+    worthwhile_dbm: Annotated[Number, Field(ge=-100, le=60)] = 10.0
     """E.i.r.p. from which a channel is worth using."""
 '''
 TERRITORY = {
@@ -133,13 +137,8 @@ def add_all(root: Path) -> None:
     # A command: a file.
     shutil.copy(EXAMPLES / "commands_channels.py", package / "cli")
     # A setting: a field; the row of the job names it.
-    section = package / "config/report.py"
-    replace(section, "from pathlib import Path\n", "from pathlib import Path\nfrom typing import Annotated\n")
-    replace(section, "\nfrom pipeline.config.base import Section", FIELD_IMPORT)
-    section.write_text(section.read_text(encoding="utf-8") + SETTING, encoding="utf-8")
-
-
-FIELD_IMPORT = "\nfrom pydantic import Field\n\nfrom pipeline.config.base import Number, Section"
+    (section,) = [path for path in (package / "config").glob("*.py") if REPORT in path.read_text("utf-8")]
+    replace(section, REPORT, REPORT + SETTING)
 
 
 @pytest.fixture(scope="module")
