@@ -68,13 +68,18 @@ def _table_values(config: Config, row: Job) -> dict[str, object]:
 
 
 def _models_of(config: Config, row: Job) -> list[Model]:
-    """Models that a job computes with; receivers of services may take any that has the role."""
+    """Models that a job computes with, those it reads the choice of; a receiver may take any of its role."""
     if "models" not in row.uses:
         return []
-    names = {config.propagation.coverage_model, config.propagation.wsd_model}
+    keys = [key for key in ("coverage_model", "wsd_model") if _reads(row, f"propagation.{key}")]
+    names = {str(getattr(config.propagation, key)) for key in keys}
     if "services" in row.uses:
         names |= set(model_names("receiver"))
     return [model for model in MODELS if model.name in names]
+
+
+def _reads(row: Job, key: str) -> bool:
+    return any(f"{key}.".startswith(f"{setting}.") for setting in row.settings)
 
 
 def rows_of(plan: Plan, job: str, **wildcards: int | str) -> str | None:

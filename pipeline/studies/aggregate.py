@@ -25,7 +25,7 @@ from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.plan.run_files import two_digits
+from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.plan.territory_file import load_config
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.channel_plan import victim_channels
@@ -80,7 +80,7 @@ class _PlacedRow(RowModel):
         return self
 
 
-def _read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path) -> PlacedDevices:
+def _read_placed(path: Path, config: Config, surface: xr.DataArray, folder: Path) -> PlacedDevices:
     """A table ``lon, lat, channel, eirp_dbm, device``; an empty e.i.r.p. is what is permitted there.
 
     Each device stands in the territory, on a channel of the maps, below the cap of its profile.
@@ -90,7 +90,7 @@ def _read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path
     rows = read_rows(path, _PlacedRow, context=setting)
     pixels = [_pixel(path, row, surface) for row in rows]
     eirp_dbm = [
-        _permitted_dbm(path, row, public, *pixel) if row.eirp_dbm is None else row.eirp_dbm
+        _permitted_dbm(path, row, folder, *pixel) if row.eirp_dbm is None else row.eirp_dbm
         for row, pixel in zip(rows, pixels, strict=True)
     ]
     row_px, col_px = np.array(pixels).T
@@ -99,7 +99,7 @@ def _read_placed(path: Path, config: Config, surface: xr.DataArray, public: Path
 
 
 def spread(
-    config: Config, device: Device, density_per_km2: float, surface: xr.DataArray, public: Path
+    config: Config, device: Device, density_per_km2: float, surface: xr.DataArray, folder: Path
 ) -> PlacedDevices:
     """On every channel a square lattice of devices over the territory, each at what is permitted there."""
     grid: Grid = surface.attrs["grid"]
@@ -109,7 +109,7 @@ def spread(
     number = list(config.devices).index(device)
     parts = []
     for channel in sorted(config.channels.wsd):
-        raw = raster.read(_layer(public, device.id, channel)).values[row, col]
+        raw = raster.read(_layer(folder, device.id, channel)).values[row, col]
         on = ~np.isin(raw, _NOTHING_PERMITTED)
         count = int(on.sum())
         parts.append(
@@ -152,8 +152,8 @@ def _pixel(path: Path, placed: _PlacedRow, surface: xr.DataArray) -> tuple[int, 
     return row, col
 
 
-def _permitted_dbm(path: Path, placed: _PlacedRow, public: Path, row: int, col: int) -> float:
-    layer = _layer(public, placed.device, placed.channel)
+def _permitted_dbm(path: Path, placed: _PlacedRow, folder: Path, row: int, col: int) -> float:
+    layer = _layer(folder, placed.device, placed.channel)
     raw = int(raster.read(layer, rows=slice(row, row + 1), cols=slice(col, col + 1)).values.item())
     if raw in _NOTHING_PERMITTED:
         raise InputError(
@@ -167,8 +167,8 @@ def _permitted_dbm(path: Path, placed: _PlacedRow, public: Path, row: int, col: 
     return raw / 100.0
 
 
-def _layer(public: Path, device: str, channel: int) -> Path:
-    return public / f"max_eirp_{device}_ch{channel:02d}.tif"
+def _layer(folder: Path, device: str, channel: int) -> Path:
+    return folder / layer_file("max_eirp", device=device, channel=channel)
 
 
 # --- the check ----------------------------------------------------------------------------------------------
@@ -202,10 +202,10 @@ def aggregate_command(
         raise InputError("give either --devices or --density-per-km2", field="--devices")
     surface = raster.read(folder / "territory" / "surface.tif")
     if devices is not None:
-        placed = _read_placed(devices, config, surface, folder / "public")
+        placed = _read_placed(devices, config, surface, folder)
     else:
         device = _device(config, device_id)
-        placed = spread(config, device, float(density_per_km2 or 0.0), surface, folder / "public")
+        placed = spread(config, device, float(density_per_km2 or 0.0), surface, folder)
     out.mkdir(parents=True, exist_ok=True)
     rows = list(_channels(config, folder, placed, surface.attrs["grid"], out, threads))
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["channel"])

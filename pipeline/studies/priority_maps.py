@@ -23,7 +23,7 @@ from pipeline.config.products import Priority
 from pipeline.errors import InputError
 from pipeline.files import table_bytes, write_output
 from pipeline.grid import raster
-from pipeline.plan.run_files import two_digits
+from pipeline.grid.layer_files import layer_file
 from pipeline.plan.territory_file import load_config
 
 # --- classes and shares -------------------------------------------------------------------------------------
@@ -112,8 +112,8 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
 
 def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd.DataFrame:
     channels = sorted(config.channels.wsd)
-    names = [f"max_eirp_{level.device}_ch{two_digits(channel)}.tif" for channel in channels]
-    layers = [raster.read(folder / "public" / name) for name in names]
+    names = [layer_file("max_eirp", device=level.device, channel=channel) for channel in channels]
+    layers = [raster.read(folder / name) for name in names]
     grid = layers[0].attrs["grid"]
     classes = priority_classes(np.stack([layer.values for layer in layers]), channels, level)
     what = f"priority level {level.level}, {level.device} at {level.eirp_dbm:g} dBm"

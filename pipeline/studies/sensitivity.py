@@ -26,6 +26,7 @@ from pipeline.errors import InputError
 from pipeline.files import csv_text, write_output, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.grid.layer_files import layer_file
 from pipeline.hashing import json_hash
 from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
 from pipeline.plan.margin import required_margin_km
@@ -236,7 +237,7 @@ def _run_variant(folder: Path, variant: Variant, threads: int) -> Path:
             write_whole(step.stamp, step.digest)
     (channel,), (device,) = plan.wsd, plan.config.devices
     run_job("combine", plan.config, place, threads=threads, channel=channel)
-    return place / f"public/max_eirp_{device.id}_ch{channel:02d}.tif"
+    return place / layer_file("max_eirp", device=device.id, channel=channel)
 
 
 def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:

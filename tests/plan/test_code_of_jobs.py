@@ -69,6 +69,17 @@ def test_models_of_receivers_count_where_services_are_asked(tiny: Path) -> None:
     assert p1546 not in dependencies._modules_of(config, JOBS["protect"])
 
 
+def test_models_of_devices_do_not_concern_coverage(tiny: Path) -> None:
+    """Else a comparison of models would compute the coverage again for each model of the devices."""
+    config = load_config(tiny)
+    other = config.model_copy(
+        update={"propagation": config.propagation.model_copy(update={"wsd_model": "extended_hata"})}
+    )
+    different = {job for job in JOBS if code_of(config, job) != code_of(other, job)}
+    assert "protect" in different
+    assert not {"territory", "terrain", "coverage", "reception"} & different
+
+
 def test_words_of_the_configuration_concern_nothing(edited: Edit) -> None:
     assert edited("pipeline/config/territory.py", '"""Words."""') == set()
 
