@@ -216,9 +216,13 @@ def source_hash(modules: str | tuple[str, ...], root: Path = REPOSITORY) -> str:
 
 
 def package_hash(root: Path = REPOSITORY) -> str:
-    """Hash of all files of the package but compiled ones, and of the versions of what computes."""
-    every = (path for path in (root / PACKAGE).rglob("*") if "__pycache__" not in path.parts)
-    return json_hash([files_hash(sorted(path for path in every if path.is_file()), root), _versions(root)])
+    """Hash of all modules of the package and their tables, and of the versions of what computes.
+
+    What only builds the page of the web map does not count: a wheel is without it.
+    """
+    sources = sorted(path for path in (root / PACKAGE).rglob("*.py") if "node_modules" not in path.parts)
+    tables = {path for source in sources for path in _tables_of(source, root)}
+    return json_hash([files_hash([*sources, *sorted(tables)], root), _versions(root)])
 
 
 def _versions(root: Path) -> list[str]:

@@ -49,7 +49,7 @@ class Published(NamedTuple):
 
     max_eirp_centi_dbm: NDArray[np.int16]
     limiting_service: NDArray[np.uint8]
-    eval_flags: NDArray[np.uint16]
+    eval_flags: NDArray[np.unsignedinteger]
 
 
 def combine(
@@ -69,12 +69,13 @@ def combine(
     """
     lowest_dbm = np.full(targets.shape, np.inf)
     label = np.full(targets.shape, service_code("device_cap"), dtype=np.uint8)
-    flags = np.full(targets.shape, settled_flags, dtype=np.uint16)
+    bit_mask = np.dtype(raster_of("eval_flags").dtype)
+    flags = np.full(targets.shape, settled_flags, dtype=bit_mask)
     unknown = np.zeros(targets.shape, dtype=np.bool_)
     for bits, limit in limits:
         open_here = np.True_ if limit is None else limit.not_evaluated
         unknown |= open_here
-        flags |= np.where(open_here, np.uint16(0), np.uint16(bits))
+        flags |= np.where(open_here, 0, bits).astype(bit_mask)
         if limit is not None:
             stricter = limit.eirp_dbm < lowest_dbm
             np.copyto(lowest_dbm, limit.eirp_dbm, where=stricter)
