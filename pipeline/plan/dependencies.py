@@ -19,7 +19,7 @@ from pipeline.layers import LAYERS
 from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import Plan, near_channel
-from pipeline.propagation.models import MODELS, Model, model_names
+from pipeline.propagation.models import MODELS, Model, Surroundings, model_names
 from pipeline.services.evaluated import service_modules
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.table import SERVICES
@@ -59,6 +59,7 @@ def _table_values(config: Config, row: Job) -> dict[str, object]:
     }
     if "models" in row.uses:
         found["models"] = [model._replace(title="") for model in _models_of(config, row)]
+        found["surroundings"] = {code.name: code.value for code in Surroundings}
     if "services" in row.uses:
         found["services"] = [service._replace(label="") for service in SERVICES]
     if "views" in row.uses:

@@ -243,9 +243,7 @@ def _triggered(
         coastal=None,
     )
     model = "free_space" if system.receiver == "aircraft" else "p1546"
-    return receiver, ReceiverCriteria(
-        code, "free_space" if model == "free_space" else "p1546", settings.time_pct.value
-    )
+    return receiver, ReceiverCriteria(code, model, settings.time_pct.value)
 
 
 def _country_zones(
