@@ -1,6 +1,7 @@
 """Files that come with the package: tables, rules, profiles, environment, lock.
 
-They are in the checkout, where users edit them; a wheel carries copies inside the package.
+They are in the checkout, where users edit them. Without a checkout a copy inside the package is taken;
+nothing puts one there yet, so that only an editable install works.
 """
 
 from __future__ import annotations

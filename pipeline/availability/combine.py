@@ -21,7 +21,7 @@ from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import empty_values, make_layer, raster_of
-from pipeline.hashing import file_sha256, json_hash, settings_hash
+from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import device_cap_dbm
@@ -166,38 +166,28 @@ def victims_of(config: Config, channel: int) -> tuple[int, ...]:
 
 
 def tags_of_channel(
-    config: Config, build: Path, device: Device, channel: int, victims: tuple[int, ...], *, code: str
+    config: Config, build: Path, device: Device, channel: int, victims: tuple[int, ...], *, basis: str
 ) -> dict[str, str]:
-    """What one layer depends on: its own maps by content, the settings and the code; no clock."""
+    """What one layer depends on: its own maps by content, PMSE assignments, and ``basis``; no clock.
+
+    ``basis``: hash of the code and the settings of the job that makes it.
+    """
     maps = [
         file_sha256(path) for victim in victims for path in ChannelFiles(build, victim).protection(device)
     ]
-    sections = (
-        "devices",
-        "protection",
-        "services",
-        "incumbents",
-        "areas",
-        "neighbours",
-        "notice",
-        "pmse",
-        "-pmse.registers",
-        "-pmse.at",
-    )
-    settings = settings_hash(config, sections)
     bookings = pmse_victims.bookings_hash(config, bookings_of(config), channel)
     return _common_tags(config) | {
         "channel": str(channel),
         "device": device.id,
-        "hash": json_hash([maps, settings, bookings, code]),
+        "hash": json_hash([maps, bookings, basis]),
     }
 
 
 def tags_of_level(
-    config: Config, device: Device, level: str, paths: list[Path], *, code: str
+    config: Config, device: Device, level: str, paths: list[Path], *, basis: str
 ) -> dict[str, str]:
     """Tags of the layers of one level, which are made from the maximum e.i.r.p. in all channels."""
-    own = json_hash([[file_sha256(path) for path in paths], level, code])
+    own = json_hash([[file_sha256(path) for path in paths], level, basis])
     return _common_tags(config) | {"device": device.id, "level_dbm": level, "hash": own}
 
 

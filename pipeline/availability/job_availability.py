@@ -23,7 +23,7 @@ from pipeline.grid import raster
 from pipeline.grid.layer_files import channel_bands, layer_file
 
 
-def main(config: Config, build: Path, *, threads: int, code: str) -> None:
+def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
     """Write classes, counts, stacked VRT and statistics of all devices; one thread is enough."""
     surface = raster.read(build / "territory" / "surface.tif")
     population = read_population(config, build)
@@ -37,7 +37,7 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
         stack = build / layer_file("max_eirp_stack", device=device.id)
         write_whole(stack, raster.build_vrt(paths, names))
         for level_dbm in published_levels_dbm(config, device):
-            tags = tags_of_level(config, device, level_name(level_dbm), paths, code=code)
+            tags = tags_of_level(config, device, level_name(level_dbm), paths, basis=basis)
             count = write_level(build, device, level_dbm, paths, names, tags)
             curve = availability_curve(count, len(paths), area_km2, population)
             curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))

@@ -13,13 +13,13 @@ from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file
 
 
-def main(config: Config, build: Path, *, threads: int, channel: int, code: str) -> None:
+def main(config: Config, build: Path, *, threads: int, channel: int, basis: str) -> None:
     """Write the three layers of every device in one white-space channel."""
     surface = raster.read(build / "territory" / "surface.tif")
     victims = victims_of(config, channel)
     for device in config.devices:
         layers = run(config, build, device, channel, victims, surface, threads=threads)
-        tags = tags_of_channel(config, build, device, channel, victims, code=code)
+        tags = tags_of_channel(config, build, device, channel, victims, basis=basis)
         for name, layer in layers.items():
             path = build / layer_file(str(name), device=device.id, channel=channel)
             raster.write(path, layer, tags=tags, publish=True)

@@ -54,13 +54,13 @@ class PlacedDevices(NamedTuple):
 class InterferenceSources(NamedTuple):
     """Devices of one geometry around one DTT channel.
 
-    ``level_db`` float64[device, code of the victim]: e.i.r.p. plus protection ratio; ``loss_db`` and ``near``
-    by (|dy|, |dx|), the loss for inland and for coastal victims.
+    ``level_dbm`` float64[device, code of the victim]: e.i.r.p. plus protection ratio; ``loss_db`` and
+    ``near`` by (|dy|, |dx|), the loss for inland and for coastal victims.
     """
 
     row: NDArray[np.int64]
     col: NDArray[np.int64]
-    level_db: NDArray[np.float64]
+    level_dbm: NDArray[np.float64]
     loss_db: NDArray[np.float32]
     near: NDArray[np.bool_]
 
@@ -102,10 +102,10 @@ def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: Grid) -> Interfe
     chosen = np.flatnonzero([pair in ratios for pair in pairs])
     if chosen.size == 0:
         return None
-    level_db = np.array([placed.eirp_dbm[i] + ratios[pairs[i]] for i in chosen])
+    level_dbm = np.array([placed.eirp_dbm[i] + ratios[pairs[i]] for i in chosen])
     places, which = np.unique(np.stack([placed.row[chosen], placed.col[chosen]]), axis=1, return_inverse=True)
-    power = np.zeros((places.shape[1], level_db.shape[1]))
-    np.add.at(power, which, 10.0 ** (0.1 * level_db))
+    power = np.zeros((places.shape[1], level_dbm.shape[1]))
+    np.add.at(power, which, 10.0 ** (0.1 * level_dbm))
     loss_db, near = _losses(job, grid)
     return InterferenceSources(places[0].copy(), places[1].copy(), 10.0 * np.log10(power), loss_db, near)
 
@@ -203,18 +203,18 @@ def add_power(
                     continue
                 dy, dx = abs(row - y), abs(col - x)
                 coast = 1 if kind & COASTAL_BIT else 0
-                level_db = sources.level_db[j, victims.code[y, x]] - float(sources.loss_db[coast, dy, dx])
-                if level_db == -np.inf:
+                level_dbm = sources.level_dbm[j, victims.code[y, x]] - float(sources.loss_db[coast, dy, dx])
+                if level_dbm == -np.inf:
                     continue
                 if dy > 1 or dx > 1:
                     azimuth_deg = float(victims.azimuth_deg[y, x])
                     if kind & ORTHOGONAL_BIT:
-                        level_db -= cross_polar_db
+                        level_dbm -= cross_polar_db
                     elif not math.isnan(azimuth_deg):
                         direction_deg = math.degrees(math.atan2(float(col - x), float(y - row)))
                         off_deg = abs((azimuth_deg - direction_deg + 180.0) % 360.0 - 180.0)
-                        level_db -= directivity_db(off_deg, flat_deg, end_deg, full_db)
-                power[0 if sources.near[dy, dx] else 1, y, x] += math.exp(_MW * level_db)
+                        level_dbm -= directivity_db(off_deg, flat_deg, end_deg, full_db)
+                power[0 if sources.near[dy, dx] else 1, y, x] += math.exp(_MW * level_dbm)
 
 
 def _layers(

@@ -38,6 +38,11 @@ def code_of(config: Config, job: str) -> str:
     return json_hash([source_hash(_modules_of(config, row)), plain(_table_values(config, row))])
 
 
+def basis_of(config: Config, job: str) -> str:
+    """Hash of the code and the settings of a job: what its layers rest on beside other files."""
+    return json_hash([code_of(config, job), settings_hash(config, JOBS[job].settings)])
+
+
 def sources_of_jobs(config: Config) -> list[Path]:
     """Source files that any job of a territory can load."""
     modules = {name for row in JOBS.values() for name in _modules_of(config, row)}

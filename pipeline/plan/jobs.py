@@ -28,7 +28,8 @@ class Job(NamedTuple):
     rows: str | None = None
     """Function of ``plan/dependencies.py``: hash of what it takes from registers, by plan and wildcards."""
     values: tuple[str, ...] = ()
-    """Values that ``main`` is given besides, by name; see ``plan/run_job.py``."""
+    """Values that ``main`` is given besides, by name; see ``plan/run_job.py``. Each is part of ``rows`` or
+    follows from code and settings, so that a change of it runs the job again."""
     uses: tuple[str, ...] = ()
     """Tables it works by: ``models`` and ``services`` with the modules of the rows that a territory uses;
     ``views``, all titles and labels that readers see."""
@@ -130,7 +131,7 @@ _ROWS = (
         ),
         wildcards=("channel",),
         rows="rows_of_services",
-        values=("code",),
+        values=("basis",),
         uses=("models", "services"),
         threads="wsd",
     ),
@@ -139,7 +140,7 @@ _ROWS = (
         title="availability and statistics",
         module="pipeline.availability.job_availability",
         settings=("channels.wsd", "devices", "levels_dbm", "population", "notice"),
-        values=("code",),
+        values=("basis",),
         threads="all",
     ),
     Job(

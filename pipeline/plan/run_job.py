@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
-from pipeline.plan.dependencies import code_of
+from pipeline.plan.dependencies import basis_of, code_of
 from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.margin import required_margins_km
 
@@ -41,6 +41,8 @@ def _value(name: str, config: Config, row: Job) -> object:
     """What ``main`` is given besides configuration and wildcards."""
     if name == "code":
         return code_of(config, row.name)
+    if name == "basis":
+        return basis_of(config, row.name)
     if name == "required_km":
         return required_margins_km(config)
     raise ValueError(f"{row.name}: no value {name}")

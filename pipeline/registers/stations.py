@@ -15,6 +15,7 @@ import xarray as xr
 from pydantic import BeforeValidator, Field, field_validator
 
 from pipeline.config.config import Config
+from pipeline.hashing import input_files
 from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
@@ -30,6 +31,9 @@ from pipeline.rows.row_models import (
 
 # Keys of the territory file under which the rows of a register are counted.
 TRANSMITTERS_KEY, PMSE_KEY = "registers.transmitters", "pmse.registers"
+
+# Registers of receivers among the input files of the sections of services.
+_STATIONS = re.compile(r"(incumbents\.\w+\.(?:registers|stations))(?:\.\d+)?")
 
 _ATTENUATIONS = re.compile(r"\d+(\.\d+)?(;\d+(\.\d+)?)+")
 
@@ -147,18 +151,11 @@ def register_sizes(
 
 
 def _station_files(config: Config) -> dict[str, list[Path]]:
-    """Registers of the services other than DTT and PMSE, by key."""
-    incumbents = config.incumbents
-    if incumbents is None:
-        return {}
-    astronomy, aeronautical = incumbents.radio_astronomy, incumbents.aeronautical
-    files = {
-        "incumbents.radio_astronomy.stations": [astronomy.stations] if astronomy else [],
-        "incumbents.aeronautical.stations": [aeronautical.stations]
-        if aeronautical and aeronautical.stations
-        else [],
-        "incumbents.mobile.registers": incumbents.mobile.registers if incumbents.mobile else [],
-        "incumbents.ppdr.registers": incumbents.ppdr.registers if incumbents.ppdr else [],
-        "incumbents.fixed.registers": incumbents.fixed.registers if incumbents.fixed else [],
-    }
-    return {key: paths for key, paths in files.items() if paths}
+    """Registers of the services other than DTT and PMSE, by key: `registers` or `stations` of a section."""
+    files: dict[str, list[Path]] = {}
+    if config.incumbents is not None:
+        for key, path in input_files(config.incumbents, "incumbents."):
+            found = _STATIONS.fullmatch(key)
+            if found is not None:
+                files.setdefault(found[1], []).append(path)
+    return files

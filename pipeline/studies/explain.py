@@ -21,7 +21,7 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
-from pipeline.plan.dependencies import code_of
+from pipeline.plan.dependencies import basis_of, code_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, read_run
 from pipeline.radio.channel_plan import victim_channels
@@ -144,7 +144,7 @@ def _context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
         )
     try:
         found = tags_of_channel(
-            place.config, build, place.device, place.channel, victims, code=code_of(place.config, "combine")
+            place.config, build, place.device, place.channel, victims, basis=basis_of(place.config, "combine")
         )["hash"]
     except FileNotFoundError as error:
         raise InputError(

@@ -11,6 +11,7 @@ from service_scene import GRID, make_context, whole
 
 from pipeline.availability.combine import combine
 from pipeline.config.config import Config
+from pipeline.layers import LAYERS
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.services import base, evaluated, table
 from pipeline.services.base import CheckedTerritory, ServiceContext, module_of
@@ -138,3 +139,12 @@ def test_a_service_that_the_file_does_not_name_is_refused(
     content["services"]["sonar"] = {"status": "evaluate"}
     with pytest.raises(ValueError, match=r"Input should be 'dtt', .* or 'seven'"):
         Config.model_validate(content, context={"services": service_names()})
+
+
+def test_every_bit_is_of_one_code_and_fits_the_layer() -> None:
+    bits = {row.flag: row.code for row in SERVICES if row.flag is not None}
+    assert {(row.flag, row.code) for row in SERVICES if row.flag is not None} == set(bits.items())
+    raster = LAYERS["eval_flags"].raster
+    assert raster is not None
+    all_bits = sum(1 << bit for bit in bits)
+    assert all_bits < np.iinfo(raster.dtype).max == raster.nodata
