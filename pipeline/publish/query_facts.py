@@ -10,6 +10,7 @@ from pipeline.config.products import Query
 from pipeline.config.protection import Device
 from pipeline.grid.layer_files import layer_file
 from pipeline.radio.channel_plan import HZ_PER_MHZ, channel_centre_mhz, channel_width_mhz
+from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.height_layers import HeightLayer, layer_height_m, read_height_layers
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -66,6 +67,7 @@ def device_entry(device: Device) -> dict[str, object]:
         "emission_class": device.emission_class,
         "height_m": device.height_m,
         "bandwidth_hz": device.bandwidth_mhz * HZ_PER_MHZ,
+        "cap_dbm": device_cap_dbm(device),
     }
 
 

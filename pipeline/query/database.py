@@ -25,8 +25,9 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import SCALE_TAG, channel_bands
 from pipeline.publish.release import MANIFEST
 from pipeline.quantise import NODATA_CENTI
+from pipeline.query.manifest_check import check_manifest
 from pipeline.query.paws import Code, PawsError
-from pipeline.query.results import read_run
+from pipeline.query.results import published_file, read_run
 
 # --- a circle on one raster ---------------------------------------------------------------------------------
 
@@ -178,18 +179,12 @@ class QueryLocation(NamedTuple):
 
 
 def open_database(results: Path) -> Database:
-    """Open a run, or the latest of a territory; InputError where it holds no query rasters."""
+    """Open a run, or the latest of a territory; InputError without query rasters, or with damaged ones."""
     run = read_run(results)
-    missing = {"query", "valid_utc"} - set(run.manifest)
-    if missing:
-        raise InputError(
-            "run holds nothing for queries",
-            file=run.folder / MANIFEST,
-            field=min(missing),
-            allowed="a run made by this version of the program",
-        )
+    check_manifest(run.folder / MANIFEST, run.manifest, "query")
     facts = run.manifest["query"]
-    rasters = {entry["id"]: raster.open_raster(run.folder / entry["file"]) for entry in facts["devices"]}
+    paths = {entry["id"]: published_file(run, entry["file"]) for entry in facts["devices"]}
+    rasters = {device: raster.open_raster(path) for device, path in paths.items()}
     _check_rasters(rasters, channel_bands("query", [entry["channel"] for entry in facts["channels"]]))
     grid = next(iter(rasters.values())).grid
     to_grid = grid.from_lonlat()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError, error_response
 from pipeline.query.profiles import profile_for
@@ -20,6 +22,7 @@ _OTHER_METHODS = {
 _REQUEST_TYPE = "AVAIL_SPECTRUM_REQ"
 # Of `requestType`: RFC 7545 leaves the word to the ruleset.
 _GENERIC = {"generic", "generic slave", "generic_slave"}
+_SPECIFIC = {"", "specific", "specific slave", "specific_slave", "master"}
 # Of a location that gives none (RFC 7545, section 5.1): the circle of one that gives less is too small.
 _LEAST_CONFIDENCE_PCT = 95
 # Members of a device's description by which its profile is chosen (RFC 7545, section 9.2.2).
@@ -31,6 +34,10 @@ def respond(database: Database, request: object, now: datetime | None = None) ->
     if not isinstance(request, Mapping) or request.get("jsonrpc") != "2.0":
         return _rpc_error(-32600, "not a JSON-RPC 2.0 request", None)
     request_id = request.get("id")
+    if not _is_id(request_id):
+        return _rpc_error(-32600, "id is no text and no finite number", None)
+    if not _is_text(request):
+        return _rpc_error(-32600, "holds a character that is none (a lone surrogate)", request_id)
     method = request.get("method")
     if not isinstance(method, str) or method not in {_METHOD, *_OTHER_METHODS}:
         return _rpc_error(-32601, "no such method", request_id)
@@ -40,6 +47,8 @@ def respond(database: Database, request: object, now: datetime | None = None) ->
         message = answer(database, _request_of(database.facts, request.get("params")), now)
     except PawsError as error:
         return error_response(error, request_id)
+    except InputError as error:  # the run, not the request, is at fault
+        return _rpc_error(-32603, f"internal error: {error.problem}", request_id)
     return {"jsonrpc": "2.0", "result": message, "id": request_id}
 
 
@@ -49,14 +58,24 @@ def _request_of(facts: JsonObject, params: object) -> Request:
         raise PawsError(Code.INVALID_VALUE, f"params are no {_REQUEST_TYPE}")
     if params.get("version") != PAWS_VERSION:
         raise PawsError(Code.VERSION, f"only version {PAWS_VERSION}")
-    generic = str(params.get("requestType", "")).lower() in _GENERIC
+    generic = _is_generic(params)
     location = "masterDeviceLocation" if generic and "masterDeviceLocation" in params else "location"
     _require(params, [location, "deviceDesc"])
     device_desc = _object(params, "deviceDesc")
+    if any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(device_desc)):
+        raise PawsError(Code.INVALID_VALUE, "deviceDesc holds a number that is not finite")
     lon_deg, lat_deg, uncertainty_m = _circle_of(_object(params, location))
     device = _device_of(facts, device_desc)
     height_m = _height_of(facts, device, _object(params, "antenna") if "antenna" in params else {})
     return Request(lon_deg, lat_deg, device, height_m, uncertainty_m, generic, None, device_desc)
+
+
+def _is_generic(params: Mapping[str, Any]) -> bool:
+    """Whether the request is for generic slaves; a word that is not known could mean anything."""
+    kind = params.get("requestType", "")
+    if not isinstance(kind, str) or kind.strip().lower() not in {*_GENERIC, *_SPECIFIC}:
+        raise PawsError(Code.INVALID_VALUE, "requestType is neither Generic Slave nor absent")
+    return kind.strip().lower() in _GENERIC
 
 
 def _require(given: Mapping[str, Any], names: Iterable[str]) -> None:
@@ -74,7 +93,10 @@ def _circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
     _require(point, ["center"])
     centre = _object(point, "center")
     _require(centre, ["longitude", "latitude"])
-    if _number(location, "confidence", _LEAST_CONFIDENCE_PCT) < _LEAST_CONFIDENCE_PCT:
+    confidence_pct = _number(location, "confidence", _LEAST_CONFIDENCE_PCT)
+    if not 0.0 <= confidence_pct <= 100.0:
+        raise PawsError(Code.INVALID_VALUE, "confidence is not 0 to 100 %")
+    if confidence_pct < _LEAST_CONFIDENCE_PCT:
         raise PawsError(
             Code.UNIMPLEMENTED, f"places are known with {_LEAST_CONFIDENCE_PCT} % confidence or more"
         )
@@ -106,10 +128,38 @@ def _height_of(facts: JsonObject, device: str, antenna: Mapping[str, Any]) -> fl
     if antenna.get("heightType", "AGL") != "AGL":
         raise PawsError(Code.UNIMPLEMENTED, "heights are above ground (AGL)")
     height_m, spread_m = _number(antenna, "height"), _number(antenna, "heightUncertainty", 0.0)
+    if spread_m < 0.0:
+        raise PawsError(Code.INVALID_VALUE, "heightUncertainty is negative")
     ends_m = {max(height_m - spread_m, 1e-3), height_m + spread_m} if spread_m > 0.0 else {height_m}
     if len({profile_for(facts, device, end_m)["id"] for end_m in ends_m}) > 1:
         raise PawsError(Code.UNIMPLEMENTED, "the height is too uncertain: two layers answer for it")
     return height_m
+
+
+def _is_id(value: object) -> bool:
+    """Whether a response can carry an id (JSON-RPC 2.0, section 4)."""
+    if value is None or isinstance(value, str):
+        return _is_text(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _is_text(value: object) -> bool:
+    """Whether all of a request can be written as UTF-8: what is returned must be."""
+    texts = (leaf for leaf in _leaves(value) if isinstance(leaf, str))
+    return not any("\ud800" <= character <= "\udfff" for text in texts for character in text)
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """All names and values within plain data, however deep."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+        else:
+            yield item
 
 
 def _object(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:

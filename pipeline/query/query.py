@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import (
@@ -41,6 +42,8 @@ from pipeline.radio.channel_plan import HZ_PER_MHZ
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
 
 _LARGEST_UNCERTAINTY_M = 1e6
+# Of a cap in hundredths of a dB: levels are rounded down, but for the noise of the arithmetic.
+_CAP_NOISE = 1e-6
 
 
 class Request(NamedTuple):
@@ -89,9 +92,23 @@ def answer(database: Database, request: Request, now: datetime | None = None) ->
         raise outside_coverage(request.lon_deg, request.lat_deg)
     if request.generic_slave:
         master, profile = profile, slave_profile(database.facts, profile)
+        _check_cap(database, master, raw)
         radius_m += _coverage_range_m(database.facts, master, request, raw)
         raw = _slave_raw(database, profile, location, radius_m, raw)
+    _check_cap(database, profile, raw)
     return _message_of(database, request, location, radius_m, profile, raw, now or datetime.now(UTC))
+
+
+def _check_cap(database: Database, profile: JsonObject, raw: NDArray[np.int16]) -> None:
+    """InputError for a level that no map of the device holds; runs made before say no cap."""
+    cap_dbm = profile.get("cap_dbm")
+    if cap_dbm is not None and raw.max() > 100.0 * cap_dbm + _CAP_NOISE:
+        raise InputError(
+            "is damaged: a level is above the cap of the device",
+            file=database.folder / profile["file"],
+            value=f"{raw.max() / 100.0:.2f} dBm",
+            allowed=f"{cap_dbm:g} dBm",
+        )
 
 
 def _check_numbers(request: Request) -> None:

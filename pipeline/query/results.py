@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,7 +14,9 @@ from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.hashing import file_sha256
 from pipeline.publish.release import LATEST, MANIFEST
+from pipeline.query.manifest_check import read_manifest
 from pipeline.shipped import REPOSITORY
 
 _AnySection = TypeVar("_AnySection", bound=Section)
@@ -41,16 +42,30 @@ def read_run(results: Path) -> Run:
     if folder is None:
         raise InputError("holds no published run", file=results, allowed="a folder such as results/x/latest")
     folder = folder.resolve()
-    path = folder / MANIFEST
+    return Run(folder, folder.parent.parent.parent, read_manifest(folder / MANIFEST))
+
+
+def published_file(run: Run, name: str) -> Path:
+    """A file of the run for an answer; InputError unless its content is what the manifest says.
+
+    A file that stays as it is is read once in a process.
+    """
+    path = run.folder / name
+    known = {entry["path"]: entry["sha256"] for entry in run.manifest.get("outputs", ())}
+    if name not in known:
+        raise InputError("is no file of this run", file=path, allowed=f"one that {MANIFEST} lists")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
-    parts = {"territory", "config", "inputs", "channels", "software"}
-    missing = parts - set(manifest if isinstance(manifest, dict) else ())
-    if missing:
-        raise InputError("lacks a part of a manifest", file=path, field=min(missing))
-    return Run(folder, folder.parent.parent.parent, manifest)
+        found = file_sha256(path)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or type(error).__name__})", file=path) from None
+    if found != known[name]:
+        raise InputError(
+            "is damaged: its content is not what was published",
+            file=path,
+            value=f"SHA-256 {found[:16]}...",
+            allowed=f"{known[name][:16]}... of {MANIFEST}; publish again with `channelmaps run`",
+        )
+    return path
 
 
 def config_of(run: Run) -> Config:

@@ -23,7 +23,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.dependencies import basis_of, code_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
-from pipeline.query.results import Run, config_of, read_run
+from pipeline.query.results import Run, config_of, published_file, read_run
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm
 from pipeline.services.base import ServiceContext
@@ -100,7 +100,7 @@ def _place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id:
         raise InputError("no such channel in the run", field="channel", value=channel, allowed=channels)
     if not (abs(lon_deg) <= 180.0 and abs(lat_deg) <= 90.0):
         raise InputError("is not a place on Earth", field="lon, lat", value=(lon_deg, lat_deg))
-    path = run.folder / layer_file("max_eirp", device=device_id, channel=channel)
+    path = published_file(run, layer_file("max_eirp", device=device_id, channel=channel))
     grid, tags = raster.read_grid(path), dict(raster.read_layout(path).tags)
     row, col = grid.pixel_of(lon_deg, lat_deg)
     raw = NODATA_CENTI
@@ -185,7 +185,7 @@ def cap_budget(device: Device) -> Budget:
 
 def _left_open(place: ExplainedLocation) -> Budget:
     """Which services should have been evaluated at the pixel and were not."""
-    path = place.run.folder / layer_file("eval_flags", device=place.device.id, channel=place.channel)
+    path = published_file(place.run, layer_file("eval_flags", device=place.device.id, channel=place.channel))
     here = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
     flags = int(raster.read(path, rows=here[0], cols=here[1]).values.item())
     asked = evaluated_services(place.config)

@@ -112,6 +112,16 @@ def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
         ("params.location.point.semiMinorAxis", math.nan, -202),
         ("params.location.confidence", "95", -202),
         ("params.location.confidence", 94, -103),
+        ("params.location.confidence", 360, -202),
+        ("params.location.confidence", 100.5, -202),
+        ("params.location.confidence", -1, -202),
+        ("params.antenna.heightUncertainty", -5.0, -202),
+        ("params.requestType", "Batch", -202),
+        ("params.requestType", "GENERIC_SLAVES", -202),
+        ("params.requestType", ["Generic Slave"], -202),
+        ("params.requestType", 5, -202),
+        ("params.deviceDesc.serialNumber", math.nan, -202),
+        ("params.deviceDesc.other", {"x": [-math.inf]}, -202),
         ("method", ["spectrum.paws.getSpectrum"], -32601),
         ("method", "spectrum.paws.nothing", -32601),
         ("jsonrpc", "1.0", -32600),
@@ -122,6 +132,26 @@ def test_fault_has_its_code(database: Database, path: str, value: object, code: 
     assert response["error"]["code"] == code
     assert "result" not in response
     assert response["id"] == (None if code == -32600 else "abc")
+
+
+@pytest.mark.parametrize("path", ["id", "params.deviceDesc.serialNumber", "params.other", "more"])
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb", {"x\udc00": 1}, [["\udabc"]]])
+def test_lone_surrogate_is_no_request(database: Database, path: str, text: object) -> None:
+    response = respond(database, changed(path, text), NOW)
+    assert response["error"]["code"] == -32600
+    assert response["id"] == (None if path == "id" else "abc")
+    json.dumps(response, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("request_id", [math.nan, math.inf, -math.inf, True, [1], {}])
+def test_id_that_json_cannot_say_is_not_returned(database: Database, request_id: object) -> None:
+    response = respond(database, REQUEST | {"id": request_id}, NOW)
+    assert (response["error"]["code"], response["id"]) == (-32600, None)
+
+
+@pytest.mark.parametrize("request_id", ["", "\U0001f600", 0, -7, 2.5, 10**30, None])
+def test_id_is_returned_as_it_is(database: Database, request_id: object) -> None:
+    assert respond(database, REQUEST | {"id": request_id}, NOW)["id"] == request_id
 
 
 def test_missing_parameters_are_listed(database: Database) -> None:

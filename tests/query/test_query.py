@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
@@ -25,6 +27,7 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.publish.release import utc_period
+from pipeline.query.paws_request import respond
 from pipeline.query.query import Database, PawsError, Request, answer, close_database, open_database
 from tests.published import NOT_EVALUATED, NOT_PERMITTED, OUTSIDE, PIXEL_M, publish, with_devices
 from tests.tiny import CONFIG, STATIONS, write_register
@@ -38,6 +41,31 @@ DEVICES = [
     ("b1", "B", 4, 1.5),
     ("slave", "A", 5, 30.0),
 ]
+PLACE = {"latitude": 46.1, "longitude": 14.16}
+# Values that stand in a damaged manifest, by key.
+DAMAGES: dict[str, list[object]] = {
+    "query": [None, [], {}, 3],
+    "query.devices": [None, [], {}, [None], ["a30"], [{}]],
+    "query.devices.0.bandwidth_hz": [0, -8e6, None, "8000000", math.nan, math.inf],
+    "query.devices.0.file": ["", "../x.tif", "/etc/passwd", "public/\0.tif", 1, None],
+    "query.devices.0.height_m": [None, "30", -1.0],
+    "query.devices.0.cap_dbm": ["36", 1e9],
+    "query.channels": [None, [], [{}], [[]]],
+    "query.channels.0.start_hz": [None, "x", 0, math.nan],
+    "query.generic_slave": [None, {}],
+    "query.ruleset": [None, {}, []],
+    "query.limits": [None, [], {"maxTotalBwHz": "x"}],
+    "query.height_layers": [None, {}, [{}]],
+    "valid_utc": [None, {}, [], {"startTime": "x", "stopTime": "y"}],
+    "run_id": [None, 3, ""],
+    "outputs": [None, {}, [{}], [{"path": "../x", "sha256": "0"}]],
+    "territory": [None, 3, "a/b", [], ""],
+    "config": [None, [], {}, {"settings": None}, {"settings": []}],
+    "inputs": [None, {}, [None], [{}], [{"key": 1, "path": 2, "sha256": 3}]],
+    "channels": [None, [], {}, {"dtt": None}, {"dtt": ["x"]}],
+    "software": [None, [], {}, {"code": None}, {"code": []}],
+}
+NEEDED_BY_ALL = {"territory", "config", "inputs", "software"}
 TO_DEGREES = Transformer.from_crs(3794, 4326, always_xy=True)
 
 
@@ -379,7 +407,7 @@ def test_run_without_query_rasters_is_refused(run: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("damage", "problem"),
-    [("cut", "damaged"), ("noise", "not a raster"), ("gone", "not found"), ("other", "not the query raster")],
+    [("cut", "damaged"), ("noise", "damaged"), ("gone", "No such file"), ("other", "not the query raster")],
 )
 def test_query_raster_that_is_not_what_was_published_is_named(
     run: Path, tmp_path: Path, damage: str, problem: str
@@ -395,11 +423,123 @@ def test_query_raster_that_is_not_what_was_published_is_named(
         raster.write_bytes(np.random.default_rng(1).bytes(5000))
     elif damage == "other":
         shutil.copy(copy / "public/max_eirp_a30_ch21.tif", raster)
+        state_digest(copy, "public/query_a30.tif")
     done = CliRunner().invoke(app, ["query", "--results", str(copy), "--lon", "14.16", "--lat", "46.1"])
     assert isinstance(done.exception, InputError)  # main() makes one line and exit code 2 of it
     assert problem in str(done.exception)
     assert "query_a30.tif" in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+def state_digest(run: Path, name: str) -> None:
+    """Let the manifest name the content that a file has now."""
+    path = run / "manifest.json"
+    manifest = json.loads(path.read_text())
+    (entry,) = [entry for entry in manifest["outputs"] if entry["path"] == name]
+    entry["sha256"] = hashlib.sha256((run / name).read_bytes()).hexdigest()
+    path.chmod(0o644)
+    path.write_text(json.dumps(manifest))
+
+
+def test_no_flipped_bit_of_a_query_raster_changes_an_answer(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "latest"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("max_eirp*"))
+    path = copy / "public/query_b1.tif"
+    content = path.read_bytes()
+    path.chmod(0o644)
+    rng = np.random.default_rng(10)
+    for bit in rng.integers(0, 8 * len(content), 250).tolist():
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"query_b1\.tif: is damaged: its content .*; found .SHA-256"):
+            open_database(copy)
+    path.write_bytes(content)
+    close_database(open_database(copy))
+
+
+def test_level_above_the_cap_is_never_answered(run: Path, tmp_path: Path) -> None:
+    """A raster with its sum: the cap of these devices is 36 dBm."""
+    copy = tmp_path / "latest"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("max_eirp*"))
+    path = copy / "public/query_a30.tif"
+    path.chmod(0o644)
+    with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as raster:
+        values = raster.read()
+        values[values != OUTSIDE] = 3601
+        raster.write(values)
+    state_digest(copy, "public/query_a30.tif")
+    opened = open_database(copy)
+    with pytest.raises(InputError, match=r"above the cap of the device; found '36\.01 dBm'; allowed: 36 dBm"):
+        answer(opened, Request(14.16, 46.1), NOW)
+    params = {"type": "AVAIL_SPECTRUM_REQ", "version": "1.0", "location": {"point": {"center": PLACE}}}
+    params["deviceDesc"] = {
+        "etsiEnDeviceType": "A",
+        "etsiEnDeviceEmissionsClass": "1",
+        "rulesetIds": [opened.facts["ruleset"]["rulesetId"]],
+    }
+    request = {"jsonrpc": "2.0", "method": "spectrum.paws.getSpectrum", "id": 1, "params": params}
+    assert respond(opened, request, NOW)["error"]["code"] == -32603
+    close_database(opened)
+
+
+def test_layer_that_was_damaged_is_not_explained(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "latest"
+    shutil.copytree(run, copy)
+    path = copy / "public/max_eirp_a30_ch21.tif"
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    place = ["--lon", "14.16", "--lat", "46.1", "--channel", "21", "--device", "a30"]
+    for command in (
+        ["explain", "--results", str(copy), *place],
+        ["compare", str(copy), str(copy), "--out", "x"],
+    ):
+        done = CliRunner().invoke(app, command)
+        assert isinstance(done.exception, InputError), done.output
+        assert "max_eirp_a30_ch21.tif: is damaged" in str(done.exception)
+
+
+@pytest.mark.parametrize("key", DAMAGES)
+@pytest.mark.parametrize("command", ["query", "explain", "compare"])
+def test_damaged_manifest_is_one_line(run: Path, tmp_path: Path, key: str, command: str) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    *sections, last = key.split(".")
+    for value in DAMAGES[key]:
+        damaged = deepcopy(manifest)
+        part = damaged
+        for section in sections:
+            part = part[int(section)] if section.isdigit() else part[section]
+        part[last] = value
+        assert refusal_of(command, tmp_path, json.dumps(damaged), run, needed=last in NEEDED_BY_ALL)
+
+
+@pytest.mark.parametrize("command", ["query", "explain", "compare"])
+@pytest.mark.parametrize("depth", [500, 5_000, 200_000])
+def test_deep_manifest_is_one_line(run: Path, tmp_path: Path, command: str, depth: int) -> None:
+    manifest = json.loads((run / "manifest.json").read_text()) | {"inputs": "HERE"}
+    text = json.dumps(manifest).replace('"HERE"', "[" * depth + "]" * depth)
+    assert refusal_of(command, tmp_path, text, run, needed=True)
+
+
+def refusal_of(command: str, folder: Path, manifest: str, sound: Path, *, needed: bool) -> str:
+    """The line in which a command refuses a run with this manifest; any other failure fails the test."""
+    (folder / "manifest.json").write_text(manifest)
+    place = ["--lon", "14.16", "--lat", "46.1"]
+    arguments = {
+        "query": ["--results", str(folder), *place],
+        "explain": ["--results", str(folder), *place, "--channel", "21", "--device", "a30"],
+        "compare": [str(folder), str(sound), "--out", str(folder / "out")],
+    }
+    done = CliRunner().invoke(app, [command, *arguments[command]])
+    # Without its rasters the run is refused in any case; what counts is that it is one line.
+    assert isinstance(done.exception, InputError), (done.exception, done.output)
+    line = str(done.exception)
+    assert "\n" not in line
+    if needed or command == "query":
+        assert "manifest.json" in line
+    return line
 
 
 @pytest.mark.parametrize("text", ["null", "[]", "3", "{", ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def make_run(
     layer = raster.make_array(
         np.array(values, dtype=np.int16), grid, units="dBm", long_name="x", nodata=OUT, scale_factor=0.01
     )
-    raster.write(folder / "public/max_eirp_fixed30_ch30.tif", layer, tags={}, publish=True)
+    path = folder / "public/max_eirp_fixed30_ch30.tif"
+    raster.write(path, layer, tags={}, publish=True)
     manifest = {
         "territory": "tiny",
         "run_id": run_id,
@@ -58,6 +60,8 @@ def make_run(
         "inputs": [{"key": "registers.transmitters.0", "path": "register.csv", "sha256": "aa"}],
         "software": {"python": "3.11", "packages": {}, "code": {"combine": "c"}} | software,
     }
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest["outputs"] = [{"path": "public/max_eirp_fixed30_ch30.tif", "sha256": digest}]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

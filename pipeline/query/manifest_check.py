@@ -1,0 +1,181 @@
+"""What a manifest must hold for answers: a damaged one is refused in one line that names the part.
+
+Only what the tools read is checked; parts of later versions of the program may stand beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import InputError
+from pipeline.files import JsonObject
+from pipeline.publish.release import UTC_FORMAT
+
+
+def _moment(text: str) -> str:
+    datetime.strptime(text, UTC_FORMAT)
+    return text
+
+
+def _inside(name: str) -> str:
+    """The name of a file within the run's folder."""
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+        raise ValueError("is not a file of the run")
+    return name
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
+
+
+_Name = Annotated[str, Field(min_length=1)]
+_File = Annotated[str, AfterValidator(_inside)]
+_Utc = Annotated[str, AfterValidator(_moment)]
+_Hz = Annotated[float, Field(gt=0.0, lt=1e15)]
+_HeightM = Annotated[float, Field(gt=0.0, le=1e5)]
+_Level = Annotated[float, Field(ge=-1e3, le=1e3)]
+_Number = Annotated[int, Field(ge=1, le=999)]
+
+
+class _Output(_Part):
+    path: _File
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Input(_Part):
+    key: str
+    path: str
+    sha256: str
+
+
+class _Settings(_Part):
+    settings: dict[str, Any]
+
+
+class _DeviceChannels(_Part):
+    dtt: list[_Number]
+    device: list[_Number] | None = None
+
+
+class _Software(_Part):
+    code: dict[str, str]
+    packages: dict[str, str | None] = {}
+
+
+class _Manifest(_Part):
+    """Of every run that is read."""
+
+    territory: Annotated[str, Field(pattern=r"^[^/\\\x00]+$")]
+    run_id: _Name | None = None
+    config: _Settings
+    inputs: list[_Input]
+    channels: _DeviceChannels
+    software: _Software
+    outputs: list[_Output] = []
+
+
+class _Ruleset(_Part):
+    authority: str
+    rulesetId: _Name
+    maxLocationChange: float
+    maxPollingSecs: float
+
+
+class _Channel(_Part):
+    channel: _Number
+    start_hz: _Hz
+    stop_hz: _Hz
+
+
+class _Device(_Part):
+    id: _Name
+    file: _File
+    type: _Name
+    emission_class: int
+    height_m: _HeightM
+    bandwidth_hz: _Hz
+    cap_dbm: _Level | None = None
+
+
+class _HeightRow(_Part):
+    device_type: _Name
+    from_m: float | None
+    to_m: float | None
+    layer_m: _HeightM
+
+
+class _Slave(_Part):
+    emission_class: int
+    sensitivity_dbm: _Level
+    antenna_gain_dbi: _Level
+    height_m: dict[str, _HeightM]
+    environment: _Name
+
+
+class _Facts(_Part):
+    ruleset: _Ruleset
+    limits: dict[str, bool | float]
+    channels: Annotated[list[_Channel], Field(min_length=1)]
+    devices: Annotated[list[_Device], Field(min_length=1)]
+    height_layers: list[_HeightRow]
+    generic_slave: _Slave
+
+
+class _Period(_Part):
+    startTime: _Utc
+    stopTime: _Utc
+
+
+class _Queried(_Part):
+    """Of a run that is queried."""
+
+    run_id: _Name
+    query: _Facts
+    valid_utc: _Period
+
+
+_PARTS: Mapping[str, type[_Part]] = {"read": _Manifest, "query": _Queried}
+
+
+def read_manifest(path: Path) -> JsonObject:
+    """The content of a manifest, checked as far as all tools read it; InputError otherwise."""
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
+    if not isinstance(manifest, dict):
+        raise InputError("is no manifest", file=path, allowed="a JSON object")
+    check_manifest(path, manifest, "read")
+    return manifest
+
+
+def check_manifest(path: Path, manifest: JsonObject, purpose: Literal["read", "query"]) -> None:
+    """Refuse a manifest without what a purpose needs, naming the part."""
+    try:
+        _PARTS[purpose].model_validate(manifest)
+    except (ValidationError, RecursionError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: ValidationError | RecursionError) -> InputError:
+    if isinstance(error, RecursionError):
+        return InputError("is nested too deeply for a manifest", file=path)
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        kind = (
+            "run holds nothing for queries"
+            if place in {"query", "valid_utc"}
+            else "lacks a part of a manifest"
+        )
+        allowed = "a run made by this version of the program"
+        return InputError(kind, file=path, field=place, allowed=allowed)
+    value = None if isinstance(first["input"], dict | list) else first["input"]
+    problem = "damaged manifest: " + first["msg"].removeprefix("Value error, ")
+    return InputError(problem, file=path, field=place, value=value, allowed="a manifest as it was published")
