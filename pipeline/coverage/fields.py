@@ -23,6 +23,7 @@ WANTED, INTERFERING = 0, 1
 # From here on P.1546 takes the effective height; nearer it depends on d (P.1546-6, Annex 5, sec. 3).
 EFFECTIVE_FROM_KM = 15.0
 _P1546, _FREE_SPACE, _HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
+_EXTENDED_HATA = int(CoverageModel.EXTENDED_HATA)
 PRUNED_TILE_PX = 32
 _TILE_PIXELS = PRUNED_TILE_PX * PRUNED_TILE_PX
 
@@ -69,7 +70,9 @@ def other_model_dbuvm(
     base_m = max(heff_m, 1.0)
     if model == _HATA:
         return field_from_loss_dbuvm(hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
-    return field_from_loss_dbuvm(extended_hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
+    if model == _EXTENDED_HATA:
+        return field_from_loss_dbuvm(extended_hata_loss_db(f_mhz, d_km, base_m, h2_m, environment)[0], f_mhz)
+    return math.nan
 
 
 @kernel

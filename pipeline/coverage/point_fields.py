@@ -1,4 +1,4 @@
-"""Wanted fields at single places: the kernels of the coverage stage without its grid.
+"""Wanted fields at single places: the kernels of the job coverage without its grid.
 
 The radial terrain profiles are made for the box of the places instead of the padded grid; where the terrain
 is fine enough for clearance angles their lattice may therefore be denser than that of the maps.

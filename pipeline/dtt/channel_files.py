@@ -29,11 +29,11 @@ class ChannelFiles(NamedTuple):
     channel: int
 
     def coverage(self, ending: str) -> Path:
-        """A file of the coverage stage."""
+        """A file of the job coverage."""
         return self.build / "coverage" / f"ch{self.channel:02d}{ending}"
 
     def territory(self, name: str) -> Path:
-        """A raster of the territory stage."""
+        """A raster of the job territory."""
         return self.build / "territory" / f"{name}.tif"
 
     def protection(self, device: Device) -> tuple[Path, Path]:
@@ -44,7 +44,7 @@ class ChannelFiles(NamedTuple):
 
 
 def read_servers(path: Path) -> ServerTable:
-    """The table of servers that the coverage stage writes."""
+    """The table of servers that the job coverage writes."""
     content = json.loads(path.read_text(encoding="utf-8"))
     return ServerTable(
         tuple(str(entry["polarisation"]) for entry in content["transmitters"]),

@@ -78,7 +78,7 @@ class LimitingVictim(NamedTuple):
 
 
 class _Reception(NamedTuple):
-    """Coverage at the victim: its best server as the stage lists it, levels, location probability."""
+    """Coverage at the victim: its best server as the job lists it, levels, location probability."""
 
     server: dict[str, Any]
     wanted_dbuvm: float
@@ -114,7 +114,7 @@ def explain(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Bud
 
 
 def _job(asked: ExplainedPixel, channel: int) -> ProtectionJob:
-    """The job that the protection stage has for this channel and the device's geometry."""
+    """The job that the job protect has for this channel and the device's geometry."""
     config = asked.config
     (devices,) = [group for group in geometries(config.devices) if asked.device in group]
     servers = read_servers(ChannelFiles(asked.build, channel).coverage("_servers.json"))

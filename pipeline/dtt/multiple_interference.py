@@ -1,6 +1,6 @@
 """Aggregate check: what placed devices together do to the reception of one DTT channel (SM.2405 Annex 7, i).
 
-Loss, discrimination and ratios are those of the protection stage, without the multiple-interference margin,
+Loss, discrimination and ratios are those of the job protect, without the multiple-interference margin,
 which this check is to judge. What the devices cause at one receiver counts as fully correlated: the median of
 the sum is the power sum of the medians, its spread the mean of the spreads weighted by power. (A small fall
 of location probability follows the mean power, which no correlation changes.) q1 - q2 is the integral of

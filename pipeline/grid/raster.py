@@ -126,7 +126,7 @@ def write(path: str | Path, data: xr.DataArray, *, tags: Mapping[str, str], publ
     """Write ``data`` (y, x) or (band, y, x) at once; see :func:`make_array` for the attributes.
 
     Instead of ``grid`` the attributes ``crs`` and ``transform`` may place the array (lon/lat degrees).
-    ``publish`` gives a Cloud Optimized GeoTIFF, else a tiled GeoTIFF for the next stages.
+    ``publish`` gives a Cloud Optimized GeoTIFF, else a tiled GeoTIFF for the next jobs.
     The file appears complete or not at all; equal data and tags give equal bytes.
     """
     values = data.values if data.ndim == 3 else data.values[np.newaxis]

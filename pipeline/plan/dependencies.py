@@ -95,7 +95,7 @@ def rows_of(plan: Plan, job: str, **wildcards: int | str) -> str | None:
 
 
 def rows_of_territory(plan: Plan) -> str:
-    """Hash of what the territory stage takes from the register: the widths of the margin and the sites' box.
+    """Hash of what the job territory takes from the register: the widths of the margin and the sites' box.
 
     The margin is the maximum interference range, over land and over sea; it follows from the modes in use,
     the devices and the protection ratios. The box is as coarse as that of the land mask: a station that moves
@@ -142,8 +142,8 @@ def pmse_rows_of_channel(plan: Plan, channel: int) -> str:
 
 def coverage_hash(plan: Plan, channel: int) -> str:
     """Hash of everything that the coverage of a DTT channel is computed from."""
-    stages = ("territory", "terrain", "coverage")
-    parts = [settings_of(plan, stage) for stage in stages] + [code_of(plan.config, stage) for stage in stages]
+    jobs = ("territory", "terrain", "coverage")
+    parts = [settings_of(plan, job) for job in jobs] + [code_of(plan.config, job) for job in jobs]
     return json_hash([*parts, rows_of_territory(plan), rows_of_channel(plan, channel)])
 
 

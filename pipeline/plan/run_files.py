@@ -18,7 +18,7 @@ PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
 
 
 def territory_files(plan: Plan) -> list[str]:
-    """Files of the territory stage, relative to the build folder."""
+    """Files of the job territory, relative to the build folder."""
     layers = ("surface", "country", "coastal", "border", "neighbours", "land_lonlat")
     names = [f"{layer}.tif" for layer in layers]
     names.append("countries.json")

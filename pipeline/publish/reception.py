@@ -18,7 +18,7 @@ _OFF_LAND = 65535
 
 
 def reception_layers(levels: xr.DataArray, classes: xr.DataArray) -> dict[str, xr.DataArray]:
-    """Layers by family from the coverage of a channel; arguments (band, y, x) as its stage stores them."""
+    """Layers by family from the coverage of a channel; arguments (band, y, x) as its job stores them."""
     grid = levels.attrs["grid"]
     served = classes.sel(band="served").values
     values = {

@@ -28,7 +28,7 @@ State = dict[str, Any]
 
 
 def state_of(config_path: Path, config: Config) -> State:
-    """Inode, size and time of the territory file, its inputs and the stages' sources; None for no file."""
+    """Inode, size and time of the territory file, its inputs and the jobs' sources; None for no file."""
     sources = sources_of_jobs(config)
     paths = {path.resolve() for path in (config_path, *sources, *dict(input_files(config)).values())}
     boot = BOOT_ID.read_text().strip() if BOOT_ID.is_file() else ""

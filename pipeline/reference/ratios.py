@@ -89,7 +89,7 @@ def known_mode(tables: ProtectionTables, key: ModeKey) -> ModeValues:
 
 
 def group_name(group: Group) -> str:
-    """Band description of a group in the files of the protection stage."""
+    """Band description of a group in the files of the job protect."""
     return f"{group.system} {group.mode}|{group.tier.from_dbm:g}..{group.tier.to_dbm:g}"
 
 

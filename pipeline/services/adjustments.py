@@ -23,7 +23,7 @@ from pipeline.grid.polygons import project
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import OFF_DB, Adjustment, concerns, read_adjustments, read_exclusions
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, unlimited
-from pipeline.services.restrictions import check_area_channels, touched
+from pipeline.services.exclusion_areas import check_area_channels, touched
 from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.rasters import CheckedTerritory
 

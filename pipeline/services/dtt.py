@@ -1,7 +1,7 @@
 """DTT reception, own and foreign, and receiver overload: minimum over the victim channels of a channel.
 
 P_dtt(x, w) = min over victim channels c and groups of victims g of M_c,g(x) - shift(g, offset of w from c),
-where M are the maps of the protection stage (docs/method.md, section 6). The manual adjustments act on it.
+where M are the maps of the job protect (docs/method.md, section 6). The manual adjustments act on it.
 """
 
 from __future__ import annotations

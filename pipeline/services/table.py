@@ -47,10 +47,10 @@ SERVICES: tuple[ServiceRow, ...] = (
     ServiceRow("ppdr", 6, 6, "PPDR", f"{_ROOM}.receivers"),
     ServiceRow("fixed", 7, 7, "fixed links", f"{_ROOM}.receivers"),
     ServiceRow("device_cap", 9, 9, "cap of the device"),
-    ServiceRow("reserved_channel", 10, 10, "reserved channel", f"{_ROOM}.restrictions", always=True),
-    ServiceRow("exclusion_area", 11, 11, "exclusion area", f"{_ROOM}.restrictions", always=True),
+    ServiceRow("reserved_channel", 10, 10, "reserved channel", f"{_ROOM}.reserved_channels", always=True),
+    ServiceRow("exclusion_area", 11, 11, "exclusion area", f"{_ROOM}.exclusion_areas", always=True),
     ServiceRow("relay_sites", 11, 11, "exclusion area", f"{_ROOM}.relay_sites", always=True),
-    ServiceRow("channel_caps", 9, 9, "cap of the device", f"{_ROOM}.restrictions", always=True),
+    ServiceRow("channel_caps", 9, 9, "cap of the device", f"{_ROOM}.channel_caps", always=True),
     ServiceRow("manual_adjustment", 15, 15, "manual adjustment", f"{_ROOM}.adjustments", always=True),
     ServiceRow("none", 0, None, "no limit"),
     # Its bit is never set: the border counts under that of foreign_dtt.

@@ -224,7 +224,7 @@ def as_text(answer: dict[str, Any]) -> str:
     lines = [
         f"channel {answer['channel']}, device {answer['device']}, "
         f"lon {answer['lon']:g}, lat {answer['lat']:g}: {answer['status'].replace('_', ' ')}{number}",
-        f"decided by {answer['service'].replace('_', ' ')}",
+        f"limited by {answer['service'].replace('_', ' ')}",
     ]
     lines += [f"  {key:<24} {_shown(value)}" for key, value in answer["victim"].items()]
     lines += [_term_line(term["name"], term["value_db"], term["note"]) for term in answer["terms"]]

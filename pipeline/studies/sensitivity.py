@@ -1,6 +1,6 @@
 """``channelmaps sensitivity``: how far the maximum e.i.r.p. of a device moves with models, sigma and dq.
 
-The stages of the pipeline run once for every variant of the settings, for one device and channel; their
+The jobs of the pipeline run once for every variant of the settings, for one device and channel; their
 published layers become a map of the spread and statistics of each. All variants share a grid whose margin
 is wide enough for each. What is up to date from an earlier call is not computed again.
 """
@@ -210,7 +210,7 @@ def _margin_km(config: Config) -> float:
 
 
 class VariantJob(NamedTuple):
-    """One job of a stage; ``stamp`` holds the digest of everything it was last computed from."""
+    """One job; ``stamp`` holds the digest of everything it was last computed from."""
 
     name: str
     digest: str

@@ -173,7 +173,7 @@ def _new_archive(path: Path) -> zipfile.ZipFile:
 
 def _opened(path: str | Path) -> zipfile.ZipFile:
     if not Path(path).is_file():
-        raise InputError("file not found", file=path, allowed="sweeps written by the terrain stage")
+        raise InputError("file not found", file=path, allowed="sweeps written by the job terrain")
     return zipfile.ZipFile(path)
 
 

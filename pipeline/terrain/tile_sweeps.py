@@ -118,7 +118,7 @@ def box_of_masts(masts: Sequence[Mast]) -> Box:
 
 
 def read_land(path: str | Path) -> LonLatRaster:
-    """The land mask of the territory stage: uint8, 0 sea, 1 land."""
+    """The land mask of the job territory: uint8, 0 sea, 1 land."""
     data = read_external(path)
     place = data.attrs["transform"]
     return LonLatRaster(data.values.astype(np.uint8), place.c, place.f, place.a, -place.e)

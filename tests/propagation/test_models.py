@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pipeline.config.incumbents import Mobile
 from pipeline.config.products import Sensitivity
 from pipeline.config.reception import Propagation
+from pipeline.coverage.fields import other_model_dbuvm
 from pipeline.coverage.inputs import CoverageModel
 from pipeline.errors import InputError
 from pipeline.plan import dependencies
@@ -182,3 +183,7 @@ def test_code_of_a_job_holds_that_of_the_models_it_asks(tiny: Path, monkeypatch:
     monkeypatch.setattr(dependencies, "MODELS", MODELS[1:])
     after = [dependencies.code_of(config, job) for job in jobs]
     assert [old == new for old, new in zip(before, after, strict=True)] == [False, False, True, True]
+
+
+def test_coverage_has_no_field_of_a_model_that_it_does_not_know() -> None:
+    assert math.isnan(other_model_dbuvm(99, 600.0, 10.0, 100.0, 10.0, 0))
