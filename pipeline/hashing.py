@@ -21,6 +21,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel
 
+from pipeline.companions import files_of, label
 from pipeline.shipped import REPOSITORY, shipped
 
 LENGTH = 16
@@ -54,7 +55,6 @@ LEAVES = (
     "pipeline.propagation.models",
     "pipeline.services.table",
 )
-SHAPEFILE_SUFFIXES = (".cpg", ".dbf", ".prj", ".shx")
 CODE_SUFFIXES = {".py", ".pyc", ".pyi", ".nbi", ".nbc"}
 
 
@@ -123,7 +123,7 @@ def plain(value: object) -> object:
     if isinstance(value, frozenset):
         return sorted(map(str, value))
     if isinstance(value, Path):
-        return "no file" if not value.is_file() else "sha256:" + "".join(map(file_sha256, _files_of(value)))
+        return "no file" if not value.is_file() else "sha256:" + "".join(map(file_sha256, files_of(value)))
     if isinstance(value, date):
         return value.isoformat()
     return value
@@ -132,7 +132,8 @@ def plain(value: object) -> object:
 def input_files(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path]]:
     """All (dotted key, path) of a configuration, in the order of its fields.
 
-    A shapefile is followed by the files that belong to it, such as ``territory.polygons.path.dbf``.
+    A file is followed by those that belong to it, such as ``territory.polygons.path.dbf`` or the sources of a
+    virtual raster.
     """
     for name in type(config).model_fields:
         yield from _paths_in(getattr(config, name), f"{prefix}{name}")
@@ -141,7 +142,7 @@ def input_files(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path
 def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:
     if isinstance(value, Path):
         yield key, value
-        yield from ((f"{key}{part.suffix}", part) for part in _files_of(value)[1:])
+        yield from ((f"{key}{label(value, part)}", part) for part in files_of(value)[1:])
     elif isinstance(value, BaseModel):
         yield from input_files(value, f"{key}.")
     elif isinstance(value, Mapping):
@@ -150,12 +151,6 @@ def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from _paths_in(item, f"{key}.{index}")
-
-
-def _files_of(path: Path) -> list[Path]:
-    """A file and what belongs to it: the names in a shapefile stand in files beside it."""
-    beside = SHAPEFILE_SUFFIXES if path.suffix.lower() == ".shp" else ()
-    return [path, *(part for suffix in beside if (part := path.with_suffix(suffix)).is_file())]
 
 
 def _leave_out(value: object, key: str) -> None:

@@ -18,6 +18,7 @@ ROOMS = [
     "kernels",
     "units",
     "quantise",
+    "companions",
     "hashing",
     "blocks",
     "files",
@@ -47,7 +48,7 @@ ROOMS = [
     "__init__",
 ]
 # Of rasterio, what opens and writes files; rasterising and warping of arrays is free for all.
-ONLY_USERS = {"rasterio": {"grid/raster.py"}, "dask": {"blocks.py"}}
+ONLY_USERS = {"rasterio": {"grid/raster.py", "grid/foreign_rasters.py"}, "dask": {"blocks.py"}}
 FREE = {
     f"rasterio.{name}"
     for name in (

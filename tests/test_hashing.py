@@ -265,3 +265,21 @@ def test_rows_hash_sees_every_azimuth_of_a_pattern() -> None:
 def test_rows_hash_tells_an_empty_choice_from_another_channels_rows() -> None:
     none = np.zeros(3, bool)
     assert hashes.rows_hash(register(), none) != hashes.rows_hash(register(), ~none)
+
+
+def test_sources_of_a_virtual_raster_are_inputs(tmp_path: Path) -> None:
+    """A tile that changes changes the hash of the settings, and the manifest lists it."""
+    dem, source = tmp_path / "dem.vrt", tmp_path / "tiles" / "tile.tif"
+    source.parent.mkdir()
+    source.write_bytes(b"heights")
+    text = '<VRTDataset><SourceFilename relativeToVRT="1">tiles/tile.tif</SourceFilename></VRTDataset>'
+    dem.write_text(text, encoding="utf-8")
+    before = hashes.plain(dem)
+    source.write_bytes(b"heights 1000 m up")
+    assert hashes.plain(dem) != before
+
+    class Terrain(BaseModel):
+        dem: Path
+
+    files = dict(hashes.input_files(Terrain(dem=dem), "terrain."))
+    assert files == {"terrain.dem": dem, "terrain.dem.tiles/tile.tif": source}

@@ -1,4 +1,4 @@
-"""GeoTIFF in and out, and virtual rasters: the only module of the package that touches raster files.
+"""GeoTIFF in and out, and virtual rasters: the only module that touches raster files of the project.
 
 A file of the project lies on a :class:`Grid` and stores raw values (``scale_factor`` is a label, never
 applied here), one description and unit per band, and tags without clock time: equal data give equal bytes.
@@ -21,16 +21,16 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader, DatasetWriter
-from rasterio.windows import Window, from_bounds
+from rasterio.windows import Window
 
 from pipeline.errors import InputError
 from pipeline.files import scratch_beside, whole_file
-from pipeline.grid.grid import Box, Grid
+from pipeline.grid.grid import Grid
 
 TILE_PX = 512
 # Settings that could change bytes from machine to machine: threads, size of the block cache, side files.
 # No warnings of tiles below 128 pixels, which are unusual, not wrong.
-_GDAL_SETTINGS = {
+GDAL_SETTINGS = {
     "GDAL_NUM_THREADS": "1",
     "GDAL_CACHEMAX": 256,
     "GDAL_PAM_ENABLED": "NO",
@@ -173,7 +173,7 @@ def write_blocks(
     ``tile_px`` is the side of the tiles of a published file, in which all bands lie together.
     """
     path = Path(path)
-    with whole_file(path) as ready, scratch_beside(path, ".src.tmp") as plain, rasterio.Env(**_GDAL_SETTINGS):
+    with whole_file(path) as ready, scratch_beside(path, ".src.tmp") as plain, rasterio.Env(**GDAL_SETTINGS):
         with rasterio.open(plain if publish else ready, "w", **_creation(layout, publish)) as sink:
             _label(sink, layout)
             for rows, cols, values in blocks:
@@ -181,26 +181,6 @@ def write_blocks(
                 sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
         if publish:
             rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
-
-
-def read_external(path: str | Path, *, bounds: Box | None = None) -> xr.DataArray:
-    """Band 1 of any raster GDAL reads (terrain, population); dims (y, x), raw values.
-
-    Attributes ``crs`` (text), ``transform`` (Affine, CRS units), ``nodata`` (or None). ``bounds`` (left,
-    bottom, right, top in the raster's CRS) limits what is read to the pixels it touches.
-    """
-    with _open(path) as source:
-        if source.crs is None:
-            raise InputError(
-                "raster without a coordinate reference system", file=path, field="crs", allowed="a CRS"
-            )
-        if source.transform.b or source.transform.d:
-            raise InputError("raster is rotated", file=path, field="transform", allowed="a north-up raster")
-        window = _window_within(source, bounds, path)
-        values = source.read(1, window=window)
-        transform = source.window_transform(window)
-        attrs = {"crs": source.crs.to_string(), "transform": transform, "nodata": source.nodata}
-    return xr.DataArray(values, dims=("y", "x"), attrs=attrs)
 
 
 def read_layout(path: str | Path) -> Layout:
@@ -213,14 +193,14 @@ def open_raster(path: str | Path) -> Opened:
     """Open a file of the project for :func:`read_window`."""
     with _open(path) as checked:
         grid, layout = _grid_of(checked), _read_layout(checked)
-    with rasterio.Env(**_GDAL_SETTINGS):
+    with rasterio.Env(**GDAL_SETTINGS):
         return Opened(grid, layout, rasterio.open(path))
 
 
 def read_window(opened: Opened, rows: slice, cols: slice) -> NDArray[Any]:
     """Raw values[band, y, x] of a part of an open file; the part lies within its grid."""
     window = ((rows.start, rows.stop), (cols.start, cols.stop))
-    with _damage_named(opened.source.name):
+    with damage_named(opened.source.name):
         return np.asarray(opened.source.read(window=window))
 
 
@@ -266,17 +246,18 @@ def _add_band(root: ET.Element, number: int, layout: Layout, path: str, name: st
 def _open(path: str | Path) -> Iterator[DatasetReader]:
     if not Path(path).is_file():
         raise InputError("file not found", file=path, allowed="an existing raster file")
-    with rasterio.Env(**_GDAL_SETTINGS):
+    with rasterio.Env(**GDAL_SETTINGS):
         try:
             source = rasterio.open(path)
         except RasterioIOError as error:
             raise InputError(f"not a raster that can be read: {error}", file=path) from error
-        with source, _damage_named(path):
+        with source, damage_named(path):
             yield source
 
 
 @contextmanager
-def _damage_named(path: str | Path) -> Iterator[None]:
+def damage_named(path: str | Path) -> Iterator[None]:
+    """Faults of GDAL while reading a file as one line that names it."""
     try:
         yield
     except RasterioIOError as error:
@@ -347,24 +328,6 @@ def _plain_nodata(nodata: float | None, dtype: str) -> float | int | None:
     if nodata is None or np.dtype(dtype).kind == "f":
         return nodata
     return int(nodata)
-
-
-def _window_within(source: DatasetReader, bounds: Box | None, path: str | Path) -> Window:
-    whole = Window(0, 0, source.width, source.height)
-    if bounds is None:
-        return whole
-    wanted = from_bounds(*bounds, transform=source.transform)
-    col0, row0 = max(int(np.floor(wanted.col_off)), 0), max(int(np.floor(wanted.row_off)), 0)
-    col1 = min(int(np.ceil(wanted.col_off + wanted.width)), source.width)
-    row1 = min(int(np.ceil(wanted.row_off + wanted.height)), source.height)
-    if col1 <= col0 or row1 <= row0:
-        raise InputError(
-            "raster does not touch the area needed",
-            file=path,
-            value=tuple(source.bounds),
-            allowed=str(bounds),
-        )
-    return Window(col0, row0, col1 - col0, row1 - row0)
 
 
 def _per_band(units: str | Sequence[str], count: int) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+import pandas as pd
 import pyogrio
 import shapely
 from pyproj import CRS, Transformer
@@ -39,6 +41,7 @@ def read_geopackage(path: Path, required: Sequence[str]) -> Records:
         raise InputError(f"is not a readable GeoPackage ({type(error).__name__})", file=path) from None
     geometry = frame.geometry if hasattr(frame, "geometry") else None
     columns = [name for name in frame.columns if geometry is None or name != geometry.name]
+    frame = _days_as_text(path, frame)
     rows = [
         dict(zip(columns, values, strict=True))
         for values in frame[columns].itertuples(index=False, name=None)
@@ -68,6 +71,15 @@ def read_geojson(path: Path, required: Sequence[str]) -> Records:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     points = [_point_of_json(feature.get("geometry")) for feature in features]
     return _records(path, required, columns, rows, points, transformer)
+
+
+def _days_as_text(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its columns of days (no time) as ISO text, so that no midnight is made up."""
+    info = pyogrio.read_info(path, layer=_layer(path))
+    for name, kind in zip(info["fields"], info["ogr_types"], strict=True):
+        if kind == "OFTDate" and name in frame and pd.api.types.is_datetime64_any_dtype(frame[name]):
+            frame[name] = frame[name].dt.strftime("%Y-%m-%d").astype(object)
+    return frame
 
 
 def _layer(path: Path) -> str:
@@ -126,16 +138,26 @@ def _to_wgs84(path: Path, crs: CRS) -> Transformer | None:
 def _point_of_shape(shape: shapely.Geometry | None) -> _Point | str:
     if shape is None or shape.is_empty:
         return None
+    if shape.geom_type == "MultiPoint":
+        if len(shape.geoms) > 1:
+            return f"MultiPoint of {len(shape.geoms)} points"
+        shape = shape.geoms[0]
     return (shape.x, shape.y) if shape.geom_type == "Point" else str(shape.geom_type)
 
 
 def _point_of_json(geometry: object) -> _Point | str:
     if geometry is None:
         return None
-    if not isinstance(geometry, dict) or geometry.get("type") != "Point":
-        return str(geometry.get("type") if isinstance(geometry, dict) else geometry)
+    kind = geometry.get("type") if isinstance(geometry, dict) else geometry
+    if not isinstance(geometry, dict) or kind not in {"Point", "MultiPoint"}:
+        return str(kind)
     try:
-        x, y = (float(number) for number in geometry["coordinates"][:2])
+        place = geometry["coordinates"]
+        if kind == "MultiPoint":
+            if len(place) != 1:
+                return f"MultiPoint of {len(place)} points"
+            place = place[0]
+        x, y = (float(number) for number in place[:2])
     except (KeyError, TypeError, ValueError):
         return "Point without two numbers"
     return (x, y)
@@ -169,7 +191,14 @@ def _enter_point(
 ) -> None:
     """Enter the point as lon and lat; where columns give them too, the two must agree."""
     if isinstance(point, str):
-        raise InputError("not a point", file=path, row=number, field="geometry", value=point, allowed="Point")
+        raise InputError(
+            "not a point",
+            file=path,
+            row=number,
+            field="geometry",
+            value=point,
+            allowed="Point, or MultiPoint of one",
+        )
     if point is None:
         return
     lon_deg, lat_deg = point if transformer is None else transformer.transform(*point)
@@ -198,6 +227,8 @@ def _differs(text: str, degrees: float) -> bool:
 
 def _text(value: object) -> str:
     """A cell as the text a CSV would hold: nothing for null, the shortest exact digits of a number."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, datetime):
+        return value.isoformat()
     return repr(float(value)) if isinstance(value, float) else str(value)

@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from rasterio.warp import Resampling, reproject, transform_bounds
 
 from pipeline.errors import InputError
+from pipeline.grid.foreign_rasters import MAX_PIXELS, read_external, read_place
 from pipeline.grid.grid import LONLAT, Box
-from pipeline.grid.raster import read_external, read_layout
 from pipeline.kernels import kernel
 from pipeline.terrain.radial import height_at
 from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
@@ -23,10 +23,17 @@ from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
 # Heights of land surfaces; anything else is a filling value (GLOBE writes -500 at sea).
 _LOWEST_M = -450.0
 _HIGHEST_M = 9000.0
-# One float32 layer below 3.2 GB.
-_MAX_PIXELS = 800_000_000
+_FOOT_M, _US_FOOT_M = 0.3048, 1200.0 / 3937.0
+_UNITS_M = (
+    dict.fromkeys(("", "m", "metre", "metres", "meter", "meters"), 1.0)
+    | dict.fromkeys(("ft", "foot", "feet", "international foot", "international feet"), _FOOT_M)
+    | dict.fromkeys(("us survey foot", "us survey feet", "foot_us", "us-ft", "ftus", "us ft"), _US_FOOT_M)
+)
 # Tiles of one model lie on common pixels, up to this fraction of a pixel.
 MAX_SHIFT_PX = 0.05
+_LATTICE_PX = 16
+# Rows that tiles of two bands of latitude may both hold.
+_MOST_SHARED_ROWS = 2
 # Holes up to this fraction of the grid are tolerated: single voids of radar models, not a missing tile.
 MAX_VOID_SHARE = 0.01
 
@@ -44,18 +51,15 @@ def load_elevation(paths: Sequence[str | Path], box: Box, land: LonLatRaster | N
 
 def _pieces(path: str | Path, box: Box) -> Iterator[LonLatRaster]:
     """What a file holds of a box; a file in degrees also at longitudes a full turn away."""
-    layout = read_layout(path)
-    if not layout.crs:
-        raise InputError("raster without a coordinate reference system", file=path, field="crs")
-    geographic = CRS.from_user_input(layout.crs).is_geographic
-    corner = layout.transform @ (layout.width, layout.height)
-    west, east = layout.transform.c, corner[0]
-    south, north = sorted((layout.transform.f, corner[1]))
-    reserve_x, reserve_y = 2.0 * abs(layout.transform.a), 2.0 * abs(layout.transform.e)
-    for turn_deg in (-360.0, 0.0, 360.0) if geographic else (0.0,):
+    place = read_place(path)
+    in_degrees = _is_lonlat(place.crs, place.transform, (place.height, place.width))
+    west, north = place.transform.c, place.transform.f
+    east, south = place.transform @ (place.width, place.height)
+    reserve_x, reserve_y = 2.0 * place.transform.a, -2.0 * place.transform.e
+    for turn_deg in (-360.0, 0.0, 360.0) if in_degrees else (0.0,):
         wanted = (box[0] + turn_deg, box[1], box[2] + turn_deg, box[3])
-        if not geographic:
-            wanted = transform_bounds(LONLAT, layout.crs, *box, densify_pts=51)
+        if not in_degrees:
+            wanted = transform_bounds(LONLAT, place.crs, *box, densify_pts=51)
         if wanted[0] < east and wanted[2] > west and wanted[1] < north and wanted[3] > south:
             bounds = (
                 wanted[0] - reserve_x,
@@ -68,8 +72,12 @@ def _pieces(path: str | Path, box: Box) -> Iterator[LonLatRaster]:
 
 
 def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonLatRaster:
-    """Elevation of a raster as ``pipeline.grid.raster.read_external`` gives it: metres, fill as NaN."""
-    values = data.values.astype(np.float32)
+    """Elevation of a raster as ``pipeline.grid.foreign_rasters.read_external`` gives it: metres, fill as NaN.
+
+    The attribute ``unit`` (default metre) is converted.
+    """
+    unit_m = _unit_m(data.attrs.get("unit", ""), file)
+    values = (data.values if unit_m == 1.0 else data.values * unit_m).astype(np.float32)
     if data.attrs.get("nodata") is not None:
         values[data.values == data.attrs["nodata"]] = np.nan
     values[~((values >= _LOWEST_M) & (values <= _HIGHEST_M))] = np.nan
@@ -79,24 +87,59 @@ def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonL
         place = place @ Affine.translation(0, data.shape[0]) @ Affine.scale(1, -1)
     if place.a <= 0 or place.b or place.d:
         raise InputError("raster is mirrored or rotated", file=file, field="transform", value=place[:6])
-    if not CRS.from_user_input(data.attrs["crs"]).is_geographic:
+    if not _is_lonlat(data.attrs["crs"], place, data.shape):
         return _warp(values, data.attrs["crs"], place)
     return LonLatRaster(np.ascontiguousarray(values), place.c, place.f, place.a, -place.e)
 
 
+def _unit_m(unit: str, file: str | Path | None) -> float:
+    """Metres of a unit by name; empty is metre."""
+    name = unit.strip().lower()
+    if name not in _UNITS_M:
+        allowed = "metre, foot, US survey foot, or none (metre)"
+        raise InputError("unknown unit of heights", file=file, field="unit", value=unit, allowed=allowed)
+    return _UNITS_M[name]
+
+
+def _is_lonlat(crs: str, place: Affine, shape: tuple[int, ...]) -> bool:
+    """True where the coordinates of a raster are degrees of WGS84, but for a small part of a pixel.
+
+    Other datums, prime meridians and angular units move a raster by up to many pixels.
+    """
+    known = CRS.from_user_input(crs)
+    if not known.is_geographic:
+        return False
+    unit_deg = math.degrees(known.axis_info[0].unit_conversion_factor)
+    far = place @ (shape[1], shape[0])
+    x, y = np.meshgrid(
+        (place.c, (place.c + far[0]) / 2.0, far[0]), (place.f, (place.f + far[1]) / 2.0, far[1])
+    )
+    y = np.clip(y, -90.0 / unit_deg, 90.0 / unit_deg)
+    lon_deg, lat_deg = Transformer.from_crs(crs, LONLAT, always_xy=True).transform(x, y)
+    turned_deg = np.abs((lon_deg - x + 180.0) % 360.0 - 180.0)
+    shift_px = np.maximum(turned_deg / place.a, np.abs((lat_deg - y) / place.e))
+    return bool((shift_px <= MAX_SHIFT_PX).all())
+
+
 def _warp(values: NDArray[np.float32], crs: str, place: Affine) -> LonLatRaster:
-    """A projected elevation on square degrees, bilinear.
+    """An elevation in another CRS on square degrees of WGS84, bilinear.
 
     The step is the raster's own, the corners are multiples of it: tiles of one model share their pixels.
     """
-    unit_m = CRS.from_user_input(crs).axis_info[0].unit_conversion_factor
-    step_deg = max(place.a, -place.e) * unit_m / (KM_PER_DEG * 1000.0)
+    known = CRS.from_user_input(crs)
+    unit = known.axis_info[0].unit_conversion_factor
+    unit_deg = math.degrees(unit) if known.is_geographic else unit / (KM_PER_DEG * 1000.0)
+    step_deg = max(place.a, -place.e) * unit_deg
     far = place @ (values.shape[1], values.shape[0])
     west, south, east, north = transform_bounds(crs, LONLAT, place.c, far[1], far[0], place.f, densify_pts=51)
     first_col, first_row = math.floor(west / step_deg), math.ceil(north / step_deg)
     shape = first_row - math.floor(south / step_deg), math.ceil(east / step_deg) - first_col
     corner_deg = first_col * step_deg, first_row * step_deg
     target = np.full(_checked(shape), np.nan, np.float32)
+    if known.is_geographic:
+        whole = LonLatRaster(target, *corner_deg, step_deg, step_deg)
+        _fill_shifted(values, crs, place, whole)
+        return whole
     reproject(
         values,
         target,
@@ -111,20 +154,104 @@ def _warp(values: NDArray[np.float32], crs: str, place: Affine) -> LonLatRaster:
     return LonLatRaster(target, *corner_deg, step_deg, step_deg)
 
 
+def _fill_shifted(values: NDArray[np.float32], crs: str, place: Affine, whole: LonLatRaster) -> None:
+    """Heights of degrees of another datum, meridian or unit at the pixels of the whole, bilinear.
+
+    The shift is that of PROJ, also where GDAL's warp takes none because the area is not that of the datum. It
+    is computed on a lattice: over 16 pixels it is as good as linear.
+    """
+    rows, cols = whole.values.shape
+    row_at, col_at = (
+        np.arange(0, rows + _LATTICE_PX, _LATTICE_PX),
+        np.arange(0, cols + _LATTICE_PX, _LATTICE_PX),
+    )
+    lon_deg = whole.west_deg + (col_at + 0.5) * whole.step_lon_deg
+    lat_deg = np.clip(whole.north_deg - (row_at + 0.5) * whole.step_lat_deg, -90.0, 90.0)
+    x, y = Transformer.from_crs(LONLAT, crs, always_xy=True).transform(*np.meshgrid(lon_deg, lat_deg))
+    position = np.stack([(y - place.f) / place.e - 0.5, (x - place.c) / place.a - 0.5])
+    position[~np.isfinite(position)] = -2.0  # beyond the raster
+    for row in range(rows):
+        above, part = divmod(row, _LATTICE_PX)
+        share = part / _LATTICE_PX
+        line = (1.0 - share) * position[:, above] + share * position[:, above + 1]
+        row_px, col_px = (np.interp(np.arange(cols), col_at, values_at) for values_at in line)
+        whole.values[row] = heights_at(values, row_px, col_px)
+
+
 def _checked(shape: tuple[int, int]) -> tuple[int, int]:
-    if shape[0] * shape[1] > _MAX_PIXELS:
+    if shape[0] * shape[1] > MAX_PIXELS:
         raise InputError(
             "terrain of the area needed is too large",
             row="terrain",
             field="dem",
             value=f"{shape[1]} x {shape[0]} pixels",
-            allowed=f"{_MAX_PIXELS} pixels; take a coarser DEM or a smaller territory",
+            allowed=f"{MAX_PIXELS} pixels; take a coarser DEM or a smaller territory",
         )
     return shape
 
 
 def merge(pieces: Sequence[LonLatRaster], box: Box) -> LonLatRaster:
-    """Pieces of one model on one array that covers the box, NaN where no piece knows; the first one wins."""
+    """Pieces of one model on one array that covers the box, NaN where no piece knows; the first one wins.
+
+    Models such as Copernicus have a wider step of longitude in bands towards the poles: the finest step is
+    that of the whole, the other bands are interpolated along their rows.
+    """
+    bands: list[list[LonLatRaster]] = []
+    for piece in sorted(pieces, key=lambda piece: round(piece.step_lon_deg, 12)):
+        if bands and _same_step(piece, bands[-1][0]):
+            bands[-1].append(piece)
+        else:
+            bands.append([piece])
+    if len(bands) > 1:
+        _require_bands(bands)
+    merged = _merge_band(bands[0] if len(bands) > 1 else pieces, box)
+    for band in bands[1:]:
+        _fill_from(_merge_band(band, box), merged)
+    return merged
+
+
+def _same_step(piece: LonLatRaster, other: LonLatRaster) -> bool:
+    drift_px = abs(piece.step_lon_deg / other.step_lon_deg - 1.0) * piece.values.shape[1]
+    return drift_px <= MAX_SHIFT_PX
+
+
+def _require_bands(bands: Sequence[Sequence[LonLatRaster]]) -> None:
+    """Refuse pieces of several steps that are not bands of latitude of one model.
+
+    Their rows are common and each latitude has one step, but for two rows at the limits of the bands.
+    """
+    lead = bands[0][0]
+    limits = []
+    for piece in (piece for band in bands for piece in band):
+        row = (lead.north_deg - piece.north_deg) / lead.step_lat_deg
+        drift = abs(piece.step_lat_deg / lead.step_lat_deg - 1.0) * piece.values.shape[0]
+        if max(abs(row - round(row)), drift) > MAX_SHIFT_PX:
+            raise _no_common_pixels(piece, lead)
+        limits.append((round(row), round(row) + piece.values.shape[0], piece))
+    for top, bottom, piece in limits:
+        for other_top, other_bottom, other in limits:
+            overlap = min(bottom, other_bottom) - max(top, other_top)
+            if overlap > _MOST_SHARED_ROWS and not _same_step(piece, other):
+                raise _no_common_pixels(piece, other)
+
+
+def _fill_from(band: LonLatRaster, merged: LonLatRaster) -> None:
+    """Fill unknown pixels of the whole from a band with common rows and a wider step, linear along rows."""
+    first = round((merged.north_deg - band.north_deg) / merged.step_lat_deg)
+    lon_deg = merged.west_deg + (np.arange(merged.values.shape[1]) + 0.5) * merged.step_lon_deg
+    position = (lon_deg - band.west_deg) / band.step_lon_deg - 0.5
+    left = np.clip(np.floor(position + 1e-6).astype(int), 0, band.values.shape[1] - 1)
+    right = np.minimum(left + 1, band.values.shape[1] - 1)
+    part = np.clip(position - left, 0.0, 1.0).astype(np.float32)
+    part[part < 1e-5] = 0.0
+    for row in range(max(first, 0), min(first + band.values.shape[0], merged.values.shape[0])):
+        line = band.values[row - first]
+        between = np.where(part == 0.0, line[left], line[left] + part * (line[right] - line[left]))
+        np.copyto(merged.values[row], between, where=np.isnan(merged.values[row]))
+
+
+def _merge_band(pieces: Sequence[LonLatRaster], box: Box) -> LonLatRaster:
+    """Pieces of one step on one array that covers the box."""
     lead = pieces[0]
     left = math.floor((box[0] - lead.west_deg) / lead.step_lon_deg + 1e-9)
     top = math.floor((lead.north_deg - box[3]) / lead.step_lat_deg + 1e-9)
@@ -165,14 +292,18 @@ def _offset(piece: LonLatRaster, merged: LonLatRaster) -> tuple[int, int]:
         abs(piece.step_lon_deg / merged.step_lon_deg - 1.0) * piece.values.shape[1],
     )
     if drift > MAX_SHIFT_PX:
-        raise InputError(
-            "the files do not lie on common pixels",
-            row="terrain",
-            field="dem",
-            value=f"steps {piece.step_lon_deg:.8g} and {merged.step_lon_deg:.8g} deg",
-            allowed="tiles of one model with the same step",
-        )
+        raise _no_common_pixels(piece, merged)
     return round(row), round(col)
+
+
+def _no_common_pixels(piece: LonLatRaster, other: LonLatRaster) -> InputError:
+    return InputError(
+        "the files do not lie on common pixels",
+        row="terrain",
+        field="dem",
+        value=f"steps {piece.step_lon_deg:.8g} and {other.step_lon_deg:.8g} deg",
+        allowed="tiles of one model with the same step, or a wider step of longitude in bands of latitude",
+    )
 
 
 @kernel

@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.territory import Terrain
+from pipeline.grid.foreign_rasters import read_external
 from pipeline.grid.grid import Box, Grid
-from pipeline.grid.raster import read_external
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.radial import CLEARANCE_KM, MEAN_TO_KM
 from pipeline.terrain.records import (

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline.errors import InputError
+from pipeline.grid.foreign_rasters import read_external, read_place
 from pipeline.grid.grid import STRIP_PX, Grid
-from pipeline.grid.raster import read_external
 from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import is_land
@@ -27,6 +27,10 @@ _DENSITY_WINDOW_M = 1000.0
 # Sample points along the smaller side of a source cell; step of the lattice of projected positions.
 _POINTS_PER_CELL = 6.0
 _LATTICE_STEP_PX = 16
+# Beyond any cell of a census or a model, also of one degree.
+_MOST_PERSONS = 1e8
+# Cells of the part that a grid touches: about 3 GB with the counts of points in them.
+_MOST_CELLS = 120_000_000
 _COLUMNS = ("latitude", "longitude", "population")
 
 
@@ -41,22 +45,24 @@ class Settlement(NamedTuple):
 def read_counts(path: str | Path, grid: Grid) -> xr.DataArray:
     """The part of a raster of persons per cell that the grid touches; float64[y, x], NaN no data.
 
-    Attributes ``crs`` and ``transform`` as :func:`pipeline.grid.raster.read_external`. Negative counts are
-    refused.
+    Attributes ``crs`` and ``transform`` as :func:`pipeline.grid.foreign_rasters.read_external`. Counts
+    that are negative or beyond any cell are refused.
     """
-    whole = read_external(path)
-    to_source = Transformer.from_crs(grid.crs, whole.attrs["crs"], always_xy=True)
-    counts = read_external(path, bounds=to_source.transform_bounds(*grid.bounds_m, densify_pts=101))
+    to_source = Transformer.from_crs(grid.crs, read_place(path).crs, always_xy=True)
+    wanted = to_source.transform_bounds(*grid.bounds_m, densify_pts=101)
+    counts = read_external(path, bounds=wanted, most_pixels=_MOST_CELLS)
     values = counts.values.astype(np.float64)
-    nodata = counts.attrs["nodata"]
-    if nodata is not None:
-        # float32 files may state the nodata value in other digits than they store.
-        values[np.isclose(values, nodata, rtol=1e-6, atol=0.0)] = np.nan
     if (values < 0).any():
         lowest = float(np.nanmin(values))
         raise InputError("negative number of persons", file=path, value=lowest, allowed="0 or more")
     if np.isinf(values).any():
         raise InputError("number of persons is infinite", file=path, allowed="finite numbers")
+    if (values > _MOST_PERSONS).any():
+        highest, allowed = (
+            float(np.nanmax(values)),
+            f"up to {_MOST_PERSONS:g} in a cell, or stated as no data",
+        )
+        raise InputError("impossible number of persons", file=path, value=highest, allowed=allowed)
     return counts.copy(data=values)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.grid.raster import read_external
+from pipeline.grid.foreign_rasters import read_external
 from pipeline.terrain.elevation import from_external
 from pipeline.terrain.records import LonLatRaster, Mast, MastView, SweepSettings
 from pipeline.terrain.sweep import sweep_mast

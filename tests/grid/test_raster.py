@@ -15,7 +15,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from pipeline import quantise
 from pipeline.errors import InputError
-from pipeline.grid import raster
+from pipeline.grid import foreign_rasters, raster
 from pipeline.grid.grid import Grid
 
 GRID = Grid("EPSG:3794", 200.0, 400_000.0, 160_000.0, 1300, 1100)
@@ -168,11 +168,11 @@ def test_lonlat_raster_is_read_back_as_external(tmp_path):
     data = levels(noise()).drop_vars(["x_m", "y_m"]).assign_attrs({}).copy()
     data.attrs = attrs
     raster.write(tmp_path / "land.tif", data, tags={}, publish=False)
-    back = raster.read_external(tmp_path / "land.tif")
+    back = foreign_rasters.read_external(tmp_path / "land.tif")
     np.testing.assert_array_equal(back.values, noise())
     assert back.attrs["crs"] == "EPSG:4326"
     assert back.attrs["transform"].almost_equals(place)
-    part = raster.read_external(tmp_path / "land.tif", bounds=(13.0051, 46.9, 13.0099, 46.9049))
+    part = foreign_rasters.read_external(tmp_path / "land.tif", bounds=(13.0051, 46.9, 13.0099, 46.9049))
     # columns 2 and 3 of the file; rows 38 (46.905) to 39 (46.9)
     np.testing.assert_array_equal(part.values, noise()[38:40, 2:4])
     assert part.attrs["transform"].c == pytest.approx(13.005)
@@ -269,7 +269,7 @@ SQUARE = Affine(100, 0, 0, 0, -100, 0)
 
 
 def test_missing_raster_is_refused(tmp_path):
-    for read in (raster.read, raster.read_external, raster.read_grid):
+    for read in (raster.read, foreign_rasters.read_external, raster.read_grid):
         with pytest.raises(InputError, match=r"gone\.tif.*not found"):
             read(tmp_path / "gone.tif")
 
@@ -277,7 +277,7 @@ def test_missing_raster_is_refused(tmp_path):
 def test_text_as_raster_is_refused(tmp_path):
     (tmp_path / "a.tif").write_text("no raster", encoding="utf-8")
     with pytest.raises(InputError, match="not a raster"):
-        raster.read_external(tmp_path / "a.tif")
+        foreign_rasters.read_external(tmp_path / "a.tif")
 
 
 def test_truncated_raster_is_refused(tmp_path):
@@ -302,16 +302,16 @@ def test_pixels_that_are_not_square_are_no_grid(tmp_path):
 
 def test_external_raster_without_crs_or_rotated_is_refused(tmp_path):
     with pytest.raises(InputError, match="coordinate reference system"):
-        raster.read_external(foreign(tmp_path / "a.tif", crs=None, transform=SQUARE))
+        foreign_rasters.read_external(foreign(tmp_path / "a.tif", crs=None, transform=SQUARE))
     turned = SQUARE @ Affine.rotation(20)
     with pytest.raises(InputError, match="rotated"):
-        raster.read_external(foreign(tmp_path / "b.tif", crs="EPSG:3035", transform=turned))
+        foreign_rasters.read_external(foreign(tmp_path / "b.tif", crs="EPSG:3035", transform=turned))
 
 
 def test_external_raster_elsewhere_is_refused(tmp_path):
     path = foreign(tmp_path / "a.tif", crs="EPSG:3035", transform=SQUARE)
     with pytest.raises(InputError, match="does not touch"):
-        raster.read_external(path, bounds=(1000, 1000, 2000, 2000))
+        foreign_rasters.read_external(path, bounds=(1000, 1000, 2000, 2000))
 
 
 def test_unknown_band_is_refused(tmp_path):

@@ -257,3 +257,17 @@ def test_damaged_file_is_read_or_refused_in_one_printable_line(tmp_path_factory,
     else:
         message = ""
     assert message.isprintable()
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".geojson"])
+def test_multipoint_of_one_point_is_its_point_and_of_several_is_refused(tmp_path, table, from_csv, suffix):
+    frame = frame_of(table, coordinates=False)
+    frame["geometry"] = [shapely.MultiPoint([point]) for point in frame.geometry]
+    frame.to_file(tmp_path / f"one{suffix}", engine="pyogrio")
+    dataset, _ = read_transmitters([tmp_path / f"one{suffix}"], PLAN, lenient=False)
+    xr.testing.assert_identical(dataset, from_csv)
+    frame.loc[2, "geometry"] = shapely.MultiPoint([(14.5, 46.0), (14.6, 46.0)])
+    frame.to_file(tmp_path / f"two{suffix}", engine="pyogrio")
+    with pytest.raises(InputError, match="MultiPoint of 2 points") as refused:
+        read_transmitters([tmp_path / f"two{suffix}"], PLAN, lenient=False)
+    assert (refused.value.row, refused.value.field) == (3, "geometry")

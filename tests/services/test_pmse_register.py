@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
@@ -189,3 +191,44 @@ def test_illustrative_venues_lie_in_slovenia(repository):
     assert dataset.sizes["assignment"] == 19
     # The coast of the boundary file is generalised.
     assert shapely.contains_xy(home.buffer(0.01), dataset["x"].values, dataset["y"].values).all()
+
+
+def minute(text: str) -> int:
+    return int((np.datetime64(text) - np.datetime64("1970-01-01T00:00")).astype("timedelta64[m]").astype(int))
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-12-05T18:00:00", "2026-12-05 18:00:59", "2026-12-05T18:00:00.000Z", "2026-12-05T18:00Z"]
+)
+def test_times_with_seconds_or_z_are_the_minute_as_written(tmp_path, text):
+    dataset, _ = read(tmp_path, {"start": text, "finish": text})
+    assert dataset["start_minute"].values[0] == minute("2026-12-05T18:00")
+    assert dataset["finish_minute"].values[0] == minute("2026-12-05T18:00")
+
+
+@pytest.mark.parametrize("text", ["2026-12-05T18:00+02:00", "2026-12-05T18:00:61", "2026-12-05T25:00"])
+def test_times_of_other_zones_or_no_clock_are_refused(tmp_path, text):
+    with pytest.raises(InputError) as refused:
+        read(tmp_path, {"start": text})
+    assert refused.value.field == "start"
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_geopackage_times_days_and_null(tmp_path, zone):
+    rows = [{name: ROW[name] for name in ROW if name not in {"lon", "lat"}} | {"id": str(i)} for i in (1, 2)]
+    frame = gpd.GeoDataFrame(rows, geometry=[shapely.Point(14.6, 46.1)] * 2, crs="EPSG:4326")
+    for name in ("antenna_height_agl_m", "freq_mhz", "bandwidth_mhz"):
+        frame[name] = frame[name].astype(float)
+    frame["start"] = pd.to_datetime(["2026-12-05T18:00:00"] * 2).tz_localize(zone)
+    frame["finish"] = pd.to_datetime(["2026-12-05T23:30:00", None]).tz_localize(zone)
+    frame.to_file(tmp_path / "bookings.gpkg", engine="pyogrio")
+    dataset, _ = read_pmse([tmp_path / "bookings.gpkg"], KINDS)
+    assert dataset["start_minute"].values.tolist() == [minute("2026-12-05T18:00")] * 2
+    assert dataset["finish_minute"].values[0] == minute("2026-12-05T23:30")
+    assert summary(dataset, np.ones(2, bool))["without_finish"] == 1
+    # A column of days (no time): the last day counts to its end.
+    frame["start"] = frame["finish"] = [date(2026, 5, 1)] * 2
+    frame.to_file(tmp_path / "days.gpkg", engine="pyogrio")
+    days, _ = read_pmse([tmp_path / "days.gpkg"], KINDS)
+    assert days["start_minute"].values[0] == minute("2026-05-01T00:00")
+    assert days["finish_minute"].values[0] == minute("2026-05-01T23:59")

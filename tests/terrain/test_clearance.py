@@ -10,7 +10,7 @@ from profile_reference import clearance_deg
 from scipy.ndimage import distance_transform_edt
 from surfaces import LAT_DEG, LON_DEG, mast, raster, relief
 
-from pipeline.grid.raster import read_external
+from pipeline.grid.foreign_rasters import read_external
 from pipeline.terrain.elevation import from_external
 from pipeline.terrain.lookup import tca_at
 from pipeline.terrain.radial import steepest_slopes

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from surfaces import LAT_DEG, LON_DEG
 
 from pipeline.errors import InputError
@@ -195,3 +197,82 @@ def test_hole_of_a_missing_tile_is_refused_but_single_voids_pass():
     elevation.values[10:13, 10:14] = np.nan  # 0.8 % of the box, but in one piece
     with pytest.raises(InputError, match="does not cover"):
         require_cover(elevation, *lattice(*BOX), files=["dem.tif"])
+
+
+@pytest.mark.parametrize(
+    ("unit", "unit_m"),
+    [("", 1.0), ("metre", 1.0), ("foot", 0.3048), ("ft", 0.3048), ("US survey foot", 1200 / 3937)],
+)
+def test_unit_of_the_heights_is_converted(tmp_path, unit, unit_m):
+    data = tile(13.8, 46.2)
+    path = write(tmp_path / "dem.tif", data.copy(data=(data.values / unit_m).astype(np.float32)))
+    with rasterio.open(path, "r+") as sink:
+        sink.units = (unit,)
+    elevation = load_elevation([path], BOX, None)
+    assert height(elevation, 14.05, 46.05)[0] == pytest.approx(plane_m(14.05, 46.05), abs=0.001)
+
+
+def test_other_units_are_refused_by_name(tmp_path):
+    path = write(tmp_path / "dem.tif", tile(13.8, 46.2))
+    with rasterio.open(path, "r+") as sink:
+        sink.units = ("fathom",)
+    with pytest.raises(InputError, match=r"dem\.tif.*unit.*fathom"):
+        load_elevation([path], BOX, None)
+
+
+def test_scale_and_offset_of_the_band_are_applied(tmp_path):
+    data = tile(13.8, 46.2)
+    path = write(tmp_path / "dem.tif", data.copy(data=np.round((data.values + 100) * 10).astype(np.int16)))
+    with rasterio.open(path, "r+") as sink:
+        sink.scales, sink.offsets = (0.1,), (-100.0,)
+    elevation = load_elevation([path], BOX, None)
+    assert height(elevation, 14.05, 46.05)[0] == pytest.approx(plane_m(14.05, 46.05), abs=0.06)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4807", "EPSG:4312"])
+def test_other_angles_meridians_and_datums_are_brought_to_wgs84(tmp_path, crs):
+    # Grads from Paris; MGI. The plane is of the places of the pixels by pyproj.
+    known = CRS.from_user_input(crs)
+    unit_deg = math.degrees(known.axis_info[0].unit_conversion_factor)
+    to_crs = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    west, north = to_crs.transform(13.7, 46.3)
+    step = STEP_DEG / unit_deg
+    place = Affine(step, 0.0, west, 0.0, -step, north)
+    x, y = np.meshgrid(west + (np.arange(80) + 0.5) * step, north - (np.arange(60) + 0.5) * step)
+    heights = (30.0 * plane_m(*to_crs.transform(x, y, direction="INVERSE")) - 14000).astype(np.float32)
+    attrs = {"crs": crs, "transform": place, "nodata": None}
+    path = write(tmp_path / "dem.tif", xr.DataArray(heights, dims=("y", "x"), attrs=attrs))
+    elevation = load_elevation([path], BOX, None)
+    right = 30.0 * plane_m(14.05, 46.05) - 14000  # 9 m per 0.001 deg east
+    assert height(elevation, 14.05, 46.05)[0] == pytest.approx(right, abs=0.5)
+
+
+def copernicus(folder, south, west, step_lon):
+    """A tile as Copernicus has it: pixel centres on whole degrees, wider steps of longitude from 50 N on."""
+    columns, rows, step_lat = round(1.0 / step_lon), 240, 1.0 / 240
+    place = Affine(step_lon, 0.0, west - step_lon / 2, 0.0, -step_lat, south + 1.0 + step_lat / 2)
+    lon, lat = west + np.arange(columns) * step_lon, south + 1.0 - np.arange(rows) * step_lat
+    attrs = {"crs": "EPSG:4326", "transform": place, "nodata": None}
+    heights = 500.0 + 300.0 * (lon[None, :] - 14.0) - 20.0 * (lat[:, None] - 50.0)
+    data = xr.DataArray(heights.astype(np.float32), dims=("y", "x"), attrs=attrs)
+    return write(folder / f"N{south}_E{west}.tif", data)
+
+
+@pytest.mark.parametrize(("limit", "wider"), [(50, (1.0, 1.5)), (60, (1.5, 2.0)), (70, (2.0, 3.0))])
+def test_tiles_whose_step_of_longitude_changes_by_latitude_are_one_model(tmp_path, limit, wider):
+    files = [copernicus(tmp_path, limit - 1, west, wider[0] / 240) for west in (13, 14)]
+    files += [copernicus(tmp_path, limit, west, wider[1] / 240) for west in (13, 14)]
+    box = (13.5, limit - 0.4, 14.5, limit + 0.4)
+    lon, lat = (axis.ravel() for axis in lattice(13.51, limit - 0.39, 14.49, limit + 0.39, 97))
+    right = 500.0 + 300.0 * (lon - 14.0) - 20.0 * (lat - 50.0)
+    for order in (files, files[::-1]):
+        elevation = load_elevation(order, box, None)
+        assert elevation.step_lon_deg == pytest.approx(wider[0] / 240)
+        np.testing.assert_allclose(height(elevation, lon, lat), right, atol=0.01)
+    require_cover(elevation, *lattice(13.51, limit - 0.39, 14.49, limit + 0.39), files=files)
+
+
+def test_tiles_of_two_steps_at_one_latitude_are_refused(tmp_path):
+    files = [copernicus(tmp_path, 49, 13, 1.0 / 240), copernicus(tmp_path, 49, 14, 1.5 / 240)]
+    with pytest.raises(InputError, match="common pixels"):
+        load_elevation(files, (13.5, 49.2, 14.5, 49.8), None)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from pyproj import Transformer
 from rasterio.transform import from_origin
 
@@ -264,3 +265,31 @@ def test_italys_people_are_all_there(shared):
     persons = population_of(path, grid, np.ones(grid.shape, np.uint8))
     with rasterio.open(path) as source:
         assert np.nansum(persons, dtype=float) == pytest.approx(source.read(1).sum(dtype=float), rel=1e-6)
+
+
+def test_impossible_counts_are_refused_and_stated_no_data_is_not(tmp_path):
+    counts = np.full((60, 80), 5.0)
+    counts[30, 40] = 1e38
+    with pytest.raises(InputError, match=r"impossible number of persons.*1e\+38"):
+        read_counts(write_counts(tmp_path / "p.tif", counts, 14.4, 46.2, 1 / 120), GRID)
+    path = write_counts(tmp_path / "q.tif", counts, 14.4, 46.2, 1 / 120, nodata=1e38)
+    assert np.nanmax(read_counts(path, GRID).values) == 5.0
+
+
+def test_scale_of_the_counts_is_applied(tmp_path):
+    counts = np.round(10.0 * island_counts((40, 60))).astype(np.int32)
+    plain = write_counts(tmp_path / "p.tif", counts / 10.0, 14.4, 46.2, 1 / 120)
+    scaled = write_counts(tmp_path / "s.tif", counts, 14.4, 46.2, 1 / 120)
+    with rasterio.open(scaled, "r+") as sink:
+        sink.scales = (0.1,)
+    np.testing.assert_allclose(read_counts(scaled, GRID).values, read_counts(plain, GRID).values, rtol=1e-12)
+
+
+def test_south_up_population_equals_north_up(tmp_path):
+    counts = island_counts((40, 60))
+    plain = write_counts(tmp_path / "p.tif", counts, 14.4, 46.2, 1 / 120)
+    up = Affine(1 / 120, 0.0, 14.4, 0.0, 1 / 120, 46.2 - 40 / 120)
+    turned = write_counts(
+        tmp_path / "t.tif", np.ascontiguousarray(counts[::-1]), 14.4, 46.2, 1 / 120, transform=up
+    )
+    np.testing.assert_allclose(population_of(turned), population_of(plain), rtol=1e-6)

@@ -12,7 +12,7 @@ import world
 import yaml
 
 from pipeline.errors import InputError
-from pipeline.grid import raster
+from pipeline.grid import foreign_rasters, raster
 from tests.jobs import run_from
 
 PLACES = "latitude,longitude,population\n45.9,14.4,20000\n46.2,14.3,3000\n"
@@ -83,7 +83,7 @@ def test_place_lands_in_its_pixel_when_another_program_reads_it(built):
 
 
 def test_land_mask_covers_all_transmitters(built, repository):
-    land = raster.read_external(built / "land_lonlat.tif")
+    land = foreign_rasters.read_external(built / "land_lonlat.tif")
     place = land.attrs["transform"]
     rows = (repository / "data" / "slovenia" / "transmitters.csv").read_text(encoding="utf-8").splitlines()
     header = rows[0].split(",")

@@ -50,7 +50,9 @@ _PROJECTED_COLUMNS = ("easting_m", "northing_m")
 # The two places of a row, where both are given: rounding, and transformations that differ by some metres.
 SAME_PLACE_M = 100.0
 _YEAR_FIRST = re.compile(
-    r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)([T ](?P<hour>\d\d):(?P<minute>\d\d))?"
+    # Seconds do not count. Z, which GeoPackage and JSON writers add to local times too, does not move a time.
+    r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
+    r"([T ](?P<hour>\d\d):(?P<minute>\d\d)(:[0-5]\d(\.\d+)?)?(Z|\+00:00)?)?"
 )
 _DAY_FIRST = re.compile(r"(?P<day>\d\d)/(?P<month>\d\d)/(?P<year>\d{4})( (?P<hour>\d\d):(?P<minute>\d\d))?")
 _TIME = "yyyy-mm-ddThh:mm or dd/mm/yyyy hh:mm, local time; the day alone; or empty (no end)"

@@ -1,0 +1,95 @@
+"""Files that belong to a file: parts of a shapefile, side files of a raster, sources of a virtual raster.
+
+What they hold decides what is read, so they are inputs as the file itself is.
+"""
+
+from __future__ import annotations
+
+import os
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import NamedTuple
+
+_SHAPEFILE = (".cpg", ".dbf", ".prj", ".shx")
+# Of rasters: CRS, header and place beside the values. Masks have the name of the file and one ending more.
+_RASTER = (".hdr", ".prj", ".tfw", ".wld")
+_RASTER_NAMES = frozenset((".asc", ".bil", ".bip", ".bsq", ".flt", ".hgt", ".img", ".tif", ".tiff", ".vrt"))
+_MASK = ".msk"
+_HEAD_BYTES = 4096
+_MOST_BYTES = 50_000_000
+_SOURCES = ("SourceFilename", "SourceDataset")
+
+
+class VirtualSource(NamedTuple):
+    """A file that a virtual raster takes values from: the name as it stands there, and its path."""
+
+    name: str
+    path: Path
+
+
+def is_virtual(path: Path) -> bool:
+    """True for a GDAL virtual raster (VRT), by its content: any name does for GDAL."""
+    try:
+        with path.open("rb") as file:
+            return b"<VRTDataset" in file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+
+
+def virtual_sources(path: Path) -> list[VirtualSource]:
+    """Sources that a virtual raster names itself, in its order; ValueError if it cannot be understood."""
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"is larger than {_MOST_BYTES} bytes")
+    content = path.read_bytes()
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise ValueError("defines entities")
+    try:
+        root = ET.fromstring(content)
+    except ET.ParseError as error:
+        raise ValueError(f"is not valid XML ({error})") from None
+    found = []
+    for item in root.iter():
+        if item.tag in _SOURCES:
+            name = (item.text or "").strip()
+            beside = item.get("relativeToVRT", item.get("relativetoVRT", "0")) == "1"
+            found.append(VirtualSource(name, path.parent / name if beside else Path(name)))
+    return found
+
+
+def files_of(path: Path) -> list[Path]:
+    """A file and those that belong to it and exist; sources of virtual rasters through all levels."""
+    files: dict[Path, None] = {}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop(0)
+        if file in files:
+            continue
+        files[file] = None
+        files |= dict.fromkeys(_beside(file))
+        if is_virtual(file):
+            waiting += [source for source in _existing_sources(file) if source not in files]
+    return list(files)
+
+
+def label(path: Path, part: Path) -> str:
+    """What tells a part from its file in a list: the suffix of a file beside it, else its path from there."""
+    if part.parent == path.parent and part.stem == path.stem:
+        return part.suffix
+    return f".{Path(os.path.relpath(part, path.parent)).as_posix()}"
+
+
+def _existing_sources(path: Path) -> list[Path]:
+    try:
+        return [source.path for source in virtual_sources(path) if source.path.is_file()]
+    except (ValueError, OSError):
+        return []
+
+
+def _beside(path: Path) -> list[Path]:
+    kind = path.suffix.lower()
+    if kind == ".shp":
+        return [part for suffix in _SHAPEFILE if (part := path.with_suffix(suffix)).is_file()]
+    if kind not in _RASTER_NAMES:
+        return []
+    sides = [path.with_suffix(suffix) for suffix in _RASTER] + [path.with_name(path.name + _MASK)]
+    return [part for part in sides if part.is_file()]
