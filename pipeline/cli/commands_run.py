@@ -15,10 +15,17 @@ from pipeline.cli.application import ConfigFile, ConfigOption, ThreadsOption, ap
 def validate(
     config: ConfigFile,
     lenient: Annotated[bool, typer.Option("--lenient", help="Skip and list bad register rows.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Faults, plausibility of the registers and remarks as JSON.")
+    ] = False,
 ) -> None:
     """Check a territory file and everything it names; compute nothing."""
-    from pipeline.workflow.validate import validate_command
+    from pipeline.workflow.validate import validate_command, validate_json
 
+    if as_json:
+        text, good = validate_json(config, lenient=lenient)
+        print(text)
+        raise typer.Exit(0 if good else 2)
     validate_command(config, lenient=lenient)
 
 

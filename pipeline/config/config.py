@@ -82,6 +82,9 @@ class Registers(Section):
     """Use only transmitters in this box: west, south, east, north in degrees, WGS84; none: all."""
     missing_haat_m: Annotated[Sourced, within(1, 3000)] | None = None
     """Least height above average terrain where a record holds none or 0, as in the records of the FCC."""
+    accept: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
+    """Ids of rows that are right although they look wrong: home stations or receivers far away, coordinates
+    that look exchanged, a second record of one channel and site (both then are one network)."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Registers:

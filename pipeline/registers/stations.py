@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from pipeline.config.config import Config
 from pipeline.hashing import input_files
 from pipeline.radio.antennas import PATTERN_POINTS
+from pipeline.registers.transmitter_rows import looks_like_relative_field
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     UPPER_CASE,
@@ -101,6 +102,8 @@ class ReceiverRow(_StationRow):
             return text
         if not _ATTENUATIONS.fullmatch(text) or len(text.split(";")) not in PATTERN_POINTS:
             raise ValueError("not a pattern")
+        if looks_like_relative_field([float(value) for value in text.split(";")]):
+            raise ValueError("pattern looks like relative field, not attenuation in dB")
         return text
 
 
@@ -145,12 +148,12 @@ def register_sizes(
     sizes = {TRANSMITTERS_KEY: transmitters.sizes["transmitter"]}
     if assignments is not None:
         sizes[PMSE_KEY] = assignments.sizes["assignment"]
-    for key, paths in _station_files(config).items():
+    for key, paths in station_files(config).items():
         sizes[key] = sum(len(read_records(path, (), may_be_empty=True).readable) for path in paths)
     return sizes
 
 
-def _station_files(config: Config) -> dict[str, list[Path]]:
+def station_files(config: Config) -> dict[str, list[Path]]:
     """Registers of the services other than DTT and PMSE, by key: `registers` or `stations` of a section."""
     files: dict[str, list[Path]] = {}
     if config.incumbents is not None:

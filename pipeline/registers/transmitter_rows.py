@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
@@ -65,7 +65,23 @@ def _attenuations(text: object) -> object:
         raise ValueError(f"pattern has {len(values)} points")
     if values and min(values) > _PATTERN_MINIMUM_DB:
         raise ValueError(f"smallest attenuation of the pattern is {min(values):g} dB")
+    _refuse_relative_field(values)
     return values
+
+
+def looks_like_relative_field(values: Sequence[float]) -> bool:
+    """Whether a pattern is field relative to its largest, 1, and not attenuation in dB.
+
+    Attenuation has a 0 in the direction of the largest radiation; a pattern of 0 to exactly 1 can be either.
+    """
+    return len(values) > 1 and max(values) == 1.0 and min(values) > 0.0
+
+
+def _refuse_relative_field(values: Sequence[float]) -> None:
+    if looks_like_relative_field(values):
+        raise ValueError(
+            "pattern looks like relative field, of which the largest is 1; not attenuation in dB"
+        )
 
 
 def _vertical(text: object) -> object:
@@ -78,6 +94,7 @@ def _vertical(text: object) -> object:
     points = [(finite(depression), finite(attenuation)) for depression, attenuation in pairs]
     if any(upper[0] >= lower[0] for upper, lower in pairwise(points)):
         raise ValueError("depressions do not ascend")
+    _refuse_relative_field([attenuation for _, attenuation in points])
     return tuple(points)
 
 

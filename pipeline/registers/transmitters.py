@@ -30,6 +30,7 @@ from pipeline.radio.antennas import (
 )
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
+from pipeline.registers.same_station import twin_faults, with_common_networks, with_one_spelling
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow, inside_box
 from pipeline.rows.row_models import RejectedRow, read_by_id, refuse_unless_lenient
 
@@ -160,7 +161,8 @@ def read_transmitters(
 def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
     """The register that a territory file names, as strictly as it says; see ``read_transmitters``.
 
-    A mode that the table of modes does not name is a fault of its row.
+    A mode that the table of modes does not name is a fault of its row, and so is a second record of a station
+    (``same_station.twins``) unless ``registers.accept`` names one of them: then they are one network.
     """
     registers = config.registers
     transmitters, rejected = read_transmitters(
@@ -173,7 +175,18 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
         transmitters = _within(transmitters, SiteBox(*registers.bbox_deg))
     if registers.missing_haat_m is not None:
         transmitters = with_missing_haat(transmitters, registers.missing_haat_m.value)
-    return transmitters, rejected
+    transmitters = with_one_spelling(transmitters, config.coverage.guard_us)
+    faults = twin_faults(transmitters, registers.transmitters, registers.accept)
+    if seconds := refuse_unless_lenient(faults, lenient=registers.lenient):
+        transmitters = _without(transmitters, [row.value for row in seconds])
+        rejected = [*rejected, *seconds]
+        transmitters.attrs["rejected_rows"] = len(rejected)
+    return with_common_networks(transmitters), rejected
+
+
+def _without(transmitters: xr.Dataset, ids: Sequence[str]) -> xr.Dataset:
+    """The transmitters of other ids."""
+    return transmitters.isel(transmitter=np.flatnonzero(~np.isin(transmitters["id"].values, ids)))
 
 
 def _within(transmitters: xr.Dataset, box: SiteBox) -> xr.Dataset:

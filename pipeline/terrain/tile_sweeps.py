@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +26,7 @@ from pipeline.terrain.records import (
     SweepSettings,
     TerrainSource,
 )
-from pipeline.terrain.sweep import sweep_mast, view_of
+from pipeline.terrain.sweep import ground_at, sweep_mast, view_of
 
 # Points per side of the lattice on which the grid's outline and the cover of the DEM are examined.
 _LATTICE_POINTS = 129
@@ -46,10 +47,24 @@ def run(
     """Profiles by mast key; ``elevation`` around the masts, ``receivers`` around the grid."""
 
     def sweep(mast: Mast) -> Sweep:
-        return sweep_mast(mast, elevation, land, views[mast.key], settings, receivers)
+        standing = above_ground(mast, elevation)
+        return sweep_mast(standing, elevation, land, views[mast.key], settings, receivers)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         return dict(zip([mast.key for mast in masts], pool.map(sweep, masts), strict=True))
+
+
+def above_ground(mast: Mast, elevation: LonLatRaster | None) -> Mast:
+    """The mast on the terrain where its stated site height would put the antenna below ground.
+
+    A site height of 0 that means "not known" would otherwise take all protection from a mast on a mountain.
+    """
+    if elevation is None or math.isnan(mast.site_height_asl_m):
+        return mast
+    terrain_m = ground_at(elevation, mast.lon_deg, mast.lat_deg)
+    agl_m = 0.0 if math.isnan(mast.antenna_height_agl_m) else mast.antenna_height_agl_m
+    buried = mast.site_height_asl_m + agl_m < terrain_m
+    return mast._replace(site_height_asl_m=terrain_m) if buried else mast
 
 
 def sweep_towards(

@@ -5,9 +5,11 @@ The masks of the padded grid are the exception: whether a coast lies within reac
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import xarray as xr
 
@@ -41,6 +43,14 @@ from pipeline.territory import regions
 from pipeline.territory.masks import surface_mask
 from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
+from pipeline.workflow.plausibility import (
+    RegisterFacts,
+    check_areas,
+    check_others,
+    check_transmitters,
+    register_lines,
+    table_lines,
+)
 
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
 _LAND_STEP_DEG = 0.01
@@ -52,23 +62,66 @@ _LAND_STEP_DEG = 0.01
 ROOMS = (evaluated, query_facts, regions, comparison, epfd_document, scene, error_budget)
 
 
+class Checked(NamedTuple):
+    """What `validate` says: the lines for a reader, and the table of plausibility."""
+
+    lines: list[str]
+    plausibility: list[RegisterFacts]
+
+
 def validate_command(config_path: Path, *, lenient: bool = False) -> None:
     """Check a territory and print what a run would compute; InputError names the first fault.
 
     ``lenient`` leaves out bad register rows, as ``registers.lenient`` does.
     """
+    print("\n".join(_validated(config_path, lenient=lenient).lines))
+
+
+def validate_json(config_path: Path, *, lenient: bool = False) -> tuple[str, bool]:
+    """The same as JSON, and whether all is well.
+
+    ``faults`` (file, row, field, value, allowed, problem: of the transmitter register all, else the first),
+    ``plausibility`` by file of a register, ``remarks`` the lines of the report.
+    """
+    found, faults = Checked([], []), []
+    try:
+        found = _validated(config_path, lenient=lenient)
+    except InputError as error:
+        faults = _all_faults(config_path, error)
+    content = {
+        "faults": faults,
+        "plausibility": [facts._asdict() for facts in found.plausibility],
+        "remarks": [line.strip() for line in found.lines],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False), not faults
+
+
+def _all_faults(config_path: Path, error: InputError) -> list[dict[str, object]]:
+    """The faults of all rows of the transmitter register if it is the one at fault, else the one found."""
+    fault = {name: getattr(error, name) for name in RejectedRow._fields}
+    fault["value"] = None if error.value is None else str(error.value)
+    try:
+        rejected = read_register(_lenient(load_config(config_path)))[1]
+    except InputError:
+        rejected = []
+    rows: list[dict[str, object]] = [row._asdict() for row in rejected]
+    same = [row for row in rows if (row["file"], row["row"]) == (error.file, error.row)]
+    return rows if same else [fault]
+
+
+def _lenient(config: Config) -> Config:
+    return config.model_copy(update={"registers": config.registers.model_copy(update={"lenient": True})})
+
+
+def _validated(config_path: Path, *, lenient: bool) -> Checked:
     config = load_config(config_path)
-    if lenient:
-        config = config.model_copy(
-            update={"registers": config.registers.model_copy(update={"lenient": True})}
-        )
+    config = _lenient(config) if lenient else config
     _check_files(config, config_path)
     with in_file(config_path):
-        lines = list(checked(config, config_path))
-    print("\n".join(lines))
+        return checked(config, config_path)
 
 
-def checked(config: Config, config_path: Path) -> Iterator[str]:
+def checked(config: Config, config_path: Path) -> Checked:
     """Check all that a configuration names; the lines of the report."""
     register, rejected = read_register(config)
     modes = _modes_of(config, register)
@@ -76,14 +129,17 @@ def checked(config: Config, config_path: Path) -> Iterator[str]:
     boundaries = boundaries_of(config.territory)
     masks = padded_masks(config, boundaries, required_margins_km(config, register))
     grid: Grid = masks.attrs["grid"]
+    elevation = _read_terrain(config, boundaries, grid)
+    facts = check_transmitters(config, boundaries, register, grid, elevation)
     victims = check_reach(config, register, grid, config_path)
     _check_receivers(config, victims, register)
     _check_population(config, grid)
-    _check_terrain(config, boundaries, grid)
     territory = CheckedTerritory(config_path, boundaries, masks, modes, victims)
     remarks = [line for room in ROOMS for line in room.check(config, territory)]
+    facts += check_others(config, grid)
     lines = report(config, with_countries(config, register), rejected, grid, victims)
-    return chain(lines, remarks)
+    doubts = chain(register_lines(register, elevation), check_areas(config, boundaries), table_lines(facts))
+    return Checked([*lines, *remarks, *doubts], facts)
 
 
 def _check_files(config: Config, config_path: Path) -> None:
@@ -151,16 +207,18 @@ def _check_population(config: Config, grid: Grid) -> None:
         read_places(config.population.places)
 
 
-def _check_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> None:
-    """Refuse a terrain model that does not cover the padded grid."""
+def _read_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> LonLatRaster | None:
+    """The terrain model around the padded grid, refused if it does not cover it."""
     if config.terrain.dem is None:
-        return
+        return None
     lon_deg, lat_deg = grid_lattice_deg(grid)
     box = box_around(lon_deg, lat_deg, CLEARANCE_KM)
     mask = surface_mask(boundaries, box, step_deg=_LAND_STEP_DEG)
     place = mask.attrs["transform"]
     land = LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)
-    require_cover(load_elevation(config.terrain.dem, box, land), lon_deg, lat_deg, files=config.terrain.dem)
+    elevation = load_elevation(config.terrain.dem, box, land)
+    require_cover(elevation, lon_deg, lat_deg, files=config.terrain.dem)
+    return elevation
 
 
 def report(

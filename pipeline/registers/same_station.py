@@ -1,0 +1,109 @@
+"""Records that are one network or one station: spellings of a network's name, a station entered twice.
+
+Stations of one network do not interfere with each other; two records of one channel at one site that are not
+of one network would each take all reception from the other, and nothing would be left to protect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from pipeline.errors import InputError
+from pipeline.grid.geodesy import site_frames
+from pipeline.rows.row_models import read_records
+
+# Two records within this are of one mast: coordinates are filed in whole seconds of arc, 31 m.
+SAME_SITE_M = 100.0
+# Attribute of the dataset: names of networks that were taken for another spelling, as text.
+SPELLINGS = "sfn_spellings"
+
+
+def _folded(name: str) -> str:
+    """A name without blanks and capitals."""
+    return "".join(name.split()).casefold()
+
+
+def with_one_spelling(transmitters: xr.Dataset, known: Collection[str] = ()) -> xr.Dataset:
+    """The dataset with one name for networks of a channel whose names differ only in case or blanks.
+
+    The spelling is that of ``known`` (names in the settings), else that of the first record. What was changed
+    stands in the attribute ``SPELLINGS``.
+    """
+    names = [str(name) for name in transmitters["sfn"].values]
+    chosen: dict[tuple[int, str], str] = {}
+    stated = {_folded(name): name for name in known}
+    changed: dict[str, None] = {}
+    for index, channel in enumerate(transmitters["channel"].values.tolist()):
+        name, folded = names[index], _folded(names[index])
+        if name:
+            names[index] = chosen.setdefault((channel, folded), stated.get(folded, name))
+        if names[index] != name:
+            changed[f"channel {channel}: {name!r} is taken for {names[index]!r}"] = None
+    if not changed:
+        return transmitters
+    spelt = transmitters.assign(sfn=("transmitter", np.array(names, dtype=np.str_)))
+    return spelt.assign_attrs({SPELLINGS: list(changed)})
+
+
+def twins(transmitters: xr.Dataset, *, also_of_one_network: bool = False) -> Iterator[tuple[int, int]]:
+    """Rows (first, second) of one channel within ``SAME_SITE_M``; by default those not of one network."""
+    positions_m = site_frames(transmitters["lon_deg"].values, transmitters["lat_deg"].values)[:, :3]
+    channels, networks = transmitters["channel"].values, transmitters["sfn"].values
+    for channel in np.unique(channels):
+        rows = np.flatnonzero(channels == channel)
+        for index, first in enumerate(rows.tolist()):
+            later = rows[index + 1 :]
+            apart_m = np.sqrt(np.sum((positions_m[later] - positions_m[first]) ** 2, axis=1))
+            alone = (networks[later] != networks[first]) | (networks[first] == "")
+            found = (apart_m <= SAME_SITE_M) & (alone | also_of_one_network)
+            yield from ((first, second) for second in later[found].tolist())
+
+
+def twin_faults(transmitters: xr.Dataset, files: Sequence[Path], accept: Collection[str]) -> list[InputError]:
+    """The faults of the second record of each pair of twins of which ``accept`` names none, by row."""
+    ids = [str(name) for name in transmitters["id"].values]
+    faults: dict[str, InputError] = {}
+    for first, second in twins(transmitters):
+        if not {ids[first], ids[second]} & set(accept):
+            channel = int(transmitters["channel"].values[second])
+            file, row = place_in_files(files, ids[second])
+            faults.setdefault(
+                ids[second],
+                InputError(
+                    f"same channel and site as {ids[first]}, and no common sfn",
+                    file=file,
+                    row=row,
+                    field="id",
+                    value=ids[second],
+                    allowed=f"one record of channel {channel} within {SAME_SITE_M:g} m, a common sfn,"
+                    " or the id in registers.accept",
+                ),
+            )
+    return list(faults.values())
+
+
+def with_common_networks(transmitters: xr.Dataset) -> xr.Dataset:
+    """The dataset with one network for twins, so that no station is its own interferer."""
+    ids = transmitters["id"].values
+    names = [str(name) for name in transmitters["sfn"].values]
+    changed = False
+    for first, second in twins(transmitters):
+        common = names[first] or names[second] or f"site of {ids[first]}"
+        names[first] = names[second] = common
+        changed = True
+    if not changed:
+        return transmitters
+    return transmitters.assign(sfn=("transmitter", np.array(names, dtype=np.str_)))
+
+
+def place_in_files(files: Sequence[Path], name: str) -> tuple[Path, int]:
+    """File and row of the record with an id; KeyError if there is none."""
+    for path in files:
+        for record in read_records(path, (), may_be_empty=True).readable:
+            if record.values.get("id", "").strip() == name:
+                return path, record.row
+    raise KeyError(name)
