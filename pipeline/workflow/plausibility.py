@@ -78,13 +78,16 @@ def check_transmitters(
     columns = (register["lon_deg"].values, register["lat_deg"].values, home)
     known = dict(zip(register["id"].values.tolist(), zip(*columns, strict=True), strict=True))
     doubtful = _doubtful(config, boundaries, register, elevation)
+    files = [_places_of(TRANSMITTERS_KEY, path, known) for path in config.registers.transmitters]
     facts = []
-    for path in config.registers.transmitters:
-        places = _places_of(TRANSMITTERS_KEY, path, known)
+    for places in files:
         _refuse_far_from_home(config, places, at_home)
         line = _checked_reach(config, places, reach)
         counts = (None if ids is None else sum(name in ids for name in places.ids) for ids in doubtful)
         facts.append(RegisterFacts(*line[:4], *counts))
+    if any(line.in_reach for line in facts):  # else validate says that there is none at all
+        for places, line in zip(files, facts, strict=True):
+            _refuse_all_out_of_reach(config, places, line)
     return facts
 
 
@@ -107,7 +110,10 @@ def check_others(config: Config, grid: Grid) -> list[RegisterFacts]:
         columns = zip(lon_deg.tolist(), lat_deg.tolist(), everywhere, strict=True)
         known = dict(zip(bookings["id"].values.tolist(), columns, strict=True))
         found += [_places_of(PMSE_KEY, path, known) for path in config.pmse.registers]
-    return [_checked_reach(config, places, reach) for places in found]
+    facts = [_checked_reach(config, places, reach) for places in found]
+    for places, line in zip(found, facts, strict=True):
+        _refuse_all_out_of_reach(config, places, line)
+    return facts
 
 
 def check_areas(config: Config, boundaries: Boundaries) -> Iterator[str]:
@@ -237,15 +243,21 @@ def _checked_reach(config: Config, places: _Places, reach: _Fits) -> RegisterFac
     """The counts of a file; refused rows as the module says."""
     accepted = [name in config.registers.accept for name in places.ids]
     near = [reach(*place) for place in zip(places.lon_deg.tolist(), places.lat_deg.tolist(), strict=True)]
-    allowed = f"within channels.reach_km ({config.channels.reach_km:g} km) of the territory"
     for index in np.flatnonzero(~(np.array(near, bool) | np.array(accepted, bool))).tolist():
         place = float(places.lon_deg[index]), float(places.lat_deg[index])
         if hint := _hint(*place, reach, signs=bool(places.home[index])):
-            raise _implausible(places, index, f"implausible location{hint}", allowed)
-    if near and not any(near) and not any(accepted):
-        text = f"all {len(near)} rows of {places.key} are out of reach"
-        raise _implausible(places, 0, text, allowed)
+            raise _implausible(places, index, f"implausible location{hint}", _in_reach(config))
     return RegisterFacts(str(places.file), len(near), sum(near), len(near) - sum(near))
+
+
+def _refuse_all_out_of_reach(config: Config, places: _Places, facts: RegisterFacts) -> None:
+    if facts.rows and not facts.in_reach and not set(places.ids) & set(config.registers.accept):
+        text = f"all {facts.rows} rows of {places.key} are out of reach"
+        raise _implausible(places, 0, text, _in_reach(config))
+
+
+def _in_reach(config: Config) -> str:
+    return f"within channels.reach_km ({config.channels.reach_km:g} km) of the territory"
 
 
 def _implausible(places: _Places, index: int, problem: str, allowed: str) -> InputError:

@@ -110,6 +110,12 @@ def test_a_mere_box_refuses_exchanged_coordinates_too(
     assert "row 5, field lon, lat: implausible location; lon and lat look exchanged" in refused(tiny)
 
 
+def test_a_second_file_of_which_nothing_is_in_reach_is_refused(tiny: Path) -> None:
+    write_register(tiny.parent / "far.csv", [("X", 70.0, 46.1, 21, 1.0)])
+    change(tiny, registers={"transmitters": ["register.csv", "far.csv"]})
+    assert "far.csv, row 2, field lon, lat: all 1 rows of registers.transmitters are out of" in refused(tiny)
+
+
 LINKS = (
     "id,lon,lat,f_mhz,bandwidth_mhz,noise_figure_db,gain_dbi,feeder_db,antenna_height_m,acs_db,azimuth_deg,"
     "pattern\n"
