@@ -82,6 +82,8 @@ _FORMATS = [
     "netCDF",
 ]
 _MOST_LEVELS = 8
+# In degrees or metres: no pixel is as small.
+_LEAST_STEP = 1e-12
 # Radii of the ellipsoids and spheres in use for the Earth, with a margin.
 _EARTH_M = (6_300_000.0, 6_400_000.0)
 
@@ -170,7 +172,7 @@ def _place_of(source: DatasetReader, path: str | Path) -> ForeignPlace:
         raise InputError(fault, file=path, field="transform", value="none", allowed="a geotransform")
     if place.b or place.d:
         raise InputError("raster is rotated", file=path, field="transform", allowed="a north-up raster")
-    if not all(map(math.isfinite, place[:6])) or place.a <= 0 or place.e == 0:
+    if not all(map(math.isfinite, place[:6])) or place.a < _LEAST_STEP or abs(place.e) < _LEAST_STEP:
         fault = "raster is mirrored or has no size"
         raise InputError(fault, file=path, field="transform", value=place[:6], allowed="a north-up raster")
     south_up = place.e > 0

@@ -81,6 +81,7 @@ LOCAL = 'LOCAL_CS["site",UNIT["metre",1]]'
         ({"crs": LOCAL}, "wrong CRS"),
         ({"crs": None}, "coordinate reference system"),
         ({"transform": Affine(-0.01, 0.0, 14.0, 0.0, -0.01, 46.2)}, "mirrored"),
+        ({"transform": Affine(1e-300, 0.0, 14.0, 0.0, -1e-300, 46.2)}, "no size"),
     ],
 )
 def test_raster_that_lies_nowhere_on_earth_is_refused(tmp_path, options, words):
