@@ -105,6 +105,8 @@ def test_unverified_numbers_are_listed_with_their_source(repository: Path) -> No
         "coverage.q_min",
         "devices.0.min_separation_m",
         "incumbents.leakage_floor_dbm_per_100khz",
+        "protection.idle_penalty_db",
+        "protection.overload_idle_db",
     }
     assert all(entry["source"] for entry in entries)
 

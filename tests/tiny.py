@@ -27,7 +27,7 @@ devices:
     min_separation_m: {value: 20.0, source: "test", verified: false}
     cap_dbm: 36.0
     min_eirp_dbm: -40.0
-    burst_penalty_db: {value: 0.0, source: "test", verified: true}
+    load: loaded
 levels_dbm: [0.0, 20.0, 36.0]
 services:
   dtt: {status: evaluate}

@@ -23,8 +23,8 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import empty_values, make_layer, raster_of
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
-from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.services.base import ServiceContext, ServiceLimit
 from pipeline.services.evaluated import (

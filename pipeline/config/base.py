@@ -39,6 +39,13 @@ class Sourced(Section):
     """True only if it was read in the source named."""
 
 
+def plain_number(value: object) -> object:
+    """A bare number of a territory file as one whose origin nobody stated."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"value": float(value), "source": "stated in the territory file", "verified": False}
+    return value
+
+
 def within(low: float, high: float) -> AfterValidator:
     """Check that a sourced number lies in a range, its ends included."""
 

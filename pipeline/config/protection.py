@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
+from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, plain_number, within
 from pipeline.shipped import TABLES
+
+MANDATORY_OFFSETS = (-3, -2, -1, 0, 1, 2, 3, 9)
+"""Offsets that every territory evaluates: three channels on either side, image channel (SM.2405 Annex 7)."""
 
 
 class Separation(Section):
@@ -36,8 +39,25 @@ class Protection(Section):
 
     method: Literal["degradation", "threshold", "separation"] = "degradation"
     """Location-probability degradation, occupied-by-threshold, or separation from protected contours."""
-    offsets: list[Whole] = [-3, -2, -1, 0, 1, 2, 3, 9]
-    """Channel offsets device minus DTT; -3 to +3 and +9 are mandatory."""
+    offsets: list[Whole] | None = None
+    """Offsets in victim's widths, device minus DTT, at which a device limits itself; none: all for which the
+    table of ratios has a row. A list narrows them; -3 to +3 and +9 are mandatory (SM.2405 Annex 7)."""
+    beyond_table: Literal["none", "last_row"] = "none"
+    """Devices wholly beyond the outermost rows: not limited, or by the outermost row."""
+    load: Literal["idle", "loaded"] = "idle"
+    """Load of the devices; idle ones, which send short bursts, disturb receivers more (SM.2405 Annex 5)."""
+    idle_penalty_db: Annotated[Sourced, BeforeValidator(plain_number), within(0, 60)] = Sourced(
+        value=12.0, source="lower end of the 12 to 26 dB of ECC Report 138; 30 in BBC WHP 226", verified=False
+    )
+    """What an idle device costs beside the channel, where the row used was measured with a loaded one."""
+    idle_on: Literal["selectivity", "ratio"] = "selectivity"
+    """The penalty weakens the receiver's selectivity alone, or is added to the whole protection ratio."""
+    tiers: Path | None = None
+    """What receivers lose at high wanted levels, by level: see `configs/tables/tiers_example.csv`."""
+    overload_idle_db: Annotated[Sourced, BeforeValidator(plain_number), within(0, 30)] = Sourced(
+        value=7.0, source="lower end of the 7 to 11 dB of ECC Report 138", verified=False
+    )
+    """By how much an idle device overloads a receiver earlier than a loaded one."""
     near_sigma_db: Annotated[Number, Field(ge=0, le=12)] = 3.5
     """Standard deviation of the device's field up to 80 m (SM.2405 Annex 5)."""
     far_sigma_db: Annotated[Number, Field(ge=0, le=12)] = 5.5
@@ -59,7 +79,9 @@ class Protection(Section):
 
     @model_validator(mode="after")
     def _mandatory_offsets(self) -> Protection:
-        if missing := sorted({-3, -2, -1, 0, 1, 2, 3, 9} - set(self.offsets)):
+        if self.offsets is None:
+            return self
+        if missing := sorted(set(MANDATORY_OFFSETS) - set(self.offsets)):
             raise ValueError(f"offsets {missing} are mandatory")
         if len(set(self.offsets)) != len(self.offsets):
             raise ValueError("an offset is named twice")
@@ -113,7 +135,19 @@ class Device(Section):
     """Allowed fall of location probability, in percentage points."""
     polarisation: Literal["H", "V", "unknown"] = "unknown"
     """Polarisation of the device's antenna; unknown gains no polarisation discrimination."""
-    burst_penalty_db: Annotated[Sourced, within(0, 60)]
-    """Added to every protection ratio for bursty emissions."""
+    load: Literal["idle", "loaded"] | None = None
+    """Load of this device; none: `protection.load`."""
+    idle_penalty_db: Annotated[Sourced, BeforeValidator(plain_number), within(0, 60)] | None = None
+    """What this device costs when idle; none: `protection.idle_penalty_db`."""
     margin_db: Annotated[Number, Field(ge=0, le=30)] = 0.0
     """Margin for several devices at one point."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, content: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if isinstance(content, dict) and "burst_penalty_db" in content:
+            raise ValueError(
+                "burst_penalty_db is no longer read: say `load: loaded` for a continuous emission, or `load: "
+                "idle` with `idle_penalty_db`, which acts beside the channel only"
+            )
+        return content

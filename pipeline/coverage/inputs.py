@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.config.channels import Channels
 from pipeline.config.config import Config
 from pipeline.config.reception import Coverage
-from pipeline.coverage.network import OFFSETS
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
 from pipeline.propagation.hata import Environment
@@ -23,10 +23,10 @@ from pipeline.propagation.models import Surroundings
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import PreparedCurves, prepare
 from pipeline.radio.antennas import POLARISATION_CODES
-from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
+from pipeline.radio.channel_plan import channel_centre_mhz, plan_neighbours, receiver_band
 from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.ratio_tables import ModeKey, ModeValues, read_protection_tables
-from pipeline.reference.ratios import dtt_ratio_db
+from pipeline.reference.ratios import dtt_overlap_ratio_db
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource
 
 _LIGHT_KM_PER_US = 0.299792458
@@ -37,11 +37,11 @@ BOUND_MARGIN_DB = 0.01
 class Stations(NamedTuple):
     """n transmitters in order of id.
 
-    ``frame`` float64[n, 12] site frames; ``offset`` channel minus the wanted channel (-1, 0, 1); ``home``
-    whether the station belongs to the territory's own administration; ``network`` number of the
-    single-frequency network or -1, ``guard_km`` its guard interval as path difference; ``mode`` row of
-    ``ratio_db``; ``mast`` index into :class:`Paths`; ``pattern_db`` float32[n, 360]; ``vertical_db``
-    float32[n, depression], all NaN where none is known.
+    ``frame`` float64[n, 12] site frames; ``offset`` 0 in the wanted channel, else the place of its channel
+    among ``channel_slots``; ``home`` whether the station belongs to the territory's own administration;
+    ``network`` number of the single-frequency network or -1, ``guard_km`` its guard interval as path
+    difference; ``mode`` row of ``ratio_db``; ``mast`` index into :class:`Paths`; ``pattern_db`` float32[n,
+    360]; ``vertical_db`` float32[n, depression], all NaN where none is known.
     """
 
     frame: NDArray[np.float64]
@@ -147,24 +147,26 @@ def _lowest_angle_deg(sweep: Sweep) -> float:
 
 def pack_stations(
     transmitters: xr.Dataset,
-    channel: int,
+    slots: Sequence[int],
     home: Sequence[str],
     modes: Sequence[tuple[str, str]],
     masts: Sequence[str],
     guard_us: Mapping[str, float],
     default_guard_us: float,
 ) -> Stations:
-    """The transmitters of channels c-1, c, c+1 (dim ``transmitter``, by id) as arrays.
+    """The transmitters of a channel and its neighbours (dim ``transmitter``, by id) as arrays.
 
-    ``modes`` (system, mode) in order of the rows of the ratio table; every transmitter's mode is among them.
-    ``masts`` the keys in order of :class:`Paths`.
+    ``slots`` as of ``channel_slots``; ``modes`` (system, mode) in order of the rows of the ratio table; every
+    transmitter's mode is among them. ``masts`` the keys in order of :class:`Paths`.
     """
     networks = sorted({str(name) for name in transmitters["sfn"].values if name})
     sfn = [str(name) for name in transmitters["sfn"].values]
     pairs = zip(transmitters["system"].values, transmitters["mode"].values, strict=True)
     return Stations(
         frame=site_frames(transmitters["lon_deg"].values, transmitters["lat_deg"].values),
-        offset=transmitters["channel"].values.astype(np.int64) - channel,
+        offset=np.array(
+            [_place_of(slots, number) for number in transmitters["channel"].values.tolist()], np.int64
+        ),
         erp_dbkw=10.0 * np.log10(transmitters["erp_kw"].values.astype(np.float64)),
         agl_m=transmitters["antenna_height_agl_m"].values.astype(np.float64),
         polarisation=_indices(transmitters["polarisation"].values, POLARISATION_CODES),
@@ -177,6 +179,11 @@ def pack_stations(
         vertical_db=np.ascontiguousarray(transmitters["vertical_attenuation_db"].values, dtype=np.float32),
         tilt_deg=np.nan_to_num(transmitters["beam_tilt_deg"].values.astype(np.float64)),
     )
+
+
+def _place_of(slots: Sequence[int], channel: int) -> int:
+    """Offset of a channel's stations: 0 for the channel in the middle."""
+    return 0 if channel == slots[1] else slots.index(channel) - 1
 
 
 def _indices(names: NDArray[np.str_], codes: Mapping[str, int]) -> NDArray[np.int64]:
@@ -207,9 +214,10 @@ class TvReceiver(NamedTuple):
 
 
 class FieldModel(NamedTuple):
-    """The model at the channels c-1, c, c+1 and the times of wanted and interfering fields.
+    """The model at a channel and its neighbours below and above, for the times of wanted and other fields.
 
-    ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time. ``f_mhz`` [3].
+    ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time; ``f_mhz`` [3]; more of both where
+    channels of several rasters overlap or touch.
     """
 
     code: int  # CoverageModel
@@ -256,19 +264,18 @@ class Planning(NamedTuple):
 def planning_of(config: Config, transmitters: xr.Dataset, channel: int) -> Planning:
     """Planning values from the tables that the configuration names."""
     tables = read_protection_tables(config.protection)
+    neighbours = plan_neighbours(config.channels, channel)
     return planning_values(
         transmitters,
-        channel,
         channel_centre_mhz(config.channels, channel),
         config.coverage,
         tables.modes,
-        lambda mode, offset: dtt_ratio_db(tables, mode, offset),
+        lambda mode, other: dtt_overlap_ratio_db(tables, mode, *neighbours[other]),
     )
 
 
 def planning_values(
     transmitters: xr.Dataset,
-    channel: int,
     centre_mhz: float,
     coverage: Coverage,
     modes: Mapping[ModeKey, ModeValues],
@@ -276,8 +283,8 @@ def planning_values(
 ) -> Planning:
     """Noise fields and protection ratios for the wanted modes of a channel.
 
-    ``modes``: C/N and noise bandwidth by (system, mode); ``ratio_db(wanted mode, offset)`` with the
-    offset of the interferer. Modes that occur only in the adjacent channels get rows too, which nothing uses.
+    ``modes``: C/N and noise bandwidth by (system, mode); ``ratio_db(wanted mode, channel)`` with the
+    channel of the interferer. Modes that occur only in adjacent channels get rows too, which nothing uses.
     """
     used = sorted(set(_modes(transmitters)))
     if missing := [key for key in used if key not in modes]:
@@ -291,8 +298,8 @@ def planning_values(
         )
         for key in used
     ]
-    offsets = (transmitters["channel"].values.astype(int) - channel).tolist()
-    ratios = [[ratio_db(key, offset) for offset in offsets] for key in used]
+    channels = transmitters["channel"].values.tolist()
+    ratios = [[ratio_db(key, other) for other in channels] for key in used]
     return Planning(tuple(used), np.array(noise), np.array(ratios, dtype=np.float64).reshape(len(used), -1))
 
 
@@ -306,7 +313,7 @@ def channel_inputs(
 ) -> ChannelInputs:
     """Arrays for the kernels.
 
-    ``transmitters`` as of ``network.select_channel``; ``sweeps`` terrain profiles by mast key.
+    ``transmitters`` as of ``network.select_channels``; ``sweeps`` terrain profiles by mast key.
     """
     coverage = config.coverage
     masts = sorted({str(key) for key in transmitters["mast"].values})
@@ -321,7 +328,7 @@ def channel_inputs(
     )
     stations = pack_stations(
         transmitters,
-        channel,
+        channel_slots(config.channels, channel),
         config.territory.home,
         planning.modes,
         masts,
@@ -340,9 +347,9 @@ def channel_inputs(
 
 
 def _field_model(config: Config, channel: int) -> FieldModel:
-    """The model at the channel and its neighbours; a neighbour outside the plan has no transmitters."""
-    centre_mhz = channel_centre_mhz(config.channels, channel)
-    f_mhz = np.array([_centre_or(config, channel + offset, centre_mhz) for offset in OFFSETS])
+    """The model at the frequencies of ``channel_slots``."""
+    slots = channel_slots(config.channels, channel)
+    f_mhz = np.array([channel_centre_mhz(config.channels, slot) for slot in slots])
     settings = config.propagation
     t_pct = (settings.wanted_time_pct, settings.nuisance_time_pct)
     curves = load_curves()
@@ -350,11 +357,17 @@ def _field_model(config: Config, channel: int) -> FieldModel:
     return FieldModel(int(CoverageModel[settings.coverage_model.upper()]), curves, prepared, f_mhz)
 
 
-def _centre_or(config: Config, channel: int, otherwise_mhz: float) -> float:
-    try:
-        return channel_centre_mhz(config.channels, channel)
-    except KeyError:
-        return otherwise_mhz
+def channel_slots(channels: Channels, channel: int) -> list[int]:
+    """Channels with a place in the tables of a wanted channel: one below, itself, one above, further ones.
+
+    Further ones there are only where several rasters overlap or touch; the place of a neighbour that the plan
+    does not have is taken by the channel itself.
+    """
+    own_mhz = channel_centre_mhz(channels, channel)
+    others = [number for number in plan_neighbours(channels, channel) if number != channel]
+    below = [number for number in others if channel_centre_mhz(channels, number) < own_mhz]
+    above = [number for number in others if number not in below]
+    return [(below or [channel])[0], channel, (above or [channel])[0], *below[1:], *above[1:]]
 
 
 def _receiver(config: Config, channel: int) -> TvReceiver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +13,25 @@ from pipeline.config.config import Config
 from pipeline.grid.geodesy import lattice, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_frame
+from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.registers.transmitters import fill_countries, read_register
 from pipeline.terrain.records import Sweep, read_sweeps
-
-# Channels whose transmitters count: the channel itself and its neighbours (docs/method.md, section 4).
-OFFSETS = (-1, 0, 1)
 
 
 def read_network(config: Config, grid: Grid, channel: int) -> xr.Dataset:
     """The transmitters that matter in a channel, with countries and modes filled in."""
     register, _ = read_register(config)
-    selected = select_channel(register, channel)
+    selected = select_channels(register, plan_neighbours(config.channels, channel))
     reached = within_reach(selected, outline_m(grid), config.channels.reach_km)
     selected = selected.isel(transmitter=reached)
     default = config.coverage.default_mode
     return with_default_mode(with_countries(config, selected), (default.system, default.mode))
 
 
-def select_channel(transmitters: xr.Dataset, channel: int) -> xr.Dataset:
-    """The transmitters of channels c-1, c and c+1, in order of id."""
-    chosen = np.isin(transmitters["channel"].values, [channel + offset for offset in OFFSETS])
+def select_channels(transmitters: xr.Dataset, channels: Iterable[int]) -> xr.Dataset:
+    """The transmitters of some channels, in order of id."""
+    chosen = np.isin(transmitters["channel"].values, list(channels))
     selected = transmitters.isel(transmitter=chosen)
     return selected.isel(transmitter=np.argsort(selected["id"].values, kind="stable"))
 

@@ -24,7 +24,7 @@ from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, r
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables
-from pipeline.reference.ratios import groups_of, largest_shift_db, overload_shift_db
+from pipeline.reference.ratios import groups_of, largest_overload_shift_db, largest_shift_db
 from pipeline.units import DIPOLE_GAIN_DBI, power_dbm
 
 # Overload is kept from 90 % of locations: mu of one standard deviation (docs/method.md, section 6).
@@ -109,7 +109,6 @@ def _permissible_dbm(
     f_mhz = channel_centre_mhz(config.channels, channel)
     width_mhz = channel_width_mhz(config.channels, channel)
     settings, band = config.coverage, receiver_band(config.coverage, f_mhz)
-    offsets = config.protection.offsets
     weakest_dbm = math.inf
     for key in keys:
         mode = tables.modes[key]
@@ -121,11 +120,10 @@ def _permissible_dbm(
             band.gain_dbd,
             band.feeder_db,
         )
-        groups = groups_of(tables, key, offsets)
-        largest_db = largest_shift_db(tables, groups, device, offsets, width_mhz)
+        largest_db = largest_shift_db(tables, groups_of(tables, key), device, width_mhz)
         weakest_dbm = min(weakest_dbm, power_dbm(noise_dbuvm, f_mhz) - largest_db)
-    shifts_db = [overload_shift_db(tables, device, offset) for offset in offsets]
-    overload = -max((s for s in shifts_db if not math.isnan(s)), default=-math.inf)
+    shift_db = largest_overload_shift_db(tables, device)
+    overload = math.inf if math.isnan(shift_db) else -shift_db
     overload -= band.gain_dbd + DIPOLE_GAIN_DBI - band.feeder_db
     margin_db = float(ndtri(settings.q_min.value)) * settings.location_sigma_db
     sigmas_db = (config.protection.near_sigma_db, config.protection.far_sigma_db)
@@ -156,7 +154,7 @@ def farthest_limiting_km(limits: Callable[[NDArray[np.float64]], NDArray[np.bool
         raise InputError(
             f"a victim would limit the device even {FARTHEST_KM:g} km away",
             row="devices",
-            allowed="a smaller cap_dbm, dq_pct or burst penalty",
+            allowed="a smaller cap_dbm or dq_pct",
         )
     fine_km = np.linspace(coarse_km[last], coarse_km[last + 1], _FINE_STEPS)
     within = np.flatnonzero(limits(fine_km))

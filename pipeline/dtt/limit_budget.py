@@ -43,7 +43,17 @@ from pipeline.propagation.homogeneous import LossTables, offset_distance_km, sma
 from pipeline.radio.antennas import bt419, directivity_db
 from pipeline.radio.channel_plan import Offset, receiver_band
 from pipeline.reference.ratio_tables import read_protection_tables
-from pipeline.reference.ratios import Group, building_loss_db, group_name, overload_dbm, ratio_db, ratio_parts
+from pipeline.reference.ratios import (
+    Group,
+    RatioParts,
+    building_loss_db,
+    effective_ratio_db,
+    group_name,
+    load_of,
+    overload_dbm,
+    overload_row,
+    ratio_parts,
+)
 from pipeline.units import DIPOLE_GAIN_DBI, FIELD_TO_POWER_DB
 
 # Levels are stored as float32: three sums of some 100 dB are right to a few units of 1e-5 dB.
@@ -268,38 +278,66 @@ def _wanted_terms(asked: ExplainedPixel, victim: LimitingVictim, reception: _Rec
         Term("field to power", -FIELD_TO_POWER_DB, "dBm at 0 dBi and 1 MHz from dB(uV/m)"),
         Term("frequency", -20.0 * math.log10(job.f_mhz), f"-20 log10 of {job.f_mhz:g} MHz"),
         *_ratio_terms(job, device, victim),
-        Term("burst penalty", -device.burst_penalty_db.value, "on the protection ratio"),
     ]
 
 
 def _ratio_terms(job: ProtectionJob, device: Device, victim: LimitingVictim) -> list[Term]:
-    """The protection ratio, as far as it was put together from parts."""
+    """The protection ratio over the slices of the emission: C/N, receiver and leakage, level, load."""
     assert victim.group is not None
-    group, offset, emission_class = victim.group, victim.offset, device.emission_class
-    parts = ratio_parts(job.tables, group, emission_class, offset.number, width_mhz=offset.width_mhz)
-    if math.isnan(parts.c_n_db):
-        terms = [Term("protection ratio", -parts.ratio_db, f"offset {offset.number:+d}, from the table")]
+    group, offset = victim.group, victim.offset
+    load = load_of(job.tables, device)
+
+    def parts_at(k: int) -> RatioParts:
+        return ratio_parts(job.tables, group, device.emission_class, k, width_mhz=offset.width_mhz, load=load)
+
+    parts = [(piece, parts_at(piece.k)) for piece in offset.slices]
+    told = "slice " + "; ".join(_slice_told(piece.k, piece.share, found) for piece, found in parts)
+    ratio = effective_ratio_db(
+        job.tables, group, device.emission_class, offset.slices, width_mhz=offset.width_mhz, load=load
+    )
+    (_, first), several = parts[0], len(parts) > 1
+    c_n_db = job.tables.modes[group.system, group.mode].c_n_db if several else first.c_n_db
+    raised_db = 0.0 if several else first.tier_db + first.idle_db
+    if math.isnan(c_n_db):
+        terms = [Term("protection ratio", raised_db - ratio, f"from the table, {told}")]
     else:
-        terms = [Term("carrier to noise", -parts.c_n_db, "C/N of the wanted mode")]
-    if not math.isnan(parts.acs_db):
-        note = f"offset {offset.number:+d}: ACS {parts.acs_db:.2f} dB with ACLR {parts.aclr_db:.2f} dB"
-        terms.append(Term("selectivity and leakage", parts.c_n_db - parts.ratio_db, note))
-    if offset.number == 0 and offset.share < 1.0:
-        ratio = ratio_db(
-            job.tables, group, emission_class, 0, width_mhz=offset.width_mhz, fraction=offset.share
-        )
-        note = f"{100.0 * offset.share:.1f} % of the device's power inside the channel"
-        terms.append(Term("partial overlap", parts.ratio_db - ratio, note))
+        terms = [Term("carrier to noise", -c_n_db, "C/N of the wanted mode")]
+        if several or not math.isnan(first.acs_db):
+            note = f"{told}; r_eff {ratio:.4f} dB"
+            terms.append(Term("selectivity and leakage", c_n_db + raised_db - ratio, note))
+    if raised_db != 0.0:
+        terms.append(Term("wanted-level tier", -first.tier_db, "t, on the protection ratio"))
+        terms.append(Term("idle load", -first.idle_db, "a, on the protection ratio"))
     return terms
 
 
+def _slice_told(k: int, share: float, parts: RatioParts) -> str:
+    """One slice in words: share of the power, r(k), what it is made of, the row of the table."""
+    told = [f"{k:+d}: share {share:.6f}, r {parts.ratio_db:.4f} dB"]
+    if not math.isnan(parts.acs_db):
+        told.append(f"ACS {parts.acs_db:.2f} dB with ACLR {parts.aclr_db:.2f} dB")
+    if parts.tier_db or parts.idle_db:
+        told.append(f"t {parts.tier_db:.4f} dB, a {parts.idle_db:.4f} dB")
+    if parts.row is not None:
+        row = parts.row
+        verified = "verified" if row.verified else "not verified"
+        told.append(f"row {row.row} for {row.offset:+d}, {row.load}, {verified}")
+    return ", ".join(told)
+
+
 def _overload_terms(asked: ExplainedPixel, victim: LimitingVictim) -> list[Term]:
-    """Terms of O_th - (G - L_f) - mu sigma."""
-    job, offset, sigma_db = victim.job, victim.offset.number, victim.sigma_db
+    """Terms of O_th - o - (G - L_f) - mu sigma."""
+    job, slices, sigma_db = victim.job, victim.offset.slices, victim.sigma_db
     band = receiver_band(job.config.coverage, job.f_mhz)
-    threshold_dbm = overload_dbm(job.tables, asked.device.emission_class, offset)
+    emission_class, load = asked.device.emission_class, load_of(job.tables, asked.device)
+    threshold_dbm = overload_dbm(job.tables, emission_class, slices, load)
+    strictest = min(slices, key=lambda part: overload_dbm(job.tables, emission_class, [part], load))
+    row = overload_row(job.tables, emission_class, strictest.k, load)
+    assert row is not None
+    verified = "verified" if row.verified else "not verified"
     return [
-        Term("overload threshold", threshold_dbm, f"dBm at the receiver, offset {offset:+d}"),
+        Term("overload threshold", row.value, f"dBm at the receiver, slice {strictest.k:+d}, {verified}"),
+        Term("idle load", threshold_dbm - row.value, "idle devices overload earlier"),
         Term("antenna gain", -(band.gain_dbd + DIPOLE_GAIN_DBI), "dBi of the receiving antenna"),
         Term("feeder loss", band.feeder_db, "between antenna and receiver"),
         Term("location margin", -OVERLOAD_MU * sigma_db, f"{OVERLOAD_MU:g} of {sigma_db:g} dB"),
@@ -341,6 +379,7 @@ def _facts(
         "kind": "foreign reception" if victim.kind.foreign else "reception",
         "channel": victim.job.channel,
         "offset": victim.offset.number,
+        "slices": {f"{part.k:+d}": round(part.share, 6) for part in victim.offset.slices},
         "row": victim.row,
         "col": victim.col,
         "lon": round(victim_deg[0], 6),

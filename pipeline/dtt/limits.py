@@ -39,6 +39,7 @@ from pipeline.reference.ratios import (
     group_name,
     group_shift_db,
     groups_of,
+    largest_overload_shift_db,
     largest_shift_db,
     overload_shift_db,
 )
@@ -88,7 +89,7 @@ def make_job(
     config: Config, channel: int, devices: tuple[Device, ...], tables: ProtectionTables, servers: ServerTable
 ) -> ProtectionJob:
     """Groups and codes of one channel and geometry."""
-    groups = tuple(tuple(groups_of(tables, key, config.protection.offsets)) for key in servers.modes)
+    groups = tuple(tuple(groups_of(tables, key)) for key in servers.modes)
     classes = victim_classes(groups, servers.polarisations, devices[0].polarisation)
     f_mhz = channel_centre_mhz(config.channels, channel)
     return ProtectionJob(config, channel, f_mhz, devices, tables, groups, classes)
@@ -96,13 +97,12 @@ def make_job(
 
 def bands_of(job: ProtectionJob) -> list[LimitBand]:
     """The maps of a job: one per mode and tier, and one for overload where a threshold is known."""
-    offsets = job.config.protection.offsets
     width_mhz = channel_width_mhz(job.config.channels, job.channel)
     bands: list[LimitBand] = []
     for m, tiers in enumerate(job.groups):
         for i, group in enumerate(tiers):
             unconstrained_dbm = max(
-                device_cap_dbm(device) + largest_shift_db(job.tables, [group], device, offsets, width_mhz)
+                device_cap_dbm(device) + largest_shift_db(job.tables, [group], device, width_mhz)
                 for device in job.devices
             )
             bands.append(
@@ -111,9 +111,7 @@ def bands_of(job: ProtectionJob) -> list[LimitBand]:
                 )
             )
     shifts_dbm = [
-        device_cap_dbm(device) + overload_shift_db(job.tables, device, offset)
-        for device in job.devices
-        for offset in offsets
+        device_cap_dbm(device) + largest_overload_shift_db(job.tables, device) for device in job.devices
     ]
     known_dbm = [shift for shift in shifts_dbm if not math.isnan(shift)]
     return [*bands, LimitBand(OVERLOAD_BAND, None, max(known_dbm))] if known_dbm else bands
@@ -242,16 +240,13 @@ def shift_db(
 ) -> float:
     """What the map of a name holds more than the limit of a device at an offset.
 
-    NaN where the map does not hold at the offset: no threshold of overload, no ``group`` of that name.
+    NaN where the map does not hold at the offset: no threshold of overload, no ``group`` of that name, no
+    offset in use.
     """
     if name == THRESHOLD_BAND:
         return 0.0
     if name in SEPARATION_BANDS:
         return 0.0 if offset.number in SEPARATION_BANDS[name] else math.nan
     if name == OVERLOAD_BAND:
-        return overload_shift_db(tables, device, offset.number)
-    if group is None:
-        return math.nan
-    return group_shift_db(
-        tables, group, device, offset.number, width_mhz=offset.width_mhz, fraction=offset.share
-    )
+        return overload_shift_db(tables, device, offset.slices)
+    return math.nan if group is None else group_shift_db(tables, group, device, offset)

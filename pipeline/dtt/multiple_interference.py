@@ -28,7 +28,8 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import directivity_db
-from pipeline.radio.channel_plan import Offset, channel_centre_mhz, offset_of, victim_offsets
+from pipeline.radio.channel_plan import Offset, channel_centre_mhz
+from pipeline.reference.limiting_channels import concerns
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import group_shift_db
 from pipeline.units import power_dbm
@@ -91,12 +92,12 @@ def run(
 
 def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: Grid) -> InterferenceSources | None:
     """The devices of a job's geometry that concern its channel, those of a pixel as one; None without any."""
-    devices, used = list(job.config.devices), victim_offsets(job.config)
+    devices = list(job.config.devices)
     ratios: dict[tuple[int, int], NDArray[np.float64]] = {}
     for number in (devices.index(device) for device in job.devices):
         for channel in np.unique(placed.channel[placed.device == number]).tolist():
-            offset = offset_of(job.config.channels, devices[number], channel, job.channel)
-            if offset.number in used:
+            offset = concerns(job.config, devices[number], channel, job.channel)
+            if offset is not None:
                 ratios[number, channel] = ratios_db(job, devices[number], offset)
     pairs = list(zip(placed.device.tolist(), placed.channel.tolist(), strict=True))
     chosen = np.flatnonzero([pair in ratios for pair in pairs])
@@ -111,16 +112,14 @@ def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: Grid) -> Interfe
 
 
 def ratios_db(job: ProtectionJob, device: Device, offset: Offset) -> NDArray[np.float64]:
-    """Protection ratio with burst penalty and entry loss by code of the victim; on an edge the larger."""
+    """Protection ratio with entry loss by code of the victim; on an edge the larger, -inf without any."""
     bare = device.model_copy(update={"margin_db": 0.0})
     largest_db = np.full(sum(2 * len(tiers) - 1 for tiers in job.groups), -np.inf)
     for m, tiers in enumerate(job.groups):
         for i, group in enumerate(tiers):
             codes = group_codes(job.classes, job.groups, m, i)
-            ratio = group_shift_db(
-                job.tables, group, bare, offset.number, width_mhz=offset.width_mhz, fraction=offset.share
-            )
-            largest_db[codes] = np.maximum(largest_db[codes], ratio)
+            ratio = group_shift_db(job.tables, group, bare, offset)
+            largest_db[codes] = np.fmax(largest_db[codes], ratio)
     return largest_db
 
 

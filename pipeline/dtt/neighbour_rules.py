@@ -26,8 +26,9 @@ from pipeline.coverage.network import with_countries
 from pipeline.dtt.interference_range import farthest_limiting_km, interference_range_km
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import smaller_path_loss_db
-from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, plan_channels, victim_offsets
+from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, plan_channels
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.reference.limiting_channels import victims_by_offset
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
 from pipeline.registers.transmitters import read_register
@@ -90,8 +91,7 @@ def unknown_reception_range_km(
     """
     if config.protection.method == "separation":
         return largest_separation_km(config, device)
-    offsets = victim_offsets(config)
-    victims = {channel - offset for offset in offsets} & set(plan_channels(config.channels))
+    victims = [v for v, _ in victims_by_offset(config, device, channel, plan_channels(config.channels))]
     tables = read_protection_tables(config.protection)
     near_sea = coastal and config.protection.sea_paths == "coastal"
     return interference_range_km(config, device, tables, modes=data.modes, channels=victims, coastal=near_sea)

@@ -10,6 +10,7 @@ from pipeline.config.config import Config
 from pipeline.dtt.interference_range import interference_range_km
 from pipeline.dtt.neighbour_rules import border_range_km
 from pipeline.radio.channel_plan import plan_channels
+from pipeline.reference.limiting_channels import victim_channels
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
 from pipeline.registers.transmitters import read_register
@@ -31,9 +32,7 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     tables = read_protection_tables(config.protection)
     default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
     keys = {key if key[1] else default for key in modes}
-    offsets = config.protection.offsets
-    limiting = {channel - offset for channel in config.channels.wsd for offset in offsets}
-    channels = limiting & set(plan_channels(config.channels))
+    channels = victim_channels(config, plan_channels(config.channels), config.channels.wsd)
     reception_km = max(
         interference_range_km(config, device, tables, modes=keys, channels=channels, coastal=coastal)
         for device in config.devices

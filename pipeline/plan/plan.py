@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.plan.territory_file import load_config
-from pipeline.radio.channel_plan import victim_channels
+from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.services.pmse.pmse_register import bookings_of
-
-# Nuisance in a DTT channel comes from the channel itself and its two neighbours.
-NEIGHBOURS = (-1, 0, 1)
 
 
 class Plan(NamedTuple):
@@ -47,7 +45,7 @@ def plan_of(config: Config) -> Plan:
         raise ValueError("a plan needs the file of its configuration")
     register, _ = read_register(config)
     victims = victim_channels(config, register["channel"].values.tolist(), config.channels.wsd)
-    near = np.isin(register["channel"].values, _with_neighbours(victims))
+    near = np.isin(register["channel"].values, _with_neighbours(config, victims))
     return Plan(
         config_path=Path(os.path.relpath(config.file)),
         config=config,
@@ -78,12 +76,15 @@ def tiles_of(plan: Plan, channel: int) -> list[str]:
 
 def near_channel(plan: Plan, channel: int) -> NDArray[np.bool_]:
     """Rows of the register whose nuisance reaches a DTT channel: its own stations and the neighbours'."""
-    near: NDArray[np.bool_] = np.isin(plan.register["channel"].values, _with_neighbours([channel]))
+    near: NDArray[np.bool_] = np.isin(
+        plan.register["channel"].values, _with_neighbours(plan.config, [channel])
+    )
     return near
 
 
-def _with_neighbours(channels: Iterable[int]) -> list[int]:
-    return sorted({channel + offset for channel in channels for offset in NEIGHBOURS})
+def _with_neighbours(config: Config, channels: Iterable[int]) -> list[int]:
+    """Channels and those whose nuisance reaches them, which overlap or touch them in frequency."""
+    return sorted({near for channel in channels for near in plan_neighbours(config.channels, channel)})
 
 
 def levels_of(plan: Plan, device_id: str) -> list[float]:

@@ -19,9 +19,11 @@ from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import two_digits
+from pipeline.publish.protection_facts import overload_state, protection_entry
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import utc_period, validity
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notice
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.stations import register_sizes
 from pipeline.registers.transmitters import summary
@@ -65,6 +67,8 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "bookings": bookings_entry(plan),
         "terrain": terrain_entry(plan),
         "sea_paths": config.protection.sea_paths,
+        "offsets_narrowed": offsets_narrowed(config),
+        "protection": protection_entry(plan),
         "channels": {"device": plan.wsd, "dtt": plan.victims},
         "services": [service_entry(name, service) for name, service in config.services.items()],
         "not_evaluated": [
@@ -220,6 +224,7 @@ def notes(config: Config) -> list[str]:
     found = ["Paths from devices to receivers are flat: no terrain between them is taken into account."]
     if config.protection.method == "separation":
         found.append("Protected contours are computed by Rec. ITU-R P.1546, not by the curves of the FCC.")
+    found += _protection_notes(config)
     if config.protection.sea_paths == "ignore":
         found.append("Sea paths between devices and receivers are ignored (sea_paths: ignore).")
     if config.terrain.dem is None:
@@ -233,6 +238,22 @@ def notes(config: Config) -> list[str]:
         if level > cap_dbm
     ]
     return found
+
+
+def _protection_notes(config: Config) -> list[str]:
+    """What is assumed of devices and receivers, and at which offsets nothing is looked at."""
+    if config.protection.method != "degradation":
+        return []
+    settings, offsets = config.protection, offsets_notice(config)
+    penalty = f"{settings.idle_penalty_db.value:g} dB on the {settings.idle_on}"
+    load = (
+        f"idle ({penalty} where ratios are those of loaded devices)" if settings.load == "idle" else "loaded"
+    )
+    tiers = "no loss at high wanted levels" if settings.tiers is None else f"tiers of {settings.tiers.name}"
+    overload = {"none": "left out: no threshold is known"}.get(overload_state(settings.ratios))
+    overload = overload or f"by thresholds that are {overload_state(settings.ratios)}"
+    notes = [f"Devices count as {load}; {tiers}; overload of receivers {overload}."]
+    return [*([offsets] if offsets else []), *notes]
 
 
 def servers(plan: Plan) -> dict[str, Any]:

@@ -1,17 +1,18 @@
-"""Which channel has which frequency, and which DTT channels limit which channels of devices.
+"""Which channel has which frequency, and how channels and emissions lie to each other in frequency.
 
 A plan is a sequence of segments of equally spaced channels, as ``channels.plan`` of a territory gives it;
-``configs/tables/channel_plans.csv`` holds those of Europe, Australia and North America to copy from.
+``configs/tables/channel_plans.csv`` holds those of Europe, Australia and North America to copy from. Numbers
+that follow each other are no neighbours where a band ends between them, while channels of two rasters that
+touch are (docs/method.md, section 7).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.config.channels import Channels, PlanSegment
-from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.reception import Coverage, ReceiverBand
 from pipeline.errors import InputError
@@ -19,23 +20,42 @@ from pipeline.errors import InputError
 HZ_PER_MHZ = 1e6
 
 ChannelPlan = Sequence[PlanSegment]
-# Contours are kept clear of co-channel and of first adjacent devices (47 CFR 15.712).
-_SEPARATION_OFFSETS = [-1, 0, 1]
 # Edges nearer than this are common: far below any channel raster, far above the error of adding frequencies.
 SAME_EDGE_MHZ = 1e-6
 
 
-class Offset(NamedTuple):
-    """How the emission of a device lies to a DTT channel.
+class Slice(NamedTuple):
+    """Part of an emission in the slice ``k`` victim's widths from the victim's channel, as share of 1."""
 
-    ``number``: channels of the victim's width from it, positive above, 0 where the two overlap; on one raster
-    this is the difference of the channel numbers. ``share``: part of the device's power inside the victim's
-    channel, its e.i.r.p. spread evenly over its bandwidth. ``width_mhz``: the victim's channel.
+    k: int
+    share: float
+
+
+class Offset(NamedTuple):
+    """How a device in a channel lies to a DTT channel.
+
+    ``number``: index of the device's channel from the victim's (``index_of``), for rules that say yes or no;
+    ``slices``: where its power lies, nearest first, for protection ratios; ``width_mhz`` of the victim's
+    channel.
     """
 
     number: int
-    share: float
+    slices: tuple[Slice, ...]
     width_mhz: float
+
+
+class ChannelBlock(NamedTuple):
+    """Middle and width of an emission or a channel in MHz."""
+
+    centre_mhz: float
+    width_mhz: float
+
+
+class PlanNeighbour(NamedTuple):
+    """A channel that overlaps or touches another: its index from it, and the share of its width in common."""
+
+    number: int
+    common_share: float
 
 
 def centre_mhz(segment: PlanSegment, channel: int) -> float:
@@ -91,50 +111,59 @@ def receiver_band(coverage: Coverage, f_mhz: float) -> ReceiverBand:
     )
 
 
+def channel_block(channels: Channels, channel: int) -> ChannelBlock:
+    """Where a channel of the plan lies; KeyError for a channel outside it."""
+    return ChannelBlock(channel_centre_mhz(channels, channel), channel_width_mhz(channels, channel))
+
+
+def index_of(block: ChannelBlock, victim: ChannelBlock) -> int:
+    """Channel index by the edges: 0 overlapping, +-1 touching, else 1 + the gap in victim's widths, upwards.
+
+    Positive above the victim. What touches within ``SAME_EDGE_MHZ`` is adjacent.
+    """
+    apart_mhz = block.centre_mhz - victim.centre_mhz
+    gap_mhz = abs(apart_mhz) - 0.5 * (block.width_mhz + victim.width_mhz)
+    if gap_mhz < -SAME_EDGE_MHZ:
+        return 0
+    further = 0 if gap_mhz <= SAME_EDGE_MHZ else math.ceil(gap_mhz / victim.width_mhz - SAME_EDGE_MHZ)
+    return int(math.copysign(1 + further, apart_mhz))
+
+
+def slices_of(emission: ChannelBlock, victim: ChannelBlock) -> tuple[Slice, ...]:
+    """Shares of an evenly spread emission in the slices of the victim's width, nearest first; sum 1."""
+    half_mhz = 0.5 * emission.width_mhz
+    low_mhz, high_mhz = (emission.centre_mhz + side * half_mhz - victim.centre_mhz for side in (-1.0, 1.0))
+    first, last = (math.floor(edge_mhz / victim.width_mhz + 0.5) for edge_mhz in (low_mhz, high_mhz))
+    common_mhz = {
+        k: min(high_mhz, (k + 0.5) * victim.width_mhz) - max(low_mhz, (k - 0.5) * victim.width_mhz)
+        for k in range(first, last + 1)
+    }
+    held_mhz = {k: width_mhz for k, width_mhz in common_mhz.items() if width_mhz > SAME_EDGE_MHZ}
+    total_mhz = sum(held_mhz.values())
+    shares = (Slice(k, width_mhz / total_mhz) for k, width_mhz in held_mhz.items())
+    return tuple(sorted(shares, key=lambda part: (abs(part.k), part.k)))
+
+
 def offset_of(channels: Channels, device: Device, channel: int, victim: int) -> Offset:
     """Offset of a device in the middle of ``channel`` from the DTT channel ``victim``.
 
-    Counted in frequency, so that channels of different widths, or a device wider than its channel, meet
-    the victims they really touch.
+    A device wider than its channel counts with its own edges in the index too.
     """
-    width_mhz = channel_width_mhz(channels, victim)
-    apart_mhz = channel_centre_mhz(channels, channel) - channel_centre_mhz(channels, victim)
-    gap_mhz = abs(apart_mhz) - 0.5 * (device.bandwidth_mhz + width_mhz)
-    if gap_mhz < -SAME_EDGE_MHZ:
-        common_mhz = min(-gap_mhz, device.bandwidth_mhz, width_mhz)
-        return Offset(0, common_mhz / device.bandwidth_mhz, width_mhz)
-    steps = math.floor((gap_mhz + SAME_EDGE_MHZ) / width_mhz) + 1
-    return Offset(int(math.copysign(steps, apart_mhz)), 0.0, width_mhz)
+    own, other = channel_block(channels, channel), channel_block(channels, victim)
+    wider = own._replace(width_mhz=max(own.width_mhz, device.bandwidth_mhz))
+    emission = own._replace(width_mhz=device.bandwidth_mhz)
+    return Offset(index_of(wider, other), slices_of(emission, other), other.width_mhz)
 
 
-def victim_offsets(config: Config) -> list[int]:
-    """Channel offsets (device minus DTT) at which reception is protected, nearest first.
-
-    Where two offsets limit equally the nearer one names the decision.
-    """
-    protection = config.protection
-    by_method = {"threshold": protection.threshold.offsets, "separation": _SEPARATION_OFFSETS}
-    used = by_method.get(protection.method, protection.offsets)
-    return sorted(used, key=lambda offset: (abs(offset), offset))
-
-
-def victims_by_offset(
-    config: Config, device: Device, channel: int, occupied: Iterable[int]
-) -> list[tuple[int, Offset]]:
-    """The occupied DTT channels that limit a device in ``channel``, with their offsets, nearest first."""
-    used = victim_offsets(config)
-    near = ((victim, offset_of(config.channels, device, channel, victim)) for victim in occupied)
-    found = [(victim, offset) for victim, offset in near if offset.number in used]
-    return sorted(found, key=lambda pair: (used.index(pair[1].number), -pair[1].share, pair[0]))
-
-
-def victim_channels(config: Config, occupied: Iterable[int], wsd: Iterable[int]) -> list[int]:
-    """Channels with a transmitter that limit some device in some channel of ``wsd``, ascending."""
-    known = sorted(set(occupied) & set(plan_channels(config.channels)))
-    limiting = (
-        victim
-        for channel in wsd
-        for device in config.devices
-        for victim, _ in victims_by_offset(config, device, channel, known)
-    )
-    return sorted(set(limiting))
+def plan_neighbours(channels: Channels, channel: int) -> dict[int, PlanNeighbour]:
+    """The channels of the plan that overlap or touch one, itself included, by number."""
+    victim = channel_block(channels, channel)
+    found = {}
+    for number in plan_channels(channels):
+        block = channel_block(channels, number)
+        index = index_of(block, victim)
+        if abs(index) <= 1:
+            gap_mhz = abs(block.centre_mhz - victim.centre_mhz) - 0.5 * (block.width_mhz + victim.width_mhz)
+            common_mhz = min(max(-gap_mhz, 0.0), block.width_mhz, victim.width_mhz)
+            found[number] = PlanNeighbour(index, common_mhz / block.width_mhz if index == 0 else 0.0)
+    return found

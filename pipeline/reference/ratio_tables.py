@@ -54,7 +54,8 @@ class Ratio(NamedTuple):
     """One row of a table of protection ratios; bounds of the wanted level at 0 dBi, infinite where open.
 
     ``quantity``: ``acs_db`` selectivity of the receiver, ``pr_db`` the protection ratio itself, ``oth_dbm``
-    overload threshold (NaN = not known).
+    overload threshold (NaN = not known). ``load`` of the device in the measurement, idle or loaded;
+    ``tuner_percentile`` share of tuners that the row protects, in %, NaN where nobody says.
     """
 
     row: int
@@ -66,10 +67,33 @@ class Ratio(NamedTuple):
     to_dbm: float
     quantity: str
     value: float
+    load: str = "loaded"
+    tuner_percentile: float = math.nan
+    verified: bool = False
+
+
+class TierStep(NamedTuple):
+    """What receivers lose in selectivity from a wanted level at 0 dBi on, up to ``to_dbm``; infinite ends."""
+
+    from_dbm: float
+    to_dbm: float
+    loss_db: float
+
+
+class LoadRules(NamedTuple):
+    """What idle devices cost (docs/method.md, section 7): settings of ``protection``."""
+
+    idle: bool
+    penalty_db: float
+    on_ratio: bool
+    overload_db: float
 
 
 class ProtectionTables(NamedTuple):
-    """The tables of the protection of DTT together; the files for error messages."""
+    """The tables of the protection of DTT together, and how they are read; the files for error messages.
+
+    ``offsets`` in use, None = all with a row; ``last_row``: and those beyond by the outermost row.
+    """
 
     modes: dict[ModeKey, ModeValues]
     aflr_db: dict[int, dict[int, float]]
@@ -77,6 +101,10 @@ class ProtectionTables(NamedTuple):
     dtt_db: dict[tuple[str, str, int], float]
     ratios_file: Path
     dtt_file: Path
+    load: LoadRules
+    tiers: list[TierStep]
+    offsets: frozenset[int] | None
+    last_row: bool
 
 
 def read_protection_tables(settings: Protection) -> ProtectionTables:
@@ -88,6 +116,15 @@ def read_protection_tables(settings: Protection) -> ProtectionTables:
         read_dtt_ratios(settings.dtt_ratios),
         settings.ratios,
         settings.dtt_ratios,
+        LoadRules(
+            settings.load == "idle",
+            settings.idle_penalty_db.value,
+            settings.idle_on == "ratio",
+            settings.overload_idle_db.value,
+        ),
+        [] if settings.tiers is None else read_tiers(settings.tiers),
+        None if settings.offsets is None else frozenset(settings.offsets),
+        settings.beyond_table == "last_row",
     )
 
 
@@ -141,6 +178,7 @@ def read_device_classes(path: Path) -> dict[int, dict[int, float]]:
 _LEVEL = Field(description="-200 to 100 dBm or empty")
 _VALUES = {"acs_db": (0.0, 150.0), "pr_db": (-150.0, 60.0), "oth_dbm": (-100.0, 50.0)}
 _Level = Annotated[float, Field(ge=-200, le=100)]
+_Percentile = Annotated[float, Field(ge=0, le=100)]
 
 
 class _RatioRow(SourcedRow):
@@ -152,6 +190,10 @@ class _RatioRow(SourcedRow):
     to_dbm: Annotated[_Level | None, MAY_BE_EMPTY, _LEVEL]
     quantity: Annotated[Literal["acs_db", "pr_db", "oth_dbm"], Field(description="acs_db, pr_db or oth_dbm")]
     value: Annotated[float | None, MAY_BE_EMPTY, Field(description="a number")]
+    load: Annotated[Literal["idle", "loaded"], Field(description="idle or loaded")] = "loaded"
+    tuner_percentile: Annotated[
+        _Percentile | None, MAY_BE_EMPTY, Field(description="0 to 100 % or empty")
+    ] = None
 
     @property
     def bounds_dbm(self) -> tuple[float, float]:
@@ -190,8 +232,43 @@ def read_ratios(path: Path) -> list[Ratio]:
             *row.bounds_dbm,
             row.quantity,
             math.nan if row.value is None else row.value,
+            row.load,
+            math.nan if row.tuner_percentile is None else row.tuner_percentile,
+            row.verified,
         )
         for row in read_rows(path, _RatioRow)
+    ]
+
+
+# --- tiers of the wanted level ------------------------------------------------------------------------------
+
+
+class _TierRow(SourcedRow):
+    from_dbm: Annotated[_Level | None, MAY_BE_EMPTY, _LEVEL]
+    to_dbm: Annotated[_Level | None, MAY_BE_EMPTY, _LEVEL]
+    loss_db: Annotated[NumberCell, Field(ge=0, le=60, description="0 to 60 dB")]
+
+
+def read_tiers(path: Path) -> list[TierStep]:
+    """Steps of the wanted level, weakest first; the first and the last are open, none leaves a gap."""
+    rows = sorted(
+        read_rows(path, _TierRow), key=lambda row: -math.inf if row.from_dbm is None else row.from_dbm
+    )
+    ends_dbm = [None, *(row.to_dbm for row in rows[:-1])]
+    for row, from_dbm in zip(rows, ends_dbm, strict=True):
+        if row.from_dbm != from_dbm or (row.to_dbm is None) != (row is rows[-1]):
+            raise InputError(
+                "tiers overlap or leave a gap",
+                file=path,
+                row=row.row,
+                field="from_dbm",
+                value=row.from_dbm,
+                allowed="levels that follow each other, the lowest and the highest tier open",
+            )
+    lows = [-math.inf if row.from_dbm is None else row.from_dbm for row in rows]
+    return [
+        TierStep(*step)
+        for step in zip(lows, [*lows[1:], math.inf], [row.loss_db for row in rows], strict=True)
     ]
 
 

@@ -21,7 +21,7 @@ from pipeline.dtt.limits import shift_db
 from pipeline.dtt.separation import check_separation
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.grid import raster
-from pipeline.radio.channel_plan import victims_by_offset
+from pipeline.reference.limiting_channels import victims_by_offset
 from pipeline.reference.ratio_tables import ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import Group, group_name, groups_of
 from pipeline.services.adjustments import adjusted_budget, adjusted_limit
@@ -42,7 +42,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
     """Limit by all DTT victims, home and foreign, with the label of each, and by overload."""
     config = context.config
     tables = read_protection_tables(config.protection)
-    groups = _groups_by_name(config, tables)
+    groups = _groups_by_name(tables)
     victims = victims_by_offset(config, device, channel, context.victims)
     codes = label_codes()
 
@@ -89,7 +89,6 @@ def label_codes() -> NDArray[np.uint8]:
     return codes
 
 
-def _groups_by_name(config: Config, tables: ProtectionTables) -> Mapping[str, Group]:
+def _groups_by_name(tables: ProtectionTables) -> Mapping[str, Group]:
     """All groups that can occur, by the name of their band."""
-    used = config.protection.offsets
-    return {group_name(group): group for key in tables.modes for group in groups_of(tables, key, used)}
+    return {group_name(group): group for key in tables.modes for group in groups_of(tables, key)}

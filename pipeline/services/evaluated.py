@@ -11,7 +11,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.reference.ratio_tables import read_protection_tables
-from pipeline.reference.ratios import overload_dbm
+from pipeline.reference.ratios import largest_overload_shift_db
 from pipeline.services import table
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, module_of
 from pipeline.services.table import ServiceRow
@@ -98,12 +98,12 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
 def settled_flags(config: Config, device: Device) -> int:
     """Bits of what needs no looking at a pixel: the cap, services that do not exist here.
 
-    Receiver overload counts where every offset has a threshold.
+    Receiver overload counts where thresholds are known.
     """
     settled = {"device_cap"} | {name for name, service in config.services.items() if not service.applicable}
     tables = read_protection_tables(config.protection)
-    thresholds = [overload_dbm(tables, device.emission_class, k) for k in config.protection.offsets]
-    if config.protection.method == "degradation" and not any(math.isnan(value) for value in thresholds):
+    known = not math.isnan(largest_overload_shift_db(tables, device))
+    if config.protection.method == "degradation" and known:
         settled.add("receiver_overload")
     bits = {table.service_row(name).flag for name in settled}
     return sum(1 << bit for bit in bits if bit is not None)

@@ -28,8 +28,8 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.plan.territory_file import load_config
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
-from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,

@@ -24,8 +24,8 @@ from pipeline.grid.layer_files import layer_file
 from pipeline.plan.dependencies import basis_of, code_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, published_file, read_run
-from pipeline.radio.channel_plan import victim_channels
 from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm
+from pipeline.reference.limiting_channels import victim_channels
 from pipeline.services.base import ServiceContext
 from pipeline.services.evaluated import (
     evaluated_services,

@@ -15,6 +15,7 @@ import xarray as xr
 
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
+from pipeline.config.protection import MANDATORY_OFFSETS
 from pipeline.coordination.f1565 import error_budget
 from pipeline.coordination.radar import scene
 from pipeline.coordination.rr97 import epfd_document
@@ -27,8 +28,9 @@ from pipeline.hashing import input_files
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.territory_file import load_config
 from pipeline.publish import query_facts
-from pipeline.radio.channel_plan import channel_width_mhz, receiver_band, victim_channels
+from pipeline.radio.channel_plan import channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.reference.limiting_channels import offsets_notice, victim_channels
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
 from pipeline.registers.transmitters import read_register, summary
@@ -172,7 +174,7 @@ def _check_numbers(config: Config, tables: ProtectionTables, modes: list[ModeKey
             allowed=f"a row of {config.protection.modes}",
         )
     classes = [device.emission_class for device in config.devices]
-    check_ratios(tables, modes, classes, config.protection.offsets)
+    check_ratios(tables, modes, classes, config.protection.offsets or MANDATORY_OFFSETS)
     dtt_ratio_table_db(tables, modes)
 
 
@@ -255,6 +257,8 @@ def _remarks(config: Config) -> Iterator[str]:
             yield f"  {treated} {name}: {service.reason}"
     for entry in unverified(config):
         yield f"  not verified  {entry['key']} = {entry['value']} ({entry['source']})"
+    if notice := offsets_notice(config):
+        yield f"  offsets       {notice}"
     if statement := product_statement(config):
         yield f"  product       {statement}"
 

@@ -58,7 +58,7 @@ def config(**coverage) -> Config:
         "min_separation_m": {"value": 20.0, **sourced},
         "cap_dbm": 36.0,
         "min_eirp_dbm": -40.0,
-        "burst_penalty_db": {"value": 0.0, **sourced},
+        "load": "loaded",
     }
     segment = {"first_channel": 21, "last_channel": 60, "first_centre_mhz": FIRST_MHZ, "width_mhz": WIDTH_MHZ}
     return Config.model_validate(

@@ -9,18 +9,23 @@ import pytest
 import xarray as xr
 from scene import CHANNEL, GRID, config, scene
 
+from pipeline.config.channels import Channels
+from pipeline.config.protection import Protection
 from pipeline.coverage.channel import split_blocks, write_servers
-from pipeline.coverage.inputs import Planning, channel_inputs, planning_values
+from pipeline.coverage.inputs import Planning, channel_inputs, channel_slots, pack_stations, planning_values
 from pipeline.coverage.network import (
     outline_m,
-    select_channel,
+    select_channels,
     with_countries,
     with_default_mode,
     within_reach,
 )
 from pipeline.errors import InputError
-from pipeline.reference.ratio_tables import ModeValues
+from pipeline.radio.channel_plan import plan_neighbours
+from pipeline.reference.ratio_tables import ModeValues, read_protection_tables
+from pipeline.reference.ratios import dtt_overlap_ratio_db
 
+MODE = ("DVB-T", "64QAM 2/3")
 MODES = {("DVB-T", "64QAM 2/3"): ModeValues(20.0, 7.61), ("DVB-T2", "256QAM 2/3"): ModeValues(20.0, 7.77)}
 
 
@@ -30,7 +35,7 @@ def stations(**columns):
 
 def test_channel_and_neighbours_are_selected_in_order_of_id():
     data = stations(id=["b", "a", "d", "c"], channel=[30, 31, 32, 29])
-    assert select_channel(data, 30)["id"].values.tolist() == ["a", "b", "c"]
+    assert select_channels(data, [29, 30, 31])["id"].values.tolist() == ["a", "b", "c"]
 
 
 def test_empty_mode_becomes_the_default_with_its_system():
@@ -49,9 +54,9 @@ def test_reach_counts_from_the_edge_of_the_grid():
 
 def test_planning_values_by_mode_and_offset():
     data = stations(channel=[30, 31], system=["DVB-T", "DVB-T2"], mode=["64QAM 2/3", "256QAM 2/3"])
-    ratio = {("DVB-T", 0): 20.0, ("DVB-T", 1): -30.0, ("DVB-T2", 0): 21.0, ("DVB-T2", 1): -31.0}
+    ratio = {("DVB-T", 30): 20.0, ("DVB-T", 31): -30.0, ("DVB-T2", 30): 21.0, ("DVB-T2", 31): -31.0}
     found = planning_values(
-        data, 30, 546.0, config().coverage, MODES, lambda mode, offset: ratio[mode[0], offset]
+        data, 546.0, config().coverage, MODES, lambda mode, channel: ratio[mode[0], channel]
     )
     assert found.modes == (("DVB-T", "64QAM 2/3"), ("DVB-T2", "256QAM 2/3"))
     assert found.ratio_db.tolist() == [[20.0, -30.0], [21.0, -31.0]]
@@ -63,7 +68,7 @@ def test_planning_values_by_mode_and_offset():
 def test_unknown_mode_is_refused():
     data = stations(channel=[30], system=["DVB-T"], mode=["1024QAM 9/9"])
     with pytest.raises(InputError, match="1024QAM 9/9"):
-        planning_values(data, 30, 546.0, config().coverage, MODES, lambda mode, offset: 0.0)
+        planning_values(data, 546.0, config().coverage, MODES, lambda mode, offset: 0.0)
 
 
 def test_without_polygons_stations_belong_to_the_territory():
@@ -109,3 +114,45 @@ def test_servers_file_lists_transmitters_and_modes_in_order(tmp_path):
     assert [row["id"] for row in content["transmitters"]] == data["id"].values.tolist()
     assert [row["polarisation"] for row in content["transmitters"]] == data["polarisation"].values.tolist()
     assert content["modes"] == [list(mode) for mode in made.planning.modes]
+
+
+# 174-181, 181-188 MHz of 7 MHz, 181-189, 189-197 MHz of 8 MHz, and 470-478 MHz numbered on.
+TWO_RASTERS = [
+    {"first_channel": 5, "last_channel": 6, "first_centre_mhz": 177.5, "width_mhz": 7.0},
+    {"first_channel": 7, "last_channel": 8, "first_centre_mhz": 185.0, "width_mhz": 8.0},
+    {"first_channel": 9, "last_channel": 9, "first_centre_mhz": 474.0, "width_mhz": 8.0},
+]
+
+
+@pytest.mark.parametrize(
+    ("channel", "slots"), [(5, [5, 6, 7]), (6, [5, 6, 7]), (7, [5, 6, 7, 8]), (8, [7, 8]), (9, [9])]
+)
+def test_channels_of_two_rasters_that_touch_or_overlap_are_neighbours(channel, slots):
+    channels = Channels(plan=TWO_RASTERS, wsd=[5])
+    found = channel_slots(channels, channel)
+    assert sorted(set(found)) == slots
+    assert found[1] == channel and len(found) >= 3
+
+
+def test_ratios_of_two_rasters_are_those_of_touching_and_of_common_width():
+    """Channel 7 (181-189): 5 touches, 6 (181-188) lies wholly inside, 8 touches, 9 is far away."""
+    channels, tables, key = Channels(plan=TWO_RASTERS, wsd=[5]), read_protection_tables(Protection()), MODE
+    near = plan_neighbours(channels, 7)
+    found = {n: dtt_overlap_ratio_db(tables, key, *place) for n, place in near.items()}
+    assert found == {5: -30.0, 6: 20.0, 7: 20.0, 8: -30.0}
+    # Channel 6 loses an eighth of the interference of the wider channel 7: 20 + 10 log10(7/8).
+    overlapping = dtt_overlap_ratio_db(tables, key, *plan_neighbours(channels, 6)[7])
+    assert overlapping == pytest.approx(20 - 0.580, abs=1e-3)
+
+
+def test_stations_of_another_channel_never_serve_however_they_overlap():
+    slots = channel_slots(Channels(plan=TWO_RASTERS, wsd=[5]), 7)
+    made = scene().transmitters
+    data = made.isel(transmitter=slice(0, 4)).assign(channel=("transmitter", np.array([7, 6, 5, 8])))
+    masts = sorted({str(key) for key in data["mast"].values})
+    modes = sorted(
+        {(str(s), str(m)) for s, m in zip(data["system"].values, data["mode"].values, strict=True)}
+    )
+    stations_of = pack_stations(data, slots, ["SI"], modes, masts, {}, 224.0)
+    assert (stations_of.offset == 0).tolist() == [True, False, False, False]
+    assert [slots[offset + 1] for offset in stations_of.offset] == [7, 6, 5, 8]

@@ -133,15 +133,17 @@ def test_overload_adds_up(tmp_path, repository):
     assert overload == -40.0
 
 
-def test_partial_overlap_adds_up(tmp_path, repository):
-    """A device wider than its channel reaches into both neighbours."""
+def test_slices_of_a_wide_device_add_up(tmp_path, repository):
+    """A device of 10 MHz in the next channel of 8 MHz: 0.1 in the victim's slice, 0.8 and 0.1 beside."""
     case = made(tmp_path, repository, 400.0, {"bandwidth_mhz": 10.0})
     for explanation in check_sums(case, 1):
-        assert any(term.name == "partial overlap" for term in explanation.terms)
+        assert explanation.victim["slices"] == {"+0": 0.1, "+1": 0.8, "+2": 0.1}
+        (note,) = [term.note for term in explanation.terms if term.name == "selectivity and leakage"]
+        assert "share 0.800000" in note and "not verified" in note
 
 
 def test_nothing_is_explained_where_no_victim_limits(case):
-    assert explained(case, 5, targets(case, 1)[0]) is None
+    assert explained(case, 10, targets(case, 1)[0]) is None
 
 
 def test_threshold_method_names_the_field(tmp_path, repository):

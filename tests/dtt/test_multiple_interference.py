@@ -131,7 +131,7 @@ def test_two_equal_devices_at_one_place_need_3_db_less(case):
 
 
 def test_margin_and_walls_of_a_device(case, tmp_path, repository):
-    """The margin is what the check judges and does not count; walls and bursts do."""
+    """The margin is what the check judges and does not count; walls and the load do, the load beside only."""
     content = yaml.safe_load(case.config_path.read_text())
     loss = {"above_m": 2.0, "building_loss_db": {"value": 7.0, "source": "test", "verified": True}}
     first = content["devices"][0]
@@ -139,21 +139,21 @@ def test_margin_and_walls_of_a_device(case, tmp_path, repository):
         first,
         first | {"id": "margin", "margin_db": 6.0},
         first | {"id": "walls", "type": "B", "indoor": loss},
-        first | {"id": "burst", "burst_penalty_db": {"value": 4.0, "source": "test", "verified": True}},
+        first | {"id": "idle", "load": "idle", "idle_penalty_db": 4.0},
     ]
     (tmp_path / "case.yaml").write_text(yaml.safe_dump(content))
     config = load_config(tmp_path / "case.yaml")
     files = ChannelFiles(case.folder, CHANNEL)
     falls = [
-        run(config, files, placed(((2, 3), CHANNEL, -60.0 + more), number=n)).sel(band="fall_pct").values
-        for n, more in ((0, 0.0), (1, 0.0), (2, 7.0), (3, -4.0))
+        run(config, files, placed(((2, 3), CHANNEL + 2, level), number=n)).sel(band="fall_pct").values
+        for n, level in ((0, 0.0), (1, 0.0), (2, 7.0), (3, -4.0))
     ]
     for other in falls[1:]:
         np.testing.assert_allclose(other, falls[0], rtol=1e-5)
 
 
 def test_devices_out_of_the_offsets_do_not_concern_the_channel(case):
-    assert run(case.config, ChannelFiles(case.folder, CHANNEL), placed(((2, 3), CHANNEL + 5, 36.0))) is None
+    assert run(case.config, ChannelFiles(case.folder, CHANNEL), placed(((2, 3), CHANNEL + 10, 36.0))) is None
 
 
 def test_threads_change_nothing(case):

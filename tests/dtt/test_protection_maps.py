@@ -6,6 +6,7 @@ P.1546 link, which has its own reference vectors.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from pathlib import Path
@@ -61,7 +62,7 @@ class Case:
         (folder / "ratios.csv").write_text(RATIOS + (OVERLOAD if protection.pop("overload", False) else ""))
         content = yaml.safe_load((repository / "configs/slovenia.yaml").read_text())
         content["devices"] = [content["devices"][0] | device]
-        content["protection"] = {"ratios": str(folder / "ratios.csv")} | protection
+        content["protection"] = {"ratios": str(folder / "ratios.csv"), "load": "loaded"} | protection
         self.config_path.write_text(yaml.safe_dump(content))
         self.config = load_config(self.config_path)
         shape = (SIZE, SIZE)
@@ -203,7 +204,7 @@ def limit_by_definition_dbm(case: Case, k: int, *, oth_dbm: float = math.nan, co
             lost_db = loss_by_definition_db(d_km, device.height_m, bool(case.coastal[p]) and coast)
             lost_db += discrimination_by_definition_db(case, p, x)
             level = float(case.nuisance[p]) + x_db[sigma] - 77.216 - 20 * math.log10(F_MHZ)
-            ratio_db = ratio_by_definition_db(case, p, k) + device.burst_penalty_db.value
+            ratio_db = ratio_by_definition_db(case, p, k)
             candidates = [(level - ratio_db + lost_db, 1 if case.surface[p] == HOME else 8)]
             if not math.isnan(oth_dbm):
                 candidates.append((oth_dbm + lost_db - gain_dbi - 1.28 * sigma, 13))
@@ -247,8 +248,32 @@ def test_limits_equal_the_definition(case, k):
     assert differences(case, k) == []
 
 
-def test_offsets_out_of_the_list_do_not_limit(case):
-    assert np.isinf(case.limit(CHANNEL + 5).eirp_dbm).all()
+def test_offsets_beyond_the_table_do_not_limit(case):
+    for channel in (CHANNEL - 4, CHANNEL + 10):
+        assert np.isinf(case.limit(channel).eirp_dbm).all()
+
+
+@pytest.mark.parametrize("k", [4, 8])
+def test_hole_between_rows_takes_the_row_nearer_to_the_victim(case, k):
+    """Rows for +3 and +9: the one of +3 counts in between, not that of the image."""
+    assert np.array_equal(case.limit(CHANNEL + k).eirp_dbm, case.limit(CHANNEL + 3).eirp_dbm)
+
+
+def test_last_row_counts_beyond_and_a_list_narrows(tmp_path, repository):
+    case = Case(tmp_path, repository, 400.0, {})
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
+
+    def limit(k: int, **changed: object):
+        protection = case.config.protection.model_copy(update=changed)
+        other = copy.copy(case)
+        other.config = case.config.model_copy(update={"protection": protection})
+        return other.limit(CHANNEL + k).eirp_dbm
+
+    for k, row in ((10, 9), (25, 9), (-4, -3), (-9, -3)):
+        assert np.array_equal(limit(k, beyond_table="last_row"), limit(row))
+    narrow = [-3, -2, -1, 0, 1, 2, 3, 9]
+    assert np.isinf(limit(5, offsets=narrow)).all()
+    assert np.array_equal(limit(2, offsets=narrow), limit(2))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +297,9 @@ def test_overload_limits_where_a_threshold_is_known(tmp_path, repository):
     run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     assert differences(case, 2, oth_dbm=-40.0) == []
     assert (case.limit(CHANNEL + 2).label == 13).any()
-    assert not (case.limit(CHANNEL + 3).label == 13).any()
+    # Beyond the last row of overload, that row.
+    assert (case.limit(CHANNEL + 3).label == 13).any()
+    assert not (case.limit(CHANNEL + 10).label == 13).any()
 
 
 def test_unprotected_foreign_reception_limits_nothing(tmp_path, repository):

@@ -117,7 +117,6 @@ def test_density_cap_of_a_narrow_device_is_33_96_dbm():
         cap_dbm=36.0,
         cap_density_dbm_per_100khz=36.0 - 10 * math.log10(80),
         min_eirp_dbm=-40.0,
-        burst_penalty_db=sourced | {"value": 0.0},
     )
     assert device_cap_dbm(device) == pytest.approx(33.96, abs=0.002)
     assert device_cap_dbm(device.model_copy(update={"bandwidth_mhz": 8.0})) == pytest.approx(36.0, abs=1e-9)

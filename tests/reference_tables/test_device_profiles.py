@@ -10,9 +10,18 @@ import yaml
 
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
+from pipeline.radio.channel_plan import Offset, Slice
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratio_tables import read_protection_tables
-from pipeline.reference.ratios import Group, Tier, building_loss_db, group_shift_db, overload_shift_db
+from pipeline.reference.ratios import (
+    LOADED,
+    Group,
+    Tier,
+    building_loss_db,
+    group_shift_db,
+    load_of,
+    overload_shift_db,
+)
 
 HEIGHTS_M = {"1.5m": 1.5, "5m": 5.0, "10m": 10.0, "20m": 20.0, "30m": 30.0}
 GROUP = Group("DVB-T", "64QAM 2/3", Tier(-math.inf, math.inf))
@@ -68,16 +77,12 @@ def test_own_file_of_profiles_is_a_setting(territory, tmp_path):
         "cap_dbm": 20.0,
         "min_eirp_dbm": 0.0,
         "min_separation_m": {"value": 50.0, "source": "test", "verified": True},
-        "burst_penalty_db": {"value": 30.0, "source": "test", "verified": False},
+        "idle_penalty_db": {"value": 30.0, "source": "test", "verified": False},
     }
     (tmp_path / "own.yaml").write_text(yaml.safe_dump({"mine": mine}), encoding="utf-8")
     path = territory({"id": "d", "profile": "mine"}, device_profiles=str(tmp_path / "own.yaml"))
     device = load_config(path).devices[0]
-    assert (device.cap_dbm, device.min_separation_m.value, device.burst_penalty_db.value) == (
-        20.0,
-        50.0,
-        30.0,
-    )
+    assert (device.cap_dbm, device.min_separation_m.value, device.idle_penalty_db.value) == (20.0, 50.0, 30.0)
 
 
 @pytest.mark.parametrize("name", ["en301598_a_31m", "_type_a", ""])
@@ -116,7 +121,8 @@ def test_type_b_above_2_m_counts_as_indoor(territory, kind, height, loss_db):
     tables = read_protection_tables(config.protection)
     assert building_loss_db(inside) == loss_db
     gains_db = [
-        group_shift_db(tables, GROUP, outside, k) - group_shift_db(tables, GROUP, inside, k) for k in (0, 1)
+        group_shift_db(tables, GROUP, outside, offset) - group_shift_db(tables, GROUP, inside, offset)
+        for offset in (Offset(k, (Slice(k, 1.0),), 8.0) for k in (0, 1))
     ]
     assert gains_db == pytest.approx([loss_db] * 2)
     assert device_cap_dbm(inside) == 36.0  # the walls raise what DTT allows, not the cap
@@ -132,4 +138,26 @@ def test_other_height_and_loss_of_indoor_devices_are_settings(territory, tmp_pat
     }
     config = load_config(territory(device, device | {"id": "e", "height_m": 4.9}))
     assert [building_loss_db(device) for device in config.devices] == [12.0, 0.0]
-    assert math.isnan(overload_shift_db(read_protection_tables(config.protection), config.devices[0], 1))
+    # Idle devices overload 7 dB earlier; the walls of the first one are 12 dB thick.
+    tables = read_protection_tables(config.protection)
+    shifts_db = [overload_shift_db(tables, d, [Slice(1, 0.5), Slice(3, 0.5)]) for d in config.devices]
+    assert shifts_db == pytest.approx([-12.0 + 13.0 + 7.0, 13.0 + 7.0])
+
+
+def test_old_penalty_is_refused_with_a_hint(territory):
+    old = {"value": 0.0, "source": "test", "verified": True}
+    with pytest.raises(InputError, match=r"devices\.0.*load: loaded.*idle_penalty_db"):
+        load_config(
+            territory({"id": "d", "profile": "en301598_b_5m", "emission_class": 5, "burst_penalty_db": old})
+        )
+
+
+def test_penalty_is_a_bare_number_or_one_with_its_source(territory):
+    named = {"id": "d", "profile": "en301598_b_5m", "emission_class": 5}
+    config = load_config(territory(named | {"idle_penalty_db": 26}, protection={"idle_penalty_db": 14.5}))
+    assert config.protection.idle_penalty_db.value == 14.5
+    assert config.devices[0].idle_penalty_db.value == 26.0
+    tables = read_protection_tables(config.protection)
+    assert load_of(tables, config.devices[0]).penalty_db == 26.0
+    steady = config.devices[0].model_copy(update={"load": "loaded"})
+    assert load_of(tables, steady) == LOADED

@@ -10,22 +10,30 @@ import pytest
 
 from pipeline.config.protection import Protection
 from pipeline.errors import InputError
+from pipeline.radio.channel_plan import Slice
 from pipeline.reference.ratio_tables import (
+    LoadRules,
     read_device_classes,
     read_modes,
     read_protection_tables,
     read_ratios,
+    read_tiers,
 )
 from pipeline.reference.ratios import (
     Group,
     Tier,
     check_ratios,
+    dtt_overlap_ratio_db,
     dtt_ratio_db,
     dtt_ratio_table_db,
+    effective_ratio_db,
     group_name,
     groups_of,
+    limits,
     overload_dbm,
     ratio_db,
+    ratio_parts,
+    table_range,
 )
 from pipeline.shipped import TABLES
 
@@ -101,12 +109,15 @@ def test_leakage_is_counted_in_the_width_of_the_victims_channel(shipped, width_m
     assert found_db == pytest.approx(20.0 + 10 * math.log10(10**-5.7 + leaked), abs=1e-9)
 
 
-def test_part_of_the_power_inside_the_channel_counts_as_co_channel(shipped):
+def test_emission_in_several_slices_has_the_mean_of_their_ratios(shipped):
     group = Group(*KEY, OPEN)
-    partial = [ratio_db(shipped, group, 5, 0, fraction=fraction) for fraction in (1.0, 0.75, 0.1)]
+    partial = [
+        effective_ratio_db(shipped, group, 5, [Slice(0, fraction), Slice(1, 1.0 - fraction)])
+        for fraction in (1.0, 0.75, 0.1)
+    ]
     # 10 log10(f * 100 + (1 - f) * 0.4009): 20 dB co-channel, -3.97 dB beside.
     assert partial == pytest.approx([20.0, 18.756, 10.154], abs=0.001)
-    assert ratio_db(shipped, group, 5, 0, fraction=0.0) == pytest.approx(ratio_db(shipped, group, 5, 1))
+    assert effective_ratio_db(shipped, group, 5, [Slice(1, 1.0)]) == ratio_db(shipped, group, 5, 1)
 
 
 def test_image_channel_is_like_the_third_adjacent_one(shipped):
@@ -147,20 +158,22 @@ def test_cautious_table_is_nowhere_more_lenient(shipped):
     # By hand: PR0 20, ACS 49, class 5 leaks 23.97 dB below; class 1 leaks 54.97 dB below.
     beside = [ratio_db(cautious, Group(*KEY, OPEN), c, 1) for c in (5, 1)]
     assert beside == pytest.approx([-3.956, -28.02], abs=0.01)
-    assert not any(math.isnan(overload_dbm(cautious, 1, offset)) for offset in OFFSETS)
+    assert not any(math.isnan(overload_dbm(cautious, 1, [Slice(k, 1.0)])) for k in OFFSETS)
     assert len(unverified_rows(TABLES / "protection_ratios_cautious.csv")) == len(cautious.ratios)
 
 
-def test_unknown_overload_threshold_is_no_number(shipped):
-    assert all(math.isnan(overload_dbm(shipped, 1, offset)) for offset in OFFSETS)
+def test_unknown_overload_threshold_is_no_number(tmp_path):
+    empty = tables_with(tmp_path, *ALL, "*,*,*,1,,,oth_dbm,,nobody knows,false")
+    assert all(math.isnan(overload_dbm(empty, 1, [Slice(k, 1.0)])) for k in OFFSETS)
 
 
 def test_known_overload_threshold_is_found_by_class(tmp_path):
     tables = tables_with(
         tmp_path, *ALL, "*,*,*,1,,,oth_dbm,-13,a source,false", "*,*,5,1,,,oth_dbm,-20,a source,false"
     )
-    assert [overload_dbm(tables, c, 1) for c in (1, 5)] == [-13.0, -20.0]
-    assert math.isnan(overload_dbm(tables, 1, 2))
+    assert [overload_dbm(tables, c, [Slice(1, 1.0)]) for c in (1, 5)] == [-13.0, -20.0]
+    # Beyond the table its last row, and where no row is nearer the next one.
+    assert [overload_dbm(tables, 1, [Slice(k, 1.0)]) for k in (2, -4, 0)] == [-13.0] * 3
 
 
 def test_row_for_the_mode_wins_over_the_general_one(tmp_path):
@@ -185,7 +198,7 @@ def test_tiers_are_cut_at_every_bound_and_open_at_the_ends(tmp_path):
         "*,*,*,2,-60,-30,pr_db,-40,a source,false",
         "*,*,*,2,-30,-10,pr_db,-45,a source,false",
     )
-    groups = groups_of(tables, KEY, OFFSETS)
+    groups = groups_of(tables, KEY)
     assert [group.tier for group in groups] == [(-math.inf, -50.0), (-50.0, -30.0), (-30.0, math.inf)]
     assert [ratio_db(tables, group, 1, 1) for group in groups] == [-30.0, -35.0, -35.0]
     assert [ratio_db(tables, group, 1, 2) for group in groups] == [-40.0, -40.0, -45.0]
@@ -261,4 +274,116 @@ def test_incomplete_device_classes_are_refused(tmp_path):
 
 def test_unknown_mode_is_refused(shipped):
     with pytest.raises(InputError, match="mode"):
-        groups_of(shipped, ("DVB-T", "1024QAM"), OFFSETS)
+        groups_of(shipped, ("DVB-T", "1024QAM"))
+
+
+# --- load, tiers, overload ----------------------------------------------------------------------------------
+
+WITH_LOAD = (
+    "system,mode,emission_class,offset,from_dbm,to_dbm,quantity,value,load,tuner_percentile,source,verified"
+)
+IDLE = LoadRules(idle=True, penalty_db=12.0, on_ratio=False, overload_db=7.0)
+
+
+def power(level_db: float) -> float:
+    return 10 ** (-level_db / 10)
+
+
+def test_idle_device_weakens_the_selectivity_or_the_whole_ratio(shipped):
+    """By hand: PR0 20, ACS 57, class 1 leaks 74 - 19.03 dB below; a 12 dB inside or outside the sum."""
+    group, aclr_db = Group(*KEY, OPEN), 74.0 - 10 * math.log10(80)
+    inside = ratio_db(shipped, group, 1, 1, load=IDLE)
+    assert inside == pytest.approx(20 + 10 * math.log10(power(57 - 12) + power(aclr_db)), abs=1e-12)
+    outside = ratio_db(shipped, group, 1, 1, load=IDLE._replace(on_ratio=True))
+    assert outside == pytest.approx(20 + 10 * math.log10(power(57) + power(aclr_db)) + 12, abs=1e-12)
+    assert ratio_db(shipped, group, 1, 0, load=IDLE) == 20.0
+    parts = ratio_parts(shipped, group, 1, 1, load=IDLE)
+    assert parts.idle_db == pytest.approx(inside - ratio_db(shipped, group, 1, 1), abs=1e-12)
+
+
+def test_row_of_the_devices_load_wins_and_costs_nothing(tmp_path):
+    ratios = write(
+        tmp_path / "ratios.csv",
+        WITH_LOAD,
+        *(f"*,*,*,{k},,,acs_db,60,loaded,,a source,false" for k in OFFSETS if k not in (0, 1, 2)),
+        "DVB-T,64QAM 2/3,*,1,,,pr_db,-40,loaded,90,a source,true",
+        "*,*,*,1,,,pr_db,-33,idle,90,a source,true",
+        "*,*,*,2,,,pr_db,-45,loaded,90,a source,true",
+        "*,*,*,3,,,pr_db,-35,idle,90,a source,true",
+    )
+    ratios.write_text(ratios.read_text().replace("*,*,*,3,,,acs_db,60,loaded,,a source,false\n", ""))
+    tables = read_protection_tables(Protection(ratios=ratios))
+    group = Group(*KEY, OPEN)
+    assert [ratio_db(tables, group, 1, k, load=IDLE) for k in (1, 2, 3)] == [-33.0, -45.0 + 12.0, -35.0]
+    # A loaded device has its own rows, those of idle ones without credit where there are no others.
+    assert [ratio_db(tables, group, 1, k) for k in (1, 2, 3)] == [-40.0, -45.0, -35.0]
+    row = ratio_parts(tables, group, 1, 1, load=IDLE).row
+    assert (row.load, row.tuner_percentile, row.verified) == ("idle", 90.0, True)
+
+
+def test_tiers_weaken_the_selectivity_beside_the_channel_at_high_levels():
+    tables = read_protection_tables(Protection(tiers=TABLES / "tiers_example.csv"))
+    groups = groups_of(tables, KEY)
+    assert [group.tier for group in groups] == [
+        (-math.inf, -50), (-50, -40), (-40, -30), (-30, -20), (-20, math.inf),
+    ]  # fmt: skip
+    aclr_db = 84.0 - 10 * math.log10(80)
+    for group, tier_db in zip(groups, (0, 3, 6, 10, 15), strict=True):
+        expected = 20 + 10 * math.log10(power(68 - tier_db - 12) + power(aclr_db))
+        assert ratio_db(tables, group, 1, 7, load=IDLE) == pytest.approx(expected, abs=1e-12)
+        assert ratio_db(tables, group, 1, 0, load=IDLE) == 20.0
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["-90,-50,0,a source,false", "-50,,3,a source,false"],
+        [",-50,0,a source,false", "-45,,3,a source,false"],
+    ],
+)
+def test_tiers_that_leave_levels_out_are_refused(tmp_path, lines):
+    path = write(tmp_path / "tiers.csv", "from_dbm,to_dbm,loss_db,source,verified", *lines)
+    with pytest.raises(InputError, match="gap"):
+        read_tiers(path)
+
+
+def test_overload_is_that_of_the_strictest_slice(shipped):
+    """-13 dBm up to two channels away, -5 beyond; an idle device 7 dB earlier."""
+    found = {k: overload_dbm(shipped, 1, [Slice(k, 1.0)]) for k in range(-14, 15)}
+    assert found == {k: -13.0 if abs(k) <= 2 else -5.0 for k in range(-14, 15)}
+    assert overload_dbm(shipped, 1, [Slice(2, 0.01), Slice(3, 0.99)]) == -13.0
+    assert overload_dbm(shipped, 1, [Slice(3, 1.0)], IDLE) == -12.0
+    # Worked example: 474 MHz, antennas 30 and 10 m high and 20 m apart, 10 dBd less 3 dB, idle.
+    loss_db = 32.4 + 20 * math.log10(474) + 20 * math.log10(math.hypot(0.02, 0.02))
+    worked = [overload_dbm(shipped, 1, [Slice(k, 1.0)], IDLE) + loss_db - 9.15 - 1.28 * 3.5 for k in (1, 3)]
+    assert worked == pytest.approx([21.3, 29.3], abs=0.06)
+
+
+@pytest.mark.parametrize("k", [4, -5, 6, 8, -9])
+def test_hole_takes_the_row_nearer_to_the_victim_and_its_own_leakage(tmp_path, k):
+    lines = [*ALL, "*,*,*,-6,,,acs_db,66,a source,false", "*,*,*,10,,,acs_db,77,a source,false"]
+    tables = tables_with(tmp_path, *lines, "*,*,*,-12,,,acs_db,55,a source,false")
+    assert table_range(tables, KEY, 1) == (-12, 10)
+    acs_db = 66 if k in (-9,) else 60
+    expected = 20 + 10 * math.log10(power(acs_db) + power(84.0 - 10 * math.log10(80)))
+    assert ratio_db(tables, Group(*KEY, OPEN), 1, k) == pytest.approx(expected, abs=1e-12)
+
+
+def test_offset_is_in_use_by_the_rows_of_mode_and_class(tmp_path):
+    lines = [*ALL, "DVB-T,64QAM 2/3,5,14,,,pr_db,-50,a source,false"]
+    tables = tables_with(tmp_path, *lines)
+    beside, far, farther = ([Slice(k, 1.0)] for k in (9, 14, 15))
+    assert limits(tables, KEY, 5, far) and not limits(tables, KEY, 1, far)
+    assert not limits(tables, ("DVB-T", "QPSK 1/2"), 5, far) and limits(tables, None, 5, far)
+    assert limits(tables, KEY, 1, beside) and not limits(tables, None, 5, farther)
+    assert limits(tables, KEY, 5, [Slice(14, 0.001), Slice(15, 0.999)])
+    assert limits(tables._replace(last_row=True), KEY, 1, farther)
+    assert not limits(tables._replace(offsets=frozenset({0, 1}), last_row=True), KEY, 1, beside)
+
+
+def test_overlapping_channel_of_another_raster_counts_with_what_is_common(shipped):
+    """GE06: 20 dB + 10 log10(2 of 6 MHz); at least -30 dB; beside it the table."""
+    assert dtt_overlap_ratio_db(shipped, KEY, 0, 2 / 6) == pytest.approx(20 - 4.771, abs=1e-3)
+    assert dtt_overlap_ratio_db(shipped, KEY, 0, 1e-6) == -30.0
+    assert dtt_overlap_ratio_db(shipped, KEY, 0, 1.0) == 20.0
+    assert dtt_overlap_ratio_db(shipped, KEY, 1, 0.0) == -30.0

@@ -27,7 +27,7 @@ DEVICE = {
     "min_separation_m": {"value": 20.0, "source": "test", "verified": True},
     "cap_dbm": CAP_DBM,
     "min_eirp_dbm": -40.0,
-    "burst_penalty_db": {"value": 0.0, "source": "test", "verified": True},
+    "load": "loaded",
 }
 MICROPHONE = {
     "id": "a",

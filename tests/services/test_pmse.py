@@ -186,12 +186,11 @@ def test_device_of_another_bandwidth_keeps_its_density(tmp_path, repository):
     assert wide - narrow == pytest.approx(2.041, abs=0.001)
 
 
-def test_penalty_and_margin_of_the_device_are_taken_off(tmp_path, repository):
+def test_margin_of_the_device_is_taken_off_and_no_penalty_of_its_load(tmp_path, repository):
     row = {"easting_m": 532_930.0}
-    penalty = {"value": 12.0, "source": "test", "verified": True}
     plain = pixel_dbm(tmp_path, repository, [row])
-    strict = pixel_dbm(tmp_path, repository, [row], device={"burst_penalty_db": penalty, "margin_db": 3.0})
-    assert plain - strict == pytest.approx(15.0)
+    strict = pixel_dbm(tmp_path, repository, [row], device={"load": "idle", "margin_db": 3.0})
+    assert plain - strict == pytest.approx(3.0)
 
 
 def test_generic_parameters_know_no_walls_and_no_distance_below_10_m(tmp_path, repository):

@@ -177,7 +177,7 @@ devices:
     min_separation_m: {value: 20.0, source: "test", verified: false}
     cap_dbm: 36.0
     min_eirp_dbm: -40.0
-    burst_penalty_db: {value: 0.0, source: "test", verified: true}
+    load: loaded
 services:
   dtt: {status: evaluate}
   foreign_dtt: {status: out_of_scope, reason: test}

@@ -19,6 +19,7 @@ from pipeline.publish.report.page import PagePart
 Facts = Mapping[str, Any]
 # The rule that writes the report: what its file says is of an earlier run.
 _OWN_RULE = "publish"
+_RATIO_KEYS = ("r_db", "loaded_db", "cautious_db")
 
 
 def assumptions(facts: Facts) -> list[PagePart]:
@@ -29,8 +30,8 @@ def assumptions(facts: Facts) -> list[PagePart]:
     angles, register = facts["terrain"]["clearance_angles"], facts["register"]
     told = [
         *facts["notes"],
-        f"Method of protection: {chosen['protection']['method']}; channel offsets "
-        f"{', '.join(str(offset) for offset in chosen['protection']['offsets'])}.",
+        f"Method of protection: {chosen['protection']['method']}"
+        + (f"; offsets {_listed(facts['protection']['offsets'])}." if _has_ratios(facts) else "."),
         f"Coverage by {coverage}, wanted fields at {path['wanted_time_pct']:g} % of time, "
         f"interfering ones at {path['nuisance_time_pct']:g} %; paths from devices by {device}.",
         f"Reception is served from a location probability of {shown_value(reception['q_min'])}; location "
@@ -53,6 +54,40 @@ def assumptions(facts: Facts) -> list[PagePart]:
     told.append(f"Grid {chosen['grid']['crs']}, {chosen['grid']['resolution_m']:g} m.")
     note = "Every setting is in manifest.json under config.settings."
     return [pages.element("h2", "Assumptions"), pages.bullets(told), pages.element("p", note, class_="note")]
+
+
+def _has_ratios(facts: Facts) -> bool:
+    return "offsets" in facts["protection"]
+
+
+def _listed(offsets: Sequence[int]) -> str:
+    return ", ".join(f"{offset:+d}" if offset else "0" for offset in offsets)
+
+
+def protection(facts: Facts) -> list[PagePart]:
+    """Protection ratios beside those of loaded devices and of the cautious table; what narrowing hides."""
+    if not _has_ratios(facts):
+        return []
+    entry = facts["protection"]
+    head = ["device", "offset", "r, dB", "loaded", "cautious table"]
+    rows = [
+        [item["device"], f"{item['offset']:+d}", *(f"{item[key]:.2f}" for key in _RATIO_KEYS)]
+        for item in entry["ratios"]
+    ]
+    told = "Of the default mode at low wanted levels; a larger ratio permits less by the difference."
+    parts = [
+        pages.element("h2", "Protection ratios"),
+        pages.element("p", told, class_="note"),
+        pages.table(head, rows, "tnnnn"),
+    ]
+    if entry["narrowing"]:
+        head = ["device", "level, dBm", "pixel-channels permitted", "taken away by all offsets"]
+        counted = [[shown_value(value) for value in effect.values()] for effect in entry["narrowing"]]
+        parts.append(pages.table(head, counted, "tnnn", "What the narrowed offsets hide"))
+    if entry["channels_without_maps"]:
+        missing = ", ".join(map(str, entry["channels_without_maps"]))
+        parts.append(pages.element("p", f"Not in this count, for want of maps: DTT channels {missing}."))
+    return parts
 
 
 def _device_told(device: Facts) -> str:

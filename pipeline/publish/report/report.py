@@ -27,6 +27,7 @@ from pipeline.publish.report.basis import (
     assumptions,
     inputs,
     open_numbers,
+    protection,
     run_times,
     services,
     shown_value,
@@ -82,6 +83,7 @@ def report(plan: Plan, facts: Facts, build: Path, benchmarks: Path) -> str:
         parts += _device_sections(plan, device.id, build, schemes)
     parts += [
         *assumptions(facts),
+        *protection(facts),
         *services(facts),
         *inputs(facts),
         *run_times(benchmarks),
@@ -137,6 +139,7 @@ def warning(facts: Facts) -> list[PagePart]:
 def not_evaluated(facts: Facts) -> list[str]:
     """Services that are left out, and how much land of each device is open."""
     told = [f"{entry['service']}: {entry['status']}. {entry['reason']}" for entry in facts["not_evaluated"]]
+    told += [text for text in (facts["protection"].get("not_evaluated_offsets"),) if text]
     shares_pct: dict[str, list[float]] = {}
     for entry in facts["not_evaluated_area"]:
         shares_pct.setdefault(entry["device"], []).append(entry["area_pct"])

@@ -201,7 +201,6 @@ def allowance_terms(found: PmseAllowance, device: Device) -> list[tuple[str, flo
         ("minimum wanted power", found.wanted_dbm),
         ("protection ratio", -found.ratio_db),
         ("device's bandwidth to 8 MHz", bandwidth_shift_db(device)),
-        ("burst penalty", -device.burst_penalty_db.value),
         ("multiple-interference margin", -device.margin_db),
     ]
 
