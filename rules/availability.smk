@@ -2,7 +2,8 @@
 rule availability:
     input:
         territory=build_files(*run_files.territory_files(PLAN)),
-        limits=build_files(*run_files.written_by(PLAN, "combine")),
+        limits=build_files(*run_files.limit_files(PLAN)),
+        layers=build_files(*run_files.written_by(PLAN, "combine")),
     output:
         derived.output_files(PLAN, "availability"),
     log:

@@ -1,4 +1,4 @@
-"""Availability at each level of e.i.r.p., from the published maximum: classes and counts of all channels."""
+"""Availability at each level of e.i.r.p., from the limits: classes and counts of all channels."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def published_levels_dbm(config: Config, device: Device) -> list[float]:
     return [level for level in config.levels_dbm if level <= device_cap_dbm(device)]
 
 
-def availability_class(max_eirp_centi_dbm: NDArray[np.int16], level_dbm: float) -> NDArray[np.uint8]:
-    """Class of every pixel at one e.i.r.p. level.
+def availability_class(limit_centi_dbm: NDArray[np.int16], level_dbm: float) -> NDArray[np.uint8]:
+    """Class of every pixel at one e.i.r.p. level, for a device that radiates exactly this level.
 
-    The maximum is already rounded down, so it reaches the level exactly where the unrounded one does, as
+    The limit is already rounded down, so it reaches the level exactly where the unrounded one does, as
     long as the level is a multiple of 0.01 dBm; other levels are rounded up.
     """
     threshold_centi = int(np.ceil(round(level_dbm * 100.0, 6)))
-    special = (max_eirp_centi_dbm == NOT_PERMITTED) | (max_eirp_centi_dbm == NOT_EVALUATED)
-    available = (max_eirp_centi_dbm >= threshold_centi) & ~special
+    special = (limit_centi_dbm == NOT_PERMITTED) | (limit_centi_dbm == NOT_EVALUATED)
+    available = (limit_centi_dbm >= threshold_centi) & ~special
     classes = np.where(available, Availability.AVAILABLE, Availability.UNAVAILABLE).astype(np.uint8)
-    classes[max_eirp_centi_dbm == NOT_EVALUATED] = Availability.NOT_EVALUATED
-    classes[max_eirp_centi_dbm == NODATA_CENTI] = Availability.OUTSIDE
+    classes[limit_centi_dbm == NOT_EVALUATED] = Availability.NOT_EVALUATED
+    classes[limit_centi_dbm == NODATA_CENTI] = Availability.OUTSIDE
     return classes
 
 

@@ -20,10 +20,10 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.grid.grid import Grid
-from pipeline.grid.layer_files import empty_values, make_layer, raster_of
+from pipeline.grid.layer_files import empty_values, make_layer, raster_of, two_digits
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
-from pipeline.radio.emission import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.services.base import ServiceContext, ServiceLimit
@@ -39,15 +39,19 @@ from pipeline.services.pmse.pmse_register import bookings_of
 from pipeline.services.table import code_names, service_code
 from pipeline.territory.codes import Surface
 
-# Layers of one device and channel, in the order of ``Published``.
+# Layers of one device and channel, in the order of ``Combined``.
 _COMBINED = ("max_eirp", "limiting_service", "eval_flags")
+# Nothing lower is told apart: the lowest level that a territory can ask for, and the least of a device.
+_LOWEST_DBM = -99.0
 _BLOCK_PX = 1024
+# Of the layers of a level: they hold for a device that has it, whatever the least of the profile.
+_LEVEL_RULE = "radiates exactly this level"
 
 
-class Published(NamedTuple):
-    """The three layers of one device and channel, (y, x)."""
+class Combined(NamedTuple):
+    """The three layers of one device and channel, (y, x), whatever the least e.i.r.p. of the device."""
 
-    max_eirp_centi_dbm: NDArray[np.int16]
+    limit_centi_dbm: NDArray[np.int16]
     limiting_service: NDArray[np.uint8]
     eval_flags: NDArray[np.unsignedinteger]
 
@@ -57,9 +61,8 @@ def combine(
     targets: NDArray[np.bool_],
     *,
     cap_dbm: float,
-    min_eirp_dbm: float,
     settled_flags: int,
-) -> Published:
+) -> Combined:
     """Minimum over the services and the cap, rounded down to 0.01 dB, with the limiting service.
 
     ``limits``: per service its bits in ``eval_flags`` and its limit, None = not evaluated at all.
@@ -83,13 +86,20 @@ def combine(
     label[lowest_dbm > cap_dbm] = service_code("device_cap")
     lowest_dbm = np.minimum(lowest_dbm, cap_dbm)
     raw = to_centi(lowest_dbm, rounding="floor")
-    raw[lowest_dbm < min_eirp_dbm] = NOT_PERMITTED
+    raw[lowest_dbm < _LOWEST_DBM] = NOT_PERMITTED
     raw[unknown] = NOT_EVALUATED
     label[unknown] = service_code("not_evaluated")
     raw[~targets] = NODATA_CENTI
     label[~targets] = raster_of("limiting_service").nodata
     flags[~targets] = raster_of("eval_flags").nodata
-    return Published(raw, label, flags)
+    return Combined(raw, label, flags)
+
+
+def max_eirp_centi_dbm(limit_centi_dbm: NDArray[np.int16], least_dbm: float) -> NDArray[np.int16]:
+    """Raw maximum e.i.r.p. from the raw limit: not permitted where the device cannot be so weak."""
+    least_centi = int(np.ceil(round(100.0 * least_dbm, 6)))
+    too_low = (limit_centi_dbm < least_centi) & (limit_centi_dbm > NOT_EVALUATED)
+    return np.where(too_low, np.int16(NOT_PERMITTED), limit_centi_dbm)
 
 
 def run(
@@ -102,9 +112,10 @@ def run(
     *,
     threads: int = 1,
 ) -> xr.Dataset:
-    """Layers ``max_eirp``, ``limiting_service``, ``eval_flags`` of one device and channel on the padded grid.
+    """Layers of one device and channel on the padded grid: those that are published, and ``limit``.
 
-    ``surface`` as read from ``surface.tif``; ``victims`` the DTT channels that limit this one.
+    ``limit`` is ``max_eirp`` before the least e.i.r.p. of the device counts. ``surface`` as read from
+    ``surface.tif``; ``victims`` the DTT channels that limit this one.
     """
     context = ServiceContext(config, build, surface.attrs["grid"], victims)
     services = prepare_services(context, device, channel)
@@ -112,7 +123,7 @@ def run(
     targets = surface.values == Surface.HOME
     raw, label, bits = (empty_values(name, targets.shape) for name in _COMBINED)
 
-    def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> Published | None:
+    def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> Combined | None:
         if not inside.any():
             return None
         return _combine_block(services, rows, cols, device, inside, flags)
@@ -123,7 +134,7 @@ def run(
     ):
         if block is not None:
             raw[rows, cols], label[rows, cols], bits[rows, cols] = block
-    return _as_layers(Published(raw, label, bits), surface.attrs["grid"], device, channel)
+    return _as_layers(Combined(raw, label, bits), surface.attrs["grid"], device, channel)
 
 
 def _combine_block(
@@ -133,22 +144,29 @@ def _combine_block(
     device: Device,
     inside: NDArray[np.bool_],
     flags: int,
-) -> Published:
+) -> Combined:
     limits, cap_dbm = limits_on(services, rows, cols), device_cap_dbm(device)
-    return combine(limits, inside, cap_dbm=cap_dbm, min_eirp_dbm=device.min_eirp_dbm, settled_flags=flags)
+    return combine(limits, inside, cap_dbm=cap_dbm, settled_flags=flags)
 
 
-def _as_layers(published: Published, grid: Grid, device: Device, channel: int) -> xr.Dataset:
+def _as_layers(combined: Combined, grid: Grid, device: Device, channel: int) -> xr.Dataset:
     """The layers with the labels that a reader of the files sees."""
     fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
-    raw, label, bits = published
+    limit, label, bits = combined
+    raw = max_eirp_centi_dbm(limit, least_eirp_dbm(device))
     return xr.Dataset(
         {
+            "limit": make_layer("max_eirp", limit, grid, fields),
             "max_eirp": make_layer("max_eirp", raw, grid, fields),
             "limiting_service": make_layer("limiting_service", label, grid, fields, codes=code_names()),
             "eval_flags": make_layer("eval_flags", bits, grid, fields),
         }
     )
+
+
+def limit_file(device_id: str, channel: int | str) -> str:
+    """The limit of one device and channel, relative to the build folder; ``{channel}`` may stay open."""
+    return f"limits/{device_id}_ch{two_digits(channel) if isinstance(channel, int) else channel}.tif"
 
 
 def victims_of(config: Config, channel: int) -> tuple[int, ...]:
@@ -186,9 +204,10 @@ def tags_of_channel(
 def tags_of_level(
     config: Config, device: Device, level: str, paths: list[Path], *, basis: str
 ) -> dict[str, str]:
-    """Tags of the layers of one level, which are made from the maximum e.i.r.p. in all channels."""
+    """Tags of the layers of one level, which are made from the limits in all channels."""
     own = json_hash([[file_sha256(path) for path in paths], level, basis])
-    return _common_tags(config) | {"device": device.id, "level_dbm": level, "hash": own}
+    own_tags = {"device": device.id, "level_dbm": level, "level_rule": _LEVEL_RULE, "hash": own}
+    return _common_tags(config) | own_tags
 
 
 def _common_tags(config: Config) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.availability.classes import level_name, published_levels_dbm, write_level
-from pipeline.availability.combine import tags_of_level
+from pipeline.availability.combine import limit_file, tags_of_level
 from pipeline.availability.statistics import (
     availability_curve,
     not_evaluated_table,
@@ -31,14 +31,15 @@ def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
     channels = sorted(config.channels.wsd)
     curves, files = [], []
     for device in config.devices:
+        limits = [build / limit_file(device.id, channel) for channel in channels]
         paths = [build / layer_file("max_eirp", device=device.id, channel=channel) for channel in channels]
         files += [(device.id, channel, path) for channel, path in zip(channels, paths, strict=True)]
         names = channel_bands("max_eirp_stack", channels)
         stack = build / layer_file("max_eirp_stack", device=device.id)
         write_whole(stack, raster.build_vrt(paths, names))
         for level_dbm in published_levels_dbm(config, device):
-            tags = tags_of_level(config, device, level_name(level_dbm), paths, basis=basis)
-            count = write_level(build, device, level_dbm, paths, names, tags)
+            tags = tags_of_level(config, device, level_name(level_dbm), limits, basis=basis)
+            count = write_level(build, device, level_dbm, limits, names, tags)
             curve = availability_curve(count, len(paths), area_km2, population)
             curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))
     write_statistics(curves, build / layer_file("statistics"))

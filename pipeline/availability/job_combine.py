@@ -1,13 +1,14 @@
 """Job combine: the limits of all services become the published e.i.r.p. of one channel.
 
-For each device ``public/max_eirp_<device>_chNN.tif``, ``limiting_service_...`` and ``eval_flags_...``.
+For each device ``public/max_eirp_<device>_chNN.tif``, ``limiting_service_...`` and ``eval_flags_...``, and in
+``limits/`` the limit before the least e.i.r.p. of the device, which the layers of levels are made from.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.availability.combine import run, tags_of_channel, victims_of
+from pipeline.availability.combine import limit_file, run, tags_of_channel, victims_of
 from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file
@@ -21,5 +22,8 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str)
         layers = run(config, build, device, channel, victims, surface, threads=threads)
         tags = tags_of_channel(config, build, device, channel, victims, basis=basis)
         for name, layer in layers.items():
+            if name == "limit":
+                raster.write(build / limit_file(device.id, channel), layer, tags=tags, publish=False)
+                continue
             path = build / layer_file(str(name), device=device.id, channel=channel)
             raster.write(path, layer, tags=tags, publish=True)

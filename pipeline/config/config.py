@@ -19,7 +19,7 @@ from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, wi
 from pipeline.config.channels import Areas, Channels, PlanSegment
 from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents, Pmse
-from pipeline.config.products import Priority, Query, Report, Sensitivity, priority_fault
+from pipeline.config.products import Priority, Query, Report, Sensitivity, priority_fault, simultaneous_fault
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand
 from pipeline.config.services import (
@@ -169,6 +169,10 @@ class Config(Section):
             raise ValueError("levels_dbm names a level twice")
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}
         if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd):
+            raise ValueError(fault)
+        widths_mhz = [segment.width_mhz for segment in self.channels.plan]
+        margins_db = {device.id: device.margin_db for device in self.devices}
+        if fault := simultaneous_fault(self.query, min(widths_mhz), margins_db):
             raise ValueError(fault)
         if others := set(self.report.channels) - set(self.channels.wsd):
             raise ValueError(f"report.channels names channels that are not in channels.wsd: {sorted(others)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
@@ -125,12 +126,30 @@ class Query(Section):
     needs_spectrum_report: bool = True
     """Whether devices report which spectrum they use."""
     max_total_bw_mhz: Annotated[Number, Field(gt=0, le=4000)] | None = None
-    """Largest bandwidth of a device in all; none: not limited."""
+    """Largest bandwidth of a device in all; none: the width of one channel."""
     max_contiguous_bw_mhz: Annotated[Number, Field(gt=0, le=4000)] | None = None
-    """Largest contiguous bandwidth of a device; none: not limited."""
+    """Largest contiguous bandwidth of a device; none: the width of one channel."""
+    simultaneous: Literal["0", "1"] = "1"
+    """`etsiEnSimultaneousChannelOperationRestriction`: 1, the total e.i.r.p. over all channels in use is at
+    most the least limit of them; 0, each channel by itself, where `margin_db` of all devices allows it."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     """Zone of the register's local time (`pmse.at`), e.g. Europe/Ljubljana; answers are in UTC."""
     block_px: Annotated[Whole, Field(ge=16, le=512, multiple_of=16)] = 32
     """Side of the blocks of `public/query_<device>.tif`; small blocks make point reads fast."""
     generic_slave: GenericSlave = GenericSlave()
     """Answers for slaves of which only the master is known."""
+
+
+def simultaneous_fault(query: Query, channel_mhz: float, margins_db: dict[str, float]) -> str | None:
+    """What is wrong with unrestricted channels together: N of them use up what reception allows N times."""
+    if query.simultaneous == "1":
+        return None
+    together = max(1, math.floor((query.max_total_bw_mhz or channel_mhz) / channel_mhz))
+    needed_db = 10.0 * math.log10(together)
+    for device, margin_db in margins_db.items():
+        if margin_db < needed_db:
+            return (
+                f'query.simultaneous "0" with {together} channels needs margin_db of {needed_db:.2f} or more;'
+                f" {device} has {margin_db:g}"
+            )
+    return None

@@ -129,8 +129,16 @@ class Device(Section):
     """Largest e.i.r.p. whatever the protection allows."""
     cap_density_dbm_per_100khz: Annotated[Number, Field(ge=-70, le=60)] | None = None
     """Largest e.i.r.p. density: 36 dBm in 8 MHz is 16.97."""
-    min_eirp_dbm: Annotated[Number, Field(ge=-99, le=60)]
-    """Below this the device does not transmit: published as not permitted."""
+    min_eirp_dbm: Annotated[Number, Field(ge=-99, le=60)] | None = None
+    """Least e.i.r.p. of the device; where less is allowed the channel is published as not permitted (SM.2405
+    Annex 7 (b)). None: by `power_min_dbm`, else 24.15 dBm for type A at 10 m or higher (SM.2405 Table A5-3),
+    0 dBm for all others, and never above 3 dB below the cap."""
+    power_min_dbm: Annotated[Number, Field(ge=-99, le=60)] | None = None
+    """Least conducted power: with gain and feeder loss it gives the least e.i.r.p."""
+    gain_dbi: Annotated[Number, Field(ge=-30, le=60)] = 0.0
+    """Gain of the device's antenna; counts with `power_min_dbm` only."""
+    feeder_db: Annotated[Number, Field(ge=0, le=60)] = 0.0
+    """Loss between the device and its antenna; counts with `power_min_dbm` only."""
     dq_pct: Annotated[Number, Field(gt=0, le=30)] = 1.0
     """Allowed fall of location probability, in percentage points."""
     polarisation: Literal["H", "V", "unknown"] = "unknown"

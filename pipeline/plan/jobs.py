@@ -96,11 +96,14 @@ _ROWS = (
             "propagation.wsd_model",
             "coverage",
             "protection",
-            # A profile and the power below which a device does not transmit concern what is published of it,
+            # A profile and the least power of a device concern what is published of it,
             # not what reception allows; whatever else is said of a device is taken to matter.
             "devices",
             "-devices.profile",
             "-devices.min_eirp_dbm",
+            "-devices.power_min_dbm",
+            "-devices.gain_dbi",
+            "-devices.feeder_db",
             "services.dtt",
             "services.foreign_dtt",
         ),
@@ -112,6 +115,7 @@ _ROWS = (
         name="combine",
         title="maximum e.i.r.p. in channel {channel}",
         module="pipeline.availability.job_combine",
+        files="combined_files",
         settings=(
             "territory",
             "channels",

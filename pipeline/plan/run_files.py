@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.availability.combine import limit_file
 from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.plan.plan import Plan, tiles_of
 from pipeline.plan.published_layers import LayerFile, published_layers
@@ -50,6 +51,17 @@ def protection_files(plan: Plan, channel: str) -> list[str]:
         for geometry in geometries
         for ending in (".tif", "_label.tif")
     ]
+
+
+def combined_files(plan: Plan, channel: str) -> list[str]:
+    """Files of one channel of the devices, relative to the build folder."""
+    limits = [limit_file(device.id, channel) for device in plan.config.devices]
+    return [*written_by(plan, "combine", channel=channel), *limits]
+
+
+def limit_files(plan: Plan) -> list[str]:
+    """Limits of all devices and channels before a least e.i.r.p., relative to the build folder."""
+    return [limit_file(device.id, channel) for device in plan.config.devices for channel in plan.wsd]
 
 
 def count_files(plan: Plan) -> list[str]:

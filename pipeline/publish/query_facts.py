@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from pipeline.config.config import Config
-from pipeline.config.products import Query
 from pipeline.config.protection import Device
 from pipeline.grid.layer_files import layer_file
 from pipeline.radio.channel_plan import HZ_PER_MHZ, channel_centre_mhz, channel_width_mhz
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.reference.height_layers import HeightLayer, layer_height_m, read_height_layers
+from pipeline.reference.height_layers import read_height_layers
 from pipeline.territory.rasters import CheckedTerritory
+
+_ETSI = "ETSI"
+_SIMULTANEOUS, _CUT_OFF = "etsiEnSimultaneousChannelOperationRestriction", 30
 
 
 def query_facts(config: Config) -> dict[str, object]:
-    """Rules, channels, devices, height layers and generic slaves of a run."""
+    """Rules, channels, devices and generic slaves of a run."""
     query = config.query
     return {
         "ruleset": {
@@ -25,10 +26,9 @@ def query_facts(config: Config) -> dict[str, object]:
             "maxLocationChange": query.max_location_change_m,
             "maxPollingSecs": query.max_polling_s,
         },
-        "limits": bandwidth_limits(query),
+        "limits": bandwidth_limits(config),
         "channels": [channel_entry(config, channel) for channel in sorted(config.channels.wsd)],
         "devices": [device_entry(device) for device in config.devices],
-        "height_layers": [layer_entry(layer) for layer in read_height_layers(query.height_layers)],
         "generic_slave": {
             "emission_class": query.generic_slave.emission_class,
             "sensitivity_dbm": query.generic_slave.sensitivity_dbm.value,
@@ -39,12 +39,22 @@ def query_facts(config: Config) -> dict[str, object]:
     }
 
 
-def bandwidth_limits(query: Query) -> dict[str, object]:
-    """Optional members of a SpectrumSpec (RFC 7545, section 5.9)."""
+def bandwidth_limits(config: Config) -> dict[str, object]:
+    """Members of a SpectrumSpec on bandwidth and on channels together (RFC 7545, 5.9, 9.1.2.2, 9.2.2.7).
+
+    Each channel's limit uses up what reception allows: together they are safe as long as their sum is not
+    above the least of them. The table of 9.1.2.2 cuts the name off, and there are clients that read it so.
+    """
+    query = config.query
     limits_mhz = {"maxTotalBwHz": query.max_total_bw_mhz, "maxContiguousBwHz": query.max_contiguous_bw_mhz}
-    return {"needsSpectrumReport": query.needs_spectrum_report} | {
-        name: limit_mhz * HZ_PER_MHZ for name, limit_mhz in limits_mhz.items() if limit_mhz is not None
+    channel_mhz = min(channel_width_mhz(config.channels, channel) for channel in config.channels.wsd)
+    found: dict[str, object] = {"needsSpectrumReport": query.needs_spectrum_report} | {
+        name: (channel_mhz if limit_mhz is None else limit_mhz) * HZ_PER_MHZ
+        for name, limit_mhz in limits_mhz.items()
     }
+    if query.ruleset_id.startswith(_ETSI):
+        found |= dict.fromkeys((_SIMULTANEOUS, _SIMULTANEOUS[:_CUT_OFF]), query.simultaneous)
+    return found
 
 
 def channel_entry(config: Config, channel: int) -> dict[str, object]:
@@ -71,21 +81,18 @@ def device_entry(device: Device) -> dict[str, object]:
     }
 
 
-def layer_entry(layer: HeightLayer) -> dict[str, object]:
-    """A row of the table of height layers; null = no height given, or open upwards."""
-    return {
-        name: value if isinstance(value, str) or math.isfinite(value) else None
-        for name, value in layer._asdict().items()
-    }
-
-
 def check(config: Config, _: CheckedTerritory) -> Iterator[str]:
-    """Check the table of height layers; kinds of devices whose generic slaves cannot be answered for."""
+    """Lines on the antenna heights and kinds of devices that queries are answered for, and are not."""
     layers = read_height_layers(config.query.height_layers)
-    emission_class = config.query.generic_slave.emission_class
-    answered = {(device.type, device.emission_class, device.height_m) for device in config.devices}
-    for kind in sorted({device.type for device in config.devices}):
-        layer_m = layer_height_m(layers, kind, None)
-        if (kind, emission_class, layer_m) not in answered:
-            missing = f"no device of class {emission_class} at {layer_m:g} m"
-            yield f"  not answered  queries for generic slaves of type {kind}: {missing}"
+    kinds: dict[tuple[str, int], set[float]] = {}
+    for device in config.devices:
+        kinds.setdefault((device.type, device.emission_class), set()).add(device.height_m)
+    for (kind, emission_class), heights_m in sorted(kinds.items()):
+        if missing := [layer_m for layer_m in layers[kind] if layer_m not in heights_m]:
+            listed = ", ".join(f"{layer_m:g} m" for layer_m in missing)
+            yield f"  not answered  type {kind}, class {emission_class}: no layer of {listed}"
+    slave_class = config.query.generic_slave.emission_class
+    for kind in sorted({kind for kind, _ in kinds}):
+        if (kind, slave_class) not in kinds:
+            missing_device = f"no device of class {slave_class}"
+            yield f"  not answered  queries for generic slaves of type {kind}: {missing_device}"

@@ -103,13 +103,6 @@ class _Device(_Part):
     cap_dbm: _Level | None = None
 
 
-class _HeightRow(_Part):
-    device_type: _Name
-    from_m: float | None
-    to_m: float | None
-    layer_m: _HeightM
-
-
 class _Slave(_Part):
     emission_class: int
     sensitivity_dbm: _Level
@@ -120,10 +113,9 @@ class _Slave(_Part):
 
 class _Facts(_Part):
     ruleset: _Ruleset
-    limits: dict[str, bool | float]
+    limits: dict[str, bool | float | Literal["0", "1"]]
     channels: Annotated[list[_Channel], Field(min_length=1)]
     devices: Annotated[list[_Device], Field(min_length=1)]
-    height_layers: list[_HeightRow]
     generic_slave: _Slave
 
 

@@ -32,7 +32,7 @@ class Code(IntEnum):
 class PawsError(Exception):
     """A request that gets an error for an answer; ``data`` as the code asks for (RFC 7545, section 5.17)."""
 
-    def __init__(self, code: Code, message: str, data: JsonObject | None = None) -> None:
+    def __init__(self, code: Code, message: str, data: JsonObject | str | None = None) -> None:
         self.code = code
         self.message = message
         self.data = data

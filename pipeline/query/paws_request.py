@@ -11,7 +11,6 @@ from typing import Any
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError, error_response
-from pipeline.query.profiles import profile_for
 from pipeline.query.query import Database, Request, answer
 
 _METHOD = "spectrum.paws.getSpectrum"
@@ -65,9 +64,18 @@ def _request_of(facts: JsonObject, params: object) -> Request:
     if any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(device_desc)):
         raise PawsError(Code.INVALID_VALUE, "deviceDesc holds a number that is not finite")
     lon_deg, lat_deg, uncertainty_m = _circle_of(_object(params, location))
-    device = _device_of(facts, device_desc)
-    height_m = _height_of(facts, device, _object(params, "antenna") if "antenna" in params else {})
-    return Request(lon_deg, lat_deg, device, height_m, uncertainty_m, generic, None, device_desc)
+    height_m, spread_m = _height_of(_object(params, "antenna") if "antenna" in params else {})
+    return Request(
+        lon_deg,
+        lat_deg,
+        _device_of(facts, device_desc),
+        height_m,
+        uncertainty_m,
+        generic_slave=generic,
+        device_desc=device_desc,
+        height_spread_m=spread_m,
+        of_whole_kind=True,
+    )
 
 
 def _is_generic(params: Mapping[str, Any]) -> bool:
@@ -107,7 +115,7 @@ def _circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
 
 
 def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
-    """Id of the first profile that fits a DeviceDescriptor (RFC 7545, section 5.2)."""
+    """Id of the profile of the largest class that fits a DeviceDescriptor (RFC 7545, section 5.2)."""
     ruleset = facts["ruleset"]["rulesetId"]
     rulesets = device_desc.get("rulesetIds")
     if rulesets is not None and (not isinstance(rulesets, list) or ruleset not in rulesets):
@@ -115,25 +123,27 @@ def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
     if ruleset.startswith("ETSI"):
         _require(device_desc, _CHOICE)
     given = {own: str(device_desc[name]) for name, own in _CHOICE.items() if name in device_desc}
-    for entry in facts["devices"]:
-        if all(str(entry[name]) == value for name, value in given.items()):
-            return str(entry["id"])
+    fitting = [
+        entry for entry in facts["devices"] if all(str(entry[name]) == value for name, value in given.items())
+    ]
+    if fitting:
+        return str(max(fitting, key=lambda entry: int(entry["emission_class"]))["id"])
     raise PawsError(Code.UNSUPPORTED, f"no device of {', '.join(f'{k} {v}' for k, v in given.items())}")
 
 
-def _height_of(facts: JsonObject, device: str, antenna: Mapping[str, Any]) -> float | None:
-    """Height above ground of AntennaCharacteristics (RFC 7545, section 5.3); None = not given."""
+def _height_of(antenna: Mapping[str, Any]) -> tuple[float | None, float]:
+    """Height above ground and its uncertainty of AntennaCharacteristics (RFC 7545, section 5.3), in m."""
+    kind = antenna.get("heightType", "AGL")
+    if kind not in ("AGL", "AMSL"):
+        raise PawsError(Code.INVALID_VALUE, "heightType is neither AGL nor AMSL")
     if "height" not in antenna:
-        return None
-    if antenna.get("heightType", "AGL") != "AGL":
-        raise PawsError(Code.UNIMPLEMENTED, "heights are above ground (AGL)")
+        return None, 0.0
+    if kind == "AMSL":
+        raise PawsError(Code.UNSUPPORTED, "this database has no ground heights: give heights above ground")
     height_m, spread_m = _number(antenna, "height"), _number(antenna, "heightUncertainty", 0.0)
     if spread_m < 0.0:
         raise PawsError(Code.INVALID_VALUE, "heightUncertainty is negative")
-    ends_m = {max(height_m - spread_m, 1e-3), height_m + spread_m} if spread_m > 0.0 else {height_m}
-    if len({profile_for(facts, device, end_m)["id"] for end_m in ends_m}) > 1:
-        raise PawsError(Code.UNIMPLEMENTED, "the height is too uncertain: two layers answer for it")
-    return height_m
+    return height_m, spread_m
 
 
 def _is_id(value: object) -> bool:

@@ -1,65 +1,91 @@
-"""Which device of a run answers: for another height, for generic slaves, and how far these may be away."""
+"""Which layers of a run answer: for a height, for generic slaves, and how far these may be away."""
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.files import JsonObject
 from pipeline.query.paws import Code, PawsError
-from pipeline.reference.height_layers import HIGHEST_LAYER_M, HeightLayer, layer_height_m
 
+# An antenna is at least 1 m above ground in all methods.
+_LOWEST_M, _HIGHEST_M = 1.0, 10_000.0
 _NEAREST_KM, _FARTHEST_KM, _TOLERANCE_KM = 1e-3, 100.0, 1e-4
 
 
-def profile_for(facts: JsonObject, device: str | None, height_m: float | None) -> JsonObject:
-    """The device that answers; of the same type, class and bandwidth for another height."""
+class AntennaHeight(NamedTuple):
+    """Height above ground that a request asks for, give or take ``spread_m`` (95 %); None = not given.
+
+    ``of_whole_kind``: without a height all layers of the device's kind answer, not the device alone.
+    """
+
+    height_m: float | None = None
+    spread_m: float = 0.0
+    of_whole_kind: bool = False
+
+
+def layers_for(facts: JsonObject, asked: AntennaHeight, device: str | None) -> list[JsonObject]:
+    """The layers whose minimum answers for a height, lowest first; PawsError where none covers it.
+
+    Far away a higher antenna has the smaller loss, near by one at the height of the receiver: the layers on
+    both sides of every height that the antenna may have count (docs/method.md, section 25). Without
+    ``device`` the first of the run whose kind (type, class and bandwidth) covers the height.
+    """
     devices = {entry["id"]: entry for entry in facts["devices"]}
     if device is not None and device not in devices:
         raise PawsError(Code.UNSUPPORTED, f"no device {device}; there are {', '.join(devices)}")
-    given: JsonObject = devices[device] if device is not None else facts["devices"][0]
-    if height_m is None:
-        return given
-    if not 0.0 < height_m <= HIGHEST_LAYER_M:
-        raise PawsError(Code.INVALID_VALUE, f"height {height_m:g} m, allowed: above 0 to {HIGHEST_LAYER_M:g}")
-    layer_m = _layer_for(facts, given["type"], height_m)
-    alike = ("type", "emission_class", "bandwidth_hz")
-    for entry in [given, *facts["devices"]]:
-        if entry["height_m"] == layer_m and all(entry[name] == given[name] for name in alike):
-            return dict(entry)
-    message = f"no layer of {layer_m:g} m, which answers for {height_m:g} m, for devices like {given['id']}"
-    raise PawsError(Code.UNSUPPORTED, message)
-
-
-def _layer_for(facts: JsonObject, device_type: str, height_m: float | None) -> float:
-    """Height of the layer that answers for a height, or for none given (`height_layers.csv`)."""
-    layers = [
-        HeightLayer(
-            row["device_type"],
-            math.nan if row["from_m"] is None else row["from_m"],
-            math.inf if row["to_m"] is None else row["to_m"],
-            row["layer_m"],
+    given = list(devices.values()) if device is None else [devices[device]]
+    if asked.height_m is None:
+        return [given[0]] if device is not None and not asked.of_whole_kind else alike(facts, given[0])
+    low_m, high_m = _span_m(asked.height_m, asked.spread_m)
+    kinds = [alike(facts, entry) for entry in given]
+    covering = next((kind for kind in kinds if kind[-1]["height_m"] >= high_m), None)
+    if covering is None:
+        highest_m = max(kind[-1]["height_m"] for kind in kinds)
+        raise PawsError(
+            Code.UNSUPPORTED,
+            f"no layer for an antenna {high_m:g} m above ground",
+            f"highest antenna height of this database is {highest_m:g} m",
         )
-        for row in facts["height_layers"]
-    ]
-    return layer_height_m(layers, device_type, height_m)
+    return _bracketing(covering, low_m, high_m)
 
 
-def slave_profile(facts: JsonObject, master: JsonObject) -> JsonObject:
-    """The device that stands for the slaves of a master: its type, the class assumed of slaves, no height."""
+def alike(facts: JsonObject, given: JsonObject) -> list[JsonObject]:
+    """The layers of the same type, class and bandwidth, one for each height, lowest first."""
+    kind = ("type", "emission_class", "bandwidth_hz")
+    same = [entry for entry in facts["devices"] if all(entry[name] == given[name] for name in kind)]
+    by_height_m = {entry["height_m"]: entry for entry in [*reversed(same), given]}
+    return [dict(by_height_m[height_m]) for height_m in sorted(by_height_m)]
+
+
+def _span_m(height_m: float, spread_m: float) -> tuple[float, float]:
+    """Lowest and highest antenna that a request may mean, in m above ground."""
+    if not 0.0 < height_m <= _HIGHEST_M:
+        raise PawsError(Code.INVALID_VALUE, f"height {height_m:g} m, allowed: above 0 to {_HIGHEST_M:g}")
+    if not 0.0 <= spread_m <= _HIGHEST_M:
+        raise PawsError(
+            Code.INVALID_VALUE, f"uncertainty of height {spread_m:g} m, allowed: 0 to {_HIGHEST_M:g}"
+        )
+    return max(height_m - spread_m, _LOWEST_M), max(height_m + spread_m, _LOWEST_M)
+
+
+def _bracketing(layers: list[JsonObject], low_m: float, high_m: float) -> list[JsonObject]:
+    """The layers between two heights and the nearest beyond them; below the lowest layer that one alone."""
+    heights_m = [entry["height_m"] for entry in layers]
+    first = max(bisect_right(heights_m, low_m) - 1, 0)
+    return layers[first : bisect_left(heights_m, high_m) + 1]
+
+
+def slave_layers(facts: JsonObject, master: JsonObject) -> list[JsonObject]:
+    """The layers that stand for the slaves of a master: its type, the class assumed of slaves, any height."""
     emission_class = facts["generic_slave"]["emission_class"]
-    layer_m = _layer_for(facts, master["type"], None)
-    wanted = (master["type"], emission_class, layer_m)
-    found = [
-        entry
-        for entry in facts["devices"]
-        if (entry["type"], entry["emission_class"], entry["height_m"]) == wanted
-    ]
+    wanted = (master["type"], emission_class)
+    found = [entry for entry in facts["devices"] if (entry["type"], entry["emission_class"]) == wanted]
     if not found:
-        message = f"generic slaves need a device of type {wanted[0]}, class {wanted[1]}, {layer_m:g} m"
+        message = f"generic slaves need a device of type {wanted[0]}, class {wanted[1]}"
         raise PawsError(Code.UNIMPLEMENTED, message)
-    return min(found, key=lambda entry: abs(entry["bandwidth_hz"] - master["bandwidth_hz"]))
+    return alike(facts, min(found, key=lambda entry: abs(entry["bandwidth_hz"] - master["bandwidth_hz"])))
 
 
 def coverage_range_m(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ from pipeline.query.database import (
     pixel_of,
 )
 from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
-from pipeline.query.profiles import coverage_range_m, profile_for, slave_profile
+from pipeline.query.profiles import AntennaHeight, coverage_range_m, layers_for, slave_layers
 from pipeline.radio.channel_plan import HZ_PER_MHZ
 
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
@@ -44,14 +44,17 @@ __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open
 _LARGEST_UNCERTAINTY_M = 1e6
 # Of a cap in hundredths of a dB: levels are rounded down, but for the noise of the arithmetic.
 _CAP_NOISE = 1e-6
+# Each channel's limit uses up what reception allows (docs/method.md, section 25).
+_TOGETHER = "total e.i.r.p. over all channels in use at most the least of their limits"
 
 
 class Request(NamedTuple):
     """A device somewhere within ``uncertainty_m`` of a location.
 
-    ``device``: id of a profile, the first of the run if absent; with ``height_m`` the one of its kind that
-    answers for this height. ``generic_slave``: for the slaves of that device wherever they hear it, when it
-    radiates ``eirp_dbm`` (absent: what it may). ``device_desc`` is returned; absent, it is made up.
+    ``device``: id of a profile, the first of the run if absent; with ``height_m``, give or take
+    ``height_spread_m``, the layers of its kind that answer for this height. ``of_whole_kind``: without a
+    height all layers of the kind answer. ``generic_slave``: for the slaves of that device wherever they hear
+    it, when it radiates ``eirp_dbm`` (absent: what it may). ``device_desc`` is returned, or made up.
     """
 
     lon_deg: float
@@ -62,6 +65,8 @@ class Request(NamedTuple):
     generic_slave: bool = False
     eirp_dbm: float | None = None
     device_desc: Mapping[str, Any] | None = None
+    height_spread_m: float = 0.0
+    of_whole_kind: bool = False
 
 
 def query_command(results: Path, request: Request) -> int:
@@ -85,18 +90,27 @@ def answer(database: Database, request: Request, now: datetime | None = None) ->
     """AVAIL_SPECTRUM_RESP: the minimum of all pixels that the request's circle touches, also in part."""
     location = location_of(database, request.lon_deg, request.lat_deg)
     _check_numbers(request)
-    profile = profile_for(database.facts, request.device, request.height_m)
+    asked = AntennaHeight(request.height_m, request.height_spread_m, request.of_whole_kind)
+    layers = layers_for(database.facts, asked, request.device)
     radius_m = request.uncertainty_m
-    raw = lowest_raw(database, profile, location, radius_m)
+    raw = _least_of(database, layers, lambda layer: lowest_raw(database, layer, location, radius_m))
     if raw.max() == NODATA_CENTI:
         raise outside_coverage(request.lon_deg, request.lat_deg)
     if request.generic_slave:
-        master, profile = profile, slave_profile(database.facts, profile)
-        _check_cap(database, master, raw)
+        master, layers = layers[-1], slave_layers(database.facts, layers[-1])
         radius_m += _coverage_range_m(database.facts, master, request, raw)
-        raw = _slave_raw(database, profile, location, radius_m, raw)
-    _check_cap(database, profile, raw)
-    return _message_of(database, request, location, radius_m, profile, raw, now or datetime.now(UTC))
+        raw = _slave_raw(database, layers, location, radius_m, raw)
+    return _message_of(database, request, location, radius_m, layers, raw, now or datetime.now(UTC))
+
+
+def _least_of(
+    database: Database, layers: Sequence[JsonObject], raw_of: Callable[[JsonObject], NDArray[np.int16]]
+) -> NDArray[np.int16]:
+    """Least raw value [channel] of several layers, none above its cap; codes are below all levels."""
+    found = [raw_of(layer) for layer in layers]
+    for layer, raw in zip(layers, found, strict=True):
+        _check_cap(database, layer, raw)
+    return np.minimum.reduce(found)
 
 
 def _check_cap(database: Database, profile: JsonObject, raw: NDArray[np.int16]) -> None:
@@ -136,13 +150,13 @@ def _coverage_range_m(
         (min(segment.limit_dbm, most_dbm), (segment.start_hz + segment.stop_hz) / 2.0 / HZ_PER_MHZ)
         for segment in _segments_of(facts, raw)
     ]
-    height_m = request.height_m or master["height_m"]
+    height_m = (request.height_m or master["height_m"]) + request.height_spread_m
     return coverage_range_m(emissions, height_m, master["type"], facts["generic_slave"])
 
 
 def _slave_raw(
     database: Database,
-    profile: JsonObject,
+    layers: Sequence[JsonObject],
     location: QueryLocation,
     radius_m: float,
     master_raw: NDArray[np.int16],
@@ -150,7 +164,7 @@ def _slave_raw(
     """Lowest raw value [channel] within the territory where slaves may be; none for a silent master."""
     if not (master_raw > NOT_EVALUATED).any():
         return master_raw
-    return lowest_raw_at_home(database, profile, location, radius_m)
+    return _least_of(database, layers, lambda layer: lowest_raw_at_home(database, layer, location, radius_m))
 
 
 # --- the answer ---------------------------------------------------------------------------------------------
@@ -170,12 +184,12 @@ def _message_of(
     request: Request,
     location: QueryLocation,
     radius_m: float,
-    profile: JsonObject,
+    layers: Sequence[JsonObject],
     raw: NDArray[np.int16],
     now: datetime,
 ) -> JsonObject:
     """The response for the lowest values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
-    facts = database.facts
+    facts, profile = database.facts, layers[-1]
     segments = _segments_of(facts, raw)
     evaluated = [
         entry
@@ -191,8 +205,15 @@ def _message_of(
         pixel=pixel_of(database, location),
         channels=[{"channel": one.channel, "dbm": one.limit_dbm} for one in segments],
         device=profile["id"],
+        layers=[layer["id"] for layer in layers],
+        **_together(facts),
         runId=database.run_id,
     )
+
+
+def _together(facts: JsonObject) -> JsonObject:
+    """What holds for several channels at once, in words, where the ruleset has no member that says it."""
+    return {} if facts["ruleset"]["rulesetId"].startswith("ETSI") else {"channelsTogether": _TOGETHER}
 
 
 def _device_desc(facts: JsonObject, profile: JsonObject, generic_slave: bool) -> JsonObject:

@@ -16,6 +16,12 @@ from pipeline.config.protection import Device
 DENSITY_BANDWIDTH_MHZ = 0.1
 # Leakage ratios are given for the first, the second and all further adjacent channels.
 CLASS_OFFSETS = (1, 2, 3)
+# Least e.r.p. of SM.2405, Table A5-3, -8 dBW, as e.i.r.p.: 22.00 + 2.15 dBm; and the lowest level that its
+# Annex 5 evaluates.
+_LEAST_OF_FIXED_DBM = 24.15
+_LEAST_OF_OTHERS_DBM = 0.0
+_FIXED_FROM_M = 10.0
+_BELOW_CAP_DB = 3.0
 
 
 class Band(NamedTuple):
@@ -45,6 +51,22 @@ def class_offset(offset: int) -> int:
 def aclr_db(aflr_db: float, width_mhz: float) -> float:
     """Leakage ratio into a channel of ``width_mhz`` from the one into 100 kHz."""
     return aflr_db - 10.0 * math.log10(width_mhz / DENSITY_BANDWIDTH_MHZ)
+
+
+def least_eirp_dbm(device: Device) -> float:
+    """E.i.r.p. in dBm below which the device does not transmit (SM.2405, Annex 7 (b) and Table A5-3).
+
+    A given one counts as it is; a derived one leaves 3 dB below the cap.
+    """
+    if device.min_eirp_dbm is not None:
+        return device.min_eirp_dbm
+    if device.power_min_dbm is not None:
+        derived_dbm = device.power_min_dbm + device.gain_dbi - device.feeder_db
+    elif device.type == "A" and device.height_m >= _FIXED_FROM_M:
+        derived_dbm = _LEAST_OF_FIXED_DBM
+    else:
+        derived_dbm = _LEAST_OF_OTHERS_DBM
+    return min(derived_dbm, device_cap_dbm(device) - _BELOW_CAP_DB)
 
 
 def device_cap_dbm(device: Device) -> float:

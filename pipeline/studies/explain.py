@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.availability.combine import Published, combine, tags_of_channel
+from pipeline.availability.combine import Combined, combine, max_eirp_centi_dbm, tags_of_channel
 from pipeline.budget import Budget, Term, total_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -24,7 +24,7 @@ from pipeline.grid.layer_files import layer_file
 from pipeline.plan.dependencies import basis_of, code_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, published_file, read_run
-from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm
+from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.services.base import ServiceContext
 from pipeline.services.evaluated import (
@@ -38,7 +38,7 @@ from pipeline.services.table import code_names, service_code
 
 _TOTAL_NOTES = {
     "permitted": "rounded down to 0.01 dBm it is what is published",
-    "not_permitted": "below the least e.i.r.p. of the device: not permitted",
+    "not_permitted": "below {least:.2f} dBm, the least e.i.r.p. of the device: not permitted",
 }
 
 
@@ -122,7 +122,6 @@ def _budget_of(place: ExplainedLocation, build: Path) -> Budget:
         limits,
         np.ones((1, 1), dtype=np.bool_),
         cap_dbm=cap_dbm,
-        min_eirp_dbm=place.device.min_eirp_dbm,
         settled_flags=settled_flags(place.config, place.device),
     )
     _check_number(place, again, build)
@@ -160,8 +159,8 @@ def _context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
     return ServiceContext(place.config, build, place.grid, victims)
 
 
-def _check_number(place: ExplainedLocation, again: Published, build: Path) -> None:
-    found = int(again.max_eirp_centi_dbm.item())
+def _check_number(place: ExplainedLocation, again: Combined, build: Path) -> None:
+    found = int(max_eirp_centi_dbm(again.limit_centi_dbm, least_eirp_dbm(place.device)).item())
     if found != place.raw:
         raise InputError(
             "intermediates do not give the published number",
@@ -208,6 +207,7 @@ def _answer(place: ExplainedLocation, status: str, explanation: Budget) -> dict[
         # Adding 0.0 turns a negative zero into zero.
         "terms": [term._asdict() | {"value_db": _finite(term.value_db + 0.0)} for term in explanation.terms],
         "total_dbm": _finite(total),
+        "least_eirp_dbm": least_eirp_dbm(place.device),
         "run_id": place.run.manifest.get("run_id"),
         "pixel": {"row": place.row, "col": place.col},
     }
@@ -229,7 +229,8 @@ def as_text(answer: dict[str, Any]) -> str:
     lines += [f"  {key:<24} {_shown(value)}" for key, value in answer["victim"].items()]
     lines += [_term_line(term["name"], term["value_db"], term["note"]) for term in answer["terms"]]
     if answer["terms"]:
-        lines.append(_term_line("total", answer["total_dbm"], _TOTAL_NOTES[answer["status"]]))
+        note = _TOTAL_NOTES[answer["status"]].format(least=answer["least_eirp_dbm"])
+        lines.append(_term_line("total", answer["total_dbm"], note))
     return "\n".join(lines)
 
 

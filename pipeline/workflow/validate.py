@@ -29,7 +29,7 @@ from pipeline.plan.margin import required_margins_km
 from pipeline.plan.territory_file import load_config
 from pipeline.publish import query_facts
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band
-from pipeline.radio.emission import device_cap_dbm
+from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import offsets_notice, victim_channels
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
@@ -251,6 +251,9 @@ def _remarks(config: Config) -> Iterator[str]:
             if level_dbm > device_cap_dbm(device):
                 cap = f"above its cap of {device_cap_dbm(device):g} dBm"
                 yield f"  not written   {device.id} at {level_dbm:g} dBm: {cap}"
+            elif level_dbm < (least_dbm := least_eirp_dbm(device)):
+                least = f"its least e.i.r.p. is {least_dbm:g} dBm; the map is of one that has the level"
+                yield f"  level         {device.id} at {level_dbm:g} dBm: {least}"
     for name, service in config.services.items():
         if not service.evaluated:
             treated = "not evaluated" if service.applicable else "not present  "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.availability.combine import combine
+from pipeline.availability.combine import combine, max_eirp_centi_dbm
 from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.services.base import ServiceLimit
 
@@ -24,7 +24,6 @@ def _one(
         [(1 << label, _limit(value, label, evaluated=evaluated)) for value, label in limits],
         np.array([[inside]]),
         cap_dbm=36.0,
-        min_eirp_dbm=-40.0,
         settled_flags=1 << 9,
     )
     return tuple(int(layer[0, 0]) for layer in published)
@@ -41,8 +40,7 @@ def _one(
         ([(50.0, 1), (36.0, 2)], (3600, 2)),
         ([(np.inf, 1)], (3600, 9)),
         ([], (3600, 9)),
-        ([(-40.0, 1)], (-4000, 1)),
-        ([(-40.01, 1)], (NOT_PERMITTED, 1)),
+        ([(-99.0, 1)], (-9900, 1)),
         ([(-np.inf, 2)], (NOT_PERMITTED, 2)),
     ],
 )
@@ -67,13 +65,33 @@ def test_outside_is_nodata_in_every_layer() -> None:
 
 def test_service_without_function_is_not_evaluated_and_its_bit_unset() -> None:
     limits = [(1 << 1, _limit(10.0, 1)), (1 << 2, None)]
-    raw, label, flags = combine(limits, HERE, cap_dbm=36.0, min_eirp_dbm=-40.0, settled_flags=1 << 9)
+    raw, label, flags = combine(limits, HERE, cap_dbm=36.0, settled_flags=1 << 9)
     assert (raw[0, 0], label[0, 0], flags[0, 0]) == (NOT_EVALUATED, 14, 1 << 1 | 1 << 9)
 
 
 def test_bit_is_unset_only_where_the_service_has_no_numbers() -> None:
     places = np.array([[True, True]])
     part = ServiceLimit(np.array([[10.0, 10.0]]), np.array([[2, 2]], np.uint8), np.array([[False, True]]))
-    raw, _, flags = combine([(1 << 2, part)], places, cap_dbm=36.0, min_eirp_dbm=-40.0, settled_flags=1 << 9)
+    raw, _, flags = combine([(1 << 2, part)], places, cap_dbm=36.0, settled_flags=1 << 9)
     assert raw.tolist() == [[1000, NOT_EVALUATED]]
     assert flags.tolist() == [[1 << 2 | 1 << 9, 1 << 9]]
+
+
+@pytest.mark.parametrize(
+    ("limit", "least_dbm", "expected"),
+    [
+        (2415, 24.15, 2415),
+        (2414, 24.15, NOT_PERMITTED),
+        (2414, 24.141, NOT_PERMITTED),  # a limit was rounded down: 24.14 may be less than 24.141
+        (-9900, 24.15, NOT_PERMITTED),
+        (-1, 0.0, NOT_PERMITTED),
+        (0, 0.0, 0),
+        (-4000, -40.0, -4000),
+        (NOT_PERMITTED, -99.0, NOT_PERMITTED),
+        (NOT_EVALUATED, 24.15, NOT_EVALUATED),
+        (-32768, 24.15, -32768),
+    ],
+)
+def test_limit_below_the_least_eirp_is_not_permitted(limit: int, least_dbm: float, expected: int) -> None:
+    found = max_eirp_centi_dbm(np.array([[limit]], dtype=np.int16), least_dbm)
+    assert (found.dtype, int(found[0, 0])) == (np.int16, expected)

@@ -33,7 +33,7 @@ REQUEST: dict[str, Any] = {
             "rulesetIds": ["ETSI-EN-301-598-1.1.1", "ETSI-EN-301-598-2.1.1"],
         },
         "location": PLACE,
-        "antenna": {"height": 10.2, "heightType": "AGL"},
+        "antenna": {"height": 10.0, "heightType": "AGL"},
     },
 }
 
@@ -66,13 +66,14 @@ def test_request_gets_the_answer_of_the_library(database: Database) -> None:
     response = respond(database, REQUEST, NOW)
     desc = REQUEST["params"]["deviceDesc"]
     wanted = answer(database, Request(14.16, 46.1, "a10", None, 40.0, device_desc=desc), NOW)
+    assert wanted["layers"] == ["a10"]
     assert response == {"jsonrpc": "2.0", "result": wanted, "id": "abc"}
     assert response["result"]["deviceDesc"] == desc
     assert response["result"]["device"] == "a10"
 
 
-def test_height_not_given_is_that_of_the_device(database: Database) -> None:
-    assert respond(database, changed("params.antenna", None), NOW)["result"]["device"] == "a30"
+def test_height_not_given_is_any_height_of_the_kind(database: Database) -> None:
+    assert respond(database, changed("params.antenna", None), NOW)["result"]["layers"] == ["a10", "a30"]
 
 
 def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
@@ -89,12 +90,13 @@ def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
         ("params.version", "2.0", -101),
         ("params.deviceDesc.rulesetIds", ["FccTvBandWhiteSpace-2010"], -102),
         ("params.deviceDesc.etsiEnDeviceEmissionsClass", "3", -102),
-        ("params.antenna.height", 3.0, -102),
+        ("params.antenna.height", 31.0, -102),
         ("method", "spectrum.paws.register", -103),
         ("params.location", {"region": {}}, -103),
-        ("params.antenna.heightType", "AMSL", -103),
-        ("params.antenna", {"height": 18.0, "heightUncertainty": 4.0}, -103),
-        ("params.antenna.heightUncertainty", 5.0, -102),
+        ("params.antenna.heightType", "AMSL", -102),
+        ("params.antenna.heightType", "WGS84", -202),
+        ("params.antenna", {"height": 28.0, "heightUncertainty": 4.0}, -102),
+        ("params.antenna.heightUncertainty", 25.0, -102),
         ("params.location.point.center.latitude", 50.0, -104),
         ("params.deviceDesc", None, -201),
         ("params.location", None, -201),
@@ -165,9 +167,9 @@ def test_what_is_no_request_is_answered(database: Database, nothing: object) -> 
     assert respond(database, nothing)["error"]["code"] == -32600
 
 
-def test_height_that_is_certain_enough_is_answered(database: Database) -> None:
+def test_uncertainty_of_the_height_takes_the_layers_around_it(database: Database) -> None:
     request = changed("params.antenna.heightUncertainty", 2.0)
-    assert respond(database, request, NOW)["result"]["device"] == "a10"
+    assert respond(database, request, NOW)["result"]["layers"] == ["a10", "a30"]
 
 
 PATHS = [

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from functools import cache
@@ -55,7 +55,6 @@ DAMAGES: dict[str, list[object]] = {
     "query.generic_slave": [None, {}],
     "query.ruleset": [None, {}, []],
     "query.limits": [None, [], {"maxTotalBwHz": "x"}],
-    "query.height_layers": [None, {}, [{}]],
     "valid_utc": [None, {}, [], {"startTime": "x", "stopTime": "y"}],
     "run_id": [None, 3, ""],
     "outputs": [None, {}, [{}], [{"path": "../x", "sha256": "0"}]],
@@ -130,7 +129,10 @@ def expected(values: np.ndarray) -> dict[int, float]:
 
 
 def ask(database: Database, x_m: float, y_m: float, **request: object) -> dict:
+    """The answer; without a height or a device asked for, that of the layer of 30 m alone."""
     lon_deg, lat_deg = TO_DEGREES.transform(x_m, y_m)
+    if "height_m" not in request:
+        request = {"device": "a30"} | request
     return answer(database, Request(lon_deg, lat_deg, **request), NOW)
 
 
@@ -239,26 +241,63 @@ def test_pixel_is_named_by_its_corner(run: Path, database: Database) -> None:
     assert pixel == {"id": f"EPSG:3794/200/E{west_m:.0f}N{south_m:.0f}", "row": 45, "col": 60}
 
 
+def least(run: Path, names: Sequence[str], x_m: float, y_m: float, radius_m: float = 0.0) -> dict[int, float]:
+    """The levels of several layers at a place: a channel needs one in each, and gets the lowest."""
+    values = [touched(run, name, x_m, y_m, radius_m)[0] for name in names]
+    return expected(np.concatenate(values, axis=1))
+
+
 @pytest.mark.parametrize(
-    ("height_m", "layer"),
+    ("height_m", "spread_m", "names"),
     [
-        (0.5, "a1"),
-        (2.49, "a1"),
-        (2.5, "a5"),
-        (7.49, "a5"),
-        (7.5, "a10"),
-        (19.9, "a10"),
-        (20.0, "a30"),
-        (400, "a30"),
+        (0.5, 0.0, ["a1"]),
+        (1.5, 0.0, ["a1"]),
+        (1.6, 0.0, ["a1", "a5"]),
+        (5.0, 0.0, ["a5"]),
+        (7.5, 0.0, ["a5", "a10"]),
+        (10.0, 0.0, ["a10"]),
+        (10.0, 0.1, ["a5", "a10", "a30"]),
+        (12.0, 2.0, ["a10", "a30"]),
+        (20.0, 0.0, ["a10", "a30"]),
+        (30.0, 0.0, ["a30"]),
+        (4.0, 9.0, ["a1", "a5", "a10", "a30"]),
+        (0.5, 1.0, ["a1"]),
     ],
 )
-def test_height_is_answered_from_its_layer(
-    run: Path, database: Database, height_m: float, layer: str
+def test_height_is_answered_by_the_layers_on_both_sides(
+    run: Path, database: Database, height_m: float, spread_m: float, names: list[str]
 ) -> None:
-    for x_m, y_m in random_places(run, 5):
-        message = ask(database, x_m, y_m, height_m=height_m)
-        assert message["device"] == layer
-        assert levels(message) == expected(touched(run, layer, x_m, y_m, 0.0)[0])
+    for x_m, y_m in random_places(run, 3):
+        message = ask(database, x_m, y_m, height_m=height_m, height_spread_m=spread_m)
+        assert message["layers"] == names
+        assert message["device"] == names[-1]
+        assert levels(message) == least(run, names, x_m, y_m)
+
+
+@pytest.mark.parametrize(("height_m", "spread_m"), [(30.1, 0.0), (29.0, 2.0), (400.0, 0.0)])
+def test_height_above_the_highest_layer_is_not_answered(
+    database: Database, height_m: float, spread_m: float
+) -> None:
+    with pytest.raises(PawsError) as refused:
+        answer(database, Request(14.16, 46.1, height_m=height_m, height_spread_m=spread_m), NOW)
+    assert int(refused.value.code) == -102
+    assert refused.value.data == "highest antenna height of this database is 30 m"
+
+
+def test_no_height_is_the_least_of_all_heights_of_the_kind(run: Path, database: Database) -> None:
+    for x_m, y_m in random_places(run, 3):
+        message = ask(database, x_m, y_m, height_m=None)
+        assert message["layers"] == ["a1", "a5", "a10", "a30"]
+        assert levels(message) == least(run, message["layers"], x_m, y_m)
+
+
+def test_several_channels_together_are_restricted(database: Database, run: Path) -> None:
+    x_m, y_m = random_places(run, 1)[0]
+    spec = ask(database, x_m, y_m)["spectrumSpecs"][0]
+    assert spec["etsiEnSimultaneousChannelOperationRestriction"] == "1"
+    # A table of RFC 7545 cuts the name off, and there are devices that read it so.
+    assert spec["etsiEnSimultaneousChannelOpera"] == "1"
+    assert (spec["maxTotalBwHz"], spec["maxContiguousBwHz"]) == (8e6, 8e6)
 
 
 def test_device_answers_for_itself(run: Path, database: Database) -> None:
@@ -301,6 +340,8 @@ def test_place_elsewhere_or_nowhere_is_refused(
         ({"height_m": 0.0}, -202),
         ({"height_m": -3.0}, -202),
         ({"height_m": math.inf}, -202),
+        ({"height_m": 10.0, "height_spread_m": -1.0}, -202),
+        ({"height_m": 10.0, "height_spread_m": math.nan}, -202),
         ({"eirp_dbm": math.nan}, -202),
         ({"device": "a31"}, -102),
         ({"device": "b1", "height_m": 12.0}, -102),
@@ -359,11 +400,11 @@ def test_generic_slave_has_the_least_wherever_it_hears_its_master(
     for x_m, y_m in random_places(run, 12):
         own = expected(touched(run, "a10", x_m, y_m, 20.0)[0])
         most = math.inf if eirp_dbm is None else eirp_dbm
-        radius_m = 20.0 + coverage_range_m({c: min(level, most) for c, level in own.items()}, 12.0)
+        radius_m = 20.0 + coverage_range_m({c: min(level, most) for c, level in own.items()}, 10.0)
         values, distance_m = touched(run, "slave", x_m, y_m, radius_m)
         home = values[:, values[0] != OUTSIDE]
         message = ask(
-            database, x_m, y_m, height_m=12.0, uncertainty_m=20.0, generic_slave=True, eirp_dbm=eirp_dbm
+            database, x_m, y_m, height_m=10.0, uncertainty_m=20.0, generic_slave=True, eirp_dbm=eirp_dbm
         )
         assert message["location"]["point"]["semiMajorAxis"] == pytest.approx(radius_m, abs=0.5)
         assert message["deviceDesc"]["etsiEnDeviceEmissionsClass"] == "5"
@@ -610,7 +651,7 @@ def test_command_prints_the_message(command: Callable[..., tuple[int, dict, str]
     place = ("--lon", str(lon_deg), "--lat", str(lat_deg))
     code, message, _ = command(*place, "--height", "12", "--uncertainty", "30")
     assert code == 0
-    assert levels(message) == expected(touched(run, "a10", x_m, y_m, 30.0)[0])
+    assert levels(message) == least(run, ["a10", "a30"], x_m, y_m, 30.0)
     assert command(*place, "--generic-slave", "--eirp", "0")[1]["device"] == "slave"
 
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
+from pipeline.config.protection import Device
 from pipeline.radio.coupling import coupling_of, permitted_dbm
-from pipeline.radio.emission import Band, Emission
+from pipeline.radio.emission import Band, Emission, least_eirp_dbm
 
 CLASS_1 = {1: 74.0, 2: 79.0, 3: 84.0}
 NO_FLOOR = -math.inf
@@ -90,3 +91,37 @@ def test_permitted_power_just_uses_up_what_is_tolerated(
 def test_permitted_power_rises_with_what_is_tolerated(tolerated_dbm: float, more_db: float) -> None:
     coupling = coupling_of(emission(602.0, floor_dbm=-84.0), Band(608.0, 614.0), 70.0)
     assert permitted_dbm(tolerated_dbm, *coupling) <= permitted_dbm(tolerated_dbm + more_db, *coupling) + 1e-9
+
+
+def device(**given: object) -> Device:
+    whole = {
+        "id": "d",
+        "emission_class": 1,
+        "height_m": 30.0,
+        "min_separation_m": {"value": 20.0, "source": "test", "verified": False},
+        "cap_dbm": 36.0,
+        "burst_penalty_db": {"value": 0.0, "source": "test", "verified": True},
+    }
+    return Device.model_validate(whole | given)
+
+
+@pytest.mark.parametrize(
+    ("given", "least_dbm"),
+    [
+        # SM.2405, Table A5-3: -8 dBW e.r.p. are 22.00 dBm, 24.15 dBm e.i.r.p.
+        ({}, 24.15),
+        ({"height_m": 10.0}, 24.15),
+        ({"height_m": 9.9}, 0.0),
+        ({"type": "B", "height_m": 30.0}, 0.0),
+        # Table A5-3 row by row: 20 dBm, 7.15 dBi, 5 dB of feeder.
+        ({"power_min_dbm": 20.0, "gain_dbi": 7.15, "feeder_db": 5.0}, 22.15),
+        # 3 dB below the cap, also where the density is the cap.
+        ({"cap_dbm": 16.0}, 13.0),
+        ({"type": "B", "height_m": 1.5, "cap_dbm": 2.0}, -1.0),
+        ({"cap_density_dbm_per_100khz": 1.0}, 1.0 + 10.0 * math.log10(80.0) - 3.0),
+        ({"min_eirp_dbm": -40.0}, -40.0),
+        ({"min_eirp_dbm": 35.0, "power_min_dbm": 20.0}, 35.0),
+    ],
+)
+def test_least_eirp(given: dict[str, object], least_dbm: float) -> None:
+    assert least_eirp_dbm(device(**given)) == pytest.approx(least_dbm, abs=1e-12)

@@ -41,7 +41,6 @@ def published(context: ServiceContext, channel: int):
         limits,
         np.ones((SIZE, SIZE), np.bool_),
         cap_dbm=device_cap_dbm(device),
-        min_eirp_dbm=device.min_eirp_dbm,
         settled_flags=settled_flags(context.config, device),
     )
 
@@ -62,10 +61,10 @@ def test_reserved_channel_is_closed_everywhere_and_its_neighbour_is_not(
 ) -> None:
     context = context_with(tmp_path, repository, reserved=[{"channels": ["37-38"], "reason": "PMSE"}])
     closed = published(context, 38)
-    assert (closed.max_eirp_centi_dbm == NOT_PERMITTED).all()
+    assert (closed.limit_centi_dbm == NOT_PERMITTED).all()
     assert (closed.limiting_service == 10).all()
     free = published(context, 39)
-    assert (free.max_eirp_centi_dbm == 3600).all()
+    assert (free.limit_centi_dbm == 3600).all()
     assert (free.limiting_service == 9).all()
     told = explain("reserved_channel", context, context.config.devices[0], 38, 3, 4)
     assert told is not None
@@ -87,9 +86,9 @@ def test_channel_cap_holds_for_the_class_and_keeps_the_label_of_the_cap(
     rows += ["37,1,12.5,made up,false", "39,5,-10,made up,false"]
     table.write_text("\n".join(rows) + "\n")
     context = context_with(tmp_path, repository, channel_caps=str(table))
-    assert (published(context, 37).max_eirp_centi_dbm == 1250).all()
+    assert (published(context, 37).limit_centi_dbm == 1250).all()
     assert (published(context, 37).limiting_service == service_code("device_cap")).all()
-    assert (published(context, 39).max_eirp_centi_dbm == 3600).all()  # class 5 only
+    assert (published(context, 39).limit_centi_dbm == 3600).all()  # class 5 only
     told = explain("channel_caps", context, context.config.devices[0], 37, 0, 0)
     assert told is not None
     assert sum(term.value_db for term in told.terms) == 12.5
@@ -360,9 +359,9 @@ def test_adjustment_holds_where_dtt_is_not_evaluated(tmp_path: Path, repository:
     path = adjustments_csv(tmp_path, [("30", -6.0, shape)])
     context = context_with(tmp_path, repository, adjustments=[path])
     found = published(context, 30)
-    assert (found.max_eirp_centi_dbm == 3000).all()
+    assert (found.limit_centi_dbm == 3000).all()
     assert (found.limiting_service == service_code("manual_adjustment")).all()
-    assert (published(context, 31).max_eirp_centi_dbm == 3600).all()
+    assert (published(context, 31).limit_centi_dbm == 3600).all()
 
 
 @pytest.mark.parametrize(

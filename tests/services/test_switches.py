@@ -126,12 +126,11 @@ def test_nothing_is_available_where_a_needed_service_was_not_evaluated(
         limits,
         np.ones((GRID.height, GRID.width), np.bool_),
         cap_dbm=device_cap_dbm(device),
-        min_eirp_dbm=device.min_eirp_dbm,
         settled_flags=settled_flags(context.config, device),
     )
     available = np.zeros_like(published.eval_flags, dtype=bool)
     for level_dbm in (-40.0, 0.0, 20.0, 36.0):
-        classes = availability_class(published.max_eirp_centi_dbm, level_dbm)
+        classes = availability_class(published.limit_centi_dbm, level_dbm)
         available |= classes == Availability.AVAILABLE
     open_somewhere = False
     for name, state in states.items():
@@ -146,6 +145,6 @@ def test_nothing_is_available_where_a_needed_service_was_not_evaluated(
             open_somewhere |= missing
         else:
             assert (bit == (state == "absent")).all(), name
-    unknown = published.max_eirp_centi_dbm == NOT_EVALUATED
+    unknown = published.limit_centi_dbm == NOT_EVALUATED
     assert unknown.all() if open_somewhere else not unknown.any()
     assert not available.any() or not (closed and channel == 38)

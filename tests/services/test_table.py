@@ -100,12 +100,11 @@ def test_a_row_more_is_a_service_more(
         evaluated.limits_on(services, *whole()),
         np.ones((GRID.height, GRID.width), np.bool_),
         cap_dbm=device_cap_dbm(device),
-        min_eirp_dbm=device.min_eirp_dbm,
         settled_flags=evaluated.settled_flags(context.config, device),
     )
     inside = np.zeros((GRID.height, GRID.width), np.bool_)
     inside[seven_dbm.ROWS, seven_dbm.COLS] = True
-    assert (layers.max_eirp_centi_dbm == np.where(inside, 700, 3600)).all()
+    assert (layers.limit_centi_dbm == np.where(inside, 700, 3600)).all()
     assert (layers.limiting_service == np.where(inside, 16, 9)).all()
     assert (layers.eval_flags & (1 << 14) != 0).all()
     told = evaluated.explain_service(SEVEN, context, device, 30, (3, 4), 7.0)

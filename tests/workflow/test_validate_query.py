@@ -13,24 +13,43 @@ from tests.published import with_devices
 
 def lines(capsys: pytest.CaptureFixture[str], path: Path) -> list[str]:
     validate_command(path)
-    return [line for line in capsys.readouterr().out.splitlines() if "generic slaves" in line]
+    out = capsys.readouterr().out.splitlines()
+    return [line.split(maxsplit=2)[2] for line in out if line.split()[:2] == ["not", "answered"]]
 
 
-def test_missing_device_for_slaves_is_named(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (line,) = lines(capsys, tiny)
-    assert "type A: no device of class 5 at 30 m" in line
-    with_devices(tiny, ("fixed30", "A", 1, 30.0), ("slave", "A", 5, 30.0), ("b", "B", 5, 5.0))
-    (line,) = lines(capsys, tiny)
-    assert "type B: no device of class 5 at 1.5 m" in line
+def test_missing_layers_and_devices_for_slaves_are_named(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lines(capsys, tiny) == [
+        "type A, class 1: no layer of 10 m",
+        "queries for generic slaves of type A: no device of class 5",
+    ]
+    with_devices(tiny, ("fixed30", "A", 1, 30.0), ("slave", "A", 5, 30.0), ("b", "B", 4, 1.5))
+    assert lines(capsys, tiny) == [
+        "type A, class 1: no layer of 10 m",
+        "type A, class 5: no layer of 10 m",
+        "queries for generic slaves of type B: no device of class 5",
+    ]
 
 
-def test_table_of_height_layers_with_a_gap_is_refused(tiny: Path) -> None:
-    rows = ["*,0,2.5,1.5", "*,7.5,,10", "A,,,30", "B,,,1.5"]
-    header = "device_type,from_m,to_m,layer_m,source,verified\n"
-    text = header + "".join(f"{row},for a test,true\n" for row in rows)
+def test_bad_table_of_height_layers_is_refused(tiny: Path) -> None:
+    text = "device_type,layer_m,source,verified\nC,10,for a test,true\n"
     (tiny.parent / "layers.csv").write_text(text)
     tiny.write_text(tiny.read_text().replace("devices:", "query: {height_layers: layers.csv}\ndevices:"))
-    with pytest.raises(InputError, match="gap"):
+    with pytest.raises(InputError, match="device_type"):
+        validate_command(tiny)
+
+
+@pytest.mark.parametrize(("margin_db", "refused"), [(6.0, True), (6.03, False)])
+def test_channels_without_restriction_need_a_margin(tiny: Path, margin_db: float, refused: bool) -> None:
+    # Four channels together: 10 log10 4 = 6.02 dB.
+    text = tiny.read_text().replace("cap_dbm: 36.0", f"cap_dbm: 36.0\n    margin_db: {margin_db}")
+    query = 'query: {simultaneous: "0", max_total_bw_mhz: 32.0}'
+    tiny.write_text(text.replace("devices:", f"{query}\ndevices:"))
+    if refused:
+        with pytest.raises(InputError, match=r"margin_db of 6\.02 or more; fixed30 has 6"):
+            validate_command(tiny)
+    else:
         validate_command(tiny)
 
 
