@@ -153,9 +153,11 @@ class Device(Section):
     @model_validator(mode="before")
     @classmethod
     def _renamed(cls, content: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        if isinstance(content, dict) and "burst_penalty_db" in content:
-            raise ValueError(
-                "burst_penalty_db is no longer read: say `load: loaded` for a continuous emission, or `load: "
-                "idle` with `idle_penalty_db`, which acts beside the channel only"
-            )
-        return content
+        """The old name of `idle_penalty_db`, which stays valid; it is an error to give both."""
+        if not isinstance(content, dict) or "burst_penalty_db" not in content:
+            return content
+        if "idle_penalty_db" in content:
+            raise ValueError("burst_penalty_db is the old name of idle_penalty_db, which is given too")
+        renamed = dict(content)
+        renamed["idle_penalty_db"] = renamed.pop("burst_penalty_db")
+        return renamed

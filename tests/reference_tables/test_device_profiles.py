@@ -144,12 +144,13 @@ def test_other_height_and_loss_of_indoor_devices_are_settings(territory, tmp_pat
     assert shifts_db == pytest.approx([-12.0 + 13.0 + 7.0, 13.0 + 7.0])
 
 
-def test_old_penalty_is_refused_with_a_hint(territory):
-    old = {"value": 0.0, "source": "test", "verified": True}
-    with pytest.raises(InputError, match=r"devices\.0.*load: loaded.*idle_penalty_db"):
-        load_config(
-            territory({"id": "d", "profile": "en301598_b_5m", "emission_class": 5, "burst_penalty_db": old})
-        )
+def test_old_name_of_the_penalty_stays_valid(territory):
+    old = {"value": 3.0, "source": "test", "verified": True}
+    named = {"id": "d", "profile": "en301598_b_5m", "emission_class": 5, "burst_penalty_db": old}
+    (device,) = load_config(territory(named)).devices
+    assert (device.idle_penalty_db.value, device.load) == (3.0, None)
+    with pytest.raises(InputError, match=r"devices\.0.*old name of idle_penalty_db"):
+        load_config(territory(named | {"idle_penalty_db": 3.0}))
 
 
 def test_penalty_is_a_bare_number_or_one_with_its_source(territory):
