@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
 from pipeline.config.services import Service
+from pipeline.coordination.radar.cr372_register import doubts_of
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
@@ -232,6 +233,11 @@ def notes(config: Config) -> list[str]:
         for level in config.levels_dbm
         if level > cap_dbm
     ]
+    radars = config.coordination.radars
+    if radars is not None and radars.register_file is not None:
+        # Records hold names and addresses: the report says where and what, `validate` also what stands there.
+        named = shown(radars.register_file)
+        found += [f"Radars: {named}{doubt}." for doubt in doubts_of(radars.register_file, values=False)]
     return found
 
 
