@@ -61,15 +61,22 @@ def run(
         str | None,
         typer.Option(
             envvar="DASK_SCHEDULER_ADDRESS",
-            help="Dask scheduler whose workers compute the blocks (docs/dask.md).",
+            help="Dask scheduler whose workers compute the blocks (docs/dask.md): tls://HOST:PORT.",
         ),
     ] = None,
+    dask_tls_ca: Annotated[
+        Path | None, typer.Option(help="PEM of the authorities that a tls:// cluster is trusted by.")
+    ] = None,
+    dask_tls_cert: Annotated[Path | None, typer.Option(help="PEM of the certificate of this side.")] = None,
+    dask_tls_key: Annotated[Path | None, typer.Option(help="PEM of its key, without password.")] = None,
 ) -> None:
     """Check a territory file, compute what changed, publish it under results/."""
+    from pipeline.workflow.cluster import cluster_of
     from pipeline.workflow.run import RunOptions, run_command
 
+    cluster = cluster_of(dask_address, dask_tls_ca, dask_tls_cert, dask_tls_key)
     options = RunOptions(
-        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, dask_address
+        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, cluster
     )
     raise typer.Exit(run_command(config, options))
 

@@ -14,7 +14,6 @@ from typing import IO, Any, NamedTuple
 
 import yaml
 
-from pipeline.blocks import check_cluster
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import write_whole
 from pipeline.plan.dependencies import run_id
@@ -23,6 +22,7 @@ from pipeline.plan.territory_file import load_config
 from pipeline.publish.release import LATEST, STAMP, is_complete, renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
 from pipeline.shipped import shipped
+from pipeline.workflow.cluster import Cluster, cluster_variables, threads_of
 from pipeline.workflow.earlier_runs import published_manifest, refuse_shrink, remove_old_runs
 from pipeline.workflow.summary import (
     FILE,
@@ -43,8 +43,7 @@ class RunOptions(NamedTuple):
     ``cores``: all of this machine by default. ``lenient``: leave out bad register rows. ``dry_run``: only
     list the jobs. ``if_changed``: do nothing if what would be computed is published. ``wait``: for another
     run in this folder to end; else refuse. ``accept_shrink``: of registers. ``keep_runs``: wins over the
-    territory file. ``summary``: a second place for it. ``dask_address``: scheduler of a cluster that computes
-    the blocks.
+    territory file. ``summary``: a second place for it. ``cluster``: computes the blocks.
     """
 
     cores: int | None = None
@@ -55,7 +54,7 @@ class RunOptions(NamedTuple):
     accept_shrink: bool = False
     keep_runs: int | None = None
     summary: Path | None = None
-    dask_address: str | None = None
+    cluster: Cluster | None = None
 
 
 DEFAULTS = RunOptions()
@@ -118,8 +117,8 @@ def _checked(config_path: Path, options: RunOptions) -> Path:
             "the workflow is part of the source checkout, which is not here", file=shipped("Snakefile")
         )
     validate_command(config_path, lenient=options.lenient)
-    if options.dask_address is not None and not options.dry_run:
-        threads = _threads_of_cluster(options.dask_address)
+    if options.cluster is not None and not options.dry_run:
+        threads = threads_of(options.cluster)
         print(f"{threads} threads of a cluster compute the blocks", flush=True)
     return _lenient_copy(config_path) if options.lenient else config_path
 
@@ -155,22 +154,9 @@ def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
         (plan.results / STAMP).unlink(missing_ok=True)
     command = _snakemake_command(plan.config_path, options.cores or available_cores())
     arguments = ["--dry-run"] if options.dry_run else []
-    cluster = {"DASK_SCHEDULER_ADDRESS": options.dask_address} if options.dask_address else {}
+    cluster = cluster_variables(options.cluster) if options.cluster else {}
     code = subprocess.run([*command, *arguments], stdin=lock, env={**os.environ, **cluster}).returncode
     return 0 if code == 0 else 1
-
-
-def _threads_of_cluster(address: str) -> int:
-    """Number of threads behind a scheduler; one that cannot compute this run raises InputError."""
-    try:
-        return check_cluster(address)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        raise InputError(
-            str(error),
-            field="--dask-address",
-            value=address,
-            allowed="a scheduler with workers, see docs/dask.md",
-        ) from error
 
 
 def _snakemake_command(config_path: Path, cores: int) -> list[str]:
