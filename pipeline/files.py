@@ -12,6 +12,7 @@ import io
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 # An object of a JSON document.
 JsonObject = dict[str, Any]
+# Folder, in build/ and in a run, of what names or locates protected stations.
+INTERNAL = "internal"
+_INTERNAL_FOLDER_MODE, _INTERNAL_FILE_MODE = 0o750, 0o640
 
 # --- contents -----------------------------------------------------------------------------------------------
 
@@ -68,10 +72,35 @@ def scratch_beside(path: Path, suffix: str = ".tmp") -> Iterator[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, for what is too large or too foreign to be given as bytes; renamed at the end."""
+    """A path to write to, for what is too large or too foreign to be given as bytes; renamed at the end.
+
+    A file in a folder ``internal`` is closed to others, and so is the folder; a stricter umask holds.
+    """
     with scratch_beside(path) as waiting:
+        keep_from_others(path.parent)
         yield waiting
+        keep_from_others(waiting)
         waiting.replace(path)
+
+
+def keep_from_others(path: Path) -> None:
+    """Take all rights of others from a folder ``internal``, or from a file in one; nothing for other paths.
+
+    What belongs to somebody else stays as it is: its owner has made it so.
+    """
+    folder, file = path.name == INTERNAL and path.is_dir(), path.parent.name == INTERNAL and path.is_file()
+    if folder or file:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        kept = mode & (_INTERNAL_FOLDER_MODE if folder else _INTERNAL_FILE_MODE)
+        if kept != mode:
+            with suppress(PermissionError):
+                path.chmod(kept)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    """Give a new file its permissions; what is not for others gets no more than the umask has left."""
+    closed = path.parent.name == INTERNAL or not mode & 0o007
+    path.chmod(mode & stat.S_IMODE(path.stat().st_mode) if closed else mode)
 
 
 def write_whole(path: Path, content: bytes | str, *, mode: int | None = None, durable: bool = False) -> None:
@@ -82,7 +111,7 @@ def write_whole(path: Path, content: bytes | str, *, mode: int | None = None, du
     with whole_file(path) as waiting:
         waiting.write_bytes(_encoded(content))
         if mode is not None:
-            waiting.chmod(mode)
+            _set_mode(waiting, mode)
         if durable:
             _sync(waiting)
     if durable:
@@ -104,7 +133,7 @@ def copy_whole(source: Path, path: Path, *, mode: int | None = None) -> None:
     with whole_file(path) as waiting:
         shutil.copyfile(source, waiting)
         if mode is not None:
-            waiting.chmod(mode)
+            _set_mode(waiting, mode)
 
 
 def _sync(path: Path) -> None:
@@ -139,8 +168,9 @@ def _output_file(path: Path) -> Iterator[Path]:
     try:
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        with whole_file(path) as waiting:
+        with scratch_beside(path) as waiting:
             yield waiting
+            waiting.replace(path)
     except OSError as error:
         problem = f"cannot be written ({error.strerror or type(error).__name__})"
         raise InputError(problem, file=path, allowed="a path in an existing folder") from None

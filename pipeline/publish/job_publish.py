@@ -9,9 +9,10 @@ from pipeline.errors import refused_by_machine
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import plan_of
 from pipeline.plan.run_files import published_files
+from pipeline.publish.disclosure import public_facts
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
-from pipeline.publish.release import REPORT, release
-from pipeline.publish.report.report import write_report
+from pipeline.publish.release import INTERNAL_REPORT, REPORT, release
+from pipeline.publish.report.report import write_reports
 from pipeline.publish.unchanged_inputs import check_unchanged
 
 # Where the workflow leaves the times of its jobs, by territory.
@@ -27,12 +28,15 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     files = {name: build / name for name in published_files(plan)}
     run = run_id(plan)
     facts = run_facts(plan, run, files, utc_now())
-    files[REPORT] = build / REPORT
+    reports = {build / REPORT: public_facts(facts), build / INTERNAL_REPORT: facts}
+    files |= {name: build / name for name in (REPORT, INTERNAL_REPORT)}
+
+    def describe(digests: dict[str, str]) -> dict[str, object]:
+        return {**facts, "outputs": output_entries(files, digests)}
+
     try:
-        write_report(files[REPORT], plan, facts, _BENCHMARKS / plan.config.name)
+        write_reports(reports, plan, _BENCHMARKS / plan.config.name)
         check_unchanged(build, plan.config_path, config)
-        release(
-            files, plan.results, run, lambda digests: {**facts, "outputs": output_entries(files, digests)}
-        )
+        release(files, plan.results, run, describe, public_facts)
     except OSError as error:
         raise refused_by_machine(error, plan.results, "nothing is published") from error

@@ -21,13 +21,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from pipeline.files import copy_whole, json_bytes, write_whole
+from pipeline.files import INTERNAL, copy_whole, json_bytes, keep_from_others, write_whole
 from pipeline.hashing import file_sha256
 
 if TYPE_CHECKING:  # queries read periods, and begin without the workflow and its compiler
     from pipeline.plan.plan import Plan
 
 LATEST, STAMP, MANIFEST, REPORT = "latest", ".published", "manifest.json", "report.html"
+# With all that names protected stations; those beside ``public/`` name none.
+INTERNAL_MANIFEST, INTERNAL_REPORT = f"{INTERNAL}/{MANIFEST}", f"{INTERNAL}/{REPORT}"
+# Member of a public manifest: what it leaves out.
+WITHHELD = "withheld"
+# These tell the time: runs of one content differ in them.
+_TIMED = (INTERNAL_REPORT, REPORT, INTERNAL_MANIFEST, MANIFEST)
 READ_ONLY = 0o444
 _Digests = dict[str, str]
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
@@ -38,11 +44,13 @@ def release(
     results: Path,
     run_id: str,
     describe: Callable[[_Digests], Mapping[str, object]],
+    public: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None,
 ) -> Path:
     """Publish ``files`` (name in the run's folder -> source) and return the run's folder.
 
-    ``describe`` turns the SHA-256 of all files, by name, into the manifest. Whatever fails leaves ``latest``
-    and all earlier runs as they were; the last two steps rename what is on the disk already.
+    ``describe`` turns the SHA-256 of all files, by name, into the manifest; ``public`` leaves out of it what
+    only the one in ``internal/`` may tell (None: nothing, and there is one manifest). Whatever fails leaves
+    ``latest`` and all earlier runs as they were; the last two steps rename what is on the disk already.
     """
     waiting, final, stamp = results / f".{run_id}.tmp", results / run_id, results / f"{STAMP}.tmp"
     _remove_unfinished(results)
@@ -50,10 +58,13 @@ def release(
     try:
         write_whole(stamp, run_id + "\n")
         digests = _copy_all(files, waiting, results / LATEST)
-        write_whole(waiting / MANIFEST, json_bytes(describe(digests)), mode=READ_ONLY)
-        if holds(final, {name: digest for name, digest in digests.items() if name != REPORT}):
-            for name in [REPORT] * (REPORT in digests) + [MANIFEST]:  # these tell the time
-                (waiting / name).replace(final / name)
+        manifest = describe(digests)
+        if public is not None:
+            write_whole(waiting / INTERNAL_MANIFEST, json_bytes(manifest), mode=READ_ONLY)
+            manifest = public(manifest)
+        write_whole(waiting / MANIFEST, json_bytes(manifest), mode=READ_ONLY)
+        if holds(final, {name: digest for name, digest in digests.items() if name not in _TIMED}):
+            _replace_timed(waiting, final)
         else:
             os.sync()  # an outage after the next step must not find half-written files under `latest`
             _put_in_place(waiting, final)
@@ -62,6 +73,15 @@ def release(
     finally:
         _remove_unfinished(results)
     return final
+
+
+def _replace_timed(waiting: Path, final: Path) -> None:
+    """Put what tells the time into the folder of a run that is published already; the manifest last."""
+    for name in _TIMED:
+        if (waiting / name).is_file():
+            (final / name).parent.mkdir(exist_ok=True)
+            keep_from_others((final / name).parent)
+            (waiting / name).replace(final / name)
 
 
 def holds(folder: Path, digests: Mapping[str, str]) -> bool:
@@ -84,9 +104,11 @@ def is_complete(results: Path) -> bool:
     """Whether ``latest`` is the run of the stamp and all files of its manifest are there (by name)."""
     try:
         run_id = (results / STAMP).read_text().strip()
-        outputs = json.loads((results / LATEST / MANIFEST).read_text())["outputs"]
+        manifest = json.loads((results / LATEST / MANIFEST).read_text())
+        names = [item["path"] for item in manifest["outputs"]]
+        names += [INTERNAL_MANIFEST] if WITHHELD in manifest else []
         linked = str((results / LATEST).readlink())
-        return linked == run_id and all((results / run_id / item["path"]).is_file() for item in outputs)
+        return linked == run_id and all((results / run_id / name).is_file() for name in names)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -107,6 +129,7 @@ def _copy_all(files: Mapping[str, Path], folder: Path, previous: Path) -> _Diges
     for name in sorted(files):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
+        keep_from_others(target.parent)
         digests[name] = file_sha256(files[name])
         if known.get(name) != digests[name] or not _linked(previous / name, target, digests[name]):
             copy_whole(files[name], target, mode=READ_ONLY)
@@ -119,6 +142,7 @@ def _linked(source: Path, target: Path, digest: str) -> bool:
         if file_sha256(source) != digest:
             return False
         target.hardlink_to(source.resolve())
+        keep_from_others(target)  # of a run that was made before
     except OSError:  # no such file, or a file system without hard links
         return False
     return True
@@ -188,17 +212,20 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
     The caller knows that the run is that of ``plan``. A period that PMSE bookings fix (``pmse.at``) stays.
     OSError, and the manifest as it was, if it cannot be written.
     """
-    path = results / LATEST / MANIFEST
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    latest = results / LATEST
+    manifest = json.loads((latest / MANIFEST).read_text(encoding="utf-8"))
     if not _renewal_due(manifest, plan, now):
         return False
     valid = validity(plan, now)
-    renewed = manifest | {
+    renewed = {
         "valid": valid,
         "valid_utc": utc_period(valid, plan.config.query.time_zone),
         "renewed_at": now.isoformat(timespec="seconds"),
     }
-    write_whole(path, json_bytes(renewed), mode=READ_ONLY)
+    # The public one last: it says whether a renewal is due.
+    for path in [latest / INTERNAL_MANIFEST] * (WITHHELD in manifest) + [latest / MANIFEST]:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        write_whole(path, json_bytes(found | renewed), mode=READ_ONLY)
     return True
 
 

@@ -18,16 +18,18 @@ from pipeline.config.config import Config
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import Plan
-from pipeline.publish.release import LATEST, MANIFEST
+from pipeline.publish.release import INTERNAL_MANIFEST, LATEST, MANIFEST, WITHHELD
 from pipeline.registers.stations import PMSE_KEY, register_sizes
 
 # --- compared -----------------------------------------------------------------------------------------------
 
 
 def published_manifest(results: Path) -> dict[str, Any] | None:
-    """Manifest of ``latest``; None where there is none to be read."""
+    """Manifest of ``latest``, the internal one if there are two; None where there is none to be read."""
     try:
         found = json.loads((results / LATEST / MANIFEST).read_text(encoding="utf-8"))
+        if isinstance(found, dict) and WITHHELD in found:
+            found = json.loads((results / LATEST / INTERNAL_MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     needed = {"run_id", "inputs", "config", "software", "register_rows"}

@@ -49,7 +49,8 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
     It tells of a run and does not change how the run ended.
     """
     try:
-        write_whole(path, json_bytes(summary))
+        # Rows of registers that were left out are among it: for those who run it, as `internal/` is.
+        write_whole(path, json_bytes(summary), mode=0o640)
     except OSError as error:
         print(f"channelmaps: {refused_by_machine(error, path, 'no summary')}", file=sys.stderr, flush=True)
 

@@ -362,7 +362,7 @@ def test_publishing_puts_the_report_into_run_and_manifest(
     latest = plan.results / "latest"
     manifest = json.loads((latest / "manifest.json").read_text())
     listed = {item["path"]: item["sha256"] for item in manifest["outputs"]}
-    assert set(listed) == {"public/statistics.csv", "report.html"}
+    assert set(listed) == {"public/statistics.csv", "report.html", "internal/report.html"}
     text = (latest / "report.html").read_bytes()
     assert listed["report.html"] == hashlib.sha256(text).hexdigest()
     assert b"Read this first" in text

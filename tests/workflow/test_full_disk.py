@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.files import write_whole
 from pipeline.workflow import summary as run_summary
 from pipeline.workflow.run import run_command
 from tests.jobs import run_from
@@ -132,7 +133,8 @@ def test_publishing_to_a_disk_that_takes_no_more_leaves_latest(
     layer.write_bytes(bytes(1_000_000))
     monkeypatch.setattr("pipeline.publish.job_publish.published_files", lambda _: ["public/a.txt"])
     monkeypatch.setattr(
-        "pipeline.publish.job_publish.write_report", lambda path, *_: path.write_text("report")
+        "pipeline.publish.job_publish.write_reports",
+        lambda reports, *_: [write_whole(path, "report") for path in reports],
     )
     problem = "No space left on device"
     if disk == "read-only":

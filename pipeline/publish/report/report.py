@@ -67,20 +67,29 @@ _OUTSIDE = 255
 _Row = dict[str, str]
 
 
-def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
-    """Write the report of a finished build; ``facts`` are those of the manifest."""
-    write_whole(path, report(plan, facts, plan.build, benchmarks))
+def write_reports(reports: Mapping[Path, Facts], plan: Plan, benchmarks: Path) -> None:
+    """Write the reports of a finished build, each from facts of its own manifest; maps are drawn once."""
+    drawn = [part for device in plan.config.devices for part in device_sections(plan, device.id, plan.build)]
+    for path, facts in reports.items():
+        write_whole(path, report(plan, facts, plan.build, benchmarks, drawn))
 
 
-def report(plan: Plan, facts: Facts, build: Path, benchmarks: Path) -> str:
-    """The whole page, from the layers in ``build`` and the files of run times in ``benchmarks``."""
+def report(
+    plan: Plan, facts: Facts, build: Path, benchmarks: Path, drawn: Sequence[PagePart] | None = None
+) -> str:
+    """The whole page, from the layers in ``build`` and the files of run times in ``benchmarks``.
+
+    ``facts`` decide what it may tell; ``drawn``: the sections of the devices, if there are any by now.
+    """
     title = facts["title"] or facts["territory"]
-    schemes = read_schemes()
     rows = _read_rows(build / layer_file("statistics"))
-    parts = [*heading(title, facts), *warning(facts), *summary(rows)]
-    for device in plan.config.devices:
-        parts += _device_sections(plan, device.id, build, schemes)
-    parts += [
+    if drawn is None:
+        drawn = [part for device in plan.config.devices for part in device_sections(plan, device.id, build)]
+    parts = [
+        *heading(title, facts),
+        *warning(facts),
+        *summary(rows),
+        *drawn,
         *assumptions(facts),
         *services(facts),
         *inputs(facts),
@@ -180,8 +189,9 @@ def _rounded(text: str) -> str:
 
 
 # --- one device ---------------------------------------------------------------------------------------------
-def _device_sections(plan: Plan, device: str, build: Path, schemes: Mapping[str, Scheme]) -> list[PagePart]:
+def device_sections(plan: Plan, device: str, build: Path) -> list[PagePart]:
     """Maps, curves, table and shares of one device."""
+    schemes = read_schemes()
     rows = _read_rows(build / layer_file("statistics"))
     channels = chosen_channels(plan.config)
     levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
