@@ -46,7 +46,8 @@ def patterns(text: str) -> dict[str, re.Pattern[str]]:
 
 def files_of_default_run(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(repository)
-    return [*published_files(load_plan("configs/slovenia.yaml")), "report.html", "manifest.json"]
+    both = [f"{folder}{name}" for folder in ("", "internal/") for name in ("report.html", "manifest.json")]
+    return [*published_files(load_plan("configs/slovenia.yaml")), *both]
 
 
 def test_every_published_file_is_documented(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
