@@ -26,6 +26,7 @@ from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.stations import register_sizes
 from pipeline.registers.transmitters import summary
+from pipeline.rows.text_records import own_rows
 from pipeline.services.evaluated import product_statement
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
@@ -156,8 +157,7 @@ def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
     path = files.get("public/not_evaluated.csv")
     if path is None or not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if float(row["area_km2"]) > 0.0]
+    rows = [row for row in own_rows(path) if float(row["area_km2"]) > 0.0]
     numbers = ("area_km2", "area_pct", "population_pct")
     return [
         {"device": row["device"], "channel": int(row["channel"])}

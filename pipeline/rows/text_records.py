@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import InputError
+from pipeline.files import text_of_cell
 
 
 class Record(NamedTuple):
@@ -67,10 +68,18 @@ def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in reader:
             if cells:
-                yield row, cells
+                yield row, [text_of_cell(cell) for cell in cells]
             row = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"is not a readable CSV ({error})", file=path, row=row) from None
+
+
+def own_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a table that this program wrote, values as printed."""
+    records = read_csv(path, ())
+    for fault in records.faults:
+        raise fault
+    return [record.values for record in records.readable]
 
 
 def wrong_width(path: Path, row: int, cells: Sequence[str], columns: Sequence[str]) -> InputError:

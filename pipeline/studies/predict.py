@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import write_output_rows
+from pipeline.files import Output, check_outputs, kind_of_table, write_output_rows
 from pipeline.propagation.models import Model, Surroundings, model_named, model_names, module_of
 from pipeline.rows.text_records import check_columns, csv_cells, wrong_width
 
@@ -239,6 +239,7 @@ _OUTPUT_COLUMNS = ("field_dbuvm", "loss_db", "branch", "valid")
 
 def predict_command(model: str, links: Path, out: Path) -> None:
     """Read ``links``, predict with ``model``, write ``out`` whole or not at all."""
+    check_outputs([Output("--out", out, kind_of_table(*_OUTPUT_COLUMNS))], [links])
     cells = _read_cells(links)
     predicted = _predict(cells, model)
     write_output_rows(out, list(predicted.columns), predicted.itertuples(index=False, name=None))

@@ -17,8 +17,8 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.config import Config
 from pipeline.coverage.point_fields import point_fields, point_inputs, sweeps_to_points
-from pipeline.files import csv_text, write_output
-from pipeline.plan.territory_file import load_config
+from pipeline.files import PNG_FILE, check_output_folder, csv_text, kind_of_table, write_output
+from pipeline.plan.territory_file import files_read, load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
@@ -46,6 +46,11 @@ _ROW_COLUMNS = (
 _Height = Annotated[float, Field(ge=1, le=50)]
 _Channel = Annotated[int, Field(ge=1, le=99)]
 _STATISTICS_COLUMNS = ("group", "n", "bias_db", "sigma_db", "rms_db")
+_PRODUCTS = {
+    "rows.csv": kind_of_table(*_ROW_COLUMNS),
+    "statistics.csv": kind_of_table(*_STATISTICS_COLUMNS),
+    "fields.png": PNG_FILE,
+}
 
 
 class Measurement(RowModel):
@@ -103,6 +108,8 @@ class Statistics(NamedTuple):
 def validate_field_command(measurements: Path, config_path: Path, out: Path | None = None) -> None:
     """Print bias and standard deviation; with ``out`` write the rows, the statistics and a picture there."""
     config = load_config(config_path)
+    if out is not None:
+        check_output_folder("--out", out, _PRODUCTS, [measurements, *files_read(config)])
     register, _ = read_register(config)
     rows = read_measurements(measurements, register)
     predicted = predict_rows(config, register, rows)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -15,10 +15,10 @@ from typing import IO, Any, NamedTuple
 import yaml
 
 from pipeline.errors import InputError, refused_by_machine
-from pipeline.files import write_whole
+from pipeline.files import Output, refuse_overwriting, write_whole
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import Plan, load_plan
-from pipeline.plan.territory_file import load_config
+from pipeline.plan.territory_file import files_read, load_config
 from pipeline.publish.release import LATEST, STAMP, is_complete, renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
 from pipeline.shipped import shipped
@@ -26,6 +26,7 @@ from pipeline.workflow.cluster import Cluster, cluster_variables, threads_of
 from pipeline.workflow.earlier_runs import published_manifest, refuse_shrink, remove_old_runs
 from pipeline.workflow.summary import (
     FILE,
+    SUMMARY_FILE,
     changes_since,
     jobs_since,
     rejected_rows,
@@ -66,6 +67,8 @@ def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
     Refused input raises InputError before anything is computed; nothing is written but a summary asked for.
     """
     started = _now_utc()
+    if options.summary is not None:
+        _check_summary(config_path, options.summary)
     try:
         return _run(config_path, options, started)
     except InputError as error:
@@ -77,6 +80,17 @@ def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
         raise
     except OSError as error:
         return _failed(error, Path())
+
+
+def _check_summary(config_path: Path, summary: Path) -> None:
+    """A summary replaces nothing but another; InputError, and then it is not written either.
+
+    What the territory file names is not known if that is refused itself.
+    """
+    inputs = [config_path]
+    with suppress(InputError):
+        inputs += files_read(load_config(config_path))
+    refuse_overwriting([Output("--summary", summary, SUMMARY_FILE)], inputs)
 
 
 def _run(config_path: Path, options: RunOptions, started: datetime) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.errors import refused_by_machine
-from pipeline.files import JsonObject, json_bytes, write_whole
+from pipeline.files import JsonObject, json_bytes, kind_of_start, write_whole
 from pipeline.hashing import file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
@@ -22,6 +22,7 @@ from pipeline.services.pmse.pmse_register import read_pmse_register
 
 _FORMAT = "channelmaps-run/1"
 FILE = "summary.json"
+SUMMARY_FILE = kind_of_start("a summary of a run", rb'\s*\{\s*"format"\s*:\s*"channelmaps-run/')
 _ROWS_LISTED = 100
 
 

@@ -5,6 +5,7 @@ On a copy, in the order of the file, all or nothing.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,12 +36,14 @@ from pipeline.coordination.radar.findings import (
 )
 from pipeline.coordination.radar.resolution612 import read_bands, read_itu_codes
 from pipeline.errors import InputError
-from pipeline.files import write_together
+from pipeline.files import Output, check_outputs, kind_of_start, write_together
 
 _REGISTER = "register: "
 # Lines on a register in validate and report.
 _MAX_DOUBTS = 20
 _NEEDED_FOR_ZONE = ("Adm", "stn_type", "freq_assgn", "lat", "long")
+_REGISTER_FILE = kind_of_start("a register in the format of CR/372", rb'"?[AS]"?(,[^\n]*){21}')
+_REPORT_FILE = kind_of_start("a report of this command", rb'\s*\[\s*(\]|\{\s*"line"\s*:)')
 
 
 class AppliedSubmission(NamedTuple):
@@ -230,11 +233,11 @@ def _on(copy: _Copy, line: Line, code: str, message: str, name: str = "") -> lis
 
 def _check_paths(register: Path, submission: Path, out: Path, report: Path) -> None:
     """A report must not replace an input, nor the new register the submission; it may replace the old one."""
-    inputs = {register.resolve(), submission.resolve()}
-    if report.resolve() in {*inputs, out.resolve()}:
-        raise InputError("would overwrite another file of this command", file=report, row="--report")
-    if out.resolve() == submission.resolve():
-        raise InputError("would overwrite the submission", file=out, row="--out")
+    in_place = os.path.realpath(out) == os.path.realpath(register)
+    kind = _REGISTER_FILE._replace(fits=lambda _: True) if in_place else _REGISTER_FILE
+    outputs = [Output("--report", report, _REPORT_FILE), Output("--out", out, kind)]
+    check_outputs(outputs[:1], [register, submission])
+    check_outputs(outputs, [submission] if in_place else [register, submission])
 
 
 def _refusal(register: Path, submission: Path, report: Path, refused: list[Finding]) -> InputError:

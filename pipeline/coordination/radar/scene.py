@@ -28,6 +28,7 @@ from pipeline.coordination.radar.radar_maps import (
 from pipeline.coordination.radar.resolution612 import ITU_CODES, Noise, read_itu_codes
 from pipeline.coordination.radar.zones import ZONE_GEOMETRIES, RegisteredRadar, stations, zone_layers
 from pipeline.errors import InputError
+from pipeline.files import csv_text
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
@@ -97,7 +98,8 @@ def _candidate_layers(
         threads=threads,
     )
     rows = administration_table(layers["adm_k"].values, scene.candidates, borders.administrations)
-    return layers, _csv_bytes([TABLE_COLUMNS, *rows])
+    table = csv_text(TABLE_COLUMNS, [dict(zip(TABLE_COLUMNS, row, strict=True)) for row in rows])
+    return layers, table.encode()
 
 
 def _check_administration(settings: Radars) -> None:
@@ -156,10 +158,6 @@ def _reach_needed(
     outline = outline_deg(grid, wanted)
     sites = np.array([s.lon_deg for s in sited]), np.array([s.lat_deg for s in sited])
     return joined([outline, sites]), needed_km
-
-
-def _csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
-    return "".join(",".join(row) + "\n" for row in rows).encode()
 
 
 def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:

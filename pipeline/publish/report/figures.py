@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import write_whole
+from pipeline.files import PNG_FILE, Output, check_outputs, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.raster import read_layout
@@ -262,6 +262,7 @@ def _png(figure: Figure) -> bytes:
 
 def picture_command(layer: Path, out: Path, *, title: str) -> None:
     """Draw a layer of one band in the classes of its family; the family is the beginning of its name."""
+    check_outputs([Output("out", out, PNG_FILE, makes_folder=True)], [layer])
     schemes = read_schemes()
     families = [name for name in schemes if layer.stem.startswith(f"{name}_")]
     if not families:

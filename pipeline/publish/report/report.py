@@ -6,7 +6,6 @@ limiting services. Only its times of computing differ between runs of the same c
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from pipeline.publish.report.basis import (
 )
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.styles import Scheme, read_schemes
+from pipeline.rows.text_records import own_rows
 
 _CHOSEN = 6
 _CURVES = (
@@ -82,7 +82,7 @@ def report(
     ``facts`` decide what it may tell; ``drawn``: the sections of the devices, if there are any by now.
     """
     title = facts["title"] or facts["territory"]
-    rows = _read_rows(build / layer_file("statistics"))
+    rows = own_rows(build / layer_file("statistics"))
     if drawn is None:
         drawn = [part for device in plan.config.devices for part in device_sections(plan, device.id, build)]
     parts = [
@@ -192,7 +192,7 @@ def _rounded(text: str) -> str:
 def device_sections(plan: Plan, device: str, build: Path) -> list[PagePart]:
     """Maps, curves, table and shares of one device."""
     schemes = read_schemes()
-    rows = _read_rows(build / layer_file("statistics"))
+    rows = own_rows(build / layer_file("statistics"))
     channels = chosen_channels(plan.config)
     levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
     counts = {
@@ -301,7 +301,7 @@ def _share_section(build: Path, device: str, channels: Sequence[int], scheme: Sc
 
 def _region_section(path: Path, device: str) -> list[PagePart]:
     """A table by region for each level of a device."""
-    own = [row for row in _read_rows(path) if row["device"] == device]
+    own = [row for row in own_rows(path) if row["device"] == device]
     parts = [pages.element("h3", "By region")]
     for level in dict.fromkeys(row["level_dbm"] for row in own):
         lines = [_region_line(row) for row in own if row["level_dbm"] == level]
@@ -319,12 +319,6 @@ def _region_line(row: _Row) -> list[str]:
 
 
 # --- numbers ------------------------------------------------------------------------------------------------
-
-
-def _read_rows(path: Path) -> list[_Row]:
-    """Rows of a published table, values as printed."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 def _curves_of(rows: Sequence[_Row], device: str, column: str) -> dict[float, NDArray[np.float64]]:
