@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+# Faults quote what was found, and names of files are as long as one likes.
+_MOST_CHARACTERS = 300
 
 
 class InputError(ValueError):
@@ -38,19 +42,28 @@ class InputError(ValueError):
             where.append(f"row {self.row}" if isinstance(self.row, int) else f"{self.row}")
         if self.field:
             where.append(f"field {self.field}")
-        parts = [", ".join(where), self.problem] if where else [self.problem]
+        problem = _bounded(self.problem)
+        parts = [_bounded(", ".join(where)), problem] if where else [problem]
         text = ": ".join(parts)
         if self.value is not None:
             text += f"; found {_one_line(self.value)}"
         if self.allowed:
             text += f"; allowed: {self.allowed}"
-        return text
+        return _printable(text)
 
 
 def refused_by_machine(error: OSError, file: str | Path, consequence: str) -> InputError:
     """A full or read-only disk or missing rights as one line; ``file`` where the error names none."""
     named = error.filename2 or error.filename or file
     return InputError(f"{error.strerror or type(error).__name__}: {consequence}", file=named)
+
+
+def fault_of_value(problem: Mapping[str, Any]) -> str:
+    """What pydantic says is wrong with a value, without its expressions."""
+    if problem["type"] == "string_pattern_mismatch":
+        return "text is not of the form wanted"
+    said = str(problem["msg"]).removeprefix("Value error, ")
+    return f"refused: {said.removeprefix('Input ')}" if said.startswith("Input should") else said
 
 
 @contextmanager
@@ -72,6 +85,22 @@ def in_file(file: str | Path) -> Iterator[None]:
 
 
 def _one_line(value: object) -> str:
-    """The value as printable ASCII-safe text of bounded length: hostile input must not break the terminal."""
-    text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."
+    """The value as text of bounded length."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = "a number of very many digits"
+    return _bounded(text, 120)
+
+
+def _bounded(text: str, most: int = _MOST_CHARACTERS) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _printable(text: str) -> str:
+    """Text without characters that end lines or steer terminals: names of files may hold any."""
+    return text if text.isprintable() else "".join(map(_printable_character, text))
+
+
+def _printable_character(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

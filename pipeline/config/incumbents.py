@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import ModelFor, Number, Section, Sourced, Whole, within
+from pipeline.config.base import EpsgCode, ModelFor, Number, Section, Sourced, Whole, within
 from pipeline.shipped import TABLES
 
 ReceiverModel = Annotated[str, ModelFor("receiver")]
@@ -143,15 +143,24 @@ class Incumbents(Section):
     """Leakage of a device into 100 kHz stays at this however low its power."""
 
 
+# Beyond, neither zones nor periods of validity can be counted.
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+
+
 def _minute(value: object) -> object:
     """A date or date-time, as YAML or a text has it, to ISO text such as ``2014-03-01T19:30``."""
     moment = value
     if isinstance(value, str):
-        moment = datetime.fromisoformat(value.strip())
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("no date or time; allowed: such as 2014-03-01T19:30") from None
     elif isinstance(value, date) and not isinstance(value, datetime):
         moment = datetime(value.year, value.month, value.day)
     if isinstance(moment, datetime) and moment.tzinfo is not None:
         raise ValueError("give the register's local time, without a time zone")
+    if isinstance(moment, datetime) and not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"year {moment.year} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment.isoformat(timespec="minutes") if isinstance(moment, datetime) else moment
 
 
@@ -163,7 +172,7 @@ class Pmse(Section):
 
     registers: list[Path] = []
     """Booked assignments: CSV, GeoPackage or GeoJSON; none: the service is not evaluated."""
-    crs: Annotated[str, Field(pattern=r"^EPSG:\d{4,6}$")] | None = None
+    crs: EpsgCode | None = None
     """CRS of the columns easting_m and northing_m; none: assignments are placed by lon and lat."""
     at: LocalTime | None = None
     """When the maps begin to hold, in the register's local time; assignments with any time in the following

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from pipeline.config.base import Identifier, ModelFor, Number, Section, Sourced, Whole, within
+from pipeline.config.base import AuthorityCode, Identifier, ModelFor, Number, Section, Sourced, Whole, within
 from pipeline.config.channels import ChannelList
 from pipeline.shipped import TABLES
 
@@ -114,7 +114,7 @@ class Query(Section):
 
     height_layers: Path = TABLES / "height_layers.csv"
     """Which device answers for which antenna height."""
-    authority: Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")] | None = None
+    authority: AuthorityCode | None = None
     """Two letters of the country whose rules hold; none: the first of `territory.home`."""
     ruleset_id: Annotated[str, Field(min_length=1, max_length=64)] = "ETSI-EN-301-598-2.1.1"
     """Identifier of the rules; IANA has registered ETSI-EN-301-598-1.1.1 and FccTvBandWhiteSpace-2010."""

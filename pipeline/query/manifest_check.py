@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, fault_of_value
 from pipeline.files import JsonObject
 from pipeline.publish.release import UTC_FORMAT
 
@@ -177,5 +177,5 @@ def _damaged(path: Path, error: ValidationError | RecursionError) -> InputError:
         allowed = "a run made by this version of the program"
         return InputError(kind, file=path, field=place, allowed=allowed)
     value = None if isinstance(first["input"], dict | list) else first["input"]
-    problem = "damaged manifest: " + first["msg"].removeprefix("Value error, ")
+    problem = f"damaged manifest: {fault_of_value(first)}"
     return InputError(problem, file=path, field=place, value=value, allowed="a manifest as it was published")

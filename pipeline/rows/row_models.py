@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, fault_of_value
 from pipeline.rows.text_records import Record, Records, read_csv
 
 # Text of which every character can be printed.
@@ -148,10 +148,9 @@ def _fault(path: Path, record: Record, model: type[RowModel], error: ValidationE
     first = error.errors()[0]
     said: Mapping[str, Any] = first.get("ctx", {}) if first["type"] == "row" else {}
     field = str(said.get("field") or (first["loc"] or ("(row)",))[0])
-    text = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     known = model.model_fields.get(field)
     return InputError(
-        f"refused: {text}" if text.startswith("should") else text,
+        fault_of_value(first),
         file=path,
         row=record.row,
         field=field,

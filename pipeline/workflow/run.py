@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple
 
 import yaml
 
+from pipeline.config.load import read_yaml
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import Output, refuse_overwriting, write_whole
 from pipeline.plan.dependencies import run_id
@@ -197,7 +198,8 @@ def _is_published(plan: Plan) -> bool:
 
 def _lenient_copy(config_path: Path) -> Path:
     """The territory file with ``registers.lenient`` on."""
-    content = yaml.safe_load(config_path.read_text(encoding="utf-8"))
+    content = read_yaml(config_path)
+    assert isinstance(content, dict)
     content.setdefault("name", config_path.stem)
     content["registers"]["lenient"] = True
     return changed_copy(content, "lenient")

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.config.config import Config
-from pipeline.config.load import read_yaml
+from pipeline.config.load import parse_yaml, read_yaml
 from pipeline.errors import InputError
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.territory_file import load_config
@@ -54,9 +52,9 @@ def split_change(change: str) -> tuple[str, Any]:
     if not (key and equals):
         raise InputError("is not a change of a setting", row="--set", value=change, allowed="KEY=VALUE")
     try:
-        return key, yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError("the value is not YAML", row=f"--set {key}", value=text) from None
+        return key, parse_yaml(text)
+    except InputError as error:
+        raise InputError(f"the value is not YAML: {error.problem}", row=f"--set {key}", value=text) from None
 
 
 def set_value(content: Any, key: str, value: Any) -> None:  # noqa: ANN401 - any YAML
