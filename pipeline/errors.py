@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ class InputError(ValueError):
     """Refused input: reported as one line on stderr with exit code 2, before anything is computed.
 
     ``file`` the file at fault; ``row`` its line (1 = first line) or a key such as ``grid.resolution_m``;
-    ``field`` the column or key; ``value`` what stands there; ``allowed`` what would be accepted.
+    ``field`` the column or key; ``value`` what stands there; ``allowed`` what would be accepted. ``faults``:
+    all that are known, each for itself, where this one is told for several.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class InputError(ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
+        self.faults: tuple[InputError, ...] = (self,)
         super().__init__(self._line())
 
     def _line(self) -> str:
@@ -50,6 +52,13 @@ class InputError(ValueError):
         if self.allowed:
             text += f"; allowed: {self.allowed}"
         return _printable(text)
+
+
+def raise_first(faults: Sequence[InputError]) -> None:
+    """Raise the first fault, if there is one; it knows the others."""
+    if faults:
+        faults[0].faults = tuple(part for fault in faults for part in fault.faults)
+        raise faults[0]
 
 
 def refused_by_machine(error: OSError, file: str | Path, consequence: str) -> InputError:
@@ -74,14 +83,16 @@ def in_file(file: str | Path) -> Iterator[None]:
     except InputError as error:
         if error.file is not None:
             raise
-        raise InputError(
-            error.problem,
-            file=file,
-            row=error.row,
-            field=error.field,
-            value=error.value,
-            allowed=error.allowed,
-        ) from None
+        raise with_file(error, file) from None
+
+
+def with_file(error: InputError, file: str | Path) -> InputError:
+    """The same fault with a file, if it names none."""
+    if error.file is not None:
+        return error
+    return InputError(
+        error.problem, file=file, row=error.row, field=error.field, value=error.value, allowed=error.allowed
+    )
 
 
 def _one_line(value: object) -> str:

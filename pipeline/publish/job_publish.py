@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.errors import refused_by_machine
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import plan_of
+from pipeline.plan.plausibility import table_lines
 from pipeline.plan.run_files import published_files
 from pipeline.publish.disclosure import public_facts
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
@@ -28,6 +30,7 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     files = {name: build / name for name in published_files(plan)}
     run = run_id(plan)
     facts = run_facts(plan, run, files, utc_now())
+    print(*table_lines(facts["plausibility"]), sep="\n", file=sys.stderr)
     reports = {build / REPORT: public_facts(facts), build / INTERNAL_REPORT: facts}
     files |= {name: build / name for name in (REPORT, INTERNAL_REPORT)}
 

@@ -19,6 +19,7 @@ from pipeline.hashing import LOCK_FILE, file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
+from pipeline.plan.plausibility import register_facts
 from pipeline.plan.run_files import two_digits
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import utc_period, validity
@@ -64,6 +65,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "inputs": input_entries(config),
         "register": summary(plan.register),
         "register_rows": register_sizes(config, plan.register, plan.bookings),
+        "plausibility": plausibility_entries(plan),
         "bookings": bookings_entry(plan),
         "terrain": terrain_entry(plan),
         "sea_paths": config.protection.sea_paths,
@@ -110,6 +112,11 @@ def output_entries(files: Mapping[str, Path], digests: Mapping[str, str]) -> lis
     return [
         {"path": name, "sha256": digests[name], "bytes": files[name].stat().st_size} for name in sorted(files)
     ]
+
+
+def plausibility_entries(plan: Plan) -> list[dict[str, object]]:
+    """The table of the registers' plausibility; ids of transmitters alone."""
+    return [{**facts._asdict(), "register": shown(Path(facts.register))} for facts in register_facts(plan)]
 
 
 def bookings_entry(plan: Plan) -> dict[str, object] | None:

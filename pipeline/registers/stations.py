@@ -15,6 +15,7 @@ import xarray as xr
 from pydantic import BeforeValidator, Field, field_validator
 
 from pipeline.config.config import Config
+from pipeline.errors import raise_first
 from pipeline.hashing import input_files
 from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.registers.transmitter_rows import looks_like_relative_field
@@ -136,8 +137,7 @@ _Station = TypeVar("_Station", bound=_StationRow)
 def read_stations(paths: Sequence[Path], model: type[_Station]) -> list[_Station]:
     """Checked rows of all files together, sorted by id; InputError for the first bad one."""
     rows, faults = read_by_id(paths, model)
-    for fault in faults:
-        raise fault
+    raise_first(faults)
     return rows
 
 

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.errors import InputError, fault_of_value
+from pipeline.errors import InputError, fault_of_value, raise_first
 from pipeline.rows.text_records import Record, Records, read_csv
 
 # Text of which every character can be printed.
@@ -84,6 +84,7 @@ class RowModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, allow_inf_nan=False)
 
     row: Annotated[int, Field(description="number of the row in its file")] = 0
+    file: Annotated[str, Field(description="the file")] = ""
 
 
 class StrippedRow(RowModel):
@@ -119,8 +120,10 @@ class RejectedRow(NamedTuple):
 
 def columns_of(model: type[RowModel], *, required: bool = False) -> tuple[str, ...]:
     """The columns of a kind of row: all, or those without a default."""
-    fields = model.model_fields.items()
-    return tuple(name for name, field in fields if name != "row" and (field.is_required() or not required))
+    fields = [
+        (name, field) for name, field in model.model_fields.items() if name not in RowModel.model_fields
+    ]
+    return tuple(name for name, field in fields if field.is_required() or not required)
 
 
 def rules_of(info: ValidationInfo, kind: type[_Rules]) -> _Rules:
@@ -138,7 +141,8 @@ def row_problem(field: str, text: str, allowed: str) -> PydanticCustomError:
 def check_record(path: Path, record: Record, model: type[_Row], context: object = None) -> _Row:
     """One checked row; InputError names file, row, field, value and what is allowed."""
     try:
-        return model.model_validate({**record.values, "row": record.row}, context=context)
+        place = {"row": record.row, "file": str(path)}
+        return model.model_validate({**record.values, **place}, context=context)
     except ValidationError as error:
         raise _fault(path, record, model, error) from None
 
@@ -205,8 +209,7 @@ def read_rows(
     ``columns`` that must exist, by default those without a default; ``context`` for validators.
     """
     rows, faults = _checked(path, model, columns, context, may_be_empty=may_be_empty)
-    for fault in faults:
-        raise fault
+    raise_first(faults)
     return rows
 
 
@@ -282,7 +285,9 @@ def refuse_second(path: Path, rows: Iterable[_Row], fields: Sequence[str]) -> No
 def refuse_unless_lenient(faults: Sequence[InputError], *, lenient: bool) -> list[RejectedRow]:
     """The faults of a register for the manifest; not ``lenient``: the first is raised, with their number."""
     if faults and not lenient:
-        raise _with_count(faults[0], len(faults) - 1)
+        counted = _with_count(faults[0], len(faults) - 1)
+        counted.faults = tuple(faults)
+        raise counted
     return [_as_rejected(fault) for fault in faults]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pipeline.budget import Budget, total_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.errors import InputError
+from pipeline.errors import InputError, raise_first
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import overload_dbm
 from pipeline.services import table
@@ -89,10 +89,18 @@ def explain_service(
 
 
 def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
-    """Have every service and decision check what the territory names for it; lines of the report."""
+    """Have every service and decision check what the territory names for it; lines of the report.
+
+    InputError for the first that refuses, after all were asked.
+    """
+    faults = []
     for row in table.SERVICES:
         if row.module is not None:
-            yield from module_of(row).check(row, config, territory)
+            try:
+                yield from module_of(row).check(row, config, territory)
+            except InputError as error:
+                faults.append(error)
+    raise_first(faults)
 
 
 def settled_flags(config: Config, device: Device) -> int:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.plan.plausibility import COUNTS
 from pipeline.propagation.models import model_named
 from pipeline.publish.release import INTERNAL_REPORT, WITHHELD
 from pipeline.publish.report import page as pages
@@ -96,6 +97,28 @@ def services(facts: Facts) -> list[PagePart]:
         told = f"{withheld} exclusions and manual adjustments hold; they are listed in {INTERNAL_REPORT}."
         parts.append(pages.element("p", told))
     return parts
+
+
+def plausibility(facts: Facts) -> list[PagePart]:
+    """The table of the registers: what is counted, by register, and the transmitters that are doubtful."""
+    lines = facts["plausibility"]
+    if not lines:
+        return []
+    names = [name for name in COUNTS if any(line[name] is not None for line in lines)]
+    rows = [[line["register"], *("–" if line[n] is None else line[n] for n in names)] for line in lines]
+    told = [f"{name}: {COUNTS[name]}" for name in names]
+    ids = {name: [station for line in lines for station in line["ids"].get(name, ())] for name in names}
+    head = ["register", *(name.replace("_", "\n") for name in names)]
+    return [
+        pages.element("h2", "Plausibility of the registers"),
+        pages.table(head, rows, "p" + "n" * len(names)),
+        pages.bullets(told),
+        *[
+            pages.element("p", f"Transmitters, {name}: {', '.join(listed)}.", class_="note")
+            for name, listed in ids.items()
+            if listed
+        ],
+    ]
 
 
 def inputs(facts: Facts) -> list[PagePart]:
