@@ -311,3 +311,78 @@ def test_faults_as_json_name_every_row(
         ("register.csv", 4, "lat"),
     ]
     assert all(fault["allowed"] and fault["value"] for fault in faults)
+
+
+def test_all_faults_of_all_files_and_the_table_are_told_together(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    links(tiny, (14.1, 46.1), (46.1, 14.1), (14.2, 46.1))
+    path = tiny.parent / "links.csv"
+    path.write_text(
+        path.read_text().replace("L2,14.2,46.1,546", "L2,14.2,46.1,5") + "L3,x,46.1" + ",1" * 9 + "\n"
+    )
+    columns(tiny, 2, erp_kw="0")
+    columns(tiny, 5, lon="46.13", lat="14.13")
+    code, said = said_as_json("tiny.yaml", monkeypatch, capsys)
+    assert code == 2
+    assert {(fault["file"], fault["row"], fault["field"]) for fault in said["faults"]} == {
+        ("register.csv", 2, "erp_kw"),
+        ("register.csv", 5, "lon, lat"),
+        ("links.csv", 3, "lon, lat"),
+        ("links.csv", 4, "f_mhz"),
+        ("links.csv", 5, "lon"),
+    }
+    assert all("more bad rows" not in str(fault["problem"]) for fault in said["faults"])
+    transmitters, receivers = said["plausibility"]
+    assert (transmitters["rows"], transmitters["in_reach"], transmitters["out_of_reach"]) == (4, 3, 1)
+    assert (receivers["rows"], receivers["in_reach"], receivers["receivers_outside"]) == (3, 2, 1)
+
+
+def test_a_home_station_without_any_field_at_home_is_named(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Free space gives 1e-9 kW, 250 m away, 106.9 - 90 + 12 = 29 dB(uV/m), less than any reception needs; 1 kW
+    # gives 99 dB(uV/m) at 2.5 km, and P.1546 with 100 m not 20 dB less.
+    columns(tiny, 3, erp_kw="1e-9")
+    validate_command(tiny)
+    said = capsys.readouterr().out
+    assert "  serving       the fields around give no reception at home: B\n" in said
+    assert "serving_nothing_at_home 1," in said
+
+
+def test_accepted_rows_and_effective_heights_that_nobody_knows_are_counted(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns(tiny, 2, haat_m="0")
+    columns(tiny, 3, haat_m="120")
+    change(tiny, registers={"accept": ["E", "B"]})
+    validate_command(tiny)
+    said = capsys.readouterr().out
+    assert "height_unknown 4, far_from_home 1, accepted 2" in said
+    assert (
+        "  height        neither by terrain nor by haat_m, that above ground stands in: A, C, D, E\n" in said
+    )
+    assert "  far away      more than 50 km outside home: E\n" in said
+
+
+@pytest.mark.parametrize(("lon", "hint"), [(40.0, ""), (-14.1, "; the sign of lon looks wrong")])
+def test_a_home_station_out_of_reach_of_a_mere_box_is_refused(tiny: Path, lon: float, hint: str) -> None:
+    write_register(tiny.parent / "register.csv", [*STATIONS[:4], ("E", lon, 46.1, 24, 1.0)])
+    text = refused(tiny)
+    assert text.startswith("register.csv, row 6, field lon, lat: ")
+    assert hint in text
+    assert "E in registers.accept" in text
+    for section in ({"accept": ["E"]}, {"accept": [], "bbox_deg": [-20.0, 40.0, 50.0, 50.0]}):
+        change(tiny, registers=section)
+        if not (hint and "bbox_deg" in section):  # a wrong sign is one in any box
+            validate_command(tiny)
+
+
+def test_a_code_without_polygon_is_named(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home_polygon(tiny)
+    write_register(tiny.parent / "register.csv", STATIONS[:4])
+    columns(tiny, 3, country="SL")
+    validate_command(tiny)
+    said = capsys.readouterr().out
+    assert "  country       no polygon of the country code: B\n" in said
+    assert "code_without_polygon 1" in said
