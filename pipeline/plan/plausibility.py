@@ -62,10 +62,11 @@ _NOT_SEA_LEVEL_M = 30.0
 class RegisterFacts(NamedTuple):
     """One line of the table: counts of rows of a file; None: not known of this kind of register.
 
-    ``ids`` of transmitters, by the name of the count.
+    ``key`` of the territory file; ``ids`` of transmitters, by the name of the count.
     """
 
     register: str
+    key: str
     rows: int
     in_reach: int
     out_of_reach: int
@@ -126,7 +127,9 @@ def check_transmitters(
     for places in files:
         counts = counts_of(config, places, reach)
         doubtful["far_from_home"] = {places.ids[index] for index in far_from_home(places, at_home)}
-        facts.append(_with_ids(RegisterFacts(str(places.file), **counts._asdict()), doubtful, places))
+        facts.append(
+            _with_ids(RegisterFacts(str(places.file), places.key, **counts._asdict()), doubtful, places)
+        )
         faults += place_faults(config, places, reach, at_home)
     if any(line.in_reach for line in facts):  # else validate says that there is none at all
         for places in files:
@@ -150,7 +153,8 @@ def check_receivers(
     for places in files:
         counts = counts_of(config, places, reach)
         outside = len(far_from_home(places, inside))
-        facts.append(RegisterFacts(str(places.file), **counts._asdict(), receivers_outside=outside))
+        line = RegisterFacts(str(places.file), places.key, **counts._asdict(), receivers_outside=outside)
+        facts.append(line)
         faults += place_faults(config, places, reach) or nothing_in_reach(config, places, counts)
     return Plausibility(facts, faults)
 

@@ -32,6 +32,7 @@ def public_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
         "inputs": [entry for entry in facts["inputs"] if not _is_hidden_input(entry)],
         "register_rows": {key: rows for key, rows in facts["register_rows"].items() if not _is_withheld(key)},
         "areas": [],
+        "plausibility": [_without_file(entry) for entry in facts["plausibility"]],
         "unverified": [entry for entry in facts["unverified"] if not _is_of_stations(entry["key"], hidden)],
         WITHHELD: {
             "file": INTERNAL_MANIFEST,
@@ -40,6 +41,11 @@ def public_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
             "areas": len(facts["areas"]),
         },
     }
+
+
+def _without_file(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the registers' plausibility; a register of stations is told by its setting, not by its file."""
+    return {**entry, "register": entry["key"]} if _is_withheld(entry["key"]) else dict(entry)
 
 
 def public_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

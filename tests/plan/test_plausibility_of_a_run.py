@@ -15,6 +15,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.raster import layout_on, read_grid, write_blocks
 from pipeline.plan.plan import load_plan
 from pipeline.plan.plausibility import register_facts, table_lines
+from pipeline.publish.disclosure import public_facts
 from pipeline.publish.manifest import run_facts, utc_now
 from pipeline.publish.report.basis import plausibility
 from pipeline.publish.report.page import page
@@ -89,6 +90,8 @@ def test_table_of_a_run_stands_in_manifest_report_and_log(territory: Path) -> No
     assert "Transmitters, serving_nothing_at_home: B." in text
     assert "Transmitters, far_from_home: E." in text
     assert "SECRET" not in text + json.dumps(facts["plausibility"])
+    public = [line["register"] for line in public_facts(facts)["plausibility"]]
+    assert public == ["register.csv", "incumbents.fixed.registers"]
     lines = list(table_lines(facts["plausibility"]))
     assert lines[0].startswith("  plausibility  register.csv: rows 5, in_reach 5, out_of_reach 0, serving")
     assert lines[1].endswith("links.csv: rows 2, in_reach 2, out_of_reach 0, receivers_outside 1, accepted 0")
