@@ -44,7 +44,7 @@ def public_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_file(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of the registers' plausibility; a register of stations is told by its setting, not by its file."""
+    """A line of the plausibility; a register of stations is told by its setting, not by its file."""
     return {**entry, "register": entry["key"]} if _is_withheld(entry["key"]) else dict(entry)
 
 
