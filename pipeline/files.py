@@ -43,6 +43,8 @@ _HEAD_BYTES = 65_536
 # Folders of the working folder that belong to runs, and what a folder of one holds wherever it is.
 _FOLDERS_OF_RUNS = ("results", "build")
 _MARKS_OF_RUNS = ((".published",), ("manifest.json", "public"), ("territory/surface.tif",))
+# Lists that are being filled with the paths that get a new file.
+_JOURNALS: list[list[Path]] = []
 
 # --- contents -----------------------------------------------------------------------------------------------
 
@@ -119,6 +121,22 @@ def _hidden(path: Path, suffix: str) -> Path:
 
 
 @contextmanager
+def noting_files() -> Iterator[list[Path]]:
+    """The paths that get a file meanwhile, in any thread of this process, in the order of time."""
+    _JOURNALS.append([])
+    try:
+        yield _JOURNALS[-1]
+    finally:
+        _JOURNALS.pop()
+
+
+def _put_in_place(waiting: Path, path: Path) -> None:
+    waiting.replace(path)
+    for journal in _JOURNALS:
+        journal.append(path)
+
+
+@contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write to, for what is too large or too foreign to be given as bytes; renamed at the end.
 
@@ -128,7 +146,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         keep_from_others(path.parent)
         yield waiting
         keep_from_others(waiting)
-        waiting.replace(path)
+        _put_in_place(waiting, path)
 
 
 def keep_from_others(path: Path) -> None:
@@ -173,7 +191,7 @@ def write_together(contents: Mapping[Path, bytes | str]) -> None:
         for path, content in contents.items():
             waiting[path].write_bytes(_encoded(content))
         for path in contents:
-            waiting[path].replace(path)
+            _put_in_place(waiting[path], path)
 
 
 def copy_whole(source: Path, path: Path, *, mode: int | None = None) -> None:

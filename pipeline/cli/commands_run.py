@@ -114,6 +114,7 @@ def job(
     channel: Annotated[int | None, typer.Option(min=1, max=99, help="Channel number.")] = None,
     tile: Annotated[str | None, typer.Option(help="1-degree square, e.g. n46e014.")] = None,
     device: Annotated[str | None, typer.Option(help="Id of a device profile.")] = None,
+    key: Annotated[str, typer.Option(help="What the job depends on, for its record.")] = "",
 ) -> None:
     """Run one job of the workflow."""
     from pipeline.plan.run_job import run_job, title_of
@@ -121,5 +122,5 @@ def job(
 
     options = {"channel": channel, "tile": tile, "device": device}
     wildcards = {key: value for key, value in options.items() if value is not None}
-    run_job(name, load_config(config), build, threads=threads, **wildcards)
+    run_job(name, load_config(config), build, threads=threads, key=key, **wildcards)
     print(f"done: {title_of(name, **wildcards)}")

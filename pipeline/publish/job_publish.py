@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.errors import refused_by_machine
 from pipeline.plan.dependencies import run_id
+from pipeline.plan.digests import check_records
 from pipeline.plan.plan import plan_of
 from pipeline.plan.plausibility import table_lines
 from pipeline.plan.run_files import published_files
@@ -24,10 +25,12 @@ _BENCHMARKS = Path("benchmarks")
 def main(config: Config, build: Path, *, threads: int) -> None:
     """Publish under ``results/<territory>`` of the working folder; see ``release.py``.
 
-    InputError if inputs have changed meanwhile or a disk takes no more: nothing is published then.
+    InputError if inputs have changed meanwhile, if a file is not what its job wrote, or if a disk takes no
+    more: nothing is published then.
     """
     plan = plan_of(config)._replace(build=build)
     files = {name: build / name for name in published_files(plan)}
+    check_records(plan, files)
     run = run_id(plan)
     facts = run_facts(plan, run, files, utc_now())
     print(*table_lines(facts["plausibility"]), sep="\n", file=sys.stderr)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pipeline.files import INTERNAL, copy_whole, json_bytes, keep_from_others, write_whole
-from pipeline.hashing import file_sha256
+from pipeline.hashing import file_sha256, json_hash, sha256_of_files
 
 if TYPE_CHECKING:  # queries read periods, and begin without the workflow and its compiler
     from pipeline.plan.plan import Plan
@@ -35,6 +35,9 @@ WITHHELD = "withheld"
 # These tell the time: runs of one content differ in them.
 _TIMED = (INTERNAL_REPORT, REPORT, INTERNAL_MANIFEST, MANIFEST)
 READ_ONLY = 0o444
+# Member of the manifest: hash of the others but the period, which is renewed and follows from them.
+_SEAL, _PERIOD = "content_hash", ("valid", "valid_utc", "renewed_at")
+_CHANGED = "is not what was published"
 _Digests = dict[str, str]
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -60,9 +63,9 @@ def release(
         digests = _copy_all(files, waiting, results / LATEST)
         manifest = describe(digests)
         if public is not None:
-            write_whole(waiting / INTERNAL_MANIFEST, json_bytes(manifest), mode=READ_ONLY)
+            write_whole(waiting / INTERNAL_MANIFEST, json_bytes(_sealed(manifest)), mode=READ_ONLY)
             manifest = public(manifest)
-        write_whole(waiting / MANIFEST, json_bytes(manifest), mode=READ_ONLY)
+        write_whole(waiting / MANIFEST, json_bytes(_sealed(manifest)), mode=READ_ONLY)
         if holds(final, {name: digest for name, digest in digests.items() if name not in _TIMED}):
             _replace_timed(waiting, final)
         else:
@@ -101,16 +104,63 @@ def point_to(link: Path, target: str) -> None:
 
 
 def is_complete(results: Path) -> bool:
-    """Whether ``latest`` is the run of the stamp and all files of its manifest are there (by name)."""
+    """Whether ``latest`` is the run of the stamp, with its manifest and all files as they were published."""
     try:
         run_id = (results / STAMP).read_text().strip()
-        manifest = json.loads((results / LATEST / MANIFEST).read_text())
-        names = [item["path"] for item in manifest["outputs"]]
-        names += [INTERNAL_MANIFEST] if WITHHELD in manifest else []
-        linked = str((results / LATEST).readlink())
-        return linked == run_id and all((results / run_id / name).is_file() for name in names)
-    except (OSError, ValueError, KeyError, TypeError):
+        return str((results / LATEST).readlink()) == run_id and damage_of(results) is None
+    except (OSError, ValueError):
         return False
+
+
+def damage_of(results: Path) -> tuple[Path, str] | None:
+    """The first file of ``latest`` that is not as it was published, and what is wrong; None if all are."""
+    folder = results / LATEST
+    path = folder / MANIFEST
+    try:
+        manifest = _read_manifest(path)
+        for path in [folder / INTERNAL_MANIFEST] * (WITHHELD in manifest) + [folder / MANIFEST]:
+            manifest = _read_manifest(path)
+            if manifest != _sealed(manifest) or not _period_fits(manifest):
+                return path, _CHANGED
+        known = {folder / item["path"]: (item["sha256"], item.get("bytes")) for item in manifest["outputs"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return path, "cannot be read"
+    found = sha256_of_files(known)
+    for path, (digest, size) in known.items():
+        if found[path] is None:
+            return path, "is missing"
+        if found[path] != digest:
+            length = path.stat().st_size
+            return path, _CHANGED if size in (None, length) else f"has {length} bytes, published were {size}"
+    return None
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_bytes()))
+
+
+def is_sealed(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest, but for its period, is what was published; one of an older version always is."""
+    return _SEAL not in manifest or manifest == _sealed(manifest)
+
+
+def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with the hash of its content."""
+    content = {name: value for name, value in manifest.items() if name not in {_SEAL, *_PERIOD}}
+    return {**manifest, _SEAL: json_hash(content)}
+
+
+def _period_fits(manifest: Mapping[str, Any]) -> bool:
+    """Whether the period of a manifest is what its other parts say; true without one."""
+    if "valid" not in manifest:
+        return True
+    settings = manifest["config"]["settings"]
+    begin = manifest.get("renewed_at", manifest["computed_at"])
+    if manifest["bookings"] is not None and settings["pmse"]["at"] is not None:
+        begin = settings["pmse"]["at"]
+    valid = _period(datetime.fromisoformat(begin), settings["validity_hours"])
+    utc = utc_period(valid, settings["query"]["time_zone"])
+    return (manifest["valid"], manifest["valid_utc"]) == (valid, utc)
 
 
 def _remove_unfinished(results: Path) -> None:
@@ -182,8 +232,13 @@ def validity(plan: Plan, now: datetime) -> dict[str, str]:
     begin = now
     if plan.bookings is not None and plan.config.pmse.at is not None:
         begin = datetime.fromisoformat(plan.config.pmse.at)
-    until = begin + timedelta(hours=plan.config.validity_hours)
-    return {"from": begin.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds")}
+    return _period(begin, plan.config.validity_hours)
+
+
+def _period(begin: datetime, hours: float) -> dict[str, str]:
+    begin = begin.replace(microsecond=0)
+    until = begin + timedelta(hours=hours)
+    return {"from": begin.isoformat(), "until": until.isoformat(timespec="seconds")}
 
 
 def utc_period(valid: Mapping[str, str], time_zone: str) -> dict[str, str]:

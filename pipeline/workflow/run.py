@@ -18,9 +18,10 @@ from pipeline.config.load import read_yaml
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import Output, refuse_overwriting, write_whole
 from pipeline.plan.dependencies import run_id
+from pipeline.plan.digests import damaged_jobs, remove_damaged
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.territory_file import files_read, load_config
-from pipeline.publish.release import LATEST, STAMP, is_complete, renew_validity
+from pipeline.publish.release import LATEST, STAMP, damage_of, is_complete, renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
 from pipeline.shipped import shipped
 from pipeline.workflow.cluster import Cluster, cluster_variables, threads_of
@@ -37,6 +38,7 @@ from pipeline.workflow.summary import (
 from pipeline.workflow.validate import validate_command
 
 _STATE = Path(".snakemake")
+_MOST_LINES = 5
 
 
 class RunOptions(NamedTuple):
@@ -148,10 +150,12 @@ def _failed(error: OSError, folder: Path) -> int:
 def _compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[int, dict[str, Any]]:
     """Compute if need be, renew the validity, remove old runs; the exit code, and facts for the summary."""
     unchanged = _is_published(plan)
+    if not unchanged and _is_latest(plan):
+        _tell_damage(plan.results, "published again")
     if unchanged and options.if_changed:
         print(f"Nothing has changed since run {run_id(plan)}: nothing is computed", flush=True)
-    elif code := compute(plan, options, lock):
-        return code, {"outcome": "failed"}
+    elif compute(plan, options, lock) or _tell_damage(plan.results, "the run has failed"):
+        return 1, {"outcome": "failed"}
     keep = options.keep_runs or plan.config.keep_runs
     return 0, {
         "outcome": "unchanged" if unchanged else "published",
@@ -167,11 +171,35 @@ def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
     """
     if plan.results.exists() and not is_complete(plan.results):
         (plan.results / STAMP).unlink(missing_ok=True)
+    again = _damaged_intermediates(plan, remove=not options.dry_run)
     command = _snakemake_command(plan.config_path, options.cores or available_cores())
-    arguments = ["--dry-run"] if options.dry_run else []
+    arguments = [*(["--forcerun", *again] if again else []), *(["--dry-run"] if options.dry_run else [])]
     cluster = cluster_variables(options.cluster) if options.cluster else {}
     code = subprocess.run([*command, *arguments], stdin=lock, env={**os.environ, **cluster}).returncode
     return 0 if code == 0 else 1
+
+
+def _damaged_intermediates(plan: Plan, *, remove: bool) -> list[str]:
+    """Say which files are not what their jobs wrote; one file of each job that has to run again."""
+    found = damaged_jobs(plan)
+    told = [damage for damage in found if damage.problem]
+    for damage in told[:_MOST_LINES]:
+        print(f"channelmaps: {damage.file}: {damage.problem}: computed again", file=sys.stderr, flush=True)
+    if len(told) > _MOST_LINES:
+        more = f"and {len(told) - _MOST_LINES} more files of {plan.build}"
+        print(f"channelmaps: {more}: computed again", file=sys.stderr, flush=True)
+    if remove:
+        remove_damaged(found)
+    return [str(damage.outputs[0]) for damage in found] if told else []
+
+
+def _tell_damage(results: Path, consequence: str) -> bool:
+    """Say which file of ``latest`` is damaged, if there is one."""
+    damage = damage_of(results) if (results / LATEST).is_symlink() else None
+    if damage is not None:
+        file, problem = damage
+        print(f"channelmaps: {file}: {problem}: {consequence}", file=sys.stderr, flush=True)
+    return damage is not None
 
 
 def _snakemake_command(config_path: Path, cores: int) -> list[str]:
@@ -193,7 +221,13 @@ def _snakemake_command(config_path: Path, cores: int) -> list[str]:
 
 def _is_published(plan: Plan) -> bool:
     """Whether ``latest`` is complete and is the run that these settings, inputs and code would give."""
-    return is_complete(plan.results) and (plan.results / LATEST).readlink() == Path(run_id(plan))
+    return _is_latest(plan) and is_complete(plan.results)
+
+
+def _is_latest(plan: Plan) -> bool:
+    """Whether ``latest`` has the name of the run that these settings, inputs and code would give."""
+    latest = plan.results / LATEST
+    return latest.is_symlink() and latest.readlink() == Path(run_id(plan))
 
 
 def _lenient_copy(config_path: Path) -> Path:
