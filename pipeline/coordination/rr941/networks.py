@@ -92,10 +92,10 @@ class Assignment(Section):
     id: Annotated[Label, Field(description="1 to 64 printable characters")]
     direction: Annotated[Direction, Field(description="down or up")]
     frequency_mhz: Annotated[
-        Number, Field(gt=0, le=300_000, description="centre, more than 0, up to 300000 MHz")
+        Number, Field(ge=1, le=300_000, description="centre, 1 to 300000 MHz")
     ]
     bandwidth_khz: Annotated[
-        Number, Field(gt=0, le=1e8, description="more than 0 kHz, less than twice the centre")
+        Number, Field(ge=1e-3, le=1e8, description="0.001 kHz or more, less than twice the centre")
     ]
     earth_station: Annotated[EarthStation, Field(description="pattern with diameter_m or gain_dbi")]
     power_density_dbw_hz: Annotated[
@@ -104,7 +104,7 @@ class Assignment(Section):
     satellite_gain_dbi: Annotated[Number, Field(ge=-10, le=80, description="-10 to 80 dBi")]
     noise_temperature_k: Annotated[
         Number,
-        Field(gt=0, le=1e5, description="more than 0 K; the earth station's (down), the satellite's (up)"),
+        Field(ge=1, le=1e5, description="1 to 100000 K; the earth station's (down), the satellite's (up)"),
     ]
     transmission_gain_db: Annotated[Number, Field(ge=-300, le=300, description="-300 to 300 dB")] | None = (
         None
