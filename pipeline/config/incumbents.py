@@ -39,7 +39,7 @@ class RadioAstronomy(Section):
     """Gain of the telescope towards the device."""
     margin_db: Annotated[Number, Field(ge=0, le=30)] = 0.0
     """Margin for several devices."""
-    exclude_below_dbm: Number | None = None
+    exclude_below_dbm: Annotated[Number, Field(ge=-200, le=60)] | None = None
     """A limit below this counts as no permission; none: the limit holds as it is."""
 
 
@@ -187,9 +187,9 @@ class Pmse(Section):
     """Channels blocked in the 10 m cell of a receiver: those up to the farthest offset, or all."""
     operational_parameters: Literal["specific", "generic"] = "specific"
     """Generic (place known only by the master): 10 m apart or more, no building entry loss up to there."""
-    lattice_m: Annotated[Number, Field(gt=0, le=1000)] = 10.0
+    lattice_m: Annotated[Number, Field(ge=1, le=1000)] = 10.0
     """Lattice of the places in a pixel where the device may stand."""
-    within_km: Annotated[Number, Field(gt=0, le=1000)] | None = None
+    within_km: Annotated[Number, Field(ge=0.001, le=1000)] | None = None
     """Assignments farther away are not looked at (Ofcom's pilot: 5 for a master); none: all are."""
     default_height_m: Annotated[Sourced, within(1, 500)] = Sourced(value=5.0, source=_PILOT, verified=True)
     """Receiving antenna above ground where the register gives none."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.base import AuthorityCode, Identifier, ModelFor, Number, Section, Sourced, Whole, within
 from pipeline.config.channels import ChannelList
@@ -118,19 +118,26 @@ class Query(Section):
     """Two letters of the country whose rules hold; none: the first of `territory.home`."""
     ruleset_id: Annotated[str, Field(min_length=1, max_length=64)] = "ETSI-EN-301-598-2.1.1"
     """Identifier of the rules; IANA has registered ETSI-EN-301-598-1.1.1 and FccTvBandWhiteSpace-2010."""
-    max_location_change_m: Annotated[Number, Field(gt=0, le=100_000)] = 50.0
+    max_location_change_m: Annotated[Number, Field(ge=1, le=100_000)] = 50.0
     """A device that has moved farther asks again."""
     max_polling_s: Annotated[Whole, Field(ge=1, le=31_622_400)] = 900
     """A device asks again after this time at the latest."""
     needs_spectrum_report: bool = True
     """Whether devices report which spectrum they use."""
-    max_total_bw_mhz: Annotated[Number, Field(gt=0, le=4000)] | None = None
+    max_total_bw_mhz: Annotated[Number, Field(ge=0.001, le=4000)] | None = None
     """Largest bandwidth of a device in all; none: not limited."""
-    max_contiguous_bw_mhz: Annotated[Number, Field(gt=0, le=4000)] | None = None
-    """Largest contiguous bandwidth of a device; none: not limited."""
+    max_contiguous_bw_mhz: Annotated[Number, Field(ge=0.001, le=4000)] | None = None
+    """Largest contiguous bandwidth of a device, up to that in all; none: not limited."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     """Zone of the register's local time (`pmse.at`), e.g. Europe/Ljubljana; answers are in UTC."""
     block_px: Annotated[Whole, Field(ge=16, le=512, multiple_of=16)] = 32
     """Side of the blocks of `public/query_<device>.tif`; small blocks make point reads fast."""
     generic_slave: GenericSlave = GenericSlave()
     """Answers for slaves of which only the master is known."""
+
+    @model_validator(mode="after")
+    def _part_of_total(self) -> Query:
+        total, part = self.max_total_bw_mhz, self.max_contiguous_bw_mhz
+        if total is not None and part is not None and part > total:
+            raise ValueError(f"max_contiguous_bw_mhz, {part:g}, is above max_total_bw_mhz, {total:g}")
+        return self

@@ -97,7 +97,7 @@ class Device(Section):
     """Emission class of EN 301 598."""
     height_m: Annotated[Number, Field(ge=1, le=500)]
     """Antenna height above ground."""
-    bandwidth_mhz: Annotated[Number, Field(gt=0, le=20)] = 8.0
+    bandwidth_mhz: Annotated[Number, Field(ge=0.001, le=20)] = 8.0
     """Bandwidth the permitted e.i.r.p. refers to; the emission lies in the middle of its channel."""
     indoor: Indoor | None = None
     """When the device counts as indoor; none: it never does."""
@@ -108,8 +108,8 @@ class Device(Section):
     cap_density_dbm_per_100khz: Annotated[Number, Field(ge=-70, le=60)] | None = None
     """Largest e.i.r.p. density: 36 dBm in 8 MHz is 16.97."""
     min_eirp_dbm: Annotated[Number, Field(ge=-99, le=60)]
-    """Below this the device does not transmit: published as not permitted."""
-    dq_pct: Annotated[Number, Field(gt=0, le=30)] = 1.0
+    """Below this the device does not transmit: published as not permitted; up to the cap."""
+    dq_pct: Annotated[Number, Field(ge=0.001, le=30)] = 1.0
     """Allowed fall of location probability, in percentage points."""
     polarisation: Literal["H", "V", "unknown"] = "unknown"
     """Polarisation of the device's antenna; unknown gains no polarisation discrimination."""
@@ -117,3 +117,10 @@ class Device(Section):
     """Added to every protection ratio for bursty emissions."""
     margin_db: Annotated[Number, Field(ge=0, le=30)] = 0.0
     """Margin for several devices at one point."""
+
+    @model_validator(mode="after")
+    def _may_transmit(self) -> Device:
+        if self.min_eirp_dbm > self.cap_dbm:
+            least = f"min_eirp_dbm, {self.min_eirp_dbm:g} dBm"
+            raise ValueError(f"{least}, is above cap_dbm, {self.cap_dbm:g} dBm: it could never transmit")
+        return self

@@ -229,8 +229,21 @@ def _check_numbers(config: Config, tables: ProtectionTables, modes: list[ModeKey
             allowed=f"a row of {config.protection.modes}",
         )
     classes = [device.emission_class for device in config.devices]
+    _check_devices(config)
     check_ratios(tables, modes, classes, config.protection.offsets)
     dtt_ratio_table_db(tables, modes)
+
+
+def _check_devices(config: Config) -> None:
+    """Refuse a device whose cap of density leaves nothing that it may transmit."""
+    for number, device in enumerate(config.devices):
+        if device.min_eirp_dbm > device_cap_dbm(device):  # by the cap of the density
+            raise InputError(
+                "is above the cap: the device could never transmit",
+                row=f"devices.{number}.min_eirp_dbm",
+                value=device.min_eirp_dbm,
+                allowed=f"up to {device_cap_dbm(device):g} dBm",
+            )
 
 
 def check_reach(config: Config, register: xr.Dataset, grid: Grid, config_path: Path) -> list[int]:
@@ -292,10 +305,10 @@ def report(
     for row in rejected:
         where = f"{row.file}, row {row.row}, field {row.field}"
         yield f"  rejected      {where}: {row.problem}; found {row.value!r}; allowed: {row.allowed}"
-    yield from _remarks(config)
+    yield from _remarks(config, register["sfn"].values.tolist())
 
 
-def _remarks(config: Config) -> Iterator[str]:
+def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
     narrowest_mhz = min(channel_width_mhz(config.channels, channel) for channel in config.channels.wsd)
     for device in config.devices:
         if device.bandwidth_mhz > narrowest_mhz:
@@ -306,6 +319,8 @@ def _remarks(config: Config) -> Iterator[str]:
             if level_dbm > device_cap_dbm(device):
                 cap = f"above its cap of {device_cap_dbm(device):g} dBm"
                 yield f"  not written   {device.id} at {level_dbm:g} dBm: {cap}"
+    for name in sorted(set(config.coverage.guard_us) - set(networks)):
+        yield f"  no effect     coverage.guard_us: {name} is no network of the register"
     for name, service in config.services.items():
         if not service.evaluated:
             treated = "not evaluated" if service.applicable else "not present  "

@@ -91,9 +91,7 @@ class Assignment(Section):
 
     id: Annotated[Label, Field(description="1 to 64 printable characters")]
     direction: Annotated[Direction, Field(description="down or up")]
-    frequency_mhz: Annotated[
-        Number, Field(ge=1, le=300_000, description="centre, 1 to 300000 MHz")
-    ]
+    frequency_mhz: Annotated[Number, Field(ge=1, le=300_000, description="centre, 1 to 300000 MHz")]
     bandwidth_khz: Annotated[
         Number, Field(ge=1e-3, le=1e8, description="0.001 kHz or more, less than twice the centre")
     ]
