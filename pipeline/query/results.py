@@ -58,7 +58,11 @@ def read_run(results: Path) -> Run:
 def read_public_run(results: Path) -> Run:
     """The same with the facts of ``manifest.json`` alone, for answers that must disclose no station."""
     places = (results, results / LATEST)
-    folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+    try:
+        folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+    except (OSError, ValueError) as error:  # a name that no file can have, a loop of links
+        problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise InputError(problem, file=results, allowed="a folder such as results/x/latest") from None
     if folder is None:
         raise InputError("holds no published run", file=results, allowed="a folder such as results/x/latest")
     folder = folder.resolve()

@@ -133,6 +133,13 @@ def lattice(grid: Grid, density_per_km2: float) -> tuple[NDArray[np.int64], NDAr
         ((np.arange(int(size / step_px + 0.5)) + 0.5) * step_px).astype(np.int64) for size in grid.shape
     )
     row, col = np.meshgrid(rows[rows < grid.height], cols[cols < grid.width], indexing="ij")
+    if row.size == 0:
+        raise InputError(
+            "density leaves no device on the whole map",
+            field="--density-per-km2",
+            value=density_per_km2,
+            allowed=f"{largest / grid.height / grid.width:g} (about one on the map) to {largest:g}",
+        )
     return row.ravel(), col.ravel()
 
 

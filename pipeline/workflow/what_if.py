@@ -19,6 +19,8 @@ from pipeline.plan.territory_file import load_config
 from pipeline.workflow.run import RunOptions, changed_copy, run_command
 
 _SUFFIX = "-what-if"
+# Settings that say where the results lie.
+_OWN = ("name", "results")
 
 
 def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | None = None) -> int:
@@ -36,6 +38,9 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
         content["grid"]["least_margins_km"] = margins_km(published)
     for change in changes:
         key, value = split_change(change)
+        if key.partition(".")[0] in _OWN:
+            allowed = "other keys; what-if writes to results/<territory>-what-if"
+            raise InputError("is set by what-if itself", row=f"--set {key}", value=value, allowed=allowed)
         set_value(content, key, value)
     content |= {"name": name, "results": f"{name}{_SUFFIX}"}
     return run_command(changed_copy(content, "what-if"), RunOptions(cores=cores, accept_shrink=True))

@@ -24,6 +24,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.base import Number, Section, Sourced
 from pipeline.config.load import read_model
+from pipeline.coordination.radar.resolution612 import unknown_administrations
 from pipeline.coordination.rr941.antenna_patterns import SEGMENTS, PatternError, PatternName, pattern_segments
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, polarisation_divisor
 from pipeline.rows.row_models import PRINTABLE
@@ -195,6 +196,8 @@ def read_networks(path: Path) -> Networks:
 
 def warnings(networks: Networks) -> Iterator[str]:
     """What is accepted but worth a look, one line each."""
+    for code in unknown_administrations([networks.victim.adm, networks.interferer.adm]):
+        yield f"adm {code} is not in the list of administrations"
     for role in ("victim", "interferer"):
         network: Network = getattr(networks, role)
         for assignment in network.assignments:
