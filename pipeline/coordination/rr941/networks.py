@@ -103,7 +103,11 @@ class Assignment(Section):
     satellite_gain_dbi: Annotated[Number, Field(ge=-10, le=80, description="-10 to 80 dBi")]
     noise_temperature_k: Annotated[
         Number,
-        Field(ge=1, le=1e5, description="1 to 100000 K; the earth station's (down), the satellite's (up)"),
+        Field(
+            ge=1,
+            le=1e5,
+            description="more than 0 K (1 to 100000): of the earth station (down) or satellite (up)",
+        ),
     ]
     transmission_gain_db: Annotated[Number, Field(ge=-300, le=300, description="-300 to 300 dB")] | None = (
         None
