@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.config.base import FORMS
 from pipeline.config.config import Config
 from pipeline.errors import InputError, fault_of_value
-from pipeline.rows.text_records import read_text
+from pipeline.rows.text_records import PRINTABLE_TEXT, read_text, unfit_character
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -91,12 +91,40 @@ def read_config(path: Path, context: Mapping[str, object]) -> Config:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError("is not a mapping of settings", file=path)
+    _check_texts(path, content)
     content.setdefault("name", path.stem)
     _fill_in_profiles(path, content)
     try:
         return Config.model_validate(content, context=dict(context)).from_file(path)
     except ValidationError as error:
         raise _as_input_error(path, error) from None
+
+
+def _check_texts(path: Path, content: object) -> None:
+    """Refuse characters that break documents and terminals, in all texts and names of settings."""
+    seen: set[int] = set()
+    waiting: list[tuple[str, object]] = [("", content)]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, str) and (found := unfit_character(value)):
+            raise InputError(
+                f"holds the character {found}",
+                file=path,
+                row=key or "(whole file)",
+                value=value,
+                allowed=PRINTABLE_TEXT,
+            )
+        if isinstance(value, (dict, list)) and id(value) not in seen:  # an alias stands for what was read
+            seen.add(id(value))
+            waiting += _parts(key, value)
+
+
+def _parts(key: str, value: dict[Any, Any] | list[Any]) -> Iterator[tuple[str, object]]:
+    """The items with their dotted keys, each after its own name, the first one last."""
+    items = list(value.items() if isinstance(value, dict) else enumerate(value))
+    for name, item in reversed(items):
+        yield f"{key}.{name}" if key else str(name), item
+        yield key, name
 
 
 def _fill_in_profiles(path: Path, content: dict[str, Any]) -> None:
@@ -109,6 +137,7 @@ def _fill_in_profiles(path: Path, content: dict[str, Any]) -> None:
     profiles = read_yaml(file)
     if not isinstance(profiles, dict):
         raise InputError("is not a mapping of device profiles", file=file)
+    _check_texts(file, profiles)
     known = sorted(str(name) for name in profiles if not str(name).startswith("_"))
     for i, device in enumerate(devices):
         name = _profile_of(device)
@@ -142,6 +171,9 @@ def parse_yaml(text: str, path: Path | None = None) -> object:
         mark = getattr(error, "problem_mark", None)
         row = None if mark is None else mark.line + 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed"
+        if isinstance(error, yaml.reader.ReaderError):
+            row = text.count("\n", 0, error.position) + 1
+            problem = f"holds the character U+{ord(text[error.position]):04X}"
         raise InputError(f"is not valid YAML: {problem}", file=path, row=row) from None
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         # Faults that the parser does not report as such: 30 February, a list as a key, `!!bool maybe`.

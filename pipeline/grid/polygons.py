@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT, Box
+from pipeline.rows.text_records import PRINTABLE_TEXT, unfit_character
 
 # Edges are straight in the file's own coordinates. Cut to pieces of this length before a projection bends
 # them, an edge along a parallel stays within 0.1 m at 60 degrees.
@@ -168,12 +169,20 @@ def read_layer(
         known = ", ".join(name for name in frame.columns if name != "geometry")
         raise InputError("no such attribute", file=path, field=key, value=field, allowed=known)
     codes = [] if field is None else [str(v) if isinstance(v, str) else "" for v in frame[field]]
+    _check_texts(path, codes, field)
     step = EDGE_STEP_M if frame.crs.is_projected else EDGE_STEP_DEG
     shapes = _checked_shapes(path, frame.geometry.array)
     if frame.crs.equals(LONLAT, ignore_axis_order=True):
         return shapes, codes
     to_lonlat = Transformer.from_crs(frame.crs, LONLAT, always_xy=True)
     return [_valid(_transformed(shapely.segmentize(s, step), to_lonlat)) for s in shapes], codes
+
+
+def _check_texts(path: str | Path, texts: Sequence[str], field: str | None) -> None:
+    for row, text in enumerate(texts, 1):
+        if found := unfit_character(text):
+            problem = f"holds the character {found}"
+            raise InputError(problem, file=path, row=row, field=field, value=text, allowed=PRINTABLE_TEXT)
 
 
 def _checked_shapes(path: str | Path, shapes: Sequence[BaseGeometry | None]) -> list[BaseGeometry]:

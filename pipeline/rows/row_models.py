@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.errors import InputError, fault_of_value, raise_first
-from pipeline.rows.text_records import Record, Records, read_csv
+from pipeline.rows.text_records import PRINTABLE_TEXT, Record, Records, read_csv, unfit_character
 
 # Text of which every character can be printed.
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -140,11 +140,27 @@ def row_problem(field: str, text: str, allowed: str) -> PydanticCustomError:
 
 def check_record(path: Path, record: Record, model: type[_Row], context: object = None) -> _Row:
     """One checked row; InputError names file, row, field, value and what is allowed."""
+    _check_characters(path, record, model)
     try:
         place = {"row": record.row, "file": str(path)}
         return model.model_validate({**record.values, **place}, context=context)
     except ValidationError as error:
         raise _fault(path, record, model, error) from None
+
+
+def _check_characters(path: Path, record: Record, model: type[RowModel]) -> None:
+    """Refuse characters that break what is made of them, also those that would be taken off as blanks."""
+    for name, field in model.model_fields.items():
+        text = record.values.get(name) if name not in {"row", "file"} else None
+        if isinstance(text, str) and (found := unfit_character(text)):
+            raise InputError(
+                f"holds the character {found}",
+                file=path,
+                row=record.row,
+                field=name,
+                value=text,
+                allowed=field.description or PRINTABLE_TEXT,
+            )
 
 
 def _fault(path: Path, record: Record, model: type[RowModel], error: ValidationError) -> InputError:

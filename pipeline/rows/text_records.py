@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,12 @@ _MOST_LINES = 5_000_000
 _PIECE_BYTES = 1_000_000
 _HEAD = 10_000
 _COMMAS = "the names of the columns, separated by commas; decimals with a point"
+# Control characters but tab and line ends, what XML does not allow (XML 1.0, production 2), halves of
+# surrogate pairs, and what turns the direction of the text behind it (Unicode Standard Annex 9).
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]|\r(?!\n)"
+)
+PRINTABLE_TEXT = "printable characters, tab and line feed"
 
 
 class Record(NamedTuple):
@@ -77,6 +84,12 @@ def _content(path: Path, most_bytes: int) -> bytes:
     if size > most_bytes:
         raise InputError("file is too large", file=path, allowed=f"up to {most_bytes} bytes")
     return b"".join(pieces)
+
+
+def unfit_character(text: str) -> str | None:
+    """The first character that does not belong into a text, as U+001B; None if there is none."""
+    found = _UNFIT.search(text)
+    return None if found is None else f"U+{ord(found[0]):04X}"
 
 
 def check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) -> None:

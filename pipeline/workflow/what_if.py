@@ -15,10 +15,10 @@ from pipeline.config.config import Config
 from pipeline.config.load import parse_yaml, read_yaml
 from pipeline.errors import InputError
 from pipeline.plan.margin import required_margins_km
+from pipeline.plan.published_names import WHAT_IF
 from pipeline.plan.territory_file import load_config
 from pipeline.workflow.run import RunOptions, changed_copy, run_command
 
-_SUFFIX = "-what-if"
 # Settings that say where the results lie.
 _OWN = ("name", "results")
 
@@ -42,7 +42,7 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
             allowed = "other keys; what-if writes to results/<territory>-what-if"
             raise InputError("is set by what-if itself", row=f"--set {key}", value=value, allowed=allowed)
         set_value(content, key, value)
-    content |= {"name": name, "results": f"{name}{_SUFFIX}"}
+    content |= {"name": name, "results": f"{name}{WHAT_IF}"}
     return run_command(changed_copy(content, "what-if"), RunOptions(cores=cores, accept_shrink=True))
 
 

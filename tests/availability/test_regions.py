@@ -180,6 +180,10 @@ REFUSED = {
     "number": ({"geometry": [TRIANGLE], "name": [7]}, "no name.*allowed: a text"),
     "far away": ({"geometry": [FAR], "name": ["x"]}, "no region touches the territory"),
     "line": ({"geometry": [shapely.LineString(TRIANGLE.exterior.coords)], "name": ["x"]}, "not a polygon"),
+    "character": (
+        {"geometry": [TRIANGLE], "name": ["a\x0b"]},
+        "row 1, field name: holds the character U.000B",
+    ),
     "overlap": (
         {"geometry": [WEST[0], shapely.box(14.0, 46.0, 14.2, 46.1)], "name": ["a", "b"]},
         "regions overlap; found 'a and b by 50 %",
