@@ -208,7 +208,7 @@ def aggregate_command(
         )
     if (devices is None) == (density_per_km2 is None):
         raise InputError("give either --devices or --density-per-km2", field="--devices")
-    _check_folder(config, out, [folder, *([devices] if devices else [])])
+    _check_folder(config, out, [devices] if devices else [])
     surface = raster.read(folder / "territory" / "surface.tif")
     if devices is not None:
         placed = _read_placed(devices, config, surface, folder)

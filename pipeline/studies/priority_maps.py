@@ -105,13 +105,20 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
     levels = sorted(config.priority, key=lambda level: level.level)
     products = {_TABLE_FILE: kind_of_table("level", "device", "eirp_dbm", "more_than_free", "channel")}
     products |= {name: GEOTIFF_FILE for level in levels for name in _map_files(level)}
-    check_output_folder("--out", out, products, [*files_read(config), folder])
+    layers = [path for level in levels for path in _layers(config, folder, level)]
+    check_output_folder("--out", out, products, [*files_read(config), *layers])
     out.mkdir(parents=True, exist_ok=True)
     table = pd.concat([_write_level(config, folder, level, out) for level in levels])
     write_output(out / _TABLE_FILE, table_bytes(table))
     print(f"channels of each level: {out / _TABLE_FILE}")
     for row in table[table["channel"] == _ANY_CHANNEL].itertuples():
         print(f"  level {row.level}  some channel on {row.area_pct:.1f} % of the area")
+
+
+def _layers(config: Config, folder: Path, level: Priority) -> list[Path]:
+    """Maximum e.i.r.p. of the level's device, channels ascending."""
+    channels = sorted(config.channels.wsd)
+    return [folder / layer_file("max_eirp", device=level.device, channel=channel) for channel in channels]
 
 
 def _map_files(level: Priority) -> tuple[str, str]:
@@ -121,8 +128,7 @@ def _map_files(level: Priority) -> tuple[str, str]:
 
 def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd.DataFrame:
     channels = sorted(config.channels.wsd)
-    names = [layer_file("max_eirp", device=level.device, channel=channel) for channel in channels]
-    layers = [raster.read(folder / name) for name in names]
+    layers = [raster.read(path) for path in _layers(config, folder, level)]
     grid = layers[0].attrs["grid"]
     classes = priority_classes(np.stack([layer.values for layer in layers]), channels, level)
     what = f"priority level {level.level}, {level.device} at {level.eirp_dbm:g} dBm"
