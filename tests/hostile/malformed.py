@@ -12,9 +12,34 @@ from pipeline.errors import InputError
 
 # What is no finite number of anything, whatever the column.
 NO_NUMBERS = (
-    "nan", "inf", "-inf", "1e999", "abc", "1,5", "1_000", "0x10", "\uff11", "1;2", ";", "1 2", "+", "true", "None",
-    "1.5.2", '"', "=1+1", "46\u00b03'", "9" * 4000, "1" * 400, "\x1b[31m", "1e300", "-1e300", "\u202e1", "--1", "1e",
-)  # fmt: skip
+    "nan",
+    "inf",
+    "-inf",
+    "1e999",
+    "abc",
+    "1,5",
+    "1_000",
+    "0x10",
+    "\uff11",
+    "1;2",
+    ";",
+    "1 2",
+    "+",
+    "true",
+    "None",
+    "1.5.2",
+    '"',
+    "=1+1",
+    "46\xb03'",
+    "9" * 4000,
+    "1" * 400,
+    "\x1b[31m",
+    "1e300",
+    "-1e300",
+    "\u202e1",
+    "--1",
+    "1e",
+)
 
 
 class Case(NamedTuple):
