@@ -1,4 +1,4 @@
-"""Tables of the tools, one cell or line of them wrong: refused by file, row and field, never computed with."""
+"""Tables of the tools with one cell or line wrong: refused by file, row and field, never computed with."""
 
 from __future__ import annotations
 
