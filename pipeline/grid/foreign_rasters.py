@@ -105,6 +105,13 @@ def read_place(path: str | Path) -> ForeignPlace:
         return _place_of(source, path)
 
 
+def stated_texts(path: str | Path) -> list[str]:
+    """What a raster says of band 1 in words: unit, description, tags of the band and of the file."""
+    with _open(path) as source:
+        tags = [f"{name}={text}" for name, text in (source.tags(1) | source.tags()).items()]
+        return [text for text in (source.units[0], source.descriptions[0], *tags) if text]
+
+
 def read_external(
     path: str | Path, *, bounds: Box | None = None, most_pixels: int = MAX_PIXELS
 ) -> xr.DataArray:
@@ -133,7 +140,9 @@ def _open(path: str | Path, level: int = 0) -> Iterator[DatasetReader]:
         raise InputError("file not found", file=path, allowed="an existing raster file")
     if is_virtual(Path(path)):
         _check_sources(Path(path), level)
-    with rasterio.Env(**GDAL_SETTINGS), warnings.catch_warnings():
+    # Side files .aux.xml say where others' rasters lie, their nodata, scale and unit; ours have none.
+    settings = GDAL_SETTINGS | {"GDAL_PAM_ENABLED": "YES"}
+    with rasterio.Env(**settings), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             source = DatasetReader(str(path), driver=_FORMATS)

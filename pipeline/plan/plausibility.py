@@ -43,7 +43,7 @@ from pipeline.plan.plausible_places import (
 )
 from pipeline.radio.channel_plan import victim_channels
 from pipeline.registers.areas import read_adjustments, read_exclusions
-from pipeline.registers.same_station import SPELLINGS, twins
+from pipeline.registers.same_station import PLACES, SPELLINGS, twins
 from pipeline.terrain.elevation import load_elevation
 from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
@@ -131,6 +131,7 @@ def check_transmitters(
             _with_ids(RegisterFacts(str(places.file), places.key, **counts._asdict()), doubtful, places)
         )
         faults += place_faults(config, places, reach, at_home)
+    faults += _void_faults(config, named, elevation)
     if any(line.in_reach for line in facts):  # else validate says that there is none at all
         for places in files:
             faults += nothing_in_reach(config, places, counts_of(config, places, reach))
@@ -264,6 +265,32 @@ def _doubtful(
         unknown = ~np.isin(register["country"].values, [*boundaries.codes, ""])
         found["code_without_polygon"] = set(ids[unknown].tolist())
     return found
+
+
+def _void_faults(config: Config, register: xr.Dataset, elevation: LonLatRaster | None) -> list[InputError]:
+    """Home stations of no known height within the terrain model: it has a void under the mast."""
+    if elevation is None:
+        return []
+    terrain_m = _terrain_at_sites(register, elevation)
+    doubtful = is_home(config, register) & _height_unknown(register, terrain_m, elevation)
+    rows, cols = elevation.values.shape
+    row = (elevation.north_deg - register["lat_deg"].values) / elevation.step_lat_deg
+    col = (register["lon_deg"].values - elevation.west_deg) / elevation.step_lon_deg
+    inside = (row >= 0.0) & (row <= rows) & (col >= 0.0) & (col <= cols)
+    known = ~np.isnan(register["antenna_height_agl_m"].values)
+    chosen = np.flatnonzero(doubtful & inside & known & np.isnan(terrain_m))
+    ids = [name for name in register["id"].values[chosen].tolist() if name not in config.registers.accept]
+    return [
+        InputError(
+            "the terrain model has no height under the mast",
+            file=register.attrs[PLACES][name][0],
+            row=register.attrs[PLACES][name][1],
+            field="site_height_asl_m",
+            value="",
+            allowed=f"a site height or haat_m, terrain without a void; or id {name} in registers.accept",
+        )
+        for name in ids
+    ]
 
 
 def _terrain_at_sites(register: xr.Dataset, elevation: LonLatRaster | None) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import xarray as xr
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipeline.config.config import Config
 from pipeline.errors import raise_first
@@ -29,6 +29,7 @@ from pipeline.rows.row_models import (
     RowModel,
     read_by_id,
     read_records,
+    row_problem,
 )
 
 # Keys of the territory file under which the rows of a register are counted.
@@ -106,6 +107,13 @@ class ReceiverRow(_StationRow):
         if looks_like_relative_field([float(value) for value in text.split(";")]):
             raise ValueError("pattern looks like relative field, not attenuation in dB")
         return text
+
+    @model_validator(mode="after")
+    def _directed(self) -> ReceiverRow:
+        if self.pattern and self.azimuth_deg is None:
+            text = "directional pattern without an azimuth"
+            raise row_problem("azimuth_deg", text, "0 to 360 deg; or an empty pattern, the gain all around")
+        return self
 
 
 class AeronauticalRow(_StationRow):

@@ -177,7 +177,12 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
     (``same_station.twins``) unless ``registers.accept`` names one of them: then they are one network.
     """
     registers = config.registers
-    rules = RowRules(config.channels.plan, modes=read_modes(config.protection.modes))
+    rules = RowRules(
+        config.channels.plan,
+        modes=read_modes(config.protection.modes),
+        accept=registers.accept,
+        haat_filled=registers.missing_haat_m is not None,
+    )
     rows, rejected = _read_rows(registers.transmitters, rules, lenient=registers.lenient)
     places = {row.id: (row.file, row.row) for row in rows}
     transmitters = to_dataset(rows).assign_attrs({"rejected_rows": len(rejected), PLACES: places})

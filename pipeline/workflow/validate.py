@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import xarray as xr
 
 from pipeline.config.base import unverified
@@ -154,10 +155,10 @@ def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -
     with faults.noted():
         victims += check_reach(config, register, grid, config_path)
         _check_receivers(config, victims, register)
-    with faults.noted():
-        _check_population(config, grid)
     territory = CheckedTerritory(config_path, boundaries, masks, modes, victims)
     remarks: list[str] = []
+    with faults.noted():
+        remarks += _check_population(config, grid)
     for room in ROOMS:
         with faults.noted():
             remarks += room.check(config, territory)
@@ -269,10 +270,13 @@ def _check_receivers(config: Config, victims: list[int], register: xr.Dataset) -
         receiver_band(config.coverage, float(centres_mhz[channel]))
 
 
-def _check_population(config: Config, grid: Grid) -> None:
-    """Read the population, if there is one."""
+def _check_population(config: Config, grid: Grid) -> Iterator[str]:
+    """Read the population, if there is one; the number of persons, which tells counts from densities."""
     if config.population is not None and config.population.raster is not None:
-        read_counts(config.population.raster, grid)
+        counts = read_counts(config.population.raster, grid)
+        persons, highest = float(np.nansum(counts.values)), float(np.nanmax(counts.values, initial=0.0))
+        most = f"at most {highest:.0f} in one"
+        yield f"  people        {persons:.0f} persons in the cells that the padded grid touches, {most}"
     elif config.population is not None and config.population.places is not None:
         read_places(config.population.places)
 
