@@ -51,14 +51,14 @@ class RowRules(NamedTuple):
 
     ``plan`` the channel raster; ``box`` where sites may lie (None: anywhere on Earth); ``modes`` the known
     (system, mode) pairs (None: any mode); ``accept`` ids of rows that are right although they look wrong;
-    ``haat_filled``: a missing or zero HAAT is given a value afterwards.
+    ``haat_needed``: nothing fills in a HAAT of 0, which stands for one that was never computed.
     """
 
     plan: ChannelPlan
     box: SiteBox | None = None
     modes: Collection[tuple[str, str]] | None = None
     accept: Collection[str] = ()
-    haat_filled: bool = False
+    haat_needed: bool = False
 
 
 def _attenuations(text: object) -> object:
@@ -232,7 +232,7 @@ def _pattern_problem(record: TransmitterRow, accept: Collection[str]) -> Pydanti
 def _other_problem(record: TransmitterRow, rules: RowRules) -> PydanticCustomError | None:
     if record.antenna_height_agl_m is None and record.haat_m is None:
         return row_problem("antenna_height_agl_m", "value is missing", "0 to 900 m; empty only with haat_m")
-    if record.antenna_height_agl_m is None and record.haat_m == 0.0 and not rules.haat_filled:
+    if record.antenna_height_agl_m is None and record.haat_m == 0.0 and rules.haat_needed:
         text = "0 stands for a height that was never computed"
         return row_problem("haat_m", text, "a height, antenna_height_agl_m, or registers.missing_haat_m")
     if problem := _pattern_problem(record, rules.accept):

@@ -181,7 +181,7 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
         config.channels.plan,
         modes=read_modes(config.protection.modes),
         accept=registers.accept,
-        haat_filled=registers.missing_haat_m is not None,
+        haat_needed=registers.missing_haat_m is None,
     )
     rows, rejected = _read_rows(registers.transmitters, rules, lenient=registers.lenient)
     places = {row.id: (row.file, row.row) for row in rows}
