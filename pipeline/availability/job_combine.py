@@ -1,6 +1,7 @@
 """Job combine: the limits of all services become the published e.i.r.p. of one channel.
 
-For each device ``public/max_eirp_<device>_chNN.tif``, ``limiting_service_...`` and ``eval_flags_...``.
+For each device ``public/max_eirp_<device>_chNN.tif``, ``eval_flags_...`` and ``limiting_service_...``, which
+``publish.limiting_service`` may put into ``internal/``.
 """
 
 from __future__ import annotations
@@ -21,5 +22,6 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str)
         layers = run(config, build, device, channel, victims, surface, threads=threads)
         tags = tags_of_channel(config, build, device, channel, victims, basis=basis)
         for name, layer in layers.items():
-            path = build / layer_file(str(name), device=device.id, channel=channel)
+            family = config.publish.limiting_family if name == "limiting_service" else str(name)
+            path = build / layer_file(family, device=device.id, channel=channel)
             raster.write(path, layer, tags=tags, publish=True)

@@ -19,7 +19,7 @@ from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, wi
 from pipeline.config.channels import Areas, Channels, PlanSegment
 from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents, Pmse
-from pipeline.config.products import Priority, Query, Report, Sensitivity, priority_fault
+from pipeline.config.products import Priority, Publish, Query, Report, Sensitivity, priority_fault
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand
 from pipeline.config.services import (
@@ -145,6 +145,8 @@ class Config(Section):
     """How long answers from these layers may be used."""
     query: Query = Query()
     """Answers of a white-space database, for `channelmaps query`."""
+    publish: Publish = Publish()
+    """What the public files tell of protected stations."""
     report: Report = Report()
     """The page `report.html`."""
     keep_runs: Annotated[Whole, Field(ge=1)] | None = None

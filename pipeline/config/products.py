@@ -84,6 +84,22 @@ class Sensitivity(Section):
     """Allowed fall of location probability, in place of the device's `dq_pct`."""
 
 
+class Publish(Section):
+    """What the public files of a run tell of protected stations (`docs/disclosure.md`)."""
+
+    limiting_service: Literal["full", "grouped", "internal"] = "full"
+    """`full`: the layer names the service that limits; `grouped`: one code for all services with protected
+    stations; `internal`: the layer lies in `internal/`, and nothing public shows it."""
+    coarsen_m: Annotated[Number, Field(ge=0, le=100_000)] = 0.0
+    """Side of the blocks that places of protected stations are known by: each station limits as if it stood
+    anywhere in its block. Limits only fall. 0: at their places."""
+
+    @property
+    def limiting_family(self) -> str:
+        """Row of the table of layers that `limiting_service` is published by."""
+        return "limiting_service_internal" if self.limiting_service == "internal" else "limiting_service"
+
+
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)

@@ -87,8 +87,9 @@ def _values(
 
 
 def _is_wanted(config: Config, setting: str) -> bool:
-    """Whether a setting, dotted, is there; no setting: always."""
+    """Whether a setting, dotted, is there, or has one of the values after ``=``; no setting: always."""
+    key, _, values = setting.partition("=")
     value: object = config
-    for name in setting.split(".") if setting else ():
+    for name in key.split(".") if key else ():
         value = None if value is None else getattr(value, name)
-    return bool(value)
+    return str(value) in values.split("|") if values else bool(value)

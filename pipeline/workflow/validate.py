@@ -46,6 +46,7 @@ from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
 from pipeline.registers.transmitters import read_register, summary
 from pipeline.rows.row_models import RejectedRow
 from pipeline.services import evaluated
+from pipeline.services.coarsening import disclosure
 from pipeline.services.evaluated import product_statement
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.radial import CLEARANCE_KM
@@ -333,6 +334,8 @@ def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
         yield f"  not verified  {entry['key']} = {entry['value']} ({entry['source']})"
     if statement := product_statement(config):
         yield f"  product       {statement}"
+    if told := disclosure(config):
+        yield f"  disclosure    {told}"
 
 
 def _listed(channels: list[int]) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import math
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rasterio
-from pmtiles.reader import MmapSource, Reader
+from pmtiles.reader import MmapSource, Reader, all_tiles
+from pyproj import Transformer
 
 from pipeline.errors import InputError
 from pipeline.files import write_whole
@@ -22,20 +25,35 @@ from pipeline.publish.release import release
 from pipeline.query.query import Request, answer, close_database, open_database
 from pipeline.query.results import config_of, read_run
 from pipeline.studies.compare import changed_inputs
+from pipeline.studies.explain import explain_point
 from pipeline.workflow.earlier_runs import published_manifest
 from tests.publish.secret_run import BOOKING, run_secret, secret_territory, secrets
 
 
-@pytest.fixture(scope="module")
-def secret(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def run_in(folder: Path, **publish: object) -> Path:
     """The folder of a run with protected stations of every kind, made with the usual umask."""
-    folder, before, mask = tmp_path_factory.mktemp("secret"), Path.cwd(), os.umask(0o022)
+    before, mask = Path.cwd(), os.umask(0o022)
     os.chdir(folder)
     try:
-        yield folder / run_secret(secret_territory(folder))
+        return folder / run_secret(secret_territory(folder, **publish))
     finally:
         os.chdir(before)
         os.umask(mask)
+
+
+@pytest.fixture(scope="module")
+def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_in(tmp_path_factory.mktemp("secret"))
+
+
+@pytest.fixture(scope="module")
+def internal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_in(tmp_path_factory.mktemp("internal"), limiting_service="internal")
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_in(tmp_path_factory.mktemp("grouped"), limiting_service="grouped", coarsen_m=2000.0)
 
 
 def told_by(path: Path) -> str:
@@ -177,3 +195,97 @@ def test_link_to_a_file_of_an_open_run_is_closed(tmp_path: Path) -> None:
     assert (second / "internal/a.tif").samefile(first / "internal/a.tif")
     assert stat.S_IMODE((second / "internal/a.tif").stat().st_mode) & 0o007 == 0
     assert stat.S_IMODE((second / "internal").stat().st_mode) & 0o007 == 0
+
+
+# --- the layer of limiting services -------------------------------------------------------------------------
+
+
+def band(path: Path) -> np.ndarray:
+    with rasterio.open(path) as source:
+        return source.read(1)
+
+
+@pytest.mark.slow
+def test_internal_layer_is_in_nothing_public(internal: Path, secret: Path) -> None:
+    name = "limiting_service_fixed30_ch22"
+    assert {path.suffix for path in (internal / "internal").glob(f"{name}.*")} == {".tif", ".qml"}
+    np.testing.assert_array_equal(
+        band(internal / f"internal/{name}.tif"), band(secret / f"public/{name}.tif")
+    )
+    shown = [
+        path
+        for path in internal.rglob("*")
+        if path.is_file() and "internal" not in path.relative_to(internal).parts
+    ]
+    assert [path.name for path in shown if "limiting_service" in path.name] == []
+    mentions = {path.name for path in shown if "limiting_service" in told_by(path)}
+    assert mentions <= {"manifest.json", "app.js"}  # settings and sums; a page of all territories
+    texts = [
+        (internal / name).read_text(encoding="utf-8") for name in ("report.html", "internal/report.html")
+    ]
+    assert ["What limits" in text for text in texts] == [False, True]
+
+
+@pytest.mark.slow
+def test_web_map_without_the_layer_has_levels_alone(internal: Path, secret: Path) -> None:
+    facts = [json.loads((run / "public/web/maps.json").read_text()) for run in (internal, secret)]
+    assert set(facts[1]["families"]) - set(facts[0]["families"]) == {"limiting_service"}
+    assert facts[0]["services"] == {"255": "(not published)"}
+    blocks = []
+    for run in (internal, secret):
+        with (run / "public/web/numbers/fixed30.pmtiles").open("rb") as stream:
+            tiles = [gzip.decompress(packed) for _, packed in all_tiles(MmapSource(stream))]
+            blocks.append(np.stack([np.frombuffer(tile, np.uint8).reshape(2, 3, -1) for tile in tiles]))
+    np.testing.assert_array_equal(blocks[0][:, :, :2], blocks[1][:, :, :2])
+    assert set(np.unique(blocks[0][:, :, 2])) == {255}
+    assert len(np.unique(blocks[1][:, :, 2])) > 2
+
+
+@pytest.mark.slow
+def test_query_answers_alike_without_the_layer(internal: Path, secret: Path) -> None:
+    answers = []
+    for run in (internal, secret):
+        database = open_database(run)
+        try:
+            answers.append(answer(database, Request(14.0913, 46.0621))["channels"])
+        finally:
+            close_database(database)
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.slow
+def test_grouped_layers_tell_one_code_and_all_products_follow_the_coarser_limits(
+    grouped: Path, secret: Path
+) -> None:
+    with rasterio.open(grouped / "public/limiting_service_fixed30_ch22.tif") as source:
+        codes = set(np.unique(source.read(1)).tolist())
+        words = str(source.tags()) + str(source.tags(1))
+    assert 17 in codes
+    assert not codes & {2, 3, 4, 5, 6, 7}
+    assert "protected_station" in words
+    assert "pmse" not in words.replace("services.pmse", "")
+    raw, own = (band(run / "public/max_eirp_fixed30_ch22.tif") for run in (grouped, secret))
+    assert (raw <= own).all()
+    assert (raw < own).any()
+    with rasterio.open(grouped / "public/query_fixed30.tif") as source:
+        np.testing.assert_array_equal(source.read(source.descriptions.index("channel 22") + 1), raw)
+    with rasterio.open(grouped / "public/availability_fixed30_20dbm.tif") as source:
+        found = source.read(source.descriptions.index("channel 22") + 1)
+    np.testing.assert_array_equal(found == 1, raw >= 2000)
+
+
+@pytest.mark.slow
+def test_explanation_of_a_coarsened_run_gives_the_published_number(
+    grouped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(grouped.parents[2])
+    run, by_stations = read_run(grouped), band(grouped / "public/limiting_service_fixed30_ch22.tif") == 17
+    with rasterio.open(grouped / "public/max_eirp_fixed30_ch22.tif") as source:
+        raw, to_degrees = source.read(1), Transformer.from_crs(source.crs, 4326, always_xy=True)
+        pixels = np.argwhere((raw > -9000) & by_stations)
+        for row, col in pixels[:: len(pixels) // 5].tolist():
+            lon, lat = to_degrees.transform(*source.xy(row, col))
+            told = explain_point(run, lon, lat, 22, "fixed30", run.build)
+            assert math.floor(100.0 * told["total_dbm"] + 1e-6) == raw[row, col]
+            assert told["terms"][-1]["name"] == "coarsening"
+            assert told["service"] in {"pmse", "mobile", "ppdr", "fixed", "radio_astronomy"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.plan import Plan, levels_of
 from pipeline.plan.run_files import written_by
+from pipeline.publish.release import WITHHELD
 from pipeline.publish.report import figures
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.basis import (
@@ -70,13 +72,13 @@ _Row = dict[str, str]
 
 def write_reports(reports: Mapping[Path, Facts], plan: Plan, benchmarks: Path) -> None:
     """Write the reports of a finished build, each from facts of its own manifest; maps are drawn once."""
-    drawn = [part for device in plan.config.devices for part in device_sections(plan, device.id, plan.build)]
+    drawn = draw_devices(plan, plan.build)
     for path, facts in reports.items():
         write_whole(path, report(plan, facts, plan.build, benchmarks, drawn))
 
 
 def report(
-    plan: Plan, facts: Facts, build: Path, benchmarks: Path, drawn: Sequence[PagePart] | None = None
+    plan: Plan, facts: Facts, build: Path, benchmarks: Path, drawn: Sequence[DrawnDevice] | None = None
 ) -> str:
     """The whole page, from the layers in ``build`` and the files of run times in ``benchmarks``.
 
@@ -84,13 +86,13 @@ def report(
     """
     title = facts["title"] or facts["territory"]
     rows = own_rows(build / layer_file("statistics"))
-    if drawn is None:
-        drawn = [part for device in plan.config.devices for part in device_sections(plan, device.id, build)]
+    devices = draw_devices(plan, build) if drawn is None else drawn
+    hidden = WITHHELD in facts and plan.config.publish.limiting_service == "internal"
     parts = [
         *heading(title, facts),
         *warning(facts),
         *summary(rows),
-        *drawn,
+        *[part for device in devices for part in device.told(with_shares=not hidden)],
         *assumptions(facts),
         *services(facts),
         *plausibility(facts),
@@ -191,7 +193,24 @@ def _rounded(text: str) -> str:
 
 
 # --- one device ---------------------------------------------------------------------------------------------
-def device_sections(plan: Plan, device: str, build: Path) -> list[PagePart]:
+class DrawnDevice(NamedTuple):
+    """Sections of one device; ``shares`` tells what limits, which may not be public."""
+
+    maps: list[PagePart]
+    shares: list[PagePart]
+    regions: list[PagePart]
+
+    def told(self, *, with_shares: bool) -> list[PagePart]:
+        """The sections in their order."""
+        return [*self.maps, *(self.shares if with_shares else []), *self.regions]
+
+
+def draw_devices(plan: Plan, build: Path) -> list[DrawnDevice]:
+    """The sections of all devices from the layers in ``build``."""
+    return [_draw_device(plan, device.id, build) for device in plan.config.devices]
+
+
+def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
     """Maps, curves, table and shares of one device."""
     schemes = read_schemes()
     rows = own_rows(build / layer_file("statistics"))
@@ -206,18 +225,18 @@ def device_sections(plan: Plan, device: str, build: Path) -> list[PagePart]:
         f"channel {channel}": build / layer_file("max_eirp", device=device, channel=channel)
         for channel in channels
     }
-    return [
+    title = f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels"
+    drawn = [
         pages.element("h2", f"Device {device}"),
         maps("Number of channels available", counts, schemes["available_channels"]),
         *_curve_section(rows, device),
-        maps(
-            f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels",
-            limits,
-            schemes["max_eirp"],
-        ),
-        *_share_section(build, device, plan.wsd, schemes["limiting_service"]),
-        *[part for file in written_by(plan, "regions") for part in _region_section(build / file, device)],
+        maps(title, limits, schemes["max_eirp"]),
     ]
+    family = plan.config.publish.limiting_family
+    paths = [build / layer_file(family, device=device, channel=channel) for channel in plan.wsd]
+    shares = _share_section(paths, plan.wsd, schemes["limiting_service"])
+    regions = [part for file in written_by(plan, "regions") for part in _region_section(build / file, device)]
+    return DrawnDevice(drawn, shares, regions)
 
 
 def chosen_channels(config: Config) -> list[int]:
@@ -277,9 +296,8 @@ def _statistics_table(rows: Sequence[_Row], device: str) -> tuple[list[str], lis
     ]
 
 
-def _share_section(build: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
-    """What limits the devices, by channel: bars, and the same as numbers."""
-    paths = [build / layer_file("limiting_service", device=device, channel=channel) for channel in channels]
+def _share_section(paths: Sequence[Path], channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
+    """What limits a device, from its layers by channel: bars, and the same as numbers."""
     shares_pct = service_shares_pct(paths)
     named = [(entry.code, entry) for entry in scheme.classes if entry.code is not None]
     present = [(code, entry) for code, entry in named if code != _OUTSIDE and shares_pct[:, code].any()]
