@@ -284,19 +284,33 @@ def refuse_overwriting(outputs: Sequence[Output], inputs: Iterable[Path]) -> Non
     taken: list[_Place] = []
     for output in outputs:
         place = _Place.of(output.path)
-        allowed = "another path"
         if any(place.is_at(other) for other in read):
-            problem = "would change an input of this command"
+            fault: _Fault | None = _Fault("would change an input of this command", "another path")
         elif any(place.is_at(other) for other in taken):
-            problem = "would overwrite another output of this command"
-        elif folder := _folder_of_runs(output.path):
-            problem, allowed = "lies in a folder of runs", f"a path outside of {folder}"
-        elif _is_of_another_kind(output):
-            problem, allowed = "would overwrite another kind of file", f"a new file, or {output.kind.name}"
+            fault = _Fault("would overwrite another output of this command", "another path")
         else:
-            taken.append(place)
-            continue
-        raise InputError(problem, file=output.path, row=output.option, allowed=allowed)
+            fault = _fault_of_place(output)
+        if fault is not None:
+            raise InputError(fault.problem, file=output.path, row=output.option, allowed=fault.allowed)
+        taken.append(place)
+
+
+class _Fault(NamedTuple):
+    problem: str
+    allowed: str
+
+
+def _fault_of_place(output: Output) -> _Fault | None:
+    """What an output would harm that is neither an input nor another output; None if nothing."""
+    if not str(output.path).isprintable():
+        return _Fault("path with a character that cannot be printed", "printable characters")
+    if folder := _folder_of_runs(output.path):
+        return _Fault("lies in a folder of runs", f"a path outside of {folder}")
+    if _is_link(output.path):
+        return _Fault("is a link, which would be replaced", "the file that it leads to")
+    if _is_of_another_kind(output):
+        return _Fault("would overwrite another kind of file", f"a new file, or {output.kind.name}")
+    return None
 
 
 class _Place(NamedTuple):
@@ -321,6 +335,13 @@ class _Place(NamedTuple):
         same = self.file is not None and self.file == other.file
         inside = other.is_folder and self.real.startswith(other.real.rstrip(os.sep) + os.sep)
         return same or inside or self.real.casefold() == other.real.casefold()
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
 
 
 def _folder_of_runs(path: Path) -> str | None:

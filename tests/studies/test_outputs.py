@@ -197,7 +197,9 @@ def test_place_must_be_there_and_of_the_right_kind(work: Path, name: str) -> Non
     (work / "folder").mkdir()
     (work / "file").write_bytes(b"")
     (work / "circle").symlink_to("circle")
-    wrong = ["file/x", "circle", "x" * 300, "file" if name in FOLDERS else "folder"]
+    said = "cannot be written" if name in FOLDERS else "is a link"
+    assert said in refused(work, name, "circle", *others(name))
+    wrong = ["file/x", "x" * 300, "file" if name in FOLDERS else "folder"]
     if name not in (*FOLDERS, "picture"):
         wrong.append("missing/x")
     for path in wrong:
@@ -215,6 +217,16 @@ def test_folder_that_may_not_be_written_to(work: Path, name: str, monkeypatch: p
 @pytest.mark.parametrize("name", FILES)
 def test_device_is_no_file(work: Path, name: str) -> None:
     assert "another kind" in refused(work, name, os.devnull, *others(name))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_link_and_unprintable_path_are_no_outputs(work: Path, name: str) -> None:
+    """A link would be replaced, and what it leads to stay as it was: `/dev/stdout` is one."""
+    (work / "empty").write_bytes(b"")
+    (work / "to_empty").symlink_to("empty")
+    (work / "to_none").symlink_to("none")
+    for path, said in [("to_empty", "is a link"), ("to_none", "is a link"), ("a\nb", "cannot be printed")]:
+        assert said in refused(work, name, path, *others(name))
 
 
 @pytest.mark.parametrize("second", ["new", "sub/../new", "link/new", "NEW"])
