@@ -9,6 +9,7 @@ from typing import Any
 
 # Faults quote what was found, and names of files are as long as one likes.
 _MOST_CHARACTERS = 300
+_POINTS_ELSEWHERE = "See previous exception for details."
 
 
 class InputError(ValueError):
@@ -73,6 +74,13 @@ def fault_of_value(problem: Mapping[str, Any]) -> str:
         return "text is not of the form wanted"
     said = str(problem["msg"]).removeprefix("Value error, ")
     return f"refused: {said.removeprefix('Input ')}" if said.startswith("Input should") else said
+
+
+def words_of(error: BaseException) -> str:
+    """What a library says of a file, in one sentence; that of the cause, if it points there."""
+    while _POINTS_ELSEWHERE in str(error) and (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return str(error).partition(";")[0].removesuffix(_POINTS_ELSEWHERE).strip() or type(error).__name__
 
 
 @contextmanager

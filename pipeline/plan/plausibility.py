@@ -25,6 +25,7 @@ from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.grid.raster import read_grid
+from pipeline.grid.repair import repair_lines
 from pipeline.plan.plan import Plan
 from pipeline.plan.plausible_places import (
     HOME_KM,
@@ -206,6 +207,7 @@ def check_areas(config: Config, boundaries: Boundaries) -> Iterator[str]:
     for path in [*config.areas.exclusions, *config.areas.adjustments]:
         of_file = path in config.areas.exclusions
         areas = read_exclusions([path]) if of_file else [item.area for item in read_adjustments([path])]
+        yield from repair_lines(area.repair for area in areas if area.repair is not None)
         touching = [bool(shapely.intersects(territory, area.shape)) for area in areas]
         for area, touches in zip(areas, touching, strict=True):
             if not touches:

@@ -52,7 +52,7 @@ from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
-from pipeline.territory import regions
+from pipeline.territory import overlaps, regions
 from pipeline.territory.masks import surface_mask
 from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
@@ -64,7 +64,7 @@ _LAND_STEP_DEG = 0.01
 # Asked in the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads
 # all that the territory file names for it, raises InputError for the first fault, and yields what the reader
 # of the report has to know.
-ROOMS = (evaluated, query_facts, regions, comparison, epfd_document, scene, error_budget)
+ROOMS = (evaluated, query_facts, overlaps, regions, comparison, epfd_document, scene, error_budget)
 
 
 class Checked(NamedTuple):
