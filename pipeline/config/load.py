@@ -13,14 +13,14 @@ from pydantic import BaseModel, ValidationError
 from pipeline.config.base import FORMS
 from pipeline.config.config import Config
 from pipeline.errors import InputError, fault_of_value
-from pipeline.rows.text_records import PRINTABLE_TEXT, read_text, unfit_character
+from pipeline.rows.text_records import PRINTABLE_TEXT, decoded, unfit_character
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 # Settings that people write have a hundredth of all this.
-_MOST_BYTES = 2_000_000
+_MOST_BYTES = 20_000_000
 _MOST_DEPTH = 50
-_MOST_VALUES = 300_000
+_MOST_VALUES = 100_000
 
 
 class _BoundedLoader(yaml.SafeLoader):
@@ -31,14 +31,16 @@ class _BoundedLoader(yaml.SafeLoader):
     """
 
     _depth = 0
+    _nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """The next node, not nested too deeply."""
         self._depth += 1
+        self._nodes += 1
         try:
-            if self._depth > _MOST_DEPTH:
-                mark = self.peek_event().start_mark
-                raise yaml.composer.ComposerError(None, None, f"nested deeper than {_MOST_DEPTH}", mark)
+            if self._depth > _MOST_DEPTH or self._nodes > _MOST_VALUES:
+                many = f"nested deeper than {_MOST_DEPTH}, or more than {_MOST_VALUES} values"
+                raise yaml.composer.ComposerError(None, None, many, self.peek_event().start_mark)
             found: yaml.Node | None = super().compose_node(parent, index)
         finally:
             self._depth -= 1
@@ -157,7 +159,7 @@ def _profile_of(device: object) -> str | None:
 
 def read_yaml(path: Path) -> object:
     """Content of a YAML file; see ``parse_yaml`` for what is refused besides other encodings than UTF-8."""
-    return parse_yaml(read_text(path, most_bytes=_MOST_BYTES), path)
+    return parse_yaml(decoded(path, _MOST_BYTES), path)
 
 
 def parse_yaml(text: str, path: Path | None = None) -> object:

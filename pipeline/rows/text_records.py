@@ -47,10 +47,16 @@ class Records(NamedTuple):
 
 
 def read_text(path: Path, *, most_bytes: int = _MOST_BYTES) -> str:
-    """The file as UTF-8 text (a byte order mark is dropped); anything else is refused with its line.
+    """The file as UTF-8 text without a byte order mark, at most so long; another with its line is refused."""
+    text = decoded(path, most_bytes)
+    if "\0" in text:
+        row = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError("holds a NUL character", file=path, row=row, allowed="UTF-8 text")
+    return text
 
-    So is, before it is read, one of more than ``most_bytes``.
-    """
+
+def decoded(path: Path, most_bytes: int) -> str:
+    """The same of a file whose parser knows better what characters it allows."""
     content = _content(path, most_bytes)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError("is not UTF-8 text but UTF-16", file=path, allowed="UTF-8")
@@ -58,15 +64,11 @@ def read_text(path: Path, *, most_bytes: int = _MOST_BYTES) -> str:
     if lines > _MOST_LINES:
         raise InputError("has too many lines", file=path, value=lines, allowed=f"up to {_MOST_LINES}")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = content.count(b"\n", 0, error.start) + 1
         found = content[error.start : error.start + 1]
         raise InputError("is not UTF-8 text", file=path, row=row, value=found, allowed="UTF-8") from None
-    if "\0" in text:
-        row = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError("holds a NUL character", file=path, row=row, allowed="UTF-8 text")
-    return text
 
 
 def _content(path: Path, most_bytes: int) -> bytes:

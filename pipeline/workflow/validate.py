@@ -6,14 +6,17 @@ The masks of the padded grid are the exception: whether a coast lies within reac
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+import yaml
 
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
@@ -131,6 +134,7 @@ def _validated(config_path: Path, faults: Faults, *, lenient: bool) -> Checked:
     found = Checked([], [])
     with faults.noted():
         config = load_config(config_path)
+        _check_path(config_path)
         config = _lenient(config) if lenient else config
         with faults.noted():
             _check_files(config, config_path)
@@ -199,6 +203,26 @@ def _check_places(
     found.plausibility.extend(told.facts)
     with faults.noted():
         raise_first(told.faults)
+
+
+def _check_path(config_path: Path) -> None:
+    """Refuse a name of a territory file that the workflow would take for something else than text."""
+    name = os.path.relpath(config_path)
+    if _read_as_option(name) != name:
+        raise InputError(
+            "the workflow cannot be told of a file of this name",
+            file=config_path,
+            allowed="a name that is no number, and no text that YAML reads as something else",
+        )
+
+
+def _read_as_option(text: str) -> object:
+    """A text as Snakemake reads the value of an option: without quotes around it, as a number or as YAML."""
+    bare = text.strip("'\"")
+    for read in (int, float, partial(yaml.load, Loader=yaml.BaseLoader)):
+        with suppress(ValueError, yaml.YAMLError):
+            return read(bare)
+    return bare
 
 
 def _check_files(config: Config, config_path: Path) -> None:
