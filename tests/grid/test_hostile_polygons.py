@@ -113,10 +113,10 @@ def test_area_is_that_on_the_ellipsoid() -> None:
 
 def refused(path: Path, **changed: Any) -> str:
     options = {"countries_layer": path.stem, "land_layer": None} | changed
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(InputError) as error:
         read_boundaries(path, ["AA"], **options)
-    assert time.monotonic() - begun < 5.0
+    assert time.process_time() - begun < 10.0
     assert "\n" not in str(error.value)
     assert "previous exception" not in str(error.value)
     return str(error.value)
