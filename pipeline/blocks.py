@@ -19,7 +19,7 @@ from importlib import import_module
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import cloudpickle
 import dask
@@ -27,6 +27,7 @@ import numpy as np
 from numba.extending import is_jitted
 from numpy.typing import NDArray
 
+from pipeline.errors import InputError
 from pipeline.hashing import COMPUTING, json_hash, package_hash
 
 if TYPE_CHECKING:
@@ -116,7 +117,31 @@ def _on_threads(
 # --- cluster ------------------------------------------------------------------------------------------------
 
 
-def check_cluster(address: str) -> int:
+class TlsFiles(NamedTuple):
+    """What this side of an encrypted connection shows and trusts, PEM: authorities, certificate, key."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+
+# The settings of dask, in the order of ``TlsFiles``; it takes them from variables of the environment, too.
+_TLS_KEYS = tuple(f"distributed.comm.tls.{name}" for name in ("ca-file", "client.cert", "client.key"))
+
+
+def tls_configured() -> TlsFiles | None:
+    """The files that dask itself is told of (configuration, environment); None if not all three."""
+    found = [dask.config.get(key, None) for key in _TLS_KEYS]
+    return TlsFiles(*map(Path, found)) if all(found) else None
+
+
+def tls_variables(files: TlsFiles) -> dict[str, str]:
+    """Variables of the environment by which a process that is started uses the files."""
+    names = (f"DASK_{key.replace('.', '__').replace('-', '_').upper()}" for key in _TLS_KEYS)
+    return dict(zip(names, map(str, files), strict=True))
+
+
+def check_cluster(address: str, tls: TlsFiles | None = None) -> int:
     """Number of threads of a scheduler's workers, all of which would compute what this process computes.
 
     Raises OSError where no scheduler answers, RuntimeError where it has no workers or one of them runs other
@@ -124,7 +149,8 @@ def check_cluster(address: str) -> int:
     """
     from distributed import Client
 
-    with Client(address, timeout=CONNECT_S) as client:
+    settings = dict(zip(_TLS_KEYS, map(str, tls), strict=True)) if tls else {}
+    with dask.config.set(settings), Client(address, timeout=CONNECT_S) as client:
         places = client.run(workplace)
         if not places:
             raise RuntimeError(f"the scheduler at {address} has no workers")
@@ -137,10 +163,8 @@ def _on_cluster(
     function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], address: str
 ) -> Iterator[Result]:
     """The same on the workers of a scheduler; the blocks of a worker that is lost are computed by others."""
-    from distributed import Client
-
     waiting: deque[Future] = deque()
-    with Client(address, timeout=CONNECT_S) as client:
+    with _client(address) as client:
         shared = _share(client, function)
         here, at_once = workplace(), BATCH_PER_THREAD * max(sum(client.nthreads().values()), 1)
         for task in tasks:
@@ -149,6 +173,21 @@ def _on_cluster(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _client(address: str) -> Client:
+    """A connection to the scheduler of this process; InputError where there is none to be had."""
+    try:
+        from distributed import Client
+
+        return Client(address, timeout=CONNECT_S)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        raise InputError(
+            f"no connection ({' '.join(str(error).split()) or type(error).__name__})",
+            field="DASK_SCHEDULER_ADDRESS",
+            value=address,
+            allowed="a scheduler with workers, see docs/dask.md",
+        ) from None
 
 
 def _share(client: Client, function: Callable[..., object]) -> Future:

@@ -15,6 +15,23 @@ _SHAPEFILE = (".cpg", ".dbf", ".prj", ".shx")
 _RASTER = (".hdr", ".prj", ".tfw", ".wld")
 _RASTER_NAMES = frozenset((".asc", ".bil", ".bip", ".bsq", ".flt", ".hgt", ".img", ".tif", ".tiff", ".vrt"))
 _MASK = ".msk"
+# GDAL's side file, and its elements that say nothing of place and values.
+_AUXILIARY = ".aux.xml"
+_STATISTICS = frozenset(
+    [
+        "PAMDataset",
+        "PAMRasterBand",
+        "Metadata",
+        "Histograms",
+        "HistItem",
+        "HistMin",
+        "HistMax",
+        "BucketCount",
+        "IncludeOutOfRange",
+        "Approximate",
+        "HistCounts",
+    ]
+)
 _HEAD_BYTES = 4096
 _MOST_BYTES = 50_000_000
 _SOURCES = ("SourceFilename", "SourceDataset")
@@ -92,4 +109,17 @@ def _beside(path: Path) -> list[Path]:
     if kind not in _RASTER_NAMES:
         return []
     sides = [path.with_suffix(suffix) for suffix in _RASTER] + [path.with_name(path.name + _MASK)]
-    return [part for part in sides if part.is_file()]
+    found = [part for part in sides if part.is_file()]
+    auxiliary = path.with_name(path.name + _AUXILIARY)
+    return [*found, auxiliary] if auxiliary.is_file() and _says_more(auxiliary) else found
+
+
+def _says_more(auxiliary: Path) -> bool:
+    """Whether a side file has more than statistics, which programs write that only look at a raster."""
+    try:
+        root = ET.fromstring(auxiliary.read_bytes() if auxiliary.stat().st_size <= _MOST_BYTES else b"")
+    except (ET.ParseError, OSError):
+        return True
+    items = [item for item in root.iter() if item.tag not in _STATISTICS]
+    keys = [item.get("key", "") for item in items if item.tag == "MDI"]
+    return any(item.tag != "MDI" for item in items) or not all(key.startswith("STATISTICS_") for key in keys)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+# Faults quote what was found, and names of files are as long as one likes.
+_MOST_CHARACTERS = 300
+_POINTS_ELSEWHERE = "See previous exception for details."
 
 
 class InputError(ValueError):
     """Refused input: reported as one line on stderr with exit code 2, before anything is computed.
 
     ``file`` the file at fault; ``row`` its line (1 = first line) or a key such as ``grid.resolution_m``;
-    ``field`` the column or key; ``value`` what stands there; ``allowed`` what would be accepted.
+    ``field`` the column or key; ``value`` what stands there; ``allowed`` what would be accepted. ``faults``:
+    all that are known, each for itself, where this one is told for several.
     """
 
     def __init__(
@@ -30,6 +36,7 @@ class InputError(ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
+        self.faults: tuple[InputError, ...] = (self,)
         super().__init__(self._line())
 
     def _line(self) -> str:
@@ -38,19 +45,42 @@ class InputError(ValueError):
             where.append(f"row {self.row}" if isinstance(self.row, int) else f"{self.row}")
         if self.field:
             where.append(f"field {self.field}")
-        parts = [", ".join(where), self.problem] if where else [self.problem]
+        problem = _bounded(self.problem)
+        parts = [_bounded(", ".join(where)), problem] if where else [problem]
         text = ": ".join(parts)
         if self.value is not None:
             text += f"; found {_one_line(self.value)}"
         if self.allowed:
             text += f"; allowed: {self.allowed}"
-        return text
+        return _printable(text)
+
+
+def raise_first(faults: Sequence[InputError]) -> None:
+    """Raise the first fault, if there is one; it knows the others."""
+    if faults:
+        faults[0].faults = tuple(part for fault in faults for part in fault.faults)
+        raise faults[0]
 
 
 def refused_by_machine(error: OSError, file: str | Path, consequence: str) -> InputError:
     """A full or read-only disk or missing rights as one line; ``file`` where the error names none."""
     named = error.filename2 or error.filename or file
     return InputError(f"{error.strerror or type(error).__name__}: {consequence}", file=named)
+
+
+def fault_of_value(problem: Mapping[str, Any]) -> str:
+    """What pydantic says is wrong with a value, without its expressions."""
+    if problem["type"] == "string_pattern_mismatch":
+        return "text is not of the form wanted"
+    said = str(problem["msg"]).removeprefix("Value error, ")
+    return f"refused: {said.removeprefix('Input ')}" if said.startswith("Input should") else said
+
+
+def words_of(error: BaseException) -> str:
+    """What a library says of a file, in one sentence; that of the cause, if it points there."""
+    while _POINTS_ELSEWHERE in str(error) and (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return str(error).partition(";")[0].removesuffix(_POINTS_ELSEWHERE).strip() or type(error).__name__
 
 
 @contextmanager
@@ -61,17 +91,35 @@ def in_file(file: str | Path) -> Iterator[None]:
     except InputError as error:
         if error.file is not None:
             raise
-        raise InputError(
-            error.problem,
-            file=file,
-            row=error.row,
-            field=error.field,
-            value=error.value,
-            allowed=error.allowed,
-        ) from None
+        raise with_file(error, file) from None
+
+
+def with_file(error: InputError, file: str | Path) -> InputError:
+    """The same fault with a file, if it names none."""
+    if error.file is not None:
+        return error
+    return InputError(
+        error.problem, file=file, row=error.row, field=error.field, value=error.value, allowed=error.allowed
+    )
 
 
 def _one_line(value: object) -> str:
-    """The value as printable ASCII-safe text of bounded length: hostile input must not break the terminal."""
-    text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."
+    """The value as text of bounded length."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        text = "a number of very many digits"
+    return _bounded(text, 120)
+
+
+def _bounded(text: str, most: int = _MOST_CHARACTERS) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _printable(text: str) -> str:
+    """Text without characters that end lines or steer terminals: names of files may hold any."""
+    return text if text.isprintable() else "".join(map(_printable_character, text))
+
+
+def _printable_character(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -11,8 +11,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
@@ -84,6 +86,20 @@ def _sha256_of_state(path: Path, _inode: int, _size: int, _mtime_ns: int) -> str
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_files(paths: Iterable[Path]) -> dict[Path, str | None]:
+    """SHA-256 of files, several at a time; None for what is no file or cannot be read."""
+    chosen = list(paths)
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
+        return dict(zip(chosen, threads.map(_sha256_or_none, chosen), strict=True))
+
+
+def _sha256_or_none(path: Path) -> str | None:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return None
 
 
 def files_hash(paths: Iterable[Path], root: Path) -> str:

@@ -63,7 +63,7 @@ class Layer(NamedTuple):
     raster: Raster | None = None
     """None: a table or a document."""
     when: str = ""
-    """Setting without which there is no such file."""
+    """Setting without which there is no such file; ``key=one|other``: unless it has one of these values."""
 
 
 _DEVICE, _BAND, _BOTH = "{device}", "channel {channel}", "{direction}"
@@ -105,7 +105,14 @@ _ROWS = (
           View(_CHANNEL, ("Limiting service by channel", _DEVICE), "limiting_service",
                "what limits the maximum e.i.r.p.", codes="of the services: `configs/tables/map_classes.yaml`",
                web=True),
-          Raster("uint8", 255, "", "service that decides, {device}, channel {channel}", _BAND)),
+          Raster("uint8", 255, "", "service that decides, {device}, channel {channel}", _BAND),
+          when="publish.limiting_service=full|grouped"),
+    Layer("limiting_service_internal", "internal/limiting_service_{device}_ch{channel}.tif", "combine",
+          View(_CHANNEL, ("Limiting service by channel", _DEVICE), "limiting_service",
+               "the same, if `publish.limiting_service` is `internal`",
+               codes="of the services: `configs/tables/map_classes.yaml`", qgis="internal"),
+          Raster("uint8", 255, "", "service that decides, {device}, channel {channel}", _BAND),
+          when="publish.limiting_service=internal"),
     Layer("eval_flags", "public/eval_flags_{device}_ch{channel}.tif", "combine",
           View(_CHANNEL, ("Evaluated services by channel", _DEVICE), text="services that were evaluated",
                codes="bit mask, bit = code of the service", legend="Services evaluated"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,22 +12,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from pipeline.blocks import TlsFiles
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def make_certificate(folder: Path, name: str) -> TlsFiles:
+    """A certificate that is its own authority, and its key; the test is skipped without openssl."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    cert, key = folder / f"{name}_cert.pem", folder / f"{name}_key.pem"
+    request = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -keyout {key} -out {cert}"
+    subprocess.run(request.split(), check=True, capture_output=True)
+    return TlsFiles(cert, cert, key)
+
+
 @contextmanager
-def dask_cluster(folder: Path, scratch: Path, workers: int = 3) -> Iterator[str]:
+def dask_cluster(folder: Path, scratch: Path, workers: int = 3, tls: TlsFiles | None = None) -> Iterator[str]:
     """Address of the scheduler; the workers run in ``folder``, their files go to ``scratch``."""
     found = scratch / "scheduler.json"
-    scheduler = f"scheduler --host 127.0.0.1 --port 0 --no-dashboard --scheduler-file {found}"
+    files = f"--tls-ca-file {tls.ca} --tls-cert {tls.cert} --tls-key {tls.key}" if tls else ""
+    protocol = "tls" if tls else "tcp"
+    scheduler = (
+        f"scheduler --host 127.0.0.1 --protocol {protocol} --port 0 --dashboard-address 127.0.0.1:0 "
+        f"--scheduler-file {found} {files}"
+    )
     worker = (
-        f"worker --scheduler-file {found} --nworkers {workers} --nthreads 1 --no-dashboard "
-        f"--local-directory {scratch}"
+        f"worker --scheduler-file {found} --host {protocol}://127.0.0.1 --dashboard-address 127.0.0.1:0 "
+        f"--nworkers {workers} --nthreads 1 --local-directory {scratch} {files}"
     )
     processes = [_start(scheduler.split(), folder, scratch)]
     try:
         processes += [_start(worker.split(), folder, scratch)] if workers else []
-        yield _address_when_ready(found, workers)
+        yield _address_when_ready(found, workers, tls)
     finally:
         for process in reversed(processes):
             process.terminate()
@@ -41,14 +61,16 @@ def _start(arguments: list[str], folder: Path, scratch: Path) -> subprocess.Pope
         )
 
 
-def _address_when_ready(found: Path, workers: int) -> str:
-    from distributed import Client
+def _address_when_ready(found: Path, workers: int, tls: TlsFiles | None) -> str:
+    from distributed import Client, Security
 
     for _ in range(600):
         if found.exists() and found.read_text():
             break
         time.sleep(0.1)
     address: str = json.loads(found.read_text())["address"]
-    with Client(address, timeout=60) as client:
+    names = ("tls_ca_file", "tls_client_cert", "tls_client_key")
+    shown = dict(zip(names, map(str, tls), strict=True)) if tls else {}
+    with Client(address, timeout=60, security=Security(**shown)) as client:
         client.wait_for_workers(workers, timeout=60) if workers else None
     return address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -115,6 +116,49 @@ def test_european_plan_gives_the_ge06_centres(repository: Path) -> None:
     channels = load_config(repository / "configs" / "slovenia.yaml").channels
     assert [channel_centre_mhz(channels, c) for c in (21, 48, 69)] == [474.0, 690.0, 858.0]
     assert plan_channels(channels) == list(range(21, 70))
+
+
+@pytest.mark.parametrize(
+    "code", [0x00, 0x07, 0x0B, 0x0D, 0x1B, 0x7F, 0x9B, 0x202E, 0x2067, 0xD800, 0xFFFE, 0xFFFF]
+)
+@pytest.mark.parametrize(
+    "key", ["title", "notice", "services.pmse.reason", "territory.home.0", "population.places"]
+)
+def test_character_that_breaks_documents_is_refused_in_every_text(
+    tmp_path: Path, slovenia: str, code: int, key: str
+) -> None:
+    content = yaml.safe_load(slovenia)
+    *sections, last = (int(part) if part.isdigit() else part for part in key.split("."))
+    section = content
+    for part in sections:
+        section = section.setdefault(part, {}) if isinstance(section, dict) else section[part]
+    section[last] = f"a{chr(code)}b"
+    said = _refusal(tmp_path, json.dumps(content))
+    assert f"{key}: holds the character U+{code:04X}" in said
+    assert said.isprintable()
+
+
+def test_such_a_character_is_refused_as_it_is_in_names_and_profiles(tmp_path: Path, slovenia: str) -> None:
+    assert "row 2: is not valid YAML: holds the character U+007F" in _refusal(tmp_path, "a: 1\nb: a\x7fb\n")
+    assert "territory: holds the character U+202E" in _refusal(
+        tmp_path, slovenia.replace("territory:\n", "territory:\n  a\u202eb: 1\n", 1)
+    )
+    profiles = tmp_path / "profiles.yaml"
+    profiles.write_text('mine: {type: "A\\x1b"}\n')
+    said = slovenia.replace("  - id: fixed30\n", "  - id: fixed30\n    profile: mine\n", 1)
+    path = tmp_path / "territory.yaml"
+    path.write_text(f"device_profiles: {profiles}\n{said}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"profiles\.yaml, mine\.type: holds the character U\+001B"):
+        load_config(path)
+
+
+def test_texts_of_several_lines_and_of_any_script_are_taken(tmp_path: Path, slovenia: str) -> None:
+    text = "Zahlen\n\tمرحبا שלום \u200f日本 😀 \u00a0"
+    path = tmp_path / "texts.yaml"
+    path.write_text(
+        json.dumps(yaml.safe_load(slovenia) | {"notice": text}, ensure_ascii=False), encoding="utf-8"
+    )
+    assert load_config(path).notice == text
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from pipeline import files
 from pipeline.errors import InputError
+from pipeline.rows.text_records import csv_cells
 
 PACKAGE = Path(files.__file__).parent
 WRITING = {"write_text", "write_bytes", "copyfile", "copy2", "copytree", "dump", "savez"}
@@ -127,3 +129,75 @@ def test_tables_as_text(tmp_path: Path) -> None:
     table = pd.DataFrame({"x": [0.123456, float("nan")]})
     assert files.table_bytes(table) == b'x\n0.1235\n""\n'
     assert files.table_bytes(table, number_format=None) == b'x\n0.123456\n""\n'
+
+
+# --- spreadsheets -------------------------------------------------------------------------------------------
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+cmd|' /C calc'!A0",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "=",
+    "-",
+    "-5 dB",
+    "＝1",
+]
+HARMLESS = [
+    "-19.2", "5e-3", "+5E-3", "-.5", "-5.", "-inf", "+nan", "-0", "0", "", "a=b", "1-2", "'", "'a", "“=1”",
+]  # fmt: skip
+
+
+def frame_of_rows(texts: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({"a": texts, "b": 1.5})
+
+
+WRITERS = {
+    "rows": lambda path, texts: files.write_output_rows(path, ["a", "b"], [[text, 1] for text in texts]),
+    "text": lambda path, texts: path.write_text(
+        files.csv_text("ab", [{"a": text, "b": 1} for text in texts]), newline=""
+    ),
+    "table": lambda path, texts: path.write_bytes(files.table_bytes(frame_of_rows(texts))),
+    "columns": lambda path, texts: path.write_bytes(files.table_bytes(pd.DataFrame([texts], columns=texts))),
+}
+
+
+def starts_a_formula(cell: str) -> bool:
+    """What a spreadsheet computes (OWASP, "CSV Injection"), by hand: a first character, and no number."""
+    try:
+        float(cell)
+    except ValueError:
+        return cell[:1] in set("=+-@\t\r\n＝＋－＠")
+    return False
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_no_cell_is_a_formula_and_every_text_comes_back(tmp_path: Path, writer: str) -> None:
+    texts = [*FORMULAS, *HARMLESS, *(f"'{text}" for text in FORMULAS), *(f"''{text}" for text in FORMULAS)]
+    WRITERS[writer](tmp_path / "a.csv", texts)
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as stream:
+        cells = [row for row in csv.reader(stream) if row]
+    assert not [cell for row in cells for cell in row if starts_a_formula(cell)]
+    read = [row for _, row in csv_cells(tmp_path / "a.csv")]
+    if writer == "columns":
+        assert read == [texts, texts]
+        assert set(HARMLESS) <= set(cells[0])
+    else:
+        assert [row[0] for row in read[1:]] == texts
+        assert set(HARMLESS) <= {row[0] for row in cells[1:]}
+
+
+def test_numbers_are_no_texts() -> None:
+    table = pd.DataFrame({"x": [-19.2, 5e-3], "n": [-1, 2], "m": [-1.5, "-x"]})
+    assert files.table_bytes(table) == b"x,n,m\n-19.2000,-1,-1.5\n0.0050,2,'-x\n"
+    assert files.csv_text(["x"], [{"x": -19.2}, {"x": 5e-3}, {"x": None}]) == 'x\n-19.2\n0.005\n""\n'
+
+
+def test_tables_are_written_in_one_way() -> None:
+    """The exchange format of CR/372 is the one exception: what the Bureau reads stays as it was given."""
+    tables = ("csv.writer", "csv.DictWriter", ".to_csv", "','.join")
+    found = {path.name for path in PACKAGE.rglob("*.py") for name, _ in calls(path) if name.endswith(tables)}
+    assert found == {"files.py", "cr372_records.py"}

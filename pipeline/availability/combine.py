@@ -6,7 +6,7 @@ everything, because a number that ignores a service that should have been looked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,7 +134,8 @@ def run(
     ):
         if block is not None:
             raw[rows, cols], label[rows, cols], bits[rows, cols] = block
-    return _as_layers(Combined(raw, label, bits), surface.attrs["grid"], device, channel)
+    codes = code_names(grouped=config.publish.limiting_service == "grouped")
+    return _as_layers(Combined(raw, label, bits), surface.attrs["grid"], device, channel, codes)
 
 
 def _combine_block(
@@ -149,8 +150,10 @@ def _combine_block(
     return combine(limits, inside, cap_dbm=cap_dbm, settled_flags=flags)
 
 
-def _as_layers(combined: Combined, grid: Grid, device: Device, channel: int) -> xr.Dataset:
-    """The layers with the labels that a reader of the files sees."""
+def _as_layers(
+    combined: Combined, grid: Grid, device: Device, channel: int, codes: Mapping[int, str]
+) -> xr.Dataset:
+    """The layers with the labels that a reader of the files sees; ``codes`` the words for services."""
     fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
     limit, label, bits = combined
     raw = max_eirp_centi_dbm(limit, least_eirp_dbm(device))
@@ -158,7 +161,7 @@ def _as_layers(combined: Combined, grid: Grid, device: Device, channel: int) -> 
         {
             "limit": make_layer("max_eirp", limit, grid, fields),
             "max_eirp": make_layer("max_eirp", raw, grid, fields),
-            "limiting_service": make_layer("limiting_service", label, grid, fields, codes=code_names()),
+            "limiting_service": make_layer("limiting_service", label, grid, fields, codes=codes),
             "eval_flags": make_layer("eval_flags", bits, grid, fields),
         }
     )

@@ -1,7 +1,8 @@
 """Job combine: the limits of all services become the published e.i.r.p. of one channel.
 
-For each device ``public/max_eirp_<device>_chNN.tif``, ``limiting_service_...`` and ``eval_flags_...``, and in
-``limits/`` the limit before the least e.i.r.p. of the device, which the layers of levels are made from.
+For each device ``public/max_eirp_<device>_chNN.tif``, ``eval_flags_...`` and ``limiting_service_...``, which
+``publish.limiting_service`` may put into ``internal/``; in ``limits/`` the limit before the least e.i.r.p. of
+the device, which the layers of levels are made from.
 """
 
 from __future__ import annotations
@@ -25,5 +26,6 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str)
             if name == "limit":
                 raster.write(build / limit_file(device.id, channel), layer, tags=tags, publish=False)
                 continue
-            path = build / layer_file(str(name), device=device.id, channel=channel)
+            family = config.publish.limiting_family if name == "limiting_service" else str(name)
+            path = build / layer_file(family, device=device.id, channel=channel)
             raster.write(path, layer, tags=tags, publish=True)

@@ -61,15 +61,22 @@ def run(
         str | None,
         typer.Option(
             envvar="DASK_SCHEDULER_ADDRESS",
-            help="Dask scheduler whose workers compute the blocks (docs/dask.md).",
+            help="Dask scheduler whose workers compute the blocks (docs/dask.md): tls://HOST:PORT.",
         ),
     ] = None,
+    dask_tls_ca: Annotated[
+        Path | None, typer.Option(help="PEM of the authorities that a tls:// cluster is trusted by.")
+    ] = None,
+    dask_tls_cert: Annotated[Path | None, typer.Option(help="PEM of the certificate of this side.")] = None,
+    dask_tls_key: Annotated[Path | None, typer.Option(help="PEM of its key, without password.")] = None,
 ) -> None:
     """Check a territory file, compute what changed, publish it under results/."""
+    from pipeline.workflow.cluster import cluster_of
     from pipeline.workflow.run import RunOptions, run_command
 
+    cluster = cluster_of(dask_address, dask_tls_ca, dask_tls_cert, dask_tls_key)
     options = RunOptions(
-        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, dask_address
+        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, cluster
     )
     raise typer.Exit(run_command(config, options))
 
@@ -107,6 +114,7 @@ def job(
     channel: Annotated[int | None, typer.Option(min=1, max=99, help="Channel number.")] = None,
     tile: Annotated[str | None, typer.Option(help="1-degree square, e.g. n46e014.")] = None,
     device: Annotated[str | None, typer.Option(help="Id of a device profile.")] = None,
+    key: Annotated[str, typer.Option(help="What the job depends on, for its record.")] = "",
 ) -> None:
     """Run one job of the workflow."""
     from pipeline.plan.run_job import run_job, title_of
@@ -114,5 +122,5 @@ def job(
 
     options = {"channel": channel, "tile": tile, "device": device}
     wildcards = {key: value for key, value in options.items() if value is not None}
-    run_job(name, load_config(config), build, threads=threads, **wildcards)
+    run_job(name, load_config(config), build, threads=threads, key=key, **wildcards)
     print(f"done: {title_of(name, **wildcards)}")

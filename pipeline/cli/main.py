@@ -7,16 +7,29 @@ Exit codes: 0 done, 1 failed while computing, 2 refused input (one line on stder
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
+from traceback import extract_tb
+from typing import NoReturn
 
 import pipeline.cli
 from pipeline.cli.application import app
-from pipeline.errors import InputError
+from pipeline.errors import InputError, refused_by_machine
 
 # Family on top of the help.
 _FIRST = "commands_run"
+# All libraries loaded, and a small territory.
+_LEAST_BYTES = 750_000_000
+# What libraries say, where they do not raise MemoryError.
+_OUT_OF_MEMORY = (
+    "cannot allocate memory",
+    "failed to map segment",
+    "Cannot allocate memory",
+    "out of memory",
+)
 
 
 def load_commands() -> None:
@@ -33,11 +46,40 @@ load_commands()
 def main() -> None:
     """Entry point: turns refused input into one line and exit code 2."""
     _one_thread_each()
+    _refuse_little_memory()
     try:
         app()
     except InputError as error:
-        print(f"channelmaps: {error}", file=sys.stderr)
-        sys.exit(2)
+        _stop(str(error), 2)
+    except OSError as error:
+        _stop(str(refused_by_machine(error, "(no file named)", "the command has failed")), 1)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        _stop(_unforeseen(error), 1)
+
+
+def _refuse_little_memory() -> None:
+    """Stop where libraries could not even be loaded: one of them then tries again for ever."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_BYTES:
+        allowed = f"at least {_LEAST_BYTES} bytes of address space (ulimit -v)"
+        _stop(str(InputError("not enough memory", value=limit, allowed=allowed)), 1)
+
+
+def _stop(line: str, code: int) -> NoReturn:
+    print(f"channelmaps: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _unforeseen(error: Exception) -> str:
+    """A failure that nothing names, in one line: little memory, or a fault of this program."""
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY):
+        return str(InputError("not enough memory: the command has failed"))
+    own = [frame for frame in extract_tb(error.__traceback__) if "pipeline" in Path(frame.filename).parts]
+    place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+    fault = f"a fault of this program{place}: {type(error).__name__}: {error}"
+    return str(InputError(fault, allowed="`python -X dev -m pipeline` shows where"))
 
 
 def _one_thread_each() -> None:

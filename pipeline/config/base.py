@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -12,6 +14,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     Strict,
+    field_validator,
 )
 from pydantic_core import CoreSchema, core_schema
 
@@ -19,13 +22,44 @@ from pipeline.propagation.models import Role, model_names
 
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+# Forms of text, and how a message says them.
+_IDENTIFIER = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+_EPSG = r"^EPSG:\d{4,6}$"
+_AUTHORITY = r"^[A-Za-z]{2}$"
+_ADMINISTRATION = r"^[A-Z]{1,3}$"
+FORMS = {
+    _IDENTIFIER: "1 to 40 of a-z, 0-9, _ and -, of which the first is a letter or a digit",
+    _EPSG: "EPSG: and a number of 4 to 6 digits",
+    _AUTHORITY: "two letters of ISO 3166",
+    _ADMINISTRATION: "one to three capital letters",
+}
+Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
+EpsgCode = Annotated[str, Field(pattern=_EPSG)]
+AuthorityCode = Annotated[str, Field(pattern=_AUTHORITY)]
+AdministrationLetters = Annotated[str, Field(pattern=_ADMINISTRATION)]
+_MOST_BYTES_OF_NAME, _MOST_BYTES_OF_PATH = 255, 4095
+
+
+def _can_exist(path: Path) -> bool:
+    longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
+    return longest <= _MOST_BYTES_OF_NAME and len(os.fsencode(path)) <= _MOST_BYTES_OF_PATH
 
 
 class Section(BaseModel):
     """Base of every section: frozen, no unknown keys, no infinite numbers, every field documented."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @field_validator("*")
+    @classmethod
+    def _nameable(cls, value: Any) -> Any:  # noqa: ANN401 - whatever the field holds
+        """Refuse paths that no file can have, and those that would break a line of a report."""
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and not str(path).isprintable():
+                raise ValueError("path with a character that cannot be printed")
+            if isinstance(path, Path) and not _can_exist(path):
+                raise ValueError("path or name in it is longer than any of a file")
+        return value
 
 
 class Sourced(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from pipeline.config.base import Number, Section, Whole
 from pipeline.shipped import TABLES
@@ -52,7 +52,16 @@ def _expand_ranges(value: object) -> object:
     return channels
 
 
-ChannelList = Annotated[list[Whole], BeforeValidator(_expand_ranges), Field(min_length=1), _RANGES_SCHEMA]
+def _once(channels: list[int]) -> list[int]:
+    twice = sorted({channel for channel in channels if channels.count(channel) > 1})
+    if twice:
+        raise ValueError(f"names a channel twice: {', '.join(map(str, twice))}")
+    return channels
+
+
+ChannelList = Annotated[
+    list[Whole], BeforeValidator(_expand_ranges), Field(min_length=1), AfterValidator(_once), _RANGES_SCHEMA
+]
 """Channels as numbers or ranges such as "21-48"."""
 
 
@@ -73,8 +82,6 @@ class Channels(Section):
             raise ValueError("the segments of the plan overlap")
         if missing := sorted(set(self.wsd) - set(known)):
             raise ValueError(f"wsd channels {missing} are not in the plan")
-        if len(set(self.wsd)) != len(self.wsd):
-            raise ValueError("wsd names a channel twice")
         return self
 
 

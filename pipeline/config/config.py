@@ -19,7 +19,15 @@ from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, wi
 from pipeline.config.channels import Areas, Channels, PlanSegment
 from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents, Pmse
-from pipeline.config.products import Priority, Query, Report, Sensitivity, priority_fault, simultaneous_fault
+from pipeline.config.products import (
+    Priority,
+    Publish,
+    Query,
+    Report,
+    Sensitivity,
+    priority_fault,
+    simultaneous_fault,
+)
 from pipeline.config.protection import Device, Protection, Threshold
 from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand
 from pipeline.config.services import (
@@ -131,16 +139,22 @@ class Config(Section):
     """Reserved channels, exclusion areas, channel caps, relay sites, manual adjustments."""
     coordination: Coordination = Coordination()
     """Layers for coordination under RR No. 9.41 and Resolution 612, budgets of fixed links."""
-    levels_dbm: Annotated[list[Number], Field(min_length=1)] = [0.0, 20.0, 36.0]
+    levels_dbm: Annotated[list[Annotated[Number, Field(ge=-99, le=60)]], Field(min_length=1)] = [
+        0.0,
+        20.0,
+        36.0,
+    ]
     """E.i.r.p. levels of the availability layers."""
     sensitivity: Sensitivity = Sensitivity()
     """What `channelmaps sensitivity` tries beside the territory's own method."""
     priority: list[Priority] = []
     """Levels of priority among the users of the white spaces, for `channelmaps priority`."""
-    validity_hours: Annotated[Number, Field(gt=0, le=8784)] = 24.0
+    validity_hours: Annotated[Number, Field(ge=1 / 60, le=8784)] = 24.0
     """How long answers from these layers may be used."""
     query: Query = Query()
     """Answers of a white-space database, for `channelmaps query`."""
+    publish: Publish = Publish()
+    """What the public files tell of protected stations."""
     report: Report = Report()
     """The page `report.html`."""
     keep_runs: Annotated[Whole, Field(ge=1)] | None = None
@@ -168,12 +182,24 @@ class Config(Section):
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}
+        if min(self.levels_dbm) > max(caps_dbm.values()):
+            raise ValueError(
+                f"levels_dbm: all are above the caps of all devices, {max(caps_dbm.values()):g} dBm"
+            )
         if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd):
             raise ValueError(fault)
         widths_mhz = [segment.width_mhz for segment in self.channels.plan]
         margins_db = {device.id: device.margin_db for device in self.devices}
         if fault := simultaneous_fault(self.query, min(widths_mhz), margins_db):
             raise ValueError(fault)
+        if len(set(self.report.channels)) != len(self.report.channels):
+            raise ValueError("report.channels names a channel twice")
+        plan = {c for s in self.channels.plan for c in range(s.first_channel, s.last_channel + 1)}
+        reserved = {channel for entry in self.areas.reserved for channel in entry.channels}
+        if reserved - plan:
+            raise ValueError(
+                f"areas.reserved names channels that are not in the plan: {sorted(reserved - plan)}"
+            )
         if others := set(self.report.channels) - set(self.channels.wsd):
             raise ValueError(f"report.channels names channels that are not in channels.wsd: {sorted(others)}")
         return self

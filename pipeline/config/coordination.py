@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
-from pipeline.config.base import Identifier, Number, Section
+from pipeline.config.base import AdministrationLetters, Identifier, Number, Section
 from pipeline.shipped import TABLES
 
 Edition = Literal["WRC12", "WRC15"]
@@ -91,7 +91,7 @@ class EpfdComparison(Section):
 class Radars(Section):
     """Oceanographic radars, 3 to 50 MHz (Resolution 612)."""
 
-    administration: Annotated[str, Field(pattern=r"^[A-Z]{1,3}$")]
+    administration: AdministrationLetters
     """ITU code of the own administration, e.g. SVN."""
     borders: Path
     """Country polygons (lon/lat) with `iso_numeric` and `name`, the land: 920 km around at 5 MHz."""

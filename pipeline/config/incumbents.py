@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import ModelFor, Number, Section, Sourced, Whole, within
+from pipeline.config.base import EpsgCode, ModelFor, Number, Section, Sourced, Whole, within
 from pipeline.shipped import TABLES
 
 ReceiverModel = Annotated[str, ModelFor("receiver")]
@@ -39,7 +39,7 @@ class RadioAstronomy(Section):
     """Gain of the telescope towards the device."""
     margin_db: Annotated[Number, Field(ge=0, le=30)] = 0.0
     """Margin for several devices."""
-    exclude_below_dbm: Number | None = None
+    exclude_below_dbm: Annotated[Number, Field(ge=-200, le=60)] | None = None
     """A limit below this counts as no permission; none: the limit holds as it is."""
 
 
@@ -143,15 +143,24 @@ class Incumbents(Section):
     """Leakage of a device into 100 kHz stays at this however low its power."""
 
 
+# Beyond, neither zones nor periods of validity can be counted.
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
+
+
 def _minute(value: object) -> object:
     """A date or date-time, as YAML or a text has it, to ISO text such as ``2014-03-01T19:30``."""
     moment = value
     if isinstance(value, str):
-        moment = datetime.fromisoformat(value.strip())
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError("no date or time; allowed: such as 2014-03-01T19:30") from None
     elif isinstance(value, date) and not isinstance(value, datetime):
         moment = datetime(value.year, value.month, value.day)
     if isinstance(moment, datetime) and moment.tzinfo is not None:
         raise ValueError("give the register's local time, without a time zone")
+    if isinstance(moment, datetime) and not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"year {moment.year} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment.isoformat(timespec="minutes") if isinstance(moment, datetime) else moment
 
 
@@ -163,7 +172,7 @@ class Pmse(Section):
 
     registers: list[Path] = []
     """Booked assignments: CSV, GeoPackage or GeoJSON; none: the service is not evaluated."""
-    crs: Annotated[str, Field(pattern=r"^EPSG:\d{4,6}$")] | None = None
+    crs: EpsgCode | None = None
     """CRS of the columns easting_m and northing_m; none: assignments are placed by lon and lat."""
     at: LocalTime | None = None
     """When the maps begin to hold, in the register's local time; assignments with any time in the following
@@ -178,9 +187,9 @@ class Pmse(Section):
     """Channels blocked in the 10 m cell of a receiver: those up to the farthest offset, or all."""
     operational_parameters: Literal["specific", "generic"] = "specific"
     """Generic (place known only by the master): 10 m apart or more, no building entry loss up to there."""
-    lattice_m: Annotated[Number, Field(gt=0, le=1000)] = 10.0
+    lattice_m: Annotated[Number, Field(ge=1, le=1000)] = 10.0
     """Lattice of the places in a pixel where the device may stand."""
-    within_km: Annotated[Number, Field(gt=0, le=1000)] | None = None
+    within_km: Annotated[Number, Field(ge=0.001, le=1000)] | None = None
     """Assignments farther away are not looked at (Ofcom's pilot: 5 for a master); none: all are."""
     default_height_m: Annotated[Sourced, within(1, 500)] = Sourced(value=5.0, source=_PILOT, verified=True)
     """Receiving antenna above ground where the register gives none."""

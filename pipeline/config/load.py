@@ -3,24 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from pipeline.config.base import FORMS
 from pipeline.config.config import Config
-from pipeline.errors import InputError
+from pipeline.errors import InputError, fault_of_value
+from pipeline.rows.text_records import PRINTABLE_TEXT, decoded, unfit_character
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+# Settings that people write have a hundredth of all this.
+_MOST_BYTES = 20_000_000
+_MOST_DEPTH = 50
+_MOST_VALUES = 100_000
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML loader that refuses a key given twice: the second would silently win."""
+class _BoundedLoader(yaml.SafeLoader):
+    """YAML loader that refuses a key given twice (the second would silently win) and endless contents.
+
+    Aliases that name each other make gigabytes of a few lines: what they stand for is counted before it is
+    built.
+    """
+
+    _depth = 0
+    _nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node, not nested too deeply."""
+        self._depth += 1
+        self._nodes += 1
+        try:
+            if self._depth > _MOST_DEPTH or self._nodes > _MOST_VALUES:
+                many = f"nested deeper than {_MOST_DEPTH}, or more than {_MOST_VALUES} values"
+                raise yaml.composer.ComposerError(None, None, many, self.peek_event().start_mark)
+            found: yaml.Node | None = super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+        return found
+
+    def construct_document(self, node: yaml.Node) -> object:
+        """The content of the document, if it is not too much."""
+        _written_out(node, {})
+        return super().construct_document(node)
 
 
-def _mapping_without_duplicates(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """Number of values of a node with all aliases written out; ``known`` by identity, 0 while counting."""
+    if known.get(id(node)) == 0:
+        raise yaml.composer.ComposerError(None, None, "an anchor contains itself", node.start_mark)
+    if id(node) not in known:
+        known[id(node)] = 0
+        parts = chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
+        values = 1 if isinstance(node, yaml.ScalarNode) else 1 + sum(_written_out(p, known) for p in parts)
+        if values > _MOST_VALUES:
+            raise yaml.composer.ComposerError(
+                None, None, f"more than {_MOST_VALUES} values with all aliases written out", node.start_mark
+            )
+        known[id(node)] = values
+    return known[id(node)]
+
+
+def _mapping_without_duplicates(loader: _BoundedLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key_node, _ in node.value:
         if key_node.tag == _MERGE_TAG:  # `<<: *anchor` brings in keys that the mapping's own ones override
@@ -34,7 +82,7 @@ def _mapping_without_duplicates(loader: _UniqueKeyLoader, node: yaml.MappingNode
     return loader.construct_mapping(node, deep=True)
 
 
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
+_BoundedLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_duplicates)
 
 
 def read_config(path: Path, context: Mapping[str, object]) -> Config:
@@ -45,12 +93,40 @@ def read_config(path: Path, context: Mapping[str, object]) -> Config:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError("is not a mapping of settings", file=path)
+    _check_texts(path, content)
     content.setdefault("name", path.stem)
     _fill_in_profiles(path, content)
     try:
         return Config.model_validate(content, context=dict(context)).from_file(path)
     except ValidationError as error:
         raise _as_input_error(path, error) from None
+
+
+def _check_texts(path: Path, content: object) -> None:
+    """Refuse characters that break documents and terminals, in all texts and names of settings."""
+    seen: set[int] = set()
+    waiting: list[tuple[str, object]] = [("", content)]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, str) and (found := unfit_character(value)):
+            raise InputError(
+                f"holds the character {found}",
+                file=path,
+                row=key or "(whole file)",
+                value=value,
+                allowed=PRINTABLE_TEXT,
+            )
+        if isinstance(value, (dict, list)) and id(value) not in seen:  # an alias stands for what was read
+            seen.add(id(value))
+            waiting += _parts(key, value)
+
+
+def _parts(key: str, value: dict[Any, Any] | list[Any]) -> Iterator[tuple[str, object]]:
+    """The items with their dotted keys, each after its own name, the first one last."""
+    items = list(value.items() if isinstance(value, dict) else enumerate(value))
+    for name, item in reversed(items):
+        yield f"{key}.{name}" if key else str(name), item
+        yield key, name
 
 
 def _fill_in_profiles(path: Path, content: dict[str, Any]) -> None:
@@ -63,6 +139,7 @@ def _fill_in_profiles(path: Path, content: dict[str, Any]) -> None:
     profiles = read_yaml(file)
     if not isinstance(profiles, dict):
         raise InputError("is not a mapping of device profiles", file=file)
+    _check_texts(file, profiles)
     known = sorted(str(name) for name in profiles if not str(name).startswith("_"))
     for i, device in enumerate(devices):
         name = _profile_of(device)
@@ -81,24 +158,29 @@ def _profile_of(device: object) -> str | None:
 
 
 def read_yaml(path: Path) -> object:
-    """Content of a YAML file; a key given twice, other encodings than UTF-8 and faulty YAML are refused."""
+    """Content of a YAML file; see ``parse_yaml`` for what is refused besides other encodings than UTF-8."""
+    return parse_yaml(decoded(path, _MOST_BYTES), path)
+
+
+def parse_yaml(text: str, path: Path | None = None) -> object:
+    """Content of YAML text; InputError for a key given twice, too much of it, and faulty YAML.
+
+    ``path``: the file to name in the error.
+    """
     try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise InputError("file does not exist", file=path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as UTF-8 text ({type(error).__name__})", file=path) from None
-    try:
-        return yaml.load(text, Loader=_UniqueKeyLoader)
+        return yaml.load(text, Loader=_BoundedLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         row = None if mark is None else mark.line + 1
-        problem = getattr(error, "problem", None) or "cannot be parsed"
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed"
+        if isinstance(error, yaml.reader.ReaderError):
+            row = text.count("\n", 0, error.position) + 1
+            problem = f"holds the character U+{ord(text[error.position]):04X}"
         raise InputError(f"is not valid YAML: {problem}", file=path, row=row) from None
-    except (ValueError, TypeError, RecursionError) as error:
-        # Faults that the parser does not report as such: 30 February, a list as a key, endless nesting.
-        problem = f"is not valid YAML ({type(error).__name__})"
-        raise InputError(problem, file=path) from None
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        # Faults that the parser does not report as such: 30 February, a list as a key, `!!bool maybe`.
+        said = str(error).partition(";")[0] if isinstance(error, ValueError | TypeError) else ""
+        raise InputError(f"is not valid YAML ({said or type(error).__name__})", file=path) from None
 
 
 def _as_input_error(path: Path, error: ValidationError) -> InputError:
@@ -109,10 +191,13 @@ def _as_input_error(path: Path, error: ValidationError) -> InputError:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
         return InputError(f"unknown key{more}", file=path, row=key, allowed=_known_keys(Config, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
     value = None if first["type"] == "missing" else first["input"]
     return InputError(
-        f"{message}{more}", file=path, row=key, value=value if not isinstance(value, (dict, list)) else None
+        f"{fault_of_value(first)}{more}",
+        file=path,
+        row=key,
+        value=value if not isinstance(value, (dict, list)) else None,
+        allowed=FORMS.get(first.get("ctx", {}).get("pattern", "")),
     )
 
 
@@ -137,8 +222,7 @@ def _model_error(path: Path, model: type[BaseModel], error: ValidationError) -> 
     place = tuple(part for part in first["loc"])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     unknown = first["type"] == "extra_forbidden"
-    text = "unknown key" if unknown else first["msg"].removeprefix("Value error, ").replace("Input ", "", 1)
-    text = "refused: " + text if text.startswith("should") else text
+    text = "unknown key" if unknown else fault_of_value(first)
     value = None if first["type"] == "missing" or isinstance(first["input"], (dict, list)) else first["input"]
     return InputError(
         f"{text}{more}",

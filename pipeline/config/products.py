@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.config.base import Identifier, ModelFor, Number, Section, Sourced, Whole, within
+from pipeline.config.base import AuthorityCode, Identifier, ModelFor, Number, Section, Sourced, Whole, within
 from pipeline.config.channels import ChannelList
 from pipeline.shipped import TABLES
 
@@ -85,6 +85,22 @@ class Sensitivity(Section):
     """Allowed fall of location probability, in place of the device's `dq_pct`."""
 
 
+class Publish(Section):
+    """What the public files of a run tell of protected stations (`docs/disclosure.md`)."""
+
+    limiting_service: Literal["full", "grouped", "internal"] = "full"
+    """`full`: the layer names the service that limits; `grouped`: one code for all services with protected
+    stations; `internal`: the layer lies in `internal/`, and nothing public shows it."""
+    coarsen_m: Annotated[Number, Field(ge=0, le=100_000)] = 0.0
+    """Side of the blocks that places of protected stations are known by: each station limits as if it stood
+    anywhere in its block. Limits only fall. 0: at their places."""
+
+    @property
+    def limiting_family(self) -> str:
+        """Row of the table of layers that `limiting_service` is published by."""
+        return "limiting_service_internal" if self.limiting_service == "internal" else "limiting_service"
+
+
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -115,20 +131,20 @@ class Query(Section):
 
     height_layers: Path = TABLES / "height_layers.csv"
     """Which device answers for which antenna height."""
-    authority: Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")] | None = None
+    authority: AuthorityCode | None = None
     """Two letters of the country whose rules hold; none: the first of `territory.home`."""
     ruleset_id: Annotated[str, Field(min_length=1, max_length=64)] = "ETSI-EN-301-598-2.1.1"
     """Identifier of the rules; IANA has registered ETSI-EN-301-598-1.1.1 and FccTvBandWhiteSpace-2010."""
-    max_location_change_m: Annotated[Number, Field(gt=0, le=100_000)] = 50.0
+    max_location_change_m: Annotated[Number, Field(ge=1, le=100_000)] = 50.0
     """A device that has moved farther asks again."""
     max_polling_s: Annotated[Whole, Field(ge=1, le=31_622_400)] = 900
     """A device asks again after this time at the latest."""
     needs_spectrum_report: bool = True
     """Whether devices report which spectrum they use."""
-    max_total_bw_mhz: Annotated[Number, Field(gt=0, le=4000)] | None = None
+    max_total_bw_mhz: Annotated[Number, Field(ge=0.001, le=4000)] | None = None
     """Largest bandwidth of a device in all; none: the width of one channel."""
-    max_contiguous_bw_mhz: Annotated[Number, Field(gt=0, le=4000)] | None = None
-    """Largest contiguous bandwidth of a device; none: the width of one channel."""
+    max_contiguous_bw_mhz: Annotated[Number, Field(ge=0.001, le=4000)] | None = None
+    """Largest contiguous bandwidth of a device, up to that in all; none: the width of one channel."""
     simultaneous: Literal["0", "1"] = "1"
     """`etsiEnSimultaneousChannelOperationRestriction`: 1, the total e.i.r.p. over all channels in use is at
     most the least limit of them; 0, each channel by itself, where `margin_db` of all devices allows it."""
@@ -138,6 +154,13 @@ class Query(Section):
     """Side of the blocks of `public/query_<device>.tif`; small blocks make point reads fast."""
     generic_slave: GenericSlave = GenericSlave()
     """Answers for slaves of which only the master is known."""
+
+    @model_validator(mode="after")
+    def _part_of_total(self) -> Query:
+        total, part = self.max_total_bw_mhz, self.max_contiguous_bw_mhz
+        if total is not None and part is not None and part > total:
+            raise ValueError(f"max_contiguous_bw_mhz, {part:g}, is above max_total_bw_mhz, {total:g}")
+        return self
 
 
 def simultaneous_fault(query: Query, channel_mhz: float, margins_db: dict[str, float]) -> str | None:

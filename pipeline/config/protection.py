@@ -119,7 +119,7 @@ class Device(Section):
     """Emission class of EN 301 598."""
     height_m: Annotated[Number, Field(ge=1, le=500)]
     """Antenna height above ground."""
-    bandwidth_mhz: Annotated[Number, Field(gt=0, le=20)] = 8.0
+    bandwidth_mhz: Annotated[Number, Field(ge=0.001, le=20)] = 8.0
     """Bandwidth the permitted e.i.r.p. refers to; the emission lies in the middle of its channel."""
     indoor: Indoor | None = None
     """When the device counts as indoor; none: it never does."""
@@ -130,16 +130,16 @@ class Device(Section):
     cap_density_dbm_per_100khz: Annotated[Number, Field(ge=-70, le=60)] | None = None
     """Largest e.i.r.p. density: 36 dBm in 8 MHz is 16.97."""
     min_eirp_dbm: Annotated[Number, Field(ge=-99, le=60)] | None = None
-    """Least e.i.r.p. of the device; where less is allowed the channel is published as not permitted (SM.2405
-    Annex 7 (b)). None: by `power_min_dbm`, else 24.15 dBm for type A at 10 m or higher (SM.2405 Table A5-3),
-    0 dBm for all others, and never above 3 dB below the cap."""
+    """Least e.i.r.p. of the device, up to the cap; where less is allowed the channel is published as not
+    permitted (SM.2405 Annex 7 (b)). None: by `power_min_dbm`, else 24.15 dBm for type A at 10 m or higher
+    (SM.2405 Table A5-3), 0 dBm for all others, and never above 3 dB below the cap."""
     power_min_dbm: Annotated[Number, Field(ge=-99, le=60)] | None = None
     """Least conducted power: with gain and feeder loss it gives the least e.i.r.p."""
     gain_dbi: Annotated[Number, Field(ge=-30, le=60)] = 0.0
     """Gain of the device's antenna; counts with `power_min_dbm` only."""
     feeder_db: Annotated[Number, Field(ge=0, le=60)] = 0.0
     """Loss between the device and its antenna; counts with `power_min_dbm` only."""
-    dq_pct: Annotated[Number, Field(gt=0, le=30)] = 1.0
+    dq_pct: Annotated[Number, Field(ge=0.001, le=30)] = 1.0
     """Allowed fall of location probability, in percentage points."""
     polarisation: Literal["H", "V", "unknown"] = "unknown"
     """Polarisation of the device's antenna; unknown gains no polarisation discrimination."""
@@ -161,3 +161,10 @@ class Device(Section):
         renamed = dict(content)
         renamed["idle_penalty_db"] = renamed.pop("burst_penalty_db")
         return renamed
+
+    @model_validator(mode="after")
+    def _may_transmit(self) -> Device:
+        if self.min_eirp_dbm is not None and self.min_eirp_dbm > self.cap_dbm:
+            least = f"min_eirp_dbm, {self.min_eirp_dbm:g} dBm"
+            raise ValueError(f"{least}, is above cap_dbm, {self.cap_dbm:g} dBm: it could never transmit")
+        return self

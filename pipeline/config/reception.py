@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -29,9 +30,9 @@ class Propagation(Section):
 class ReceiverBand(Section):
     """Receiving antenna in a frequency range: from_mhz <= f < to_mhz."""
 
-    from_mhz: Number
+    from_mhz: Annotated[Number, Field(ge=0, le=100_000)]
     """Lower edge."""
-    to_mhz: Number
+    to_mhz: Annotated[Number, Field(ge=0, le=100_000)]
     """Upper edge, excluded."""
     gain_dbd: Annotated[Number, Field(ge=-10, le=30)]
     """Gain over a half-wave dipole."""
@@ -77,11 +78,20 @@ class Coverage(Section):
     """Discrimination of orthogonal polarisation at all azimuths, not added to directivity."""
     default_mode: Mode = Mode(system="DVB-T", mode="64QAM 2/3")
     """Mode of transmitters whose record names none."""
-    guard_us: dict[str, Annotated[Number, Field(gt=0, le=1000)]] = {}
+    guard_us: dict[str, Annotated[Number, Field(ge=1, le=1000)]] = {}
     """Guard interval by single-frequency network."""
-    default_guard_us: Annotated[Number, Field(gt=0, le=1000)] = 224.0
+    default_guard_us: Annotated[Number, Field(ge=1, le=1000)] = 224.0
     """Guard interval of networks not named in `guard_us` (DVB-T 8k 1/4)."""
     protect_spillover: bool = False
     """Admit foreign transmitters as servers inside the territory, and own ones outside."""
     min_density_per_km2: Annotated[Number, Field(ge=0)] = 0.0
     """Reception is protected only where at least this many people live per km2 (0 = everywhere)."""
+
+    @model_validator(mode="after")
+    def _one_antenna_each(self) -> Coverage:
+        bands = sorted(self.receiver_bands, key=lambda band: band.from_mhz)
+        for lower, upper in pairwise(bands):
+            if upper.from_mhz < lower.to_mhz:
+                shared = f"{upper.from_mhz:g} to {min(lower.to_mhz, upper.to_mhz):g} MHz"
+                raise ValueError(f"receiver_bands: two of them hold at {shared}")
+        return self

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import Number, Section
+from pipeline.config.base import EpsgCode, Number, Section
 
 
 class Polygons(Section):
@@ -53,7 +53,7 @@ class Territory(Section):
 class GridSettings(Section):
     """The pixel grid: projected CRS, square pixels snapped to multiples of the resolution."""
 
-    crs: Annotated[str, Field(pattern=r"^EPSG:\d{4,6}$")]
+    crs: EpsgCode
     """Projected CRS in metres, e.g. a national grid or UTM; EPSG:3035 for several countries."""
     resolution_m: Annotated[Number, Field(gt=0, ge=10, le=5000)] = 200.0
     """Pixel size (SM.2405: 200 m recommended, 100 m the practice of Ofcom)."""

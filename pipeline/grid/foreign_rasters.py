@@ -26,9 +26,10 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window, from_bounds
 
 from pipeline.companions import is_virtual, virtual_sources
-from pipeline.errors import InputError
+from pipeline.errors import InputError, words_of
 from pipeline.grid.grid import Box
 from pipeline.grid.raster import GDAL_SETTINGS, damage_named
+from pipeline.rows.vector_files import is_on_earth
 
 # One float32 layer below 3.2 GB.
 MAX_PIXELS = 800_000_000
@@ -84,8 +85,6 @@ _FORMATS = [
 _MOST_LEVELS = 8
 # In degrees or metres: no pixel is as small.
 _LEAST_STEP = 1e-12
-# Radii of the ellipsoids and spheres in use for the Earth, with a margin.
-_EARTH_M = (6_300_000.0, 6_400_000.0)
 
 
 class ForeignPlace(NamedTuple):
@@ -103,6 +102,13 @@ def read_place(path: str | Path) -> ForeignPlace:
     """Place and unit of any raster GDAL reads, without its values."""
     with _open(path) as source:
         return _place_of(source, path)
+
+
+def stated_texts(path: str | Path) -> list[str]:
+    """What a raster says of band 1 in words: unit, description, tags of the band and of the file."""
+    with _open(path) as source:
+        tags = [f"{name}={text}" for name, text in (source.tags(1) | source.tags()).items()]
+        return [text for text in (source.units[0], source.descriptions[0], *tags) if text]
 
 
 def read_external(
@@ -133,12 +139,14 @@ def _open(path: str | Path, level: int = 0) -> Iterator[DatasetReader]:
         raise InputError("file not found", file=path, allowed="an existing raster file")
     if is_virtual(Path(path)):
         _check_sources(Path(path), level)
-    with rasterio.Env(**GDAL_SETTINGS), warnings.catch_warnings():
+    # Side files .aux.xml say where others' rasters lie, their nodata, scale and unit; ours have none.
+    settings = GDAL_SETTINGS | {"GDAL_PAM_ENABLED": "YES"}
+    with rasterio.Env(**settings), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             source = DatasetReader(str(path), driver=_FORMATS)
         except RasterioIOError as error:
-            raise InputError(f"not a raster that can be read: {error}", file=path) from error
+            raise InputError(f"not a raster that can be read: {words_of(error)}", file=path) from error
         with source, damage_named(path):
             yield source
 
@@ -195,8 +203,7 @@ def _crs_of(source: DatasetReader, path: str | Path) -> tuple[str, str]:
     if crs.is_compound:
         crs, vertical = crs.sub_crs_list[:2]
         text, unit = crs.to_wkt(), vertical.axis_info[0].unit_name
-    radius_m = crs.ellipsoid.semi_major_metre if crs.ellipsoid is not None else 0.0
-    if not (crs.is_geographic or crs.is_projected) or not _EARTH_M[0] <= radius_m <= _EARTH_M[1]:
+    if not is_on_earth(crs):
         raise _wrong_crs(path, crs.name)
     return text, unit
 

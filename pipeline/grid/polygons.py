@@ -8,15 +8,16 @@ from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT, Box
+from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
+from pipeline.rows.text_records import PRINTABLE_TEXT, unfit_character
+from pipeline.rows.vector_files import is_on_earth, read_vector
 
 # Edges are straight in the file's own coordinates. Cut to pieces of this length before a projection bends
 # them, an edge along a parallel stays within 0.1 m at 60 degrees.
@@ -32,7 +33,7 @@ class Boundaries(NamedTuple):
     ``codes`` the countries in order, index 1 upward in ``country.tif``; ``countries`` one geometry each;
     ``home`` the codes of the territory; ``land`` all land of the file; ``known_box_deg`` where the file is
     taken as complete (None: nowhere but on its land); ``world_land`` land beyond that box (None: nothing is
-    known there); ``territory`` the land to be mapped.
+    known there); ``territory`` the land to be mapped; ``repairs`` of polygons that were not valid.
     """
 
     codes: tuple[str, ...]
@@ -42,6 +43,7 @@ class Boundaries(NamedTuple):
     known_box_deg: Box | None
     world_land: tuple[BaseGeometry, ...] | None
     territory: BaseGeometry
+    repairs: tuple[Repair, ...] = ()
 
 
 def read_boundaries(
@@ -60,13 +62,15 @@ def read_boundaries(
     without a land layer, says nothing about its surroundings: there (and beyond any file) ``world`` decides,
     if given.
     """
-    shapes, codes = read_layer(path, countries_layer, country_field)
+    countries = read_layer(path, countries_layer, country_field)
+    shapes, codes = countries.shapes, countries.names
     by_code = {c: shapely.union_all([s for s, k in zip(shapes, codes, strict=True) if k == c]) for c in codes}
     by_code.pop("", None)
     ordered = tuple(sorted(by_code))
     _check_codes(path, ordered, home, country_field)
     alone = land_layer is None and set(codes) <= set(home)
-    land = shapes if land_layer is None else read_layer(path, land_layer, None)[0]
+    land = countries if land_layer is None else read_layer(path, land_layer, None)
+    beyond = None if world is None else read_layer(world, None, None)
     territory = shapely.union_all([by_code[code] for code in home])
     if bbox_deg is not None:
         territory = shapely.intersection(territory, shapely.box(*bbox_deg))
@@ -78,10 +82,13 @@ def read_boundaries(
         codes=ordered,
         countries=tuple(by_code[code] for code in ordered),
         home=tuple(home),
-        land=tuple(land),
-        known_box_deg=None if alone else tuple(shapely.total_bounds([*shapes, *land])),
-        world_land=None if world is None else read_land(world),
+        land=tuple(land.shapes),
+        known_box_deg=None if alone else tuple(shapely.total_bounds([*shapes, *land.shapes])),
+        world_land=None if beyond is None else tuple(beyond.shapes),
         territory=territory,
+        repairs=tuple(
+            dict.fromkeys([*countries.repairs, *land.repairs, *(beyond.repairs if beyond else ())])
+        ),
     )
 
 
@@ -92,18 +99,16 @@ def box_boundaries(home: Sequence[str], bbox_deg: Box, *, world: str | Path | No
     protected as well; all is land unless ``world`` tells land from sea.
     """
     everywhere = shapely.box(-180.0, -90.0, 180.0, 90.0)
-    land = (everywhere,) if world is None else read_land(world)
+    known = PolygonLayer([everywhere], [], ()) if world is None else read_layer(world, None, None)
+    land = tuple(known.shapes)
     territory = shapely.union_all(cut(land, bbox_deg))
     if territory.is_empty or territory.area == 0.0:
         raise InputError(
             "territory is empty: no land in the box", file=world, field="bbox_deg", value=bbox_deg
         )
-    return Boundaries((home[0],), (everywhere,), (home[0],), land, everywhere.bounds, None, territory)
-
-
-def read_land(path: str | Path) -> tuple[BaseGeometry, ...]:
-    """All polygons of the first layer of a file, lon/lat degrees; they may touch or overlap."""
-    return tuple(read_layer(path, None, None)[0])
+    return Boundaries(
+        (home[0],), (everywhere,), (home[0],), land, everywhere.bounds, None, territory, known.repairs
+    )
 
 
 def cut(shapes: Iterable[BaseGeometry], box_deg: Box) -> list[BaseGeometry]:
@@ -115,7 +120,7 @@ def cut(shapes: Iterable[BaseGeometry], box_deg: Box) -> list[BaseGeometry]:
 def project(shapes: Iterable[BaseGeometry], crs: str) -> list[BaseGeometry]:
     """Lon/lat polygons in a projected CRS; edges are densified first, coordinates may become infinite."""
     forward = Transformer.from_crs(LONLAT, crs, always_xy=True)
-    return [_valid(_transformed(shapely.segmentize(shape, EDGE_STEP_DEG), forward)) for shape in shapes]
+    return [valid_shape(_transformed(shapely.segmentize(shape, EDGE_STEP_DEG), forward)) for shape in shapes]
 
 
 def _transformed(shape: BaseGeometry, transformer: Transformer) -> BaseGeometry:
@@ -125,71 +130,79 @@ def _transformed(shape: BaseGeometry, transformer: Transformer) -> BaseGeometry:
     return shapely.transform(shape, move)
 
 
-def _valid(shape: BaseGeometry) -> BaseGeometry:
-    if shape.is_empty or not np.isfinite(shapely.bounds(shape)).all() or shapely.is_valid(shape):
-        return shape
-    return _polygonal(shapely.make_valid(shape))
-
-
-def _polygonal(shape: BaseGeometry) -> BaseGeometry:
-    """The polygons of a repaired shape; spikes that were reduced to lines are dropped."""
-    parts = shapely.get_parts(shapely.get_parts(shape))
-    return shapely.union_all([p for p in np.atleast_1d(parts) if shapely.get_dimensions(p) == 2])
-
-
 def read_frame(
-    path: str | Path, layer: str | None = None, columns: Sequence[str] | None = None
+    path: str | Path, layer: str | None = None, columns: Sequence[str] | None = None, *, repaired: bool = True
 ) -> gpd.GeoDataFrame:
-    """A layer (None: the first) of a polygon file in its own stated CRS, with some or all attributes."""
-    if not Path(path).exists():
-        raise InputError("file not found", file=path, allowed="an existing polygon file")
-    try:
-        frame = pyogrio.read_dataframe(path, layer=layer, columns=columns)
-    except DataLayerError:
-        known = ", ".join(name for name, _ in pyogrio.list_layers(path))
-        raise InputError("no such layer", file=path, field="layer", value=layer, allowed=known) from None
-    except DataSourceError as error:
-        reason = str(error).partition(";")[0]
-        raise InputError(f"not a polygon file that can be read ({reason})", file=path) from None
+    """A layer (None: the first) of a polygon file in its own stated CRS, with some or all attributes.
+
+    Its polygons are valid and on the Earth; ``attrs["repairs"]`` says which were made so. Not ``repaired``:
+    as they stand in the file.
+    """
+    frame = read_vector(path, layer, columns)
     if "geometry" not in frame or frame.crs is None:
         raise InputError("no coordinate reference system", file=path, field="crs", allowed="a stated CRS")
-    return frame
+    if not is_on_earth(frame.crs):
+        raise InputError(
+            "wrong CRS: none that places polygons on the Earth",
+            file=path,
+            field="crs",
+            value=frame.crs.name,
+            allowed="a stated geographic or projected CRS, such as EPSG:4326",
+        )
+    return _repaired(path, frame) if repaired else frame
+
+
+def _repaired(path: str | Path, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    checked = [checked_shape(path, row, shape) for row, shape in enumerate(frame.geometry.array, 1)]
+    shapes = [shape for shape, _ in checked]
+    mended = frame.set_geometry(gpd.GeoSeries(shapes, index=frame.index, crs=frame.crs))
+    in_degrees = mended.geometry
+    if not frame.crs.equals(LONLAT, ignore_axis_order=True):
+        in_degrees = in_degrees.to_crs(LONLAT)
+    repairs = []
+    for row, ((_, problem), shape) in enumerate(zip(checked, in_degrees, strict=True), 1):
+        check_degrees(path, row, shape)
+        repairs.append(repair_of(path, row, problem, shape))
+    mended.attrs["repairs"] = tuple(filter(None, repairs))
+    return mended
+
+
+class PolygonLayer(NamedTuple):
+    """Polygons of a layer in lon/lat, a text for each ("" where empty), and what was repaired."""
+
+    shapes: list[BaseGeometry]
+    names: list[str]
+    repairs: tuple[Repair, ...]
 
 
 def read_layer(
     path: str | Path, layer: str | None, field: str | None, *, key: str = "country_field"
-) -> tuple[list[BaseGeometry], list[str]]:
+) -> PolygonLayer:
     """Polygons of a layer (None: the first) in lon/lat and the text of ``field`` for each ("" where empty).
 
     ``key`` is the setting that names the field.
     """
     frame = read_frame(path, layer, None if field else [])
+    if len(frame) == 0:
+        raise InputError("layer is empty", file=path, allowed="at least one polygon")
     if field is not None and field not in frame:
         known = ", ".join(name for name in frame.columns if name != "geometry")
         raise InputError("no such attribute", file=path, field=key, value=field, allowed=known)
-    codes = [] if field is None else [str(v) if isinstance(v, str) else "" for v in frame[field]]
+    names = [] if field is None else [str(v) if isinstance(v, str) else "" for v in frame[field]]
+    _check_texts(path, names, field)
     step = EDGE_STEP_M if frame.crs.is_projected else EDGE_STEP_DEG
-    shapes = _checked_shapes(path, frame.geometry.array)
-    if frame.crs.equals(LONLAT, ignore_axis_order=True):
-        return shapes, codes
-    to_lonlat = Transformer.from_crs(frame.crs, LONLAT, always_xy=True)
-    return [_valid(_transformed(shapely.segmentize(s, step), to_lonlat)) for s in shapes], codes
+    shapes = list(frame.geometry.array)
+    if not frame.crs.equals(LONLAT, ignore_axis_order=True):
+        to_lonlat = Transformer.from_crs(frame.crs, LONLAT, always_xy=True)
+        shapes = [valid_shape(_transformed(shapely.segmentize(s, step), to_lonlat)) for s in shapes]
+    return PolygonLayer(shapes, names, frame.attrs["repairs"])
 
 
-def _checked_shapes(path: str | Path, shapes: Sequence[BaseGeometry | None]) -> list[BaseGeometry]:
-    """The polygons of each record, repaired (an atoll lost to simplification may be empty); else refused."""
-    if len(shapes) == 0:
-        raise InputError("layer is empty", file=path, allowed="at least one polygon")
-    checked = []
-    for row, shape in enumerate(shapes, 1):
-        kind = "none" if shape is None else shape.geom_type
-        if shape is None or kind not in {"Polygon", "MultiPolygon", "GeometryCollection"}:
-            raise InputError("not a polygon", file=path, row=row, field="geometry", value=kind)
-        polygon = _polygonal(shape) if kind == "GeometryCollection" else _valid(shape)
-        if not np.isfinite(shapely.get_coordinates(polygon)).all():
-            raise InputError("coordinate is not finite", file=path, row=row, field="geometry")
-        checked.append(polygon)
-    return checked
+def _check_texts(path: str | Path, texts: Sequence[str], field: str | None) -> None:
+    for row, text in enumerate(texts, 1):
+        if found := unfit_character(text):
+            problem = f"holds the character {found}"
+            raise InputError(problem, file=path, row=row, field=field, value=text, allowed=PRINTABLE_TEXT)
 
 
 def _check_codes(path: str | Path, codes: Sequence[str], home: Sequence[str], field: str) -> None:

@@ -23,7 +23,7 @@ from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, words_of
 from pipeline.files import scratch_beside, whole_file
 from pipeline.grid.grid import Grid
 
@@ -261,7 +261,7 @@ def damage_named(path: str | Path) -> Iterator[None]:
     try:
         yield
     except RasterioIOError as error:
-        raise InputError(f"raster is damaged: {error}", file=path) from error
+        raise InputError(f"raster is damaged: {words_of(error)}", file=path) from error
 
 
 def _grid_of(source: DatasetReader) -> Grid:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.availability.classes import level_name, published_levels_dbm
 from pipeline.config.config import Config
 from pipeline.grid.layer_files import fields_of, layer_file
 from pipeline.layers import LAYERS, Layer
+
+COLLECTION = "stac/collection.json"
 
 
 class LayerFile(NamedTuple):
@@ -33,6 +36,24 @@ def published_layers(
         together = list(alike)
         for fields in _combinations(config, dtt_channels, names, fixed):
             yield from (LayerFile(row, fields, layer_file(row.family, **fields)) for row in together)
+
+
+def stac_item_of(found: LayerFile) -> str:
+    """Name of the item that a public raster is an asset of."""
+    device, channel = found.fields.get("device"), found.fields.get("channel")
+    if device is None:
+        return found.layer.job
+    return f"{device}_ch{channel:02d}" if isinstance(channel, int) else str(device)
+
+
+def stac_item_file(item: str) -> str:
+    """The file of a STAC item, relative to the run's folder."""
+    return f"stac/{item}.json"
+
+
+def style_file(name: str) -> str:
+    """The style that QGIS loads with a raster: it lies beside it and has its name."""
+    return Path(name).with_suffix(".qml").as_posix()
 
 
 def _combinations(
@@ -66,8 +87,9 @@ def _values(
 
 
 def _is_wanted(config: Config, setting: str) -> bool:
-    """Whether a setting, dotted, is there; no setting: always."""
+    """Whether a setting, dotted, is there, or has one of the values after ``=``; no setting: always."""
+    key, _, values = setting.partition("=")
     value: object = config
-    for name in setting.split(".") if setting else ():
+    for name in key.split(".") if key else ():
         value = None if value is None else getattr(value, name)
-    return bool(value)
+    return str(value) in values.split("|") if values else bool(value)

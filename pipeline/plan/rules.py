@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 
 from pipeline.plan import run_files
 from pipeline.plan.dependencies import code_of, rows_of, settings_of
@@ -12,16 +13,26 @@ from pipeline.plan.plan import Plan, threads_per_job
 # Of channels in the names of logs.
 _PREFIX = {"channel": "ch"}
 
-Wildcards = Mapping[str, str]
-
 
 def shell_line(job: str) -> str:
     """The command of a job's rule; everything is quoted, so that paths may have blanks."""
     options = "".join(f" --{name} {{wildcards.{name}:q}}" for name in JOBS[job].wildcards)
     return (
         f"python -m pipeline job {job} --config {{params.config:q}} --build {{params.build:q}}{options}"
-        " --threads {threads} 2> >(tee {log:q} >&2)"
+        f" --key {_key_of_params(JOBS[job])} --threads {{threads}} 2> >(tee {{log:q}} >&2)"
     )
+
+
+def _key_of_params(row: Job) -> str:
+    """Pattern of the key of a job's record (``digests.py``): the hashes among its params."""
+    names = ["code", *(["settings"] if row.settings else []), *(["rows"] if row.rows else [])]
+    return "-".join(f"{{params.{name}}}" for name in names)
+
+
+def key_of(plan: Plan, job: str, wildcards: Mapping[str, str]) -> str:
+    """The same key for a job with its wildcards, from the plan."""
+    params, members = rule_params(plan, job).values(), SimpleNamespace(**wildcards)
+    return "-".join(value if isinstance(value, str) else value(members) for value in params)
 
 
 def output_files(plan: Plan, job: str) -> list[str]:
@@ -38,23 +49,24 @@ def output_files(plan: Plan, job: str) -> list[str]:
 
 def log_file(plan: Plan, job: str) -> str:
     """Pattern of the file that takes what a job says."""
-    return f"logs/{plan.config.name}/{_stem(JOBS[job])}.log"
+    return f"logs/{plan.config.name}/{stem_of(job)}.log"
 
 
 def benchmark_file(plan: Plan, job: str) -> str:
     """Pattern of the file that takes the time and memory of a job."""
-    return f"benchmarks/{plan.config.name}/{_stem(JOBS[job])}.tsv"
+    return f"benchmarks/{plan.config.name}/{stem_of(job)}.tsv"
 
 
-def _stem(row: Job) -> str:
-    parts = [f"{_PREFIX.get(name, '')}{{{name}}}" for name in row.wildcards]
-    return "/".join([row.name, *parts])
+def stem_of(job: str) -> str:
+    """Pattern of the name that a job has among files of jobs: ``coverage/ch{channel}``."""
+    parts = [f"{_PREFIX.get(name, '')}{{{name}}}" for name in JOBS[job].wildcards]
+    return "/".join([job, *parts])
 
 
-def rule_params(plan: Plan, job: str) -> dict[str, str | Callable[[Wildcards], str]]:
+def rule_params(plan: Plan, job: str) -> dict[str, str | Callable[[object], str]]:
     """Hashes of what a job depends on besides earlier jobs: a change of one runs it again."""
     row = JOBS[job]
-    found: dict[str, str | Callable[[Wildcards], str]] = {"code": code_of(plan.config, job)}
+    found: dict[str, str | Callable[[object], str]] = {"code": code_of(plan.config, job)}
     if row.settings:
         found["settings"] = settings_of(plan, job)
     if row.rows is not None:
@@ -62,7 +74,7 @@ def rule_params(plan: Plan, job: str) -> dict[str, str | Callable[[Wildcards], s
     return found
 
 
-def _rows(plan: Plan, row: Job, wildcards: Wildcards) -> str:
+def _rows(plan: Plan, row: Job, wildcards: object) -> str:
     values = {name: getattr(wildcards, name) for name in row.wildcards}
     return str(rows_of(plan, row.name, **{k: int(v) if k == "channel" else v for k, v in values.items()}))
 

@@ -8,12 +8,18 @@ from pathlib import Path
 from pipeline.availability.combine import limit_file
 from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.plan.plan import Plan, tiles_of
-from pipeline.plan.published_layers import LayerFile, published_layers
+from pipeline.plan.published_layers import (
+    COLLECTION,
+    LayerFile,
+    published_layers,
+    stac_item_file,
+    stac_item_of,
+    style_file,
+)
 
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARY_FILE, LAND_FILE = "public/boundaries.geojson", "public/land.geojson"
 TRANSMITTER_FILE = "internal/transmitters.gpkg"
-COLLECTION = "stac/collection.json"
 # What the built page of the web map is made of.
 PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
 
@@ -111,11 +117,6 @@ def raster_files(plan: Plan) -> list[str]:
     return sorted(name for name in layer_files(plan) if Path(name).suffix in {".tif", ".vrt"})
 
 
-def style_file(name: str) -> str:
-    """The style that QGIS loads with a raster: it lies beside it and has its name."""
-    return Path(name).with_suffix(".qml").as_posix()
-
-
 def public_project(plan: Plan) -> str:
     """The QGIS project for everybody, relative to the run's folder."""
     return f"{plan.config.name}.qgs"
@@ -154,16 +155,8 @@ def stac_items(plan: Plan) -> dict[str, list[str]]:
     devices = [device.id for device in plan.config.devices]
     items: dict[str, list[str]] = {}
     for found in sorted(public, key=lambda found: _place_in_catalogue(found, devices)):
-        items.setdefault(_stac_item(found), []).append(found.file)
+        items.setdefault(stac_item_of(found), []).append(found.file)
     return items
-
-
-def _stac_item(found: LayerFile) -> str:
-    """Name of the item that a public raster is an asset of."""
-    device, channel = found.fields.get("device"), found.fields.get("channel")
-    if device is None:
-        return found.layer.job
-    return f"{device}_ch{channel:02d}" if isinstance(channel, int) else str(device)
 
 
 def _place_in_catalogue(found: LayerFile, devices: list[str]) -> tuple[int, bool]:
@@ -176,11 +169,6 @@ def _place_in_catalogue(found: LayerFile, devices: list[str]) -> tuple[int, bool
 def stac_sources(plan: Plan) -> list[str]:
     """Rasters that STAC describes, relative to the run's folder."""
     return sorted({name for files in stac_items(plan).values() for name in files})
-
-
-def stac_item_file(item: str) -> str:
-    """The file of a STAC item, relative to the run's folder."""
-    return f"stac/{item}.json"
 
 
 def stac_files(plan: Plan) -> list[str]:

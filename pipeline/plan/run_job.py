@@ -7,22 +7,30 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
+from pipeline.files import noting_files
 from pipeline.plan.dependencies import basis_of, code_of
+from pipeline.plan.digests import write_record
 from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.margin import required_margins_km
 
 
-def run_job(name: str, config: Config, build: Path, *, threads: int = 1, **wildcards: int | str) -> None:
+def run_job(
+    name: str, config: Config, build: Path, *, threads: int = 1, key: str = "", **wildcards: int | str
+) -> None:
     """Run a job for its channel, tile or device: read from ``build``, write there.
 
-    InputError for a name that is no job and for wildcards other than those of the job.
+    ``key``: of its record, which is written with one only (``digests.py``). InputError for a name that is
+    no job and for wildcards other than those of the job.
     """
     row = job_named(name)
     if set(wildcards) != set(row.wildcards):
         allowed = ", ".join(f"--{known}" for known in row.wildcards) or "none"
         raise InputError(f"job {name} is for other options", value=", ".join(wildcards), allowed=allowed)
     values = {value: _value(value, config, row) for value in row.values}
-    import_module(row.module).main(config, build, threads=threads, **wildcards, **values)
+    with noting_files() as written:
+        import_module(row.module).main(config, build, threads=threads, **wildcards, **values)
+    if key:
+        write_record(build, row.name, wildcards, key, written)
 
 
 def job_named(name: str) -> Job:

@@ -6,17 +6,29 @@ Stands above the services: which of them there are is theirs to say, and the con
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.config.load import read_config
+from pipeline.hashing import input_files
+from pipeline.plan.published_names import refuse_collisions
 from pipeline.services.table import service_names
 from pipeline.shipped import REPOSITORY
 
 
 def load_config(path: str | Path) -> Config:
     """Read and check one territory file; InputError names the key, the value and what is allowed."""
-    return read_config(Path(path), {"services": service_names()})
+    config = read_config(Path(path), {"services": service_names()})
+    refuse_collisions(config)
+    return config
+
+
+def files_read(config: Config) -> Iterator[Path]:
+    """The territory file and everything it names."""
+    if config.file is not None:
+        yield config.file
+    yield from (path for _, path in input_files(config))
 
 
 def export_schema() -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.errors import refused_by_machine
 from pipeline.plan.dependencies import run_id
+from pipeline.plan.digests import check_records
 from pipeline.plan.plan import plan_of
+from pipeline.plan.plausibility import table_lines
 from pipeline.plan.run_files import published_files
+from pipeline.publish.disclosure import public_facts
 from pipeline.publish.manifest import output_entries, run_facts, utc_now
-from pipeline.publish.release import REPORT, release
-from pipeline.publish.report.report import write_report
+from pipeline.publish.release import INTERNAL_REPORT, REPORT, release
+from pipeline.publish.report.report import write_reports
 from pipeline.publish.unchanged_inputs import check_unchanged
 
 # Where the workflow leaves the times of its jobs, by territory.
@@ -21,18 +25,24 @@ _BENCHMARKS = Path("benchmarks")
 def main(config: Config, build: Path, *, threads: int) -> None:
     """Publish under ``results/<territory>`` of the working folder; see ``release.py``.
 
-    InputError if inputs have changed meanwhile or a disk takes no more: nothing is published then.
+    InputError if inputs have changed meanwhile, if a file is not what its job wrote, or if a disk takes no
+    more: nothing is published then.
     """
     plan = plan_of(config)._replace(build=build)
     files = {name: build / name for name in published_files(plan)}
+    check_records(plan, files)
     run = run_id(plan)
     facts = run_facts(plan, run, files, utc_now())
-    files[REPORT] = build / REPORT
+    print(*table_lines(facts["plausibility"]), sep="\n", file=sys.stderr)
+    reports = {build / REPORT: public_facts(facts), build / INTERNAL_REPORT: facts}
+    files |= {name: build / name for name in (REPORT, INTERNAL_REPORT)}
+
+    def describe(digests: dict[str, str]) -> dict[str, object]:
+        return {**facts, "outputs": output_entries(files, digests)}
+
     try:
-        write_report(files[REPORT], plan, facts, _BENCHMARKS / plan.config.name)
+        write_reports(reports, plan, _BENCHMARKS / plan.config.name)
         check_unchanged(build, plan.config_path, config)
-        release(
-            files, plan.results, run, lambda digests: {**facts, "outputs": output_entries(files, digests)}
-        )
+        release(files, plan.results, run, describe, public_facts)
     except OSError as error:
         raise refused_by_machine(error, plan.results, "nothing is published") from error

@@ -8,7 +8,8 @@ from pipeline.config.config import Config
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid import raster
 from pipeline.plan.plan import plan_of
-from pipeline.plan.run_files import COLLECTION, stac_item_file, stac_items
+from pipeline.plan.published_layers import COLLECTION, stac_item_file
+from pipeline.plan.run_files import stac_items
 from pipeline.publish.catalogue import families
 from pipeline.publish.stac import asset_of, collection_of, item_of, times_of
 from pipeline.publish.styles import read_schemes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipeline.grid import raster
 from pipeline.layers import LAYERS
 from pipeline.publish.qgis.qml import Legend, categories, legend_of
 from pipeline.publish.styles import Scheme
+from pipeline.rows.text_records import own_rows
 from pipeline.services import table
 
 _NONE, _ALL = "none", "all"
@@ -88,8 +88,8 @@ def _pair_namer(_build: Path, _file: str, _band: int) -> _Namer:
 
 def _administration_namer(build: Path, file: str, band: int) -> _Namer:
     """Administrations of a bit mask; each band has bits of its own."""
-    with (build / file).with_name("radar612_adm.csv").open(newline="", encoding="utf-8") as stream:
-        names = {int(row["bit"]): row["adm"] for row in csv.DictReader(stream) if row["band"] == str(band)}
+    rows = own_rows((build / file).with_name("radar612_adm.csv"))
+    names = {int(row["bit"]): row["adm"] for row in rows if row["band"] == str(band)}
     return lambda mask: _joined(names.get(bit, f"bit {bit}") for bit in _bits(mask))
 
 

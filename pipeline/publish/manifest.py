@@ -14,10 +14,12 @@ from typing import Any
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
 from pipeline.config.services import Service
+from pipeline.coordination.radar.cr372_register import doubts_of
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
+from pipeline.plan.plausibility import register_facts
 from pipeline.plan.run_files import two_digits
 from pipeline.publish.protection_facts import overload_state, protection_entry
 from pipeline.publish.query_facts import query_facts
@@ -27,6 +29,7 @@ from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notic
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.stations import register_sizes
 from pipeline.registers.transmitters import summary
+from pipeline.rows.text_records import own_rows
 from pipeline.services.evaluated import product_statement
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
@@ -64,6 +67,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "inputs": input_entries(config),
         "register": summary(plan.register),
         "register_rows": register_sizes(config, plan.register, plan.bookings),
+        "plausibility": plausibility_entries(plan),
         "bookings": bookings_entry(plan),
         "terrain": terrain_entry(plan),
         "sea_paths": config.protection.sea_paths,
@@ -78,15 +82,17 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         ],
         "not_evaluated_area": open_areas(files),
         "areas": area_entries(config),
-        "unverified": [
-            *unverified(config),
-            *unverified_rows(path for _, path in input_files(config)),
-            *unverified_in_decisions(files),
-        ],
+        "unverified": open_entries(config, files),
         "notes": notes(config),
         "servers": servers(plan),
         "query": query_facts(config),
     }
+
+
+def open_entries(config: Config, files: Mapping[str, Path]) -> list[dict[str, object]]:
+    """Numbers of settings, tables and decisions whose source was not read."""
+    tables = unverified_rows(path for _, path in input_files(config))
+    return [*unverified(config), *tables, *unverified_in_decisions(files)]
 
 
 def config_entry(plan: Plan) -> dict[str, object]:
@@ -112,6 +118,11 @@ def output_entries(files: Mapping[str, Path], digests: Mapping[str, str]) -> lis
     return [
         {"path": name, "sha256": digests[name], "bytes": files[name].stat().st_size} for name in sorted(files)
     ]
+
+
+def plausibility_entries(plan: Plan) -> list[dict[str, object]]:
+    """The table of the registers' plausibility; ids of transmitters alone."""
+    return [{**facts._asdict(), "register": shown(Path(facts.register))} for facts in register_facts(plan)]
 
 
 def bookings_entry(plan: Plan) -> dict[str, object] | None:
@@ -159,8 +170,7 @@ def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
     path = files.get("public/not_evaluated.csv")
     if path is None or not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if float(row["area_km2"]) > 0.0]
+    rows = [row for row in own_rows(path) if float(row["area_km2"]) > 0.0]
     numbers = ("area_km2", "area_pct", "population_pct")
     return [
         {"device": row["device"], "channel": int(row["channel"])}
@@ -237,6 +247,11 @@ def notes(config: Config) -> list[str]:
         for level in config.levels_dbm
         if level > cap_dbm
     ]
+    radars = config.coordination.radars
+    if radars is not None and radars.register_file is not None:
+        # Records hold names and addresses: the report says where and what, `validate` also what stands there.
+        named = shown(radars.register_file)
+        found += [f"Radars: {named}{doubt}." for doubt in doubts_of(radars.register_file, values=False)]
     return found
 
 

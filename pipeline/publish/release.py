@@ -21,14 +21,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from pipeline.files import copy_whole, json_bytes, write_whole
-from pipeline.hashing import file_sha256
+from pipeline.files import INTERNAL, copy_whole, json_bytes, keep_from_others, write_whole
+from pipeline.hashing import file_sha256, json_hash, sha256_of_files
 
 if TYPE_CHECKING:  # queries read periods, and begin without the workflow and its compiler
     from pipeline.plan.plan import Plan
 
 LATEST, STAMP, MANIFEST, REPORT = "latest", ".published", "manifest.json", "report.html"
+# With all that names protected stations; those beside ``public/`` name none.
+INTERNAL_MANIFEST, INTERNAL_REPORT = f"{INTERNAL}/{MANIFEST}", f"{INTERNAL}/{REPORT}"
+# Member of a public manifest: what it leaves out.
+WITHHELD = "withheld"
+# These tell the time: runs of one content differ in them.
+_TIMED = (INTERNAL_REPORT, REPORT, INTERNAL_MANIFEST, MANIFEST)
 READ_ONLY = 0o444
+# Member of the manifest: hash of the others but the period, which is renewed and follows from them.
+_SEAL, _PERIOD = "content_hash", ("valid", "valid_utc", "renewed_at")
+_CHANGED = "is not what was published"
 _Digests = dict[str, str]
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -38,11 +47,13 @@ def release(
     results: Path,
     run_id: str,
     describe: Callable[[_Digests], Mapping[str, object]],
+    public: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None,
 ) -> Path:
     """Publish ``files`` (name in the run's folder -> source) and return the run's folder.
 
-    ``describe`` turns the SHA-256 of all files, by name, into the manifest. Whatever fails leaves ``latest``
-    and all earlier runs as they were; the last two steps rename what is on the disk already.
+    ``describe`` turns the SHA-256 of all files, by name, into the manifest; ``public`` leaves out of it what
+    only the one in ``internal/`` may tell (None: nothing, and there is one manifest). Whatever fails leaves
+    ``latest`` and all earlier runs as they were; the last two steps rename what is on the disk already.
     """
     waiting, final, stamp = results / f".{run_id}.tmp", results / run_id, results / f"{STAMP}.tmp"
     _remove_unfinished(results)
@@ -50,10 +61,13 @@ def release(
     try:
         write_whole(stamp, run_id + "\n")
         digests = _copy_all(files, waiting, results / LATEST)
-        write_whole(waiting / MANIFEST, json_bytes(describe(digests)), mode=READ_ONLY)
-        if holds(final, {name: digest for name, digest in digests.items() if name != REPORT}):
-            for name in [REPORT] * (REPORT in digests) + [MANIFEST]:  # these tell the time
-                (waiting / name).replace(final / name)
+        manifest = describe(digests)
+        if public is not None:
+            write_whole(waiting / INTERNAL_MANIFEST, json_bytes(_sealed(manifest)), mode=READ_ONLY)
+            manifest = public(manifest)
+        write_whole(waiting / MANIFEST, json_bytes(_sealed(manifest)), mode=READ_ONLY)
+        if holds(final, {name: digest for name, digest in digests.items() if name not in _TIMED}):
+            _replace_timed(waiting, final)
         else:
             os.sync()  # an outage after the next step must not find half-written files under `latest`
             _put_in_place(waiting, final)
@@ -62,6 +76,15 @@ def release(
     finally:
         _remove_unfinished(results)
     return final
+
+
+def _replace_timed(waiting: Path, final: Path) -> None:
+    """Put what tells the time into the folder of a run that is published already; the manifest last."""
+    for name in _TIMED:
+        if (waiting / name).is_file():
+            (final / name).parent.mkdir(exist_ok=True)
+            keep_from_others((final / name).parent)
+            (waiting / name).replace(final / name)
 
 
 def holds(folder: Path, digests: Mapping[str, str]) -> bool:
@@ -81,14 +104,63 @@ def point_to(link: Path, target: str) -> None:
 
 
 def is_complete(results: Path) -> bool:
-    """Whether ``latest`` is the run of the stamp and all files of its manifest are there (by name)."""
+    """Whether ``latest`` is the run of the stamp, with its manifest and all files as they were published."""
     try:
         run_id = (results / STAMP).read_text().strip()
-        outputs = json.loads((results / LATEST / MANIFEST).read_text())["outputs"]
-        linked = str((results / LATEST).readlink())
-        return linked == run_id and all((results / run_id / item["path"]).is_file() for item in outputs)
-    except (OSError, ValueError, KeyError, TypeError):
+        return str((results / LATEST).readlink()) == run_id and damage_of(results) is None
+    except (OSError, ValueError):
         return False
+
+
+def damage_of(results: Path) -> tuple[Path, str] | None:
+    """The first file of ``latest`` that is not as it was published, and what is wrong; None if all are."""
+    folder = results / LATEST
+    path = folder / MANIFEST
+    try:
+        manifest = _read_manifest(path)
+        for path in [folder / INTERNAL_MANIFEST] * (WITHHELD in manifest) + [folder / MANIFEST]:
+            manifest = _read_manifest(path)
+            if manifest != _sealed(manifest) or not _period_fits(manifest):
+                return path, _CHANGED
+        known = {folder / item["path"]: (item["sha256"], item.get("bytes")) for item in manifest["outputs"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return path, "cannot be read"
+    found = sha256_of_files(known)
+    for path, (digest, size) in known.items():
+        if found[path] is None:
+            return path, "is missing"
+        if found[path] != digest:
+            length = path.stat().st_size
+            return path, _CHANGED if size in (None, length) else f"has {length} bytes, published were {size}"
+    return None
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_bytes()))
+
+
+def is_sealed(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest, but for its period, is what was published; one of an older version always is."""
+    return _SEAL not in manifest or manifest == _sealed(manifest)
+
+
+def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest with the hash of its content."""
+    content = {name: value for name, value in manifest.items() if name not in {_SEAL, *_PERIOD}}
+    return {**manifest, _SEAL: json_hash(content)}
+
+
+def _period_fits(manifest: Mapping[str, Any]) -> bool:
+    """Whether the period of a manifest is what its other parts say; true without one."""
+    if "valid" not in manifest:
+        return True
+    settings = manifest["config"]["settings"]
+    begin = manifest.get("renewed_at", manifest["computed_at"])
+    if manifest["bookings"] is not None and settings["pmse"]["at"] is not None:
+        begin = settings["pmse"]["at"]
+    valid = _period(datetime.fromisoformat(begin), settings["validity_hours"])
+    utc = utc_period(valid, settings["query"]["time_zone"])
+    return (manifest["valid"], manifest["valid_utc"]) == (valid, utc)
 
 
 def _remove_unfinished(results: Path) -> None:
@@ -107,6 +179,7 @@ def _copy_all(files: Mapping[str, Path], folder: Path, previous: Path) -> _Diges
     for name in sorted(files):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
+        keep_from_others(target.parent)
         digests[name] = file_sha256(files[name])
         if known.get(name) != digests[name] or not _linked(previous / name, target, digests[name]):
             copy_whole(files[name], target, mode=READ_ONLY)
@@ -119,6 +192,7 @@ def _linked(source: Path, target: Path, digest: str) -> bool:
         if file_sha256(source) != digest:
             return False
         target.hardlink_to(source.resolve())
+        keep_from_others(target)  # of a run that was made before
     except OSError:  # no such file, or a file system without hard links
         return False
     return True
@@ -158,8 +232,13 @@ def validity(plan: Plan, now: datetime) -> dict[str, str]:
     begin = now
     if plan.bookings is not None and plan.config.pmse.at is not None:
         begin = datetime.fromisoformat(plan.config.pmse.at)
-    until = begin + timedelta(hours=plan.config.validity_hours)
-    return {"from": begin.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds")}
+    return _period(begin, plan.config.validity_hours)
+
+
+def _period(begin: datetime, hours: float) -> dict[str, str]:
+    begin = begin.replace(microsecond=0)
+    until = begin + timedelta(hours=hours)
+    return {"from": begin.isoformat(), "until": until.isoformat(timespec="seconds")}
 
 
 def utc_period(valid: Mapping[str, str], time_zone: str) -> dict[str, str]:
@@ -188,17 +267,20 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
     The caller knows that the run is that of ``plan``. A period that PMSE bookings fix (``pmse.at``) stays.
     OSError, and the manifest as it was, if it cannot be written.
     """
-    path = results / LATEST / MANIFEST
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    latest = results / LATEST
+    manifest = json.loads((latest / MANIFEST).read_text(encoding="utf-8"))
     if not _renewal_due(manifest, plan, now):
         return False
     valid = validity(plan, now)
-    renewed = manifest | {
+    renewed = {
         "valid": valid,
         "valid_utc": utc_period(valid, plan.config.query.time_zone),
         "renewed_at": now.isoformat(timespec="seconds"),
     }
-    write_whole(path, json_bytes(renewed), mode=READ_ONLY)
+    # The public one last: it says whether a renewal is due.
+    for path in [latest / INTERNAL_MANIFEST] * (WITHHELD in manifest) + [latest / MANIFEST]:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        write_whole(path, json_bytes(found | renewed), mode=READ_ONLY)
     return True
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from pipeline.grid import raster
 from pipeline.grid.grid import Box
 from pipeline.plan.plan import Plan
-from pipeline.plan.run_files import project_to_pass_on, stac_item_file, stac_items
+from pipeline.plan.published_layers import stac_item_file
+from pipeline.plan.run_files import project_to_pass_on, stac_items
 from pipeline.publish.release import period_of_bookings
 from pipeline.publish.styles import Scheme
 

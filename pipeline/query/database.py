@@ -27,7 +27,7 @@ from pipeline.publish.release import MANIFEST
 from pipeline.quantise import NODATA_CENTI
 from pipeline.query.manifest_check import check_manifest
 from pipeline.query.paws import Code, PawsError
-from pipeline.query.results import published_file, read_run
+from pipeline.query.results import published_file, read_public_run
 
 # --- a circle on one raster ---------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class QueryLocation(NamedTuple):
 
 def open_database(results: Path) -> Database:
     """Open a run, or the latest of a territory; InputError without query rasters, or with damaged ones."""
-    run = read_run(results)
+    run = read_public_run(results)
     check_manifest(run.folder / MANIFEST, run.manifest, "query")
     facts = run.manifest["query"]
     paths = {entry["id"]: published_file(run, entry["file"]) for entry in facts["devices"]}

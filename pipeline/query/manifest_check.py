@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, fault_of_value
 from pipeline.files import JsonObject
 from pipeline.publish.release import UTC_FORMAT
 
@@ -37,9 +37,16 @@ class _Part(BaseModel):
 _Name = Annotated[str, Field(min_length=1)]
 _File = Annotated[str, AfterValidator(_inside)]
 _Utc = Annotated[str, AfterValidator(_moment)]
-_Hz = Annotated[float, Field(gt=0.0, lt=1e15)]
-_HeightM = Annotated[float, Field(gt=0.0, le=1e5)]
+# Edges of channels and bandwidths of devices as a territory file may give them.
+_EdgeHz = Annotated[float, Field(ge=1e6, le=1e11)]
+_BandwidthHz = Annotated[float, Field(ge=1e3, le=1e8)]
+_HeightM = Annotated[float, Field(gt=0.0, le=1e4)]
+_EmissionClass = Annotated[int, Field(ge=1, le=5)]
+_DeviceType = Literal["A", "B"]
+_Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+_Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 _Level = Annotated[float, Field(ge=-1e3, le=1e3)]
+_LEAST_WIDTH_HZ = 1e3
 _Number = Annotated[int, Field(ge=1, le=999)]
 
 
@@ -81,34 +88,40 @@ class _Manifest(_Part):
 
 
 class _Ruleset(_Part):
-    authority: str
-    rulesetId: _Name
-    maxLocationChange: float
-    maxPollingSecs: float
+    authority: Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")]
+    rulesetId: _Text
+    maxLocationChange: Annotated[float, Field(gt=0.0, le=1e5)]
+    maxPollingSecs: Annotated[float, Field(ge=1.0, le=31_622_400.0)]
 
 
 class _Channel(_Part):
     channel: _Number
-    start_hz: _Hz
-    stop_hz: _Hz
+    start_hz: _EdgeHz
+    stop_hz: _EdgeHz
+
+    @model_validator(mode="after")
+    def _ascending(self) -> _Channel:
+        if self.stop_hz - self.start_hz < _LEAST_WIDTH_HZ:
+            raise ValueError("stop_hz is not above start_hz")
+        return self
 
 
 class _Device(_Part):
-    id: _Name
+    id: _Id
     file: _File
-    type: _Name
-    emission_class: int
+    type: _DeviceType
+    emission_class: _EmissionClass
     height_m: _HeightM
-    bandwidth_hz: _Hz
+    bandwidth_hz: _BandwidthHz
     cap_dbm: _Level | None = None
 
 
 class _Slave(_Part):
-    emission_class: int
-    sensitivity_dbm: _Level
-    antenna_gain_dbi: _Level
-    height_m: dict[str, _HeightM]
-    environment: _Name
+    emission_class: _EmissionClass
+    sensitivity_dbm: Annotated[float, Field(ge=-150.0, le=0.0)]
+    antenna_gain_dbi: Annotated[float, Field(ge=-20.0, le=40.0)]
+    height_m: dict[_DeviceType, _HeightM]
+    environment: Literal["open", "suburban", "urban"]
 
 
 class _Facts(_Part):
@@ -117,6 +130,16 @@ class _Facts(_Part):
     channels: Annotated[list[_Channel], Field(min_length=1)]
     devices: Annotated[list[_Device], Field(min_length=1)]
     generic_slave: _Slave
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> _Facts:
+        for name, found in (
+            ("devices", [device.id for device in self.devices]),
+            ("channels", [channel.channel for channel in self.channels]),
+        ):
+            if len(set(found)) != len(found):
+                raise ValueError(f"two {name} of one name")
+        return self
 
 
 class _Period(_Part):
@@ -127,7 +150,7 @@ class _Period(_Part):
 class _Queried(_Part):
     """Of a run that is queried."""
 
-    run_id: _Name
+    run_id: _Text
     query: _Facts
     valid_utc: _Period
 
@@ -169,5 +192,5 @@ def _damaged(path: Path, error: ValidationError | RecursionError) -> InputError:
         allowed = "a run made by this version of the program"
         return InputError(kind, file=path, field=place, allowed=allowed)
     value = None if isinstance(first["input"], dict | list) else first["input"]
-    problem = "damaged manifest: " + first["msg"].removeprefix("Value error, ")
+    problem = f"damaged manifest: {fault_of_value(first)}"
     return InputError(problem, file=path, field=place, value=value, allowed="a manifest as it was published")

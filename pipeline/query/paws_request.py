@@ -24,6 +24,11 @@ _GENERIC = {"generic", "generic slave", "generic_slave"}
 _SPECIFIC = {"", "specific", "specific slave", "specific_slave", "master"}
 # Of a location that gives none (RFC 7545, section 5.1): the circle of one that gives less is too small.
 _LEAST_CONFIDENCE_PCT = 95
+# Members of a request that are objects, if they are there (RFC 7545, section 4.5.1), and texts of a device's
+# description with their length (section 5.2).
+_OBJECTS = {"masterDeviceLocation", "masterDeviceDesc", "antenna", "owner", "capabilities"}
+_IDENTITY, _LONGEST_IDENTITY = {"serialNumber", "manufacturerId", "modelId"}, 64
+_FULL_CIRCLE_DEG = 360.0
 # Members of a device's description by which its profile is chosen (RFC 7545, section 9.2.2).
 _CHOICE = {"etsiEnDeviceType": "type", "etsiEnDeviceEmissionsClass": "emission_class"}
 
@@ -53,18 +58,26 @@ def respond(database: Database, request: object, now: datetime | None = None) ->
 
 def _request_of(facts: JsonObject, params: object) -> Request:
     """AVAIL_SPECTRUM_REQ (RFC 7545, section 4.5.1) as a request of the library."""
-    if not isinstance(params, Mapping) or params.get("type") != _REQUEST_TYPE:
+    if not isinstance(params, Mapping):
         raise PawsError(Code.INVALID_VALUE, f"params are no {_REQUEST_TYPE}")
-    if params.get("version") != PAWS_VERSION:
+    _require(params, ["type", "version"])
+    if params["type"] != _REQUEST_TYPE:
+        raise PawsError(Code.INVALID_VALUE, f"params are no {_REQUEST_TYPE}")
+    if params["version"] != PAWS_VERSION:
         raise PawsError(Code.VERSION, f"only version {PAWS_VERSION}")
+    for name in _OBJECTS & params.keys():
+        _object(params, name)
     generic = _is_generic(params)
     location = "masterDeviceLocation" if generic and "masterDeviceLocation" in params else "location"
     _require(params, [location, "deviceDesc"])
     device_desc = _object(params, "deviceDesc")
+    for name in _IDENTITY & device_desc.keys():
+        if not isinstance(text := device_desc[name], str) or len(text.encode()) > _LONGEST_IDENTITY:
+            raise PawsError(Code.INVALID_VALUE, f"{name} is no text of up to {_LONGEST_IDENTITY} octets")
     if any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(device_desc)):
         raise PawsError(Code.INVALID_VALUE, "deviceDesc holds a number that is not finite")
     lon_deg, lat_deg, uncertainty_m = _circle_of(_object(params, location))
-    height_m, spread_m = _height_of(_object(params, "antenna") if "antenna" in params else {})
+    height_m, spread_m = _height_of(params.get("antenna", {}))
     return Request(
         lon_deg,
         lat_deg,
@@ -94,6 +107,8 @@ def _require(given: Mapping[str, Any], names: Iterable[str]) -> None:
 
 def _circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
     """Longitude, latitude and radius in m of the circle around the ellipse of a GeoLocation (section 5.1)."""
+    if "region" in location and "point" in location:
+        raise PawsError(Code.INVALID_VALUE, "location is both a point and a region")
     if "region" in location:
         raise PawsError(Code.UNIMPLEMENTED, "locations are points, not regions")
     _require(location, ["point"])
@@ -102,15 +117,19 @@ def _circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
     centre = _object(point, "center")
     _require(centre, ["longitude", "latitude"])
     confidence_pct = _number(location, "confidence", _LEAST_CONFIDENCE_PCT)
-    if not 0.0 <= confidence_pct <= 100.0:
-        raise PawsError(Code.INVALID_VALUE, "confidence is not 0 to 100 %")
+    if not 0.0 <= confidence_pct <= 100.0 or confidence_pct % 1.0:
+        raise PawsError(Code.INVALID_VALUE, "confidence is no whole number from 0 to 100 %")
     if confidence_pct < _LEAST_CONFIDENCE_PCT:
         raise PawsError(
             Code.UNIMPLEMENTED, f"places are known with {_LEAST_CONFIDENCE_PCT} % confidence or more"
         )
+    if abs(_number(point, "orientation", 0.0)) > _FULL_CIRCLE_DEG:
+        raise PawsError(Code.INVALID_VALUE, "orientation is more than a full circle")
     axes_m = [_number(point, name, 0.0) for name in ("semiMajorAxis", "semiMinorAxis")]
     if min(axes_m) < 0.0:
         raise PawsError(Code.INVALID_VALUE, "an axis is negative")
+    if "semiMajorAxis" in point and axes_m[1] > axes_m[0]:
+        raise PawsError(Code.INVALID_VALUE, "semiMinorAxis is above semiMajorAxis")
     return _number(centre, "longitude"), _number(centre, "latitude"), max(axes_m)
 
 
@@ -118,10 +137,17 @@ def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
     """Id of the profile of the largest class that fits a DeviceDescriptor (RFC 7545, section 5.2)."""
     ruleset = facts["ruleset"]["rulesetId"]
     rulesets = device_desc.get("rulesetIds")
-    if rulesets is not None and (not isinstance(rulesets, list) or ruleset not in rulesets):
+    if "rulesetIds" in device_desc and not (
+        isinstance(rulesets, list) and rulesets and all(isinstance(name, str) for name in rulesets)
+    ):
+        raise PawsError(Code.INVALID_VALUE, "rulesetIds is no list of one text or more")
+    if rulesets is not None and ruleset not in rulesets:
         raise PawsError(Code.UNSUPPORTED, f"the ruleset here is {ruleset}")
     if ruleset.startswith("ETSI"):
         _require(device_desc, _CHOICE)
+    for name in _CHOICE.keys() & device_desc.keys():
+        if isinstance(device_desc[name], bool) or not isinstance(device_desc[name], str | int):
+            raise PawsError(Code.INVALID_VALUE, f"{name} is no text")
     given = {own: str(device_desc[name]) for name, own in _CHOICE.items() if name in device_desc}
     fitting = [
         entry for entry in facts["devices"] if all(str(entry[name]) == value for name, value in given.items())
@@ -139,7 +165,7 @@ def _height_of(antenna: Mapping[str, Any]) -> tuple[float | None, float]:
     if "height" not in antenna:
         return None, 0.0
     if kind == "AMSL":
-        raise PawsError(Code.UNSUPPORTED, "this database has no ground heights: give heights above ground")
+        raise PawsError(Code.UNIMPLEMENTED, "heights are above ground (AGL)")
     height_m, spread_m = _number(antenna, "height"), _number(antenna, "heightUncertainty", 0.0)
     if spread_m < 0.0:
         raise PawsError(Code.INVALID_VALUE, "heightUncertainty is negative")

@@ -15,7 +15,7 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.hashing import file_sha256
-from pipeline.publish.release import LATEST, MANIFEST
+from pipeline.publish.release import INTERNAL_MANIFEST, LATEST, MANIFEST, WITHHELD
 from pipeline.query.manifest_check import read_manifest
 from pipeline.shipped import REPOSITORY
 
@@ -36,9 +36,33 @@ class Run(NamedTuple):
 
 
 def read_run(results: Path) -> Run:
-    """The run in ``results/<territory>/<run_id>``, or the latest one of ``results/<territory>``."""
+    """The run in ``results/<territory>/<run_id>``, or the latest one of ``results/<territory>``.
+
+    With all facts, those of protected stations too: ``internal/manifest.json``, which not everybody may read.
+    """
+    public = read_public_run(results)
+    if WITHHELD not in public.manifest:  # made before there were two manifests
+        return public
+    path = public.folder / INTERNAL_MANIFEST
+    try:
+        found = path.is_file()
+    except PermissionError:
+        found = False
+    if not found:
+        raise InputError(
+            "is not here or not for you to read", file=path, allowed="the run's whole folder, with internal/"
+        )
+    return public._replace(manifest=read_manifest(path))
+
+
+def read_public_run(results: Path) -> Run:
+    """The same with the facts of ``manifest.json`` alone, for answers that must disclose no station."""
     places = (results, results / LATEST)
-    folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+    try:
+        folder = next((place for place in places if (place / MANIFEST).is_file()), None)
+    except (OSError, ValueError) as error:  # a name that no file can have, a loop of links
+        problem = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise InputError(problem, file=results, allowed="a folder such as results/x/latest") from None
     if folder is None:
         raise InputError("holds no published run", file=results, allowed="a folder such as results/x/latest")
     folder = folder.resolve()

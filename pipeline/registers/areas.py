@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT
 from pipeline.grid.polygons import EDGE_STEP_M, read_frame
+from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
 from pipeline.rows.row_models import NumberCell, StrippedRow, check_record, columns_of, read_records
 from pipeline.rows.text_records import Record, check_columns
 
@@ -71,13 +72,22 @@ class _AdjustmentRow(StrippedRow):
 
 
 class ChannelArea(NamedTuple):
-    """One polygon in lon/lat with the row it came from; ``channels`` None = all."""
+    """One polygon in lon/lat with the row it came from; ``channels`` None = all; ``repair`` of it."""
 
     file: str
     row: int
     shape: BaseGeometry
     channels: frozenset[int] | None
     values: dict[str, str]
+    repair: Repair | None = None
+
+
+class _Drawn(NamedTuple):
+    """A record with its polygon in lon/lat, valid, and what was repaired."""
+
+    record: Record
+    shape: BaseGeometry
+    repair: Repair | None
 
 
 class Adjustment(NamedTuple):
@@ -111,66 +121,60 @@ _Row = TypeVar("_Row", _ExclusionRow, _AdjustmentRow)
 
 def _read_areas(path: Path, model: type[_Row]) -> list[tuple[ChannelArea, _Row]]:
     columns = columns_of(model)
-    shapes = _read_csv(path, columns) if path.suffix.lower() == ".csv" else _read_layer(path, columns)
-    return [_checked(path, record, shape, model) for record, shape in shapes]
+    read = _read_csv if path.suffix.lower() == ".csv" else _read_layer
+    return [_checked(path, drawn, model) for drawn in read(path, columns)]
 
 
-def _checked(
-    path: Path, record: Record, shape: BaseGeometry | None, model: type[_Row]
-) -> tuple[ChannelArea, _Row]:
-    row = check_record(path, record, model)
-    kind = "none" if shape is None else shape.geom_type
-    if shape is None or kind not in ("Polygon", "MultiPolygon") or shape.is_empty:
+def _checked(path: Path, drawn: _Drawn, model: type[_Row]) -> tuple[ChannelArea, _Row]:
+    row = check_record(path, drawn.record, model)
+    number, values = drawn.record
+    if drawn.shape.is_empty:
         raise InputError(
-            "not a polygon", file=path, row=record.row, field="geometry", value=kind, allowed="Polygon"
+            "polygon has no area", file=path, row=number, field="geometry", allowed="Polygon or MultiPolygon"
         )
-    west, south, east, north = shapely.bounds(shape)
-    if not (west >= -180 and south >= -90 and east <= 180 and north <= 90):
-        raise InputError(
-            "polygon is not on the Earth",
-            file=path,
-            row=record.row,
-            field="geometry",
-            value=[west, south, east, north],
-            allowed="longitude and latitude in degrees, or a stated CRS",
-        )
-    valid = shape if shapely.is_valid(shape) else shapely.make_valid(shape)
-    return ChannelArea(str(path), record.row, valid, row.channels, record.values), row
+    return ChannelArea(str(path), number, drawn.shape, row.channels, values, drawn.repair), row
 
 
-def _read_csv(path: Path, columns: Sequence[str]) -> list[tuple[Record, BaseGeometry | None]]:
+def _read_csv(path: Path, columns: Sequence[str]) -> list[_Drawn]:
     records = read_records(path, [*columns, "wkt"])
     for fault in records.faults:
         raise fault
-    rows: list[tuple[Record, BaseGeometry | None]] = []
-    for record in records.readable:
-        try:
-            shape = shapely.from_wkt(record.values["wkt"])
-        except ShapelyError:
-            raise InputError(
-                "is not well-known text",
-                file=path,
-                row=record.row,
-                field="wkt",
-                value=record.values["wkt"],
-                allowed="POLYGON or MULTIPOLYGON in lon/lat",
-            ) from None
-        values = {name: record.values[name].strip() for name in columns}
-        rows.append((Record(record.row, values), shape))
-    return rows
+    return [_from_wkt(path, record, columns) for record in records.readable]
 
 
-def _read_layer(path: Path, columns: Sequence[str]) -> list[tuple[Record, BaseGeometry | None]]:
+def _from_wkt(path: Path, record: Record, columns: Sequence[str]) -> _Drawn:
+    try:
+        written = shapely.force_2d(shapely.from_wkt(record.values["wkt"]))
+    except ShapelyError:
+        raise InputError(
+            "is not well-known text",
+            file=path,
+            row=record.row,
+            field="wkt",
+            value=record.values["wkt"],
+            allowed="POLYGON or MULTIPOLYGON in lon/lat",
+        ) from None
+    shape, problem = checked_shape(path, record.row, written)
+    check_degrees(path, record.row, shape)
+    values = {name: record.values[name].strip() for name in columns}
+    return _Drawn(Record(record.row, values), shape, repair_of(path, record.row, problem, shape))
+
+
+def _read_layer(path: Path, columns: Sequence[str]) -> list[_Drawn]:
     frame = read_frame(path)
     check_columns(path, list(frame.columns), list(columns))
+    repairs = {repair.row: repair for repair in frame.attrs["repairs"]}
     if frame.crs.is_projected:
         # Edges are straight in the file's own coordinates.
         frame = frame.assign(geometry=shapely.segmentize(frame.geometry.array, EDGE_STEP_M))
-    shapes = frame.to_crs(LONLAT).geometry
+    shapes = map(valid_shape, frame.to_crs(LONLAT).geometry)
     texts = frame[list(columns)].astype(object).where(frame[list(columns)].notna(), "")
+    named = zip(shapes, texts.itertuples(index=False, name=None), strict=True)
     return [
-        (Record(row, {name: str(value).strip() for name, value in zip(columns, values, strict=True)}), shape)
-        for row, (shape, values) in enumerate(
-            zip(shapes, texts.itertuples(index=False, name=None), strict=True), start=1
-        )
+        _Drawn(Record(row, _stripped(columns, values)), shape, repairs.get(row))
+        for row, (shape, values) in enumerate(named, start=1)
     ]
+
+
+def _stripped(columns: Sequence[str], values: Sequence[object]) -> dict[str, str]:
+    return {name: str(value).strip() for name, value in zip(columns, values, strict=True)}

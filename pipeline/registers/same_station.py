@@ -6,20 +6,19 @@ of one network would each take all reception from the other, and nothing would b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import xarray as xr
 
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
-from pipeline.rows.row_models import read_records
 
 # Two records within this are of one mast: coordinates are filed in whole seconds of arc, 31 m.
 SAME_SITE_M = 100.0
-# Attribute of the dataset: names of networks that were taken for another spelling, as text.
-SPELLINGS = "sfn_spellings"
+# Attributes of the dataset: names of networks that were taken for another spelling, as text; file and row by
+# id.
+SPELLINGS, PLACES = "sfn_spellings", "places"
 
 
 def _folded(name: str) -> str:
@@ -63,14 +62,16 @@ def twins(transmitters: xr.Dataset, *, also_of_one_network: bool = False) -> Ite
             yield from ((first, second) for second in later[found].tolist())
 
 
-def twin_faults(transmitters: xr.Dataset, files: Sequence[Path], accept: Collection[str]) -> list[InputError]:
-    """The faults of the second record of each pair of twins of which ``accept`` names none, by row."""
+def twin_faults(
+    transmitters: xr.Dataset, pairs: Iterable[tuple[int, int]], accept: Collection[str]
+) -> list[InputError]:
+    """The faults of the second record of each pair of which ``accept`` names none, by row."""
     ids = [str(name) for name in transmitters["id"].values]
     faults: dict[str, InputError] = {}
-    for first, second in twins(transmitters):
+    for first, second in pairs:
         if not {ids[first], ids[second]} & set(accept):
             channel = int(transmitters["channel"].values[second])
-            file, row = place_in_files(files, ids[second])
+            file, row = transmitters.attrs[PLACES][ids[second]]
             faults.setdefault(
                 ids[second],
                 InputError(
@@ -86,24 +87,13 @@ def twin_faults(transmitters: xr.Dataset, files: Sequence[Path], accept: Collect
     return list(faults.values())
 
 
-def with_common_networks(transmitters: xr.Dataset) -> xr.Dataset:
-    """The dataset with one network for twins, so that no station is its own interferer."""
+def with_common_networks(transmitters: xr.Dataset, pairs: Iterable[tuple[int, int]]) -> xr.Dataset:
+    """The dataset with one network for each pair, so that no station is its own interferer."""
     ids = transmitters["id"].values
     names = [str(name) for name in transmitters["sfn"].values]
-    changed = False
-    for first, second in twins(transmitters):
-        common = names[first] or names[second] or f"site of {ids[first]}"
-        names[first] = names[second] = common
-        changed = True
-    if not changed:
+    before = list(names)
+    for first, second in pairs:
+        names[first] = names[second] = names[first] or names[second] or f"site of {ids[first]}"
+    if names == before:
         return transmitters
     return transmitters.assign(sfn=("transmitter", np.array(names, dtype=np.str_)))
-
-
-def place_in_files(files: Sequence[Path], name: str) -> tuple[Path, int]:
-    """File and row of the record with an id; KeyError if there is none."""
-    for path in files:
-        for record in read_records(path, (), may_be_empty=True).readable:
-            if record.values.get("id", "").strip() == name:
-                return path, record.row
-    raise KeyError(name)

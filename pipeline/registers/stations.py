@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import xarray as xr
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipeline.config.config import Config
+from pipeline.errors import raise_first
 from pipeline.hashing import input_files
 from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.registers.transmitter_rows import looks_like_relative_field
@@ -28,6 +29,7 @@ from pipeline.rows.row_models import (
     RowModel,
     read_by_id,
     read_records,
+    row_problem,
 )
 
 # Keys of the territory file under which the rows of a register are counted.
@@ -106,6 +108,13 @@ class ReceiverRow(_StationRow):
             raise ValueError("pattern looks like relative field, not attenuation in dB")
         return text
 
+    @model_validator(mode="after")
+    def _directed(self) -> ReceiverRow:
+        if self.pattern and self.azimuth_deg is None:
+            text = "directional pattern without an azimuth"
+            raise row_problem("azimuth_deg", text, "0 to 360 deg; or an empty pattern, the gain all around")
+        return self
+
 
 class AeronauticalRow(_StationRow):
     """A station of aeronautical radionavigation; empty ``code``: of unknown kind."""
@@ -136,8 +145,7 @@ _Station = TypeVar("_Station", bound=_StationRow)
 def read_stations(paths: Sequence[Path], model: type[_Station]) -> list[_Station]:
     """Checked rows of all files together, sorted by id; InputError for the first bad one."""
     rows, faults = read_by_id(paths, model)
-    for fault in faults:
-        raise fault
+    raise_first(faults)
     return rows
 
 

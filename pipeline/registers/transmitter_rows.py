@@ -32,6 +32,8 @@ _WIDTH_TOLERANCE_MHZ = 0.01
 # Sampled every 5 or 10 degrees, the direction of maximum radiation may fall between two samples.
 _PATTERN_MINIMUM_DB = 3.0
 _PATTERN_MAXIMUM_DB = 60.0
+_LEAST_LARGEST_FIELD = 0.9
+_FACES_OF_ROUND_ANTENNA = 3
 _NULL_ISLAND_DEG = 0.01
 
 
@@ -48,12 +50,15 @@ class RowRules(NamedTuple):
     """What a row is checked against beside its own ranges.
 
     ``plan`` the channel raster; ``box`` where sites may lie (None: anywhere on Earth); ``modes`` the known
-    (system, mode) pairs (None: any mode).
+    (system, mode) pairs (None: any mode); ``accept`` ids of rows that are right although they look wrong;
+    ``haat_needed``: nothing fills in a HAAT of 0, which stands for one that was never computed.
     """
 
     plan: ChannelPlan
     box: SiteBox | None = None
     modes: Collection[tuple[str, str]] | None = None
+    accept: Collection[str] = ()
+    haat_needed: bool = False
 
 
 def _attenuations(text: object) -> object:
@@ -70,15 +75,31 @@ def _attenuations(text: object) -> object:
 
 
 def looks_like_relative_field(values: Sequence[float]) -> bool:
-    """Whether a pattern is field relative to its largest, 1, and not attenuation in dB.
+    """Whether a pattern may be field relative to its largest, 1, in place of attenuation in dB.
 
-    Attenuation has a 0 in the direction of the largest radiation; a pattern of 0 to exactly 1 can be either.
+    Attenuation has a 0 in the direction of the largest radiation; field of 1 at most has it where it has a
+    null. Both can be of 0 to 1. Antennas that are round within 1 dB are made of three faces or more and have
+    as many zeros; relative field has one null, or two as a dipole. Sampled beside its maximum, the largest
+    field is a little less than 1.
     """
+    if len(values) < 2 or not _LEAST_LARGEST_FIELD <= max(values) <= 1.0:
+        return False
+    return _certainly_field(values) or _minima(values) < _FACES_OF_ROUND_ANTENNA
+
+
+def _certainly_field(values: Sequence[float]) -> bool:
     return len(values) > 1 and max(values) == 1.0 and min(values) > 0.0
 
 
+def _minima(values: Sequence[float]) -> int:
+    """Separate directions around the circle in which a pattern is near its smallest value."""
+    low, high = min(values), max(values)
+    near = [value <= low + 0.1 * (high - low) for value in values]
+    return max(sum(here and not before for before, here in zip([near[-1], *near], near, strict=False)), 1)
+
+
 def _refuse_relative_field(values: Sequence[float]) -> None:
-    if looks_like_relative_field(values):
+    if _certainly_field(values):
         raise ValueError(
             "pattern looks like relative field, of which the largest is 1; not attenuation in dB"
         )
@@ -195,9 +216,27 @@ def _channel_problem(record: TransmitterRow, plan: ChannelPlan) -> PydanticCusto
     return None
 
 
+def _pattern_problem(record: TransmitterRow, accept: Collection[str]) -> PydanticCustomError | None:
+    patterns = {
+        "pattern_azimuth_attenuation_db": record.pattern_azimuth_attenuation_db,
+        "vertical_pattern_deg_attenuation_db": [at for _, at in record.vertical_pattern_deg_attenuation_db],
+    }
+    for field, values in patterns.items():
+        if looks_like_relative_field(values) and record.id not in accept:
+            text = "pattern looks like relative field, or is attenuation of at most 1 dB"
+            allowed = f"attenuation in dB, -20 log10 of the field; or id {record.id} in registers.accept"
+            return row_problem(field, text, allowed)
+    return None
+
+
 def _other_problem(record: TransmitterRow, rules: RowRules) -> PydanticCustomError | None:
     if record.antenna_height_agl_m is None and record.haat_m is None:
         return row_problem("antenna_height_agl_m", "value is missing", "0 to 900 m; empty only with haat_m")
+    if record.antenna_height_agl_m is None and record.haat_m == 0.0 and rules.haat_needed:
+        text = "0 stands for a height that was never computed"
+        return row_problem("haat_m", text, "a height, antenna_height_agl_m, or registers.missing_haat_m")
+    if problem := _pattern_problem(record, rules.accept):
+        return problem
     if not record.multiplex_mode:
         return None
     if not record.system:

@@ -30,7 +30,13 @@ from pipeline.radio.antennas import (
 )
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
-from pipeline.registers.same_station import twin_faults, with_common_networks, with_one_spelling
+from pipeline.registers.same_station import (
+    PLACES,
+    twin_faults,
+    twins,
+    with_common_networks,
+    with_one_spelling,
+)
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow, inside_box
 from pipeline.rows.row_models import RejectedRow, read_by_id, refuse_unless_lenient
 
@@ -149,13 +155,19 @@ def read_transmitters(
     Strict: InputError for the first bad row, with the number of further ones. ``box`` limits where sites may
     lie, ``modes`` which (system, mode) pairs are known.
     """
-    rows, faults = read_by_id(paths, TransmitterRow, context=RowRules(plan, box, modes))
+    rows, rejected = _read_rows(paths, RowRules(plan, box, modes), lenient=lenient)
+    return to_dataset(rows).assign_attrs(rejected_rows=len(rejected)), rejected
+
+
+def _read_rows(
+    paths: Sequence[Path], rules: RowRules, *, lenient: bool
+) -> tuple[list[TransmitterRow], list[RejectedRow]]:
+    """The good rows by id, and those left out; InputError as ``read_transmitters``."""
+    rows, faults = read_by_id(paths, TransmitterRow, context=rules)
     rejected = refuse_unless_lenient(faults, lenient=lenient)
     if paths and not rows:
         raise InputError("no row of the register can be used", file=paths[0], allowed="one good row or more")
-    dataset = to_dataset(rows)
-    dataset.attrs["rejected_rows"] = len(rejected)
-    return dataset, rejected
+    return rows, rejected
 
 
 def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
@@ -165,23 +177,28 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
     (``same_station.twins``) unless ``registers.accept`` names one of them: then they are one network.
     """
     registers = config.registers
-    transmitters, rejected = read_transmitters(
-        registers.transmitters,
+    rules = RowRules(
         config.channels.plan,
-        lenient=registers.lenient,
         modes=read_modes(config.protection.modes),
+        accept=registers.accept,
+        haat_needed=registers.missing_haat_m is None,
     )
+    rows, rejected = _read_rows(registers.transmitters, rules, lenient=registers.lenient)
+    places = {row.id: (row.file, row.row) for row in rows}
+    transmitters = to_dataset(rows).assign_attrs({"rejected_rows": len(rejected), PLACES: places})
     if registers.bbox_deg is not None:
         transmitters = _within(transmitters, SiteBox(*registers.bbox_deg))
     if registers.missing_haat_m is not None:
         transmitters = with_missing_haat(transmitters, registers.missing_haat_m.value)
     transmitters = with_one_spelling(transmitters, config.coverage.guard_us)
-    faults = twin_faults(transmitters, registers.transmitters, registers.accept)
+    pairs = list(twins(transmitters))
+    faults = twin_faults(transmitters, pairs, registers.accept)
     if seconds := refuse_unless_lenient(faults, lenient=registers.lenient):
         transmitters = _without(transmitters, [row.value for row in seconds])
         rejected = [*rejected, *seconds]
         transmitters.attrs["rejected_rows"] = len(rejected)
-    return with_common_networks(transmitters), rejected
+        pairs = list(twins(transmitters))
+    return with_common_networks(transmitters, pairs), rejected
 
 
 def _without(transmitters: xr.Dataset, ids: Sequence[str]) -> xr.Dataset:

@@ -21,6 +21,7 @@ from pyproj.exceptions import CRSError
 
 from pipeline.errors import InputError
 from pipeline.rows.text_records import Record, Records, check_columns, read_text
+from pipeline.rows.vector_files import is_on_earth, layer_names, read_vector
 
 _WGS84 = CRS.from_epsg(4326)
 _LAYER = "transmitters"
@@ -35,10 +36,7 @@ def read_geopackage(path: Path, required: Sequence[str]) -> Records:
     with path.open("rb") as file:
         if file.read(15) != b"SQLite format 3":
             raise InputError("is not a GeoPackage", file=path)
-    try:
-        frame = pyogrio.read_dataframe(path, layer=_layer(path))
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise InputError(f"is not a readable GeoPackage ({type(error).__name__})", file=path) from None
+    frame = read_vector(path, _layer(path))
     geometry = frame.geometry if hasattr(frame, "geometry") else None
     columns = [name for name in frame.columns if geometry is None or name != geometry.name]
     frame = _days_as_text(path, frame)
@@ -83,7 +81,7 @@ def _days_as_text(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _layer(path: Path) -> str:
-    names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+    names = layer_names(path)
     if len(names) == 1:
         return names[0]
     if _LAYER in names:
@@ -99,7 +97,7 @@ def _layer(path: Path) -> str:
 
 def _geopackage_crs(path: Path, crs: CRS | None) -> CRS:
     """The stated CRS; a missing or purely local one would put the stations anywhere."""
-    if crs is None or not (crs.is_geographic or crs.is_projected):
+    if crs is None or not is_on_earth(crs):
         _refuse_crs(path, None if crs is None else crs.name)
     return crs
 
@@ -111,7 +109,7 @@ def _geojson_crs(path: Path, member: object) -> CRS:
         crs = CRS.from_user_input(member["properties"]["name"])  # type: ignore[index]
     except (CRSError, KeyError, TypeError):
         _refuse_crs(path, member)
-    if not (crs.is_geographic or crs.is_projected):
+    if not is_on_earth(crs):
         _refuse_crs(path, crs.name)
     return crs
 

@@ -23,8 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.errors import InputError
-from pipeline.rows.text_records import Record, Records, read_csv
+from pipeline.errors import InputError, fault_of_value, raise_first
+from pipeline.rows.text_records import PRINTABLE_TEXT, Record, Records, read_csv, unfit_character
 
 # Text of which every character can be printed.
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -84,6 +84,7 @@ class RowModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, allow_inf_nan=False)
 
     row: Annotated[int, Field(description="number of the row in its file")] = 0
+    file: Annotated[str, Field(description="the file")] = ""
 
 
 class StrippedRow(RowModel):
@@ -119,8 +120,10 @@ class RejectedRow(NamedTuple):
 
 def columns_of(model: type[RowModel], *, required: bool = False) -> tuple[str, ...]:
     """The columns of a kind of row: all, or those without a default."""
-    fields = model.model_fields.items()
-    return tuple(name for name, field in fields if name != "row" and (field.is_required() or not required))
+    fields = [
+        (name, field) for name, field in model.model_fields.items() if name not in RowModel.model_fields
+    ]
+    return tuple(name for name, field in fields if field.is_required() or not required)
 
 
 def rules_of(info: ValidationInfo, kind: type[_Rules]) -> _Rules:
@@ -137,10 +140,27 @@ def row_problem(field: str, text: str, allowed: str) -> PydanticCustomError:
 
 def check_record(path: Path, record: Record, model: type[_Row], context: object = None) -> _Row:
     """One checked row; InputError names file, row, field, value and what is allowed."""
+    _check_characters(path, record, model)
     try:
-        return model.model_validate({**record.values, "row": record.row}, context=context)
+        place = {"row": record.row, "file": str(path)}
+        return model.model_validate({**record.values, **place}, context=context)
     except ValidationError as error:
         raise _fault(path, record, model, error) from None
+
+
+def _check_characters(path: Path, record: Record, model: type[RowModel]) -> None:
+    """Refuse characters that break what is made of them, also those that would be taken off as blanks."""
+    for name, field in model.model_fields.items():
+        text = record.values.get(name) if name not in {"row", "file"} else None
+        if isinstance(text, str) and (found := unfit_character(text)):
+            raise InputError(
+                f"holds the character {found}",
+                file=path,
+                row=record.row,
+                field=name,
+                value=text,
+                allowed=field.description or PRINTABLE_TEXT,
+            )
 
 
 def _fault(path: Path, record: Record, model: type[RowModel], error: ValidationError) -> InputError:
@@ -148,10 +168,9 @@ def _fault(path: Path, record: Record, model: type[RowModel], error: ValidationE
     first = error.errors()[0]
     said: Mapping[str, Any] = first.get("ctx", {}) if first["type"] == "row" else {}
     field = str(said.get("field") or (first["loc"] or ("(row)",))[0])
-    text = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     known = model.model_fields.get(field)
     return InputError(
-        f"refused: {text}" if text.startswith("should") else text,
+        fault_of_value(first),
         file=path,
         row=record.row,
         field=field,
@@ -206,8 +225,7 @@ def read_rows(
     ``columns`` that must exist, by default those without a default; ``context`` for validators.
     """
     rows, faults = _checked(path, model, columns, context, may_be_empty=may_be_empty)
-    for fault in faults:
-        raise fault
+    raise_first(faults)
     return rows
 
 
@@ -283,7 +301,9 @@ def refuse_second(path: Path, rows: Iterable[_Row], fields: Sequence[str]) -> No
 def refuse_unless_lenient(faults: Sequence[InputError], *, lenient: bool) -> list[RejectedRow]:
     """The faults of a register for the manifest; not ``lenient``: the first is raised, with their number."""
     if faults and not lenient:
-        raise _with_count(faults[0], len(faults) - 1)
+        counted = _with_count(faults[0], len(faults) - 1)
+        counted.faults = tuple(faults)
+        raise counted
     return [_as_rejected(fault) for fault in faults]
 
 

@@ -7,13 +7,29 @@ raised; what is wrong with one row is returned, so that the reader may skip the 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import InputError
+from pipeline.files import text_of_cell
+
+# Ten times the largest national register of any service: more is no register, and would take long to refuse.
+_MOST_BYTES = 500_000_000
+_MOST_LINES = 5_000_000
+_PIECE_BYTES = 1_000_000
+_HEAD = 10_000
+_COMMAS = "the names of the columns, separated by commas; decimals with a point"
+# Control characters but tab and line ends, what XML does not allow (XML 1.0, production 2), halves of
+# surrogate pairs, and what turns the direction of the text behind it (Unicode Standard Annex 9).
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]|\r(?!\n)"
+)
+PRINTABLE_TEXT = "printable characters, tab and line feed"
 
 
 class Record(NamedTuple):
@@ -30,22 +46,52 @@ class Records(NamedTuple):
     faults: list[InputError]
 
 
-def read_text(path: Path) -> str:
-    """The file as UTF-8 text (a byte order mark is dropped); anything else is refused with its line."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        found = content[error.start : error.start + 1]
-        raise InputError("is not UTF-8 text", file=path, row=row, value=found, allowed="UTF-8") from None
+def read_text(path: Path, *, most_bytes: int = _MOST_BYTES) -> str:
+    """The file as UTF-8 text without a byte order mark, at most so long; another with its line is refused."""
+    text = decoded(path, most_bytes)
     if "\0" in text:
         row = text.count("\n", 0, text.index("\0")) + 1
         raise InputError("holds a NUL character", file=path, row=row, allowed="UTF-8 text")
     return text
+
+
+def decoded(path: Path, most_bytes: int) -> str:
+    """The same of a file whose parser knows better what characters it allows."""
+    content = _content(path, most_bytes)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError("is not UTF-8 text but UTF-16", file=path, allowed="UTF-8")
+    lines = content.count(b"\n")
+    if lines > _MOST_LINES:
+        raise InputError("has too many lines", file=path, value=lines, allowed=f"up to {_MOST_LINES}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        found = content[error.start : error.start + 1]
+        raise InputError("is not UTF-8 text", file=path, row=row, value=found, allowed="UTF-8") from None
+
+
+def _content(path: Path, most_bytes: int) -> bytes:
+    """The bytes of a file, read in pieces: not all that never ends has a size that says so."""
+    pieces, size = [], 0
+    try:
+        with path.open("rb") as file:
+            while size <= most_bytes and (piece := file.read(_PIECE_BYTES)):
+                pieces.append(piece)
+                size += len(piece)
+    except FileNotFoundError:
+        raise InputError("file does not exist", file=path) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", file=path) from None
+    if size > most_bytes:
+        raise InputError("file is too large", file=path, allowed=f"up to {most_bytes} bytes")
+    return b"".join(pieces)
+
+
+def unfit_character(text: str) -> str | None:
+    """The first character that does not belong into a text, as U+001B; None if there is none."""
+    found = _UNFIT.search(text)
+    return None if found is None else f"U+{ord(found[0]):04X}"
 
 
 def check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) -> None:
@@ -62,15 +108,38 @@ def check_columns(path: Path, columns: Sequence[str], required: Sequence[str]) -
 
 def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The cells of a CSV, header first, with the line that each row begins at; blank lines are left out."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    text = read_text(path)
+    _refuse_spreadsheet(path, text[:_HEAD].partition("\n")[0].strip())
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     row = 1
     try:
         for cells in reader:
             if cells:
-                yield row, cells
+                yield row, [text_of_cell(cell) for cell in cells]
             row = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"is not a readable CSV ({error})", file=path, row=row) from None
+
+
+def own_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a table that this program wrote, values as printed."""
+    records = read_csv(path, ())
+    for fault in records.faults:
+        raise fault
+    return [record.values for record in records.readable]
+
+
+def _refuse_spreadsheet(path: Path, header: str) -> None:
+    """Refuse by name what spreadsheets write where a comma is the mark of decimals."""
+    if header.lower().strip('"').startswith("sep="):
+        raise InputError(
+            "begins with a spreadsheet's line on separators", file=path, row=1, value=header, allowed=_COMMAS
+        )
+    for separator in (";", "\t"):
+        if separator in header and "," not in header:
+            raise InputError(
+                "columns are not separated by commas", file=path, row=1, value=header, allowed=_COMMAS
+            )
 
 
 def wrong_width(path: Path, row: int, cells: Sequence[str], columns: Sequence[str]) -> InputError:

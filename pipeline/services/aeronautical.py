@@ -45,6 +45,7 @@ from pipeline.services.base import (
     remarks_without_section,
     unlimited,
 )
+from pipeline.services.coarsening import places_shown_deg
 from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, emission_of
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.table import ServiceRow
@@ -181,9 +182,10 @@ def _by_stations(
     victims = RadionavigationVictims([], [], [])
     receivers = {receiver.code: receiver for receiver in table.receivers}
     systems = {system.code: system for system in table.systems}
-    for row in read_stations([settings.stations] if settings.stations else [], AeronauticalRow):
-        if row.country not in countries:
+    for station in read_stations([settings.stations] if settings.stations else [], AeronauticalRow):
+        if station.country not in countries:
             continue
+        row = _shown(context, station)
         zone = _station_zone(context.grid, settings, table, row)
         numbers = receivers.get(row.code)
         if settings.mode == "res760_distance":
@@ -195,6 +197,14 @@ def _by_stations(
                 _triggered(service.code, settings, row, systems[row.code], numbers, block)
             )
     return victims
+
+
+def _shown(context: ServiceContext, row: AeronauticalRow) -> AeronauticalRow:
+    """The station where it counts as standing."""
+    if context.block_m == 0.0:
+        return row
+    lon_deg, lat_deg = places_shown_deg(context, np.array([row.lon]), np.array([row.lat]))
+    return row.model_copy(update={"lon": float(lon_deg[0]), "lat": float(lat_deg[0])})
 
 
 def _station_zone(

@@ -28,13 +28,15 @@ from pipeline.territory.rasters import CheckedTerritory
 class ServiceContext(NamedTuple):
     """What a service may read: settings, the build folder, the padded grid.
 
-    ``victims`` channels with DTT transmitters whose maps are in the build folder.
+    ``victims`` channels with DTT transmitters whose maps are in the build folder. ``block_m``: protected
+    stations stand in the middle of their block of this side (``services.coarsening``); 0: where they stand.
     """
 
     config: Config
     build: Path
     grid: Grid
     victims: tuple[int, ...]
+    block_m: float = 0.0
 
 
 class ServiceLimit(NamedTuple):

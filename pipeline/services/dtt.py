@@ -67,7 +67,7 @@ def explain(
     service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
 ) -> Budget | None:
     """Budget of the strictest DTT victim of the pixel, then its manual adjustments."""
-    config, build, grid, _ = context
+    config, build, grid = context.config, context.build, context.grid
     victims = victims_by_offset(config, device, channel, context.victims)
     found = limit_budget.explain(ExplainedPixel(config, build, grid, device, row, col), victims)
     if found is not None:

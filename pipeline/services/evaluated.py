@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.budget import Budget, total_dbm
+from pipeline.budget import Budget, Term, total_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.errors import InputError
+from pipeline.errors import InputError, raise_first
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import largest_overload_shift_db
 from pipeline.services import table
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, module_of
+from pipeline.services.coarsening import coarsened, grouped, is_coarsened, lowest_pixel, reach_px
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -55,9 +56,34 @@ def service_modules(config: Config) -> list[str]:
 def prepare_services(context: ServiceContext, device: Device, channel: int) -> list[PreparedService]:
     """All services to evaluate for one device and channel, then the limits by decision."""
     return [
-        PreparedService(row, module_of(row).prepare(row, context, device, channel))
+        PreparedService(row, _published_limit(row, context, device, channel))
         for row in [*evaluated_services(context.config), *decisions()]
     ]
+
+
+def _published_limit(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int
+) -> BlockLimit | None:
+    """Limit of a service as far as ``publish`` lets it tell where and what its stations are."""
+    publish = context.config.publish
+    limit = module_of(service).prepare(service, context, device, channel)
+    if limit is None or not service.stations:
+        return limit
+    if is_coarsened(service, context.config):
+        blocks, reach = _limit_of_blocks(service, context, device, channel)
+        limit = coarsened(limit, blocks, reach, service.code)
+    return grouped(limit) if publish.limiting_service == "grouped" else limit
+
+
+def _limit_of_blocks(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: int
+) -> tuple[BlockLimit, int]:
+    """Limit of a service whose stations stand in the middle of their blocks, and how far around it counts."""
+    block_m = context.config.publish.coarsen_m
+    limit = module_of(service).prepare(service, context._replace(block_m=block_m), device, channel)
+    if limit is None:
+        raise ValueError(f"{service.name} has a limit at its places and none by blocks")
+    return limit, reach_px(context.grid, block_m)
 
 
 def limits_on(
@@ -76,6 +102,37 @@ def explain_service(
     eirp_dbm: float,
 ) -> Budget:
     """A service's own account of its limit at a pixel (row, col); InputError unless it adds up to it."""
+    if not is_coarsened(service, context.config):
+        return _own_account(service, context, device, channel, pixel, eirp_dbm)
+    prepared = module_of(service).prepare(service, context, device, channel)
+    own_dbm = math.inf if prepared is None else _at(prepared, pixel)
+    block_m = context.config.publish.coarsen_m
+    note = f"the station counts as anywhere in its block of {block_m:g} m"
+    if own_dbm < math.inf:
+        found = _own_account(service, context, device, channel, pixel, own_dbm)
+        step_db = 0.0 if own_dbm == eirp_dbm else eirp_dbm - own_dbm
+    else:  # beyond its reach: the account is that of the nearest place that it may have
+        blocks, reach = _limit_of_blocks(service, context, device, channel)
+        nearest, moved = lowest_pixel(blocks, pixel, reach), context._replace(block_m=block_m)
+        found = _own_account(service, moved, device, channel, nearest, eirp_dbm)
+        step_db, note = 0.0, f"{note}; the terms are those of pixel {nearest[0]}, {nearest[1]}"
+    return found._replace(terms=(*found.terms, Term("coarsening", step_db, note)))
+
+
+def _at(limit: BlockLimit, pixel: tuple[int, int]) -> float:
+    rows, cols = (slice(index, index + 1) for index in pixel)
+    return float(limit(rows, cols).eirp_dbm.item())
+
+
+def _own_account(
+    service: ServiceRow,
+    context: ServiceContext,
+    device: Device,
+    channel: int,
+    pixel: tuple[int, int],
+    eirp_dbm: float,
+) -> Budget:
+    """What the module says of one limit, checked against it."""
     found = module_of(service).explain(service, context, device, channel, *pixel)
     sum_dbm = math.inf if found is None else total_dbm(found.terms)
     if found is None or not (sum_dbm == eirp_dbm or abs(sum_dbm - eirp_dbm) <= _SUM_ERROR_DB):
@@ -89,10 +146,18 @@ def explain_service(
 
 
 def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
-    """Have every service and decision check what the territory names for it; lines of the report."""
+    """Have every service and decision check what the territory names for it; lines of the report.
+
+    InputError for the first that refuses, after all were asked.
+    """
+    faults = []
     for row in table.SERVICES:
         if row.module is not None:
-            yield from module_of(row).check(row, config, territory)
+            try:
+                yield from module_of(row).check(row, config, territory)
+            except InputError as error:
+                faults.append(error)
+    raise_first(faults)
 
 
 def settled_flags(config: Config, device: Device) -> int:

@@ -24,6 +24,7 @@ from pipeline.radio.noise import limit_from_flux_dbm, radiometer_limit_dbm
 from pipeline.registers.stations import TelescopeRow, read_stations
 from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import BlockLimit, ServiceContext, remarks_without_section
+from pipeline.services.coarsening import receivers_shown
 from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, leakage_floor_dbm_per_100khz
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.table import ServiceRow
@@ -62,7 +63,8 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
     receivers = None if settings is None else receivers_of(settings)
     if settings is None or receivers is None:
         return None
-    return prepare_points(context, device, channel, receivers, _criteria(service, context, settings))
+    shown = receivers_shown(context, receivers)
+    return prepare_points(context, device, channel, shown, _criteria(service, context, settings))
 
 
 def explain(
@@ -74,7 +76,7 @@ def explain(
     if settings is None or receivers is None:
         return None
     criteria = _criteria(service, context, settings)
-    return explain_points(context, device, channel, receivers, criteria, (row, col))
+    return explain_points(context, device, channel, receivers_shown(context, receivers), criteria, (row, col))
 
 
 def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:

@@ -32,6 +32,7 @@ from pipeline.radio.noise import interference_limit_dbm
 from pipeline.registers.stations import ReceiverRow, read_stations
 from pipeline.rows.row_models import LatCell, LonCell, NumberCell, SourcedRow, read_rows
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, remarks_without_section
+from pipeline.services.coarsening import receivers_shown
 from pipeline.services.placing import (
     ProtectedReceiver,
     ReceiverCriteria,
@@ -168,7 +169,8 @@ def prepare_receivers(
     criteria: ReceiverCriteria,
 ) -> BlockLimit:
     """Smallest limit over the receivers at known places and those that may stand anywhere."""
-    at_points = prepare_points(context, device, channel, victims.placed, criteria)
+    placed = receivers_shown(context, victims.placed)
+    at_points = prepare_points(context, device, channel, placed, criteria)
     anywhere_dbm = min(
         (_sum_dbm(area_terms(context, device, channel, victim, criteria)) for victim in victims.anywhere),
         default=math.inf,
@@ -191,7 +193,8 @@ def explain_receivers(
     place: tuple[int, int],
 ) -> Budget | None:
     """Budget of the limiting receiver at a pixel."""
-    best = explain_points(context, device, channel, victims.placed, criteria, place)
+    placed = receivers_shown(context, victims.placed)
+    best = explain_points(context, device, channel, placed, criteria, place)
     lowest_dbm = math.inf if best is None else _sum_dbm(best.terms)
     for victim in victims.anywhere:
         terms = area_terms(context, device, channel, victim, criteria)

@@ -21,7 +21,8 @@ class ServiceRow(NamedTuple):
     ``code`` value in ``limiting_service``, never used again for something else; where rows share a code, the
     first names it; ``flag`` bit in ``eval_flags``, None: without a bit; ``label`` for legends and reports;
     ``module`` None: a label only; ``always`` a limit by decision: evaluated in every territory, after the
-    services; ``implies`` services that are evaluated with it.
+    services; ``implies`` services that are evaluated with it; ``stations`` its receivers are protected
+    stations at places of their own, which ``publish`` may group and coarsen.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ServiceRow(NamedTuple):
     module: str | None = None
     always: bool = False
     implies: tuple[str, ...] = ()
+    stations: bool = False
 
 
 _ROOM = "pipeline.services"
@@ -40,12 +42,12 @@ SERVICES: tuple[ServiceRow, ...] = (
     ServiceRow("dtt", 1, 1, "DTT reception", f"{_ROOM}.dtt"),
     # The maps of foreign reception are made with those of the territory's own.
     ServiceRow("foreign_dtt", 8, 8, "foreign DTT reception", f"{_ROOM}.border", implies=("dtt",)),
-    ServiceRow("pmse", 2, 2, "PMSE", f"{_ROOM}.pmse.pmse"),
-    ServiceRow("radio_astronomy", 3, 3, "radio astronomy", f"{_ROOM}.radio_astronomy"),
-    ServiceRow("aeronautical", 4, 4, "aeronautical radionavigation", f"{_ROOM}.aeronautical"),
-    ServiceRow("mobile", 5, 5, "mobile", f"{_ROOM}.receivers"),
-    ServiceRow("ppdr", 6, 6, "PPDR", f"{_ROOM}.receivers"),
-    ServiceRow("fixed", 7, 7, "fixed links", f"{_ROOM}.receivers"),
+    ServiceRow("pmse", 2, 2, "PMSE", f"{_ROOM}.pmse.pmse", stations=True),
+    ServiceRow("radio_astronomy", 3, 3, "radio astronomy", f"{_ROOM}.radio_astronomy", stations=True),
+    ServiceRow("aeronautical", 4, 4, "aeronautical radionavigation", f"{_ROOM}.aeronautical", stations=True),
+    ServiceRow("mobile", 5, 5, "mobile", f"{_ROOM}.receivers", stations=True),
+    ServiceRow("ppdr", 6, 6, "PPDR", f"{_ROOM}.receivers", stations=True),
+    ServiceRow("fixed", 7, 7, "fixed links", f"{_ROOM}.receivers", stations=True),
     ServiceRow("device_cap", 9, 9, "cap of the device"),
     ServiceRow("reserved_channel", 10, 10, "reserved channel", f"{_ROOM}.reserved_channels", always=True),
     ServiceRow("exclusion_area", 11, 11, "exclusion area", f"{_ROOM}.exclusion_areas", always=True),
@@ -56,6 +58,8 @@ SERVICES: tuple[ServiceRow, ...] = (
     # Its bit is never set: the border counts under that of foreign_dtt.
     ServiceRow("border_field", 12, 12, "field at the border"),
     ServiceRow("receiver_overload", 13, 13, "receiver overload"),
+    # Whichever of the services with stations it is, where a territory does not tell.
+    ServiceRow("protected_station", 17, None, "protected station"),
     ServiceRow("not_evaluated", 14, None, "not evaluated"),
     ServiceRow("outside", 255, None, "outside"),
 )
@@ -76,9 +80,15 @@ def service_names() -> tuple[str, ...]:
     return tuple(row.name for row in SERVICES if row.module is not None and not row.always)
 
 
-def code_names() -> dict[int, str]:
-    """Words by code, ascending, as layers and answers carry them."""
-    return {code: row.name for code, row in _first_rows().items()}
+def code_names(*, grouped: bool = False) -> dict[int, str]:
+    """Words by code, ascending, as layers and answers carry them.
+
+    ``grouped``: one code stands for those of all services with stations.
+    """
+    left_out = {row.code for row in SERVICES if row.stations}
+    if not grouped:
+        left_out = {service_code("protected_station")}
+    return {code: row.name for code, row in _first_rows().items() if code not in left_out}
 
 
 def code_labels() -> dict[int, str]:

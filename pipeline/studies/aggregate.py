@@ -22,11 +22,11 @@ from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.multiple_interference import AGGREGATE_LAYERS, PlacedDevices, run
 from pipeline.errors import InputError
-from pipeline.files import table_bytes, write_output
+from pipeline.files import GEOTIFF_FILE, check_output_folder, kind_of_table, table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, two_digits
-from pipeline.plan.territory_file import load_config
+from pipeline.plan.territory_file import files_read, load_config
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import victim_channels
@@ -133,6 +133,13 @@ def lattice(grid: Grid, density_per_km2: float) -> tuple[NDArray[np.int64], NDAr
         ((np.arange(int(size / step_px + 0.5)) + 0.5) * step_px).astype(np.int64) for size in grid.shape
     )
     row, col = np.meshgrid(rows[rows < grid.height], cols[cols < grid.width], indexing="ij")
+    if row.size == 0:
+        raise InputError(
+            "density leaves no device on the whole map",
+            field="--density-per-km2",
+            value=density_per_km2,
+            allowed=f"{largest / grid.height / grid.width:g} (about one on the map) to {largest:g}",
+        )
     return row.ravel(), col.ravel()
 
 
@@ -175,6 +182,7 @@ def _layer(folder: Path, device: str, channel: int) -> Path:
 
 
 _PERCENTILES = (50, 90, 95, 99)
+_TABLE_FILE = "aggregate.csv"
 
 
 def aggregate_command(
@@ -200,6 +208,7 @@ def aggregate_command(
         )
     if (devices is None) == (density_per_km2 is None):
         raise InputError("give either --devices or --density-per-km2", field="--devices")
+    _check_folder(config, out, [devices] if devices else [])
     surface = raster.read(folder / "territory" / "surface.tif")
     if devices is not None:
         placed = _read_placed(devices, config, surface, folder)
@@ -209,8 +218,19 @@ def aggregate_command(
     out.mkdir(parents=True, exist_ok=True)
     rows = list(_channels(config, folder, placed, surface.attrs["grid"], out, threads))
     table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["channel"])
-    write_output(out / "aggregate.csv", table_bytes(table, number_format=None))
+    write_output(out / _TABLE_FILE, table_bytes(table, number_format=None))
     print("\n".join(_summary(placed, rows, out)))
+
+
+def _check_folder(config: Config, out: Path, inputs: Sequence[Path]) -> None:
+    register, _ = read_register(config)
+    channels = victim_channels(config, register["channel"].values.tolist(), config.channels.wsd)
+    products = {_TABLE_FILE: kind_of_table("channel")} | {_map_file(c): GEOTIFF_FILE for c in channels}
+    check_output_folder("--out", out, products, [*files_read(config), *inputs])
+
+
+def _map_file(channel: int) -> str:
+    return f"aggregate_ch{two_digits(channel)}.tif"
 
 
 def _device(config: Config, device_id: str | None) -> Device:
@@ -232,7 +252,7 @@ def _channels(
         if layers is None or not np.isfinite(layers.values).any():
             continue
         tags = {"channel": str(channel), "devices": str(placed.row.size), "notice": config.notice}
-        raster.write(out / f"aggregate_ch{two_digits(channel)}.tif", layers, tags=tags, publish=True)
+        raster.write(out / _map_file(channel), layers, tags=tags, publish=True)
         yield _channel_row(config, folder, channel, layers, grid)
 
 
@@ -279,7 +299,7 @@ def _population(config: Config, folder: Path, rows: slice, cols: slice) -> NDArr
 
 
 def _summary(placed: PlacedDevices, rows: list[dict[str, float | int]], out: Path) -> Iterator[str]:
-    yield f"{placed.row.size} devices, {len(rows)} DTT channels in reach: {out / 'aggregate.csv'}"
+    yield f"{placed.row.size} devices, {len(rows)} DTT channels in reach: {out / _TABLE_FILE}"
     for row in rows:
         yield (
             f"  channel {row['channel']:>2}  q1 - q2 at most {row['fall_max_pct']:.2f} points, "

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from pipeline.availability.classes import Availability, availability_class, level_name
 from pipeline.errors import InputError
-from pipeline.files import csv_text, write_output
+from pipeline.files import (
+    GEOTIFF_FILE,
+    PNG_FILE,
+    OutputKind,
+    check_output_folder,
+    csv_text,
+    kind_of_table,
+    write_output,
+)
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
@@ -38,6 +46,7 @@ _CHANNEL_COLUMNS = (
 # A text for what a run does not have.
 _NOTHING = ""
 _INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
+_MAPS = ("difference", "change")
 
 
 class PixelChange(IntEnum):
@@ -90,6 +99,7 @@ class ChangedInput(NamedTuple):
 def compare_command(first: Path, second: Path, out: Path) -> None:
     """Write all files of the comparison to ``out`` and print what changed in a few lines."""
     pair = _pair_of(read_run(first), read_run(second))
+    check_output_folder("--out", out, _products(pair), [first, second])
     area_km2 = pair.grid.area_km2()
     persons = population_of(pair.second, pair.grid)
     if persons is None:
@@ -113,6 +123,27 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
     write_output(out / "channels.csv", csv_text(_CHANNEL_COLUMNS, table))
     write_output(out / "inputs.csv", csv_text(_INPUT_COLUMNS, [change._asdict() for change in inputs]))
     print("\n".join(summary(pair, table, len(inputs), out)))
+
+
+def _products(pair: ComparedRuns) -> dict[str, OutputKind]:
+    """The files of a comparison, by name in their folder."""
+    tables = {"channels.csv": kind_of_table(*_CHANNEL_COLUMNS), "inputs.csv": kind_of_table(*_INPUT_COLUMNS)}
+    pictures = {_picture_file(device): PNG_FILE for device in pair.devices}
+    maps = {
+        _map_file(name, device, channel): GEOTIFF_FILE
+        for name in _MAPS
+        for device in pair.devices
+        for channel in pair.channels
+    }
+    return tables | pictures | maps
+
+
+def _map_file(name: str, device: str, channel: int) -> str:
+    return f"{name}_{device}_ch{channel:02d}.tif"
+
+
+def _picture_file(device: str) -> str:
+    return f"compare_{device}.png"
 
 
 def _pair_of(first: Run, second: Run) -> ComparedRuns:
@@ -213,8 +244,8 @@ def _write_maps(
         categories=_CHANGE_NAMES,
         long_name=f"kind of change, {where}",
     )
-    for name, layer in (("difference", difference), ("change", changes)):
-        raster.write(out / f"{name}_{device}_ch{channel:02d}.tif", layer, tags=tags, publish=True)
+    for name, layer in zip(_MAPS, (difference, changes), strict=True):
+        raster.write(out / _map_file(name, device, channel), layer, tags=tags, publish=True)
 
 
 def available(raw: NDArray[np.int16], level_dbm: float) -> NDArray[np.bool_]:
@@ -260,7 +291,7 @@ def _draw_device(
         int(str(row["channel"])): (float(str(row["gained_km2"])), float(str(row["lost_km2"]))) for row in rows
     }
     title = f"{device} at {level} dBm: {pair.second.folder.name} less {pair.first.folder.name}"
-    draw_changes(out / f"compare_{device}.png", title, net[chosen], pair.grid.bounds_m, bars)
+    draw_changes(out / _picture_file(device), title, net[chosen], pair.grid.bounds_m, bars)
 
 
 def summary(

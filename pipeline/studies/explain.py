@@ -145,10 +145,9 @@ def _context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
         found = tags_of_channel(
             place.config, build, place.device, place.channel, victims, basis=basis_of(place.config, "combine")
         )["hash"]
-    except FileNotFoundError as error:
-        raise InputError(
-            "intermediates of the run are not here", file=error.filename, allowed=again
-        ) from None
+    except (OSError, ValueError) as error:  # not there, not a folder, a name that no file can have
+        file = getattr(error, "filename", None) or build
+        raise InputError("intermediates of the run are not here", file=file, allowed=again) from None
     if found != place.tags.get("hash"):
         raise InputError(
             "intermediates belong to another run",

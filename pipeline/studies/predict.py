@@ -6,7 +6,6 @@ Cells become numbers, paths and codes, or the table is refused.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -16,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import write_output_rows
+from pipeline.files import Output, check_outputs, kind_of_table, write_output_rows
 from pipeline.propagation.models import Model, Surroundings, model_named, model_names, module_of
+from pipeline.rows.row_models import finite
 from pipeline.rows.text_records import check_columns, csv_cells, wrong_width
 
 # --- the table of links -------------------------------------------------------------------------------------
@@ -44,7 +44,27 @@ _DEFAULTS = {"t_pct": 50.0, "q_pct": 50.0, "h2_m": 10.0}
 # A length that is given twice, once in sections, may differ by what writing it with few digits does.
 _LENGTH_TOLERANCE = 1e-3
 T = TypeVar("T")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# What a number of a column can be at all; whether a model holds there is what ``valid`` says. Frequencies,
+# distances and powers that are not positive have no field: ``valid`` 0 and nothing predicted.
+_POSSIBLE = {
+    "f_mhz": (-1e6, 1e6),
+    "d_km": (-1e6, 1e6),
+    "ptx_kw": (-1e6, 1e6),
+    "heff_m": (-1e4, 1e5),
+    "hb_m": (-1e4, 1e5),
+    "ha_m": (0.0, 1e5),
+    "h2_m": (-1e4, 1e5),
+    "htter_m": (-1e3, 1e5),
+    "hrter_m": (-1e3, 1e5),
+    "R1_m": (0.0, 1e3),
+    "R2_m": (0.0, 1e3),
+    "wa_m": (0.0, 1e5),
+    "tca_deg": (-90.0, 90.0),
+    "eff1_deg": (-90.0, 90.0),
+    "eff2_deg": (-90.0, 90.0),
+}
+# Of any other column, and the least that is not nothing: a micrometre, a millihertz, a milliwatt.
+_ANY, _LEAST = (-1e9, 1e9), 1e-9
 
 
 class Cells(NamedTuple):
@@ -136,15 +156,20 @@ def _text(value: object) -> str:
     return str(value).strip()
 
 
-def _number(text: str) -> float:
-    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+def _number(text: str, low: float = _ANY[0], high: float = _ANY[1]) -> float:
+    value = finite(text)
+    if not low <= value <= high or 0.0 < abs(value) < _LEAST:
         raise ValueError(text)
-    return float(text)
+    return value
 
 
 def numbers(cells: Cells, name: str, absent: float = math.nan) -> NDArray[np.float64]:
     """Column ``name`` as float64[n]; ``absent`` where nothing is given."""
-    return np.array(_each(cells, name, absent, _number, "a finite number or nothing"), dtype=np.float64)
+    low, high = _POSSIBLE.get(name, _ANY)
+    allowed = f"a number from {low:g} to {high:g}, or nothing"
+    return np.array(
+        _each(cells, name, absent, lambda text: _number(text, low, high), allowed), dtype=np.float64
+    )
 
 
 def _flags(cells: Cells, name: str) -> NDArray[np.float64]:
@@ -185,10 +210,7 @@ def _paths(cells: Cells) -> list[_LinkPath]:
 
 
 def _sections_km(text: str) -> list[float]:
-    lengths_km = [_number(part.strip()) for part in text.split(";")]
-    if min(lengths_km) < 0.0:
-        raise ValueError(text)
-    return lengths_km
+    return [_number(part.strip(), 0.0, _POSSIBLE["d_km"][1]) for part in text.split(";")]
 
 
 def _section_kinds(text: str) -> list[str]:
@@ -239,6 +261,7 @@ _OUTPUT_COLUMNS = ("field_dbuvm", "loss_db", "branch", "valid")
 
 def predict_command(model: str, links: Path, out: Path) -> None:
     """Read ``links``, predict with ``model``, write ``out`` whole or not at all."""
+    check_outputs([Output("--out", out, kind_of_table(*_OUTPUT_COLUMNS))], [links])
     cells = _read_cells(links)
     predicted = _predict(cells, model)
     write_output_rows(out, list(predicted.columns), predicted.itertuples(index=False, name=None))

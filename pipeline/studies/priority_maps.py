@@ -21,10 +21,10 @@ from pipeline.availability.classes import OUTSIDE_COUNT, Availability, availabil
 from pipeline.config.config import Config
 from pipeline.config.products import Priority
 from pipeline.errors import InputError
-from pipeline.files import table_bytes, write_output
+from pipeline.files import GEOTIFF_FILE, check_output_folder, kind_of_table, table_bytes, write_output
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file
-from pipeline.plan.territory_file import load_config
+from pipeline.plan.territory_file import files_read, load_config
 
 # --- classes and shares -------------------------------------------------------------------------------------
 
@@ -87,6 +87,7 @@ def share_pct(
 # --- the files ----------------------------------------------------------------------------------------------
 
 
+_TABLE_FILE = "priority.csv"
 _CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Availability}
 
 
@@ -102,18 +103,32 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
         )
     folder = build or Path("build") / config.name
     levels = sorted(config.priority, key=lambda level: level.level)
+    products = {_TABLE_FILE: kind_of_table("level", "device", "eirp_dbm", "more_than_free", "channel")}
+    products |= {name: GEOTIFF_FILE for level in levels for name in _map_files(level)}
+    layers = [path for level in levels for path in _layers(config, folder, level)]
+    check_output_folder("--out", out, products, [*files_read(config), *layers])
     out.mkdir(parents=True, exist_ok=True)
     table = pd.concat([_write_level(config, folder, level, out) for level in levels])
-    write_output(out / "priority.csv", table_bytes(table))
-    print(f"channels of each level: {out / 'priority.csv'}")
+    write_output(out / _TABLE_FILE, table_bytes(table))
+    print(f"channels of each level: {out / _TABLE_FILE}")
     for row in table[table["channel"] == _ANY_CHANNEL].itertuples():
         print(f"  level {row.level}  some channel on {row.area_pct:.1f} % of the area")
 
 
+def _layers(config: Config, folder: Path, level: Priority) -> list[Path]:
+    """Maximum e.i.r.p. of the level's device, channels ascending."""
+    channels = sorted(config.channels.wsd)
+    return [folder / layer_file("max_eirp", device=level.device, channel=channel) for channel in channels]
+
+
+def _map_files(level: Priority) -> tuple[str, str]:
+    """The maps of a level: classes by channel, number of channels."""
+    return f"priority_{level.level}.tif", f"priority_channels_{level.level}.tif"
+
+
 def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd.DataFrame:
     channels = sorted(config.channels.wsd)
-    names = [layer_file("max_eirp", device=level.device, channel=channel) for channel in channels]
-    layers = [raster.read(folder / name) for name in names]
+    layers = [raster.read(path) for path in _layers(config, folder, level)]
     grid = layers[0].attrs["grid"]
     classes = priority_classes(np.stack([layer.values for layer in layers]), channels, level)
     what = f"priority level {level.level}, {level.device} at {level.eirp_dbm:g} dBm"
@@ -127,7 +142,8 @@ def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd
         band_names=[f"channel {channel}" for channel in channels],
         long_name=f"channels for {what}",
     )
-    raster.write(out / f"priority_{level.level}.tif", stack, tags=tags, publish=True)
+    classes_file, count_file = _map_files(level)
+    raster.write(out / classes_file, stack, tags=tags, publish=True)
     count = raster.make_array(
         count_available(classes),
         grid,
@@ -135,7 +151,7 @@ def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd
         nodata=OUTSIDE_COUNT,
         long_name=f"number of channels for {what}",
     )
-    raster.write(out / f"priority_channels_{level.level}.tif", count, tags=tags, publish=True)
+    raster.write(out / count_file, count, tags=tags, publish=True)
     people = None
     if config.population is not None:
         people = raster.read(folder / "territory" / "population.tif").values

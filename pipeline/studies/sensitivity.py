@@ -23,7 +23,14 @@ from pipeline.availability.classes import Availability, availability_class, leve
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.files import csv_text, write_output, write_whole
+from pipeline.files import (
+    GEOTIFF_FILE,
+    check_output_folder,
+    csv_text,
+    kind_of_table,
+    write_output,
+    write_whole,
+)
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
@@ -32,7 +39,7 @@ from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory
 from pipeline.plan.margin import required_margin_km
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_job import run_job
-from pipeline.plan.territory_file import load_config
+from pipeline.plan.territory_file import files_read, load_config
 from pipeline.publish.release import point_to
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.registers.transmitters import read_register
@@ -121,9 +128,13 @@ def sensitivity_command(
     config_path: Path, channel: int, device_id: str, out: Path, *, threads: int = 1
 ) -> None:
     """Compute all variants and write the spread and the statistics of each to ``out``."""
+    config = load_config(config_path)
+    stem = f"sensitivity_{device_id}_ch{channel:02d}"
+    products = {f"{stem}.tif": GEOTIFF_FILE, f"{stem}.csv": kind_of_table("variant", "mean_db")}
+    check_output_folder("--out", out, products, files_read(config))
     with redirect_stdout(sys.stderr):
         validate_command(config_path)
-    variants = variants_of(narrowed(load_config(config_path), channel, device_id))
+    variants = variants_of(narrowed(config, channel, device_id))
     folder = Path("build") / variants[0].config.name / "sensitivity"
     layers = []
     with only_one_run():
@@ -135,10 +146,10 @@ def sensitivity_command(
     raw = np.stack([array.values for array in arrays])
     out.mkdir(parents=True, exist_ok=True)
     names = [variant.name for variant in variants]
-    _write_spread(out / f"sensitivity_{device_id}_ch{channel:02d}.tif", grid, raw, names)
+    _write_spread(out / f"{stem}.tif", grid, raw, names)
     rows = statistics(names, raw, grid.area_km2(), variants[0].config.levels_dbm)
     text = csv_text(list(rows[0]), rows)
-    write_output(out / f"sensitivity_{device_id}_ch{channel:02d}.csv", text)
+    write_output(out / f"{stem}.csv", text)
     print(text, end="")
 
 

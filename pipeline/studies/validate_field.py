@@ -17,8 +17,9 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.config import Config
 from pipeline.coverage.point_fields import point_fields, point_inputs, sweeps_to_points
-from pipeline.files import csv_text, write_output
-from pipeline.plan.territory_file import load_config
+from pipeline.errors import InputError
+from pipeline.files import PNG_FILE, check_output_folder, csv_text, kind_of_table, write_output
+from pipeline.plan.territory_file import files_read, load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
@@ -46,6 +47,11 @@ _ROW_COLUMNS = (
 _Height = Annotated[float, Field(ge=1, le=50)]
 _Channel = Annotated[int, Field(ge=1, le=99)]
 _STATISTICS_COLUMNS = ("group", "n", "bias_db", "sigma_db", "rms_db")
+_PRODUCTS = {
+    "rows.csv": kind_of_table(*_ROW_COLUMNS),
+    "statistics.csv": kind_of_table(*_STATISTICS_COLUMNS),
+    "fields.png": PNG_FILE,
+}
 
 
 class Measurement(RowModel):
@@ -103,9 +109,12 @@ class Statistics(NamedTuple):
 def validate_field_command(measurements: Path, config_path: Path, out: Path | None = None) -> None:
     """Print bias and standard deviation; with ``out`` write the rows, the statistics and a picture there."""
     config = load_config(config_path)
+    if out is not None:
+        check_output_folder("--out", out, _PRODUCTS, [measurements, *files_read(config)])
     register, _ = read_register(config)
     rows = read_measurements(measurements, register)
     predicted = predict_rows(config, register, rows)
+    _refuse_far(measurements, config, rows, predicted)
     found = statistics(rows, predicted)
     model = config.propagation.coverage_model
     print(f"{model}, predicted less measured:")
@@ -128,6 +137,22 @@ def read_measurements(path: Path, register: xr.Dataset) -> list[Measurement]:
     """Checked rows; each names a transmitter of the register, or a channel that has one."""
     channels = dict(zip(register["id"].values.tolist(), register["channel"].values.tolist(), strict=True))
     return read_rows(path, Measurement, context=channels)
+
+
+def _refuse_far(
+    path: Path, config: Config, rows: Sequence[Measurement], predicted: Sequence[Predicted]
+) -> None:
+    """Refuse a place where no map uses the transmitter: its coordinates cannot be right."""
+    for row, found in zip(rows, predicted, strict=True):
+        if found.d_km > config.channels.reach_km:
+            raise InputError(
+                f"is {found.d_km:.0f} km from transmitter {found.transmitter}; are lon and lat exchanged?",
+                file=path,
+                row=row.row,
+                field="lon, lat",
+                value=f"{row.lon:g}, {row.lat:g}",
+                allowed=f"within channels.reach_km ({config.channels.reach_km:g} km)",
+            )
 
 
 def _channel_of(row: Measurement, register: xr.Dataset) -> int:

@@ -164,8 +164,11 @@ def _heights(
 
 
 def _fallback(mast: Mast) -> tuple[float, TerrainSource]:
-    """Height that stands for the effective height where no terrain is known."""
-    if not math.isnan(mast.haat_m):
+    """Height that stands for the effective height where no terrain is known.
+
+    A HAAT of exactly 0 is one that was never computed: the height above ground says more.
+    """
+    if not math.isnan(mast.haat_m) and (mast.haat_m != 0.0 or math.isnan(mast.antenna_height_agl_m)):
         return mast.haat_m, TerrainSource.HAAT
     if math.isnan(mast.antenna_height_agl_m):
         raise InputError(

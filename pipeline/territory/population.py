@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from pipeline.errors import InputError
-from pipeline.grid.foreign_rasters import read_external, read_place
+from pipeline.grid.foreign_rasters import read_external, read_place, stated_texts
 from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
@@ -31,6 +32,16 @@ _LATTICE_STEP_PX = 16
 _MOST_PERSONS = 1e8
 # Cells of the part that a grid touches: about 3 GB with the counts of points in them.
 _MOST_CELLS = 120_000_000
+# How files say that they hold a density, and how that they do not ("density per grid-cell").
+_PER_AREA = re.compile(
+    r"density"
+    r"|\bper\s+(sq(uare|\.)?\s*)?(km|kilomet|mi(le)?s?\b|ha\b|hectare|m2|m²|met(er|re)s?\b)"
+    r"|\b(persons?|people|inhabitants?|inh|hab|pop|p|cap)\.?\s*/\s*(sq|km|ha|mi|m)"
+    r"|/\s*(km|mi|m)(2|²|\^2|\*\*2)|\bkm(²|\^?2\b)|\bsq\.?\s*(km|mi)"
+    r"|\b(km|ha|m)\s*(\^|\*\*)?\s*-\s*[12]\b",
+    re.IGNORECASE,
+)
+_OF_A_CELL = re.compile(r"(per|/)\s*(grid[- ]?)?(cell|pixel)", re.IGNORECASE)
 _COLUMNS = ("latitude", "longitude", "population")
 
 
@@ -48,6 +59,7 @@ def read_counts(path: str | Path, grid: Grid) -> xr.DataArray:
     Attributes ``crs`` and ``transform`` as :func:`pipeline.grid.foreign_rasters.read_external`. Counts
     that are negative or beyond any cell are refused.
     """
+    _refuse_density(path)
     to_source = Transformer.from_crs(grid.crs, read_place(path).crs, always_xy=True)
     wanted = to_source.transform_bounds(*grid.bounds_m, densify_pts=101)
     counts = read_external(path, bounds=wanted, most_pixels=_MOST_CELLS)
@@ -64,6 +76,19 @@ def read_counts(path: str | Path, grid: Grid) -> xr.DataArray:
         )
         raise InputError("impossible number of persons", file=path, value=highest, allowed=allowed)
     return counts.copy(data=values)
+
+
+def _refuse_density(path: str | Path) -> None:
+    """Refuse a raster that says of itself that it holds persons per area."""
+    for text in stated_texts(path):
+        if _PER_AREA.search(text) and not _OF_A_CELL.search(text):
+            raise InputError(
+                "raster states persons per area",
+                file=path,
+                field="unit",
+                value=text,
+                allowed="persons per cell",
+            )
 
 
 def population_strips(

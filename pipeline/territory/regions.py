@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
@@ -21,6 +20,8 @@ from pipeline.config.products import Regions
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import cut, project, read_layer
+from pipeline.grid.repair import Repair, repair_lines
+from pipeline.rows.vector_files import layer_names
 from pipeline.territory.masks import box_around_deg
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -35,6 +36,7 @@ class NamedRegions(NamedTuple):
 
     names: tuple[str, ...]
     shapes: tuple[BaseGeometry, ...]
+    repairs: tuple[Repair, ...] = ()
 
 
 def read_regions(settings: Regions, territory: BaseGeometry) -> NamedRegions:
@@ -45,7 +47,7 @@ def read_regions(settings: Regions, territory: BaseGeometry) -> NamedRegions:
     territory.
     """
     path = settings.path
-    shapes, names = read_layer(path, _layer(settings), settings.name_field, key="name_field")
+    shapes, names, repairs = read_layer(path, _layer(settings), settings.name_field, key="name_field")
     for row, name in enumerate((name.strip() for name in names), 1):
         if not name or name in {ELSEWHERE, TOTAL}:
             raise InputError(
@@ -66,7 +68,8 @@ def read_regions(settings: Regions, territory: BaseGeometry) -> NamedRegions:
         problem = "too many regions" if near else "no region touches the territory"
         raise InputError(problem, file=path, row="report.regions", value=len(near) or None)
     grouped = {name: [shape for _, shape in parts] for name, parts in groupby(sorted(near, key=_name), _name)}
-    regions = NamedRegions(tuple(grouped), tuple(map(shapely.union_all, grouped.values())))
+    unions = tuple(map(shapely.union_all, grouped.values()))
+    regions = NamedRegions(tuple(grouped), unions, repairs)
     _check_overlaps(regions, path)
     return regions
 
@@ -74,7 +77,11 @@ def read_regions(settings: Regions, territory: BaseGeometry) -> NamedRegions:
 def project_regions(regions: NamedRegions, grid: Grid) -> NamedRegions:
     """What reaches the grid, in its CRS."""
     box = box_around_deg(grid)
-    near = [(name, part) for name, shape in zip(*regions, strict=True) for part in cut([shape], box)]
+    near = [
+        (name, part)
+        for name, shape in zip(regions.names, regions.shapes, strict=True)
+        for part in cut([shape], box)
+    ]
     return NamedRegions(tuple(name for name, _ in near), tuple(project([part for _, part in near], grid.crs)))
 
 
@@ -103,10 +110,7 @@ def _layer(settings: Regions) -> str | None:
     """The layer named, else the only one; a file that cannot be read is left to who reads it."""
     if settings.layer is not None or not settings.path.is_file():
         return settings.layer
-    try:
-        layers = [str(name) for name in pyogrio.list_layers(settings.path)[:, 0]]
-    except pyogrio.errors.DataSourceError:
-        return None
+    layers = layer_names(settings.path)
     if len(layers) > 1:
         raise InputError(
             "which layer holds the regions?",
@@ -120,7 +124,7 @@ def _layer(settings: Regions) -> str | None:
 
 def _check_overlaps(regions: NamedRegions, path: Path) -> None:
     """Refuse regions that overlap by more than a sliver: a pixel can belong to one only."""
-    names, shapes = regions
+    names, shapes = regions.names, regions.shapes
     pairs = shapely.STRtree(shapes).query(shapes).T.tolist()
     for i, j in sorted(pair for pair in pairs if pair[0] < pair[1]):
         common, smaller = shapely.intersection(shapes[i], shapes[j]).area, min(shapes[i].area, shapes[j].area)
@@ -138,8 +142,9 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
     """Read the regions, refused if faulty; a line on how many touch the territory; none without regions."""
     settings = config.report.regions
     if settings is not None:
-        names = read_regions(settings, territory.boundaries.territory).names
-        yield f"  regions       {len(names)} that touch the territory: {_some(names)}"
+        regions = read_regions(settings, territory.boundaries.territory)
+        yield f"  regions       {len(regions.names)} that touch the territory: {_some(regions.names)}"
+        yield from repair_lines(regions.repairs)
 
 
 def _some(names: tuple[str, ...], most: int = 12) -> str:

@@ -18,20 +18,22 @@ from pipeline.config.config import Config
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import Plan
-from pipeline.publish.release import LATEST, MANIFEST
+from pipeline.publish.release import INTERNAL_MANIFEST, LATEST, MANIFEST, WITHHELD, is_sealed
 from pipeline.registers.stations import PMSE_KEY, register_sizes
 
 # --- compared -----------------------------------------------------------------------------------------------
 
 
 def published_manifest(results: Path) -> dict[str, Any] | None:
-    """Manifest of ``latest``; None where there is none to be read."""
+    """Manifest of ``latest``, the internal one if there are two; None if it cannot be read or is damaged."""
     try:
         found = json.loads((results / LATEST / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if isinstance(found, dict) and WITHHELD in found:
+            found = json.loads((results / LATEST / INTERNAL_MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
     needed = {"run_id", "inputs", "config", "software", "register_rows"}
-    return found if isinstance(found, dict) and needed <= set(found) else None
+    return found if isinstance(found, dict) and needed <= set(found) and is_sealed(found) else None
 
 
 def refuse_shrink(plan: Plan, before: Mapping[str, Any] | None) -> None:

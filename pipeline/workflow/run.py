@@ -7,25 +7,28 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import yaml
 
-from pipeline.blocks import check_cluster
+from pipeline.config.load import read_yaml
 from pipeline.errors import InputError, refused_by_machine
-from pipeline.files import write_whole
+from pipeline.files import Output, refuse_overwriting, write_whole
 from pipeline.plan.dependencies import run_id
+from pipeline.plan.digests import damaged_jobs, remove_damaged
 from pipeline.plan.plan import Plan, load_plan
-from pipeline.plan.territory_file import load_config
-from pipeline.publish.release import LATEST, STAMP, is_complete, renew_validity
+from pipeline.plan.territory_file import files_read, load_config
+from pipeline.publish.release import LATEST, STAMP, damage_of, is_complete, renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
 from pipeline.shipped import shipped
+from pipeline.workflow.cluster import Cluster, cluster_variables, threads_of
 from pipeline.workflow.earlier_runs import published_manifest, refuse_shrink, remove_old_runs
 from pipeline.workflow.summary import (
     FILE,
+    SUMMARY_FILE,
     changes_since,
     jobs_since,
     rejected_rows,
@@ -35,6 +38,7 @@ from pipeline.workflow.summary import (
 from pipeline.workflow.validate import validate_command
 
 _STATE = Path(".snakemake")
+_MOST_LINES = 5
 
 
 class RunOptions(NamedTuple):
@@ -43,8 +47,7 @@ class RunOptions(NamedTuple):
     ``cores``: all of this machine by default. ``lenient``: leave out bad register rows. ``dry_run``: only
     list the jobs. ``if_changed``: do nothing if what would be computed is published. ``wait``: for another
     run in this folder to end; else refuse. ``accept_shrink``: of registers. ``keep_runs``: wins over the
-    territory file. ``summary``: a second place for it. ``dask_address``: scheduler of a cluster that computes
-    the blocks.
+    territory file. ``summary``: a second place for it. ``cluster``: computes the blocks.
     """
 
     cores: int | None = None
@@ -55,7 +58,7 @@ class RunOptions(NamedTuple):
     accept_shrink: bool = False
     keep_runs: int | None = None
     summary: Path | None = None
-    dask_address: str | None = None
+    cluster: Cluster | None = None
 
 
 DEFAULTS = RunOptions()
@@ -67,6 +70,8 @@ def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
     Refused input raises InputError before anything is computed; nothing is written but a summary asked for.
     """
     started = _now_utc()
+    if options.summary is not None:
+        _check_summary(config_path, options.summary)
     try:
         return _run(config_path, options, started)
     except InputError as error:
@@ -78,6 +83,17 @@ def run_command(config_path: Path, options: RunOptions = DEFAULTS) -> int:
         raise
     except OSError as error:
         return _failed(error, Path())
+
+
+def _check_summary(config_path: Path, summary: Path) -> None:
+    """A summary replaces nothing but another; InputError, and then it is not written either.
+
+    What the territory file names is not known if that is refused itself.
+    """
+    inputs = [config_path]
+    with suppress(InputError):
+        inputs += files_read(load_config(config_path))
+    refuse_overwriting([Output("--summary", summary, SUMMARY_FILE)], inputs)
 
 
 def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
@@ -118,8 +134,8 @@ def _checked(config_path: Path, options: RunOptions) -> Path:
             "the workflow is part of the source checkout, which is not here", file=shipped("Snakefile")
         )
     validate_command(config_path, lenient=options.lenient)
-    if options.dask_address is not None and not options.dry_run:
-        threads = _threads_of_cluster(options.dask_address)
+    if options.cluster is not None and not options.dry_run:
+        threads = threads_of(options.cluster)
         print(f"{threads} threads of a cluster compute the blocks", flush=True)
     return _lenient_copy(config_path) if options.lenient else config_path
 
@@ -134,10 +150,12 @@ def _failed(error: OSError, folder: Path) -> int:
 def _compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[int, dict[str, Any]]:
     """Compute if need be, renew the validity, remove old runs; the exit code, and facts for the summary."""
     unchanged = _is_published(plan)
+    if not unchanged and _is_latest(plan):
+        _tell_damage(plan.results, "published again")
     if unchanged and options.if_changed:
         print(f"Nothing has changed since run {run_id(plan)}: nothing is computed", flush=True)
-    elif code := compute(plan, options, lock):
-        return code, {"outcome": "failed"}
+    elif compute(plan, options, lock) or _tell_damage(plan.results, "the run has failed"):
+        return 1, {"outcome": "failed"}
     keep = options.keep_runs or plan.config.keep_runs
     return 0, {
         "outcome": "unchanged" if unchanged else "published",
@@ -153,24 +171,35 @@ def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
     """
     if plan.results.exists() and not is_complete(plan.results):
         (plan.results / STAMP).unlink(missing_ok=True)
+    again = _damaged_intermediates(plan, remove=not options.dry_run)
     command = _snakemake_command(plan.config_path, options.cores or available_cores())
-    arguments = ["--dry-run"] if options.dry_run else []
-    cluster = {"DASK_SCHEDULER_ADDRESS": options.dask_address} if options.dask_address else {}
+    arguments = [*(["--forcerun", *again] if again else []), *(["--dry-run"] if options.dry_run else [])]
+    cluster = cluster_variables(options.cluster) if options.cluster else {}
     code = subprocess.run([*command, *arguments], stdin=lock, env={**os.environ, **cluster}).returncode
     return 0 if code == 0 else 1
 
 
-def _threads_of_cluster(address: str) -> int:
-    """Number of threads behind a scheduler; one that cannot compute this run raises InputError."""
-    try:
-        return check_cluster(address)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        raise InputError(
-            str(error),
-            field="--dask-address",
-            value=address,
-            allowed="a scheduler with workers, see docs/dask.md",
-        ) from error
+def _damaged_intermediates(plan: Plan, *, remove: bool) -> list[str]:
+    """Say which files are not what their jobs wrote; one file of each job that has to run again."""
+    found = damaged_jobs(plan)
+    told = [damage for damage in found if damage.problem]
+    for damage in told[:_MOST_LINES]:
+        print(f"channelmaps: {damage.file}: {damage.problem}: computed again", file=sys.stderr, flush=True)
+    if len(told) > _MOST_LINES:
+        more = f"and {len(told) - _MOST_LINES} more files of {plan.build}"
+        print(f"channelmaps: {more}: computed again", file=sys.stderr, flush=True)
+    if remove:
+        remove_damaged(found)
+    return [str(damage.outputs[0]) for damage in found] if told else []
+
+
+def _tell_damage(results: Path, consequence: str) -> bool:
+    """Say which file of ``latest`` is damaged, if there is one."""
+    damage = damage_of(results) if (results / LATEST).is_symlink() else None
+    if damage is not None:
+        file, problem = damage
+        print(f"channelmaps: {file}: {problem}: {consequence}", file=sys.stderr, flush=True)
+    return damage is not None
 
 
 def _snakemake_command(config_path: Path, cores: int) -> list[str]:
@@ -192,12 +221,19 @@ def _snakemake_command(config_path: Path, cores: int) -> list[str]:
 
 def _is_published(plan: Plan) -> bool:
     """Whether ``latest`` is complete and is the run that these settings, inputs and code would give."""
-    return is_complete(plan.results) and (plan.results / LATEST).readlink() == Path(run_id(plan))
+    return _is_latest(plan) and is_complete(plan.results)
+
+
+def _is_latest(plan: Plan) -> bool:
+    """Whether ``latest`` has the name of the run that these settings, inputs and code would give."""
+    latest = plan.results / LATEST
+    return latest.is_symlink() and latest.readlink() == Path(run_id(plan))
 
 
 def _lenient_copy(config_path: Path) -> Path:
     """The territory file with ``registers.lenient`` on."""
-    content = yaml.safe_load(config_path.read_text(encoding="utf-8"))
+    content = read_yaml(config_path)
+    assert isinstance(content, dict)
     content.setdefault("name", config_path.stem)
     content["registers"]["lenient"] = True
     return changed_copy(content, "lenient")

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.config.config import Config
 from pipeline.errors import refused_by_machine
-from pipeline.files import JsonObject, json_bytes, write_whole
+from pipeline.files import JsonObject, json_bytes, kind_of_start, write_whole
 from pipeline.hashing import file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
@@ -22,6 +22,7 @@ from pipeline.services.pmse.pmse_register import read_pmse_register
 
 _FORMAT = "channelmaps-run/1"
 FILE = "summary.json"
+SUMMARY_FILE = kind_of_start("a summary of a run", rb'\s*\{\s*"format"\s*:\s*"channelmaps-run/')
 _ROWS_LISTED = 100
 
 
@@ -49,7 +50,8 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
     It tells of a run and does not change how the run ended.
     """
     try:
-        write_whole(path, json_bytes(summary))
+        # Rows of registers that were left out are among it: for those who run it, as `internal/` is.
+        write_whole(path, json_bytes(summary), mode=0o640)
     except OSError as error:
         print(f"channelmaps: {refused_by_machine(error, path, 'no summary')}", file=sys.stderr, flush=True)
 

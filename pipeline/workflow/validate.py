@@ -6,12 +6,17 @@ The masks of the padded grid are the exception: whether a coast lies within reac
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import xarray as xr
+import yaml
 
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
@@ -21,11 +26,21 @@ from pipeline.coordination.radar import scene
 from pipeline.coordination.rr97 import epfd_document
 from pipeline.coordination.rr941 import comparison
 from pipeline.coverage.network import outline_m, with_countries, within_reach
-from pipeline.errors import InputError, in_file
+from pipeline.errors import InputError, in_file, raise_first, with_file
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
 from pipeline.plan.margin import required_margins_km
+from pipeline.plan.plausibility import (
+    RegisterFacts,
+    check_areas,
+    check_receivers,
+    check_transmitters,
+    idle_by_estimate,
+    register_lines,
+    table_lines,
+)
+from pipeline.plan.plausible_places import booking_places, station_places
 from pipeline.plan.territory_file import load_config
 from pipeline.publish import query_facts
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band
@@ -36,23 +51,16 @@ from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
 from pipeline.registers.transmitters import read_register, summary
 from pipeline.rows.row_models import RejectedRow
 from pipeline.services import evaluated
+from pipeline.services.coarsening import disclosure
 from pipeline.services.evaluated import product_statement
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
-from pipeline.territory import regions
+from pipeline.territory import overlaps, regions
 from pipeline.territory.masks import surface_mask
 from pipeline.territory.population import read_counts, read_places
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
-from pipeline.workflow.plausibility import (
-    RegisterFacts,
-    check_areas,
-    check_others,
-    check_transmitters,
-    register_lines,
-    table_lines,
-)
 
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
 _LAND_STEP_DEG = 0.01
@@ -61,7 +69,7 @@ _LAND_STEP_DEG = 0.01
 # Asked in the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads
 # all that the territory file names for it, raises InputError for the first fault, and yields what the reader
 # of the report has to know.
-ROOMS = (evaluated, query_facts, regions, comparison, epfd_document, scene, error_budget)
+ROOMS = (evaluated, query_facts, overlaps, regions, comparison, epfd_document, scene, error_budget)
 
 
 class Checked(NamedTuple):
@@ -71,77 +79,152 @@ class Checked(NamedTuple):
     plausibility: list[RegisterFacts]
 
 
+class Faults:
+    """What is refused: the first fault ends the check, or (``every``) all are gathered in ``found``."""
+
+    def __init__(self, config_path: Path, *, every: bool = False) -> None:
+        self.config_path = config_path
+        self.every = every
+        self.found: dict[str, InputError] = {}
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note the faults of a part of the check instead of ending it, if all are wanted."""
+        try:
+            yield
+        except InputError as error:
+            if not self.every:
+                raise
+            for fault in (with_file(fault, self.config_path) for fault in error.faults):
+                self.found.setdefault(str(fault), fault)
+
+
 def validate_command(config_path: Path, *, lenient: bool = False) -> None:
     """Check a territory and print what a run would compute; InputError names the first fault.
 
     ``lenient`` leaves out bad register rows, as ``registers.lenient`` does.
     """
-    print("\n".join(_validated(config_path, lenient=lenient).lines))
+    print("\n".join(_validated(config_path, Faults(config_path), lenient=lenient).lines))
 
 
 def validate_json(config_path: Path, *, lenient: bool = False) -> tuple[str, bool]:
     """The same as JSON, and whether all is well.
 
-    ``faults`` (file, row, field, value, allowed, problem: of the transmitter register all, else the first),
-    ``plausibility`` by file of a register, ``remarks`` the lines of the report.
+    ``faults`` (file, row, field, value, allowed, problem): all that can be told beside each other;
+    ``plausibility`` by file of a register, of what is refused too; ``remarks`` the lines of the report.
     """
-    found, faults = Checked([], []), []
-    try:
-        found = _validated(config_path, lenient=lenient)
-    except InputError as error:
-        faults = _all_faults(config_path, error)
+    faults = Faults(config_path, every=True)
+    found = _validated(config_path, faults, lenient=lenient)
     content = {
-        "faults": faults,
+        "faults": [_entry(fault) for fault in faults.found.values()],
         "plausibility": [facts._asdict() for facts in found.plausibility],
         "remarks": [line.strip() for line in found.lines],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False), not faults
+    return json.dumps(content, indent=2, ensure_ascii=False), not faults.found
 
 
-def _all_faults(config_path: Path, error: InputError) -> list[dict[str, object]]:
-    """The faults of all rows of the transmitter register if it is the one at fault, else the one found."""
-    fault = {name: getattr(error, name) for name in RejectedRow._fields}
-    fault["value"] = None if error.value is None else str(error.value)
-    try:
-        rejected = read_register(_lenient(load_config(config_path)))[1]
-    except InputError:
-        rejected = []
-    rows: list[dict[str, object]] = [row._asdict() for row in rejected]
-    same = [row for row in rows if (row["file"], row["row"]) == (error.file, error.row)]
-    return rows if same else [fault]
+def _entry(fault: InputError) -> dict[str, object]:
+    entry = {name: getattr(fault, name) for name in RejectedRow._fields}
+    return {**entry, "value": None if fault.value is None else str(fault.value)}
 
 
 def _lenient(config: Config) -> Config:
     return config.model_copy(update={"registers": config.registers.model_copy(update={"lenient": True})})
 
 
-def _validated(config_path: Path, *, lenient: bool) -> Checked:
-    config = load_config(config_path)
-    config = _lenient(config) if lenient else config
-    _check_files(config, config_path)
-    with in_file(config_path):
-        return checked(config, config_path)
+def _validated(config_path: Path, faults: Faults, *, lenient: bool) -> Checked:
+    found = Checked([], [])
+    with faults.noted():
+        config = load_config(config_path)
+        _check_path(config_path)
+        config = _lenient(config) if lenient else config
+        with faults.noted():
+            _check_files(config, config_path)
+        with in_file(config_path):
+            checked(config, config_path, faults, found)
+    return found
 
 
-def checked(config: Config, config_path: Path) -> Checked:
-    """Check all that a configuration names; the lines of the report."""
-    register, rejected = read_register(config)
+def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -> None:
+    """Check all that a configuration names and fill ``found``; InputError where nothing more can be told."""
+    register, rejected = _register_of(config, faults)
     modes = _modes_of(config, register)
-    _check_numbers(config, read_protection_tables(config.protection), modes)
+    with faults.noted():
+        _check_numbers(config, read_protection_tables(config.protection), modes)
     boundaries = boundaries_of(config.territory)
     masks = padded_masks(config, boundaries, required_margins_km(config, register))
     grid: Grid = masks.attrs["grid"]
-    elevation = _read_terrain(config, boundaries, grid)
-    facts = check_transmitters(config, boundaries, register, grid, elevation)
-    victims = check_reach(config, register, grid, config_path)
-    _check_receivers(config, victims, register)
-    _check_population(config, grid)
+    elevation: LonLatRaster | None = None
+    with faults.noted():
+        elevation = _read_terrain(config, boundaries, grid)
+    _check_places(config, boundaries, register, masks["surface"], elevation, faults, found)
+    victims: list[int] = []
+    with faults.noted():
+        victims += check_reach(config, register, grid, config_path)
+        _check_receivers(config, victims, register)
     territory = CheckedTerritory(config_path, boundaries, masks, modes, victims)
-    remarks = [line for room in ROOMS for line in room.check(config, territory)]
-    facts += check_others(config, grid)
-    lines = report(config, with_countries(config, register), rejected, grid, victims)
-    doubts = chain(register_lines(register, elevation), check_areas(config, boundaries), table_lines(facts))
-    return Checked([*lines, *remarks, *doubts], facts)
+    remarks: list[str] = []
+    with faults.noted():
+        remarks += _check_population(config, grid)
+    for room in ROOMS:
+        with faults.noted():
+            remarks += room.check(config, territory)
+    for files in (station_places, booking_places):
+        with faults.noted():
+            receivers = check_receivers(config, boundaries, grid, files(config))
+            found.plausibility.extend(receivers.facts)
+            raise_first(receivers.faults)
+    found.lines.extend(report(config, with_countries(config, register), rejected, grid, victims))
+    found.lines.extend(chain(remarks, register_lines(register, found.plausibility)))
+    with faults.noted():
+        found.lines.extend(check_areas(config, boundaries))
+    found.lines.extend(table_lines(facts._asdict() for facts in found.plausibility))
+
+
+def _register_of(config: Config, faults: Faults) -> tuple[xr.Dataset, list[RejectedRow]]:
+    """The register; where all faults are wanted the good rows of one that is refused."""
+    with faults.noted():
+        return read_register(config)
+    return read_register(_lenient(config))
+
+
+def _check_places(
+    config: Config,
+    boundaries: Boundaries,
+    register: xr.Dataset,
+    surface: xr.DataArray,
+    elevation: LonLatRaster | None,
+    faults: Faults,
+    found: Checked,
+) -> None:
+    """The table of the transmitter register; its rows that cannot be right are refused."""
+    idle: set[str] | None = None
+    with faults.noted():
+        idle = idle_by_estimate(config, register, surface, elevation)
+    told = check_transmitters(config, boundaries, register, surface.attrs["grid"], elevation, idle)
+    found.plausibility.extend(told.facts)
+    with faults.noted():
+        raise_first(told.faults)
+
+
+def _check_path(config_path: Path) -> None:
+    """Refuse a name of a territory file that the workflow would take for something else than text."""
+    name = os.path.relpath(config_path)
+    if _read_as_option(name) != name:
+        raise InputError(
+            "the workflow cannot be told of a file of this name",
+            file=config_path,
+            allowed="a name that is no number, and no text that YAML reads as something else",
+        )
+
+
+def _read_as_option(text: str) -> object:
+    """A text as Snakemake reads the value of an option: without quotes around it, as a number or as YAML."""
+    bare = text.strip("'\"")
+    for read in (int, float, partial(yaml.load, Loader=yaml.BaseLoader)):
+        with suppress(ValueError, yaml.YAMLError):
+            return read(bare)
+    return bare
 
 
 def _check_files(config: Config, config_path: Path) -> None:
@@ -174,8 +257,21 @@ def _check_numbers(config: Config, tables: ProtectionTables, modes: list[ModeKey
             allowed=f"a row of {config.protection.modes}",
         )
     classes = [device.emission_class for device in config.devices]
+    _check_devices(config)
     check_ratios(tables, modes, classes, config.protection.offsets or MANDATORY_OFFSETS)
     dtt_ratio_table_db(tables, modes)
+
+
+def _check_devices(config: Config) -> None:
+    """Refuse a device whose cap of density leaves nothing that it may transmit."""
+    for number, device in enumerate(config.devices):
+        if least_eirp_dbm(device) > device_cap_dbm(device):  # by the cap of the density
+            raise InputError(
+                "is above the cap: the device could never transmit",
+                row=f"devices.{number}.min_eirp_dbm",
+                value=device.min_eirp_dbm,
+                allowed=f"up to {device_cap_dbm(device):g} dBm",
+            )
 
 
 def check_reach(config: Config, register: xr.Dataset, grid: Grid, config_path: Path) -> list[int]:
@@ -201,10 +297,13 @@ def _check_receivers(config: Config, victims: list[int], register: xr.Dataset) -
         receiver_band(config.coverage, float(centres_mhz[channel]))
 
 
-def _check_population(config: Config, grid: Grid) -> None:
-    """Read the population, if there is one."""
+def _check_population(config: Config, grid: Grid) -> Iterator[str]:
+    """Read the population, if there is one; the number of persons, which tells counts from densities."""
     if config.population is not None and config.population.raster is not None:
-        read_counts(config.population.raster, grid)
+        counts = read_counts(config.population.raster, grid)
+        persons, highest = float(np.nansum(counts.values)), float(np.nanmax(counts.values, initial=0.0))
+        most = f"at most {highest:.0f} in one"
+        yield f"  people        {persons:.0f} persons in the cells that the padded grid touches, {most}"
     elif config.population is not None and config.population.places is not None:
         read_places(config.population.places)
 
@@ -237,10 +336,10 @@ def report(
     for row in rejected:
         where = f"{row.file}, row {row.row}, field {row.field}"
         yield f"  rejected      {where}: {row.problem}; found {row.value!r}; allowed: {row.allowed}"
-    yield from _remarks(config)
+    yield from _remarks(config, register["sfn"].values.tolist())
 
 
-def _remarks(config: Config) -> Iterator[str]:
+def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
     narrowest_mhz = min(channel_width_mhz(config.channels, channel) for channel in config.channels.wsd)
     for device in config.devices:
         if device.bandwidth_mhz > narrowest_mhz:
@@ -254,6 +353,8 @@ def _remarks(config: Config) -> Iterator[str]:
             elif level_dbm < (least_dbm := least_eirp_dbm(device)):
                 least = f"its least e.i.r.p. is {least_dbm:g} dBm; the map is of one that has the level"
                 yield f"  level         {device.id} at {level_dbm:g} dBm: {least}"
+    for name in sorted(set(config.coverage.guard_us) - set(networks)):
+        yield f"  no effect     coverage.guard_us: {name} is no network of the register"
     for name, service in config.services.items():
         if not service.evaluated:
             treated = "not evaluated" if service.applicable else "not present  "
@@ -264,6 +365,8 @@ def _remarks(config: Config) -> Iterator[str]:
         yield f"  offsets       {notice}"
     if statement := product_statement(config):
         yield f"  product       {statement}"
+    if told := disclosure(config):
+        yield f"  disclosure    {told}"
 
 
 def _listed(channels: list[int]) -> str:

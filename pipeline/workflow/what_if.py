@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.config.config import Config
-from pipeline.config.load import read_yaml
+from pipeline.config.load import parse_yaml, read_yaml
 from pipeline.errors import InputError
 from pipeline.plan.margin import required_margins_km
+from pipeline.plan.published_names import WHAT_IF
 from pipeline.plan.territory_file import load_config
 from pipeline.workflow.run import RunOptions, changed_copy, run_command
 
-_SUFFIX = "-what-if"
+# Settings that say where the results lie.
+_OWN = ("name", "results")
 
 
 def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | None = None) -> int:
@@ -38,8 +38,11 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
         content["grid"]["least_margins_km"] = margins_km(published)
     for change in changes:
         key, value = split_change(change)
+        if key.partition(".")[0] in _OWN:
+            allowed = "other keys; what-if writes to results/<territory>-what-if"
+            raise InputError("is set by what-if itself", row=f"--set {key}", value=value, allowed=allowed)
         set_value(content, key, value)
-    content |= {"name": name, "results": f"{name}{_SUFFIX}"}
+    content |= {"name": name, "results": f"{name}{WHAT_IF}"}
     return run_command(changed_copy(content, "what-if"), RunOptions(cores=cores, accept_shrink=True))
 
 
@@ -54,9 +57,9 @@ def split_change(change: str) -> tuple[str, Any]:
     if not (key and equals):
         raise InputError("is not a change of a setting", row="--set", value=change, allowed="KEY=VALUE")
     try:
-        return key, yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError("the value is not YAML", row=f"--set {key}", value=text) from None
+        return key, parse_yaml(text)
+    except InputError as error:
+        raise InputError(f"the value is not YAML: {error.problem}", row=f"--set {key}", value=text) from None
 
 
 def set_value(content: Any, key: str, value: Any) -> None:  # noqa: ANN401 - any YAML

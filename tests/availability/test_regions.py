@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.plan.dependencies import settings_of
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import published_files
 from pipeline.plan.territory_file import load_config
+from pipeline.rows.text_records import own_rows
 from pipeline.territory.regions import project_regions, read_regions, region_index
 from pipeline.workflow.validate import validate_command
 from tests.jobs import run_from
@@ -127,6 +129,17 @@ def test_table_is_that_of_single_pixels(counted: Path) -> None:
                 assert row[f"population_at_least_{n}_pct"] == pytest.approx(share_pct, abs=1e-2)
 
 
+def test_name_of_a_region_is_no_formula_and_is_read_as_it_was(counted: Path) -> None:
+    name = '=HYPERLINK("http://x.example","West")'
+    write_regions(counted.parent / "regions.gpkg", {"name": [name], "geometry": [BOX.buffer(0.1)]})
+    build = load_plan(counted).build
+    run_from("regions", counted, build)
+    lines = (build / TABLE).read_text().splitlines()
+    assert any('"\'=HYPERLINK(""http' in line for line in lines)
+    assert not any(cell.startswith("=") for line in csv.reader(lines) for cell in line)
+    assert name in {row["region"] for row in own_rows(build / TABLE)}
+
+
 def test_table_without_people_and_without_gaps_says_so(counted: Path) -> None:
     write_regions(counted.parent / "regions.gpkg", {"name": ["All"], "geometry": [BOX.buffer(0.1)]})
     counted.write_text(counted.read_text().replace("population: {places: places.csv}\n", ""))
@@ -180,6 +193,10 @@ REFUSED = {
     "number": ({"geometry": [TRIANGLE], "name": [7]}, "no name.*allowed: a text"),
     "far away": ({"geometry": [FAR], "name": ["x"]}, "no region touches the territory"),
     "line": ({"geometry": [shapely.LineString(TRIANGLE.exterior.coords)], "name": ["x"]}, "not a polygon"),
+    "character": (
+        {"geometry": [TRIANGLE], "name": ["a\x0b"]},
+        "row 1, field name: holds the character U.000B",
+    ),
     "overlap": (
         {"geometry": [WEST[0], shapely.box(14.0, 46.0, 14.2, 46.1)], "name": ["a", "b"]},
         "regions overlap; found 'a and b by 50 %",

@@ -11,6 +11,7 @@ from coordinated import GRID, RADARS, change, coordinate
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.territory_file import load_config
+from pipeline.publish.manifest import notes
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of
 from pipeline.workflow.validate import ROOMS, validate_command
 
@@ -114,6 +115,18 @@ def test_radar_far_from_the_polygons_is_refused(tiny: Path) -> None:
     path.write_text(RADARS.replace("+453000,+0133000", "-453000,+0133000"))
     with pytest.raises(InputError, match="too near to the territory or to a radar"):
         report(tiny)
+
+
+def test_odd_radar_is_named_in_validate_and_in_the_notes_of_the_report(tiny: Path) -> None:
+    coordinate(tiny)
+    change(tiny, radars__clip_deg=None)
+    path = tiny.parent / "radars.csv"
+    path.write_text(RADARS.replace("+455000,+0142000,Home", "+455000,+0163000,Home"))
+    text = "\n".join(report(tiny))
+    assert "radars.csv, row 4, field freq_assgn: FREQ_BAND" in text  # 7 MHz
+    assert "more than 50 km from the land of SVN" in text  # 1 degree of longitude east of 15.5 E
+    assert text.count("from the land of SVN") == 1
+    assert any("radars.csv, row 4, field freq_assgn: FREQ_BAND" in note for note in notes(load_config(tiny)))
 
 
 def test_pairs_that_cannot_be_numbered_are_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,8 @@ class Case:
         save(f"coverage/ch{CHANNEL}_class.tif", classes, ["served", "server", "mode"], 65535)
         save("territory/surface.tif", self.surface[np.newaxis], ["surface"], 255)
         save("territory/coastal.tif", self.coastal[np.newaxis], ["coastal"], 255)
-        servers = {"transmitters": [{"polarisation": p} for p in POLARISATIONS], "modes": MODES}
+        rows = [{"id": f"S{number}", "polarisation": p} for number, p in enumerate(POLARISATIONS, start=1)]
+        servers = {"transmitters": rows, "modes": MODES}
         (self.folder / f"coverage/ch{CHANNEL}_servers.json").write_text(json.dumps(servers))
 
     def limit(self, wsd_channel: int):

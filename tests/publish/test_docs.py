@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from pipeline.cli.main import app
+from pipeline.config.products import Publish
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import published_files
 from tests.test_architecture import ROOMS
@@ -46,7 +47,11 @@ def patterns(text: str) -> dict[str, re.Pattern[str]]:
 
 def files_of_default_run(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(repository)
-    return [*published_files(load_plan("configs/slovenia.yaml")), "report.html", "manifest.json"]
+    both = [f"{folder}{name}" for folder in ("", "internal/") for name in ("report.html", "manifest.json")]
+    plan = load_plan("configs/slovenia.yaml")
+    hidden = plan.config.model_copy(update={"publish": Publish(limiting_service="internal")})
+    names = {*published_files(plan), *published_files(plan._replace(config=hidden))}
+    return [*sorted(names), *both]
 
 
 def test_every_published_file_is_documented(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.publish import release as releases
-from pipeline.publish.release import is_complete, release
+from pipeline.publish.release import damage_of, is_complete, release
 
 
 @pytest.fixture
@@ -208,4 +208,21 @@ def test_is_complete_notices_what_was_deleted(build: Path, damage: str) -> None:
     victims = {"stamp": results / ".published", "link": results / "latest"}
     victims |= {"manifest": folder / "manifest.json", "file": folder / "public/a.tif"}
     victims[damage].unlink()
+    assert not is_complete(results)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "internal/manifest.json"])
+@pytest.mark.parametrize("change", ["gone", "note"])
+def test_damage_of_either_manifest_is_noticed(build: Path, name: str, change: str) -> None:
+    files = {"public/a.tif": build / "public/a.tif"}
+    results = build.parent / "results"
+    folder = release(files, results, "run1", describe, lambda facts: {**facts, "note": "", "withheld": {}})
+    assert damage_of(results) is None
+    manifest = folder / name
+    text = manifest.read_text()
+    manifest.unlink()
+    if change == "note":
+        manifest.write_text(text.replace('"note": "', '"note": "x'))
+    problem = "cannot be read" if change == "gone" else "is not what was published"
+    assert damage_of(results) == (results / "latest" / name, problem)
     assert not is_complete(results)

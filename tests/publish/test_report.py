@@ -19,6 +19,7 @@ import rasterio
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.plan.digests import write_record
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import two_digits
 from pipeline.plan.territory_file import load_config
@@ -161,6 +162,7 @@ def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch:
         "pipeline.publish.job_publish.published_files", lambda plan: ["public/statistics.csv"]
     )
     plan = load_plan(built)
+    write_record(plan.build, "availability", {}, "made up", [plan.build / "public/statistics.csv"])
     run_from("publish", built, plan.build)
     latest = plan.results / "latest"
     before = json.loads((latest / "manifest.json").read_text())
@@ -358,11 +360,12 @@ def test_publishing_puts_the_report_into_run_and_manifest(
         "pipeline.publish.job_publish.published_files", lambda plan: ["public/statistics.csv"]
     )
     plan = load_plan(built)
+    write_record(plan.build, "availability", {}, "made up", [plan.build / "public/statistics.csv"])
     run_from("publish", built, plan.build)
     latest = plan.results / "latest"
     manifest = json.loads((latest / "manifest.json").read_text())
     listed = {item["path"]: item["sha256"] for item in manifest["outputs"]}
-    assert set(listed) == {"public/statistics.csv", "report.html"}
+    assert set(listed) == {"public/statistics.csv", "report.html", "internal/report.html"}
     text = (latest / "report.html").read_bytes()
     assert listed["report.html"] == hashlib.sha256(text).hexdigest()
     assert b"Read this first" in text

@@ -93,7 +93,7 @@ def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
         ("params.antenna.height", 31.0, -102),
         ("method", "spectrum.paws.register", -103),
         ("params.location", {"region": {}}, -103),
-        ("params.antenna.heightType", "AMSL", -102),
+        ("params.antenna.heightType", "AMSL", -103),
         ("params.antenna.heightType", "WGS84", -202),
         ("params.antenna", {"height": 28.0, "heightUncertainty": 4.0}, -102),
         ("params.antenna.heightUncertainty", 25.0, -102),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal
+from xml.parsers import expat
 
 import pytest
 from pydantic import Field, ValidationInfo, model_validator
@@ -24,6 +27,7 @@ from pipeline.rows.row_models import (
     row_problem,
     rules_of,
 )
+from pipeline.rows.text_records import unfit_character
 
 
 class Mast(RowModel):
@@ -150,3 +154,56 @@ def test_numbers_of_tables_need_their_source(tmp_path: Path, line: str, field: s
     assert (refused.value.row, refused.value.field) == (3, field)
     (row,) = read_rows(write(path, *path.read_text().splitlines()[:2]), Loss)
     assert (row.wall, row.loss_db, row.source, row.verified) == ("brick", 3.0, "a book", False)
+
+
+# --- characters ---------------------------------------------------------------------------------------------
+
+
+def breaks_documents(character: str) -> bool:
+    """What a parser of XML refuses, a control character, or a mark of direction, by its class in Unicode."""
+    turns = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    if unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in turns:
+        return character not in "\t\n"
+    try:
+        expat.ParserCreate().Parse(f"<a>&#{ord(character)};</a>", True)
+    except expat.ExpatError:
+        return True
+    return False
+
+
+def test_characters_that_break_documents_are_those_of_xml_and_unicode() -> None:
+    codes = [*range(0x10000), 0x1F600, 0x1FFFE, 0x10FFFF]
+    assert [code for code in codes if breaks_documents(chr(code)) != bool(unfit_character(chr(code)))] == []
+    assert unfit_character("two\r\nlines\tof text") is None
+    assert unfit_character("a\r") == "U+000D"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "geojson"])
+@pytest.mark.parametrize("character", ["\x07", "\x0b", "\x1b", "\x7f", "\x85", "\u202e", "\u2066", "\uffff"])
+@pytest.mark.parametrize("text", ["{}", "a{}b", "a{}", "{}a"])
+def test_row_with_such_a_character_is_refused(tmp_path: Path, suffix: str, character: str, text: str) -> None:
+    """Also where it stands among blanks, which are taken off: row, field, and the words of the field."""
+    path, name = tmp_path / f"a.{suffix}", text.format(character)
+    if suffix == "csv":
+        write(path, "id,height_m", "good,1", f"{name},2")
+    else:
+        rows = [{"id": "good", "height_m": 1}, {"id": name, "height_m": 2}]
+        features = [{"type": "Feature", "properties": row, "geometry": None} for row in rows]
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    with pytest.raises(InputError, match="1 to 64 printable characters") as refused:
+        read(path)
+    assert (refused.value.row, refused.value.field) == (3 if suffix == "csv" else 2, "id")
+    assert f"holds the character U+{ord(character):04X}" in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_lone_surrogate_of_a_geojson_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    feature = '{"type": "Feature", "properties": {"id": "a\\ud800", "height_m": 1}, "geometry": null}'
+    path.write_text(f'{{"type": "FeatureCollection", "features": [{feature}]}}')
+    with pytest.raises(InputError, match=r"U\+D800"):
+        read(path)
+
+
+def test_other_columns_may_hold_what_they_like(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", "id,note,height_m", "a,\x0b\u202e,1"))

@@ -38,6 +38,7 @@ CODES = {
     "receiver_overload": (13, 13),
     "not_evaluated": (14, None),
     "manual_adjustment": (15, 15),
+    "protected_station": (17, None),
     "outside": (255, None),
 }
 NAMES = service_names()

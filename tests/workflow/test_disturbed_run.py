@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
 
 from tests.stand_in import summary
 from tests.workflow.test_full_run import contents, run
@@ -122,6 +124,68 @@ def test_folder_stays_held_by_a_job_whose_workflow_was_killed(repository: Path, 
         wait_until(lambda: not jobs_of(process.pid, "coverage"))
     run(repository, "--no-wait", "--cores", "1")
     assert (small / "latest").exists()
+
+
+def keep_time(path: Path, change: Callable[[Path], object]) -> None:
+    times = path.stat()
+    path.chmod(0o644)
+    change(path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def raise_20_db(path: Path) -> None:
+    with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as layer:
+        values = layer.read(1)
+        layer.write(np.where(values > -32000, values + 2000, values).astype(values.dtype), 1)
+
+
+def test_damaged_intermediates_are_computed_again_and_never_published(repository: Path, small: Path) -> None:
+    run(repository)
+    build, latest = Path("build/tiny"), small / "latest"
+    published, computed = contents(latest), contents(build)
+    name = latest.resolve().name
+    layer, statistics, coverage = (
+        build / "public/max_eirp_fixed30_ch25.tif",
+        build / "public/statistics.csv",
+        build / "coverage/ch25.tif",
+    )
+    keep_time(layer, raise_20_db)
+    keep_time(statistics, lambda path: os.truncate(path, 100))
+    coverage.unlink()
+    record = build / ".records/protect/ch25.json"
+    record.write_text("{")
+    keep_time(latest / "public/statistics.csv", lambda path: os.truncate(path, 100))
+
+    text = run(repository, "--if-changed")
+    for line in (
+        f"{layer}: is not what its job wrote: computed again",
+        f"{statistics}: is not what its job wrote: computed again",
+        f"{coverage}: is missing: computed again",
+        f"{record}: cannot be read: computed again",
+        f"results/tiny/latest/public/statistics.csv: has 100 bytes, published were "
+        f"{len(published['public/statistics.csv'])}: published again",
+    ):
+        assert f"channelmaps: {line}\n" in text
+    assert latest.resolve().name == name
+    assert contents(latest) == published
+    assert contents(build) == computed
+    assert "nothing is computed" in run(repository, "--if-changed")
+
+    keep_time(layer, raise_20_db)
+    (small / ".published").unlink()
+    job = ["--config", "tiny.yaml", "--build", "build/tiny"]
+    refused = run_job(repository, "publish", *job)
+    assert f"{layer}: is not what its job wrote: nothing is published" in refused
+    assert contents(latest) == published
+
+
+def run_job(repository: Path, *arguments: str) -> str:
+    """What a job says that is refused."""
+    line = [sys.executable, "-m", "pipeline", "job", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    done = subprocess.run(line, text=True, capture_output=True, env=environment, timeout=WAIT_S)
+    assert done.returncode == 2, done.stdout + done.stderr
+    return done.stderr
 
 
 @pytest.fixture

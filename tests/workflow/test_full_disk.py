@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.files import write_whole
+from pipeline.plan.digests import write_record
 from pipeline.workflow import summary as run_summary
 from pipeline.workflow.run import run_command
 from tests.jobs import run_from
@@ -130,9 +132,11 @@ def test_publishing_to_a_disk_that_takes_no_more_leaves_latest(
     layer = tiny.parent / "build/tiny/public/a.txt"
     layer.parent.mkdir(parents=True)
     layer.write_bytes(bytes(1_000_000))
+    write_record(Path("build/tiny"), "availability", {}, "of its rule", [layer])
     monkeypatch.setattr("pipeline.publish.job_publish.published_files", lambda _: ["public/a.txt"])
     monkeypatch.setattr(
-        "pipeline.publish.job_publish.write_report", lambda path, *_: path.write_text("report")
+        "pipeline.publish.job_publish.write_reports",
+        lambda reports, *_: [write_whole(path, "report") for path in reports],
     )
     problem = "No space left on device"
     if disk == "read-only":

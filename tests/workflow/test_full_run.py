@@ -62,7 +62,7 @@ def test_run_from_clean_then_after_changes(repository: Path, tiny: Path, change_
     listed = {
         item["path"]: item["sha256"] for item in json.loads((first / "manifest.json").read_text())["outputs"]
     }
-    assert set(listed) == {*before, "report.html"}
+    assert set(listed) == {*before, "report.html", "internal/report.html"}
     assert all(cog_validate(path, strict=True, quiet=True)[0] for path in first.rglob("*.tif"))
     eirp = raster.read(first / "public/max_eirp_fixed30_ch25.tif").values
     assert (eirp != -32768).any()

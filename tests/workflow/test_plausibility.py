@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import yaml
 
 from pipeline.cli import main as cli
 from pipeline.errors import InputError
+from pipeline.hashing import input_files, plain
 from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain.records import LonLatRaster, Mast
@@ -311,3 +313,229 @@ def test_faults_as_json_name_every_row(
         ("register.csv", 4, "lat"),
     ]
     assert all(fault["allowed"] and fault["value"] for fault in faults)
+
+
+def test_all_faults_of_all_files_and_the_table_are_told_together(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    links(tiny, (14.1, 46.1), (46.1, 14.1), (14.2, 46.1))
+    path = tiny.parent / "links.csv"
+    path.write_text(
+        path.read_text().replace("L2,14.2,46.1,546", "L2,14.2,46.1,5") + "L3,x,46.1" + ",1" * 9 + "\n"
+    )
+    columns(tiny, 2, erp_kw="0")
+    columns(tiny, 5, lon="46.13", lat="14.13")
+    code, said = said_as_json("tiny.yaml", monkeypatch, capsys)
+    assert code == 2
+    assert {(fault["file"], fault["row"], fault["field"]) for fault in said["faults"]} == {
+        ("register.csv", 2, "erp_kw"),
+        ("register.csv", 5, "lon, lat"),
+        ("links.csv", 3, "lon, lat"),
+        ("links.csv", 4, "f_mhz"),
+        ("links.csv", 5, "lon"),
+    }
+    assert all("more bad rows" not in str(fault["problem"]) for fault in said["faults"])
+    transmitters, receivers = said["plausibility"]
+    assert (transmitters["rows"], transmitters["in_reach"], transmitters["out_of_reach"]) == (4, 3, 1)
+    assert (receivers["rows"], receivers["in_reach"], receivers["receivers_outside"]) == (3, 2, 1)
+
+
+def test_a_home_station_without_any_field_at_home_is_named(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Free space gives 1e-9 kW, 250 m away, 106.9 - 90 + 12 = 29 dB(uV/m), less than any reception needs; 1 kW
+    # gives 99 dB(uV/m) at 2.5 km, and P.1546 with 100 m not 20 dB less.
+    columns(tiny, 3, erp_kw="1e-9")
+    validate_command(tiny)
+    said = capsys.readouterr().out
+    assert "  serving       the fields around give no reception at home: B\n" in said
+    assert "serving_nothing_at_home 1," in said
+
+
+def test_accepted_rows_and_effective_heights_that_nobody_knows_are_counted(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns(tiny, 2, haat_m="0")
+    columns(tiny, 3, haat_m="120")
+    change(tiny, registers={"accept": ["E", "B"]})
+    validate_command(tiny)
+    said = capsys.readouterr().out
+    assert "height_unknown 4, far_from_home 1, accepted 2" in said
+    assert (
+        "  height        neither by terrain nor by haat_m, that above ground stands in: A, C, D, E\n" in said
+    )
+    assert "  far away      more than 50 km outside home: E\n" in said
+
+
+@pytest.mark.parametrize(("lon", "hint"), [(40.0, ""), (-14.1, "; the sign of lon looks wrong")])
+def test_a_home_station_out_of_reach_of_a_mere_box_is_refused(tiny: Path, lon: float, hint: str) -> None:
+    write_register(tiny.parent / "register.csv", [*STATIONS[:4], ("E", lon, 46.1, 24, 1.0)])
+    text = refused(tiny)
+    assert text.startswith("register.csv, row 6, field lon, lat: ")
+    assert hint in text
+    assert "E in registers.accept" in text
+    for section in ({"accept": ["E"]}, {"accept": [], "bbox_deg": [-20.0, 40.0, 50.0, 50.0]}):
+        change(tiny, registers=section)
+        if not (hint and "bbox_deg" in section):  # a wrong sign is one in any box
+            validate_command(tiny)
+
+
+def test_a_code_without_polygon_is_named(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home_polygon(tiny)
+    write_register(tiny.parent / "register.csv", STATIONS[:4])
+    columns(tiny, 3, country="SL")
+    validate_command(tiny)
+    said = capsys.readouterr().out
+    assert "  country       no polygon of the country code: B\n" in said
+    assert "code_without_polygon 1" in said
+
+
+# --- patterns, azimuths and heights that can be read in two ways --------------------------------------------
+
+TRUE_NULL = [f"{max(0.0, np.cos(np.radians(10 * i))):.3f}" for i in range(36)]
+FIGURE_OF_EIGHT = [f"{abs(np.cos(np.radians(10 * i))):.3f}" for i in range(36)]
+BESIDE_ITS_MAXIMUM = [f"{max(0.0, np.cos(np.radians(10 * i + 5))):.3f}" for i in range(36)]
+
+
+@pytest.mark.parametrize("values", [TRUE_NULL, FIGURE_OF_EIGHT, BESIDE_ITS_MAXIMUM])
+def test_relative_field_with_true_nulls_is_asked_for_by_name(tiny: Path, values: list[str]) -> None:
+    columns(tiny, 2, pattern_azimuth_attenuation_db=";".join(values))
+    text = refused(tiny)
+    assert text.startswith(
+        "register.csv, row 2, field pattern_azimuth_attenuation_db: pattern looks like rela"
+    )
+    assert "-20 log10 of the field; or id A in registers.accept" in text
+    change(tiny, registers={"accept": ["A"]})
+    validate_command(tiny)
+    links(tiny, (14.1, 46.1), pattern=";".join(values))
+    assert "links.csv, row 2, field pattern: pattern looks like relative field" in refused(tiny)
+
+
+def test_a_vertical_pattern_with_nulls_is_asked_for_by_name(tiny: Path) -> None:
+    columns(tiny, 2, vertical_pattern_deg_attenuation_db="-90:0;0:1;3:0.8;90:0")
+    assert "field vertical_pattern_deg_attenuation_db: pattern looks like relative field" in refused(tiny)
+    change(tiny, registers={"accept": ["A"]})
+    validate_command(tiny)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        # Panels on three and four sides, and ripple well below 1 dB.
+        [f"{0.5 - 0.5 * np.cos(np.radians(30 * i)):.2f}" for i in range(36)],
+        ["0.0", "0.1", "0.2", "0.5", "1.0", "1.0", "0.5", "0.2", "0.1"] * 4,
+        [f"{0.4 - 0.4 * np.cos(np.radians(10 * i)):.2f}" for i in range(36)],
+    ],
+)
+def test_patterns_of_round_antennas_are_decibels(tiny: Path, values: list[str]) -> None:
+    columns(tiny, 2, pattern_azimuth_attenuation_db=";".join(values))
+    validate_command(tiny)
+
+
+@pytest.mark.parametrize("pattern", ["F.699", ";".join(["0", *["20"] * 35])])
+def test_a_directional_pattern_needs_an_azimuth(tiny: Path, pattern: str) -> None:
+    links(tiny, (14.1, 46.1), pattern=pattern)
+    path = tiny.parent / "links.csv"
+    path.write_text(path.read_text().replace(",90,", ",,"), encoding="utf-8")
+    assert "links.csv, row 2, field azimuth_deg: directional pattern without an azimuth" in refused(tiny)
+    path.write_text(path.read_text().replace(pattern, ""), encoding="utf-8")
+    validate_command(tiny)
+
+
+def test_haat_0_without_a_height_is_refused_unless_it_is_filled(tiny: Path) -> None:
+    columns(tiny, 2, antenna_height_agl_m="", haat_m="0")
+    assert "register.csv, row 2, field haat_m: 0 stands for a height that was never computed" in refused(tiny)
+    change(tiny, registers={"missing_haat_m": {"value": 150.0, "source": "test", "verified": True}})
+    validate_command(tiny)
+
+
+def dem(tiny: Path, *, void: bool) -> None:
+    """Terrain of 800 m all around, 0.01 degrees; a pixel without data in its middle at station A."""
+    values = np.full((350, 450), 800, np.int16)
+    if void:
+        values[189, 209] = -9999  # 14.10 E, 46.10 N
+    place = rasterio.transform.from_origin(12.005, 47.995, 0.01, 0.01)
+    options = {"height": 350, "width": 450, "count": 1, "dtype": "int16", "nodata": -9999}
+    with rasterio.open(tiny.parent / "dem.tif", "w", crs="EPSG:4326", transform=place, **options) as sink:
+        sink.write(values, 1)
+    change(tiny, terrain={"dem": ["dem.tif"]})
+
+
+def test_a_home_mast_over_a_void_of_the_terrain_needs_a_height(tiny: Path) -> None:
+    dem(tiny, void=False)
+    validate_command(tiny)
+    dem(tiny, void=True)
+    assert "register.csv, row 2, field site_height_asl_m: the terrain model has no height under" in refused(
+        tiny
+    )
+    columns(tiny, 2, site_height_asl_m="800")
+    validate_command(tiny)
+    columns(tiny, 2, site_height_asl_m="", haat_m="100")
+    validate_command(tiny)
+    columns(tiny, 2, haat_m="")
+    change(tiny, registers={"accept": ["A"]})
+    validate_command(tiny)
+
+
+def people(tiny: Path, **said: str) -> None:
+    place = rasterio.transform.from_origin(13.0, 47.0, 0.01, 0.01)
+    options = {"height": 200, "width": 200, "count": 1, "dtype": "float32"}
+    with rasterio.open(tiny.parent / "people.tif", "w", crs="EPSG:4326", transform=place, **options) as sink:
+        sink.write(np.full((200, 200), 2.0, np.float32), 1)
+        if "unit" in said:
+            sink.units = (said["unit"],)
+        if "description" in said:
+            sink.set_band_description(1, said["description"])
+        if "tag" in said:
+            sink.update_tags(TIFFTAG_IMAGEDESCRIPTION=said["tag"])
+    change(tiny, population={"raster": "people.tif"})
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ({"unit": "persons/km2"}, "persons/km2"),
+        ({"unit": "km-2"}, "km-2"),
+        ({"description": "population density 2020"}, "population density 2020"),
+        ({"tag": "number of people per square kilometre"}, "number of people per square kilometre"),
+    ],
+)
+def test_persons_per_area_are_refused(tiny: Path, said: dict[str, str], value: str) -> None:
+    people(tiny, **said)
+    text = refused(tiny)
+    assert "people.tif, field unit: raster states persons per area" in text
+    assert value in text
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"unit": "persons"}, {"tag": "Estimated population density per grid-cell"}, {"unit": "1"}]
+)
+def test_persons_per_cell_are_taken_and_summed(
+    tiny: Path, said: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    people(tiny, **said)
+    validate_command(tiny)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  people  ")]
+    persons = float(line.split()[1])
+    assert 2.0 * 30 * 20 < persons <= 2.0 * 200 * 200  # more than the box alone, 2 persons a cell
+    assert "at most 2 in one" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "counts"),
+    [
+        ("<Scale>0.1</Scale>", True),
+        ("<NoDataValue>0</NoDataValue>", True),
+        ('<Metadata><MDI key="STATISTICS_MAXIMUM">9</MDI></Metadata>', False),
+    ],
+)
+def test_a_side_file_is_an_input_unless_it_holds_statistics_alone(
+    tiny: Path, content: str, counts: bool
+) -> None:
+    dem(tiny, void=False)
+    config = load_config(tiny)
+    before = plain(config)
+    side = tiny.parent / "dem.tif.aux.xml"
+    side.write_text(f'<PAMDataset><PAMRasterBand band="1">{content}</PAMRasterBand></PAMDataset>')
+    assert (plain(config) != before) == counts
+    assert ([path.name for _, path in input_files(config)].count(side.name) == 1) == counts

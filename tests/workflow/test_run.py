@@ -39,7 +39,10 @@ def publish(tiny: Path, run_id: str = "run1") -> Path:
     facts = {"run_id": run_id, "inputs": [], "config": {"sha256": ""}, "software": {"code": {}}}
     facts |= {"register_rows": {"registers.transmitters": 5}}
     release(
-        {"public/a.tif": source}, results, run_id, lambda d: {**facts, "outputs": [{"path": n} for n in d]}
+        {"public/a.tif": source},
+        results,
+        run_id,
+        lambda d: {**facts, "outputs": [{"path": n, "sha256": s, "bytes": 1} for n, s in d.items()]},
     )
     return results
 

@@ -23,7 +23,7 @@ from pipeline.coordination.f1565.objectives import (
     read_tables,
 )
 from pipeline.errors import InputError
-from pipeline.files import json_bytes, write_output
+from pipeline.files import Output, check_outputs, json_bytes, kind_of_start, write_output
 from pipeline.territory.rasters import CheckedTerritory
 
 _CLAMPED_LENGTH = "CLAMPED_LMIN"
@@ -268,8 +268,12 @@ def _share(share: SourceBudget) -> dict[str, object]:
     return {**ratios, "counts_per_month": share.counts._asdict()}
 
 
+_BUDGETS_FILE = kind_of_start("budgets of fixed links", rb'\s*\{\s*"links"\s*:')
+
+
 def f1565_command(links: Path, out: Path) -> None:
     """Read ``links``, write the budgets of all of them as JSON to ``out``, whole or not at all."""
+    check_outputs([Output("--out", out, _BUDGETS_FILE)], [links])
     write_output(out, json_bytes(budgets_document(links)))
 
 

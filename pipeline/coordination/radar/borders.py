@@ -63,7 +63,7 @@ def read_countries(path: Path, codes: ItuCodes) -> tuple[list[CountryPolygon], l
 
     The file has ``iso_numeric`` (may be empty) and ``name``; coordinates are lon/lat.
     """
-    frame = read_frame(path)
+    frame = read_frame(path, repaired=False)
     for field in ("iso_numeric", "name"):
         if field not in frame:
             raise InputError("no such attribute", file=path, field=field, allowed=", ".join(frame.columns))

@@ -75,7 +75,7 @@ def check_submitted(line: Line, rules: SubmissionRules) -> list[Finding]:
         value = text_of(line.radar, name) if name else ""
         return finding(rules.mode, line.number, code, message, name, value)
 
-    found = [*check_text(line, rules.mode), *_required(line.radar, report)]
+    found = [*_check_text(line, rules.mode), *_required(line.radar, report)]
     formulas = {entry.field for entry in found if entry.code == "FORMULA"}
     more = [
         *_words(line.radar, rules, report),
@@ -91,7 +91,7 @@ def check_submitted(line: Line, rules: SubmissionRules) -> list[Finding]:
     )
 
 
-def check_text(line: Line, mode: Strictness) -> list[Finding]:
+def _check_text(line: Line, mode: Strictness) -> list[Finding]:
     """What applies to every record ever kept: lengths, nothing a spreadsheet would run, no lost letters."""
     found: list[Finding] = []
     for column, text in zip(CR372_COLUMNS, line.radar, strict=True):
@@ -199,14 +199,15 @@ def _others(radar: Radar, report: _Report) -> list[Finding]:
     for name in ("email_adm", "email_op"):
         if (text := text_of(radar, name)) and not _EMAIL.fullmatch(text):
             found += report("EMAIL", "does not look like an e-mail address", name)
-    if radar.d_inuse and not _is_date(radar.d_inuse):
+    if radar.d_inuse and not is_date(radar.d_inuse):
         found += report("DATE", "allowed: a date DD.MM.YYYY", "d_inuse")
     if radar.d_update:
         found += report("D_UPDATE", "is set by the Bureau, leave it empty", "d_update")
     return found
 
 
-def _is_date(text: str) -> bool:
+def is_date(text: str) -> bool:
+    """Whether a text is a date of the calendar, DD.MM.YYYY."""
     match = _DATE.fullmatch(text)
     try:
         return match is not None and bool(date(int(match[3]), int(match[2]), int(match[1])))

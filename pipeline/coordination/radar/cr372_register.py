@@ -5,11 +5,13 @@ On a copy, in the order of the file, all or nothing.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.coordination.radar.checks import SubmissionRules, check_submitted, check_text
+from pipeline.coordination.radar.checks import SubmissionRules, check_submitted, is_date
 from pipeline.coordination.radar.cr372_records import (
     Comparable,
     Line,
@@ -22,12 +24,26 @@ from pipeline.coordination.radar.cr372_records import (
     report_bytes,
     text_of,
 )
-from pipeline.coordination.radar.findings import Finding, Strictness, as_strictness, errors, finding, limited
+from pipeline.coordination.radar.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    Strictness,
+    as_strictness,
+    errors,
+    finding,
+    limited,
+)
 from pipeline.coordination.radar.resolution612 import read_bands, read_itu_codes
 from pipeline.errors import InputError
-from pipeline.files import write_together
+from pipeline.files import Output, check_outputs, kind_of_start, write_together
 
 _REGISTER = "register: "
+# Lines on a register in validate and report.
+_MAX_DOUBTS = 20
+_NEEDED_FOR_ZONE = ("Adm", "stn_type", "freq_assgn", "lat", "long")
+_REGISTER_FILE = kind_of_start("a register in the format of CR/372", rb'"?[AS]"?(,[^\n]*){21}')
+_REPORT_FILE = kind_of_start("a report of this command", rb'\s*\[\s*(\]|\{\s*"line"\s*:)')
 
 
 class AppliedSubmission(NamedTuple):
@@ -56,9 +72,9 @@ def radar_apply_command(register: Path, submission: Path, mode: str, out: Path, 
 
     Files in the format of CR/372; the register's records all carry A, an empty file is an empty register.
     """
-    rules = SubmissionRules(as_strictness(mode), read_itu_codes().administrations, read_bands())
+    rules = submission_rules(as_strictness(mode))
     _check_paths(register, submission, out, report)
-    # The register may hold what lenient mode let in: it is read leniently and checked for what is unsafe.
+    # The register may hold what lenient mode let in: it is read and checked leniently.
     outcome = apply(read_file(register, Strictness.LENIENT), read_file(submission, rules.mode), rules)
     refused = errors(outcome.findings)
     contents = {} if refused else {out: records_bytes(outcome.radars)}
@@ -69,7 +85,9 @@ def radar_apply_command(register: Path, submission: Path, mode: str, out: Path, 
 
 def apply(register: Submission, submission: Submission, rules: SubmissionRules) -> AppliedSubmission:
     """Apply the A and S records of a submission. Any error leaves the register as it was."""
-    kept, found = _load(register, rules.mode)
+    kept, about = check_register(register, rules)
+    # Warnings on the register are not repeated at each submission.
+    found = [entry._replace(message=_REGISTER + entry.message) for entry in errors(about)]
     found += submission.findings
     for line in submission.lines:
         found += check_submitted(line, rules)
@@ -85,27 +103,65 @@ def apply(register: Submission, submission: Submission, rules: SubmissionRules) 
     return AppliedSubmission(kept if errors(found) else list(copy.current.values()), found)
 
 
-def registered(register: Submission) -> AppliedSubmission:
-    """The radars of a register and what makes it unfit: it is read as `radar apply` reads it."""
-    return AppliedSubmission(*_load(register, Strictness.LENIENT))
+def check_register(register: Submission, rules: SubmissionRules) -> AppliedSubmission:
+    """The radars of a register, and all that is wrong with it: the one reader of commands and of maps.
 
-
-def _load(register: Submission, mode: Strictness) -> tuple[list[Radar], list[Finding]]:
-    """The radars of the register. What lenient mode once let in must stay readable; what would be unsafe not.
-
-    The Bureau's date of update is kept; warnings on the register are not repeated at each submission.
+    Its records are checked as submitted ones. What lenient mode once let in must stay readable, so that the
+    mode of ``rules`` does not count; the date of update, which the Bureau sets, belongs here.
     """
+    mode = Strictness.LENIENT
     found = [*register.findings]
     seen: dict[Comparable, int] = {}
     for number, radar in register.lines:
-        found += check_text(Line(number, radar), mode)
-        if radar.action != "A":
+        without_update = Line(number, radar._replace(d_update=""))
+        found += check_submitted(without_update, rules._replace(mode=mode))
+        if radar.action == "S":
             found += finding(mode, number, "ACTION", "all records of a register carry A", "Int", radar.action)
+        if radar.d_update and not is_date(radar.d_update):
+            found += finding(mode, number, "DATE", "allowed: a date DD.MM.YYYY", "d_update", radar.d_update)
         first = seen.setdefault(key(radar), number)
         if first != number:
             found += finding(mode, number, "KEY_EXISTS", f"the same radar as in line {first}")
-    serious = [entry._replace(message=_REGISTER + entry.message) for entry in errors(found)]
-    return [line.radar for line in register.lines], serious
+    return AppliedSubmission([line.radar for line in register.lines], found)
+
+
+def read_registered(path: Path) -> AppliedSubmission:
+    """The radars of a territory's register, with what is odd about them.
+
+    InputError for the first fault for which `radar apply` would refuse the register, and for what lenient
+    mode lets in but no zone can be made of: no location, type of station, frequency or administration, or a
+    frequency beyond those of oceanographic radars.
+    """
+    register = read_file(path, Strictness.LENIENT)
+    radars, found = check_register(register, submission_rules(Strictness.LENIENT))
+    found = limited(Strictness.LENIENT, found)
+    for entry in found:
+        if entry.severity == ERROR or entry.code == "FREQ_RANGE" or _has_no_zone(entry):
+            raise _refused(path, entry)
+    return AppliedSubmission(radars, found)
+
+
+def doubts_of(path: Path, *, values: bool = True) -> Iterator[str]:
+    """What is odd about records that are used, as ends of lines that begin with the name of the file.
+
+    ``values`` with what stands in the record. Beyond ``_MAX_DOUBTS`` the codes are counted.
+    """
+    found = [entry for entry in read_registered(path).findings if entry.severity == WARNING]
+    for entry in found[:_MAX_DOUBTS]:
+        field = f", field {entry.field}" if entry.field else ""
+        value = f"; found {entry.value!r}" if values and entry.value else ""
+        yield f", row {entry.line}{field}: {entry.code}: {entry.message}{value}"
+    if more := Counter(entry.code for entry in found[_MAX_DOUBTS:]):
+        yield ": and " + ", ".join(f"{code} {count}" for code, count in sorted(more.items()))
+
+
+def submission_rules(mode: Strictness) -> SubmissionRules:
+    """The checks with the shipped tables of administrations and bands."""
+    return SubmissionRules(mode, read_itu_codes().administrations, read_bands())
+
+
+def _has_no_zone(entry: Finding) -> bool:
+    return entry.code == "REQUIRED" and entry.field in _NEEDED_FOR_ZONE
 
 
 def _act(copy: _Copy, line: Line) -> list[Finding]:
@@ -177,20 +233,24 @@ def _on(copy: _Copy, line: Line, code: str, message: str, name: str = "") -> lis
 
 def _check_paths(register: Path, submission: Path, out: Path, report: Path) -> None:
     """A report must not replace an input, nor the new register the submission; it may replace the old one."""
-    inputs = {register.resolve(), submission.resolve()}
-    if report.resolve() in {*inputs, out.resolve()}:
-        raise InputError("would overwrite another file of this command", file=report, row="--report")
-    if out.resolve() == submission.resolve():
-        raise InputError("would overwrite the submission", file=out, row="--out")
+    in_place = os.path.realpath(out) == os.path.realpath(register)
+    kind = _REGISTER_FILE._replace(fits=lambda _: True) if in_place else _REGISTER_FILE
+    outputs = [Output("--report", report, _REPORT_FILE), Output("--out", out, kind)]
+    check_outputs(outputs[:1], [register, submission])
+    check_outputs(outputs, [submission] if in_place else [register, submission])
 
 
 def _refusal(register: Path, submission: Path, report: Path, refused: list[Finding]) -> InputError:
     first = refused[0]
     more = f" (and {len(refused) - 1} more, see {report})" if len(refused) > 1 else f" (see {report})"
+    return _refused(register if first.message.startswith(_REGISTER) else submission, first, more)
+
+
+def _refused(file: Path, entry: Finding, more: str = "") -> InputError:
     return InputError(
-        f"{first.code}: {first.message}{more}",
-        file=register if first.message.startswith("register: ") else submission,
-        row=first.line or None,
-        field=first.field or None,
-        value=first.value or None,
+        f"{entry.code}: {entry.message}{more}",
+        file=file,
+        row=entry.line or None,
+        field=entry.field or None,
+        value=entry.value or None,
     )

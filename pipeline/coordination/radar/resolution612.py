@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -152,6 +152,12 @@ def band_fits(bands: list[RadarBand], frequency_mhz: float, half_width_mhz: floa
     """Whether some band holds the frequency with that much on either side; edges belong to the band."""
     slack = _FREQUENCY_ROUNDING_MHZ - half_width_mhz
     return any(b.from_mhz - slack <= frequency_mhz <= b.to_mhz + slack for b in bands)
+
+
+def unknown_administrations(codes: Iterable[str]) -> list[str]:
+    """Those of the codes, also of organisations such as F/EUT, whose administration is not in the table."""
+    known = read_itu_codes().administrations
+    return sorted({code for code in codes if code.partition("/")[0] not in known})
 
 
 def read_itu_codes(path: Path = ITU_CODES) -> ItuCodes:

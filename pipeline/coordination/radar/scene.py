@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.coordination import Radars
-from pipeline.coordination.radar.borders import foreign_borders, read_countries
-from pipeline.coordination.radar.cr372_records import read_file
-from pipeline.coordination.radar.cr372_register import registered
-from pipeline.coordination.radar.findings import Strictness
+from pipeline.coordination.radar.borders import CountryPolygon, foreign_borders, read_countries
+from pipeline.coordination.radar.cr372_register import doubts_of, read_registered
 from pipeline.coordination.radar.ground import Ground, LonLats, check_reach, joined, outline_deg, read_ground
 from pipeline.coordination.radar.radar_maps import (
     TABLE_COLUMNS,
@@ -28,11 +28,15 @@ from pipeline.coordination.radar.radar_maps import (
 from pipeline.coordination.radar.resolution612 import ITU_CODES, Noise, read_itu_codes
 from pipeline.coordination.radar.zones import ZONE_GEOMETRIES, RegisteredRadar, stations, zone_layers
 from pipeline.errors import InputError
+from pipeline.files import csv_text
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
 from pipeline.territory.codes import Surface
 from pipeline.territory.rasters import CheckedTerritory
+
+# A radar of the own administration farther than this from its land is no coastal radar.
+_HOME_KM, _KM_PER_DEGREE = 50.0, 111.2
 
 
 class RadarScene(NamedTuple):
@@ -94,7 +98,8 @@ def _candidate_layers(
         threads=threads,
     )
     rows = administration_table(layers["adm_k"].values, scene.candidates, borders.administrations)
-    return layers, _csv_bytes([TABLE_COLUMNS, *rows])
+    table = csv_text(TABLE_COLUMNS, [dict(zip(TABLE_COLUMNS, row, strict=True)) for row in rows])
+    return layers, table.encode()
 
 
 def _check_administration(settings: Radars) -> None:
@@ -117,19 +122,10 @@ def _candidates_of(settings: Radars) -> list[CandidateRadar]:
 
 
 def read_stations(settings: Radars) -> list[RegisteredRadar]:
-    """The registered radars; a register that `radar apply` would not take is refused."""
+    """The registered radars; a register of which no zones can be made is refused."""
     if settings.register_file is None:
         return []
-    radars, refused = registered(read_file(settings.register_file, Strictness.LENIENT))
-    if refused:
-        first = refused[0]
-        raise InputError(
-            f"{first.code}: {first.message}",
-            file=settings.register_file,
-            row=first.line or None,
-            field=first.field or None,
-            value=first.value or None,
-        )
+    radars = read_registered(settings.register_file).radars
     return stations(radars, Noise(settings.noise), conservative_gap=settings.conservative_gap)
 
 
@@ -164,10 +160,6 @@ def _reach_needed(
     return joined([outline, sites]), needed_km
 
 
-def _csv_bytes(rows: Sequence[Sequence[str]]) -> bytes:
-    return "".join(",".join(row) + "\n" for row in rows).encode()
-
-
 def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
     """Read register and borders, refused if they end too near; lines of the report."""
     settings, surface = config.coordination.radars, territory.masks["surface"]
@@ -186,5 +178,27 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
     for radar in radars:
         if radar.separation is None:
             yield f"  remark        Resolution 612 has no distance for {radar.frequency_mhz:g} MHz"
+    if settings.register_file is not None:
+        doubts = doubts_of(settings.register_file)
+        yield from (f"  radar         {settings.register_file}{doubt}" for doubt in doubts)
+    yield from _far_from_home(settings, found, countries)
     flags = Counter(flag for station in found for flag in station.flags)
     yield from (f"  remark        {count} radar(s): {flag}" for flag, count in sorted(flags.items()))
+
+
+def _far_from_home(
+    settings: Radars, found: Sequence[RegisteredRadar], countries: Sequence[CountryPolygon]
+) -> Iterator[str]:
+    """Lines on radars of the own administration beyond ``_HOME_KM`` from its land: exchanged coordinates?"""
+    own = [c.shape for c in countries if settings.administration in c.administrations]
+    land = shapely.union_all([shape.buffer(0) for shape in own])
+    for station in found:
+        if station.administration != settings.administration:
+            continue
+        narrowing = max(math.cos(math.radians(station.lat_deg)), 0.01)
+        here = np.array([station.lon_deg, station.lat_deg])
+        scale = np.array([narrowing, 1.0]) * _KM_PER_DEGREE
+        away = shapely.transform(land, lambda xy, here=here, scale=scale: (xy - here) * scale)
+        if shapely.distance(away, shapely.Point(0.0, 0.0)) > _HOME_KM:
+            text = f"more than {_HOME_KM:g} km from the land of {settings.administration}"
+            yield f"  radar         {settings.register_file}: {station.key}: {text}"

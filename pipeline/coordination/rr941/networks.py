@@ -24,6 +24,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.base import Number, Section, Sourced
 from pipeline.config.load import read_model
+from pipeline.coordination.radar.resolution612 import unknown_administrations
 from pipeline.coordination.rr941.antenna_patterns import SEGMENTS, PatternError, PatternName, pattern_segments
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, polarisation_divisor
 from pipeline.rows.row_models import PRINTABLE
@@ -91,11 +92,9 @@ class Assignment(Section):
 
     id: Annotated[Label, Field(description="1 to 64 printable characters")]
     direction: Annotated[Direction, Field(description="down or up")]
-    frequency_mhz: Annotated[
-        Number, Field(gt=0, le=300_000, description="centre, more than 0, up to 300000 MHz")
-    ]
+    frequency_mhz: Annotated[Number, Field(ge=1, le=300_000, description="centre, 1 to 300000 MHz")]
     bandwidth_khz: Annotated[
-        Number, Field(gt=0, le=1e8, description="more than 0 kHz, less than twice the centre")
+        Number, Field(ge=1e-3, le=1e8, description="0.001 kHz or more, less than twice the centre")
     ]
     earth_station: Annotated[EarthStation, Field(description="pattern with diameter_m or gain_dbi")]
     power_density_dbw_hz: Annotated[
@@ -104,7 +103,11 @@ class Assignment(Section):
     satellite_gain_dbi: Annotated[Number, Field(ge=-10, le=80, description="-10 to 80 dBi")]
     noise_temperature_k: Annotated[
         Number,
-        Field(gt=0, le=1e5, description="more than 0 K; the earth station's (down), the satellite's (up)"),
+        Field(
+            ge=1,
+            le=1e5,
+            description="more than 0 K (1 to 100000): of the earth station (down) or satellite (up)",
+        ),
     ]
     transmission_gain_db: Annotated[Number, Field(ge=-300, le=300, description="-300 to 300 dB")] | None = (
         None
@@ -197,6 +200,8 @@ def read_networks(path: Path) -> Networks:
 
 def warnings(networks: Networks) -> Iterator[str]:
     """What is accepted but worth a look, one line each."""
+    for code in unknown_administrations([networks.victim.adm, networks.interferer.adm]):
+        yield f"adm {code} is not in the list of administrations"
     for role in ("victim", "interferer"):
         network: Network = getattr(networks, role)
         for assignment in network.assignments:

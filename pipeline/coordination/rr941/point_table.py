@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.coordination.rr941.appendix5 import read_limits
 from pipeline.coordination.rr941.interference import EXCEEDS_UNKNOWN, interference, prepare, remarks
 from pipeline.coordination.rr941.networks import read_networks, warnings
-from pipeline.files import write_output
+from pipeline.files import Output, check_outputs, kind_of_table, write_output_rows
 from pipeline.rows.row_models import LatCell, LonCell, RowModel, read_rows
 
 _COLUMNS = (
@@ -39,6 +38,7 @@ def rr941_command(networks: Path, points: Path, out: Path) -> None:
     For down-links the victim's earth station is at the point, for up-links the interferer's. ``nan``: no
     such assignments, or the satellite of that earth station is below the horizon.
     """
+    check_outputs([Output("--out", out, kind_of_table(*_COLUMNS))], [networks, points])
     compared = read_networks(networks)
     lon_deg, lat_deg = _read_points(points)
     problem = prepare(compared, read_limits())
@@ -54,18 +54,14 @@ def rr941_command(networks: Path, points: Path, out: Path) -> None:
         found.up_pct,
         found.transponder_pct,
     )
-    rows = (",".join([*map(_text, row), _flag(e)]) for *row, e in zip(*columns, found.exceeds, strict=True))
-    write_output(out, _lines(rows))
+    rows = ([*map(_text, row), _flag(e)] for *row, e in zip(*columns, found.exceeds, strict=True))
+    write_output_rows(out, _COLUMNS, rows)
 
 
 def _read_points(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitudes and latitudes [n] in degrees from a table with columns lon and lat."""
     rows = read_rows(path, _Point)
     return np.array([row.lon for row in rows]), np.array([row.lat for row in rows])
-
-
-def _lines(rows: Iterable[str]) -> str:
-    return "\n".join([",".join(_COLUMNS), *rows]) + "\n"
 
 
 def _text(value: float) -> str:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from pipeline.config.config import Config
 from pipeline.config.coordination import EpfdComparison
+from pipeline.coordination.radar.resolution612 import unknown_administrations
 from pipeline.coordination.rr97.epfd import Condition, Judgement, judge
 from pipeline.coordination.rr97.systems import Systems, read_systems
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand, LargeStation, read_limits
@@ -91,3 +92,5 @@ def check(config: Config, _: CheckedTerritory) -> Iterator[str]:
     both = f"{systems.system.name} and {systems.station.name}"
     known = "" if judgement.limit_dbw_m2 is not None else ", no epfd limit: condition 1 alone decides"
     yield f"  RR {systems.provision}       {both} at {judgement.frequency_mhz:g} MHz{known}"
+    for code in unknown_administrations([systems.station.adm, systems.system.adm]):
+        yield f"  remark        {settings.systems}: adm {code} is not in the list of administrations"

@@ -17,7 +17,7 @@ from pipeline.coordination.rr941.antenna_patterns import PatternError, pattern_s
 from pipeline.coordination.rr941.networks import AdministrationCode, Longitude, SystemName
 
 Elevation = Annotated[Number, Field(ge=0, lt=90, description="0 to less than 90 degrees")]
-_FrequencyMhz = Annotated[Number, Field(gt=0, le=300_000, description="more than 0, up to 300000 MHz")]
+_FrequencyMhz = Annotated[Number, Field(ge=1, le=300_000, description="1 to 300000 MHz")]
 
 
 class GeostationaryStation(Section):
@@ -27,7 +27,7 @@ class GeostationaryStation(Section):
     name: SystemName
     satellite_longitude_deg: Longitude
     frequency_mhz: _FrequencyMhz
-    bandwidth_mhz: Annotated[Number, Field(gt=0, le=10_000, description="more than 0, up to 10000 MHz")]
+    bandwidth_mhz: Annotated[Number, Field(ge=1e-3, le=10_000, description="0.001 to 10000 MHz")]
     gain_dbi: Annotated[Number, Field(ge=30, le=90, description="30 to 90 dBi")]
     g_over_t_dbk: Annotated[Number, Field(ge=0, le=80, description="0 to 80 dB/K")]
     min_elevation_deg: Elevation = 0.0

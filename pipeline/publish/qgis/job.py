@@ -13,7 +13,8 @@ from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid.layer_files import style_name
 from pipeline.plan.plan import plan_of
-from pipeline.plan.run_files import BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE, max_eirp_files, style_file
+from pipeline.plan.published_layers import style_file
+from pipeline.plan.run_files import BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE, max_eirp_files
 from pipeline.publish.catalogue import published_rasters, shown_layers
 from pipeline.publish.legends import legend
 from pipeline.publish.qgis import vectors

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.plan.plausibility import COUNTS
 from pipeline.propagation.models import model_named
+from pipeline.publish.release import INTERNAL_REPORT, WITHHELD
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.page import PagePart
 
@@ -53,6 +55,8 @@ def assumptions(facts: Facts) -> list[PagePart]:
         )
     told.append(f"Grid {chosen['grid']['crs']}, {chosen['grid']['resolution_m']:g} m.")
     note = "Every setting is in manifest.json under config.settings."
+    if WITHHELD in facts:
+        note += f" Those of protected stations are left out here: {facts[WITHHELD]['file']} has them."
     return [pages.element("h2", "Assumptions"), pages.bullets(told), pages.element("p", note, class_="note")]
 
 
@@ -124,7 +128,32 @@ def services(facts: Facts) -> list[PagePart]:
             for area in facts["areas"]
         ]
         parts.append(pages.table(["area", "what holds"], shown, "tt", "Exclusions and manual adjustments"))
+    elif withheld := facts.get(WITHHELD, {}).get("areas"):
+        told = f"{withheld} exclusions and manual adjustments hold; they are listed in {INTERNAL_REPORT}."
+        parts.append(pages.element("p", told))
     return parts
+
+
+def plausibility(facts: Facts) -> list[PagePart]:
+    """The table of the registers: what is counted, by register, and the transmitters that are doubtful."""
+    lines = facts["plausibility"]
+    if not lines:
+        return []
+    names = [name for name in COUNTS if any(line[name] is not None for line in lines)]
+    rows = [[line["register"], *("–" if line[n] is None else line[n] for n in names)] for line in lines]
+    told = [f"{name}: {COUNTS[name]}" for name in names]
+    ids = {name: [station for line in lines for station in line["ids"].get(name, ())] for name in names}
+    head = ["register", *(name.replace("_", "\n") for name in names)]
+    return [
+        pages.element("h2", "Plausibility of the registers"),
+        pages.table(head, rows, "p" + "n" * len(names)),
+        pages.bullets(told),
+        *[
+            pages.element("p", f"Transmitters, {name}: {', '.join(listed)}.", class_="note")
+            for name, listed in ids.items()
+            if listed
+        ],
+    ]
 
 
 def inputs(facts: Facts) -> list[PagePart]:
@@ -138,9 +167,17 @@ def inputs(facts: Facts) -> list[PagePart]:
     return [
         pages.element("h2", "Inputs"),
         pages.table(["setting", "file", "bytes", "SHA-256"], rows, "ppnc"),
+        *_left_out(facts),
         pages.element("p", told, class_="note"),
         *([pages.element("p", credit, class_="note")] if credit else []),
     ]
+
+
+def _left_out(facts: Facts) -> list[PagePart]:
+    """What a public report does not list."""
+    withheld = facts.get(WITHHELD, {}).get("inputs")
+    told = f"{withheld} registers of protected stations and areas are listed in {INTERNAL_REPORT} only."
+    return [pages.element("p", told, class_="note")] if withheld else []
 
 
 def run_times(benchmarks: Path) -> list[PagePart]:

@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import write_whole
+from pipeline.files import PNG_FILE, Output, check_outputs, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.raster import read_layout
@@ -36,6 +36,8 @@ from pipeline.publish.styles import (
 
 _DPI = 150
 _MAP_WIDTH_IN = 4.6
+# Of a title on the command line.
+_TITLE_CHARS = 200
 _BAR_IN = 0.3  # below a map, for the scale bar
 # Pixels of the longer side that a map is drawn from; more cannot be seen at its size.
 MAP_PX = 1200
@@ -262,6 +264,7 @@ def _png(figure: Figure) -> bytes:
 
 def picture_command(layer: Path, out: Path, *, title: str) -> None:
     """Draw a layer of one band in the classes of its family; the family is the beginning of its name."""
+    check_outputs([Output("out", out, PNG_FILE, makes_folder=True)], [layer])
     schemes = read_schemes()
     families = [name for name in schemes if layer.stem.startswith(f"{name}_")]
     if not families:
@@ -270,5 +273,12 @@ def picture_command(layer: Path, out: Path, *, title: str) -> None:
         raise InputError("no such file", file=layer)
     if len(read_layout(layer).band_names) != 1:
         raise InputError("the layer has several bands", file=layer, allowed="layers of one band")
-    write_whole(out, draw_with_legend(layer, schemes[max(families, key=len)], title))
+    if len(title) > _TITLE_CHARS or not title.isprintable():
+        allowed = f"up to {_TITLE_CHARS} printable characters in one line"
+        raise InputError("is no line of text", field="--title", value=title, allowed=allowed)
+    try:
+        content = draw_with_legend(layer, schemes[max(families, key=len)], title)
+    except ValueError as error:
+        raise InputError(f"is no layer of this kind: {error}", file=layer) from None
+    write_whole(out, content)
     print(out)

@@ -6,9 +6,9 @@ limiting services. Only its times of computing differ between runs of the same c
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.plan import Plan, levels_of
 from pipeline.plan.run_files import written_by
+from pipeline.publish.release import WITHHELD
 from pipeline.publish.report import figures
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.basis import (
@@ -27,6 +28,7 @@ from pipeline.publish.report.basis import (
     assumptions,
     inputs,
     open_numbers,
+    plausibility,
     protection,
     run_times,
     services,
@@ -35,6 +37,7 @@ from pipeline.publish.report.basis import (
 )
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.styles import Scheme, read_schemes
+from pipeline.rows.text_records import own_rows
 
 _CHOSEN = 6
 _CURVES = (
@@ -68,23 +71,33 @@ _OUTSIDE = 255
 _Row = dict[str, str]
 
 
-def write_report(path: Path, plan: Plan, facts: Facts, benchmarks: Path) -> None:
-    """Write the report of a finished build; ``facts`` are those of the manifest."""
-    write_whole(path, report(plan, facts, plan.build, benchmarks))
+def write_reports(reports: Mapping[Path, Facts], plan: Plan, benchmarks: Path) -> None:
+    """Write the reports of a finished build, each from facts of its own manifest; maps are drawn once."""
+    drawn = draw_devices(plan, plan.build)
+    for path, facts in reports.items():
+        write_whole(path, report(plan, facts, plan.build, benchmarks, drawn))
 
 
-def report(plan: Plan, facts: Facts, build: Path, benchmarks: Path) -> str:
-    """The whole page, from the layers in ``build`` and the files of run times in ``benchmarks``."""
+def report(
+    plan: Plan, facts: Facts, build: Path, benchmarks: Path, drawn: Sequence[DrawnDevice] | None = None
+) -> str:
+    """The whole page, from the layers in ``build`` and the files of run times in ``benchmarks``.
+
+    ``facts`` decide what it may tell; ``drawn``: the sections of the devices, if there are any by now.
+    """
     title = facts["title"] or facts["territory"]
-    schemes = read_schemes()
-    rows = _read_rows(build / layer_file("statistics"))
-    parts = [*heading(title, facts), *warning(facts), *summary(rows)]
-    for device in plan.config.devices:
-        parts += _device_sections(plan, device.id, build, schemes)
-    parts += [
+    rows = own_rows(build / layer_file("statistics"))
+    devices = draw_devices(plan, build) if drawn is None else drawn
+    hidden = WITHHELD in facts and plan.config.publish.limiting_service == "internal"
+    parts = [
+        *heading(title, facts),
+        *warning(facts),
+        *summary(rows),
+        *[part for device in devices for part in device.told(with_shares=not hidden)],
         *assumptions(facts),
         *protection(facts),
         *services(facts),
+        *plausibility(facts),
         *inputs(facts),
         *run_times(benchmarks),
         *open_numbers(facts),
@@ -183,9 +196,27 @@ def _rounded(text: str) -> str:
 
 
 # --- one device ---------------------------------------------------------------------------------------------
-def _device_sections(plan: Plan, device: str, build: Path, schemes: Mapping[str, Scheme]) -> list[PagePart]:
+class DrawnDevice(NamedTuple):
+    """Sections of one device; ``shares`` tells what limits, which may not be public."""
+
+    maps: list[PagePart]
+    shares: list[PagePart]
+    regions: list[PagePart]
+
+    def told(self, *, with_shares: bool) -> list[PagePart]:
+        """The sections in their order."""
+        return [*self.maps, *(self.shares if with_shares else []), *self.regions]
+
+
+def draw_devices(plan: Plan, build: Path) -> list[DrawnDevice]:
+    """The sections of all devices from the layers in ``build``."""
+    return [_draw_device(plan, device.id, build) for device in plan.config.devices]
+
+
+def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
     """Maps, curves, table and shares of one device."""
-    rows = _read_rows(build / layer_file("statistics"))
+    schemes = read_schemes()
+    rows = own_rows(build / layer_file("statistics"))
     channels = chosen_channels(plan.config)
     levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
     counts = {
@@ -197,18 +228,18 @@ def _device_sections(plan: Plan, device: str, build: Path, schemes: Mapping[str,
         f"channel {channel}": build / layer_file("max_eirp", device=device, channel=channel)
         for channel in channels
     }
-    return [
+    title = f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels"
+    drawn = [
         pages.element("h2", f"Device {device}"),
         maps("Number of channels available", counts, schemes["available_channels"]),
         *_curve_section(rows, device),
-        maps(
-            f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels",
-            limits,
-            schemes["max_eirp"],
-        ),
-        *_share_section(build, device, plan.wsd, schemes["limiting_service"]),
-        *[part for file in written_by(plan, "regions") for part in _region_section(build / file, device)],
+        maps(title, limits, schemes["max_eirp"]),
     ]
+    family = plan.config.publish.limiting_family
+    paths = [build / layer_file(family, device=device, channel=channel) for channel in plan.wsd]
+    shares = _share_section(paths, plan.wsd, schemes["limiting_service"])
+    regions = [part for file in written_by(plan, "regions") for part in _region_section(build / file, device)]
+    return DrawnDevice(drawn, shares, regions)
 
 
 def chosen_channels(config: Config) -> list[int]:
@@ -268,9 +299,8 @@ def _statistics_table(rows: Sequence[_Row], device: str) -> tuple[list[str], lis
     ]
 
 
-def _share_section(build: Path, device: str, channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
-    """What limits the devices, by channel: bars, and the same as numbers."""
-    paths = [build / layer_file("limiting_service", device=device, channel=channel) for channel in channels]
+def _share_section(paths: Sequence[Path], channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
+    """What limits a device, from its layers by channel: bars, and the same as numbers."""
     shares_pct = service_shares_pct(paths)
     named = [(entry.code, entry) for entry in scheme.classes if entry.code is not None]
     present = [(code, entry) for code, entry in named if code != _OUTSIDE and shares_pct[:, code].any()]
@@ -294,7 +324,7 @@ def _share_section(build: Path, device: str, channels: Sequence[int], scheme: Sc
 
 def _region_section(path: Path, device: str) -> list[PagePart]:
     """A table by region for each level of a device."""
-    own = [row for row in _read_rows(path) if row["device"] == device]
+    own = [row for row in own_rows(path) if row["device"] == device]
     parts = [pages.element("h3", "By region")]
     for level in dict.fromkeys(row["level_dbm"] for row in own):
         lines = [_region_line(row) for row in own if row["level_dbm"] == level]
@@ -312,12 +342,6 @@ def _region_line(row: _Row) -> list[str]:
 
 
 # --- numbers ------------------------------------------------------------------------------------------------
-
-
-def _read_rows(path: Path) -> list[_Row]:
-    """Rows of a published table, values as printed."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 def _curves_of(rows: Sequence[_Row], device: str, column: str) -> dict[float, NDArray[np.float64]]:

@@ -18,7 +18,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
 from pipeline.grid.grid import Box, Grid
-from pipeline.grid.layer_files import layer_file, style_name
+from pipeline.grid.layer_files import layer_file, raster_of, style_name
 from pipeline.layers import LAYERS
 from pipeline.plan.published_layers import published_layers
 from pipeline.plan.run_files import PAGE_FILES
@@ -58,6 +58,7 @@ _SAMPLES = 5000  # pixels at which places are checked
 # By import, so that an edited page makes the job run again as an edited module does.
 BUNDLE = Path(bundle.__file__).parent
 _FORMAT = "channelmaps-web/1"
+_NOT_PUBLIC = "(not published)"
 _STATEMENTS = ("notice", "product", "unverified", "method", "model")
 
 
@@ -104,11 +105,6 @@ def layers_of(config: Config) -> list[WebLayer]:
 def max_eirp_file(device: Device, channel: int) -> str:
     """Raster of the maximum e.i.r.p., relative to ``public``."""
     return layer_file("max_eirp", device=device.id, channel=channel).removeprefix("public/")
-
-
-def _limiting_service_file(device: Device, channel: int) -> str:
-    """Raster of the limiting service, relative to ``public``."""
-    return layer_file("limiting_service", device=device.id, channel=channel).removeprefix("public/")
 
 
 def _numbers_archive(device: Device) -> str:
@@ -178,19 +174,22 @@ def _write_picture(
 
 
 def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) -> None:
-    """Write the numbers of all channels of a device."""
+    """Write the numbers of all channels of a device; what limits is 255 where that is not public."""
     channels = sorted(config.channels.wsd)
-    levels, services = (
-        [public / file(device, channel) for channel in channels]
-        for file in (max_eirp_file, _limiting_service_file)
-    )
+    levels = [public / max_eirp_file(device, channel) for channel in channels]
+    services = [
+        public.parent / found.file
+        for found in published_layers(config, device=device.id)
+        if found.layer.family == "limiting_service"
+    ]
+    what = "maximum e.i.r.p. and limiting service" if services else "maximum e.i.r.p."
     write_archive(
         public / "web" / _numbers_archive(device),
         number_tiles(levels, services),
         box_deg=box_deg,
         tile_type=TileType.UNKNOWN,
         compression=Compression.GZIP,
-        metadata={"name": f"maximum e.i.r.p. and limiting service, {device.id}", "channels": channels},
+        metadata={"name": f"{what}, {device.id}", "channels": channels},
     )
 
 
@@ -241,13 +240,26 @@ def describe(
         "numbers": {"block_px": BLOCK_PX, "zoom": number_zoom(place.grid)},
         "devices": [_device_entry(config, device) for device in config.devices],
         "families": {
-            row.family: _family_entry(schemes[style_name(row)]) for row in LAYERS.values() if row.view.web
+            row.family: _family_entry(schemes[style_name(row)])
+            for row in LAYERS.values()
+            if row.family in _families_shown(config)
         },
-        "services": {str(entry.code): entry.label for entry in schemes["limiting_service"].classes},
+        "services": _services_shown(config, schemes["limiting_service"]),
         "present": present,
         "files": files,
         "base": read_base_colours(),
     }
+
+
+def _families_shown(config: Config) -> set[str]:
+    return {found.layer.family for found in published_layers(config) if found.layer.view.web}
+
+
+def _services_shown(config: Config, scheme: Scheme) -> dict[str, str]:
+    """Labels by code of what the numbers hold; of none where what limits is not public."""
+    if config.publish.limiting_service == "internal":
+        return {str(int(raster_of("limiting_service").nodata)): _NOT_PUBLIC}
+    return {str(entry.code): entry.label for entry in scheme.classes}
 
 
 def _grid_entry(place: Geography) -> dict[str, Any]:

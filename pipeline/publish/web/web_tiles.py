@@ -28,7 +28,7 @@ from pmtiles.writer import write
 from pipeline.files import whole_file
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX, Box, Grid
-from pipeline.grid.layer_files import raster_of
+from pipeline.grid.layer_files import empty_values, raster_of
 from pipeline.publish.styles import Scheme, palette
 from pipeline.publish.web.place import Fit, evaluate, tile_centres_deg, tiles_of
 from pipeline.quantise import NODATA_CENTI
@@ -114,15 +114,19 @@ def number_zoom(grid: Grid) -> int:
 
 
 def number_tiles(levels: list[Path], services: list[Path]) -> dict[tuple[int, int, int], bytes]:
-    """Blocks with a pixel of the territory; files of one device, one of each kind per channel, in order."""
+    """Blocks with a pixel of the territory; files of one device, one of each kind per channel, in order.
+
+    Without files of ``services`` theirs is nodata.
+    """
     grid = raster.read_grid(levels[0])
     zoom = number_zoom(grid)
     tiles = {}
     for row in range(0, grid.height, STRIP_PX):
         rows = slice(row, min(row + STRIP_PX, grid.height))
-        level, service = (
-            np.stack([raster.read(p, rows=rows).values for p in paths]) for paths in (levels, services)
-        )
+        level = np.stack([raster.read(p, rows=rows).values for p in levels])
+        service = empty_values("limiting_service", level.shape)
+        if services:
+            service = np.stack([raster.read(p, rows=rows).values for p in services])
         for y, x, block_level, block_service in _blocks(level, service):
             tiles[zoom, x, row // BLOCK_PX + y] = pack(block_level, block_service)
     return tiles

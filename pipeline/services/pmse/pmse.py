@@ -20,6 +20,7 @@ from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
 from pipeline.propagation.hata import Environment
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, unlimited
+from pipeline.services.coarsening import middle_of_block_m
 from pipeline.services.pmse.pmse_kernels import (
     AIRBORNE,
     BLOCKED_DBM,
@@ -143,6 +144,9 @@ def _prepare(context: ServiceContext, device: Device, channel: int) -> PreparedP
     chosen = register.isel(assignment=np.flatnonzero(concerned(config, device, channel, register)))
     tables = read_pmse_tables(config.pmse)
     receivers = receivers_of(config, device, channel, chosen, tables, context.grid)
+    if context.block_m > 0.0:
+        x_m, y_m = (middle_of_block_m(at_m, context.block_m) for at_m in (receivers.x_m, receivers.y_m))
+        receivers = receivers._replace(x_m=x_m, y_m=y_m)
     return PreparedPmse(
         register=chosen,
         offsets=channel_offsets(config, device, channel, chosen),

@@ -1,0 +1,142 @@
+"""Home stations that serve nothing at home: estimated by the fields around them, or of the coverage.
+
+A station with a wrong height, power, pattern or place protects no reception, and its channel looks free.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from pipeline.config.config import Config
+from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
+from pipeline.coverage.network import with_default_mode
+from pipeline.coverage.point_fields import point_fields
+from pipeline.grid.grid import GEOD, STRIP_PX, Grid
+from pipeline.grid.raster import read, read_grid
+from pipeline.terrain.records import LonLatRaster, Mast, MastView, Sweep, SweepSettings
+from pipeline.terrain.tile_sweeps import masts_of_tile
+from pipeline.terrain.tile_sweeps import run as sweep_masts
+from pipeline.territory.codes import Surface
+
+# Less than this served at home is nothing: a relay station serves a village.
+_ALMOST_NOTHING_KM2 = 0.1
+# Places around a station: 10 on each circle, every second circle turned, up to where a lighthouse or a mast
+# beyond the border serves.
+_CIRCLES_KM = (1.0, 2.0, 4.0, 7.0, 11.0, 16.0, 22.0, 30.0, 40.0, 50.0)
+_ON_A_CIRCLE = 10
+# The radials of the estimate stand where the places are; without clearance angles.
+_ESTIMATE = SweepSettings(azimuth_step_deg=18.0, tca="off")
+_AT_HOME = (int(Surface.HOME), int(Surface.HOME_BEYOND))
+
+
+def estimated_idle(
+    config: Config,
+    register: xr.Dataset,
+    home: NDArray[np.bool_],
+    victims: Iterable[int],
+    surface: xr.DataArray,
+    elevation: LonLatRaster | None,
+) -> set[str]:
+    """Ids of home stations on channels ``victims`` whose field serves none of up to 100 pixels around.
+
+    ``register`` with countries; ``home`` [transmitter] those asked for; ``surface`` of the padded grid.
+    Served: the field of the station alone reaches ``coverage.q_min`` against noise (docs/method.md,
+    section 4), clearance angles and sea left aside.
+    """
+    idle: set[str] = set()
+    for channel in victims:
+        network = register.isel(transmitter=np.flatnonzero(home & (register["channel"].values == channel)))
+        if network.sizes["transmitter"]:
+            network = network.isel(transmitter=np.argsort(network["id"].values, kind="stable"))
+            idle |= set(_idle_of_channel(config, network, channel, surface, elevation))
+    return idle
+
+
+def _idle_of_channel(
+    config: Config, network: xr.Dataset, channel: int, surface: xr.DataArray, elevation: LonLatRaster | None
+) -> Iterator[str]:
+    masts = [m for tile in sorted(set(network["tile"].values.tolist())) for m in masts_of_tile(network, tile)]
+    default = config.coverage.default_mode
+    network = with_default_mode(network, (default.system, default.mode))
+    planning = planning_of(config, network, channel)
+    inputs = channel_inputs(network, _sweeps(masts, elevation), planning, config, channel)
+    needed_db = float(ndtri(inputs.q_min)) * inputs.rules.wanted_sigma_db
+    columns = [network[name].values.tolist() for name in ("id", "lon_deg", "lat_deg")]
+    for number, (name, lon_deg, lat_deg) in enumerate(zip(*columns, strict=True)):
+        places = _places_at_home(lon_deg, lat_deg, surface)
+        if places[0].size == 0 or not _serves(inputs, number, places, needed_db):
+            yield str(name)
+
+
+def _sweeps(masts: list[Mast], elevation: LonLatRaster | None) -> dict[str, Sweep]:
+    views = dict.fromkeys([mast.key for mast in masts], MastView(0.0, 360.0, 0.0, _CIRCLES_KM[-1]))
+    return sweep_masts(masts, elevation, None, None, views, _ESTIMATE)
+
+
+def _serves(
+    inputs: ChannelInputs,
+    number: int,
+    places: tuple[NDArray[np.float64], NDArray[np.float64]],
+    needed_db: float,
+) -> bool:
+    field_dbuvm, _ = point_fields(inputs, number, *places, inputs.receiver.h2_m)
+    noise_dbuvm = inputs.rules.noise_dbuvm[inputs.stations.mode[number]]
+    return bool((field_dbuvm >= noise_dbuvm + needed_db).any())
+
+
+def _places_at_home(
+    lon_deg: float, lat_deg: float, surface: xr.DataArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes and latitudes of the centres of home land pixels on circles around a site."""
+    grid: Grid = surface.attrs["grid"]
+    circle, place = np.divmod(np.arange(len(_CIRCLES_KM) * _ON_A_CIRCLE), _ON_A_CIRCLE)
+    azimuth_deg = 360.0 / _ON_A_CIRCLE * (place + 0.5 * (circle % 2))
+    distance_m = 1000.0 * np.array(_CIRCLES_KM)[circle]
+    count = circle.size
+    lon, lat, _ = GEOD.fwd(np.full(count, lon_deg), np.full(count, lat_deg), azimuth_deg, distance_m)
+    row, col = (np.floor(edge) for edge in grid.row_col(*grid.from_lonlat().transform(lon, lat)))
+    inside = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
+    pixels = np.unique(np.stack([row[inside], col[inside]]).astype(np.int64), axis=1)
+    pixels = pixels[:, np.isin(surface.values[pixels[0], pixels[1]], _AT_HOME)]
+    centres_deg = grid.to_lonlat().transform(*grid.xy_m(pixels[0] + 0.5, pixels[1] + 0.5))
+    return np.asarray(centres_deg[0]), np.asarray(centres_deg[1])
+
+
+def idle_in_coverage(build: Path, candidates: Mapping[int, Iterable[str]]) -> set[str] | None:
+    """Which of the home stations listed by channel serve less than 0.1 km2 at home; None: not computed.
+
+    ``build`` has the files of the jobs territory and coverage.
+    """
+    surface, idle = build / "territory" / "surface.tif", set()
+    for channel, ids in candidates.items():
+        stem = build / "coverage" / f"ch{channel:02d}"
+        classes, servers = Path(f"{stem}_class.tif"), Path(f"{stem}_servers.json")
+        if not (surface.is_file() and classes.is_file() and servers.is_file()):
+            return None
+        content = json.loads(servers.read_text(encoding="utf-8"))
+        pixels = _pixels_served(classes, surface, len(content["transmitters"]))
+        pixel_km2 = (read_grid(surface).resolution_m / 1000.0) ** 2
+        served_km2 = dict(
+            zip([row["id"] for row in content["transmitters"]], pixels * pixel_km2, strict=True)
+        )
+        idle |= {name for name in ids if served_km2.get(name, 0.0) < _ALMOST_NOTHING_KM2}
+    return idle
+
+
+def _pixels_served(classes: Path, surface: Path, stations: int) -> NDArray[np.int64]:
+    """Served pixels at home by number of the best server, int64[station]."""
+    counts = np.zeros(stations + 1, dtype=np.int64)
+    height = read_grid(surface).height
+    for first in range(0, height, STRIP_PX):
+        rows = slice(first, min(first + STRIP_PX, height))
+        served, server = read(classes, rows=rows, bands=["served", "server"]).values
+        home = np.isin(read(surface, rows=rows).values, _AT_HOME)
+        counts += np.bincount(server[(served == 1) & home], minlength=stations + 1)[: stations + 1]
+    return counts[1:]

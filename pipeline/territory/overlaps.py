@@ -1,0 +1,43 @@
+"""What `validate` says of the boundary files: polygons that were repaired, countries that overlap.
+
+Both are taken as the best that can be made of them, and change where home ends: their reader has to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import shapely
+
+from pipeline.config.config import Config
+from pipeline.grid.grid import Box, Grid
+from pipeline.grid.polygons import Boundaries, cut
+from pipeline.grid.repair import area_km2, repair_lines
+from pipeline.territory.masks import box_around_deg
+from pipeline.territory.rasters import CheckedTerritory
+
+# Borders drawn twice differ by slivers.
+_SLIVER_KM2 = 1.0
+
+
+def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
+    """Lines on repaired polygons near the grid, and on countries that overlap there by more than slivers."""
+    boundaries: Boundaries = territory.boundaries
+    grid: Grid = territory.masks.attrs["grid"]
+    box_deg = box_around_deg(grid)
+    around = shapely.box(*box_deg)
+    near = (item for item in boundaries.repairs if shapely.intersects(around, shapely.box(*item.bounds_deg)))
+    yield from repair_lines(near)
+    if config.territory.polygons is not None:
+        yield from _overlaps(boundaries, box_deg)
+
+
+def _overlaps(boundaries: Boundaries, box_deg: Box) -> Iterator[str]:
+    shapes = [shapely.union_all(cut([shape], box_deg)) for shape in boundaries.countries]
+    pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects").T.tolist()
+    for i, j in sorted(pair for pair in pairs if pair[0] < pair[1]):
+        common_km2 = area_km2(shapely.intersection(shapes[i], shapes[j]))
+        if common_km2 > _SLIVER_KM2:
+            first, second = boundaries.codes[i], boundaries.codes[j]
+            owner = next((code for code in (first, second) if code in boundaries.home), first)
+            yield f"  overlap       {first} and {second} share {common_km2:.6g} km2, which count as {owner}"
