@@ -33,6 +33,7 @@ from pipeline.rows.text_records import own_rows
 from pipeline.services.evaluated import product_statement
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
+from pipeline.services.table import service_bits
 from pipeline.shipped import REPOSITORY, TABLES, shipped
 from pipeline.terrain.records import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
@@ -74,12 +75,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "offsets_narrowed": offsets_narrowed(config),
         "protection": protection_entry(plan),
         "channels": {"device": plan.wsd, "dtt": plan.victims},
-        "services": [service_entry(name, service) for name, service in config.services.items()],
-        "not_evaluated": [
-            service_entry(name, service)
-            for name, service in config.services.items()
-            if service.applicable and service.status != "evaluate"
-        ],
+        **service_facts(config),
         "not_evaluated_area": open_areas(files),
         "areas": area_entries(config),
         "unverified": open_entries(config, files),
@@ -142,6 +138,21 @@ def software(config: Config) -> dict[str, object]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "lock_sha256": file_sha256(lock) if lock.is_file() else None,
         "code": {job: code_of(config, job) for job in JOBS},
+    }
+
+
+def service_facts(config: Config) -> dict[str, object]:
+    """How the services are treated, their bits in ``eval_flags``, and which are not evaluated."""
+    entries = {name: service_entry(name, service) for name, service in config.services.items()}
+    left_out = [
+        name
+        for name, service in config.services.items()
+        if service.applicable and service.status != "evaluate"
+    ]
+    return {
+        "services": list(entries.values()),
+        "service_bits": service_bits(),
+        "not_evaluated": [entries[name] for name in left_out],
     }
 
 

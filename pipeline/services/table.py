@@ -96,6 +96,12 @@ def code_labels() -> dict[int, str]:
     return {code: row.label for code, row in _first_rows().items()}
 
 
+def service_bits() -> dict[str, int]:
+    """Bit in ``eval_flags`` by name, ascending; of rows that share one the first."""
+    rows = sorted(_first_rows().values(), key=lambda row: -1 if row.flag is None else row.flag)
+    return {row.name: row.flag for row in rows if row.flag is not None}
+
+
 def _first_rows() -> dict[int, ServiceRow]:
     first = {row.code: row for row in reversed(SERVICES)}
     return dict(sorted(first.items()))

@@ -60,7 +60,7 @@ def test_not_evaluated_wins_over_not_permitted() -> None:
 
 
 def test_outside_is_nodata_in_every_layer() -> None:
-    assert _one([(10.0, 1)], inside=False) == (-32768, 255, 65535)
+    assert _one([(10.0, 1)], inside=False) == (-32768, 255, 4294967295)
 
 
 def test_service_without_function_is_not_evaluated_and_its_bit_unset() -> None:

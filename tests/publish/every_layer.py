@@ -34,7 +34,7 @@ KINDS = {
     "availability": ("uint8", 255, 1.0, "", 0, 2),
     "available_channels": ("uint8", 255, 1.0, "channels", 0, 40),
     "limiting_service": ("uint8", 255, 1.0, "", 0, 15),
-    "eval_flags": ("uint16", 65535, 1.0, "", 2, 6),
+    "eval_flags": ("uint32", 4294967295, 1.0, "", 2, 6),
     "dtt_field": ("int16", -32768, 0.01, "dB(uV/m)", 0, 12000),
     "dtt_q": ("uint16", 65535, 0.0001, "1", 0, 10000),
     "dtt_served": ("uint8", 255, 1.0, "1", 0, 1),

@@ -71,6 +71,13 @@ def write_sweeps(tiny: Path) -> None:
         run_from("terrain", tiny, plan.build, tile=tile)
 
 
+def test_bits_of_the_evaluated_services_are_named(tiny: Path) -> None:
+    bits = manifest_of(tiny)["service_bits"]
+    assert isinstance(bits, dict)
+    assert (bits["dtt"], bits["pmse"], bits["manual_adjustment"]) == (1, 2, 15)
+    assert len(set(bits.values())) == len(bits)
+
+
 def test_product_is_named_for_what_it_leaves_out(tiny: Path) -> None:
     assert manifest_of(tiny)["product"] == "DTT only, not for licensing"
     text = tiny.read_text()

@@ -42,7 +42,7 @@ CODES = {
     "outside": (255, None),
 }
 NAMES = service_names()
-SEVEN = ServiceRow("seven", 16, 14, "seven dBm", "tests.services.seven_dbm")
+SEVEN = ServiceRow("seven", 17, 20, "seven dBm", "tests.services.seven_dbm")
 
 
 def test_codes_and_bits_are_those_of_published_layers() -> None:
@@ -106,8 +106,9 @@ def test_a_row_more_is_a_service_more(
     inside = np.zeros((GRID.height, GRID.width), np.bool_)
     inside[seven_dbm.ROWS, seven_dbm.COLS] = True
     assert (layers.limit_centi_dbm == np.where(inside, 700, 3600)).all()
-    assert (layers.limiting_service == np.where(inside, 16, 9)).all()
-    assert (layers.eval_flags & (1 << 14) != 0).all()
+    assert (layers.limiting_service == np.where(inside, 17, 9)).all()
+    assert layers.eval_flags.dtype == np.uint32
+    assert (layers.eval_flags & (1 << 20) != 0).all()
     told = evaluated.explain_service(SEVEN, context, device, 30, (3, 4), 7.0)
     assert sum(term.value_db for term in told.terms) == 7.0
     assert (code_names()[told.label], code_labels()[told.label]) == ("seven", "seven dBm")
