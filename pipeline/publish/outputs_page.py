@@ -42,7 +42,7 @@ def _raster_rows() -> Iterable[tuple[str, ...]]:
                 row.view.text or row.view.title[:1].lower() + row.view.title[1:],
                 _unit(row.raster),
                 row.view.codes or ", ".join(f"{code} {label}" for code, label in row.raster.codes),
-                f"{row.raster.nodata:g}".replace("nan", "NaN"),
+                f"{row.raster.nodata:.12g}".replace("nan", "NaN"),
             )
 
 
