@@ -94,6 +94,7 @@ _ROWS = (
             "channels.plan",
             "channels.reach_km",
             "propagation.wsd_model",
+            "propagation.nuisance_time_pct",
             "coverage",
             "protection",
             # A profile and the least power of a device concern what is published of it,

@@ -15,6 +15,7 @@ from pipeline.config.base import unverified
 from pipeline.config.config import Config
 from pipeline.config.services import Service
 from pipeline.coordination.radar.cr372_register import doubts_of
+from pipeline.dtt.calibration import calibration_notice
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
@@ -279,6 +280,8 @@ def _protection_notes(config: Config) -> list[str]:
     overload = {"none": "left out: no threshold is known"}.get(overload_state(settings.ratios))
     overload = overload or f"by thresholds that are {overload_state(settings.ratios)}"
     notes = [f"Devices count as {load}; {tiers}; overload of receivers {overload}."]
+    if calibration := calibration_notice(config):
+        notes.append(calibration)
     return [*([offsets] if offsets else []), *notes]
 
 

@@ -197,6 +197,26 @@ def variants_of(config: Config) -> list[Variant]:
     for dq_pct in tried.dqs_pct:
         if dq_pct != device.dq_pct:
             found.append(Variant(f"dq-{dq_pct:g}", _with_device(config, device, dq_pct=dq_pct)))
+    return [*found, *_load_variants(config)]
+
+
+def _load_variants(config: Config) -> list[Variant]:
+    """Idle devices by what they cost, loaded ones, and the cautious table of ratios."""
+    protection, tried = config.protection, config.sensitivity
+    (device,) = config.devices
+    load = device.load or protection.load
+    current_db = (device.idle_penalty_db or protection.idle_penalty_db).value if load == "idle" else None
+    found = []
+    for penalty_db in tried.idle_penalties_db:
+        if penalty_db != current_db:
+            number = protection.idle_penalty_db.model_copy(update={"value": penalty_db})
+            idle = _with_device(config, device, load="idle", idle_penalty_db=number)
+            found.append(Variant(f"idle-{penalty_db:g}", idle))
+    if load != "loaded" and tried.loaded:
+        found.append(Variant("loaded", _with_device(config, device, load="loaded")))
+    for path in tried.ratio_tables:
+        if path != protection.ratios:
+            found.append(Variant(f"ratios-{path.stem}", _changed(config, "protection", ratios=path)))
     return found
 
 

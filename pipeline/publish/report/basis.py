@@ -35,7 +35,7 @@ def assumptions(facts: Facts) -> list[PagePart]:
         f"Method of protection: {chosen['protection']['method']}"
         + (f"; offsets {_listed(facts['protection']['offsets'])}." if _has_ratios(facts) else "."),
         f"Coverage by {coverage}, wanted fields at {path['wanted_time_pct']:g} % of time, "
-        f"interfering ones at {path['nuisance_time_pct']:g} %; paths from devices by {device}.",
+        f"interfering ones at {_time_told(path['nuisance_time_pct'])}; paths from devices by {device}.",
         f"Reception is served from a location probability of {shown_value(reception['q_min'])}; location "
         f"variation {reception['location_sigma_db']:g} dB; receiving antennas at "
         f"{reception['receiver_height_m']:g} m.",
@@ -58,6 +58,10 @@ def assumptions(facts: Facts) -> list[PagePart]:
     if WITHHELD in facts:
         note += f" Those of protected stations are left out here: {facts[WITHHELD]['file']} has them."
     return [pages.element("h2", "Assumptions"), pages.bullets(told), pages.element("p", note, class_="note")]
+
+
+def _time_told(time_pct: float | str) -> str:
+    return "1 and at 50 %, the stricter counts" if time_pct == "both" else f"{time_pct:g} %"
 
 
 def _has_ratios(facts: Facts) -> bool:
