@@ -16,6 +16,7 @@ from pipeline.plan.published_layers import (
     stac_item_of,
     style_file,
 )
+from pipeline.territory.rasters import ACCOUNTS_FILE
 
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARY_FILE, LAND_FILE = "public/boundaries.geojson", "public/land.geojson"
@@ -31,6 +32,7 @@ def territory_files(plan: Plan) -> list[str]:
     names.append("countries.json")
     if plan.config.population is not None:
         names += ["population.tif", "density.tif"]
+        names += [] if plan.config.population.places is None else [ACCOUNTS_FILE]
     return [f"territory/{name}" for name in names]
 
 

@@ -38,6 +38,7 @@ from pipeline.services.table import service_bits
 from pipeline.shipped import REPOSITORY, TABLES, shipped
 from pipeline.terrain.records import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
+from pipeline.territory.rasters import ACCOUNTS_FILE
 
 _FORMAT = "channelmaps-manifest/1"
 _PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyproj", "shapely", "snakemake")
@@ -71,6 +72,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "register_rows": register_sizes(config, plan.register, plan.bookings),
         "plausibility": plausibility_entries(plan),
         "bookings": bookings_entry(plan),
+        "population": population_entry(plan),
         "terrain": terrain_entry(plan),
         "sea_paths": config.protection.sea_paths,
         "offsets_narrowed": offsets_narrowed(config),
@@ -189,6 +191,16 @@ def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
         | {name: float(row[name]) if row[name] else None for name in numbers}
         for row in rows
     ]
+
+
+def population_entry(plan: Plan) -> dict[str, dict[str, float]] | None:
+    """People of a list of places by country: on the grid, beyond it, not placed; None without a list."""
+    path = plan.build / "territory" / ACCOUNTS_FILE
+    population = plan.config.population
+    if population is None or population.places is None or not path.is_file():
+        return None
+    accounts: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
+    return accounts
 
 
 def terrain_entry(plan: Plan) -> dict[str, object]:

@@ -59,7 +59,8 @@ from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
 from pipeline.territory import overlaps, regions
 from pipeline.territory.masks import surface_mask
-from pipeline.territory.population import read_counts, read_places
+from pipeline.territory.places import read_places
+from pipeline.territory.population import read_counts
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
 
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.

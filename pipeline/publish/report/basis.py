@@ -47,6 +47,7 @@ def assumptions(facts: Facts) -> list[PagePart]:
         f"{register['rejected_rows']} rows rejected.",
         *[_device_told(device) for device in chosen["devices"]],
     ]
+    told += _people_told(facts)
     if facts["bookings"] is not None:
         bookings = facts["bookings"]
         told.append(
@@ -62,6 +63,21 @@ def assumptions(facts: Facts) -> list[PagePart]:
 
 def _time_told(time_pct: float | str) -> str:
     return "1 and at 50 %, the stricter counts" if time_pct == "both" else f"{time_pct:g} %"
+
+
+def _people_told(facts: Facts) -> list[str]:
+    """Where the people of the list of places are, those of the territory's own countries."""
+    accounts = facts["population"] or {}
+    own = [accounts[code] for code in facts["config"]["settings"]["territory"]["home"] if code in accounts]
+    if not own:
+        return []
+    listed, beyond, not_placed = (
+        sum(account[name] for account in own) for name in ("listed", "beyond_grid", "not_placed")
+    )
+    return [
+        f"Population: places of {listed:.0f} people, spread over the land of their own country; "
+        f"{beyond:.0f} beyond the grid, {not_placed:.0f} not placed."
+    ]
 
 
 def _has_ratios(facts: Facts) -> bool:
