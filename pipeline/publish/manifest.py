@@ -16,6 +16,7 @@ from pipeline.config.config import Config
 from pipeline.config.services import Service
 from pipeline.coordination.radar.cr372_register import doubts_of
 from pipeline.dtt.calibration import calibration_notice
+from pipeline.grid.layer_files import layer_file
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
@@ -25,6 +26,7 @@ from pipeline.plan.run_files import two_digits
 from pipeline.publish.protection_facts import overload_state, protection_entry
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import utc_period, validity
+from pipeline.radio.allocations import is_partial, open_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notice
 from pipeline.registers.areas import read_adjustments, read_exclusions
@@ -156,6 +158,9 @@ def service_facts(config: Config) -> dict[str, object]:
         "services": list(entries.values()),
         "service_bits": service_bits(),
         "not_evaluated": [entries[name] for name in left_out],
+        "partial": is_partial(config),
+        "study": config.study,
+        "channels_of_incumbents_not_evaluated": open_channels(config),
     }
 
 
@@ -181,8 +186,9 @@ def area_entries(config: Config) -> list[dict[str, object]]:
 
 def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
     """Devices and channels with land that is not evaluated, and how much; all are in the table itself."""
-    path = files.get("public/not_evaluated.csv")
-    if path is None or not path.is_file():
+    names = [layer_file("not_evaluated", partial=partial) for partial in (False, True)]
+    path = next((files[name] for name in names if name in files and files[name].is_file()), None)
+    if path is None:
         return []
     rows = [row for row in own_rows(path) if float(row["area_km2"]) > 0.0]
     numbers = ("area_km2", "area_pct", "population_pct")

@@ -11,6 +11,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.threshold import threshold_notice
 from pipeline.errors import InputError, raise_first
+from pipeline.radio.allocations import partial_statement
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import largest_overload_shift_db
 from pipeline.services import table
@@ -182,6 +183,8 @@ def product_statement(config: Config) -> str:
 
 
 def _services_left_out(config: Config) -> str:
+    if statement := partial_statement(config):
+        return f"{statement}, not for licensing"
     missing = [
         name
         for name, service in config.services.items()

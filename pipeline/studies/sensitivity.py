@@ -42,6 +42,7 @@ from pipeline.plan.run_job import run_job
 from pipeline.plan.territory_file import files_read, load_config
 from pipeline.publish.release import point_to
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.radio.allocations import is_partial
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.compare import is_number
 from pipeline.workflow.run import only_one_run
@@ -268,7 +269,7 @@ def _run_variant(folder: Path, variant: Variant, threads: int) -> Path:
             write_whole(step.stamp, step.digest)
     (channel,), (device,) = plan.wsd, plan.config.devices
     run_job("combine", plan.config, place, threads=threads, channel=channel)
-    return place / layer_file("max_eirp", device=device.id, channel=channel)
+    return place / layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(plan.config))
 
 
 def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
