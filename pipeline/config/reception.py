@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.base import ModelFor, Number, Section, Sourced, within
 
@@ -69,6 +69,17 @@ class Mode(Section):
     """Such as 64QAM 2/3."""
 
 
+# DVB-T 8k 1/4 and DVB-T2 32k 1/16 in 8 MHz, ISDB-T mode 3 1/8 in 6 MHz.
+_DEFAULT_GUARD_US = {"DVB-T": 224.0, "DVB-T2": 224.0, "ISDB-T": 126.0}
+
+
+def _by_system(given: object) -> object:
+    """One number for all systems, or the defaults changed by system."""
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        return dict.fromkeys((*_DEFAULT_GUARD_US, "ATSC"), given)
+    return _DEFAULT_GUARD_US | given if isinstance(given, dict) else given
+
+
 class Coverage(Section):
     """Wanted coverage of the DTT channels (docs/method.md, sections 3 and 4)."""
 
@@ -87,9 +98,11 @@ class Coverage(Section):
     default_mode: Mode = Mode(system="DVB-T", mode="64QAM 2/3")
     """Mode of transmitters whose record names none."""
     guard_us: dict[str, Annotated[Number, Field(ge=1, le=1000)]] = {}
-    """Guard interval by single-frequency network."""
-    default_guard_us: Annotated[Number, Field(ge=1, le=1000)] = 224.0
-    """Guard interval of networks not named in `guard_us` (DVB-T 8k 1/4)."""
+    """Guard interval by single-frequency network; it wins over the register."""
+    default_guard_us: Annotated[
+        dict[str, Annotated[Number, Field(ge=1, le=1000)]], BeforeValidator(_by_system)
+    ] = _DEFAULT_GUARD_US
+    """Guard interval by system where neither `guard_us` nor the register has one; a number holds for all."""
     protect_spillover: bool = False
     """Admit foreign transmitters as servers inside the territory, and own ones outside."""
     min_density_per_km2: Annotated[Number, Field(ge=0)] = 0.0

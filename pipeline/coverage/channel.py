@@ -15,12 +15,14 @@ from pipeline.blocks import map_blocks
 from pipeline.coverage.fields import PRUNED_TILE_PX
 from pipeline.coverage.inputs import ChannelInputs, Planning
 from pipeline.coverage.network import ORDINARY_BANDS
+from pipeline.coverage.receiver_ground import ground_of_pixels
 from pipeline.coverage.servers import PixelKind
 from pipeline.coverage.tiles import LEVEL_BANDS, compute_block
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import layout_on, write_blocks
+from pipeline.terrain.records import LonLatRaster
 from pipeline.territory.codes import Surface
 
 _BLOCK_PX = 512
@@ -39,12 +41,14 @@ def compute_blocks(
     surface: NDArray[np.uint8],
     density_per_km2: NDArray[np.float32] | None,
     *,
+    ground: LonLatRaster | None = None,
     threads: int = 1,
     block_px: int = _BLOCK_PX,
 ) -> Iterator[Block]:
     """Results block by block, row by row; sides are rounded up to whole tiles of 32 pixels.
 
-    The values depend neither on the threads nor on the size of the blocks.
+    ``ground``: terrain model of the grid, None = unknown. The values depend neither on the threads nor on the
+    size of the blocks.
     """
     side_px = -(-block_px // PRUNED_TILE_PX) * PRUNED_TILE_PX
     kind_of_surface = _kind_of_surface(inputs)
@@ -52,7 +56,9 @@ def compute_blocks(
     def compute(
         rows: slice, cols: slice, surface: NDArray[np.uint8], density_per_km2: NDArray[np.float32] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-        return _compute_block(inputs, grid, rows, cols, kind_of_surface[surface], surface, density_per_km2)
+        ground_m = ground_of_pixels(ground, grid, rows, cols)
+        kinds = kind_of_surface[surface]
+        return _compute_block(inputs, grid, rows, cols, kinds, ground_m, surface, density_per_km2)
 
     blocks = map_blocks(
         compute, grid.shape, side_px, threads, cut=(surface, density_per_km2), name="coverage"
@@ -91,13 +97,15 @@ def _compute_block(
     rows: slice,
     cols: slice,
     kinds: NDArray[np.uint8],
+    ground_m: NDArray[np.float32],
     surface: NDArray[np.uint8],
     density_per_km2: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
     levels = np.full((len(LEVEL_BANDS), *kinds.shape), np.nan, dtype=np.float32)
     servers = np.zeros(kinds.shape, dtype=np.uint16)
     if kinds.any():
-        compute_block(inputs, lattice(grid, rows, cols), rows.start, cols.start, kinds, levels, servers)
+        area = lattice(grid, rows, cols)
+        compute_block(inputs, area, rows.start, cols.start, kinds, ground_m, levels, servers)
     return levels, classify(inputs, surface, density_per_km2, levels, servers)
 
 

@@ -119,15 +119,19 @@ def tile_fields(
     t: int,
     time: int,
     pixels: NDArray[np.int64],
+    ground_m: NDArray[np.float32],
     d_km: NDArray[np.float64],
     az_deg: NDArray[np.float64],
     field_dbuvm: NDArray[np.float64],
 ) -> None:
     """Fill the field of transmitter ``t`` at the pixels listed, in dB(uV/m), e.r.p. and patterns included.
 
-    ``time`` WANTED or INTERFERING; ``d_km``, ``az_deg``, ``field_dbuvm`` [pixel of the tile].
+    ``time`` WANTED or INTERFERING; ``ground_m`` height of the ground above sea level, NaN = unknown,
+    ``d_km``, ``az_deg``, ``field_dbuvm`` [pixel of the tile].
     """
     radials = radials_of(paths, stations.mast[t])
+    # Of the antenna over the receiver's: h_t - h_r but for the ground there.
+    over_m = paths.ground_asl_m[stations.mast[t]] + stations.agl_m[t] - receiver.h2_m
     index = stations.offset[t] + 1
     f_mhz, agl_m = model.f_mhz[index], stations.agl_m[t]
     if model.code == _P1546:
@@ -137,7 +141,9 @@ def tile_fields(
             receiver,
             radials,
             agl_m,
+            over_m,
             pixels,
+            ground_m,
             d_km,
             az_deg,
             field_dbuvm,
@@ -152,8 +158,10 @@ def tile_fields(
             stations.vertical_db[t],
             stations.tilt_deg[t],
             receiver.h2_m,
+            over_m,
             radials,
             pixels,
+            ground_m,
             d_km,
             az_deg,
             field_dbuvm,
@@ -167,12 +175,18 @@ def p1546_fields(
     receiver: TvReceiver,
     radials: Radials,
     agl_m: float,
+    over_m: float,
     pixels: NDArray[np.int64],
+    ground_m: NDArray[np.float32],
     d_km: NDArray[np.float64],
     az_deg: NDArray[np.float64],
     field_dbuvm: NDArray[np.float64],
 ) -> None:
-    """Fill the field of 1 kW e.r.p. by P.1546-6 at the pixels listed."""
+    """Fill the field of 1 kW e.r.p. by P.1546-6 at the pixels listed.
+
+    ``over_m`` less the ground at a pixel is how far the antenna stands above the receiving one; NaN where one
+    of the two is unknown.
+    """
     # Arrays are taken out of their tuples before the loop: each access there would count references.
     heff_m, theta_deg, hb_m = radials.heff_m, radials.theta_deg, radials.hb_m
     sea_km, tca_counts = radials.sea_km, radials.tca_counts
@@ -214,6 +228,7 @@ def p1546_fields(
             tca_deg,
             theta,
             radials.terrain,
+            over_m - ground_m[p],
         )
 
 
@@ -240,16 +255,23 @@ def shape_vertically(
     vertical_db: NDArray[np.float32],
     tilt_deg: float,
     h2_m: float,
+    over_m: float,
     radials: Radials,
     pixels: NDArray[np.int64],
+    ground_m: NDArray[np.float32],
     d_km: NDArray[np.float64],
     az_deg: NDArray[np.float64],
     field_dbuvm: NDArray[np.float64],
 ) -> None:
-    """Subtract the vertical pattern at the pixels listed, seen from the effective height."""
-    per_deg = 1.0 / radials.step_deg
+    """Subtract the vertical pattern at the pixels listed, seen from the height over the receiving antenna.
+
+    Where the ground of one of the two is unknown the effective height stands in for the height over it.
+    """
+    heff_m, per_deg = radials.heff_m, 1.0 / radials.step_deg
     for p in pixels:
-        rise_m = circular_at(radials.heff_m, az_deg[p] * per_deg) - h2_m
+        rise_m = over_m - ground_m[p]
+        if math.isnan(rise_m):
+            rise_m = circular_at(heff_m, az_deg[p] * per_deg) - h2_m
         down_deg = depression_deg(rise_m, d_km[p])
         field_dbuvm[p] -= vertical_attenuation_at(vertical_db, down_deg, tilt_deg)
 
@@ -257,7 +279,8 @@ def shape_vertically(
 class Scratch(NamedTuple):
     """Working arrays of one thread; [transmitter], [pixel of the tile] or [transmitter, pixel].
 
-    ``running``, ``squares``, ``terms``, ``noise`` are linear powers; ``direction`` [2, pixel] in m.
+    ``ground_m`` above sea level, NaN = unknown; ``running``, ``squares``, ``terms``, ``noise`` are linear
+    powers; ``direction`` [2, pixel] in m.
     """
 
     near_km: NDArray[np.float64]
@@ -265,6 +288,7 @@ class Scratch(NamedTuple):
     nuisance_bound_dbuvm: NDArray[np.float64]
     computed: NDArray[np.bool_]
     pixels: NDArray[np.int64]
+    ground_m: NDArray[np.float32]
     d_km: NDArray[np.float64]
     az_deg: NDArray[np.float64]
     field_dbuvm: NDArray[np.float64]
@@ -293,6 +317,7 @@ def scratch_of(transmitters: int) -> Scratch:
         np.zeros(n),
         np.zeros(n, np.bool_),
         np.zeros(p, np.int64),
+        np.zeros(p, np.float32),
         np.zeros(p),
         np.zeros(p),
         np.zeros(p),
@@ -325,6 +350,7 @@ def fields_in_tile(
         t,
         time,
         pixels,
+        work.ground_m,
         work.d_km,
         work.az_deg,
         work.field_dbuvm,

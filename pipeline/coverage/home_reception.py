@@ -18,6 +18,7 @@ from pipeline.config.config import Config
 from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
 from pipeline.coverage.network import with_default_mode
 from pipeline.coverage.point_fields import point_fields
+from pipeline.coverage.receiver_ground import ground_at
 from pipeline.grid.grid import GEOD, STRIP_PX, Grid
 from pipeline.grid.raster import read, read_grid
 from pipeline.terrain.records import LonLatRaster, Mast, MastView, Sweep, SweepSettings
@@ -71,7 +72,7 @@ def _idle_of_channel(
     columns = [network[name].values.tolist() for name in ("id", "lon_deg", "lat_deg")]
     for number, (name, lon_deg, lat_deg) in enumerate(zip(*columns, strict=True)):
         places = _places_at_home(lon_deg, lat_deg, surface)
-        if places[0].size == 0 or not _serves(inputs, number, places, needed_db):
+        if places[0].size == 0 or not _serves(inputs, number, places, elevation, needed_db):
             yield str(name)
 
 
@@ -84,9 +85,11 @@ def _serves(
     inputs: ChannelInputs,
     number: int,
     places: tuple[NDArray[np.float64], NDArray[np.float64]],
+    elevation: LonLatRaster | None,
     needed_db: float,
 ) -> bool:
-    field_dbuvm, _ = point_fields(inputs, number, *places, inputs.receiver.h2_m)
+    ground_m = None if elevation is None else ground_at(elevation, *places)
+    field_dbuvm, _ = point_fields(inputs, number, *places, inputs.receiver.h2_m, ground_m)
     noise_dbuvm = inputs.rules.noise_dbuvm[inputs.stations.mode[number]]
     return bool((field_dbuvm >= noise_dbuvm + needed_db).any())
 

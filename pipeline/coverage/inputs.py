@@ -27,6 +27,7 @@ from pipeline.radio.channel_plan import channel_centre_mhz, plan_neighbours, rec
 from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.ratio_tables import ModeKey, ModeValues, read_protection_tables
 from pipeline.reference.ratios import dtt_overlap_ratio_db
+from pipeline.registers.guard_intervals import guard_intervals
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource
 
 _LIGHT_KM_PER_US = 0.299792458
@@ -63,13 +64,15 @@ class Paths(NamedTuple):
     """The terrain profiles of m masts, each table flattened: mast k owns ``values[start[k]:start[k + 1]]``.
 
     ``radials``: number of radials of effective height, sea and hb; ``tca_radials`` that of the clearance
-    angles. ``highest_m``: largest height a path of this mast can have at any azimuth and distance;
-    ``lowest_angle_deg``: lower bound of horizon plus clearance angle, NaN without clearance angles.
+    angles. ``ground_asl_m``: ground of the mast above sea level, NaN = unknown. ``highest_m``: largest height
+    a path of this mast can have at any azimuth and distance; ``lowest_angle_deg``: lower bound of horizon
+    plus clearance angle, NaN without clearance angles.
     """
 
     terrain: NDArray[np.bool_]
     radials: NDArray[np.int64]
     step_deg: NDArray[np.float64]
+    ground_asl_m: NDArray[np.float64]
     highest_m: NDArray[np.float64]
     lowest_angle_deg: NDArray[np.float64]
     heff_start: NDArray[np.int64]
@@ -102,6 +105,7 @@ def pack_paths(sweeps: Sequence[Sweep], agl_m: Sequence[float]) -> Paths:
         terrain=np.array([sweep.terrain_source in known for sweep in sweeps], dtype=np.bool_),
         radials=np.array([sweep.heff_m.size for sweep in sweeps], dtype=np.int64),
         step_deg=np.array([sweep.azimuth_step_deg for sweep in sweeps], dtype=np.float64),
+        ground_asl_m=np.array([sweep.ground_asl_m for sweep in sweeps], dtype=np.float64),
         highest_m=np.array([_highest_m(*pair) for pair in zip(sweeps, agl_m, strict=True)], dtype=np.float64),
         lowest_angle_deg=np.array([_lowest_angle_deg(sweep) for sweep in sweeps], dtype=np.float64),
         heff_start=heff_start,
@@ -151,13 +155,13 @@ def pack_stations(
     home: Sequence[str],
     modes: Sequence[tuple[str, str]],
     masts: Sequence[str],
-    guard_us: Mapping[str, float],
-    default_guard_us: float,
+    guard_us: NDArray[np.float64],
 ) -> Stations:
     """The transmitters of a channel and its neighbours (dim ``transmitter``, by id) as arrays.
 
     ``slots`` as of ``channel_slots``; ``modes`` (system, mode) in order of the rows of the ratio table; every
-    transmitter's mode is among them. ``masts`` the keys in order of :class:`Paths`.
+    transmitter's mode is among them. ``masts`` the keys in order of :class:`Paths`; ``guard_us``
+    [transmitter].
     """
     networks = sorted({str(name) for name in transmitters["sfn"].values if name})
     sfn = [str(name) for name in transmitters["sfn"].values]
@@ -172,7 +176,7 @@ def pack_stations(
         polarisation=_indices(transmitters["polarisation"].values, POLARISATION_CODES),
         home=np.isin(transmitters["country"].values, list(home)),
         network=np.array([networks.index(name) if name else -1 for name in sfn], dtype=np.int64),
-        guard_km=_LIGHT_KM_PER_US * np.array([guard_us.get(name, default_guard_us) for name in sfn]),
+        guard_km=_LIGHT_KM_PER_US * guard_us,
         mode=np.array([modes.index((str(s), str(m))) for s, m in pairs], dtype=np.int64),
         mast=_indices(transmitters["mast"].values, {key: index for index, key in enumerate(masts)}),
         pattern_db=np.ascontiguousarray(transmitters["attenuation_db"].values, dtype=np.float32),
@@ -337,8 +341,7 @@ def channel_inputs(
         config.territory.home,
         planning.modes,
         masts,
-        coverage.guard_us,
-        coverage.default_guard_us,
+        guard_intervals(transmitters, coverage).guard_us,
     )
     return ChannelInputs(
         stations,

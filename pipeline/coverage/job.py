@@ -1,8 +1,8 @@
 """Job coverage: wanted field, best server, nuisance, location probability and service of one DTT channel.
 
-Input: ``surface`` (and ``density``) of the territory, the transmitters of the channel and its neighbours with
-their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server), ``chNN_class.tif`` uint16
-(``CLASS_BANDS``), ``chNN_servers.json`` (what the indices mean).
+Input: ``surface`` (and ``density``) of the territory, the terrain model, the transmitters of the channel and
+its neighbours with their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server),
+``chNN_class.tif`` uint16 (``CLASS_BANDS``), ``chNN_servers.json`` (what the indices mean).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pipeline.config.reception import nuisance_times_pct
 from pipeline.coverage.channel import compute_blocks, merge_times, write_results, write_servers
 from pipeline.coverage.inputs import channel_inputs, planning_of
 from pipeline.coverage.network import load_sweeps, read_network
+from pipeline.coverage.receiver_ground import load_ground
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import read
 
@@ -26,13 +27,14 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     transmitters = read_network(config, grid, channel)
     planning = planning_of(config, transmitters, channel)
     sweeps = load_sweeps(build, transmitters)
+    ground = load_ground(config.terrain, grid, territory / "land_lonlat.tif")
     density = None
     if config.population is not None and config.coverage.min_density_per_km2 > 0.0:
         density = read(territory / "density.tif").values
     found = []
     for time_pct in nuisance_times_pct(config.propagation.nuisance_time_pct):
         inputs = channel_inputs(transmitters, sweeps, planning, config, channel, time_pct)
-        found.append(compute_blocks(inputs, grid, surface.values, density, threads=threads))
+        found.append(compute_blocks(inputs, grid, surface.values, density, ground=ground, threads=threads))
     blocks = merge_times(*found) if len(found) > 1 else found[0]
     write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks, ordinary=len(found) > 1)
     write_servers(build / "coverage" / f"ch{channel:02d}_servers.json", transmitters, planning)

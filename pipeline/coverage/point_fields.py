@@ -16,8 +16,10 @@ from pipeline.config.config import Config
 from pipeline.coverage.fields import WANTED, tile_fields
 from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
 from pipeline.coverage.network import with_countries, with_default_mode
+from pipeline.coverage.receiver_ground import ground_at
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
+from pipeline.terrain.elevation import load_elevation
 from pipeline.terrain.records import LonLatRaster, Sweep
 from pipeline.terrain.tile_sweeps import box_around, masts_of_tile, sweep_towards
 from pipeline.territory.masks import BUFFER_DEG, surface_mask
@@ -39,6 +41,17 @@ def sweeps_to_points(
     return sweep_towards(masts, lattice, land, config.terrain)
 
 
+def ground_of_points(
+    config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Ground above sea level in m at places [n]; NaN unknown or without a terrain model."""
+    if config.terrain.dem is None:
+        return np.full(lon_deg.size, np.nan)
+    box = box_around(lon_deg, lat_deg, _MARGIN_KM)
+    elevation = load_elevation(config.terrain.dem, box, _land(config, transmitters, lon_deg, lat_deg))
+    return np.full(lon_deg.size, np.nan) if elevation is None else ground_at(elevation, lon_deg, lat_deg)
+
+
 def point_inputs(
     config: Config, transmitters: xr.Dataset, sweeps: dict[str, Sweep], channel: int
 ) -> ChannelInputs:
@@ -54,15 +67,20 @@ def point_fields(
     lon_deg: NDArray[np.float64],
     lat_deg: NDArray[np.float64],
     h2_m: float,
+    ground_m: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Field in dB(uV/m) and distance in km of transmitter ``number`` at places [n], ``h2_m`` above ground."""
+    """Field in dB(uV/m) and distance in km of transmitter ``number`` at places [n], ``h2_m`` above ground.
+
+    ``ground_m`` [n] their ground above sea level; None, NaN = unknown.
+    """
     positions_m = np.array([ecef_m(*place) for place in zip(lon_deg, lat_deg, strict=True)]).T.copy()
     d_km, az_deg, field_dbuvm = (np.empty(lon_deg.size) for _ in range(3))
     stations, paths, model = inputs.stations, inputs.paths, inputs.model
     rays(stations.frame[number], positions_m, d_km, az_deg)
     receiver = inputs.receiver._replace(h2_m=h2_m)
     every = np.arange(lon_deg.size)
-    tile_fields(stations, paths, model, receiver, number, WANTED, every, d_km, az_deg, field_dbuvm)
+    ground = np.full(lon_deg.size, np.nan, np.float32) if ground_m is None else ground_m.astype(np.float32)
+    tile_fields(stations, paths, model, receiver, number, WANTED, every, ground, d_km, az_deg, field_dbuvm)
     return field_dbuvm, d_km
 
 

@@ -68,6 +68,7 @@ def compute_tile(
     inputs: ChannelInputs,
     frames: NDArray[np.float64],
     kinds: NDArray[np.uint8],
+    ground_m: NDArray[np.float32],
     rows: int,
     cols: int,
     work: Scratch,
@@ -76,6 +77,7 @@ def compute_tile(
 ) -> None:
     """Fill ``levels`` float32[6, pixel] (LEVEL_BANDS) and ``servers`` uint16[pixel] (index + 1) of a tile."""
     positions_m = frames[:3]
+    work.ground_m[: kinds.size] = ground_m
     centre_m, radius_km = tile_ball(positions_m, rows, cols)
     tile_bounds(inputs, centre_m, radius_km, work.near_km, work.wanted_bound_dbuvm, work.nuisance_bound_dbuvm)
     if not find_servers(inputs, positions_m, kinds, work):
@@ -112,10 +114,13 @@ def compute_block(
     row: int,
     col: int,
     kinds: NDArray[np.uint8],
+    ground_m: NDArray[np.float32],
     levels: NDArray[np.float32],
     servers: NDArray[np.uint16],
 ) -> None:
     """Fill ``levels`` float32[6, y, x] and ``servers`` uint16[y, x] of a block of ``kinds`` uint8[y, x].
+
+    ``ground_m`` float32[y, x]: ground above sea level, NaN = unknown.
 
     The block starts at pixel (row, col), multiples of 32. Pixels without reception keep what they hold.
     """
@@ -127,6 +132,7 @@ def compute_block(
             if not np.any(part):
                 continue
             rows, cols = part.shape
+            ground = np.ascontiguousarray(ground_m[top : top + rows, left : left + cols]).ravel()
             frames = np.empty((11, rows, cols))
             pixel_frames(
                 area.step_px, area.first_row, area.first_col, area.nodes, row + top, col + left, frames
@@ -134,7 +140,15 @@ def compute_block(
             tile_levels = np.full((levels.shape[0], rows * cols), np.float32(math.nan), np.float32)
             tile_servers = np.zeros(rows * cols, np.uint16)
             compute_tile(
-                inputs, frames.reshape(11, -1), part.ravel(), rows, cols, work, tile_levels, tile_servers
+                inputs,
+                frames.reshape(11, -1),
+                part.ravel(),
+                ground,
+                rows,
+                cols,
+                work,
+                tile_levels,
+                tile_servers,
             )
             inside = (slice(top, top + rows), slice(left, left + cols))
             levels[:, inside[0], inside[1]] = tile_levels.reshape(levels.shape[0], rows, cols)

@@ -77,6 +77,7 @@ _ROWS = (
             "protection.method",
             "protection.modes",
             "protection.dtt_ratios",
+            "terrain.dem",
             "population",
         ),
         wildcards=("channel",),

@@ -30,6 +30,7 @@ from pipeline.radio.allocations import is_partial, open_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notice
 from pipeline.registers.areas import read_adjustments, read_exclusions
+from pipeline.registers.guard_intervals import guard_summary
 from pipeline.registers.stations import register_sizes
 from pipeline.registers.transmitters import summary
 from pipeline.rows.text_records import own_rows
@@ -70,7 +71,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "software": software(config),
         "config": config_entry(plan),
         "inputs": input_entries(config),
-        "register": summary(plan.register),
+        "register": summary(plan.register) | guard_summary(plan.register, config.coverage),
         "register_rows": register_sizes(config, plan.register, plan.bookings),
         "plausibility": plausibility_entries(plan),
         "bookings": bookings_entry(plan),
@@ -83,7 +84,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         **service_facts(config),
         "not_evaluated_area": open_areas(files),
         "areas": area_entries(config),
-        "unverified": open_entries(config, files),
+        "unverified": [*unverified_guards(plan), *open_entries(config, files)],
         "notes": notes(config),
         "servers": servers(plan),
         "query": query_facts(config),
@@ -232,6 +233,15 @@ def _why_angles(config: Config, on: bool) -> str:
         return f"terrain.tca is {terrain.tca}"
     limit = f"{terrain.tca_max_step_m:g} m (terrain.tca_max_step_m)"
     return f"the terrain model has a step of {'at most' if on else 'more than'} {limit}"
+
+
+def unverified_guards(plan: Plan) -> list[dict[str, object]]:
+    """The guard intervals assumed for networks of which neither register nor settings know one."""
+    coverage = plan.config.coverage
+    if guard_summary(plan.register, coverage)["guard_assumed"] == 0:
+        return []
+    source = "usual modes (DVB-T 8k 1/4, DVB-T2 32k 1/16, ISDB-T 8k 1/8), quoted from memory"
+    return [{"key": "coverage.default_guard_us", "value": coverage.default_guard_us, "source": source}]
 
 
 def unverified_rows(tables: Iterable[Path]) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.radio.channel_plan import ChannelPlan, centre_mhz, channels_in_words, segment_of
+from pipeline.registers.guard_intervals import Fft, GuardFraction, guard_problem
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     PRINTABLE,
@@ -127,6 +128,7 @@ def at_null_island(lon_deg: float, lat_deg: float) -> bool:
 _HeightAboveGround = Annotated[float, Field(ge=0, le=900)]
 _HeightAboveSea = Annotated[float, Field(ge=-450, le=9000)]
 _HeightAboveTerrain = Annotated[float, Field(ge=-2000, le=5000)]
+_Guard = Annotated[float, Field(ge=1, le=1000)]
 _Tilt = Annotated[float, Field(ge=-10, le=30)]
 _Attenuation = Annotated[float, Field(ge=0, le=_PATTERN_MAXIMUM_DB)]
 _Depression = Annotated[float, Field(ge=-90, le=90)]
@@ -168,6 +170,11 @@ class TransmitterRow(RowModel):
     haat_m: Annotated[
         _HeightAboveTerrain | None, MAY_BE_EMPTY, Field(description="-2000 to 5000 m or empty")
     ] = None
+    fft: Annotated[Fft, Field(description="1k, 2k, 4k, 8k, 16k, 32k or empty")] = ""
+    guard: Annotated[
+        GuardFraction, Field(description="1/128, 1/32, 1/16, 19/256, 1/8, 19/128, 1/4 or empty")
+    ] = ""
+    guard_us: Annotated[_Guard | None, MAY_BE_EMPTY, Field(description="1 to 1000 us or empty")] = None
     beam_tilt_deg: Annotated[_Tilt | None, MAY_BE_EMPTY, Field(description="-10 to 30 deg or empty")] = None
     vertical_pattern_deg_attenuation_db: Annotated[
         tuple[tuple[_Depression, _Attenuation], ...], BeforeValidator(_vertical), Field(description=_VERTICAL)
@@ -237,6 +244,8 @@ def _other_problem(record: TransmitterRow, rules: RowRules) -> PydanticCustomErr
         return row_problem("haat_m", text, "a height, antenna_height_agl_m, or registers.missing_haat_m")
     if problem := _pattern_problem(record, rules.accept):
         return problem
+    if fault := guard_problem(record.system, record.fft, record.guard, record.guard_us):
+        return row_problem(*fault)
     if not record.multiplex_mode:
         return None
     if not record.system:

@@ -62,6 +62,9 @@ _VARIABLES: dict[str, tuple[str, type, str]] = {
     "sfn": ("sfn", str, ""),
     "country": ("country", str, ""),
     "beam_tilt_deg": ("beam_tilt_deg", float, "deg"),
+    "fft": ("fft", str, ""),
+    "guard": ("guard", str, ""),
+    "guard_us": ("guard_us", float, "us"),
 }
 _Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
 

@@ -103,6 +103,7 @@ def compute_tiles(
 ) -> None:
     """Both fields of every station in every tile, called from compiled code as the coverage stage does."""
     pixels = np.arange(TILE_PX * TILE_PX)
+    ground_m = np.full(pixels.size, 250.0, np.float32)
     frames = np.empty((11, TILE_PX, TILE_PX))
     d_km, az_deg, field = np.empty(pixels.size), np.empty(pixels.size), np.empty(pixels.size)
     for row, col in corners:
@@ -111,4 +112,4 @@ def compute_tiles(
         for t in range(stations.mast.size):
             rays(stations.frame[t], positions_m, d_km, az_deg)
             for time in (WANTED, INTERFERING):
-                tile_fields(stations, paths, model, receiver, t, time, pixels, d_km, az_deg, field)
+                tile_fields(stations, paths, model, receiver, t, time, pixels, ground_m, d_km, az_deg, field)

@@ -20,7 +20,7 @@ from pipeline.coverage.tiles import LEVEL_BANDS
 from pipeline.grid.grid import Grid
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.link import p1546_field
-from pipeline.terrain.records import Sweep, TerrainSource
+from pipeline.terrain.records import LonLatRaster, Sweep, TerrainSource
 
 GRID = Grid("EPSG:3794", 1000.0, 420_000.0, 160_000.0, 75, 50)
 CHANNEL = 30
@@ -79,6 +79,18 @@ class Scene(NamedTuple):
     transmitters: xr.Dataset
     sweeps: dict[str, Sweep]
     planning: Planning
+    ground: LonLatRaster | None = None
+
+
+def slope_m(lon, lat):
+    """Height of ``sloping_ground``, linear in degrees: as exact between its points as on them."""
+    return 420.0 + 800.0 * (np.asarray(lat) - 46.3) - 500.0 * (np.asarray(lon) - 14.5)
+
+
+def sloping_ground() -> LonLatRaster:
+    step, west, north = 0.01, 12.0, 48.0
+    lon, lat = west + step * (np.arange(600) + 0.5), north - step * (np.arange(300) + 0.5)
+    return LonLatRaster(slope_m(*np.meshgrid(lon, lat)).astype(np.float32), west, north, step, step)
 
 
 def sweep(rng, *, sea: bool, terrain: bool) -> Sweep:
@@ -161,7 +173,9 @@ def coverage_of(
     levels = np.empty((len(LEVEL_BANDS), *grid.shape), dtype=np.float32)
     classes = np.empty((len(CLASS_BANDS), *grid.shape), dtype=np.uint16)
     values = None if density is None else density.values
-    for rows, cols, *parts in compute_blocks(inputs, grid, made.surface.values, values, **options):
+    for rows, cols, *parts in compute_blocks(
+        inputs, grid, made.surface.values, values, ground=made.ground, **options
+    ):
         levels[:, rows, cols], classes[:, rows, cols] = parts
     return xr.Dataset(
         {"levels": (("band", "y", "x"), levels), "classes": (("class_band", "y", "x"), classes)}
@@ -182,8 +196,10 @@ def _circular(table: np.ndarray, azimuth: float) -> np.ndarray:
     return closed[low] + (position - low) * (closed[low + 1] - closed[low])
 
 
-def link_field(scene: Scene, t: int, d_km: float, azimuth: float, t_pct: float, curves) -> float:
-    """Field of one link by the link form of the model, e.r.p. and pattern included."""
+def link_field(
+    scene: Scene, t: int, d_km: float, azimuth: float, t_pct: float, curves, ground_m: float = np.nan
+) -> float:
+    """Field of one link by the link form of the model, e.r.p. and patterns included."""
     row = scene.transmitters.isel(transmitter=t)
     sweep = scene.sweeps[str(row["mast"].values)]
     hb_m, sea_km = np.nan, 0.0
@@ -213,15 +229,28 @@ def link_field(scene: Scene, t: int, d_km: float, azimuth: float, t_pct: float, 
         50.0,
         nan,
         nan,
-        nan,
-        nan,
+        sweep.ground_asl_m,
+        ground_m,
         nan,
         nan,
     )
     attenuation = np.interp(
         azimuth, np.arange(361), np.append(row["attenuation_db"], row["attenuation_db"][0])
     )
-    return field + 10 * np.log10(float(row["erp_kw"])) - attenuation
+    heff_m = float(_circular(sweep.heff_m, azimuth))
+    rise_m = sweep.ground_asl_m + float(row["antenna_height_agl_m"]) - ground_m - 10.0
+    below_m = heff_m - 10.0 if np.isnan(rise_m) else rise_m
+    vertical = vertical_db(row, below_m, d_km)
+    return field + 10 * np.log10(float(row["erp_kw"])) - attenuation - vertical
+
+
+def vertical_db(row: xr.Dataset, below_m: float, d_km: float) -> float:
+    """Vertical pattern towards a point so far below the antenna, on an Earth of 4/3 of 6370 km."""
+    table = row["vertical_attenuation_db"].values
+    if np.isnan(table).all():
+        return 0.0
+    down_deg = np.degrees(np.arctan(below_m / (1000.0 * d_km))) + np.degrees(0.5 * d_km / (4 / 3 * 6370.0))
+    return float(np.interp(down_deg - np.nan_to_num(row["beam_tilt_deg"]), np.arange(-100, 901) / 10, table))
 
 
 class Reference(NamedTuple):
@@ -256,8 +285,9 @@ def reference(scene: Scene, row: int, col: int, degrees, *, spillover: bool = Fa
     azimuths, back, metres = ELLIPSOID.inv(data["lon_deg"], data["lat_deg"], *here)
     azimuths, back, d_km = azimuths % 360, back % 360, metres / 1000
     links = list(zip(range(count), d_km, azimuths, strict=True))
-    median = np.array([link_field(scene, *link, 50.0, curves) for link in links])
-    rare = np.array([link_field(scene, *link, 1.0, curves) for link in links])
+    ground_m = np.nan if scene.ground is None else float(slope_m(lon, lat))
+    median = np.array([link_field(scene, *link, 50.0, curves, ground_m) for link in links])
+    rare = np.array([link_field(scene, *link, 1.0, curves, ground_m) for link in links])
     home = data["country"].values == "SI"
     admitted = (offset == 0) & (spillover | (home == (scene.surface.values[row, col] == 1)))
     server = int(np.argmax(np.where(admitted, median, -np.inf)))

@@ -154,6 +154,6 @@ def test_stations_of_another_channel_never_serve_however_they_overlap():
     modes = sorted(
         {(str(s), str(m)) for s, m in zip(data["system"].values, data["mode"].values, strict=True)}
     )
-    stations_of = pack_stations(data, slots, ["SI"], modes, masts, {}, 224.0)
+    stations_of = pack_stations(data, slots, ["SI"], modes, masts, np.full(data.sizes["transmitter"], 224.0))
     assert (stations_of.offset == 0).tolist() == [True, False, False, False]
     assert [slots[offset + 1] for offset in stations_of.offset] == [7, 6, 5, 8]

@@ -143,7 +143,7 @@ def test_foreign_station_does_not_serve_and_interferes():
 
 
 def test_pattern_and_power_shift_the_wanted_field():
-    surface, data, sweeps, planning = stations_around([(0.0, 10.0)])
+    surface, data, sweeps, planning, _ = stations_around([(0.0, 10.0)])
     pattern = np.zeros((1, 360), np.float32)
     pattern[0, 175:186] = 7.0  # towards the pixel, south of the station
     data = data.assign(attenuation_db=data["attenuation_db"].copy(data=pattern), erp_kw=data["erp_kw"] * 10)
@@ -159,6 +159,7 @@ def test_bounds_of_a_tile_hold_for_every_pixel(model):
     settings = settings.model_copy(update={"propagation": propagation})
     inputs = channel_inputs(made.transmitters, made.sweeps, made.planning, settings, CHANNEL)
     count, pixels = inputs.stations.mast.size, np.arange(1024)
+    ground_m = np.full(1024, np.nan, np.float32)
     area = lattice(GRID)
     near_km, wanted, nuisance = np.empty(count), np.empty(count), np.empty(count)
     d_km, az_deg, found = np.empty(1024), np.empty(1024), np.empty(1024)
@@ -174,10 +175,10 @@ def test_bounds_of_a_tile_hold_for_every_pixel(model):
         for t in range(count):
             rays(inputs.stations.frame[t], positions, d_km, az_deg)
             assert near_km[t] <= d_km.min()
-            tile_fields(*parts, t, INTERFERING, pixels, d_km, az_deg, found)
+            tile_fields(*parts, t, INTERFERING, pixels, ground_m, d_km, az_deg, found)
             assert found.max() <= nuisance[t]
             gaps.append(nuisance[t] - found.max())
-            tile_fields(*parts, t, WANTED, pixels, d_km, az_deg, found)
+            tile_fields(*parts, t, WANTED, pixels, ground_m, d_km, az_deg, found)
             assert wanted[t] == -np.inf or found.max() <= wanted[t]
             assert (wanted[t] == -np.inf) == (inputs.stations.offset[t] != 0)
     assert np.isfinite(gaps).all()
@@ -187,7 +188,7 @@ def test_least_discrimination_holds_wherever_in_the_tile():
     rng = np.random.default_rng(4)
     places = list(zip(rng.uniform(0, 360, 40), np.geomspace(0.5, 200, 40), strict=True))
     polarisation = rng.choice(["H", "V", "M", ""], 40)
-    _, data, sweeps, planning = stations_around(places, polarisation=list(polarisation))
+    _, data, sweeps, planning, _ = stations_around(places, polarisation=list(polarisation))
     inputs = channel_inputs(data, sweeps, planning, config(), CHANNEL)
     stations, receiver, area = inputs.stations, inputs.receiver, lattice(GRID)
     frames = np.empty((11, 32, 32))

@@ -239,20 +239,22 @@ def p1546_pixel_field(
     tca_deg: float,
     theta_eff1_deg: float,
     terrain: bool,
+    rise_m: float = math.nan,
 ) -> float:
     """Median field of 1 kW e.r.p. in dB(uV/m) at one pixel: ``p1546_field`` without its rarer inputs.
 
     ``prepared`` = ``prepare(curves, f_mhz, t_pct)``. Heights as in ``p1546_field``; ``sea_km`` sea part of
     the path, the whole path taken as sea where it reaches ``d_km``; ``tca_deg`` clearance angle at the
     receiver, not clipped, NaN = unknown; with ``theta_eff1_deg`` (horizon angle at the transmitter) the
-    troposcatter floor is applied. NaN where undefined.
+    troposcatter floor is applied. ``rise_m`` how far the transmitting antenna stands above the receiving one
+    by the heights of the terrain (eq. 37b); NaN = by their heights above ground. NaN where undefined.
     """
     only_sea = sea_km >= d_km
     h1 = effective_height_m(d_km, only_sea, terrain, heff_m, ha_m, hb_m)
     if not (0.0 <= d_km < math.inf and h2_m > 0.0) or math.isnan(h1):
         return math.nan
     sea_share = sea_share_of(d_km, sea_km, only_sea)
-    rise = antenna_rise_m(ha_m, h2_m, math.nan, math.nan)
+    rise = antenna_rise_m(ha_m, h2_m, math.nan, math.nan) if math.isnan(rise_m) else rise_m
     d1 = max(d_km, CURVES_FROM_KM)
     ln_d = math.log(d1)
     d = place_distance(d1, ln_d)

@@ -43,7 +43,8 @@ def assumptions(facts: Facts) -> list[PagePart]:
         f"{'on' if angles['on'] else 'off'}: {angles['reason']}.",
         f"Register: {register['transmitters']} transmitters, {register['default_mode']} of them with the "
         f"default mode, {register['country_from_polygon']} with the country of the polygon around them, "
-        f"{register['polarisation_unknown']} of unknown polarisation; "
+        f"{register['polarisation_unknown']} of unknown polarisation; the guard interval is assumed of "
+        f"{register['guard_assumed']} of {register['in_networks']} in single-frequency networks; "
         f"{register['rejected_rows']} rows rejected.",
         *[_device_told(device) for device in chosen["devices"]],
     ]

@@ -1,0 +1,77 @@
+"""Height of the ground at receivers, for vertical patterns and slopes (docs/method.md, section 3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.territory import Terrain
+from pipeline.grid.geodesy import lattice_step_px
+from pipeline.grid.grid import Grid
+from pipeline.terrain.elevation import heights_at, load_elevation
+from pipeline.terrain.records import LonLatRaster
+from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, read_land
+
+# Interpolation at the edge of the grid asks for a few cells of terrain beyond it.
+_MARGIN_KM = 5.0
+
+
+def load_ground(terrain: Terrain, grid: Grid, land: Path) -> LonLatRaster | None:
+    """The terrain model on the grid, sea at 0 m; None without one. ``land`` file of land and sea."""
+    if terrain.dem is None:
+        return None
+    box = box_around(*grid_lattice_deg(grid), _MARGIN_KM)
+    return load_elevation(terrain.dem, box, read_land(land))
+
+
+def ground_of_pixels(
+    elevation: LonLatRaster | None, grid: Grid, rows: slice, cols: slice
+) -> NDArray[np.float32]:
+    """Height a.s.l. in m at the centres of some pixels, bilinear, float32[rows, cols]; NaN unknown.
+
+    Their places are interpolated between nodes of the grid, as good as exact.
+    """
+    part = grid.window(rows, cols)
+    if elevation is None:
+        return np.full(part.shape, np.nan, dtype=np.float32)
+    step_px = lattice_step_px(grid.resolution_m)
+    down, across = (_between(size, step_px) for size in part.shape)
+    node_row, node_col = (
+        step_px * np.arange(weights.shape[1], dtype=np.float64) for weights in (down, across)
+    )
+    nodes = grid.to_lonlat().transform(*_mesh_m(part, node_row, node_col))
+    lon_deg, lat_deg = (down @ node_deg @ across.T for node_deg in nodes)
+    return ground_at(elevation, lon_deg.ravel(), lat_deg.ravel()).astype(np.float32).reshape(part.shape)
+
+
+def _mesh_m(
+    part: Grid, row: NDArray[Any], col: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x_m, y_m = np.meshgrid(*part.xy_m(row, col))
+    return x_m, y_m
+
+
+def ground_at(
+    elevation: LonLatRaster, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Heights a.s.l. in m at places [n], bilinear; NaN unknown or beyond the model."""
+    middle_deg = elevation.west_deg + 0.5 * elevation.values.shape[1] * elevation.step_lon_deg
+    east_deg = lon_deg + 360.0 * np.round((middle_deg - lon_deg) / 360.0)
+    row = (elevation.north_deg - lat_deg) / elevation.step_lat_deg - 0.5
+    col = (east_deg - elevation.west_deg) / elevation.step_lon_deg - 0.5
+    heights_m: NDArray[np.float64] = heights_at(elevation.values, row, col)
+    return heights_m
+
+
+def _between(size: int, step_px: int) -> NDArray[np.float64]:
+    """Weights [pixel, node] that interpolate pixel centres between nodes ``step_px`` apart."""
+    position = (np.arange(size) + 0.5) / step_px
+    low = position.astype(np.int64)
+    weights = np.zeros((size, int(low[-1]) + 2))
+    pixel = np.arange(size)
+    weights[pixel, low] = 1.0 - (position - low)
+    weights[pixel, low + 1] = position - low
+    return weights
