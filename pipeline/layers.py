@@ -76,6 +76,7 @@ _RADARS = (_COORDINATION, "Oceanographic radars, Resolution 612")
 _FREQUENCIES, _REGISTER = "coordination.radars.frequencies_mhz", "coordination.radars.register_file"
 _RADAR_BAND = "{frequency_mhz:g} MHz, {noise}"
 # Names of codes.
+_ALLOTTED = ((0, "used"), (1, "unused"), (2, "unknown"), (255, "outside"))
 _CLASSES = ((0, "unavailable"), (1, "available"), (2, "not evaluated"), (255, "outside"))
 _SERVED = ((0, "not served"), (1, "served"))
 _CONDITIONS = ((0, "none"), (1, "condition 1"), (2, "condition 2"), (3, "coordination"))
@@ -127,6 +128,14 @@ _ROWS = (
           Raster("int16", -32768, "dBm",
                  "maximum permitted e.i.r.p. of all channels for point queries, {device}", _BAND, "floor",
                  0.01)),
+    Layer("allotment_unused", "public/allotment_unused_{block}.tif", "allotments",
+          View("{block} MHz", ("Allotments",),
+               text="whether nobody uses a block that is allotted by region (`allotments`)",
+               legend="Allotted block"),
+          Raster("uint8", 255, "", "use of {block} MHz by those to whom it is allotted", codes=_ALLOTTED),
+          when="allotments"),
+    Layer("allotment_shares", "public/allotment_shares.csv", "allotments",
+          View("share of area and people where a block is used, unused, unknown"), when="allotments"),
     Layer("dtt_field", "internal/dtt_field_ch{dtt_channel}.tif", "reception",
           View(_DTT_CHANNEL, (_DTT, "Wanted field"), "dtt_field", "wanted field of the best server at 10 m"),
           Raster("int16", -32768, "dB(uV/m)", "wanted field of the best server at 10 m", "", "nearest",

@@ -20,6 +20,7 @@ from pipeline.config.channels import Areas, Channels, PlanSegment
 from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents, Pmse
 from pipeline.config.products import (
+    Allotments,
     Priority,
     Publish,
     Query,
@@ -29,7 +30,7 @@ from pipeline.config.products import (
     simultaneous_fault,
 )
 from pipeline.config.protection import Device, Protection, Threshold
-from pipeline.config.reception import Coverage, Mode, Propagation, ReceiverBand
+from pipeline.config.reception import NO_COVERAGE, Coverage, Mode, Propagation, ReceiverBand
 from pipeline.config.services import (
     OTHER_LAND,
     BorderField,
@@ -37,7 +38,7 @@ from pipeline.config.services import (
     Neighbours,
     Service,
     ServiceName,
-    names_of_services,
+    required_services,
 )
 from pipeline.config.territory import GridSettings, Polygons, Population, Terrain, Territory
 from pipeline.shipped import TABLES
@@ -75,8 +76,9 @@ __all__ = [
 class Registers(Section):
     """The regulator's registers."""
 
-    transmitters: Annotated[list[Path], Field(min_length=1)]
-    """DTT transmitters, own and foreign: CSV, GeoPackage or GeoJSON."""
+    transmitters: list[Path] = []
+    """DTT transmitters, own and foreign: CSV, GeoPackage or GeoJSON. Needed where `services.dtt` exists;
+    where it does not (`applicable: false`), none are read."""
     lenient: bool = False
     """Leave bad rows out and count them in the manifest, instead of refusing the register."""
     max_shrink_pct: Annotated[Number, Field(ge=0, le=100)] = 20.0
@@ -123,10 +125,11 @@ class Config(Section):
     grid: GridSettings
     population: Population | None = None
     terrain: Terrain = Terrain()
-    registers: Registers
+    registers: Registers = Registers()
     channels: Channels
     propagation: Propagation = Propagation()
-    coverage: Coverage
+    coverage: Coverage = NO_COVERAGE
+    """Needed where `services.dtt` exists."""
     protection: Protection = Protection()
     device_profiles: Path = TABLES / "device_profiles.yaml"
     """Ready-made devices that `devices` may name as `profile`."""
@@ -158,6 +161,8 @@ class Config(Section):
     """Answers of a white-space database, for `channelmaps query`."""
     publish: Publish = Publish()
     """What the public files tell of protected stations."""
+    allotments: Allotments | None = None
+    """Layers of the blocks that are unused in a region; nothing else depends on them."""
     report: Report = Report()
     """The page `report.html`."""
     keep_runs: Annotated[Whole, Field(ge=1)] | None = None
@@ -180,8 +185,10 @@ class Config(Section):
         ids = [device.id for device in self.devices]
         if len(set(ids)) != len(ids):
             raise ValueError("two devices have the same id")
-        if missing := [name for name in names_of_services(info) or () if name not in self.services]:
+        if missing := [name for name in required_services(info) if name not in self.services]:
             raise ValueError(f"services: say for {', '.join(missing)} whether they are evaluated")
+        if missing_of_dtt := self._television_fault():
+            raise ValueError(missing_of_dtt)
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}
@@ -206,3 +213,20 @@ class Config(Section):
         if others := set(self.report.channels) - set(self.channels.wsd):
             raise ValueError(f"report.channels names channels that are not in channels.wsd: {sorted(others)}")
         return self
+
+    @property
+    def has_television(self) -> bool:
+        """Whether there is DTT reception to look at; without it neither register nor coverage is needed."""
+        return "dtt" not in self.services or self.services["dtt"].applicable
+
+    def _television_fault(self) -> str:
+        """What is missing for DTT, or makes no sense without it; empty if all is well."""
+        if not self.has_television:
+            foreign = self.services.get("foreign_dtt")
+            asked = foreign is not None and foreign.evaluated
+            return "services.foreign_dtt cannot be evaluated where dtt is not applicable" if asked else ""
+        if not self.registers.transmitters:
+            return "registers.transmitters: Field required; none only with services.dtt.applicable: false"
+        if "coverage" not in self.model_fields_set:
+            return "coverage: Field required; none only with services.dtt.applicable: false"
+        return ""

@@ -84,6 +84,15 @@ class Ppdr(Receivers):
     """Interference-to-noise ratio that may not be exceeded."""
 
 
+class InBand(Receivers):
+    """Systems of the very band that devices share, e.g. data systems of industries (SM.2405, Annex 6)."""
+
+    i_n_db: Annotated[Sourced, within(-40, 20)] = Sourced(
+        value=-6.0, source="choice of this project, as for land mobile", verified=False
+    )
+    """Interference-to-noise ratio that may not be exceeded."""
+
+
 class FixedLinks(Section):
     """Receivers of fixed links (docs/method.md, section 21)."""
 
@@ -166,6 +175,7 @@ class Incumbents(Section):
     mobile: Mobile | None = None
     ppdr: Ppdr | None = None
     fixed: FixedLinks | None = None
+    in_band: InBand | None = None
     leakage_floor_dbm_per_100khz: Annotated[Sourced, within(-150, 0)] = Sourced(
         value=-84.0, source="EN 301 598: leakage need not fall below this; quoted from memory", verified=False
     )

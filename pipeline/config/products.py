@@ -28,6 +28,15 @@ class Regions(Section):
     """Attribute with the name of the region; polygons of one name are one region."""
 
 
+class Allotments(Section):
+    """Blocks of a band that were shared out among users by region (SM.2405, Annex 6)."""
+
+    table: Path
+    """CSV with columns region, user, from_mhz, to_mhz, status (used, unused or unknown)."""
+    regions: Regions | None = None
+    """Polygons of the regions; none: the table has one region, `*`, the whole territory."""
+
+
 class Report(Section):
     """The page `report.html` of every run, and the tables behind it."""
 

@@ -124,3 +124,20 @@ class Coverage(Section):
         Above 0.80 the approximated one may lie up to 0.004 below the true one (docs/method.md, section 4).
         """
         return self.q_min.value - (_FENTON_WILKINSON_SHORT if self.q_min.value > _SHORT_ABOVE else 0.0)
+
+
+NO_COVERAGE = Coverage(
+    q_min=Sourced(value=0.7, source="not used: there is no television", verified=True),
+    receiver_bands=[
+        ReceiverBand(
+            from_mhz=0.0,
+            to_mhz=100_000.0,
+            gain_dbd=0.0,
+            feeder_db=0.0,
+            flat_deg=20.0,
+            end_deg=60.0,
+            discrimination_db=0.0,
+        )
+    ],
+)
+"""Of territories without television, where nothing reads it."""

@@ -24,6 +24,12 @@ def names_of_services(info: ValidationInfo) -> tuple[str, ...] | None:
     return None if info.context is None else info.context.get("services")
 
 
+def required_services(info: ValidationInfo) -> tuple[str, ...]:
+    """Services that a file has to name: ``required`` of the context, else all that there are."""
+    context = info.context or {}
+    return tuple(context.get("required", context.get("services", ())))
+
+
 def _known(name: str, info: ValidationInfo) -> str:
     names = names_of_services(info)
     if names is not None and name not in names:

@@ -167,6 +167,13 @@ _ROWS = (
         ),
     ),
     Job(
+        name="allotments",
+        title="allotments",
+        module="pipeline.availability.job_allotments",
+        settings=("allotments", "territory", "population", "notice"),
+        values=("code",),
+    ),
+    Job(
         name="reception",
         title="layers of channel {channel}",
         module="pipeline.publish.job_reception",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import xarray as xr
 
@@ -14,6 +15,10 @@ from pipeline.reference.limiting_channels import victim_channels
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.reference.separation_distances import largest_separation_km
 from pipeline.registers.transmitters import read_register
+from pipeline.services.base import ServiceContext
+from pipeline.services.evaluated import evaluated_services
+from pipeline.services.receivers import margin_of_receivers_km
+from pipeline.territory.rasters import boundaries_of, grid_of
 
 
 def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: bool) -> float:
@@ -40,8 +45,21 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     return max(reception_km, border_km)
 
 
+def services_margin_km(config: Config) -> float:
+    """Without television: so wide that the receivers abroad that limit devices are on the grid.
+
+    A service without receivers at places reaches nowhere by this.
+    """
+    grid = grid_of(config, boundaries_of(config.territory), 0.0)
+    context = ServiceContext(config, Path(), grid, ())
+    return max((margin_of_receivers_km(row, context) for row in evaluated_services(config)), default=0.0)
+
+
 def required_margins_km(config: Config, register: xr.Dataset | None = None) -> tuple[float, float]:
     """Margins over land and with sea in reach, for the modes of the register (read if it is not given)."""
+    if not config.has_television:
+        own_km = services_margin_km(config)
+        return own_km, own_km
     found = read_register(config)[0] if register is None else register
     modes = set(zip(found["system"].values.tolist(), found["mode"].values.tolist(), strict=True))
     land_km, sea_km = (required_margin_km(config, modes, coastal=coastal) for coastal in (False, True))

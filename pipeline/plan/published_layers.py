@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.availability.allotments import block_names
 from pipeline.availability.classes import level_name, published_levels_dbm
 from pipeline.config.config import Config
 from pipeline.grid.layer_files import fields_of, layer_file
@@ -83,6 +84,8 @@ def _values(
         return [level_name(level_dbm) for level_dbm in published_levels_dbm(config, device)]
     if name == "channel":
         return sorted(config.channels.wsd)
+    if name == "block":
+        return block_names(config.allotments)
     if name == "case":
         return [comparison.id for comparison in config.coordination.rr941]
     if name == "dtt_channel":

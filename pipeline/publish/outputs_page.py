@@ -11,7 +11,14 @@ from pipeline.layers import LAYERS, Layer, Raster
 from pipeline.publish.catalogue import band_fields
 
 # How readers write the fields of a path.
-_PLACEHOLDERS = {"device": "<device>", "level": "<level>", "channel": "NN", "dtt_channel": "NN", "case": ""}
+_PLACEHOLDERS = {
+    "device": "<device>",
+    "level": "<level>",
+    "channel": "NN",
+    "block": "<block>",
+    "dtt_channel": "NN",
+    "case": "",
+}
 _ROUNDED = {"floor": "rounded **down**", "ceil": "rounded **up**", "nearest": "nearest", "": ""}
 _HEADS = {
     "rasters": ("family", "type", "what it is", "unit, scale", "values that are codes", "nodata"),

@@ -186,10 +186,11 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
         accept=registers.accept,
         haat_needed=registers.missing_haat_m is None,
     )
-    rows, rejected = _read_rows(registers.transmitters, rules, lenient=registers.lenient)
+    paths = registers.transmitters if config.has_television else []
+    rows, rejected = _read_rows(paths, rules, lenient=registers.lenient)
     places = {row.id: (row.file, row.row) for row in rows}
     transmitters = to_dataset(rows).assign_attrs({"rejected_rows": len(rejected), PLACES: places})
-    if registers.bbox_deg is not None:
+    if registers.bbox_deg is not None and rows:
         transmitters = _within(transmitters, SiteBox(*registers.bbox_deg))
     if registers.missing_haat_m is not None:
         transmitters = with_missing_haat(transmitters, registers.missing_haat_m.value)

@@ -167,10 +167,12 @@ def settled_flags(config: Config, device: Device) -> int:
 
     Receiver overload counts where thresholds are known.
     """
-    settled = {"device_cap"} | {name for name, service in config.services.items() if not service.applicable}
+    absent = {name for name, service in config.services.items() if not service.applicable}
+    # Without television nothing of it was looked at.
+    settled = {"device_cap"} | (absent if config.has_television else absent - {"dtt", "foreign_dtt"})
     tables = read_protection_tables(config.protection)
     known = not math.isnan(largest_overload_shift_db(tables, device))
-    if config.protection.method == "degradation" and known:
+    if config.has_television and config.protection.method == "degradation" and known:
         settled.add("receiver_overload")
     bits = {table.service_row(name).flag for name in settled}
     return sum(1 << bit for bit in bits if bit is not None)

@@ -143,6 +143,13 @@ def leakage_floor_dbm_per_100khz(config: Config) -> float:
     return -math.inf if incumbents is None else incumbents.leakage_floor_dbm_per_100khz.value
 
 
+def outside_km(placed: PlacedReceiver, grid: Grid) -> float:
+    """Kilometres from a receiver to the grid; 0 on it."""
+    beyond_col = max(-placed.col_px, 0.0, placed.col_px - grid.width)
+    beyond_row = max(-placed.row_px, 0.0, placed.row_px - grid.height)
+    return math.hypot(beyond_col, beyond_row) * placed.px_km
+
+
 def project_receivers(grid: Grid, receivers: Sequence[ProtectedReceiver]) -> list[tuple[float, float]]:
     """Projected coordinates in m; infinite where the projection does not reach."""
     to_grid = grid.from_lonlat()

@@ -1,4 +1,4 @@
-"""Land mobile, PPDR and fixed links: receivers protected by I/N, three rows of the table.
+"""Land mobile, PPDR, fixed links, systems of the band: receivers protected by I/N, four rows of the table.
 
 Land mobile (I/N -6 dB) and PPDR (-10 dB; Rec. ITU-R M.1808) stand below and above the television band, fixed
 links (-20 dB for all devices together; Rec. ITU-R F.1565-1, a fraction of 1 %) at their filed sites. I_max is
@@ -25,19 +25,29 @@ from pipeline.config.incumbents import FixedLinks, Receivers
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import DevicePath, exact_loss_db
+from pipeline.radio.allocations import allocations_of
 from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.coupling import coupling_of, floors_in, permitted_dbm
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import interference_limit_dbm
 from pipeline.registers.stations import ReceiverRow, read_stations
 from pipeline.rows.row_models import LatCell, LonCell, NumberCell, SourcedRow, read_rows
-from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, remarks_without_section
+from pipeline.services.base import (
+    BlockLimit,
+    ServiceContext,
+    ServiceLimit,
+    lower,
+    remarks_without_section,
+    unlimited,
+)
 from pipeline.services.coarsening import receivers_shown
 from pipeline.services.placing import (
     ProtectedReceiver,
     ReceiverCriteria,
     emission_of,
     leakage_floor_dbm_per_100khz,
+    outside_km,
+    place_receivers,
 )
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.table import ServiceRow
@@ -70,10 +80,10 @@ class ServiceReceivers(NamedTuple):
 
 
 def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
-    """Limit by the receivers of a service; None without its section."""
+    """Limit by the receivers of a service; None without its section, in the bands that it concerns."""
     settings = _settings(service, context.config)
     if settings is None:
-        return None
+        return None if _concerned(service, context.config, device, channel) else unlimited
     criteria = _criteria(service, context.config, settings)
     return prepare_receivers(context, device, channel, read_victims(settings), criteria)
 
@@ -97,6 +107,32 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
         counts = f"{len(found.placed)} receivers, {len(found.anywhere)} assumed anywhere"
         yield f"  {service.name:<13} {counts}"
     yield from remarks_without_section(service, config)
+
+
+def margin_of_receivers_km(service: ServiceRow, context: ServiceContext) -> float:
+    """How far beyond the grid of ``context`` receivers of a service stand that limit a device on it; else 0.
+
+    Reached along the smaller loss of land and sea: no map is read.
+    """
+    settings = _settings(service, context.config)
+    if not isinstance(settings, Receivers | FixedLinks):
+        return 0.0
+    criteria = _criteria(service, context.config, settings)
+    receivers = [receiver._replace(coastal=True) for receiver in read_victims(settings).placed]
+    near = (
+        (placed, outside_km(placed, context.grid))
+        for device in context.config.devices
+        for channel in context.config.channels.wsd
+        for placed in place_receivers(context, device, channel, receivers, criteria)
+    )
+    return max((far_km for placed, far_km in near if far_km <= placed.reach_km), default=0.0)
+
+
+def _concerned(service: ServiceRow, config: Config, device: Device, channel: int) -> bool:
+    """Whether a channel lies in a band of the service; one that the territory gives no band is everywhere."""
+    own = [allocation for allocation in config.channels.allocated if allocation.key == service.name]
+    here = [found for found in allocations_of(config.channels, device, channel) if found.key == service.name]
+    return not (service.own_band and own) or bool(here)
 
 
 def _settings(service: ServiceRow, config: Config) -> Receivers | FixedLinks | None:

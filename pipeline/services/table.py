@@ -33,6 +33,9 @@ class ServiceRow(NamedTuple):
     always: bool = False
     implies: tuple[str, ...] = ()
     stations: bool = False
+    own_band: bool = False
+    """Concerns the bands alone that ``channels.allocated`` gives it, all channels where none is; a territory
+    file need not name it."""
 
 
 _ROOM = "pipeline.services"
@@ -48,6 +51,8 @@ SERVICES: tuple[ServiceRow, ...] = (
     ServiceRow("mobile", 5, 5, "mobile", f"{_ROOM}.receivers", stations=True),
     ServiceRow("ppdr", 6, 6, "PPDR", f"{_ROOM}.receivers", stations=True),
     ServiceRow("fixed", 7, 7, "fixed links", f"{_ROOM}.receivers", stations=True),
+    # The users of the band that devices share, e.g. the data systems of SM.2405, Annex 6.
+    ServiceRow("in_band", 16, 0, "systems of the band", f"{_ROOM}.receivers", stations=True, own_band=True),
     ServiceRow("device_cap", 9, 9, "cap of the device"),
     ServiceRow("reserved_channel", 10, 10, "reserved channel", f"{_ROOM}.reserved_channels", always=True),
     ServiceRow("exclusion_area", 11, 11, "exclusion area", f"{_ROOM}.exclusion_areas", always=True),
@@ -78,6 +83,16 @@ def service_code(name: str) -> int:
 def service_names() -> tuple[str, ...]:
     """Services for which a territory file says whether they are evaluated, in its order."""
     return tuple(row.name for row in SERVICES if row.module is not None and not row.always)
+
+
+def required_services() -> tuple[str, ...]:
+    """Services that every territory file has to name."""
+    return tuple(name for name in service_names() if not service_row(name).own_band)
+
+
+def settings_context() -> dict[str, tuple[str, ...]]:
+    """What the configuration has to know of the services: which there are, and which a file must name."""
+    return {"services": service_names(), "required": required_services()}
 
 
 def code_names(*, grouped: bool = False) -> dict[int, str]:

@@ -149,6 +149,13 @@ def _validated(config_path: Path, faults: Faults, *, lenient: bool) -> Checked:
 
 def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -> None:
     """Check all that a configuration names and fill ``found``; InputError where nothing more can be told."""
+    if not any(service.evaluated for service in config.services.values()):
+        raise InputError(
+            "nothing is evaluated: no layer could say available",
+            file=config_path,
+            row="services",
+            allowed="status: evaluate for one service or more",
+        )
     register, rejected = _register_of(config, faults)
     modes = _modes_of(config, register)
     with faults.noted():
@@ -239,6 +246,8 @@ def _check_files(config: Config, config_path: Path) -> None:
 
 def _modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:
     """All (system, mode) in use, the default in place of none."""
+    if not config.has_television:
+        return []
     default = default_mode(config)
     pairs = zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True)
     return sorted({(system, mode) if mode else default for system, mode in pairs})
@@ -251,7 +260,7 @@ def default_mode(config: Config) -> ModeKey:
 
 def _check_numbers(config: Config, tables: ProtectionTables, modes: list[ModeKey]) -> None:
     """Refuse tables without a number for every mode, device class and offset in use."""
-    if default_mode(config) not in tables.modes:
+    if config.has_television and default_mode(config) not in tables.modes:
         raise InputError(
             "mode is not in the table of modes",
             row="coverage.default_mode",
@@ -278,6 +287,8 @@ def _check_devices(config: Config) -> None:
 
 def check_reach(config: Config, register: xr.Dataset, grid: Grid, config_path: Path) -> list[int]:
     """DTT channels that limit some device channel; refused where no transmitter is in reach on any."""
+    if not config.has_television:
+        return []
     near = within_reach(register, outline_m(grid), config.channels.reach_km)
     occupied = register["channel"].values[near].tolist()
     victims = victim_channels(config, occupied, config.channels.wsd)
@@ -332,7 +343,7 @@ def report(
     yield f"{config.name}: {config.title}"
     yield f"  grid          {grid.width} x {grid.height} pixels of {grid.resolution_m:g} m, {grid.crs}"
     yield f"  transmitters  {', '.join(f'{name} {count}' for name, count in counts.items() if count)}"
-    yield f"  DTT channels  {_listed(victims)}"
+    yield f"  DTT channels  {_listed(victims) or 'none: no television here'}"
     yield f"  devices       {', '.join(device.id for device in config.devices)}"
     yield f"  for channels  {_listed(sorted(config.channels.wsd))}"
     for row in rejected:

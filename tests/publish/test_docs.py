@@ -19,11 +19,12 @@ WILD = {
     "<device>": r"[a-z0-9-]+",
     "<level>": r"-?[\d.]+",
     "<territory>": r"[a-z0-9-]+",
+    "<block>": r"[\d.]+-[\d.]+",
     "NN": r"\d\d",
     "*": r".+",
 }
 # Files that the default territory does not ask for.
-ELSEWHERE = ["public/web/", "public/statistics_by_region.csv"]
+ELSEWHERE = ["public/web/", "public/statistics_by_region.csv", "public/allotment_"]
 FOLDERS = ("public/", "internal/", "stac/", "<territory>", "report.html", "manifest.json")
 
 

@@ -15,7 +15,14 @@ from pipeline.layers import LAYERS
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.services import base, evaluated, table
 from pipeline.services.base import CheckedTerritory, ServiceContext, module_of
-from pipeline.services.table import SERVICES, ServiceRow, code_labels, code_names, service_names
+from pipeline.services.table import (
+    SERVICES,
+    ServiceRow,
+    code_labels,
+    code_names,
+    service_names,
+    settings_context,
+)
 from tests.services import seven_dbm
 
 # Values of published layers: what a reader of old files has.
@@ -38,11 +45,12 @@ CODES = {
     "receiver_overload": (13, 13),
     "not_evaluated": (14, None),
     "manual_adjustment": (15, 15),
+    "in_band": (16, 0),
     "protected_station": (17, None),
     "outside": (255, None),
 }
 NAMES = service_names()
-SEVEN = ServiceRow("seven", 17, 20, "seven dBm", "tests.services.seven_dbm")
+SEVEN = ServiceRow("seven", 18, 20, "seven dBm", "tests.services.seven_dbm")
 
 
 def test_codes_and_bits_are_those_of_published_layers() -> None:
@@ -86,7 +94,7 @@ def with_seven(
     monkeypatch.setattr(table, "SERVICES", (*SERVICES, SEVEN))
     content = context.config.model_dump(mode="json")
     content["services"]["seven"] = status
-    config = Config.model_validate(content, context={"services": service_names()})
+    config = Config.model_validate(content, context=settings_context())
     return context._replace(config=config)
 
 
@@ -106,7 +114,7 @@ def test_a_row_more_is_a_service_more(
     inside = np.zeros((GRID.height, GRID.width), np.bool_)
     inside[seven_dbm.ROWS, seven_dbm.COLS] = True
     assert (layers.limit_centi_dbm == np.where(inside, 700, 3600)).all()
-    assert (layers.limiting_service == np.where(inside, 17, 9)).all()
+    assert (layers.limiting_service == np.where(inside, 18, 9)).all()
     assert layers.eval_flags.dtype == np.uint32
     assert (layers.eval_flags & (1 << 20) != 0).all()
     told = evaluated.explain_service(SEVEN, context, device, 30, (3, 4), 7.0)
@@ -136,10 +144,10 @@ def test_a_service_that_the_file_does_not_name_is_refused(
     monkeypatch.setattr(table, "SERVICES", (*SERVICES, SEVEN))
     content = context.config.model_dump(mode="json")
     with pytest.raises(ValueError, match="say for seven whether they are evaluated"):
-        Config.model_validate(content, context={"services": service_names()})
+        Config.model_validate(content, context=settings_context())
     content["services"]["sonar"] = {"status": "evaluate"}
     with pytest.raises(ValueError, match=r"Input should be 'dtt', .* or 'seven'"):
-        Config.model_validate(content, context={"services": service_names()})
+        Config.model_validate(content, context=settings_context())
 
 
 def test_every_bit_is_of_one_code_and_fits_the_layer() -> None:

@@ -34,7 +34,7 @@ FILES = ("Snakefile", "pyproject.toml", "requirements.lock")
 
 MODEL = constant_loss.ROW._replace(module="pipeline.propagation.constant_loss")
 LOSS_DB = 150.0
-SERVICE = ServiceRow("seven", 17, 20, "seven dBm", "pipeline.services.seven_dbm")
+SERVICE = ServiceRow("seven", 18, 20, "seven dBm", "pipeline.services.seven_dbm")
 BLOCK = slice(60, 63), slice(60, 64)
 JOB = Job(
     name="worthwhile",
@@ -221,7 +221,7 @@ def test_service_limits_its_block_and_is_named_everywhere(copy: Copy) -> None:
     )
     inside, land = inside_block(limit.shape), limit != -32768
     assert (limit[inside] == 700).all()
-    assert ((label == 17) == inside).all()
+    assert ((label == 18) == inside).all()
     assert (limit[land & ~inside] > 700).all()
     assert (flags[land] & (1 << 20) != 0).all()
     assert (flags[land] & (1 << 1) != 0).all()
@@ -235,7 +235,7 @@ def test_service_limits_its_block_and_is_named_everywhere(copy: Copy) -> None:
     assert "<td>seven</td>" in report
     assert "seven dBm</th>" in report
     maps = json.loads((copy.latest / "public/web/maps.json").read_text(encoding="utf-8"))
-    assert maps["services"]["17"] == "seven dBm"
+    assert maps["services"]["18"] == "seven dBm"
     schema = json.loads(copy.channelmaps("schema"))
     assert "seven" in schema["properties"]["services"]["propertyNames"]["enum"]
 

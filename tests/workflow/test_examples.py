@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.availability.classes import availability_class
+from pipeline.availability.combine import run
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of, victims_of
 from pipeline.plan.territory_file import export_schema, load_config
@@ -87,9 +89,7 @@ def test_korean_devices_are_those_of_the_table(top, device, conducted_mw, gain_d
     assert device_cap_dbm(found) == pytest.approx(found.cap_dbm, abs=0.005)
 
 
-@pytest.mark.parametrize(
-    ("name", "channel"), [("korea", 21), ("philippines", 31), ("botswana", 43), ("china_223", 23)]
-)
+@pytest.mark.parametrize(("name", "channel"), [("korea", 21), ("philippines", 31), ("botswana", 43)])
 def test_example_is_computed(top, tmp_path, name, channel):
     """Every stage for one device channel: something is limited, nothing left open."""
     path, build = example(name), tmp_path
@@ -108,3 +108,38 @@ def test_example_is_computed(top, tmp_path, name, channel):
         assert (inside != -9998).all()
         assert inside.max() <= round(100 * device_cap_dbm(device))
         assert len(np.unique(inside)) > 1
+
+
+def test_nothing_is_available_in_china_without_the_register_of_the_band(top, tmp_path):
+    """SM.2405, Annex 6: the users of the band are registered, and that register is not here.
+
+    The maps of television are left out: whatever it allows, its neighbours in frequency are not evaluated.
+    """
+    path, build = example("china_223"), tmp_path
+    config = load_config(path)
+    run_from("territory", path, build)
+    surface = raster.read(build / "territory/surface.tif")
+    (device,) = config.devices
+    for channel in sorted(config.channels.wsd):
+        layers = run(config, build, device, channel, (), surface)
+        raw, flags = layers["max_eirp"].values[0], layers["eval_flags"].values[0]
+        assert np.unique(raw).tolist() == [-32768, -9998]
+        assert (raw == -9998).sum() == 472
+        assert ((flags[raw == -9998] & 1) == 0).all()
+        assert (flags[raw == -9998] & 2).all()
+        for level_dbm in config.levels_dbm:
+            assert np.unique(availability_class(layers["limit"].values[0], level_dbm)).tolist() == [2, 255]
+    assert "register is not part of this example" in config.notice
+
+
+def test_blocks_of_china_are_unknown_everywhere(top, tmp_path):
+    path, build = example("china_223"), tmp_path
+    run_from("territory", path, build)
+    run_from("allotments", path, build)
+    blocks = ("223-224", "224-225", "225-226", "229-230", "230-231", "231-232", "232-233")
+    for block in blocks:
+        found = raster.read(build / f"public/allotment_unused_{block}.tif").values
+        assert np.unique(found).tolist() == [2, 255]
+    shares = (build / "public/allotment_shares.csv").read_text().splitlines()
+    assert len(shares) == 1 + len(blocks)
+    assert all(",100.0," in line or line.count("100") for line in shares[1:])
