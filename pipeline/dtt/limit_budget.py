@@ -43,6 +43,7 @@ from pipeline.grid.grid import GEOD, Grid
 from pipeline.propagation.homogeneous import LossTables, offset_distance_km, smaller_path_loss_db
 from pipeline.radio.antennas import bt419, directivity_db
 from pipeline.radio.channel_plan import Offset, receiver_band
+from pipeline.reference.limiting_channels import offsets_notice
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import (
     Group,
@@ -400,6 +401,7 @@ def _facts(
         "kind": "foreign reception" if victim.kind.foreign else "reception",
         "channel": victim.job.channel,
         "offset": victim.offset.number,
+        "not_evaluated_offsets": offsets_notice(victim.job.config) or "",
         "slices": {f"{part.k:+d}": round(part.share, 6) for part in victim.offset.slices},
         "row": victim.row,
         "col": victim.col,

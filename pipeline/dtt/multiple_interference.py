@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline.blocks import map_blocks
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
+from pipeline.dtt.channel_files import ChannelFiles, PixelBox, nuisance_bands, read_servers, read_victims
 from pipeline.dtt.degradation import degradation_of
 from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, loss_tables, make_job
 from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, VictimMaps, group_codes, rows_of
@@ -224,16 +224,21 @@ def _layers(
     dq_pct: float,
     threads: int,
 ) -> xr.DataArray:
-    """From the power at every victim to degradation, excess and required margin."""
-    names = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db")
+    """From the power at every victim to degradation, excess and required margin, by the stricter nuisance."""
+    names = ("wanted_dbuvm", *(name for pair in nuisance_bands(config) for name in pair))
     levels = raster.read(files.coverage(".tif"), rows=box.rows, cols=box.cols, bands=names)
     values = levels.values.astype(np.float64)
     f_mhz = channel_centre_mhz(config.channels, files.channel)
     height, width = values.shape[1:]
     out = np.empty((3, height, width), dtype=np.float32)
 
-    def compute(_rows: slice, _cols: slice, *parts: NDArray[np.float64]) -> NDArray[np.float32]:
-        return _falls(config, f_mhz, dq_pct, *parts)
+    def compute(
+        _rows: slice, _cols: slice, part: NDArray[np.float64], levels: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        times = (levels[[0, first, first + 1]] for first in range(1, len(levels), 2))
+        found = [_falls(config, f_mhz, dq_pct, part, of_time) for of_time in times]
+        largest: NDArray[np.float32] = np.fmax.reduce(found)
+        return largest
 
     name = f"falls {files.channel}"
     for rows, _, part in map_blocks(

@@ -140,6 +140,7 @@ def test_slices_of_a_wide_device_add_up(tmp_path, repository):
     """A device of 10 MHz in the next channel of 8 MHz: 0.1 in the victim's slice, 0.8 and 0.1 beside."""
     case = made(tmp_path, repository, 400.0, {"bandwidth_mhz": 10.0})
     for explanation in check_sums(case, 1):
+        assert "beyond -3 and +9 (72 MHz)" in explanation.victim["not_evaluated_offsets"]
         assert explanation.victim["slices"] == {"+0": 0.1, "+1": 0.8, "+2": 0.1}
         (note,) = [term.note for term in explanation.terms if term.name == "selectivity and leakage"]
         assert "share 0.800000" in note

@@ -9,6 +9,7 @@ import yaml
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.degradation import degradation_of
 from pipeline.dtt.multiple_interference import PlacedDevices, run
+from pipeline.grid import raster
 from pipeline.plan.territory_file import load_config
 from tests.dtt.test_protection_maps import (
     CHANNEL,
@@ -162,3 +163,32 @@ def test_threads_change_nothing(case):
     devices = placed(((2, 3), CHANNEL, 0.0), ((9, 8), CHANNEL, 5.0))
     one, two = (run(case.config, ChannelFiles(case.folder, CHANNEL), devices, threads=n) for n in (1, 2))
     np.testing.assert_array_equal(one.values, two.values)
+
+
+def test_two_percentages_of_time_give_the_larger_fall(tmp_path, repository):
+    """Each percentage of time alone against both: the larger fall at every pixel."""
+    case = Case(tmp_path, repository, 100.0, {"height_m": 10.0})
+    devices = placed(((2, 3), CHANNEL, -50.0))
+    path = tmp_path / f"coverage/ch{CHANNEL}.tif"
+    levels = raster.read(path)
+    planned = levels.values.copy()
+    ordinary = planned.copy()
+    ordinary[2] -= np.float32(5.0)
+    names = levels["band"].values.tolist()
+
+    def fall_pct(values: np.ndarray, bands: list[str]) -> np.ndarray:
+        data = raster.make_array(
+            values, case.grid, units="1", long_name="levels", nodata=np.nan, band_names=bands
+        )
+        raster.write(path, data, tags={}, publish=False)
+        return layers(case, devices)["fall_pct"]
+
+    alone = [fall_pct(values, names) for values in (planned, ordinary)]
+    content = yaml.safe_load(case.config_path.read_text())
+    content["propagation"] = {"nuisance_time_pct": "both"}
+    case.config_path.write_text(yaml.safe_dump(content))
+    case.config = load_config(case.config_path)
+    more = [*names, "ordinary_nuisance_dbuvm", "ordinary_nuisance_sigma_db"]
+    both = fall_pct(np.concatenate([planned, ordinary[2:4]]), more)
+    assert np.array_equal(both, np.fmax(*alone), equal_nan=True)
+    assert (np.nan_to_num(alone[0]) != np.nan_to_num(alone[1])).any()
