@@ -39,12 +39,21 @@ def export_schema() -> str:
     return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
+def _without_machine(entry: object) -> object:
+    """An entry of a default; a path under the repository relative to it."""
+    if isinstance(entry, str) and entry.startswith(str(REPOSITORY)):
+        return str(Path(entry).relative_to(REPOSITORY))
+    return entry
+
+
 def _strip_machine_paths(node: object) -> None:
     """Defaults under the repository are written relative to it: a schema must not name a machine."""
     if isinstance(node, dict):
         default = node.get("default")
         if isinstance(default, str) and default.startswith(str(REPOSITORY)):
             node["default"] = str(Path(default).relative_to(REPOSITORY))
+        elif isinstance(default, list):
+            node["default"] = [_without_machine(entry) for entry in default]
         elif isinstance(default, dict):
             node.pop("default") if str(REPOSITORY) in json.dumps(default) else None
         for child in node.values():
