@@ -99,6 +99,15 @@ class Allocation(Section):
         return _SERVICES_BY_ALLOCATION.get(self.service, self.service)
 
 
+class AcceptedCase(Section):
+    """A case of Report ITU-R SM.2405, section 6.1, that the administration takes upon itself."""
+
+    case: Annotated[Whole, Field(ge=1, le=9)]
+    """Number of the case, as in `configs/tables/band_screening.csv`."""
+    reason: Annotated[str, Field(min_length=3)]
+    """Why devices may share the band all the same; it stays in the manifest."""
+
+
 class Channels(Section):
     """Channel raster and the channels that are computed for white-space devices."""
 
@@ -112,6 +121,11 @@ class Channels(Section):
     publish_partial: bool = False
     """Keep the maximum e.i.r.p. of such channels, made without that service; the names of all files of
     devices then end in `_partial`, and queries are refused."""
+    prohibited_guard_mhz: Annotated[Number, Field(ge=0, le=1000)] | None = None
+    """Emissions nearer than this to a band of RR No. 5.340 are named by `validate`; none: the device's
+    bandwidth."""
+    accepted_cases: list[AcceptedCase] = []
+    """Cases whose bands devices may share: `validate` warns instead of refusing. Not for cases 1 and 4."""
     reach_km: Annotated[Number, Field(ge=10, le=1000)] = 1000.0
     """Transmitters farther than this from the padded grid are left out (P.1546 ends at 1000 km)."""
 

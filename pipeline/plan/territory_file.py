@@ -13,6 +13,7 @@ from pipeline.config.config import Config
 from pipeline.config.load import read_config
 from pipeline.hashing import input_files
 from pipeline.plan.published_names import refuse_collisions
+from pipeline.reference.band_screening import refuse_prohibited
 from pipeline.services.table import service_names, settings_context
 from pipeline.shipped import REPOSITORY
 
@@ -21,6 +22,7 @@ def load_config(path: str | Path) -> Config:
     """Read and check one territory file; InputError names the key, the value and what is allowed."""
     config = read_config(Path(path), settings_context())
     refuse_collisions(config)
+    refuse_prohibited(config)
     return config
 
 

@@ -46,6 +46,7 @@ from pipeline.publish import query_facts
 from pipeline.radio.allocations import open_channels, partial_statement
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
+from pipeline.reference import band_screening
 from pipeline.reference.limiting_channels import offsets_notice, victim_channels
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
@@ -71,7 +72,17 @@ _LAND_STEP_DEG = 0.01
 # Asked in the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads
 # all that the territory file names for it, raises InputError for the first fault, and yields what the reader
 # of the report has to know.
-ROOMS = (evaluated, query_facts, overlaps, regions, comparison, epfd_document, scene, error_budget)
+ROOMS = (
+    band_screening,
+    evaluated,
+    query_facts,
+    overlaps,
+    regions,
+    comparison,
+    epfd_document,
+    scene,
+    error_budget,
+)
 
 
 class Checked(NamedTuple):
