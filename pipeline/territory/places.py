@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -97,6 +97,23 @@ def places_population(
     return PlacedPeople(_rounded(persons, masks.country), accounts)
 
 
+def without_polygon(places: Sequence[Settlement], boundaries: Boundaries) -> Iterator[str]:
+    """A line on places of countries that the boundaries do not have: their people are counted, not placed."""
+    if _is_everywhere(boundaries):
+        return
+    lost = [place for place in places if place.country and place.country not in boundaries.codes]
+    if lost:
+        codes = ", ".join(sorted({place.country for place in lost}))
+        persons = sum(place.persons for place in lost)
+        yield f"  not placed    {persons:.0f} persons of {len(lost)} places in {codes}: no polygon of it"
+
+
+def _is_everywhere(boundaries: Boundaries) -> bool:
+    """Whether the territory is a mere box, in which all land is of one country."""
+    everywhere = shapely.box(-180.0, -90.0, 180.0, 90.0)
+    return len(boundaries.codes) == 1 and bool(shapely.equals(boundaries.countries[0], everywhere))
+
+
 def radius_km(rings: LocalRings, needed_km2: float) -> float:
     """Radius of the smallest disc around the origin with so much land in it, at most 50 km."""
     low_km, high_km = math.sqrt(needed_km2 / math.pi), _FARTHEST_KM
@@ -157,14 +174,14 @@ class _Spread:
     def __init__(self, grid: Grid, masks: Masks, boundaries: Boundaries) -> None:
         self.grid, self.masks, self.boundaries = grid, masks, boundaries
         self.to_grid, self.to_lonlat, self.projection = grid.from_lonlat(), grid.to_lonlat(), Proj(grid.crs)
-        self.land = is_land(masks.surface)
+        self.land, self.one_country = is_land(masks.surface), _is_everywhere(boundaries)
         self.scale = grid.largest_scale()
         self.ground = cache(self._ground)
 
     def code_of(self, place: Settlement) -> str:
         """Country of a place: its own, else that of the polygon around it; "" if there is neither."""
         codes = self.boundaries.codes
-        if len(codes) == 1 and shapely.equals(self.boundaries.countries[0], shapely.box(-180, -90, 180, 90)):
+        if self.one_country:
             return codes[0]
         if place.country:
             return place.country

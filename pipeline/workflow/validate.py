@@ -61,7 +61,7 @@ from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
 from pipeline.territory import overlaps, regions
 from pipeline.territory.masks import surface_mask
-from pipeline.territory.places import read_places
+from pipeline.territory.places import read_places, without_polygon
 from pipeline.territory.population import read_counts
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
 
@@ -185,7 +185,7 @@ def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -
     territory = CheckedTerritory(config_path, boundaries, masks, modes, victims)
     remarks: list[str] = []
     with faults.noted():
-        remarks += _check_population(config, grid)
+        remarks += _check_population(config, boundaries, grid)
     for room in ROOMS:
         with faults.noted():
             remarks += room.check(config, territory)
@@ -321,7 +321,7 @@ def _check_receivers(config: Config, victims: list[int], register: xr.Dataset) -
         receiver_band(config.coverage, float(centres_mhz[channel]))
 
 
-def _check_population(config: Config, grid: Grid) -> Iterator[str]:
+def _check_population(config: Config, boundaries: Boundaries, grid: Grid) -> Iterator[str]:
     """Read the population, if there is one; the number of persons, which tells counts from densities."""
     if config.population is not None and config.population.raster is not None:
         counts = read_counts(config.population.raster, grid)
@@ -329,7 +329,7 @@ def _check_population(config: Config, grid: Grid) -> Iterator[str]:
         most = f"at most {highest:.0f} in one"
         yield f"  people        {persons:.0f} persons in the cells that the padded grid touches, {most}"
     elif config.population is not None and config.population.places is not None:
-        read_places(config.population.places)
+        yield from without_polygon(read_places(config.population.places), boundaries)
 
 
 def _read_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> LonLatRaster | None:

@@ -14,7 +14,13 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import compute_masks
-from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
+from pipeline.territory.places import (
+    PeopleAccount,
+    Settlement,
+    places_population,
+    read_places,
+    without_polygon,
+)
 
 GRID = Grid("EPSG:3794", 200.0, 430_000.0, 110_000.0, 600, 500)
 ELLIPSOID = Geod(ellps="WGS84")
@@ -255,3 +261,15 @@ def test_country_of_a_place_is_read_from_the_list(tmp_path):
     text = "population,longitude,latitude,country\n5,15,46,SVN\n"
     with pytest.raises(InputError, match=r"row 2, field country: not a country code.*'SVN'.*two letters"):
         read_places(places_file(tmp_path / "p.csv", text))
+
+
+def test_places_of_a_country_without_polygon_are_told():
+    places = [
+        Settlement(15.0, 46.0, 5.0, "CC"),
+        Settlement(15.0, 46.0, 2.0, "DD"),
+        Settlement(15.0, 46.0, 9.0),
+    ]
+    (line,) = without_polygon(places, boundaries())
+    assert "7 persons of 2 places in CC, DD" in line
+    assert not list(without_polygon(places[2:], boundaries()))
+    assert not list(without_polygon(places, boundaries(countries=(EVERYWHERE,), codes=("AA",))))
