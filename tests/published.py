@@ -87,7 +87,7 @@ def publish(
             write_levels(plan.build / name, random_levels(1000 * number + channel, gaps.get(device.id, 0.1)))
             files[name] = plan.build / name
         run_from("query", config, plan.build, device=device.id)
-        files[query_file(device.id)] = plan.build / query_file(device.id)
+        files[query_file(plan, device.id)] = plan.build / query_file(plan, device.id)
     return release(
         files, plan.results, run_id, lambda digests: make_manifest(plan, run_id, files, digests, now)
     )

@@ -69,6 +69,8 @@ def write_level(
     paths: list[Path],
     names: list[str],
     tags: Mapping[str, str],
+    *,
+    partial: bool = False,
 ) -> NDArray[np.uint8]:
     """Write the class stack and the count of one device and level, strip by strip; returns the count."""
     level = level_name(level_dbm)
@@ -84,7 +86,11 @@ def write_level(
 
     place = {"device": device.id, "level": level}
     layout = layer_layout("availability", grid, names, place, tags=tags)
-    raster.write_blocks(build / layer_file("availability", **place), layout, strips(), publish=True)
+    raster.write_blocks(
+        build / layer_file("availability", partial=partial, **place), layout, strips(), publish=True
+    )
     layer = make_layer("available_channels", count, grid, place)
-    raster.write(build / layer_file("available_channels", **place), layer, tags=tags, publish=True)
+    raster.write(
+        build / layer_file("available_channels", partial=partial, **place), layer, tags=tags, publish=True
+    )
     return count

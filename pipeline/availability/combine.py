@@ -6,7 +6,7 @@ everything, because a number that ignores a service that should have been looked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import empty_values, make_layer, raster_of, two_digits
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
+from pipeline.radio.allocations import closed_by_allocation
 from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
@@ -134,8 +135,23 @@ def run(
     ):
         if block is not None:
             raw[rows, cols], label[rows, cols], bits[rows, cols] = block
-    codes = code_names(grouped=config.publish.limiting_service == "grouped")
-    return _as_layers(Combined(raw, label, bits), surface.attrs["grid"], device, channel, codes)
+    combined = Combined(raw, label, bits)
+    closed = closed_by_allocation(config, device, channel)
+    if closed and not config.channels.publish_partial:
+        combined = without_numbers(combined)
+    layers = _as_layers(config, combined, surface.attrs["grid"], device, channel)
+    if closed:
+        layers["limit"].values[0] = without_numbers(combined).limit_centi_dbm
+    return layers
+
+
+def without_numbers(combined: Combined) -> Combined:
+    """Not evaluated in all pixels of the territory: an incumbent of the band is not; flags stay."""
+    inside = combined.limit_centi_dbm != NODATA_CENTI
+    return combined._replace(
+        limit_centi_dbm=np.where(inside, np.int16(NOT_EVALUATED), combined.limit_centi_dbm),
+        limiting_service=np.where(inside, np.uint8(service_code("not_evaluated")), combined.limiting_service),
+    )
 
 
 def _combine_block(
@@ -150,10 +166,9 @@ def _combine_block(
     return combine(limits, inside, cap_dbm=cap_dbm, settled_flags=flags)
 
 
-def _as_layers(
-    combined: Combined, grid: Grid, device: Device, channel: int, codes: Mapping[int, str]
-) -> xr.Dataset:
-    """The layers with the labels that a reader of the files sees; ``codes`` the words for services."""
+def _as_layers(config: Config, combined: Combined, grid: Grid, device: Device, channel: int) -> xr.Dataset:
+    """The layers with the labels that a reader of the files sees."""
+    codes = code_names(grouped=config.publish.limiting_service == "grouped")
     fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
     limit, label, bits = combined
     raw = max_eirp_centi_dbm(limit, least_eirp_dbm(device))

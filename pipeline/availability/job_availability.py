@@ -21,6 +21,7 @@ from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid import raster
 from pipeline.grid.layer_files import channel_bands, layer_file
+from pipeline.radio.allocations import is_partial
 
 
 def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
@@ -29,19 +30,22 @@ def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
     population = read_population(config, build)
     area_km2 = surface.attrs["grid"].area_km2()
     channels = sorted(config.channels.wsd)
-    curves, files = [], []
+    curves, files, partial = [], [], is_partial(config)
     for device in config.devices:
         limits = [build / limit_file(device.id, channel) for channel in channels]
-        paths = [build / layer_file("max_eirp", device=device.id, channel=channel) for channel in channels]
-        files += [(device.id, channel, path) for channel, path in zip(channels, paths, strict=True)]
+        paths = [
+            build / layer_file("max_eirp", device=device.id, channel=channel, partial=partial)
+            for channel in channels
+        ]
+        files += [(device.id, channel, path) for channel, path in zip(channels, limits, strict=True)]
         names = channel_bands("max_eirp_stack", channels)
-        stack = build / layer_file("max_eirp_stack", device=device.id)
+        stack = build / layer_file("max_eirp_stack", device=device.id, partial=partial)
         write_whole(stack, raster.build_vrt(paths, names))
         for level_dbm in published_levels_dbm(config, device):
             tags = tags_of_level(config, device, level_name(level_dbm), limits, basis=basis)
-            count = write_level(build, device, level_dbm, limits, names, tags)
+            count = write_level(build, device, level_dbm, limits, names, tags, partial=partial)
             curve = availability_curve(count, len(paths), area_km2, population)
             curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))
-    write_statistics(curves, build / layer_file("statistics"))
+    write_statistics(curves, build / layer_file("statistics", partial=partial))
     not_evaluated = not_evaluated_table(files, area_km2, population)
-    write_not_evaluated(not_evaluated, build / layer_file("not_evaluated"))
+    write_not_evaluated(not_evaluated, build / layer_file("not_evaluated", partial=partial))

@@ -13,12 +13,14 @@ from pipeline.availability.combine import limit_file, run, tags_of_channel, vict
 from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file
+from pipeline.radio.allocations import is_partial
 
 
 def main(config: Config, build: Path, *, threads: int, channel: int, basis: str) -> None:
     """Write the three layers of every device in one white-space channel."""
     surface = raster.read(build / "territory" / "surface.tif")
     victims = victims_of(config, channel)
+    partial = is_partial(config)
     for device in config.devices:
         layers = run(config, build, device, channel, victims, surface, threads=threads)
         tags = tags_of_channel(config, build, device, channel, victims, basis=basis)
@@ -27,5 +29,5 @@ def main(config: Config, build: Path, *, threads: int, channel: int, basis: str)
                 raster.write(build / limit_file(device.id, channel), layer, tags=tags, publish=False)
                 continue
             family = config.publish.limiting_family if name == "limiting_service" else str(name)
-            path = build / layer_file(family, device=device.id, channel=channel)
+            path = build / layer_file(family, device=device.id, channel=channel, partial=partial)
             raster.write(path, layer, tags=tags, publish=True)

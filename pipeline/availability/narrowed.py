@@ -17,6 +17,7 @@ from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import strips
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file
+from pipeline.radio.allocations import is_partial
 from pipeline.reference.limiting_channels import (
     offsets_narrowed,
     victim_channels,
@@ -64,13 +65,16 @@ def _counts(config: Config, build: Path, device: Device, victims: list[int]) -> 
     for channel in sorted(config.channels.wsd):
         left_out = left_out_channels(config, device, channel, victims)
         context = ServiceContext(
-            with_all_offsets(config), build, raster.read_grid(_published(build, device, channel)), left_out
+            with_all_offsets(config),
+            build,
+            raster.read_grid(_published(config, build, device, channel)),
+            left_out,
         )
         service = service_row("dtt")
         limit = module_of(service).prepare(service, context, device, channel)
         assert limit is not None
         for rows in strips(0, context.grid.height):
-            raw = raster.read(_published(build, device, channel), rows=rows).values
+            raw = raster.read(_published(config, build, device, channel), rows=rows).values
             eirp_dbm = limit(rows, slice(0, context.grid.width)).eirp_dbm
             for level_dbm, count in counts.items():
                 permitted = availability_class(raw, level_dbm) == Availability.AVAILABLE
@@ -86,5 +90,5 @@ def left_out_channels(config: Config, device: Device, channel: int, victims: lis
     return tuple(sorted(victim for victim, _ in whole if victim not in used))
 
 
-def _published(build: Path, device: Device, channel: int) -> Path:
-    return build / layer_file("max_eirp", device=device.id, channel=channel)
+def _published(config: Config, build: Path, device: Device, channel: int) -> Path:
+    return build / layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(config))

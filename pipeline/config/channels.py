@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from pipeline.config.base import Number, Section, Whole
+from pipeline.config.services import names_of_services
 from pipeline.shipped import TABLES
 
 _RANGES_SCHEMA = WithJsonSchema(
@@ -65,6 +66,39 @@ ChannelList = Annotated[
 """Channels as numbers or ranges such as "21-48"."""
 
 
+# Words of the Radio Regulations for services that have another name here.
+_SERVICES_BY_ALLOCATION = {"broadcasting": "dtt"}
+
+
+def _allocated_service(name: str, info: ValidationInfo) -> str:
+    names = names_of_services(info)
+    if names is not None and name not in (*names, *_SERVICES_BY_ALLOCATION):
+        raise ValueError(f"Input should be one of {', '.join([*_SERVICES_BY_ALLOCATION, *names])}")
+    return name
+
+
+class Allocation(Section):
+    """An incumbent of a band: where it is not evaluated nothing is available."""
+
+    from_mhz: Annotated[Number, Field(gt=0, le=300_000)]
+    """Lower edge of the band."""
+    to_mhz: Annotated[Number, Field(gt=0, le=300_000)]
+    """Upper edge of the band."""
+    service: Annotated[str, AfterValidator(_allocated_service)]
+    """A key of `services`, or `broadcasting` for `dtt`."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Allocation:
+        if self.to_mhz <= self.from_mhz:
+            raise ValueError("to_mhz must lie above from_mhz")
+        return self
+
+    @property
+    def key(self) -> str:
+        """The key of `services` that it stands for."""
+        return _SERVICES_BY_ALLOCATION.get(self.service, self.service)
+
+
 class Channels(Section):
     """Channel raster and the channels that are computed for white-space devices."""
 
@@ -72,6 +106,12 @@ class Channels(Section):
     """Segments of the channel raster; together they must name each channel once."""
     wsd: ChannelList
     """Channels to publish, as numbers or ranges such as "21-48"."""
+    allocated: list[Allocation] = []
+    """Incumbents of the bands. A channel in which one is out of scope is "not evaluated" (class 2), never
+    available and never counted. Empty: nothing is said of incumbents."""
+    publish_partial: bool = False
+    """Keep the maximum e.i.r.p. of such channels, made without that service; the names of all files of
+    devices then end in `_partial`, and queries are refused."""
     reach_km: Annotated[Number, Field(ge=10, le=1000)] = 1000.0
     """Transmitters farther than this from the padded grid are left out (P.1546 ends at 1000 km)."""
 

@@ -114,6 +114,9 @@ class Config(Section):
     """Shown in the manifest and to readers of the maps."""
     notice: str = ""
     """What a reader must know, e.g. that the network is illustrative; goes into tags and manifest."""
+    study: str = ""
+    """The study that this territory reproduces, e.g. "SM.2405 Annex 5". Services that it left out then make
+    nothing "not evaluated"; the names of all files of devices end in `_partial`, and queries are refused."""
     attribution: str = ""
     """Whom readers of the maps must see credited for boundaries, places and other data."""
     territory: Territory

@@ -7,8 +7,9 @@ which is "not evaluated", never "available".
 from __future__ import annotations
 
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -129,6 +130,34 @@ class Aeronautical(Section):
     """Percentage of time for ground receivers in the field-trigger mode."""
 
 
+class LeakageFloor(Section):
+    """Floor of the leakage of devices in a band."""
+
+    from_mhz: Annotated[Number, Field(ge=0)]
+    """Lower edge."""
+    to_mhz: Annotated[Number, Field(gt=0)]
+    """Upper edge."""
+    dbm_per_100khz: Annotated[Number, Field(ge=-150, le=0)]
+    """Leakage into 100 kHz below which no device has to fall."""
+    verified: bool
+    """True only if the number was read in EN 301 598."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_names(cls, content: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """`from` and `to` are other names of the edges."""
+        if not isinstance(content, dict):
+            return content
+        names = {"from": "from_mhz", "to": "to_mhz"}
+        return {names.get(key, key): float(v) if key in names else v for key, v in content.items()}
+
+    @model_validator(mode="after")
+    def _ascending(self) -> LeakageFloor:
+        if self.to_mhz <= self.from_mhz:
+            raise ValueError("to_mhz must exceed from_mhz")
+        return self
+
+
 class Incumbents(Section):
     """The sections by service."""
 
@@ -140,7 +169,20 @@ class Incumbents(Section):
     leakage_floor_dbm_per_100khz: Annotated[Sourced, within(-150, 0)] = Sourced(
         value=-84.0, source="EN 301 598: leakage need not fall below this; quoted from memory", verified=False
     )
-    """Leakage of a device into 100 kHz stays at this however low its power."""
+    """Leakage of a device into 100 kHz stays at this however low its power, outside `leakage_floor`."""
+    leakage_floor: list[LeakageFloor] = [
+        LeakageFloor(from_mhz=0.0, to_mhz=470.0, dbm_per_100khz=-54.0, verified=False),
+        LeakageFloor(from_mhz=790.0, to_mhz=1e6, dbm_per_100khz=-54.0, verified=False),
+    ]
+    """Other floors by frequency. Outside 470-790 MHz the larger of two floors quoted from memory."""
+
+    @model_validator(mode="after")
+    def _floors_apart(self) -> Incumbents:
+        floors = sorted(self.leakage_floor, key=lambda floor: floor.from_mhz)
+        for lower, upper in pairwise(floors):
+            if upper.from_mhz < lower.to_mhz:
+                raise ValueError(f"leakage_floor: bands overlap at {upper.from_mhz:g} MHz")
+        return self
 
 
 # Beyond, neither zones nor periods of validity can be counted.

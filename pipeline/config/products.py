@@ -83,6 +83,12 @@ class Sensitivity(Section):
     """Location variation, in place of `coverage.location_sigma_db` and `protection.far_sigma_db`."""
     dqs_pct: list[Annotated[Number, Field(gt=0, le=30)]] = [0.5, 1.0, 2.0]
     """Allowed fall of location probability, in place of the device's `dq_pct`."""
+    idle_penalties_db: list[Annotated[Number, Field(ge=0, le=60)]] = [0.0, 12.0, 26.0]
+    """What an idle device costs, in place of `idle_penalty_db`."""
+    loaded: bool = True
+    """Also the device as a loaded one."""
+    ratio_tables: list[Path] = [TABLES / "protection_ratios_cautious.csv"]
+    """Tables of protection ratios, in place of `protection.ratios`."""
 
 
 class Publish(Section):

@@ -30,8 +30,21 @@ class Threshold(Section):
 
     field_dbuvm: Annotated[Sourced, within(0, 120)] | None = None
     """Field from which a channel is occupied; none: the planning field of the default mode."""
-    offsets: Annotated[list[Whole], Field(min_length=1)] = [0]
-    """Channel offsets (device minus DTT) that an occupied channel blocks."""
+    offsets: Annotated[list[Whole], Field(min_length=1)] = [-1, 0, 1]
+    """Channel offsets (device minus DTT), by their edges, that an occupied channel concerns; 0 is one."""
+    adjacent: Literal["occupied", "cap"] = "occupied"
+    """Beside an occupied channel: occupied too, or a cap."""
+    adjacent_cap_dbm: dict[Annotated[int, Field(ge=1, le=99)], Annotated[Number, Field(ge=-50, le=60)]] = {}
+    """Cap in dBm by distance in channels, with `adjacent: cap`."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Threshold:
+        if 0 not in self.offsets:
+            raise ValueError("offsets must name 0, the channel itself")
+        beside = {abs(offset) for offset in self.offsets} - {0}
+        if self.adjacent == "cap" and (missing := sorted(beside - set(self.adjacent_cap_dbm))):
+            raise ValueError(f"adjacent_cap_dbm has no cap for the distances {missing}")
+        return self
 
 
 class Protection(Section):
@@ -62,6 +75,10 @@ class Protection(Section):
     """Standard deviation of the device's field up to 80 m (SM.2405 Annex 5)."""
     far_sigma_db: Annotated[Number, Field(ge=0, le=12)] = 5.5
     """Standard deviation of the device's field beyond 80 m (SM.2405 Annex 5)."""
+    fw_calibration: Literal["table", "flat", "off"] = "table"
+    """What is taken off the permissible level because the nuisance is an approximated sum (section 5)."""
+    fw_table: Path = TABLES / "fw_calibration.yaml"
+    """The table of it by sigma_U and location probability."""
     sea_paths: Literal["coastal", "ignore"] = "coastal"
     """Coastal victims use the smaller loss of land and sea; `ignore` is named in the manifest."""
     threshold: Threshold = Threshold()

@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 
 from pipeline.config.base import ModelFor, Number, Section, Sourced, within
 
+# Location probability from a Fenton-Wilkinson sum against the true one: at most 0 too high up to 0.80.
+_SHORT_ABOVE, _FENTON_WILKINSON_SHORT = 0.80, 0.004
+
 
 class Propagation(Section):
     """Models for DTT coverage and for the path from the device to its victims."""
@@ -23,8 +26,13 @@ class Propagation(Section):
     """Representative clutter height R2 at the DTT receiver; 10 with `rural` is no correction."""
     wanted_time_pct: Annotated[Number, Field(ge=1, le=50)] = 50.0
     """Percentage of time of wanted fields."""
-    nuisance_time_pct: Annotated[Number, Field(ge=1, le=50)] = 1.0
-    """Percentage of time of interfering fields."""
+    nuisance_time_pct: Annotated[Number, Field(ge=1, le=50)] | Literal["both"] = 1.0
+    """Percentage of time of interfering fields; `both`: 1 and 50, reception of either is protected."""
+
+
+def nuisance_times_pct(setting: float | Literal["both"]) -> tuple[float, ...]:
+    """Percentages of time for which the nuisance is summed, that of planning first."""
+    return (1.0, 50.0) if setting == "both" else (setting,)
 
 
 class ReceiverBand(Section):
@@ -95,3 +103,11 @@ class Coverage(Section):
                 shared = f"{upper.from_mhz:g} to {min(lower.to_mhz, upper.to_mhz):g} MHz"
                 raise ValueError(f"receiver_bands: two of them hold at {shared}")
         return self
+
+    @property
+    def served_from(self) -> float:
+        """Location probability from which a pixel counts as served.
+
+        Above 0.80 the approximated one may lie up to 0.004 below the true one (docs/method.md, section 4).
+        """
+        return self.q_min.value - (_FENTON_WILKINSON_SHORT if self.q_min.value > _SHORT_ABOVE else 0.0)

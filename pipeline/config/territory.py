@@ -69,7 +69,7 @@ class Population(Section):
     raster: Path | None = None
     """Raster of persons per cell in any CRS."""
     places: Path | None = None
-    """CSV with columns latitude, longitude, population."""
+    """CSV with columns latitude, longitude, population and, if known, country (two letters)."""
 
     @model_validator(mode="after")
     def _one_of(self) -> Population:

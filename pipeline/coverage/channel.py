@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.blocks import map_blocks
 from pipeline.coverage.fields import PRUNED_TILE_PX
 from pipeline.coverage.inputs import ChannelInputs, Planning
+from pipeline.coverage.network import ORDINARY_BANDS
 from pipeline.coverage.servers import PixelKind
 from pipeline.coverage.tiles import LEVEL_BANDS, compute_block
 from pipeline.files import json_bytes, write_whole
@@ -26,6 +27,7 @@ _BLOCK_PX = 512
 CLASS_BANDS = ("served", "server", "mode")
 NO_CLASS = 65535
 LEVEL_UNITS = ("dB(uV/m)", "dB(uV/m)", "dB(uV/m)", "dB", "deg", "1")
+_ORDINARY_UNITS = ("dB(uV/m)", "dB")
 
 # A block of results: rows, columns, levels float32[6, y, x], classes uint16[3, y, x].
 Block = tuple[slice, slice, NDArray[np.float32], NDArray[np.uint16]]
@@ -57,6 +59,18 @@ def compute_blocks(
     )
     for rows, cols, (levels, classes) in blocks:
         yield rows, cols, levels, classes
+
+
+def merge_times(planned: Iterator[Block], ordinary: Iterator[Block]) -> Iterator[Block]:
+    """Blocks of two percentages of time as one: reception of either is served, the larger q1 is its q1.
+
+    Levels get the bands ``ORDINARY_BANDS``; both sequences have the same blocks in the same order.
+    """
+    q1, first = LEVEL_BANDS.index("probability"), LEVEL_BANDS.index("nuisance_dbuvm")
+    for (rows, cols, levels, classes), (_, _, other, other_classes) in zip(planned, ordinary, strict=True):
+        classes[0] = np.maximum(classes[0], other_classes[0])
+        levels[q1] = np.fmax(levels[q1], other[q1])
+        yield rows, cols, np.concatenate([levels, other[first : first + len(ORDINARY_BANDS)]]), classes
 
 
 def _kind_of_surface(inputs: ChannelInputs) -> NDArray[np.uint8]:
@@ -127,11 +141,13 @@ def split_blocks(blocks: Iterator[Block]) -> tuple[Iterator[Any], Iterator[Any]]
     return levels(), classes()
 
 
-def write_results(stem: Path, grid: Grid, blocks: Iterator[Block]) -> None:
-    """Write ``<stem>.tif`` and ``<stem>_class.tif`` in bounded memory."""
+def write_results(stem: Path, grid: Grid, blocks: Iterator[Block], *, ordinary: bool = False) -> None:
+    """Write ``<stem>.tif`` and ``<stem>_class.tif`` in bounded memory; ``ordinary``: of ``merge_times``."""
     levels, classes = split_blocks(blocks)
+    names = (*LEVEL_BANDS, *ORDINARY_BANDS) if ordinary else LEVEL_BANDS
+    units = (*LEVEL_UNITS, *_ORDINARY_UNITS) if ordinary else LEVEL_UNITS
     layout = layout_on(
-        grid, LEVEL_BANDS, dtype="float32", nodata=float("nan"), units=LEVEL_UNITS, long_name="DTT coverage"
+        grid, names, dtype="float32", nodata=float("nan"), units=units, long_name="DTT coverage"
     )
     write_blocks(stem.with_name(f"{stem.name}.tif"), layout, levels, publish=False)
     layout = layout_on(grid, CLASS_BANDS, dtype="uint16", nodata=NO_CLASS, units="1", long_name="DTT service")

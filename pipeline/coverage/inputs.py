@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.channels import Channels
 from pipeline.config.config import Config
-from pipeline.config.reception import Coverage
+from pipeline.config.reception import Coverage, nuisance_times_pct
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
 from pipeline.propagation.hata import Environment
@@ -309,9 +309,14 @@ def _modes(transmitters: xr.Dataset) -> Sequence[ModeKey]:
 
 
 def channel_inputs(
-    transmitters: xr.Dataset, sweeps: Mapping[str, Sweep], planning: Planning, config: Config, channel: int
+    transmitters: xr.Dataset,
+    sweeps: Mapping[str, Sweep],
+    planning: Planning,
+    config: Config,
+    channel: int,
+    time_pct: float | None = None,
 ) -> ChannelInputs:
-    """Arrays for the kernels.
+    """Arrays for the kernels; interfering fields at a percentage of time, None = the first configured.
 
     ``transmitters`` as of ``network.select_channels``; ``sweeps`` terrain profiles by mast key.
     """
@@ -338,20 +343,20 @@ def channel_inputs(
     return ChannelInputs(
         stations,
         pack_paths([sweeps[key] for key in masts], [float(agl_m[key]) for key in masts]),
-        _field_model(config, channel),
+        _field_model(config, channel, time_pct),
         _receiver(config, channel),
         rules,
-        coverage.q_min.value,
+        coverage.served_from,
         coverage.min_density_per_km2,
     )
 
 
-def _field_model(config: Config, channel: int) -> FieldModel:
+def _field_model(config: Config, channel: int, time_pct: float | None) -> FieldModel:
     """The model at the frequencies of ``channel_slots``."""
     slots = channel_slots(config.channels, channel)
     f_mhz = np.array([channel_centre_mhz(config.channels, slot) for slot in slots])
     settings = config.propagation
-    t_pct = (settings.wanted_time_pct, settings.nuisance_time_pct)
+    t_pct = (settings.wanted_time_pct, time_pct or nuisance_times_pct(settings.nuisance_time_pct)[0])
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in f_mhz for t in t_pct)
     return FieldModel(int(CoverageModel[settings.coverage_model.upper()]), curves, prepared, f_mhz)

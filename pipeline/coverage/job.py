@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.coverage.channel import compute_blocks, write_results, write_servers
+from pipeline.config.reception import nuisance_times_pct
+from pipeline.coverage.channel import compute_blocks, merge_times, write_results, write_servers
 from pipeline.coverage.inputs import channel_inputs, planning_of
 from pipeline.coverage.network import load_sweeps, read_network
 from pipeline.grid.grid import Grid
@@ -24,10 +25,14 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     grid: Grid = surface.attrs["grid"]
     transmitters = read_network(config, grid, channel)
     planning = planning_of(config, transmitters, channel)
-    inputs = channel_inputs(transmitters, load_sweeps(build, transmitters), planning, config, channel)
+    sweeps = load_sweeps(build, transmitters)
     density = None
     if config.population is not None and config.coverage.min_density_per_km2 > 0.0:
         density = read(territory / "density.tif").values
-    blocks = compute_blocks(inputs, grid, surface.values, density, threads=threads)
-    write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks)
+    found = []
+    for time_pct in nuisance_times_pct(config.propagation.nuisance_time_pct):
+        inputs = channel_inputs(transmitters, sweeps, planning, config, channel, time_pct)
+        found.append(compute_blocks(inputs, grid, surface.values, density, threads=threads))
+    blocks = merge_times(*found) if len(found) > 1 else found[0]
+    write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks, ordinary=len(found) > 1)
     write_servers(build / "coverage" / f"ch{channel:02d}_servers.json", transmitters, planning)

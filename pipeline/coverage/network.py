@@ -18,6 +18,9 @@ from pipeline.reference.ratio_tables import ModeKey
 from pipeline.registers.transmitters import fill_countries, read_register
 from pipeline.terrain.records import Sweep, read_sweeps
 
+ORDINARY_BANDS = ("ordinary_nuisance_dbuvm", "ordinary_nuisance_sigma_db")
+"""Bands of the nuisance at 50 % of time, beside that of planning, where the settings ask for both."""
+
 
 def read_network(config: Config, grid: Grid, channel: int) -> xr.Dataset:
     """The transmitters that matter in a channel, with countries and modes filled in."""

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.config.reception import nuisance_times_pct
+from pipeline.coverage.network import ORDINARY_BANDS
 from pipeline.dtt.interference_range import permissible_levels_of
 from pipeline.dtt.limits import ProtectionJob, ServerTable
 from pipeline.dtt.victims import VictimMaps, empty_victims, fill_victims, rows_of
@@ -20,6 +22,7 @@ from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.territory.codes import Surface
 
 _LEVELS = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db", "azimuth_deg")
+_NUISANCE = slice(1, 3)
 
 
 class ChannelFiles(NamedTuple):
@@ -76,33 +79,34 @@ def find_box(config: Config, files: ChannelFiles, grid: Grid, reach_px: int) -> 
 
 
 def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> VictimMaps:
-    """Victim maps of a box, read strip by strip."""
+    """Victim maps of a box, read strip by strip; of two percentages of time the smaller level counts."""
+    names = (*_LEVELS, *(name for pair in nuisance_bands(job.config)[1:] for name in pair))
     protected = protected_surfaces(job.config)
     protect = (Surface.HOME in protected, Surface.FOREIGN in protected)
-    near, far = permissible_levels_of(job.config, job.devices[0])
+    permissible = permissible_levels_of(job.config, job.devices[0])
     victims = empty_victims(box.rows.stop - box.rows.start, box.cols.stop - box.cols.start)
     along_sea = job.config.protection.sea_paths == "coastal"
     for rows in strips(box.rows.start, box.rows.stop):
-        levels = raster.read(files.coverage(".tif"), rows=rows, cols=box.cols, bands=_LEVELS).values
+        levels = raster.read(files.coverage(".tif"), rows=rows, cols=box.cols, bands=names).values
         served, server, mode = raster.read(files.coverage("_class.tif"), rows=rows, cols=box.cols).values
         surface = raster.read(files.territory("surface"), rows=rows, cols=box.cols).values
         coastal = raster.read(files.territory("coastal"), rows=rows, cols=box.cols).values
-        part = slice(rows.start - box.rows.start, rows.stop - box.rows.start)
-        fill_victims(
-            levels,
-            served,
-            server,
-            mode,
-            surface,
-            coastal if along_sea else np.zeros_like(coastal),
-            protect,
-            job.f_mhz,
-            near,
-            far,
-            job.classes,
-            rows_of(victims, part),
-        )
+        part = rows_of(victims, slice(rows.start - box.rows.start, rows.stop - box.rows.start))
+        facts = (served, server, mode, surface, coastal if along_sea else np.zeros_like(coastal), protect)
+        fill_victims(levels[: len(_LEVELS)], *facts, job.f_mhz, *permissible, job.classes, part)
+        if names != _LEVELS:
+            planned = [part.near_dbm.copy(), part.far_dbm.copy()]
+            levels[_NUISANCE] = levels[len(_LEVELS) :]
+            fill_victims(levels[: len(_LEVELS)], *facts, job.f_mhz, *permissible, job.classes, part)
+            for level_dbm, planned_dbm in zip((part.near_dbm, part.far_dbm), planned, strict=True):
+                np.minimum(level_dbm, planned_dbm, out=level_dbm)
     return victims
+
+
+def nuisance_bands(config: Config) -> list[tuple[str, str]]:
+    """Bands of the nuisance and its spread for each percentage of time, that of planning first."""
+    pairs = [(_LEVELS[1], _LEVELS[2]), (ORDINARY_BANDS[0], ORDINARY_BANDS[1])]
+    return pairs[: len(nuisance_times_pct(config.propagation.nuisance_time_pct))]
 
 
 def strips(first: int, last: int) -> Iterator[slice]:

@@ -17,7 +17,8 @@ from scipy.special import ndtri
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.degradation import PermissibleLevelTable, permissible_level_db, permissible_level_table
+from pipeline.dtt.calibration import CalibratedLevels, calibrated_level_db, calibration_of
+from pipeline.dtt.degradation import permissible_level_table
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import FARTHEST_KM, NEAR_KM, smaller_path_loss_db
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, receiver_band
@@ -34,18 +35,23 @@ _FINE_STEPS = 64
 
 
 class PermissibleLevels(NamedTuple):
-    """Tables of X up to 80 m and beyond."""
+    """X* up to 80 m and beyond."""
 
-    near: PermissibleLevelTable
-    far: PermissibleLevelTable
+    near: CalibratedLevels
+    far: CalibratedLevels
 
 
 def permissible_levels_of(config: Config, device: Device) -> PermissibleLevels:
-    """Tables of X for the two distance ranges of a device."""
+    """X* for the two distance ranges of a device."""
     dq, wanted_db = device.dq_pct / 100.0, config.coverage.location_sigma_db
+    sigmas_db = (config.protection.near_sigma_db, config.protection.far_sigma_db)
     return PermissibleLevels(
-        permissible_level_table(config.protection.near_sigma_db, dq, wanted_db),
-        permissible_level_table(config.protection.far_sigma_db, dq, wanted_db),
+        *(
+            CalibratedLevels(
+                permissible_level_table(sigma_db, dq, wanted_db), calibration_of(config, device, sigma_db)
+            )
+            for sigma_db in sigmas_db
+        )
     )
 
 
@@ -63,9 +69,12 @@ def interference_range_km(
     ``coastal``: some of them may be near the sea.
     """
     keys = sorted(set(modes))
-    allowed = permissible_levels_of(config, device)
+    allowed_db = [
+        smallest_permissible_level_db(levels, config.coverage.served_from)
+        for levels in permissible_levels_of(config, device)
+    ]
     return max(
-        _range_at_km(config, device, tables, keys, channel, allowed, coastal)
+        _range_at_km(config, device, tables, keys, channel, allowed_db, coastal)
         for channel in sorted(set(channels))
     )
 
@@ -76,11 +85,11 @@ def _range_at_km(
     tables: ProtectionTables,
     keys: Sequence[ModeKey],
     channel: int,
-    allowed: PermissibleLevels,
+    allowed_db: Sequence[float],
     coastal: bool,
 ) -> float:
     f_mhz = channel_centre_mhz(config.channels, channel)
-    permissible_dbm = _permissible_dbm(config, device, tables, keys, channel, allowed)
+    permissible_dbm = _permissible_dbm(config, device, tables, keys, channel, allowed_db)
     cap = device_cap_dbm(device)
 
     def limits(d_km: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -103,7 +112,7 @@ def _permissible_dbm(
     tables: ProtectionTables,
     keys: Sequence[ModeKey],
     channel: int,
-    allowed: PermissibleLevels,
+    allowed_db: Sequence[float],
 ) -> tuple[float, float]:
     """Smallest e.i.r.p. less path loss that any served victim tolerates, up to 80 m and beyond."""
     f_mhz = channel_centre_mhz(config.channels, channel)
@@ -125,19 +134,22 @@ def _permissible_dbm(
     shift_db = largest_overload_shift_db(tables, device)
     overload = math.inf if math.isnan(shift_db) else -shift_db
     overload -= band.gain_dbd + DIPOLE_GAIN_DBI - band.feeder_db
-    margin_db = float(ndtri(settings.q_min.value)) * settings.location_sigma_db
     sigmas_db = (config.protection.near_sigma_db, config.protection.far_sigma_db)
     near, far = (
-        min(weakest_dbm + smallest_permissible_level_db(table, margin_db), overload - OVERLOAD_MU * sigma_db)
-        for table, sigma_db in zip(allowed, sigmas_db, strict=True)
+        min(weakest_dbm + smallest_db, overload - OVERLOAD_MU * sigma_db)
+        for smallest_db, sigma_db in zip(allowed_db, sigmas_db, strict=True)
     )
     return near, far
 
 
-def smallest_permissible_level_db(table: PermissibleLevelTable, margin_db: float) -> float:
-    """Smallest X of any served victim: noise of fixed level and a margin of at least ``margin_db``."""
-    above_db = margin_db + np.arange(0.0, 10.0, 0.05)
-    return min(float(permissible_level_db(table, margin, 0.0)) for margin in above_db)
+def smallest_permissible_level_db(levels: CalibratedLevels, q_min: float) -> float:
+    """Smallest X* of any receiver served from ``q_min`` on: noise alone, or any spread of the nuisance."""
+    wanted_db, quantile = levels.calibration.wanted_sigma_db, float(ndtri(q_min))
+    return min(
+        float(calibrated_level_db(levels, quantile * math.hypot(wanted_db, sigma_db) + above_db, sigma_db))
+        for sigma_db in np.arange(0.0, 6.0, 0.25) + 1e-4
+        for above_db in np.arange(0.0, 10.0, 0.05)
+    )
 
 
 def farthest_limiting_km(limits: Callable[[NDArray[np.float64]], NDArray[np.bool_]], from_km: float) -> float:

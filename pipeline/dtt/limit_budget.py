@@ -1,6 +1,6 @@
 """The budget of a DTT limit: the limiting victim of one pixel, found by looking at all, and its terms.
 
-P = m_U + X - r + D - 77.216 - 20 log10 f + Lb, or for overload O_th - (G - L_f) - mu sigma + D + Lb
+P = m_U + X - c - r + D - 77.216 - 20 log10 f + Lb, or for overload O_th - (G - L_f) - mu sigma + D + Lb
 (docs/method.md, section 6). Victims, losses and discrimination are taken again from the coverage rasters, in
 the passes in which the maps are made; the maps themselves are not read, so that a budget which gives the
 published number checks them too.
@@ -17,7 +17,8 @@ import numpy as np
 
 from pipeline.budget import Budget, Term
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
+from pipeline.dtt.calibration import calibrated_level_db, calibration_db
+from pipeline.dtt.channel_files import ChannelFiles, PixelBox, nuisance_bands, read_servers, read_victims
 from pipeline.dtt.degradation import permissible_level_db
 from pipeline.dtt.interference_range import OVERLOAD_MU, permissible_levels_of
 from pipeline.dtt.limits import (
@@ -112,7 +113,7 @@ def explain(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Bud
     """Budget of the strictest victim among DTT channels and their offsets; None where no victim limits."""
     method = asked.config.protection.method
     if method == "threshold":
-        return explain_threshold(asked, [channel for channel, _ in victims])
+        return explain_threshold(asked, victims)
     if method == "separation":
         return explain_separation(asked, victims)
     found = [one for channel, offset in victims for one in _limiting_victims(asked, channel, offset)]
@@ -213,9 +214,23 @@ def _read_reception(asked: ExplainedPixel, victim: LimitingVictim) -> _Reception
     files = ChannelFiles(asked.build, victim.job.channel)
     rows, cols = _pixel(victim.row, victim.col)
     levels = raster.read(files.coverage(".tif"), rows=rows, cols=cols, bands=_LEVELS).values.ravel()
+    levels[1:3] = _deciding_nuisance(asked, victim, float(levels[0]), rows, cols)
     number = raster.read(files.coverage("_class.tif"), rows=rows, cols=cols, bands=["server"]).values.item()
     content = json.loads(files.coverage("_servers.json").read_text(encoding="utf-8"))
     return _Reception(content["transmitters"][number - 1], *map(float, levels))
+
+
+def _deciding_nuisance(
+    asked: ExplainedPixel, victim: LimitingVictim, wanted_dbuvm: float, rows: slice, cols: slice
+) -> list[float]:
+    """Nuisance and its spread at the percentage of time that permits less."""
+    path = ChannelFiles(asked.build, victim.job.channel).coverage(".tif")
+    levels = permissible_levels_of(victim.job.config, asked.device)[0 if victim.near else 1]
+    found: list[list[float]] = [
+        raster.read(path, rows=rows, cols=cols, bands=pair).values.ravel().tolist()
+        for pair in nuisance_bands(victim.job.config)
+    ]
+    return min(found, key=lambda u: u[0] + calibrated_level_db(levels, wanted_dbuvm - u[0], u[1]))
 
 
 def _pixel(row: int, col: int) -> tuple[slice, slice]:
@@ -258,11 +273,12 @@ def _discrimination(
 
 
 def _wanted_terms(asked: ExplainedPixel, victim: LimitingVictim, reception: _Reception) -> list[Term]:
-    """Terms of m_U + X - 77.216 - 20 log10 f - r."""
+    """Terms of m_U + X - c - 77.216 - 20 log10 f - r."""
     job, device = victim.job, asked.device
-    table = permissible_levels_of(job.config, device)[0 if victim.near else 1]
+    levels = permissible_levels_of(job.config, device)[0 if victim.near else 1]
     margin_db = reception.wanted_dbuvm - reception.nuisance_dbuvm
-    permissible_db = float(permissible_level_db(table, margin_db, reception.nuisance_sigma_db))
+    permissible_db = float(permissible_level_db(levels.table, margin_db, reception.nuisance_sigma_db))
+    taken_db = float(calibration_db(levels.calibration, margin_db, reception.nuisance_sigma_db))
     return [
         Term(
             "nuisance field",
@@ -274,6 +290,11 @@ def _wanted_terms(asked: ExplainedPixel, victim: LimitingVictim, reception: _Rec
             permissible_db,
             f"over the nuisance field, for dq {device.dq_pct:g} %: margin {margin_db:.2f} dB, "
             f"sigma {victim.sigma_db:g} dB",
+        ),
+        Term(
+            "calibration of the nuisance sum",
+            -taken_db,
+            f"c for sigma_U {reception.nuisance_sigma_db:.4f} dB, q1 {reception.probability:.6f}",
         ),
         Term("field to power", -FIELD_TO_POWER_DB, "dBm at 0 dBi and 1 MHz from dB(uV/m)"),
         Term("frequency", -20.0 * math.log10(job.f_mhz), f"-20 log10 of {job.f_mhz:g} MHz"),

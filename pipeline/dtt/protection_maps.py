@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from pipeline.dtt.limits import (
     run,
 )
 from pipeline.dtt.separation import separation_maps
-from pipeline.dtt.threshold import occupied, threshold_dbuvm
+from pipeline.dtt.threshold import labels_of, occupied, threshold_dbuvm
 from pipeline.dtt.victims import LABEL_NAMES, VictimLabel
 from pipeline.files import copy_whole
 from pipeline.grid import raster
@@ -163,13 +163,17 @@ def _threshold(config: Config, files: ChannelFiles, out: tuple[Path, Path]) -> N
     grid = raster.read_grid(files.coverage(".tif"))
     from_dbuvm = threshold_dbuvm(config, files.channel)
 
-    def blocks(taken: float, otherwise: float, dtype: str) -> Iterator[_Block]:
+    def blocks(values_of: Callable[[NDArray[np.bool_], slice], NDArray[Any]]) -> Iterator[_Block]:
         for rows in strips(0, grid.height):
             field_dbuvm = raster.read(files.coverage(".tif"), rows=rows, bands=["field_dbuvm"]).values
-            values = np.where(occupied(field_dbuvm, from_dbuvm), taken, otherwise)
-            yield rows, slice(0, grid.width), values.astype(dtype)
+            yield rows, slice(0, grid.width), values_of(occupied(field_dbuvm, from_dbuvm), rows)
+
+    def levels_dbm(taken: NDArray[np.bool_], _rows: slice) -> NDArray[Any]:
+        return np.where(taken, -np.inf, np.inf).astype(np.float32)
+
+    def labels(taken: NDArray[np.bool_], rows: slice) -> NDArray[Any]:
+        return np.where(taken, labels_of(config, files, rows), np.uint8(VictimLabel.NONE))
 
     tags = {"channel": str(files.channel), "method": "threshold"}
     layouts = _layouts(grid, [THRESHOLD_BAND], "permitted e.i.r.p. by threshold", tags)
-    labels = blocks(VictimLabel.HOME, VictimLabel.NONE, "uint8")
-    _write_pair(out, layouts, blocks(-np.inf, np.inf, "float32"), labels)
+    _write_pair(out, layouts, blocks(levels_dbm), blocks(labels))

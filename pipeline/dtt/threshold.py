@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from pipeline.config.config import Config
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.grid import raster
-from pipeline.radio.channel_plan import channel_centre_mhz, receiver_band
+from pipeline.radio.channel_plan import Offset, channel_centre_mhz, receiver_band
 from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import known_mode
@@ -46,15 +47,47 @@ def occupied(field_dbuvm: NDArray[np.float32], from_dbuvm: float) -> NDArray[np.
     return field_dbuvm >= from_dbuvm
 
 
-def explain_threshold(asked: ExplainedPixel, channels: Iterable[int]) -> Budget | None:
-    """The first channel whose field reaches the threshold in the pixel itself; None if none does."""
+def beside_dbm(config: Config, offset: Offset) -> float:
+    """What a device may radiate at an offset from an occupied channel, in dBm: -inf or the cap beside it."""
+    settings = config.protection.threshold
+    if offset.number == 0 or settings.adjacent == "occupied":
+        return -math.inf
+    return settings.adjacent_cap_dbm[abs(offset.number)]
+
+
+def labels_of(config: Config, files: ChannelFiles, rows: slice) -> NDArray[np.uint8]:
+    """Label of each pixel of a strip [y, x]: home or foreign by the country of the strongest transmitter."""
+    server = raster.read(files.coverage("_class.tif"), rows=rows, bands=["server"]).values
+    listed = json.loads(files.coverage("_servers.json").read_text(encoding="utf-8"))["transmitters"]
+    own = [transmitter.get("country", "") in ("", *config.territory.home) for transmitter in listed]
+    labels = [VictimLabel.HOME, *(VictimLabel.HOME if home else VictimLabel.FOREIGN for home in own)]
+    return np.array(labels, np.uint8)[server]
+
+
+def explain_threshold(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Budget | None:
+    """The strictest channel whose field reaches the threshold in the pixel itself; None if none does."""
     rows, cols = asked.window
-    for channel in channels:
-        path = ChannelFiles(asked.build, channel).coverage(".tif")
-        field_dbuvm = raster.read(path, rows=rows, cols=cols, bands=["field_dbuvm"]).values
+    found: Budget | None = None
+    for channel, offset in victims:
+        files = ChannelFiles(asked.build, channel)
+        field_dbuvm = raster.read(files.coverage(".tif"), rows=rows, cols=cols, bands=["field_dbuvm"]).values
         from_dbuvm = threshold_dbuvm(asked.config, channel)
-        if occupied(field_dbuvm, from_dbuvm).all():
-            note = f"{field_dbuvm.item():.2f} dB(uV/m) of {from_dbuvm:.2f}: occupied"
+        permitted_dbm = beside_dbm(asked.config, offset)
+        if occupied(field_dbuvm, from_dbuvm).all() and (
+            found is None or permitted_dbm < found.terms[0].value_db
+        ):
+            note = (
+                f"{field_dbuvm.item():.2f} dB(uV/m) of {from_dbuvm:.2f}: occupied, offset {offset.number:+d}"
+            )
+            name = "field threshold" if permitted_dbm == -math.inf else "cap beside an occupied channel"
             facts = {"kind": "pixel", "channel": channel, "row": asked.row, "col": asked.col}
-            return Budget(facts, (Term("field threshold", -math.inf, note),), int(VictimLabel.HOME))
-    return None
+            label = int(labels_of(asked.config, files, rows)[0, asked.col])
+            found = Budget(facts, (Term(name, permitted_dbm, note),), label)
+    return found
+
+
+def threshold_notice(config: Config) -> str:
+    """What the threshold method does not look at; empty where nothing has to be said."""
+    if config.protection.method != "threshold" or config.protection.threshold.offsets != [0]:
+        return ""
+    return "co-channel only; adjacent channels not studied (SM.2405 6.1)"

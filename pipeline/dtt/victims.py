@@ -1,7 +1,7 @@
 """From coverage to victim maps: what each served pixel tolerates, and to which group of victims it belongs.
 
 Sections 6 and 11 of docs/method.md. A victim's tolerated level A leaves out what depends on the offset (r),
-the path (Lb) and the direction (D): P = A - r + D + Lb with A = m_U + X - 77.216 - 20 log10 f. Victims fall
+the path (Lb) and the direction (D): P = A - r + D + Lb with A = m_U + X* - 77.216 - 20 log10 f. Victims fall
 into passes with one loss table each: home or foreign, inland or coastal, directive or orthogonally polarised.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.degradation import PermissibleLevelTable, permissible_level_db
+from pipeline.dtt.calibration import CalibratedLevels, calibrated_level_db
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.reference.ratios import Group
@@ -160,15 +160,15 @@ def fill_victims(
     coastal: NDArray[np.uint8],
     protect: tuple[bool, bool],
     f_mhz: float,
-    near: PermissibleLevelTable,
-    far: PermissibleLevelTable,
+    near: CalibratedLevels,
+    far: CalibratedLevels,
     classes: VictimClasses,
     out: VictimMaps,
 ) -> None:
     """Victims of a strip [y, x], in place.
 
     ``levels`` float32[4, y, x]: wanted and nuisance dB(uV/m), sigma_U dB, azimuth deg. ``protect``: home,
-    foreign reception. ``near``, ``far`` tables of X.
+    foreign reception. ``near``, ``far`` tables of X*.
     """
     for y in range(served.shape[0]):
         for x in range(served.shape[1]):
@@ -183,8 +183,8 @@ def fill_victims(
             sigma = float(levels[2, y, x])
             nuisance_dbm = power_dbm(nuisance, f_mhz)
             margin = wanted - nuisance
-            out.near_dbm[y, x] = _below(nuisance_dbm + permissible_level_db(near, margin, sigma))
-            out.far_dbm[y, x] = _below(nuisance_dbm + permissible_level_db(far, margin, sigma))
+            out.near_dbm[y, x] = _below(nuisance_dbm + calibrated_level_db(near, margin, sigma))
+            out.far_dbm[y, x] = _below(nuisance_dbm + calibrated_level_db(far, margin, sigma))
             directivity = classes.directivity[server[y, x] - 1]
             out.azimuth_deg[y, x] = levels[3, y, x] if directivity == 0 else np.float32(np.nan)
             kind = FOREIGN_BIT if place == _FOREIGN else 0

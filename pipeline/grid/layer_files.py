@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -20,19 +21,37 @@ _NO_FIELDS: _Fields = {}
 # Tag of the point-query rasters: the largest scale of their grid.
 SCALE_TAG = "largest_scale"
 
+# Before the ending of the files of devices in a run that leaves out incumbents.
+PARTIAL = "_partial"
+_JOBS_OF_DEVICES = frozenset({"combine", "availability", "regions", "query"})
+
 
 def two_digits(channel: int) -> str:
     """A channel as it stands in file names."""
     return f"{channel:02d}"
 
 
-def layer_file(family: str, **fields: object) -> str:
+def layer_file(family: str, *, partial: bool = False, **fields: object) -> str:
     """Name of a file of a family, relative to the run's folder.
 
     Fields: ``device`` by id, ``channel``, ``dtt_channel``, ``level`` in dBm, ``case`` of RR No. 9.41 or None.
-    A text stays as it is, so that a rule may leave ``{channel}`` open.
+    A text stays as it is, so that a rule may leave ``{channel}`` open. ``partial``: the run leaves out
+    incumbents, which the names of what concerns devices say.
     """
-    return LAYERS[family].path.format(**{name: _in_a_name(name, value) for name, value in fields.items()})
+    row = LAYERS[family]
+    name = row.path.format(**{name: _in_a_name(name, value) for name, value in fields.items()})
+    return partial_name(name) if partial and row.job in _JOBS_OF_DEVICES else name
+
+
+def partial_name(name: str) -> str:
+    """The name with the suffix of partial runs before its ending."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}{PARTIAL}{dot}{ending}"
+
+
+def archive_name(file: str) -> str:
+    """Name of a layer's pictures in the web map, whose page knows them by family, device and channel."""
+    return Path(file).stem.removesuffix(PARTIAL)
 
 
 def raster_names(job: str) -> tuple[str, ...]:

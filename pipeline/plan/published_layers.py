@@ -11,6 +11,7 @@ from pipeline.availability.classes import level_name, published_levels_dbm
 from pipeline.config.config import Config
 from pipeline.grid.layer_files import fields_of, layer_file
 from pipeline.layers import LAYERS, Layer
+from pipeline.radio.allocations import is_partial
 
 COLLECTION = "stac/collection.json"
 
@@ -32,10 +33,13 @@ def published_layers(
     value only, also a wildcard such as ``{channel}``.
     """
     rows = [row for row in LAYERS.values() if job in (None, row.job) and _is_wanted(config, row.when)]
+    partial = is_partial(config)
     for names, alike in groupby(rows, key=lambda row: fields_of(row.path)):
         together = list(alike)
         for fields in _combinations(config, dtt_channels, names, fixed):
-            yield from (LayerFile(row, fields, layer_file(row.family, **fields)) for row in together)
+            yield from (
+                LayerFile(row, fields, layer_file(row.family, partial=partial, **fields)) for row in together
+            )
 
 
 def stac_item_of(found: LayerFile) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.availability.combine import limit_file
-from pipeline.grid.layer_files import layer_file, two_digits
+from pipeline.grid.layer_files import archive_name, layer_file, two_digits
 from pipeline.plan.plan import Plan, tiles_of
 from pipeline.plan.published_layers import (
     COLLECTION,
@@ -16,6 +16,8 @@ from pipeline.plan.published_layers import (
     stac_item_of,
     style_file,
 )
+from pipeline.radio.allocations import is_partial
+from pipeline.territory.rasters import ACCOUNTS_FILE
 
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARY_FILE, LAND_FILE = "public/boundaries.geojson", "public/land.geojson"
@@ -31,6 +33,7 @@ def territory_files(plan: Plan) -> list[str]:
     names.append("countries.json")
     if plan.config.population is not None:
         names += ["population.tif", "density.tif"]
+        names += [] if plan.config.population.places is None else [ACCOUNTS_FILE]
     return [f"territory/{name}" for name in names]
 
 
@@ -77,12 +80,15 @@ def count_files(plan: Plan) -> list[str]:
 
 def max_eirp_files(plan: Plan, device_id: str) -> list[str]:
     """Maximum e.i.r.p. of one device, channels ascending, relative to the run's folder."""
-    return [layer_file("max_eirp", device=device_id, channel=channel) for channel in plan.wsd]
+    partial = is_partial(plan.config)
+    return [
+        layer_file("max_eirp", device=device_id, channel=channel, partial=partial) for channel in plan.wsd
+    ]
 
 
-def query_file(device_id: str) -> str:
+def query_file(plan: Plan, device_id: str) -> str:
     """All channels of one device in small blocks, relative to the run's folder."""
-    return layer_file("query", device=device_id)
+    return layer_file("query", device=device_id, partial=is_partial(plan.config))
 
 
 def web_sources(plan: Plan) -> list[str]:
@@ -94,7 +100,7 @@ def web_files(plan: Plan) -> list[str]:
     """The web map, a folder that needs nothing else, relative to the run's folder."""
     page = (*PAGE_FILES, "maps.json", "boundaries.geojson")
     names = [f"public/web/{name}" for name in page]
-    names += [f"public/web/tiles/{Path(source).stem}.pmtiles" for source in web_sources(plan)]
+    names += [f"public/web/tiles/{archive_name(source)}.pmtiles" for source in web_sources(plan)]
     return names + [f"public/web/numbers/{device.id}.pmtiles" for device in plan.config.devices]
 
 

@@ -11,6 +11,7 @@ from pipeline.grid.layer_files import fields_of, layer_file, style_name
 from pipeline.layers import Raster
 from pipeline.plan.plan import Plan, levels_of
 from pipeline.plan.published_layers import LayerFile, published_layers
+from pipeline.radio.allocations import is_partial
 from pipeline.radio.channel_plan import channel_centre_mhz
 
 ALL_BANDS = 0
@@ -60,12 +61,12 @@ def first_shown(plan: Plan) -> str:
 
     For the first device, at the level in the middle; its maximum e.i.r.p. if none is published.
     """
-    device = plan.config.devices[0].id
+    device, partial = plan.config.devices[0].id, is_partial(plan.config)
     levels_dbm = levels_of(plan, device)
     if not levels_dbm:
-        return layer_file("max_eirp", device=device, channel=plan.wsd[0])
+        return layer_file("max_eirp", device=device, channel=plan.wsd[0], partial=partial)
     level = level_name(levels_dbm[len(levels_dbm) // 2])
-    return layer_file("available_channels", device=device, level=level)
+    return layer_file("available_channels", device=device, level=level, partial=partial)
 
 
 def band_fields(row: Raster, path: str) -> set[str]:

@@ -14,6 +14,7 @@ from pipeline.grid.layer_files import channel_bands, layer_file, layer_layout
 from pipeline.plan.plan import plan_of
 from pipeline.plan.run_files import max_eirp_files
 from pipeline.publish.query_raster import query_tags, strips
+from pipeline.radio.allocations import is_partial
 
 
 def main(config: Config, build: Path, *, threads: int, device: str, code: str) -> None:
@@ -23,5 +24,8 @@ def main(config: Config, build: Path, *, threads: int, device: str, code: str) -
     grid = raster.read_grid(paths[0])
     bands, tags = channel_bands("query", plan.wsd), query_tags(plan, paths, grid, code)
     layout = layer_layout("query", grid, bands, {"device": device}, tags=tags)
-    target, tile_px = build / layer_file("query", device=device), plan.config.query.block_px
+    target, tile_px = (
+        build / layer_file("query", device=device, partial=is_partial(config)),
+        plan.config.query.block_px,
+    )
     raster.write_blocks(target, layout, strips(paths, grid), publish=True, tile_px=tile_px)

@@ -15,6 +15,8 @@ from pipeline.config.base import unverified
 from pipeline.config.config import Config
 from pipeline.config.services import Service
 from pipeline.coordination.radar.cr372_register import doubts_of
+from pipeline.dtt.calibration import calibration_notice
+from pipeline.grid.layer_files import layer_file
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
@@ -24,6 +26,7 @@ from pipeline.plan.run_files import two_digits
 from pipeline.publish.protection_facts import overload_state, protection_entry
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import utc_period, validity
+from pipeline.radio.allocations import is_partial, open_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notice
 from pipeline.registers.areas import read_adjustments, read_exclusions
@@ -37,6 +40,7 @@ from pipeline.services.table import service_bits
 from pipeline.shipped import REPOSITORY, TABLES, shipped
 from pipeline.terrain.records import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
+from pipeline.territory.rasters import ACCOUNTS_FILE
 
 _FORMAT = "channelmaps-manifest/1"
 _PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyproj", "shapely", "snakemake")
@@ -70,6 +74,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "register_rows": register_sizes(config, plan.register, plan.bookings),
         "plausibility": plausibility_entries(plan),
         "bookings": bookings_entry(plan),
+        "population": population_entry(plan),
         "terrain": terrain_entry(plan),
         "sea_paths": config.protection.sea_paths,
         "offsets_narrowed": offsets_narrowed(config),
@@ -153,6 +158,9 @@ def service_facts(config: Config) -> dict[str, object]:
         "services": list(entries.values()),
         "service_bits": service_bits(),
         "not_evaluated": [entries[name] for name in left_out],
+        "partial": is_partial(config),
+        "study": config.study,
+        "channels_of_incumbents_not_evaluated": open_channels(config),
     }
 
 
@@ -178,8 +186,9 @@ def area_entries(config: Config) -> list[dict[str, object]]:
 
 def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
     """Devices and channels with land that is not evaluated, and how much; all are in the table itself."""
-    path = files.get("public/not_evaluated.csv")
-    if path is None or not path.is_file():
+    names = [layer_file("not_evaluated", partial=partial) for partial in (False, True)]
+    path = next((files[name] for name in names if name in files and files[name].is_file()), None)
+    if path is None:
         return []
     rows = [row for row in own_rows(path) if float(row["area_km2"]) > 0.0]
     numbers = ("area_km2", "area_pct", "population_pct")
@@ -188,6 +197,16 @@ def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
         | {name: float(row[name]) if row[name] else None for name in numbers}
         for row in rows
     ]
+
+
+def population_entry(plan: Plan) -> dict[str, dict[str, float]] | None:
+    """People of a list of places by country: on the grid, beyond it, not placed; None without a list."""
+    path = plan.build / "territory" / ACCOUNTS_FILE
+    population = plan.config.population
+    if population is None or population.places is None or not path.is_file():
+        return None
+    accounts: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
+    return accounts
 
 
 def terrain_entry(plan: Plan) -> dict[str, object]:
@@ -279,6 +298,8 @@ def _protection_notes(config: Config) -> list[str]:
     overload = {"none": "left out: no threshold is known"}.get(overload_state(settings.ratios))
     overload = overload or f"by thresholds that are {overload_state(settings.ratios)}"
     notes = [f"Devices count as {load}; {tiers}; overload of receivers {overload}."]
+    if calibration := calibration_notice(config):
+        notes.append(calibration)
     return [*([offsets] if offsets else []), *notes]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.layer_files import layer_file
+from pipeline.radio.allocations import is_partial, partial_statement
 from pipeline.radio.channel_plan import HZ_PER_MHZ, channel_centre_mhz, channel_width_mhz
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.height_layers import read_height_layers
@@ -26,9 +27,10 @@ def query_facts(config: Config) -> dict[str, object]:
             "maxLocationChange": query.max_location_change_m,
             "maxPollingSecs": query.max_polling_s,
         },
+        "refused": partial_statement(config),
         "limits": bandwidth_limits(config),
         "channels": [channel_entry(config, channel) for channel in sorted(config.channels.wsd)],
-        "devices": [device_entry(device) for device in config.devices],
+        "devices": [device_entry(device, partial=is_partial(config)) for device in config.devices],
         "generic_slave": {
             "emission_class": query.generic_slave.emission_class,
             "sensitivity_dbm": query.generic_slave.sensitivity_dbm.value,
@@ -68,11 +70,11 @@ def channel_entry(config: Config, channel: int) -> dict[str, object]:
     }
 
 
-def device_entry(device: Device) -> dict[str, object]:
+def device_entry(device: Device, *, partial: bool = False) -> dict[str, object]:
     """What distinguishes one published device from another."""
     return {
         "id": device.id,
-        "file": layer_file("query", device=device.id),
+        "file": layer_file("query", device=device.id, partial=partial),
         "type": device.type,
         "emission_class": device.emission_class,
         "height_m": device.height_m,

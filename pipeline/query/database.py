@@ -211,6 +211,12 @@ def close_database(database: Database) -> None:
         opened.source.close()
 
 
+def refuse_partial(database: Database) -> None:
+    """PawsError for a run that leaves out incumbents: it is for study, no device may go by it."""
+    if statement := database.facts.get("refused"):
+        raise PawsError(Code.UNIMPLEMENTED, str(statement))
+
+
 def location_of(database: Database, lon_deg: float, lat_deg: float) -> QueryLocation:
     """A location on the grid; PawsError for what is none on Earth, or beyond the projection."""
     if not (abs(lat_deg) <= 90.0 and abs(lon_deg) <= 180.0):

@@ -34,6 +34,7 @@ from pipeline.query.database import (
     open_database,
     outside_coverage,
     pixel_of,
+    refuse_partial,
 )
 from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
 from pipeline.query.profiles import AntennaHeight, coverage_range_m, layers_for, slave_layers
@@ -88,6 +89,7 @@ def query_command(results: Path, request: Request) -> int:
 
 def answer(database: Database, request: Request, now: datetime | None = None) -> JsonObject:
     """AVAIL_SPECTRUM_RESP: the minimum of all pixels that the request's circle touches, also in part."""
+    refuse_partial(database)
     location = location_of(database, request.lon_deg, request.lat_deg)
     _check_numbers(request)
     asked = AntennaHeight(request.height_m, request.height_spread_m, request.of_whole_kind)

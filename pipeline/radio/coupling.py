@@ -3,7 +3,8 @@
 Co-channel the part of the power that falls into the receiver's band, else
 the leakage of the device's class (AFLR, per 100 kHz) over the receiver's bandwidth together with the
 receiver's selectivity (ACS). A device need not leak less than a floor, so that at low power the leakage stops
-falling: P(dBm / 100 kHz) <= max(P_IB - AFLR, floor) (EN 301 598). The interference
+falling: P(dBm / 100 kHz) <= max(P_IB - AFLR, floor) (EN 301 598); floors may differ by frequency. The
+interference
 
     I(P) = P s + sum over offsets of max(P l_n, F_n)
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
+from pipeline.radio.channel_plan import SAME_EDGE_MHZ
 from pipeline.radio.emission import CLASS_OFFSETS, DENSITY_BANDWIDTH_MHZ, Band, Emission
 
 
@@ -39,12 +41,11 @@ def coupling_of(emission: Emission, receiver: Band, acs_db: float) -> Coupling:
     block_mhz = emission.block.high_mhz - emission.block.low_mhz
     # Where the receiver lies beside the block its selectivity weakens all of the block.
     through = inband / block_mhz if inband > 0.0 else 10.0 ** (-0.1 * acs_db)
-    floor_mw = 10.0 ** (0.1 * emission.floor_dbm_per_100khz)
     pieces = []
     for offset in CLASS_OFFSETS:
-        segments = _leaked_mhz(emission, receiver, offset) / DENSITY_BANDWIDTH_MHZ
-        if segments > 0.0:
-            pieces.append((segments * 10.0 ** (-0.1 * emission.aflr_db[offset]), segments * floor_mw))
+        for width_mhz, floor_dbm in _leaked_by_floor(emission, receiver, offset):
+            segments, leaked = width_mhz / DENSITY_BANDWIDTH_MHZ, 10.0 ** (-0.1 * emission.aflr_db[offset])
+            pieces.append((segments * leaked, segments * 10.0 ** (0.1 * floor_dbm)))
     # The strongest leakage leaves its floor at the lowest power of the device.
     pieces.sort(key=lambda piece: piece[1] / piece[0])
     shares = through + np.cumsum([0.0, *(share for share, _ in pieces)])
@@ -81,6 +82,29 @@ def permitted_dbm(
 
 def _overlap_mhz(first: Band, second: Band) -> float:
     return max(0.0, min(first.high_mhz, second.high_mhz) - max(first.low_mhz, second.low_mhz))
+
+
+def floors_in(emission: Emission, receiver: Band) -> list[float]:
+    """Floors of the leakage in dBm per 100 kHz that hold in some part of a receiver's band, ascending."""
+    held = {dbm for offset in CLASS_OFFSETS for _, dbm in _leaked_by_floor(emission, receiver, offset)}
+    return sorted(held)
+
+
+def _leaked_by_floor(emission: Emission, receiver: Band, offset: int) -> list[tuple[float, float]]:
+    """Width in MHz of what ``_leaked_mhz`` gives, by floor in dBm per 100 kHz; empty parts left out."""
+    parts = [
+        (_leaked_mhz(emission, _common(receiver, special.band), offset), special.dbm_per_100khz)
+        for special in emission.floor_bands
+    ]
+    rest_mhz = _leaked_mhz(emission, receiver, offset) - sum(width_mhz for width_mhz, _ in parts)
+    parts.append((rest_mhz, emission.floor_dbm_per_100khz))
+    return [(width_mhz, dbm) for width_mhz, dbm in parts if width_mhz > SAME_EDGE_MHZ]
+
+
+def _common(first: Band, second: Band) -> Band:
+    """What two bands have in common; empty at one frequency where there is nothing."""
+    low_mhz = max(first.low_mhz, second.low_mhz)
+    return Band(low_mhz, max(low_mhz, min(first.high_mhz, second.high_mhz)))
 
 
 def _leaked_mhz(emission: Emission, receiver: Band, offset: int) -> float:

@@ -31,16 +31,25 @@ class Band(NamedTuple):
     high_mhz: float
 
 
+class FloorBand(NamedTuple):
+    """A band with a floor of the leakage of its own."""
+
+    band: Band
+    dbm_per_100khz: float
+
+
 class Emission(NamedTuple):
     """What a device radiates: its block, the width of a channel, leakage in dB by channels away (1, 2, 3+).
 
-    ``floor_dbm_per_100khz``: leakage below this need not fall further; -inf = no floor.
+    ``floor_dbm_per_100khz``: leakage below this need not fall further; -inf = no floor. ``floor_bands``:
+    other floors in bands that do not overlap.
     """
 
     block: Band
     channel_mhz: float
     aflr_db: Mapping[int, float]
     floor_dbm_per_100khz: float
+    floor_bands: tuple[FloorBand, ...] = ()
 
 
 def class_offset(offset: int) -> int:

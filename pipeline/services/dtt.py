@@ -17,8 +17,9 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt import limit_budget
 from pipeline.dtt.channel_files import ChannelFiles
-from pipeline.dtt.limits import shift_db
+from pipeline.dtt.limits import THRESHOLD_BAND, shift_db
 from pipeline.dtt.separation import check_separation
+from pipeline.dtt.threshold import beside_dbm
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.grid import raster
 from pipeline.reference.limiting_channels import victims_by_offset
@@ -56,6 +57,8 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
                 more_db = shift_db(str(name), groups.get(str(name)), tables, device, offset)
                 if not math.isnan(more_db):
                     eirp_dbm = permissible_dbm.astype(np.float64) - more_db
+                    if name == THRESHOLD_BAND:
+                        eirp_dbm = np.maximum(eirp_dbm, beside_dbm(config, offset))
                     limited = label != VictimLabel.NONE
                     lower(lowest, np.where(limited, eirp_dbm, np.inf), codes[label])
         return lowest

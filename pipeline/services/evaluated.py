@@ -9,7 +9,9 @@ from typing import NamedTuple
 from pipeline.budget import Budget, Term, total_dbm
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.dtt.threshold import threshold_notice
 from pipeline.errors import InputError, raise_first
+from pipeline.radio.allocations import partial_statement
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import largest_overload_shift_db
 from pipeline.services import table
@@ -175,7 +177,14 @@ def settled_flags(config: Config, device: Device) -> int:
 
 
 def product_statement(config: Config) -> str:
-    """One sentence on what the product is not; empty when every service that exists here is evaluated."""
+    """One sentence on what the product is not; empty when everything that exists here is evaluated."""
+    parts = [_services_left_out(config), threshold_notice(config)]
+    return "; ".join(part for part in parts if part)
+
+
+def _services_left_out(config: Config) -> str:
+    if statement := partial_statement(config):
+        return f"{statement}, not for licensing"
     missing = [
         name
         for name, service in config.services.items()

@@ -17,7 +17,7 @@ from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import STEP, DevicePath, LossProfile, loss_profile
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
 from pipeline.radio.coupling import Coupling, coupling_of, permitted_dbm
-from pipeline.radio.emission import Band, Emission, device_cap_dbm
+from pipeline.radio.emission import Band, Emission, FloorBand, device_cap_dbm
 from pipeline.reference.ratio_tables import read_device_classes
 from pipeline.services.base import ServiceContext
 from pipeline.territory.codes import Surface
@@ -127,7 +127,14 @@ def emission_of(
     centre_mhz, half_mhz = channel_centre_mhz(channels, channel), 0.5 * device.bandwidth_mhz
     aflr_db = read_device_classes(context.config.protection.device_classes)[device.emission_class]
     block = Band(centre_mhz - half_mhz, centre_mhz + half_mhz)
-    return Emission(block, channel_width_mhz(channels, channel), aflr_db, floor_dbm_per_100khz)
+    bands = _floor_bands(context.config) if math.isfinite(floor_dbm_per_100khz) else ()
+    return Emission(block, channel_width_mhz(channels, channel), aflr_db, floor_dbm_per_100khz, bands)
+
+
+def _floor_bands(config: Config) -> tuple[FloorBand, ...]:
+    """Floors of the leakage by frequency, beside the general one."""
+    floors = () if config.incumbents is None else config.incumbents.leakage_floor
+    return tuple(FloorBand(Band(f.from_mhz, f.to_mhz), f.dbm_per_100khz) for f in floors)
 
 
 def leakage_floor_dbm_per_100khz(config: Config) -> float:

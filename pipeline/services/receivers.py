@@ -26,7 +26,7 @@ from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import DevicePath, exact_loss_db
 from pipeline.radio.antennas import gain_table_dbi
-from pipeline.radio.coupling import coupling_of, permitted_dbm
+from pipeline.radio.coupling import coupling_of, floors_in, permitted_dbm
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import interference_limit_dbm
 from pipeline.registers.stations import ReceiverRow, read_stations
@@ -235,7 +235,8 @@ def area_terms(
     terms.append(Term("rejection", coupling.rejection_db, "overlap, leakage and selectivity"))
     rest_db = float(permitted_dbm(permissible_dbm, *coupling)) - _sum_dbm(terms)
     if rest_db != 0.0:
-        terms.append(Term("leakage floor", rest_db, "leakage that stays as the power falls"))
+        floors = ", ".join(f"{dbm:g}" for dbm in floors_in(emission, receiver.band))
+        terms.append(Term("leakage floor", rest_db, f"leakage that stays at {floors} dBm in 100 kHz"))
     return terms
 
 

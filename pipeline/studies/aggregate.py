@@ -28,6 +28,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.plan.territory_file import files_read, load_config
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.radio.allocations import is_partial
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
@@ -90,7 +91,7 @@ def _read_placed(path: Path, config: Config, surface: xr.DataArray, folder: Path
     rows = read_rows(path, _PlacedRow, context=setting)
     pixels = [_pixel(path, row, surface) for row in rows]
     eirp_dbm = [
-        _permitted_dbm(path, row, folder, *pixel) if row.eirp_dbm is None else row.eirp_dbm
+        _permitted_dbm(config, path, row, folder, *pixel) if row.eirp_dbm is None else row.eirp_dbm
         for row, pixel in zip(rows, pixels, strict=True)
     ]
     row_px, col_px = np.array(pixels).T
@@ -109,7 +110,7 @@ def spread(
     number = list(config.devices).index(device)
     parts = []
     for channel in sorted(config.channels.wsd):
-        raw = raster.read(_layer(folder, device.id, channel)).values[row, col]
+        raw = raster.read(_layer(config, folder, device.id, channel)).values[row, col]
         on = ~np.isin(raw, _NOTHING_PERMITTED)
         count = int(on.sum())
         parts.append(
@@ -159,8 +160,8 @@ def _pixel(path: Path, placed: _PlacedRow, surface: xr.DataArray) -> tuple[int, 
     return row, col
 
 
-def _permitted_dbm(path: Path, placed: _PlacedRow, folder: Path, row: int, col: int) -> float:
-    layer = _layer(folder, placed.device, placed.channel)
+def _permitted_dbm(config: Config, path: Path, placed: _PlacedRow, folder: Path, row: int, col: int) -> float:
+    layer = _layer(config, folder, placed.device, placed.channel)
     raw = int(raster.read(layer, rows=slice(row, row + 1), cols=slice(col, col + 1)).values.item())
     if raw in _NOTHING_PERMITTED:
         raise InputError(
@@ -174,8 +175,8 @@ def _permitted_dbm(path: Path, placed: _PlacedRow, folder: Path, row: int, col: 
     return raw / 100.0
 
 
-def _layer(folder: Path, device: str, channel: int) -> Path:
-    return folder / layer_file("max_eirp", device=device, channel=channel)
+def _layer(config: Config, folder: Path, device: str, channel: int) -> Path:
+    return folder / layer_file("max_eirp", device=device, channel=channel, partial=is_partial(config))
 
 
 # --- the check ----------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, published_file, read_onto, read_run
+from pipeline.radio.allocations import is_partial
 from pipeline.studies.pictures import draw_changes
 
 _CHANNEL_COLUMNS = (
@@ -161,7 +162,9 @@ def _pair_of(first: Run, second: Run) -> ComparedRuns:
 
 
 def _layer(run: Run, device: str, channel: int) -> Path:
-    return published_file(run, layer_file("max_eirp", device=device, channel=channel))
+    return published_file(
+        run, layer_file("max_eirp", device=device, channel=channel, partial=is_partial(config_of(run)))
+    )
 
 
 def common_grid(first: Grid, second: Grid, *, file: Path) -> Grid:

@@ -24,6 +24,7 @@ from pipeline.grid.layer_files import layer_file
 from pipeline.plan.dependencies import basis_of, code_of
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, published_file, read_run
+from pipeline.radio.allocations import is_partial, open_allocations
 from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.services.base import ServiceContext
@@ -100,7 +101,9 @@ def _place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id:
         raise InputError("no such channel in the run", field="channel", value=channel, allowed=channels)
     if not (abs(lon_deg) <= 180.0 and abs(lat_deg) <= 90.0):
         raise InputError("is not a place on Earth", field="lon, lat", value=(lon_deg, lat_deg))
-    path = published_file(run, layer_file("max_eirp", device=device_id, channel=channel))
+    path = published_file(
+        run, layer_file("max_eirp", device=device_id, channel=channel, partial=is_partial(config))
+    )
     grid, tags = raster.read_grid(path), dict(raster.read_layout(path).tags)
     row, col = grid.pixel_of(lon_deg, lat_deg)
     raw = NODATA_CENTI
@@ -183,11 +186,14 @@ def cap_budget(device: Device) -> Budget:
 
 def _left_open(place: ExplainedLocation) -> Budget:
     """Which services should have been evaluated at the pixel and were not."""
-    path = published_file(place.run, layer_file("eval_flags", device=place.device.id, channel=place.channel))
+    fields = {"device": place.device.id, "channel": place.channel}
+    path = published_file(place.run, layer_file("eval_flags", partial=is_partial(place.config), **fields))
     here = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
     flags = int(raster.read(path, rows=here[0], cols=here[1]).values.item())
     asked = evaluated_services(place.config)
     names = [row.name for row in asked if row.flag is not None and not flags & (1 << row.flag)]
+    allocated = [found.key for found in open_allocations(place.config, place.device, place.channel)]
+    names += [name for name in dict.fromkeys(allocated) if name not in names]
     return Budget({"services_not_evaluated": names}, (), service_code("not_evaluated"))
 
 

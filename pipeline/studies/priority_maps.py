@@ -25,6 +25,7 @@ from pipeline.files import GEOTIFF_FILE, check_output_folder, kind_of_table, tab
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.territory_file import files_read, load_config
+from pipeline.radio.allocations import is_partial
 
 # --- classes and shares -------------------------------------------------------------------------------------
 
@@ -118,7 +119,11 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
 def _layers(config: Config, folder: Path, level: Priority) -> list[Path]:
     """Maximum e.i.r.p. of the level's device, channels ascending."""
     channels = sorted(config.channels.wsd)
-    return [folder / layer_file("max_eirp", device=level.device, channel=channel) for channel in channels]
+    device, partial = level.device, is_partial(config)
+    return [
+        folder / layer_file("max_eirp", device=device, channel=channel, partial=partial)
+        for channel in channels
+    ]
 
 
 def _map_files(level: Priority) -> tuple[str, str]:

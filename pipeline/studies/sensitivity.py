@@ -42,6 +42,7 @@ from pipeline.plan.run_job import run_job
 from pipeline.plan.territory_file import files_read, load_config
 from pipeline.publish.release import point_to
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.radio.allocations import is_partial
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.compare import is_number
 from pipeline.workflow.run import only_one_run
@@ -197,6 +198,26 @@ def variants_of(config: Config) -> list[Variant]:
     for dq_pct in tried.dqs_pct:
         if dq_pct != device.dq_pct:
             found.append(Variant(f"dq-{dq_pct:g}", _with_device(config, device, dq_pct=dq_pct)))
+    return [*found, *_load_variants(config)]
+
+
+def _load_variants(config: Config) -> list[Variant]:
+    """Idle devices by what they cost, loaded ones, and the cautious table of ratios."""
+    protection, tried = config.protection, config.sensitivity
+    (device,) = config.devices
+    load = device.load or protection.load
+    current_db = (device.idle_penalty_db or protection.idle_penalty_db).value if load == "idle" else None
+    found = []
+    for penalty_db in tried.idle_penalties_db:
+        if penalty_db != current_db:
+            number = protection.idle_penalty_db.model_copy(update={"value": penalty_db})
+            idle = _with_device(config, device, load="idle", idle_penalty_db=number)
+            found.append(Variant(f"idle-{penalty_db:g}", idle))
+    if load != "loaded" and tried.loaded:
+        found.append(Variant("loaded", _with_device(config, device, load="loaded")))
+    for path in tried.ratio_tables:
+        if path != protection.ratios:
+            found.append(Variant(f"ratios-{path.stem}", _changed(config, "protection", ratios=path)))
     return found
 
 
@@ -248,7 +269,7 @@ def _run_variant(folder: Path, variant: Variant, threads: int) -> Path:
             write_whole(step.stamp, step.digest)
     (channel,), (device,) = plan.wsd, plan.config.devices
     run_job("combine", plan.config, place, threads=threads, channel=channel)
-    return place / layer_file("max_eirp", device=device.id, channel=channel)
+    return place / layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(plan.config))
 
 
 def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:

@@ -3,8 +3,8 @@
 Input: boundaries and population named in the configuration, sites and modes of the register.
 Output in ``<build>/territory``: ``surface.tif``, ``country.tif`` with ``countries.json`` (index 1 upward),
 ``coastal.tif``, ``border.tif`` (km), ``neighbours.tif`` (km, a band for each foreign land),
-``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel) and ``density.tif`` (persons
-per km2).
+``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel), ``density.tif`` (persons per
+km2) and, from places, ``population.json`` (people of each country on the grid, beyond it, not placed).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(config: Config, build: Path, *, threads: int, required_km: tuple[float,
     write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
     write_neighbours(folder / "neighbours.tif", masks, boundaries.codes)
     if people is not None:
-        write_population(folder, people, grid, surface)
+        write_population(folder, people, masks, boundaries)
     box_deg = paths_box_deg(grid, register["lon_deg"].values, register["lat_deg"].values)
     land = surface_mask(boundaries, box_deg, threads=threads)
     write(folder / "land_lonlat.tif", land, tags={}, publish=False)

@@ -1,13 +1,11 @@
-"""Population on the pixel grid: counts of a raster spread without loss, or settlements over their extent."""
+"""Population on the pixel grid: counts of a raster spread without loss, and density."""
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -21,9 +19,6 @@ from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import is_land
 
-# A place is spread over the area it would fill at the density of a European town (project choice,
-# docs/method.md, section 24).
-_SETTLED_PER_KM2 = 2000.0
 _DENSITY_WINDOW_M = 1000.0
 # Sample points along the smaller side of a source cell; step of the lattice of projected positions.
 _POINTS_PER_CELL = 6.0
@@ -42,15 +37,6 @@ _PER_AREA = re.compile(
     re.IGNORECASE,
 )
 _OF_A_CELL = re.compile(r"(per|/)\s*(grid[- ]?)?(cell|pixel)", re.IGNORECASE)
-_COLUMNS = ("latitude", "longitude", "population")
-
-
-class Settlement(NamedTuple):
-    """Where the middle of a settlement is, WGS84 degrees, and its population."""
-
-    lon_deg: float
-    lat_deg: float
-    persons: float
 
 
 def read_counts(path: str | Path, grid: Grid) -> xr.DataArray:
@@ -117,42 +103,6 @@ def population_strips(
         yield rows, persons.astype(np.float32)
 
 
-def read_places(path: str | Path) -> list[Settlement]:
-    """Places of a CSV with the columns latitude, longitude (WGS84 degrees) and population."""
-    reader = csv.DictReader(_lines(Path(path)))
-    for column in _COLUMNS:
-        if column not in (reader.fieldnames or ()):
-            raise InputError("column is missing", file=path, row=1, field=column, value=reader.fieldnames)
-    places = [_place(path, reader.line_num, record) for record in reader]
-    if not places:
-        raise InputError("no places", file=path, allowed="at least one row")
-    return places
-
-
-def places_population(
-    places: list[Settlement], grid: Grid, surface: NDArray[np.uint8]
-) -> NDArray[np.float32]:
-    """Persons per pixel from places, float32[height, width]; 0 away from them.
-
-    A list of places says where the middle of a settlement is, not how far it reaches. Each place is spread
-    evenly over the pixels nearest to it, as many as its population fills at 2000 persons per km2 (at least
-    one), so that a city is neither one crowded pixel nor spread over the country. Only land takes part; a
-    place without land within twice its radius keeps its nearest pixels. The sum over the pixels is the
-    population of the place; what falls on pixels beyond the grid's edge is left out. Settlements that the
-    list leaves out count as empty.
-    """
-    persons = np.zeros(surface.shape, dtype=np.float64)
-    to_grid = grid.from_lonlat()
-    lon_deg, lat_deg = [p.lon_deg for p in places], [p.lat_deg for p in places]
-    x_m, y_m = to_grid.transform(np.asarray(lon_deg), np.asarray(lat_deg))
-    row, col = (edge - 0.5 for edge in grid.row_col(x_m, y_m))
-    pixel_km2 = (grid.resolution_m / 1000.0) ** 2
-    for place, place_row, place_col in zip(places, row, col, strict=True):
-        count = max(1, math.ceil(place.persons / _SETTLED_PER_KM2 / pixel_km2))
-        _spread(place.persons, count, place_row, place_col, surface, persons)
-    return persons.astype(np.float32)
-
-
 def density_strips(
     population: NDArray[np.float32], grid: Grid, surface: NDArray[np.uint8]
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
@@ -172,16 +122,6 @@ def density_strips(
         pixels = window_sums(valid.astype(np.float64), half)[own]
         density = persons / (np.maximum(pixels, 1.0) * grid.area_km2(rows))
         yield rows, np.where(valid[own], density, np.nan).astype(np.float32)
-
-
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise InputError("file not found", file=path, allowed="an existing CSV file")
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"cannot be read as UTF-8 text ({type(error).__name__})"
-        raise InputError(problem, file=path, allowed="a CSV file in UTF-8") from None
 
 
 def _cell_size_px(counts: xr.DataArray, grid: Grid) -> tuple[float, float]:
@@ -214,49 +154,6 @@ def _source_positions(counts: xr.DataArray, grid: Grid, pad_px: int) -> NDArray[
     x, y = to_source.transform(*np.meshgrid(x_m, y_m))
     place = counts.attrs["transform"]
     return np.stack([(y - place.f) / place.e, (x - place.c) / place.a])
-
-
-def _place(path: str | Path, row: int, record: dict[str, str]) -> Settlement:
-    limits = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 180.0), "population": (0.0, 1e9)}
-    numbers = {}
-    for column, (low, high) in limits.items():
-        try:
-            numbers[column] = float(record[column])
-        except (TypeError, ValueError):
-            numbers[column] = math.nan
-        if not low <= numbers[column] <= high:
-            raise InputError(
-                "not a number in range",
-                file=path,
-                row=row,
-                field=column,
-                value=record[column],
-                allowed=f"{low:g} to {high:g}",
-            )
-    return Settlement(numbers["longitude"], numbers["latitude"], numbers["population"])
-
-
-def _spread(
-    total: float, count: int, row: float, col: float, surface: NDArray[np.uint8], persons: NDArray[np.float64]
-) -> None:
-    """Add a place at pixel position (row, col) evenly to the ``count`` nearest land pixels of ``persons``."""
-    height, width = surface.shape
-    reach = math.ceil(2.0 * math.sqrt(count / math.pi)) + 1
-    if not (-reach <= row < height + reach and -reach <= col < width + reach):
-        return
-    around = np.arange(-reach, reach + 1)
-    rows, cols = round(row) + around, round(col) + around
-    in_rows, in_cols = (rows >= 0) & (rows < height), (cols >= 0) & (cols < width)
-    land = np.ones((rows.size, cols.size), dtype=np.bool_)
-    inside = np.ix_(in_rows, in_cols)
-    land[inside] = surface[np.ix_(rows[in_rows], cols[in_cols])] != Surface.SEA
-    squared = (rows[:, None] - row) ** 2 + (cols[None, :] - col) ** 2
-    # Sea comes after all land; ties are taken row by row, the same on every machine.
-    order = np.argsort(np.where(land, squared, squared + 1e12), axis=None, kind="stable")
-    taken = order[: min(count, max(int(land.sum()), 1))] if land.any() else order[:count]
-    part = np.zeros(land.shape)
-    part.flat[taken] = total / taken.size
-    persons[np.ix_(rows[in_rows], cols[in_cols])] += part[inside]
 
 
 @kernel

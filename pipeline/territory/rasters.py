@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,23 +14,19 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.territory import Population, Territory
 from pipeline.errors import InputError
-from pipeline.files import write_whole
+from pipeline.files import json_bytes, write_whole
 from pipeline.grid.grid import Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.grid.raster import layout_on, make_array, write_blocks
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.territory.codes import SURFACE_NAMES
-from pipeline.territory.masks import coastal_mask, compute_masks
+from pipeline.territory.masks import Masks, coastal_mask, compute_masks
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
-from pipeline.territory.population import (
-    Settlement,
-    density_strips,
-    places_population,
-    population_strips,
-    read_counts,
-    read_places,
-)
+from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
+from pipeline.territory.population import density_strips, population_strips, read_counts
 
+# People of each country on the grid, beyond it and not placed.
+ACCOUNTS_FILE = "population.json"
 Strips = Iterable[tuple[slice, NDArray[np.float32]]]
 
 
@@ -147,19 +143,28 @@ def read_people(settings: Population, grid: Grid) -> xr.DataArray | list[Settlem
 
 
 def write_population(
-    folder: Path, people: xr.DataArray | list[Settlement], grid: Grid, surface: NDArray[np.uint8]
+    folder: Path, people: xr.DataArray | list[Settlement], masks: xr.Dataset, boundaries: Boundaries
 ) -> None:
-    """Write ``population.tif`` and ``density.tif``."""
+    """Write ``population.tif``, ``density.tif`` and, from places, ``population.json``."""
+    grid: Grid = masks.attrs["grid"]
+    surface = masks["surface"].values
     if isinstance(people, xr.DataArray):
         population = np.empty(surface.shape, dtype=np.float32)
         for rows, persons in population_strips(people, grid, surface):
             population[rows] = persons
     else:
-        population = places_population(people, grid, surface)
+        placed = places_population(people, grid, Masks(surface, masks["country"].values), boundaries)
+        population = placed.persons
+        write_accounts(folder / ACCOUNTS_FILE, placed.accounts)
     whole = [(slice(0, grid.height), population)]
     write_strips(folder / "population.tif", grid, whole, "persons", "persons per pixel")
     density = density_strips(population, grid, surface)
     write_strips(folder / "density.tif", grid, density, "km-2", "persons per km2 of land over 1 km")
+
+
+def write_accounts(path: Path, accounts: Mapping[str, PeopleAccount]) -> None:
+    """Write where the people of each country's places are; "" for places in no country."""
+    write_whole(path, json_bytes({code: account._asdict() for code, account in accounts.items()}))
 
 
 def write_codes(path: Path, codes: Sequence[str]) -> None:

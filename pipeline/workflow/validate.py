@@ -43,6 +43,7 @@ from pipeline.plan.plausibility import (
 from pipeline.plan.plausible_places import booking_places, station_places
 from pipeline.plan.territory_file import load_config
 from pipeline.publish import query_facts
+from pipeline.radio.allocations import open_channels, partial_statement
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import offsets_notice, victim_channels
@@ -59,7 +60,8 @@ from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
 from pipeline.territory import overlaps, regions
 from pipeline.territory.masks import surface_mask
-from pipeline.territory.population import read_counts, read_places
+from pipeline.territory.places import read_places
+from pipeline.territory.population import read_counts
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
 
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
@@ -362,6 +364,7 @@ def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
         if not service.evaluated:
             treated = "not evaluated" if service.applicable else "not present  "
             yield f"  {treated} {name}: {service.reason}"
+    yield from _allocation_remarks(config)
     for entry in unverified(config):
         yield f"  not verified  {entry['key']} = {entry['value']} ({entry['source']})"
     if notice := offsets_notice(config):
@@ -370,6 +373,18 @@ def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
         yield f"  product       {statement}"
     if told := disclosure(config):
         yield f"  disclosure    {told}"
+
+
+def _allocation_remarks(config: Config) -> Iterator[str]:
+    """In which channels an incumbent is not evaluated, and what becomes of them."""
+    fate = "the study left it out" if config.study else "not evaluated, never available"
+    for name, channels in open_channels(config).items():
+        yield f"  incumbent     {name} is not evaluated; channels {_listed(channels)}: {fate}"
+    left_out = any(service.applicable and not service.evaluated for service in config.services.values())
+    if left_out and not config.channels.allocated:
+        yield "  incumbent     channels.allocated is empty: a service out of scope closes no channel"
+    if config.study or config.channels.publish_partial:
+        yield f"  partial       {partial_statement(config) or 'nothing is left out: names stay as they are'}"
 
 
 def _listed(channels: list[int]) -> str:

@@ -98,7 +98,10 @@ def correlated_levels(rng: np.random.Generator) -> np.ndarray:
 
 def publish(config: Path, plan: Plan) -> Path:
     """The query rasters of all devices with as much of a manifest as a query reads."""
-    files = {query_file(device.id): plan.build / query_file(device.id) for device in plan.config.devices}
+    files = {
+        query_file(plan, device.id): plan.build / query_file(plan, device.id)
+        for device in plan.config.devices
+    }
     for device in plan.config.devices:
         run_from("query", config, plan.build, device=device.id)
     valid = {"from": NOW.isoformat(), "until": NOW.isoformat()}

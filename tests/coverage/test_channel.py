@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scene import CHANNEL, GRID, Scene, config, coverage_of, pixel_degrees, reference, scene
 
+from pipeline.coverage.channel import merge_times
 from pipeline.coverage.tiles import LEVEL_BANDS
 
 
@@ -119,3 +120,18 @@ def test_no_transmitter_in_the_channel_gives_an_empty_map(made):
     result = coverage_of(Scene(made.surface, nobody, {}, planning))
     assert np.isnan(result["levels"].values).all()
     assert (result["classes"].values[1] == 0).all()
+
+
+def test_reception_of_either_percentage_of_time_is_served():
+    """By hand: three pixels served at 1 %, at 50 %, at neither; q1 the larger, the nuisance of both kept."""
+    rows, cols = slice(0, 1), slice(0, 3)
+    levels = np.zeros((2, len(LEVEL_BANDS), 1, 3), np.float32)
+    levels[0, 2:4], levels[1, 2:4] = 50.0, 44.0
+    levels[:, -1, 0] = [[0.8, 0.3, np.nan], [0.9, 0.75, np.nan]]
+    classes = np.zeros((2, 3, 1, 3), np.uint16)
+    classes[:, 0, 0] = [[1, 0, 65535], [1, 1, 65535]]
+    (merged,) = merge_times(*(iter([(rows, cols, levels[i].copy(), classes[i].copy())]) for i in (0, 1)))
+    assert merged[3][0, 0].tolist() == [1, 1, 65535]
+    assert merged[2][5, 0, :2].tolist() == pytest.approx([0.9, 0.75])
+    assert merged[2][2, 0].tolist() == [50.0] * 3
+    assert merged[2][6:, 0].tolist() == [[44.0] * 3] * 2

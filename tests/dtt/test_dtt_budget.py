@@ -20,6 +20,7 @@ from tests.dtt.test_protection_maps import (
     HOME,
     SIZE,
     Case,
+    calibration_by_definition_db,
     discrimination_by_definition_db,
     distance_by_definition_km,
     loss_by_definition_db,
@@ -92,6 +93,8 @@ def test_each_term_is_what_the_definition_says(case, k):
             float(margin_db), float(case.sigma[p]), sigma_db, device.dq_pct / 100
         )
         assert -0.021 < terms["permissible interfering level"] - exact_db <= 1e-3
+        taken_db = calibration_by_definition_db(float(margin_db), float(case.sigma[p]), sigma_db)
+        assert terms["calibration of the nuisance sum"] == -taken_db
         assert terms["frequency"] == pytest.approx(-20 * math.log10(F_MHZ))
         ratio = "carrier to noise" if k == 0 else "protection ratio"
         assert -terms[ratio] == ratio_by_definition_db(case, p, k)
@@ -158,3 +161,17 @@ def test_threshold_method_names_the_field(tmp_path, repository):
     occupied = explained(case, 0, (11, 3))
     assert occupied.terms[0].value_db == -math.inf
     assert "of 60.00" in occupied.terms[0].note
+
+
+def test_cap_beside_an_occupied_channel_is_explained(tmp_path, repository):
+    threshold = {"field_dbuvm": {"value": 60.0, "source": "test", "verified": False}, "adjacent": "cap"}
+    threshold["adjacent_cap_dbm"] = {1: 16.0}
+    case = Case(tmp_path, repository, 200.0, {}, method="threshold", threshold=threshold)
+    path = case.folder / f"coverage/ch{CHANNEL}.tif"
+    levels = raster.read(path)
+    levels.values[1] = 70.0
+    raster.write(path, levels, tags={}, publish=False)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
+    beside = explained(case, 1, (11, 3))
+    assert [(term.name, term.value_db) for term in beside.terms] == [("cap beside an occupied channel", 16.0)]
+    assert case.limit(CHANNEL + 1).eirp_dbm[11, 3] == 16.0

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 from pyproj import Proj
 from scipy import optimize
 from scipy.stats import norm
 
+from pipeline.config.protection import Threshold
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -26,6 +28,7 @@ from pipeline.plan.territory_file import load_config
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.services.base import ServiceContext
+from pipeline.services.evaluated import product_statement
 from tests import asking
 from tests.jobs import run_from
 
@@ -127,6 +130,20 @@ def permissible_level_by_integral_db(margin: float, sigma_u: float, sigma_i: flo
     return optimize.brentq(lambda x: fall(x) - dq, -60, 80, xtol=1e-5)
 
 
+CALIBRATION = yaml.safe_load(Path("configs/tables/fw_calibration.yaml").read_text(encoding="utf-8"))
+
+
+def calibration_by_definition_db(margin: float, sigma_u: float, sigma_i: float) -> float:
+    """Row (S of before, S], column [Q, Q of the next), no interpolation."""
+    (table,) = [part["c_db"] for part in CALIBRATION["tables"] if part["sigma_i_db"] == sigma_i]
+    if sigma_u <= 1e-6:
+        return 0.0
+    q1 = norm.cdf(margin / math.hypot(5.5, sigma_u))
+    row = next((i for i, edge in enumerate(CALIBRATION["sigma_u_db"]) if sigma_u <= edge), len(table) - 1)
+    column = max([j for j, edge in enumerate(CALIBRATION["q1"]) if q1 >= edge], default=0)
+    return table[row][column]
+
+
 def loss_by_definition_db(d_km: float, height_m: float, coastal: bool) -> float:
     slant_km = math.hypot(d_km, (height_m - 10.0) / 1000.0)
     free_db = 32.4 + 20 * math.log10(F_MHZ) + 20 * math.log10(slant_km)
@@ -197,6 +214,7 @@ def limit_by_definition_dbm(case: Case, k: int, *, oth_dbm: float = math.nan, co
         margin = float(case.wanted[p]) - float(case.nuisance[p])
         x_db = {
             s: permissible_level_by_integral_db(margin, float(case.sigma[p]), s, device.dq_pct / 100)
+            - calibration_by_definition_db(margin, float(case.sigma[p]), s)
             for s in (3.5, 5.5)
         }
         for x in zip(*np.nonzero(case.surface == HOME), strict=True):
@@ -405,3 +423,84 @@ def test_threshold_method_occupies_from_the_field_on(tmp_path, repository):
         found = case.limit(CHANNEL + k)
         assert (found.eirp_dbm == np.where((field >= 60.0) & blocked, -np.inf, np.inf)).all()
     assert set(np.unique(case.limit(CHANNEL).label)) == {0, 1}
+
+    def limit(k: int, **changed: object):
+        threshold = case.config.protection.threshold.model_copy(update=changed)
+        other = copy.copy(case)
+        protection = case.config.protection.model_copy(update={"threshold": threshold})
+        other.config = case.config.model_copy(update={"protection": protection})
+        return other.limit(CHANNEL + k)
+
+    # By default both channels beside are closed inside the same contour, those farther are free.
+    for k, blocked in ((0, True), (1, True), (-1, True), (2, False), (-2, False)):
+        found_dbm = limit(k, offsets=Threshold().offsets).eirp_dbm
+        assert (found_dbm == np.where((field >= 60.0) & blocked, -np.inf, np.inf)).all()
+    capped = {"offsets": [-1, 0, 1], "adjacent": "cap", "adjacent_cap_dbm": {1: 16.02}}
+    for k, permitted_dbm in ((0, -np.inf), (1, 16.02), (-1, 16.02), (2, np.inf)):
+        found_dbm = limit(k, **capped).eirp_dbm
+        assert (found_dbm == np.where(field >= 60.0, permitted_dbm, np.inf)).all()
+
+
+def test_threshold_names_the_side_of_the_strongest_transmitter(tmp_path, repository):
+    threshold = {"field_dbuvm": {"value": 60.0, "source": "test", "verified": False}}
+    case = Case(tmp_path, repository, 200.0, {}, method="threshold", threshold=threshold)
+    path = case.folder / f"coverage/ch{CHANNEL}.tif"
+    levels = raster.read(path)
+    levels.values[1] = 70.0
+    raster.write(path, levels, tags={}, publish=False)
+    countries = ["SI", "AT", "", "HR"]
+    listed = [{"polarisation": "H", "country": country} for country in countries]
+    servers = {"transmitters": listed, "modes": MODES}
+    (case.folder / f"coverage/ch{CHANNEL}_servers.json").write_text(json.dumps(servers))
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
+    codes = np.array([1, 8, 1, 8])[case.server.astype(int) - 1]
+    assert np.array_equal(case.limit(CHANNEL).label, codes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"offsets": [-1, 1]}, "must name 0"),
+        ({"offsets": [-2, 0, 1], "adjacent": "cap", "adjacent_cap_dbm": {1: 10.0}}, r"distances \[2\]"),
+    ],
+)
+def test_threshold_that_leaves_an_offset_open_is_refused(settings, text):
+    with pytest.raises(ValidationError, match=text):
+        Threshold(**settings)
+
+
+def test_co_channel_only_is_said_in_the_product_statement(tmp_path, repository):
+    for offsets, said in (([0], True), ([-1, 0, 1], False)):
+        threshold = {"field_dbuvm": {"value": 60.0, "source": "test", "verified": False}, "offsets": offsets}
+        case = Case(tmp_path, repository, 200.0, {}, method="threshold", threshold=threshold)
+        text = "co-channel only; adjacent channels not studied (SM.2405 6.1)"
+        assert (text in product_statement(case.config)) == said
+
+
+def test_two_percentages_of_time_count_by_the_stricter(tmp_path, repository):
+    """Nuisance at 1 and at 50 % of time: the smaller m_U + X* of each victim, up to 80 m and beyond."""
+    case = Case(tmp_path, repository, 60.0, {"height_m": 1.5})
+    content = yaml.safe_load(case.config_path.read_text())
+    content["propagation"] = {"nuisance_time_pct": "both"}
+    case.config_path.write_text(yaml.safe_dump(content))
+    case.config = load_config(case.config_path)
+    rng = np.random.default_rng(4)
+    planned = case.nuisance, case.sigma
+    ordinary = (planned[0] - rng.uniform(0.0, 6.0, planned[0].shape)).astype(np.float32), planned[1] * 0.5
+    path = tmp_path / f"coverage/ch{CHANNEL}.tif"
+    levels = raster.read(path)
+    names = [*levels["band"].values.tolist(), "ordinary_nuisance_dbuvm", "ordinary_nuisance_sigma_db"]
+    values = np.concatenate([levels.values, np.stack(ordinary).astype(np.float32)])
+    data = make_array(values, case.grid, units="1", long_name="levels", nodata=math.nan, band_names=names)
+    raster.write(path, data, tags={}, publish=False)
+    run_from("protect", case.config_path, case.folder, channel=CHANNEL)
+    found = case.limit(CHANNEL)
+    expected = []
+    for case.nuisance, case.sigma in (planned, ordinary):
+        expected.append(limit_by_definition_dbm(case, 0)[0])
+    strictest = np.minimum(*expected)
+    assert (expected[0] != expected[1]).any()
+    deciding = strictest < case.config.devices[0].cap_dbm - 0.05
+    difference_db = found.eirp_dbm[deciding] - strictest[deciding]
+    assert difference_db.max() <= 1e-3
+    assert difference_db.min() > -0.021

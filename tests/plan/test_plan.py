@@ -50,6 +50,12 @@ def test_plan_has_the_channels_that_limit_a_device(tiny: Path) -> None:
 
 def test_victims_of_follow_the_offsets(tiny: Path) -> None:
     plan = load_plan(tiny)
+    assert victims_of(plan, 21) == [21, 22, 23, 25]
+    assert victims_of(plan, 30) == [21, 22, 23, 25]  # ten channels on either side, 47 is farther
+    tiny.write_text(
+        tiny.read_text() + "protection: {offsets: [-3, -2, -1, 0, 1, 2, 3, 9]}\n", encoding="utf-8"
+    )
+    plan = load_plan(tiny)
     assert victims_of(plan, 21) == [21, 22, 23]
     assert victims_of(plan, 30) == [21]  # the image channel, 9 below
     assert victims_of(plan, 29) == []
@@ -102,7 +108,7 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
         ("devices:", "keep_runs: 3\ndevices:", set()),
         ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"protect", "combine"}),
         ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine"}),
-        ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "combine"}),
+        ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "protect", "combine"}),
         ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine", "availability", "regions", "web"}),
         ("height_m: 30.0", "height_m: 10.0", {"protect", "combine", "availability", "regions", "web"}),
         ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine", "availability", "regions", "web"}),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 
 from pipeline.config.protection import Device
-from pipeline.radio.coupling import coupling_of, permitted_dbm
-from pipeline.radio.emission import Band, Emission, least_eirp_dbm
+from pipeline.radio.coupling import coupling_of, floors_in, permitted_dbm
+from pipeline.radio.emission import Band, Emission, FloorBand, least_eirp_dbm
 
 CLASS_1 = {1: 74.0, 2: 79.0, 3: 84.0}
 NO_FLOOR = -math.inf
@@ -60,6 +60,30 @@ def test_leakage_ratio_is_that_of_fixed_service_rejection() -> None:
     # Rec. ITU-R F.1565-1: R_f = 10 log(B_fs / B_wsd) - ACLR for a 2 MHz link in the next channel.
     coupling = coupling_of(emission(602.0), Band(610.0, 612.0), math.inf)
     assert -coupling.rejection_db == pytest.approx(10 * math.log10(2 / 8) - (74 - 10 * math.log10(80)))
+
+
+# 16 MHz of a receiver at 782-798 MHz, beside channel 59 at 774-782: 8 MHz with the floor of -84, 8 with -54.
+ABOVE_790 = (FloorBand(Band(0.0, 470.0), -54.0), FloorBand(Band(790.0, 1e6), -54.0))
+
+
+@pytest.mark.parametrize("tolerated_dbm", [-34.0, -33.0, -20.0, 0.0])
+def test_floor_is_that_of_the_frequency(tolerated_dbm: float) -> None:
+    """First adjacent 782-790 MHz, second 790-798 MHz, 80 segments of 100 kHz each; by hand and by search."""
+    wide = emission(778.0, floor_dbm=-84.0)._replace(floor_bands=ABOVE_790)
+    receiver = Band(782.0, 798.0)
+    assert floors_in(wide, receiver) == [-84.0, -54.0]
+    assert floors_in(wide, Band(782.0, 790.0)) == [-84.0]
+    assert floors_in(wide, Band(460.0, 470.0)) == [-54.0]
+
+    def interference_dbm(p_dbm: float) -> float:
+        leaked = 80 * 10 ** (max(p_dbm - 74.0, -84.0) / 10) + 80 * 10 ** (max(p_dbm - 79.0, -54.0) / 10)
+        return 10 * math.log10(leaked)
+
+    found = permitted_dbm(tolerated_dbm, *coupling_of(wide, receiver, math.inf))
+    expected = brentq(lambda p: interference_dbm(p) - tolerated_dbm, -200, 200)
+    assert found == pytest.approx(expected, abs=1e-6)
+    # 80 segments at -54 dBm are -34.97 dBm: less cannot be reached at any power.
+    assert permitted_dbm(-34.98, *coupling_of(wide, receiver, math.inf)) == -math.inf
 
 
 def total_dbm(p_dbm: float, acs_db: float, floor_dbm: float) -> float:

@@ -49,7 +49,11 @@ def test_base_station_beside_the_device_is_the_hand_budget(
     tmp_path: Path, repository: Path, name: str, i_n_db: float, label: int
 ) -> None:
     path = write_csv(tmp_path / "bases.csv", [receiver_row(505_250.0, 104_250.0)])
-    sections = {name: {"registers": [str(path)]}, "leakage_floor_dbm_per_100khz": NO_FLOOR}
+    sections = {
+        name: {"registers": [str(path)]},
+        "leakage_floor_dbm_per_100khz": NO_FLOOR,
+        "leakage_floor": [],
+    }
     context = context_with(tmp_path, repository, **sections)
     device = context.config.devices[0]
     limit = prepare(name, context, device, 48)
@@ -67,7 +71,12 @@ def test_base_station_beside_the_device_is_the_hand_budget(
 def test_receiver_anywhere_gives_one_limit_for_the_territory(tmp_path: Path, repository: Path) -> None:
     table = tmp_path / "anywhere.csv"
     table.write_text(f"{AREA_HEADER}\nUE,796,4.5,9,0,0,1.5,33,50,made up,false\n")
-    context = context_with(tmp_path, repository, mobile={"area_wide": str(table)})
+    # At 796 MHz leakage stays at -54 dBm in 100 kHz, -37.5 dBm in 4.5 MHz, far above what the terminal bears.
+    closed = context_with(tmp_path, repository, mobile={"area_wide": str(table)})
+    limit = prepare("mobile", closed, closed.config.devices[0], 48)
+    assert limit is not None
+    assert np.isneginf(limit(*whole()).eirp_dbm).all()
+    context = context_with(tmp_path, repository, mobile={"area_wide": str(table)}, leakage_floor=[])
     device = context.config.devices[0]
     limit = prepare("mobile", context, device, 48)
     assert limit is not None
@@ -91,7 +100,11 @@ def test_floor_of_the_leakage_closes_a_channel_beside_a_receiver(tmp_path: Path,
     for floor in (-84.0, -150.0):
         entry = {"value": floor, "source": "made up", "verified": False}
         context = context_with(
-            tmp_path, repository, mobile={"registers": [str(path)]}, leakage_floor_dbm_per_100khz=entry
+            tmp_path,
+            repository,
+            mobile={"registers": [str(path)]},
+            leakage_floor_dbm_per_100khz=entry,
+            leakage_floor=[],
         )
         limit = prepare("mobile", context, context.config.devices[0], 48)
         assert limit is not None
@@ -217,6 +230,7 @@ def test_adjacent_channels_reach_a_telescope_by_leakage(
         repository,
         radio_astronomy={"stations": telescope(tmp_path)},
         leakage_floor_dbm_per_100khz=NO_FLOOR,
+        leakage_floor=[],
     )
     limit = prepare("radio_astronomy", context, context.config.devices[0], channel)
     assert limit is not None

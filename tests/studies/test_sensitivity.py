@@ -17,7 +17,10 @@ from pipeline.studies.sensitivity import narrowed, spread_bands, statistics, var
 from tests.jobs import run_from
 
 OUT, NO, OPEN = -32768, -9999, -9998
-FEW = "sensitivity: {coverage_models: [], wsd_models: [], location_sigmas_db: [], dqs_pct: [1.0, 2.0]}\n"
+FEW = (
+    "sensitivity: {coverage_models: [], wsd_models: [], location_sigmas_db: [], dqs_pct: [1.0, 2.0], "
+    "idle_penalties_db: [], loaded: false, ratio_tables: []}\n"
+)
 
 
 def test_variants_change_one_thing_each(tiny: Path) -> None:
@@ -31,6 +34,10 @@ def test_variants_change_one_thing_each(tiny: Path) -> None:
         "sigma-6.5",
         "dq-0.5",
         "dq-2",
+        "idle-0",
+        "idle-12",
+        "idle-26",
+        "ratios-protection_ratios_cautious",
     }
     assert variants["base"] == config
     assert variants["coverage-extended_hata"].propagation.coverage_model == "extended_hata"

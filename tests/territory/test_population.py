@@ -13,15 +13,7 @@ from rasterio.transform import from_origin
 
 from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
-from pipeline.territory.population import (
-    Settlement,
-    density_strips,
-    places_population,
-    population_strips,
-    read_counts,
-    read_places,
-    window_sums,
-)
+from pipeline.territory.population import density_strips, population_strips, read_counts, window_sums
 
 GRID = Grid("EPSG:3794", 200.0, 430_000.0, 110_000.0, 600, 500)
 ALL_LAND = np.ones((GRID.height, GRID.width), dtype=np.uint8)
@@ -141,45 +133,6 @@ def test_population_raster_without_crs_is_refused(tmp_path):
         read_counts(path, GRID)
 
 
-def test_place_fills_the_disc_of_its_population():
-    place = Settlement(14.9, 45.7, 40_000.0)  # 20 km2: radius 2523 m
-    persons = places_population([place], GRID, ALL_LAND)
-    assert persons.sum(dtype=float) == pytest.approx(40_000.0, rel=1e-6)
-    assert (persons > 0).sum() == 500
-    rows, cols = np.nonzero(persons)
-    x_m, y_m = Transformer.from_crs(4326, 3794, always_xy=True).transform(14.9, 45.7)
-    east = GRID.west_m + (cols + 0.5) * 200 - x_m
-    north = GRID.north_m - (rows + 0.5) * 200 - y_m
-    assert np.hypot(east, north).max() == pytest.approx(2523, abs=150)
-    assert abs(east.mean()) < 50
-    assert abs(north.mean()) < 50
-
-
-def test_small_place_is_one_pixel_at_its_position():
-    persons = places_population([Settlement(14.9, 45.7, 30.0)], GRID, ALL_LAND)
-    lon, lat = GRID.lonlat_deg()
-    row, col = np.argwhere(persons)[0]
-    assert (persons > 0).sum() == 1
-    assert (lon[row, col], lat[row, col]) == pytest.approx((14.9, 45.7), abs=0.0015)
-
-
-def test_place_at_the_sea_spreads_over_land_and_keeps_its_people():
-    lon, _ = GRID.lonlat_deg()
-    surface = (lon > 14.9).astype(np.uint8)
-    persons = places_population([Settlement(14.899, 45.7, 40_000.0)], GRID, surface)
-    assert persons[surface == 0].sum() == 0.0
-    assert persons.sum(dtype=float) == pytest.approx(40_000.0, rel=1e-6)
-    at_sea = places_population([Settlement(14.5, 45.7, 40_000.0)], GRID, surface)
-    assert at_sea.sum(dtype=float) == pytest.approx(40_000.0, rel=1e-6)
-
-
-def test_place_at_the_edge_keeps_the_half_inside():
-    x_m, y_m = GRID.west_m, GRID.north_m - 50_000.0
-    lon, lat = Transformer.from_crs(3794, 4326, always_xy=True).transform(x_m, y_m)
-    persons = places_population([Settlement(lon, lat, 40_000.0), Settlement(5.0, 45.0, 1e6)], GRID, ALL_LAND)
-    assert persons.sum(dtype=float) == pytest.approx(20_000.0, rel=0.05)
-
-
 def density_of(population: np.ndarray, surface: np.ndarray = ALL_LAND, grid: Grid = GRID) -> np.ndarray:
     return np.concatenate([strip for _, strip in density_strips(population, grid, surface)])
 
@@ -222,39 +175,6 @@ def test_window_sums_equal_plain_sums():
     for y, x in ((0, 0), (11, 15), (22, 30), (0, 17)):
         part = values[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4]
         assert found[y, x] == pytest.approx(part.sum(), rel=1e-12)
-
-
-def places_file(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_places_are_read_by_column_name(tmp_path):
-    path = places_file(tmp_path / "p.csv", "name,population,longitude,latitude\nPtuj,17858,15.87,46.42\n")
-    assert read_places(path) == [Settlement(15.87, 46.42, 17858.0)]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("name,population,longitude\nA,1,2\n", r"row 1, field latitude: column is missing"),
-        ("latitude,longitude,population\n46,15,x\n", r"row 2, field population: .*'x'"),
-        ("latitude,longitude,population\n46,15,5\n46,15,-5\n", r"row 3, field population: .*0 to 1e\+09"),
-        ("latitude,longitude,population\n146,15,5\n", r"field latitude: .*'146'"),
-        ("latitude,longitude,population\n46,nan,5\n", r"field longitude: .*'nan'"),
-        ("latitude,longitude,population\n46,15\n", r"field population"),
-        ("latitude,longitude,population\n", r"no places"),
-        ("", r"column is missing"),
-    ],
-)
-def test_bad_places_are_refused_with_row_and_field(tmp_path, text, message):
-    with pytest.raises(InputError, match=message):
-        read_places(places_file(tmp_path / "p.csv", text))
-
-
-def test_missing_places_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="file not found"):
-        read_places(tmp_path / "gone.csv")
 
 
 @pytest.mark.shared_data

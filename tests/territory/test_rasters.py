@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import rasterio
 import world
 import yaml
+from pyproj import Geod
 
 from pipeline.errors import InputError
 from pipeline.grid import foreign_rasters, raster
@@ -54,7 +56,8 @@ def built(repository, inputs, tmp_path_factory) -> Path:
 
 def test_all_files_lie_on_one_grid(built):
     names = sorted(path.name for path in built.iterdir())
-    assert names == sorted([*(f"{name}.tif" for name in LAYERS), "countries.json", "land_lonlat.tif"])
+    others = ["countries.json", "land_lonlat.tif", "population.json"]
+    assert names == sorted([*(f"{name}.tif" for name in LAYERS), *others])
     grids = {raster.read_grid(built / f"{name}.tif") for name in LAYERS}
     assert len(grids) == 1
     dtypes = [rasterio.open(built / f"{name}.tif").dtypes[0] for name in LAYERS]
@@ -77,9 +80,25 @@ def test_place_lands_in_its_pixel_when_another_program_reads_it(built):
         town, village, nobody = (value[0] for value in source.sample(zip(x, y, strict=True)))
         assert source.units == ("persons",)
         assert source.read(1).sum(dtype=float) == pytest.approx(23_000.0, rel=1e-6)
-    assert town == pytest.approx(500.0)  # 2000 per km2 on 0.25 km2
-    assert village == pytest.approx(500.0)
+    # Equal parts on the pixels of the disc that holds a place at 2000 per km2; the areas differ by 1e-5.
+    assert town == pytest.approx(20_000.0 / pixels_within(built, 14.4, 45.9, 20_000.0), rel=1e-4)
+    assert village == pytest.approx(3_000.0 / pixels_within(built, 14.3, 46.2, 3_000.0), rel=1e-4)
     assert nobody == 0.0
+
+
+def pixels_within(built, lon_deg: float, lat_deg: float, persons: float) -> int:
+    """Pixel centres in the disc of a place inland."""
+    lon, lat = raster.read_grid(built / "population.tif").lonlat_deg()
+    place = np.full(lon.shape, lon_deg), np.full(lon.shape, lat_deg)
+    distance_m = Geod(ellps="WGS84").inv(*place, lon, lat)[2]
+    return int((distance_m <= 1000.0 * math.sqrt(persons / 2000.0 / math.pi)).sum())
+
+
+def test_people_are_counted_by_country(built):
+    accounts = json.loads((built / "population.json").read_text(encoding="utf-8"))
+    total = {name: sum(account[name] for account in accounts.values()) for name in ("listed", "on_grid")}
+    assert total["on_grid"] == pytest.approx(23_000.0)
+    assert total["listed"] == sum(float(row.split(",")[2]) for row in PLACES.splitlines()[1:])
 
 
 def test_land_mask_covers_all_transmitters(built, repository):

@@ -35,7 +35,7 @@ def assumptions(facts: Facts) -> list[PagePart]:
         f"Method of protection: {chosen['protection']['method']}"
         + (f"; offsets {_listed(facts['protection']['offsets'])}." if _has_ratios(facts) else "."),
         f"Coverage by {coverage}, wanted fields at {path['wanted_time_pct']:g} % of time, "
-        f"interfering ones at {path['nuisance_time_pct']:g} %; paths from devices by {device}.",
+        f"interfering ones at {_time_told(path['nuisance_time_pct'])}; paths from devices by {device}.",
         f"Reception is served from a location probability of {shown_value(reception['q_min'])}; location "
         f"variation {reception['location_sigma_db']:g} dB; receiving antennas at "
         f"{reception['receiver_height_m']:g} m.",
@@ -47,6 +47,7 @@ def assumptions(facts: Facts) -> list[PagePart]:
         f"{register['rejected_rows']} rows rejected.",
         *[_device_told(device) for device in chosen["devices"]],
     ]
+    told += _people_told(facts)
     if facts["bookings"] is not None:
         bookings = facts["bookings"]
         told.append(
@@ -58,6 +59,25 @@ def assumptions(facts: Facts) -> list[PagePart]:
     if WITHHELD in facts:
         note += f" Those of protected stations are left out here: {facts[WITHHELD]['file']} has them."
     return [pages.element("h2", "Assumptions"), pages.bullets(told), pages.element("p", note, class_="note")]
+
+
+def _time_told(time_pct: float | str) -> str:
+    return "1 and at 50 %, the stricter counts" if time_pct == "both" else f"{time_pct:g} %"
+
+
+def _people_told(facts: Facts) -> list[str]:
+    """Where the people of the list of places are, those of the territory's own countries."""
+    accounts = facts["population"] or {}
+    own = [accounts[code] for code in facts["config"]["settings"]["territory"]["home"] if code in accounts]
+    if not own:
+        return []
+    listed, beyond, not_placed = (
+        sum(account[name] for account in own) for name in ("listed", "beyond_grid", "not_placed")
+    )
+    return [
+        f"Population: places of {listed:.0f} people, spread over the land of their own country; "
+        f"{beyond:.0f} beyond the grid, {not_placed:.0f} not placed."
+    ]
 
 
 def _has_ratios(facts: Facts) -> bool:

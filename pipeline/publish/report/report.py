@@ -37,6 +37,7 @@ from pipeline.publish.report.basis import (
 )
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.styles import Scheme, read_schemes
+from pipeline.radio.allocations import is_partial
 from pipeline.rows.text_records import own_rows
 
 _CHOSEN = 6
@@ -86,7 +87,7 @@ def report(
     ``facts`` decide what it may tell; ``drawn``: the sections of the devices, if there are any by now.
     """
     title = facts["title"] or facts["territory"]
-    rows = own_rows(build / layer_file("statistics"))
+    rows = own_rows(build / layer_file("statistics", partial=is_partial(plan.config)))
     devices = draw_devices(plan, build) if drawn is None else drawn
     hidden = WITHHELD in facts and plan.config.publish.limiting_service == "internal"
     parts = [
@@ -215,17 +216,17 @@ def draw_devices(plan: Plan, build: Path) -> list[DrawnDevice]:
 
 def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
     """Maps, curves, table and shares of one device."""
-    schemes = read_schemes()
-    rows = own_rows(build / layer_file("statistics"))
+    schemes, partial = read_schemes(), is_partial(plan.config)
+    rows = own_rows(build / layer_file("statistics", partial=partial))
     channels = chosen_channels(plan.config)
     levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
     counts = {
         f"available at {level} dBm e.i.r.p.": build
-        / layer_file("available_channels", device=device, level=level)
+        / layer_file("available_channels", device=device, level=level, partial=partial)
         for level in levels
     }
     limits = {
-        f"channel {channel}": build / layer_file("max_eirp", device=device, channel=channel)
+        f"channel {channel}": build / layer_file("max_eirp", device=device, channel=channel, partial=partial)
         for channel in channels
     }
     title = f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels"
@@ -236,7 +237,9 @@ def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
         maps(title, limits, schemes["max_eirp"]),
     ]
     family = plan.config.publish.limiting_family
-    paths = [build / layer_file(family, device=device, channel=channel) for channel in plan.wsd]
+    paths = [
+        build / layer_file(family, device=device, channel=channel, partial=partial) for channel in plan.wsd
+    ]
     shares = _share_section(paths, plan.wsd, schemes["limiting_service"])
     regions = [part for file in written_by(plan, "regions") for part in _region_section(build / file, device)]
     return DrawnDevice(drawn, shares, regions)

@@ -18,7 +18,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
 from pipeline.grid.grid import Box, Grid
-from pipeline.grid.layer_files import layer_file, raster_of, style_name
+from pipeline.grid.layer_files import archive_name, layer_file, raster_of, style_name
 from pipeline.layers import LAYERS
 from pipeline.plan.published_layers import published_layers
 from pipeline.plan.run_files import PAGE_FILES
@@ -50,6 +50,7 @@ from pipeline.publish.web.web_tiles import (
     pyramid,
     write_archive,
 )
+from pipeline.radio.allocations import is_partial
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.territory.rasters import boundaries_of
@@ -72,7 +73,7 @@ class WebLayer(NamedTuple):
     @property
     def archive(self) -> str:
         """Archive of the layer's pictures, relative to ``public/web``."""
-        return f"tiles/{Path(self.raster).stem}.pmtiles"
+        return f"tiles/{archive_name(self.raster)}.pmtiles"
 
 
 class Geography(NamedTuple):
@@ -102,9 +103,10 @@ def layers_of(config: Config) -> list[WebLayer]:
     ]
 
 
-def max_eirp_file(device: Device, channel: int) -> str:
+def max_eirp_file(config: Config, device: Device, channel: int) -> str:
     """Raster of the maximum e.i.r.p., relative to ``public``."""
-    return layer_file("max_eirp", device=device.id, channel=channel).removeprefix("public/")
+    fields = {"device": device.id, "channel": channel}
+    return layer_file("max_eirp", partial=is_partial(config), **fields).removeprefix("public/")
 
 
 def _numbers_archive(device: Device) -> str:
@@ -176,7 +178,7 @@ def _write_picture(
 def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) -> None:
     """Write the numbers of all channels of a device; what limits is 255 where that is not public."""
     channels = sorted(config.channels.wsd)
-    levels = [public / max_eirp_file(device, channel) for channel in channels]
+    levels = [public / max_eirp_file(config, device, channel) for channel in channels]
     services = [
         public.parent / found.file
         for found in published_layers(config, device=device.id)

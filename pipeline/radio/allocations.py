@@ -1,0 +1,70 @@
+"""Incumbents of bands (``channels.allocated``): in which channels one of them is not evaluated.
+
+No channel may be called available where an incumbent of its band is not evaluated; Report ITU-R SM.2405, 6.1,
+asks for the study of every service in the band of the devices and beside it.
+"""
+
+from __future__ import annotations
+
+from pipeline.config.channels import Allocation, Channels
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
+from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_block
+
+
+def allocations_of(channels: Channels, device: Device, channel: int) -> list[Allocation]:
+    """Allocations that a channel, or a device in the middle of it, overlaps."""
+    block = channel_block(channels, channel)
+    half_mhz = 0.5 * max(block.width_mhz, device.bandwidth_mhz)
+    low_mhz, high_mhz = block.centre_mhz - half_mhz, block.centre_mhz + half_mhz
+    return [
+        allocation
+        for allocation in channels.allocated
+        if low_mhz < allocation.to_mhz - SAME_EDGE_MHZ and high_mhz > allocation.from_mhz + SAME_EDGE_MHZ
+    ]
+
+
+def open_allocations(config: Config, device: Device, channel: int) -> list[Allocation]:
+    """Those whose service exists here and is out of scope, or of which the territory file says nothing."""
+    return [
+        allocation
+        for allocation in allocations_of(config.channels, device, channel)
+        if _is_open(config, allocation.key)
+    ]
+
+
+def closed_by_allocation(config: Config, device: Device, channel: int) -> bool:
+    """Whether a channel counts as not evaluated; never in the reproduction of a study."""
+    return not config.study and bool(open_allocations(config, device, channel))
+
+
+def open_channels(config: Config) -> dict[str, list[int]]:
+    """Channels by name of a service that is allocated in them, for some device, and not evaluated."""
+    found: dict[str, set[int]] = {}
+    for device in config.devices:
+        for channel in config.channels.wsd:
+            for allocation in open_allocations(config, device, channel):
+                found.setdefault(allocation.key, set()).add(channel)
+    return {name: sorted(channels) for name, channels in found.items()}
+
+
+def is_partial(config: Config) -> bool:
+    """Whether numbers are published that leave incumbents out: files of devices are named so."""
+    return bool(config.study) or (config.channels.publish_partial and bool(open_channels(config)))
+
+
+def partial_statement(config: Config) -> str:
+    """What is left out of a partial run; empty for any other."""
+    if not is_partial(config):
+        return ""
+    left_out = [
+        name for name, service in config.services.items() if service.applicable and not service.evaluated
+    ]
+    missing = ", ".join([*left_out, *(name for name in open_channels(config) if name not in left_out)])
+    what = f"Reproduction of {config.study}" if config.study else "Partial maps"
+    return f"{what}: without {missing or 'nothing'}; no answers to queries"
+
+
+def _is_open(config: Config, key: str) -> bool:
+    service = config.services.get(key)
+    return service is None or (service.applicable and not service.evaluated)
