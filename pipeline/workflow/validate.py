@@ -374,9 +374,12 @@ def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
             if level_dbm > device_cap_dbm(device):
                 cap = f"above its cap of {device_cap_dbm(device):g} dBm"
                 yield f"  not written   {device.id} at {level_dbm:g} dBm: {cap}"
-            elif level_dbm < (least_dbm := least_eirp_dbm(device)):
-                least = f"its least e.i.r.p. is {least_dbm:g} dBm; the map is of one that has the level"
-                yield f"  level         {device.id} at {level_dbm:g} dBm: {least}"
+        low = [level_dbm for level_dbm in config.levels_dbm if level_dbm < least_eirp_dbm(device)]
+        if low:
+            least = (
+                f"its least e.i.r.p. is {least_eirp_dbm(device):g} dBm; the maps are of one with the level"
+            )
+            yield f"  level         {device.id} at {', '.join(f'{x:g}' for x in low)} dBm: {least}"
     for name in sorted(set(config.coverage.guard_us) - set(networks)):
         yield f"  no effect     coverage.guard_us: {name} is no network of the register"
     for name, service in config.services.items():
