@@ -285,11 +285,14 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
 
 
 def _renewal_due(manifest: Mapping[str, Any], plan: Plan, now: datetime) -> bool:
-    """Whether less than half of a run's period is left and a new one would begin now."""
+    """Whether less than half of a run's period is left, or it has not begun, and a new one would begin now.
+
+    It has not begun where the clock was ahead when the run was computed.
+    """
     if plan.bookings is not None and plan.config.pmse.at is not None:
         return False
     begin, end = (datetime.fromisoformat(manifest["valid"][name]) for name in ("from", "until"))
-    return end - now < (end - begin) / 2
+    return now < begin or end - now < (end - begin) / 2
 
 
 def _utc(moment: datetime, time_zone: str, fold: int) -> str:
