@@ -198,7 +198,7 @@ def _faults_of_disk(path: Path, layout: Layout) -> Iterator[None]:
     except (RasterioIOError, CPLE_BaseError) as error:
         pixels = layout.width * layout.height * len(layout.band_names)
         room_bytes = 2 * pixels * np.dtype(layout.dtype).itemsize  # overviews are made beside the file
-        raise disk_fault(path, f"GDAL: {error.__cause__ or error}", room_bytes) from error
+        raise disk_fault(path, f"GDAL: {words_of(error)}", room_bytes) from error
 
 
 def _check_whole(path: Path) -> None:
