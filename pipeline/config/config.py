@@ -188,10 +188,6 @@ class Config(Section):
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}
-        if min(self.levels_dbm) > max(caps_dbm.values()):
-            raise ValueError(
-                f"levels_dbm: all are above the caps of all devices, {max(caps_dbm.values()):g} dBm"
-            )
         if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd):
             raise ValueError(fault)
         if len(set(self.report.channels)) != len(self.report.channels):
