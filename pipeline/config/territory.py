@@ -26,7 +26,7 @@ class Polygons(Section):
 class Territory(Section):
     """What is mapped: the polygons of `home`, a bounding box, or (both given) their intersection."""
 
-    home: Annotated[list[str], Field(min_length=1)]
+    home: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     """Code(s) of the administration whose territory this is."""
     polygons: Polygons | None = None
     """Boundaries; without them the whole box is land of the territory."""

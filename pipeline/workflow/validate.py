@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 import yaml
+from numpy.typing import NDArray
 
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
@@ -303,7 +304,31 @@ def _check_population(config: Config, grid: Grid) -> Iterator[str]:
         most = f"at most {highest:.0f} in one"
         yield f"  people        {persons:.0f} persons in the cells that the padded grid touches, {most}"
     elif config.population is not None and config.population.places is not None:
-        read_places(config.population.places)
+        yield _places_on_grid(config.population.places, grid)
+
+
+def _places_on_grid(path: Path, grid: Grid) -> str:
+    """The line on places of people; InputError where they would only be there if exchanged."""
+    places = read_places(path)
+    lon_deg, lat_deg = (
+        np.array(values) for values in zip(*[(p.lon_deg, p.lat_deg) for p in places], strict=True)
+    )
+    here, exchanged = (_number_on_grid(grid, *pair) for pair in ((lon_deg, lat_deg), (lat_deg, lon_deg)))
+    if not here and exchanged:
+        raise InputError(
+            "no place is on the padded grid; latitude and longitude look exchanged",
+            file=path,
+            field="latitude, longitude",
+            value=f"{lat_deg[0]:g}, {lon_deg[0]:g}",
+            allowed="degrees north and east",
+        )
+    return f"  people        {here} of {len(places)} places on the padded grid"
+
+
+def _number_on_grid(grid: Grid, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> int:
+    possible = np.abs(lat_deg) <= 90.0
+    row, col = grid.row_col(*grid.from_lonlat().transform(lon_deg[possible], lat_deg[possible]))
+    return int(((row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)).sum())
 
 
 def _read_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> LonLatRaster | None:
