@@ -13,7 +13,9 @@ from pipeline.config.load import parse_yaml
 from pipeline.errors import InputError
 from pipeline.registers.areas import parse_channels
 from pipeline.rows.text_records import read_text
+from pipeline.studies.compare import compare_command
 from pipeline.workflow.validate import validate_command
+from tests.published import publish
 from tests.tiny import CONFIG
 
 RING = "POLYGON(({0} {1},{2} {1},{2} {3},{0} {3},{0} {1}))"
@@ -118,3 +120,17 @@ def test_pipe_that_nobody_writes_to_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="is a pipe"):
         read_text(tmp_path / "pipe")
+
+
+def test_comparison_with_a_damaged_layer_writes_nothing(tiny: Path) -> None:
+    """The last of the layers is damaged: maps of the others were written before it was read."""
+    tiny.write_text(CONFIG.replace('wsd: ["21-30"]', "wsd: [22, 23, 25]"), encoding="utf-8")
+    run = publish(tiny)
+    layer = run / "public/max_eirp_fixed30_ch25.tif"
+    content = bytearray(layer.read_bytes())
+    content[len(content) // 2] ^= 1
+    layer.chmod(0o644)
+    layer.write_bytes(bytes(content))
+    with pytest.raises(InputError, match=r"ch25\.tif.*is damaged"):
+        compare_command(run, run, Path("changes"))
+    assert not Path("changes").exists()
