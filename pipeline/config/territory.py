@@ -92,5 +92,5 @@ class Terrain(Section):
     """Terrain clearance angle; auto: on where the step of the DEM is at most `tca_max_step_m`."""
     tca_max_step_m: Annotated[Number, Field(gt=0, le=5000)] = 250.0
     """Coarsest DEM for which `auto` computes clearance angles."""
-    azimuth_step_deg: Annotated[Number, Field(gt=0, le=10)] = 0.5
+    azimuth_step_deg: Annotated[Number, Field(ge=0.01, le=10)] = 0.5
     """Step between the radials of effective height and land/sea sections."""

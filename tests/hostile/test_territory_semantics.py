@@ -96,6 +96,7 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("territory.bbox_deg", [14.0, 46.0, 14.3], "bbox_deg"),
     ("grid.resolution_m", 1e-300, "resolution_m"),
     ("grid.margin_km", -1.0, "margin_km"),
+    ("terrain", {"azimuth_step_deg": 0.0001}, "azimuth_step_deg"),
     ("registers.transmitters", [], "transmitters"),
     ("registers.bbox_deg", [15.0, 46.0, 14.0, 47.0], "bbox_deg"),
     ("registers.max_shrink_pct", 101.0, "max_shrink_pct"),
