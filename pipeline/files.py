@@ -106,14 +106,28 @@ def text_of_cell(cell: str) -> str:
 
 @contextmanager
 def scratch_beside(path: Path, suffix: str = _SCRATCH_SUFFIX) -> Iterator[Path]:
-    """A hidden path in the folder of ``path``, which is made if need be; nothing is left there at the end."""
+    """A hidden path beside ``path``, in a folder made if need be; gone at the end. Errors name ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = _hidden(path, suffix)
     try:
-        yield scratch
+        with _named(path, scratch):
+            yield scratch
     finally:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path, scratch: Path) -> Iterator[None]:
+    """Name ``path`` in an OSError that names no file or the scratch in its place."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename in {None, str(scratch)}:
+            error.filename = str(path)
+        if error.filename2 == str(scratch):
+            error.filename2 = str(path)
+        raise
 
 
 def _hidden(path: Path, suffix: str) -> Path:
@@ -189,7 +203,8 @@ def write_together(contents: Mapping[Path, bytes | str]) -> None:
     with ExitStack() as stack:
         waiting = {path: stack.enter_context(scratch_beside(path)) for path in contents}
         for path, content in contents.items():
-            waiting[path].write_bytes(_encoded(content))
+            with _named(path, waiting[path]):
+                waiting[path].write_bytes(_encoded(content))
         for path in contents:
             _put_in_place(waiting[path], path)
 
@@ -200,6 +215,17 @@ def copy_whole(source: Path, path: Path, *, mode: int | None = None) -> None:
         shutil.copyfile(source, waiting)
         if mode is not None:
             _set_mode(waiting, mode)
+
+
+def disk_fault(path: Path, said: str, room_bytes: int = 65_536) -> OSError:
+    """Why a library could not write a file: found by asking for room beside it; else what it ``said``."""
+    try:
+        with scratch_beside(path, ".probe.tmp") as probe, probe.open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, room_bytes)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:  # not every file system can be asked
+            return OSError(error.errno, error.strerror, str(path))
+    return OSError(errno.EIO, said, str(path))
 
 
 def _sync(path: Path) -> None:

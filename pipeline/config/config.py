@@ -9,7 +9,7 @@ Relative paths are taken from the working directory (the top of the repository f
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
 from pipeline.config.channels import Areas, Channels, PlanSegment
 from pipeline.config.coordination import Coordination
-from pipeline.config.incumbents import Incumbents, Pmse
+from pipeline.config.incumbents import Incumbents, Pmse, clock_change, utc_readings
 from pipeline.config.products import (
     Allotments,
     Priority,
@@ -181,6 +181,20 @@ class Config(Section):
         return named
 
     @model_validator(mode="after")
+    def _begins_once(self) -> Config:
+        if self.pmse.at is None:
+            return self
+        begin, zone = datetime.fromisoformat(self.pmse.at), self.query.time_zone
+        if odd := clock_change(begin, zone):
+            raise ValueError(f"pmse.at: {self.pmse.at} {odd} in query.time_zone, {zone}: give another time")
+        until = begin + timedelta(hours=self.validity_hours)
+        if utc_readings(until, zone)[0] <= utc_readings(begin, zone)[1]:
+            raise ValueError(
+                f"validity_hours: the period ends at {until:%Y-%m-%dT%H:%M}, as it begins, in {zone}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _complete(self, info: ValidationInfo) -> Config:
         ids = [device.id for device in self.devices]
         if len(set(ids)) != len(ids):
@@ -192,10 +206,6 @@ class Config(Section):
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}
-        if min(self.levels_dbm) > max(caps_dbm.values()):
-            raise ValueError(
-                f"levels_dbm: all are above the caps of all devices, {max(caps_dbm.values()):g} dBm"
-            )
         if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd):
             raise ValueError(fault)
         widths_mhz = [segment.width_mhz for segment in self.channels.plan]

@@ -6,10 +6,11 @@ which is "not evaluated", never "available".
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -217,6 +218,25 @@ def _minute(value: object) -> object:
 
 
 LocalTime = Annotated[str, BeforeValidator(_minute)]
+
+
+def utc_readings(moment: datetime, time_zone: str) -> tuple[datetime, datetime]:
+    """The earliest and the latest time in UTC that a local time without a zone may stand for.
+
+    They differ where the clocks are put back, and the time comes twice, or forward, and it does not come.
+    """
+    zone = ZoneInfo(time_zone) if _FIRST_YEAR <= moment.year <= _LAST_YEAR else UTC
+    readings = [moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+    return min(readings), max(readings)
+
+
+def clock_change(moment: datetime, time_zone: str) -> str:
+    """What is odd with a local time: that it comes twice, or not at all; else nothing."""
+    earliest, latest = utc_readings(moment, time_zone)
+    if earliest == latest:
+        return ""
+    comes = latest.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None) == moment
+    return "comes twice (clocks are put back)" if comes else "does not come (clocks are put forward)"
 
 
 class Pmse(Section):

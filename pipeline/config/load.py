@@ -116,6 +116,9 @@ def _check_texts(path: Path, content: object) -> None:
                 value=value,
                 allowed=PRINTABLE_TEXT,
             )
+        if isinstance(value, bytes):
+            allowed = f"text as it reads, {PRINTABLE_TEXT}"
+            raise InputError("is binary", file=path, row=key or "(whole file)", value=value, allowed=allowed)
         if isinstance(value, (dict, list)) and id(value) not in seen:  # an alias stands for what was read
             seen.add(id(value))
             waiting += _parts(key, value)

@@ -26,7 +26,7 @@ class Polygons(Section):
 class Territory(Section):
     """What is mapped: the polygons of `home`, a bounding box, or (both given) their intersection."""
 
-    home: Annotated[list[str], Field(min_length=1)]
+    home: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     """Code(s) of the administration whose territory this is."""
     polygons: Polygons | None = None
     """Boundaries; without them the whole box is land of the territory."""
@@ -92,5 +92,5 @@ class Terrain(Section):
     """Terrain clearance angle; auto: on where the step of the DEM is at most `tca_max_step_m`."""
     tca_max_step_m: Annotated[Number, Field(gt=0, le=5000)] = 250.0
     """Coarsest DEM for which `auto` computes clearance angles."""
-    azimuth_step_deg: Annotated[Number, Field(gt=0, le=10)] = 0.5
+    azimuth_step_deg: Annotated[Number, Field(ge=0.01, le=10)] = 0.5
     """Step between the radials of effective height and land/sea sections."""

@@ -35,6 +35,8 @@ from pipeline.rows.vector_files import is_on_earth
 MAX_PIXELS = 800_000_000
 # A block is read whole, however small the part that is wanted.
 _MAX_BLOCK_BYTES = 1_000_000_000
+# Scales of heights and counts are 0.001 to 100; others would flatten the terrain, or leave numbers.
+_LEAST_SCALE, _LARGEST_SCALE, _LARGEST_OFFSET = 1e-6, 1e6, 1e6
 # Formats whose values stand in files; GDAL knows others that ask servers.
 _FORMATS = [
     "AAIGrid",
@@ -267,8 +269,13 @@ def _values(source: DatasetReader, window: Window, path: str | Path) -> NDArray[
     raw = source.read(1, window=window)
     unknown = _unknown(source, window, raw)
     scale, offset = source.scales[0], source.offsets[0]
-    if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0:
-        raise InputError("scale or offset is no number to apply", file=path, value=f"{scale}, {offset}")
+    if not (_LEAST_SCALE <= abs(scale) <= _LARGEST_SCALE and abs(offset) <= _LARGEST_OFFSET):
+        raise InputError(
+            "scale or offset is no number to apply",
+            file=path,
+            value=f"{scale}, {offset}",
+            allowed=f"{_LEAST_SCALE:g} to {_LARGEST_SCALE:g}, and an offset up to {_LARGEST_OFFSET:g}",
+        )
     scaled = (scale, offset) != (1.0, 0.0)
     if not scaled and (unknown is None or not unknown.any()):
         return np.asarray(raw)

@@ -19,12 +19,14 @@ import rasterio.shutil
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import Interleaving
 from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
 from pipeline.errors import InputError, words_of
-from pipeline.files import scratch_beside, whole_file
+from pipeline.files import disk_fault, scratch_beside, whole_file
 from pipeline.grid.grid import Grid
 
 TILE_PX = 512
@@ -171,16 +173,52 @@ def write_blocks(
 
     Parts come in a fixed order and cover the grid once; sides that are multiples of 512 pixels are fastest.
     ``tile_px`` is the side of the tiles of a published file, in which all bands lie together.
+    OSError where the disk takes no more.
     """
     path = Path(path)
     with whole_file(path) as ready, scratch_beside(path, ".src.tmp") as plain, rasterio.Env(**GDAL_SETTINGS):
-        with rasterio.open(plain if publish else ready, "w", **_creation(layout, publish)) as sink:
-            _label(sink, layout)
-            for rows, cols, values in blocks:
-                window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
-                sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
-        if publish:
-            rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
+        first = plain if publish else ready
+        with _faults_of_disk(path, layout):
+            with rasterio.open(first, "w", **_creation(layout, publish)) as sink:
+                _label(sink, layout)
+                for rows, cols, values in blocks:
+                    window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+                    sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
+            _check_whole(first)
+            if publish:
+                rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
+                _check_whole(ready)
+
+
+@contextmanager
+def _faults_of_disk(path: Path, layout: Layout) -> Iterator[None]:
+    """What GDAL says of a failed write as the OSError behind it."""
+    try:
+        yield
+    except (RasterioIOError, CPLE_BaseError) as error:
+        pixels = layout.width * layout.height * len(layout.band_names)
+        room_bytes = 2 * pixels * np.dtype(layout.dtype).itemsize  # overviews are made beside the file
+        raise disk_fault(path, f"GDAL: {words_of(error)}", room_bytes) from error
+
+
+def _check_whole(path: Path) -> None:
+    """RasterioIOError for a file that ends before its tiles do; those of the full resolution are the last.
+
+    GDAL writes the last of them when it closes a file, and does not say if there is no room for them.
+    """
+    with rasterio.open(path) as source:
+        layers = source.indexes if source.interleaving == Interleaving.band else source.indexes[:1]
+        ends = [end for band in layers for end in _ends_of_tiles(source, band)]
+        if max(ends, default=0) > (size_bytes := path.stat().st_size):
+            raise RasterioIOError(f"file ends at byte {size_bytes}, its tiles at {max(ends)}")
+
+
+def _ends_of_tiles(source: DatasetReader, band: int) -> Iterator[int]:
+    """Where the tiles of a band end in the file [bytes]; those without values have no place."""
+    for (row, col), _ in source.block_windows(band):
+        place = [source.get_tag_item(f"BLOCK_{n}_{col}_{row}", "TIFF", bidx=band) for n in ("OFFSET", "SIZE")]
+        if None not in place:
+            yield sum(map(int, place))
 
 
 def read_layout(path: str | Path) -> Layout:

@@ -12,16 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 import shapely
-from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import Box
+from pipeline.grid.grid import GEOD, Box
 
 _KINDS = ("Polygon", "MultiPolygon", "GeometryCollection")
 # Rounding of files that end at the poles or at the 180th meridian.
 _SLACK_DEG = 1e-6
-_ELLIPSOID = Geod(ellps="WGS84")
 
 
 class Repair(NamedTuple):
@@ -103,7 +101,7 @@ def area_km2(shape: BaseGeometry) -> float:
     """Area on the ellipsoid of a shape in lon/lat degrees, with edges straight on the map for short ones."""
     if shape.is_empty:
         return 0.0
-    area_m2, _ = _ELLIPSOID.geometry_area_perimeter(shapely.normalize(shapely.segmentize(shape, 0.1)))
+    area_m2, _ = GEOD.geometry_area_perimeter(shapely.normalize(shapely.segmentize(shape, 0.1)))
     return abs(float(area_m2)) / 1e6
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,9 @@ from pipeline.plan.published_layers import published_layers
 from pipeline.plan.rules import key_of, output_files, stem_of
 
 _FOLDER = ".records"
-_GONE, _CHANGED = "is missing", "is not what its job wrote"
+_GONE, _CHANGED, _AHEAD = "is missing", "is not what its job wrote", "is dated in the future"
+# Clocks of other machines that write into the folder.
+_CLOCK_SLACK_S = 10.0
 
 Wildcards = Mapping[str, str]
 _Digests = Mapping[str, str]
@@ -72,8 +75,13 @@ def _record_file(build: Path, job: str, wildcards: Wildcards) -> Path:
 # --- compared -----------------------------------------------------------------------------------------------
 
 
-def damaged_jobs(plan: Plan) -> list[Damage]:
-    """Jobs of a plan to run again; empty where all files are those that their jobs wrote for this plan."""
+def damaged_jobs(plan: Plan, now_s: float | None = None) -> list[Damage]:
+    """Jobs of a plan to run again; empty where all files are those that their jobs wrote for this plan.
+
+    A file dated after ``now_s`` (seconds since 1970; None: by the clock) was written by a clock that was
+    ahead: it would pass for newer than what it is made of.
+    """
+    latest_s = _CLOCK_SLACK_S + (time.time() if now_s is None else now_s)
     jobs = list(_jobs_of(plan))
     outputs = [_outputs(plan, *job) for job in jobs]
     records = [_read(_record_file(plan.build, *job)) for job in jobs]
@@ -88,7 +96,7 @@ def damaged_jobs(plan: Plan) -> list[Damage]:
         elif record.key != key_of(plan, *job):
             found.append(Damage(file, paths, file, ""))
         else:
-            wrong = _first_wrong(plan.build, record.outputs, paths, sums)
+            wrong = _first_wrong(plan.build, record.outputs, paths, sums) or _first_ahead(paths, latest_s)
             found += [] if wrong is None else [Damage(file, paths, *wrong)]
     return found
 
@@ -130,6 +138,11 @@ def _first_wrong(
         if sums[path] != known.get(path.relative_to(build).as_posix()):
             return path, _CHANGED
     return None
+
+
+def _first_ahead(paths: Iterable[Path], latest_s: float) -> tuple[Path, str] | None:
+    """The first file that is newer than it can be."""
+    return next(((path, _AHEAD) for path in paths if path.stat().st_mtime > latest_s), None)
 
 
 def _outputs(plan: Plan, job: str, wildcards: Wildcards) -> list[Path]:

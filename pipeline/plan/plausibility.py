@@ -237,7 +237,7 @@ def register_lines(register: xr.Dataset, facts: Sequence[RegisterFacts]) -> Iter
         if listed := [station for line in facts for station in line.ids.get(name, ())]:
             yield f"{text}: {_listed(listed)}"
     for text in register.attrs.get(SPELLINGS, []):
-        yield f"  sfn           {text}: they differ only in case or blanks"
+        yield f"  sfn           {text}: they differ only in case, blanks or signs"
     attenuation_db = register["attenuation_db"].values
     either = np.flatnonzero(attenuation_db.max(axis=1, initial=0.0) == 1.0)
     if either.size:

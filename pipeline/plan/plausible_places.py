@@ -25,6 +25,13 @@ from pipeline.registers.stations import PMSE_KEY, TRANSMITTERS_KEY, station_file
 from pipeline.rows.row_models import read_records
 from pipeline.services.pmse.pmse_register import bookings_of
 
+# What (lon, lat) may have been meant as, by the doubt: matrices from the right.
+_OTHER_NUMBERS = {
+    "lon and lat look exchanged": ((0, 1), (1, 0)),
+    "the sign of lon looks wrong": ((-1, 0), (0, 1)),
+    "the sign of lat looks wrong": ((1, 0), (0, -1)),
+}
+_FAR_AREA_DEG = 10.0
 # A home station farther than this outside home is no lighthouse or border mast.
 HOME_KM = 50.0
 _KM_PER_DEGREE = 111.2
@@ -264,15 +271,20 @@ def _implausible(places: Places, index: int, problem: str, allowed: str) -> Inpu
 
 
 def refuse_exchanged_area(area: ChannelArea, boundaries: Boundaries) -> None:
-    """InputError for a polygon that would touch the territory with longitude and latitude exchanged."""
-    exchanged = shapely.transform(area.shape, lambda xy: xy[:, ::-1])
-    if shapely.intersects(boundaries.territory, exchanged):
+    """InputError for a polygon that would touch the territory with lon and lat exchanged or another sign."""
+    for doubt, numbers in _OTHER_NUMBERS.items():
+        meant = shapely.transform(area.shape, lambda lon_lat, numbers=numbers: lon_lat @ np.array(numbers))
+        away_deg = 0.0 if "exchanged" in doubt else _FAR_AREA_DEG  # across Greenwich both signs are near
+        if not shapely.intersects(boundaries.territory, meant):
+            continue
+        if shapely.distance(boundaries.territory, area.shape) < away_deg:
+            continue
         west, south, east, north = shapely.bounds(area.shape)
         raise InputError(
-            "polygon is outside the territory; lon and lat look exchanged",
+            f"polygon is outside the territory; {doubt}",
             file=area.file,
             row=area.row,
             field="geometry",
             value=f"{west:g} to {east:g} east, {south:g} to {north:g} north",
-            allowed="longitude first, then latitude",
+            allowed="longitude first, then latitude; degrees east and north",
         )

@@ -19,8 +19,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
+from pipeline.config.incumbents import utc_readings
 from pipeline.files import INTERNAL, copy_whole, json_bytes, keep_from_others, write_whole
 from pipeline.hashing import file_sha256, json_hash, sha256_of_files
 
@@ -244,10 +244,11 @@ def _period(begin: datetime, hours: float) -> dict[str, str]:
 def utc_period(valid: Mapping[str, str], time_zone: str) -> dict[str, str]:
     """``valid`` of a manifest as start and stop in UTC; times without a zone are those of ``time_zone``.
 
-    Where the clocks are put back a local time occurs twice: the period taken is the shorter one.
+    Where the clocks are put back or forward a local time comes twice or not at all: the period taken is the
+    shortest that it may stand for.
     """
-    start, stop = (datetime.fromisoformat(valid[name]) for name in ("from", "until"))
-    return {"startTime": _utc(start, time_zone, fold=1), "stopTime": _utc(stop, time_zone, fold=0)}
+    start, stop = (_readings(datetime.fromisoformat(valid[name]), time_zone) for name in ("from", "until"))
+    return {"startTime": max(start).strftime(UTC_FORMAT), "stopTime": min(stop).strftime(UTC_FORMAT)}
 
 
 def period_of_bookings(plan: Plan) -> tuple[str, str] | None:
@@ -285,14 +286,15 @@ def renew_validity(results: Path, plan: Plan, now: datetime) -> bool:
 
 
 def _renewal_due(manifest: Mapping[str, Any], plan: Plan, now: datetime) -> bool:
-    """Whether less than half of a run's period is left and a new one would begin now."""
+    """Whether less than half of a run's period is left, or it has not begun, and a new one would begin now.
+
+    It has not begun where the clock was ahead when the run was computed.
+    """
     if plan.bookings is not None and plan.config.pmse.at is not None:
         return False
     begin, end = (datetime.fromisoformat(manifest["valid"][name]) for name in ("from", "until"))
-    return end - now < (end - begin) / 2
+    return now < begin or end - now < (end - begin) / 2
 
 
-def _utc(moment: datetime, time_zone: str, fold: int) -> str:
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(time_zone), fold=fold)
-    return moment.astimezone(UTC).strftime(UTC_FORMAT)
+def _readings(moment: datetime, time_zone: str) -> tuple[datetime, ...]:
+    return utc_readings(moment, time_zone) if moment.tzinfo is None else (moment.astimezone(UTC),)

@@ -22,6 +22,8 @@ from pipeline.hashing import input_files
 from pipeline.plan.dependencies import sources_of_jobs
 
 NOTE = ".inputs.json"
+# Member of the note: the files that were in the build folder.
+_KEPT = "kept"
 # Linux: another text after every start of the machine.
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 State = dict[str, Any]
@@ -42,9 +44,10 @@ def watching(build: Path, before: State, config_path: Path, config: Config) -> I
     What was computed while a file changed is removed from ``build`` at the end.
     """
     note = build / NOTE
-    if note.is_file() and _read(note) != before:
+    if note.is_file() and {**_read(note), _KEPT: None} != {**before, _KEPT: None}:
         _drop_newer(build, note, before)
-    _write(note, before)
+    kept = {str(path.relative_to(build)): _state_of_file(path) for path in _files_in(build)}
+    write_whole(note, json.dumps({**before, _KEPT: kept}), durable=True)
     yield
     if state_of(config_path, config) != before:
         _drop_newer(build, note, before)
@@ -84,17 +87,20 @@ def _read(note: Path) -> State:
     return found if isinstance(found, dict) else {}
 
 
-def _write(note: Path, state: State) -> None:
-    write_whole(note, json.dumps(state), durable=True)
+def _files_in(build: Path) -> list[Path]:
+    return sorted(path for path in build.rglob("*") if path.is_file())
 
 
 def _drop_newer(build: Path, note: Path, state: State) -> None:
-    """Remove what was written under a note; the jobs that wrote it run again."""
-    began_ns = note.stat().st_mtime_ns
-    for path in sorted(build.rglob("*")):
-        if (
-            path.is_file()
-            and path.stat().st_mtime_ns >= began_ns
-            and str(path.resolve()) not in state["files"]
-        ):
+    """Remove what was written under a note, whatever the clock said; the jobs that wrote it run again.
+
+    Where the note is torn the time decides.
+    """
+    began_ns, kept = note.stat().st_mtime_ns, _read(note).get(_KEPT)
+    for path in _files_in(build):
+        found = path.stat()
+        older = found.st_mtime_ns < began_ns
+        if isinstance(kept, dict):
+            older = kept.get(str(path.relative_to(build))) == _state_of_file(path)
+        if not older and str(path.resolve()) not in state["files"]:
             path.unlink()

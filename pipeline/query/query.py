@@ -84,6 +84,8 @@ def query_command(results: Path, request: Request) -> int:
     print(json.dumps(message, indent=1, ensure_ascii=False))
     if message["timestamp"] > database.valid["stopTime"]:
         print(f"channelmaps: the run was valid until {database.valid['stopTime']}", file=sys.stderr)
+    if message["timestamp"] < database.valid["startTime"]:
+        print(f"channelmaps: the run is not valid before {database.valid['startTime']}", file=sys.stderr)
     return 0
 
 

@@ -6,8 +6,9 @@ GeoPackage and GeoJSON in any stated CRS, or CSV with a column ``wkt`` in lon/la
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
 
@@ -24,6 +25,7 @@ from pipeline.rows.row_models import NumberCell, StrippedRow, check_record, colu
 from pipeline.rows.text_records import Record, check_columns
 
 _ALL_CHANNELS = "*"
+_RANGE = re.compile(r"([0-9]{1,2})(?: *- *([0-9]{1,2}))?")
 # An adjustment of this or less switches the channel off (Ofcom's "unscheduled adjustments").
 OFF_DB = -100.0
 
@@ -34,16 +36,16 @@ def parse_channels(text: str) -> frozenset[int] | None:
         return None
     channels: set[int] = set()
     for part in text.split(";"):
-        first, _, last = part.strip().partition("-")
-        last = last or first
-        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 99):
+        ends = _RANGE.fullmatch(part.strip())
+        first, last = (int(ends[1]), int(ends[2] or ends[1])) if ends else (0, 0)
+        if not 1 <= first <= last <= 99:
             raise ValueError("not a list of channels")
-        channels.update(range(int(first), int(last) + 1))
+        channels.update(range(first, last + 1))
     return frozenset(channels)
 
 
 def _day(text: str) -> str:
-    date.fromisoformat(text[:10])
+    datetime.fromisoformat(text)
     return text
 
 

@@ -6,6 +6,7 @@ of one network would each take all reception from the other, and nothing would b
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
@@ -22,12 +23,16 @@ SPELLINGS, PLACES = "sfn_spellings", "places"
 
 
 def _folded(name: str) -> str:
-    """A name without blanks and capitals."""
-    return "".join(name.split()).casefold()
+    """A name by its letters and digits alone: without capitals, blanks, dashes and what cannot be seen.
+
+    Taking two names for one network too many protects: its stations do not interfere with each other.
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(letter for letter in plain if letter.isalnum()) or plain
 
 
 def with_one_spelling(transmitters: xr.Dataset, known: Collection[str] = ()) -> xr.Dataset:
-    """The dataset with one name for networks of a channel whose names differ only in case or blanks.
+    """The dataset with one name for networks of a channel whose names differ only in case, blanks or signs.
 
     The spelling is that of ``known`` (names in the settings), else that of the first record. What was changed
     stands in the attribute ``SPELLINGS``.

@@ -18,7 +18,7 @@ from pipeline.config.config import Config
 from pipeline.errors import raise_first
 from pipeline.hashing import input_files
 from pipeline.radio.antennas import PATTERN_POINTS
-from pipeline.registers.transmitter_rows import looks_like_relative_field
+from pipeline.registers.transmitter_rows import PATTERN_MINIMUM_DB, looks_like_relative_field
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     UPPER_CASE,
@@ -104,8 +104,11 @@ class ReceiverRow(_StationRow):
             return text
         if not _ATTENUATIONS.fullmatch(text) or len(text.split(";")) not in PATTERN_POINTS:
             raise ValueError("not a pattern")
-        if looks_like_relative_field([float(value) for value in text.split(";")]):
+        values_db = [float(value) for value in text.split(";")]
+        if looks_like_relative_field(values_db):
             raise ValueError("pattern looks like relative field, not attenuation in dB")
+        if min(values_db) > PATTERN_MINIMUM_DB:  # the gain would be nowhere that of the row
+            raise ValueError(f"smallest attenuation of the pattern is {min(values_db):g} dB")
         return text
 
     @model_validator(mode="after")

@@ -31,7 +31,7 @@ from pipeline.rows.row_models import (
 _CENTRE_TOLERANCE_MHZ = 0.3
 _WIDTH_TOLERANCE_MHZ = 0.01
 # Sampled every 5 or 10 degrees, the direction of maximum radiation may fall between two samples.
-_PATTERN_MINIMUM_DB = 3.0
+PATTERN_MINIMUM_DB = 3.0
 _PATTERN_MAXIMUM_DB = 60.0
 _LEAST_LARGEST_FIELD = 0.9
 _FACES_OF_ROUND_ANTENNA = 3
@@ -69,7 +69,7 @@ def _attenuations(text: object) -> object:
     values = tuple(finite(item) for item in text.split(";")) if text.strip() else ()
     if values and len(values) not in PATTERN_POINTS:
         raise ValueError(f"pattern has {len(values)} points")
-    if values and min(values) > _PATTERN_MINIMUM_DB:
+    if values and min(values) > PATTERN_MINIMUM_DB:
         raise ValueError(f"smallest attenuation of the pattern is {min(values):g} dB")
     _refuse_relative_field(values)
     return values

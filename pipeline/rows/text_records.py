@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -75,6 +76,8 @@ def _content(path: Path, most_bytes: int) -> bytes:
     """The bytes of a file, read in pieces: not all that never ends has a size that says so."""
     pieces, size = [], 0
     try:
+        if stat.S_ISFIFO(path.stat().st_mode) and not str(path).startswith("/dev/fd/"):
+            raise InputError("is a pipe: it may never end", file=path, allowed="a file")
         with path.open("rb") as file:
             while size <= most_bytes and (piece := file.read(_PIECE_BYTES)):
                 pieces.append(piece)

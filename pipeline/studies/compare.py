@@ -101,6 +101,7 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
     """Write all files of the comparison to ``out`` and print what changed in a few lines."""
     pair = _pair_of(read_run(first), read_run(second))
     check_output_folder("--out", out, _products(pair), [first, second])
+    _check_layers(pair)
     area_km2 = pair.grid.area_km2()
     persons = population_of(pair.second, pair.grid)
     if persons is None:
@@ -124,6 +125,14 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
     write_output(out / "channels.csv", csv_text(_CHANNEL_COLUMNS, table))
     write_output(out / "inputs.csv", csv_text(_INPUT_COLUMNS, [change._asdict() for change in inputs]))
     print("\n".join(summary(pair, table, len(inputs), out)))
+
+
+def _check_layers(pair: ComparedRuns) -> None:
+    """InputError for the first damaged layer, before anything is written."""
+    for device in pair.devices:
+        for channel in pair.channels:
+            for run in (pair.first, pair.second):
+                _layer(run, device, channel)
 
 
 def _products(pair: ComparedRuns) -> dict[str, OutputKind]:

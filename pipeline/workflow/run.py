@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,7 +21,7 @@ from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import Output, refuse_overwriting, write_whole
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.digests import damaged_jobs, remove_damaged
-from pipeline.plan.plan import Plan, load_plan
+from pipeline.plan.plan import Plan, load_plan, results_of
 from pipeline.plan.territory_file import files_read, load_config
 from pipeline.publish.release import LATEST, STAMP, damage_of, is_complete, renew_validity
 from pipeline.publish.unchanged_inputs import state_of, watching
@@ -134,10 +136,26 @@ def _checked(config_path: Path, options: RunOptions) -> Path:
             "the workflow is part of the source checkout, which is not here", file=shipped("Snakefile")
         )
     validate_command(config_path, lenient=options.lenient)
+    _check_results(results_of(load_config(config_path)))
     if options.cluster is not None and not options.dry_run:
         threads = threads_of(options.cluster)
         print(f"{threads} threads of a cluster compute the blocks", flush=True)
     return _lenient_copy(config_path) if options.lenient else config_path
+
+
+def _check_results(results: Path) -> None:
+    """InputError where no run can be published: a file, a loop of links, a ``latest`` that is no link."""
+    for folder in (results.parent, results):
+        try:
+            is_folder = not os.path.lexists(folder) or stat.S_ISDIR(folder.stat().st_mode)
+        except OSError as error:
+            problem = f"cannot hold runs ({error.strerror})"
+            raise InputError(problem, file=folder, allowed="a folder, or nothing") from None
+        if not is_folder:
+            raise InputError("cannot hold runs", file=folder, allowed="a folder, or nothing")
+    latest = results / LATEST
+    if os.path.lexists(latest) and not latest.is_symlink():
+        raise InputError("is not a link to a run", file=latest, allowed="a link, or nothing: move it away")
 
 
 def _failed(error: OSError, folder: Path) -> int:
@@ -264,7 +282,7 @@ def only_one_run(*, wait: bool = True) -> Iterator[IO[str]]:
     is held raises InputError.
     """
     _STATE.mkdir(exist_ok=True)
-    with (_STATE / "run.lock").open("a+") as stream:
+    with _opened_lock(_STATE / "run.lock") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -281,6 +299,29 @@ def only_one_run(*, wait: bool = True) -> Iterator[IO[str]]:
         stream.flush()
         _remove_stale_locks()
         yield stream
+
+
+def _opened_lock(path: Path) -> IO[str]:
+    """The lock file, open; InputError for one that is a link: what it leads to would be cut off."""
+    try:
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666
+        )
+    except OSError as error:
+        if error.errno not in {errno.ELOOP, errno.EISDIR, errno.ENXIO}:
+            raise
+        raise _no_lock(path) from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise _no_lock(path)
+    return os.fdopen(descriptor, "a+")
+
+
+def _no_lock(path: Path) -> InputError:
+    return InputError(
+        "cannot be the lock of a run", file=path, allowed="a file of its own, no link; remove it"
+    )
 
 
 def _remove_stale_locks() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 import yaml
+from numpy.typing import NDArray
 
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
@@ -61,7 +62,7 @@ from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
 from pipeline.territory import overlaps, regions
 from pipeline.territory.masks import surface_mask
-from pipeline.territory.places import read_places, without_polygon
+from pipeline.territory.places import Settlement, read_places, without_polygon
 from pipeline.territory.population import read_counts
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
 
@@ -329,7 +330,32 @@ def _check_population(config: Config, boundaries: Boundaries, grid: Grid) -> Ite
         most = f"at most {highest:.0f} in one"
         yield f"  people        {persons:.0f} persons in the cells that the padded grid touches, {most}"
     elif config.population is not None and config.population.places is not None:
-        yield from without_polygon(read_places(config.population.places), boundaries)
+        places = read_places(config.population.places)
+        yield _places_on_grid(config.population.places, places, grid)
+        yield from without_polygon(places, boundaries)
+
+
+def _places_on_grid(path: Path, places: Sequence[Settlement], grid: Grid) -> str:
+    """The line on places of people; InputError where they would only be there if exchanged."""
+    lon_deg, lat_deg = (
+        np.array(values) for values in zip(*[(p.lon_deg, p.lat_deg) for p in places], strict=True)
+    )
+    here, exchanged = (_number_on_grid(grid, *pair) for pair in ((lon_deg, lat_deg), (lat_deg, lon_deg)))
+    if not here and exchanged:
+        raise InputError(
+            "no place is on the padded grid; latitude and longitude look exchanged",
+            file=path,
+            field="latitude, longitude",
+            value=f"{lat_deg[0]:g}, {lon_deg[0]:g}",
+            allowed="degrees north and east",
+        )
+    return f"  people        {here} of {len(places)} places on the padded grid"
+
+
+def _number_on_grid(grid: Grid, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> int:
+    possible = np.abs(lat_deg) <= 90.0
+    row, col = grid.row_col(*grid.from_lonlat().transform(lon_deg[possible], lat_deg[possible]))
+    return int(((row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)).sum())
 
 
 def _read_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> LonLatRaster | None:

@@ -44,7 +44,6 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("validity_hours", 1e300, "validity_hours"),
     ("levels_dbm", [], "levels_dbm"),
     ("levels_dbm", [20.0, 20.0], "levels_dbm"),
-    ("levels_dbm", [36.5, 40.0], "levels_dbm"),
     ("levels_dbm", [20.0, 99.0], "levels_dbm"),
     ("levels_dbm", [-1e300], "levels_dbm"),
     ("channels.wsd", [], "wsd"),
@@ -97,6 +96,7 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("territory.bbox_deg", [14.0, 46.0, 14.3], "bbox_deg"),
     ("grid.resolution_m", 1e-300, "resolution_m"),
     ("grid.margin_km", -1.0, "margin_km"),
+    ("terrain", {"azimuth_step_deg": 0.0001}, "azimuth_step_deg"),
     ("registers.transmitters", [], "transmitters"),
     ("registers.bbox_deg", [15.0, 46.0, 14.0, 47.0], "bbox_deg"),
     ("registers.max_shrink_pct", 101.0, "max_shrink_pct"),
@@ -135,6 +135,15 @@ def test_least_eirp_above_the_cap_of_the_density_is_refused_by_validate(tiny: Pa
     changed(tiny, "devices.0.cap_density_dbm_per_100khz", 16.0)  # 35.03 dBm
     with pytest.raises(InputError, match=r"devices\.0\.min_eirp_dbm.*35\.03"):
         validate_command(tiny)
+
+
+def test_levels_above_every_cap_are_not_written_and_said(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A level above the cap is left out of the product; the maximum e.i.r.p. is still computed."""
+    validate_command(changed(tiny, "levels_dbm", [36.5, 40.0]))
+    said = capsys.readouterr().out
+    assert said.count("not written   fixed30 at") == 2
 
 
 def test_guard_interval_of_an_unknown_network_is_pointed_out(

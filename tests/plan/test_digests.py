@@ -142,6 +142,21 @@ def test_files_without_a_record_are_computed_again(computed: Plan) -> None:
     assert (found.file, found.problem) == (record, "is missing")
 
 
+@pytest.mark.parametrize(("ahead_s", "found"), [(-5.0, False), (5.0, False), (3600.0, True)])
+def test_file_of_a_clock_that_was_ahead_is_computed_again(
+    computed: Plan, ahead_s: float, found: bool
+) -> None:
+    """It would pass for newer than what is computed from now on, and never be computed from that."""
+    now_s = 1.8e9
+    for path in computed.build.rglob("*"):
+        os.utime(path, (now_s - 60.0, now_s - 60.0))
+    os.utime(LAYER, (now_s + ahead_s, now_s + ahead_s))
+    damages = damaged_jobs(computed, now_s)
+    assert [(damage.file, damage.problem) for damage in damages] == [
+        (LAYER, "is dated in the future")
+    ] * found
+
+
 def test_record_that_leaves_out_a_file_does_not_cover_it(computed: Plan) -> None:
     record = Path("build/tiny/.records/combine/ch25.json")
     content = json.loads(record.read_text())

@@ -78,6 +78,31 @@ def test_file_that_was_changed_and_put_back_is_noticed(tiny: Path, what: str) ->
     assert not (BUILD / NOTE).exists()
 
 
+def test_clock_that_jumps_back_hides_nothing(tiny: Path, change_station: Change) -> None:
+    """What was computed of a mixture is dropped though it is dated before the run, and older files stay."""
+    old = made("old.tif")
+
+    def jump() -> None:
+        os.utime(BUILD / "new.tif", (1.0, 1.0))
+        change_station(0, erp_kw=2.0)
+
+    new = run(tiny, "new.tif", during=jump)
+    assert (old.exists(), new.exists()) == (True, False)
+
+
+def test_older_file_that_was_written_anew_is_dropped(tiny: Path, change_station: Change) -> None:
+    old = made("old.tif")
+    os.utime(old, (1.0, 1.0))
+
+    def write_anew() -> None:
+        made("old.tif")
+        os.utime(old, (2.0, 2.0))
+        change_station(0, erp_kw=2.0)
+
+    run(tiny, "new.tif", during=write_anew)
+    assert not old.exists()
+
+
 def test_register_that_is_gone_is_noticed(tiny: Path) -> None:
     config = load_config(tiny)
     with watching(BUILD, state(tiny), tiny, config):

@@ -624,6 +624,12 @@ def test_point_answers_need_no_compiler(repository: Path) -> None:
         # 2:30 comes twice on 25 October, first in summer time: the period is the shorter one.
         ("2026-10-25T02:30:00", "2026-10-25T12:00:00", "Europe/Ljubljana", ("10-25T01:30", "10-25T11:00")),
         ("2026-10-24T12:00:00", "2026-10-25T02:30:00", "Europe/Ljubljana", ("10-24T10:00", "10-25T00:30")),
+        # 2:30 does not come on 29 March: bookings from 3:00 on, which are 1:00 UTC, do not begin before it.
+        ("2026-03-28T12:00:00", "2026-03-29T02:30:00", "Europe/Ljubljana", ("03-28T11:00", "03-29T00:30")),
+        ("2026-03-29T02:30:00", "2026-03-29T12:00:00", "Europe/Ljubljana", ("03-29T01:30", "03-29T10:00")),
+        # A day of 23 hours and one of 25, from midnight to midnight.
+        ("2026-03-29T00:00:00", "2026-03-30T00:00:00", "Europe/Ljubljana", ("03-28T23:00", "03-29T22:00")),
+        ("2026-10-25T00:00:00", "2026-10-26T00:00:00", "Europe/Ljubljana", ("10-24T22:00", "10-25T23:00")),
     ],
 )
 def test_period_of_validity_is_in_utc(

@@ -14,6 +14,7 @@ import pytest
 import shapely
 
 from pipeline.errors import InputError
+from pipeline.plan.territory_file import load_config
 from pipeline.services.pmse.pmse_register import active_between, read_pmse, read_pmse_kinds, summary
 
 KINDS = {
@@ -67,6 +68,76 @@ def test_day_without_a_time_is_the_whole_day(tmp_path):
     dataset, _ = read(tmp_path, {"start": "2026-05-01", "finish": "01/05/2026"})
     for at, inside in (("2026-04-30T23:59", True), ("2026-05-01T23:59", True), ("2026-05-02T00:00", False)):
         assert active_between(dataset, at, 0.1).tolist() == [inside], at
+
+
+ZONE = "Europe/Ljubljana"
+
+
+@pytest.mark.parametrize(
+    ("start", "finish", "at", "hours", "active"),
+    [
+        # 29 March: 2:00 to 3:00 does not come. 2:30 is 3:30 by winter time, 1:30 by summer time.
+        ("2026-03-28T20:00", "2026-03-29T02:30", "2026-03-29T03:30", 1.0, True),
+        ("2026-03-28T20:00", "2026-03-29T02:30", "2026-03-29T03:31", 1.0, False),
+        ("2026-03-29T02:30", "2026-03-29T05:00", "2026-03-29T01:00", 0.5, False),
+        ("2026-03-29T02:30", "2026-03-29T05:00", "2026-03-29T01:00", 0.6, True),
+        # 25 October: 2:00 to 3:00 comes twice; from 2:45 for half an hour ends at 2:15.
+        ("2026-10-25T02:45", "2026-10-25T02:15", "2026-10-25T00:00", 24.0, True),
+        ("2026-10-25T02:45", "2026-10-25T02:15", "2026-10-25T03:00", 24.0, False),
+        ("2026-10-25T02:45", "2026-10-25T02:15", "2026-10-25T00:00", 2.0, False),
+        # Past midnight, and to the last minute of a day.
+        ("2026-12-05T22:00", "2026-12-06T01:00", "2026-12-06T00:30", 1.0, True),
+        ("2026-12-05T22:00", "2026-12-05T23:59", "2026-12-06T00:00", 24.0, False),
+        ("2026-12-05T22:00", "2026-12-06T00:00", "2026-12-06T00:00", 24.0, True),
+        ("2026-12-06T00:00", "2026-12-06T01:00", "2026-12-05T00:00", 24.0, False),
+    ],
+)
+def test_bookings_across_changes_of_the_clocks_and_midnight(tmp_path, start, finish, at, hours, active):
+    dataset, _ = read(tmp_path, {"start": start, "finish": finish}, time_zone=ZONE)
+    assert active_between(dataset, at, hours).tolist() == [active]
+
+
+def test_times_that_come_twice_or_not_at_all_are_named(tmp_path):
+    rows = [
+        {"id": "a", "start": "2026-03-29T01:59", "finish": "2026-03-29T02:00"},
+        {"id": "b", "start": "2026-10-25T02:59", "finish": "2026-10-25T03:00"},
+        {"id": "c", "start": "2026-07-01T02:30", "finish": "9999-12-31T23:59"},
+    ]
+    dataset, _ = read(tmp_path, *rows, time_zone=ZONE)
+    assert dataset.attrs["odd_times"] == [
+        "a: finish 2026-03-29T02:00 does not come (clocks are put forward) in Europe/Ljubljana",
+        "b: start 2026-10-25T02:59 comes twice (clocks are put back) in Europe/Ljubljana",
+    ]
+    assert read(tmp_path, *rows)[0].attrs["odd_times"] == [], "in UTC there are none"
+
+
+@pytest.mark.parametrize("zone", [ZONE, "UTC"])
+def test_booking_that_ends_before_it_starts_is_refused_on_other_days(tmp_path, zone):
+    for day in ("2026-10-24", "2026-10-25"):
+        with pytest.raises(InputError, match="ends before it starts"):
+            read(tmp_path, {"start": f"{day}T04:45", "finish": f"{day}T04:15"}, time_zone=zone)
+
+
+@pytest.mark.parametrize(
+    ("at", "hours", "fault"),
+    [
+        ("2026-03-29T02:30", 24.0, r"pmse\.at: 2026-03-29T02:30 does not come \(clocks are put forward\)"),
+        ("2026-10-25T02:00", 24.0, r"pmse\.at: 2026-10-25T02:00 comes twice \(clocks are put back\)"),
+        ("2026-03-29T01:30", 1.0, "validity_hours: the period ends at 2026-03-29T02:30, as it begins"),
+        ("2026-03-29T03:00", 24.0, None),
+        ("2026-03-29T01:59", 24.0, None),
+        ("2026-10-25T03:00", 24.0, None),
+        ("2026-10-25T01:59", 24.0, None),
+    ],
+)
+def test_period_begins_at_a_time_that_comes_once(tiny, at, hours, fault):
+    text = f"pmse: {{at: {at}}}\nquery: {{time_zone: {ZONE}}}\nvalidity_hours: {hours}\n"
+    tiny.write_text(tiny.read_text() + text)
+    if fault is None:
+        load_config(tiny)
+    else:
+        with pytest.raises(InputError, match=fault):
+            load_config(tiny)
 
 
 @pytest.mark.parametrize(

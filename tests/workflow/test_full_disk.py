@@ -89,7 +89,10 @@ def test_validity_that_cannot_be_renewed_fails_and_leaves_the_manifest(
     assert summary(tiny)["outcome"] == "failed"
     assert (folder / "manifest.json").read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "public"]
-    assert "results/tiny: No space left on device: the run has failed" in capfd.readouterr().err
+    assert (
+        "results/tiny/latest/manifest.json: No space left on device: the run has failed"
+        in capfd.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("where", ["build", ".snakemake"])

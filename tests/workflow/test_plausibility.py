@@ -222,6 +222,26 @@ def test_records_of_one_network_may_share_a_mast(tiny: Path) -> None:
     validate_command(tiny)
 
 
+@pytest.mark.parametrize(
+    "name", ["NORTH A", "North_a", "NORTH\u2011A", "NORTH\uff0dA", "NORTH-A\u200d", "northa"]
+)
+def test_network_names_that_differ_in_signs_are_one(tiny: Path, name: str) -> None:
+    write_register(tiny.parent / "register.csv", [*STATIONS, ("F", 14.2, 46.15, 21, 1.0)])
+    columns(tiny, 2, sfn="NORTH-A")
+    columns(tiny, 7, sfn=name)
+    register, _ = read_register(load_config(tiny))
+    assert register["sfn"].values.tolist() == ["NORTH-A", "", "", "", "", "NORTH-A"]
+
+
+@pytest.mark.parametrize("name", ["NORTH-B", "NORTH-A2", "\u0391"])
+def test_other_networks_stay_others(tiny: Path, name: str) -> None:
+    write_register(tiny.parent / "register.csv", [*STATIONS, ("F", 14.2, 46.15, 21, 1.0)])
+    columns(tiny, 2, sfn="NORTH-A")
+    columns(tiny, 7, sfn=name)
+    register, _ = read_register(load_config(tiny))
+    assert register["sfn"].values.tolist()[-1] == name
+
+
 def test_network_names_that_differ_in_case_or_blanks_are_one(
     tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

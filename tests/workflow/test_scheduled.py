@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
+from pipeline.publish.release import is_complete
 from pipeline.publish.unchanged_inputs import check_unchanged
 from pipeline.workflow import run as runs
 from pipeline.workflow.earlier_runs import check_shrink, remove_old_runs
@@ -88,6 +89,25 @@ def test_validity_is_renewed_when_less_than_half_is_left(
     same = before.keys() - {"valid", "valid_utc"}
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "public"]
+
+
+@pytest.mark.parametrize(("ahead_h", "renewed"), [(0.0, False), (0.5, True), (2000.0, True)])
+def test_period_that_a_clock_ahead_has_put_into_the_future_is_renewed(
+    tiny: Path, workflow: Workflow, ahead_h: float, renewed: bool
+) -> None:
+    publish(tiny, NOW + timedelta(hours=ahead_h))
+    assert run_command(tiny, FEW._replace(if_changed=True)) == 0
+    assert summary(tiny)["validity_renewed"] == renewed
+    period = valid(tiny)["valid"]
+    assert datetime.fromisoformat(period["from"]) <= datetime.now(UTC)
+    assert datetime.fromisoformat(period["until"]) <= datetime.now(UTC) + timedelta(hours=24)
+    assert is_complete(tiny.parent / "results/tiny")
+
+
+def test_period_of_less_than_a_minute_is_refused(tiny: Path) -> None:
+    tiny.write_text(tiny.read_text() + "validity_hours: 1.0e-300\n")
+    with pytest.raises(InputError, match=r"validity_hours.*found 1e-300"):
+        load_config(tiny)
 
 
 # --- one at a time ------------------------------------------------------------------------------------------
@@ -165,6 +185,52 @@ def test_what_was_computed_while_a_register_changed_is_not_kept(
     assert not Path("build/tiny/mixed.tif").exists()
     assert (tiny.parent / "results/tiny/latest").readlink() == Path(first.name)
     assert summary(tiny)["outcome"] == "failed"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "loop", "hard link", "folder", "pipe"])
+def test_lock_that_is_no_file_of_its_own_is_refused_and_what_it_leads_to_stays(
+    tiny: Path, workflow: Workflow, kind: str
+) -> None:
+    lock, target = Path(".snakemake/run.lock"), Path("precious.txt")
+    lock.parent.mkdir()
+    target.write_text("precious")
+    if kind == "hard link":
+        lock.hardlink_to(target)
+    elif kind == "folder":
+        lock.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(lock)
+    else:
+        lock.symlink_to({"link": target.absolute(), "dangling link": "none", "loop": "run.lock"}[kind])
+    with pytest.raises(InputError, match=r"^\.snakemake/run\.lock: cannot be the lock of a run"):
+        run_command(tiny, FEW)
+    assert target.read_text() == "precious"
+    assert not Path(".snakemake/none").exists()
+    assert workflow.runs == 0
+
+
+PLACES = {
+    "results is a file": ("results", Path.touch),
+    "results of the territory is a file": ("results/tiny", Path.touch),
+    "results is a loop": ("results", lambda path: path.symlink_to("results")),
+    "results of the territory is a loop": ("results/tiny", lambda path: path.symlink_to("tiny")),
+    "results leads nowhere": ("results", lambda path: path.symlink_to("nowhere")),
+    "latest is a file": ("results/tiny/latest", Path.touch),
+    "latest is a folder": ("results/tiny/latest", Path.mkdir),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_place_that_cannot_hold_runs_is_refused_before_anything_is_computed(
+    tiny: Path, workflow: Workflow, case: str
+) -> None:
+    name, make = PLACES[case]
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    make(Path(name))
+    with pytest.raises(InputError, match=rf"^{name}: "):
+        run_command(tiny, FEW)
+    assert workflow.runs == 0
+    assert os.path.lexists(name)
 
 
 # --- old runs -----------------------------------------------------------------------------------------------

@@ -39,7 +39,6 @@ def _empty_is_none(text: object) -> object:
 
 
 _OptionalExact = Annotated[Fraction | None, BeforeValidator(_optional)]
-_Positive = Field(gt=0)
 
 
 class FixedLink(StrippedRow):

@@ -117,6 +117,7 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
     )
     if without:
         yield f"  PMSE          kinds without numbers, not evaluated: {', '.join(without)}"
+    yield from (f"  PMSE          {odd}" for odd in register.attrs["odd_times"])
     yield from (f"  rejected      {row}" for row in rejected)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import xarray as xr
@@ -24,6 +25,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from pipeline.config.config import Config
+from pipeline.config.incumbents import clock_change, utc_readings
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, LONLAT
 from pipeline.reference.ratio_tables import ClassCell, NameCell
@@ -133,17 +135,29 @@ class PmseRow(RowModel):
                 raise row_problem(name, "value is missing", str(PmseRow.model_fields[name].description))
         if not rules.projected and at_null_island(self.lon or 0.0, self.lat or 0.0):
             raise row_problem("lon", "receiver lies at 0, 0", "the coordinates of the receiver")
-        if self.start is not None and self.finish is not None and self.finish < self.start:
+        if self.start is not None and self.finish is not None and _ends_before(self, rules.time_zone):
             allowed = f"a time from {self.start:%Y-%m-%dT%H:%M} on"
             raise row_problem("finish", "ends before it starts", allowed)
         return self
 
 
 class PmseRules(NamedTuple):
-    """What a row is checked against: the known kinds of use; easting and northing or lon and lat required."""
+    """What a row is checked against: the known kinds of use; easting and northing or lon and lat required.
+
+    ``time_zone`` of the times.
+    """
 
     kinds: Collection[str]
     projected: bool
+    time_zone: str = "UTC"
+
+
+def _ends_before(row: PmseRow, time_zone: str) -> bool:
+    """Whether an assignment ends before it starts, however times are read that come twice or not at all."""
+    assert row.start is not None
+    assert row.finish is not None
+    finish, start = utc_readings(row.finish, time_zone), utc_readings(row.start, time_zone)
+    return row.finish < row.start and max(finish) < min(start)
 
 
 def required_columns(projected: bool) -> tuple[str, ...]:
@@ -188,7 +202,12 @@ def read_pmse_ratios(path: Path) -> dict[tuple[str, int, int], float]:
 
 
 def read_pmse(
-    paths: Sequence[Path], kinds: Collection[str], *, crs: str | None = None, lenient: bool = False
+    paths: Sequence[Path],
+    kinds: Collection[str],
+    *,
+    crs: str | None = None,
+    lenient: bool = False,
+    time_zone: str = "UTC",
 ) -> tuple[xr.Dataset, list[RejectedRow]]:
     """Read and check registers; ids are unique over all files together.
 
@@ -201,12 +220,12 @@ def read_pmse(
         paths,
         PmseRow,
         columns=required_columns(crs is not None),
-        context=PmseRules(kinds, crs is not None),
+        context=PmseRules(kinds, crs is not None, time_zone),
         may_be_empty=True,
         faults_of=partial(_place_faults, to_degrees),
     )
     rejected = refuse_unless_lenient(faults, lenient=lenient)
-    dataset = to_dataset(rows, crs)
+    dataset = to_dataset(rows, crs, time_zone)
     dataset.attrs["rejected_rows"] = len(rejected)
     return dataset, rejected
 
@@ -215,7 +234,13 @@ def read_pmse_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
     """The PMSE registers that a territory file names, as strictly as it says."""
     settings = config.pmse
     kinds = read_pmse_kinds(settings.kinds)
-    return read_pmse(settings.registers, kinds, crs=settings.crs, lenient=config.registers.lenient)
+    return read_pmse(
+        settings.registers,
+        kinds,
+        crs=settings.crs,
+        lenient=config.registers.lenient,
+        time_zone=config.query.time_zone,
+    )
 
 
 def bookings_of(config: Config) -> xr.Dataset | None:
@@ -225,11 +250,13 @@ def bookings_of(config: Config) -> xr.Dataset | None:
     return read_pmse_register(config)[0]
 
 
-def to_dataset(rows: Sequence[PmseRow], crs: str | None) -> xr.Dataset:
+def to_dataset(rows: Sequence[PmseRow], crs: str | None, time_zone: str = "UTC") -> xr.Dataset:
     """Checked rows as a dataset over ``assignment``, in the given order.
 
     ``x``, ``y`` in the CRS of attribute ``crs``: metres, or degrees east and north; height NaN where none (or
-    0) is given; times in minutes since 1970, ``finish_minute`` is the last one of use.
+    0) is given; times in minutes since 1970, ``finish_minute`` is the last one of use. A time that does not
+    come in ``time_zone`` is read so that the assignment is longer. Attribute ``odd_times``: those, and those
+    that come twice.
     """
     places = ("lon", "lat") if crs is None else ("easting_m", "northing_m")
     numbers = {
@@ -242,14 +269,30 @@ def to_dataset(rows: Sequence[PmseRow], crs: str | None) -> xr.Dataset:
     names = ("id", "kind", "situation", "environment")
     texts = {name: [getattr(row, name) for row in rows] for name in names}
     times = {
-        "start_minute": [_minute(row.start, _ALWAYS) for row in rows],
-        "finish_minute": [_minute(row.finish, _FOREVER) for row in rows],
+        "start_minute": [_minute(_outer(row.start, time_zone, min), _ALWAYS) for row in rows],
+        "finish_minute": [_minute(_outer(row.finish, time_zone, max), _FOREVER) for row in rows],
     }
     variables = {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
     variables |= {name: np.array(values, dtype=np.str_) for name, values in texts.items()}
     variables |= {name: np.array(values, dtype=np.int64) for name, values in times.items()}
     data = {name: ("assignment", values) for name, values in variables.items()}
-    return xr.Dataset(data, attrs={"crs": crs or LONLAT})
+    return xr.Dataset(data, attrs={"crs": crs or LONLAT, "odd_times": list(_odd_times(rows, time_zone))})
+
+
+def _outer(
+    moment: datetime | None, time_zone: str, choose: Callable[[tuple[datetime, datetime]], datetime]
+) -> datetime | None:
+    """A local time; one that does not come as the earlier or the later of its readings."""
+    if moment is None or not clock_change(moment, time_zone).startswith("does not"):
+        return moment
+    return choose(utc_readings(moment, time_zone)).astimezone(ZoneInfo(time_zone)).replace(tzinfo=None)
+
+
+def _odd_times(rows: Sequence[PmseRow], time_zone: str) -> Iterator[str]:
+    for row in rows:
+        for name, moment in (("start", row.start), ("finish", row.finish)):
+            if moment is not None and (odd := clock_change(moment, time_zone)):
+                yield f"{row.id}: {name} {moment:%Y-%m-%dT%H:%M} {odd} in {time_zone}"
 
 
 def active_between(dataset: xr.Dataset, at: str | None, hours: float) -> NDArray[np.bool_]:
