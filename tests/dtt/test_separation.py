@@ -331,15 +331,21 @@ def test_records_without_haat_count_as_configured(repository, shared):
     twins = [name for path in paths for name in pd.read_csv(path, dtype=str)["id"]]
     whole = {"transmitters": paths, "bbox_deg": None, "accept": twins}
     registers = config.registers.model_copy(update=whole)
-    plain = registers.model_copy(update={"missing_haat_m": None})
-    with_zeros = read_register(config.model_copy(update={"registers": plain}))[0]
+    # As the files have them, read without the package; a height above ground stands in for a zero, or 150 m.
+    columns = ["country", "haat_m", "antenna_height_agl_m"]
+    records = pd.concat([pd.read_csv(path, index_col="id")[columns] for path in paths])
     filled = read_register(config.model_copy(update={"registers": registers}))[0]
-    zero = with_zeros["haat_m"].values == 0.0
-    abroad = with_zeros["country"].values != "US"
-    assert (zero & abroad).sum() == 800
-    expected_m = np.fmax(with_zeros["antenna_height_agl_m"].values[zero], 150.0)
+    records = records.loc[filled["id"].values]
+    zero = records["haat_m"].values == 0.0
+    assert (zero & (records["country"].values != "US")).sum() == 800
+    expected_m = np.fmax(records["antenna_height_agl_m"].values[zero], 150.0)
     np.testing.assert_array_equal(filled["haat_m"].values[zero], expected_m)
-    np.testing.assert_array_equal(filled["haat_m"].values[~zero], with_zeros["haat_m"].values[~zero])
+    np.testing.assert_array_equal(filled["haat_m"].values[~zero], records["haat_m"].values[~zero])
+    # Without the setting such a record is no height: what has none above ground either is refused, never read as 0 m.
+    plain = registers.model_copy(update={"missing_haat_m": None})
+    without = zero & records["antenna_height_agl_m"].isna().values
+    with pytest.raises(InputError, match=f"and {without.sum() - 1} more bad rows.*registers.missing_haat_m"):
+        read_register(config.model_copy(update={"registers": plain}))
     assert set(filled["country"].values) == {"US", "CA", "MX"}
     boxed = registers.model_copy(update={"bbox_deg": (-123.0, 27.5, -111.0, 38.5)})
     near = read_register(config.model_copy(update={"registers": boxed}))[0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from service_scene import lonlat_deg, make_context, whole, write_csv
 
-from pipeline.availability.combine import Published, combine
+from pipeline.availability.combine import Combined, combine
 from pipeline.grid.grid import Grid
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.services import coarsening
@@ -80,21 +80,20 @@ def context_of(
     return make_context(folder, repository, grid=GRID, services=services, publish=publish, **sections)
 
 
-def published(context: ServiceContext, channel: int = CHANNEL) -> Published:
+def published(context: ServiceContext, channel: int = CHANNEL) -> Combined:
     """The three layers of the first device."""
     device = context.config.devices[0]
     return combine(
         limits_on(prepare_services(context, device, channel), *whole(GRID)),
         np.ones(GRID.shape, np.bool_),
         cap_dbm=device_cap_dbm(device),
-        min_eirp_dbm=device.min_eirp_dbm,
         settled_flags=settled_flags(context.config, device),
     )
 
 
-def found_place_m(layers: Published) -> tuple[float, float]:
+def found_place_m(layers: Combined) -> tuple[float, float]:
     """Where a reader of the public layers would look for the station: the middle of the lowest pixels."""
-    raw = layers.max_eirp_centi_dbm
+    raw = layers.limit_centi_dbm
     row, col = np.nonzero(raw == raw.min())
     return GRID.west_m + (col.mean() + 0.5) * 100.0, GRID.north_m - (row.mean() + 0.5) * 100.0
 
@@ -133,7 +132,7 @@ def test_all_stations_of_a_block_have_one_map(tmp_path: Path, repository: Path, 
     for layers in same[1:]:
         for one, first in zip(layers, same[0], strict=True):
             np.testing.assert_array_equal(one, first)
-    assert (other.max_eirp_centi_dbm != same[0].max_eirp_centi_dbm).any() or kind == "aeronautical"
+    assert (other.limit_centi_dbm != same[0].limit_centi_dbm).any() or kind == "aeronautical"
     estimate_m = found_place_m(same[0])
     assert max(away_m(estimate_m, place_m) for place_m in IN_ONE_BLOCK) >= 0.5 * BLOCK_M
     names = {code_names(grouped=True)[code] for code in np.unique(same[0].limiting_service).tolist()}
@@ -148,7 +147,7 @@ def test_limits_only_fall(tmp_path: Path, repository: Path, kind: str) -> None:
         coarse = published(
             context_of(tmp_path / f"{number}b", repository, kind, place_m, coarsen_m=BLOCK_M), channel
         )
-        assert (coarse.max_eirp_centi_dbm <= own.max_eirp_centi_dbm).all()
+        assert (coarse.limit_centi_dbm <= own.limit_centi_dbm).all()
         assert (coarse.eval_flags == own.eval_flags).all()
 
 
@@ -156,7 +155,7 @@ def test_limit_is_the_lowest_over_the_places_in_the_block(tmp_path: Path, reposi
     """Against the definition: stations all over the block, each at its place, and 300 m around it."""
     coarse = published(
         context_of(tmp_path / "c", repository, "mobile", IN_ONE_BLOCK[0], coarsen_m=BLOCK_M)
-    ).max_eirp_centi_dbm
+    ).limit_centi_dbm
 
     def lowest(beyond_m: float, steps: int) -> np.ndarray:
         offsets = np.linspace(1.0 - beyond_m, BLOCK_M - 1.0 + beyond_m, steps)
@@ -165,7 +164,7 @@ def test_limit_is_the_lowest_over_the_places_in_the_block(tmp_path: Path, reposi
                 context_of(
                     tmp_path / f"{beyond_m}{east}{north}", repository, "mobile", (503e3 + east, 105e3 + north)
                 )
-            ).max_eirp_centi_dbm
+            ).limit_centi_dbm
             for east in offsets
             for north in offsets
         ]
