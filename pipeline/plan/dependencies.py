@@ -103,6 +103,8 @@ def rows_of_territory(plan: Plan) -> str:
     """
     required_km = required_margins_km(plan.config, plan.register)
     margins_m = [margin_m(plan.config, required_km, coastal=coastal) for coastal in (False, True)]
+    if plan.register.sizes["transmitter"] == 0:
+        return json_hash({"margins_m": margins_m})
     sites = [plan.register[name].values for name in ("lon_deg", "lat_deg")]
     low = [math.floor(values.min() - BUFFER_DEG) for values in sites]
     high = [math.ceil(values.max() + BUFFER_DEG) for values in sites]

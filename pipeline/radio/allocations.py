@@ -62,7 +62,7 @@ def partial_statement(config: Config) -> str:
     ]
     missing = ", ".join([*left_out, *(name for name in open_channels(config) if name not in left_out)])
     what = f"Reproduction of {config.study}" if config.study else "Partial maps"
-    return f"{what}: without {missing or 'nothing'}; no answers to queries"
+    return f"{what}{f': without {missing}' if missing else ''}; no answers to queries"
 
 
 def _is_open(config: Config, key: str) -> bool:

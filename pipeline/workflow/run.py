@@ -19,6 +19,7 @@ import yaml
 from pipeline.config.load import read_yaml
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import Output, refuse_overwriting, write_whole
+from pipeline.grid.layer_files import PARTIAL, layer_file
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.digests import damaged_jobs, remove_damaged
 from pipeline.plan.plan import Plan, load_plan, results_of
@@ -333,13 +334,15 @@ def _remove_stale_locks() -> None:
 def where(results: Path) -> str:
     """Where the results lie and what to open first."""
     latest = results / LATEST
+    whole, partial = (latest / layer_file("statistics", partial=partial) for partial in (False, True))
+    mark = PARTIAL if partial.is_file() else ""
     return "\n".join(
         [
             f"Results: {latest} (run {latest.resolve().name})",
             f"  the report, for reading and printing     {latest}/report.html",
-            f"  maximum e.i.r.p., one band per channel   {latest}/public/max_eirp_<device>.vrt",
+            f"  maximum e.i.r.p., one band per channel   {latest}/public/max_eirp_<device>{mark}.vrt",
             f"  number of free channels                  {latest}/public/available_channels_*.tif",
-            f"  shares of area and population            {latest}/public/statistics.csv",
+            f"  shares of area and population            {partial if mark else whole}",
             f"  what went in, what was left out          {latest}/manifest.json",
         ]
     )

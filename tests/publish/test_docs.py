@@ -24,7 +24,12 @@ WILD = {
     "*": r".+",
 }
 # Files that the default territory does not ask for.
-ELSEWHERE = ["public/web/", "public/statistics_by_region.csv", "public/allotment_"]
+ELSEWHERE = [
+    "public/web/",
+    "public/statistics_by_region.csv",
+    "public/allotment_unused_223-224.tif",
+    "public/allotment_shares.csv",
+]
 FOLDERS = ("public/", "internal/", "stac/", "<territory>", "report.html", "manifest.json")
 
 

@@ -13,6 +13,7 @@ from pyproj import Geod, Transformer
 from pipeline.availability.combine import run
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.plan.dependencies import rows_of
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import load_plan
 from pipeline.plan.territory_file import load_config
@@ -105,6 +106,8 @@ def test_limits_are_those_of_a_point_receiver(link_only: Path, tmp_path: Path) -
 def test_plan_has_no_jobs_of_television(link_only: Path) -> None:
     plan = load_plan(link_only)
     assert (plan.victims, plan.tiles, plan.register.sizes["transmitter"]) == ([], [], 0)
+    for job in ("territory", "qgis"):
+        assert rows_of(plan, job)
 
 
 def test_territory_is_valid(link_only: Path, capsys: pytest.CaptureFixture[str]) -> None:
