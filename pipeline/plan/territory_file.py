@@ -12,8 +12,8 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.config.load import read_config
 from pipeline.hashing import input_files
+from pipeline.plan.band_screening import refuse_prohibited
 from pipeline.plan.published_names import refuse_collisions
-from pipeline.reference.band_screening import refuse_prohibited
 from pipeline.services.table import service_names, settings_context
 from pipeline.shipped import REPOSITORY
 

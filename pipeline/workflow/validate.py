@@ -31,6 +31,7 @@ from pipeline.errors import InputError, in_file, raise_first, with_file
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
+from pipeline.plan import band_screening
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plausibility import (
     RegisterFacts,
@@ -47,7 +48,6 @@ from pipeline.publish import query_facts
 from pipeline.radio.allocations import open_channels, partial_statement
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
-from pipeline.reference import band_screening
 from pipeline.reference.limiting_channels import offsets_notice, victim_channels
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db

@@ -341,7 +341,7 @@ def test_records_without_haat_count_as_configured(repository, shared):
     expected_m = np.fmax(records["antenna_height_agl_m"].values[zero], 150.0)
     np.testing.assert_array_equal(filled["haat_m"].values[zero], expected_m)
     np.testing.assert_array_equal(filled["haat_m"].values[~zero], records["haat_m"].values[~zero])
-    # Without the setting such a record is no height: what has none above ground either is refused, never read as 0 m.
+    # Without the setting such a record is no height: what has none above ground either is refused.
     plain = registers.model_copy(update={"missing_haat_m": None})
     without = zero & records["antenna_height_agl_m"].isna().values
     with pytest.raises(InputError, match=f"and {without.sum() - 1} more bad rows.*registers.missing_haat_m"):

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from pipeline.errors import InputError
+from pipeline.plan.band_screening import PROHIBITED, SCREENING, ScreenedBand, check
 from pipeline.plan.territory_file import load_config
-from pipeline.reference.band_screening import PROHIBITED, SCREENING, ScreenedBand, check
 from pipeline.rows.row_models import read_rows
 
 

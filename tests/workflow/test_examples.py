@@ -93,8 +93,8 @@ def test_korean_devices_are_those_of_the_table(top, device, conducted_mw, gain_d
 def test_example_is_computed(top, tmp_path, name, channel):
     """Every stage for one device channel: something is limited, nothing left open.
 
-    What is limited may lie below the least that a device radiates: 24.15 dBm of a fixed device from 10 m up, 0
-    dBm of others, at most 3 dB below their caps (Report ITU-R SM.2405, Annex 7 (b) and Table A5-3). So the
+    What is limited may lie below the least that a device radiates: 24.15 dBm of a fixed device from 10 m up,
+    0 dBm of others, at most 3 dB below their caps (Report ITU-R SM.2405, Annex 7 (b) and Table A5-3). So the
     limit is looked at before that rule, and the published value has to follow from it.
     """
     path, build = example(name), tmp_path

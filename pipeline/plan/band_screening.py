@@ -20,6 +20,7 @@ from pipeline.errors import InputError
 from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_block
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
 from pipeline.shipped import TABLES
+from pipeline.territory.rasters import CheckedTerritory
 
 PROHIBITED, SCREENING = TABLES / "prohibited_bands.csv", TABLES / "band_screening.csv"
 _Edge = Annotated[NumberCell, Field(gt=0, le=300_000, description="more than 0, up to 300000 MHz")]
@@ -89,7 +90,7 @@ def refuse_prohibited(config: Config, table: Path = PROHIBITED) -> None:
                 )
 
 
-def check(config: Config, _ground: object) -> Iterator[str]:
+def check(config: Config, _territory: CheckedTerritory) -> Iterator[str]:
     """What a reader has to know of bands near by; InputError for a case without the territory's answer."""
     yield from _near_prohibited(config)
     for band in read_rows(SCREENING, ScreenedBand):
