@@ -32,6 +32,7 @@ def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
     channels = sorted(config.channels.wsd)
     curves, files, partial = [], [], is_partial(config)
     for device in config.devices:
+        channels = config.channels_of(device)
         limits = [build / limit_file(device.id, channel) for channel in channels]
         paths = [
             build / layer_file("max_eirp", device=device.id, channel=channel, partial=partial)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.availability.classes import OUTSIDE_COUNT, level_name, published_levels_dbm
 from pipeline.blocks import block_slices
+from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
@@ -113,7 +114,7 @@ def not_evaluated_area(
 
 
 def not_evaluated_table(
-    files: Sequence[tuple[str, int, Path]],
+    files: Sequence[tuple[str, DeviceChannel, Path]],
     area_km2: NDArray[np.floating],
     population: NDArray[np.floating] | None,
 ) -> pd.DataFrame:
@@ -129,12 +130,12 @@ def write_not_evaluated(table: pd.DataFrame, path: Path) -> None:
 
 
 def _not_evaluated_rows(
-    files: Sequence[tuple[str, int, Path]],
+    files: Sequence[tuple[str, DeviceChannel, Path]],
     area_km2: NDArray[np.floating],
     population: NDArray[np.floating] | None,
 ) -> Iterator[tuple[object, ...]]:
     for device, channel, path in files:
-        yield (device, channel, *not_evaluated_area(path, area_km2, population))
+        yield (device, plain_channel(channel), *not_evaluated_area(path, area_km2, population))
 
 
 def _part_pct(part_and_whole: NDArray[np.float64]) -> float:

@@ -63,14 +63,18 @@ def protection_files(plan: Plan, channel: str) -> list[str]:
 
 
 def combined_files(plan: Plan, channel: str) -> list[str]:
-    """Files of one channel of the devices, relative to the build folder."""
+    """Files of one channel, or one bond, of the devices, relative to the build folder."""
     limits = [limit_file(device.id, channel) for device in plan.config.devices]
     return [*written_by(plan, "combine", channel=channel), *limits]
 
 
 def limit_files(plan: Plan) -> list[str]:
     """Limits of all devices and channels before a least e.i.r.p., relative to the build folder."""
-    return [limit_file(device.id, channel) for device in plan.config.devices for channel in plan.wsd]
+    return [
+        limit_file(device.id, channel)
+        for device in plan.config.devices
+        for channel in plan.config.channels_of(device)
+    ]
 
 
 def count_files(plan: Plan) -> list[str]:
