@@ -167,7 +167,9 @@ def _combine_block(
     return combine(limits, inside, cap_dbm=cap_dbm, settled_flags=flags)
 
 
-def _as_layers(config: Config, combined: Combined, grid: Grid, device: Device, channel: int) -> xr.Dataset:
+def _as_layers(
+    config: Config, combined: Combined, grid: Grid, device: Device, channel: DeviceChannel
+) -> xr.Dataset:
     """The layers with the labels that a reader of the files sees."""
     codes = code_names(grouped=config.publish.limiting_service == "grouped")
     fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}

@@ -22,7 +22,7 @@ def main(config: Config, build: Path, *, threads: int, channel: DeviceChannel, b
     surface = raster.read(build / "territory" / "surface.tif")
     victims = victims_of(config, channel)
     partial = is_partial(config)
-    for device in config.devices:
+    for device in devices_on(config, channel):
         layers = run(config, build, device, channel, victims, surface, threads=threads)
         tags = tags_of_channel(config, build, device, channel, victims, basis=basis)
         for name, layer in layers.items():

@@ -93,5 +93,5 @@ def left_out_channels(
     return tuple(sorted(victim for victim, _ in whole if victim not in used))
 
 
-def _published(config: Config, build: Path, device: Device, channel: int) -> Path:
+def _published(config: Config, build: Path, device: Device, channel: DeviceChannel) -> Path:
     return build / layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(config))

@@ -36,7 +36,8 @@ def two_digits(channel: DeviceChannel) -> str:
 def layer_file(family: str, *, partial: bool = False, **fields: object) -> str:
     """Name of a file of a family, relative to the run's folder.
 
-    Fields: ``device`` by id, ``channel``, ``dtt_channel``, ``level`` in dBm, ``case`` of RR No. 9.41 or None.
+    Fields: ``device`` by id, ``channel`` (or bond), ``dtt_channel``, ``level`` in dBm, ``case`` of RR
+    No. 9.41 or None.
     A text stays as it is, so that a rule may leave ``{channel}`` open. ``partial``: the run leaves out
     incumbents, which the names of what concerns devices say.
     """

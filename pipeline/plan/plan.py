@@ -38,6 +38,11 @@ class Plan(NamedTuple):
     build: Path
     results: Path
 
+    @property
+    def device_channels(self) -> list[DeviceChannel]:
+        """Channels and bonds of all devices, each of which has a job."""
+        return self.config.all_device_channels()
+
 
 def load_plan(config_path: str | Path) -> Plan:
     """Read a territory file and its registers and list the jobs."""

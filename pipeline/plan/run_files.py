@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.availability.combine import limit_file
 from pipeline.grid.layer_files import archive_name, layer_file, two_digits
-from pipeline.plan.plan import Plan, tiles_of
+from pipeline.plan.plan import Plan, channels_of, tiles_of
 from pipeline.plan.published_layers import (
     COLLECTION,
     LayerFile,
@@ -86,7 +86,8 @@ def max_eirp_files(plan: Plan, device_id: str) -> list[str]:
     """Maximum e.i.r.p. of one device, channels ascending, relative to the run's folder."""
     partial = is_partial(plan.config)
     return [
-        layer_file("max_eirp", device=device_id, channel=channel, partial=partial) for channel in plan.wsd
+        layer_file("max_eirp", device=device_id, channel=channel, partial=partial)
+        for channel in channels_of(plan, device_id)
     ]
 
 

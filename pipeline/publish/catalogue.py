@@ -65,7 +65,7 @@ def first_shown(plan: Plan) -> str:
     device, partial = plan.config.devices[0].id, is_partial(plan.config)
     levels_dbm = levels_of(plan, device)
     if not levels_dbm:
-        return layer_file("max_eirp", device=device, channel=plan.wsd[0], partial=partial)
+        return layer_file("max_eirp", device=device, channel=channels_of(plan, device)[0], partial=partial)
     level = level_name(levels_dbm[len(levels_dbm) // 2])
     return layer_file("available_channels", device=device, level=level, partial=partial)
 

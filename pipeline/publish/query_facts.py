@@ -31,7 +31,7 @@ def query_facts(config: Config) -> dict[str, object]:
         "refused": partial_statement(config),
         "limits": bandwidth_limits(config),
         "channels": [channel_entry(config, channel) for channel in sorted(config.channels.wsd)],
-        "devices": [device_entry(device, partial=is_partial(config)) for device in config.devices],
+        "devices": [device_entry(config, device) for device in config.devices],
         "generic_slave": {
             "emission_class": query.generic_slave.emission_class,
             "sensitivity_dbm": query.generic_slave.sensitivity_dbm.value,
@@ -72,11 +72,11 @@ def channel_entry(config: Config, channel: DeviceChannel) -> dict[str, object]:
     }
 
 
-def device_entry(device: Device, *, partial: bool = False) -> dict[str, object]:
-    """What distinguishes one published device from another."""
-    return {
+def device_entry(config: Config, device: Device) -> dict[str, object]:
+    """What distinguishes one published device from another; one that uses bonds has channels of its own."""
+    entry: dict[str, object] = {
         "id": device.id,
-        "file": layer_file("query", device=device.id, partial=partial),
+        "file": layer_file("query", device=device.id, partial=is_partial(config)),
         "type": device.type,
         "emission_class": device.emission_class,
         "height_m": device.height_m,

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -53,7 +54,7 @@ class DeviceEmission(NamedTuple):
     """Edges in MHz of what a device radiates in a channel."""
 
     device: Device
-    channel: int
+    channel: DeviceChannel
     low_mhz: float
     high_mhz: float
 
@@ -66,7 +67,7 @@ class DeviceEmission(NamedTuple):
 def emissions_of(config: Config) -> Iterator[DeviceEmission]:
     """Emissions of all devices in all their channels, in the middle of each."""
     for device in config.devices:
-        for channel in sorted(config.channels.wsd):
+        for channel in config.channels_of(device):
             centre_mhz, half_mhz = (
                 channel_block(config.channels, channel).centre_mhz,
                 0.5 * device.bandwidth_mhz,

@@ -125,13 +125,13 @@ def margin_of_receivers_km(service: ServiceRow, context: ServiceContext) -> floa
     near = (
         (placed, outside_km(placed, context.grid))
         for device in context.config.devices
-        for channel in context.config.channels.wsd
+        for channel in context.config.channels_of(device)
         for placed in place_receivers(context, device, channel, receivers, criteria)
     )
     return max((far_km for placed, far_km in near if far_km <= placed.reach_km), default=0.0)
 
 
-def _concerned(service: ServiceRow, config: Config, device: Device, channel: int) -> bool:
+def _concerned(service: ServiceRow, config: Config, device: Device, channel: DeviceChannel) -> bool:
     """Whether a channel lies in a band of the service; one that the territory gives no band is everywhere."""
     own = [allocation for allocation in config.channels.allocated if allocation.key == service.name]
     here = [found for found in allocations_of(config.channels, device, channel) if found.key == service.name]

@@ -165,7 +165,7 @@ def _pair_of(first: Run, second: Run) -> ComparedRuns:
     return ComparedRuns(first, second, channels, tuple(levels_dbm), grid)
 
 
-def _layer(run: Run, device: str, channel: int) -> Path:
+def _layer(run: Run, device: str, channel: DeviceChannel) -> Path:
     return published_file(
         run, layer_file("max_eirp", device=device, channel=channel, partial=is_partial(config_of(run)))
     )

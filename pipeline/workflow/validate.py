@@ -409,5 +409,5 @@ def _allocation_remarks(config: Config) -> Iterator[str]:
         yield f"  partial       {partial_statement(config) or 'nothing is left out: names stay as they are'}"
 
 
-def _listed(channels: list[int]) -> str:
+def _listed(channels: Sequence[object]) -> str:
     return " ".join(str(channel) for channel in channels)

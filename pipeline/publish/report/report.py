@@ -219,7 +219,8 @@ def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
     """Maps, curves, table and shares of one device."""
     schemes, partial = read_schemes(), is_partial(plan.config)
     rows = own_rows(build / layer_file("statistics", partial=partial))
-    channels = chosen_channels(plan.config)
+    mapped = channels_of(plan, device)
+    channels = chosen_channels(plan.config, mapped)
     levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
     counts = {
         f"available at {level} dBm e.i.r.p.": build
@@ -243,9 +244,9 @@ def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
     ]
     family = plan.config.publish.limiting_family
     paths = [
-        build / layer_file(family, device=device, channel=channel, partial=partial) for channel in plan.wsd
+        build / layer_file(family, device=device, channel=channel, partial=partial) for channel in mapped
     ]
-    shares = _share_section(paths, plan.wsd, schemes["limiting_service"])
+    shares = _share_section(paths, mapped, schemes["limiting_service"])
     regions = [part for file in written_by(plan, "regions") for part in _region_section(build / file, device)]
     return DrawnDevice(drawn, shares, regions)
 

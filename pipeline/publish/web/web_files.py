@@ -104,7 +104,7 @@ def layers_of(config: Config) -> list[WebLayer]:
     ]
 
 
-def max_eirp_file(config: Config, device: Device, channel: int) -> str:
+def max_eirp_file(config: Config, device: Device, channel: DeviceChannel) -> str:
     """Raster of the maximum e.i.r.p., relative to ``public``."""
     fields = {"device": device.id, "channel": channel}
     return layer_file("max_eirp", partial=is_partial(config), **fields).removeprefix("public/")
@@ -178,7 +178,7 @@ def _write_picture(
 
 def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) -> None:
     """Write the numbers of all channels of a device; what limits is 255 where that is not public."""
-    channels = sorted(config.channels.wsd)
+    channels = config.channels_of(device)
     levels = [public / max_eirp_file(config, device, channel) for channel in channels]
     services = [
         public.parent / found.file
