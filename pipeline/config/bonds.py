@@ -49,6 +49,12 @@ def channels_in(channel: DeviceChannel) -> range:
     )
 
 
+def in_order(channels: Iterable[DeviceChannel]) -> list[int | str]:
+    """Channels as tables have them, each once, ascending; bonds by their number of channels after them."""
+    ordered = sorted(set(channels), key=lambda channel: (len(channels_in(channel)), channels_in(channel)[0]))
+    return [plain_channel(channel) for channel in ordered]
+
+
 def counted_as(bond: int) -> str:
     """What the available channels of a device are that uses ``bond`` of them as one."""
     return "channels" if bond == 1 else f"bonds of {bond} channels"

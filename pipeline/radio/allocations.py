@@ -6,9 +6,7 @@ asks for the study of every service in the band of the devices and beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from pipeline.config.bonds import DeviceChannel, channels_in, plain_channel
+from pipeline.config.bonds import DeviceChannel, in_order
 from pipeline.config.channels import Allocation, Channels
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -48,13 +46,7 @@ def open_channels(config: Config) -> dict[str, list[int | str]]:
         for channel in config.channels_of(device):
             for allocation in open_allocations(config, device, channel):
                 found.setdefault(allocation.key, set()).add(channel)
-    return {name: _listed(channels) for name, channels in found.items()}
-
-
-def _listed(channels: Iterable[DeviceChannel]) -> list[int | str]:
-    """Ascending, bonds by their number of channels after the channels."""
-    ordered = sorted(channels, key=lambda channel: (len(channels_in(channel)), channels_in(channel)[0]))
-    return [plain_channel(channel) for channel in ordered]
+    return {name: in_order(channels) for name, channels in found.items()}
 
 
 def is_partial(config: Config) -> bool:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from pipeline.config.bonds import DeviceChannel
+from pipeline.config.bonds import DeviceChannel, in_order
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -94,7 +94,7 @@ def check(config: Config, _ground: object) -> Iterator[str]:
     """What a reader has to know of bands near by; InputError for a case without the territory's answer."""
     yield from _near_prohibited(config)
     for band in read_rows(SCREENING, ScreenedBand):
-        channels = sorted({e.channel for e in emissions_of(config) if _gap_mhz(e, band) < -SAME_EDGE_MHZ})
+        channels = in_order(e.channel for e in emissions_of(config) if _gap_mhz(e, band) < -SAME_EDGE_MHZ)
         if channels:
             yield from _screened(config, band, channels)
     yield from _mobile_694(config)
@@ -110,7 +110,7 @@ def _near_prohibited(config: Config) -> Iterator[str]:
                 yield f"  warning       RR_5_340_ADJACENT: {said}"
 
 
-def _screened(config: Config, band: ScreenedBand, channels: Iterable[int]) -> Iterator[str]:
+def _screened(config: Config, band: ScreenedBand, channels: Iterable[object]) -> Iterator[str]:
     """What one band of the cases means for channels in it."""
     where = f"case {band.case:g}, {band.words}; channels {' '.join(map(str, channels))}"
     if band.action == "zones":
