@@ -82,11 +82,6 @@ def _share_with_at_least(
     return np.asarray(100.0 * at_least[1 : channels + 1] / total)
 
 
-def write_allotments(rows: Sequence[dict[str, object]], path: Path) -> None:
-    """Write the shares of all blocks; percentages to 0.0001, empty where unknown."""
-    write_whole(path, table_bytes(pd.DataFrame(list(rows))))
-
-
 # --- not evaluated ------------------------------------------------------------------------------------------
 
 
