@@ -88,9 +88,9 @@ _REQUIRED = ((0, "no"), (1, "coordination required"))
 _ROWS = (
     Layer("available_channels", "public/available_channels_{device}_{level}dbm.tif", "availability",
           View("Channels available to {device} at {level} dBm", (_AVAILABILITY, _DEVICE),
-               "available_channels", "number of channels available; not evaluated counts as unavailable",
-               web=True),
-          Raster("uint8", 255, "channels", "channels available at {level} dBm, {device}")),
+               "available_channels",
+               "number of channels, or bonds, available; not evaluated counts as unavailable", web=True),
+          Raster("uint8", 255, "{counted}", "{counted} available at {level} dBm, {device}")),
     Layer("availability", "public/availability_{device}_{level}dbm.tif", "availability",
           View(_CHANNEL, (_AVAILABILITY, _DEVICE, "At {level} dBm, by channel"), "availability",
                "whether that e.i.r.p. is permitted; compared before rounding"),

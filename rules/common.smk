@@ -4,8 +4,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from pipeline.config.bonds import channel_named
 from pipeline.plan import run_files, rules as derived
-from pipeline.plan.plan import load_plan, victims_of
+from pipeline.plan.plan import load_plan, victims_of, with_bond
 
 # `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster.
 shell.prefix(

@@ -83,7 +83,7 @@ def publish(
     plan = load_plan(config)
     files = {}
     for number, device in enumerate(plan.config.devices):
-        for channel, name in zip(plan.wsd, max_eirp_files(plan, device.id), strict=True):
+        for channel, name in enumerate(max_eirp_files(plan, device.id), plan.wsd[0]):
             write_levels(plan.build / name, random_levels(1000 * number + channel, gaps.get(device.id, 0.1)))
             files[name] = plan.build / name
         run_from("query", config, plan.build, device=device.id)

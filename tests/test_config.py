@@ -39,9 +39,9 @@ def _refusal(tmp_path: Path, text: str) -> str:
         ("resolution_m: 200.0", "resolution_m: -5.0", ["grid.resolution_m", "found -5.0"]),
         ("resolution_m: 200.0", "resolution_m: .nan", ["grid.resolution_m", "nan"]),
         ("resolution_m: 200.0", "resolution_m: wide", ["grid.resolution_m", "'wide'"]),
-        ("cap_dbm: 36.0", "cap_dbm: true", ["devices.0.cap_dbm", "True"]),
-        ("cap_dbm: 36.0", "cap_dbm: '36'", ["devices.0.cap_dbm", "'36'"]),
-        ("height_m: 30.0", "height_m: 30.0\n    height_m: 3.0", ["row ", "given twice"]),
+        ("id: fixed30,", "id: fixed30, cap_dbm: true,", ["devices.0.cap_dbm", "True"]),
+        ("id: fixed30,", "id: fixed30, cap_dbm: '36',", ["devices.0.cap_dbm", "'36'"]),
+        ("id: fixed30,", "id: fixed30, height_m: 30.0, height_m: 3.0,", ["row ", "given twice"]),
         ("value: 0.70", "value: 7.0", ["coverage.q_min", "0.999"]),
         ("crs: EPSG:3794", "crs: Slovenia", ["grid.crs", "'Slovenia'"]),
         ('wsd: ["21-48"]', 'wsd: ["48-21"]', ["channels.wsd", "48-21"]),
@@ -102,9 +102,9 @@ def test_shipped_territories_follow_the_schema(repository: Path, name: str) -> N
 def test_unverified_numbers_are_listed_with_their_source(repository: Path) -> None:
     entries = unverified(load_config(repository / "configs" / "slovenia.yaml"))
     times = {f"incumbents.{name}.time_pct" for name in ("radio_astronomy", "mobile", "ppdr", "fixed")}
-    assert {entry["key"] for entry in entries} == times | {
+    separations = {f"devices.{number}.min_separation_m" for number in range(6)}
+    assert {entry["key"] for entry in entries} == times | separations | {
         "coverage.q_min",
-        "devices.0.min_separation_m",
         "incumbents.leakage_floor_dbm_per_100khz",
         "protection.idle_penalty_db",
         "protection.overload_idle_db",

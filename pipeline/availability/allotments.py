@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.config.products import Allotments
 from pipeline.errors import InputError
+from pipeline.files import table_bytes, write_whole
 from pipeline.rows.row_models import NumberCell, RowModel, read_rows, refuse_second
 
 ALL_REGIONS = "*"
@@ -138,6 +140,11 @@ def _share_pct(chosen: NDArray[np.bool_], inside: NDArray[np.bool_], weight: NDA
     weights = np.broadcast_to(weight, inside.shape).astype(np.float64)
     total = weights[inside].sum()
     return float(100.0 * weights[chosen].sum() / total) if total > 0.0 else float("nan")
+
+
+def write_shares(rows: Sequence[dict[str, object]], path: Path) -> None:
+    """Write the shares of all blocks; percentages to 0.0001, empty where unknown."""
+    write_whole(path, table_bytes(pd.DataFrame(list(rows))))
 
 
 def refuse_unknown_regions(rows: Sequence[AllotmentRow], names: Sequence[str], path: Path) -> None:

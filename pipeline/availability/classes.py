@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.blocks import block_slices
+from pipeline.config.bonds import counted_as
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
@@ -84,7 +85,7 @@ def write_level(
             count[rows] = count_available(classes)
             yield rows, cols, classes
 
-    place = {"device": device.id, "level": level}
+    place = {"device": device.id, "level": level, "counted": counted_as(device.bond)}
     layout = layer_layout("availability", grid, names, place, tags=tags)
     raster.write_blocks(
         build / layer_file("availability", partial=partial, **place), layout, strips(), publish=True

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
 from pipeline.config.base import unverified
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles
@@ -107,7 +108,7 @@ def run(
     config: Config,
     build: Path,
     device: Device,
-    channel: int,
+    channel: DeviceChannel,
     victims: tuple[int, ...],
     surface: xr.DataArray,
     *,
@@ -166,7 +167,9 @@ def _combine_block(
     return combine(limits, inside, cap_dbm=cap_dbm, settled_flags=flags)
 
 
-def _as_layers(config: Config, combined: Combined, grid: Grid, device: Device, channel: int) -> xr.Dataset:
+def _as_layers(
+    config: Config, combined: Combined, grid: Grid, device: Device, channel: DeviceChannel
+) -> xr.Dataset:
     """The layers with the labels that a reader of the files sees."""
     codes = code_names(grouped=config.publish.limiting_service == "grouped")
     fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
@@ -182,12 +185,17 @@ def _as_layers(config: Config, combined: Combined, grid: Grid, device: Device, c
     )
 
 
-def limit_file(device_id: str, channel: int | str) -> str:
+def devices_on(config: Config, channel: DeviceChannel) -> list[Device]:
+    """The devices that use as many channels as one as a channel or bond has."""
+    return [device for device in config.devices if device.bond == len(channels_in(channel))]
+
+
+def limit_file(device_id: str, channel: DeviceChannel | str) -> str:
     """The limit of one device and channel, relative to the build folder; ``{channel}`` may stay open."""
-    return f"limits/{device_id}_ch{two_digits(channel) if isinstance(channel, int) else channel}.tif"
+    return f"limits/{device_id}_ch{channel if isinstance(channel, str) else two_digits(channel)}.tif"
 
 
-def victims_of(config: Config, channel: int) -> tuple[int, ...]:
+def victims_of(config: Config, channel: DeviceChannel) -> tuple[int, ...]:
     """DTT channels in the register that limit devices in one channel.
 
     Reading the register anew (0.02 s for a hundred stations, 0.2 s for 2,000) keeps a job free of what others
@@ -202,7 +210,13 @@ def victims_of(config: Config, channel: int) -> tuple[int, ...]:
 
 
 def tags_of_channel(
-    config: Config, build: Path, device: Device, channel: int, victims: tuple[int, ...], *, basis: str
+    config: Config,
+    build: Path,
+    device: Device,
+    channel: DeviceChannel,
+    victims: tuple[int, ...],
+    *,
+    basis: str,
 ) -> dict[str, str]:
     """What one layer depends on: its own maps by content, PMSE assignments, and ``basis``; no clock.
 

@@ -15,8 +15,8 @@ from pipeline.availability.allotments import (
     refuse_unknown_regions,
     share_rows,
     uses_by_region,
+    write_shares,
 )
-from pipeline.availability.statistics import read_population, write_allotments
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid import raster
@@ -41,7 +41,8 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
     local = project_regions(regions, grid)
     number = np.array([*(regions.names.index(name) for name in local.names), len(regions.names)])
     region = number[region_index(local, grid, slice(0, grid.height))]
-    people, shares = read_population(config, build), []
+    people_file, shares = build / "territory" / "population.tif", []
+    people = None if config.population is None else raster.read(people_file).values
     tags = {"notice": config.notice, "hash": json_hash([file_sha256(settings.table), code])}
     for block in blocks_of(rows):
         uses = uses_by_region(rows, block, regions.names)[region]
@@ -50,4 +51,4 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
         fields = {"block": block.name}
         path = build / layer_file("allotment_unused", block=block.name)
         raster.write(path, make_layer("allotment_unused", values, grid, fields), tags=tags, publish=True)
-    write_allotments(shares, build / layer_file("allotment_shares"))
+    write_shares(shares, build / layer_file("allotment_shares"))

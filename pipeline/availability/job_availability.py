@@ -29,9 +29,9 @@ def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
     surface = raster.read(build / "territory" / "surface.tif")
     population = read_population(config, build)
     area_km2 = surface.attrs["grid"].area_km2()
-    channels = sorted(config.channels.wsd)
     curves, files, partial = [], [], is_partial(config)
     for device in config.devices:
+        channels = config.channels_of(device)
         limits = [build / limit_file(device.id, channel) for channel in channels]
         paths = [
             build / layer_file("max_eirp", device=device.id, channel=channel, partial=partial)

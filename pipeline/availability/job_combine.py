@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.availability.combine import limit_file, run, tags_of_channel, victims_of
+from pipeline.availability.combine import devices_on, limit_file, run, tags_of_channel, victims_of
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file
 from pipeline.radio.allocations import is_partial
 
 
-def main(config: Config, build: Path, *, threads: int, channel: int, basis: str) -> None:
-    """Write the three layers of every device in one white-space channel."""
+def main(config: Config, build: Path, *, threads: int, channel: DeviceChannel, basis: str) -> None:
+    """Write the three layers of every device in one white-space channel, or of those that use such bonds."""
     surface = raster.read(build / "territory" / "surface.tif")
     victims = victims_of(config, channel)
     partial = is_partial(config)
-    for device in config.devices:
+    for device in devices_on(config, channel):
         layers = run(config, build, device, channel, victims, surface, threads=threads)
         tags = tags_of_channel(config, build, device, channel, victims, basis=basis)
         for name, layer in layers.items():

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.availability.classes import Availability, availability_class, published_levels_dbm
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import strips
@@ -55,14 +56,14 @@ def channels_without_maps(config: Config, occupied: list[int], victims: list[int
     """DTT channels with stations that all offsets would reach and for which there are no maps."""
     if not offsets_narrowed(config):
         return []
-    whole = victim_channels(with_all_offsets(config), occupied, config.channels.wsd)
+    whole = victim_channels(with_all_offsets(config), occupied, config.all_device_channels())
     return sorted(set(whole) - set(victims))
 
 
 def _counts(config: Config, build: Path, device: Device, victims: list[int]) -> dict[float, list[int]]:
     """Permitted pixel-channels and those of them taken away, by level."""
     counts = {level_dbm: [0, 0] for level_dbm in published_levels_dbm(config, device)}
-    for channel in sorted(config.channels.wsd):
+    for channel in config.channels_of(device):
         left_out = left_out_channels(config, device, channel, victims)
         context = ServiceContext(
             with_all_offsets(config),
@@ -83,12 +84,14 @@ def _counts(config: Config, build: Path, device: Device, victims: list[int]) -> 
     return counts
 
 
-def left_out_channels(config: Config, device: Device, channel: int, victims: list[int]) -> tuple[int, ...]:
+def left_out_channels(
+    config: Config, device: Device, channel: DeviceChannel, victims: list[int]
+) -> tuple[int, ...]:
     """Channels with maps that limit a device by the whole table and not by the offsets in use."""
     whole = victims_by_offset(with_all_offsets(config), device, channel, victims)
     used = {victim for victim, _ in victims_by_offset(config, device, channel, victims)}
     return tuple(sorted(victim for victim, _ in whole if victim not in used))
 
 
-def _published(config: Config, build: Path, device: Device, channel: int) -> Path:
+def _published(config: Config, build: Path, device: Device, channel: DeviceChannel) -> Path:
     return build / layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(config))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.availability.classes import OUTSIDE_COUNT, level_name, published_levels_dbm
 from pipeline.blocks import block_slices
+from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
@@ -81,11 +82,6 @@ def _share_with_at_least(
     return np.asarray(100.0 * at_least[1 : channels + 1] / total)
 
 
-def write_allotments(rows: Sequence[dict[str, object]], path: Path) -> None:
-    """Write the shares of all blocks; percentages to 0.0001, empty where unknown."""
-    write_whole(path, table_bytes(pd.DataFrame(list(rows))))
-
-
 # --- not evaluated ------------------------------------------------------------------------------------------
 
 
@@ -113,7 +109,7 @@ def not_evaluated_area(
 
 
 def not_evaluated_table(
-    files: Sequence[tuple[str, int, Path]],
+    files: Sequence[tuple[str, DeviceChannel, Path]],
     area_km2: NDArray[np.floating],
     population: NDArray[np.floating] | None,
 ) -> pd.DataFrame:
@@ -129,12 +125,12 @@ def write_not_evaluated(table: pd.DataFrame, path: Path) -> None:
 
 
 def _not_evaluated_rows(
-    files: Sequence[tuple[str, int, Path]],
+    files: Sequence[tuple[str, DeviceChannel, Path]],
     area_km2: NDArray[np.floating],
     population: NDArray[np.floating] | None,
 ) -> Iterator[tuple[object, ...]]:
     for device, channel, path in files:
-        yield (device, channel, *not_evaluated_area(path, area_km2, population))
+        yield (device, plain_channel(channel), *not_evaluated_area(path, area_km2, population))
 
 
 def _part_pct(part_and_whole: NDArray[np.float64]) -> float:

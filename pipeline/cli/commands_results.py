@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.application import ChannelOption, app
+from pipeline.cli.application import ChannelOption, app, channel_option
 
 
 @app.command(
@@ -57,7 +57,7 @@ def explain(
     """Budget of the victim that decides the maximum e.i.r.p. at a place: terms that add up to it."""
     from pipeline.studies.explain import explain_command
 
-    explain_command(results, lon, lat, channel, device, build=build, as_json=as_json)
+    explain_command(results, lon, lat, channel_option(channel), device, build=build, as_json=as_json)
 
 
 @app.command(

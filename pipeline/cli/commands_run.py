@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.application import ConfigFile, ConfigOption, ThreadsOption, app
+from pipeline.cli.application import (
+    ChannelOption,
+    ConfigFile,
+    ConfigOption,
+    ThreadsOption,
+    app,
+    channel_option,
+)
 
 
 @app.command(epilog="Example: channelmaps validate configs/slovenia.yaml")
@@ -111,7 +118,7 @@ def job(
     config: ConfigOption,
     build: Annotated[Path, typer.Option(help="Folder of the territory's intermediates.")],
     threads: ThreadsOption = 1,
-    channel: Annotated[int | None, typer.Option(min=1, max=99, help="Channel number.")] = None,
+    channel: ChannelOption | None = None,
     tile: Annotated[str | None, typer.Option(help="1-degree square, e.g. n46e014.")] = None,
     device: Annotated[str | None, typer.Option(help="Id of a device profile.")] = None,
     key: Annotated[str, typer.Option(help="What the job depends on, for its record.")] = "",
@@ -120,7 +127,11 @@ def job(
     from pipeline.plan.run_job import run_job, title_of
     from pipeline.plan.territory_file import load_config
 
-    options = {"channel": channel, "tile": tile, "device": device}
+    options = {
+        "channel": None if channel is None else channel_option(channel),
+        "tile": tile,
+        "device": device,
+    }
     wildcards = {key: value for key, value in options.items() if value is not None}
     run_job(name, load_config(config), build, threads=threads, key=key, **wildcards)
     print(f"done: {title_of(name, **wildcards)}")

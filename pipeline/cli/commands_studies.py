@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.application import ChannelOption, ConfigFile, ConfigOption, ThreadsOption, app
+from pipeline.cli.application import (
+    ChannelOption,
+    ConfigFile,
+    ConfigOption,
+    ThreadsOption,
+    app,
+    channel_option,
+)
 from pipeline.propagation.models import model_names, regime_words
 
 
@@ -82,7 +89,7 @@ def sensitivity(
     """Spread of the maximum e.i.r.p. between propagation models, location variation and dq."""
     from pipeline.studies.sensitivity import sensitivity_command
 
-    sensitivity_command(config, channel, device, out, threads=threads)
+    sensitivity_command(config, channel_option(channel), device, out, threads=threads)
 
 
 @app.command(

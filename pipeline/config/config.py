@@ -16,6 +16,7 @@ from typing import Annotated
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
+from pipeline.config.bonds import DeviceChannel, bonds_fault, device_channels
 from pipeline.config.channels import Areas, Channels, PlanSegment
 from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents, Pmse, clock_change, utc_readings
@@ -174,6 +175,23 @@ class Config(Section):
         """The territory file that these settings were read from, for messages; no setting itself."""
         return self._file
 
+    @property
+    def reserved_channels(self) -> set[int]:
+        """Channels that are kept for other uses in the whole territory."""
+        return {number for entry in self.areas.reserved for number in entry.channels}
+
+    def channels_of(self, device: Device) -> list[DeviceChannel]:
+        """The channels, or bonds, that are computed for a device, ascending."""
+        return device_channels(self.channels, device, self.reserved_channels)
+
+    def all_device_channels(self) -> list[DeviceChannel]:
+        """The channels, then the bonds, of all devices: each once."""
+        bonds = {
+            channel for device in self.devices if device.bond > 1 for channel in self.channels_of(device)
+        }
+        singles = sorted(self.channels.wsd) if any(device.bond == 1 for device in self.devices) else []
+        return [*singles, *sorted(bonds)]
+
     def from_file(self, path: Path) -> Config:
         """These settings with the file they were read from."""
         named = self.model_copy()
@@ -205,8 +223,10 @@ class Config(Section):
             raise ValueError(missing_of_dtt)
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
-        caps_dbm = {device.id: device.cap_dbm for device in self.devices}
-        if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd):
+        single_dbm = {device.id: device.cap_dbm for device in self.devices if device.bond == 1}
+        if fault := priority_fault(self.priority, single_dbm, self.channels.wsd):
+            raise ValueError(fault)
+        if fault := bonds_fault(self.channels, self.devices, self.reserved_channels):
             raise ValueError(fault)
         widths_mhz = [segment.width_mhz for segment in self.channels.plan]
         margins_db = {device.id: device.margin_db for device in self.devices}

@@ -73,7 +73,8 @@ def priority_fault(
     for level in levels:
         name = f"priority: level {level.level}"
         if level.device not in caps_dbm:
-            return f"{name} names the device {level.device}, which is not among {', '.join(caps_dbm)}"
+            known = f"{', '.join(caps_dbm)} (of one channel each)"
+            return f"{name} names the device {level.device}, which is not among {known}"
         if extra := sorted(set(level.channels) - set(channels)):
             return f"{name} names channels {extra} that are not in channels.wsd"
         if level.eirp_dbm + level.protection_db > caps_dbm[level.device]:

@@ -13,6 +13,10 @@ from pipeline.shipped import TABLES
 MANDATORY_OFFSETS = (-3, -2, -1, 0, 1, 2, 3, 9)
 """Offsets that every territory evaluates: three channels on either side, image channel (SM.2405 Annex 7)."""
 
+BondName = Annotated[str, Field(pattern=r"^\d{1,2}-\d{1,2}$")]
+"""First and last channel of a bond, such as "20-21"."""
+_WIDEST_CHANNEL_MHZ = 20.0
+
 
 class Separation(Section):
     """Distances from the protected contour of each transmitter, read with `method: separation`."""
@@ -136,8 +140,14 @@ class Device(Section):
     """Emission class of EN 301 598."""
     height_m: Annotated[Number, Field(ge=1, le=500)]
     """Antenna height above ground."""
-    bandwidth_mhz: Annotated[Number, Field(ge=0.001, le=20)] = 8.0
-    """Bandwidth the permitted e.i.r.p. refers to; the emission lies in the middle of its channel."""
+    bond: Annotated[Whole, Field(ge=1, le=8)] = 1
+    """Number of channels that touch which the device radiates over as one; its layers are those of bonds
+    such as 20-21, its available channels are bonds."""
+    bonds: Annotated[list[BondName], Field(min_length=1)] | None = None
+    """Bonds to publish, such as "20-21"; none: all that `channels.wsd` has."""
+    bandwidth_mhz: Annotated[Number, Field(ge=0.001, le=160)] = 8.0
+    """Bandwidth the permitted e.i.r.p. refers to, at most 20 MHz for each channel of a bond; the emission
+    lies in the middle of its channel or bond."""
     indoor: Indoor | None = None
     """When the device counts as indoor; none: it never does."""
     min_separation_m: Annotated[Sourced, within(1, 1000)]
@@ -166,6 +176,15 @@ class Device(Section):
     """What this device costs when idle; none: `protection.idle_penalty_db`."""
     margin_db: Annotated[Number, Field(ge=0, le=30)] = 0.0
     """Margin for several devices at one point."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Device:
+        if self.bandwidth_mhz > _WIDEST_CHANNEL_MHZ * self.bond:
+            allowed = f"at most {_WIDEST_CHANNEL_MHZ * self.bond:g} MHz"
+            raise ValueError(f"bandwidth_mhz {self.bandwidth_mhz:g} is too wide: {allowed}")
+        if len(set(self.bonds or ())) != len(self.bonds or ()):
+            raise ValueError("bonds names one twice")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,8 @@
 The border rule keeps the median field of a device on a neighbour's land below a trigger:
 
 P(d) = E_trigger - 77.216 - 20 log10 f + Lb(d, t%) - 10 log10(share) - margin, in dBm e.i.r.p.; ``share`` is
-the part of the device's power inside its TV channel, to which the trigger refers. Lb is that of the devices'
+the part of the device's power inside a TV channel, to which the trigger refers; of a bond each channel
+counts. Lb is that of the devices'
 paths (docs/method.md, section 9), at the rule's percentage of time and receiving height; near the sea the
 smaller loss of land and sea.
 """
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.services import OTHER_LAND, BorderField, Neighbour
@@ -26,7 +28,7 @@ from pipeline.coverage.network import with_countries
 from pipeline.dtt.interference_range import farthest_limiting_km, interference_range_km
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import smaller_path_loss_db
-from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz, plan_channels
+from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_centre_mhz, channel_width_mhz, plan_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import victims_by_offset
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
@@ -82,7 +84,7 @@ def treatment_of(config: Config, code: str, data: ForeignData) -> NeighbourTreat
 
 
 def unknown_reception_range_km(
-    config: Config, device: Device, channel: int, data: ForeignData, *, coastal: bool
+    config: Config, device: Device, channel: DeviceChannel, data: ForeignData, *, coastal: bool
 ) -> float:
     """How far a device in a channel could limit itself for reception of which nothing is known.
 
@@ -148,15 +150,30 @@ def trigger_dbuvm(triggers: Sequence[TriggerField], centre_mhz: float, width_mhz
     return min(t.field_dbuvm for t in touched)
 
 
-def border_budget(config: Config, rule: BorderField, device: Device, channel: int) -> BorderTerms | None:
-    """The budget of a device in a channel; None where no trigger is given for the channel."""
+def border_budget(
+    config: Config, rule: BorderField, device: Device, channel: int, bond: DeviceChannel | None = None
+) -> BorderTerms | None:
+    """The budget of a device in a channel; None where no trigger is given for the channel.
+
+    ``bond``: what the device radiates over, if more than this channel.
+    """
     f_mhz = channel_centre_mhz(config.channels, channel)
     width_mhz = channel_width_mhz(config.channels, channel)
     field_dbuvm = trigger_dbuvm(read_triggers(rule.triggers), f_mhz, width_mhz)
     if field_dbuvm is None:
         return None
-    outside_db = 10.0 * math.log10(max(1.0, device.bandwidth_mhz / width_mhz))
+    whole_mhz = f_mhz if bond is None else channel_centre_mhz(config.channels, bond)
+    common_mhz = _common_mhz(whole_mhz - f_mhz, device.bandwidth_mhz, width_mhz)
+    if common_mhz <= SAME_EDGE_MHZ:
+        return BorderTerms(field_dbuvm, power_dbm(0.0, f_mhz), math.inf, 0.0 - device.margin_db)
+    outside_db = 10.0 * math.log10(max(1.0, device.bandwidth_mhz / common_mhz))
     return BorderTerms(field_dbuvm, power_dbm(0.0, f_mhz), outside_db, 0.0 - device.margin_db)
+
+
+def _common_mhz(apart_mhz: float, first_mhz: float, second_mhz: float) -> float:
+    """Width that two bands have in common, from the distance of their middles."""
+    low_mhz = max(apart_mhz - 0.5 * first_mhz, -0.5 * second_mhz)
+    return min(apart_mhz + 0.5 * first_mhz, 0.5 * second_mhz) - low_mhz
 
 
 def path_loss_db(
@@ -181,10 +198,16 @@ def path_loss_db(
 
 
 def border_rule_range_km(
-    config: Config, rule: BorderField, device: Device, channel: int, *, coastal: bool
+    config: Config,
+    rule: BorderField,
+    device: Device,
+    channel: int,
+    bond: DeviceChannel | None = None,
+    *,
+    coastal: bool,
 ) -> float | None:
     """Distance beyond which one rule does not limit a device below its cap; None without a trigger."""
-    budget = border_budget(config, rule, device, channel)
+    budget = border_budget(config, rule, device, channel, bond)
     if budget is None:
         return None
     level_dbm, cap_dbm = sum(budget), device_cap_dbm(device)
@@ -195,12 +218,13 @@ def border_rule_range_km(
     return farthest_limiting_km(limits, device.min_separation_m.value / 1000.0)
 
 
-def border_range_km(config: Config, device: Device, channel: int, *, coastal: bool) -> float:
+def border_range_km(config: Config, device: Device, channel: DeviceChannel, *, coastal: bool) -> float:
     """Largest range of the border rules of all neighbours; 0 without any."""
     rules = (neighbour.border_field for neighbour in config.neighbours.values())
     ranges_km = (
-        border_rule_range_km(config, rule, device, channel, coastal=coastal)
+        border_rule_range_km(config, rule, device, number, channel, coastal=coastal)
         for rule in rules
         if rule is not None
+        for number in channels_in(channel)
     )
     return max((range_km for range_km in ranges_km if range_km is not None), default=0.0)

@@ -277,11 +277,14 @@ def _lower(
     """Lower the maps by one set of contours."""
     file = config.protection.separation.distances
     rules = read_distances(file)
+    # The table is of one channel: a bond has its share of the whole e.i.r.p. in each of its channels.
+    bond_db = 10.0 * math.log10(device.bond)
     km_per_px = grid.resolution_m / 1000.0 / grid.largest_scale()
     distance_km = square_distance_px(inside).astype(np.float64) * km_per_px
     for k, relation in enumerate(RELATIONS):
         steps = steps_of(rules, device, relation, file)
-        eirp_dbm = permitted_dbm(steps, device_cap_dbm(device), inside, distance_km)
+        eirp_dbm = permitted_dbm(steps, device_cap_dbm(device) - bond_db, inside, distance_km)
+        eirp_dbm += np.float32(bond_db)
         stricter = eirp_dbm < maps.eirp_dbm[k]
         maps.eirp_dbm[k][stricter] = eirp_dbm[stricter]
         maps.label[k][stricter] = label

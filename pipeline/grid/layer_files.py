@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.config.bonds import Bond, DeviceChannel, channels_in
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import Layout, layout_on, make_array
 from pipeline.layers import LAYERS, Layer, Raster
@@ -26,15 +27,17 @@ PARTIAL = "_partial"
 _JOBS_OF_DEVICES = frozenset({"combine", "availability", "regions", "query"})
 
 
-def two_digits(channel: int) -> str:
-    """A channel as it stands in file names."""
-    return f"{channel:02d}"
+def two_digits(channel: DeviceChannel) -> str:
+    """A channel as it stands in file names, a bond as ``02-03``."""
+    numbers = channels_in(channel)
+    return "-".join(f"{number:02d}" for number in dict.fromkeys((numbers[0], numbers[-1])))
 
 
 def layer_file(family: str, *, partial: bool = False, **fields: object) -> str:
     """Name of a file of a family, relative to the run's folder.
 
-    Fields: ``device`` by id, ``channel``, ``dtt_channel``, ``level`` in dBm, ``case`` of RR No. 9.41 or None.
+    Fields: ``device`` by id, ``channel`` (or bond), ``dtt_channel``, ``level`` in dBm, ``case`` of RR
+    No. 9.41 or None.
     A text stays as it is, so that a rule may leave ``{channel}`` open. ``partial``: the run leaves out
     incumbents, which the names of what concerns devices say.
     """
@@ -73,7 +76,7 @@ def raster_of(family: str) -> Raster:
     return found
 
 
-def channel_bands(family: str, channels: Iterable[int]) -> list[str]:
+def channel_bands(family: str, channels: Iterable[DeviceChannel]) -> list[str]:
     """Descriptions of the bands of a family that has one for each channel."""
     return [raster_of(family).bands.format(channel=channel) for channel in channels]
 
@@ -133,6 +136,6 @@ def _labels(row: Raster, codes: Mapping[int, str] | None, fields: _Fields) -> di
 def _in_a_name(name: str, value: object) -> str:
     if name == "case":
         return f"_{value}" if value else ""
-    if isinstance(value, int) and name in {"channel", "dtt_channel"}:
+    if isinstance(value, int | Bond) and name in {"channel", "dtt_channel"}:
         return two_digits(value)
     return f"{value:g}" if isinstance(value, int | float) else str(value)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
+from pipeline.config.bonds import DeviceChannel, in_order
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -54,7 +55,7 @@ class DeviceEmission(NamedTuple):
     """Edges in MHz of what a device radiates in a channel."""
 
     device: Device
-    channel: int
+    channel: DeviceChannel
     low_mhz: float
     high_mhz: float
 
@@ -67,7 +68,7 @@ class DeviceEmission(NamedTuple):
 def emissions_of(config: Config) -> Iterator[DeviceEmission]:
     """Emissions of all devices in all their channels, in the middle of each."""
     for device in config.devices:
-        for channel in sorted(config.channels.wsd):
+        for channel in config.channels_of(device):
             centre_mhz, half_mhz = (
                 channel_block(config.channels, channel).centre_mhz,
                 0.5 * device.bandwidth_mhz,
@@ -94,7 +95,7 @@ def check(config: Config, _territory: CheckedTerritory) -> Iterator[str]:
     """What a reader has to know of bands near by; InputError for a case without the territory's answer."""
     yield from _near_prohibited(config)
     for band in read_rows(SCREENING, ScreenedBand):
-        channels = sorted({e.channel for e in emissions_of(config) if _gap_mhz(e, band) < -SAME_EDGE_MHZ})
+        channels = in_order(e.channel for e in emissions_of(config) if _gap_mhz(e, band) < -SAME_EDGE_MHZ)
         if channels:
             yield from _screened(config, band, channels)
     yield from _mobile_694(config)
@@ -110,7 +111,7 @@ def _near_prohibited(config: Config) -> Iterator[str]:
                 yield f"  warning       RR_5_340_ADJACENT: {said}"
 
 
-def _screened(config: Config, band: ScreenedBand, channels: Iterable[int]) -> Iterator[str]:
+def _screened(config: Config, band: ScreenedBand, channels: Iterable[object]) -> Iterator[str]:
     """What one band of the cases means for channels in it."""
     where = f"case {band.case:g}, {band.words}; channels {' '.join(map(str, channels))}"
     if band.action == "zones":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.dtt.neighbour_rules import foreign_data
 from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
@@ -88,7 +89,7 @@ def _reads(row: Job, key: str) -> bool:
     return any(f"{key}.".startswith(f"{setting}.") for setting in row.settings)
 
 
-def rows_of(plan: Plan, job: str, **wildcards: int | str) -> str | None:
+def rows_of(plan: Plan, job: str, **wildcards: DeviceChannel | str) -> str | None:
     """Hash of what a job takes from the registers; None if nothing."""
     name = JOBS[job].rows
     return None if name is None else str(globals()[name](plan, **wildcards))
@@ -132,12 +133,12 @@ def rows_of_register(plan: Plan) -> str:
     return rows_hash(plan.register, np.ones(plan.register.sizes["transmitter"], dtype=bool))
 
 
-def rows_of_services(plan: Plan, channel: int) -> str:
+def rows_of_services(plan: Plan, channel: DeviceChannel) -> str:
     """Hash of what the services take from the registers for devices in one channel."""
     return json_hash([rows_of_neighbours(plan), pmse_rows_of_channel(plan, channel)])
 
 
-def pmse_rows_of_channel(plan: Plan, channel: int) -> str:
+def pmse_rows_of_channel(plan: Plan, channel: DeviceChannel) -> str:
     """Hash of the PMSE assignments that concern devices in one channel."""
     return pmse_victims.bookings_hash(plan.config, plan.bookings, channel)
 

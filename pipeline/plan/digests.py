@@ -17,12 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.config.bonds import Bond, channel_named, channels_in
 from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.layer_files import two_digits
 from pipeline.hashing import sha256_of_files
 from pipeline.plan.jobs import JOBS, Job
-from pipeline.plan.plan import Plan
+from pipeline.plan.plan import Plan, with_bond
 from pipeline.plan.published_layers import published_layers
 from pipeline.plan.rules import key_of, output_files, stem_of
 
@@ -146,6 +147,8 @@ def _first_ahead(paths: Iterable[Path], latest_s: float) -> tuple[Path, str] | N
 
 
 def _outputs(plan: Plan, job: str, wildcards: Wildcards) -> list[Path]:
+    if JOBS[job].threads == "device_channels":  # what it writes are layers of the devices of such a channel
+        plan = with_bond(plan, len(channels_in(channel_named(wildcards["channel"]))))
     return [Path(pattern.format(**wildcards)) for pattern in output_files(plan, job)]
 
 
@@ -171,7 +174,7 @@ def _wildcards_of(plan: Plan, row: Job) -> list[Wildcards]:
 
 
 def _text(value: object) -> str:
-    return two_digits(value) if isinstance(value, int) else str(value)
+    return two_digits(value) if isinstance(value, int | Bond) else str(value)
 
 
 def _read(path: Path) -> _Record | None:

@@ -30,14 +30,14 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     border_km = max(
         border_range_km(config, device, channel, coastal=coastal)
         for device in config.devices
-        for channel in config.channels.wsd
+        for channel in config.channels_of(device)
     )
     if config.protection.method == "separation":
         return max(border_km, *(largest_separation_km(config, device) for device in config.devices))
     tables = read_protection_tables(config.protection)
     default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
     keys = {key if key[1] else default for key in modes}
-    channels = victim_channels(config, plan_channels(config.channels), config.channels.wsd)
+    channels = victim_channels(config, plan_channels(config.channels), config.all_device_channels())
     reception_km = max(
         interference_range_km(config, device, tables, modes=keys, channels=channels, coastal=coastal)
         for device in config.devices

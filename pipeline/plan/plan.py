@@ -11,7 +11,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
+from pipeline.config.protection import Device
 from pipeline.plan.territory_file import load_config
 from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.radio.emission import device_cap_dbm
@@ -21,7 +23,10 @@ from pipeline.services.pmse.pmse_register import bookings_of
 
 
 class Plan(NamedTuple):
-    """The jobs of one territory; channels ascending, tiles by name, folders relative to where it runs."""
+    """The jobs of one territory; channels ascending, tiles by name, folders relative to where it runs.
+
+    ``wsd``: the channels of devices; which of them, or which bonds, a device has tells ``channels_of``.
+    """
 
     config_path: Path
     config: Config
@@ -32,6 +37,11 @@ class Plan(NamedTuple):
     tiles: list[str]
     build: Path
     results: Path
+
+    @property
+    def device_channels(self) -> list[DeviceChannel]:
+        """Channels and bonds of all devices, each of which has a job."""
+        return self.config.all_device_channels()
 
 
 def load_plan(config_path: str | Path) -> Plan:
@@ -44,7 +54,7 @@ def plan_of(config: Config) -> Plan:
     if config.file is None:
         raise ValueError("a plan needs the file of its configuration")
     register, _ = read_register(config)
-    victims = victim_channels(config, register["channel"].values.tolist(), config.channels.wsd)
+    victims = victim_channels(config, register["channel"].values.tolist(), config.all_device_channels())
     near = np.isin(register["channel"].values, _with_neighbours(config, victims))
     return Plan(
         config_path=Path(os.path.relpath(config.file)),
@@ -64,8 +74,19 @@ def results_of(config: Config) -> Path:
     return Path("results") / (config.results or config.name)
 
 
-def victims_of(plan: Plan, wsd_channel: int) -> list[int]:
-    """Victim channels that limit devices in one channel."""
+def channels_of(plan: Plan, device_id: str) -> list[DeviceChannel]:
+    """The channels, or bonds, that are published for a device, ascending."""
+    return plan.config.channels_of(_device(plan, device_id))
+
+
+def with_bond(plan: Plan, bond: int) -> Plan:
+    """The plan of the devices alone that use so many channels as one."""
+    devices = [device for device in plan.config.devices if device.bond == bond]
+    return plan._replace(config=plan.config.model_copy(update={"devices": devices}))
+
+
+def victims_of(plan: Plan, wsd_channel: DeviceChannel) -> list[int]:
+    """Victim channels that limit devices in one channel, or one bond."""
     return victim_channels(plan.config, plan.victims, [wsd_channel])
 
 
@@ -89,8 +110,12 @@ def _with_neighbours(config: Config, channels: Iterable[int]) -> list[int]:
 
 def levels_of(plan: Plan, device_id: str) -> list[float]:
     """Levels published for a device: those its cap allows."""
+    return [level for level in plan.config.levels_dbm if level <= device_cap_dbm(_device(plan, device_id))]
+
+
+def _device(plan: Plan, device_id: str) -> Device:
     (device,) = [device for device in plan.config.devices if device.id == device_id]
-    return [level for level in plan.config.levels_dbm if level <= device_cap_dbm(device)]
+    return device
 
 
 def threads_per_job(cores: int | None, jobs: int) -> int:

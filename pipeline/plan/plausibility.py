@@ -166,7 +166,7 @@ def idle_by_estimate(
 ) -> set[str]:
     """Home stations that serve none of up to 100 pixels at home around them; see ``home_reception``."""
     named = with_countries(config, register)
-    victims = victim_channels(config, named["channel"].values.tolist(), config.channels.wsd)
+    victims = victim_channels(config, named["channel"].values.tolist(), config.all_device_channels())
     return estimated_idle(config, named, is_home(config, named), victims, surface, elevation)
 
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from pipeline.availability.allotments import block_names
 from pipeline.availability.classes import level_name, published_levels_dbm
+from pipeline.config.bonds import Bond
 from pipeline.config.config import Config
-from pipeline.grid.layer_files import fields_of, layer_file
+from pipeline.grid.layer_files import fields_of, layer_file, two_digits
 from pipeline.layers import LAYERS, Layer
 from pipeline.radio.allocations import is_partial
 
@@ -48,7 +49,7 @@ def stac_item_of(found: LayerFile) -> str:
     device, channel = found.fields.get("device"), found.fields.get("channel")
     if device is None:
         return found.layer.job
-    return f"{device}_ch{channel:02d}" if isinstance(channel, int) else str(device)
+    return f"{device}_ch{two_digits(channel)}" if isinstance(channel, int | Bond) else str(device)
 
 
 def stac_item_file(item: str) -> str:
@@ -83,7 +84,8 @@ def _values(
         (device,) = [device for device in config.devices if device.id == fields["device"]]
         return [level_name(level_dbm) for level_dbm in published_levels_dbm(config, device)]
     if name == "channel":
-        return sorted(config.channels.wsd)
+        (device,) = [device for device in config.devices if device.id == fields["device"]]
+        return config.channels_of(device)
     if name == "block":
         return block_names(config.allotments)
     if name == "case":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
+from pipeline.config.bonds import channel_named
 from pipeline.plan import run_files
 from pipeline.plan.dependencies import code_of, rows_of, settings_of
 from pipeline.plan.jobs import JOBS, Job
@@ -76,7 +77,8 @@ def rule_params(plan: Plan, job: str) -> dict[str, str | Callable[[object], str]
 
 def _rows(plan: Plan, row: Job, wildcards: object) -> str:
     values = {name: getattr(wildcards, name) for name in row.wildcards}
-    return str(rows_of(plan, row.name, **{k: int(v) if k == "channel" else v for k, v in values.items()}))
+    named = {k: channel_named(v) if k == "channel" else v for k, v in values.items()}
+    return str(rows_of(plan, row.name, **named))
 
 
 def rule_threads(plan: Plan, job: str, cores: int | None) -> int:

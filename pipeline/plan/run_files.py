@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.availability.combine import limit_file
 from pipeline.grid.layer_files import archive_name, layer_file, two_digits
-from pipeline.plan.plan import Plan, tiles_of
+from pipeline.plan.plan import Plan, channels_of, tiles_of
 from pipeline.plan.published_layers import (
     COLLECTION,
     LayerFile,
@@ -63,14 +63,18 @@ def protection_files(plan: Plan, channel: str) -> list[str]:
 
 
 def combined_files(plan: Plan, channel: str) -> list[str]:
-    """Files of one channel of the devices, relative to the build folder."""
+    """Files of one channel, or one bond, of the devices, relative to the build folder."""
     limits = [limit_file(device.id, channel) for device in plan.config.devices]
     return [*written_by(plan, "combine", channel=channel), *limits]
 
 
 def limit_files(plan: Plan) -> list[str]:
     """Limits of all devices and channels before a least e.i.r.p., relative to the build folder."""
-    return [limit_file(device.id, channel) for device in plan.config.devices for channel in plan.wsd]
+    return [
+        limit_file(device.id, channel)
+        for device in plan.config.devices
+        for channel in plan.config.channels_of(device)
+    ]
 
 
 def count_files(plan: Plan) -> list[str]:
@@ -82,7 +86,8 @@ def max_eirp_files(plan: Plan, device_id: str) -> list[str]:
     """Maximum e.i.r.p. of one device, channels ascending, relative to the run's folder."""
     partial = is_partial(plan.config)
     return [
-        layer_file("max_eirp", device=device_id, channel=channel, partial=partial) for channel in plan.wsd
+        layer_file("max_eirp", device=device_id, channel=channel, partial=partial)
+        for channel in channels_of(plan, device_id)
     ]
 
 

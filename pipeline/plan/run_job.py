@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.files import noting_files
@@ -15,7 +16,13 @@ from pipeline.plan.margin import required_margins_km
 
 
 def run_job(
-    name: str, config: Config, build: Path, *, threads: int = 1, key: str = "", **wildcards: int | str
+    name: str,
+    config: Config,
+    build: Path,
+    *,
+    threads: int = 1,
+    key: str = "",
+    **wildcards: DeviceChannel | str,
 ) -> None:
     """Run a job for its channel, tile or device: read from ``build``, write there.
 
@@ -40,7 +47,7 @@ def job_named(name: str) -> Job:
     return JOBS[name]
 
 
-def title_of(name: str, **wildcards: int | str) -> str:
+def title_of(name: str, **wildcards: DeviceChannel | str) -> str:
     """What a job has done, for its line at the end."""
     return job_named(name).title.format(**wildcards)
 

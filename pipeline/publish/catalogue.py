@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.availability.classes import level_name
+from pipeline.config.bonds import Bond
 from pipeline.grid.layer_files import fields_of, layer_file, style_name
 from pipeline.layers import Raster
-from pipeline.plan.plan import Plan, levels_of
+from pipeline.plan.plan import Plan, channels_of, levels_of
 from pipeline.plan.published_layers import LayerFile, published_layers
 from pipeline.radio.allocations import is_partial
 from pipeline.radio.channel_plan import channel_centre_mhz
@@ -64,7 +65,7 @@ def first_shown(plan: Plan) -> str:
     device, partial = plan.config.devices[0].id, is_partial(plan.config)
     levels_dbm = levels_of(plan, device)
     if not levels_dbm:
-        return layer_file("max_eirp", device=device, channel=plan.wsd[0], partial=partial)
+        return layer_file("max_eirp", device=device, channel=channels_of(plan, device)[0], partial=partial)
     level = level_name(levels_dbm[len(levels_dbm) // 2])
     return layer_file("available_channels", device=device, level=level, partial=partial)
 
@@ -80,7 +81,8 @@ def _shown_bands(plan: Plan, published: LayerFile) -> Iterator[Shown]:
         return
     by_band = band_fields(row, layer.path)
     if by_band == {"channel"}:
-        bands = [(band, {"channel": channel}) for band, channel in enumerate(plan.wsd, start=1)]
+        channels = channels_of(plan, str(published.fields["device"]))
+        bands = [(band, {"channel": channel}) for band, channel in enumerate(channels, start=1)]
     else:
         bands = [(ALL_BANDS if by_band else 1, {})]
     for band, fields in bands:
@@ -96,6 +98,6 @@ def _titles(plan: Plan, fields: dict[str, object]) -> dict[str, object]:
     channel = fields.get("channel", fields.get("dtt_channel"))
     case = fields.get("case")
     more: dict[str, object] = {"of_case": f", {case}" if case else ""}
-    if isinstance(channel, int):
+    if isinstance(channel, int | Bond):
         more["centre_mhz"] = channel_centre_mhz(plan.config.channels, channel)
     return fields | more

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.layer_files import channel_bands, layer_file, layer_layout
-from pipeline.plan.plan import plan_of
+from pipeline.plan.plan import channels_of, plan_of
 from pipeline.plan.run_files import max_eirp_files
 from pipeline.publish.query_raster import query_tags, strips
 from pipeline.radio.allocations import is_partial
@@ -22,7 +22,8 @@ def main(config: Config, build: Path, *, threads: int, device: str, code: str) -
     plan = plan_of(config)
     paths = [build / name for name in max_eirp_files(plan, device)]
     grid = raster.read_grid(paths[0])
-    bands, tags = channel_bands("query", plan.wsd), query_tags(plan, paths, grid, code)
+    bands = channel_bands("query", channels_of(plan, device))
+    tags = query_tags(plan, paths, grid, code)
     layout = layer_layout("query", grid, bands, {"device": device}, tags=tags)
     target, tile_px = (
         build / layer_file("query", device=device, partial=is_partial(config)),

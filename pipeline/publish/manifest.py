@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.base import unverified
+from pipeline.config.bonds import channel_named, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.services import Service
 from pipeline.coordination.radar.cr372_register import doubts_of
@@ -194,7 +195,7 @@ def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:
     rows = [row for row in own_rows(path) if float(row["area_km2"]) > 0.0]
     numbers = ("area_km2", "area_pct", "population_pct")
     return [
-        {"device": row["device"], "channel": int(row["channel"])}
+        {"device": row["device"], "channel": plain_channel(channel_named(row["channel"]))}
         | {name: float(row[name]) if row[name] else None for name in numbers}
         for row in rows
     ]

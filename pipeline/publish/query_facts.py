@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.layer_files import layer_file
@@ -18,7 +19,7 @@ _SIMULTANEOUS, _CUT_OFF = "etsiEnSimultaneousChannelOperationRestriction", 30
 
 
 def query_facts(config: Config) -> dict[str, object]:
-    """Rules, channels, devices and generic slaves of a run."""
+    """Rules, channels, devices and generic slaves of a run; a device that uses bonds has its own channels."""
     query = config.query
     return {
         "ruleset": {
@@ -30,7 +31,7 @@ def query_facts(config: Config) -> dict[str, object]:
         "refused": partial_statement(config),
         "limits": bandwidth_limits(config),
         "channels": [channel_entry(config, channel) for channel in sorted(config.channels.wsd)],
-        "devices": [device_entry(device, partial=is_partial(config)) for device in config.devices],
+        "devices": [device_entry(config, device) for device in config.devices],
         "generic_slave": {
             "emission_class": query.generic_slave.emission_class,
             "sensitivity_dbm": query.generic_slave.sensitivity_dbm.value,
@@ -41,17 +42,18 @@ def query_facts(config: Config) -> dict[str, object]:
     }
 
 
-def bandwidth_limits(config: Config) -> dict[str, object]:
+def bandwidth_limits(config: Config, bond: int = 1) -> dict[str, object]:
     """Members of a SpectrumSpec on bandwidth and on channels together (RFC 7545, 5.9, 9.1.2.2, 9.2.2.7).
 
     Each channel's limit uses up what reception allows: together they are safe as long as their sum is not
     above the least of them. The table of 9.1.2.2 cuts the name off, and there are clients that read it so.
+    ``bond``: number of channels that a device uses as one.
     """
     query = config.query
     limits_mhz = {"maxTotalBwHz": query.max_total_bw_mhz, "maxContiguousBwHz": query.max_contiguous_bw_mhz}
     channel_mhz = min(channel_width_mhz(config.channels, channel) for channel in config.channels.wsd)
     found: dict[str, object] = {"needsSpectrumReport": query.needs_spectrum_report} | {
-        name: (channel_mhz if limit_mhz is None else limit_mhz) * HZ_PER_MHZ
+        name: (bond * channel_mhz if limit_mhz is None else limit_mhz) * HZ_PER_MHZ
         for name, limit_mhz in limits_mhz.items()
     }
     if query.ruleset_id.startswith(_ETSI):
@@ -59,28 +61,33 @@ def bandwidth_limits(config: Config) -> dict[str, object]:
     return found
 
 
-def channel_entry(config: Config, channel: int) -> dict[str, object]:
-    """Edges of a channel in Hz."""
+def channel_entry(config: Config, channel: DeviceChannel) -> dict[str, object]:
+    """Edges of a channel or bond in Hz."""
     centre_mhz = channel_centre_mhz(config.channels, channel)
     half_mhz = channel_width_mhz(config.channels, channel) / 2.0
     return {
-        "channel": channel,
+        "channel": plain_channel(channel),
         "start_hz": round((centre_mhz - half_mhz) * HZ_PER_MHZ, 3),
         "stop_hz": round((centre_mhz + half_mhz) * HZ_PER_MHZ, 3),
     }
 
 
-def device_entry(device: Device, *, partial: bool = False) -> dict[str, object]:
-    """What distinguishes one published device from another."""
-    return {
+def device_entry(config: Config, device: Device) -> dict[str, object]:
+    """What distinguishes one published device from another; one that uses bonds has channels of its own."""
+    entry: dict[str, object] = {
         "id": device.id,
-        "file": layer_file("query", device=device.id, partial=partial),
+        "file": layer_file("query", device=device.id, partial=is_partial(config)),
         "type": device.type,
         "emission_class": device.emission_class,
         "height_m": device.height_m,
         "bandwidth_hz": device.bandwidth_mhz * HZ_PER_MHZ,
         "cap_dbm": device_cap_dbm(device),
     }
+    if device.bond > 1:
+        entry["bond"] = device.bond
+        entry["limits"] = bandwidth_limits(config, device.bond)
+        entry["channels"] = [channel_entry(config, channel) for channel in config.channels_of(device)]
+    return entry
 
 
 def check(config: Config, _: CheckedTerritory) -> Iterator[str]:

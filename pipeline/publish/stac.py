@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.bonds import plain_channel
 from pipeline.grid import raster
 from pipeline.grid.grid import Box
 from pipeline.plan.plan import Plan
@@ -111,7 +112,7 @@ def collection_of(plan: Plan, box_deg: Box, time: _Json) -> _Json:
         "extent": {"spatial": {"bbox": [bbox_of(box_deg)]}, "temporal": {"interval": [interval]}},
         "summaries": {
             "channelmaps:device": [device.id for device in config.devices],
-            "channelmaps:channel": plan.wsd,
+            "channelmaps:channel": [plain_channel(channel) for channel in config.all_device_channels()],
         },
         "assets": {
             "statistics": _file(

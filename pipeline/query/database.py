@@ -27,6 +27,7 @@ from pipeline.publish.release import MANIFEST
 from pipeline.quantise import NODATA_CENTI
 from pipeline.query.manifest_check import check_manifest
 from pipeline.query.paws import Code, PawsError
+from pipeline.query.profiles import channel_entries
 from pipeline.query.results import published_file, read_public_run
 
 # --- a circle on one raster ---------------------------------------------------------------------------------
@@ -185,19 +186,27 @@ def open_database(results: Path) -> Database:
     facts = run.manifest["query"]
     paths = {entry["id"]: published_file(run, entry["file"]) for entry in facts["devices"]}
     rasters = {device: raster.open_raster(path) for device, path in paths.items()}
-    _check_rasters(rasters, channel_bands("query", [entry["channel"] for entry in facts["channels"]]))
+    bands = {entry["id"]: _bands_of(facts, entry) for entry in facts["devices"]}
+    _check_rasters(rasters, bands)
     grid = next(iter(rasters.values())).grid
     to_grid = grid.from_lonlat()
     valid = run.manifest["valid_utc"]
     return Database(run.folder, run.manifest["run_id"], facts, valid, rasters, to_grid, {})
 
 
-def _check_rasters(rasters: Mapping[str, raster.Opened], bands: Sequence[str]) -> None:
+def _bands_of(facts: JsonObject, profile: JsonObject) -> list[str]:
+    return channel_bands("query", [entry["channel"] for entry in channel_entries(facts, profile)])
+
+
+def _check_rasters(rasters: Mapping[str, raster.Opened], bands: Mapping[str, Sequence[str]]) -> None:
     """Refuse files that are not those of the manifest: other channels, other grids, no scale."""
     first = next(iter(rasters.values()))
-    for opened in rasters.values():
+    for device, opened in rasters.items():
         layout = opened.layout
-        if (layout.band_names, opened.grid) != (tuple(bands), first.grid) or SCALE_TAG not in layout.tags:
+        if (layout.band_names, opened.grid) != (
+            tuple(bands[device]),
+            first.grid,
+        ) or SCALE_TAG not in layout.tags:
             raise InputError(
                 "is not the query raster of this run",
                 file=opened.source.name,

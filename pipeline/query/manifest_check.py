@@ -48,6 +48,8 @@ _Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 _Level = Annotated[float, Field(ge=-1e3, le=1e3)]
 _LEAST_WIDTH_HZ = 1e3
 _Number = Annotated[int, Field(ge=1, le=999)]
+_BondName = Annotated[str, Field(pattern=r"^\d{1,3}-\d{1,3}$")]
+_Limits = dict[str, bool | float | Literal["0", "1"]]
 
 
 class _Output(_Part):
@@ -95,7 +97,7 @@ class _Ruleset(_Part):
 
 
 class _Channel(_Part):
-    channel: _Number
+    channel: _Number | _BondName
     start_hz: _EdgeHz
     stop_hz: _EdgeHz
 
@@ -114,6 +116,9 @@ class _Device(_Part):
     height_m: _HeightM
     bandwidth_hz: _BandwidthHz
     cap_dbm: _Level | None = None
+    bond: int = 1
+    limits: _Limits | None = None
+    channels: Annotated[list[_Channel], Field(min_length=1)] | None = None
 
 
 class _Slave(_Part):
@@ -126,7 +131,7 @@ class _Slave(_Part):
 
 class _Facts(_Part):
     ruleset: _Ruleset
-    limits: dict[str, bool | float | Literal["0", "1"]]
+    limits: _Limits
     channels: Annotated[list[_Channel], Field(min_length=1)]
     devices: Annotated[list[_Device], Field(min_length=1)]
     generic_slave: _Slave

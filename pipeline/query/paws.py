@@ -40,9 +40,9 @@ class PawsError(Exception):
 
 
 class Segment(NamedTuple):
-    """One available channel: its edges, and the limit in the bandwidth of the device."""
+    """One available channel or bond: its edges, and the limit in the bandwidth of the device."""
 
-    channel: int
+    channel: int | str
     start_hz: float
     stop_hz: float
     limit_dbm: float
@@ -100,7 +100,8 @@ def spectrum_spec(
 def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: float) -> JsonObject:
     """Spectrum (RFC 7545, section 5.11): e.i.r.p. in any ``resolution_hz`` of an even emission.
 
-    Adjacent channels share a profile and, where they meet, a frequency with two levels.
+    Adjacent channels share a profile and, where they meet, a frequency with two levels; bonds that overlap
+    have profiles of their own.
     """
     change_db = min(0.0, 10.0 * math.log10(resolution_hz / bandwidth_hz))
     profiles: list[list[JsonObject]] = []
@@ -115,11 +116,11 @@ def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: fl
 
 
 def _frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
-    """FrequencyRange list (RFC 7545, section 5.13) of channels, adjacent ones joined."""
+    """FrequencyRange list (RFC 7545, section 5.13) of channels, those that touch or overlap joined."""
     ranges: list[JsonObject] = []
     for entry in sorted(channels, key=lambda one: float(one["start_hz"])):
-        if ranges and ranges[-1]["stopHz"] == entry["start_hz"]:
-            ranges[-1]["stopHz"] = entry["stop_hz"]
+        if ranges and ranges[-1]["stopHz"] >= entry["start_hz"]:
+            ranges[-1]["stopHz"] = max(ranges[-1]["stopHz"], entry["stop_hz"])
         else:
             ranges.append({"startHz": entry["start_hz"], "stopHz": entry["stop_hz"]})
     return ranges

@@ -153,7 +153,10 @@ def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
         entry for entry in facts["devices"] if all(str(entry[name]) == value for name, value in given.items())
     ]
     if fitting:
-        return str(max(fitting, key=lambda entry: int(entry["emission_class"]))["id"])
+        # A request does not say whether a device uses channels as one.
+        narrowest = min(entry.get("bond", 1) for entry in fitting)
+        singles = [entry for entry in fitting if entry.get("bond", 1) == narrowest]
+        return str(max(singles, key=lambda entry: int(entry["emission_class"]))["id"])
     raise PawsError(Code.UNSUPPORTED, f"no device of {', '.join(f'{k} {v}' for k, v in given.items())}")
 
 

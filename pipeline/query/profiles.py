@@ -30,7 +30,7 @@ def layers_for(facts: JsonObject, asked: AntennaHeight, device: str | None) -> l
 
     Far away a higher antenna has the smaller loss, near by one at the height of the receiver: the layers on
     both sides of every height that the antenna may have count (docs/method.md, section 25). Without
-    ``device`` the first of the run whose kind (type, class and bandwidth) covers the height.
+    ``device`` the first of the run whose kind (type, class, bandwidth, bonds) covers the height.
     """
     devices = {entry["id"]: entry for entry in facts["devices"]}
     if device is not None and device not in devices:
@@ -51,10 +51,15 @@ def layers_for(facts: JsonObject, asked: AntennaHeight, device: str | None) -> l
     return _bracketing(covering, low_m, high_m)
 
 
+def channel_entries(facts: JsonObject, profile: JsonObject) -> list[JsonObject]:
+    """The channels of a device, in the order of its bands: its own bonds, else the channels of the run."""
+    return list(profile.get("channels") or facts["channels"])
+
+
 def alike(facts: JsonObject, given: JsonObject) -> list[JsonObject]:
-    """The layers of the same type, class and bandwidth, one for each height, lowest first."""
-    kind = ("type", "emission_class", "bandwidth_hz")
-    same = [entry for entry in facts["devices"] if all(entry[name] == given[name] for name in kind)]
+    """The layers of the same type, class, bandwidth and bonds, one for each height, lowest first."""
+    kind = ("type", "emission_class", "bandwidth_hz", "bond", "channels")
+    same = [entry for entry in facts["devices"] if all(entry.get(name) == given.get(name) for name in kind)]
     by_height_m = {entry["height_m"]: entry for entry in [*reversed(same), given]}
     return [dict(by_height_m[height_m]) for height_m in sorted(by_height_m)]
 

@@ -37,7 +37,7 @@ from pipeline.query.database import (
     refuse_partial,
 )
 from pipeline.query.paws import Code, PawsError, Segment, error_response, spectrum_response, spectrum_spec
-from pipeline.query.profiles import AntennaHeight, coverage_range_m, layers_for, slave_layers
+from pipeline.query.profiles import AntennaHeight, channel_entries, coverage_range_m, layers_for, slave_layers
 from pipeline.radio.channel_plan import HZ_PER_MHZ
 
 __all__ = ["Database", "PawsError", "Request", "answer", "close_database", "open_database", "query_command"]
@@ -152,7 +152,7 @@ def _coverage_range_m(
     most_dbm = math.inf if request.eirp_dbm is None else request.eirp_dbm
     emissions = [
         (min(segment.limit_dbm, most_dbm), (segment.start_hz + segment.stop_hz) / 2.0 / HZ_PER_MHZ)
-        for segment in _segments_of(facts, raw)
+        for segment in _segments_of(channel_entries(facts, master), raw)
     ]
     height_m = (request.height_m or master["height_m"]) + request.height_spread_m
     return coverage_range_m(emissions, height_m, master["type"], facts["generic_slave"])
@@ -174,11 +174,11 @@ def _slave_raw(
 # --- the answer ---------------------------------------------------------------------------------------------
 
 
-def _segments_of(facts: JsonObject, raw: NDArray[np.int16]) -> list[Segment]:
-    """The available channels; what is not permitted or was not evaluated is none of them."""
+def _segments_of(entries: Sequence[JsonObject], raw: NDArray[np.int16]) -> list[Segment]:
+    """Those of ``entries`` that are available; what is not permitted or was not evaluated is none of them."""
     return [
         Segment(entry["channel"], entry["start_hz"], entry["stop_hz"], level / 100.0)
-        for entry, level in zip(facts["channels"], raw.tolist(), strict=True)
+        for entry, level in zip(entries, raw.tolist(), strict=True)
         if level > NOT_EVALUATED
     ]
 
@@ -194,13 +194,17 @@ def _message_of(
 ) -> JsonObject:
     """The response for the lowest values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
     facts, profile = database.facts, layers[-1]
-    segments = _segments_of(facts, raw)
+    entries = channel_entries(facts, profile)
+    segments = _segments_of(entries, raw)
     evaluated = [
         entry
-        for entry, level in zip(facts["channels"], raw.tolist(), strict=True)
+        for entry, level in zip(entries, raw.tolist(), strict=True)
         if level > NOT_EVALUATED or level == NOT_PERMITTED
     ]
-    spec = spectrum_spec(facts, database.valid, segments, evaluated, profile["bandwidth_hz"])
+    limits = profile.get("limits") or facts["limits"]
+    spec = spectrum_spec(
+        facts | {"limits": limits}, database.valid, segments, evaluated, profile["bandwidth_hz"]
+    )
     return spectrum_response(
         request.device_desc or _device_desc(facts, profile, request.generic_slave),
         spec,

@@ -6,13 +6,14 @@ asks for the study of every service in the band of the devices and beside it.
 
 from __future__ import annotations
 
+from pipeline.config.bonds import DeviceChannel, in_order
 from pipeline.config.channels import Allocation, Channels
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_block
 
 
-def allocations_of(channels: Channels, device: Device, channel: int) -> list[Allocation]:
+def allocations_of(channels: Channels, device: Device, channel: DeviceChannel) -> list[Allocation]:
     """Allocations that a channel, or a device in the middle of it, overlaps."""
     block = channel_block(channels, channel)
     half_mhz = 0.5 * max(block.width_mhz, device.bandwidth_mhz)
@@ -24,7 +25,7 @@ def allocations_of(channels: Channels, device: Device, channel: int) -> list[All
     ]
 
 
-def open_allocations(config: Config, device: Device, channel: int) -> list[Allocation]:
+def open_allocations(config: Config, device: Device, channel: DeviceChannel) -> list[Allocation]:
     """Those whose service exists here and is out of scope, or of which the territory file says nothing."""
     return [
         allocation
@@ -33,19 +34,19 @@ def open_allocations(config: Config, device: Device, channel: int) -> list[Alloc
     ]
 
 
-def closed_by_allocation(config: Config, device: Device, channel: int) -> bool:
+def closed_by_allocation(config: Config, device: Device, channel: DeviceChannel) -> bool:
     """Whether a channel counts as not evaluated; never in the reproduction of a study."""
     return not config.study and bool(open_allocations(config, device, channel))
 
 
-def open_channels(config: Config) -> dict[str, list[int]]:
-    """Channels by name of a service that is allocated in them, for some device, and not evaluated."""
-    found: dict[str, set[int]] = {}
+def open_channels(config: Config) -> dict[str, list[int | str]]:
+    """Channels, then bonds, by name of a service allocated in them and not evaluated, for some device."""
+    found: dict[str, set[DeviceChannel]] = {}
     for device in config.devices:
-        for channel in config.channels.wsd:
+        for channel in config.channels_of(device):
             for allocation in open_allocations(config, device, channel):
                 found.setdefault(allocation.key, set()).add(channel)
-    return {name: sorted(channels) for name, channels in found.items()}
+    return {name: in_order(channels) for name, channels in found.items()}
 
 
 def is_partial(config: Config) -> bool:

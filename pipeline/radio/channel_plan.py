@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.channels import Channels, PlanSegment
 from pipeline.config.protection import Device
 from pipeline.config.reception import Coverage, ReceiverBand
@@ -76,14 +77,17 @@ def channels_in_words(plan: ChannelPlan) -> str:
     return ", ".join(f"{segment.first_channel}-{segment.last_channel}" for segment in plan)
 
 
-def channel_centre_mhz(channels: Channels, channel: int) -> float:
-    """Centre frequency of a channel of the plan; KeyError for a channel outside it."""
-    return centre_mhz(_known_segment(channels, channel), channel)
+def channel_centre_mhz(channels: Channels, channel: DeviceChannel) -> float:
+    """Centre frequency of a channel of the plan or of a bond; KeyError for a channel outside it."""
+    numbers = channels_in(channel)
+    segment = _known_segment(channels, numbers[0])
+    return centre_mhz(segment, numbers[0]) + 0.5 * segment.width_mhz * (len(numbers) - 1)
 
 
-def channel_width_mhz(channels: Channels, channel: int) -> float:
-    """Width of a channel of the plan; KeyError for a channel outside it."""
-    return _known_segment(channels, channel).width_mhz
+def channel_width_mhz(channels: Channels, channel: DeviceChannel) -> float:
+    """Width of a channel of the plan, or of all of a bond; KeyError for a channel outside it."""
+    numbers = channels_in(channel)
+    return len(numbers) * _known_segment(channels, numbers[0]).width_mhz
 
 
 def plan_channels(channels: Channels) -> list[int]:
@@ -111,8 +115,8 @@ def receiver_band(coverage: Coverage, f_mhz: float) -> ReceiverBand:
     )
 
 
-def channel_block(channels: Channels, channel: int) -> ChannelBlock:
-    """Where a channel of the plan lies; KeyError for a channel outside it."""
+def channel_block(channels: Channels, channel: DeviceChannel) -> ChannelBlock:
+    """Where a channel of the plan or a bond lies; KeyError for a channel outside it."""
     return ChannelBlock(channel_centre_mhz(channels, channel), channel_width_mhz(channels, channel))
 
 
@@ -144,10 +148,10 @@ def slices_of(emission: ChannelBlock, victim: ChannelBlock) -> tuple[Slice, ...]
     return tuple(sorted(shares, key=lambda part: (abs(part.k), part.k)))
 
 
-def offset_of(channels: Channels, device: Device, channel: int, victim: int) -> Offset:
+def offset_of(channels: Channels, device: Device, channel: DeviceChannel, victim: int) -> Offset:
     """Offset of a device in the middle of ``channel`` from the DTT channel ``victim``.
 
-    A device wider than its channel counts with its own edges in the index too.
+    The index is that of the whole bond; a device wider than its channel counts with its own edges there too.
     """
     own, other = channel_block(channels, channel), channel_block(channels, victim)
     wider = own._replace(width_mhz=max(own.width_mhz, device.bandwidth_mhz))

@@ -110,12 +110,13 @@ def _common(first: Band, second: Band) -> Band:
 def _leaked_mhz(emission: Emission, receiver: Band, offset: int) -> float:
     """Width of the receiver's band that lies ``offset`` channels from the device's, on both sides.
 
-    What lies in the device's channel but beside its block counts with the first adjacent channel.
+    What lies in the device's channel or bond but beside its block counts with the first adjacent channel.
     """
     centre_mhz = 0.5 * (emission.block.low_mhz + emission.block.high_mhz)
     block_edge_mhz = emission.block.high_mhz - centre_mhz
-    near_mhz = block_edge_mhz if offset == 1 else (offset - 0.5) * emission.channel_mhz
-    far_mhz = math.inf if offset == CLASS_OFFSETS[-1] else (offset + 0.5) * emission.channel_mhz
+    outermost = 0.5 * emission.bond - 0.5  # of the bond's own channels, from its middle
+    near_mhz = block_edge_mhz if offset == 1 else (outermost + offset - 0.5) * emission.channel_mhz
+    far_mhz = math.inf if offset == CLASS_OFFSETS[-1] else (outermost + offset + 0.5) * emission.channel_mhz
     below = Band(centre_mhz - far_mhz, centre_mhz - near_mhz)
     above = Band(centre_mhz + near_mhz, centre_mhz + far_mhz)
     return _overlap_mhz(receiver, below) + _overlap_mhz(receiver, above)

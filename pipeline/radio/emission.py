@@ -42,7 +42,8 @@ class Emission(NamedTuple):
     """What a device radiates: its block, the width of a channel, leakage in dB by channels away (1, 2, 3+).
 
     ``floor_dbm_per_100khz``: leakage below this need not fall further; -inf = no floor. ``floor_bands``:
-    other floors in bands that do not overlap.
+    other floors in bands that do not overlap. ``bond``: number of channels that it uses as one, from the
+    edges of which the others are counted.
     """
 
     block: Band
@@ -50,6 +51,7 @@ class Emission(NamedTuple):
     aflr_db: Mapping[int, float]
     floor_dbm_per_100khz: float
     floor_bands: tuple[FloorBand, ...] = ()
+    bond: int = 1
 
 
 def class_offset(offset: int) -> int:

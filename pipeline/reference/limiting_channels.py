@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.radio.channel_plan import Offset, offset_of, plan_channels
@@ -21,7 +22,7 @@ _LooksAt = Callable[[Device, Offset], bool]
 
 
 def victims_by_offset(
-    config: Config, device: Device, channel: int, occupied: Iterable[int]
+    config: Config, device: Device, channel: DeviceChannel, occupied: Iterable[int]
 ) -> list[tuple[int, Offset]]:
     """The occupied DTT channels that limit a device in ``channel``, with their offsets, nearest first.
 
@@ -30,27 +31,31 @@ def victims_by_offset(
     return _victims(config, _looks_at(config), device, channel, occupied)
 
 
-def victim_channels(config: Config, occupied: Iterable[int], wsd: Iterable[int]) -> list[int]:
-    """Channels with a transmitter that limit some device in some channel of ``wsd``, ascending."""
+def victim_channels(config: Config, occupied: Iterable[int], wsd: Iterable[DeviceChannel]) -> list[int]:
+    """Channels with a transmitter that limit some device in some channel of ``wsd``, ascending.
+
+    A device concerns the channels, or the bonds, of its own number of channels.
+    """
     known = sorted(set(occupied) & set(plan_channels(config.channels)))
     looks_at = _looks_at(config)
     limiting = (
         victim
         for channel in wsd
         for device in config.devices
+        if device.bond == len(channels_in(channel))
         for victim, _ in _victims(config, looks_at, device, channel, known)
     )
     return sorted(set(limiting))
 
 
-def concerns(config: Config, device: Device, channel: int, victim: int) -> Offset | None:
+def concerns(config: Config, device: Device, channel: DeviceChannel, victim: int) -> Offset | None:
     """Offset of a device in ``channel`` from a DTT channel that limits it; None for one that does not."""
     found = victims_by_offset(config, device, channel, [victim])
     return found[0][1] if found else None
 
 
 def _victims(
-    config: Config, looks_at: _LooksAt, device: Device, channel: int, occupied: Iterable[int]
+    config: Config, looks_at: _LooksAt, device: Device, channel: DeviceChannel, occupied: Iterable[int]
 ) -> list[tuple[int, Offset]]:
     near = ((victim, offset_of(config.channels, device, channel, victim)) for victim in occupied)
     found = [(victim, offset) for victim, offset in near if looks_at(device, offset)]

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT
 from pipeline.grid.polygons import EDGE_STEP_M, read_frame
@@ -99,9 +100,9 @@ class Adjustment(NamedTuple):
     adjustment_db: float
 
 
-def concerns(area: ChannelArea, channel: int) -> bool:
-    """Whether an area concerns a channel."""
-    return area.channels is None or channel in area.channels
+def concerns(area: ChannelArea, channel: DeviceChannel) -> bool:
+    """Whether an area concerns a channel, or a channel of a bond."""
+    return area.channels is None or any(number in area.channels for number in channels_in(channel))
 
 
 def read_exclusions(paths: Sequence[Path]) -> list[ChannelArea]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.budget import Budget, Term, total_dbm
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
@@ -36,7 +37,9 @@ class PlacedAdjustment(NamedTuple):
     change_db: float
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit:
     """The adjustments where DTT is not evaluated: on the cap alone. With DTT they are in its limits."""
     if _in_limits_of_dtt(context.config):
         return unlimited
@@ -44,7 +47,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """The adjustments of a pixel, on the cap alone."""
     return adjusted_budget(None, context, device, channel, row, col)
@@ -59,7 +62,9 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
         yield f"  areas         {len(exclusions)} exclusions, {len(found)} manual adjustments"
 
 
-def adjusted_limit(limit: BlockLimit, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def adjusted_limit(
+    limit: BlockLimit, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit:
     """A limit with the manual adjustments of a channel added."""
     changes = changes_of(context, channel)
     if not changes:
@@ -69,7 +74,7 @@ def adjusted_limit(limit: BlockLimit, context: ServiceContext, device: Device, c
 
 
 def adjusted_budget(
-    budget: Budget | None, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    budget: Budget | None, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """A budget with the manual adjustments of its pixel as the last terms."""
     rows, cols = slice(row, row + 1), slice(col, col + 1)
@@ -81,7 +86,7 @@ def _in_limits_of_dtt(config: Config) -> bool:
     return any(config.services[name].evaluated for name in ("dtt", "foreign_dtt"))
 
 
-def changes_of(context: ServiceContext, channel: int) -> list[PlacedAdjustment]:
+def changes_of(context: ServiceContext, channel: DeviceChannel) -> list[PlacedAdjustment]:
     """The adjustments of a channel."""
     found = read_adjustments(context.config.areas.adjustments)
     return [

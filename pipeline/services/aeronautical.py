@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.budget import Budget, Term, total_dbm
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.incumbents import Aeronautical
 from pipeline.config.protection import Device
@@ -74,7 +75,9 @@ class RadionavigationVictims(NamedTuple):
     open: list[ExclusionZone]
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit | None:
     """Limit by stations or countries; None without the section or without polygons of countries."""
     victims = victims_of(service, context, device, channel)
     if victims is None:
@@ -100,7 +103,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """The zone that closes a pixel, or the budget of the limiting receiver."""
     victims = victims_of(service, context, device, channel)
@@ -145,7 +148,7 @@ def _checked(settings: Aeronautical) -> str:
 
 
 def victims_of(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
 ) -> RadionavigationVictims | None:
     """Zones and receivers of the administrations whose bands the device's block overlaps."""
     incumbents = context.config.incumbents

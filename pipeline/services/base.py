@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.budget import Budget
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -59,12 +60,18 @@ class ServiceModule(Protocol):
     """What a module has that a row of the table names."""
 
     def prepare(
-        self, service: ServiceRow, context: ServiceContext, device: Device, channel: int
+        self, service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
     ) -> BlockLimit | None:
         """Limit by block for a device in a white-space channel; None = not evaluated anywhere."""
 
     def explain(
-        self, service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+        self,
+        service: ServiceRow,
+        context: ServiceContext,
+        device: Device,
+        channel: DeviceChannel,
+        row: int,
+        col: int,
     ) -> Budget | None:
         """Budget of the limiting victim of a pixel; None = nothing limits there."""
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.budget import Budget, Term
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.services import OTHER_LAND, BorderField
@@ -42,9 +43,13 @@ from pipeline.territory.rasters import CheckedTerritory
 
 
 class Border(NamedTuple):
-    """One band of ``neighbours.tif``: ``rule`` limits up to ``reach_km``; ``unknown_km`` = not evaluated."""
+    """One band of ``neighbours.tif`` and one channel: ``rule`` limits up to ``reach_km``.
+
+    Within ``unknown_km`` nothing is evaluated.
+    """
 
     band: str
+    channel: int
     country: str
     coastal: bool
     rule: BorderField | None
@@ -53,7 +58,9 @@ class Border(NamedTuple):
     unknown_km: float
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit:
     """Limit by the fields at the border; not evaluated within range of an unknown neighbour."""
     borders = _borders(context, device, channel)
 
@@ -61,7 +68,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
         found = unlimited(rows, cols)
         for border, distance_km in zip(borders, _distances_km(context, borders, rows, cols), strict=True):
             found.not_evaluated[distance_km <= border.unknown_km] = True
-            eirp_dbm = _eirp_dbm(context, border, device, channel, distance_km)
+            eirp_dbm = _eirp_dbm(context, border, device, distance_km)
             lower(found, eirp_dbm, service_code("border_field"))
         return found
 
@@ -69,14 +76,14 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """Budget of the border rule that limits a pixel most; None where none does."""
     borders = _borders(context, device, channel)
     rows, cols = slice(row, row + 1), slice(col, col + 1)
     distances_km = _distances_km(context, borders, rows, cols)
     limits_dbm = [
-        float(_eirp_dbm(context, border, device, channel, d_km)[0, 0])
+        float(_eirp_dbm(context, border, device, d_km)[0, 0])
         for border, d_km in zip(borders, distances_km, strict=True)
     ]
     if not limits_dbm or math.isinf(min(limits_dbm)):
@@ -84,7 +91,7 @@ def explain(
     limiting = int(np.argmin(limits_dbm))
     border, distance_km = borders[limiting], distances_km[limiting]
     victim = _victim(context, border, row, col) | {"distance_km": float(distance_km[0, 0])}
-    terms = _terms(context, border, device, channel, distance_km)
+    terms = _terms(context, border, device, distance_km)
     return Budget(victim, terms, service_code("border_field"))
 
 
@@ -129,29 +136,35 @@ def _reason(config: Config, code: str, data: ForeignData) -> str:
     return "declared without data" if code in data.countries else "no transmitter in the registers"
 
 
-def _borders(context: ServiceContext, device: Device, channel: int) -> list[Border]:
-    """The lands on the grid that limit the device or leave it open."""
+def _borders(context: ServiceContext, device: Device, channel: DeviceChannel) -> list[Border]:
+    """The lands on the grid that limit the device or leave it open, for each channel that it uses."""
     names = raster.read_layout(_file(context)).band_names
     data = foreign_data(context.config)
-    borders = [_border(context, device, channel, str(name), data) for name in names]
+    borders = [
+        _border(context, device, number, channel, str(name), data)
+        for number in channels_in(channel)
+        for name in names
+    ]
     return [border for border in borders if border.budget is not None or border.unknown_km >= 0.0]
 
 
-def _border(context: ServiceContext, device: Device, channel: int, name: str, data: ForeignData) -> Border:
+def _border(
+    context: ServiceContext, device: Device, channel: int, bond: DeviceChannel, name: str, data: ForeignData
+) -> Border:
     config, country, coastal = context.config, name.removesuffix(COASTAL), name.endswith(COASTAL)
     rule, known = treatment_of(config, country, data)
-    budget = None if rule is None else border_budget(config, rule, device, channel)
+    budget = None if rule is None else border_budget(config, rule, device, channel, bond)
     reach_km = -1.0
     if rule is not None:
-        range_km = border_rule_range_km(config, rule, device, channel, coastal=coastal)
+        range_km = border_rule_range_km(config, rule, device, channel, bond, coastal=coastal)
         known = known and range_km is not None
         reach_km = -1.0 if range_km is None else range_km
-    unknown_km = -1.0 if known else unknown_reception_range_km(config, device, channel, data, coastal=coastal)
-    return Border(name, country, coastal, rule, budget, reach_km, unknown_km)
+    unknown_km = -1.0 if known else unknown_reception_range_km(config, device, bond, data, coastal=coastal)
+    return Border(name, channel, country, coastal, rule, budget, reach_km, unknown_km)
 
 
 def _eirp_dbm(
-    context: ServiceContext, border: Border, device: Device, channel: int, distance_km: NDArray[np.float64]
+    context: ServiceContext, border: Border, device: Device, distance_km: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Limit by one land at distances of any shape; infinite beyond its reach."""
     eirp_dbm = np.full(distance_km.shape, np.inf)
@@ -159,19 +172,21 @@ def _eirp_dbm(
     if border.rule is None or border.budget is None or not within.any():
         return eirp_dbm
     unique_km, place = np.unique(distance_km[within], return_inverse=True)
-    loss_db = path_loss_db(context.config, border.rule, device, channel, unique_km, coastal=border.coastal)
+    loss_db = path_loss_db(
+        context.config, border.rule, device, border.channel, unique_km, coastal=border.coastal
+    )
     eirp_dbm[within] = (sum(border.budget) + loss_db)[place]
     return eirp_dbm
 
 
 def _terms(
-    context: ServiceContext, border: Border, device: Device, channel: int, distance_km: NDArray[np.float64]
+    context: ServiceContext, border: Border, device: Device, distance_km: NDArray[np.float64]
 ) -> tuple[Term, ...]:
     rule, budget = border.rule, border.budget
     if rule is None or budget is None:
         raise ValueError(f"{border.band} has no border rule")
     loss_db = float(
-        path_loss_db(context.config, rule, device, channel, distance_km, coastal=border.coastal)[0, 0]
+        path_loss_db(context.config, rule, device, border.channel, distance_km, coastal=border.coastal)[0, 0]
     )
     time = (
         f"{context.config.propagation.wsd_model}, {rule.time_pct.value:g} % of time, at {rule.height_m:g} m"
@@ -195,6 +210,7 @@ def _victim(context: ServiceContext, border: Border, row: int, col: int) -> dict
     return {
         "kind": "border field",
         "country": border.country,
+        "channel": border.channel,
         "lon": to_lon,
         "lat": to_lat,
         "azimuth_deg": float(GEOD.inv(lon, lat, to_lon, to_lat)[0] % 360.0),

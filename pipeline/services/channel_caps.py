@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.budget import Budget, Term
+from pipeline.config.bonds import DeviceChannel, channels_in, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.reference.ratio_tables import ANY, ClassOrAnyCell
@@ -25,13 +26,15 @@ class _CapRow(SourcedRow):
     cap_dbm: Annotated[NumberCell, Field(ge=-99, le=60, description="-99 to 60 dBm")]
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit:
     """The cap of a channel for the device's emission class; with no table, none."""
     return everywhere(channel_cap_dbm(context.config.areas.channel_caps, device, channel), service.code)
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """The cap of the channel."""
     table = context.config.areas.channel_caps
@@ -39,7 +42,7 @@ def explain(
     if table is None or math.isinf(cap_dbm):
         return None
     note = f"{table.name}, emission class {device.emission_class}"
-    return Budget({"channel": channel}, (Term("channel cap", cap_dbm, note),), service.code)
+    return Budget({"channel": plain_channel(channel)}, (Term("channel cap", cap_dbm, note),), service.code)
 
 
 def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
@@ -50,11 +53,14 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
     yield from ()
 
 
-def channel_cap_dbm(table: Path | None, device: Device, channel: int) -> float:
-    """Smallest cap that the table gives for a channel and the device's class; infinite without one."""
+def channel_cap_dbm(table: Path | None, device: Device, channel: DeviceChannel) -> float:
+    """Smallest cap that the table gives for a channel and the device's class; infinite without one.
+
+    Of a bond the smallest of its channels, on the whole e.i.r.p.
+    """
     caps = {} if table is None else read_channel_caps(table)
-    classes = (ANY, str(device.emission_class))
-    return min((caps[channel, name] for name in classes if (channel, name) in caps), default=math.inf)
+    keys = [(number, name) for number in channels_in(channel) for name in (ANY, str(device.emission_class))]
+    return min((caps[key] for key in keys if key in caps), default=math.inf)
 
 
 def read_channel_caps(path: Path) -> dict[tuple[int, str], float]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.budget import Budget
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt import limit_budget
@@ -39,7 +40,9 @@ _NAMES = {
 }
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit:
     """Limit by all DTT victims, home and foreign, with the label of each, and by overload."""
     config = context.config
     tables = read_protection_tables(config.protection)
@@ -67,7 +70,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """Budget of the strictest DTT victim of the pixel, then its manual adjustments."""
     config, build, grid = context.config, context.build, context.grid

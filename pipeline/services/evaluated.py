@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pipeline.budget import Budget, Term, total_dbm
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.threshold import threshold_notice
@@ -55,7 +56,9 @@ def service_modules(config: Config) -> list[str]:
     return sorted({row.module for row in rows if row.module is not None})
 
 
-def prepare_services(context: ServiceContext, device: Device, channel: int) -> list[PreparedService]:
+def prepare_services(
+    context: ServiceContext, device: Device, channel: DeviceChannel
+) -> list[PreparedService]:
     """All services to evaluate for one device and channel, then the limits by decision."""
     return [
         PreparedService(row, _published_limit(row, context, device, channel))
@@ -64,7 +67,7 @@ def prepare_services(context: ServiceContext, device: Device, channel: int) -> l
 
 
 def _published_limit(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
 ) -> BlockLimit | None:
     """Limit of a service as far as ``publish`` lets it tell where and what its stations are."""
     publish = context.config.publish
@@ -78,7 +81,7 @@ def _published_limit(
 
 
 def _limit_of_blocks(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
 ) -> tuple[BlockLimit, int]:
     """Limit of a service whose stations stand in the middle of their blocks, and how far around it counts."""
     block_m = context.config.publish.coarsen_m
@@ -99,7 +102,7 @@ def explain_service(
     service: ServiceRow,
     context: ServiceContext,
     device: Device,
-    channel: int,
+    channel: DeviceChannel,
     pixel: tuple[int, int],
     eirp_dbm: float,
 ) -> Budget:
@@ -130,7 +133,7 @@ def _own_account(
     service: ServiceRow,
     context: ServiceContext,
     device: Device,
-    channel: int,
+    channel: DeviceChannel,
     pixel: tuple[int, int],
     eirp_dbm: float,
 ) -> Budget:

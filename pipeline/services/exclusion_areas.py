@@ -18,6 +18,7 @@ from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.budget import Budget, Term
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
@@ -28,7 +29,9 @@ from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit:
     """No permission in pixels that an exclusion area of the channel touches."""
     areas = [a for a in read_exclusions(context.config.areas.exclusions) if concerns(a, channel)]
     shapes = project([area.shape for area in areas], context.grid.crs)
@@ -42,7 +45,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """Reasons of the areas that touch a pixel."""
     areas = areas_at(read_exclusions(context.config.areas.exclusions), channel, context.grid, row, col)
@@ -66,7 +69,9 @@ def check_area_channels(config: Config, areas: Sequence[ChannelArea]) -> None:
         check_channels(config, "channels", Path(area.file), area.channels or ())
 
 
-def areas_at(areas: Sequence[ChannelArea], channel: int, grid: Grid, row: int, col: int) -> list[ChannelArea]:
+def areas_at(
+    areas: Sequence[ChannelArea], channel: DeviceChannel, grid: Grid, row: int, col: int
+) -> list[ChannelArea]:
     """The areas of a channel that touch one pixel."""
     rows, cols = slice(row, row + 1), slice(col, col + 1)
     return [

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
@@ -81,7 +82,7 @@ class PlacedReceiver(NamedTuple):
 def place_receivers(
     context: ServiceContext,
     device: Device,
-    channel: int,
+    channel: DeviceChannel,
     receivers: Sequence[ProtectedReceiver],
     criteria: ReceiverCriteria,
 ) -> Iterator[PlacedReceiver]:
@@ -120,15 +121,16 @@ def place_receivers(
 
 
 def emission_of(
-    context: ServiceContext, device: Device, channel: int, floor_dbm_per_100khz: float
+    context: ServiceContext, device: Device, channel: DeviceChannel, floor_dbm_per_100khz: float
 ) -> Emission:
-    """What a device radiates around one of its channels."""
-    channels = context.config.channels
+    """What a device radiates around one of its channels or bonds."""
+    channels, bond = context.config.channels, len(channels_in(channel))
     centre_mhz, half_mhz = channel_centre_mhz(channels, channel), 0.5 * device.bandwidth_mhz
     aflr_db = read_device_classes(context.config.protection.device_classes)[device.emission_class]
     block = Band(centre_mhz - half_mhz, centre_mhz + half_mhz)
     bands = _floor_bands(context.config) if math.isfinite(floor_dbm_per_100khz) else ()
-    return Emission(block, channel_width_mhz(channels, channel), aflr_db, floor_dbm_per_100khz, bands)
+    width_mhz = channel_width_mhz(channels, channel) / bond
+    return Emission(block, width_mhz, aflr_db, floor_dbm_per_100khz, bands, bond)
 
 
 def _floor_bands(config: Config) -> tuple[FloorBand, ...]:

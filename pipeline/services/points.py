@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.budget import Budget, Term
+from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.protection import Device
 from pipeline.grid.geodesy import lattice, pixel_frames, ray, site_frame
 from pipeline.grid.grid import Grid
@@ -33,7 +34,7 @@ HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
 def prepare_points(
     context: ServiceContext,
     device: Device,
-    channel: int,
+    channel: DeviceChannel,
     receivers: Sequence[ProtectedReceiver],
     criteria: ReceiverCriteria,
 ) -> BlockLimit:
@@ -55,7 +56,7 @@ def prepare_points(
 def explain_points(
     context: ServiceContext,
     device: Device,
-    channel: int,
+    channel: DeviceChannel,
     receivers: Sequence[ProtectedReceiver],
     criteria: ReceiverCriteria,
     place: tuple[int, int],
@@ -219,7 +220,7 @@ def _budget(
     place: tuple[int, int],
     eirp_dbm: float,
     criteria: ReceiverCriteria,
-    channel: int,
+    channel: DeviceChannel,
 ) -> Budget:
     """The terms of one limit, in the order in which they are added."""
     receiver = victim.receiver
@@ -248,7 +249,7 @@ def _budget(
             "lat": receiver.lat_deg,
             "distance_km": d_km,
             "azimuth_from_victim_deg": float(azimuth_deg[0, 0]),
-            "channel": channel,
+            "channel": plain_channel(channel),
             "band_mhz": [receiver.band.low_mhz, receiver.band.high_mhz],
             "coastal": victim.coastal,
         },

@@ -14,6 +14,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from pipeline.budget import Budget
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.incumbents import RadioAstronomy
 from pipeline.config.protection import Device
@@ -57,7 +58,9 @@ class TelescopeCriterion(NamedTuple):
     i_max_dbm: float
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit | None:
     """Limit by all telescopes; None without a register, or where a criterion has no numbers."""
     settings = _settings(context)
     receivers = None if settings is None else receivers_of(settings)
@@ -68,7 +71,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """Budget of the limiting telescope at a pixel."""
     settings = _settings(context)

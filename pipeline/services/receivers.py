@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.budget import Budget, Term
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.incumbents import FixedLinks, Receivers
 from pipeline.config.protection import Device
@@ -79,7 +80,9 @@ class ServiceReceivers(NamedTuple):
     anywhere: list[AreaReceiver]
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit | None:
     """Limit by the receivers of a service; None without its section, in the bands that it concerns."""
     settings = _settings(service, context.config)
     if settings is None:
@@ -89,7 +92,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """Budget of the limiting receiver at a pixel."""
     settings = _settings(service, context.config)
@@ -122,13 +125,13 @@ def margin_of_receivers_km(service: ServiceRow, context: ServiceContext) -> floa
     near = (
         (placed, outside_km(placed, context.grid))
         for device in context.config.devices
-        for channel in context.config.channels.wsd
+        for channel in context.config.channels_of(device)
         for placed in place_receivers(context, device, channel, receivers, criteria)
     )
     return max((far_km for placed, far_km in near if far_km <= placed.reach_km), default=0.0)
 
 
-def _concerned(service: ServiceRow, config: Config, device: Device, channel: int) -> bool:
+def _concerned(service: ServiceRow, config: Config, device: Device, channel: DeviceChannel) -> bool:
     """Whether a channel lies in a band of the service; one that the territory gives no band is everywhere."""
     own = [allocation for allocation in config.channels.allocated if allocation.key == service.name]
     here = [found for found in allocations_of(config.channels, device, channel) if found.key == service.name]
@@ -200,7 +203,7 @@ def read_area_receivers(path: Path, i_n_db: float) -> list[AreaReceiver]:
 def prepare_receivers(
     context: ServiceContext,
     device: Device,
-    channel: int,
+    channel: DeviceChannel,
     victims: ServiceReceivers,
     criteria: ReceiverCriteria,
 ) -> BlockLimit:
@@ -223,7 +226,7 @@ def prepare_receivers(
 def explain_receivers(
     context: ServiceContext,
     device: Device,
-    channel: int,
+    channel: DeviceChannel,
     victims: ServiceReceivers,
     criteria: ReceiverCriteria,
     place: tuple[int, int],
@@ -246,7 +249,11 @@ def explain_receivers(
 
 
 def area_terms(
-    context: ServiceContext, device: Device, channel: int, victim: AreaReceiver, criteria: ReceiverCriteria
+    context: ServiceContext,
+    device: Device,
+    channel: DeviceChannel,
+    victim: AreaReceiver,
+    criteria: ReceiverCriteria,
 ) -> list[Term]:
     """The limit by a receiver at its smallest distance, term by term."""
     receiver, floor = victim.receiver, criteria.floor_dbm_per_100khz

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.budget import Budget, Term
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -57,7 +58,9 @@ class Keyhole(NamedTuple):
     axis_deg: float
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit:
     """No permission in pixels that a keyhole of the channel or of an adjacent one touches."""
     keyholes = keyholes_of(context, device, channel)
     scale = context.grid.largest_scale() if keyholes else 1.0
@@ -72,7 +75,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """The first site whose keyhole touches a pixel."""
     rows, cols, scale = slice(row, row + 1), slice(col, col + 1), context.grid.largest_scale()
@@ -108,7 +111,7 @@ def read_keyholes(path: Path) -> dict[str, KeyholeDistances]:
     return found
 
 
-def keyholes_of(context: ServiceContext, device: Device, channel: int) -> list[Keyhole]:
+def keyholes_of(context: ServiceContext, device: Device, channel: DeviceChannel) -> list[Keyhole]:
     """The keyholes that close a channel for a device: by overlap, or in the next channel on either side."""
     areas = context.config.areas
     if areas.relay_sites is None:

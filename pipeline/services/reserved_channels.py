@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from pipeline.budget import Budget, Term
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.services.base import BlockLimit, ServiceContext, check_channels, everywhere
@@ -13,13 +14,15 @@ from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit:
     """No permission anywhere in a reserved channel."""
     return everywhere(-math.inf if _reasons(context.config, channel) else math.inf, service.code)
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """What the channel is kept for."""
     reasons = _reasons(context.config, channel)
@@ -37,5 +40,6 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
     yield from ()
 
 
-def _reasons(config: Config, channel: int) -> list[str]:
-    return [entry.reason for entry in config.areas.reserved if channel in entry.channels]
+def _reasons(config: Config, channel: DeviceChannel) -> list[str]:
+    numbers = set(channels_in(channel))
+    return [entry.reason for entry in config.areas.reserved if numbers & set(entry.channels)]

@@ -1,7 +1,8 @@
 """`channelmaps aggregate`: what devices, placed or spread at a density, do together to DTT reception.
 
-The devices come from a table or stand on a regular lattice. Writes for each DTT channel that they concern
-``aggregate_chNN.tif`` (bands ``fall_pct``, ``excess_pct``, ``margin_db``) and one table ``aggregate.csv``.
+The devices, of one channel each, come from a table or stand on a regular lattice. Writes for each DTT channel
+that they concern ``aggregate_chNN.tif`` (bands ``fall_pct``, ``excess_pct``, ``margin_db``) and one table
+``aggregate.csv``.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def _read_placed(path: Path, config: Config, surface: xr.DataArray, folder: Path
     Each device stands in the territory, on a channel of the maps, below the cap of its profile.
     """
     ids = [device.id for device in config.devices]
-    setting = _Setting(ids, [device_cap_dbm(device) for device in config.devices], config.channels.wsd)
+    single = [device for device in config.devices if device.bond == 1]
+    caps_dbm = {device.id: device_cap_dbm(device) for device in single}
+    setting = _Setting(list(caps_dbm), list(caps_dbm.values()), config.channels.wsd)
     rows = read_rows(path, _PlacedRow, context=setting)
     pixels = [_pixel(path, row, surface) for row in rows]
     eirp_dbm = [
@@ -235,11 +238,12 @@ def _map_file(channel: int) -> str:
 
 
 def _device(config: Config, device_id: str | None) -> Device:
-    for device in config.devices:
+    single = [device for device in config.devices if device.bond == 1]
+    for device in single:
         if device_id in (None, device.id):
             return device
-    known = ", ".join(device.id for device in config.devices)
-    raise InputError("no such device", field="--device", value=device_id, allowed=known)
+    known = ", ".join(device.id for device in single)
+    raise InputError("no such device of one channel", field="--device", value=device_id, allowed=known)
 
 
 def _channels(

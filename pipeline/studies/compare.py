@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.availability.classes import Availability, availability_class, level_name
+from pipeline.config.bonds import DeviceChannel, channel_named, plain_channel
 from pipeline.errors import InputError
 from pipeline.files import (
     GEOTIFF_FILE,
@@ -29,7 +30,7 @@ from pipeline.files import (
 )
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.grid.layer_files import layer_file
+from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, published_file, read_onto, read_run
 from pipeline.radio.allocations import is_partial
@@ -69,12 +70,11 @@ _CHANGE_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Pixe
 
 
 class ComparedRuns(NamedTuple):
-    """Two runs, the devices (ids) and channels they share, the levels of either, the grid that holds both."""
+    """Two runs, the devices (ids) they share with their channels, the levels of either, the grid for both."""
 
     first: Run
     second: Run
-    devices: tuple[str, ...]
-    channels: tuple[int, ...]
+    channels: dict[str, list[DeviceChannel]]
     levels_dbm: tuple[float, ...]
     grid: Grid
 
@@ -108,10 +108,10 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
         print("channelmaps: no population of this run at hand; persons are left empty", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
     table: list[dict[str, object]] = []
-    for device in pair.devices:
+    for device, channels in pair.channels.items():
         net = np.zeros((len(pair.levels_dbm), *area_km2.shape), dtype=np.int16)
         inside = np.zeros(area_km2.shape, dtype=np.bool_)
-        for channel in pair.channels:
+        for channel in channels:
             a, b = _read_both(pair, device, channel)
             _write_maps(out, pair, device, channel, a, b)
             inside |= (a != NODATA_CENTI) | (b != NODATA_CENTI)
@@ -129,8 +129,8 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
 
 def _check_layers(pair: ComparedRuns) -> None:
     """InputError for the first damaged layer, before anything is written."""
-    for device in pair.devices:
-        for channel in pair.channels:
+    for device, channels in pair.channels.items():
+        for channel in channels:
             for run in (pair.first, pair.second):
                 _layer(run, device, channel)
 
@@ -138,18 +138,18 @@ def _check_layers(pair: ComparedRuns) -> None:
 def _products(pair: ComparedRuns) -> dict[str, OutputKind]:
     """The files of a comparison, by name in their folder."""
     tables = {"channels.csv": kind_of_table(*_CHANNEL_COLUMNS), "inputs.csv": kind_of_table(*_INPUT_COLUMNS)}
-    pictures = {_picture_file(device): PNG_FILE for device in pair.devices}
+    pictures = {_picture_file(device): PNG_FILE for device in pair.channels}
     maps = {
         _map_file(name, device, channel): GEOTIFF_FILE
         for name in _MAPS
-        for device in pair.devices
-        for channel in pair.channels
+        for device, channels in pair.channels.items()
+        for channel in channels
     }
     return tables | pictures | maps
 
 
-def _map_file(name: str, device: str, channel: int) -> str:
-    return f"{name}_{device}_ch{channel:02d}.tif"
+def _map_file(name: str, device: str, channel: DeviceChannel) -> str:
+    return f"{name}_{device}_ch{two_digits(channel)}.tif"
 
 
 def _picture_file(device: str) -> str:
@@ -159,18 +159,22 @@ def _picture_file(device: str) -> str:
 def _pair_of(first: Run, second: Run) -> ComparedRuns:
     """What two runs have in common; InputError where there is nothing to compare."""
     settings = config_of(first), config_of(second)
-    known = [[device.id for device in config.devices] for config in settings]
-    devices = tuple(name for name in known[0] if name in known[1])
-    channels = tuple(sorted(set(settings[0].channels.wsd) & set(settings[1].channels.wsd)))
-    if not devices or not channels:
+    known = [{device.id: config.channels_of(device) for device in config.devices} for config in settings]
+    shared = {
+        name: [channel for channel in channels if channel in known[1].get(name, ())]
+        for name, channels in known[0].items()
+    }
+    channels = {name: found for name, found in shared.items() if found}
+    if not channels:
         raise InputError("runs share no device or no channel", file=second.folder, allowed=str(first.folder))
-    layers = [_layer(run, devices[0], channels[0]) for run in (first, second)]
+    device, (one, *_) = next(iter(channels.items()))
+    layers = [_layer(run, device, one) for run in (first, second)]
     grid = common_grid(*map(raster.read_grid, layers), file=layers[1])
     levels_dbm = sorted({level for config in settings for level in config.levels_dbm})
-    return ComparedRuns(first, second, devices, channels, tuple(levels_dbm), grid)
+    return ComparedRuns(first, second, channels, tuple(levels_dbm), grid)
 
 
-def _layer(run: Run, device: str, channel: int) -> Path:
+def _layer(run: Run, device: str, channel: DeviceChannel) -> Path:
     return published_file(
         run, layer_file("max_eirp", device=device, channel=channel, partial=is_partial(config_of(run)))
     )
@@ -199,7 +203,9 @@ def common_grid(first: Grid, second: Grid, *, file: Path) -> Grid:
     )
 
 
-def _read_both(pair: ComparedRuns, device: str, channel: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+def _read_both(
+    pair: ComparedRuns, device: str, channel: DeviceChannel
+) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Published integers of both runs on the common grid."""
     first, second = (read_onto(_layer(run, device, channel), pair.grid, NODATA_CENTI) for run in pair[:2])
     return first, second
@@ -235,7 +241,12 @@ def change_class(a: NDArray[np.int16], b: NDArray[np.int16]) -> NDArray[np.uint8
 
 
 def _write_maps(
-    out: Path, pair: ComparedRuns, device: str, channel: int, a: NDArray[np.int16], b: NDArray[np.int16]
+    out: Path,
+    pair: ComparedRuns,
+    device: str,
+    channel: DeviceChannel,
+    a: NDArray[np.int16],
+    b: NDArray[np.int16],
 ) -> None:
     """The two maps of one device and channel."""
     where = f"{device}, channel {channel}"
@@ -282,10 +293,12 @@ def _balance(
     return Balance(*areas, *people)
 
 
-def _row_of(device: str, level_dbm: float, channel: int, found: Balance) -> dict[str, object]:
+def _row_of(device: str, level_dbm: float, channel: DeviceChannel, found: Balance) -> dict[str, object]:
     """One line of ``channels.csv``."""
     values = ["" if np.isnan(value) else f"{value:.3f}" for value in found]
-    return dict(zip(_CHANNEL_COLUMNS, (device, level_name(level_dbm), channel, *values), strict=True))
+    return dict(
+        zip(_CHANNEL_COLUMNS, (device, level_name(level_dbm), plain_channel(channel), *values), strict=True)
+    )
 
 
 def _draw_device(
@@ -300,7 +313,11 @@ def _draw_device(
     level = level_name(pair.levels_dbm[chosen])
     rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
     bars = {
-        int(str(row["channel"])): (float(str(row["gained_km2"])), float(str(row["lost_km2"]))) for row in rows
+        plain_channel(channel_named(str(row["channel"]))): (
+            float(str(row["gained_km2"])),
+            float(str(row["lost_km2"])),
+        )
+        for row in rows
     }
     title = f"{device} at {level} dBm: {pair.second.folder.name} less {pair.first.folder.name}"
     draw_changes(out / _picture_file(device), title, net[chosen], pair.grid.bounds_m, bars)
@@ -311,7 +328,7 @@ def summary(
 ) -> Iterator[str]:
     """Lines for the reader: how much was gained and lost, all channels together."""
     yield f"A {pair.first.folder.name}, B {pair.second.folder.name}: {inputs} changed inputs"
-    for device in pair.devices:
+    for device in pair.channels:
         for level in map(level_name, pair.levels_dbm):
             rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
             gained, lost = (sum(float(str(row[name])) for row in rows) for name in _CHANNEL_COLUMNS[3:5])

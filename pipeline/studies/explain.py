@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.availability.combine import Combined, combine, max_eirp_centi_dbm, tags_of_channel
 from pipeline.budget import Budget, Term, total_dbm
+from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -49,7 +50,7 @@ class ExplainedLocation(NamedTuple):
     run: Run
     config: Config
     device: Device
-    channel: int
+    channel: DeviceChannel
     lon_deg: float
     lat_deg: float
     grid: Grid
@@ -63,7 +64,7 @@ def explain_command(
     results: Path,
     lon_deg: float,
     lat_deg: float,
-    channel: int,
+    channel: DeviceChannel,
     device_id: str,
     *,
     build: Path | None = None,
@@ -76,7 +77,7 @@ def explain_command(
 
 
 def explain_point(
-    run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: str, build: Path
+    run: Run, lon_deg: float, lat_deg: float, channel: DeviceChannel, device_id: str, build: Path
 ) -> dict[str, Any]:
     """The answer as plain data; ``build`` the folder of the run's intermediates."""
     place = _place_of(run, lon_deg, lat_deg, channel, device_id)
@@ -88,7 +89,9 @@ def explain_point(
     return _answer(place, status, _budget_of(place, build))
 
 
-def _place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id: str) -> ExplainedLocation:
+def _place_of(
+    run: Run, lon_deg: float, lat_deg: float, channel: DeviceChannel, device_id: str
+) -> ExplainedLocation:
     """Look up the published layer; InputError for a channel or device that the run does not have."""
     config = config_of(run)
     devices = {device.id: device for device in config.devices}
@@ -96,9 +99,10 @@ def _place_of(run: Run, lon_deg: float, lat_deg: float, channel: int, device_id:
         raise InputError(
             "no such device in the run", field="device", value=device_id, allowed=", ".join(devices)
         )
-    if channel not in config.channels.wsd:
-        channels = ", ".join(str(number) for number in sorted(config.channels.wsd))
-        raise InputError("no such channel in the run", field="channel", value=channel, allowed=channels)
+    known = config.channels_of(devices[device_id])
+    if channel not in known:
+        channels = ", ".join(map(str, known))
+        raise InputError("no such channel in the run", field="channel", value=str(channel), allowed=channels)
     if not (abs(lon_deg) <= 180.0 and abs(lat_deg) <= 90.0):
         raise InputError("is not a place on Earth", field="lon, lat", value=(lon_deg, lat_deg))
     path = published_file(
@@ -201,7 +205,7 @@ def _answer(place: ExplainedLocation, status: str, explanation: Budget) -> dict[
     """The JSON of the public interface; a number that is not finite is null."""
     total = total_dbm(explanation.terms) if explanation.terms else None
     return {
-        "channel": place.channel,
+        "channel": plain_channel(place.channel),
         "device": place.device.id,
         "lon": place.lon_deg,
         "lat": place.lat_deg,

@@ -23,7 +23,7 @@ def draw_changes(
     title: str,
     net: NDArray[np.float64],
     bounds_m: _Bounds,
-    bars: Mapping[int, tuple[float, float]],
+    bars: Mapping[int | str, tuple[float, float]],
 ) -> None:
     """Map of the net change of the number of channels [y, x], NaN outside; km2 gained and lost by channel."""
     figure = Figure(figsize=(12.0, 5.5), layout="constrained")

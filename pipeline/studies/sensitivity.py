@@ -20,6 +20,7 @@ import yaml
 from numpy.typing import NDArray
 
 from pipeline.availability.classes import Availability, availability_class, level_name
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -33,7 +34,7 @@ from pipeline.files import (
 )
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.grid.layer_files import layer_file
+from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.hashing import json_hash
 from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
 from pipeline.plan.margin import required_margin_km
@@ -126,11 +127,11 @@ class Variant(NamedTuple):
 
 
 def sensitivity_command(
-    config_path: Path, channel: int, device_id: str, out: Path, *, threads: int = 1
+    config_path: Path, channel: DeviceChannel, device_id: str, out: Path, *, threads: int = 1
 ) -> None:
     """Compute all variants and write the spread and the statistics of each to ``out``."""
     config = load_config(config_path)
-    stem = f"sensitivity_{device_id}_ch{channel:02d}"
+    stem = f"sensitivity_{device_id}_ch{two_digits(channel)}"
     products = {f"{stem}.tif": GEOTIFF_FILE, f"{stem}.csv": kind_of_table("variant", "mean_db")}
     check_output_folder("--out", out, products, files_read(config))
     with redirect_stdout(sys.stderr):
@@ -154,18 +155,18 @@ def sensitivity_command(
     print(text, end="")
 
 
-def narrowed(config: Config, channel: int, device_id: str) -> Config:
+def narrowed(config: Config, channel: DeviceChannel, device_id: str) -> Config:
     """The settings for one device and channel alone, under a margin that suffices for all variants."""
     devices = [device for device in config.devices if device.id == device_id]
     if not devices:
         known = ", ".join(device.id for device in config.devices)
         raise InputError("no such device", field="device", value=device_id, allowed=known)
-    if channel not in config.channels.wsd:
+    if channel not in config.channels_of(devices[0]):
         raise InputError(
             "is not a channel of the territory",
             field="channel",
-            value=channel,
-            allowed=", ".join(str(number) for number in sorted(config.channels.wsd)),
+            value=str(channel),
+            allowed=", ".join(map(str, config.channels_of(devices[0]))),
         )
     if config.protection.method != "degradation":
         raise InputError(
@@ -174,7 +175,7 @@ def narrowed(config: Config, channel: int, device_id: str) -> Config:
             value=config.protection.method,
             allowed="degradation",
         )
-    channels = config.channels.model_copy(update={"wsd": [channel]})
+    channels = config.channels.model_copy(update={"wsd": list(channels_in(channel))})
     narrow = config.model_copy(update={"channels": channels, "devices": devices, "priority": []})
     return _changed(narrow, "grid", margin_km=_margin_km(narrow))
 
@@ -267,7 +268,8 @@ def _run_variant(folder: Path, variant: Variant, threads: int) -> Path:
             step.stamp.unlink(missing_ok=True)
             step.run()
             write_whole(step.stamp, step.digest)
-    (channel,), (device,) = plan.wsd, plan.config.devices
+    (device,) = plan.config.devices
+    (channel,) = plan.config.channels_of(device)
     run_job("combine", plan.config, place, threads=threads, channel=channel)
     return place / layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(plan.config))
 

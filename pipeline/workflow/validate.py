@@ -303,7 +303,7 @@ def check_reach(config: Config, register: xr.Dataset, grid: Grid, config_path: P
         return []
     near = within_reach(register, outline_m(grid), config.channels.reach_km)
     occupied = register["channel"].values[near].tolist()
-    victims = victim_channels(config, occupied, config.channels.wsd)
+    victims = victim_channels(config, occupied, config.all_device_channels())
     if not victims:
         raise InputError(
             "no transmitter within reach on any configured channel",
@@ -383,6 +383,9 @@ def report(
     yield f"  DTT channels  {_listed(victims) or 'none: no television here'}"
     yield f"  devices       {', '.join(device.id for device in config.devices)}"
     yield f"  for channels  {_listed(sorted(config.channels.wsd))}"
+    for device in config.devices:
+        if device.bond > 1:
+            yield f"  bonds         {device.id}: {_listed(config.channels_of(device))}"
     for row in rejected:
         where = f"{row.file}, row {row.row}, field {row.field}"
         yield f"  rejected      {where}: {row.problem}; found {row.value!r}; allowed: {row.allowed}"
@@ -392,7 +395,7 @@ def report(
 def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
     narrowest_mhz = min(channel_width_mhz(config.channels, channel) for channel in config.channels.wsd)
     for device in config.devices:
-        if device.bandwidth_mhz > narrowest_mhz:
+        if device.bond == 1 and device.bandwidth_mhz > narrowest_mhz:
             wide = f"{device.bandwidth_mhz:g} MHz is wider than a channel, it overlaps those beside"
             yield f"  wide          {device.id}: {wide}"
     for device in config.devices:
@@ -435,5 +438,5 @@ def _allocation_remarks(config: Config) -> Iterator[str]:
         yield f"  partial       {partial_statement(config) or 'nothing is left out: names stay as they are'}"
 
 
-def _listed(channels: list[int]) -> str:
+def _listed(channels: Sequence[object]) -> str:
     return " ".join(str(channel) for channel in channels)

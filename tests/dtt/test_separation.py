@@ -269,6 +269,23 @@ def test_map_keeps_the_distances_from_a_foreign_contour(case):
     assert np.isneginf(maps.eirp_dbm[0][outside_km < 0]).all()
 
 
+def test_bond_keeps_the_distances_of_its_power_in_one_channel(case):
+    """39 dBm on two channels are 36 dBm in each: the same pixels, 3.01 dB more."""
+    folder, config = case
+    grid = raster.read_grid(folder / "territory/surface.tif")
+    single = config.devices[0].model_copy(update={"cap_dbm": 36.0, "cap_density_dbm_per_100khz": None})
+    wide = {"bond": 2, "bandwidth_mhz": 12.0, "cap_dbm": 36.0 + 10 * math.log10(2)}
+    one, two = (
+        separation_maps(config, folder, CHANNEL, device, grid).eirp_dbm
+        for device in (single, single.model_copy(update=wide))
+    )
+    assert np.array_equal(np.isinf(one), np.isinf(two))
+    assert np.array_equal(np.isneginf(one), np.isneginf(two))
+    steps = np.isfinite(one)
+    assert steps.any()
+    np.testing.assert_allclose((two - one)[steps], 10 * math.log10(2), atol=1e-5)
+
+
 def test_pattern_shapes_the_contour(case):
     """12 dB less to the west: the contour is nearer there."""
     folder, config = case

@@ -16,7 +16,7 @@ from pipeline.plan.run_files import published_files
 from tests.test_architecture import ROOMS
 
 WILD = {
-    "<device>": r"[a-z0-9-]+",
+    "<device>": r"[a-z0-9_-]+",
     "<level>": r"-?[\d.]+",
     "<territory>": r"[a-z0-9-]+",
     "<block>": r"[\d.]+-[\d.]+",

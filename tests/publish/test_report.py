@@ -323,10 +323,11 @@ def test_run_times_are_summed_by_rule(built: Path, tmp_path: Path) -> None:
 
 
 def test_channels_of_the_report_are_chosen_or_spread(tiny: Path) -> None:
-    assert chosen_channels(load_config(tiny)) == [21, 23, 25, 26, 28, 30]
+    mapped = list(range(21, 31))
+    assert chosen_channels(load_config(tiny), mapped) == [21, 23, 25, 26, 28, 30]
     text = tiny.read_text()
     tiny.write_text(text + "report: {channels: [30, 22]}\n")
-    assert chosen_channels(load_config(tiny)) == [22, 30]
+    assert chosen_channels(load_config(tiny), mapped) == [22, 30]
     tiny.write_text(text + "report: {channels: [40]}\n")
     with pytest.raises(InputError, match="40"):
         load_config(tiny)

@@ -605,6 +605,37 @@ def test_open_database_stays_with_its_run(tiny: Path) -> None:
     close_database(again)
 
 
+def test_bond_is_answered_with_its_own_edges(tiny: Path) -> None:
+    """16 MHz on two channels: edges of the pair, an even part of its power in each channel's width."""
+    with_devices(tiny, ("a30", "A", 1, 30.0), ("pair", "A", 1, 30.0))
+    head, tail = tiny.read_text().split("  - id: pair\n")
+    bond = "  - id: pair\n    bond: 2\n    bandwidth_mhz: 16.0\n"
+    tiny.write_text(head + bond + tail.replace("cap_dbm: 36.0", "cap_dbm: 39.01", 1))
+    publish(tiny, gaps={"a30": 0.0, "pair": 0.0})
+    opened = open_database(tiny.parent / "results/tiny")
+    found = answer(opened, Request(14.16, 46.1, "pair"), NOW)
+    names = [f"{first}-{first + 1}" for first in range(21, 30)]
+    assert [entry["channel"] for entry in found["channels"]] == names
+    (spec,) = found["spectrumSpecs"]
+    assert spec["frequencyRanges"] == [{"startHz": 470e6, "stopHz": 550e6}]
+    assert spec["maxContiguousBwHz"] == spec["maxTotalBwHz"] == 16e6
+    in_channel, in_100_khz = spec["spectrumSchedules"][0]["spectra"]
+    assert (in_channel["resolutionBwHz"], in_100_khz["resolutionBwHz"]) == (8e6, 1e5)
+    by_edges = {
+        (points[i]["hz"], points[i + 1]["hz"]): points[i]["dbm"]
+        for points in in_channel["profiles"]
+        for i in range(0, len(points), 2)
+    }
+    for k, entry in enumerate(found["channels"]):
+        part_dbm = by_edges[470e6 + 8e6 * k, 486e6 + 8e6 * k]
+        assert part_dbm == pytest.approx(entry["dbm"] - 10 * math.log10(2), abs=1.1e-3)
+        assert part_dbm <= entry["dbm"] - 10 * math.log10(2)
+    single = answer(opened, Request(14.16, 46.1, "a30"), NOW)
+    assert [entry["channel"] for entry in single["channels"]] == list(range(21, 31))
+    assert single["spectrumSpecs"][0]["maxContiguousBwHz"] == 8e6
+    close_database(opened)
+
+
 def test_point_answers_need_no_compiler(repository: Path) -> None:
     """Numba compiles for a minute where its cache is empty, as on the machine of a database."""
     program = (

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.config.bonds import Bond
 from pipeline.config.config import Config
 from pipeline.dtt.neighbour_rules import (
     border_rule_range_km,
@@ -150,6 +151,23 @@ def test_device_wider_than_the_channel_may_send_more(repository, tmp_path, build
     wide, _ = limit_of(config_of(repository, tmp_path, neighbours, bandwidth_mhz=16.0), build)
     limited = np.isfinite(narrow.eirp_dbm) & np.isfinite(wide.eirp_dbm)
     np.testing.assert_allclose((wide.eirp_dbm - narrow.eirp_dbm)[limited], 10 * math.log10(2))
+
+
+def test_border_limits_the_power_that_a_bond_has_in_each_of_its_channels(repository, tmp_path, build):
+    """A pair may send twice what the stricter of its channels allows: half of it lies in each."""
+    neighbours = {"*": {"border_field": {}}}
+    single, context = limit_of(config_of(repository, tmp_path, neighbours), build)
+    window = slice(45, 55), slice(50, 90)
+    own = context.config.devices[0]
+    above = asking.prepare("foreign_dtt", context, own, CHANNEL + 1)(*window)
+    pair = config_of(repository, tmp_path, neighbours, bond=2, bandwidth_mhz=16.0)
+    both = asking.prepare(
+        "foreign_dtt", context._replace(config=pair), pair.devices[0], Bond(CHANNEL, CHANNEL + 1)
+    )(*window)
+    stricter_dbm = np.minimum(single.eirp_dbm, above.eirp_dbm)
+    limited = np.isfinite(both.eirp_dbm)
+    assert limited.any()
+    np.testing.assert_allclose((both.eirp_dbm - stricter_dbm)[limited], 10 * math.log10(2), atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,24 @@ def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) 
     }
 
 
+def test_dag_has_a_job_for_each_bond(repository: Path, tiny: Path) -> None:
+    """Rules by the number of channels: each job writes the layers of the devices that use so many."""
+    text = tiny.read_text()
+    device = text[text.index("  - id: fixed30") : text.index("levels_dbm:")]
+    pair = device.replace("fixed30", "pair") + "    bond: 2\n    bandwidth_mhz: 16.0\n"
+    tiny.write_text(text.replace("levels_dbm:", pair + "levels_dbm:").replace('["21-30"]', '["21-23"]'))
+    printed = snakemake(repository, "--dry-run")
+    rules = re.findall(r"rule (combine\w*):", printed)
+    assert sorted(rules) == ["combine"] * 3 + ["combine_bonds_of_2"] * 2
+    for name in ("max_eirp_pair_ch21-22.tif", "max_eirp_pair_ch22-23.tif", "max_eirp_fixed30_ch21.tif"):
+        assert name in printed
+    assert "max_eirp_pair_ch21.tif" not in printed
+    names = published_files(load_plan(tiny))
+    for name in ("public/eval_flags_pair_ch21-22.tif", "public/limiting_service_pair_ch22-23.tif"):
+        assert name in names
+    assert {"stac/pair_ch21-22.json", "public/web/tiles/max_eirp_pair_ch22-23.pmtiles"} <= set(names)
+
+
 def test_dag_of_a_territory_with_coordination_has_its_jobs(repository: Path, tiny: Path) -> None:
     tiny.write_text(tiny.read_text() + SECTIONS)
     found = planned(repository)

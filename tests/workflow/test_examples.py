@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from pipeline.availability.classes import availability_class
-from pipeline.availability.combine import run
+from pipeline.availability.combine import devices_on, run
+from pipeline.config.bonds import Bond
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of, victims_of
 from pipeline.plan.territory_file import export_schema, load_config
@@ -89,7 +90,20 @@ def test_korean_devices_are_those_of_the_table(top, device, conducted_mw, gain_d
     assert device_cap_dbm(found) == pytest.approx(found.cap_dbm, abs=0.005)
 
 
-@pytest.mark.parametrize(("name", "channel"), [("korea", 21), ("philippines", 31), ("botswana", 43)])
+def test_device_of_table_a10_2_has_39_dbm_on_two_channels(top):
+    """30 dBm and 9 dBi in 12 MHz; 38 channels less 37 have 22 + 13 pairs that touch."""
+    config = load_config(example("korea"))
+    (device,) = [device for device in config.devices if device.id == "tvbd12"]
+    assert device_cap_dbm(device) == pytest.approx(30 + 9)
+    assert device.cap_density_dbm_per_100khz == pytest.approx(39 - 10 * math.log10(120), abs=0.011)
+    bonds = [str(bond) for bond in config.channels_of(device)]
+    assert (bonds[0], bonds[-1], len(bonds)) == ("14-15", "50-51", 22 + 13)
+    assert not {"36-37", "36-38", "37-38"} & set(bonds)
+
+
+@pytest.mark.parametrize(
+    ("name", "channel"), [("korea", 21), ("korea", Bond(20, 21)), ("philippines", 31), ("botswana", 43)]
+)
 def test_example_is_computed(top, tmp_path, name, channel):
     """Every stage for one device channel: something is limited, nothing left open.
 
@@ -106,7 +120,7 @@ def test_example_is_computed(top, tmp_path, name, channel):
         run_from("coverage", path, build, channel=victim)
         run_from("protect", path, build, channel=victim)
     run_from("combine", path, build, channel=channel)
-    for device in plan.config.devices:
+    for device in devices_on(plan.config, channel):
         raw = raster.read(build / f"public/max_eirp_{device.id}_ch{channel}.tif").values
         inside = raw[raw != -32768]
         assert inside.size > 400

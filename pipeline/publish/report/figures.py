@@ -150,7 +150,7 @@ def draw_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]]) -> by
 
 
 def draw_shares(
-    shares_pct: NDArray[np.float64], channels: Sequence[int], classes: Sequence[MapClass]
+    shares_pct: NDArray[np.float64], channels: Sequence[object], classes: Sequence[MapClass]
 ) -> bytes:
     """Stacked bars [channel, class] of the area by what limits there."""
     figure = Figure(figsize=(9.6, 1.2 + 0.19 * len(channels)), layout="constrained")

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.bonds import DeviceChannel, channels_in, counted_as
 from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
 from pipeline.grid.layer_files import layer_file
-from pipeline.plan.plan import Plan, levels_of
+from pipeline.plan.plan import Plan, channels_of, levels_of
 from pipeline.plan.run_files import written_by
 from pipeline.publish.release import WITHHELD
 from pipeline.publish.report import figures
@@ -218,7 +219,8 @@ def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
     """Maps, curves, table and shares of one device."""
     schemes, partial = read_schemes(), is_partial(plan.config)
     rows = own_rows(build / layer_file("statistics", partial=partial))
-    channels = chosen_channels(plan.config)
+    mapped = channels_of(plan, device)
+    channels = chosen_channels(plan.config, mapped)
     levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
     counts = {
         f"available at {level} dBm e.i.r.p.": build
@@ -229,27 +231,31 @@ def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
         f"channel {channel}": build / layer_file("max_eirp", device=device, channel=channel, partial=partial)
         for channel in channels
     }
-    title = f"Maximum permitted e.i.r.p. in {len(channels)} of {len(plan.wsd)} channels"
+    title = f"Maximum permitted e.i.r.p. in {len(channels)} of {len(mapped)} channels"
     drawn = [
         pages.element("h2", f"Device {device}"),
-        maps("Number of channels available", counts, schemes["available_channels"]),
+        maps(
+            f"Number of {counted_as(len(channels_in(mapped[0])))} available",
+            counts,
+            schemes["available_channels"],
+        ),
         *_curve_section(rows, device),
         maps(title, limits, schemes["max_eirp"]),
     ]
     family = plan.config.publish.limiting_family
     paths = [
-        build / layer_file(family, device=device, channel=channel, partial=partial) for channel in plan.wsd
+        build / layer_file(family, device=device, channel=channel, partial=partial) for channel in mapped
     ]
-    shares = _share_section(paths, plan.wsd, schemes["limiting_service"])
+    shares = _share_section(paths, mapped, schemes["limiting_service"])
     regions = [part for file in written_by(plan, "regions") for part in _region_section(build / file, device)]
     return DrawnDevice(drawn, shares, regions)
 
 
-def chosen_channels(config: Config) -> list[int]:
-    """Those of the configuration, or some spread evenly over the devices' channels, first and last too."""
-    if config.report.channels:
-        return sorted(config.report.channels)
-    channels = sorted(config.channels.wsd)
+def chosen_channels(config: Config, channels: Sequence[DeviceChannel]) -> list[DeviceChannel]:
+    """Those of the configuration that a device has, or some spread evenly over its channels, ends too."""
+    chosen: list[DeviceChannel] = [channel for channel in channels if channel in config.report.channels]
+    if chosen:
+        return chosen
     places = np.linspace(0, len(channels) - 1, min(_CHOSEN, len(channels)))
     return [channels[round(place)] for place in places]
 
@@ -302,7 +308,9 @@ def _statistics_table(rows: Sequence[_Row], device: str) -> tuple[list[str], lis
     ]
 
 
-def _share_section(paths: Sequence[Path], channels: Sequence[int], scheme: Scheme) -> list[PagePart]:
+def _share_section(
+    paths: Sequence[Path], channels: Sequence[DeviceChannel], scheme: Scheme
+) -> list[PagePart]:
     """What limits a device, from its layers by channel: bars, and the same as numbers."""
     shares_pct = service_shares_pct(paths)
     named = [(entry.code, entry) for entry in scheme.classes if entry.code is not None]

@@ -36,7 +36,8 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     """Write all files of ``<build>/public/web``."""
     public = build / "public"
     layers = layers_of(config)
-    first = raster.read(public / max_eirp_file(config, config.devices[0], min(config.channels.wsd)))
+    device = config.devices[0]
+    first = raster.read(public / max_eirp_file(config, device, config.channels_of(device)[0]))
     place = geography(first)
     view_deg = view_box_deg(place.box_deg)
     present = write_pictures(public, layers, place, threads)

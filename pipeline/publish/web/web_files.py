@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pmtiles.tile import Compression, TileType
 
 from pipeline.availability.classes import published_levels_dbm
+from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
@@ -103,7 +104,7 @@ def layers_of(config: Config) -> list[WebLayer]:
     ]
 
 
-def max_eirp_file(config: Config, device: Device, channel: int) -> str:
+def max_eirp_file(config: Config, device: Device, channel: DeviceChannel) -> str:
     """Raster of the maximum e.i.r.p., relative to ``public``."""
     fields = {"device": device.id, "channel": channel}
     return layer_file("max_eirp", partial=is_partial(config), **fields).removeprefix("public/")
@@ -177,7 +178,7 @@ def _write_picture(
 
 def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) -> None:
     """Write the numbers of all channels of a device; what limits is 255 where that is not public."""
-    channels = sorted(config.channels.wsd)
+    channels = config.channels_of(device)
     levels = [public / max_eirp_file(config, device, channel) for channel in channels]
     services = [
         public.parent / found.file
@@ -191,7 +192,10 @@ def write_numbers(config: Config, public: Path, device: Device, box_deg: Box) ->
         box_deg=box_deg,
         tile_type=TileType.UNKNOWN,
         compression=Compression.GZIP,
-        metadata={"name": f"{what}, {device.id}", "channels": channels},
+        metadata={
+            "name": f"{what}, {device.id}",
+            "channels": [plain_channel(channel) for channel in channels],
+        },
     )
 
 
@@ -290,8 +294,8 @@ def _device_entry(config: Config, device: Device) -> dict[str, Any]:
         "cap_dbm": device_cap_dbm(device),
         "levels_dbm": published_levels_dbm(config, device),
         "channels": [
-            {"channel": channel, "centre_mhz": channel_centre_mhz(config.channels, channel)}
-            for channel in sorted(config.channels.wsd)
+            {"channel": plain_channel(channel), "centre_mhz": channel_centre_mhz(config.channels, channel)}
+            for channel in config.channels_of(device)
         ],
     }
 

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.budget import Budget, Term
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid.grid import Grid
@@ -59,7 +60,9 @@ class PreparedPmse(NamedTuple):
     scale: float
 
 
-def prepare(service: ServiceRow, context: ServiceContext, device: Device, channel: int) -> BlockLimit | None:
+def prepare(
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
+) -> BlockLimit | None:
     """Limit by all PMSE receivers; None without a register."""
     if not context.config.pmse.registers:
         return None
@@ -78,7 +81,7 @@ def prepare(service: ServiceRow, context: ServiceContext, device: Device, channe
 
 
 def explain(
-    service: ServiceRow, context: ServiceContext, device: Device, channel: int, row: int, col: int
+    service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
     """Budget of the limiting receiver at a pixel; None where no known one limits below the cap."""
     if not context.config.pmse.registers:
@@ -139,7 +142,7 @@ def within_reach(
     return PmseReceivers(*(values[near] for values in receivers)), np.ascontiguousarray(windows[near])
 
 
-def _prepare(context: ServiceContext, device: Device, channel: int) -> PreparedPmse:
+def _prepare(context: ServiceContext, device: Device, channel: DeviceChannel) -> PreparedPmse:
     config = context.config
     register, _ = read_pmse_register(config)
     chosen = register.isel(assignment=np.flatnonzero(concerned(config, device, channel, register)))

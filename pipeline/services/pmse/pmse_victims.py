@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.incumbents import Pmse
 from pipeline.config.protection import Device
@@ -79,24 +80,27 @@ def has_numbers(kind: PmseKind) -> bool:
 
 
 def channel_offsets(
-    config: Config, device: Device | None, channel: int, register: xr.Dataset
+    config: Config, device: Device | None, channel: DeviceChannel, register: xr.Dataset
 ) -> NDArray[np.int64]:
-    """Channel widths between a device's channel and each assignment, 0 where they overlap, int64[n].
+    """Channel widths between a device's channel or bond and each assignment, 0 where they overlap, int64[n].
 
     ``device`` None: one that fills its channel.
     """
-    centre_mhz, width_mhz = (
+    centre_mhz, whole_mhz = (
         channel_centre_mhz(config.channels, channel),
         channel_width_mhz(config.channels, channel),
     )
-    half_mhz = 0.5 * max(width_mhz, 0.0 if device is None else device.bandwidth_mhz)
+    width_mhz = whole_mhz / len(channels_in(channel))
+    half_mhz = 0.5 * max(whole_mhz, 0.0 if device is None else device.bandwidth_mhz)
     half_band_mhz = 0.5 * register["bandwidth_mhz"].values
     gap_mhz = np.abs(register["freq_mhz"].values - centre_mhz) - half_mhz - half_band_mhz
     apart = np.floor((gap_mhz + SAME_EDGE_MHZ) / width_mhz).astype(np.int64) + 1
     return np.where(gap_mhz < -SAME_EDGE_MHZ, 0, apart)
 
 
-def concerned(config: Config, device: Device | None, channel: int, register: xr.Dataset) -> NDArray[np.bool_]:
+def concerned(
+    config: Config, device: Device | None, channel: DeviceChannel, register: xr.Dataset
+) -> NDArray[np.bool_]:
     """Assignments that hold on the date and can limit a device in one channel, bool[n]."""
     settings = config.pmse
     active = active_between(register, settings.at, config.validity_hours)
@@ -105,11 +109,14 @@ def concerned(config: Config, device: Device | None, channel: int, register: xr.
     return active & (channel_offsets(config, device, channel, register) <= settings.farthest_offset)
 
 
-def bookings_hash(config: Config, register: xr.Dataset | None, channel: int) -> str:
+def bookings_hash(config: Config, register: xr.Dataset | None, channel: DeviceChannel) -> str:
     """Hash of the assignments that can limit a device in one channel; of nothing without a register."""
     if register is None:
         return json_hash(None)
-    chosen = [concerned(config, device, channel, register) for device in config.devices]
+    bond = len(channels_in(channel))
+    chosen = [
+        concerned(config, device, channel, register) for device in config.devices if device.bond == bond
+    ]
     return rows_hash(register, np.logical_or.reduce(chosen))
 
 
@@ -129,11 +136,12 @@ def allowance(tables: PmseTables, kind: str, offset: int, emission_class: int) -
     return strictest._replace(known=False)
 
 
-def loss_frequency_mhz(config: Config, channel: int, register: xr.Dataset) -> NDArray[np.float64]:
+def loss_frequency_mhz(config: Config, channel: DeviceChannel, register: xr.Dataset) -> NDArray[np.float64]:
     """Centre of the channel that holds each carrier, float64[n]; on an edge the lower one (less loss)."""
+    lowest = channels_in(channel)[0]
     centre_mhz, width_mhz = (
-        channel_centre_mhz(config.channels, channel),
-        channel_width_mhz(config.channels, channel),
+        channel_centre_mhz(config.channels, lowest),
+        channel_width_mhz(config.channels, lowest),
     )
     steps = (register["freq_mhz"].values - centre_mhz - SAME_EDGE_MHZ) / width_mhz
     return np.asarray(centre_mhz + width_mhz * np.ceil(steps - 0.5))
@@ -157,7 +165,12 @@ def is_indoor(device: Device) -> bool:
 
 
 def receivers_of(
-    config: Config, device: Device, channel: int, register: xr.Dataset, tables: PmseTables, grid: Grid
+    config: Config,
+    device: Device,
+    channel: DeviceChannel,
+    register: xr.Dataset,
+    tables: PmseTables,
+    grid: Grid,
 ) -> PmseReceivers:
     """The receivers of all rows of a register (those that are ``concerned``) on a grid."""
     settings = config.pmse

@@ -43,7 +43,7 @@ export function makeChoosers(maps, get, change) {
   byId("device").replaceChildren(...maps.devices.map((device) => option(device.id, deviceText(device))));
   byId("device").addEventListener("change", (event) => set({ device: event.target.value }));
   byId("level").addEventListener("change", (event) => set({ level: Number(event.target.value) }));
-  byId("channel").addEventListener("change", (event) => set({ channel: Number(event.target.value) }));
+  byId("channel").addEventListener("change", (event) => set({ channel: event.target.value }));
   byId("before").addEventListener("click", () => set({ channel: neighbour(maps, get(), -1) }));
   byId("after").addEventListener("click", () => set({ channel: neighbour(maps, get(), 1) }));
   byId("choose").addEventListener("submit", (event) => event.preventDefault());

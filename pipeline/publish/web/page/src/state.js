@@ -24,7 +24,7 @@ export function stateOf(hash, maps, base) {
     layer: given.get("layer") in maps.families ? given.get("layer") : base.layer,
     device: device.id,
     level: given.has("level") ? Number(given.get("level")) : base.level,
-    channel: given.has("channel") ? Number(given.get("channel")) : base.channel,
+    channel: given.get("channel") ?? base.channel,
     view: zoom === undefined ? base.view : { zoom, lat: middle[0], lon: middle[1] },
     at: point(numbers(given.get("at"), 2)),
   };
@@ -44,17 +44,17 @@ export function hashOf(state) {
   return `#${parts.join("&")}`;
 }
 
-/** A state whose level, channel and layer the device has. */
+/** A state whose level, channel (a number, or the name of a bond) and layer the device has. */
 export function fitted(state, maps) {
   const device = deviceOf(maps, state);
-  const channels = device.channels.map((entry) => entry.channel);
+  const known = device.channels.find((entry) => String(entry.channel) === String(state.channel));
   const levels = device.levels_dbm;
   const layer = levels.length === 0 && state.layer === "available_channels" ? "max_eirp" : state.layer;
   return {
     ...state,
     layer,
     level: levels.includes(state.level) ? state.level : (levels[Math.floor(levels.length / 2)] ?? null),
-    channel: channels.includes(state.channel) ? state.channel : channels[0],
+    channel: (known ?? device.channels[0]).channel,
   };
 }
 
@@ -68,8 +68,15 @@ export function archiveOf(state) {
   if (state.layer === "available_channels") {
     return `tiles/available_channels_${state.device}_${state.level}dbm.pmtiles`;
   }
-  return `tiles/${state.layer}_${state.device}_ch${String(state.channel).padStart(2, "0")}.pmtiles`;
+  return `tiles/${state.layer}_${state.device}_ch${twoDigits(state.channel)}.pmtiles`;
 }
+
+/** A channel, or a bond such as 2-3, as it stands in names of files. */
+const twoDigits = (channel) =>
+  String(channel)
+    .split("-")
+    .map((number) => number.padStart(2, "0"))
+    .join("-");
 
 /** {lat, lon} of typed or linked numbers, or null unless they are a place on earth. */
 export function point(pair) {
