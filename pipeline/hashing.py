@@ -9,9 +9,11 @@ clock or at a modification time.
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +75,8 @@ def json_hash(value: object) -> str:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's content, hexadecimal; within a process a file that stays as it is is read once."""
     state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
     if time.time_ns() - state.st_mtime_ns < SETTLED_NS:
         return _sha256(path)
     return _sha256_of_state(path.resolve(), state.st_ino, state.st_size, state.st_mtime_ns)

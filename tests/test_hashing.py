@@ -283,3 +283,12 @@ def test_sources_of_a_virtual_raster_are_inputs(tmp_path: Path) -> None:
 
     files = dict(hashes.input_files(Terrain(dem=dem), "terrain."))
     assert files == {"terrain.dem": dem, "terrain.dem.tiles/tile.tif": source}
+
+
+def test_what_never_ends_is_no_file(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    for path in (pipe, link, tmp_path):
+        with pytest.raises(OSError, match="is no regular file"):
+            hashes.file_sha256(path)

@@ -20,17 +20,25 @@ from pipeline.propagation.models import model_names, regime_words
 
 @app.command(
     epilog=f"Words of branch: {', '.join(regime_words())}.\n\n"
-    "Example: channelmaps predict --model p1546 --links links.csv --out fields.csv"
+    "Examples: channelmaps predict --model p1546 --links links.csv --out fields.csv\n\n"
+    "channelmaps predict --model p1812 --links links.csv --profiles profiles.csv --out fields.csv"
 )
 def predict(
-    model: Annotated[str, typer.Option(help=", ".join(model_names("link")))],
+    model: Annotated[str, typer.Option(help=", ".join((*model_names("link"), *model_names("path"))))],
     links: Annotated[Path, typer.Option(help="CSV with one link per row.")],
     out: Annotated[Path, typer.Option(help="CSV to write: the links with field, loss, branch, valid.")],
+    profiles: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the path profiles that the links name (p1812): a row per sample."),
+    ] = None,
+    intermediates: Annotated[
+        bool, typer.Option("--intermediates", help="Write all intermediate results too (p1812).")
+    ] = False,
 ) -> None:
     """Field strength and basic transmission loss of links in a table."""
-    from pipeline.studies.predict import predict_command
+    from pipeline.studies.predict_profiles import predict_links_command
 
-    predict_command(model, links, out)
+    predict_links_command(model, links, out, profiles=profiles, intermediates=intermediates)
 
 
 @app.command(

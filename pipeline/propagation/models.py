@@ -6,6 +6,9 @@ Data only: a row names its module as text, whose functions have fixed names by t
     ``predict_links(links)`` with ``links`` the columns ``link_columns`` by name, float64[n], NaN = not given;
     returns the field of 1 kW e.r.p. in dB(uV/m), float64[n], the index of its propagation regime in
     ``regimes``, int64[n], and whether the link lies in the validity of the model, bool[n].
+``path`` (``channelmaps predict`` with profiles)
+    ``predict_paths(links, profiles)`` with a profile for each link; returns besides further columns and, by
+    name, the intermediate results.
 ``homogeneous`` (a device to its victims in DTT) and ``receiver`` (a device to a receiver at a point)
     ``flat_path_loss_db(d_km, f_mhz, device_m, receiver_m, time_pct, over_sea)``: basic transmission loss in
     dB over flat land or sea at the ground distances ``d_km``, float64[n].
@@ -25,7 +28,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Literal, NamedTuple
 
-Role = Literal["coverage", "homogeneous", "receiver", "link"]
+Role = Literal["coverage", "homogeneous", "receiver", "link", "path"]
 
 
 class Surroundings(IntEnum):
@@ -111,6 +114,37 @@ MODELS: tuple[Model, ...] = (
             "eff2_deg",
         ),
         link_required=("f_mhz", "d_km"),
+    ),
+    Model(
+        name="p1812",
+        title="Rec. ITU-R P.1812-8",
+        module="pipeline.propagation.p1812.profile_links",
+        roles=frozenset({"path"}),
+        needs=frozenset({"dem", "sea", "profile", "clutter", "climate"}),
+        f_mhz=(30.0, 6000.0),
+        d_km=(0.25, 3000.0),
+        field_constant_db=139.36,
+        regimes=("undefined", "los", "diffraction", "troposcatter", "ducting"),
+        link_columns=(
+            "f_mhz",
+            "p_pct",
+            "pol",
+            "htg_m",
+            "hrg_m",
+            "phi_t",
+            "lam_t",
+            "phi_r",
+            "lam_r",
+            "DN",
+            "N0",
+            "dct_km",
+            "dcr_km",
+            "pL_pct",
+            "wa_m",
+            "R_rx_m",
+            "sigma_loc_db",
+        ),
+        link_required=("f_mhz", "htg_m", "hrg_m", "phi_t", "lam_t", "phi_r", "lam_r"),
     ),
     Model(
         name="free_space",

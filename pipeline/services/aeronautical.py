@@ -137,11 +137,27 @@ def _checked(settings: Aeronautical) -> str:
         stations = read_stations([settings.stations], AeronauticalRow)
         codes = [row.code for row in stations if row.code]
         largest_distance_km(table, codes, *columns, file=settings.stations)
+        _check_countries(settings.stations, stations, table)
         return f"  aeronautical  {len(stations)} stations, {settings.mode}"
     if settings.borders is not None:
         known = [entry.country for entry in table.administrations]
         read_countries(settings.borders, settings.countries or known)
     return f"  aeronautical  all land of RR No. 5.312, {settings.mode}, {distance_km:g} km"
+
+
+def _check_countries(path: Path, stations: Sequence[AeronauticalRow], table: ArnsTable) -> None:
+    """Refuse a station of an administration without bands in the table: nothing would be kept free for it."""
+    known = sorted(entry.country for entry in table.administrations)
+    for station in stations:
+        if station.country not in known:
+            raise InputError(
+                "administration has no band in the table of systems",
+                file=path,
+                row=f"id {station.id}",
+                field="country",
+                value=station.country,
+                allowed=", ".join(known),
+            )
 
 
 # --- what concerns a channel --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ full circle.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -96,7 +96,25 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
         read_keyholes(areas.relay_distances)
         sites = read_stations([areas.relay_sites], RelayRow)
         check_channels(config, "channel", areas.relay_sites, [int(site.channel) for site in sites])
+        _check_parents(areas.relay_sites, sites, config.channels.reach_km)
         yield f"  relay sites   {len(sites)}"
+
+
+def _check_parents(path: Path, sites: Sequence[RelayRow], reach_km: float) -> None:
+    """Refuse half a place of a parent, and one from which nothing is received: it would turn the arc away."""
+    for site in sites:
+        place = (site.parent_lon, site.parent_lat)
+        if place == (None, None):
+            continue
+        if site.parent_lon is None or site.parent_lat is None:
+            problem, allowed = "half a place of the parent", "both parent_lon and parent_lat, or neither"
+        elif GEOD.inv(site.lon, site.lat, site.parent_lon, site.parent_lat)[2] > 1e3 * reach_km:
+            problem, allowed = "the parent is out of reach of its site", f"within {reach_km:g} km"
+        else:
+            continue
+        raise InputError(
+            problem, file=path, row=f"id {site.id}", field="parent_lon", value=place, allowed=allowed
+        )
 
 
 def read_keyholes(path: Path) -> dict[str, KeyholeDistances]:

@@ -84,7 +84,7 @@ class _LinkPath(NamedTuple):
     only_sea: bool
 
 
-def _read_cells(path: Path) -> Cells:
+def read_cells(path: Path) -> Cells:
     """Read a CSV with all cells as text, exactly as they stand."""
     lines = list(csv_cells(path))
     if not lines:
@@ -98,7 +98,7 @@ def _read_cells(path: Path) -> Cells:
     return Cells(table, str(path), [line for line, _ in lines[1:]])
 
 
-def _column_of(cells: Cells, name: str) -> object | None:
+def column_of(cells: Cells, name: str) -> object | None:
     """The label of the column called ``name`` but for surrounding blanks; None where there is none."""
     return next((label for label in cells.table.columns if str(label).strip() == name), None)
 
@@ -106,8 +106,8 @@ def _column_of(cells: Cells, name: str) -> object | None:
 def read_links(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
     """The columns that ``model`` reads, float64[n] by name, NaN = not given; ``area`` as ``Surroundings``."""
     in_sections = "sea_km" in model.link_columns
-    lengths_given = in_sections and _column_of(cells, "d_v_km") is not None
-    _require(cells, [name for name in model.link_required if name != "d_km" or not lengths_given])
+    lengths_given = in_sections and column_of(cells, "d_v_km") is not None
+    require_columns(cells, [name for name in model.link_required if name != "d_km" or not lengths_given])
     area = _areas(cells) if "area" in model.link_columns else []
     links: dict[str, NDArray[np.float64]] = {}
     if in_sections:
@@ -126,15 +126,16 @@ def read_links(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
     return links
 
 
-def _require(cells: Cells, names: Sequence[str]) -> None:
+def require_columns(cells: Cells, names: Sequence[str]) -> None:
+    """InputError for the first of ``names`` that is no column."""
     for name in names:
-        if _column_of(cells, name) is None:
+        if column_of(cells, name) is None:
             raise InputError("column is missing", file=cells.file, row=1, field=name)
 
 
-def _each(cells: Cells, name: str, absent: T, parse: Callable[[str], T], allowed: str) -> list[T]:
+def parsed_column(cells: Cells, name: str, absent: T, parse: Callable[[str], T], allowed: str) -> list[T]:
     """Column ``name`` through ``parse``; ``absent`` for empty cells and for a column that is not there."""
-    label = _column_of(cells, name)
+    label = column_of(cells, name)
     if label is None:
         return [absent] * len(cells.table)
     values = []
@@ -168,7 +169,7 @@ def numbers(cells: Cells, name: str, absent: float = math.nan) -> NDArray[np.flo
     low, high = _POSSIBLE.get(name, _ANY)
     allowed = f"a number from {low:g} to {high:g}, or nothing"
     return np.array(
-        _each(cells, name, absent, lambda text: _number(text, low, high), allowed), dtype=np.float64
+        parsed_column(cells, name, absent, lambda text: _number(text, low, high), allowed), dtype=np.float64
     )
 
 
@@ -181,7 +182,7 @@ def _flags(cells: Cells, name: str) -> NDArray[np.float64]:
             raise ValueError(text)
         return value
 
-    return np.array(_each(cells, name, 0.0, parse, "0 or 1"), dtype=np.float64)
+    return np.array(parsed_column(cells, name, 0.0, parse, "0 or 1"), dtype=np.float64)
 
 
 def _areas(cells: Cells) -> list[Surroundings]:
@@ -192,7 +193,7 @@ def _areas(cells: Cells) -> list[Surroundings]:
             raise ValueError(text)
         return _AREAS[text.lower()]
 
-    return _each(cells, "area", Surroundings.RURAL, parse, "Rural, Suburban, Urban, Dense Urban, Sea")
+    return parsed_column(cells, "area", Surroundings.RURAL, parse, "Rural, Suburban, Urban, Dense Urban, Sea")
 
 
 def _paths(cells: Cells) -> list[_LinkPath]:
@@ -203,8 +204,10 @@ def _paths(cells: Cells) -> list[_LinkPath]:
     totals_km = numbers(cells, "d_km")
     no_lengths: list[float] = []
     no_kinds: list[str] = []
-    lengths_km = _each(cells, "d_v_km", no_lengths, _sections_km, "numbers not below 0 separated by ;")
-    kinds = _each(cells, "path_c", no_kinds, _section_kinds, "Land, Cold, Warm, Sea separated by ;")
+    lengths_km = parsed_column(
+        cells, "d_v_km", no_lengths, _sections_km, "numbers not below 0 separated by ;"
+    )
+    kinds = parsed_column(cells, "path_c", no_kinds, _section_kinds, "Land, Cold, Warm, Sea separated by ;")
     rows = zip(cells.lines, totals_km, lengths_km, kinds, strict=True)
     return [_path(cells.file, *row) for row in rows]
 
@@ -262,7 +265,7 @@ _OUTPUT_COLUMNS = ("field_dbuvm", "loss_db", "branch", "valid")
 def predict_command(model: str, links: Path, out: Path) -> None:
     """Read ``links``, predict with ``model``, write ``out`` whole or not at all."""
     check_outputs([Output("--out", out, kind_of_table(*_OUTPUT_COLUMNS))], [links])
-    cells = _read_cells(links)
+    cells = read_cells(links)
     predicted = _predict(cells, model)
     write_output_rows(out, list(predicted.columns), predicted.itertuples(index=False, name=None))
 
@@ -283,7 +286,7 @@ def _predict(cells: Cells, name: str) -> pd.DataFrame:
     """The table with the output columns: numbers to 1e-6 dB, words and 0 or 1."""
     model = _model_for_links(name)
     for column in _OUTPUT_COLUMNS:
-        if _column_of(cells, column) is not None:
+        if column_of(cells, column) is not None:
             raise InputError("is a column that predict writes", file=cells.file, row=1, field=column)
     links = read_links(cells, model)
     power_kw = numbers(cells, "ptx_kw", 1.0)

@@ -15,8 +15,9 @@ from service_scene import GRID, SIZE, lonlat_deg, make_context, whole, write_csv
 
 from pipeline.errors import InputError
 from pipeline.reference.arns_systems import largest_distance_km, read_arns_table
+from pipeline.services import aeronautical
 from pipeline.services.base import ServiceContext
-from pipeline.services.table import service_code
+from pipeline.services.table import service_code, service_row
 from tests.asking import explain, prepare
 
 TABLE = Path("configs/tables/arns_systems.yaml")
@@ -173,6 +174,15 @@ def test_trigger_with_numbers_is_a_field_at_the_station(tmp_path: Path, reposito
         tmp_path, repository, stations=str(unknown), systems=str(table), mode="field_trigger"
     )
     assert limit_on(context).not_evaluated.all()
+
+
+def test_station_of_an_administration_without_bands_is_refused(tmp_path: Path, repository: Path) -> None:
+    lon, lat = lonlat_deg(505_250.0, 104_250.0)
+    row = {"id": "S", "lon": lon, "lat": lat, "code": "AA8", "country": "XX"}
+    context = context_with(tmp_path, repository, stations=str(write_csv(tmp_path / "arns.csv", [row])))
+    with pytest.raises(InputError, match="no band") as caught:
+        list(aeronautical.check(service_row("aeronautical"), context.config, None))
+    assert (caught.value.row, caught.value.field, caught.value.value) == ("id S", "country", "XX")
 
 
 def test_without_polygons_or_section_nothing_is_evaluated(tmp_path: Path, repository: Path) -> None:

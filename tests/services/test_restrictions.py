@@ -18,10 +18,11 @@ from pipeline.errors import InputError
 from pipeline.quantise import NOT_PERMITTED
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.registers.areas import parse_channels, read_adjustments, read_exclusions
+from pipeline.services import relay_sites
 from pipeline.services.adjustments import adjusted_budget, adjusted_limit
 from pipeline.services.base import ServiceContext, ServiceLimit, unlimited
 from pipeline.services.evaluated import prepare_services, settled_flags
-from pipeline.services.table import service_code
+from pipeline.services.table import service_code, service_row
 from tests.asking import explain, prepare
 
 OUT = {
@@ -260,6 +261,30 @@ def test_site_without_parent_keeps_the_whole_circle_of_the_arc_free(tmp_path: Pa
     )
     limit = prepare("relay_sites", context, context.config.devices[0], 30)(*whole())
     assert np.isneginf(limit.eirp_dbm).all()
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "problem"),
+    [
+        ("", 46.2, "half a place"),
+        (14.6, "", "half a place"),
+        (46.2, 14.6, "out of reach"),  # exchanged
+        (-14.6, 46.2, "out of reach"),  # the wrong sign
+        (0, 0, "out of reach"),
+    ],
+)
+def test_parent_from_which_nothing_is_received_is_refused(
+    tmp_path: Path, repository: Path, lon: object, lat: object, problem: str
+) -> None:
+    at = lonlat_deg(506_000.0, 104_000.0)
+    row = {"id": "K", "lon": at[0], "lat": at[1], "channel": 30, "parent_lon": lon, "parent_lat": lat}
+    path = write_csv(tmp_path / "relays.csv", [row])
+    context = context_with(
+        tmp_path, repository, relay_sites=str(path), relay_distances=keyhole_table(tmp_path)
+    )
+    with pytest.raises(InputError, match=problem) as caught:
+        list(relay_sites.check(service_row("relay_sites"), context.config, None))
+    assert (caught.value.row, caught.value.field) == ("id K", "parent_lon")
 
 
 # --- manual adjustments -------------------------------------------------------------------------------------
