@@ -13,12 +13,12 @@ for BOND in sorted({device.bond for device in PLAN.config.devices}):
             ),
         output:
             derived.output_files(with_bond(PLAN, BOND), "combine"),
-        wildcard_constraints:
-            channel=r"\d{2}" if BOND == 1 else r"\d{2}-\d{2}",
         log:
             derived.log_file(PLAN, "combine"),
         benchmark:
             derived.benchmark_file(PLAN, "combine")
+        wildcard_constraints:
+            channel=r"\d{2}" if BOND == 1 else r"\d{2}-\d{2}",
         conda:
             "../envs/pipeline.yaml"
         threads: threads_of("combine")
