@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, plain_number, within
+from pipeline.config.base import BondName, Identifier, Number, Section, Sourced, Whole, plain_number, within
 from pipeline.shipped import TABLES
 
 MANDATORY_OFFSETS = (-3, -2, -1, 0, 1, 2, 3, 9)
 """Offsets that every territory evaluates: three channels on either side, image channel (SM.2405 Annex 7)."""
 
-BondName = Annotated[str, Field(pattern=r"^\d{1,2}-\d{1,2}$")]
 """First and last channel of a bond, such as "20-21"."""
 _WIDEST_CHANNEL_MHZ = 20.0
 

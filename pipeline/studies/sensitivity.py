@@ -131,12 +131,13 @@ def sensitivity_command(
 ) -> None:
     """Compute all variants and write the spread and the statistics of each to ``out``."""
     config = load_config(config_path)
+    alone = narrowed(config, channel, device_id)
     stem = f"sensitivity_{device_id}_ch{two_digits(channel)}"
     products = {f"{stem}.tif": GEOTIFF_FILE, f"{stem}.csv": kind_of_table("variant", "mean_db")}
     check_output_folder("--out", out, products, files_read(config))
     with redirect_stdout(sys.stderr):
         validate_command(config_path)
-    variants = variants_of(narrowed(config, channel, device_id))
+    variants = variants_of(alone)
     folder = Path("build") / variants[0].config.name / "sensitivity"
     layers = []
     with only_one_run():
