@@ -94,3 +94,5 @@ class Terrain(Section):
     """Coarsest DEM for which `auto` computes clearance angles."""
     azimuth_step_deg: Annotated[Number, Field(gt=0, le=10)] = 0.5
     """Step between the radials of effective height and land/sea sections."""
+    void: Annotated[Number, Field(ge=-450, le=9000)] | None = None
+    """Height in m of ground of the territory that the model does not know; none: it is refused."""

@@ -14,12 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import kernel
+from pipeline.dtt.path_classes import (
+    PathClasses,
+    TileGround,
+    sectors_between,
+    step_at,
+    tolerated_dbm,
+    top_class,
+)
+from pipeline.kernels import inlined, kernel
 from pipeline.radio.antennas import Bt419, bt419_db
 
 LEAF_PX = 8
@@ -35,6 +44,7 @@ HALF_TURN_DEG = np.float32(180.0)
 TURN_DEG = np.float32(360.0)
 SECTORS_PER_DEG = np.float32(SECTORS / 360.0)
 BINS_PER_DEG = np.float32(BINS / 360.0)
+ANY_DIRECTION_DEG = (ZERO, np.float32(-1.0))
 
 
 class Tree(NamedTuple):
@@ -246,16 +256,22 @@ def offset_tables(loss_db: NDArray[np.float32], pad: int) -> OffsetTables:
     beyond_db = loss_db.copy()
     beyond_db[:2, :2] = np.inf
     floor_db = np.minimum.accumulate(np.minimum.accumulate(beyond_db[::-1, ::-1], axis=0), axis=1)
-    offset = np.arange(-origin, origin + 1, dtype=np.float64)
-    direction_deg = np.degrees(np.arctan2(offset[None, :], -offset[:, None])) % 360.0
     return OffsetTables(
         loss_db=full_db,
-        direction_deg=direction_deg.astype(np.float32),
+        direction_deg=_directions_deg(origin),
         adjacent_db=adjacent_db,
         floor_db=np.ascontiguousarray(floor_db[::-1, ::-1]),
         origin=origin,
         reach=n - 1,
     )
+
+
+@lru_cache(maxsize=2)
+def _directions_deg(origin: int) -> NDArray[np.float32]:
+    """Direction victim -> target by signed offset."""
+    offset = np.arange(-origin, origin + 1, dtype=np.float64)
+    direction_deg = np.degrees(np.arctan2(offset[None, :], -offset[:, None])) % 360.0
+    return direction_deg.astype(np.float32)
 
 
 @kernel
@@ -286,16 +302,50 @@ def directions(tables: OffsetTables, dy0: int, dy1: int, dx0: int, dx1: int) -> 
     return tables.direction_deg[first_y + m, first_x + m], tables.direction_deg[last_y + m, last_x + m]
 
 
-@kernel
+@inlined
+def floor_db(
+    tables: OffsetTables,
+    paths: PathClasses,
+    tile: TileGround,
+    away_y: int,
+    away_x: int,
+    directions_deg: tuple[np.float32, np.float32],
+    victim_sea: int,
+) -> np.float32:
+    """Smallest loss of all offsets of at least (away_y, away_x) from a target of the tile.
+
+    ``directions_deg``: see ``top_class``; ``victim_sea``: class of the distance from the sea, or smaller.
+    """
+    if not paths.used:
+        return tables.floor_db[away_y, away_x]
+    step = step_at(paths, away_y, away_x)
+    top = top_class(paths, tile, step, directions_deg[0], directions_deg[1])
+    inland = paths.inland[victim_sea, tile.nearest_sea[0]]
+    if top == 0 and paths.exact_to[inland] >= paths.ring.size - 1:
+        return tables.floor_db[away_y, away_x]
+    return paths.floor_db[top, inland, step]
+
+
+@inlined
 def node_bound_dbm(
-    tables: OffsetTables, tree: Tree, row: int, dy0: int, dy1: int, dx0: int, dx1: int, worst_dbm: np.float32
+    tables: OffsetTables,
+    paths: PathClasses,
+    tile: TileGround,
+    tree: Tree,
+    row: int,
+    dy0: int,
+    dy1: int,
+    dx0: int,
+    dx1: int,
+    best_dbm: NDArray[np.float32],
+    worst_dbm: np.float32,
 ) -> np.float32:
     """A value no term of this node is below, for all offsets of the rectangle; +inf if it cannot improve."""
     away_y, away_x = apart(dy0, dy1), apart(dx0, dx1)
     if away_y > tables.reach or away_x > tables.reach:
         return INF
-    floor_db = tables.floor_db[away_y, away_x]
-    bound_dbm = tree.any_dbm[row] + floor_db
+    sea = paths.nearest_sea
+    bound_dbm = tree.any_dbm[row] + floor_db(tables, paths, tile, away_y, away_x, ANY_DIRECTION_DEG, sea)
     if not bound_dbm < worst_dbm:
         return INF
     if away_y == 0 and away_x == 0:
@@ -307,8 +357,15 @@ def node_bound_dbm(
     while k != last:
         k = k + 1 if k + 1 < BINS else 0
         directed_dbm = min(directed_dbm, tree.directed_dbm[row, k])
-    bound_dbm = directed_dbm + floor_db
-    return bound_dbm if bound_dbm < worst_dbm else INF
+    bound_dbm = directed_dbm + floor_db(tables, paths, tile, away_y, away_x, (first_deg, last_deg), sea)
+    if not bound_dbm < worst_dbm:
+        return INF
+    if paths.used:
+        step = step_at(paths, away_y, away_x)
+        sectors = sectors_between(paths, first_deg, last_deg)
+        if not directed_dbm < tolerated_dbm(paths, tile, best_dbm, step, sectors[0], sectors[1], sea):
+            return INF
+    return bound_dbm
 
 
 @kernel

@@ -36,6 +36,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
 from pipeline.hashing import json_hash
 from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
+from pipeline.plan.hill_reach import hill_margin_km
 from pipeline.plan.margin import required_margin_km
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_job import run_job
@@ -235,7 +236,8 @@ def _margin_km(config: Config) -> float:
     modes = sorted(set(zip(register["system"].values, register["mode"].values, strict=True)))
     coastal = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
     radii_km = [required_margin_km(v.config, modes, coastal=coastal) for v in variants_of(config)]
-    return float(max(np.ceil(max(radii_km)), config.grid.margin_km or 0.0))
+    on_hills_km = hill_margin_km([v.config for v in variants_of(config)], register, coastal=coastal)
+    return float(max(np.ceil(max(*radii_km, on_hills_km)), config.grid.margin_km or 0.0))
 
 
 # --- computing ----------------------------------------------------------------------------------------------
@@ -290,6 +292,13 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
             place / f"terrain/{tile}.stamp",
             partial(run_job, "terrain", config, place, tile=tile, threads=threads),
         )
+    heights = json_hash([settings_of(plan, "heights"), code_of(config, "heights"), grid])
+    yield VariantJob(
+        "heights of devices",
+        heights,
+        place / f"terrain/heights-{heights}.stamp",
+        partial(run_job, "heights", config, place, threads=threads),
+    )
     for channel in plan.victims:
         covered = coverage_hash(plan, channel)
         yield VariantJob(

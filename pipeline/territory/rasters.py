@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from pipeline.config.config import Config
 from pipeline.config.territory import Population, Territory
 from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_whole
-from pipeline.grid.grid import Grid, checked_crs, make_grid
+from pipeline.grid.grid import Box, Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.grid.raster import layout_on, make_array, write_blocks
 from pipeline.reference.ratio_tables import ModeKey
@@ -81,17 +82,29 @@ def boundaries_of(territory: Territory) -> Boundaries:
     return box_boundaries(territory.home, territory.bbox_deg, world=territory.world)
 
 
-def padded_masks(
-    config: Config, boundaries: Boundaries, required_km: tuple[float, float], *, threads: int = 1
-) -> xr.Dataset:
-    """Masks on the grid padded by the interference range; that over sea only if a coast is in reach.
+class Reach(NamedTuple):
+    """How far around the territory victims matter, over land and with sea in reach.
 
-    ``required_km``: largest maximum interference range over land and with sea in reach. A configured margin
-    takes its place if it is no smaller; whether a coast is in reach is known by then.
+    ``around_km`` on all sides; ``box_m`` projected boxes (west, south, east, north) that hold what devices
+    on hills reach, None on flat land.
     """
 
-    def masks_within(around_m: float) -> xr.Dataset:
+    around_km: tuple[float, float]
+    box_m: tuple[Box, Box] | None = None
+
+
+def padded_masks(config: Config, boundaries: Boundaries, required: Reach, *, threads: int = 1) -> xr.Dataset:
+    """Masks on the grid padded by the interference range; that over sea only if a coast is in reach.
+
+    ``required``: largest maximum interference range over land and with sea in reach. A configured margin
+    takes its place if it is no smaller; whether a coast is in reach is known by then.
+    """
+    required_km = required.around_km
+
+    def masks_within(around_m: float, *, given: bool = False) -> xr.Dataset:
         grid = grid_of(config, boundaries, around_m)
+        if required.box_m is not None:
+            grid = _widened(config, grid, required.box_m[coastal], given=given)
         return run(boundaries, grid, coastal_km=config.territory.coastal_km, threads=threads)
 
     margin_m(config, required_km, coastal=False)
@@ -102,8 +115,33 @@ def padded_masks(
         coastal = False
         masks = masks_within(margin_m(own_margin, required_km, coastal=False))
     if config.grid.margin_km is not None:
-        masks = masks_within(margin_m(config, required_km, coastal=coastal))
+        masks = masks_within(margin_m(config, required_km, coastal=coastal), given=True)
     return masks
+
+
+def _widened(config: Config, grid: Grid, box_m: Box, *, given: bool) -> Grid:
+    """The grid with as many pixels more on each side as hold a box; none are added to a ``given`` margin."""
+    west_m, south_m, east_m, north_m = grid.bounds_m
+    lacking_m = (west_m - box_m[0], south_m - box_m[1], box_m[2] - east_m, box_m[3] - north_m)
+    if given and max(lacking_m) > 0.0:
+        given_km = config.grid.margin_km or 0.0
+        raise InputError(
+            "margin is smaller than the maximum interference range of devices on hills",
+            file=config.file,
+            row="grid",
+            field="margin_km",
+            value=given_km,
+            allowed=f"at least {given_km + max(lacking_m) / 1000.0:.1f}, or none",
+        )
+    west, south, east, north = (max(math.ceil(m / grid.resolution_m), 0) for m in lacking_m)
+    return Grid(
+        grid.crs,
+        grid.resolution_m,
+        grid.west_m - west * grid.resolution_m,
+        grid.north_m + north * grid.resolution_m,
+        grid.width + west + east,
+        grid.height + south + north,
+    )
 
 
 def margin_m(config: Config, required_km: tuple[float, float], *, coastal: bool) -> float:

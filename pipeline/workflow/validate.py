@@ -30,7 +30,7 @@ from pipeline.errors import InputError, in_file, raise_first, with_file
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
-from pipeline.plan.margin import required_margins_km
+from pipeline.plan.hill_reach import required_reach
 from pipeline.plan.plausibility import (
     RegisterFacts,
     check_areas,
@@ -55,6 +55,7 @@ from pipeline.services import evaluated
 from pipeline.services.coarsening import disclosure
 from pipeline.services.evaluated import product_statement
 from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.terrain.height_files import terrain_notice
 from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
@@ -154,7 +155,7 @@ def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -
     with faults.noted():
         _check_numbers(config, read_protection_tables(config.protection), modes)
     boundaries = boundaries_of(config.territory)
-    masks = padded_masks(config, boundaries, required_margins_km(config, register))
+    masks = padded_masks(config, boundaries, required_reach(config, register, threads=os.cpu_count() or 1))
     grid: Grid = masks.attrs["grid"]
     elevation: LonLatRaster | None = None
     with faults.noted():
@@ -366,6 +367,8 @@ def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
         yield f"  not verified  {entry['key']} = {entry['value']} ({entry['source']})"
     if notice := offsets_notice(config):
         yield f"  offsets       {notice}"
+    if (notice := terrain_notice(config)) and "no_terrain" not in config.accept:
+        yield f"  warning       {notice} `accept: [no_terrain]` if this is known"
     if statement := product_statement(config):
         yield f"  product       {statement}"
     if told := disclosure(config):

@@ -106,11 +106,15 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
         ("devices:", "query: {block_px: 64}\ndevices:", {"query"}),
         ("devices:", "query: {max_polling_s: 60}\ndevices:", set()),
         ("devices:", "keep_runs: 3\ndevices:", set()),
-        ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"protect", "combine"}),
+        ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"heights", "protect", "combine"}),
         ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine"}),
         ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "protect", "combine"}),
         ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine", "availability", "regions", "web"}),
-        ("height_m: 30.0", "height_m: 10.0", {"protect", "combine", "availability", "regions", "web"}),
+        (
+            "height_m: 30.0",
+            "height_m: 10.0",
+            {"heights", "protect", "combine", "availability", "regions", "web"},
+        ),
         ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine", "availability", "regions", "web"}),
         (
             "min_eirp_dbm: -40.0",
