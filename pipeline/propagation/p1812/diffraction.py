@@ -42,7 +42,13 @@ def nu_sqrt_m(
     """Diffraction parameter times the root of the wavelength, of one profile point (P.1812-8, eq. 15)."""
     rest_km = length_km - at_km
     above_m = height_m + 500.0 * at_km * rest_km / radius_km - (from_m * rest_km + to_m * at_km) / length_km
-    return above_m * math.sqrt(0.002 * length_km / (at_km * rest_km))
+    return above_m * nu_weight(at_km, length_km)
+
+
+@kernel
+def nu_weight(at_km: float, length_km: float) -> float:
+    """What heights above the ray are multiplied with, least half-way (P.1812-8, eq. 15, 20)."""
+    return math.sqrt(0.002 * length_km / (at_km * (length_km - at_km)))
 
 
 @kernel
@@ -56,7 +62,7 @@ def bullington_nu_sqrt_m(
     at_km = (to_m - from_m + back_m_per_km * length_km) / both
     rest_km = length_km - at_km
     above_m = from_m + slope_m_per_km * at_km - (from_m * rest_km + to_m * at_km) / length_km
-    return above_m * math.sqrt(0.002 * length_km / (at_km * rest_km))
+    return above_m * nu_weight(at_km, length_km)
 
 
 @kernel

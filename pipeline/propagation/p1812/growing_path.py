@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
 from pipeline.propagation.p1812.climate import NO_RUNS, RADIUS_B0_KM, ZoneRuns, next_zone
-from pipeline.propagation.p1812.diffraction import nu_sqrt_m
+from pipeline.propagation.p1812.diffraction import nu_sqrt_m, nu_weight
 
 # Kinds of heights: covered at both radii, bare at the median radius, bare without curvature.
 COVERED, COVERED_B0, BARE, FLAT = 0, 1, 2, 3
@@ -178,51 +178,41 @@ def highest_above_slope(path: GrowingPath, kind: int, slope_m_per_km: float) -> 
 
 @kernel
 def worst_of_clear_path(
-    path: GrowingPath, kind: int, radius_km: float, end: int, receiver_m: float, best: float, at: int
+    path: GrowingPath, kind: int, radius_km: float, end: int, receiver_m: float
 ) -> tuple[float, int]:
     """Largest nu sqrt(wavelength) in m^0.5 of a path with all samples below the ray, and its last sample.
 
-    ``end``: index of the receiver's sample; ``best`` and ``at``: a value to exceed, and its sample. All
-    samples of a block lie lower than ``over_m`` above the ray; negative, their least weight bounds them.
+    ``end``: index of the receiver's sample. All samples of a block lie lower than ``over_m`` above the ray;
+    negative, their least weight bounds them.
     """
     d_km, heights_m = path.d_km, path.covered_m if kind < BARE else path.terrain_m
     length_km, from_m = d_km[end], path.antenna_m
     slope = (receiver_m - from_m) / length_km - 500.0 / radius_km * length_km
+    best, at = -math.inf, 0
     for block in range((end - 1) // _BLOCK + 1):
         first, last = max(block * _BLOCK, 1), min(block * _BLOCK + _BLOCK, end) - 1
         over_m = path.highest_m[kind, block] - from_m - min(slope * d_km[first], slope * d_km[last])
         nearest_km = min(max(0.5 * length_km, d_km[first]), d_km[last])
-        if (over_m + _ROUNDING_M) * _weight(nearest_km, length_km) < best and over_m < 0.0:
+        if (over_m + _ROUNDING_M) * nu_weight(nearest_km, length_km) < best and over_m < 0.0:
             continue
         for i in range(first, last + 1):
             nu = nu_sqrt_m(d_km[i], heights_m[i], length_km, from_m, receiver_m, radius_km)
-            if nu > best or (nu == best and i > at):
+            if nu >= best:
                 best, at = nu, i
     return best, at
 
 
 @kernel
-def _weight(at_km: float, length_km: float) -> float:
-    """What a height above the ray is multiplied with in the diffraction parameter; least half-way."""
-    return math.sqrt(0.002 * length_km / (at_km * (length_km - at_km)))
-
-
-@kernel
 def highest_between(
-    path: GrowingPath,
-    first: int,
-    last: int,
-    surface_m: tuple[float, float],
-    length_km: float,
-    at_least_m: float,
+    path: GrowingPath, first: int, last: int, surface_m: tuple[float, float], length_km: float
 ) -> float:
-    """Highest terrain in m above a line between the samples ``first`` and ``last``, or ``at_least_m``.
+    """Highest terrain in m above a line, among the samples ``first`` to ``last``.
 
     ``surface_m``: the line at 0 km and at ``length_km`` (P.1812-8, Attachment 1, 5.6.2).
     """
     d_km, terrain_m = path.d_km, path.terrain_m
     rise = (surface_m[1] - surface_m[0]) / length_km
-    highest_m = at_least_m
+    highest_m = -math.inf
     for block in range(first // _BLOCK, last // _BLOCK + 1):
         start, end = max(block * _BLOCK, first), min(block * _BLOCK + _BLOCK - 1, last)
         lowest_m = surface_m[0] + min(rise * d_km[start], rise * d_km[end])

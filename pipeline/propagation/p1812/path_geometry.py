@@ -75,9 +75,7 @@ def path_geometry(path: GrowingPath, end: int, receiver_m: float) -> PathGeometr
     ends_m = (path.antenna_m, path.terrain_m[end] + receiver_m)
     horizons = _horizons(path, end, ends_m[1])
     surface = _smooth_surface(path, end, ends_m[1])
-    roughness_m = highest_between(
-        path, horizons.first, horizons.last, surface.ducting_m, length_km, -math.inf
-    )
+    roughness_m = highest_between(path, horizons.first, horizons.last, surface.ducting_m, length_km)
     h1_m, h2_m = ends_m[0] - surface.diffraction_m[0], ends_m[1] - surface.diffraction_m[1]
     edge_km = 0.5 * (path.d_km[end - 1] + length_km)
     runs = next_zone(runs_of(path), path.zone[end - 1], path.zone[end], edge_km)
@@ -148,7 +146,7 @@ def _horizons(path: GrowingPath, end: int, to_m: float) -> Horizons:
             first,
             last,
         )
-    _, worst = worst_of_clear_path(path, BARE, radius_km, end, to_m, -math.inf, 0)
+    _, worst = worst_of_clear_path(path, BARE, radius_km, end, to_m)
     return Horizons(
         False,
         1e3 * math.atan(straight),
@@ -244,7 +242,7 @@ def obstruction(path: GrowingPath, kind: int, radius_km: float, end: int, to_m: 
     i = path.steepest[kind]
     slope = _slope(path.covered_m[i], d_km[i], length_km, curvature, from_m)
     if slope < (to_m - from_m) / length_km:
-        nu, _ = worst_of_clear_path(path, kind, radius_km, end, to_m, -math.inf, 0)
+        nu, _ = worst_of_clear_path(path, kind, radius_km, end, to_m)
         return Obstruction(nu, True)
     found = steepest_from_receiver(path, kind, length_km, to_m - curvature * length_km**2)
     back = -math.inf
