@@ -23,6 +23,7 @@ GRID = Grid("EPSG:3794", 2000.0, 500_000.0, 110_000.0, 6, 6)
 CHANNELS = (30, 38, 45)
 STATES = ("evaluate", "out_of_scope", "absent")
 NEEDED = ("radio_astronomy", "aeronautical", "mobile", "ppdr", "fixed")
+WITHOUT_SECTION = ("pmse", "in_band")
 LACKS = ("nothing", "section", "numbers")
 
 
@@ -137,10 +138,10 @@ def test_nothing_is_available_where_a_needed_service_was_not_evaluated(
         bit = published.eval_flags >> service_row(name).flag & 1  # type: ignore[operator]
         if state == "evaluate":
             assert not (available & (bit == 0)).any(), name
-            missing = name == "pmse" or lacks[name] == "section"
-            missing |= name not in ("aeronautical", "pmse") and lacks[name] == "numbers"
+            lack = "section" if name in WITHOUT_SECTION else lacks[name]
+            missing = lack == "section" or (lack == "numbers" and name != "aeronautical")
             # Radionavigation has no place below 645 MHz, and its stations reach all of this grid above.
-            missing |= name == "aeronautical" and lacks[name] == "numbers" and channel == 45
+            missing |= name == "aeronautical" and lack == "numbers" and channel == 45
             assert (bit == (0 if missing else 1)).all(), name
             open_somewhere |= missing
         else:
