@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,9 +66,19 @@ def test_progress_names_the_stage_and_counts_up(capsys, monkeypatch):
     assert lines[-1].startswith("coverage 27: 100 %")
 
 
-def test_short_work_is_silent(capsys):
+@pytest.mark.parametrize(("block_s", "said"), [(0.07, []), (0.1, ["87 %"]), (0.2, ["50 %", "100 %"])])
+def test_short_work_is_silent(capsys, monkeypatch, block_s, said):
+    """By a clock of its own, on which each of 64 blocks takes so long: on a busy machine nothing is short.
+
+    A line at most every 5 s, at the end of a batch of 4 times 2 blocks: after 56 blocks of 0.1 s (5.6 s), 32 of
+    0.2 s (6.4 s).
+    """
+    clock = itertools.count()
+    monkeypatch.setattr(blocks, "time", SimpleNamespace(monotonic=lambda: block_s * next(clock)))
     list(blocks.map_blocks(lambda r, c: None, (64, 1), 1, 2))
-    assert capsys.readouterr().err == ""
+    assert [line.split(", ")[0] for line in capsys.readouterr().err.splitlines()] == [
+        f"blocks: {share}" for share in said
+    ]
 
 
 def test_empty_block_is_a_fault():

@@ -179,6 +179,11 @@ class Query(Section):
         return self
 
 
+def is_etsi(ruleset_id: str) -> bool:
+    """Whether a ruleset is one of ETSI's, which have members of their own (RFC 7545, section 9.2)."""
+    return ruleset_id.startswith("ETSI")
+
+
 def simultaneous_fault(query: Query, channel_mhz: float, margins_db: dict[str, float]) -> str | None:
     """What is wrong with unrestricted channels together: N of them use up what reception allows N times."""
     if query.simultaneous == "1":

@@ -12,12 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, Box
 
 _KINDS = ("Polygon", "MultiPolygon", "GeometryCollection")
+# Repairs take a time that grows with the crossings: some 3 s for these, minutes for five times as many. Files
+# of administrations have tens at most.
+_MOST_CROSSINGS = 100_000
+_EDGES_AT_ONCE = 500
 # Rounding of files that end at the poles or at the 180th meridian.
 _SLACK_DEG = 1e-6
 
@@ -53,7 +58,8 @@ def repair_lines(repairs: Iterable[Repair]) -> Iterator[str]:
 def checked_shape(path: str | Path, row: int, shape: BaseGeometry | None) -> tuple[BaseGeometry, str]:
     """The polygons of a record, valid, and what was wrong with them (empty: nothing).
 
-    InputError for what is no polygon, and for coordinates that are no numbers. A polygon may be empty.
+    InputError for what is no polygon, for coordinates that are no numbers, and for lines that cross so often
+    that they cannot be a border. A polygon may be empty.
     """
     kind = "none" if shape is None else shape.geom_type
     if shape is None or kind not in _KINDS:
@@ -64,11 +70,12 @@ def checked_shape(path: str | Path, row: int, shape: BaseGeometry | None) -> tup
     parts = [part for part in _leaves(shape) if part.geom_type == "Polygon"]
     if kind == "GeometryCollection" and not parts:
         raise InputError("not a polygon", file=path, row=row, field="geometry", value=kind)
+    if kind != "GeometryCollection" and shapely.is_valid(shape):
+        return shape, ""
+    _check_crossings(path, row, parts)
     if kind == "GeometryCollection":
         polygons = shapely.union_all([valid_shape(part) for part in parts])
         return valid_shape(polygons), "only the polygons of a collection count"
-    if shapely.is_valid(shape):
-        return shape, ""
     return valid_shape(shape), _fault_of(shape, parts)
 
 
@@ -78,6 +85,30 @@ def valid_shape(shape: BaseGeometry) -> BaseGeometry:
         return shape
     made = shapely.make_valid(shape, method="structure", keep_collapsed=False)
     return shapely.union_all([part for part in _leaves(made) if shapely.get_dimensions(part) == 2])
+
+
+def _check_crossings(path: str | Path, row: int, parts: Sequence[BaseGeometry]) -> None:
+    """Refuse rings whose edges cross more often than can be repaired in a reasonable time."""
+    edges = np.concatenate([_edges(ring) for ring in shapely.get_rings(parts)] or [np.empty(0, object)])
+    tree, found = shapely.STRtree(edges), 0
+    for first in range(0, len(edges), _EDGES_AT_ONCE):
+        # Both edges of a crossing find each other.
+        found += tree.query(edges[first : first + _EDGES_AT_ONCE], predicate="crosses").shape[1]
+        if found > 2 * _MOST_CROSSINGS:
+            raise InputError(
+                "polygon crosses itself too often to be repaired",
+                file=path,
+                row=row,
+                field="geometry",
+                value=f"more than {_MOST_CROSSINGS} crossings",
+                allowed="rings in the order of their vertices, repaired by whoever made the file",
+            )
+
+
+def _edges(ring: BaseGeometry) -> NDArray[np.object_]:
+    """The straight edges of a ring."""
+    vertices = shapely.get_coordinates(ring)
+    return np.asarray(shapely.linestrings(np.stack([vertices[:-1], vertices[1:]], axis=1)))
 
 
 def check_degrees(path: str | Path, row: int, shape: BaseGeometry) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
 from pipeline.config.bonds import channel_named
+from pipeline.layers import LAYERS
 from pipeline.plan import run_files
 from pipeline.plan.dependencies import code_of, rows_of, settings_of
 from pipeline.plan.jobs import JOBS, Job
@@ -18,10 +19,16 @@ _PREFIX = {"channel": "ch"}
 def shell_line(job: str) -> str:
     """The command of a job's rule; everything is quoted, so that paths may have blanks."""
     options = "".join(f" --{name} {{wildcards.{name}:q}}" for name in JOBS[job].wildcards)
+    # Only files that stay in the build folder are compared with a record of them.
+    key = f" --key {_key_of_params(JOBS[job])}" if _leaves_files(JOBS[job]) else ""
     return (
-        f"python -m pipeline job {job} --config {{params.config:q}} --build {{params.build:q}}{options}"
-        f" --key {_key_of_params(JOBS[job])} --threads {{threads}} 2> >(tee {{log:q}} >&2)"
+        f"python -m pipeline job {job} --config {{params.config:q}} --build {{params.build:q}}{options}{key}"
+        " --threads {threads} 2> >(tee {log:q} >&2)"
     )
+
+
+def _leaves_files(row: Job) -> bool:
+    return row.files is not None or any(layer.job == row.name for layer in LAYERS.values())
 
 
 def _key_of_params(row: Job) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
+from pipeline.config.products import is_etsi
 from pipeline.config.protection import Device
 from pipeline.grid.layer_files import layer_file
 from pipeline.radio.allocations import is_partial, partial_statement
@@ -14,7 +15,6 @@ from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.height_layers import read_height_layers
 from pipeline.territory.rasters import CheckedTerritory
 
-_ETSI = "ETSI"
 _SIMULTANEOUS, _CUT_OFF = "etsiEnSimultaneousChannelOperationRestriction", 30
 
 
@@ -56,7 +56,7 @@ def bandwidth_limits(config: Config, bond: int = 1) -> dict[str, object]:
         name: (bond * channel_mhz if limit_mhz is None else limit_mhz) * HZ_PER_MHZ
         for name, limit_mhz in limits_mhz.items()
     }
-    if query.ruleset_id.startswith(_ETSI):
+    if is_etsi(query.ruleset_id):
         found |= dict.fromkeys((_SIMULTANEOUS, _SIMULTANEOUS[:_CUT_OFF]), query.simultaneous)
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from pipeline.config.products import is_etsi
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError, error_response
@@ -143,7 +144,7 @@ def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
         raise PawsError(Code.INVALID_VALUE, "rulesetIds is no list of one text or more")
     if rulesets is not None and ruleset not in rulesets:
         raise PawsError(Code.UNSUPPORTED, f"the ruleset here is {ruleset}")
-    if ruleset.startswith("ETSI"):
+    if is_etsi(ruleset):
         _require(device_desc, _CHOICE)
     for name in _CHOICE.keys() & device_desc.keys():
         if isinstance(device_desc[name], bool) or not isinstance(device_desc[name], str | int):

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.products import is_etsi
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
@@ -221,7 +222,7 @@ def _message_of(
 
 def _together(facts: JsonObject) -> JsonObject:
     """What holds for several channels at once, in words, where the ruleset has no member that says it."""
-    return {} if facts["ruleset"]["rulesetId"].startswith("ETSI") else {"channelsTogether": _TOGETHER}
+    return {} if is_etsi(facts["ruleset"]["rulesetId"]) else {"channelsTogether": _TOGETHER}
 
 
 def _device_desc(facts: JsonObject, profile: JsonObject, generic_slave: bool) -> JsonObject:

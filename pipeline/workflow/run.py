@@ -100,7 +100,14 @@ def _check_summary(config_path: Path, summary: Path) -> None:
 
 
 def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
-    config_path = _checked(config_path, options)
+    _check(config_path, options)
+    if not options.lenient:
+        return _run_checked(config_path, options, started)
+    with changed_copy(_lenient(config_path), "lenient") as copy:
+        return _run_checked(copy, options, started)
+
+
+def _run_checked(config_path: Path, options: RunOptions, started: datetime) -> int:
     with only_one_run(wait=options.wait) as lock:
         inputs = state_of(config_path, load_config(config_path))
         plan = load_plan(config_path)
@@ -130,8 +137,8 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
     return code
 
 
-def _checked(config_path: Path, options: RunOptions) -> Path:
-    """The territory file to run; whatever keeps a run of it from beginning raises InputError."""
+def _check(config_path: Path, options: RunOptions) -> None:
+    """Whatever keeps a run of a territory file from beginning raises InputError."""
     if not (shipped("Snakefile")).is_file():
         raise InputError(
             "the workflow is part of the source checkout, which is not here", file=shipped("Snakefile")
@@ -141,7 +148,6 @@ def _checked(config_path: Path, options: RunOptions) -> Path:
     if options.cluster is not None and not options.dry_run:
         threads = threads_of(options.cluster)
         print(f"{threads} threads of a cluster compute the blocks", flush=True)
-    return _lenient_copy(config_path) if options.lenient else config_path
 
 
 def _check_results(results: Path) -> None:
@@ -249,20 +255,36 @@ def _is_latest(plan: Plan) -> bool:
     return latest.is_symlink() and latest.readlink() == Path(run_id(plan))
 
 
-def _lenient_copy(config_path: Path) -> Path:
-    """The territory file with ``registers.lenient`` on."""
+def _lenient(config_path: Path) -> dict[str, Any]:
+    """The settings of a territory file with ``registers.lenient`` on."""
     content = read_yaml(config_path)
     assert isinstance(content, dict)
     content.setdefault("name", config_path.stem)
     content["registers"]["lenient"] = True
-    return changed_copy(content, "lenient")
+    return content
 
 
-def changed_copy(content: Mapping[str, Any], stem: str) -> Path:
-    """Changed settings, with their ``name``, as a file: the settings of a run stand in one file, always."""
+@contextmanager
+def changed_copy(content: Mapping[str, Any], stem: str) -> Iterator[Path]:
+    """Changed settings, with their ``name``, as a file: the settings of a run stand in one file, always.
+
+    Where they are refused, what was there before is there again: the file of an earlier run, or nothing.
+    """
     copy = Path("build") / content["name"] / f"{stem}.yaml"
+    before = copy.read_bytes() if copy.is_file() else None
+    made = [folder for folder in (copy.parent, copy.parent.parent) if not folder.exists()]
     write_whole(copy, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
-    return copy
+    try:
+        yield copy
+    except InputError:
+        if before is None:
+            copy.unlink()
+        else:
+            write_whole(copy, before)
+        for folder in made:
+            with suppress(OSError):  # the run has begun, and left files there
+                folder.rmdir()
+        raise
 
 
 def available_cores() -> int:

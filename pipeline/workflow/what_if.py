@@ -43,7 +43,9 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
             raise InputError("is set by what-if itself", row=f"--set {key}", value=value, allowed=allowed)
         set_value(content, key, value)
     content |= {"name": name, "results": f"{name}{WHAT_IF}"}
-    return run_command(changed_copy(content, "what-if"), RunOptions(cores=cores, accept_shrink=True))
+    options = RunOptions(cores=cores, accept_shrink=True)
+    with changed_copy(content, "what-if") as copy:
+        return run_command(copy, options)
 
 
 def margins_km(config: Config) -> list[float]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,25 +17,10 @@ from pipeline.plan.run_files import (
     territory_files,
     two_digits,
 )
+from tests.jobs import snakemake
 from tests.plan.test_plan import COORDINATION, SECTIONS
 
 Change = Callable[..., None]
-
-
-def snakemake(repository: Path, *arguments: str) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(repository / "Snakefile"),
-        "--cores",
-        "1",
-    ]
-    command += ["--scheduler", "greedy", "--config", "territory=tiny.yaml", *arguments]
-    run = subprocess.run(command, text=True, capture_output=True, timeout=120)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout + run.stderr
 
 
 def planned(repository: Path) -> dict[str, list[str]]:

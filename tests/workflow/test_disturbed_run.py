@@ -142,7 +142,6 @@ def raise_20_db(path: Path) -> None:
 def test_damaged_intermediates_are_computed_again_and_never_published(repository: Path, small: Path) -> None:
     run(repository)
     build, latest = Path("build/tiny"), small / "latest"
-    reports = {".records/publish.json"}  # they tell the time
     published, computed = contents(latest), contents(build)
     name = latest.resolve().name
     layer, statistics, coverage = (
@@ -169,7 +168,7 @@ def test_damaged_intermediates_are_computed_again_and_never_published(repository
         assert f"channelmaps: {line}\n" in text
     assert latest.resolve().name == name
     assert contents(latest) == published
-    assert {file for file, content in contents(build).items() if content != computed[file]} <= reports
+    assert contents(build) == computed
     assert "nothing is computed" in run(repository, "--if-changed")
 
     keep_time(layer, raise_20_db)

@@ -16,8 +16,10 @@ from pipeline.config.bonds import Bond
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of, victims_of
 from pipeline.plan.territory_file import export_schema, load_config
+from pipeline.radio.allocations import open_allocations
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.territory.codes import Surface
 from pipeline.workflow.validate import validate_command
 from tests.jobs import run_from
 
@@ -59,8 +61,8 @@ def test_example_of_the_fcc_is_valid(top, shared, capsys):
     ("name", "centres_mhz"),
     [
         ("korea", {14: 473.0, 37: 611.0, 51: 695.0}),
-        ("philippines", {14: 473.0, 51: 695.0}),
-        ("botswana", {21: 474.0, 36: 594.0, 42: 642.0, 60: 786.0}),
+        ("philippines", {14: 473.0, 41: 635.0, 59: 743.0}),
+        ("botswana", {21: 474.0, 36: 594.0, 42: 642.0, 48: 690.0}),
         ("china_223", {12: 219.0, 23: 223.5, 34: 234.5}),
         ("usa_san_diego", {2: 57.0, 5: 79.0, 7: 177.0, 14: 473.0, 36: 605.0}),
     ],
@@ -70,10 +72,65 @@ def test_channel_rasters(top, name, centres_mhz):
     assert {c: channel_centre_mhz(channels, c) for c in centres_mhz} == centres_mhz
 
 
-def test_korea_has_38_channels_without_the_telescopes(top):
-    config = load_config(example("korea"))
-    assert len(config.channels.wsd) == 38 - 1
-    assert 37 not in config.channels.wsd
+def test_korea_has_all_38_channels_of_470_to_698_mhz(top):
+    """SM.2405, Annex 10: 38 channels of 6 MHz; a telescope is a matter of the list, not of the raster."""
+    assert load_config(example("korea")).channels.wsd == list(range(14, 52))
+    assert 38 * 6 == 698 - 470
+
+
+def test_philippines_have_the_channels_whole_within_630_to_750_mhz(top):
+    """SM.2405, Annex 9: range of the radios; on the raster of 6 MHz with 14 = 470-476 MHz."""
+    whole = [n for n in range(14, 70) if 470 + 6 * (n - 14) >= 630 and 476 + 6 * (n - 14) <= 750]
+    assert load_config(example("philippines")).channels.wsd == whole
+    assert (whole[0], whole[-1]) == (41, 59)
+
+
+def test_botswana_has_the_channels_of_table_a8_2_within_the_licence(top):
+    """SM.2405, Annex 8: channels 21-36 and 42-60, licence for 470-694 MHz, off at once when asked."""
+    config = load_config(example("botswana"))
+    table = [*range(21, 37), *range(42, 61)]
+    assert config.channels.wsd == [n for n in table if 478 + 8 * (n - 21) <= 694]
+    assert config.query.max_polling_s <= 60
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "eirp_dbm", "width_mhz", "bond"),
+    [
+        # Annex 9: +31 dBm conducted for 5, 10 and 20 MHz; 0 dBi.
+        ("philippines", "cpe5", 31.0, 5.0, 1),
+        ("philippines", "bs10", 31.0, 10.0, 2),
+        ("philippines", "bs20", 31.0, 20.0, 4),
+        # Table A8-1: 20 dBm conducted in 7.6 MHz with 10, 9 and 0 dBi.
+        ("botswana", "base", 30.0, 7.6, 1),
+        ("botswana", "client_panel", 29.0, 7.6, 1),
+        ("botswana", "client_bowtie", 20.0, 7.6, 1),
+    ],
+)
+def test_devices_of_annexes_8_and_9(top, name, device, eirp_dbm, width_mhz, bond):
+    """The cap on density is that of the whole power in the device's width, and takes nothing off it."""
+    config = load_config(example(name))
+    (found,) = [d for d in config.devices if d.id == device]
+    assert (found.bandwidth_mhz, found.bond, found.cap_dbm) == (width_mhz, bond, eirp_dbm)
+    density_dbm = eirp_dbm - 10 * math.log10(10 * width_mhz)
+    assert found.cap_density_dbm_per_100khz == pytest.approx(density_dbm, abs=0.005)
+    assert device_cap_dbm(found) == eirp_dbm
+    assert name == "philippines" or found.polarisation == "V"
+
+
+def test_half_of_the_box_on_bohol_is_sea(top, tmp_path):
+    """The polygons of Natural Earth: 48.5 % of the box is land, and channels of mobile services are closed."""
+    path = example("philippines")
+    run_from("territory", path, tmp_path)
+    surface = raster.read(tmp_path / "territory/surface.tif").values
+    config = load_config(path)
+    west, south, east, north = config.territory.bbox_deg
+    middle = math.cos(math.radians((south + north) / 2))
+    box_km2 = (east - west) * (north - south) * middle * 111.32 * 110.60
+    assert (surface == Surface.HOME).sum() / box_km2 == pytest.approx(0.485, abs=0.01)
+    assert (surface == Surface.SEA).any()
+    device = config.devices[0]
+    assert [found.key for found in open_allocations(config, device, 52)] == ["mobile"]
+    assert open_allocations(config, device, 51) == []
 
 
 @pytest.mark.parametrize(
@@ -91,18 +148,24 @@ def test_korean_devices_are_those_of_the_table(top, device, conducted_mw, gain_d
 
 
 def test_device_of_table_a10_2_has_39_dbm_on_two_channels(top):
-    """30 dBm and 9 dBi in 12 MHz; 38 channels less 37 have 22 + 13 pairs that touch."""
+    """30 dBm and 9 dBi in 12 MHz; 38 channels have 37 pairs that touch."""
     config = load_config(example("korea"))
     (device,) = [device for device in config.devices if device.id == "tvbd12"]
     assert device_cap_dbm(device) == pytest.approx(30 + 9)
     assert device.cap_density_dbm_per_100khz == pytest.approx(39 - 10 * math.log10(120), abs=0.005)
     bonds = [str(bond) for bond in config.channels_of(device)]
-    assert (bonds[0], bonds[-1], len(bonds)) == ("14-15", "50-51", 22 + 13)
-    assert not {"36-37", "36-38", "37-38"} & set(bonds)
+    assert (bonds[0], bonds[-1], len(bonds)) == ("14-15", "50-51", 37)
 
 
 @pytest.mark.parametrize(
-    ("name", "channel"), [("korea", 21), ("korea", Bond(21, 22)), ("philippines", 31), ("botswana", 43)]
+    ("name", "channel"),
+    [
+        ("korea", 21),
+        ("korea", Bond(21, 22)),
+        ("philippines", 47),
+        ("philippines", Bond(47, 50)),
+        ("botswana", 43),
+    ],
 )
 def test_example_is_computed(top, tmp_path, name, channel):
     """Every stage for one device channel: something is limited, nothing left open.

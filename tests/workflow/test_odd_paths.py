@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.jobs import snakemake
 from tests.tiny import CONFIG, STATIONS, write_register
 from tests.workflow.test_refusals import refusal
 
@@ -24,27 +22,9 @@ def test_jobs_get_odd_paths_as_they_are(repository: Path, tmp_path: Path) -> Non
     register = f"{ODD}/register.csv".replace('"', '\\"')
     text = CONFIG.replace("[register.csv]", f'["{register}"]')
     (folder / ODD / "tiny.yaml").write_text(text, encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(repository / "Snakefile"),
-        "--cores",
-        "1",
-    ]
-    command += ["build/tiny/territory/surface.tif", "--scheduler", "greedy"]
-    command += ["--config", f"territory={ODD}/tiny.yaml"]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        text=True,
-        capture_output=True,
-        timeout=300,
-        env=os.environ | {"PYTHONPATH": str(repository)},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (folder / "build/tiny/territory/surface.tif").is_file()
+    surface = "build/tiny/territory/surface.tif"
+    snakemake(repository, surface, territory=f"{ODD}/tiny.yaml", folder=folder)
+    assert (folder / surface).is_file()
     assert not [path for path in tmp_path.rglob("PWNED*") if path.name == "PWNED"]
 
 
