@@ -70,8 +70,8 @@ def test_progress_names_the_stage_and_counts_up(capsys, monkeypatch):
 def test_short_work_is_silent(capsys, monkeypatch, block_s, said):
     """By a clock of its own, on which each of 64 blocks takes so long: on a busy machine nothing is short.
 
-    A line at most every 5 s, at the end of a batch of 4 times 2 blocks: after 56 blocks of 0.1 s (5.6 s), 32 of
-    0.2 s (6.4 s).
+    A line at most every 5 s, at the end of a batch of 4 times 2 blocks: after 56 blocks of 0.1 s (5.6 s), 32
+    of 0.2 s (6.4 s).
     """
     clock = itertools.count()
     monkeypatch.setattr(blocks, "time", SimpleNamespace(monotonic=lambda: block_s * next(clock)))

