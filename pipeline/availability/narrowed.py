@@ -1,7 +1,9 @@
 """What narrowed offsets hide: pixel-channels that are permitted and that all offsets would take away.
 
 A second combination on the stored maps of the victims that ``protection.offsets`` leaves out; nothing is
-searched again. DTT channels that no offset in use reaches have no maps and are named as such.
+searched again. Permitted is what the layers of the levels show: the limit before the least e.i.r.p. of the
+device. DTT channels that no offset in use reaches have no maps: they are named as such, and the counts are
+what the others take away at least.
 """
 
 from __future__ import annotations
@@ -12,13 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.availability.classes import Availability, availability_class, published_levels_dbm
+from pipeline.availability.combine import limit_file
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import strips
 from pipeline.grid import raster
-from pipeline.grid.layer_files import layer_file
-from pipeline.radio.allocations import is_partial
 from pipeline.reference.limiting_channels import (
     offsets_narrowed,
     victim_channels,
@@ -64,18 +65,14 @@ def _counts(config: Config, build: Path, device: Device, victims: list[int]) -> 
     """Permitted pixel-channels and those of them taken away, by level."""
     counts = {level_dbm: [0, 0] for level_dbm in published_levels_dbm(config, device)}
     for channel in config.channels_of(device):
+        path = build / limit_file(device.id, channel)
         left_out = left_out_channels(config, device, channel, victims)
-        context = ServiceContext(
-            with_all_offsets(config),
-            build,
-            raster.read_grid(_published(config, build, device, channel)),
-            left_out,
-        )
+        context = ServiceContext(with_all_offsets(config), build, raster.read_grid(path), left_out)
         service = service_row("dtt")
         limit = module_of(service).prepare(service, context, device, channel)
         assert limit is not None
         for rows in strips(0, context.grid.height):
-            raw = raster.read(_published(config, build, device, channel), rows=rows).values
+            raw = raster.read(path, rows=rows).values
             eirp_dbm = limit(rows, slice(0, context.grid.width)).eirp_dbm
             for level_dbm, count in counts.items():
                 permitted = availability_class(raw, level_dbm) == Availability.AVAILABLE
@@ -91,7 +88,3 @@ def left_out_channels(
     whole = victims_by_offset(with_all_offsets(config), device, channel, victims)
     used = {victim for victim, _ in victims_by_offset(config, device, channel, victims)}
     return tuple(sorted(victim for victim, _ in whole if victim not in used))
-
-
-def _published(config: Config, build: Path, device: Device, channel: DeviceChannel) -> Path:
-    return build / layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(config))

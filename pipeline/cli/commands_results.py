@@ -53,11 +53,17 @@ def explain(
         Path | None,
         typer.Option(help="Intermediates of the run; build/<territory> beside results/ if absent."),
     ] = None,
+    height: Annotated[
+        float | None,
+        typer.Option(help="Antenna above ground in m: the lowest of the layers that a query takes."),
+    ] = None,
 ) -> None:
-    """Budget of the victim that decides the maximum e.i.r.p. at a place: terms that add up to it."""
+    """Budget of the victim that decides the maximum e.i.r.p. at a place, and of the next three limits."""
     from pipeline.studies.explain import explain_command
 
-    explain_command(results, lon, lat, channel_option(channel), device, build=build, as_json=as_json)
+    explain_command(
+        results, lon, lat, channel_option(channel), device, build=build, as_json=as_json, height_m=height
+    )
 
 
 @app.command(

@@ -223,8 +223,9 @@ class Config(Section):
             raise ValueError(missing_of_dtt)
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
-        single_dbm = {device.id: device.cap_dbm for device in self.devices if device.bond == 1}
-        if fault := priority_fault(self.priority, single_dbm, self.channels.wsd):
+        caps_dbm = {device.id: device.cap_dbm for device in self.devices}
+        bonds = {device.id: device.bond for device in self.devices}
+        if fault := priority_fault(self.priority, caps_dbm, self.channels.wsd, bonds):
             raise ValueError(fault)
         if fault := bonds_fault(self.channels, self.devices, self.reserved_channels):
             raise ValueError(fault)

@@ -64,22 +64,32 @@ class Priority(Section):
 
 
 def priority_fault(
-    levels: Collection[Priority], caps_dbm: dict[str, float], channels: Collection[int]
+    levels: Collection[Priority], caps_dbm: dict[str, float], channels: Collection[int], bonds: dict[str, int]
 ) -> str | None:
-    """What is wrong with the levels: they must be told apart, and use devices and channels of the maps."""
+    """What is wrong with the levels: they must be told apart, and use devices and channels of the maps.
+
+    ``caps_dbm`` and ``bonds`` (number of channels used as one) by device.
+    """
     numbers = [level.level for level in levels]
     if len(set(numbers)) != len(numbers):
         return "priority: a level is named twice"
     for level in levels:
         name = f"priority: level {level.level}"
         if level.device not in caps_dbm:
-            known = f"{', '.join(caps_dbm)} (of one channel each)"
+            known = ", ".join(caps_dbm)
             return f"{name} names the device {level.device}, which is not among {known}"
         if extra := sorted(set(level.channels) - set(channels)):
             return f"{name} names channels {extra} that are not in channels.wsd"
+        if not _has_run(level.channels, bonds[level.device]):
+            return f"{name} has no {bonds[level.device]} channels in a row, which {level.device} uses as one"
         if level.eirp_dbm + level.protection_db > caps_dbm[level.device]:
             return f"{name} needs more than the cap of {level.device}, {caps_dbm[level.device]:g} dBm"
     return None
+
+
+def _has_run(channels: Collection[int], count: int) -> bool:
+    """Whether ``count`` numbers follow each other somewhere."""
+    return any(all(first + k in channels for k in range(count)) for first in channels)
 
 
 class Sensitivity(Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,10 +162,16 @@ def write_results(stem: Path, grid: Grid, blocks: Iterator[Block], *, ordinary: 
     write_blocks(stem.with_name(f"{stem.name}_class.tif"), layout, classes, publish=False)
 
 
-def write_servers(path: Path, transmitters: xr.Dataset, planning: Planning) -> None:
-    """Write what the numbers of the class file mean: transmitters from 1, modes from 0."""
+def write_servers(
+    path: Path, transmitters: xr.Dataset, planning: Planning, details: Sequence[dict[str, object]] = ()
+) -> None:
+    """Write what the numbers of the class file mean: transmitters from 1, modes from 0.
+
+    ``details``: what is known beside of each transmitter, as of ``network.station_details``.
+    """
     names = ("id", "site", "channel", "system", "mode", "polarisation", "sfn", "country")
     columns = [transmitters[name].values.tolist() for name in names]
     rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    rows = [row | more for row, more in zip(rows, details or [{}] * len(rows), strict=True)]
     content = {"transmitters": rows, "modes": [list(mode) for mode in planning.modes]}
     write_whole(path, json_bytes(content))

@@ -13,7 +13,7 @@ from pipeline.config.config import Config
 from pipeline.config.reception import nuisance_times_pct
 from pipeline.coverage.channel import compute_blocks, merge_times, write_results, write_servers
 from pipeline.coverage.inputs import channel_inputs, planning_of
-from pipeline.coverage.network import load_sweeps, read_network
+from pipeline.coverage.network import load_sweeps, read_network, station_details
 from pipeline.coverage.receiver_ground import load_ground
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import read
@@ -37,4 +37,5 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
         found.append(compute_blocks(inputs, grid, surface.values, density, ground=ground, threads=threads))
     blocks = merge_times(*found) if len(found) > 1 else found[0]
     write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks, ordinary=len(found) > 1)
-    write_servers(build / "coverage" / f"ch{channel:02d}_servers.json", transmitters, planning)
+    details = station_details(config, transmitters, sweeps)
+    write_servers(build / "coverage" / f"ch{channel:02d}_servers.json", transmitters, planning, details)

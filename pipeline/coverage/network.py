@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_frame
 from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.reference.ratio_tables import ModeKey
+from pipeline.registers.guard_intervals import guard_intervals
 from pipeline.registers.transmitters import fill_countries, read_register
 from pipeline.terrain.records import Sweep, read_sweeps
 
@@ -76,6 +78,28 @@ def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
         return transmitters.assign(country=("transmitter", own))
     countries = read_frame(polygons.path, polygons.countries_layer)
     return fill_countries(transmitters, countries, polygons.country_field)
+
+
+def station_details(
+    config: Config, transmitters: xr.Dataset, sweeps: Mapping[str, Sweep]
+) -> list[dict[str, object]]:
+    """Place, heights and guard interval of every transmitter, for the account of a limit.
+
+    Ground above sea level where it is known, the guard interval where it belongs to a network.
+    """
+    guard, details = guard_intervals(transmitters, config.coverage), []
+    names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "mast", "sfn")
+    columns = [transmitters[name].values.tolist() for name in names]
+    for row, (lon_deg, lat_deg, agl_m, mast, sfn) in enumerate(zip(*columns, strict=True)):
+        found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "antenna_agl_m": agl_m}
+        ground_m = float(sweeps[str(mast)].ground_asl_m)
+        if math.isfinite(ground_m):
+            found["ground_asl_m"] = ground_m
+        if sfn:
+            found["guard_us"] = float(guard.guard_us[row])
+            found["guard_assumed"] = bool(guard.assumed[row])
+        details.append(found)
+    return details
 
 
 def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]:

@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, nuisance_bands, read_servers, read_victims
@@ -43,11 +44,14 @@ _MW = 0.1 * math.log(10.0)
 
 
 class PlacedDevices(NamedTuple):
-    """Devices on the padded grid, one element each; ``device`` is the number in ``config.devices``."""
+    """Devices on the padded grid, one element each; ``device`` is the number in ``config.devices``.
+
+    ``channel``: a channel of the device, or a bond, over which it radiates ``eirp_dbm`` in all.
+    """
 
     row: NDArray[np.int64]
     col: NDArray[np.int64]
-    channel: NDArray[np.int64]
+    channel: Sequence[DeviceChannel]
     eirp_dbm: NDArray[np.float64]
     device: NDArray[np.int64]
 
@@ -93,13 +97,13 @@ def run(
 def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: Grid) -> InterferenceSources | None:
     """The devices of a job's geometry that concern its channel, those of a pixel as one; None without any."""
     devices = list(job.config.devices)
-    ratios: dict[tuple[int, int], NDArray[np.float64]] = {}
-    for number in (devices.index(device) for device in job.devices):
-        for channel in np.unique(placed.channel[placed.device == number]).tolist():
-            offset = concerns(job.config, devices[number], channel, job.channel)
-            if offset is not None:
-                ratios[number, channel] = ratios_db(job, devices[number], offset)
-    pairs = list(zip(placed.device.tolist(), placed.channel.tolist(), strict=True))
+    own = {devices.index(device) for device in job.devices}
+    ratios: dict[tuple[int, DeviceChannel], NDArray[np.float64]] = {}
+    pairs = list(zip(placed.device.tolist(), placed.channel, strict=True))
+    for number, channel in sorted({pair for pair in pairs if pair[0] in own}):
+        offset = concerns(job.config, devices[number], channel, job.channel)
+        if offset is not None:
+            ratios[number, channel] = ratios_db(job, devices[number], offset)
     chosen = np.flatnonzero([pair in ratios for pair in pairs])
     if chosen.size == 0:
         return None

@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from pyproj import Transformer
 from rasterio.features import rasterize
 
-from pipeline.budget import Budget, Term
+from pipeline.budget import NEXT_LIMITS, Budget, Term, strictest
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.coverage.network import load_sweeps, read_network
@@ -310,15 +310,14 @@ def check_separation(config: Config, modes: Iterable[ModeKey], victims: Iterable
 
 
 def explain_separation(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Budget | None:
-    """The strictest channel at a pixel; its one term is the largest e.i.r.p. whose distance is kept."""
-    strictest = (np.inf, 0, 0, 0)
-    for victim, offset in victims:
-        eirp_dbm, label = _stored(asked, victim, offset)
-        if eirp_dbm < strictest[0]:
-            strictest = (eirp_dbm, label, victim, offset.number)
-    eirp_dbm, label, victim, number = strictest
-    if np.isinf(eirp_dbm) and eirp_dbm > 0:
-        return None
+    """The strictest channel at a pixel, and the next ones; the one term is the e.i.r.p. of its distance."""
+    found = [(*_stored(asked, victim, offset), victim, offset.number) for victim, offset in victims]
+    ascending = sorted((one for one in found if one[0] < np.inf), key=lambda one: one[0])
+    return strictest(_budget(asked, *one) for one in ascending[: 1 + NEXT_LIMITS])
+
+
+def _budget(asked: ExplainedPixel, eirp_dbm: float, label: int, victim: int, number: int) -> Budget:
+    """The budget of one victim channel."""
     facts = {"kind": "protected contour", "channel": victim, "offset": number}
     facts |= _nearest_station(asked, victim, label)
     note = f"dBm, offset {number:+d}, contour of channel {victim}"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from pipeline.budget import Budget, Term
+from pipeline.budget import Budget, Term, strictest
 from pipeline.config.config import Config
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
@@ -65,25 +65,33 @@ def labels_of(config: Config, files: ChannelFiles, rows: slice) -> NDArray[np.ui
 
 
 def explain_threshold(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Budget | None:
-    """The strictest channel whose field reaches the threshold in the pixel itself; None if none does."""
+    """The strictest channel whose field reaches the threshold in the pixel itself, and the next ones."""
+    budgets = [_occupied_budget(asked, channel, offset) for channel, offset in victims]
+    return strictest(budget for budget in budgets if budget is not None)
+
+
+def _occupied_budget(asked: ExplainedPixel, channel: int, offset: Offset) -> Budget | None:
+    """What one channel leaves in the pixel; None where its field does not reach the threshold."""
     rows, cols = asked.window
-    found: Budget | None = None
-    for channel, offset in victims:
-        files = ChannelFiles(asked.build, channel)
-        field_dbuvm = raster.read(files.coverage(".tif"), rows=rows, cols=cols, bands=["field_dbuvm"]).values
-        from_dbuvm = threshold_dbuvm(asked.config, channel)
-        permitted_dbm = beside_dbm(asked.config, offset)
-        if occupied(field_dbuvm, from_dbuvm).all() and (
-            found is None or permitted_dbm < found.terms[0].value_db
-        ):
-            note = (
-                f"{field_dbuvm.item():.2f} dB(uV/m) of {from_dbuvm:.2f}: occupied, offset {offset.number:+d}"
-            )
-            name = "field threshold" if permitted_dbm == -math.inf else "cap beside an occupied channel"
-            facts = {"kind": "pixel", "channel": channel, "row": asked.row, "col": asked.col}
-            label = int(labels_of(asked.config, files, rows)[0, asked.col])
-            found = Budget(facts, (Term(name, permitted_dbm, note),), label)
-    return found
+    files = ChannelFiles(asked.build, channel)
+    field_dbuvm = raster.read(files.coverage(".tif"), rows=rows, cols=cols, bands=["field_dbuvm"]).values
+    from_dbuvm = threshold_dbuvm(asked.config, channel)
+    if not occupied(field_dbuvm, from_dbuvm).all():
+        return None
+    permitted_dbm = beside_dbm(asked.config, offset)
+    note = f"{field_dbuvm.item():.2f} dB(uV/m) of {from_dbuvm:.2f}: occupied, offset {offset.number:+d}"
+    name = "field threshold" if permitted_dbm == -math.inf else "cap beside an occupied channel"
+    facts = {
+        "kind": "pixel",
+        "channel": channel,
+        "row": asked.row,
+        "col": asked.col,
+        "offset": offset.number,
+        "field_dbuvm": float(field_dbuvm.item()),
+        "threshold_dbuvm": from_dbuvm,
+    }
+    label = int(labels_of(asked.config, files, rows)[0, asked.col])
+    return Budget(facts, (Term(name, permitted_dbm, note),), label)
 
 
 def threshold_notice(config: Config) -> str:

@@ -15,6 +15,8 @@ from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.height_layers import read_height_layers
 from pipeline.territory.rasters import CheckedTerritory
 
+# Of the receivers: the layer at their height has the smallest loss near by (docs/method.md, section 25).
+_NEAREST_HEIGHT_M = 10.0
 _SIMULTANEOUS, _CUT_OFF = "etsiEnSimultaneousChannelOperationRestriction", 30
 
 
@@ -100,6 +102,10 @@ def check(config: Config, _: CheckedTerritory) -> Iterator[str]:
         if missing := [layer_m for layer_m in layers[kind] if layer_m not in heights_m]:
             listed = ", ".join(f"{layer_m:g} m" for layer_m in missing)
             yield f"  not answered  type {kind}, class {emission_class}: no layer of {listed}"
+    for (kind, emission_class), heights_m in sorted(kinds.items()):
+        if min(heights_m) > _NEAREST_HEIGHT_M:
+            lower = f"antennas below {min(heights_m):g} m get a layer that is up to 7 dB too high within 80 m"
+            yield f"  not safe      type {kind}, class {emission_class}: {lower}; add one at 10 m"
     slave_class = config.query.generic_slave.emission_class
     for kind in sorted({kind for kind, _ in kinds}):
         if (kind, slave_class) not in kinds:

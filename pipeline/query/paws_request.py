@@ -30,6 +30,7 @@ _LEAST_CONFIDENCE_PCT = 95
 _OBJECTS = {"masterDeviceLocation", "masterDeviceDesc", "antenna", "owner", "capabilities"}
 _IDENTITY, _LONGEST_IDENTITY = {"serialNumber", "manufacturerId", "modelId"}, 64
 _FULL_CIRCLE_DEG = 360.0
+_NO_GROUND = "this database has no ground heights: give the antenna height above ground (AGL)"
 # Members of a device's description by which its profile is chosen (RFC 7545, section 9.2.2).
 _CHOICE = {"etsiEnDeviceType": "type", "etsiEnDeviceEmissionsClass": "emission_class"}
 
@@ -169,7 +170,8 @@ def _height_of(antenna: Mapping[str, Any]) -> tuple[float | None, float]:
     if "height" not in antenna:
         return None, 0.0
     if kind == "AMSL":
-        raise PawsError(Code.UNIMPLEMENTED, "heights are above ground (AGL)")
+        # The ground in the circle of uncertainty is not among the files that a query reads.
+        raise PawsError(Code.UNSUPPORTED, _NO_GROUND, _NO_GROUND)
     height_m, spread_m = _number(antenna, "height"), _number(antenna, "heightUncertainty", 0.0)
     if spread_m < 0.0:
         raise PawsError(Code.INVALID_VALUE, "heightUncertainty is negative")

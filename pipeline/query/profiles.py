@@ -18,11 +18,13 @@ class AntennaHeight(NamedTuple):
     """Height above ground that a request asks for, give or take ``spread_m`` (95 %); None = not given.
 
     ``of_whole_kind``: without a height all layers of the device's kind answer, not the device alone.
+    ``generic_slave``: the height is the master's, that of its slaves is assumed.
     """
 
     height_m: float | None = None
     spread_m: float = 0.0
     of_whole_kind: bool = False
+    generic_slave: bool = False
 
 
 def layers_for(facts: JsonObject, asked: AntennaHeight, device: str | None) -> list[JsonObject]:
@@ -37,7 +39,10 @@ def layers_for(facts: JsonObject, asked: AntennaHeight, device: str | None) -> l
         raise PawsError(Code.UNSUPPORTED, f"no device {device}; there are {', '.join(devices)}")
     given = list(devices.values()) if device is None else [devices[device]]
     if asked.height_m is None:
-        return [given[0]] if device is not None and not asked.of_whole_kind else alike(facts, given[0])
+        if device is not None and not asked.of_whole_kind:
+            return [given[0]]
+        layers = alike(facts, given[0])
+        return _any_height(facts, layers) if asked.of_whole_kind and not asked.generic_slave else layers
     low_m, high_m = _span_m(asked.height_m, asked.spread_m)
     kinds = [alike(facts, entry) for entry in given]
     covering = next((kind for kind in kinds if kind[-1]["height_m"] >= high_m), None)
@@ -49,6 +54,18 @@ def layers_for(facts: JsonObject, asked: AntennaHeight, device: str | None) -> l
             f"highest antenna height of this database is {highest_m:g} m",
         )
     return _bracketing(covering, low_m, high_m)
+
+
+def _any_height(facts: JsonObject, layers: list[JsonObject]) -> list[JsonObject]:
+    """All layers of a kind, for an antenna of any height; PawsError where others of its type are higher."""
+    of_type = [entry["height_m"] for entry in facts["devices"] if entry["type"] == layers[-1]["type"]]
+    if layers[-1]["height_m"] < max(of_type):
+        raise PawsError(
+            Code.UNSUPPORTED,
+            "no layer for an antenna of any height",
+            f"give the antenna height: up to {layers[-1]['height_m']:g} m for this class of device",
+        )
+    return layers
 
 
 def channel_entries(facts: JsonObject, profile: JsonObject) -> list[JsonObject]:

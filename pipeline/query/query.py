@@ -95,7 +95,9 @@ def answer(database: Database, request: Request, now: datetime | None = None) ->
     refuse_partial(database)
     location = location_of(database, request.lon_deg, request.lat_deg)
     _check_numbers(request)
-    asked = AntennaHeight(request.height_m, request.height_spread_m, request.of_whole_kind)
+    asked = AntennaHeight(
+        request.height_m, request.height_spread_m, request.of_whole_kind, request.generic_slave
+    )
     layers = layers_for(database.facts, asked, request.device)
     radius_m = request.uncertainty_m
     raw = _least_of(database, layers, lambda layer: lowest_raw(database, layer, location, radius_m))

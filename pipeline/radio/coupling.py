@@ -80,6 +80,20 @@ def permitted_dbm(
     return lowest_dbm
 
 
+@kernel
+def permitted_array_dbm(
+    permissible_dbm: NDArray[np.float64],
+    lines: NDArray[np.float64],
+    rejection_db: float,
+    linear_from_dbm: float,
+) -> NDArray[np.float64]:
+    """``permitted_dbm`` of many levels [n]."""
+    eirp_dbm = np.empty(permissible_dbm.size)
+    for i in range(permissible_dbm.size):
+        eirp_dbm[i] = permitted_dbm(permissible_dbm[i], lines, rejection_db, linear_from_dbm)
+    return eirp_dbm
+
+
 def _overlap_mhz(first: Band, second: Band) -> float:
     return max(0.0, min(first.high_mhz, second.high_mhz) - max(first.low_mhz, second.low_mhz))
 

@@ -69,15 +69,28 @@ def least_eirp_dbm(device: Device) -> float:
 
     A given one counts as it is; a derived one leaves 3 dB below the cap.
     """
+    return _least_eirp(device)[0]
+
+
+def least_eirp_rule(device: Device) -> str:
+    """Where ``least_eirp_dbm`` comes from, in words."""
+    return _least_eirp(device)[1]
+
+
+def _least_eirp(device: Device) -> tuple[float, str]:
     if device.min_eirp_dbm is not None:
-        return device.min_eirp_dbm
+        return device.min_eirp_dbm, "given: min_eirp_dbm"
     if device.power_min_dbm is not None:
         derived_dbm = device.power_min_dbm + device.gain_dbi - device.feeder_db
+        rule = "power_min_dbm with gain and feeder loss"
     elif device.type == "A" and device.height_m >= _FIXED_FROM_M:
-        derived_dbm = _LEAST_OF_FIXED_DBM
+        derived_dbm, rule = _LEAST_OF_FIXED_DBM, "SM.2405, Table A5-3: type A at 10 m or higher"
     else:
-        derived_dbm = _LEAST_OF_OTHERS_DBM
-    return min(derived_dbm, device_cap_dbm(device) - _BELOW_CAP_DB)
+        derived_dbm, rule = _LEAST_OF_OTHERS_DBM, "lowest level of SM.2405, Annex 5"
+    highest_dbm = device_cap_dbm(device) - _BELOW_CAP_DB
+    if highest_dbm < derived_dbm:
+        return highest_dbm, f"{_BELOW_CAP_DB:g} dB below the cap"
+    return derived_dbm, rule
 
 
 def device_cap_dbm(device: Device) -> float:

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.budget import Budget
+from pipeline.budget import Budget, strictest
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt import limit_budget
 from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
 from pipeline.dtt.limits import THRESHOLD_BAND, shift_db
 from pipeline.dtt.separation import check_separation
 from pipeline.dtt.threshold import beside_dbm
@@ -57,9 +58,11 @@ def prepare(
             maps = raster.read(permissible, rows=rows, cols=cols, stacked=True)
             labels = raster.read(label, rows=rows, cols=cols, stacked=True).values
             for name, permissible_dbm, label in zip(maps["band"].values, maps.values, labels, strict=True):
-                more_db = shift_db(str(name), groups.get(str(name)), tables, device, offset)
+                group = groups.get(str(name))
+                more_db = shift_db(str(name), group, tables, device, offset)
                 if not math.isnan(more_db):
-                    eirp_dbm = permissible_dbm.astype(np.float64) - more_db
+                    floor = group and floor_coupling(config, victim, group, tables, device, offset)
+                    eirp_dbm = limits_dbm(permissible_dbm, more_db, floor)
                     if name == THRESHOLD_BAND:
                         eirp_dbm = np.maximum(eirp_dbm, beside_dbm(config, offset))
                     limited = label != VictimLabel.NONE
@@ -72,13 +75,18 @@ def prepare(
 def explain(
     service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
-    """Budget of the strictest DTT victim of the pixel, then its manual adjustments."""
+    """Budgets of the strictest DTT victims of the pixel, each with its manual adjustments."""
     config, build, grid = context.config, context.build, context.grid
     victims = victims_by_offset(config, device, channel, context.victims)
     found = limit_budget.explain(ExplainedPixel(config, build, grid, device, row, col), victims)
-    if found is not None:
-        found = found._replace(label=int(label_codes()[found.label]))
-    return adjusted_budget(found, context, device, channel, row, col)
+    if found is None:
+        return adjusted_budget(None, context, device, channel, row, col)
+    codes = label_codes()
+    ranked = [
+        adjusted_budget(one._replace(label=int(codes[one.label])), context, device, channel, row, col)
+        for one in (found, *found.others)
+    ]
+    return strictest(one._replace(others=()) for one in ranked if one is not None)
 
 
 def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:

@@ -14,10 +14,9 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import STEP, DevicePath, LossProfile, loss_profile
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
-from pipeline.radio.coupling import Coupling, coupling_of, permitted_dbm
+from pipeline.radio.coupling import Coupling, coupling_of, permitted_array_dbm
 from pipeline.radio.emission import Band, Emission, FloorBand, device_cap_dbm
 from pipeline.reference.ratio_tables import read_device_classes
 from pipeline.services.base import ServiceContext
@@ -184,7 +183,7 @@ def farthest_limiting_km(
 ) -> float:
     """Largest distance at which the limit does not exceed the cap; 0 where it always does."""
     smaller_db = np.minimum(profile.left_db, profile.right_db)
-    limits_dbm = _permitted_array_dbm(strongest_dbm + smaller_db, *coupling)
+    limits_dbm = permitted_array_dbm(strongest_dbm + smaller_db, *coupling)
     limiting = np.flatnonzero(limits_dbm <= cap_dbm)
     return 0.0 if limiting.size == 0 else profile.from_km * math.exp(STEP * (int(limiting[-1]) + 1))
 
@@ -204,16 +203,3 @@ def _joined(grid: Grid, x_m: float, y_m: float) -> Grid:
     west, south, east, north = grid.bounds_m
     west, east, south, north = min(west, x_m), max(east, x_m), min(south, y_m), max(north, y_m)
     return grid.spanning((west, south, east, north))
-
-
-@kernel
-def _permitted_array_dbm(
-    permissible_dbm: NDArray[np.float64],
-    lines: NDArray[np.float64],
-    rejection_db: float,
-    linear_from_dbm: float,
-) -> NDArray[np.float64]:
-    eirp_dbm = np.empty(permissible_dbm.size)
-    for i in range(permissible_dbm.size):
-        eirp_dbm[i] = permitted_dbm(permissible_dbm[i], lines, rejection_db, linear_from_dbm)
-    return eirp_dbm

@@ -23,9 +23,15 @@ from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import profile_loss_db
 from pipeline.radio.antennas import largest_gain_dbi
-from pipeline.radio.coupling import permitted_dbm
+from pipeline.radio.coupling import floors_in, permitted_dbm
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
-from pipeline.services.placing import PlacedReceiver, ProtectedReceiver, ReceiverCriteria, place_receivers
+from pipeline.services.placing import (
+    PlacedReceiver,
+    ProtectedReceiver,
+    ReceiverCriteria,
+    emission_of,
+    place_receivers,
+)
 
 # Half of a pixel's diagonal per side, with room for the scale of the projection.
 HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
@@ -70,7 +76,12 @@ def explain_points(
         eirp_dbm = float(limit_map_dbm(victim, context.grid, rows, cols, criteria.exclude_below_dbm)[0, 0])
         if best is None or eirp_dbm < best[0]:
             best = eirp_dbm, victim
-    return None if best is None else _budget(best[1], context.grid, place, best[0], criteria, channel)
+    if best is None:
+        return None
+    found = _budget(best[1], context.grid, place, best[0], criteria, channel)
+    emission = emission_of(context, device, channel, criteria.floor_dbm_per_100khz)
+    floors = floors_in(emission, best[1].receiver.band)
+    return found._replace(victim=found.victim | {"leakage_floor_dbm_per_100khz": floors})
 
 
 # --- one receiver's limits ----------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """`channelmaps aggregate`: what devices, placed or spread at a density, do together to DTT reception.
 
-The devices, of one channel each, come from a table or stand on a regular lattice. Writes for each DTT channel
-that they concern ``aggregate_chNN.tif`` (bands ``fall_pct``, ``excess_pct``, ``margin_db``) and one table
-``aggregate.csv``.
+The devices, each in a channel or over a bond of its profile, come from a table or stand on a regular lattice.
+Writes for each DTT channel that they concern ``aggregate_chNN.tif`` (bands ``fall_pct``, ``excess_pct``,
+``margin_db``) and one table ``aggregate.csv``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
+from pipeline.config.bonds import Bond, DeviceChannel, channel_named
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles
@@ -38,7 +39,6 @@ from pipeline.rows.row_models import (
     LatCell,
     LonCell,
     RowModel,
-    WholeCell,
     read_rows,
     row_problem,
     rules_of,
@@ -52,19 +52,36 @@ _NOTHING_PERMITTED = (NOT_PERMITTED, NOT_EVALUATED, NODATA_CENTI)
 _Level = Annotated[float, Field(ge=-200)]
 
 
+def _channel(text: object) -> object:
+    """A channel by number or a bond such as 20-21."""
+    if not isinstance(text, str):
+        return text
+    if not text.strip():
+        raise ValueError("value is missing")
+    try:
+        return channel_named(text.strip().removesuffix(".0"))
+    except ValueError:
+        raise ValueError("neither a channel nor a bond") from None
+
+
+_ChannelCell = Annotated[
+    int | Bond, BeforeValidator(_channel), Field(description="a channel, or a bond such as 20-21")
+]
+
+
 class _Setting(NamedTuple):
     """What rows are checked against."""
 
     ids: list[str]
     caps_dbm: list[float]
-    channels: Sequence[int]
+    channels: list[Sequence[DeviceChannel]]
 
 
 class _PlacedRow(RowModel):
     """One device; an empty e.i.r.p. is what is permitted there."""
 
     device: str
-    channel: WholeCell
+    channel: _ChannelCell
     lon: LonCell
     lat: LatCell
     eirp_dbm: Annotated[_Level | None, MAY_BE_EMPTY, Field(description="-200 dBm to the cap, or empty")]
@@ -74,9 +91,12 @@ class _PlacedRow(RowModel):
         setting = rules_of(info, _Setting)
         if self.device not in setting.ids:
             raise row_problem("device", "is not allowed", ", ".join(setting.ids))
-        if self.channel not in setting.channels:
-            raise row_problem("channel", "is not allowed", "a channel of channels.wsd")
-        cap_dbm = setting.caps_dbm[setting.ids.index(self.device)]
+        number = setting.ids.index(self.device)
+        if self.channel not in setting.channels[number]:
+            bonds = not isinstance(setting.channels[number][0], int)
+            allowed = f"a bond of {self.device}" if bonds else "a channel of channels.wsd"
+            raise row_problem("channel", "is not allowed", allowed)
+        cap_dbm = setting.caps_dbm[number]
         if self.eirp_dbm is not None and self.eirp_dbm > cap_dbm:
             raise row_problem("eirp_dbm", "is not allowed", f"a number from -200 to {cap_dbm:g}")
         return self
@@ -88,9 +108,8 @@ def _read_placed(path: Path, config: Config, surface: xr.DataArray, folder: Path
     Each device stands in the territory, on a channel of the maps, below the cap of its profile.
     """
     ids = [device.id for device in config.devices]
-    single = [device for device in config.devices if device.bond == 1]
-    caps_dbm = {device.id: device_cap_dbm(device) for device in single}
-    setting = _Setting(list(caps_dbm), list(caps_dbm.values()), config.channels.wsd)
+    caps_dbm = [device_cap_dbm(device) for device in config.devices]
+    setting = _Setting(ids, caps_dbm, [config.channels_of(device) for device in config.devices])
     rows = read_rows(path, _PlacedRow, context=setting)
     pixels = [_pixel(path, row, surface) for row in rows]
     eirp_dbm = [
@@ -99,7 +118,7 @@ def _read_placed(path: Path, config: Config, surface: xr.DataArray, folder: Path
     ]
     row_px, col_px = np.array(pixels).T
     numbers = np.array([ids.index(row.device) for row in rows])
-    return PlacedDevices(row_px, col_px, np.array([row.channel for row in rows]), np.array(eirp_dbm), numbers)
+    return PlacedDevices(row_px, col_px, [row.channel for row in rows], np.array(eirp_dbm), numbers)
 
 
 def spread(
@@ -110,16 +129,16 @@ def spread(
     row, col = lattice(grid, density_per_km2)
     home = surface.values[row, col] == Surface.HOME
     row, col = row[home], col[home]
-    number = list(config.devices).index(device)
-    parts = []
-    for channel in sorted(config.channels.wsd):
+    channels, places, levels_dbm = config.channels_of(device), [], []
+    for channel in channels:
         raw = raster.read(_layer(config, folder, device.id, channel)).values[row, col]
         on = ~np.isin(raw, _NOTHING_PERMITTED)
-        count = int(on.sum())
-        parts.append(
-            PlacedDevices(row[on], col[on], np.full(count, channel), raw[on] / 100.0, np.full(count, number))
-        )
-    return PlacedDevices(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+        places.append(np.flatnonzero(on))
+        levels_dbm.append(raw[on] / 100.0)
+    every = [channel for channel, found in zip(channels, places, strict=True) for _ in found]
+    which = np.concatenate(places)
+    number = np.full(which.size, list(config.devices).index(device))
+    return PlacedDevices(row[which], col[which], every, np.concatenate(levels_dbm), number)
 
 
 def lattice(grid: Grid, density_per_km2: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -178,7 +197,7 @@ def _permitted_dbm(config: Config, path: Path, placed: _PlacedRow, folder: Path,
     return raw / 100.0
 
 
-def _layer(config: Config, folder: Path, device: str, channel: int) -> Path:
+def _layer(config: Config, folder: Path, device: str, channel: DeviceChannel) -> Path:
     return folder / layer_file("max_eirp", device=device, channel=channel, partial=is_partial(config))
 
 
@@ -228,7 +247,7 @@ def aggregate_command(
 
 def _check_folder(config: Config, out: Path, inputs: Sequence[Path]) -> None:
     register, _ = read_register(config)
-    channels = victim_channels(config, register["channel"].values.tolist(), config.channels.wsd)
+    channels = victim_channels(config, register["channel"].values.tolist(), config.all_device_channels())
     products = {_TABLE_FILE: kind_of_table("channel")} | {_map_file(c): GEOTIFF_FILE for c in channels}
     check_output_folder("--out", out, products, [*files_read(config), *inputs])
 
@@ -238,12 +257,11 @@ def _map_file(channel: int) -> str:
 
 
 def _device(config: Config, device_id: str | None) -> Device:
-    single = [device for device in config.devices if device.bond == 1]
-    for device in single:
+    for device in config.devices:
         if device_id in (None, device.id):
             return device
-    known = ", ".join(device.id for device in single)
-    raise InputError("no such device of one channel", field="--device", value=device_id, allowed=known)
+    known = ", ".join(device.id for device in config.devices)
+    raise InputError("no such device", field="--device", value=device_id, allowed=known)
 
 
 def _channels(
@@ -252,7 +270,7 @@ def _channels(
     """Compute and write the DTT channels one by one; yields their lines of the table."""
     register, _ = read_register(config)
     occupied = register["channel"].values.tolist()
-    for channel in victim_channels(config, occupied, np.unique(placed.channel).tolist()):
+    for channel in victim_channels(config, occupied, set(placed.channel)):
         layers = run(config, ChannelFiles(folder, channel), placed, threads=threads)
         if layers is None or not np.isfinite(layers.values).any():
             continue

@@ -1,7 +1,8 @@
 """``channelmaps explain``: the budget of the limiting victim of one pixel, channel and device.
 
 The published number is looked up, computed again from the intermediates of the same run, and taken apart into
-terms. Where the intermediates belong to another run, nothing is explained.
+terms, and so are the limits that would decide next. Where the intermediates belong to another run, nothing is
+explained.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.availability.combine import Combined, combine, max_eirp_centi_dbm, tags_of_channel
-from pipeline.budget import Budget, Term, total_dbm
+from pipeline.budget import NEXT_LIMITS, Budget, Term, total_dbm
 from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -23,11 +24,15 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.dependencies import basis_of, code_of
+from pipeline.publish.release import MANIFEST
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.query.manifest_check import check_manifest
+from pipeline.query.paws import PawsError
+from pipeline.query.profiles import AntennaHeight, layers_for
 from pipeline.query.results import Run, config_of, published_file, read_run
 from pipeline.radio.allocations import is_partial, open_allocations
-from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm, least_eirp_dbm
-from pipeline.reference.limiting_channels import victim_channels
+from pipeline.radio.emission import DENSITY_BANDWIDTH_MHZ, device_cap_dbm, least_eirp_dbm, least_eirp_rule
+from pipeline.reference.limiting_channels import offsets_notice, victim_channels
 from pipeline.services.base import ServiceContext
 from pipeline.services.evaluated import (
     evaluated_services,
@@ -38,6 +43,10 @@ from pipeline.services.evaluated import (
 )
 from pipeline.services.table import code_names, service_code
 
+FORBIDDEN_DB = -999.0
+"""The value of a term that forbids all emission, for minus infinity, which JSON does not have."""
+
+_NOT_PERMITTED = {NODATA_CENTI: "outside", NOT_EVALUATED: "not_evaluated", NOT_PERMITTED: "not_permitted"}
 _TOTAL_NOTES = {
     "permitted": "rounded down to 0.01 dBm it is what is published",
     "not_permitted": "below {least:.2f} dBm, the least e.i.r.p. of the device: not permitted",
@@ -69,24 +78,63 @@ def explain_command(
     *,
     build: Path | None = None,
     as_json: bool = False,
+    height_m: float | None = None,
 ) -> None:
     """Print the budget as a table, or as the JSON of the public interface."""
     run = read_run(results)
-    answer = explain_point(run, lon_deg, lat_deg, channel, device_id, build or run.build)
+    answer = explain_point(run, lon_deg, lat_deg, channel, device_id, build or run.build, height_m)
     print(json.dumps(answer, indent=1, ensure_ascii=False) if as_json else as_text(answer))
 
 
 def explain_point(
-    run: Run, lon_deg: float, lat_deg: float, channel: DeviceChannel, device_id: str, build: Path
+    run: Run,
+    lon_deg: float,
+    lat_deg: float,
+    channel: DeviceChannel,
+    device_id: str,
+    build: Path,
+    height_m: float | None = None,
 ) -> dict[str, Any]:
-    """The answer as plain data; ``build`` the folder of the run's intermediates."""
-    place = _place_of(run, lon_deg, lat_deg, channel, device_id)
+    """The answer as plain data; ``build`` the folder of the run's intermediates.
+
+    With ``height_m`` the layers of the device's kind answer that a query takes for this antenna height, and
+    the lowest of them is explained.
+    """
+    device_ids = [device_id] if height_m is None else _answering(run, device_id, height_m)
+    places = [_place_of(run, lon_deg, lat_deg, channel, one) for one in device_ids]
+    place = min(places, key=lambda one: one.raw)
+    answer = _explained(place, build)
+    if height_m is not None:
+        layers = [_status(one) | {"device": one.device.id, "height_m": one.device.height_m} for one in places]
+        answer["height_rule"] = {"height_m": height_m, "layers": layers}
+    return answer
+
+
+def _answering(run: Run, device_id: str, height_m: float) -> list[str]:
+    """Devices of the layers that a query takes for an antenna height, lowest first."""
+    check_manifest(run.folder / MANIFEST, run.manifest, "query")
+    try:
+        layers = layers_for(run.manifest["query"], AntennaHeight(height_m), device_id)
+    except PawsError as error:
+        raise InputError(
+            error.message, field="height", value=height_m, allowed=str(error.data or "")
+        ) from None
+    return [str(layer["id"]) for layer in layers]
+
+
+def _explained(place: ExplainedLocation, build: Path) -> dict[str, Any]:
     if place.raw == NODATA_CENTI:
-        return _answer(place, "outside", Budget({}, (), service_code("outside")))
+        return _answer(place, Budget({}, (), service_code("outside")))
     if place.raw == NOT_EVALUATED:
-        return _answer(place, "not_evaluated", _left_open(place))
-    status = "not_permitted" if place.raw == NOT_PERMITTED else "permitted"
-    return _answer(place, status, _budget_of(place, build))
+        return _answer(place, _left_open(place))
+    return _answer(place, _budget_of(place, build))
+
+
+def _status(place: ExplainedLocation) -> dict[str, Any]:
+    """Whether a layer permits anything at the pixel, and what."""
+    if place.raw > NOT_EVALUATED:
+        return {"status": "permitted", "published_dbm": place.raw / 100.0}
+    return {"status": _NOT_PERMITTED[place.raw]}
 
 
 def _place_of(
@@ -119,7 +167,7 @@ def _place_of(
 
 
 def _budget_of(place: ExplainedLocation, build: Path) -> Budget:
-    """The budget behind a published number; its terms add up to the number before rounding."""
+    """The budget behind a published number, whose terms add up to it before rounding, and the next ones."""
     context = _context_of(place, build)
     services = prepare_services(context, place.device, place.channel)
     rows, cols = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
@@ -133,11 +181,19 @@ def _budget_of(place: ExplainedLocation, build: Path) -> Budget:
     )
     _check_number(place, again, build)
     levels_dbm = [math.inf if limit is None else limit.eirp_dbm.item() for _, limit in limits]
-    if min(levels_dbm, default=math.inf) > cap_dbm:
-        return cap_budget(place.device)
-    limiting = services[int(np.argmin(levels_dbm))].service
     pixel = place.row, place.col
-    return explain_service(limiting, context, place.device, place.channel, pixel, min(levels_dbm))
+    found: list[tuple[float, Budget]] = []
+    for i in np.argsort(levels_dbm, kind="stable")[: 1 + NEXT_LIMITS].tolist():
+        level_dbm = levels_dbm[i]
+        if level_dbm < math.inf:
+            service = services[i].service
+            own = explain_service(service, context, place.device, place.channel, pixel, level_dbm)
+            found.append((level_dbm, own))
+            found += [(max(total_dbm(one.terms), level_dbm), one) for one in own.others]
+    # The cap last: it is named only where no service is as strict.
+    ordered = sorted([*found, (cap_dbm, cap_budget(place.device))], key=lambda one: one[0])
+    first, *others = [budget for _, budget in ordered]
+    return first._replace(others=tuple(others[:NEXT_LIMITS]))
 
 
 def _context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
@@ -201,56 +257,89 @@ def _left_open(place: ExplainedLocation) -> Budget:
     return Budget({"services_not_evaluated": names}, (), service_code("not_evaluated"))
 
 
-def _answer(place: ExplainedLocation, status: str, explanation: Budget) -> dict[str, Any]:
-    """The JSON of the public interface; a number that is not finite is null."""
-    total = total_dbm(explanation.terms) if explanation.terms else None
+def _answer(place: ExplainedLocation, explanation: Budget) -> dict[str, Any]:
+    """The JSON of the public interface; what there is no number of is left out."""
+    least_dbm = least_eirp_dbm(place.device)
     return {
         "channel": plain_channel(place.channel),
         "device": place.device.id,
         "lon": place.lon_deg,
         "lat": place.lat_deg,
-        "published_dbm": place.raw / 100.0 if status == "permitted" else None,
-        "status": status,
-        "service": code_names()[explanation.label],
-        "victim": {key: _finite(value) for key, value in explanation.victim.items()},
-        # Adding 0.0 turns a negative zero into zero.
-        "terms": [term._asdict() | {"value_db": _finite(term.value_db + 0.0)} for term in explanation.terms],
-        "total_dbm": _finite(total),
-        "least_eirp_dbm": least_eirp_dbm(place.device),
+        "published_dbm": None,
+        **_status(place),
+        **_limit(explanation),
+        "next_limits": [_limit(budget) for budget in explanation.others],
+        "least_eirp_dbm": least_dbm,
+        "least_eirp_rule": least_eirp_rule(place.device),
+        "not_evaluated_offsets": offsets_notice(place.config) or "",
         "run_id": place.run.manifest.get("run_id"),
         "pixel": {"row": place.row, "col": place.col},
     }
 
 
-def _finite(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _limit(budget: Budget) -> dict[str, Any]:
+    """One limit as plain data; its total is the sum of what is written of its terms."""
+    terms = [term._asdict() | {"value_db": _number(term.value_db)} for term in budget.terms]
+    return {
+        "service": code_names()[budget.label],
+        "victim": _plain(budget.victim),
+        "terms": terms,
+        "total_dbm": math.fsum(term["value_db"] for term in terms) if terms else None,
+    }
+
+
+def _number(value: float) -> float:
+    """A number that JSON has: what forbids all emission is ``FORBIDDEN_DB``, a negative zero is zero."""
+    return FORBIDDEN_DB if value == -math.inf else value + 0.0
+
+
+def _plain(value: object) -> object:
+    """Facts without members that have no value: what is not known, and numbers that are none."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if _is_known(item)}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value if _is_known(item)]
+    return value
+
+
+def _is_known(value: object) -> bool:
+    return value is not None and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def as_text(answer: dict[str, Any]) -> str:
-    """The answer as lines for a reader."""
+    """The answer as lines: the limits that come next, farthest first, then the one that decides."""
     published = answer["published_dbm"]
     number = "" if published is None else f", {published:.2f} dBm"
     lines = [
         f"channel {answer['channel']}, device {answer['device']}, "
-        f"lon {answer['lon']:g}, lat {answer['lat']:g}: {answer['status'].replace('_', ' ')}{number}",
-        f"limited by {answer['service'].replace('_', ' ')}",
+        f"lon {answer['lon']:g}, lat {answer['lat']:g}: {answer['status'].replace('_', ' ')}{number}"
     ]
-    lines += [f"  {key:<24} {_shown(value)}" for key, value in answer["victim"].items()]
-    lines += [_term_line(term["name"], term["value_db"], term["note"]) for term in answer["terms"]]
+    for place, limit in reversed(list(enumerate(answer["next_limits"], start=1))):
+        lines += [f"next limit {place}: {_limit_lines(limit)[0]}", *_limit_lines(limit)[1:]]
+    for layer in answer.get("height_rule", {}).get("layers", []):
+        lines.append(f"  layer {_shown(layer)}")
+    lines += [f"limited by {_limit_lines(answer)[0]}", *_limit_lines(answer)[1:]]
     if answer["terms"]:
         note = _TOTAL_NOTES[answer["status"]].format(least=answer["least_eirp_dbm"])
-        lines.append(_term_line("total", answer["total_dbm"], note))
+        lines[-1] = _term_line("total", answer["total_dbm"], note)
     return "\n".join(lines)
 
 
-def _term_line(name: str, value_db: float | None, note: str) -> str:
-    value = "-inf" if value_db is None else f"{value_db:.4f}"
-    return f"{name:<28} {value:>12}  {note}".rstrip()
+def _limit_lines(limit: dict[str, Any]) -> list[str]:
+    """What limits, its victim, its terms, and their total if there are any."""
+    lines = [limit["service"].replace("_", " ")]
+    lines += [f"  {key:<24} {_shown(value)}" for key, value in limit["victim"].items()]
+    lines += [_term_line(term["name"], term["value_db"], term["note"]) for term in limit["terms"]]
+    return [*lines, _term_line("total", limit["total_dbm"], "")] if limit["terms"] else lines
+
+
+def _term_line(name: str, value_db: float, note: str) -> str:
+    return f"{name:<28} {value_db:>12.4f}  {note}".rstrip()
 
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items() if item not in ("", None))
+        return ", ".join(f"{key} {_shown(item)}" for key, item in value.items() if item not in ("", None))
     if isinstance(value, float):
         return str(round(value, 5))
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(_shown, value)) if isinstance(value, list) else str(value)

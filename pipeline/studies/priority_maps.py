@@ -1,8 +1,10 @@
 """`channelmaps priority`: which channels each level of priority may be given, as maps and as one table.
 
-A channel is free for a level where its device is permitted the e.i.r.p. it needs and the level's additional
-protection (SM.2405, Annex 7). A user of the level may be given it where more than a number of the mapped
-channels are free; what is not evaluated is not free.
+A channel is free for a level where the limits allow its device the e.i.r.p. it needs and the level's
+additional protection (SM.2405, Annex 7). A user of the level may be given it where more than a number of the
+mapped channels are free; what is not evaluated is not free. The limit counts before the least e.i.r.p. of the
+device: the users radiate exactly what the level says. Of a device that uses several channels as one, channels
+are bonds, and a level has those of which it has all channels.
 
 Writes ``priority_<level>.tif`` (one band per channel, classes of the availability layers),
 ``priority_channels_<level>.tif`` (how many of them) and ``priority.csv``.
@@ -18,14 +20,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.availability.classes import OUTSIDE_COUNT, Availability, availability_class, count_available
+from pipeline.availability.combine import limit_file
+from pipeline.config.bonds import DeviceChannel, channels_in, counted_as
 from pipeline.config.config import Config
 from pipeline.config.products import Priority
 from pipeline.errors import InputError
 from pipeline.files import GEOTIFF_FILE, check_output_folder, kind_of_table, table_bytes, write_output
 from pipeline.grid import raster
-from pipeline.grid.layer_files import layer_file
 from pipeline.plan.territory_file import files_read, load_config
-from pipeline.radio.allocations import is_partial
 
 # --- classes and shares -------------------------------------------------------------------------------------
 
@@ -34,25 +36,30 @@ _ANY_CHANNEL = "any"
 
 
 def priority_classes(
-    max_eirp_centi_dbm: NDArray[np.int16], channels: Sequence[int], level: Priority
+    limit_centi_dbm: NDArray[np.int16], channels: Sequence[DeviceChannel], level: Priority
 ) -> NDArray[np.uint8]:
     """Classes ``Availability`` [channel, y, x]: AVAILABLE where a user of the level may be given the channel.
 
-    ``max_eirp_centi_dbm`` int16[channel, y, x], all mapped channels of the level's device, raw.
+    ``limit_centi_dbm`` int16[channel, y, x], all mapped channels of the level's device, raw.
     """
-    classes = availability_class(max_eirp_centi_dbm, level.eirp_dbm + level.protection_db)
+    classes = availability_class(limit_centi_dbm, level.eirp_dbm + level.protection_db)
     free = (classes == Availability.AVAILABLE).sum(axis=0)
     scarce = free <= level.more_than_free
-    own = np.isin(channels, level.channels)[:, np.newaxis, np.newaxis]
+    own = np.array([_is_of(channel, level) for channel in channels])[:, np.newaxis, np.newaxis]
     inside = classes != Availability.OUTSIDE
     classes[~own & inside] = Availability.UNAVAILABLE
     classes[(classes == Availability.AVAILABLE) & scarce] = Availability.UNAVAILABLE
     return classes
 
 
+def _is_of(channel: DeviceChannel, level: Priority) -> bool:
+    """Whether a level has a channel, or all channels of a bond."""
+    return set(channels_in(channel)) <= set(level.channels)
+
+
 def priority_shares(
     classes: NDArray[np.uint8],
-    channels: Sequence[int],
+    channels: Sequence[DeviceChannel],
     level: Priority,
     area_km2: NDArray[np.floating],
     population: NDArray[np.floating] | None,
@@ -63,7 +70,7 @@ def priority_shares(
     """
     inside = (classes != Availability.OUTSIDE).any(axis=0)
     given = classes == Availability.AVAILABLE
-    masks = {str(channel): given[i] for i, channel in enumerate(channels) if channel in level.channels}
+    masks = {str(channel): given[i] for i, channel in enumerate(channels) if _is_of(channel, level)}
     masks[_ANY_CHANNEL] = given.any(axis=0)
     weights = (area_km2, population)
     shares = [[share_pct(mask, inside, weight) for weight in weights] for mask in masks.values()]
@@ -93,7 +100,7 @@ _CLASS_NAMES = {int(code): code.name.lower().replace("_", " ") for code in Avail
 
 
 def priority_command(config_path: Path, out: Path, *, build: Path | None = None) -> None:
-    """Maps and table of all levels from the published maximum e.i.r.p."""
+    """Maps and table of all levels from the limits of a run."""
     config = load_config(config_path)
     if not config.priority:
         raise InputError(
@@ -116,14 +123,15 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
         print(f"  level {row.level}  some channel on {row.area_pct:.1f} % of the area")
 
 
+def _channels(config: Config, level: Priority) -> list[DeviceChannel]:
+    """The channels, or bonds, of the level's device, ascending."""
+    (device,) = [device for device in config.devices if device.id == level.device]
+    return config.channels_of(device)
+
+
 def _layers(config: Config, folder: Path, level: Priority) -> list[Path]:
-    """Maximum e.i.r.p. of the level's device, channels ascending."""
-    channels = sorted(config.channels.wsd)
-    device, partial = level.device, is_partial(config)
-    return [
-        folder / layer_file("max_eirp", device=device, channel=channel, partial=partial)
-        for channel in channels
-    ]
+    """Limits of the level's device, channels ascending."""
+    return [folder / limit_file(level.device, channel) for channel in _channels(config, level)]
 
 
 def _map_files(level: Priority) -> tuple[str, str]:
@@ -132,7 +140,7 @@ def _map_files(level: Priority) -> tuple[str, str]:
 
 
 def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd.DataFrame:
-    channels = sorted(config.channels.wsd)
+    channels = _channels(config, level)
     layers = [raster.read(path) for path in _layers(config, folder, level)]
     grid = layers[0].attrs["grid"]
     classes = priority_classes(np.stack([layer.values for layer in layers]), channels, level)
@@ -148,11 +156,12 @@ def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd
         long_name=f"channels for {what}",
     )
     classes_file, count_file = _map_files(level)
+    bond = len(channels_in(channels[0]))
     raster.write(out / classes_file, stack, tags=tags, publish=True)
     count = raster.make_array(
         count_available(classes),
         grid,
-        units="channels",
+        units=counted_as(bond),
         nodata=OUTSIDE_COUNT,
         long_name=f"number of channels for {what}",
     )

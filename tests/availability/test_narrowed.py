@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.availability.combine import limit_file
 from pipeline.availability.narrowed import channels_without_maps, narrowing_effects
 from pipeline.config.protection import MANDATORY_OFFSETS
 from pipeline.grid import raster
-from pipeline.grid.layer_files import layer_file, make_layer
+from pipeline.grid.layer_files import make_layer
 from pipeline.plan.territory_file import load_config
 from pipeline.reference.limiting_channels import with_all_offsets
 from tests.dtt.test_protection_maps import CHANNEL, HOME, Case
@@ -35,7 +36,7 @@ def case(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Case:
         centi = np.where(case.surface == HOME, 3600, -32768).astype(np.int16)
         fields = {"device": "fixed30", "bandwidth_mhz": 8.0, "channel": channel}
         layer = make_layer("max_eirp", centi, case.grid, fields)
-        path = case.folder / layer_file("max_eirp", device="fixed30", channel=channel)
+        path = case.folder / limit_file("fixed30", channel)
         path.parent.mkdir(exist_ok=True)
         raster.write(path, layer, tags={}, publish=False)
     return case

@@ -134,6 +134,10 @@ def test_overload_adds_up(tmp_path, repository):
     explanations = check_sums(case, 2)
     (overload,) = {e.terms[0].value_db for e in explanations if e.label == 13}
     assert overload == -40.0
+    for e in (e for e in explanations if e.label == 13):
+        facts = e.victim["overload"]
+        assert (facts["o_th_dbm"], facts["o_db"], facts["k"]) == (-40.0, 0.0, 2)
+        assert facts["row"]["verified"] is False
 
 
 def test_slices_of_a_wide_device_add_up(tmp_path, repository):
@@ -145,6 +149,13 @@ def test_slices_of_a_wide_device_add_up(tmp_path, repository):
         (note,) = [term.note for term in explanation.terms if term.name == "selectivity and leakage"]
         assert "share 0.800000" in note
         assert "not verified" in note
+        ratio = explanation.victim["protection_ratio"]
+        shares = {part["k"]: part["share"] for part in ratio["slices"]}
+        assert shares == pytest.approx({0: 0.1, 1: 0.8, 2: 0.1})
+        powers = [part["share"] * 10 ** (part["r_db"] / 10) for part in ratio["slices"]]
+        assert ratio["r_eff_db"] == pytest.approx(10 * math.log10(sum(powers)), abs=1e-9)
+        rows = {part["k"]: part["row"] for part in ratio["slices"] if "row" in part}
+        assert {k: (row["value"], row["verified"]) for k, row in rows.items()}[2] == (-41.0, False)
 
 
 def test_nothing_is_explained_where_no_victim_limits(case):

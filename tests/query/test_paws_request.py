@@ -76,12 +76,38 @@ def test_height_not_given_is_any_height_of_the_kind(database: Database) -> None:
     assert respond(database, changed("params.antenna", None), NOW)["result"]["layers"] == ["a10", "a30"]
 
 
+def test_kind_without_a_layer_as_high_as_its_type_needs_a_height(tiny: Path) -> None:
+    """Class 5 at 10 m beside class 1 at 30 m: a device of class 5 may stand at 30 m as well."""
+    with_devices(tiny, ("a30", "A", 1, 30.0), ("slave", "A", 5, 10.0))
+    tiny.write_text(tiny.read_text().replace('wsd: ["21-30"]', "wsd: [22, 23, 25]"))
+    opened = open_database(publish(tiny))
+    request = changed("params.deviceDesc.etsiEnDeviceEmissionsClass", "5")
+    assert respond(opened, request, NOW)["result"]["layers"] == ["slave"]
+    del request["params"]["antenna"]
+    error = respond(opened, request, NOW)["error"]
+    assert error["code"] == -102
+    assert error["data"] == "give the antenna height: up to 10 m for this class of device"
+    slaves = copy.deepcopy(request)
+    slaves["params"]["requestType"] = "Generic Slave"
+    assert "result" in respond(opened, slaves, NOW)
+    close_database(opened)
+
+
 def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
     request = changed("params.requestType", "Generic Slave")
     request["params"]["masterDeviceLocation"] = request["params"].pop("location")
     result = respond(database, request, NOW)["result"]
     assert result["device"] == "slave"
     assert result["location"]["point"]["center"] == PLACE["point"]["center"]
+
+
+def test_height_above_sea_level_is_not_taken_for_one_above_ground(database: Database) -> None:
+    """No ground heights: -102, and `data` says what to give; no height at all is no height above the sea."""
+    error = respond(database, changed("params.antenna.heightType", "AMSL"), NOW)["error"]
+    assert error["code"] == -102
+    assert error["data"] == "this database has no ground heights: give the antenna height above ground (AGL)"
+    assert error["data"] in error["message"]
+    assert "result" in respond(database, changed("params.antenna", {"heightType": "AMSL"}), NOW)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +119,7 @@ def test_generic_slaves_are_those_of_the_master(database: Database) -> None:
         ("params.antenna.height", 31.0, -102),
         ("method", "spectrum.paws.register", -103),
         ("params.location", {"region": {}}, -103),
-        ("params.antenna.heightType", "AMSL", -103),
+        ("params.antenna.heightType", "AMSL", -102),
         ("params.antenna.heightType", "WGS84", -202),
         ("params.antenna", {"height": 28.0, "heightUncertainty": 4.0}, -102),
         ("params.antenna.heightUncertainty", 25.0, -102),

@@ -12,6 +12,7 @@ from service_scene import GRID, make_context, whole
 from pipeline.availability.combine import combine
 from pipeline.config.config import Config
 from pipeline.layers import LAYERS
+from pipeline.plan.territory_file import load_config
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.services import base, evaluated, table
 from pipeline.services.base import CheckedTerritory, ServiceContext, module_of
@@ -157,3 +158,14 @@ def test_every_bit_is_of_one_code_and_fits_the_layer() -> None:
     assert raster is not None
     all_bits = sum(1 << bit for bit in bits)
     assert all_bits < np.iinfo(raster.dtype).max == raster.nodata
+
+
+def test_service_that_a_territory_does_not_name_is_not_evaluated(repository):
+    """Its bit is unset, as that of one out of scope; said to be absent it is set."""
+    config = load_config(repository / "configs/slovenia.yaml")
+    bit = 1 << table.service_row("in_band").flag
+    assert "in_band" not in config.services
+    assert not evaluated.settled_flags(config, config.devices[0]) & bit
+    absent = type(config.services["dtt"])(applicable=False, reason="no users of the band")
+    said = config.model_copy(update={"services": config.services | {"in_band": absent}})
+    assert evaluated.settled_flags(said, config.devices[0]) & bit

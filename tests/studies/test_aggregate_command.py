@@ -151,3 +151,56 @@ def test_lattice_has_the_density_asked_for(density_per_km2):
 @pytest.mark.parametrize(("margin_db", "written"), [(0.0, 0.0), (3.0103, 3.02), (3.01, 3.01), (1e-9, 0.0)])
 def test_margin_is_rounded_up(margin_db, written):
     assert math.isclose(round_up(margin_db), written)
+
+
+@pytest.fixture
+def wide(case, tmp_path):
+    """The territory with a device of 16 MHz over two channels, which may radiate 13 dBm or nothing."""
+    content = yaml.safe_load(case.config_path.read_text())
+    content["devices"].append(content["devices"][0] | {"id": "wide", "bond": 2, "bandwidth_mhz": 16.0})
+    path = tmp_path / "case.yaml"
+    path.write_text(yaml.safe_dump(content | {"name": "case"}))
+    permitted = np.where(case.surface == HOME, 1300, NODATA_CENTI).astype(np.int16)
+    permitted[6:][case.surface[6:] == HOME] = -9999
+    layer = make_array(permitted, case.grid, units="dBm", long_name="x", nodata=NODATA_CENTI)
+    layer_path = case.folder / "public" / f"max_eirp_wide_ch{CHANNEL}-{CHANNEL + 1}.tif"
+    raster.write(layer_path, layer, tags={}, publish=False)
+    return path
+
+
+def falls(case, config_path, out, **options) -> np.ndarray:
+    aggregate_command(config_path, out, build=case.folder, **options)
+    return raster.read(out / f"aggregate_ch{CHANNEL}.tif").values[0]
+
+
+@pytest.mark.parametrize("eirp", ["-20", ""])
+def test_bond_counts_with_the_half_of_its_power_in_the_victims_channel(case, wide, tmp_path, eirp):
+    """Slices 0.5 and 0.5: what lies beside counts 45 dB and more less, so all is as co-channel at half."""
+    here = place(case, *first_home(case))
+    level_dbm = float(eirp or 13.0) + 10 * math.log10(0.5)
+    for name, line in (
+        ("bond", f"{here},{CHANNEL}-{CHANNEL + 1},{eirp},wide"),
+        ("single", f"{here},{CHANNEL},{level_dbm},fixed30"),
+    ):
+        (tmp_path / f"{name}.csv").write_text(f"{HEAD}{line}\n", encoding="utf-8")
+    bond, single = (
+        falls(case, wide, tmp_path / name, devices=tmp_path / f"{name}.csv") for name in ("bond", "single")
+    )
+    assert np.nanmax(single) > 0.5
+    np.testing.assert_allclose(bond, single, rtol=2e-4, atol=1e-5)
+
+
+def test_density_spreads_bonds_at_what_is_permitted(case, wide, tmp_path, capsys):
+    falls(case, wide, tmp_path / "out", density_per_km2=25.0, device_id="wide")
+    count = (case.surface[:6] == HOME).sum()
+    assert capsys.readouterr().out.startswith(f"{count} devices")
+
+
+@pytest.mark.parametrize("channel", [f"{CHANNEL}", f"{CHANNEL + 1}-{CHANNEL + 2}", f"{CHANNEL}-", "x"])
+def test_channel_that_is_no_bond_of_the_device_is_refused(case, wide, tmp_path, channel):
+    (tmp_path / "bad.csv").write_text(
+        f"{HEAD}{place(case, *first_home(case))},{channel},0,wide\n", encoding="utf-8"
+    )
+    with pytest.raises(InputError) as caught:
+        falls(case, wide, tmp_path / "out", devices=tmp_path / "bad.csv")
+    assert (caught.value.row, caught.value.field) == (2, "channel")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from pyproj import Transformer
+from scipy.stats import norm
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
@@ -22,7 +23,7 @@ from pipeline.publish.release import release
 from pipeline.query.results import config_of, read_run
 from pipeline.services import dtt
 from pipeline.studies.explain import as_text, cap_budget, explain_point
-from tests.dtt.test_protection_maps import CHANNEL, Case
+from tests.dtt.test_protection_maps import C_N_DB, CHANNEL, F_MHZ, HOME, MODES, Case
 from tests.jobs import run_from
 from tests.tiny import write_register
 
@@ -98,6 +99,91 @@ def test_terms_add_up_to_the_published_raster(case: Case, offset: int) -> None:
     outside = tuple(np.argwhere(raw == -32768)[0])
     assert explained(run, CHANNEL, lon[outside], lat[outside])["status"] == "outside"
     assert explained(run, CHANNEL, -60.0, 10.0)["terms"] == []
+
+
+def leaves(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in leaves(item)]
+    return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list) else [value]
+
+
+def test_next_limits_are_those_of_the_other_maps_and_of_the_cap(case: Case) -> None:
+    """The stored maps, one for each mode and level, less C/N at the channel itself; then the cap."""
+    run = publish(case)
+    _, lon, lat = raw_and_places(run, CHANNEL)
+    maps = raster.read(case.folder / f"protection/ch{CHANNEL}_{DEVICE}.tif", stacked=True)
+    c_n_db = dict(zip([mode for _, mode in MODES], C_N_DB, strict=True))
+    ratios_db = np.array([c_n_db[str(name).split("|")[0].split(" ", 1)[1]] for name in maps["band"].values])
+    looked_at = 0
+    for x in map(tuple, np.argwhere(case.surface == HOME)[:12]):
+        answer = explained(run, CHANNEL, lon[x], lat[x])
+        limits_dbm = np.sort([*(maps.values[:, *x].astype(float) - ratios_db), 36.0])
+        told = [answer, *answer["next_limits"]]
+        assert len(told) == 4
+        looked_at += len({limit["total_dbm"] for limit in told})
+        for limit, limit_dbm in zip(told, limits_dbm, strict=False):
+            # A map is cut where nothing is limited any more: those limits are not told.
+            assert limit["total_dbm"] == pytest.approx(limit_dbm, abs=1e-6) or limit_dbm > 36.0
+            total_dbm = sum(term["value_db"] for term in limit["terms"])
+            assert total_dbm == pytest.approx(limit["total_dbm"], abs=1e-6)
+    assert looked_at > 24
+
+
+def test_facts_alone_give_the_limit_and_hold_no_null(case: Case) -> None:
+    """m_U + X* - 77.216 - 20 log10 f - r_eff + D + Lb, each from its own member."""
+    run = publish(case)
+    _, lon, lat = raw_and_places(run, CHANNEL)
+    for offset in (0, 1):
+        for x in map(tuple, np.argwhere(case.surface == HOME)[:6]):
+            answer = explained(run, CHANNEL + offset, lon[x], lat[x])
+            for limit in [answer, *answer["next_limits"]]:
+                if "degradation" not in limit["victim"]:
+                    continue
+                own, ratio = limit["victim"]["degradation"], limit["victim"]["protection_ratio"]
+                p = limit["victim"]["row"], limit["victim"]["col"]
+                assert own["m_u_dbuvm"] == case.nuisance[p]
+                assert own["m_s_dbuvm"] == case.wanted[p]
+                spread_db = math.hypot(5.5, case.sigma[p])
+                assert own["q1"] == pytest.approx(norm.cdf((own["m_s_dbuvm"] - own["m_u_dbuvm"]) / spread_db))
+                assert own["x_star_db"] == pytest.approx(own["x_db"] - own["c_db"])
+                assert [part["k"] for part in ratio["slices"]] == [offset]
+                terms = {term["name"]: term["value_db"] for term in limit["terms"]}
+                power_db = own["m_u_dbuvm"] + own["x_star_db"] - 77.216 - 20 * math.log10(F_MHZ)
+                path_db = terms["antenna discrimination"] + terms["path loss"]
+                total_dbm = power_db - ratio["r_eff_db"] + path_db
+                assert total_dbm == pytest.approx(limit["total_dbm"], abs=1e-3)
+            assert None not in leaves({**answer, "published_dbm": 0.0})
+
+
+def test_what_forbids_is_a_number_and_the_limits_behind_it_are_told(case: Case) -> None:
+    run = publish(case, areas={"reserved": [{"channels": [CHANNEL], "reason": "test"}]})
+    _, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(case.surface == HOME)[0])
+    answer = explained(run, CHANNEL, lon[x], lat[x])
+    assert (answer["service"], answer["total_dbm"]) == ("reserved_channel", -999.0)
+    assert [term["value_db"] for term in answer["terms"]] == [-999.0]
+    assert answer["next_limits"][0]["service"] in {"dtt", "device_cap"}
+    assert all(limit["total_dbm"] > -200.0 for limit in answer["next_limits"])
+    assert "next limit 1: " in as_text(answer)
+
+
+def test_height_is_explained_by_the_lowest_of_the_layers_around_it(case: Case) -> None:
+    first = yaml.safe_load(case.config_path.read_text())["devices"][0]
+    run = publish(case, devices=[first | {"height_m": 30.0}, first | {"id": "low", "height_m": 10.0}])
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    low = raster.read(run / f"public/max_eirp_low_ch{CHANNEL}.tif").values
+    read = read_run(run)
+    for x in map(tuple, np.argwhere(case.surface == HOME)[:4]):
+        at = float(lon[x]), float(lat[x]), CHANNEL, DEVICE, read.build
+        answer = explain_point(read, *at, 20.0)
+        assert answer["height_rule"]["height_m"] == 20.0
+        assert [layer["height_m"] for layer in answer["height_rule"]["layers"]] == [10.0, 30.0]
+        check_pixel(answer, min(raw[x], low[x]), 24.15)
+        assert [layer["height_m"] for layer in explain_point(read, *at, 30.0)["height_rule"]["layers"]] == [
+            30
+        ]
+        with pytest.raises(InputError, match="31 m above ground"):
+            explain_point(read, *at, 31.0)
 
 
 def test_not_evaluated_names_the_services_left_open(case: Case) -> None:

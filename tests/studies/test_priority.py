@@ -98,7 +98,7 @@ def territory(tmp_path, repository):
     grid = Grid("EPSG:3794", 200.0, 500_000.0, 100_000.0, 5, 1)
     for channel, values in zip(CHANNELS, MAX_EIRP, strict=True):
         layer = make_array(values, grid, units="dBm", long_name="x", nodata=NODATA_CENTI)
-        raster.write(tmp_path / f"public/max_eirp_fixed30_ch{channel}.tif", layer, tags={}, publish=False)
+        raster.write(tmp_path / f"limits/fixed30_ch{channel}.tif", layer, tags={}, publish=False)
     return make
 
 
@@ -143,3 +143,44 @@ def test_impossible_levels_are_refused(territory, levels, said):
 def test_territory_without_levels_is_refused(territory, tmp_path):
     with pytest.raises(InputError, match="priority"):
         priority_command(territory(), tmp_path / "out", build=tmp_path)
+
+
+def test_levels_look_at_the_limits_before_the_least_eirp(territory, tmp_path):
+    """20 dBm of a device with 24.15 dBm at least: its maximum e.i.r.p. has none of them, the limits all."""
+    grid = Grid("EPSG:3794", 200.0, 500_000.0, 100_000.0, 5, 1)
+    for channel, values in zip(CHANNELS, MAX_EIRP, strict=True):
+        least = np.where((values < 2415) & (values > -9998), np.int16(-9999), values)
+        layer = make_array(least, grid, units="dBm", long_name="x", nodata=NODATA_CENTI)
+        raster.write(tmp_path / f"public/max_eirp_fixed30_ch{channel}.tif", layer, tags={}, publish=False)
+    priority_command(territory(HIGH), tmp_path / "out", build=tmp_path)
+    count = raster.read(tmp_path / "out/priority_channels_1.tif")
+    assert count.values[0].tolist() == [4, 3, 2, 2, 255]
+
+
+def test_bonds_are_channels_of_a_level_that_has_all_of_theirs(territory, tmp_path):
+    """Bonds 21-22, 22-23, 23-24; the level has 21, 22 and 24, so only the first is its own."""
+    content = yaml.safe_load(territory(HIGH | {"device": "wide", "channels": [21, 22, 24]}).read_text())
+    wide = content["devices"][0] | {"id": "wide", "bond": 2, "bandwidth_mhz": 16.0}
+    content["devices"].append(wide)
+    (tmp_path / "case.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    grid = Grid("EPSG:3794", 200.0, 500_000.0, 100_000.0, 5, 1)
+    for bond, values in zip(("21-22", "22-23", "23-24"), MAX_EIRP, strict=False):
+        layer = make_array(values, grid, units="dBm", long_name="x", nodata=NODATA_CENTI)
+        raster.write(tmp_path / f"limits/wide_ch{bond}.tif", layer, tags={}, publish=False)
+    priority_command(tmp_path / "case.yaml", tmp_path / "out", build=tmp_path)
+    assert pd.read_csv(tmp_path / "out/priority.csv")["channel"].tolist() == ["21-22", "any"]
+    found = raster.read(tmp_path / "out/priority_1.tif")
+    assert found["band"].values.tolist() == [f"channel {bond}" for bond in ("21-22", "22-23", "23-24")]
+    assert found.values[:, 0].tolist() == [[1, 1, 1, 1, 255], [0, 0, 0, 0, 255], [0, 0, 0, 0, 255]]
+    count = raster.read(tmp_path / "out/priority_channels_1.tif")
+    assert count.attrs["units"] == "bonds of 2 channels"
+
+
+def test_level_without_a_bond_of_its_device_is_refused(territory):
+    content = yaml.safe_load(territory(HIGH | {"channels": [21, 23]}).read_text())
+    content["devices"].append(content["devices"][0] | {"id": "wide", "bond": 2, "bandwidth_mhz": 16.0})
+    content["priority"][0]["device"] = "wide"
+    path = territory()
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(InputError, match="no 2 channels in a row"):
+        load_config(path)

@@ -111,7 +111,11 @@ def protection(facts: Facts) -> list[PagePart]:
         parts.append(pages.table(head, counted, "tnnn", "What the narrowed offsets hide"))
     if entry["channels_without_maps"]:
         missing = ", ".join(map(str, entry["channels_without_maps"]))
-        parts.append(pages.element("p", f"Not in this count, for want of maps: DTT channels {missing}."))
+        parts.append(
+            pages.element(
+                "p", f"Not in this count, for want of maps: DTT channels {missing}; more is taken away."
+            )
+        )
     return parts
 
 
