@@ -20,6 +20,7 @@ import yaml
 from numpy.typing import NDArray
 
 from pipeline.availability.classes import Availability, availability_class, level_name
+from pipeline.availability.combine import limit_file
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -77,23 +78,28 @@ def spread_bands(raw: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 def statistics(
-    names: Sequence[str], raw: NDArray[np.int16], area_km2: NDArray[np.float32], levels_dbm: Sequence[float]
+    names: Sequence[str],
+    raw: NDArray[np.int16],
+    area_km2: NDArray[np.float32],
+    levels_dbm: Sequence[float],
+    limits: NDArray[np.int16] | None = None,
 ) -> list[dict[str, object]]:
     """One row a variant: difference to the first one where both are levels, and shares of the area.
 
-    Mean and shares are weighted by true area, percentiles are of pixels.
+    Mean and shares are weighted by true area, percentiles are of pixels. ``limits``: what the layers of
+    levels show, before the least e.i.r.p. of the device; None = as ``raw``.
     """
     inside = raw[0] != NODATA_CENTI
     area = np.broadcast_to(area_km2, inside.shape)[inside].astype(np.float64)
     rows: list[dict[str, object]] = []
-    for name, layer in zip(names, raw, strict=True):
+    for name, layer, limit in zip(names, raw, raw if limits is None else limits, strict=True):
         both = is_number(raw[0]) & is_number(layer)
         difference_db = (layer[both].astype(np.float64) - raw[0][both]) / 100.0
         row: dict[str, object] = {"variant": name}
         row |= _differences(difference_db, np.broadcast_to(area_km2, both.shape)[both])
         row["not_permitted_pct"] = _share(layer[inside] == NOT_PERMITTED, area)
         for level in levels_dbm:
-            available = availability_class(layer[inside], level) == Availability.AVAILABLE
+            available = availability_class(limit[inside], level) == Availability.AVAILABLE
             row[f"available_{level_name(level)}dbm_pct"] = _share(available, area)
         rows.append(row)
     return rows
@@ -144,13 +150,14 @@ def sensitivity_command(
         for number, variant in enumerate(variants, 1):
             _tell(f"{number} of {len(variants)}: {variant.name}")
             layers.append(_run_variant(folder, variant, threads))
-    arrays = [raster.read(path) for path in layers]
-    grid = arrays[0].attrs["grid"]
-    raw = np.stack([array.values for array in arrays])
+    grid = raster.read_grid(layers[0][0])
+    raw, limits = (
+        np.stack([raster.read(path).values for path in paths]) for paths in zip(*layers, strict=True)
+    )
     out.mkdir(parents=True, exist_ok=True)
     names = [variant.name for variant in variants]
     _write_spread(out / f"{stem}.tif", grid, raw, names)
-    rows = statistics(names, raw, grid.area_km2(), variants[0].config.levels_dbm)
+    rows = statistics(names, raw, grid.area_km2(), variants[0].config.levels_dbm, limits)
     text = csv_text(list(rows[0]), rows)
     write_output(out / f"{stem}.csv", text)
     print(text, end="")
@@ -252,8 +259,8 @@ class VariantJob(NamedTuple):
     run: Callable[[], None]
 
 
-def _run_variant(folder: Path, variant: Variant, threads: int) -> Path:
-    """Compute what is not up to date for a variant; returns its layer of maximum e.i.r.p."""
+def _run_variant(folder: Path, variant: Variant, threads: int) -> tuple[Path, Path]:
+    """Compute what is not up to date for a variant; its maximum e.i.r.p., and its limit before the least."""
     place, config_path = folder / variant.name, folder / f"{variant.name}.yaml"
     place.mkdir(parents=True, exist_ok=True)
     settings = json.loads(variant.config.model_dump_json())
@@ -272,7 +279,8 @@ def _run_variant(folder: Path, variant: Variant, threads: int) -> Path:
     (device,) = plan.config.devices
     (channel,) = plan.config.channels_of(device)
     run_job("combine", plan.config, place, threads=threads, channel=channel)
-    return place / layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(plan.config))
+    published = layer_file("max_eirp", device=device.id, channel=channel, partial=is_partial(plan.config))
+    return place / published, place / limit_file(device.id, channel)
 
 
 def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:

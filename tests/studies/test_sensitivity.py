@@ -94,6 +94,13 @@ def test_statistics_are_weighted_by_area() -> None:
     assert float(str(second["available_20dbm_pct"])) == pytest.approx(100 / 8)
 
 
+def test_levels_are_available_by_the_limits_before_the_least_eirp() -> None:
+    """24.15 dBm at least: 20 dBm is not permitted as a maximum, and yet available in half of the area."""
+    raw, limits = np.array([[[NO, NO]]], np.int16), np.array([[[2000, 1000]]], np.int16)
+    (row,) = statistics(["base"], raw, np.ones((1, 2), np.float32), [20.0], limits)
+    assert (row["not_permitted_pct"], row["available_20dbm_pct"]) == ("100.0000", "50.0000")
+
+
 def chain(config_path: Path, build: Path, channel: int) -> np.ndarray:
     """The layer that the stages give without the tool."""
     run_from("territory", config_path, build)
