@@ -2,6 +2,7 @@
 rule protect:
     input:
         territory=build_files(*run_files.territory_files(PLAN)),
+        heights=build_files(*run_files.height_files(PLAN)),
         coverage=build_files(*run_files.coverage_files(PLAN, "{channel}")),
     output:
         derived.output_files(PLAN, "protect"),

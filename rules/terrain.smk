@@ -15,3 +15,22 @@ rule terrain:
         **params_of("terrain"),
     shell:
         derived.shell_line("terrain")
+
+
+# Heights of devices over their surroundings; without a terrain model the rule has no outputs: nothing asks for it.
+rule heights:
+    input:
+        territory=build_files(*run_files.territory_files(PLAN)),
+    output:
+        derived.output_files(PLAN, "heights"),
+    log:
+        derived.log_file(PLAN, "heights"),
+    benchmark:
+        derived.benchmark_file(PLAN, "heights")
+    conda:
+        "../envs/pipeline.yaml"
+    threads: threads_of("heights")
+    params:
+        **params_of("heights"),
+    shell:
+        derived.shell_line("heights")

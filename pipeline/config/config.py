@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
@@ -126,6 +126,8 @@ class Config(Section):
     grid: GridSettings
     population: Population | None = None
     terrain: Terrain = Terrain()
+    accept: list[Literal["no_terrain"]] = []
+    """What `validate` need not warn of: `no_terrain`, devices on hills are treated as on a plain."""
     registers: Registers = Registers()
     channels: Channels
     propagation: Propagation = Propagation()

@@ -83,7 +83,20 @@ class Protection(Section):
     fw_table: Path = TABLES / "fw_calibration.yaml"
     """The table of it by sigma_U and location probability."""
     sea_paths: Literal["coastal", "ignore"] = "coastal"
-    """Coastal victims use the smaller loss of land and sea; `ignore` is named in the manifest."""
+    """Paths over sea: all sea for coastal victims, for others the largest share that the distances of both
+    ends from the sea admit; `ignore` is named in the manifest."""
+    sea_classes_km: Annotated[list[Number], Field(min_length=1)] = [0.0, 5.0, 10.0, 20.0, 40.0, 70.0]
+    """Lower edges of the classes of distance from the sea, from 0 up."""
+    height_sectors: Literal[1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 72] = 24
+    """Directions around a device for which its ground has a height above the surroundings."""
+    height_rings_km: Annotated[list[Number], Field(max_length=12)] = [1.0, 2.0, 4.0, 7.0, 11.0, 15.0]
+    """Edges of the distances for which it has one."""
+    height_ratio: Annotated[Number, Field(ge=1.05, le=3)] = 1.25
+    """Ratio of the effective heights of neighbouring classes: larger is safer, coarser and faster."""
+    assumed_heff_m: Annotated[Number, Field(ge=1, le=3000)] | None = None
+    """No device has a lower effective height: for territories without a terrain model."""
+    near_slant: Literal["antennas", "horizontal"] = "antennas"
+    """Path up to 80 m: between the antennas on level ground, or the horizontal distance alone, for slopes."""
     threshold: Threshold = Threshold()
     """Settings of the threshold method."""
     separation: Separation = Separation()
@@ -96,6 +109,15 @@ class Protection(Section):
     """Systems and modes with their C/N."""
     device_classes: Path = TABLES / "device_classes.csv"
     """Leakage ratios of the device classes."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Protection:
+        rings_km, sea_km = self.height_rings_km, self.sea_classes_km
+        if rings_km != sorted(set(rings_km)) or any(not 0 < edge <= 100 for edge in rings_km):
+            raise ValueError("height_rings_km are distances up to 100, ascending")
+        if sea_km != sorted(set(sea_km)) or sea_km[0] != 0:
+            raise ValueError("sea_classes_km are distances from 0 up, ascending")
+        return self
 
     @model_validator(mode="after")
     def _mandatory_offsets(self) -> Protection:

@@ -61,6 +61,11 @@ class GridSettings(Section):
     """Margin around the territory; none: their largest maximum interference range. Smaller is refused."""
     least_margins_km: tuple[Number, Number] | None = None
     """No margin is narrower, without and with sea in reach; `what-if` keeps the grid by them."""
+    least_box_m: tuple[Number, Number, Number, Number] | None = None
+    """The padded grid holds at least this projected box (west, south, east, north); `what-if` sets it."""
+    least_limiting_losses_db: list[Number] | None = None
+    """Devices on hills reach at least as far as these losses in the lowest and the highest channel; `what-if`
+    keeps the land in reach by them."""
 
 
 class Population(Section):
@@ -94,3 +99,5 @@ class Terrain(Section):
     """Coarsest DEM for which `auto` computes clearance angles."""
     azimuth_step_deg: Annotated[Number, Field(ge=0.01, le=10)] = 0.5
     """Step between the radials of effective height and land/sea sections."""
+    void: Annotated[Number, Field(ge=-450, le=9000)] | None = None
+    """Height in m of ground of the territory that the model does not know; none: it is refused."""

@@ -1,13 +1,15 @@
 """Job coverage: wanted field, best server, nuisance, location probability and service of one DTT channel.
 
-Input: ``surface`` (and ``density``) of the territory, the terrain model, the transmitters of the channel and
-its neighbours with their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server),
+Input: ``surface``, ``reach`` (and ``density``) of the territory, the terrain model, the transmitters of the
+channel and its neighbours with their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server),
 ``chNN_class.tif`` uint16 (``CLASS_BANDS``), ``chNN_servers.json`` (what the indices mean).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import numpy as np
 
 from pipeline.config.config import Config
 from pipeline.config.reception import nuisance_times_pct
@@ -17,6 +19,7 @@ from pipeline.coverage.network import load_sweeps, read_network, station_details
 from pipeline.coverage.receiver_ground import load_ground
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import read
+from pipeline.territory.codes import Surface
 
 
 def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
@@ -24,6 +27,9 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     territory = build / "territory"
     surface = read(territory / "surface.tif")
     grid: Grid = surface.attrs["grid"]
+    # Reception that no device reaches is not computed.
+    reached = read(territory / "reach.tif").values == 1
+    places = np.where(reached, surface.values, np.uint8(Surface.OUTSIDE))
     transmitters = read_network(config, grid, channel)
     planning = planning_of(config, transmitters, channel)
     sweeps = load_sweeps(build, transmitters)
@@ -34,7 +40,7 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     found = []
     for time_pct in nuisance_times_pct(config.propagation.nuisance_time_pct):
         inputs = channel_inputs(transmitters, sweeps, planning, config, channel, time_pct)
-        found.append(compute_blocks(inputs, grid, surface.values, density, ground=ground, threads=threads))
+        found.append(compute_blocks(inputs, grid, places, density, ground=ground, threads=threads))
     blocks = merge_times(*found) if len(found) > 1 else found[0]
     write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks, ordinary=len(found) > 1)
     details = station_details(config, transmitters, sweeps)

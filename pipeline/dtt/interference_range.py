@@ -63,10 +63,12 @@ def interference_range_km(
     modes: Iterable[ModeKey],
     channels: Iterable[int],
     coastal: bool,
+    effective_m: float = math.nan,
 ) -> float:
     """Maximum interference range in km for victims of ``modes`` on ``channels``.
 
-    ``coastal``: some of them may be near the sea.
+    ``coastal``: some of them may be near the sea. ``effective_m`` effective height of the device; NaN: that
+    of flat land.
     """
     keys = sorted(set(modes))
     allowed_db = [
@@ -74,9 +76,21 @@ def interference_range_km(
         for levels in permissible_levels_of(config, device)
     ]
     return max(
-        _range_at_km(config, device, tables, keys, channel, allowed_db, coastal)
+        _range_at_km(config, device, tables, keys, channel, allowed_db, coastal, effective_m)
         for channel in sorted(set(channels))
     )
+
+
+def limiting_loss_db(
+    config: Config, device: Device, tables: ProtectionTables, *, modes: Iterable[ModeKey], channel: int
+) -> float:
+    """Loss from which on not even the weakest victim beyond 80 m limits a device below its cap."""
+    allowed_db = [
+        smallest_permissible_level_db(levels, config.coverage.served_from)
+        for levels in permissible_levels_of(config, device)
+    ]
+    _, far_dbm = _permissible_dbm(config, device, tables, sorted(set(modes)), channel, allowed_db)
+    return device_cap_dbm(device) - far_dbm
 
 
 def _range_at_km(
@@ -87,6 +101,7 @@ def _range_at_km(
     channel: int,
     allowed_db: Sequence[float],
     coastal: bool,
+    effective_m: float,
 ) -> float:
     f_mhz = channel_centre_mhz(config.channels, channel)
     permissible_dbm = _permissible_dbm(config, device, tables, keys, channel, allowed_db)
@@ -100,6 +115,8 @@ def _range_at_km(
             receiver_m=config.coverage.receiver_height_m,
             model=config.propagation.wsd_model,
             coastal=coastal,
+            effective_m=effective_m,
+            near_slant=config.protection.near_slant,
         )
         return np.where(d_km <= NEAR_KM, permissible_dbm[0], permissible_dbm[1]) + loss_db < cap
 

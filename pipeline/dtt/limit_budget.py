@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.budget import NEXT_LIMITS, Budget, Term, strictest
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
+from pipeline.dtt.device_ground import read_ground
 from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
 from pipeline.dtt.level_terms import (
     LimitingVictim,
@@ -34,19 +35,24 @@ from pipeline.dtt.limits import (
     discrimination_of,
     geometries,
     label_of,
-    loss_tables,
+    losses_of,
     make_job,
     passes,
     shift_db,
 )
 from pipeline.dtt.min_plus_search import limiting_victim
+from pipeline.dtt.path_classes import PixelClasses, prepared
+from pipeline.dtt.path_ground import PathGround, facts_of, note_of, path_ground
+from pipeline.dtt.path_losses import PathLosses
+from pipeline.dtt.protection_maps import reach_px
 from pipeline.dtt.separation import explain_separation
 from pipeline.dtt.station_facts import station_facts
 from pipeline.dtt.threshold import explain_threshold
 from pipeline.dtt.victim_tree import offset_tables
 from pipeline.dtt.victims import ExplainedPixel, VictimKind, VictimMaps
+from pipeline.grid import raster
 from pipeline.grid.grid import GEOD, Grid
-from pipeline.propagation.homogeneous import LossTables, offset_distance_km, smaller_path_loss_db
+from pipeline.propagation.homogeneous import offset_distance_km
 from pipeline.radio.antennas import bt419, directivity_db
 from pipeline.radio.channel_plan import Offset
 from pipeline.reference.limiting_channels import offsets_notice
@@ -64,7 +70,7 @@ class _Link(NamedTuple):
     adjacent: bool
     directed_db: float
     directed_note: str
-    loss_db: float
+    ground: PathGround
 
 
 def explain(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Budget | None:
@@ -99,19 +105,19 @@ def _limiting_victims(asked: ExplainedPixel, channel: int, offset: Offset) -> It
     job = _job(asked, channel)
     if not job.groups:
         return
-    coasts = (False, True) if job.config.protection.sea_paths == "coastal" else (False,)
-    losses = {coastal: loss_tables(job, asked.grid, coastal=coastal) for coastal in coasts}
-    reach_px = max(tables.near_db.shape[0] for tables in losses.values()) - 1
-    box = _box_around(asked, reach_px)
-    victims = read_victims(job, ChannelFiles(asked.build, channel), box)
+    files = ChannelFiles(asked.build, channel)
+    box = _box_around(asked, reach_px(job, files, asked.grid))
+    victims = read_victims(job, files, box)
+    surface = raster.read(files.territory("surface")).values
+    classes = read_ground(job.config, asked.build, job.devices[0], surface, asked.grid, box)
+    losses = losses_of(job, victims, asked.grid, classes)
     groups = {group_name(group): group for tiers in job.groups for group in tiers}
     for band in bands_of(job):
         group = groups.get(band.name)
         more_db = shift_db(band.name, group, job.tables, asked.device, offset)
         if not math.isnan(more_db):
-            found = _strictest(
-                job, victims, band, losses, asked.row - box.rows.start, asked.col - box.cols.start
-            )
+            place = asked.row - box.rows.start, asked.col - box.cols.start
+            found = _strictest(job, victims, band, losses, classes.ground, place)
             if found is not None:
                 permissible_dbm, near, kind, y, x = found
                 yield LimitingVictim(
@@ -157,16 +163,19 @@ def _strictest(
     job: ProtectionJob,
     victims: VictimMaps,
     band: LimitBand,
-    losses: dict[bool, LossTables],
-    row: int,
-    col: int,
+    losses: dict[bool, PathLosses],
+    ground: PixelClasses,
+    place: tuple[int, int],
 ) -> tuple[float, bool, VictimKind, int, int] | None:
-    """Smallest value of one map at (row, col) of the box: level, up to 80 m, kind, place of its victim."""
+    """Smallest value of one map at a place of the box: level, up to 80 m, kind, place of its victim."""
     ant = bt419(discrimination_of(job))
     best_dbm, best = np.float32(band.unconstrained_dbm), None
     for one in passes(job, victims, band, losses):
         tables = offset_tables(one.loss_db, 1)
-        level_dbm, y, x = limiting_victim(one.permissible_dbm, victims.azimuth_deg, ant, tables, row, col)
+        paths = prepared(one.paths, tables.origin) if one.paths.used else one.paths
+        level_dbm, y, x = limiting_victim(
+            one.permissible_dbm, victims.azimuth_deg, ant, tables, paths, ground, *place
+        )
         if level_dbm < best_dbm:
             best_dbm, best = level_dbm, (float(level_dbm), one.near, one.kind, y, x)
     return best
@@ -190,21 +199,17 @@ def _budget(asked: ExplainedPixel, victim: LimitingVictim) -> Budget:
 
 def _link_of(asked: ExplainedPixel, victim: LimitingVictim, reception: Reception) -> _Link:
     """Distance between the squares, discrimination and loss, each in float64."""
-    device, grid, settings = asked.device, asked.grid, victim.job.config
+    device, grid = asked.device, asked.grid
     dy, dx = abs(asked.row - victim.row), abs(asked.col - victim.col)
     size, separation_m = max(dy, dx) + 1, device.min_separation_m.value
-    distance_km = offset_distance_km(size, grid.resolution_m, grid.largest_scale(), separation_m)[dy, dx]
-    loss_db = smaller_path_loss_db(
-        np.array([distance_km]),
-        victim.job.f_mhz,
-        device.height_m,
-        receiver_m=settings.coverage.receiver_height_m,
-        model=settings.propagation.wsd_model,
-        coastal=victim.kind.coastal,
+    distance_km = float(
+        offset_distance_km(size, grid.resolution_m, grid.largest_scale(), separation_m)[dy, dx]
     )
+    place, f_mhz = (victim.row, victim.col), victim.job.f_mhz
+    ground = path_ground(asked, place, f_mhz, distance_km, coastal=victim.kind.coastal)
     adjacent = max(dy, dx) <= 1
     directed_db, note = _discrimination(asked, victim, reception, adjacent)
-    return _Link(float(distance_km), adjacent, directed_db, note, float(loss_db[0]))
+    return _Link(distance_km, adjacent, directed_db, note, ground)
 
 
 def _discrimination(
@@ -233,10 +238,13 @@ def _device_terms(device: Device) -> list[Term]:
 def _path_terms(link: _Link) -> list[Term]:
     length_m = 1000.0 * link.distance_km
     between = "the smallest separation" if link.adjacent else "between the nearest edges of the pixels"
-    return [
+    terms = [
         Term("antenna discrimination", link.directed_db, link.directed_note),
-        Term("path loss", link.loss_db, f"{length_m:.1f} m, {between}"),
+        Term("path loss", link.ground.loss_db, f"{length_m:.1f} m, {between}; {note_of(link.ground)}"),
     ]
+    if link.ground.step_db != 0.0:
+        terms.append(Term("step of distance", link.ground.step_db, "the smallest loss within 0.2 % counts"))
+    return terms
 
 
 def _with_rounding(terms: list[Term], eirp_dbm: float) -> list[Term]:
@@ -269,6 +277,7 @@ def _facts(
         "azimuth_deg": round(azimuth_deg % 360.0, 2) if length_m > 0.0 else 0.0,
         "group": "overload" if victim.group is None else group_name(victim.group),
         "coastal": victim.kind.coastal,
+        **facts_of(link.ground),
         "antenna_azimuth_deg": round(reception.azimuth_deg, 2),
         "wanted_dbuvm": round(reception.wanted_dbuvm, 2),
         "location_probability": round(reception.probability, 4),

@@ -7,7 +7,6 @@ the channel offset: offsets share one map (docs/method.md, section 6).
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,21 +15,25 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.interference_range import OVERLOAD_MU, interference_range_km
+from pipeline.dtt.device_ground import GroundClasses
+from pipeline.dtt.interference_range import OVERLOAD_MU, interference_range_km, limiting_loss_db
 from pipeline.dtt.min_plus_search import SearchMaps, min_plus
+from pipeline.dtt.path_classes import PathClasses, flat_paths
+from pipeline.dtt.path_losses import PathLosses, PathReach, path_losses
 from pipeline.dtt.victims import (
     VictimClasses,
     VictimKind,
     VictimLabel,
     VictimMaps,
+    cross_polar_paths,
     cross_polar_table_db,
     group_codes,
     kinds_present,
     members,
+    members_at_coast,
     victim_classes,
 )
 from pipeline.grid.grid import Grid
-from pipeline.propagation.homogeneous import LossTables, loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import Offset, channel_centre_mhz, channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables
@@ -117,46 +120,44 @@ def bands_of(job: ProtectionJob) -> list[LimitBand]:
     return [*bands, LimitBand(OVERLOAD_BAND, None, max(known_dbm))] if known_dbm else bands
 
 
-def channel_range_km(job: ProtectionJob, coastal: bool) -> float:
-    """Maximum interference range of the channel for its modes, over all devices of the geometry."""
-    modes = [(tiers[0].system, tiers[0].mode) for tiers in job.groups]
+def channel_range_km(job: ProtectionJob, coastal: bool, effective_m: float = math.nan) -> float:
+    """Maximum interference range of the channel for its modes, over all devices of the geometry.
+
+    ``effective_m``: of a device of that effective height.
+    """
     return max(
         interference_range_km(
-            job.config, device, job.tables, modes=modes, channels=[job.channel], coastal=coastal
+            job.config,
+            device,
+            job.tables,
+            modes=_modes_of(job),
+            channels=[job.channel],
+            coastal=coastal,
+            effective_m=effective_m,
         )
         for device in job.devices
     )
 
 
-def loss_tables(
-    job: ProtectionJob, grid: Grid, *, coastal: bool, largest_px: int | None = None
-) -> LossTables:
-    """Loss by pixel offset out to the maximum interference range, at most ``largest_px`` pixels each way."""
-    device, settings = job.devices[0], job.config
-    reach_km = channel_range_km(job, coastal)
-    scale = grid.largest_scale()
-    size = min(table_size(reach_km, grid.resolution_m, scale), largest_px or sys.maxsize)
-    distance_km = offset_distance_km(size, grid.resolution_m, scale, device.min_separation_m.value)
-    return loss_table_db(
-        distance_km,
-        reach_km,
-        job.f_mhz,
-        device.height_m,
-        receiver_m=settings.coverage.receiver_height_m,
-        model=settings.propagation.wsd_model,
-        coastal=coastal,
-    )
+def _modes_of(job: ProtectionJob) -> list[ModeKey]:
+    return [(tiers[0].system, tiers[0].mode) for tiers in job.groups]
 
 
 def run(
-    job: ProtectionJob, victims: VictimMaps, targets: NDArray[np.bool_], grid: Grid, *, threads: int
+    job: ProtectionJob,
+    victims: VictimMaps,
+    targets: NDArray[np.bool_],
+    grid: Grid,
+    classes: GroundClasses,
+    *,
+    threads: int,
 ) -> Iterator[tuple[LimitBand, NDArray[np.float32], NDArray[np.uint8]]]:
     """Every map of a job on the box of ``victims`` and ``targets`` [y, x]: band, value float32, label uint8.
 
-    ``grid`` the whole padded grid: its largest scale and pixel size give the distances. Labels are codes of
-    ``VictimLabel``.
+    ``grid`` the whole padded grid: its largest scale and pixel size give the distances. ``classes`` of the
+    box. Labels are codes of ``VictimLabel``.
     """
-    losses = losses_of(job, victims, grid)
+    losses = losses_of(job, victims, grid, classes)
     discrimination = discrimination_of(job)
     for band in bands_of(job):
         maps = SearchMaps(
@@ -166,8 +167,16 @@ def run(
             np.zeros(targets.shape, dtype=np.uint8),
         )
         for one in passes(job, victims, band, losses):
-            label = int(label_of(one.kind, band))
-            min_plus(one.permissible_dbm, one.loss_db, discrimination, maps, label, threads=threads)
+            min_plus(
+                one.permissible_dbm,
+                one.loss_db,
+                discrimination,
+                maps,
+                int(label_of(one.kind, band)),
+                paths=one.paths,
+                ground=classes.ground,
+                threads=threads,
+            )
         yield band, maps.best_dbm, maps.label
 
 
@@ -182,16 +191,34 @@ class VictimPass(NamedTuple):
     near: bool
     permissible_dbm: NDArray[np.float32]
     loss_db: NDArray[np.float32]
+    paths: PathClasses
 
 
-def losses_of(job: ProtectionJob, victims: VictimMaps, grid: Grid) -> dict[bool, LossTables]:
-    """Loss tables for inland and for coastal victims, as far as there are any."""
-    coasts = {kind.coastal for kind in kinds_present(victims)}
-    return {coastal: loss_tables(job, grid, coastal=coastal) for coastal in coasts}
+def losses_of(
+    job: ProtectionJob, victims: VictimMaps, grid: Grid, classes: GroundClasses
+) -> dict[bool, PathLosses]:
+    """Losses for inland and for coastal victims, as far as there are any."""
+    found: dict[bool, PathLosses] = {}
+    for coastal in {kind.coastal for kind in kinds_present(victims)}:
+        its = members_at_coast(victims, coastal=coastal)
+        nearest_sea = int(classes.ground.sea[its].min())
+        wet = coastal or classes.sea_km[nearest_sea] < math.inf
+        reach = PathReach(
+            channel_range_km(job, coastal, classes.effective_m),
+            channel_range_km(job, wet, float(classes.heights_m[-1])),
+            max(
+                limiting_loss_db(job.config, device, job.tables, modes=_modes_of(job), channel=job.channel)
+                for device in job.devices
+            ),
+        )
+        found[coastal] = path_losses(
+            job.config, job.devices[0], job.f_mhz, grid, classes, reach, nearest_sea, coastal=coastal
+        )
+    return found
 
 
 def passes(
-    job: ProtectionJob, victims: VictimMaps, band: LimitBand, losses: Mapping[bool, LossTables]
+    job: ProtectionJob, victims: VictimMaps, band: LimitBand, losses: Mapping[bool, PathLosses]
 ) -> Iterator[VictimPass]:
     """The searches that make up one map: each kind of its victims up to 80 m, then beyond.
 
@@ -203,17 +230,19 @@ def passes(
         if not chosen.any():
             continue
         tables = losses[kind.coastal]
-        for near, loss_db, level_dbm, sigma_db in (
-            (True, tables.near_db, victims.near_dbm, settings.near_sigma_db),
-            (False, tables.far_db, victims.far_dbm, settings.far_sigma_db),
+        for near, loss_db, paths, level_dbm, sigma_db in (
+            (True, tables.near_db, flat_paths(), victims.near_dbm, settings.near_sigma_db),
+            (False, tables.far_db, tables.paths, victims.far_dbm, settings.far_sigma_db),
         ):
-            if not np.isfinite(loss_db).any():
+            if not (paths.used or np.isfinite(loss_db).any()):
                 continue
             overload = band.name == OVERLOAD_BAND
             permissible_dbm = np.float32(overload_level_dbm(job, sigma_db)) if overload else level_dbm
             if kind.orthogonal:
                 loss_db = cross_polar_table_db(loss_db, job.config.coverage.cross_polar_db)
-            yield VictimPass(kind, near, np.where(chosen, permissible_dbm, np.float32(np.inf)), loss_db)
+                paths = cross_polar_paths(paths, job.config.coverage.cross_polar_db)
+            level_dbm = np.where(chosen, permissible_dbm, np.float32(np.inf))
+            yield VictimPass(kind, near, level_dbm, loss_db, paths)
 
 
 def discrimination_of(job: ProtectionJob) -> tuple[float, float, float]:

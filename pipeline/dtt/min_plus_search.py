@@ -16,30 +16,44 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.dtt.path_classes import (
+    PathClasses,
+    PixelClasses,
+    TileGround,
+    adjacent_loss_db,
+    fill_tile_ground,
+    flat_paths,
+    level_ground,
+    path_db,
+    prepared,
+    sectors_between,
+    tile_ground,
+    tolerated_dbm,
+    top_class,
+)
+from pipeline.dtt.tile_limits import SearchState, largest_dbm, visit_leaf
 from pipeline.dtt.victim_tree import (
-    HALF_TURN_DEG,
     INF,
     LEAF_PX,
     LEVELS,
-    ZERO,
     OffsetTables,
     Tree,
     apart,
     build_tree,
+    directed_bound_dbm,
     directions,
-    node_bound_dbm,
     normal_azimuth_deg,
     off_axis_deg,
     offset_tables,
     over_bands,
-    smallest_and_largest_db,
 )
 from pipeline.kernels import kernel
 from pipeline.radio.antennas import Bt419, Discrimination, bt419, bt419_db
 
 TARGET_TILE_PX = (8, 16)
 """Target tile (rows, columns): 16 columns keep the vector units busy, 8 rows keep the bounds close."""
-HALF = np.float32(0.5)
+HILLY_TILE_PX = (4, 8)
+"""The same where targets have losses of their own: unlike targets spoil each other's bounds."""
 BAND_TILES = 4
 """Rows of tiles that one thread takes at a time; like the tiles, it changes the speed only."""
 LEVEL_SHIFT, Y_SHIFT, X_MASK = 60, 30, (1 << 30) - 1
@@ -53,16 +67,6 @@ class SearchMaps(NamedTuple):
     value above which nothing matters (NaN stays NaN); ``label`` uint8.
     """
 
-    azimuth_deg: NDArray[np.float32]
-    targets: NDArray[np.bool_]
-    best_dbm: NDArray[np.float32]
-    label: NDArray[np.uint8]
-
-
-class _Search(NamedTuple):
-    """What the kernels work on: the levels of one search and its ``SearchMaps``."""
-
-    permissible_dbm: NDArray[np.float32]
     azimuth_deg: NDArray[np.float32]
     targets: NDArray[np.bool_]
     best_dbm: NDArray[np.float32]
@@ -99,164 +103,99 @@ def _drop_first(keys: NDArray[np.float32], nodes: NDArray[np.int64], size: int) 
 
 
 @kernel
-def _largest_dbm(best_dbm: NDArray[np.float32]) -> np.float32:
-    """Worst of the best values so far of a tile: no term at or above it can improve anything."""
-    worst_dbm = -INF
-    for i in range(best_dbm.shape[0]):
-        for j in range(best_dbm.shape[1]):
-            worst_dbm = max(worst_dbm, best_dbm[i, j])
-    return worst_dbm
-
-
-@kernel
-def _lower_by_constant(
-    best_dbm: NDArray[np.float32], directed_dbm: np.float32, loss_db: NDArray[np.float32], dy: int, dx: int
-) -> bool:
-    """One victim on a tile, same discrimination on all of it; true if a target improved."""
-    y0, x0 = np.uint64(dy), np.uint64(dx)
-    improved = 0
-    for i in range(best_dbm.shape[0]):
-        for j in range(best_dbm.shape[1]):
-            term_dbm = directed_dbm + loss_db[y0 + np.uint64(i), x0 + np.uint64(j)]
-            so_far_dbm = best_dbm[i, j]
-            improved |= 1 if term_dbm < so_far_dbm else 0
-            best_dbm[i, j] = term_dbm if term_dbm < so_far_dbm else so_far_dbm
-    return improved != 0
-
-
-@kernel
-def _lower_by_victim(
-    best_dbm: NDArray[np.float32],
-    permissible_dbm: np.float32,
-    azimuth_deg: np.float32,
-    ant: Bt419,
-    loss_db: NDArray[np.float32],
-    direction_deg: NDArray[np.float32],
-    dy: int,
-    dx: int,
-) -> bool:
-    """One victim with directivity on a tile whose first target has table place (dy, dx)."""
-    y0, x0 = np.uint64(dy), np.uint64(dx)
-    improved = 0
-    for i in range(best_dbm.shape[0]):
-        for j in range(best_dbm.shape[1]):
-            y, x = y0 + np.uint64(i), x0 + np.uint64(j)
-            term_dbm = (
-                permissible_dbm + bt419_db(ant, off_axis_deg(azimuth_deg, direction_deg[y, x]))
-            ) + loss_db[y, x]
-            so_far_dbm = best_dbm[i, j]
-            improved |= 1 if term_dbm < so_far_dbm else 0
-            best_dbm[i, j] = term_dbm if term_dbm < so_far_dbm else so_far_dbm
-    return improved != 0
-
-
-@kernel
-def _visit_leaf(
-    maps: _Search,
-    ant: Bt419,
-    tables: OffsetTables,
-    leaf_y: int,
-    leaf_x: int,
-    tile_y: int,
-    tile_x: int,
-    best_dbm: NDArray[np.float32],
-    worst_dbm: np.float32,
-) -> np.float32:
-    """Every victim of a leaf that may improve a target of the tile; returns the new worst of the tile."""
-    y0, x0 = leaf_y * LEAF_PX, leaf_x * LEAF_PX
-    y1 = min(y0 + LEAF_PX, maps.permissible_dbm.shape[0])
-    x1 = min(x0 + LEAF_PX, maps.permissible_dbm.shape[1])
-    height, width = best_dbm.shape
-    dy0, dy1 = tile_y - (y1 - 1), tile_y + height - 1 - y0
-    dx0, dx1 = tile_x - (x1 - 1), tile_x + width - 1 - x0
-    floor_db = tables.floor_db[apart(dy0, dy1), apart(dx0, dx1)]
-    centre_deg, half_deg = ZERO, HALF_TURN_DEG
-    if apart(dy0, dy1) > 0 or apart(dx0, dx1) > 0:
-        first_deg, last_deg = directions(tables, dy0, dy1, dx0, dx1)
-        half_deg = HALF * normal_azimuth_deg(last_deg - first_deg)
-        centre_deg = normal_azimuth_deg(first_deg + half_deg)
-    for y in range(y0, y1):
-        for x in range(x0, x1):
-            permissible_dbm = maps.permissible_dbm[y, x]
-            if not permissible_dbm + floor_db < worst_dbm:
-                continue
-            away_y = apart(tile_y - y, tile_y + height - 1 - y)
-            away_x = apart(tile_x - x, tile_x + width - 1 - x)
-            if away_y > tables.reach or away_x > tables.reach:
-                continue
-            azimuth_deg = normal_azimuth_deg(maps.azimuth_deg[y, x])
-            least_db, most_db = smallest_and_largest_db(ant, azimuth_deg, centre_deg, half_deg)
-            if not (permissible_dbm + least_db) + tables.floor_db[away_y, away_x] < worst_dbm:
-                continue
-            dy, dx = tile_y - y + tables.origin, tile_x - x + tables.origin
-            if least_db == most_db:
-                improved = _lower_by_constant(best_dbm, permissible_dbm + least_db, tables.loss_db, dy, dx)
-            else:
-                improved = _lower_by_victim(
-                    best_dbm, permissible_dbm, azimuth_deg, ant, tables.loss_db, tables.direction_deg, dy, dx
-                )
-            if improved:
-                worst_dbm = _largest_dbm(best_dbm)
-    return worst_dbm
-
-
-@kernel
 def _open_node(
     tree: Tree,
     tables: OffsetTables,
+    paths: PathClasses,
+    ground: TileGround,
     level: int,
     ys: tuple[int, int],
     xs: tuple[int, int],
     tile: tuple[int, int, int, int],
+    best_dbm: NDArray[np.float32],
     worst_dbm: np.float32,
     keys: NDArray[np.float32],
     nodes: NDArray[np.int64],
     size: int,
 ) -> int:
-    """Put those of the nodes ys x xs (half-open) on the heap that may improve the tile; returns its size."""
-    tile_y, tile_x, height, width = tile
-    side = LEAF_PX << level
+    """Put those of the nodes ys x xs (half-open) on the heap that may improve the tile; returns its size.
+
+    A node's key is a value that none of its terms is below.
+    """
+    row_of, any_dbm, directed_dbm = tree.row, tree.any_dbm, tree.directed_dbm
+    flat_floor_db, direction_deg, reach = tables.floor_db, tables.direction_deg, tables.reach
+    floor_db, steps, rings, tops, highest = paths.floor_db, paths.step, paths.ring, ground.top, ground.highest
+    tile_inland, inland, used = ground.inland, ground.nearest[1], paths.used
+    exact = not used or paths.exact_to[inland] >= rings.size - 1
+    start, across, side = tree.start[level], tree.width[level], LEAF_PX << level
     for i in range(max(ys[0], 0), min(ys[1], tree.height[level])):
-        for j in range(max(xs[0], 0), min(xs[1], tree.width[level])):
-            row = tree.row[tree.start[level] + i * tree.width[level] + j]
-            if row >= 0:
-                bound_dbm = node_bound_dbm(
-                    tables,
-                    tree,
-                    row,
-                    tile_y - (i * side + side - 1),
-                    tile_y + height - 1 - i * side,
-                    tile_x - (j * side + side - 1),
-                    tile_x + width - 1 - j * side,
-                    worst_dbm,
-                )
-                if bound_dbm < worst_dbm:
-                    size = _push(keys, nodes, size, bound_dbm, (level << LEVEL_SHIFT) | (i << Y_SHIFT) | j)
+        for j in range(max(xs[0], 0), min(xs[1], across)):
+            row = row_of[start + i * across + j]
+            dy0, dy1 = tile[0] - (i * side + side - 1), tile[0] + tile[2] - 1 - i * side
+            dx0, dx1 = tile[1] - (j * side + side - 1), tile[1] + tile[3] - 1 - j * side
+            away_y, away_x = apart(dy0, dy1), apart(dx0, dx1)
+            if row < 0 or away_y > reach or away_x > reach:
+                continue
+            least_db, step, top = flat_floor_db[away_y, away_x], 0, 0
+            if used:
+                step = int(np.int64(steps[away_y, away_x]))
+                top = int(np.int64(tops[paths.sectors, rings[step]]))
+                if top > 0 or not exact:
+                    least_db = floor_db[top, inland, step]
+            bound_dbm = any_dbm[row] + least_db
+            if not bound_dbm < worst_dbm:
+                continue
+            if away_y > 0 or away_x > 0:
+                first_deg, last_deg = directions(direction_deg, reach, dy0, dy1, dx0, dx1)
+                level_dbm = directed_bound_dbm(directed_dbm, row, first_deg, last_deg)
+                if used:
+                    first, last = sectors_between(paths.sectors, first_deg, last_deg)
+                    top = int(np.int64(top_class(tops, rings[step], first, last)))
+                    least_db = flat_floor_db[away_y, away_x]
+                    if top > 0 or not exact:
+                        least_db = floor_db[top, inland, step]
+                bound_dbm = level_dbm + least_db
+                if not bound_dbm < worst_dbm:
+                    continue
+                if used and not level_dbm < tolerated_dbm(
+                    floor_db, highest, tile_inland, best_dbm, rings[step], step, first, last
+                ):
+                    continue
+            size = _push(keys, nodes, size, bound_dbm, (level << LEVEL_SHIFT) | (i << Y_SHIFT) | j)
     return size
 
 
 @kernel
 def _start_tile(
-    maps: _Search, tables: OffsetTables, tile_y: int, tile_x: int, best_dbm: NDArray[np.float32]
+    maps: SearchState,
+    tables: OffsetTables,
+    paths: PathClasses,
+    tile_y: int,
+    tile_x: int,
+    best_dbm: NDArray[np.float32],
 ) -> np.float32:
     """Best values of a tile from the incoming map and the adjacent victims; -inf where there is no target."""
     grid_height, grid_width = maps.permissible_dbm.shape
     best_dbm[:] = -INF
+    by_class = paths.used and tables.adjacent_db[1, 1] < INF
     for y in range(tile_y, min(tile_y + best_dbm.shape[0], grid_height)):
         for x in range(tile_x, min(tile_x + best_dbm.shape[1], grid_width)):
             if maps.targets[y, x] and not np.isnan(maps.best_dbm[y, x]):
                 so_far_dbm = maps.best_dbm[y, x]
                 for p in range(max(y - 1, 0), min(y + 2, grid_height)):
                     for q in range(max(x - 1, 0), min(x + 2, grid_width)):
-                        term_dbm = maps.permissible_dbm[p, q] + tables.adjacent_db[p - y + 1, q - x + 1]
+                        loss_db = tables.adjacent_db[p - y + 1, q - x + 1]
+                        if by_class:
+                            loss_db = adjacent_loss_db(paths, maps.ground, loss_db, y, x, p, q)
+                        term_dbm = maps.permissible_dbm[p, q] + loss_db
                         so_far_dbm = term_dbm if term_dbm < so_far_dbm else so_far_dbm
                 best_dbm[y - tile_y, x - tile_x] = so_far_dbm
-    return _largest_dbm(best_dbm)
+    return largest_dbm(best_dbm)
 
 
 @kernel
 def _finish_tile(
-    maps: _Search, tile_y: int, tile_x: int, best_dbm: NDArray[np.float32], label_value: np.uint8
+    maps: SearchState, tile_y: int, tile_x: int, best_dbm: NDArray[np.float32], label_value: np.uint8
 ) -> None:
     """Write what is strictly below the incoming map."""
     for y in range(tile_y, min(tile_y + best_dbm.shape[0], maps.best_dbm.shape[0])):
@@ -268,9 +207,11 @@ def _finish_tile(
 
 @kernel
 def _search_rows(
-    maps: _Search,
+    maps: SearchState,
     ant: Bt419,
     tables: OffsetTables,
+    paths: PathClasses,
+    ground: TileGround,
     tree: Tree,
     label_value: np.uint8,
     tile_px: tuple[int, int],
@@ -287,22 +228,40 @@ def _search_rows(
     for tile_y in range(first * height, last * height, height):
         ys = ((tile_y - tables.reach) // side, (tile_y + height - 1 + tables.reach) // side + 1)
         for tile_x in range(0, maps.permissible_dbm.shape[1], width):
-            worst_dbm = _start_tile(maps, tables, tile_y, tile_x, best_dbm)
+            worst_dbm = _start_tile(maps, tables, paths, tile_y, tile_x, best_dbm)
             if worst_dbm == -INF:
                 continue
+            if paths.used:
+                fill_tile_ground(paths, maps.ground, tile_y, tile_x, best_dbm, ground)
             tile = (tile_y, tile_x, height, width)
             xs = ((tile_x - tables.reach) // side, (tile_x + width - 1 + tables.reach) // side + 1)
-            size = _open_node(tree, tables, top, ys, xs, tile, worst_dbm, keys, nodes, 0)
+            size = _open_node(
+                tree, tables, paths, ground, top, ys, xs, tile, best_dbm, worst_dbm, keys, nodes, 0
+            )
             while size > 0 and keys[0] < worst_dbm:
                 node = nodes[0]
                 size = _drop_first(keys, nodes, size)
                 level, i, j = node >> LEVEL_SHIFT, (node >> Y_SHIFT) & X_MASK, node & X_MASK
                 if level == 0:
-                    worst_dbm = _visit_leaf(maps, ant, tables, i, j, tile_y, tile_x, best_dbm, worst_dbm)
+                    worst_dbm = visit_leaf(
+                        maps, ant, tables, paths, ground, i, j, tile_y, tile_x, best_dbm, worst_dbm
+                    )
                 else:
                     below_y, below_x = (2 * i, 2 * i + 2), (2 * j, 2 * j + 2)
                     size = _open_node(
-                        tree, tables, level - 1, below_y, below_x, tile, worst_dbm, keys, nodes, size
+                        tree,
+                        tables,
+                        paths,
+                        ground,
+                        level - 1,
+                        below_y,
+                        below_x,
+                        tile,
+                        best_dbm,
+                        worst_dbm,
+                        keys,
+                        nodes,
+                        size,
                     )
             _finish_tile(maps, tile_y, tile_x, best_dbm, label_value)
 
@@ -334,6 +293,8 @@ def min_plus(
     maps: SearchMaps,
     label_value: int,
     *,
+    paths: PathClasses | None = None,
+    ground: PixelClasses | None = None,
     threads: int,
 ) -> None:
     """Lower ``maps.best_dbm`` to the smallest limit of any victim, in place (docs/method.md, section 11).
@@ -341,18 +302,24 @@ def min_plus(
     ``permissible_dbm`` float32[y, x] what the victim tolerates, +inf (or NaN) = no victim;
     ``loss_db`` float32[n, n] by (|dy|, |dx|) in pixels, +inf beyond the range, in no assumed order;
     ``discrimination`` ITU-R BT.419 as (flat_deg, end_deg, max_db), not used where two pixels are adjacent;
-    ``maps.label`` becomes ``label_value`` where the limit falls below the incoming one.
+    ``maps.label`` becomes ``label_value`` where the limit falls below the incoming one. ``paths``: losses of
+    targets that do not stand on flat land, by their ``ground``.
     """
     ant = bt419(discrimination)
     _check(permissible_dbm, loss_db, maps)
-    tile_px = TARGET_TILE_PX
+    tile_px = HILLY_TILE_PX if paths is not None and paths.used else TARGET_TILE_PX
     tables = offset_tables(loss_db, max(tile_px) + 1)
     tree = build_tree(permissible_dbm, maps.azimuth_deg, ant, threads)
     capacity = _heap_capacity(tables.reach, tile_px)
-    found = _Search(permissible_dbm, *maps)
+    ground = ground or level_ground(permissible_dbm.shape)
+    by_class = prepared(paths, tables.origin) if paths is not None and paths.used else flat_paths()
+    found = SearchState(permissible_dbm, *maps, ground)
 
     def search(first: int, last: int) -> None:
-        _search_rows(found, ant, tables, tree, np.uint8(label_value), tile_px, first, last, capacity)
+        tile = tile_ground(by_class, tile_px)
+        _search_rows(
+            found, ant, tables, by_class, tile, tree, np.uint8(label_value), tile_px, first, last, capacity
+        )
 
     over_bands(search, -(-permissible_dbm.shape[0] // tile_px[0]), BAND_TILES, threads)
 
@@ -363,6 +330,8 @@ def limiting_victim(
     azimuth_deg: NDArray[np.float32],
     ant: Bt419,
     tables: OffsetTables,
+    paths: PathClasses,
+    ground: PixelClasses,
     row: int,
     col: int,
 ) -> tuple[np.float32, int, int]:
@@ -376,15 +345,16 @@ def limiting_victim(
             dy, dx = row - y, col - x
             if not permissible_dbm[y, x] < INF or abs(dy) > tables.reach or abs(dx) > tables.reach:
                 continue
+            directed_dbm = permissible_dbm[y, x]
             if abs(dy) <= 1 and abs(dx) <= 1:
-                term_dbm = permissible_dbm[y, x] + tables.adjacent_db[dy + 1, dx + 1]
+                loss_db = tables.adjacent_db[dy + 1, dx + 1]
             else:
                 i, j = dy + tables.origin, dx + tables.origin
-                directed_dbm = permissible_dbm[y, x]
                 if not np.isnan(azimuth_deg[y, x]):
                     aim_deg = normal_azimuth_deg(azimuth_deg[y, x])
                     directed_dbm += bt419_db(ant, off_axis_deg(aim_deg, tables.direction_deg[i, j]))
-                term_dbm = directed_dbm + tables.loss_db[i, j]
+                loss_db = tables.loss_db[i, j]
+            term_dbm = directed_dbm + path_db(paths, ground, loss_db, (row, col), (y, x))
             if term_dbm < best_dbm:
                 best_dbm, best_y, best_x = term_dbm, y, x
     return best_dbm, best_y, best_x

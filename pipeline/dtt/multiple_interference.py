@@ -23,11 +23,23 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, nuisance_bands, read_servers, read_victims
 from pipeline.dtt.degradation import degradation_of
-from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, loss_tables, make_job
+from pipeline.dtt.device_ground import GroundClasses, read_ground
+from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, losses_of, make_job
+from pipeline.dtt.path_classes import (
+    DISTANCE_STEP,
+    PathClasses,
+    PixelClasses,
+    classes_between,
+    flat_paths,
+    path_db,
+    prepared,
+)
+from pipeline.dtt.protection_maps import reach_px
 from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, VictimMaps, group_codes, rows_of
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
+from pipeline.propagation.homogeneous import NEAR_KM
 from pipeline.radio.antennas import directivity_db
 from pipeline.radio.channel_plan import Offset, channel_centre_mhz
 from pipeline.reference.limiting_channels import concerns
@@ -57,17 +69,32 @@ class PlacedDevices(NamedTuple):
 
 
 class InterferenceSources(NamedTuple):
-    """Devices of one geometry around one DTT channel.
+    """Devices of one geometry around one DTT channel, on the padded grid.
 
-    ``level_dbm`` float64[device, code of the victim]: e.i.r.p. plus protection ratio; ``loss_db`` and
-    ``near`` by (|dy|, |dx|), the loss for inland and for coastal victims.
+    ``level_dbm`` float64[device, code of the victim]: e.i.r.p. plus protection ratio.
     """
 
     row: NDArray[np.int64]
     col: NDArray[np.int64]
     level_dbm: NDArray[np.float64]
-    loss_db: NDArray[np.float32]
-    near: NDArray[np.bool_]
+
+
+class SourcePaths(NamedTuple):
+    """Losses from the devices of one geometry to victims inland and at the coast, out to ``reach`` pixels.
+
+    ``near_db`` and ``far_db`` float32[coast, n, n] by (|dy|, |dx|), losses of flat land up to 80 m and
+    beyond; ``inland`` and ``coastal`` classes of the ``ground`` of the box, ``inland_db`` and ``coastal_db``
+    their losses at the nodes of distance; ``px_km`` true side of a pixel.
+    """
+
+    near_db: NDArray[np.float32]
+    far_db: NDArray[np.float32]
+    inland: PathClasses
+    coastal: PathClasses
+    inland_db: NDArray[np.float32]
+    coastal_db: NDArray[np.float32]
+    ground: PixelClasses
+    px_km: float
 
 
 def run(
@@ -82,19 +109,23 @@ def run(
     servers = read_servers(files.coverage("_servers.json"))
     tables = read_protection_tables(config.protection)
     jobs = [make_job(config, files.channel, group, tables, servers) for group in geometries(config.devices)]
-    found = [(job, sources_of(job, placed, grid)) for job in jobs if job.groups]
+    found = [(job, sources_of(job, placed)) for job in jobs if job.groups]
     concerned = [(job, sources) for job, sources in found if sources is not None]
     if not concerned:
         return None
-    box = _box_of([sources for _, sources in concerned], grid)
+    box = _box_of([(sources, reach_px(_louder(job), files, grid)) for job, sources in concerned], grid)
     power = np.zeros((2, box.rows.stop - box.rows.start, box.cols.stop - box.cols.start))
+    surface = raster.read(files.territory("surface")).values
     for job, sources in concerned:
-        _add(job, sources, read_victims(job, files, box), box, power, threads)
+        victims = read_victims(job, files, box)
+        classes = read_ground(config, files.build, job.devices[0], surface, grid, box)
+        paths = paths_of(job, victims, grid, classes)
+        _add(job, sources, paths, victims, box, power, threads)
     dq_pct = min(config.devices[i].dq_pct for i in np.unique(placed.device))
     return _layers(config, files, box, power, dq_pct, threads)
 
 
-def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: Grid) -> InterferenceSources | None:
+def sources_of(job: ProtectionJob, placed: PlacedDevices) -> InterferenceSources | None:
     """The devices of a job's geometry that concern its channel, those of a pixel as one; None without any."""
     devices = list(job.config.devices)
     own = {devices.index(device) for device in job.devices}
@@ -111,8 +142,7 @@ def sources_of(job: ProtectionJob, placed: PlacedDevices, grid: Grid) -> Interfe
     places, which = np.unique(np.stack([placed.row[chosen], placed.col[chosen]]), axis=1, return_inverse=True)
     power = np.zeros((places.shape[1], level_dbm.shape[1]))
     np.add.at(power, which, 10.0 ** (0.1 * level_dbm))
-    loss_db, near = _losses(job, grid)
-    return InterferenceSources(places[0].copy(), places[1].copy(), 10.0 * np.log10(power), loss_db, near)
+    return InterferenceSources(places[0].copy(), places[1].copy(), 10.0 * np.log10(power))
 
 
 def ratios_db(job: ProtectionJob, device: Device, offset: Offset) -> NDArray[np.float64]:
@@ -127,29 +157,33 @@ def ratios_db(job: ProtectionJob, device: Device, offset: Offset) -> NDArray[np.
     return largest_db
 
 
-def _losses(job: ProtectionJob, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Losses for inland and coastal victims out to where one device is ``_FAINT_DB`` below what limits it."""
+def _louder(job: ProtectionJob) -> ProtectionJob:
+    """The job out to where one device is ``_FAINT_DB`` below what limits it."""
     louder = [d.model_copy(update={"margin_db": d.margin_db + _FAINT_DB}) for d in job.devices]
-    wider = job._replace(devices=tuple(louder))
-    size_px = max(grid.height, grid.width)
-    coasts = (False, job.config.protection.sea_paths == "coastal")
-    tables = [loss_tables(wider, grid, coastal=coastal, largest_px=size_px) for coastal in coasts]
-    size = max(table.far_db.shape[0] for table in tables)
-    loss_db = np.full((2, size, size), np.inf, dtype=np.float32)
-    near = np.zeros((size, size), dtype=np.bool_)
-    for layer, table in enumerate(tables):
-        n = table.far_db.shape[0]
-        loss_db[layer, :n, :n] = np.minimum(table.near_db, table.far_db)
-        near[:n, :n] |= np.isfinite(table.near_db)
-    return loss_db, near
+    return job._replace(devices=tuple(louder))
 
 
-def _box_of(all_sources: Sequence[InterferenceSources], grid: Grid) -> PixelBox:
+def paths_of(job: ProtectionJob, victims: VictimMaps, grid: Grid, classes: GroundClasses) -> SourcePaths:
+    """Losses for inland and coastal victims of a box."""
+    found = losses_of(_louder(job), victims, grid, classes)
+    size = max((tables.far_db.shape[0] for tables in found.values()), default=1)
+    near_db, far_db = (np.full((2, size, size), np.inf, dtype=np.float32) for _ in range(2))
+    paths, nodes_db = [flat_paths(), flat_paths()], [np.zeros((1, 1, 2), np.float32)] * 2
+    for coastal, tables in found.items():
+        n = tables.far_db.shape[0]
+        near_db[int(coastal), :n, :n], far_db[int(coastal), :n, :n] = tables.near_db, tables.far_db
+        if tables.paths.used:
+            paths[int(coastal)], nodes_db[int(coastal)] = prepared(tables.paths, size), tables.nodes_db
+    px_km = grid.resolution_m / grid.largest_scale() / 1000.0
+    return SourcePaths(near_db, far_db, paths[0], paths[1], nodes_db[0], nodes_db[1], classes.ground, px_km)
+
+
+def _box_of(reaches: Sequence[tuple[InterferenceSources, int]], grid: Grid) -> PixelBox:
     """The part of the grid that some device can reach."""
     spans = []
     for size, places in ((grid.height, "row"), (grid.width, "col")):
-        firsts = [int(getattr(s, places).min()) - s.near.shape[0] + 1 for s in all_sources]
-        lasts = [int(getattr(s, places).max()) + s.near.shape[0] for s in all_sources]
+        firsts = [int(getattr(sources, places).min()) - reach for sources, reach in reaches]
+        lasts = [int(getattr(sources, places).max()) + reach + 1 for sources, reach in reaches]
         spans.append(slice(max(min(firsts), 0), min(max(lasts), size)))
     return PixelBox(*spans)
 
@@ -157,6 +191,7 @@ def _box_of(all_sources: Sequence[InterferenceSources], grid: Grid) -> PixelBox:
 def _add(
     job: ProtectionJob,
     sources: InterferenceSources,
+    paths: SourcePaths,
     victims: VictimMaps,
     box: PixelBox,
     power: NDArray[np.float64],
@@ -165,11 +200,11 @@ def _add(
     """Add the power of one geometry to ``power`` [near | far, y, x], in place."""
     antenna = discrimination_of(job)
     cross_polar_db = job.config.coverage.cross_polar_db
+    inside = sources._replace(row=sources.row - box.rows.start, col=sources.col - box.cols.start)
 
     def compute(rows: slice, cols: slice, before: NDArray[np.float64]) -> NDArray[np.float64]:
         after = before.copy()
-        first_row, first_col = box.rows.start + rows.start, box.cols.start
-        add_power(rows_of(victims, rows), first_row, first_col, sources, antenna, cross_polar_db, after)
+        add_power(rows_of(victims, rows), rows.start, inside, paths, antenna, cross_polar_db, after)
         return after
 
     height, width = power.shape[1:]
@@ -184,21 +219,21 @@ def _add(
 def add_power(
     victims: VictimMaps,
     first_row: int,
-    first_col: int,
     sources: InterferenceSources,
+    paths: SourcePaths,
     antenna: tuple[float, float, float],
     cross_polar_db: float,
     power: NDArray[np.float64],
 ) -> None:
     """Power of all sources at the victims of a strip, mW at 0 dBi times the protection ratio.
 
-    Into ``power`` float64[near | far, y, x]; the strip begins at (``first_row``, ``first_col``) of the grid.
+    Into ``power`` float64[near | far, y, x]; the strip begins at row ``first_row`` of the box.
     """
     height, width = victims.kind.shape
-    reach = sources.near.shape[0] - 1
+    reach = paths.far_db.shape[1] - 1
     flat_deg, end_deg, full_db = antenna
     for j in range(sources.row.size):
-        row, col = sources.row[j] - first_row, sources.col[j] - first_col
+        row, col = sources.row[j] - first_row, sources.col[j]
         for y in range(max(0, row - reach), min(height, row + reach + 1)):
             for x in range(max(0, col - reach), min(width, col + reach + 1)):
                 kind = victims.kind[y, x]
@@ -206,7 +241,12 @@ def add_power(
                     continue
                 dy, dx = abs(row - y), abs(col - x)
                 coast = 1 if kind & COASTAL_BIT else 0
-                level_dbm = sources.level_dbm[j, victims.code[y, x]] - float(sources.loss_db[coast, dy, dx])
+                loss_db = paths.near_db[coast, dy, dx]
+                near = loss_db < np.inf
+                if not near:
+                    target, victim = (row + first_row, col), (y + first_row, x)
+                    loss_db = _far_loss_db(paths, coast, paths.far_db[coast, dy, dx], target, victim)
+                level_dbm = sources.level_dbm[j, victims.code[y, x]] - float(loss_db)
                 if level_dbm == -np.inf:
                     continue
                 if dy > 1 or dx > 1:
@@ -217,7 +257,28 @@ def add_power(
                         direction_deg = math.degrees(math.atan2(float(col - x), float(y - row)))
                         off_deg = abs((azimuth_deg - direction_deg + 180.0) % 360.0 - 180.0)
                         level_dbm -= directivity_db(off_deg, flat_deg, end_deg, full_db)
-                power[0 if sources.near[dy, dx] else 1, y, x] += math.exp(_MW * level_dbm)
+                power[0 if near else 1, y, x] += math.exp(_MW * level_dbm)
+
+
+@kernel
+def _far_loss_db(
+    paths: SourcePaths, coast: int, flat_db: np.float32, target: tuple[int, int], victim: tuple[int, int]
+) -> np.float32:
+    """Loss beyond 80 m, of a class interpolated between the nodes: what devices do together is no bound."""
+    by_class = paths.coastal if coast == 1 else paths.inland
+    nodes_db = paths.coastal_db if coast == 1 else paths.inland_db
+    loss_db = path_db(by_class, paths.ground, flat_db, target, victim)
+    away_y, away_x = abs(target[0] - victim[0]), abs(target[1] - victim[1])
+    if not by_class.used or loss_db == flat_db or (away_y <= 1 and away_x <= 1):
+        return loss_db
+    height, inland = classes_between(by_class, paths.ground, target, victim)
+    d_km = paths.px_km * math.hypot(float(max(away_y - 1, 0)), float(max(away_x - 1, 0)))
+    place = math.log(d_km / NEAR_KM) / DISTANCE_STEP
+    node = int(place)
+    if node + 1 >= nodes_db.shape[2]:
+        return loss_db
+    before_db, after_db = nodes_db[height, inland, node], nodes_db[height, inland, node + 1]
+    return before_db + np.float32(place - node) * (after_db - before_db)
 
 
 def _layers(

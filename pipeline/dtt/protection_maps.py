@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, find_box, read_servers, read_victims, strips
+from pipeline.dtt.device_ground import highest_class_m, read_ground
 from pipeline.dtt.limits import (
     THRESHOLD_BAND,
     LimitBand,
@@ -60,21 +61,25 @@ def write_protection(
 def _protect(job: ProtectionJob, files: ChannelFiles, out: tuple[Path, Path], threads: int) -> None:
     """One geometry: only the box within reach is held in memory, finished maps wait on disk."""
     grid = raster.read_grid(files.coverage(".tif"))
-    coastal = job.config.protection.sea_paths == "coastal"
-    reach_px = (
-        table_size(channel_range_km(job, coastal), grid.resolution_m, grid.largest_scale())
-        if job.groups
-        else 0
-    )
-    box = find_box(job.config, files, grid, reach_px)
+    around_px = reach_px(job, files, grid) if job.groups else 0
+    box = find_box(job.config, files, grid, around_px)
     bands = bands_of(job)
     with tempfile.TemporaryDirectory(prefix="protect-", dir=files.build) as folder:
         if box is not None:
             victims = read_victims(job, files, box)
-            surface = raster.read(files.territory("surface"), rows=box.rows, cols=box.cols).values
-            maps = run(job, victims, surface == Surface.HOME, grid, threads=threads)
+            surface = raster.read(files.territory("surface")).values
+            classes = read_ground(job.config, files.build, job.devices[0], surface, grid, box)
+            maps = run(job, victims, surface[box] == Surface.HOME, grid, classes, threads=threads)
             _keep(Path(folder), maps)
         _write(out, grid, box, bands, Path(folder), files.channel)
+
+
+def reach_px(job: ProtectionJob, files: ChannelFiles, grid: Grid) -> int:
+    """Pixels beyond which no device of the geometry, on the highest ground, is limited."""
+    coastal = job.config.protection.sea_paths == "coastal"
+    highest_m = highest_class_m(job.config, files.build, job.devices[0])
+    reach_km = max(channel_range_km(job, coastal), channel_range_km(job, coastal, highest_m))
+    return table_size(reach_km, grid.resolution_m, grid.largest_scale())
 
 
 def _keep(folder: Path, maps: Iterable[tuple[LimitBand, NDArray[np.float32], NDArray[np.uint8]]]) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ HALF_TURN_DEG = np.float32(180.0)
 TURN_DEG = np.float32(360.0)
 SECTORS_PER_DEG = np.float32(SECTORS / 360.0)
 BINS_PER_DEG = np.float32(BINS / 360.0)
+ANY_DIRECTION_DEG = (ZERO, np.float32(-1.0))
 
 
 class Tree(NamedTuple):
@@ -246,16 +248,22 @@ def offset_tables(loss_db: NDArray[np.float32], pad: int) -> OffsetTables:
     beyond_db = loss_db.copy()
     beyond_db[:2, :2] = np.inf
     floor_db = np.minimum.accumulate(np.minimum.accumulate(beyond_db[::-1, ::-1], axis=0), axis=1)
-    offset = np.arange(-origin, origin + 1, dtype=np.float64)
-    direction_deg = np.degrees(np.arctan2(offset[None, :], -offset[:, None])) % 360.0
     return OffsetTables(
         loss_db=full_db,
-        direction_deg=direction_deg.astype(np.float32),
+        direction_deg=_directions_deg(origin),
         adjacent_db=adjacent_db,
         floor_db=np.ascontiguousarray(floor_db[::-1, ::-1]),
         origin=origin,
         reach=n - 1,
     )
+
+
+@lru_cache(maxsize=2)
+def _directions_deg(origin: int) -> NDArray[np.float32]:
+    """Direction victim -> target by signed offset."""
+    offset = np.arange(-origin, origin + 1, dtype=np.float64)
+    direction_deg = np.degrees(np.arctan2(offset[None, :], -offset[:, None])) % 360.0
+    return direction_deg.astype(np.float32)
 
 
 @kernel
@@ -265,14 +273,16 @@ def apart(low: int, high: int) -> int:
 
 
 @kernel
-def directions(tables: OffsetTables, dy0: int, dy1: int, dx0: int, dx1: int) -> tuple[np.float32, np.float32]:
+def directions(
+    direction_deg: NDArray[np.float32], reach: int, dy0: int, dy1: int, dx0: int, dx1: int
+) -> tuple[np.float32, np.float32]:
     """First and last direction [deg], clockwise, of a rectangle of offsets that does not hold the offset 0.
 
-    Offsets out of reach are cut off first: no loss is finite there.
+    Offsets out of reach are cut off first: no loss is finite there. ``direction_deg``: of ``OffsetTables``.
     """
-    m = tables.origin
-    dy0, dy1 = max(dy0, -tables.reach), min(dy1, tables.reach)
-    dx0, dx1 = max(dx0, -tables.reach), min(dx1, tables.reach)
+    m = direction_deg.shape[0] // 2
+    dy0, dy1 = max(dy0, -reach), min(dy1, reach)
+    dx0, dx1 = max(dx0, -reach), min(dx1, reach)
     if dy1 < 0:  # all north: from the most western to the most eastern corner
         first_y, first_x = dy1 if dx0 < 0 else dy0, dx0
         last_y, last_x = dy1 if dx1 > 0 else dy0, dx1
@@ -283,32 +293,21 @@ def directions(tables: OffsetTables, dy0: int, dy1: int, dx0: int, dx1: int) -> 
         first_y, first_x, last_y, last_x = dy0, dx0, dy1, dx0
     else:  # due west: from south to north
         first_y, first_x, last_y, last_x = dy1, dx1, dy0, dx1
-    return tables.direction_deg[first_y + m, first_x + m], tables.direction_deg[last_y + m, last_x + m]
+    return direction_deg[first_y + m, first_x + m], direction_deg[last_y + m, last_x + m]
 
 
 @kernel
-def node_bound_dbm(
-    tables: OffsetTables, tree: Tree, row: int, dy0: int, dy1: int, dx0: int, dx1: int, worst_dbm: np.float32
+def directed_bound_dbm(
+    directed_dbm: NDArray[np.float32], row: int, first_deg: np.float32, last_deg: np.float32
 ) -> np.float32:
-    """A value no term of this node is below, for all offsets of the rectangle; +inf if it cannot improve."""
-    away_y, away_x = apart(dy0, dy1), apart(dx0, dx1)
-    if away_y > tables.reach or away_x > tables.reach:
-        return INF
-    floor_db = tables.floor_db[away_y, away_x]
-    bound_dbm = tree.any_dbm[row] + floor_db
-    if not bound_dbm < worst_dbm:
-        return INF
-    if away_y == 0 and away_x == 0:
-        return bound_dbm
-    first_deg, last_deg = directions(tables, dy0, dy1, dx0, dx1)
+    """Smallest level plus discrimination of a node over the directions first..last, clockwise."""
     k = min(int(first_deg * BINS_PER_DEG), BINS - 1)
     last = min(int(last_deg * BINS_PER_DEG), BINS - 1)
-    directed_dbm = tree.directed_dbm[row, k]
+    smallest_dbm = directed_dbm[row, k]
     while k != last:
         k = k + 1 if k + 1 < BINS else 0
-        directed_dbm = min(directed_dbm, tree.directed_dbm[row, k])
-    bound_dbm = directed_dbm + floor_db
-    return bound_dbm if bound_dbm < worst_dbm else INF
+        smallest_dbm = min(smallest_dbm, directed_dbm[row, k])
+    return smallest_dbm
 
 
 @kernel

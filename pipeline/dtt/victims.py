@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.calibration import CalibratedLevels, calibrated_level_db
+from pipeline.dtt.path_classes import PathClasses
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.reference.ratios import Group
@@ -238,3 +239,15 @@ def cross_polar_table_db(loss_db: NDArray[np.float32], cross_polar_db: float) ->
     table_db = loss_db + np.float32(cross_polar_db)
     table_db[:2, :2] = loss_db[:2, :2]
     return table_db
+
+
+def cross_polar_paths(paths: PathClasses, cross_polar_db: float) -> PathClasses:
+    """Losses by class for orthogonally polarised victims; those of adjacent pixels stay."""
+    more_db = np.float32(cross_polar_db)
+    return paths._replace(loss_db=paths.loss_db + more_db, floor_db=paths.floor_db + more_db)
+
+
+def members_at_coast(victims: VictimMaps, *, coastal: bool) -> NDArray[np.bool_]:
+    """Victims at the coast or those inland, bool[y, x]."""
+    bit = COASTAL_BIT if coastal else 0
+    return (victims.kind != NO_VICTIM) & ((victims.kind & COASTAL_BIT) == bit)

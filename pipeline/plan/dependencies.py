@@ -17,6 +17,7 @@ from pipeline.config.config import Config
 from pipeline.dtt.neighbour_rules import foreign_data
 from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.layers import LAYERS
+from pipeline.plan.hill_reach import reach_facts
 from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import Plan, near_channel
@@ -99,17 +100,20 @@ def rows_of_territory(plan: Plan) -> str:
     """Hash of what the job territory takes from the register: the widths of the margin and the sites' box.
 
     The margin is the maximum interference range, over land and over sea; it follows from the modes in use,
-    the devices and the protection ratios. The box is as coarse as that of the land mask: a station that moves
-    within it concerns its own channels only.
+    the devices and the protection ratios, and so does how far devices on hills reach. The box is as coarse as
+    that of the land mask: a station that moves within it concerns its own channels only.
     """
     required_km = required_margins_km(plan.config, plan.register)
     margins_m = [margin_m(plan.config, required_km, coastal=coastal) for coastal in (False, True)]
+    facts: dict[str, object] = {"margins_m": margins_m}
+    if reach := reach_facts(plan.config, plan.register):
+        facts["reach"] = reach
     if plan.register.sizes["transmitter"] == 0:
-        return json_hash({"margins_m": margins_m})
+        return json_hash(facts)
     sites = [plan.register[name].values for name in ("lon_deg", "lat_deg")]
     low = [math.floor(values.min() - BUFFER_DEG) for values in sites]
     high = [math.ceil(values.max() + BUFFER_DEG) for values in sites]
-    return json_hash({"margins_m": margins_m, "low_deg": low, "high_deg": high})
+    return json_hash(facts | {"low_deg": low, "high_deg": high})
 
 
 def rows_of_neighbours(plan: Plan) -> str:

@@ -35,9 +35,7 @@ def required_margin_km(config: Config, modes: Iterable[ModeKey], *, coastal: boo
     if config.protection.method == "separation":
         return max(border_km, *(largest_separation_km(config, device) for device in config.devices))
     tables = read_protection_tables(config.protection)
-    default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
-    keys = {key if key[1] else default for key in modes}
-    channels = victim_channels(config, plan_channels(config.channels), config.all_device_channels())
+    keys, channels = _with_default(config, modes), limiting_channels(config)
     reception_km = max(
         interference_range_km(config, device, tables, modes=keys, channels=channels, coastal=coastal)
         for device in config.devices
@@ -53,6 +51,22 @@ def services_margin_km(config: Config) -> float:
     grid = grid_of(config, boundaries_of(config.territory), 0.0)
     context = ServiceContext(config, Path(), grid, ())
     return max((margin_of_receivers_km(row, context) for row in evaluated_services(config)), default=0.0)
+
+
+def limiting_channels(config: Config) -> list[int]:
+    """Channels of the plan whose reception can limit some device, ascending."""
+    return sorted(victim_channels(config, plan_channels(config.channels), config.all_device_channels()))
+
+
+def modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:
+    """(system, mode) of all transmitters, the default in place of none."""
+    modes = zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True)
+    return _with_default(config, modes)
+
+
+def _with_default(config: Config, modes: Iterable[ModeKey]) -> list[ModeKey]:
+    default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
+    return sorted({key if key[1] else default for key in modes})
 
 
 def required_margins_km(config: Config, register: xr.Dataset | None = None) -> tuple[float, float]:

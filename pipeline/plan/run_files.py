@@ -17,6 +17,7 @@ from pipeline.plan.published_layers import (
     style_file,
 )
 from pipeline.radio.allocations import is_partial
+from pipeline.terrain.height_files import base_heights_m, heights_file
 from pipeline.territory.rasters import ACCOUNTS_FILE
 
 # Vector layers of the QGIS projects, relative to the run's folder.
@@ -28,7 +29,7 @@ PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
 
 def territory_files(plan: Plan) -> list[str]:
     """Files of the job territory, relative to the build folder."""
-    layers = ("surface", "country", "coastal", "border", "neighbours", "land_lonlat")
+    layers = ("surface", "country", "coastal", "reach", "border", "neighbours", "land_lonlat")
     names = [f"{layer}.tif" for layer in layers]
     names.append("countries.json")
     if plan.config.population is not None:
@@ -45,6 +46,11 @@ def terrain_files(plan: Plan, channel: int) -> list[str]:
 def sweep_files(plan: Plan, tile: str) -> list[str]:
     """Sweeps of one 1-degree square, relative to the build folder."""
     return [f"terrain/{tile}.npz"]
+
+
+def height_files(plan: Plan) -> list[str]:
+    """Classes of the heights of devices, relative to the build folder; none on flat land."""
+    return [heights_file(Path(), base_m).as_posix() for base_m in base_heights_m(plan.config)]
 
 
 def coverage_files(plan: Plan, channel: str) -> list[str]:

@@ -11,8 +11,9 @@ from pipeline.errors import InputError
 from pipeline.files import noting_files
 from pipeline.plan.dependencies import basis_of, code_of
 from pipeline.plan.digests import write_record
+from pipeline.plan.hill_reach import required_reach
 from pipeline.plan.jobs import JOBS, Job
-from pipeline.plan.margin import required_margins_km
+from pipeline.territory.rasters import Reach
 
 
 def run_job(
@@ -33,11 +34,16 @@ def run_job(
     if set(wildcards) != set(row.wildcards):
         allowed = ", ".join(f"--{known}" for known in row.wildcards) or "none"
         raise InputError(f"job {name} is for other options", value=", ".join(wildcards), allowed=allowed)
-    values = {value: _value(value, config, row) for value in row.values}
+    values = {value: _value(value, config, row, threads) for value in row.values}
     with noting_files() as written:
         import_module(row.module).main(config, build, threads=threads, **wildcards, **values)
     if key:
         write_record(build, row.name, wildcards, key, written)
+
+
+def run_territory(config: Config, build: Path, reach: Reach, *, threads: int) -> None:
+    """The job territory where what its devices reach does not follow from ``config`` alone."""
+    import_module(JOBS["territory"].module).main(config, build, threads=threads, required=reach)
 
 
 def job_named(name: str) -> Job:
@@ -52,12 +58,12 @@ def title_of(name: str, **wildcards: DeviceChannel | str) -> str:
     return job_named(name).title.format(**wildcards)
 
 
-def _value(name: str, config: Config, row: Job) -> object:
+def _value(name: str, config: Config, row: Job, threads: int) -> object:
     """What ``main`` is given besides configuration and wildcards."""
     if name == "code":
         return code_of(config, row.name)
     if name == "basis":
         return basis_of(config, row.name)
-    if name == "required_km":
-        return required_margins_km(config)
+    if name == "required":
+        return required_reach(config, threads=threads)
     raise ValueError(f"{row.name}: no value {name}")

@@ -54,9 +54,10 @@ def flat_path_loss_db(
     receiver_m: float,
     time_pct: float,
     over_sea: bool,
+    effective_m: float,
 ) -> NDArray[np.float64]:
     """Loss of the table's role ``receiver``; free space knows neither time nor sea."""
-    del time_pct, over_sea
+    del time_pct, over_sea, effective_m
     return slant_losses_db(d_km, f_mhz, device_m, receiver_m)
 
 

@@ -1,8 +1,9 @@
-"""The flat path of a device: basic transmission loss to a victim receiver, and its tables.
+"""The path of a device: basic transmission loss to a victim receiver, and its tables.
 
 The distance is the smallest between the two pixels as squares, over the largest scale of the grid, at least
-d_min. Up to 80 m free space on the slant; beyond, the model of the table over flat land without terrain, in
-open surroundings; never less than free space. The step at 80 m stays (docs/method.md, section 9). For
+d_min. Up to 80 m free space on the slant; beyond, the model of the table over land without profiles, in open
+surroundings, with the effective height of the device if one is given and a part of the path over sea; never
+less than free space. The step at 80 m stays (docs/method.md, section 9). For
 receivers at points the loss is tabulated by distance: nodes are 0.1 % apart; between them the loss is linear
 in the logarithm of the distance, which is within 0.002 dB of the exact loss. Where it jumps (the step at
 80 m) the smaller end counts.
@@ -31,6 +32,7 @@ _JUMP_DB = 0.1
 _MEDIAN_TIME_PCT = 50.0
 
 _PathKind = Literal["land", "sea"]
+NearSlant = Literal["antennas", "horizontal"]
 
 
 class LossTables(NamedTuple):
@@ -44,14 +46,19 @@ class LossTables(NamedTuple):
 
 
 class DevicePath(NamedTuple):
-    """The path between a device and a receiver at a point; ``coastal``: the smaller loss of land and sea."""
+    """The path between a device and a receiver: what its loss depends on beside the distance.
+
+    ``inland_km`` distances of both ends from the sea in all: 0 = at the coast, infinite = no sea near.
+    """
 
     model: str
     f_mhz: float
     device_m: float
     receiver_m: float
     time_pct: float
-    coastal: bool
+    inland_km: float
+    effective_m: float = math.nan
+    near_slant: NearSlant = "antennas"
 
 
 class LossProfile(NamedTuple):
@@ -71,20 +78,45 @@ def path_loss_db(
     model: str = "p1546",
     path: _PathKind = "land",
     time_pct: float = _MEDIAN_TIME_PCT,
+    effective_m: float = math.nan,
+    near_slant: NearSlant = "antennas",
 ) -> NDArray[np.float64]:
     """Basic transmission loss in dB, same shape as the horizontal distance ``d_km`` > 0.
 
     ``height_m`` antenna of the device, ``receiver_m`` of the victim, above ground; ``model`` a name of the
-    table. Only P.1546 knows the sea and the percentage of time; the others give one loss for all of them.
+    table. ``effective_m`` effective height of the device beyond 80 m, NaN = flat land; up to there the slant
+    is that between the antennas, or with ``horizontal`` the distance alone. Only P.1546 knows effective
+    heights, the sea and the percentage of time; the others give one loss for all of them.
     """
     flat_km = np.ascontiguousarray(d_km, dtype=np.float64).ravel()
     loss_db = slant_losses_db(flat_km, f_mhz, height_m, receiver_m)
     far = flat_km > NEAR_KM
+    if near_slant == "horizontal":
+        loss_db[~far] = slant_losses_db(flat_km[~far], f_mhz, receiver_m, receiver_m)
     beyond_db = module_of(model_named(model)).flat_path_loss_db(
-        flat_km[far], f_mhz, height_m, receiver_m, time_pct, path == "sea"
+        flat_km[far], f_mhz, height_m, receiver_m, time_pct, path == "sea", effective_m
     )
     loss_db[far] = np.maximum(loss_db[far], beyond_db)
     return loss_db.reshape(np.shape(d_km))
+
+
+def sea_share_at(d_km: NDArray[np.float64], inland_km: float) -> NDArray[np.float64]:
+    """Largest share of sea, 0 to 1, in a path whose ends lie ``inland_km`` from the sea in all.
+
+    0: at the coast, all of the path may be sea; infinite: there is no sea.
+    """
+    if inland_km == 0.0:
+        return np.ones(np.shape(d_km))
+    return np.maximum(0.0, 1.0 - inland_km / d_km)
+
+
+def mixed_loss_db(
+    land_db: NDArray[np.float64], sea_db: NDArray[np.float64], sea_share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Loss of a path with a share of sea (P.1546-6, Annex 5, sec. 8); never above that over land."""
+    gain_db = np.maximum(0.0, land_db - sea_db)
+    weight = (1.0 - (1.0 - sea_share) ** (2.0 / 3.0)) ** (1.0 + gain_db / 40.0)
+    return np.where(sea_share >= 1.0, np.minimum(land_db, sea_db), land_db - weight * gain_db)
 
 
 def smaller_path_loss_db(
@@ -96,15 +128,51 @@ def smaller_path_loss_db(
     model: str,
     coastal: bool,
     time_pct: float = _MEDIAN_TIME_PCT,
+    effective_m: float = math.nan,
+    near_slant: NearSlant = "antennas",
 ) -> NDArray[np.float64]:
     """Loss over land or, for victims near the coast, the smaller of the losses over land and over sea."""
-    land_db = path_loss_db(d_km, f_mhz, height_m, receiver_m=receiver_m, model=model, time_pct=time_pct)
-    if not coastal:
-        return land_db
-    sea_db = path_loss_db(
-        d_km, f_mhz, height_m, receiver_m=receiver_m, model=model, path="sea", time_pct=time_pct
+    return coast_path_loss_db(
+        d_km,
+        DevicePath(
+            model,
+            f_mhz,
+            height_m,
+            receiver_m,
+            time_pct,
+            0.0 if coastal else math.inf,
+            effective_m=effective_m,
+            near_slant=near_slant,
+        ),
     )
-    return np.minimum(land_db, sea_db)
+
+
+def coast_path_loss_db(d_km: NDArray[np.float64], path: DevicePath) -> NDArray[np.float64]:
+    """Loss of a path with the largest share of sea that its ends admit."""
+    land_db, sea_db = one_surface_losses_db(d_km, path, sea=path.inland_km < math.inf)
+    return mixed_loss_db(land_db, sea_db, sea_share_at(d_km, path.inland_km))
+
+
+def one_surface_losses_db(
+    d_km: NDArray[np.float64], path: DevicePath, *, sea: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Losses of a path if it were all land and if it were all sea; without ``sea`` twice those of land."""
+    land_db = _one_surface_loss_db(d_km, path, "land")
+    return land_db, _one_surface_loss_db(d_km, path, "sea") if sea else land_db
+
+
+def _one_surface_loss_db(d_km: NDArray[np.float64], path: DevicePath, kind: _PathKind) -> NDArray[np.float64]:
+    return path_loss_db(
+        d_km,
+        path.f_mhz,
+        path.device_m,
+        receiver_m=path.receiver_m,
+        model=path.model,
+        path=kind,
+        time_pct=path.time_pct,
+        effective_m=path.effective_m,
+        near_slant=path.near_slant,
+    )
 
 
 def offset_distance_km(
@@ -134,13 +202,22 @@ def loss_table_db(
     receiver_m: float = _RECEIVER_M,
     model: str = "p1546",
     coastal: bool = False,
+    effective_m: float = math.nan,
+    near_slant: NearSlant = "antennas",
 ) -> LossTables:
     """Quadrant tables of the loss for the distances of ``offset_distance_km``."""
     unique_km, place = np.unique(distance_km, return_inverse=True)
     within = unique_km <= radius_km
     loss_db = np.full(unique_km.size, np.inf)
     loss_db[within] = smaller_path_loss_db(
-        unique_km[within], f_mhz, height_m, receiver_m=receiver_m, model=model, coastal=coastal
+        unique_km[within],
+        f_mhz,
+        height_m,
+        receiver_m=receiver_m,
+        model=model,
+        coastal=coastal,
+        effective_m=effective_m,
+        near_slant=near_slant,
     )
     all_db = round_down(loss_db)[place].reshape(distance_km.shape)
     near = distance_km <= NEAR_KM
@@ -174,15 +251,7 @@ def exact_loss_db(path: DevicePath, d_km: NDArray[np.float64]) -> NDArray[np.flo
     """
     high_m, low_m = max(path.device_m, path.receiver_m), min(path.device_m, path.receiver_m)
     first_m, second_m = (high_m, low_m) if high_m >= _BASE_FROM_M else (low_m, high_m)
-    return smaller_path_loss_db(
-        d_km,
-        path.f_mhz,
-        first_m,
-        receiver_m=second_m,
-        model=path.model,
-        coastal=path.coastal,
-        time_pct=path.time_pct,
-    )
+    return coast_path_loss_db(d_km, path._replace(device_m=first_m, receiver_m=second_m))
 
 
 @kernel

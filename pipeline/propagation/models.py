@@ -10,8 +10,9 @@ Data only: a row names its module as text, whose functions have fixed names by t
     ``predict_paths(links, profiles)`` with a profile for each link; returns besides further columns and, by
     name, the intermediate results.
 ``homogeneous`` (a device to its victims in DTT) and ``receiver`` (a device to a receiver at a point)
-    ``flat_path_loss_db(d_km, f_mhz, device_m, receiver_m, time_pct, over_sea)``: basic transmission loss in
-    dB over flat land or sea at the ground distances ``d_km``, float64[n].
+    ``flat_path_loss_db(d_km, f_mhz, device_m, receiver_m, time_pct, over_sea, effective_m)``: basic
+    transmission loss in dB over land or sea at the ground distances ``d_km``, float64[n]; ``effective_m`` the
+    effective height of the device, NaN = that of flat land. Models that know none take flat land.
 ``coverage`` (fields of DTT transmitters)
     kernels that ``coverage/fields.py`` and its bounds choose by hand: a function handed to a cached kernel
     would be compiled again in every process.

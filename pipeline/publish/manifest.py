@@ -40,6 +40,7 @@ from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
 from pipeline.services.table import service_bits
 from pipeline.shipped import REPOSITORY, TABLES, shipped
+from pipeline.terrain.height_files import knows_terrain, terrain_notice
 from pipeline.terrain.records import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
 from pipeline.territory.rasters import ACCOUNTS_FILE
@@ -270,9 +271,14 @@ def unverified_in_decisions(files: Mapping[str, Path]) -> list[dict[str, object]
     ]
 
 
+def _beside(config: Config) -> str:
+    """What of the terrain they do know."""
+    return ", only of the height of the device over its surroundings" if knows_terrain(config) else ""
+
+
 def notes(config: Config) -> list[str]:
     """What a reader of the maps has to know beside the numbers."""
-    found = ["Paths from devices to receivers are flat: no terrain between them is taken into account."]
+    found = [f"Paths from devices to receivers take no account of the terrain between them{_beside(config)}."]
     if config.protection.method == "separation":
         found.append("Protected contours are computed by Rec. ITU-R P.1546, not by the curves of the FCC.")
     found += _protection_notes(config)
@@ -280,6 +286,8 @@ def notes(config: Config) -> list[str]:
         found.append("Sea paths between devices and receivers are ignored (sea_paths: ignore).")
     if config.terrain.dem is None:
         found.append("No terrain model: antenna heights above ground, or HAAT, serve as effective heights.")
+    if said := terrain_notice(config):
+        found.append(said)
     if config.population is None:
         found.append("No population data: statistics give shares of area only.")
     found += [

@@ -23,7 +23,7 @@ from pipeline.config.config import Config
 from pipeline.grid.grid import Grid
 from pipeline.registers.stations import station_files
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower
-from pipeline.services.placing import ProtectedReceiver, coastal_receivers
+from pipeline.services.placing import ProtectedReceiver, inland_lengths_km
 from pipeline.services.table import SERVICES, ServiceRow, service_code
 
 
@@ -73,9 +73,9 @@ def receivers_shown(
         context, np.array([one.lon_deg for one in receivers]), np.array([one.lat_deg for one in receivers])
     )
     return [
-        receiver._replace(lon_deg=float(lon), lat_deg=float(lat), coastal=coastal)
-        for receiver, lon, lat, coastal in zip(
-            receivers, lon_deg, lat_deg, coastal_receivers(context, receivers), strict=True
+        receiver._replace(lon_deg=float(lon), lat_deg=float(lat), inland_km=inland_km)
+        for receiver, lon, lat, inland_km in zip(
+            receivers, lon_deg, lat_deg, inland_lengths_km(context, receivers), strict=True
         )
     ]
 

@@ -21,6 +21,7 @@ from pipeline.radio.emission import Band, Emission, FloorBand, device_cap_dbm
 from pipeline.reference.ratio_tables import read_device_classes
 from pipeline.services.base import ServiceContext
 from pipeline.territory.codes import Surface
+from pipeline.territory.reach import sea_classes
 
 # A projection of the whole Earth has no bounded scale: receivers farther out cannot matter (P.1546 ends).
 FARTHEST_M = 1.0e6
@@ -30,7 +31,8 @@ class ProtectedReceiver(NamedTuple):
     """One protected receiver; powers in dBm in its own bandwidth at the antenna's output.
 
     ``gain_dbi`` float64[3600] by tenths of a degree from the axis (``antennas``); ``azimuth_deg`` true
-    azimuth of the axis; ``acs_db`` infinite where not known; ``coastal`` None = from the map of the coast.
+    azimuth of the axis; ``acs_db`` infinite where not known; ``coastal`` None = from the map of the coast;
+    ``inland_km`` distance from the sea that goes before both.
     """
 
     id: str
@@ -44,6 +46,7 @@ class ProtectedReceiver(NamedTuple):
     height_m: float
     acs_db: float
     coastal: bool | None
+    inland_km: float | None = None
 
 
 class ReceiverCriteria(NamedTuple):
@@ -63,12 +66,13 @@ class ReceiverCriteria(NamedTuple):
 class PlacedReceiver(NamedTuple):
     """A receiver on the grid: its place in pixels (col, row) from the corner, and all that its limits need.
 
-    ``px_km`` true kilometres of a pixel at the largest scale; ``permissible_dbm`` = I_max + L_f - margin;
-    ``reach_km`` the distance beyond which the limit exceeds the device's cap.
+    ``inland_km`` its distance from the sea, 0 = at the coast, infinite = no sea; ``px_km`` true kilometres of
+    a pixel at the largest scale; ``permissible_dbm`` = I_max + L_f - margin; ``reach_km`` the distance beyond
+    which the limit exceeds the device's cap.
     """
 
     receiver: ProtectedReceiver
-    coastal: bool
+    inland_km: float
     col_px: float
     row_px: float
     px_km: float
@@ -89,15 +93,15 @@ def place_receivers(
     grid, emission = context.grid, emission_of(context, device, channel, criteria.floor_dbm_per_100khz)
     separation_km = device.min_separation_m.value / 1000.0
     scale = grid.largest_scale()
-    coasts = coastal_receivers(context, receivers)
+    lengths_km = inland_lengths_km(context, receivers)
     places = project_receivers(grid, receivers)
-    for receiver, coastal, (x_m, y_m) in zip(receivers, coasts, places, strict=True):
+    for receiver, inland_km, (x_m, y_m) in zip(receivers, lengths_km, places, strict=True):
         if not _within_m(grid, x_m, y_m, FARTHEST_M):
             continue
         own_scale = scale if _within_m(grid, x_m, y_m, 0.0) else _joined(grid, x_m, y_m).largest_scale()
         centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
         path = DevicePath(
-            criteria.model, centre_mhz, device.height_m, receiver.height_m, criteria.time_pct, coastal
+            criteria.model, centre_mhz, device.height_m, receiver.height_m, criteria.time_pct, inland_km
         )
         coupling = coupling_of(emission, receiver.band, receiver.acs_db)
         profile = loss_profile(path, separation_km)
@@ -108,7 +112,7 @@ def place_receivers(
             row_px, col_px = grid.row_col(x_m, y_m)
             yield PlacedReceiver(
                 receiver,
-                coastal,
+                inland_km,
                 col_px,
                 row_px,
                 grid.resolution_m / own_scale / 1000.0,
@@ -157,25 +161,36 @@ def project_receivers(grid: Grid, receivers: Sequence[ProtectedReceiver]) -> lis
     return [to_grid.transform(receiver.lon_deg, receiver.lat_deg) for receiver in receivers]
 
 
-def coastal_receivers(context: ServiceContext, receivers: Sequence[ProtectedReceiver]) -> list[bool]:
-    """Whether each receiver is protected along the smaller loss of land and sea.
+def inland_lengths_km(context: ServiceContext, receivers: Sequence[ProtectedReceiver]) -> list[float]:
+    """Length of land between each receiver and the sea: 0 at the coast, infinite where there is no sea.
 
-    Where neither the register nor the map of the coast tells, it is: that protects more.
+    Lower edge of its class of distance from the sea; a register's word on the coast goes before the map.
+    Where neither tells, the receiver stands at the coast: that protects more.
     """
     if context.config.protection.sea_paths == "ignore":
-        return [False] * len(receivers)
+        return [math.inf] * len(receivers)
     grid = context.grid
-    known = [receiver.coastal for receiver in receivers]
-    inside = [_within_m(grid, x_m, y_m, 0.0) for x_m, y_m in project_receivers(grid, receivers)]
-    if not any(coastal is None and here for coastal, here in zip(known, inside, strict=True)):
-        return [coastal is not False for coastal in known]
+    places = project_receivers(grid, receivers)
+    inside = [_within_m(grid, x_m, y_m, 0.0) for x_m, y_m in places]
+    if not any(receiver.coastal is None and here for receiver, here in zip(receivers, inside, strict=True)):
+        return [_inland_km(receiver, 0.0) for receiver in receivers]
     folder = context.build / "territory"
-    near_sea = raster.read(folder / "coastal.tif").values == 1
-    near_sea |= raster.read(folder / "surface.tif").values == Surface.SEA
+    surface = raster.read(folder / "surface.tif").values
+    near_sea = (raster.read(folder / "coastal.tif").values == 1) | (surface == Surface.SEA)
+    classes, edges_km = sea_classes(context.config, surface, grid)
+    by_pixel_km = np.where(near_sea, 0.0, edges_km[classes])
     return [
-        _at(near_sea, grid, place) if coastal is None and here else coastal is not False
-        for coastal, here, place in zip(known, inside, project_receivers(grid, receivers), strict=True)
+        _inland_km(receiver, _at(by_pixel_km, grid, place) if here else 0.0)
+        for receiver, here, place in zip(receivers, inside, places, strict=True)
     ]
+
+
+def _inland_km(receiver: ProtectedReceiver, on_map_km: float) -> float:
+    if receiver.inland_km is not None:
+        return receiver.inland_km
+    if receiver.coastal is None:
+        return on_map_km
+    return 0.0 if receiver.coastal else math.inf
 
 
 def farthest_limiting_km(
@@ -188,9 +203,9 @@ def farthest_limiting_km(
     return 0.0 if limiting.size == 0 else profile.from_km * math.exp(STEP * (int(limiting[-1]) + 1))
 
 
-def _at(mask: NDArray[np.bool_], grid: Grid, place: tuple[float, float]) -> bool:
+def _at(values: NDArray[np.float64], grid: Grid, place: tuple[float, float]) -> float:
     row, col = grid.pixel_at(*place)
-    return bool(mask[min(row, grid.height - 1), min(col, grid.width - 1)])
+    return float(values[min(row, grid.height - 1), min(col, grid.width - 1)])
 
 
 def _within_m(grid: Grid, x_m: float, y_m: float, margin_m: float) -> bool:

@@ -260,7 +260,7 @@ def area_terms(
     separation_km = max(victim.separation_m, device.min_separation_m.value) / 1000.0
     centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
     path = DevicePath(
-        criteria.model, centre_mhz, device.height_m, receiver.height_m, criteria.time_pct, coastal=False
+        criteria.model, centre_mhz, device.height_m, receiver.height_m, criteria.time_pct, math.inf
     )
     loss_db = float(exact_loss_db(path, np.array([separation_km]))[0])
     emission = emission_of(context, device, channel, floor)

@@ -38,15 +38,18 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.hashing import json_hash
 from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
-from pipeline.plan.margin import required_margin_km
+from pipeline.plan.hill_reach import hills_of
+from pipeline.plan.margin import modes_of, required_margin_km
 from pipeline.plan.plan import Plan, load_plan
-from pipeline.plan.run_job import run_job
+from pipeline.plan.run_job import run_job, run_territory
 from pipeline.plan.territory_file import files_read, load_config
 from pipeline.publish.release import point_to
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.allocations import is_partial
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.compare import is_number
+from pipeline.terrain.height_files import knows_terrain
+from pipeline.territory.rasters import Reach
 from pipeline.workflow.run import only_one_run
 from pipeline.workflow.validate import validate_command
 
@@ -143,13 +146,18 @@ def sensitivity_command(
     check_output_folder("--out", out, products, files_read(config))
     with redirect_stdout(sys.stderr):
         validate_command(config_path)
+    margin_km = alone.grid.margin_km
+    assert margin_km is not None
+    # Devices on hills widen the grid on the sides where they need to.
+    alone = _changed(alone, "grid", margin_km=None, least_margins_km=(margin_km, margin_km))
     variants = variants_of(alone)
     folder = Path("build") / variants[0].config.name / "sensitivity"
+    reach = common_reach(alone, variants, margin_km, threads)
     layers = []
     with only_one_run():
         for number, variant in enumerate(variants, 1):
             _tell(f"{number} of {len(variants)}: {variant.name}")
-            layers.append(_run_variant(folder, variant, threads))
+            layers.append(_run_variant(folder, variant, reach, threads))
     grid = raster.read_grid(layers[0][0])
     raw, limits = (
         np.stack([raster.read(path).values for path in paths]) for paths in zip(*layers, strict=True)
@@ -241,10 +249,19 @@ def _with_device(config: Config, device: Device, **values: object) -> Config:
 def _margin_km(config: Config) -> float:
     """Whole kilometres around the largest radius of any variant."""
     register, _ = read_register(config)
-    modes = sorted(set(zip(register["system"].values, register["mode"].values, strict=True)))
+    modes = modes_of(config, register)
     coastal = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
     radii_km = [required_margin_km(v.config, modes, coastal=coastal) for v in variants_of(config)]
     return float(max(np.ceil(max(radii_km)), config.grid.margin_km or 0.0))
+
+
+def common_reach(config: Config, variants: Sequence[Variant], margin_km: float, threads: int) -> Reach:
+    """What the devices of any variant reach: all of them share one grid and one coverage."""
+    register, _ = read_register(config)
+    on_hills = [variant.config for variant in variants if knows_terrain(variant.config)]
+    modes = modes_of(config, register)
+    hills = hills_of(on_hills, modes, threads=threads) if on_hills else None
+    return Reach((margin_km, margin_km), hills)
 
 
 # --- computing ----------------------------------------------------------------------------------------------
@@ -259,7 +276,7 @@ class VariantJob(NamedTuple):
     run: Callable[[], None]
 
 
-def _run_variant(folder: Path, variant: Variant, threads: int) -> tuple[Path, Path]:
+def _run_variant(folder: Path, variant: Variant, reach: Reach, threads: int) -> tuple[Path, Path]:
     """Compute what is not up to date for a variant; its maximum e.i.r.p., and its limit before the least."""
     place, config_path = folder / variant.name, folder / f"{variant.name}.yaml"
     place.mkdir(parents=True, exist_ok=True)
@@ -270,7 +287,7 @@ def _run_variant(folder: Path, variant: Variant, threads: int) -> tuple[Path, Pa
     for name, target in (("territory", "territory"), ("terrain", "terrain"), ("coverage", shared)):
         (folder / target).mkdir(exist_ok=True)
         point_to(place / name, f"../{target}")
-    for step in steps_of(plan, place, threads):
+    for step in steps_of(plan, place, reach, threads):
         if not (step.stamp.is_file() and step.stamp.read_text() == step.digest):
             _tell(f"  {step.name}")
             step.stamp.unlink(missing_ok=True)
@@ -283,7 +300,7 @@ def _run_variant(folder: Path, variant: Variant, threads: int) -> tuple[Path, Pa
     return place / published, place / limit_file(device.id, channel)
 
 
-def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
+def steps_of(plan: Plan, place: Path, reach: Reach, threads: int) -> Iterator[VariantJob]:
     """The jobs of a variant in order; those of shared folders are up to date from the second variant on."""
     config, grid = plan.config, rows_of_territory(plan)
     parts = [settings_of(plan, "territory"), code_of(config, "territory"), grid]
@@ -291,7 +308,7 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
         "territory",
         json_hash(parts),
         place / "territory/stamp",
-        partial(run_job, "territory", config, place, threads=threads),
+        partial(run_territory, config, place, reach, threads=threads),
     )
     for tile in plan.tiles:
         parts = [settings_of(plan, "terrain"), code_of(config, "terrain"), grid, rows_of_tile(plan, tile)]
@@ -301,6 +318,13 @@ def steps_of(plan: Plan, place: Path, threads: int) -> Iterator[VariantJob]:
             place / f"terrain/{tile}.stamp",
             partial(run_job, "terrain", config, place, tile=tile, threads=threads),
         )
+    heights = json_hash([settings_of(plan, "heights"), code_of(config, "heights"), grid])
+    yield VariantJob(
+        "heights of devices",
+        heights,
+        place / f"terrain/heights-{heights}.stamp",
+        partial(run_job, "heights", config, place, threads=threads),
+    )
     for channel in plan.victims:
         covered = coverage_hash(plan, channel)
         yield VariantJob(

@@ -353,11 +353,13 @@ def require_cover(
     lat_deg: NDArray[np.float64],
     *,
     files: Sequence[str | Path],
+    needed: NDArray[np.bool_] | None = None,
 ) -> None:
     """Refuse a DEM that does not know the heights of the padded grid.
 
-    ``lon_deg``, ``lat_deg`` [rows, columns]: a lattice of points over the grid, corners included. A hole is a
-    square of four unknown neighbours; single voids are passed up to 1 % of the points.
+    ``lon_deg``, ``lat_deg`` [rows, columns]: a lattice of points over the grid, corners included; ``needed``
+    those of land that a device reaches (None: all). A hole is a square of four unknown neighbours; single
+    voids are passed up to 1 % of the points.
     """
     unknown = np.ones(lon_deg.shape, dtype=bool)
     if elevation is not None:
@@ -365,6 +367,8 @@ def require_cover(
         col = (lon_deg - elevation.west_deg) / elevation.step_lon_deg - 0.5
         heights_m = heights_at(elevation.values, row.ravel(), col.ravel())
         unknown = np.isnan(heights_m).reshape(lon_deg.shape)
+    if needed is not None:
+        unknown &= needed
     hole = unknown[1:, 1:] & unknown[1:, :-1] & unknown[:-1, 1:] & unknown[:-1, :-1]
     if not hole.any() and unknown.mean() <= MAX_VOID_SHARE:
         return

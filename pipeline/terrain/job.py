@@ -9,18 +9,26 @@ import sys
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.grid.raster import read_grid
+from pipeline.grid.raster import read
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain.records import facts_of, write_sweeps
-from pipeline.terrain.tile_sweeps import grid_lattice_deg, masts_of_tile, read_land, summary, sweep_towards
+from pipeline.terrain.tile_sweeps import (
+    grid_lattice_deg,
+    masts_of_tile,
+    on_lattice,
+    read_land,
+    summary,
+    sweep_towards,
+)
 
 
 def main(config: Config, build: Path, *, threads: int, tile: str) -> None:
     """Profiles of the masts of one 1-degree square to ``<build>/terrain/<tile>.npz``."""
     register, _ = read_register(config)
-    lattice_deg = grid_lattice_deg(read_grid(build / "territory" / "surface.tif"))
+    reach = read(build / "territory" / "reach.tif")
+    lattice_deg, needed = grid_lattice_deg(reach.attrs["grid"]), on_lattice(reach.values == 1)
     land = read_land(build / "territory" / "land_lonlat.tif")
     masts = masts_of_tile(register, tile)
-    sweeps = sweep_towards(masts, lattice_deg, land, config.terrain, threads=threads)
+    sweeps = sweep_towards(masts, lattice_deg, land, config.terrain, needed=needed, threads=threads)
     write_sweeps(build / "terrain" / f"{tile}.npz", sweeps)
     print(f"terrain {tile}: {summary(map(facts_of, sweeps.values()))}", file=sys.stderr)

@@ -73,13 +73,17 @@ def sweep_towards(
     land: LonLatRaster,
     terrain: Terrain,
     *,
+    needed: NDArray[np.bool_] | None = None,
     threads: int = 1,
 ) -> dict[str, Sweep]:
-    """Profiles by mast key for receivers within a lattice of longitudes and latitudes, each [rows, cols]."""
+    """Profiles by mast key for receivers within a lattice of longitudes and latitudes, each [rows, cols].
+
+    ``needed``: points of the lattice whose heights are asked for, None = all.
+    """
     elevation = receivers = None
     if terrain.dem is not None:
         receivers = load_elevation(terrain.dem, box_around(*lattice_deg, CLEARANCE_KM), land)
-        require_cover(receivers, *lattice_deg, files=terrain.dem)
+        require_cover(receivers, *lattice_deg, files=terrain.dem, needed=needed)
         elevation = load_elevation(terrain.dem, box_of_masts(masts), land)
     outline = outline_of(lattice_deg[0]), outline_of(lattice_deg[1])
     views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
@@ -109,6 +113,15 @@ def grid_lattice_deg(grid: Grid) -> tuple[NDArray[np.float64], NDArray[np.float6
     x_m, y_m = np.linspace(west_m, east_m, _LATTICE_POINTS), np.linspace(north_m, south_m, _LATTICE_POINTS)
     lon_deg, lat_deg = grid.to_lonlat().transform(*np.meshgrid(x_m, y_m))
     return lon_deg, lat_deg
+
+
+def on_lattice(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether the pixels below the points of ``grid_lattice_deg`` are marked."""
+    rows, cols = (
+        np.linspace(0.0, size, _LATTICE_POINTS).astype(np.int64).clip(max=size - 1) for size in marked.shape
+    )
+    found: NDArray[np.bool_] = marked[np.ix_(rows, cols)]
+    return found
 
 
 def outline_of(lattice: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,9 +2,10 @@
 
 Input: boundaries and population named in the configuration, sites and modes of the register.
 Output in ``<build>/territory``: ``surface.tif``, ``country.tif`` with ``countries.json`` (index 1 upward),
-``coastal.tif``, ``border.tif`` (km), ``neighbours.tif`` (km, a band for each foreign land),
-``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel), ``density.tif`` (persons per
-km2) and, from places, ``population.json`` (people of each country on the grid, beyond it, not placed).
+``coastal.tif``, ``reach.tif`` (land that devices reach), ``border.tif`` (km), ``neighbours.tif`` (km, a
+band for each foreign land), ``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel),
+``density.tif`` (persons per km2) and, from places, ``population.json`` (people of each country on the grid,
+beyond it, not placed).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pipeline.grid.raster import write
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.masks import border_strips_km, paths_box_deg, surface_mask
 from pipeline.territory.rasters import (
+    Reach,
     boundaries_of,
     padded_masks,
     read_people,
@@ -27,12 +29,12 @@ from pipeline.territory.rasters import (
 )
 
 
-def main(config: Config, build: Path, *, threads: int, required_km: tuple[float, float]) -> None:
-    """Compute and write all files of the territory; ``required_km``: see ``padded_masks``."""
+def main(config: Config, build: Path, *, threads: int, required: Reach) -> None:
+    """Compute and write all files of the territory; ``required``: see ``padded_masks``."""
     folder = build / "territory"
     register, _ = read_register(config)
     boundaries = boundaries_of(config.territory)
-    masks = padded_masks(config, boundaries, required_km, threads=threads)
+    masks = padded_masks(config, boundaries, required, threads=threads)
     grid: Grid = masks.attrs["grid"]
     people = None if config.population is None else read_people(config.population, grid)
     for name, layer in masks.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,15 +16,16 @@ from pipeline.config.config import Config
 from pipeline.config.territory import Population, Territory
 from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_whole
-from pipeline.grid.grid import Grid, checked_crs, make_grid
+from pipeline.grid.grid import Box, Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.grid.raster import layout_on, make_array, write_blocks
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.territory.codes import SURFACE_NAMES
-from pipeline.territory.masks import Masks, coastal_mask, compute_masks
+from pipeline.territory.masks import Masks, coastal_mask, compute_masks, is_land
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
 from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
 from pipeline.territory.population import density_strips, population_strips, read_counts
+from pipeline.territory.reach import HillReach, farthest_box_m, land_kinds, reached_land
 
 # People of each country on the grid, beyond it and not placed.
 ACCOUNTS_FILE = "population.json"
@@ -81,29 +83,103 @@ def boundaries_of(territory: Territory) -> Boundaries:
     return box_boundaries(territory.home, territory.bbox_deg, world=territory.world)
 
 
-def padded_masks(
-    config: Config, boundaries: Boundaries, required_km: tuple[float, float], *, threads: int = 1
-) -> xr.Dataset:
-    """Masks on the grid padded by the interference range; that over sea only if a coast is in reach.
+class Reach(NamedTuple):
+    """How far around the territory victims matter: on all sides over land and with sea in reach, in km.
 
-    ``required_km``: largest maximum interference range over land and with sea in reach. A configured margin
-    takes its place if it is no smaller; whether a coast is in reach is known by then.
+    ``hills``: devices on hills and how far they reach, None on flat land.
     """
 
-    def masks_within(around_m: float) -> xr.Dataset:
-        grid = grid_of(config, boundaries, around_m)
+    around_km: tuple[float, float]
+    hills: HillReach | None = None
+
+
+def padded_masks(config: Config, boundaries: Boundaries, required: Reach, *, threads: int = 1) -> xr.Dataset:
+    """Masks on the grid padded by the interference range; that over sea only if a coast is in reach.
+
+    ``required``: largest maximum interference range over land and with sea in reach. A configured margin
+    takes its place if it is no smaller; whether a coast is in reach is known by then. Devices on hills widen
+    the grid to the box of what they reach (``reach``: land that some device reaches, all of it without).
+    """
+    required_km = required.around_km
+
+    def masks_within(grid: Grid) -> xr.Dataset:
         return run(boundaries, grid, coastal_km=config.territory.coastal_km, threads=threads)
 
     margin_m(config, required_km, coastal=False)
     own_margin = config.model_copy(update={"grid": config.grid.model_copy(update={"margin_km": None})})
     coastal = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
-    masks = masks_within(margin_m(own_margin, required_km, coastal=coastal))
+    grid = grid_of(config, boundaries, margin_m(own_margin, required_km, coastal=coastal))
+    masks = masks_within(grid)
     if coastal and not masks["coastal"].values.any():
         coastal = False
-        masks = masks_within(margin_m(own_margin, required_km, coastal=False))
-    if config.grid.margin_km is not None:
-        masks = masks_within(margin_m(config, required_km, coastal=coastal))
+        grid = grid_of(config, boundaries, margin_m(own_margin, required_km, coastal=False))
+    given = config.grid.margin_km is not None
+    if given:
+        grid = grid_of(config, boundaries, margin_m(config, required_km, coastal=coastal))
+    if required.hills is not None:
+        wide = masks_within(_widened(grid, farthest_box_m(required.hills)))
+        reached = _reach_of(config, wide, required.hills, threads) & is_land(wide["surface"].values)
+        grid = _widened_to(config, grid, _box_of(reached, wide), given=given)
+    if config.grid.least_box_m is not None:
+        grid = _widened(grid, config.grid.least_box_m)
+    if grid != masks.attrs["grid"]:
+        masks = masks_within(grid)
+    reached = (
+        np.ones(grid.shape, np.bool_)
+        if required.hills is None
+        else _reach_of(config, masks, required.hills, threads)
+    )
+    text = "land that limits devices, by distance and terrain"
+    named = {0: "out of reach", 1: "in reach"}
+    masks["reach"] = make_array(
+        reached.astype(np.uint8), grid, units="", long_name=text, nodata=None, categories=named
+    )
     return masks
+
+
+def _reach_of(config: Config, masks: xr.Dataset, hills: HillReach, threads: int) -> NDArray[np.bool_]:
+    grid: Grid = masks.attrs["grid"]
+    land = land_kinds(config, hills, masks["surface"].values, masks["coastal"].values, grid)
+    return reached_land(hills, grid, land, threads=threads)
+
+
+def _box_of(marked: NDArray[np.bool_], masks: xr.Dataset) -> Box:
+    """Projected box of marked pixels."""
+    rows, cols = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
+    grid: Grid = masks.attrs["grid"]
+    return grid.box_m(slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
+
+
+def _widened_to(config: Config, grid: Grid, box_m: Box, *, given: bool) -> Grid:
+    """The grid widened to what devices on hills reach; InputError if a ``given`` margin does not hold it."""
+    wide = _widened(grid, box_m)
+    if given and wide != grid:
+        given_km = config.grid.margin_km or 0.0
+        lacking_m = max(abs(a - b) for a, b in zip(wide.bounds_m, grid.bounds_m, strict=True))
+        raise InputError(
+            "margin is smaller than the maximum interference range of devices on hills",
+            file=config.file,
+            row="grid",
+            field="margin_km",
+            value=given_km,
+            allowed=f"at least {given_km + lacking_m / 1000.0:.1f}, or none",
+        )
+    return wide
+
+
+def _widened(grid: Grid, box_m: Box) -> Grid:
+    """The grid with as many pixels more on each side as hold a box."""
+    west_m, south_m, east_m, north_m = grid.bounds_m
+    lacking_m = (west_m - box_m[0], south_m - box_m[1], box_m[2] - east_m, box_m[3] - north_m)
+    west, south, east, north = (max(math.ceil(m / grid.resolution_m), 0) for m in lacking_m)
+    return Grid(
+        grid.crs,
+        grid.resolution_m,
+        grid.west_m - west * grid.resolution_m,
+        grid.north_m + north * grid.resolution_m,
+        grid.width + west + east,
+        grid.height + south + north,
+    )
 
 
 def margin_m(config: Config, required_km: tuple[float, float], *, coastal: bool) -> float:

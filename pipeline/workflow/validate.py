@@ -32,7 +32,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
 from pipeline.plan import band_screening
-from pipeline.plan.margin import required_margins_km
+from pipeline.plan.hill_reach import required_reach
 from pipeline.plan.plausibility import (
     RegisterFacts,
     check_areas,
@@ -57,9 +57,10 @@ from pipeline.services import evaluated
 from pipeline.services.coarsening import disclosure
 from pipeline.services.evaluated import product_statement
 from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.terrain.height_files import terrain_notice
 from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
-from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
+from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, on_lattice
 from pipeline.territory import overlaps, regions
 from pipeline.territory.masks import surface_mask
 from pipeline.territory.places import Settlement, read_places, without_polygon
@@ -173,11 +174,11 @@ def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -
     with faults.noted():
         _check_numbers(config, read_protection_tables(config.protection), modes)
     boundaries = boundaries_of(config.territory)
-    masks = padded_masks(config, boundaries, required_margins_km(config, register))
+    masks = padded_masks(config, boundaries, required_reach(config, register, threads=os.cpu_count() or 1))
     grid: Grid = masks.attrs["grid"]
     elevation: LonLatRaster | None = None
     with faults.noted():
-        elevation = _read_terrain(config, boundaries, grid)
+        elevation = _read_terrain(config, boundaries, masks)
     _check_places(config, boundaries, register, masks["surface"], elevation, faults, found)
     victims: list[int] = []
     with faults.noted():
@@ -358,17 +359,18 @@ def _number_on_grid(grid: Grid, lon_deg: NDArray[np.float64], lat_deg: NDArray[n
     return int(((row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)).sum())
 
 
-def _read_terrain(config: Config, boundaries: Boundaries, grid: Grid) -> LonLatRaster | None:
+def _read_terrain(config: Config, boundaries: Boundaries, masks: xr.Dataset) -> LonLatRaster | None:
     """The terrain model around the padded grid, refused if it does not cover it."""
     if config.terrain.dem is None:
         return None
-    lon_deg, lat_deg = grid_lattice_deg(grid)
+    lon_deg, lat_deg = grid_lattice_deg(masks.attrs["grid"])
     box = box_around(lon_deg, lat_deg, CLEARANCE_KM)
     mask = surface_mask(boundaries, box, step_deg=_LAND_STEP_DEG)
     place = mask.attrs["transform"]
     land = LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)
     elevation = load_elevation(config.terrain.dem, box, land)
-    require_cover(elevation, lon_deg, lat_deg, files=config.terrain.dem)
+    needed = on_lattice(masks["reach"].values == 1)
+    require_cover(elevation, lon_deg, lat_deg, files=config.terrain.dem, needed=needed)
     return elevation
 
 
@@ -420,6 +422,8 @@ def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
         yield f"  not verified  {entry['key']} = {entry['value']} ({entry['source']})"
     if notice := offsets_notice(config):
         yield f"  offsets       {notice}"
+    if (notice := terrain_notice(config)) and "no_terrain" not in config.accept:
+        yield f"  warning       {notice} `accept: [no_terrain]` if this is known"
     if statement := product_statement(config):
         yield f"  product       {statement}"
     if told := disclosure(config):

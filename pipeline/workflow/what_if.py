@@ -7,6 +7,7 @@ The pixel grid stays as it is unless the change widens the maximum interference 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ from typing import Any
 from pipeline.config.config import Config
 from pipeline.config.load import parse_yaml, read_yaml
 from pipeline.errors import InputError
-from pipeline.plan.margin import required_margins_km
+from pipeline.plan.hill_reach import limiting_losses_db, reach_facts, required_reach
+from pipeline.plan.margin import modes_of, required_margins_km
 from pipeline.plan.published_names import WHAT_IF
 from pipeline.plan.territory_file import load_config
+from pipeline.registers.transmitters import read_register
+from pipeline.terrain.height_files import knows_terrain
+from pipeline.territory.rasters import boundaries_of, padded_masks
 from pipeline.workflow.run import RunOptions, changed_copy, run_command
 
 # Settings that say where the results lie.
@@ -36,6 +41,10 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
     assert isinstance(content, dict)
     if published.grid.margin_km is None:
         content["grid"]["least_margins_km"] = margins_km(published)
+        if knows_terrain(published):
+            content["grid"]["least_limiting_losses_db"] = limiting_losses_db(
+                published, modes_of(published, read_register(published)[0])
+            )
     for change in changes:
         key, value = split_change(change)
         if key.partition(".")[0] in _OWN:
@@ -43,14 +52,33 @@ def what_if_command(config_path: Path, changes: Sequence[str], *, cores: int | N
             raise InputError("is set by what-if itself", row=f"--set {key}", value=value, allowed=allowed)
         set_value(content, key, value)
     content |= {"name": name, "results": f"{name}{WHAT_IF}"}
+    _keep_box(published, content)
     options = RunOptions(cores=cores, accept_shrink=True)
     with changed_copy(content, "what-if") as copy:
         return run_command(copy, options)
 
 
+def _keep_box(published: Config, content: dict[str, Any]) -> None:
+    """Set the box of the published grid where the change moves what devices on hills reach."""
+    if published.grid.margin_km is not None or not knows_terrain(published):
+        return
+    with changed_copy(content, "what-if") as copy:
+        changed = load_config(copy)
+        before, after = (reach_facts(config, read_register(config)[0]) for config in (published, changed))
+        if before != after:
+            content["grid"]["least_box_m"] = box_m(published)
+
+
 def margins_km(config: Config) -> list[float]:
     """Margins that the settings need, without and with sea in reach."""
     return list(required_margins_km(config))
+
+
+def box_m(config: Config) -> list[float]:
+    """The padded grid of the settings, which holds what devices on hills reach."""
+    required = required_reach(config, threads=os.cpu_count() or 1)
+    masks = padded_masks(config, boundaries_of(config.territory), required)
+    return list(masks.attrs["grid"].bounds_m)
 
 
 def split_change(change: str) -> tuple[str, Any]:

@@ -26,6 +26,7 @@ from tests.dtt.test_protection_maps import (
     loss_by_definition_db,
     permissible_level_by_integral_db,
     ratio_by_definition_db,
+    sea_share_by_definition,
 )
 from tests.jobs import run_from
 
@@ -83,8 +84,10 @@ def test_each_term_is_what_the_definition_says(case, k):
         p = explanation.victim["row"], explanation.victim["col"]
         d_km = distance_by_definition_km(case, p, x)
         assert explanation.victim["distance_km"] == pytest.approx(d_km, abs=1e-4)
-        coastal = bool(case.coastal[p])
-        assert terms["path loss"] == pytest.approx(loss_by_definition_db(d_km, 30.0, coastal), abs=1e-3)
+        sea_share = sea_share_by_definition(case, p, x, d_km)
+        assert terms["path loss"] == pytest.approx(loss_by_definition_db(d_km, 30.0, sea_share), abs=1e-3)
+        assert explanation.victim["sea_share"] == pytest.approx(sea_share, abs=1e-6)
+        assert explanation.victim["h1_class_m"] == 30.0
         directed_db = discrimination_by_definition_db(case, p, x)
         assert terms["antenna discrimination"] == pytest.approx(directed_db, abs=1e-6)
         assert terms["nuisance field"] == case.nuisance[p]

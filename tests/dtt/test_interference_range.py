@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.dtt.interference_range import farthest_limiting_km, interference_range_km, permissible_levels_of
+from pipeline.dtt.interference_range import (
+    farthest_limiting_km,
+    interference_range_km,
+    limiting_loss_db,
+    permissible_levels_of,
+)
+from pipeline.dtt.path_losses import path_ranges_km
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.homogeneous import path_loss_db
@@ -46,6 +52,32 @@ def radius(config):
 @pytest.mark.parametrize("channel", [21, 48])
 def test_radius_lies_in_the_known_range(radius, height_m, coastal, low_km, high_km, channel):
     assert low_km < radius(channel, coastal, height_m=height_m) < high_km
+
+
+# docs/method.md, section 10, at 474 MHz, 64QAM 2/3, 36 dBm, dq 1 %, by effective height: land, sea.
+HILLS_KM = {30.0: (38, 69), 114.0: (60, 86), 437.0: (91, 119), 1066.0: (127, 160), 3000.0: (170, 195)}
+
+
+def test_radii_by_effective_height_and_length_of_land(config):
+    """Known radii on hills; between land and sea what the distances from the sea leave, never too short."""
+    device, tables = config.devices[0], read_protection_tables(config.protection)
+    from_db = limiting_loss_db(config, device, tables, modes=[MODE], channel=21)
+    lengths_km = np.array([0.0, 20.0, 60.0, 100.0, np.inf])
+    heights_m = np.array(list(HILLS_KM))
+    found_km = path_ranges_km(config, device, 21, from_db, heights_m, lengths_km, 15.0)
+    for radii_km, (land_km, sea_km) in zip(found_km, HILLS_KM.values(), strict=True):
+        assert radii_km[-1] == pytest.approx(land_km, abs=1.0)
+        assert radii_km[0] == pytest.approx(sea_km, abs=2.0)
+        assert (np.diff(radii_km) <= 0.0).all()
+    for k, height_m in enumerate(HILLS_KM):
+        for coastal, column in ((False, -1), (True, 0)):
+            exact_km = interference_range_km(
+                config, device, tables, modes=[MODE], channels=[21], coastal=coastal, effective_m=height_m
+            )
+            assert exact_km - 0.1 <= found_km[k, column] <= 1.005 * exact_km
+    high = path_ranges_km(config, device, 21, from_db, heights_m, lengths_km, 150.0)
+    assert high[0, -1] == 150.0
+    assert high[-1, -1] == pytest.approx(found_km[-1, -1], rel=0.003)
 
 
 def test_worst_victim_limits_just_inside_and_not_beyond(config, radius):

@@ -21,6 +21,7 @@ from tests.dtt.test_protection_maps import (
     distance_by_definition_km,
     loss_by_definition_db,
     ratio_by_definition_db,
+    sea_share_by_definition,
 )
 from tests.jobs import run_from
 
@@ -51,7 +52,8 @@ def power_by_definition(case: Case, devices, p) -> tuple[float, float]:
     near = far = 0.0
     for x, channel, eirp_dbm in devices:
         d_km = distance_by_definition_km(case, p, x)
-        lost_db = loss_by_definition_db(d_km, case.config.devices[0].height_m, bool(case.coastal[p]))
+        sea_share = sea_share_by_definition(case, p, x, d_km)
+        lost_db = loss_by_definition_db(d_km, case.config.devices[0].height_m, sea_share)
         lost_db += discrimination_by_definition_db(case, p, x)
         level_db = eirp_dbm + ratio_by_definition_db(case, p, channel - CHANNEL) - lost_db
         level_db += 77.216 + 20 * np.log10(F_MHZ) - float(case.nuisance[p])

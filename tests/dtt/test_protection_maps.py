@@ -66,6 +66,7 @@ class Case:
         content = yaml.safe_load((repository / "configs/slovenia.yaml").read_text())
         content["devices"] = [content["devices"][0] | device]
         content["protection"] = {"ratios": str(folder / "ratios.csv"), "load": "loaded"} | protection
+        content["terrain"] = {}
         self.config_path.write_text(yaml.safe_dump(content))
         self.config = load_config(self.config_path)
         shape = (SIZE, SIZE)
@@ -144,14 +145,27 @@ def calibration_by_definition_db(margin: float, sigma_u: float, sigma_i: float) 
     return table[row][column]
 
 
-def loss_by_definition_db(d_km: float, height_m: float, coastal: bool) -> float:
+def sea_share_by_definition(case: Case, p: tuple[int, int], x: tuple[int, int], d_km: float) -> float:
+    """All of the path at the coast; inland what the distances of both squares from the sea leave."""
+    if case.coastal[p]:
+        return 1.0
+    sea = [q for q in np.ndindex(SIZE, SIZE) if case.surface[q] == SEA]
+    inland_km = 0.0
+    for end in (p, x):
+        px_km = true_px_km(case)
+        gaps = [math.hypot(*(max(abs(a - b) - 1, 0) for a, b in zip(end, q, strict=True))) for q in sea]
+        inland_km += max(edge for edge in (0.0, 5.0, 10.0, 20.0, 40.0, 70.0) if edge <= min(gaps) * px_km)
+    return max(0.0, 1.0 - inland_km / d_km)
+
+
+def loss_by_definition_db(d_km: float, height_m: float, sea_share: float) -> float:
     slant_km = math.hypot(d_km, (height_m - 10.0) / 1000.0)
     free_db = 32.4 + 20 * math.log10(F_MHZ) + 20 * math.log10(slant_km)
     if d_km <= 0.08:
         return free_db
     h1, h2 = (height_m, 10.0) if height_m >= 10 else (10.0, height_m)
     losses_db = []
-    for sea_km in (0.0, d_km) if coastal else (0.0,):
+    for sea_km in (0.0, d_km):
         e_dbuvm = p1546_pixel_field(
             prepare(CURVES, F_MHZ, 50.0),
             CURVES,
@@ -169,7 +183,9 @@ def loss_by_definition_db(d_km: float, height_m: float, coastal: bool) -> float:
             False,
         )
         losses_db.append(139.3 - e_dbuvm + 20 * math.log10(F_MHZ))
-    return max(free_db, min(losses_db))
+    land_db, sea_db = (max(free_db, loss_db) for loss_db in losses_db)
+    gain_db = max(0.0, land_db - sea_db)
+    return land_db - (1.0 - (1.0 - sea_share) ** (2 / 3)) ** (1.0 + gain_db / 40.0) * gain_db
 
 
 def ratio_by_definition_db(case: Case, p: tuple[int, int], k: int) -> float:
@@ -194,12 +210,17 @@ def discrimination_by_definition_db(case: Case, p: tuple[int, int], x: tuple[int
 
 def distance_by_definition_km(case: Case, p: tuple[int, int], x: tuple[int, int]) -> float:
     apart_px = [max(abs(a - b) - 1, 0) for a, b in zip(p, x, strict=True)]
+    return max(
+        math.hypot(*apart_px) * true_px_km(case), case.config.devices[0].min_separation_m.value / 1000.0
+    )
+
+
+def true_px_km(case: Case) -> float:
     west, north, step = case.grid.west_m, case.grid.north_m, case.grid.resolution_m * SIZE
     corners = np.meshgrid([west, west + step], [north - step, north])
     lon, lat = Proj("EPSG:3794")(*corners, inverse=True)
     scale = float(np.max(Proj("EPSG:3794").get_factors(lon, lat).tissot_semimajor))
-    d_m = math.hypot(*apart_px) * case.grid.resolution_m / scale
-    return max(d_m, case.config.devices[0].min_separation_m.value) / 1000.0
+    return case.grid.resolution_m / scale / 1000.0
 
 
 def limit_by_definition_dbm(case: Case, k: int, *, oth_dbm: float = math.nan, coast: bool = True):
@@ -220,7 +241,8 @@ def limit_by_definition_dbm(case: Case, k: int, *, oth_dbm: float = math.nan, co
         for x in zip(*np.nonzero(case.surface == HOME), strict=True):
             d_km = distance_by_definition_km(case, p, x)
             sigma = 3.5 if d_km <= 0.08 else 5.5
-            lost_db = loss_by_definition_db(d_km, device.height_m, bool(case.coastal[p]) and coast)
+            sea_share = sea_share_by_definition(case, p, x, d_km) if coast else 0.0
+            lost_db = loss_by_definition_db(d_km, device.height_m, sea_share)
             lost_db += discrimination_by_definition_db(case, p, x)
             level = float(case.nuisance[p]) + x_db[sigma] - 77.216 - 20 * math.log10(F_MHZ)
             ratio_db = ratio_by_definition_db(case, p, k)

@@ -115,11 +115,11 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "regions", "query", "web"}
         ("devices:", "query: {block_px: 64}\ndevices:", {"query"}),
         ("devices:", "query: {max_polling_s: 60}\ndevices:", set()),
         ("devices:", "keep_runs: 3\ndevices:", set()),
-        ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"protect", "combine"}),
+        ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"heights", "protect", "combine"}),
         ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine"}),
         ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "protect", "combine"}),
         ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
-        ("height_m: 30.0", "height_m: 10.0", {"protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
+        ("height_m: 30.0", "height_m: 10.0", {"heights", "protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
         ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
         (
             "min_eirp_dbm: -40.0",
@@ -257,6 +257,7 @@ def test_stage_names_every_setting_that_its_code_reads(stage: str) -> None:
             "channels",
             "grid.margin_km",
             "grid.least_margins_km",
+            "grid.least_limiting_losses_db",
         }
     if stage == "availability":  # its tags repeat what the layers of ``combine`` were computed with
         elsewhere |= set(JOBS["combine"].settings)

@@ -35,6 +35,7 @@ def flat_path_loss_db(
     receiver_m: float,
     time_pct: float,
     over_sea: bool,
+    effective_m: float = math.nan,
 ) -> NDArray[np.float64]:
     """3 dB less over sea, so that a test sees which path is taken."""
     return np.where(d_km <= HORIZON_KM, LOSS_DB - 3.0 * over_sea, _BEYOND_DB)

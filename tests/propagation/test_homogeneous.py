@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 
 from pipeline.config.protection import Device
 from pipeline.propagation.homogeneous import (
+    DevicePath,
+    coast_path_loss_db,
     loss_table_db,
     offset_distance_km,
     path_loss_db,
     round_down,
     table_size,
 )
+from pipeline.propagation.p1546.curves import load_curves
+from pipeline.propagation.p1546.pixel import device_field_dbuvm, prepare
 from pipeline.radio.emission import device_cap_dbm
 
 F_MHZ = 600.0
@@ -96,6 +100,31 @@ def test_coastal_victims_get_the_smaller_loss_of_land_and_sea():
     assert (coast[known] <= land[known]).all()
     assert coast[0, 20] == pytest.approx(loss(38.0, path="sea"), abs=1e-4)
     assert land[0, 20] - coast[0, 20] > 10.0
+
+
+@pytest.mark.parametrize("effective_m", [30.0, 437.0, 1665.0])
+@pytest.mark.parametrize("share", [0.03, 0.2, 0.5, 0.8, 0.97])
+def test_loss_with_a_share_of_sea_is_that_of_a_mixed_path(effective_m, share):
+    """P.1546-6, Annex 5, section 8: E = (1 - A) E_land + A E_sea, A = (1 - (1 - Fs)^(2/3))^(1 + D/40)."""
+    curves = load_curves()
+    prepared = prepare(curves, F_MHZ, 50.0)
+    compared = 0
+    for d_km in np.geomspace(1.0, 390.0, 60):
+        land, sea, mixed = (
+            device_field_dbuvm(prepared, curves, d_km, effective_m, 30.0, 10.0, part * d_km)
+            for part in (0.0, 1.0, share)
+        )
+        more_db = sea - land
+        weight = (1.0 - (1.0 - share) ** (2.0 / 3.0)) ** (1.0 + max(0.0, more_db) / 40.0)
+        inland_km = (1.0 - share) * d_km
+        path = DevicePath("p1546", F_MHZ, 30.0, 10.0, 50.0, inland_km, effective_m=effective_m)
+        loss_db = float(coast_path_loss_db(np.array([d_km]), path)[0])
+        to_field_db = 139.3 + 20.0 * math.log10(F_MHZ)
+        if more_db > 0.0 and sea < 106.9 - 20.0 * math.log10(d_km) - 0.01:  # below free space
+            assert loss_db == pytest.approx(to_field_db - (land + weight * more_db), abs=1e-9)
+            assert loss_db == pytest.approx(to_field_db - mixed, abs=1e-9)
+            compared += 1
+    assert compared > 8
 
 
 @given(st.floats(-300, 300))

@@ -28,7 +28,7 @@ from pipeline.studies.predict import predict_command, predict_table
 from pipeline.units import FIELD_TO_LOSS_DB
 from tests.propagation import constant_loss
 
-FLAT_PATH = ["d_km", "f_mhz", "device_m", "receiver_m", "time_pct", "over_sea"]
+FLAT_PATH = ["d_km", "f_mhz", "device_m", "receiver_m", "time_pct", "over_sea", "effective_m"]
 NEEDS = {"dem", "sea", "clearance", "profile", "clutter", "climate"}
 # A link of 10 km at 600 MHz that every model of the table takes as valid.
 LINK = {"f_mhz": 600.0, "d_km": 10.0, "ha_m": 50.0, "heff_m": 50.0, "h2_m": 1.5}
@@ -165,7 +165,7 @@ def test_added_model_fills_the_tables_of_a_device(with_constant: None) -> None:
         np.array([[0.05, 2.0], [2.0, 3.0]]), 2.5, 600.0, 10.0, model="constant", coastal=True
     )
     assert tables.far_db.tolist() == [[math.inf, 117.0], [117.0, math.inf]]
-    path = DevicePath("constant", 600.0, 10.0, 30.0, 10.0, coastal=False)
+    path = DevicePath("constant", 600.0, 10.0, 30.0, 10.0, math.inf)
     profile = loss_profile(path, 1.0)
     near = profile.left_db[: int(math.log(10.0) / 1e-3)]
     assert near.min() == near.max() == 120.0

@@ -55,7 +55,8 @@ def write_sweeps(tiny: Path) -> None:
     territory = plan.build / "territory"
     ones = np.ones((40, 40), np.uint8)
     surface = raster.make_array(ones, GRID, units="", long_name="surface", nodata=None)
-    raster.write(territory / "surface.tif", surface, tags={}, publish=False)
+    for name in ("surface", "reach"):
+        raster.write(territory / f"{name}.tif", surface, tags={}, publish=False)
     land = np.ones((200, 400), np.uint8)
     land[:, :80] = 0
     attrs = {

@@ -239,7 +239,7 @@ def test_rays_are_geodesics(context: ServiceContext) -> None:
     st.booleans(),
 )
 def test_profile_is_the_loss_itself(d_km: float, device_m: float, rx_m: float, coastal: bool) -> None:
-    path = DevicePath("p1546", 611.0, device_m, rx_m, 2.0, coastal)
+    path = DevicePath("p1546", 611.0, device_m, rx_m, 2.0, 0.0 if coastal else math.inf)
     table = profiles.loss_profile(path, 0.02)
     found = profiles.profile_loss_db(*table, d_km)
     exact = float(profiles.exact_loss_db(path, np.array([d_km]))[0])
@@ -249,7 +249,7 @@ def test_profile_is_the_loss_itself(d_km: float, device_m: float, rx_m: float, c
 
 
 def test_profile_takes_the_smaller_loss_across_the_step() -> None:
-    path = DevicePath("p1546", 611.0, 30.0, 10.0, 50.0, coastal=False)
+    path = DevicePath("p1546", 611.0, 30.0, 10.0, 50.0, math.inf)
     table = profiles.loss_profile(path, 0.02)
     around = 0.08 * np.exp(np.linspace(-3, 3, 400) * profiles.STEP)
     exact = profiles.exact_loss_db(path, around)

@@ -196,8 +196,11 @@ B,There,15.1,46.1,21,474,8,1,30,,H,,DVB-T,,SI
 """
 
 
-def prepare(folder, half_deg):
-    """A territory of 30 km with its masks in ``build`` and terrain up to ``half_deg`` around its middle."""
+def prepare(folder, half_deg, reached=np.s_[:, :]):
+    """A territory of 30 km with its masks in ``build`` and terrain up to ``half_deg`` around its middle.
+
+    ``reached``: pixels of land that a device reaches.
+    """
     (folder / "register.csv").write_text(REGISTER)
     (folder / "config.yaml").write_text(CONFIG.replace("DEM", "dem.tif"))
     terrain = raster(relief, half_deg, lon_deg=14.1, lat_deg=46.1)
@@ -207,6 +210,9 @@ def prepare(folder, half_deg):
     grid = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 60, 60)
     surface = make_array(np.ones((60, 60), np.uint8), grid, units="", long_name="surface", nodata=255)
     write(folder / "build" / "territory" / "surface.tif", surface, tags={}, publish=False)
+    reach = surface.copy(data=np.zeros((60, 60), np.uint8))
+    reach.values[reached] = 1
+    write(folder / "build" / "territory" / "reach.tif", reach, tags={}, publish=False)
 
 
 def save(path, lonlat, nodata):
@@ -236,3 +242,11 @@ def test_main_refuses_terrain_that_does_not_cover_the_grid(tmp_path, monkeypatch
     with pytest.raises(InputError, match="does not cover"):
         run_from("terrain", "config.yaml", "build", tile="n46e014")
     assert not (tmp_path / "build" / "terrain").exists()
+
+
+def test_heights_are_asked_for_where_a_device_reaches_alone(tmp_path, monkeypatch):
+    """Terrain of 30 km around the middle of the grid holds the inner 15 km of it, not the rest."""
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, half_deg=0.15, reached=np.s_[18:42, 18:42])
+    run_from("terrain", "config.yaml", "build", tile="n46e014")
+    assert read_sweeps(tmp_path / "build" / "terrain" / "n46e014.npz")

@@ -179,6 +179,7 @@ def test_example_is_computed(top, tmp_path, name, channel):
     path, build = example(name), tmp_path
     plan = load_plan(path)
     run_from("territory", path, build)
+    run_from("heights", path, build)
     for victim in victims_of(plan, channel):
         for tile in tiles_of(plan, victim):
             run_from("terrain", path, build, tile=tile)

@@ -125,6 +125,7 @@ def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
     """All stages that compute, one after the other in this process; the published rasters."""
     plan = load_plan(path)
     run_from("territory", path, build, threads=threads)
+    run_from("heights", path, build, threads=threads)
     for tile in plan.tiles:
         run_from("terrain", path, build, tile=tile, threads=threads)
     for channel in plan.victims:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,7 +12,7 @@ from pipeline.kernels import kernel
 from pipeline.propagation.models import model_named
 from pipeline.propagation.p1546.curves import NOMINAL_H1_M, Curves, load_curves
 from pipeline.propagation.p1546.link import p1546_field
-from pipeline.propagation.p1546.pixel import PreparedCurves, flat_path_field_dbuvm, prepare
+from pipeline.propagation.p1546.pixel import PreparedCurves, device_field_dbuvm, prepare
 from pipeline.units import loss_from_field_db
 
 # There is no curve for a base below 10 m: a lower device is the other end of the path.
@@ -75,12 +76,18 @@ def flat_path_loss_db(
     receiver_m: float,
     time_pct: float,
     over_sea: bool,
+    effective_m: float,
 ) -> NDArray[np.float64]:
-    """Loss over flat rural land, or over sea, in dB at the ground distances ``d_km``, float64[n]."""
+    """Loss over rural land, or over sea, in dB at the ground distances ``d_km``, float64[n].
+
+    ``effective_m`` h1 of the device, for any distance; NaN: that of flat land.
+    """
     curves = load_curves()
     low = device_m < _BASE_MIN_M
     base_m, other_m = (_BASE_MIN_M, device_m) if low else (device_m, receiver_m)
-    return _flat_losses_db(prepare(curves, f_mhz, time_pct), curves, f_mhz, d_km, base_m, other_m, over_sea)
+    h1_m = base_m if math.isnan(effective_m) else effective_m
+    prepared = prepare(curves, f_mhz, time_pct)
+    return _flat_losses_db(prepared, curves, f_mhz, d_km, base_m, other_m, over_sea, h1_m)
 
 
 @kernel
@@ -92,10 +99,11 @@ def _flat_losses_db(
     base_m: float,
     other_m: float,
     over_sea: bool,
+    h1_m: float,
 ) -> NDArray[np.float64]:
     loss_db = np.empty(d_km.size)
     for i in range(d_km.size):
         sea_km = d_km[i] if over_sea else 0.0
-        field_dbuvm = flat_path_field_dbuvm(prepared, curves, d_km[i], base_m, other_m, sea_km)
+        field_dbuvm = device_field_dbuvm(prepared, curves, d_km[i], h1_m, base_m, other_m, sea_km)
         loss_db[i] = loss_from_field_db(field_dbuvm, f_mhz)
     return loss_db

@@ -274,17 +274,33 @@ def p1546_pixel_field(
 
 
 @kernel
-def flat_path_field_dbuvm(
-    prepared: PreparedCurves, curves: Curves, d_km: float, h1_m: float, h2_m: float, sea_km: float
+def device_field_dbuvm(
+    prepared: PreparedCurves,
+    curves: Curves,
+    d_km: float,
+    h1_m: float,
+    ha_m: float,
+    h2_m: float,
+    sea_km: float,
 ) -> float:
-    """Median field of 1 kW e.r.p. in dB(uV/m) over flat land, ``sea_km`` of it cold sea, without terrain.
+    """Median field of 1 kW e.r.p. of a device in dB(uV/m), ``sea_km`` of the path over cold sea.
 
-    ``h1_m`` antenna of the transmitter above ground, ``h2_m`` of the receiver, in rural surroundings.
+    ``h1_m`` its effective height at any distance, ``ha_m`` its antenna above ground, ``h2_m`` that of the
+    receiver, in rural surroundings. The slope counts the antennas alone, no terrain heights (docs/method.md,
+    section 9).
     """
     nan = math.nan
     return p1546_pixel_field(
-        prepared, curves, d_km, h1_m, nan, h1_m, h2_m, _FLAT_CLUTTER_M, _RURAL, sea_km, False, nan, nan, False
+        prepared, curves, d_km, h1_m, h1_m, ha_m, h2_m, _FLAT_CLUTTER_M, _RURAL, sea_km, False, nan, nan, True
     )
+
+
+@kernel
+def flat_path_field_dbuvm(
+    prepared: PreparedCurves, curves: Curves, d_km: float, h1_m: float, h2_m: float, sea_km: float
+) -> float:
+    """The same over flat land: the antenna above ground, ``h1_m``, is the effective height."""
+    return device_field_dbuvm(prepared, curves, d_km, h1_m, h1_m, h2_m, sea_km)
 
 
 @kernel

@@ -1,0 +1,110 @@
+"""Classes of effective height of a territory's devices: for which heights there are any, and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
+from pipeline.files import whole_file
+from pipeline.grid.grid import Grid
+from pipeline.propagation.models import model_named
+from pipeline.terrain.device_heights import BASE_FROM_M, class_heights_m, height_classes
+from pipeline.terrain.device_lines import RingSettings
+from pipeline.terrain.elevation import load_elevation
+from pipeline.terrain.radial import MEAN_TO_KM
+from pipeline.terrain.records import LonLatRaster
+from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
+from pipeline.territory.codes import Surface
+from pipeline.territory.masks import territory_window
+
+
+def base_height_m(device: Device) -> float:
+    """Height of the device as the base of its path."""
+    return max(float(device.height_m), BASE_FROM_M)
+
+
+def lowest_height_m(config: Config, base_m: float) -> float:
+    """Effective height below which no device of a base height counts."""
+    return max(base_m, config.protection.assumed_heff_m or 0.0)
+
+
+def ring_settings(config: Config) -> RingSettings:
+    """Sectors and rings of a territory."""
+    return RingSettings(config.protection.height_sectors, tuple(config.protection.height_rings_km))
+
+
+def knows_terrain(config: Config) -> bool:
+    """Whether devices have an effective height of their own: a terrain model, and a model of paths for it."""
+    with_heights = "clearance" in model_named(config.propagation.wsd_model).needs
+    known = config.terrain.dem is not None and with_heights
+    return known and config.has_television and config.protection.method == "degradation"
+
+
+def base_heights_m(config: Config) -> list[float]:
+    """Base heights of the devices of a territory, for which there are classes."""
+    if not knows_terrain(config):
+        return []
+    return sorted({base_height_m(device) for device in config.devices})
+
+
+def terrain_notice(config: Config) -> str | None:
+    """What a reader has to know where devices have no effective height of their own; None where they have."""
+    protects = config.has_television and config.protection.method == "degradation"
+    if knows_terrain(config) or not protects:
+        return None
+    cause = (
+        "No terrain"
+        if config.terrain.dem is None
+        else f"No effective heights in {config.propagation.wsd_model}"
+    )
+    said = "devices on hills are treated as on a plain; in hilly country limits are up to 33 dB too high"
+    assumed_m = config.protection.assumed_heff_m
+    also = "" if assumed_m is None else f"; effective heights of at least {assumed_m:g} m are assumed"
+    return f"{cause}: {said}{also}."
+
+
+def heights_file(build: Path, base_m: float) -> Path:
+    """File with the classes of devices of a base height."""
+    return build / "terrain" / f"heights_{base_m:g}m.npy"
+
+
+def elevation_around(config: Config, grid: Grid, land: LonLatRaster | None) -> LonLatRaster | None:
+    """The terrain model of a grid and what lies within 15 km of it."""
+    assert config.terrain.dem is not None
+    return load_elevation(config.terrain.dem, box_around(*grid_lattice_deg(grid), MEAN_TO_KM), land)
+
+
+def classes_of_territory(
+    config: Config, surface: NDArray[np.uint8], grid: Grid, land: LonLatRaster, *, threads: int = 1
+) -> dict[float, NDArray[np.uint8]]:
+    """Classes of the territory's pixels, uint8[pixel, cell], by base height of devices."""
+    bases_m = base_heights_m(config)
+    if not bases_m:
+        return {}
+    window = territory_window(surface)
+    elevation = elevation_around(config, grid.window(*window), land)
+    assert elevation is not None
+    ratio = config.protection.height_ratio
+    classes = height_classes(
+        elevation,
+        grid.window(*window),
+        surface[window] == Surface.HOME,
+        ring_settings(config),
+        [class_heights_m(lowest_height_m(config, base_m), ratio) - base_m for base_m in bases_m],
+        void_m=config.terrain.void,
+        scale=grid.largest_scale(),
+        threads=threads,
+    )
+    return dict(zip(bases_m, classes, strict=True))
+
+
+def write_classes(build: Path, classes: Mapping[float, NDArray[np.uint8]]) -> None:
+    """Write each array to its file, as it lies in memory: readers map it."""
+    for base_m, values in classes.items():
+        with whole_file(heights_file(build, base_m)) as waiting, waiting.open("wb") as stream:
+            np.lib.format.write_array(stream, values, allow_pickle=False)
