@@ -367,10 +367,11 @@ def require_cover(
         col = (lon_deg - elevation.west_deg) / elevation.step_lon_deg - 0.5
         heights_m = heights_at(elevation.values, row.ravel(), col.ravel())
         unknown = np.isnan(heights_m).reshape(lon_deg.shape)
-    if needed is not None:
-        unknown &= needed
+    asked = np.ones_like(unknown) if needed is None else needed
+    unknown &= asked
+    share = float(unknown.sum() / max(asked.sum(), 1))
     hole = unknown[1:, 1:] & unknown[1:, :-1] & unknown[:-1, 1:] & unknown[:-1, :-1]
-    if not hole.any() and unknown.mean() <= MAX_VOID_SHARE:
+    if not hole.any() and share <= MAX_VOID_SHARE:
         return
     lon, lat = lon_deg[unknown], lat_deg[unknown]
     raise InputError(
@@ -378,7 +379,7 @@ def require_cover(
         file=", ".join(str(path) for path in files),
         row="terrain",
         field="dem",
-        value=f"no heights on {100.0 * unknown.mean():.1f} % of the grid, between {lon.min():.2f} and"
+        value=f"no heights on {100.0 * share:.1f} % of the grid, between {lon.min():.2f} and"
         f" {lon.max():.2f} deg east, {lat.min():.2f} and {lat.max():.2f} deg north",
         allowed="rasters that cover the grid with its margin; or leave out `dem`",
     )
