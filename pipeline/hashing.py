@@ -282,7 +282,7 @@ def _source_of(module: str, root: Path) -> Path | None:
 def _imports(path: Path, module: str) -> list[str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=path.name)):
+    for node in _statements(ast.parse(path.read_bytes(), filename=path.name)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -290,6 +290,15 @@ def _imports(path: Path, module: str) -> list[str]:
             # `from package import name` may name a module; if it does not, no such file exists.
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return [name for name in names if name.split(".")[0] == PACKAGE]
+
+
+def _statements(block: ast.AST) -> Iterator[ast.stmt]:
+    """All statements of a module, inner ones included; to look into expressions takes four times as long."""
+    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(block, part, ()):
+            if isinstance(inner, ast.stmt):
+                yield inner
+            yield from _statements(inner)
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

@@ -292,3 +292,42 @@ def test_what_never_ends_is_no_file(tmp_path: Path) -> None:
     for path in (pipe, link, tmp_path):
         with pytest.raises(OSError, match="is no regular file"):
             hashes.file_sha256(path)
+
+
+def test_imports_are_found_in_every_kind_of_statement(tmp_path: Path) -> None:
+    text = """
+import pipeline.a0
+if True:
+    import pipeline.a1
+elif False:
+    import pipeline.a2
+else:
+    import pipeline.a3
+try:
+    from pipeline import a4
+except ValueError:
+    import pipeline.a5
+else:
+    import pipeline.a6
+finally:
+    import pipeline.a7
+while False:
+    import pipeline.a8
+with open("x"):
+    import pipeline.a9
+match 1:
+    case 1:
+        import pipeline.a10
+class C:
+    import pipeline.a11
+    async def f(self, g=lambda x: x):
+        async for _ in ():
+            import pipeline.a12
+        def inner():
+            return [x if x else 0 for x in ()]
+            import pipeline.a13
+"""
+    path = tmp_path / "every.py"
+    path.write_text(text)
+    found = {name for name in hashes._imports(path, "every") if name[-1].isdigit()}
+    assert found == {f"pipeline.a{number}" for number in range(14)}

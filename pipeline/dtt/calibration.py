@@ -9,6 +9,7 @@ q1 and sigma_i from a table, made and tested by numerical convolution of the sum
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -21,6 +22,7 @@ from pipeline.config.config import Config
 from pipeline.config.load import read_model
 from pipeline.config.protection import Device
 from pipeline.dtt.degradation import PermissibleLevelTable, permissible_level_db
+from pipeline.hashing import file_sha256
 from pipeline.kernels import kernel
 
 # A nuisance steadier than this is the noise alone: nothing was approximated.
@@ -134,7 +136,12 @@ def _constant(c_db: list[float], sigma_u_db: list[float], wanted_db: float) -> C
 
 
 def read_calibration(path: Path) -> CalibrationTable:
-    """The checked table."""
+    """The checked table; read once for all devices as long as the file stays what it is."""
+    return _calibration_of_content(path, file_sha256(path) if path.is_file() else "")
+
+
+@lru_cache(maxsize=4)
+def _calibration_of_content(path: Path, _sha256: str) -> CalibrationTable:
     return read_model(path, CalibrationTable)
 
 

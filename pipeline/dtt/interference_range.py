@@ -8,7 +8,7 @@ applies. Found from configuration and tables alone, before any coverage is known
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -70,14 +70,28 @@ def interference_range_km(
     ``coastal``: some of them may be near the sea. ``effective_m`` effective height of the device; NaN: that
     of flat land.
     """
-    keys = sorted(set(modes))
+    keys, numbers = sorted(set(modes)), sorted(set(channels))
     allowed_db = [
         smallest_permissible_level_db(levels, config.coverage.served_from)
         for levels in permissible_levels_of(config, device)
     ]
+    # The ratios know the width of a channel, not the channel.
+    shifts_db = {
+        width_mhz: _largest_shifts_db(device, tables, keys, width_mhz)
+        for width_mhz in {channel_width_mhz(config.channels, channel) for channel in numbers}
+    }
     return max(
-        _range_at_km(config, device, tables, keys, channel, allowed_db, coastal, effective_m)
-        for channel in sorted(set(channels))
+        _range_at_km(
+            config,
+            device,
+            tables,
+            shifts_db[channel_width_mhz(config.channels, channel)],
+            channel,
+            allowed_db,
+            coastal,
+            effective_m,
+        )
+        for channel in numbers
     )
 
 
@@ -89,22 +103,31 @@ def limiting_loss_db(
         smallest_permissible_level_db(levels, config.coverage.served_from)
         for levels in permissible_levels_of(config, device)
     ]
-    _, far_dbm = _permissible_dbm(config, device, tables, sorted(set(modes)), channel, allowed_db)
+    width_mhz = channel_width_mhz(config.channels, channel)
+    shifts_db = _largest_shifts_db(device, tables, sorted(set(modes)), width_mhz)
+    _, far_dbm = _permissible_dbm(config, device, tables, shifts_db, channel, allowed_db)
     return device_cap_dbm(device) - far_dbm
+
+
+def _largest_shifts_db(
+    device: Device, tables: ProtectionTables, keys: Iterable[ModeKey], width_mhz: float
+) -> dict[ModeKey, float]:
+    """``largest_shift_db`` of each mode in channels of a width."""
+    return {key: largest_shift_db(tables, groups_of(tables, key), device, width_mhz) for key in keys}
 
 
 def _range_at_km(
     config: Config,
     device: Device,
     tables: ProtectionTables,
-    keys: Sequence[ModeKey],
+    shifts_db: Mapping[ModeKey, float],
     channel: int,
     allowed_db: Sequence[float],
     coastal: bool,
     effective_m: float,
 ) -> float:
     f_mhz = channel_centre_mhz(config.channels, channel)
-    permissible_dbm = _permissible_dbm(config, device, tables, keys, channel, allowed_db)
+    permissible_dbm = _permissible_dbm(config, device, tables, shifts_db, channel, allowed_db)
     cap = device_cap_dbm(device)
 
     def limits(d_km: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -127,16 +150,15 @@ def _permissible_dbm(
     config: Config,
     device: Device,
     tables: ProtectionTables,
-    keys: Sequence[ModeKey],
+    shifts_db: Mapping[ModeKey, float],
     channel: int,
     allowed_db: Sequence[float],
 ) -> tuple[float, float]:
     """Smallest e.i.r.p. less path loss that any served victim tolerates, up to 80 m and beyond."""
     f_mhz = channel_centre_mhz(config.channels, channel)
-    width_mhz = channel_width_mhz(config.channels, channel)
     settings, band = config.coverage, receiver_band(config.coverage, f_mhz)
     weakest_dbm = math.inf
-    for key in keys:
+    for key, largest_db in shifts_db.items():
         mode = tables.modes[key]
         noise_dbuvm = noise_field_dbuvm(
             f_mhz,
@@ -146,7 +168,6 @@ def _permissible_dbm(
             band.gain_dbd,
             band.feeder_db,
         )
-        largest_db = largest_shift_db(tables, groups_of(tables, key), device, width_mhz)
         weakest_dbm = min(weakest_dbm, power_dbm(noise_dbuvm, f_mhz) - largest_db)
     shift_db = largest_overload_shift_db(tables, device)
     overload = math.inf if math.isnan(shift_db) else -shift_db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -35,6 +36,12 @@ _SCALE_SAMPLES = 129
 _SCALE_TOLERANCE = 0.1
 
 _Number = TypeVar("_Number", float, NDArray[np.float64])
+
+
+@lru_cache(maxsize=16)
+def _transformer(source: str, target: str) -> Transformer:
+    """Made once, in 20 ms: several threads may use it, each makes its own parts of it."""
+    return Transformer.from_crs(source, target, always_xy=True)
 
 
 class Grid(NamedTuple):
@@ -120,11 +127,11 @@ class Grid(NamedTuple):
 
     def from_lonlat(self) -> Transformer:
         """Transform from longitude and latitude to projected metres."""
-        return Transformer.from_crs(LONLAT, self.crs, always_xy=True)
+        return _transformer(LONLAT, self.crs)
 
     def to_lonlat(self) -> Transformer:
         """Transform from projected metres to longitude and latitude."""
-        return Transformer.from_crs(self.crs, LONLAT, always_xy=True)
+        return _transformer(self.crs, LONLAT)
 
     def centres_m(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Projected coordinates of the pixel centres: ``x_m[width]`` rising, ``y_m[height]`` falling."""

@@ -92,13 +92,11 @@ def read(
     tuple where bands differ), ``long_name``, ``nodata``, ``scale_factor`` (absent when 1),
     ``categories``, ``tags``.
     """
-    with _open(path) as source:
-        whole = _grid_of(source)
+    with reading(path) as (whole, layout, source):
         row, col = _span(rows, whole.height), _span(cols, whole.width)
         window = Window(col.start, row.start, col.stop - col.start, row.stop - row.start)
         indexes = _band_indexes(source, bands, path)
         values = source.read(indexes, window=window)
-        layout = _read_layout(source)
     names = [layout.band_names[i - 1] for i in indexes]
     data = make_array(values, whole.window(row, col), band_names=names, **_attrs_of(layout, indexes))
     return data if stacked or len(indexes) > 1 else data.isel(band=0)
@@ -133,8 +131,7 @@ def write(path: str | Path, data: xr.DataArray, *, tags: Mapping[str, str], publ
     """
     values = data.values if data.ndim == 3 else data.values[np.newaxis]
     layout = _layout_of(data, tags)
-    whole = slice(0, layout.height), slice(0, layout.width), values
-    write_blocks(path, layout, [whole], publish=publish)
+    write_blocks(path, layout, [(slice(0, layout.height), slice(0, layout.width), values)], publish=publish)
 
 
 def layout_on(
@@ -229,17 +226,23 @@ def read_layout(path: str | Path) -> Layout:
 
 def open_raster(path: str | Path) -> Opened:
     """Open a file of the project for :func:`read_window`."""
-    with _open(path) as checked:
-        grid, layout = _grid_of(checked), _read_layout(checked)
-    with rasterio.Env(**GDAL_SETTINGS):
+    with reading(path) as (grid, layout, _), rasterio.Env(**GDAL_SETTINGS):
         return Opened(grid, layout, rasterio.open(path))
 
 
-def read_window(opened: Opened, rows: slice, cols: slice) -> NDArray[Any]:
-    """Raw values[band, y, x] of a part of an open file; the part lies within its grid."""
+@contextmanager
+def reading(path: str | Path) -> Iterator[Opened]:
+    """A file of the project open for several reads with :func:`read_window`."""
+    with _open(path) as source:
+        yield Opened(_grid_of(source), _read_layout(source), source)
+
+
+def read_window(opened: Opened, rows: slice, cols: slice, bands: Sequence[int] | None = None) -> NDArray[Any]:
+    """Raw values[band, y, x] of a part, within its grid, of an open file; ``bands`` (from 0), or all."""
     window = ((rows.start, rows.stop), (cols.start, cols.stop))
+    indexes = None if bands is None else [band + 1 for band in bands]
     with damage_named(opened.source.name):
-        return np.asarray(opened.source.read(window=window))
+        return np.asarray(opened.source.read(indexes, window=window))
 
 
 def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:
@@ -363,9 +366,7 @@ def _attrs_of(layout: Layout, indexes: Sequence[int]) -> dict[str, Any]:
 
 
 def _plain_nodata(nodata: float | None, dtype: str) -> float | int | None:
-    if nodata is None or np.dtype(dtype).kind == "f":
-        return nodata
-    return int(nodata)
+    return nodata if nodata is None or np.dtype(dtype).kind == "f" else int(nodata)
 
 
 def _per_band(units: str | Sequence[str], count: int) -> tuple[str, ...]:

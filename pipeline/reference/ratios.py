@@ -134,8 +134,17 @@ def _row_offset(offsets: set[int], k: int) -> int:
 def groups_of(tables: ProtectionTables, key: ModeKey) -> list[Group]:
     """The groups of one mode, weakest tier first: tiers are cut at every bound that any of its rows has."""
     known_mode(tables, key)
-    rows = [row for row in tables.ratios if _matches(row, key)]
-    bounds_dbm = {bound for row in rows for bound in _open_ends(rows, row) if math.isfinite(bound)}
+    sets: dict[tuple[object, ...], list[Ratio]] = {}
+    for row in tables.ratios:
+        if _matches(row, key):
+            sets.setdefault(_kind(row), []).append(row)
+    bounds_dbm = {
+        bound
+        for rows in sets.values()
+        for row in rows
+        for bound in _open_ends(rows, row)
+        if math.isfinite(bound)
+    }
     bounds_dbm |= {step.from_dbm for step in tables.tiers if math.isfinite(step.from_dbm)}
     edges_dbm = [-math.inf, *sorted(bounds_dbm), math.inf]
     return [Group(*key, Tier(low, high)) for low, high in pairwise(edges_dbm)]

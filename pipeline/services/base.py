@@ -105,6 +105,11 @@ def everywhere(eirp_dbm: float, label: int) -> BlockLimit:
     return limit
 
 
+def part_of(limit: ServiceLimit, rows: slice, cols: slice) -> ServiceLimit:
+    """A part of a block, in place: rows and columns count from its corner."""
+    return ServiceLimit(limit.eirp_dbm[rows, cols], limit.label[rows, cols], limit.not_evaluated[rows, cols])
+
+
 def lower(limit: ServiceLimit, eirp_dbm: NDArray[np.floating], label: NDArray[np.uint8] | int) -> None:
     """Take the smaller e.i.r.p. in place, with the code of what is strictly stricter."""
     stricter = eirp_dbm < limit.eirp_dbm

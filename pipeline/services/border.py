@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,8 +141,9 @@ def _borders(context: ServiceContext, device: Device, channel: DeviceChannel) ->
     """The lands on the grid that limit the device or leave it open, for each channel that it uses."""
     names = raster.read_layout(_file(context)).band_names
     data = foreign_data(context.config)
+    range_unknown_km = cache(partial(unknown_reception_range_km, context.config, device, channel, data))
     borders = [
-        _border(context, device, number, channel, str(name), data)
+        _border(context, device, number, channel, str(name), data, range_unknown_km)
         for number in channels_in(channel)
         for name in names
     ]
@@ -149,7 +151,13 @@ def _borders(context: ServiceContext, device: Device, channel: DeviceChannel) ->
 
 
 def _border(
-    context: ServiceContext, device: Device, channel: int, bond: DeviceChannel, name: str, data: ForeignData
+    context: ServiceContext,
+    device: Device,
+    channel: int,
+    bond: DeviceChannel,
+    name: str,
+    data: ForeignData,
+    range_unknown_km: Callable[..., float],
 ) -> Border:
     config, country, coastal = context.config, name.removesuffix(COASTAL), name.endswith(COASTAL)
     rule, known = treatment_of(config, country, data)
@@ -159,7 +167,7 @@ def _border(
         range_km = border_rule_range_km(config, rule, device, channel, bond, coastal=coastal)
         known = known and range_km is not None
         reach_km = -1.0 if range_km is None else range_km
-    unknown_km = -1.0 if known else unknown_reception_range_km(config, device, bond, data, coastal=coastal)
+    unknown_km = -1.0 if known else range_unknown_km(coastal=coastal)
     return Border(name, channel, country, coastal, rule, budget, reach_km, unknown_km)
 
 

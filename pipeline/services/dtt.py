@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt import limit_budget
-from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of
 from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
 from pipeline.dtt.limits import THRESHOLD_BAND, shift_db
 from pipeline.dtt.separation import check_separation
@@ -28,7 +29,7 @@ from pipeline.reference.limiting_channels import victims_by_offset
 from pipeline.reference.ratio_tables import ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import Group, group_name, groups_of
 from pipeline.services.adjustments import adjusted_budget, adjusted_limit
-from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, part_of, unlimited
 from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -39,6 +40,19 @@ _NAMES = {
     VictimLabel.OVERLOAD: "receiver_overload",
     VictimLabel.OUTSIDE: "outside",
 }
+
+
+class _LimitingMap(NamedTuple):
+    """A map in the smallest box of a block outside of which it limits nothing.
+
+    ``name`` of its victims; permissible level and label (``VictimLabel``) [y, x] of the box, which counts
+    from the corner of the block.
+    """
+
+    name: str
+    permissible_dbm: NDArray[np.float32]
+    label: NDArray[np.uint8]
+    box: PixelBox
 
 
 def prepare(
@@ -54,22 +68,49 @@ def prepare(
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
         for victim, offset in victims:
-            permissible, label = ChannelFiles(context.build, victim).protection(device)
-            maps = raster.read(permissible, rows=rows, cols=cols, stacked=True)
-            labels = raster.read(label, rows=rows, cols=cols, stacked=True).values
-            for name, permissible_dbm, label in zip(maps["band"].values, maps.values, labels, strict=True):
-                group = groups.get(str(name))
-                more_db = shift_db(str(name), group, tables, device, offset)
+            for name, permissible_dbm, label, box in _limiting_maps(
+                ChannelFiles(context.build, victim), device, rows, cols
+            ):
+                group = groups.get(name)
+                more_db = shift_db(name, group, tables, device, offset)
                 if not math.isnan(more_db):
                     floor = group and floor_coupling(config, victim, group, tables, device, offset)
                     eirp_dbm = limits_dbm(permissible_dbm, more_db, floor)
                     if name == THRESHOLD_BAND:
                         eirp_dbm = np.maximum(eirp_dbm, beside_dbm(config, offset))
                     limited = label != VictimLabel.NONE
-                    lower(lowest, np.where(limited, eirp_dbm, np.inf), codes[label])
+                    lower(part_of(lowest, *box), np.where(limited, eirp_dbm, np.inf), codes[label])
         return lowest
 
     return adjusted_limit(limit, context, device, channel)
+
+
+def _limiting_maps(files: ChannelFiles, device: Device, rows: slice, cols: slice) -> list[_LimitingMap]:
+    """The maps of a channel that limit in a block.
+
+    Labels show where: in a small part of the territory, and they are read faster than levels.
+    """
+    permissible, label = files.protection(device)
+    with raster.reading(label) as opened:
+        names, labels = opened.layout.band_names, raster.read_window(opened, rows, cols)
+    boxes = {band: box for band, codes in enumerate(labels) if (box := box_of(codes != VictimLabel.NONE))}
+    if not boxes:
+        return []
+    with raster.reading(permissible) as opened:
+        levels_dbm = {
+            band: raster.read_window(opened, *_moved(box, rows.start, cols.start), bands=[band])[0]
+            for band, box in boxes.items()
+        }
+    return [
+        _LimitingMap(names[band], levels_dbm[band], labels[band][box], box) for band, box in boxes.items()
+    ]
+
+
+def _moved(box: PixelBox, row: int, col: int) -> PixelBox:
+    """A box of a block, in the rows and columns of the grid."""
+    return PixelBox(
+        slice(row + box.rows.start, row + box.rows.stop), slice(col + box.cols.start, col + box.cols.stop)
+    )
 
 
 def explain(

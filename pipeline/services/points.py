@@ -24,7 +24,7 @@ from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import profile_loss_db
 from pipeline.radio.antennas import largest_gain_dbi
 from pipeline.radio.coupling import floors_in, permitted_dbm
-from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, unlimited
+from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, part_of, unlimited
 from pipeline.services.placing import (
     PlacedReceiver,
     ProtectedReceiver,
@@ -216,10 +216,7 @@ def _lower_window(
         slice(part.start - whole.start, part.stop - whole.start)
         for part, whole in zip(window, block, strict=True)
     )
-    inside = ServiceLimit(
-        lowest.eirp_dbm[rows, cols], lowest.label[rows, cols], lowest.not_evaluated[rows, cols]
-    )
-    lower(inside, eirp_dbm, label)
+    lower(part_of(lowest, rows, cols), eirp_dbm, label)
 
 
 # --- budget -------------------------------------------------------------------------------------------------

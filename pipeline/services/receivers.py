@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -53,6 +54,9 @@ from pipeline.services.placing import (
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
+
+# Registers are read anew for each device; the antennas in them stay the same.
+_gain_table_dbi = lru_cache(maxsize=1024)(gain_table_dbi)
 
 
 class _AreaReceiverRow(ReceiverRow, SourcedRow):
@@ -174,7 +178,7 @@ def receiver_of(row: ReceiverRow, i_n_db: float) -> ProtectedReceiver:
     """A register row as a victim."""
     half_mhz = 0.5 * row.bandwidth_mhz
     try:
-        gain_dbi = gain_table_dbi(row.pattern, row.gain_dbi, row.f_mhz)
+        gain_dbi = _gain_table_dbi(row.pattern, row.gain_dbi, row.f_mhz)
     except InputError as error:
         raise InputError(
             error.problem, row=row.id, field="pattern", value=error.value, allowed=error.allowed
