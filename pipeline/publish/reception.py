@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from pipeline.config.config import Config
 from pipeline.grid.layer_files import make_layer, raster_of
-from pipeline.plan.dependencies import coverage_hash
-from pipeline.plan.plan import Plan
+from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import to_step
 
 _OFF_LAND = 65535
@@ -36,12 +37,11 @@ def _stored(family: str, values: xr.DataArray) -> NDArray[Any]:
     return to_step(values.values, row.scale, row.dtype, int(row.nodata))
 
 
-def layer_tags(plan: Plan, channel: int, code: str) -> Mapping[str, str]:
-    """Tags that depend on this channel's own inputs, settings and code only."""
-    own = [coverage_hash(plan, channel), code]
+def layer_tags(config: Config, channel: int, sources: Sequence[Path], code: str) -> Mapping[str, str]:
+    """Tags that depend on the coverage of this channel, by content of its files, and on code only."""
     return {
         "channel": str(channel),
-        "hash": "-".join(own),
-        "model": plan.config.propagation.coverage_model,
-        "notice": plan.config.notice,
+        "hash": json_hash([[file_sha256(path) for path in sources], code]),
+        "model": config.propagation.coverage_model,
+        "notice": config.notice,
     }

@@ -68,6 +68,23 @@ def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
     assert [path.read_bytes() for path in paths] == before
 
 
+def test_hash_of_a_layer_follows_the_coverage_alone(tiny: Path) -> None:
+    """A comment in the register computes nothing anew, another level of the coverage does."""
+    build = load_plan(tiny).build
+    field = build / "internal/dtt_field_ch21.tif"
+    write_coverage(build)
+    run_from("reception", tiny, build, channel=21)
+    first = raster.read(field).attrs["tags"]["hash"]
+    (tiny.parent / "register.csv").unlink()
+    run_from("reception", tiny, build, channel=21)
+    assert raster.read(field).attrs["tags"]["hash"] == first
+    stored = raster.read(build / "coverage/ch21.tif")
+    stored.values[1, 0, 0] += 1.0
+    raster.write(build / "coverage/ch21.tif", stored, tags={}, publish=False)
+    run_from("reception", tiny, build, channel=21)
+    assert raster.read(field).attrs["tags"]["hash"] != first
+
+
 def test_manifest_tells_what_went_in_and_what_was_left_out(tiny: Path) -> None:
     plan = load_plan(tiny)
     output = tiny.parent / "a.tif"
