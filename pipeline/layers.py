@@ -234,6 +234,18 @@ _ROWS = (
           View("only with `report.regions`: `device, level_dbm, region, area_km2, population, channels_mean, "
                "channels_median`, then `area_at_least_N_pct` and `population_at_least_N_pct` for N = 1, 5, "
                "10; see below"), when="report.regions"),
+    Layer("choices", "public/choices.csv", "choices",
+          View("what each cautious choice costs: a line for the run as it is, one for each setting with its "
+               "value `now` and `otherwise`, how to set it (`set_by`), whether the number behind it is "
+               "`verified`, how it was `counted`, and mean numbers of channels: `permitted` at all, by "
+               "level; see below")),
+    Layer("lost_channels", "public/lost_channels.csv", "choices",
+          View("`device, level_dbm, rule, share_pct, channels_mean`: by which rule pixel-channels are lost, "
+               "in % of all and in channels of the mean; see below"),
+          when="publish.limiting_service=full|grouped"),
+    Layer("lost_channels_internal", "internal/lost_channels.csv", "choices",
+          View("the same, if `publish.limiting_service` is `internal`"),
+          when="publish.limiting_service=internal"),
     Layer("not_evaluated", "public/not_evaluated.csv", "availability",
           View("`device, channel, area_km2, area_pct, population_pct` that is not evaluated")),
 )

@@ -37,3 +37,25 @@ rule regions:
         **params_of("regions"),
     shell:
         derived.shell_line("regions")
+
+
+# What each cautious choice costs in channels, and by which rule channels are lost: from the stored maps.
+rule choices:
+    input:
+        territory=build_files(*run_files.territory_files(PLAN)),
+        protection=channel_files(
+            run_files.protection_files(PLAN, "{channel}"), PLAN.victims
+        ),
+    output:
+        derived.output_files(PLAN, "choices"),
+    log:
+        derived.log_file(PLAN, "choices"),
+    benchmark:
+        derived.benchmark_file(PLAN, "choices")
+    conda:
+        "../envs/pipeline.yaml"
+    threads: threads_of("choices")
+    params:
+        **params_of("choices"),
+    shell:
+        derived.shell_line("choices")

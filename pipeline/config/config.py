@@ -186,6 +186,11 @@ class Config(Section):
         """The channels, or bonds, that are computed for a device, ascending."""
         return device_channels(self.channels, device, self.reserved_channels)
 
+    def costed_devices(self) -> list[Device]:
+        """The devices of which the costs of choices are counted."""
+        names = self.report.costed_devices
+        return self.devices[:1] if names is None else [d for d in self.devices if d.id in names]
+
     def all_device_channels(self) -> list[DeviceChannel]:
         """The channels, then the bonds, of all devices: each once."""
         bonds = {
@@ -237,14 +242,16 @@ class Config(Section):
             raise ValueError(fault)
         if len(set(self.report.channels)) != len(self.report.channels):
             raise ValueError("report.channels names a channel twice")
+        if others := set(self.report.costed_devices or ()) - set(ids):
+            raise ValueError(f"report.costed_devices names unknown devices: {', '.join(sorted(others))}")
         plan = {c for s in self.channels.plan for c in range(s.first_channel, s.last_channel + 1)}
         reserved = {channel for entry in self.areas.reserved for channel in entry.channels}
         if reserved - plan:
             raise ValueError(
                 f"areas.reserved names channels that are not in the plan: {sorted(reserved - plan)}"
             )
-        if others := set(self.report.channels) - set(self.channels.wsd):
-            raise ValueError(f"report.channels names channels that are not in channels.wsd: {sorted(others)}")
+        if beyond := set(self.report.channels) - set(self.channels.wsd):
+            raise ValueError(f"report.channels names channels that are not in channels.wsd: {sorted(beyond)}")
         return self
 
     @property

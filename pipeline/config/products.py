@@ -44,6 +44,8 @@ class Report(Section):
     """Channels whose maximum e.i.r.p. the report draws; none: six, spread evenly over `channels.wsd`."""
     regions: Regions | None = None
     """Regions of the table `public/statistics_by_region.csv`; none: no such table."""
+    costed_devices: Annotated[list[Identifier], Field(min_length=1)] | None = None
+    """Devices of which the report counts what each cautious choice costs in channels; none: the first."""
 
 
 class Priority(Section):
@@ -109,6 +111,8 @@ class Sensitivity(Section):
     """Also the device as a loaded one."""
     ratio_tables: list[Path] = [TABLES / "protection_ratios_cautious.csv"]
     """Tables of protection ratios, in place of `protection.ratios`."""
+    choices: bool = True
+    """Also each cautious choice the other way, as `public/choices.csv` has them."""
 
 
 class Publish(Section):
@@ -125,6 +129,11 @@ class Publish(Section):
     def limiting_family(self) -> str:
         """Row of the table of layers that `limiting_service` is published by."""
         return "limiting_service_internal" if self.limiting_service == "internal" else "limiting_service"
+
+    @property
+    def lost_family(self) -> str:
+        """Row of the table of layers for the shares by rule, which name services as that layer does."""
+        return "lost_channels_internal" if self.limiting_service == "internal" else "lost_channels"
 
 
 def _known_zone(name: str) -> str:

@@ -70,6 +70,8 @@ class Protection(Section):
     """The penalty weakens the receiver's selectivity alone, or is added to the whole protection ratio."""
     tiers: Path | None = None
     """What receivers lose at high wanted levels, by level: see `configs/tables/tiers_example.csv`."""
+    overload: Literal["rows", "none"] = "rows"
+    """Receiver overload by the thresholds of the table of ratios, or not looked at."""
     overload_idle_db: Annotated[Sourced, BeforeValidator(plain_number), within(0, 30)] = Sourced(
         value=7.0, source="lower end of the 7 to 11 dB of ECC Report 138", verified=False
     )

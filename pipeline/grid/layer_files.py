@@ -24,7 +24,7 @@ SCALE_TAG = "largest_scale"
 
 # Before the ending of the files of devices in a run that leaves out incumbents.
 PARTIAL = "_partial"
-_JOBS_OF_DEVICES = frozenset({"combine", "availability", "regions", "query"})
+_JOBS_OF_DEVICES = frozenset({"combine", "availability", "choices", "regions", "query"})
 
 
 def two_digits(channel: DeviceChannel) -> str:

@@ -142,6 +142,12 @@ def rows_of_services(plan: Plan, channel: DeviceChannel) -> str:
     return json_hash([rows_of_neighbours(plan), pmse_rows_of_channel(plan, channel)])
 
 
+def rows_of_all_services(plan: Plan) -> str:
+    """Hash of what the services take from the registers in all channels, and of which channels are in use."""
+    channels = sorted(set(plan.register["channel"].values.tolist()))
+    return json_hash([channels, *(rows_of_services(plan, channel) for channel in plan.device_channels)])
+
+
 def pmse_rows_of_channel(plan: Plan, channel: DeviceChannel) -> str:
     """Hash of the PMSE assignments that concern devices in one channel."""
     return pmse_victims.bookings_hash(plan.config, plan.bookings, channel)

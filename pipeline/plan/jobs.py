@@ -37,6 +37,26 @@ class Job(NamedTuple):
     """One, all, or the jobs of the rule share the cores: the member of the plan that counts them."""
 
 
+# What the limits of all services follow from.
+_COMBINED = (
+    "territory",
+    "channels",
+    "propagation",
+    "coverage",
+    "protection",
+    "devices",
+    "services",
+    "study",
+    "incumbents",
+    "areas",
+    "neighbours",
+    "notice",
+    "publish",
+    # Of the register and the date a channel depends on its own rows only.
+    "pmse",
+    "-pmse.registers",
+    "-pmse.at",
+)
 _ROWS = (
     Job(
         name="territory",
@@ -148,25 +168,7 @@ _ROWS = (
         title="maximum e.i.r.p. in channel {channel}",
         module="pipeline.availability.job_combine",
         files="combined_files",
-        settings=(
-            "territory",
-            "channels",
-            "propagation",
-            "coverage",
-            "protection",
-            "devices",
-            "services",
-            "study",
-            "incumbents",
-            "areas",
-            "neighbours",
-            "notice",
-            "publish",
-            # Of the register and the date a channel depends on its own rows only.
-            "pmse",
-            "-pmse.registers",
-            "-pmse.at",
-        ),
+        settings=_COMBINED,
         wildcards=("channel",),
         rows="rows_of_services",
         values=("basis",),
@@ -189,6 +191,14 @@ _ROWS = (
         ),
         values=("basis",),
         threads="all",
+    ),
+    Job(
+        name="choices",
+        title="what each choice costs",
+        module="pipeline.availability.job_choices",
+        settings=(*_COMBINED, "levels_dbm", "report.costed_devices"),
+        rows="rows_of_all_services",
+        uses=("models", "services"),
     ),
     Job(
         name="regions",

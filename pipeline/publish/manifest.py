@@ -314,8 +314,9 @@ def _protection_notes(config: Config) -> list[str]:
         f"idle ({penalty} where ratios are those of loaded devices)" if settings.load == "idle" else "loaded"
     )
     tiers = "no loss at high wanted levels" if settings.tiers is None else f"tiers of {settings.tiers.name}"
-    overload = {"none": "left out: no threshold is known"}.get(overload_state(settings.ratios))
-    overload = overload or f"by thresholds that are {overload_state(settings.ratios)}"
+    state = overload_state(settings)
+    why = "protection.overload" if settings.overload == "none" else "no threshold is known"
+    overload = f"left out: {why}" if state == "none" else f"by thresholds that are {state}"
     notes = [f"Devices count as {load}; {tiers}; overload of receivers {overload}."]
     if calibration := calibration_notice(config):
         notes.append(calibration)

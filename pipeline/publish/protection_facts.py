@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from pipeline.availability.choices import CAUTIOUS, with_ratios
 from pipeline.availability.narrowed import channels_without_maps, narrowing_effects
 from pipeline.config.config import Config
-from pipeline.config.protection import Device
+from pipeline.config.protection import Device, Protection
 from pipeline.plan.plan import Plan
 from pipeline.reference.limiting_channels import offsets_in_use, offsets_narrowed, offsets_notice
-from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables, read_ratios
+from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, ratios_in_use, read_protection_tables
 from pipeline.reference.ratios import groups_of, load_of, ratio_db
-from pipeline.shipped import TABLES
-
-CAUTIOUS = TABLES / "protection_ratios_cautious.csv"
-"""The table beside which the report shows the ratios of a run."""
 
 
 def protection_entry(plan: Plan) -> dict[str, Any]:
@@ -45,14 +41,14 @@ def protection_entry(plan: Plan) -> dict[str, Any]:
             "on": settings.idle_on,
         },
         "tiers": "none" if settings.tiers is None else settings.tiers.name,
-        "overload": overload_state(settings.ratios),
+        "overload": overload_state(settings),
         "ratios": ratios_compared(config),
     }
 
 
-def overload_state(ratios: Path) -> str:
-    """Whether thresholds of overload are verified, unverified, or none is known."""
-    rows = [row for row in read_ratios(ratios) if row.quantity == "oth_dbm" and row.value == row.value]
+def overload_state(settings: Protection) -> str:
+    """Whether thresholds of overload are verified, unverified, or none is in use."""
+    rows = [row for row in ratios_in_use(settings) if row.quantity == "oth_dbm" and row.value == row.value]
     if not rows:
         return "none"
     return "verified" if all(row.verified for row in rows) else "unverified"
@@ -62,7 +58,7 @@ def ratios_compared(config: Config) -> list[Mapping[str, Any]]:
     """Ratios in dB by device and offset, default mode, weakest levels; loaded; by the cautious table."""
     key = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
     tables = read_protection_tables(config.protection)
-    cautious = read_protection_tables(config.protection.model_copy(update={"ratios": CAUTIOUS}))
+    cautious = read_protection_tables(with_ratios(config, CAUTIOUS).protection)
     return [
         {
             "device": device.id,

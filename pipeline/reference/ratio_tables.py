@@ -112,7 +112,7 @@ def read_protection_tables(settings: Protection) -> ProtectionTables:
     return ProtectionTables(
         read_modes(settings.modes),
         read_device_classes(settings.device_classes),
-        read_ratios(settings.ratios),
+        ratios_in_use(settings),
         read_dtt_ratios(settings.dtt_ratios),
         settings.ratios,
         settings.dtt_ratios,
@@ -126,6 +126,12 @@ def read_protection_tables(settings: Protection) -> ProtectionTables:
         None if settings.offsets is None else frozenset(settings.offsets),
         settings.beyond_table == "last_row",
     )
+
+
+def ratios_in_use(settings: Protection) -> list[Ratio]:
+    """Rows of the table of ratios; without thresholds of overload where `overload` says so."""
+    rows = read_ratios(settings.ratios)
+    return rows if settings.overload == "rows" else [row for row in rows if row.quantity != "oth_dbm"]
 
 
 # --- modes --------------------------------------------------------------------------------------------------

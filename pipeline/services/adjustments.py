@@ -70,7 +70,12 @@ def adjusted_limit(
     if not changes:
         return limit
     cap_dbm = device_cap_dbm(device)
-    return lambda rows, cols: _changed(limit(rows, cols), changes, context.grid, rows, cols, cap_dbm)
+
+    def adjusted(rows: slice, cols: slice) -> ServiceLimit:
+        placed = [(extent(change, context.grid, rows, cols), change.change_db) for change in changes]
+        return with_changes(limit(rows, cols), placed, cap_dbm)
+
+    return adjusted
 
 
 def adjusted_budget(
@@ -112,19 +117,14 @@ def extent(change: PlacedAdjustment, grid: Grid, rows: slice, cols: slice) -> ND
     return inside
 
 
-def _changed(
-    limit: ServiceLimit,
-    changes: Sequence[PlacedAdjustment],
-    grid: Grid,
-    rows: slice,
-    cols: slice,
-    cap_dbm: float,
+def with_changes(
+    limit: ServiceLimit, changes: Sequence[tuple[NDArray[np.bool_], float]], cap_dbm: float
 ) -> ServiceLimit:
+    """A limit with adjustments added, each where its mask says (of the shape of the limit), under the cap."""
     change_db = np.zeros(limit.eirp_dbm.shape)
     concerned = np.zeros(limit.eirp_dbm.shape, dtype=np.bool_)
-    for change in changes:
-        inside = extent(change, grid, rows, cols)
-        change_db[inside] += change.change_db
+    for inside, own_db in changes:
+        change_db[inside] += own_db
         concerned |= inside
     eirp_dbm = np.where(concerned, np.minimum(limit.eirp_dbm, cap_dbm) + change_db, limit.eirp_dbm)
     label = np.where(concerned, np.uint8(service_code("manual_adjustment")), limit.label)

@@ -25,6 +25,7 @@ from pipeline.dtt.separation import check_separation
 from pipeline.dtt.threshold import beside_dbm
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.grid import raster
+from pipeline.radio.channel_plan import Offset
 from pipeline.reference.limiting_channels import victims_by_offset
 from pipeline.reference.ratio_tables import ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import Group, group_name, groups_of
@@ -42,53 +43,79 @@ _NAMES = {
 }
 
 
-class _LimitingMap(NamedTuple):
-    """A map in the smallest box of a block outside of which it limits nothing.
-
-    ``name`` of its victims; permissible level and label (``VictimLabel``) [y, x] of the box, which counts
-    from the corner of the block.
-    """
+class StoredMap(NamedTuple):
+    """A map of the job protect on some pixels: name of its victims, permissible level, ``VictimLabel``."""
 
     name: str
     permissible_dbm: NDArray[np.float32]
     label: NDArray[np.uint8]
-    box: PixelBox
+
+
+class MapRules(NamedTuple):
+    """What stored maps mean for a device: tables of a configuration, groups of victims by name of the map."""
+
+    config: Config
+    device: Device
+    tables: ProtectionTables
+    groups: Mapping[str, Group]
 
 
 def prepare(
     service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
 ) -> BlockLimit:
     """Limit by all DTT victims, home and foreign, with the label of each, and by overload."""
-    config = context.config
-    tables = read_protection_tables(config.protection)
-    groups = _groups_by_name(tables)
-    victims = victims_by_offset(config, device, channel, context.victims)
+    rules = map_rules(context.config, device)
+    victims = victims_by_offset(context.config, device, channel, context.victims)
     codes = label_codes()
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
         for victim, offset in victims:
-            for name, permissible_dbm, label, box in _limiting_maps(
-                ChannelFiles(context.build, victim), device, rows, cols
-            ):
-                group = groups.get(name)
-                more_db = shift_db(name, group, tables, device, offset)
-                if not math.isnan(more_db):
-                    floor = group and floor_coupling(config, victim, group, tables, device, offset)
-                    eirp_dbm = limits_dbm(permissible_dbm, more_db, floor)
-                    if name == THRESHOLD_BAND:
-                        eirp_dbm = np.maximum(eirp_dbm, beside_dbm(config, offset))
-                    limited = label != VictimLabel.NONE
-                    lower(part_of(lowest, *box), np.where(limited, eirp_dbm, np.inf), codes[label])
+            files = ChannelFiles(context.build, victim)
+            for stored, box in _limiting_maps(files, device, rows, cols):
+                lower_by_map(part_of(lowest, *box), rules, victim, stored, offset, codes)
         return lowest
 
     return adjusted_limit(limit, context, device, channel)
 
 
-def _limiting_maps(files: ChannelFiles, device: Device, rows: slice, cols: slice) -> list[_LimitingMap]:
-    """The maps of a channel that limit in a block.
+def map_rules(config: Config, device: Device) -> MapRules:
+    """The tables of a configuration, read once for all channels of a device."""
+    tables = read_protection_tables(config.protection)
+    return MapRules(config, device, tables, _groups_by_name(tables))
 
-    Labels show where: in a small part of the territory, and they are read faster than levels.
+
+def lower_by_map(
+    lowest: ServiceLimit,
+    rules: MapRules,
+    victim: int,
+    stored: StoredMap,
+    offset: Offset,
+    codes: NDArray[np.uint8],
+) -> None:
+    """Take the smaller limit by one map of a DTT channel in place, on pixels of any shape.
+
+    ``codes`` by ``VictimLabel`` name what limits.
+    """
+    name, permissible_dbm, label = stored
+    group = rules.groups.get(name)
+    more_db = shift_db(name, group, rules.tables, rules.device, offset)
+    if not math.isnan(more_db):
+        floor = group and floor_coupling(rules.config, victim, group, rules.tables, rules.device, offset)
+        eirp_dbm = limits_dbm(permissible_dbm, more_db, floor)
+        if name == THRESHOLD_BAND:
+            eirp_dbm = np.maximum(eirp_dbm, beside_dbm(rules.config, offset))
+        limited = label != VictimLabel.NONE
+        lower(lowest, np.where(limited, eirp_dbm, np.inf), codes[label])
+
+
+def _limiting_maps(
+    files: ChannelFiles, device: Device, rows: slice, cols: slice
+) -> list[tuple[StoredMap, PixelBox]]:
+    """The maps of a channel that limit in a block, each in the smallest box outside of which it does not.
+
+    A box counts from the corner of the block. Labels show where a map limits: in a small part of the
+    territory, and they are read faster than levels.
     """
     permissible, label = files.protection(device)
     with raster.reading(label) as opened:
@@ -101,9 +128,7 @@ def _limiting_maps(files: ChannelFiles, device: Device, rows: slice, cols: slice
             band: raster.read_window(opened, *_moved(box, rows.start, cols.start), bands=[band])[0]
             for band, box in boxes.items()
         }
-    return [
-        _LimitingMap(names[band], levels_dbm[band], labels[band][box], box) for band, box in boxes.items()
-    ]
+    return [(StoredMap(names[band], levels_dbm[band], labels[band][box]), box) for band, box in boxes.items()]
 
 
 def _moved(box: PixelBox, row: int, col: int) -> PixelBox:

@@ -19,11 +19,11 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from pipeline.availability.choices import choices_of, with_device, with_ratios, with_values
 from pipeline.availability.classes import Availability, availability_class, level_name
 from pipeline.availability.combine import limit_file
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
-from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.files import (
     GEOTIFF_FILE,
@@ -126,6 +126,8 @@ def _share(chosen: NDArray[np.bool_], area: NDArray[np.float64]) -> str:
 
 
 _BASE = "base"
+# Choices that lists of values of `sensitivity` try.
+_TRIED_BY_VALUE = ("protection.load", "protection.ratios")
 
 
 class Variant(NamedTuple):
@@ -149,7 +151,7 @@ def sensitivity_command(
     margin_km = alone.grid.margin_km
     assert margin_km is not None
     # Devices on hills widen the grid on the sides where they need to.
-    alone = _changed(alone, "grid", margin_km=None, least_margins_km=(margin_km, margin_km))
+    alone = with_values(alone, "grid", margin_km=None, least_margins_km=(margin_km, margin_km))
     variants = variants_of(alone)
     folder = Path("build") / variants[0].config.name / "sensitivity"
     reach = common_reach(alone, variants, margin_km, threads)
@@ -193,7 +195,7 @@ def narrowed(config: Config, channel: DeviceChannel, device_id: str) -> Config:
         )
     channels = config.channels.model_copy(update={"wsd": list(channels_in(channel))})
     narrow = config.model_copy(update={"channels": channels, "devices": devices, "priority": []})
-    return _changed(narrow, "grid", margin_km=_margin_km(narrow))
+    return with_values(narrow, "grid", margin_km=_margin_km(narrow))
 
 
 def variants_of(config: Config) -> list[Variant]:
@@ -202,20 +204,25 @@ def variants_of(config: Config) -> list[Variant]:
     found = [Variant(_BASE, config)]
     for model in tried.coverage_models:
         if model != config.propagation.coverage_model:
-            found.append(Variant(f"coverage-{model}", _changed(config, "propagation", coverage_model=model)))
+            other = with_values(config, "propagation", coverage_model=model)
+            found.append(Variant(f"coverage-{model}", other))
     for model in tried.wsd_models:
         if model != config.propagation.wsd_model:
-            found.append(Variant(f"wsd-{model}", _changed(config, "propagation", wsd_model=model)))
+            found.append(Variant(f"wsd-{model}", with_values(config, "propagation", wsd_model=model)))
     for sigma_db in tried.location_sigmas_db:
         if sigma_db != config.coverage.location_sigma_db:
-            changed = _changed(config, "coverage", location_sigma_db=sigma_db)
+            changed = with_values(config, "coverage", location_sigma_db=sigma_db)
             found.append(
-                Variant(f"sigma-{sigma_db:g}", _changed(changed, "protection", far_sigma_db=sigma_db))
+                Variant(f"sigma-{sigma_db:g}", with_values(changed, "protection", far_sigma_db=sigma_db))
             )
     for dq_pct in tried.dqs_pct:
         if dq_pct != device.dq_pct:
-            found.append(Variant(f"dq-{dq_pct:g}", _with_device(config, device, dq_pct=dq_pct)))
-    return [*found, *_load_variants(config)]
+            found.append(Variant(f"dq-{dq_pct:g}", with_device(config, device, dq_pct=dq_pct)))
+    found += _load_variants(config)
+    if tried.choices:
+        choices = [choice for choice in choices_of(config, device) if choice.key not in _TRIED_BY_VALUE]
+        found += [Variant(f"choice-{choice.key.rpartition('.')[2]}", choice.config) for choice in choices]
+    return found
 
 
 def _load_variants(config: Config) -> list[Variant]:
@@ -228,22 +235,14 @@ def _load_variants(config: Config) -> list[Variant]:
     for penalty_db in tried.idle_penalties_db:
         if penalty_db != current_db:
             number = protection.idle_penalty_db.model_copy(update={"value": penalty_db})
-            idle = _with_device(config, device, load="idle", idle_penalty_db=number)
+            idle = with_device(config, device, load="idle", idle_penalty_db=number)
             found.append(Variant(f"idle-{penalty_db:g}", idle))
     if load != "loaded" and tried.loaded:
-        found.append(Variant("loaded", _with_device(config, device, load="loaded")))
+        found.append(Variant("loaded", with_device(config, device, load="loaded")))
     for path in tried.ratio_tables:
         if path != protection.ratios:
-            found.append(Variant(f"ratios-{path.stem}", _changed(config, "protection", ratios=path)))
+            found.append(Variant(f"ratios-{path.stem}", with_ratios(config, path)))
     return found
-
-
-def _changed(config: Config, section: str, **values: object) -> Config:
-    return config.model_copy(update={section: getattr(config, section).model_copy(update=values)})
-
-
-def _with_device(config: Config, device: Device, **values: object) -> Config:
-    return config.model_copy(update={"devices": [device.model_copy(update=values)]})
 
 
 def _margin_km(config: Config) -> float:

@@ -29,7 +29,7 @@ ALL_JOBS = {
     **{job: [{"channel": channel} for channel in VICTIMS] for job in ("coverage", "protect", "reception")},
     "combine": [{"channel": channel} for channel in WSD],
     "query": [{"device": "fixed30"}],
-    **{job: [{}] for job in ("availability", "web", "qgis", "stac")},
+    **{job: [{}] for job in ("availability", "choices", "web", "qgis", "stac")},
 }
 LAYER = Path("build/tiny/public/max_eirp_fixed30_ch25.tif")
 

@@ -91,7 +91,7 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
 
 # Jobs that write files of devices, or read their names: whether a run is partial shows in these
 # (`channels.allocated`, `study`), and follows from services, channels and the widths of devices.
-NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "regions", "query", "web"}
+NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web"}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "regions", "query", "web"}
         (
             "levels_dbm: [0.0, 20.0, 36.0]",
             "levels_dbm: [0.0, 20.0]",
-            {"availability", "qgis", "regions", "web"},
+            {"availability", "choices", "qgis", "regions", "web"},
         ),
         ('wsd: ["21-30"]', 'wsd: ["21-29"]', {"combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
         ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
@@ -112,12 +112,21 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "regions", "query", "web"}
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
         ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac"}),
         ("devices:", "report: {regions: {path: none.gpkg}}\ndevices:", {"regions"}),
+        ("devices:", "report: {costed_devices: [fixed30]}\ndevices:", {"choices"}),
         ("devices:", "query: {block_px: 64}\ndevices:", {"query"}),
         ("devices:", "query: {max_polling_s: 60}\ndevices:", set()),
         ("devices:", "keep_runs: 3\ndevices:", set()),
-        ("devices:", "propagation: {wsd_model: extended_hata}\ndevices:", {"heights", "protect", "combine"}),
-        ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine"}),
-        ("devices:", "propagation: {nuisance_time_pct: 5.0}\ndevices:", {"coverage", "protect", "combine"}),
+        (
+            "devices:",
+            "propagation: {wsd_model: extended_hata}\ndevices:",
+            {"heights", "protect", "combine", "choices"},
+        ),
+        ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine", "choices"}),
+        (
+            "devices:",
+            "propagation: {nuisance_time_pct: 5.0}\ndevices:",
+            {"coverage", "protect", "combine", "choices"},
+        ),
         ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
         ("height_m: 30.0", "height_m: 10.0", {"heights", "protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
         ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
@@ -157,6 +166,8 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
         "public/max_eirp_fixed30.vrt",
         "public/statistics.csv",
         "public/not_evaluated.csv",
+        "public/choices.csv",
+        "public/lost_channels.csv",
         "public/availability_fixed30_20dbm.tif",
         "public/available_channels_fixed30_0dbm.tif",
         "internal/dtt_field_ch21.tif",
@@ -166,11 +177,11 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
         "public/query_fixed30.tif",
     }
     assert expected <= set(names)
-    # 10 channels x 3 layers, 3 levels x 2, stacked file, query file, statistics, not evaluated;
+    # 10 channels x 3 layers, 3 levels x 2, stack, query file, statistics, not evaluated, two on choices;
     # 4 victims x 4 layers; web map: 6 files of the page, 10 channels x 2 and 3 levels, numbers
     rasters = 10 * 3 + 3 * 2 + 1 + 1 + 4 * 4
     # QGIS: a style for each raster, 3 projects, 3 vector layers; STAC: 10 channels, device, collection
-    assert len(names) == rasters + 1 + 1 + 6 + 10 * 2 + 3 + 1 + rasters + 3 + 3 + 12
+    assert len(names) == rasters + 1 + 1 + 2 + 6 + 10 * 2 + 3 + 1 + rasters + 3 + 3 + 12
 
 
 SECTIONS = """

@@ -33,6 +33,21 @@ from tests.jobs import run_from
 
 GRID = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 40, 30)
 HOSTILE = """</title><script>alert(1)</script><img src="http://127.0.0.1/x"> & $body 'x' "y" """.strip()
+CHOICES = """device,setting,what,now,otherwise,set_by,verified,counted,without_dtt,channels_permitted,change_permitted,channels_0dbm,change_0dbm,channels_20dbm,change_20dbm,channels_36dbm,change_36dbm
+fixed30,none,the run as it is,,,,,1 pixel in 7,,0.9811,,8.2412,,1.6701,,0.3405,
+fixed30,protection.offsets,how far away,all rows,offsets -3 to +3 and +9,"protection: {offsets: [-3, 9]}",false,1 pixel in 7,,2.9811,2.0000,9.2412,1.0000,2.6701,1.0000,1.3405,1.0000
+fixed30,protection.beyond_table,beyond,none,last_row,protection: {beyond_table: last_row},false,1 pixel in 7,59 61,0.5811,-0.4000,5.0712,-3.1700,0.6801,-0.9900,0.1105,-0.2300
+fixed30,protection.fw_calibration,sum,table,off,protection: {fw_calibration: 'off'},true,at most,,1.0511,0.0700,8.4012,0.1600,1.7201,0.0500,0.3505,0.0100
+fixed30,protection.ratios,table,own.csv,protection_ratios.csv,protection: {ratios: configs/tables/protection_ratios.csv},false,not here,,,,,,,,,
+"""  # noqa: E501 - a table
+LOST = """device,level_dbm,rule,share_pct,channels_mean
+fixed30,0,available,60.0000,6.0000
+fixed30,0,dtt_same,40.0000,4.0000
+fixed30,20,available,10.0000,1.0000
+fixed30,20,least_eirp,5.0000,0.5000
+fixed30,20,dtt_same,40.0000,4.0000
+fixed30,20,pmse,45.0000,4.5000
+"""
 VOID = {"meta", "img", "br", "link", "input"}
 
 
@@ -101,6 +116,10 @@ def built(tiny: Path) -> Path:
             for level in (0, 20, 36)
             for n in range(1, 11)
         )
+    with (public / "choices.csv").open("w") as sink:
+        sink.write(CHOICES)
+    with (public / "lost_channels.csv").open("w") as sink:
+        sink.write(LOST)
     with (public / "not_evaluated.csv").open("w") as sink:
         sink.write("device,channel,area_km2,area_pct,population_pct\nfixed30,21,150.0,50.1234,\n")
     return tiny
@@ -123,10 +142,38 @@ def test_report_is_whole_and_holds_the_published_numbers(built: Path) -> None:
     assert len(numbers) == 60
     assert set(numbers) <= set(page.texts)
     maps = 3 + 6
-    assert sum(tag == "img" for tag, _ in page.tags) == maps + 2
+    assert sum(tag == "img" for tag, _ in page.tags) == maps + 2 + 1
     sums = {entry["sha256"] for entry in run_facts(load_plan(built), "x", {}, utc_now())["inputs"]}
     assert sums
     assert sums <= set(page.texts)
+
+
+def test_report_has_one_line_for_each_choice(built: Path) -> None:
+    """Mean and change; channels without maps, bounds and what was not computed say so."""
+    rows = rows_of(page_of(built))
+    set_by = [row[2] for row in rows if len(row) == 8 and row[2].startswith("protection: ")]
+    lines = {row[2]: row for row in rows if len(row) == 8}
+    assert sum(row[0] == "the run as it is" for row in rows) == 1
+    assert len(set_by) == len(set(set_by)) == 4
+    offsets = lines["protection: {offsets: [-3, 9]}"]
+    assert offsets[:2] == ["how far away: all rows", "offsets -3 to +3 and +9"]
+    assert offsets[3:] == ["no", "2.98 (+2.00)", "9.24 (+1.00)", "2.67 (+1.00)", "1.34 (+1.00)"]
+    beyond = lines["protection: {beyond_table: last_row}"]
+    assert beyond[1] == "last_row (without DTT channels 59, 61: no maps)"
+    assert beyond[5] == "5.07 (-3.17)"
+    bound = lines["protection: {fw_calibration: 'off'}"]
+    assert bound[3:5] == ["yes", "at most 1.05 (+0.07)"]
+    unknown = lines["protection: {ratios: configs/tables/protection_ratios.csv}"]
+    assert unknown[1].endswith("(not computed here: channelmaps sensitivity)")
+    assert unknown[4:] == ["–"] * 4
+
+
+def test_report_tells_by_which_rule_channels_are_lost(built: Path) -> None:
+    rows = {row[0]: row[1:] for row in rows_of(page_of(built)) if len(row) == 3}
+    assert rows["available"] == ["60.00 (6.00)", "10.00 (1.00)"]
+    assert rows["device cannot be so weak"] == ["–", "5.00 (0.50)"]
+    assert rows["television in the same channel"] == ["40.00 (4.00)", "40.00 (4.00)"]
+    assert rows["PMSE"] == ["–", "45.00 (4.50)"]
 
 
 def test_summary_is_that_of_the_curves(built: Path) -> None:

@@ -390,3 +390,11 @@ def test_overlapping_channel_of_another_raster_counts_with_what_is_common(shippe
     assert dtt_overlap_ratio_db(shipped, KEY, 0, 1e-6) == -30.0
     assert dtt_overlap_ratio_db(shipped, KEY, 0, 1.0) == 20.0
     assert dtt_overlap_ratio_db(shipped, KEY, 1, 0.0) == -30.0
+
+
+def test_overload_can_be_left_out() -> None:
+    """`protection.overload: none` leaves the thresholds of the table unread and nothing else."""
+    rows, none = (read_protection_tables(Protection(overload=how)) for how in ("rows", "none"))
+    assert overload_dbm(rows, 1, [Slice(1, 1.0)]) == -13.0
+    assert math.isnan(overload_dbm(none, 1, [Slice(1, 1.0)]))
+    assert none.ratios == [row for row in rows.ratios if row.quantity != "oth_dbm"]

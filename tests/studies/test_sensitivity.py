@@ -19,7 +19,7 @@ from tests.jobs import run_from
 OUT, NO, OPEN = -32768, -9999, -9998
 FEW = (
     "sensitivity: {coverage_models: [], wsd_models: [], location_sigmas_db: [], dqs_pct: [1.0, 2.0], "
-    "idle_penalties_db: [], loaded: false, ratio_tables: []}\n"
+    "idle_penalties_db: [], loaded: false, ratio_tables: [], choices: false}\n"
 )
 
 
@@ -38,6 +38,12 @@ def test_variants_change_one_thing_each(tiny: Path) -> None:
         "idle-12",
         "idle-26",
         "ratios-protection_ratios_cautious",
+        "choice-offsets",
+        "choice-beyond_table",
+        "choice-idle_on",
+        "choice-overload",
+        "choice-fw_calibration",
+        "choice-min_eirp_dbm",
     }
     assert variants["base"] == config
     assert variants["coverage-extended_hata"].propagation.coverage_model == "extended_hata"
@@ -46,6 +52,8 @@ def test_variants_change_one_thing_each(tiny: Path) -> None:
     assert variants["sigma-6.5"].coverage.location_sigma_db == 6.5
     assert variants["sigma-6.5"].protection.far_sigma_db == 6.5
     assert variants["dq-2"].devices[0].dq_pct == 2.0
+    assert variants["choice-fw_calibration"].protection.fw_calibration == "off"
+    assert variants["choice-beyond_table"].protection.beyond_table == "last_row"
     assert {(tuple(c.channels.wsd), len(c.devices)) for c in variants.values()} == {((24,), 1)}
 
 

@@ -62,6 +62,7 @@ def test_dag_of_a_clean_folder_has_every_job_once(repository: Path, tiny: Path) 
         "reception": victims,
         "combine": wsd,
         "availability": [""],
+        "choices": [""],
         "query": ["fixed30"],
         "web": [""],
         "qgis": [""],
@@ -112,6 +113,7 @@ def test_dag_after_changes_has_only_what_they_concern(
         "reception": ["25"],
         "combine": ["22", "23", "24", "25", "26", "27", "28"],
         "availability": [""],
+        "choices": [""],
         "query": ["fixed30"],
         "web": [""],
         "qgis": [""],
@@ -131,14 +133,14 @@ def test_dag_after_changes_has_only_what_they_concern(
         (
             "levels_dbm: [0.0, 20.0, 36.0]",
             "levels_dbm: [0.0, 20.0]",
-            {"availability", "web", "qgis", "stac", "publish"},
+            {"availability", "choices", "web", "qgis", "stac", "publish"},
         ),
         ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac", "publish"}),
         ("devices:", "query: {block_px: 16}\ndevices:", {"query", "qgis", "stac", "publish"}),
         (
             "fixed: {status: out_of_scope, reason: test}",
             "fixed: {applicable: false, reason: test}",
-            {"combine", "availability", "query", "web", "qgis", "stac", "publish"},
+            {"combine", "availability", "choices", "query", "web", "qgis", "stac", "publish"},
         ),
     ]:
         tiny.write_text(original.replace(old, new))

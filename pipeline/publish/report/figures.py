@@ -150,10 +150,14 @@ def draw_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]]) -> by
 
 
 def draw_shares(
-    shares_pct: NDArray[np.float64], channels: Sequence[object], classes: Sequence[MapClass]
+    shares_pct: NDArray[np.float64],
+    channels: Sequence[object],
+    classes: Sequence[MapClass],
+    axes_labels: tuple[str, str] = ("% of area", "channel"),
 ) -> bytes:
-    """Stacked bars [channel, class] of the area by what limits there."""
-    figure = Figure(figsize=(9.6, 1.2 + 0.19 * len(channels)), layout="constrained")
+    """Stacked bars [channel, class] of the area by what limits there, or of levels by the same token."""
+    high_in = max(1.2 + 0.19 * len(channels), 0.3 + 0.21 * len(classes))  # bars, and the legend beside them
+    figure = Figure(figsize=(9.6, high_in), layout="constrained")
     axes = figure.subplots()
     left = np.zeros(len(channels))
     places = np.arange(len(channels))
@@ -173,8 +177,8 @@ def draw_shares(
     axes.set_yticks(places, [str(channel) for channel in channels])
     axes.set_ylim(len(channels) - 0.4, -0.6)
     axes.set_xlim(0.0, 100.0)
-    axes.set_xlabel("% of area")
-    axes.set_ylabel("channel")
+    axes.set_xlabel(axes_labels[0])
+    axes.set_ylabel(axes_labels[1])
     figure.legend(loc="outside right upper", frameon=False)
     return _png(figure)
 

@@ -36,6 +36,7 @@ from pipeline.publish.report.basis import (
     shown_value,
     split_unverified,
 )
+from pipeline.publish.report.costs import costs
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.radio.allocations import is_partial
@@ -95,6 +96,7 @@ def report(
         *heading(title, facts),
         *warning(facts),
         *summary(rows),
+        *_costs(plan, build, with_lost=not hidden),
         *[part for device in devices for part in device.told(with_shares=not hidden)],
         *assumptions(facts),
         *protection(facts),
@@ -190,6 +192,14 @@ def summary(rows: Sequence[_Row]) -> list[PagePart]:
     return (
         [pages.element("h2", "In short"), pages.table(head, lines, "tn" + "n" * 7, _SUMMARY)] if lines else []
     )
+
+
+def _costs(plan: Plan, build: Path, *, with_lost: bool) -> list[PagePart]:
+    """What the cautious choices cost, and by which rule channels are lost, as in their files."""
+    partial = is_partial(plan.config)
+    names = ("choices", plan.config.publish.lost_family)
+    choices, lost = (own_rows(build / layer_file(name, partial=partial)) for name in names)
+    return costs(choices, lost, read_schemes(), with_lost=with_lost)
 
 
 def _rounded(text: str) -> str:
