@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pipeline.availability.choices import Choice, choices_of, device_of, maps_hold
 from pipeline.availability.classes import Availability, availability_class, published_levels_dbm
 from pipeline.availability.combine import Combined, combine, max_eirp_centi_dbm, without_numbers
+from pipeline.availability.cost_tables import AVAILABLE, TOO_WEAK, Cost, Costs, Lost
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -37,11 +38,8 @@ from pipeline.services.evaluated import PreparedService, prepare_services, settl
 from pipeline.services.table import code_names, service_code
 from pipeline.territory.codes import Surface
 
-SAMPLE_PX = 100_000
+SAMPLE_PX = 40_000
 """A sample has at most so many pixels."""
-NO_CHOICE = "none"
-"""Name of the line of the run as it is."""
-AVAILABLE, TOO_WEAK = "available", "least_eirp"
 # Television by how many channels away it is, as code of what limits and as word: codes that no service has.
 _FIRST_CODE = 240
 _DISTANCES = ((0, "dtt_same"), (1, "dtt_adjacent"), (3, "dtt_2_3"), (9, "dtt_4_9"), (math.inf, "dtt_beyond"))
@@ -81,36 +79,6 @@ def sample_of(surface: xr.DataArray, largest: int = SAMPLE_PX) -> Sample:
     row, col = row[::step], col[::step]
     area_km2 = surface.attrs["grid"].area_km2()[row, col].astype(np.float64)
     return Sample(row, col, area_km2, step)
-
-
-class Lost(NamedTuple):
-    """Share of 1 of the pixel-channels of a device at a level, under one rule."""
-
-    device: str
-    level_dbm: float
-    rule: str
-    share: float
-
-
-class Cost(NamedTuple):
-    """Mean number of channels with one setting the other way.
-
-    ``choice`` None: the run as it is; ``means``: a permission at all, then by level of e.i.r.p.; empty where
-    stored maps do not tell. ``without``: DTT channels that would limit and have no maps.
-    """
-
-    device: str
-    choice: Choice | None
-    means: Mapping[float | None, float]
-    without: tuple[int, ...] = ()
-
-
-class Costs(NamedTuple):
-    """All lines of all devices; ``step``: of the sample, 1 = every pixel."""
-
-    costs: list[Cost]
-    lost: list[Lost]
-    step: int
 
 
 class _Stored(NamedTuple):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.availability.channel_costs import AVAILABLE, NO_CHOICE, TOO_WEAK, Cost, Costs, Lost
+from pipeline.availability.choices import Choice
 from pipeline.availability.classes import level_name
 from pipeline.files import table_bytes, write_whole
 from pipeline.services.table import SERVICES
 
+NO_CHOICE = "none"
+"""Name of the line of the run as it is."""
+AVAILABLE, TOO_WEAK = "available", "least_eirp"
 RULE_LABELS = {
     AVAILABLE: "available",
     TOO_WEAK: "device cannot be so weak",
@@ -20,11 +24,41 @@ RULE_LABELS = {
     "dtt_2_3": "television 2 or 3 channels away",
     "dtt_4_9": "television 4 to 9 channels away",
     "dtt_beyond": "television 10 and more channels away",
-    **{row.name: row.label for row in reversed(SERVICES)},
+    **{row.name: row.label for row in SERVICES},
 }
 """Words for the rules of `lost_channels.csv`, in their order: available, television, services."""
 _ANY = "permitted"
 _LOST_COLUMNS = ("device", "level_dbm", "rule", "share_pct", "channels_mean")
+
+
+class Lost(NamedTuple):
+    """Share of 1 of the pixel-channels of a device at a level, under one rule."""
+
+    device: str
+    level_dbm: float
+    rule: str
+    share: float
+
+
+class Cost(NamedTuple):
+    """Mean number of channels with one setting the other way.
+
+    ``choice`` None: the run as it is; ``means``: a permission at all, then by level of e.i.r.p.; empty where
+    stored maps do not tell. ``without``: DTT channels that would limit and have no maps.
+    """
+
+    device: str
+    choice: Choice | None
+    means: Mapping[float | None, float]
+    without: tuple[int, ...] = ()
+
+
+class Costs(NamedTuple):
+    """All lines of all devices; ``step``: of the sample, 1 = every pixel."""
+
+    costs: list[Cost]
+    lost: list[Lost]
+    step: int
 
 
 def write_choices(found: Costs, levels_dbm: Sequence[float], path: Path) -> None:

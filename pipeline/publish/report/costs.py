@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline.availability.channel_costs import AVAILABLE, NO_CHOICE, TOO_WEAK
-from pipeline.availability.cost_tables import RULE_LABELS
+from pipeline.availability.cost_tables import AVAILABLE, NO_CHOICE, RULE_LABELS, TOO_WEAK
 from pipeline.publish.report import figures
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.page import PagePart
