@@ -6,10 +6,12 @@ import copy
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline.errors import InputError
+from pipeline.workflow import what_if
 from pipeline.workflow.what_if import set_value, split_change
-from tests.workflow.test_refusals import refusal
+from tests.workflow.test_refusals import dem, refusal, section
 
 SETTINGS = {
     "devices": [{"id": "low", "dq_pct": 1.0}, {"id": "high", "dq_pct": 1.0}],
@@ -63,3 +65,23 @@ def test_refused_change_leaves_nothing_behind(
     line = refusal(capfd, monkeypatch, "what-if", "tiny.yaml", "--set", "devices.fixed30.dq_pct=-5")
     assert "dq_pct" in line
     assert Path("build").exists() == bool(earlier)
+
+
+def test_grid_keeps_what_devices_on_hills_reach(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that needs less keeps the land in reach; one that moves it keeps the box of the grid."""
+    section("terrain: {dem: [dem.tif]}", dem(12.8))(tiny.parent)
+    seen = []
+
+    def settings_of(path: Path, _options: object) -> int:
+        seen.append(yaml.safe_load(path.read_text(encoding="utf-8"))["grid"])
+        return 0
+
+    monkeypatch.setattr(what_if, "run_command", settings_of)
+    what_if.what_if_command(Path("tiny.yaml"), ["devices.fixed30.dq_pct=2"])
+    what_if.what_if_command(Path("tiny.yaml"), ["devices.fixed30.height_m=10"])
+    assert len(seen[0]["least_limiting_losses_db"]) == 2
+    assert "least_box_m" not in seen[0]
+    assert seen[1]["least_limiting_losses_db"] == seen[0]["least_limiting_losses_db"]
+    west_m, south_m, east_m, north_m = seen[1]["least_box_m"]
+    assert east_m - west_m > 70_000.0
+    assert north_m - south_m > 70_000.0
