@@ -259,8 +259,14 @@ def common_reach(config: Config, variants: Sequence[Variant], margin_km: float, 
     register, _ = read_register(config)
     on_hills = [variant.config for variant in variants if knows_terrain(variant.config)]
     modes = modes_of(config, register)
-    hills = hills_of(on_hills, modes, threads=threads) if on_hills else None
-    return Reach((margin_km, margin_km), hills)
+    if not on_hills:
+        return Reach((margin_km, margin_km))
+    hills = hills_of(on_hills, modes, threads=threads)
+    # A model that knows no effective heights reaches its own range everywhere.
+    flat = [variant.config for variant in variants if not knows_terrain(variant.config)]
+    coastal = config.protection.sea_paths == "coastal"
+    ranges_km = [required_margin_km(one, modes, coastal=coastal) for one in flat]
+    return Reach((margin_km, margin_km), hills._replace(near_km=max(hills.near_km, *ranges_km, 0.0)))
 
 
 # --- computing ----------------------------------------------------------------------------------------------

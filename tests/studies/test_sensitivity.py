@@ -12,9 +12,12 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.grid import raster
+from pipeline.plan.margin import modes_of, required_margin_km
 from pipeline.plan.territory_file import load_config
-from pipeline.studies.sensitivity import narrowed, spread_bands, statistics, variants_of
+from pipeline.registers.transmitters import read_register
+from pipeline.studies.sensitivity import common_reach, narrowed, spread_bands, statistics, variants_of
 from tests.jobs import run_from
+from tests.workflow.test_refusals import dem, section
 
 OUT, NO, OPEN = -32768, -9999, -9998
 FEW = (
@@ -145,3 +148,18 @@ def test_spread_equals_that_of_two_separate_runs(tiny: Path, tmp_path: Path) -> 
     assert [row["variant"] for row in rows] == ["base", "dq-2"]
     again = CliRunner().invoke(app, command)
     assert "coverage of channel" not in again.output
+
+
+def test_model_without_heights_reaches_its_own_range(tiny: Path) -> None:
+    """All variants share the land in reach; extended Hata knows no hills and reaches farther on flat land."""
+    section("terrain: {dem: [dem.tif]}", dem(12.8))(tiny.parent)
+    config = narrowed(load_config(tiny), 24, "fixed30")
+    margin_km = config.grid.margin_km
+    assert margin_km is not None
+    variants = variants_of(config)
+    reach = common_reach(config, variants, margin_km, 1)
+    assert reach.hills is not None
+    (flat,) = [v.config for v in variants if v.config.propagation.wsd_model == "extended_hata"]
+    modes = modes_of(config, read_register(config)[0])
+    assert reach.hills.near_km >= required_margin_km(flat, modes, coastal=False) > 15.0
+    assert common_reach(config, variants[:1], margin_km, 1).hills.near_km == 15.0
