@@ -34,8 +34,13 @@ from pipeline.reference.ratio_tables import ProtectionTables
 from pipeline.reference.ratios import Group, RatioParts, load_of, ratio_parts
 
 
-def floors_of(config: Config, band: Band) -> list[FloorBand]:
-    """The parts of a band with one floor each, in dBm per 100 kHz; ``incumbents`` has the floors."""
+def floors_at(config: Config, channel: int, width_mhz: float) -> list[FloorBand]:
+    """The parts of a channel with one floor each, in dBm per 100 kHz; ``incumbents`` has the floors."""
+    centre_mhz = channel_centre_mhz(config.channels, channel)
+    return _floors_of(config, Band(centre_mhz - 0.5 * width_mhz, centre_mhz + 0.5 * width_mhz))
+
+
+def _floors_of(config: Config, band: Band) -> list[FloorBand]:
     settings = config.incumbents or Incumbents()
     parts = [
         FloorBand(Band(max(one.from_mhz, band.low_mhz), min(one.to_mhz, band.high_mhz)), one.dbm_per_100khz)
@@ -60,8 +65,7 @@ def floor_coupling(
 
     That is co-channel, and where the device never radiates so little that its leakage is at the floor.
     """
-    centre_mhz, half_mhz = channel_centre_mhz(config.channels, victim), 0.5 * offset.width_mhz
-    floors = floors_of(config, Band(centre_mhz - half_mhz, centre_mhz + half_mhz))
+    floors = floors_at(config, victim, offset.width_mhz)
     aflr_db = tables.aflr_db[device.emission_class]
     beside_db = [aflr_db[class_offset(part.k)] for part in offset.slices if part.k != 0]
     highest_dbm = max(floor.dbm_per_100khz for floor in floors)

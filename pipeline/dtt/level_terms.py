@@ -17,6 +17,7 @@ from pipeline.dtt.calibration import calibrated_level_db, calibration_db
 from pipeline.dtt.channel_files import ChannelFiles, nuisance_bands
 from pipeline.dtt.degradation import permissible_level_db
 from pipeline.dtt.interference_range import OVERLOAD_MU, permissible_levels_of
+from pipeline.dtt.leakage_floor import floors_at
 from pipeline.dtt.limits import ProtectionJob
 from pipeline.dtt.victims import ExplainedPixel, VictimKind
 from pipeline.grid import raster
@@ -270,7 +271,14 @@ def level_facts(asked: ExplainedPixel, victim: LimitingVictim, reception: Recept
         "x_star_db": found.x_db - found.c_db,
     }
     slices = [_slice_facts(part, parts) for part, parts in _parts_of(victim, asked.device)]
-    ratio = {"r_eff_db": _effective_ratio_db(victim, asked.device), "slices": slices}
+    ratio = {
+        "r_eff_db": _effective_ratio_db(victim, asked.device),
+        "slices": slices,
+        "leakage_floor_dbm_per_100khz": [
+            part.dbm_per_100khz
+            for part in floors_at(victim.job.config, victim.job.channel, victim.offset.width_mhz)
+        ],
+    }
     return {"degradation": degradation, "protection_ratio": ratio}
 
 

@@ -95,4 +95,7 @@ def test_maps_and_their_budgets_have_the_floor(tmp_path, repository):
     assert (limit_dbm == -math.inf).any()
     finite_dbm = limit_dbm[np.isfinite(limit_dbm)]
     assert (finite_dbm >= -10.0 - 1e-6).all()
-    assert any("leakage floor" in {term.name for term in one.terms} for one in check_sums(case, -1, 60))
+    budgets = check_sums(case, -1, 60)
+    assert any("leakage floor" in {term.name for term in one.terms} for one in budgets)
+    floors = [one.victim["protection_ratio"]["leakage_floor_dbm_per_100khz"] for one in budgets]
+    assert floors == [[-84.0]] * len(budgets)
