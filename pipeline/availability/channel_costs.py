@@ -40,6 +40,7 @@ from pipeline.territory.codes import Surface
 
 SAMPLE_PX = 40_000
 """A sample has at most so many pixels."""
+_DTT = "dtt"
 # Television by how many channels away it is, as code of what limits and as word: codes that no service has.
 _FIRST_CODE = 240
 _DISTANCES = ((0, "dtt_same"), (1, "dtt_adjacent"), (3, "dtt_2_3"), (9, "dtt_4_9"), (math.inf, "dtt_beyond"))
@@ -174,6 +175,8 @@ def _of_device(stored: _Stored, occupied: Sequence[int]) -> tuple[list[Cost], li
 def _is_told(stored: _Stored, choice: Choice) -> bool:
     """Whether the stored maps tell a choice; ratios depend on the width of the victim's channel."""
     config = stored.context.config
+    if choice.own_run:
+        return False
     if config.protection.method != "degradation":
         return True
     names: dict[float, set[str]] = {}
@@ -193,8 +196,8 @@ def _without(stored: _Stored, choice: Choice, occupied: Sequence[int]) -> tuple[
 class _Sampled(NamedTuple):
     """A service's bits and its limit on the sample; None: not evaluated anywhere, or DTT."""
 
+    name: str
     flags: int
-    is_dtt: bool
     limit: ServiceLimit | None
 
 
@@ -212,7 +215,7 @@ class _Other:
         if self.anew:
             services = _services_on(self.stored, self.config, self.device, channel, services)
         dtt = _reception(self.stored, self.rules, channel)
-        limits = [(own.flags, dtt if own.is_dtt else own.limit) for own in services]
+        limits = [(own.flags, dtt if own.name == _DTT else own.limit) for own in services]
         targets = np.ones(self.stored.sample.row.shape, np.bool_)
         cap_dbm = device_cap_dbm(self.device)
         found = combine(limits, targets, cap_dbm=cap_dbm, settled_flags=self.flags)
@@ -233,16 +236,11 @@ def _services_on(
 
     ``known``: under the run's settings, from which only services with stations may differ.
     """
-    found = []
-    prepared = prepare_services(stored.context._replace(config=config), device, channel)
-    for place, (service, limit) in enumerate(prepared):
-        if known and not service.stations:
-            found.append(known[place])
-            continue
-        is_dtt = service.name == "dtt"
-        sampled = None if is_dtt or limit is None else stored.sample.limit(limit)
-        found.append(_Sampled(PreparedService(service, limit).flags, is_dtt, sampled))
-    return found
+    context, found = stored.context._replace(config=config), {}
+    for service, limit in prepare_services(context, device, channel, with_stations_only=bool(known)):
+        sampled = None if service.name == _DTT or limit is None else stored.sample.limit(limit)
+        found[service.name] = _Sampled(service.name, PreparedService(service, limit).flags, sampled)
+    return [found.get(own.name, own) for own in known] if known else list(found.values())
 
 
 def _reception(stored: _Stored, rules: MapRules, channel: DeviceChannel) -> ServiceLimit:

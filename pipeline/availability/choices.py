@@ -32,7 +32,8 @@ class Choice(NamedTuple):
     ``key`` of the territory file, ``now`` and ``otherwise`` its values in words, ``words`` what it decides,
     ``set_by`` the lines that set it so; ``config`` the territory with the other value; ``verified`` whether
     the numbers behind the present value were read in a source. ``stations``: services other than television
-    change too; ``more_db``: what the permissible level rises by at most where only new maps could tell.
+    change too; ``more_db``: what the permissible level rises by at most where only new maps could tell;
+    ``own_run``: nothing but a run of the territory tells.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Choice(NamedTuple):
     verified: bool
     stations: bool = False
     more_db: float = 0.0
+    own_run: bool = False
 
 
 def choices_of(config: Config, device: Device) -> list[Choice]:
@@ -70,6 +72,8 @@ def _of_degradation(config: Config, device: Device) -> Iterator[Choice]:
     yield _overload(config)
     yield _ratios(config)
     yield _calibration(config, device)
+    if config.terrain.dem:
+        yield _heights(config)
 
 
 def _offsets(config: Config) -> Choice:
@@ -152,7 +156,7 @@ def _ratios(config: Config) -> Choice:
     return Choice(
         "protection.ratios",
         now.name,
-        other.name,
+        "the cautious table" if other == CAUTIOUS else other.name,
         "how well receivers tell channels apart: the table of ratios",
         f"protection: {{ratios: configs/tables/{other.name}}}",
         with_ratios(config, other),
@@ -174,6 +178,19 @@ def _calibration(config: Config, device: Device) -> Choice:
         found,
         read_calibration(config.protection.fw_table).verified,
         more_db=largest_db if now != "off" else -largest_db,
+    )
+
+
+def _heights(config: Config) -> Choice:
+    return Choice(
+        "terrain.dem",
+        "by direction and distance",
+        "flat paths",
+        "effective heights of devices on hills, which reach farther than on a plain",
+        "terrain: {dem: null}, which takes those of stations too",
+        with_values(config, "terrain", dem=None),
+        True,
+        own_run=True,
     )
 
 
@@ -209,7 +226,7 @@ def _least(config: Config, device: Device) -> Choice:
         "power below which a device cannot transmit: a channel that allows less is refused",
         f"devices: - {{id: {device.id}, min_eirp_dbm: {f'{NO_LEAST_DBM:g}' if ruled else 'null'}}}",
         with_device(config, device, min_eirp_dbm=NO_LEAST_DBM if ruled else None),
-        device.min_eirp_dbm is not None or device.power_min_dbm is not None,
+        True,
     )
 
 

@@ -109,7 +109,7 @@ def _cost_row(cost: Cost, base: Cost, levels_dbm: Sequence[float], step: int) ->
 def _counted(cost: Cost, step: int) -> str:
     """How the numbers of a line were found."""
     if not cost.means:
-        return "not here"
+        return "own run" if cost.choice is not None and cost.choice.own_run else "not here"
     if cost.choice is not None and cost.choice.more_db:
         return "at most" if cost.choice.more_db > 0.0 else "at least"
     return "all pixels" if step == 1 else f"1 pixel in {step}"

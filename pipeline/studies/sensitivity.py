@@ -220,8 +220,9 @@ def variants_of(config: Config) -> list[Variant]:
             found.append(Variant(f"dq-{dq_pct:g}", with_device(config, device, dq_pct=dq_pct)))
     found += _load_variants(config)
     if tried.choices:
-        choices = [choice for choice in choices_of(config, device) if choice.key not in _TRIED_BY_VALUE]
-        found += [Variant(f"choice-{choice.key.rpartition('.')[2]}", choice.config) for choice in choices]
+        for choice in choices_of(config, device):
+            if choice.key not in _TRIED_BY_VALUE and not choice.own_run:
+                found.append(Variant(f"choice-{choice.key.rpartition('.')[2]}", choice.config))
     return found
 
 

@@ -301,6 +301,14 @@ def test_choices_set_what_they_say(tiny: Path) -> None:
     assert all(choice.now != choice.otherwise for choice in found.values())
 
 
+def test_heights_of_devices_need_a_run_of_their_own(repository: Path) -> None:
+    config = load_config(repository / "configs/slovenia.yaml")
+    keys = [choice.key for choice in choices_of(config, config.devices[0])]
+    assert len(keys) == len(set(keys)) == 10
+    (heights,) = [c for c in choices_of(config, config.devices[0]) if c.own_run]
+    assert (heights.key, heights.config.terrain.dem) == ("terrain.dem", None)
+
+
 def test_way_to_set_a_choice_does(tiny: Path) -> None:
     """The line of the report, put into the territory file, gives the settings that were counted."""
     config = load_config(tiny)

@@ -28,7 +28,10 @@ _LOST = (
 )
 _CHART = "Device {}: by which rule channels are lost, by e.i.r.p. level"
 _CHANNELS, _CHANGE = "channels_", "change_"
-_NOT_HERE = "not computed here: channelmaps sensitivity"
+_NOT_HERE = {
+    "not here": "not computed here: channelmaps sensitivity",
+    "own run": "not computed here: needs a run of its own",
+}
 # Television is darker the nearer it is in frequency: shares of white.
 _SHADES = {"dtt_same": 0.0, "dtt_adjacent": 0.25, "dtt_2_3": 0.45, "dtt_4_9": 0.65, "dtt_beyond": 0.82}
 _PALE = 0.6
@@ -60,15 +63,15 @@ def _choice_table(device: str, rows: Sequence[_Row]) -> PagePart:
     head = ["choice: now", "otherwise", "how to set it", "number\nread"]
     head += [name if name == "permitted" else f"{name.removesuffix('dbm')} dBm" for name in names]
     lines = [[*_told(row), *(_number(row, name) for name in names)] for row in rows]
-    return pages.table(head, lines, "ttpt" + "n" * len(names), _CHOICES.format(device))
+    return pages.table(head, lines, "tttt" + "n" * len(names), _CHOICES.format(device))
 
 
 def _told(row: _Row) -> list[str]:
     if row["setting"] == NO_CHOICE:
         return [row["what"], f"counted on {row['counted']}", "", ""]
     other = row["otherwise"]
-    if row["counted"] == "not here":
-        other = f"{other} ({_NOT_HERE})"
+    if row["counted"] in _NOT_HERE:
+        other = f"{other} ({_NOT_HERE[row['counted']]})"
     elif row["without_dtt"]:
         other = f"{other} (without DTT channels {row['without_dtt'].replace(' ', ', ')}: no maps)"
     verified = {"true": "yes", "false": "no"}[row["verified"]]
