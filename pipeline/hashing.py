@@ -225,7 +225,7 @@ def source_hash(modules: str | tuple[str, ...], root: Path = REPOSITORY) -> str:
     Leaves count by the values that a job takes from them, which the caller adds: see ``plan.dependencies``.
     """
     names = (modules,) if isinstance(modules, str) else modules
-    sources = sorted({path for name in names for path in imported_sources(name, root)})
+    sources = imported_sources(names, root)
     tables = {path for source in sources for path in _tables_of(source, root)}
     return json_hash([files_hash([*sources, *sorted(tables)], root), _versions(root)])
 
@@ -248,13 +248,15 @@ def _versions(root: Path) -> list[str]:
     return sorted(pin for pin in pins if pin.partition("==")[0] in COMPUTING)
 
 
-def imported_sources(module: str, root: Path = REPOSITORY, *, with_leaves: bool = False) -> list[Path]:
-    """Source files that running ``module`` can load from the package, found by reading import statements.
+def imported_sources(
+    modules: str | tuple[str, ...], root: Path = REPOSITORY, *, with_leaves: bool = False
+) -> list[Path]:
+    """Source files that running modules can load from the package, found by reading import statements.
 
     Imports inside functions count as well; so do the ``__init__`` files on the way. Leaves are not followed.
     """
     found: dict[str, Path] = {}
-    waiting = [module]
+    waiting = [modules] if isinstance(modules, str) else list(modules)
     while waiting:
         name = waiting.pop()
         path = _source_of(name, root)

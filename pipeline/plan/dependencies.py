@@ -48,7 +48,7 @@ def basis_of(config: Config, job: str) -> str:
 def sources_of_jobs(config: Config) -> list[Path]:
     """Source files that any job of a territory can load."""
     modules = {name for row in JOBS.values() for name in _modules_of(config, row)}
-    return sorted({path for name in modules for path in imported_sources(name, with_leaves=True)})
+    return imported_sources(tuple(sorted(modules)), with_leaves=True)
 
 
 def _modules_of(config: Config, row: Job) -> tuple[str, ...]:

@@ -226,7 +226,7 @@ _ROWS = (
         name="reception",
         title="layers of channel {channel}",
         module="pipeline.publish.job_reception",
-        settings=("channels.plan", "coverage", "notice"),
+        settings=("channels.plan", "coverage", "propagation.coverage_model", "notice"),
         wildcards=("channel",),
         values=("code",),
     ),

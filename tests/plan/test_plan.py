@@ -121,7 +121,11 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web
             "propagation: {wsd_model: extended_hata}\ndevices:",
             {"heights", "protect", "combine", "choices"},
         ),
-        ("devices:", "propagation: {coverage_model: hata}\ndevices:", {"coverage", "combine", "choices"}),
+        (
+            "devices:",
+            "propagation: {coverage_model: hata}\ndevices:",
+            {"coverage", "reception", "combine", "choices"},
+        ),
         (
             "devices:",
             "propagation: {nuisance_time_pct: 5.0}\ndevices:",
