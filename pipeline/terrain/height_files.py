@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.files import whole_file
+from pipeline.files import write_whole
 from pipeline.grid.grid import Grid
 from pipeline.propagation.models import model_named
 from pipeline.terrain.device_heights import BASE_FROM_M, class_heights_m, height_classes
@@ -106,5 +107,6 @@ def classes_of_territory(
 def write_classes(build: Path, classes: Mapping[float, NDArray[np.uint8]]) -> None:
     """Write each array to its file, as it lies in memory: readers map it."""
     for base_m, values in classes.items():
-        with whole_file(heights_file(build, base_m)) as waiting, waiting.open("wb") as stream:
-            np.lib.format.write_array(stream, values, allow_pickle=False)
+        stream = io.BytesIO()
+        np.lib.format.write_array(stream, values, allow_pickle=False)
+        write_whole(heights_file(build, base_m), stream.getvalue())

@@ -134,7 +134,8 @@ CASES: list[tuple[str, Any, int]] = [
     ("params.antenna.heightUncertainty", -1, INVALID),
     ("params.antenna.heightUncertainty", 1e300, INVALID),
     *[("params.antenna.heightType", value, INVALID) for value in (None, "", "agl", "HAAT", 1, [])],
-    ("params.antenna.heightType", "AMSL", UNIMPLEMENTED),
+    # Heights above sea level cannot be had without the ground below: they are not supported here.
+    ("params.antenna.heightType", "AMSL", UNSUPPORTED),
     *[
         ("method", f"spectrum.paws.{name}", UNIMPLEMENTED)
         for name in ("init", "register", "getSpectrumBatch", "notifySpectrumUse", "verifyDevice")

@@ -78,6 +78,7 @@ def maxima_dbm(tiny: Path) -> tuple[np.ndarray, np.ndarray]:
     run_from("territory", tiny, plan.build)
     for tile in plan.tiles:
         run_from("terrain", tiny, plan.build, tile=tile)
+    run_from("heights", tiny, plan.build)
     for channel in plan.victims:
         run_from("coverage", tiny, plan.build, channel=channel)
         run_from("protect", tiny, plan.build, channel=channel)
