@@ -196,7 +196,7 @@ _ROWS = (
         name="choices",
         title="what each choice costs",
         module="pipeline.availability.job_choices",
-        settings=(*_COMBINED, "levels_dbm", "report.costed_devices"),
+        settings=(*_COMBINED, "levels_dbm", "report.costed_devices", "terrain.dem"),
         rows="rows_of_all_services",
         uses=("models", "services"),
     ),
