@@ -54,6 +54,14 @@ def _floors_of(config: Config, band: Band) -> list[FloorBand]:
     return parts
 
 
+def lowest_level_dbm(config: Config) -> float:
+    """The lowest e.i.r.p. in dBm that a layer speaks of, levels of priority among them.
+
+    It speaks of a device that radiates just so much, also where that is below the device's least e.i.r.p.
+    """
+    return min([*config.levels_dbm, *(one.eirp_dbm for one in config.priority)])
+
+
 def _width_mhz(band: Band) -> float:
     return band.high_mhz - band.low_mhz
 
@@ -63,13 +71,14 @@ def floor_coupling(
 ) -> Coupling | None:
     """The lines of I(P) for one group of victims of a channel; None where the floor does not count.
 
-    That is co-channel, and where the device never radiates so little that its leakage is at the floor.
+    That is co-channel, and where nobody asks for a device so weak that its leakage is at the floor.
     """
     floors = floors_at(config, victim, offset.width_mhz)
     aflr_db = tables.aflr_db[device.emission_class]
     beside_db = [aflr_db[class_offset(part.k)] for part in offset.slices if part.k != 0]
     highest_dbm = max(floor.dbm_per_100khz for floor in floors)
-    if not beside_db or least_eirp_dbm(device) >= max(beside_db) + highest_dbm:
+    lowest_dbm = min(least_eirp_dbm(device), lowest_level_dbm(config))
+    if not beside_db or lowest_dbm >= max(beside_db) + highest_dbm:
         return None
     width_mhz, load = offset.width_mhz, load_of(tables, device)
     through, leaked, floor_factor = 0.0, 0.0, 0.0

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
+from pipeline.dtt.leakage_floor import lowest_level_dbm
 from pipeline.dtt.neighbour_rules import foreign_data
 from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.layers import LAYERS
@@ -138,8 +139,12 @@ def rows_of_register(plan: Plan) -> str:
 
 
 def rows_of_services(plan: Plan, channel: DeviceChannel) -> str:
-    """Hash of what the services take from the registers for devices in one channel."""
-    return json_hash([rows_of_neighbours(plan), pmse_rows_of_channel(plan, channel)])
+    """Hash of what the services take from the registers for devices in one channel, and from the levels.
+
+    Of the levels of the layers only the lowest counts: for weak devices leakage has a floor.
+    """
+    lowest_dbm = lowest_level_dbm(plan.config)
+    return json_hash([rows_of_neighbours(plan), pmse_rows_of_channel(plan, channel), lowest_dbm])
 
 
 def rows_of_all_services(plan: Plan) -> str:

@@ -83,6 +83,18 @@ def test_devices_that_stay_above_the_floor_keep_their_limits(tmp_path, repositor
         assert limit_dbm(config, tables, -40.0 - proportional_dbm) == pytest.approx(-40.0, abs=1e-6)
 
 
+def test_levels_and_priorities_below_the_floor_count_it_whatever_the_least_power(tmp_path, repository):
+    """A layer of -20 dBm speaks of a device that radiates just that: it leaks -84 dBm in 100 kHz."""
+    config, tables = setting(tmp_path, repository, 150.0, min_eirp_dbm=None)
+    tolerated_dbm = -20.0 - (74.0 - WIDTH_DB - C_N_DB)
+    asked = config.model_copy(update={"levels_dbm": [-20.0, 0.0, 20.0]})
+    assert limit_dbm(asked, tables, tolerated_dbm) == -math.inf
+    priority = type(config).model_fields["priority"].annotation.__args__[0]
+    level = {"level": 1, "device": config.devices[0].id, "eirp_dbm": -20.0, "channels": ["21-48"]}
+    asked = config.model_copy(update={"priority": [priority.model_validate(level)]})
+    assert limit_dbm(asked, tables, tolerated_dbm) == -math.inf
+
+
 def test_maps_and_their_budgets_have_the_floor(tmp_path, repository):
     """On a territory: every limit in the next channel is what the two lines leave of the stored map."""
     from tests.dtt.test_dtt_budget import check_sums

@@ -10,7 +10,14 @@ import pytest
 
 from pipeline.config.config import Config
 from pipeline.hashing import imported_sources
-from pipeline.plan.dependencies import rows_of_channel, rows_of_territory, rows_of_tile, run_id, settings_of
+from pipeline.plan.dependencies import (
+    rows_of_channel,
+    rows_of_services,
+    rows_of_territory,
+    rows_of_tile,
+    run_id,
+    settings_of,
+)
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan, levels_of, load_plan, threads_per_job, victims_of
 from pipeline.plan.run_files import layer_files, published_files, written_by
@@ -235,6 +242,15 @@ def test_coordination_concerns_its_own_stages(tiny: Path) -> None:
         (tiny.parent / name).write_text("new content")
         new_hashes = stage_hashes(load_plan(tiny))
         assert {key for key in old_hashes if old_hashes[key] != new_hashes[key]} == {stage}
+
+
+def test_a_lower_level_computes_the_limits_again(tiny: Path) -> None:
+    """The leakage of weaker devices has a floor; levels above the lowest read the same limits."""
+    before = load_plan(tiny)
+    lower = edit(tiny, "levels_dbm: [0.0, 20.0, 36.0]", "levels_dbm: [-20.0, 20.0, 36.0]")
+    assert rows_of_services(lower, 21) != rows_of_services(before, 21)
+    fewer = edit(tiny, "levels_dbm: [-20.0, 20.0, 36.0]", "levels_dbm: [0.0, 36.0]")
+    assert rows_of_services(fewer, 21) == rows_of_services(before, 21)
 
 
 def test_threads_share_the_cores_among_jobs() -> None:
