@@ -136,6 +136,15 @@ CASES: list[tuple[str, Any, int]] = [
     *[("params.antenna.heightType", value, INVALID) for value in (None, "", "agl", "HAAT", 1, [])],
     ("params.antenna.heightType", "AMSL", UNIMPLEMENTED),
     *[
+        ("params.capabilities", {"frequencyRanges": value}, INVALID)
+        for value in (None, "", 1, True, {}, [1], [[]])
+    ],
+    *[
+        ("params.capabilities", {"frequencyRanges": [{"startHz": start, "stopHz": 5e8}]}, INVALID)
+        for start in (*NO_NUMBERS, 5e8, 6e8)
+    ],
+    ("params.capabilities", {"frequencyRanges": [{"startHz": 4.7e8}]}, MISSING),
+    *[
         ("method", f"spectrum.paws.{name}", UNIMPLEMENTED)
         for name in ("init", "register", "getSpectrumBatch", "notifySpectrumUse", "verifyDevice")
     ],
