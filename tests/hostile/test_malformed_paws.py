@@ -134,7 +134,7 @@ CASES: list[tuple[str, Any, int]] = [
     ("params.antenna.heightUncertainty", -1, INVALID),
     ("params.antenna.heightUncertainty", 1e300, INVALID),
     *[("params.antenna.heightType", value, INVALID) for value in (None, "", "agl", "HAAT", 1, [])],
-    ("params.antenna.heightType", "AMSL", UNIMPLEMENTED),
+    ("params.antenna.heightType", "AMSL", UNSUPPORTED),  # no ground heights: -102
     *[
         ("params.capabilities", {"frequencyRanges": value}, INVALID)
         for value in (None, "", 1, True, {}, [1], [[]])
