@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SHAPEFILE = (".cpg", ".dbf", ".prj", ".shx")
-# Of rasters: CRS, header and place beside the values. Masks have the name of the file and one ending more.
+# Of rasters: CRS, header and place beside the values. Masks, and headers of ENVI, may have the name of the
+# file and one ending more; values under a header of ENVI have any name, or no ending at all.
 _RASTER = (".hdr", ".prj", ".tfw", ".wld")
+_ENVI = (".hdr", b"ENVI")
 _RASTER_NAMES = frozenset((".asc", ".bil", ".bip", ".bsq", ".flt", ".hgt", ".img", ".tif", ".tiff", ".vrt"))
 _MASK = ".msk"
 # GDAL's side file, and its elements that say nothing of place and values.
@@ -64,6 +66,10 @@ def virtual_sources(path: Path) -> list[VirtualSource]:
         root = ET.fromstring(content)
     except ET.ParseError as error:
         raise ValueError(f"is not valid XML ({error})") from None
+    if not root.get("subClass"):  # those of a kind of its own name their sources once for all bands
+        for band in root.iter("VRTRasterBand"):
+            if not any(item.tag in _SOURCES for item in band.iter()):
+                raise ValueError(f"has a band without a source: {band.get('band', 'a mask')}")
     found = []
     for item in root.iter():
         if item.tag in _SOURCES:
@@ -106,12 +112,25 @@ def _beside(path: Path) -> list[Path]:
     kind = path.suffix.lower()
     if kind == ".shp":
         return [part for suffix in _SHAPEFILE if (part := path.with_suffix(suffix)).is_file()]
+    suffix, start = _ENVI
+    headers = [
+        header for header in {path.with_suffix(suffix), path.with_name(path.name + suffix)} if header != path
+    ]
     if kind not in _RASTER_NAMES:
-        return []
-    sides = [path.with_suffix(suffix) for suffix in _RASTER] + [path.with_name(path.name + _MASK)]
+        return sorted(header for header in headers if _begins(header, start))
+    longer = [path.with_name(path.name + ending) for ending in (suffix, _MASK)]
+    sides = [*(path.with_suffix(suffix) for suffix in _RASTER), *longer]
     found = [part for part in sides if part.is_file()]
     auxiliary = path.with_name(path.name + _AUXILIARY)
     return [*found, auxiliary] if auxiliary.is_file() and _says_more(auxiliary) else found
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(start)) == start
+    except OSError:
+        return False
 
 
 def _says_more(auxiliary: Path) -> bool:

@@ -24,6 +24,8 @@ class Separation(Section):
     """Field of the protected contour by system and frequency."""
     distances: Path = TABLES / "separation_fcc.csv"
     """Separation by antenna height and e.i.r.p., co-channel and adjacent."""
+    pmse_distances: Path = TABLES / "separation_pmse.csv"
+    """The same from bookings of PMSE; a device without a row is not evaluated around them."""
     azimuth_step_deg: Annotated[Number, Field(ge=0.5, le=45)] = 1.0
     """Step between the radials of a contour."""
 

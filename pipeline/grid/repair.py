@@ -36,9 +36,14 @@ class Repair(NamedTuple):
     area_km2: float
     bounds_deg: Box
 
+    @property
+    def words(self) -> str:
+        """What was wrong, and what the polygon covers now."""
+        return f"{self.problem}; covers {self.area_km2:.6g} km2 now"
+
     def __str__(self) -> str:
         """What a reader of a report has to know."""
-        return f"{self.file}, row {self.row}: {self.problem}; covers {self.area_km2:.6g} km2 now"
+        return f"{self.file}, row {self.row}: {self.words}"
 
 
 def repair_of(path: str | Path, row: int, problem: str, shape: BaseGeometry) -> Repair | None:

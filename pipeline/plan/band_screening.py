@@ -3,11 +3,13 @@
 RR No. 5.340 prohibits all emissions in some bands: a channel whose emission overlaps one is refused,
 whatever else a territory says, and one that comes near is named. The nine cases of the Report are services
 that sensing and databases protect badly; what a territory has to say before devices share their bands stands
-in ``band_screening.csv``.
+in ``band_screening.csv``. ``criteria_sources.csv`` names, for a service allocated in a band, the
+Recommendation that its criterion has to come from; it has no numbers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -15,15 +17,17 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from pipeline.config.bonds import DeviceChannel, in_order
+from pipeline.config.channels import Allocation
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
 from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_block
-from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
+from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows
 from pipeline.shipped import TABLES
 from pipeline.territory.rasters import CheckedTerritory
 
 PROHIBITED, SCREENING = TABLES / "prohibited_bands.csv", TABLES / "band_screening.csv"
+CRITERIA = TABLES / "criteria_sources.csv"
 _Edge = Annotated[NumberCell, Field(gt=0, le=300_000, description="more than 0, up to 300000 MHz")]
 # Here Region 1 has the mobile service beside broadcasting (RR No. 5.317A, named in Report ITU-R SM.2405).
 _MOBILE_FROM_MHZ, _MOBILE_TO_MHZ = 694.0, 790.0
@@ -49,6 +53,23 @@ class ScreenedBand(_BandRow):
     service: str
     regions: str
     action: Annotated[Literal["refuse", "accept", "zones"], Field(description="refuse, accept or zones")]
+
+
+class CriterionSource(SourcedRow):
+    """Recommendation with the criteria of a service, a key under ``services``; no edge: without end."""
+
+    service: Annotated[str, Field(min_length=1, description="a key of services")]
+    recommendation: Annotated[str, Field(min_length=3, description="such as ITU-R M.1808")]
+    from_mhz: Annotated[_Edge | None, MAY_BE_EMPTY]
+    to_mhz: Annotated[_Edge | None, MAY_BE_EMPTY]
+    title: str
+    line: str
+
+    def covers(self, allocation: Allocation) -> bool:
+        """Whether it is on the service of an allocation, in a part of its band at least."""
+        from_mhz, to_mhz = self.from_mhz or 0.0, self.to_mhz or math.inf
+        inside = allocation.from_mhz < to_mhz and from_mhz < allocation.to_mhz
+        return self.service == allocation.key and inside
 
 
 class DeviceEmission(NamedTuple):
@@ -99,6 +120,18 @@ def check(config: Config, _territory: CheckedTerritory) -> Iterator[str]:
         if channels:
             yield from _screened(config, band, channels)
     yield from _mobile_694(config)
+    yield from _criteria(config)
+
+
+def _criteria(config: Config) -> Iterator[str]:
+    """For each incumbent of a band in use, where its protection criterion has to come from."""
+    rows = read_rows(CRITERIA, CriterionSource)
+    for allocation in config.channels.allocated:
+        if not any(_gap_mhz(emission, allocation) < -SAME_EDGE_MHZ for emission in emissions_of(config)):
+            continue
+        named = [f"{row.recommendation} ({row.title})" for row in rows if row.covers(allocation)]
+        where = f"{allocation.key}, {allocation.from_mhz:g}-{allocation.to_mhz:g} MHz"
+        yield f"  criteria      {where}: {'; '.join(named) or 'no Recommendation is listed'}"
 
 
 def _near_prohibited(config: Config) -> Iterator[str]:
@@ -155,6 +188,6 @@ def _mobile_694(config: Config) -> Iterator[str]:
         yield f"  note          MOBILE_694: channels {' '.join(map(str, inside))}: {said}"
 
 
-def _gap_mhz(emission: DeviceEmission, band: _BandRow) -> float:
+def _gap_mhz(emission: DeviceEmission, band: _BandRow | Allocation) -> float:
     """Distance of an emission from a band; negative where they overlap."""
     return max(band.from_mhz - emission.high_mhz, emission.low_mhz - band.to_mhz)

@@ -18,7 +18,7 @@ from pipeline.plan.published_layers import (
 )
 from pipeline.radio.allocations import is_partial
 from pipeline.terrain.height_files import base_heights_m, heights_file
-from pipeline.territory.rasters import ACCOUNTS_FILE
+from pipeline.territory.rasters import ACCOUNTS_FILE, REPAIRS_FILE
 
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARY_FILE, LAND_FILE = "public/boundaries.geojson", "public/land.geojson"
@@ -31,7 +31,7 @@ def territory_files(plan: Plan) -> list[str]:
     """Files of the job territory, relative to the build folder."""
     layers = ("surface", "country", "coastal", "reach", "border", "neighbours", "land_lonlat")
     names = [f"{layer}.tif" for layer in layers]
-    names.append("countries.json")
+    names += ["countries.json", REPAIRS_FILE]
     if plan.config.population is not None:
         names += ["population.tif", "density.tif"]
         names += [] if plan.config.population.places is None else [ACCOUNTS_FILE]

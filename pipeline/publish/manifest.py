@@ -19,6 +19,7 @@ from pipeline.coordination.radar.cr372_register import doubts_of
 from pipeline.dtt.calibration import calibration_notice
 from pipeline.grid.layer_files import layer_file
 from pipeline.hashing import LOCK_FILE, file_sha256, input_files
+from pipeline.plan.band_screening import PROHIBITED, SCREENING
 from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
@@ -43,7 +44,7 @@ from pipeline.shipped import REPOSITORY, TABLES, shipped
 from pipeline.terrain.height_files import knows_terrain, terrain_notice
 from pipeline.terrain.records import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
-from pipeline.territory.rasters import ACCOUNTS_FILE
+from pipeline.territory.rasters import ACCOUNTS_FILE, REPAIRS_FILE
 
 _FORMAT = "channelmaps-manifest/1"
 _PACKAGES = ("channelmaps", "numpy", "numba", "scipy", "xarray", "rasterio", "pyproj", "shapely", "snakemake")
@@ -86,6 +87,7 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         **service_facts(config),
         "not_evaluated_area": open_areas(files),
         "areas": area_entries(config),
+        "repaired_polygons": repaired_polygons(plan),
         "unverified": [*unverified_guards(plan), *open_entries(config, files)],
         "notes": notes(config),
         "servers": servers(plan),
@@ -95,7 +97,8 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
 
 def open_entries(config: Config, files: Mapping[str, Path]) -> list[dict[str, object]]:
     """Numbers of settings, tables and decisions whose source was not read."""
-    tables = unverified_rows(path for _, path in input_files(config))
+    # Bands are looked up in every territory, whatever its settings name.
+    tables = unverified_rows([*(path for _, path in input_files(config)), PROHIBITED, SCREENING])
     return [*unverified(config), *tables, *unverified_in_decisions(files)]
 
 
@@ -181,10 +184,18 @@ def area_entries(config: Config) -> list[dict[str, object]]:
             "file": shown(Path(area.file)),
             "row": area.row,
             **area.values,
+            **({} if area.repair is None else {"repaired": area.repair.words}),
             "box_deg": [round(bound, 6) for bound in area.shape.bounds],
         }
         for area in areas
     ]
+
+
+def repaired_polygons(plan: Plan) -> list[dict[str, object]]:
+    """Boundaries near the grid that were made valid, and what they cover now."""
+    path = plan.build / "territory" / REPAIRS_FILE
+    repairs: list[dict[str, object]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return [{**repair, "file": shown(Path(str(repair["file"])))} for repair in repairs]
 
 
 def open_areas(files: Mapping[str, Path]) -> list[dict[str, object]]:

@@ -78,6 +78,7 @@ def _request_of(facts: JsonObject, params: object) -> Request:
             raise PawsError(Code.INVALID_VALUE, f"{name} is no text of up to {_LONGEST_IDENTITY} octets")
     if any(isinstance(leaf, float) and not math.isfinite(leaf) for leaf in _leaves(device_desc)):
         raise PawsError(Code.INVALID_VALUE, "deviceDesc holds a number that is not finite")
+    ranges_hz = _ranges_hz(params.get("capabilities", {}))
     lon_deg, lat_deg, uncertainty_m = _circle_of(_object(params, location))
     height_m, spread_m = _height_of(params.get("antenna", {}))
     return Request(
@@ -90,6 +91,7 @@ def _request_of(facts: JsonObject, params: object) -> Request:
         device_desc=device_desc,
         height_spread_m=spread_m,
         of_whole_kind=True,
+        ranges_hz=ranges_hz,
     )
 
 
@@ -105,6 +107,23 @@ def _require(given: Mapping[str, Any], names: Iterable[str]) -> None:
     """MISSING with all names that are not given (RFC 7545, section 5.17)."""
     if missing := [name for name in names if name not in given]:
         raise PawsError(Code.MISSING, ", ".join(missing), {"parameters": missing})
+
+
+def _ranges_hz(capabilities: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    """Ranges in Hz of DeviceCapabilities (RFC 7545, section 5.9), those that touch as one; none: all."""
+    ranges = capabilities.get("frequencyRanges", [])
+    if not (isinstance(ranges, list) and all(isinstance(one, Mapping) for one in ranges)):
+        raise PawsError(Code.INVALID_VALUE, "frequencyRanges is no list of ranges")
+    found: list[tuple[float, float]] = []
+    for one in ranges:
+        _require(one, ["startHz", "stopHz"])
+    for start_hz, stop_hz in sorted((_number(one, "startHz"), _number(one, "stopHz")) for one in ranges):
+        if start_hz >= stop_hz:
+            raise PawsError(Code.INVALID_VALUE, "startHz is not below stopHz")
+        if found and start_hz <= found[-1][1]:
+            start_hz, stop_hz = found[-1][0], max(stop_hz, found.pop()[1])
+        found.append((start_hz, stop_hz))
+    return tuple(found)
 
 
 def _circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:

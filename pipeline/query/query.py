@@ -57,6 +57,7 @@ class Request(NamedTuple):
     ``height_spread_m``, the layers of its kind that answer for this height. ``of_whole_kind``: without a
     height all layers of the kind answer. ``generic_slave``: for the slaves of that device wherever they hear
     it, when it radiates ``eirp_dbm`` (absent: what it may). ``device_desc`` is returned, or made up.
+    ``ranges_hz``: the answer has only channels that lie whole in one of them (none: all).
     """
 
     lon_deg: float
@@ -69,6 +70,7 @@ class Request(NamedTuple):
     device_desc: Mapping[str, Any] | None = None
     height_spread_m: float = 0.0
     of_whole_kind: bool = False
+    ranges_hz: tuple[tuple[float, float], ...] = ()
 
 
 def query_command(results: Path, request: Request) -> int:
@@ -186,6 +188,22 @@ def _segments_of(entries: Sequence[JsonObject], raw: NDArray[np.int16]) -> list[
     ]
 
 
+def _usable(
+    entries: Sequence[JsonObject], raw: NDArray[np.int16], request: Request
+) -> tuple[list[JsonObject], NDArray[np.int16]]:
+    """The channels that the device can use by what it says of itself (RFC 7545, section 4.5.1)."""
+    if not request.ranges_hz:
+        return list(entries), raw
+    usable = [
+        any(
+            low_hz <= entry["start_hz"] and entry["stop_hz"] <= high_hz
+            for low_hz, high_hz in request.ranges_hz
+        )
+        for entry in entries
+    ]
+    return [entry for entry, chosen in zip(entries, usable, strict=True) if chosen], raw[usable]
+
+
 def _message_of(
     database: Database,
     request: Request,
@@ -197,7 +215,7 @@ def _message_of(
 ) -> JsonObject:
     """The response for the lowest values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
     facts, profile = database.facts, layers[-1]
-    entries = channel_entries(facts, profile)
+    entries, raw = _usable(channel_entries(facts, profile), raw, request)
     segments = _segments_of(entries, raw)
     evaluated = [
         entry

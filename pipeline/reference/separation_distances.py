@@ -68,7 +68,23 @@ def read_distances(path: Path) -> list[DistanceRule]:
 
 
 def steps_of(rules: Sequence[DistanceRule], device: Device, relation: str, file: Path) -> list[DistanceStep]:
-    """Steps of a device in one relation, smallest e.i.r.p. first; refused where the table has none.
+    """Steps of a device in one relation, smallest e.i.r.p. first; refused where the table has none."""
+    steps = matching_steps(rules, device, relation, file)
+    if not steps:
+        raise InputError(
+            f"no {relation} separation distance for device {device.id}",
+            file=file,
+            field="from_height_m",
+            value=f"{device.height_m:g} m, {_NAMES[device.type]}",
+            allowed="rows for the height of every device",
+        )
+    return steps
+
+
+def matching_steps(
+    rules: Sequence[DistanceRule], device: Device, relation: str, file: Path
+) -> list[DistanceStep]:
+    """Steps of a device in one relation, smallest e.i.r.p. first; none where the table has no row.
 
     The antenna height above ground is taken for the height above average terrain. Rows for the type of device
     take precedence over rows for all.
@@ -78,18 +94,15 @@ def steps_of(rules: Sequence[DistanceRule], device: Device, relation: str, file:
     steps = [r.step for r in matching if r.device == name] or [r.step for r in matching if r.device == ANY]
     if device.bandwidth_mhz <= _NARROWBAND_MHZ:
         steps = [step for step in steps if step.eirp_dbm >= _NARROWBAND_DBM]
-    if not steps:
-        raise InputError(
-            f"no {relation} separation distance for device {device.id}",
-            file=file,
-            field="from_height_m",
-            value=f"{device.height_m:g} m, {name}",
-            allowed="rows for the height of every device",
-        )
     levels_dbm = [step.eirp_dbm for step in steps]
     if len(set(levels_dbm)) != len(levels_dbm):
         raise InputError("an e.i.r.p. is given twice", file=file, field="eirp_dbm", value=levels_dbm)
     return sorted(steps, key=lambda step: step.eirp_dbm)
+
+
+def farthest_km(rules: Sequence[DistanceRule]) -> float:
+    """The largest distance of a table; 0 without any."""
+    return max((rule.step.distance_km or 0.0 for rule in rules), default=0.0)
 
 
 def largest_separation_km(config: Config, device: Device) -> float:

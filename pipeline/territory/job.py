@@ -3,9 +3,9 @@
 Input: boundaries and population named in the configuration, sites and modes of the register.
 Output in ``<build>/territory``: ``surface.tif``, ``country.tif`` with ``countries.json`` (index 1 upward),
 ``coastal.tif``, ``reach.tif`` (land that devices reach), ``border.tif`` (km), ``neighbours.tif`` (km, a
-band for each foreign land), ``land_lonlat.tif`` and, if configured, ``population.tif`` (persons per pixel),
-``density.tif`` (persons per km2) and, from places, ``population.json`` (people of each country on the grid,
-beyond it, not placed).
+band for each foreign land), ``repairs.json`` (polygons that were not valid), ``land_lonlat.tif`` and, if
+configured, ``population.tif`` (persons per pixel), ``density.tif`` (persons per km2) and, from places,
+``population.json`` (people of each country on the grid, beyond it, not placed).
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from pipeline.grid.raster import write
 from pipeline.registers.transmitters import read_register
 from pipeline.territory.masks import border_strips_km, paths_box_deg, surface_mask
 from pipeline.territory.rasters import (
+    REPAIRS_FILE,
     Reach,
     boundaries_of,
     padded_masks,
     read_people,
+    repairs_near,
     write_codes,
     write_neighbours,
     write_population,
+    write_repairs,
     write_strips,
 )
 
@@ -40,6 +43,7 @@ def main(config: Config, build: Path, *, threads: int, required: Reach) -> None:
     for name, layer in masks.items():
         write(folder / f"{name}.tif", layer, tags={}, publish=False)
     write_codes(folder / "countries.json", boundaries.codes)
+    write_repairs(folder / REPAIRS_FILE, repairs_near(boundaries, grid))
     surface = masks["surface"].values
     border = border_strips_km(surface, grid.resolution_m)
     write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")

@@ -14,7 +14,7 @@ from pipeline.grid.grid import Box, Grid
 from pipeline.grid.polygons import Boundaries, cut
 from pipeline.grid.repair import area_km2, repair_lines
 from pipeline.territory.masks import box_around_deg
-from pipeline.territory.rasters import CheckedTerritory
+from pipeline.territory.rasters import CheckedTerritory, repairs_near
 
 # Borders drawn twice differ by slivers.
 _SLIVER_KM2 = 1.0
@@ -24,12 +24,9 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
     """Lines on repaired polygons near the grid, and on countries that overlap there by more than slivers."""
     boundaries: Boundaries = territory.boundaries
     grid: Grid = territory.masks.attrs["grid"]
-    box_deg = box_around_deg(grid)
-    around = shapely.box(*box_deg)
-    near = (item for item in boundaries.repairs if shapely.intersects(around, shapely.box(*item.bounds_deg)))
-    yield from repair_lines(near)
+    yield from repair_lines(repairs_near(boundaries, grid))
     if config.territory.polygons is not None:
-        yield from _overlaps(boundaries, box_deg)
+        yield from _overlaps(boundaries, box_around_deg(grid))
 
 
 def _overlaps(boundaries: Boundaries, box_deg: Box) -> Iterator[str]:

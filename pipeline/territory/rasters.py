@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -19,9 +20,10 @@ from pipeline.files import json_bytes, write_whole
 from pipeline.grid.grid import Box, Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.grid.raster import layout_on, make_array, write_blocks
+from pipeline.grid.repair import Repair
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.territory.codes import SURFACE_NAMES
-from pipeline.territory.masks import Masks, coastal_mask, compute_masks, is_land
+from pipeline.territory.masks import Masks, box_around_deg, coastal_mask, compute_masks, is_land
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
 from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
 from pipeline.territory.population import density_strips, population_strips, read_counts
@@ -29,6 +31,8 @@ from pipeline.territory.reach import HillReach, farthest_box_m, land_kinds, reac
 
 # People of each country on the grid, beyond it and not placed.
 ACCOUNTS_FILE = "population.json"
+# Polygons near the grid that were not valid, and what they cover now.
+REPAIRS_FILE = "repairs.json"
 Strips = Iterable[tuple[slice, NDArray[np.float32]]]
 
 
@@ -241,6 +245,17 @@ def write_population(
 def write_accounts(path: Path, accounts: Mapping[str, PeopleAccount]) -> None:
     """Write where the people of each country's places are; "" for places in no country."""
     write_whole(path, json_bytes({code: account._asdict() for code, account in accounts.items()}))
+
+
+def repairs_near(boundaries: Boundaries, grid: Grid) -> list[Repair]:
+    """Repairs of the boundaries that concern the padded grid."""
+    around = shapely.box(*box_around_deg(grid))
+    return [item for item in boundaries.repairs if shapely.intersects(around, shapely.box(*item.bounds_deg))]
+
+
+def write_repairs(path: Path, repairs: Iterable[Repair]) -> None:
+    """Write polygons that were not valid: file, row, problem, area in km2, box in degrees."""
+    write_whole(path, json_bytes([repair._asdict() for repair in repairs]))
 
 
 def write_codes(path: Path, codes: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,49 @@ def test_service_description_as_raster_is_refused(tmp_path):
     (tmp_path / "dem.tif").write_text("<GDAL_WMS><Service/></GDAL_WMS>", encoding="utf-8")
     with pytest.raises(InputError, match="not a raster"):
         read_external(tmp_path / "dem.tif")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: re.sub("<SimpleSource>.*</SimpleSource>", "", text),
+        lambda text: text.replace("</VRTDataset>", '<VRTRasterBand dataType="Int16" band="2"/></VRTDataset>'),
+        lambda text: text.replace("</VRTDataset>", "<MaskBand><VRTRasterBand/></MaskBand></VRTDataset>"),
+    ],
+    ids=["only band", "second band", "mask"],
+)
+def test_band_of_a_virtual_raster_without_source_is_refused(tmp_path, change):
+    """GDAL reads zeros from it: a plain at sea level, or nobody anywhere."""
+    write(tmp_path / "tile.tif")
+    path = vrt(tmp_path / "dem.vrt", "tile.tif")
+    assert read_external(path).max() > 0
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(InputError, match="has a band without a source"):
+        read_external(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("dem", "dem.hdr"), ("dem.dat", "dem.hdr"), ("dem.img", "dem.img.hdr"), ("dem.raw", "dem.raw.hdr")],
+)
+def test_header_of_envi_belongs_to_its_raster_and_is_applied(tmp_path, name, header):
+    """Scale, offset and no data of the header hold, and a change of it is a change of the input."""
+    profile = {"driver": "ENVI", "width": 4, "height": 3, "count": 1, "dtype": "int16", "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / "x", "w", transform=Affine(0.01, 0, 14, 0, -0.01, 46.2), **profile) as sink:
+        sink.write(np.arange(12, dtype=np.int16).reshape(1, 3, 4))
+    (tmp_path / "x.aux.xml").unlink(missing_ok=True)
+    (tmp_path / "x").rename(tmp_path / name)
+    (tmp_path / "x.hdr").rename(tmp_path / header)
+    assert files_of(tmp_path / name) == [tmp_path / name, tmp_path / header]
+    plain = read_external(tmp_path / name).values
+    with (tmp_path / header).open("a") as text:
+        text.write("data gain values = {0.1}\ndata offset values = {100}\ndata ignore value = 3\n")
+    changed = read_external(tmp_path / name).values
+    expected = np.where(plain == 3, np.nan, 100.0 + 0.1 * plain)
+    np.testing.assert_allclose(changed, expected, rtol=1e-6)
+
+
+def test_other_header_beside_a_file_is_none_of_its_own(tmp_path):
+    (tmp_path / "places.csv").write_text("id\n")
+    (tmp_path / "places.hdr").write_text("printed by hand")
+    assert files_of(tmp_path / "places.csv") == [tmp_path / "places.csv"]

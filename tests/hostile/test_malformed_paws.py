@@ -134,8 +134,16 @@ CASES: list[tuple[str, Any, int]] = [
     ("params.antenna.heightUncertainty", -1, INVALID),
     ("params.antenna.heightUncertainty", 1e300, INVALID),
     *[("params.antenna.heightType", value, INVALID) for value in (None, "", "agl", "HAAT", 1, [])],
-    # Heights above sea level cannot be had without the ground below: they are not supported here.
-    ("params.antenna.heightType", "AMSL", UNSUPPORTED),
+    ("params.antenna.heightType", "AMSL", UNSUPPORTED),  # no ground heights: -102
+    *[
+        ("params.capabilities", {"frequencyRanges": value}, INVALID)
+        for value in (None, "", 1, True, {}, [1], [[]])
+    ],
+    *[
+        ("params.capabilities", {"frequencyRanges": [{"startHz": start, "stopHz": 5e8}]}, INVALID)
+        for start in (*NO_NUMBERS, 5e8, 6e8)
+    ],
+    ("params.capabilities", {"frequencyRanges": [{"startHz": 4.7e8}]}, MISSING),
     *[
         ("method", f"spectrum.paws.{name}", UNIMPLEMENTED)
         for name in ("init", "register", "getSpectrumBatch", "notifySpectrumUse", "verifyDevice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ from affine import Affine
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.plan import load_plan
+from pipeline.publish.disclosure import public_facts
 from pipeline.publish.manifest import make_manifest, utc_now
+from pipeline.publish.report import basis
+from pipeline.shipped import shipped
 from tests.jobs import run_from
 from tests.tiny import STATIONS, write_register
 
@@ -150,3 +154,44 @@ def test_mast_at_the_edge_of_the_terrain_counts_as_partial(tiny: Path) -> None:
     write_terrain(tiny, 0.01)
     masts = manifest_of(tiny)["terrain"]["masts"]
     assert (masts["dem"], masts["partial"]) == (4, 1)
+
+
+def test_bands_quoted_from_memory_are_among_the_unverified(tiny: Path) -> None:
+    """All 21 bands of RR No. 5.340 and those of the nine cases: every territory is held against them."""
+    keys = [str(entry["key"]) for entry in manifest_of(tiny)["unverified"]]
+    for table in ("prohibited_bands.csv", "band_screening.csv"):
+        lines = (Path(shipped("configs/tables")) / table).read_text(encoding="utf-8").splitlines()
+        assert sum(f"{table}:" in key for key in keys) == len(lines) - 1 > 20
+
+
+def test_repaired_polygons_are_named(tiny: Path) -> None:
+    """A bow tie of two triangles, abroad and as an exclusion."""
+    crossed = [[13.9, 46.0], [14.1, 46.2], [14.1, 46.0], [13.9, 46.2], [13.9, 46.0]]
+    land = {"type": "Polygon", "coordinates": [crossed]}
+    home = {"type": "Polygon", "coordinates": [[[14, 46], [14.3, 46], [14.3, 46.2], [14, 46.2], [14, 46]]]}
+    features = [
+        {"type": "Feature", "properties": {"iso2": code}, "geometry": shape}
+        for code, shape in (("SI", home), ("AT", land))
+    ]
+    Path("land.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    zone = {"type": "Feature", "properties": {"channels": "*", "reason": "test"}, "geometry": land}
+    Path("zones.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [zone]}))
+    edit(
+        tiny,
+        "territory:",
+        "territory:\n  polygons: {path: land.geojson, countries_layer: land, land_layer: null}",
+    )
+    tiny.write_text(f"{tiny.read_text()}areas: {{exclusions: [zones.geojson]}}\n")
+    run_from("territory", tiny, "build/tiny")
+    facts = manifest_of(tiny)
+    (repair,) = facts["repaired_polygons"]
+    assert (repair["file"], repair["row"]) == ("land.geojson", 2)
+    assert "Self-intersection" in repair["problem"]
+    # Triangles: base 0.2 degrees of latitude (22.23 km), height 0.1 of longitude (7.73 km).
+    assert repair["area_km2"] == pytest.approx(2 * 0.5 * 22.23 * 7.73, rel=0.01)
+    (area,) = facts["areas"]
+    assert area["repaired"].endswith("km2 now")
+    assert "row" in area
+    assert public_facts(facts)["areas"] == []
+    text = "".join(str(part) for part in basis.assumptions(facts))
+    assert "Polygon repaired: land.geojson, row 2" in text

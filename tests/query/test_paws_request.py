@@ -246,3 +246,27 @@ def test_no_request_raises(database: Database, path: str, value: object, generic
 def test_confidence_that_rules_ask_for_is_taken(database: Database) -> None:
     wanted = respond(database, REQUEST, NOW)["result"]
     assert respond(database, changed("params.location.confidence", 95), NOW)["result"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("ranges_mhz", "channels"),
+    [
+        ([], [22, 23, 25]),
+        ([(470.0, 694.0)], [22, 23, 25]),
+        ([(478.0, 486.0)], [22]),
+        ([(478.0, 493.9)], [22]),  # 23 is 486-494 MHz
+        ([(490.0, 510.0), (478.0, 490.0)], [22, 23, 25]),  # ranges that touch are one
+        ([(486.0, 490.0), (490.001, 494.0)], []),
+        ([(600.0, 694.0)], []),
+    ],
+)
+def test_only_channels_that_the_device_can_use_are_answered(database, ranges_mhz, channels):
+    """RFC 7545, section 4.5.1: none outside the ranges of DeviceCapabilities; nothing left is no error."""
+    whole = respond(database, REQUEST, NOW)["result"]
+    ranges = [{"startHz": 1e6 * start, "stopHz": 1e6 * stop} for start, stop in ranges_mhz]
+    found = respond(database, changed("params.capabilities", {"frequencyRanges": ranges}), NOW)["result"]
+    expected = [one for one in whole["channels"] if one["channel"] in channels]
+    assert found["channels"] == expected
+    (spec,) = found["spectrumSpecs"]
+    inside = [one["startHz"] // 8e6 * 8e6 for one in spec.get("frequencyRanges", [])]
+    assert all(any(r["startHz"] <= start <= r["stopHz"] for r in ranges) for start in inside) or not ranges

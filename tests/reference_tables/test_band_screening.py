@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline.errors import InputError
-from pipeline.plan.band_screening import PROHIBITED, SCREENING, ScreenedBand, check
+from pipeline.plan.band_screening import CRITERIA, PROHIBITED, SCREENING, CriterionSource, ScreenedBand, check
 from pipeline.plan.territory_file import load_config
 from pipeline.rows.row_models import read_rows
 
@@ -128,3 +128,44 @@ def test_what_shipped_territories_are_told(
     text = said(repository / f"configs/{name}.yaml")
     assert len(text.splitlines()) == len(noted)
     assert all(words in text for words in noted)
+
+
+@pytest.mark.parametrize(
+    ("allocation", "named"),
+    [
+        (
+            {"from_mhz": 690.0, "to_mhz": 790.0, "service": "mobile"},
+            "mobile, 690-790 MHz: ITU-R M.1808 (Char",
+        ),
+        (
+            {"from_mhz": 645.0, "to_mhz": 790.0, "service": "aeronautical"},
+            "aeronautical, 645-790 MHz: ITU-R M.1830",
+        ),
+        ({"from_mhz": 470.0, "to_mhz": 790.0, "service": "broadcasting"}, "dtt, 470-790 MHz: ITU-R BT.1368"),
+        (
+            {"from_mhz": 470.0, "to_mhz": 790.0, "service": "in_band"},
+            "in_band, 470-790 MHz: no Recommendation",
+        ),
+        ({"from_mhz": 470.0, "to_mhz": 694.0, "service": "fixed"}, None),  # no emission in it
+    ],
+)
+def test_incumbents_are_told_where_their_criteria_come_from(
+    tmp_path: Path, repository: Path, allocation: dict[str, object], named: str | None
+) -> None:
+    text = said(territory(tmp_path, repository, 700.0, 8.0, channels={"allocated": [allocation]}))
+    assert ("criteria" in text) == (named is not None)
+    assert named is None or f"  criteria      {named}" in text
+
+
+def test_criterion_of_land_mobile_ends_at_869_mhz(tmp_path: Path, repository: Path) -> None:
+    """Rec. ITU-R M.1808 is on systems below 869 MHz, as SM.2405, Annex 3, quotes it."""
+    allocation = {"from_mhz": 870.0, "to_mhz": 960.0, "service": "mobile"}
+    text = said(territory(tmp_path, repository, 900.0, 8.0, channels={"allocated": [allocation]}))
+    assert "mobile, 870-960 MHz: no Recommendation is listed" in text
+
+
+def test_sources_of_criteria_name_services_and_no_numbers(repository: Path) -> None:
+    rows = read_rows(CRITERIA, CriterionSource)
+    known = load_config(repository / "configs/slovenia.yaml").services
+    assert {row.service for row in rows} <= set(known)
+    assert not any(row.verified for row in rows)

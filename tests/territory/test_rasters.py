@@ -57,7 +57,7 @@ def built(repository, inputs, tmp_path_factory) -> Path:
 
 def test_all_files_lie_on_one_grid(built):
     names = sorted(path.name for path in built.iterdir())
-    others = ["countries.json", "land_lonlat.tif", "population.json"]
+    others = ["countries.json", "land_lonlat.tif", "population.json", "repairs.json"]
     assert names == sorted([*(f"{name}.tif" for name in LAYERS), *others])
     grids = {raster.read_grid(built / f"{name}.tif") for name in LAYERS}
     assert len(grids) == 1

@@ -163,6 +163,7 @@ def test_device_of_table_a10_2_has_39_dbm_on_two_channels(top):
     ("name", "channel"),
     [
         ("korea", 21),
+        ("korea", 26),  # of a microphone
         ("korea", Bond(21, 22)),
         ("philippines", 47),
         ("philippines", Bond(47, 50)),

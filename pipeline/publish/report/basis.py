@@ -55,6 +55,11 @@ def assumptions(facts: Facts) -> list[PagePart]:
             f"PMSE: {bookings['active']} of {bookings['assignments']} bookings, those at {bookings['at']}; "
             f"{bookings['rejected_rows']} rows rejected."
         )
+    told += [
+        f"Polygon repaired: {one['file']}, row {one['row']}: {one['problem']}; covers "
+        f"{one['area_km2']:.6g} km2 now."
+        for one in facts["repaired_polygons"]
+    ]
     told.append(f"Grid {chosen['grid']['crs']}, {chosen['grid']['resolution_m']:g} m.")
     note = "Every setting is in manifest.json under config.settings."
     if WITHHELD in facts:

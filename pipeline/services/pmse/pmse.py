@@ -33,6 +33,7 @@ from pipeline.services.pmse.pmse_kernels import (
     pmse_loss_db,
 )
 from pipeline.services.pmse.pmse_register import active_between, read_pmse_register, summary
+from pipeline.services.pmse.pmse_separation import explain_separation_of_pmse, separation_limit
 from pipeline.services.pmse.pmse_victims import (
     PmseTables,
     allowance,
@@ -66,6 +67,8 @@ def prepare(
     """Limit by all PMSE receivers; None without a register."""
     if not context.config.pmse.registers:
         return None
+    if context.config.protection.method == "separation":
+        return separation_limit(service, context, device, channel)
     prepared = _prepare(context, device, channel)
     lattice_m = context.config.pmse.lattice_m
 
@@ -86,6 +89,8 @@ def explain(
     """Budget of the limiting receiver at a pixel; None where no known one limits below the cap."""
     if not context.config.pmse.registers:
         return None
+    if context.config.protection.method == "separation":
+        return explain_separation_of_pmse(service, context, device, channel, row, col)
     prepared = _prepare(context, device, channel)
     pixel = slice(row, row + 1), slice(col, col + 1)
     places = places_of(context.grid, *pixel, context.config.pmse.lattice_m, prepared.scale)
@@ -118,7 +123,7 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
     without = sorted(
         kind for kind in set(register["kind"].values[active].tolist()) if not has_numbers(tables.kinds[kind])
     )
-    if without:
+    if without and config.protection.method != "separation":
         yield f"  PMSE          kinds without numbers, not evaluated: {', '.join(without)}"
     yield from (f"  PMSE          {odd}" for odd in register.attrs["odd_times"])
     yield from (f"  rejected      {row}" for row in rejected)
