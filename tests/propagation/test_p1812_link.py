@@ -218,7 +218,7 @@ def zones_of(d_km, zone):
     path = start_path(d_km, np.zeros(d_km.size), np.zeros(d_km.size), zone, 10.0, 8500.0)
     for k in range(1, d_km.size - 1):
         push(path, k)
-    return path_geometry(path, d_km.size - 1, 10.0).zones
+    return path_geometry(path, d_km.size - 1, 10.0, -math.inf).zones
 
 
 def test_zones_change_half_way_between_samples():
