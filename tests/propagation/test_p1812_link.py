@@ -11,7 +11,7 @@ import pytest
 from pipeline.propagation.models import model_named
 from pipeline.propagation.p1812.climate import SEA, anomalous_time_pct, inverse_normal, median_radius_km
 from pipeline.propagation.p1812.growing_path import push, start_path
-from pipeline.propagation.p1812.path_geometry import path_geometry
+from pipeline.propagation.p1812.path_geometry import ducting_path, path_geometry
 from pipeline.propagation.p1812.profile_links import LINK_DEFAULTS, Profile, predict_paths
 from tests.propagation.p1812_reference import loss
 
@@ -218,7 +218,7 @@ def zones_of(d_km, zone):
     path = start_path(d_km, np.zeros(d_km.size), np.zeros(d_km.size), zone, 10.0, 8500.0)
     for k in range(1, d_km.size - 1):
         push(path, k)
-    return path_geometry(path, d_km.size - 1, 10.0).zones
+    return path_geometry(path, d_km.size - 1, 10.0, -math.inf).zones
 
 
 def test_zones_change_half_way_between_samples():
@@ -281,30 +281,19 @@ def test_cover_shields_but_not_on_the_terminals_themselves():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_growing_radial_is_each_of_its_links_to_the_last_bit(seed):
-    """One radial serves all its receivers: what stands behind one has no part in its path."""
+def test_what_stands_behind_a_receiver_has_no_part_in_its_path(seed):
     profile = relief(seed, count=140, sea=seed % 2 == 0)
     antennas_m = (40.0, 3.0 + seed)
     path = start_path(*profile, antennas_m[0], median_radius_km(45.0))
     for end in range(2, profile.d_km.size):
         push(path, end - 1)
-        of_radial = path_geometry(path, end, antennas_m[1])
         alone = start_path(
             *(part[: end + 1].copy() for part in profile), antennas_m[0], path.median_radius_km
         )
         for k in range(1, end):
             push(alone, k)
-        assert path_geometry(alone, end, antennas_m[1]) == of_radial
-        if end % 20 == 0:
-            part = Profile(*(np.ascontiguousarray(array[: end + 1]) for array in profile))
-            ours, found = link(part, htg_m=antennas_m[0], hrg_m=antennas_m[1], p_pct=1.0)
-            expected, _ = loss(
-                *(list(array) for array in part),
-                f_mhz=600.0,
-                p=1.0,
-                htg=antennas_m[0],
-                hrg=antennas_m[1],
-                vertical=False,
-                phi=float(found.intermediates["phi"][0]),
-            )
-            assert ours == pytest.approx(expected, abs=1e-9)
+        for least in (-math.inf, -0.55):
+            of_radial = path_geometry(path, end, antennas_m[1], least)
+            assert path_geometry(alone, end, antennas_m[1], least) == of_radial
+            ducts = (ducting_path(way, end, of_radial, least) for way in (path, alone))
+            assert len(set(ducts)) == 1

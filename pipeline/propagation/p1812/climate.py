@@ -14,6 +14,8 @@ RADIUS_B0_KM = 3.0 * EARTH_RADIUS_KM
 # Lapse rate of the refractivity at which the ray follows the Earth (P.1812-8, eq. 6).
 _LAPSE_OF_FLAT_EARTH = 157.0
 NO_COAST_KM = 500.0
+# Powers are written as exponentials, which cost a third: 10^x = exp(x ln 10).
+_LN_10 = math.log(10.0)
 
 
 class Zone(IntEnum):
@@ -141,19 +143,21 @@ def zone_lengths(runs: ZoneRuns, first: int, last: int, length_km: float) -> Zon
 @kernel
 def inland_weight(inland_km: float) -> float:
     """tau, 0 over sea and coast to 1 far inland, of the longest run of inland (P.1812-8, eq. 3)."""
-    return 1.0 - math.exp(-4.12e-4 * inland_km**2.41)
+    if inland_km <= 0.0:
+        return 0.0
+    return 1.0 - math.exp(-4.12e-4 * math.exp(2.41 * math.log(inland_km)))
 
 
 @kernel
 def anomalous_time_pct(latitude_deg: float, land_km: float, inland_km: float) -> float:
     """b0: per cent of the year with a lapse rate above 100 N/km in the lowest 100 m (P.1812-8, eq. 2-5)."""
     tau = inland_weight(inland_km)
-    near = 10.0 ** (-land_km / (16.0 - 6.6 * tau))
-    mu1 = min(1.0, (near + 10.0 ** (-5.0 * (0.496 + 0.354 * tau))) ** 0.2)
+    near = math.exp(_LN_10 * (-land_km / (16.0 - 6.6 * tau)))
+    log_mu1 = min(0.0, 0.2 * math.log(near + math.exp(_LN_10 * (-5.0 * (0.496 + 0.354 * tau)))))
     if abs(latitude_deg) > 70.0:
-        return 4.17 * mu1 * mu1**0.3
-    mu4 = mu1 ** (-0.935 + 0.0176 * abs(latitude_deg))
-    return 10.0 ** (-0.015 * abs(latitude_deg) + 1.67) * mu1 * mu4
+        return 4.17 * math.exp(1.3 * log_mu1)
+    log_mu4 = (-0.935 + 0.0176 * abs(latitude_deg)) * log_mu1
+    return math.exp(_LN_10 * (-0.015 * abs(latitude_deg) + 1.67) + log_mu1 + log_mu4)
 
 
 @kernel

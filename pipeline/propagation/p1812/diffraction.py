@@ -10,7 +10,8 @@ from pipeline.kernels import kernel
 # Ground constants of P.1812-8, 4.3.2: relative permittivity and conductivity in S/m.
 _LAND = (22.0, 0.003)
 _SEA = (80.0, 5.0)
-_CLEAR_NU = -0.78
+CLEAR_NU = -0.78
+"""A path whose diffraction parameter is not above this has no diffraction loss (P.1812-8, eq. 12)."""
 
 
 class Obstruction(NamedTuple):
@@ -21,7 +22,10 @@ class Obstruction(NamedTuple):
 
 
 class DiffractionLosses(NamedTuple):
-    """Losses in dB at one effective Earth radius: of the profile, a smooth one, the sphere, and together."""
+    """Losses in dB at one effective Earth radius: of the profile, a smooth one, the sphere, and together.
+
+    That of the smooth profile is NaN where it was not asked for and does not count.
+    """
 
     actual_db: float
     smooth_db: float
@@ -68,39 +72,51 @@ def bullington_nu_sqrt_m(
 @kernel
 def knife_edge_db(nu: float) -> float:
     """J(nu), loss of one knife edge in dB (P.1812-8, eq. 12)."""
-    if nu <= _CLEAR_NU:
+    if nu <= CLEAR_NU:
         return 0.0
     return 6.9 + 20.0 * math.log10(math.sqrt((nu - 0.1) ** 2 + 1.0) + nu - 0.1)
 
 
 @kernel
-def bullington_db(found: Obstruction, length_km: float, f_ghz: float) -> float:
-    """Bullington loss in dB of the decisive point (P.1812-8, eq. 17, 21)."""
-    edge_db = knife_edge_db(found.nu_sqrt_m / math.sqrt(wavelength_m(f_ghz)))
+def bullington_db(nu: float, length_km: float) -> float:
+    """Bullington loss in dB of the decisive point's diffraction parameter (P.1812-8, eq. 17, 21)."""
+    edge_db = knife_edge_db(nu)
     return edge_db + (1.0 - math.exp(-edge_db / 6.0)) * (10.0 + 0.02 * length_km)
 
 
-@kernel
-def _height_gain_db(height: float, admittance: float) -> float:
-    """G(Y) in dB of the normalised height B, floored by the admittance K (P.1812-8, eq. 35, 36)."""
-    if height > 2.0:
-        gain_db = 17.6 * math.sqrt(height - 1.1) - 5.0 * math.log10(height - 1.1) - 8.0
-    else:
-        gain_db = 20.0 * math.log10(height + 0.1 * height**3)
-    return max(gain_db, 2.0 + 20.0 * math.log10(admittance))
+class GroundTerms(NamedTuple):
+    """What the first term takes of one ground at one Earth radius, frequency and polarisation.
+
+    ``floor_db`` of the height gain (of K), ``distance_per_km`` (X), ``height_per_m`` (B) (eq. 29-36).
+    """
+
+    floor_db: float
+    distance_per_km: float
+    height_per_m: float
+
+
+class SphereTerms(NamedTuple):
+    """Both grounds at one Earth radius; without sea on the path that of land stands for it."""
+
+    radius_km: float
+    land: GroundTerms
+    sea: GroundTerms
 
 
 @kernel
-def _first_term_of_ground_db(
-    permittivity: float,
-    conductivity_s_per_m: float,
-    f_ghz: float,
-    vertical: bool,
-    length_km: float,
-    heights_m: tuple[float, float],
-    radius_km: float,
-) -> float:
-    """First term of the residue series over one ground, in dB; may be negative (P.1812-8, eq. 29-36)."""
+def sphere_terms(f_ghz: float, vertical: bool, radius_km: float, with_sea: bool) -> SphereTerms:
+    """Ground terms at an Earth radius (P.1812-8, 4.3.2)."""
+    land = sea = _ground_terms(_LAND[0], _LAND[1], f_ghz, vertical, radius_km)
+    if with_sea:
+        sea = _ground_terms(_SEA[0], _SEA[1], f_ghz, vertical, radius_km)
+    return SphereTerms(radius_km, land, sea)
+
+
+@kernel
+def _ground_terms(
+    permittivity: float, conductivity_s_per_m: float, f_ghz: float, vertical: bool, radius_km: float
+) -> GroundTerms:
+    """Terms of one ground (P.1812-8, eq. 29-33, 36)."""
     loss_term = (18.0 * conductivity_s_per_m / f_ghz) ** 2
     admittance = 0.036 * (radius_km * f_ghz) ** (-1.0 / 3.0)
     admittance *= ((permittivity - 1.0) ** 2 + loss_term) ** -0.25
@@ -108,46 +124,56 @@ def _first_term_of_ground_db(
         admittance *= math.sqrt(permittivity**2 + loss_term)
     k2 = admittance**2
     beta = (1.0 + 1.6 * k2 + 0.67 * k2**2) / (1.0 + 4.5 * k2 + 1.53 * k2**2)
-    x = 21.88 * beta * (f_ghz / radius_km**2) ** (1.0 / 3.0) * length_km
+    return GroundTerms(
+        2.0 + 20.0 * math.log10(admittance),
+        21.88 * beta * (f_ghz / radius_km**2) ** (1.0 / 3.0),
+        beta * 0.9575 * beta * (f_ghz**2 / radius_km) ** (1.0 / 3.0),
+    )
+
+
+@kernel
+def _height_gain_db(height: float, floor_db: float) -> float:
+    """G(Y) in dB of the normalised height B (P.1812-8, eq. 35, 36)."""
+    if height > 2.0:
+        gain_db = 17.6 * math.sqrt(height - 1.1) - 5.0 * math.log10(height - 1.1) - 8.0
+    else:
+        gain_db = 20.0 * math.log10(height + 0.1 * height**3)
+    return max(gain_db, floor_db)
+
+
+@kernel
+def _first_term_of_ground_db(ground: GroundTerms, length_km: float, heights_m: tuple[float, float]) -> float:
+    """First term of the residue series over one ground, in dB; may be negative (P.1812-8, eq. 29-36)."""
+    x = ground.distance_per_km * length_km
     if x >= 1.6:
         distance_db = 11.0 + 10.0 * math.log10(x) - 17.6 * x
     else:
         distance_db = -20.0 * math.log10(x) - 5.6488 * x**1.425
-    per_m = beta * 0.9575 * beta * (f_ghz**2 / radius_km) ** (1.0 / 3.0)
-    first_db = _height_gain_db(per_m * heights_m[0], admittance)
-    return -distance_db - first_db - _height_gain_db(per_m * heights_m[1], admittance)
+    first_db = _height_gain_db(ground.height_per_m * heights_m[0], ground.floor_db)
+    return -distance_db - first_db - _height_gain_db(ground.height_per_m * heights_m[1], ground.floor_db)
 
 
 @kernel
 def _first_term_db(
-    f_ghz: float,
-    vertical: bool,
-    sea_share: float,
-    length_km: float,
-    heights_m: tuple[float, float],
-    radius_km: float,
+    sphere: SphereTerms, sea_share: float, length_km: float, heights_m: tuple[float, float]
 ) -> float:
     """First-term loss in dB; over mixed ground the decibels are weighted by length (P.1812-8, eq. 28)."""
     loss_db = 0.0
     if sea_share > 0.0:
-        loss_db += sea_share * _first_term_of_ground_db(
-            _SEA[0], _SEA[1], f_ghz, vertical, length_km, heights_m, radius_km
-        )
+        loss_db += sea_share * _first_term_of_ground_db(sphere.sea, length_km, heights_m)
     if sea_share < 1.0:
-        loss_db += (1.0 - sea_share) * _first_term_of_ground_db(
-            _LAND[0], _LAND[1], f_ghz, vertical, length_km, heights_m, radius_km
-        )
+        loss_db += (1.0 - sea_share) * _first_term_of_ground_db(sphere.land, length_km, heights_m)
     return loss_db
 
 
 @kernel
 def spherical_earth_db(
+    sphere: SphereTerms,
     f_ghz: float,
     vertical: bool,
     sea_share: float,
     length_km: float,
     heights_m: tuple[float, float],
-    radius_km: float,
 ) -> float:
     """Loss over the smooth spherical Earth in dB (P.1812-8, 4.3.2, eq. 22-27).
 
@@ -155,9 +181,10 @@ def spherical_earth_db(
     is, negative too; before it, it fades in with the clearance.
     """
     h1_m, h2_m = heights_m
+    radius_km = sphere.radius_km
     horizon_km = math.sqrt(2.0 * radius_km) * (math.sqrt(1e-3 * h1_m) + math.sqrt(1e-3 * h2_m))
     if length_km >= horizon_km:
-        return _first_term_db(f_ghz, vertical, sea_share, length_km, heights_m, radius_km)
+        return _first_term_db(sphere, sea_share, length_km, heights_m)
     c = (h1_m - h2_m) / (h1_m + h2_m)
     m = 250.0 * length_km**2 / (radius_km * (h1_m + h2_m))
     # cos(pi/3 + arccos(x)/3) = sin(arcsin(x)/3): without cancellation on short paths.
@@ -171,24 +198,6 @@ def spherical_earth_db(
     if clear_m > required_m:
         return 0.0
     just_seen_km = 500.0 * (length_km / (math.sqrt(h1_m) + math.sqrt(h2_m))) ** 2
-    first_db = _first_term_db(f_ghz, vertical, sea_share, length_km, heights_m, just_seen_km)
+    just_seen = sphere_terms(f_ghz, vertical, just_seen_km, sea_share > 0.0)
+    first_db = _first_term_db(just_seen, sea_share, length_km, heights_m)
     return (1.0 - clear_m / required_m) * max(0.0, first_db)
-
-
-@kernel
-def delta_bullington_db(
-    actual: Obstruction,
-    smooth: Obstruction,
-    f_ghz: float,
-    vertical: bool,
-    sea_share: float,
-    length_km: float,
-    heights_m: tuple[float, float],
-    radius_km: float,
-) -> DiffractionLosses:
-    """Complete diffraction loss at one effective Earth radius (P.1812-8, 4.3.4, eq. 37-39)."""
-    actual_db = bullington_db(actual, length_km, f_ghz)
-    smooth_db = bullington_db(smooth, length_km, f_ghz)
-    spherical_db = spherical_earth_db(f_ghz, vertical, sea_share, length_km, heights_m, radius_km)
-    total_db = actual_db + max(spherical_db - smooth_db, 0.0)
-    return DiffractionLosses(actual_db, smooth_db, spherical_db, total_db)

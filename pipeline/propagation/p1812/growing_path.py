@@ -17,23 +17,27 @@ from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
 from pipeline.propagation.p1812.climate import NO_RUNS, RADIUS_B0_KM, ZoneRuns, next_zone
-from pipeline.propagation.p1812.diffraction import nu_sqrt_m, nu_weight
+from pipeline.propagation.p1812.diffraction import nu_sqrt_m
 
 # Kinds of heights: covered at both radii, bare at the median radius, bare without curvature.
 COVERED, COVERED_B0, BARE, FLAT = 0, 1, 2, 3
 _KINDS = 4
 _BLOCK = 16
+_TOP = _BLOCK * _BLOCK
 # A bound may lie below its value by what rounding does to heights of some km.
 _ROUNDING_M = 1e-9
+_ROUNDING = 1.0 + 1e-9
 
 
 class GrowingPath(NamedTuple):
     """Samples of one radial, float64[n], and what is known of those pushed so far.
 
-    ``curved_m``: float64[4, n], heights of each kind less the curvature. ``hull``: int64[4, n], their upper
-    hulls, of which ``hull_size`` samples count. ``steepest``: int64[4], the sample with the largest slope
-    from the antenna. ``highest_m``: float64[4, n / 16], largest height by block. ``sums``: float64[2], of the
-    least squares. ``runs``: float64[7], ``ZoneRuns``.
+    ``bare``: kind of the bare terrain, ``COVERED`` where there is no cover at all. ``curved_m``:
+    float64[4, n], heights of each kind less the curvature. ``hull``: int64[4, n], their upper hulls, of which
+    ``hull_size`` samples count. ``steepest``: int64[4], the sample with the largest slope from the antenna.
+    ``highest_m``: float64[4, n / 16], largest height by block, ``tops_m`` that of 16 blocks. ``sums``:
+    float64[2], of the least squares. ``runs``: float64[7], ``ZoneRuns``. ``worst``: int64[1], where the last
+    search along a clear path ended.
     """
 
     d_km: NDArray[np.float64]
@@ -42,13 +46,16 @@ class GrowingPath(NamedTuple):
     zone: NDArray[np.int64]
     antenna_m: float
     median_radius_km: float
+    bare: int
     curved_m: NDArray[np.float64]
     hull: NDArray[np.int64]
     hull_size: NDArray[np.int64]
     steepest: NDArray[np.int64]
     highest_m: NDArray[np.float64]
+    tops_m: NDArray[np.float64]
     sums: NDArray[np.float64]
     runs: NDArray[np.float64]
+    worst: NDArray[np.int64]
 
 
 @kernel
@@ -79,13 +86,16 @@ def start_path(
         zone,
         terrain_m[0] + antenna_m,
         median_radius_km,
+        BARE if cover_m.any() else COVERED,
         curved_m,
         np.empty((_KINDS, count), np.int64),
         np.zeros(_KINDS, np.int64),
         np.zeros(_KINDS, np.int64),
         np.full((_KINDS, count // _BLOCK + 1), -math.inf),
+        np.full((_KINDS, count // _TOP + 1), -math.inf),
         np.zeros(2),
         runs,
+        np.zeros(1, np.int64),
     )
 
 
@@ -97,15 +107,17 @@ def push(path: GrowingPath, k: int) -> None:
     runs = next_zone(runs_of(path), path.zone[k - 1], path.zone[k], 0.5 * (d_km[k - 1] + d_km[k]))
     for position in range(len(runs)):
         path.runs[position] = runs[position]
+    block, top = k // _BLOCK, k // _TOP
     for kind in range(_KINDS):
-        curved_m = path.curved_m[kind]
-        path.hull_size[kind] = _grown(path.hull[kind], path.hull_size[kind], d_km, curved_m, k)
-        before = path.steepest[kind]
-        slope = (curved_m[k] - path.antenna_m) / d_km[k]
-        if before == 0 or slope > (curved_m[before] - path.antenna_m) / d_km[before]:
+        if kind == BARE and path.bare != BARE:
+            continue
+        _grow_hull(path.hull, path.hull_size, d_km, path.curved_m, kind, k)
+        before, height_m = path.steepest[kind], path.curved_m[kind, k]
+        slope = (height_m - path.antenna_m) / d_km[k]
+        if before == 0 or slope > (path.curved_m[kind, before] - path.antenna_m) / d_km[before]:
             path.steepest[kind] = k
-        block = k // _BLOCK
-        path.highest_m[kind, block] = max(path.highest_m[kind, block], curved_m[k])
+        path.highest_m[kind, block] = max(path.highest_m[kind, block], height_m)
+        path.tops_m[kind, top] = max(path.tops_m[kind, top], height_m)
 
 
 @kernel
@@ -129,18 +141,24 @@ def runs_of(path: GrowingPath) -> ZoneRuns:
 
 
 @kernel
-def _grown(
-    hull: NDArray[np.int64], size: int, d_km: NDArray[np.float64], curved_m: NDArray[np.float64], k: int
-) -> int:
-    """Put sample ``k`` on an upper hull, after taking off what it hides; the new size."""
+def _grow_hull(
+    hull: NDArray[np.int64],
+    hull_size: NDArray[np.int64],
+    d_km: NDArray[np.float64],
+    curved_m: NDArray[np.float64],
+    kind: int,
+    k: int,
+) -> None:
+    """Put sample ``k`` on the upper hull of a kind, after taking off what it hides."""
+    size = hull_size[kind]
     while size >= 2:
-        a, b = hull[size - 2], hull[size - 1]
-        rise_m, run_km = curved_m[b] - curved_m[a], d_km[b] - d_km[a]
-        if rise_m * (d_km[k] - d_km[b]) > (curved_m[k] - curved_m[b]) * run_km:
+        a, b = hull[kind, size - 2], hull[kind, size - 1]
+        rise_m, run_km = curved_m[kind, b] - curved_m[kind, a], d_km[b] - d_km[a]
+        if rise_m * (d_km[k] - d_km[b]) > (curved_m[kind, k] - curved_m[kind, b]) * run_km:
             break
         size -= 1
-    hull[size] = k
-    return size + 1
+    hull[kind, size] = k
+    hull_size[kind] = size + 1
 
 
 @kernel
@@ -149,12 +167,13 @@ def steepest_from_receiver(path: GrowingPath, kind: int, at_km: float, receiver_
 
     ``receiver_m``: above sea level, less the curvature of the kind. Slopes along a hull rise, then fall.
     """
-    hull, curved_m, d_km = path.hull[kind], path.curved_m[kind], path.d_km
+    hull, curved_m, d_km = path.hull, path.curved_m, path.d_km
     low, high = 0, path.hull_size[kind] - 1
     while low < high:
         middle = (low + high) // 2
-        a, b = hull[middle], hull[middle + 1]
-        if (curved_m[a] - receiver_m) * (at_km - d_km[b]) < (curved_m[b] - receiver_m) * (at_km - d_km[a]):
+        a, b = hull[kind, middle], hull[kind, middle + 1]
+        a_m, b_m = curved_m[kind, a] - receiver_m, curved_m[kind, b] - receiver_m
+        if a_m * (at_km - d_km[b]) < b_m * (at_km - d_km[a]):
             low = middle + 1
         else:
             high = middle
@@ -164,12 +183,12 @@ def steepest_from_receiver(path: GrowingPath, kind: int, at_km: float, receiver_
 @kernel
 def highest_above_slope(path: GrowingPath, kind: int, slope_m_per_km: float) -> int:
     """Position on the hull of the sample that stands highest above lines of a slope."""
-    hull, curved_m, d_km = path.hull[kind], path.curved_m[kind], path.d_km
+    hull, curved_m, d_km = path.hull, path.curved_m, path.d_km
     low, high = 0, path.hull_size[kind] - 1
     while low < high:
         middle = (low + high) // 2
-        a, b = hull[middle], hull[middle + 1]
-        if curved_m[b] - curved_m[a] > slope_m_per_km * (d_km[b] - d_km[a]):
+        a, b = hull[kind, middle], hull[kind, middle + 1]
+        if curved_m[kind, b] - curved_m[kind, a] > slope_m_per_km * (d_km[b] - d_km[a]):
             low = middle + 1
         else:
             high = middle
@@ -178,41 +197,65 @@ def highest_above_slope(path: GrowingPath, kind: int, slope_m_per_km: float) -> 
 
 @kernel
 def worst_of_clear_path(
-    path: GrowingPath, kind: int, radius_km: float, end: int, receiver_m: float
+    path: GrowingPath, kind: int, radius_km: float, end: int, receiver_m: float, at_least: float, at: int
 ) -> tuple[float, int]:
     """Largest nu sqrt(wavelength) in m^0.5 of a path with all samples below the ray, and its last sample.
 
-    ``end``: index of the receiver's sample. All samples of a block lie lower than ``over_m`` above the ray;
-    negative, their least weight bounds them.
+    ``end``: index of the receiver's sample. ``at_least``, ``at``: a value to begin with, -inf for none, and
+    its sample; returned if no other is as large. All samples of a block lie lower than ``over_m`` above the
+    ray; negative, their least weight bounds them.
     """
     d_km, heights_m = path.d_km, path.covered_m if kind < BARE else path.terrain_m
     length_km, from_m = d_km[end], path.antenna_m
     slope = (receiver_m - from_m) / length_km - 500.0 / radius_km * length_km
-    best, at = -math.inf, 0
-    for block in range((end - 1) // _BLOCK + 1):
-        first, last = max(block * _BLOCK, 1), min(block * _BLOCK + _BLOCK, end) - 1
-        over_m = path.highest_m[kind, block] - from_m - min(slope * d_km[first], slope * d_km[last])
-        nearest_km = min(max(0.5 * length_km, d_km[first]), d_km[last])
-        if (over_m + _ROUNDING_M) * nu_weight(nearest_km, length_km) < best and over_m < 0.0:
+    best = at_least
+    for top in range((end - 1) // _TOP + 1):
+        first, last = max(top * _TOP, 1), min(top * _TOP + _TOP, end) - 1
+        highest_m = path.tops_m[kind, top] - from_m
+        if _below(best, highest_m, slope, d_km[first], d_km[last], length_km):
             continue
-        for i in range(first, last + 1):
-            nu = nu_sqrt_m(d_km[i], heights_m[i], length_km, from_m, receiver_m, radius_km)
-            if nu >= best:
-                best, at = nu, i
+        for block in range(first // _BLOCK, last // _BLOCK + 1):
+            start, stop = max(block * _BLOCK, 1), min(block * _BLOCK + _BLOCK, end)
+            highest_m = path.highest_m[kind, block] - from_m
+            if _below(best, highest_m, slope, d_km[start], d_km[stop - 1], length_km):
+                continue
+            for i in range(start, stop):
+                nu = nu_sqrt_m(d_km[i], heights_m[i], length_km, from_m, receiver_m, radius_km)
+                if nu >= best:
+                    best, at = nu, i
     return best, at
 
 
 @kernel
+def _below(
+    best: float, highest_m: float, slope: float, first_km: float, last_km: float, length_km: float
+) -> bool:
+    """Whether samples between two distances, none higher than ``highest_m``, all have a smaller nu."""
+    over_m = highest_m - min(slope * first_km, slope * last_km) + _ROUNDING_M
+    if over_m >= 0.0:
+        return False
+    nearest_km = min(max(0.5 * length_km, first_km), last_km)
+    # Squares of the negative nu, which spare a root and a division.
+    at_most = best * best * nearest_km * (length_km - nearest_km) * _ROUNDING
+    return best >= 0.0 or over_m * over_m * 0.002 * length_km > at_most
+
+
+@kernel
 def highest_between(
-    path: GrowingPath, first: int, last: int, surface_m: tuple[float, float], length_km: float
+    path: GrowingPath,
+    first: int,
+    last: int,
+    surface_m: tuple[float, float],
+    length_km: float,
+    at_least_m: float,
 ) -> float:
-    """Highest terrain in m above a line, among the samples ``first`` to ``last``.
+    """Highest terrain in m above a line, among the samples ``first`` to ``last``, at least ``at_least_m``.
 
     ``surface_m``: the line at 0 km and at ``length_km`` (P.1812-8, Attachment 1, 5.6.2).
     """
     d_km, terrain_m = path.d_km, path.terrain_m
     rise = (surface_m[1] - surface_m[0]) / length_km
-    highest_m = -math.inf
+    highest_m = at_least_m
     for block in range(first // _BLOCK, last // _BLOCK + 1):
         start, end = max(block * _BLOCK, first), min(block * _BLOCK + _BLOCK - 1, last)
         lowest_m = surface_m[0] + min(rise * d_km[start], rise * d_km[end])

@@ -9,7 +9,6 @@ from pipeline.kernels import kernel
 from pipeline.propagation.p1812.climate import RADIUS_B0_KM, SEA, ZoneLengths, next_zone, zone_lengths
 from pipeline.propagation.p1812.diffraction import Obstruction, bullington_nu_sqrt_m, nu_sqrt_m
 from pipeline.propagation.p1812.growing_path import (
-    BARE,
     COVERED,
     COVERED_B0,
     FLAT,
@@ -22,15 +21,22 @@ from pipeline.propagation.p1812.growing_path import (
     worst_of_clear_path,
 )
 
+# The sample with the largest slope stands above a line before any other does, but for rounding.
+_ROUNDING_M = 1e-9
+
 
 class Horizons(NamedTuple):
-    """Horizons of both terminals: elevation angles, distances and indices (P.1812-8, Attachment 1, 4)."""
+    """Horizons of both terminals: elevation angles and distances (P.1812-8, Attachment 1, 4).
+
+    ``together_km``: sum of both distances, the length of a path with line of sight. ``first``, ``last``:
+    their samples, -1 for a path with line of sight: its worst point is searched for where it counts
+    (``DuctingPath``).
+    """
 
     transhorizon: bool
     transmitter_mrad: float
     receiver_mrad: float
-    from_transmitter_km: float
-    from_receiver_km: float
+    together_km: float
     first: int
     last: int
 
@@ -39,7 +45,8 @@ class SmoothSurface(NamedTuple):
     """Least-squares smooth surfaces in m above sea level, at transmitter and receiver (Attachment 1, 5).
 
     ``fit``: the straight line itself; ``diffraction``: lowered below obstructions and terminals; ``ducting``:
-    lowered below the terminals. ``obstruction_m``: highest point above the line between the antennas.
+    lowered below the terminals. ``obstruction_m``: highest point above the line between the antennas, if any
+    stands above it.
     """
 
     fit_m: tuple[float, float]
@@ -49,11 +56,10 @@ class SmoothSurface(NamedTuple):
 
 
 class PathGeometry(NamedTuple):
-    """Everything of a path that depends neither on frequency nor on time.
+    """What a path is whatever the frequency and the time, without what only counts for some of them.
 
-    ``ends_m``: antennas above sea level. ``roughness_m`` (hm): highest terrain above the ducting surface
-    between the horizons. The four obstructions: of the profile with clutter and of the smooth surface, at the
-    median Earth radius and at that of the time b0.
+    ``ends_m``: antennas above sea level. The two obstructions: of the profile with clutter, at the median
+    Earth radius and at that of the time b0.
     """
 
     length_km: float
@@ -61,36 +67,52 @@ class PathGeometry(NamedTuple):
     zones: ZoneLengths
     horizons: Horizons
     surface: SmoothSurface
+    median: Obstruction
+    b0: Obstruction
+
+
+class DuctingPath(NamedTuple):
+    """What ducting needs besides: distances to the horizons, and hm, the highest terrain above the ducting
+    surface between them, in m (Attachment 1, 5.6.2).
+    """
+
+    from_transmitter_km: float
+    from_receiver_km: float
     roughness_m: float
-    actual_median: Obstruction
-    smooth_median: Obstruction
-    actual_b0: Obstruction
-    smooth_b0: Obstruction
 
 
 @kernel
-def path_geometry(path: GrowingPath, end: int, receiver_m: float) -> PathGeometry:
-    """Geometry of the path to a receiver ``receiver_m`` above sample ``end``, all before it being pushed."""
+def path_geometry(path: GrowingPath, end: int, receiver_m: float, least_nu_sqrt_m: float) -> PathGeometry:
+    """Geometry of the path to a receiver ``receiver_m`` above sample ``end``, all before it being pushed.
+
+    ``least_nu_sqrt_m``: clear paths whose nu sqrt(wavelength) is less need not be told apart; -inf: all are.
+    """
     length_km = path.d_km[end]
     ends_m = (path.antenna_m, path.terrain_m[end] + receiver_m)
-    horizons = _horizons(path, end, ends_m[1])
-    surface = _smooth_surface(path, end, ends_m[1])
-    roughness_m = highest_between(path, horizons.first, horizons.last, surface.ducting_m, length_km)
-    h1_m, h2_m = ends_m[0] - surface.diffraction_m[0], ends_m[1] - surface.diffraction_m[1]
     edge_km = 0.5 * (path.d_km[end - 1] + length_km)
     runs = next_zone(runs_of(path), path.zone[end - 1], path.zone[end], edge_km)
     return PathGeometry(
         length_km,
         ends_m,
         zone_lengths(runs, path.zone[0], path.zone[end], length_km),
-        horizons,
-        surface,
-        roughness_m,
-        obstruction(path, COVERED, path.median_radius_km, end, ends_m[1]),
-        smooth_obstruction(path, end, h1_m, h2_m, path.median_radius_km),
-        obstruction(path, COVERED_B0, RADIUS_B0_KM, end, ends_m[1]),
-        smooth_obstruction(path, end, h1_m, h2_m, RADIUS_B0_KM),
+        _horizons(path, end, ends_m[1]),
+        _smooth_surface(path, end, ends_m[1], least_nu_sqrt_m > -math.inf),
+        obstruction(path, COVERED, path.median_radius_km, end, ends_m[1], least_nu_sqrt_m),
+        obstruction(path, COVERED_B0, RADIUS_B0_KM, end, ends_m[1], least_nu_sqrt_m),
     )
+
+
+@kernel
+def ducting_path(
+    path: GrowingPath, end: int, geometry: PathGeometry, least_roughness_m: float
+) -> DuctingPath:
+    """Horizons and roughness of a path; a roughness below ``least_roughness_m`` counts as that."""
+    d_km, first, last = path.d_km, geometry.horizons.first, geometry.horizons.last
+    if first < 0:
+        first = last = _worst_point(path, end, geometry.ends_m[1])
+    surface_m = geometry.surface.ducting_m
+    roughness_m = highest_between(path, first, last, surface_m, geometry.length_km, least_roughness_m)
+    return DuctingPath(d_km[first], geometry.length_km - d_km[last], roughness_m)
 
 
 @kernel
@@ -111,11 +133,8 @@ def with_coasts(path: PathGeometry, coasts_km: tuple[float, float], first: int, 
         ZoneLengths(zones.sea_share, zones.land_km, zones.inland_km, from_transmitter_km, from_receiver_km),
         path.horizons,
         path.surface,
-        path.roughness_m,
-        path.actual_median,
-        path.smooth_median,
-        path.actual_b0,
-        path.smooth_b0,
+        path.median,
+        path.b0,
     )
 
 
@@ -126,36 +145,34 @@ def with_coasts(path: PathGeometry, coasts_km: tuple[float, float], first: int, 
 def _horizons(path: GrowingPath, end: int, to_m: float) -> Horizons:
     """Horizons over the bare terrain at the median Earth radius.
 
-    Slopes are compared as tangents: angles would make ties that are none. A path with line of sight has both
-    horizons at its worst point.
+    Slopes are compared as tangents: angles would make ties that are none.
     """
     d_km, radius_km, from_m = path.d_km, path.median_radius_km, path.antenna_m
     length_km = d_km[end]
-    first = path.steepest[BARE]
+    first = path.steepest[path.bare]
     highest = _tangent(path.terrain_m[first] - from_m, d_km[first], radius_km)
     straight = _tangent(to_m - from_m, length_km, radius_km)
     if highest > straight:
         last, back = _receiver_horizon(path, end, to_m)
         last = max(last, first)
-        return Horizons(
-            True,
-            1e3 * math.atan(highest),
-            1e3 * math.atan(back),
-            d_km[first],
-            length_km - d_km[last],
-            first,
-            last,
-        )
-    _, worst = worst_of_clear_path(path, BARE, radius_km, end, to_m)
-    return Horizons(
-        False,
-        1e3 * math.atan(straight),
-        1e3 * math.atan(_tangent(from_m - to_m, length_km, radius_km)),
-        d_km[worst],
-        length_km - d_km[worst],
-        worst,
-        worst,
-    )
+        together_km = d_km[first] + (length_km - d_km[last])
+        return Horizons(True, 1e3 * math.atan(highest), 1e3 * math.atan(back), together_km, first, last)
+    back = _tangent(from_m - to_m, length_km, radius_km)
+    return Horizons(False, 1e3 * math.atan(straight), 1e3 * math.atan(back), length_km, -1, -1)
+
+
+@kernel
+def _worst_point(path: GrowingPath, end: int, to_m: float) -> int:
+    """Sample of the largest nu over the bare terrain: both horizons of a path with line of sight.
+
+    The search begins with the place where the one before ended.
+    """
+    radius_km, at, nu = path.median_radius_km, path.worst[0], -math.inf
+    if 0 < at < end:
+        nu = nu_sqrt_m(path.d_km[at], path.terrain_m[at], path.d_km[end], path.antenna_m, to_m, radius_km)
+    _, worst = worst_of_clear_path(path, path.bare, radius_km, end, to_m, nu, at)
+    path.worst[0] = worst
+    return worst
 
 
 @kernel
@@ -169,10 +186,10 @@ def _receiver_horizon(path: GrowingPath, end: int, to_m: float) -> tuple[int, fl
     """The last sample with the largest tangent seen from the receiver, and the tangent."""
     d_km, length_km = path.d_km, path.d_km[end]
     to_curved_m = to_m - 500.0 / path.median_radius_km * length_km**2
-    found = steepest_from_receiver(path, BARE, length_km, to_curved_m)
+    found = steepest_from_receiver(path, path.bare, length_km, to_curved_m)
     at, highest = 0, -math.inf
-    for position in range(max(found - 1, 0), min(found + 2, path.hull_size[BARE])):
-        i = path.hull[BARE, position]
+    for position in range(max(found - 1, 0), min(found + 2, path.hull_size[path.bare])):
+        i = path.hull[path.bare, position]
         tangent = _tangent(path.terrain_m[i] - to_m, length_km - d_km[i], path.median_radius_km)
         if tangent >= highest:
             at, highest = i, tangent
@@ -180,15 +197,19 @@ def _receiver_horizon(path: GrowingPath, end: int, to_m: float) -> tuple[int, fl
 
 
 @kernel
-def _smooth_surface(path: GrowingPath, end: int, to_m: float) -> SmoothSurface:
-    """Smooth surfaces of the path (P.1812-8, Attachment 1, 5.1-5.6.1)."""
+def _smooth_surface(path: GrowingPath, end: int, to_m: float, above_only: bool) -> SmoothSurface:
+    """Smooth surfaces of the path (P.1812-8, Attachment 1, 5.1-5.6.1).
+
+    ``above_only``: how far all terrain lies below the line between the antennas need not be known.
+    """
     d_km, terrain_m, length_km = path.d_km, path.terrain_m, path.d_km[end]
     area, moment = add_segment(path.sums[0], path.sums[1], d_km, terrain_m, end)
     fit_m = ((2.0 * area * length_km - moment) / length_km**2, (moment - area * length_km) / length_km**2)
-    above_m = _obstruction_height_m(path, end, to_m)
+    steepest, above_m = path.steepest[FLAT], -math.inf
+    if not above_only or _over_line_m(path, steepest, end, to_m) > -_ROUNDING_M:
+        above_m = _obstruction_height_m(path, end, to_m)
     lower_m = (0.0, 0.0)
     if above_m > 0.0:
-        steepest = path.steepest[FLAT]
         from_slope = _over_line_m(path, steepest, end, to_m) / d_km[steepest]
         to_slope = _steepest_over_line(path, end, to_m)
         both = from_slope + to_slope
@@ -235,14 +256,16 @@ def _steepest_over_line(path: GrowingPath, end: int, to_m: float) -> float:
 
 
 @kernel
-def obstruction(path: GrowingPath, kind: int, radius_km: float, end: int, to_m: float) -> Obstruction:
+def obstruction(
+    path: GrowingPath, kind: int, radius_km: float, end: int, to_m: float, least_nu_sqrt_m: float
+) -> Obstruction:
     """The decisive point of the profile with its cover (P.1812-8, 4.3.1)."""
     d_km, from_m, length_km = path.d_km, path.antenna_m, path.d_km[end]
     curvature = 500.0 / radius_km
     i = path.steepest[kind]
     slope = _slope(path.covered_m[i], d_km[i], length_km, curvature, from_m)
     if slope < (to_m - from_m) / length_km:
-        nu, _ = worst_of_clear_path(path, kind, radius_km, end, to_m)
+        nu, _ = worst_of_clear_path(path, kind, radius_km, end, to_m, least_nu_sqrt_m, 0)
         return Obstruction(nu, True)
     found = steepest_from_receiver(path, kind, length_km, to_m - curvature * length_km**2)
     back = -math.inf

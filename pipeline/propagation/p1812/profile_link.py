@@ -13,14 +13,26 @@ from pipeline.propagation.models import model_named
 from pipeline.propagation.p1812.climate import SEA, anomalous_time_pct, inverse_normal, median_radius_km
 from pipeline.propagation.p1812.growing_path import push, start_path
 from pipeline.propagation.p1812.losses import (
+    Air,
     Combination,
-    Conditions,
+    Fixed,
     Mechanisms,
     combine,
-    path_mechanisms,
+    ducting_db,
+    ducting_terms,
+    fixed_losses,
+    mechanisms,
     slant_free_space_db,
+    time_terms,
+    wave_terms,
 )
-from pipeline.propagation.p1812.path_geometry import PathGeometry, path_geometry, with_coasts
+from pipeline.propagation.p1812.path_geometry import (
+    DuctingPath,
+    PathGeometry,
+    ducting_path,
+    path_geometry,
+    with_coasts,
+)
 
 _WORDS = model_named("p1812").regimes
 LOS = _WORDS.index("los")
@@ -47,8 +59,11 @@ class Link(NamedTuple):
     loss_db: float
     regime: int
     latitude_deg: float
-    conditions: Conditions
+    f_ghz: float
+    air: Air
     path: PathGeometry
+    duct: DuctingPath
+    fixed: Fixed
     terms: Mechanisms
     joined: Combination
 
@@ -75,36 +90,38 @@ def p1812_link(
     profile = start_path(d_km, terrain_m, cover_m, zone, antennas_m[0], radius_km)
     for k in range(1, last):
         push(profile, k)
-    path = with_coasts(path_geometry(profile, last, antennas_m[1]), coasts_km, zone[0], zone[last])
-    conditions = Conditions(
-        wave.f_ghz,
-        wave.time_pct,
-        wave.vertical,
-        wave.refractivity,
-        anomalous_time_pct(latitude_deg, path.zones.land_km, path.zones.inland_km),
-        radius_km,
-    )
-    terms = path_mechanisms(path, conditions)
-    joined = combine(terms, path, conditions)
+    path = path_geometry(profile, last, antennas_m[1], -math.inf)
+    path = with_coasts(path, coasts_km, zone[0], zone[last])
+    duct = ducting_path(profile, last, path, -math.inf)
+    b0_pct = anomalous_time_pct(latitude_deg, path.zones.land_km, path.zones.inland_km)
+    air = Air(wave.refractivity, radius_km, b0_pct)
+    terms_of_f = wave_terms(wave.f_ghz, wave.vertical, radius_km)
+    time = time_terms(wave.time_pct)
+    fixed = fixed_losses(profile, last, path, terms_of_f, air, True)
+    by_ducting_db = ducting_db(ducting_terms(path, duct, terms_of_f, air), path.length_km, time)
+    terms = mechanisms(fixed, path, air, time, by_ducting_db)
+    joined = combine(fixed, terms, path, air, time)
     # Over sea the field does not vary with the location (P.1812-8, 4.7).
     spread_db = 0.0
     if zone[last] != SEA:
         spread_db = -inverse_normal(wave.locations_pct / 100.0) * wave.location_sigma_db
     loss_db = max(terms.enhanced_db, joined.total_db + spread_db)
-    regime = mechanism(terms, joined, path.actual_median.clear, spread_db)
-    return Link(loss_db, regime, latitude_deg, conditions, path, terms, joined)
+    regime = mechanism(fixed, terms, joined, path.median.clear, spread_db)
+    return Link(loss_db, regime, latitude_deg, wave.f_ghz, air, path, duct, fixed, terms, joined)
 
 
 @kernel
-def mechanism(terms: Mechanisms, joined: Combination, clear: bool, spread_db: float) -> int:
+def mechanism(fixed: Fixed, terms: Mechanisms, joined: Combination, clear: bool, spread_db: float) -> int:
     """The mechanism that decides, as index of the regimes (``docs/method.md`` lists the rules in order)."""
     if terms.enhanced_db >= joined.total_db + spread_db:
         return LOS
     if terms.troposcatter_db < joined.before_scatter_db:
         return TROPOSCATTER
-    if joined.sight_weight >= 0.5:
+    if fixed.sight_weight >= 0.5:
         return LOS if clear else DIFFRACTION
-    if joined.least_ducting_db <= joined.diffraction_path_db and joined.near_weight < 0.5:
+    # Without diffraction the loss by ducting is the larger one, if only by less than a last digit.
+    by_ducting = terms.diffraction_db > 0.0 and joined.least_ducting_db <= joined.diffraction_path_db
+    if by_ducting and fixed.near_weight < 0.5:
         return DUCTING
     return DIFFRACTION
 
@@ -124,4 +141,4 @@ def location_sigma_db(f_ghz: float, resolution_m: float, antenna_m: float, cover
 def adjacent_terminals_loss_db(length_km: float, ends_m: tuple[float, float], f_ghz: float) -> float:
     """Loss in dB where the method divides by the length: free space, on no less than 1 m."""
     slant_km = math.hypot(length_km, 1e-3 * (ends_m[0] - ends_m[1]))
-    return slant_free_space_db(max(slant_km, 1e-3), (0.0, 0.0), f_ghz)
+    return slant_free_space_db(max(slant_km, 1e-3), (0.0, 0.0), 92.4 + 20.0 * math.log10(f_ghz))

@@ -86,7 +86,7 @@ def predict_paths(links: Mapping[str, NDArray[np.float64]], profiles: Sequence[P
         regime=np.array([regime for _, regime, _ in results], dtype=np.int64),
         valid=np.array([_in_scope(links, row, profile) for row, profile in enumerate(profiles)], dtype=bool),
         path=["transhorizon" if link and link.path.horizons.transhorizon else "los" for link in known],
-        clear=np.array([1 if link is None else int(link.path.actual_median.clear) for link in known]),
+        clear=np.array([1 if link is None else int(link.path.median.clear) for link in known]),
         clearance_f1=np.array([_clearance_f1(link) for link in known]),
         intermediates=_intermediates(known),
     )
@@ -161,7 +161,7 @@ def _clearance_f1(link: Link | None) -> float:
     """Clearance of the decisive point in radii of the first Fresnel zone, negative below the ray."""
     if link is None:
         return math.nan
-    nu = link.path.actual_median.nu_sqrt_m / math.sqrt(wavelength_m(link.conditions.f_ghz))
+    nu = link.path.median.nu_sqrt_m / math.sqrt(wavelength_m(link.f_ghz))
     return -nu / math.sqrt(2.0)
 
 
@@ -175,17 +175,17 @@ def _intermediates(links: Sequence[Link | None]) -> dict[str, NDArray[np.float64
 
 # By the names of the Recommendation; 50 at the median Earth radius, b at that of the time b0.
 INTERMEDIATES: Mapping[str, Callable[[Link], float]] = {
-    "Lbfs": lambda link: link.terms.free_space_db,
+    "Lbfs": lambda link: link.fixed.free_space_db,
     "Lb0p": lambda link: link.terms.enhanced_db,
-    "Lb0b": lambda link: link.terms.enhanced_b0_db,
-    "Lbulla50": lambda link: link.terms.median.actual_db,
-    "Lbulls50": lambda link: link.terms.median.smooth_db,
-    "Ldsph50": lambda link: link.terms.median.spherical_db,
-    "Ld50": lambda link: link.terms.median.total_db,
-    "Lbullab": lambda link: link.terms.b0.actual_db,
-    "Lbullsb": lambda link: link.terms.b0.smooth_db,
-    "Ldsphb": lambda link: link.terms.b0.spherical_db,
-    "Ldb": lambda link: link.terms.b0.total_db,
+    "Lb0b": lambda link: link.fixed.enhanced_b0_db,
+    "Lbulla50": lambda link: link.fixed.median.actual_db,
+    "Lbulls50": lambda link: link.fixed.median.smooth_db,
+    "Ldsph50": lambda link: link.fixed.median.spherical_db,
+    "Ld50": lambda link: link.fixed.median.total_db,
+    "Lbullab": lambda link: link.fixed.b0.actual_db,
+    "Lbullsb": lambda link: link.fixed.b0.smooth_db,
+    "Ldsphb": lambda link: link.fixed.b0.spherical_db,
+    "Ldb": lambda link: link.fixed.b0.total_db,
     "Fi": lambda link: link.terms.time_weight,
     "Ldp": lambda link: link.terms.diffraction_db,
     "Lbd50": lambda link: link.joined.median_path_db,
@@ -193,17 +193,17 @@ INTERMEDIATES: Mapping[str, Callable[[Link], float]] = {
     "Lminb0p": lambda link: link.joined.least_db,
     "Lba": lambda link: link.terms.ducting_db,
     "Lminbap": lambda link: link.joined.least_ducting_db,
-    "Fk": lambda link: link.joined.near_weight,
+    "Fk": lambda link: link.fixed.near_weight,
     "Lbda": lambda link: link.joined.modified_db,
-    "Fj": lambda link: link.joined.sight_weight,
+    "Fj": lambda link: link.fixed.sight_weight,
     "Lbam": lambda link: link.joined.before_scatter_db,
     "Lbs": lambda link: link.terms.troposcatter_db,
     "Lbc": lambda link: link.joined.total_db,
     "theta_t": lambda link: link.path.horizons.transmitter_mrad,
     "theta_r": lambda link: link.path.horizons.receiver_mrad,
-    "theta": lambda link: link.terms.path_angle_mrad,
-    "dlt": lambda link: link.path.horizons.from_transmitter_km,
-    "dlr": lambda link: link.path.horizons.from_receiver_km,
+    "theta": lambda link: link.fixed.path_angle_mrad,
+    "dlt": lambda link: link.duct.from_transmitter_km,
+    "dlr": lambda link: link.duct.from_receiver_km,
     "hst_fit": lambda link: link.path.surface.fit_m[0],
     "hsr_fit": lambda link: link.path.surface.fit_m[1],
     "hobs": lambda link: link.path.surface.obstruction_m,
@@ -213,11 +213,11 @@ INTERMEDIATES: Mapping[str, Callable[[Link], float]] = {
     "hsr": lambda link: link.path.surface.ducting_m[1],
     "hte": lambda link: link.path.ends_m[0] - link.path.surface.ducting_m[0],
     "hre": lambda link: link.path.ends_m[1] - link.path.surface.ducting_m[1],
-    "hm": lambda link: link.path.roughness_m,
+    "hm": lambda link: link.duct.roughness_m,
     "omega": lambda link: link.path.zones.sea_share,
     "dtm": lambda link: link.path.zones.land_km,
     "dlm": lambda link: link.path.zones.inland_km,
     "phi": lambda link: link.latitude_deg,
-    "b0": lambda link: link.conditions.b0_pct,
-    "ae": lambda link: link.conditions.median_radius_km,
+    "b0": lambda link: link.air.b0_pct,
+    "ae": lambda link: link.air.median_radius_km,
 }
