@@ -39,4 +39,10 @@ def keep_kernels_apart() -> None:
 keep_kernels_apart()
 
 kernel = njit(cache=True, nogil=True, error_model="numpy")
+# For functions of some nanoseconds that only read and write the arrays they are given: the holders of these
+# arrays are not counted at each call, which takes longer than the work itself, and the code stands in the
+# callers. They must not make arrays (refused) nor return them.
+borrowing = njit(  # type: ignore[call-overload]
+    cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True
+)
 inlined = njit(cache=True, nogil=True, error_model="numpy", inline="always")

@@ -173,7 +173,9 @@ def functions(path: Path) -> Iterator[ast.FunctionDef]:
 
 def is_kernel(function: ast.FunctionDef) -> bool:
     return any(
-        name in ast.unparse(mark) for mark in function.decorator_list for name in ("kernel", "inlined")
+        name in ast.unparse(mark)
+        for mark in function.decorator_list
+        for name in ("kernel", "borrowing", "inlined")
     )
 
 

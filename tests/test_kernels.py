@@ -1,4 +1,4 @@
-"""The cache of compiled kernels follows their sources."""
+"""The cache of compiled kernels follows their sources; some kernels only borrow their arrays."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.core.errors import TypingError
+
+from pipeline.kernels import borrowing
 
 CALLEE = "from pipeline.kernels import kernel\n\n\n@kernel\ndef raised(x):\n    return x + {step}\n"
 CALLER = (
@@ -36,3 +42,24 @@ def test_edited_callee_is_compiled_anew_in_its_caller(repository: Path, tmp_path
     assert len(list((package / "__pycache__").glob("kernels-*"))) == 1
     assert answer("10.0") == "21.0"
     assert len(list((package / "__pycache__").glob("kernels-*"))) == 2
+
+
+@borrowing
+def raise_all(values):
+    for k in range(values.size):
+        values[k] += 1.0
+    return values.sum()
+
+
+@borrowing
+def make(count):
+    return np.zeros(count)
+
+
+def test_borrowing_kernels_leave_arrays_to_their_owners_and_make_none() -> None:
+    values = np.arange(5.0)
+    holders = sys.getrefcount(values)
+    assert [raise_all(values) for _ in range(3)] == [15.0, 20.0, 25.0]
+    assert sys.getrefcount(values) == holders
+    with pytest.raises(TypingError, match="array passed into the function"):
+        make(3)

@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 
 from pipeline.propagation.models import model_named
-from pipeline.propagation.p1812.climate import SEA, anomalous_time_pct, inverse_normal, median_radius_km
+from pipeline.propagation.p1812.climate import (
+    SEA,
+    inland_weight,
+    inverse_normal,
+    log_of_anomalous_time,
+    median_radius_km,
+)
 from pipeline.propagation.p1812.growing_path import push, start_path
 from pipeline.propagation.p1812.path_geometry import ducting_path, path_geometry
 from pipeline.propagation.p1812.profile_links import LINK_DEFAULTS, Profile, predict_paths
@@ -233,6 +239,10 @@ def test_path_all_over_sea_and_path_without_sea():
     d_km = np.linspace(0.0, 30.0, 31)
     assert zones_of(d_km, np.full(31, 1)) == (1.0, 0.0, 0.0, 0.0, 0.0)
     assert zones_of(d_km, np.full(31, 4)) == (0.0, 30.0, 30.0, 500.0, 500.0)
+
+
+def anomalous_time_pct(latitude_deg, land_km, inland_km):
+    return math.exp(log_of_anomalous_time(latitude_deg, land_km, inland_weight(inland_km)))
 
 
 def test_time_of_anomalous_propagation_by_place():

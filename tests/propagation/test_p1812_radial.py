@@ -11,7 +11,7 @@ import rasterio
 
 from pipeline.propagation.p1812.climate import INLAND, SEA, Zone, median_radius_km, mid_path_latitude_deg
 from pipeline.propagation.p1812.profile_link import DIFFRACTION, DUCTING, LOS, TROPOSCATTER, Wave, p1812_link
-from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, radial_losses
+from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, radial_losses, shared_terms
 from tests.propagation.p1812_reference import loss
 
 DEM = Path(__file__).resolve().parents[2] / "data" / "slovenia" / "dem_globe_30s.tif"
@@ -55,12 +55,25 @@ def radial(dem, place, azimuth_deg, count=320):
 
 
 def losses(profile, antennas_m, f_ghz, time_pct, vertical=False):
-    """Losses and regimes [f, t, n] of a radial."""
+    """Losses and regimes [f, t, n] of a radial with one height of receivers."""
+    found, regime = several_losses(profile, antennas_m[0], antennas_m[1:], f_ghz, time_pct, vertical)
+    return found[0], regime[0]
+
+
+def several_losses(profile, antenna_m, receivers_m, f_ghz, time_pct, vertical=False):
+    """Losses and regimes [h, f, t, n] of a radial."""
     *path, half_way = profile
-    shape = (len(f_ghz), len(time_pct), len(half_way))
+    shape = (len(receivers_m), len(f_ghz), len(time_pct), len(half_way))
     found, regime = np.full(shape, np.nan), np.zeros(shape, np.uint8)
-    waves = (np.array(f_ghz), np.array(time_pct), vertical)
-    radial_losses(*path, antennas_m, (median_radius_km(DN), N0), half_way, waves, found, regime)
+    shared = shared_terms(
+        path[0],
+        f_ghz,
+        time_pct,
+        vertical=vertical,
+        median_radius_km=float(median_radius_km(DN)),
+        refractivity=N0,
+    )
+    radial_losses(*path, half_way, antenna_m, np.array(receivers_m), shared, found, regime)
     return found, regime
 
 
@@ -128,6 +141,15 @@ def test_one_frequency_and_percentage_give_what_several_give(dem):
             alone, alone_regime = losses(profile, (30.0, 10.0), (f,), (pct,))
             np.testing.assert_array_equal(together[i, t], alone[0, 0])
             np.testing.assert_array_equal(regime[i, t], alone_regime[0, 0])
+
+
+def test_several_heights_of_receivers_give_what_each_gives(dem):
+    profile = radial(dem, "coast", 300.0)
+    together, regime = several_losses(profile, 30.0, (10.0, 1.5, 300.0), (0.2, 0.69), (50.0, 1.0))
+    for r, height_m in enumerate((10.0, 1.5, 300.0)):
+        alone, alone_regime = losses(profile, (30.0, height_m), (0.2, 0.69), (50.0, 1.0))
+        np.testing.assert_array_equal(together[r], alone)
+        np.testing.assert_array_equal(regime[r], alone_regime)
 
 
 def test_every_mechanism_is_tried(dem):

@@ -14,8 +14,12 @@ RADIUS_B0_KM = 3.0 * EARTH_RADIUS_KM
 # Lapse rate of the refractivity at which the ray follows the Earth (P.1812-8, eq. 6).
 _LAPSE_OF_FLAT_EARTH = 157.0
 NO_COAST_KM = 500.0
-# Powers are written as exponentials, which cost a third: 10^x = exp(x ln 10).
-_LN_10 = math.log(10.0)
+# Natural logarithms and exponentials cost half of decadic ones and a third of powers.
+LN_10 = math.log(10.0)
+_LN_100 = math.log(100.0)
+_LN_4_17 = math.log(4.17)
+_LEAST_TAIL = 1e-6
+_LOG_OF_LEAST_TAIL = math.log(_LEAST_TAIL)
 
 
 class Zone(IntEnum):
@@ -52,12 +56,22 @@ def inverse_normal(share: float) -> float:
 
     C0 is that of P.1812; P.1546 prints another last digit. The value at 0.5 is 1.3e-9, not 0.
     """
-    x = min(max(share, 1e-6), 1.0 - 1e-6)
-    tail = min(x, 1.0 - x)
-    t = math.sqrt(-2.0 * math.log(tail))
+    value = _normal_of_tail(math.log(max(min(share, 1.0 - share), _LEAST_TAIL)))
+    return value if share <= 0.5 else -value
+
+
+@kernel
+def _normal_of_tail(log_tail: float) -> float:
+    """``inverse_normal`` of a share of at most a half by its natural logarithm."""
+    t = math.sqrt(-2.0 * log_tail)
     numerator = (0.010328 * t + 0.802853) * t + 2.515516698
-    value = t - numerator / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0)
-    return value if x <= 0.5 else -value
+    return t - numerator / (((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0)
+
+
+@kernel
+def inverse_normal_of_log_pct(log_pct: float) -> float:
+    """``inverse_normal`` of a percentage below 50 by its natural logarithm."""
+    return _normal_of_tail(max(log_pct - _LN_100, _LOG_OF_LEAST_TAIL))
 
 
 class ZoneRuns(NamedTuple):
@@ -149,15 +163,16 @@ def inland_weight(inland_km: float) -> float:
 
 
 @kernel
-def anomalous_time_pct(latitude_deg: float, land_km: float, inland_km: float) -> float:
-    """b0: per cent of the year with a lapse rate above 100 N/km in the lowest 100 m (P.1812-8, eq. 2-5)."""
-    tau = inland_weight(inland_km)
-    near = math.exp(_LN_10 * (-land_km / (16.0 - 6.6 * tau)))
-    log_mu1 = min(0.0, 0.2 * math.log(near + math.exp(_LN_10 * (-5.0 * (0.496 + 0.354 * tau)))))
+def log_of_anomalous_time(latitude_deg: float, land_km: float, tau: float) -> float:
+    """Natural logarithm of b0, the per cent of the year with a lapse rate above 100 N/km in the lowest 100 m.
+
+    ``tau``: ``inland_weight`` of the path (P.1812-8, eq. 2-5).
+    """
+    near = math.exp(-LN_10 / (16.0 - 6.6 * tau) * land_km)
+    log_mu1 = min(0.0, 0.2 * math.log(near + math.exp(-LN_10 * 5.0 * (0.496 + 0.354 * tau))))
     if abs(latitude_deg) > 70.0:
-        return 4.17 * math.exp(1.3 * log_mu1)
-    log_mu4 = (-0.935 + 0.0176 * abs(latitude_deg)) * log_mu1
-    return math.exp(_LN_10 * (-0.015 * abs(latitude_deg) + 1.67) + log_mu1 + log_mu4)
+        return _LN_4_17 + 1.3 * log_mu1
+    return LN_10 * (-0.015 * abs(latitude_deg) + 1.67) + (0.065 + 0.0176 * abs(latitude_deg)) * log_mu1
 
 
 @kernel

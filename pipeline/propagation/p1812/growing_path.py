@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import kernel
+from pipeline.kernels import borrowing, kernel
 from pipeline.propagation.p1812.climate import NO_RUNS, RADIUS_B0_KM, ZoneRuns, next_zone
 from pipeline.propagation.p1812.diffraction import nu_sqrt_m
 
@@ -99,7 +99,7 @@ def start_path(
     )
 
 
-@kernel
+@borrowing
 def push(path: GrowingPath, k: int) -> None:
     """Let the sample ``k`` stand between the transmitter and the receivers to come; in order from 1."""
     d_km, sums = path.d_km, path.sums
@@ -120,7 +120,7 @@ def push(path: GrowingPath, k: int) -> None:
         path.tops_m[kind, top] = max(path.tops_m[kind, top], height_m)
 
 
-@kernel
+@borrowing
 def add_segment(
     area: float, moment: float, d_km: NDArray[np.float64], terrain_m: NDArray[np.float64], k: int
 ) -> tuple[float, float]:
@@ -133,14 +133,14 @@ def add_segment(
     return area, moment
 
 
-@kernel
+@borrowing
 def runs_of(path: GrowingPath) -> ZoneRuns:
     """The zones passed so far."""
     r = path.runs
     return ZoneRuns(r[0], r[1], r[2], r[3], r[4], r[5], r[6])
 
 
-@kernel
+@borrowing
 def _grow_hull(
     hull: NDArray[np.int64],
     hull_size: NDArray[np.int64],
@@ -161,7 +161,7 @@ def _grow_hull(
     hull_size[kind] = size + 1
 
 
-@kernel
+@borrowing
 def steepest_from_receiver(path: GrowingPath, kind: int, at_km: float, receiver_m: float) -> int:
     """Position on the hull of the largest slope seen from a receiver beyond all pushed samples.
 
@@ -180,7 +180,7 @@ def steepest_from_receiver(path: GrowingPath, kind: int, at_km: float, receiver_
     return low
 
 
-@kernel
+@borrowing
 def highest_above_slope(path: GrowingPath, kind: int, slope_m_per_km: float) -> int:
     """Position on the hull of the sample that stands highest above lines of a slope."""
     hull, curved_m, d_km = path.hull, path.curved_m, path.d_km
@@ -195,7 +195,7 @@ def highest_above_slope(path: GrowingPath, kind: int, slope_m_per_km: float) -> 
     return low
 
 
-@kernel
+@borrowing
 def worst_of_clear_path(
     path: GrowingPath, kind: int, radius_km: float, end: int, receiver_m: float, at_least: float, at: int
 ) -> tuple[float, int]:
@@ -240,7 +240,7 @@ def _below(
     return best >= 0.0 or over_m * over_m * 0.002 * length_km > at_most
 
 
-@kernel
+@borrowing
 def highest_between(
     path: GrowingPath,
     first: int,

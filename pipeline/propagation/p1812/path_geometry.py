@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from pipeline.kernels import kernel
+from pipeline.kernels import borrowing, kernel
 from pipeline.propagation.p1812.climate import RADIUS_B0_KM, SEA, ZoneLengths, next_zone, zone_lengths
 from pipeline.propagation.p1812.diffraction import Obstruction, bullington_nu_sqrt_m, nu_sqrt_m
 from pipeline.propagation.p1812.growing_path import (
@@ -81,7 +81,7 @@ class DuctingPath(NamedTuple):
     roughness_m: float
 
 
-@kernel
+@borrowing
 def path_geometry(path: GrowingPath, end: int, receiver_m: float, least_nu_sqrt_m: float) -> PathGeometry:
     """Geometry of the path to a receiver ``receiver_m`` above sample ``end``, all before it being pushed.
 
@@ -102,7 +102,7 @@ def path_geometry(path: GrowingPath, end: int, receiver_m: float, least_nu_sqrt_
     )
 
 
-@kernel
+@borrowing
 def ducting_path(
     path: GrowingPath, end: int, geometry: PathGeometry, least_roughness_m: float
 ) -> DuctingPath:
@@ -141,7 +141,7 @@ def with_coasts(path: PathGeometry, coasts_km: tuple[float, float], first: int, 
 # --- horizons and smooth surface ----------------------------------------------------------------------------
 
 
-@kernel
+@borrowing
 def _horizons(path: GrowingPath, end: int, to_m: float) -> Horizons:
     """Horizons over the bare terrain at the median Earth radius.
 
@@ -161,7 +161,7 @@ def _horizons(path: GrowingPath, end: int, to_m: float) -> Horizons:
     return Horizons(False, 1e3 * math.atan(straight), 1e3 * math.atan(back), length_km, -1, -1)
 
 
-@kernel
+@borrowing
 def _worst_point(path: GrowingPath, end: int, to_m: float) -> int:
     """Sample of the largest nu over the bare terrain: both horizons of a path with line of sight.
 
@@ -181,7 +181,7 @@ def _tangent(rise_m: float, run_km: float, radius_km: float) -> float:
     return rise_m / (1e3 * run_km) - run_km / (2.0 * radius_km)
 
 
-@kernel
+@borrowing
 def _receiver_horizon(path: GrowingPath, end: int, to_m: float) -> tuple[int, float]:
     """The last sample with the largest tangent seen from the receiver, and the tangent."""
     d_km, length_km = path.d_km, path.d_km[end]
@@ -196,7 +196,7 @@ def _receiver_horizon(path: GrowingPath, end: int, to_m: float) -> tuple[int, fl
     return at, highest
 
 
-@kernel
+@borrowing
 def _smooth_surface(path: GrowingPath, end: int, to_m: float, above_only: bool) -> SmoothSurface:
     """Smooth surfaces of the path (P.1812-8, Attachment 1, 5.1-5.6.1).
 
@@ -223,14 +223,14 @@ def _smooth_surface(path: GrowingPath, end: int, to_m: float, above_only: bool) 
     )
 
 
-@kernel
+@borrowing
 def _over_line_m(path: GrowingPath, i: int, end: int, to_m: float) -> float:
     """Height of a sample above the straight line between both antennas, without the Earth's curvature."""
     d_km, length_km = path.d_km[i], path.d_km[end]
     return path.terrain_m[i] - (path.antenna_m * (length_km - d_km) + to_m * d_km) / length_km
 
 
-@kernel
+@borrowing
 def _obstruction_height_m(path: GrowingPath, end: int, to_m: float) -> float:
     """Highest terrain above the straight line between both antennas; negative if none stands above it."""
     found = highest_above_slope(path, FLAT, (to_m - path.antenna_m) / path.d_km[end])
@@ -240,7 +240,7 @@ def _obstruction_height_m(path: GrowingPath, end: int, to_m: float) -> float:
     return above_m
 
 
-@kernel
+@borrowing
 def _steepest_over_line(path: GrowingPath, end: int, to_m: float) -> float:
     """Largest height above that line over the distance to the receiver, in m/km."""
     length_km = path.d_km[end]
@@ -255,7 +255,7 @@ def _steepest_over_line(path: GrowingPath, end: int, to_m: float) -> float:
 # --- obstructions -------------------------------------------------------------------------------------------
 
 
-@kernel
+@borrowing
 def obstruction(
     path: GrowingPath, kind: int, radius_km: float, end: int, to_m: float, least_nu_sqrt_m: float
 ) -> Obstruction:
@@ -282,7 +282,7 @@ def _slope(height_m: float, away_km: float, length_km: float, curvature: float, 
     return (height_m + bulge_m - eye_m) / away_km
 
 
-@kernel
+@borrowing
 def smooth_obstruction(
     path: GrowingPath, end: int, h1_m: float, h2_m: float, radius_km: float
 ) -> Obstruction:
@@ -308,7 +308,7 @@ def smooth_obstruction(
     return Obstruction(bullington_nu_sqrt_m(slope, back, length_km, h1_m, h2_m), False)
 
 
-@kernel
+@borrowing
 def _samples_about(path: GrowingPath, end: int, at_km: float) -> tuple[int, int]:
     """First sample and the one after the last of those beside a place, with one more on each side."""
     d_km, length_km = path.d_km, path.d_km[end]

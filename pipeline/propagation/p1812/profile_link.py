@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
 from pipeline.propagation.models import model_named
-from pipeline.propagation.p1812.climate import SEA, anomalous_time_pct, inverse_normal, median_radius_km
+from pipeline.propagation.p1812.climate import SEA, inverse_normal, median_radius_km
 from pipeline.propagation.p1812.growing_path import push, start_path
 from pipeline.propagation.p1812.losses import (
     Air,
     Combination,
     Fixed,
+    LengthTerms,
     Mechanisms,
+    air_of,
     combine,
     ducting_db,
     ducting_terms,
     fixed_losses,
+    length_terms,
     mechanisms,
     slant_free_space_db,
     time_terms,
@@ -62,6 +65,7 @@ class Link(NamedTuple):
     f_ghz: float
     air: Air
     path: PathGeometry
+    length: LengthTerms
     duct: DuctingPath
     fixed: Fixed
     terms: Mechanisms
@@ -93,25 +97,27 @@ def p1812_link(
     path = path_geometry(profile, last, antennas_m[1], -math.inf)
     path = with_coasts(path, coasts_km, zone[0], zone[last])
     duct = ducting_path(profile, last, path, -math.inf)
-    b0_pct = anomalous_time_pct(latitude_deg, path.zones.land_km, path.zones.inland_km)
-    air = Air(wave.refractivity, radius_km, b0_pct)
+    air = air_of(wave.refractivity, radius_km, latitude_deg, path.zones)
+    length = length_terms(path.length_km)
     terms_of_f = wave_terms(wave.f_ghz, wave.vertical, radius_km)
     time = time_terms(wave.time_pct)
-    fixed = fixed_losses(profile, last, path, terms_of_f, air, True)
-    by_ducting_db = ducting_db(ducting_terms(path, duct, terms_of_f, air), path.length_km, time)
-    terms = mechanisms(fixed, path, air, time, by_ducting_db)
-    joined = combine(fixed, terms, path, air, time)
+    fixed = fixed_losses(profile, last, path, length, terms_of_f, air, True)
+    ducting = ducting_terms(path, duct, length, terms_of_f, air, fixed)
+    terms = mechanisms(fixed, air, time, ducting_db(ducting, path.length_km, time))
+    joined = combine(fixed, terms, path, length, air, time)
     # Over sea the field does not vary with the location (P.1812-8, 4.7).
     spread_db = 0.0
     if zone[last] != SEA:
         spread_db = -inverse_normal(wave.locations_pct / 100.0) * wave.location_sigma_db
     loss_db = max(terms.enhanced_db, joined.total_db + spread_db)
-    regime = mechanism(fixed, terms, joined, path.median.clear, spread_db)
-    return Link(loss_db, regime, latitude_deg, wave.f_ghz, air, path, duct, fixed, terms, joined)
+    regime = mechanism(fixed, length, terms, joined, path.median.clear, spread_db)
+    return Link(loss_db, regime, latitude_deg, wave.f_ghz, air, path, length, duct, fixed, terms, joined)
 
 
 @kernel
-def mechanism(fixed: Fixed, terms: Mechanisms, joined: Combination, clear: bool, spread_db: float) -> int:
+def mechanism(
+    fixed: Fixed, length: LengthTerms, terms: Mechanisms, joined: Combination, clear: bool, spread_db: float
+) -> int:
     """The mechanism that decides, as index of the regimes (``docs/method.md`` lists the rules in order)."""
     if terms.enhanced_db >= joined.total_db + spread_db:
         return LOS
@@ -121,7 +127,7 @@ def mechanism(fixed: Fixed, terms: Mechanisms, joined: Combination, clear: bool,
         return LOS if clear else DIFFRACTION
     # Without diffraction the loss by ducting is the larger one, if only by less than a last digit.
     by_ducting = terms.diffraction_db > 0.0 and joined.least_ducting_db <= joined.diffraction_path_db
-    if by_ducting and fixed.near_weight < 0.5:
+    if by_ducting and length.near_weight < 0.5:
         return DUCTING
     return DIFFRACTION
 

@@ -193,7 +193,7 @@ INTERMEDIATES: Mapping[str, Callable[[Link], float]] = {
     "Lminb0p": lambda link: link.joined.least_db,
     "Lba": lambda link: link.terms.ducting_db,
     "Lminbap": lambda link: link.joined.least_ducting_db,
-    "Fk": lambda link: link.fixed.near_weight,
+    "Fk": lambda link: link.length.near_weight,
     "Lbda": lambda link: link.joined.modified_db,
     "Fj": lambda link: link.fixed.sight_weight,
     "Lbam": lambda link: link.joined.before_scatter_db,
@@ -218,6 +218,6 @@ INTERMEDIATES: Mapping[str, Callable[[Link], float]] = {
     "dtm": lambda link: link.path.zones.land_km,
     "dlm": lambda link: link.path.zones.inland_km,
     "phi": lambda link: link.latitude_deg,
-    "b0": lambda link: link.air.b0_pct,
+    "b0": lambda link: math.exp(link.air.log_b0),
     "ae": lambda link: link.air.median_radius_km,
 }
