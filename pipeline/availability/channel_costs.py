@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -236,7 +237,7 @@ def _services_on(
 
     ``known``: under the run's settings, from which only services with stations may differ.
     """
-    context, found = stored.context._replace(config=config), {}
+    context, found = replace(stored.context, config=config), {}
     for service, limit in prepare_services(context, device, channel, with_stations_only=bool(known)):
         sampled = None if service.name == _DTT or limit is None else stored.sample.limit(limit)
         found[service.name] = _Sampled(service.name, PreparedService(service, limit).flags, sampled)

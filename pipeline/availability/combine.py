@@ -19,7 +19,7 @@ from pipeline.config.base import unverified
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, moved
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import empty_values, make_layer, raster_of, two_digits
 from pipeline.hashing import file_sha256, json_hash
@@ -105,42 +105,41 @@ def max_eirp_centi_dbm(limit_centi_dbm: NDArray[np.int16], least_dbm: float) -> 
 
 
 def run(
-    config: Config,
-    build: Path,
+    context: ServiceContext,
     device: Device,
     channel: DeviceChannel,
-    victims: tuple[int, ...],
     surface: xr.DataArray,
     *,
     threads: int = 1,
 ) -> xr.Dataset:
     """Layers of one device and channel on the padded grid: those that are published, and ``limit``.
 
-    ``limit`` is ``max_eirp`` before the least e.i.r.p. of the device counts. ``surface`` as read from
-    ``surface.tif``; ``victims`` the DTT channels that limit this one.
+    ``limit`` is ``max_eirp`` before the least e.i.r.p. of the device counts. ``context`` with the DTT
+    channels that limit this one; ``surface`` as read from ``surface.tif``.
     """
-    context = ServiceContext(config, build, surface.attrs["grid"], victims)
+    config = context.config
     services = prepare_services(context, device, channel)
     flags = settled_flags(config, device)
     targets = surface.values == Surface.HOME
     raw, label, bits = (empty_values(name, targets.shape) for name in _COMBINED)
 
-    def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> Combined | None:
-        if not inside.any():
+    def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> tuple[PixelBox, Combined] | None:
+        box = box_of(inside)
+        if box is None:
             return None
-        return _combine_block(services, rows, cols, device, inside, flags)
+        part = moved(box, rows.start, cols.start)
+        return part, _combine_block(services, *part, device, inside[box], flags)
 
     name = f"combine {device.id} channel {channel}"
-    for rows, cols, block in map_blocks(
-        compute, targets.shape, _BLOCK_PX, threads, cut=(targets,), name=name
-    ):
-        if block is not None:
-            raw[rows, cols], label[rows, cols], bits[rows, cols] = block
+    for _, _, found in map_blocks(compute, targets.shape, _BLOCK_PX, threads, cut=(targets,), name=name):
+        if found is not None:
+            part, block = found
+            raw[part], label[part], bits[part] = block
     combined = Combined(raw, label, bits)
     closed = closed_by_allocation(config, device, channel)
     if closed and not config.channels.publish_partial:
         combined = without_numbers(combined)
-    layers = _as_layers(config, combined, surface.attrs["grid"], device, channel)
+    layers = _as_layers(config, combined, context.grid, device, channel)
     if closed:
         layers["limit"].values[0] = without_numbers(combined).limit_centi_dbm
     return layers

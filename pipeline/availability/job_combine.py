@@ -15,15 +15,16 @@ from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file
 from pipeline.radio.allocations import is_partial
+from pipeline.services.base import ServiceContext
 
 
 def main(config: Config, build: Path, *, threads: int, channel: DeviceChannel, basis: str) -> None:
     """Write the three layers of every device in one white-space channel, or of those that use such bonds."""
     surface = raster.read(build / "territory" / "surface.tif")
     victims = victims_of(config, channel)
-    partial = is_partial(config)
+    context, partial = ServiceContext(config, build, surface.attrs["grid"], victims), is_partial(config)
     for device in devices_on(config, channel):
-        layers = run(config, build, device, channel, victims, surface, threads=threads)
+        layers = run(context, device, channel, surface, threads=threads)
         tags = tags_of_channel(config, build, device, channel, victims, basis=basis)
         for name, layer in layers.items():
             if name == "limit":

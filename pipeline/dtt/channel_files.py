@@ -134,6 +134,13 @@ def box_of(mask: NDArray[np.bool_], first_row: int = 0) -> PixelBox | None:
     return PixelBox(slice(top, bottom), slice(int(cols[0]), int(cols[-1]) + 1))
 
 
+def moved(box: PixelBox, row: int, col: int) -> PixelBox:
+    """A box that counts from a pixel of the grid, in the rows and columns of the grid."""
+    return PixelBox(
+        slice(row + box.rows.start, row + box.rows.stop), slice(col + box.cols.start, col + box.cols.stop)
+    )
+
+
 def joined(first: PixelBox | None, second: PixelBox | None) -> PixelBox | None:
     """Smallest box that holds both."""
     if first is None or second is None:

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 
-from pipeline.grid.grid import LONLAT, Grid
+from pipeline.grid.grid import Grid
 from pipeline.kernels import inlined, kernel
 
 # WGS84 (NIMA TR8350.2): semi-major axis and flattening.
@@ -263,13 +262,12 @@ def lattice(grid: Grid, rows: slice | None = None, cols: slice | None = None) ->
     node_cols = np.arange(first_col - 1, (cols.stop - 1) // step_px + 3)
     x_m = grid.west_m + (node_cols * step_px + 0.5) * grid.resolution_m
     y_m = grid.north_m - (node_rows * step_px + 0.5) * grid.resolution_m
-    return Lattice(step_px, first_row, first_col, _nodes(_positions_m(grid.crs, x_m, y_m)))
+    return Lattice(step_px, first_row, first_col, _nodes(_positions_m(grid, x_m, y_m)))
 
 
-def _positions_m(crs: str, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.float64]:
+def _positions_m(grid: Grid, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> NDArray[np.float64]:
     """Geocentric positions [rows, cols, 3] of the crossings of grid lines."""
-    to_degrees = Transformer.from_crs(crs, LONLAT, always_xy=True)
-    lon_deg, lat_deg = to_degrees.transform(*np.meshgrid(x_m, y_m))
+    lon_deg, lat_deg = grid.to_lonlat().transform(*np.meshgrid(x_m, y_m))
     lon, lat = np.radians(lon_deg), np.radians(lat_deg)
     normal_m = SEMI_MAJOR_M / np.sqrt(1.0 - ECCENTRICITY2 * np.sin(lat) ** 2)
     across_m = normal_m * np.cos(lat)

@@ -39,8 +39,11 @@ _Number = TypeVar("_Number", float, NDArray[np.float64])
 
 
 @lru_cache(maxsize=16)
-def _transformer(source: str, target: str) -> Transformer:
-    """Made once, in 20 ms: several threads may use it, each makes its own parts of it."""
+def transformer(source: str, target: str) -> Transformer:
+    """From one CRS to another, longitude before latitude. Made once, in 20 ms.
+
+    Several threads may use it, each makes its own parts of it.
+    """
     return Transformer.from_crs(source, target, always_xy=True)
 
 
@@ -127,11 +130,11 @@ class Grid(NamedTuple):
 
     def from_lonlat(self) -> Transformer:
         """Transform from longitude and latitude to projected metres."""
-        return _transformer(LONLAT, self.crs)
+        return transformer(LONLAT, self.crs)
 
     def to_lonlat(self) -> Transformer:
         """Transform from projected metres to longitude and latitude."""
-        return _transformer(self.crs, LONLAT)
+        return transformer(self.crs, LONLAT)
 
     def centres_m(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Projected coordinates of the pixel centres: ``x_m[width]`` rising, ``y_m[height]`` falling."""

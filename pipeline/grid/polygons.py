@@ -14,7 +14,7 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import LONLAT, Box
+from pipeline.grid.grid import LONLAT, Box, transformer
 from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
 from pipeline.rows.text_records import PRINTABLE_TEXT, unfit_character
 from pipeline.rows.vector_files import is_on_earth, read_vector
@@ -119,13 +119,13 @@ def cut(shapes: Iterable[BaseGeometry], box_deg: Box) -> list[BaseGeometry]:
 
 def project(shapes: Iterable[BaseGeometry], crs: str) -> list[BaseGeometry]:
     """Lon/lat polygons in a projected CRS; edges are densified first, coordinates may become infinite."""
-    forward = Transformer.from_crs(LONLAT, crs, always_xy=True)
+    forward = transformer(LONLAT, crs)
     return [valid_shape(_transformed(shapely.segmentize(shape, EDGE_STEP_DEG), forward)) for shape in shapes]
 
 
-def _transformed(shape: BaseGeometry, transformer: Transformer) -> BaseGeometry:
+def _transformed(shape: BaseGeometry, forward: Transformer) -> BaseGeometry:
     def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
+        return np.column_stack(forward.transform(xy[:, 0], xy[:, 1]))
 
     return shapely.transform(shape, move)
 

@@ -12,6 +12,7 @@ in the logarithm of the distance, which is within 0.002 dB of the exact loss. Wh
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -232,8 +233,9 @@ def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
+@lru_cache(maxsize=512)
 def loss_profile(path: DevicePath, from_km: float) -> LossProfile:
-    """Table from ``from_km`` to 1000 km, where P.1546 ends."""
+    """Table from ``from_km`` to 1000 km, where P.1546 ends; made once for all devices of a height."""
     nodes = math.ceil(math.log(FARTHEST_KM / from_km) / STEP) + 1
     d_km = np.minimum(from_km * np.exp(STEP * np.arange(nodes)), FARTHEST_KM)
     loss_db = exact_loss_db(path, d_km)

@@ -8,6 +8,8 @@ pixel's limit, ``check`` what `channelmaps validate` refuses and reports.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
@@ -20,14 +22,18 @@ from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
+from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.radio.channel_plan import plan_channels
 from pipeline.services.table import ServiceRow, service_code
+from pipeline.territory.codes import Surface
 from pipeline.territory.rasters import CheckedTerritory
+from pipeline.territory.reach import sea_classes
 
 
-class ServiceContext(NamedTuple):
-    """What a service may read: settings, the build folder, the padded grid.
+@dataclass(frozen=True)
+class ServiceContext:
+    """What a service may read: settings, the build folder, the padded grid. One serves all devices of a job.
 
     ``victims`` channels with DTT transmitters whose maps are in the build folder. ``block_m``: protected
     stations stand in the middle of their block of this side (``services.coarsening``); 0: where they stand.
@@ -38,6 +44,15 @@ class ServiceContext(NamedTuple):
     grid: Grid
     victims: tuple[int, ...]
     block_m: float = 0.0
+
+    @cached_property
+    def sea_class(self) -> NDArray[np.uint8]:
+        """Class of each pixel's distance from the sea [y, x]: 0 at the coast, the last one without sea."""
+        folder = self.build / "territory"
+        surface = raster.read(folder / "surface.tif").values
+        classes, _ = sea_classes(self.config, surface, self.grid)
+        near_sea = (raster.read(folder / "coastal.tif").values == 1) | (surface == Surface.SEA)
+        return np.where(near_sea, np.uint8(0), classes)
 
 
 class ServiceLimit(NamedTuple):

@@ -18,7 +18,7 @@ from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt import limit_budget
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of
+from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, moved
 from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
 from pipeline.dtt.limits import THRESHOLD_BAND, shift_db
 from pipeline.dtt.separation import check_separation
@@ -125,17 +125,10 @@ def _limiting_maps(
         return []
     with raster.reading(permissible) as opened:
         levels_dbm = {
-            band: raster.read_window(opened, *_moved(box, rows.start, cols.start), bands=[band])[0]
+            band: raster.read_window(opened, *moved(box, rows.start, cols.start), bands=[band])[0]
             for band, box in boxes.items()
         }
     return [(StoredMap(names[band], levels_dbm[band], labels[band][box]), box) for band, box in boxes.items()]
-
-
-def _moved(box: PixelBox, row: int, col: int) -> PixelBox:
-    """A box of a block, in the rows and columns of the grid."""
-    return PixelBox(
-        slice(row + box.rows.start, row + box.rows.stop), slice(col + box.cols.start, col + box.cols.stop)
-    )
 
 
 def explain(

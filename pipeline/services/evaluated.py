@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from pipeline.budget import Budget, Term, total_dbm
@@ -86,7 +87,7 @@ def _limit_of_blocks(
 ) -> tuple[BlockLimit, int]:
     """Limit of a service whose stations stand in the middle of their blocks, and how far around it counts."""
     block_m = context.config.publish.coarsen_m
-    limit = module_of(service).prepare(service, context._replace(block_m=block_m), device, channel)
+    limit = module_of(service).prepare(service, replace(context, block_m=block_m), device, channel)
     if limit is None:
         raise ValueError(f"{service.name} has a limit at its places and none by blocks")
     return limit, reach_px(context.grid, block_m)
@@ -119,7 +120,7 @@ def explain_service(
         step_db = 0.0 if own_dbm == eirp_dbm else eirp_dbm - own_dbm
     else:  # beyond its reach: the account is that of the nearest place that it may have
         blocks, reach = _limit_of_blocks(service, context, device, channel)
-        nearest, moved = lowest_pixel(blocks, pixel, reach), context._replace(block_m=block_m)
+        nearest, moved = lowest_pixel(blocks, pixel, reach), replace(context, block_m=block_m)
         found = _own_account(service, moved, device, channel, nearest, eirp_dbm)
         step_db, note = 0.0, f"{note}; the terms are those of pixel {nearest[0]}, {nearest[1]}"
     return found._replace(terms=(*found.terms, Term("coarsening", step_db, note)))

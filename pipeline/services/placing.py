@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import STEP, DevicePath, LossProfile, loss_profile
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
@@ -20,8 +19,6 @@ from pipeline.radio.coupling import Coupling, coupling_of, permitted_array_dbm
 from pipeline.radio.emission import Band, Emission, FloorBand, device_cap_dbm
 from pipeline.reference.ratio_tables import read_device_classes
 from pipeline.services.base import ServiceContext
-from pipeline.territory.codes import Surface
-from pipeline.territory.reach import sea_classes
 
 # A projection of the whole Earth has no bounded scale: receivers farther out cannot matter (P.1546 ends).
 FARTHEST_M = 1.0e6
@@ -174,13 +171,9 @@ def inland_lengths_km(context: ServiceContext, receivers: Sequence[ProtectedRece
     inside = [_within_m(grid, x_m, y_m, 0.0) for x_m, y_m in places]
     if not any(receiver.coastal is None and here for receiver, here in zip(receivers, inside, strict=True)):
         return [_inland_km(receiver, 0.0) for receiver in receivers]
-    folder = context.build / "territory"
-    surface = raster.read(folder / "surface.tif").values
-    near_sea = (raster.read(folder / "coastal.tif").values == 1) | (surface == Surface.SEA)
-    classes, edges_km = sea_classes(context.config, surface, grid)
-    by_pixel_km = np.where(near_sea, 0.0, edges_km[classes])
+    edges_km = (*context.config.protection.sea_classes_km, math.inf)
     return [
-        _inland_km(receiver, _at(by_pixel_km, grid, place) if here else 0.0)
+        _inland_km(receiver, edges_km[_at(context.sea_class, grid, place)] if here else 0.0)
         for receiver, here, place in zip(receivers, inside, places, strict=True)
     ]
 
@@ -203,9 +196,9 @@ def farthest_limiting_km(
     return 0.0 if limiting.size == 0 else profile.from_km * math.exp(STEP * (int(limiting[-1]) + 1))
 
 
-def _at(values: NDArray[np.float64], grid: Grid, place: tuple[float, float]) -> float:
+def _at(values: NDArray[np.uint8], grid: Grid, place: tuple[float, float]) -> int:
     row, col = grid.pixel_at(*place)
-    return float(values[min(row, grid.height - 1), min(col, grid.width - 1)])
+    return int(values[min(row, grid.height - 1), min(col, grid.width - 1)])
 
 
 def _within_m(grid: Grid, x_m: float, y_m: float, margin_m: float) -> bool:

@@ -45,7 +45,7 @@ def context_of(folder: Path, repository: Path, **more: object) -> ServiceContext
 def layers(context: ServiceContext, channel: int) -> dict[str, np.ndarray]:
     """Values of one channel of the first device."""
     surface = raster.read(context.build / "territory/surface.tif")
-    found = run(context.config, context.build, context.config.devices[0], channel, (), surface)
+    found = run(context, context.config.devices[0], channel, surface)
     return {str(name): layer.values[0] for name, layer in found.items()}
 
 

@@ -19,6 +19,7 @@ from pipeline.grid.grid import Grid
 from pipeline.grid.raster import make_array
 from pipeline.plan.territory_file import load_config
 from pipeline.radio.emission import least_eirp_dbm
+from pipeline.services.base import ServiceContext
 from tests.jobs import run_from
 
 GRID = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 9, 8)
@@ -77,7 +78,7 @@ def counted_by_runs(config: Config, build: Path) -> dict[float | None, float]:
     means: dict[float | None, float] = {}
     for channel in config.channels.wsd:
         victims = tuple(v for v in victims_of(config, channel) if v in VICTIMS)
-        layers = run(config, build, device, channel, victims, surface)
+        layers = run(ServiceContext(config, build, surface.attrs["grid"], victims), device, channel, surface)
         found = {None: layers["max_eirp"].values[0][home] > -9998}
         limit = layers["limit"].values[0][home]
         found |= {lv: availability_class(limit, lv) == 1 for lv in published_levels_dbm(config, device)}

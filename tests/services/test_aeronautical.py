@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas
@@ -192,7 +193,7 @@ def test_without_polygons_or_section_nothing_is_evaluated(tmp_path: Path, reposi
     device = context.config.devices[0]
     assert prepare("aeronautical", context, device, CHANNEL) is None
     assert prepare("aeronautical", context, device, 30) is not None  # below 645 MHz: no such service
-    empty = context._replace(config=context.config.model_copy(update={"incumbents": None}))
+    empty = replace(context, config=context.config.model_copy(update={"incumbents": None}))
     assert prepare("aeronautical", empty, device, CHANNEL) is None
 
 

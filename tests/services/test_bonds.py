@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,7 +181,7 @@ def write_maps(context: ServiceContext, levels: dict[int, NDArray[np.floating]],
                     band_names=[band],
                 )
                 raster.write(path, array, tags={}, publish=False)
-    return context._replace(victims=tuple(levels))
+    return replace(context, victims=tuple(levels))
 
 
 def random_levels(seed: int, *victims: int) -> dict[int, NDArray[np.float32]]:

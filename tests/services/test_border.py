@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -162,7 +163,7 @@ def test_border_limits_the_power_that_a_bond_has_in_each_of_its_channels(reposit
     above = asking.prepare("foreign_dtt", context, own, CHANNEL + 1)(*window)
     pair = config_of(repository, tmp_path, neighbours, bond=2, bandwidth_mhz=16.0)
     both = asking.prepare(
-        "foreign_dtt", context._replace(config=pair), pair.devices[0], Bond(CHANNEL, CHANNEL + 1)
+        "foreign_dtt", replace(context, config=pair), pair.devices[0], Bond(CHANNEL, CHANNEL + 1)
     )(*window)
     stricter_dbm = np.minimum(single.eirp_dbm, above.eirp_dbm)
     limited = np.isfinite(both.eirp_dbm)

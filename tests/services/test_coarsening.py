@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,8 +184,8 @@ def test_explanation_adds_up_and_names_the_coarsening(tmp_path: Path, repository
     context = context_of(tmp_path, repository, kind, IN_ONE_BLOCK[3], coarsen_m=BLOCK_M)
     device, row = context.config.devices[0], service_row(kind)
     (limit,) = [one.limit for one in prepare_services(context, device, CHANNEL) if one.service == row]
-    exact = context._replace(
-        config=context.config.model_copy(update={"publish": type(context.config.publish)()})
+    exact = replace(
+        context, config=context.config.model_copy(update={"publish": type(context.config.publish)()})
     )
     (own,) = [one.limit for one in prepare_services(exact, device, CHANNEL) if one.service == row]
     found, before = limit(*whole(GRID)).eirp_dbm, own(*whole(GRID)).eirp_dbm

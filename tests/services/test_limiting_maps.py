@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import asking
@@ -75,7 +76,7 @@ def by_definition(context: ServiceContext, number: int, maps: dict[int, Maps]) -
 def test_limit_is_the_lowest_of_all_maps_for_any_block(
     tmp_path: Path, repository: Path, number: int, block_px: int
 ) -> None:
-    context = make_context(tmp_path, repository)._replace(victims=VICTIMS)
+    context = replace(make_context(tmp_path, repository), victims=VICTIMS)
     rng = np.random.default_rng(10 * block_px + number)
     maps = {victim: random_maps(rng) for victim in VICTIMS}
     write_maps(context, maps)
@@ -91,7 +92,7 @@ def test_limit_is_the_lowest_of_all_maps_for_any_block(
 
 
 def test_levels_of_a_channel_that_limits_nowhere_are_not_read(tmp_path: Path, repository: Path) -> None:
-    context = make_context(tmp_path, repository)._replace(victims=(CHANNEL,))
+    context = replace(make_context(tmp_path, repository), victims=(CHANNEL,))
     device = context.config.devices[0]
     nowhere = (
         np.full((len(BANDS), *GRID.shape), np.float32(90.0)),

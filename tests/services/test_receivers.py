@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_ppdr_is_protected_4_db_more_than_mobile(tmp_path: Path, repository: Pat
 def test_service_without_its_section_is_not_evaluated(tmp_path: Path, repository: Path) -> None:
     context = make_context(tmp_path, repository)
     device = context.config.devices[0]
-    empty = context._replace(config=context.config.model_copy(update={"incumbents": None}))
+    empty = replace(context, config=context.config.model_copy(update={"incumbents": None}))
     for name in ("mobile", "ppdr", "fixed", "radio_astronomy"):
         assert prepare(name, empty, device, 38) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def with_seven(
     content = context.config.model_dump(mode="json")
     content["services"]["seven"] = status
     config = Config.model_validate(content, context=settings_context())
-    return context._replace(config=config)
+    return replace(context, config=config)
 
 
 def test_a_row_more_is_a_service_more(

@@ -17,6 +17,7 @@ from pipeline.plan.dependencies import rows_of
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import load_plan
 from pipeline.plan.territory_file import load_config
+from pipeline.services.base import ServiceContext
 from pipeline.workflow.validate import validate_command
 from tests.jobs import run_from
 
@@ -61,7 +62,9 @@ def write(folder: Path, links: str, **more: object) -> Path:
 def limits(path: Path, build: Path, channel: int) -> tuple[np.ndarray, np.ndarray]:
     config = load_config(path)
     surface = raster.read(build / "territory/surface.tif")
-    layers = run(config, build, config.devices[0], channel, (), surface)
+    layers = run(
+        ServiceContext(config, build, surface.attrs["grid"], ()), config.devices[0], channel, surface
+    )
     return layers["limit"].values[0], layers["eval_flags"].values[0]
 
 

@@ -21,6 +21,7 @@ from pipeline.plan.territory_file import export_schema, load_config
 from pipeline.radio.allocations import open_allocations
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.radio.emission import device_cap_dbm
+from pipeline.services.base import ServiceContext
 from pipeline.territory.codes import Surface
 from pipeline.workflow.validate import validate_command
 from tests.jobs import run_from
@@ -211,7 +212,7 @@ def test_nothing_is_available_in_china_without_the_register_of_the_band(top, tmp
     surface = raster.read(build / "territory/surface.tif")
     (device,) = config.devices
     for channel in sorted(config.channels.wsd):
-        layers = run(config, build, device, channel, (), surface)
+        layers = run(ServiceContext(config, build, surface.attrs["grid"], ()), device, channel, surface)
         raw, flags = layers["max_eirp"].values[0], layers["eval_flags"].values[0]
         assert np.unique(raw).tolist() == [-32768, -9998]
         assert (raw == -9998).sum() == 472

@@ -15,6 +15,7 @@ import math
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -64,10 +65,12 @@ _Q_NOMINAL = np.array([normal_deviate.py_func(x) for x in (0.01, 0.1, 0.5)])
 _K_NU = np.array([1.35, 3.31, 6.00])
 
 
+@cache
 def load_curves() -> NDArray[np.float64]:
     """Field strength in dB(uV/m) for 1 kW e.r.p.: float64[3 f, 3 surface, 3 t, 78 d, 8 h1].
 
-    Axes follow ``NOMINAL_MHZ``, ``CurveSurface``, ``NOMINAL_T_PCT``, ``NOMINAL_D_KM``, ``NOMINAL_H1_M``.
+    Axes follow ``NOMINAL_MHZ``, ``CurveSurface``, ``NOMINAL_T_PCT``, ``NOMINAL_D_KM``, ``NOMINAL_H1_M``. The
+    same array at each call: not to be written to.
     """
     with resources.files(__package__).joinpath(_FILE).open("rb") as stream, np.load(stream) as stored:
         # Division by a power of ten rounds once: the same doubles as reading the decimals of the source.

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.incumbents import Pmse
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import Grid, transformer
 from pipeline.hashing import json_hash, rows_hash
 from pipeline.propagation.hata import Environment
 from pipeline.radio.channel_plan import SAME_EDGE_MHZ, channel_centre_mhz, channel_width_mhz
@@ -247,7 +247,7 @@ def on_grid_m(register: xr.Dataset, grid: Grid) -> tuple[NDArray[np.float64], ND
     source, target = CRS.from_user_input(register.attrs["crs"]), CRS.from_user_input(grid.crs)
     if source == target or x.size == 0:
         return x, y
-    return Transformer.from_crs(source, target, always_xy=True).transform(x, y)
+    return transformer(register.attrs["crs"], grid.crs).transform(x, y)
 
 
 def places_of(grid: Grid, rows: slice, cols: slice, lattice_m: float, scale: float) -> LatticeBlock:
