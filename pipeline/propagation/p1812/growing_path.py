@@ -36,7 +36,7 @@ class GrowingPath(NamedTuple):
     float64[4, n], heights of each kind less the curvature. ``hull``: int64[4, n], their upper hulls, of which
     ``hull_size`` samples count. ``steepest``: int64[4], the sample with the largest slope from the antenna.
     ``highest_m``: float64[4, n / 16], largest height by block, ``tops_m`` that of 16 blocks. ``sums``:
-    float64[2], of the least squares. ``runs``: float64[7], ``ZoneRuns``. ``worst``: int64[1], where the last
+    float64[2], of the least squares. ``runs``: float64[7], ``ZoneRuns``. ``worst``: int64[4], where the last
     search along a clear path ended.
     """
 
@@ -95,7 +95,7 @@ def start_path(
         np.full((_KINDS, count // _TOP + 1), -math.inf),
         np.zeros(2),
         runs,
-        np.zeros(1, np.int64),
+        np.zeros(_KINDS, np.int64),
     )
 
 
@@ -197,18 +197,20 @@ def highest_above_slope(path: GrowingPath, kind: int, slope_m_per_km: float) -> 
 
 @borrowing
 def worst_of_clear_path(
-    path: GrowingPath, kind: int, radius_km: float, end: int, receiver_m: float, at_least: float, at: int
+    path: GrowingPath, kind: int, radius_km: float, end: int, receiver_m: float, at_least: float
 ) -> tuple[float, int]:
     """Largest nu sqrt(wavelength) in m^0.5 of a path with all samples below the ray, and its last sample.
 
-    ``end``: index of the receiver's sample. ``at_least``, ``at``: a value to begin with, -inf for none, and
-    its sample; returned if no other is as large. All samples of a block lie lower than ``over_m`` above the
-    ray; negative, their least weight bounds them.
+    ``end``: index of the receiver's sample. ``at_least``: what is returned if no value is as large. All
+    samples of a block lie lower than ``over_m`` above the ray; negative, their least weight bounds them. The
+    search begins with the sample where the one before it ended: near it, most bounds are too low.
     """
     d_km, heights_m = path.d_km, path.covered_m if kind < BARE else path.terrain_m
-    length_km, from_m = d_km[end], path.antenna_m
+    length_km, from_m, curved_m = d_km[end], path.antenna_m, path.curved_m
     slope = (receiver_m - from_m) / length_km - 500.0 / radius_km * length_km
-    best = at_least
+    best, at = at_least, path.worst[kind]
+    if at > 0:
+        best = max(best, nu_sqrt_m(d_km[at], heights_m[at], length_km, from_m, receiver_m, radius_km))
     for top in range((end - 1) // _TOP + 1):
         first, last = max(top * _TOP, 1), min(top * _TOP + _TOP, end) - 1
         highest_m = path.tops_m[kind, top] - from_m
@@ -220,9 +222,12 @@ def worst_of_clear_path(
             if _below(best, highest_m, slope, d_km[start], d_km[stop - 1], length_km):
                 continue
             for i in range(start, stop):
+                if _below(best, curved_m[kind, i] - from_m, slope, d_km[i], d_km[i], length_km):
+                    continue
                 nu = nu_sqrt_m(d_km[i], heights_m[i], length_km, from_m, receiver_m, radius_km)
                 if nu >= best:
                     best, at = nu, i
+    path.worst[kind] = at
     return best, at
 
 

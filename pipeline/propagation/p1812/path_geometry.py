@@ -109,7 +109,10 @@ def ducting_path(
     """Horizons and roughness of a path; a roughness below ``least_roughness_m`` counts as that."""
     d_km, first, last = path.d_km, geometry.horizons.first, geometry.horizons.last
     if first < 0:
-        first = last = _worst_point(path, end, geometry.ends_m[1])
+        _, first = worst_of_clear_path(
+            path, path.bare, path.median_radius_km, end, geometry.ends_m[1], -math.inf
+        )
+        last = first
     surface_m = geometry.surface.ducting_m
     roughness_m = highest_between(path, first, last, surface_m, geometry.length_km, least_roughness_m)
     return DuctingPath(d_km[first], geometry.length_km - d_km[last], roughness_m)
@@ -159,20 +162,6 @@ def _horizons(path: GrowingPath, end: int, to_m: float) -> Horizons:
         return Horizons(True, 1e3 * math.atan(highest), 1e3 * math.atan(back), together_km, first, last)
     back = _tangent(from_m - to_m, length_km, radius_km)
     return Horizons(False, 1e3 * math.atan(straight), 1e3 * math.atan(back), length_km, -1, -1)
-
-
-@borrowing
-def _worst_point(path: GrowingPath, end: int, to_m: float) -> int:
-    """Sample of the largest nu over the bare terrain: both horizons of a path with line of sight.
-
-    The search begins with the place where the one before ended.
-    """
-    radius_km, at, nu = path.median_radius_km, path.worst[0], -math.inf
-    if 0 < at < end:
-        nu = nu_sqrt_m(path.d_km[at], path.terrain_m[at], path.d_km[end], path.antenna_m, to_m, radius_km)
-    _, worst = worst_of_clear_path(path, path.bare, radius_km, end, to_m, nu, at)
-    path.worst[0] = worst
-    return worst
 
 
 @kernel
@@ -265,7 +254,7 @@ def obstruction(
     i = path.steepest[kind]
     slope = _slope(path.covered_m[i], d_km[i], length_km, curvature, from_m)
     if slope < (to_m - from_m) / length_km:
-        nu, _ = worst_of_clear_path(path, kind, radius_km, end, to_m, least_nu_sqrt_m, 0)
+        nu, _ = worst_of_clear_path(path, kind, radius_km, end, to_m, least_nu_sqrt_m)
         return Obstruction(nu, True)
     found = steepest_from_receiver(path, kind, length_km, to_m - curvature * length_km**2)
     back = -math.inf
