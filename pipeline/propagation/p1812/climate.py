@@ -186,6 +186,12 @@ def mid_path_latitude_deg(
         math.cos(to_lat) * math.sin(turn),
         math.cos(from_lat) * math.sin(to_lat) - math.sin(from_lat) * math.cos(to_lat) * math.cos(turn),
     )
+    return half_way_latitude_deg(from_lat, azimuth, length_km)
+
+
+@kernel
+def half_way_latitude_deg(latitude: float, azimuth: float, length_km: float) -> float:
+    """Latitude in degrees half of ``length_km`` away at an azimuth; place and azimuth in radians."""
     arc = length_km / (2.0 * EARTH_RADIUS_KM)
-    sine = math.sin(from_lat) * math.cos(arc) + math.cos(from_lat) * math.sin(arc) * math.cos(azimuth)
+    sine = math.sin(latitude) * math.cos(arc) + math.cos(latitude) * math.sin(arc) * math.cos(azimuth)
     return math.degrees(math.asin(min(max(sine, -1.0), 1.0)))
