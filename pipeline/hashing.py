@@ -224,8 +224,7 @@ def source_hash(modules: str | tuple[str, ...], root: Path = REPOSITORY) -> str:
 
     Leaves count by the values that a job takes from them, which the caller adds: see ``plan.dependencies``.
     """
-    names = (modules,) if isinstance(modules, str) else modules
-    sources = imported_sources(names, root)
+    sources = imported_sources(modules, root)
     tables = {path for source in sources for path in _tables_of(source, root)}
     return json_hash([files_hash([*sources, *sorted(tables)], root), _versions(root)])
 
@@ -272,6 +271,7 @@ def _is_leaf(module: str) -> bool:
     return any(module == leaf or module.startswith(f"{leaf}.") for leaf in LEAVES)
 
 
+@cache
 def _source_of(module: str, root: Path) -> Path | None:
     place = root.joinpath(*module.split("."))
     for path in (place.with_suffix(".py"), place / "__init__.py"):
@@ -310,17 +310,19 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*above, node.module] if node.module else above)
 
 
-def _tables_of(source: Path, root: Path) -> Iterator[Path]:
+@cache
+def _tables_of(source: Path, root: Path) -> list[Path]:
     """Data files in a module's own folder, and files of configs/tables that it names itself.
 
     Tables that the configuration names are settings: the configuration, which holds their default names, is
     a leaf.
     """
     text = source.read_text(encoding="utf-8")
-    yield from (
-        path for path in sorted(shipped("configs/tables", root).glob("*.*")) if f'"{path.name}"' in text
-    )
-    if source.parent != root / PACKAGE:
-        for path in sorted(source.parent.iterdir()):
-            if path.is_file() and path.suffix not in CODE_SUFFIXES and not path.name.startswith("."):
-                yield path
+    named = [path for path in shipped("configs/tables", root).glob("*.*") if f'"{path.name}"' in text]
+    if source.parent == root / PACKAGE:
+        return named
+    return named + [
+        path
+        for path in source.parent.iterdir()
+        if path.is_file() and path.suffix not in CODE_SUFFIXES and not path.name.startswith(".")
+    ]

@@ -59,8 +59,8 @@ def package(tmp_path: Path) -> Path:
 
 
 def source_hash(root: Path) -> str:
-    hashes.source_hash.cache_clear()
-    hashes._imports.cache_clear()
+    for known in (hashes.source_hash, hashes._imports, hashes._source_of, hashes._tables_of):
+        known.cache_clear()
     return hashes.source_hash("pipeline.cover.stage", root)
 
 

@@ -108,6 +108,18 @@ def calibrated_level_db(levels: CalibratedLevels, margin_db: float, sigma_u_db: 
     return level_db - calibration_db(levels.calibration, margin_db, sigma_u_db)
 
 
+@kernel
+def smallest_calibrated_level_db(
+    levels: CalibratedLevels, margins_db: NDArray[np.float64], sigmas_u_db: NDArray[np.float64]
+) -> float:
+    """Smallest X* of all ``margins_db`` float64[sigma, margin] with their ``sigmas_u_db`` float64[sigma]."""
+    smallest_db = math.inf
+    for i in range(sigmas_u_db.size):
+        for j in range(margins_db.shape[1]):
+            smallest_db = min(smallest_db, calibrated_level_db(levels, margins_db[i, j], sigmas_u_db[i]))
+    return smallest_db
+
+
 def calibration_of(config: Config, device: Device, sigma_i_db: float) -> Calibration:
     """What is taken off for a sigma_i, as ``protection.fw_calibration`` and dq of the device ask."""
     kind, wanted_db = config.protection.fw_calibration, config.coverage.location_sigma_db

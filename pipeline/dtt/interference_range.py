@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.calibration import CalibratedLevels, calibrated_level_db, calibration_of
+from pipeline.dtt.calibration import CalibratedLevels, calibration_of, smallest_calibrated_level_db
 from pipeline.dtt.degradation import permissible_level_table
 from pipeline.errors import InputError
 from pipeline.propagation.homogeneous import FARTHEST_KM, NEAR_KM, smaller_path_loss_db
@@ -76,8 +76,8 @@ def interference_range_km(
         for levels in permissible_levels_of(config, device)
     ]
     # The ratios know the width of a channel, not the channel.
-    shifts_db = {
-        width_mhz: _largest_shifts_db(device, tables, keys, width_mhz)
+    shifts = {
+        width_mhz: _largest_shifts(device, tables, keys, width_mhz)
         for width_mhz in {channel_width_mhz(config.channels, channel) for channel in numbers}
     }
     return max(
@@ -85,7 +85,7 @@ def interference_range_km(
             config,
             device,
             tables,
-            shifts_db[channel_width_mhz(config.channels, channel)],
+            shifts[channel_width_mhz(config.channels, channel)],
             channel,
             allowed_db,
             coastal,
@@ -104,30 +104,37 @@ def limiting_loss_db(
         for levels in permissible_levels_of(config, device)
     ]
     width_mhz = channel_width_mhz(config.channels, channel)
-    shifts_db = _largest_shifts_db(device, tables, sorted(set(modes)), width_mhz)
-    _, far_dbm = _permissible_dbm(config, device, tables, shifts_db, channel, allowed_db)
+    shifts = _largest_shifts(device, tables, sorted(set(modes)), width_mhz)
+    _, far_dbm = _permissible_dbm(config, device, tables, shifts, channel, allowed_db)
     return device_cap_dbm(device) - far_dbm
 
 
-def _largest_shifts_db(
+class _LargestShifts(NamedTuple):
+    """``largest_shift_db`` of each mode in channels of a width, ``largest_overload_shift_db``."""
+
+    of_mode_db: Mapping[ModeKey, float]
+    overload_db: float
+
+
+def _largest_shifts(
     device: Device, tables: ProtectionTables, keys: Iterable[ModeKey], width_mhz: float
-) -> dict[ModeKey, float]:
-    """``largest_shift_db`` of each mode in channels of a width."""
-    return {key: largest_shift_db(tables, groups_of(tables, key), device, width_mhz) for key in keys}
+) -> _LargestShifts:
+    of_mode_db = {key: largest_shift_db(tables, groups_of(tables, key), device, width_mhz) for key in keys}
+    return _LargestShifts(of_mode_db, largest_overload_shift_db(tables, device))
 
 
 def _range_at_km(
     config: Config,
     device: Device,
     tables: ProtectionTables,
-    shifts_db: Mapping[ModeKey, float],
+    shifts: _LargestShifts,
     channel: int,
     allowed_db: Sequence[float],
     coastal: bool,
     effective_m: float,
 ) -> float:
     f_mhz = channel_centre_mhz(config.channels, channel)
-    permissible_dbm = _permissible_dbm(config, device, tables, shifts_db, channel, allowed_db)
+    permissible_dbm = _permissible_dbm(config, device, tables, shifts, channel, allowed_db)
     cap = device_cap_dbm(device)
 
     def limits(d_km: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -150,7 +157,7 @@ def _permissible_dbm(
     config: Config,
     device: Device,
     tables: ProtectionTables,
-    shifts_db: Mapping[ModeKey, float],
+    shifts: _LargestShifts,
     channel: int,
     allowed_db: Sequence[float],
 ) -> tuple[float, float]:
@@ -158,7 +165,7 @@ def _permissible_dbm(
     f_mhz = channel_centre_mhz(config.channels, channel)
     settings, band = config.coverage, receiver_band(config.coverage, f_mhz)
     weakest_dbm = math.inf
-    for key, largest_db in shifts_db.items():
+    for key, largest_db in shifts.of_mode_db.items():
         mode = tables.modes[key]
         noise_dbuvm = noise_field_dbuvm(
             f_mhz,
@@ -169,8 +176,7 @@ def _permissible_dbm(
             band.feeder_db,
         )
         weakest_dbm = min(weakest_dbm, power_dbm(noise_dbuvm, f_mhz) - largest_db)
-    shift_db = largest_overload_shift_db(tables, device)
-    overload = math.inf if math.isnan(shift_db) else -shift_db
+    overload = math.inf if math.isnan(shifts.overload_db) else -shifts.overload_db
     overload -= band.gain_dbd + DIPOLE_GAIN_DBI - band.feeder_db
     sigmas_db = (config.protection.near_sigma_db, config.protection.far_sigma_db)
     near, far = (
@@ -183,11 +189,10 @@ def _permissible_dbm(
 def smallest_permissible_level_db(levels: CalibratedLevels, q_min: float) -> float:
     """Smallest X* of any receiver served from ``q_min`` on: noise alone, or any spread of the nuisance."""
     wanted_db, quantile = levels.calibration.wanted_sigma_db, float(ndtri(q_min))
-    return min(
-        float(calibrated_level_db(levels, quantile * math.hypot(wanted_db, sigma_db) + above_db, sigma_db))
-        for sigma_db in np.arange(0.0, 6.0, 0.25) + 1e-4
-        for above_db in np.arange(0.0, 10.0, 0.05)
-    )
+    sigmas_db = np.arange(0.0, 6.0, 0.25) + 1e-4
+    served_db = np.array([quantile * math.hypot(wanted_db, sigma_db) for sigma_db in sigmas_db])
+    margins_db = served_db[:, np.newaxis] + np.arange(0.0, 10.0, 0.05)
+    return float(smallest_calibrated_level_db(levels, margins_db, sigmas_db))
 
 
 def farthest_limiting_km(limits: Callable[[NDArray[np.float64]], NDArray[np.bool_]], from_km: float) -> float:

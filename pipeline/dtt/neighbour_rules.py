@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -55,12 +56,12 @@ class NeighbourTreatment(NamedTuple):
     known: bool
 
 
-def foreign_data(config: Config) -> ForeignData:
-    """Countries and modes of the configured registers."""
-    register, _ = read_register(config)
-    countries = set(with_countries(config, register)["country"].values.tolist()) - {""}
+def foreign_data(config: Config, register: xr.Dataset | None = None) -> ForeignData:
+    """Countries and modes of the transmitter register (read if it is not given)."""
+    found = read_register(config)[0] if register is None else register
+    countries = set(with_countries(config, found)["country"].values.tolist()) - {""}
     default = (config.coverage.default_mode.system, config.coverage.default_mode.mode)
-    pairs = zip(register["system"].values.tolist(), register["mode"].values.tolist(), strict=True)
+    pairs = zip(found["system"].values.tolist(), found["mode"].values.tolist(), strict=True)
     modes = {(system, mode) if mode else default for system, mode in pairs}
     return ForeignData(tuple(sorted(countries)), tuple(sorted(modes)))
 

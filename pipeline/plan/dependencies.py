@@ -15,7 +15,6 @@ import numpy as np
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.dtt.leakage_floor import lowest_level_dbm
-from pipeline.dtt.neighbour_rules import foreign_data
 from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.layers import LAYERS
 from pipeline.plan.hill_reach import reach_facts
@@ -119,7 +118,7 @@ def rows_of_territory(plan: Plan) -> str:
 
 def rows_of_neighbours(plan: Plan) -> str:
     """Hash of what the border takes from the register: which countries have transmitters, and which modes."""
-    return json_hash(foreign_data(plan.config))
+    return json_hash(plan.foreign)
 
 
 def rows_of_tile(plan: Plan, tile: str) -> str:

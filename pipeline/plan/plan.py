@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.dtt.neighbour_rules import ForeignData, foreign_data
 from pipeline.plan.territory_file import load_config
 from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.radio.emission import device_cap_dbm
@@ -25,12 +26,14 @@ from pipeline.services.pmse.pmse_register import bookings_of
 class Plan(NamedTuple):
     """The jobs of one territory; channels ascending, tiles by name, folders relative to where it runs.
 
-    ``wsd``: the channels of devices; which of them, or which bonds, a device has tells ``channels_of``.
+    ``foreign``: what the register says of other countries. ``wsd``: the channels of devices; which of them,
+    or which bonds, a device has tells ``channels_of``.
     """
 
     config_path: Path
     config: Config
     register: xr.Dataset
+    foreign: ForeignData
     bookings: xr.Dataset | None
     victims: list[int]
     wsd: list[int]
@@ -60,6 +63,7 @@ def plan_of(config: Config) -> Plan:
         config_path=Path(os.path.relpath(config.file)),
         config=config,
         register=register,
+        foreign=foreign_data(config, register),
         bookings=bookings_of(config),
         victims=victims,
         wsd=sorted(config.channels.wsd),

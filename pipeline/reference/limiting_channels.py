@@ -36,16 +36,19 @@ def victim_channels(config: Config, occupied: Iterable[int], wsd: Iterable[Devic
 
     A device concerns the channels, or the bonds, of its own number of channels.
     """
-    known = sorted(set(occupied) & set(plan_channels(config.channels)))
     looks_at = _looks_at(config)
-    limiting = (
-        victim
+    pairs = [
+        (device, channel)
         for channel in wsd
         for device in config.devices
         if device.bond == len(channels_in(channel))
-        for victim, _ in _victims(config, looks_at, device, channel, known)
-    )
-    return sorted(set(limiting))
+    ]
+
+    def is_limiting(victim: int) -> bool:
+        return any(looks_at(d, offset_of(config.channels, d, channel, victim)) for d, channel in pairs)
+
+    known = set(occupied) & set(plan_channels(config.channels))
+    return sorted(filter(is_limiting, known))
 
 
 def concerns(config: Config, device: Device, channel: DeviceChannel, victim: int) -> Offset | None:

@@ -25,6 +25,7 @@ from pipeline.terrain.device_lines import (
     Lines,
     RingSettings,
     TerrainPlaces,
+    empty_cells,
     excess_of_lanes,
     ground_of_lanes,
     lines_of,
@@ -113,8 +114,9 @@ def exact_excess_m(
     places = places_of(elevation, part, float(np.abs(lines.down_px).max()) + LANES)
     ground_m, excess_m = np.empty(LANES, np.float32), np.empty((rings.cells, LANES), np.float32)
     void = np.float32(np.nan if void_m is None else void_m)
-    ground_of_lanes(elevation.values, places, 0, 0, void, ground_m)
-    excess_of_lanes(elevation.values, places, lines, 0, 0, ground_m, RADIALS, excess_m)
+    cells = empty_cells()
+    ground_of_lanes(elevation.values, places, 0, 0, void, cells, ground_m)
+    excess_of_lanes(elevation.values, places, lines, 0, 0, ground_m, RADIALS, cells, excess_m)
     by_line_m = excess_m[:, 0].reshape(RADIALS, rings.rings)[:, int(np.digitize(distance_km, rings.edges_km))]
     line = None if azimuth_deg is None else int(azimuth_deg / (360.0 / RADIALS)) % RADIALS
     return float(ground_m[0]), float(by_line_m.max() if line is None else by_line_m[line])
@@ -164,14 +166,15 @@ def _classes_of_rows(
     unknown = -1
     cells = sectors * lines.first.size
     ground_m, excess_m = np.empty(LANES, np.float32), np.empty((cells, LANES), np.float32)
+    scratch = empty_cells()
     for row in range(first, stop):
         col = 0
         while col < number.shape[1]:
             if number[row, col] < 0:
                 col += 1
                 continue
-            ground_of_lanes(values, places, row, col, void_m, ground_m)
-            excess_of_lanes(values, places, lines, row, col, ground_m, sectors, excess_m)
+            ground_of_lanes(values, places, row, col, void_m, scratch, ground_m)
+            excess_of_lanes(values, places, lines, row, col, ground_m, sectors, scratch, excess_m)
             for lane in range(min(LANES, number.shape[1] - col)):
                 pixel = number[row, col + lane]
                 if pixel >= 0 and np.isnan(ground_m[lane]):

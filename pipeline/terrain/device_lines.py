@@ -80,6 +80,30 @@ class TerrainPlaces(NamedTuple):
     before_px: float
 
 
+class Cells(NamedTuple):
+    """Cells of the terrain model that hold ``LANES`` positions, and the places in them: scratch of a thread.
+
+    ``top``, ``left`` uint32[lane] upper left pixel, unsigned: an index that cannot be negative needs no test;
+    ``down``, ``across`` float32[lane], 0 to 1.
+    """
+
+    top: NDArray[np.uint32]
+    left: NDArray[np.uint32]
+    down: NDArray[np.float32]
+    across: NDArray[np.float32]
+
+
+@kernel
+def empty_cells() -> Cells:
+    """Room for the cells of one thread."""
+    return Cells(
+        np.empty(LANES, np.uint32),
+        np.empty(LANES, np.uint32),
+        np.empty(LANES, np.float32),
+        np.empty(LANES, np.float32),
+    )
+
+
 def sample_km_of(elevation: LonLatRaster) -> float:
     """Step of the samples: 0.25 km, or 0.1 km where the terrain model is finer than that."""
     return _FINE_STEP_KM if elevation.step_lat_deg * KM_PER_DEG < _COARSE_STEP_KM else _COARSE_STEP_KM
@@ -149,6 +173,7 @@ def _heights_of_lanes(
     values: NDArray[np.float32],
     start: tuple[float, float],
     end: tuple[float, float],
+    cells: Cells,
     height_m: NDArray[np.float32],
 ) -> None:
     """Heights at ``LANES`` positions from ``start`` towards ``end`` (row, column); NaN beside unknown ones.
@@ -157,15 +182,21 @@ def _heights_of_lanes(
     """
     rows, cols = values.shape
     down_a_lane, right_a_lane = (end[0] - start[0]) / LANES, (end[1] - start[1]) / LANES
+    # Cells first, heights after them: two short loops, of which the compiler does many lanes at a time.
     for lane in range(LANES):
         row = min(max(start[0] + lane * down_a_lane, 0.0), rows - 1.0)
         col = min(max(start[1] + lane * right_a_lane, 0.0), cols - 1.0)
-        top, left = min(int(row), rows - 2), min(int(col), cols - 2)
-        down, across = np.float32(row - top), np.float32(col - left)
-        nw, ne = values[top, left], values[top, left + 1]
-        sw, se = values[top + 1, left], values[top + 1, left + 1]
-        upper, lower = nw + (ne - nw) * across, sw + (se - sw) * across
-        height_m[lane] = upper + (lower - upper) * down
+        top, left = max(min(int(row), rows - 2), 0), max(min(int(col), cols - 2), 0)
+        cells.top[lane], cells.left[lane] = top, left
+        cells.down[lane], cells.across[lane] = np.float32(row - top), np.float32(col - left)
+    next_row, next_col = np.uint32(rows > 1), np.uint32(cols > 1)
+    for lane in range(LANES):
+        top, left = cells.top[lane], cells.left[lane]
+        bottom, right = top + next_row, left + next_col
+        nw, ne = values[top, left], values[top, right]
+        sw, se = values[bottom, left], values[bottom, right]
+        upper, lower = nw + (ne - nw) * cells.across[lane], sw + (se - sw) * cells.across[lane]
+        height_m[lane] = upper + (lower - upper) * cells.down[lane]
 
 
 @kernel
@@ -189,6 +220,7 @@ def ground_of_lanes(
     row: int,
     col: int,
     void_m: np.float32,
+    cells: Cells,
     ground_m: NDArray[np.float32],
 ) -> None:
     """Largest height of the 3 x 3 lattice of each pixel: corners, middles of edges, centre."""
@@ -198,7 +230,7 @@ def ground_of_lanes(
         for j in range(-1, 2):
             start = _position(places, row + 0.5 * i, col + 0.5 * j)
             end = _position(places, row + 0.5 * i, col + LANES + 0.5 * j)
-            _heights_of_lanes(values, start, end, height_m)
+            _heights_of_lanes(values, start, end, cells, height_m)
             if np.isnan(height_m).any():
                 _known_heights_of_lanes(values, start, end, height_m)
             for lane in range(LANES):
@@ -219,6 +251,7 @@ def _line_below_ground(
     col: int,
     ground_m: NDArray[np.float32],
     known_only: bool,
+    cells: Cells,
     below_m: NDArray[np.float32],
 ) -> None:
     """Fill ``below_m`` [sample, lane]: how far the terrain along a line lies below the ground."""
@@ -229,7 +262,7 @@ def _line_below_ground(
         if known_only:
             _known_heights_of_lanes(values, start, end, height_m)
         else:
-            _heights_of_lanes(values, start, end, height_m)
+            _heights_of_lanes(values, start, end, cells, height_m)
         for lane in range(LANES):
             height_m[lane] = ground_m[lane] - height_m[lane]
 
@@ -276,13 +309,14 @@ def _lowest_known(
     row: int,
     col: int,
     ground_m: NDArray[np.float32],
+    cells: Cells,
     below_m: NDArray[np.float32],
     deepest_m: NDArray[np.float32],
 ) -> None:
     """Fill how far the lowest known height on all lines lies below the ground, float32[lane]; 0 if none."""
     deepest_m[:] = -_NONE
     for radial in range(RADIALS):
-        _line_below_ground(values, places, lines, radial, row, col, ground_m, True, below_m)
+        _line_below_ground(values, places, lines, radial, row, col, ground_m, True, cells, below_m)
         for sample in range(below_m.shape[0]):
             for lane in range(LANES):
                 if below_m[sample, lane] > deepest_m[lane]:
@@ -301,6 +335,7 @@ def excess_of_lanes(
     col: int,
     ground_m: NDArray[np.float32],
     sectors: int,
+    cells: Cells,
     excess_m: NDArray[np.float32],
 ) -> None:
     """Ground over the mean of the surroundings, the largest of each cell: float32[cell, lane]."""
@@ -311,12 +346,14 @@ def excess_of_lanes(
     excess_m[:] = -_NONE
     known_only = False
     for radial in range(RADIALS):
-        _line_below_ground(values, places, lines, radial, row, col, ground_m, known_only, below_m)
+        _line_below_ground(values, places, lines, radial, row, col, ground_m, known_only, cells, below_m)
         if np.isnan(below_m).any():
             if not known_only:
                 known_only = True
-                _lowest_known(values, places, lines, row, col, ground_m, below_m, deepest_m)
-                _line_below_ground(values, places, lines, radial, row, col, ground_m, known_only, below_m)
+                _lowest_known(values, places, lines, row, col, ground_m, cells, below_m, deepest_m)
+                _line_below_ground(
+                    values, places, lines, radial, row, col, ground_m, known_only, cells, below_m
+                )
             for sample in range(samples):
                 for lane in range(LANES):
                     if np.isnan(below_m[sample, lane]):

@@ -175,9 +175,7 @@ def _targets(hills: HillReach, grid: Grid, sea: NDArray[np.uint8], side_px: int)
     for classes, radii_km in zip(hills.classes, hills.radii_km, strict=True):
         top = np.zeros((squares.size, hills.sectors), np.uint8)
         _top_of_squares(classes, square, top)
-        # [square, sector, kind]: the radii of the square's own distance from the sea, by class.
-        its_km = np.maximum(hills.near_km, radii_km[top, :, nearest[:, np.newaxis]])
-        radius_km = np.maximum(radius_km, np.swapaxes(its_km, 1, 2).astype(np.float32))
+        _widen_radii(radii_km, top, nearest, hills.near_km, radius_km)
     radius_km = np.nextafter(radius_km, np.float32(np.inf))
     return _by_groups(np.stack([squares // across, squares % across], axis=1), radius_km)
 
@@ -199,6 +197,25 @@ def _top_of_squares(classes: NDArray[np.uint8], square: NDArray[np.int64], top: 
         for sector in range(top.shape[1]):
             if classes[pixel, sector] > top[square[pixel], sector]:
                 top[square[pixel], sector] = classes[pixel, sector]
+
+
+@kernel
+def _widen_radii(
+    radii_km: NDArray[np.float64],
+    top: NDArray[np.uint8],
+    nearest: NDArray[np.uint8],
+    near_km: float,
+    radius_km: NDArray[np.float32],
+) -> None:
+    """Raise ``radius_km`` [square, kind, sector] to those of the squares' classes and distances from the sea.
+
+    ``top`` class [square, sector], ``nearest`` class of the distance [square].
+    """
+    for square in range(nearest.size):
+        for kind in range(radius_km.shape[1]):
+            for sector in range(radius_km.shape[2]):
+                its_km = max(near_km, radii_km[top[square, sector], kind, nearest[square]])
+                radius_km[square, kind, sector] = max(radius_km[square, kind, sector], np.float32(its_km))
 
 
 def _sectors_of_offsets(size: int, sectors: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
