@@ -80,7 +80,7 @@ class TerrainPlaces(NamedTuple):
     before_px: float
 
 
-class Cells(NamedTuple):
+class LaneCells(NamedTuple):
     """Cells of the terrain model that hold ``LANES`` positions, and the places in them: scratch of a thread.
 
     ``top``, ``left`` uint32[lane] upper left pixel, unsigned: an index that cannot be negative needs no test;
@@ -94,9 +94,9 @@ class Cells(NamedTuple):
 
 
 @kernel
-def empty_cells() -> Cells:
+def empty_cells() -> LaneCells:
     """Room for the cells of one thread."""
-    return Cells(
+    return LaneCells(
         np.empty(LANES, np.uint32),
         np.empty(LANES, np.uint32),
         np.empty(LANES, np.float32),
@@ -173,7 +173,7 @@ def _heights_of_lanes(
     values: NDArray[np.float32],
     start: tuple[float, float],
     end: tuple[float, float],
-    cells: Cells,
+    cells: LaneCells,
     height_m: NDArray[np.float32],
 ) -> None:
     """Heights at ``LANES`` positions from ``start`` towards ``end`` (row, column); NaN beside unknown ones.
@@ -182,7 +182,7 @@ def _heights_of_lanes(
     """
     rows, cols = values.shape
     down_a_lane, right_a_lane = (end[0] - start[0]) / LANES, (end[1] - start[1]) / LANES
-    # Cells first, heights after them: two short loops, of which the compiler does many lanes at a time.
+    # LaneCells first, heights after them: two short loops, of which the compiler does many lanes at a time.
     for lane in range(LANES):
         row = min(max(start[0] + lane * down_a_lane, 0.0), rows - 1.0)
         col = min(max(start[1] + lane * right_a_lane, 0.0), cols - 1.0)
@@ -220,7 +220,7 @@ def ground_of_lanes(
     row: int,
     col: int,
     void_m: np.float32,
-    cells: Cells,
+    cells: LaneCells,
     ground_m: NDArray[np.float32],
 ) -> None:
     """Largest height of the 3 x 3 lattice of each pixel: corners, middles of edges, centre."""
@@ -251,7 +251,7 @@ def _line_below_ground(
     col: int,
     ground_m: NDArray[np.float32],
     known_only: bool,
-    cells: Cells,
+    cells: LaneCells,
     below_m: NDArray[np.float32],
 ) -> None:
     """Fill ``below_m`` [sample, lane]: how far the terrain along a line lies below the ground."""
@@ -309,7 +309,7 @@ def _lowest_known(
     row: int,
     col: int,
     ground_m: NDArray[np.float32],
-    cells: Cells,
+    cells: LaneCells,
     below_m: NDArray[np.float32],
     deepest_m: NDArray[np.float32],
 ) -> None:
@@ -335,7 +335,7 @@ def excess_of_lanes(
     col: int,
     ground_m: NDArray[np.float32],
     sectors: int,
-    cells: Cells,
+    cells: LaneCells,
     excess_m: NDArray[np.float32],
 ) -> None:
     """Ground over the mean of the surroundings, the largest of each cell: float32[cell, lane]."""
