@@ -21,7 +21,8 @@ from pipeline.propagation.models import model_names, regime_words
 @app.command(
     epilog=f"Words of branch: {', '.join(regime_words())}.\n\n"
     "Examples: channelmaps predict --model p1546 --links links.csv --out fields.csv\n\n"
-    "channelmaps predict --model p1812 --links links.csv --profiles profiles.csv --out fields.csv"
+    "channelmaps predict --model p1812 --links links.csv --profiles profiles.csv --out fields.csv\n\n"
+    "channelmaps predict --model p1812 --links links.csv --dem elevations.tif --out fields.csv"
 )
 def predict(
     model: Annotated[str, typer.Option(help=", ".join((*model_names("link"), *model_names("path"))))],
@@ -31,14 +32,22 @@ def predict(
         Path | None,
         typer.Option(help="CSV with the path profiles that the links name (p1812): a row per sample."),
     ] = None,
+    dem: Annotated[
+        list[Path] | None,
+        typer.Option(help="Instead: elevations to take the profiles from (p1812); once for each file."),
+    ] = None,
+    land: Annotated[
+        Path | None, typer.Option(help="Land mask in degrees beside the elevations, 0 = sea (p1812).")
+    ] = None,
     intermediates: Annotated[
         bool, typer.Option("--intermediates", help="Write all intermediate results too (p1812).")
     ] = False,
 ) -> None:
     """Field strength and basic transmission loss of links in a table."""
-    from pipeline.studies.predict_profiles import predict_links_command
+    from pipeline.studies.predict_profiles import ProfileSources, predict_links_command
 
-    predict_links_command(model, links, out, profiles=profiles, intermediates=intermediates)
+    sources = ProfileSources(profiles, tuple(dem or ()), land)
+    predict_links_command(model, links, out, sources=sources, intermediates=intermediates)
 
 
 @app.command(

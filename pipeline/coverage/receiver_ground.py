@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.config.territory import Terrain
 from pipeline.grid.geodesy import lattice_step_px
 from pipeline.grid.grid import Grid
-from pipeline.terrain.elevation import heights_at, load_elevation
+from pipeline.terrain.elevation import heights_at, load_elevation, pixels_at
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, read_land
 
@@ -58,11 +58,7 @@ def ground_at(
     elevation: LonLatRaster, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Heights a.s.l. in m at places [n], bilinear; NaN unknown or beyond the model."""
-    middle_deg = elevation.west_deg + 0.5 * elevation.values.shape[1] * elevation.step_lon_deg
-    east_deg = lon_deg + 360.0 * np.round((middle_deg - lon_deg) / 360.0)
-    row = (elevation.north_deg - lat_deg) / elevation.step_lat_deg - 0.5
-    col = (east_deg - elevation.west_deg) / elevation.step_lon_deg - 0.5
-    heights_m: NDArray[np.float64] = heights_at(elevation.values, row, col)
+    heights_m: NDArray[np.float64] = heights_at(elevation.values, *pixels_at(elevation, lon_deg, lat_deg))
     return heights_m
 
 

@@ -27,6 +27,7 @@ from pipeline.studies.predict import (
     read_cells,
     require_columns,
 )
+from pipeline.terrain.path_profiles import profile_between
 
 _PROFILE_COLUMNS = ("link", "i", "d_km", "h_amsl_m", "clutter_height_R_m", "zone")
 # Those that tell a table of this command from any other.
@@ -34,35 +35,88 @@ _OUTPUT_COLUMNS = ("field_dbuvm", "loss_db", "branch", "valid", "path", "clear",
 _POLARISATIONS = {"1": 1.0, "2": 2.0, "H": 1.0, "V": 2.0, "h": 1.0, "v": 2.0}
 # Of what a map of the atmosphere would give; a default of these is named in the result.
 _CLIMATE = ("DN", "N0")
+_ENDS = ("lam_t", "phi_t", "lam_r", "phi_r")
 # The terrain of a profile may lie anywhere on Earth, and nothing else.
 _TERRAIN_M = (-500.0, 9000.0)
 
 
+class ProfileSources(NamedTuple):
+    """Where path profiles come from: a table, or elevations, with a land mask if there is one."""
+
+    profiles: Path | None = None
+    dem: tuple[Path, ...] = ()
+    land: Path | None = None
+
+
+_NO_PROFILES = ProfileSources()
+
+
 def predict_links_command(
-    model: str, links: Path, out: Path, *, profiles: Path | None = None, intermediates: bool = False
+    model: str, links: Path, out: Path, *, sources: ProfileSources = _NO_PROFILES, intermediates: bool = False
 ) -> None:
-    """Predict ``links`` with or without ``profiles``, as the model has it; else InputError."""
+    """Predict ``links`` with or without profiles, as the model has it; else InputError."""
     if model in model_names("path"):
-        if profiles is None:
-            raise InputError("reads path profiles", field="--profiles", allowed="a table of profiles")
-        _predict_profiles(model_named(model), links, profiles, out, intermediates)
+        _check_sources(sources)
+        _predict_profiles(model_named(model), links, sources, out, intermediates)
         return
-    for option, given in (("--profiles", profiles is not None), ("--intermediates", intermediates)):
-        if given:
+    given = {f"--{name}": bool(value) for name, value in sources._asdict().items()}
+    for option, is_given in (given | {"--intermediates": intermediates}).items():
+        if is_given:
             raise InputError("is not read by this model", field=option, value=model, allowed="p1812")
     predict_command(model, links, out)
 
 
-def _predict_profiles(model: Model, links: Path, profiles: Path, out: Path, intermediates: bool) -> None:
-    """Read both tables, predict, write ``out`` whole or not at all."""
-    check_outputs([Output("--out", out, kind_of_table(*_OUTPUT_COLUMNS))], [links, profiles])
+def _check_sources(sources: ProfileSources) -> None:
+    """Profiles come from a table or from elevations; a land mask belongs to these."""
+    if sources.profiles is None and not sources.dem:
+        raise InputError(
+            "reads path profiles", field="--profiles", allowed="a table of profiles, or --dem with elevations"
+        )
+    for option, given in (("--dem", sources.dem), ("--land", sources.land)):
+        if given and sources.profiles is not None:
+            raise InputError("is not read with a table of profiles", field=option, allowed="one of the two")
+
+
+def _predict_profiles(
+    model: Model, links: Path, sources: ProfileSources, out: Path, intermediates: bool
+) -> None:
+    """Read the links and their profiles, predict, write ``out`` whole or not at all."""
+    read = [path for path in (links, sources.profiles, *sources.dem, sources.land) if path is not None]
+    check_outputs([Output("--out", out, kind_of_table(*_OUTPUT_COLUMNS))], read)
     cells = read_cells(links)
-    by_name = read_profiles(profiles)
-    names = _profile_names(cells, by_name, profiles)
-    columns = _link_columns(cells, model)
-    found: Prediction = module_of(model).predict_paths(columns, [by_name[name] for name in names])
-    table = _with_results(cells, model, columns, found, intermediates)
+    assumed: tuple[str, ...] = ()
+    if sources.profiles is None:
+        columns = _link_columns(cells, model)
+        profiles = _profiles_of_terrain(cells, columns, sources)
+        assumed = ("clutter_height_R_m",) if sources.land else ("clutter_height_R_m", "zone")
+    else:
+        by_name = read_profiles(sources.profiles)
+        profiles = [by_name[name] for name in _profile_names(cells, by_name, sources.profiles)]
+        columns = _link_columns(cells, model)
+    found: Prediction = module_of(model).predict_paths(columns, profiles)
+    table = _with_results(cells, model, columns, found, intermediates, assumed)
     write_output_rows(out, list(table.columns), table.itertuples(index=False, name=None))
+
+
+def _profiles_of_terrain(
+    cells: Cells, columns: Mapping[str, NDArray[np.float64]], sources: ProfileSources
+) -> list[Profile]:
+    """The profile of each link between its terminals; InputError names the row whose terrain is unknown."""
+    profiles = []
+    for row, line in enumerate(cells.lines):
+        lam_t, phi_t, lam_r, phi_r = (float(columns[name][row]) for name in _ENDS)
+        profile = profile_between(sources.dem, sources.land, ((lam_t, phi_t), (lam_r, phi_r)))
+        unknown = np.isnan(profile.terrain_m)
+        if unknown.any():
+            raise InputError(
+                "the elevations do not cover the path",
+                file=cells.file,
+                row=line,
+                value=f"nothing {profile.d_km[np.argmax(unknown)]:.1f} km from the transmitter",
+                allowed="links within " + ", ".join(str(path) for path in sources.dem),
+            )
+        profiles.append(profile)
+    return profiles
 
 
 class _Sample(NamedTuple):
@@ -231,8 +285,12 @@ def _with_results(
     columns: Mapping[str, NDArray[np.float64]],
     found: Prediction,
     intermediates: bool,
+    assumed: tuple[str, ...],
 ) -> pd.DataFrame:
-    """The table of links with its results: numbers of the field to 1e-9 dB, intermediates to 13 digits."""
+    """The table of links with its results: numbers of the field to 1e-9 dB, intermediates to 13 digits.
+
+    ``assumed``: columns of profiles of which nothing is known.
+    """
     power_kw = numbers(cells, "ptx_kw", 1.0)
     _refuse(cells, "ptx_kw", power_kw <= 0.0, "above 0")
     loss_db = model.field_constant_db + 20.0 * np.log10(columns["f_mhz"]) - found.field_dbuvm
@@ -244,7 +302,7 @@ def _with_results(
         "path": found.path,
         "clear": found.clear,
         "clearance_f1": [f"{value:.13g}" for value in found.clearance_f1],
-        "assumed": _assumed(cells),
+        "assumed": _assumed(cells, assumed),
     }
     if intermediates:
         results |= {name: [f"{x:.13g}" for x in values] for name, values in found.intermediates.items()}
@@ -254,7 +312,10 @@ def _with_results(
     return cells.table.assign(**results)
 
 
-def _assumed(cells: Cells) -> list[str]:
-    """The columns of the atmosphere, by link, of which a default was taken."""
+def _assumed(cells: Cells, of_profiles: tuple[str, ...]) -> list[str]:
+    """The columns, by link, of which a default was taken: of the atmosphere and of profiles."""
     missing = {name: np.isnan(numbers(cells, name)) for name in _CLIMATE}
-    return [";".join(name for name in _CLIMATE if missing[name][row]) for row in range(len(cells.table))]
+    return [
+        ";".join((*(name for name in _CLIMATE if missing[name][row]), *of_profiles))
+        for row in range(len(cells.table))
+    ]

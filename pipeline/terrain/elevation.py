@@ -347,6 +347,16 @@ def heights_at(
     return out
 
 
+def pixels_at(
+    raster: LonLatRaster, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows and columns of places [n], 0 = centre of the first pixel, at the turn nearest to the raster."""
+    middle_deg = raster.west_deg + 0.5 * raster.values.shape[1] * raster.step_lon_deg
+    east_deg = lon_deg + 360.0 * np.round((middle_deg - lon_deg) / 360.0)
+    row = (raster.north_deg - lat_deg) / raster.step_lat_deg - 0.5
+    return row, (east_deg - raster.west_deg) / raster.step_lon_deg - 0.5
+
+
 def require_cover(
     elevation: LonLatRaster | None,
     lon_deg: NDArray[np.float64],

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from pyproj import Geod
+from rasterio.transform import from_origin
 
 from pipeline.errors import InputError
-from pipeline.studies.predict_profiles import predict_links_command
+from pipeline.studies.predict_profiles import ProfileSources, predict_links_command
 from tests.propagation.p1812_reference import loss
 
 LINK = {
@@ -52,7 +57,8 @@ def predicted(tmp_path, link=None, samples=None, intermediates=False):
     links = write(tmp_path / "links.csv", [link or LINK])
     profiles = write(tmp_path / "profiles.csv", samples or SAMPLES)
     out = tmp_path / "out.csv"
-    predict_links_command("p1812", links, out, profiles=profiles, intermediates=intermediates)
+    sources = ProfileSources(profiles)
+    predict_links_command("p1812", links, out, sources=sources, intermediates=intermediates)
     with out.open(newline="", encoding="utf-8") as stream:
         return next(csv.DictReader(stream))
 
@@ -160,14 +166,119 @@ def test_profile_of_one_sample_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model", "options"),
-    [("p1812", {}), ("p1546", {"profiles": "links.csv"}), ("p1546", {"intermediates": True})],
+    ("model", "sources", "intermediates", "field"),
+    [
+        ("p1812", ProfileSources(), False, "--profiles"),
+        ("p1812", ProfileSources(Path("a"), (Path("b"),)), False, "--dem"),
+        ("p1812", ProfileSources(Path("a"), land=Path("b")), False, "--land"),
+        ("p1546", ProfileSources(Path("a")), False, "--profiles"),
+        ("p1546", ProfileSources(dem=(Path("a"),)), False, "--dem"),
+        ("p1546", ProfileSources(land=Path("a")), False, "--land"),
+        ("p1546", ProfileSources(), True, "--intermediates"),
+    ],
 )
-def test_options_that_do_not_fit_the_model_are_refused(tmp_path, model, options):
+def test_options_that_do_not_fit_are_refused(tmp_path, model, sources, intermediates, field):
     links = write(tmp_path / "links.csv", [LINK])
-    if "profiles" in options:
-        options = {"profiles": links}
     with pytest.raises(InputError) as caught:
-        predict_links_command(model, links, tmp_path / "out.csv", **options)
-    assert caught.value.field in ("--profiles", "--intermediates")
+        predict_links_command(
+            model, links, tmp_path / "out.csv", sources=sources, intermediates=intermediates
+        )
+    assert caught.value.field == field
     assert not (tmp_path / "out.csv").exists()
+
+
+# --- profiles of elevations ---------------------------------------------------------------------------------
+
+STEP_DEG = 0.005
+
+
+def raster(path, values, west_deg=13.9, north_deg=46.2):
+    place = from_origin(west_deg, north_deg, STEP_DEG, STEP_DEG)
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=values.shape[1],
+        height=values.shape[0],
+        count=1,
+        dtype=values.dtype,
+        crs="EPSG:4326",
+        transform=place,
+    ) as target:
+        target.write(values, 1)
+    return path
+
+
+def slope_m(lon_deg, lat_deg):
+    """Heights that bilinear samples meet exactly: a tilted plane, lower in the east."""
+    return 900.0 - 2000.0 * (lon_deg - 14.0) + 500.0 * (lat_deg - 46.0)
+
+
+def centres_deg(rows=80, cols=120):
+    lat_deg = 46.2 - STEP_DEG * (np.arange(rows) + 0.5)
+    return np.meshgrid(13.9 + STEP_DEG * (np.arange(cols) + 0.5), lat_deg)
+
+
+def predicted_by_terrain(tmp_path, land=None, **changed):
+    links = write(tmp_path / "links.csv", [LINK | changed])
+    dem = raster(tmp_path / "dem.tif", slope_m(*centres_deg()).astype(np.float32))
+    sources = ProfileSources(None, (dem,), None if land is None else raster(tmp_path / "land.tif", land))
+    out = tmp_path / "out.csv"
+    predict_links_command("p1812", links, out, sources=sources, intermediates=True)
+    with out.open(newline="", encoding="utf-8") as stream:
+        return next(csv.DictReader(stream))
+
+
+def test_profile_of_elevations_is_that_of_the_naive_twin(tmp_path):
+    row = predicted_by_terrain(tmp_path)
+    _, _, length_m = Geod(ellps="WGS84").inv(14.0, 46.0, 14.26, 46.0)
+    # Pixels of 0.005 deg are 556 m high.
+    parts = math.ceil(length_m / (0.005 * math.pi * 6371000.0 / 180.0))
+    points = Geod(ellps="WGS84").npts(14.0, 46.0, 14.26, 46.0, parts - 1)
+    places = [(14.0, 46.0), *points, (14.26, 46.0)]
+    expected, _ = loss(
+        [1e-3 * length_m * i / parts for i in range(parts + 1)],
+        [slope_m(*place) for place in places],
+        [0.0] * (parts + 1),
+        [4] * (parts + 1),
+        f_mhz=600,
+        p=10,
+        htg=60,
+        hrg=10,
+        vertical=True,
+        phi=46.0,
+    )
+    assert float(row["loss_db"]) == pytest.approx(expected, abs=1e-3)
+    assert row["assumed"] == "DN;N0;clutter_height_R_m;zone"
+
+
+def test_zones_of_a_land_mask(tmp_path):
+    lon_deg, _ = centres_deg()
+    # Sea from 14.2 deg on; the plane meets 100 m at 14.4 deg, so all land is above the coast's 100 m.
+    row = predicted_by_terrain(tmp_path, (lon_deg < 14.2).astype(np.uint8))
+    _, _, length_m = Geod(ellps="WGS84").inv(14.0, 46.0, 14.26, 46.0)
+    assert float(row["omega"]) == pytest.approx(0.06 / 0.26, abs=0.03)
+    assert float(row["dtm"]) == float(row["dlm"]) == pytest.approx(0.2 / 0.26 * length_m / 1e3, abs=0.6)
+    assert row["assumed"] == "DN;N0;clutter_height_R_m"
+    # Beyond 14.4 deg the land is lower than 100 m and near the sea.
+    low = predicted_by_terrain(
+        tmp_path, (lon_deg > 14.2).astype(np.uint8), lam_t="14.21", lam_r="14.45", phi_r="46.01"
+    )
+    assert float(low["omega"]) == 0.0
+    assert float(low["dlm"]) == pytest.approx(0.19 / 0.24 * float(low["dtm"]), abs=0.8)
+
+
+def test_link_beyond_the_elevations_is_refused(tmp_path):
+    with pytest.raises(InputError, match="do not cover the path") as caught:
+        predicted_by_terrain(tmp_path, lam_r="14.9")
+    assert caught.value.row == 2
+    # The raster ends at 14.5 deg, half a degree on.
+    assert caught.value.value == "nothing 38.7 km from the transmitter"
+    with pytest.raises(InputError, match="do not cover the path"):
+        predicted_by_terrain(tmp_path, lam_t="3.0", lam_r="3.1")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_adjacent_places_have_a_profile(tmp_path):
+    row = predicted_by_terrain(tmp_path, lam_r="14.0")
+    assert float(row["loss_db"]) == pytest.approx(92.4 + 20 * math.log10(0.6 * 0.05), abs=1e-6)
