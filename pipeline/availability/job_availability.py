@@ -21,6 +21,7 @@ from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid import raster
 from pipeline.grid.layer_files import channel_bands, layer_file
+from pipeline.grid.virtual_raster import build_vrt
 from pipeline.radio.allocations import is_partial
 
 
@@ -40,7 +41,7 @@ def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
         files += [(device.id, channel, path) for channel, path in zip(channels, limits, strict=True)]
         names = channel_bands("max_eirp_stack", channels)
         stack = build / layer_file("max_eirp_stack", device=device.id, partial=partial)
-        write_whole(stack, raster.build_vrt(paths, names))
+        write_whole(stack, build_vrt(paths, names))
         for level_dbm in published_levels_dbm(config, device):
             tags = tags_of_level(config, device, level_name(level_dbm), limits, basis=basis)
             count = write_level(build, device, level_dbm, limits, names, tags, partial=partial)

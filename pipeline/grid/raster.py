@@ -1,4 +1,4 @@
-"""GeoTIFF in and out, and virtual rasters: the only module that touches raster files of the project.
+"""GeoTIFF in and out: the only module that touches raster files of the project.
 
 A file of the project lies on a :class:`Grid` and stores raw values (``scale_factor`` is a label, never
 applied here), one description and unit per band, and tags without clock time: equal data give equal bytes.
@@ -6,10 +6,8 @@ applied here), one description and unit per band, and tags without clock time: e
 
 from __future__ import annotations
 
-import os
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +26,7 @@ from rasterio.windows import Window
 from pipeline.errors import InputError, words_of
 from pipeline.files import disk_fault, scratch_beside, whole_file
 from pipeline.grid.grid import Grid
+from pipeline.grid.overviews import Reduction, from_the_one_before, overview_shapes, reduced, strips_of
 
 TILE_PX = 512
 # Settings that could change bytes from machine to machine: threads, size of the block cache, side files.
@@ -39,8 +38,6 @@ GDAL_SETTINGS = {
     "GDAL_VALIDATE_CREATION_OPTIONS": "NO",
 }
 _LONG_NAME, _CATEGORIES = "long_name", "categories"
-# GDAL's names of types, of those that differ by more than a capital letter.
-_GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32"}
 
 # A part of a raster: rows, columns, values[y, x] or values[band, y, x].
 Part = tuple[slice, slice, NDArray[Any]]
@@ -173,18 +170,48 @@ def write_blocks(
     OSError where the disk takes no more.
     """
     path = Path(path)
-    with whole_file(path) as ready, scratch_beside(path, ".src.tmp") as plain, rasterio.Env(**GDAL_SETTINGS):
-        first = plain if publish else ready
+    # GDAL takes ``x.ovr`` for the overview of ``x``, and ``x.ovr.ovr`` for that of ``x.ovr``.
+    shapes = list(overview_shapes((layout.height, layout.width), tile_px)) if publish else []
+    names = [".src.tmp" + ".ovr" * n for n in range(len(shapes) + 1)] if publish else []
+    with whole_file(path) as ready, ExitStack() as stack, rasterio.Env(**GDAL_SETTINGS):
+        plain = [stack.enter_context(scratch_beside(path, name)) for name in names]
         with _faults_of_disk(path, layout):
-            with rasterio.open(first, "w", **_creation(layout, publish)) as sink:
-                _label(sink, layout)
-                for rows, cols, values in blocks:
-                    window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
-                    sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
-            _check_whole(first)
-            if publish:
-                rasterio.shutil.copy(plain, ready, driver="COG", **_cog_options(layout, tile_px))
-                _check_whole(ready)
+            if not publish:
+                _write_tiled(ready, layout, blocks, _creation(layout))
+                return
+            _write_tiled(plain[0], layout, blocks, _creation(layout, tile_px))
+            _write_overviews(plain, shapes, layout, tile_px)
+            rasterio.shutil.copy(plain[0], ready, driver="COG", **_cog_options(layout, tile_px))
+            _check_whole(ready)
+
+
+def _write_tiled(path: Path, layout: Layout, blocks: Iterable[Part], creation: Mapping[str, Any]) -> None:
+    with rasterio.open(path, "w", **creation) as sink:
+        _label(sink, layout)
+        for rows, cols, values in blocks:
+            window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
+            sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
+    _check_whole(path)
+
+
+def _write_overviews(
+    paths: Sequence[Path], shapes: Sequence[tuple[int, int]], layout: Layout, tile_px: int
+) -> None:
+    """Overviews of ``paths[0]``, of the given sizes, in the other paths; classes by the most frequent."""
+    pixel_bytes = len(layout.band_names) * np.dtype(layout.dtype).itemsize
+    before = (layout.height, layout.width)
+    for number, shape in enumerate(shapes, 1):
+        near = from_the_one_before(shape, before, pixel_bytes)
+        creation = _creation(layout._replace(height=shape[0], width=shape[1]), tile_px)
+        source_path = paths[number - 1 if near else 0]
+        with rasterio.open(source_path) as source, rasterio.open(paths[number], "w", **creation) as sink:
+            reduction = Reduction(source.shape, shape, bool(layout.categories), layout.nodata)
+            for rows, from_rows in strips_of(reduction):
+                values = source.read(window=Window.from_slices(from_rows, slice(0, source.width)))
+                window = Window.from_slices(rows, slice(0, shape[1]))
+                sink.write(reduced(values, reduction, rows, from_rows), window=window)
+        _check_whole(paths[number])
+        before = shape
 
 
 @contextmanager
@@ -243,44 +270,6 @@ def read_window(opened: Opened, rows: slice, cols: slice, bands: Sequence[int] |
     indexes = None if bands is None else [band + 1 for band in bands]
     with damage_named(opened.source.name):
         return np.asarray(opened.source.read(indexes, window=window))
-
-
-def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:
-    """Text of a VRT that stacks band 1 of ``paths`` under the band descriptions ``names``.
-
-    Its paths are relative to ``folder`` (default: the folder of the first file). All files lie on one grid.
-    """
-    layouts = [read_layout(path) for path in paths]
-    for path, layout in zip(paths, layouts, strict=True):
-        if (layout.crs, layout.transform, layout.width, layout.height) != layouts[0][:4]:
-            raise InputError("raster is on another grid", file=path, allowed=f"the grid of {paths[0]}")
-    base = Path(paths[0]).parent if folder is None else Path(folder)
-    relative = [Path(os.path.relpath(path, base)).as_posix() for path in paths]
-    root = ET.Element("VRTDataset", rasterXSize=str(layouts[0].width), rasterYSize=str(layouts[0].height))
-    ET.SubElement(root, "SRS").text = layouts[0].crs
-    corner = layouts[0].transform.to_gdal()
-    ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in corner)
-    for number, (layout, file, name) in enumerate(zip(layouts, relative, names, strict=True), 1):
-        _add_band(root, number, layout, file, name)
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode") + "\n"
-
-
-def _add_band(root: ET.Element, number: int, layout: Layout, path: str, name: str) -> None:
-    kind = _GDAL_TYPES.get(layout.dtype, layout.dtype.capitalize())
-    band = ET.SubElement(root, "VRTRasterBand", dataType=kind, band=str(number))
-    ET.SubElement(band, "Description").text = name
-    if layout.nodata is not None:
-        ET.SubElement(band, "NoDataValue").text = str(layout.nodata)
-    ET.SubElement(band, "UnitType").text = layout.units[0]
-    ET.SubElement(band, "Offset").text = "0"
-    ET.SubElement(band, "Scale").text = repr(layout.scale_factor)
-    source = ET.SubElement(band, "SimpleSource")
-    ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = path
-    ET.SubElement(source, "SourceBand").text = "1"
-    part = {"xOff": "0", "yOff": "0", "xSize": str(layout.width), "ySize": str(layout.height)}
-    ET.SubElement(source, "SrcRect", part)
-    ET.SubElement(source, "DstRect", part)
 
 
 @contextmanager
@@ -411,14 +400,20 @@ def _place_of(data: xr.DataArray) -> tuple[str, Affine]:
     return grid.crs, grid.transform
 
 
-def _creation(layout: Layout, publish: bool) -> dict[str, Any]:
+def _creation(layout: Layout, tile_px: int | None = None) -> dict[str, Any]:
+    """How a tiled file is made; one to be published, of tiles of ``tile_px`` with all bands, is copied then.
+
+    A copy between files of unlike tiles takes up to ten times as long.
+    """
     shape = {"width": layout.width, "height": layout.height, "count": len(layout.band_names)}
     place = {"crs": layout.crs, "transform": layout.transform}
     values = {"dtype": layout.dtype, "nodata": layout.nodata}
-    tiles = {"tiled": True, "blockxsize": TILE_PX, "blockysize": TILE_PX, "interleave": "band"}
+    interleave = "band" if tile_px is None or len(layout.band_names) == 1 else "pixel"
+    side_px = tile_px or TILE_PX
+    tiles = {"tiled": True, "blockxsize": side_px, "blockysize": side_px, "interleave": interleave}
     packed = {"compress": "zstd", "zstd_level": 1, "predictor": _predictor(layout.dtype)}
     always = {"driver": "GTiff", "BIGTIFF": "IF_SAFER", **shape, **place, **values, **tiles}
-    return always if publish else always | packed
+    return always | packed if tile_px is None else always
 
 
 def _predictor(dtype: str) -> int:
@@ -431,8 +426,7 @@ def _cog_options(layout: Layout, tile_px: int) -> dict[str, Any]:
         "PREDICTOR": _predictor(layout.dtype),
         "LEVEL": 6,
         "BLOCKSIZE": tile_px,
-        "OVERVIEW_RESAMPLING": "MODE" if layout.categories else "NEAREST",
-        "OVERVIEWS": "IGNORE_EXISTING",
+        "OVERVIEWS": "FORCE_USE_EXISTING",
         "NUM_THREADS": 1,
         "BIGTIFF": "IF_SAFER",
     }

@@ -17,6 +17,7 @@ from pipeline import quantise
 from pipeline.errors import InputError
 from pipeline.grid import foreign_rasters, raster
 from pipeline.grid.grid import Grid
+from pipeline.grid.virtual_raster import build_vrt
 
 GRID = Grid("EPSG:3794", 200.0, 400_000.0, 160_000.0, 1300, 1100)
 
@@ -188,7 +189,7 @@ def stack(folder: Path) -> list[Path]:
 
 def test_vrt_stacks_files_under_relative_paths(tmp_path):
     paths = stack(tmp_path / "run")
-    (tmp_path / "run" / "all.vrt").write_text(raster.build_vrt(paths, ["21", "22"]), encoding="utf-8")
+    (tmp_path / "run" / "all.vrt").write_text(build_vrt(paths, ["21", "22"]), encoding="utf-8")
     shutil.move(tmp_path / "run", tmp_path / "moved")
     with rasterio.open(tmp_path / "moved" / "all.vrt") as source:
         assert source.descriptions == ("21", "22")
@@ -207,7 +208,7 @@ def test_vrt_of_different_grids_is_refused(tmp_path):
     other.attrs = {**other.attrs, "grid": GRID._replace(west_m=400_200.0)}
     raster.write(paths[1], other, tags={}, publish=True)
     with pytest.raises(InputError, match="another grid"):
-        raster.build_vrt(paths, ["21", "22"])
+        build_vrt(paths, ["21", "22"])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pipeline.coordination.radar.zones import ZONE_GEOMETRIES
 from pipeline.grid import raster
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
+from pipeline.grid.virtual_raster import build_vrt
 from pipeline.plan import run_files
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.catalogue import families
@@ -74,7 +75,7 @@ def write_every_layer(tiny: Path, coordination: str = SECTIONS) -> Plan:
             write_layer(plan, file, family)
     for device in plan.config.devices:
         stack = [plan.build / name for name in run_files.max_eirp_files(plan, device.id)]
-        vrt = raster.build_vrt(stack, [f"channel {channel}" for channel in plan.wsd])
+        vrt = build_vrt(stack, [f"channel {channel}" for channel in plan.wsd])
         (plan.build / f"public/max_eirp_{device.id}.vrt").write_text(vrt)
     for channel in plan.victims:
         path = plan.build / f"coverage/ch{channel}_servers.json"

@@ -1,0 +1,52 @@
+"""Virtual rasters: a text that stacks bands of files of the project."""
+
+from __future__ import annotations
+
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import InputError
+from pipeline.grid.raster import Layout, read_layout
+
+# GDAL's names of types, of those that differ by more than a capital letter.
+_GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32"}
+
+
+def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:
+    """Text of a VRT that stacks band 1 of ``paths`` under the band descriptions ``names``.
+
+    Its paths are relative to ``folder`` (default: the folder of the first file). All files lie on one grid.
+    """
+    layouts = [read_layout(path) for path in paths]
+    for path, layout in zip(paths, layouts, strict=True):
+        if (layout.crs, layout.transform, layout.width, layout.height) != layouts[0][:4]:
+            raise InputError("raster is on another grid", file=path, allowed=f"the grid of {paths[0]}")
+    base = Path(paths[0]).parent if folder is None else Path(folder)
+    relative = [Path(os.path.relpath(path, base)).as_posix() for path in paths]
+    root = ET.Element("VRTDataset", rasterXSize=str(layouts[0].width), rasterYSize=str(layouts[0].height))
+    ET.SubElement(root, "SRS").text = layouts[0].crs
+    corner = layouts[0].transform.to_gdal()
+    ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(v)) for v in corner)
+    for number, (layout, file, name) in enumerate(zip(layouts, relative, names, strict=True), 1):
+        _add_band(root, number, layout, file, name)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _add_band(root: ET.Element, number: int, layout: Layout, path: str, name: str) -> None:
+    kind = _GDAL_TYPES.get(layout.dtype, layout.dtype.capitalize())
+    band = ET.SubElement(root, "VRTRasterBand", dataType=kind, band=str(number))
+    ET.SubElement(band, "Description").text = name
+    if layout.nodata is not None:
+        ET.SubElement(band, "NoDataValue").text = str(layout.nodata)
+    ET.SubElement(band, "UnitType").text = layout.units[0]
+    ET.SubElement(band, "Offset").text = "0"
+    ET.SubElement(band, "Scale").text = repr(layout.scale_factor)
+    source = ET.SubElement(band, "SimpleSource")
+    ET.SubElement(source, "SourceFilename", relativeToVRT="1").text = path
+    ET.SubElement(source, "SourceBand").text = "1"
+    part = {"xOff": "0", "yOff": "0", "xSize": str(layout.width), "ySize": str(layout.height)}
+    ET.SubElement(source, "SrcRect", part)
+    ET.SubElement(source, "DstRect", part)
