@@ -36,9 +36,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def cluster(address: str) -> Iterator[str]:
-    with dask.config.set({"scheduler-address": address}):
-        yield address
+def cluster(address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv(blocks.SCHEDULER_VARIABLE, address)
+    return address
 
 
 def test_blocks_of_a_cluster_come_in_order_with_their_parts(cluster: str) -> None:
@@ -234,7 +234,8 @@ def test_address_elsewhere_without_encryption_is_pointed_out(
 
 def test_job_without_its_cluster_ends_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "CONNECT_S", 0.5)
-    with dask.config.set({"scheduler-address": "tls://127.0.0.1:9"}), pytest.raises(InputError) as refusal:
+    monkeypatch.setenv(blocks.SCHEDULER_VARIABLE, "tls://127.0.0.1:9")
+    with pytest.raises(InputError) as refusal:
         list(blocks.map_blocks(lambda rows, cols: None, (2, 1), 1, 1))
     assert "DASK_SCHEDULER_ADDRESS" in str(refusal.value)
 

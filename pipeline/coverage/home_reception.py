@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from pipeline.config.config import Config
 from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
@@ -68,7 +68,7 @@ def _idle_of_channel(
     network = with_default_mode(network, (default.system, default.mode))
     planning = planning_of(config, network, channel)
     inputs = channel_inputs(network, _sweeps(masts, elevation), planning, config, channel)
-    needed_db = float(ndtri(inputs.q_min)) * inputs.rules.wanted_sigma_db
+    needed_db = NormalDist().inv_cdf(inputs.q_min) * inputs.rules.wanted_sigma_db
     columns = [network[name].values.tolist() for name in ("id", "lon_deg", "lat_deg")]
     for number, (name, lon_deg, lat_deg) in enumerate(zip(*columns, strict=True)):
         places = _places_at_home(lon_deg, lat_deg, surface)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
@@ -188,7 +188,7 @@ def _permissible_dbm(
 
 def smallest_permissible_level_db(levels: CalibratedLevels, q_min: float) -> float:
     """Smallest X* of any receiver served from ``q_min`` on: noise alone, or any spread of the nuisance."""
-    wanted_db, quantile = levels.calibration.wanted_sigma_db, float(ndtri(q_min))
+    wanted_db, quantile = levels.calibration.wanted_sigma_db, NormalDist().inv_cdf(q_min)
     sigmas_db = np.arange(0.0, 6.0, 0.25) + 1e-4
     served_db = np.array([quantile * math.hypot(wanted_db, sigma_db) for sigma_db in sigmas_db])
     margins_db = served_db[:, np.newaxis] + np.arange(0.0, 10.0, 0.05)

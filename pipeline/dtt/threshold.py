@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from pipeline.budget import Budget, Term, strictest
 from pipeline.config.config import Config
@@ -39,7 +39,7 @@ def threshold_dbuvm(config: Config, channel: int) -> float:
     noise_dbuvm = noise_field_dbuvm(
         f_mhz, mode.noise_bandwidth_mhz, coverage.noise_figure_db, mode.c_n_db, band.gain_dbd, band.feeder_db
     )
-    return float(noise_dbuvm + ndtri(_PLANNING_Q) * coverage.location_sigma_db)
+    return float(noise_dbuvm + NormalDist().inv_cdf(_PLANNING_Q) * coverage.location_sigma_db)
 
 
 def occupied(field_dbuvm: NDArray[np.float32], from_dbuvm: float) -> NDArray[np.bool_]:

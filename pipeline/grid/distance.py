@@ -29,6 +29,20 @@ def column_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.uint16]:
     return distance
 
 
+def widened(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The marked pixels of [y, x] and the eight around each.
+
+    Squares are as far apart as the centre of one and the ring of pixels around the other.
+    """
+    above_below = marked.copy()
+    above_below[1:] |= marked[:-1]
+    above_below[:-1] |= marked[1:]
+    around = above_below.copy()
+    around[:, 1:] |= above_below[:, :-1]
+    around[:, :-1] |= above_below[:, 1:]
+    return around
+
+
 @kernel
 def row_distance_px(column_px: NDArray[np.uint16], aspect: float = 1.0) -> NDArray[np.float32]:
     """Euclidean distance in pixels to the nearest marked pixel for whole rows of ``column_distance_px``.

@@ -182,7 +182,7 @@ def _heights_of_lanes(
     """
     rows, cols = values.shape
     down_a_lane, right_a_lane = (end[0] - start[0]) / LANES, (end[1] - start[1]) / LANES
-    # LaneCells first, heights after them: two short loops, of which the compiler does many lanes at a time.
+    # Cells first, heights after them: two short loops, of which the compiler does many lanes at a time.
     for lane in range(LANES):
         row = min(max(start[0] + lane * down_a_lane, 0.0), rows - 1.0)
         col = min(max(start[1] + lane * right_a_lane, 0.0), cols - 1.0)

@@ -7,16 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from pipeline.config.services import OTHER_LAND
-from pipeline.grid.distance import column_distance_px, row_distance_px
+from pipeline.grid.distance import column_distance_px, row_distance_px, widened
 from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.masks import territory_window
 
 COASTAL = " coastal"
-_TOUCHING = np.ones((3, 3), dtype=np.bool_)
 
 
 class Layers(NamedTuple):
@@ -86,7 +84,7 @@ def square_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.float32]:
     """
     if not marked.any():
         return np.full(marked.shape, np.inf, dtype=np.float32)
-    return row_distance_px(column_distance_px(binary_dilation(marked, _TOUCHING)))
+    return row_distance_px(column_distance_px(widened(marked)))
 
 
 def land_of_band(name: str, codes: Sequence[str]) -> ForeignLand:

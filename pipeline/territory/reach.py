@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from pipeline.config.config import Config
-from pipeline.grid.distance import column_distance_px, row_distance_px
+from pipeline.grid.distance import column_distance_px, row_distance_px, widened
 from pipeline.grid.grid import Box, Grid
 from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
@@ -70,10 +69,8 @@ def sea_distance_km(surface: NDArray[np.uint8], grid: Grid) -> NDArray[np.float3
     sea = (surface == Surface.SEA) | (surface == Surface.OUTSIDE)
     if not sea.any():
         return np.full(surface.shape, np.inf, np.float32)
-    # Squares are as far apart as a centre and the ring of pixels around the other one.
-    around = binary_dilation(sea, np.ones((3, 3), dtype=bool))
     px_km = grid.resolution_m / grid.largest_scale() / 1000.0
-    return row_distance_px(column_distance_px(around)) * np.float32(px_km)
+    return row_distance_px(column_distance_px(widened(sea))) * np.float32(px_km)
 
 
 def sea_classes(

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.blocks import TlsFiles, check_cluster, tls_configured, tls_variables
+from pipeline.blocks import SCHEDULER_VARIABLE, TlsFiles, check_cluster, tls_configured, tls_variables
 from pipeline.errors import InputError
 
 _ADDRESS = re.compile(
@@ -58,7 +58,7 @@ def threads_of(cluster: Cluster) -> int:
 def cluster_variables(cluster: Cluster) -> dict[str, str]:
     """Variables of the environment by which jobs find the cluster."""
     tls = _tls_of(cluster)
-    return {"DASK_SCHEDULER_ADDRESS": cluster.address, **(tls_variables(tls) if tls else {})}
+    return {SCHEDULER_VARIABLE: cluster.address, **(tls_variables(tls) if tls else {})}
 
 
 def _parsed(address: str) -> str:

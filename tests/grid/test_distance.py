@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from pipeline.grid.distance import column_distance_px, row_distance_px
+from pipeline.grid.distance import column_distance_px, row_distance_px, widened
 
 
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.999])
@@ -34,3 +34,9 @@ def test_distance_between_pixels_that_are_not_square_is_in_widths():
     marked = np.random.default_rng(3).random((70, 90)) < 0.01
     found = row_distance_px(column_distance_px(marked), 1.7)
     np.testing.assert_allclose(found, distance_transform_edt(~marked, sampling=(1.7, 1.0)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(40, 61), (1, 9), (9, 1), (1, 1)])
+def test_widened_by_the_eight_around_each(shape):
+    marked = np.random.default_rng(4).random(shape) < 0.1
+    np.testing.assert_array_equal(widened(marked), binary_dilation(marked, np.ones((3, 3))))
