@@ -27,18 +27,22 @@ def to_step(
     """
     given = np.asarray(values)
     exact = given.astype(np.float64)
-    noise = np.abs(np.spacing(given)).astype(np.float64) if given.dtype == np.float32 else 1e-9
-    noise = np.where(np.isfinite(exact), noise, 0.0)
     if rounding == "floor":
-        raw = np.floor((exact + noise) / step)
+        raw = np.floor((exact + _noise(given)) / step)
     elif rounding == "ceil":
-        raw = np.ceil((exact - noise) / step)
+        raw = np.ceil((exact - _noise(given)) / step)
     else:
         raw = np.rint(exact / step)
     limits = np.iinfo(dtype)
     low = limits.min + 1 if nodata == limits.min else limits.min
     high = limits.max - 1 if nodata == limits.max else limits.max
     return np.where(np.isnan(exact), nodata, np.clip(raw, low, high)).astype(dtype)
+
+
+def _noise(given: NDArray[Any]) -> NDArray[np.float64]:
+    """What arithmetic may have added to values or taken from them; 0 where they are not finite."""
+    noise = np.abs(np.spacing(given)).astype(np.float64) if given.dtype == np.float32 else 1e-9
+    return np.where(np.isfinite(given), noise, 0.0)
 
 
 def to_centi(values: ArrayLike, rounding: Rounding = "nearest") -> NDArray[np.int16]:

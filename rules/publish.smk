@@ -1,8 +1,10 @@
-# Published layers of one DTT channel's reception, then the run as a whole. Nothing under results/ but the stamp
-# is an output of a rule: readers' files are never modified or removed by Snakemake.
+# Published layers on the reception of all DTT channels, then the run as a whole. Nothing under results/ but the
+# stamp is an output of a rule: readers' files are never modified or removed by Snakemake.
 rule reception:
     input:
-        coverage=build_files(*run_files.coverage_files(PLAN, "{channel}")),
+        coverage=channel_files(
+            run_files.coverage_files(PLAN, "{channel}"), PLAN.victims
+        ),
     output:
         derived.output_files(PLAN, "reception"),
     log:

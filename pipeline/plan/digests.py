@@ -168,8 +168,7 @@ def _wildcards_of(plan: Plan, row: Job) -> list[Wildcards]:
         return [{name: _text(value)} for value in getattr(plan, row.threads)]
     found: dict[tuple[str, ...], None] = {}
     for layer in published_layers(plan.config, plan.victims, job=row.name):
-        fields = {"channel": layer.fields.get("dtt_channel"), **layer.fields}
-        found[tuple(_text(fields[name]) for name in row.wildcards)] = None
+        found[tuple(_text(layer.fields[name]) for name in row.wildcards)] = None
     return [dict(zip(row.wildcards, values, strict=True)) for values in found]
 
 

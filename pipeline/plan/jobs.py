@@ -224,10 +224,9 @@ _ROWS = (
     ),
     Job(
         name="reception",
-        title="layers of channel {channel}",
+        title="layers of DTT reception",
         module="pipeline.publish.job_reception",
         settings=("channels.plan", "coverage", "propagation.coverage_model", "notice"),
-        wildcards=("channel",),
         values=("code",),
     ),
     Job(

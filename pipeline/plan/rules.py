@@ -51,7 +51,7 @@ def output_files(plan: Plan, job: str) -> list[str]:
         names = getattr(run_files, row.files)(plan, *wildcards)
     else:
         fixed = dict(zip(row.wildcards, wildcards, strict=True))
-        names = run_files.written_by(plan, job, **fixed, dtt_channel=fixed.get("channel"))
+        names = run_files.written_by(plan, job, **fixed)
     return [f"{plan.build.as_posix()}/{name}" for name in names]
 
 

@@ -11,11 +11,23 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
-from pipeline.grid.layer_files import make_layer, raster_of
+from pipeline.grid import raster
+from pipeline.grid.layer_files import layer_file, make_layer, raster_of, two_digits
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import to_step
 
 _OFF_LAND = 65535
+
+
+def write_channel(config: Config, build: Path, channel: int, code: str) -> None:
+    """Read a channel's coverage and write its published layers."""
+    name = two_digits(channel)
+    sources = [build / f"coverage/ch{name}.tif", build / f"coverage/ch{name}_class.tif"]
+    levels = raster.read(sources[0], bands=["field_dbuvm", "probability"])
+    classes = raster.read(sources[1], bands=["served", "server"])
+    tags = layer_tags(config, channel, sources, code)
+    for family, layer in reception_layers(levels, classes).items():
+        raster.write(build / layer_file(family, dtt_channel=channel), layer, tags=tags, publish=True)
 
 
 def reception_layers(levels: xr.DataArray, classes: xr.DataArray) -> dict[str, xr.DataArray]:

@@ -26,10 +26,10 @@ VICTIMS, WSD = ["21", "22", "23", "25"], [str(channel) for channel in range(21, 
 ALL_JOBS = {
     "territory": [{}],
     "terrain": [{"tile": "n46e014"}],
-    **{job: [{"channel": channel} for channel in VICTIMS] for job in ("coverage", "protect", "reception")},
+    **{job: [{"channel": channel} for channel in VICTIMS] for job in ("coverage", "protect")},
     "combine": [{"channel": channel} for channel in WSD],
     "query": [{"device": "fixed30"}],
-    **{job: [{}] for job in ("availability", "choices", "web", "qgis", "stac")},
+    **{job: [{}] for job in ("reception", "availability", "choices", "web", "qgis", "stac")},
 }
 LAYER = Path("build/tiny/public/max_eirp_fixed30_ch25.tif")
 

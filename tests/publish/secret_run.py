@@ -148,7 +148,7 @@ def run_secret(path: Path) -> Path:
     for channel in plan.victims:
         job("coverage", channel=channel)
         job("protect", channel=channel)
-        job("reception", channel=channel)
+    job("reception")
     for channel in plan.wsd:
         job("combine", channel=channel)
     job("availability")

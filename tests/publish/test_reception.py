@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ GRID = Grid("EPSG:3794", 500.0, 400_000.0, 100_000.0, 3, 1)
 
 
 def write_coverage(build: Path) -> None:
-    """One row of three pixels: served, not served, off land."""
+    """One row of three pixels in each channel: served, not served, off land."""
     bands = [
         "wanted_dbuvm",
         "field_dbuvm",
@@ -33,15 +35,15 @@ def write_coverage(build: Path) -> None:
     levels[5, 0] = [0.98766, 0.25, np.nan]
     classes = np.array([[[1, 0, 65535]], [[2, 1, 0]], [[0, 0, 65535]]], np.uint16)
     arrays = [("", bands, levels, np.nan), ("_class", ["served", "server", "mode"], classes, None)]
-    for ending, names, values, nodata in arrays:
+    for channel, (ending, names, values, nodata) in product((21, 22, 23, 25), arrays):
         data = raster.make_array(values, GRID, units="1", long_name="x", nodata=nodata, band_names=names)
-        raster.write(build / f"coverage/ch21{ending}.tif", data, tags={}, publish=False)
+        raster.write(build / f"coverage/ch{channel}{ending}.tif", data, tags={}, publish=False)
 
 
 def test_reception_layers_have_the_published_types_and_codes(tiny: Path) -> None:
     build = load_plan(tiny).build
     write_coverage(build)
-    run_from("reception", tiny, build, channel=21)
+    run_from("reception", tiny, build)
     expected = {
         "field": ("int16", [6124, 4000, -32768], -32768, 0.01),
         "q": ("uint16", [9877, 2500, 65535], 65535, 0.0001),
@@ -61,27 +63,27 @@ def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
     plan = load_plan(tiny)
     build = plan.build
     write_coverage(build)
-    paths = [build / name for name in run_files.written_by(plan, "reception", dtt_channel="21")]
-    run_from("reception", tiny, build, channel=21)
+    paths = [build / name for name in run_files.written_by(plan, "reception", dtt_channel=21)]
+    run_from("reception", tiny, build)
     before = [path.read_bytes() for path in paths]
-    run_from("reception", tiny, build, channel=21)
+    run_from("reception", tiny, build)
     assert [path.read_bytes() for path in paths] == before
 
 
-def test_hash_of_a_layer_follows_the_coverage_alone(tiny: Path) -> None:
-    """A comment in the register computes nothing anew, another level of the coverage does."""
+def test_hash_of_a_layer_follows_the_coverage_alone(tiny: Path, change_station: Callable[..., None]) -> None:
+    """What else the register says is of no account, another level of the coverage is."""
     build = load_plan(tiny).build
     field = build / "internal/dtt_field_ch21.tif"
     write_coverage(build)
-    run_from("reception", tiny, build, channel=21)
+    run_from("reception", tiny, build)
     first = raster.read(field).attrs["tags"]["hash"]
-    (tiny.parent / "register.csv").unlink()
-    run_from("reception", tiny, build, channel=21)
+    change_station(0, erp_kw=2.0)
+    run_from("reception", tiny, build)
     assert raster.read(field).attrs["tags"]["hash"] == first
     stored = raster.read(build / "coverage/ch21.tif")
     stored.values[1, 0, 0] += 1.0
     raster.write(build / "coverage/ch21.tif", stored, tags={}, publish=False)
-    run_from("reception", tiny, build, channel=21)
+    run_from("reception", tiny, build)
     assert raster.read(field).attrs["tags"]["hash"] != first
 
 

@@ -131,7 +131,7 @@ def run_stages(path: Path, build: Path, threads: int) -> dict[str, bytes]:
     for channel in plan.victims:
         run_from("coverage", path, build, channel=channel, threads=threads)
         run_from("protect", path, build, channel=channel, threads=threads)
-        run_from("reception", path, build, channel=channel, threads=threads)
+    run_from("reception", path, build, threads=threads)
     for channel in plan.wsd:
         run_from("combine", path, build, channel=channel, threads=threads)
     run_from("availability", path, build, threads=threads)
