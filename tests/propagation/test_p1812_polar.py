@@ -8,16 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.propagation.loss_tables import PolarLattice
 from pipeline.propagation.p1812.climate import SEA, half_way_latitude_deg, median_radius_km
-from pipeline.propagation.p1812.polar_table import (
-    BLOCK_NODES,
-    MastWave,
-    PolarLattice,
-    RadialProfiles,
-    least_counts,
-    polar_counts,
-    polar_lattice,
-)
+from pipeline.propagation.p1812.polar_table import MastWave, RadialProfiles, polar_counts
 from pipeline.propagation.p1812.profile_link import Wave, p1812_link
 from tests.propagation.p1812_reference import loss
 
@@ -47,21 +40,6 @@ def profiles():
 @pytest.fixture(scope="module")
 def counts(profiles):
     return polar_counts(LATTICE, profiles, MAST)
-
-
-def test_lattice_has_one_step_in_range_and_arc():
-    assert polar_lattice(60.0, 0.09) == (4189, 668, 1, 0.09)
-    small = polar_lattice(0.1, 0.09)
-    assert small.samples == small.ranges == 3
-
-
-@pytest.mark.parametrize(("reach_km", "stride"), [(150.0, 1), (400.0, 2), (1000.0, 9)])
-def test_lattice_thins_radials_before_ranges(reach_km, stride):
-    lattice = polar_lattice(reach_km, 0.09)
-    assert lattice.stride == stride
-    assert lattice.radials * lattice.ranges <= 12_000_000
-    assert lattice.samples * 0.09 >= reach_km
-    assert 2 * math.pi * reach_km / lattice.radials <= 8.01 * 0.09
 
 
 def test_nodes_are_links(profiles, counts):
@@ -123,16 +101,6 @@ def test_nodes_beside_the_mast(profiles):
 def test_thinned_ranges_are_those_of_the_whole(profiles, counts):
     whole = polar_counts(PolarLattice(37, LATTICE.samples, 1, LATTICE.sample_km), profiles, MAST)
     np.testing.assert_array_equal(counts, whole[..., :: LATTICE.stride])
-
-
-def test_no_sample_lies_below_the_least_of_its_blocks(counts):
-    least = least_counts(counts)
-    assert least.shape == (2, 2, 2, 3, 3)
-    for k in range(LATTICE.radials):
-        for n in range(LATTICE.ranges):
-            block = least[..., k // BLOCK_NODES, n // BLOCK_NODES]
-            assert (block <= counts[..., k, n]).all()
-    assert (least[..., 1, 2] == counts[..., 16:32, 32:].min(axis=(-2, -1))).all()
 
 
 def test_unknown_terrain_is_refused(profiles):

@@ -1,7 +1,6 @@
 """Losses of P.1812-8 all around a mast: one table of radials by ranges for each antenna, frequency and time.
 
-A table holds 0.01 dB per count, rounded to the nearest: at most 0.005 dB off, and so is a bilinear sample, a
-mean of nodes. All samples of a radial are computed, even if not all of them are kept.
+All samples of a radial are computed, even if not all of them are kept.
 """
 
 from __future__ import annotations
@@ -15,38 +14,14 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.kernels import kernel
+from pipeline.propagation.loss_tables import PolarLattice, count_of
 from pipeline.propagation.p1812.climate import half_way_latitude_deg
 from pipeline.propagation.p1812.profile_link import adjacent_terminals_loss_db
-from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms, radial_losses, shared_terms
+from pipeline.propagation.p1812.radial_losses import SharedTerms, radial_losses, shared_terms
 
-MOST_NODES = 12_000_000
-# As for clearance angles: beyond the limit radials are thinned first, up to this, because nothing is lost
-# near the mast; then ranges.
-_MOST_THINNED = 8.0
-_FEWEST_RADIALS = 4
 # Parts of the step from the mast to the first sample: a path needs points between its ends.
 _NEAR_PARTS = 4
 _RADIALS_A_TASK = 32
-_PER_DB = 100.0
-BLOCK_NODES = 16
-"""Side of the blocks of ``least_counts``."""
-
-
-class PolarLattice(NamedTuple):
-    """Nodes around a mast: radials from north by east, ranges from 0 km, every ``stride`` samples.
-
-    ``sample_km``: step of the profiles, that of the elevations.
-    """
-
-    radials: int
-    ranges: int
-    stride: int
-    sample_km: float
-
-    @property
-    def samples(self) -> int:
-        """Samples of a profile."""
-        return (self.ranges - 1) * self.stride + 1
 
 
 class RadialProfiles(NamedTuple):
@@ -71,18 +46,6 @@ class MastWave(NamedTuple):
     vertical: bool
     median_radius_km: float
     refractivity: float
-
-
-def polar_lattice(reach_km: float, dem_step_km: float, most_nodes: int = MOST_NODES) -> PolarLattice:
-    """Nodes up to ``reach_km``: ranges and, at the limit, radials one step of the elevations apart.
-
-    Where these are more than ``most_nodes``, first radials are thinned, then ranges by a whole number.
-    """
-    samples = max(math.ceil(reach_km / dem_step_km - 1e-9), FIRST_RECEIVER) + 1
-    radials = math.ceil(2.0 * math.pi * reach_km / dem_step_km)
-    stride = math.ceil(max(radials * samples / most_nodes, 1.0) / _MOST_THINNED)
-    ranges = math.ceil((samples - 1) / stride) + 1
-    return PolarLattice(max(min(radials, most_nodes // ranges), _FEWEST_RADIALS), ranges, stride, dem_step_km)
 
 
 def polar_counts(
@@ -129,16 +92,6 @@ def _terms(mast: MastWave, d_km: NDArray[np.float64]) -> SharedTerms:
     )
 
 
-def least_counts(counts: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Least loss of each block of 16 by 16 nodes: [..., radials / 16, ranges / 16], parts of blocks included.
-
-    No bilinear sample of a table lies below the least of the blocks that its four nodes belong to.
-    """
-    starts = [np.arange(0, size, BLOCK_NODES) for size in counts.shape[-2:]]
-    by_radial = np.minimum.reduceat(counts, starts[0], axis=-2)
-    return np.minimum.reduceat(by_radial, starts[1], axis=-1)
-
-
 @kernel
 def _fill_radials(
     part: tuple[int, int],
@@ -174,8 +127,7 @@ def _fill_radials(
         _fill_near(near_km, terrain_m, zone, half_way_deg[1], antenna_m, receivers_m, near, loss_db)
         for r, i, t in np.ndindex(shape[:3]):
             for n in range(lattice.ranges):
-                count = math.floor(_PER_DB * loss_db[r, i, t, n * lattice.stride] + 0.5)
-                counts[r, i, t, k, n] = min(max(count, 0), 65535)
+                counts[r, i, t, k, n] = count_of(loss_db[r, i, t, n * lattice.stride])
 
 
 @kernel
