@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from pipeline.grid.foreign_rasters import read_external
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
@@ -33,13 +34,13 @@ MAST = MastWave(46.5, 30.0, (10.0,), (0.6,), (50.0, 1.0), False, float(median_ra
 GRID = Grid("EPSG:32632", 100.0, 420_000.0, 5_191_000.0, 820, 820)
 TILE_PX = 32
 _EDGE_PX = 500
-_VOID_M = 2000.0
 
 
 def surface() -> LonLatRaster:
-    """Heights of one degree and, mirrored, of as much around it as the reach needs."""
+    """Heights of one degree, voids as the nearest, and, mirrored, as much around it as the reach needs."""
     tile = from_external(read_external(TILE)) if TILE.is_file() else synthetic_surface()
-    heights_m = np.pad(np.nan_to_num(tile.values, nan=_VOID_M), _EDGE_PX, mode="symmetric")
+    nearest = distance_transform_edt(np.isnan(tile.values), return_distances=False, return_indices=True)
+    heights_m = np.pad(tile.values[tuple(nearest)], _EDGE_PX, mode="symmetric")
     west_deg = tile.west_deg - _EDGE_PX * tile.step_lon_deg
     north_deg = tile.north_deg + _EDGE_PX * tile.step_lat_deg
     return LonLatRaster(heights_m, west_deg, north_deg, tile.step_lon_deg, tile.step_lat_deg)
