@@ -19,13 +19,12 @@ from pipeline.grid.foreign_rasters import read_external
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
-from pipeline.propagation.loss_tables import LossTable, PolarLattice, loss_table, polar_lattice, sample_losses
-from pipeline.propagation.p1812.climate import INLAND, median_radius_km
-from pipeline.propagation.p1812.polar_table import MastWave, RadialProfiles, polar_counts
+from pipeline.propagation.loss_tables import LossTable, loss_table, polar_lattice, sample_losses
+from pipeline.propagation.p1812.climate import median_radius_km
+from pipeline.propagation.p1812.polar_table import MastWave, polar_counts
 from pipeline.terrain.elevation import from_external
-from pipeline.terrain.radial import KNOT_KM, pixel_knots, sample_heights
+from pipeline.terrain.path_profiles import profiles_around
 from pipeline.terrain.records import LonLatRaster
-from pipeline.terrain.sweep import frame_of
 from tests.bench.sweep import TILE, synthetic_surface
 
 REACH_KM, STEP_KM = 60.0, 0.09
@@ -46,22 +45,10 @@ def surface() -> LonLatRaster:
     return LonLatRaster(heights_m, west_deg, north_deg, tile.step_lon_deg, tile.step_lat_deg)
 
 
-def profiles_of(elevation: LonLatRaster, lattice: PolarLattice) -> RadialProfiles:
-    """Bare inland terrain along all radials."""
-    terrain_m = np.empty((lattice.radials, lattice.samples), np.float32)
-    col, row = np.empty((2, int(REACH_KM / KNOT_KM) + 3))
-    for k in range(lattice.radials):
-        azimuth_deg = 360.0 * k / lattice.radials
-        pixel_knots(8.5, 46.5, azimuth_deg, frame_of(elevation), elevation.values.shape[1], col, row)
-        sample_heights(elevation.values, col, row, 0, STEP_KM, terrain_m[k])
-    zone = np.full(terrain_m.shape, INLAND, np.uint8)
-    return RadialProfiles(terrain_m, np.zeros_like(terrain_m), zone)
-
-
 def measure(repeats: int = 3) -> dict[str, float]:
     """Seconds of a site, and microseconds of a receiver for both percentages together."""
     nodes = polar_lattice(REACH_KM, STEP_KM)
-    profiles = profiles_of(surface(), nodes)
+    profiles = profiles_around(surface(), None, (8.5, 46.5), nodes)
     counts = polar_counts(nodes, profiles, MAST)
     site_s = cpu_s(lambda: polar_counts(nodes, profiles, MAST), repeats)
     receivers = counts[0, 0, 0].size
