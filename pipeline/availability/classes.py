@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.blocks import block_slices
 from pipeline.config.bonds import counted_as
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX
+from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, layer_layout, make_layer, raster_of
-from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 from pipeline.radio.emission import device_cap_dbm
 
 OUTSIDE_COUNT = int(raster_of("available_channels").nodata)
@@ -47,12 +47,11 @@ def availability_class(limit_centi_dbm: NDArray[np.int16], level_dbm: float) -> 
     The limit is already rounded down, so it reaches the level exactly where the unrounded one does, as
     long as the level is a multiple of 0.01 dBm; other levels are rounded up.
     """
-    threshold_centi = int(np.ceil(round(level_dbm * 100.0, 6)))
-    special = (limit_centi_dbm == NOT_PERMITTED) | (limit_centi_dbm == NOT_EVALUATED)
-    available = (limit_centi_dbm >= threshold_centi) & ~special
-    classes = np.where(available, Availability.AVAILABLE, Availability.UNAVAILABLE).astype(np.uint8)
-    classes[limit_centi_dbm == NOT_EVALUATED] = Availability.NOT_EVALUATED
-    classes[limit_centi_dbm == NODATA_CENTI] = Availability.OUTSIDE
+    # No code among the levels is higher than "not evaluated", and no level is as low.
+    threshold_centi = max(int(np.ceil(round(level_dbm * 100.0, 6))), NOT_EVALUATED + 1)
+    classes = (limit_centi_dbm >= threshold_centi).astype(np.uint8)
+    np.copyto(classes, np.uint8(Availability.NOT_EVALUATED), where=limit_centi_dbm == NOT_EVALUATED)
+    np.copyto(classes, np.uint8(Availability.OUTSIDE), where=limit_centi_dbm == NODATA_CENTI)
     return classes
 
 
@@ -63,35 +62,41 @@ def count_available(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return count
 
 
-def write_level(
+def write_levels(
     build: Path,
     device: Device,
-    level_dbm: float,
-    paths: list[Path],
+    strips: Iterable[raster.Part],
+    grid: Grid,
     names: list[str],
-    tags: Mapping[str, str],
+    tags: Mapping[float, Mapping[str, str]],
     *,
     partial: bool = False,
-) -> NDArray[np.uint8]:
-    """Write the class stack and the count of one device and level, strip by strip; returns the count."""
-    level = level_name(level_dbm)
-    grid = raster.read_grid(paths[0])
-    count = np.empty(grid.shape, dtype=np.uint8)
+) -> dict[float, NDArray[np.uint8]]:
+    """Write class stacks and counts of a device at the levels of ``tags``; returns the counts.
 
-    def strips() -> Iterator[tuple[slice, slice, NDArray[np.uint8]]]:
-        for rows, cols in block_slices(count.shape, (STRIP_PX, grid.width)):
-            layers = [raster.read(path, rows=rows).values for path in paths]
-            classes = np.stack([availability_class(layer, level_dbm) for layer in layers])
-            count[rows] = count_available(classes)
-            yield rows, cols, classes
+    ``strips``: the limits in all channels [channel, y, x], which are read once for all levels.
+    """
+    counts = {level_dbm: np.empty(grid.shape, dtype=np.uint8) for level_dbm in tags}
+    places = {level_dbm: _place(device, level_dbm) for level_dbm in tags}
+    with ExitStack() as stack:
+        put = {}
+        for level_dbm, place in places.items():
+            path = build / layer_file("availability", partial=partial, **place)
+            layout = layer_layout("availability", grid, names, place, tags=tags[level_dbm])
+            put[level_dbm] = stack.enter_context(raster.writing(path, layout, publish=True))
+        for rows, cols, limits in strips:
+            for level_dbm, count in counts.items():
+                classes = availability_class(limits, level_dbm)
+                count[rows] = count_available(classes)
+                put[level_dbm](rows, cols, classes)
+    for level_dbm, count in counts.items():
+        place = places[level_dbm]
+        path = build / layer_file("available_channels", partial=partial, **place)
+        layer = make_layer("available_channels", count, grid, place)
+        raster.write(path, layer, tags=tags[level_dbm], publish=True)
+    return counts
 
-    place = {"device": device.id, "level": level, "counted": counted_as(device.bond)}
-    layout = layer_layout("availability", grid, names, place, tags=tags)
-    raster.write_blocks(
-        build / layer_file("availability", partial=partial, **place), layout, strips(), publish=True
-    )
-    layer = make_layer("available_channels", count, grid, place)
-    raster.write(
-        build / layer_file("available_channels", partial=partial, **place), layer, tags=tags, publish=True
-    )
-    return count
+
+def _place(device: Device, level_dbm: float) -> dict[str, str]:
+    """Fields of the layers of a device and level."""
+    return {"device": device.id, "level": level_name(level_dbm), "counted": counted_as(device.bond)}

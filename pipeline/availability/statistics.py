@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from pipeline.config.config import Config
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX
+from pipeline.grid.raster import Part
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 from pipeline.territory.regions import ELSEWHERE, TOTAL, NamedRegions, project_regions, region_index
 
@@ -93,44 +94,52 @@ class NotEvaluatedArea(NamedTuple):
     population_pct: float
 
 
-def not_evaluated_area(
-    path: Path, area_km2: NDArray[np.floating], population: NDArray[np.floating] | None
-) -> NotEvaluatedArea:
-    """Not evaluated part of one ``max_eirp`` file; true areas and persons of its pixels, [y, x]."""
-    shape = area_km2.shape
-    land, persons = np.zeros(2), np.zeros(2)
-    for rows, cols in block_slices((shape[0], shape[1]), (STRIP_PX, shape[1])):
-        raw = raster.read(path, rows=rows).values
-        for i, chosen in enumerate((raw == NOT_EVALUATED, raw != NODATA_CENTI)):
-            land[i] += area_km2[rows, cols][chosen].sum(dtype=np.float64)
-            if population is not None:
-                persons[i] += np.nansum(population[rows, cols][chosen], dtype=np.float64)
-    return NotEvaluatedArea(float(land[0]), _part_pct(land), _part_pct(persons))
+class OpenLand:
+    """Sums over the strips of a device's limits: land and persons, of what is not evaluated and of all."""
+
+    def __init__(
+        self, channels: int, area_km2: NDArray[np.floating], population: NDArray[np.floating] | None
+    ) -> None:
+        """Begin with nothing; true areas and persons of all pixels, [y, x]."""
+        self._weights = [area_km2, population]
+        # By channel; land and persons; not evaluated and all.
+        self._sums = np.zeros((channels, 2, 2))
+
+    def seeing(self, strips: Iterable[Part]) -> Iterator[Part]:
+        """The same strips [channel, y, x], once their pixels are added."""
+        for rows, cols, limits in strips:
+            for sums, raw in zip(self._sums, limits, strict=True):
+                for chosen, part in ((raw == NOT_EVALUATED, 0), (raw != NODATA_CENTI, 1)):
+                    sums[:, part] += [_sum_of(weight, rows, cols, chosen) for weight in self._weights]
+            yield rows, cols, limits
+
+    def areas(self) -> list[NotEvaluatedArea]:
+        """What is not evaluated of each channel."""
+        return [
+            NotEvaluatedArea(float(land[0]), _part_pct(land), _part_pct(persons))
+            for land, persons in self._sums
+        ]
+
+
+def _sum_of(
+    weight: NDArray[np.floating] | None, rows: slice, cols: slice, chosen: NDArray[np.bool_]
+) -> float:
+    if weight is None or not chosen.any():
+        return 0.0
+    return float(np.nansum(weight[rows, cols][chosen], dtype=np.float64))
 
 
 def not_evaluated_table(
-    files: Sequence[tuple[str, DeviceChannel, Path]],
-    area_km2: NDArray[np.floating],
-    population: NDArray[np.floating] | None,
+    device: str, channels: Sequence[DeviceChannel], areas: Sequence[NotEvaluatedArea]
 ) -> pd.DataFrame:
-    """One row for each (device, channel, ``max_eirp`` file)."""
-    return pd.DataFrame(
-        _not_evaluated_rows(files, area_km2, population), columns=list(_NOT_EVALUATED_COLUMNS)
-    )
+    """One row for each channel of a device."""
+    rows = [(device, plain_channel(at), *area) for at, area in zip(channels, areas, strict=True)]
+    return pd.DataFrame(rows, columns=list(_NOT_EVALUATED_COLUMNS))
 
 
-def write_not_evaluated(table: pd.DataFrame, path: Path) -> None:
-    """Write the table; numbers to 0.0001, empty where unknown."""
-    write_whole(path, table_bytes(table))
-
-
-def _not_evaluated_rows(
-    files: Sequence[tuple[str, DeviceChannel, Path]],
-    area_km2: NDArray[np.floating],
-    population: NDArray[np.floating] | None,
-) -> Iterator[tuple[object, ...]]:
-    for device, channel, path in files:
-        yield (device, plain_channel(channel), *not_evaluated_area(path, area_km2, population))
+def write_not_evaluated(tables: Sequence[pd.DataFrame], path: Path) -> None:
+    """Write the rows of all devices; numbers to 0.0001, empty where unknown."""
+    write_whole(path, table_bytes(pd.concat(tables)))
 
 
 def _part_pct(part_and_whole: NDArray[np.float64]) -> float:

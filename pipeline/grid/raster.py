@@ -6,8 +6,8 @@ applied here), one description and unit per band, and tags without clock time: e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,8 @@ GDAL_SETTINGS = {
     "GDAL_VALIDATE_CREATION_OPTIONS": "NO",
 }
 _LONG_NAME, _CATEGORIES = "long_name", "categories"
+
+_COG_OPTIONS = {"COMPRESS": "DEFLATE", "LEVEL": 6, "OVERVIEWS": "FORCE_USE_EXISTING", "BIGTIFF": "IF_SAFER"}
 
 # A part of a raster: rows, columns, values[y, x] or values[band, y, x].
 Part = tuple[slice, slice, NDArray[Any]]
@@ -163,7 +165,17 @@ def layout_on(
 def write_blocks(
     path: str | Path, layout: Layout, blocks: Iterable[Part], *, publish: bool, tile_px: int = TILE_PX
 ) -> None:
-    """Write a file part by part, in bounded memory; see :func:`write`.
+    """Write a file part by part, in bounded memory; see :func:`writing`."""
+    with writing(path, layout, publish=publish, tile_px=tile_px) as put:
+        for part in blocks:
+            put(*part)
+
+
+@contextmanager
+def writing(
+    path: str | Path, layout: Layout, *, publish: bool, tile_px: int = TILE_PX
+) -> Iterator[Callable[[slice, slice, NDArray[Any]], None]]:
+    """A function that writes one part (rows, columns, values) of a file, which is there in the end.
 
     Parts come in a fixed order and cover the grid once; sides that are multiples of 512 pixels are fastest.
     ``tile_px`` is the side of the tiles of a published file, in which all bands lie together.
@@ -174,24 +186,29 @@ def write_blocks(
     shapes = list(overview_shapes((layout.height, layout.width), tile_px)) if publish else []
     names = [".src.tmp" + ".ovr" * n for n in range(len(shapes) + 1)] if publish else []
     with whole_file(path) as ready, ExitStack() as stack, rasterio.Env(**GDAL_SETTINGS):
-        plain = [stack.enter_context(scratch_beside(path, name)) for name in names]
+        scratch = [stack.enter_context(scratch_beside(path, name)) for name in names]
+        first = scratch[0] if publish else ready
+
+        def put(rows: slice, cols: slice, values: NDArray[Any]) -> None:
+            with _faults_of_disk(path, layout):
+                sink.write(
+                    values.reshape(sink.count, *values.shape[-2:]), window=Window.from_slices(rows, cols)
+                )
+
         with _faults_of_disk(path, layout):
-            if not publish:
-                _write_tiled(ready, layout, blocks, _creation(layout))
-                return
-            _write_tiled(plain[0], layout, blocks, _creation(layout, tile_px))
-            _write_overviews(plain, shapes, layout, tile_px)
-            rasterio.shutil.copy(plain[0], ready, driver="COG", **_cog_options(layout, tile_px))
-            _check_whole(ready)
-
-
-def _write_tiled(path: Path, layout: Layout, blocks: Iterable[Part], creation: Mapping[str, Any]) -> None:
-    with rasterio.open(path, "w", **creation) as sink:
-        _label(sink, layout)
-        for rows, cols, values in blocks:
-            window = Window(cols.start, rows.start, cols.stop - cols.start, rows.stop - rows.start)
-            sink.write(values.reshape(sink.count, *values.shape[-2:]), window=window)
-    _check_whole(path)
+            sink = rasterio.open(first, "w", **_creation(layout, tile_px if publish else None))
+        with closing(sink):
+            _label(sink, layout)
+            yield put
+            with _faults_of_disk(path, layout):
+                sink.close()
+        with _faults_of_disk(path, layout):
+            _check_whole(first)
+            if publish:
+                _write_overviews(scratch, shapes, layout, tile_px)
+                own = {"BLOCKSIZE": tile_px, "PREDICTOR": _predictor(layout.dtype)}
+                rasterio.shutil.copy(first, ready, driver="COG", **own, **_COG_OPTIONS)
+                _check_whole(ready)
 
 
 def _write_overviews(
@@ -403,33 +420,20 @@ def _place_of(data: xr.DataArray) -> tuple[str, Affine]:
 def _creation(layout: Layout, tile_px: int | None = None) -> dict[str, Any]:
     """How a tiled file is made; one to be published, of tiles of ``tile_px`` with all bands, is copied then.
 
-    A copy between files of unlike tiles takes up to ten times as long.
+    A copy into tiles of another size takes up to ten times as long.
     """
-    shape = {"width": layout.width, "height": layout.height, "count": len(layout.band_names)}
-    place = {"crs": layout.crs, "transform": layout.transform}
-    values = {"dtype": layout.dtype, "nodata": layout.nodata}
-    interleave = "band" if tile_px is None or len(layout.band_names) == 1 else "pixel"
     side_px = tile_px or TILE_PX
+    interleave = "band" if side_px == TILE_PX or len(layout.band_names) == 1 else "pixel"
+    names = ("width", "height", "crs", "transform", "dtype", "nodata")
+    options = {"driver": "GTiff", "BIGTIFF": "IF_SAFER", **{name: getattr(layout, name) for name in names}}
     tiles = {"tiled": True, "blockxsize": side_px, "blockysize": side_px, "interleave": interleave}
     packed = {"compress": "zstd", "zstd_level": 1, "predictor": _predictor(layout.dtype)}
-    always = {"driver": "GTiff", "BIGTIFF": "IF_SAFER", **shape, **place, **values, **tiles}
-    return always | packed if tile_px is None else always
+    options |= {"count": len(layout.band_names), **tiles}
+    return options | packed if tile_px is None else options
 
 
 def _predictor(dtype: str) -> int:
     return 3 if np.dtype(dtype).kind == "f" else 2
-
-
-def _cog_options(layout: Layout, tile_px: int) -> dict[str, Any]:
-    return {
-        "COMPRESS": "DEFLATE",
-        "PREDICTOR": _predictor(layout.dtype),
-        "LEVEL": 6,
-        "BLOCKSIZE": tile_px,
-        "OVERVIEWS": "FORCE_USE_EXISTING",
-        "NUM_THREADS": 1,
-        "BIGTIFF": "IF_SAFER",
-    }
 
 
 def _label(sink: DatasetWriter, layout: Layout) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.layer_files import channel_bands, layer_file, layer_layout
+from pipeline.grid.stacks import strips
 from pipeline.plan.plan import channels_of, plan_of
 from pipeline.plan.run_files import max_eirp_files
-from pipeline.publish.query_raster import query_tags, strips
+from pipeline.publish.query_raster import query_tags
 from pipeline.radio.allocations import is_partial
 
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.blocks import block_slices
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import SCALE_TAG
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.plan.plan import Plan
 
 # Tags of the layers that hold for all their channels.
 _SHARED_TAGS = ("device", "method", "model", "notice", "product", "unverified")
-
-
-def strips(paths: Sequence[Path], grid: Grid) -> Iterator[tuple[slice, slice, NDArray[np.int16]]]:
-    """The layers of all channels stacked [channel, y, x], strip by strip from the north."""
-    for rows, cols in block_slices(grid.shape, (STRIP_PX, grid.width)):
-        yield rows, cols, np.stack([raster.read(path, rows=rows).values for path in paths])
 
 
 def query_tags(plan: Plan, paths: Sequence[Path], grid: Grid, code: str) -> dict[str, str]:

@@ -5,30 +5,42 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.availability.statistics import not_evaluated_area, not_evaluated_table, write_not_evaluated
-from pipeline.grid import raster
-from pipeline.grid.grid import Grid
-from pipeline.grid.raster import make_array
+from pipeline.availability.statistics import (
+    NotEvaluatedArea,
+    OpenLand,
+    not_evaluated_table,
+    write_not_evaluated,
+)
 
-GRID = Grid("EPSG:3794", 200.0, 400_000.0, 150_000.0, 3, 2)
 RAW = np.array([[-32768, -9998, -9999], [3600, -9998, 1200]], np.int16)
 AREA_KM2 = np.array([[9.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
 PEOPLE = np.array([[np.nan, 10.0, np.nan], [20.0, 5.0, 65.0]])
 
 
-@pytest.fixture
-def layer(tmp_path):
-    data = make_array(RAW, GRID, units="dBm", long_name="e.i.r.p.", nodata=-32768, scale_factor=0.01)
-    raster.write(tmp_path / "max.tif", data, tags={}, publish=True)
-    return tmp_path / "max.tif"
+def areas(people: np.ndarray | None) -> list[NotEvaluatedArea]:
+    """Of a channel with the values above and of one that is not evaluated anywhere, seen in two strips."""
+    everywhere = np.where(RAW == -32768, RAW, np.int16(-9998))
+    limits = np.stack([RAW, everywhere])
+    strips = [(slice(row, row + 1), slice(0, 3), limits[:, row : row + 1]) for row in (0, 1)]
+    land = OpenLand(2, AREA_KM2, people)
+    for given, (rows, cols, seen) in zip(strips, land.seeing(strips), strict=True):
+        assert (rows, cols) == given[:2]
+        np.testing.assert_array_equal(seen, given[2])
+    return land.areas()
 
 
-def test_not_evaluated_area_is_weighted_by_true_area_and_people(layer):
-    assert not_evaluated_area(layer, AREA_KM2, PEOPLE) == pytest.approx((5.0, 100 * 5 / 15, 15.0))
+def test_not_evaluated_area_is_weighted_by_true_area_and_people():
+    first, second = areas(PEOPLE)
+    assert first == pytest.approx((5.0, 100 * 5 / 15, 15.0))
+    assert second == pytest.approx((15.0, 100.0, 100.0))
 
 
-def test_table_has_empty_shares_without_population(layer, tmp_path):
-    table = not_evaluated_table([("fixed30", 21, layer)], AREA_KM2, None)
-    write_not_evaluated(table, tmp_path / "n.csv")
+def test_table_has_empty_shares_without_population(tmp_path):
+    tables = [not_evaluated_table("fixed30", [21, 22], areas(None)), not_evaluated_table("b", [], [])]
+    write_not_evaluated(tables, tmp_path / "n.csv")
     lines = (tmp_path / "n.csv").read_text().splitlines()
-    assert lines == ["device,channel,area_km2,area_pct,population_pct", "fixed30,21,5.0000,33.3333,"]
+    assert lines == [
+        "device,channel,area_km2,area_pct,population_pct",
+        "fixed30,21,5.0000,33.3333,",
+        "fixed30,22,15.0000,100.0000,",
+    ]

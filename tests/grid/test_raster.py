@@ -17,7 +17,7 @@ from pipeline import quantise
 from pipeline.errors import InputError
 from pipeline.grid import foreign_rasters, raster
 from pipeline.grid.grid import Grid
-from pipeline.grid.virtual_raster import build_vrt
+from pipeline.grid.stacks import build_vrt
 
 GRID = Grid("EPSG:3794", 200.0, 400_000.0, 160_000.0, 1300, 1100)
 

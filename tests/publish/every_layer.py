@@ -16,7 +16,7 @@ from pipeline.coordination.radar.zones import ZONE_GEOMETRIES
 from pipeline.grid import raster
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
-from pipeline.grid.virtual_raster import build_vrt
+from pipeline.grid.stacks import build_vrt
 from pipeline.plan import run_files
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.publish.catalogue import families

@@ -1,17 +1,28 @@
-"""Virtual rasters: a text that stacks bands of files of the project."""
+"""Stacks of files of one band each on one grid: as a virtual raster, and strip by strip in memory."""
 
 from __future__ import annotations
 
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from pipeline.blocks import block_slices
 from pipeline.errors import InputError
-from pipeline.grid.raster import Layout, read_layout
+from pipeline.grid import raster
+from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.raster import Layout, Part, read_layout
 
 # GDAL's names of types, of those that differ by more than a capital letter.
 _GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32"}
+
+
+def strips(paths: Sequence[Path], grid: Grid) -> Iterator[Part]:
+    """The files stacked [file, y, x], strip by strip from the north."""
+    for rows, cols in block_slices(grid.shape, (STRIP_PX, grid.width)):
+        yield rows, cols, np.stack([raster.read(path, rows=rows).values for path in paths])
 
 
 def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:
