@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from pipeline.dtt.interference_range import permissible_levels_of
 from pipeline.dtt.limits import ProtectionJob, ServerTable
 from pipeline.dtt.victims import VictimMaps, empty_victims, fill_victims, rows_of
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.grid import STRIP_PX
 from pipeline.territory.codes import Surface
 
 _LEVELS = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db", "azimuth_deg")
@@ -65,17 +66,14 @@ def protected_surfaces(config: Config) -> list[Surface]:
     return [place for place, service in places.items() if service.evaluated]
 
 
-def find_box(config: Config, files: ChannelFiles, grid: Grid, reach_px: int) -> PixelBox | None:
-    """Box of the victims and targets that lie within reach of each other; None without any."""
+def box_of_victims(config: Config, files: ChannelFiles, surface: NDArray[np.uint8]) -> PixelBox | None:
+    """Box of the reception that is protected, None without any; ``surface`` uint8[y, x] of all the grid."""
     victims: PixelBox | None = None
-    targets: PixelBox | None = None
     protected = protected_surfaces(config)
-    for rows in strips(0, grid.height):
-        surface = raster.read(files.territory("surface"), rows=rows).values
+    for rows in strips(0, surface.shape[0]):
         served = raster.read(files.coverage("_class.tif"), rows=rows, bands=["served"]).values
-        victims = joined(victims, box_of((served == 1) & np.isin(surface, protected), rows.start))
-        targets = joined(targets, box_of(surface == Surface.HOME, rows.start))
-    return box_within_reach(victims, targets, reach_px)
+        victims = joined(victims, box_of((served == 1) & np.isin(surface[rows], protected), rows.start))
+    return victims
 
 
 def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> VictimMaps:
@@ -86,11 +84,8 @@ def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> Vict
     permissible = permissible_levels_of(job.config, job.devices[0])
     victims = empty_victims(box.rows.stop - box.rows.start, box.cols.stop - box.cols.start)
     along_sea = job.config.protection.sea_paths == "coastal"
-    for rows in strips(box.rows.start, box.rows.stop):
-        levels = raster.read(files.coverage(".tif"), rows=rows, cols=box.cols, bands=names).values
-        served, server, mode = raster.read(files.coverage("_class.tif"), rows=rows, cols=box.cols).values
-        surface = raster.read(files.territory("surface"), rows=rows, cols=box.cols).values
-        coastal = raster.read(files.territory("coastal"), rows=rows, cols=box.cols).values
+    for rows, levels, classes, surface, coastal in _strips_of_files(files, box, names):
+        served, server, mode = classes
         part = rows_of(victims, slice(rows.start - box.rows.start, rows.stop - box.rows.start))
         facts = (served, server, mode, surface, coastal if along_sea else np.zeros_like(coastal), protect)
         fill_victims(levels[: len(_LEVELS)], *facts, job.f_mhz, *permissible, job.classes, part)
@@ -101,6 +96,31 @@ def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> Vict
             for level_dbm, planned_dbm in zip((part.near_dbm, part.far_dbm), planned, strict=True):
                 np.minimum(level_dbm, planned_dbm, out=level_dbm)
     return victims
+
+
+def _strips_of_files(
+    files: ChannelFiles, box: PixelBox, names: Sequence[str]
+) -> Iterator[tuple[slice, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """Rows of a box with the named bands of the coverage, its classes, surface and coast."""
+    with ExitStack() as stack:
+        levels, classes, surface, coastal = (
+            stack.enter_context(raster.reading(path))
+            for path in (
+                files.coverage(".tif"),
+                files.coverage("_class.tif"),
+                files.territory("surface"),
+                files.territory("coastal"),
+            )
+        )
+        bands = [levels.layout.band_names.index(name) for name in names]
+        for rows in strips(box.rows.start, box.rows.stop):
+            yield (
+                rows,
+                raster.read_window(levels, rows, box.cols, bands),
+                raster.read_window(classes, rows, box.cols),
+                raster.read_window(surface, rows, box.cols)[0],
+                raster.read_window(coastal, rows, box.cols)[0],
+            )
 
 
 def nuisance_bands(config: Config) -> list[tuple[str, str]]:

@@ -56,23 +56,38 @@ def highest_class_m(config: Config, build: Path, device: Device) -> float:
     return float(class_heights_m(lowest_m, config.protection.height_ratio)[highest])
 
 
+class GroundPlaces(NamedTuple):
+    """What the classes of all devices share, on the whole grid.
+
+    ``home`` bool[y, x] pixels of the territory; ``sea`` uint8[y, x] class of the distance from the sea,
+    ``sea_km`` the lower edges of these classes.
+    """
+
+    home: NDArray[np.bool_]
+    sea: NDArray[np.uint8]
+    sea_km: NDArray[np.float64]
+
+
+def ground_places(config: Config, surface: NDArray[np.uint8], grid: Grid) -> GroundPlaces:
+    """The territory and the distance from the sea; ``surface`` uint8[y, x] of all the grid."""
+    return GroundPlaces(surface == Surface.HOME, *sea_classes(config, surface, grid))
+
+
 def read_ground(
-    config: Config, build: Path, device: Device, surface: NDArray[np.uint8], grid: Grid, box: Window
+    config: Config, build: Path, device: Device, places: GroundPlaces, box: Window
 ) -> GroundClasses:
-    """Classes of a box of the grid; ``surface`` uint8[y, x] of all of it."""
+    """Classes of a box of the grid."""
     base_m = base_height_m(device)
     lowest_m = lowest_height_m(config, base_m)
     effective_m = lowest_m if lowest_m > base_m else math.nan
-    sea, sea_km = sea_classes(config, surface, grid)
-    rings = ring_settings(config)
+    sea, rings = np.ascontiguousarray(places.sea[box]), ring_settings(config)
     if not knows_terrain(config):
-        number, height = np.full(sea[box].shape, -1, np.int32), np.zeros((1, rings.cells), np.uint8)
+        number, height = np.full(sea.shape, -1, np.int32), np.zeros((1, rings.cells), np.uint8)
         heights_m = np.array([lowest_m])
     else:
         height = np.load(heights_file(build, base_m), mmap_mode="r")
-        home = surface == Surface.HOME
-        numbers = np.cumsum(home.ravel(), dtype=np.int32).reshape(home.shape) - 1
-        number = np.where(home[box], numbers[box], np.int32(-1))
+        numbers = np.cumsum(places.home.ravel(), dtype=np.int32).reshape(places.home.shape) - 1
+        number = np.where(places.home[box], numbers[box], np.int32(-1))
         heights_m = class_heights_m(lowest_m, config.protection.height_ratio)[: int(height.max()) + 1]
-    ground = PixelClasses(number, np.asarray(height), np.ascontiguousarray(sea[box]))
-    return GroundClasses(ground, heights_m, effective_m, rings, sea_km)
+    ground = PixelClasses(number, np.asarray(height), sea)
+    return GroundClasses(ground, heights_m, effective_m, rings, places.sea_km)

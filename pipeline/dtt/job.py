@@ -14,12 +14,9 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.dtt.channel_files import ChannelFiles
-from pipeline.dtt.limits import geometries
 from pipeline.dtt.protection_maps import write_protection
 
 
 def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     """Compute each geometry of the devices and write one pair of files for every device."""
-    files = ChannelFiles(build, channel)
-    for devices in geometries(config.devices):
-        write_protection(config, files, devices, threads=threads)
+    write_protection(config, ChannelFiles(build, channel), threads=threads)

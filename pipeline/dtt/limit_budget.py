@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.budget import NEXT_LIMITS, Budget, Term, strictest
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, read_servers, read_victims
-from pipeline.dtt.device_ground import read_ground
+from pipeline.dtt.device_ground import ground_places, read_ground
 from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
 from pipeline.dtt.level_terms import (
     LimitingVictim,
@@ -109,7 +109,8 @@ def _limiting_victims(asked: ExplainedPixel, channel: int, offset: Offset) -> It
     box = _box_around(asked, reach_px(job, files, asked.grid))
     victims = read_victims(job, files, box)
     surface = raster.read(files.territory("surface")).values
-    classes = read_ground(job.config, asked.build, job.devices[0], surface, asked.grid, box)
+    places = ground_places(job.config, surface, asked.grid)
+    classes = read_ground(job.config, asked.build, job.devices[0], places, box)
     losses = losses_of(job, victims, asked.grid, classes)
     groups = {group_name(group): group for tiers in job.groups for group in tiers}
     for band in bands_of(job):

@@ -17,7 +17,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.device_ground import GroundClasses
 from pipeline.dtt.interference_range import OVERLOAD_MU, interference_range_km, limiting_loss_db
-from pipeline.dtt.min_plus_search import SearchMaps, min_plus
+from pipeline.dtt.min_plus_search import SearchMaps, SearchTables, min_plus, search_tables
 from pipeline.dtt.path_classes import PathClasses, flat_paths
 from pipeline.dtt.path_losses import PathLosses, PathReach, path_losses
 from pipeline.dtt.victims import (
@@ -159,6 +159,7 @@ def run(
     """
     losses = losses_of(job, victims, grid, classes)
     discrimination = discrimination_of(job)
+    tables: dict[tuple[bool, bool, bool], SearchTables] = {}
     for band in bands_of(job):
         maps = SearchMaps(
             victims.azimuth_deg,
@@ -167,13 +168,15 @@ def run(
             np.zeros(targets.shape, dtype=np.uint8),
         )
         for one in passes(job, victims, band, losses):
+            same = one.near, one.kind.coastal, one.kind.orthogonal  # losses, whatever the band
+            if same not in tables:
+                tables[same] = search_tables(one.loss_db, one.paths)
             min_plus(
                 one.permissible_dbm,
-                one.loss_db,
+                tables[same],
                 discrimination,
                 maps,
                 int(label_of(one.kind, band)),
-                paths=one.paths,
                 ground=classes.ground,
                 threads=threads,
             )

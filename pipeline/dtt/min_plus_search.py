@@ -272,53 +272,71 @@ def _heap_capacity(reach: int, tile_px: tuple[int, int]) -> int:
     return sum((across // (LEAF_PX << level) + 3) ** 2 for level in range(LEVELS))
 
 
-def _check(permissible_dbm: NDArray[np.float32], loss_db: NDArray[np.float32], maps: SearchMaps) -> None:
+def _check(permissible_dbm: NDArray[np.float32], maps: SearchMaps) -> None:
     """Refuse arrays with which the result would not be what the docstring of ``min_plus`` says."""
     rasters = (permissible_dbm, *maps)
     if permissible_dbm.ndim != 2 or len({array.shape for array in rasters}) != 1:
         raise ValueError("the maps must have one shape (y, x)")
+    dtypes = [array.dtype for array in rasters]
+    if dtypes != [np.float32, np.float32, np.bool_, np.float32, np.uint8]:
+        raise TypeError(f"levels must be float32, targets bool and labels uint8, not {dtypes}")
+
+
+class SearchTables(NamedTuple):
+    """What searches with the same losses share: by offset, by class, and the tile of targets."""
+
+    offsets: OffsetTables
+    paths: PathClasses
+    tile_px: tuple[int, int]
+
+
+def search_tables(loss_db: NDArray[np.float32], paths: PathClasses | None = None) -> SearchTables:
+    """Tables of ``loss_db`` float32[n, n] by (|dy|, |dx|) in pixels, +inf beyond the range.
+
+    In no assumed order. ``paths``: losses of targets that do not stand on flat land.
+    """
     if loss_db.ndim != 2 or loss_db.shape[0] != loss_db.shape[1] or loss_db.size == 0:
         raise ValueError("the loss table must be square")
     if np.isnan(loss_db).any():
         raise ValueError("the loss table holds NaN")
-    dtypes = [array.dtype for array in (*rasters, loss_db)]
-    if dtypes != [np.float32, np.float32, np.bool_, np.float32, np.uint8, np.float32]:
-        raise TypeError(f"levels must be float32, targets bool and labels uint8, not {dtypes}")
+    if loss_db.dtype != np.float32:
+        raise TypeError(f"losses must be float32, not {loss_db.dtype}")
+    hilly = paths is not None and paths.used
+    tile_px = HILLY_TILE_PX if hilly else TARGET_TILE_PX
+    offsets = offset_tables(loss_db, max(tile_px) + 1)
+    by_class = prepared(paths, offsets.origin) if paths is not None and hilly else flat_paths()
+    return SearchTables(offsets, by_class, tile_px)
 
 
 def min_plus(
     permissible_dbm: NDArray[np.float32],
-    loss_db: NDArray[np.float32],
+    tables: SearchTables,
     discrimination: Discrimination,
     maps: SearchMaps,
     label_value: int,
     *,
-    paths: PathClasses | None = None,
     ground: PixelClasses | None = None,
     threads: int,
 ) -> None:
     """Lower ``maps.best_dbm`` to the smallest limit of any victim, in place (docs/method.md, section 11).
 
     ``permissible_dbm`` float32[y, x] what the victim tolerates, +inf (or NaN) = no victim;
-    ``loss_db`` float32[n, n] by (|dy|, |dx|) in pixels, +inf beyond the range, in no assumed order;
     ``discrimination`` ITU-R BT.419 as (flat_deg, end_deg, max_db), not used where two pixels are adjacent;
-    ``maps.label`` becomes ``label_value`` where the limit falls below the incoming one. ``paths``: losses of
-    targets that do not stand on flat land, by their ``ground``.
+    ``maps.label`` becomes ``label_value`` where the limit falls below the incoming one. ``ground``: of
+    targets that have losses by class.
     """
     ant = bt419(discrimination)
-    _check(permissible_dbm, loss_db, maps)
-    tile_px = HILLY_TILE_PX if paths is not None and paths.used else TARGET_TILE_PX
-    tables = offset_tables(loss_db, max(tile_px) + 1)
+    _check(permissible_dbm, maps)
+    offsets, by_class, tile_px = tables
     tree = build_tree(permissible_dbm, maps.azimuth_deg, ant, threads)
-    capacity = _heap_capacity(tables.reach, tile_px)
+    capacity = _heap_capacity(offsets.reach, tile_px)
     ground = ground or level_ground(permissible_dbm.shape)
-    by_class = prepared(paths, tables.origin) if paths is not None and paths.used else flat_paths()
     found = SearchState(permissible_dbm, *maps, ground)
 
     def search(first: int, last: int) -> None:
         tile = tile_ground(by_class, tile_px)
         _search_rows(
-            found, ant, tables, by_class, tile, tree, np.uint8(label_value), tile_px, first, last, capacity
+            found, ant, offsets, by_class, tile, tree, np.uint8(label_value), tile_px, first, last, capacity
         )
 
     over_bands(search, -(-permissible_dbm.shape[0] // tile_px[0]), BAND_TILES, threads)

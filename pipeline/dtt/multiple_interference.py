@@ -23,7 +23,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, nuisance_bands, read_servers, read_victims
 from pipeline.dtt.degradation import degradation_of
-from pipeline.dtt.device_ground import GroundClasses, read_ground
+from pipeline.dtt.device_ground import GroundClasses, ground_places, read_ground
 from pipeline.dtt.limits import ProtectionJob, discrimination_of, geometries, losses_of, make_job
 from pipeline.dtt.path_classes import (
     DISTANCE_STEP,
@@ -115,10 +115,10 @@ def run(
         return None
     box = _box_of([(sources, reach_px(_louder(job), files, grid)) for job, sources in concerned], grid)
     power = np.zeros((2, box.rows.stop - box.rows.start, box.cols.stop - box.cols.start))
-    surface = raster.read(files.territory("surface")).values
+    places = ground_places(config, raster.read(files.territory("surface")).values, grid)
     for job, sources in concerned:
         victims = read_victims(job, files, box)
-        classes = read_ground(config, files.build, job.devices[0], surface, grid, box)
+        classes = read_ground(config, files.build, job.devices[0], places, box)
         paths = paths_of(job, victims, grid, classes)
         _add(job, sources, paths, victims, box, power, threads)
     dq_pct = min(config.devices[i].dq_pct for i in np.unique(placed.device))

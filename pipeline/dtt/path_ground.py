@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.dtt.device_ground import GroundClasses, read_ground
+from pipeline.dtt.device_ground import GroundClasses, ground_places, read_ground
 from pipeline.dtt.path_classes import sector_table
 from pipeline.dtt.path_losses import device_path, end_of_step_km, row_loss_db
 from pipeline.dtt.victims import ExplainedPixel
@@ -60,7 +60,7 @@ def path_ground(
     config, grid, device = asked.config, asked.grid, asked.device
     surface = raster.read(asked.build / "territory" / "surface.tif").values
     whole = slice(0, grid.height), slice(0, grid.width)
-    classes = read_ground(config, asked.build, device, surface, grid, whole)
+    classes = read_ground(config, asked.build, device, ground_places(config, surface, grid), whole)
     way = asked.row - victim[0], asked.col - victim[1]
     sector, ring, height = _class_of(classes, (asked.row, asked.col), way, distance_km)
     class_m = float(classes.heights_m[height])

@@ -1,4 +1,4 @@
-"""What the reception of one DTT channel allows to devices of one geometry: files in, files out."""
+"""What the reception of one DTT channel allows to devices, by geometry: files in, files out."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import ChannelFiles, PixelBox, find_box, read_servers, read_victims, strips
-from pipeline.dtt.device_ground import highest_class_m, read_ground
+from pipeline.dtt.channel_files import (
+    ChannelFiles,
+    PixelBox,
+    box_of,
+    box_of_victims,
+    box_within_reach,
+    read_servers,
+    read_victims,
+    strips,
+)
+from pipeline.dtt.device_ground import GroundPlaces, ground_places, highest_class_m, read_ground
 from pipeline.dtt.limits import (
     THRESHOLD_BAND,
     LimitBand,
     ProtectionJob,
     bands_of,
     channel_range_km,
+    geometries,
     make_job,
     run,
 )
@@ -33,43 +43,62 @@ from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import table_size
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.separation_distances import SEPARATION_BANDS
-from pipeline.territory.codes import Surface
 
 _Block = tuple[slice, slice, NDArray[Any]]
 
 
-def write_protection(
-    config: Config, files: ChannelFiles, devices: tuple[Device, ...], *, threads: int = 1
-) -> None:
-    """Compute devices of one geometry, write one pair of files a device."""
+class _Scene(NamedTuple):
+    """What all geometries of a channel share: the grid with its ground, the boxes of victims and targets."""
+
+    grid: Grid
+    places: GroundPlaces
+    victims: PixelBox | None
+    targets: PixelBox | None
+
+
+def write_protection(config: Config, files: ChannelFiles, *, threads: int = 1) -> None:
+    """Compute each geometry of the devices and write one pair of files a device."""
     if config.protection.method == "separation":
-        for device in devices:
+        for device in config.devices:
             _separation(config, files, device)
         return
-    out = files.protection(devices[0])
+    groups = geometries(config.devices)
     if config.protection.method == "threshold":
-        _threshold(config, files, out)
+        for devices in groups:
+            _threshold(config, files, files.protection(devices[0]))
     else:
         tables = read_protection_tables(config.protection)
         servers = read_servers(files.coverage("_servers.json"))
-        _protect(make_job(config, files.channel, devices, tables, servers), files, out, threads)
-    for device in devices[1:]:
-        for source, copy in zip(out, files.protection(device), strict=True):
-            copy_whole(source, copy)
+        scene = _read_scene(config, files)
+        for devices in groups:
+            job = make_job(config, files.channel, devices, tables, servers)
+            _protect(job, files, scene, files.protection(devices[0]), threads)
+    for first, *others in groups:
+        for device in others:
+            for source, copy in zip(files.protection(first), files.protection(device), strict=True):
+                copy_whole(source, copy)
 
 
-def _protect(job: ProtectionJob, files: ChannelFiles, out: tuple[Path, Path], threads: int) -> None:
+def _read_scene(config: Config, files: ChannelFiles) -> _Scene:
+    found = raster.read(files.territory("surface"))
+    surface, grid = found.values, found.attrs["grid"]
+    places = ground_places(config, surface, grid)
+    return _Scene(grid, places, box_of_victims(config, files, surface), box_of(places.home))
+
+
+def _protect(
+    job: ProtectionJob, files: ChannelFiles, scene: _Scene, out: tuple[Path, Path], threads: int
+) -> None:
     """One geometry: only the box within reach is held in memory, finished maps wait on disk."""
-    grid = raster.read_grid(files.coverage(".tif"))
+    grid = scene.grid
     around_px = reach_px(job, files, grid) if job.groups else 0
-    box = find_box(job.config, files, grid, around_px)
+    box = box_within_reach(scene.victims, scene.targets, around_px)
     bands = bands_of(job)
     with tempfile.TemporaryDirectory(prefix="protect-", dir=files.build) as folder:
         if box is not None:
             victims = read_victims(job, files, box)
-            surface = raster.read(files.territory("surface")).values
-            classes = read_ground(job.config, files.build, job.devices[0], surface, grid, box)
-            maps = run(job, victims, surface[box] == Surface.HOME, grid, classes, threads=threads)
+            classes = read_ground(job.config, files.build, job.devices[0], scene.places, box)
+            maps = run(job, victims, scene.places.home[box], grid, classes, threads=threads)
             _keep(Path(folder), maps)
         _write(out, grid, box, bands, Path(folder), files.channel)
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from pipeline.dtt.interference_range import interference_range_km
-from pipeline.dtt.min_plus_search import SearchMaps, min_plus
+from pipeline.dtt.min_plus_search import SearchMaps, min_plus, search_tables
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.homogeneous import loss_table_db, offset_distance_km, table_size
 from pipeline.radio.channel_plan import channel_centre_mhz
@@ -112,7 +112,7 @@ def timed(case: Case, targets: np.ndarray, threads: int) -> tuple[float, float, 
     best = np.full(targets.shape, CAP_DB, np.float32)
     maps = SearchMaps(case.azimuth_deg, targets, best, np.zeros(targets.shape, np.uint8))
     wall_s, cpu_s = time.perf_counter(), time.process_time()
-    min_plus(case.allowed_db, case.loss_db, BT419, maps, 1, threads=threads)
+    min_plus(case.allowed_db, search_tables(case.loss_db), BT419, maps, 1, threads=threads)
     return time.perf_counter() - wall_s, time.process_time() - cpu_s, best
 
 

@@ -9,7 +9,7 @@ import pytest
 from hills_by_definition import DeviceOnHill, mixed_db, sea_distance_km
 
 from pipeline.dtt.device_ground import GroundClasses
-from pipeline.dtt.min_plus_search import SearchMaps, limiting_victim, min_plus
+from pipeline.dtt.min_plus_search import SearchMaps, limiting_victim, min_plus, search_tables
 from pipeline.dtt.multiple_interference import InterferenceSources, SourcePaths, add_power
 from pipeline.dtt.path_classes import PixelClasses, level_ground, prepared
 from pipeline.dtt.path_losses import PathReach, path_losses
@@ -94,9 +94,8 @@ class Case:
         )
         for loss_db, paths in ((self.losses.near_db, None), (self.losses.far_db, self.losses.paths)):
             level_dbm = self.level_dbm.astype(np.float32)
-            min_plus(
-                level_dbm, loss_db, ANTENNA, maps, 1, paths=paths, ground=self.classes.ground, threads=threads
-            )
+            tables = search_tables(loss_db, paths)
+            min_plus(level_dbm, tables, ANTENNA, maps, 1, ground=self.classes.ground, threads=threads)
         return maps.best_dbm
 
     def terrain(self, x_km: np.ndarray, y_km: np.ndarray) -> np.ndarray:

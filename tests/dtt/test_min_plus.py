@@ -78,9 +78,11 @@ def _run(
     maps = search.SearchMaps(
         case["azimuth_deg"], case["targets"], case["best_db"].copy(), case["label"].copy()
     )
-    levels = case["allowed_db"], case["loss_db"], case["discrimination"]
     with patch.multiple(search, TARGET_TILE_PX=tile_px, BAND_TILES=band_tiles):
-        search.min_plus(*levels, maps, case["label_value"], threads=threads)
+        tables = search.search_tables(case["loss_db"])
+        search.min_plus(
+            case["allowed_db"], tables, case["discrimination"], maps, case["label_value"], threads=threads
+        )
     return maps.best_dbm, maps.label
 
 
@@ -131,7 +133,7 @@ def test_min_plus_with_nodes_of_all_levels_equals_brute_force(azimuth_kind: str)
     maps = search.SearchMaps(azimuth, targets, best, label)
     ys, xs = np.nonzero(targets)
     expected = np.minimum(limits_db(allowed, azimuth, loss, *BAND_V, ys, xs), CAP_DB)
-    search.min_plus(allowed, loss, BAND_V, maps, 1, threads=2)
+    search.min_plus(allowed, search.search_tables(loss), BAND_V, maps, 1, threads=2)
     np.testing.assert_allclose(best[ys, xs], expected, atol=1e-4, rtol=0)
 
 
