@@ -1,39 +1,31 @@
 """What every job wrote, by SHA-256: an intermediate that is something else now is computed again, not used.
 
-    build/<territory>/.records/<job>/<channel, tile or device>.json     {"key": ..., "outputs": {name: sum}}
-
-The runner of jobs writes the record after the job's files. Its key is the hashes among the params of its
-rule: settings, rows of registers, code. A run begins by comparing. Where the record is missing, damaged, of
-another key or not that of the files, they are removed, and Snakemake runs the rule and all that follows it.
-Publishing compares once more, so that what was damaged meanwhile is not published.
+The runner of jobs writes a record after the job's files (``digest_records.py``). Its key is the hashes among
+the params of its rule: settings, rows of registers, code. A run begins by comparing. Where the record is
+missing, damaged, of another key or not that of the files, they are removed, and Snakemake runs the rule and
+all that follows it. Publishing compares once more, so that what was damaged meanwhile is not published.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.config.bonds import Bond, channel_named, channels_in
+from pipeline.config.bonds import channel_named, channels_in
 from pipeline.errors import InputError
-from pipeline.files import json_bytes, write_whole
-from pipeline.grid.layer_files import two_digits
 from pipeline.hashing import sha256_of_files
+from pipeline.plan.digest_records import Digests, Wildcards, read_record, record_file, wildcard_text
 from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.plan import Plan, with_bond
 from pipeline.plan.published_layers import published_layers
-from pipeline.plan.rules import key_of, output_files, stem_of
+from pipeline.plan.rules import key_of, output_files
 
-_FOLDER = ".records"
 _GONE, _CHANGED, _AHEAD = "is missing", "is not what its job wrote", "is dated in the future"
 # Clocks of other machines that write into the folder.
 _CLOCK_SLACK_S = 10.0
-
-Wildcards = Mapping[str, str]
-_Digests = Mapping[str, str]
 
 
 class Damage(NamedTuple):
@@ -49,33 +41,6 @@ class Damage(NamedTuple):
     problem: str
 
 
-class _Record(NamedTuple):
-    key: str
-    outputs: _Digests
-
-
-# --- written ------------------------------------------------------------------------------------------------
-
-
-def write_record(
-    build: Path, job: str, wildcards: Mapping[str, object], key: str, written: Iterable[Path]
-) -> None:
-    """Note the sums of the files that a job has written into ``build``."""
-    root = build.resolve()
-    paths = {path.resolve() for path in written}
-    inside = sorted(path for path in paths if path.is_relative_to(root) and path.is_file())
-    found = {path.relative_to(root).as_posix(): sum_ for path, sum_ in sha256_of_files(inside).items()}
-    texts = {name: _text(value) for name, value in wildcards.items()}
-    write_whole(_record_file(build, job, texts), json_bytes({"key": key, "outputs": found}))
-
-
-def _record_file(build: Path, job: str, wildcards: Wildcards) -> Path:
-    return build / _FOLDER / f"{stem_of(job).format(**wildcards)}.json"
-
-
-# --- compared -----------------------------------------------------------------------------------------------
-
-
 def damaged_jobs(plan: Plan, now_s: float | None = None) -> list[Damage]:
     """Jobs of a plan to run again; empty where all files are those that their jobs wrote for this plan.
 
@@ -85,11 +50,11 @@ def damaged_jobs(plan: Plan, now_s: float | None = None) -> list[Damage]:
     latest_s = _CLOCK_SLACK_S + (time.time() if now_s is None else now_s)
     jobs = list(_jobs_of(plan))
     outputs = [_outputs(plan, *job) for job in jobs]
-    records = [_read(_record_file(plan.build, *job)) for job in jobs]
+    records = [read_record(record_file(plan.build, *job)) for job in jobs]
     sums = sha256_of_files({path for paths in outputs for path in paths})
     found: list[Damage] = []
     for job, paths, record in zip(jobs, outputs, records, strict=True):
-        file = _record_file(plan.build, *job)
+        file = record_file(plan.build, *job)
         if record is None:
             computed = any(path.exists() for path in paths)
             problem = "cannot be read" if file.exists() else _GONE if computed else ""
@@ -116,7 +81,7 @@ def check_records(plan: Plan, names: Iterable[str]) -> None:
     """InputError if one of ``names`` of the build folder, or a file they rest on, is not what a job wrote."""
     known: dict[str, str] = {}
     for job in _jobs_of(plan):
-        record = _read(_record_file(plan.build, *job))
+        record = read_record(record_file(plan.build, *job))
         known |= {} if record is None else record.outputs
     paths = [plan.build / name for name in (*names, *known)]
     wrong = _first_wrong(plan.build, known, paths, sha256_of_files(paths))
@@ -130,7 +95,7 @@ def check_records(plan: Plan, names: Iterable[str]) -> None:
 
 
 def _first_wrong(
-    build: Path, known: _Digests, paths: Iterable[Path], sums: Mapping[Path, str | None]
+    build: Path, known: Digests, paths: Iterable[Path], sums: Mapping[Path, str | None]
 ) -> tuple[Path, str] | None:
     """The first file that is not the recorded one, and what is wrong with it."""
     for path in paths:
@@ -165,23 +130,8 @@ def _wildcards_of(plan: Plan, row: Job) -> list[Wildcards]:
         return [{}]
     if row.files is not None:
         (name,) = row.wildcards
-        return [{name: _text(value)} for value in getattr(plan, row.threads)]
+        return [{name: wildcard_text(value)} for value in getattr(plan, row.threads)]
     found: dict[tuple[str, ...], None] = {}
     for layer in published_layers(plan.config, plan.victims, job=row.name):
-        found[tuple(_text(layer.fields[name]) for name in row.wildcards)] = None
+        found[tuple(wildcard_text(layer.fields[name]) for name in row.wildcards)] = None
     return [dict(zip(row.wildcards, values, strict=True)) for values in found]
-
-
-def _text(value: object) -> str:
-    return two_digits(value) if isinstance(value, int | Bond) else str(value)
-
-
-def _read(path: Path) -> _Record | None:
-    """The record of a job; None where there is none to be read."""
-    try:
-        found = json.loads(path.read_bytes())
-        key, outputs = found["key"], found["outputs"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    whole = isinstance(key, str) and isinstance(outputs, dict)
-    return _Record(key, outputs) if whole else None

@@ -9,11 +9,9 @@ from pipeline.config.bonds import channel_named
 from pipeline.layers import LAYERS
 from pipeline.plan import run_files
 from pipeline.plan.dependencies import code_of, rows_of, settings_of
+from pipeline.plan.digest_records import stem_of
 from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.plan import Plan, threads_per_job
-
-# Of channels in the names of logs.
-_PREFIX = {"channel": "ch"}
 
 
 def shell_line(job: str) -> str:
@@ -32,7 +30,7 @@ def _leaves_files(row: Job) -> bool:
 
 
 def _key_of_params(row: Job) -> str:
-    """Pattern of the key of a job's record (``digests.py``): the hashes among its params."""
+    """Pattern of the key of a job's record (``digest_records.py``): the hashes among its params."""
     names = ["code", *(["settings"] if row.settings else []), *(["rows"] if row.rows else [])]
     return "-".join(f"{{params.{name}}}" for name in names)
 
@@ -63,12 +61,6 @@ def log_file(plan: Plan, job: str) -> str:
 def benchmark_file(plan: Plan, job: str) -> str:
     """Pattern of the file that takes the time and memory of a job."""
     return f"benchmarks/{plan.config.name}/{stem_of(job)}.tsv"
-
-
-def stem_of(job: str) -> str:
-    """Pattern of the name that a job has among files of jobs: ``coverage/ch{channel}``."""
-    parts = [f"{_PREFIX.get(name, '')}{{{name}}}" for name in JOBS[job].wildcards]
-    return "/".join([job, *parts])
 
 
 def rule_params(plan: Plan, job: str) -> dict[str, str | Callable[[object], str]]:

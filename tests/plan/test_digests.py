@@ -14,7 +14,8 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.files import noting_files, write_together, write_whole
 from pipeline.plan import run_job as jobs
-from pipeline.plan.digests import check_records, damaged_jobs, remove_damaged, write_record
+from pipeline.plan.digest_records import write_record
+from pipeline.plan.digests import check_records, damaged_jobs, remove_damaged
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.rules import key_of, output_files, shell_line

@@ -19,7 +19,7 @@ import rasterio
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.plan.digests import write_record
+from pipeline.plan.digest_records import write_record
 from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import two_digits
 from pipeline.plan.territory_file import load_config

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.files import write_whole
-from pipeline.plan.digests import write_record
+from pipeline.plan.digest_records import write_record
 from pipeline.workflow import summary as run_summary
 from pipeline.workflow.run import run_command
 from tests.jobs import run_from
