@@ -16,10 +16,11 @@ from pipeline.propagation.p1812.climate import (
     log_of_anomalous_time,
     median_radius_km,
 )
+from pipeline.propagation.p1812.diffraction import grounds_of, sphere_terms, spherical_earth_db
 from pipeline.propagation.p1812.growing_path import push, start_path
 from pipeline.propagation.p1812.path_geometry import ducting_path, path_geometry
 from pipeline.propagation.p1812.profile_links import LINK_DEFAULTS, Profile, predict_paths
-from tests.propagation.p1812_reference import loss
+from tests.propagation.p1812_reference import loss, spherical
 
 MODEL = model_named("p1812")
 TOLERANCE_DB = 1e-6
@@ -258,6 +259,27 @@ def test_time_of_anomalous_propagation_by_place():
 def mu1(km):
     tau = 1 - math.exp(-4.12e-4 * km**2.41)
     return (10 ** (-km / (16 - 6.6 * tau)) + 10 ** (-5 * (0.496 + 0.354 * tau))) ** 0.2
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+@pytest.mark.parametrize("radius_km", [8931.0, 19113.0])
+def test_loss_over_the_sphere_is_that_of_the_naive_twin(vertical, radius_km):
+    """Paths from deep shadow to far above the sphere, most of them about grazing."""
+    rng = np.random.default_rng(7)
+    seen = []
+    for _ in range(400):
+        f_ghz, omega = 10 ** rng.uniform(-1.5, 0.75), float(rng.choice([0.0, 0.4, 1.0]))
+        heights_m = tuple(10 ** rng.uniform(0.3, 3.0, 2))
+        horizon_km = math.sqrt(2e-3 * radius_km) * sum(math.sqrt(h) for h in heights_m)
+        length_km = horizon_km * rng.uniform(0.2, 1.2)
+        grounds = grounds_of(f_ghz, vertical)
+        found_db = spherical_earth_db(
+            sphere_terms(grounds, radius_km), grounds, 0.2998 / f_ghz, omega, length_km, heights_m
+        )
+        expected_db = spherical(f_ghz, vertical, omega, length_km, *heights_m, radius_km)
+        assert found_db == pytest.approx(expected_db, abs=1e-9, rel=1e-12)
+        seen.append(found_db)
+    assert 40 < seen.count(0.0) < 300
 
 
 def test_inverse_normal_is_that_of_this_recommendation():

@@ -152,6 +152,43 @@ def test_several_heights_of_receivers_give_what_each_gives(dem):
         np.testing.assert_array_equal(regime[r], alone_regime)
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_random_radials_are_links_and_equal_the_naive_twin(seed):
+    """Even and uneven steps, any zones and latitude, cover, ties by whole metres, land below sea level."""
+    rng = np.random.default_rng(seed)
+    count, step_km = int(rng.integers(5, 60)), 10 ** rng.uniform(-1.7, 1.0)
+    gaps = rng.choice([1.0, 1.0, 0.2], count - 1) if seed % 2 else np.ones(count - 1)
+    d_km = np.concatenate([[0.0], np.cumsum(gaps * step_km)])
+    terrain_m = np.round(np.cumsum(rng.normal(0, 10 ** rng.uniform(-1, 2.3), count)) + rng.uniform(-50, 500))
+    zone = rng.choice([1, 3, 4] if seed % 3 else [1 if seed % 2 else 4], count)
+    terrain_m[zone == SEA] = 0.0
+    cover_m = np.where((zone != SEA) & (rng.random(count) < 0.5), 10.0 * (seed % 5 // 2), 0.0)
+    half_way = np.full(count, rng.uniform(-80, 80))
+    antennas_m = (10 ** rng.uniform(0, 3), 10 ** rng.uniform(0, 2.5))
+    f_ghz, time_pct = tuple(10 ** rng.uniform(-1.5, 0.78, 2)), (50.0, float(rng.uniform(1, 50)))
+    path = d_km, terrain_m, cover_m, zone.astype(np.int64)
+    found, regime = losses((*path, half_way), antennas_m, f_ghz, time_pct, bool(seed % 2))
+    for n in range(FIRST_RECEIVER, count, 1 + count // 12):
+        for i, f in enumerate(f_ghz):
+            for t, pct in enumerate(time_pct):
+                part = [np.ascontiguousarray(values[: n + 1]) for values in path]
+                wave = Wave(f, pct, 50.0, 0.0, bool(seed % 2), DN, N0)
+                link = p1812_link(*part, antennas_m, (math.nan, math.nan), half_way[n], wave)
+                assert (found[i, t, n], regime[i, t, n]) == (link.loss_db, link.regime)
+                expected_db, _ = loss(
+                    *(values.tolist() for values in part),
+                    f_mhz=1e3 * f,
+                    p=pct,
+                    htg=antennas_m[0],
+                    hrg=antennas_m[1],
+                    vertical=bool(seed % 2),
+                    phi=half_way[n],
+                    dn=DN,
+                    n0=N0,
+                )
+                assert found[i, t, n] == pytest.approx(expected_db, abs=1e-9)
+
+
 def test_every_mechanism_is_tried(dem):
     seen = set()
     for place, azimuth_deg, antennas_m, _ in CASES:
