@@ -17,6 +17,25 @@ rule terrain:
         derived.shell_line("terrain")
 
 
+# Losses from the masts in one 1-degree square; without outputs, as the next one, for models that have no tables.
+rule losses:
+    input:
+        territory=build_files(*run_files.territory_files(PLAN)),
+    output:
+        derived.output_files(PLAN, "losses"),
+    log:
+        derived.log_file(PLAN, "losses"),
+    benchmark:
+        derived.benchmark_file(PLAN, "losses")
+    conda:
+        "../envs/pipeline.yaml"
+    threads: threads_of("losses")
+    params:
+        **params_of("losses"),
+    shell:
+        derived.shell_line("losses")
+
+
 # Heights of devices over their surroundings; without a terrain model the rule has no outputs: nothing asks for it.
 rule heights:
     input:

@@ -31,7 +31,7 @@ from pipeline.config.products import (
     simultaneous_fault,
 )
 from pipeline.config.protection import Device, Protection, Threshold
-from pipeline.config.reception import NO_COVERAGE, Coverage, Mode, Propagation, ReceiverBand
+from pipeline.config.reception import NO_COVERAGE, Coverage, Mode, Propagation, ReceiverBand, sees_profiles
 from pipeline.config.services import (
     OTHER_LAND,
     BorderField,
@@ -228,6 +228,10 @@ class Config(Section):
             raise ValueError(f"services: say for {', '.join(missing)} whether they are evaluated")
         if missing_of_dtt := self._television_fault():
             raise ValueError(missing_of_dtt)
+        if sees_profiles(self.propagation.coverage_model) and self.terrain.dem is None:
+            raise ValueError(
+                f"propagation.coverage_model: {self.propagation.coverage_model} needs terrain.dem"
+            )
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}

@@ -7,10 +7,27 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import ModelFor, Number, Section, Sourced, within
+from pipeline.config.base import ModelFor, Number, Section, Sourced, plain_number, within
+from pipeline.propagation.models import MODELS
 
 # Location probability from a Fenton-Wilkinson sum against the true one: at most 0 too high up to 0.80.
 _SHORT_ABOVE, _FENTON_WILKINSON_SHORT = 0.80, 0.004
+
+
+_USUAL = "usual value of middle latitudes, quoted from memory; the maps of Rec. ITU-R P.1812 are not shipped"
+
+
+class PathClimate(Section):
+    """Refraction over the territory (Rec. ITU-R P.1812-8, 3.5)."""
+
+    lapse_n_per_km: Annotated[Sourced, BeforeValidator(plain_number), within(20, 100)] = Sourced(
+        value=45.0, source=_USUAL, verified=False
+    )
+    """Mean fall of the refractivity in the lowest kilometre, N-units per km."""
+    refractivity: Annotated[Sourced, BeforeValidator(plain_number), within(250, 400)] = Sourced(
+        value=325.0, source=_USUAL, verified=False
+    )
+    """Refractivity at sea level, N-units."""
 
 
 class Propagation(Section):
@@ -28,6 +45,22 @@ class Propagation(Section):
     """Percentage of time of wanted fields."""
     nuisance_time_pct: Annotated[Number, Field(ge=1, le=50)] | Literal["both"] = 1.0
     """Percentage of time of interfering fields; `both`: 1 and 50, reception of either is protected."""
+
+    climate: PathClimate | None = None
+    """Of the air over the territory, for models that see the whole profile of a path; none: defaults."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_climate(cls, given: object) -> object:
+        """The defaults stand in the settings where they count: among what is not verified."""
+        if not isinstance(given, dict) or given.get("climate") is not None:
+            return given
+        return {**given, "climate": {}} if sees_profiles(str(given.get("coverage_model"))) else given
+
+
+def sees_profiles(model: str) -> bool:
+    """Whether a model of coverage asks for whole profiles of terrain: from tables of losses."""
+    return any("profile" in row.needs for row in MODELS if row.name == model)
 
 
 def nuisance_times_pct(setting: float | Literal["both"]) -> tuple[float, ...]:

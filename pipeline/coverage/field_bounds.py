@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.coverage.fields import EFFECTIVE_FROM_KM, INTERFERING, WANTED, as_table, other_model_dbuvm
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, TvReceiver
+from pipeline.coverage.loss_lookup import largest_field_dbuvm
 from pipeline.grid.geodesy import ray
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
@@ -21,6 +22,7 @@ from pipeline.propagation.p1546.pixel import p1546_upper_bound
 ANGLE_MARGIN_DEG = 0.2
 _RADIUS_MARGIN_KM = 0.01
 _P1546, _HATA = int(CoverageModel.P1546), int(CoverageModel.HATA)
+_P1812 = int(CoverageModel.P1812)
 
 
 @kernel
@@ -133,6 +135,16 @@ def tile_bounds(
         offset, angle_deg = stations.offset[t], paths.lowest_angle_deg[m]
         near_km[t] = near
         wanted_dbuvm[t] = -math.inf
+        if model.code == _P1812:
+            from_deg, to_deg = az_deg - half_deg, az_deg + half_deg
+            if offset == 0:
+                wanted_dbuvm[t] = fixed_db + largest_field_dbuvm(
+                    model.losses, t, WANTED, near, far, from_deg, to_deg
+                )
+            interfering_dbuvm[t] = fixed_db + largest_field_dbuvm(
+                model.losses, t, INTERFERING, near, far, from_deg, to_deg
+            )
+            continue
         if offset == 0:
             wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
                 model, receiver, 0, WANTED, near, highest_m, sea_fraction, angle_deg

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
+from pipeline.coverage.loss_lookup import table_fields
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
@@ -23,7 +24,7 @@ WANTED, INTERFERING = 0, 1
 # From here on P.1546 takes the effective height; nearer it depends on d (P.1546-6, Annex 5, sec. 3).
 EFFECTIVE_FROM_KM = 15.0
 _P1546, _FREE_SPACE, _HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
-_EXTENDED_HATA = int(CoverageModel.EXTENDED_HATA)
+_EXTENDED_HATA, _P1812 = int(CoverageModel.EXTENDED_HATA), int(CoverageModel.P1812)
 PRUNED_TILE_PX = 32
 _TILE_PIXELS = PRUNED_TILE_PX * PRUNED_TILE_PX
 
@@ -148,8 +149,27 @@ def tile_fields(
             az_deg,
             field_dbuvm,
         )
+    elif model.code == _P1812:
+        table_fields(model.losses, t, time, pixels, d_km, az_deg, field_dbuvm)
     else:
         other_fields(model.code, f_mhz, receiver, radials, pixels, d_km, az_deg, field_dbuvm)
+    shape_fields(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
+
+
+@kernel
+def shape_fields(
+    stations: Stations,
+    paths: Paths,
+    receiver: TvReceiver,
+    t: int,
+    pixels: NDArray[np.int64],
+    ground_m: NDArray[np.float32],
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+) -> None:
+    """Add e.r.p. and patterns of transmitter ``t`` to fields of 1 kW at the pixels listed."""
+    over_m = paths.ground_asl_m[stations.mast[t]] + stations.agl_m[t] - receiver.h2_m
     erp_dbkw, pattern_db = stations.erp_dbkw[t], stations.pattern_db[t]
     for p in pixels:
         field_dbuvm[p] += erp_dbkw - circular_at(pattern_db, az_deg[p])
@@ -159,7 +179,7 @@ def tile_fields(
             stations.tilt_deg[t],
             receiver.h2_m,
             over_m,
-            radials,
+            radials_of(paths, stations.mast[t]),
             pixels,
             ground_m,
             d_km,

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
+from pipeline.config.reception import sees_profiles
 from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
 from pipeline.coverage.network import with_default_mode
 from pipeline.coverage.point_fields import point_fields
@@ -64,6 +65,10 @@ def _idle_of_channel(
     config: Config, network: xr.Dataset, channel: int, surface: xr.DataArray, elevation: LonLatRaster | None
 ) -> Iterator[str]:
     masts = [m for tile in sorted(set(network["tile"].values.tolist())) for m in masts_of_tile(network, tile)]
+    if sees_profiles(config.propagation.coverage_model):
+        # What tells a station that serves a valley from one that serves nothing needs no profiles.
+        estimate = config.propagation.model_copy(update={"coverage_model": "p1546"})
+        config = config.model_copy(update={"propagation": estimate})
     default = config.coverage.default_mode
     network = with_default_mode(network, (default.system, default.mode))
     planning = planning_of(config, network, channel)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.config.channels import Channels
 from pipeline.config.config import Config
 from pipeline.config.reception import Coverage, nuisance_times_pct
+from pipeline.coverage.loss_lookup import Losses, pack_losses
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
 from pipeline.propagation.hata import Environment
@@ -28,6 +29,7 @@ from pipeline.radio.noise import noise_field_dbuvm
 from pipeline.reference.ratio_tables import ModeKey, ModeValues, read_protection_tables
 from pipeline.reference.ratios import dtt_overlap_ratio_db
 from pipeline.registers.guard_intervals import guard_intervals
+from pipeline.terrain.loss_tables import LossTable
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource
 
 _LIGHT_KM_PER_US = 0.299792458
@@ -198,9 +200,10 @@ class CoverageModel(IntEnum):
     """Models of wanted and interfering fields by the names of the table; chosen by hand here alone."""
 
     P1546 = 0
-    FREE_SPACE = 1
-    HATA = 2
-    EXTENDED_HATA = 3
+    P1812 = 1
+    FREE_SPACE = 2
+    HATA = 3
+    EXTENDED_HATA = 4
 
 
 class TvReceiver(NamedTuple):
@@ -221,13 +224,14 @@ class FieldModel(NamedTuple):
     """The model at a channel and its neighbours below and above, for the times of wanted and other fields.
 
     ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time; ``f_mhz`` [3]; more of both where
-    channels of several rasters overlap or touch.
+    channels of several rasters overlap or touch. ``losses`` of the transmitters, of models that have tables.
     """
 
     code: int  # CoverageModel
     curves: NDArray[np.float64]
     prepared: tuple[PreparedCurves, ...]
     f_mhz: NDArray[np.float64]
+    losses: Losses
 
 
 class ReceptionRules(NamedTuple):
@@ -318,11 +322,13 @@ def channel_inputs(
     planning: Planning,
     config: Config,
     channel: int,
-    time_pct: float | None = None,
+    time: int = 0,
+    losses: Sequence[LossTable] = (),
 ) -> ChannelInputs:
-    """Arrays for the kernels; interfering fields at a percentage of time, None = the first configured.
+    """Arrays for the kernels; interfering fields at the ``time``-th percentage of those configured.
 
-    ``transmitters`` as of ``network.select_channels``; ``sweeps`` terrain profiles by mast key.
+    ``transmitters`` as of ``network.select_channels``; ``sweeps`` terrain profiles by mast key; ``losses`` of
+    each transmitter if the model has tables.
     """
     coverage = config.coverage
     masts = sorted({str(key) for key in transmitters["mast"].values})
@@ -346,7 +352,7 @@ def channel_inputs(
     return ChannelInputs(
         stations,
         pack_paths([sweeps[key] for key in masts], [float(agl_m[key]) for key in masts]),
-        _field_model(config, channel, time_pct),
+        _field_model(config, channel, time, losses),
         _receiver(config, channel),
         rules,
         coverage.served_from,
@@ -354,15 +360,16 @@ def channel_inputs(
     )
 
 
-def _field_model(config: Config, channel: int, time_pct: float | None) -> FieldModel:
+def _field_model(config: Config, channel: int, time: int, losses: Sequence[LossTable]) -> FieldModel:
     """The model at the frequencies of ``channel_slots``."""
     slots = channel_slots(config.channels, channel)
     f_mhz = np.array([channel_centre_mhz(config.channels, slot) for slot in slots])
     settings = config.propagation
-    t_pct = (settings.wanted_time_pct, time_pct or nuisance_times_pct(settings.nuisance_time_pct)[0])
+    t_pct = (settings.wanted_time_pct, nuisance_times_pct(settings.nuisance_time_pct)[time])
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in f_mhz for t in t_pct)
-    return FieldModel(int(CoverageModel[settings.coverage_model.upper()]), curves, prepared, f_mhz)
+    code = int(CoverageModel[settings.coverage_model.upper()])
+    return FieldModel(code, curves, prepared, f_mhz, pack_losses(losses, time))
 
 
 def channel_slots(channels: Channels, channel: int) -> list[int]:

@@ -15,7 +15,7 @@ from pipeline.config.config import Config
 from pipeline.config.reception import nuisance_times_pct
 from pipeline.coverage.channel import compute_blocks, merge_times, write_results, write_servers
 from pipeline.coverage.inputs import channel_inputs, planning_of
-from pipeline.coverage.network import load_sweeps, read_network, station_details
+from pipeline.coverage.network import load_losses, load_sweeps, read_network, station_details
 from pipeline.coverage.receiver_ground import load_ground
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import read
@@ -37,9 +37,10 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     density = None
     if config.population is not None and config.coverage.min_density_per_km2 > 0.0:
         density = read(territory / "density.tif").values
+    losses = load_losses(config, build, transmitters)
     found = []
-    for time_pct in nuisance_times_pct(config.propagation.nuisance_time_pct):
-        inputs = channel_inputs(transmitters, sweeps, planning, config, channel, time_pct)
+    for time in range(len(nuisance_times_pct(config.propagation.nuisance_time_pct))):
+        inputs = channel_inputs(transmitters, sweeps, planning, config, channel, time, losses)
         found.append(compute_blocks(inputs, grid, places, density, ground=ground, threads=threads))
     blocks = merge_times(*found) if len(found) > 1 else found[0]
     write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks, ordinary=len(found) > 1)

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
+from pipeline.config.reception import sees_profiles
 from pipeline.grid.geodesy import lattice, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_frame
@@ -18,6 +19,7 @@ from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.registers.guard_intervals import guard_intervals
 from pipeline.registers.transmitters import fill_countries, read_register
+from pipeline.terrain.loss_tables import LossTable, read_losses
 from pipeline.terrain.records import Sweep, read_sweeps
 
 ORDINARY_BANDS = ("ordinary_nuisance_dbuvm", "ordinary_nuisance_sigma_db")
@@ -100,6 +102,17 @@ def station_details(
             found["guard_assumed"] = bool(guard.assumed[row])
         details.append(found)
     return details
+
+
+def load_losses(config: Config, build: Path, transmitters: xr.Dataset) -> list[LossTable]:
+    """The loss table of each transmitter, from the files of their tiles; none if the model has no tables."""
+    if not sees_profiles(config.propagation.coverage_model):
+        return []
+    columns = [transmitters[name].values.tolist() for name in ("tile", "mast", "channel", "polarisation")]
+    return [
+        read_losses(build / "losses" / f"{tile}.npz", [(mast, channel, polarisation == "V")])[0]
+        for tile, mast, channel, polarisation in zip(*columns, strict=True)
+    ]
 
 
 def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]:

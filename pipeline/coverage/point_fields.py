@@ -35,7 +35,7 @@ def sweeps_to_points(
 ) -> dict[str, Sweep]:
     """Terrain profiles by mast key of some transmitters, for paths to places [n] in degrees."""
     lattice = _lattice_deg(lon_deg, lat_deg)
-    land = _land(config, transmitters, *lattice)
+    land = land_around(config, transmitters, *lattice)
     tiles = sorted(set(transmitters["tile"].values.tolist()))
     masts = [mast for tile in tiles for mast in masts_of_tile(transmitters, tile)]
     return sweep_towards(masts, lattice, land, config.terrain)
@@ -48,7 +48,7 @@ def ground_of_points(
     if config.terrain.dem is None:
         return np.full(lon_deg.size, np.nan)
     box = box_around(lon_deg, lat_deg, _MARGIN_KM)
-    elevation = load_elevation(config.terrain.dem, box, _land(config, transmitters, lon_deg, lat_deg))
+    elevation = load_elevation(config.terrain.dem, box, land_around(config, transmitters, lon_deg, lat_deg))
     return np.full(lon_deg.size, np.nan) if elevation is None else ground_at(elevation, lon_deg, lat_deg)
 
 
@@ -73,15 +73,24 @@ def point_fields(
 
     ``ground_m`` [n] their ground above sea level; None, NaN = unknown.
     """
-    positions_m = np.array([ecef_m(*place) for place in zip(lon_deg, lat_deg, strict=True)]).T.copy()
-    d_km, az_deg, field_dbuvm = (np.empty(lon_deg.size) for _ in range(3))
+    d_km, az_deg = rays_from(inputs, number, lon_deg, lat_deg)
+    field_dbuvm = np.empty(lon_deg.size)
     stations, paths, model = inputs.stations, inputs.paths, inputs.model
-    rays(stations.frame[number], positions_m, d_km, az_deg)
     receiver = inputs.receiver._replace(h2_m=h2_m)
     every = np.arange(lon_deg.size)
     ground = np.full(lon_deg.size, np.nan, np.float32) if ground_m is None else ground_m.astype(np.float32)
     tile_fields(stations, paths, model, receiver, number, WANTED, every, ground, d_km, az_deg, field_dbuvm)
     return field_dbuvm, d_km
+
+
+def rays_from(
+    inputs: ChannelInputs, number: int, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance in km and azimuth in degrees from a transmitter to places [n]."""
+    positions_m = np.array([ecef_m(*place) for place in zip(lon_deg, lat_deg, strict=True)]).T.copy()
+    d_km, az_deg = np.empty(lon_deg.size), np.empty(lon_deg.size)
+    rays(inputs.stations.frame[number], positions_m, d_km, az_deg)
+    return d_km, az_deg
 
 
 def _lattice_deg(
@@ -94,7 +103,7 @@ def _lattice_deg(
     return lon, lat
 
 
-def _land(
+def land_around(
     config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
 ) -> LonLatRaster:
     """Land and sea around places and sites."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
+from pipeline.config.reception import sees_profiles
 from pipeline.dtt.leakage_floor import lowest_level_dbm
 from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
 from pipeline.layers import LAYERS
@@ -127,6 +128,13 @@ def rows_of_tile(plan: Plan, tile: str) -> str:
     return json_hash(sorted(set(plan.register["mast"].values[inside].tolist())))
 
 
+def rows_of_losses(plan: Plan, tile: str) -> str:
+    """Hash of the masts of one tile with their channels and polarisations."""
+    inside = np.flatnonzero(plan.register["tile"].values == tile)
+    columns = [plan.register[name].values[inside].tolist() for name in ("mast", "channel", "polarisation")]
+    return json_hash(sorted(set(zip(*columns, strict=True))))
+
+
 def rows_of_channel(plan: Plan, channel: int) -> str:
     """Hash of the register rows of a DTT channel and its neighbours."""
     return rows_hash(plan.register, near_channel(plan, channel))
@@ -159,7 +167,9 @@ def pmse_rows_of_channel(plan: Plan, channel: DeviceChannel) -> str:
 
 def coverage_hash(plan: Plan, channel: int) -> str:
     """Hash of everything that the coverage of a DTT channel is computed from."""
-    jobs = ("territory", "terrain", "coverage")
+    jobs = ["territory", "terrain", "coverage"]
+    if sees_profiles(plan.config.propagation.coverage_model):
+        jobs.append("losses")
     parts = [settings_of(plan, job) for job in jobs] + [code_of(plan.config, job) for job in jobs]
     return json_hash([*parts, rows_of_territory(plan), rows_of_channel(plan, channel)])
 

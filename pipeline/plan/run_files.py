@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.availability.combine import limit_file
+from pipeline.config.reception import sees_profiles
 from pipeline.grid.layer_files import archive_name, layer_file, two_digits
 from pipeline.plan.plan import Plan, channels_of, tiles_of
 from pipeline.plan.published_layers import (
@@ -39,13 +40,19 @@ def territory_files(plan: Plan) -> list[str]:
 
 
 def terrain_files(plan: Plan, channel: int) -> list[str]:
-    """Sweeps that a DTT channel needs, relative to the build folder."""
-    return [name for tile in tiles_of(plan, channel) for name in sweep_files(plan, tile)]
+    """Sweeps and losses that a DTT channel needs, relative to the build folder."""
+    tiles = tiles_of(plan, channel)
+    return [name for tile in tiles for name in (*sweep_files(plan, tile), *loss_files(plan, tile))]
 
 
 def sweep_files(plan: Plan, tile: str) -> list[str]:
     """Sweeps of one 1-degree square, relative to the build folder."""
     return [f"terrain/{tile}.npz"]
+
+
+def loss_files(plan: Plan, tile: str) -> list[str]:
+    """Losses from the masts of one square, relative to the build folder; none if the model has no tables."""
+    return [f"losses/{tile}.npz"] if sees_profiles(plan.config.propagation.coverage_model) else []
 
 
 def height_files(plan: Plan) -> list[str]:

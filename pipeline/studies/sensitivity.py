@@ -24,6 +24,7 @@ from pipeline.availability.classes import Availability, availability_class, leve
 from pipeline.availability.combine import limit_file
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
+from pipeline.config.reception import sees_profiles
 from pipeline.errors import InputError
 from pipeline.files import (
     GEOTIFF_FILE,
@@ -37,7 +38,14 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file, two_digits
 from pipeline.hashing import json_hash
-from pipeline.plan.dependencies import code_of, coverage_hash, rows_of_territory, rows_of_tile, settings_of
+from pipeline.plan.dependencies import (
+    code_of,
+    coverage_hash,
+    rows_of_losses,
+    rows_of_territory,
+    rows_of_tile,
+    settings_of,
+)
 from pipeline.plan.hill_reach import hills_of
 from pipeline.plan.margin import modes_of, required_margin_km
 from pipeline.plan.plan import Plan, load_plan
@@ -324,6 +332,7 @@ def steps_of(plan: Plan, place: Path, reach: Reach, threads: int) -> Iterator[Va
             place / f"terrain/{tile}.stamp",
             partial(run_job, "terrain", config, place, tile=tile, threads=threads),
         )
+    yield from _losses_of(plan, place, grid, threads)
     heights = json_hash([settings_of(plan, "heights"), code_of(config, "heights"), grid])
     yield VariantJob(
         "heights of devices",
@@ -345,6 +354,19 @@ def steps_of(plan: Plan, place: Path, reach: Reach, threads: int) -> Iterator[Va
             json_hash(parts),
             place / f"protect-ch{channel:02d}.stamp",
             partial(run_job, "protect", config, place, channel=channel, threads=threads),
+        )
+
+
+def _losses_of(plan: Plan, place: Path, grid: str, threads: int) -> Iterator[VariantJob]:
+    """Tables of losses, of a model of coverage that has some."""
+    own = [settings_of(plan, "losses"), code_of(plan.config, "losses"), grid]
+    for tile in plan.tiles if sees_profiles(plan.config.propagation.coverage_model) else []:
+        parts = [*own, rows_of_losses(plan, tile)]
+        yield VariantJob(
+            f"losses {tile}",
+            json_hash(parts),
+            place / f"losses/{tile}.stamp",
+            partial(run_job, "losses", plan.config, place, tile=tile, threads=threads),
         )
 
 

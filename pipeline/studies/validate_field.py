@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, model_validator
 
 from pipeline.config.config import Config
+from pipeline.config.reception import sees_profiles
 from pipeline.coverage.point_fields import ground_of_points, point_fields, point_inputs, sweeps_to_points
+from pipeline.coverage.profile_fields import ground_of_paths, profile_fields
 from pipeline.errors import InputError
 from pipeline.files import PNG_FILE, check_output_folder, csv_text, kind_of_table, write_output
 from pipeline.plan.territory_file import files_read, load_config
@@ -172,12 +174,18 @@ def predict_rows(config: Config, register: xr.Dataset, rows: Sequence[Measuremen
         mine = np.flatnonzero(channels == channel)
         lon_deg, lat_deg = np.array([(rows[i].lon, rows[i].lat) for i in mine.tolist()]).T
         job = point_inputs(config, network, sweeps_to_points(config, network, lon_deg, lat_deg), channel)
+        by_profile = sees_profiles(config.propagation.coverage_model)
+        paths = ground_of_paths(config, network, lon_deg, lat_deg) if by_profile else None
         ground_m = ground_of_points(config, network, lon_deg, lat_deg)
         ids = network["id"].values.tolist()
         for h2_m in np.unique(heights_m[mine]).tolist():
             here = np.flatnonzero(heights_m[mine] == h2_m)
-            places = lon_deg[here], lat_deg[here], h2_m, ground_m[here]
-            fields = [point_fields(job, t, *places) for t in range(len(ids))]
+            places = lon_deg[here], lat_deg[here], h2_m
+            if paths is None:
+                fields = [point_fields(job, t, *places, ground_m[here]) for t in range(len(ids))]
+            else:
+                alone = [network.isel(transmitter=[t]) for t in range(len(ids))]
+                fields = [profile_fields(config, alone[t], job, t, paths, *places) for t in range(len(ids))]
             for k, i in enumerate(mine[here].tolist()):
                 found[i] = _chosen(rows[i].transmitter, ids, fields, k, channel)
     return [found[i] for i in range(len(rows))]

@@ -357,6 +357,15 @@ def pixels_at(
     return row, (east_deg - raster.west_deg) / raster.step_lon_deg - 0.5
 
 
+def has_hole(unknown: NDArray[np.bool_], asked: NDArray[np.bool_]) -> bool:
+    """Whether too much is unknown of the points of a lattice [rows, columns] that are asked for.
+
+    A hole is a square of four unknown neighbours; single ones are passed up to 1 % of the points.
+    """
+    square = unknown[1:, 1:] & unknown[1:, :-1] & unknown[:-1, 1:] & unknown[:-1, :-1]
+    return bool(square.any() or unknown.sum() > MAX_VOID_SHARE * max(asked.sum(), 1))
+
+
 def require_cover(
     elevation: LonLatRaster | None,
     lon_deg: NDArray[np.float64],
@@ -368,8 +377,7 @@ def require_cover(
     """Refuse a DEM that does not know the heights of the padded grid.
 
     ``lon_deg``, ``lat_deg`` [rows, columns]: a lattice of points over the grid, corners included; ``needed``
-    those of land that a device reaches (None: all). A hole is a square of four unknown neighbours; single
-    voids are passed up to 1 % of the points.
+    those of land that a device reaches (None: all). See :func:`has_hole`.
     """
     unknown = np.ones(lon_deg.shape, dtype=bool)
     if elevation is not None:
@@ -379,10 +387,9 @@ def require_cover(
         unknown = np.isnan(heights_m).reshape(lon_deg.shape)
     asked = np.ones_like(unknown) if needed is None else needed
     unknown &= asked
-    share = float(unknown.sum() / max(asked.sum(), 1))
-    hole = unknown[1:, 1:] & unknown[1:, :-1] & unknown[:-1, 1:] & unknown[:-1, :-1]
-    if not hole.any() and share <= MAX_VOID_SHARE:
+    if not has_hole(unknown, asked):
         return
+    share = float(unknown.sum() / asked.sum())
     lon, lat = lon_deg[unknown], lat_deg[unknown]
     raise InputError(
         "terrain does not cover the padded grid",

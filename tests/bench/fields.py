@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.inputs import CoverageModel, FieldModel, Paths, Stations, TvReceiver, pack_paths
+from pipeline.coverage.loss_lookup import pack_losses
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
@@ -84,7 +85,7 @@ def pair_ns(*, sea: bool) -> float:
     stations, paths = network(sea=sea)
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in CHANNEL_MHZ for t in TIMES_PCT)
-    model = FieldModel(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ)
+    model = FieldModel(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ, pack_losses([]))
     receiver = TvReceiver(10.0, 10.0, int(Surroundings.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
     area = lattice(GRID)
     corners = np.array([(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)])

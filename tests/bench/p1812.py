@@ -1,12 +1,13 @@
 """P.1812-8 around a mast: 60 km at 90 m for 50 and 1 % of the time, on one core, in CPU seconds.
 
 The Alpine tile N46E008 of the reference data beside the checkout, mirrored at its edges, else a rough
-synthetic surface of the same size. Sampling the elevations and compiling are not counted. Then losses
-from the table at pixels of 100 m, rays included, every tile far from the one before.
+synthetic surface of the same size. Compiling is not counted. Then fields from the table at pixels of 100 m,
+rays included, every tile far from the one before.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -15,20 +16,21 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
+from pipeline.coverage.loss_lookup import Losses, pack_losses, table_fields
 from pipeline.grid.foreign_rasters import read_external
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
-from pipeline.propagation.loss_tables import LossTable, loss_table, polar_lattice, sample_losses
-from pipeline.propagation.p1812.climate import median_radius_km
-from pipeline.propagation.p1812.polar_table import MastWave, polar_counts
 from pipeline.terrain.elevation import from_external
-from pipeline.terrain.path_profiles import profiles_around
-from pipeline.terrain.records import LonLatRaster
+from pipeline.terrain.loss_tables import LossTable, Waves, profile_ground, run
+from pipeline.terrain.records import LonLatRaster, Mast, MastView, SweepSettings
+from pipeline.terrain.sweep import tca_lattice
 from tests.bench.sweep import TILE, synthetic_surface
 
 REACH_KM, STEP_KM = 60.0, 0.09
-MAST = MastWave(46.5, 30.0, (10.0,), (0.6,), (50.0, 1.0), False, float(median_radius_km(45.0)), 325.0)
+MAST = Mast("middle", 8.5, 46.5, 30.0, math.nan, math.nan)
+WAVES = Waves(np.array([0.6]), np.array([50.0, 1.0]), False, 45.0, 325.0)
+RECEIVER_M = 10.0
 # A square of 82 km around the mast.
 GRID = Grid("EPSG:32632", 100.0, 420_000.0, 5_191_000.0, 820, 820)
 TILE_PX = 32
@@ -47,16 +49,18 @@ def surface() -> LonLatRaster:
 
 def measure(repeats: int = 3) -> dict[str, float]:
     """Seconds of a site, and microseconds of a receiver for both percentages together."""
-    nodes = polar_lattice(REACH_KM, STEP_KM)
-    profiles = profiles_around(surface(), None, (8.5, 46.5), nodes)
-    counts = polar_counts(nodes, profiles, MAST)
-    site_s = cpu_s(lambda: polar_counts(nodes, profiles, MAST), repeats)
-    receivers = counts[0, 0, 0].size
+    nodes = tca_lattice(STEP_KM, MastView(0.0, 360.0, 0.0, REACH_KM), SweepSettings())
+    elevation = surface()
+    ground = profile_ground(elevation, elevation._replace(values=np.ones(elevation.values.shape, np.uint8)))
+    codes = run(MAST, ground, nodes, WAVES, RECEIVER_M)
+    site_s = cpu_s(lambda: run(MAST, ground, nodes, WAVES, RECEIVER_M), repeats)
+    receivers = codes[0, 0].size
     print(f"P.1812 around a mast: {receivers} receivers", file=sys.stderr)
+    table = LossTable(nodes.first_azimuth_deg, nodes.azimuth_step_deg, 0.0, STEP_KM, codes[0])
     return {
         "p1812_us_per_receiver_pair": 1e6 * site_s / receivers,
         "p1812_site_60km_90m_s": site_s,
-        "field_sample_ns_per_pixel_per_transmitter": sample_ns(loss_table(nodes, counts[0, 0, 1])),
+        "field_sample_ns_per_pixel_per_transmitter": sample_ns(pack_losses([table])),
     }
 
 
@@ -71,26 +75,27 @@ def cpu_s(function: Callable[[], object], repeats: int = 5) -> float:
     return statistics.median(durations_s)
 
 
-def sample_ns(table: LossTable) -> float:
+def sample_ns(losses: Losses) -> float:
     """Time of one pixel, the frames of the pixels apart."""
     corners = np.random.default_rng(0).integers(0, 820 - TILE_PX, (400, 2))
     frame, area = site_frames(np.array([8.5]), np.array([46.5]))[0], lattice(GRID)
-    apart_s = cpu_s(lambda: losses_of_tiles(table, frame, area, corners, with_losses=False))
-    whole_s = cpu_s(lambda: losses_of_tiles(table, frame, area, corners, with_losses=True))
+    apart_s = cpu_s(lambda: fields_of_tiles(losses, frame, area, corners, with_fields=False))
+    whole_s = cpu_s(lambda: fields_of_tiles(losses, frame, area, corners, with_fields=True))
     return 1e9 * (whole_s - apart_s) / (len(corners) * TILE_PX * TILE_PX)
 
 
 @kernel
-def losses_of_tiles(
-    table: LossTable, frame: np.ndarray, area: Lattice, corners: np.ndarray, with_losses: bool
+def fields_of_tiles(
+    losses: Losses, frame: np.ndarray, area: Lattice, corners: np.ndarray, with_fields: bool
 ) -> float:
-    """Losses at the pixels of tiles; the frames alone without."""
-    frames, total_db = np.empty((11, TILE_PX, TILE_PX)), 0.0
-    d_km, az_deg, loss_db = np.empty((3, TILE_PX * TILE_PX))
+    """Fields at the pixels of tiles; the frames alone without."""
+    frames, total_dbuvm = np.empty((11, TILE_PX, TILE_PX)), 0.0
+    d_km, az_deg, field_dbuvm = np.empty((3, TILE_PX * TILE_PX))
+    pixels = np.arange(TILE_PX * TILE_PX)
     for row, col in corners:
         pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, row, col, frames)
-        if with_losses:
+        if with_fields:
             rays(frame, frames.reshape(11, -1)[:3], d_km, az_deg)
-            sample_losses(table, d_km, az_deg, loss_db)
-            total_db += loss_db[0]
-    return total_db
+            table_fields(losses, 0, 0, pixels, d_km, az_deg, field_dbuvm)
+            total_dbuvm += field_dbuvm[0]
+    return total_dbuvm

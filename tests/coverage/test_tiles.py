@@ -14,6 +14,7 @@ from pipeline.coverage.inputs import Planning, channel_inputs
 from pipeline.coverage.nuisance import bearings, minimum_discrimination_db
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
 from pipeline.radio.antennas import directivity_db, discrimination_db
+from pipeline.terrain.loss_tables import LossTable
 
 ROW, COL = 20, 30
 LIGHT_KM_PER_US = 0.299792458
@@ -152,12 +153,22 @@ def test_pattern_and_power_shift_the_wanted_field():
     assert levels[0] == pytest.approx(field(10.0) + 10.0 - 7.0, abs=2e-4)
 
 
-@pytest.mark.parametrize("model", ["p1546", "free_space", "hata", "extended_hata"])
+def random_tables(stations):
+    """Loss tables whose neighbouring nodes have nothing in common, far beyond the grid."""
+    rng = np.random.default_rng(8)
+    return [
+        LossTable(0.0, 1.0, 0.0, 2.0, rng.integers(900, 9000, (2, 360, 300), np.uint16))
+        for _ in range(stations)
+    ]
+
+
+@pytest.mark.parametrize("model", ["p1546", "free_space", "hata", "extended_hata", "p1812"])
 def test_bounds_of_a_tile_hold_for_every_pixel(model):
     made, settings = scene(), config()
     propagation = settings.propagation.model_copy(update={"coverage_model": model})
     settings = settings.model_copy(update={"propagation": propagation})
-    inputs = channel_inputs(made.transmitters, made.sweeps, made.planning, settings, CHANNEL)
+    tables = random_tables(made.transmitters.sizes["transmitter"])
+    inputs = channel_inputs(made.transmitters, made.sweeps, made.planning, settings, CHANNEL, losses=tables)
     count, pixels = inputs.stations.mast.size, np.arange(1024)
     ground_m = np.full(1024, np.nan, np.float32)
     area = lattice(GRID)

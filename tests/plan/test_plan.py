@@ -131,12 +131,12 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web
         (
             "devices:",
             "propagation: {coverage_model: hata}\ndevices:",
-            {"coverage", "reception", "combine", "choices"},
+            {"losses", "coverage", "reception", "combine", "choices"},
         ),
         (
             "devices:",
             "propagation: {nuisance_time_pct: 5.0}\ndevices:",
-            {"coverage", "protect", "combine", "choices"},
+            {"losses", "coverage", "protect", "combine", "choices"},
         ),
         ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
         ("height_m: 30.0", "height_m: 10.0", {"heights", "protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),

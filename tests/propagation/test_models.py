@@ -92,7 +92,7 @@ def test_added_model_is_a_choice_of_the_configuration(with_constant: None) -> No
     assert Propagation(wsd_model="constant").wsd_model == "constant"
     assert Mobile(registers=["x.csv"], model="constant").model == "constant"
     assert Sensitivity(wsd_models=["constant"]).wsd_models == ["constant"]
-    with pytest.raises(ValidationError, match="p1546, free_space, hata, extended_hata"):
+    with pytest.raises(ValidationError, match="p1546, p1812, free_space, hata, extended_hata"):
         Propagation(coverage_model="constant")
 
 
@@ -107,7 +107,7 @@ def test_model_outside_the_table_is_refused() -> None:
 def test_added_model_is_in_the_schema(with_constant: None) -> None:
     properties = Propagation.model_json_schema()["properties"]
     assert properties["wsd_model"]["enum"] == ["p1546", "extended_hata", "constant"]
-    assert properties["coverage_model"]["enum"] == ["p1546", "free_space", "hata", "extended_hata"]
+    assert properties["coverage_model"]["enum"] == ["p1546", "p1812", "free_space", "hata", "extended_hata"]
     assert '"constant"' in export_schema()
 
 

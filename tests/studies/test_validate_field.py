@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from pyproj import Geod
+from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
@@ -21,6 +23,7 @@ from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.predict import predict_table
 from pipeline.studies.validate_field import Predicted, predict_rows, read_measurements, statistics
+from tests.propagation.p1812_reference import loss
 from tests.tiny import STATIONS
 
 MAST_M = 100.0
@@ -71,6 +74,71 @@ def test_prediction_equals_the_table_of_links(tiny: Path, model: str, h2_m: floa
     expected_dbuvm, d_km = independent_dbuvm("B", lon, lat, h2_m, model)
     assert [entry.d_km for entry in found] == pytest.approx(d_km, rel=1e-4, abs=2e-4)
     assert [entry.field_dbuvm for entry in found] == pytest.approx(expected_dbuvm, abs=0.02)
+
+
+STEP_DEG, WEST_DEG, NORTH_DEG = 1.0 / 240.0, 13.7, 46.5
+
+
+def hills_m() -> np.ndarray:
+    """Ridges across all paths, some hundred metres over the valleys."""
+    y, x = np.mgrid[0:200, 0:220].astype(float)
+    ridges_m = 350.0 + 250.0 * np.sin(x / 5.0 + y / 9.0) + 80.0 * np.cos(y / 3.0)
+    return ridges_m.astype(np.float32)
+
+
+def height_m(heights_m: np.ndarray, lon_deg: float, lat_deg: float) -> float:
+    """Bilinear between the centres of pixels."""
+    row, col = (NORTH_DEG - lat_deg) / STEP_DEG - 0.5, (lon_deg - WEST_DEG) / STEP_DEG - 0.5
+    i, j = math.floor(row), math.floor(col)
+    weights = np.outer([1 - (row - i), row - i], [1 - (col - j), col - j])
+    return float((heights_m[i : i + 2, j : j + 2].astype(float) * weights).sum())
+
+
+def test_p1812_follows_the_profile_to_each_place(tiny: Path) -> None:
+    """Against the naive twin along the geodesic; valleys lie up to tens of dB below free space."""
+    heights_m, geod = hills_m(), Geod(ellps="WGS84")
+    place = from_origin(WEST_DEG, NORTH_DEG, STEP_DEG, STEP_DEG)
+    shape = {"height": 200, "width": 220, "count": 1, "dtype": "float32"}
+    with rasterio.open(
+        tiny.parent / "dem.tif", "w", driver="GTiff", crs="EPSG:4326", transform=place, **shape
+    ) as sink:
+        sink.write(heights_m, 1)
+    more = "terrain: {dem: [dem.tif]}\npropagation: {coverage_model: p1812, climate: {lapse_n_per_km: 50}}\n"
+    tiny.write_text(tiny.read_text() + more)
+    lon, lat = places(12)
+    rows = [
+        {"lon": x, "lat": y, "field_dbuvm": 50, "transmitter": "B", "h2_m": 10.0}
+        for x, y in zip(lon, lat, strict=True)
+    ]
+    found, excess_db = predicted(tiny, rows), []
+    _, site_lon, site_lat, channel, _ = STATIONS[1]
+    f_mhz = 474.0 + 8 * (channel - 21)
+    for entry, x, y in zip(found, lon, lat, strict=True):
+        azimuth_deg, _, length_m = geod.inv(site_lon, site_lat, x, y)
+        # Steps as long as those of the terrain model, or a little shorter.
+        count = max(math.ceil(length_m / 1000.0 / (STEP_DEG * math.pi * 6371.0 / 180.0)), 4)
+        d_km = [length_m / 1000.0 * i / count for i in range(count + 1)]
+        along = [geod.fwd(site_lon, site_lat, azimuth_deg, 1000.0 * d)[:2] for d in d_km]
+        profile_m = [height_m(heights_m, *each) for each in along]
+        half = geod.fwd(site_lon, site_lat, azimuth_deg, 0.5 * length_m)[1]
+        loss_db, _ = loss(
+            d_km,
+            profile_m,
+            [0.0] * len(d_km),
+            [4] * len(d_km),
+            f_mhz=f_mhz,
+            p=50.0,
+            htg=MAST_M,
+            hrg=10.0,
+            vertical=False,
+            phi=half,
+            dn=50.0,
+            n0=325.0,
+        )
+        # Heights are float32, and radials go straight between knots 2 km apart.
+        assert entry.field_dbuvm == pytest.approx(139.36 + 20 * math.log10(f_mhz) - loss_db, abs=0.05)
+        excess_db.append(106.96 - 20.0 * math.log10(length_m / 1000.0) - entry.field_dbuvm)
+    assert max(excess_db) > 20.0
 
 
 def test_strongest_transmitter_of_a_channel_is_compared(tiny: Path) -> None:

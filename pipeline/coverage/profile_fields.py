@@ -1,0 +1,89 @@
+"""Wanted fields at single places by a model that sees the whole profile: each place has one of its own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.config.config import Config
+from pipeline.coverage.fields import shape_fields
+from pipeline.coverage.inputs import ChannelInputs
+from pipeline.coverage.loss_lookup import field_1kw_dbuvm
+from pipeline.coverage.point_fields import land_around, rays_from
+from pipeline.errors import InputError
+from pipeline.terrain.elevation import load_elevation
+from pipeline.terrain.loss_tables import ProfileGround, losses_to, profile_ground, waves_of
+from pipeline.terrain.records import LonLatRaster, Mast
+from pipeline.terrain.sweep import dem_step_km
+from pipeline.terrain.tile_sweeps import above_ground, box_around, masts_of_tile
+
+_MARGIN_KM = 2.0
+
+
+class PlacesGround(NamedTuple):
+    """Terrain around places and masts, as profiles read it, and the distance of their samples."""
+
+    elevation: LonLatRaster
+    profiles: ProfileGround
+    step_km: float
+
+
+def ground_of_paths(
+    config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> PlacesGround:
+    """Terrain of all paths from some transmitters to places [n] in degrees."""
+    land = land_around(config, transmitters, lon_deg, lat_deg)
+    sites = transmitters["lon_deg"].values, transmitters["lat_deg"].values
+    lon, lat = np.append(sites[0], lon_deg), np.append(sites[1], lat_deg)
+    box = box_around(lon, lat, _MARGIN_KM)
+    elevation = None if config.terrain.dem is None else load_elevation(config.terrain.dem, box, land)
+    if elevation is None:
+        raise InputError("no heights on the paths", row="terrain.dem", allowed="a raster that covers them")
+    step_km = dem_step_km(elevation, float(lat.mean()))
+    return PlacesGround(elevation, profile_ground(elevation, land), step_km)
+
+
+def profile_fields(
+    config: Config,
+    transmitter: xr.Dataset,
+    inputs: ChannelInputs,
+    number: int,
+    ground: PlacesGround,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    h2_m: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Field in dB(uV/m) and distance in km of one transmitter at places [n], as ``point_fields``.
+
+    ``transmitter``: a network of this one alone, ``number`` its place in ``inputs``. InputError where the
+    terrain of a path is not known.
+    """
+    (mast,) = masts_of_tile(transmitter, str(transmitter["tile"].values[0]))
+    vertical = str(transmitter["polarisation"].values[0]) == "V"
+    waves = waves_of(config.propagation, [float(inputs.model.f_mhz[1])], vertical)
+    d_km, az_deg = rays_from(inputs, number, lon_deg, lat_deg)
+    standing = above_ground(mast, ground.elevation)
+    excess_db = losses_to(standing, ground.profiles, waves, ground.step_km, az_deg, d_km, h2_m)
+    _refuse_unknown(mast, excess_db, lon_deg, lat_deg)
+    field_dbuvm = field_1kw_dbuvm(d_km, excess_db)
+    every, unknown_m = np.arange(lon_deg.size), np.full(lon_deg.size, np.nan, np.float32)
+    receiver = inputs.receiver._replace(h2_m=h2_m)
+    shape_fields(inputs.stations, inputs.paths, receiver, number, every, unknown_m, d_km, az_deg, field_dbuvm)
+    return field_dbuvm, d_km
+
+
+def _refuse_unknown(
+    mast: Mast, loss_db: NDArray[np.float64], lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> None:
+    if np.isnan(loss_db).any():
+        place = int(np.argmax(np.isnan(loss_db)))
+        raise InputError(
+            "terrain of a path is not known",
+            row=f"mast {mast.key}",
+            field="terrain.dem",
+            value=f"path to {lon_deg[place]:.3f}, {lat_deg[place]:.3f}",
+            allowed="heights of all land between the masts and the places",
+        )

@@ -1,0 +1,412 @@
+"""Losses between a mast and receivers all around it: what a model that sees the whole profile is asked once.
+
+A table holds, by azimuth and distance, the loss of a channel for some percentages of time beyond that of free
+space over the same distance: that part varies slowly with the distance and is read by linear interpolation in
+dB (docs/method.md, section 34). The samples of a profile are as far apart as those of the terrain model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.reception import PathClimate, Propagation, nuisance_times_pct
+from pipeline.errors import InputError
+from pipeline.files import whole_file
+from pipeline.grid.grid import GEOD
+from pipeline.kernels import kernel
+from pipeline.propagation.p1812.climate import half_way_latitude_deg, median_radius_km
+from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms, radial_losses, shared_terms
+from pipeline.terrain.elevation import has_hole
+from pipeline.terrain.path_profiles import AT_SEA, nearness_to_sea, zone_of
+from pipeline.terrain.radial import KNOT_KM, pixel_knots, sample_heights
+from pipeline.terrain.records import LonLatRaster, Mast
+from pipeline.terrain.sweep import Frame, TcaLattice, frame_of
+
+# Codes of a table: hundredths of a dB from here up; a path may have less than free space by focusing.
+LOWEST_EXCESS_DB = -10.0
+PER_DB = 100.0
+UNKNOWN = 65535
+# Basic transmission loss of free space at 1 GHz and 1 km (P.1812-8, eq. 8).
+FREE_SPACE_DB = 92.4
+# Parts of the step from the mast to the first sample: a path needs points between its ends.
+_NEAR_PARTS = 4
+# Samples of unknown height over which the last known one holds.
+_GAP_SAMPLES = 3
+_RADIALS_A_TIME = 64
+
+
+class ProfileGround(NamedTuple):
+    """Terrain above sea level in m, and by ``coast`` uint8[y, x] what is sea, near it, and farther inland."""
+
+    height_m: NDArray[np.float32]
+    frame: Frame
+    coast: NDArray[np.uint8]
+    coast_frame: Frame
+
+
+class Waves(NamedTuple):
+    """Frequencies in GHz, percentages of time, polarisation; lapse rate in N/km and refractivity."""
+
+    f_ghz: NDArray[np.float64]
+    time_pct: NDArray[np.float64]
+    vertical: bool
+    lapse_n_per_km: float
+    refractivity: float
+
+
+class MastSite(NamedTuple):
+    """A mast as the kernels take it: degrees, ground above sea level (NaN: of the DEM), antenna over it."""
+
+    lon_deg: float
+    lat_deg: float
+    ground_m: float
+    antenna_m: float
+
+
+class FarAndNear(NamedTuple):
+    """Distances of the samples of a radial, and of points up to the first one, with what they share."""
+
+    d_km: NDArray[np.float64]
+    shared: SharedTerms
+    near_km: NDArray[np.float64]
+    near: SharedTerms
+
+
+class LossTable(NamedTuple):
+    """Losses of one mast in one channel: ``codes`` uint16[time, radial, range] on a polar lattice."""
+
+    first_deg: float
+    step_deg: float
+    first_km: float
+    step_km: float
+    codes: NDArray[np.uint16]
+
+
+def waves_of(settings: Propagation, f_mhz: Sequence[float], vertical: bool) -> Waves:
+    """Frequencies with the percentages and the air of a territory: of wanted fields, then of others."""
+    times_pct = [settings.wanted_time_pct, *nuisance_times_pct(settings.nuisance_time_pct)]
+    climate = settings.climate or PathClimate()
+    return Waves(
+        1e-3 * np.array(f_mhz, np.float64),
+        np.array(times_pct),
+        vertical,
+        climate.lapse_n_per_km.value,
+        climate.refractivity.value,
+    )
+
+
+def profile_ground(elevation: LonLatRaster, land: LonLatRaster) -> ProfileGround:
+    """Terrain and coasts as the profiles read them; ``land`` uint8, 0 sea."""
+    coast = nearness_to_sea(land)
+    return ProfileGround(elevation.values, frame_of(elevation), coast.values, frame_of(coast))
+
+
+def run(
+    mast: Mast,
+    ground: ProfileGround,
+    lattice: TcaLattice,
+    waves: Waves,
+    receiver_m: float,
+    *,
+    threads: int = 1,
+) -> NDArray[np.uint16]:
+    """Codes of the losses of a mast, uint16[frequency, time, radial, range]; the same for any threads.
+
+    ``UNKNOWN`` from where a profile crosses land of unknown height.
+    """
+    samples = lattice.first + (lattice.ranges - 1) * lattice.stride + 1
+    d_km = lattice.sample_km * np.arange(max(samples, FIRST_RECEIVER + 1), dtype=np.float64)
+    near_km = lattice.sample_km * np.arange(_NEAR_PARTS + 1, dtype=np.float64) / _NEAR_PARTS
+    far = FarAndNear(d_km, _shared_terms(waves, d_km), near_km, _shared_terms(waves, near_km))
+    free_db = FREE_SPACE_DB + 20.0 * np.log10(waves.f_ghz)
+    codes = np.empty((free_db.size, waves.time_pct.size, lattice.radials, lattice.ranges), np.uint16)
+    site = MastSite(mast.lon_deg, mast.lat_deg, mast.site_height_asl_m, mast.antenna_height_agl_m)
+
+    def fill(first: int) -> None:
+        last = min(first + _RADIALS_A_TIME, lattice.radials)
+        _fill_radials(ground, site, lattice, far, free_db, receiver_m, (first, last), codes)
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        list(pool.map(fill, range(0, lattice.radials, _RADIALS_A_TIME)))
+    return codes
+
+
+def _shared_terms(waves: Waves, d_km: NDArray[np.float64]) -> SharedTerms:
+    return shared_terms(
+        d_km,
+        waves.f_ghz.tolist(),
+        waves.time_pct.tolist(),
+        vertical=waves.vertical,
+        median_radius_km=median_radius_km(waves.lapse_n_per_km),
+        refractivity=waves.refractivity,
+    )
+
+
+def losses_to(
+    mast: Mast,
+    ground: ProfileGround,
+    waves: Waves,
+    step_km: float,
+    azimuth_deg: NDArray[np.float64],
+    d_km: NDArray[np.float64],
+    receiver_m: float,
+) -> NDArray[np.float64]:
+    """Losses to single places [n] beyond those of free space, in dB; each has a profile of its own.
+
+    Samples are at most ``step_km`` apart. For the first frequency and percentage of ``waves``; NaN where the
+    terrain of a path is not known.
+    """
+    free_db = FREE_SPACE_DB + 20.0 * math.log10(waves.f_ghz[0])
+    site = MastSite(mast.lon_deg, mast.lat_deg, mast.site_height_asl_m, mast.antenna_height_agl_m)
+    found = np.full(d_km.size, np.nan)
+    for place, (direction_deg, length_km) in enumerate(zip(azimuth_deg.tolist(), d_km.tolist(), strict=True)):
+        count = max(math.ceil(length_km / step_km), _NEAR_PARTS) + 1
+        along_km = np.linspace(0.0, length_km, count)
+        terrain_m, zone = np.empty(count), np.empty(count, np.int64)
+        if sample_profile(ground, site, direction_deg, along_km[1], terrain_m, zone) == count:
+            direction, latitude = math.radians(direction_deg), math.radians(mast.lat_deg)
+            half_way_deg = np.array([half_way_latitude_deg(latitude, direction, km) for km in along_km])
+            loss_db = np.empty((1, waves.f_ghz.size, waves.time_pct.size, count))
+            radial_losses(
+                along_km,
+                terrain_m,
+                np.zeros(count),
+                zone,
+                half_way_deg,
+                site.antenna_m,
+                np.array([receiver_m]),
+                _shared_terms(waves, along_km),
+                loss_db,
+                np.empty(loss_db.shape, np.uint8),
+            )
+            found[place] = loss_db[0, 0, 0, -1] - free_db - 20.0 * math.log10(length_km)
+    return found
+
+
+def require_known(
+    mast: Mast,
+    codes: NDArray[np.uint16],
+    lattice: TcaLattice,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    needed: NDArray[np.bool_],
+) -> None:
+    """InputError unless the losses to the places of a lattice that are needed are known, all [rows, columns].
+
+    ``codes`` [radial, range]. Single places pass, as with the cover of the terrain model.
+    """
+    sites = np.full(lon_deg.shape, mast.lon_deg), np.full(lon_deg.shape, mast.lat_deg)
+    azimuth_deg, _, length_m = GEOD.inv(*sites, lon_deg, lat_deg)
+    bearing = ((np.asarray(azimuth_deg) - lattice.first_azimuth_deg) % 360.0) / lattice.azimuth_step_deg
+    along = np.asarray(length_m) / (1000.0 * lattice.sample_km * lattice.stride)
+    along -= lattice.first / lattice.stride
+    radial = np.minimum(bearing.astype(np.int64), lattice.radials - 1)
+    node = np.clip(np.ceil(along).astype(np.int64), 0, lattice.ranges - 1)
+    unknown = (codes[radial, node] == UNKNOWN) & needed
+    if has_hole(unknown, needed):
+        place = tuple(np.argwhere(unknown)[0])
+        raise InputError(
+            "terrain of a path is not known",
+            row=f"mast {mast.key}",
+            field="terrain.dem",
+            value=f"path to {lon_deg[place]:.3f}, {lat_deg[place]:.3f}",
+            allowed="heights of all land between the masts and the territory",
+        )
+
+
+@kernel
+def _fill_radials(
+    ground: ProfileGround,
+    site: MastSite,
+    lattice: TcaLattice,
+    far: FarAndNear,
+    free_db: NDArray[np.float64],
+    receiver_m: float,
+    radials: tuple[int, int],
+    codes: NDArray[np.uint16],
+) -> None:
+    """Fill the codes of radials first to last - 1; ``free_db`` free space at 1 km, by frequency."""
+    d_km, n, receivers_m = far.d_km, far.d_km.size, np.array([receiver_m])
+    terrain_m, cover_m, zone, half_way_deg = np.empty(n), np.zeros(n), np.empty(n, np.int64), np.empty(n)
+    loss_db = np.empty((1, codes.shape[0], codes.shape[1], n))
+    regime = np.empty(loss_db.shape, np.uint8)
+    for radial in range(radials[0], radials[1]):
+        azimuth_deg = lattice.first_azimuth_deg + radial * lattice.azimuth_step_deg
+        known = sample_profile(ground, site, azimuth_deg, d_km[1], terrain_m, zone)
+        codes[:, :, radial] = UNKNOWN
+        if known < FIRST_RECEIVER:
+            continue
+        for i in range(known):
+            half_way_deg[i] = half_way_latitude_deg(
+                math.radians(site.lat_deg), math.radians(azimuth_deg), d_km[i]
+            )
+        part = slice(0, known)
+        radial_losses(
+            d_km[part],
+            terrain_m[part],
+            cover_m[part],
+            zone[part],
+            half_way_deg,
+            site.antenna_m,
+            receivers_m,
+            far.shared,
+            loss_db,
+            regime,
+        )
+        _fill_near(far, terrain_m, zone, half_way_deg[1], site.antenna_m, receivers_m, loss_db)
+        _fill_codes(lattice, d_km, known, loss_db[0], free_db, codes[:, :, radial])
+
+
+@kernel
+def _fill_near(
+    far: FarAndNear,
+    terrain_m: NDArray[np.float64],
+    zone: NDArray[np.int64],
+    half_way_deg: float,
+    antenna_m: float,
+    receivers_m: NDArray[np.float64],
+    loss_db: NDArray[np.float64],
+) -> None:
+    """Fill the losses to the first sample, between which and the mast bare ground rises or falls evenly."""
+    d_km = far.near_km
+    last = d_km.size - 1
+    share = d_km / d_km[last]
+    ground_m = terrain_m[0] + share * (terrain_m[1] - terrain_m[0])
+    zones = np.where(share < 0.5, zone[0], zone[1])
+    half_way, none_m = np.full(d_km.size, half_way_deg), np.zeros(d_km.size)
+    near_db = np.empty((*loss_db.shape[:3], d_km.size))
+    regime = np.empty(near_db.shape, np.uint8)
+    radial_losses(d_km, ground_m, none_m, zones, half_way, antenna_m, receivers_m, far.near, near_db, regime)
+    loss_db[:, :, :, 1] = near_db[:, :, :, last]
+
+
+@kernel
+def _fill_codes(
+    lattice: TcaLattice,
+    d_km: NDArray[np.float64],
+    known: int,
+    loss_db: NDArray[np.float64],
+    free_db: NDArray[np.float64],
+    codes: NDArray[np.uint16],
+) -> None:
+    """Fill codes [frequency, time, range] of a radial; the mast itself has those of the first sample."""
+    for k in range(codes.shape[2]):
+        i = max(lattice.first + k * lattice.stride, 1)
+        if i >= known:
+            break
+        length_db = 20.0 * math.log10(d_km[i])
+        for f in range(codes.shape[0]):
+            for t in range(codes.shape[1]):
+                codes[f, t, k] = code_of_excess(loss_db[f, t, i] - free_db[f] - length_db)
+
+
+@kernel
+def code_of_excess(excess_db: float) -> int:
+    """Code of a loss beyond that of free space, to the nearest 0.01 dB within those that there are."""
+    return int(min(max(math.floor((excess_db - LOWEST_EXCESS_DB) * PER_DB + 0.5), 0.0), UNKNOWN - 1))
+
+
+@kernel
+def sample_profile(
+    ground: ProfileGround,
+    site: MastSite,
+    azimuth_deg: float,
+    step_km: float,
+    terrain_m: NDArray[np.float64],
+    zone: NDArray[np.int64],
+) -> int:
+    """Fill heights and zones along a radial; number of samples before terrain that is not known.
+
+    Sea has the height 0, the site the height that is stated for it. Over a gap of few samples, and as far
+    beyond the edge of the terrain model, the last height holds.
+    """
+    n = terrain_m.size
+    knots = int(n * step_km / KNOT_KM) + 3
+    col, row, height_m = np.empty(knots), np.empty(knots), np.empty(n, np.float32)
+    pixel_knots(site.lon_deg, site.lat_deg, azimuth_deg, ground.coast_frame, ground.coast.shape[1], col, row)
+    coast_along(ground.coast, col, row, step_km, zone)
+    pixel_knots(site.lon_deg, site.lat_deg, azimuth_deg, ground.frame, ground.height_m.shape[1], col, row)
+    sample_heights(ground.height_m, col, row, 0, step_km, height_m)
+    if not math.isnan(site.ground_m):
+        height_m[0] = site.ground_m
+    gap = 0
+    for i in range(n):
+        terrain_m[i] = 0.0 if zone[i] == AT_SEA and i > 0 else height_m[i]
+        gap = gap + 1 if math.isnan(terrain_m[i]) else 0
+        if gap > 0:
+            if i == 0 or gap > _GAP_SAMPLES:
+                return i
+            terrain_m[i] = terrain_m[i - 1]
+        zone[i] = zone_of(zone[i], terrain_m[i])
+    return n
+
+
+@kernel
+def coast_along(
+    coast: NDArray[np.uint8],
+    col_knots: NDArray[np.float64],
+    row_knots: NDArray[np.float64],
+    step_km: float,
+    out: NDArray[np.int64],
+) -> None:
+    """Fill the codes of ``coast`` at the samples of a radial; beyond the raster its edge holds."""
+    rows, cols = coast.shape
+    for i in range(out.size):
+        position = i * step_km / KNOT_KM
+        knot = int(position)
+        along = position - knot
+        col = col_knots[knot] + (col_knots[knot + 1] - col_knots[knot]) * along
+        row = row_knots[knot] + (row_knots[knot + 1] - row_knots[knot]) * along
+        y = min(max(math.floor(row + 0.5), 0), rows - 1)
+        x = min(max(math.floor(col + 0.5), 0), cols - 1)
+        out[i] = coast[y, x]
+
+
+# --- file ---------------------------------------------------------------------------------------------------
+
+
+def table_name(mast: str, channel: int, vertical: bool) -> str:
+    """Name of a table in its file."""
+    return f"{mast}/{channel:02d}{'V' if vertical else 'H'}"
+
+
+def write_losses(
+    path: Path, lattices: Mapping[str, TcaLattice], codes: Mapping[str, NDArray[np.uint16]]
+) -> None:
+    """Write the tables of the masts of a square; ``lattices`` by mast, ``codes`` by ``table_name``."""
+    arrays: dict[str, NDArray[Any]] = {
+        f"{mast}/lattice": np.array(
+            [
+                lattice.first_azimuth_deg,
+                lattice.azimuth_step_deg,
+                lattice.first * lattice.sample_km,
+                lattice.stride * lattice.sample_km,
+            ]
+        )
+        for mast, lattice in sorted(lattices.items())
+    }
+    with whole_file(path) as ready, ready.open("wb") as sink:
+        np.savez(sink, **(arrays | dict(sorted(codes.items()))))  # type: ignore[arg-type]
+
+
+def read_losses(path: Path, wanted: Sequence[tuple[str, int, bool]]) -> list[LossTable]:
+    """The tables of masts, channels and polarisations from the file of a square."""
+    if not path.is_file():
+        raise InputError("file not found", file=path, allowed="losses written by the job losses")
+    with np.load(path) as stored:
+        return [
+            LossTable(*_lattice_of(stored[f"{mast}/lattice"]), stored[table_name(mast, channel, vertical)])
+            for mast, channel, vertical in wanted
+        ]
+
+
+def _lattice_of(numbers: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    first_deg, step_deg, first_km, step_km = numbers.tolist()
+    return first_deg, step_deg, first_km, step_km

@@ -1,0 +1,184 @@
+"""Loss tables of masts: nodes are links of P.1812-8 along the profiles of the terrain, for any threads."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pyproj import Geod
+
+from pipeline.errors import InputError
+from pipeline.terrain.loss_tables import (
+    UNKNOWN,
+    ProfileGround,
+    Waves,
+    profile_ground,
+    read_losses,
+    require_known,
+    run,
+    table_name,
+    write_losses,
+)
+from pipeline.terrain.records import LonLatRaster, Mast
+from pipeline.terrain.sweep import TcaLattice
+from tests.propagation.p1812_reference import loss
+
+DN, N0 = 45.0, 325.0
+WEST_DEG, NORTH_DEG, STEP_DEG = 13.0, 46.5, 1.0 / 120.0
+MAST = Mast("mast", 13.55, 46.05, 40.0, 300.0, math.nan)
+WAVES = Waves(np.array([0.474, 0.69]), np.array([50.0, 1.0]), True, DN, N0)
+RECEIVER_M = 10.0
+LATTICE = TcaLattice(0.0, 12.0, 30, 0.9, 0, 2, 16)
+GEOD = Geod(ellps="WGS84")
+
+
+def surfaces() -> tuple[LonLatRaster, LonLatRaster]:
+    """Hills that rise to the north, sea in the south, from three sines."""
+    y, x = np.mgrid[0:120, 0:150].astype(float)
+    hills_m = 250.0 + 180.0 * np.sin(x / 7.0) * np.cos(y / 9.0) + 60.0 * np.sin((x + y) / 3.0) - 1.5 * y
+    land = (y < 85.0).astype(np.uint8)
+    heights_m = np.where(land == 1, np.maximum(hills_m, 5.0), 0.0).astype(np.float32)
+    frame = (WEST_DEG, NORTH_DEG, STEP_DEG, STEP_DEG)
+    return LonLatRaster(heights_m, *frame), LonLatRaster(land, *frame)
+
+
+@pytest.fixture(scope="module")
+def ground() -> ProfileGround:
+    return profile_ground(*surfaces())
+
+
+@pytest.fixture(scope="module")
+def codes(ground: ProfileGround) -> NDArray[np.uint16]:
+    return run(MAST, ground, LATTICE, WAVES, RECEIVER_M)
+
+
+def bilinear(values: NDArray[np.floating], lon_deg: float, lat_deg: float) -> float:
+    col, row = (lon_deg - WEST_DEG) / STEP_DEG - 0.5, (NORTH_DEG - lat_deg) / STEP_DEG - 0.5
+    i, j = math.floor(row), math.floor(col)
+    down, across = row - i, col - j
+    corners = values[i : i + 2, j : j + 2].astype(float)
+    return float(np.array([1 - down, down]) @ corners @ np.array([1 - across, across]))
+
+
+def profile_to(azimuth_deg: float, samples: int) -> tuple[list[float], list[float], list[int]]:
+    """Distances, heights and zones by the geodesic and the definitions, sample by sample."""
+    elevation, land = surfaces()
+    sea_lat_deg = NORTH_DEG - (85 + 0.5) * STEP_DEG  # centre of the first row of sea
+    d_km, height_m, zones = [], [], []
+    for i in range(samples + 1):
+        d = LATTICE.sample_km * i
+        lon_deg, lat_deg, _ = GEOD.fwd(MAST.lon_deg, MAST.lat_deg, azimuth_deg, 1000.0 * d)
+        row = math.floor((NORTH_DEG - lat_deg) / STEP_DEG)
+        col = math.floor((lon_deg - WEST_DEG) / STEP_DEG)
+        at_sea = land.values[row, col] == 0
+        h = 0.0 if at_sea else bilinear(elevation.values, lon_deg, lat_deg)
+        h = MAST.site_height_asl_m if i == 0 else h
+        centre_deg = NORTH_DEG - (row + 0.5) * STEP_DEG
+        near = (centre_deg - sea_lat_deg) * math.pi * 6371.0 / 180.0 <= 50.0
+        d_km.append(d)
+        height_m.append(h)
+        zones.append(1 if at_sea else 3 if near and h <= 100.0 else 4)
+    return d_km, height_m, zones
+
+
+def half_way_deg(azimuth_deg: float, length_km: float) -> float:
+    """Latitude half-way on a sphere of 6371 km."""
+    phi, azimuth, arc = math.radians(MAST.lat_deg), math.radians(azimuth_deg), length_km / 2.0 / 6371.0
+    return math.degrees(
+        math.asin(math.sin(phi) * math.cos(arc) + math.cos(phi) * math.sin(arc) * math.cos(azimuth))
+    )
+
+
+def expected_code(
+    profile: tuple[list[float], list[float], list[int]], azimuth_deg: float, f: int, t: int
+) -> float:
+    d_km, height_m, zones = profile
+    f_ghz = WAVES.f_ghz[f]
+    loss_db, _ = loss(
+        d_km,
+        height_m,
+        [0.0] * len(d_km),
+        zones,
+        f_mhz=1e3 * f_ghz,
+        p=WAVES.time_pct[t],
+        htg=MAST.antenna_height_agl_m,
+        hrg=RECEIVER_M,
+        vertical=True,
+        phi=half_way_deg(azimuth_deg, d_km[-1]),
+        dn=DN,
+        n0=N0,
+    )
+    return 100.0 * (loss_db - 92.4 - 20.0 * math.log10(f_ghz) - 20.0 * math.log10(d_km[-1]) + 10.0)
+
+
+@pytest.mark.parametrize("radial", [0, 4, 9, 14, 15, 22])
+def test_nodes_are_links_along_the_terrain(codes: NDArray[np.uint16], radial: int) -> None:
+    azimuth_deg = 12.0 * radial
+    for node in (1, 2, 5, 11, 15):
+        profile = profile_to(azimuth_deg, node * LATTICE.stride)
+        for f in range(2):
+            for t in range(2):
+                # Half a count, and what float32 heights and straight knots of the radial may differ.
+                assert codes[f, t, radial, node] == pytest.approx(
+                    expected_code(profile, azimuth_deg, f, t), abs=6.0
+                )
+
+
+def test_beside_the_mast_bare_ground_rises_evenly(ground: ProfileGround) -> None:
+    lattice = LATTICE._replace(stride=1, ranges=4)
+    codes = run(MAST, ground, lattice, WAVES, RECEIVER_M)
+    for radial in (3, 20):
+        d_km, height_m, zones = profile_to(12.0 * radial, 1)
+        near = [d_km[1] * k / 4 for k in range(5)]
+        even_m = [height_m[0] + (height_m[1] - height_m[0]) * k / 4 for k in range(5)]
+        profile = near, even_m, [zones[0]] * 2 + [zones[1]] * 3
+        expected = expected_code(profile, 12.0 * radial, 1, 1)
+        assert codes[1, 1, radial, 1] == pytest.approx(expected, abs=6.0)
+        assert codes[1, 1, radial, 0] == codes[1, 1, radial, 1]
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_threads_change_no_byte(ground: ProfileGround, codes: NDArray[np.uint16], threads: int) -> None:
+    found = run(MAST, ground, LATTICE._replace(radials=150), WAVES, RECEIVER_M, threads=threads)
+    alone = run(MAST, ground, LATTICE._replace(radials=150), WAVES, RECEIVER_M)
+    assert found.tobytes() == alone.tobytes()
+    np.testing.assert_array_equal(found[:, :, :30], codes)
+
+
+def test_sector_and_thinned_ranges_are_parts_of_the_whole(
+    ground: ProfileGround, codes: NDArray[np.uint16]
+) -> None:
+    part = run(MAST, ground, TcaLattice(24.0, 12.0, 3, 0.9, 4, 4, 5), WAVES, RECEIVER_M)
+    np.testing.assert_array_equal(part, codes[:, :, 2:5, 2:11:2])
+
+
+def test_unknown_terrain_ends_a_radial_and_is_refused_where_it_is_needed() -> None:
+    elevation, land = surfaces()
+    heights_m = elevation.values.copy()
+    heights_m[:54, 60:] = np.nan  # north of the mast
+    codes = run(MAST, profile_ground(elevation._replace(values=heights_m), land), LATTICE, WAVES, RECEIVER_M)
+    assert (codes[:, :, 0, 6:] == UNKNOWN).all()
+    assert (codes[:, :, 0, :2] != UNKNOWN).all()
+    assert (codes[:, :, 15] != UNKNOWN).all()
+    lon_deg, lat_deg = np.meshgrid(np.linspace(13.45, 13.65, 9), np.linspace(46.15, 45.95, 9))
+    south = lat_deg < 46.02
+    require_known(MAST, codes[0, 0], LATTICE, lon_deg, lat_deg, south)
+    with pytest.raises(InputError, match="path is not known"):
+        require_known(MAST, codes[0, 0], LATTICE, lon_deg, lat_deg, np.ones_like(south))
+
+
+def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint16]) -> None:
+    path = tmp_path / "n46e013.npz"
+    tables = {table_name("mast", 21, True): codes[0], table_name("mast", 48, True): codes[1]}
+    write_losses(path, {"mast": LATTICE}, tables)
+    first = path.read_bytes()
+    (table,) = read_losses(path, [("mast", 48, True)])
+    assert table[:4] == (0.0, 12.0, 0.0, 1.8)
+    np.testing.assert_array_equal(table.codes, codes[1])
+    write_losses(path, {"mast": LATTICE}, tables)
+    assert path.read_bytes() == first
+    with pytest.raises(InputError, match="file not found"):
+        read_losses(tmp_path / "none.npz", [])
