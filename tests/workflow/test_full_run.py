@@ -20,18 +20,16 @@ from affine import Affine
 from rio_cogeo.cogeo import cog_validate
 
 from pipeline import blocks
-from pipeline.availability import classes
-from pipeline.dtt import protection_maps as protection
-from pipeline.grid import raster
+from pipeline.dtt import channel_files
+from pipeline.grid import raster, stacks
 from pipeline.plan import run_files
 from pipeline.plan.plan import load_plan
-from pipeline.publish import query_raster
 from pipeline.territory import masks, neighbours, population
 from tests.jobs import run_from
 
 Change = Callable[..., None]
 pytestmark = pytest.mark.slow
-STRIPS = (protection, classes, masks, population, neighbours, query_raster)
+STRIPS = (channel_files, masks, population, neighbours, stacks)
 SMALL_PX = 128
 
 
