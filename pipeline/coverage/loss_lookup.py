@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import kernel
+from pipeline.kernels import inlined, kernel
 from pipeline.propagation.models import model_named
 from pipeline.terrain.loss_tables import FREE_SPACE_DB, LOWEST_EXCESS_DB, PER_DB, LossTable
 
@@ -18,6 +18,8 @@ _BLOCK = 16
 # Field of 1 kW e.r.p. at 1 km in free space: frequency drops out of field and loss.
 _AT_1_KM_DBUVM = model_named("p1812").field_constant_db + 60.0 - FREE_SPACE_DB
 _LEAST_KM = 1e-3
+_DB_PER_LN = 20.0 / math.log(10.0)
+_DB_PER_CODE = 1.0 / PER_DB
 _ROUNDING = 1e-9
 
 
@@ -82,10 +84,12 @@ def table_fields(
     start = losses.start[t, time]
     codes = losses.codes[start : start + radials * ranges]
     full_circle = radials * step_deg > 360.0 - 1e-6
-    per_deg = 1.0 / step_deg
+    per_deg, around = 1.0 / step_deg, 360.0 / step_deg
+    last = ranges - 1.0
     for p in pixels:
-        turns = (az_deg[p] - first_deg) / 360.0
-        bearing = (turns - math.floor(turns)) * 360.0 * per_deg
+        d, bearing = d_km[p], (az_deg[p] - first_deg) * per_deg
+        if not 0.0 <= bearing < around:
+            bearing -= math.floor(bearing / around) * around
         lower = int(bearing)
         across = bearing - lower
         if lower >= radials:
@@ -93,7 +97,7 @@ def table_fields(
         upper = lower + 1
         if upper == radials:
             upper = 0 if full_circle else lower
-        along = min(max((d_km[p] - first_km) * per_km, 0.0), ranges - 1.0)
+        along = min(max((d - first_km) * per_km, 0.0), last)
         near = int(along)
         far = min(near + 1, ranges - 1)
         along -= near
@@ -101,7 +105,7 @@ def table_fields(
         first = codes[low + near] + (float(codes[low + far]) - codes[low + near]) * along
         second = codes[high + near] + (float(codes[high + far]) - codes[high + near]) * along
         code = first + (second - first) * across
-        field_dbuvm[p] = _field_dbuvm(d_km[p], code)
+        field_dbuvm[p] = _field_dbuvm(d, code)
 
 
 def field_1kw_dbuvm(d_km: NDArray[np.float64], excess_db: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,10 +113,12 @@ def field_1kw_dbuvm(d_km: NDArray[np.float64], excess_db: NDArray[np.float64]) -
     return _AT_1_KM_DBUVM - 20.0 * np.log10(np.maximum(d_km, _LEAST_KM)) - excess_db
 
 
-@kernel
+@inlined
 def _field_dbuvm(d_km: float, code: float) -> float:
     """Field of 1 kW e.r.p. at a distance, less the loss beyond that of free space."""
-    return _AT_1_KM_DBUVM - 20.0 * math.log10(max(d_km, _LEAST_KM)) - (LOWEST_EXCESS_DB + code / PER_DB)
+    return (
+        _AT_1_KM_DBUVM - LOWEST_EXCESS_DB - _DB_PER_LN * math.log(max(d_km, _LEAST_KM)) - code * _DB_PER_CODE
+    )
 
 
 @kernel
