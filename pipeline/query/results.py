@@ -134,9 +134,12 @@ def _people(run: Run) -> object:
     )
 
 
-def read_onto(path: Path, grid: Grid, fill: float) -> NDArray[Any]:
-    """Values of a file on a larger or smaller grid with the same pixels, ``fill`` where it has none."""
-    layer = raster.read(path)
+def read_onto(path: Path, grid: Grid, fill: float, band: str | None = None) -> NDArray[Any]:
+    """Values of a file on a larger or smaller grid with the same pixels, ``fill`` where it has none.
+
+    ``band`` by its description, None of a file with a single one.
+    """
+    layer = raster.read(path, bands=None if band is None else [band])
     own: Grid = layer.attrs["grid"]
     row, col = grid.offset_px(own)
     whole = np.full(grid.shape, fill, dtype=layer.dtype)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.availability.classes import Availability, availability_class, level_name
+from pipeline.availability.classes import Availability, availability_class, level_name, published_levels_dbm
 from pipeline.config.bonds import DeviceChannel, channel_named, plain_channel
 from pipeline.errors import InputError
 from pipeline.files import (
@@ -30,7 +30,7 @@ from pipeline.files import (
 )
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
-from pipeline.grid.layer_files import layer_file, two_digits
+from pipeline.grid.layer_files import channel_bands, layer_file, two_digits
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, published_file, read_onto, read_run
 from pipeline.radio.allocations import is_partial
@@ -116,7 +116,7 @@ def compare_command(first: Path, second: Path, out: Path) -> None:
             _write_maps(out, pair, device, channel, a, b)
             inside |= (a != NODATA_CENTI) | (b != NODATA_CENTI)
             for i, level_dbm in enumerate(pair.levels_dbm):
-                before, after = available(a, level_dbm), available(b, level_dbm)
+                before, after = _available_in_both(pair, device, channel, level_dbm, (a, b))
                 net[i] += after.astype(np.int16) - before
                 found = _balance(before, after, area_km2, persons)
                 table.append(_row_of(device, level_dbm, channel, found))
@@ -269,6 +269,37 @@ def _write_maps(
     )
     for name, layer in zip(_MAPS, (difference, changes), strict=True):
         raster.write(out / _map_file(name, device, channel), layer, tags=tags, publish=True)
+
+
+def _available_in_both(
+    pair: ComparedRuns,
+    device: str,
+    channel: DeviceChannel,
+    level_dbm: float,
+    both: tuple[NDArray[np.int16], NDArray[np.int16]],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where a channel is available at a level, by the layers of levels of each run.
+
+    A level that a run did not publish is looked for in its maximum e.i.r.p. ``both``.
+    """
+    first, second = (
+        _available_in(run, pair.grid, device, channel, level_dbm, raw)
+        for run, raw in zip(pair[:2], both, strict=True)
+    )
+    return first, second
+
+
+def _available_in(
+    run: Run, grid: Grid, device: str, channel: DeviceChannel, level_dbm: float, raw: NDArray[np.int16]
+) -> NDArray[np.bool_]:
+    config = config_of(run)
+    (own,) = (each for each in config.devices if each.id == device)
+    if level_dbm not in published_levels_dbm(config, own):
+        return available(raw, level_dbm)
+    place = {"device": device, "level": level_name(level_dbm)}
+    path = published_file(run, layer_file("availability", partial=is_partial(config), **place))
+    (band,) = channel_bands("availability", [channel])
+    return np.asarray(read_onto(path, grid, Availability.OUTSIDE, band) == Availability.AVAILABLE)
 
 
 def available(raw: NDArray[np.int16], level_dbm: float) -> NDArray[np.bool_]:

@@ -52,6 +52,7 @@ def make_run(
     )
     path = folder / "public/max_eirp_fixed30_ch30.tif"
     raster.write(path, layer, tags={}, publish=True)
+    published = [path, *(write_level(folder, level, values, grid) for level in (0, 20, 36))]
     manifest = {
         "territory": "tiny",
         "run_id": run_id,
@@ -60,10 +61,31 @@ def make_run(
         "inputs": [{"key": "registers.transmitters.0", "path": "register.csv", "sha256": "aa"}],
         "software": {"python": "3.11", "packages": {}, "code": {"combine": "c"}} | software,
     }
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    manifest["outputs"] = [{"path": "public/max_eirp_fixed30_ch30.tif", "sha256": digest}]
+    manifest["outputs"] = [
+        {"path": f"public/{file.name}", "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        for file in published
+    ]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+def write_level(folder: Path, level_dbm: int, values: list, grid: Grid) -> Path:
+    """Classes of one level, two channels: what is available may be so below the least of the device."""
+    raw = np.array(values)
+    classes = np.where(raw >= 100 * level_dbm, 1, 0)
+    classes[(raw == NO) & (level_dbm == 0)] = 1
+    classes[raw == OPEN], classes[raw == OUT] = 2, 255
+    layer = raster.make_array(
+        np.stack([0 * classes, classes]).astype(np.uint8),
+        grid,
+        units="",
+        long_name="x",
+        nodata=255,
+        band_names=["channel 29", "channel 30"],
+    )
+    path = folder / f"public/availability_fixed30_{level_dbm}dbm.tif"
+    raster.write(path, layer, tags={}, publish=True)
+    return path
 
 
 def write_population(root: Path, latest: Path) -> None:
@@ -104,6 +126,9 @@ def test_comparison_writes_maps_tables_and_a_picture(tiny: Path, tmp_path: Path)
     assert float(rows["20"]["lost_persons"]) == PERSONS[1, 2] + PERSONS[2, 1]
     assert float(rows["20"]["gained_km2"]) == pytest.approx(geodesic_km2(0, 3) + geodesic_km2(1, 1), abs=2e-3)
     assert float(rows["36"]["gained_km2"]) == 0.0
+    # At 0 dBm what the maximum e.i.r.p. does not permit is available: nothing is lost there, none gained.
+    assert float(rows["0"]["gained_persons"]) == PERSONS[1, 1] + PERSONS[2, 0]
+    assert float(rows["0"]["lost_persons"]) == PERSONS[1, 2] + PERSONS[2, 1]
     inputs = list(csv.DictReader((out / "inputs.csv").open()))
     assert [(row["kind"], row["key"]) for row in inputs] == [("code", "combine")]
     assert (out / "compare_fixed30.png").read_bytes().startswith(b"\x89PNG")
