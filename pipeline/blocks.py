@@ -1,8 +1,7 @@
 """Blocks of a grid, on the threads of this job or on a Dask cluster: the only module that knows dask.
 
 A cluster is one that dask itself is told of (``DASK_SCHEDULER_ADDRESS``, which ``channelmaps run
---dask-address`` sets). Its workers run the same code in the same folder, see ``docs/dask.md``. Without one
-dask is not even loaded: that takes a job 0.1 s.
+--dask-address`` sets). Its workers run the same code in the same folder, see ``docs/dask.md``.
 """
 
 from __future__ import annotations

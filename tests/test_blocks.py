@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -88,10 +84,3 @@ def test_short_work_is_silent(capsys, monkeypatch, block_s, said):
 def test_empty_block_is_a_fault():
     with pytest.raises(ValueError, match="block of 0"):
         blocks.block_slices(SHAPE, 0)
-
-
-def test_jobs_do_not_load_what_only_a_cluster_needs(repository: Path) -> None:
-    """Each of 130 jobs of a territory would spend a tenth of a second on it."""
-    program = "import sys, pipeline.plan.run_job; sys.exit(bool({'dask', 'distributed'} & set(sys.modules)))"
-    environment = os.environ | {"PYTHONPATH": str(repository)}
-    assert subprocess.run([sys.executable, "-c", program], env=environment).returncode == 0

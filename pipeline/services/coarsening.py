@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from pipeline.config.config import Config
 from pipeline.grid.grid import Grid
@@ -129,9 +130,6 @@ def _wider(part: slice, reach: int) -> slice:
 
 def _lowest_around(values: NDArray[Any], reach: int) -> NDArray[Any]:
     """Lowest of each square of 2 reach + 1 pixels that lies in [y, x] as a whole."""
-    # SciPy takes each job 0.2 s to load, and few territories coarsen a service.
-    from scipy import ndimage
-
     found = ndimage.minimum_filter(values, size=2 * reach + 1)
     return np.asarray(found[reach:-reach, reach:-reach])
 
