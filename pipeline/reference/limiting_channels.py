@@ -37,11 +37,10 @@ def victim_channels(config: Config, occupied: Iterable[int], wsd: Iterable[Devic
     A device concerns the channels, or the bonds, of its own number of channels.
     """
     looks_at = _looks_at(config)
+    # All that offsets and their limits know of a device.
+    unlike = {(d.bond, d.bandwidth_mhz, d.emission_class): d for d in config.devices}.values()
     pairs = [
-        (device, channel)
-        for channel in wsd
-        for device in config.devices
-        if device.bond == len(channels_in(channel))
+        (device, channel) for channel in wsd for device in unlike if device.bond == len(channels_in(channel))
     ]
 
     def is_limiting(victim: int) -> bool:

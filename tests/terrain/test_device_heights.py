@@ -112,3 +112,14 @@ def test_means_beyond_15_km_alone_are_those_of_the_last_ring():
     (far,) = height_classes(rough, GRID, ALL, RingSettings(24, (), far_only=True), excess_m)
     assert (far == every[:, 6::7]).all()
     assert far.max() > far.min()
+
+
+def test_terrain_of_one_row_or_one_column_is_as_if_repeated():
+    """Positions beyond the terrain model take its edge; of a model of one row both edges are that row."""
+    hilly = surface(lambda e, n: 300.0 + 100.0 * np.sin(e) * np.cos(n))
+    heights_m = class_heights_m(30.0, 1.25)
+    for part in (np.s_[90:91, :], np.s_[:, 125:126]):
+        one = hilly._replace(values=np.ascontiguousarray(hilly.values[part]))
+        two = one._replace(values=np.repeat(one.values, 2, axis=0 if one.values.shape[0] == 1 else 1))
+        found, wanted = (height_classes(it, GRID, ALL, RINGS, [heights_m - 30.0])[0] for it in (one, two))
+        np.testing.assert_array_equal(found, wanted)
