@@ -6,9 +6,14 @@ import ast
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from rasterio.transform import from_origin
 
+from pipeline.config.base import unverified
 from pipeline.config.config import Config
+from pipeline.errors import InputError
 from pipeline.hashing import imported_sources
 from pipeline.plan.dependencies import (
     rows_of_channel,
@@ -20,7 +25,7 @@ from pipeline.plan.dependencies import (
 )
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan, levels_of, load_plan, threads_per_job, victims_of
-from pipeline.plan.run_files import layer_files, published_files, written_by
+from pipeline.plan.run_files import layer_files, loss_files, published_files, terrain_files, written_by
 from pipeline.workflow.what_if import margins_km
 
 Change = Callable[..., None]
@@ -309,3 +314,29 @@ def test_margin_of_the_published_maps_keeps_the_grid_when_a_change_needs_less(ti
     assert rows_of_territory(kept) == rows_of_territory(before)
     assert {"protect", "combine"} <= changed_stages(before, kept)
     assert "territory" not in changed_stages(before, kept)
+
+
+def test_model_of_profiles_has_tables_of_losses_and_states_its_air(tiny: Path) -> None:
+    assert load_plan(tiny).config.propagation.climate is None
+    assert loss_files(load_plan(tiny), "n46e014") == []
+    write_hills(tiny.parent / "dem.tif")
+    before = tiny.read_text()
+    tiny.write_text(before + "terrain: {dem: [dem.tif]}\npropagation: {coverage_model: p1812}\n")
+    plan = load_plan(tiny)
+    assert plan.tiles == ["n46e014"]
+    assert terrain_files(plan, 21) == ["terrain/n46e014.npz", "losses/n46e014.npz"]
+    unread = {entry["key"] for entry in unverified(plan.config)}
+    assert {"propagation.climate.lapse_n_per_km", "propagation.climate.refractivity"} <= unread
+    tiny.write_text(before + "propagation: {coverage_model: p1812}\n")
+    with pytest.raises(InputError, match="p1812 needs terrain.dem"):
+        load_plan(tiny)
+
+
+def write_hills(path: Path) -> None:
+    """A raster of heights around the stations of the tiny territory."""
+    heights_m = np.full((20, 30), 300.0, np.float32)
+    place = {"crs": "EPSG:4326", "transform": from_origin(13.5, 46.6, 0.1, 0.1)}
+    with rasterio.open(
+        path, "w", driver="GTiff", height=20, width=30, count=1, dtype="float32", **place
+    ) as sink:
+        sink.write(heights_m, 1)
