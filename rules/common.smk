@@ -8,9 +8,11 @@ from pipeline.config.bonds import channel_named
 from pipeline.plan import run_files, rules as derived
 from pipeline.plan.plan import load_plan, victims_of, with_bond
 
-# `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster.
+# `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster. A run starts it
+# some hundred times: it keeps the modules that it compiled, also where the environment says not to.
 shell.prefix(
-    f"set -euo pipefail; PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    "set -euo pipefail; unset PYTHONDONTWRITEBYTECODE; "
+    f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 )
 
 PLAN = load_plan(config.get("territory", "configs/slovenia.yaml"))

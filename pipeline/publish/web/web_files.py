@@ -44,8 +44,7 @@ from pipeline.publish.web.place import (
 )
 from pipeline.publish.web.web_tiles import (
     BLOCK_PX,
-    TilePixels,
-    draw,
+    Pictures,
     number_tiles,
     number_zoom,
     pyramid,
@@ -148,10 +147,10 @@ def write_pictures(
 ) -> dict[str, list[int]]:
     """Write the archives of all layers; positions of the classes that occur in each, by archive."""
     schemes = read_schemes()
-    tiles = pyramid(place.to_pixel, place.inside, place.box_deg, place.zooms)
+    pictures = Pictures(pyramid(place.to_pixel, place.inside, place.box_deg, place.zooms))
 
     def picture(layer: WebLayer) -> list[int]:
-        return _write_picture(public, layer, schemes[layer.scheme], tiles, place.box_deg)
+        return _write_picture(public, layer, schemes[layer.scheme], pictures, place.box_deg)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         found = list(pool.map(picture, layers))
@@ -159,7 +158,7 @@ def write_pictures(
 
 
 def _write_picture(
-    public: Path, layer: WebLayer, scheme: Scheme, tiles: list[TilePixels], box_deg: Box
+    public: Path, layer: WebLayer, scheme: Scheme, pictures: Pictures, box_deg: Box
 ) -> list[int]:
     """Write the archive of one layer; positions of the classes that occur."""
     data = raster.read(public / layer.raster)
@@ -167,7 +166,7 @@ def _write_picture(
     metadata = {"name": data.attrs["long_name"], "unit": scheme.unit}
     write_archive(
         public / "web" / layer.archive,
-        draw(scheme, classes, tiles),
+        pictures.of_layer(scheme, classes),
         box_deg=box_deg,
         tile_type=TileType.PNG,
         compression=Compression.NONE,

@@ -16,6 +16,7 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,8 @@ from pipeline.quantise import NODATA_CENTI
 _NOWHERE = -1
 BLOCK_PX = 64
 _GZIP_LEVEL = 6
+# Pictures that are remembered, of a few KB each.
+_MOST_PICTURES = 20_000
 _Tiles = Mapping[tuple[int, int, int], bytes]
 
 
@@ -79,14 +82,31 @@ def _source_pixels(
     return source
 
 
-def draw(
-    scheme: Scheme, classes: NDArray[np.uint8], tiles: Sequence[TilePixels]
-) -> dict[tuple[int, int, int], bytes]:
-    """PNG of every tile of a layer, ``classes`` [height, width] as ``class_index`` gives them."""
-    outside = next(place for place, entry in enumerate(scheme.classes) if entry.rgba[3] == 0)
-    pixels = np.append(classes.ravel(), np.uint8(outside))  # _NOWHERE is the position of the last one
-    colours = palette(scheme)
-    return {(tile.zoom, tile.x, tile.y): png(pixels[tile.source], colours) for tile in tiles}
+class Pictures:
+    """Pictures of all layers on the same tiles, for several threads; nearly half of them are like another."""
+
+    def __init__(self, tiles: Sequence[TilePixels]) -> None:
+        """Begin with none."""
+        self._tiles = tiles
+        self._known: dict[bytes, bytes] = {}
+
+    def of_layer(self, scheme: Scheme, classes: NDArray[np.uint8]) -> dict[tuple[int, int, int], bytes]:
+        """PNG of every tile of a layer, ``classes`` [height, width] as ``class_index`` gives them."""
+        outside = next(place for place, entry in enumerate(scheme.classes) if entry.rgba[3] == 0)
+        pixels = np.append(classes.ravel(), np.uint8(outside))  # _NOWHERE is the position of the last one
+        colours = palette(scheme)
+        return {
+            (tile.zoom, tile.x, tile.y): self._picture(pixels[tile.source], colours) for tile in self._tiles
+        }
+
+    def _picture(self, pixels: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:
+        key = blake2b(pixels.tobytes()).digest() + colours.tobytes()
+        found = self._known.get(key)
+        if found is None:
+            found = png(pixels, colours)
+            if len(self._known) < _MOST_PICTURES:
+                self._known[key] = found
+        return found
 
 
 def png(pixels: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:

@@ -13,7 +13,7 @@ from pyproj import Transformer
 
 from pipeline.publish.styles import class_index, read_schemes
 from pipeline.publish.web.place import box_of_pixels, pixels_of_lonlat, zooms_of
-from pipeline.publish.web.web_tiles import draw, png, pyramid
+from pipeline.publish.web.web_tiles import Pictures, TilePixels, png, pyramid
 from pipeline.shipped import TABLES
 from tests.publish.web.made_up import GRID, levels, territory
 
@@ -47,7 +47,8 @@ def test_tiles_show_the_nearest_pixel_of_the_grid_at_every_zoom() -> None:
     zooms = zooms_of(box_deg, GRID.resolution_m)
     tiles = pyramid(pixels_of_lonlat(GRID, box_deg), inside, box_deg, zooms)
     scheme = read_schemes()["max_eirp"]
-    pictures = {key: decoded(data) for key, data in draw(scheme, class_index(scheme, raw), tiles).items()}
+    drawn = Pictures(tiles).of_layer(scheme, class_index(scheme, raw))
+    pictures = {key: decoded(data) for key, data in drawn.items()}
     assert {zoom for zoom, _, _ in pictures} == set(zooms)
     to_grid = Transformer.from_crs("EPSG:3857", GRID.crs, always_xy=True)
     chance = np.random.default_rng(5)
@@ -85,3 +86,16 @@ def test_png_holds_its_pixels(colours: int) -> None:
     palette = chance.integers(0, 256, (colours, 4)).astype(np.uint8)
     pixels = chance.integers(0, colours, (33, 64)).astype(np.uint8)
     assert np.array_equal(decoded(png(pixels, palette)), palette[pixels])
+
+
+def test_equal_pictures_of_two_layers_have_their_own_colours() -> None:
+    """A picture that was drawn before is taken for the same classes in the same colours alone."""
+    schemes = read_schemes()
+    tile = TilePixels(0, 0, 0, np.arange(64 * 64, dtype=np.int32).reshape(64, 64))
+    pictures = Pictures([tile])
+    for name in ("available_channels", "max_eirp", "available_channels"):
+        for shift in (0, 1, 0):
+            classes = ((np.arange(64 * 64) + shift) % 5).astype(np.uint8).reshape(64, 64)
+            (found,) = pictures.of_layer(schemes[name], classes).values()
+            expected = [schemes[name].classes[place].rgba for place in classes.ravel()[:5]]
+            assert [tuple(pixel) for pixel in decoded(found)[0, :5].tolist()] == expected
