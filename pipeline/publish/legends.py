@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.grid import raster
 from pipeline.layers import LAYERS
@@ -40,9 +42,15 @@ def legend(build: Path, file: str, band: int, family: str, schemes: _Schemes) ->
 def _names(build: Path, file: str, band: int, family: str, schemes: _Schemes) -> dict[int, str]:
     """Names of the raw values that occur in a band, without nodata."""
     layout = raster.read_layout(build / file)
-    found = np.unique(raster.read(build / file, bands=[layout.band_names[band - 1]]).values)
+    found = _occurring(raster.read(build / file, bands=[layout.band_names[band - 1]]).values)
     name = _namer(build, file, band, family, schemes)
     return {int(value): name(int(value)) for value in found if value != layout.nodata}
+
+
+def _occurring(values: NDArray[Any]) -> NDArray[Any]:
+    """Values that occur in a raster [y, x], ascending; nearly all pixels are as the one to their left."""
+    changed = values[:, 1:] != values[:, :-1]
+    return np.unique(np.concatenate([values[:, 0], values[:, 1:][changed]]))
 
 
 def _namer(build: Path, file: str, band: int, family: str, schemes: _Schemes) -> _Namer:
