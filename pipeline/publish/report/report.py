@@ -386,9 +386,10 @@ def service_shares_pct(paths: Sequence[Path]) -> NDArray[np.float64]:
     area_km2 = np.zeros((len(paths), _OUTSIDE))
     for first in range(0, grid.height, STRIP_PX):
         rows = slice(first, min(first + STRIP_PX, grid.height))
-        pixel_km2 = grid.area_km2(rows).ravel()
+        pixel_km2 = grid.area_km2(rows).ravel().astype(np.float64)
         for place, path in enumerate(paths):
             codes = raster.read(path, rows=rows).values.ravel()
-            area_km2[place] += np.bincount(codes, weights=pixel_km2, minlength=_OUTSIDE + 1)[:_OUTSIDE]
+            inside = np.flatnonzero(codes != _OUTSIDE)
+            area_km2[place] += np.bincount(codes[inside], weights=pixel_km2[inside], minlength=_OUTSIDE)
     total_km2 = area_km2.sum(axis=1, keepdims=True)
     return 100.0 * np.divide(area_km2, total_km2, out=np.zeros_like(area_km2), where=total_km2 > 0.0)
