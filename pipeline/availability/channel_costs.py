@@ -31,7 +31,7 @@ from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.allocations import closed_by_allocation
 from pipeline.radio.channel_plan import Offset, channel_width_mhz
 from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
-from pipeline.reference.limiting_channels import victim_channels, victims_by_offset
+from pipeline.reference.limiting_channels import victim_channels, victims_by_channel
 from pipeline.services.adjustments import changes_of, extent, with_changes
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, unlimited
 from pipeline.services.dtt import MapRules, StoredMap, label_codes, lower_by_map, map_rules
@@ -210,12 +210,13 @@ class _Other:
         self.tally = _Tally(config, device, stored.sample.area_km2)
         self.rules = map_rules(config, device)
         self.flags = settled_flags(config, device)
+        self.victims = victims_by_channel(config, device, stored.maps)
 
     def combined(self, channel: DeviceChannel, services: Sequence[_Sampled]) -> Combined:
         """Limit and what limits on the sample; ``services`` as they are sampled under the run's settings."""
         if self.anew:
             services = _services_on(self.stored, self.config, self.device, channel, services)
-        dtt = _reception(self.stored, self.rules, channel)
+        dtt = _reception(self.stored, self.rules, channel, self.victims[channel])
         limits = [(own.flags, dtt if own.name == _DTT else own.limit) for own in services]
         targets = np.ones(self.stored.sample.row.shape, np.bool_)
         cap_dbm = device_cap_dbm(self.device)
@@ -244,11 +245,13 @@ def _services_on(
     return [found.get(own.name, own) for own in known] if known else list(found.values())
 
 
-def _reception(stored: _Stored, rules: MapRules, channel: DeviceChannel) -> ServiceLimit:
+def _reception(
+    stored: _Stored, rules: MapRules, channel: DeviceChannel, victims: Sequence[tuple[int, Offset]]
+) -> ServiceLimit:
     """Limit by DTT on the sample; home receivers are labelled by how many channels away they are."""
     sample, grid = stored.sample, stored.context.grid
     lowest = ServiceLimit(*(part[0] for part in unlimited(slice(0, 1), slice(0, sample.row.size))))
-    for victim, offset in victims_by_offset(rules.config, rules.device, channel, stored.maps):
+    for victim, offset in victims:
         for each in stored.maps[victim]:
             lower_by_map(lowest, rules, victim, each, offset, _codes_at(offset))
     placed = [

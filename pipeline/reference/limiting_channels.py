@@ -31,6 +31,15 @@ def victims_by_offset(
     return _victims(config, _looks_at(config), device, channel, occupied)
 
 
+def victims_by_channel(
+    config: Config, device: Device, occupied: Iterable[int]
+) -> dict[DeviceChannel, list[tuple[int, Offset]]]:
+    """As :func:`victims_by_offset` for each channel of a device; the tables are read once."""
+    looks_at, known = _looks_at(config), list(occupied)
+    channels = config.channels_of(device)
+    return {channel: _victims(config, looks_at, device, channel, known) for channel in channels}
+
+
 def victim_channels(config: Config, occupied: Iterable[int], wsd: Iterable[DeviceChannel]) -> list[int]:
     """Channels with a transmitter that limit some device in some channel of ``wsd``, ascending.
 
