@@ -184,9 +184,7 @@ class Grid(NamedTuple):
         Tissot's larger semi-axis on samples that include edges and corners. Grid distances divided by it are
         never longer than the true ones (conservative).
         """
-        x_m = self.west_m + np.linspace(0.0, self.width * self.resolution_m, _SCALE_SAMPLES)
-        y_m = self.north_m - np.linspace(0.0, self.height * self.resolution_m, _SCALE_SAMPLES)
-        return float(np.max(_scale_factors(self.crs, x_m, y_m).tissot_semimajor))
+        return _largest_scale(self)
 
 
 def checked_crs(crs: str, *, file: str | None = None) -> CRS:
@@ -282,6 +280,13 @@ def _check_scale(crs: str, bounds_m: Box, file: str | None) -> None:
             value=crs,
             allowed=f"a projected CRS made for this place, true within {100.0 * _SCALE_TOLERANCE:g} %",
         )
+
+
+@lru_cache(maxsize=16)
+def _largest_scale(grid: Grid) -> float:
+    x_m = grid.west_m + np.linspace(0.0, grid.width * grid.resolution_m, _SCALE_SAMPLES)
+    y_m = grid.north_m - np.linspace(0.0, grid.height * grid.resolution_m, _SCALE_SAMPLES)
+    return float(np.max(_scale_factors(grid.crs, x_m, y_m).tissot_semimajor))
 
 
 def _scale_factors(crs: str, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> Factors:

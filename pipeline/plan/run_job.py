@@ -62,12 +62,13 @@ def _value(name: str, config: Config, row: Job, threads: int) -> object:
     What tells them loads nearly all of the package, in 0.3 s that the jobs without values are spared.
     """
     from pipeline.plan.dependencies import basis_of, code_of
-    from pipeline.plan.hill_reach import required_reach
 
     if name == "code":
         return code_of(config, row.name)
     if name == "basis":
         return basis_of(config, row.name)
     if name == "required":
+        from pipeline.plan.hill_reach import required_reach
+
         return required_reach(config, threads=threads)
     raise ValueError(f"{row.name}: no value {name}")

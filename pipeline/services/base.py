@@ -21,6 +21,7 @@ from pipeline.budget import Budget
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.dtt.neighbour_rules import ForeignData, foreign_data
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -28,7 +29,7 @@ from pipeline.radio.channel_plan import plan_channels
 from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.codes import Surface
 from pipeline.territory.rasters import CheckedTerritory
-from pipeline.territory.reach import sea_classes
+from pipeline.territory.reach import sea_distance_km
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,19 @@ class ServiceContext:
     block_m: float = 0.0
 
     @cached_property
-    def sea_class(self) -> NDArray[np.uint8]:
-        """Class of each pixel's distance from the sea [y, x]: 0 at the coast, the last one without sea."""
+    def sea_km(self) -> NDArray[np.float32]:
+        """Distance of each pixel from the sea [y, x] in km: 0 at the coast, infinite without any sea."""
         folder = self.build / "territory"
         surface = raster.read(folder / "surface.tif").values
-        classes, _ = sea_classes(self.config, surface, self.grid)
         near_sea = (raster.read(folder / "coastal.tif").values == 1) | (surface == Surface.SEA)
-        return np.where(near_sea, np.uint8(0), classes)
+        found = sea_distance_km(surface, self.grid)
+        found[near_sea] = 0.0
+        return found
+
+    @cached_property
+    def foreign(self) -> ForeignData:
+        """What the registers say of other administrations."""
+        return foreign_data(self.config)
 
 
 class ServiceLimit(NamedTuple):

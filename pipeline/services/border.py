@@ -140,7 +140,7 @@ def _reason(config: Config, code: str, data: ForeignData) -> str:
 def _borders(context: ServiceContext, device: Device, channel: DeviceChannel) -> list[Border]:
     """The lands on the grid that limit the device or leave it open, for each channel that it uses."""
     names = raster.read_layout(_file(context)).band_names
-    data = foreign_data(context.config)
+    data = context.foreign
     range_unknown_km = cache(partial(unknown_reception_range_km, context.config, device, channel, data))
     borders = [
         _border(context, device, number, channel, str(name), data, range_unknown_km)
