@@ -8,6 +8,7 @@ dB (docs/method.md, section 34). The samples of a profile are as far apart as th
 from __future__ import annotations
 
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +27,7 @@ from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms
 from pipeline.terrain.elevation import has_hole
 from pipeline.terrain.path_profiles import AT_SEA, nearness_to_sea, zone_of
 from pipeline.terrain.radial import KNOT_KM, pixel_knots, sample_heights
-from pipeline.terrain.records import LonLatRaster, Mast
+from pipeline.terrain.records import LonLatRaster, Mast, add_array
 from pipeline.terrain.sweep import Frame, TcaLattice, frame_of
 
 # Codes of a table: hundredths of a dB from here up; a path may have less than free space by focusing.
@@ -392,8 +393,9 @@ def write_losses(
         )
         for mast, lattice in sorted(lattices.items())
     }
-    with whole_file(path) as ready, ready.open("wb") as sink:
-        np.savez(sink, **(arrays | dict(sorted(codes.items()))))  # type: ignore[arg-type]
+    with whole_file(path) as ready, zipfile.ZipFile(ready, "w") as archive:
+        for name, values in (arrays | dict(sorted(codes.items()))).items():
+            add_array(archive, name, values)
 
 
 def read_losses(path: Path, wanted: Sequence[tuple[str, int, bool]]) -> list[LossTable]:

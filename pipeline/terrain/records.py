@@ -139,9 +139,9 @@ def write_sweeps(path: str | Path, sweeps: Mapping[str, Sweep]) -> None:
         for key in sorted(sweeps):
             sweep = sweeps[key]
             scalars = np.array([getattr(sweep, name) for name in SCALARS], dtype=np.float64)
-            _add(archive, f"{key}/scalars", scalars)
+            add_array(archive, f"{key}/scalars", scalars)
             for name in ARRAYS:
-                _add(archive, f"{key}/{name}", getattr(sweep, name))
+                add_array(archive, f"{key}/{name}", getattr(sweep, name))
 
 
 def read_sweeps(path: str | Path, masts: Iterable[str] | None = None) -> dict[str, Sweep]:
@@ -203,9 +203,10 @@ def _sweep(archive: zipfile.ZipFile, key: str) -> Sweep:
     return Sweep(**fields)
 
 
-def _add(archive: zipfile.ZipFile, name: str, values: NDArray[np.generic]) -> None:
+def add_array(archive: zipfile.ZipFile, name: str, values: NDArray[np.generic]) -> None:
+    """Add an array to an archive that `numpy.load` reads, packed as the archive is; without a clock."""
     entry = zipfile.ZipInfo(f"{name}.npy", EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.compress_type = archive.compression
     entry.external_attr = 0o644 << 16
     with archive.open(entry, "w", force_zip64=True) as sink:
         np.lib.format.write_array(sink, np.ascontiguousarray(values), version=(1, 0), allow_pickle=False)

@@ -165,8 +165,8 @@ FAULTS = [
     Fault("all stations on other channels", stations(("A", 14.1, 46.1, 48, 1.0)),
           ("tiny.yaml", "registers.transmitters", "no transmitter within reach", "channels.wsd")),
     # Unknown words.
-    Fault("model", section("propagation: {coverage_model: p1812}"),
-          ("tiny.yaml", "propagation.coverage_model", "'p1812'", "p1546")),
+    Fault("model", section("propagation: {coverage_model: itm}"),
+          ("tiny.yaml", "propagation.coverage_model", "'itm'", "p1546")),
     Fault("device model", section("propagation: {wsd_model: p452}"), ("propagation.wsd_model", "'p452'")),
     Fault("method", section("protection: {method: guess}"), ("protection.method", "'guess'", "threshold")),
     Fault("default mode", setting("coverage:", "coverage:\n  default_mode: {system: DVB-T, mode: 8PSK}"),
