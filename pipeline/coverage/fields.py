@@ -131,8 +131,7 @@ def tile_fields(
     ``d_km``, ``az_deg``, ``field_dbuvm`` [pixel of the tile].
     """
     radials = radials_of(paths, stations.mast[t])
-    # Of the antenna over the receiver's: h_t - h_r but for the ground there.
-    over_m = paths.ground_asl_m[stations.mast[t]] + stations.agl_m[t] - receiver.h2_m
+    over_m = antenna_over_m(stations, paths, receiver, t)
     index = stations.offset[t] + 1
     f_mhz, agl_m = model.f_mhz[index], stations.agl_m[t]
     if model.code == _P1546:
@@ -157,6 +156,12 @@ def tile_fields(
 
 
 @kernel
+def antenna_over_m(stations: Stations, paths: Paths, receiver: TvReceiver, t: int) -> float:
+    """Height of antenna ``t`` over the receiver's but for the ground there: h_t - h_r; NaN = unknown."""
+    return paths.ground_asl_m[stations.mast[t]] + stations.agl_m[t] - receiver.h2_m
+
+
+@kernel
 def shape_fields(
     stations: Stations,
     paths: Paths,
@@ -169,7 +174,7 @@ def shape_fields(
     field_dbuvm: NDArray[np.float64],
 ) -> None:
     """Add e.r.p. and patterns of transmitter ``t`` to fields of 1 kW at the pixels listed."""
-    over_m = paths.ground_asl_m[stations.mast[t]] + stations.agl_m[t] - receiver.h2_m
+    over_m = antenna_over_m(stations, paths, receiver, t)
     erp_dbkw, pattern_db = stations.erp_dbkw[t], stations.pattern_db[t]
     for p in pixels:
         field_dbuvm[p] += erp_dbkw - circular_at(pattern_db, az_deg[p])

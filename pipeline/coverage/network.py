@@ -19,7 +19,7 @@ from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.registers.guard_intervals import guard_intervals
 from pipeline.registers.transmitters import fill_countries, read_register
-from pipeline.terrain.loss_tables import LossTable, read_losses
+from pipeline.terrain.loss_tables import LossTable, read_loss_table
 from pipeline.terrain.records import Sweep, read_sweeps
 
 ORDINARY_BANDS = ("ordinary_nuisance_dbuvm", "ordinary_nuisance_sigma_db")
@@ -110,7 +110,7 @@ def load_losses(config: Config, build: Path, transmitters: xr.Dataset) -> list[L
         return []
     columns = [transmitters[name].values.tolist() for name in ("tile", "mast", "channel", "polarisation")]
     return [
-        read_losses(build / "losses" / f"{tile}.npz", [(mast, channel, polarisation == "V")])[0]
+        read_loss_table(build / "losses" / f"{tile}.npz", mast, channel, polarisation == "V")
         for tile, mast, channel, polarisation in zip(*columns, strict=True)
     ]
 

@@ -15,7 +15,7 @@ from pipeline.coverage.loss_lookup import field_1kw_dbuvm
 from pipeline.coverage.point_fields import land_around, rays_from
 from pipeline.errors import InputError
 from pipeline.terrain.elevation import load_elevation
-from pipeline.terrain.loss_tables import ProfileGround, losses_to, profile_ground, waves_of
+from pipeline.terrain.loss_tables import ProfileGround, losses_to, profile_ground, unknown_path, waves_of
 from pipeline.terrain.records import LonLatRaster, Mast
 from pipeline.terrain.sweep import dem_step_km
 from pipeline.terrain.tile_sweeps import above_ground, box_around, masts_of_tile
@@ -80,10 +80,4 @@ def _refuse_unknown(
 ) -> None:
     if np.isnan(loss_db).any():
         place = int(np.argmax(np.isnan(loss_db)))
-        raise InputError(
-            "terrain of a path is not known",
-            row=f"mast {mast.key}",
-            field="terrain.dem",
-            value=f"path to {lon_deg[place]:.3f}, {lat_deg[place]:.3f}",
-            allowed="heights of all land between the masts and the places",
-        )
+        raise unknown_path(mast, lon_deg[place], lat_deg[place], "places")

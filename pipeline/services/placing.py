@@ -19,6 +19,7 @@ from pipeline.radio.coupling import Coupling, coupling_of, permitted_array_dbm
 from pipeline.radio.emission import Band, Emission, FloorBand, device_cap_dbm
 from pipeline.reference.ratio_tables import read_device_classes
 from pipeline.services.base import ServiceContext
+from pipeline.territory.reach import sea_class, sea_edges_km
 
 # A projection of the whole Earth has no bounded scale: receivers farther out cannot matter (P.1546 ends).
 FARTHEST_M = 1.0e6
@@ -171,9 +172,13 @@ def inland_lengths_km(context: ServiceContext, receivers: Sequence[ProtectedRece
     inside = [_within_m(grid, x_m, y_m, 0.0) for x_m, y_m in places]
     if not any(receiver.coastal is None and here for receiver, here in zip(receivers, inside, strict=True)):
         return [_inland_km(receiver, 0.0) for receiver in receivers]
-    edges_km = np.array([*context.config.protection.sea_classes_km, math.inf])
+    edges_km = sea_edges_km(context.config.protection.sea_classes_km)
+
+    def on_map_km(place: tuple[float, float]) -> float:
+        return float(edges_km[sea_class(_at(context.sea_km, grid, place), edges_km)])
+
     return [
-        _inland_km(receiver, _lower_edge_km(_at(context.sea_km, grid, place), edges_km) if here else 0.0)
+        _inland_km(receiver, on_map_km(place) if here else 0.0)
         for receiver, here, place in zip(receivers, inside, places, strict=True)
     ]
 
@@ -196,13 +201,9 @@ def farthest_limiting_km(
     return 0.0 if limiting.size == 0 else profile.from_km * math.exp(STEP * (int(limiting[-1]) + 1))
 
 
-def _lower_edge_km(sea_km: np.float32, edges_km: NDArray[np.float64]) -> float:
-    return float(edges_km[np.digitize(sea_km, edges_km[1:])])
-
-
-def _at(values: NDArray[np.float32], grid: Grid, place: tuple[float, float]) -> np.float32:
+def _at(values: NDArray[np.float32], grid: Grid, place: tuple[float, float]) -> NDArray[np.float32]:
     row, col = grid.pixel_at(*place)
-    return np.float32(values[min(row, grid.height - 1), min(col, grid.width - 1)])
+    return np.asarray(values[min(row, grid.height - 1), min(col, grid.width - 1)])
 
 
 def _within_m(grid: Grid, x_m: float, y_m: float, margin_m: float) -> bool:

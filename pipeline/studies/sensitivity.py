@@ -298,7 +298,9 @@ def _run_variant(folder: Path, variant: Variant, reach: Reach, threads: int) -> 
     write_whole(config_path, yaml.safe_dump(settings, allow_unicode=True))
     plan = load_plan(config_path)
     shared = f"coverage-{settings_of(plan, 'coverage')}"
-    for name, target in (("territory", "territory"), ("terrain", "terrain"), ("coverage", shared)):
+    losses = f"losses-{settings_of(plan, 'losses')}"
+    targets = {"territory": "territory", "terrain": "terrain", "losses": losses, "coverage": shared}
+    for name, target in targets.items():
         (folder / target).mkdir(exist_ok=True)
         point_to(place / name, f"../{target}")
     for step in steps_of(plan, place, reach, threads):

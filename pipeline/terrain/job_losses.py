@@ -66,8 +66,8 @@ def main(config: Config, build: Path, *, threads: int, tile: str) -> None:
         lattices[mast.key] = lattice
         standing = above_ground(mast, elevation)
         tables = _tables(config, register, standing, ground, lattice, threads=threads)
-        for table in tables.values():
-            require_known(mast, table[0], lattice, lon_deg, lat_deg, needed)
+        # All tables of a mast end where its terrain does.
+        require_known(mast, next(iter(tables.values()))[0], lattice, lon_deg, lat_deg, needed)
         codes |= tables
     write_losses(build / "losses" / f"{tile}.npz", lattices, codes)
     print(f"losses {tile}: {len(masts)} masts, {len(codes)} tables", file=sys.stderr)

@@ -23,6 +23,7 @@ from pipeline.files import whole_file
 from pipeline.grid.grid import GEOD
 from pipeline.kernels import kernel
 from pipeline.propagation.p1812.climate import half_way_latitude_deg, median_radius_km
+from pipeline.propagation.p1812.profile_link import Wave, p1812_link
 from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms, radial_losses, shared_terms
 from pipeline.terrain.elevation import has_hole
 from pipeline.terrain.path_profiles import AT_SEA, nearness_to_sea, zone_of
@@ -166,29 +167,34 @@ def losses_to(
     """
     free_db = FREE_SPACE_DB + 20.0 * math.log10(waves.f_ghz[0])
     site = MastSite(mast.lon_deg, mast.lat_deg, mast.site_height_asl_m, mast.antenna_height_agl_m)
+    wave = Wave(
+        waves.f_ghz[0], waves.time_pct[0], 50.0, 0.0, waves.vertical, waves.lapse_n_per_km, waves.refractivity
+    )
+    antennas_m, no_coasts = (site.antenna_m, receiver_m), (math.nan, math.nan)
     found = np.full(d_km.size, np.nan)
     for place, (direction_deg, length_km) in enumerate(zip(azimuth_deg.tolist(), d_km.tolist(), strict=True)):
         count = max(math.ceil(length_km / step_km), _NEAR_PARTS) + 1
         along_km = np.linspace(0.0, length_km, count)
         terrain_m, zone = np.empty(count), np.empty(count, np.int64)
         if sample_profile(ground, site, direction_deg, along_km[1], terrain_m, zone) == count:
-            direction, latitude = math.radians(direction_deg), math.radians(mast.lat_deg)
-            half_way_deg = np.array([half_way_latitude_deg(latitude, direction, km) for km in along_km])
-            loss_db = np.empty((1, waves.f_ghz.size, waves.time_pct.size, count))
-            radial_losses(
-                along_km,
-                terrain_m,
-                np.zeros(count),
-                zone,
-                half_way_deg,
-                site.antenna_m,
-                np.array([receiver_m]),
-                _shared_terms(waves, along_km),
-                loss_db,
-                np.empty(loss_db.shape, np.uint8),
+            half_way_deg = half_way_latitude_deg(
+                math.radians(mast.lat_deg), math.radians(direction_deg), length_km
             )
-            found[place] = loss_db[0, 0, 0, -1] - free_db - 20.0 * math.log10(length_km)
+            path = (along_km, terrain_m, np.zeros(count), zone)
+            link = p1812_link(*path, antennas_m, no_coasts, half_way_deg, wave)
+            found[place] = link.loss_db - free_db - 20.0 * math.log10(length_km)
     return found
+
+
+def unknown_path(mast: Mast, lon_deg: float, lat_deg: float, far_end: str) -> InputError:
+    """The refusal of a path over terrain that is not known; ``far_end``: what it leads to."""
+    return InputError(
+        "terrain of a path is not known",
+        row=f"mast {mast.key}",
+        field="terrain.dem",
+        value=f"path to {lon_deg:.3f}, {lat_deg:.3f}",
+        allowed=f"heights of all land between the masts and the {far_end}",
+    )
 
 
 def require_known(
@@ -213,13 +219,7 @@ def require_known(
     unknown = (codes[radial, node] == UNKNOWN) & needed
     if has_hole(unknown, needed):
         place = tuple(np.argwhere(unknown)[0])
-        raise InputError(
-            "terrain of a path is not known",
-            row=f"mast {mast.key}",
-            field="terrain.dem",
-            value=f"path to {lon_deg[place]:.3f}, {lat_deg[place]:.3f}",
-            allowed="heights of all land between the masts and the territory",
-        )
+        raise unknown_path(mast, lon_deg[place], lat_deg[place], "territory")
 
 
 @kernel
@@ -398,15 +398,13 @@ def write_losses(
             add_array(archive, name, values)
 
 
-def read_losses(path: Path, wanted: Sequence[tuple[str, int, bool]]) -> list[LossTable]:
-    """The tables of masts, channels and polarisations from the file of a square."""
+def read_loss_table(path: Path, mast: str, channel: int, vertical: bool) -> LossTable:
+    """The table of a mast, channel and polarisation from the file of a square."""
     if not path.is_file():
         raise InputError("file not found", file=path, allowed="losses written by the job losses")
     with np.load(path) as stored:
-        return [
-            LossTable(*_lattice_of(stored[f"{mast}/lattice"]), stored[table_name(mast, channel, vertical)])
-            for mast, channel, vertical in wanted
-        ]
+        codes = stored[table_name(mast, channel, vertical)]
+        return LossTable(*_lattice_of(stored[f"{mast}/lattice"]), codes)
 
 
 def _lattice_of(numbers: NDArray[np.float64]) -> tuple[float, float, float, float]:

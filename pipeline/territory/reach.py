@@ -81,10 +81,20 @@ def sea_classes(
     The last class is that of no sea at all: everywhere if paths over sea are ignored. ``own_km``: lower edges
     in place of those of the territory.
     """
-    edges_km = np.array([*(own_km or config.protection.sea_classes_km), math.inf])
+    edges_km = sea_edges_km(own_km or config.protection.sea_classes_km)
     if config.protection.sea_paths == "ignore":
         return np.full(surface.shape, edges_km.size - 1, np.uint8), edges_km
-    return np.digitize(sea_distance_km(surface, grid), edges_km[1:]).astype(np.uint8), edges_km
+    return sea_class(sea_distance_km(surface, grid), edges_km), edges_km
+
+
+def sea_edges_km(lower_km: Sequence[float]) -> NDArray[np.float64]:
+    """Lower edges of the classes of distance from the sea, with that of no sea at all."""
+    return np.array([*lower_km, math.inf])
+
+
+def sea_class(sea_km: NDArray[np.float32], edges_km: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Class of distances from the sea, any shape."""
+    return np.digitize(sea_km, edges_km[1:]).astype(np.uint8)
 
 
 def land_kinds(

@@ -16,7 +16,7 @@ from pipeline.terrain.loss_tables import (
     ProfileGround,
     Waves,
     profile_ground,
-    read_losses,
+    read_loss_table,
     require_known,
     run,
     table_name,
@@ -175,10 +175,10 @@ def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint
     tables = {table_name("mast", 21, True): codes[0], table_name("mast", 48, True): codes[1]}
     write_losses(path, {"mast": LATTICE}, tables)
     first = path.read_bytes()
-    (table,) = read_losses(path, [("mast", 48, True)])
+    table = read_loss_table(path, "mast", 48, True)
     assert table[:4] == (0.0, 12.0, 0.0, 1.8)
     np.testing.assert_array_equal(table.codes, codes[1])
     write_losses(path, {"mast": LATTICE}, tables)
     assert path.read_bytes() == first
     with pytest.raises(InputError, match="file not found"):
-        read_losses(tmp_path / "none.npz", [])
+        read_loss_table(tmp_path / "none.npz", "mast", 48, True)
