@@ -72,6 +72,11 @@ def json_hash(value: object) -> str:
     return text_hash(json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=True))
 
 
+def basis_hash(code: str, settings: str) -> str:
+    """One hash of the hashes of a job's code and settings."""
+    return json_hash([code, settings])
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's content, hexadecimal; within a process a file that stays as it is is read once."""
     state = path.stat()

@@ -16,7 +16,15 @@ from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
 from pipeline.dtt.leakage_floor import lowest_level_dbm
-from pipeline.hashing import imported_sources, json_hash, plain, rows_hash, settings_hash, source_hash
+from pipeline.hashing import (
+    basis_hash,
+    imported_sources,
+    json_hash,
+    plain,
+    rows_hash,
+    settings_hash,
+    source_hash,
+)
 from pipeline.layers import LAYERS
 from pipeline.plan.hill_reach import reach_facts
 from pipeline.plan.jobs import JOBS, Job
@@ -43,7 +51,7 @@ def code_of(config: Config, job: str) -> str:
 
 def basis_of(config: Config, job: str) -> str:
     """Hash of the code and the settings of a job: what its layers rest on beside other files."""
-    return json_hash([code_of(config, job), settings_hash(config, JOBS[job].settings)])
+    return basis_hash(code_of(config, job), settings_hash(config, JOBS[job].settings))
 
 
 def sources_of_jobs(config: Config) -> list[Path]:

@@ -206,6 +206,28 @@ def test_runner_records_what_a_job_puts_in_place(tiny: Path, monkeypatch: pytest
     }
 
 
+@pytest.mark.parametrize(
+    ("job", "wildcards"), [("combine", {"channel": "07"}), ("availability", {}), ("reception", {})]
+)
+def test_job_with_the_key_of_its_rule_is_given_what_it_would_find_itself(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, job: str, wildcards: dict[str, str]
+) -> None:
+    given: list[dict[str, object]] = []
+
+    class Module:
+        @staticmethod
+        def main(*_: object, **values: object) -> None:
+            given.append(values)
+
+    monkeypatch.setattr(jobs, "import_module", lambda _: Module)
+    plan = load_plan(tiny)
+    for key in ("", key_of(plan, job, wildcards)):
+        jobs.run_job(job, plan.config, plan.build, key=key, **wildcards)
+    alone, by_key = given
+    assert JOBS[job].values
+    assert by_key == alone
+
+
 def test_files_put_in_place_are_noted_only_meanwhile(tmp_path: Path) -> None:
     with noting_files() as outer:
         write_whole(tmp_path / "a", "a")
