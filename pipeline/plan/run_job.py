@@ -60,8 +60,8 @@ def title_of(name: str, **wildcards: DeviceChannel | str) -> str:
 def _value(name: str, config: Config, row: Job, threads: int, key: str) -> object:
     """What ``main`` is given besides configuration and wildcards.
 
-    What tells them loads nearly all of the package and reads its sources. Jobs without values are spared those
-    0.8 s, and those with a key: it begins with the hashes of code and settings (``rules.key_of``).
+    What tells them loads nearly all of the package and reads its sources: 0.8 s that jobs without values are
+    spared, and those with a key, which begins with the hashes of code and settings (``rules.key_of``).
     """
     if key and name in ("code", "basis"):
         code, *others = key.split("-")
