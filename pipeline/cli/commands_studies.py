@@ -113,14 +113,26 @@ def sensitivity(
     name="validate-field",
     epilog="Columns: lon, lat, field_dbuvm; transmitter (an id of the register) or channel (its strongest "
     "transmitter there); h2_m (the receiving height of the territory if empty).\n\n"
-    "Example: channelmaps validate-field measurements.csv --config configs/slovenia.yaml --out validation",
+    "Examples: channelmaps validate-field measured.csv --config configs/slovenia.yaml --out validation\n\n"
+    "channelmaps validate-field measured.csv --config configs/slovenia.yaml --models p1546,p1812 "
+    "--fit-offset",
 )
 def validate_field(
     measurements: Annotated[Path, typer.Argument(help="CSV, GeoPackage or GeoJSON of measured fields.")],
     config: ConfigOption,
     out: Annotated[Path | None, typer.Option(help="Folder for rows, statistics and a picture.")] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Models side by side, with commas between; that of the territory if absent. "
+            f"{', '.join(model_names('coverage'))}."
+        ),
+    ] = None,
+    fit_offset: Annotated[
+        bool, typer.Option("--fit-offset", help="Also with the bias of each transmitter removed.")
+    ] = False,
 ) -> None:
-    """Bias and standard deviation of the coverage model against measured field strengths."""
+    """Bias and standard deviation of models of coverage against measured field strengths."""
     from pipeline.studies.validate_field import validate_field_command
 
-    validate_field_command(measurements, config, out)
+    validate_field_command(measurements, config, out, models=models, fit_offset=fit_offset)

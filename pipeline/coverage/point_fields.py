@@ -7,6 +7,7 @@ is fine enough for clearance angles their lattice may therefore be denser than t
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -19,9 +20,8 @@ from pipeline.coverage.network import with_countries, with_default_mode
 from pipeline.coverage.receiver_ground import ground_at
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
-from pipeline.terrain.elevation import load_elevation
 from pipeline.terrain.records import LonLatRaster, Sweep
-from pipeline.terrain.tile_sweeps import box_around, masts_of_tile, sweep_towards
+from pipeline.terrain.tile_sweeps import box_around, heights_of_receivers, masts_of_tile, sweep_towards
 from pipeline.territory.masks import BUFFER_DEG, surface_mask
 from pipeline.territory.rasters import boundaries_of
 
@@ -30,26 +30,31 @@ _LATTICE_POINTS = 33
 _MARGIN_KM = 1.0
 
 
-def sweeps_to_points(
+class PointTerrain(NamedTuple):
+    """What paths from some transmitters to places [n] share.
+
+    ``land``: land and sea around places and sites; ``sweeps``: profiles by mast key; ``ground_m`` [n] of the
+    places above sea level, NaN unknown or without a terrain model.
+    """
+
+    land: LonLatRaster
+    sweeps: dict[str, Sweep]
+    ground_m: NDArray[np.float64]
+
+
+def terrain_to_points(
     config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
-) -> dict[str, Sweep]:
-    """Terrain profiles by mast key of some transmitters, for paths to places [n] in degrees."""
+) -> PointTerrain:
+    """Land, terrain profiles and ground for paths from some transmitters to places [n] in degrees."""
     lattice = _lattice_deg(lon_deg, lat_deg)
-    land = land_around(config, transmitters, *lattice)
+    land = _land_around(config, transmitters, *lattice)
+    receivers = heights_of_receivers(lattice, land, config.terrain)
     tiles = sorted(set(transmitters["tile"].values.tolist()))
     masts = [mast for tile in tiles for mast in masts_of_tile(transmitters, tile)]
-    return sweep_towards(masts, lattice, land, config.terrain)
-
-
-def ground_of_points(
-    config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Ground above sea level in m at places [n]; NaN unknown or without a terrain model."""
-    if config.terrain.dem is None:
-        return np.full(lon_deg.size, np.nan)
-    box = box_around(lon_deg, lat_deg, _MARGIN_KM)
-    elevation = load_elevation(config.terrain.dem, box, land_around(config, transmitters, lon_deg, lat_deg))
-    return np.full(lon_deg.size, np.nan) if elevation is None else ground_at(elevation, lon_deg, lat_deg)
+    sweeps = sweep_towards(masts, lattice, receivers, land, config.terrain)
+    unknown_m = np.full(lon_deg.size, np.nan)
+    ground_m = unknown_m if receivers is None else ground_at(receivers, lon_deg, lat_deg)
+    return PointTerrain(land, sweeps, ground_m)
 
 
 def point_inputs(
@@ -103,7 +108,7 @@ def _lattice_deg(
     return lon, lat
 
 
-def land_around(
+def _land_around(
     config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
 ) -> LonLatRaster:
     """Land and sea around places and sites."""

@@ -12,10 +12,17 @@ from pipeline.config.config import Config
 from pipeline.coverage.fields import shape_fields
 from pipeline.coverage.inputs import ChannelInputs
 from pipeline.coverage.loss_lookup import field_1kw_dbuvm
-from pipeline.coverage.point_fields import land_around, rays_from
+from pipeline.coverage.point_fields import rays_from
 from pipeline.errors import InputError
 from pipeline.terrain.elevation import load_elevation
-from pipeline.terrain.loss_tables import ProfileGround, losses_to, profile_ground, unknown_path, waves_of
+from pipeline.terrain.loss_tables import (
+    ProfileGround,
+    Waves,
+    losses_to,
+    profile_ground,
+    unknown_path,
+    waves_of,
+)
 from pipeline.terrain.records import LonLatRaster, Mast
 from pipeline.terrain.sweep import dem_step_km
 from pipeline.terrain.tile_sweeps import above_ground, box_around, masts_of_tile
@@ -31,11 +38,22 @@ class PlacesGround(NamedTuple):
     step_km: float
 
 
+class ProfileFields(NamedTuple):
+    """Field in dB(uV/m), distance in km, and regime of the model at places [n]."""
+
+    field_dbuvm: NDArray[np.float64]
+    d_km: NDArray[np.float64]
+    regime: NDArray[np.int64]
+
+
 def ground_of_paths(
-    config: Config, transmitters: xr.Dataset, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+    config: Config,
+    transmitters: xr.Dataset,
+    land: LonLatRaster,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
 ) -> PlacesGround:
-    """Terrain of all paths from some transmitters to places [n] in degrees."""
-    land = land_around(config, transmitters, lon_deg, lat_deg)
+    """Terrain of all paths from some transmitters to places [n] in degrees; ``land`` uint8, 0 sea."""
     sites = transmitters["lon_deg"].values, transmitters["lat_deg"].values
     lon, lat = np.append(sites[0], lon_deg), np.append(sites[1], lat_deg)
     box = box_around(lon, lat, _MARGIN_KM)
@@ -55,24 +73,32 @@ def profile_fields(
     lon_deg: NDArray[np.float64],
     lat_deg: NDArray[np.float64],
     h2_m: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Field in dB(uV/m) and distance in km of one transmitter at places [n], as ``point_fields``.
+    ground_m: NDArray[np.float64],
+) -> ProfileFields:
+    """Fields of one transmitter at places [n], ``h2_m`` above ground, as ``point_fields``.
 
-    ``transmitter``: a network of this one alone, ``number`` its place in ``inputs``. InputError where the
-    terrain of a path is not known.
+    ``transmitter``: a network of this one alone, ``number`` its place in ``inputs``; ``ground_m`` [n] of the
+    places above sea level, NaN unknown. InputError where the terrain of a path is not known.
     """
+    mast, waves = mast_and_waves(config, transmitter, inputs, ground)
+    d_km, az_deg = rays_from(inputs, number, lon_deg, lat_deg)
+    excess_db, regime = losses_to(mast, ground.profiles, waves, ground.step_km, az_deg, d_km, h2_m)
+    _refuse_unknown(mast, excess_db, lon_deg, lat_deg)
+    field_dbuvm = field_1kw_dbuvm(d_km, excess_db)
+    every, receiver = np.arange(lon_deg.size), inputs.receiver._replace(h2_m=h2_m)
+    heights_m = ground_m.astype(np.float32)
+    shape_fields(inputs.stations, inputs.paths, receiver, number, every, heights_m, d_km, az_deg, field_dbuvm)
+    return ProfileFields(field_dbuvm, d_km, regime)
+
+
+def mast_and_waves(
+    config: Config, transmitter: xr.Dataset, inputs: ChannelInputs, ground: PlacesGround
+) -> tuple[Mast, Waves]:
+    """The mast of one transmitter, not below ground, and its wave in the air of the territory."""
     (mast,) = masts_of_tile(transmitter, str(transmitter["tile"].values[0]))
     vertical = str(transmitter["polarisation"].values[0]) == "V"
     waves = waves_of(config.propagation, [float(inputs.model.f_mhz[1])], vertical)
-    d_km, az_deg = rays_from(inputs, number, lon_deg, lat_deg)
-    standing = above_ground(mast, ground.elevation)
-    excess_db = losses_to(standing, ground.profiles, waves, ground.step_km, az_deg, d_km, h2_m)
-    _refuse_unknown(mast, excess_db, lon_deg, lat_deg)
-    field_dbuvm = field_1kw_dbuvm(d_km, excess_db)
-    every, unknown_m = np.arange(lon_deg.size), np.full(lon_deg.size, np.nan, np.float32)
-    receiver = inputs.receiver._replace(h2_m=h2_m)
-    shape_fields(inputs.stations, inputs.paths, receiver, number, every, unknown_m, d_km, az_deg, field_dbuvm)
-    return field_dbuvm, d_km
+    return above_ground(mast, ground.elevation), waves
 
 
 def _refuse_unknown(

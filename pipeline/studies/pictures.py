@@ -51,17 +51,21 @@ def draw_changes(
     _save(figure, path)
 
 
-def draw_fields(path: Path, title: str, fields_dbuvm: NDArray[np.float64]) -> None:
-    """Predicted against measured field, ``fields_dbuvm`` [n, 2] measured and predicted."""
-    figure = Figure(figsize=(6.0, 6.0), layout="constrained")
-    axes = figure.subplots()
-    axes.scatter(fields_dbuvm[:, 0], fields_dbuvm[:, 1], s=8, alpha=0.6)
-    ends = [float(fields_dbuvm.min()), float(fields_dbuvm.max())]
-    axes.plot(ends, ends, color="black", linewidth=0.8)
-    axes.set_aspect("equal")
-    axes.set_xlabel("measured, dB(µV/m)")
-    axes.set_ylabel("predicted, dB(µV/m)")
-    axes.set_title(title)
+def draw_fields(path: Path, title: str, panels: Mapping[str, NDArray[np.float64]]) -> None:
+    """Predicted against measured field, a panel each by title: [n, 2] measured and predicted."""
+    figure = Figure(figsize=(5.0 * len(panels) + 1.0, 6.0), layout="constrained")
+    every = np.concatenate(list(panels.values()))
+    ends = [float(every.min()), float(every.max())]
+    for axes, (name, fields_dbuvm) in zip(
+        figure.subplots(1, len(panels), squeeze=False, sharey=True)[0], panels.items(), strict=True
+    ):
+        axes.scatter(fields_dbuvm[:, 0], fields_dbuvm[:, 1], s=8, alpha=0.6)
+        axes.plot(ends, ends, color="black", linewidth=0.8)
+        axes.set_aspect("equal")
+        axes.set_xlabel("measured, dB(µV/m)")
+        axes.set_title(name, fontsize="small")
+    figure.axes[0].set_ylabel("predicted, dB(µV/m)")
+    figure.suptitle(title)
     _save(figure, path)
 
 

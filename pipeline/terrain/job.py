@@ -14,6 +14,7 @@ from pipeline.registers.transmitters import read_register
 from pipeline.terrain.records import facts_of, write_sweeps
 from pipeline.terrain.tile_sweeps import (
     grid_lattice_deg,
+    heights_of_receivers,
     masts_of_tile,
     on_lattice,
     read_land,
@@ -29,6 +30,7 @@ def main(config: Config, build: Path, *, threads: int, tile: str) -> None:
     lattice_deg, needed = grid_lattice_deg(reach.attrs["grid"]), on_lattice(reach.values == 1)
     land = read_land(build / "territory" / "land_lonlat.tif")
     masts = masts_of_tile(register, tile)
-    sweeps = sweep_towards(masts, lattice_deg, land, config.terrain, needed=needed, threads=threads)
+    receivers = heights_of_receivers(lattice_deg, land, config.terrain, needed)
+    sweeps = sweep_towards(masts, lattice_deg, receivers, land, config.terrain, threads=threads)
     write_sweeps(build / "terrain" / f"{tile}.npz", sweeps)
     print(f"terrain {tile}: {summary(map(facts_of, sweeps.values()))}", file=sys.stderr)

@@ -23,7 +23,7 @@ from pipeline.files import whole_file
 from pipeline.grid.grid import GEOD
 from pipeline.kernels import kernel
 from pipeline.propagation.p1812.climate import half_way_latitude_deg, median_radius_km
-from pipeline.propagation.p1812.profile_link import Wave, p1812_link
+from pipeline.propagation.p1812.profile_link import Link, Wave, p1812_link
 from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms, radial_losses, shared_terms
 from pipeline.terrain.elevation import has_hole
 from pipeline.terrain.path_profiles import AT_SEA, nearness_to_sea, zone_of
@@ -70,6 +70,16 @@ class MastSite(NamedTuple):
     lat_deg: float
     ground_m: float
     antenna_m: float
+
+
+class PlacePath(NamedTuple):
+    """A profile [n] from a mast to a place: distance, terrain and cover in m, zone; and the link along it."""
+
+    d_km: NDArray[np.float64]
+    terrain_m: NDArray[np.float64]
+    cover_m: NDArray[np.float64]
+    zone: NDArray[np.int64]
+    link: Link
 
 
 class FarAndNear(NamedTuple):
@@ -159,31 +169,48 @@ def losses_to(
     azimuth_deg: NDArray[np.float64],
     d_km: NDArray[np.float64],
     receiver_m: float,
-) -> NDArray[np.float64]:
-    """Losses to single places [n] beyond those of free space, in dB; each has a profile of its own.
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Losses to single places [n] beyond those of free space, in dB, and the regimes that decide them.
 
-    Samples are at most ``step_km`` apart. For the first frequency and percentage of ``waves``; NaN where the
-    terrain of a path is not known.
+    Each place has a profile of its own (``path_to``). NaN, and the first regime, where its terrain is not
+    known.
     """
     free_db = FREE_SPACE_DB + 20.0 * math.log10(waves.f_ghz[0])
+    excess_db, regime = np.full(d_km.size, np.nan), np.zeros(d_km.size, np.int64)
+    for place, way in enumerate(zip(azimuth_deg.tolist(), d_km.tolist(), strict=True)):
+        path = path_to(mast, ground, waves, step_km, *way, receiver_m)
+        if path is not None:
+            excess_db[place] = path.link.loss_db - free_db - 20.0 * math.log10(way[1])
+            regime[place] = path.link.regime
+    return excess_db, regime
+
+
+def path_to(
+    mast: Mast,
+    ground: ProfileGround,
+    waves: Waves,
+    step_km: float,
+    azimuth_deg: float,
+    length_km: float,
+    receiver_m: float,
+) -> PlacePath | None:
+    """The profile from a mast to a single place, and the link along it; None where its terrain is not known.
+
+    Samples are at most ``step_km`` apart. For the first frequency and percentage of ``waves``.
+    """
     site = MastSite(mast.lon_deg, mast.lat_deg, mast.site_height_asl_m, mast.antenna_height_agl_m)
     wave = Wave(
         waves.f_ghz[0], waves.time_pct[0], 50.0, 0.0, waves.vertical, waves.lapse_n_per_km, waves.refractivity
     )
+    count = max(math.ceil(length_km / step_km), _NEAR_PARTS) + 1
+    along_km = np.linspace(0.0, length_km, count)
+    terrain_m, zone = np.empty(count), np.empty(count, np.int64)
+    if sample_profile(ground, site, azimuth_deg, along_km[1], terrain_m, zone) != count:
+        return None
+    half_way_deg = half_way_latitude_deg(math.radians(mast.lat_deg), math.radians(azimuth_deg), length_km)
     antennas_m, no_coasts = (site.antenna_m, receiver_m), (math.nan, math.nan)
-    found = np.full(d_km.size, np.nan)
-    for place, (direction_deg, length_km) in enumerate(zip(azimuth_deg.tolist(), d_km.tolist(), strict=True)):
-        count = max(math.ceil(length_km / step_km), _NEAR_PARTS) + 1
-        along_km = np.linspace(0.0, length_km, count)
-        terrain_m, zone = np.empty(count), np.empty(count, np.int64)
-        if sample_profile(ground, site, direction_deg, along_km[1], terrain_m, zone) == count:
-            half_way_deg = half_way_latitude_deg(
-                math.radians(mast.lat_deg), math.radians(direction_deg), length_km
-            )
-            path = (along_km, terrain_m, np.zeros(count), zone)
-            link = p1812_link(*path, antennas_m, no_coasts, half_way_deg, wave)
-            found[place] = link.loss_db - free_db - 20.0 * math.log10(length_km)
-    return found
+    path = (along_km, terrain_m, np.zeros(count), zone)
+    return PlacePath(*path, p1812_link(*path, antennas_m, no_coasts, half_way_deg, wave))
 
 
 def unknown_path(mast: Mast, lon_deg: float, lat_deg: float, far_end: str) -> InputError:

@@ -67,24 +67,34 @@ def above_ground(mast: Mast, elevation: LonLatRaster | None) -> Mast:
     return mast._replace(site_height_asl_m=terrain_m) if buried else mast
 
 
-def sweep_towards(
-    masts: Sequence[Mast],
+def heights_of_receivers(
     lattice_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
     land: LonLatRaster,
     terrain: Terrain,
-    *,
     needed: NDArray[np.bool_] | None = None,
+) -> LonLatRaster | None:
+    """The terrain model around a lattice of longitudes and latitudes, each [rows, cols]; None without one.
+
+    ``needed``: points of the lattice whose heights are asked for, None = all; InputError where it lacks them.
+    """
+    if terrain.dem is None:
+        return None
+    receivers = load_elevation(terrain.dem, box_around(*lattice_deg, CLEARANCE_KM), land)
+    require_cover(receivers, *lattice_deg, files=terrain.dem, needed=needed)
+    return receivers
+
+
+def sweep_towards(
+    masts: Sequence[Mast],
+    lattice_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
+    receivers: LonLatRaster | None,
+    land: LonLatRaster,
+    terrain: Terrain,
+    *,
     threads: int = 1,
 ) -> dict[str, Sweep]:
-    """Profiles by mast key for receivers within a lattice of longitudes and latitudes, each [rows, cols].
-
-    ``needed``: points of the lattice whose heights are asked for, None = all.
-    """
-    elevation = receivers = None
-    if terrain.dem is not None:
-        receivers = load_elevation(terrain.dem, box_around(*lattice_deg, CLEARANCE_KM), land)
-        require_cover(receivers, *lattice_deg, files=terrain.dem, needed=needed)
-        elevation = load_elevation(terrain.dem, box_of_masts(masts), land)
+    """Profiles by mast key for receivers within a lattice; ``receivers`` of ``heights_of_receivers``."""
+    elevation = None if terrain.dem is None else load_elevation(terrain.dem, box_of_masts(masts), land)
     outline = outline_of(lattice_deg[0]), outline_of(lattice_deg[1])
     views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
     return run(masts, elevation, receivers, land, views, settings_of(terrain), threads=threads)

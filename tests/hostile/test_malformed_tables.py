@@ -12,8 +12,9 @@ from pipeline.coordination.rr941.point_table import rr941_command
 from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.aggregate import aggregate_command
+from pipeline.studies.measured_fields import read_measurements
 from pipeline.studies.predict import predict_command
-from pipeline.studies.validate_field import read_measurements, validate_field_command
+from pipeline.studies.validate_field import validate_field_command
 from tests.coordination.satellites import case_b, write_yaml
 from tests.hostile.malformed import NO_NUMBERS, Case, as_csv, cells, files, verdicts
 from tests.jobs import run_from

@@ -21,10 +21,11 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
+from pipeline.studies.field_statistics import difference_db, residual_db, statistics
+from pipeline.studies.measured_fields import Measurement, Predicted, predict_rows, read_measurements
 from pipeline.studies.predict import predict_table
-from pipeline.studies.validate_field import Predicted, predict_rows, read_measurements, statistics
 from tests.propagation.p1812_reference import loss
-from tests.tiny import STATIONS
+from tests.tiny import STATIONS, write_register
 
 MAST_M = 100.0
 
@@ -59,7 +60,8 @@ def predicted(tiny: Path, rows: list[dict[str, object]]) -> list[Predicted]:
     config = load_config(tiny)
     register, _ = read_register(config)
     path = write(tiny.parent / "m.csv", rows)
-    return predict_rows(config, register, read_measurements(path, register))
+    model = config.propagation.coverage_model
+    return predict_rows(config, register, read_measurements(path, register), [model], path)[model]
 
 
 @pytest.mark.parametrize(("model", "h2_m"), [("p1546", 10.0), ("p1546", 3.0), ("free_space", 10.0)])
@@ -94,17 +96,55 @@ def height_m(heights_m: np.ndarray, lon_deg: float, lat_deg: float) -> float:
     return float((heights_m[i : i + 2, j : j + 2].astype(float) * weights).sum())
 
 
-def test_p1812_follows_the_profile_to_each_place(tiny: Path) -> None:
-    """Against the naive twin along the geodesic; valleys lie up to tens of dB below free space."""
-    heights_m, geod = hills_m(), Geod(ellps="WGS84")
+def with_hills(tiny: Path, model: str) -> None:
+    """Give the territory the hills as its terrain model, and a model of coverage."""
     place = from_origin(WEST_DEG, NORTH_DEG, STEP_DEG, STEP_DEG)
     shape = {"height": 200, "width": 220, "count": 1, "dtype": "float32"}
     with rasterio.open(
         tiny.parent / "dem.tif", "w", driver="GTiff", crs="EPSG:4326", transform=place, **shape
     ) as sink:
-        sink.write(heights_m, 1)
-    more = "terrain: {dem: [dem.tif]}\npropagation: {coverage_model: p1812, climate: {lapse_n_per_km: 50}}\n"
+        sink.write(hills_m(), 1)
+    air = "climate: {lapse_n_per_km: 50}"
+    more = f"terrain: {{dem: [dem.tif]}}\npropagation: {{coverage_model: {model}, {air}}}\n"
     tiny.write_text(tiny.read_text() + more)
+
+
+def with_column(tiny: Path, name: str, values: dict[str, str]) -> None:
+    """Give the register a column, with values by id of the station."""
+    header, *lines = (tiny.parent / "register.csv").read_text().splitlines()
+    changed = [f"{header},{name}"] + [f"{line},{values.get(line.split(',')[0], '')}" for line in lines]
+    (tiny.parent / "register.csv").write_text("\n".join(changed) + "\n")
+
+
+@pytest.mark.parametrize("model", ["p1812", "p1546"])
+def test_vertical_pattern_is_seen_from_the_ground_at_the_place(tiny: Path, model: str) -> None:
+    """2 dB a degree, by the depression of method.md, section 3, from the heights of the terrain model."""
+    with_hills(tiny, model)
+    lon, lat = places(12)
+    rows = [
+        {"lon": x, "lat": y, "field_dbuvm": 50, "transmitter": "B"} for x, y in zip(lon, lat, strict=True)
+    ]
+    plain = predicted(tiny, rows)
+    with_column(tiny, "vertical_pattern_deg_attenuation_db", {"B": "-10:0;20:60"})
+    shaped, heights_m = predicted(tiny, rows), hills_m()
+    _, site_lon, site_lat, _, _ = STATIONS[1]
+    top_m = height_m(heights_m, site_lon, site_lat) + MAST_M
+    expected_db, by_effective_height_db = [], []
+    for before, x, y in zip(plain, lon, lat, strict=True):
+        over_m = top_m - height_m(heights_m, x, y) - 10.0
+        down_deg = math.degrees(math.atan(over_m / 1000.0 / before.d_km) + before.d_km / (2 * 4 / 3 * 6370.0))
+        expected_db.append(2.0 * (10.0 + min(max(down_deg, -10.0), 20.0)))
+        by_effective_height_db.append(20.0 + 2.0 * math.degrees(math.atan(0.09 / before.d_km)))
+    found_db = [before.field_dbuvm - after.field_dbuvm for before, after in zip(plain, shaped, strict=True)]
+    assert found_db == pytest.approx(expected_db, abs=0.02)
+    assert np.ptp(expected_db) > 5.0
+    assert np.abs(np.subtract(expected_db, by_effective_height_db)).max() > 1.0
+
+
+def test_p1812_follows_the_profile_to_each_place(tiny: Path) -> None:
+    """Against the naive twin along the geodesic; valleys lie up to tens of dB below free space."""
+    heights_m, geod = hills_m(), Geod(ellps="WGS84")
+    with_hills(tiny, "p1812")
     lon, lat = places(12)
     rows = [
         {"lon": x, "lat": y, "field_dbuvm": 50, "transmitter": "B", "h2_m": 10.0}
@@ -174,7 +214,8 @@ def test_bias_and_sigma_of_synthetic_measurements_come_back(tiny: Path) -> None:
     command = ["validate-field", str(path), "--config", str(tiny), "--out", str(out)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
-    found = {row["group"]: row for row in csv.DictReader((out / "statistics.csv").open())}
+    numbers = list(csv.DictReader((out / "statistics.csv").open()))
+    found = {row["group"]: row for row in numbers if row["by"] in ("all", "transmitter")}
     assert {name: int(row["n"]) for name, row in found.items()} == {"all": 300, "A": 150, "D": 150}
     for name, chosen in (("all", slice(None)), ("A", slice(0, None, 2)), ("D", slice(1, None, 2))):
         drawn_db = noise_db[chosen]
@@ -187,6 +228,133 @@ def test_bias_and_sigma_of_synthetic_measurements_come_back(tiny: Path) -> None:
     assert float(lines[7]["difference_db"]) == pytest.approx(3.0 - noise_db[7], abs=0.02)
     assert (out / "fields.png").read_bytes().startswith(b"\x89PNG")
     assert "bias" in result.output
+
+
+TWINS = {"twin": ("B2", 14.13, 46.09, 22, 0.5)}
+
+
+def with_twin(tiny: Path, sfn: str) -> None:
+    """A second station on the channel of B, in a single-frequency network with it or in none."""
+    write_register(tiny.parent / "register.csv", [*STATIONS, TWINS["twin"]])
+    with_column(tiny, "sfn", {"B": sfn, "B2": sfn})
+
+
+@pytest.mark.parametrize("named", ["B", "B2", ""])
+@pytest.mark.parametrize("sfn", ["N", ""])
+def test_powers_of_a_single_frequency_network_add(tiny: Path, sfn: str, named: str) -> None:
+    """10 log10 of the sum of 10^(E/10); without a network the one named, or the strongest, stands alone."""
+    with_twin(tiny, sfn)
+    lon, lat = places(20)
+    rows = [
+        {"lon": x, "lat": y, "field_dbuvm": 50, "channel": 22, "transmitter": named}
+        for x, y in zip(lon, lat, strict=True)
+    ]
+    alone = {"B": independent_dbuvm("B", lon, lat, 10.0)[0], "B2": of_twin_dbuvm(lon, lat)}
+    strongest = np.maximum(alone["B"], alone["B2"])
+    of_one = alone[named] if named else strongest
+    total = 10.0 * np.log10(10.0 ** (alone["B"] / 10.0) + 10.0 ** (alone["B2"] / 10.0))
+    expected_dbuvm = total if sfn else of_one
+    found = predicted(tiny, rows)
+    assert [p.field_dbuvm for p in found] == pytest.approx(expected_dbuvm, abs=0.02)
+    assert [p.network_db for p in found] == pytest.approx(expected_dbuvm - of_one, abs=0.02)
+    assert not sfn or min(p.network_db for p in found) > 0.0
+    if not named:
+        assert {p.transmitter for p in found} == {"B", "B2"}
+
+
+def of_twin_dbuvm(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Field of the second station: that of B (same channel) from its place and with its power."""
+    _, x, y, channel, erp_kw = TWINS["twin"]
+    d_km = np.asarray(Geod(ellps="WGS84").inv(np.full(lon.size, x), np.full(lon.size, y), lon, lat)[2]) / 1e3
+    links = pd.DataFrame({"f_mhz": 474.0 + 8 * (channel - 21), "d_km": d_km, "h2_m": 10.0, "ptx_kw": erp_kw})
+    links = links.assign(heff_m=MAST_M, ha_m=MAST_M, path_c="Land", d_v_km=d_km)
+    return predict_table(links, "p1546")["field_dbuvm"].to_numpy()
+
+
+def test_station_out_of_reach_does_not_add_and_is_not_the_strongest(tiny: Path) -> None:
+    with_twin(tiny, "N")
+    tiny.write_text(tiny.read_text().replace("channels:\n", "channels:\n  reach_km: 10\n"))
+    rows = [{"lon": 14.11, "lat": 46.195, "field_dbuvm": 50, "channel": 22}]
+    (found,) = predicted(tiny, rows)
+    # B stands 9.4 km away, its twin, of the same network, 11.8 km.
+    assert (found.transmitter, found.network_db) == ("B", 0.0)
+
+
+def measured(*fields_dbuvm: float) -> list[Measurement]:
+    rules = {"channels": {"A": 21, "B": 22, "C": 23}}["channels"]
+    row = {"lon": "14.1", "lat": "46.1", "transmitter": "A"}
+    return [Measurement.model_validate(row | {"field_dbuvm": str(x)}, context=rules) for x in fields_dbuvm]
+
+
+def test_offsets_distances_and_branches_by_hand() -> None:
+    """A: differences 1, 3, 5 (offset 3, left -2, 0, 2); B: -4, 0 (offset -2, left -2, 2); C one row, -1."""
+    rows = measured(60, 60, 60, 60, 60, 60)
+    values = [("A", 2.0, 61), ("A", 2.1, 63), ("A", 90, 65), ("B", 4, 56), ("B", 20.0, 60), ("C", 100, 59)]
+    of_rows = [Predicted(name, 21, d_km, field) for name, d_km, field in values]
+    branches = ["los", "los", "diffraction", "diffraction", "diffraction", "troposcatter"]
+    found = {(s.by, s.group, s.offset): s for s in statistics(rows, of_rows, branches, fit_offset=True)}
+    assert found["all", "all", "kept"][3:] == pytest.approx((6, 4 / 6, 3.141125, math.sqrt(52 / 6)), abs=1e-5)
+    masts = {group: s[3:5] for (by, group, _), s in found.items() if by == "transmitter"}
+    assert masts == {"A": (3, 3.0), "B": (2, -2.0), "C": (1, -1.0)}
+    # Five rows less two offsets: 16 / 3; the row of C has nothing left.
+    left = found["all", "all", "removed"]
+    assert left[3:] == pytest.approx((5, 0.0, math.sqrt(16 / 3), math.sqrt(16 / 5)))
+    kept = {group: (s.n, s.bias_db) for (by, group, o), s in found.items() if (by, o) == ("distance", "kept")}
+    assert kept == {"0-2 km": (1, 1.0), "2-5 km": (2, -0.5), "10-20 km": (1, 0.0), "over 80 km": (2, 2.0)}
+    assert list(kept) == ["0-2 km", "2-5 km", "10-20 km", "over 80 km"]
+    assert found["distance", "over 80 km", "removed"][3:5] == (1, 2.0)
+    assert found["branch", "los", "kept"][3:] == pytest.approx((2, 2.0, math.sqrt(2.0), math.sqrt(5.0)))
+    assert found["branch", "diffraction", "removed"][3:5] == pytest.approx((3, 2 / 3))
+    assert ("branch", "troposcatter", "removed") not in found
+    assert {s.offset for s in statistics(rows, of_rows)} == {"kept"}
+    assert residual_db(difference_db(rows, of_rows), of_rows) == pytest.approx(
+        [-2, 0, 2, -2, 2, math.nan], nan_ok=True
+    )
+
+
+def test_models_stand_side_by_side_with_offsets_removed(tiny: Path) -> None:
+    """Measured = free space + 7 dB from A; one row of D. Branches are those of P.1812, for every model."""
+    with_hills(tiny, "p1546")
+    lon, lat = places(6)
+    free, _ = independent_dbuvm("A", lon, lat, 10.0, "free_space")
+    rows = [
+        {"lon": x, "lat": y, "field_dbuvm": e + 7.0, "transmitter": "A"}
+        for x, y, e in zip(lon, lat, free, strict=True)
+    ]
+    path = write(tiny.parent / "m.csv", [*rows, {**rows[0], "transmitter": "D"}])
+    out = tiny.parent / "out"
+    command = f"validate-field {path} --config {tiny} --out {out} --models p1812,free_space --fit-offset"
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 0, result.output
+    assert "leaves nothing: D" in result.output
+    assert "1 offsets" in result.output
+    numbers = list(csv.DictReader((out / "statistics.csv").open()))
+    one = {(r["model"], r["by"], r["group"], r["offset"]): r for r in numbers}
+    left = one["free_space", "all", "all", "removed"]
+    # The antennas stand on hills: the slant is a little longer than that of a table without terrain.
+    assert (int(left["n"]), float(left["sigma_db"])) == (6, pytest.approx(0.0, abs=0.05))
+    assert float(one["free_space", "transmitter", "A", "kept"]["bias_db"]) == pytest.approx(-7.0, abs=0.1)
+    lines = list(csv.DictReader((out / "rows.csv").open()))
+    assert [row["model"] for row in lines] == ["p1812"] * 7 + ["free_space"] * 7
+    told = [row["branch"] for row in lines if row["model"] == "p1812"]
+    assert "diffraction" in told
+    of_free_space = {
+        r["group"]: int(r["n"])
+        for r in numbers
+        if (r["model"], r["by"], r["offset"]) == ("free_space", "branch", "kept")
+    }
+    assert of_free_space == {word: told.count(word) for word in told}
+    assert lines[6]["residual_db"] == ""
+
+
+@pytest.mark.parametrize(
+    ("models", "allowed"), [("p1812", "terrain model"), ("p1546,hatta", "p1546"), ("", "p1546")]
+)
+def test_models_that_cannot_be_computed_are_refused(tiny: Path, models: str, allowed: str) -> None:
+    path = write(tiny.parent / "m.csv", [{"lon": 14.1, "lat": 46.1, "field_dbuvm": 60, "transmitter": "A"}])
+    command = ["validate-field", str(path), "--config", str(tiny), "--models", models]
+    error = CliRunner().invoke(app, command).exception
+    assert (error.field, allowed in str(error.allowed)) == ("--models", True)
 
 
 def test_one_row_has_no_sigma(tiny: Path) -> None:
