@@ -39,8 +39,10 @@ def query(
 
 
 @app.command(
-    epilog="Example: channelmaps explain --results results/slovenia/latest --lon 14.5 --lat 46.05 "
-    "--channel 30 --device fixed30"
+    epilog="Examples: channelmaps explain --results results/slovenia/latest --lon 14.5 --lat 46.05 "
+    "--channel 30 --device fixed30\n\n"
+    "channelmaps explain --results results/slovenia/latest --lon 14.5 --lat 46.05 --channel 30 "
+    "--device fixed30 --profile path.png"
 )
 def explain(
     results: Annotated[Path, typer.Option(help="Folder of a published run.")],
@@ -57,12 +59,24 @@ def explain(
         float | None,
         typer.Option(help="Antenna above ground in m: the lowest of the layers that a query takes."),
     ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="PNG to draw: the terrain between the victim and the station it receives."),
+    ] = None,
 ) -> None:
     """Budget of the victim that decides the maximum e.i.r.p. at a place, and of the next three limits."""
     from pipeline.studies.explain import explain_command
 
     explain_command(
-        results, lon, lat, channel_option(channel), device, build=build, as_json=as_json, height_m=height
+        results,
+        lon,
+        lat,
+        channel_option(channel),
+        device,
+        build=build,
+        as_json=as_json,
+        height_m=height,
+        profile=profile,
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +22,12 @@ from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
+from pipeline.files import PNG_FILE, Output, check_outputs
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.dependencies import basis_of, code_of
+from pipeline.plan.territory_file import files_read
 from pipeline.publish.release import MANIFEST
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.manifest_check import check_manifest
@@ -42,6 +46,8 @@ from pipeline.services.evaluated import (
     settled_flags,
 )
 from pipeline.services.table import code_names, service_code
+from pipeline.studies.explain_path import WantedPath, require_path, wanted_path
+from pipeline.studies.pictures import draw_profile
 
 FORBIDDEN_DB = -999.0
 """The value of a term that forbids all emission, for minus infinity, which JSON does not have."""
@@ -79,10 +85,27 @@ def explain_command(
     build: Path | None = None,
     as_json: bool = False,
     height_m: float | None = None,
+    profile: Path | None = None,
 ) -> None:
-    """Print the budget as a table, or as the JSON of the public interface."""
+    """Print the budget as a table, or as the JSON of the public interface; ``profile``: PNG of the path."""
     run = read_run(results)
-    answer = explain_point(run, lon_deg, lat_deg, channel, device_id, build or run.build, height_m)
+    build, config = build or run.build, config_of(run)
+    if profile is not None:
+        check_outputs([Output("--profile", profile, PNG_FILE)], [results, build, *files_read(config)])
+    answer = explain_point(run, lon_deg, lat_deg, channel, device_id, build, height_m)
+    try:
+        found = _wanted_path_of(config, answer)
+    except InputError as error:
+        if profile is not None:
+            raise
+        # The budget stands without it.
+        print(f"channelmaps: the wanted field is not taken apart: {error}", file=sys.stderr)
+        found = None
+    if found is not None:
+        answer["wanted_path"] = found.facts | _sum_of(found.terms, "total_dbuvm")
+    if profile is not None:
+        drawn = require_path(found)
+        draw_profile(profile, _title(drawn), drawn.drawn)
     print(json.dumps(answer, indent=1, ensure_ascii=False) if as_json else as_text(answer))
 
 
@@ -108,6 +131,25 @@ def explain_point(
         layers = [_status(one) | {"device": one.device.id, "height_m": one.device.height_m} for one in places]
         answer["height_rule"] = {"height_m": height_m, "layers": layers}
     return answer
+
+
+def _wanted_path_of(config: Config, answer: dict[str, Any]) -> WantedPath | None:
+    """The way of the wanted field of the first limit that has one."""
+    for limit in (answer, *answer["next_limits"]):
+        found = wanted_path(config, limit["victim"])
+        if found is not None:
+            return found
+    return None
+
+
+def _title(found: WantedPath) -> str:
+    """What the picture of a path shows."""
+    facts = found.facts
+    return (
+        f"{facts['station']}, channel {facts['channel']}, to {facts['lon']:.4f}, {facts['lat']:.4f}: "
+        f"{total_dbm(found.terms):.1f} dB(µV/m) by {facts['model']}; by P.1812 {facts['mechanism_p1812']}, "
+        f"clearance {facts['obstruction']['clearance_f1']:.2f} of the first Fresnel radius"
+    )
 
 
 def _answering(run: Run, device_id: str, height_m: float) -> list[str]:
@@ -279,13 +321,14 @@ def _answer(place: ExplainedLocation, explanation: Budget) -> dict[str, Any]:
 
 def _limit(budget: Budget) -> dict[str, Any]:
     """One limit as plain data; its total is the sum of what is written of its terms."""
-    terms = [term._asdict() | {"value_db": _number(term.value_db)} for term in budget.terms]
-    return {
-        "service": code_names()[budget.label],
-        "victim": _plain(budget.victim),
-        "terms": terms,
-        "total_dbm": math.fsum(term["value_db"] for term in terms) if terms else None,
-    }
+    named = {"service": code_names()[budget.label], "victim": _plain(budget.victim)}
+    return named | _sum_of(budget.terms, "total_dbm")
+
+
+def _sum_of(terms: Sequence[Term], total: str) -> dict[str, Any]:
+    """Terms as plain data with their sum under its name."""
+    plain = [term._asdict() | {"value_db": _number(term.value_db)} for term in terms]
+    return {"terms": plain, total: math.fsum(term["value_db"] for term in plain) if plain else None}
 
 
 def _number(value: float) -> float:
@@ -318,6 +361,8 @@ def as_text(answer: dict[str, Any]) -> str:
         lines += [f"next limit {place}: {_limit_lines(limit)[0]}", *_limit_lines(limit)[1:]]
     for layer in answer.get("height_rule", {}).get("layers", []):
         lines.append(f"  layer {_shown(layer)}")
+    if "wanted_path" in answer:
+        lines += _path_lines(answer["wanted_path"])
     lines += [f"limited by {_limit_lines(answer)[0]}", *_limit_lines(answer)[1:]]
     if answer["terms"]:
         note = _TOTAL_NOTES[answer["status"]].format(least=answer["least_eirp_dbm"])
@@ -331,6 +376,15 @@ def _limit_lines(limit: dict[str, Any]) -> list[str]:
     lines += [f"  {key:<24} {_shown(value)}" for key, value in limit["victim"].items()]
     lines += [_term_line(term["name"], term["value_db"], term["note"]) for term in limit["terms"]]
     return [*lines, _term_line("total", limit["total_dbm"], "")] if limit["terms"] else lines
+
+
+def _path_lines(path: dict[str, Any]) -> list[str]:
+    """The wanted field of the victim: where it comes from, and its terms."""
+    facts = {key: value for key, value in path.items() if key not in ("terms", "total_dbuvm", "station")}
+    lines = [f"wanted field of the victim, from {path['station']}"]
+    lines += [f"  {key:<24} {_shown(value)}" for key, value in facts.items()]
+    lines += [_term_line(term["name"], term["value_db"], term["note"]) for term in path["terms"]]
+    return [*lines, _term_line("wanted field", path["total_dbuvm"], "dB(uV/m), as the maps have it")]
 
 
 def _term_line(name: str, value_db: float, note: str) -> str:

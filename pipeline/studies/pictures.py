@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.files import write_whole
+from pipeline.studies.explain_path import DrawnProfile
 
 _DPI = 120
 _Bounds = tuple[float, float, float, float]
@@ -66,6 +67,43 @@ def draw_fields(path: Path, title: str, panels: Mapping[str, NDArray[np.float64]
         axes.set_title(name, fontsize="small")
     figure.axes[0].set_ylabel("predicted, dB(µV/m)")
     figure.suptitle(title)
+    _save(figure, path)
+
+
+def draw_profile(path: Path, title: str, drawn: DrawnProfile) -> None:
+    """Terrain over the effective Earth, ray, first Fresnel zone with 0.6 of it, horizons, cover if any."""
+    figure = Figure(figsize=(11.0, 5.0), layout="constrained")
+    axes = figure.subplots()
+    d_km, ground_m = drawn.d_km, drawn.earth_m + drawn.terrain_m
+    top_m, low_m = float((drawn.ray_m + drawn.fresnel_m).max()), float(ground_m.min())
+    floor_m = low_m - 0.05 * (max(top_m, float(ground_m.max())) - low_m)
+    axes.fill_between(d_km, floor_m, ground_m, color="tan", label="terrain over the effective Earth")
+    if drawn.cover_m.any():
+        axes.fill_between(
+            d_km, ground_m, ground_m + drawn.cover_m, color="tab:green", alpha=0.6, label="cover"
+        )
+    axes.plot(d_km, drawn.earth_m, color="tab:blue", linewidth=0.8, label="sea level")
+    zone_m = drawn.fresnel_m
+    axes.fill_between(
+        d_km,
+        drawn.ray_m - zone_m,
+        drawn.ray_m + zone_m,
+        color="tab:orange",
+        alpha=0.25,
+        label="first Fresnel zone",
+    )
+    axes.plot(d_km, drawn.ray_m - 0.6 * zone_m, color="tab:orange", linestyle="--", label="0.6 of it")
+    axes.plot(d_km, drawn.ray_m, color="black", linewidth=1.0, label="ray")
+    for end in (0, -1):
+        axes.plot([d_km[end]] * 2, [ground_m[end], drawn.ray_m[end]], color="black", linewidth=2.0)
+    for name, marker, at_km in zip(("station", "receiver"), ("<", ">"), drawn.horizons_km, strict=False):
+        height_m = float(np.interp(at_km, d_km, ground_m))
+        axes.plot(at_km, height_m, marker, color="tab:red", label=f"horizon of the {name}")
+    axes.set_xlabel("km from the station")
+    axes.set_ylabel("m above the chord of sea level")
+    axes.set_ylim(bottom=floor_m)
+    axes.set_title(title, fontsize="medium")
+    figure.legend(loc="outside lower center", ncols=4, fontsize="small")
     _save(figure, path)
 
 

@@ -13,6 +13,7 @@ from pyproj import Transformer
 from scipy.stats import norm
 from typer.testing import CliRunner
 
+from pipeline.budget import Term
 from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.grid import raster
@@ -23,6 +24,7 @@ from pipeline.publish.release import release
 from pipeline.query.results import config_of, read_run
 from pipeline.services import dtt
 from pipeline.studies.explain import as_text, cap_budget, explain_point
+from pipeline.studies.explain_path import DrawnProfile, WantedPath
 from tests.dtt.test_protection_maps import C_N_DB, CHANNEL, F_MHZ, HOME, MODES, Case
 from tests.jobs import run_from
 from tests.tiny import write_register
@@ -304,6 +306,39 @@ def test_command_prints_a_table_or_json(case: Case) -> None:
     wanted = {"channel", "device", "lon", "lat", "published_dbm", "status", "service", "victim", "terms"}
     assert wanted | {"total_dbm"} <= set(answer)
     assert {"name", "value_db", "note"} == set(answer["terms"][0])
+
+
+def test_profile_is_drawn_and_the_wanted_field_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up path stands for that of the victim; without terrain there is none, and nothing is written."""
+    run = publish(case)
+    raw, lon, lat = raw_and_places(run, CHANNEL)
+    x = tuple(np.argwhere(raw != -32768)[0])
+    picture = case.folder.parents[1] / "path.png"
+    command = ["explain", "--results", str(run), "--lon", str(lon[x]), "--lat", str(lat[x])]
+    command += ["--channel", str(CHANNEL), "--device", DEVICE, "--profile", str(picture)]
+    refused = CliRunner().invoke(app, command)
+    assert (refused.exception.field, picture.exists()) == ("--profile", False)
+    along = np.linspace(0.0, 10.0, 5)
+    drawn = DrawnProfile(along, 0.0 * along, 0.0 * along, 0.0 * along, 50.0 - along, along + 1.0, (4.0, 6.0))
+    facts = {"station": "S", "channel": CHANNEL, "lon": 1.0, "lat": 2.0, "model": "p1812"}
+    facts |= {"mechanism_p1812": "los", "obstruction": {"clearance_f1": 0.7}}
+    terms = (Term("free space, 1 kW e.r.p.", 80.5), Term("diffraction", -20.25, "edge"))
+    asked: list[dict] = []
+
+    def made_up(_: object, victim: dict) -> WantedPath:
+        asked.append(victim)
+        return WantedPath(facts, terms, drawn)
+
+    monkeypatch.setattr("pipeline.studies.explain.wanted_path", made_up)
+    shown = CliRunner().invoke(app, command)
+    assert shown.exit_code == 0, shown.output
+    assert "wanted field of the victim, from S" in shown.stdout
+    assert "60.2500" in shown.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    told = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert told["wanted_path"]["total_dbuvm"] == 60.25
+    assert told["wanted_path"]["mechanism_p1812"] == "los"
+    assert asked[0] == told["victim"]
 
 
 @pytest.mark.parametrize(
