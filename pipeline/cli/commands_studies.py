@@ -39,6 +39,12 @@ def predict(
     land: Annotated[
         Path | None, typer.Option(help="Land mask in degrees beside the elevations, 0 = sea (p1812).")
     ] = None,
+    clutter: Annotated[
+        list[Path] | None, typer.Option(help="Land cover beside the elevations (p1812); once for each file.")
+    ] = None,
+    clutter_table: Annotated[
+        Path | None, typer.Option(help="Heights of its classes, such as configs/tables/clutter_corine.csv.")
+    ] = None,
     intermediates: Annotated[
         bool, typer.Option("--intermediates", help="Write all intermediate results too (p1812).")
     ] = False,
@@ -46,7 +52,7 @@ def predict(
     """Field strength and basic transmission loss of links in a table."""
     from pipeline.studies.predict_profiles import ProfileSources, predict_links_command
 
-    sources = ProfileSources(profiles, tuple(dem or ()), land)
+    sources = ProfileSources(profiles, tuple(dem or ()), land, tuple(clutter or ()), clutter_table)
     predict_links_command(model, links, out, sources=sources, intermediates=intermediates)
 
 

@@ -88,6 +88,16 @@ def _on_or_off(value: object) -> object:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
+class Clutter(Section):
+    """Land cover over the terrain, for models that see whole profiles of paths (method.md, section 36)."""
+
+    raster: Annotated[list[Path], Field(min_length=1)]
+    """One or more rasters of classes in any CRS, such as CORINE, ESA WorldCover, MCD12."""
+    table: Path
+    """Representative height of each class: `configs/tables/clutter_corine.csv`, `clutter_worldcover.csv`,
+    `clutter_igbp.csv`, or one of your own. All classes on land around the paths need a row."""
+
+
 class Terrain(Section):
     """Terrain model; without `dem` antenna heights above ground (or HAAT) serve as effective heights."""
 
@@ -99,5 +109,7 @@ class Terrain(Section):
     """Coarsest DEM for which `auto` computes clearance angles."""
     azimuth_step_deg: Annotated[Number, Field(ge=0.01, le=10)] = 0.5
     """Step between the radials of effective height and land/sea sections."""
+    clutter: Clutter | None = None
+    """Land cover between transmitters and receivers; none: paths run over bare terrain."""
     void: Annotated[Number, Field(ge=-450, le=9000)] | None = None
     """Height in m of ground of the territory that the model does not know; none: it is refused."""

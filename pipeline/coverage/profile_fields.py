@@ -15,14 +15,9 @@ from pipeline.coverage.loss_lookup import field_1kw_dbuvm
 from pipeline.coverage.point_fields import rays_from
 from pipeline.errors import InputError
 from pipeline.terrain.elevation import load_elevation
-from pipeline.terrain.loss_tables import (
-    ProfileGround,
-    Waves,
-    losses_to,
-    profile_ground,
-    unknown_path,
-    waves_of,
-)
+from pipeline.terrain.land_cover import load_land_cover
+from pipeline.terrain.loss_tables import Waves, losses_to, unknown_path, waves_of
+from pipeline.terrain.path_profiles import ProfileGround, profile_ground
 from pipeline.terrain.records import LonLatRaster, Mast
 from pipeline.terrain.sweep import dem_step_km
 from pipeline.terrain.tile_sweeps import above_ground, box_around, masts_of_tile
@@ -61,7 +56,8 @@ def ground_of_paths(
     if elevation is None:
         raise InputError("no heights on the paths", row="terrain.dem", allowed="a raster that covers them")
     step_km = dem_step_km(elevation, float(lat.mean()))
-    return PlacesGround(elevation, profile_ground(elevation, land), step_km)
+    cover = load_land_cover(config.terrain.clutter, box, land)
+    return PlacesGround(elevation, profile_ground(elevation, land, cover), step_km)
 
 
 def profile_fields(

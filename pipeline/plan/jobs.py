@@ -84,7 +84,7 @@ _ROWS = (
         title="terrain {tile}",
         module="pipeline.terrain.job",
         files="sweep_files",
-        settings=("terrain", "channels.plan"),
+        settings=("terrain", "-terrain.clutter", "channels.plan"),
         wildcards=("tile",),
         rows="rows_of_tile",
         threads="tiles",
@@ -97,6 +97,7 @@ _ROWS = (
         settings=(
             "terrain.dem",
             "terrain.void",
+            "terrain.clutter",
             "channels.plan",
             "propagation.coverage_model",
             "propagation.climate",

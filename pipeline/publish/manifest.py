@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.config.base import unverified
 from pipeline.config.bonds import channel_named, plain_channel
 from pipeline.config.config import Config
+from pipeline.config.reception import sees_profiles
 from pipeline.config.services import Service
 from pipeline.coordination.radar.cr372_register import doubts_of
 from pipeline.dtt.calibration import calibration_notice
@@ -25,6 +26,7 @@ from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
 from pipeline.plan.plausibility import register_facts
 from pipeline.plan.run_files import two_digits
+from pipeline.propagation.models import model_named
 from pipeline.publish.protection_facts import overload_state, protection_entry
 from pipeline.publish.query_facts import query_facts
 from pipeline.publish.release import utc_period, validity
@@ -231,8 +233,10 @@ def terrain_entry(plan: Plan) -> dict[str, object]:
     sweeps = [plan.build / f"terrain/{tile}.npz" for tile in plan.tiles]
     masts = summary_of_sweeps(fact for path in sweeps if path.is_file() for fact in read_facts(path).values())
     on = masts["with_clearance_angles"] > 0
+    clutter, why = clutter_of(plan.config)
     return {
         "masts": masts,
+        "clutter": {"on": clutter, "reason": why},
         "clearance_angles": {"on": on, "reason": _why_angles(plan.config, on)},
         "troposcatter_floor": {"on": on, "reason": f"clearance angles are {'on' if on else 'off'}"},
     }
@@ -246,6 +250,16 @@ def _why_angles(config: Config, on: bool) -> str:
         return f"terrain.tca is {terrain.tca}"
     limit = f"{terrain.tca_max_step_m:g} m (terrain.tca_max_step_m)"
     return f"the terrain model has a step of {'at most' if on else 'more than'} {limit}"
+
+
+def clutter_of(config: Config) -> tuple[bool, str]:
+    """Whether land cover counts in fields of DTT, and why or why not."""
+    model, clutter = config.propagation.coverage_model, config.terrain.clutter
+    if clutter is None:
+        return False, "no land cover (terrain.clutter)"
+    if "clutter" not in model_named(model).needs:
+        return False, f"{model} takes no account of land cover"
+    return True, f"heights of {shown(clutter.table)}"
 
 
 def unverified_guards(plan: Plan) -> list[dict[str, object]]:
@@ -287,6 +301,14 @@ def _beside(config: Config) -> str:
     return ", only of the height of the device over its surroundings" if knows_terrain(config) else ""
 
 
+def _clutter_notes(config: Config) -> list[str]:
+    """What readers have to know of the land cover: that it does not count where it could."""
+    counts, why = clutter_of(config)
+    if counts or (config.terrain.clutter is None and not sees_profiles(config.propagation.coverage_model)):
+        return []
+    return [f"Fields of DTT are those over bare terrain: {why}."]
+
+
 def notes(config: Config) -> list[str]:
     """What a reader of the maps has to know beside the numbers."""
     found = [f"Paths from devices to receivers take no account of the terrain between them{_beside(config)}."]
@@ -299,6 +321,7 @@ def notes(config: Config) -> list[str]:
         found.append("No terrain model: antenna heights above ground, or HAAT, serve as effective heights.")
     if said := terrain_notice(config):
         found.append(said)
+    found += _clutter_notes(config)
     if config.population is None:
         found.append("No population data: statistics give shares of area only.")
     found += [

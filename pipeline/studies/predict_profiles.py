@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.config.territory import Clutter
 from pipeline.errors import InputError
 from pipeline.files import Output, check_outputs, kind_of_table, write_output_rows
 from pipeline.propagation.models import Model, model_named, model_names, module_of
@@ -27,7 +28,7 @@ from pipeline.studies.predict import (
     read_cells,
     require_columns,
 )
-from pipeline.terrain.path_profiles import profile_between
+from pipeline.terrain.path_profiles import PathSources, box_of_path, load_surroundings, profile_between
 
 _PROFILE_COLUMNS = ("link", "i", "d_km", "h_amsl_m", "clutter_height_R_m", "zone")
 # Those that tell a table of this command from any other.
@@ -38,14 +39,17 @@ _CLIMATE = ("DN", "N0")
 _ENDS = ("lam_t", "phi_t", "lam_r", "phi_r")
 # The terrain of a profile may lie anywhere on Earth, and nothing else.
 _TERRAIN_M = (-500.0, 9000.0)
+_SQUARE_DEG = 2.0
 
 
 class ProfileSources(NamedTuple):
-    """Where path profiles come from: a table, or elevations, with a land mask if there is one."""
+    """Where path profiles come from: a table, or elevations, with a land mask and land cover if there are."""
 
     profiles: Path | None = None
     dem: tuple[Path, ...] = ()
     land: Path | None = None
+    clutter: tuple[Path, ...] = ()
+    clutter_table: Path | None = None
 
 
 _NO_PROFILES = ProfileSources()
@@ -59,36 +63,47 @@ def predict_links_command(
         _check_sources(sources)
         _predict_profiles(model_named(model), links, sources, out, intermediates)
         return
-    given = {f"--{name}": bool(value) for name, value in sources._asdict().items()}
-    for option, is_given in (given | {"--intermediates": intermediates}).items():
+    for option, is_given in (_given(sources) | {"--intermediates": intermediates}).items():
         if is_given:
             raise InputError("is not read by this model", field=option, value=model, allowed="p1812")
     predict_command(model, links, out)
 
 
+def _given(sources: ProfileSources) -> dict[str, bool]:
+    """By option whether it is given."""
+    return {f"--{name.replace('_', '-')}": bool(value) for name, value in sources._asdict().items()}
+
+
 def _check_sources(sources: ProfileSources) -> None:
-    """Profiles come from a table or from elevations; a land mask belongs to these."""
+    """Profiles come from a table or from elevations; a land mask and land cover belong to these."""
     if sources.profiles is None and not sources.dem:
         raise InputError(
             "reads path profiles", field="--profiles", allowed="a table of profiles, or --dem with elevations"
         )
-    for option, given in (("--dem", sources.dem), ("--land", sources.land)):
-        if given and sources.profiles is not None:
+    for option, is_given in _given(sources).items():
+        if is_given and sources.profiles is not None and option != "--profiles":
             raise InputError("is not read with a table of profiles", field=option, allowed="one of the two")
+    if bool(sources.clutter) != (sources.clutter_table is not None):
+        missing = "--clutter-table" if sources.clutter else "--clutter"
+        raise InputError(
+            "is missing", field=missing, allowed="rasters of land cover with a table of their heights"
+        )
 
 
 def _predict_profiles(
     model: Model, links: Path, sources: ProfileSources, out: Path, intermediates: bool
 ) -> None:
     """Read the links and their profiles, predict, write ``out`` whole or not at all."""
-    read = [path for path in (links, sources.profiles, *sources.dem, sources.land) if path is not None]
+    files = (links, sources.profiles, *sources.dem, sources.land, *sources.clutter, sources.clutter_table)
+    read = [path for path in files if path is not None]
     check_outputs([Output("--out", out, kind_of_table(*_OUTPUT_COLUMNS))], read)
     cells = read_cells(links)
     assumed: tuple[str, ...] = ()
     if sources.profiles is None:
         columns = _link_columns(cells, model)
         profiles = _profiles_of_terrain(cells, columns, sources)
-        assumed = ("clutter_height_R_m",) if sources.land else ("clutter_height_R_m", "zone")
+        unknown = {"clutter_height_R_m": not sources.clutter, "zone": sources.land is None}
+        assumed = tuple(name for name, is_unknown in unknown.items() if is_unknown)
     else:
         by_name = read_profiles(sources.profiles)
         profiles = [by_name[name] for name in _profile_names(cells, by_name, sources.profiles)]
@@ -101,22 +116,47 @@ def _predict_profiles(
 def _profiles_of_terrain(
     cells: Cells, columns: Mapping[str, NDArray[np.float64]], sources: ProfileSources
 ) -> list[Profile]:
-    """The profile of each link between its terminals; InputError names the row whose terrain is unknown."""
-    profiles = []
-    for row, line in enumerate(cells.lines):
-        lam_t, phi_t, lam_r, phi_r = (float(columns[name][row]) for name in _ENDS)
-        profile = profile_between(sources.dem, sources.land, ((lam_t, phi_t), (lam_r, phi_r)))
-        unknown = np.isnan(profile.terrain_m)
+    """The profile of each link between its terminals; InputError names the row whose terrain is unknown.
+
+    Files are read once for all links from one square of ``_SQUARE_DEG``: links may be anywhere on Earth.
+    """
+    clutter = None
+    if sources.clutter_table is not None:
+        clutter = Clutter(raster=list(sources.clutter), table=sources.clutter_table)
+    files = PathSources(sources.dem, sources.land, clutter)
+    rows = range(len(cells.lines))
+    ends_deg = [[float(columns[name][row]) for name in _ENDS] for row in rows]
+    squares: dict[tuple[int, int], list[int]] = {}
+    for row, (lam_t, phi_t, _, _) in enumerate(ends_deg):
+        squares.setdefault((int(lam_t // _SQUARE_DEG), int(phi_t // _SQUARE_DEG)), []).append(row)
+    found: dict[int, Profile] = {}
+    for _, inside in sorted(squares.items()):
+        paths = [
+            ((ends_deg[row][0], ends_deg[row][1]), (ends_deg[row][2], ends_deg[row][3])) for row in inside
+        ]
+        west, south, east, north = zip(*(box_of_path(path) for path in paths), strict=True)
+        ground = load_surroundings(files, (min(west), min(south), max(east), max(north)))
+        for row, path in zip(inside, paths, strict=True):
+            found[row] = profile_between(ground, path)
+            _require_known(cells, row, found[row], sources)
+    return [found[row] for row in rows]
+
+
+def _require_known(cells: Cells, row: int, profile: Profile, sources: ProfileSources) -> None:
+    """InputError with the row of a link of whose path the files do not know a part."""
+    for what, heights_m, files in (
+        ("elevations do", profile.terrain_m, sources.dem),
+        ("land cover does", profile.cover_m, sources.clutter),
+    ):
+        unknown = np.isnan(heights_m)
         if unknown.any():
             raise InputError(
-                "the elevations do not cover the path",
+                f"the {what} not cover the path",
                 file=cells.file,
-                row=line,
+                row=cells.lines[row],
                 value=f"nothing {profile.d_km[np.argmax(unknown)]:.1f} km from the transmitter",
-                allowed="links within " + ", ".join(str(path) for path in sources.dem),
+                allowed="links within " + ", ".join(str(path) for path in files),
             )
-        profiles.append(profile)
-    return profiles
 
 
 class _Sample(NamedTuple):

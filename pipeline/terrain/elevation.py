@@ -50,9 +50,19 @@ def load_elevation(paths: Sequence[str | Path], box: Box, land: LonLatRaster | N
 
 
 def _pieces(path: str | Path, box: Box) -> Iterator[LonLatRaster]:
-    """What a file holds of a box; a file in degrees also at longitudes a full turn away."""
+    for part, turn_deg in parts_in(path, box):
+        piece = from_external(part, file=path)
+        yield piece._replace(west_deg=piece.west_deg - turn_deg)
+
+
+def parts_in(path: str | Path, box: Box) -> Iterator[tuple[xr.DataArray, float]]:
+    """What a file holds of a box, as ``read_external`` gives it, and a little around.
+
+    A file in degrees also at longitudes a full turn away: the second value is what its longitudes are too
+    large by.
+    """
     place = read_place(path)
-    in_degrees = _is_lonlat(place.crs, place.transform, (place.height, place.width))
+    in_degrees = is_lonlat(place.crs, place.transform, (place.height, place.width))
     west, north = place.transform.c, place.transform.f
     east, south = place.transform @ (place.width, place.height)
     reserve_x, reserve_y = 2.0 * place.transform.a, -2.0 * place.transform.e
@@ -67,8 +77,7 @@ def _pieces(path: str | Path, box: Box) -> Iterator[LonLatRaster]:
                 wanted[2] + reserve_x,
                 wanted[3] + reserve_y,
             )
-            piece = from_external(read_external(path, bounds=bounds), file=path)
-            yield piece._replace(west_deg=piece.west_deg - turn_deg)
+            yield read_external(path, bounds=bounds), turn_deg
 
 
 def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonLatRaster:
@@ -87,7 +96,7 @@ def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonL
         place = place @ Affine.translation(0, data.shape[0]) @ Affine.scale(1, -1)
     if place.a <= 0 or place.b or place.d:
         raise InputError("raster is mirrored or rotated", file=file, field="transform", value=place[:6])
-    if not _is_lonlat(data.attrs["crs"], place, data.shape):
+    if not is_lonlat(data.attrs["crs"], place, data.shape):
         return _warp(values, data.attrs["crs"], place)
     return LonLatRaster(np.ascontiguousarray(values), place.c, place.f, place.a, -place.e)
 
@@ -101,7 +110,7 @@ def _unit_m(unit: str, file: str | Path | None) -> float:
     return _UNITS_M[name]
 
 
-def _is_lonlat(crs: str, place: Affine, shape: tuple[int, ...]) -> bool:
+def is_lonlat(crs: str, place: Affine, shape: tuple[int, ...]) -> bool:
     """True where the coordinates of a raster are degrees of WGS84, but for a small part of a pixel.
 
     Other datums, prime meridians and angular units move a raster by up to many pixels.
@@ -121,15 +130,21 @@ def _is_lonlat(crs: str, place: Affine, shape: tuple[int, ...]) -> bool:
     return bool((shift_px <= MAX_SHIFT_PX).all())
 
 
+def square_step_deg(crs: str, place: Affine) -> float:
+    """The coarser of the two steps of a raster as an arc in degrees."""
+    known = CRS.from_user_input(crs)
+    unit = known.axis_info[0].unit_conversion_factor
+    return max(place.a, -place.e) * (
+        math.degrees(unit) if known.is_geographic else unit / (KM_PER_DEG * 1000.0)
+    )
+
+
 def _warp(values: NDArray[np.float32], crs: str, place: Affine) -> LonLatRaster:
     """An elevation in another CRS on square degrees of WGS84, bilinear.
 
     The step is the raster's own, the corners are multiples of it: tiles of one model share their pixels.
     """
-    known = CRS.from_user_input(crs)
-    unit = known.axis_info[0].unit_conversion_factor
-    unit_deg = math.degrees(unit) if known.is_geographic else unit / (KM_PER_DEG * 1000.0)
-    step_deg = max(place.a, -place.e) * unit_deg
+    known, step_deg = CRS.from_user_input(crs), square_step_deg(crs, place)
     far = place @ (values.shape[1], values.shape[0])
     west, south, east, north = transform_bounds(crs, LONLAT, place.c, far[1], far[0], place.f, densify_pts=51)
     first_col, first_row = math.floor(west / step_deg), math.ceil(north / step_deg)
@@ -355,6 +370,14 @@ def pixels_at(
     east_deg = lon_deg + 360.0 * np.round((middle_deg - lon_deg) / 360.0)
     row = (raster.north_deg - lat_deg) / raster.step_lat_deg - 0.5
     return row, (east_deg - raster.west_deg) / raster.step_lon_deg - 0.5
+
+
+def nearest_pixels(
+    raster: LonLatRaster, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row of each latitude and column of each longitude in a raster; beyond it those of its edge."""
+    row, col = (np.floor(at + 0.5).astype(np.int64) for at in pixels_at(raster, lon_deg, lat_deg))
+    return row.clip(0, raster.values.shape[0] - 1), col.clip(0, raster.values.shape[1] - 1)
 
 
 def has_hole(unknown: NDArray[np.bool_], asked: NDArray[np.bool_]) -> bool:

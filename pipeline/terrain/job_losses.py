@@ -19,15 +19,9 @@ from pipeline.grid.raster import read
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain.elevation import load_elevation
-from pipeline.terrain.loss_tables import (
-    ProfileGround,
-    profile_ground,
-    require_known,
-    run,
-    table_name,
-    waves_of,
-    write_losses,
-)
+from pipeline.terrain.land_cover import load_land_cover
+from pipeline.terrain.loss_tables import require_known, run, table_name, waves_of, write_losses
+from pipeline.terrain.path_profiles import ProfileGround, profile_ground
 from pipeline.terrain.records import Mast, SweepSettings
 from pipeline.terrain.sweep import TcaLattice, dem_step_km, tca_lattice, view_of
 from pipeline.terrain.tile_sweeps import (
@@ -58,7 +52,8 @@ def main(config: Config, build: Path, *, threads: int, tile: str) -> None:
     elevation = None if config.terrain.dem is None else load_elevation(config.terrain.dem, box, land)
     if elevation is None:
         raise InputError("no terrain model", row="terrain.dem", allowed="a raster of heights")
-    ground, lattices = profile_ground(elevation, land), {}
+    cover = load_land_cover(config.terrain.clutter, box, land)
+    ground, lattices = profile_ground(elevation, land, cover), {}
     codes: dict[str, NDArray[np.uint16]] = {}
     for mast in masts:
         view = view_of(mast.lon_deg, mast.lat_deg, outline_of(lon_deg), outline_of(lat_deg))

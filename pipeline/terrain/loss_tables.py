@@ -26,10 +26,9 @@ from pipeline.propagation.p1812.climate import half_way_latitude_deg, median_rad
 from pipeline.propagation.p1812.profile_link import Link, Wave, p1812_link
 from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms, radial_losses, shared_terms
 from pipeline.terrain.elevation import has_hole
-from pipeline.terrain.path_profiles import AT_SEA, nearness_to_sea, zone_of
-from pipeline.terrain.radial import KNOT_KM, pixel_knots, sample_heights
-from pipeline.terrain.records import LonLatRaster, Mast, add_array
-from pipeline.terrain.sweep import Frame, TcaLattice, frame_of
+from pipeline.terrain.path_profiles import MastSite, ProfileGround, sample_profile
+from pipeline.terrain.records import Mast, add_array
+from pipeline.terrain.sweep import TcaLattice
 
 # Codes of a table: hundredths of a dB from here up; a path may have less than free space by focusing.
 LOWEST_EXCESS_DB = -10.0
@@ -39,18 +38,7 @@ UNKNOWN = 65535
 FREE_SPACE_DB = 92.4
 # Parts of the step from the mast to the first sample: a path needs points between its ends.
 _NEAR_PARTS = 4
-# Samples of unknown height over which the last known one holds.
-_GAP_SAMPLES = 3
 _RADIALS_A_TIME = 64
-
-
-class ProfileGround(NamedTuple):
-    """Terrain above sea level in m, and by ``coast`` uint8[y, x] what is sea, near it, and farther inland."""
-
-    height_m: NDArray[np.float32]
-    frame: Frame
-    coast: NDArray[np.uint8]
-    coast_frame: Frame
 
 
 class Waves(NamedTuple):
@@ -61,15 +49,6 @@ class Waves(NamedTuple):
     vertical: bool
     lapse_n_per_km: float
     refractivity: float
-
-
-class MastSite(NamedTuple):
-    """A mast as the kernels take it: degrees, ground above sea level (NaN: of the DEM), antenna over it."""
-
-    lon_deg: float
-    lat_deg: float
-    ground_m: float
-    antenna_m: float
 
 
 class PlacePath(NamedTuple):
@@ -112,12 +91,6 @@ def waves_of(settings: Propagation, f_mhz: Sequence[float], vertical: bool) -> W
         climate.lapse_n_per_km.value,
         climate.refractivity.value,
     )
-
-
-def profile_ground(elevation: LonLatRaster, land: LonLatRaster) -> ProfileGround:
-    """Terrain and coasts as the profiles read them; ``land`` uint8, 0 sea."""
-    coast = nearness_to_sea(land)
-    return ProfileGround(elevation.values, frame_of(elevation), coast.values, frame_of(coast))
 
 
 def run(
@@ -204,12 +177,12 @@ def path_to(
     )
     count = max(math.ceil(length_km / step_km), _NEAR_PARTS) + 1
     along_km = np.linspace(0.0, length_km, count)
-    terrain_m, zone = np.empty(count), np.empty(count, np.int64)
-    if sample_profile(ground, site, azimuth_deg, along_km[1], terrain_m, zone) != count:
+    terrain_m, cover_m, zone = np.empty(count), np.empty(count), np.empty(count, np.int64)
+    if sample_profile(ground, site, azimuth_deg, along_km[1], terrain_m, cover_m, zone) != count:
         return None
     half_way_deg = half_way_latitude_deg(math.radians(mast.lat_deg), math.radians(azimuth_deg), length_km)
     antennas_m, no_coasts = (site.antenna_m, receiver_m), (math.nan, math.nan)
-    path = (along_km, terrain_m, np.zeros(count), zone)
+    path = (along_km, terrain_m, cover_m, zone)
     return PlacePath(*path, p1812_link(*path, antennas_m, no_coasts, half_way_deg, wave))
 
 
@@ -218,9 +191,9 @@ def unknown_path(mast: Mast, lon_deg: float, lat_deg: float, far_end: str) -> In
     return InputError(
         "terrain of a path is not known",
         row=f"mast {mast.key}",
-        field="terrain.dem",
+        field="terrain",
         value=f"path to {lon_deg:.3f}, {lat_deg:.3f}",
-        allowed=f"heights of all land between the masts and the {far_end}",
+        allowed=f"heights, and land cover if there is any, of all land between the masts and the {far_end}",
     )
 
 
@@ -262,12 +235,12 @@ def _fill_radials(
 ) -> None:
     """Fill the codes of radials first to last - 1; ``free_db`` free space at 1 km, by frequency."""
     d_km, n, receivers_m = far.d_km, far.d_km.size, np.array([receiver_m])
-    terrain_m, cover_m, zone, half_way_deg = np.empty(n), np.zeros(n), np.empty(n, np.int64), np.empty(n)
+    terrain_m, cover_m, zone, half_way_deg = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
     loss_db = np.empty((1, codes.shape[0], codes.shape[1], n))
     regime = np.empty(loss_db.shape, np.uint8)
     for radial in range(radials[0], radials[1]):
         azimuth_deg = lattice.first_azimuth_deg + radial * lattice.azimuth_step_deg
-        known = sample_profile(ground, site, azimuth_deg, d_km[1], terrain_m, zone)
+        known = sample_profile(ground, site, azimuth_deg, d_km[1], terrain_m, cover_m, zone)
         codes[:, :, radial] = UNKNOWN
         if known < FIRST_RECEIVER:
             continue
@@ -288,7 +261,7 @@ def _fill_radials(
             loss_db,
             regime,
         )
-        _fill_near(far, terrain_m, zone, half_way_deg[1], site.antenna_m, receivers_m, loss_db)
+        _fill_near(far, terrain_m, cover_m, zone, half_way_deg[1], site.antenna_m, receivers_m, loss_db)
         _fill_codes(lattice, d_km, known, loss_db[0], free_db, codes[:, :, radial])
 
 
@@ -296,22 +269,24 @@ def _fill_radials(
 def _fill_near(
     far: FarAndNear,
     terrain_m: NDArray[np.float64],
+    cover_m: NDArray[np.float64],
     zone: NDArray[np.int64],
     half_way_deg: float,
     antenna_m: float,
     receivers_m: NDArray[np.float64],
     loss_db: NDArray[np.float64],
 ) -> None:
-    """Fill the losses to the first sample, between which and the mast bare ground rises or falls evenly."""
+    """Fill the losses to the first sample: up to it ground and its cover rise or fall evenly."""
     d_km = far.near_km
     last = d_km.size - 1
     share = d_km / d_km[last]
     ground_m = terrain_m[0] + share * (terrain_m[1] - terrain_m[0])
+    over_m = cover_m[0] + share * (cover_m[1] - cover_m[0])
     zones = np.where(share < 0.5, zone[0], zone[1])
-    half_way, none_m = np.full(d_km.size, half_way_deg), np.zeros(d_km.size)
+    half_way = np.full(d_km.size, half_way_deg)
     near_db = np.empty((*loss_db.shape[:3], d_km.size))
     regime = np.empty(near_db.shape, np.uint8)
-    radial_losses(d_km, ground_m, none_m, zones, half_way, antenna_m, receivers_m, far.near, near_db, regime)
+    radial_losses(d_km, ground_m, over_m, zones, half_way, antenna_m, receivers_m, far.near, near_db, regime)
     loss_db[:, :, :, 1] = near_db[:, :, :, last]
 
 
@@ -339,62 +314,6 @@ def _fill_codes(
 def code_of_excess(excess_db: float) -> int:
     """Code of a loss beyond that of free space, to the nearest 0.01 dB within those that there are."""
     return int(min(max(math.floor((excess_db - LOWEST_EXCESS_DB) * PER_DB + 0.5), 0.0), UNKNOWN - 1))
-
-
-@kernel
-def sample_profile(
-    ground: ProfileGround,
-    site: MastSite,
-    azimuth_deg: float,
-    step_km: float,
-    terrain_m: NDArray[np.float64],
-    zone: NDArray[np.int64],
-) -> int:
-    """Fill heights and zones along a radial; number of samples before terrain that is not known.
-
-    Sea has the height 0, the site the height that is stated for it. Over a gap of few samples, and as far
-    beyond the edge of the terrain model, the last height holds.
-    """
-    n = terrain_m.size
-    knots = int(n * step_km / KNOT_KM) + 3
-    col, row, height_m = np.empty(knots), np.empty(knots), np.empty(n, np.float32)
-    pixel_knots(site.lon_deg, site.lat_deg, azimuth_deg, ground.coast_frame, ground.coast.shape[1], col, row)
-    coast_along(ground.coast, col, row, step_km, zone)
-    pixel_knots(site.lon_deg, site.lat_deg, azimuth_deg, ground.frame, ground.height_m.shape[1], col, row)
-    sample_heights(ground.height_m, col, row, 0, step_km, height_m)
-    if not math.isnan(site.ground_m):
-        height_m[0] = site.ground_m
-    gap = 0
-    for i in range(n):
-        terrain_m[i] = 0.0 if zone[i] == AT_SEA and i > 0 else height_m[i]
-        gap = gap + 1 if math.isnan(terrain_m[i]) else 0
-        if gap > 0:
-            if i == 0 or gap > _GAP_SAMPLES:
-                return i
-            terrain_m[i] = terrain_m[i - 1]
-        zone[i] = zone_of(zone[i], terrain_m[i])
-    return n
-
-
-@kernel
-def coast_along(
-    coast: NDArray[np.uint8],
-    col_knots: NDArray[np.float64],
-    row_knots: NDArray[np.float64],
-    step_km: float,
-    out: NDArray[np.int64],
-) -> None:
-    """Fill the codes of ``coast`` at the samples of a radial; beyond the raster its edge holds."""
-    rows, cols = coast.shape
-    for i in range(out.size):
-        position = i * step_km / KNOT_KM
-        knot = int(position)
-        along = position - knot
-        col = col_knots[knot] + (col_knots[knot + 1] - col_knots[knot]) * along
-        row = row_knots[knot] + (row_knots[knot + 1] - row_knots[knot]) * along
-        y = min(max(math.floor(row + 0.5), 0), rows - 1)
-        x = min(max(math.floor(col + 0.5), 0), cols - 1)
-        out[i] = coast[y, x]
 
 
 # --- file ---------------------------------------------------------------------------------------------------

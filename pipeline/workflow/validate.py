@@ -44,6 +44,7 @@ from pipeline.plan.plausibility import (
 )
 from pipeline.plan.plausible_places import booking_places, station_places
 from pipeline.plan.territory_file import load_config
+from pipeline.propagation.models import model_named
 from pipeline.publish import query_facts
 from pipeline.radio.allocations import open_channels, partial_statement
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band
@@ -58,6 +59,7 @@ from pipeline.services.coarsening import disclosure
 from pipeline.services.evaluated import product_statement
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.height_files import terrain_notice
+from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, on_lattice
@@ -371,6 +373,8 @@ def _read_terrain(config: Config, boundaries: Boundaries, masks: xr.Dataset) -> 
     elevation = load_elevation(config.terrain.dem, box, land)
     needed = on_lattice(masks["reach"].values == 1)
     require_cover(elevation, lon_deg, lat_deg, files=config.terrain.dem, needed=needed)
+    if "clutter" in model_named(config.propagation.coverage_model).needs:
+        load_land_cover(config.terrain.clutter, box, land)
     return elevation
 
 

@@ -22,7 +22,8 @@ from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_fra
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.terrain.elevation import from_external
-from pipeline.terrain.loss_tables import LossTable, Waves, profile_ground, run
+from pipeline.terrain.loss_tables import LossTable, Waves, run
+from pipeline.terrain.path_profiles import profile_ground
 from pipeline.terrain.records import LonLatRaster, Mast, MastView, SweepSettings
 from pipeline.terrain.sweep import tca_lattice
 from tests.bench.sweep import TILE, synthetic_surface

@@ -122,6 +122,7 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web
             {"combine"} | NAMED_BY_WHAT_IS_LEFT_OUT,
         ),
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
+        ("devices:", "terrain: {clutter: {raster: [none.tif], table: none.csv}}\ndevices:", {"losses"}),
         ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac"}),
         ("devices:", "report: {regions: {path: none.gpkg}}\ndevices:", {"regions"}),
         ("devices:", "report: {costed_devices: [fixed30]}\ndevices:", {"choices"}),

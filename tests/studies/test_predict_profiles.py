@@ -14,6 +14,7 @@ from rasterio.transform import from_origin
 
 from pipeline.errors import InputError
 from pipeline.studies.predict_profiles import ProfileSources, predict_links_command
+from pipeline.terrain import elevation
 from tests.propagation.p1812_reference import loss
 
 LINK = {
@@ -170,6 +171,15 @@ def test_profile_of_one_sample_is_refused(tmp_path):
     [
         ("p1812", ProfileSources(), False, "--profiles"),
         ("p1812", ProfileSources(Path("a"), (Path("b"),)), False, "--dem"),
+        (
+            "p1812",
+            ProfileSources(Path("a"), clutter=(Path("b"),), clutter_table=Path("c")),
+            False,
+            "--clutter",
+        ),
+        ("p1812", ProfileSources(dem=(Path("a"),), clutter=(Path("b"),)), False, "--clutter-table"),
+        ("p1812", ProfileSources(dem=(Path("a"),), clutter_table=Path("b")), False, "--clutter"),
+        ("p1546", ProfileSources(clutter_table=Path("a")), False, "--clutter-table"),
         ("p1812", ProfileSources(Path("a"), land=Path("b")), False, "--land"),
         ("p1546", ProfileSources(Path("a")), False, "--profiles"),
         ("p1546", ProfileSources(dem=(Path("a"),)), False, "--dem"),
@@ -282,3 +292,138 @@ def test_link_beyond_the_elevations_is_refused(tmp_path):
 def test_adjacent_places_have_a_profile(tmp_path):
     row = predicted_by_terrain(tmp_path, lam_r="14.0")
     assert float(row["loss_db"]) == pytest.approx(92.4 + 20 * math.log10(0.6 * 0.05), abs=1e-6)
+
+
+# --- land cover ---------------------------------------------------------------------------------------------
+
+COVER_M = {1: 0.0, 2: 10.0, 3: 15.0, 7: 60.0}
+
+
+def heights(tmp_path, rows=COVER_M):
+    path = tmp_path / "heights.csv"
+    lines = [f"{code},class {code},{height},test,true" for code, height in rows.items()]
+    path.write_text("\n".join(["code,land_cover,clutter_height_m,source,verified", *lines]) + "\n")
+    return path
+
+
+def predicted_with_cover(tmp_path, terrain_m, codes, land=None, links=None, rows=COVER_M, **changed):
+    """All rows of the result, over elevations and land cover on common pixels."""
+    sources = ProfileSources(
+        dem=(raster(tmp_path / "dem.tif", terrain_m.astype(np.float32)),),
+        land=None if land is None else raster(tmp_path / "land.tif", land),
+        clutter=(raster(tmp_path / "cover.tif", codes.astype(np.uint8)),),
+        clutter_table=heights(tmp_path, rows),
+    )
+    out = tmp_path / "out.csv"
+    table = write(tmp_path / "links.csv", links or [LINK | changed])
+    predict_links_command("p1812", table, out, sources=sources, intermediates=True)
+    with out.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def places_of(link, parts):
+    ends = [float(link[name]) for name in ("lam_t", "phi_t", "lam_r", "phi_r")]
+    return [(ends[0], ends[1]), *Geod(ellps="WGS84").npts(*ends, parts - 1), (ends[2], ends[3])]
+
+
+def test_one_wood_is_a_knife_edge(tmp_path):
+    """Flat ground at 600 MHz, antennas at 10 m, one column of trees 60 m high: all of it by hand."""
+    codes = np.ones((80, 120))
+    codes[:, 46] = 7  # 14.13 to 14.135 deg
+    (row,) = predicted_with_cover(tmp_path, np.full((80, 120), 300.0), codes, htg_m="10", p_pct="50")
+    _, _, length_m = Geod(ellps="WGS84").inv(14.0, 46.0, 14.26, 46.0)
+    km = 1e-3 * length_m
+    parts = math.ceil(length_m / (0.005 * math.pi * 6371000.0 / 180.0))
+    inside = [i for i, (lon, _) in enumerate(places_of(LINK, parts)) if 14.13 <= lon < 14.135]
+    assert len(inside) == 1  # pixels are 388 m wide, samples 543 m apart
+    d1 = km * inside[0] / parts
+    d2 = km - d1
+    radius_km = 6371.0 * 157.0 / (157.0 - 45.0)
+    above_m = 60.0 - 10.0 + 500.0 * d1 * d2 / radius_km
+    nu = above_m * math.sqrt(0.002 * km / (0.2998 / 0.6 * d1 * d2))
+    edge_db = 6.9 + 20.0 * math.log10(math.sqrt((nu - 0.1) ** 2 + 1.0) + nu - 0.1)
+    bullington_db = edge_db + (1.0 - math.exp(-edge_db / 6.0)) * (10.0 + 0.02 * km)
+    assert float(row["Lbulla50"]) == pytest.approx(bullington_db, abs=1e-6)
+    assert nu > 1.0
+    assert row["assumed"] == "DN;N0;zone"
+
+
+def test_profile_with_cover_is_that_of_a_table(tmp_path):
+    rng = np.random.default_rng(5)
+    terrain_m, codes = slope_m(*centres_deg()), rng.choice([1, 2, 3], (80, 120))
+    (row,) = predicted_with_cover(tmp_path, terrain_m, codes)
+    _, _, length_m = Geod(ellps="WGS84").inv(14.0, 46.0, 14.26, 46.0)
+    parts = math.ceil(length_m / (0.005 * math.pi * 6371000.0 / 180.0))
+    samples = [
+        {
+            "link": "ridge",
+            "i": str(i),
+            "d_km": repr(1e-3 * length_m * i / parts),
+            "h_amsl_m": repr(slope_m(lon, lat)),
+            "clutter_height_R_m": repr(
+                COVER_M[int(codes[int((46.2 - lat) / 0.005), int((lon - 13.9) / 0.005)])]
+            ),
+            "zone": "4",
+        }
+        for i, (lon, lat) in enumerate(places_of(LINK, parts))
+    ]
+    by_table = predicted(tmp_path, LINK | {"points": str(parts + 1)}, samples, intermediates=True)
+    # Places along straight knots and heights of single precision differ by less than a metre.
+    assert float(row["loss_db"]) == pytest.approx(float(by_table["loss_db"]), abs=2e-3)
+    (bare,) = predicted_with_cover(tmp_path, terrain_m, np.ones((80, 120)))
+    assert float(row["loss_db"]) > float(bare["loss_db"]) + 3.0
+    assert bare["loss_db"] == predicted_by_terrain(tmp_path)["loss_db"]
+
+
+def test_the_sea_has_no_cover(tmp_path):
+    lon_deg, _ = centres_deg()
+    land = (lon_deg < 14.2).astype(np.uint8)
+    losses = [
+        predicted_with_cover(tmp_path, slope_m(*centres_deg()), codes, land)[0]["loss_db"]
+        for codes in (np.ones((80, 120)), np.where(lon_deg < 14.2, 1, 7), np.where(lon_deg < 14.2, 1, 99))
+    ]
+    assert losses[0] == losses[1] == losses[2]
+
+
+def test_cover_that_is_not_known_is_refused(tmp_path):
+    codes = np.ones((80, 120))
+    codes[:, 40] = 99
+    with pytest.raises(InputError, match="class of land cover has no row") as caught:
+        predicted_with_cover(tmp_path, slope_m(*centres_deg()), codes)
+    assert caught.value.file == str(tmp_path / "cover.tif")
+    assert str(caught.value.value).startswith("code 99 on ")
+    with pytest.raises(InputError, match="land cover does not cover the path") as caught:
+        predicted_with_cover(tmp_path, slope_m(*centres_deg()), np.ones((80, 60)))
+    # It ends at 14.2 deg, 15.5 km on; of the samples, 543 m apart, that is the 29th.
+    assert (caught.value.row, caught.value.value) == (2, "nothing 15.8 km from the transmitter")
+    assert not (tmp_path / "out.csv").exists()
+    stated = predicted_with_cover(
+        tmp_path, slope_m(*centres_deg()), np.ones((80, 60)), rows=COVER_M | {"nodata": 0.0}
+    )
+    assert stated[0]["loss_db"] == predicted_by_terrain(tmp_path)["loss_db"]
+
+
+def test_links_of_one_place_read_each_file_once_and_none_depends_on_others(tmp_path, monkeypatch):
+    lon_deg, lat_deg = centres_deg()
+    codes, land = 1 + (lon_deg * 40).astype(int) % 3, (lat_deg < 46.15).astype(np.uint8)
+    ends = [(14.0, 46.0, 14.3, 46.1), (14.02, 46.05, 14.4, 45.9), (14.1, 46.18, 14.0, 45.85)]
+    links = [
+        LINK | dict(zip(("lam_t", "phi_t", "lam_r", "phi_r"), map(str, end), strict=True)) for end in ends
+    ]
+    read = []
+    opened = elevation.read_external
+    monkeypatch.setattr(
+        elevation, "read_external", lambda path, **kinds: read.append(path) or opened(path, **kinds)
+    )
+    together = predicted_with_cover(tmp_path, slope_m(lon_deg, lat_deg), codes, land, links)
+    assert sorted(path.name for path in read) == ["cover.tif", "dem.tif"]
+    for link, row in zip(links, together, strict=True):
+        (alone,) = predicted_with_cover(tmp_path, slope_m(lon_deg, lat_deg), codes, land, [link])
+        # The corner of what is read differs in its last bit.
+        assert {name: row[name] for name in (*LINK, "loss_db", "branch", "assumed")} == {
+            name: alone[name] for name in (*LINK, "loss_db", "branch", "assumed")
+        }
+        numbers = [name for name in row if name not in (*LINK, "branch", "assumed", "path")]
+        assert [float(row[name]) for name in numbers] == pytest.approx(
+            [float(alone[name]) for name in numbers], rel=1e-9, abs=1e-9
+        )

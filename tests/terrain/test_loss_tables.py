@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 from pyproj import Geod
 
 from pipeline.errors import InputError
+from pipeline.propagation.p1812.climate import half_way_latitude_deg
+from pipeline.propagation.p1812.profile_link import Wave, p1812_link
+from pipeline.reference.clutter_heights import NO_DATA
+from pipeline.terrain.land_cover import LandCover
 from pipeline.terrain.loss_tables import (
+    FREE_SPACE_DB,
     UNKNOWN,
-    ProfileGround,
     Waves,
-    profile_ground,
+    code_of_excess,
     read_loss_table,
     require_known,
     run,
     table_name,
     write_losses,
 )
+from pipeline.terrain.path_profiles import MastSite, ProfileGround, profile_ground, sample_profile
 from pipeline.terrain.records import LonLatRaster, Mast
 from pipeline.terrain.sweep import TcaLattice
 from tests.propagation.p1812_reference import loss
@@ -93,14 +98,18 @@ def half_way_deg(azimuth_deg: float, length_km: float) -> float:
 
 
 def expected_code(
-    profile: tuple[list[float], list[float], list[int]], azimuth_deg: float, f: int, t: int
+    profile: tuple[list[float], list[float], list[int]],
+    azimuth_deg: float,
+    f: int,
+    t: int,
+    cover_m: list[float] | None = None,
 ) -> float:
     d_km, height_m, zones = profile
     f_ghz = WAVES.f_ghz[f]
     loss_db, _ = loss(
         d_km,
         height_m,
-        [0.0] * len(d_km),
+        cover_m or [0.0] * len(d_km),
         zones,
         f_mhz=1e3 * f_ghz,
         p=WAVES.time_pct[t],
@@ -168,6 +177,120 @@ def test_unknown_terrain_ends_a_radial_and_is_refused_where_it_is_needed() -> No
     require_known(MAST, codes[0, 0], LATTICE, lon_deg, lat_deg, south)
     with pytest.raises(InputError, match="path is not known"):
         require_known(MAST, codes[0, 0], LATTICE, lon_deg, lat_deg, np.ones_like(south))
+
+
+# --- land cover ---------------------------------------------------------------------------------------------
+
+COVER_STEP_DEG = STEP_DEG / 3.0
+HEIGHTS_M = {1: 0.0, 2: 10.0, 3: 15.0, 4: 20.0}
+
+
+def land_cover(unknown: bool = False) -> LandCover:
+    """Blocks of classes of some kilometres, three pixels to one of the terrain model; also over the sea."""
+    y, x = np.mgrid[0:360, 0:450]
+    codes = (1 + (x // 23 + y // 17) % 4).astype(np.uint16)
+    if unknown:
+        codes[:162, 180:] = NO_DATA
+    heights_m = np.full(NO_DATA + 1, np.nan)
+    heights_m[list(HEIGHTS_M)] = list(HEIGHTS_M.values())
+    return LandCover(LonLatRaster(codes, WEST_DEG, NORTH_DEG, COVER_STEP_DEG, COVER_STEP_DEG), heights_m)
+
+
+@pytest.fixture(scope="module")
+def covered() -> ProfileGround:
+    return profile_ground(*surfaces(), land_cover())
+
+
+@pytest.fixture(scope="module")
+def covered_codes(covered: ProfileGround) -> NDArray[np.uint16]:
+    return run(MAST, covered, LATTICE, WAVES, RECEIVER_M)
+
+
+def cover_to(azimuth_deg: float, d_km: list[float], zones: list[int]) -> list[float]:
+    """Heights of the classes at the places of a profile by the geodesic; the sea has none."""
+    classes = land_cover().classes.values
+    found = []
+    for d, zone in zip(d_km, zones, strict=True):
+        lon_deg, lat_deg, _ = GEOD.fwd(MAST.lon_deg, MAST.lat_deg, azimuth_deg, 1000.0 * d)
+        row = math.floor((NORTH_DEG - lat_deg) / COVER_STEP_DEG)
+        col = math.floor((lon_deg - WEST_DEG) / COVER_STEP_DEG)
+        found.append(0.0 if zone == 1 else HEIGHTS_M[int(classes[row, col])])
+    return found
+
+
+@pytest.mark.parametrize("radial", [0, 4, 9, 14, 15, 22])
+def test_nodes_are_links_along_the_terrain_with_its_cover(
+    codes: NDArray[np.uint16], covered_codes: NDArray[np.uint16], radial: int
+) -> None:
+    azimuth_deg = 12.0 * radial
+    for node in (1, 2, 5, 11, 15):
+        profile = profile_to(azimuth_deg, node * LATTICE.stride)
+        cover_m = cover_to(azimuth_deg, profile[0], profile[2])
+        for f in range(2):
+            for t in range(2):
+                expected = expected_code(profile, azimuth_deg, f, t, cover_m)
+                assert covered_codes[f, t, radial, node] == pytest.approx(expected, abs=6.0)
+    assert (covered_codes != codes).mean() > 0.5
+
+
+def test_nodes_are_links_to_the_last_bit(covered: ProfileGround) -> None:
+    lattice = LATTICE._replace(stride=1, ranges=31)
+    codes = run(MAST, covered, lattice, WAVES, RECEIVER_M)
+    site = MastSite(MAST.lon_deg, MAST.lat_deg, MAST.site_height_asl_m, MAST.antenna_height_agl_m)
+    d_km = 0.9 * np.arange(31)
+    for radial in (0, 7, 16):
+        azimuth_deg = 12.0 * radial
+        terrain_m, cover_m, zone = np.empty(31), np.empty(31), np.empty(31, np.int64)
+        assert sample_profile(covered, site, azimuth_deg, 0.9, terrain_m, cover_m, zone) == 31
+        assert cover_m.max() == 20.0
+        for n in (2, 3, 10, 30):
+            half_way = half_way_latitude_deg(math.radians(MAST.lat_deg), math.radians(azimuth_deg), d_km[n])
+            wave = Wave(0.474, 1.0, 50.0, 0.0, True, DN, N0)
+            path = [part[: n + 1].copy() for part in (d_km, terrain_m, cover_m, zone)]
+            link = p1812_link(
+                *path, (MAST.antenna_height_agl_m, RECEIVER_M), (math.nan, math.nan), half_way, wave
+            )
+            free_db = FREE_SPACE_DB + 20.0 * np.log10(0.474)
+            excess_db = link.loss_db - free_db - 20.0 * math.log10(d_km[n])
+            assert codes[0, 1, radial, n] == code_of_excess(excess_db)
+
+
+def test_beside_the_mast_cover_rises_evenly(covered: ProfileGround) -> None:
+    codes = run(MAST, covered, LATTICE._replace(stride=1, ranges=4), WAVES, RECEIVER_M)
+    for radial in (3, 20):
+        d_km, height_m, zones = profile_to(12.0 * radial, 1)
+        over_m = cover_to(12.0 * radial, d_km, zones)
+        near = [d_km[1] * k / 4 for k in range(5)]
+        even_m, even_cover_m = (
+            [ends[0] + (ends[1] - ends[0]) * k / 4 for k in range(5)] for ends in (height_m, over_m)
+        )
+        profile = near, even_m, [zones[0]] * 2 + [zones[1]] * 3
+        expected = expected_code(profile, 12.0 * radial, 1, 1, even_cover_m)
+        assert codes[1, 1, radial, 1] == pytest.approx(expected, abs=6.0)
+
+
+def test_own_cover_of_the_ends_counts_nowhere() -> None:
+    """The classes below mast and receiver may be anything: only what stands between counts."""
+    bare, tall = land_cover(), land_cover()
+    for cover, code in ((bare, 1), (tall, 4)):
+        cover.classes.values[:] = 1
+        for azimuth_deg, d_m in ((0.0, 0.0), (0.0, 9000.0)):
+            lon_deg, lat_deg, _ = GEOD.fwd(MAST.lon_deg, MAST.lat_deg, azimuth_deg, d_m)
+            row, col = (NORTH_DEG - lat_deg) / COVER_STEP_DEG, (lon_deg - WEST_DEG) / COVER_STEP_DEG
+            cover.classes.values[int(row), int(col)] = code
+    alone = TcaLattice(0.0, 12.0, 1, 0.9, 0, 1, 14)
+    found = [
+        run(MAST, profile_ground(*surfaces(), cover), alone, WAVES, RECEIVER_M) for cover in (bare, tall)
+    ]
+    np.testing.assert_array_equal(found[0][:, :, 0, 2:11], found[1][:, :, 0, 2:11])
+    # It stands before the receiver behind it.
+    assert found[1][0, 0, 0, 11] > found[0][0, 0, 0, 11]
+
+
+def test_land_cover_that_is_not_known_ends_a_radial() -> None:
+    codes = run(MAST, profile_ground(*surfaces(), land_cover(unknown=True)), LATTICE, WAVES, RECEIVER_M)
+    assert (codes[:, :, 0, 6:] == UNKNOWN).all()  # north of the mast
+    assert (codes[:, :, 15] != UNKNOWN).all()
 
 
 def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint16]) -> None:

@@ -7,8 +7,7 @@ import pytest
 from pyproj import Geod
 
 from pipeline.propagation.p1812.climate import SEA, Zone
-from pipeline.terrain.loss_tables import MastSite, profile_ground, sample_profile
-from pipeline.terrain.path_profiles import nearness_to_sea
+from pipeline.terrain.path_profiles import MastSite, nearness_to_sea, profile_ground, sample_profile
 from tests.terrain.surfaces import LAT_DEG, LON_DEG, raster, relief
 
 RADIALS, SAMPLES, STEP_KM = 23, 81, 0.3
@@ -34,7 +33,7 @@ def profiles_around(elevation, land=None, site_deg=SITE):
     ground, site = profile_ground(elevation, land), MastSite(*site_deg, np.nan, 30.0)
     terrain_m, zone = np.full((RADIALS, SAMPLES), np.nan), np.zeros((RADIALS, SAMPLES), np.int64)
     known = [
-        sample_profile(ground, site, 360.0 * k / RADIALS, STEP_KM, terrain_m[k], zone[k])
+        sample_profile(ground, site, 360.0 * k / RADIALS, STEP_KM, terrain_m[k], np.empty(SAMPLES), zone[k])
         for k in range(RADIALS)
     ]
     return terrain_m, zone, known
