@@ -129,6 +129,15 @@ class Channels(Section):
     reach_km: Annotated[Number, Field(ge=10, le=1000)] = 1000.0
     """Transmitters farther than this from the padded grid are left out (P.1546 ends at 1000 km)."""
 
+    @property
+    def centres_mhz(self) -> list[float]:
+        """Centre frequencies of all channels of the plan."""
+        return [
+            segment.first_centre_mhz + i * segment.width_mhz
+            for segment in self.plan
+            for i in range(segment.last_channel - segment.first_channel + 1)
+        ]
+
     @model_validator(mode="after")
     def _consistent(self) -> Channels:
         known = [c for s in self.plan for c in range(s.first_channel, s.last_channel + 1)]

@@ -206,6 +206,20 @@ class Config(Section):
         return named
 
     @model_validator(mode="after")
+    def _with_building_losses(self) -> Config:
+        """The loss of a kind of building stands in the settings as a number, among what is not verified."""
+        if all(device.indoor is None or device.indoor.building is None for device in self.devices):
+            return self
+        f_mhz = self.channels.centres_mhz
+        devices = [
+            device
+            if device.indoor is None
+            else device.model_copy(update={"indoor": device.indoor.with_loss(f_mhz)})
+            for device in self.devices
+        ]
+        return self.model_copy(update={"devices": devices})
+
+    @model_validator(mode="after")
     def _begins_once(self) -> Config:
         if self.pmse.at is None:
             return self

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from pipeline.config.base import BondName, Identifier, Number, Section, Sourced, Whole, plain_number, within
+from pipeline.propagation.building_entry import Building, building_entry_db
 from pipeline.shipped import TABLES
 
 MANDATORY_OFFSETS = (-3, -2, -1, 0, 1, 2, 3, 9)
@@ -137,10 +140,41 @@ class Protection(Section):
 class Indoor(Section):
     """Devices inside buildings (Ofcom: type B higher than 2 m counts as indoor)."""
 
-    above_m: Annotated[Number, Field(ge=0, le=500)]
-    """A device of type B whose antenna is higher than this counts as indoor."""
-    building_loss_db: Annotated[Sourced, within(0, 40)]
-    """Building entry loss: added to what DTT reception allows, before the caps."""
+    above_m: Annotated[Number, Field(ge=0, le=500)] | None = None
+    """A device of type B whose antenna is higher than this counts as indoor; none: this device is declared to
+    be used in buildings only, whatever its type."""
+    building_loss_db: Annotated[Sourced, within(0, 40)] | None = None
+    """Building entry loss: added to what DTT reception allows, before the caps. None: that of `building`."""
+    building: Building | None = None
+    """Kind of building for the loss of Rec. ITU-R P.2109, the least of all channels of the plan."""
+    probability_pct: Annotated[Number, Field(ge=1, le=50)] = 50.0
+    """Share of the places in such buildings with no more than this loss: 50 is the median, less is safer."""
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> Indoor:
+        if self.building_loss_db is None and self.building is None:
+            raise ValueError("give `building_loss_db` or `building`")
+        return self
+
+    def with_loss(self, f_mhz: Sequence[float]) -> Indoor:
+        """These settings with the least loss of the building at some frequencies, rounded down to 0.01 dB.
+
+        ValueError where another one is stated beside the building, and for frequencies that it is not for.
+        """
+        if self.building is None:
+            return self
+        losses_db = [
+            building_entry_db(1e-3 * f, self.building, probability_pct=self.probability_pct) for f in f_mhz
+        ]
+        words = f"{self.building.replace('_', ' ')} building, {self.probability_pct:g} %"
+        loss_db = Sourced(
+            value=math.floor(100.0 * min(losses_db)) / 100.0,
+            source=f"Rec. ITU-R P.2109, {words}, as public programs have it; least of the channels",
+            verified=False,
+        )
+        if self.building_loss_db not in (None, loss_db):
+            raise ValueError("indoor: give `building_loss_db` or `building`, not both")
+        return self.model_copy(update={"building_loss_db": loss_db})
 
 
 def _profile_or_all(schema: dict[str, Any]) -> None:
@@ -201,6 +235,14 @@ class Device(Section):
     """What this device costs when idle; none: `protection.idle_penalty_db`."""
     margin_db: Annotated[Number, Field(ge=0, le=30)] = 0.0
     """Margin for several devices at one point."""
+
+    @property
+    def is_indoor(self) -> bool:
+        """Whether the device counts as indoor: declared, or type B above a height."""
+        if self.indoor is None:
+            return False
+        above_m = self.indoor.above_m
+        return above_m is None or (self.type == "B" and self.height_m > above_m)
 
     @model_validator(mode="after")
     def _fits(self) -> Device:

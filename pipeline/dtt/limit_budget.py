@@ -230,9 +230,13 @@ def _discrimination(
 
 
 def _device_terms(device: Device) -> list[Term]:
+    loss_db, indoor = building_loss_db(device), device.indoor
+    note = "building entry loss of an indoor device"
+    if loss_db and indoor is not None and indoor.building_loss_db is not None and indoor.building is not None:
+        note += f": {indoor.building_loss_db.source}"
     return [
         Term("multiple-interference margin", -device.margin_db, "at one point"),
-        Term("building loss", building_loss_db(device), "building entry loss of an indoor device"),
+        Term("building loss", loss_db, note),
     ]
 
 

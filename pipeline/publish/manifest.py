@@ -33,6 +33,7 @@ from pipeline.publish.release import utc_period, validity
 from pipeline.radio.allocations import is_partial, open_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notice
+from pipeline.reference.ratios import building_loss_db
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.guard_intervals import guard_summary
 from pipeline.registers.stations import register_sizes
@@ -309,6 +310,16 @@ def _clutter_notes(config: Config) -> list[str]:
     return [f"Fields of DTT are those over bare terrain: {why}."]
 
 
+def _indoor_notes(config: Config) -> list[str]:
+    """Which devices are declared to be used in buildings only."""
+    return [
+        f"Device {device.id} is declared to be used in buildings only:"
+        f" {building_loss_db(device):g} dB of building entry loss are counted; outside it disturbs more."
+        for device in config.devices
+        if device.indoor is not None and device.indoor.above_m is None
+    ]
+
+
 def notes(config: Config) -> list[str]:
     """What a reader of the maps has to know beside the numbers."""
     found = [f"Paths from devices to receivers take no account of the terrain between them{_beside(config)}."]
@@ -322,6 +333,7 @@ def notes(config: Config) -> list[str]:
     if said := terrain_notice(config):
         found.append(said)
     found += _clutter_notes(config)
+    found += _indoor_notes(config)
     if config.population is None:
         found.append("No population data: statistics give shares of area only.")
     found += [

@@ -277,11 +277,10 @@ def overload_dbm(
 
 
 def building_loss_db(device: Device) -> float:
-    """Building entry loss of a device that counts as indoor: type B above a height, else 0."""
-    indoor = device.indoor
-    if device.type != "B" or indoor is None or device.height_m <= indoor.above_m:
+    """Building entry loss of a device that counts as indoor, else 0."""
+    if not device.is_indoor or device.indoor is None or device.indoor.building_loss_db is None:
         return 0.0
-    return indoor.building_loss_db.value
+    return device.indoor.building_loss_db.value
 
 
 def group_shift_db(tables: ProtectionTables, group: Group, device: Device, offset: Offset) -> float:

@@ -19,6 +19,7 @@ from pipeline.propagation.p1812.climate import (
 from pipeline.propagation.p1812.diffraction import grounds_of, sphere_terms, spherical_earth_db
 from pipeline.propagation.p1812.growing_path import push, start_path
 from pipeline.propagation.p1812.path_geometry import ducting_path, path_geometry
+from pipeline.propagation.p1812.profile_link import Wave, p1812_link
 from pipeline.propagation.p1812.profile_links import LINK_DEFAULTS, Profile, predict_paths
 from tests.propagation.p1812_reference import loss, spherical
 
@@ -329,3 +330,25 @@ def test_what_stands_behind_a_receiver_has_no_part_in_its_path(seed):
             assert path_geometry(alone, end, antennas_m[1], least) == of_radial
             ducts = (ducting_path(way, end, of_radial, least) for way in (path, alone))
             assert len(set(ducts)) == 1
+
+
+@pytest.mark.parametrize(
+    ("receiver_m", "bare_db", "covered_db"),
+    [
+        (1.5, 117.0, (154.1, 150.9, 148.8, 146.1, 141.2, 138.3)),
+        (10.0, 108.0, (146.8, 141.9, 139.5, 136.6, 131.2, 126.9)),
+    ],
+)
+def test_cover_beside_a_receiver_counts_by_the_step(receiver_m, bare_db, covered_db):
+    """Flat ground, 20 m of cover everywhere, 100 m mast, 10 km, 600 MHz: losses of a program of its own."""
+    wave = Wave(0.6, 50.0, 50.0, 0.0, False, 45.0, 325.0)
+
+    def loss_db(step_m, cover_m):
+        d_km = np.linspace(0.0, 10.0, round(1e4 / step_m) + 1)
+        level_m = np.zeros(d_km.size)
+        path = (d_km, level_m, level_m + cover_m, np.full(d_km.size, 4))
+        return p1812_link(*path, (100.0, receiver_m), (math.nan, math.nan), 45.0, wave).loss_db
+
+    assert loss_db(50.0, 0.0) == pytest.approx(bare_db, abs=0.05)
+    found_db = [loss_db(step_m, 20.0) for step_m in (10, 30, 50, 90, 250, 500)]
+    assert found_db == pytest.approx(covered_db, abs=0.1)

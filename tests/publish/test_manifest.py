@@ -195,3 +195,37 @@ def test_repaired_polygons_are_named(tiny: Path) -> None:
     assert public_facts(facts)["areas"] == []
     text = "".join(str(part) for part in basis.assumptions(facts))
     assert "Polygon repaired: land.geojson, row 2" in text
+
+
+def test_device_declared_indoor_is_named(tiny: Path) -> None:
+    edit(tiny, "min_eirp_dbm: -40.0", "min_eirp_dbm: -40.0\n    indoor: {building: traditional}")
+    found = manifest_of(tiny)
+    (note,) = [note for note in found["notes"] if "buildings only" in note]
+    assert note.startswith("Device fixed30 is declared")
+    (loss,) = [entry for entry in found["unverified"] if "building_loss_db" in str(entry["key"])]
+    assert f"{loss['value']:g} dB of building entry loss" in note
+    assert "P.2109" in str(loss["source"])
+
+
+def test_land_cover_is_named_where_it_counts_and_where_it_does_not(tiny: Path) -> None:
+    assert manifest_of(tiny)["terrain"]["clutter"] == {
+        "on": False,
+        "reason": "no land cover (terrain.clutter)",
+    }
+    assert not [note for note in manifest_of(tiny)["notes"] if "bare terrain" in note]
+    write_terrain(tiny, 0.1)
+    text = tiny.read_text()
+    table = "configs/tables/clutter_igbp.csv"
+    edit(tiny, "dem: [dem.tif]", f"dem: [dem.tif], clutter: {{raster: [dem.tif], table: {table}}}")
+    unread = manifest_of(tiny)
+    assert unread["terrain"]["clutter"] == {"on": False, "reason": "p1546 takes no account of land cover"}
+    assert (
+        "Fields of DTT are those over bare terrain: p1546 takes no account of land cover." in unread["notes"]
+    )
+    tiny.write_text(text + "propagation: {coverage_model: p1812}\n")
+    assert [note for note in manifest_of(tiny)["notes"] if "bare terrain" in note] == [
+        "Fields of DTT are those over bare terrain: no land cover (terrain.clutter)."
+    ]
+    edit(tiny, "dem: [dem.tif]", f"dem: [dem.tif], clutter: {{raster: [dem.tif], table: {table}}}")
+    assert manifest_of(tiny)["terrain"]["clutter"] == {"on": True, "reason": "heights of clutter_igbp.csv"}
+    assert not [note for note in manifest_of(tiny)["notes"] if "bare terrain" in note]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import jsonschema
 import pytest
 import yaml
 
+from pipeline.config.base import unverified
 from pipeline.errors import InputError
 from pipeline.plan.territory_file import load_config
 from pipeline.radio.channel_plan import Offset, Slice
@@ -162,3 +164,64 @@ def test_penalty_is_a_bare_number_or_one_with_its_source(territory):
     assert load_of(tables, config.devices[0]).penalty_db == 26.0
     steady = config.devices[0].model_copy(update={"load": "loaded"})
     assert load_of(tables, steady) == LOADED
+
+
+def p2109_traditional_db(f_mhz):
+    """Median of a traditional building, by the numbers of the Recommendation."""
+    log_f = math.log10(1e-3 * f_mhz)
+    through_db, around_db = 12.64 + 3.72 * log_f + 0.96 * log_f**2, 9.1 - 3.0 * log_f
+    return 10.0 * math.log10(10.0 ** (0.1 * through_db) + 10.0 ** (0.1 * around_db) + 10.0**-0.3)
+
+
+def indoor_device(name, **indoor):
+    return {"id": name, "profile": "en301598_a_10m", "emission_class": 1, "indoor": indoor}
+
+
+def test_device_declared_indoor_has_the_least_loss_of_its_kind_of_building(territory):
+    devices = [
+        indoor_device("house", building="traditional"),
+        indoor_device("office", building="thermally_efficient"),
+        indoor_device("low", building="traditional", probability_pct=5.0),
+        indoor_device("outside", building="traditional", above_m=2.0),  # type A never counts by height
+        {"id": "bare", "profile": "en301598_a_10m", "emission_class": 1},
+    ]
+    config = load_config(territory(*devices))
+    losses_db = {device.id: building_loss_db(device) for device in config.devices}
+    # Channels 21 to 48: 474 to 690 MHz; the loss of traditional buildings is least in the lowest.
+    least_db = min(p2109_traditional_db(474.0 + 8.0 * i) for i in range(28))
+    assert losses_db["house"] == math.floor(100.0 * least_db) / 100.0
+    assert 11.0 < losses_db["house"] < losses_db["office"] < 40.0
+    assert 0.0 < losses_db["low"] < losses_db["house"]
+    assert losses_db["outside"] == losses_db["bare"] == 0.0
+    tables = read_protection_tables(config.protection)
+    shifts_db = [
+        group_shift_db(tables, GROUP, device, Offset(0, (Slice(0, 1.0),), 8.0)) for device in config.devices
+    ]
+    assert shifts_db[-1] - shifts_db[0] == pytest.approx(losses_db["house"])
+    loss = next(device for device in config.devices if device.id == "house").indoor.building_loss_db
+    assert "P.2109" in loss.source
+    assert "traditional building, 50 %" in loss.source
+    assert {entry["key"] for entry in unverified(config)} >= {"devices.0.indoor.building_loss_db"}
+    # Settings as a run publishes them are read again.
+    assert config.model_validate(json.loads(config.model_dump_json())).devices == config.devices
+
+
+@pytest.mark.parametrize(
+    ("indoor", "said"),
+    [
+        ({}, "building_loss_db"),
+        ({"above_m": 2.0}, "building_loss_db"),
+        ({"building": "wood"}, "traditional"),
+        ({"building": "traditional", "probability_pct": 60.0}, "50"),
+        (
+            {
+                "building": "traditional",
+                "building_loss_db": {"value": 9.0, "source": "own", "verified": True},
+            },
+            "not both",
+        ),
+    ],
+)
+def test_other_words_of_a_building_are_refused(territory, indoor, said):
+    with pytest.raises(InputError, match=said):
+        load_config(territory(indoor_device("house", **indoor)))

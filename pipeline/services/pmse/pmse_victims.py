@@ -156,12 +156,7 @@ def building_entries(settings: Pmse, device: Device, situation: str) -> int:
     """Buildings that the path enters or leaves; none to an airborne receiver."""
     if situation == "airborne":
         return 0
-    return int(situation == "indoor") + int(is_indoor(device))
-
-
-def is_indoor(device: Device) -> bool:
-    """Whether a device counts as indoor: type B above a height."""
-    return device.type == "B" and device.indoor is not None and device.height_m > device.indoor.above_m
+    return int(situation == "indoor") + int(device.is_indoor)
 
 
 def receivers_of(
