@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.installed-dev
 
-.PHONY: maps test test-all test-qgis test-web bench web docs lint format lock clean help
+.PHONY: maps test test-all test-qgis test-web bench web docs validation lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make web                            build the page of the web map anew (maintainers; needs Node 20 and npm)"
 	@echo "make docs                           write the tables of docs/outputs.md anew from the table of layers"
+	@echo "make validation [DATA=folder]       write the tables of docs/validation.md anew: models against results and measurements"
 	@echo "make lint | format | lock | clean  checks | formatting | new lock files | remove intermediates"
 
 maps: $(INSTALLED)
@@ -58,6 +59,11 @@ format: $(TOOLS)
 
 docs: $(INSTALLED)
 	$(BIN)/python -c "from pathlib import Path; from pipeline.publish.outputs_page import update; update(Path('docs/outputs.md'))"
+
+# Reference data that are not part of the project lie beside it; what is not there keeps its tables.
+DATA ?= ../shared/data
+validation: $(INSTALLED)
+	$(BIN)/python -m pipeline validation docs/validation.md --data "$(DATA)"
 
 # Same sources and lock file, same bytes; only who changes the page needs it, the built page is committed.
 web:

@@ -115,6 +115,20 @@ def sensitivity(
     sensitivity_command(config, channel_option(channel), device, out, threads=threads)
 
 
+@app.command(epilog="Example: channelmaps validation docs/validation.md")
+def validation(
+    page: Annotated[Path, typer.Argument(help="Page with the marks of its tables.")],
+    data: Annotated[
+        Path, typer.Option(help="Reference data that are not part of the project: p1546, p1812, fcc_pairs.")
+    ] = Path("../shared/data"),
+) -> None:
+    """Write the tables of docs/validation.md anew: models against reference results and measurements."""
+    from pipeline.shipped import REPOSITORY
+    from pipeline.studies.validation_page import validation_command
+
+    validation_command(page, data, REPOSITORY / "data")
+
+
 @app.command(
     name="validate-field",
     epilog="Columns: lon, lat, field_dbuvm; transmitter (an id of the register) or channel (its strongest "

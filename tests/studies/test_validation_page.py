@@ -1,0 +1,218 @@
+"""The page of validation: its blocks, and the FCC's pairs on stations whose losses are counted by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyproj import Geod
+
+from pipeline.errors import InputError
+from pipeline.studies.predict import predict_table
+from pipeline.studies.station_pairs import (
+    CO,
+    LOWER,
+    UPPER,
+    PairStudy,
+    TvStation,
+    count_pairs,
+    listed_pairs,
+    ours,
+    read_pairs,
+    read_rules,
+    read_stations,
+    study_pairs,
+)
+from pipeline.studies.validation_page import benin_lines, validation_command, with_block
+from pipeline.studies.vector_checks import check_vectors
+
+GEODESIC = Geod(ellps="WGS84")
+FLAT = (1.0,) * 36
+WRITTEN = "Written on 01 March 2020.\n\n"
+BLOCK = f"a\n<!-- x: make validation -->\n{WRITTEN}| 1 |\n<!-- end of x -->\nb\n"
+
+
+def test_block_keeps_its_date_until_its_lines_change() -> None:
+    assert with_block(BLOCK, "x", ["| 1 |"], dated=True) == BLOCK
+    changed = with_block(BLOCK, "x", ["| 2 |"], dated=True)
+    assert "2020" not in changed
+    assert changed.startswith("a\n<!-- x: make validation -->\nWritten on ")
+    assert changed.endswith("\n\n| 2 |\n<!-- end of x -->\nb\n")
+    assert with_block(BLOCK, "x", ["| 3 |"], dated=False).splitlines()[2] == "| 3 |"
+    with pytest.raises(InputError, match="no block"):
+        with_block("a\n", "x", [], dated=False)
+
+
+def test_page_has_the_tables_of_the_measurements(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    page = (repository / "docs/validation.md").read_text(encoding="utf-8")
+    assert (
+        with_block(page, "benin", list(benin_lines(repository / "data/validation/benin")), dated=False)
+        == page
+    )
+
+
+def test_numbers_of_the_conclusion_are_those_of_the_tables(repository: Path) -> None:
+    page = (repository / "docs/validation.md").read_text(encoding="utf-8")
+    tables, conclusion = page.split("## What follows")
+    (kand,) = [line.split("|")[3:] for line in tables.splitlines() if line.startswith("| KAND")]
+    bias_db, sigma_db = zip(*(map(float, cell.split(",")) for cell in kand[:4]), strict=True)
+    assert f"{sigma_db[0]} dB by P.1546 and by Hata and {sigma_db[3]} dB in" in conclusion
+    assert sigma_db[0] == sigma_db[1]
+    assert f"Biases of {bias_db[0]:.0f} to {bias_db[1]:.0f} dB" in conclusion
+    assert round(bias_db[1] - bias_db[3]) == 13
+    (near,) = [line for line in tables.splitlines() if line.startswith("| 0-2 km |")]
+    assert f"lie {float(near.split('|')[3].split(',')[0]):.0f} dB below" in conclusion
+
+
+def test_absent_data_keep_their_tables(tmp_path: Path, repository: Path) -> None:
+    page = tmp_path / "page.md"
+    text = "# Validation\n" + "".join(BLOCK.replace("x", name) for name in ("vectors", "pairs", "benin"))
+    page.write_text(text)
+    validation_command(page, tmp_path / "none", tmp_path / "neither")
+    assert page.read_text() == text
+    with pytest.raises(InputError, match="not found"):
+        validation_command(tmp_path / "other.md", tmp_path / "none", tmp_path / "neither")
+    (tmp_path / "letter.md").write_text("Dear")
+    with pytest.raises(InputError, match="another kind"):
+        validation_command(tmp_path / "letter.md", tmp_path / "none", tmp_path / "neither")
+
+
+@pytest.mark.shared_data
+def test_reference_results_are_all_met(shared: Path) -> None:
+    found = list(check_vectors(shared / "data"))
+    assert [one.links for one in found] == [52, 160, 63, 100, 16]
+    assert max(one.largest_db for one in found if "1546" in one.name) < 1e-3
+    assert max(one.largest_db for one in found if "1812" in one.name) < 1e-6
+
+
+# --- pairs --------------------------------------------------------------------------------------------------
+
+
+def fields_dbuvm(haat_m: float, d_km: np.ndarray, time_pct: float) -> np.ndarray:
+    links = pd.DataFrame({"f_mhz": 539.0, "d_km": d_km, "heff_m": haat_m, "h2_m": 10.0, "d_v_km": d_km})
+    return predict_table(links.assign(t_pct=time_pct, path_c="Land"), "p1546")["field_dbuvm"].to_numpy()
+
+
+def lost_by_brute_force_pct(own: TvStation, other: TvStation, radius_km: float) -> dict[str, float]:
+    """Random points of the circle around a station without pattern, each with its own fields and D/U."""
+    rng = np.random.default_rng(1)
+    n = 6000
+    d_km, azimuth_deg = radius_km * np.sqrt(rng.uniform(size=n)), rng.uniform(0.0, 360.0, n)
+    start = np.full(n, own.lon_deg), np.full(n, own.lat_deg)
+    lon, lat, back_deg = GEODESIC.fwd(*start, azimuth_deg, 1000.0 * d_km)
+    _, to_other_deg, other_m = GEODESIC.inv(np.full(n, other.lon_deg), np.full(n, other.lat_deg), lon, lat)
+    wanted = 2 * fields_dbuvm(own.haat_m, d_km, 50.0) - fields_dbuvm(own.haat_m, d_km, 10.0)
+    wanted += 10 * np.log10(own.erp_kw)
+    unwanted = fields_dbuvm(other.haat_m, other_m / 1000.0, 10.0) + 10 * np.log10(other.erp_kw)
+    off = np.radians(np.abs((to_other_deg - back_deg + 180.0) % 360.0 - 180.0))
+    behind_db = np.where(np.cos(off) > 0.0, 20 * 4 * np.log10(np.maximum(np.cos(off), 1e-9)), -14.0)
+    over_db = wanted - unwanted - np.maximum(behind_db, -14.0)
+    above_db = np.maximum(wanted - (41.0 - 20 * math.log10(615.0 / 539.0)), 1e-3)
+    co_db = np.minimum(15.0 + 10 * np.log10(1.0 / (1.0 - 10 ** (-above_db / 10.0))), 23.0)
+    return {kind: 100.0 * np.mean(over_db < need) for kind, need in ((CO, co_db), (UPPER, -26), (LOWER, -28))}
+
+
+@pytest.mark.parametrize("away_km", [60.0, 110.0, 170.0])
+def test_lost_shares_are_those_of_random_points(away_km: float) -> None:
+    lon, lat, _ = GEODESIC.fwd(-97.0, 36.0, 70.0, 1000.0 * away_km)
+    area_km2 = math.pi * 70.0**2
+    one = TvStation("1", -97.0, 36.0, 300.0, 500.0, FLAT, area_km2)
+    two = TvStation("2", lon, lat, 150.0, 100.0, FLAT, area_km2)
+    found = study_pairs([one, two], read_rules(), own_areas=False)
+    assert found.area_km2 == pytest.approx([area_km2] * 2, rel=1e-3)
+    assert found.distance_km[0, 1] == pytest.approx(away_km, abs=0.01)
+    for own, other, at in ((one, two, (0, 1)), (two, one, (1, 0))):
+        for kind, share_pct in lost_by_brute_force_pct(own, other, 70.0).items():
+            # 36 azimuths and 12 rings stand for the area.
+            assert found.lost_pct[kind][at] == pytest.approx(share_pct, abs=2.5), (kind, at)
+    more = study_pairs([one, two], read_rules(), own_areas=False, more_db=6.0)
+    assert more.lost_pct[CO][0, 1] >= found.lost_pct[CO][0, 1]
+    assert more.lost_pct[CO].max() > found.lost_pct[CO].max() or found.lost_pct[CO].max() > 99.0
+
+
+def test_own_area_ends_where_the_field_does() -> None:
+    station = TvStation("1", -97.0, 36.0, 300.0, 500.0, FLAT, 1.0)
+    d_km = np.arange(1.0, 300.0)
+    field = 2 * fields_dbuvm(300.0, d_km, 50.0) - fields_dbuvm(300.0, d_km, 10.0) + 10 * math.log10(500.0)
+    radius_km = d_km[np.flatnonzero(field >= 41.0 - 20 * math.log10(615.0 / 539.0))[-1]]
+    found = study_pairs([station], read_rules(), own_areas=True)
+    # Distances are looked at every 4 km.
+    assert math.sqrt(found.area_km2[0] / math.pi) == pytest.approx(radius_km, abs=4.0)
+
+
+def test_pattern_is_turned_and_lowers_what_it_points_away_from() -> None:
+    half = tuple(1.0 if k < 18 else 0.1 for k in range(36))
+    lon, lat, _ = GEODESIC.fwd(-97.0, 36.0, 90.0, 110e3)
+    area_km2 = math.pi * 70.0**2
+    one = TvStation("1", -97.0, 36.0, 300.0, 500.0, FLAT, area_km2)
+    # The victim lies west of the other station: 270 degrees, where it radiates 20 dB less.
+    shares = [
+        study_pairs(
+            [one, TvStation("2", lon, lat, 300.0, 500.0, pattern, area_km2)], read_rules(), own_areas=False
+        ).lost_pct[CO][0, 1]
+        for pattern in (FLAT, half, half[::-1])
+    ]
+    assert shares[1] < shares[0] - 5.0
+    assert shares[2] == pytest.approx(shares[0], abs=1.0)
+
+
+def test_either_station_of_a_pair_counts_and_the_upper_one_disturbs_from_above() -> None:
+    nothing = np.zeros((2, 2))
+    lost = {CO: np.array([[0.0, 0.6], [0.0, 0.0]]), UPPER: np.array([[0, 0.0], [0.7, 0]]), LOWER: nothing}
+    study, rules = PairStudy(lost, nothing, np.ones(2)), read_rules()
+    assert ours(study, CO, rules).tolist() == [[False, True], [True, False]]
+    # The second loses to the first where this is above it: with the second on the channel, or the first one
+    # above as seen from below.
+    assert ours(study, UPPER, rules).tolist() == [[False, False], [True, False]]
+    assert ours(study, LOWER, rules).tolist() == [[False, True], [False, False]]
+
+
+def test_pairs_are_counted_by_hand() -> None:
+    listed = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 0]], np.bool_)
+    taken = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]], np.bool_)
+    distance_km = np.array([[0, 10, 60], [10, 0, 60], [60, 60, 0.0]])
+    (one,) = count_pairs(UPPER, listed, taken, distance_km)
+    assert one[3:] == (3, 1, 3, 2)
+    near, far = count_pairs(CO, listed, taken, distance_km, (0.0, 50.0, math.inf))
+    assert near[3:] == (1, 1, 0, 0)
+    assert far[3:] == (1, 0, 1, 1)
+
+
+def test_files_of_the_fcc_are_read_as_they_are_meant(tmp_path: Path) -> None:
+    head = "FacID,Country,Ch,Lat,Lon,HAAT,ERP,DA,Rot,Type,Area,Population,Area,Population," + ",".join(
+        str(10 * k) for k in range(36)
+    )
+    pattern = ",".join(["1.0", *["0.5"] * 35])
+    rows = [
+        f"7,US,30,36.5,97.25,300.0,500,DA,20.0,1,1000.5,5,900,4,{pattern}",
+        f"8,US,30,36.5,97.25,300.0,500,ND,20.0,1,1000.5,5,900,4,{',' * 35}",
+        f"9,US,30,36.5,97.25,0.0,15,ND,,3,100,5,90,4,{',' * 35}",  # of low power
+        f"10,US,7,36.5,97.25,300.0,15,ND,,1,100,5,90,4,{',' * 35}",  # in another band
+        f"11,CA,,,,,,,,,100,5,90,4,{',' * 35}",
+    ]
+    path = tmp_path / "parameters.csv"
+    path.write_text("\n".join([head, *rows]) + "\n")
+    one, two = read_stations(path)
+    assert (one.id, one.lon_deg, one.lat_deg, one.haat_m, one.erp_kw, one.area_km2) == (
+        "7",
+        -97.25,
+        36.5,
+        300.0,
+        500.0,
+        1000.5,
+    )
+    assert np.argmax(one.pattern) == 2
+    assert one.pattern[2] == pytest.approx(1.0)
+    assert set(two.pattern) == {1.0}
+    listed = tmp_path / "pairs.csv"
+    listed.write_text("CO,25,25,7,8,9\nCO,26,26,7,10\nADJ+1,25,26,8,7\nADJ-1,25,24,7,8\n")
+    pairs = read_pairs(listed)
+    assert pairs == {CO: {("7", "8"), ("7", "9")}, UPPER: {("8", "7")}, LOWER: {("7", "8")}}
+    assert listed_pairs([one, two], pairs[CO]).tolist() == [[False, True], [False, False]]
+    path.write_text("FacID,Ch\n1,2\n")
+    with pytest.raises(InputError, match="column is missing"):
+        read_stations(path)
