@@ -69,16 +69,16 @@ def test_numbers_of_the_conclusion_are_those_of_the_tables(repository: Path) -> 
 
 
 def test_absent_data_keep_their_tables(tmp_path: Path, repository: Path) -> None:
-    page = tmp_path / "page.md"
+    page = tmp_path / "page"
     text = "# Validation\n" + "".join(BLOCK.replace("x", name) for name in ("vectors", "pairs", "benin"))
     page.write_text(text)
     validation_command(page, tmp_path / "none", tmp_path / "neither")
     assert page.read_text() == text
     with pytest.raises(InputError, match="not found"):
-        validation_command(tmp_path / "other.md", tmp_path / "none", tmp_path / "neither")
-    (tmp_path / "letter.md").write_text("Dear")
+        validation_command(tmp_path / "other", tmp_path / "none", tmp_path / "neither")
+    (tmp_path / "letter").write_text("Dear")
     with pytest.raises(InputError, match="another kind"):
-        validation_command(tmp_path / "letter.md", tmp_path / "none", tmp_path / "neither")
+        validation_command(tmp_path / "letter", tmp_path / "none", tmp_path / "neither")
 
 
 @pytest.mark.shared_data
