@@ -41,6 +41,7 @@ from pipeline.services.table import ServiceRow, service_code
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.neighbours import COASTAL, Layers, land_mask, land_of_band, nearest_pixel
 from pipeline.territory.rasters import CheckedTerritory
+from pipeline.territory.slivers import SLIVER_KM
 
 
 class Border(NamedTuple):
@@ -104,6 +105,9 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
     _check_neighbours(config, ground)
     if not config.services[service.name].evaluated:
         return
+    if joined := ground.masks.attrs.get("sliver_pixels"):
+        what = f"pixels of land in no country, within {SLIVER_KM:g} km of one"
+        yield f"  slivers       {joined} {what}, count as its land"
     foreign = ground.masks["surface"].values == Surface.FOREIGN
     present = np.unique(ground.masks["country"].values[foreign]).tolist()
     codes = ground.boundaries.codes

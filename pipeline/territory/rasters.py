@@ -28,6 +28,7 @@ from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strip
 from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
 from pipeline.territory.population import density_strips, population_strips, read_counts
 from pipeline.territory.reach import HillReach, farthest_box_m, land_kinds, reached_land
+from pipeline.territory.slivers import join_slivers
 
 # People of each country on the grid, beyond it and not placed.
 ACCOUNTS_FILE = "population.json"
@@ -51,8 +52,9 @@ class CheckedTerritory(NamedTuple):
 
 
 def run(boundaries: Boundaries, grid: Grid, *, coastal_km: float, threads: int = 1) -> xr.Dataset:
-    """Masks ``surface``, ``country``, ``coastal`` on the padded grid, uint8 [y, x]."""
+    """Masks ``surface``, ``country``, ``coastal`` on the padded grid, uint8 [y, x]; slivers are joined."""
     masks = compute_masks(boundaries, grid, threads=threads)
+    sliver_pixels = join_slivers(masks.surface, masks.country, grid.resolution_m)
     coastal = coastal_mask(masks.surface, grid.resolution_m, coastal_km)
     named = {0: "none"} | dict(enumerate(boundaries.codes, 1))
     layers = {
@@ -65,7 +67,7 @@ def run(boundaries: Boundaries, grid: Grid, *, coastal_km: float, threads: int =
             name: make_array(values, grid, units="", long_name=text, nodata=None, categories=categories)
             for name, (values, text, categories) in layers.items()
         },
-        attrs={"grid": grid},
+        attrs={"grid": grid, "sliver_pixels": sliver_pixels},
     )
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+import rasterio
 import yaml
+from pyproj import Geod
 
 from pipeline.availability.classes import availability_class
 from pipeline.availability.combine import devices_on, run
@@ -26,8 +28,10 @@ from pipeline.territory.codes import Surface
 from pipeline.workflow.validate import validate_command
 from tests.jobs import run_from
 
-OWN_DATA = ["korea", "philippines", "botswana", "china_223", "arkhangelsk"]
-ALL = [*OWN_DATA, "usa_san_diego"]
+OWN_DATA = ["korea", "philippines", "botswana", "china_223", "arkhangelsk", "slovenia_p1812"]
+# Of terrain by P.1812, which they read from the shared data.
+RELIEF = ["alps", "sao_miguel"]
+ALL = [*OWN_DATA, *RELIEF, "usa_san_diego"]
 
 
 @pytest.fixture
@@ -52,6 +56,15 @@ def test_example_follows_the_schema(top, name):
 def test_example_is_valid(top, name, capsys):
     validate_command(example(name))
     assert f"{name}: " in capsys.readouterr().out
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", RELIEF)
+def test_example_of_relief_is_valid(top, shared, name, capsys):
+    validate_command(example(name))
+    told = capsys.readouterr().out
+    assert f"{name}: " in told
+    assert "not verified  propagation.climate.lapse_n_per_km" in told
 
 
 @pytest.mark.shared_data
@@ -199,6 +212,58 @@ def test_example_is_computed(top, tmp_path, name, channel):
         usual_dbm = 24.15 if device.type == "A" and device.height_m >= 10.0 else 0.0
         least_centi = round(100 * min(usual_dbm, device.cap_dbm - 3.0))
         np.testing.assert_array_equal(inside, np.where(limit < least_centi, -9999, limit))
+
+
+def sight_lines(terrain: Path, lon_deg, lat_deg):
+    """Least height in m over the ground of lines from Pico das Eguas to 10 m over places, and their km."""
+    with rasterio.open(terrain) as source:
+        ground_m, place = np.maximum(source.read(1), 0.0), source.transform
+
+    def height_m(lon, lat):
+        cols, rows = ~place * (lon, lat)
+        rows, cols = (
+            at.astype(int).clip(0, n - 1) for at, n in zip((rows, cols), ground_m.shape, strict=True)
+        )
+        return ground_m[rows, cols]
+
+    mast_deg, mast_m = (-25.7531, 37.8260), 827.0 + 20.0
+    masts_deg = [np.full_like(lon_deg, angle) for angle in mast_deg]
+    _, _, metres = Geod(ellps="WGS84").inv(*masts_deg, lon_deg, lat_deg)
+    part = np.linspace(0.02, 0.98, 200)[:, np.newaxis]
+    between_deg = (near + part * (far - near) for near, far in zip(mast_deg, (lon_deg, lat_deg), strict=True))
+    between_m = height_m(*between_deg)
+    bulge_m = part * (1 - part) * metres**2 / (2 * 8.5e6)
+    line_m = mast_m + part * (height_m(lon_deg, lat_deg) + 10.0 - mast_m)
+    return (line_m - between_m - bulge_m).min(axis=0), metres / 1000.0
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+def test_hills_of_an_island_hide_a_station(top, shared, tmp_path):
+    """Fields over Sao Miguel against a search for the sight line of each place, of its own.
+
+    Pico das Eguas, 0.5 kW without a pattern, 847 m: places in sight have nearly the field of free space,
+    but for cover near them; places more than 100 m below it lack at least the 6 dB of a grazing edge.
+    """
+    path, channel = example("sao_miguel"), 42
+    run_from("territory", path, tmp_path)
+    for job in ("terrain", "losses"):
+        for tile in tiles_of(load_plan(path), channel):
+            run_from(job, path, tmp_path, tile=tile)
+    run_from("coverage", path, tmp_path, channel=channel)
+    found = raster.read(tmp_path / f"coverage/ch{channel}.tif", bands=["wanted_dbuvm"])
+    home = raster.read(tmp_path / "territory/surface.tif").values == Surface.HOME
+    y, x = np.nonzero(home)
+    y, x = y[::7], x[::7]
+    grid = found.attrs["grid"]
+    lon_deg, lat_deg = grid.to_lonlat().transform(*grid.xy_m(y, x))
+    clearance_m, distance_km = sight_lines(shared / "sao_miguel/eu_dem_v11.tif", lon_deg, lat_deg)
+    beyond_db = 106.9 + 10 * math.log10(0.5) - 20 * np.log10(distance_km) - found.values[y, x]
+    far = distance_km > 2
+    assert np.median(beyond_db[far & (clearance_m > 50)]) < 6
+    hidden = beyond_db[far & (clearance_m < -100)]
+    assert hidden.min() > 6
+    assert np.median(hidden) > 25
 
 
 def test_nothing_is_available_in_china_without_the_register_of_the_band(top, tmp_path):
