@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.blocks import map_blocks
 from pipeline.coverage.fields import PRUNED_TILE_PX
 from pipeline.coverage.inputs import ChannelInputs, Planning
+from pipeline.coverage.loss_filling import with_tables
 from pipeline.coverage.network import ORDINARY_BANDS
 from pipeline.coverage.receiver_ground import ground_of_pixels
 from pipeline.coverage.servers import PixelKind
@@ -52,6 +53,7 @@ def compute_blocks(
     """
     side_px = -(-block_px // PRUNED_TILE_PX) * PRUNED_TILE_PX
     kind_of_surface = _kind_of_surface(inputs)
+    inputs = with_tables(inputs, grid, surface, kind_of_surface, threads)
 
     def compute(
         rows: slice, cols: slice, surface: NDArray[np.uint8], density_per_km2: NDArray[np.float32] | None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.coverage.fields import EFFECTIVE_FROM_KM, INTERFERING, WANTED, as_table, other_model_dbuvm
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, TvReceiver
-from pipeline.coverage.loss_lookup import largest_field_dbuvm
+from pipeline.coverage.loss_lookup import has_table, largest_field_dbuvm
 from pipeline.grid.geodesy import ray
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
@@ -22,7 +22,6 @@ from pipeline.propagation.p1546.pixel import p1546_upper_bound
 ANGLE_MARGIN_DEG = 0.2
 _RADIUS_MARGIN_KM = 0.01
 _P1546, _HATA = int(CoverageModel.P1546), int(CoverageModel.HATA)
-_P1812 = int(CoverageModel.P1812)
 
 
 @kernel
@@ -109,49 +108,56 @@ def tile_bounds(
     ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around
     ``centre_m``; only the azimuths under which it is seen count for heights, sea and patterns.
     """
-    stations, paths, model, receiver = inputs.stations, inputs.paths, inputs.model, inputs.receiver
-    margin_db = inputs.rules.bound_margin_db
+    stations = inputs.stations
     for t in range(stations.mast.size):
-        m = stations.mast[t]
         centre_km, az_deg = ray(stations.frame[t], centre_m[0], centre_m[1], centre_m[2])
         near = max(centre_km - radius_km - _RADIUS_MARGIN_KM, 1e-3)
         half_deg = 180.0
         if near > 0.1 * radius_km and near > 0.1:
             half_deg = math.degrees(math.asin(min(radius_km / centre_km, 1.0))) + ANGLE_MARGIN_DEG
-        step_deg = paths.step_deg[m]
-        first = math.floor((az_deg - half_deg) / step_deg)
-        last = math.ceil((az_deg + half_deg) / step_deg)
-        highest_m = paths.highest_m[m]
-        if near > EFFECTIVE_FROM_KM:
-            highest_m = largest_between(
-                paths.heff_m[paths.heff_start[m] : paths.heff_start[m + 1]], first, last
-            )
         far = centre_km + radius_km + _RADIUS_MARGIN_KM
-        sea_fraction = largest_sea_fraction(paths, m, first, last, near, far)
         loss_db = smallest_between(
             stations.pattern_db[t], math.floor(az_deg - half_deg), math.ceil(az_deg + half_deg)
         )
-        fixed_db = stations.erp_dbkw[t] - loss_db + margin_db
-        offset, angle_deg = stations.offset[t], paths.lowest_angle_deg[m]
+        fixed_db = stations.erp_dbkw[t] - loss_db + inputs.rules.bound_margin_db
+        sector = (near, far, az_deg - half_deg, az_deg + half_deg)
         near_km[t] = near
         wanted_dbuvm[t] = -math.inf
-        if model.code == _P1812:
-            from_deg, to_deg = az_deg - half_deg, az_deg + half_deg
-            if offset == 0:
-                wanted_dbuvm[t] = fixed_db + largest_field_dbuvm(
-                    model.losses, t, WANTED, near, far, from_deg, to_deg
-                )
-            interfering_dbuvm[t] = fixed_db + largest_field_dbuvm(
-                model.losses, t, INTERFERING, near, far, from_deg, to_deg
-            )
-            continue
-        if offset == 0:
-            wanted_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-                model, receiver, 0, WANTED, near, highest_m, sea_fraction, angle_deg
-            )
-        interfering_dbuvm[t] = fixed_db + bound_1kw_dbuvm(
-            model, receiver, offset, INTERFERING, near, highest_m, sea_fraction, angle_deg
-        )
+        if stations.offset[t] == 0:
+            wanted_dbuvm[t] = fixed_db + sector_bound_dbuvm(inputs, t, WANTED, *sector)
+        interfering_dbuvm[t] = fixed_db + sector_bound_dbuvm(inputs, t, INTERFERING, *sector)
+
+
+@kernel
+def sector_bound_dbuvm(
+    inputs: ChannelInputs, t: int, time: int, near_km: float, far_km: float, from_deg: float, to_deg: float
+) -> float:
+    """Field of 1 kW e.r.p. that no pixel of a sector exceeds, from a table and wherever it does not hold."""
+    losses, bound = inputs.model.losses, -math.inf
+    if has_table(losses, t, time):
+        table_near_km, table_far_km = max(near_km, losses.from_km[t]), min(far_km, losses.to_km[t])
+        if table_near_km <= table_far_km:
+            bound = largest_field_dbuvm(losses, t, time, table_near_km, table_far_km, from_deg, to_deg)
+        if near_km >= losses.from_km[t] and far_km <= losses.to_km[t]:
+            return bound
+    paths, mast = inputs.paths, inputs.stations.mast[t]
+    first = math.floor(from_deg / paths.step_deg[mast])
+    last = math.ceil(to_deg / paths.step_deg[mast])
+    highest_m = paths.highest_m[mast]
+    if near_km > EFFECTIVE_FROM_KM:
+        heights = slice(paths.heff_start[mast], paths.heff_start[mast + 1])
+        highest_m = largest_between(paths.heff_m[heights], first, last)
+    direct = bound_1kw_dbuvm(
+        inputs.model,
+        inputs.receiver,
+        inputs.stations.offset[t],
+        time,
+        near_km,
+        highest_m,
+        largest_sea_fraction(paths, mast, first, last, near_km, far_km),
+        paths.lowest_angle_deg[mast],
+    )
+    return max(bound, direct)
 
 
 @inlined

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
-from pipeline.coverage.loss_lookup import table_fields
+from pipeline.coverage.loss_lookup import has_table, table_fields
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import hata_loss_db
-from pipeline.propagation.p1546.corrections import EFFECTIVE_EARTH_KM
+from pipeline.propagation.p1546.corrections import EFFECTIVE_EARTH_KM, far_slope_correction_db
 from pipeline.propagation.p1546.pixel import PreparedCurves, p1546_pixel_field
 from pipeline.radio.antennas import vertical_attenuation_at
 from pipeline.terrain.lookup import hb_at, heff_at, radial_position, sea_at, tca_at
@@ -24,7 +24,7 @@ WANTED, INTERFERING = 0, 1
 # From here on P.1546 takes the effective height; nearer it depends on d (P.1546-6, Annex 5, sec. 3).
 EFFECTIVE_FROM_KM = 15.0
 _P1546, _FREE_SPACE, _HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
-_EXTENDED_HATA, _P1812 = int(CoverageModel.EXTENDED_HATA), int(CoverageModel.P1812)
+_EXTENDED_HATA = int(CoverageModel.EXTENDED_HATA)
 PRUNED_TILE_PX = 32
 _TILE_PIXELS = PRUNED_TILE_PX * PRUNED_TILE_PX
 
@@ -128,19 +128,53 @@ def tile_fields(
     """Fill the field of transmitter ``t`` at the pixels listed, in dB(uV/m), e.r.p. and patterns included.
 
     ``time`` WANTED or INTERFERING; ``ground_m`` height of the ground above sea level, NaN = unknown,
-    ``d_km``, ``az_deg``, ``field_dbuvm`` [pixel of the tile].
+    ``d_km``, ``az_deg``, ``field_dbuvm`` [pixel of the tile]. Where the transmitter has a table, pixels
+    within its distances are read from it: which way a pixel goes is a matter of its distance alone.
     """
-    radials = radials_of(paths, stations.mast[t])
-    over_m = antenna_over_m(stations, paths, receiver, t)
-    index = stations.offset[t] + 1
-    f_mhz, agl_m = model.f_mhz[index], stations.agl_m[t]
+    losses, over_m = model.losses, antenna_over_m(stations, paths, receiver, t)
+    if has_table(losses, t, time):
+        table_fields(losses, t, time, d_km, az_deg, field_dbuvm)
+        if losses.level:
+            flat_rise_m = stations.agl_m[t] - receiver.h2_m
+            add_slopes(over_m, flat_rise_m, ground_m, d_km, field_dbuvm)
+        beyond = pixels[(d_km[pixels] < losses.from_km[t]) | (d_km[pixels] > losses.to_km[t])]
+    else:
+        beyond = pixels
+    if beyond.size > 0:
+        direct_fields(
+            stations, paths, model, receiver, t, time, over_m, beyond, ground_m, d_km, az_deg, field_dbuvm
+        )
+    shape_fields(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
+
+
+@kernel
+def direct_fields(
+    stations: Stations,
+    paths: Paths,
+    model: FieldModel,
+    receiver: TvReceiver,
+    t: int,
+    time: int,
+    over_m: float,
+    pixels: NDArray[np.int64],
+    ground_m: NDArray[np.float32],
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+) -> None:
+    """Fill the field of 1 kW e.r.p. of transmitter ``t`` at the pixels listed by the model itself.
+
+    ``over_m`` less the ground at a pixel is how far the antenna stands above the receiving one. Models that
+    see the whole profile have tables alone.
+    """
+    radials, index = radials_of(paths, stations.mast[t]), stations.offset[t] + 1
     if model.code == _P1546:
         p1546_fields(
             model.prepared[2 * index + time],
             model.curves,
             receiver,
             radials,
-            agl_m,
+            stations.agl_m[t],
             over_m,
             pixels,
             ground_m,
@@ -148,11 +182,27 @@ def tile_fields(
             az_deg,
             field_dbuvm,
         )
-    elif model.code == _P1812:
-        table_fields(model.losses, t, time, pixels, d_km, az_deg, field_dbuvm)
     else:
+        f_mhz = model.f_mhz[index]
         other_fields(model.code, f_mhz, receiver, radials, pixels, d_km, az_deg, field_dbuvm)
-    shape_fields(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
+
+
+@kernel
+def add_slopes(
+    over_m: float,
+    flat_rise_m: float,
+    ground_m: NDArray[np.float32],
+    d_km: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+) -> None:
+    """Add the slope correction to the fields between antennas of equal height, at all pixels [n].
+
+    ``flat_rise_m`` how far one antenna stands above the other where the ground of one is unknown.
+    """
+    for p in range(d_km.size):
+        rise_m = over_m - ground_m[p]
+        rise_m = flat_rise_m if math.isnan(rise_m) else rise_m
+        field_dbuvm[p] += far_slope_correction_db(d_km[p], rise_m)
 
 
 @kernel

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.config.channels import Channels
 from pipeline.config.config import Config
 from pipeline.config.reception import Coverage, nuisance_times_pct
-from pipeline.coverage.loss_lookup import Losses, pack_losses
+from pipeline.coverage.loss_lookup import Losses, pack_losses, tables_of
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
 from pipeline.propagation.hata import Environment
@@ -224,7 +224,7 @@ class FieldModel(NamedTuple):
     """The model at a channel and its neighbours below and above, for the times of wanted and other fields.
 
     ``prepared``: six ``PreparedCurves``, index 2 (offset + 1) + time; ``f_mhz`` [3]; more of both where
-    channels of several rasters overlap or touch. ``losses`` of the transmitters, of models that have tables.
+    channels of several rasters overlap or touch. ``losses`` of the transmitters, where tables were filled.
     """
 
     code: int  # CoverageModel
@@ -369,7 +369,7 @@ def _field_model(config: Config, channel: int, time: int, losses: Sequence[LossT
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in f_mhz for t in t_pct)
     code = int(CoverageModel[settings.coverage_model.upper()])
-    return FieldModel(code, curves, prepared, f_mhz, pack_losses(losses, time))
+    return FieldModel(code, curves, prepared, f_mhz, pack_losses(tables_of(losses, time)))
 
 
 def channel_slots(channels: Channels, channel: int) -> list[int]:

@@ -1,4 +1,9 @@
-"""Fields from the loss tables of masts: at the pixels of a tile, and the most that any of them can have."""
+"""Fields from the loss tables of masts: at the pixels of a tile, and the most that any of them can have.
+
+A table holds losses beyond those of free space at the nodes of a polar lattice, whatever model filled it. Its
+ranges lie at equal steps within each octave of a linear function of the distance: the place between two nodes
+then stands in the bits of that number in single precision, first the node, then the weight.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +18,87 @@ from pipeline.kernels import inlined, kernel
 from pipeline.propagation.models import model_named
 from pipeline.terrain.loss_tables import FREE_SPACE_DB, LOWEST_EXCESS_DB, PER_DB, LossTable
 
-# Side in nodes of the blocks of which the least loss is known.
-_BLOCK = 16
+# Nodes of tables of this size and more are looked at in larger blocks for their least loss.
+_MANY_NODES = 1_000_000
+_BLOCK_OF_MANY, _BLOCK_OF_FEW = 16, 4
 # Field of 1 kW e.r.p. at 1 km in free space: frequency drops out of field and loss.
-_AT_1_KM_DBUVM = model_named("p1812").field_constant_db + 60.0 - FREE_SPACE_DB
+AT_1_KM_DBUVM = model_named("p1812").field_constant_db + 60.0 - FREE_SPACE_DB
 _LEAST_KM = 1e-3
-_DB_PER_LN = 20.0 / math.log(10.0)
+_DB_PER_OCTAVE = 20.0 * math.log10(2.0)
 _DB_PER_CODE = 1.0 / PER_DB
 _ROUNDING = 1e-9
+# A number in single precision: 23 bits of mantissa under the exponent, which is 127 for 1 to 2.
+_MANTISSA_BITS, _EXPONENT_OF_1 = 23, 127
+_MANTISSA, _PER_MANTISSA = (1 << _MANTISSA_BITS) - 1, np.float32(0.5**_MANTISSA_BITS)
+_TWICE_PER_NEPER = np.float32(2.0 / math.log(2.0))
+_ONE, _TWO = np.float32(1.0), np.float32(2.0)
+_THIRD, _FIFTH, _SEVENTH, _NINTH = (np.float32(1.0 / n) for n in (3, 5, 7, 9))
+
+
+class RadialNodes(NamedTuple):
+    """Distances of the nodes of a radial: where ``scale d_km + offset`` has only zeros in its last bits.
+
+    ``shift`` of these bits; the others are ``first`` at node 0, one more at each of the ``nodes``.
+    """
+
+    scale: float
+    offset: float
+    shift: int
+    first: int
+    nodes: int
+
+
+def even_ranges(first_km: float, step_km: float, count: int) -> RadialNodes:
+    """Nodes at equal steps: all in one octave."""
+    octave = max(math.ceil(math.log2(count)), 1)
+    shift = _MANTISSA_BITS - octave
+    scale = 1.0 / step_km
+    return RadialNodes(
+        scale, 2.0**octave - first_km * scale, shift, (_EXPONENT_OF_1 + octave) << octave, count
+    )
+
+
+def octave_ranges(from_km: float, to_km: float, offset_km: float, octave_bits: int) -> RadialNodes:
+    """Nodes from the last one not beyond ``from_km`` to the first beyond ``to_km``.
+
+    There are 2^``octave_bits`` steps in each octave of d + ``offset_km``.
+    """
+    shift = _MANTISSA_BITS - octave_bits
+    ends = np.array([from_km + offset_km, to_km + offset_km], np.float32).view(np.int32)
+    first, last = int(ends[0]) >> shift, (int(ends[1]) >> shift) + 1
+    return RadialNodes(1.0, offset_km, shift, first, max(last - first + 1, 2))
+
+
+def node_km(ranges: RadialNodes) -> NDArray[np.float64]:
+    """Distances of the nodes, float64[nodes]."""
+    bits = (ranges.first + np.arange(ranges.nodes, dtype=np.int32)) << np.int32(ranges.shift)
+    return (bits.astype(np.int32).view(np.float32).astype(np.float64) - ranges.offset) / ranges.scale
+
+
+class PolarTable(NamedTuple):
+    """Losses around one mast: radials from ``first_deg`` on, all around or a sector.
+
+    ``codes`` uint16[radial, range] of wanted and of other fields in hundredths of a dB, 0 is ``lowest_db``;
+    None: evaluated directly.
+    """
+
+    first_deg: float
+    step_deg: float
+    ranges: RadialNodes
+    lowest_db: float
+    codes: tuple[NDArray[np.uint16] | None, NDArray[np.uint16] | None]
 
 
 class Losses(NamedTuple):
-    """Loss tables of n transmitters, flattened; two percentages of time each, of wanted and of other fields.
+    """Loss tables of n transmitters, flattened; of wanted and of other fields.
 
-    ``place`` float64[n, 4]: first azimuth and step in degrees, first distance and step in km. ``size``
-    int64[n, 2]: radials and ranges. ``codes`` uint16: table (t, time) begins at ``start[t, time]``,
-    [radial, range]; ``least`` from ``least_start[t, time]`` on: smallest code of each block of 16 x 16 nodes.
+    ``place`` float64[n, 6]: first azimuth in degrees, radials per degree, steps around, scale and offset of
+    the ranges, field of code 0 at 1 km in dB(uV/m). ``size`` int64[n, 5]: radials with the first one again
+    where they go all around, ranges, ``shift`` and ``first`` of ``RadialNodes``, side of a block in nodes.
+    ``codes`` uint16: table (t, time) begins at ``start[t, time]``, -1 none, [radial, range]; ``least`` from
+    ``least_start[t, time]`` on: smallest code of each block. Nearer than ``from_km[t]`` and beyond
+    ``to_km[t]`` fields are evaluated directly. ``level``: losses are those between antennas of equal height
+    above sea level, and the slope of the path is added to each pixel.
     """
 
     place: NDArray[np.float64]
@@ -37,31 +107,86 @@ class Losses(NamedTuple):
     codes: NDArray[np.uint16]
     least_start: NDArray[np.int64]
     least: NDArray[np.uint16]
+    from_km: NDArray[np.float64]
+    to_km: NDArray[np.float64]
+    level: bool
 
 
-def pack_losses(tables: Sequence[LossTable], time: int = 0) -> Losses:
-    """The tables of transmitters in their order; of other fields those of the ``time``-th percentage."""
-    place = np.array([table[:4] for table in tables], np.float64).reshape(-1, 4)
-    size = np.array([table.codes.shape[1:] for table in tables], np.int64).reshape(-1, 2)
-    start, least_start = (np.zeros((len(tables), 2), np.int64) for _ in range(2))
-    parts: list[NDArray[np.uint16]] = []
-    blocks: list[NDArray[np.uint16]] = []
+def tables_of(losses: Sequence[LossTable], time: int = 0) -> list[PolarTable]:
+    """Tables of files as the kernels take them; of other fields those of the ``time``-th percentage."""
+    return [
+        PolarTable(
+            table.first_deg,
+            table.step_deg,
+            even_ranges(table.first_km, table.step_km, table.codes.shape[2]),
+            LOWEST_EXCESS_DB,
+            (table.codes[0], table.codes[1 + time]),
+        )
+        for table in losses
+    ]
+
+
+def pack_losses(
+    tables: Sequence[PolarTable],
+    from_km: NDArray[np.float64] | None = None,
+    to_km: NDArray[np.float64] | None = None,
+    *,
+    level: bool = False,
+) -> Losses:
+    """The tables of transmitters in their order; without distances they hold for all."""
+    place = np.array([_place_of(table) for table in tables], np.float64).reshape(-1, 6)
+    size = np.zeros((len(tables), 5), np.int64)
+    start, least_start = (np.full((len(tables), 2), -1, np.int64) for _ in range(2))
+    parts: list[NDArray[np.uint16]] = [np.empty(0, np.uint16)]
+    blocks = [np.empty(0, np.uint16)]
     filled = found = 0
     for t, table in enumerate(tables):
-        for k, codes in enumerate((table.codes[0], table.codes[1 + time])):
+        for k, codes in enumerate(table.codes):
+            if codes is None:
+                continue
+            closed = _closed(codes, table.step_deg)
+            side = _BLOCK_OF_MANY if closed.size >= _MANY_NODES else _BLOCK_OF_FEW
+            size[t] = (*closed.shape, table.ranges.shift, table.ranges.first, side)
             start[t, k], least_start[t, k] = filled, found
-            parts.append(codes.ravel())
-            blocks.append(_least_of_blocks(codes).ravel())
+            parts.append(closed.ravel())
+            blocks.append(_least_of_blocks(closed, side).ravel())
             filled, found = filled + parts[-1].size, found + blocks[-1].size
-    none = np.empty(0, np.uint16)
+    none, all_km = np.zeros(len(tables)), np.full(len(tables), np.inf)
     return Losses(
-        place, size, start, np.concatenate([none, *parts]), least_start, np.concatenate([none, *blocks])
+        place,
+        size,
+        start,
+        np.concatenate(parts),
+        least_start,
+        np.concatenate(blocks),
+        none if from_km is None else from_km,
+        all_km if to_km is None else to_km,
+        level,
     )
 
 
-def _least_of_blocks(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    rows, cols = (np.arange(0, size, _BLOCK) for size in codes.shape)
+def _place_of(table: PolarTable) -> tuple[float, ...]:
+    around = 360.0 / table.step_deg
+    ranges = table.ranges
+    top_dbuvm = AT_1_KM_DBUVM - table.lowest_db
+    return table.first_deg, 1.0 / table.step_deg, around, ranges.scale, ranges.offset, top_dbuvm
+
+
+def _closed(codes: NDArray[np.uint16], step_deg: float) -> NDArray[np.uint16]:
+    """With the first radial after the last where they go all around, else with the last one twice."""
+    around = codes.shape[0] * step_deg > 360.0 - 1e-6
+    return np.concatenate([codes, codes[:1] if around else codes[-1:]])
+
+
+def _least_of_blocks(codes: NDArray[np.uint16], side: int) -> NDArray[np.uint16]:
+    rows, cols = (np.arange(0, size, side) for size in codes.shape)
     return np.minimum.reduceat(np.minimum.reduceat(codes, rows, axis=0), cols, axis=1)
+
+
+@kernel
+def has_table(losses: Losses, t: int, time: int) -> bool:
+    """Whether a transmitter has a table of wanted or of other fields."""
+    return losses.start.shape[0] > 0 and losses.start[t, time] >= 0
 
 
 @kernel
@@ -69,56 +194,85 @@ def table_fields(
     losses: Losses,
     t: int,
     time: int,
-    pixels: NDArray[np.int64],
     d_km: NDArray[np.float64],
     az_deg: NDArray[np.float64],
     field_dbuvm: NDArray[np.float64],
 ) -> None:
-    """Fill the field of 1 kW e.r.p. at the pixels listed: linear in dB between the four nodes around each.
+    """Fill the field of 1 kW e.r.p. at all pixels [n]: linear in dB between the four nodes around each.
 
     Nearer than the first node the loss beyond free space is that of the node, beyond the last likewise.
+    Written so that it vectorises.
     """
-    first_deg, step_deg = losses.place[t, 0], losses.place[t, 1]
-    first_km, per_km = losses.place[t, 2], 1.0 / losses.place[t, 3]
-    radials, ranges = losses.size[t, 0], losses.size[t, 1]
-    start = losses.start[t, time]
-    codes = losses.codes[start : start + radials * ranges]
-    full_circle = radials * step_deg > 360.0 - 1e-6
-    per_deg, around = 1.0 / step_deg, 360.0 / step_deg
-    last = ranges - 1.0
-    for p in pixels:
-        d, bearing = d_km[p], (az_deg[p] - first_deg) * per_deg
-        if not 0.0 <= bearing < around:
-            bearing -= math.floor(bearing / around) * around
-        lower = int(bearing)
-        across = bearing - lower
-        if lower >= radials:
-            lower, across = (0 if full_circle else radials - 1), 0.0
-        upper = lower + 1
-        if upper == radials:
-            upper = 0 if full_circle else lower
-        along = min(max((d - first_km) * per_km, 0.0), last)
-        near = int(along)
-        far = min(near + 1, ranges - 1)
-        along -= near
-        low, high = lower * ranges, upper * ranges
-        first = codes[low + near] + (float(codes[low + far]) - codes[low + near]) * along
-        second = codes[high + near] + (float(codes[high + far]) - codes[high + near]) * along
-        code = first + (second - first) * across
-        field_dbuvm[p] = _field_dbuvm(d, code)
+    start, rows, ranges = losses.start[t, time], losses.size[t, 0], losses.size[t, 1]
+    codes = losses.codes[start : start + rows * ranges]
+    node, code = np.empty(d_km.size, np.int32), np.empty(d_km.size, np.float32)
+    along, octaves = np.empty(d_km.size, np.float32), np.empty(d_km.size, np.float32)
+    _place_pixels(losses, t, d_km, az_deg, node, along, code, octaves)
+    top_dbuvm, next_row = losses.place[t, 5], np.uint32(ranges)
+    for p in range(d_km.size):
+        # Indices without a sign: one that might be negative would be looked at each time.
+        low = np.uint32(node[p])
+        high = low + next_row
+        low_near, high_near = np.float32(codes[low]), np.float32(codes[high])
+        low_code = low_near + (np.float32(codes[low + np.uint32(1)]) - low_near) * along[p]
+        high_code = high_near + (np.float32(codes[high + np.uint32(1)]) - high_near) * along[p]
+        code[p] = low_code + (high_code - low_code) * code[p]
+    for p in range(d_km.size):
+        field_dbuvm[p] = top_dbuvm - _DB_PER_OCTAVE * octaves[p] - code[p] * _DB_PER_CODE
+
+
+@kernel
+def _place_pixels(
+    losses: Losses,
+    t: int,
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+    node: NDArray[np.int32],
+    along: NDArray[np.float32],
+    across: NDArray[np.float32],
+    octaves: NDArray[np.float32],
+) -> None:
+    """Fill the node before each pixel, its weights of the next range and radial, and log2 of its distance."""
+    first_deg, per_deg, around = losses.place[t, 0], losses.place[t, 1], losses.place[t, 2]
+    scale, offset = losses.place[t, 3], losses.place[t, 4]
+    ranges, last_row = np.int32(losses.size[t, 1]), np.int32(losses.size[t, 0] - 2)
+    shift, first = np.int32(losses.size[t, 2]), np.int32(losses.size[t, 3])
+    lowest = np.int32(first << shift)
+    highest = np.int32(((first + ranges - 1) << shift) - 1)
+    mask, unit, turn = np.int32((1 << shift) - 1), np.float32(0.5**shift), 1.0 / around
+    position, length = np.empty(d_km.size, np.float32), np.empty(d_km.size, np.float32)
+    position_bits, length_bits = position.view(np.int32), length.view(np.int32)
+    for p in range(d_km.size):
+        position[p] = d_km[p] * scale + offset
+        length[p] = d_km[p]
+    for p in range(d_km.size):
+        # Each step back to 32 bits: sums and products of integers have 64, and half the speed.
+        bits = min(max(position_bits[p], lowest), highest)
+        along[p] = np.float32(np.int32(bits & mask)) * unit
+        bearing = (az_deg[p] - first_deg) * per_deg
+        bearing -= math.floor(bearing * turn) * around
+        lower = min(np.int32(bearing), last_row)
+        across[p] = min(bearing - lower, 1.0)
+        node[p] = np.int32(np.int32(lower * ranges) + np.int32(np.int32(bits >> shift) - first))
+        octaves[p] = _octaves(length_bits[p])
+
+
+@inlined
+def _octaves(bits: np.int32) -> np.float32:
+    """Logarithm to the base 2 of a positive number in single precision, from its bits; within 2e-6.
+
+    Of the mantissa m = 1 + t by ln m = 2 (s + s^3 / 3 + s^5 / 5 + ...), s = t / (2 + t) up to 1 / 3.
+    """
+    t = np.float32(np.int32(bits & _MANTISSA)) * _PER_MANTISSA
+    s = t / (_TWO + t)
+    q = s * s
+    series = _ONE + q * (_THIRD + q * (_FIFTH + q * (_SEVENTH + q * _NINTH)))
+    return np.float32(np.int32(bits >> _MANTISSA_BITS) - _EXPONENT_OF_1) + _TWICE_PER_NEPER * s * series
 
 
 def field_1kw_dbuvm(d_km: NDArray[np.float64], excess_db: NDArray[np.float64]) -> NDArray[np.float64]:
     """Field of 1 kW e.r.p. in dB(uV/m) at distances [n], for losses beyond those of free space."""
-    return _AT_1_KM_DBUVM - 20.0 * np.log10(np.maximum(d_km, _LEAST_KM)) - excess_db
-
-
-@inlined
-def _field_dbuvm(d_km: float, code: float) -> float:
-    """Field of 1 kW e.r.p. at a distance, less the loss beyond that of free space."""
-    return (
-        _AT_1_KM_DBUVM - LOWEST_EXCESS_DB - _DB_PER_LN * math.log(max(d_km, _LEAST_KM)) - code * _DB_PER_CODE
-    )
+    return AT_1_KM_DBUVM - 20.0 * np.log10(np.maximum(d_km, _LEAST_KM)) - excess_db
 
 
 @kernel
@@ -129,28 +283,34 @@ def largest_field_dbuvm(
 
     A value between nodes is not below the least of them, whose blocks all count.
     """
-    radials, ranges = losses.size[t, 0], losses.size[t, 1]
-    first_km, step_km = losses.place[t, 2], losses.place[t, 3]
-    # Rounding may carry a place over a node.
-    first = _block_at(math.floor((near_km - first_km) / step_km - _ROUNDING), ranges)
-    last = _block_at(math.floor((far_km - first_km) / step_km + _ROUNDING) + 1, ranges)
-    first_deg, step_deg = losses.place[t, 0], losses.place[t, 1]
-    around = round(360.0 / step_deg)
-    low = math.floor((from_deg - first_deg) / step_deg - _ROUNDING)
-    high = min(math.floor((to_deg - first_deg) / step_deg + _ROUNDING) + 1, low + around - 1)
-    blocks, row, least = (ranges + _BLOCK - 1) // _BLOCK, -1, 65535
+    rows, ranges, side = losses.size[t, 0], losses.size[t, 1], losses.size[t, 4]
+    first = _block_at(_node_at(losses, t, near_km - _ROUNDING), ranges, side)
+    last = _block_at(_node_at(losses, t, far_km + _ROUNDING) + 1, ranges, side)
+    first_deg, per_deg = losses.place[t, 0], losses.place[t, 1]
+    around = round(losses.place[t, 2])
+    low = math.floor((from_deg - first_deg) * per_deg - _ROUNDING)
+    high = min(math.floor((to_deg - first_deg) * per_deg + _ROUNDING) + 1, low + around - 1)
+    blocks, row, least = (ranges + side - 1) // side, -1, 65535
     for k in range(low, high + 1):
         # Beyond a sector its last radial holds, as in ``table_fields``.
-        block_row = min(k % around, radials - 1) // _BLOCK
+        block_row = min(k % around, rows - 1) // side
         if block_row != row:
             row = block_row
             start = losses.least_start[t, time] + row * blocks
             for block in range(first, last + 1):
                 least = min(least, losses.least[start + block])
-    return _field_dbuvm(near_km, float(least))
+    return losses.place[t, 5] - 20.0 * math.log10(max(near_km, _LEAST_KM)) - least * _DB_PER_CODE
 
 
 @kernel
-def _block_at(node: int, nodes: int) -> int:
-    """Block of a node, the nearest one for a node beyond the table."""
-    return min(max(node, 0), nodes - 1) // _BLOCK
+def _node_at(losses: Losses, t: int, d_km: float) -> int:
+    """Node at or before a distance, as ``table_fields`` finds it; 0 before the first one."""
+    place = np.empty(1, np.float32)
+    place[0] = max(d_km * losses.place[t, 3] + losses.place[t, 4], 0.0)
+    return max((place.view(np.int32)[0] >> losses.size[t, 2]) - losses.size[t, 3], 0)
+
+
+@kernel
+def _block_at(node: int, nodes: int, side: int) -> int:
+    """Block of a node, the last one for a node beyond the table."""
+    return min(node, nodes - 1) // side

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,10 @@ def ground_of_pixels(
     if elevation is None:
         return np.full(part.shape, np.nan, dtype=np.float32)
     step_px = lattice_step_px(grid.resolution_m)
-    down, across = (_between(size, step_px) for size in part.shape)
-    node_row, node_col = (
-        step_px * np.arange(weights.shape[1], dtype=np.float64) for weights in (down, across)
-    )
+    low, weight = zip(*(_between(size, step_px) for size in part.shape), strict=True)
+    node_row, node_col = (step_px * np.arange(nodes[-1] + 2.0) for nodes in low)
     nodes = grid.to_lonlat().transform(*_mesh_m(part, node_row, node_col))
-    lon_deg, lat_deg = (down @ node_deg @ across.T for node_deg in nodes)
+    lon_deg, lat_deg = (_interpolated(node_deg, low, weight) for node_deg in nodes)
     return ground_at(elevation, lon_deg.ravel(), lat_deg.ravel()).astype(np.float32).reshape(part.shape)
 
 
@@ -62,12 +61,16 @@ def ground_at(
     return heights_m
 
 
-def _between(size: int, step_px: int) -> NDArray[np.float64]:
-    """Weights [pixel, node] that interpolate pixel centres between nodes ``step_px`` apart."""
+def _between(size: int, step_px: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Node before each pixel centre, of nodes ``step_px`` apart, and the weight of the next one."""
     position = (np.arange(size) + 0.5) / step_px
     low = position.astype(np.int64)
-    weights = np.zeros((size, int(low[-1]) + 2))
-    pixel = np.arange(size)
-    weights[pixel, low] = 1.0 - (position - low)
-    weights[pixel, low + 1] = position - low
-    return weights
+    return low, position - low
+
+
+def _interpolated(
+    nodes: NDArray[np.float64], low: Sequence[NDArray[np.int64]], weight: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Bilinear values [pixel row, pixel column] between nodes; ``low`` and ``weight`` by axis."""
+    down = nodes[low[0]] + weight[0][:, None] * (nodes[low[0] + 1] - nodes[low[0]])
+    return down[:, low[1]] + weight[1] * (down[:, low[1] + 1] - down[:, low[1]])

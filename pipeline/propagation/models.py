@@ -49,6 +49,8 @@ class Model(NamedTuple):
     the stated validity. ``field_constant_db``: E(1 kW e.r.p.) + Lb - 20 log10 f. ``regimes``: words of the
     column ``branch``, the first one for "no value". ``link_columns``: what ``predict_links`` reads, in
     ``link_required`` what a table of links must have (a model with ``sea_km`` takes lengths by section too).
+    Tables of losses hold from ``table_from_km`` on, nearer than that coverage asks the model; the slope of
+    the path is not in them where it is a correction of its own (``slope_apart``).
     """
 
     name: str
@@ -62,6 +64,8 @@ class Model(NamedTuple):
     regimes: tuple[str, ...]
     link_columns: tuple[str, ...]
     link_required: tuple[str, ...]
+    table_from_km: float = 0.0
+    slope_apart: bool = False
 
 
 MODELS: tuple[Model, ...] = (
@@ -115,6 +119,9 @@ MODELS: tuple[Model, ...] = (
             "eff2_deg",
         ),
         link_required=("f_mhz", "d_km"),
+        # Up to there its effective height depends on the distance, and jumps (Annex 5, sec. 3).
+        table_from_km=15.0,
+        slope_apart=True,
     ),
     Model(
         name="p1812",
@@ -159,6 +166,7 @@ MODELS: tuple[Model, ...] = (
         regimes=("undefined", "free_space"),
         link_columns=("f_mhz", "d_km"),
         link_required=("f_mhz", "d_km"),
+        table_from_km=2.0,
     ),
     Model(
         name="hata",
@@ -172,6 +180,7 @@ MODELS: tuple[Model, ...] = (
         regimes=("undefined", "hata"),
         link_columns=("f_mhz", "d_km", "ha_m", "h2_m", "area"),
         link_required=("f_mhz", "d_km", "ha_m"),
+        table_from_km=2.0,
     ),
     Model(
         name="extended_hata",
@@ -191,6 +200,7 @@ MODELS: tuple[Model, ...] = (
         ),
         link_columns=("f_mhz", "d_km", "ha_m", "h2_m", "area"),
         link_required=("f_mhz", "d_km", "ha_m"),
+        table_from_km=2.0,
     ),
 )
 

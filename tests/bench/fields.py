@@ -6,7 +6,8 @@ import numpy as np
 
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.inputs import CoverageModel, FieldModel, Paths, Stations, TvReceiver, pack_paths
-from pipeline.coverage.loss_lookup import pack_losses
+from pipeline.coverage.loss_filling import fill_codes
+from pipeline.coverage.loss_lookup import Losses, PolarTable, node_km, octave_ranges, pack_losses
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
@@ -77,20 +78,35 @@ def measure() -> dict[str, float]:
     return {
         "field_ns_per_pixel_per_transmitter": pair_ns(sea=False),
         "mixed_path_field_ns_per_pixel_per_transmitter": pair_ns(sea=True),
+        "field_sample_ns_per_pixel_per_transmitter": pair_ns(sea=True, tables=True),
     }
 
 
-def pair_ns(*, sea: bool) -> float:
-    """Time for one transmitter at one pixel, the frames of the pixels included."""
+def pair_ns(*, sea: bool, tables: bool = False) -> float:
+    """Time for one transmitter at one pixel, frames of the pixels included; ``tables``: read from them."""
     stations, paths = network(sea=sea)
     curves = load_curves()
     prepared = tuple(prepare(curves, f, t) for f in CHANNEL_MHZ for t in TIMES_PCT)
     model = FieldModel(int(CoverageModel.P1546), curves, prepared, CHANNEL_MHZ, pack_losses([]))
     receiver = TvReceiver(10.0, 10.0, int(Surroundings.RURAL), 0, False, 20.0, 60.0, 16.0, 16.0)
+    if tables:
+        model = model._replace(losses=filled(stations, paths, model, receiver))
     area = lattice(GRID)
     corners = np.array([(row, col) for row in range(0, 512, 64) for col in range(0, 512, 64)])
     pairs = len(corners) * TILE_PX * TILE_PX * stations.mast.size
     return 1e9 * median_s(lambda: compute_tiles(stations, paths, model, receiver, area, corners)) / pairs
+
+
+def filled(stations: Stations, paths: Paths, model: FieldModel, receiver: TvReceiver) -> Losses:
+    """Tables of both fields of all stations, from 15 km to beyond the grid."""
+    ranges, tables = octave_ranges(15.0, 400.0, 8.0, 6), []
+    for t in range(stations.mast.size):
+        codes = np.empty((2, 720, ranges.nodes), np.uint16)
+        for time in (WANTED, INTERFERING):
+            fill_codes(stations, paths, model, receiver, t, time, node_km(ranges), codes[time])
+        tables.append(PolarTable(0.0, 0.5, ranges, -60.0, (codes[0], codes[1])))
+    from_km, to_km = np.full(len(tables), 15.0), np.full(len(tables), 400.0)
+    return pack_losses(tables, from_km, to_km, level=True)
 
 
 @kernel
