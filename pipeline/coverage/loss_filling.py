@@ -3,7 +3,7 @@
 Filling costs as much as evaluating the field at each node. Where a channel has too few pixels for that, where
 clearance angles make the field as rough as the terrain, near the mast and beyond what matters, the model
 itself is asked: a choice by territory, channel, transmitter and distance, never by block (docs/method.md,
-section 35).
+section 38).
 """
 
 from __future__ import annotations
