@@ -233,6 +233,25 @@ def test_nodes_are_links_along_the_terrain_with_its_cover(
     assert (covered_codes != codes).mean() > 0.5
 
 
+def covered_evenly() -> ProfileGround:
+    """20 m everywhere by the raster of classes, at sea too."""
+    cover = land_cover()
+    cover.classes.values[:] = 4
+    return profile_ground(*surfaces(), cover)
+
+
+def test_the_sea_is_bare_whatever_its_class() -> None:
+    # The coast is 29 km to the south.
+    codes = run(MAST, covered_evenly(), LATTICE._replace(ranges=27), WAVES, RECEIVER_M)
+    for node in (20, 26):
+        profile = profile_to(180.0, node * LATTICE.stride)
+        assert profile[2].count(1) >= 7
+        cover_m = [0.0 if zone == 1 else 20.0 for zone in profile[2]]
+        expected = expected_code(profile, 180.0, 1, 0, cover_m)
+        assert codes[1, 0, 15, node] == pytest.approx(expected, abs=6.0)
+        assert expected_code(profile, 180.0, 1, 0, [20.0] * len(cover_m)) > expected + 20.0
+
+
 def test_nodes_are_links_to_the_last_bit(covered: ProfileGround) -> None:
     lattice = LATTICE._replace(stride=1, ranges=31)
     codes = run(MAST, covered, lattice, WAVES, RECEIVER_M)
@@ -255,18 +274,35 @@ def test_nodes_are_links_to_the_last_bit(covered: ProfileGround) -> None:
             assert codes[0, 1, radial, n] == code_of_excess(excess_db)
 
 
-def test_beside_the_mast_cover_rises_evenly(covered: ProfileGround) -> None:
-    codes = run(MAST, covered, LATTICE._replace(stride=1, ranges=4), WAVES, RECEIVER_M)
+def test_beside_the_mast_cover_counts() -> None:
+    lattice = LATTICE._replace(stride=1, ranges=4)
+    codes = run(MAST, covered_evenly(), lattice, WAVES, RECEIVER_M)
     for radial in (3, 20):
         d_km, height_m, zones = profile_to(12.0 * radial, 1)
-        over_m = cover_to(12.0 * radial, d_km, zones)
         near = [d_km[1] * k / 4 for k in range(5)]
-        even_m, even_cover_m = (
-            [ends[0] + (ends[1] - ends[0]) * k / 4 for k in range(5)] for ends in (height_m, over_m)
-        )
+        even_m = [height_m[0] + (height_m[1] - height_m[0]) * k / 4 for k in range(5)]
         profile = near, even_m, [zones[0]] * 2 + [zones[1]] * 3
-        expected = expected_code(profile, 12.0 * radial, 1, 1, even_cover_m)
+        expected = expected_code(profile, 12.0 * radial, 1, 1, [20.0] * 5)
         assert codes[1, 1, radial, 1] == pytest.approx(expected, abs=6.0)
+        assert expected > expected_code(profile, 12.0 * radial, 1, 1) + 100.0
+
+
+def test_beside_the_mast_cover_rises_evenly() -> None:
+    """Trees 20 m high at the first sample alone: three quarters of them stand before its receiver."""
+    cover = land_cover()
+    cover.classes.values[:] = 1
+    lon_deg, lat_deg, _ = GEOD.fwd(MAST.lon_deg, MAST.lat_deg, 36.0, 900.0)
+    row, col = (NORTH_DEG - lat_deg) / COVER_STEP_DEG, (lon_deg - WEST_DEG) / COVER_STEP_DEG
+    cover.classes.values[int(row), int(col)] = 4
+    codes = run(
+        MAST, profile_ground(*surfaces(), cover), LATTICE._replace(stride=1, ranges=4), WAVES, RECEIVER_M
+    )
+    d_km, height_m, zones = profile_to(36.0, 1)
+    even_m = [height_m[0] + (height_m[1] - height_m[0]) * k / 4 for k in range(5)]
+    profile = [d_km[1] * k / 4 for k in range(5)], even_m, [zones[0]] * 2 + [zones[1]] * 3
+    expected = expected_code(profile, 36.0, 1, 1, [0.0, 5.0, 10.0, 15.0, 20.0])
+    assert codes[1, 1, 3, 1] == pytest.approx(expected, abs=6.0)
+    assert expected > expected_code(profile, 36.0, 1, 1) + 20.0
 
 
 def test_own_cover_of_the_ends_counts_nowhere() -> None:
