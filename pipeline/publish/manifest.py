@@ -25,7 +25,7 @@ from pipeline.plan.dependencies import code_of
 from pipeline.plan.jobs import JOBS
 from pipeline.plan.plan import Plan
 from pipeline.plan.plausibility import register_facts
-from pipeline.plan.run_files import two_digits
+from pipeline.plan.run_files import loss_files, two_digits
 from pipeline.propagation.models import model_named
 from pipeline.publish.protection_facts import overload_state, protection_entry
 from pipeline.publish.query_facts import query_facts
@@ -45,6 +45,7 @@ from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
 from pipeline.services.table import service_bits
 from pipeline.shipped import REPOSITORY, TABLES, shipped
 from pipeline.terrain.height_files import knows_terrain, terrain_notice
+from pipeline.terrain.loss_tables import profile_steps_km
 from pipeline.terrain.records import read_facts
 from pipeline.terrain.tile_sweeps import summary as summary_of_sweeps
 from pipeline.territory.rasters import ACCOUNTS_FILE, REPAIRS_FILE
@@ -238,9 +239,20 @@ def terrain_entry(plan: Plan) -> dict[str, object]:
     return {
         "masts": masts,
         "clutter": {"on": clutter, "reason": why},
+        "profile_step_m": _profile_step_m(plan),
         "clearance_angles": {"on": on, "reason": _why_angles(plan.config, on)},
         "troposcatter_floor": {"on": on, "reason": f"clearance angles are {'on' if on else 'off'}"},
     }
+
+
+def _profile_step_m(plan: Plan) -> list[float] | None:
+    """Smallest and largest step of the profiles of a model that sees them whole; None for other models.
+
+    Losses over obstacles beside a terminal depend on it.
+    """
+    files = [plan.build / name for tile in plan.tiles for name in loss_files(plan, tile)]
+    steps_km = [step_km for path in files for step_km in profile_steps_km(path)]
+    return [round(1000.0 * step_km, 1) for step_km in (min(steps_km), max(steps_km))] if steps_km else None
 
 
 def _why_angles(config: Config, on: bool) -> str:

@@ -335,6 +335,7 @@ def write_losses(
                 lattice.azimuth_step_deg,
                 lattice.first * lattice.sample_km,
                 lattice.stride * lattice.sample_km,
+                lattice.sample_km,
             ]
         )
         for mast, lattice in sorted(lattices.items())
@@ -354,5 +355,13 @@ def read_loss_table(path: Path, mast: str, channel: int, vertical: bool) -> Loss
 
 
 def _lattice_of(numbers: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    first_deg, step_deg, first_km, step_km = numbers.tolist()
+    first_deg, step_deg, first_km, step_km, _ = numbers.tolist()
     return first_deg, step_deg, first_km, step_km
+
+
+def profile_steps_km(path: Path) -> list[float]:
+    """Steps of the profiles of the masts in the file of a square; none if there is no such file."""
+    if not path.is_file():
+        return []
+    with np.load(path) as stored:
+        return [float(stored[name][-1]) for name in stored.files if name.endswith("/lattice")]

@@ -20,6 +20,7 @@ from pipeline.terrain.loss_tables import (
     UNKNOWN,
     Waves,
     code_of_excess,
+    profile_steps_km,
     read_loss_table,
     require_known,
     run,
@@ -339,5 +340,7 @@ def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint
     np.testing.assert_array_equal(table.codes, codes[1])
     write_losses(path, {"mast": LATTICE}, tables)
     assert path.read_bytes() == first
+    assert profile_steps_km(path) == [0.9]
+    assert profile_steps_km(tmp_path / "none.npz") == []
     with pytest.raises(InputError, match="file not found"):
         read_loss_table(tmp_path / "none.npz", "mast", 48, True)
