@@ -152,6 +152,7 @@ _CASES = (
     _PairCase("of P.1546", True, 0.0),
     _PairCase("of the FCC", False, 0.0),
     _PairCase("of the FCC, +3 dB", False, 3.0),
+    _PairCase("of the FCC, +10 dB", False, 10.0),
     _PairCase("of the FCC, -3 dB", False, -3.0),
 )
 
