@@ -151,6 +151,21 @@ _ROWS = (
           View(_DTT_CHANNEL, (_DTT, "Best server"), text="best server",
                codes="number in the manifest's table", legend="Best server", qgis="internal"),
           Raster("uint16", 0, "1", "best server, number in the manifest's table")),
+    Layer("wsd_terrain", "internal/wsd_terrain_{device}.tif", "wsd_terrain",
+          View(_CHANNEL, (_DTT, "Paths of {device} over terrain, less those of the limits"), "wsd_terrain",
+               "loss over terrain less that of the published limit by DTT, at sampled pixels; below 0 the "
+               "terrain lets more through"),
+          Raster("int16", -32768, "dB", "loss over terrain less that of the limit by DTT, {device}", _BAND,
+                 "nearest", 0.01), when="protection.wsd_terrain=checked"),
+    Layer("wsd_terrain_statistics", "internal/wsd_terrain.csv", "wsd_terrain",
+          View("only with `protection.wsd_terrain: checked`: `device, channel`, numbers of pixels `sampled`, "
+               "`limited` by DTT, with an `adjacent` victim, over `unknown` terrain, `checked`, and the "
+               "difference of these (`mean_db, p5_db, p50_db, p95_db`, share and size of what the terrain "
+               "lets through more)"), when="protection.wsd_terrain=checked"),
+    Layer("wsd_terrain_worst", "internal/wsd_terrain_worst.csv", "wsd_terrain",
+          View("the paths over which the terrain lets most more through, up to five of a device and channel, "
+               "with place, channel and victim: what `channelmaps explain` asks for"),
+          when="protection.wsd_terrain=checked"),
     Layer("rr941_dtt_down", "public/rr941{case}_dtt_down.tif", "rr941",
           View("delta-T/T of downlinks", _RR941, "rr941_dtt"),
           Raster("float32", _NAN, "%", "largest delta-Te/Te, pixel = victim's earth station", _BOTH, "ceil")),

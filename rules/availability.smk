@@ -39,6 +39,32 @@ rule regions:
         derived.shell_line("regions")
 
 
+# Paths of devices over terrain at sampled pixels; unless they are to be checked the rule has no outputs.
+rule wsd_terrain:
+    input:
+        territory=build_files(*run_files.territory_files(PLAN)),
+        heights=build_files(*run_files.height_files(PLAN)),
+        coverage=channel_files(
+            run_files.coverage_files(PLAN, "{channel}"), PLAN.victims
+        ),
+        protection=channel_files(
+            run_files.protection_files(PLAN, "{channel}"), PLAN.victims
+        ),
+    output:
+        derived.output_files(PLAN, "wsd_terrain"),
+    log:
+        derived.log_file(PLAN, "wsd_terrain"),
+    benchmark:
+        derived.benchmark_file(PLAN, "wsd_terrain")
+    conda:
+        "../envs/pipeline.yaml"
+    threads: threads_of("wsd_terrain")
+    params:
+        **params_of("wsd_terrain"),
+    shell:
+        derived.shell_line("wsd_terrain")
+
+
 # What each cautious choice costs in channels, and by which rule channels are lost: from the stored maps.
 rule choices:
     input:

@@ -83,6 +83,11 @@ def plain_number(value: object) -> object:
     return value
 
 
+def on_or_off(value: object) -> object:
+    """YAML 1.1 reads the bare words on and off as true and false."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
 def within(low: float, high: float) -> AfterValidator:
     """Check that a sourced number lies in a range, its ends included."""
 

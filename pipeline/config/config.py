@@ -246,6 +246,8 @@ class Config(Section):
             raise ValueError(
                 f"propagation.coverage_model: {self.propagation.coverage_model} needs terrain.dem"
             )
+        if missing_of_check := self._terrain_check_fault():
+            raise ValueError(missing_of_check)
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}
@@ -276,6 +278,15 @@ class Config(Section):
     def has_television(self) -> bool:
         """Whether there is DTT reception to look at; without it neither register nor coverage is needed."""
         return "dtt" not in self.services or self.services["dtt"].applicable
+
+    def _terrain_check_fault(self) -> str:
+        """What the check of paths over terrain lacks; empty if nothing, or if it is off."""
+        if self.protection.wsd_terrain == "off":
+            return ""
+        if self.terrain.dem is None:
+            return "protection.wsd_terrain: checked needs terrain.dem"
+        asks = self.protection.method == "degradation" and self.has_television
+        return "" if asks else "protection.wsd_terrain: checked needs method: degradation, and television"
 
     def _television_fault(self) -> str:
         """What is missing for DTT, or makes no sense without it; empty if all is well."""

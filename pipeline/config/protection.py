@@ -9,7 +9,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from pipeline.config.base import BondName, Identifier, Number, Section, Sourced, Whole, plain_number, within
+from pipeline.config.base import (
+    BondName,
+    Identifier,
+    Number,
+    Section,
+    Sourced,
+    Whole,
+    on_or_off,
+    plain_number,
+    within,
+)
 from pipeline.propagation.building_entry import Building, building_entry_db
 from pipeline.shipped import TABLES
 
@@ -104,6 +114,13 @@ class Protection(Section):
     """No device has a lower effective height: for territories without a terrain model."""
     near_slant: Literal["antennas", "horizontal"] = "antennas"
     """Path up to 80 m: between the antennas on level ground, or the horizontal distance alone, for slopes."""
+    wsd_terrain: Annotated[Literal["off", "checked"], BeforeValidator(on_or_off)] = "off"
+    """`checked`: at a sample of pixels the paths of devices to the receivers that decide are computed over
+    terrain and held against those of the limits (section 39); no limit changes."""
+    wsd_terrain_pct: Annotated[Number, Field(gt=0, le=100)] = 1.0
+    """Share of the territory's pixels in that sample, drawn by their number; 100: all."""
+    wsd_terrain_seed: Annotated[Whole, Field(ge=0, le=999999)] = 0
+    """Another number draws another sample."""
     threshold: Threshold = Threshold()
     """Settings of the threshold method."""
     separation: Separation = Separation()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import EpsgCode, Number, Section
+from pipeline.config.base import EpsgCode, Number, Section, on_or_off
 
 
 class Polygons(Section):
@@ -83,11 +83,6 @@ class Population(Section):
         return self
 
 
-def _on_or_off(value: object) -> object:
-    """YAML 1.1 reads the bare words on and off as true and false."""
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-
-
 class Clutter(Section):
     """Land cover over the terrain, for models that see whole profiles of paths (method.md, section 36)."""
 
@@ -103,7 +98,7 @@ class Terrain(Section):
 
     dem: Annotated[list[Path], Field(min_length=1)] | None = None
     """One or more elevation rasters in metres; together they must cover the padded grid."""
-    tca: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = "auto"
+    tca: Annotated[Literal["auto", "on", "off"], BeforeValidator(on_or_off)] = "auto"
     """Terrain clearance angle; auto: on where the step of the DEM is at most `tca_max_step_m`."""
     tca_max_step_m: Annotated[Number, Field(gt=0, le=5000)] = 250.0
     """Coarsest DEM for which `auto` computes clearance angles."""

@@ -28,8 +28,8 @@ from pipeline.dtt.level_terms import (
     read_reception,
     wanted_terms,
 )
+from pipeline.dtt.limiting_victims import map_search, strictest_victim
 from pipeline.dtt.limits import (
-    LimitBand,
     ProtectionJob,
     bands_of,
     discrimination_of,
@@ -37,23 +37,18 @@ from pipeline.dtt.limits import (
     label_of,
     losses_of,
     make_job,
-    passes,
     shift_db,
 )
-from pipeline.dtt.min_plus_search import limiting_victim
-from pipeline.dtt.path_classes import PixelClasses, prepared
 from pipeline.dtt.path_ground import PathGround, facts_of, note_of, path_ground
-from pipeline.dtt.path_losses import PathLosses
 from pipeline.dtt.protection_maps import reach_px
 from pipeline.dtt.separation import explain_separation
 from pipeline.dtt.station_facts import station_facts
 from pipeline.dtt.threshold import explain_threshold
-from pipeline.dtt.victim_tree import offset_tables
-from pipeline.dtt.victims import ExplainedPixel, VictimKind, VictimMaps
+from pipeline.dtt.victims import ExplainedPixel
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.propagation.homogeneous import offset_distance_km
-from pipeline.radio.antennas import bt419, directivity_db
+from pipeline.radio.antennas import directivity_db
 from pipeline.radio.channel_plan import Offset
 from pipeline.reference.limiting_channels import offsets_notice
 from pipeline.reference.ratio_tables import read_protection_tables
@@ -118,9 +113,9 @@ def _limiting_victims(asked: ExplainedPixel, channel: int, offset: Offset) -> It
         more_db = shift_db(band.name, group, job.tables, asked.device, offset)
         if not math.isnan(more_db):
             place = asked.row - box.rows.start, asked.col - box.cols.start
-            found = _strictest(job, victims, band, losses, classes.ground, place)
+            found = strictest_victim(map_search(job, victims, band, losses, classes.ground), place)
             if found is not None:
-                permissible_dbm, near, kind, y, x = found
+                permissible_dbm, near, kind, y, x, _ = found
                 yield LimitingVictim(
                     job,
                     offset,
@@ -158,28 +153,6 @@ def _box_around(asked: ExplainedPixel, reach_px: int) -> PixelBox:
         slice(max(row - reach_px, 0), min(row + reach_px + 1, grid.height)),
         slice(max(col - reach_px, 0), min(col + reach_px + 1, grid.width)),
     )
-
-
-def _strictest(
-    job: ProtectionJob,
-    victims: VictimMaps,
-    band: LimitBand,
-    losses: dict[bool, PathLosses],
-    ground: PixelClasses,
-    place: tuple[int, int],
-) -> tuple[float, bool, VictimKind, int, int] | None:
-    """Smallest value of one map at a place of the box: level, up to 80 m, kind, place of its victim."""
-    ant = bt419(discrimination_of(job))
-    best_dbm, best = np.float32(band.unconstrained_dbm), None
-    for one in passes(job, victims, band, losses):
-        tables = offset_tables(one.loss_db, 1)
-        paths = prepared(one.paths, tables.origin) if one.paths.used else one.paths
-        level_dbm, y, x = limiting_victim(
-            one.permissible_dbm, victims.azimuth_deg, ant, tables, paths, ground, *place
-        )
-        if level_dbm < best_dbm:
-            best_dbm, best = level_dbm, (float(level_dbm), one.near, one.kind, y, x)
-    return best
 
 
 # --- terms --------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def edited(repository: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_edited_service_concerns_the_combination_where_it_is_evaluated(edited: Edit) -> None:
-    assert edited("pipeline/services/dtt.py", "# edited") == {"combine", "choices"}
+    assert edited("pipeline/services/dtt.py", "# edited") == {"combine", "choices", "wsd_terrain"}
     assert edited("pipeline/services/radio_astronomy.py", "# edited") == set()
 
 

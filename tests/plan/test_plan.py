@@ -114,7 +114,7 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web
             "levels_dbm: [0.0, 20.0]",
             {"availability", "choices", "qgis", "regions", "web"},
         ),
-        ('wsd: ["21-30"]', 'wsd: ["21-29"]', {"combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
+        ('wsd: ["21-30"]', 'wsd: ["21-29"]', {"combine", "wsd_terrain"} | NAMED_BY_WHAT_IS_LEFT_OUT),
         ("resolution_m: 500.0", "resolution_m: 250.0", {"territory"}),
         (
             "pmse: {status: out_of_scope, reason: test}",
@@ -122,7 +122,11 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web
             {"combine"} | NAMED_BY_WHAT_IS_LEFT_OUT,
         ),
         ("devices:", "terrain: {azimuth_step_deg: 1.0}\ndevices:", {"terrain"}),
-        ("devices:", "terrain: {clutter: {raster: [none.tif], table: none.csv}}\ndevices:", {"losses"}),
+        (
+            "devices:",
+            "terrain: {clutter: {raster: [none.tif], table: none.csv}}\ndevices:",
+            {"losses", "wsd_terrain"},
+        ),
         ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac"}),
         ("devices:", "report: {regions: {path: none.gpkg}}\ndevices:", {"regions"}),
         ("devices:", "report: {costed_devices: [fixed30]}\ndevices:", {"choices"}),
@@ -132,25 +136,29 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web
         (
             "devices:",
             "propagation: {wsd_model: extended_hata}\ndevices:",
-            {"heights", "protect", "combine", "choices"},
+            {"heights", "protect", "combine", "choices", "wsd_terrain"},
         ),
         (
             "devices:",
             "propagation: {coverage_model: hata}\ndevices:",
-            {"losses", "coverage", "reception", "combine", "choices"},
+            {"losses", "coverage", "reception", "combine", "choices", "wsd_terrain"},
         ),
         (
             "devices:",
             "propagation: {nuisance_time_pct: 5.0}\ndevices:",
-            {"losses", "coverage", "protect", "combine", "choices"},
+            {"losses", "coverage", "protect", "combine", "choices", "wsd_terrain"},
         ),
         ("min_eirp_dbm: -40.0", "min_eirp_dbm: -30.0", {"combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
-        ("height_m: 30.0", "height_m: 10.0", {"heights", "protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
-        ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT),
+        (
+            "height_m: 30.0",
+            "height_m: 10.0",
+            {"heights", "protect", "combine", "wsd_terrain"} | NAMED_BY_WHAT_IS_LEFT_OUT,
+        ),
+        ("cap_dbm: 36.0", "cap_dbm: 30.0", {"protect", "combine", "wsd_terrain"} | NAMED_BY_WHAT_IS_LEFT_OUT),
         (
             "min_eirp_dbm: -40.0",
             "min_eirp_dbm: -40.0\n    margin_db: 3.0",
-            {"protect", "combine"} | NAMED_BY_WHAT_IS_LEFT_OUT,
+            {"protect", "combine", "wsd_terrain"} | NAMED_BY_WHAT_IS_LEFT_OUT,
         ),
     ],
 )

@@ -56,7 +56,10 @@ def files_of_default_run(repository: Path, monkeypatch: pytest.MonkeyPatch) -> l
     both = [f"{folder}{name}" for folder in ("", "internal/") for name in ("report.html", "manifest.json")]
     plan = load_plan("configs/slovenia.yaml")
     hidden = plan.config.model_copy(update={"publish": Publish(limiting_service="internal")})
-    names = {*published_files(plan), *published_files(plan._replace(config=hidden))}
+    protection = plan.config.protection.model_copy(update={"wsd_terrain": "checked"})
+    checked = plan.config.model_copy(update={"protection": protection})
+    configs = (plan.config, hidden, checked)
+    names = {name for config in configs for name in published_files(plan._replace(config=config))}
     return [*sorted(names), *both]
 
 
