@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
-from pipeline.coverage.loss_lookup import has_table, table_fields
+from pipeline.coverage.loss_lookup import has_table, pixels_outside, table_fields
 from pipeline.kernels import inlined, kernel
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
@@ -137,7 +137,7 @@ def tile_fields(
         if losses.level:
             flat_rise_m = stations.agl_m[t] - receiver.h2_m
             add_slopes(over_m, flat_rise_m, ground_m, d_km, field_dbuvm)
-        beyond = pixels[(d_km[pixels] < losses.from_km[t]) | (d_km[pixels] > losses.to_km[t])]
+        beyond = pixels_outside(losses, t, pixels, d_km)
     else:
         beyond = pixels
     if beyond.size > 0:
@@ -226,8 +226,14 @@ def shape_fields(
     """Add e.r.p. and patterns of transmitter ``t`` to fields of 1 kW at the pixels listed."""
     over_m = antenna_over_m(stations, paths, receiver, t)
     erp_dbkw, pattern_db = stations.erp_dbkw[t], stations.pattern_db[t]
-    for p in pixels:
-        field_dbuvm[p] += erp_dbkw - circular_at(pattern_db, az_deg[p])
+    # At all pixels, listed or not: so it vectorises.
+    last = np.int32(pattern_db.size - 1)
+    for p in range(az_deg.size):
+        low = min(np.int32(az_deg[p]), last)
+        high = np.int32(0) if low == last else np.int32(low + np.int32(1))
+        first = float(pattern_db[np.uint32(low)])
+        lost_db = first + (az_deg[p] - low) * (float(pattern_db[np.uint32(high)]) - first)
+        field_dbuvm[p] += erp_dbkw - lost_db
     if not math.isnan(stations.vertical_db[t, 0]):
         shape_vertically(
             stations.vertical_db[t],

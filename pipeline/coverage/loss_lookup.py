@@ -190,6 +190,20 @@ def has_table(losses: Losses, t: int, time: int) -> bool:
 
 
 @kernel
+def pixels_outside(
+    losses: Losses, t: int, pixels: NDArray[np.int64], d_km: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Of the pixels listed those at distances for which a table does not hold."""
+    from_km, to_km = losses.from_km[t], losses.to_km[t]
+    chosen, count = np.empty(pixels.size, np.int64), 0
+    for p in pixels:
+        if d_km[p] < from_km or d_km[p] > to_km:
+            chosen[count] = p
+            count += 1
+    return chosen[:count]
+
+
+@kernel
 def table_fields(
     losses: Losses,
     t: int,

@@ -117,13 +117,16 @@ def antenna_db(
     """Fill D of transmitter t at the pixels listed; each antenna points at its best server."""
     receiver, site, polarisation = inputs.receiver, inputs.stations.frame[t], inputs.stations.polarisation[t]
     direction, wanted_polarisation, out_db = work.direction, work.polarisation, work.discrimination_db
-    for p in pixels:
+    flat_deg, end_deg, most_db = receiver.flat_deg, receiver.end_deg, receiver.directivity_db
+    # At all pixels, listed or not: so it vectorises.
+    for p in range(frames.shape[1]):
         a, b = towards(site, frames, p)
         to_a, to_b = direction[0, p], direction[1, p]
         angle_deg = azimuth_deg(abs(a * to_b - b * to_a), a * to_a + b * to_b)
-        directed_db = directivity_db(angle_deg, receiver.flat_deg, receiver.end_deg, receiver.directivity_db)
+        out_db[p] = directivity_db(angle_deg, flat_deg, end_deg, most_db)
+    for p in pixels:
         out_db[p] = discrimination_db(
-            wanted_polarisation[p], polarisation, directed_db, receiver.cross_polar_db
+            wanted_polarisation[p], polarisation, out_db[p], receiver.cross_polar_db
         )
 
 

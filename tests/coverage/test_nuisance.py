@@ -13,6 +13,7 @@ from pipeline.coverage.nuisance import (
     fenton_wilkinson,
     location_probability,
     lognormal_mean,
+    lognormal_means,
     negligible,
     variance_per_square,
 )
@@ -85,3 +86,14 @@ def test_negligible_terms_change_the_median_by_a_hundredth_at_most():
         assert -1e-9 <= change_db <= 0.01
     assert largest > 0.004
     assert not negligible(1.001 * LEFT_OUT_FRACTION, 1.0)
+
+
+def test_means_of_many_are_those_of_one():
+    median_db = np.append(np.linspace(-400.0, 300.0, 5001), [-9000.0, 9000.0, np.inf])
+    found = np.empty(median_db.size)
+    for sigma_db in (0.0, 5.5, 12.0):
+        lognormal_means(median_db, sigma_db, found)
+        expected = 10.0 ** (median_db[:5001] / 10.0) * np.exp(0.5 * (np.log(10.0) / 10.0 * sigma_db) ** 2)
+        np.testing.assert_allclose(found[:5001], expected, rtol=1e-11)
+        assert 0.0 < found[-3] < 1e-300
+        assert (found[-2:] > 1e300).all()
