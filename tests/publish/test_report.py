@@ -204,6 +204,38 @@ def test_report_has_a_table_by_region_if_there_are_regions(built: Path) -> None:
     ]
 
 
+def test_report_shows_how_far_paths_are_from_those_over_terrain(built: Path) -> None:
+    pictures = page_of(built).count("<img")
+    content = built.read_text()
+    for old, new in [
+        ('"21-30"', '"21-22"'),
+        ("devices:", "terrain: {dem: [dem.tif]}\nprotection: {wsd_terrain: checked}\ndevices:"),
+    ]:
+        content = content.replace(old, new)
+    built.write_text(content)
+    (built.parent / "dem.tif").touch()
+    internal = load_plan(built).build / "internal"
+    internal.mkdir()
+    numbers = "4006,3998,3732,0,4,2.5000,-8.9500,1.5000,15.4500,25.0000,25.0000,11.0000"
+    (internal / "wsd_terrain.csv").write_text(
+        "device,channel,sampled,limited,adjacent,unknown,checked,mean_db,p5_db,p50_db,p95_db,lets_more_pct,"
+        f"lets_10db_more_pct,most_more_db\nfixed30,21,{numbers}\nfixed30,22,5,1,1,0,0,,,,,,,\n"
+    )
+    values = np.full((2, GRID.height, GRID.width), -32768, np.int16)
+    values[0, 3, :4] = [-1100, 100, 200, 1800]
+    layer = raster.make_array(
+        values, GRID, units="dB", long_name="test", nodata=-32768, band_names=["a", "b"]
+    )
+    raster.write(internal / "wsd_terrain_fixed30.tif", layer, tags={}, publish=False)
+    text = page_of(built)
+    assert "of 4 paths that were compared the terrain lets more through in 25.0 %, at most by 11.0 dB" in text
+    assert "+2.5 dB in the mean, +1.5 dB in the median" in text
+    lines = [row for row in rows_of(text) if row[:2] in (["21", "4006"], ["22", "5"])]
+    assert lines[0] == ["21", "4006", "4", "2.5", "-8.9", "1.5", "15.4", "25.0", "11.0"]
+    assert lines[1] == ["22", "5", "0", *["–"] * 6]
+    assert text.count("<img") == pictures - 4 + 1  # fewer channels to choose from, and the histogram
+
+
 def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "pipeline.publish.job_publish.published_files", lambda plan: ["public/statistics.csv"]

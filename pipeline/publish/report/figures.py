@@ -183,6 +183,21 @@ def draw_shares(
     return _png(figure)
 
 
+def draw_differences(found_db: NDArray[np.float64]) -> bytes:
+    """Histogram of differences in dB [n], in steps of 2 dB; below 0 in a colour of its own."""
+    figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+    axes = figure.subplots()
+    low, high = 2.0 * np.floor(found_db.min() / 2.0), 2.0 * np.ceil(found_db.max() / 2.0)
+    edges_db = np.arange(low, max(high, low + 2.0) + 1.0, 2.0)
+    count, _ = np.histogram(found_db, edges_db)
+    colours = [_LINES[1][0] if edge < 0.0 else _LINES[0][0] for edge in edges_db[:-1]]
+    axes.bar(edges_db[:-1], 100.0 * count / found_db.size, width=2.0, align="edge", color=colours)
+    axes.axvline(0.0, color="black", linewidth=1.0, linestyle="--")
+    axes.set_xlabel("dB")
+    axes.set_ylabel("% of the paths compared")
+    return _png(figure)
+
+
 def legend_entries(scheme: Scheme, present: Sequence[int]) -> list[tuple[str, str | None, str]]:
     """Colour, colour of the lines on it and label of the classes that occur, in the order of the scheme."""
     entries = [scheme.classes[place] for place in sorted(set(present))]

@@ -38,6 +38,7 @@ from pipeline.publish.report.basis import (
 )
 from pipeline.publish.report.costs import costs
 from pipeline.publish.report.page import PagePart
+from pipeline.publish.report.path_differences import path_differences
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.radio.allocations import is_partial
 from pipeline.rows.text_records import own_rows
@@ -98,6 +99,7 @@ def report(
         *summary(rows),
         *_costs(plan, build, with_lost=not hidden),
         *[part for device in devices for part in device.told(with_shares=not hidden)],
+        *path_differences(plan.config, build),
         *assumptions(facts),
         *protection(facts),
         *services(facts),
