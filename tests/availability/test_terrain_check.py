@@ -21,6 +21,7 @@ from pipeline.availability.terrain_check import (
     sampled_pixels,
 )
 from pipeline.availability.terrain_check_files import statistics_row, worst_rows, write_checks
+from pipeline.dtt.terrain_paths import waves_of_device
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.territory_file import load_config
@@ -65,6 +66,8 @@ class Hilly(Case):
         self.served[:, : SIZE - _KEPT] = 0
         self.served[self.served == 65535] = 0
         self.coastal[:] = 0
+        self.server[: SIZE // 2] = 1  # horizontal: orthogonal to the device
+        self.server[SIZE // 2 :] = 2
         self.write()
         west_deg, _, _, north_deg = self.grid.box_deg()
         west_deg, north_deg = west_deg - 0.4, north_deg + 0.4
@@ -81,6 +84,9 @@ class Hilly(Case):
         content["terrain"] = {"dem": [str(folder / "dem.tif")]}
         content["protection"] |= {"wsd_terrain": "checked", "wsd_terrain_pct": 100}
         content["channels"]["wsd"] = [CHANNEL + k for k in sorted(OFFSETS)]
+        self.config_path.write_text(yaml.safe_dump(content))
+        weak = content["devices"][0] | {"id": "weak", "cap_dbm": 10.0, "min_eirp_dbm": 0.0}
+        content["devices"].append(weak)
         self.config_path.write_text(yaml.safe_dump(content))
         self.config = load_config(self.config_path)
         run_from("heights", self.config_path, folder)
@@ -131,31 +137,40 @@ def checks(hilly: Hilly):
     return check_paths(hilly.config, hilly.folder, [CHANNEL], threads=1)
 
 
-def explained(hilly: Hilly, channel: int, place: tuple[int, int]):
+def explained(hilly: Hilly, check: DeviceCheck, place: tuple[int, int]):
     grid = raster.read_grid(hilly.folder / "territory/surface.tif")
     context = ServiceContext(hilly.config, hilly.folder, grid, (CHANNEL,))
-    return asking.explain("dtt", context, hilly.config.devices[0], channel, *place)
+    return asking.explain("dtt", context, check.device, check.channel, *place)
 
 
 def test_victim_and_published_loss_are_those_that_explain_finds(hilly, checks):
     """``explain`` looks at all victims, and computes the loss from the terrain anew in float64."""
     _, pixels, found = checks
-    assert [check.channel for check in found] == [CHANNEL + k for k in sorted(OFFSETS)]
-    compared = 0
+    channels = [CHANNEL + k for k in sorted(OFFSETS)]
+    assert [(check.device, check.channel) for check in found] == [
+        (device, channel) for device in hilly.config.devices for channel in channels
+    ]
+    compared, notes = 0, set()
     for check in found:
-        for n in range(0, pixels.row.size, 7):
-            budget = explained(hilly, check.channel, (int(pixels.row[n]), int(pixels.col[n])))
+        far = np.flatnonzero(check.paths.status == PathStatus.CHECKED)[::2]
+        for n in np.union1d(far, np.arange(0, pixels.row.size, 9)):
+            budget = explained(hilly, check, (int(pixels.row[n]), int(pixels.col[n])))
             if check.paths.status[n] == PathStatus.UNLIMITED:
                 total = math.inf if budget is None else math.fsum(term.value_db for term in budget.terms)
-                assert total >= device_cap_dbm(hilly.config.devices[0])
+                assert total >= device_cap_dbm(check.device)
                 continue
             victim, terms = budget.victim, {term.name: term.value_db for term in budget.terms}
             assert (victim["row"], victim["col"]) == (check.paths.victim_row[n], check.paths.victim_col[n])
             assert victim["group"] == check.group[n]
             exact_db = terms["path loss"] + terms.get("step of distance", 0.0)
             assert check.paths.published_db[n] == pytest.approx(exact_db, abs=1e-4)
+            assert math.fsum(term.value_db for term in budget.terms) < device_cap_dbm(check.device)
+            notes |= {
+                term.note for term in budget.terms if n in far and term.name == "antenna discrimination"
+            }
             compared += 1
     assert compared > 30
+    assert "orthogonal polarisation" in notes
 
 
 def test_loss_over_terrain_is_that_of_the_recommendation(hilly, checks):
@@ -171,6 +186,13 @@ def test_loss_over_terrain_is_that_of_the_recommendation(hilly, checks):
             assert check.paths.terrain_db[n] == pytest.approx(exact_db, abs=0.03)
             compared += 1
     assert compared > 30
+
+
+def test_wave_is_vertical_where_the_device_says_so(hilly):
+    device = hilly.config.devices[0]
+    polarised = {p: device.model_copy(update={"polarisation": p}) for p in ("H", "V", "unknown")}
+    vertical = {p: waves_of_device(hilly.config, one, 546.0).vertical for p, one in polarised.items()}
+    assert vertical == {"H": False, "V": True, "unknown": False}
 
 
 def test_adjacent_victims_are_counted_and_not_compared(checks):
@@ -196,6 +218,7 @@ def test_files_hold_what_was_found(hilly, checks, tmp_path):
     grid, pixels, found = checks
     write_checks(hilly.config, tmp_path, grid, pixels, found)
     device = hilly.config.devices[0].id
+    of_all, found = found, [check for check in found if check.device.id == device]
     layer = raster.read(tmp_path / f"internal/wsd_terrain_{device}.tif")
     assert layer.coords["band"].values.tolist() == [f"channel {check.channel}" for check in found]
     for check, band in zip(found, layer.values, strict=True):
@@ -204,7 +227,7 @@ def test_files_hold_what_was_found(hilly, checks, tmp_path):
         assert (stored[~known] == -32768).all()
         np.testing.assert_allclose(stored[known] / 100, check.paths.difference_db[known], atol=0.0051)
     lines = (tmp_path / "internal/wsd_terrain.csv").read_text().splitlines()
-    assert len(lines) == 1 + len(OFFSETS)
+    assert len(lines) == 1 + len(of_all)
     worst = (tmp_path / "internal/wsd_terrain_worst.csv").read_text().splitlines()
     assert worst[0].startswith("device,channel,lon,lat,victim_channel")
     assert len(worst) > 1
