@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-from pipeline.availability.terrain_check import check_paths
+from pipeline.availability.terrain_check import PathStatus, check_paths
 from pipeline.availability.terrain_check_files import write_checks
 from pipeline.config.config import Config
 from pipeline.reference.limiting_channels import victim_channels
@@ -20,3 +21,8 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     victims = victim_channels(config, register["channel"].values.tolist(), config.all_device_channels())
     grid, pixels, checks = check_paths(config, build, victims, threads=threads)
     write_checks(config, build, grid, pixels, checks)
+    compared = sum(int((check.paths.status == PathStatus.CHECKED).sum()) for check in checks)
+    sampled = sum(check.paths.status.size for check in checks)
+    print(f"paths over terrain: {compared} of {sampled} compared", file=sys.stderr)
+    if compared == 0:
+        print("paths over terrain: nothing is known; a larger wsd_terrain_pct finds more", file=sys.stderr)

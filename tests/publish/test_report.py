@@ -234,6 +234,12 @@ def test_report_shows_how_far_paths_are_from_those_over_terrain(built: Path) -> 
     assert lines[0] == ["21", "4006", "4", "2.5", "-8.9", "1.5", "15.4", "25.0", "11.0"]
     assert lines[1] == ["22", "5", "0", *["–"] * 6]
     assert text.count("<img") == pictures - 4 + 1  # fewer channels to choose from, and the histogram
+    assert "no path was compared" not in text
+    layer.values[:] = -32768
+    raster.write(internal / "wsd_terrain_fixed30.tif", layer, tags={}, publish=False)
+    nothing = page_of(built)
+    assert "Device fixed30: no path was compared, so nothing is known" in nothing
+    assert nothing.count("<img") == pictures - 4
 
 
 def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:

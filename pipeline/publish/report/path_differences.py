@@ -38,6 +38,11 @@ _COLUMNS = (
     "lets_more_pct",
     "most_more_db",
 )
+_NOTHING = (
+    "Device {}: no path was compared, so nothing is known of how far its limits are from the terrain. At "
+    "the sampled pixels the receivers that decide are adjacent, or nothing limits; a larger wsd_terrain_pct finds "
+    "more."
+)
 _HEAD = ("channel", "sampled", "compared", "mean", "5th", "50th", "95th", "more\nthrough", "at most")
 _COUNTS = 3
 
@@ -57,6 +62,8 @@ def path_differences(config: Config, build: Path) -> list[PagePart]:
         if found_db.size:
             parts.append(pages.element("p", _sentence(device.id, found_db)))
             parts.append(pages.picture(figures.draw_differences(found_db), _CHART.format(device.id)))
+        else:
+            parts.append(pages.element("p", _NOTHING.format(device.id)))
         lines = [[_cell(row[name], place) for place, name in enumerate(_COLUMNS)] for row in own]
         parts.append(pages.table(_HEAD, lines, "n" * len(_HEAD), _STATISTICS.format(device.id)))
     return parts
