@@ -40,8 +40,8 @@ _COLUMNS = (
 )
 _NOTHING = (
     "Device {}: no path was compared, so nothing is known of how far its limits are from the terrain. At "
-    "the sampled pixels the receivers that decide are adjacent, or nothing limits; a larger wsd_terrain_pct finds "
-    "more."
+    "the sampled pixels the receivers that decide are adjacent, or nothing limits; a larger wsd_terrain_pct "
+    "finds more."
 )
 _HEAD = ("channel", "sampled", "compared", "mean", "5th", "50th", "95th", "more\nthrough", "at most")
 _COUNTS = 3
