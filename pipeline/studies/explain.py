@@ -46,7 +46,13 @@ from pipeline.services.evaluated import (
     settled_flags,
 )
 from pipeline.services.table import code_names, service_code
-from pipeline.studies.explain_path import WantedPath, require_path, wanted_path
+from pipeline.studies.explain_path import (
+    WantedPath,
+    changed_input,
+    has_wanted_path,
+    require_path,
+    wanted_path,
+)
 from pipeline.studies.pictures import draw_profile
 
 FORBIDDEN_DB = -999.0
@@ -91,21 +97,30 @@ def explain_command(
     run = read_run(results)
     build, config = build or run.build, config_of(run)
     if profile is not None:
+        if profile.suffix.lower() != ".png":
+            raise InputError(
+                "is no name of a picture", field="--profile", value=str(profile), allowed="a .png"
+            )
         check_outputs([Output("--profile", profile, PNG_FILE)], [results, build, *files_read(config)])
     answer = explain_point(run, lon_deg, lat_deg, channel, device_id, build, height_m)
-    try:
-        found = _wanted_path_of(config, answer)
-    except InputError as error:
+    if profile is not None and answer["status"] == "outside":
+        raise InputError("place is outside the territory", field="lon, lat", value=(lon_deg, lat_deg))
+    changed = _changed(run, config, answer)
+    if changed is not None:
         if profile is not None:
-            raise
-        # The budget stands without it.
-        print(f"channelmaps: the wanted field is not taken apart: {error}", file=sys.stderr)
-        found = None
-    if found is not None:
-        answer["wanted_path"] = found.facts | _sum_of(found.terms, "total_dbuvm")
-    if profile is not None:
-        drawn = require_path(found)
-        draw_profile(profile, _title(drawn), drawn.drawn)
+            raise InputError(
+                changed,
+                field="--profile",
+                allowed="the input files of the run, or a new run with those of today",
+            )
+        answer["wanted_path"] = {"note": changed}
+    else:
+        found = _taken_apart(config, answer, must=profile is not None)
+        if found is not None:
+            answer["wanted_path"] = found.facts | _sum_of(found.terms, "total_dbuvm")
+        if profile is not None:
+            drawn = require_path(found)
+            draw_profile(profile, _title(drawn), drawn.drawn)
     print(json.dumps(answer, indent=1, ensure_ascii=False) if as_json else as_text(answer))
 
 
@@ -131,6 +146,25 @@ def explain_point(
         layers = [_status(one) | {"device": one.device.id, "height_m": one.device.height_m} for one in places]
         answer["height_rule"] = {"height_m": height_m, "layers": layers}
     return answer
+
+
+def _changed(run: Run, config: Config, answer: dict[str, Any]) -> str | None:
+    """Why the wanted field cannot be taken apart: the first input of its path that is not that of the run."""
+    limits = (answer, *answer["next_limits"])
+    if config.terrain.dem is None or not any(has_wanted_path(limit["victim"]) for limit in limits):
+        return None
+    return changed_input(config, run.manifest.get("inputs", []))
+
+
+def _taken_apart(config: Config, answer: dict[str, Any], *, must: bool) -> WantedPath | None:
+    """The way of the wanted field; where it cannot be told the budget stands without, unless it ``must``."""
+    try:
+        return _wanted_path_of(config, answer)
+    except InputError as error:
+        if must:
+            raise
+        print(f"channelmaps: the wanted field is not taken apart: {error}", file=sys.stderr)
+        return None
 
 
 def _wanted_path_of(config: Config, answer: dict[str, Any]) -> WantedPath | None:
@@ -379,7 +413,9 @@ def _limit_lines(limit: dict[str, Any]) -> list[str]:
 
 
 def _path_lines(path: dict[str, Any]) -> list[str]:
-    """The wanted field of the victim: where it comes from, and its terms."""
+    """The wanted field of the victim: where it comes from, and its terms, or why they are not told."""
+    if "note" in path:
+        return [f"wanted field of the victim {path['note']}"]
     facts = {key: value for key, value in path.items() if key not in ("terms", "total_dbuvm", "station")}
     lines = [f"wanted field of the victim, from {path['station']}"]
     lines += [f"  {key:<24} {_shown(value)}" for key, value in facts.items()]

@@ -7,7 +7,7 @@ P.1812-8 along the profile between the two places, whatever the model (docs/meth
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from pipeline.coverage.point_fields import (
 )
 from pipeline.coverage.profile_fields import PlacesGround, ground_of_paths, mast_and_waves, profile_fields
 from pipeline.errors import InputError
+from pipeline.hashing import file_sha256, input_files
 from pipeline.propagation.models import model_named
 from pipeline.propagation.p1812.climate import median_radius_km
 from pipeline.propagation.p1812.diffraction import wavelength_m
@@ -36,6 +37,10 @@ from pipeline.terrain.loss_tables import PlacePath, path_to, unknown_path
 # A mast in the pixel itself: there is no terrain between.
 _SHORTEST_KM = 0.01
 _RECEPTION = ("reception", "foreign reception")
+# The inputs a path is made of: stations, terrain, its cover and the boundaries of the land.
+_PATH_INPUTS = ("registers.", "terrain.", "territory.")
+# Fields of a single-frequency network add up to little more; above that another path made the maps.
+_LARGE_REST_DB = 3.0
 
 
 class DrawnProfile(NamedTuple):
@@ -75,9 +80,30 @@ class _Way(NamedTuple):
     lat_deg: NDArray[np.float64]
 
 
+def has_wanted_path(victim: Mapping[str, Any]) -> bool:
+    """Whether a victim is reception with a wanted field."""
+    return victim.get("kind") in _RECEPTION
+
+
+def changed_input(config: Config, entries: Iterable[Mapping[str, Any]]) -> str | None:
+    """The first input of paths that is not that of a run, as one line; None if all are.
+
+    ``entries`` those of the run's manifest: key of the setting, path and SHA-256.
+    """
+    today = dict(input_files(config))
+    for entry in entries:
+        if entry["key"].startswith(_PATH_INPUTS):
+            path = today.get(entry["key"])
+            if path is None or not path.is_file():
+                return f"not taken apart: {entry['path']} is not here"
+            if file_sha256(path) != entry["sha256"]:
+                return f"not taken apart: {entry['path']} has changed since the run"
+    return None
+
+
 def wanted_path(config: Config, victim: Mapping[str, Any]) -> WantedPath | None:
     """The way of the wanted field of a victim as ``explain`` tells it; None without terrain or station."""
-    if victim.get("kind") not in _RECEPTION or config.terrain.dem is None:
+    if not has_wanted_path(victim) or config.terrain.dem is None:
         return None
     register, _ = read_register(config)
     (numbers,) = np.nonzero(register["id"].values == victim.get("station", {}).get("id", ""))
@@ -132,6 +158,10 @@ def _terms(way: _Way, path: PlacePath, wanted_dbuvm: float) -> tuple[Term, ...]:
     ]
     rest_db = wanted_dbuvm - math.fsum(term.value_db for term in terms)
     note = "what the maps have more: single-frequency network, interpolation, digits of the place"
+    if abs(rest_db) > _LARGE_REST_DB:
+        note = (
+            f"WARNING: over {_LARGE_REST_DB:g} dB, this path does not explain the field of the maps; {note}"
+        )
     return (*terms, Term("maps less this path", rest_db, note))
 
 

@@ -339,6 +339,21 @@ def test_profile_is_drawn_and_the_wanted_field_told(case: Case, monkeypatch: pyt
     assert told["wanted_path"]["total_dbuvm"] == 60.25
     assert told["wanted_path"]["mechanism_p1812"] == "los"
     assert asked[0] == told["victim"]
+    for option, field in (("path.pdf", "--profile"), ("path.png", "lon, lat")):
+        picture.unlink(missing_ok=True)
+        elsewhere = [*command, "--profile", str(picture.with_name(option))]
+        elsewhere[elsewhere.index("--lon") + 1] = str(float(lon[x]) + 90.0)
+        refused = CliRunner().invoke(app, elsewhere)
+        assert (refused.exception.field, picture.exists()) == (field, False)
+    monkeypatch.setattr(
+        "pipeline.studies.explain._changed", lambda *_: "not taken apart: dem.tif is not here"
+    )
+    refused = CliRunner().invoke(app, command)
+    assert "dem.tif is not here" in str(refused.exception)
+    assert (refused.exception.field, picture.exists()) == ("--profile", False)
+    shown = CliRunner().invoke(app, command[:-2])
+    assert shown.exit_code == 0, shown.output
+    assert "wanted field of the victim not taken apart: dem.tif is not here\nlimited by" in shown.stdout
 
 
 @pytest.mark.parametrize(

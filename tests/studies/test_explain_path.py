@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from pyproj import Geod
 
+from pipeline.config.config import Config
+from pipeline.hashing import input_files
 from pipeline.plan.territory_file import load_config
-from pipeline.studies.explain_path import WantedPath, wanted_path, worst_sample
+from pipeline.studies.explain_path import WantedPath, changed_input, wanted_path, worst_sample
 from pipeline.studies.pictures import draw_profile
 from tests.propagation.p1812_reference import loss
 from tests.studies.test_validate_field import (
@@ -167,3 +170,40 @@ def test_picture_is_the_same_twice(tiny: Path) -> None:
     covered = drawn._replace(cover_m=np.where(np.arange(drawn.d_km.size) == middle, 900.0, 0.0))
     assert worst_sample(covered)[0] == middle
     assert worst_sample(drawn)[0] != middle
+
+
+def entries(config: Config) -> list[dict[str, str]]:
+    return [
+        {"key": key, "path": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for key, path in input_files(config)
+        if path.is_file()
+    ]
+
+
+@pytest.mark.parametrize("name", ["register", "dem"])
+def test_inputs_of_another_day_are_named(tiny: Path, name: str) -> None:
+    with_hills(tiny, "p1812")
+    config = load_config(tiny)
+    dem = config.terrain.dem
+    path = {"register": config.registers.transmitters[0], "dem": dem[0] if isinstance(dem, list) else dem}[
+        name
+    ]
+    made_with, whole = entries(config), path.read_bytes()
+    assert changed_input(config, made_with) is None
+    path.write_bytes(whole + b"\n")
+    assert changed_input(config, made_with) == f"not taken apart: {path.name} has changed since the run"
+    path.unlink()
+    assert changed_input(config, made_with) == f"not taken apart: {path.name} is not here"
+    path.write_bytes(whole)
+    others = [entry | {"sha256": "0"} for entry in made_with if entry["key"] == "device_profiles"]
+    assert others
+    assert changed_input(config, others) is None
+
+
+def test_a_large_rest_is_warned_of(tiny: Path) -> None:
+    with_hills(tiny, "p1546")
+    terms = found(tiny).terms
+    wanted = WANTED - terms[-1].value_db
+    near, far = (found(tiny, wanted_dbuvm=wanted + more_db).terms[-1] for more_db in (2.9, -3.1))
+    assert "WARNING" not in near.note
+    assert far.note.startswith("WARNING: over 3 dB")
