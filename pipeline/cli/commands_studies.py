@@ -122,7 +122,10 @@ def validation(
         Path, typer.Option(help="Reference data that are not part of the project: p1546, p1812, fcc_pairs.")
     ] = Path("../shared/data"),
 ) -> None:
-    """Write the tables of docs/validation.md anew: models against reference results and measurements."""
+    """Write the tables of docs/validation.md anew: models against reference results and measurements.
+
+    The picture images/validation_benin.png beside the page is overwritten.
+    """
     from pipeline.shipped import REPOSITORY
     from pipeline.studies.validation_page import validation_command
 

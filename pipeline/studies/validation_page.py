@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.files import Output, check_outputs, kind_of_start, write_whole
+from pipeline.files import PNG_FILE, Output, check_outputs, kind_of_start, write_whole
 from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.field_statistics import KEPT, REMOVED, Statistics, statistics
@@ -51,28 +51,51 @@ _Lines = Iterator[str]
 
 def validation_command(page: Path, data: Path, measured: Path) -> None:
     """Write tables and picture of the page; ``data``: reference data, ``measured``: those of the project."""
-    check_outputs([Output("page", page, _PAGE)], [data, measured])
-    if not page.is_file():
-        raise InputError("file not found", file=page, allowed="docs/validation.md")
-    text = page.read_text(encoding="utf-8")
+    picture = page.parent / _PICTURE
+    outputs = [Output("page", page, _PAGE)]
+    if (measured / _BENIN).is_dir():
+        outputs.append(Output("picture", picture, PNG_FILE, makes_folder=True))
+    check_outputs(outputs, [data, measured])
+    text = _read_page(page)
     makers: tuple[tuple[str, Path, Callable[[Path], Iterable[str]]], ...] = (
         ("vectors", data / "p1812", lambda path: _vector_lines(path.parent)),
         ("pairs", data / "fcc_pairs", _pair_lines),
-        ("benin", measured / _BENIN, lambda path: benin_lines(path, page.parent / _PICTURE)),
+        ("benin", measured / _BENIN, benin_lines),
     )
+    for name, _, _ in makers:
+        _require_block(text, name)
     for name, folder, lines in makers:
         if folder.is_dir():
             text = with_block(text, name, list(lines(folder)), dated=name != "benin")
         else:
             print(f"validation: {name}: no {folder}, kept as it is")
     write_whole(page, text)
+    if (measured / _BENIN).is_dir():
+        picture.parent.mkdir(exist_ok=True)
+        for _ in benin_lines(measured / _BENIN, picture):
+            pass
+
+
+def _read_page(page: Path) -> str:
+    if not page.is_file():
+        raise InputError("file not found", file=page, allowed="docs/validation.md")
+    try:
+        return page.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError("is not text in UTF-8", file=page) from None
+
+
+def _require_block(text: str, name: str) -> tuple[str, str]:
+    """The marks of a block; InputError unless each stands in the text once, in order."""
+    begin, end = f"<!-- {name}: make validation -->\n", f"<!-- end of {name} -->\n"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
+        raise InputError("has no block of its own", field="page", value=name, allowed=f"once {begin.strip()}")
+    return begin, end
 
 
 def with_block(text: str, name: str, lines: Sequence[str], *, dated: bool) -> str:
     """The text with the lines between the marks of a block; ``dated``: with the day on which they changed."""
-    begin, end = f"<!-- {name}: make validation -->\n", f"<!-- end of {name} -->\n"
-    if begin not in text or end not in text.split(begin)[1]:
-        raise InputError("has no block", field="page", value=name, allowed=begin.strip())
+    begin, end = _require_block(text, name)
     before, rest = text.split(begin)
     old, after = rest.split(end)
     new = "".join(f"{line}\n" for line in lines)

@@ -42,7 +42,7 @@ def test_block_keeps_its_date_until_its_lines_change() -> None:
     assert changed.startswith("a\n<!-- x: make validation -->\nWritten on ")
     assert changed.endswith("\n\n| 2 |\n<!-- end of x -->\nb\n")
     assert with_block(BLOCK, "x", ["| 3 |"], dated=False).splitlines()[2] == "| 3 |"
-    with pytest.raises(InputError, match="no block"):
+    with pytest.raises(InputError, match="no block of its own"):
         with_block("a\n", "x", [], dated=False)
 
 
@@ -76,6 +76,19 @@ def test_absent_data_keep_their_tables(tmp_path: Path, repository: Path) -> None
     assert page.read_text() == text
     with pytest.raises(InputError, match="not found"):
         validation_command(tmp_path / "other", tmp_path / "none", tmp_path / "neither")
+    for spoilt in (text + text, text.replace("<!-- end of benin", "<!-- finis")):
+        page.write_text(spoilt)
+        with pytest.raises(InputError, match="no block of its own"):
+            validation_command(page, tmp_path / "none", repository / "data")
+        assert (page.read_text(), (tmp_path / "images").exists()) == (spoilt, False)
+    page.write_bytes(text.encode() + b"\xff\xfe")
+    with pytest.raises(InputError, match="UTF-8"):
+        validation_command(page, tmp_path / "none", tmp_path / "neither")
+    page.write_text(text)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/validation_benin.png").write_text("my own file")
+    with pytest.raises(InputError, match="another kind"):
+        validation_command(page, tmp_path / "none", repository / "data")
     (tmp_path / "letter").write_text("Dear")
     with pytest.raises(InputError, match="another kind"):
         validation_command(tmp_path / "letter", tmp_path / "none", tmp_path / "neither")
