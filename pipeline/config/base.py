@@ -124,10 +124,14 @@ class ModelFor:
 
 
 def unverified(settings: BaseModel, prefix: str = "") -> list[dict[str, object]]:
-    """All numbers of a configuration whose source was not read: key, value, source."""
+    """All numbers of a configuration that count and whose source was not read: key, value, source.
+
+    A section may name in ``unread`` its settings that have no effect beside the others.
+    """
     found: list[dict[str, object]] = []
     for name in type(settings).model_fields:
-        found.extend(_unverified_in(getattr(settings, name), f"{prefix}{name}"))
+        if name not in getattr(settings, "unread", ()):
+            found.extend(_unverified_in(getattr(settings, name), f"{prefix}{name}"))
     return found
 
 

@@ -130,12 +130,13 @@ class Channels(Section):
     """Transmitters farther than this from the padded grid are left out (P.1546 ends at 1000 km)."""
 
     @property
-    def centres_mhz(self) -> list[float]:
-        """Centre frequencies of all channels of the plan."""
+    def device_centres_mhz(self) -> list[float]:
+        """Centre frequencies of the channels of the plan that devices may use."""
         return [
             segment.first_centre_mhz + i * segment.width_mhz
             for segment in self.plan
             for i in range(segment.last_channel - segment.first_channel + 1)
+            if segment.first_channel + i in self.wsd
         ]
 
     @model_validator(mode="after")

@@ -210,13 +210,14 @@ class Config(Section):
         """The loss of a kind of building stands in the settings as a number, among what is not verified."""
         if all(device.indoor is None or device.indoor.building is None for device in self.devices):
             return self
-        f_mhz = self.channels.centres_mhz
-        devices = [
-            device
-            if device.indoor is None
-            else device.model_copy(update={"indoor": device.indoor.with_loss(f_mhz)})
-            for device in self.devices
-        ]
+        f_mhz = self.channels.device_centres_mhz
+        devices = []
+        for device in self.devices:
+            try:
+                indoor = device.indoor and device.indoor.with_loss(f_mhz)
+            except ValueError as error:
+                raise ValueError(f"devices: {device.id}: indoor: {error}") from None
+            devices.append(device.model_copy(update={"indoor": indoor}))
         return self.model_copy(update={"devices": devices})
 
     @model_validator(mode="after")

@@ -163,7 +163,7 @@ class Indoor(Section):
     building_loss_db: Annotated[Sourced, within(0, 40)] | None = None
     """Building entry loss: added to what DTT reception allows, before the caps. None: that of `building`."""
     building: Building | None = None
-    """Kind of building for the loss of Rec. ITU-R P.2109, the least of all channels of the plan."""
+    """Kind of building for the loss of Rec. ITU-R P.2109, the least of the channels that devices may use."""
     probability_pct: Annotated[Number, Field(ge=1, le=50)] = 50.0
     """Share of the places in such buildings with no more than this loss: 50 is the median, less is safer."""
 
@@ -171,6 +171,8 @@ class Indoor(Section):
     def _some_loss(self) -> Indoor:
         if self.building_loss_db is None and self.building is None:
             raise ValueError("give `building_loss_db` or `building`")
+        if self.building is None and self.probability_pct != 50.0:
+            raise ValueError("probability_pct does nothing without `building`")
         return self
 
     def with_loss(self, f_mhz: Sequence[float]) -> Indoor:
@@ -190,7 +192,7 @@ class Indoor(Section):
             verified=False,
         )
         if self.building_loss_db not in (None, loss_db):
-            raise ValueError("indoor: give `building_loss_db` or `building`, not both")
+            raise ValueError("give `building_loss_db` or `building`, not both")
         return self.model_copy(update={"building_loss_db": loss_db})
 
 
@@ -260,6 +262,11 @@ class Device(Section):
             return False
         above_m = self.indoor.above_m
         return above_m is None or (self.type == "B" and self.height_m > above_m)
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """`indoor` of a device that never counts as indoor."""
+        return frozenset() if self.is_indoor else frozenset({"indoor"})
 
     @model_validator(mode="after")
     def _fits(self) -> Device:

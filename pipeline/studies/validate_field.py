@@ -12,6 +12,7 @@ from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
 from pipeline.errors import InputError
 from pipeline.files import PNG_FILE, check_output_folder, csv_text, kind_of_table, write_output
+from pipeline.plan.no_effect import cover_unread
 from pipeline.plan.territory_file import files_read, load_config
 from pipeline.propagation.models import model_names
 from pipeline.registers.transmitters import read_register
@@ -70,6 +71,8 @@ def validate_field_command(
     """
     config = load_config(config_path)
     names = _models_of(config, models)
+    if unread := cover_unread(config, *names):
+        print(unread)
     if out is not None:
         check_output_folder("--out", out, _PRODUCTS, [measurements, *files_read(config)])
     register, _ = read_register(config)

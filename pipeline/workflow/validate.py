@@ -31,7 +31,7 @@ from pipeline.errors import InputError, in_file, raise_first, with_file
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
-from pipeline.plan import band_screening
+from pipeline.plan import band_screening, no_effect
 from pipeline.plan.hill_reach import required_reach
 from pipeline.plan.plausibility import (
     RegisterFacts,
@@ -72,7 +72,6 @@ from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_m
 # Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
 _LAND_STEP_DEG = 0.01
 
-
 # Asked in the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads
 # all that the territory file names for it, raises InputError for the first fault, and yields what the reader
 # of the report has to know.
@@ -86,6 +85,7 @@ ROOMS = (
     epfd_document,
     scene,
     error_budget,
+    no_effect,
 )
 
 
