@@ -20,7 +20,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.enums import MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window, from_bounds
@@ -104,6 +104,16 @@ def read_place(path: str | Path) -> ForeignPlace:
     """Place and unit of any raster GDAL reads, without its values."""
     with _open(path) as source:
         return _place_of(source, path)
+
+
+def require_one_band(path: str | Path) -> None:
+    """Refuse a raster of several bands, such as a picture; a mask of transparency is none."""
+    with _open(path) as source:
+        bands = [band for band in source.colorinterp if band != ColorInterp.alpha]
+    if len(bands) != 1:
+        raise InputError(
+            "raster has several bands", file=path, value=len(bands), allowed="one band of classes"
+        )
 
 
 def stated_texts(path: str | Path) -> list[str]:

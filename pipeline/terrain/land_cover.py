@@ -14,7 +14,7 @@ from rasterio.warp import Resampling, reproject
 
 from pipeline.config.territory import Clutter
 from pipeline.errors import InputError
-from pipeline.grid.foreign_rasters import MAX_PIXELS
+from pipeline.grid.foreign_rasters import MAX_PIXELS, require_one_band
 from pipeline.grid.grid import LONLAT, Box
 from pipeline.reference.clutter_heights import HIGHEST_CODE, NO_DATA, read_clutter_heights
 from pipeline.terrain.elevation import is_lonlat, nearest_pixels, parts_in, square_step_deg
@@ -42,6 +42,8 @@ def load_land_cover(clutter: Clutter | None, box: Box, land: LonLatRaster | None
     if clutter is None:
         return None
     heights_m = read_clutter_heights(clutter.table)
+    for path in clutter.raster:
+        require_one_band(path)
     parts = [part for path in clutter.raster for part in parts_in(path, box)]
     if not parts:
         raise InputError(

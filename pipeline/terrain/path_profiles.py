@@ -143,6 +143,11 @@ def _land_in(land: Path, box: Box) -> LonLatRaster:
     data = read_external(land, bounds=box)
     if data.attrs["crs"] != LONLAT:
         raise InputError("is not in degrees", file=land, field="crs", value=data.attrs["crs"], allowed=LONLAT)
+    others = np.unique(data.values[(data.values != 0) & (data.values != 1)])
+    if others.size:
+        value = "no data" if np.isnan(others[0]) else float(others[0])
+        what = "is no land mask of the area needed"
+        raise InputError(what, file=land, value=value, allowed="0 sea and 1 land, everywhere")
     place = data.attrs["transform"]
     return LonLatRaster((data.values != 0).astype(np.uint8), place.c, place.f, place.a, -place.e)
 

@@ -239,6 +239,14 @@ def predicted_by_terrain(tmp_path, land=None, **changed):
         return next(csv.DictReader(stream))
 
 
+@pytest.mark.parametrize(("value", "said"), [(np.nan, "no data"), (7.0, "7.0")])
+def test_land_mask_that_says_neither_land_nor_sea_is_refused(tmp_path, value, said):
+    land = np.ones((80, 120), np.float32)
+    land[40, 60] = value
+    with pytest.raises(InputError, match=f"land.tif.*is no land mask.*{said}.*0 sea and 1 land"):
+        predicted_by_terrain(tmp_path, land=land)
+
+
 def test_profile_of_elevations_is_that_of_the_naive_twin(tmp_path):
     row = predicted_by_terrain(tmp_path)
     _, _, length_m = Geod(ellps="WGS84").inv(14.0, 46.0, 14.26, 46.0)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import rasterio
 from pyproj import Transformer
+from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
 
 from pipeline.config.territory import Clutter
 from pipeline.errors import InputError
+from pipeline.grid.foreign_rasters import require_one_band
 from pipeline.reference.clutter_heights import NO_DATA, read_clutter_heights
 from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.records import LonLatRaster
@@ -225,3 +227,19 @@ def test_raster_elsewhere_is_refused(tmp_path: Path) -> None:
     path = raster(tmp_path / "a.tif", stripes(), corner=(20.0, 46.4))
     with pytest.raises(InputError, match="does not touch"):
         load_land_cover(clutter(tmp_path, path), BOX, None)
+
+
+def test_picture_of_classes_is_refused(tmp_path):
+    """Red, green and blue of a rendered map are no codes, though some of them may have a row."""
+    path = raster(tmp_path / "classes.tif", np.ones((4, 4), np.uint8))
+    with rasterio.open(path) as source:
+        profile = source.profile | {"count": 3, "photometric": "RGB"}
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(np.ones((3, 4, 4), np.uint8))
+    with pytest.raises(InputError, match="several bands; found 3; allowed: one band"):
+        require_one_band(path)
+    profile |= {"count": 2, "photometric": None, "alpha": "yes"}
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(np.ones((2, 4, 4), np.uint8))
+        target.colorinterp = [ColorInterp.gray, ColorInterp.alpha]
+    require_one_band(path)
