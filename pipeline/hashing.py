@@ -51,11 +51,13 @@ COMPUTING = frozenset(
         "xarray",
     ]
 )
-# Modules that are data: tables of rows, and the sections of the configuration.
+# Modules that are data: tables of rows, and the sections of the configuration with what those compute: the
+# loss of a building is among the settings.
 LEAVES = (
     "pipeline.config",
     "pipeline.layers",
     "pipeline.plan.jobs",
+    "pipeline.propagation.building_entry",
     "pipeline.propagation.models",
     "pipeline.services.table",
 )

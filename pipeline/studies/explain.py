@@ -97,11 +97,11 @@ def explain_command(
     run = read_run(results)
     build, config = build or run.build, config_of(run)
     if profile is not None:
+        check_outputs([Output("--profile", profile, PNG_FILE)], [results, build, *files_read(config)])
         if profile.suffix.lower() != ".png":
             raise InputError(
                 "is no name of a picture", field="--profile", value=str(profile), allowed="a .png"
             )
-        check_outputs([Output("--profile", profile, PNG_FILE)], [results, build, *files_read(config)])
     answer = explain_point(run, lon_deg, lat_deg, channel, device_id, build, height_m)
     if profile is not None and answer["status"] == "outside":
         raise InputError("place is outside the territory", field="lon, lat", value=(lon_deg, lat_deg))
