@@ -19,6 +19,7 @@ from pipeline.blocks import map_blocks
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.coverage.profile_fields import PlacesGround
 from pipeline.dtt.channel_files import (
     ChannelFiles,
     box_of,
@@ -31,7 +32,7 @@ from pipeline.dtt.device_ground import GroundPlaces, ground_places, read_ground
 from pipeline.dtt.limiting_victims import MapSearch, map_search, strictest_victim
 from pipeline.dtt.limits import ProtectionJob, bands_of, geometries, losses_of, make_job
 from pipeline.dtt.protection_maps import reach_px
-from pipeline.dtt.terrain_paths import TerrainOfGrid, terrain_of_grid, terrain_path, waves_of_device
+from pipeline.dtt.terrain_paths import terrain_of_grid, terrain_path, waves_of_device
 from pipeline.dtt.victims import VictimLabel
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -121,7 +122,7 @@ class _Scene(NamedTuple):
     grid: Grid
     surface: NDArray[np.uint8]
     places: GroundPlaces
-    terrain: TerrainOfGrid
+    terrain: PlacesGround
     pixels: SampledPixels
     threads: int
 

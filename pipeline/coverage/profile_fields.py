@@ -14,6 +14,7 @@ from pipeline.coverage.inputs import ChannelInputs
 from pipeline.coverage.loss_lookup import field_1kw_dbuvm
 from pipeline.coverage.point_fields import rays_from
 from pipeline.errors import InputError
+from pipeline.grid.grid import Box
 from pipeline.terrain.elevation import load_elevation
 from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.loss_tables import Waves, losses_to, unknown_path, waves_of
@@ -51,13 +52,19 @@ def ground_of_paths(
     """Terrain of all paths from some transmitters to places [n] in degrees; ``land`` uint8, 0 sea."""
     sites = transmitters["lon_deg"].values, transmitters["lat_deg"].values
     lon, lat = np.append(sites[0], lon_deg), np.append(sites[1], lat_deg)
-    box = box_around(lon, lat, _MARGIN_KM)
+    found = ground_in(config, box_around(lon, lat, _MARGIN_KM), land, float(lat.mean()))
+    if found is None:
+        raise InputError("no heights on the paths", row="terrain.dem", allowed="a raster that covers them")
+    return found
+
+
+def ground_in(config: Config, box: Box, land: LonLatRaster, lat_deg: float) -> PlacesGround | None:
+    """Terrain and cover of all paths within a box, in steps of its model at a latitude; None without one."""
     elevation = None if config.terrain.dem is None else load_elevation(config.terrain.dem, box, land)
     if elevation is None:
-        raise InputError("no heights on the paths", row="terrain.dem", allowed="a raster that covers them")
-    step_km = dem_step_km(elevation, float(lat.mean()))
+        return None
     cover = load_land_cover(config.terrain.clutter, box, land)
-    return PlacesGround(elevation, profile_ground(elevation, land, cover), step_km)
+    return PlacesGround(elevation, profile_ground(elevation, land, cover), dem_step_km(elevation, lat_deg))
 
 
 def profile_fields(

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.config.reception import PathClimate
+from pipeline.coverage.profile_fields import PlacesGround, ground_in
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, Grid
-from pipeline.terrain.elevation import load_elevation
-from pipeline.terrain.land_cover import load_land_cover
-from pipeline.terrain.loss_tables import PlacePath, Waves, path_to
-from pipeline.terrain.path_profiles import ProfileGround, profile_ground
+from pipeline.terrain.loss_tables import PlacePath, Waves, path_to, waves_of
 from pipeline.terrain.records import Mast
-from pipeline.terrain.sweep import dem_step_km
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, read_land
 
 DEVICE_TIME_PCT = 1.0
@@ -30,39 +25,22 @@ DEVICE_TIME_PCT = 1.0
 _MARGIN_KM = 2.0
 
 
-class TerrainOfGrid(NamedTuple):
-    """Terrain below all paths within a grid, and the distance of the samples of their profiles."""
-
-    profiles: ProfileGround
-    step_km: float
-
-
-def terrain_of_grid(config: Config, build: Path, grid: Grid) -> TerrainOfGrid:
+def terrain_of_grid(config: Config, build: Path, grid: Grid) -> PlacesGround:
     """Terrain, coasts and land cover of the whole grid; InputError without a terrain model."""
     land = read_land(build / "territory" / "land_lonlat.tif")
     lon_deg, lat_deg = grid_lattice_deg(grid)
-    box = box_around(lon_deg, lat_deg, _MARGIN_KM)
-    elevation = None if config.terrain.dem is None else load_elevation(config.terrain.dem, box, land)
-    if elevation is None:
+    found = ground_in(config, box_around(lon_deg, lat_deg, _MARGIN_KM), land, float(np.abs(lat_deg).max()))
+    if found is None:
         raise InputError(
             "no paths over terrain", file=config.file, row="terrain.dem", allowed="a terrain model"
         )
-    cover = load_land_cover(config.terrain.clutter, box, land)
-    return TerrainOfGrid(
-        profile_ground(elevation, land, cover), dem_step_km(elevation, float(np.abs(lat_deg).max()))
-    )
+    return found
 
 
 def waves_of_device(config: Config, device: Device, f_mhz: float) -> Waves:
     """The wave of a device: vertical if it says so, in the air of the territory."""
-    climate = config.propagation.climate or PathClimate()
-    return Waves(
-        np.array([1e-3 * f_mhz]),
-        np.array([DEVICE_TIME_PCT]),
-        device.polarisation == "V",
-        climate.lapse_n_per_km.value,
-        climate.refractivity.value,
-    )
+    waves = waves_of(config.propagation, [f_mhz], device.polarisation == "V")
+    return waves._replace(time_pct=np.array([DEVICE_TIME_PCT]))
 
 
 def device_mast(device: Device, lon_deg: float, lat_deg: float) -> Mast:
@@ -71,7 +49,7 @@ def device_mast(device: Device, lon_deg: float, lat_deg: float) -> Mast:
 
 
 def terrain_path(
-    terrain: TerrainOfGrid,
+    terrain: PlacesGround,
     device: Device,
     waves: Waves,
     ends_deg: tuple[tuple[float, float], tuple[float, float]],

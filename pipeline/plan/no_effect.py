@@ -24,8 +24,8 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
             yield f"  no effect     devices: {device.id}: indoor: {fault}"
     model, protection = config.propagation.coverage_model, config.protection
     if protection.wsd_terrain == "off":
-        if cover_unread(config, model):
-            yield f"  no effect     {cover_unread(config, model)}"
+        if unread := cover_unread(config, model):
+            yield f"  no effect     {unread}"
         for name in ("wsd_terrain_pct", "wsd_terrain_seed"):
             if getattr(protection, name) != Protection.model_fields[name].default:
                 yield f"  no effect     protection.{name}: read with wsd_terrain: checked only"

@@ -7,7 +7,7 @@ where that is absent their tables stay as they were written last, with the date 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -57,23 +57,26 @@ def validation_command(page: Path, data: Path, measured: Path) -> None:
         outputs.append(Output("picture", picture, PNG_FILE, makes_folder=True))
     check_outputs(outputs, [data, measured])
     text = _read_page(page)
+    for name in ("vectors", "pairs", "benin"):
+        _require_block(text, name)
     makers: tuple[tuple[str, Path, Callable[[Path], Iterable[str]]], ...] = (
         ("vectors", data / "p1812", lambda path: _vector_lines(path.parent)),
         ("pairs", data / "fcc_pairs", _pair_lines),
-        ("benin", measured / _BENIN, benin_lines),
     )
-    for name, _, _ in makers:
-        _require_block(text, name)
     for name, folder, lines in makers:
         if folder.is_dir():
-            text = with_block(text, name, list(lines(folder)), dated=name != "benin")
+            text = with_block(text, name, list(lines(folder)), dated=True)
         else:
             print(f"validation: {name}: no {folder}, kept as it is")
+    benin = benin_study(measured / _BENIN) if (measured / _BENIN).is_dir() else None
+    if benin is not None:
+        text = with_block(text, "benin", list(benin_lines(benin)), dated=False)
+    else:
+        print(f"validation: benin: no {measured / _BENIN}, kept as it is")
     write_whole(page, text)
-    if (measured / _BENIN).is_dir():
+    if benin is not None:
         picture.parent.mkdir(exist_ok=True)
-        for _ in benin_lines(measured / _BENIN, picture):
-            pass
+        draw_fields(picture, "Benin: predicted against measured field", benin.pairs_dbuvm)
 
 
 def _read_page(page: Path) -> str:
@@ -118,7 +121,14 @@ def _vector_lines(folder: Path) -> _Lines:
 # --- measured fields ----------------------------------------------------------------------------------------
 
 
-def benin_lines(folder: Path, picture: Path | None = None) -> _Lines:
+class MeasuredStudy(NamedTuple):
+    """Statistics by model, and pairs of measured and predicted field [n, 2] by the title of their picture."""
+
+    found: Mapping[str, Sequence[Statistics]]
+    pairs_dbuvm: dict[str, NDArray[np.float64]]
+
+
+def benin_study(folder: Path) -> MeasuredStudy:
     """Models against the fields measured in Benin, with the offset of each mast and without."""
     config = load_config(folder / "benin.yaml")
     register, _ = read_register(config)
@@ -126,14 +136,18 @@ def benin_lines(folder: Path, picture: Path | None = None) -> _Lines:
     rows = read_measurements(path, register)
     predicted = predict_rows(config, register, rows, _MODELS, path)
     found = {name: statistics(rows, predicted[name], fit_offset=True) for name in _MODELS}
-    if picture is not None:
-        pairs = {
-            panel_title(name, found[name]): np.array(
-                [(row.field_dbuvm, p.field_dbuvm) for row, p in zip(rows, predicted[name], strict=True)]
-            )
-            for name in _MODELS
-        }
-        draw_fields(picture, "Benin: predicted against measured field", pairs)
+    pairs = {
+        panel_title(name, found[name]): np.array(
+            [(row.field_dbuvm, p.field_dbuvm) for row, p in zip(rows, predicted[name], strict=True)]
+        )
+        for name in _MODELS
+    }
+    return MeasuredStudy(found, pairs)
+
+
+def benin_lines(study: MeasuredStudy) -> _Lines:
+    """The statistics of all models side by side."""
+    found = study.found
     head = ("rows", "n", *(f"{name}: bias, sigma dB" for name in _MODELS))
     groups = [(entry.by, entry.group, entry.offset) for entry in found[_MODELS[0]]]
     names = {KEPT: "", REMOVED: ", offsets removed"}

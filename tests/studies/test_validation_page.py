@@ -26,7 +26,7 @@ from pipeline.studies.station_pairs import (
     read_stations,
     study_pairs,
 )
-from pipeline.studies.validation_page import benin_lines, validation_command, with_block
+from pipeline.studies.validation_page import benin_lines, benin_study, validation_command, with_block
 from pipeline.studies.vector_checks import check_vectors
 
 GEODESIC = Geod(ellps="WGS84")
@@ -50,7 +50,9 @@ def test_page_has_the_tables_of_the_measurements(repository: Path, monkeypatch: 
     monkeypatch.chdir(repository)
     page = (repository / "docs/validation.md").read_text(encoding="utf-8")
     assert (
-        with_block(page, "benin", list(benin_lines(repository / "data/validation/benin")), dated=False)
+        with_block(
+            page, "benin", list(benin_lines(benin_study(repository / "data/validation/benin"))), dated=False
+        )
         == page
     )
 
