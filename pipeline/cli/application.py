@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from pipeline.config.bonds import DeviceChannel, channel_named
 from pipeline.errors import InputError
@@ -17,7 +19,27 @@ ChannelOption = Annotated[
     str, typer.Option("--channel", help="Channel, or channels of a bond such as 20-21.")
 ]
 
-app = typer.Typer(
+
+class _OnceEach(TyperCommand):
+    """A command whose options are given once, but those that make a list: the last one would win unseen."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class that typer hides
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        options = [one for one in given if one.param_type_name == "option" and not one.multiple]
+        for option in options:
+            if options.count(option) > 1:
+                raise InputError("is given twice", field=option.opts[0], allowed="once")
+        return super().parse_args(ctx, args)
+
+
+class CommandFamily(typer.Typer):
+    """Commands that take each option once."""
+
+    def command(self, *args: Any, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 - those of typer
+        return super().command(*args, cls=_OnceEach, **options)
+
+
+app = CommandFamily(
     name="channelmaps",
     help="Channel-availability and maximum-e.i.r.p. maps of a national territory.",
     no_args_is_help=True,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.application import app
+from pipeline.cli.application import CommandFamily, app
 
-radar = typer.Typer(help="Register of oceanographic radars.", no_args_is_help=True, rich_markup_mode=None)
+radar = CommandFamily(help="Register of oceanographic radars.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(radar, name="radar")
 
 

@@ -59,13 +59,17 @@ def predict_links_command(
     model: str, links: Path, out: Path, *, sources: ProfileSources = _NO_PROFILES, intermediates: bool = False
 ) -> None:
     """Predict ``links`` with or without profiles, as the model has it; else InputError."""
-    if model in model_names("path"):
+    with_profiles, without = model_names("path"), model_names("link")
+    if model not in (*with_profiles, *without):
+        allowed = ", ".join((*without, *with_profiles))
+        raise InputError("unknown model", field="--model", value=model, allowed=allowed)
+    if model in with_profiles:
         _check_sources(sources)
         _predict_profiles(model_named(model), links, sources, out, intermediates)
         return
     for option, is_given in (_given(sources) | {"--intermediates": intermediates}).items():
         if is_given:
-            raise InputError("is not read by this model", field=option, value=model, allowed="p1812")
+            raise InputError("is not read by this model", field=option, value=model, allowed=", ".join(with_profiles))
     predict_command(model, links, out)
 
 

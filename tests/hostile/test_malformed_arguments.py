@@ -6,11 +6,14 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+import click
 import pytest
+import typer
 
-from pipeline.cli.main import main
+from pipeline.cli.main import app, main
 from pipeline.workflow import what_if
 from tests.published import publish
 from tests.tiny import CONFIG, STATIONS, write_register
@@ -231,3 +234,26 @@ def test_changes_of_settings_that_cannot_be(run: Path, monkeypatch: pytest.Monke
         "coverage.receiver_bands.0.gain_dbd=x",
     ]
     assert not refusals([["what-if", "tiny.yaml", "--set", change] for change in changes])
+
+
+def commands_of(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Commands below a group with the words that name them."""
+    for name, one in getattr(group, "commands", {}).items():
+        yield from commands_of(one, (*path, name)) if hasattr(one, "commands") else [((*path, name), one)]
+
+
+def test_an_option_is_given_once() -> None:
+    """Of each command, each option; the files named are not looked for before."""
+    seen = 0
+    for words, one in commands_of(typer.main.get_command(app)):
+        for option in one.params:
+            if option.param_type_name != "option" or option.name == "help":
+                continue
+            twice = [option.opts[0], *([] if option.is_flag else ["7"])] * 2
+            code, said = command(*words, *twice)
+            if option.multiple:
+                assert "given twice" not in said, (words, option.name)
+                continue
+            assert code == 2 and "is given twice" in said and option.opts[0] in said, (words, said)
+            seen += 1
+    assert seen > 60

@@ -197,6 +197,15 @@ def test_options_that_do_not_fit_are_refused(tmp_path, model, sources, intermedi
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_unknown_model_names_all_that_there_are(tmp_path):
+    """Also those that read profiles, and before any option that only they read."""
+    sources = ProfileSources(dem=(tmp_path / "dem.tif",))
+    with pytest.raises(InputError) as caught:
+        predict_links_command("p1813", tmp_path / "links.csv", tmp_path / "out.csv", sources=sources)
+    assert caught.value.field == "--model"
+    assert {"p1812", "p1546", "hata"} <= set(caught.value.allowed.split(", "))
+
+
 # --- profiles of elevations ---------------------------------------------------------------------------------
 
 STEP_DEG = 0.005
