@@ -40,21 +40,22 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write_made_up(folder: Path) -> None:
-    """Write the territory file and the layers."""
+def write_made_up(folder: Path, grid: Grid = GRID, inside: np.ndarray | None = None) -> None:
+    """Write the territory file and the layers; ``inside`` bool[y, x], None: ``territory()``."""
     write_register(folder / "register.csv", STATIONS)
     text = CONFIG.replace('["21-30"]', '["21-23"]').replace("levels_dbm:", SECOND_DEVICE)
     (folder / "places.csv").write_text(PLACES, encoding="utf-8")
     head = f"title: Made-up land\nnotice: {NOTICE}\npopulation: {{places: places.csv}}\n"
     (folder / "territory.yaml").write_text(head + text, encoding="utf-8")
-    inside = territory()
+    inside = territory() if inside is None else inside
     for number, (device, levels_dbm) in enumerate(DEVICES.items()):
         stack = [levels(inside, seed=10 * number + channel) for channel in CHANNELS]
         for channel, raw in zip(CHANNELS, stack, strict=True):
-            write_channel(folder / "build/public", device, channel, raw)
+            write_channel(folder / "build/public", device, channel, raw, grid)
         for level_dbm in levels_dbm:
             count = count_available(np.stack([availability_class(raw, level_dbm) for raw in stack]))
-            write(folder / f"build/public/available_channels_{device}_{level_dbm:g}dbm.tif", count, 255)
+            path = folder / f"build/public/available_channels_{device}_{level_dbm:g}dbm.tif"
+            write(path, count, 255, grid)
 
 
 def territory() -> np.ndarray:
@@ -78,17 +79,17 @@ def levels(inside: np.ndarray, seed: int) -> np.ndarray:
     return raw
 
 
-def write_channel(public: Path, device: str, channel: int, raw: np.ndarray) -> None:
+def write_channel(public: Path, device: str, channel: int, raw: np.ndarray, grid: Grid = GRID) -> None:
     """Write the level and, as service, a code that follows from the pixel's place."""
     service = (np.arange(raw.size, dtype=np.int64).reshape(raw.shape) % 16).astype(np.uint8)
     service[raw == -9998] = 14
     service[raw == -32768] = 255
-    write(public / f"max_eirp_{device}_ch{channel}.tif", raw, -32768, scale_factor=0.01)
-    write(public / f"limiting_service_{device}_ch{channel}.tif", service, 255)
+    write(public / f"max_eirp_{device}_ch{channel}.tif", raw, -32768, grid, scale_factor=0.01)
+    write(public / f"limiting_service_{device}_ch{channel}.tif", service, 255, grid)
 
 
-def write(path: Path, values: np.ndarray, nodata: int, **attrs: object) -> None:
-    data = raster.make_array(values, GRID, units="", long_name=path.stem, nodata=nodata, **attrs)
+def write(path: Path, values: np.ndarray, nodata: int, grid: Grid = GRID, **attrs: object) -> None:
+    data = raster.make_array(values, grid, units="", long_name=path.stem, nodata=nodata, **attrs)
     tags = {
         "notice": NOTICE,
         "product": "DTT only, not for licensing",

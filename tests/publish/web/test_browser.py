@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import rasterio
 from PIL import Image
 from pyproj import Transformer
 
+from pipeline.grid.grid import Grid
 from tests.jobs import run_from
 from tests.publish.web.browser import PlainHandler, RangeHandler, browser, served
 from tests.publish.web.made_up import CHANNELS, GRID, NOTICE, write_made_up
@@ -216,6 +218,28 @@ def test_map_shows_the_colour_of_the_pixel(site: Site) -> None:
             expected = colour_of("max_eirp", int(values[row, col]))[:3]
             assert picture.getpixel((int(x), int(y))) == expected
             page.close()
+
+
+def test_map_beyond_its_pictures_is_empty_without_trouble(site: Site, tmp_path: Path) -> None:
+    """Two patches in opposite corners: most of the box has no pictures, where the map opens and around."""
+    grid = Grid(GRID.crs, 100.0, GRID.west_m, GRID.north_m, 750, 950)
+    row, col = np.mgrid[: grid.height, : grid.width]
+    inside = (row + col < 200) | ((grid.height - row) + (grid.width - col) < 200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        write_made_up(tmp_path, grid, inside)
+        run_from("web", Path("territory.yaml"), Path("build"))
+    web = tmp_path / "build/public/web"
+    west, south, east, north = json.loads((web / "maps.json").read_text(encoding="utf-8"))["box_deg"]
+    empty = f"#layer=max_eirp&channel=22&{view(11, 0.5 * (south + north), 0.5 * (west + east))}"
+    with served(web, RangeHandler) as address:
+        page = site.open(empty, address=address)
+        page.focus("canvas")
+        for key in (*["Minus"] * 5, *["ArrowLeft", "ArrowUp"] * 2, *["Equal"] * 4, "ArrowRight"):
+            page.keyboard.press(key)
+            page.wait_for_timeout(500)
+        assert page.locator("#trouble").is_hidden(), page.inner_text("#trouble")
+        assert page.troubles == []
 
 
 def test_share_link_brings_the_view_back(site: Site) -> None:

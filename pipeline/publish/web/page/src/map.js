@@ -8,7 +8,7 @@ const LARGE_PLACES = 150; // smaller ones have room only where the pictures are 
 const FONT = ["sans-serif"];
 // One transparent pixel, where an archive has no tile.
 const NO_TILE = Uint8Array.from(
-  atob("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="),
+  atob("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVR42mNgAAIAAAUAAen63NgAAAAASUVORK5CYII="),
   (character) => character.charCodeAt(0),
 );
 
