@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pipeline.errors import InputError
@@ -36,8 +37,7 @@ _INTERNAL_FOLDER_MODE, _INTERNAL_FILE_MODE = 0o750, 0o640
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?|nan)", re.IGNORECASE)
 _Cell = TypeVar("_Cell")
-_LINE_END = "\r\n"
-_SCRATCH_SUFFIX = ".tmp"
+_LINE_END, _SCRATCH_SUFFIX = "\r\n", ".tmp"
 # How much of an existing file tells its kind: the header of a wide table.
 _HEAD_BYTES = 65_536
 # Folders of the working folder that belong to runs, and what a folder of one holds wherever it is.
@@ -412,8 +412,8 @@ def _check_place(path: Path, *, makes_folder: bool) -> None:
     if path.is_dir() or not folder.is_dir():
         code = errno.EISDIR if path.is_dir() else errno.ENOTDIR if folder.exists() else errno.ENOENT
         raise OSError(code, os.strerror(code))
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    with TemporaryFile(dir=folder):  # the rights alone say little: to the superuser /proc is writable too
+        pass
     for place in (path, _hidden(path, _SCRATCH_SUFFIX)):
         with suppress(FileNotFoundError):
             place.stat()  # a name that is too long, links in a circle

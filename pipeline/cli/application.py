@@ -36,6 +36,7 @@ class CommandFamily(typer.Typer):
     """Commands that take each option once."""
 
     def command(self, *args: Any, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 - those of typer
+        """A function as a command, as in ``typer.Typer``."""
         return super().command(*args, cls=_OnceEach, **options)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,7 +70,9 @@ def predict_links_command(
         return
     for option, is_given in (_given(sources) | {"--intermediates": intermediates}).items():
         if is_given:
-            raise InputError("is not read by this model", field=option, value=model, allowed=", ".join(with_profiles))
+            raise InputError(
+                "is not read by this model", field=option, value=model, allowed=", ".join(with_profiles)
+            )
     predict_command(model, links, out)
 
 
@@ -139,11 +142,26 @@ def _profiles_of_terrain(
             ((ends_deg[row][0], ends_deg[row][1]), (ends_deg[row][2], ends_deg[row][3])) for row in inside
         ]
         west, south, east, north = zip(*(box_of_path(path) for path in paths), strict=True)
-        ground = load_surroundings(files, (min(west), min(south), max(east), max(north)))
+        with _options_named():
+            ground = load_surroundings(files, (min(west), min(south), max(east), max(north)))
         for row, path in zip(inside, paths, strict=True):
             found[row] = profile_between(ground, path)
             _require_known(cells, row, found[row], sources)
     return [found[row] for row in rows]
+
+
+@contextmanager
+def _options_named() -> Iterator[None]:
+    """Name the option whose files are at fault in place of the setting of a territory that they would be."""
+    try:
+        yield
+    except InputError as error:
+        if not str(error.row).startswith("terrain"):
+            raise
+        option = "--clutter" if error.row == "terrain.clutter" else "--dem"
+        raise InputError(
+            error.problem, file=error.file, field=option, value=error.value, allowed=error.allowed
+        ) from None
 
 
 def _require_known(cells: Cells, row: int, profile: Profile, sources: ProfileSources) -> None:

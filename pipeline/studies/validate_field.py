@@ -123,8 +123,15 @@ def _text(model: str, entries: Sequence[Statistics], fit_offset: bool) -> Iterat
 
 
 def _line(entry: Statistics) -> str:
-    numbers = f"bias {entry.bias_db:7.2f} dB  sigma {entry.sigma_db:6.2f} dB  rms {entry.rms_db:6.2f} dB"
-    return f"  {entry.group:<24} n {entry.n:6d}  {numbers}"
+    # A mechanism is that of P.1812 along the path, whichever model is held against the field there.
+    group = f"P.1812: {entry.group}" if entry.by == "branch" else entry.group
+    numbers = f"bias {entry.bias_db:7.2f} dB  sigma {in_db(entry.sigma_db):>6} dB  rms {entry.rms_db:6.2f} dB"
+    return f"  {group:<24} n {entry.n:6d}  {numbers}"
+
+
+def in_db(value_db: float, digits: int = 2) -> str:
+    """A number of dB; a dash for the spread of one value, which is none."""
+    return "-" if math.isnan(value_db) else f"{value_db:.{digits}f}"
 
 
 def _write(
@@ -153,7 +160,7 @@ def _write(
 def panel_title(model: str, entries: Sequence[Statistics]) -> str:
     """A model with the numbers of all its rows."""
     overall = entries[0]
-    return f"{model}: n {overall.n}, bias {overall.bias_db:.2f} dB, sigma {overall.sigma_db:.2f} dB"
+    return f"{model}: n {overall.n}, bias {overall.bias_db:.2f} dB, sigma {in_db(overall.sigma_db)} dB"
 
 
 def _lines(

@@ -37,7 +37,7 @@ from pipeline.studies.station_pairs import (
     read_stations,
     study_pairs,
 )
-from pipeline.studies.validate_field import panel_title
+from pipeline.studies.validate_field import in_db, panel_title
 from pipeline.studies.vector_checks import check_vectors
 
 _MODELS = ("p1546", "hata", "extended_hata", "free_space")
@@ -171,7 +171,7 @@ def _entry(entries: Sequence[Statistics], by: str, group: str, offset: str) -> S
 
 def _numbers(entry: Statistics) -> str:
     # A mean of zero is no "-0.0".
-    return f"{round(entry.bias_db, 1) + 0.0:.1f}, {entry.sigma_db:.1f}"
+    return f"{round(entry.bias_db, 1) + 0.0:.1f}, {in_db(entry.sigma_db, 1)}"
 
 
 # --- pairs of stations --------------------------------------------------------------------------------------

@@ -254,6 +254,6 @@ def test_an_option_is_given_once() -> None:
             if option.multiple:
                 assert "given twice" not in said, (words, option.name)
                 continue
-            assert code == 2 and "is given twice" in said and option.opts[0] in said, (words, said)
+            assert (code, "is given twice" in said, option.opts[0] in said) == (2, True, True), (words, said)
             seen += 1
     assert seen > 60

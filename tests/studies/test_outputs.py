@@ -5,6 +5,7 @@ Everything is refused before anything is computed, so the inputs here need not b
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from pipeline import files
 from pipeline.cli.main import app
 from pipeline.errors import InputError
 from tests.published import publish
@@ -215,8 +217,18 @@ def test_place_must_be_there_and_of_the_right_kind(work: Path, name: str) -> Non
 def test_folder_that_may_not_be_written_to(work: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may write everywhere but on a read-only disk: the answer of the system is made up."""
     (work / "closed").mkdir()
-    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "closed")
+
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(files, "TemporaryFile", closed)
     assert "Permission denied" in refused(work, name, "closed/x", *others(name))
+
+
+@pytest.mark.skipif(not os.access("/proc", os.W_OK), reason="only to the superuser it looks writable")
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"])
+def test_folder_of_the_kernel_holds_no_file(work: Path, name: str) -> None:
+    assert "cannot be written" in refused(work, name, "/proc/x", *others(name))
 
 
 @pytest.mark.parametrize("name", FILES)

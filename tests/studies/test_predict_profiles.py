@@ -211,8 +211,8 @@ def test_unknown_model_names_all_that_there_are(tmp_path):
 STEP_DEG = 0.005
 
 
-def raster(path, values, west_deg=13.9, north_deg=46.2):
-    place = from_origin(west_deg, north_deg, STEP_DEG, STEP_DEG)
+def raster(path, values, west_deg=13.9, north_deg=46.2, step_deg=STEP_DEG):
+    place = from_origin(west_deg, north_deg, step_deg, step_deg)
     with rasterio.open(
         path,
         "w",
@@ -407,7 +407,8 @@ def test_cover_that_is_not_known_is_refused(tmp_path):
     codes[:, 40] = 99
     with pytest.raises(InputError, match="class of land cover has no row") as caught:
         predicted_with_cover(tmp_path, slope_m(*centres_deg()), codes)
-    assert caught.value.file == str(tmp_path / "cover.tif")
+    assert (caught.value.file, caught.value.field) == (str(tmp_path / "cover.tif"), "--clutter")
+    assert "terrain" not in str(caught.value)
     assert str(caught.value.value).startswith("code 99 on ")
     with pytest.raises(InputError, match="land cover does not cover the path") as caught:
         predicted_with_cover(tmp_path, slope_m(*centres_deg()), np.ones((80, 60)))
@@ -418,6 +419,27 @@ def test_cover_that_is_not_known_is_refused(tmp_path):
         tmp_path, slope_m(*centres_deg()), np.ones((80, 60)), rows=COVER_M | {"nodata": 0.0}
     )
     assert stated[0]["loss_db"] == predicted_by_terrain(tmp_path)["loss_db"]
+
+
+def test_refusals_of_files_name_the_option(tmp_path):
+    """Readers of rasters know the settings of a territory; there is none here."""
+    for changed, option in (({"clutter_west_deg": 30.0}, "--clutter"), ({"second_step_deg": 0.007}, "--dem")):
+        with pytest.raises(InputError) as caught:
+            predicted_by_files(tmp_path, **changed)
+        assert caught.value.field == option
+        assert "terrain" not in str(caught.value)
+
+
+def predicted_by_files(tmp_path, clutter_west_deg=13.9, second_step_deg=STEP_DEG):
+    terrain_m = slope_m(*centres_deg()).astype(np.float32)
+    dem = [
+        raster(tmp_path / "a.tif", terrain_m),
+        raster(tmp_path / "b.tif", terrain_m, step_deg=second_step_deg),
+    ]
+    cover = raster(tmp_path / "cover.tif", np.ones((80, 120), np.uint8), west_deg=clutter_west_deg)
+    sources = ProfileSources(dem=tuple(dem), clutter=(cover,), clutter_table=heights(tmp_path))
+    links = write(tmp_path / "links.csv", [LINK])
+    predict_links_command("p1812", links, tmp_path / "out.csv", sources=sources)
 
 
 def test_links_of_one_place_read_each_file_once_and_none_depends_on_others(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -328,6 +329,10 @@ def test_models_stand_side_by_side_with_offsets_removed(tiny: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "leaves nothing: D" in result.output
     assert "1 offsets" in result.output
+    assert "nan" not in result.output
+    # The one row of D; mechanisms belong to P.1812 also below the heading of another model.
+    assert re.search(r"\n  D +n +1 .* sigma      - dB", result.output)
+    assert "  P.1812: diffraction" in result.output.split("free_space, predicted less measured")[1]
     numbers = list(csv.DictReader((out / "statistics.csv").open()))
     one = {(r["model"], r["by"], r["group"], r["offset"]): r for r in numbers}
     left = one["free_space", "all", "all", "removed"]

@@ -112,7 +112,15 @@ def test_class_named_twice_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "4,again,2,test,true\n")
     with pytest.raises(InputError) as caught:
         read_clutter_heights(path)
-    assert (caught.value.row, caught.value.value) == (3, 4)
+    assert (caught.value.problem, caught.value.row, caught.value.value) == ("is given twice", 3, "4")
+
+
+def test_the_code_of_unknown_cover_is_a_word_alone(tmp_path: Path) -> None:
+    """The number that stands for it inside is no code of a table."""
+    with pytest.raises(InputError) as caught:
+        read_clutter_heights(table(tmp_path / "heights.csv", {NO_DATA: 1.0}))
+    assert (caught.value.row, caught.value.field, caught.value.value) == (2, "code", str(NO_DATA))
+    assert caught.value.allowed == "0 to 9999, or nodata for unknown land cover"
 
 
 # --- rasters ------------------------------------------------------------------------------------------------
