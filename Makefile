@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.installed-dev
 
-.PHONY: maps test test-all test-qgis test-web bench web docs validation lint format lock clean help
+.PHONY: maps test test-all test-qgis test-web test-image bench web docs validation lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
+	@echo "make test-image                     build the image of the Dockerfile and run it; skipped without a daemon"
 	@echo "make web                            build the page of the web map anew (maintainers; needs Node 20 and npm)"
 	@echo "make docs                           write the tables of docs/outputs.md anew from the table of layers"
 	@echo "make validation [DATA=folder]       write the tables of docs/validation.md anew: models against results and measurements"
@@ -41,6 +42,11 @@ test-web: $(TOOLS)
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq chromium >/dev/null
 	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check playwright
 	$(BIN)/python -m pytest -m slow tests/publish/test_report_browser.py tests/publish/web
+
+test-image:
+	@command -v docker >/dev/null || { echo "make: image not tested: docker is not installed"; exit 0; }; \
+	    docker info >/dev/null 2>&1 || { echo "make: image not tested: no docker daemon is running"; exit 0; }; \
+	    docker build --tag channelmaps . && docker run --rm channelmaps --version
 
 bench: $(TOOLS)
 	$(BIN)/python -m tests.bench

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import cache, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ import xarray as xr
 from pydantic import BaseModel
 
 from pipeline.companions import files_of, label
-from pipeline.shipped import REPOSITORY, shipped
+from pipeline.shipped import REPOSITORY, repository_path, shipped
 
 LENGTH = 16
 # A file changed less than this ago may change again within one tick of the file system's clock.
@@ -114,8 +115,8 @@ def _sha256_or_none(path: Path) -> str | None:
 
 
 def files_hash(paths: Iterable[Path], root: Path) -> str:
-    """Hash of names relative to ``root`` and contents."""
-    named = {path.relative_to(root).as_posix(): file_sha256(path) for path in paths}
+    """Hash of names relative to ``root`` and contents; a copy in the package has the name of its original."""
+    named = {(repository_path(path, root) or path).as_posix(): file_sha256(path) for path in paths}
     return json_hash(named)
 
 
@@ -247,9 +248,11 @@ def package_hash(root: Path = REPOSITORY) -> str:
 
 
 def _versions(root: Path) -> list[str]:
-    """Lines ``name==version`` of the lock for the packages that compute."""
+    """``name==version`` of the packages that compute: as the lock says, else (in a wheel) as installed."""
     lock = shipped(LOCK_FILE, root)
-    lines = lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else []
+    if not lock.is_file():
+        return sorted(f"{name}=={version(name)}" for name in COMPUTING)
+    lines = lock.read_text(encoding="utf-8").splitlines()
     pins = [line.split(maxsplit=1)[0] for line in lines if "==" in line and not line.startswith((" ", "#"))]
     return sorted(pin for pin in pins if pin.partition("==")[0] in COMPUTING)
 

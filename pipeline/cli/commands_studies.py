@@ -126,10 +126,10 @@ def validation(
 
     The picture images/validation_benin.png beside the page is overwritten.
     """
-    from pipeline.shipped import REPOSITORY
+    from pipeline.shipped import shipped
     from pipeline.studies.validation_page import validation_command
 
-    validation_command(page, data, REPOSITORY / "data")
+    validation_command(page, data, shipped("data"))
 
 
 @app.command(

@@ -15,7 +15,7 @@ from pipeline.hashing import input_files
 from pipeline.plan.band_screening import refuse_prohibited
 from pipeline.plan.published_names import refuse_collisions
 from pipeline.services.table import service_names, settings_context
-from pipeline.shipped import REPOSITORY
+from pipeline.shipped import REPOSITORY, repository_path
 
 
 def load_config(path: str | Path) -> Config:
@@ -43,17 +43,17 @@ def export_schema() -> str:
 
 def _without_machine(entry: object) -> object:
     """An entry of a default; a path under the repository relative to it."""
-    if isinstance(entry, str) and entry.startswith(str(REPOSITORY)):
-        return str(Path(entry).relative_to(REPOSITORY))
-    return entry
+    path = Path(entry) if isinstance(entry, str) else Path()
+    found = repository_path(path) if path.is_absolute() else None
+    return entry if found is None else found.as_posix()
 
 
 def _strip_machine_paths(node: object) -> None:
     """Defaults under the repository are written relative to it: a schema must not name a machine."""
     if isinstance(node, dict):
         default = node.get("default")
-        if isinstance(default, str) and default.startswith(str(REPOSITORY)):
-            node["default"] = str(Path(default).relative_to(REPOSITORY))
+        if isinstance(default, str):
+            node["default"] = _without_machine(default)
         elif isinstance(default, list):
             node["default"] = [_without_machine(entry) for entry in default]
         elif isinstance(default, dict):

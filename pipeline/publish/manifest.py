@@ -43,7 +43,7 @@ from pipeline.services.evaluated import product_statement
 from pipeline.services.pmse.pmse_register import active_between
 from pipeline.services.pmse.pmse_register import summary as summary_of_bookings
 from pipeline.services.table import service_bits
-from pipeline.shipped import REPOSITORY, TABLES, shipped
+from pipeline.shipped import TABLES, repository_path, shipped
 from pipeline.terrain.height_files import knows_terrain, terrain_notice
 from pipeline.terrain.loss_tables import profile_steps_km
 from pipeline.terrain.records import read_facts
@@ -403,9 +403,8 @@ def _version(package: str) -> str | None:
 
 
 def shown(path: Path) -> str:
-    """A path without the place of this checkout."""
-    absolute = path.absolute()
-    return absolute.relative_to(REPOSITORY).as_posix() if absolute.is_relative_to(REPOSITORY) else path.name
+    """A path without the place of this checkout or installation."""
+    return (repository_path(path) or Path(path.name)).as_posix()
 
 
 def _shown_paths(node: dict[str, Any]) -> dict[str, Any]:

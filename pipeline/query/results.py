@@ -17,7 +17,7 @@ from pipeline.grid.grid import Grid
 from pipeline.hashing import file_sha256
 from pipeline.publish.release import INTERNAL_MANIFEST, LATEST, MANIFEST, WITHHELD
 from pipeline.query.manifest_check import read_manifest
-from pipeline.shipped import REPOSITORY
+from pipeline.shipped import shipped
 
 _AnySection = TypeVar("_AnySection", bound=Section)
 
@@ -102,7 +102,7 @@ def config_of(run: Run) -> Config:
             file=run.folder / MANIFEST,
             allowed="the version that made the run, or a new run",
         ) from None
-    return located(config, (run.root, REPOSITORY))
+    return located(config, (run.root, shipped("")))
 
 
 def population_of(run: Run, grid: Grid) -> NDArray[np.float32] | None:

@@ -139,10 +139,6 @@ def _run_checked(config_path: Path, options: RunOptions, started: datetime) -> i
 
 def _check(config_path: Path, options: RunOptions) -> None:
     """Whatever keeps a run of a territory file from beginning raises InputError."""
-    if not (shipped("Snakefile")).is_file():
-        raise InputError(
-            "the workflow is part of the source checkout, which is not here", file=shipped("Snakefile")
-        )
     validate_command(config_path, lenient=options.lenient)
     _check_results(results_of(load_config(config_path)))
     if options.cluster is not None and not options.dry_run:
@@ -234,7 +230,7 @@ def _snakemake_command(config_path: Path, cores: int) -> list[str]:
         "-m",
         "snakemake",
         "--snakefile",
-        str(shipped("Snakefile")),
+        str(shipped("rules/workflow.smk")),
         "--profile",
         str(shipped("profiles/local")),
         "--cores",

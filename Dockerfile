@@ -1,0 +1,21 @@
+# The wheel and the pinned packages on a plain Python; maps are computed in a folder of the host:
+#   docker run --rm --user "$(id -u)" -v "$PWD":/maps channelmaps run configs/x.yaml
+FROM python:3.11-slim AS wheel
+COPY . /source
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels /source
+
+FROM python:3.11-slim
+COPY requirements.lock /
+COPY --from=wheel /wheels /wheels
+RUN pip install --no-cache-dir --require-hashes --requirement /requirements.lock \
+    && pip install --no-cache-dir --no-deps --no-index /wheels/*.whl \
+    && rm -r /requirements.lock /wheels \
+    && useradd --create-home maps && mkdir /maps && chown maps /maps \
+    && mkdir --mode 1777 /var/cache/channelmaps
+# Compiled kernels and fonts are kept for the next command; whoever runs it may write there.
+ENV NUMBA_CACHE_DIR=/var/cache/channelmaps/numba MPLCONFIGDIR=/var/cache/channelmaps/matplotlib \
+    XDG_CACHE_HOME=/var/cache/channelmaps
+USER maps
+WORKDIR /maps
+ENTRYPOINT ["channelmaps"]
+CMD ["--help"]
