@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
 
@@ -28,7 +29,7 @@ from pipeline.rows.row_models import (
 )
 
 # A transmitter's nominal channel against its stated centre frequency: offsets of a few hundred kHz exist.
-_CENTRE_TOLERANCE_MHZ = 0.3
+CENTRE_TOLERANCE_MHZ = 0.3
 _WIDTH_TOLERANCE_MHZ = 0.01
 # Sampled every 5 or 10 degrees, the direction of maximum radiation may fall between two samples.
 PATTERN_MINIMUM_DB = 3.0
@@ -63,9 +64,12 @@ class RowRules(NamedTuple):
 
 
 def _attenuations(text: object) -> object:
-    """``0.0;0.3;...`` to numbers in dB."""
-    if not isinstance(text, str):
-        return text
+    return _attenuations_of(text) if isinstance(text, str) else text
+
+
+@lru_cache(maxsize=4096)
+def _attenuations_of(text: str) -> tuple[float, ...]:
+    """``0.0;0.3;...`` to numbers in dB; registers repeat the patterns of sites and of antennas."""
     values = tuple(finite(item) for item in text.split(";")) if text.strip() else ()
     if values and len(values) not in PATTERN_POINTS:
         raise ValueError(f"pattern has {len(values)} points")
@@ -191,13 +195,15 @@ class TransmitterRow(RowModel):
 
 def _place_problem(record: TransmitterRow, box: SiteBox | None) -> PydanticCustomError | None:
     if at_null_island(record.lon, record.lat):
-        return row_problem("lon", "site is at 0, 0", "the coordinates of the site")
+        return row_problem("lon", "site is at 0, 0", "the coordinates of the site", "null_island")
     if box is None or inside_box(box, record.lon, record.lat):
         return None
     exchanged = "; lon and lat look exchanged" if inside_box(box, record.lat, record.lon) else ""
     if not box.south_deg <= record.lat <= box.north_deg:
-        return row_problem("lat", f"implausible location{exchanged}", f"{box.south_deg} to {box.north_deg}")
-    return row_problem("lon", f"implausible location{exchanged}", f"{box.west_deg} to {box.east_deg}")
+        allowed = f"{box.south_deg} to {box.north_deg}"
+        return row_problem("lat", f"implausible location{exchanged}", allowed, "outside_box")
+    allowed = f"{box.west_deg} to {box.east_deg}"
+    return row_problem("lon", f"implausible location{exchanged}", allowed, "outside_box")
 
 
 def inside_box(box: SiteBox, lon_deg: float, lat_deg: float) -> bool:
@@ -212,14 +218,15 @@ def inside_box(box: SiteBox, lon_deg: float, lat_deg: float) -> bool:
 def _channel_problem(record: TransmitterRow, plan: ChannelPlan) -> PydanticCustomError | None:
     segment = segment_of(plan, record.channel)
     if segment is None:
-        return row_problem("channel", "channel is not in the plan", channels_in_words(plan))
+        return row_problem("channel", "channel is not in the plan", channels_in_words(plan), "out_of_plan")
     centre = centre_mhz(segment, record.channel)
-    if abs(record.centre_mhz - centre) > _CENTRE_TOLERANCE_MHZ:
+    if abs(record.centre_mhz - centre) > CENTRE_TOLERANCE_MHZ:
         text = f"frequency is not that of channel {record.channel}"
-        return row_problem("centre_mhz", text, f"{centre:g} MHz within {_CENTRE_TOLERANCE_MHZ} MHz")
+        allowed = f"{centre:g} MHz within {CENTRE_TOLERANCE_MHZ} MHz"
+        return row_problem("centre_mhz", text, allowed, "out_of_plan")
     if abs(record.bandwidth_mhz - segment.width_mhz) > _WIDTH_TOLERANCE_MHZ:
         text = f"bandwidth is not that of channel {record.channel}"
-        return row_problem("bandwidth_mhz", text, f"{segment.width_mhz:g} MHz")
+        return row_problem("bandwidth_mhz", text, f"{segment.width_mhz:g} MHz", "out_of_plan")
     return None
 
 
@@ -232,13 +239,14 @@ def _pattern_problem(record: TransmitterRow, accept: Collection[str]) -> Pydanti
         if looks_like_relative_field(values) and record.id not in accept:
             text = "pattern looks like relative field, or is attenuation of at most 1 dB"
             allowed = f"attenuation in dB, -20 log10 of the field; or id {record.id} in registers.accept"
-            return row_problem(field, text, allowed)
+            return row_problem(field, text, allowed, "bad_pattern")
     return None
 
 
 def _other_problem(record: TransmitterRow, rules: RowRules) -> PydanticCustomError | None:
     if record.antenna_height_agl_m is None and record.haat_m is None:
-        return row_problem("antenna_height_agl_m", "value is missing", "0 to 900 m; empty only with haat_m")
+        allowed = "0 to 900 m; empty only with haat_m"
+        return row_problem("antenna_height_agl_m", "value is missing", allowed, "missing")
     if record.antenna_height_agl_m is None and record.haat_m == 0.0 and rules.haat_needed:
         text = "0 stands for a height that was never computed"
         return row_problem("haat_m", text, "a height, antenna_height_agl_m, or registers.missing_haat_m")

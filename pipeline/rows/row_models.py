@@ -133,9 +133,13 @@ def rules_of(info: ValidationInfo, kind: type[_Rules]) -> _Rules:
     return info.context
 
 
-def row_problem(field: str, text: str, allowed: str) -> PydanticCustomError:
-    """What a validator of a model raises: the column at fault, what is wrong with it, what is allowed."""
-    return PydanticCustomError("row", "{text}", {"text": text, "field": field, "allowed": allowed})
+def row_problem(field: str, text: str, allowed: str, reason: str = "bad_value") -> PydanticCustomError:
+    """What a validator of a model raises: the column at fault, what is wrong with it, what is allowed.
+
+    ``reason``: its word in the reports of imports.
+    """
+    said = {"text": text, "field": field, "allowed": allowed, "reason": reason}
+    return PydanticCustomError("row", "{text}", said)
 
 
 def check_record(path: Path, record: Record, model: type[_Row], context: object = None) -> _Row:

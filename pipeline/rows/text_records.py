@@ -20,8 +20,8 @@ from pipeline.errors import InputError
 from pipeline.files import text_of_cell
 
 # Ten times the largest national register of any service: more is no register, and would take long to refuse.
-_MOST_BYTES = 500_000_000
-_MOST_LINES = 5_000_000
+MOST_BYTES = 500_000_000
+MOST_LINES = 5_000_000
 _PIECE_BYTES = 1_000_000
 _HEAD = 10_000
 _COMMAS = "the names of the columns, separated by commas; decimals with a point"
@@ -47,7 +47,7 @@ class Records(NamedTuple):
     faults: list[InputError]
 
 
-def read_text(path: Path, *, most_bytes: int = _MOST_BYTES) -> str:
+def read_text(path: Path, *, most_bytes: int = MOST_BYTES) -> str:
     """The file as UTF-8 text without a byte order mark, at most so long; another with its line is refused."""
     text = decoded(path, most_bytes)
     if "\0" in text:
@@ -58,12 +58,12 @@ def read_text(path: Path, *, most_bytes: int = _MOST_BYTES) -> str:
 
 def decoded(path: Path, most_bytes: int) -> str:
     """The same of a file whose parser knows better what characters it allows."""
-    content = _content(path, most_bytes)
+    content = content_of(path, most_bytes)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError("is not UTF-8 text but UTF-16", file=path, allowed="UTF-8")
     lines = content.count(b"\n")
-    if lines > _MOST_LINES:
-        raise InputError("has too many lines", file=path, value=lines, allowed=f"up to {_MOST_LINES}")
+    if lines > MOST_LINES:
+        raise InputError("has too many lines", file=path, value=lines, allowed=f"up to {MOST_LINES}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -72,7 +72,7 @@ def decoded(path: Path, most_bytes: int) -> str:
         raise InputError("is not UTF-8 text", file=path, row=row, value=found, allowed="UTF-8") from None
 
 
-def _content(path: Path, most_bytes: int) -> bytes:
+def content_of(path: Path, most_bytes: int) -> bytes:
     """The bytes of a file, read in pieces: not all that never ends has a size that says so."""
     pieces, size = [], 0
     try:

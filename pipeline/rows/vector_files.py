@@ -39,7 +39,7 @@ _EARTH_M = (6_300_000.0, 6_400_000.0)
 def layer_names(path: str | Path) -> list[str]:
     """Names of the layers of a vector file, in its order."""
     _check_kind(Path(path))
-    with _faults_named(path):
+    with faults_named(path):
         return [str(name) for name in pyogrio.list_layers(path)[:, 0]]
 
 
@@ -52,7 +52,7 @@ def read_vector(
     too large or damaged, a layer that is not there, and a geometry that cannot be.
     """
     _check_kind(Path(path))
-    with _faults_named(path, layer):
+    with faults_named(path, layer):
         try:
             frame = pyogrio.read_dataframe(
                 path, layer=layer, columns=columns, force_2d=True, max_features=_MOST_FEATURES + 1
@@ -118,7 +118,7 @@ def _check_stated_crs(path: Path) -> None:
 
 
 @contextmanager
-def _faults_named(path: str | Path, layer: str | None = None) -> Iterator[None]:
+def faults_named(path: str | Path, layer: str | None = None) -> Iterator[None]:
     """Faults of the libraries as one line; their warnings, of things that are checked here, are not shown."""
     try:
         with warnings.catch_warnings():

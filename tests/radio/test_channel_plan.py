@@ -64,7 +64,7 @@ def test_gaps_between_segments_have_no_channel():
 
 
 def test_unknown_plan_is_refused_with_the_known_names():
-    with pytest.raises(InputError, match="6MHz, 7MHz, 8MHz"):
+    with pytest.raises(InputError, match="6MHz, 7MHz, 7MHz-GE06, 8MHz"):
         named_plan("9MHz")
 
 

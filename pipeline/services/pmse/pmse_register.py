@@ -137,7 +137,7 @@ class PmseRow(RowModel):
             raise row_problem("lon", "receiver lies at 0, 0", "the coordinates of the receiver")
         if self.start is not None and self.finish is not None and _ends_before(self, rules.time_zone):
             allowed = f"a time from {self.start:%Y-%m-%dT%H:%M} on"
-            raise row_problem("finish", "ends before it starts", allowed)
+            raise row_problem("finish", "ends before it starts", allowed, "order")
         return self
 
 

@@ -1,0 +1,94 @@
+"""Commands that turn foreign registers into those of the product, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.application import app
+
+if TYPE_CHECKING:
+    from pipeline.registers.finishing import Target
+    from pipeline.registers.importing import RegisterPlan
+
+_MAPPING_SUFFIXES = (".yaml", ".yml")
+
+
+@app.command(
+    name="import",
+    epilog="Examples: channelmaps import import.yaml --out register.csv --report report.json\n\n"
+    "channelmaps import table export.csv --mapping import.yaml --plan configs/slovenia.yaml "
+    "--out register.csv",
+)
+def import_(
+    form: Annotated[
+        str,
+        typer.Argument(metavar="MAPPING|FORMAT", help="A mapping in YAML, or a format and then the files."),
+    ],
+    out: Annotated[Path, typer.Option(help="Register to write, CSV.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[IN]...", help="Files or folders of the format.")
+    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="Mapping of a table, or options of a format.")] = None,
+    plan: Annotated[
+        str | None, typer.Option(help="Channel raster such as 8MHz, or a territory file with its own.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="JSON to write: every row that is not written, and why.")
+    ] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Leave faulty rows out instead of writing nothing.")
+    ] = False,
+    as_of: Annotated[str | None, typer.Option(help="Day of the register, yyyy-mm-dd.")] = None,
+    keep_status: Annotated[
+        list[str] | None, typer.Option(help="A word of the status that is kept; once for each.")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(help="Of all rows, where the format does not say it: DVB-T, DVB-T2 or ATSC.")
+    ] = None,
+    areas_out: Annotated[Path | None, typer.Option(help="GeoJSON of allotments to write (ge06).")] = None,
+) -> None:
+    """Turn registers of other formats into one of the product."""
+    from pipeline.registers.importing import (
+        ImportFiles,
+        as_of_day,
+        import_command,
+        mapping_of_command,
+        with_settings,
+    )
+
+    known, source = mapping_of_command(form, files or [], mapping)
+    settings = {
+        "lenient": True if lenient else None,
+        "as_of": as_of_day(as_of),
+        "keep_status": keep_status or None,
+        "system": system,
+    }
+    written = ImportFiles(out, report, areas_out or known.areas_out)
+    import_command(with_settings(known, settings), source, written, _plan(plan), service_targets())
+
+
+def _plan(text: str | None) -> RegisterPlan | None:
+    """The raster that ``--plan`` names, a territory file or a name of the table; None: that of a mapping."""
+    from pipeline.plan.territory_file import load_config
+    from pipeline.reference.ratio_tables import read_modes
+    from pipeline.registers.importing import RegisterPlan, plan_named
+
+    if text is None:
+        return None
+    if not text.endswith(_MAPPING_SUFFIXES):
+        return plan_named(text)
+    config = load_config(text)
+    return RegisterPlan(config.channels.plan, read_modes(config.protection.modes))
+
+
+def service_targets() -> dict[str, Target]:
+    """The registers whose rows are a matter of a service."""
+    from pipeline.registers.finishing import Target
+    from pipeline.services.pmse.pmse_register import PmseRow, PmseRules, read_pmse_kinds
+    from pipeline.shipped import TABLES
+
+    kinds = read_pmse_kinds(TABLES / "pmse_kinds.csv")
+    return {"pmse": Target("pmse", PmseRow, PmseRules(kinds, projected=False))}

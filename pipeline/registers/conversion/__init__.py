@@ -1,0 +1,1 @@
+"""Cells of foreign registers as numbers: notations, units, datums, antenna patterns."""

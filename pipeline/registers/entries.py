@@ -1,0 +1,101 @@
+"""Entries: rows of foreign registers on their way into one of the product.
+
+An entry is written, dropped by a rule (with its reason), or at fault. What is dropped is no fault: a licence
+that has ended may say what it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.config.register_mapping import RegisterMapping
+from pipeline.radio.channel_plan import ChannelPlan
+from pipeline.registers.conversion.cell_numbers import CellProblem
+from pipeline.registers.conversion.datums import WGS84, Datum
+from pipeline.rows.foreign_text import RegisterFault
+
+DROP_REASONS = (
+    "status", "service", "inactive", "superseded", "suppressed", "reference_site", "foreign", "analogue",
+    "receiver", "expired", "not_yet", "duplicate", "no_power", "no_position", "join_missing", "empty",
+    "filter", "geometry",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class RegisterEntry:
+    """One row of a source.
+
+    ``values`` by column of the register; ``cells`` as they stand, by the same columns (or by the keys of the
+    format, ``keys``: column -> key), for messages; ``drop`` and ``fault``: why it is not written.
+    """
+
+    file: Path
+    row: int
+    values: dict[str, object] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=list)
+    source_id: str = ""
+    drop: str = ""
+    fault: RegisterFault | None = None
+
+    @property
+    def written(self) -> bool:
+        """Whether nothing keeps it from the register."""
+        return not self.drop and self.fault is None
+
+    def refuse(
+        self, column: str, reason: str, problem: str, allowed: str | None, value: object = None
+    ) -> None:
+        """Note a fault; the first one of an entry stays."""
+        if self.fault is None:
+            key = self.keys.get(column, column)
+            found = self.cells.get(key, self.cells.get(column, "")) if value is None else value
+            self.fault = RegisterFault(
+                reason, problem, file=self.file, row=self.row, field=key, value=found, allowed=allowed
+            )
+
+    def refuse_cell(self, column: str, problem: CellProblem) -> None:
+        """Note what is wrong with the cell of a column."""
+        self.refuse(column, problem.reason, problem.problem, problem.allowed, problem.value)
+
+
+class Source(NamedTuple):
+    """What a format is read from: its files, and how they are read."""
+
+    mapping: RegisterMapping
+    files: list[Path]
+    plan: ChannelPlan
+
+
+class InputFile(NamedTuple):
+    """A file that was read, and its number of rows."""
+
+    path: Path
+    rows: int
+
+
+@dataclass(slots=True)
+class Reading:
+    """All entries of a source in its order, the files, the widest datum and what was not used."""
+
+    entries: list[RegisterEntry] = field(default_factory=list)
+    inputs: list[InputFile] = field(default_factory=list)
+    datum: Datum = WGS84
+    not_used: list[str] = field(default_factory=list)
+    areas: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, other: Reading) -> None:
+        """Take in the entries of another file."""
+        self.entries += other.entries
+        self.inputs += other.inputs
+        self.areas += other.areas
+        self.not_used += [name for name in other.not_used if name not in self.not_used]
+        self.datum = max(self.datum, other.datum, key=lambda datum: datum.accuracy_m or 0.0)
+
+    def written(self) -> Iterator[RegisterEntry]:
+        """The entries that go into the register."""
+        return (entry for entry in self.entries if entry.written)

@@ -1,0 +1,199 @@
+"""`channelmaps import`: foreign registers to one of the product, all or nothing, with a report.
+
+Strict: one fault and nothing is written but the report, if one is asked for. ``lenient``: faulty rows are
+left out and told. What rules leave out (status, service, duplicates) is no fault.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from pipeline.config.load import read_model
+from pipeline.config.register_mapping import FormatName, RegisterMapping
+from pipeline.errors import InputError, in_file
+from pipeline.files import Output, check_outputs, json_bytes, kind_of_start, kind_of_table, write_output
+from pipeline.radio.channel_plan import ChannelPlan
+from pipeline.reference.ratio_tables import ModeKey, read_modes
+from pipeline.registers.entries import Reading, Source
+from pipeline.registers.finishing import Target, check_entries, faults_of, finish_transmitters
+from pipeline.registers.formats.mapped_table import read_tables
+from pipeline.registers.named_plans import named_plan
+from pipeline.registers.register_files import fault_lines, register_text, report_of, summary_lines
+from pipeline.registers.stations import ReceiverRow
+from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
+from pipeline.rows.foreign_text import RegisterFault
+from pipeline.shipped import TABLES
+
+_REPORT_FILE = kind_of_start("a report in JSON", rb"\s*\{")
+_GEOJSON_FILE = kind_of_start("a GeoJSON", rb"\s*\{")
+_FORMATS: dict[str, Callable[[Source, Target], Reading]] = {"table": read_tables}
+
+
+class RegisterPlan(NamedTuple):
+    """Channel raster and known (system, mode) pairs, of a territory file or by the name of the raster."""
+
+    plan: ChannelPlan
+    modes: Mapping[ModeKey, object]
+
+
+class ImportFiles(NamedTuple):
+    """What an import writes: the register, and on demand the report and the areas of allotments."""
+
+    out: Path
+    report: Path | None = None
+    areas_out: Path | None = None
+
+
+class Import(NamedTuple):
+    """An import that has been read and checked: entries with their fate, and the words on doubtful powers."""
+
+    mapping: RegisterMapping
+    target: Target
+    reading: Reading
+    doubt: str
+
+
+def read_mapping(path: Path) -> RegisterMapping:
+    """An `import.yaml`, its paths beside it; InputError names the key."""
+    mapping = read_model(path, RegisterMapping)
+    return with_files(mapping, [path.parent / file for file in mapping.files])
+
+
+def with_files(mapping: RegisterMapping, files: Sequence[Path]) -> RegisterMapping:
+    """The mapping for other files."""
+    return mapping.model_copy(update={"path": None, "paths": [], "in_": list(files)})
+
+
+def mapping_of_command(
+    form: str, files: Sequence[Path], mapping: Path | None
+) -> tuple[RegisterMapping, Path | None]:
+    """The mapping of a command line and its file: `MAPPING.yaml`, or `FORMAT IN...` with or without one."""
+    if form.endswith((".yaml", ".yml")) and not files and mapping is None:
+        return read_mapping(Path(form)), Path(form)
+    if form not in get_args(FormatName):
+        allowed = f"a mapping in YAML, or {', '.join(get_args(FormatName))}"
+        raise InputError("unknown format", field="FORMAT", value=form, allowed=allowed)
+    if form == "table" and mapping is None:
+        raise InputError("a table needs its mapping", field="--mapping", allowed="a mapping in YAML")
+    known = RegisterMapping.model_validate({"format": form}) if mapping is None else read_mapping(mapping)
+    if known.format != form:
+        raise InputError(
+            "mapping is of another format", file=mapping, row="format", value=known.format, allowed=form
+        )
+    return (with_files(known, files) if files else known), mapping
+
+
+def with_settings(mapping: RegisterMapping, settings: Mapping[str, object]) -> RegisterMapping:
+    """The mapping with what the command line says (None: nothing), checked again."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    stated = mapping.model_dump(by_alias=True, exclude_unset=True)
+    return RegisterMapping.model_validate({**stated, **given})
+
+
+def plan_named(name: str | None) -> RegisterPlan:
+    """A raster of the table with the modes that come with the program."""
+    if name is None:
+        raise InputError(
+            "channel raster is not stated", row="plan", allowed="plan: 8MHz and the like, or --plan"
+        )
+    return RegisterPlan(named_plan(name), read_modes(TABLES / "modes.csv"))
+
+
+def target_of(mapping: RegisterMapping, plan: RegisterPlan | None, others: Mapping[str, Target]) -> Target:
+    """The kind of register that a mapping writes; ``others`` those of the rooms above."""
+    if mapping.target == "transmitters" and plan is not None:
+        box = None if mapping.box is None else SiteBox(*mapping.box)
+        return Target("transmitters", TransmitterRow, RowRules(plan.plan, box, plan.modes))
+    if mapping.target in ("fixed", "mobile"):
+        return Target(mapping.target, ReceiverRow, None)
+    if mapping.target not in others:
+        raise InputError(
+            "is no register that can be imported",
+            row="target",
+            value=mapping.target,
+            allowed="transmitters, pmse, fixed, mobile",
+        )
+    return others[mapping.target]
+
+
+def read_import(mapping: RegisterMapping, plan: RegisterPlan | None, others: Mapping[str, Target]) -> Import:
+    """Read and check all files of a mapping; faults of whole files are raised, those of rows kept."""
+    if not mapping.files:
+        raise InputError("names no file", row="in", allowed="the files to read")
+    if mapping.target == "transmitters" and plan is None:
+        plan = plan_named(mapping.plan)
+    target = target_of(mapping, plan, others)
+    raster: ChannelPlan = plan.plan if plan is not None else []
+    reading = _FORMATS[mapping.format](Source(mapping, list(mapping.files), raster), target)
+    if target.name == "transmitters":
+        doubt = finish_transmitters(reading.entries, target, raster, mapping.duplicates)
+    else:
+        doubt = ""
+        check_entries((entry for entry in reading.entries if entry.written), target)
+    return Import(mapping, target, reading, doubt)
+
+
+def write_import(found: Import, files: ImportFiles) -> None:
+    """Write the register, unless it is refused, and the report; print what was done.
+
+    Strict: InputError for the first fault, with the number of further ones; all of them are told before it.
+    """
+    mapping, reading = found.mapping, found.reading
+    if files.report is not None:
+        write_output(files.report, json_bytes(report_of(reading, mapping)))
+    faults = faults_of(reading.entries)
+    for line in fault_lines(faults if mapping.lenient else faults[1:]):
+        print(f"channelmaps: {line}", file=sys.stderr)
+    if faults and not mapping.lenient:
+        raise _refused(faults)
+    write_output(files.out, register_text(reading.written(), found.target))
+    if found.doubt:
+        print(f"channelmaps: {found.doubt}", file=sys.stderr)
+    print("\n".join(summary_lines(reading)))
+
+
+def _refused(faults: Sequence[RegisterFault]) -> InputError:
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more bad rows)" if len(faults) > 1 else ""
+    error = InputError(
+        f"{first.problem}{more}",
+        file=first.file,
+        row=first.row,
+        field=first.field,
+        value=first.value,
+        allowed=first.allowed,
+    )
+    error.faults = tuple(faults)
+    return error
+
+
+def import_command(
+    mapping: RegisterMapping,
+    mapping_file: Path | None,
+    files: ImportFiles,
+    plan: RegisterPlan | None,
+    others: Mapping[str, Target],
+) -> None:
+    """Import registers as a mapping says; see ``write_import``."""
+    outputs = [Output("--out", files.out, kind_of_table("id", "lon", "lat"))]
+    if files.report is not None:
+        outputs.append(Output("--report", files.report, _REPORT_FILE))
+    if files.areas_out is not None:
+        outputs.append(Output("--areas-out", files.areas_out, _GEOJSON_FILE))
+    own = [] if mapping_file is None else [mapping_file]
+    check_outputs(outputs, [*mapping.files, *own])
+    with in_file(mapping_file or "(command line)"):
+        found = read_import(mapping, plan, others)
+    write_import(found, files)
+
+
+def as_of_day(text: str | None) -> date | None:
+    """The day that ``--as-of`` names; InputError for anything else."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InputError("is no day", field="--as-of", value=text, allowed="yyyy-mm-dd") from None

@@ -1,0 +1,1 @@
+"""A declarative mapping at work: cells, places and patterns of a table."""

@@ -1,0 +1,207 @@
+"""Horizontal patterns of a mapped table: one cell, columns by azimuth, or an antenna file beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.config.register_mapping import CellOf, PatternMapping
+from pipeline.errors import InputError
+from pipeline.registers.conversion import power_units
+from pipeline.registers.conversion.antenna_tables import (
+    Turn,
+    equally_spaced,
+    horizontal,
+    pattern_text,
+    vertical_text,
+)
+from pipeline.registers.conversion.cell_numbers import CellProblem, NumberFormat, number
+from pipeline.registers.entries import RegisterEntry
+from pipeline.registers.formats.antenna_files import AntennaFile, read_antenna_file
+from pipeline.registers.mapped.mapped_cells import MappedCells
+
+HORIZONTAL, VERTICAL = "pattern_azimuth_attenuation_db", "vertical_pattern_deg_attenuation_db"
+_DIRECTIONAL = {"D", "DA", "DIR", "DIRECTIONAL"}
+_TILT_AGREES_DEG = 0.5
+_NO_NUMBER = "a number of degrees"
+
+
+class _Read(NamedTuple):
+    """Points (azimuth, value), or flags without any."""
+
+    points: list[tuple[float, float]]
+    flags: tuple[str, ...] = ()
+
+
+class Patterns:
+    """The patterns of a table by row; equal ones are computed once."""
+
+    def __init__(self, cells: MappedCells, mapping: PatternMapping, folder: Path) -> None:
+        """Look up the columns; InputError for one that is not there. ``folder`` of antenna files."""
+        self.cells, self.mapping, self.folder = cells, mapping, folder
+        self._form = cells.number_format()
+        self._known: dict[object, tuple[str, bool, float | None]] = {}
+        self._files: dict[str, AntennaFile] = {}
+        self._azimuths: list[float] = []
+        self._columns: list[list[str]] = []
+        if mapping.columns is not None:
+            self._azimuths = [float(azimuth) for azimuth in range(0, 360, mapping.step)]
+            names = [mapping.columns.format(azimuth=int(azimuth)) for azimuth in self._azimuths]
+            self._columns = [cells.of(name) for name in names]
+            self._rows = [*zip(*self._columns, strict=True)]
+        if mapping.kind == "erp":
+            power_units.check_unit(mapping.unit, "kW")
+        self._rotation = self._numbers(mapping.rotation)
+        self._electrical = self._numbers(mapping.electrical_tilt)
+        self._mechanical = self._numbers(mapping.mechanical_tilt)
+        self._names = [] if mapping.file is None else cells.of(mapping.file.from_)
+        self._texts = [] if mapping.from_ is None else cells.of(mapping.from_)
+
+    def _numbers(self, source: float | CellOf | None) -> Sequence[str] | float | None:
+        return self.cells.of(source.from_) if isinstance(source, CellOf) else source
+
+    def _at(self, source: Sequence[str] | float | None, i: int) -> float:
+        """A number of a row, 0 where there is none."""
+        if source is None or isinstance(source, float | int):
+            return float(source or 0.0)
+        try:
+            return number(source[i], self._form) if source[i] else 0.0
+        except CellProblem as problem:
+            raise CellProblem("bad_pattern", problem.problem, _NO_NUMBER, source[i]) from None
+
+    def enter(self, entry: RegisterEntry, i: int) -> None:
+        """Put the pattern of row ``i`` into its entry, with its flags or its fault."""
+        try:
+            self._enter(entry, i)
+        except CellProblem as problem:
+            entry.refuse("pattern", "bad_pattern", problem.problem, problem.allowed, problem.value)
+
+    def _enter(self, entry: RegisterEntry, i: int) -> None:
+        turn_deg = self._at(self._rotation, i) + self.mapping.north_offset_deg
+        if self._at(self._mechanical, i):
+            entry.flags.append("mechanical_tilt_ignored")
+        tilt_deg = None
+        if self._names:
+            tilt_deg = self._from_file(entry, self._names[i], turn_deg)
+        elif found := self._points(i):
+            entry.flags += found.flags
+            if found.points:
+                self._put(entry, found.points, str(self.mapping.kind), turn_deg)
+        if self._electrical is not None:
+            enter_tilt(entry, tilt_deg, self._at(self._electrical, i))
+
+    def _points(self, i: int) -> _Read | None:
+        if not self.mapping.columns:
+            return self._from_cell(self._texts[i]) if self._texts[i] else None
+        row = self._rows[i]
+        if not any(row):
+            return None
+        if not all(row):
+            lost = self._azimuths[row.index("")]
+            raise CellProblem(
+                "bad_pattern", f"no value at {lost:g} degrees", "values at all azimuths, or none", ""
+            )
+        values = [_value(cell, self._form) for cell in row]
+        return _Read([*zip(self._azimuths, values, strict=True)])
+
+    def _from_cell(self, text: str) -> _Read:
+        none = {word.upper() for word in self.mapping.nondirectional}
+        if text.upper() in none:
+            return _Read([])
+        if text.upper() in _DIRECTIONAL:
+            return _Read([], ("pattern_missing",))
+        separator, pair = self.mapping.separator, self.mapping.pair
+        parts = text.split() if not separator.strip() else [part.strip() for part in text.split(separator)]
+        if pair is None:
+            return _Read(equally_spaced([_value(part, self._form) for part in parts]))
+        return _Read([_pair(part, pair, self._form) for part in parts if part])
+
+    def _put(
+        self, entry: RegisterEntry, points: list[tuple[float, float]], kind: str, turn_deg: float
+    ) -> None:
+        key = (tuple(points), turn_deg)
+        if key not in self._known:
+            self._known[key] = self._computed(points, kind, turn_deg)
+        text, peak, erp_kw = self._known[key]
+        entry.values[HORIZONTAL] = text
+        if peak:
+            entry.flags.append("pattern_peak")
+        if erp_kw is not None:
+            entry.values["erp_kw"] = erp_kw
+
+    def _computed(
+        self, points: list[tuple[float, float]], kind: str, turn_deg: float
+    ) -> tuple[str, bool, float | None]:
+        mapping = self.mapping
+        turn = Turn(turn_deg, clockwise=mapping.direction == "cw")
+        erp_kw = None
+        if kind == "erp":
+            most = max(value for _, value in points)
+            erp_kw = power_units.erp_kw(most, mapping.unit, mapping.reference)
+            if not mapping.unit.startswith("dB"):  # by power: relative to the largest
+                if min(value for _, value in points) < 0.0 or most <= 0.0:
+                    raise CellProblem(
+                        "bad_pattern", "power is not positive", "powers of more than 0", f"{most:g}"
+                    )
+                points, kind = [(azimuth, value / most) for azimuth, value in points], "relative_power"
+        found = horizontal(points, kind, turn, normalise=mapping.normalise)
+        return pattern_text(found.attenuation_db), found.peak, erp_kw
+
+    def _from_file(self, entry: RegisterEntry, name: str, turn_deg: float) -> float | None:
+        """Enter the patterns of an antenna file; the depression of its maximum, if it has a vertical one."""
+        if not name:
+            return None
+        if name not in self._files:
+            self._files[name] = read_antenna_file(self._beside(name))
+        antenna = self._files[name]
+        entry.flags += antenna.flags
+        if antenna.horizontal:
+            self._put(entry, antenna.horizontal, antenna.horizontal_kind, turn_deg)
+        if antenna.vertical.points:
+            entry.values[VERTICAL] = vertical_text(antenna.vertical.points)
+            entry.values["beam_tilt_deg"] = antenna.vertical.beam_tilt_deg
+        elif antenna.electrical_tilt_deg is not None:
+            entry.values["beam_tilt_deg"] = antenna.electrical_tilt_deg
+        return antenna.vertical.beam_tilt_deg
+
+    def _beside(self, name: str) -> Path:
+        path = self.folder / name
+        if Path(name).name != name or not path.is_file():
+            raise CellProblem(
+                "bad_pattern", "antenna file is not beside the register", "the name of a file there", name
+            )
+        return path
+
+
+def enter_tilt(entry: RegisterEntry, of_table_deg: float | None, stated_deg: float) -> None:
+    """Enter a stated electrical tilt: the table wins unless its maximum is at 0 or there is none."""
+    if of_table_deg is None or of_table_deg == 0.0:
+        if stated_deg:
+            entry.values["beam_tilt_deg"] = stated_deg
+    elif stated_deg and abs(of_table_deg - stated_deg) > _TILT_AGREES_DEG:
+        entry.flags.append("tilt_disagrees")
+
+
+def _value(text: str, form: NumberFormat) -> float:
+    try:
+        return number(text, form)
+    except CellProblem as problem:
+        raise CellProblem("bad_pattern", problem.problem, problem.allowed, text) from None
+
+
+def _pair(text: str, sign: str, form: NumberFormat) -> tuple[float, float]:
+    azimuth, found, value = text.partition(sign)
+    if not found:
+        raise CellProblem("bad_pattern", "not a pair", f"azimuth{sign}value", text)
+    return _value(azimuth.strip(), form), _value(value.strip(), form)
+
+
+def check_pattern_columns(read: Callable[[], Patterns]) -> Patterns:
+    """The patterns of a table; a bad unit of the mapping is a fault of the mapping."""
+    try:
+        return read()
+    except CellProblem as problem:
+        raise InputError(
+            problem.problem, row="pattern.unit", value=problem.value, allowed=problem.allowed
+        ) from None

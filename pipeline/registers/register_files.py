@@ -1,0 +1,132 @@
+"""A written register and the report on it: what was read, what is written, what is not and why.
+
+The same input gives the same bytes: places with six decimals, powers with six significant digits, the order
+of the source.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from pipeline.config.register_mapping import RegisterMapping
+from pipeline.files import JsonObject, inert
+from pipeline.hashing import file_sha256
+from pipeline.registers.conversion.antenna_tables import plain_number
+from pipeline.registers.entries import Reading, RegisterEntry
+from pipeline.registers.finishing import Target, faults_of
+from pipeline.rows.foreign_text import RegisterFault
+
+_OWN_COLUMNS = ("status", "source_file", "source_row", "flags")
+_PLACES = {"lon", "lat"}
+# Numbers joined by signs, which no spreadsheet computes wrongly and other programs read as they are.
+_TABLES = {"pattern_azimuth_attenuation_db", "vertical_pattern_deg_attenuation_db"}
+_MOST_SHOWN = 50
+
+
+def register_text(entries: Iterable[RegisterEntry], target: Target) -> str:
+    """The register as CSV: its columns, then status, source and flags, then what the format has besides."""
+    written = list(entries)
+    further: dict[str, None] = {}
+    for entry in written:
+        further.update(
+            dict.fromkeys(name for name in entry.values if name not in (*target.columns, "status"))
+        )
+    columns = [*target.columns, *_OWN_COLUMNS, *further]
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(entry, name) for name in columns] for entry in written)
+    return lines.getvalue()
+
+
+def _cell(entry: RegisterEntry, name: str) -> str:
+    if name == "source_file":
+        return str(inert(entry.file.name))
+    if name == "source_row":
+        return str(entry.row)
+    if name == "flags":
+        return ";".join(sorted(set(entry.flags)))
+    value = entry.values.get(name)
+    if isinstance(value, float):
+        return (
+            f"{value:.6f}" if name in _PLACES else f"{value:.6g}" if name == "erp_kw" else plain_number(value)
+        )
+    text = "" if value is None else str(value)
+    return text if name in _TABLES else inert(text)
+
+
+def report_of(reading: Reading, mapping: RegisterMapping) -> JsonObject:
+    """The report of an import as a JSON document."""
+    flags: dict[str, list[str]] = {}
+    for entry in reading.written():
+        for flag in sorted(set(entry.flags)):
+            flags.setdefault(flag, []).append(str(entry.values.get("id", "")))
+    return {
+        "format": mapping.format,
+        "inputs": [
+            {"path": str(path), "sha256": file_sha256(path), "rows": rows} for path, rows in reading.inputs
+        ],
+        "as_of": None if mapping.as_of is None else mapping.as_of.isoformat(),
+        "mapping": mapping.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "written": sum(1 for _ in reading.written()),
+        "dropped": [_dropped(entry) for entry in reading.entries if entry.drop],
+        "faults": [_told(fault) for fault in faults_of(reading.entries)],
+        "flags": dict(sorted(flags.items())),
+        "datum": {"operation": reading.datum.operation, "accuracy_m": reading.datum.accuracy_m},
+        "not_used": reading.not_used,
+    }
+
+
+def _dropped(entry: RegisterEntry) -> JsonObject:
+    return {
+        "source_file": entry.file.name,
+        "source_row": entry.row,
+        "source_id": entry.source_id,
+        "reason": entry.drop,
+    }
+
+
+def _told(fault: RegisterFault) -> JsonObject:
+    return {
+        "file": fault.file,
+        "row": fault.row,
+        "field": fault.field,
+        "value": fault.value,
+        "allowed": fault.allowed,
+        "reason": fault.reason,
+        "problem": fault.problem,
+    }
+
+
+def summary_lines(reading: Reading) -> list[str]:
+    """Five lines: rows read, written, dropped by reason, faults, flags by kind with the widest datum."""
+    entries = reading.entries
+    drops = Counter(entry.drop for entry in entries if entry.drop)
+    statuses = Counter(str(entry.values.get("status", "")) for entry in entries if entry.drop == "status")
+    told = [f"{reason} {count}" for reason, count in sorted(drops.items())]
+    if statuses:
+        told.append("of status " + ", ".join(f"{name}: {n}" for name, n in sorted(statuses.items())))
+    flags = Counter(flag for entry in reading.written() for flag in set(entry.flags))
+    accuracy = reading.datum.accuracy_m
+    datum = f"{reading.datum.operation}, {'accuracy not known' if accuracy is None else f'{accuracy:g} m'}"
+    return [
+        f"rows read: {sum(rows for _, rows in reading.inputs)} of {len(reading.inputs)} file(s)",
+        f"written: {sum(1 for _ in reading.written())}",
+        f"dropped: {sum(drops.values())}" + (f" ({'; '.join(told)})" if told else ""),
+        f"faults: {len(faults_of(entries))}",
+        f"flags: {', '.join(f'{name} {n}' for name, n in sorted(flags.items())) or 'none'}; datum: {datum}",
+    ]
+
+
+def fault_lines(faults: Sequence[RegisterFault]) -> Iterator[str]:
+    """The faults, by file, the first 50 of each."""
+    by_file: dict[str, list[RegisterFault]] = {}
+    for fault in faults:
+        by_file.setdefault(str(fault.file), []).append(fault)
+    for file, found in by_file.items():
+        yield from (str(fault) for fault in found[:_MOST_SHOWN])
+        if len(found) > _MOST_SHOWN:
+            yield f"{file}: and {len(found) - _MOST_SHOWN} more"

@@ -1,0 +1,244 @@
+"""Workbooks, dBase, shapefile, KML, GeoPackage and GeoJSON as tables of text, through GDAL.
+
+Cells of workbooks arrive as text, dates as ``2015/01/01``; the row is that of the sheet. Of the other kinds
+the running number from 1 is the row, numbers are their shortest exact digits, and points come with their CRS.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from pyproj import CRS
+
+from pipeline.errors import InputError
+from pipeline.rows.foreign_text import CellTable, RegisterFault, TextFormat, cell_table, read_text_table
+from pipeline.rows.text_records import content_of
+from pipeline.rows.vector_files import faults_named
+
+_WORKBOOKS = (".xlsx", ".ods")
+_PACKED = (*_WORKBOOKS, ".kmz")
+_VECTOR = (".dbf", ".shp", ".kml", ".kmz", ".gpkg", ".geojson", ".json")
+_MOST_BYTES, _MOST_UNPACKED_BYTES = 500_000_000, 2_000_000_000
+# What GDAL adds to the fields of a KML.
+_OF_KML = {
+    "description", "timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude", "visibility",
+    "drawOrder", "icon", "id2", "snippet",
+}  # fmt: skip
+_DEFAULT_ENCODING = TextFormat().encoding
+# Offset of the language byte of a dBase file, and that of the length of its header.
+_LANGUAGE_BYTE, _HEADER_LENGTH = 29, slice(8, 10)
+_DATE_1904 = (b'date1904="1"', b'date1904="true"')
+
+
+class ForeignTable(NamedTuple):
+    """A table with what its kind of file knows besides.
+
+    ``points`` by row: (x, y) in ``crs``, the kind of another geometry, or None; None for tables without any.
+    ``typed``: numbers were numbers, so that the decimal sign is a point whatever the file's text has;
+    ``workbook``: only some of them were. ``serial_shift_days``: of dates given as numbers.
+    """
+
+    table: CellTable
+    points: list[tuple[float, float] | str | None] | None = None
+    crs: CRS | None = None
+    typed: bool = False
+    workbook: bool = False
+    serial_shift_days: int = 0
+
+
+def read_foreign(
+    path: Path, form: TextFormat, *, sheet: str | None = None, layer: str | None = None
+) -> ForeignTable:
+    """A table by the suffix of its file: workbook, vector file, or else text as ``form`` says."""
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise InputError("is not a file" if path.exists() else "file does not exist", file=path)
+    if suffix not in (*_WORKBOOKS, *_VECTOR):
+        return ForeignTable(read_text_table(path, form))
+    if path.stat().st_size > _MOST_BYTES:
+        raise InputError("file is too large", file=path, allowed=f"up to {_MOST_BYTES} bytes")
+    if suffix in _PACKED:
+        _refuse_endless_archive(path)
+    if suffix in _WORKBOOKS:
+        return _workbook(path, form.header_row, sheet)
+    stated = None if form.encoding == _DEFAULT_ENCODING else form.encoding
+    if suffix in (".dbf", ".shp"):
+        _refuse_unknown_letters(path.with_suffix(".dbf") if suffix == ".shp" else path, stated)
+    return _vector(path, stated, layer)
+
+
+def _refuse_endless_archive(path: Path) -> None:
+    """Refuse what is no archive, and one that unpacks to more than any register."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, OSError):
+        raise InputError("is damaged, or not what its suffix says", file=path) from None
+    if unpacked > _MOST_UNPACKED_BYTES:
+        raise InputError(
+            "file is too large", file=path, allowed=f"up to {_MOST_UNPACKED_BYTES} bytes unpacked"
+        )
+
+
+# --- workbooks ----------------------------------------------------------------------------------------------
+
+
+def _workbook(path: Path, header_row: int, sheet: str | None) -> ForeignTable:
+    names = _layer_names(path)
+    if sheet is None and len(names) > 1:
+        raise InputError("which sheet is the register?", file=path, field="sheet", allowed=", ".join(names))
+    chosen = names[0] if sheet is None else sheet
+    if chosen not in names:
+        raise InputError("no such sheet", file=path, field="sheet", value=sheet, allowed=", ".join(names))
+    with _opened(path):
+        frame = pyogrio.read_dataframe(
+            path,
+            layer=chosen,
+            read_geometry=False,
+            fid_as_index=True,
+            HEADERS="DISABLE",
+            FIELD_TYPES="STRING",
+        )
+    records = {int(row): _texts(cells) for row, cells in zip(frame.index, frame.to_numpy(), strict=True)}
+    header = records.get(header_row)
+    if header is None or not any(header):
+        allowed = "the row with the names of the columns (header_row)"
+        raise InputError("holds no header", file=path, row=header_row, allowed=allowed)
+    below = [(row, cells) for row, cells in records.items() if row > header_row]
+    return ForeignTable(
+        cell_table(path, header, below), workbook=True, serial_shift_days=1462 if _from_1904(path) else 0
+    )
+
+
+def _from_1904(path: Path) -> bool:
+    """Whether a workbook counts days from 1904; GDAL takes all for the usual ones."""
+    if path.suffix.lower() != ".xlsx":
+        return False
+    with zipfile.ZipFile(path) as archive:
+        settings = archive.read("xl/workbook.xml") if "xl/workbook.xml" in archive.namelist() else b""
+    return any(mark in settings for mark in _DATE_1904)
+
+
+# --- vector files -------------------------------------------------------------------------------------------
+
+
+def _refuse_unknown_letters(path: Path, stated: str | None) -> None:
+    """Refuse a dBase file with other letters than ASCII that nothing names: GDAL would take one for all."""
+    if stated is not None or path.with_suffix(".cpg").exists() or path.with_suffix(".CPG").exists():
+        return
+    if not path.is_file():
+        return
+    content = content_of(path, _MOST_BYTES)
+    if len(content) <= _LANGUAGE_BYTE or content[_LANGUAGE_BYTE]:
+        return
+    begin = int.from_bytes(content[_HEADER_LENGTH], "little")
+    if not content[begin:].isascii():
+        raise RegisterFault(
+            "not_utf8", "does not say its character set", file=path, field="(file)", allowed="encoding: ..."
+        )
+
+
+def _vector(path: Path, encoding: str | None, layer: str | None) -> ForeignTable:
+    names = _layer_names(path)
+    is_kml = path.suffix.lower() in (".kml", ".kmz")
+    if layer is not None and layer not in names:
+        raise InputError("no such layer", file=path, field="layer", value=layer, allowed=", ".join(names))
+    if layer is None and len(names) > 1 and not is_kml:
+        raise InputError("which layer is the register?", file=path, field="layer", allowed=", ".join(names))
+    frames = [_frame(path, encoding, name) for name in ([layer] if layer is not None else names)]
+    frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+    geometry = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
+    left_out = {"geometry"} if geometry is not None else set()
+    columns = [name for name in frame.columns if name not in left_out | (_OF_KML if is_kml else set())]
+    cells = zip(*(_texts(frame[name].tolist()) for name in columns), strict=True)
+    records = [*enumerate(cells if columns else [()] * len(frame), start=1)]
+    if is_kml:
+        _refuse_described(path, columns, frame)
+    table = _all_rows(path, columns, records)
+    if geometry is None:
+        return ForeignTable(table, typed=True)
+    return ForeignTable(table, [_point(shape) for shape in geometry], geometry.crs, typed=True)
+
+
+def _all_rows(path: Path, columns: Sequence[str], records: Sequence[tuple[int, Sequence[str]]]) -> CellTable:
+    """Every feature, also one without attributes: its geometry is something."""
+    by_column = zip(*(cells for _, cells in records), strict=True) if records else [()] * len(columns)
+    named = {name: list(cells) for name, cells in zip(columns, by_column, strict=True)}
+    return CellTable(path, tuple(columns), [row for row, _ in records], named, [])
+
+
+def _frame(path: Path, encoding: str | None, layer: str) -> pd.DataFrame:
+    with _opened(path):
+        info = pyogrio.read_info(path, layer=layer)
+        frame = pyogrio.read_dataframe(path, layer=layer, encoding=encoding)
+    for name, kind in zip(info["fields"], info["ogr_types"], strict=True):
+        if kind == "OFTDate" and pd.api.types.is_datetime64_any_dtype(frame[name]):
+            frame[name] = frame[name].dt.strftime("%Y-%m-%d").astype(object)
+    return frame
+
+
+def _refuse_described(path: Path, columns: Sequence[str], frame: pd.DataFrame) -> None:
+    """Refuse a KML whose values stand in the text of balloons alone."""
+    told = frame["description"].astype(str) if "description" in frame else pd.Series(dtype=str)
+    if set(columns) <= {"id", "Name"} and told.str.contains("<td", case=False).any():
+        raise InputError(
+            "values stand in an HTML description only",
+            file=path,
+            field="description",
+            allowed="ExtendedData; a GIS turns the tables of descriptions into fields",
+        )
+
+
+def _point(shape: shapely.Geometry | None) -> tuple[float, float] | str | None:
+    if shape is None or shape.is_empty:
+        return None
+    if shape.geom_type == "MultiPoint" and len(shape.geoms) == 1:
+        shape = shape.geoms[0]
+    return (shape.x, shape.y) if shape.geom_type == "Point" else str(shape.geom_type)
+
+
+# --- cells --------------------------------------------------------------------------------------------------
+
+
+def _texts(cells: Sequence[object]) -> list[str]:
+    return [_text(cell) for cell in cells]
+
+
+def _text(cell: object) -> str:
+    """A cell as text: nothing for null, the shortest exact digits of a number, days without a midnight."""
+    if isinstance(cell, str):
+        return cell
+    if cell is None or cell is pd.NaT or cell is pd.NA:
+        return ""
+    if isinstance(cell, (float, np.floating)):
+        if math.isnan(cell):
+            return ""
+        figure = float(cell)
+        return str(int(figure)) if figure.is_integer() and abs(figure) < 1e15 else repr(figure)
+    if isinstance(cell, datetime):
+        return cell.strftime("%Y-%m-%dT%H:%M:%S")
+    return cell.isoformat() if isinstance(cell, date) else str(cell)
+
+
+def _layer_names(path: Path) -> list[str]:
+    with _opened(path):
+        return [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[None]:
+    with faults_named(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,161 @@
+"""Tables of text as others write them: any usual encoding, separator and header row, nothing replaced.
+
+A record begins on a line of the file; that line is its row. Cells stay text.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import InputError
+from pipeline.rows.text_records import MOST_BYTES, MOST_LINES, content_of
+
+# Lines of the text as a record reader counts them.
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_UTF8 = ("utf-8", "utf-8-sig")
+_MARKS_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class RegisterFault(InputError):
+    """A fault of a row or a file of a register; ``reason`` is its word in reports."""
+
+    def __init__(
+        self,
+        reason: str,
+        problem: str,
+        *,
+        file: str | Path,
+        row: int | None = None,
+        field: str | None = None,
+        value: object = None,
+        allowed: str | None = None,
+    ) -> None:
+        self.reason = reason
+        super().__init__(problem, file=file, row=row, field=field, value=value, allowed=allowed)
+
+
+class CellTable(NamedTuple):
+    """A table as it stands: headers with blanks made one, rows by number, cells by column, faulty rows."""
+
+    path: Path
+    headers: tuple[str, ...]
+    rows: list[int]
+    columns: dict[str, list[str]]
+    faults: list[RegisterFault]
+
+
+class TextFormat(NamedTuple):
+    """How the text of a table is read; ``separator`` None: the comma, of UTF-16 the tab."""
+
+    encoding: str = "utf-8-sig"
+    separator: str | None = None
+    header_row: int = 1
+
+
+def foreign_text(path: Path, encoding: str) -> str:
+    """The whole text of a file; RegisterFault with the line of the first byte that is none."""
+    content = content_of(path, MOST_BYTES)
+    if encoding in _UTF8 and content.startswith(_MARKS_UTF16):
+        raise _undecodable(path, 1, content[:1], "utf-8; encoding: utf-16 reads this file")
+    if encoding == "utf-16" and not content.startswith(_MARKS_UTF16):
+        raise _undecodable(path, 1, content[:1], "UTF-16 with a byte order mark")
+    try:
+        text = content.decode("utf-8-sig" if encoding in _UTF8 else encoding)
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise _undecodable(path, row, content[error.start : error.start + 1], f"text in {encoding}") from None
+    if "\0" in text:
+        row = text.count("\n", 0, text.index("\0")) + 1
+        raise _undecodable(path, row, b"\0", f"text in {encoding}")
+    if text.count("\n") > MOST_LINES:
+        raise InputError("has too many lines", file=path, allowed=f"up to {MOST_LINES}")
+    return text
+
+
+def _undecodable(path: Path, row: int, found: bytes, allowed: str) -> RegisterFault:
+    value = f"0x{found.hex()}"
+    return RegisterFault(
+        "not_utf8", "is no such text", file=path, row=row, field="(file)", value=value, allowed=allowed
+    )
+
+
+def records_of(
+    path: Path, text: str, separator: str, *, first_line: int = 1
+) -> Iterator[tuple[int, list[str]]]:
+    """Records from a line on, each with the line on which it begins; blank lines are left out."""
+    starts = [match.end() for match in _LINE_END.finditer(text)] if first_line > 1 else []
+    begin = 0 if first_line == 1 else starts[first_line - 2] if len(starts) >= first_line - 1 else len(text)
+    reader = csv.reader(io.StringIO(text[begin:], newline=""), delimiter=separator, strict=True)
+    row = first_line
+    try:
+        for cells in reader:
+            if cells:
+                yield row, cells
+            row = reader.line_num + first_line
+    except csv.Error as error:
+        raise InputError(f"is not a readable table ({error})", file=path, row=row) from None
+
+
+def read_text_table(path: Path, form: TextFormat) -> CellTable:
+    """A table of text; rows with another number of cells than the header are faults (``bad_row``)."""
+    separator = form.separator or ("\t" if form.encoding == "utf-16" else ",")
+    text = foreign_text(path, form.encoding)
+    records = records_of(path, text, separator, first_line=form.header_row)
+    row, header = next(records, (form.header_row, []))
+    if row != form.header_row or not any(map(str.strip, header)):
+        raise InputError(
+            "holds no header", file=path, row=form.header_row, allowed="the names of the columns (header_row)"
+        )
+    return cell_table(path, header, records)
+
+
+def cell_table(path: Path, header: Sequence[str], records: Iterable[tuple[int, Sequence[str]]]) -> CellTable:
+    """Records below a header as columns; rows of blanks are left out, those of another width are faults."""
+    headers = distinct(header)
+    rows: list[int] = []
+    kept: list[Sequence[str]] = []
+    faults: list[RegisterFault] = []
+    for row, cells in records:
+        if not any(cell and not cell.isspace() for cell in cells):
+            continue
+        if len(cells) != len(headers):
+            faults.append(_wrong_width(path, row, len(cells), len(headers)))
+            continue
+        rows.append(row)
+        kept.append(cells)
+    columns = zip(*kept, strict=True) if kept else [()] * len(headers)
+    named = {name: list(cells) for name, cells in zip(headers, columns, strict=True) if name}
+    return CellTable(path, headers, rows, named, faults)
+
+
+def _wrong_width(path: Path, row: int, found: int, wanted: int) -> RegisterFault:
+    return RegisterFault(
+        "bad_row",
+        "row has the wrong number of cells",
+        file=path,
+        row=row,
+        field="(row)",
+        value=found,
+        allowed=f"{wanted}, as in the header",
+    )
+
+
+def distinct(header: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns with white space as one blank; the second of a name is ``Name#2``, and so on."""
+    counts: dict[str, int] = {}
+    names = []
+    for name in map(one_blank, header):
+        counts[name] = counts.get(name, 0) + 1
+        names.append(name if counts[name] == 1 or not name else f"{name}#{counts[name]}")
+    return tuple(names)
+
+
+def one_blank(text: str) -> str:
+    """Text with every run of white space, of line ends and no-break blanks too, as one blank."""
+    return " ".join(text.split())
