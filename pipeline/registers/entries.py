@@ -99,3 +99,16 @@ class Reading:
     def written(self) -> Iterator[RegisterEntry]:
         """The entries that go into the register."""
         return (entry for entry in self.entries if entry.written)
+
+
+def drop_by_rule(entry: RegisterEntry, mapping: RegisterMapping) -> str:
+    """The reason of status or date for which an entry is left out, or nothing."""
+    if mapping.keep_status is not None and entry.values.get("status") not in mapping.keep_status:
+        return "status"
+    if mapping.as_of is None:
+        return ""
+    today = mapping.as_of.isoformat()
+    if str(entry.values.get("valid_from") or "") > today:
+        return "not_yet"
+    until = str(entry.values.get("valid_to") or "")
+    return "expired" if until and until < today else ""

@@ -20,9 +20,16 @@ from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
 from pipeline.registers.entries import Reading, Source
 from pipeline.registers.finishing import Target, check_entries, faults_of, finish_transmitters
+from pipeline.registers.formats.ge06 import read_ge06
 from pipeline.registers.formats.mapped_table import read_tables
 from pipeline.registers.named_plans import named_plan
-from pipeline.registers.register_files import fault_lines, register_text, report_of, summary_lines
+from pipeline.registers.register_files import (
+    areas_document,
+    fault_lines,
+    register_text,
+    report_of,
+    summary_lines,
+)
 from pipeline.registers.stations import ReceiverRow
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
 from pipeline.rows.foreign_text import RegisterFault
@@ -30,7 +37,7 @@ from pipeline.shipped import TABLES
 
 _REPORT_FILE = kind_of_start("a report in JSON", rb"\s*\{")
 _GEOJSON_FILE = kind_of_start("a GeoJSON", rb"\s*\{")
-_FORMATS: dict[str, Callable[[Source, Target], Reading]] = {"table": read_tables}
+_FORMATS: dict[str, Callable[[Source, Target], Reading]] = {"table": read_tables, "ge06": read_ge06}
 
 
 class RegisterPlan(NamedTuple):
@@ -60,7 +67,12 @@ class Import(NamedTuple):
 def read_mapping(path: Path) -> RegisterMapping:
     """An `import.yaml`, its paths beside it; InputError names the key."""
     mapping = read_model(path, RegisterMapping)
-    return with_files(mapping, [path.parent / file for file in mapping.files])
+    beside = {
+        name: path.parent / file
+        for name, file in (("patterns", mapping.patterns), ("areas_out", mapping.areas_out))
+        if file
+    }
+    return with_files(mapping.model_copy(update=beside), [path.parent / file for file in mapping.files])
 
 
 def with_files(mapping: RegisterMapping, files: Sequence[Path]) -> RegisterMapping:
@@ -151,6 +163,8 @@ def write_import(found: Import, files: ImportFiles) -> None:
     if faults and not mapping.lenient:
         raise _refused(faults)
     write_output(files.out, register_text(reading.written(), found.target))
+    if files.areas_out is not None:
+        write_output(files.areas_out, json_bytes(areas_document(reading.areas)))
     if found.doubt:
         print(f"channelmaps: {found.doubt}", file=sys.stderr)
     print("\n".join(summary_lines(reading)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.config.register_mapping import RegisterMapping
 from pipeline.files import JsonObject, inert
@@ -99,6 +99,19 @@ def _told(fault: RegisterFault) -> JsonObject:
         "reason": fault.reason,
         "problem": fault.problem,
     }
+
+
+def areas_document(areas: Sequence[Mapping[str, object]]) -> JsonObject:
+    """Areas of allotments as GeoJSON: one feature a contour, what is not its ring as properties."""
+    features = [
+        {
+            "type": "Feature",
+            "properties": {name: value for name, value in area.items() if name != "ring"},
+            "geometry": {"type": "Polygon", "coordinates": [area["ring"]]},
+        }
+        for area in areas
+    ]
+    return {"type": "FeatureCollection", "features": features}
 
 
 def summary_lines(reading: Reading) -> list[str]:

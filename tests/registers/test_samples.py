@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli.commands_registers import service_targets
 from pipeline.registers.finishing import faults_of
-from pipeline.registers.importing import Import, read_import, read_mapping
+from pipeline.registers.importing import Import, read_import, read_mapping, with_files
 from pipeline.registers.register_files import register_text
 from pipeline.rows.foreign_text import RegisterFault
 
@@ -21,7 +21,8 @@ SAMPLES = Path(__file__).resolve().parents[3] / "shared/data/formats"
 TRANSMITTERS = [
     "s01_cp1250_dms", "s02_latin1_title_lines", "s03_erp_by_azimuth", "s04_bom_eirp_field_rotation",
     "s05_xlsx", "s06_projected_sentinels", "s07_ofcom_like_join", "s17_antenna_files", "s18_kml",
-    "s19_shapefile_cpg", "s23_faults", "s24_duplicates",
+    "s19_shapefile_cpg", "s23_faults", "s24_duplicates", "s08_ge06_gt1_padded",
+    "s09_ge06_gt1_unpadded_modify", "s10_ge06_allotments", "s25_ge06_faults",
 ]  # fmt: skip
 NUMBERS = {
     "channel", "centre_mhz", "bandwidth_mhz", "antenna_height_agl_m", "site_height_asl_m", "haat_m",
@@ -106,6 +107,26 @@ def compare_faults(case: str, faults: list[RegisterFault], files: set[str] | Non
     ]
     read = {path.name for path in read_mapping(SAMPLES / case / "import.yaml").files}
     assert told == [row for row in wanted if row[0] in (files or read)]
+
+
+def test_areas_of_allotments() -> None:
+    found = imported("s10_ge06_allotments").reading.areas
+    wanted = expected("expected_areas.csv", "s10_ge06_allotments")
+    for area, other in zip(found, wanted, strict=True):
+        ring = [tuple(map(float, point.split())) for point in other["ring"].split(", ")]
+        assert area.pop("ring") == [pytest.approx(point, abs=1e-6) for point in ring]
+        assert {name: str(value) for name, value in area.items()} == {
+            **{name: other[name] for name in area},
+            "centre_mhz": f"{float(other['centre_mhz'])}",
+        }
+
+
+@pytest.mark.parametrize("file", ["count.txt", "cut_off.txt"])
+def test_notices_cut_off_are_faults_of_the_file(file: str) -> None:
+    mapping = read_mapping(SAMPLES / "s25_ge06_faults/import.yaml")
+    with pytest.raises(RegisterFault) as fault:
+        read_import(with_files(mapping, [SAMPLES / "s25_ge06_faults" / file]), None, {})
+    compare_faults("s25_ge06_faults", [fault.value], {file})
 
 
 @pytest.mark.parametrize("case", TRANSMITTERS)

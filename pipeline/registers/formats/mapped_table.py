@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pipeline.config.register_mapping import ColumnMapping, Join, RegisterMapping, RowFilter
 from pipeline.errors import InputError
-from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
+from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, drop_by_rule
 from pipeline.registers.finishing import Target
 from pipeline.registers.mapped.mapped_cells import Converted, MappedCells, convert, headers_of
 from pipeline.registers.mapped.mapped_patterns import Patterns, check_pattern_columns
@@ -252,19 +252,6 @@ def _kept(cells: MappedCells, condition: RowFilter) -> list[bool]:
         return [text in wanted for text in texts]
     unwanted = {*map(one_blank, condition.not_in or ())}
     return [text not in unwanted for text in texts]
-
-
-def drop_by_rule(entry: RegisterEntry, mapping: RegisterMapping) -> str:
-    """The reason of status or date for which an entry is left out, or nothing."""
-    if mapping.keep_status is not None and entry.values.get("status") not in mapping.keep_status:
-        return "status"
-    if mapping.as_of is None:
-        return ""
-    today = mapping.as_of.isoformat()
-    if str(entry.values.get("valid_from") or "") > today:
-        return "not_yet"
-    until = str(entry.values.get("valid_to") or "")
-    return "expired" if until and until < today else ""
 
 
 def _refuse_cells(

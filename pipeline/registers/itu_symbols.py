@@ -1,0 +1,40 @@
+"""Symbols of the ITU for countries and geographical areas, such as SVN, E and SUI, and codes of ISO 3166."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.rows.row_models import SourcedRow, read_rows
+from pipeline.shipped import TABLES
+
+_TABLE = TABLES / "itu_codes.csv"
+
+
+class _SymbolRow(SourcedRow):
+    name: str
+    iso2: Annotated[str, Field(pattern=r"^([A-Z]{2})?$", description="two letters of ISO 3166 or empty")]
+    area: Annotated[str, Field(pattern=r"^([A-Z]{1,3})?$", description="one to three letters or empty")]
+
+
+@cache
+def _areas() -> dict[str, str]:
+    """Symbol -> code; of areas that share a symbol, such as islands, the one that was read in a source."""
+    rows = sorted(read_rows(_TABLE, _SymbolRow), key=lambda row: not row.verified)
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.area and row.iso2:
+            found.setdefault(row.area, row.iso2)
+    return found
+
+
+def country_of_symbol(symbol: str) -> str | None:
+    """Two-letter code of a symbol of the ITU; None for one that is not in the table."""
+    return _areas().get(symbol.strip().upper())
+
+
+def symbol_of_country(country: str) -> str | None:
+    """Symbol of the ITU of a two-letter code; None for one that is not in the table."""
+    return {code: symbol for symbol, code in _areas().items()}.get(country.strip().upper())
