@@ -247,8 +247,8 @@ class Config(Section):
             raise ValueError(
                 f"propagation.coverage_model: {self.propagation.coverage_model} needs terrain.dem"
             )
-        if missing_of_check := self._terrain_check_fault():
-            raise ValueError(missing_of_check)
+        if missing_of_paths := self._terrain_check_fault() or self._device_path_fault():
+            raise ValueError(missing_of_paths)
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
             raise ValueError("levels_dbm names a level twice")
         caps_dbm = {device.id: device.cap_dbm for device in self.devices}
@@ -288,6 +288,16 @@ class Config(Section):
             return "protection.wsd_terrain: checked needs terrain.dem"
         asks = self.protection.method == "degradation" and self.has_television
         return "" if asks else "protection.wsd_terrain: checked needs method: degradation, and television"
+
+    def _device_path_fault(self) -> str:
+        """What paths of devices over terrain lack, or do not go with; empty if nothing."""
+        path = self.protection.device_path
+        if path == "homogeneous":
+            return ""
+        if self.terrain.dem is None:
+            return f"protection.device_path: {path} needs terrain.dem"
+        hidden = self.publish.coarsen_m > 0.0
+        return "publish.coarsen_m needs protection.device_path: homogeneous" if hidden else ""
 
     def _television_fault(self) -> str:
         """What is missing for DTT, or makes no sense without it; empty if all is well."""

@@ -121,6 +121,11 @@ class Protection(Section):
     """Share of the territory's pixels in that sample, drawn by their number; 100: all."""
     wsd_terrain_seed: Annotated[Whole, Field(ge=0, le=999999)] = 0
     """Another number draws another sample."""
+    device_path: Literal["homogeneous", "smaller", "p1812"] = "homogeneous"
+    """Path of devices to receivers of services at known places, and of devices in `aggregate`: homogeneous,
+    over terrain by Rec. ITU-R P.1812 where it is known, or the smaller loss of both (section 40)."""
+    device_path_km: Annotated[Number, Field(ge=1, le=100)] = 60.0
+    """Distance up to which paths are computed over terrain; farther ones are homogeneous."""
     threshold: Threshold = Threshold()
     """Settings of the threshold method."""
     separation: Separation = Separation()

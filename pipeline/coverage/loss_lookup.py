@@ -132,8 +132,12 @@ def pack_losses(
     to_km: NDArray[np.float64] | None = None,
     *,
     level: bool = False,
+    block_side: int | None = None,
 ) -> Losses:
-    """The tables of transmitters in their order; without distances they hold for all."""
+    """The tables of transmitters in their order; without distances they hold for all.
+
+    ``block_side`` nodes of the blocks of which the least loss is kept; None: by the size of the table.
+    """
     place = np.array([_place_of(table) for table in tables], np.float64).reshape(-1, 6)
     size = np.zeros((len(tables), 5), np.int64)
     start, least_start = (np.full((len(tables), 2), -1, np.int64) for _ in range(2))
@@ -145,7 +149,7 @@ def pack_losses(
             if codes is None:
                 continue
             closed = _closed(codes, table.step_deg)
-            side = _BLOCK_OF_MANY if closed.size >= _MANY_NODES else _BLOCK_OF_FEW
+            side = block_side or (_BLOCK_OF_MANY if closed.size >= _MANY_NODES else _BLOCK_OF_FEW)
             size[t] = (*closed.shape, table.ranges.shift, table.ranges.first, side)
             start[t, k], least_start[t, k] = filled, found
             parts.append(closed.ravel())

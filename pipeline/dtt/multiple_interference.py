@@ -4,12 +4,13 @@ Loss, discrimination and ratios are those of the job protect, without the multip
 which this check is to judge. What the devices cause at one receiver counts as fully correlated: the median of
 the sum is the power sum of the medians, its spread the mean of the spreads weighted by power. (A small fall
 of location probability follows the mean power, which no correlation changes.) q1 - q2 is the integral of
-``degradation``.
+``degradation``. With ``protection.device_path`` paths are those over terrain (docs/method.md, section 40).
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from pipeline.blocks import map_blocks
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.coverage.profile_fields import PlacesGround
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, nuisance_bands, read_servers, read_victims
 from pipeline.dtt.degradation import degradation_of
 from pipeline.dtt.device_ground import GroundClasses, ground_places, read_ground
@@ -35,6 +37,14 @@ from pipeline.dtt.path_classes import (
     prepared,
 )
 from pipeline.dtt.protection_maps import reach_px
+from pipeline.dtt.terrain_losses import (
+    NO_TERRAIN,
+    TerrainLosses,
+    chosen_loss_db,
+    losses_of_devices,
+    terrain_reach_px,
+)
+from pipeline.dtt.terrain_paths import terrain_of_grid
 from pipeline.dtt.victims import COASTAL_BIT, NO_VICTIM, ORTHOGONAL_BIT, VictimMaps, group_codes, rows_of
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -113,14 +123,21 @@ def run(
     concerned = [(job, sources) for job, sources in found if sources is not None]
     if not concerned:
         return None
-    box = _box_of([(sources, reach_px(_louder(job), files, grid)) for job, sources in concerned], grid)
+    over_px = terrain_reach_px(config, grid)
+    box = _box_of(
+        [(sources, max(reach_px(_louder(job), files, grid), over_px)) for job, sources in concerned], grid
+    )
     power = np.zeros((2, box.rows.stop - box.rows.start, box.cols.stop - box.cols.start))
     places = ground_places(config, raster.read(files.territory("surface")).values, grid)
+    terrain = terrain_of_grid(config, files.build, grid) if over_px > 0 else None
     for job, sources in concerned:
         victims = read_victims(job, files, box)
         classes = read_ground(config, files.build, job.devices[0], places, box)
         paths = paths_of(job, victims, grid, classes)
-        _add(job, sources, paths, victims, box, power, threads)
+        if terrain is None:
+            _add(job, sources, paths, victims, box, power, threads)
+        else:
+            _add_over_terrain(job, sources, paths, victims, grid, box, terrain, power, threads)
     dq_pct = min(config.devices[i].dq_pct for i in np.unique(placed.device))
     return _layers(config, files, box, power, dq_pct, threads)
 
@@ -204,7 +221,8 @@ def _add(
 
     def compute(rows: slice, cols: slice, before: NDArray[np.float64]) -> NDArray[np.float64]:
         after = before.copy()
-        add_power(rows_of(victims, rows), rows.start, inside, paths, antenna, cross_polar_db, after)
+        strip = rows_of(victims, rows)
+        add_power(strip, rows.start, inside, paths, NO_TERRAIN, antenna, cross_polar_db, after)
         return after
 
     height, width = power.shape[1:]
@@ -215,37 +233,75 @@ def _add(
         power[:, rows] = part
 
 
+def _add_over_terrain(
+    job: ProtectionJob,
+    sources: InterferenceSources,
+    paths: SourcePaths,
+    victims: VictimMaps,
+    grid: Grid,
+    box: PixelBox,
+    terrain: PlacesGround,
+    power: NDArray[np.float64],
+    threads: int,
+) -> None:
+    """As ``_add``, device by device, with paths over terrain."""
+    antenna = discrimination_of(job)
+    cross_polar_db = job.config.coverage.cross_polar_db
+    first_row, first_col = box.rows.start, box.cols.start
+    pixels = list(zip(sources.row.tolist(), sources.col.tolist(), strict=True))
+    with_gaps = 0
+    found = losses_of_devices(job.config, job.devices[0], job.f_mhz, terrain, grid, pixels, threads)
+    for j, over in enumerate(found):
+        one = InterferenceSources(
+            sources.row[j : j + 1] - first_row,
+            sources.col[j : j + 1] - first_col,
+            sources.level_dbm[j : j + 1],
+        )
+        inside = over._replace(row=over.row - first_row, col=over.col - first_col)
+        add_power(victims, 0, one, paths, inside, antenna, cross_polar_db, power)
+        with_gaps += over.gaps
+    if with_gaps:
+        what = f"around {with_gaps} of {len(pixels)} devices terrain is not known everywhere"
+        print(f"channel {job.channel}: {what}: there their paths are homogeneous", file=sys.stderr)
+
+
 @kernel
 def add_power(
     victims: VictimMaps,
     first_row: int,
     sources: InterferenceSources,
     paths: SourcePaths,
+    over: TerrainLosses,
     antenna: tuple[float, float, float],
     cross_polar_db: float,
     power: NDArray[np.float64],
 ) -> None:
     """Power of all sources at the victims of a strip, mW at 0 dBi times the protection ratio.
 
-    Into ``power`` float64[near | far, y, x]; the strip begins at row ``first_row`` of the box.
+    Into ``power`` float64[near | far, y, x]; the strip begins at row ``first_row`` of the box. ``over``: of
+    the only source, on the box, where there is terrain.
     """
     height, width = victims.kind.shape
     reach = paths.far_db.shape[1] - 1
+    around = max(reach, over.around)
     flat_deg, end_deg, full_db = antenna
     for j in range(sources.row.size):
         row, col = sources.row[j] - first_row, sources.col[j]
-        for y in range(max(0, row - reach), min(height, row + reach + 1)):
-            for x in range(max(0, col - reach), min(width, col + reach + 1)):
+        for y in range(max(0, row - around), min(height, row + around + 1)):
+            for x in range(max(0, col - around), min(width, col + around + 1)):
                 kind = victims.kind[y, x]
                 if kind == NO_VICTIM:
                     continue
                 dy, dx = abs(row - y), abs(col - x)
                 coast = 1 if kind & COASTAL_BIT else 0
-                loss_db = paths.near_db[coast, dy, dx]
+                within = dy <= reach and dx <= reach
+                loss_db = paths.near_db[coast, dy, dx] if within else np.float32(np.inf)
                 near = loss_db < np.inf
-                if not near:
+                if within and not near:
                     target, victim = (row + first_row, col), (y + first_row, x)
                     loss_db = _far_loss_db(paths, coast, paths.far_db[coast, dy, dx], target, victim)
+                if over.around > 0 and not near and (dy > 1 or dx > 1):
+                    loss_db = chosen_loss_db(over, y + first_row, x, loss_db)
                 level_dbm = sources.level_dbm[j, victims.code[y, x]] - float(loss_db)
                 if level_dbm == -np.inf:
                     continue

@@ -1,35 +1,77 @@
-"""Paths of devices over terrain: Rec. ITU-R P.1812-8 from the device to receivers, for 1 % of time.
+"""Paths of devices over terrain: Rec. ITU-R P.1812-8 between devices and receivers, singly and all around.
 
-Median of locations; the receiver stands at its height above the ground, sea by the land mask. Maps of limits
-keep the path of section 9 of docs/method.md; this one is what they are held against (section 39).
+Median of locations; both ends stand at their heights above the ground, sea by the land mask. Limits by DTT
+keep the path of section 9 of docs/method.md; this one is what they are held against (section 39). Receivers
+of services and placed devices may take it (section 40): a table of losses around one end, which holds for
+both directions, since P.1812 is the same either way at the median of locations.
 """
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.coverage.loss_lookup import (
+    AT_1_KM_DBUVM,
+    Losses,
+    PolarTable,
+    even_ranges,
+    largest_field_dbuvm,
+    pack_losses,
+    table_fields,
+)
 from pipeline.coverage.profile_fields import PlacesGround, ground_in
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, Grid
-from pipeline.terrain.loss_tables import PlacePath, Waves, path_to, waves_of
-from pipeline.terrain.records import Mast
+from pipeline.kernels import kernel
+from pipeline.terrain.loss_tables import (
+    FREE_SPACE_DB,
+    LOWEST_EXCESS_DB,
+    PER_DB,
+    UNKNOWN,
+    PlacePath,
+    Waves,
+    path_to,
+    run,
+    waves_of,
+)
+from pipeline.terrain.records import Mast, MastView, SweepSettings
+from pipeline.terrain.sweep import tca_lattice
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, read_land
 
 DEVICE_TIME_PCT = 1.0
 """Percentage of time that the path of an interfering device is computed for."""
+NEAREST_KM = 0.25
+"""Shorter paths are outside the range of P.1812."""
 _MARGIN_KM = 2.0
+# Half of the last digit of a table, and what stands in one for an unknown loss.
+_HALF_CODE_DB, _NO_CODE_DB = 0.5 / PER_DB, LOWEST_EXCESS_DB + 0.5 / PER_DB
 
 
-def terrain_of_grid(config: Config, build: Path, grid: Grid) -> PlacesGround:
-    """Terrain, coasts and land cover of the whole grid; InputError without a terrain model."""
+class LossesAround(NamedTuple):
+    """Losses over terrain around one place, at a frequency in MHz, out to ``reach_km``.
+
+    ``gaps``: to some places of it they are not known.
+    """
+
+    losses: Losses
+    f_mhz: float
+    reach_km: float
+    gaps: bool
+
+
+def terrain_of_grid(config: Config, build: Path, grid: Grid, beside_km: float = 0.0) -> PlacesGround:
+    """Terrain, coasts and land cover of the grid and beside it; InputError without a terrain model."""
     land = read_land(build / "territory" / "land_lonlat.tif")
     lon_deg, lat_deg = grid_lattice_deg(grid)
-    found = ground_in(config, box_around(lon_deg, lat_deg, _MARGIN_KM), land, float(np.abs(lat_deg).max()))
+    box = box_around(lon_deg, lat_deg, _MARGIN_KM + beside_km)
+    found = ground_in(config, box, land, float(np.abs(lat_deg).max()))
     if found is None:
         raise InputError(
             "no paths over terrain", file=config.file, row="terrain.dem", allowed="a terrain model"
@@ -37,10 +79,10 @@ def terrain_of_grid(config: Config, build: Path, grid: Grid) -> PlacesGround:
     return found
 
 
-def waves_of_device(config: Config, device: Device, f_mhz: float) -> Waves:
+def waves_of_device(config: Config, device: Device, f_mhz: float, time_pct: float = DEVICE_TIME_PCT) -> Waves:
     """The wave of a device: vertical if it says so, in the air of the territory."""
     waves = waves_of(config.propagation, [f_mhz], device.polarisation == "V")
-    return waves._replace(time_pct=np.array([DEVICE_TIME_PCT]))
+    return waves._replace(time_pct=np.array([time_pct]))
 
 
 def device_mast(device: Device, lon_deg: float, lat_deg: float) -> Mast:
@@ -61,3 +103,91 @@ def terrain_path(
     mast = device_mast(device, lon_deg, lat_deg)
     place = float(azimuth_deg), 1e-3 * float(length_m)
     return path_to(mast, terrain.profiles, waves, terrain.step_km, *place, receiver_m)
+
+
+# --- all around a place -------------------------------------------------------------------------------------
+
+
+def losses_around(
+    terrain: PlacesGround, place: Mast, waves: Waves, other_m: float, view: MastView, *, threads: int = 1
+) -> LossesAround:
+    """Losses between an antenna and others ``other_m`` above ground in its view, in steps of the terrain."""
+    lattice = tca_lattice(terrain.step_km, view, SweepSettings())
+    codes = run(place, terrain.profiles, lattice, waves, other_m, threads=threads)[0, 0]
+    unknown = codes == UNKNOWN
+    # The least of the codes: no mean and no minimum with it passes for a loss.
+    codes[unknown] = 0
+    first_km, step_km = lattice.sample_km * lattice.first, lattice.sample_km * lattice.stride
+    ranges = even_ranges(first_km, step_km, lattice.ranges)
+    table = PolarTable(
+        lattice.first_azimuth_deg, lattice.azimuth_step_deg, ranges, LOWEST_EXCESS_DB, (codes, None)
+    )
+    losses = pack_losses([table], block_side=1)
+    return LossesAround(losses, 1e3 * float(waves.f_ghz[0]), view.far_km, bool(unknown.any()))
+
+
+def losses_at_db(
+    around: LossesAround, d_km: NDArray[np.float64], azimuth_deg: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Losses to places at distances and azimuths of any shape; NaN where paths over terrain do not hold."""
+    far_km, bearing_deg = d_km.ravel(), azimuth_deg.ravel()
+    field_dbuvm = np.empty(far_km.size)
+    table_fields(around.losses, 0, 0, far_km, bearing_deg, field_dbuvm)
+    loss_db = _loss_db(around, field_dbuvm)
+    if around.gaps:
+        loss_db[np.isnan(_least_db(around, far_km, far_km, bearing_deg, np.zeros(far_km.size)))] = np.nan
+    loss_db[(far_km < NEAREST_KM) | (far_km > around.reach_km)] = np.nan
+    return loss_db.reshape(d_km.shape)
+
+
+def least_losses_db(
+    around: LossesAround, d_km: NDArray[np.float64], azimuth_deg: NDArray[np.float64], half_km: float
+) -> NDArray[np.float64]:
+    """Losses that no place within ``half_km`` of others falls below; NaN where paths do not hold.
+
+    The least of all nodes that the circles around these places touch, over their smallest distances.
+    """
+    centre_km = d_km.ravel()
+    near_km, far_km = centre_km - half_km, centre_km + half_km
+    with np.errstate(invalid="ignore"):
+        half_deg = np.where(near_km > 0.0, np.degrees(np.arcsin(half_km / centre_km)), 180.0)
+    loss_db = _least_db(around, near_km, far_km, azimuth_deg.ravel(), half_deg) - _HALF_CODE_DB
+    loss_db[(near_km < NEAREST_KM) | (far_km > around.reach_km)] = np.nan
+    return loss_db.reshape(d_km.shape)
+
+
+def _least_db(
+    around: LossesAround,
+    near_km: NDArray[np.float64],
+    far_km: NDArray[np.float64],
+    azimuth_deg: NDArray[np.float64],
+    half_deg: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Least losses [n] between distances and azimuths; NaN where one is not known."""
+    field_dbuvm = np.empty(near_km.size)
+    _fill_largest(around.losses, near_km, far_km, azimuth_deg, half_deg, field_dbuvm)
+    excess_db = AT_1_KM_DBUVM - 20.0 * np.log10(np.maximum(near_km, NEAREST_KM)) - field_dbuvm
+    known = (near_km < NEAREST_KM) | (excess_db > _NO_CODE_DB)
+    return np.where(known, _loss_db(around, field_dbuvm), np.nan)
+
+
+def _loss_db(around: LossesAround, field_dbuvm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Basic transmission loss of a field of 1 kW e.r.p."""
+    at_1_km_db = FREE_SPACE_DB + 20.0 * math.log10(1e-3 * around.f_mhz)
+    return AT_1_KM_DBUVM + at_1_km_db - field_dbuvm
+
+
+@kernel
+def _fill_largest(
+    losses: Losses,
+    near_km: NDArray[np.float64],
+    far_km: NDArray[np.float64],
+    azimuth_deg: NDArray[np.float64],
+    half_deg: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float64],
+) -> None:
+    """Fill the fields of 1 kW e.r.p. [n] that nothing between distances and azimuths exceeds."""
+    for p in range(near_km.size):
+        field_dbuvm[p] = largest_field_dbuvm(
+            losses, 0, 0, near_km[p], far_km[p], azimuth_deg[p] - half_deg[p], azimuth_deg[p] + half_deg[p]
+        )

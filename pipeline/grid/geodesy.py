@@ -296,3 +296,14 @@ def _nodes(positions_m: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _horizontal(vectors: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors - np.sum(vectors * up, axis=-1, keepdims=True) * up
+
+
+def rays_to(
+    lon_deg: float, lat_deg: float, grid: Grid, rows: slice, cols: slice
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Geodesic distance [km] and azimuth [deg] from a point to the pixel centres of a window."""
+    frames = np.empty((11, rows.stop - rows.start, cols.stop - cols.start))
+    pixel_frames(*lattice(grid, rows, cols), rows.start, cols.start, frames)
+    d_km, bearing_deg = np.empty((2, *frames.shape[1:]))
+    rays(site_frame(lon_deg, lat_deg), frames[:3].reshape(3, -1), d_km.reshape(-1), bearing_deg.reshape(-1))
+    return d_km, bearing_deg

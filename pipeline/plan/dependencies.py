@@ -156,10 +156,16 @@ def rows_of_register(plan: Plan) -> str:
 def rows_of_services(plan: Plan, channel: DeviceChannel) -> str:
     """Hash of what the services take from the registers for devices in one channel, and from the levels.
 
-    Of the levels of the layers only the lowest counts: for weak devices leakage has a floor.
+    Of the levels of the layers only the lowest counts: for weak devices leakage has a floor. Terrain counts
+    where paths to receivers lead over it.
     """
     lowest_dbm = lowest_level_dbm(plan.config)
-    return json_hash([rows_of_neighbours(plan), pmse_rows_of_channel(plan, channel), lowest_dbm])
+    terrain = None if plan.config.protection.device_path == "homogeneous" else _terrain_of_paths(plan)
+    return json_hash([rows_of_neighbours(plan), pmse_rows_of_channel(plan, channel), lowest_dbm, terrain])
+
+
+def _terrain_of_paths(plan: Plan) -> str:
+    return settings_hash(plan.config, ("terrain.dem", "terrain.void", "terrain.clutter"))
 
 
 def rows_of_all_services(plan: Plan) -> str:

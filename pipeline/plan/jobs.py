@@ -175,6 +175,8 @@ _ROWS = (
             "-protection.wsd_terrain",
             "-protection.wsd_terrain_pct",
             "-protection.wsd_terrain_seed",
+            "-protection.device_path",
+            "-protection.device_path_km",
             # A profile and the least power of a device concern what is published of it,
             # not what reception allows; whatever else is said of a device is taken to matter.
             "devices",
@@ -237,6 +239,8 @@ _ROWS = (
             "propagation",
             "coverage",
             "protection",
+            "-protection.device_path",
+            "-protection.device_path_km",
             "devices",
             "-devices.profile",
             "-devices.min_eirp_dbm",

@@ -47,8 +47,9 @@ from pipeline.services.base import (
     unlimited,
 )
 from pipeline.services.coarsening import places_shown_deg
-from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, emission_of
+from pipeline.services.placing import ReceiverCriteria, emission_of
 from pipeline.services.points import explain_points, prepare_points
+from pipeline.services.protected_receivers import ProtectedReceiver
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 

@@ -57,6 +57,11 @@ class ServiceContext:
         return found
 
     @cached_property
+    def kept(self) -> dict[str, object]:
+        """What services keep for all devices and channels of a job, by name."""
+        return {}
+
+    @cached_property
     def foreign(self) -> ForeignData:
         """What the registers say of other administrations."""
         return foreign_data(self.config)

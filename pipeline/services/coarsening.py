@@ -22,7 +22,7 @@ from pipeline.config.config import Config
 from pipeline.grid.grid import Grid
 from pipeline.registers.stations import station_files
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower
-from pipeline.services.placing import ProtectedReceiver, inland_lengths_km
+from pipeline.services.protected_receivers import ProtectedReceiver, inland_lengths_km
 from pipeline.services.table import SERVICES, ServiceRow, service_code
 
 

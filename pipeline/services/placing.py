@@ -1,17 +1,18 @@
-"""Receivers of other services on the grid: where they stand, what reaches them, how far out they matter."""
+"""Receivers of other services as devices meet them: what reaches them, and how far out they matter."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.dtt.terrain_paths import NEAREST_KM, LossesAround
 from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import STEP, DevicePath, LossProfile, loss_profile
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
@@ -19,38 +20,24 @@ from pipeline.radio.coupling import Coupling, coupling_of, permitted_array_dbm
 from pipeline.radio.emission import Band, Emission, FloorBand, device_cap_dbm
 from pipeline.reference.ratio_tables import read_device_classes
 from pipeline.services.base import ServiceContext
-from pipeline.territory.reach import sea_class, sea_edges_km
+from pipeline.services.protected_receivers import (
+    ProtectedReceiver,
+    inland_lengths_km,
+    project_receivers,
+    within_m,
+)
+from pipeline.services.receiver_terrain import ReceiverEnd, losses_of
+from pipeline.terrain.loss_tables import FREE_SPACE_DB, PER_DB
 
 # A projection of the whole Earth has no bounded scale: receivers farther out cannot matter (P.1546 ends).
 FARTHEST_M = 1.0e6
 
 
-class ProtectedReceiver(NamedTuple):
-    """One protected receiver; powers in dBm in its own bandwidth at the antenna's output.
-
-    ``gain_dbi`` float64[3600] by tenths of a degree from the axis (``antennas``); ``azimuth_deg`` true
-    azimuth of the axis; ``acs_db`` infinite where not known; ``coastal`` None = from the map of the coast;
-    ``inland_km`` distance from the sea that goes before both.
-    """
-
-    id: str
-    lon_deg: float
-    lat_deg: float
-    band: Band
-    i_max_dbm: float
-    gain_dbi: NDArray[np.float64]
-    azimuth_deg: float
-    feeder_db: float
-    height_m: float
-    acs_db: float
-    coastal: bool | None
-    inland_km: float | None = None
-
-
 class ReceiverCriteria(NamedTuple):
     """What all receivers of a service share: label where they limit, path, margin, exclusion level.
 
-    A limit below ``exclude_below_dbm`` counts as no permission (-inf = never).
+    A limit below ``exclude_below_dbm`` counts as no permission (-inf = never). ``device_path``: that of
+    ``protection`` where paths may lead over terrain.
     """
 
     label: int
@@ -59,6 +46,7 @@ class ReceiverCriteria(NamedTuple):
     margin_db: float = 0.0
     exclude_below_dbm: float = -math.inf
     floor_dbm_per_100khz: float = -math.inf
+    device_path: Literal["homogeneous", "smaller", "p1812"] = "homogeneous"
 
 
 class PlacedReceiver(NamedTuple):
@@ -66,7 +54,8 @@ class PlacedReceiver(NamedTuple):
 
     ``inland_km`` its distance from the sea, 0 = at the coast, infinite = no sea; ``px_km`` true kilometres of
     a pixel at the largest scale; ``permissible_dbm`` = I_max + L_f - margin; ``reach_km`` the distance beyond
-    which the limit exceeds the device's cap.
+    which the limit exceeds the device's cap, ``terrain_km`` that on paths over terrain, 0 = there are none.
+    ``around``: losses over terrain where they were asked for; ``smaller``: those of section 9 hold if less.
     """
 
     receiver: ProtectedReceiver
@@ -78,6 +67,9 @@ class PlacedReceiver(NamedTuple):
     coupling: Coupling
     profile: LossProfile
     reach_km: float
+    terrain_km: float
+    smaller: bool
+    around: LossesAround | None = None
 
 
 def place_receivers(
@@ -94,9 +86,9 @@ def place_receivers(
     lengths_km = inland_lengths_km(context, receivers)
     places = project_receivers(grid, receivers)
     for receiver, inland_km, (x_m, y_m) in zip(receivers, lengths_km, places, strict=True):
-        if not _within_m(grid, x_m, y_m, FARTHEST_M):
+        if not within_m(grid, x_m, y_m, FARTHEST_M):
             continue
-        own_scale = scale if _within_m(grid, x_m, y_m, 0.0) else _joined(grid, x_m, y_m).largest_scale()
+        own_scale = scale if within_m(grid, x_m, y_m, 0.0) else _joined(grid, x_m, y_m).largest_scale()
         centre_mhz = 0.5 * (receiver.band.low_mhz + receiver.band.high_mhz)
         path = DevicePath(
             criteria.model, centre_mhz, device.height_m, receiver.height_m, criteria.time_pct, inland_km
@@ -105,7 +97,14 @@ def place_receivers(
         profile = loss_profile(path, separation_km)
         permissible_dbm = receiver.i_max_dbm + receiver.feeder_db - criteria.margin_db
         strongest_dbm = permissible_dbm - float(receiver.gain_dbi.max())
-        reach_km = farthest_limiting_km(profile, strongest_dbm, coupling, device_cap_dbm(device))
+        limits = strongest_dbm, coupling, device_cap_dbm(device)
+        terrain_km = 0.0
+        if criteria.device_path != "homogeneous":
+            farthest_km = context.config.protection.device_path_km
+            terrain_km = farthest_limiting_km(
+                least_terrain_losses(centre_mhz, criteria.time_pct, farthest_km), *limits
+            )
+        reach_km = max(farthest_limiting_km(profile, *limits), terrain_km)
         if reach_km > 0.0:
             row_px, col_px = grid.row_col(x_m, y_m)
             yield PlacedReceiver(
@@ -118,7 +117,38 @@ def place_receivers(
                 coupling,
                 profile,
                 reach_km,
+                terrain_km,
+                criteria.device_path == "smaller",
             )
+
+
+def with_terrain(
+    context: ServiceContext, device: Device, criteria: ReceiverCriteria, placed: PlacedReceiver
+) -> PlacedReceiver:
+    """The receiver with its losses over terrain, if it has such paths and they reach the grid."""
+    if placed.terrain_km == 0.0:
+        return placed
+    receiver = placed.receiver
+    end = ReceiverEnd(
+        receiver.id,
+        receiver.lon_deg,
+        receiver.lat_deg,
+        receiver.height_m,
+        0.5 * (receiver.band.low_mhz + receiver.band.high_mhz),
+        criteria.time_pct,
+        placed.terrain_km,
+    )
+    return placed._replace(around=losses_of(context, end, device))
+
+
+@lru_cache(maxsize=512)
+def least_terrain_losses(f_mhz: float, time_pct: float, farthest_km: float) -> LossProfile:
+    """Losses that no path over terrain falls below: free space and most focusing (P.1812-8, eq. 8 to 10)."""
+    nodes = math.ceil(math.log(farthest_km / NEAREST_KM) / STEP) + 1
+    d_km = np.minimum(NEAREST_KM * np.exp(STEP * np.arange(nodes)), farthest_km)
+    focusing_db = 2.6 * (1.0 - np.exp(-0.1 * d_km)) * math.log10(time_pct / 50.0)
+    loss_db = FREE_SPACE_DB + 20.0 * np.log10(1e-3 * f_mhz * d_km) + focusing_db - 1.0 / PER_DB
+    return LossProfile(NEAREST_KM, loss_db[:-1], loss_db[1:])
 
 
 def emission_of(
@@ -153,44 +183,6 @@ def outside_km(placed: PlacedReceiver, grid: Grid) -> float:
     return math.hypot(beyond_col, beyond_row) * placed.px_km
 
 
-def project_receivers(grid: Grid, receivers: Sequence[ProtectedReceiver]) -> list[tuple[float, float]]:
-    """Projected coordinates in m; infinite where the projection does not reach."""
-    to_grid = grid.from_lonlat()
-    return [to_grid.transform(receiver.lon_deg, receiver.lat_deg) for receiver in receivers]
-
-
-def inland_lengths_km(context: ServiceContext, receivers: Sequence[ProtectedReceiver]) -> list[float]:
-    """Length of land between each receiver and the sea: 0 at the coast, infinite where there is no sea.
-
-    Lower edge of its class of distance from the sea; a register's word on the coast goes before the map.
-    Where neither tells, the receiver stands at the coast: that protects more.
-    """
-    if context.config.protection.sea_paths == "ignore":
-        return [math.inf] * len(receivers)
-    grid = context.grid
-    places = project_receivers(grid, receivers)
-    inside = [_within_m(grid, x_m, y_m, 0.0) for x_m, y_m in places]
-    if not any(receiver.coastal is None and here for receiver, here in zip(receivers, inside, strict=True)):
-        return [_inland_km(receiver, 0.0) for receiver in receivers]
-    edges_km = sea_edges_km(context.config.protection.sea_classes_km)
-
-    def on_map_km(place: tuple[float, float]) -> float:
-        return float(edges_km[sea_class(_at(context.sea_km, grid, place), edges_km)])
-
-    return [
-        _inland_km(receiver, on_map_km(place) if here else 0.0)
-        for receiver, here, place in zip(receivers, inside, places, strict=True)
-    ]
-
-
-def _inland_km(receiver: ProtectedReceiver, on_map_km: float) -> float:
-    if receiver.inland_km is not None:
-        return receiver.inland_km
-    if receiver.coastal is None:
-        return on_map_km
-    return 0.0 if receiver.coastal else math.inf
-
-
 def farthest_limiting_km(
     profile: LossProfile, strongest_dbm: float, coupling: Coupling, cap_dbm: float
 ) -> float:
@@ -199,16 +191,6 @@ def farthest_limiting_km(
     limits_dbm = permitted_array_dbm(strongest_dbm + smaller_db, *coupling)
     limiting = np.flatnonzero(limits_dbm <= cap_dbm)
     return 0.0 if limiting.size == 0 else profile.from_km * math.exp(STEP * (int(limiting[-1]) + 1))
-
-
-def _at(values: NDArray[np.float32], grid: Grid, place: tuple[float, float]) -> NDArray[np.float32]:
-    row, col = grid.pixel_at(*place)
-    return np.asarray(values[min(row, grid.height - 1), min(col, grid.width - 1)])
-
-
-def _within_m(grid: Grid, x_m: float, y_m: float, margin_m: float) -> bool:
-    west, south, east, north = grid.bounds_m
-    return west - margin_m <= x_m <= east + margin_m and south - margin_m <= y_m <= north + margin_m
 
 
 def _joined(grid: Grid, x_m: float, y_m: float) -> Grid:

@@ -5,6 +5,7 @@
 (docs/method.md, section 16). The distance is the smallest between the receiver and the square of the pixel,
 over the largest scale of the grid, at least the device's smallest separation; the gain is the largest towards
 any part of the pixel. A receiver is looked at only out to where it could limit the device below its cap.
+Where ``protection.device_path`` asks for it, Lb is that over terrain (section 40).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from pipeline.budget import Budget, Term
 from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.protection import Device
-from pipeline.grid.geodesy import lattice, pixel_frames, ray, site_frame
+from pipeline.dtt.terrain_paths import least_losses_db
+from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.homogeneous import profile_loss_db
@@ -27,11 +29,13 @@ from pipeline.radio.coupling import floors_in, permitted_dbm
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower, part_of, unlimited
 from pipeline.services.placing import (
     PlacedReceiver,
-    ProtectedReceiver,
     ReceiverCriteria,
     emission_of,
     place_receivers,
+    with_terrain,
 )
+from pipeline.services.protected_receivers import ProtectedReceiver
+from pipeline.services.receiver_terrain import chosen_losses_db
 
 # Half of a pixel's diagonal per side, with room for the scale of the projection.
 HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
@@ -45,7 +49,12 @@ def prepare_points(
     criteria: ReceiverCriteria,
 ) -> BlockLimit:
     """Smallest limit over all receivers, by block."""
-    placed = list(place_receivers(context, device, channel, receivers, criteria))
+    whole = slice(0, context.grid.height), slice(0, context.grid.width)
+    placed = [
+        with_terrain(context, device, criteria, victim)
+        for victim in place_receivers(context, device, channel, receivers, criteria)
+        if _window(victim, *whole) is not None
+    ]
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
@@ -73,15 +82,16 @@ def explain_points(
     for victim in place_receivers(context, device, channel, receivers, criteria):
         if _window(victim, rows, cols) is None:
             continue
-        eirp_dbm = float(limit_map_dbm(victim, context.grid, rows, cols, criteria.exclude_below_dbm)[0, 0])
+        found = with_terrain(context, device, criteria, victim)
+        eirp_dbm = float(limit_map_dbm(found, context.grid, rows, cols, criteria.exclude_below_dbm)[0, 0])
         if best is None or eirp_dbm < best[0]:
-            best = eirp_dbm, victim
+            best = eirp_dbm, found
     if best is None:
         return None
-    found = _budget(best[1], context.grid, place, best[0], criteria, channel)
+    budget = _budget(best[1], context.grid, place, best[0], criteria, channel)
     emission = emission_of(context, device, channel, criteria.floor_dbm_per_100khz)
     floors = floors_in(emission, best[1].receiver.band)
-    return found._replace(victim=found.victim | {"leakage_floor_dbm_per_100khz": floors})
+    return budget._replace(victim=budget.victim | {"leakage_floor_dbm_per_100khz": floors})
 
 
 # --- one receiver's limits ----------------------------------------------------------------------------------
@@ -92,21 +102,28 @@ def limit_map_dbm(
 ) -> NDArray[np.float64]:
     """Limit by one receiver on a window, float64[rows, cols]; not cut at its reach."""
     gain_dbi = gains_dbi(victim.receiver, grid, rows, cols)
-    eirp_dbm = np.empty(gain_dbi.shape)
-    _fill_limits(
-        victim.row_px - rows.start,
-        victim.col_px - cols.start,
-        victim.px_km,
-        victim.permissible_dbm,
-        gain_dbi,
-        victim.profile.from_km,
-        victim.profile.left_db,
-        victim.profile.right_db,
-        *victim.coupling,
-        eirp_dbm,
-    )
+    eirp_dbm = loss_map_db(victim, grid, rows, cols)
+    _fill_limits(victim.permissible_dbm, gain_dbi, *victim.coupling, eirp_dbm)
     eirp_dbm[eirp_dbm < exclude_below_dbm] = -np.inf
     return eirp_dbm
+
+
+def loss_map_db(victim: PlacedReceiver, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
+    """Path loss from each pixel of a window to a receiver, float64[rows, cols]."""
+    loss_db = np.empty((rows.stop - rows.start, cols.stop - cols.start))
+    place = victim.row_px - rows.start, victim.col_px - cols.start, victim.px_km
+    _fill_losses(*place, *victim.profile, loss_db)
+    if victim.around is None:
+        return loss_db
+    return chosen_losses_db(loss_db, terrain_map_db(victim, grid, rows, cols), smaller=victim.smaller)
+
+
+def terrain_map_db(victim: PlacedReceiver, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
+    """The same over terrain, of no place in the pixel less; NaN where only the homogeneous path holds."""
+    if victim.around is None:
+        return np.full((rows.stop - rows.start, cols.stop - cols.start), np.nan)
+    ways = rays_to(victim.receiver.lon_deg, victim.receiver.lat_deg, grid, rows, cols)
+    return least_losses_db(victim.around, *ways, HALF_DIAGONAL * grid.resolution_m / 1000.0)
 
 
 def gains_dbi(receiver: ProtectedReceiver, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
@@ -121,17 +138,6 @@ def gains_dbi(receiver: ProtectedReceiver, grid: Grid, rows: slice, cols: slice)
     return gains
 
 
-def rays_to(
-    lon_deg: float, lat_deg: float, grid: Grid, rows: slice, cols: slice
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Geodesic distance [km] and azimuth [deg] from a point to the pixel centres of a window."""
-    frames = np.empty((11, rows.stop - rows.start, cols.stop - cols.start))
-    pixel_frames(*lattice(grid, rows, cols), rows.start, cols.start, frames)
-    d_km, bearing_deg = np.empty(frames.shape[1:]), np.empty(frames.shape[1:])
-    _fill_rays(site_frame(lon_deg, lat_deg), frames, d_km, bearing_deg)
-    return d_km, bearing_deg
-
-
 @kernel
 def square_distance_km(row_px: float, col_px: float, i: int, j: int, px_km: float) -> float:
     """Smallest distance from a point (row, col in pixels) to the square of pixel (i, j)."""
@@ -141,26 +147,35 @@ def square_distance_km(row_px: float, col_px: float, i: int, j: int, px_km: floa
 
 
 @kernel
-def _fill_limits(
+def _fill_losses(
     row_px: float,
     col_px: float,
     px_km: float,
-    permissible_dbm: float,
-    gain_dbi: NDArray[np.float64],
     from_km: float,
     left_db: NDArray[np.float64],
     right_db: NDArray[np.float64],
+    loss_db: NDArray[np.float64],
+) -> None:
+    for i in range(loss_db.shape[0]):
+        for j in range(loss_db.shape[1]):
+            d_km = square_distance_km(row_px, col_px, i, j, px_km)
+            loss_db[i, j] = profile_loss_db(from_km, left_db, right_db, d_km)
+
+
+@kernel
+def _fill_limits(
+    permissible_dbm: float,
+    gain_dbi: NDArray[np.float64],
     lines: NDArray[np.float64],
     rejection_db: float,
     linear_from_dbm: float,
-    eirp_dbm: NDArray[np.float64],
+    values: NDArray[np.float64],
 ) -> None:
-    for i in range(eirp_dbm.shape[0]):
-        for j in range(eirp_dbm.shape[1]):
-            d_km = square_distance_km(row_px, col_px, i, j, px_km)
-            loss_db = profile_loss_db(from_km, left_db, right_db, d_km)
-            arriving_dbm = permissible_dbm + loss_db - gain_dbi[i, j]
-            eirp_dbm[i, j] = permitted_dbm(arriving_dbm, lines, rejection_db, linear_from_dbm)
+    """Turn path losses into permitted e.i.r.p. in place."""
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            arriving_dbm = permissible_dbm + values[i, j] - gain_dbi[i, j]
+            values[i, j] = permitted_dbm(arriving_dbm, lines, rejection_db, linear_from_dbm)
 
 
 @kernel
@@ -178,18 +193,6 @@ def _fill_gains(
             d = d_km[i, j]
             half_deg = np.degrees(np.arcsin(half_km / d)) if d > half_km else 180.0
             gains[i, j] = largest_gain_dbi(table_dbi, bearing_deg[i, j] - axis_deg, half_deg)
-
-
-@kernel
-def _fill_rays(
-    frame: NDArray[np.float64],
-    frames: NDArray[np.float64],
-    d_km: NDArray[np.float64],
-    bearing_deg: NDArray[np.float64],
-) -> None:
-    for i in range(d_km.shape[0]):
-        for j in range(d_km.shape[1]):
-            d_km[i, j], bearing_deg[i, j] = ray(frame, frames[0, i, j], frames[1, i, j], frames[2, i, j])
 
 
 def _window(victim: PlacedReceiver, rows: slice, cols: slice) -> tuple[slice, slice] | None:
@@ -235,14 +238,14 @@ def _budget(
     rows, cols = (slice(index, index + 1) for index in place)
     d_km = square_distance_km(victim.row_px, victim.col_px, place[0], place[1], victim.px_km)
     d_km = max(d_km, victim.profile.from_km)
-    loss_db = profile_loss_db(*victim.profile, d_km)
+    loss_db = float(loss_map_db(victim, grid, rows, cols)[0, 0])
     gain_dbi = float(gains_dbi(receiver, grid, rows, cols)[0, 0])
     width_mhz = receiver.band.high_mhz - receiver.band.low_mhz
     terms = [
         Term("interference limit", receiver.i_max_dbm, f"I_max in {width_mhz:g} MHz, dBm"),
         Term("feeder loss", receiver.feeder_db, "of the receiver"),
         Term("margin", -criteria.margin_db, "multiple interference"),
-        Term("path loss", loss_db, f"{criteria.model}, {criteria.time_pct:g} % of time, {d_km:.3f} km"),
+        Term("path loss", loss_db, _path_note(victim, grid, place, criteria, d_km)),
         Term("receiving antenna", -gain_dbi, "largest gain towards the pixel"),
         Term("rejection", victim.coupling.rejection_db, "overlap, leakage and selectivity"),
     ]
@@ -265,3 +268,20 @@ def _budget(
         tuple(terms),
         criteria.label,
     )
+
+
+def _path_note(
+    victim: PlacedReceiver, grid: Grid, place: tuple[int, int], criteria: ReceiverCriteria, d_km: float
+) -> str:
+    """Which path a loss is of; both losses where there are two."""
+    flat = f"{criteria.model}, {criteria.time_pct:g} % of time, {d_km:.3f} km"
+    if victim.around is None:
+        return flat
+    flat_db = float(profile_loss_db(*victim.profile, d_km))
+    terrain_db = float(terrain_map_db(victim, grid, *(slice(index, index + 1) for index in place))[0, 0])
+    if math.isnan(terrain_db):
+        return f"{flat}; not over terrain: too near, too far, or terrain not known"
+    if victim.smaller and flat_db < terrain_db:
+        return f"{flat}; over terrain {terrain_db:.2f} dB"
+    over = f"P.1812 over terrain, least of the pixel, {criteria.time_pct:g} % of time"
+    return f"{over}, {d_km:.3f} km; homogeneous path {flat_db:.2f} dB"

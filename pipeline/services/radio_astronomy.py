@@ -26,8 +26,9 @@ from pipeline.registers.stations import TelescopeRow, read_stations
 from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import BlockLimit, ServiceContext, remarks_without_section
 from pipeline.services.coarsening import receivers_shown
-from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria, leakage_floor_dbm_per_100khz
+from pipeline.services.placing import ReceiverCriteria, leakage_floor_dbm_per_100khz
 from pipeline.services.points import explain_points, prepare_points
+from pipeline.services.protected_receivers import ProtectedReceiver
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -163,4 +164,5 @@ def _criteria(service: ServiceRow, context: ServiceContext, settings: RadioAstro
         settings.margin_db,
         -math.inf if exclude_below_dbm is None else exclude_below_dbm,
         leakage_floor_dbm_per_100khz(context.config),
+        context.config.protection.device_path,
     )

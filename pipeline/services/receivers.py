@@ -44,7 +44,6 @@ from pipeline.services.base import (
 )
 from pipeline.services.coarsening import receivers_shown
 from pipeline.services.placing import (
-    ProtectedReceiver,
     ReceiverCriteria,
     emission_of,
     leakage_floor_dbm_per_100khz,
@@ -52,6 +51,7 @@ from pipeline.services.placing import (
     place_receivers,
 )
 from pipeline.services.points import explain_points, prepare_points
+from pipeline.services.protected_receivers import ProtectedReceiver
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -160,6 +160,7 @@ def _criteria(service: ServiceRow, config: Config, settings: Receivers | FixedLi
         settings.time_pct.value,
         several_db,
         floor_dbm_per_100khz=leakage_floor_dbm_per_100khz(config),
+        device_path=config.protection.device_path,
     )
 
 

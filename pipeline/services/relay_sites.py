@@ -21,13 +21,14 @@ from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
+from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import offset_of
 from pipeline.registers.stations import RelayRow, read_stations
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, check_channels, forbid, unlimited
-from pipeline.services.points import HALF_DIAGONAL, rays_to, square_distance_km
+from pipeline.services.points import HALF_DIAGONAL, square_distance_km
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 

@@ -13,6 +13,7 @@ from pipeline.dtt.min_plus_search import SearchMaps, limiting_victim, min_plus, 
 from pipeline.dtt.multiple_interference import InterferenceSources, SourcePaths, add_power
 from pipeline.dtt.path_classes import PixelClasses, level_ground, prepared
 from pipeline.dtt.path_losses import PathReach, path_losses
+from pipeline.dtt.terrain_losses import NO_TERRAIN
 from pipeline.dtt.victim_tree import offset_tables
 from pipeline.dtt.victims import empty_victims
 from pipeline.grid.grid import Grid
@@ -227,7 +228,7 @@ def test_devices_together_take_the_paths_of_the_search(seed, repository):
         eirp_dbm = float(found_dbm[tuple(place)])
         sources = InterferenceSources(place[:1].copy(), place[1:].copy(), np.array([[eirp_dbm]]))
         power = np.zeros((2, SIDE, SIDE))
-        add_power(victims, 0, sources, paths, ANTENNA, 16.0, power)
+        add_power(victims, 0, sources, paths, NO_TERRAIN, ANTENNA, 16.0, power)
         assert (power.sum(axis=0)[served] > 0.0).all()
         above_db = 10.0 * np.log10(power.sum(axis=0)[served]) - case.level_dbm[served]
         assert above_db.max() < 1e-3

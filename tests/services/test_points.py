@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pyproj import Geod, Proj, Transformer
 from service_scene import GRID, lonlat_deg, make_context, whole
 
+from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
 from pipeline.propagation import homogeneous as profiles
 from pipeline.propagation.homogeneous import DevicePath
@@ -24,8 +25,9 @@ from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.radio.antennas import f699_gain_dbi, gain_table_dbi
 from pipeline.radio.emission import Band
 from pipeline.services.base import ServiceContext
-from pipeline.services.placing import ProtectedReceiver, ReceiverCriteria
-from pipeline.services.points import explain_points, prepare_points, rays_to
+from pipeline.services.placing import ReceiverCriteria
+from pipeline.services.points import explain_points, prepare_points
+from pipeline.services.protected_receivers import ProtectedReceiver
 from pipeline.services.table import service_code
 
 CHANNEL = 38  # 606-614 MHz

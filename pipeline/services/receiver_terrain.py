@@ -1,0 +1,92 @@
+"""Losses over terrain between receivers of services and the pixels around them (docs/method.md, section 40).
+
+One sweep from the receiver is that from all pixels: at the median of locations P.1812 is the same either way.
+A device may stand anywhere in its pixel, so the least loss of all nodes that the pixel touches counts.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.config import Config
+from pipeline.config.protection import Device
+from pipeline.coverage.profile_fields import PlacesGround
+from pipeline.dtt.terrain_paths import LossesAround, losses_around, terrain_of_grid, waves_of_device
+from pipeline.grid.grid import Grid
+from pipeline.services.base import ServiceContext
+from pipeline.terrain.records import Mast, MastView
+from pipeline.terrain.sweep import view_of
+from pipeline.terrain.tile_sweeps import grid_lattice_deg, outline_of
+
+
+class ReceiverEnd(NamedTuple):
+    """A receiver as the end of paths: what losses depend on beside the device, and how far they matter."""
+
+    id: str
+    lon_deg: float
+    lat_deg: float
+    height_m: float
+    f_mhz: float
+    time_pct: float
+    reach_km: float
+
+
+class _ReceiverTerrain:
+    """The terrain of a territory, and losses around receivers: each table is made once, for all channels."""
+
+    def __init__(self, config: Config, build: Path, grid: Grid) -> None:
+        """Nothing is read before the first receiver asks."""
+        self._config, self._build, self._grid = config, build, grid
+        self._tables: dict[tuple[ReceiverEnd, float, bool], LossesAround | None] = {}
+
+    @cached_property
+    def _ground(self) -> PlacesGround:
+        return terrain_of_grid(self._config, self._build, self._grid, self._config.protection.device_path_km)
+
+    @cached_property
+    def _outline_deg(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        lon_deg, lat_deg = grid_lattice_deg(self._grid)
+        return outline_of(lon_deg), outline_of(lat_deg)
+
+    def losses_of(self, end: ReceiverEnd, device: Device) -> LossesAround | None:
+        """Losses from devices of a kind to a receiver; None where the grid is beyond its reach."""
+        key = end, device.height_m, device.polarisation == "V"
+        if key not in self._tables:
+            self._tables[key] = self._swept(end, device)
+        return self._tables[key]
+
+    def _swept(self, end: ReceiverEnd, device: Device) -> LossesAround | None:
+        view = view_of(end.lon_deg, end.lat_deg, *self._outline_deg)
+        view = MastView(*view[:3], min(view.far_km, end.reach_km))
+        if view.far_km <= view.near_km:
+            return None
+        place = Mast(end.id, end.lon_deg, end.lat_deg, end.height_m, math.nan, math.nan)
+        waves = waves_of_device(self._config, device, end.f_mhz, end.time_pct)
+        found = losses_around(self._ground, place, waves, device.height_m, view)
+        if found.gaps:
+            what = "terrain around it is not known everywhere: there its path is homogeneous"
+            print(f"receiver {end.id}: {what}", file=sys.stderr)
+        return found
+
+
+def losses_of(context: ServiceContext, end: ReceiverEnd, device: Device) -> LossesAround | None:
+    """Losses over terrain from devices of a kind to a receiver; None where the grid is beyond its reach."""
+    made = _ReceiverTerrain(context.config, context.build, context.grid)
+    terrain = cast(_ReceiverTerrain, context.kept.setdefault("receiver_terrain", made))
+    return terrain.losses_of(end, device)
+
+
+def chosen_losses_db(
+    homogeneous_db: NDArray[np.float64], terrain_db: NDArray[np.float64], *, smaller: bool
+) -> NDArray[np.float64]:
+    """Losses over terrain where known, else homogeneous ones; with ``smaller`` the smaller of both."""
+    if smaller:
+        return np.fmin(homogeneous_db, terrain_db)
+    return np.where(np.isnan(terrain_db), homogeneous_db, terrain_db)
