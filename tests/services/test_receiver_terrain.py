@@ -115,7 +115,7 @@ def test_ridge_between_lets_devices_radiate_more_and_clear_sight_less(
     assert (over < flat - 5.0).any()
     assert np.array_equal(smaller, np.minimum(flat, over))
     near = np.hypot(*np.meshgrid(np.arange(24) + 0.5 - 10.26, np.arange(24) + 0.5 - 11.48)) < 1.0
-    assert near.sum() >= 3
+    assert near.sum() >= 2
     assert np.array_equal(over[near], flat[near])
 
 
