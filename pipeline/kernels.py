@@ -11,10 +11,15 @@ keep the old machine code. The cache folder therefore carries the hash of all fi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba import njit
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -46,3 +51,24 @@ borrowing = njit(  # type: ignore[call-overload]
     cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True
 )
 inlined = njit(cache=True, nogil=True, error_model="numpy", inline="always")
+
+
+def constant(value: int) -> int:
+    """A whole number that kernels are given: for each plain one a kernel would be compiled apart."""
+    return np.int64(value)  # type: ignore[return-value]
+
+
+def inner(function: _Function) -> _Function:
+    """A kernel that kernels call: compiled without a way in from Python.
+
+    To unpack the tuples of a channel's inputs takes longer to compile than most kernels that take them. Where
+    Python calls all the same (tests do), a way in is made in that process and not cached.
+    """
+    compiled: Any = njit(  # type: ignore[call-overload]
+        cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
+    # The entry that numba would take for the way in is a null pointer, so it must not come to know any.
+    compiled._insert = lambda *_, **__: None
+    way_in = njit(nogil=True, error_model="numpy")(lambda *values: compiled(*values))
+    compiled._compile_for_args = lambda *_: way_in
+    return cast("_Function", compiled)

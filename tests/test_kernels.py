@@ -1,4 +1,4 @@
-"""The cache of compiled kernels follows their sources; some kernels only borrow their arrays."""
+"""The cache of compiled kernels follows their sources; some borrow their arrays, some serve kernels."""
 
 from __future__ import annotations
 
@@ -63,3 +63,24 @@ def test_borrowing_kernels_leave_arrays_to_their_owners_and_make_none() -> None:
     assert sys.getrefcount(values) == holders
     with pytest.raises(TypingError, match="array passed into the function"):
         make(3)
+
+
+INNER = (
+    "from pipeline.kernels import inner, kernel\n\n\n@inner\ndef half(x):\n    return 0.5 * x\n\n\n"
+    "@kernel\ndef quarter(x):\n    return half(half(x))\n"
+)
+
+
+def test_inner_kernels_serve_kernels_from_the_cache_and_python_without_one(tmp_path: Path) -> None:
+    (tmp_path / "made.py").write_text(INNER)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    program = (
+        "from made import half, quarter\n"
+        "print(quarter(8.0), half(8.0), half(6), sum(quarter.stats.cache_hits.values()))"
+    )
+    line = [sys.executable, "-c", program]
+    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(Path.cwd())])
+    outputs = [
+        subprocess.check_output(line, cwd=tmp_path, env=environment, text=True).split() for _ in range(2)
+    ]
+    assert outputs == [["2.0", "4.0", "3.0", "0"], ["2.0", "4.0", "3.0", "1"]]

@@ -14,7 +14,7 @@ from pipeline.coverage.fields import EFFECTIVE_FROM_KM, INTERFERING, WANTED, as_
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, TvReceiver
 from pipeline.coverage.loss_lookup import has_table, largest_field_dbuvm
 from pipeline.grid.geodesy import ray
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import inlined, inner, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.pixel import p1546_upper_bound
 
@@ -24,7 +24,7 @@ _RADIUS_MARGIN_KM = 0.01
 _P1546, _HATA = int(CoverageModel.P1546), int(CoverageModel.HATA)
 
 
-@kernel
+@inner
 def largest_between(values: NDArray[np.float32], first: int, last: int) -> float:
     """Largest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
     count = values.size
@@ -36,7 +36,7 @@ def largest_between(values: NDArray[np.float32], first: int, last: int) -> float
     return largest
 
 
-@kernel
+@inner
 def smallest_between(values: NDArray[np.float32], first: int, last: int) -> float:
     """Smallest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
     count = values.size
@@ -80,7 +80,7 @@ def bound_1kw_dbuvm(
     return bound
 
 
-@kernel
+@inner
 def largest_sea_fraction(
     paths: Paths, mast: int, first: int, last: int, near_km: float, far_km: float
 ) -> float:
@@ -94,7 +94,7 @@ def largest_sea_fraction(
     return min(largest_between(sea_km[:, column], first, last) / near_km, 1.0)
 
 
-@kernel
+@inner
 def tile_bounds(
     inputs: ChannelInputs,
     centre_m: NDArray[np.float64],
@@ -128,7 +128,7 @@ def tile_bounds(
         interfering_dbuvm[t] = fixed_db + sector_bound_dbuvm(inputs, t, INTERFERING, *sector)
 
 
-@kernel
+@inner
 def sector_bound_dbuvm(
     inputs: ChannelInputs, t: int, time: int, near_km: float, far_km: float, from_deg: float, to_deg: float
 ) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
 from pipeline.coverage.loss_lookup import has_table, pixels_outside, table_fields
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import constant, inlined, inner, kernel
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import hata_loss_db
@@ -20,7 +20,7 @@ from pipeline.radio.antennas import vertical_attenuation_at
 from pipeline.terrain.lookup import hb_at, heff_at, radial_position, sea_at, tca_at
 from pipeline.units import field_from_loss_dbuvm
 
-WANTED, INTERFERING = 0, 1
+WANTED, INTERFERING = constant(0), constant(1)
 # From here on P.1546 takes the effective height; nearer it depends on d (P.1546-6, Annex 5, sec. 3).
 EFFECTIVE_FROM_KM = 15.0
 _P1546, _FREE_SPACE, _HATA = int(CoverageModel.P1546), int(CoverageModel.FREE_SPACE), int(CoverageModel.HATA)
@@ -82,13 +82,13 @@ def depression_deg(height_m: float, d_km: float) -> float:
     return math.degrees(math.atan(1e-3 * height_m / d_km) + 0.5 * d_km / EFFECTIVE_EARTH_KM)
 
 
-@kernel
+@inner
 def as_table(values: NDArray[Any], radials: int) -> NDArray[Any]:
     """View [radial, range] of a flattened table of profiles; it may be empty."""
     return values.reshape(radials, values.size // max(radials, 1))
 
 
-@kernel
+@inner
 def radials_of(paths: Paths, mast: int) -> Radials:
     """The tables of one mast."""
     k, n = mast, paths.radials[mast]
@@ -111,7 +111,7 @@ def radials_of(paths: Paths, mast: int) -> Radials:
     )
 
 
-@kernel
+@inner
 def tile_fields(
     stations: Stations,
     paths: Paths,
@@ -147,7 +147,7 @@ def tile_fields(
     shape_fields(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
 
 
-@kernel
+@inner
 def direct_fields(
     stations: Stations,
     paths: Paths,
@@ -187,7 +187,7 @@ def direct_fields(
         other_fields(model.code, f_mhz, receiver, radials, pixels, d_km, az_deg, field_dbuvm)
 
 
-@kernel
+@inner
 def add_slopes(
     over_m: float,
     flat_rise_m: float,
@@ -205,7 +205,7 @@ def add_slopes(
         field_dbuvm[p] += far_slope_correction_db(d_km[p], rise_m)
 
 
-@kernel
+@inner
 def antenna_over_m(stations: Stations, paths: Paths, receiver: TvReceiver, t: int) -> float:
     """Height of antenna ``t`` over the receiver's but for the ground there: h_t - h_r; NaN = unknown."""
     return paths.ground_asl_m[stations.mast[t]] + stations.agl_m[t] - receiver.h2_m
@@ -249,7 +249,7 @@ def shape_fields(
         )
 
 
-@kernel
+@inner
 def p1546_fields(
     prepared: PreparedCurves,
     curves: NDArray[np.float64],
@@ -313,7 +313,7 @@ def p1546_fields(
         )
 
 
-@kernel
+@inner
 def other_fields(
     model: int,
     f_mhz: float,
@@ -331,7 +331,7 @@ def other_fields(
         field_dbuvm[p] = other_model_dbuvm(model, f_mhz, d_km[p], heff, receiver.h2_m, receiver.environment)
 
 
-@kernel
+@inner
 def shape_vertically(
     vertical_db: NDArray[np.float32],
     tilt_deg: float,
@@ -388,7 +388,7 @@ class Scratch(NamedTuple):
     terms: NDArray[np.float64]
 
 
-@kernel
+@inner
 def scratch_of(transmitters: int) -> Scratch:
     """Working arrays for a number of transmitters; what is never computed stays zero."""
     n, p = transmitters, _TILE_PIXELS
@@ -418,7 +418,7 @@ def scratch_of(transmitters: int) -> Scratch:
     )
 
 
-@kernel
+@inlined
 def fields_in_tile(
     inputs: ChannelInputs, t: int, time: int, pixels: NDArray[np.int64], work: Scratch
 ) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import inlined, inner
 from pipeline.propagation.models import model_named
 from pipeline.terrain.loss_tables import FREE_SPACE_DB, LOWEST_EXCESS_DB, PER_DB, LossTable
 
@@ -187,13 +187,13 @@ def _least_of_blocks(codes: NDArray[np.uint16], side: int) -> NDArray[np.uint16]
     return np.minimum.reduceat(np.minimum.reduceat(codes, rows, axis=0), cols, axis=1)
 
 
-@kernel
+@inner
 def has_table(losses: Losses, t: int, time: int) -> bool:
     """Whether a transmitter has a table of wanted or of other fields."""
     return losses.start.shape[0] > 0 and losses.start[t, time] >= 0
 
 
-@kernel
+@inner
 def pixels_outside(
     losses: Losses, t: int, pixels: NDArray[np.int64], d_km: NDArray[np.float64]
 ) -> NDArray[np.int64]:
@@ -207,7 +207,7 @@ def pixels_outside(
     return chosen[:count]
 
 
-@kernel
+@inner
 def table_fields(
     losses: Losses,
     t: int,
@@ -239,7 +239,7 @@ def table_fields(
         field_dbuvm[p] = top_dbuvm - _DB_PER_OCTAVE * octaves[p] - code[p] * _DB_PER_CODE
 
 
-@kernel
+@inner
 def _place_pixels(
     losses: Losses,
     t: int,
@@ -293,7 +293,7 @@ def field_1kw_dbuvm(d_km: NDArray[np.float64], excess_db: NDArray[np.float64]) -
     return AT_1_KM_DBUVM - 20.0 * np.log10(np.maximum(d_km, _LEAST_KM)) - excess_db
 
 
-@kernel
+@inner
 def largest_field_dbuvm(
     losses: Losses, t: int, time: int, near_km: float, far_km: float, from_deg: float, to_deg: float
 ) -> float:
@@ -320,7 +320,7 @@ def largest_field_dbuvm(
     return losses.place[t, 5] - 20.0 * math.log10(max(near_km, _LEAST_KM)) - least * _DB_PER_CODE
 
 
-@kernel
+@inner
 def _node_at(losses: Losses, t: int, d_km: float) -> int:
     """Node at or before a distance, as ``table_fields`` finds it; 0 before the first one."""
     place = np.empty(1, np.float32)
@@ -328,7 +328,7 @@ def _node_at(losses: Losses, t: int, d_km: float) -> int:
     return max((place.view(np.int32)[0] >> losses.size[t, 2]) - losses.size[t, 3], 0)
 
 
-@kernel
+@inner
 def _block_at(node: int, nodes: int, side: int) -> int:
     """Block of a node, the last one for a node beyond the table."""
     return min(node, nodes - 1) // side

@@ -17,7 +17,7 @@ from pipeline.coverage.fields import INTERFERING, Scratch, fields_in_tile
 from pipeline.coverage.inputs import ChannelInputs, Stations, TvReceiver
 from pipeline.coverage.servers import antenna_db, mark_members
 from pipeline.grid.geodesy import rays
-from pipeline.kernels import kernel
+from pipeline.kernels import inner, kernel
 from pipeline.radio.antennas import directivity_db, discrimination_db
 
 # Nepers of power per dB.
@@ -101,7 +101,7 @@ def location_probability(
     return 0.5 * math.erfc((nuisance_dbuvm - wanted_dbuvm) / (spread_db * math.sqrt(2.0)))
 
 
-@kernel
+@inner
 def bearings(
     stations: Stations, frames: NDArray[np.float64], middle: int, radius_km: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -120,7 +120,7 @@ def bearings(
     return direction_deg, turned_deg
 
 
-@kernel
+@inner
 def minimum_discrimination_db(
     stations: Stations,
     receiver: TvReceiver,
@@ -138,7 +138,7 @@ def minimum_discrimination_db(
     )
 
 
-@kernel
+@inner
 def bound_means(
     inputs: ChannelInputs,
     frames: NDArray[np.float64],
@@ -171,7 +171,7 @@ def bound_means(
     return means
 
 
-@kernel
+@inner
 def choose_disturbed(
     t: int,
     server: NDArray[np.int64],
@@ -195,7 +195,7 @@ def choose_disturbed(
     return chosen if needed else -1
 
 
-@kernel
+@inner
 def add_terms(
     ratio_db: NDArray[np.float64],
     sigma_db: float,
@@ -218,7 +218,15 @@ def add_terms(
         running[p] += means[p]
 
 
-@kernel
+@inner
+def begin_with_noise(work: Scratch) -> None:
+    """Running sums of the noise alone."""
+    running, noise = work.running, work.noise
+    for p in range(running.size):
+        running[p] = noise[p]
+
+
+@inner
 def sum_nuisance(
     inputs: ChannelInputs,
     positions_m: NDArray[np.float64],
@@ -239,7 +247,7 @@ def sum_nuisance(
     for k in range(order.size - 2, -1, -1):
         left_mean[k] += left_mean[k + 1]
     work.computed[:] = False
-    work.running[:] = work.noise
+    begin_with_noise(work)
     ratios_db = np.ascontiguousarray(rules.ratio_db.T)
     for k, t in enumerate(order):
         rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
@@ -266,11 +274,11 @@ def sum_nuisance(
         )
 
 
-@kernel
+@inner
 def total_nuisance(work: Scratch, count: int) -> None:
     """Fill mean and sum of squared means of the power per pixel: noise, then interferers in order of id."""
     running, squares = work.running, work.squares
-    running[:] = work.noise
+    begin_with_noise(work)
     squares[:] = 0.0
     for t in range(work.computed.size):
         if work.computed[t]:

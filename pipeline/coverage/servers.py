@@ -16,7 +16,7 @@ from pipeline.coverage.field_bounds import towards
 from pipeline.coverage.fields import WANTED, Scratch, fields_in_tile
 from pipeline.coverage.inputs import ChannelInputs
 from pipeline.grid.geodesy import azimuth_deg, rays
-from pipeline.kernels import kernel
+from pipeline.kernels import inner
 from pipeline.radio.antennas import directivity_db, discrimination_db
 
 
@@ -31,13 +31,13 @@ class PixelKind(IntEnum):
 _NO_RECEPTION, _HOME = int(PixelKind.NO_RECEPTION), int(PixelKind.HOME)
 
 
-@kernel
+@inner
 def may_serve(kind: int, home: bool, spillover: bool) -> bool:
     """Own transmitters serve in the territory, foreign ones outside; with ``spillover`` all everywhere."""
     return kind != _NO_RECEPTION and (spillover or home == (kind == _HOME))
 
 
-@kernel
+@inner
 def choose_candidates(
     kinds: NDArray[np.uint8],
     best_dbuvm: NDArray[np.float64],
@@ -55,7 +55,7 @@ def choose_candidates(
     return chosen
 
 
-@kernel
+@inner
 def keep_best(
     t: int,
     pixels: NDArray[np.int64],
@@ -72,7 +72,7 @@ def keep_best(
             best_dbuvm[p], server[p], server_km[p] = e, t, d_km[p]
 
 
-@kernel
+@inner
 def find_servers(
     inputs: ChannelInputs, positions_m: NDArray[np.float64], kinds: NDArray[np.uint8], work: Scratch
 ) -> bool:
@@ -92,10 +92,13 @@ def find_servers(
         listed = work.pixels[:chosen]
         fields_in_tile(inputs, t, WANTED, listed, work)
         keep_best(t, listed, work.field_dbuvm, work.d_km, best_dbuvm, server, work.server_km)
-    return bool(np.max(server) >= 0)
+    served = 0
+    for s in server:
+        served += int(s >= 0)
+    return served > 0
 
 
-@kernel
+@inner
 def point_antennas(inputs: ChannelInputs, frames: NDArray[np.float64], work: Scratch) -> None:
     """Fill what follows from the best server: direction of the antenna, polarisation, mode, noise power."""
     stations, rules = inputs.stations, inputs.rules
@@ -110,7 +113,7 @@ def point_antennas(inputs: ChannelInputs, frames: NDArray[np.float64], work: Scr
             noise[p] = 10.0 ** (0.1 * noise_dbuvm[mode[t]])
 
 
-@kernel
+@inner
 def antenna_db(
     inputs: ChannelInputs, t: int, frames: NDArray[np.float64], pixels: NDArray[np.int64], work: Scratch
 ) -> None:
@@ -130,7 +133,7 @@ def antenna_db(
         )
 
 
-@kernel
+@inner
 def mark_members(inputs: ChannelInputs, kinds: NDArray[np.uint8], work: Scratch, t: int) -> bool:
     """Fill ``member``: where t repeats the wanted signal inside the guard interval; False: nowhere possible.
 
@@ -148,7 +151,7 @@ def mark_members(inputs: ChannelInputs, kinds: NDArray[np.uint8], work: Scratch,
     return True
 
 
-@kernel
+@inner
 def add_members(
     t: int,
     pixels: NDArray[np.int64],
@@ -163,7 +166,7 @@ def add_members(
         wanted_power[p] += 10.0 ** (0.1 * (field_dbuvm[p] - d_db))
 
 
-@kernel
+@inner
 def add_network(
     inputs: ChannelInputs,
     positions_m: NDArray[np.float64],

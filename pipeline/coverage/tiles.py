@@ -22,11 +22,12 @@ from pipeline.coverage.nuisance import (
     total_nuisance,
     variance_per_square,
 )
-from pipeline.coverage.servers import add_network, find_servers, point_antennas
+from pipeline.coverage.servers import PixelKind, add_network, find_servers, point_antennas
 from pipeline.grid.geodesy import Lattice, grid_azimuth_deg, pixel_frames
-from pipeline.kernels import kernel
+from pipeline.kernels import inlined, inner, kernel
 from pipeline.radio.antennas import Polarisation
 
+_NO_RECEPTION = int(PixelKind.NO_RECEPTION)
 _HORIZONTAL, _VERTICAL = int(Polarisation.HORIZONTAL), int(Polarisation.VERTICAL)
 
 LEVEL_BANDS = (
@@ -39,7 +40,7 @@ LEVEL_BANDS = (
 )
 
 
-@kernel
+@inner
 def pointing_deg(
     polarisation: int, direction: NDArray[np.float64], frames: NDArray[np.float64], p: int
 ) -> float:
@@ -49,35 +50,40 @@ def pointing_deg(
     return grid_azimuth_deg(direction[0, p], direction[1, p], frames[9, p], frames[10, p])
 
 
-@kernel
+@inner
 def tile_ball(positions_m: NDArray[np.float64], rows: int, cols: int) -> tuple[NDArray[np.float64], float]:
     """Centre in m and radius in km of a ball that holds the pixel centres of a tile."""
-    corners = np.array([0, cols - 1, (rows - 1) * cols, rows * cols - 1])
+    corners = (0, cols - 1, (rows - 1) * cols, rows * cols - 1)
     centre_m = np.zeros(3)
     for corner in corners:
-        centre_m += 0.25 * positions_m[:, corner]
+        for axis in range(3):
+            centre_m[axis] += 0.25 * positions_m[axis, corner]
     radius_km = 0.0
     for corner in corners:
-        apart_m = positions_m[:, corner] - centre_m
-        radius_km = max(radius_km, 1e-3 * math.sqrt(np.sum(apart_m * apart_m)))
+        square_m2 = 0.0
+        for axis in range(3):
+            apart_m = positions_m[axis, corner] - centre_m[axis]
+            square_m2 += apart_m * apart_m
+        radius_km = max(radius_km, 1e-3 * math.sqrt(square_m2))
     return centre_m, radius_km
 
 
-@kernel
+@inlined
 def compute_tile(
     inputs: ChannelInputs,
     frames: NDArray[np.float64],
     kinds: NDArray[np.uint8],
-    ground_m: NDArray[np.float32],
     rows: int,
     cols: int,
     work: Scratch,
     levels: NDArray[np.float32],
     servers: NDArray[np.uint16],
 ) -> None:
-    """Fill ``levels`` float32[6, pixel] (LEVEL_BANDS) and ``servers`` uint16[pixel] (index + 1) of a tile."""
+    """Fill ``levels`` float32[6, y, x] (LEVEL_BANDS) and ``servers`` uint16[y, x] (index + 1) of a tile.
+
+    ``frames`` float64[11, pixel], ``kinds`` uint8[pixel].
+    """
     positions_m = frames[:3]
-    work.ground_m[: kinds.size] = ground_m
     centre_m, radius_km = tile_ball(positions_m, rows, cols)
     tile_bounds(inputs, centre_m, radius_km, work.near_km, work.wanted_bound_dbuvm, work.nuisance_bound_dbuvm)
     if not find_servers(inputs, positions_m, kinds, work):
@@ -100,11 +106,33 @@ def compute_tile(
         if server[p] < 0:
             continue
         nuisance_dbuvm, sigma_db = fenton_wilkinson(running[p], relative_variance * squares[p])
-        levels[0, p], levels[1, p] = wanted_dbuvm[p], best_dbuvm[p]
-        levels[2, p], levels[3, p] = nuisance_dbuvm, sigma_db
-        levels[4, p] = pointing_deg(polarisation[p], direction, frames, p)
-        levels[5, p] = location_probability(wanted_dbuvm[p], nuisance_dbuvm, rules.wanted_sigma_db, sigma_db)
-        servers[p] = server[p] + 1
+        y, x = p // cols, p % cols
+        levels[0, y, x], levels[1, y, x] = wanted_dbuvm[p], best_dbuvm[p]
+        levels[2, y, x], levels[3, y, x] = nuisance_dbuvm, sigma_db
+        levels[4, y, x] = pointing_deg(polarisation[p], direction, frames, p)
+        levels[5, y, x] = location_probability(
+            wanted_dbuvm[p], nuisance_dbuvm, rules.wanted_sigma_db, sigma_db
+        )
+        servers[y, x] = server[p] + 1
+
+
+@inner
+def cut_tile(
+    kinds: NDArray[np.uint8],
+    ground_m: NDArray[np.float32],
+    top: int,
+    left: int,
+    cols: int,
+    tile_kinds: NDArray[np.uint8],
+    tile_ground_m: NDArray[np.float32],
+) -> bool:
+    """Copy a tile out of the rasters [y, x] of a block, pixel by pixel; False: no reception in it."""
+    some = False
+    for p in range(tile_kinds.size):
+        y, x = top + p // cols, left + p % cols
+        tile_kinds[p], tile_ground_m[p] = kinds[y, x], ground_m[y, x]
+        some = some or kinds[y, x] != _NO_RECEPTION
+    return some
 
 
 @kernel
@@ -128,28 +156,21 @@ def compute_block(
     height, width = kinds.shape
     for top in range(0, height, PRUNED_TILE_PX):
         for left in range(0, width, PRUNED_TILE_PX):
-            part = np.ascontiguousarray(kinds[top : top + PRUNED_TILE_PX, left : left + PRUNED_TILE_PX])
-            if not np.any(part):
+            rows, cols = min(PRUNED_TILE_PX, height - top), min(PRUNED_TILE_PX, width - left)
+            part = np.empty(rows * cols, np.uint8)
+            if not cut_tile(kinds, ground_m, top, left, cols, part, work.ground_m):
                 continue
-            rows, cols = part.shape
-            ground = np.ascontiguousarray(ground_m[top : top + rows, left : left + cols]).ravel()
             frames = np.empty((11, rows, cols))
             pixel_frames(
                 area.step_px, area.first_row, area.first_col, area.nodes, row + top, col + left, frames
             )
-            tile_levels = np.full((levels.shape[0], rows * cols), np.float32(math.nan), np.float32)
-            tile_servers = np.zeros(rows * cols, np.uint16)
             compute_tile(
                 inputs,
                 frames.reshape(11, -1),
-                part.ravel(),
-                ground,
+                part,
                 rows,
                 cols,
                 work,
-                tile_levels,
-                tile_servers,
+                levels[:, top : top + rows, left : left + cols],
+                servers[top : top + rows, left : left + cols],
             )
-            inside = (slice(top, top + rows), slice(left, left + cols))
-            levels[:, inside[0], inside[1]] = tile_levels.reshape(levels.shape[0], rows, cols)
-            servers[inside[0], inside[1]] = tile_servers.reshape(rows, cols)

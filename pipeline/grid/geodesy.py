@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid.grid import Grid
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import inlined, inner, kernel
 
 # WGS84 (NIMA TR8350.2): semi-major axis and flattening.
 SEMI_MAJOR_M = 6_378_137.0
@@ -99,7 +99,7 @@ def ecef_m(lon_deg: float, lat_deg: float) -> tuple[float, float, float]:
     )
 
 
-@kernel
+@inner
 def _arc_coefficients(squared_k: float) -> tuple[float, float, float, float, float, float]:
     """Series of distance and longitude to second order in epsilon: error below 0.1 m over 1000 km.
 

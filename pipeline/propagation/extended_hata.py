@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import kernel
+from pipeline.kernels import inner, kernel
 from pipeline.propagation.free_space import free_space_loss_db
 from pipeline.propagation.hata import Environment, environment_db, mobile_height_db, predict_by_loss
 from pipeline.propagation.models import model_named
@@ -21,7 +21,7 @@ _BELOW_100M = _REGIMES.index("extended_hata_below_100m")
 _BELOW_40M = _REGIMES.index("extended_hata_below_40m")
 
 
-@kernel
+@inner
 def _urban_constant_db(f_mhz: float) -> float:
     """Part of the extended Hata loss that depends on the frequency alone, dB (Report SM.2028)."""
     if f_mhz <= 150.0:
@@ -33,7 +33,7 @@ def _urban_constant_db(f_mhz: float) -> float:
     return 46.3 + 33.9 * math.log10(2000.0) + 10.0 * math.log10(f_mhz / 2000.0)
 
 
-@kernel
+@inner
 def _long_range_db(f_mhz: float, d_km: float, hb_m: float, hm_m: float, environment: int) -> float:
     """Extended Hata loss from 0.1 km on, dB."""
     gain_m = mobile_height_db(min(10.0, hm_m), f_mhz) + max(0.0, 20.0 * math.log10(hm_m / 10.0))
@@ -48,7 +48,7 @@ def _long_range_db(f_mhz: float, d_km: float, hb_m: float, hm_m: float, environm
     return loss - gain_m - gain_b + environment_db(environment, within_mhz)
 
 
-@kernel
+@inner
 def _short_range_db(f_mhz: float, d_km: float, hb_m: float, hm_m: float) -> float:
     """Extended Hata loss up to 0.04 km: free space on the slope distance, dB."""
     rise_km = 1e-3 * (hb_m - hm_m)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import kernel
+from pipeline.kernels import inner, kernel
 from pipeline.propagation.models import model_named
 
 # P.525 to one decimal, as P.1546 and Hata have it (106.9 = 139.3 - 32.4); exactly 32.448.
@@ -29,7 +29,7 @@ def free_space_field_dbuvm(distance_km: float) -> float:
     return FIELD_AT_1KM_DBUVM - 20.0 * math.log10(distance_km)
 
 
-@kernel
+@inner
 def slant_loss_db(d_km: float, f_mhz: float, height_m: float, receiver_m: float) -> float:
     """Free-space loss in dB between two antennas at different heights, ``d_km`` apart on the ground."""
     rise_km = 1e-3 * (height_m - receiver_m)

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import kernel
+from pipeline.kernels import inner, kernel
 from pipeline.propagation.models import Surroundings, model_named
 from pipeline.units import FIELD_TO_LOSS_DB
 
@@ -41,14 +41,14 @@ _HATA = model_named("hata").regimes.index("hata")
 _LARGE_CITY_SWITCH_MHZ = 300.0
 
 
-@kernel
+@inner
 def mobile_height_db(hm_m: float, f_mhz: float) -> float:
     """a(hm) of a small or medium city in dB (Hata 1980, eq. 11)."""
     log_f = math.log10(f_mhz)
     return (1.1 * log_f - 0.7) * hm_m - (1.56 * log_f - 0.8)
 
 
-@kernel
+@inner
 def mobile_height_large_city_db(hm_m: float, f_mhz: float) -> float:
     """a(hm) of a large city in dB (Hata 1980, eq. 12)."""
     if f_mhz < _LARGE_CITY_SWITCH_MHZ:
@@ -56,7 +56,7 @@ def mobile_height_large_city_db(hm_m: float, f_mhz: float) -> float:
     return 3.2 * math.log10(11.75 * hm_m) ** 2 - 4.97
 
 
-@kernel
+@inner
 def environment_db(environment: int, f_mhz: float) -> float:
     """What suburban and open surroundings take from the urban loss in dB (Hata 1980, eq. 21-22)."""
     if environment == _SUBURBAN:

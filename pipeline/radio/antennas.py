@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import InputError
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import inlined, inner, kernel
 
 AZIMUTHS = 360
 PATTERN_POINTS = (36, 72)
@@ -143,7 +143,7 @@ def bt419(discrimination: Discrimination) -> Bt419:
     return Bt419(np.float32(flat_deg), np.float32(end_deg), np.float32(slope), np.float32(max_db))
 
 
-@kernel
+@inner
 def bt419_db(ant: Bt419, angle_deg: np.float32) -> np.float32:
     """Discrimination in dB at an off-axis angle of 0..180 deg (ITU-R BT.419-3, Fig. 1)."""
     rising_db = (angle_deg - ant.flat_deg) * ant.slope_db_per_deg

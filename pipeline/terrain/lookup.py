@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import kernel
+from pipeline.kernels import inner, kernel
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN
 
 
@@ -34,7 +34,7 @@ def radial_position(azimuth_deg: float, step_deg: float, count: int) -> tuple[in
     return lower, upper, weight
 
 
-@kernel
+@inner
 def _blend(table: NDArray[np.float32], position: float, lower: int, upper: int, weight: float) -> float:
     """Bilinear value of a table [radial, range] at a range position, held at its ends."""
     last = table.shape[1] - 1
@@ -119,7 +119,7 @@ def tca_at(
     return (first + (second - first) * weight) * TCA_COUNT_DEG
 
 
-@kernel
+@inner
 def _tca_of_known(
     near_low: int, far_low: int, near_up: int, far_up: int, fraction: float, weight: float
 ) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import inlined, inner, kernel
 from pipeline.propagation.models import Surroundings
 
 _RURAL = int(Surroundings.RURAL)
@@ -122,13 +122,13 @@ def correction_constants(f_mhz: float, t_pct: float) -> Constants:
     return Constants(f_mhz, t_pct, root_f, height_gain, reference, 2.38 * rarity, scatter)
 
 
-@kernel
+@inner
 def sea_enhancement_db(d_km: float, sea_db: float) -> float:
     """Ese: how far a field over sea may exceed free space (P.1546-6, Annex 5, eq. 3)."""
     return sea_db * (1.0 - math.exp(-d_km / 8.94))
 
 
-@kernel
+@inner
 def terrain_clearance_db(tca_deg: float, constants: Constants) -> float:
     """Correction for the clearance angle at the receiver in dB (P.1546-6, Annex 5, eq. 32).
 
@@ -138,7 +138,7 @@ def terrain_clearance_db(tca_deg: float, constants: Constants) -> float:
     return constants.tca_reference_db - knife_edge_db(_TCA_K * angle * constants.root_f)
 
 
-@kernel
+@inner
 def receiver_correction_db(
     area: int, d_km: float, h1_m: float, h2_m: float, r2_m: float, constants: Constants
 ) -> float:
@@ -165,7 +165,7 @@ def receiver_correction_db(
     return correction
 
 
-@kernel
+@inner
 def _over_sea_db(full_db: float, d_km: float, h1_m: float, h2_m: float, f_mhz: float) -> float:
     """Receiver over or beside the sea: no height loss where 0.6 of the Fresnel zone is clear (eq. 29)."""
     if h2_m >= _REFERENCE_H2_M:
@@ -179,7 +179,7 @@ def _over_sea_db(full_db: float, d_km: float, h1_m: float, h2_m: float, f_mhz: f
     return full_db * math.log10(d_km / dh2) / math.log10(d10 / dh2)
 
 
-@kernel
+@inner
 def transmitter_clutter_db(ha_m: float, r1_m: float, f_mhz: float) -> float:
     """Correction for clutter of height ``r1_m`` around the transmitter in dB (P.1546-6, Annex 5, eq. 30).
 
@@ -191,7 +191,7 @@ def transmitter_clutter_db(ha_m: float, r1_m: float, f_mhz: float) -> float:
     return -knife_edge_db(nu if r1_m >= ha_m else -nu)
 
 
-@kernel
+@inner
 def troposcatter_dbuvm(
     d_km: float, theta_eff1_deg: float, theta_eff2_deg: float, constants: Constants
 ) -> float:

@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.files import write_whole
-from pipeline.kernels import kernel
+from pipeline.kernels import constant, inner, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.corrections import d06_km, knife_edge_db, normal_deviate, sea_enhancement_db
 
@@ -51,7 +51,7 @@ class CurveSurface(IntEnum):
     WARM_SEA = 2
 
 
-LAND = int(CurveSurface.LAND)
+LAND, COLD_SEA, WARM_SEA = (constant(surface) for surface in CurveSurface)
 
 _LN_D = np.log(NOMINAL_D_KM)
 _PER_LN_D = 1.0 / np.diff(_LN_D)
@@ -103,7 +103,7 @@ class Blend(NamedTuple):
     t_weight: float
 
 
-@kernel
+@inner
 def place_distance(d_km: float, ln_d: float) -> Distance:
     """Place of ``d_km`` >= 1, its natural logarithm ``ln_d``; the last interval reaches beyond 1000 km."""
     if d_km < 20.0:
@@ -117,7 +117,7 @@ def place_distance(d_km: float, ln_d: float) -> Distance:
     return Distance(d_km, i, (ln_d - _LN_D[i]) * _PER_LN_D[i])
 
 
-@kernel
+@inner
 def place_height(h1_m: float) -> Height:
     """Place of ``h1_m``; the last interval reaches above 1200 m."""
     if h1_m <= 10.0:
@@ -138,7 +138,7 @@ def place_blend(f_mhz: float, t_pct: float) -> Blend:
     return Blend(f_mhz, kf, f_weight, kt, (_Q_NOMINAL[kt] - q) / (_Q_NOMINAL[kt] - _Q_NOMINAL[kt + 1]))
 
 
-@kernel
+@inner
 def tabulated_dbuvm(
     curves: Curves, kf: int, s: int, kt: int, d: Distance, j: int, height_weight: float
 ) -> float:
@@ -163,7 +163,7 @@ def negative_height_db(kf: int, h1_m: float) -> float:
 C_H1_NEG10_DB = np.array([negative_height_db.py_func(kf, -10.0) for kf in range(3)])
 
 
-@kernel
+@inner
 def below_10m_dbuvm(
     h1_m: float, e10_dbuvm: float, e20_dbuvm: float, neg10_db: float, negative_db: float
 ) -> float:
@@ -177,20 +177,20 @@ def below_10m_dbuvm(
     return e0_dbuvm + 0.1 * h1_m * (e10_dbuvm - e0_dbuvm)
 
 
-@kernel
+@inner
 def _low_land_dbuvm(kf: int, h1_m: float, e10_dbuvm: float, e20_dbuvm: float) -> float:
     """``below_10m_dbuvm`` at a nominal frequency."""
     negative_db = negative_height_db(kf, h1_m) if h1_m < 0.0 else 0.0
     return below_10m_dbuvm(h1_m, e10_dbuvm, e20_dbuvm, C_H1_NEG10_DB[kf], negative_db)
 
 
-@kernel
+@inner
 def sea_maximum_dbuvm(d_km: float, sea_db: float) -> float:
     """Emax over sea on the level distance (P.1546-6, Annex 5, eq. 1 and 3)."""
     return free_space_field_dbuvm(d_km) + sea_enhancement_db(d_km, sea_db)
 
 
-@kernel
+@inner
 def _low_sea_dbuvm(
     curves: Curves, kf: int, s: int, kt: int, d: Distance, h1_m: float, sea_db: float, maximum_dbuvm: float
 ) -> float:
@@ -215,7 +215,7 @@ def _low_sea_dbuvm(
     return sea_like * (1.0 - far_share) + _low_land_dbuvm(kf, h1_m, e10, e20) * far_share
 
 
-@kernel
+@inner
 def _family_dbuvm(
     curves: Curves, kf: int, s: int, kt: int, d: Distance, h1: Height, sea_db: float, maximum_dbuvm: float
 ) -> float:
@@ -229,7 +229,7 @@ def _family_dbuvm(
     return _low_land_dbuvm(kf, h1.m, e10, e20)
 
 
-@kernel
+@inner
 def _at_frequency_dbuvm(
     curves: Curves,
     s: int,
@@ -249,7 +249,7 @@ def _at_frequency_dbuvm(
     return min(field, maximum_dbuvm) if blend.f_mhz > 2000.0 else field
 
 
-@kernel
+@inner
 def _sea_below_100mhz_dbuvm(
     curves: Curves,
     s: int,
@@ -276,7 +276,7 @@ def _sea_below_100mhz_dbuvm(
     return near + (far - near) * math.log(d.km / df) / math.log(d600 / df)
 
 
-@kernel
+@inner
 def curve_field_dbuvm(
     curves: Curves, s: int, blend: Blend, d: Distance, h1: Height, sea_db: float, maximum_dbuvm: float
 ) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import inlined, inner, kernel
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.models import Surroundings, model_named
 from pipeline.propagation.p1546.corrections import (
@@ -22,10 +22,12 @@ from pipeline.propagation.p1546.corrections import (
     troposcatter_dbuvm,
 )
 from pipeline.propagation.p1546.curves import (
+    COLD_SEA,
+    LAND,
     NOMINAL_D_KM,
+    WARM_SEA,
     Blend,
     Curves,
-    CurveSurface,
     Distance,
     curve_field_dbuvm,
     place_blend,
@@ -33,9 +35,6 @@ from pipeline.propagation.p1546.curves import (
     place_height,
 )
 
-_LAND = int(CurveSurface.LAND)
-_COLD = int(CurveSurface.COLD_SEA)
-_WARM = int(CurveSurface.WARM_SEA)
 _AREA_SEA = int(Surroundings.SEA)
 
 _REGIMES = model_named("p1546").regimes
@@ -64,7 +63,7 @@ _H1_MAX_M = 3000.0
 SEA_H1_MIN_M = 3.0
 
 
-@kernel
+@inner
 def effective_height_m(
     d_km: float, only_sea: bool, terrain: bool, heff_m: float, ha_m: float, hb_m: float
 ) -> float:
@@ -89,7 +88,7 @@ def effective_height_m(
     return min(h1, _H1_MAX_M)
 
 
-@kernel
+@inner
 def mixed_dbuvm(land_dbuvm: float, sea_dbuvm: float, sea_share: float) -> float:
     """Field of a mixed path from those of an all-land and an all-sea path (P.1546-6, Annex 5, sec. 8)."""
     excess = sea_dbuvm - land_dbuvm
@@ -98,7 +97,7 @@ def mixed_dbuvm(land_dbuvm: float, sea_dbuvm: float, sea_share: float) -> float:
     return land_dbuvm + a * excess
 
 
-@kernel
+@inner
 def path_field_dbuvm(
     curves: Curves,
     blend: Blend,
@@ -116,7 +115,7 @@ def path_field_dbuvm(
     """
     land = 0.0
     if sea_share < 1.0:
-        land = curve_field_dbuvm(curves, _LAND, blend, d, place_height(h1_m), sea_db, limit)
+        land = curve_field_dbuvm(curves, LAND, blend, d, place_height(h1_m), sea_db, limit)
         if sea_share <= 0.0:
             return land
     sea_height = place_height(max(h1_m, SEA_H1_MIN_M))
@@ -126,7 +125,7 @@ def path_field_dbuvm(
     return mixed_dbuvm(land, over_sea, sea_share)
 
 
-@kernel
+@inner
 def near_field_dbuvm(e_1km_dbuvm: float, d_km: float, rise_m: float) -> float:
     """Field below 1 km from the field at 1 km (P.1546-6, Annex 5, eq. 38); NaN where the antennas touch."""
     slant = slant_km(d_km, rise_m)
@@ -138,7 +137,7 @@ def near_field_dbuvm(e_1km_dbuvm: float, d_km: float, rise_m: float) -> float:
     return near + (e_1km_dbuvm - near) * math.log(slant / slant_from) / math.log(slant_to / slant_from)
 
 
-@kernel
+@inner
 def maximum_dbuvm(d_km: float, rise_m: float, sea_share: float, sea_db: float) -> float:
     """Emax on the slope distance, sea part in proportion (P.1546-6, Annex 5, sec. 2; Annex 6, step 19)."""
     slant = slant_km(d_km, rise_m)
@@ -147,7 +146,7 @@ def maximum_dbuvm(d_km: float, rise_m: float, sea_share: float, sea_db: float) -
     return free_space_field_dbuvm(slant) + sea_share * sea_enhancement_db(d_km, sea_db)
 
 
-@kernel
+@inner
 def curve_regime(f_mhz: float, d_km: float, h1_m: float, sea_share: float) -> int:
     """Index of the regime for the part of steps 5-11 that gives the field; ``d_km`` at least 1."""
     if d_km > _LAST_CURVE_KM:
@@ -202,7 +201,7 @@ def corrected_dbuvm(
     return field, regime
 
 
-@kernel
+@inner
 def antenna_rise_m(ha_m: float, h2_m: float, htter_m: float, hrter_m: float) -> float:
     """How far the transmitting antenna stands above the receiving one (sec. 14); 0 where not known."""
     if math.isnan(ha_m):
@@ -212,7 +211,7 @@ def antenna_rise_m(ha_m: float, h2_m: float, htter_m: float, hrter_m: float) -> 
     return ha_m + htter_m - h2_m - hrter_m
 
 
-@kernel
+@inner
 def location_correction_db(q_pct: float, area: int, f_mhz: float, terrain: bool, wa_m: float) -> float:
     """Correction from 50 % to ``q_pct`` of locations in dB; none at sea (P.1546-6, Annex 5, sec. 12)."""
     if q_pct == 50.0 or area == _AREA_SEA:
@@ -265,7 +264,7 @@ def p1546_field(
     d1 = max(d_km, CURVES_FROM_KM)
     d = place_distance(d1, math.log(d1))
     slope_db = slope_correction_db(d1, rise)
-    sea = _WARM if warm_sea else _COLD
+    sea = WARM_SEA if warm_sea else COLD_SEA
     limit = maximum_dbuvm(d1, rise, sea_share, constants.sea_db)
     field = path_field_dbuvm(curves, blend, d, h1, sea_share, sea, constants.sea_db, limit)
     regime = curve_regime(f_mhz, d1, h1, sea_share)
@@ -300,7 +299,7 @@ def p1546_field(
     return field, regime, ranges and heights and pairs
 
 
-@kernel
+@inner
 def sea_share_of(d_km: float, sea_km: float, only_sea: bool) -> float:
     """Sea part of the path, 0 to 1; an unknown length counts as land."""
     if only_sea:
@@ -310,7 +309,7 @@ def sea_share_of(d_km: float, sea_km: float, only_sea: bool) -> float:
     return 0.0
 
 
-@kernel
+@inner
 def _ranges_hold(
     f_mhz: float, t_pct: float, d_km: float, area: int, h2_m: float, q_pct: float, wa_m: float, terrain: bool
 ) -> bool:
@@ -323,7 +322,7 @@ def _ranges_hold(
     return not terrain or q_pct == 50.0 or area == _AREA_SEA or 50.0 <= wa_m <= 1000.0
 
 
-@kernel
+@inner
 def _heights_hold(
     d_km: float, only_sea: bool, terrain: bool, heff_m: float, ha_m: float, hb_m: float
 ) -> bool:
@@ -339,7 +338,7 @@ def _heights_hold(
     return heff_m <= _H1_MAX_M
 
 
-@kernel
+@inner
 def _pairs_hold(
     ha_m: float, r1_m: float, htter_m: float, hrter_m: float, eff1_deg: float, eff2_deg: float
 ) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import inlined, kernel
+from pipeline.kernels import inlined, inner, kernel
 from pipeline.propagation.free_space import FIELD_AT_1KM_DBUVM, free_space_field_dbuvm
 from pipeline.propagation.models import Surroundings
 from pipeline.propagation.p1546.corrections import (
@@ -27,8 +27,10 @@ from pipeline.propagation.p1546.corrections import (
 )
 from pipeline.propagation.p1546.curves import (
     C_H1_NEG10_DB,
+    COLD_SEA,
     LAND,
     NOMINAL_D_KM,
+    WARM_SEA,
     Blend,
     Curves,
     CurveSurface,
@@ -53,8 +55,6 @@ from pipeline.propagation.p1546.link import (
 )
 
 _RURAL = int(Surroundings.RURAL)
-_COLD = int(CurveSurface.COLD_SEA)
-_WARM = int(CurveSurface.WARM_SEA)
 # Fresnel distance D06 of 2000 MHz and 20 m: beyond it sea paths below 10 m no longer touch the maximum field.
 _LOW_SEA_UP_TO_KM = 10.5
 _REFERENCE_H2_M = 10.0
@@ -144,7 +144,7 @@ def _low_extra_db(field_dbuvm: NDArray[np.float64], neg10_db: float) -> float:
     return max(over_sea, 0.5 * (float(drop.max()) + neg10_db), 0.0)
 
 
-@kernel
+@inner
 def _cell_dbuvm(tables: NDArray[np.float64], layer: int, d: Distance, j: int, weight: float) -> float:
     """Bilinear value of a layer of ``PreparedCurves.tables_db`` at ``d`` between the heights j and j + 1."""
     i = d.i
@@ -167,7 +167,7 @@ def _low_land_dbuvm(
     return below_10m_dbuvm(h1_m, e10, e20, neg10_db, negative_db)
 
 
-@kernel
+@inner
 def _limited_dbuvm(
     prepared: PreparedCurves, curves: Curves, s: int, d: Distance, h1_m: float, limit_dbuvm: float
 ) -> float:
@@ -215,7 +215,7 @@ def _path_dbuvm(
     if sea_share <= 0.0:
         return _surface_dbuvm(prepared, curves, LAND, d, h1, limit_dbuvm, excess_db)
     h1_sea = place_height(SEA_H1_MIN_M) if h1_m < SEA_H1_MIN_M else h1
-    s = _WARM if warm_sea else _COLD
+    s = WARM_SEA if warm_sea else COLD_SEA
     over_sea = _surface_dbuvm(prepared, curves, s, d, h1_sea, limit_dbuvm, excess_db)
     if sea_share >= 1.0:
         return over_sea
@@ -295,7 +295,7 @@ def device_field_dbuvm(
     )
 
 
-@kernel
+@inner
 def flat_path_field_dbuvm(
     prepared: PreparedCurves, curves: Curves, d_km: float, h1_m: float, h2_m: float, sea_km: float
 ) -> float:
@@ -331,7 +331,7 @@ def p1546_upper_bound(
         return limit
     field = _curve_bound_dbuvm(prepared, d_km, h1_max_m, LAND)
     if sea_share > 0.0:
-        over_sea = _curve_bound_dbuvm(prepared, d_km, h1_max_m, _WARM if warm_sea else _COLD)
+        over_sea = _curve_bound_dbuvm(prepared, d_km, h1_max_m, WARM_SEA if warm_sea else COLD_SEA)
         field += _sea_excess_bound_db(over_sea - field, sea_share)
     if not math.isnan(theta_min_deg):
         field += max(terrain_clearance_db(TCA_LOW_DEG, prepared.constants), 0.0)
@@ -343,7 +343,7 @@ def p1546_upper_bound(
     return min(field, limit)
 
 
-@kernel
+@inner
 def _sea_excess_bound_db(excess_db: float, sea_share: float) -> float:
     """Most by which a mixed path may exceed land where sea exceeds land by up to ``excess_db`` >= 0.
 
@@ -356,7 +356,7 @@ def _sea_excess_bound_db(excess_db: float, sea_share: float) -> float:
     return excess * a0 ** (1.0 + excess / 40.0)
 
 
-@kernel
+@inner
 def _curve_bound_dbuvm(prepared: PreparedCurves, d_km: float, h1_max_m: float, s: int) -> float:
     """Bound of the curves of land and of the surface ``s`` from the monotone tables."""
     d = place_distance(d_km, math.log(d_km))
