@@ -123,7 +123,7 @@ def run_channel(stage: str, config_path: Path, channel: int) -> float:
 
 def run_stage(stage: str, config_path: Path, *options: str) -> float:
     """Seconds of one stage as a process."""
-    command = [sys.executable, "-m", "pipeline", stage, "--config", str(config_path), "--build", str(FOLDER)]
+    command = [sys.executable, "-m", "pipeline", "job", stage, "--config", str(config_path)]
     started_s = time.perf_counter()
-    subprocess.run([*command, *options], check=True)
+    subprocess.run([*command, "--build", str(FOLDER), *options], check=True)
     return time.perf_counter() - started_s
