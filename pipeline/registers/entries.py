@@ -6,7 +6,7 @@ that has ended may say what it likes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +57,25 @@ class RegisterEntry:
             self.fault = RegisterFault(
                 reason, problem, file=self.file, row=self.row, field=key, value=found, allowed=allowed
             )
+
+    def take(self, column: str, key: str, read: Callable[[str], object], *, needed: bool = False) -> object:
+        """Read the cell of a key into a column (no column: only check it); the value, None without one.
+
+        A bad cell is the fault of the entry, and so is an empty one where it is ``needed``.
+        """
+        text = self.cells.get(key, "").strip()
+        if not text:
+            if needed:
+                self.refuse(key, "missing", "value is missing", f"a value of {key}", "")
+            return None
+        try:
+            value = read(text)
+        except CellProblem as problem:
+            self.refuse(key, problem.reason, problem.problem, problem.allowed, problem.value)
+            return None
+        if column:
+            self.values[column] = value
+        return value
 
     def refuse_cell(self, column: str, problem: CellProblem) -> None:
         """Note what is wrong with the cell of a column."""

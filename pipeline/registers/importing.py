@@ -20,8 +20,11 @@ from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
 from pipeline.registers.entries import Reading, Source
 from pipeline.registers.finishing import Target, check_entries, faults_of, finish_transmitters
+from pipeline.registers.formats.fcc_lms import read_lms
+from pipeline.registers.formats.fcc_post_auction import read_post_auction
 from pipeline.registers.formats.ge06 import read_ge06
 from pipeline.registers.formats.mapped_table import read_tables
+from pipeline.registers.formats.tvstudy import read_tvstudy
 from pipeline.registers.named_plans import named_plan
 from pipeline.registers.register_files import (
     areas_document,
@@ -37,7 +40,13 @@ from pipeline.shipped import TABLES
 
 _REPORT_FILE = kind_of_start("a report in JSON", rb"\s*\{")
 _GEOJSON_FILE = kind_of_start("a GeoJSON", rb"\s*\{")
-_FORMATS: dict[str, Callable[[Source, Target], Reading]] = {"table": read_tables, "ge06": read_ge06}
+_FORMATS: dict[str, Callable[[Source, Target], Reading]] = {
+    "table": read_tables,
+    "ge06": read_ge06,
+    "fcc_lms": read_lms,
+    "tvstudy": read_tvstudy,
+    "fcc_post_auction": read_post_auction,
+}
 
 
 class RegisterPlan(NamedTuple):

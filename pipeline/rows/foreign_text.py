@@ -125,7 +125,7 @@ def cell_table(path: Path, header: Sequence[str], records: Iterable[tuple[int, S
         if not any(cell and not cell.isspace() for cell in cells):
             continue
         if len(cells) != len(headers):
-            faults.append(_wrong_width(path, row, len(cells), len(headers)))
+            faults.append(wrong_cells(path, row, len(cells), len(headers)))
             continue
         rows.append(row)
         kept.append(cells)
@@ -134,7 +134,8 @@ def cell_table(path: Path, header: Sequence[str], records: Iterable[tuple[int, S
     return CellTable(path, headers, rows, named, faults)
 
 
-def _wrong_width(path: Path, row: int, found: int, wanted: int) -> RegisterFault:
+def wrong_cells(path: Path, row: int, found: int, wanted: int) -> RegisterFault:
+    """The fault of a row with another number of cells than the header."""
     return RegisterFault(
         "bad_row",
         "row has the wrong number of cells",

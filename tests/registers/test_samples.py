@@ -23,6 +23,7 @@ TRANSMITTERS = [
     "s05_xlsx", "s06_projected_sentinels", "s07_ofcom_like_join", "s17_antenna_files", "s18_kml",
     "s19_shapefile_cpg", "s23_faults", "s24_duplicates", "s08_ge06_gt1_padded",
     "s09_ge06_gt1_unpadded_modify", "s10_ge06_allotments", "s25_ge06_faults",
+    "s11_fcc_lms", "s12_tvstudy_parameters", "s13_fcc_post_auction",
 ]  # fmt: skip
 NUMBERS = {
     "channel", "centre_mhz", "bandwidth_mhz", "antenna_height_agl_m", "site_height_asl_m", "haat_m",

@@ -14,20 +14,20 @@ ITU [D]; no original notice was seen.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from pipeline.registers.conversion import coordinate_notations as notations
 from pipeline.registers.conversion import power_units
-from pipeline.registers.conversion.antenna_tables import Turn, horizontal, pattern_text, plain_number
+from pipeline.registers.conversion.antenna_tables import plain_number
 from pipeline.registers.conversion.cell_numbers import CellProblem, day, number
 from pipeline.registers.conversion.coordinate_notations import Axis
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, drop_by_rule
+from pipeline.registers.entry_patterns import enter_horizontal
 from pipeline.registers.finishing import Target, nearest_channel
 from pipeline.registers.formats.ge06_notices import Notice, read_notices
 from pipeline.registers.itu_symbols import country_of_symbol
-from pipeline.registers.mapped.mapped_patterns import HORIZONTAL
 from pipeline.rows.foreign_text import RegisterFault
 
 MODULATIONS = ("QPSK", "16QAM", "64QAM")
@@ -136,20 +136,20 @@ def _station(notice: Notice, source: Source) -> RegisterEntry:
     values = entry.values
     values["id"] = _id(notice) if _reference(notice) else None
     values["site"] = notice.get("t_site_name")
-    _take(entry, notice, "valid_from", "t_d_inuse", lambda text: day(text, None).isoformat())
-    _take(entry, notice, "valid_to", "t_d_expiry", lambda text: day(text, None).isoformat())
+    entry.take("valid_from", "t_d_inuse", lambda text: day(text, None).isoformat())
+    entry.take("valid_to", "t_d_expiry", lambda text: day(text, None).isoformat())
     _frequency(entry, notice, source)
-    _take(entry, notice, "country", "t_ctry", _country, needed=True)
+    entry.take("country", "t_ctry", _country, needed=True)
     for column, key, axis in (("lon", "t_long", Axis("lon")), ("lat", "t_lat", Axis("lat"))):
-        _take(entry, notice, column, key, lambda text, axis=axis: _angle(text, axis), needed=True)  # type: ignore[misc]
+        entry.take(column, key, lambda text, axis=axis: _angle(text, axis), needed=True)  # type: ignore[misc]
     for key, axis in (("t_trg_long", Axis("lon")), ("t_trg_lat", Axis("lat"))):
-        _take(entry, notice, "", key, lambda text, axis=axis: _angle(text, axis))  # type: ignore[misc]
-    _take(entry, notice, "", "t_trg_freq_assgn", number)
-    _take(entry, notice, "polarisation", "t_polar", _polarisation, needed=True)
+        entry.take("", key, lambda text, axis=axis: _angle(text, axis))  # type: ignore[misc]
+    entry.take("", "t_trg_freq_assgn", number)
+    entry.take("polarisation", "t_polar", _polarisation, needed=True)
     _heights(entry, notice)
     values["system"] = mapping.system or "DVB-T"
     if values["system"] == "DVB-T":
-        _take(entry, notice, "multiplex_mode", "t_sys_var", _mode)
+        entry.take("multiplex_mode", "t_sys_var", _mode)
     values["sfn"] = notice.get("t_sfn_id") or None
     if entry.fault is None:
         _radiation(entry, notice, mapping.erp_unit, mapping.mixed_erp)
@@ -160,33 +160,9 @@ def _station(notice: Notice, source: Source) -> RegisterEntry:
     return entry
 
 
-def _take(
-    entry: RegisterEntry,
-    notice: Notice,
-    column: str,
-    key: str,
-    read: Callable[[str], object],
-    *,
-    needed: bool = False,
-) -> None:
-    """Read a key into a column (none: only check it); a missing or bad one is the fault of the entry."""
-    text = notice.get(key)
-    if not text:
-        if needed:
-            entry.refuse(key, "missing", "value is missing", f"a value of {key}")
-        return
-    try:
-        value = read(text)
-    except CellProblem as problem:
-        entry.refuse(key, problem.reason, problem.problem, problem.allowed)
-    else:
-        if column:
-            entry.values[column] = value
-
-
 def _frequency(entry: RegisterEntry, notice: Notice, source: Source) -> None:
-    _take(entry, notice, "centre_mhz", "t_freq_assgn", number, needed=True)
-    _take(entry, notice, "_offset_khz", "t_offset", number)
+    entry.take("centre_mhz", "t_freq_assgn", number, needed=True)
+    entry.take("_offset_khz", "t_offset", number)
     offset_khz, f_mhz = entry.values.pop("_offset_khz", 0.0), entry.values.get("centre_mhz")
     if isinstance(f_mhz, float) and isinstance(offset_khz, float):
         entry.values["channel"] = nearest_channel(source.plan, f_mhz)
@@ -224,8 +200,8 @@ def _mode(text: str) -> str:
 
 
 def _heights(entry: RegisterEntry, notice: Notice) -> None:
-    _take(entry, notice, "antenna_height_agl_m", "t_hgt_agl", number)
-    _take(entry, notice, "site_height_asl_m", "t_site_alt", number)
+    entry.take("antenna_height_agl_m", "t_hgt_agl", number)
+    entry.take("site_height_asl_m", "t_site_alt", number)
     cells = notice.by_azimuth("ANT_HGT")
     if not cells:
         return
@@ -255,7 +231,7 @@ def _radiation(entry: RegisterEntry, notice: Notice, unit: str, rule: str) -> No
     patterns: dict[str, _Points] = {}
     for plane in planes:
         key, block = f"t_erp_{plane.lower()}_dbw", f"ANT_DIAGR_{plane}"
-        _take(entry, notice, "_level", key, lambda text: _level_kw(text, unit), needed=True)
+        entry.take("_level", key, lambda text: _level_kw(text, unit), needed=True)
         power = entry.values.pop("_level", None)
         powers_kw[plane] = power if isinstance(power, float) else 0.0
         patterns[plane] = []
@@ -270,7 +246,7 @@ def _radiation(entry: RegisterEntry, notice: Notice, unit: str, rule: str) -> No
     if len(planes) == 1 or rule == "max":
         plane = max(planes, key=lambda plane: powers_kw[plane])
         entry.values["erp_kw"] = powers_kw[plane]
-        _enter_pattern(entry, patterns[plane], "attenuation_db", f"ANT_DIAGR_{plane}")
+        enter_horizontal(entry, patterns[plane], "attenuation_db", f"ANT_DIAGR_{plane}")
     else:
         _add_planes(entry, powers_kw, patterns)
 
@@ -289,19 +265,6 @@ def _diagram(entry: RegisterEntry, notice: Notice, block: str) -> _Points:
     return points
 
 
-def _enter_pattern(entry: RegisterEntry, points: _Points, kind: str, block: str) -> None:
-    if not points:
-        return
-    try:
-        found = horizontal(points, kind, Turn())
-    except CellProblem as problem:
-        entry.refuse(block, "bad_pattern", problem.problem, problem.allowed, problem.value)
-        return
-    entry.values[HORIZONTAL] = pattern_text(found.attenuation_db)
-    if found.peak:
-        entry.flags.append("pattern_peak")
-
-
 def _add_planes(
     entry: RegisterEntry, powers_kw: Mapping[str, float], patterns: Mapping[str, _Points]
 ) -> None:
@@ -316,13 +279,13 @@ def _add_planes(
     for plane, points in patterns.items():
         ring = sorted(points) or [(0.0, 0.0)]
         if min(value for _, value in ring) < 0.0:
-            _enter_pattern(entry, points, "attenuation_db", f"ANT_DIAGR_{plane}")  # says what is wrong
+            enter_horizontal(entry, points, "attenuation_db", f"ANT_DIAGR_{plane}")  # says what is wrong
         known_deg, known_db = zip(*ring, strict=True)
         total_kw += powers_kw[plane] * 10.0 ** (-0.1 * np.interp(azimuths, known_deg, known_db, period=360.0))
     most_kw = float(total_kw.max())
     entry.values["erp_kw"] = most_kw
     shares = zip(azimuths, (total_kw / most_kw).tolist(), strict=True)
-    _enter_pattern(entry, [*shares], "relative_power", "ANT_DIAGR_H")
+    enter_horizontal(entry, [*shares], "relative_power", "ANT_DIAGR_H")
 
 
 def _flag_levels(entries: Iterable[RegisterEntry]) -> None:
@@ -399,7 +362,7 @@ def _allotment(
     source: Source,
 ) -> list[dict[str, object]]:
     _frequency(entry, notice, source)
-    _take(entry, notice, "country", "t_ctry", _country, needed=True)
+    entry.take("country", "t_ctry", _country, needed=True)
     if entry.fault is None and entry.values.get("channel") is None:
         entry.refuse("t_freq_assgn", "out_of_plan", "frequency of no channel", "a centre of the plan")
     areas = []

@@ -9,21 +9,14 @@ from typing import NamedTuple
 from pipeline.config.register_mapping import CellOf, PatternMapping
 from pipeline.errors import InputError
 from pipeline.registers.conversion import power_units
-from pipeline.registers.conversion.antenna_tables import (
-    Turn,
-    equally_spaced,
-    horizontal,
-    pattern_text,
-    vertical_text,
-)
+from pipeline.registers.conversion.antenna_tables import Turn, equally_spaced, horizontal, pattern_text
 from pipeline.registers.conversion.cell_numbers import CellProblem, NumberFormat, number
 from pipeline.registers.entries import RegisterEntry
+from pipeline.registers.entry_patterns import HORIZONTAL, enter_tilt, enter_vertical
 from pipeline.registers.formats.antenna_files import AntennaFile, read_antenna_file
 from pipeline.registers.mapped.mapped_cells import MappedCells
 
-HORIZONTAL, VERTICAL = "pattern_azimuth_attenuation_db", "vertical_pattern_deg_attenuation_db"
 _DIRECTIONAL = {"D", "DA", "DIR", "DIRECTIONAL"}
-_TILT_AGREES_DEG = 0.5
 _NO_NUMBER = "a number of degrees"
 
 
@@ -89,7 +82,7 @@ class Patterns:
             if found.points:
                 self._put(entry, found.points, str(self.mapping.kind), turn_deg)
         if self._electrical is not None:
-            enter_tilt(entry, tilt_deg, self._at(self._electrical, i))
+            enter_tilt(entry, tilt_deg, self._at(self._electrical, i) or None)
 
     def _points(self, i: int) -> _Read | None:
         if not self.mapping.columns:
@@ -158,10 +151,8 @@ class Patterns:
         entry.flags += antenna.flags
         if antenna.horizontal:
             self._put(entry, antenna.horizontal, antenna.horizontal_kind, turn_deg)
-        if antenna.vertical.points:
-            entry.values[VERTICAL] = vertical_text(antenna.vertical.points)
-            entry.values["beam_tilt_deg"] = antenna.vertical.beam_tilt_deg
-        elif antenna.electrical_tilt_deg is not None:
+        enter_vertical(entry, antenna.vertical)
+        if not antenna.vertical.points and antenna.electrical_tilt_deg is not None:
             entry.values["beam_tilt_deg"] = antenna.electrical_tilt_deg
         return antenna.vertical.beam_tilt_deg
 
@@ -172,15 +163,6 @@ class Patterns:
                 "bad_pattern", "antenna file is not beside the register", "the name of a file there", name
             )
         return path
-
-
-def enter_tilt(entry: RegisterEntry, of_table_deg: float | None, stated_deg: float) -> None:
-    """Enter a stated electrical tilt: the table wins unless its maximum is at 0 or there is none."""
-    if of_table_deg is None or of_table_deg == 0.0:
-        if stated_deg:
-            entry.values["beam_tilt_deg"] = stated_deg
-    elif stated_deg and abs(of_table_deg - stated_deg) > _TILT_AGREES_DEG:
-        entry.flags.append("tilt_disagrees")
 
 
 def _value(text: str, form: NumberFormat) -> float:

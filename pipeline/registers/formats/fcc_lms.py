@@ -1,0 +1,435 @@
+"""Format `fcc_lms`: public dump of the FCC's Licensing and Management System, a folder of `.dat` or its ZIP.
+
+Evidence: names of tables and fields, header line in each file [S] (TVStudy); joins and counts of a dump of
+2026 [D]; a second reader [S]. The original dump was not seen.
+
+- `|` between cells without quoting, names in line 1 in any case and order, records end with `|^|` [S].
+- A facility counts if it is active, of a television service, and licensed; LICSL is silent but licensed.
+- Its licence is the granted one in force of the filing that it names; the latest wins. Places are NAD83.
+- Power is the e.r.p. stated, else the largest, else that of the stronger plane; never the sum, which would
+  count one authorisation twice [S]. Fields are relative, not turned; elevation patterns count downwards.
+- No height above ground in these tables: `rcamsl_m` is kept, HAAT 0 or empty is not known.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from pipeline.errors import InputError
+from pipeline.registers.conversion import coordinate_notations as notations
+from pipeline.registers.conversion.antenna_tables import Turn, Vertical, vertical
+from pipeline.registers.conversion.cell_numbers import CellProblem, channel_number, number
+from pipeline.registers.conversion.coordinate_notations import Axis
+from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
+from pipeline.registers.entry_patterns import enter_horizontal, enter_tilt, enter_vertical
+from pipeline.registers.finishing import Target
+from pipeline.registers.formats.tvstudy import enter_haat
+from pipeline.rows.foreign_text import RegisterFault
+
+_SERVICES = (
+    "DTV", "DTS", "DCA", "DC", "CA", "CADTS", "LPD", "LD", "LDTS", "LPT", "TX", "DRT", "TDTS"
+)  # fmt: skip
+_STATUSES = ("LICEN", "LICRP", "LICSL")
+_SILENT, _UNITED_STATES = "LICSL", "US"
+_END = "|^|"
+_KEYS = {
+    "id": "facility_id", "lat": "aloc_lat_deg", "lon": "aloc_long_deg", "channel": "aafq_channel",
+    "erp_kw": "aafq_power_erp_kw", "haat_m": "aant_rc_haat", "pattern": "aafv_field_value",
+}  # fmt: skip
+_POSITION = ("deg", "mm", "ss", "dir")
+
+_Cells = Mapping[str, str]
+
+
+class LmsRow(NamedTuple):
+    """A record: the line on which it begins, its cells by lower-case name."""
+
+    row: int
+    cells: dict[str, str]
+
+
+class _Tables(NamedTuple):
+    """What hangs on the licences that count, by the key of what it hangs on."""
+
+    locations: dict[str, list[LmsRow]]
+    antennas: dict[str, list[LmsRow]]
+    frequencies: dict[str, list[LmsRow]]
+    fields: dict[str, list[LmsRow]]
+    elevations: dict[str, list[LmsRow]]
+
+
+class _Facility(NamedTuple):
+    """A facility with its entry and the row of its licence."""
+
+    row: LmsRow
+    entry: RegisterEntry
+    licence: _Cells
+
+
+@contextmanager
+def _opened(path: Path, table: str) -> Iterator[tuple[IO[str], Path]]:
+    """A table of the folder or the ZIP as text."""
+    name = f"{table}.dat"
+    if path.is_dir():
+        found = [file for file in sorted(path.iterdir()) if file.name.lower() == name]
+        if not found:
+            raise InputError("table is missing", file=path, value=name)
+        with found[0].open(encoding="utf-8-sig", newline="") as stream:
+            yield stream, found[0]
+        return
+    if not zipfile.is_zipfile(path):
+        raise InputError("is neither a folder nor a ZIP", file=path, allowed="a dump with facility.dat")
+    with zipfile.ZipFile(path) as archive:
+        names = [member for member in archive.namelist() if member.lower().rpartition("/")[2] == name]
+        if not names:
+            raise InputError("table is missing", file=path, value=name)
+        with archive.open(names[0]) as raw:
+            yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), path / names[0]
+
+
+def lms_records(path: Path, table: str, needed: Sequence[str]) -> Iterator[LmsRow]:
+    """The records of a table, one by one: the largest of them has more than a million."""
+    with _opened(path, table) as (stream, file):
+        try:
+            yield from _records(stream, file, needed)
+        except UnicodeDecodeError:
+            raise RegisterFault(
+                "not_utf8", "is no UTF-8 text", file=file, field="(file)", allowed="UTF-8"
+            ) from None
+
+
+def _records(stream: IO[str], file: Path, needed: Sequence[str]) -> Iterator[LmsRow]:
+    names: list[str] = []
+    waiting, begun = "", 0
+    for line_number, line in enumerate(stream, start=1):
+        begun = begun or line_number
+        waiting += line
+        text = waiting.rstrip("\r\n")
+        if not text.endswith(_END):
+            continue
+        cells = text.removesuffix(_END).split("|")
+        if not names:
+            names = [cell.strip().lower() for cell in cells]
+            for name in needed:
+                if name not in names:
+                    raise InputError(
+                        "column is missing", file=file, row=1, field=name, allowed=", ".join(needed)
+                    )
+        elif len(cells) != len(names):
+            raise RegisterFault(
+                "bad_row", "record has the wrong number of cells", file=file, row=begun, field="(row)",
+                value=len(cells), allowed=f"{len(names)}, as in the header",
+            )  # fmt: skip
+        else:
+            yield LmsRow(begun, dict(zip(names, map(str.strip, cells), strict=True)))
+        waiting, begun = "", 0
+    if waiting.strip():
+        raise RegisterFault(
+            "bad_row",
+            "last record does not end: the file was cut off",
+            file=file,
+            row=begun,
+            field="(row)",
+            value="",
+            allowed=_END,
+        )
+
+
+def read_lms(source: Source, target: Target) -> Reading:
+    """Entries of all facilities of all dumps, a row for each site of a licence."""
+    reading = Reading()
+    for path in source.files:
+        reading.add(_read_dump(path, source))
+    return reading
+
+
+def _read_dump(path: Path, source: Source) -> Reading:
+    reading = Reading()
+    with _opened(path, "facility") as (_, file):
+        facility_file = file
+    kept: dict[str, _Facility] = {}
+    count = 0
+    needed = ("active_ind", "facility_id", "facility_status", "license_filing_id", "service_code", "channel")
+    for row in lms_records(path, "facility", needed):
+        count += 1
+        entry = _facility_entry(facility_file, row, source)
+        reading.entries.append(entry)
+        if not entry.drop:
+            kept[row.cells["facility_id"]] = _Facility(row, entry, {})
+    reading.inputs.append(InputFile(facility_file if facility_file.exists() else path, count))
+    licensed, superseded = _licensed(path, kept)
+    tables = _tables(path, {facility.licence["afac_application_id"] for facility in licensed.values()})
+    entries: list[RegisterEntry] = []
+    for entry in reading.entries:
+        facility = licensed.get(entry.cells["facility_id"]) if not entry.drop else None
+        entries += [entry] if facility is None else _stations(facility, tables, facility_file.parent)
+    reading.entries = entries + superseded
+    return reading
+
+
+def _facility_entry(file: Path, row: LmsRow, source: Source) -> RegisterEntry:
+    """The entry of a facility, dropped if it does not count."""
+    cells = row.cells
+    entry = RegisterEntry(file, row.row, cells=cells, keys=_KEYS, source_id=cells["facility_id"])
+    entry.values["status"] = cells["facility_status"]
+    if cells["active_ind"] != "Y":
+        entry.drop = "inactive"
+    elif cells["service_code"] not in (source.mapping.services or _SERVICES):
+        entry.drop = "service"
+    elif cells["facility_status"] not in (source.mapping.keep_status or _STATUSES):
+        entry.drop = "status"
+    return entry
+
+
+# --- licences -----------------------------------------------------------------------------------------------
+
+
+def _licensed(path: Path, kept: Mapping[str, _Facility]) -> tuple[dict[str, _Facility], list[RegisterEntry]]:
+    """The facilities with the licence in force, and the entries of applications that another one replaced."""
+    needed = ("afac_application_id", "afac_facility_id", "afac_license_filing_id")
+    candidates: dict[str, list[LmsRow]] = {}
+    for row in lms_records(path, "application_facility", needed):
+        facility = kept.get(row.cells["afac_facility_id"])
+        if (
+            facility is not None
+            and row.cells["afac_license_filing_id"] == facility.row.cells["license_filing_id"]
+        ):
+            candidates.setdefault(row.cells["afac_facility_id"], []).append(row)
+    versions = _versions(
+        path, {row.cells["afac_application_id"] for rows in candidates.values() for row in rows}
+    )
+    with _opened(path, "application_facility") as (_, file):
+        own_file = file
+    licensed: dict[str, _Facility] = {}
+    superseded: list[RegisterEntry] = []
+    for name, facility in kept.items():
+        rows = candidates.get(name, [])
+        granted = [
+            row for row in rows if _in_force(versions.get(row.cells["afac_application_id"]), row.cells)
+        ]
+        if not granted:
+            facility.entry.drop = "join_missing"
+            continue
+        best = max(granted, key=lambda row: versions[row.cells["afac_application_id"]]["last_update_ts"])
+        superseded += [
+            RegisterEntry(own_file, row.row, source_id=name, drop="superseded")
+            for row in rows
+            if row is not best
+        ]
+        if best.cells.get("country_code", _UNITED_STATES) not in ("", _UNITED_STATES):
+            facility.entry.drop = "foreign"
+        else:
+            licensed[name] = facility._replace(licence=best.cells)
+    return licensed, superseded
+
+
+def _versions(path: Path, applications: set[str]) -> dict[str, _Cells]:
+    needed = ("filing_version_id", "active_ind", "auth_type_code", "current_status_code", "last_update_ts")
+    rows = lms_records(path, "license_filing_version", needed)
+    return {
+        row.cells["filing_version_id"]: row.cells
+        for row in rows
+        if row.cells["filing_version_id"] in applications
+    }
+
+
+def _in_force(version: _Cells | None, application: _Cells) -> bool:
+    if version is None or application.get("active_ind", "Y") != "Y":
+        return False
+    state = (version["active_ind"], version["auth_type_code"], version["current_status_code"])
+    return state == ("Y", "L", "GRA")
+
+
+# --- sites --------------------------------------------------------------------------------------------------
+
+
+def _tables(path: Path, applications: set[str]) -> _Tables:
+    """The locations of applications, their antennas, and what belongs to these."""
+    needed = ("aloc_active_ind", "aloc_aapp_application_id", "aloc_loc_record_id", "aloc_loc_seq_id")
+    places = [f"aloc_{axis}_{part}" for axis in ("lat", "long") for part in _POSITION]
+    locations = _grouped(path, "app_location", "aloc_aapp_application_id", applications, (*needed, *places))
+    sites = {row.cells["aloc_loc_record_id"] for rows in locations.values() for row in rows}
+    needed = ("aant_active_ind", "aant_aloc_loc_record_id", "aant_antenna_record_id", "aant_rc_haat")
+    antennas = _grouped(path, "app_antenna", "aant_aloc_loc_record_id", sites, needed)
+    names = {row.cells["aant_antenna_record_id"] for rows in antennas.values() for row in rows}
+    of_antenna = (
+        ("app_antenna_frequency", "aafq_aant_antenna_record_id"),
+        ("app_antenna_field_value", "aafv_aant_antenna_record_id"),
+        ("app_antenna_elevation_pattern", "aaep_antenna_record_id"),
+    )
+    frequencies, fields, elevations = (_grouped(path, table, key, names, (key,)) for table, key in of_antenna)
+    return _Tables(locations, antennas, frequencies, fields, elevations)
+
+
+def _grouped(
+    path: Path, table: str, key: str, wanted: set[str], needed: Sequence[str]
+) -> dict[str, list[LmsRow]]:
+    """The active records of a table whose key is wanted, by that key."""
+    found: dict[str, list[LmsRow]] = {}
+    for row in lms_records(path, table, needed):
+        active = next((cell for name, cell in row.cells.items() if name.endswith("active_ind")), "Y")
+        if row.cells[key] in wanted and active in ("Y", ""):
+            found.setdefault(row.cells[key], []).append(row)
+    return found
+
+
+def _stations(facility: _Facility, tables: _Tables, folder: Path) -> list[RegisterEntry]:
+    """An entry for each site of a licence; the reference site of a distributed transmitter is none."""
+    rows = tables.locations.get(facility.licence["afac_application_id"], [])
+    sites = [row for row in rows if row.cells.get("aloc_dts_reference_location_ind") != "Y"]
+    name = facility.row.cells["facility_id"]
+    entries = [_station(facility, site, tables) for site in sites]
+    if not entries:
+        facility.entry.drop = "join_missing"
+        entries = [facility.entry]
+    if len(sites) > 1:
+        for entry in entries:
+            entry.values["sfn"] = name
+    references = [row for row in rows if row not in sites]
+    return entries + [
+        RegisterEntry(
+            folder / "app_location.dat",
+            row.row,
+            source_id=f"{name}-{row.cells['aloc_loc_seq_id']}",
+            drop="reference_site",
+        )
+        for row in references
+    ]
+
+
+def _station(facility: _Facility, site: LmsRow, tables: _Tables) -> RegisterEntry:
+    cells = facility.row.cells
+    entry = RegisterEntry(facility.entry.file, facility.row.row, keys=_KEYS)
+    entry.source_id = entry.values["id"] = f"{cells['facility_id']}-{site.cells['aloc_loc_seq_id']}"
+    entry.values |= {"status": cells["facility_status"], "country": _UNITED_STATES, "system": "ATSC"}
+    entry.values["multiplex_mode"] = "8VSB"
+    entry.values["site"] = facility.licence.get("afac_community_city") or cells.get(
+        "community_served_city", ""
+    )
+    if cells["facility_status"] == _SILENT:
+        entry.flags.append("silent")
+    if "Y" in (cells.get("atsc3_ind"), facility.licence.get("atsc3_ind")):
+        entry.flags.append("atsc3")
+    antenna, power = _strongest(site, tables)
+    if antenna is None:
+        entry.drop = "join_missing"
+        return entry
+    entry.cells = {**cells, **facility.licence, **site.cells, **antenna, **(power or {})}
+    _place(entry)
+    if power is None or _erp(power) is None:
+        entry.drop = "no_power"
+        return entry
+    _radiation(entry, antenna, power, tables)
+    return entry
+
+
+def _place(entry: RegisterEntry) -> None:
+    for column, name in (("lat", "lat"), ("lon", "long")):
+        parts = [entry.cells[f"aloc_{name}_{part}"] for part in _POSITION]
+        try:
+            entry.values[column] = notations.parts(parts, Axis(column))
+        except (CellProblem, IndexError) as problem:
+            allowed = problem.allowed if isinstance(problem, CellProblem) else None
+            entry.refuse(column, "bad_value", "not a position", allowed, " ".join(parts))
+
+
+def _strongest(site: LmsRow, tables: _Tables) -> tuple[_Cells | None, _Cells | None]:
+    """The antenna of a site with the largest power, and the record of that power."""
+    antennas = [row.cells for row in tables.antennas.get(site.cells["aloc_loc_record_id"], [])]
+    pairs = [
+        (antenna, row.cells)
+        for antenna in antennas
+        for row in tables.frequencies.get(antenna["aant_antenna_record_id"], [])
+    ]
+    with_power = [(antenna, power) for antenna, power in pairs if _erp(power) is not None]
+    if with_power:
+        return max(with_power, key=lambda pair: _erp(pair[1]) or 0.0)
+    return (antennas[0], None) if antennas else (None, None)
+
+
+def _erp(cells: _Cells) -> float | None:
+    """The e.r.p. in kW: as stated, else the largest, else that of the stronger plane; None without any."""
+    for names in (("aafq_power_erp_kw",), ("aafq_max_erp_kw",), ("aafq_horiz_erp_kw", "aafq_vert_erp_kw")):
+        powers = [power for name in names if (power := _number(cells.get(name, ""))) is not None]
+        if powers:
+            return max(powers)
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return number(text) if text else None
+    except CellProblem:
+        return None
+
+
+def _radiation(entry: RegisterEntry, antenna: _Cells, power: _Cells, tables: _Tables) -> None:
+    entry.values["erp_kw"] = _erp(power)
+    for key in ("aafq_power_erp_kw", "aafq_max_erp_kw"):
+        entry.take("", key, number)
+    for key in ("aafq_channel", "afac_channel", "channel"):
+        if entry.cells.get(key):
+            entry.take("channel", key, channel_number)
+            break
+    planes = [
+        plane
+        for plane, name in (("H", "horiz"), ("V", "vert"))
+        if (_number(power.get(f"aafq_{name}_erp_kw", "")) or 0.0) > 0.0
+    ]
+    entry.values["polarisation"] = "M" if len(planes) == 2 else "".join(planes)
+    enter_haat(entry, "aant_rc_haat")
+    entry.take("rcamsl_m", "aant_rc_amsl", number)
+    name = antenna["aant_antenna_record_id"]
+    points = _points(entry, tables.fields.get(name, []), ("aafv_azimuth", "aafv_field_value"))
+    if not points and antenna.get("aant_antenna_type_code", "").upper() == "DIR":
+        entry.flags.append("pattern_missing")
+    rotation = entry.take("", "aant_rotation_deg", number)
+    enter_horizontal(
+        entry, points, "relative_field", "pattern", Turn(rotation if isinstance(rotation, float) else 0.0)
+    )
+    pattern = _elevation(entry, tables.elevations.get(name, []), points)
+    enter_vertical(entry, pattern)
+    electrical = entry.take("", "aant_electrical_deg", number)
+    enter_tilt(entry, pattern.beam_tilt_deg, electrical if isinstance(electrical, float) else None)
+    if entry.take("", "aant_mechanical_deg", number):
+        entry.flags.append("mechanical_tilt_ignored")
+
+
+def _points(
+    entry: RegisterEntry, rows: Sequence[LmsRow], names: tuple[str, str]
+) -> list[tuple[float, float]]:
+    found = []
+    for row in rows:
+        pair = [_number(row.cells.get(name, "")) for name in names]
+        if pair[0] is None or pair[1] is None:
+            entry.refuse(
+                "pattern",
+                "bad_pattern",
+                "not an angle with its field",
+                "numbers",
+                row.cells.get(names[1], ""),
+            )
+        else:
+            found.append((pair[0], pair[1]))
+    return found
+
+
+def _elevation(
+    entry: RegisterEntry, rows: Sequence[LmsRow], horizontal: Sequence[tuple[float, float]]
+) -> Vertical:
+    """The elevation pattern; of several by azimuth that nearest to the maximum of the horizontal one."""
+    largest_deg = max(horizontal, key=lambda point: point[1])[0] if horizontal else 0.0
+    azimuths = {row.cells.get("aaep_azimuth", "") for row in rows}
+
+    def apart_deg(text: str) -> float:
+        return abs(((_number(text) or 0.0) - largest_deg + 180.0) % 360.0 - 180.0)
+
+    chosen = "" if "" in azimuths else min(azimuths, key=apart_deg, default="")
+    rows = [row for row in rows if row.cells.get("aaep_azimuth", "") == chosen]
+    points = _points(entry, rows, ("aaep_depression_angle", "aaep_field_value"))
+    return vertical(points, "relative_field") if points else Vertical(None, [])
