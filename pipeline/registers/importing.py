@@ -20,9 +20,13 @@ from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
 from pipeline.registers.entries import Reading, Source
 from pipeline.registers.finishing import Target, check_entries, faults_of, finish_transmitters
+from pipeline.registers.formats.acma_list import read_acma_list
+from pipeline.registers.formats.acma_rrl import read_acma_rrl
 from pipeline.registers.formats.fcc_lms import read_lms
 from pipeline.registers.formats.fcc_post_auction import read_post_auction
 from pipeline.registers.formats.ge06 import read_ge06
+from pipeline.registers.formats.hcm_lines import read_hcm_lines
+from pipeline.registers.formats.ised import read_ised
 from pipeline.registers.formats.mapped_table import read_tables
 from pipeline.registers.formats.tvstudy import read_tvstudy
 from pipeline.registers.named_plans import named_plan
@@ -46,6 +50,10 @@ _FORMATS: dict[str, Callable[[Source, Target], Reading]] = {
     "fcc_lms": read_lms,
     "tvstudy": read_tvstudy,
     "fcc_post_auction": read_post_auction,
+    "ised": read_ised,
+    "acma_rrl": read_acma_rrl,
+    "acma_list": read_acma_list,
+    "hcm_lines": read_hcm_lines,
 }
 
 

@@ -24,6 +24,7 @@ TRANSMITTERS = [
     "s19_shapefile_cpg", "s23_faults", "s24_duplicates", "s08_ge06_gt1_padded",
     "s09_ge06_gt1_unpadded_modify", "s10_ge06_allotments", "s25_ge06_faults",
     "s11_fcc_lms", "s12_tvstudy_parameters", "s13_fcc_post_auction",
+    "s14_ised_dbf", "s15_acma_rrl", "s16_acma_broadcast_list",
 ]  # fmt: skip
 NUMBERS = {
     "channel", "centre_mhz", "bandwidth_mhz", "antenna_height_agl_m", "site_height_asl_m", "haat_m",
@@ -108,6 +109,17 @@ def compare_faults(case: str, faults: list[RegisterFault], files: set[str] | Non
     ]
     read = {path.name for path in read_mapping(SAMPLES / case / "import.yaml").files}
     assert told == [row for row in wanted if row[0] in (files or read)]
+
+
+def test_receivers_of_hcm_lines() -> None:
+    rows, wanted = rows_of(imported("s21_hcm_lines")), expected("expected_stations.csv", "s21_hcm_lines")
+    numbers = {"lon", "lat", "f_mhz", "bandwidth_mhz", "antenna_height_m", "site_height_asl_m", "acs_db"}
+    for row, other in zip(rows, wanted, strict=True):
+        for name, value in other.items():
+            if name in numbers:
+                assert float(row[name]) == pytest.approx(float(value), abs=1e-6)
+            elif name != "case":
+                assert row[name] == value
 
 
 def test_areas_of_allotments() -> None:

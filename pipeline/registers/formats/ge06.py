@@ -140,10 +140,10 @@ def _station(notice: Notice, source: Source) -> RegisterEntry:
     entry.take("valid_to", "t_d_expiry", lambda text: day(text, None).isoformat())
     _frequency(entry, notice, source)
     entry.take("country", "t_ctry", _country, needed=True)
-    for column, key, axis in (("lon", "t_long", Axis("lon")), ("lat", "t_lat", Axis("lat"))):
-        entry.take(column, key, lambda text, axis=axis: _angle(text, axis), needed=True)  # type: ignore[misc]
-    for key, axis in (("t_trg_long", Axis("lon")), ("t_trg_lat", Axis("lat"))):
-        entry.take("", key, lambda text, axis=axis: _angle(text, axis))  # type: ignore[misc]
+    entry.take("lon", "t_long", _longitude, needed=True)
+    entry.take("lat", "t_lat", _latitude, needed=True)
+    entry.take("", "t_trg_long", _longitude)
+    entry.take("", "t_trg_lat", _latitude)
     entry.take("", "t_trg_freq_assgn", number)
     entry.take("polarisation", "t_polar", _polarisation, needed=True)
     _heights(entry, notice)
@@ -183,6 +183,14 @@ def _angle(text: str, axis: Axis) -> float:
         form = "DDMMSS" if axis.name == "lat" else "DDDMMSS"
         raise CellProblem("bad_value", "not a position", f"sign and {form}")
     return notations.packed(found[1], axis) * (-1.0 if text.strip().startswith("-") else 1.0)
+
+
+def _longitude(text: str) -> float:
+    return _angle(text, Axis("lon"))
+
+
+def _latitude(text: str) -> float:
+    return _angle(text, Axis("lat"))
 
 
 def _polarisation(text: str) -> str:
