@@ -1,6 +1,7 @@
 """What the ground does to one path, for its explanation: effective height, sea between, losses of both.
 
-Class and step are those of the search; the exact height of the pair is computed from the terrain model again.
+Class and step are those of the search; the exact height of the pair is computed from the terrain model again,
+where this is still the one of the run.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ from pipeline.territory.reach import sea_distance_km
 class PathGround(NamedTuple):
     """Ground and sea of one path.
 
-    ``ground_m`` above sea level and ``exact_m`` h1 of the pair, NaN where no terrain is known; ``class_m`` h1
-    of the class that counts. ``device_sea_km``, ``victim_sea_km`` distances from the sea, ``inland_km`` the
-    length of land that counts, ``sea_share`` Fs and ``sea_weight`` A of P.1546-6, Annex 5, section 8. Losses
-    of all land, all sea and of the path; ``step_db`` what the step of distance takes off the last.
+    ``ground_m`` above sea level and ``exact_m`` h1 of the pair, NaN where no terrain is known or ``fault``
+    says why that of the run is not; ``class_m`` h1 of the class that counts. ``device_sea_km``,
+    ``victim_sea_km`` distances from the sea, ``inland_km`` the length of land that counts, ``sea_share`` Fs
+    and ``sea_weight`` A of P.1546-6, Annex 5, section 8. Losses of all land, all sea and of the path;
+    ``step_db`` what the step of distance takes off the last.
     """
 
     ground_m: float
@@ -51,6 +53,7 @@ class PathGround(NamedTuple):
     sea_db: float
     loss_db: float
     step_db: float
+    fault: str = ""
 
 
 def path_ground(
@@ -81,6 +84,7 @@ def path_ground(
         float(to_sea_km[asked.row, asked.col]),
         float(to_sea_km[victim]),
         *_losses(path, distance_km, flat=height == 0, coastal=coastal),
+        asked.terrain_fault,
     )
 
 
@@ -101,7 +105,7 @@ def _class_of(
 def _exact_heights_m(asked: ExplainedPixel, way: tuple[int, int], distance_km: float) -> tuple[float, float]:
     """Ground of the device in m above sea level, and its effective height towards the victim."""
     config, grid = asked.config, asked.grid
-    if not knows_terrain(config):
+    if asked.terrain_fault or not knows_terrain(config):
         return math.nan, math.nan
     land = read_land(asked.build / "territory" / "land_lonlat.tif")
     elevation = elevation_around(config, grid.window(*asked.window), land)
@@ -146,7 +150,8 @@ def facts_of(ground: PathGround) -> dict[str, object]:
         "loss_land_db": (ground.land_db, 4),
         "loss_sea_db": (ground.sea_db, 4),
     }
-    return {name: round(value, digits) for name, (value, digits) in numbers.items() if math.isfinite(value)}
+    known = {name: round(value, digits) for name, (value, digits) in numbers.items() if math.isfinite(value)}
+    return known | ({"h1_exact_note": ground.fault} if ground.fault else {})
 
 
 def note_of(ground: PathGround) -> str:
@@ -154,6 +159,8 @@ def note_of(ground: PathGround) -> str:
     said = f"h1 {ground.class_m:.1f} m"
     if math.isfinite(ground.exact_m):
         said += f" (exactly {ground.exact_m:.1f} m, ground {ground.ground_m:.0f} m)"
+    if ground.fault:
+        said += f" (not known exactly: {ground.fault})"
     if ground.sea_share > 0.0:
         said += (
             f"; sea share up to {ground.sea_share:.3f}, weight {ground.sea_weight:.3f}:"

@@ -41,7 +41,10 @@ class VictimLabel(IntEnum):
 
 
 class ExplainedPixel(NamedTuple):
-    """A pixel (row, col of the padded grid) and a device whose limit by DTT reception is to be explained."""
+    """A pixel (row, col of the padded grid) and a device whose limit by DTT reception is to be explained.
+
+    ``terrain_fault`` why the terrain model of the settings is not the one behind the maps; empty: it is.
+    """
 
     config: Config
     build: Path
@@ -49,6 +52,7 @@ class ExplainedPixel(NamedTuple):
     device: Device
     row: int
     col: int
+    terrain_fault: str = ""
 
     @property
     def window(self) -> tuple[slice, slice]:

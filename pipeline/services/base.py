@@ -38,6 +38,7 @@ class ServiceContext:
 
     ``victims`` channels with DTT transmitters whose maps are in the build folder. ``block_m``: protected
     stations stand in the middle of their block of this side (``services.coarsening``); 0: where they stand.
+    ``terrain_fault`` why the terrain model of the settings is not the one behind the maps; empty: it is.
     """
 
     config: Config
@@ -45,6 +46,7 @@ class ServiceContext:
     grid: Grid
     victims: tuple[int, ...]
     block_m: float = 0.0
+    terrain_fault: str = ""
 
     @cached_property
     def sea_km(self) -> NDArray[np.float32]:

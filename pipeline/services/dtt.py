@@ -137,7 +137,8 @@ def explain(
     """Budgets of the strictest DTT victims of the pixel, each with its manual adjustments."""
     config, build, grid = context.config, context.build, context.grid
     victims = victims_by_offset(config, device, channel, context.victims)
-    found = limit_budget.explain(ExplainedPixel(config, build, grid, device, row, col), victims)
+    asked = ExplainedPixel(config, build, grid, device, row, col, context.terrain_fault)
+    found = limit_budget.explain(asked, victims)
     if found is None:
         return adjusted_budget(None, context, device, channel, row, col)
     codes = label_codes()

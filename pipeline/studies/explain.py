@@ -106,14 +106,14 @@ def explain_command(
     if profile is not None and answer["status"] == "outside":
         raise InputError("place is outside the territory", field="lon, lat", value=(lon_deg, lat_deg))
     changed = _changed(run, config, answer)
-    if changed is not None:
+    if changed:
         if profile is not None:
             raise InputError(
-                changed,
+                f"no path to draw: {changed}",
                 field="--profile",
                 allowed="the input files of the run, or a new run with those of today",
             )
-        answer["wanted_path"] = {"note": changed}
+        answer["wanted_path"] = {"note": f"not taken apart, nor its path drawn: {changed}"}
     else:
         found = _taken_apart(config, answer, must=profile is not None)
         if found is not None:
@@ -148,11 +148,14 @@ def explain_point(
     return answer
 
 
-def _changed(run: Run, config: Config, answer: dict[str, Any]) -> str | None:
-    """Why the wanted field cannot be taken apart: the first input of its path that is not that of the run."""
+def _changed(run: Run, config: Config, answer: dict[str, Any]) -> str:
+    """Why the wanted field cannot be taken apart: the first input of its path that is not that of the run.
+
+    Empty where it can, and where there is none.
+    """
     limits = (answer, *answer["next_limits"])
     if config.terrain.dem is None or not any(has_wanted_path(limit["victim"]) for limit in limits):
-        return None
+        return ""
     return changed_input(config, run.manifest.get("inputs", []))
 
 
@@ -294,7 +297,8 @@ def _context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
             value=found,
             allowed=f"those of {place.tags.get('hash')}: {again}, or name their folder with --build",
         )
-    return ServiceContext(place.config, build, place.grid, victims)
+    terrain_fault = changed_input(place.config, place.run.manifest.get("inputs", []), ("terrain.dem",))
+    return ServiceContext(place.config, build, place.grid, victims, terrain_fault=terrain_fault)
 
 
 def _check_number(place: ExplainedLocation, again: Combined, build: Path) -> None:

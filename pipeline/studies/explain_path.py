@@ -37,8 +37,8 @@ from pipeline.terrain.loss_tables import PlacePath, path_to, unknown_path
 # A mast in the pixel itself: there is no terrain between.
 _SHORTEST_KM = 0.01
 _RECEPTION = ("reception", "foreign reception")
-# The inputs a path is made of: stations, terrain, its cover and the boundaries of the land.
-_PATH_INPUTS = ("registers.", "terrain.", "territory.")
+PATH_INPUTS = ("registers.", "terrain.", "territory.")
+"""The inputs a path is made of: stations, terrain, its cover and the boundaries of the land."""
 # Fields of a single-frequency network add up to little more; above that another path made the maps.
 _LARGE_REST_DB = 3.0
 
@@ -85,20 +85,23 @@ def has_wanted_path(victim: Mapping[str, Any]) -> bool:
     return victim.get("kind") in _RECEPTION
 
 
-def changed_input(config: Config, entries: Iterable[Mapping[str, Any]]) -> str | None:
-    """The first input of paths that is not that of a run, as one line; None if all are.
+def changed_input(
+    config: Config, entries: Iterable[Mapping[str, Any]], keys: tuple[str, ...] = PATH_INPUTS
+) -> str:
+    """What has become of the first input of a run that is not as it was; empty if all are.
 
-    ``entries`` those of the run's manifest: key of the setting, path and SHA-256.
+    ``entries`` those of the run's manifest: key of the setting, path and SHA-256; ``keys``: how the keys of
+    those looked at begin.
     """
     today = dict(input_files(config))
     for entry in entries:
-        if entry["key"].startswith(_PATH_INPUTS):
+        if entry["key"].startswith(keys):
             path = today.get(entry["key"])
             if path is None or not path.is_file():
-                return f"not taken apart: {entry['path']} is not here"
+                return f"{entry['path']} is not here"
             if file_sha256(path) != entry["sha256"]:
-                return f"not taken apart: {entry['path']} has changed since the run"
-    return None
+                return f"{entry['path']} has changed since the run"
+    return ""
 
 
 def wanted_path(config: Config, victim: Mapping[str, Any]) -> WantedPath | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 import yaml
 from pyproj import Geod
 from rasterio.transform import from_origin
@@ -33,27 +32,12 @@ from tests import asking
 from tests.dtt.test_protection_maps import CHANNEL, HOME, SIZE, Case
 from tests.jobs import run_from
 from tests.propagation import p1812_reference
+from tests.rasters import write_raster
 from tests.terrain import profile_reference
 
 OFFSETS = (0, 1, -3)
 STEP_DEG = 1 / 400
 _KEPT = 4  # columns of reception, at one side
-
-
-def write_lonlat(path: Path, values: np.ndarray, west_deg: float, north_deg: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=values.shape[0],
-        width=values.shape[1],
-        count=1,
-        dtype=values.dtype,
-        crs="EPSG:4326",
-        transform=from_origin(west_deg, north_deg, STEP_DEG, STEP_DEG),
-    ) as out:
-        out.write(values, 1)
 
 
 class Hilly(Case):
@@ -78,8 +62,9 @@ class Hilly(Case):
         self.elevation = LonLatRaster(height_m.astype(np.float32), west_deg, north_deg, STEP_DEG, STEP_DEG)
         shore_deg = float(self.grid.lonlat_deg(slice(SIZE - 3, SIZE - 2), slice(0, 1))[1].item())
         self.land = (lat_deg > shore_deg + 0.01 * np.sin(40 * lon_deg)).astype(np.uint8)
-        write_lonlat(folder / "dem.tif", self.elevation.values, west_deg, north_deg)
-        write_lonlat(folder / "territory/land_lonlat.tif", self.land, west_deg, north_deg)
+        place = from_origin(west_deg, north_deg, STEP_DEG, STEP_DEG)
+        write_raster(folder / "dem.tif", self.elevation.values, place)
+        write_raster(folder / "territory/land_lonlat.tif", self.land, place)
         content = yaml.safe_load(self.config_path.read_text())
         content["terrain"] = {"dem": [str(folder / "dem.tif")]}
         content["protection"] |= {"wsd_terrain": "checked", "wsd_terrain_pct": 100}

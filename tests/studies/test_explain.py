@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from pyproj import Transformer
+from rasterio.transform import from_origin
 from scipy.stats import norm
 from typer.testing import CliRunner
 
@@ -27,6 +28,7 @@ from pipeline.studies.explain import as_text, cap_budget, explain_point
 from pipeline.studies.explain_path import DrawnProfile, WantedPath
 from tests.dtt.test_protection_maps import C_N_DB, CHANNEL, F_MHZ, HOME, MODES, Case
 from tests.jobs import run_from
+from tests.rasters import write_raster
 from tests.tiny import write_register
 
 DEVICE = "fixed30"
@@ -43,6 +45,8 @@ def publish(case: Case, **changed: object) -> Path:
     case.config_path.write_text(yaml.safe_dump(settings))
     case.config = load_config(case.config_path)
     write_register(case.folder / "register.csv", [("S", 15.0, 46.0, CHANNEL, 1.0)])
+    if case.config.terrain.dem is not None:
+        run_from("heights", case.config_path, case.folder)
     run_from("protect", case.config_path, case.folder, channel=CHANNEL)
     for channel in case.config.channels.wsd:
         run_from("combine", case.config_path, case.folder, channel=channel)
@@ -341,19 +345,51 @@ def test_profile_is_drawn_and_the_wanted_field_told(case: Case, monkeypatch: pyt
     assert asked[0] == told["victim"]
     for option, field in (("path.pdf", "--profile"), ("path.png", "lon, lat")):
         picture.unlink(missing_ok=True)
-        elsewhere = [*command, "--profile", str(picture.with_name(option))]
+        elsewhere = [*command[:-1], str(picture.with_name(option))]
         elsewhere[elsewhere.index("--lon") + 1] = str(float(lon[x]) + 90.0)
         refused = CliRunner().invoke(app, elsewhere)
         assert (refused.exception.field, picture.exists()) == (field, False)
-    monkeypatch.setattr(
-        "pipeline.studies.explain._changed", lambda *_: "not taken apart: dem.tif is not here"
-    )
+    monkeypatch.setattr("pipeline.studies.explain._changed", lambda *_: "dem.tif is not here")
     refused = CliRunner().invoke(app, command)
     assert "dem.tif is not here" in str(refused.exception)
     assert (refused.exception.field, picture.exists()) == ("--profile", False)
     shown = CliRunner().invoke(app, command[:-2])
     assert shown.exit_code == 0, shown.output
-    assert "wanted field of the victim not taken apart: dem.tif is not here\nlimited by" in shown.stdout
+    assert "nor its path drawn: dem.tif is not here\nlimited by" in shown.stdout
+
+
+def test_a_run_without_its_terrain_is_explained_but_for_exact_heights(case: Case) -> None:
+    """The heights of today are not those of the maps; the classes that count are files of the run."""
+    west_deg, _, _, north_deg = case.grid.box_deg()
+    place = from_origin(west_deg - 0.4, north_deg + 0.4, 0.01, 0.01)
+    row, col = np.mgrid[:200, :200]
+    dem = write_raster(case.folder / "dem.tif", (300.0 + 9.0 * row + 5.0 * col).astype(np.float32), place)
+    write_raster(case.folder / "territory/land_lonlat.tif", np.ones((200, 200), np.uint8), place)
+    run = read_run(publish(case, terrain={"dem": [str(dem)]}))
+    whole = dem.read_bytes()
+    lon, lat = case.grid.lonlat_deg()
+    pixels = zip(*np.nonzero((case.surface == HOME) & (case.served == 0)), strict=True)
+
+    def asked(pixel: tuple[int, int]) -> dict:
+        return explain_point(run, lon[pixel], lat[pixel], CHANNEL, DEVICE, run.build)
+
+    pixel = next(pixel for pixel in pixels if "h1_exact_m" in asked(pixel)["victim"])
+    first = asked(pixel)
+    assert "exactly" in as_text(first)
+    for said in ("has changed since the run", "is not here"):
+        if "changed" in said:
+            write_raster(dem, np.full((200, 200), 500.0, np.float32), place)
+        else:
+            dem.unlink()
+        answer = asked(pixel)
+        assert answer["victim"]["h1_exact_note"] == f"dem.tif {said}"
+        assert not {"h1_exact_m", "ground_m"} & set(answer["victim"])
+        assert answer["victim"]["h1_class_m"] == first["victim"]["h1_class_m"]
+        values = [[term["value_db"] for term in one["terms"]] for one in (first, answer)]
+        assert values[0] == values[1]
+        assert f"(not known exactly: dem.tif {said})" in as_text(answer)
+    dem.write_bytes(whole)
+    assert asked(pixel) == first
 
 
 @pytest.mark.parametrize(

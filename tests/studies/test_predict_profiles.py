@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 from pyproj import Geod
 from rasterio.transform import from_origin
 
@@ -16,6 +15,7 @@ from pipeline.errors import InputError
 from pipeline.studies.predict_profiles import ProfileSources, predict_links_command
 from pipeline.terrain import elevation
 from tests.propagation.p1812_reference import loss
+from tests.rasters import write_raster
 
 LINK = {
     "link": "ridge",
@@ -212,20 +212,7 @@ STEP_DEG = 0.005
 
 
 def raster(path, values, west_deg=13.9, north_deg=46.2, step_deg=STEP_DEG):
-    place = from_origin(west_deg, north_deg, step_deg, step_deg)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=values.shape[1],
-        height=values.shape[0],
-        count=1,
-        dtype=values.dtype,
-        crs="EPSG:4326",
-        transform=place,
-    ) as target:
-        target.write(values, 1)
-    return path
+    return write_raster(path, values, from_origin(west_deg, north_deg, step_deg, step_deg))
 
 
 def slope_m(lon_deg, lat_deg):

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import rasterio
 from pyproj import Geod
 from rasterio.transform import from_origin
 from typer.testing import CliRunner
@@ -26,6 +25,7 @@ from pipeline.studies.field_statistics import difference_db, residual_db, statis
 from pipeline.studies.measured_fields import Measurement, Predicted, predict_rows, read_measurements
 from pipeline.studies.predict import predict_table
 from tests.propagation.p1812_reference import loss
+from tests.rasters import write_raster
 from tests.tiny import STATIONS, write_register
 
 MAST_M = 100.0
@@ -100,11 +100,7 @@ def height_m(heights_m: np.ndarray, lon_deg: float, lat_deg: float) -> float:
 def with_hills(tiny: Path, model: str) -> None:
     """Give the territory the hills as its terrain model, and a model of coverage."""
     place = from_origin(WEST_DEG, NORTH_DEG, STEP_DEG, STEP_DEG)
-    shape = {"height": 200, "width": 220, "count": 1, "dtype": "float32"}
-    with rasterio.open(
-        tiny.parent / "dem.tif", "w", driver="GTiff", crs="EPSG:4326", transform=place, **shape
-    ) as sink:
-        sink.write(hills_m(), 1)
+    write_raster(tiny.parent / "dem.tif", hills_m(), place)
     air = "climate: {lapse_n_per_km: 50}"
     more = f"terrain: {{dem: [dem.tif]}}\npropagation: {{coverage_model: {model}, {air}}}\n"
     tiny.write_text(tiny.read_text() + more)

@@ -22,6 +22,7 @@ from pipeline.terrain.elevation import (
     with_sea_level,
 )
 from pipeline.terrain.records import LonLatRaster
+from tests.rasters import write_raster
 
 STEP_DEG = 0.01
 BOX = (13.8, 45.9, 14.3, 46.2)
@@ -43,21 +44,9 @@ def tile(west, north, columns=50, rows=50, step=STEP_DEG, dtype=np.float32):
 
 
 def write(path, data):
-    rows, columns = data.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=columns,
-        height=rows,
-        count=1,
-        dtype=data.dtype.name,
-        crs=data.attrs["crs"],
-        transform=data.attrs["transform"],
-        nodata=data.attrs["nodata"],
-    ) as sink:
-        sink.write(data.values, 1)
-    return path
+    """A raster as ``read_external`` gives it."""
+    attrs = data.attrs
+    return write_raster(path, data.values, attrs["transform"], crs=attrs["crs"], nodata=attrs["nodata"])
 
 
 def height(elevation, lon_deg, lat_deg):

@@ -18,6 +18,7 @@ from pipeline.grid.foreign_rasters import require_one_band
 from pipeline.reference.clutter_heights import NO_DATA, read_clutter_heights
 from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.records import LonLatRaster
+from tests.rasters import write_raster
 
 # 0.5 deg west to east, 0.4 deg north to south.
 BOX = (14.0, 46.0, 14.5, 46.4)
@@ -27,20 +28,7 @@ STEP_DEG = 0.01
 def raster(
     path: Path, values: np.ndarray, *, crs="EPSG:4326", corner=(14.0, 46.4), step=STEP_DEG, nodata=None
 ):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=values.shape[1],
-        height=values.shape[0],
-        count=1,
-        dtype=values.dtype,
-        crs=crs,
-        transform=from_origin(*corner, step, step),
-        nodata=nodata,
-    ) as sink:
-        sink.write(values, 1)
-    return path
+    return write_raster(path, values, from_origin(*corner, step, step), crs=crs, nodata=nodata)
 
 
 def table(path: Path, heights: dict[object, float]) -> Path:
