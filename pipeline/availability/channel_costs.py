@@ -24,9 +24,10 @@ from pipeline.availability.cost_tables import AVAILABLE, TOO_WEAK, Cost, Costs, 
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import ChannelFiles, strips
+from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.victims import VictimLabel
 from pipeline.grid import raster
+from pipeline.grid.grid import strips_of_rows
 from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.radio.allocations import closed_by_allocation
 from pipeline.radio.channel_plan import Offset, channel_width_mhz
@@ -58,7 +59,7 @@ class Sample(NamedTuple):
     def blocks(self) -> Iterator[tuple[slice, slice, tuple[NDArray[np.intp], NDArray[np.intp]]]]:
         """Rows and columns of parts of the grid that hold all pixels, and where in them these are."""
         cols = slice(int(self.col.min()), int(self.col.max()) + 1)
-        for rows in strips(int(self.row[0]), int(self.row[-1]) + 1):
+        for rows in strips_of_rows(int(self.row[0]), int(self.row[-1]) + 1):
             first, last = np.searchsorted(self.row, (rows.start, rows.stop))
             if first < last:
                 yield rows, cols, (self.row[first:last] - rows.start, self.col[first:last] - cols.start)

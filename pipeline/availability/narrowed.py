@@ -18,8 +18,8 @@ from pipeline.availability.combine import limit_file
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.channel_files import strips
 from pipeline.grid import raster
+from pipeline.grid.grid import strips_of_rows
 from pipeline.reference.limiting_channels import (
     offsets_narrowed,
     victim_channels,
@@ -71,7 +71,7 @@ def _counts(config: Config, build: Path, device: Device, victims: list[int]) -> 
         service = service_row("dtt")
         limit = module_of(service).prepare(service, context, device, channel)
         assert limit is not None
-        for rows in strips(0, context.grid.height):
+        for rows in strips_of_rows(0, context.grid.height):
             raw = raster.read(path, rows=rows).values
             eirp_dbm = limit(rows, slice(0, context.grid.width)).eirp_dbm
             for level_dbm, count in counts.items():

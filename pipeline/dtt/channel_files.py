@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +16,15 @@ from pipeline.config.reception import nuisance_times_pct
 from pipeline.coverage.network import ORDINARY_BANDS
 from pipeline.dtt.interference_range import permissible_levels_of
 from pipeline.dtt.limits import ProtectionJob, ServerTable
-from pipeline.dtt.victims import VictimMaps, empty_victims, fill_victims, rows_of
+from pipeline.dtt.victims import VictimMaps, empty_victims, fill_victims, rows_of, survey_victims
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX
+from pipeline.grid.grid import STRIP_PX, strips_of_rows
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.territory.codes import Surface
 
 _LEVELS = ("wanted_dbuvm", "nuisance_dbuvm", "nuisance_sigma_db", "azimuth_deg")
 _NUISANCE = slice(1, 3)
+_NOWHERE = 256  # more than any class
 
 
 class ChannelFiles(NamedTuple):
@@ -66,73 +67,126 @@ def protected_surfaces(config: Config) -> list[Surface]:
     return [place for place, service in places.items() if service.evaluated]
 
 
+class VictimSurvey(NamedTuple):
+    """Where in a box the victims of a channel are, and how near the sea.
+
+    ``box`` the smallest that holds them, None without any; ``number`` int64[block row, block column] by
+    blocks of ``STRIP_PX`` pixels of the grid; ``nearest_sea`` by whether they are at the coast: least class
+    of the distance.
+    """
+
+    box: PixelBox | None
+    number: NDArray[np.int64]
+    nearest_sea: dict[bool, int]
+
+
+def survey_of(
+    config: Config, files: ChannelFiles, surface: NDArray[np.uint8], sea: NDArray[np.uint8], within: PixelBox
+) -> VictimSurvey:
+    """The reception in a box that is protected.
+
+    ``surface`` uint8[y, x] of all the grid, ``sea`` likewise its classes of distance from the sea.
+    """
+    height, width = surface.shape
+    number = np.zeros((-(-height // STRIP_PX), -(-width // STRIP_PX)), np.int64)
+    box, nearest_sea = np.array([height, 0, width, 0]), np.full(2, _NOWHERE)
+    along_sea = config.protection.sea_paths == "coastal"
+    with (
+        raster.reading(files.coverage("_class.tif")) as classes,
+        raster.reading(files.territory("coastal")) as coast,
+    ):
+        served_band = [classes.layout.band_names.index("served")]
+        for block in range(within.rows.start // STRIP_PX, -(-within.rows.stop // STRIP_PX)):
+            first = max(block * STRIP_PX, within.rows.start)
+            rows = slice(first, min((block + 1) * STRIP_PX, within.rows.stop))
+            served = raster.read_window(classes, rows, within.cols, served_band)[0]
+            coastal = raster.read_window(coast, rows, within.cols)[0] if along_sea else _no_coast(served)
+            survey_victims(
+                served,
+                coastal,
+                surface[rows],
+                sea[rows],
+                _protected(config),
+                (first, within.cols.start),
+                STRIP_PX,
+                number[block],
+                box,
+                nearest_sea,
+            )
+    known = {bool(at_coast): int(least) for at_coast, least in enumerate(nearest_sea) if least < _NOWHERE}
+    top, bottom, left, right = box.tolist()
+    return VictimSurvey(PixelBox(_span(top, bottom), _span(left, right)) if known else None, number, known)
+
+
 def box_of_victims(config: Config, files: ChannelFiles, surface: NDArray[np.uint8]) -> PixelBox | None:
     """Box of the reception that is protected, None without any; ``surface`` uint8[y, x] of all the grid."""
-    victims: PixelBox | None = None
+    whole = PixelBox(slice(0, surface.shape[0]), slice(0, surface.shape[1]))
+    return survey_of(config, files, surface, surface, whole).box
+
+
+def _no_coast(served: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    return np.zeros(served.shape, np.uint8)
+
+
+def _protected(config: Config) -> tuple[bool, bool]:
+    """Whether home and foreign reception are protected."""
     protected = protected_surfaces(config)
-    for rows in strips(0, surface.shape[0]):
-        served = raster.read(files.coverage("_class.tif"), rows=rows, bands=["served"]).values
-        victims = joined(victims, box_of((served == 1) & np.isin(surface[rows], protected), rows.start))
-    return victims
+    return Surface.HOME in protected, Surface.FOREIGN in protected
+
+
+class VictimReader:
+    """The victims of a job in any part of the grid, from files that stay open in each thread."""
+
+    def __init__(self, job: ProtectionJob, files: ChannelFiles, opened: OpenRasters) -> None:
+        """What the levels of a victim follow from."""
+        self._job, self._files, self._opened = job, files, opened
+        self._permissible = permissible_levels_of(job.config, job.devices[0])
+        self._names = (*_LEVELS, *(name for pair in nuisance_bands(job.config)[1:] for name in pair))
+
+    def fill(self, rows: slice, cols: slice, victims: VictimMaps) -> None:
+        """Victims of a part of the grid, in place; of two percentages of time the smaller level counts."""
+        facts = self._facts(rows, cols)
+        levels = self._opened.window(self._files.coverage(".tif"), rows, cols, self._names)
+        self._fill(levels[: len(_LEVELS)], facts, victims)
+        if self._names != _LEVELS:
+            planned = [victims.near_dbm.copy(), victims.far_dbm.copy()]
+            levels[_NUISANCE] = levels[len(_LEVELS) :]
+            self._fill(levels[: len(_LEVELS)], facts, victims)
+            for level_dbm, planned_dbm in zip((victims.near_dbm, victims.far_dbm), planned, strict=True):
+                np.minimum(level_dbm, planned_dbm, out=level_dbm)
+
+    def _fill(self, levels: NDArray[np.float32], facts: Sequence[Any], victims: VictimMaps) -> None:
+        job, (served, server, mode, surface, coastal) = self._job, facts
+        near, far = self._permissible
+        places = served, server, mode, surface, coastal, _protected(job.config)
+        fill_victims(levels, *places, job.f_mhz, near, far, job.classes, victims)
+
+    def _facts(self, rows: slice, cols: slice) -> tuple[Any, ...]:
+        """Classes of the coverage, surface and coast."""
+        files, opened, config = self._files, self._opened, self._job.config
+        served, server, mode = opened.window(files.coverage("_class.tif"), rows, cols)
+        (surface,) = opened.window(files.territory("surface"), rows, cols)
+        coastal = _no_coast(served)
+        if config.protection.sea_paths == "coastal":
+            (coastal,) = opened.window(files.territory("coastal"), rows, cols)
+        return served, server, mode, surface, coastal
 
 
 def read_victims(job: ProtectionJob, files: ChannelFiles, box: PixelBox) -> VictimMaps:
-    """Victim maps of a box, read strip by strip; of two percentages of time the smaller level counts."""
-    names = (*_LEVELS, *(name for pair in nuisance_bands(job.config)[1:] for name in pair))
-    protected = protected_surfaces(job.config)
-    protect = (Surface.HOME in protected, Surface.FOREIGN in protected)
-    permissible = permissible_levels_of(job.config, job.devices[0])
+    """Victim maps of a box, read strip by strip."""
     victims = empty_victims(box.rows.stop - box.rows.start, box.cols.stop - box.cols.start)
-    along_sea = job.config.protection.sea_paths == "coastal"
-    for rows, levels, classes, surface, coastal in _strips_of_files(files, box, names):
-        served, server, mode = classes
-        part = rows_of(victims, slice(rows.start - box.rows.start, rows.stop - box.rows.start))
-        facts = (served, server, mode, surface, coastal if along_sea else np.zeros_like(coastal), protect)
-        fill_victims(levels[: len(_LEVELS)], *facts, job.f_mhz, *permissible, job.classes, part)
-        if names != _LEVELS:
-            planned = [part.near_dbm.copy(), part.far_dbm.copy()]
-            levels[_NUISANCE] = levels[len(_LEVELS) :]
-            fill_victims(levels[: len(_LEVELS)], *facts, job.f_mhz, *permissible, job.classes, part)
-            for level_dbm, planned_dbm in zip((part.near_dbm, part.far_dbm), planned, strict=True):
-                np.minimum(level_dbm, planned_dbm, out=level_dbm)
+    with OpenRasters() as opened:
+        reader = VictimReader(job, files, opened)
+        for rows in strips_of_rows(box.rows.start, box.rows.stop):
+            part = rows_of(victims, slice(rows.start - box.rows.start, rows.stop - box.rows.start))
+            reader.fill(rows, box.cols, part)
     return victims
-
-
-def _strips_of_files(
-    files: ChannelFiles, box: PixelBox, names: Sequence[str]
-) -> Iterator[tuple[slice, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """Rows of a box with the named bands of the coverage, its classes, surface and coast."""
-    with ExitStack() as stack:
-        levels, classes, surface, coastal = (
-            stack.enter_context(raster.reading(path))
-            for path in (
-                files.coverage(".tif"),
-                files.coverage("_class.tif"),
-                files.territory("surface"),
-                files.territory("coastal"),
-            )
-        )
-        bands = [levels.layout.band_names.index(name) for name in names]
-        for rows in strips(box.rows.start, box.rows.stop):
-            yield (
-                rows,
-                raster.read_window(levels, rows, box.cols, bands),
-                raster.read_window(classes, rows, box.cols),
-                raster.read_window(surface, rows, box.cols)[0],
-                raster.read_window(coastal, rows, box.cols)[0],
-            )
 
 
 def nuisance_bands(config: Config) -> list[tuple[str, str]]:
     """Bands of the nuisance and its spread for each percentage of time, that of planning first."""
     pairs = [(_LEVELS[1], _LEVELS[2]), (ORDINARY_BANDS[0], ORDINARY_BANDS[1])]
     return pairs[: len(nuisance_times_pct(config.propagation.nuisance_time_pct))]
-
-
-def strips(first: int, last: int) -> Iterator[slice]:
-    """Rows first..last-1 in pieces that fit into memory."""
-    for start in range(first, last, STRIP_PX):
-        yield slice(start, min(start + STRIP_PX, last))
 
 
 # --- boxes --------------------------------------------------------------------------------------------------

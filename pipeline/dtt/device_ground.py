@@ -22,6 +22,7 @@ from pipeline.terrain.device_lines import RingSettings
 from pipeline.terrain.height_files import (
     base_height_m,
     heights_file,
+    highest_class,
     knows_terrain,
     lowest_height_m,
     ring_settings,
@@ -49,45 +50,102 @@ class GroundClasses(NamedTuple):
 def highest_class_m(config: Config, build: Path, device: Device) -> float:
     """Effective height of the highest class that occurs."""
     base_m = base_height_m(device)
+    return float(_heights_m(config, build, base_m)[-1])
+
+
+def _heights_m(config: Config, build: Path, base_m: float) -> NDArray[np.float64]:
+    """Effective heights of the classes of a base height, up to the highest that occurs."""
     lowest_m = lowest_height_m(config, base_m)
     if not knows_terrain(config):
-        return lowest_m
-    highest = int(np.load(heights_file(build, base_m), mmap_mode="r").max(initial=0))
-    return float(class_heights_m(lowest_m, config.protection.height_ratio)[highest])
+        return np.array([lowest_m])
+    return class_heights_m(lowest_m, config.protection.height_ratio)[: highest_class(build, base_m) + 1]
 
 
 class GroundPlaces(NamedTuple):
     """What the classes of all devices share, on the whole grid.
 
-    ``home`` bool[y, x] pixels of the territory; ``sea`` uint8[y, x] class of the distance from the sea,
-    ``sea_km`` the lower edges of these classes.
+    ``surface`` uint8[y, x]; ``sea`` uint8[y, x] class of the distance from the sea, ``sea_km`` the lower
+    edges of these classes; ``first`` int64[y] number of pixels of the territory in the rows above.
     """
 
-    home: NDArray[np.bool_]
+    surface: NDArray[np.uint8]
     sea: NDArray[np.uint8]
     sea_km: NDArray[np.float64]
+    first: NDArray[np.int64]
+
+    @property
+    def home(self) -> NDArray[np.bool_]:
+        """Pixels of the territory [y, x]."""
+        return self.surface == Surface.HOME
+
+    def first_numbers(self, box: Window) -> NDArray[np.int64]:
+        """Number of the first pixel of the territory in each row of a box, in the order of rows."""
+        left = self.surface[box[0], : box[1].start or 0] == Surface.HOME
+        return self.first[box[0]] + left.sum(axis=1)
 
 
 def ground_places(config: Config, surface: NDArray[np.uint8], grid: Grid) -> GroundPlaces:
     """The territory and the distance from the sea; ``surface`` uint8[y, x] of all the grid."""
-    return GroundPlaces(surface == Surface.HOME, *sea_classes(config, surface, grid))
+    in_row = [np.count_nonzero(row == Surface.HOME) for row in surface]
+    first = np.concatenate([[0], np.cumsum(in_row)[:-1]]).astype(np.int64)
+    return GroundPlaces(surface, *sea_classes(config, surface, grid), first)
 
 
 def read_ground(
     config: Config, build: Path, device: Device, places: GroundPlaces, box: Window
 ) -> GroundClasses:
     """Classes of a box of the grid."""
+    classes = classes_without_ground(config, build, device, places)
+    sea = np.ascontiguousarray(places.sea[box])
+    if not knows_terrain(config):
+        return classes._replace(
+            ground=classes.ground._replace(number=np.full(sea.shape, -1, np.int32), sea=sea)
+        )
+    height = np.load(heights_file(build, base_height_m(device)), mmap_mode="r")
+    home = places.surface[box] == Surface.HOME
+    number = np.cumsum(home, axis=1, dtype=np.int32) - 1 + places.first_numbers(box)[:, np.newaxis]
+    number = np.where(home, number, -1).astype(np.int32)
+    return classes._replace(ground=PixelClasses(number, np.asarray(height), sea))
+
+
+def classes_without_ground(
+    config: Config, build: Path, device: Device, places: GroundPlaces
+) -> GroundClasses:
+    """What the classes of a device mean, without those of any pixel."""
     base_m = base_height_m(device)
     lowest_m = lowest_height_m(config, base_m)
+    rings = ring_settings(config)
+    none = PixelClasses(
+        np.zeros((0, 0), np.int32), np.zeros((1, rings.cells), np.uint8), np.zeros((0, 0), np.uint8)
+    )
     effective_m = lowest_m if lowest_m > base_m else math.nan
-    sea, rings = np.ascontiguousarray(places.sea[box]), ring_settings(config)
-    if not knows_terrain(config):
-        number, height = np.full(sea.shape, -1, np.int32), np.zeros((1, rings.cells), np.uint8)
-        heights_m = np.array([lowest_m])
-    else:
-        height = np.load(heights_file(build, base_m), mmap_mode="r")
-        numbers = np.cumsum(places.home.ravel(), dtype=np.int32).reshape(places.home.shape) - 1
-        number = np.where(places.home[box], numbers[box], np.int32(-1))
-        heights_m = class_heights_m(lowest_m, config.protection.height_ratio)[: int(height.max()) + 1]
-    ground = PixelClasses(number, np.asarray(height), sea)
-    return GroundClasses(ground, heights_m, effective_m, rings, places.sea_km)
+    return GroundClasses(none, _heights_m(config, build, base_m), effective_m, rings, places.sea_km)
+
+
+class HeightRows:
+    """Classes of height of the territory's pixels, read for one box after another.
+
+    A map of the file in memory would count as used by the process, page by page up to all of it.
+    """
+
+    def __init__(self, config: Config, build: Path, device: Device, places: GroundPlaces) -> None:
+        """The file of a device; flat land has none."""
+        self._places, self._file = places, None
+        if knows_terrain(config):
+            path = heights_file(build, base_height_m(device))
+            mapped = np.load(path, mmap_mode="r")
+            self._start, self._cells, self._file = mapped.offset, mapped.shape[1], path
+
+    def of(self, box: Window) -> NDArray[np.uint8] | None:
+        """uint8[pixel, cell] of the territory's pixels of a box in the order of rows; None on flat land."""
+        if self._file is None:
+            return None
+        numbers = (self._places.surface[box] == Surface.HOME).sum(axis=1).tolist()
+        found = np.empty((sum(numbers), self._cells), np.uint8)
+        place = 0
+        with self._file.open("rb") as stream:
+            for first, number in zip(self._places.first_numbers(box).tolist(), numbers, strict=True):
+                stream.seek(self._start + first * self._cells)
+                stream.readinto(found[place : place + number].data)
+                place += number
+        return found

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.dtt.channel_files import ChannelFiles
-from pipeline.dtt.protection_maps import write_protection
+from pipeline.dtt.protection_maps import TileSettings, write_protection
 
 
 def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     """Compute each geometry of the devices and write one pair of files for every device."""
-    write_protection(config, ChannelFiles(build, channel), threads=threads)
+    write_protection(config, ChannelFiles(build, channel), TileSettings(threads=threads))

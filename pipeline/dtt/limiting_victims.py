@@ -69,10 +69,10 @@ def map_search(
 ) -> MapSearch:
     """The searches of one map of a job; ``ground`` of the box of the victims."""
     ready = []
-    for one in passes(job, victims, band, losses):
-        tables = offset_tables(one.loss_db if one.paths.used else _within_range(one.loss_db), 1)
-        paths = prepared(one.paths, tables.origin) if one.paths.used else one.paths
-        ready.append(_Pass(one.kind, one.near, one.permissible_dbm, tables, paths))
+    for rule, permissible_dbm in passes(job, victims, band, losses):
+        tables = offset_tables(rule.loss_db, 1)
+        paths = prepared(rule.paths, tables.origin) if rule.paths.used else rule.paths
+        ready.append(_Pass(rule.kind, rule.near, permissible_dbm, tables, paths))
     return MapSearch(
         band.unconstrained_dbm,
         bt419(discrimination_of(job)),
@@ -81,12 +81,6 @@ def map_search(
         ground,
         tuple(ready),
     )
-
-
-def _within_range(loss_db: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The part of a table of offsets that holds losses."""
-    farthest = int(np.argwhere(np.isfinite(loss_db)).max(initial=0)) + 1
-    return loss_db[:farthest, :farthest]
 
 
 def strictest_victim(

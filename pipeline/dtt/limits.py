@@ -7,7 +7,7 @@ the channel offset: offsets share one map (docs/method.md, section 6).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,6 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.device_ground import GroundClasses
 from pipeline.dtt.interference_range import OVERLOAD_MU, interference_range_km, limiting_loss_db
-from pipeline.dtt.min_plus_search import SearchMaps, SearchTables, min_plus, search_tables
 from pipeline.dtt.path_classes import PathClasses, flat_paths
 from pipeline.dtt.path_losses import PathLosses, PathReach, path_losses
 from pipeline.dtt.victims import (
@@ -143,46 +142,6 @@ def _modes_of(job: ProtectionJob) -> list[ModeKey]:
     return [(tiers[0].system, tiers[0].mode) for tiers in job.groups]
 
 
-def run(
-    job: ProtectionJob,
-    victims: VictimMaps,
-    targets: NDArray[np.bool_],
-    grid: Grid,
-    classes: GroundClasses,
-    *,
-    threads: int,
-) -> Iterator[tuple[LimitBand, NDArray[np.float32], NDArray[np.uint8]]]:
-    """Every map of a job on the box of ``victims`` and ``targets`` [y, x]: band, value float32, label uint8.
-
-    ``grid`` the whole padded grid: its largest scale and pixel size give the distances. ``classes`` of the
-    box. Labels are codes of ``VictimLabel``.
-    """
-    losses = losses_of(job, victims, grid, classes)
-    discrimination = discrimination_of(job)
-    tables: dict[tuple[bool, bool, bool], SearchTables] = {}
-    for band in bands_of(job):
-        maps = SearchMaps(
-            victims.azimuth_deg,
-            targets,
-            np.full(targets.shape, np.float32(band.unconstrained_dbm), dtype=np.float32),
-            np.zeros(targets.shape, dtype=np.uint8),
-        )
-        for one in passes(job, victims, band, losses):
-            same = one.near, one.kind.coastal, one.kind.orthogonal  # losses, whatever the band
-            if same not in tables:
-                tables[same] = search_tables(one.loss_db, one.paths)
-            min_plus(
-                one.permissible_dbm,
-                tables[same],
-                discrimination,
-                maps,
-                int(label_of(one.kind, band)),
-                ground=classes.ground,
-                threads=threads,
-            )
-        yield band, maps.best_dbm, maps.label
-
-
 class VictimPass(NamedTuple):
     """Victims of one kind on one side of 80 m, with what each tolerates and the loss that counts for it.
 
@@ -200,12 +159,21 @@ class VictimPass(NamedTuple):
 def losses_of(
     job: ProtectionJob, victims: VictimMaps, grid: Grid, classes: GroundClasses
 ) -> dict[bool, PathLosses]:
-    """Losses for inland and for coastal victims, as far as there are any."""
-    found: dict[bool, PathLosses] = {}
+    """Losses for inland and for coastal victims of a box, as far as there are any."""
+    nearest_sea = {}
     for coastal in {kind.coastal for kind in kinds_present(victims)}:
         its = members_at_coast(victims, coastal=coastal)
-        nearest_sea = int(classes.ground.sea[its].min())
-        wet = coastal or classes.sea_km[nearest_sea] < math.inf
+        nearest_sea[coastal] = int(classes.ground.sea[its].min())
+    return losses_to(job, nearest_sea, grid, classes)
+
+
+def losses_to(
+    job: ProtectionJob, nearest_sea: Mapping[bool, int], grid: Grid, classes: GroundClasses
+) -> dict[bool, PathLosses]:
+    """Losses by the least class of distance from the sea of the victims inland and of those at the coast."""
+    found: dict[bool, PathLosses] = {}
+    for coastal, nearest in nearest_sea.items():
+        wet = coastal or classes.sea_km[nearest] < math.inf
         reach = PathReach(
             channel_range_km(job, coastal, classes.effective_m),
             channel_range_km(job, wet, float(classes.heights_m[-1])),
@@ -215,37 +183,64 @@ def losses_of(
             ),
         )
         found[coastal] = path_losses(
-            job.config, job.devices[0], job.f_mhz, grid, classes, reach, nearest_sea, coastal=coastal
+            job.config, job.devices[0], job.f_mhz, grid, classes, reach, nearest, coastal=coastal
         )
     return found
 
 
-def passes(
-    job: ProtectionJob, victims: VictimMaps, band: LimitBand, losses: Mapping[bool, PathLosses]
-) -> Iterator[VictimPass]:
-    """The searches that make up one map: each kind of its victims up to 80 m, then beyond.
+class PassRule(NamedTuple):
+    """A search of one map: the victims of one kind on one side of 80 m, and the loss that counts for them.
+
+    ``level_dbm`` what all of them tolerate, NaN: each its own level. ``loss_db`` float32[n, n] by (|dy|,
+    |dx|).
+    """
+
+    kind: VictimKind
+    near: bool
+    level_dbm: float
+    loss_db: NDArray[np.float32]
+    paths: PathClasses
+
+
+def pass_rules(
+    job: ProtectionJob, band: LimitBand, losses: Mapping[bool, PathLosses], kinds: Iterable[VictimKind]
+) -> Iterator[PassRule]:
+    """The searches that make up one map: each of the kinds up to 80 m, then beyond.
 
     Home before foreign: on equal limits the home victim is named.
     """
     settings = job.config.protection
-    for kind in kinds_present(victims):
-        chosen = members(victims, kind, band.codes)
-        if not chosen.any():
-            continue
+    for kind in sorted(kinds):
         tables = losses[kind.coastal]
-        for near, loss_db, paths, level_dbm, sigma_db in (
-            (True, tables.near_db, flat_paths(), victims.near_dbm, settings.near_sigma_db),
-            (False, tables.far_db, tables.paths, victims.far_dbm, settings.far_sigma_db),
+        for near, loss_db, paths, sigma_db in (
+            (True, tables.near_db, flat_paths(), settings.near_sigma_db),
+            (False, tables.far_db, tables.paths, settings.far_sigma_db),
         ):
             if not (paths.used or np.isfinite(loss_db).any()):
                 continue
-            overload = band.name == OVERLOAD_BAND
-            permissible_dbm = np.float32(overload_level_dbm(job, sigma_db)) if overload else level_dbm
+            level_dbm = overload_level_dbm(job, sigma_db) if band.name == OVERLOAD_BAND else math.nan
             if kind.orthogonal:
                 loss_db = cross_polar_table_db(loss_db, job.config.coverage.cross_polar_db)
                 paths = cross_polar_paths(paths, job.config.coverage.cross_polar_db)
-            level_dbm = np.where(chosen, permissible_dbm, np.float32(np.inf))
-            yield VictimPass(kind, near, level_dbm, loss_db, paths)
+            yield PassRule(kind, near, level_dbm, loss_db if paths.used else within_range(loss_db), paths)
+
+
+def within_range(loss_db: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The part of a table of offsets that holds losses."""
+    farthest = int(np.argwhere(np.isfinite(loss_db)).max(initial=0)) + 1
+    return loss_db[:farthest, :farthest]
+
+
+def passes(
+    job: ProtectionJob, victims: VictimMaps, band: LimitBand, losses: Mapping[bool, PathLosses]
+) -> Iterator[tuple[PassRule, NDArray[np.float32]]]:
+    """The searches of one map on a box, with what each victim tolerates [y, x], +inf where there is none."""
+    chosen = {kind: members(victims, kind, band.codes) for kind in kinds_present(victims)}
+    kinds = [kind for kind, its in chosen.items() if its.any()]
+    for rule in pass_rules(job, band, losses, kinds):
+        own_dbm = victims.near_dbm if rule.near else victims.far_dbm
+        level_dbm = own_dbm if math.isnan(rule.level_dbm) else np.float32(rule.level_dbm)
+        yield rule, np.where(chosen[rule.kind], level_dbm, np.float32(np.inf))
 
 
 def discrimination_of(job: ProtectionJob) -> tuple[float, float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +15,21 @@ from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import (
     ChannelFiles,
     PixelBox,
+    VictimReader,
+    VictimSurvey,
     box_of,
-    box_of_victims,
     box_within_reach,
+    joined,
     read_servers,
-    read_victims,
-    strips,
+    survey_of,
 )
-from pipeline.dtt.device_ground import GroundPlaces, ground_places, highest_class_m, read_ground
+from pipeline.dtt.device_ground import (
+    GroundPlaces,
+    HeightRows,
+    classes_without_ground,
+    ground_places,
+    highest_class_m,
+)
 from pipeline.dtt.limits import (
     THRESHOLD_BAND,
     LimitBand,
@@ -31,15 +37,18 @@ from pipeline.dtt.limits import (
     bands_of,
     channel_range_km,
     geometries,
+    losses_to,
     make_job,
-    run,
 )
+from pipeline.dtt.macro_tiles import TileLimits, TileSearch, searches_of, strips_with
 from pipeline.dtt.separation import separation_maps
 from pipeline.dtt.threshold import labels_of, occupied, threshold_dbuvm
+from pipeline.dtt.victim_blocks import VictimBlocks
 from pipeline.dtt.victims import LABEL_NAMES, VictimLabel
 from pipeline.files import copy_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import Grid, strips_of_rows
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.propagation.homogeneous import table_size
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.separation_distances import SEPARATION_BANDS
@@ -52,11 +61,18 @@ class _Scene(NamedTuple):
 
     grid: Grid
     places: GroundPlaces
-    victims: PixelBox | None
+    victims: VictimSurvey
     targets: PixelBox | None
 
 
-def write_protection(config: Config, files: ChannelFiles, *, threads: int = 1) -> None:
+class TileSettings(NamedTuple):
+    """Side of the macro-tiles in pixels, a multiple of ``STRIP_PX``, and threads: both change no byte."""
+
+    side_px: int = 1536
+    threads: int = 1
+
+
+def write_protection(config: Config, files: ChannelFiles, tiles: TileSettings) -> None:
     """Compute each geometry of the devices and write one pair of files a device."""
     if config.protection.method == "separation":
         for device in config.devices:
@@ -72,7 +88,7 @@ def write_protection(config: Config, files: ChannelFiles, *, threads: int = 1) -
         scene = _read_scene(config, files)
         for devices in groups:
             job = make_job(config, files.channel, devices, tables, servers)
-            _protect(job, files, scene, files.protection(devices[0]), threads)
+            _protect(job, files, scene, files.protection(devices[0]), tiles)
     for first, *others in groups:
         for device in others:
             for source, copy in zip(files.protection(first), files.protection(device), strict=True):
@@ -81,26 +97,35 @@ def write_protection(config: Config, files: ChannelFiles, *, threads: int = 1) -
 
 def _read_scene(config: Config, files: ChannelFiles) -> _Scene:
     found = raster.read(files.territory("surface"))
-    surface, grid = found.values, found.attrs["grid"]
-    places = ground_places(config, surface, grid)
-    return _Scene(grid, places, box_of_victims(config, files, surface), box_of(places.home))
+    grid = found.attrs["grid"]
+    places = ground_places(config, found.values, grid)
+    whole = PixelBox(slice(0, grid.height), slice(0, grid.width))
+    victims = survey_of(config, files, places.surface, places.sea, whole)
+    return _Scene(grid, places, victims, box_of(places.home))
 
 
 def _protect(
-    job: ProtectionJob, files: ChannelFiles, scene: _Scene, out: tuple[Path, Path], threads: int
+    job: ProtectionJob, files: ChannelFiles, scene: _Scene, out: tuple[Path, Path], tiles: TileSettings
 ) -> None:
-    """One geometry: only the box within reach is held in memory, finished maps wait on disk."""
-    grid = scene.grid
-    around_px = reach_px(job, files, grid) if job.groups else 0
-    box = box_within_reach(scene.victims, scene.targets, around_px)
-    bands = bands_of(job)
-    with tempfile.TemporaryDirectory(prefix="protect-", dir=files.build) as folder:
-        if box is not None:
-            victims = read_victims(job, files, box)
-            classes = read_ground(job.config, files.build, job.devices[0], scene.places, box)
-            maps = run(job, victims, scene.places.home[box], grid, classes, threads=threads)
-            _keep(Path(folder), maps)
-        _write(out, grid, box, bands, Path(folder), files.channel)
+    """One geometry, tile by tile."""
+    grid, places, config = scene.grid, scene.places, job.config
+    bands, survey = bands_of(job), scene.victims
+    box = box_within_reach(survey.box, scene.targets, reach_px(job, files, grid) if job.groups else 0)
+    if box is None or not bands:
+        _write(out, grid, bands, (), files.channel)
+        return
+    if box != joined(box, survey.box):  # some victims are too far away to matter
+        survey = survey_of(config, files, places.surface, places.sea, box)
+    classes = classes_without_ground(config, files.build, job.devices[0], places)
+    searches = searches_of(job, losses_to(job, survey.nearest_sea, grid, classes))
+    heights = HeightRows(config, files.build, job.devices[0], places)
+    with OpenRasters() as opened:
+        victims = VictimBlocks(VictimReader(job, files, opened).fill, survey.number, tiles.threads)
+        search = TileSearch(job, searches, victims, places, heights, threads=tiles.threads)
+        rows = (
+            (part, search.rows(part, tiles.side_px)) for part in strips_of_rows(0, grid.height, tiles.side_px)
+        )
+        _write(out, grid, bands, rows, files.channel)
 
 
 def reach_px(job: ProtectionJob, files: ChannelFiles, grid: Grid) -> int:
@@ -111,31 +136,33 @@ def reach_px(job: ProtectionJob, files: ChannelFiles, grid: Grid) -> int:
     return table_size(reach_km, grid.resolution_m, grid.largest_scale())
 
 
-def _keep(folder: Path, maps: Iterable[tuple[LimitBand, NDArray[np.float32], NDArray[np.uint8]]]) -> None:
-    for number, (_, permissible_dbm, label) in enumerate(maps):
-        np.save(folder / f"limit{number}.npy", permissible_dbm)
-        np.save(folder / f"label{number}.npy", label)
-
-
 def _write(
     out: tuple[Path, Path],
     grid: Grid,
-    box: PixelBox | None,
     bands: list[LimitBand],
-    folder: Path,
+    found: Iterable[tuple[slice, Iterable[TileLimits]]],
     channel: int,
 ) -> None:
-    """Both files; outside the box nothing limits."""
+    """Both files from the tiles of all rows; outside of them nothing limits."""
     names = [band.name for band in bands] or ["none"]
-    levels_dbm = [band.unconstrained_dbm for band in bands] or [np.inf]
-    none = [int(VictimLabel.NONE)] * len(names)
+    levels_dbm = np.array([band.unconstrained_dbm for band in bands] or [np.inf], np.float32)
     title = "permitted e.i.r.p. plus protection ratio"
-    _write_pair(
-        out,
-        _layouts(grid, names, title, {"channel": str(channel)}),
-        _blocks(grid, box, levels_dbm, folder, "limit"),
-        _blocks(grid, box, none, folder, "label"),
-    )
+    layouts = _layouts(grid, names, title, {"channel": str(channel)})
+    with (
+        raster.writing(out[0], layouts[0], publish=False, together=True) as put_levels,
+        raster.writing(out[1], layouts[1], publish=False, together=True) as put_labels,
+    ):
+        for rows, tiles in found or [(slice(0, grid.height), ())]:
+            its = list(tiles)
+            for strip in strips_of_rows(rows.start, rows.stop):
+                shape = len(names), strip.stop - strip.start, grid.width
+                levels = np.broadcast_to(levels_dbm[:, np.newaxis, np.newaxis], shape).copy()
+                labels = np.full(shape, np.uint8(VictimLabel.NONE), np.uint8)
+                for (own, cols), permissible_dbm, label in strips_with(its, strip):
+                    place = slice(own.start - strip.start, own.stop - strip.start)
+                    levels[:, place, cols], labels[:, place, cols] = permissible_dbm, label
+                put_levels(strip, slice(0, grid.width), levels)
+                put_labels(strip, slice(0, grid.width), labels)
 
 
 def _layouts(
@@ -166,22 +193,6 @@ def _write_pair(
         raster.write_blocks(path, layout, values, publish=False)
 
 
-def _blocks(
-    grid: Grid, box: PixelBox | None, background: list[Any], folder: Path, layer: str
-) -> Iterator[_Block]:
-    dtype = np.float32 if layer == "limit" else np.uint8
-    maps = [np.load(folder / f"{layer}{n}.npy", mmap_mode="r") for n in range(len(background))] if box else []
-    for rows in strips(0, grid.height):
-        values = np.empty((len(background), rows.stop - rows.start, grid.width), dtype=dtype)
-        values[:] = np.array(background, dtype=dtype)[:, np.newaxis, np.newaxis]
-        if box is not None and rows.start < box.rows.stop and box.rows.start < rows.stop:
-            first, last = max(rows.start, box.rows.start), min(rows.stop, box.rows.stop)
-            for band, part in zip(values, maps, strict=True):
-                inside = part[first - box.rows.start : last - box.rows.start]
-                band[first - rows.start : last - rows.start, box.cols] = inside
-        yield rows, slice(0, grid.width), values
-
-
 def _separation(config: Config, files: ChannelFiles, device: Device) -> None:
     """Both files of the separation method."""
     grid = raster.read_grid(files.territory("surface"))
@@ -198,7 +209,7 @@ def _threshold(config: Config, files: ChannelFiles, out: tuple[Path, Path]) -> N
     from_dbuvm = threshold_dbuvm(config, files.channel)
 
     def blocks(values_of: Callable[[NDArray[np.bool_], slice], NDArray[Any]]) -> Iterator[_Block]:
-        for rows in strips(0, grid.height):
+        for rows in strips_of_rows(0, grid.height):
             field_dbuvm = raster.read(files.coverage(".tif"), rows=rows, bands=["field_dbuvm"]).values
             yield rows, slice(0, grid.width), values_of(occupied(field_dbuvm, from_dbuvm), rows)
 

@@ -199,6 +199,70 @@ def fill_victims(
             out.code[y, x] = classes.first[m] + _tier_code(classes.edges_dbm[m], power_dbm(wanted, f_mhz))
 
 
+@kernel
+def survey_victims(
+    served: NDArray[np.uint16],
+    coastal: NDArray[np.uint8],
+    surface: NDArray[np.uint8],
+    sea: NDArray[np.uint8],
+    protect: tuple[bool, bool],
+    first: tuple[int, int],
+    block_px: int,
+    number: NDArray[np.int64],
+    box: NDArray[np.int64],
+    nearest_sea: NDArray[np.int64],
+) -> None:
+    """Victims of a strip that begins at the pixel ``first`` of the grid: where, how many, how near the sea.
+
+    ``served``, ``coastal`` [y, x] of the strip, ``surface`` and ``sea`` (classes of the distance) [y, x] of
+    its rows over the whole grid. ``number`` by columns of blocks grows; ``box`` (first row, row after the
+    last, first column, column after the last) widens; ``nearest_sea`` (inland, coastal) falls.
+    """
+    top, left = first
+    for y in range(served.shape[0]):
+        for x in range(served.shape[1]):
+            place = surface[y, left + x]
+            own = place in (_HOME, _BEYOND)
+            if served[y, x] != 1 or not ((own and protect[0]) or (place == _FOREIGN and protect[1])):
+                continue
+            number[(left + x) // block_px] += 1
+            box[0], box[1] = min(box[0], top + y), max(box[1], top + y + 1)
+            box[2], box[3] = min(box[2], left + x), max(box[3], left + x + 1)
+            at_coast = 1 if coastal[y, x] == 1 else 0
+            nearest_sea[at_coast] = min(nearest_sea[at_coast], np.int64(sea[y, left + x]))
+
+
+@kernel
+def place_victims(
+    own_dbm: NDArray[np.float32],
+    azimuth_deg: NDArray[np.float32],
+    kind: NDArray[np.uint8],
+    code: NDArray[np.uint16],
+    bits: int,
+    codes: NDArray[np.bool_],
+    common_dbm: np.float32,
+    place: tuple[int, int],
+    level_dbm: NDArray[np.float32],
+    aim_deg: NDArray[np.float32],
+) -> int:
+    """Put the victims of a kind that lie in a block into a window, +inf for others; returns their number.
+
+    ``place`` of the block's first pixel in the window, which may lie outside. ``codes`` True for those of the
+    map, of size 0: all. ``common_dbm`` what each tolerates, NaN: ``own_dbm``.
+    """
+    found, (top, left) = 0, place
+    own = np.isnan(common_dbm)
+    for y in range(max(0, -top), min(kind.shape[0], level_dbm.shape[0] - top)):
+        for x in range(max(0, -left), min(kind.shape[1], level_dbm.shape[1] - left)):
+            its_dbm = np.float32(np.inf)
+            if kind[y, x] == bits and (codes.size == 0 or codes[code[y, x]]):
+                its_dbm = own_dbm[y, x] if own else common_dbm
+                aim_deg[top + y, left + x] = azimuth_deg[y, x]
+                found += 1
+            level_dbm[top + y, left + x] = its_dbm
+    return found
+
+
 def empty_victims(height: int, width: int) -> VictimMaps:
     """Maps without a victim."""
     return VictimMaps(
@@ -229,10 +293,14 @@ def kinds_present(victims: VictimMaps) -> list[VictimKind]:
     )
 
 
+def bits_of(kind: VictimKind) -> int:
+    """The code of a kind in ``VictimMaps``."""
+    return FOREIGN_BIT * kind.foreign + COASTAL_BIT * kind.coastal + ORTHOGONAL_BIT * kind.orthogonal
+
+
 def members(victims: VictimMaps, kind: VictimKind, codes: Sequence[int] | None) -> NDArray[np.bool_]:
     """Victims of one kind and group, bool[y, x]; ``codes`` None = of all groups."""
-    bits = FOREIGN_BIT * kind.foreign + COASTAL_BIT * kind.coastal + ORTHOGONAL_BIT * kind.orthogonal
-    chosen = victims.kind == bits
+    chosen = victims.kind == bits_of(kind)
     if codes is not None:
         chosen &= np.isin(victims.code, np.asarray(codes, dtype=np.uint16))
     return chosen

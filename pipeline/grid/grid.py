@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -36,6 +37,12 @@ _SCALE_SAMPLES = 129
 _SCALE_TOLERANCE = 0.1
 
 _Number = TypeVar("_Number", float, NDArray[np.float64])
+
+
+def strips_of_rows(first: int, last: int, strip_px: int = STRIP_PX) -> Iterator[slice]:
+    """Rows first..last-1 in pieces that fit into memory."""
+    for start in range(first, last, strip_px):
+        yield slice(start, min(start + strip_px, last))
 
 
 @lru_cache(maxsize=16)

@@ -173,12 +173,13 @@ def write_blocks(
 
 @contextmanager
 def writing(
-    path: str | Path, layout: Layout, *, publish: bool, tile_px: int = TILE_PX
+    path: str | Path, layout: Layout, *, publish: bool, tile_px: int = TILE_PX, together: bool = False
 ) -> Iterator[Callable[[slice, slice, NDArray[Any]], None]]:
     """A function that writes one part (rows, columns, values) of a file, which is there in the end.
 
     Parts come in a fixed order and cover the grid once; sides that are multiples of 512 pixels are fastest.
-    ``tile_px`` is the side of the tiles of a published file, in which all bands lie together.
+    ``tile_px`` is the side of the tiles of a published file, in which all bands lie together; ``together``:
+    those of another file do, too. Its tiles then stand in the order of the parts, whatever is read meanwhile.
     OSError where the disk takes no more.
     """
     path = Path(path)
@@ -196,7 +197,7 @@ def writing(
                 )
 
         with _faults_of_disk(path, layout):
-            sink = rasterio.open(first, "w", **_creation(layout, tile_px if publish else None))
+            sink = rasterio.open(first, "w", **_creation(layout, tile_px if publish else None, together))
         with closing(sink):
             _label(sink, layout)
             yield put
@@ -417,15 +418,16 @@ def _place_of(data: xr.DataArray) -> tuple[str, Affine]:
     return grid.crs, grid.transform
 
 
-def _creation(layout: Layout, tile_px: int | None = None) -> dict[str, Any]:
+def _creation(layout: Layout, tile_px: int | None = None, together: bool = False) -> dict[str, Any]:
     """How a tiled file is made; one to be published, of tiles of ``tile_px`` with all bands, is copied then.
 
     A copy into tiles of another size takes up to ten times as long.
     """
     side_px = tile_px or TILE_PX
-    interleave = "band" if side_px == TILE_PX or len(layout.band_names) == 1 else "pixel"
+    apart = (side_px == TILE_PX and not together) or len(layout.band_names) == 1
     names = ("width", "height", "crs", "transform", "dtype", "nodata")
     options = {"driver": "GTiff", "BIGTIFF": "IF_SAFER", **{name: getattr(layout, name) for name in names}}
+    interleave = "band" if apart else "pixel"
     tiles = {"tiled": True, "blockxsize": side_px, "blockysize": side_px, "interleave": interleave}
     packed = {"compress": "zstd", "zstd_level": 1, "predictor": _predictor(layout.dtype)}
     options |= {"count": len(layout.band_names), **tiles}

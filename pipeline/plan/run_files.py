@@ -18,7 +18,7 @@ from pipeline.plan.published_layers import (
     style_file,
 )
 from pipeline.radio.allocations import is_partial
-from pipeline.terrain.height_files import base_heights_m, heights_file
+from pipeline.terrain.height_files import base_heights_m, heights_file, highest_file
 from pipeline.territory.rasters import ACCOUNTS_FILE, REPAIRS_FILE
 
 # Vector layers of the QGIS projects, relative to the run's folder.
@@ -57,7 +57,8 @@ def loss_files(plan: Plan, tile: str) -> list[str]:
 
 def height_files(plan: Plan) -> list[str]:
     """Classes of the heights of devices, relative to the build folder; none on flat land."""
-    return [heights_file(Path(), base_m).as_posix() for base_m in base_heights_m(plan.config)]
+    places = (heights_file, highest_file)
+    return [place(Path(), base_m).as_posix() for base_m in base_heights_m(plan.config) for place in places]
 
 
 def coverage_files(plan: Plan, channel: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.files import write_whole
+from pipeline.files import json_bytes, write_whole
 from pipeline.grid.grid import Grid
 from pipeline.propagation.models import model_named
 from pipeline.terrain.device_heights import BASE_FROM_M, class_heights_m, height_classes
@@ -74,6 +75,16 @@ def heights_file(build: Path, base_m: float) -> Path:
     return build / "terrain" / f"heights_{base_m:g}m.npy"
 
 
+def highest_file(build: Path, base_m: float) -> Path:
+    """File with the highest of these classes, which the search asks for before it reads any."""
+    return heights_file(build, base_m).with_suffix(".json")
+
+
+def highest_class(build: Path, base_m: float) -> int:
+    """Highest class that occurs."""
+    return int(json.loads(highest_file(build, base_m).read_text(encoding="utf-8"))["highest"])
+
+
 def elevation_around(config: Config, grid: Grid, land: LonLatRaster | None) -> LonLatRaster | None:
     """The terrain model of a grid and what lies within 15 km of it."""
     assert config.terrain.dem is not None
@@ -105,8 +116,9 @@ def classes_of_territory(
 
 
 def write_classes(build: Path, classes: Mapping[float, NDArray[np.uint8]]) -> None:
-    """Write each array to its file, as it lies in memory: readers map it."""
+    """Write each array to its file, as it lies in memory: readers map it or read parts of it."""
     for base_m, values in classes.items():
         stream = io.BytesIO()
         np.lib.format.write_array(stream, values, allow_pickle=False)
         write_whole(heights_file(build, base_m), stream.getvalue())
+        write_whole(highest_file(build, base_m), json_bytes({"highest": int(values.max(initial=0))}))

@@ -8,7 +8,7 @@ found by squares of about a kilometre, whole ones, so that it is never too small
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.grid.distance import column_distance_px, row_distance_px, widened
-from pipeline.grid.grid import Box, Grid
+from pipeline.grid.grid import Box, Grid, strips_of_rows
 from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import is_land
@@ -66,11 +66,26 @@ def sea_distance_km(surface: NDArray[np.uint8], grid: Grid) -> NDArray[np.float3
 
     Infinite without sea. What no polygon knows counts as sea, lakes do not; sea beyond the grid is not seen.
     """
-    sea = (surface == Surface.SEA) | (surface == Surface.OUTSIDE)
-    if not sea.any():
-        return np.full(surface.shape, np.inf, np.float32)
-    px_km = grid.resolution_m / grid.largest_scale() / 1000.0
-    return row_distance_px(column_distance_px(widened(sea))) * np.float32(px_km)
+    return np.concatenate([its_km for _, its_km in _sea_distances_km(surface, grid)])
+
+
+def _sea_distances_km(surface: NDArray[np.uint8], grid: Grid) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """The same strip by strip: a number for every pixel of the grid at once is the largest array of a job."""
+    column_px = column_distance_px(_beside_sea(surface))
+    px_km = np.float32(grid.resolution_m / grid.largest_scale() / 1000.0)
+    for rows in strips_of_rows(0, surface.shape[0]):
+        yield rows, row_distance_px(column_px[rows]) * px_km
+
+
+def _beside_sea(surface: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Pixels of sea and those around them."""
+    marked, height = np.empty(surface.shape, np.bool_), surface.shape[0]
+    for rows in strips_of_rows(0, height):
+        first = max(rows.start - 1, 0)
+        around = surface[first : min(rows.stop + 1, height)]
+        sea = widened((around == Surface.SEA) | (around == Surface.OUTSIDE))
+        marked[rows] = sea[rows.start - first : rows.stop - first]
+    return marked
 
 
 def sea_classes(
@@ -84,7 +99,10 @@ def sea_classes(
     edges_km = sea_edges_km(own_km or config.protection.sea_classes_km)
     if config.protection.sea_paths == "ignore":
         return np.full(surface.shape, edges_km.size - 1, np.uint8), edges_km
-    return sea_class(sea_distance_km(surface, grid), edges_km), edges_km
+    classes = np.empty(surface.shape, np.uint8)
+    for rows, distance_km in _sea_distances_km(surface, grid):
+        classes[rows] = sea_class(distance_km, edges_km)
+    return classes, edges_km
 
 
 def sea_edges_km(lower_km: Sequence[float]) -> NDArray[np.float64]:

@@ -1,0 +1,190 @@
+"""The maps of one job of a channel, macro-tile by macro-tile: each with the victims within reach of its own.
+
+The interference range is proven, so a tile with a halo of that width has the values of the whole map, byte
+for byte, whatever its size. Memory grows with the tile, the range and the width of the rows of victims that
+are held, not with the territory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.dtt.channel_files import PixelBox, box_of, moved
+from pipeline.dtt.device_ground import GroundPlaces, HeightRows
+from pipeline.dtt.limits import LimitBand, ProtectionJob, bands_of, discrimination_of, label_of, pass_rules
+from pipeline.dtt.min_plus_search import SearchMaps, SearchTables, min_plus, search_tables
+from pipeline.dtt.path_classes import PixelClasses
+from pipeline.dtt.path_losses import PathLosses
+from pipeline.dtt.victim_blocks import ChosenVictims, VictimBlocks
+from pipeline.dtt.victims import Directivity, VictimKind, VictimLabel, bits_of
+from pipeline.grid.grid import strips_of_rows
+from pipeline.territory.codes import Surface
+
+
+class TileLimits(NamedTuple):
+    """Maps on the smallest box around the targets of a tile, [band, y, x]: value float32, label uint8."""
+
+    box: PixelBox
+    permissible_dbm: NDArray[np.float32]
+    label: NDArray[np.uint8]
+
+
+class _Search(NamedTuple):
+    """One search of a map, ready for all tiles."""
+
+    chosen: ChosenVictims
+    tables: SearchTables
+    label: int
+
+
+class MapSearches(NamedTuple):
+    """The searches of one map, in the order in which equal limits are named."""
+
+    band: LimitBand
+    searches: tuple[_Search, ...]
+
+
+def searches_of(job: ProtectionJob, losses: Mapping[bool, PathLosses]) -> list[MapSearches]:
+    """The searches of all maps; ``losses`` by whether victims are at the coast, as far as there are any."""
+    orthogonal = {False} | {bool(one == Directivity.ORTHOGONAL) for one in job.classes.directivity}
+    kinds = [VictimKind(f, c, o) for f in (False, True) for c in losses for o in orthogonal]
+    tables: dict[tuple[bool, bool, bool], SearchTables] = {}
+    all_codes = sum(2 * len(tiers) - 1 for tiers in job.groups)
+    found = []
+    for band in bands_of(job):
+        codes = np.isin(np.arange(0 if band.codes is None else all_codes), band.codes or ())
+        searches = []
+        for rule in pass_rules(job, band, losses, kinds):
+            same = rule.near, rule.kind.coastal, rule.kind.orthogonal  # losses, whatever the band
+            if same not in tables:
+                tables[same] = search_tables(rule.loss_db, rule.paths)
+            chosen = ChosenVictims(bits_of(rule.kind), codes, rule.near, rule.level_dbm)
+            searches.append(_Search(chosen, tables[same], int(label_of(rule.kind, band))))
+        found.append(MapSearches(band, tuple(searches)))
+    return found
+
+
+class _Room:
+    """Arrays of windows, made once for the largest."""
+
+    def __init__(self) -> None:
+        self._flat: dict[str, NDArray[Any]] = {}
+
+    def of(self, name: str, dtype: type[np.generic], shape: tuple[int, int]) -> Any:  # noqa: ANN401 of the dtype
+        """Contiguous, of any content."""
+        size = shape[0] * shape[1]
+        if name not in self._flat or self._flat[name].size < size:
+            self._flat[name] = np.empty(size, dtype)
+        return self._flat[name][:size].reshape(shape)
+
+
+class TileSearch:
+    """Finds the maps of tiles: from the victims, the ground and the searches of a job."""
+
+    def __init__(
+        self,
+        job: ProtectionJob,
+        searches: Sequence[MapSearches],
+        victims: VictimBlocks,
+        places: GroundPlaces,
+        heights: HeightRows,
+        *,
+        threads: int,
+    ) -> None:
+        """``heights`` of the job's devices."""
+        self._discrimination, self._searches, self._threads = discrimination_of(job), searches, threads
+        self._victims, self._places, self._heights = victims, places, heights
+        self._reach_px = max((s.tables.offsets.reach for one in searches for s in one.searches), default=0)
+        self._room = _Room()
+
+    def rows(self, rows: slice, tile_px: int) -> Iterator[TileLimits]:
+        """Tiles of some rows that hold targets near victims, from the west; from the northern rows down."""
+        surface = self._places.surface
+        shape = surface.shape
+        self._victims.hold(_grown(rows, self._reach_px, shape[0]), shape)
+        for cols in strips_of_rows(0, shape[1], tile_px):
+            box = box_of(surface[rows, cols] == Surface.HOME)
+            if box is not None:
+                box = moved(box, rows.start, cols.start)
+                if self._victims.any_within(self._window(box, self._reach_px)):
+                    yield self._tile(box)
+
+    def _tile(self, box: PixelBox) -> TileLimits:
+        targets = self._places.surface[box] == Surface.HOME
+        height = self._heights.of(box)
+        if height is None:
+            number, height = np.full(targets.shape, -1, np.int32), np.zeros((1, 1), np.uint8)
+        else:
+            number = (np.cumsum(targets, dtype=np.int32) - 1).reshape(targets.shape)
+        maps = []
+        for one in self._searches:
+            best_dbm = np.full(targets.shape, np.float32(one.band.unconstrained_dbm), np.float32)
+            label = np.full(targets.shape, np.uint8(VictimLabel.NONE), np.uint8)
+            for search in one.searches:
+                self._lower(search, box, targets, PixelClasses(number, height, label), best_dbm, label)
+            maps.append((best_dbm, label))
+        return TileLimits(box, *(np.stack(part) for part in zip(*maps, strict=True)))
+
+    def _lower(
+        self,
+        search: _Search,
+        box: PixelBox,
+        targets: NDArray[np.bool_],
+        ground: PixelClasses,
+        best_dbm: NDArray[np.float32],
+        label: NDArray[np.uint8],
+    ) -> None:
+        """One search on the window within its reach; the maps are those of the box."""
+        window = self._window(box, search.tables.offsets.reach)
+        shape = _size(window.rows), _size(window.cols)
+        level_dbm, azimuth_deg = (self._room.of(name, np.float32, shape) for name in ("level", "azimuth"))
+        if not self._victims.put(search.chosen, window, level_dbm, azimuth_deg):
+            return
+        inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, window, strict=True))
+        number, sea = self._room.of("number", np.int32, shape), self._room.of("sea", np.uint8, shape)
+        if search.tables.paths.used:
+            number[inner], sea[:] = ground.number, self._places.sea[window]
+        maps = SearchMaps(
+            azimuth_deg,
+            self._room.of("targets", np.bool_, shape),
+            self._room.of("best", np.float32, shape),
+            self._room.of("label", np.uint8, shape),
+        )
+        maps.targets[:] = False
+        maps.targets[inner], maps.best_dbm[inner], maps.label[inner] = targets, best_dbm, label
+        min_plus(
+            level_dbm,
+            search.tables,
+            self._discrimination,
+            maps,
+            search.label,
+            ground=PixelClasses(number, ground.height, sea),
+            threads=self._threads,
+        )
+        best_dbm[:], label[:] = maps.best_dbm[inner], maps.label[inner]
+
+    def _window(self, box: PixelBox, reach_px: int) -> PixelBox:
+        """A box and what lies within reach of it."""
+        shape = self._places.surface.shape
+        return PixelBox(*(_grown(part, reach_px, size) for part, size in zip(box, shape, strict=True)))
+
+
+def strips_with(tiles: Iterable[TileLimits], rows: slice) -> Iterator[TileLimits]:
+    """The parts of tiles that lie in some rows."""
+    for box, permissible_dbm, label in tiles:
+        first, last = max(rows.start, box.rows.start), min(rows.stop, box.rows.stop)
+        if first < last:
+            own = slice(first - box.rows.start, last - box.rows.start)
+            yield TileLimits(PixelBox(slice(first, last), box.cols), permissible_dbm[:, own], label[:, own])
+
+
+def _grown(part: slice, by_px: int, size: int) -> slice:
+    return slice(max(part.start - by_px, 0), min(part.stop + by_px, size))
+
+
+def _size(part: slice) -> int:
+    return int(part.stop - part.start)

@@ -1,0 +1,111 @@
+"""Victims of a channel by blocks of the grid: read once while a search goes down it, put into its windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.dtt.channel_files import PixelBox
+from pipeline.dtt.victims import NO_VICTIM, VictimMaps, empty_victims, place_victims
+from pipeline.grid.grid import STRIP_PX
+
+
+class ChosenVictims(NamedTuple):
+    """The victims of one search: their kind, the codes of the map's groups, the side of 80 m.
+
+    ``bits`` of ``VictimMaps.kind``; ``codes`` bool by code, of size 0 for all; ``level_dbm`` what each
+    tolerates, NaN: its own level.
+    """
+
+    bits: int
+    codes: NDArray[np.bool_]
+    near: bool
+    level_dbm: float
+
+
+class _Block(NamedTuple):
+    """Maps of a block, and the kinds that it holds."""
+
+    victims: VictimMaps
+    kinds: frozenset[int]
+
+
+class VictimBlocks:
+    """Blocks of ``STRIP_PX`` pixels of the grid that hold victims, as far as a search has come."""
+
+    def __init__(
+        self, fill: Callable[[slice, slice, VictimMaps], None], number: NDArray[np.int64], threads: int
+    ) -> None:
+        """``fill`` writes the victims of a part of the grid; ``number`` of them by block row and column."""
+        self._fill, self._number, self._threads = fill, number, threads
+        self._blocks: dict[tuple[int, int], _Block] = {}
+
+    def any_within(self, box: PixelBox) -> bool:
+        """Whether a block that touches the box has victims."""
+        rows, cols = (_blocks_of(part) for part in box)
+        return bool(self._number[rows.start : rows.stop, cols.start : cols.stop].any())
+
+    def hold(self, rows: slice, shape: tuple[int, int]) -> None:
+        """Read the blocks of some rows of a grid (height, width) that are new, forget those above."""
+        kept = _blocks_of(rows)
+        for place in [place for place in self._blocks if place[0] not in kept]:
+            del self._blocks[place]
+        wanted = [(i, j) for i in kept for j in np.flatnonzero(self._number[i]).tolist()]
+        new = [place for place in wanted if place not in self._blocks]
+
+        def read(place: tuple[int, int]) -> _Block:
+            rows, cols = (
+                slice(n * STRIP_PX, min((n + 1) * STRIP_PX, size))
+                for n, size in zip(place, shape, strict=True)
+            )
+            victims = empty_victims(rows.stop - rows.start, cols.stop - cols.start)
+            self._fill(rows, cols, victims)
+            kinds = np.flatnonzero(np.bincount(victims.kind.ravel(), minlength=NO_VICTIM + 1)[:NO_VICTIM])
+            return _Block(victims, frozenset(kinds.tolist()))
+
+        with ThreadPoolExecutor(max_workers=self._threads) as pool:
+            self._blocks.update(zip(new, pool.map(read, new), strict=True))
+
+    def put(
+        self,
+        chosen: ChosenVictims,
+        window: PixelBox,
+        level_dbm: NDArray[np.float32],
+        azimuth_deg: NDArray[np.float32],
+    ) -> bool:
+        """What the chosen victims of a window tolerate into ``level_dbm`` [y, x], and whether there are any.
+
+        +inf elsewhere; ``azimuth_deg`` of other pixels stays as it is.
+        """
+        if not any(chosen.bits in block.kinds for block in self._touched(window).values()):
+            return False
+        level_dbm[:], found = np.inf, 0
+        for (i, j), block in self._touched(window).items():
+            if chosen.bits in block.kinds:
+                found += place_victims(
+                    block.victims.near_dbm if chosen.near else block.victims.far_dbm,
+                    block.victims.azimuth_deg,
+                    block.victims.kind,
+                    block.victims.code,
+                    chosen.bits,
+                    chosen.codes,
+                    np.float32(chosen.level_dbm),
+                    (i * STRIP_PX - window.rows.start, j * STRIP_PX - window.cols.start),
+                    level_dbm,
+                    azimuth_deg,
+                )
+        return found > 0
+
+    def _touched(self, window: PixelBox) -> dict[tuple[int, int], _Block]:
+        """The blocks that a window touches."""
+        places = [(i, j) for i in _blocks_of(window.rows) for j in _blocks_of(window.cols)]
+        return {place: self._blocks[place] for place in places if place in self._blocks}
+
+
+def _blocks_of(part: slice) -> range:
+    """Numbers of the blocks that rows or columns touch."""
+    return range(part.start // STRIP_PX, -(-part.stop // STRIP_PX))

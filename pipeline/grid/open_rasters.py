@@ -1,0 +1,54 @@
+"""Files of the project that stay open for many small reads, for each thread its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pipeline.errors import InputError
+from pipeline.grid import raster
+
+
+class OpenRasters:
+    """Each file is opened once by each thread that reads it, and closed at the end of the context."""
+
+    def __init__(self) -> None:
+        """Without any file."""
+        self._own, self._all = threading.local(), list[raster.Opened]()
+
+    def __enter__(self) -> OpenRasters:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files of all threads, which read no more."""
+        while self._all:
+            self._all.pop().source.close()
+        self._own = threading.local()
+
+    def of(self, path: Path) -> raster.Opened:
+        """A file, open in this thread."""
+        files: dict[Path, raster.Opened] = self._own.__dict__.setdefault("files", {})
+        if path not in files:
+            files[path] = raster.open_raster(path)
+            self._all.append(files[path])
+        return files[path]
+
+    def window(
+        self, path: Path, rows: slice, cols: slice, bands: Sequence[str] | None = None
+    ) -> NDArray[Any]:
+        """Raw values[band, y, x] of a part of a file; ``bands`` by name, or all."""
+        opened = self.of(path)
+        if bands is None:
+            return raster.read_window(opened, rows, cols)
+        known = opened.layout.band_names
+        for name in bands:
+            if name not in known:
+                raise InputError("no such band", file=path, field="band", value=name, allowed=str(known))
+        return raster.read_window(opened, rows, cols, [known.index(name) for name in bands])

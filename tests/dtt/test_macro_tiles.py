@@ -1,0 +1,88 @@
+"""Macro-tiles with a halo: the same maps for any tiles, blocks of victims and threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_protection_maps import CHANNEL, FOREIGN, SIZE, Case
+
+from pipeline.dtt import channel_files, macro_tiles, victim_blocks
+from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.protection_maps import TileSettings, write_protection
+from pipeline.grid import raster
+
+
+def maps_of(case: Case, **settings: int) -> list[bytes]:
+    """Values of both files of the first device, levels and labels."""
+    files = ChannelFiles(case.folder, CHANNEL)
+    write_protection(case.config, files, TileSettings(**settings))
+    return [raster.read(path).values.tobytes() for path in files.protection(case.config.devices[0])]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of victims of 3 pixels, which no side of a tile is a multiple of."""
+    for module in (channel_files, victim_blocks):
+        monkeypatch.setattr(module, "STRIP_PX", 3)
+
+
+@pytest.mark.parametrize("resolution_m", [4000.0, 60.0])
+def test_maps_do_not_depend_on_tiles_blocks_and_threads(tmp_path, repository, monkeypatch, resolution_m):
+    """At 4 km the range is a part of the territory, at 60 m pixels up to 80 m and beyond mix."""
+    device = {"height_m": 10.0, "polarisation": "V"}
+    case = Case(tmp_path, repository, resolution_m, device, overload=True)
+    whole = maps_of(case)
+    limited = raster.read(ChannelFiles(tmp_path, CHANNEL).protection(case.config.devices[0])[1])
+    assert (limited.values > 0).mean() > 0.2
+    for module in (channel_files, victim_blocks):
+        monkeypatch.setattr(module, "STRIP_PX", 3)
+    for side_px, threads in ((4, 1), (5, 2), (12, 2)):
+        assert maps_of(case, side_px=side_px, threads=threads) == whole, side_px
+
+
+def test_each_block_is_read_once_and_tiles_without_victims_never(
+    tmp_path, repository, monkeypatch, small_blocks
+):
+    case = Case(tmp_path, repository, 20_000.0, {})
+    case.served[:] = 0
+    case.served[1, 1] = case.served[4, 2] = 1
+    case.surface[[1, 4], [1, 2]] = FOREIGN
+    case.write()
+    read, tiles = [], []
+    fill, tile = channel_files.VictimReader.fill, macro_tiles.TileSearch._tile
+
+    def filling(self, rows, cols, victims):
+        read.append((rows.start, cols.start))
+        fill(self, rows, cols, victims)
+
+    def searching(self, box):
+        tiles.append(box)
+        return tile(self, box)
+
+    monkeypatch.setattr(channel_files.VictimReader, "fill", filling)
+    monkeypatch.setattr(macro_tiles.TileSearch, "_tile", searching)
+    maps_of(case, side_px=3)
+    assert sorted(read) == [(0, 0), (3, 0)]
+    assert 0 < len(tiles) < (SIZE // 3) ** 2
+
+
+@pytest.mark.parametrize("foreign_evaluated", [True, False])
+def test_survey_counts_the_protected_reception(tmp_path, repository, small_blocks, foreign_evaluated):
+    case = Case(tmp_path, repository, 200.0, {})
+    content = case.config.services["foreign_dtt"].model_copy(
+        update={"status": "evaluate" if foreign_evaluated else "out_of_scope", "reason": "test"}
+    )
+    services = case.config.services | {"foreign_dtt": content}
+    config = case.config.model_copy(update={"services": services})
+    sea = np.random.default_rng(5).integers(0, 6, (SIZE, SIZE)).astype(np.uint8)
+    box = channel_files.PixelBox(slice(2, 9), slice(1, 11))
+    found = channel_files.survey_of(config, ChannelFiles(tmp_path, CHANNEL), case.surface, sea, box)
+    protected = (case.served == 1) & np.isin(case.surface, (1, FOREIGN) if foreign_evaluated else (1,))
+    inside = np.zeros_like(protected)
+    inside[box] = protected[box]
+    rows, cols = np.nonzero(inside)
+    number = np.zeros((4, 4), int)
+    np.add.at(number, (rows // 3, cols // 3), 1)
+    assert np.array_equal(found.number, number)
+    assert found.box == (slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1))
+    assert found.nearest_sea == {c: sea[inside & (case.coastal == c)].min() for c in (0, 1)}
