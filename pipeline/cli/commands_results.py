@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,12 +31,15 @@ def query(
         float | None,
         typer.Option(help="E.i.r.p. in dBm that the slaves' master uses; what it may if absent."),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the message of RFC 7545, as into a pipe or a file.")
+    ] = False,
 ) -> None:
-    """Spectrum that a device may use at a place: an AVAIL_SPECTRUM_RESP or an error of RFC 7545 as JSON."""
+    """Channels that a device may use at a place: a table, or an AVAIL_SPECTRUM_RESP of RFC 7545 as JSON."""
     from pipeline.query.query import Request, query_command
 
     request = Request(lon, lat, device, height, uncertainty, generic_slave, eirp)
-    raise typer.Exit(query_command(results, request))
+    raise typer.Exit(query_command(results, request, as_json=as_json or not sys.stdout.isatty()))
 
 
 @app.command(

@@ -25,6 +25,7 @@ from pipeline.config.products import is_etsi
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.query.answer_table import answer_text
 from pipeline.query.database import (
     Database,
     QueryLocation,
@@ -73,18 +74,22 @@ class Request(NamedTuple):
     ranges_hz: tuple[tuple[float, float], ...] = ()
 
 
-def query_command(results: Path, request: Request) -> int:
-    """Print the answer as JSON; exit code 0 for an answer or a location outside, 2 for a refused request."""
+def query_command(results: Path, request: Request, *, as_json: bool) -> int:
+    """Print the answer, as JSON or a table; exit code 0 also for a location outside, 2 if it is refused."""
     database = open_database(results)
     try:
         message = answer(database, request)
     except PawsError as error:
-        print(json.dumps(error_response(error), indent=1, ensure_ascii=False))
+        if as_json:
+            print(json.dumps(error_response(error), indent=1, ensure_ascii=False))
         print(f"channelmaps: {error.code.name}: {error.message}", file=sys.stderr)
         return 0 if error.code == Code.OUTSIDE_COVERAGE else 2
     finally:
         close_database(database)
-    print(json.dumps(message, indent=1, ensure_ascii=False))
+    told = (
+        json.dumps(message, indent=1, ensure_ascii=False) if as_json else answer_text(database.facts, message)
+    )
+    print(told)
     if message["timestamp"] > database.valid["stopTime"]:
         print(f"channelmaps: the run was valid until {database.valid['stopTime']}", file=sys.stderr)
     if message["timestamp"] < database.valid["startTime"]:
