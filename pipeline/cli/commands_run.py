@@ -76,6 +76,9 @@ def run(
     ] = None,
     dask_tls_cert: Annotated[Path | None, typer.Option(help="PEM of the certificate of this side.")] = None,
     dask_tls_key: Annotated[Path | None, typer.Option(help="PEM of its key, without password.")] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show all that Snakemake and its jobs say.")
+    ] = False,
 ) -> None:
     """Check a territory file, compute what changed, publish it under results/."""
     from pipeline.workflow.cluster import cluster_of
@@ -83,7 +86,7 @@ def run(
 
     cluster = cluster_of(dask_address, dask_tls_ca, dask_tls_cert, dask_tls_key)
     options = RunOptions(
-        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, cluster
+        cores, lenient, dry_run, if_changed, wait, accept_shrink, keep_runs, summary, cluster, verbose
     )
     raise typer.Exit(run_command(config, options))
 

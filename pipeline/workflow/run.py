@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,7 +20,6 @@ import yaml
 from pipeline.config.load import read_yaml
 from pipeline.errors import InputError, refused_by_machine
 from pipeline.files import Output, refuse_overwriting, write_whole
-from pipeline.grid.layer_files import PARTIAL, layer_file
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.digests import damaged_jobs, remove_damaged
 from pipeline.plan.plan import Plan, load_plan, results_of
@@ -29,12 +29,15 @@ from pipeline.publish.unchanged_inputs import state_of, watching
 from pipeline.shipped import shipped
 from pipeline.workflow.cluster import Cluster, cluster_variables, threads_of
 from pipeline.workflow.earlier_runs import published_manifest, refuse_shrink, remove_old_runs
+from pipeline.workflow.progress import watched
+from pipeline.workflow.run_lines import ending, shortened
 from pipeline.workflow.summary import (
     FILE,
     SUMMARY_FILE,
     changes_since,
     jobs_since,
     rejected_rows,
+    seconds_per_job,
     summary_of,
     write_summary,
 )
@@ -50,7 +53,8 @@ class RunOptions(NamedTuple):
     ``cores``: all of this machine by default. ``lenient``: leave out bad register rows. ``dry_run``: only
     list the jobs. ``if_changed``: do nothing if what would be computed is published. ``wait``: for another
     run in this folder to end; else refuse. ``accept_shrink``: of registers. ``keep_runs``: wins over the
-    territory file. ``summary``: a second place for it. ``cluster``: computes the blocks.
+    territory file. ``summary``: a second place for it. ``cluster``: computes the blocks. ``verbose``: show
+    all that Snakemake and its jobs say, instead of a line per stage.
     """
 
     cores: int | None = None
@@ -62,6 +66,7 @@ class RunOptions(NamedTuple):
     keep_runs: int | None = None
     summary: Path | None = None
     cluster: Cluster | None = None
+    verbose: bool = False
 
 
 DEFAULTS = RunOptions()
@@ -133,13 +138,14 @@ def _run_checked(config_path: Path, options: RunOptions, started: datetime) -> i
         for path in filter(None, (plan.results / FILE, options.summary)):
             write_summary(path, summary)
     if code == 0 and (plan.results / LATEST).is_dir():
-        print(where(plan.results), flush=True)
+        print(ending(plan, facts), flush=True)
     return code
 
 
 def _check(config_path: Path, options: RunOptions) -> None:
     """Whatever keeps a run of a territory file from beginning raises InputError."""
-    validate_command(config_path, lenient=options.lenient)
+    shown = list if options.verbose else partial(shortened, config_path)
+    validate_command(config_path, lenient=options.lenient, shown=shown)
     _check_results(results_of(load_config(config_path)))
     if options.cluster is not None and not options.dry_run:
         threads = threads_of(options.cluster)
@@ -196,8 +202,20 @@ def compute(plan: Plan, options: RunOptions, lock: IO[str]) -> int:
     command = _snakemake_command(plan.config_path, options.cores or available_cores())
     arguments = [*(["--forcerun", *again] if again else []), *(["--dry-run"] if options.dry_run else [])]
     cluster = cluster_variables(options.cluster) if options.cluster else {}
-    code = subprocess.run([*command, *arguments], stdin=lock, env={**os.environ, **cluster}).returncode
-    return 0 if code == 0 else 1
+    environment = {**os.environ, **cluster}
+    if options.dry_run or options.verbose:
+        done = subprocess.run([*command, *arguments], stdin=lock, env=environment)
+        return 0 if done.returncode == 0 else 1
+    log = Path("logs") / plan.config.name / "run.log"
+    with watched(log, seconds_per_job(plan)) as stream:
+        done = subprocess.run(
+            [*command, *arguments], stdin=lock, stdout=stream, stderr=subprocess.STDOUT, env=environment
+        )
+    if done.returncode:
+        print(
+            f"channelmaps: computing has failed: all that was said is in {log}", file=sys.stderr, flush=True
+        )
+    return 0 if done.returncode == 0 else 1
 
 
 def _damaged_intermediates(plan: Plan, *, remove: bool) -> list[str]:
@@ -347,20 +365,3 @@ def _remove_stale_locks() -> None:
     """Remove the lock files of a Snakemake that was killed."""
     for path in sorted((_STATE / "locks").glob("*.lock")):
         path.unlink(missing_ok=True)
-
-
-def where(results: Path) -> str:
-    """Where the results lie and what to open first."""
-    latest = results / LATEST
-    whole, partial = (latest / layer_file("statistics", partial=partial) for partial in (False, True))
-    mark = PARTIAL if partial.is_file() else ""
-    return "\n".join(
-        [
-            f"Results: {latest} (run {latest.resolve().name})",
-            f"  the report, for reading and printing     {latest}/report.html",
-            f"  maximum e.i.r.p., one band per channel   {latest}/public/max_eirp_<device>{mark}.vrt",
-            f"  number of free channels                  {latest}/public/available_channels_*.tif",
-            f"  shares of area and population            {partial if mark else whole}",
-            f"  what went in, what was left out          {latest}/manifest.json",
-        ]
-    )

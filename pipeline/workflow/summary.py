@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,12 @@ def jobs_since(folder: Path, started: datetime) -> dict[str, JsonObject]:
         entry["jobs"] += 1
         entry["seconds"] = round(entry["seconds"] + _seconds(path), 2)
     return found
+
+
+def seconds_per_job(plan: Plan) -> dict[str, float]:
+    """Mean time of the jobs of each rule when they last ran."""
+    entries = jobs_since(Path("benchmarks") / plan.config.name, datetime.fromtimestamp(0.0, UTC))
+    return {rule: entry["seconds"] / entry["jobs"] for rule, entry in entries.items()}
 
 
 def _seconds(path: Path) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
@@ -116,12 +116,11 @@ class Faults:
                 self.found.setdefault(str(fault), fault)
 
 
-def validate_command(config_path: Path, *, lenient: bool = False) -> None:
-    """Check a territory and print what a run would compute; InputError names the first fault.
-
-    ``lenient`` leaves out bad register rows, as ``registers.lenient`` does.
-    """
-    print("\n".join(_validated(config_path, Faults(config_path), lenient=lenient).lines))
+def validate_command(
+    config_path: Path, *, lenient: bool = False, shown: Callable[[list[str]], Iterable[str]] = list
+) -> None:
+    """Print what a run would compute, the lines ``shown``; InputError names the first fault."""
+    print("\n".join(shown(_validated(config_path, Faults(config_path), lenient=lenient).lines)))
 
 
 def validate_json(config_path: Path, *, lenient: bool = False) -> tuple[str, bool]:

@@ -34,7 +34,7 @@ def small(tiny: Path) -> Path:
 @contextmanager
 def started(repository: Path) -> Iterator[subprocess.Popen[str]]:
     """A run in a group of its own; none of it outlives the test."""
-    line = [sys.executable, "-m", "pipeline", "run", "tiny.yaml", "--cores", "1"]
+    line = [sys.executable, "-m", "pipeline", "run", "tiny.yaml", "--verbose", "--cores", "1"]
     environment = os.environ | {"PYTHONPATH": str(repository)}
     with (
         Path("run.log").open("w") as log,

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def killed_after(repository: Path, jobs: int) -> list[str]:
     """Start a run with all its children in a group of their own and kill them once so many jobs are done."""
     environment = os.environ | {"PYTHONPATH": str(repository)}
-    line = [sys.executable, "-m", "pipeline", "run", "tiny.yaml", "--cores", "2"]
+    line = [sys.executable, "-m", "pipeline", "run", "tiny.yaml", "--verbose", "--cores", "2"]
     done = []
     with subprocess.Popen(
         line, text=True, stdout=subprocess.PIPE, env=environment, start_new_session=True
@@ -63,7 +63,8 @@ def test_run_on_a_cluster_that_loses_a_worker_gives_the_same_bytes(
 def run_and_kill(repository: Path, address: str, worker_pid: int) -> str:
     """Run on a cluster and kill one of its workers once the first channel is covered."""
     environment = os.environ | {"PYTHONPATH": str(repository)}
-    line = [sys.executable, "-m", "pipeline", "run", "tiny.yaml", "--cores", "2", "--dask-address", address]
+    line = [sys.executable, "-m", "pipeline", "run", "tiny.yaml", "--verbose", "--cores", "2"]
+    line += ["--dask-address", address]
     told = []
     with subprocess.Popen(
         line, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
