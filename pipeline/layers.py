@@ -80,6 +80,7 @@ _ALLOTTED = ((0, "used"), (1, "unused"), (2, "unknown"), (255, "outside"))
 _CLASSES = ((0, "unavailable"), (1, "available"), (2, "not evaluated"), (255, "outside"))
 _SERVED = ((0, "not served"), (1, "served"))
 _CONDITIONS = ((0, "none"), (1, "condition 1"), (2, "condition 2"), (3, "coordination"))
+_MECHANISMS = ((1, "line of sight"), (2, "diffraction"), (3, "troposcatter"), (4, "ducting"))
 _PATHS = ((1, "land"), (2, "sea or mixed"))
 _REQUIRED = ((0, "no"), (1, "coordination required"))
 
@@ -151,6 +152,12 @@ _ROWS = (
           View(_DTT_CHANNEL, (_DTT, "Best server"), text="best server",
                codes="number in the manifest's table", legend="Best server", qgis="internal"),
           Raster("uint16", 0, "1", "best server, number in the manifest's table")),
+    Layer("dtt_mechanism", "internal/dtt_mechanism_ch{dtt_channel}.tif", "reception",
+          View(_DTT_CHANNEL, (_DTT, "Mechanism of the wanted field"), "dtt_mechanism",
+               "what decides the field of the best server, by P.1812, at the nearest node of its table",
+               qgis="internal"),
+          Raster("uint8", 0, "1", "mechanism of the wanted field of the best server", codes=_MECHANISMS),
+          when="propagation.coverage_model=p1812"),
     Layer("wsd_terrain", "internal/wsd_terrain_{device}.tif", "wsd_terrain",
           View(_CHANNEL, (_DTT, "Paths of {device} over terrain, less those of the limits"), "wsd_terrain",
                "loss over terrain less that of the published limit by DTT, at sampled pixels; below 0 the "

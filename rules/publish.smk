@@ -5,6 +5,7 @@ rule reception:
         coverage=channel_files(
             run_files.coverage_files(PLAN, "{channel}"), PLAN.victims
         ),
+        losses=build_files(*run_files.all_loss_files(PLAN)),
     output:
         derived.output_files(PLAN, "reception"),
     log:

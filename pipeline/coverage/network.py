@@ -85,7 +85,7 @@ def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
 def station_details(
     config: Config, transmitters: xr.Dataset, sweeps: Mapping[str, Sweep]
 ) -> list[dict[str, object]]:
-    """Place, heights and guard interval of every transmitter, for the account of a limit.
+    """Place, mast, heights and guard interval of every transmitter, for the account of a limit.
 
     Ground above sea level where it is known, the guard interval where it belongs to a network.
     """
@@ -93,7 +93,7 @@ def station_details(
     names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "mast", "sfn")
     columns = [transmitters[name].values.tolist() for name in names]
     for row, (lon_deg, lat_deg, agl_m, mast, sfn) in enumerate(zip(*columns, strict=True)):
-        found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "antenna_agl_m": agl_m}
+        found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "antenna_agl_m": agl_m, "mast": mast}
         ground_m = float(sweeps[str(mast)].ground_asl_m)
         if math.isfinite(ground_m):
             found["ground_asl_m"] = ground_m

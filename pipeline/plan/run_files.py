@@ -55,6 +55,11 @@ def loss_files(plan: Plan, tile: str) -> list[str]:
     return [f"losses/{tile}.npz"] if sees_profiles(plan.config.propagation.coverage_model) else []
 
 
+def all_loss_files(plan: Plan) -> list[str]:
+    """Losses from the masts of all squares, relative to the build folder."""
+    return [name for tile in plan.tiles for name in loss_files(plan, tile)]
+
+
 def height_files(plan: Plan) -> list[str]:
     """Classes of the heights of devices, relative to the build folder; none on flat land."""
     places = (heights_file, highest_file)

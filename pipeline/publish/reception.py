@@ -1,8 +1,13 @@
-"""Published layers on the reception of one DTT channel: field, location probability, served, server."""
+"""Published layers on the reception of one DTT channel: field, location probability, served, server.
+
+By P.1812 also the mechanism of the field.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +16,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
+from pipeline.config.reception import sees_profiles
+from pipeline.coverage.mechanisms import Server, mechanisms_of
 from pipeline.grid import raster
 from pipeline.grid.layer_files import layer_file, make_layer, raster_of, two_digits
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import to_step
+from pipeline.registers.transmitters import tile_name
+from pipeline.terrain.loss_tables import read_regimes
 
 _OFF_LAND = 65535
 
@@ -28,6 +37,35 @@ def write_channel(config: Config, build: Path, channel: int, code: str) -> None:
     tags = layer_tags(config, channel, sources, code)
     for family, layer in reception_layers(levels, classes).items():
         raster.write(build / layer_file(family, dtt_channel=channel), layer, tags=tags, publish=True)
+    if sees_profiles(config.propagation.coverage_model):
+        _write_mechanism(build, channel, classes.sel(band="server"), tags)
+
+
+def _write_mechanism(build: Path, channel: int, servers: xr.DataArray, tags: Mapping[str, str]) -> None:
+    """Write the mechanism of the best server's field; its tables are part of the hash."""
+    grid, numbers = servers.attrs["grid"], servers.values
+    stations = _stations(build, channel, np.unique(numbers[numbers > 0]).tolist())
+    digest = hashlib.sha256(tags["hash"].encode())
+    for station in stations.values():
+        digest.update(station.table.regimes.tobytes())
+    layer = make_layer("dtt_mechanism", mechanisms_of(grid, numbers, stations), grid)
+    file = build / layer_file("dtt_mechanism", dtt_channel=channel)
+    raster.write(file, layer, tags={**tags, "hash": digest.hexdigest()}, publish=True)
+
+
+def _stations(build: Path, channel: int, numbers: Iterable[int]) -> dict[int, Server]:
+    """The stations with some numbers, counted from 1 as the job coverage lists them."""
+    path = build / f"coverage/ch{two_digits(channel)}_servers.json"
+    listed = json.loads(path.read_text(encoding="utf-8"))["transmitters"]
+    found = {}
+    for number in numbers:
+        row = listed[number - 1]
+        place = (float(row["lon"]), float(row["lat"]))
+        tables = build / "losses" / f"{tile_name(*place)}.npz"
+        found[number] = Server(
+            *place, read_regimes(tables, row["mast"], row["channel"], row["polarisation"] == "V")
+        )
+    return found
 
 
 def reception_layers(levels: xr.DataArray, classes: xr.DataArray) -> dict[str, xr.DataArray]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.errors import InputError
@@ -20,7 +19,7 @@ from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.registers.transmitters import read_register
 from pipeline.terrain.elevation import load_elevation
 from pipeline.terrain.land_cover import load_land_cover
-from pipeline.terrain.loss_tables import require_known, run, table_name, waves_of, write_losses
+from pipeline.terrain.loss_tables import MastLosses, require_known, run, table_name, waves_of, write_losses
 from pipeline.terrain.path_profiles import ProfileGround, profile_ground
 from pipeline.terrain.records import Mast, SweepSettings
 from pipeline.terrain.sweep import TcaLattice, dem_step_km, tca_lattice, view_of
@@ -54,7 +53,7 @@ def main(config: Config, build: Path, *, threads: int, tile: str) -> None:
         raise InputError("no terrain model", row="terrain.dem", allowed="a raster of heights")
     cover = load_land_cover(config.terrain.clutter, box, land)
     ground, lattices = profile_ground(elevation, land, cover), {}
-    codes: dict[str, NDArray[np.uint16]] = {}
+    found: dict[str, MastLosses] = {}
     for mast in masts:
         view = view_of(mast.lon_deg, mast.lat_deg, outline_of(lon_deg), outline_of(lat_deg))
         lattice = tca_lattice(dem_step_km(elevation, mast.lat_deg), view, SweepSettings())
@@ -62,10 +61,10 @@ def main(config: Config, build: Path, *, threads: int, tile: str) -> None:
         standing = above_ground(mast, elevation)
         tables = _tables(config, register, standing, ground, lattice, threads=threads)
         # All tables of a mast end where its terrain does.
-        require_known(mast, next(iter(tables.values()))[0], lattice, lon_deg, lat_deg, needed)
-        codes |= tables
-    write_losses(build / "losses" / f"{tile}.npz", lattices, codes)
-    print(f"losses {tile}: {len(masts)} masts, {len(codes)} tables", file=sys.stderr)
+        require_known(mast, next(iter(tables.values())).codes[0], lattice, lon_deg, lat_deg, needed)
+        found |= tables
+    write_losses(build / "losses" / f"{tile}.npz", lattices, found)
+    print(f"losses {tile}: {len(masts)} masts, {len(found)} tables", file=sys.stderr)
 
 
 def _tables(
@@ -76,17 +75,20 @@ def _tables(
     lattice: TcaLattice,
     *,
     threads: int,
-) -> dict[str, NDArray[np.uint16]]:
-    """Codes by name of all channels and polarisations of a mast."""
+) -> dict[str, MastLosses]:
+    """Losses by name of all channels and polarisations of a mast."""
     rows = np.flatnonzero(register["mast"].values == mast.key)
     channels, polarisations = (register[name].values[rows] for name in ("channel", "polarisation"))
-    found: dict[str, NDArray[np.uint16]] = {}
+    found: dict[str, MastLosses] = {}
     for vertical in (False, True):
         used = sorted({int(c) for c in channels[(polarisations == "V") == vertical]})
         if not used:
             continue
         f_mhz = [channel_centre_mhz(config.channels, channel) for channel in used]
         waves = waves_of(config.propagation, f_mhz, vertical)
-        codes = run(mast, ground, lattice, waves, config.coverage.receiver_height_m, threads=threads)
-        found |= {table_name(mast.key, channel, vertical): codes[i] for i, channel in enumerate(used)}
+        tables = run(mast, ground, lattice, waves, config.coverage.receiver_height_m, threads=threads)
+        found |= {
+            table_name(mast.key, channel, vertical): MastLosses(tables.codes[i], tables.regimes[i])
+            for i, channel in enumerate(used)
+        }
     return found

@@ -39,6 +39,8 @@ FREE_SPACE_DB = 92.4
 # Parts of the step from the mast to the first sample: a path needs points between its ends.
 _NEAR_PARTS = 4
 _RADIALS_A_TIME = 64
+# Ending of the name of a table of regimes.
+_REGIMES = "/regimes"
 
 
 class Waves(NamedTuple):
@@ -68,6 +70,26 @@ class FarAndNear(NamedTuple):
     shared: SharedTerms
     near_km: NDArray[np.float64]
     near: SharedTerms
+
+
+class MastLosses(NamedTuple):
+    """Losses of a mast: ``codes`` uint16[frequency, time, radial, range]; or, without the first axis, of one.
+
+    ``regimes`` uint8[frequency, radial, range]: what decides the first percentage, 0 where nothing is known.
+    """
+
+    codes: NDArray[np.uint16]
+    regimes: NDArray[np.uint8]
+
+
+class RegimeTable(NamedTuple):
+    """What decides the wanted losses of one mast in one channel: uint8[radial, range] on a polar lattice."""
+
+    first_deg: float
+    step_deg: float
+    first_km: float
+    step_km: float
+    regimes: NDArray[np.uint8]
 
 
 class LossTable(NamedTuple):
@@ -101,8 +123,8 @@ def run(
     receiver_m: float,
     *,
     threads: int = 1,
-) -> NDArray[np.uint16]:
-    """Codes of the losses of a mast, uint16[frequency, time, radial, range]; the same for any threads.
+) -> MastLosses:
+    """Losses of a mast; the same for any threads.
 
     ``UNKNOWN`` from where a profile crosses land of unknown height.
     """
@@ -111,16 +133,18 @@ def run(
     near_km = lattice.sample_km * np.arange(_NEAR_PARTS + 1, dtype=np.float64) / _NEAR_PARTS
     far = FarAndNear(d_km, _shared_terms(waves, d_km), near_km, _shared_terms(waves, near_km))
     free_db = FREE_SPACE_DB + 20.0 * np.log10(waves.f_ghz)
-    codes = np.empty((free_db.size, waves.time_pct.size, lattice.radials, lattice.ranges), np.uint16)
+    nodes = (lattice.radials, lattice.ranges)
+    codes = np.full((free_db.size, waves.time_pct.size, *nodes), UNKNOWN, np.uint16)
+    regimes = np.zeros((free_db.size, *nodes), np.uint8)
     site = MastSite(mast.lon_deg, mast.lat_deg, mast.site_height_asl_m, mast.antenna_height_agl_m)
 
     def fill(first: int) -> None:
         last = min(first + _RADIALS_A_TIME, lattice.radials)
-        _fill_radials(ground, site, lattice, far, free_db, receiver_m, (first, last), codes)
+        _fill_radials(ground, site, lattice, far, free_db, receiver_m, (first, last), codes, regimes)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         list(pool.map(fill, range(0, lattice.radials, _RADIALS_A_TIME)))
-    return codes
+    return MastLosses(codes, regimes)
 
 
 def _shared_terms(waves: Waves, d_km: NDArray[np.float64]) -> SharedTerms:
@@ -232,8 +256,9 @@ def _fill_radials(
     receiver_m: float,
     radials: tuple[int, int],
     codes: NDArray[np.uint16],
+    regimes: NDArray[np.uint8],
 ) -> None:
-    """Fill the codes of radials first to last - 1; ``free_db`` free space at 1 km, by frequency."""
+    """Fill what is known of radials first to last - 1; ``free_db`` free space at 1 km, by frequency."""
     d_km, n, receivers_m = far.d_km, far.d_km.size, np.array([receiver_m])
     terrain_m, cover_m, zone, half_way_deg = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
     loss_db = np.empty((1, codes.shape[0], codes.shape[1], n))
@@ -241,7 +266,6 @@ def _fill_radials(
     for radial in range(radials[0], radials[1]):
         azimuth_deg = lattice.first_azimuth_deg + radial * lattice.azimuth_step_deg
         known = sample_profile(ground, site, azimuth_deg, d_km[1], terrain_m, cover_m, zone)
-        codes[:, :, radial] = UNKNOWN
         if known < FIRST_RECEIVER:
             continue
         for i in range(known):
@@ -261,8 +285,12 @@ def _fill_radials(
             loss_db,
             regime,
         )
-        _fill_near(far, terrain_m, cover_m, zone, half_way_deg[1], site.antenna_m, receivers_m, loss_db)
-        _fill_codes(lattice, d_km, known, loss_db[0], free_db, codes[:, :, radial])
+        _fill_near(
+            far, terrain_m, cover_m, zone, half_way_deg[1], site.antenna_m, receivers_m, loss_db, regime
+        )
+        _fill_nodes(
+            lattice, d_km, known, loss_db[0], regime[0], free_db, codes[:, :, radial], regimes[:, radial]
+        )
 
 
 @kernel
@@ -275,8 +303,9 @@ def _fill_near(
     antenna_m: float,
     receivers_m: NDArray[np.float64],
     loss_db: NDArray[np.float64],
+    regime: NDArray[np.uint8],
 ) -> None:
-    """Fill the losses to the first sample: up to it ground and its cover rise or fall evenly."""
+    """Fill losses and regimes of the first sample: up to it ground and its cover rise or fall evenly."""
     d_km = far.near_km
     last = d_km.size - 1
     share = d_km / d_km[last]
@@ -285,21 +314,29 @@ def _fill_near(
     zones = np.where(share < 0.5, zone[0], zone[1])
     half_way = np.full(d_km.size, half_way_deg)
     near_db = np.empty((*loss_db.shape[:3], d_km.size))
-    regime = np.empty(near_db.shape, np.uint8)
-    radial_losses(d_km, ground_m, over_m, zones, half_way, antenna_m, receivers_m, far.near, near_db, regime)
+    near_regime = np.empty(near_db.shape, np.uint8)
+    radial_losses(
+        d_km, ground_m, over_m, zones, half_way, antenna_m, receivers_m, far.near, near_db, near_regime
+    )
     loss_db[:, :, :, 1] = near_db[:, :, :, last]
+    regime[:, :, :, 1] = near_regime[:, :, :, last]
 
 
 @kernel
-def _fill_codes(
+def _fill_nodes(
     lattice: TcaLattice,
     d_km: NDArray[np.float64],
     known: int,
     loss_db: NDArray[np.float64],
+    regime: NDArray[np.uint8],
     free_db: NDArray[np.float64],
     codes: NDArray[np.uint16],
+    regimes: NDArray[np.uint8],
 ) -> None:
-    """Fill codes [frequency, time, range] of a radial; the mast itself has those of the first sample."""
+    """Fill codes [frequency, time, range] of a radial and regimes [frequency, range] of the first percentage.
+
+    The mast itself has those of the first sample.
+    """
     for k in range(codes.shape[2]):
         i = max(lattice.first + k * lattice.stride, 1)
         if i >= known:
@@ -308,6 +345,7 @@ def _fill_codes(
         for f in range(codes.shape[0]):
             for t in range(codes.shape[1]):
                 codes[f, t, k] = code_of_excess(loss_db[f, t, i] - free_db[f] - length_db)
+            regimes[f, k] = regime[f, 0, i]
 
 
 @kernel
@@ -324,10 +362,11 @@ def table_name(mast: str, channel: int, vertical: bool) -> str:
     return f"{mast}/{channel:02d}{'V' if vertical else 'H'}"
 
 
-def write_losses(
-    path: Path, lattices: Mapping[str, TcaLattice], codes: Mapping[str, NDArray[np.uint16]]
-) -> None:
-    """Write the tables of the masts of a square; ``lattices`` by mast, ``codes`` by ``table_name``."""
+def write_losses(path: Path, lattices: Mapping[str, TcaLattice], tables: Mapping[str, MastLosses]) -> None:
+    """Write the tables of the masts of a square; ``lattices`` by mast, ``tables`` of one frequency by name.
+
+    Regimes are packed, as they have few values over large areas; codes would hardly shrink.
+    """
     arrays: dict[str, NDArray[Any]] = {
         f"{mast}/lattice": np.array(
             [
@@ -341,17 +380,28 @@ def write_losses(
         for mast, lattice in sorted(lattices.items())
     }
     with whole_file(path) as ready, zipfile.ZipFile(ready, "w") as archive:
-        for name, values in (arrays | dict(sorted(codes.items()))).items():
+        for name, values in arrays.items():
             add_array(archive, name, values)
+        for name, table in sorted(tables.items()):
+            add_array(archive, name, table.codes)
+            add_array(archive, f"{name}{_REGIMES}", table.regimes, compression=zipfile.ZIP_DEFLATED)
 
 
 def read_loss_table(path: Path, mast: str, channel: int, vertical: bool) -> LossTable:
     """The table of a mast, channel and polarisation from the file of a square."""
+    return LossTable(*_read_table(path, mast, table_name(mast, channel, vertical)))
+
+
+def read_regimes(path: Path, mast: str, channel: int, vertical: bool) -> RegimeTable:
+    """What decides the wanted losses of a mast, channel and polarisation, from the file of a square."""
+    return RegimeTable(*_read_table(path, mast, f"{table_name(mast, channel, vertical)}{_REGIMES}"))
+
+
+def _read_table(path: Path, mast: str, name: str) -> tuple[float, float, float, float, NDArray[Any]]:
     if not path.is_file():
         raise InputError("file not found", file=path, allowed="losses written by the job losses")
     with np.load(path) as stored:
-        codes = stored[table_name(mast, channel, vertical)]
-        return LossTable(*_lattice_of(stored[f"{mast}/lattice"]), codes)
+        return *_lattice_of(stored[f"{mast}/lattice"]), stored[name]
 
 
 def _lattice_of(numbers: NDArray[np.float64]) -> tuple[float, float, float, float]:

@@ -203,10 +203,12 @@ def _sweep(archive: zipfile.ZipFile, key: str) -> Sweep:
     return Sweep(**fields)
 
 
-def add_array(archive: zipfile.ZipFile, name: str, values: NDArray[np.generic]) -> None:
-    """Add an array to an archive that `numpy.load` reads, packed as the archive is; without a clock."""
+def add_array(
+    archive: zipfile.ZipFile, name: str, values: NDArray[np.generic], *, compression: int | None = None
+) -> None:
+    """Add an array to an archive that `numpy.load` reads, by default packed as it is; without a clock."""
     entry = zipfile.ZipInfo(f"{name}.npy", EPOCH)
-    entry.compress_type = archive.compression
+    entry.compress_type = archive.compression if compression is None else compression
     entry.external_attr = 0o644 << 16
     with archive.open(entry, "w", force_zip64=True) as sink:
         np.lib.format.write_array(sink, np.ascontiguousarray(values), version=(1, 0), allow_pickle=False)

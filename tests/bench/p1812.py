@@ -53,7 +53,7 @@ def measure(repeats: int = 3) -> dict[str, float]:
     nodes = tca_lattice(STEP_KM, MastView(0.0, 360.0, 0.0, REACH_KM), SweepSettings())
     elevation = surface()
     ground = profile_ground(elevation, elevation._replace(values=np.ones(elevation.values.shape, np.uint8)))
-    codes = run(MAST, ground, nodes, WAVES, RECEIVER_M)
+    codes = run(MAST, ground, nodes, WAVES, RECEIVER_M).codes
     site_s = cpu_s(lambda: run(MAST, ground, nodes, WAVES, RECEIVER_M), repeats)
     receivers = codes[0, 0].size
     print(f"P.1812 around a mast: {receivers} receivers", file=sys.stderr)

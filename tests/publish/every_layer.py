@@ -40,6 +40,7 @@ KINDS = {
     "dtt_q": ("uint16", 65535, 0.0001, "1", 0, 10000),
     "dtt_served": ("uint8", 255, 1.0, "1", 0, 1),
     "dtt_server": ("uint16", 0, 1.0, "1", 1, 2),
+    "dtt_mechanism": ("uint8", 0, 1.0, "1", 1, 4),
     "rr941_dtt": ("float32", np.nan, 1.0, "%", 0, 80),
     "rr941_exceeds": ("uint8", 255, 1.0, "1", 0, 1),
     "rr941_argpair": ("uint16", 65535, 1.0, "1", 0, 3),

@@ -58,7 +58,9 @@ def files_of_default_run(repository: Path, monkeypatch: pytest.MonkeyPatch) -> l
     hidden = plan.config.model_copy(update={"publish": Publish(limiting_service="internal")})
     protection = plan.config.protection.model_copy(update={"wsd_terrain": "checked"})
     checked = plan.config.model_copy(update={"protection": protection})
-    configs = (plan.config, hidden, checked)
+    propagation = plan.config.propagation.model_copy(update={"coverage_model": "p1812"})
+    by_profile = plan.config.model_copy(update={"propagation": propagation})
+    configs = (plan.config, hidden, checked, by_profile)
     names = {name for config in configs for name in published_files(plan._replace(config=config))}
     return [*sorted(names), *both]
 

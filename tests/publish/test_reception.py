@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import product
@@ -9,15 +10,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyproj import Transformer
 
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
+from pipeline.layers import LAYERS
 from pipeline.plan import run_files
 from pipeline.plan.plan import load_plan
+from pipeline.propagation.models import model_named
 from pipeline.publish import manifest as manifests
+from pipeline.publish.reception import write_channel
+from pipeline.terrain.loss_tables import MastLosses, table_name, write_losses
+from pipeline.terrain.sweep import TcaLattice
 from tests.jobs import run_from
+from tests.studies.test_validate_field import with_hills
 
 GRID = Grid("EPSG:3794", 500.0, 400_000.0, 100_000.0, 3, 1)
+# 480 m south of the centre of the first pixel, as pyproj has it.
+PLACE = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True).transform(400_250.0, 99_270.0)
 
 
 def write_coverage(build: Path) -> None:
@@ -68,6 +78,50 @@ def test_reception_layers_have_the_same_bytes_again(tiny: Path) -> None:
     before = [path.read_bytes() for path in paths]
     run_from("reception", tiny, build)
     assert [path.read_bytes() for path in paths] == before
+
+
+def write_stations(build: Path, regimes: np.ndarray) -> None:
+    """A station and the table of its mast in channel 21, in steps of 0.5 km and 90 degrees."""
+    lattice = TcaLattice(0.0, 90.0, 4, 0.5, 0, 1, 3)
+    losses = MastLosses(np.zeros((2, 4, 3), np.uint16), regimes)
+    write_losses(build / "losses/n46e013.npz", {"m": lattice}, {table_name("m", 21, True): losses})
+    row = {"lon": PLACE[0], "lat": PLACE[1], "mast": "m", "channel": 21, "polarisation": "V"}
+    for channel in (21, 22, 23, 25):
+        listed = {"transmitters": [{**row, "mast": "none"}, row], "modes": []}
+        (build / f"coverage/ch{channel}_servers.json").write_text(json.dumps(listed))
+
+
+def test_mechanism_is_that_of_the_server_by_p1812_alone(tiny: Path) -> None:
+    """The station, 480 m south of the first pixel, is the second of the list, and serves that pixel alone."""
+    plan = load_plan(tiny)
+    write_coverage(plan.build)
+    assert "internal/dtt_mechanism_ch21.tif" not in run_files.written_by(plan, "reception")
+    with_hills(tiny, "p1812")
+    config = load_plan(tiny).config
+    regimes = np.zeros((4, 3), np.uint8)
+    regimes[0, 1] = 3
+    classes = raster.read(plan.build / "coverage/ch21_class.tif")
+    classes.values[1] = [[2, 0, 0]]
+    raster.write(plan.build / "coverage/ch21_class.tif", classes, tags={}, publish=False)
+    hashes = []
+    for value in (3, 4):
+        regimes[0, 1] = value
+        write_stations(plan.build, regimes)
+        write_channel(config, plan.build, 21, "code")
+        read = raster.read(plan.build / "internal/dtt_mechanism_ch21.tif")
+        assert read.values[0].tolist() == [value, 0, 0]
+        assert (read.dtype, read.attrs["nodata"]) == ("uint8", 0)
+        hashes.append(read.attrs["tags"]["hash"])
+    assert hashes[0] != hashes[1]
+    assert "internal/dtt_mechanism_ch21.tif" in run_files.written_by(load_plan(tiny), "reception")
+
+
+def test_codes_of_the_mechanism_are_the_words_of_the_model() -> None:
+    row = LAYERS["dtt_mechanism"].raster
+    assert row is not None
+    words = model_named("p1812").regimes
+    assert [words[code] for code, _ in row.codes] == ["los", "diffraction", "troposcatter", "ducting"]
+    assert row.nodata == words.index("undefined")
 
 
 def test_hash_of_a_layer_follows_the_coverage_alone(tiny: Path, change_station: Callable[..., None]) -> None:

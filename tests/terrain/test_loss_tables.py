@@ -18,15 +18,17 @@ from pipeline.terrain.land_cover import LandCover
 from pipeline.terrain.loss_tables import (
     FREE_SPACE_DB,
     UNKNOWN,
+    MastLosses,
     Waves,
     code_of_excess,
     profile_steps_km,
     read_loss_table,
+    read_regimes,
     require_known,
-    run,
     table_name,
     write_losses,
 )
+from pipeline.terrain.loss_tables import run as run_losses
 from pipeline.terrain.path_profiles import MastSite, ProfileGround, profile_ground, sample_profile
 from pipeline.terrain.records import LonLatRaster, Mast
 from pipeline.terrain.sweep import TcaLattice
@@ -39,6 +41,12 @@ WAVES = Waves(np.array([0.474, 0.69]), np.array([50.0, 1.0]), True, DN, N0)
 RECEIVER_M = 10.0
 LATTICE = TcaLattice(0.0, 12.0, 30, 0.9, 0, 2, 16)
 GEOD = Geod(ellps="WGS84")
+
+
+def run(
+    mast: Mast, ground: ProfileGround, lattice: TcaLattice, waves: Waves, receiver_m: float, threads: int = 1
+) -> NDArray[np.uint16]:
+    return run_losses(mast, ground, lattice, waves, receiver_m, threads=threads).codes
 
 
 def surfaces() -> tuple[LonLatRaster, LonLatRaster]:
@@ -275,6 +283,29 @@ def test_nodes_are_links_to_the_last_bit(covered: ProfileGround) -> None:
             assert codes[0, 1, radial, n] == code_of_excess(excess_db)
 
 
+def test_regimes_of_nodes_are_those_of_links(covered: ProfileGround) -> None:
+    """Of the first percentage; on the radial of the mast itself that of the first sample."""
+    lattice = LATTICE._replace(stride=1, ranges=31)
+    found = run_losses(MAST, covered, lattice, WAVES, RECEIVER_M)
+    site = MastSite(MAST.lon_deg, MAST.lat_deg, MAST.site_height_asl_m, MAST.antenna_height_agl_m)
+    seen = set()
+    for radial in range(30):
+        azimuth_deg = 12.0 * radial
+        terrain_m, cover_m, zone = np.empty(31), np.empty(31), np.empty(31, np.int64)
+        sample_profile(covered, site, azimuth_deg, 0.9, terrain_m, cover_m, zone)
+        for n in (2, 9, 30):
+            half_way = half_way_latitude_deg(math.radians(MAST.lat_deg), math.radians(azimuth_deg), 0.9 * n)
+            path = [part[: n + 1].copy() for part in (0.9 * np.arange(31), terrain_m, cover_m, zone)]
+            antennas_m = (MAST.antenna_height_agl_m, RECEIVER_M)
+            wave = Wave(0.69, 50.0, 50.0, 0.0, True, DN, N0)
+            link = p1812_link(*path, antennas_m, (math.nan, math.nan), half_way, wave)
+            assert found.regimes[1, radial, n] == link.regime
+            seen.add(link.regime)
+    assert len(seen) > 1
+    np.testing.assert_array_equal(found.regimes[:, :, 0], found.regimes[:, :, 1])
+    assert (found.regimes[:, :, 0] > 0).all()
+
+
 def test_beside_the_mast_cover_counts() -> None:
     lattice = LATTICE._replace(stride=1, ranges=4)
     codes = run(MAST, covered_evenly(), lattice, WAVES, RECEIVER_M)
@@ -328,16 +359,26 @@ def test_land_cover_that_is_not_known_ends_a_radial() -> None:
     codes = run(MAST, profile_ground(*surfaces(), land_cover(unknown=True)), LATTICE, WAVES, RECEIVER_M)
     assert (codes[:, :, 0, 6:] == UNKNOWN).all()  # north of the mast
     assert (codes[:, :, 15] != UNKNOWN).all()
+    ground = profile_ground(*surfaces(), land_cover(unknown=True))
+    regimes = run_losses(MAST, ground, LATTICE, WAVES, RECEIVER_M).regimes
+    np.testing.assert_array_equal(regimes == 0, codes[:, 0] == UNKNOWN)
 
 
 def test_file_gives_back_what_was_written(tmp_path: Path, codes: NDArray[np.uint16]) -> None:
     path = tmp_path / "n46e013.npz"
-    tables = {table_name("mast", 21, True): codes[0], table_name("mast", 48, True): codes[1]}
+    regimes = np.arange(30 * 16, dtype=np.uint8).reshape(30, 16) % 5
+    tables = {
+        table_name("mast", 21, True): MastLosses(codes[0], regimes),
+        table_name("mast", 48, True): MastLosses(codes[1], regimes[::-1]),
+    }
     write_losses(path, {"mast": LATTICE}, tables)
     first = path.read_bytes()
     table = read_loss_table(path, "mast", 48, True)
     assert table[:4] == (0.0, 12.0, 0.0, 1.8)
     np.testing.assert_array_equal(table.codes, codes[1])
+    mechanisms = read_regimes(path, "mast", 48, True)
+    assert mechanisms[:4] == table[:4]
+    np.testing.assert_array_equal(mechanisms.regimes, regimes[::-1])
     write_losses(path, {"mast": LATTICE}, tables)
     assert path.read_bytes() == first
     assert profile_steps_km(path) == [0.9]
