@@ -35,9 +35,11 @@ class Command(NamedTuple):
     product: str = ""
 
 
+MAPPING = "in: [links.csv]\nplan: 8MHz\ncolumns: {lon: {from: lon}, lat: {from: lat}, channel: {from: x}}\n"
 COMMANDS = {
     "predict": Command("predict --model p1546 --links links.csv", ("--out",), "links.csv"),
     "rr941": Command("rr941 --networks tiny.yaml --points links.csv", ("--out",), "links.csv"),
+    "import": Command("import mapping.yaml", ("--out", "--report", "--areas-out"), "links.csv"),
     "f1565": Command("f1565 --links links.csv", ("--out",), "links.csv"),
     "radar apply": Command(
         "radar apply --register db.csv --submission links.csv --mode strict",
@@ -85,6 +87,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "tiny.yaml").write_text(PRIORITY + CONFIG, encoding="utf-8")
         publish(folder / "tiny.yaml")
         (folder / "other").symlink_to("results/tiny")
+        (folder / "mapping.yaml").write_text(MAPPING, encoding="utf-8")
         for name in ("links.csv", "db.csv", "max_eirp_a_ch21.tif", "no_text.csv"):
             (folder / name).write_bytes(b"lon,lat\n1,2\n")
     finally:
