@@ -31,7 +31,15 @@ from pipeline.config.products import (
     simultaneous_fault,
 )
 from pipeline.config.protection import Device, Protection, Threshold
-from pipeline.config.reception import NO_COVERAGE, Coverage, Mode, Propagation, ReceiverBand, sees_profiles
+from pipeline.config.reception import (
+    NO_COVERAGE,
+    Coverage,
+    Mode,
+    PathClimate,
+    Propagation,
+    ReceiverBand,
+    sees_profiles,
+)
 from pipeline.config.services import (
     OTHER_LAND,
     BorderField,
@@ -219,6 +227,14 @@ class Config(Section):
                 raise ValueError(f"devices: {device.id}: indoor: {error}") from None
             devices.append(device.model_copy(update={"indoor": indoor}))
         return self.model_copy(update={"devices": devices})
+
+    @model_validator(mode="after")
+    def _with_climate(self) -> Config:
+        """The air of paths of devices over terrain stands in the settings, among what is not verified."""
+        if self.protection.device_path == "homogeneous" or self.propagation.climate is not None:
+            return self
+        propagation = self.propagation.model_copy(update={"climate": PathClimate()})
+        return self.model_copy(update={"propagation": propagation})
 
     @model_validator(mode="after")
     def _begins_once(self) -> Config:

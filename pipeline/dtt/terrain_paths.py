@@ -55,11 +55,13 @@ _HALF_CODE_DB, _NO_CODE_DB = 0.5 / PER_DB, LOWEST_EXCESS_DB + 0.5 / PER_DB
 
 
 class LossesAround(NamedTuple):
-    """Losses over terrain around one place, at a frequency in MHz, out to ``reach_km``.
+    """Losses over terrain around one place in degrees, at a frequency in MHz, out to ``reach_km``.
 
     ``gaps``: to some places of it they are not known.
     """
 
+    lon_deg: float
+    lat_deg: float
     losses: Losses
     f_mhz: float
     reach_km: float
@@ -123,7 +125,8 @@ def losses_around(
         lattice.first_azimuth_deg, lattice.azimuth_step_deg, ranges, LOWEST_EXCESS_DB, (codes, None)
     )
     losses = pack_losses([table], block_side=1)
-    return LossesAround(losses, 1e3 * float(waves.f_ghz[0]), view.far_km, bool(unknown.any()))
+    f_mhz = 1e3 * float(waves.f_ghz[0])
+    return LossesAround(place.lon_deg, place.lat_deg, losses, f_mhz, view.far_km, bool(unknown.any()))
 
 
 def losses_at_db(

@@ -23,8 +23,12 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
             fault = "only devices of type B higher than above_m count as indoor"
             yield f"  no effect     devices: {device.id}: indoor: {fault}"
     model, protection = config.propagation.coverage_model, config.protection
+    if protection.device_path == "homogeneous" and (
+        protection.device_path_km != Protection.model_fields["device_path_km"].default
+    ):
+        yield "  no effect     protection.device_path_km: read with device_path: p1812 or smaller only"
     if protection.wsd_terrain == "off":
-        if unread := cover_unread(config, model):
+        if protection.device_path == "homogeneous" and (unread := cover_unread(config, model)):
             yield f"  no effect     {unread}"
         for name in ("wsd_terrain_pct", "wsd_terrain_seed"):
             if getattr(protection, name) != Protection.model_fields[name].default:

@@ -69,6 +69,10 @@ class LossProfile(NamedTuple):
     left_db: NDArray[np.float64]
     right_db: NDArray[np.float64]
 
+    def reach_km(self, node: int) -> float:
+        """Distance of the far end of the interval after a node."""
+        return self.from_km * math.exp(STEP * (node + 1))
+
 
 def path_loss_db(
     d_km: NDArray[np.float64],

@@ -190,7 +190,7 @@ def farthest_limiting_km(
     smaller_db = np.minimum(profile.left_db, profile.right_db)
     limits_dbm = permitted_array_dbm(strongest_dbm + smaller_db, *coupling)
     limiting = np.flatnonzero(limits_dbm <= cap_dbm)
-    return 0.0 if limiting.size == 0 else profile.from_km * math.exp(STEP * (int(limiting[-1]) + 1))
+    return 0.0 if limiting.size == 0 else profile.reach_km(int(limiting[-1]))
 
 
 def _joined(grid: Grid, x_m: float, y_m: float) -> Grid:

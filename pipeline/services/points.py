@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from pipeline.budget import Budget, Term
 from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.protection import Device
-from pipeline.dtt.terrain_paths import least_losses_db
 from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
@@ -35,10 +34,7 @@ from pipeline.services.placing import (
     with_terrain,
 )
 from pipeline.services.protected_receivers import ProtectedReceiver
-from pipeline.services.receiver_terrain import chosen_losses_db
-
-# Half of a pixel's diagonal per side, with room for the scale of the projection.
-HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
+from pipeline.services.receiver_terrain import HALF_DIAGONAL, chosen_losses_db, pixel_losses_db
 
 
 def prepare_points(
@@ -115,15 +111,8 @@ def loss_map_db(victim: PlacedReceiver, grid: Grid, rows: slice, cols: slice) ->
     _fill_losses(*place, *victim.profile, loss_db)
     if victim.around is None:
         return loss_db
-    return chosen_losses_db(loss_db, terrain_map_db(victim, grid, rows, cols), smaller=victim.smaller)
-
-
-def terrain_map_db(victim: PlacedReceiver, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
-    """The same over terrain, of no place in the pixel less; NaN where only the homogeneous path holds."""
-    if victim.around is None:
-        return np.full((rows.stop - rows.start, cols.stop - cols.start), np.nan)
-    ways = rays_to(victim.receiver.lon_deg, victim.receiver.lat_deg, grid, rows, cols)
-    return least_losses_db(victim.around, *ways, HALF_DIAGONAL * grid.resolution_m / 1000.0)
+    terrain_db = pixel_losses_db(victim.around, grid, rows, cols)
+    return chosen_losses_db(loss_db, terrain_db, smaller=victim.smaller)
 
 
 def gains_dbi(receiver: ProtectedReceiver, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
@@ -278,7 +267,8 @@ def _path_note(
     if victim.around is None:
         return flat
     flat_db = float(profile_loss_db(*victim.profile, d_km))
-    terrain_db = float(terrain_map_db(victim, grid, *(slice(index, index + 1) for index in place))[0, 0])
+    pixel = (slice(index, index + 1) for index in place)
+    terrain_db = float(pixel_losses_db(victim.around, grid, *pixel)[0, 0])
     if math.isnan(terrain_db):
         return f"{flat}; not over terrain: too near, too far, or terrain not known"
     if victim.smaller and flat_db < terrain_db:

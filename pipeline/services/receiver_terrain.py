@@ -18,12 +18,22 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.coverage.profile_fields import PlacesGround
-from pipeline.dtt.terrain_paths import LossesAround, losses_around, terrain_of_grid, waves_of_device
+from pipeline.dtt.terrain_paths import (
+    LossesAround,
+    least_losses_db,
+    losses_around,
+    terrain_of_grid,
+    waves_of_device,
+)
+from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
 from pipeline.terrain.records import Mast, MastView
 from pipeline.terrain.sweep import view_of
 from pipeline.terrain.tile_sweeps import grid_lattice_deg, outline_of
+
+# Half of a pixel's diagonal per side, with room for the scale of the projection.
+HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
 
 
 class ReceiverEnd(NamedTuple):
@@ -81,6 +91,12 @@ def losses_of(context: ServiceContext, end: ReceiverEnd, device: Device) -> Loss
     made = _ReceiverTerrain(context.config, context.build, context.grid)
     terrain = cast(_ReceiverTerrain, context.kept.setdefault("receiver_terrain", made))
     return terrain.losses_of(end, device)
+
+
+def pixel_losses_db(around: LossesAround, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
+    """Losses of no place in a pixel less, float64[rows, cols]; NaN where the homogeneous path holds."""
+    ways = rays_to(around.lon_deg, around.lat_deg, grid, rows, cols)
+    return least_losses_db(around, *ways, HALF_DIAGONAL * grid.resolution_m / 1000.0)
 
 
 def chosen_losses_db(

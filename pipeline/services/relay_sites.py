@@ -28,7 +28,8 @@ from pipeline.radio.channel_plan import offset_of
 from pipeline.registers.stations import RelayRow, read_stations
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, check_channels, forbid, unlimited
-from pipeline.services.points import HALF_DIAGONAL, square_distance_km
+from pipeline.services.points import square_distance_km
+from pipeline.services.receiver_terrain import HALF_DIAGONAL
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 

@@ -70,3 +70,15 @@ def test_settings_of_the_check_without_it_are_named(repository):
     content["protection"] |= {"wsd_terrain_seed": 3}
     said = list(check(Config.model_validate(content), None))
     assert "  no effect     protection.wsd_terrain_seed: read with wsd_terrain: checked only" in said
+
+
+def test_reach_of_paths_over_terrain_without_them_is_named(repository):
+    content = settings(repository)
+    content["protection"] |= {"device_path_km": 30.0}
+    line = "  no effect     protection.device_path_km: read with device_path: p1812 or smaller only"
+    assert line in list(check(Config.model_validate(content), None))
+    content["protection"] |= {"device_path": "smaller"}
+    config = Config.model_validate(content)
+    assert line not in list(check(config, None))
+    assert any("propagation.climate" in str(entry["key"]) for entry in unverified(config))
+    assert Config.model_validate(settings(repository)).propagation.climate is None

@@ -18,6 +18,7 @@ from pipeline.budget import Budget, Term
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.dtt.terrain_paths import LossesAround
 from pipeline.grid.grid import Grid
 from pipeline.propagation.hata import Environment
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, unlimited
@@ -29,11 +30,12 @@ from pipeline.services.pmse.pmse_kernels import (
     PmseLinkRules,
     PmseReceivers,
     lower_block,
+    path_loss_db,
     pixel_limits,
-    pmse_loss_db,
 )
 from pipeline.services.pmse.pmse_register import active_between, read_pmse_register, summary
 from pipeline.services.pmse.pmse_separation import explain_separation_of_pmse, separation_limit
+from pipeline.services.pmse.pmse_terrain import tables_of, terrain_in, with_terrain_reach
 from pipeline.services.pmse.pmse_victims import (
     PmseTables,
     allowance,
@@ -46,6 +48,7 @@ from pipeline.services.pmse.pmse_victims import (
     receivers_of,
     rules_of,
 )
+from pipeline.services.receiver_terrain import pixel_losses_db
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -59,6 +62,7 @@ class PreparedPmse(NamedTuple):
     rules: PmseLinkRules
     receivers: PmseReceivers
     scale: float
+    around: list[LossesAround | None]
 
 
 def prepare(
@@ -76,7 +80,9 @@ def prepare(
         places = places_of(context.grid, rows, cols, lattice_m, prepared.scale)
         near, windows = within_reach(prepared.receivers, context.grid, rows, cols, places)
         lowest = unlimited(rows, cols)
-        lower_block(prepared.rules, places, near, windows, lowest.eirp_dbm, lowest.not_evaluated)
+        corner = rows.start, cols.start
+        terrain = terrain_in(context.config, context.grid, prepared.around, near, windows, corner)
+        lower_block(prepared.rules, places, near, windows, terrain, lowest.eirp_dbm, lowest.not_evaluated)
         lowest.label[lowest.eirp_dbm < math.inf] = service.code
         return lowest
 
@@ -95,14 +101,16 @@ def explain(
     pixel = slice(row, row + 1), slice(col, col + 1)
     places = places_of(context.grid, *pixel, context.config.pmse.lattice_m, prepared.scale)
     limits_dbm, d_km = np.empty((2, prepared.receivers.x_m.size))
-    pixel_limits(prepared.rules, places, prepared.receivers, limits_dbm, d_km)
+    terrain_db = _terrain_db(prepared, context.grid, *pixel)
+    smaller = context.config.protection.device_path == "smaller"
+    pixel_limits(prepared.rules, places, prepared.receivers, terrain_db, smaller, limits_dbm, d_km)
     limits_dbm[~prepared.receivers.known] = math.inf
     if limits_dbm.size == 0 or limits_dbm.min() == math.inf:
         return None
     i = int(np.argmin(limits_dbm))
     terms = [Term("blocked", BLOCKED_DBM, "the receiver lies in a 10 m cell of this pixel")]
     if limits_dbm[i] != BLOCKED_DBM:
-        terms = _terms(device, prepared, i, float(d_km[i]))
+        terms = _terms(device, prepared, i, float(d_km[i]), float(terrain_db[i]), smaller)
     return Budget(_victim(prepared, i, float(d_km[i]), places), tuple(terms), service.code)
 
 
@@ -156,17 +164,31 @@ def _prepare(context: ServiceContext, device: Device, channel: DeviceChannel) ->
     if context.block_m > 0.0:
         x_m, y_m = (middle_of_block_m(at_m, context.block_m) for at_m in (receivers.x_m, receivers.y_m))
         receivers = receivers._replace(x_m=x_m, y_m=y_m)
+    rules = rules_of(config, device)
+    receivers = with_terrain_reach(config, rules, receivers)
     return PreparedPmse(
         register=chosen,
         offsets=channel_offsets(config, device, channel, chosen),
         tables=tables,
-        rules=rules_of(config, device),
+        rules=rules,
         receivers=receivers,
         scale=context.grid.largest_scale(),
+        around=tables_of(context, device, chosen["id"].values, receivers),
     )
 
 
-def _terms(device: Device, prepared: PreparedPmse, i: int, d_km: float) -> list[Term]:
+def _terrain_db(prepared: PreparedPmse, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
+    """Losses over terrain from a single pixel to each receiver, NaN where there are none."""
+    found = [
+        math.nan if around is None else float(pixel_losses_db(around, grid, rows, cols)[0, 0])
+        for around in prepared.around
+    ]
+    return np.array(found, np.float64)
+
+
+def _terms(
+    device: Device, prepared: PreparedPmse, i: int, d_km: float, terrain_db: float, smaller: bool
+) -> list[Term]:
     """The budget in the order of the kernel's sum."""
     offset = int(prepared.offsets[i])
     kind = str(prepared.register["kind"].values[i])
@@ -177,18 +199,14 @@ def _terms(device: Device, prepared: PreparedPmse, i: int, d_km: float) -> list[
         "protection ratio": f"offset {offset}, emission class {device.emission_class}",
     }
     terms = [Term(name, value, notes.get(name, "")) for name, value in allowance_terms(found, device)]
-    loss_db = pmse_loss_db(
-        d_km,
-        receivers.f_mhz[i],
-        rules.height_m,
-        receivers.height_m[i],
-        receivers.environment[i],
-        rules.device_is_base,
-    )
+    loss_db = float(path_loss_db(rules, receivers, i, d_km, terrain_db, smaller))
     entry_db = float(receivers.entry_db[i]) if d_km > rules.entry_from_km else 0.0
     model = _model(int(receivers.environment[i]), d_km)
+    if loss_db == terrain_db:
+        flat_db = path_loss_db(rules, receivers, i, d_km, math.nan, False)
+        model = f"P.1812 over terrain, least of the pixel ({model} {flat_db:.2f} dB)"
     note = f"{model}, {1000.0 * d_km:.1f} m, {receivers.f_mhz[i]:g} MHz"
-    return [*terms, Term("path loss", float(loss_db), note), Term("building entry loss", entry_db)]
+    return [*terms, Term("path loss", loss_db, note), Term("building entry loss", entry_db)]
 
 
 def _model(environment: int, d_km: float) -> str:

@@ -32,7 +32,8 @@ class PmseReceivers(NamedTuple):
     ``x_m``, ``y_m`` on the grid; ``f_mhz`` of the loss; ``height_m`` above ground; ``environment`` a code of
     ``Environment`` or AIRBORNE; ``permissible_dbm`` what the device may radiate at a loss of 0 dB;
     ``entry_db`` building entry loss; ``known`` False where the kind has no numbers, ``permissible_dbm`` then
-    being the strictest kind's; ``reach_km`` beyond which nothing is limited below the cap.
+    being the strictest kind's; ``reach_km`` beyond which nothing is limited below the cap, ``terrain_km`` the
+    same on paths over terrain, 0 where there are none; ``number`` its place among all of the channel.
     """
 
     x_m: NDArray[np.float64]
@@ -44,6 +45,8 @@ class PmseReceivers(NamedTuple):
     entry_db: NDArray[np.float64]
     known: NDArray[np.bool_]
     reach_km: NDArray[np.float64]
+    terrain_km: NDArray[np.float64]
+    number: NDArray[np.int64]
 
 
 class PmseLinkRules(NamedTuple):
@@ -76,6 +79,17 @@ class LatticeBlock(NamedTuple):
     scale: float
 
 
+class PmseTerrain(NamedTuple):
+    """Losses over terrain in the windows of receivers, row by row, that of n from ``start[n]`` on (-1: none).
+
+    NaN where the path of section 17 holds; with ``smaller`` this holds too where its loss is less.
+    """
+
+    start: NDArray[np.int64]
+    loss_db: NDArray[np.float64]
+    smaller: bool
+
+
 @kernel
 def pmse_loss_db(
     d_km: float, f_mhz: float, device_m: float, receiver_m: float, environment: int, device_is_base: bool
@@ -99,8 +113,12 @@ def axis_distance_m(low_m: float, high_m: float, place_m: float, lattice_m: floa
 
 
 @kernel
-def eirp_limit_dbm(rules: PmseLinkRules, receivers: PmseReceivers, i: int, d_km: float) -> float:
-    """Permitted e.i.r.p. for receiver ``i`` at a distance: permissible level + both losses."""
+def path_loss_db(
+    rules: PmseLinkRules, receivers: PmseReceivers, i: int, d_km: float, terrain_db: float, smaller: bool
+) -> float:
+    """Loss between the device and receiver ``i``; ``terrain_db`` over terrain, NaN where none holds."""
+    if not smaller and not math.isnan(terrain_db):
+        return terrain_db
     loss_db = pmse_loss_db(
         d_km,
         receivers.f_mhz[i],
@@ -109,13 +127,29 @@ def eirp_limit_dbm(rules: PmseLinkRules, receivers: PmseReceivers, i: int, d_km:
         receivers.environment[i],
         rules.device_is_base,
     )
+    return terrain_db if terrain_db < loss_db else loss_db
+
+
+@kernel
+def eirp_limit_dbm(
+    rules: PmseLinkRules, receivers: PmseReceivers, i: int, d_km: float, terrain_db: float, smaller: bool
+) -> float:
+    """Permitted e.i.r.p. for receiver ``i`` at a distance: permissible level + both losses."""
+    loss_db = path_loss_db(rules, receivers, i, d_km, terrain_db, smaller)
     entry_db = receivers.entry_db[i] if d_km > rules.entry_from_km else 0.0
     return receivers.permissible_dbm[i] + loss_db + entry_db
 
 
 @kernel
 def limit_in_pixel_dbm(
-    rules: PmseLinkRules, places: LatticeBlock, receivers: PmseReceivers, i: int, row: int, col: int
+    rules: PmseLinkRules,
+    places: LatticeBlock,
+    receivers: PmseReceivers,
+    i: int,
+    row: int,
+    col: int,
+    terrain_db: float,
+    smaller: bool,
 ) -> tuple[float, float]:
     """Limit in dBm by receiver ``i`` in one pixel of a block, +inf where none; distance in km."""
     x_m, y_m = receivers.x_m[i], receivers.y_m[i]
@@ -132,7 +166,7 @@ def limit_in_pixel_dbm(
     d_km = max(1e-3 * math.sqrt(dx_m * dx_m + dy_m * dy_m) / places.scale, rules.nearest_km)
     if d_km > rules.within_km:
         return math.inf, d_km
-    limit = eirp_limit_dbm(rules, receivers, i, d_km)
+    limit = eirp_limit_dbm(rules, receivers, i, d_km, terrain_db, smaller)
     return (limit if limit < rules.cap_dbm else math.inf), d_km
 
 
@@ -142,6 +176,7 @@ def lower_block(
     places: LatticeBlock,
     receivers: PmseReceivers,
     windows: NDArray[np.int64],
+    terrain: PmseTerrain,
     lowest_dbm: NDArray[np.float64],
     not_evaluated: NDArray[np.bool_],
 ) -> None:
@@ -150,9 +185,14 @@ def lower_block(
     ``windows`` int64[n, 4]: first and last + 1 row and column of the block that receiver n may concern.
     """
     for i in range(windows.shape[0]):
+        width, start = windows[i, 3] - windows[i, 2], terrain.start[i]
         for row in range(windows[i, 0], windows[i, 1]):
             for col in range(windows[i, 2], windows[i, 3]):
-                limit, _ = limit_in_pixel_dbm(rules, places, receivers, i, row, col)
+                at = start + (row - windows[i, 0]) * width + col - windows[i, 2]
+                terrain_db = terrain.loss_db[at] if start >= 0 else np.nan
+                limit, _ = limit_in_pixel_dbm(
+                    rules, places, receivers, i, row, col, terrain_db, terrain.smaller
+                )
                 if limit == math.inf:
                     continue
                 if not receivers.known[i]:
@@ -166,12 +206,14 @@ def pixel_limits(
     rules: PmseLinkRules,
     places: LatticeBlock,
     receivers: PmseReceivers,
+    terrain_db: NDArray[np.float64],
+    smaller: bool,
     limits_dbm: NDArray[np.float64],
     d_km: NDArray[np.float64],
 ) -> None:
     """Fill limit and distance [n] of every receiver for the single pixel of ``places``."""
     for i in range(limits_dbm.size):
-        limits_dbm[i], d_km[i] = limit_in_pixel_dbm(rules, places, receivers, i, 0, 0)
+        limits_dbm[i], d_km[i] = limit_in_pixel_dbm(rules, places, receivers, i, 0, 0, terrain_db[i], smaller)
 
 
 @kernel
@@ -180,10 +222,10 @@ def reaches_km(rules: PmseLinkRules, receivers: PmseReceivers) -> NDArray[np.flo
     reach_km = np.empty(receivers.permissible_dbm.size)
     for i in range(reach_km.size):
         low_km, high_km = 0.0, _FARTHEST_KM
-        if eirp_limit_dbm(rules, receivers, i, _FARTHEST_KM) >= rules.cap_dbm:
+        if eirp_limit_dbm(rules, receivers, i, _FARTHEST_KM, np.nan, False) >= rules.cap_dbm:
             for _ in range(_BISECTIONS):
                 middle_km = 0.5 * (low_km + high_km)
-                if eirp_limit_dbm(rules, receivers, i, middle_km) < rules.cap_dbm:
+                if eirp_limit_dbm(rules, receivers, i, middle_km, np.nan, False) < rules.cap_dbm:
                     low_km = middle_km
                 else:
                     high_km = middle_km

@@ -189,6 +189,8 @@ def receivers_of(
         ),
         known=np.array([known for _, known in rows], dtype=np.bool_),
         reach_km=np.zeros(len(rows)),
+        terrain_km=np.zeros(len(rows)),
+        number=np.arange(len(rows)),
     )
     return receivers._replace(reach_km=reaches_km(rules_of(config, device), receivers))
 
