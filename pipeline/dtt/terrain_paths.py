@@ -115,7 +115,7 @@ def losses_around(
 ) -> LossesAround:
     """Losses between an antenna and others ``other_m`` above ground in its view, in steps of the terrain."""
     lattice = tca_lattice(terrain.step_km, view, SweepSettings())
-    codes = run(place, terrain.profiles, lattice, waves, other_m, threads=threads)[0, 0]
+    codes = run(place, terrain.profiles, lattice, waves, other_m, threads=threads).codes[0, 0]
     unknown = codes == UNKNOWN
     # The least of the codes: no mean and no minimum with it passes for a loss.
     codes[unknown] = 0
