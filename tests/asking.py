@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from pipeline.availability.combine import ChannelLayers, run
 from pipeline.budget import Budget
+from pipeline.config.bonds import DeviceChannel
 from pipeline.config.protection import Device
 from pipeline.services.base import BlockLimit, ServiceContext, module_of
 from pipeline.services.table import service_row
@@ -18,3 +22,11 @@ def explain(
 ) -> Budget | None:
     service = service_row(name)
     return module_of(service).explain(service, context, device, channel, row, col)
+
+
+def layers_of(
+    context: ServiceContext, device: Device, channel: DeviceChannel, surface: np.ndarray
+) -> ChannelLayers:
+    """The layers of the job combine on the whole grid."""
+    strips = [strip for _, strip in run(context, device, channel, surface)]
+    return ChannelLayers(*(np.concatenate(parts) for parts in zip(*strips, strict=True)))

@@ -6,12 +6,12 @@ everything, because a number that ignores a service that should have been looked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
@@ -20,22 +20,16 @@ from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, moved
-from pipeline.grid.grid import Grid
-from pipeline.grid.layer_files import empty_values, make_layer, raster_of, two_digits
+from pipeline.grid import raster
+from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, raster_of, two_digits
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
-from pipeline.radio.allocations import closed_by_allocation
+from pipeline.radio.allocations import closed_by_allocation, is_partial
 from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.services.base import ServiceContext, ServiceLimit
-from pipeline.services.evaluated import (
-    PreparedService,
-    limits_on,
-    prepare_services,
-    product_statement,
-    settled_flags,
-)
+from pipeline.services.evaluated import limits_on, prepare_services, product_statement, settled_flags
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.pmse.pmse_register import bookings_of
 from pipeline.services.table import code_names, service_code
@@ -56,6 +50,18 @@ class Combined(NamedTuple):
     limit_centi_dbm: NDArray[np.int16]
     limiting_service: NDArray[np.uint8]
     eval_flags: NDArray[np.unsignedinteger]
+
+
+class ChannelLayers(NamedTuple):
+    """The layers of one device and channel [y, x], or what belongs to each.
+
+    ``limit`` is ``max_eirp`` before the least e.i.r.p. of the device counts.
+    """
+
+    limit: Any
+    max_eirp: Any
+    limiting_service: Any
+    eval_flags: Any
 
 
 def combine(
@@ -108,41 +114,46 @@ def run(
     context: ServiceContext,
     device: Device,
     channel: DeviceChannel,
-    surface: xr.DataArray,
+    surface: NDArray[np.uint8],
     *,
     threads: int = 1,
-) -> xr.Dataset:
-    """Layers of one device and channel on the padded grid: those that are published, and ``limit``.
+) -> Iterator[tuple[slice, ChannelLayers]]:
+    """Layers of one device and channel, rows of blocks of the padded grid one after another from the north.
 
-    ``limit`` is ``max_eirp`` before the least e.i.r.p. of the device counts. ``context`` with the DTT
-    channels that limit this one; ``surface`` as read from ``surface.tif``.
+    ``context`` with the DTT channels that limit this one; ``surface`` uint8[y, x] of the grid.
     """
-    config = context.config
+    config, cap_dbm = context.config, device_cap_dbm(device)
     services = prepare_services(context, device, channel)
-    flags = settled_flags(config, device)
-    targets = surface.values == Surface.HOME
-    raw, label, bits = (empty_values(name, targets.shape) for name in _COMBINED)
+    flags, closed = settled_flags(config, device), closed_by_allocation(config, device, channel)
 
-    def compute(rows: slice, cols: slice, inside: NDArray[np.bool_]) -> tuple[PixelBox, Combined] | None:
+    def compute(rows: slice, cols: slice, surface: NDArray[np.uint8]) -> tuple[PixelBox, Combined] | None:
+        inside = surface == Surface.HOME
         box = box_of(inside)
         if box is None:
             return None
-        part = moved(box, rows.start, cols.start)
-        return part, _combine_block(services, *part, device, inside[box], flags)
+        limits = limits_on(services, *moved(box, rows.start, cols.start))
+        return box, combine(limits, inside[box], cap_dbm=cap_dbm, settled_flags=flags)
 
-    name = f"combine {device.id} channel {channel}"
-    for _, _, found in map_blocks(compute, targets.shape, _BLOCK_PX, threads, cut=(targets,), name=name):
+    name, width = f"combine {device.id} channel {channel}", surface.shape[1]
+    for rows, cols, found in map_blocks(
+        compute, surface.shape, _BLOCK_PX, threads, cut=(surface,), name=name
+    ):
+        if cols.start == 0:
+            whole = Combined(*(empty_values(layer, (rows.stop - rows.start, width)) for layer in _COMBINED))
         if found is not None:
-            part, block = found
-            raw[part], label[part], bits[part] = block
-    combined = Combined(raw, label, bits)
-    closed = closed_by_allocation(config, device, channel)
-    if closed and not config.channels.publish_partial:
-        combined = without_numbers(combined)
-    layers = _as_layers(config, combined, context.grid, device, channel)
-    if closed:
-        layers["limit"].values[0] = without_numbers(combined).limit_centi_dbm
-    return layers
+            box, block = found
+            for layer, part in zip(whole, block, strict=True):
+                layer[:, cols][box] = part
+        if cols.stop == width:
+            yield rows, _layers_of(config, device, whole, closed=closed)
+
+
+def _layers_of(config: Config, device: Device, combined: Combined, *, closed: bool) -> ChannelLayers:
+    """What is published, and the limit that levels are made from; ``closed`` by an incumbent of the band."""
+    shut = without_numbers(combined) if closed else combined
+    shown = combined if config.channels.publish_partial else shut
+    raw = max_eirp_centi_dbm(shown.limit_centi_dbm, least_eirp_dbm(device))
+    return ChannelLayers(shut.limit_centi_dbm, raw, shown.limiting_service, shown.eval_flags)
 
 
 def without_numbers(combined: Combined) -> Combined:
@@ -154,34 +165,37 @@ def without_numbers(combined: Combined) -> Combined:
     )
 
 
-def _combine_block(
-    services: list[PreparedService],
-    rows: slice,
-    cols: slice,
+def write_layers(
+    context: ServiceContext,
     device: Device,
-    inside: NDArray[np.bool_],
-    flags: int,
-) -> Combined:
-    limits, cap_dbm = limits_on(services, rows, cols), device_cap_dbm(device)
-    return combine(limits, inside, cap_dbm=cap_dbm, settled_flags=flags)
-
-
-def _as_layers(
-    config: Config, combined: Combined, grid: Grid, device: Device, channel: DeviceChannel
-) -> xr.Dataset:
-    """The layers with the labels that a reader of the files sees."""
-    codes = code_names(grouped=config.publish.limiting_service == "grouped")
+    channel: DeviceChannel,
+    surface: NDArray[np.uint8],
+    tags: Mapping[str, str],
+    *,
+    threads: int,
+) -> None:
+    """Write the files of one device and channel, strip by strip."""
+    config, grid = context.config, context.grid
+    codes = {"limiting_service": code_names(grouped=config.publish.limiting_service == "grouped")}
     fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
-    limit, label, bits = combined
-    raw = max_eirp_centi_dbm(limit, least_eirp_dbm(device))
-    return xr.Dataset(
-        {
-            "limit": make_layer("max_eirp", limit, grid, fields),
-            "max_eirp": make_layer("max_eirp", raw, grid, fields),
-            "limiting_service": make_layer("limiting_service", label, grid, fields, codes=codes),
-            "eval_flags": make_layer("eval_flags", bits, grid, fields),
-        }
-    )
+    with ExitStack() as stack:
+        puts = []
+        for name, path in _paths_of(config, device, channel)._asdict().items():
+            family = "max_eirp" if name == "limit" else name
+            layout = layer_layout(family, grid, fields=fields, tags=tags, codes=codes.get(name))
+            publish = name != "limit"
+            puts.append(stack.enter_context(raster.writing(context.build / path, layout, publish=publish)))
+        for rows, layers in run(context, device, channel, surface, threads=threads):
+            for put, values in zip(puts, layers, strict=True):
+                put(rows, slice(0, grid.width), values)
+
+
+def _paths_of(config: Config, device: Device, channel: DeviceChannel) -> ChannelLayers:
+    """Files of one device and channel, relative to the build folder."""
+    families = "max_eirp", config.publish.limiting_family, "eval_flags"
+    partial = is_partial(config)
+    layers = [layer_file(family, partial=partial, device=device.id, channel=channel) for family in families]
+    return ChannelLayers(limit_file(device.id, channel), *layers)
 
 
 def devices_on(config: Config, channel: DeviceChannel) -> list[Device]:

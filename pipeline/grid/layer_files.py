@@ -111,11 +111,18 @@ def make_layer(
 
 
 def layer_layout(
-    family: str, grid: Grid, bands: Sequence[str], fields: _Fields = _NO_FIELDS, *, tags: Mapping[str, str]
+    family: str,
+    grid: Grid,
+    bands: Sequence[str] = (),
+    fields: _Fields = _NO_FIELDS,
+    *,
+    tags: Mapping[str, str],
+    codes: Mapping[int, str] | None = None,
 ) -> Layout:
-    """Layout of a layer that is written in parts."""
+    """Layout of a layer that is written in parts; ``bands``, ``codes`` as in :func:`make_layer`."""
     row = raster_of(family)
-    labels = _labels(row, None, fields)
+    labels = _labels(row, codes, fields)
+    bands = bands or [row.bands.format(**fields) or labels["long_name"]]
     return layout_on(grid, bands, dtype=row.dtype, nodata=row.nodata, tags=tags, **labels)
 
 

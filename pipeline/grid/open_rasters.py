@@ -20,6 +20,10 @@ class OpenRasters:
         """Without any file."""
         self._own, self._all = threading.local(), list[raster.Opened]()
 
+    def __reduce__(self) -> tuple[type[OpenRasters], tuple[()]]:
+        """In another process nothing is open yet."""
+        return OpenRasters, ()
+
     def __enter__(self) -> OpenRasters:
         return self
 

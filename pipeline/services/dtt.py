@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipeline.dtt.separation import check_separation
 from pipeline.dtt.threshold import beside_dbm
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
 from pipeline.grid import raster
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.radio.channel_plan import Offset
 from pipeline.reference.limiting_channels import victims_by_offset
 from pipeline.reference.ratio_tables import ProtectionTables, read_protection_tables
@@ -66,13 +68,13 @@ def prepare(
     """Limit by all DTT victims, home and foreign, with the label of each, and by overload."""
     rules = map_rules(context.config, device)
     victims = victims_by_offset(context.config, device, channel, context.victims)
-    codes = label_codes()
+    codes, opened = label_codes(), OpenRasters()
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
         for victim, offset in victims:
-            files = ChannelFiles(context.build, victim)
-            for stored, box in _limiting_maps(files, device, rows, cols):
+            files = ChannelFiles(context.build, victim).protection(device)
+            for stored, box in _limiting_maps(opened, files, rows, cols):
                 lower_by_map(part_of(lowest, *box), rules, victim, stored, offset, codes)
         return lowest
 
@@ -110,25 +112,22 @@ def lower_by_map(
 
 
 def _limiting_maps(
-    files: ChannelFiles, device: Device, rows: slice, cols: slice
+    opened: OpenRasters, files: tuple[Path, Path], rows: slice, cols: slice
 ) -> list[tuple[StoredMap, PixelBox]]:
     """The maps of a channel that limit in a block, each in the smallest box outside of which it does not.
 
     A box counts from the corner of the block. Labels show where a map limits: in a small part of the
     territory, and they are read faster than levels.
     """
-    permissible, label = files.protection(device)
-    with raster.reading(label) as opened:
-        names, labels = opened.layout.band_names, raster.read_window(opened, rows, cols)
-    boxes = {band: box for band, codes in enumerate(labels) if (box := box_of(codes != VictimLabel.NONE))}
-    if not boxes:
-        return []
-    with raster.reading(permissible) as opened:
-        levels_dbm = {
-            band: raster.read_window(opened, *moved(box, rows.start, cols.start), bands=[band])[0]
-            for band, box in boxes.items()
-        }
-    return [(StoredMap(names[band], levels_dbm[band], labels[band][box]), box) for band, box in boxes.items()]
+    permissible, label = files
+    names, labels = opened.of(label).layout.band_names, opened.window(label, rows, cols)
+    found = []
+    for band, codes in enumerate(labels):
+        if (box := box_of(codes != VictimLabel.NONE)) is not None:
+            place = moved(box, rows.start, cols.start)
+            (level_dbm,) = raster.read_window(opened.of(permissible), *place, bands=[band])
+            found.append((StoredMap(names[band], level_dbm, codes[box]), box))
+    return found
 
 
 def explain(

@@ -9,7 +9,6 @@ import pytest
 from pyproj import Transformer
 
 from pipeline.availability.classes import Availability, availability_class, count_available
-from pipeline.availability.combine import run
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.grid import raster
@@ -21,6 +20,7 @@ from pipeline.radio.allocations import is_partial, open_allocations, open_channe
 from pipeline.services.base import ServiceContext
 from pipeline.services.evaluated import product_statement
 from pipeline.services.table import service_names
+from tests import asking
 from tests.services.service_scene import GRID, make_context
 
 OUT = {"status": "out_of_scope", "reason": "test"}
@@ -45,8 +45,7 @@ def context_of(folder: Path, repository: Path, **more: object) -> ServiceContext
 def layers(context: ServiceContext, channel: int) -> dict[str, np.ndarray]:
     """Values of one channel of the first device."""
     surface = raster.read(context.build / "territory/surface.tif")
-    found = run(context, context.config.devices[0], channel, surface)
-    return {str(name): layer.values[0] for name, layer in found.items()}
+    return asking.layers_of(context, context.config.devices[0], channel, surface.values)._asdict()
 
 
 @pytest.mark.parametrize(("channel", "closed"), [(21, True), (24, True), (25, False), (48, False)])

@@ -12,7 +12,7 @@ import pytest
 from pipeline.availability.channel_costs import Sample, channel_costs, sample_of
 from pipeline.availability.choices import CAUTIOUS, choices_of, device_of, maps_hold, with_values
 from pipeline.availability.classes import availability_class, published_levels_dbm
-from pipeline.availability.combine import run, victims_of
+from pipeline.availability.combine import victims_of
 from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
@@ -20,6 +20,7 @@ from pipeline.grid.raster import make_array
 from pipeline.plan.territory_file import load_config
 from pipeline.radio.emission import least_eirp_dbm
 from pipeline.services.base import ServiceContext
+from tests import asking
 from tests.jobs import run_from
 
 GRID = Grid("EPSG:3794", 500.0, 420_000.0, 120_000.0, 9, 8)
@@ -78,9 +79,10 @@ def counted_by_runs(config: Config, build: Path) -> dict[float | None, float]:
     means: dict[float | None, float] = {}
     for channel in config.channels.wsd:
         victims = tuple(v for v in victims_of(config, channel) if v in VICTIMS)
-        layers = run(ServiceContext(config, build, surface.attrs["grid"], victims), device, channel, surface)
-        found = {None: layers["max_eirp"].values[0][home] > -9998}
-        limit = layers["limit"].values[0][home]
+        context = ServiceContext(config, build, surface.attrs["grid"], victims)
+        layers = asking.layers_of(context, device, channel, surface.values)
+        found = {None: layers.max_eirp[home] > -9998}
+        limit = layers.limit[home]
         found |= {lv: availability_class(limit, lv) == 1 for lv in published_levels_dbm(config, device)}
         for level, available in found.items():
             means[level] = means.get(level, 0.0) + float(area[available].sum() / area.sum())

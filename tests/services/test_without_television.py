@@ -10,7 +10,6 @@ import pytest
 import yaml
 from pyproj import Geod, Transformer
 
-from pipeline.availability.combine import run
 from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.plan.dependencies import rows_of
@@ -19,6 +18,7 @@ from pipeline.plan.plan import load_plan
 from pipeline.plan.territory_file import load_config
 from pipeline.services.base import ServiceContext
 from pipeline.workflow.validate import validate_command
+from tests import asking
 from tests.jobs import run_from
 
 SERVICES = ["dtt", "foreign_dtt", "pmse", "radio_astronomy", "aeronautical", "mobile", "ppdr"]
@@ -62,10 +62,9 @@ def write(folder: Path, links: str, **more: object) -> Path:
 def limits(path: Path, build: Path, channel: int) -> tuple[np.ndarray, np.ndarray]:
     config = load_config(path)
     surface = raster.read(build / "territory/surface.tif")
-    layers = run(
-        ServiceContext(config, build, surface.attrs["grid"], ()), config.devices[0], channel, surface
-    )
-    return layers["limit"].values[0], layers["eval_flags"].values[0]
+    context = ServiceContext(config, build, surface.attrs["grid"], ())
+    layers = asking.layers_of(context, config.devices[0], channel, surface.values)
+    return layers.limit, layers.eval_flags
 
 
 def test_limits_are_those_of_a_point_receiver(link_only: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import yaml
 from pyproj import Geod
 
 from pipeline.availability.classes import availability_class
-from pipeline.availability.combine import devices_on, run
+from pipeline.availability.combine import devices_on
 from pipeline.config.bonds import Bond
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of, victims_of
@@ -26,6 +26,7 @@ from pipeline.radio.emission import device_cap_dbm
 from pipeline.services.base import ServiceContext
 from pipeline.territory.codes import Surface
 from pipeline.workflow.validate import validate_command
+from tests import asking
 from tests.jobs import run_from
 
 OWN_DATA = ["korea", "philippines", "botswana", "china_223", "arkhangelsk", "slovenia_p1812"]
@@ -277,14 +278,14 @@ def test_nothing_is_available_in_china_without_the_register_of_the_band(top, tmp
     surface = raster.read(build / "territory/surface.tif")
     (device,) = config.devices
     for channel in sorted(config.channels.wsd):
-        layers = run(ServiceContext(config, build, surface.attrs["grid"], ()), device, channel, surface)
-        raw, flags = layers["max_eirp"].values[0], layers["eval_flags"].values[0]
+        context = ServiceContext(config, build, surface.attrs["grid"], ())
+        limit, raw, _, flags = asking.layers_of(context, device, channel, surface.values)
         assert np.unique(raw).tolist() == [-32768, -9998]
         assert (raw == -9998).sum() == 472
         assert ((flags[raw == -9998] & 1) == 0).all()
         assert (flags[raw == -9998] & 2).all()
         for level_dbm in config.levels_dbm:
-            assert np.unique(availability_class(layers["limit"].values[0], level_dbm)).tolist() == [2, 255]
+            assert np.unique(availability_class(limit, level_dbm)).tolist() == [2, 255]
     assert "register is not part of this example" in config.notice
 
 
