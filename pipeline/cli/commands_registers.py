@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.application import app
+from pipeline.errors import InputError
 
 if TYPE_CHECKING:
     from pipeline.registers.finishing import Target
@@ -25,7 +26,10 @@ _MAPPING_SUFFIXES = (".yaml", ".yml")
 def import_(
     form: Annotated[
         str,
-        typer.Argument(metavar="MAPPING|FORMAT", help="A mapping in YAML, or a format and then the files."),
+        typer.Argument(
+            metavar="MAPPING|FORMAT",
+            help="A mapping in YAML, or a format (auto: by content) and then the files.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Register to write, CSV.")],
     files: Annotated[
@@ -92,3 +96,38 @@ def service_targets() -> dict[str, Target]:
 
     kinds = read_pmse_kinds(TABLES / "pmse_kinds.csv")
     return {"pmse": Target("pmse", PmseRow, PmseRules(kinds, projected=False))}
+
+
+@app.command(
+    epilog="Example: channelmaps export ge06 register.csv --administration SVN --out gt1.txt "
+    "--report losses.json"
+)
+def export(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="ge06: GT1 notices of the GE06 Agreement.")],
+    register: Annotated[Path, typer.Argument(help="Register of transmitters.")],
+    administration: Annotated[str, typer.Option(help="Symbol of the ITU, such as SVN.")],
+    out: Annotated[Path, typer.Option(help="Notices to write.")],
+    report: Annotated[
+        Path | None, typer.Option(help="JSON to write: what the notices do not hold, and rows left out.")
+    ] = None,
+    fragment: Annotated[
+        str | None, typer.Option(help="GE06D (the plan) or NTFD_RR (in use); that of the rows, else GE06D.")
+    ] = None,
+    action: Annotated[str, typer.Option(help="ADD, MODIFY or SUPPRESS.")] = "ADD",
+    plan: Annotated[str | None, typer.Option(help="Channel raster; those of GE06 if absent.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a row without polarisation or height above ground.")
+    ] = False,
+) -> None:
+    """Write a register in the form of others."""
+    from pipeline.registers.ge06_export import NoticeForm, export_ge06_command, plan_of_notices
+
+    for option, value, known in (
+        ("FORMAT", form, ("ge06",)),
+        ("--fragment", fragment or "GE06D", ("GE06D", "NTFD_RR")),
+        ("--action", action, ("ADD", "MODIFY", "SUPPRESS")),
+    ):
+        if value not in known:
+            raise InputError("is not known", field=option, value=value, allowed=", ".join(known))
+    notices = NoticeForm(administration.upper(), plan_of_notices(plan), fragment, action)
+    export_ge06_command(register, notices, out, report, strict=strict)

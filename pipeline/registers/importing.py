@@ -7,6 +7,7 @@ left out and told. What rules leave out (status, service, duplicates) is no faul
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -43,6 +44,7 @@ from pipeline.rows.foreign_text import RegisterFault
 from pipeline.shipped import TABLES
 
 _REPORT_FILE = kind_of_start("a report in JSON", rb"\s*\{")
+_HEAD_BYTES = 65_536
 _GEOJSON_FILE = kind_of_start("a GeoJSON", rb"\s*\{")
 _FORMATS: dict[str, Callable[[Source, Target], Reading]] = {
     "table": read_tables,
@@ -103,6 +105,8 @@ def mapping_of_command(
     """The mapping of a command line and its file: `MAPPING.yaml`, or `FORMAT IN...` with or without one."""
     if form.endswith((".yaml", ".yml")) and not files and mapping is None:
         return read_mapping(Path(form)), Path(form)
+    if form == "auto":
+        form = recognised(files)
     if form not in get_args(FormatName):
         allowed = f"a mapping in YAML, or {', '.join(get_args(FormatName))}"
         raise InputError("unknown format", field="FORMAT", value=form, allowed=allowed)
@@ -114,6 +118,42 @@ def mapping_of_command(
             "mapping is of another format", file=mapping, row="format", value=known.format, allowed=form
         )
     return (with_files(known, files) if files else known), mapping
+
+
+def recognised(files: Sequence[Path]) -> str:
+    """The format of files by what they hold; InputError with the list for those of none."""
+    found = {_format_of(path) for path in files}
+    if len(found) == 1 and (form := found.pop()):
+        return form
+    raise InputError(
+        "format is not recognised",
+        file=files[0] if files else None,
+        field="FORMAT",
+        value="auto",
+        allowed=f"one of {', '.join(get_args(FormatName))}",
+    )
+
+
+def _format_of(path: Path) -> str:
+    """The format of a file or folder, or nothing."""
+    if path.is_dir():
+        names = {file.name.lower() for file in path.iterdir()}
+        by_file = {"facility.dat": "fcc_lms", "device_details.csv": "acma_rrl", "tvstatio.dbf": "ised"}
+        by_file["tv_statio.txt"] = "ised"
+        return next((form for name, form in by_file.items() if name in names), "")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = {name.lower().rpartition("/")[2] for name in archive.namelist()}
+        return "fcc_lms" if "facility.dat" in names else ""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
+    if "<NOTICE>" in head:
+        return "ge06"
+    lines = [line.replace('"', "").split(",") for line in head.splitlines()]
+    for cells in lines:
+        if cells[0] == "FacID":
+            return "tvstudy" if "SrcKey" in cells else "fcc_post_auction"
+    return "acma_list" if lines and lines[0][0] == "Area Served" else ""
 
 
 def with_settings(mapping: RegisterMapping, settings: Mapping[str, object]) -> RegisterMapping:

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.commands_registers import service_targets
+from pipeline.errors import InputError
 from pipeline.registers.finishing import faults_of
-from pipeline.registers.importing import Import, read_import, read_mapping, with_files
+from pipeline.registers.importing import Import, read_import, read_mapping, recognised, with_files
 from pipeline.registers.register_files import register_text
 from pipeline.rows.foreign_text import RegisterFault
 
-SAMPLES = Path(__file__).resolve().parents[3] / "shared/data/formats"
+SAMPLES = Path(__file__).resolve().parents[1] / "reference/formats"
 TRANSMITTERS = [
     "s01_cp1250_dms", "s02_latin1_title_lines", "s03_erp_by_azimuth", "s04_bom_eirp_field_rotation",
     "s05_xlsx", "s06_projected_sentinels", "s07_ofcom_like_join", "s17_antenna_files", "s18_kml",
@@ -32,11 +33,6 @@ NUMBERS = {
 }  # fmt: skip
 PATTERNS = {"pattern_azimuth_attenuation_db", "vertical_pattern_deg_attenuation_db"}
 SKIPPED = {"case", "tol_m"}
-
-pytestmark = [
-    pytest.mark.shared_data,
-    pytest.mark.skipif(not SAMPLES.is_dir(), reason="samples of foreign formats are not here"),
-]
 
 
 def expected(name: str, case: str) -> list[dict[str, str]]:
@@ -157,3 +153,24 @@ def test_other_encoding_is_a_fault_of_the_file() -> None:
     with pytest.raises(RegisterFault) as fault:
         read_import(mapping.model_copy(update={"in_": [file]}), None, service_targets())
     compare_faults("s23_faults", [fault.value], {"not_utf8.csv"})
+
+
+RECOGNISED = [
+    ("s08_ge06_gt1_padded/gt1.txt", "ge06"),
+    ("s11_fcc_lms/lms", "fcc_lms"),
+    ("s12_tvstudy_parameters/parameters.csv", "tvstudy"),
+    ("s13_fcc_post_auction/post_auction_parameters.csv", "fcc_post_auction"),
+    ("s14_ised_dbf/baserad", "ised"),
+    ("s15_acma_rrl/spectra_rrl", "acma_rrl"),
+    ("s16_acma_broadcast_list/DTV_list.csv", "acma_list"),
+]
+
+
+@pytest.mark.parametrize(("name", "form"), RECOGNISED)
+def test_formats_are_recognised(name: str, form: str) -> None:
+    assert recognised([SAMPLES / name]) == form
+
+
+def test_a_table_is_not_recognised() -> None:
+    with pytest.raises(InputError, match="is not recognised"):
+        recognised([SAMPLES / "s01_cp1250_dms/oddajniki.csv"])

@@ -171,7 +171,9 @@ def _cut(
     for cut, table in zip(cuts, tables, strict=True):
         if cut["PATCUT"] in names and _co_polar(cut.get("POLARI", "")):
             declared = cut.get("NUPOIN", "")
-            return table, ["points_declared"] if declared and declared != str(len(table)) else []
+            once = {angle % 360.0: (angle, gain) for angle, gain in reversed(table)}  # both ends may be one
+            flags = ["points_declared"] if declared and declared != str(len(table)) else []
+            return [*reversed(once.values())], flags
     return [], []
 
 

@@ -42,7 +42,7 @@ _KEYS = {
     "valid_from": "t_d_inuse", "valid_to": "t_d_expiry",
 }  # fmt: skip
 # Kept as they are, for the way back.
-_ADMINISTRATIVE = (
+ADMINISTRATIVE = (
     "t_fragment", "t_plan_entry", "t_assgn_code", "t_associated_adm_allot_id", "t_associated_allot_sfn_id",
     "t_call_sign", "t_op_agcy", "t_addr_code", "t_op_hh_fr", "t_op_hh_to", "t_is_pub_req", "t_is_resub",
     "t_signed_commitment", "t_remarks", "t_ref_plan_cfg", "t_rx_mode", "t_spect_mask", "t_eff_hgtmax",
@@ -153,7 +153,7 @@ def _station(notice: Notice, source: Source) -> RegisterEntry:
     values["sfn"] = notice.get("t_sfn_id") or None
     if entry.fault is None:
         _radiation(entry, notice, mapping.erp_unit, mapping.mixed_erp)
-    values |= {key: notice.get(key) for key in _ADMINISTRATIVE if notice.get(key)}
+    values |= {key: notice.get(key) for key in ADMINISTRATIVE if notice.get(key)}
     if affected := notice.values_in("COORD", "t_adm"):
         values["t_coord_adm"] = ";".join(affected)
     entry.drop = drop_by_rule(entry, mapping)

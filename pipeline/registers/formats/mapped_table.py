@@ -36,6 +36,12 @@ _POWERS = ("erp_kw", "erp_h", "erp_v")
 _NEEDED = {"id": "id", "erp_kw": "power", "lat": "place", "lon": "place", "lat_lon": "place", "ngr": "place",
            "x": "place", "y": "place"}  # fmt: skip
 _DROPS = {"power": "no_power", "place": "no_position"}
+# What a message about lon and lat names, where one cell or other coordinates gave them.
+_PLACE_KEYS = {
+    "lat_lon": {"lon": "lat_lon", "lat": "lat_lon"},
+    "ngr": {"lon": "ngr", "lat": "ngr"},
+    "x": {"lon": "x", "lat": "y"},
+}
 _PLANES = (("H", "erp_h"), ("V", "erp_v"))
 
 
@@ -161,8 +167,9 @@ def _joined(
 def _entries(path: Path, mapping: RegisterMapping, columns: _Columns, target: Target) -> list[RegisterEntry]:
     cells = columns.cells
     constants = {name: _constant(name, text, target) for name, text in mapping.constants.items()}
+    keys = next((keys for name, keys in _PLACE_KEYS.items() if name in mapping.columns), {})
     entries = [
-        RegisterEntry(path, row, dict(constants), RowCells(cells, mapping.columns, i))
+        RegisterEntry(path, row, dict(constants), RowCells(cells, mapping.columns, i), keys)
         for i, row in enumerate(cells.foreign.table.rows)
     ]
     for name, found in columns.converted.items():

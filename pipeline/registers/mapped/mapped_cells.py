@@ -25,6 +25,8 @@ from pipeline.rows.foreign_text import one_blank
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _BETWEEN = "\x1f"
 _DIMENSIONS = {"_kw": "kW", "_h": "kW", "_v": "kW", "_m": "m", "_mhz": "MHz", "_deg": "deg", "_db": "dB"}
+# Neither plane, or both: the register knows them as mixed.
+_MIXED = dict.fromkeys(("circular", "elliptical", "slant", "mixed", "dual"), "M")
 _DATES = ("valid_from", "valid_to")
 _TIMES = ("start", "finish")
 _TEXTS = {
@@ -121,6 +123,8 @@ def convert(cells: MappedCells, target: str, column: ColumnMapping) -> Converted
 
 
 def _read(cells: MappedCells, target: str, column: ColumnMapping, texts: list[str]) -> Converted:
+    if target == "polarisation":
+        return Converted([_MIXED.get(text.lower(), text) or None for text in texts], {})
     if target in _TEXTS:
         return Converted([text or None for text in texts], {})
     if target == "channel":

@@ -113,7 +113,7 @@ class Patterns:
     def _put(
         self, entry: RegisterEntry, points: list[tuple[float, float]], kind: str, turn_deg: float
     ) -> None:
-        key = (tuple(points), turn_deg)
+        key = (tuple(points), kind, turn_deg)
         if key not in self._known:
             self._known[key] = self._computed(points, kind, turn_deg)
         text, peak, erp_kw = self._known[key]
