@@ -45,16 +45,92 @@ def f1565(
 def apply(
     register: Annotated[Path, typer.Option(help="Register in the CR/372 format; an empty file is empty.")],
     submission: Annotated[Path, typer.Option(help="Records to apply, in the CR/372 format.")],
-    mode: Annotated[str, typer.Option(help="strict or lenient.")],
+    mode: Annotated[
+        str, typer.Option(help="strict (before sending), or lenient, also bureau: the rule of the Bureau.")
+    ],
     out: Annotated[Path, typer.Option(help="New register to write.")],
     report: Annotated[Path, typer.Option(help="JSON with all findings, written in every case.")],
+    date: Annotated[
+        str | None, typer.Option(help="Date of update of the records added; today (UTC) if not given.")
+    ] = None,
 ) -> None:
     """Apply a submission to the register of oceanographic radars (BR Circular Letter CR/372)."""
     from pipeline.coordination.radar.cr372_register import radar_apply_command
 
-    radar_apply_command(register, submission, mode, out, report)
+    radar_apply_command(register, submission, mode, out, report, date)
 
 
-@radar.callback()
-def _radar() -> None:
-    """Keep `apply` a sub-command of its own."""
+_RegisterOption = Annotated[Path, typer.Option(help="Register in the CR/372 format, text or workbook.")]
+_JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@radar.command("list", epilog="Example: channelmaps radar list --register db.csv")
+def list_radars(register: _RegisterOption, as_json: _JsonOption = False) -> None:
+    """List the radars of a register."""
+    from pipeline.coordination.radar.register_views import RadarFilter, radar_search_command
+
+    radar_search_command(register, RadarFilter(), as_json=as_json)
+
+
+@radar.command(epilog='Example: channelmaps radar show --register db.csv --adm AUS --ref "AUS - 013"')
+def show(
+    register: _RegisterOption,
+    adm: Annotated[str, typer.Option(help="ITU code of the administration.")],
+    ref: Annotated[str, typer.Option(help="Adm_ref_id of the radar, or the name of its site.")],
+    as_json: _JsonOption = False,
+) -> None:
+    """Show all that a register holds of a radar."""
+    from pipeline.coordination.radar.register_views import radar_show_command
+
+    radar_show_command(register, adm, ref, as_json=as_json)
+
+
+@radar.command(
+    epilog="Example: channelmaps radar search --register db.csv --band 4.4-4.5 --near 115.3,-31.2,500"
+)
+def search(
+    register: _RegisterOption,
+    adm: Annotated[str | None, typer.Option(help="ITU code of the administration.")] = None,
+    area: Annotated[str | None, typer.Option(help="Code of the geographical area.")] = None,
+    band: Annotated[str | None, typer.Option(help="Centre frequency in MHz, F1-F2.")] = None,
+    near: Annotated[str | None, typer.Option(help="LON,LAT,KM: within so many km of a place.")] = None,
+    network: Annotated[str | None, typer.Option(help="Name of the network.")] = None,
+    in_use_on: Annotated[str | None, typer.Option(help="In use on that day, YYYY-MM-DD.")] = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Search a register; all conditions given must hold."""
+    from pipeline.coordination.radar.register_views import filter_of, radar_search_command
+
+    wanted = filter_of(adm, area, band, near, network, in_use_on)
+    radar_search_command(register, wanted, as_json=as_json)
+
+
+@radar.command(
+    epilog="Example: channelmaps radar concerned --register db.csv --new new.csv --borders world.gpkg"
+)
+def concerned(
+    register: _RegisterOption,
+    new: Annotated[Path, typer.Option(help="New radars in the CR/372 format, every one an A.")],
+    borders: Annotated[
+        Path | None, typer.Option(help="Country polygons (lon/lat) of all that is within reach.")
+    ] = None,
+    as_json: _JsonOption = False,
+) -> None:
+    """Registered radars and administrations that new radars concern, and those that concern them."""
+    from pipeline.coordination.radar.concerned import radar_concerned_command
+
+    radar_concerned_command(register, new, borders, as_json=as_json)
+
+
+@radar.command(epilog="Example: channelmaps radar export --register db.csv --format xlsx --out radars.xlsx")
+def export(
+    register: _RegisterOption,
+    kind: Annotated[str, typer.Option("--format", help="csv (CR/372), xlsx, json or gpkg.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write; a notice beside it where it has no room for one.")
+    ],
+) -> None:
+    """Write a register in another format."""
+    from pipeline.coordination.radar.register_views import radar_export_command
+
+    radar_export_command(register, kind, out)

@@ -210,8 +210,8 @@ def test_territory_without_the_section_has_no_files(tiny: Path) -> None:
 def test_broken_register_stops_before_anything_is_written(tiny: Path) -> None:
     build = coordinate(tiny)
     path = tiny.parent / "radars.csv"
-    path.write_bytes(path.read_bytes().replace(b"Home", b"=HYPERLINK(1)"))
-    with pytest.raises(InputError, match=r"radars\.csv, row 1, field site_name: FORMULA"):
+    path.write_bytes(path.read_bytes().replace(b"TX,42.25", b"TX,=HYPERLINK(1)"))
+    with pytest.raises(InputError, match=r"radars\.csv, row 1, field freq_assgn: FREQ_FORMAT"):
         run_from("radar612", tiny, build)
     assert not contents(build)
 

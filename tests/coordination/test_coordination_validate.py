@@ -63,7 +63,7 @@ def test_section_that_is_absent_is_not_reported(tiny: Path) -> None:
         ("networks.yaml", "name: wanted", "name: wan\0ted", "not valid YAML"),
         ("networks.yaml", "name: wanted", "name: want\xe9d", "UTF-8"),
         ("systems.yaml", "reference_khz: 40.0", "reference_khz: 4.0", "reference_khz"),
-        ("radars.csv", "Home", "@SUM(A1)", "FORMULA"),
+        ("radars.csv", "TX,42.25", "TX,@SUM(A1)", "FREQ_FORMAT"),
         ("radars.csv", "Home", "Ho\0me", "NUL"),
         ("radars.csv", "Home", "H" * 10_000_000, "LINE_TOO_LONG"),
         ("radars.csv", "A,SVN,SVN,TX,42", "S,SVN,SVN,TX,42", "ACTION"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -21,12 +21,11 @@ from pipeline.coordination.radar.cr372_records import (
     text_of,
 )
 from pipeline.coordination.radar.findings import Finding, Strictness, finding
+from pipeline.coordination.radar.radiolocation_bands import RadarBand, band_fits, bands_at
 from pipeline.coordination.radar.resolution612 import (
     MAX_EIRP_DBW,
     MAX_FREQUENCY_MHZ,
     MIN_FREQUENCY_MHZ,
-    RadarBand,
-    band_fits,
     required_separation,
 )
 
@@ -43,6 +42,7 @@ _EIRP = re.compile(r"[+-]?[0-9]+(\.[0-9])?")
 _UNSIGNED = re.compile(r"[0-9]+(\.[0-9]+)?")
 _DATE = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4})")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_BETWEEN_EMAILS = re.compile(r"[;,\s]+")
 _FREE_TEXT = (
     "network_name",
     "site_name",
@@ -61,11 +61,12 @@ _Report = Callable[..., list[Finding]]
 
 
 class SubmissionRules(NamedTuple):
-    """What the checks depend on: mode, known administrations, allowed bands."""
+    """What the checks depend on: mode, known administrations, allowed bands, Region by area."""
 
     mode: Strictness
     administrations: frozenset[str]
     bands: list[RadarBand]
+    regions: Mapping[str, int] = {}
 
 
 def check_submitted(line: Line, rules: SubmissionRules) -> list[Finding]:
@@ -76,8 +77,7 @@ def check_submitted(line: Line, rules: SubmissionRules) -> list[Finding]:
         return finding(rules.mode, line.number, code, message, name, value)
 
     found = [*_check_text(line, rules.mode), *_required(line.radar, report)]
-    formulas = {entry.field for entry in found if entry.code == "FORMULA"}
-    more = [
+    found += [
         *_words(line.radar, rules, report),
         *_frequency(line.radar, rules, report),
         *_power(line.radar, report),
@@ -85,14 +85,13 @@ def check_submitted(line: Line, rules: SubmissionRules) -> list[Finding]:
         *_others(line.radar, report),
         *_reception(line.radar, report),
     ]
-    found += [entry for entry in more if entry.field not in formulas]
     return sorted(
         found, key=lambda entry: CR372_NAMES.index(entry.field) if entry.field else len(CR372_NAMES)
     )
 
 
 def _check_text(line: Line, mode: Strictness) -> list[Finding]:
-    """What applies to every record ever kept: lengths, nothing a spreadsheet would run, no lost letters."""
+    """Lengths, what a spreadsheet would run (whoever writes one has to see to it), lost letters."""
     found: list[Finding] = []
     for column, text in zip(CR372_COLUMNS, line.radar, strict=True):
         if column.max_chars is not None and len(text) > column.max_chars:
@@ -129,6 +128,8 @@ def _words(radar: Radar, rules: SubmissionRules, report: _Report) -> list[Findin
         found += report("ADM_UNKNOWN", "not in the list of administrations", "Adm")
     if radar.ctry and not _AREA.fullmatch(radar.ctry):
         found += report("CTRY", "allowed: one to three capital letters", "ctry")
+    elif radar.ctry and radar.ctry not in rules.regions:
+        found += report("AREA_UNKNOWN", "not in the list of areas: bands of all Regions count", "ctry")
     if radar.emi_cls and not _EMISSION_CLASS.fullmatch(radar.emi_cls):
         found += report("EMI_CLS", "allowed: three to five characters of Appendix 1, e.g. N0N--", "emi_cls")
     if radar.synch == "Y" and not radar.network_name:
@@ -142,17 +143,20 @@ def _frequency(radar: Radar, rules: SubmissionRules, report: _Report) -> list[Fi
     if radar.bdwdth_khz and width_khz is None:
         found += report("BDWDTH_FORMAT", "allowed: a positive decimal number of kHz", "bdwdth_kHz")
     if frequency_mhz is None:
-        problem = "allowed: a positive decimal number of MHz"
-        return found + (report("FREQ_FORMAT", problem, "freq_assgn") if radar.freq_assgn else [])
+        return found + report("FREQ_FORMAT", "allowed: a positive decimal number of MHz", "freq_assgn")
     if not MIN_FREQUENCY_MHZ <= frequency_mhz <= MAX_FREQUENCY_MHZ:
         allowed = f"allowed: {MIN_FREQUENCY_MHZ:g} to {MAX_FREQUENCY_MHZ:g} MHz"
-        return found + report("FREQ_RANGE", allowed, "freq_assgn")
+        found += report("FREQ_RANGE", allowed, "freq_assgn")
+        return found + report("FREQ_BAND", "in no band of oceanographic radars", "freq_assgn")
     if required_separation(frequency_mhz) is None:
         found += report("RES612_NOT_APPLICABLE", "Resolution 612 has no distances here", "freq_assgn")
-    if not band_fits(rules.bands, frequency_mhz):
-        found += report("FREQ_BAND", "in no band of the radiolocation service for such radars", "freq_assgn")
-    elif width_khz is not None and not band_fits(rules.bands, frequency_mhz, width_khz / 2000.0):
-        found += report("OCC_BAND", "the occupied band reaches beyond the allocated one", "bdwdth_kHz")
+    region = rules.regions.get(radar.ctry)
+    bands = bands_at(rules.bands, region, {radar.adm, radar.ctry})
+    where = "any Region" if region is None else f"Region {region}"
+    if not band_fits(bands, frequency_mhz):
+        found += report("FREQ_BAND", f"in no band of the radiolocation service of {where}", "freq_assgn")
+    elif width_khz is not None and not band_fits(bands, frequency_mhz, width_khz / 2000.0):
+        found += report("BAND_EDGE", "the emission reaches beyond the allocated band", "bdwdth_kHz")
     return found
 
 
@@ -197,12 +201,13 @@ def _coordinates(radar: Radar, report: _Report) -> list[Finding]:
 def _others(radar: Radar, report: _Report) -> list[Finding]:
     found: list[Finding] = []
     for name in ("email_adm", "email_op"):
-        if (text := text_of(radar, name)) and not _EMAIL.fullmatch(text):
-            found += report("EMAIL", "does not look like an e-mail address", name)
+        addresses = [part for part in _BETWEEN_EMAILS.split(text_of(radar, name)) if part]
+        if not all(_EMAIL.fullmatch(address) for address in addresses):
+            found += report("EMAIL", "does not look like e-mail addresses", name)
     if radar.d_inuse and not is_date(radar.d_inuse):
         found += report("DATE", "allowed: a date DD.MM.YYYY", "d_inuse")
     if radar.d_update:
-        found += report("D_UPDATE", "is set by the Bureau, leave it empty", "d_update")
+        found += report("D_UPDATE_IGNORED", "is entered by the keeper of the register", "d_update")
     return found
 
 

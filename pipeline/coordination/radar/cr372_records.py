@@ -1,25 +1,14 @@
-"""Records of a CR/372 file: 22 columns, their meaning as numbers, from bytes and to bytes.
+"""Records of a CR/372 file: 22 columns, their meaning as numbers, and when two of them are the same radar.
 
-Source: Circular Letter CR/372 (17 December 2014). It asks for ASCII or ISO 8859-1 text, one radar per line,
-22 columns parted by commas, without a header. It has no rule for quotes: strict mode refuses them, lenient
-mode reads them as in CSV. A record keeps the text as received, without surrounding white space: the Bureau
-publishes what it gets. When two lines are the same radar is decided here as well.
+Source: Circular Letter CR/372 (17 December 2014). A record keeps the text as received, without surrounding
+white space: the Bureau publishes what it gets.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
-from collections.abc import Iterable
 from decimal import Decimal
-from pathlib import Path
 from typing import NamedTuple
-
-from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Strictness, finding
-
-# --- one record ---------------------------------------------------------------------------------------------
 
 
 class Column(NamedTuple):
@@ -187,160 +176,23 @@ def differences(one: Radar, other: Radar) -> list[str]:
     ]
 
 
-# --- from bytes to records, never trusting the file, and back -----------------------------------------------
+def data_of(radar: Radar) -> Comparable:
+    """All that two records compare, action and date of update left aside."""
+    return tuple(_comparable(radar, name) for name in CR372_NAMES if name not in _NOT_COMPARED)
 
 
-# The longest honest record has about 600 characters and two e-mail addresses without limit.
-_MAX_LINE_CHARS = 4000
-# Some 50,000 radars: far more than the world has.
-MAX_FILE_BYTES = 16_000_000
-_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-# A zip archive (.xlsx) and a compound document (.xls).
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_LINE_END = re.compile("\r\n|\r|\n")
-_CONTROL = re.compile("[\x01-\x1f\x7f]")
-_C1_CONTROL = re.compile("[\x80-\x9f]")
+def left_out(one: Radar, other: Radar) -> list[str]:
+    """Names of the columns that only the other record fills."""
+    return [name for name in differences(one, other) if not text_of(one, name)]
 
 
-class Submission(NamedTuple):
-    """The readable records of a file in their order, and what was found on the way."""
+def pair_name(radar: Radar) -> Comparable:
+    """What the S and the A record of a change have in common, whatever it changes.
 
-    lines: list[Line]
-    findings: list[Finding]
-
-
-def read_file(path: Path, mode: Strictness) -> Submission:
-    """Read a CR/372 file; whatever is wrong with it becomes a finding, nothing is raised."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            problem = f"file is larger than {MAX_FILE_BYTES // 1_000_000} MB"
-            return Submission([], finding(mode, 0, "FILE_TOO_LARGE", problem))
-        content = path.read_bytes()
-    except OSError as error:
-        problem = f"file cannot be read ({type(error).__name__})"
-        return Submission([], finding(mode, 0, "FILE_UNREADABLE", problem))
-    return read_records(content, mode)
-
-
-def read_records(content: bytes, mode: Strictness) -> Submission:
-    """Records of the bytes of a file. An empty file has none."""
-    if content.startswith(_WORKBOOKS):
-        problem = "is an Excel workbook: save it as comma-separated text"
-        return Submission([], finding(mode, 0, "EXCEL_WORKBOOK", problem))
-    text, found = _decoded(content, mode)
-    lines: list[Line] = []
-    rows = _LINE_END.split(text)
-    if rows and not rows[-1]:
-        rows.pop()
-    for number, row in enumerate(rows, 1):
-        line, more = _record(number, row, mode)
-        found += more
-        if line is not None:
-            lines.append(line)
-        if len(found) > MAX_FINDINGS:
-            break
-    return Submission(lines, found)
-
-
-def _decoded(content: bytes, mode: Strictness) -> tuple[str, list[Finding]]:
-    """ISO 8859-1 text. UTF-8 shows by its multi-byte characters; lenient mode takes what Latin-1 can say."""
-    found: list[Finding] = []
-    mark = next((m for m in _BYTE_ORDER_MARKS if content.startswith(m)), b"")
-    if mark:
-        found += finding(mode, 1, "BOM", "starts with a byte order mark: not ISO 8859-1 text")
-        content = content[len(mark) :]
-    text = content.decode("latin-1")
-    if text.isascii():
-        return text, found
-    try:
-        as_utf8 = content.decode("utf-8")
-    except UnicodeDecodeError:
-        return text, found
-    line = content.count(b"\n", 0, _first_non_ascii(content)) + 1
-    found += finding(mode, line, "ENCODING", "text is UTF-8, not ISO 8859-1")
-    try:
-        as_utf8.encode("latin-1")
-    except UnicodeEncodeError as error:
-        problem = "holds a character that ISO 8859-1 does not have"
-        found += finding(mode, line, "CODE_PAGE", problem, value=as_utf8[error.start])
-        return text, found
-    return as_utf8, found
-
-
-def _first_non_ascii(content: bytes) -> int:
-    match = re.search(rb"[\x80-\xff]", content)
-    return 0 if match is None else match.start()
-
-
-def _record(number: int, row: str, mode: Strictness) -> tuple[Line | None, list[Finding]]:
-    refused = _unfit_line(number, row, mode)
-    if refused:
-        return None, refused
-    fields = _fields(row, mode)
-    if fields is None:
-        return None, finding(mode, number, "QUOTING", "CR/372 knows no quotes", value=row)
-    if tuple(name.strip().casefold() for name in fields) == tuple(name.casefold() for name in CR372_NAMES):
-        return None, finding(mode, number, "HEADER", "column names: the format has no header line")
-    if len(fields) != len(CR372_NAMES):
-        problem = f"{len(fields)} columns instead of {len(CR372_NAMES)} (a comma inside a field counts)"
-        return None, finding(mode, number, "COLUMN_COUNT", problem, value=row)
-    found = _white_space(number, fields, mode)
-    return Line(number, Radar(*(field.strip(" ") for field in fields))), found
-
-
-def _unfit_line(number: int, row: str, mode: Strictness) -> list[Finding]:
-    if len(row) > _MAX_LINE_CHARS:
-        problem = f"{len(row)} characters, {_MAX_LINE_CHARS} at most"
-        return finding(mode, number, "LINE_TOO_LONG", problem, value=row[:40])
-    if "\0" in row:
-        return finding(mode, number, "NUL", "holds a NUL character", value=repr(row))
-    if match := _CONTROL.search(row):
-        return finding(mode, number, "CONTROL_CHARACTER", "holds a control character", value=repr(match[0]))
-    if match := _C1_CONTROL.search(row):
-        return finding(mode, number, "CODE_PAGE", "no character of ISO 8859-1", value=repr(match[0]))
-    if not row.strip():
-        return finding(mode, number, "EMPTY_LINE", "line is empty")
-    return []
-
-
-def _fields(row: str, mode: Strictness) -> list[str] | None:
-    """The columns of a line, None where quotes forbid reading it."""
-    if '"' not in row:
-        return row.split(",")
-    if mode is Strictness.STRICT:
-        return None
-    try:
-        return next(csv.reader([row], strict=True))
-    except (csv.Error, StopIteration):
-        return None
-
-
-def _white_space(number: int, fields: list[str], mode: Strictness) -> list[Finding]:
-    found: list[Finding] = []
-    for name, text in zip(CR372_NAMES, fields, strict=True):
-        if text and not text.strip(" "):
-            found += finding(
-                mode, number, "BLANK_NOT_EMPTY", "blank characters in an empty field", name, text
-            )
-        elif text != text.strip(" "):
-            problem = "blank characters before or after the value"
-            found += finding(mode, number, "WHITESPACE", problem, name, text)
-    return found
-
-
-def _records_text(radars: Iterable[Radar], *, line_end: str = "\n") -> str:
-    """One radar per line, 22 columns, no header. A text with a comma or a quote is quoted as in CSV."""
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator=line_end).writerows(radars)
-    return stream.getvalue()
-
-
-def records_bytes(radars: Iterable[Radar], *, line_end: str = "\n") -> bytes:
-    """The file of a register, ISO 8859-1. CR/372 does not name a line end: LF unless asked otherwise."""
-    return _records_text(radars, line_end=line_end).encode("latin-1")
-
-
-def report_bytes(findings: Iterable[Finding]) -> bytes:
-    """The report: a JSON list of {line, code, severity, field, value, message}, ASCII."""
-    entries = [entry._asdict() for entry in findings]
-    return (json.dumps(entries, indent=1, ensure_ascii=True) + "\n").encode("ascii")
+    Administration and reference; without one the name of the site, without this the place.
+    """
+    if radar.adm_ref_id:
+        return ("reference", radar.adm, radar.adm_ref_id)
+    if radar.site_name:
+        return ("site", radar.adm, radar.site_name.casefold())
+    return ("place", radar.adm, _comparable(radar, "lat"), _comparable(radar, "long"))

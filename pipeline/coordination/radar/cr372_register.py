@@ -1,29 +1,25 @@
 """`channelmaps radar apply`: a CR/372 submission applied to the register of oceanographic radars.
 
-On a copy, in the order of the file, all or nothing.
+In the order of the file, on a copy. Strict mode: all or nothing. Lenient mode, the rule of the Bureau: record
+by record; what is refused leaves its radar as it was, also where an S record has removed it before.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+import sys
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.coordination.radar.checks import SubmissionRules, check_submitted, is_date
-from pipeline.coordination.radar.cr372_records import (
-    Comparable,
-    Line,
-    Radar,
-    Submission,
-    differences,
-    key,
-    read_file,
-    records_bytes,
-    report_bytes,
-    text_of,
-)
+from pipeline.coordination.radar.cr372_actions import Pairs, WorkingCopy, pairs_of
+from pipeline.coordination.radar.cr372_files import read_file
+from pipeline.coordination.radar.cr372_records import Comparable, Line, Radar, key
+from pipeline.coordination.radar.cr372_text import Submission, records_bytes, report_bytes
 from pipeline.coordination.radar.findings import (
     ERROR,
     WARNING,
@@ -34,7 +30,8 @@ from pipeline.coordination.radar.findings import (
     finding,
     limited,
 )
-from pipeline.coordination.radar.resolution612 import read_bands, read_itu_codes
+from pipeline.coordination.radar.radiolocation_bands import read_area_regions, read_bands
+from pipeline.coordination.radar.resolution612 import read_itu_codes
 from pipeline.errors import InputError
 from pipeline.files import Output, check_outputs, kind_of_start, write_together
 
@@ -42,65 +39,111 @@ _REGISTER = "register: "
 # Lines on a register in validate and report.
 _MAX_DOUBTS = 20
 _NEEDED_FOR_ZONE = ("Adm", "stn_type", "freq_assgn", "lat", "long")
+_NO_ZONE_CODES = ("REQUIRED", "ADM_UNKNOWN", "VALUE_NOT_ALLOWED", "COORD_FORMAT", "COORD_RANGE", "FREQ_RANGE")
+# What the tables say of frequencies may have changed since a record came in.
+_NO_FAULTS_OF_A_REGISTER = ("FREQ_BAND", "FREQ_RANGE")
+# Faults by which not all of a file was read.
+_WHOLE_FILE = ("FILE_UNREADABLE", "FILE_TOO_LARGE", "WORKBOOK", "TOO_MANY_FINDINGS")
 _REGISTER_FILE = kind_of_start("a register in the format of CR/372", rb'"?[AS]"?(,[^\n]*){21}')
 _REPORT_FILE = kind_of_start("a report of this command", rb'\s*\[\s*(\]|\{\s*"line"\s*:)')
 
 
 class AppliedSubmission(NamedTuple):
-    """The register after a submission (the old one if anything was wrong) and all findings."""
+    """The register after a submission (the old one if it was refused) and all findings."""
 
     radars: list[Radar]
     findings: list[Finding]
+    refused: bool = False
 
 
-class _Copy(NamedTuple):
-    """The copy that actions work on.
+def radar_apply_command(
+    register: Path, submission: Path, mode: str, out: Path, report: Path, day: str | None = None
+) -> None:
+    """Write the report always, and the new register if anything of the submission holds; else InputError.
 
-    ``current`` radars by key in the order of the register; ``removed`` what this file has suppressed;
-    ``suppressions`` the lines of S records by key; ``done`` lines that were taken out of turn.
-    """
-
-    mode: Strictness
-    current: dict[Comparable, Radar]
-    removed: defaultdict[Comparable, list[Radar]]
-    suppressions: defaultdict[Comparable, list[Line]]
-    done: set[int]
-
-
-def radar_apply_command(register: Path, submission: Path, mode: str, out: Path, report: Path) -> None:
-    """Write the report always, and the new register if there is no error; else InputError (exit code 2).
-
-    Files in the format of CR/372; the register's records all carry A, an empty file is an empty register.
+    ``day`` the date of update of what is added, YYYY-MM-DD or DD.MM.YYYY; None: today (UTC). Files in the
+    format of CR/372, text or workbook; the register's records all carry A, an empty file is an empty one.
     """
     rules = submission_rules(as_strictness(mode))
+    entered = _day_of_update(day)
     _check_paths(register, submission, out, report)
     # The register may hold what lenient mode let in: it is read and checked leniently.
-    outcome = apply(read_file(register, Strictness.LENIENT), read_file(submission, rules.mode), rules)
-    refused = errors(outcome.findings)
-    contents = {} if refused else {out: records_bytes(outcome.radars)}
-    write_together({**contents, report: report_bytes(outcome.findings)})
-    if refused:
-        raise _refusal(register, submission, report, refused)
-
-
-def apply(register: Submission, submission: Submission, rules: SubmissionRules) -> AppliedSubmission:
-    """Apply the A and S records of a submission. Any error leaves the register as it was."""
-    kept, about = check_register(register, rules)
-    # Warnings on the register are not repeated at each submission.
-    found = [entry._replace(message=_REGISTER + entry.message) for entry in errors(about)]
-    found += submission.findings
-    for line in submission.lines:
-        found += check_submitted(line, rules)
-    copy = _Copy(
-        rules.mode, {key(radar): radar for radar in kept}, defaultdict(list), defaultdict(list), set()
+    outcome = apply(
+        read_file(register, Strictness.LENIENT), read_file(submission, rules.mode), rules, entered
     )
+    contents = {} if outcome.refused else {out: records_bytes(outcome.radars)}
+    write_together({**contents, report: report_bytes(outcome.findings)})
+    faults = errors(outcome.findings)
+    if outcome.refused:
+        raise _refusal(register, submission, report, faults)
+    for entry in faults:
+        where = f"{submission}, row {entry.line}"
+        print(f"channelmaps: record refused: {where}: {entry.code}: {entry.message}", file=sys.stderr)
+
+
+def _day_of_update(day: str | None) -> str:
+    """The date as DD.MM.YYYY."""
+    if day is None:
+        return datetime.now(UTC).strftime("%d.%m.%Y")
+    if is_date(day):
+        return day
+    try:
+        return date.fromisoformat(day).strftime("%d.%m.%Y")
+    except ValueError:
+        allowed = "a date such as 2015-01-20 or 20.01.2015"
+        raise InputError("no date", row="--date", value=day, allowed=allowed) from None
+
+
+def apply(
+    register: Submission, submission: Submission, rules: SubmissionRules, day: str = ""
+) -> AppliedSubmission:
+    """Apply the A and S records of a submission; ``day`` becomes the date of update of those added.
+
+    Strict mode: any error leaves the register as it was. Lenient mode: only what is refused; the whole if
+    the register or the file cannot be read, or if nothing could be applied.
+    """
+    kept, about = check_register(register, rules)[:2]
+    # Warnings on the register are not repeated at each submission.
+    found = [entry._replace(message=_REGISTER + entry.message) for entry in faults_of_register(about)]
+    unreadable = bool(found) or any(entry.code in _WHOLE_FILE for entry in errors(submission.findings))
+    found += submission.findings
+    checked = [(line, check_submitted(line, rules)) for line in submission.lines]
+    found += [entry for _, entries in checked for entry in entries]
+    pairs = pairs_of(submission.lines)
+    unfit = {line.number for line, entries in checked if errors(entries)}
+    halves = _other_halves(submission, pairs, unfit, rules.mode)
+    found += halves
+    unfit |= {entry.line for entry in halves}
+    copy = WorkingCopy(kept, rules.mode, pairs, day)
     for line in submission.lines:
-        if line.radar.action == "S":
-            copy.suppressions[key(line.radar)].append(line)
+        if rules.mode is Strictness.STRICT or line.number not in unfit:
+            found += copy.act(line) if line.radar.action in ("A", "S") else []
+    strictly = rules.mode is Strictness.STRICT and bool(errors(found))
+    something = bool(submission.lines) or bool(submission.unread)
+    refused = unreadable or strictly or (something and not copy.applied)
+    return AppliedSubmission(kept if refused else copy.radars(), limited(rules.mode, found), refused)
+
+
+def _other_halves(submission: Submission, pairs: Pairs, unfit: set[int], mode: Strictness) -> list[Finding]:
+    """S records whose A record is refused: a change must not become a removal."""
+    found: list[Finding] = []
     for line in submission.lines:
-        found += _act(copy, line)
-    found = limited(rules.mode, found)
-    return AppliedSubmission(kept if errors(found) else list(copy.current.values()), found)
+        if line.radar.action != "S" or line.number in unfit:
+            continue
+        adding = pairs.added_by.get(line.number)
+        if adding is not None and adding.number in unfit:
+            problem = f"its A record, in line {adding.number}, is refused: the radar stays as it was"
+        elif adding is None and _named_in(line.radar, submission.unread):
+            problem = "a line that cannot be read names the same radar, which stays as it was"
+        else:
+            continue
+        found += finding(mode, line.number, "PAIR_REFUSED", problem, "Int", line.radar.action)
+    return found
+
+
+def _named_in(radar: Radar, unread: tuple[str, ...]) -> bool:
+    name = radar.adm_ref_id or radar.site_name
+    return bool(name) and any(name in text for text in unread)
 
 
 def check_register(register: Submission, rules: SubmissionRules) -> AppliedSubmission:
@@ -125,6 +168,15 @@ def check_register(register: Submission, rules: SubmissionRules) -> AppliedSubmi
     return AppliedSubmission([line.radar for line in register.lines], found)
 
 
+def read_register(path: Path) -> list[Radar]:
+    """The radars of a register, whatever lenient mode has let in; InputError if it cannot be read."""
+    register = read_file(path, Strictness.LENIENT)
+    radars, found = check_register(register, submission_rules(Strictness.LENIENT))[:2]
+    for entry in faults_of_register(found):
+        raise _refused(path, entry)
+    return radars
+
+
 def read_registered(path: Path) -> AppliedSubmission:
     """The radars of a territory's register, with what is odd about them.
 
@@ -133,10 +185,10 @@ def read_registered(path: Path) -> AppliedSubmission:
     frequency beyond those of oceanographic radars.
     """
     register = read_file(path, Strictness.LENIENT)
-    radars, found = check_register(register, submission_rules(Strictness.LENIENT))
+    radars, found = check_register(register, submission_rules(Strictness.LENIENT))[:2]
     found = limited(Strictness.LENIENT, found)
     for entry in found:
-        if entry.severity == ERROR or entry.code == "FREQ_RANGE" or _has_no_zone(entry):
+        if entry in faults_of_register([entry]) or _has_no_zone(entry):
             raise _refused(path, entry)
     return AppliedSubmission(radars, found)
 
@@ -146,7 +198,7 @@ def doubts_of(path: Path, *, values: bool = True) -> Iterator[str]:
 
     ``values`` with what stands in the record. Beyond ``_MAX_DOUBTS`` the codes are counted.
     """
-    found = [entry for entry in read_registered(path).findings if entry.severity == WARNING]
+    found = [entry for entry in read_registered(path).findings if entry.severity in (ERROR, WARNING)]
     for entry in found[:_MAX_DOUBTS]:
         field = f", field {entry.field}" if entry.field else ""
         value = f"; found {entry.value!r}" if values and entry.value else ""
@@ -155,80 +207,19 @@ def doubts_of(path: Path, *, values: bool = True) -> Iterator[str]:
         yield ": and " + ", ".join(f"{code} {count}" for code, count in sorted(more.items()))
 
 
+@cache
 def submission_rules(mode: Strictness) -> SubmissionRules:
-    """The checks with the shipped tables of administrations and bands."""
-    return SubmissionRules(mode, read_itu_codes().administrations, read_bands())
+    """The checks with the shipped tables of administrations, bands and areas."""
+    return SubmissionRules(mode, read_itu_codes().administrations, read_bands(), read_area_regions())
+
+
+def faults_of_register(found: list[Finding]) -> list[Finding]:
+    """What makes a register unreadable: none of what a lenient mode has let in."""
+    return [entry for entry in errors(found) if entry.code not in _NO_FAULTS_OF_A_REGISTER]
 
 
 def _has_no_zone(entry: Finding) -> bool:
-    return entry.code == "REQUIRED" and entry.field in _NEEDED_FOR_ZONE
-
-
-def _act(copy: _Copy, line: Line) -> list[Finding]:
-    if line.number in copy.done:
-        return []
-    if line.radar.action == "S":
-        return _suppress(copy, line)
-    return _add(copy, line) if line.radar.action == "A" else []
-
-
-def _suppress(copy: _Copy, line: Line) -> list[Finding]:
-    identity = key(line.radar)
-    present = copy.current.get(identity)
-    differing = [] if present is None else differences(present, line.radar)
-    earlier = copy.removed[identity]
-    if present is None or differing:
-        forgiving = copy.mode is Strictness.LENIENT
-        again = any(not differences(radar, line.radar) for radar in earlier)
-        if again or (forgiving and present is None and earlier):
-            return _on(copy, line, "S_DUPLICATE", "the record is already suppressed by this file")
-        if present is None or not forgiving:
-            reason = f"differs in {', '.join(differing)}" if differing else "no such radar"
-            return _on(copy, line, "S_NO_MATCH", f"no record of the register is equal: {reason}", "Int")
-    found: list[Finding] = []
-    for name in differing:
-        was = text_of(copy.current[identity], name)
-        found += _on(copy, line, "S_DIFFERS", f"the register has {was[:120]!r}", name)
-    earlier.append(copy.current.pop(identity))
-    return found
-
-
-def _add(copy: _Copy, line: Line) -> list[Finding]:
-    identity = key(line.radar)
-    found: list[Finding] = []
-    later = [s for s in copy.suppressions[identity] if s.number > line.number]
-    if later and len(later) == len(copy.suppressions[identity]):
-        found += _on(copy, line, "ORDER", f"its S record comes later, in line {later[0].number}", "Int")
-        if identity in copy.current and copy.mode is Strictness.STRICT:
-            return found
-        if identity in copy.current:
-            copy.done.add(later[0].number)
-            found += _suppress(copy, later[0])
-    present = copy.current.get(identity)
-    earlier = copy.removed[identity]
-    found += _call_sign_lost(copy, line, present or (earlier[-1] if earlier else None))
-    if present is not None:
-        differing = differences(present, line.radar)
-        code = "KEY_EXISTS" if differing else "A_EXISTS"
-        reason = f"with other {', '.join(differing)}: suppress it first" if differing else "unchanged"
-        return found + _on(copy, line, code, f"the radar is already in the register, {reason}", "Int")
-    copy.current[identity] = line.radar
-    if earlier:
-        changed = ", ".join(differences(earlier[-1], line.radar)) or "nothing"
-        found += _on(copy, line, "MODIFY", f"modification of {changed}", "site_name")
-    return found
-
-
-def _call_sign_lost(copy: _Copy, line: Line, before: Radar | None) -> list[Finding]:
-    if before is None or not before.call_sign or line.radar.call_sign:
-        return []
-    problem = f"the register has {before.call_sign[:20]!r}, the new record has none"
-    return _on(copy, line, "CALLSIGN_LOST", problem, "call_sign")
-
-
-def _on(copy: _Copy, line: Line, code: str, message: str, name: str = "") -> list[Finding]:
-    value = text_of(line.radar, name) if name else ""
-    return finding(copy.mode, line.number, code, message, name, value)
+    return entry.code in _NO_ZONE_CODES and entry.field in _NEEDED_FOR_ZONE
 
 
 def _check_paths(register: Path, submission: Path, out: Path, report: Path) -> None:
@@ -241,6 +232,8 @@ def _check_paths(register: Path, submission: Path, out: Path, report: Path) -> N
 
 
 def _refusal(register: Path, submission: Path, report: Path, refused: list[Finding]) -> InputError:
+    if not refused:
+        return InputError(f"nothing of it changes the register (see {report})", file=submission)
     first = refused[0]
     more = f" (and {len(refused) - 1} more, see {report})" if len(refused) > 1 else f" (see {report})"
     return _refused(register if first.message.startswith(_REGISTER) else submission, first, more)

@@ -1,7 +1,8 @@
 """What a CR/372 file can have wrong with it: every code, and how grave it is in either mode.
 
-CR/372 asks for all items but leaves reporting to the administrations: some faults are errors in strict mode
-and warnings in lenient mode. An error in either mode refuses the whole file.
+Strict mode is the check of a sender before sending: any error refuses the whole file. Lenient mode is the
+rule of the Bureau (CR/372, Annex 1, no. 5): data are taken as received, and only a record that cannot be
+read, that is in no radiolocation band between 3 and 50 MHz, or that suppresses what is not there is refused.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ ERROR, WARNING, INFO = "ERROR", "WARNING", "INFO"
 _VALUE_CHARS = 120
 # A file of rubbish must not fill the disk with its report.
 MAX_FINDINGS = 10_000
+
+
+# Another name of lenient mode.
+_BUREAU = "bureau"
 
 
 class Strictness(StrEnum):
@@ -41,57 +46,64 @@ SEVERITIES: dict[str, tuple[str | None, str | None]] = {
     # the file
     "FILE_UNREADABLE": (ERROR, ERROR),
     "FILE_TOO_LARGE": (ERROR, ERROR),
-    "EXCEL_WORKBOOK": (ERROR, ERROR),
+    "WORKBOOK": (ERROR, ERROR),
+    "TOO_MANY_FINDINGS": (ERROR, ERROR),
+    "REPORT_CUT": (WARNING, WARNING),
     "BOM": (ERROR, WARNING),
     "ENCODING": (ERROR, WARNING),
-    "CODE_PAGE": (ERROR, ERROR),
-    "NUL": (ERROR, ERROR),
-    "CONTROL_CHARACTER": (ERROR, ERROR),
-    "LINE_TOO_LONG": (ERROR, ERROR),
+    "CODE_PAGE": (ERROR, WARNING),
+    "CONTROL_CHARACTER": (ERROR, WARNING),
     "EMPTY_LINE": (WARNING, WARNING),
     "HEADER": (ERROR, WARNING),
+    # no record can be read
+    "NUL": (ERROR, ERROR),
+    "LINE_TOO_LONG": (ERROR, ERROR),
     "COLUMN_COUNT": (ERROR, ERROR),
     "QUOTING": (ERROR, ERROR),
-    "TOO_MANY_FINDINGS": (ERROR, ERROR),
-    # one field
     "ACTION": (ERROR, ERROR),
+    "FREQ_FORMAT": (ERROR, ERROR),
+    # the one thing that the Bureau checks
+    "FREQ_BAND": (ERROR, ERROR),
+    "FREQ_RANGE": (ERROR, ERROR),
+    # one field
     "REQUIRED": (ERROR, WARNING),
-    "BLANK_NOT_EMPTY": (ERROR, WARNING),
+    "BLANK_NOT_EMPTY": (WARNING, WARNING),
     "WHITESPACE": (WARNING, WARNING),
     "REPLACED_CHARACTER": (WARNING, WARNING),
-    "TOO_LONG": (ERROR, ERROR),
-    "FORMULA": (ERROR, ERROR),
-    "ADM_UNKNOWN": (ERROR, ERROR),
-    "CTRY": (ERROR, ERROR),
-    "VALUE_NOT_ALLOWED": (ERROR, ERROR),
-    "FREQ_FORMAT": (ERROR, ERROR),
-    "FREQ_RANGE": (ERROR, WARNING),
-    "FREQ_BAND": (ERROR, WARNING),
-    "BDWDTH_FORMAT": (ERROR, ERROR),
-    "OCC_BAND": (WARNING, WARNING),
-    "EIRP_FORMAT": (ERROR, ERROR),
+    "TOO_LONG": (ERROR, WARNING),
+    "FORMULA": (WARNING, WARNING),
+    "ADM_UNKNOWN": (ERROR, WARNING),
+    "CTRY": (ERROR, WARNING),
+    "AREA_UNKNOWN": (WARNING, WARNING),
+    "VALUE_NOT_ALLOWED": (ERROR, WARNING),
+    "BDWDTH_FORMAT": (ERROR, WARNING),
+    "BAND_EDGE": (WARNING, WARNING),
+    "EIRP_FORMAT": (ERROR, WARNING),
     "EIRP_SIGN": (WARNING, None),
     "EIRP_MISSING": (WARNING, WARNING),
     "EIRP_OVER_LIMIT": (WARNING, WARNING),
-    "EMI_CLS": (ERROR, ERROR),
+    "EMI_CLS": (ERROR, WARNING),
     "SYNCH_NO_NETWORK": (WARNING, WARNING),
-    "COORD_FORMAT": (ERROR, ERROR),
+    "COORD_FORMAT": (ERROR, WARNING),
     "COORD_SIGN": (ERROR, WARNING),
     "COORD_LENGTH": (ERROR, WARNING),
-    "COORD_RANGE": (ERROR, ERROR),
+    "COORD_RANGE": (ERROR, WARNING),
     "EMAIL": (WARNING, WARNING),
-    "DATE": (ERROR, ERROR),
-    "D_UPDATE": (ERROR, ERROR),
+    "DATE": (ERROR, WARNING),
+    "D_UPDATE_IGNORED": (WARNING, WARNING),
     "RX_EIRP": (WARNING, WARNING),
     "RX_CALL_SIGN": (WARNING, WARNING),
     "RX_NO_COORD": (INFO, INFO),
     "RES612_NOT_APPLICABLE": (WARNING, WARNING),
     # one record against the register
+    "FIRST_NOT_A": (ERROR, WARNING),
     "S_NO_MATCH": (ERROR, ERROR),
-    "S_DUPLICATE": (ERROR, ERROR),
-    "S_DIFFERS": (None, WARNING),
-    "A_EXISTS": (ERROR, ERROR),
-    "KEY_EXISTS": (ERROR, ERROR),
+    "S_AMBIGUOUS": (ERROR, ERROR),
+    "S_PARTIAL": (WARNING, WARNING),
+    "S_DUPLICATE": (ERROR, WARNING),
+    "PAIR_REFUSED": (None, ERROR),
+    "A_EXISTS": (ERROR, WARNING),
+    "KEY_EXISTS": (ERROR, WARNING),
     "ORDER": (ERROR, WARNING),
     "CALLSIGN_LOST": (WARNING, WARNING),
     "MODIFY": (INFO, INFO),
@@ -111,22 +123,24 @@ def finding(
 
 
 def limited(mode: Strictness, found: list[Finding]) -> list[Finding]:
-    """At most ``MAX_FINDINGS`` entries, in the order of lines; the last then says that there are more."""
+    """At most ``MAX_FINDINGS`` entries, in the order of lines, errors before all others if they are more."""
     ordered = sorted(found, key=lambda entry: entry.line)
     if len(ordered) <= MAX_FINDINGS:
         return ordered
-    kept = ordered[: MAX_FINDINGS - 1]
+    grave_first = sorted(ordered, key=lambda entry: entry.severity != ERROR)
+    kept = sorted(grave_first[: MAX_FINDINGS - 1], key=lambda entry: entry.line)
     more = len(ordered) - len(kept)
-    return kept + finding(mode, kept[-1].line, "TOO_MANY_FINDINGS", f"{more} further findings are left out")
+    return kept + finding(mode, kept[-1].line, "REPORT_CUT", f"{more} further findings are left out")
 
 
 def errors(found: list[Finding]) -> list[Finding]:
-    """The findings that refuse a file."""
+    """The findings that refuse: a file in strict mode, a record in lenient mode."""
     return [entry for entry in found if entry.severity == ERROR]
 
 
 def as_strictness(text: str) -> Strictness:
-    """The mode of a name; any other name is refused."""
-    if text not in (Strictness.STRICT.value, Strictness.LENIENT.value):
-        raise InputError("unknown mode", row="--mode", value=text, allowed="strict, lenient")
-    return Strictness(text)
+    """The mode of a name, ``bureau`` standing for lenient; any other name is refused."""
+    name = Strictness.LENIENT.value if text == _BUREAU else text
+    if name not in (Strictness.STRICT.value, Strictness.LENIENT.value):
+        raise InputError("unknown mode", row="--mode", value=text, allowed="strict, lenient, bureau")
+    return Strictness(name)

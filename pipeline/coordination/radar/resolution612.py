@@ -1,4 +1,4 @@
-"""The numbers of the radar layers: separation distances, bands, country codes. All of configs/tables."""
+"""The numbers of the radar layers: separation distances, country codes. All of configs/tables."""
 
 from __future__ import annotations
 
@@ -8,23 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pipeline.config.load import read_model
-from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_problem
+from pipeline.rows.row_models import SourcedRow, read_rows
 from pipeline.shipped import TABLES
 
 DISTANCES = TABLES / "res612_distances.yaml"
-_RADAR_BANDS = TABLES / "oceanographic_radar_bands.csv"
 ITU_CODES = TABLES / "itu_codes.csv"
 MIN_FREQUENCY_MHZ, MAX_FREQUENCY_MHZ = 3.0, 50.0
 # Frequencies are compared within a hertz: 4.488 is not above 4.463 + 0.025.
 _FREQUENCY_ROUNDING_MHZ = 1.0e-6
 MAX_EIRP_DBW = 25.0  # Resolution 612 (Rev.WRC-12), resolves 2
 
-_Frequency = Annotated[
-    NumberCell, Field(ge=MIN_FREQUENCY_MHZ, le=MAX_FREQUENCY_MHZ, description="3 to 50 MHz")
-]
 _Km = Annotated[float, Field(gt=0.0, le=5000.0)]
 
 
@@ -64,24 +60,6 @@ class RequiredSeparation(NamedTuple):
     row_mhz: float
     land_km: float
     sea_km: float
-
-
-class RadarBand(NamedTuple):
-    """A band of the radiolocation service for oceanographic radars."""
-
-    from_mhz: float
-    to_mhz: float
-
-
-class _BandRow(SourcedRow):
-    from_mhz: _Frequency
-    to_mhz: _Frequency
-
-    @model_validator(mode="after")
-    def _ascending(self) -> _BandRow:
-        if self.from_mhz >= self.to_mhz:
-            raise row_problem("to_mhz", "is not a band", "more than from_mhz")
-        return self
 
 
 def _codes(text: object) -> object:
@@ -141,17 +119,6 @@ def required_separation(
     return RequiredSeparation(
         row.centre_mhz, getattr(row.land_km, noise.value), getattr(row.sea_or_mixed_km, noise.value)
     )
-
-
-def read_bands(path: Path = _RADAR_BANDS) -> list[RadarBand]:
-    """Bands in MHz; the same form serves for a national list."""
-    return [RadarBand(row.from_mhz, row.to_mhz) for row in read_rows(path, _BandRow)]
-
-
-def band_fits(bands: list[RadarBand], frequency_mhz: float, half_width_mhz: float = 0.0) -> bool:
-    """Whether some band holds the frequency with that much on either side; edges belong to the band."""
-    slack = _FREQUENCY_ROUNDING_MHZ - half_width_mhz
-    return any(b.from_mhz - slack <= frequency_mhz <= b.to_mhz + slack for b in bands)
 
 
 def unknown_administrations(codes: Iterable[str]) -> list[str]:

@@ -148,14 +148,8 @@ def affected(
     d_km = GEOD.inv(*_repeated(station, lon), lon, lat)[2] / 1000.0
     within = np.flatnonzero(d_km <= sea_km)
     sea = np.zeros(lon.size, dtype=bool)
-    sea[within] = _paths(
-        clearance,
-        station.lon_deg,
-        station.lat_deg,
-        borders.points.points_m[within],
-        d_km[within],
-        sampling(sea_min_km),
-    )
+    points_m = borders.points.points_m[within]
+    sea[within] = paths_over_sea(station, points_m, d_km[within], clearance, sea_min_km)
     margin_km = d_km - np.where(sea, sea_km, land_km)
     found = []
     for index, name in enumerate(borders.administrations):
@@ -164,6 +158,17 @@ def affected(
         if margin_km[best] <= 0.0:
             found.append(Affected(name, float(d_km[own].min()), bool(sea[best]), float(margin_km[best])))
     return found
+
+
+def paths_over_sea(
+    station: RegisteredRadar,
+    points_m: NDArray[np.float64],
+    d_km: NDArray[np.float64],
+    clearance: Clearance,
+    sea_min_km: float,
+) -> NDArray[np.bool_]:
+    """Whether the paths from a radar to geocentric points [n, 3] so far away [n] cross that much sea."""
+    return _paths(clearance, station.lon_deg, station.lat_deg, points_m, d_km, sampling(sea_min_km))
 
 
 def zone_layers(

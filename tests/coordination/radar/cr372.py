@@ -97,7 +97,15 @@ WITHOUT_CALL_SIGN = {**NOVA_CREINA, "call_sign": ""}
 MODIFICATION = "\r\n".join(
     [
         record(**{**WITHOUT_CALL_SIGN, "Int": "S"}),
-        record(**{**WITHOUT_CALL_SIGN, "eirp_dBW": "19.2", "d_inuse": "10.01.2015", "op_time": "Y"}),
+        record(
+            **{
+                **WITHOUT_CALL_SIGN,
+                "eirp_dBW": "19.2",
+                "d_inuse": "10.01.2015",
+                "op_time": "Y",
+                "adm_remark": "",
+            }
+        ),
         "",
     ]
 )

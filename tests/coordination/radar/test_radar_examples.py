@@ -15,13 +15,13 @@ def rows(content: bytes) -> dict[str, dict[str, str]]:
     return {row["Adm_ref_id"]: row for row in parsed}
 
 
-def test_first_submission_is_refused_in_strict_mode_for_its_one_blank(apply):
+def test_first_submission_is_applied_in_strict_mode_with_warnings(apply):
     result = apply("", FIRST)
-    assert result.codes("ERROR") == ["BLANK_NOT_EMPTY"]
-    (error,) = [e for e in result.report if e["severity"] == "ERROR"]
-    assert (error["line"], error["field"], error["value"]) == (4, "eirp_dBW", " ")
-    assert sorted(result.codes("WARNING")) == ["EIRP_SIGN"] * 3 + ["OCC_BAND"] * 3
-    assert [e["line"] for e in result.report if e["code"] == "OCC_BAND"] == [2, 3, 4]
+    assert sorted(result.codes("WARNING")) == ["BAND_EDGE"] * 3 + ["BLANK_NOT_EMPTY"] + ["EIRP_SIGN"] * 3
+    (blank,) = [e for e in result.report if e["code"] == "BLANK_NOT_EMPTY"]
+    assert (blank["line"], blank["field"], blank["value"]) == (4, "eirp_dBW", " ")
+    assert [e["line"] for e in result.report if e["code"] == "BAND_EDGE"] == [2, 3, 4]
+    assert len(rows(result.out)) == 4
 
 
 def test_first_submission_is_applied_in_lenient_mode(apply):
@@ -30,27 +30,24 @@ def test_first_submission_is_applied_in_lenient_mode(apply):
     radars = rows(result.out)
     assert list(radars) == ["AUS - 011", "AUS - 012", "AUS - 013", "AUS - 014"]
     assert radars["AUS - 014"]["eirp_dBW"] == ""
-    assert radars["AUS - 011"] == LANCELIN
+    assert radars["AUS - 011"] == LANCELIN | {"d_update": "20.01.2015"}
 
 
-def test_modification_without_the_call_sign_is_refused_in_strict_mode(apply):
-    register = apply("", FIRST, "lenient").out
-    result = apply(register, MODIFICATION)
-    assert result.codes("ERROR") == ["S_NO_MATCH", "KEY_EXISTS"]
-    assert "CALLSIGN_LOST" in result.codes("WARNING")
-
-
-def test_modification_is_applied_in_lenient_mode(apply):
-    register = apply("", FIRST, "lenient").out
-    result = apply(register, MODIFICATION, "lenient")
+@pytest.mark.parametrize("mode", ["strict", "lenient"])
+def test_modification_without_the_call_sign_is_applied_with_warnings(apply, mode):
+    register = apply("", FIRST, mode, "05.11.2014").out
+    result = apply(register, MODIFICATION, mode)
     assert not result.codes("ERROR")
-    assert {"S_DIFFERS", "CALLSIGN_LOST"} <= set(result.codes("WARNING"))
+    assert {"S_PARTIAL", "CALLSIGN_LOST"} <= set(result.codes("WARNING"))
     assert result.codes("INFO") == ["MODIFY"]
     radars = rows(result.out)
     changed = radars["AUS - 013"]
     assert len(radars) == 4
     assert (changed["eirp_dBW"], changed["d_inuse"], changed["op_time"]) == ("19.2", "10.01.2015", "Y")
-    assert changed["Int"] == "A"
+    assert (changed["Int"], changed["adm_remark"]) == ("A", "")
+    assert {row["d_update"] for row in radars.values()} == {"05.11.2014", "20.01.2015"}
+    assert changed["d_update"] == "20.01.2015"
+    assert list(radars)[-1] == "AUS - 013"
 
 
 def test_modification_with_the_full_old_record_is_applied_in_strict_mode(apply):

@@ -1,0 +1,143 @@
+"""CR/372 files of either kind: text, or a workbook (.xlsx) as the Circular's examples 1.1 and 2.1 are.
+
+A spreadsheet keeps numbers as numbers: it drops signs, leading zeros and the point with its zero. What the
+columns of the format have is put back. Numbers typed as text are left as they are, but for their zeros.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from pipeline.coordination.radar.cr372_records import CR372_NAMES, LAT_DIGITS, LONG_DIGITS, Radar, number_of
+from pipeline.coordination.radar.cr372_text import Submission, line_of, read_records, white_space
+from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Strictness, finding
+from pipeline.errors import InputError
+from pipeline.rows.spreadsheets import WORKBOOK_START, SheetRow, read_first_sheet, sheet_bytes
+
+# Some 50,000 radars: far more than the world has.
+MAX_FILE_BYTES = 16_000_000
+_MOST_WORKBOOK_BYTES = 10_000_000
+_OLD_WORKBOOK_START = b"\xd0\xcf\x11\xe0"
+_SHEET = "radars"
+_DATE = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})( .*)?")
+_DOUBLE = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def read_file(path: Path, mode: Strictness) -> Submission:
+    """Read a CR/372 file; whatever is wrong with it becomes a finding, nothing is raised."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        problem = f"file cannot be read ({type(error).__name__})"
+        return Submission([], finding(mode, 0, "FILE_UNREADABLE", problem))
+    if len(content) > MAX_FILE_BYTES:
+        problem = f"file is larger than {MAX_FILE_BYTES // 1_000_000} MB"
+        return Submission([], finding(mode, 0, "FILE_TOO_LARGE", problem))
+    if content.startswith(WORKBOOK_START):
+        return _read_workbook(path, mode)
+    if content.startswith(_OLD_WORKBOOK_START):
+        problem = "is an Excel workbook of the old kind (.xls): save it as .xlsx or as comma-separated text"
+        return Submission([], finding(mode, 0, "WORKBOOK", problem))
+    return read_records(content, mode)
+
+
+def _read_workbook(path: Path, mode: Strictness) -> Submission:
+    try:
+        rows = read_first_sheet(path, most_bytes=_MOST_WORKBOOK_BYTES)
+    except InputError as error:
+        return Submission([], finding(mode, 0, "WORKBOOK", error.problem))
+    header = _header_order(rows[0].cells) if rows else None
+    order: Sequence[int] = range(len(CR372_NAMES)) if header is None else header
+    lines, unread = [], []
+    found: list[Finding] = []
+    for row in rows if header is None else rows[1:]:
+        cells = row.cells + [""] * (len(CR372_NAMES) - len(row.cells))
+        if header is None and any(cells[len(CR372_NAMES) :]):
+            found += _too_many_cells(row, mode)
+            unread.append(",".join(row.cells))
+        else:
+            fields = [_restored(name, cells[k]) for name, k in zip(CR372_NAMES, order, strict=True)]
+            found += white_space(row.number, fields, mode)
+            lines.append(line_of(row.number, fields))
+        if len(found) > MAX_FINDINGS:
+            problem = "so much is wrong with the file that its rest was not read"
+            found += finding(mode, 0, "TOO_MANY_FINDINGS", problem)
+            break
+    return Submission(lines, found, tuple(unread))
+
+
+def _too_many_cells(row: SheetRow, mode: Strictness) -> list[Finding]:
+    problem = f"{len(row.cells)} columns instead of {len(CR372_NAMES)}"
+    return finding(mode, row.number, "COLUMN_COUNT", problem, value=",".join(row.cells))
+
+
+def _header_order(cells: list[str]) -> list[int] | None:
+    """Where each column of the format stands, if the cells are the names of all of them in any order."""
+    names = [cell.strip().casefold() for cell in cells]
+    wanted = [name.casefold() for name in CR372_NAMES]
+    if set(wanted) - set(names):
+        return None
+    return [names.index(name) for name in wanted]
+
+
+def _restored(name: str, cell: str) -> str:
+    """A cell as the text that the format has for it."""
+    text = cell.strip(" ")
+    restore = _RESTORED.get(name)
+    changed = None if restore is None else restore(text)
+    return cell if changed is None else changed
+
+
+def _coordinate(digits: int) -> Callable[[str], str | None]:
+    def restored(text: str) -> str | None:
+        number = number_of(text)
+        if number is None or number != int(number) or len(str(abs(int(number)))) > digits:
+            return None
+        return ("-" if text.startswith("-") else "+") + str(abs(int(number))).zfill(digits)
+
+    return restored
+
+
+def _shortest(text: str) -> str | None:
+    """The shortest decimal of the double that a cell holds; None for text that is no double."""
+    if not _DOUBLE.fullmatch(text):
+        return None
+    value = float(text)
+    return format(Decimal(repr(value)), "f").removesuffix(".0") if math.isfinite(value) else None
+
+
+def _with_point(text: str) -> str | None:
+    plain = _shortest(text)
+    return plain if plain is None or "." in plain else f"{plain}.0"
+
+
+def _one_decimal(text: str) -> str | None:
+    """One decimal, if the number has no more; others are left for the check to find."""
+    plain = _with_point(text)
+    return None if plain is None or len(plain.partition(".")[2]) > 1 else plain
+
+
+def _date(text: str) -> str | None:
+    match = _DATE.fullmatch(text)
+    return None if match is None else f"{match[3]}.{match[2]}.{match[1]}"
+
+
+_RESTORED: dict[str, Callable[[str], str | None]] = {
+    "lat": _coordinate(LAT_DIGITS),
+    "long": _coordinate(LONG_DIGITS),
+    "freq_assgn": _shortest,
+    "bdwdth_kHz": _with_point,
+    "eirp_dBW": _one_decimal,
+    "d_inuse": _date,
+    "d_update": _date,
+}
+
+
+def workbook_bytes(radars: Iterable[Radar]) -> bytes:
+    """The register as a workbook: header, one radar a row, all cells text that no spreadsheet computes."""
+    return sheet_bytes(_SHEET, CR372_NAMES, radars)
