@@ -31,11 +31,21 @@ def rr941(
 def f1565(
     links: Annotated[Path, typer.Option(help="CSV with one fixed link per row.")],
     out: Annotated[Path, typer.Option(help="JSON to write: budgets of every link.")],
+    hops: Annotated[
+        Path | None, typer.Option(help="CSV link_id,hop,length_km,weight,operator: shares the budgets out.")
+    ] = None,
+    interference: Annotated[
+        Path | None, typer.Option(help="CSV link_id,source,kind,esr,sesr,bber: what sources spend of them.")
+    ] = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(help="CSV link_id,month,available_s,es,ses,bbe,blocks_per_s: whether they are kept."),
+    ] = None,
 ) -> None:
     """Error-performance budgets of fixed links (Rec. ITU-R F.1565-1)."""
-    from pipeline.coordination.f1565.error_budget import f1565_command
+    from pipeline.coordination.f1565.budget_document import f1565_command
 
-    f1565_command(links, out)
+    f1565_command(links, out, hops, interference, measured)
 
 
 @radar.command(

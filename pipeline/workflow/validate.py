@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
 from pipeline.config.protection import MANDATORY_OFFSETS
-from pipeline.coordination.f1565 import error_budget
+from pipeline.coordination.f1565 import budget_document
 from pipeline.coordination.radar import scene
 from pipeline.coordination.rr97 import epfd_document
 from pipeline.coordination.rr941 import comparison
@@ -84,7 +84,7 @@ ROOMS = (
     comparison,
     epfd_document,
     scene,
-    error_budget,
+    budget_document,
     no_effect,
 )
 

@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.coordination.f1565.error_budget import (
-    decimal_text,
-    f1565_command,
-    international_case,
-    long_haul_factor,
-)
+from pipeline.coordination.f1565.budget_document import f1565_command
+from pipeline.coordination.f1565.error_budget import decimal_text, international_case, long_haul_factor
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.errors import InputError
 
@@ -33,6 +29,7 @@ COLUMNS = (
     "blocks_per_s",
     "built_before_1996",
 )
+ALL_COLUMNS = (*COLUMNS, "allow_sum")
 BASE = {"blocks_per_s": "8000"}
 INTERNATIONAL = {**BASE, "portion": "international", "country": "intermediate", "length_km": "105", "br": "1"}
 SDH = {**INTERNATIONAL, "standard": "G.828", "bit_rate_kbps": "150336"}
@@ -49,7 +46,7 @@ LONG_HAUL = {
 }
 
 
-def write_links(path, rows, columns=COLUMNS):
+def write_links(path, rows, columns=ALL_COLUMNS):
     with path.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.DictWriter(lines, fieldnames=columns, restval="", lineterminator="\n")
         writer.writeheader()
@@ -102,7 +99,6 @@ def test_one_percent_share_rounds_its_own_counts(tmp_path):
         (Decimal("1.68e-6"), Decimal("8.4e-8"), Decimal("4.2e-9")),
         (5, 1, 88),
     )
-    assert set(budget) == {"id", "co_primary", "other_sources", "flags"}
 
 
 @pytest.mark.parametrize(
@@ -254,12 +250,15 @@ def test_systems_before_1996_have_more_block_errors_only(tmp_path, link, factor)
 @pytest.mark.parametrize(
     ("changes", "flags"),
     [
+        ({"b": "0.09", "c": "0.075", "a1": "0.01"}, ["REDISTRIBUTED"]),
+        ({"b": "0.09"}, ["REDISTRIBUTED"]),
+        ({"a1": "0.001"}, ["REDISTRIBUTED"]),
         ({"b": "0.075", "c": "0.075"}, ["B_PLUS_C_OUT_OF_RANGE"]),
         ({"b": "0.085", "c": "0.085"}, ["B_PLUS_C_OUT_OF_RANGE"]),
         ({"b": "0.08", "c": "0.075"}, []),
         ({"b": "0.085", "c": "0.08"}, []),
         ({"a1": "0.01", "b": "0.085", "c": "0.08"}, []),
-        ({"a1": "0.02", "b": "0.08", "c": "0.08"}, ["A1_PLUS_B_PLUS_C_TOO_LARGE"]),
+        ({"a1": "0.02", "b": "0.08", "c": "0.08", "allow_sum": "true"}, ["SUM_ABOVE_17_5"]),
         ({"blocks_per_s": ""}, ["NO_BLOCK_RATE"]),
     ],
 )
@@ -319,10 +318,11 @@ def test_counts_are_exact_where_floats_are_not(tmp_path):
         ({"blocks_per_s": "0"}, "blocks_per_s"),
         ({"blocks_per_s": "many"}, "blocks_per_s"),
         ({"built_before_1996": "perhaps"}, "built_before_1996"),
-        ({"a1": "0.009"}, "a1"),
-        ({"a1": "0.021"}, "a1"),
-        ({"b": "0.074"}, "b"),
-        ({"c": "0.086"}, "c"),
+        ({"a1": "0"}, "a1"),
+        ({"a1": "-0.01"}, "a1"),
+        ({"b": "0"}, "b"),
+        ({"c": "-0.08"}, "c"),
+        ({"a1": "0.02", "b": "0.08", "c": "0.0751"}, "a1"),
         ({"id": ""}, "id"),
         ({"id": "a\tb"}, "id"),
         ({"id": "x" * 65}, "id"),
@@ -330,7 +330,7 @@ def test_counts_are_exact_where_floats_are_not(tmp_path):
         ({**SHORT_HAUL, "b": ""}, "b"),
         ({**ACCESS, "c": ""}, "c"),
     ],
-    ids=range(38),
+    ids=range(39),
 )
 def test_bad_link_is_refused_with_its_place(tmp_path, changes, field):
     out = tmp_path / "budget.json"
@@ -343,11 +343,186 @@ def test_bad_link_is_refused_with_its_place(tmp_path, changes, field):
     assert [path.name for path in tmp_path.iterdir()] == ["links.csv"]
 
 
-@pytest.mark.parametrize("link", [PDH, {**SHORT_HAUL, "standard": "G.826"}])
-def test_rate_under_study_is_an_error(tmp_path, link):
-    links = write_links(tmp_path / "links.csv", [{**link, "bit_rate_kbps": "160001"}])
-    with pytest.raises(InputError, match="UNDER_STUDY"):
-        f1565_command(links, tmp_path / "budget.json")
+def test_only_errored_seconds_are_under_study_above_160_mbit(tmp_path):
+    fast = {"bit_rate_kbps": "622080"}
+    access, international = budgets(tmp_path, {**ACCESS, **fast, "c": "0.08"}, {**PDH, **fast})
+    assert access["flags"] == international["flags"] == ["ESR_UNDER_STUDY"]
+    whole, tenth = access["co_primary"], access["other_sources"]
+    assert (whole["esr"], whole["counts_per_month"]["es"], access["coef_x"]["esr"]) == (None, None, None)
+    # 0.0002 x 0.08 x 2592000 = 41.472; 1e-5 x 0.08 x 8000 x 2592000 = 16588.8.
+    assert (Decimal(whole["sesr"]), Decimal(whole["bber"])) == (Decimal("1.6e-5"), Decimal("8e-7"))
+    assert whole["counts_per_month"] == {"es": None, "ses": 42, "bbe": 16_589}
+    assert tenth["counts_per_month"] == {"es": None, "ses": 5, "bbe": 1659}
+    # Table 3: b = 1e-5 and 1e-6, c = 4e-6 and 4e-7; 105 km, B_R = 1.
+    assert international["coef_b"] == {"esr": None, "sesr": "0.00001", "bber": "0.000001"}
+    assert international["coef_c"] == {"esr": None, "sesr": "0.000004", "bber": "0.0000004"}
+    assert Decimal(international["co_primary"]["sesr"]) == Decimal("8.4e-7")
+
+
+@pytest.mark.parametrize(
+    ("line", "container", "flag"), [("155520", "150336", "STM1_AS_VC4"), ("51840", "48960", "STM0_AS_VC3")]
+)
+def test_line_rate_of_an_stm_counts_as_its_container(tmp_path, line, container, flag):
+    one, other = budgets(
+        tmp_path, {**LONG_HAUL, "bit_rate_kbps": line}, {**LONG_HAUL, "bit_rate_kbps": container}
+    )
+    assert one["flags"] == [flag]
+    assert one["co_primary"] == other["co_primary"]
+    assert (one["bit_rate_kbps"], one["bit_rate_used_kbps"]) == (line, container)
+
+
+def test_record_says_all_that_the_budget_rests_on(tmp_path):
+    one, long, access = budgets(tmp_path, {**SDH, "length_km": "20"}, LONG_HAUL, ACCESS)
+    assert {k: one[k] for k in ("portion", "country", "standard", "table", "j", "br")} == {
+        "portion": "international",
+        "country": "intermediate",
+        "standard": "G.828",
+        "table": 1,
+        "j": 1,
+        "br": "1",
+    }
+    assert (one["length_km"], one["length_used_km"]) == ("20", "50")
+    assert one["coef_b"] == {"esr": "0.0002", "sesr": "0.00001", "bber": "0.0000005"}
+    assert one["rounding"] == "counts up, ratios exact"
+    # A = (0.01 + 0.002) 75 / 100.
+    assert (long["a1"], long["a"], long["table"], long["j"]) == ("0.01", "0.009", 5, None)
+    assert (access["a"], access["c"], access["table"]) == (None, "0.075", 10)
+    assert one["notes_applied"] == [1, 2, 3, 4, 10, 11]
+    assert access["notes_applied"] == [1, 2, 3, 4, 9, 10, 11]
+    assert len(one["counts_aggregate_of"]) == 3
+    early = budgets(
+        tmp_path,
+        {**PDH, "bit_rate_kbps": "2048", "built_before_1996": "1"},
+        {**ACCESS, "built_before_1996": "1"},
+    )
+    assert [6 in b["notes_applied"] for b in early] == [True, False]
+    assert [5 in b["notes_applied"] for b in early] == [False, True]
+
+
+def with_tables(tmp_path, links, **tables):
+    paths = {}
+    for name, text in tables.items():
+        paths[name] = tmp_path / f"{name}.csv"
+        paths[name].write_text(text)
+    out = tmp_path / "budget.json"
+    f1565_command(write_links(tmp_path / "links.csv", links), out, **paths)
+    return json.loads(out.read_text(encoding="utf-8"))["links"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "shares"),
+    [
+        (["a,20,,", "b,30,,", "c,55,,"], ["4/21", "6/21", "11/21"]),
+        (["a,20,1,", "b,30,2,", "c,55,1,"], ["1/4", "1/2", "1/4"]),
+        (["a,,,x", "b,,,y", "c,,,z"], ["1/3", "1/3", "1/3"]),
+    ],
+)
+def test_budget_of_a_link_is_shared_out_over_its_hops(tmp_path, rows, shares):
+    hops = "link_id,hop,length_km,weight,operator\n" + "".join(f"0,{row}\n" for row in rows)
+    (link,) = with_tables(tmp_path, [SDH], hops=hops)
+    found = link["hops"]["hops"]
+    assert [Fraction(hop["share"]) for hop in found] == [Fraction(share) for share in shares]
+    for part in ("co_primary", "other_sources"):
+        for name in ("esr", "sesr", "bber"):
+            assert sum(Fraction(hop[part][name]) for hop in found) == Fraction(link[part][name])
+        for name in ("es", "ses", "bbe"):
+            total = sum(hop[part]["counts_per_month"][name] for hop in found)
+            assert total <= link[part]["counts_per_month"][name]
+    # 43.5456 errored seconds of example 1: whole seconds of a hop are rounded down.
+    first = Fraction("43.5456") * Fraction(shares[0])
+    assert found[0]["co_primary"]["counts_per_month"]["es"] == first.numerator // first.denominator
+
+
+def test_hops_that_do_not_make_the_link_are_named_or_refused(tmp_path):
+    head = "link_id,hop,length_km,weight,operator\n"
+    (link,) = with_tables(tmp_path, [SDH], hops=head + "0,a,20,,\n0,b,30,,\n")
+    assert link["hops"]["flags"] == ["HOPS_LENGTH_DIFFERS"]
+    for rows, field in (
+        ("0,a,20,,\n0,b,,,\n", "length_km"),
+        ("0,a,,1,\n0,b,,,\n", "weight"),
+        ("0,a,0,,\n", "length_km"),
+        ("1,a,20,,\n", "link_id"),
+        ("0,a,20,,\n0,a,30,,\n", "hop"),
+    ):
+        with pytest.raises(InputError, match=r"hops\.csv") as refused:
+            with_tables(tmp_path, [SDH], hops=head + rows)
+        assert refused.value.field == field
+
+
+def test_interference_of_all_sources_is_held_against_both_shares(tmp_path):
+    rows = [
+        "0,sat,space,1e-6,4e-7,1e-8",
+        "0,station,earth_long,5e-6,2e-7,1e-8",
+        "0,station,earth_anomalous,4e-6,1e-7,0",
+        "0,link 7,terrestrial_coprimary,6e-6,1e-7,2e-8",
+        "0,device,other,1.68e-6,0,0",
+    ]
+    text = "link_id,source,kind,esr,sesr,bber\n" + "\n".join(rows) + "\n"
+    (link,) = with_tables(tmp_path, [SDH], interference=text)
+    found = link["interference"]
+    # Example 1: 1.68e-5, 8.4e-7, 4.2e-8. The sum is 1.6e-5, 8e-7, 4e-8.
+    assert [round(found["co_primary"][n]["used_pct"], 3) for n in ("esr", "sesr", "bber")] == [95.238] * 3
+    assert found["co_primary"]["ok"] is True
+    assert Decimal(found["of_these_space"]["esr"]) == Decimal("1e-5")
+    # As much as there is, is kept; a little more is not.
+    assert found["other_sources"]["esr"] == {
+        "used": "0.00000168",
+        "budget": "0.00000168",
+        "used_pct": 100.0,
+        "ok": True,
+    }
+    (link,) = with_tables(tmp_path, [SDH], interference=text + "0,more,other,1e-20,0,0\n")
+    assert (link["interference"]["other_sources"]["ok"], link["interference"]["co_primary"]["ok"]) == (
+        False,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "ratios", "verdict"),
+    [
+        # 2592000 s of which 43 errored: 1.659e-5 of 1.68e-5; 2 of 2.177; 870 blocks of 8000 in 2591998 s.
+        (
+            "2592000,43,2,870,8000",
+            ("1.658951e-5", "7.716049e-7", "4.195605e-8"),
+            ("pass", "pass", "pass", "pass"),
+        ),
+        ("2592000,44,2,870,8000", None, ("fail", "pass", "pass", "fail")),
+        # In half of the time the same errors are twice the ratio.
+        ("1296000,43,1,400,8000", None, ("fail", "pass", "pass", "fail")),
+        ("2592000,43,2,,", None, ("pass", "pass", "not_measured", "not_measured")),
+    ],
+)
+def test_measurements_count_in_available_time(tmp_path, row, ratios, verdict):
+    text = f"link_id,month,available_s,es,ses,bbe,blocks_per_s\n0,2026-10,{row}\n"
+    (link,) = with_tables(tmp_path, [SDH], measured=text)
+    (month,) = link["measured"]
+    words = month["co_primary"]
+    assert (words["esr"], words["sesr"], words["bber"], words["result"]) == verdict
+    if ratios is not None:
+        assert [month[n] for n in ("esr", "sesr", "bber")] == pytest.approx(
+            list(map(float, ratios)), rel=1e-6
+        )
+
+
+def test_measurement_without_objective_is_under_study(tmp_path):
+    fast = {**ACCESS, "bit_rate_kbps": "622080"}
+    text = "link_id,month,available_s,es,ses,bbe,blocks_per_s\n0,2026-10,2592000,100,1,1,8000\n"
+    (link,) = with_tables(tmp_path, [fast], measured=text)
+    words = link["measured"][0]["co_primary"]
+    assert words == {"esr": "under_study", "sesr": "pass", "bber": "pass", "result": "under_study"}
+    for row, field in (
+        ("2026-10,2592000,1,2,0,8000", "ses"),
+        ("2026-10,10,11,2,0,8000", "es"),
+        ("2026-13,10,1,1,0,8000", "month"),
+        ("2026-10,0,0,0,0,8000", "available_s"),
+        ("2026-10,2678401,0,0,0,8000", "available_s"),
+        ("2026-10,100,0,0,1,", "blocks_per_s"),
+    ):
+        bad = f"link_id,month,available_s,es,ses,bbe,blocks_per_s\n0,{row}\n"
+        with pytest.raises(InputError, match=r"measured\.csv") as refused:
+            with_tables(tmp_path, [fast], measured=bad)
+        assert refused.value.field == field
 
 
 @pytest.mark.parametrize("column", COLUMNS)

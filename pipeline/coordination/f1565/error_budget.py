@@ -1,36 +1,29 @@
 """Interference budgets of fixed links: error ratios and monthly counts (Rec. ITU-R F.1565-1), exact.
 
 The tables hold the 10 % of co-primary services; every other source has 1 % (recommends 6). Only counts are
-rounded, always up. Budgets of a whole table of links are plain data, for a file.
+rounded, always up.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from decimal import Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from pipeline.config.config import Config
-from pipeline.coordination.f1565.fixed_links import FixedLink, read_links
-from pipeline.coordination.f1565.objectives import (
-    F1565Tables,
-    InternationalTable,
-    NationalTable,
-    Rates,
-    read_tables,
-)
+from pipeline.coordination.f1565.fixed_links import FixedLink
+from pipeline.coordination.f1565.objectives import F1565Tables, InternationalTable, NationalTable, Rates
 from pipeline.errors import InputError
-from pipeline.files import Output, check_outputs, json_bytes, kind_of_start, write_output
-from pipeline.territory.rasters import CheckedTerritory
 
 _CLAMPED_LENGTH = "CLAMPED_LMIN"
 _B_PLUS_C = "B_PLUS_C_OUT_OF_RANGE"
-_SUM_TOO_LARGE = "A1_PLUS_B_PLUS_C_TOO_LARGE"
-NO_BLOCK_RATE = "NO_BLOCK_RATE"
-UNDER_STUDY = "UNDER_STUDY"
+_SUM_TOO_LARGE = "SUM_ABOVE_17_5"
+_REDISTRIBUTED = "REDISTRIBUTED"
+_ESR_UNDER_STUDY = "ESR_UNDER_STUDY"
+_NO_BLOCK_RATE = "NO_BLOCK_RATE"
+# Definitions, real link, available time only, any month; the whole link; space services as a whole.
+_NOTES_OF_ALL = (1, 2, 3, 4, 10, 11)
 
 _Row = TypeVar("_Row", bound=Rates)
 
@@ -45,17 +38,22 @@ class BudgetError(ValueError):
 
 
 class Ratios(NamedTuple):
-    """Errored-second, severely-errored-second and background-block-error ratios."""
+    """Ratios of errored seconds (None: under study), severely errored seconds, background block errors."""
 
-    esr: Fraction
+    esr: Fraction | None
     sesr: Fraction
     bber: Fraction
 
+    def times(self, share: Fraction) -> Ratios:
+        """A share of all three."""
+        esr = None if self.esr is None else self.esr * share
+        return Ratios(esr, self.sesr * share, self.bber * share)
+
 
 class Counts(NamedTuple):
-    """The same per month of 30 days, rounded up; ``bbe`` None without a block rate."""
+    """The same per month of 30 days; ``es`` None: under study, ``bbe`` None: no block rate."""
 
-    es: int
+    es: int | None
     ses: int
     bbe: int | None
 
@@ -67,36 +65,81 @@ class SourceBudget(NamedTuple):
     counts: Counts
 
 
+class Coefficients(NamedTuple):
+    """A row of the tables: (b, c) of Tables 1 to 4, or what X is multiplied by in Tables 5 to 10."""
+
+    b: Ratios | None
+    c: Ratios | None
+    x: Ratios | None
+
+
 class LinkBudget(NamedTuple):
     """Budget of a link per direction.
 
-    ``table`` number of the table; ``case`` the j of the formula (1 to 4), None in the national portion.
+    ``table`` number of the table; ``case`` the j of the formula (1 to 4), None in the national portion;
+    ``rate_kbps`` and ``length_km`` as they count; ``factor`` X of the national portion: A, B or C.
     """
 
     co_primary: SourceBudget
     other_sources: SourceBudget
     table: int
     case: int | None
+    coefficients: Coefficients
+    rate_kbps: Fraction
+    length_km: Fraction | None
+    factor: Fraction | None
     flags: tuple[str, ...]
+    notes: tuple[int, ...]
 
 
-def _link_budget(link: FixedLink, tables: F1565Tables) -> LinkBudget:
-    """Budget of one direction of a link; BudgetError where the Recommendation has none."""
-    if link.portion == "international":
-        ratios, table, case = _international(link, tables)
-    else:
-        ratios, table = _national(link, tables)
-        case = None
+class _Objective(NamedTuple):
+    ratios: Ratios
+    table: int
+    case: int | None
+    coefficients: Coefficients
+    factor: Fraction | None
+
+
+def link_budget(path: Path, link: FixedLink, tables: F1565Tables) -> LinkBudget:
+    """Budget of one direction of a link; InputError where the Recommendation has none."""
+    try:
+        return _budget(link, tables)
+    except BudgetError as error:
+        value = str(getattr(link, error.field))
+        raise InputError(
+            str(error), file=path, row=link.row, field=error.field, value=value, allowed=error.allowed
+        ) from None
+
+
+def _budget(link: FixedLink, tables: F1565Tables) -> LinkBudget:
+    rate_kbps, alias = _rate(link, tables)
+    by_portion = _international if link.portion == "international" else _national
+    found = by_portion(link, rate_kbps, tables)
+    ratios = found.ratios
     if _is_early(link, tables):
         ratios = ratios._replace(bber=ratios.bber * tables.early_system_factor)
-    others = Ratios(*(ratio / tables.other_sources_divisor for ratio in ratios))
+    others = ratios.times(1 / tables.other_sources_divisor)
+    length_km = None if link.length_km is None else max(link.length_km, tables.min_length_km)
     return LinkBudget(
-        SourceBudget(ratios, _counts(ratios, link, tables)),
-        SourceBudget(others, _counts(others, link, tables)),
-        table,
-        case,
-        _flags(link, tables),
+        co_primary=SourceBudget(ratios, counts_of(ratios, link.blocks_per_s, tables)),
+        other_sources=SourceBudget(others, counts_of(others, link.blocks_per_s, tables)),
+        table=found.table,
+        case=found.case,
+        coefficients=found.coefficients,
+        rate_kbps=rate_kbps,
+        length_km=length_km if _depends_on_length(link) else None,
+        factor=found.factor,
+        flags=(*alias, *_flags(link, ratios, tables)),
+        notes=_notes(link, tables),
     )
+
+
+def _rate(link: FixedLink, tables: F1565Tables) -> tuple[Fraction, tuple[str, ...]]:
+    """Bit rate that counts: that of the container for the line rate of an STM, with a flag."""
+    for alias in tables.aliases if link.standard == "G.828" else ():
+        if link.bit_rate_kbps == alias.line_kbps:
+            return alias.as_kbps, (alias.flag,)
+    return link.bit_rate_kbps, ()
 
 
 class PermissibleInterference(NamedTuple):
@@ -120,7 +163,13 @@ def permissible_interference(tables: F1565Tables) -> PermissibleInterference:
 
 
 def decimal_text(value: Fraction) -> str:
-    """All digits of a fraction that has a finite decimal expansion, without an exponent."""
+    """All digits of a fraction without an exponent; ``n/d`` where a decimal would never end."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest != 1:
+        return f"{value.numerator}/{value.denominator}"
     digits = Context(prec=400)
     quotient = digits.divide(Decimal(value.numerator), Decimal(value.denominator))
     return format(quotient.normalize(digits), "f")
@@ -141,32 +190,32 @@ def international_case(length_km: Fraction, table: InternationalTable) -> int:
     return first if length_km <= table.break_km else first + 1
 
 
-def _international(link: FixedLink, tables: F1565Tables) -> tuple[Ratios, int, int]:
+def _international(link: FixedLink, rate_kbps: Fraction, tables: F1565Tables) -> _Objective:
     assert link.length_km is not None
     assert link.br is not None
     table = next(t for t in tables.international if (t.country, t.standard) == (link.country, link.standard))
-    row = _row(table.rows, link)
+    row = _row(table.rows, link, rate_kbps)
     length_km = max(link.length_km, tables.min_length_km)
     case = international_case(length_km, table)
     share = length_km / tables.reference_length_km
-    if row.esr is None:
-        raise _under_study(link)
+    pairs = (row.esr, row.sesr, row.bber)
+    b, c = (Ratios(*(None if pair is None else pair[k] for pair in pairs)) for k in (0, 1))  # type: ignore[arg-type]
+    if case in (1, 3):
+        ratios = b.times((1 + link.br) * share)
+    else:
+        long, constant = b.times(share), c.times(link.br)
+        esr = None if long.esr is None or constant.esr is None else long.esr + constant.esr
+        ratios = Ratios(esr, long.sesr + constant.sesr, long.bber + constant.bber)
+    return _Objective(ratios, table.table, case, Coefficients(b, c, None), None)
 
-    def objective(b: Fraction, c: Fraction) -> Fraction:
-        assert link.br is not None
-        return b * (1 + link.br) * share if case in (1, 3) else b * share + c * link.br
 
-    return Ratios(objective(*row.esr), objective(*row.sesr), objective(*row.bber)), table.table, case
-
-
-def _national(link: FixedLink, tables: F1565Tables) -> tuple[Ratios, int]:
+def _national(link: FixedLink, rate_kbps: Fraction, tables: F1565Tables) -> _Objective:
     assert link.portion != "international"
     table: NationalTable = next(t for t in tables.national if t.standard == link.standard)
-    row = _row(table.rows, link)
-    if row.esr is None:
-        raise _under_study(link)
-    factor = _factor(link, tables)
-    return Ratios(row.esr * factor, row.sesr * factor, row.bber * factor), table.tables[link.portion]
+    row = _row(table.rows, link, rate_kbps)
+    values, factor = Ratios(row.esr, row.sesr, row.bber), _factor(link, tables)
+    coefficients = Coefficients(None, None, values)
+    return _Objective(values.times(factor), table.tables[link.portion], None, coefficients, factor)
 
 
 def _factor(link: FixedLink, tables: F1565Tables) -> Fraction:
@@ -180,24 +229,19 @@ def _factor(link: FixedLink, tables: F1565Tables) -> Fraction:
     return factor
 
 
-def _row(rows: tuple[_Row, ...], link: FixedLink) -> _Row:
+def _row(rows: tuple[_Row, ...], link: FixedLink, rate_kbps: Fraction) -> _Row:
     """The row of the bit rate: a single rate, or within (above, up to]; the first from its start."""
-    rate = link.bit_rate_kbps
     for i, row in enumerate(rows):
         if row.above_kbps is None:
-            if rate == row.up_to_kbps:
+            if rate_kbps == row.up_to_kbps:
                 return row
-        elif (row.above_kbps < rate or (i == 0 and rate == row.above_kbps)) and rate <= row.up_to_kbps:
+        elif (row.above_kbps < rate_kbps or (i == 0 and rate_kbps == row.above_kbps)) and (
+            rate_kbps <= row.up_to_kbps
+        ):
             return row
     low, high = rows[0].above_kbps, rows[-1].up_to_kbps
     allowed = ", ".join(str(r.up_to_kbps) for r in rows) if low is None else f"{low} to {high}"
     raise BudgetError("bit_rate_kbps", f"is not a bit rate of {link.standard}", f"{allowed} kbit/s")
-
-
-def _under_study(link: FixedLink) -> BudgetError:
-    return BudgetError(
-        "bit_rate_kbps", f"{UNDER_STUDY}: {link.standard} has no ESR objective here", "up to 160000 kbit/s"
-    )
 
 
 def _is_early(link: FixedLink, tables: F1565Tables) -> bool:
@@ -205,86 +249,49 @@ def _is_early(link: FixedLink, tables: F1565Tables) -> bool:
     return link.built_before_1996 and link.standard == "G.826" and slow
 
 
-def _counts(ratios: Ratios, link: FixedLink, tables: F1565Tables) -> Counts:
-    blocks = link.blocks_per_s
+def _depends_on_length(link: FixedLink) -> bool:
+    return link.portion in ("international", "long_haul")
+
+
+def counts_of(
+    ratios: Ratios, blocks_per_s: Fraction | None, tables: F1565Tables, *, up: bool = True
+) -> Counts:
+    """Counts per month of 30 days, rounded up, or down for parts of a whole."""
+    rounded = math.ceil if up else math.floor
     return Counts(
-        math.ceil(ratios.esr * tables.month_s),
-        math.ceil(ratios.sesr * tables.month_s),
-        None if blocks is None else math.ceil(ratios.bber * blocks * tables.month_s),
+        None if ratios.esr is None else rounded(ratios.esr * tables.month_s),
+        rounded(ratios.sesr * tables.month_s),
+        None if blocks_per_s is None else rounded(ratios.bber * blocks_per_s * tables.month_s),
     )
 
 
-def _flags(link: FixedLink, tables: F1565Tables) -> tuple[str, ...]:
+def _flags(link: FixedLink, ratios: Ratios, tables: F1565Tables) -> tuple[str, ...]:
     ranges = tables.ranges
     flags = []
-    depends_on_length = link.portion in ("international", "long_haul")
-    if depends_on_length and link.length_km is not None and link.length_km < tables.min_length_km:
+    if _depends_on_length(link) and link.length_km is not None and link.length_km < tables.min_length_km:
         flags.append(_CLAMPED_LENGTH)
+    shares = ((link.a1, ranges.a1), (link.b, ranges.b), (link.c, ranges.c))
+    if any(share is not None and not low <= share <= high for share, (low, high) in shares):
+        flags.append(_REDISTRIBUTED)
     if link.b is not None and link.c is not None:
         if not ranges.b_plus_c[0] <= link.b + link.c <= ranges.b_plus_c[1]:
             flags.append(_B_PLUS_C)
-        if link.a1 is not None and link.a1 + link.b + link.c > ranges.a1_plus_b_plus_c[1]:
+        if link.shares_too_large(tables):
             flags.append(_SUM_TOO_LARGE)
+    if ratios.esr is None:
+        flags.append(_ESR_UNDER_STUDY)
     if link.blocks_per_s is None:
-        flags.append(NO_BLOCK_RATE)
+        flags.append(_NO_BLOCK_RATE)
     return tuple(flags)
 
 
-# --- of a whole table, as plain data ------------------------------------------------------------------------
-
-
-def budgets_document(links: Path) -> dict[str, object]:
-    """Budgets of all links of a table, in its order; InputError names the first link without one."""
-    tables = read_tables()
-    return {
-        "links": [
-            {"id": link.id, **_budget_record(_budget(links, link, tables))}
-            for link in read_links(links, tables)
-        ]
-    }
-
-
-def _budget_record(budget: LinkBudget) -> dict[str, object]:
-    """A budget as plain data; ratios as decimal texts with all their digits."""
-    return {
-        "co_primary": _share(budget.co_primary),
-        "other_sources": _share(budget.other_sources),
-        "flags": list(budget.flags),
-    }
-
-
-def _budget(path: Path, link: FixedLink, tables: F1565Tables) -> LinkBudget:
-    try:
-        return _link_budget(link, tables)
-    except BudgetError as error:
-        value = str(getattr(link, error.field))
-        raise InputError(
-            str(error), file=path, row=link.row, field=error.field, value=value, allowed=error.allowed
-        ) from None
-
-
-def _share(share: SourceBudget) -> dict[str, object]:
-    ratios = {name: decimal_text(value) for name, value in share.ratios._asdict().items()}
-    return {**ratios, "counts_per_month": share.counts._asdict()}
-
-
-_BUDGETS_FILE = kind_of_start("budgets of fixed links", rb'\s*\{\s*"links"\s*:')
-
-
-def f1565_command(links: Path, out: Path) -> None:
-    """Read ``links``, write the budgets of all of them as JSON to ``out``, whole or not at all."""
-    check_outputs([Output("--out", out, _BUDGETS_FILE)], [links])
-    write_output(out, json_bytes(budgets_document(links)))
-
-
-def check(config: Config, _: CheckedTerritory) -> Iterator[str]:
-    """Budgets of the links; and whether devices get no more than their share of them."""
-    if config.coordination.links is not None:
-        budgets = budgets_document(config.coordination.links)["links"]
-        assert isinstance(budgets, list)
-        yield f"  fixed links   {len(budgets)} with budgets by F.1565"
-    allowed_db = permissible_interference(read_tables()).other_sources_db
-    fixed = None if config.incumbents is None else config.incumbents.fixed
-    if fixed is not None and fixed.i_n_db.value > allowed_db:
-        given = f"incumbents.fixed.i_n_db of {fixed.i_n_db.value:g} dB"
-        yield f"  remark        {given} is more than the share of F.1565 for other sources, {allowed_db:g} dB"
+def _notes(link: FixedLink, tables: F1565Tables) -> tuple[int, ...]:
+    """Numbers of the notes that this budget rests on."""
+    found = set(_NOTES_OF_ALL)
+    if _is_early(link, tables):
+        found.add(6 if link.portion == "international" else 5)
+    if link.portion != "international":
+        found.add(9)
+        found |= {8} if None not in (link.b, link.c) else set()
+        found |= {7} if None not in (link.a1, link.b, link.c) else set()
+    return tuple(sorted(found))

@@ -38,7 +38,8 @@ def _empty_is_none(text: object) -> object:
     return None if text == "" else text
 
 
-_OptionalExact = Annotated[Fraction | None, BeforeValidator(_optional)]
+OptionalExact = Annotated[Fraction | None, BeforeValidator(_optional)]
+RequiredExact = Annotated[Exact, BeforeValidator(_required)]
 
 
 class FixedLink(StrippedRow):
@@ -57,35 +58,45 @@ class FixedLink(StrippedRow):
         Field(description="intermediate or terminating, for portion international"),
     ]
     standard: Annotated[Standard, Field(description="G.826 or G.828")]
-    bit_rate_kbps: Annotated[
-        Exact, BeforeValidator(_required), Field(gt=0, description="a bit rate of the standard, kbit/s")
-    ]
+    bit_rate_kbps: Annotated[RequiredExact, Field(gt=0, description="a bit rate of the standard, kbit/s")]
     length_km: Annotated[
-        _OptionalExact,
+        OptionalExact,
         Field(description="more than 0, up to 27500 km; may be empty for short_haul and access"),
     ]
     br: Annotated[
-        _OptionalExact,
+        OptionalExact,
         Field(description="block allowance ratio, more than 0, up to 1, for portion international"),
     ]
-    a1: Annotated[_OptionalExact, Field(description="0.01 to 0.02, for portion long_haul")]
-    b: Annotated[_OptionalExact, Field(description="0.075 to 0.085, for portion short_haul")]
-    c: Annotated[_OptionalExact, Field(description="0.075 to 0.085, for portion access")]
-    blocks_per_s: Annotated[_OptionalExact, Field(description="more than 0, up to 1000000, or empty")]
+    a1: Annotated[OptionalExact, Field(description="a share of more than 0, for portion long_haul")]
+    b: Annotated[OptionalExact, Field(description="a share of more than 0, for portion short_haul")]
+    c: Annotated[OptionalExact, Field(description="a share of more than 0, for portion access")]
+    blocks_per_s: Annotated[OptionalExact, Field(description="more than 0, up to 1000000, or empty")]
     built_before_1996: Annotated[
         bool, BeforeValidator(_yes_no), Field(description="true, false, 1, 0, yes, no or empty")
     ]
+    allow_sum: Annotated[
+        bool, BeforeValidator(_yes_no), Field(description="true, false, 1, 0, yes, no or empty")
+    ] = False
 
     @model_validator(mode="after")
     def _by_tables(self, info: ValidationInfo) -> FixedLink:
         for name in NEEDED[self.portion]:
             if getattr(self, name) is None:
                 raise _refused(name, f"value is missing for portion {self.portion}")
-        for name, low, high, open_below in _bounds(rules_of(info, F1565Tables)):
+        for name, high in _UP_TO.items():
             value = getattr(self, name)
-            if value is not None and not (low < value <= high if open_below else low <= value <= high):
+            if value is not None and not 0 < value <= high:
                 raise _refused(name, "is out of range")
+        if self.shares_too_large(rules_of(info, F1565Tables)) and not self.allow_sum:
+            text = "A1 + B + C is more than 17.5 % (note 7)"
+            raise row_problem("a1", text, "a sum of up to 0.175, or allow_sum true")
         return self
+
+    def shares_too_large(self, tables: F1565Tables) -> bool:
+        """Whether A1, B and C are all given and are more than note 7 allows together."""
+        shares = (self.a1, self.b, self.c)
+        given = [share for share in shares if share is not None]
+        return len(given) == len(shares) and sum(given) > tables.ranges.a1_plus_b_plus_c[1]
 
 
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -94,9 +105,15 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "short_haul": ("b",),
     "access": ("c",),
 }
-# The whole hypothetical reference path of G.826: longer can only be a slip.
-_MAX_LENGTH_KM = Fraction(27_500)
-_MAX_BLOCKS_PER_S = Fraction(1_000_000)
+# All are more than 0. 27500 km is the whole hypothetical reference path of G.826: longer can only be a slip.
+_UP_TO = {
+    "length_km": Fraction(27_500),
+    "br": Fraction(1),
+    "a1": Fraction(1),
+    "b": Fraction(1),
+    "c": Fraction(1),
+    "blocks_per_s": Fraction(1_000_000),
+}
 
 
 def read_links(path: Path, tables: F1565Tables) -> list[FixedLink]:
@@ -104,19 +121,6 @@ def read_links(path: Path, tables: F1565Tables) -> list[FixedLink]:
     links = read_rows(path, FixedLink, context=tables)
     refuse_second(path, links, ("id",))
     return links
-
-
-def _bounds(tables: F1565Tables) -> list[tuple[str, Fraction, Fraction, bool]]:
-    """Field, lower bound, upper bound, whether the lower bound itself is out."""
-    ranges = tables.ranges
-    return [
-        ("length_km", Fraction(0), _MAX_LENGTH_KM, True),
-        ("br", Fraction(0), Fraction(1), True),
-        ("a1", *ranges.a1, False),
-        ("b", *ranges.b, False),
-        ("c", *ranges.c, False),
-        ("blocks_per_s", Fraction(0), _MAX_BLOCKS_PER_S, True),
-    ]
 
 
 def _refused(name: str, text: str) -> PydanticCustomError:

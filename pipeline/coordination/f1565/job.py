@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config.config import Config
-from pipeline.coordination.f1565.error_budget import budgets_document, permissible_interference
+from pipeline.coordination.f1565.budget_document import budgets_document
+from pipeline.coordination.f1565.error_budget import permissible_interference
 from pipeline.coordination.f1565.objectives import read_tables
 from pipeline.files import json_bytes, write_together
 from pipeline.grid.layer_files import layer_file

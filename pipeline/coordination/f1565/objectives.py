@@ -92,6 +92,14 @@ class Ranges(_Section):
     a1_plus_b_plus_c: _Range
 
 
+class Alias(_Section):
+    """A line rate that counts as the rate of the container in it."""
+
+    line_kbps: Exact
+    as_kbps: Exact
+    flag: str
+
+
 class LongHaul(_Section):
     """Factor A by length."""
 
@@ -112,6 +120,8 @@ class F1565Tables(_Section):
     other_sources_divisor: Exact
     early_system_factor: Exact
     early_system_kbps: Exact
+    aliases: tuple[Alias, ...]
+    notes: dict[int, str]
     ranges: Ranges
     long_haul: LongHaul
     international: tuple[InternationalTable, ...]
