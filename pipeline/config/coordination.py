@@ -50,6 +50,8 @@ class Case(Section):
     """Whether the comment came with a calculation of delta-T/T."""
     already_identified: bool = False
     """Whether the list under No. 9.36.2 names the network."""
+    admin_identified: bool = False
+    """Whether the list names the administration; decisive for requests received before 1 January 2013."""
     claimed_crc_error: bool = False
     """Whether an error in the published list is claimed, in a band without coordination arc."""
     both_ways: bool = False
@@ -79,11 +81,48 @@ class Comparison(Section):
     """Places that see their own satellite lower are left out; none: as `limits` says."""
 
 
+class EpfdCase(Section):
+    """A comment under No. 9.41 on a request under Nos. 9.7A or 9.7B."""
+
+    kind: Annotated[Literal["inclusion", "exclusion"], Field(description="inclusion or exclusion")]
+    """What the comment asks for: `inclusion` or `exclusion`."""
+    request_received: Day
+    """Date on which the Bureau received the coordination request."""
+    ific_date: Day
+    """Date of the BR IFIC that published the request."""
+    comment_received: Day
+    """Date on which the Bureau received the comment."""
+    examined_on: Day | None = None
+    """Date on which the Bureau examined the comment; before 2017 condition 1 alone counted."""
+    calculation_supplied: bool
+    """Whether the comment came with the epfd and the overlap of frequencies."""
+    already_identified: bool = False
+    """Whether the list under No. 9.36.2 names the system or station."""
+    admin_identified: bool = False
+    """Whether the list names the administration; decisive for requests received before 1 January 2013."""
+    epfd: Annotated[
+        Literal["bound", "simulation", "given"], Field(description="bound, simulation or given")
+    ] = "bound"
+    """What condition 2 is judged by: the upper `bound`, a `simulation`, or a value that is `given`."""
+    epfd_dbw_m2: Annotated[Number, Field(ge=-400, le=0, description="-400 to 0 dB(W/m2)")] | None = None
+    """Largest epfd(down) in the reference bandwidth, for `given`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EpfdCase:
+        if not self.request_received <= self.ific_date <= self.comment_received:
+            raise ValueError("request_received, ific_date, comment_received must follow one another")
+        if (self.epfd == "given") != (self.epfd_dbw_m2 is not None):
+            raise ValueError("epfd_dbw_m2 goes with epfd: given")
+        return self
+
+
 class EpfdComparison(Section):
     """A non-geostationary system and a large earth station (RR Nos. 9.7A and 9.7B)."""
 
     systems: Path
     """YAML with the earth `station` and the non-geostationary `system`."""
+    case: EpfdCase | None = None
+    """A comment that is decided on, if there is one."""
     limits: Path = TABLES / "rr941.yaml"
     """Conditions 1 and 2 by band."""
 

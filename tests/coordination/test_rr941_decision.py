@@ -62,7 +62,8 @@ def test_all_sixteen_rows_of_table_2(tests):
     ],
 )
 def test_claimed_error_leads_to_a_review_never_to_inclusion(tests, reason):
-    assert include_by_table(Criteria(*tests), claimed_crc_error=True) == ("not_include", reason)
+    outcome = "manual_review" if reason == "EXCEPTIONAL_REVIEW" else "not_include"
+    assert include_by_table(Criteria(*tests), claimed_crc_error=True) == (outcome, reason)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,8 @@ def test_deadline_is_four_calendar_months(published, last):
         (18200, 2, "FSS METSAT", ("6", 8), ("6", 8)),
         (18350, 2, "FSS METSAT", ("9", None), ("9", None)),
         (21500, 1, "BSS BSS", ("6bis", 12), ("6bis", 12)),
-        (21500, 2, "BSS BSS", ("9", None), ("9", None)),
+        (21500, 2, "BSS BSS", ("8", 16), ("8", 16)),
+        (18000, 1, "BSS BSS", ("8", 16), ("8", 16)),
         (40000, 2, "FSS FSS", ("7", 8), ("7", 8)),
         (40000, 2, "FSS BSS", ("8", 16), ("8", 16)),
         (17300, 3, "FSS FSS", ("9", None), ("9", None)),
@@ -164,9 +166,20 @@ def decided(content, **changes):
         (
             case_b(),
             {"victim_service": "MSS", "claimed_crc_error": True},
-            ("not_include", "EXCEPTIONAL_REVIEW"),
+            ("manual_review", "EXCEPTIONAL_REVIEW"),
         ),
-        (case_b(), {"request_received": date(2012, 12, 31)}, ("not_applicable", "OLD_REGIME")),
+        (case_b(), {"request_received": date(2012, 12, 31)}, ("include", "OK")),
+        (
+            case_b(),
+            {"request_received": date(2012, 12, 31), "admin_identified": True},
+            ("not_include", "ADMIN_ALREADY_IDENTIFIED"),
+        ),
+        (case_b(), {"admin_identified": True}, ("include", "OK")),
+        (
+            case_a(),
+            {"kind": "exclusion", "request_received": date(2012, 12, 31), "admin_identified": True},
+            ("exclude", "OK"),
+        ),
         (case_b(), {"request_received": date(2013, 1, 1)}, ("include", "OK")),
         (case_b(), {"already_identified": True}, ("not_applicable", "ALREADY_IDENTIFIED")),
         (case_b(), {"kind": "exclusion"}, ("keep", "ABOVE_THRESHOLD")),
@@ -268,3 +281,61 @@ def test_pair_numbers_are_explained():
         {"pair": 0, "direction": "down", "victim": "d1", "interferer": "d2"},
         {"pair": 1, "direction": "up", "victim": "u1", "interferer": "u2"},
     ]
+
+
+def test_services_that_no_row_names_are_not_verified():
+    facts = {"edition": "WRC15", "frequency_mhz": 1600.0, "region": 1}
+    assert not find_arc(ARCS, services=("MSS", "BSS"), **facts).verified
+    assert find_arc(ARCS, services=("FSS", "FSS"), **facts).verified
+    assert not find_arc(ARCS, services=("BSS", "BSS"), **{**facts, "frequency_mhz": 18000.0}).verified
+
+
+@pytest.mark.parametrize(
+    ("centre_mhz", "region", "items", "reason"),
+    [
+        # Item 2 on either side of 12.5 GHz in Region 3.
+        (12500.0, 3, ("2",), "ALREADY_REQUIRED_9_7"),
+        # Around 4200 MHz: item 1 below, none above; a part inside the arc counts.
+        (4200.0, 1, ("1", "9"), "ALREADY_REQUIRED_9_7"),
+        (4250.0, 1, ("9",), "NOT_ARC_BAND"),
+    ],
+)
+def test_overlap_across_rows_is_judged_by_its_parts(centre_mhz, region, items, reason):
+    content = case_b()
+    content["interferer"]["longitude_deg"] = content["victim"]["longitude_deg"] + 5.0
+    for role in ("victim", "interferer"):
+        (down,) = [a for a in content[role]["assignments"] if a["direction"] == "down"]
+        down.pop("transmission_gain_db", None)
+        down.update(frequency_mhz=centre_mhz, bandwidth_khz=36000.0)
+        content[role]["assignments"] = [down]
+    decision = decided(content, region=region)[2]
+    assert decision.findings[0].items == items
+    assert decision.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("centre_mhz", "region", "service", "left_out"),
+    [
+        (10800.0, 1, "FSS", True),
+        (11300.0, 3, "FSS", True),
+        (11300.0, 3, "BSS", False),
+        (12000.0, 1, "BSS", True),
+        (12000.0, 3, "BSS", True),
+        (12400.0, 3, "BSS", False),
+        (12000.0, 2, "FSS", False),
+        # Half of it beyond the edge of the Plan at 10.95 GHz: that half counts.
+        (10950.0, 1, "FSS", False),
+    ],
+)
+def test_pairs_in_bands_of_plans_are_left_out(centre_mhz, region, service, left_out):
+    content = case_b()
+    for role in ("victim", "interferer"):
+        (down,) = [a for a in content[role]["assignments"] if a["direction"] == "down"]
+        down.pop("transmission_gain_db", None)
+        down.update(frequency_mhz=centre_mhz, bandwidth_khz=36000.0)
+        content[role]["assignments"] = [down]
+    decision = decided(content, region=region, victim_service=service, interferer_service=service)[2]
+    assert decision.findings[0].in_plan == left_out
+    assert (decision.reason == "PLAN_BAND") == left_out
+    if left_out:
+        assert decision.outcome == "not_applicable"

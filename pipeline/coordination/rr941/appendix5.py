@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -99,6 +101,7 @@ class CoordinationLimits(Section):
     polarisation_divisor: Polarisations
     comment_months: Sourced
     first_date: Day
+    both_conditions_since: Day
     condition_1: tuple[LargeStation, ...]
     condition_2: EpfdLimits
 
@@ -138,7 +141,29 @@ def find_arc(
         if within and sorted(services) in pairs and edition in row.arcs:
             arc = row.arcs[edition]
             return Arc(row.item, arc.value, table.sources[arc.source], arc.verified)
-    return Arc(ITEM_WITHOUT_ARC, None, "no row of Table 5-1", True)
+    # What no row says of these services may be missing from the table as well as from the Regulations.
+    named = any(sorted(services) in [sorted(pair) for pair in row.services] for row in table.rows)
+    return Arc(ITEM_WITHOUT_ARC, None, "no row of Table 5-1", named)
+
+
+def arcs_of_parts(
+    table: ArcTable,
+    parts: Sequence[tuple[float, float]],
+    *,
+    edition: Edition,
+    region: int,
+    services: tuple[SatelliteService, SatelliteService],
+) -> list[Arc]:
+    """The items that parts of a band belong to, each cut at the edges of all rows; every item once."""
+    edges = sorted({edge for row in table.rows for edge in (row.from_mhz, row.to_mhz)})
+    found: dict[Arc, None] = {}
+    for low_mhz, high_mhz in parts:
+        inner = [edge for edge in edges if low_mhz < edge < high_mhz]
+        for start_mhz, end_mhz in pairwise([low_mhz, *inner, high_mhz]):
+            middle_mhz = 0.5 * (start_mhz + end_mhz)
+            arc = find_arc(table, edition=edition, frequency_mhz=middle_mhz, region=region, services=services)
+            found.setdefault(arc)
+    return list(found)
 
 
 def polarisation_divisor(first: str, second: str, limits: CoordinationLimits) -> Sourced | None:

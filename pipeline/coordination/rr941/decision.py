@@ -26,16 +26,17 @@ from pipeline.coordination.rr941.appendix5 import (
     Arc,
     ArcTable,
     CoordinationLimits,
-    find_arc,
+    arcs_of_parts,
 )
 from pipeline.coordination.rr941.geometry import geocentric_angle_deg
 from pipeline.coordination.rr941.interference import Interference, PointValues, Problem
 from pipeline.coordination.rr941.networks import AssignmentPair, Networks
+from pipeline.coordination.rr941.plan_bands import PlanBand, outside_plans, read_plan_bands
 
 # --- the decision -------------------------------------------------------------------------------------------
 
 
-_Outcome = Literal["include", "not_include", "exclude", "keep", "not_applicable"]
+Outcome = Literal["include", "not_include", "exclude", "keep", "not_applicable", "manual_review"]
 _Reason = Literal[
     "OK",
     "LATE",
@@ -46,9 +47,18 @@ _Reason = Literal[
     "EXCEPTIONAL_REVIEW",
     "ALREADY_REQUIRED_9_7",
     "ALREADY_IDENTIFIED",
-    "OLD_REGIME",
+    "ADMIN_ALREADY_IDENTIFIED",
     "NO_FREQ_OVERLAP",
+    "PLAN_BAND",
 ]
+
+
+_REMARKS = {
+    "NOT_ARC_BAND": "claim a possible error of the CR/C (claimed_crc_error) to have it reviewed",
+    "EXCEPTIONAL_REVIEW": "note 2 of Table 2: the Bureau may be asked to look at the published list again",
+    "ADMIN_ALREADY_IDENTIFIED": "before 1 January 2013 the list of networks was for information only",
+    "PLAN_BAND": "No. 9.7 does not apply to services and bands of Appendices 30, 30A and 30B",
+}
 
 
 class PairResult(NamedTuple):
@@ -65,11 +75,16 @@ class PairResult(NamedTuple):
 
 
 class PairFinding(NamedTuple):
-    """A pair with its item of Table 5-1."""
+    """A pair with its items of Table 5-1: ``arc`` the one that counts, ``items`` of all parts of the overlap.
+
+    ``in_plan``: all that the two share is in a band of a Plan, and the pair is left out.
+    """
 
     result: PairResult
     arc: Arc
     inside_arc: bool
+    items: tuple[str, ...] = ()
+    in_plan: bool = False
 
 
 class Criteria(NamedTuple):
@@ -84,7 +99,7 @@ class Criteria(NamedTuple):
 class CoordinationDecision(NamedTuple):
     """What follows, with the reason, the four tests, and the last day for comments."""
 
-    outcome: _Outcome
+    outcome: Outcome
     reason: _Reason
     tests: Criteria
     deadline: date
@@ -98,23 +113,24 @@ def deadline(ific_date: date, months: int = 4) -> date:
     return date(year, month, min(ific_date.day, calendar.monthrange(year, month)[1]))
 
 
-def include_by_table(tests: Criteria, *, claimed_crc_error: bool = False) -> tuple[_Outcome, _Reason]:
+def include_by_table(tests: Criteria, *, claimed_crc_error: bool = False) -> tuple[Outcome, _Reason]:
     """Table 2: include only if all four hold; else the first test that fails.
 
     In a band without coordination arc a network above the threshold that the published list misses is left to
-    a manual review, if an error is claimed; it is never included automatically.
+    a manual review, if an error is claimed (note 2); it is never included automatically.
     """
     if not tests.in_time:
         return "not_include", "LATE"
     if not tests.arc_band:
-        review = claimed_crc_error and tests.supplied and tests.exceeds
-        return "not_include", "EXCEPTIONAL_REVIEW" if review else "NOT_ARC_BAND"
+        if claimed_crc_error and tests.supplied and tests.exceeds:
+            return "manual_review", "EXCEPTIONAL_REVIEW"
+        return "not_include", "NOT_ARC_BAND"
     if not tests.supplied:
         return "not_include", "NO_CALCULATION"
     return ("include", "OK") if tests.exceeds else ("not_include", "BELOW_THRESHOLD")
 
 
-def exclude_by_rule(tests: Criteria) -> tuple[_Outcome, _Reason]:
+def exclude_by_rule(tests: Criteria) -> tuple[Outcome, _Reason]:
     """Exclude only if in time, supplied and no overlapping pair above the threshold."""
     if not tests.in_time:
         return "keep", "LATE"
@@ -132,7 +148,9 @@ def decide(
     out unless ``both_ways``. Inclusion counts the pairs in bands with a coordination arc, if there are any.
     """
     counted = [r for r in results if case.both_ways or not r.reverse]
-    findings = tuple(_finding(case, networks, result, arcs) for result in counted)
+    plans = read_plan_bands()
+    all_findings = tuple(_finding(case, networks, result, arcs, plans) for result in counted)
+    findings = tuple(finding for finding in all_findings if not finding.in_plan)
     last_day = deadline(case.ific_date, round(limits.comment_months.value))
     if case.kind == "inclusion":
         in_arc_bands = [f for f in findings if f.arc.item != ITEM_WITHOUT_ARC]
@@ -143,21 +161,26 @@ def decide(
     else:
         arc_band = any(f.arc.item != ITEM_WITHOUT_ARC for f in findings)
         tests = _tests(case, last_day, findings, arc_band, limits)
-        outcome, reason = _old_regime(case, limits) or exclude_by_rule(tests)
-    return CoordinationDecision(outcome, reason, tests, last_day, findings)
+        outcome, reason = exclude_by_rule(tests)
+    if all_findings and not findings and reason in ("NO_FREQ_OVERLAP", "OK"):
+        outcome, reason = "not_applicable", "PLAN_BAND"
+    return CoordinationDecision(outcome, reason, tests, last_day, all_findings)
 
 
-def _finding(case: Case, networks: Networks, result: PairResult, arcs: ArcTable) -> PairFinding:
-    low_mhz, high_mhz = result.pair.overlap_mhz
-    arc = find_arc(
-        arcs,
-        edition=case.edition,
-        frequency_mhz=0.5 * (low_mhz + high_mhz),
-        region=case.region,
-        services=(case.victim_service, case.interferer_service),
+def _finding(
+    case: Case, networks: Networks, result: PairResult, arcs: ArcTable, plans: Sequence[PlanBand]
+) -> PairFinding:
+    services = (case.victim_service, case.interferer_service)
+    parts = outside_plans(
+        plans, result.pair.overlap_mhz, region=case.region, direction=result.pair.direction, services=services
     )
+    kept = parts or [result.pair.overlap_mhz]
+    found = arcs_of_parts(arcs, kept, edition=case.edition, region=case.region, services=services)
     apart_deg = geocentric_angle_deg(networks.victim.longitude_deg, networks.interferer.longitude_deg, 0.0)
-    return PairFinding(result, arc, arc.arc_deg is not None and apart_deg <= arc.arc_deg)
+    # Any part inside an arc counts, then any in a band that has one.
+    widest = max(found, key=lambda arc: -1.0 if arc.arc_deg is None else arc.arc_deg)
+    inside = widest.arc_deg is not None and apart_deg <= widest.arc_deg
+    return PairFinding(result, widest, inside, tuple(arc.item for arc in found), not parts)
 
 
 def _tests(
@@ -173,19 +196,16 @@ def _tests(
 
 def _precheck(
     case: Case, findings: Sequence[PairFinding], limits: CoordinationLimits
-) -> tuple[_Outcome, _Reason] | None:
+) -> tuple[Outcome, _Reason] | None:
     """Cases that Table 2 is not asked about."""
-    if old := _old_regime(case, limits):
-        return old
+    if case.request_received < limits.first_date and case.admin_identified:
+        # The list of networks was for information: its administration takes part already.
+        return "not_include", "ADMIN_ALREADY_IDENTIFIED"
     if case.already_identified:
         return "not_applicable", "ALREADY_IDENTIFIED"
     if any(finding.inside_arc for finding in findings):
         return "not_applicable", "ALREADY_REQUIRED_9_7"
     return None if findings else ("not_include", "NO_FREQ_OVERLAP")
-
-
-def _old_regime(case: Case, limits: CoordinationLimits) -> tuple[_Outcome, _Reason] | None:
-    return ("not_applicable", "OLD_REGIME") if case.request_received < limits.first_date else None
 
 
 # --- largest values of the pairs, and the document ----------------------------------------------------------
@@ -240,7 +260,8 @@ def decision_document(
 ) -> dict[str, object]:
     """Plain data for JSON; numbers that nothing gave are null. The files are named beside their numbers."""
     evidence = list(_evidence(decision, limits, limits_file, arcs_file))
-    worst = max(decision.findings, key=lambda f: f.result.max_pct, default=None)
+    counted = [finding for finding in decision.findings if not finding.in_plan]
+    worst = max(counted, key=lambda f: f.result.max_pct, default=None)
     return {
         "inputs": {
             "case": TypeAdapter(Case).dump_python(case, mode="json"),
@@ -255,6 +276,7 @@ def decision_document(
         "tests": decision.tests._asdict(),
         "decision": decision.outcome,
         "reason": decision.reason,
+        "remark": _REMARKS.get(decision.reason),
         "deadline": decision.deadline.isoformat(),
         "pairs": [_pair(finding) for finding in decision.findings],
         "evidence": evidence,
@@ -292,6 +314,8 @@ def _pair(finding: PairFinding) -> dict[str, object]:
         "max_pct": finding.result.max_pct,
         "max_at": _place(finding.result),
         "item": finding.arc.item,
+        "items": list(finding.items),
+        "left_out": "PLAN_BAND" if finding.in_plan else None,
         "arc_deg": finding.arc.arc_deg,
         "inside_arc": finding.inside_arc,
     }
@@ -308,7 +332,8 @@ def _evidence(
     divisors = {f.result.pair.divisor for f in decision.findings} - {None}
     for divisor in sorted((d for d in divisors if d is not None), key=lambda d: d.value):
         yield _entry(limits_file, "polarisation_divisor", divisor.value, divisor.source, divisor.verified)
-    for arc in sorted({f.arc for f in decision.findings if f.arc.arc_deg is not None}):
+    arcs = {f.arc for f in decision.findings if f.arc.arc_deg is not None or not f.arc.verified}
+    for arc in sorted(arcs, key=lambda arc: (arc.item, arc.arc_deg or 0.0)):
         yield _entry(arcs_file, f"item {arc.item}", arc.arc_deg, arc.source, arc.verified)
 
 

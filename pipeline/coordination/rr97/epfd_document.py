@@ -10,9 +10,10 @@ import xarray as xr
 from pydantic import TypeAdapter
 
 from pipeline.config.config import Config
-from pipeline.config.coordination import EpfdComparison
+from pipeline.config.coordination import EpfdCase, EpfdComparison
 from pipeline.coordination.radar.resolution612 import unknown_administrations
 from pipeline.coordination.rr97.epfd import Condition, Judgement, judge
+from pipeline.coordination.rr97.large_station_decision import decide_large_station, decision_record
 from pipeline.coordination.rr97.systems import Systems, read_systems
 from pipeline.coordination.rr941.appendix5 import CoordinationLimits, EpfdBand, LargeStation, read_limits
 from pipeline.errors import in_file
@@ -29,7 +30,11 @@ def read_judged(settings: EpfdComparison) -> tuple[Systems, CoordinationLimits, 
 
 
 def document_of(
-    systems: Systems, limits: CoordinationLimits, judgement: Judgement, layers: xr.Dataset
+    systems: Systems,
+    limits: CoordinationLimits,
+    judgement: Judgement,
+    layers: xr.Dataset,
+    case: EpfdCase | None = None,
 ) -> dict[str, object]:
     """What was compared, found and decided as plain data: the worst location of the territory counts."""
     evidence = _evidence_of(judgement, limits)
@@ -49,9 +54,20 @@ def document_of(
         "epfd_limit_dbw_m2": judgement.limit_dbw_m2,
         "epfd_max_dbw_m2": None if math.isnan(largest) else largest,
         "coordination": bool((present == both).any()),
+        "decision": _decided(case, systems, judgement, limits, largest),
         "evidence": evidence,
         "unverified": [entry for entry in evidence if not entry["verified"]],
     }
+
+
+def _decided(
+    case: EpfdCase | None, systems: Systems, judgement: Judgement, limits: CoordinationLimits, bound: float
+) -> dict[str, object] | None:
+    """The decision on the comment of the configuration, if it has one; no location: there is no bound."""
+    if case is None:
+        return None
+    epfd = case.epfd_dbw_m2 if case.epfd == "given" else None if math.isnan(bound) else bound
+    return decision_record(case, systems, decide_large_station(case, systems, judgement, limits, epfd))
 
 
 def _evidence_of(judgement: Judgement, limits: CoordinationLimits) -> list[dict[str, object]]:

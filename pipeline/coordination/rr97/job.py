@@ -31,5 +31,5 @@ def main(config: Config, build: Path, *, threads: int, code: str) -> None:
     tags = layer_tags(limits, judgement) | {"hash": json_hash(own), "notice": config.notice}
     for name, layer in layers.items():
         raster.write(build / layer_file(f"rr97ab_{name}"), layer, tags=tags, publish=True)
-    document = document_of(systems, limits, judgement, layers)
+    document = document_of(systems, limits, judgement, layers, settings.case)
     write_together({build / layer_file("rr97ab_decision"): json_bytes(document)})
