@@ -55,6 +55,36 @@ def block_slices(grid_shape: tuple[int, int], block_px: int | tuple[int, int]) -
     ]
 
 
+def tiles_in_order(
+    parts: Iterable[tuple[slice, slice, NDArray[Any]]], grid_shape: tuple[int, int], tile_px: int
+) -> Iterator[tuple[slice, slice, NDArray[Any]]]:
+    """The square tiles of parts (rows, columns, values[..., y, x]), row by row whatever parts they come in.
+
+    A tile waits for those before it; parts that are no whole tiles do not.
+    """
+    height, width = grid_shape
+    waiting: dict[tuple[int, int], tuple[slice, slice, NDArray[Any]]] = {}
+    turn = (0, 0)
+    for rows, cols, values in parts:
+        if any(
+            s.start % tile_px or (s.stop % tile_px and s.stop != n)
+            for s, n in ((rows, height), (cols, width))
+        ):
+            yield rows, cols, values
+            continue
+        for y, x in block_slices(values.shape[-2:], tile_px):
+            place = (
+                slice(rows.start + y.start, rows.start + y.stop),
+                slice(cols.start + x.start, cols.start + x.stop),
+            )
+            waiting[place[0].start, place[1].start] = (*place, values[..., y, x])
+        while turn in waiting:
+            yield waiting.pop(turn)
+            top, left = turn
+            turn = (top, left + tile_px) if left + tile_px < width else (top + tile_px, 0)
+    yield from (waiting[place] for place in sorted(waiting))
+
+
 def map_blocks(
     function: Callable[..., Result],
     grid_shape: tuple[int, int],

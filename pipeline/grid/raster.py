@@ -23,6 +23,7 @@ from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
+from pipeline.blocks import tiles_in_order
 from pipeline.errors import InputError, words_of
 from pipeline.files import disk_fault, scratch_beside, whole_file
 from pipeline.grid.grid import Grid
@@ -128,9 +129,9 @@ def write(path: str | Path, data: xr.DataArray, *, tags: Mapping[str, str], publ
     ``publish`` gives a Cloud Optimized GeoTIFF, else a tiled GeoTIFF for the next jobs.
     The file appears complete or not at all; equal data and tags give equal bytes.
     """
-    values = data.values if data.ndim == 3 else data.values[np.newaxis]
     layout = _layout_of(data, tags)
-    write_blocks(path, layout, [(slice(0, layout.height), slice(0, layout.width), values)], publish=publish)
+    whole = (slice(0, layout.height), slice(0, layout.width), data.values)
+    write_blocks(path, layout, [whole], publish=publish)
 
 
 def layout_on(
@@ -165,9 +166,9 @@ def layout_on(
 def write_blocks(
     path: str | Path, layout: Layout, blocks: Iterable[Part], *, publish: bool, tile_px: int = TILE_PX
 ) -> None:
-    """Write a file part by part, in bounded memory; see :func:`writing`."""
+    """Write a file part by part (:func:`writing`); equal bytes for parts of any size in whole tiles."""
     with writing(path, layout, publish=publish, tile_px=tile_px) as put:
-        for part in blocks:
+        for part in blocks if publish else tiles_in_order(blocks, (layout.height, layout.width), TILE_PX):
             put(*part)
 
 
@@ -177,10 +178,9 @@ def writing(
 ) -> Iterator[Callable[[slice, slice, NDArray[Any]], None]]:
     """A function that writes one part (rows, columns, values) of a file, which is there in the end.
 
-    Parts come in a fixed order and cover the grid once; sides that are multiples of 512 pixels are fastest.
-    ``tile_px`` is the side of the tiles of a published file, in which all bands lie together; ``together``:
-    those of another file do, too. Its tiles then stand in the order of the parts, whatever is read meanwhile.
-    OSError where the disk takes no more.
+    Parts come in a fixed order and cover the grid once; sides in multiples of 512 pixels are fastest. OSError
+    where the disk is full. ``tile_px`` is the side of the tiles of a published file, in which all bands lie
+    together; ``together``: those of another do, too, and stand in the order of the parts whatever is read.
     """
     path = Path(path)
     # GDAL takes ``x.ovr`` for the overview of ``x``, and ``x.ovr.ovr`` for that of ``x.ovr``.
@@ -333,11 +333,11 @@ def _span(part: slice | None, size: int) -> slice:
 def _band_indexes(source: DatasetReader, bands: Sequence[str] | None, path: str | Path) -> list[int]:
     if bands is None:
         return list(source.indexes)
+    known = source.descriptions
     for name in bands:
-        if name not in source.descriptions:
-            known = str(source.descriptions)
-            raise InputError("no such band", file=path, field="band", value=name, allowed=known)
-    return [source.descriptions.index(name) + 1 for name in bands]
+        if name not in known:
+            raise InputError("no such band", file=path, field="band", value=name, allowed=str(known))
+    return [known.index(name) + 1 for name in bands]
 
 
 def _read_layout(source: DatasetReader) -> Layout:

@@ -14,6 +14,7 @@ from rasterio.transform import Affine
 from rio_cogeo.cogeo import cog_validate
 
 from pipeline import quantise
+from pipeline.blocks import block_slices
 from pipeline.errors import InputError
 from pipeline.grid import foreign_rasters, raster
 from pipeline.grid.grid import Grid
@@ -144,6 +145,18 @@ def test_blocks_give_the_same_file_as_the_whole(tmp_path):
     raster.write_blocks(tmp_path / "a.tif", layout, blocks, publish=True)
     raster.write(tmp_path / "b.tif", levels(), tags={}, publish=True)
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
+def test_files_of_other_jobs_are_the_same_for_blocks_of_any_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(raster, "TILE_PX", 128)
+    values, files = noise("float32", bands=3), set()
+    layout = raster.layout_on(GRID, "abc", dtype="float32", nodata=None, units="1", long_name="x")
+    for number, shape_px in enumerate([(128, 128), (256, 384), (640, 128), (128, GRID.width), GRID.shape]):
+        blocks = ((rows, cols, values[:, rows, cols]) for rows, cols in block_slices(GRID.shape, shape_px))
+        raster.write_blocks(tmp_path / f"{number}.tif", layout, blocks, publish=False)
+        np.testing.assert_array_equal(raster.read(tmp_path / f"{number}.tif").values, values)
+        files.add((tmp_path / f"{number}.tif").read_bytes())
+    assert len(files) == 1
 
 
 @pytest.mark.parametrize("publish", [False, True])
