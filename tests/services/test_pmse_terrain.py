@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pyproj import Transformer
+from rasterio.transform import from_origin
 
 from pipeline.dtt.terrain_paths import terrain_of_grid, terrain_path, waves_of_device
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
 from tests.asking import explain, prepare
-from tests.availability.test_terrain_check import write_lonlat
+from tests.availability.test_terrain_check import STEP_DEG
+from tests.rasters import write_raster
 from tests.services.pmse_scene import CHANNEL, F_MHZ, lattice_distance_m, loss_db, make_config, scale_of
 
 GRID = Grid("EPSG:27700", 250.0, 530_000.0, 183_000.0, 24, 24)
@@ -30,8 +32,9 @@ def context_of(folder: Path, repository: Path, path: str, **row: object) -> Serv
     north, east = np.mgrid[:160, :160]
     height_m = 60.0 + 8.0 * np.sin(north / 5.0) * np.cos(east / 4.0)
     height_m[:, 86:88] += 60.0
-    write_lonlat(folder / "dem.tif", height_m.astype(np.float32), west_deg, north_deg)
-    write_lonlat(folder / "territory/land_lonlat.tif", np.ones(height_m.shape, np.uint8), west_deg, north_deg)
+    place = from_origin(west_deg, north_deg, STEP_DEG, STEP_DEG)
+    write_raster(folder / "dem.tif", height_m.astype(np.float32), place)
+    write_raster(folder / "territory/land_lonlat.tif", np.ones(height_m.shape, np.uint8), place)
     config = make_config(folder, repository, [{"easting_m": X_M, "northing_m": Y_M} | row])
     changed = {
         "protection": config.protection.model_copy(update={"device_path": path, "device_path_km": 8.0}),

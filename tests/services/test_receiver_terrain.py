@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rasterio.transform import from_origin
 from service_scene import GRID, lonlat_deg, make_context, whole
 
 from pipeline.dtt.terrain_paths import terrain_of_grid, terrain_path, waves_of_device
@@ -16,7 +17,8 @@ from pipeline.services.placing import ReceiverCriteria, least_terrain_losses
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.protected_receivers import ProtectedReceiver
 from pipeline.services.table import service_code
-from tests.availability.test_terrain_check import STEP_DEG, write_lonlat
+from tests.availability.test_terrain_check import STEP_DEG
+from tests.rasters import write_raster
 from tests.services.test_points import CHANNEL, receiver
 
 HERE_DEG = lonlat_deg(506_000.0, 104_000.0)
@@ -38,8 +40,9 @@ def scene(
     height_m = heights_m()
     if hole:
         height_m[:, 98:112] = np.nan
-    write_lonlat(folder / "dem.tif", height_m, WEST_DEG, NORTH_DEG)
-    write_lonlat(folder / "territory/land_lonlat.tif", np.ones(height_m.shape, np.uint8), WEST_DEG, NORTH_DEG)
+    place = from_origin(WEST_DEG, NORTH_DEG, STEP_DEG, STEP_DEG)
+    write_raster(folder / "dem.tif", height_m, place)
+    write_raster(folder / "territory/land_lonlat.tif", np.ones(height_m.shape, np.uint8), place)
     return make_context(
         folder,
         repository,

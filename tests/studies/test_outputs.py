@@ -40,12 +40,14 @@ COMMANDS = {
     "predict": Command("predict --model p1546 --links links.csv", ("--out",), "links.csv"),
     "rr941": Command("rr941 --networks tiny.yaml --points links.csv", ("--out",), "links.csv"),
     "import": Command("import mapping.yaml", ("--out", "--report", "--areas-out"), "links.csv"),
+    "export": Command("export ge06 register.csv --administration SVN", ("--out", "--report"), "register.csv"),
     "f1565": Command("f1565 --links links.csv", ("--out",), "links.csv"),
     "radar apply": Command(
         "radar apply --register db.csv --submission links.csv --mode strict",
         ("--out", "--report"),
         "links.csv",
     ),
+    "radar export": Command("radar export --register db.csv --format csv", ("--out",), "db.csv"),
     "picture": Command("picture max_eirp_a_ch21.tif", ("",), "max_eirp_a_ch21.tif"),
     "explain": Command(
         "explain --results results/tiny/latest --lon 14.1 --lat 46.1 --channel 21 --device fixed30",
