@@ -139,13 +139,13 @@ def run(
         compute, surface.shape, _BLOCK_PX, threads, cut=(surface,), name=name
     ):
         if cols.start == 0:
-            whole = Combined(*(empty_values(layer, (rows.stop - rows.start, width)) for layer in _COMBINED))
+            whole = [empty_values(layer, (rows.stop - rows.start, width)) for layer in _COMBINED]
         if found is not None:
             box, block = found
             for layer, part in zip(whole, block, strict=True):
                 layer[:, cols][box] = part
         if cols.stop == width:
-            yield rows, _layers_of(config, device, whole, closed=closed)
+            yield rows, _layers_of(config, device, Combined(*whole), closed=closed)
 
 
 def _layers_of(config: Config, device: Device, combined: Combined, *, closed: bool) -> ChannelLayers:
