@@ -39,6 +39,8 @@ class Separation(Section):
     """Separation by antenna height and e.i.r.p., co-channel and adjacent."""
     pmse_distances: Path = TABLES / "separation_pmse.csv"
     """The same from bookings of PMSE; a device without a row is not evaluated around them."""
+    curves: Literal["fcc", "p1546"] = "fcc"
+    """Curves of the contour: those of the FCC, or of Rec. ITU-R P.1546 (1.5 times the area at UHF)."""
     azimuth_step_deg: Annotated[Number, Field(ge=0.5, le=45)] = 1.0
     """Step between the radials of a contour."""
 

@@ -5,8 +5,8 @@ its square and the nearest pixel that a contour touches. An e.i.r.p. between two
 the higher one; a device of at most 100 kHz needs those of 36 dBm.
 
 The protected contour lies where F(50,90) = 2 F(50,50) - F(50,10) falls to a field; F(L,T) is exceeded at L %
-of locations for T % of the time. The fields are those of P.1546-6 over land with the effective height of each
-azimuth (HAAT without a terrain model), not those of the FCC's curves, of which no numbers are at hand.
+of locations for T % of the time. The fields are those of the FCC's curves, or of P.1546-6 over land, with the
+effective height of each azimuth (HAAT without a terrain model).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import GEOD, LONLAT, Grid
 from pipeline.kernels import kernel
+from pipeline.propagation.fcc_curves import distances_km, has_curves
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import PreparedCurves, flat_path_field_dbuvm, prepare
 from pipeline.radio.antennas import AZIMUTHS
@@ -53,7 +54,7 @@ from pipeline.territory.neighbours import square_distance_px
 
 _QUANTITIES = {"field_dbuvm": (0.0, 120.0), "dipole_mhz": (30.0, 4000.0), "least_height_m": (-100.0, 1000.0)}
 _Frequency = Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
-_MEDIAN_PCT, _TENTH_PCT = 50.0, 10.0
+_MEDIAN_PCT, _TENTH_PCT, _HIGH_PCT = 50.0, 10.0, 90.0
 _NEAREST_KM, _FARTHEST_KM, _NODES = 0.1, 500.0, 150
 _HALVINGS = 25
 
@@ -106,12 +107,16 @@ def contour_km(
     f_mhz: float,
     height_m: NDArray[np.float64],
     erp_dbkw: NDArray[np.float64],
-    receiver_m: float,
+    receiver_m: float | None,
 ) -> NDArray[np.float64]:
     """Distance in km of the contour by radial [n], from effective height and e.r.p. of each radial.
 
     The farthest point that still has the field, to 1 m on the far side; 0 where not even the nearest has.
+    By P.1546 for a receiver at ``receiver_m``; None: by the FCC's curves, which are those of 9.1 m.
     """
+    if receiver_m is None:
+        heights_m = np.maximum(height_m, contour.least_height_m)
+        return distances_km(f_mhz, _HIGH_PCT, heights_m, contour.field_dbuvm - erp_dbkw)
     curves = load_curves()
     prepared = (prepare(curves, f_mhz, _MEDIAN_PCT), prepare(curves, f_mhz, _TENTH_PCT))
     heights_m = np.maximum(height_m, contour.least_height_m)
@@ -214,7 +219,9 @@ def _radii_km(
     pattern_db = station["attenuation_db"].values.astype(np.float64)
     attenuation_db = np.interp(azimuths_deg, np.arange(AZIMUTHS), pattern_db, period=360.0)
     erp_dbkw = 10.0 * math.log10(float(station["erp_kw"])) - attenuation_db
-    radius_km = contour_km(contour, f_mhz, height_m, erp_dbkw, config.coverage.receiver_height_m)
+    by_fcc = config.protection.separation.curves == "fcc"
+    receiver_m = None if by_fcc else config.coverage.receiver_height_m
+    radius_km = contour_km(contour, f_mhz, height_m, erp_dbkw, receiver_m)
     return radius_km / math.cos(math.radians(0.5 * config.protection.separation.azimuth_step_deg))
 
 
@@ -304,9 +311,15 @@ def check_separation(config: Config, modes: Iterable[ModeKey], victims: Iterable
             steps_of(rules, device, relation, settings.distances)
     for system in sorted({system for system, _ in modes}):
         for channel in victims:
-            _required_contour(
-                settings.contours, contours, system, channel_centre_mhz(config.channels, channel)
-            )
+            f_mhz = channel_centre_mhz(config.channels, channel)
+            _required_contour(settings.contours, contours, system, f_mhz)
+            if settings.curves == "fcc" and not has_curves(f_mhz):
+                raise InputError(
+                    "the FCC has no curves at the frequency of a channel",
+                    row="protection.separation.curves",
+                    value=f"channel {channel}, {f_mhz:g} MHz",
+                    allowed="p1546 outside 54-108, 174-216 and 470-806 MHz",
+                )
 
 
 def explain_separation(asked: ExplainedPixel, victims: Sequence[tuple[int, Offset]]) -> Budget | None:

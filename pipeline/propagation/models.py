@@ -202,6 +202,20 @@ MODELS: tuple[Model, ...] = (
         link_required=("f_mhz", "d_km", "ha_m"),
         table_from_km=2.0,
     ),
+    Model(
+        name="fcc",
+        title="FCC F(50,50), F(50,10), F(50,90) curves (47 CFR 73.699)",
+        module="pipeline.propagation.fcc_curves",
+        roles=frozenset({"link"}),
+        needs=frozenset({"dem"}),
+        f_mhz=(54.0, 806.0),
+        # Curves of 50 % of the time; those of 10 % reach 498.9 km.
+        d_km=(1.609344, 321.8688),
+        field_constant_db=139.3,
+        regimes=("undefined", "free_space", "fcc_curves", "fcc_f5050_below_15km"),
+        link_columns=("f_mhz", "t_pct", "d_km", "heff_m"),
+        link_required=("f_mhz", "d_km", "heff_m"),
+    ),
 )
 
 

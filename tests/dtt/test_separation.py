@@ -217,6 +217,8 @@ def case(repository, tmp_path_factory) -> tuple[Path, Config]:
     content = yaml.safe_load((repository / "configs/examples/usa_san_diego.yaml").read_text(encoding="utf-8"))
     content["territory"] = {"home": ["US"], "bbox_deg": [-117.2, 32.7, -116.7, 33.2]}
     content["registers"] = {"transmitters": [str(folder / "register.csv")]}
+    # What is expected here are contours by P.1546.
+    content["protection"].setdefault("separation", {})["curves"] = "p1546"
     path = folder / "case.yaml"
     path.write_text(yaml.safe_dump(content))
     run_from("territory", path, folder)

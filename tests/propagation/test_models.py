@@ -141,14 +141,14 @@ def test_added_model_is_a_choice_of_predict() -> None:
         "print(CliRunner().invoke(app, ['predict', '--help'], env={'COLUMNS': '200'}).output)\n"
     )
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert "p1546, free_space, hata, extended_hata, constant" in " ".join(shown.split())
-    assert "extended_hata_below_40m, constant" in " ".join(shown.split())
+    assert "p1546, free_space, hata, extended_hata, fcc, constant" in " ".join(shown.split())
+    assert "fcc_f5050_below_15km, constant" in " ".join(shown.split())
 
 
 def test_model_that_is_not_in_the_table_predicts_nothing() -> None:
     with pytest.raises(InputError) as refused:
         predict_table(pd.DataFrame([LINK]), "constant")
-    assert refused.value.allowed == "p1546, free_space, hata, extended_hata"
+    assert refused.value.allowed == "p1546, free_space, hata, extended_hata, fcc"
 
 
 def test_added_model_is_the_loss_of_a_device_but_for_free_space(with_constant: None) -> None:
