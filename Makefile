@@ -67,9 +67,8 @@ docs: $(INSTALLED)
 	$(BIN)/python -c "from pathlib import Path; from pipeline.publish.outputs_page import update; update(Path('docs/outputs.md'))"
 
 # Reference data that are not part of the project lie beside it; what is not there keeps its tables.
-DATA ?= ../shared/data
 validation: $(INSTALLED)
-	$(BIN)/python -m pipeline validation docs/validation.md --data "$(DATA)"
+	$(BIN)/python -m pipeline validation docs/validation.md $(if $(DATA),--data "$(DATA)")
 
 # Same sources and lock file, same bytes; only who changes the page needs it, the built page is committed.
 web:

@@ -119,8 +119,12 @@ def sensitivity(
 def validation(
     page: Annotated[Path, typer.Argument(help="Page with the marks of its tables.")],
     data: Annotated[
-        Path, typer.Option(help="Reference data that are not part of the project: p1546, p1812, fcc_pairs.")
-    ] = Path("../shared/data"),
+        Path | None,
+        typer.Option(
+            help="Folder of reference data that are not part of the project: p1546, p1812, fcc_pairs. "
+            "../shared/data if absent; tables of data that are not there stay."
+        ),
+    ] = None,
 ) -> None:
     """Write the tables of docs/validation.md anew: models against reference results and measurements.
 

@@ -266,7 +266,7 @@ def predict_command(model: str, links: Path, out: Path) -> None:
     """Read ``links``, predict with ``model``, write ``out`` whole or not at all."""
     check_outputs([Output("--out", out, kind_of_table(*_OUTPUT_COLUMNS))], [links])
     cells = read_cells(links)
-    predicted = _predict(cells, model)
+    predicted = predict_cells(cells, model)
     write_output_rows(out, list(predicted.columns), predicted.itertuples(index=False, name=None))
 
 
@@ -276,13 +276,13 @@ def predict_table(links: pd.DataFrame, model: str) -> pd.DataFrame:
     Cells may be text or numbers, empty or NaN = not given. In messages the first row is line 2.
     """
     table = links.reset_index(drop=True)
-    predicted = _predict(Cells(table, None, range(2, len(table) + 2)), model)
+    predicted = predict_cells(Cells(table, None, range(2, len(table) + 2)), model)
     for name in ("field_dbuvm", "loss_db"):
         predicted[name] = predicted[name].astype(np.float64)
     return predicted.set_axis(links.index)
 
 
-def _predict(cells: Cells, name: str) -> pd.DataFrame:
+def predict_cells(cells: Cells, name: str) -> pd.DataFrame:
     """The table with the output columns: numbers to 1e-6 dB, words and 0 or 1."""
     model = _model_for_links(name)
     for column in _OUTPUT_COLUMNS:

@@ -31,7 +31,7 @@ from pipeline.studies.predict import (
 )
 from pipeline.terrain.path_profiles import PathSources, box_of_path, load_surroundings, profile_between
 
-_PROFILE_COLUMNS = ("link", "i", "d_km", "h_amsl_m", "clutter_height_R_m", "zone")
+_PROFILE_COLUMNS = ("i", "d_km", "h_amsl_m", "clutter_height_R_m", "zone")
 # Those that tell a table of this command from any other.
 _OUTPUT_COLUMNS = ("field_dbuvm", "loss_db", "branch", "valid", "path", "clear", "clearance_f1")
 _POLARISATIONS = {"1": 1.0, "2": 2.0, "H": 1.0, "V": 2.0, "h": 1.0, "v": 2.0}
@@ -107,14 +107,14 @@ def _predict_profiles(
     cells = read_cells(links)
     assumed: tuple[str, ...] = ()
     if sources.profiles is None:
-        columns = _link_columns(cells, model)
+        columns = link_columns(cells, model)
         profiles = _profiles_of_terrain(cells, columns, sources)
         unknown = {"clutter_height_R_m": not sources.clutter, "zone": sources.land is None}
         assumed = tuple(name for name, is_unknown in unknown.items() if is_unknown)
     else:
         by_name = read_profiles(sources.profiles)
-        profiles = [by_name[name] for name in _profile_names(cells, by_name, sources.profiles)]
-        columns = _link_columns(cells, model)
+        profiles = profiles_of(cells, by_name, sources.profiles)
+        columns = link_columns(cells, model)
     found: Prediction = module_of(model).predict_paths(columns, profiles)
     table = _with_results(cells, model, columns, found, intermediates, assumed)
     write_output_rows(out, list(table.columns), table.itertuples(index=False, name=None))
@@ -193,20 +193,23 @@ class _Sample(NamedTuple):
 # --- profiles -----------------------------------------------------------------------------------------------
 
 
-def read_profiles(path: Path) -> dict[str, Profile]:
-    """Profiles by name of a table with a row per sample, in order from the transmitter; else InputError."""
-    records = read_csv(path, _PROFILE_COLUMNS)
+def read_profiles(path: Path, key: str = "link") -> dict[str, Profile]:
+    """Profiles by name of a table with a row per sample, in order from the transmitter; else InputError.
+
+    ``key``: the column with the names.
+    """
+    records = read_csv(path, (key, *_PROFILE_COLUMNS))
     if records.faults:
         raise records.faults[0]
     samples: dict[str, list[_Sample]] = {}
     for record in records.readable:
-        name = record.values["link"].strip()
+        name = record.values[key].strip()
         before = samples.setdefault(name, [])
         _check_order(path, record.row, record.values, before)
         before.append(_sample(path, record.row, record.values))
     for name, rows in samples.items():
         if len(rows) < 2:
-            raise InputError("profile has one sample only", file=path, field="link", value=name, allowed="2")
+            raise InputError("profile has one sample only", file=path, field=key, value=name, allowed="2")
     return {name: _profile(rows) for name, rows in samples.items()}
 
 
@@ -217,10 +220,10 @@ def _profile(rows: list[_Sample]) -> Profile:
 
 def _sample(path: Path, row: int, values: Mapping[str, str]) -> _Sample:
     """The sample of one row."""
-    d_km = _number(path, row, values, "d_km", 0.0, math.inf)
-    terrain_m = _number(path, row, values, "h_amsl_m", *_TERRAIN_M)
-    cover_m = _number(path, row, values, "clutter_height_R_m", 0.0, math.inf)
-    zone = _number(path, row, values, "zone", min(Zone), max(Zone))
+    d_km = number_in(path, row, values, "d_km", 0.0, math.inf)
+    terrain_m = number_in(path, row, values, "h_amsl_m", *_TERRAIN_M)
+    cover_m = number_in(path, row, values, "clutter_height_R_m", 0.0, math.inf)
+    zone = number_in(path, row, values, "zone", min(Zone), max(Zone))
     if zone not in set(Zone):
         allowed = ", ".join(f"{zone.value} {zone.name.lower().replace('_', ' ')}" for zone in Zone)
         raise InputError(
@@ -231,8 +234,8 @@ def _sample(path: Path, row: int, values: Mapping[str, str]) -> _Sample:
 
 def _check_order(path: Path, row: int, values: Mapping[str, str], before: Sequence[_Sample]) -> None:
     """Samples are numbered from 0 without gaps, the first at 0 km, each farther than the one before."""
-    index = _number(path, row, values, "i", 0.0, math.inf)
-    d_km = _number(path, row, values, "d_km", 0.0, math.inf)
+    index = number_in(path, row, values, "i", 0.0, math.inf)
+    d_km = number_in(path, row, values, "d_km", 0.0, math.inf)
     if index != len(before):
         raise InputError(
             "sample out of order", file=path, row=row, field="i", value=values["i"], allowed=f"{len(before)}"
@@ -244,9 +247,10 @@ def _check_order(path: Path, row: int, values: Mapping[str, str], before: Sequen
         )
 
 
-def _number(
+def number_in(
     path: Path, row: int, values: Mapping[str, str], field: str, lowest: float, highest: float
 ) -> float:
+    """The number in a column of a row; InputError where there is none or it is out of range."""
     text = values[field].strip()
     try:
         value = finite(text)
@@ -261,10 +265,12 @@ def _number(
 # --- links --------------------------------------------------------------------------------------------------
 
 
-def _profile_names(cells: Cells, profiles: Mapping[str, Profile], path: Path) -> list[str]:
-    """The profile of each link: one of the table of profiles, with as many points as the link says."""
-    require_columns(cells, ["link"])
-    names = parsed_column(cells, "link", "", str, "")
+def profiles_of(
+    cells: Cells, profiles: Mapping[str, Profile], path: Path, key: str = "link"
+) -> list[Profile]:
+    """The profile of each link: one of those of ``path``, with as many points as the link says."""
+    require_columns(cells, [key])
+    names = parsed_column(cells, key, "", str, "")
     points = numbers(cells, "points")
     for name, count, line in zip(names, points, cells.lines, strict=True):
         if name not in profiles:
@@ -272,9 +278,9 @@ def _profile_names(cells: Cells, profiles: Mapping[str, Profile], path: Path) ->
                 "has no profile",
                 file=cells.file,
                 row=line,
-                field="link",
+                field=key,
                 value=name,
-                allowed=f"a link of {path}",
+                allowed=f"a {key} of {path}",
             )
         size = profiles[name].d_km.size
         if not math.isnan(count) and count != size:
@@ -286,10 +292,10 @@ def _profile_names(cells: Cells, profiles: Mapping[str, Profile], path: Path) ->
                 value=f"{count:g}",
                 allowed=str(size),
             )
-    return names
+    return [profiles[name] for name in names]
 
 
-def _link_columns(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
+def link_columns(cells: Cells, model: Model) -> dict[str, NDArray[np.float64]]:
     """The columns that the model reads, float64[n] by name, within their limits; NaN = not given."""
     require_columns(cells, model.link_required)
     columns = {name: numbers(cells, name, LINK_DEFAULTS.get(name, math.nan)) for name in LINK_LIMITS}

@@ -8,7 +8,6 @@ the station's height over average terrain, the shares are of area, and D/U ratio
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -22,8 +21,10 @@ from numpy.typing import NDArray
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
+from pipeline.rows.text_records import csv_cells, wrong_width
 from pipeline.shipped import TABLES
 from pipeline.studies.predict import predict_table
+from pipeline.studies.predict_profiles import number_in
 
 CO, UPPER, LOWER = "CO", "ADJ+1", "ADJ-1"
 """Kinds of pairs as the lists name them: the other station is on the same channel, one above, one below."""
@@ -35,6 +36,10 @@ _AZIMUTHS, _RINGS = 36, 12
 _D_KM = np.concatenate([np.arange(1.0, 20.0), np.arange(20.0, 600.0, 4.0)])
 _LEAST_FIELD = 0.01  # of a pattern of relative field: -40 dB
 _RECEIVER_M = 10.0
+_PATTERN_COLUMNS = tuple(str(10 * k) for k in range(_AZIMUTHS))
+_FACTS = ("FacID", "Ch", "Lat", "Lon", "HAAT", "ERP", "DA", "Rot", "Type", "Area")
+_STATION_COLUMNS = (*_FACTS, *_PATTERN_COLUMNS)
+_LEAST_KW, _FIRST_OTHER = 1e-6, 4
 
 
 class TvStation(NamedTuple):
@@ -122,24 +127,48 @@ def read_stations(path: Path) -> list[TvStation]:
     Longitudes of the file count westward; its pattern is relative field and turned by ``Rot`` where the
     antenna is directional.
     """
-    with path.open(encoding="latin-1", newline="") as stream:
-        header, *rows = csv.reader(stream)
-    try:
-        names = ("FacID", "Ch", "Lat", "Lon", "HAAT", "ERP", "DA", "Rot", "Type", "Area", "0")
-        at = {name: header.index(name) for name in names}
-    except ValueError as error:
-        raise InputError("a column is missing", file=path, row=1, value=str(error)) from None
+    lines = csv_cells(path)
+    header = [name.strip() for name in next(lines, (1, [""]))[1]]
+    for name in _STATION_COLUMNS:
+        if name not in header:
+            raise InputError("column is missing", file=path, row=1, field=name)
+    at = {name: header.index(name) for name in _STATION_COLUMNS}
     found = []
-    for row in rows:
-        cell = {name: row[k] for name, k in at.items()}
-        if cell["Type"] == _FULL_POWER and cell["Ch"] and int(cell["Ch"]) >= _FIRST_UHF and cell["HAAT"]:
-            turned_deg = float(cell["Rot"] or 0.0) if cell["DA"] == "DA" else 0.0
-            pattern = [float(text or 1.0) for text in row[at["0"] : at["0"] + _AZIMUTHS]] or [1.0] * _AZIMUTHS
-            place = -float(cell["Lon"]), float(cell["Lat"]), float(cell["HAAT"]), float(cell["ERP"])
-            area_km2 = float(cell["Area"] or 0.0)
-            if place[2] > 0.0 and area_km2 > 0.0:
-                found.append(TvStation(cell["FacID"], *place, _turned(pattern, turned_deg), area_km2))
+    for line, row in lines:
+        if len(row) != len(header):
+            raise wrong_width(path, line, row, header)
+        cell = {name: row[k].strip() for name, k in at.items()}
+        if cell["Type"] == _FULL_POWER and cell["Ch"] and cell["HAAT"]:
+            station = _station(path, line, cell)
+            if station is not None:
+                found.append(station)
+    if len(found) < 2:
+        what = f"stations of full power on channels from {_FIRST_UHF} with HAAT and Area"
+        raise InputError("holds no pair", file=path, value=len(found), allowed=f"two or more {what}")
     return found
+
+
+def _station(path: Path, line: int, cell: Mapping[str, str]) -> TvStation | None:
+    """The station of a row; None without a height, an area, or a channel that is compared."""
+
+    def number(name: str, low: float, high: float) -> float:
+        return number_in(path, line, cell, name, low, high)
+
+    area_km2 = number("Area", 0.0, 1e7) if cell["Area"] else 0.0
+    haat_m = number("HAAT", -1e4, 1e4)
+    if number("Ch", 1, 99) < _FIRST_UHF or haat_m <= 0.0 or area_km2 <= 0.0:
+        return None
+    turned_deg = number("Rot", -360.0, 360.0) if cell["DA"] == "DA" and cell["Rot"] else 0.0
+    pattern = [number(name, 0.0, 1.0) if cell[name] else 1.0 for name in _PATTERN_COLUMNS]
+    return TvStation(
+        cell["FacID"],
+        -number("Lon", -180.0, 180.0),
+        number("Lat", -90.0, 90.0),
+        haat_m,
+        number("ERP", _LEAST_KW, 1e4),
+        _turned(pattern, turned_deg),
+        area_km2,
+    )
 
 
 def _turned(pattern: Sequence[float], turned_deg: float) -> tuple[float, ...]:
@@ -153,10 +182,20 @@ def _turned(pattern: Sequence[float], turned_deg: float) -> tuple[float, ...]:
 def read_pairs(path: Path, channel: int = CHANNEL) -> dict[str, set[tuple[str, str]]]:
     """Pairs by kind: a station on the channel, and one that may not stand on the other channel of the row."""
     found: dict[str, set[tuple[str, str]]] = {CO: set(), UPPER: set(), LOWER: set()}
-    with path.open(encoding="latin-1", newline="") as stream:
-        for kind, own, _, subject, *others in csv.reader(stream):
-            if own == str(channel) and kind in found:
-                found[kind] |= {(subject, other) for other in others}
+    for line, cells in csv_cells(path):
+        if len(cells) < _FIRST_OTHER + 1:
+            problem, allowed = "row names no pair", "kind, two channels, a station and one or more others"
+            raise InputError(problem, file=path, row=line, value=",".join(cells), allowed=allowed)
+        kind, own, _, subject = (cell.strip() for cell in cells[:_FIRST_OTHER])
+        if kind not in found:
+            allowed = ", ".join(found)
+            raise InputError("unknown kind of pair", file=path, row=line, value=kind, allowed=allowed)
+        if own == str(channel):
+            found[kind] |= {(subject, other.strip()) for other in cells[_FIRST_OTHER:]}
+    if not any(found.values()):
+        raise InputError(
+            f"names no pair on channel {channel}", file=path, allowed="a list of this channel too"
+        )
     return found
 
 

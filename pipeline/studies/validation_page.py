@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.availability.choices import with_values
 from pipeline.errors import InputError
 from pipeline.files import PNG_FILE, Output, check_outputs, kind_of_start, write_whole
 from pipeline.plan.territory_file import load_config
@@ -38,19 +39,27 @@ from pipeline.studies.station_pairs import (
     study_pairs,
 )
 from pipeline.studies.validate_field import in_db, panel_title
-from pipeline.studies.vector_checks import check_vectors
+from pipeline.studies.vector_checks import VECTOR_FILES, check_vectors
 
 _MODELS = ("p1546", "hata", "extended_hata", "free_space")
 _BENIN, _PICTURE = Path("validation/benin"), Path("images/validation_benin.png")
 _PAIR_SETS = (("post-seed1328-st200", "Northeast"), ("post-seed87-st50-ch30", "Oklahoma and around"))
+_BESIDE = Path("../shared/data")
 _KINDS = {CO: "same channel", UPPER: "one above"}
 _PAGE = kind_of_start("the page of validation", rb"# Validation")
 _EDGES_KM = (0.0, 50.0, 100.0, 150.0, 200.0, 250.0, 300.0, math.inf)
 _Lines = Iterator[str]
 
 
-def validation_command(page: Path, data: Path, measured: Path) -> None:
-    """Write tables and picture of the page; ``data``: reference data, ``measured``: those of the project."""
+def validation_command(page: Path, data: Path | None, measured: Path) -> None:
+    """Write tables and picture of the page; ``data``: reference data, ``measured``: those of the project.
+
+    Without ``data`` those beside the checkout, if they are there.
+    """
+    if data is not None and not data.is_dir():
+        allowed = "a folder with p1546, p1812, fcc_pairs"
+        raise InputError("is no folder", file=data, field="--data", allowed=allowed)
+    data = data or _BESIDE
     picture = page.parent / _PICTURE
     outputs = [Output("page", page, _PAGE)]
     if (measured / _BENIN).is_dir():
@@ -59,15 +68,8 @@ def validation_command(page: Path, data: Path, measured: Path) -> None:
     text = _read_page(page)
     for name in ("vectors", "pairs", "benin"):
         _require_block(text, name)
-    makers: tuple[tuple[str, Path, Callable[[Path], Iterable[str]]], ...] = (
-        ("vectors", data / "p1812", lambda path: _vector_lines(path.parent)),
-        ("pairs", data / "fcc_pairs", _pair_lines),
-    )
-    for name, folder, lines in makers:
-        if folder.is_dir():
-            text = with_block(text, name, list(lines(folder)), dated=True)
-        else:
-            print(f"validation: {name}: no {folder}, kept as it is")
+    for block in [block for block in _BLOCKS if _is_there(block, data)]:
+        text = with_block(text, block.name, list(block.lines(data)), dated=True)
     benin = benin_study(measured / _BENIN) if (measured / _BENIN).is_dir() else None
     if benin is not None:
         text = with_block(text, "benin", list(benin_lines(benin)), dated=False)
@@ -77,6 +79,21 @@ def validation_command(page: Path, data: Path, measured: Path) -> None:
     if benin is not None:
         picture.parent.mkdir(exist_ok=True)
         draw_fields(picture, "Benin: predicted against measured field", benin.pairs_dbuvm)
+
+
+def _is_there(block: _Block, data: Path) -> bool:
+    """Whether the files of a block are in the folder; InputError where a part of them is."""
+    missing = [name for name in block.files if not (data / name).is_file()]
+    if len(missing) == len(block.files):
+        print(f"validation: {block.name}: nothing of it in {data}, kept as it is")
+    elif missing:
+        raise InputError(
+            f"reference data of {block.name} are not complete",
+            file=data,
+            value=f"no {', '.join(missing)}",
+            allowed=f"all of {', '.join(block.files)}; or none, and their tables stay",
+        )
+    return not missing
 
 
 def _read_page(page: Path) -> str:
@@ -130,7 +147,9 @@ class MeasuredStudy(NamedTuple):
 
 def benin_study(folder: Path) -> MeasuredStudy:
     """Models against the fields measured in Benin, with the offset of each mast and without."""
-    config = load_config(folder / "benin.yaml")
+    # The file names its register as seen from the checkout; the page may be written from anywhere.
+    stations = {"transmitters": [folder / "transmitters.csv"]}
+    config = with_values(load_config(folder / "benin.yaml"), "registers", **stations)
     register, _ = read_register(config)
     path = folder / "measurements.csv"
     rows = read_measurements(path, register)
@@ -194,13 +213,12 @@ _CASES = (
 )
 
 
-def _pair_lines(folder: Path) -> _Lines:
+def _pair_lines(data: Path) -> _Lines:
     """Our pairs against those of the FCC: by areas and offset of the fields, then by distance."""
     rows: list[tuple[str, ...]] = []
     far: list[tuple[str, ...]] = []
     for stem, name in _PAIR_SETS:
-        stations = read_stations(folder / f"{stem}_parameters.csv")
-        pairs = read_pairs(folder / f"{stem}_Interference_Paired.csv")
+        stations, pairs = read_stations(data / _stations_file(stem)), read_pairs(data / _pairs_file(stem))
         label = f"{name}, {len(stations)} stations"
         studies = [_studied(stations, case) for case in _CASES]
         ratio = np.median(studies[0].area_km2 / np.array([one.area_km2 for one in stations]))
@@ -221,6 +239,14 @@ def _pair_lines(folder: Path) -> _Lines:
     yield f"By distance, with the areas of the FCC (channel {CHANNEL}):"
     yield ""
     yield from _table(("stations", "km", *columns), far)
+
+
+def _stations_file(stem: str) -> str:
+    return f"fcc_pairs/{stem}_parameters.csv"
+
+
+def _pairs_file(stem: str) -> str:
+    return f"fcc_pairs/{stem}_Interference_Paired.csv"
 
 
 def _studied(stations: Sequence[TvStation], case: _PairCase) -> PairStudy:
@@ -250,3 +276,24 @@ def _share(part: int, whole: int) -> str:
 
 def _range(count: PairCount) -> str:
     return f"over {count.near_km:g}" if math.isinf(count.far_km) else f"{count.near_km:g}-{count.far_km:g}"
+
+
+# --- the blocks ---------------------------------------------------------------------------------------------
+
+
+class _Block(NamedTuple):
+    """A block of the page from reference data: their files in the folder, and its lines."""
+
+    name: str
+    files: tuple[str, ...]
+    lines: Callable[[Path], Iterable[str]]
+
+
+_BLOCKS = (
+    _Block("vectors", VECTOR_FILES, _vector_lines),
+    _Block(
+        "pairs",
+        tuple(file(stem) for stem, _ in _PAIR_SETS for file in (_stations_file, _pairs_file)),
+        _pair_lines,
+    ),
+)

@@ -46,8 +46,11 @@ def test_block_keeps_its_date_until_its_lines_change() -> None:
         with_block("a\n", "x", [], dated=False)
 
 
-def test_page_has_the_tables_of_the_measurements(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(repository)
+def test_page_has_the_tables_of_the_measurements(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Written from anywhere: the register of the measurements lies beside them."""
+    monkeypatch.chdir(tmp_path)
     page = (repository / "docs/validation.md").read_text(encoding="utf-8")
     assert (
         with_block(
@@ -70,10 +73,99 @@ def test_numbers_of_the_conclusion_are_those_of_the_tables(repository: Path) -> 
     assert f"lie {float(near.split('|')[3].split(',')[0]):.0f} dB below" in conclusion
 
 
+PROFILE = "{key},i,d_km,h_amsl_m,clutter_height_R_m,zone\nA,0,0,10,0,4\nA,1,1,20,0,4\nA,2,2,10,0,4\n"
+LINKS = (
+    "{key},{f},p_pct,pL_pct,htg_m,hrg_m,pol,phi_t,phi_r,lam_t,lam_r,DN,N0,dct_km,dcr_km,{expected}\n"
+    "A,{f_value},50,50,30,10,1,46.0,46.018,14.0,14.0,45,325,500,500,100\n"
+)
+FIELDS = "f_mhz,d_km,heff_m,{expected}\n600,10,150,60\n"
+OURS = {"key": "link", "f": "f_mhz", "f_value": 600, "expected": "Lb_db"}
+EXAMPLES = {"key": "profile", "f": "f_ghz", "f_value": 0.6, "expected": "Lb_db_py1812"}
+
+
+def reference_folder(folder: Path) -> Path:
+    """A row of each table, of which the model says something and the expected result is made up."""
+    contents = {
+        "p1546/official.csv": FIELDS.format(expected="E_expected_profile_dbuvm"),
+        "p1546/random.csv": FIELDS.format(expected="E_dbuvm"),
+        "p1812/official.csv": LINKS.format(**EXAMPLES),
+        "p1812/official_profiles.csv": PROFILE.format(**EXAMPLES),
+    }
+    for name in ("public_random", "public_edge"):
+        contents[f"p1812/{name}.csv"] = LINKS.format(**OURS)
+        contents[f"p1812/{name}_profiles.csv"] = PROFILE.format(**OURS)
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "row", "field"),
+    [
+        ("p1546/official.csv", "600", "6OO", 2, "f_mhz"),
+        ("p1546/official.csv", ",60\n", ",\n", 2, "E_expected_profile_dbuvm"),
+        ("p1546/random.csv", "E_dbuvm", "E", 1, "E_dbuvm"),
+        ("p1546/random.csv", "600,10,150,60\n", "", None, None),
+        ("p1546/random.csv", "600,10", "600,-10", 2, "(row)"),
+        ("p1812/official.csv", "0.6,", "nan,", 2, "f_ghz"),
+        ("p1812/official.csv", "A,", "B,", 2, "profile"),
+        ("p1812/public_edge.csv", "600,50,", "600,70,", 2, "p_pct"),
+        ("p1812/public_edge_profiles.csv", "A,1,1,20", "A,1,1,x", 3, "h_amsl_m"),
+        ("p1812/public_random_profiles.csv", "zone", "area", 1, "zone"),
+        ("p1812/public_random.csv", "A,600,", "A,", 2, "(row)"),
+    ],
+)
+def test_faulty_reference_results_are_refused_by_name(
+    tmp_path: Path, name: str, old: str, new: str, row: int, field: str
+) -> None:
+    assert [one.links for one in check_vectors(reference_folder(tmp_path))] == [1] * 5
+    text = (tmp_path / name).read_text()
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError) as caught:
+        list(check_vectors(tmp_path))
+    assert (caught.value.file, caught.value.row, caught.value.field) == (str(tmp_path / name), row, field)
+
+
+def page_in(folder: Path) -> Path:
+    page = folder / "page"
+    page.write_text(
+        "# Validation\n" + "".join(BLOCK.replace("x", name) for name in ("vectors", "pairs", "benin"))
+    )
+    return page
+
+
+def test_a_part_of_reference_data_is_refused_and_named(tmp_path: Path) -> None:
+    page, data = page_in(tmp_path), reference_folder(tmp_path / "data")
+    text = page.read_text()
+    (data / "p1812/public_edge.csv").unlink()
+    with pytest.raises(InputError, match=r"vectors are not complete; found 'no p1812/public_edge\.csv'"):
+        validation_command(page, data, tmp_path / "neither")
+    (data / "fcc_pairs").mkdir()
+    reference_folder(data)
+    (data / "fcc_pairs/post-seed1328-st200_parameters.csv").write_text("")
+    with pytest.raises(InputError, match="pairs are not complete"):
+        validation_command(page, data, tmp_path / "neither")
+    assert page.read_text() == text
+    with pytest.raises(InputError) as caught:
+        validation_command(page, tmp_path / "none", tmp_path / "neither")
+    assert caught.value.field == "--data"
+
+
+def test_one_kind_of_reference_data_is_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, data = page_in(tmp_path), reference_folder(tmp_path / "data")
+    validation_command(page, data, tmp_path / "neither")
+    assert "| P.1812-8, rare cases | an independent program, by the text | 1 |" in page.read_text()
+    said = capsys.readouterr().out
+    assert f"validation: pairs: nothing of it in {data}, kept as it is" in said
+    assert "validation: vectors" not in said
+
+
 def test_absent_data_keep_their_tables(tmp_path: Path, repository: Path) -> None:
-    page = tmp_path / "page"
-    text = "# Validation\n" + "".join(BLOCK.replace("x", name) for name in ("vectors", "pairs", "benin"))
-    page.write_text(text)
+    page = page_in(tmp_path)
+    text = page.read_text()
+    (tmp_path / "none").mkdir()
     validation_command(page, tmp_path / "none", tmp_path / "neither")
     assert page.read_text() == text
     with pytest.raises(InputError, match="not found"):
@@ -228,6 +320,21 @@ def test_files_of_the_fcc_are_read_as_they_are_meant(tmp_path: Path) -> None:
     pairs = read_pairs(listed)
     assert pairs == {CO: {("7", "8"), ("7", "9")}, UPPER: {("8", "7")}, LOWER: {("7", "8")}}
     assert listed_pairs([one, two], pairs[CO]).tolist() == [[False, True], [False, False]]
-    path.write_text("FacID,Ch\n1,2\n")
-    with pytest.raises(InputError, match="column is missing"):
-        read_stations(path)
+    for content, row, field in (
+        ("FacID,Ch\n1,2\n", 1, "Lat"),
+        ("", 1, "FacID"),
+        (f"{head}\n{rows[0]},1\n", 2, "(row)"),
+        (f"{head}\n{rows[1]}\n{rows[0]}\n".replace("36.5", "95"), 2, "Lat"),
+        (f"{head}\n{rows[1]}\n{rows[0]}\n".replace("300.0", "tall"), 2, "HAAT"),
+        (f"{head}\n{rows[0]}\n".replace(",0.5", ",1.5"), 2, "10"),
+        (f"{head}\n{rows[0]}\n{rows[2]}\n", None, None),
+    ):
+        path.write_text(content)
+        with pytest.raises(InputError) as caught:
+            read_stations(path)
+        assert (caught.value.file, caught.value.row, caught.value.field) == (str(path), row, field)
+    for content, row in (("CO,25,25,7\n", 1), ("CO,25,25,7,8\nADJ,25,26,7,8\n", 2), ("CO,26,26,7,8\n", None)):
+        listed.write_text(content)
+        with pytest.raises(InputError) as caught:
+            read_pairs(listed)
+        assert (caught.value.file, caught.value.row) == (str(listed), row)
