@@ -289,7 +289,7 @@ def _channel_row(
     area_km2 = grid.area_km2(rows, cols)
     people = _population(config, folder, rows, cols)
     worst = np.unravel_index(np.nanargmax(fall), fall.shape)
-    lon_deg, lat_deg = layers.attrs["grid"].lonlat_deg()
+    lon_deg, lat_deg = layers.attrs["grid"].lonlat_deg(*(slice(at, at + 1) for at in worst))
     percentiles = np.percentile(fall[reached], _PERCENTILES)
     return {
         "channel": channel,
@@ -300,8 +300,8 @@ def _channel_row(
         "excess_km2": round(float(area_km2[over].sum(dtype=np.float64)), 3),
         "excess_population": math.nan if people is None else round(float(np.nansum(people[over])), 1),
         "margin_db": round_up(float(np.nanmax(margin))),
-        "worst_lon": round(float(lon_deg[worst]), 6),
-        "worst_lat": round(float(lat_deg[worst]), 6),
+        "worst_lon": round(float(lon_deg.item()), 6),
+        "worst_lat": round(float(lat_deg.item()), 6),
     }
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pipeline.budget import Term
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
-from pipeline.coverage.inputs import ChannelInputs
+from pipeline.coverage.fields import shape_fields
+from pipeline.coverage.inputs import ChannelInputs, Stations
 from pipeline.coverage.point_fields import (
     PointTerrain,
     point_fields,
@@ -147,17 +148,13 @@ def _terms(way: _Way, path: PlacePath, wanted_dbuvm: float) -> tuple[Term, ...]:
         vertical_db=np.full_like(stations.vertical_db, np.nan),
     )
     of_1kw_dbuvm = _field_dbuvm(way, way.inputs._replace(stations=plain))
-    turned_db = _field_dbuvm(
-        way, way.inputs._replace(stations=plain._replace(pattern_db=stations.pattern_db))
-    )
-    tilted_db = _field_dbuvm(
-        way, way.inputs._replace(stations=plain._replace(vertical_db=stations.vertical_db))
-    )
+    turned_db = _shape_db(way, plain._replace(pattern_db=stations.pattern_db))
+    tilted_db = _shape_db(way, plain._replace(vertical_db=stations.vertical_db))
     terms = [
         *_model_terms(way, path, of_1kw_dbuvm),
         Term("e.r.p. over 1 kW", float(stations.erp_dbkw[0]), "of the register"),
-        Term("horizontal pattern", turned_db - of_1kw_dbuvm, "at the azimuth of the place"),
-        Term("vertical pattern", tilted_db - of_1kw_dbuvm, "at the depression of the place"),
+        Term("horizontal pattern", turned_db, "at the azimuth of the place"),
+        Term("vertical pattern", tilted_db, "at the depression of the place"),
     ]
     rest_db = wanted_dbuvm - math.fsum(term.value_db for term in terms)
     note = "what the maps have more: single-frequency network, interpolation, digits of the place"
@@ -175,6 +172,15 @@ def _field_dbuvm(way: _Way, inputs: ChannelInputs) -> float:
         found = profile_fields(way.config, way.network, inputs, 0, way.ground, *place, way.terrain.ground_m)
         return float(found.field_dbuvm[0])
     return float(point_fields(inputs, 0, *place, way.terrain.ground_m)[0][0])
+
+
+def _shape_db(way: _Way, stations: Stations) -> float:
+    """What the e.r.p. and the patterns of the station add to the field of 1 kW at the place."""
+    d_km, az_deg = rays_from(way.inputs, 0, way.lon_deg, way.lat_deg)
+    every, ground_m, added_db = np.arange(1), way.terrain.ground_m.astype(np.float32), np.zeros(1)
+    receiver = way.inputs.receiver
+    shape_fields(stations, way.inputs.paths, receiver, 0, every, ground_m, d_km, az_deg, added_db)
+    return float(added_db[0])
 
 
 def _model_terms(way: _Way, path: PlacePath, of_1kw_dbuvm: float) -> list[Term]:
