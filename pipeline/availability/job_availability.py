@@ -9,47 +9,64 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.availability.classes import level_name, published_levels_dbm, write_levels
+import pandas as pd
+
+from pipeline.availability.classes import level_name, published_levels_dbm
 from pipeline.availability.combine import limit_file, tags_of_level
+from pipeline.availability.level_files import classified, writing_levels
 from pipeline.availability.statistics import (
+    AvailabilityCurve,
     OpenLand,
-    availability_curve,
     not_evaluated_table,
-    read_population,
+    weights_of,
     write_not_evaluated,
     write_statistics,
 )
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
+from pipeline.config.protection import Device
 from pipeline.files import write_whole
 from pipeline.grid import raster, stacks
 from pipeline.grid.layer_files import channel_bands, layer_file
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.radio.allocations import is_partial
 
 
 def main(config: Config, build: Path, *, threads: int, basis: str) -> None:
     """Write classes, counts, stacked VRT and statistics of all devices; one thread is enough."""
-    grid = raster.read_grid(build / "territory" / "surface.tif")
-    area_km2, population = grid.area_km2(), read_population(config, build)
-    curves, open_areas, partial = [], [], is_partial(config)
-    for device in config.devices:
-        channels = config.channels_of(device)
-        limits = [build / limit_file(device.id, channel) for channel in channels]
-        names = channel_bands("max_eirp_stack", channels)
-        _write_stack(build, device.id, channels, names, partial=partial)
-        tags = {
-            level_dbm: tags_of_level(config, device, level_name(level_dbm), limits, basis=basis)
-            for level_dbm in published_levels_dbm(config, device)
-        }
-        land = OpenLand(len(channels), area_km2, population)
-        strips = land.seeing(stacks.strips(limits, grid))
-        counts = write_levels(build, device, strips, grid, names, tags, partial=partial)
-        for level_dbm, count in counts.items():
-            curve = availability_curve(count, len(channels), area_km2, population)
-            curves.append(curve.assign(device=device.id, level_dbm=level_name(level_dbm)))
-        open_areas.append(not_evaluated_table(device.id, channels, land.areas()))
+    partial = is_partial(config)
+    found = [_of_device(config, build, device, basis) for device in config.devices]
+    curves = [curve for own, _ in found for curve in own]
     write_statistics(curves, build / layer_file("statistics", partial=partial))
-    write_not_evaluated(open_areas, build / layer_file("not_evaluated", partial=partial))
+    write_not_evaluated([table for _, table in found], build / layer_file("not_evaluated", partial=partial))
+
+
+def _of_device(
+    config: Config, build: Path, device: Device, basis: str
+) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+    """The layers of a device; its curves by level, and what is not evaluated."""
+    grid = raster.read_grid(build / "territory" / "surface.tif")
+    channels, levels_dbm = config.channels_of(device), published_levels_dbm(config, device)
+    limits = [build / limit_file(device.id, channel) for channel in channels]
+    names, partial = channel_bands("max_eirp_stack", channels), is_partial(config)
+    _write_stack(build, device.id, channels, names, partial=partial)
+    tags = {
+        level_dbm: tags_of_level(config, device, level_name(level_dbm), limits, basis=basis)
+        for level_dbm in levels_dbm
+    }
+    land, curves = OpenLand(len(channels)), [AvailabilityCurve() for _ in levels_dbm]
+    with OpenRasters() as opened, writing_levels(build, device, grid, names, tags, partial=partial) as put:
+        for part in classified(stacks.parts(limits, grid), levels_dbm):
+            put(part)
+            weights = weights_of(config, build, grid, opened, (part.rows, part.cols))
+            land.add(part.limits, weights)
+            for curve, count in zip(curves, part.counts, strict=True):
+                curve.add(count, weights)
+    tables = [
+        curve.table(len(channels)).assign(device=device.id, level_dbm=level_name(level_dbm))
+        for curve, level_dbm in zip(curves, levels_dbm, strict=True)
+    ]
+    return tables, not_evaluated_table(device.id, channels, land.areas())
 
 
 def _write_stack(

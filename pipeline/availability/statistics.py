@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,13 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.availability.classes import OUTSIDE_COUNT, level_name, published_levels_dbm
-from pipeline.blocks import block_slices
+from pipeline.blocks import Slices, block_slices
 from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.files import table_bytes, write_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX
-from pipeline.grid.raster import Part
+from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 from pipeline.territory.regions import ELSEWHERE, TOTAL, NamedRegions, project_regions, region_index
 
@@ -32,11 +32,19 @@ _AT_LEAST = (1, 5, 10)
 _Histogram = NDArray[np.float64]
 
 
-def read_population(config: Config, build: Path) -> NDArray[np.float32] | None:
-    """Persons per pixel [y, x] as float32; None without population."""
+class Weights(NamedTuple):
+    """True areas in km2 and persons of the pixels of a part [y, x]; None without population."""
+
+    area_km2: NDArray[np.floating]
+    population: NDArray[np.floating] | None
+
+
+def weights_of(config: Config, build: Path, grid: Grid, opened: OpenRasters, part: Slices) -> Weights:
+    """Weights of a part (rows, columns) of the grid."""
+    area_km2 = grid.area_km2(*part)
     if config.population is None:
-        return None
-    return np.asarray(raster.read(build / "territory" / "population.tif").values)
+        return Weights(area_km2, None)
+    return Weights(area_km2, np.nan_to_num(opened.window(build / "territory" / "population.tif", *part)[0]))
 
 
 def write_statistics(curves: list[pd.DataFrame], path: Path) -> None:
@@ -46,36 +54,38 @@ def write_statistics(curves: list[pd.DataFrame], path: Path) -> None:
     write_whole(path, table_bytes(table))
 
 
-def availability_curve(
-    count: NDArray[np.uint8],
-    channels: int,
-    area_km2: NDArray[np.floating],
-    population: NDArray[np.floating] | None,
-) -> pd.DataFrame:
-    """Share of area and of population with at least n available channels, n = 1 .. ``channels``.
+class AvailabilityCurve:
+    """Share of area and of population with at least n available channels, from parts of the counts.
 
-    SM.2405, Figures A5-3 and A5-4: weighted by the true area of each pixel (``area_km2`` broadcasts to
-    the grid); ``population_pct`` is NaN without population. Columns channels_at_least, area_pct,
-    population_pct.
+    SM.2405, Figures A5-3 and A5-4: weighted by the true area of each pixel.
     """
-    inside = count != OUTSIDE_COUNT
-    return pd.DataFrame(
-        {
-            "channels_at_least": np.arange(1, channels + 1),
-            "area_pct": _share_with_at_least(count, inside, channels, area_km2),
-            "population_pct": np.nan
-            if population is None
-            else _share_with_at_least(count, inside, channels, np.nan_to_num(population)),
-        }
-    )
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._area_km2, self._population = np.zeros(_COUNTS), np.zeros(_COUNTS)
+        self._known = True
+
+    def add(self, count: NDArray[np.uint8], weights: Weights) -> None:
+        """Add a part, [y, x]."""
+        inside = count != OUTSIDE_COUNT
+        self._known &= weights.population is not None
+        for sums, weight in zip((self._area_km2, self._population), weights, strict=True):
+            if weight is not None:
+                sums += np.bincount(count[inside], weights=weight[inside], minlength=_COUNTS)
+
+    def table(self, channels: int) -> pd.DataFrame:
+        """Columns channels_at_least 1 .. ``channels``, area_pct, population_pct (NaN without population)."""
+        return pd.DataFrame(
+            {
+                "channels_at_least": np.arange(1, channels + 1),
+                "area_pct": _share_with_at_least(self._area_km2, channels),
+                "population_pct": _share_with_at_least(self._population, channels) if self._known else np.nan,
+            }
+        )
 
 
-def _share_with_at_least(
-    count: NDArray[np.uint8], inside: NDArray[np.bool_], channels: int, weight: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Per cent of the weight of the inside pixels with at least 1 .. ``channels`` channels."""
-    weights = np.broadcast_to(weight, count.shape)[inside].astype(np.float64)
-    by_count = np.bincount(count[inside], weights=weights, minlength=channels + 1)
+def _share_with_at_least(by_count: _Histogram, channels: int) -> NDArray[np.float64]:
+    """Per cent of the weight with at least 1 .. ``channels`` channels."""
     total = by_count.sum()
     if total <= 0:
         return np.full(channels, np.nan)
@@ -95,23 +105,22 @@ class NotEvaluatedArea(NamedTuple):
 
 
 class OpenLand:
-    """Sums over the strips of a device's limits: land and persons, of what is not evaluated and of all."""
+    """Sums over parts of a device's limits: land and persons, of what is not evaluated and of all."""
 
-    def __init__(
-        self, channels: int, area_km2: NDArray[np.floating], population: NDArray[np.floating] | None
-    ) -> None:
-        """Begin with nothing; true areas and persons of all pixels, [y, x]."""
-        self._weights = [area_km2, population]
+    def __init__(self, channels: int) -> None:
+        """Begin with nothing."""
         # By channel; land and persons; not evaluated and all.
         self._sums = np.zeros((channels, 2, 2))
 
-    def seeing(self, strips: Iterable[Part]) -> Iterator[Part]:
-        """The same strips [channel, y, x], once their pixels are added."""
-        for rows, cols, limits in strips:
-            for sums, raw in zip(self._sums, limits, strict=True):
-                for chosen, part in ((raw == NOT_EVALUATED, 0), (raw != NODATA_CENTI, 1)):
-                    sums[:, part] += [_sum_of(weight, rows, cols, chosen) for weight in self._weights]
-            yield rows, cols, limits
+    def add(self, limits: NDArray[np.int16], weights: Weights) -> None:
+        """Add the pixels of a part [channel, y, x]."""
+        inside, all_of_it = np.zeros(limits.shape[1:], np.bool_), np.zeros(2)
+        for sums, raw in zip(self._sums, limits, strict=True):
+            its = raw != NODATA_CENTI
+            if not np.array_equal(its, inside):  # mostly the same in all channels
+                inside, all_of_it = its, _sums_of(weights, its)
+            sums[:, 0] += _sums_of(weights, raw == NOT_EVALUATED)
+            sums[:, 1] += all_of_it
 
     def areas(self) -> list[NotEvaluatedArea]:
         """What is not evaluated of each channel."""
@@ -121,12 +130,14 @@ class OpenLand:
         ]
 
 
-def _sum_of(
-    weight: NDArray[np.floating] | None, rows: slice, cols: slice, chosen: NDArray[np.bool_]
-) -> float:
-    if weight is None or not chosen.any():
-        return 0.0
-    return float(np.nansum(weight[rows, cols][chosen], dtype=np.float64))
+def _sums_of(weights: Weights, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Land and persons of some pixels."""
+    found = np.zeros(2)
+    if chosen.any():
+        for place, weight in enumerate(weights):
+            if weight is not None:
+                found[place] = np.nansum(weight[chosen], dtype=np.float64)
+    return found
 
 
 def not_evaluated_table(

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Lines of the source that are in memory at a time.
-_STRIP_PX = 256
+# Lines and columns of the source that are in memory at a time: a row of pieces reads each of its tiles once.
+_STRIP_PX, _PIECE_PX = 512, 1024
 # Of the size of a window in source pixels, against noise of the ratio.
 _NOISE_PX = 1e-8
 # GDAL makes an overview from the one before in squares of so many pixels; where it would hold more than so
@@ -30,6 +30,15 @@ class Reduction(NamedTuple):
     shape: tuple[int, int]
     classes: bool
     nodata: float | int | None
+
+
+class Piece(NamedTuple):
+    """Rows and columns of an overview, and those of the source that they are made from."""
+
+    rows: slice
+    cols: slice
+    source_rows: slice
+    source_cols: slice
 
 
 class _Windows(NamedTuple):
@@ -70,42 +79,48 @@ def from_the_one_before(shape: tuple[int, int], before: tuple[int, int], pixel_b
     return before[1] > shape[1] and held_px * pixel_bytes <= _MOST_BYTES
 
 
-def strips_of(reduction: Reduction) -> Iterator[tuple[slice, slice]]:
-    """(rows of the overview, rows of the source that they are made from), from the north."""
-    height, source_height = reduction.shape[0], reduction.source_shape[0]
-    lines = max(1, _STRIP_PX * height // source_height)
-    windows = _windows(height, source_height)
-    for row in range(0, height, lines):
-        rows = slice(row, min(row + lines, height))
-        part = windows.at(rows)
-        yield rows, slice(int(part.first[0]), int(part.stop[-1]))
+def pieces_of(reduction: Reduction) -> Iterator[Piece]:
+    """The pieces of an overview, row by row from the north-west."""
+    down, across = (
+        list(_spans(*sizes))
+        for sizes in zip(reduction.shape, reduction.source_shape, (_STRIP_PX, _PIECE_PX), strict=True)
+    )
+    for (rows, source_rows), (cols, source_cols) in product(down, across):
+        yield Piece(rows, cols, source_rows, source_cols)
 
 
-def reduced(values: NDArray[Any], reduction: Reduction, rows: slice, source_rows: slice) -> NDArray[Any]:
-    """Values [band, y, x] of ``rows`` of an overview from those of ``source_rows``; see :func:`strips_of`."""
-    source_height, source_width = reduction.source_shape
-    height, width = reduction.shape
+def _spans(size_px: int, source_px: int, most_px: int) -> Iterator[tuple[slice, slice]]:
+    """Lines or columns of an overview, about ``most_px`` of the source at a time, and those of the source."""
+    step, windows = max(1, most_px * size_px // source_px), _windows(size_px, source_px)
+    for start in range(0, size_px, step):
+        own = slice(start, min(start + step, size_px))
+        part = windows.at(own)
+        yield own, slice(int(part.first[0]), int(part.stop[-1]))
+
+
+def reduced(values: NDArray[Any], reduction: Reduction, piece: Piece) -> NDArray[Any]:
+    """Values [band, y, x] of a piece of an overview from those of the source; see :func:`pieces_of`."""
+    (source_height, source_width), (height, width) = reduction.source_shape, reduction.shape
     if not reduction.classes:
-        lines = _nearest(height, source_height)[rows] - source_rows.start
-        return values[:, lines][:, :, _nearest(width, source_width)]
-    used = _with_values(values, reduction)
-    found = np.full((len(values), rows.stop - rows.start, width), reduction.nodata or 0, values.dtype)
+        lines = _nearest(height, source_height)[piece.rows] - piece.source_rows.start
+        return values[:, lines][:, :, _nearest(width, source_width)[piece.cols] - piece.source_cols.start]
+    windows = _windows(height, source_height).at(piece.rows).moved(-piece.source_rows.start)
+    columns = _windows(width, source_width).at(piece.cols).moved(-piece.source_cols.start)
+    shape = len(values), windows.first.size, columns.first.size
+    found = np.full(shape, reduction.nodata or 0, values.dtype)
+    used = _with_values(values, columns, reduction.nodata)
     if used.stop > used.start:
-        windows = _windows(height, source_height).at(rows).moved(-source_rows.start)
-        columns = _windows(width, source_width).at(used)
-        found[..., used] = _most_frequent(values, windows, columns, reduction.nodata)
+        found[..., used] = _most_frequent(values, windows, columns.at(used), reduction.nodata)
     return found
 
 
-def _with_values(values: NDArray[Any], reduction: Reduction) -> slice:
+def _with_values(values: NDArray[Any], windows: _Windows, nodata: float | int | None) -> slice:
     """Columns of the overview that have values in some line."""
-    width, source_width = reduction.shape[1], reduction.source_shape[1]
-    if reduction.nodata is None:
-        return slice(0, width)
-    columns = np.flatnonzero((values != reduction.nodata).any(axis=(0, 1)))
+    if nodata is None:
+        return slice(0, windows.first.size)
+    columns = np.flatnonzero((values != nodata).any(axis=(0, 1)))
     if columns.size == 0:
         return slice(0, 0)
-    windows = _windows(width, source_width)
     return slice(int((windows.stop <= columns[0]).sum()), int((windows.first <= columns[-1]).sum()))
 
 

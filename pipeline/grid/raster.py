@@ -27,7 +27,7 @@ from pipeline.blocks import tiles_in_order
 from pipeline.errors import InputError, words_of
 from pipeline.files import disk_fault, scratch_beside, whole_file
 from pipeline.grid.grid import Grid
-from pipeline.grid.overviews import Reduction, from_the_one_before, overview_shapes, reduced, strips_of
+from pipeline.grid.overviews import Reduction, from_the_one_before, overview_shapes, pieces_of, reduced
 
 TILE_PX = 512
 # Settings that could change bytes from machine to machine: threads, size of the block cache, side files.
@@ -224,10 +224,10 @@ def _write_overviews(
         source_path = paths[number - 1 if near else 0]
         with rasterio.open(source_path) as source, rasterio.open(paths[number], "w", **creation) as sink:
             reduction = Reduction(source.shape, shape, bool(layout.categories), layout.nodata)
-            for rows, from_rows in strips_of(reduction):
-                values = source.read(window=Window.from_slices(from_rows, slice(0, source.width)))
-                window = Window.from_slices(rows, slice(0, shape[1]))
-                sink.write(reduced(values, reduction, rows, from_rows), window=window)
+            for piece in pieces_of(reduction):
+                values = source.read(window=Window.from_slices(piece.source_rows, piece.source_cols))
+                window = Window.from_slices(piece.rows, piece.cols)
+                sink.write(reduced(values, reduction, piece), window=window)
         _check_whole(paths[number])
         before = shape
 
@@ -421,7 +421,7 @@ def _place_of(data: xr.DataArray) -> tuple[str, Affine]:
 def _creation(layout: Layout, tile_px: int | None = None, together: bool = False) -> dict[str, Any]:
     """How a tiled file is made; one to be published, of tiles of ``tile_px`` with all bands, is copied then.
 
-    A copy into tiles of another size takes up to ten times as long.
+    A copy into tiles of another size takes up to ten times as long. Many bands are packed: they fill a disk.
     """
     side_px = tile_px or TILE_PX
     apart = (side_px == TILE_PX and not together) or len(layout.band_names) == 1
@@ -430,8 +430,8 @@ def _creation(layout: Layout, tile_px: int | None = None, together: bool = False
     interleave = "band" if apart else "pixel"
     tiles = {"tiled": True, "blockxsize": side_px, "blockysize": side_px, "interleave": interleave}
     packed = {"compress": "zstd", "zstd_level": 1, "predictor": _predictor(layout.dtype)}
-    options |= {"count": len(layout.band_names), **tiles}
-    return options | packed if tile_px is None else options
+    options |= {"count": len(layout.band_names), **tiles, "SPARSE_OK": tile_px is not None}
+    return options | packed if tile_px is None or len(layout.band_names) > 1 else options
 
 
 def _predictor(dtype: str) -> int:

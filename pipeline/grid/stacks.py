@@ -1,4 +1,4 @@
-"""Stacks of files of one band each on one grid: as a virtual raster, and strip by strip in memory."""
+"""Stacks of files of one band each on one grid: as a virtual raster, and part by part in memory."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import numpy as np
 
 from pipeline.blocks import block_slices
 from pipeline.errors import InputError
-from pipeline.grid import raster
 from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.grid.raster import Layout, Part, read_layout
 
+# Columns of a part: whole rows of all channels of a country are half a gigabyte.
+_PART_PX = 1024
 # GDAL's names of types, of those that differ by more than a capital letter.
 _GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "uint32": "UInt32"}
 
 
-def strips(paths: Sequence[Path], grid: Grid) -> Iterator[Part]:
-    """The files stacked [file, y, x], strip by strip from the north."""
-    for rows, cols in block_slices(grid.shape, (STRIP_PX, grid.width)):
-        yield rows, cols, np.stack([raster.read(path, rows=rows).values for path in paths])
+def parts(paths: Sequence[Path], grid: Grid) -> Iterator[Part]:
+    """The files stacked [file, y, x], part by part from the north-west."""
+    with OpenRasters() as opened:
+        for rows, cols in block_slices(grid.shape, (STRIP_PX, _PART_PX)):
+            yield rows, cols, np.concatenate([opened.window(path, rows, cols) for path in paths])
 
 
 def build_vrt(paths: Sequence[str | Path], names: Sequence[str], *, folder: str | Path | None = None) -> str:

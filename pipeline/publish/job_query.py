@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.grid import raster
 from pipeline.grid.layer_files import channel_bands, layer_file, layer_layout
-from pipeline.grid.stacks import strips
+from pipeline.grid.stacks import parts
 from pipeline.plan.plan import channels_of, plan_of
 from pipeline.plan.run_files import max_eirp_files
 from pipeline.publish.query_raster import query_tags
@@ -30,4 +30,4 @@ def main(config: Config, build: Path, *, threads: int, device: str, code: str) -
         build / layer_file("query", device=device, partial=is_partial(config)),
         plan.config.query.block_px,
     )
-    raster.write_blocks(target, layout, strips(paths, grid), publish=True, tile_px=tile_px)
+    raster.write_blocks(target, layout, parts(paths, grid), publish=True, tile_px=tile_px)

@@ -92,24 +92,29 @@ def test_bytes_are_those_of_gdal(tmp_path, shape, dtype, classes, tile_px):
 def test_most_frequent_of_equal_counts_is_the_first_to_have_so_many():
     values = np.array([[[7, 7, 2, 2], [2, 2, 7, NODATA], [NODATA, NODATA, 3, NODATA], [NODATA] * 4]], "uint8")
     reduction = Reduction((4, 4), (2, 2), classes=True, nodata=NODATA)
-    ((rows, source_rows),) = overviews.strips_of(reduction)
-    found = overviews.reduced(values[:, source_rows], reduction, rows, source_rows)
+    (piece,) = overviews.pieces_of(reduction)
+    found = overviews.reduced(values, reduction, piece)
     # 7 twice, then 2 twice; 2 twice before one 7; nodata where nothing else is; one 3 among nodata.
     assert found.tolist() == [[[7, 2], [NODATA, 3]]]
 
 
-def test_strips_make_the_same_as_the_whole(monkeypatch):
+@pytest.mark.parametrize("classes", [True, False])
+def test_pieces_make_the_same_as_the_whole(monkeypatch, classes):
     values = patches(2, 331, 157, "uint8")
-    reduction = Reduction((331, 157), (165, 78), classes=True, nodata=NODATA)
+    reduction = Reduction((331, 157), (165, 78), classes=classes, nodata=NODATA)
 
-    def made() -> np.ndarray:
-        parts = [
-            overviews.reduced(values[:, source], reduction, rows, source)
-            for rows, source in overviews.strips_of(reduction)
-        ]
-        return np.concatenate(parts, axis=1)
+    def made() -> tuple[int, np.ndarray]:
+        found = np.empty((2, 165, 78), "uint8")
+        pieces = list(overviews.pieces_of(reduction))
+        for piece in pieces:
+            source = values[:, piece.source_rows, piece.source_cols]
+            found[:, piece.rows, piece.cols] = overviews.reduced(source, reduction, piece)
+        return len(pieces), found
 
-    in_strips = made()
-    monkeypatch.setattr(overviews, "_STRIP_PX", 10_000)
-    assert len(list(overviews.strips_of(reduction))) == 1
-    np.testing.assert_array_equal(in_strips, made())
+    number, whole = made()
+    assert number == 1
+    for name, most_px in (("_STRIP_PX", 40), ("_PIECE_PX", 31)):
+        monkeypatch.setattr(overviews, name, most_px)
+    number, in_pieces = made()
+    assert number == 54
+    np.testing.assert_array_equal(in_pieces, whole)
