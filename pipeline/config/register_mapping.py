@@ -16,7 +16,9 @@ from pipeline.config.base import EpsgCode, Number, Section, Whole, on_or_off
 
 def _as_text(value: object) -> object:
     """Numbers that stand for text: YAML reads `60` and `-9999` as numbers."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(value, bool):
+        raise ValueError("YAML reads yes, no, on and off as true and false: they need quotes here")
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _one_or_more(value: object) -> object:
@@ -326,6 +328,22 @@ class RegisterMapping(FileText):
         if sum(bool(named) for named in (self.path, self.paths, self.in_)) > 1:
             raise ValueError("the files stand under one of path, paths, in")
         return self
+
+    def located(self, folder: Path) -> RegisterMapping:
+        """The mapping with its files in a folder; a bare name of a further file is beside the first of them.
+
+        Naming twice changes nothing.
+        """
+        files = [folder / file for file in self.files]
+
+        def beside(path: Path | None) -> Path | None:
+            if path is None:
+                return None
+            return files[0].parent / path if len(path.parts) == 1 and files else folder / path
+
+        join = self.join and self.join.model_copy(update={"path": beside(self.join.path)})
+        update = {"path": None, "paths": files, "in_": [], "join": join, "patterns": beside(self.patterns)}
+        return self.model_copy(update=update)
 
     @property
     def files(self) -> list[Path]:

@@ -123,7 +123,7 @@ def check_transmitters(
     doubtful = _doubtful(config, boundaries, named, elevation)
     if idle is not None:
         doubtful["serving_nothing_at_home"] = set(idle)
-    files = [transmitters_of(path, named, config) for path in config.registers.transmitters]
+    files = [transmitters_of(path, named, config) for path in config.registers.files]
     facts, faults = [], []
     for places in files:
         counts = counts_of(config, places, reach)

@@ -6,9 +6,11 @@ left out and told. What rules leave out (status, service, duplicates) is no faul
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -16,7 +18,15 @@ from typing import NamedTuple, get_args
 from pipeline.config.load import read_model
 from pipeline.config.register_mapping import FormatName, RegisterMapping
 from pipeline.errors import InputError, in_file
-from pipeline.files import Output, check_outputs, json_bytes, kind_of_start, kind_of_table, write_output
+from pipeline.files import (
+    Output,
+    check_outputs,
+    json_bytes,
+    kind_of_start,
+    kind_of_table,
+    text_of_cell,
+    write_output,
+)
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
 from pipeline.registers.entries import Reading, Source
@@ -41,10 +51,13 @@ from pipeline.registers.register_files import (
 from pipeline.registers.stations import ReceiverRow
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
 from pipeline.rows.foreign_text import RegisterFault
+from pipeline.rows.row_models import RejectedRow, check_record
+from pipeline.rows.text_records import Record
 from pipeline.shipped import TABLES
 
 _REPORT_FILE = kind_of_start("a report in JSON", rb"\s*\{")
 _HEAD_BYTES = 65_536
+_KEPT = "what the mapping keeps"
 _GEOJSON_FILE = kind_of_start("a GeoJSON", rb"\s*\{")
 _FORMATS: dict[str, Callable[[Source, Target], Reading]] = {
     "table": read_tables,
@@ -63,7 +76,7 @@ class RegisterPlan(NamedTuple):
     """Channel raster and known (system, mode) pairs, of a territory file or by the name of the raster."""
 
     plan: ChannelPlan
-    modes: Mapping[ModeKey, object]
+    modes: Collection[ModeKey] | None
 
 
 class ImportFiles(NamedTuple):
@@ -86,17 +99,13 @@ class Import(NamedTuple):
 def read_mapping(path: Path) -> RegisterMapping:
     """An `import.yaml`, its paths beside it; InputError names the key."""
     mapping = read_model(path, RegisterMapping)
-    beside = {
-        name: path.parent / file
-        for name, file in (("patterns", mapping.patterns), ("areas_out", mapping.areas_out))
-        if file
-    }
-    return with_files(mapping.model_copy(update=beside), [path.parent / file for file in mapping.files])
+    areas_out = None if mapping.areas_out is None else path.parent / mapping.areas_out
+    return mapping.located(path.parent).model_copy(update={"areas_out": areas_out})
 
 
 def with_files(mapping: RegisterMapping, files: Sequence[Path]) -> RegisterMapping:
     """The mapping for other files."""
-    return mapping.model_copy(update={"path": None, "paths": [], "in_": list(files)})
+    return mapping.model_copy(update={"path": None, "paths": list(files), "in_": []})
 
 
 def mapping_of_command(
@@ -240,6 +249,34 @@ def _refused(faults: Sequence[RegisterFault]) -> InputError:
     )
     error.faults = tuple(faults)
     return error
+
+
+def mapped_rows(
+    mapping: RegisterMapping, rules: RowRules, as_of: date | None
+) -> tuple[list[TransmitterRow], list[InputError], list[RejectedRow]]:
+    """The rows of a foreign file named in a territory file, as if they had been imported and read.
+
+    Returns them in order of the source, the faults of others, and what rules of the mapping leave out.
+    """
+    if mapping.as_of is None:
+        mapping = mapping.model_copy(update={"as_of": as_of})
+    found = read_import(mapping, RegisterPlan(rules.plan, rules.modes), {})
+    written = [*found.reading.written()]
+    records = csv.DictReader(io.StringIO(register_text(written, found.target), newline=""))
+    faults: list[InputError] = [*faults_of(found.reading.entries)]
+    rows: list[TransmitterRow] = []
+    for entry, cells in zip(written, records, strict=True):
+        try:
+            values = {name: text_of_cell(cell) for name, cell in cells.items()}
+            rows.append(check_record(entry.file, Record(entry.row, values), TransmitterRow, rules))
+        except InputError as fault:
+            faults.append(fault)
+    left_out = [
+        RejectedRow(str(entry.file), entry.row, "id", entry.source_id, _KEPT, f"left out: {entry.drop}")
+        for entry in found.reading.entries
+        if entry.drop
+    ]
+    return rows, faults, left_out
 
 
 def import_command(

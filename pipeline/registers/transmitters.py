@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,6 +19,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.config.config import Config
+from pipeline.config.register_mapping import RegisterMapping
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT
 from pipeline.radio.antennas import (
@@ -30,6 +32,7 @@ from pipeline.radio.antennas import (
 )
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
+from pipeline.registers.importing import mapped_rows
 from pipeline.registers.same_station import (
     PLACES,
     twin_faults,
@@ -163,14 +166,33 @@ def read_transmitters(
 
 
 def _read_rows(
-    paths: Sequence[Path], rules: RowRules, *, lenient: bool
+    items: Sequence[Path | RegisterMapping], rules: RowRules, *, lenient: bool, as_of: date | None = None
 ) -> tuple[list[TransmitterRow], list[RejectedRow]]:
-    """The good rows by id, and those left out; InputError as ``read_transmitters``."""
+    """The good rows by id, and those left out; InputError as ``read_transmitters``.
+
+    Rows of foreign files (``as_of`` the day where their mapping names none) follow those of registers.
+    """
+    paths = [item for item in items if isinstance(item, Path)]
     rows, faults = read_by_id(paths, TransmitterRow, context=rules)
+    left_out: list[RejectedRow] = []
+    for mapping in (item for item in items if isinstance(item, RegisterMapping)):
+        mapped, bad, dropped = mapped_rows(mapping, rules, as_of)
+        known = {row.id for row in rows}
+        bad += [_second(row) for row in mapped if row.id in known]
+        rows = sorted([*rows, *(row for row in mapped if row.id not in known)], key=lambda row: row.id)
+        faults += bad
+        left_out += dropped
+        paths += mapping.files
     rejected = refuse_unless_lenient(faults, lenient=lenient)
     if paths and not rows:
         raise InputError("no row of the register can be used", file=paths[0], allowed="one good row or more")
-    return rows, rejected
+    return rows, [*rejected, *left_out]
+
+
+def _second(row: TransmitterRow) -> InputError:
+    return InputError(
+        "id occurs twice", file=row.file, row=row.row, field="id", value=row.id, allowed="a unique id"
+    )
 
 
 def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
@@ -187,7 +209,7 @@ def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
         haat_needed=registers.missing_haat_m is None,
     )
     paths = registers.transmitters if config.has_television else []
-    rows, rejected = _read_rows(paths, rules, lenient=registers.lenient)
+    rows, rejected = _read_rows(paths, rules, lenient=registers.lenient, as_of=registers.as_of)
     places = {row.id: (row.file, row.row) for row in rows}
     transmitters = to_dataset(rows).assign_attrs({"rejected_rows": len(rejected), PLACES: places})
     if registers.bbox_deg is not None and rows:

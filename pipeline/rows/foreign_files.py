@@ -71,6 +71,8 @@ def read_foreign(
         raise InputError("file is too large", file=path, allowed=f"up to {_MOST_BYTES} bytes")
     if suffix in _PACKED:
         _refuse_endless_archive(path)
+    if suffix == ".kml":
+        _refuse_unknown_schema(path)
     if suffix in _WORKBOOKS:
         return _workbook(path, form.header_row, sheet)
     stated = None if form.encoding == _DEFAULT_ENCODING else form.encoding
@@ -161,7 +163,9 @@ def _vector(path: Path, encoding: str | None, layer: str | None) -> ForeignTable
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     geometry = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
     left_out = {"geometry"} if geometry is not None else set()
-    columns = [name for name in frame.columns if name not in left_out | (_OF_KML if is_kml else set())]
+    if is_kml:
+        left_out |= _OF_KML | ({"id"} if "id" in frame and frame["id"].isna().all() else set())
+    columns = [name for name in frame.columns if name not in left_out]
     cells = zip(*(_texts(frame[name].tolist()) for name in columns), strict=True)
     records = [*enumerate(cells if columns else [()] * len(frame), start=1)]
     if is_kml:
@@ -198,6 +202,15 @@ def _refuse_described(path: Path, columns: Sequence[str], frame: pd.DataFrame) -
             file=path,
             field="description",
             allowed="ExtendedData; a GIS turns the tables of descriptions into fields",
+        )
+
+
+def _refuse_unknown_schema(path: Path) -> None:
+    """Refuse values of a schema that is not in the file: GDAL leaves them out without a word."""
+    content = content_of(path, _MOST_BYTES)
+    if b"SimpleData" in content and b"SimpleField" not in content:
+        raise InputError(
+            "has values of a schema that it does not hold", file=path, field="SimpleData", allowed="a Schema"
         )
 
 

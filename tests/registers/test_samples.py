@@ -151,7 +151,7 @@ def test_other_encoding_is_a_fault_of_the_file() -> None:
     mapping = read_mapping(SAMPLES / "s23_faults/import.yaml")
     file = SAMPLES / "s23_faults/not_utf8.csv"
     with pytest.raises(RegisterFault) as fault:
-        read_import(mapping.model_copy(update={"in_": [file]}), None, service_targets())
+        read_import(with_files(mapping, [file]), None, service_targets())
     compare_faults("s23_faults", [fault.value], {"not_utf8.csv"})
 
 

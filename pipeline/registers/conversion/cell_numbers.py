@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -16,7 +17,7 @@ from pipeline.rows.row_models import finite
 _Value = TypeVar("_Value")
 _CHANNEL = re.compile(r"[A-Za-z]{0,4}[ .-]?(\d{1,2})(?:[.,]0*)?")
 _SERIAL_DAY = re.compile(r"\d{1,5}(\.\d+)?")
-_DAY_OF_WORKBOOKS = "%Y/%m/%d"
+_DAYS_OF_WORKBOOKS = ("%Y/%m/%d", "%Y-%m-%d")
 _FIRST_SERIAL_DAY = date(1899, 12, 30)
 
 
@@ -124,10 +125,10 @@ def day(text: str, form: str | None, *, workbook: bool = False, serial_shift_day
 def _day_of_workbook(text: str, shift_days: int) -> date | None:
     if _SERIAL_DAY.fullmatch(text):
         return _FIRST_SERIAL_DAY + timedelta(days=int(float(text)) + shift_days)
-    try:
-        return datetime.strptime(text[:10], _DAY_OF_WORKBOOKS).date() + timedelta(days=shift_days)
-    except ValueError:
-        return None
+    for form in _DAYS_OF_WORKBOOKS:
+        with suppress(ValueError):
+            return datetime.strptime(text[:10], form).date() + timedelta(days=shift_days)
+    return None
 
 
 def each(

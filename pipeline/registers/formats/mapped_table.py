@@ -104,7 +104,7 @@ def _read_table(path: Path, mapping: RegisterMapping, target: Target) -> Reading
     unjoined: set[int] = set()
     lost: list[RegisterEntry] = []
     if mapping.join is not None:
-        foreign, unjoined, lost, joined_file = _joined(foreign, mapping.join, path)
+        foreign, unjoined, lost, joined_file = _joined(foreign, mapping.join)
         inputs.append(joined_file)
     cells = MappedCells(foreign, mapping, mapping.na)
     placed = places(cells, mapping) if "lon" in target.columns else None
@@ -123,10 +123,10 @@ def _read_table(path: Path, mapping: RegisterMapping, target: Target) -> Reading
 
 
 def _joined(
-    foreign: ForeignTable, join: Join, beside: Path
+    foreign: ForeignTable, join: Join
 ) -> tuple[ForeignTable, set[int], list[RegisterEntry], InputFile]:
     """The table with the columns of a second one; rows without a partner on either side."""
-    path = beside.parent / join.path
+    path = join.path
     form = TextFormat(join.encoding, join.separator, join.header_row)
     second = read_foreign(path, form, sheet=join.sheet, layer=join.layer).table
     for fault in second.faults:
