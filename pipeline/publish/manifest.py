@@ -36,7 +36,7 @@ from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notic
 from pipeline.reference.ratios import building_loss_db
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.guard_intervals import guard_summary
-from pipeline.registers.stations import register_sizes
+from pipeline.registers.stations import register_sizes, station_files
 from pipeline.registers.transmitters import summary
 from pipeline.rows.text_records import own_rows
 from pipeline.services.evaluated import product_statement
@@ -334,7 +334,7 @@ def _indoor_notes(config: Config) -> list[str]:
 
 def notes(config: Config) -> list[str]:
     """What a reader of the maps has to know beside the numbers."""
-    found = [f"Paths from devices to receivers take no account of the terrain between them{_beside(config)}."]
+    found = _path_notes(config)
     if config.protection.method == "separation":
         found.append("Protected contours are computed by Rec. ITU-R P.1546, not by the curves of the FCC.")
     found += _protection_notes(config)
@@ -360,6 +360,28 @@ def notes(config: Config) -> list[str]:
         named = shown(radars.register_file)
         found += [f"Radars: {named}{doubt}." for doubt in doubts_of(radars.register_file, values=False)]
     return found
+
+
+def _path_notes(config: Config) -> list[str]:
+    """How paths of devices take the terrain between their ends."""
+    protection, whose = config.protection, "receivers"
+    over: list[str] = []
+    if protection.device_path != "homogeneous":
+        whose = "DTT receivers"
+        also = "; where flat land gives less loss, this" if protection.device_path == "smaller" else ""
+        over = [
+            "Paths to receivers of other services at known places lead over terrain by Rec. ITU-R P.1812,"
+            f" up to {protection.device_path_km:g} km{also}."
+        ]
+    elif config.terrain.dem is not None and (station_files(config) or config.pmse.registers):
+        over = [
+            "Receivers of other services on summits are protected as on a plain;"
+            " protection.device_path: smaller would take the terrain into account."
+        ]
+    return [
+        f"Paths from devices to {whose} take no account of the terrain between them{_beside(config)}.",
+        *over,
+    ]
 
 
 def _protection_notes(config: Config) -> list[str]:

@@ -98,6 +98,17 @@ def test_treatment_of_sea_paths_is_named(tiny: Path, setting: str) -> None:
     assert any("Sea paths" in note for note in manifest["notes"]) == (setting == "ignore")
 
 
+@pytest.mark.parametrize("path", ["homogeneous", "p1812", "smaller"])
+def test_paths_over_terrain_are_named(tiny: Path, path: str) -> None:
+    write_terrain(tiny, 0.01)
+    edit(tiny, "devices:", f"protection: {{device_path: {path}, device_path_km: 40}}\ndevices:")
+    first, second, *_ = manifest_of(tiny)["notes"]
+    over = path != "homogeneous"
+    assert first.startswith(f"Paths from devices to {'DTT ' * over}receivers take no account of the terrain")
+    assert ("by Rec. ITU-R P.1812, up to 40 km" in second) == over
+    assert ("flat land gives less loss" in second) == (path == "smaller")
+
+
 @pytest.mark.parametrize("method", ["degradation", "separation"])
 def test_contours_that_are_not_those_of_the_fcc_are_named(tiny: Path, method: str) -> None:
     edit(tiny, "devices:", f"protection: {{method: {method}}}\ndevices:")
