@@ -84,13 +84,14 @@ class Population(Section):
 
 
 class Clutter(Section):
-    """Land cover over the terrain, for models that see whole profiles of paths (method.md, section 36)."""
+    """Land cover: over the terrain of whole profiles (method.md, section 36), or around receivers (42)."""
 
     raster: Annotated[list[Path], Field(min_length=1)]
     """One or more rasters of classes in any CRS, such as CORINE, ESA WorldCover, MCD12."""
     table: Path
-    """Representative height of each class: `configs/tables/clutter_corine.csv`, `clutter_worldcover.csv`,
-    `clutter_igbp.csv`, or one of your own. All classes on land around the paths need a row."""
+    """Representative height and surroundings of each class: `configs/tables/clutter_corine.csv`,
+    `clutter_worldcover.csv`, `clutter_igbp.csv`, or one of your own. All classes on land around the paths
+    need a row."""
 
 
 class Terrain(Section):

@@ -43,12 +43,14 @@ def compute_blocks(
     density_per_km2: NDArray[np.float32] | None,
     *,
     ground: LonLatRaster | None = None,
+    environments: NDArray[np.uint8] | None = None,
     threads: int = 1,
     block_px: int = _BLOCK_PX,
 ) -> Iterator[Block]:
     """Results block by block, row by row; sides are rounded up to whole tiles of 32 pixels.
 
-    ``ground``: terrain model of the grid, None = unknown. The values depend neither on the threads nor on the
+    ``ground``: terrain model of the grid, None = unknown; ``environments`` uint8[y, x] as of
+    ``receiver_surroundings``, None = the same everywhere. The values depend neither on the threads nor on the
     size of the blocks.
     """
     side_px = -(-block_px // PRUNED_TILE_PX) * PRUNED_TILE_PX
@@ -56,15 +58,21 @@ def compute_blocks(
     inputs = with_tables(inputs, grid, surface, kind_of_surface, threads)
 
     def compute(
-        rows: slice, cols: slice, surface: NDArray[np.uint8], density_per_km2: NDArray[np.float32] | None
+        rows: slice,
+        cols: slice,
+        surface: NDArray[np.uint8],
+        density_per_km2: NDArray[np.float32] | None,
+        around: NDArray[np.uint8] | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-        ground_m = ground_of_pixels(ground, grid, rows, cols)
         kinds = kind_of_surface[surface]
-        return _compute_block(inputs, grid, rows, cols, kinds, ground_m, surface, density_per_km2)
+        ground_m = ground_of_pixels(ground, grid, rows, cols)
+        if around is None:
+            around = np.zeros(kinds.shape, np.uint8)
+        levels, servers = _compute_block(inputs, grid, rows, cols, kinds, ground_m, around)
+        return levels, classify(inputs, surface, density_per_km2, levels, servers)
 
-    blocks = map_blocks(
-        compute, grid.shape, side_px, threads, cut=(surface, density_per_km2), name="coverage"
-    )
+    cut = (surface, density_per_km2, environments)
+    blocks = map_blocks(compute, grid.shape, side_px, threads, cut=cut, name="coverage")
     for rows, cols, (levels, classes) in blocks:
         yield rows, cols, levels, classes
 
@@ -100,15 +108,15 @@ def _compute_block(
     cols: slice,
     kinds: NDArray[np.uint8],
     ground_m: NDArray[np.float32],
-    surface: NDArray[np.uint8],
-    density_per_km2: NDArray[np.float32] | None,
+    environment: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    """Levels and servers of a block."""
     levels = np.full((len(LEVEL_BANDS), *kinds.shape), np.nan, dtype=np.float32)
     servers = np.zeros(kinds.shape, dtype=np.uint16)
     if kinds.any():
         area = lattice(grid, rows, cols)
-        compute_block(inputs, area, rows.start, cols.start, kinds, ground_m, levels, servers)
-    return levels, classify(inputs, surface, density_per_km2, levels, servers)
+        compute_block(inputs, area, rows.start, cols.start, kinds, ground_m, environment, levels, servers)
+    return levels, servers
 
 
 def classify(

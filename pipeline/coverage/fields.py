@@ -13,7 +13,7 @@ from pipeline.coverage.loss_lookup import has_table, pixels_outside, table_field
 from pipeline.kernels import constant, inlined, inner, kernel
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
-from pipeline.propagation.hata import hata_loss_db
+from pipeline.propagation.hata import add_environments, hata_loss_db
 from pipeline.propagation.p1546.corrections import EFFECTIVE_EARTH_KM, far_slope_correction_db
 from pipeline.propagation.p1546.pixel import PreparedCurves, p1546_pixel_field
 from pipeline.radio.antennas import vertical_attenuation_at
@@ -361,7 +361,7 @@ class Scratch(NamedTuple):
     """Working arrays of one thread; [transmitter], [pixel of the tile] or [transmitter, pixel].
 
     ``ground_m`` above sea level, NaN = unknown; ``running``, ``squares``, ``terms``, ``noise`` are linear
-    powers; ``direction`` [2, pixel] in m.
+    powers; ``direction`` [2, pixel] in m; ``environment`` of account where the receiver has it by pixel.
     """
 
     near_km: NDArray[np.float64]
@@ -370,6 +370,7 @@ class Scratch(NamedTuple):
     computed: NDArray[np.bool_]
     pixels: NDArray[np.int64]
     ground_m: NDArray[np.float32]
+    environment: NDArray[np.uint8]
     d_km: NDArray[np.float64]
     az_deg: NDArray[np.float64]
     field_dbuvm: NDArray[np.float64]
@@ -399,6 +400,7 @@ def scratch_of(transmitters: int) -> Scratch:
         np.zeros(n, np.bool_),
         np.zeros(p, np.int64),
         np.zeros(p, np.float32),
+        np.zeros(p, np.uint8),
         np.zeros(p),
         np.zeros(p),
         np.zeros(p),
@@ -436,3 +438,6 @@ def fields_in_tile(
         work.az_deg,
         work.field_dbuvm,
     )
+    if inputs.receiver.by_pixel:
+        f_mhz = inputs.model.f_mhz[inputs.stations.offset[t] + 1]
+        add_environments(f_mhz, work.environment, pixels, work.field_dbuvm)

@@ -20,7 +20,7 @@ from pipeline.coverage.loss_lookup import Losses, pack_losses, tables_of
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import site_frames
 from pipeline.propagation.hata import Environment
-from pipeline.propagation.models import Surroundings
+from pipeline.propagation.models import Surroundings, model_named
 from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import PreparedCurves, prepare
 from pipeline.radio.antennas import POLARISATION_CODES
@@ -207,7 +207,10 @@ class CoverageModel(IntEnum):
 
 
 class TvReceiver(NamedTuple):
-    """The receiving antenna and its surroundings."""
+    """The receiving antenna and its surroundings.
+
+    ``by_pixel``: ``environment`` is that of the largest fields, to which each pixel adds its own.
+    """
 
     h2_m: float
     clutter_m: float
@@ -218,6 +221,7 @@ class TvReceiver(NamedTuple):
     end_deg: float
     directivity_db: float
     cross_polar_db: float
+    by_pixel: bool = False
 
 
 class FieldModel(NamedTuple):
@@ -387,8 +391,10 @@ def channel_slots(channels: Channels, channel: int) -> list[int]:
 
 def _receiver(config: Config, channel: int) -> TvReceiver:
     band = receiver_band(config.coverage, channel_centre_mhz(config.channels, channel))
-    area = config.propagation.area
+    area, by_pixel = config.propagation.area, has_surroundings(config)
     environment = {"rural": Environment.OPEN, "suburban": Environment.SUBURBAN}.get(area, Environment.URBAN)
+    if by_pixel:
+        environment = Environment.OPEN
     return TvReceiver(
         config.coverage.receiver_height_m,
         config.propagation.clutter_height_m,
@@ -399,4 +405,11 @@ def _receiver(config: Config, channel: int) -> TvReceiver:
         band.end_deg,
         band.discrimination_db,
         config.coverage.cross_polar_db,
+        by_pixel,
     )
+
+
+def has_surroundings(config: Config) -> bool:
+    """Whether each receiver has the surroundings of its land cover, by a model that knows some."""
+    needs = model_named(config.propagation.coverage_model).needs
+    return config.terrain.clutter is not None and "surroundings" in needs

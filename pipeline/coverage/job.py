@@ -1,8 +1,8 @@
 """Job coverage: wanted field, best server, nuisance, location probability and service of one DTT channel.
 
-Input: ``surface``, ``reach`` (and ``density``) of the territory, the terrain model, the transmitters of the
-channel and its neighbours with their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no server),
-``chNN_class.tif`` uint16 (``CLASS_BANDS``), ``chNN_servers.json`` (what the indices mean).
+Input: ``surface``, ``reach`` (and ``density``) of the territory, terrain model, land cover, the transmitters
+of the channel and its neighbours with their sweeps. Output: ``chNN.tif`` float32 (``LEVEL_BANDS``, NaN = no
+server), ``chNN_class.tif`` uint16 (``CLASS_BANDS``), ``chNN_servers.json`` (what the indices mean).
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from pipeline.coverage.channel import compute_blocks, merge_times, write_results
 from pipeline.coverage.inputs import channel_inputs, planning_of
 from pipeline.coverage.network import load_losses, load_sweeps, read_network, station_details
 from pipeline.coverage.receiver_ground import load_ground
+from pipeline.coverage.receiver_surroundings import surroundings_of_pixels
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import read
 from pipeline.territory.codes import Surface
+from pipeline.territory.masks import is_land
 
 
 def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
@@ -34,6 +36,7 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     planning = planning_of(config, transmitters, channel)
     sweeps = load_sweeps(build, transmitters)
     ground = load_ground(config.terrain, grid, territory / "land_lonlat.tif")
+    around = surroundings_of_pixels(config, grid, is_land(places))
     density = None
     if config.population is not None and config.coverage.min_density_per_km2 > 0.0:
         density = read(territory / "density.tif").values
@@ -41,7 +44,9 @@ def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     found = []
     for time in range(len(nuisance_times_pct(config.propagation.nuisance_time_pct))):
         inputs = channel_inputs(transmitters, sweeps, planning, config, channel, time, losses)
-        found.append(compute_blocks(inputs, grid, places, density, ground=ground, threads=threads))
+        found.append(
+            compute_blocks(inputs, grid, places, density, ground=ground, environments=around, threads=threads)
+        )
     blocks = merge_times(*found) if len(found) > 1 else found[0]
     write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks, ordinary=len(found) > 1)
     details = station_details(config, transmitters, sweeps)

@@ -20,6 +20,7 @@ from pipeline.coverage.network import with_countries, with_default_mode
 from pipeline.coverage.receiver_ground import ground_at
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
+from pipeline.propagation.hata import add_environments
 from pipeline.terrain.records import LonLatRaster, Sweep
 from pipeline.terrain.tile_sweeps import box_around, heights_of_receivers, masts_of_tile, sweep_towards
 from pipeline.territory.masks import BUFFER_DEG, surface_mask
@@ -73,10 +74,12 @@ def point_fields(
     lat_deg: NDArray[np.float64],
     h2_m: float,
     ground_m: NDArray[np.float64] | None = None,
+    environments: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Field in dB(uV/m) and distance in km of transmitter ``number`` at places [n], ``h2_m`` above ground.
 
-    ``ground_m`` [n] their ground above sea level; None, NaN = unknown.
+    ``ground_m`` [n] their ground above sea level; None, NaN = unknown. ``environments`` [n] as of
+    ``surroundings_at``.
     """
     d_km, az_deg = rays_from(inputs, number, lon_deg, lat_deg)
     field_dbuvm = np.empty(lon_deg.size)
@@ -85,6 +88,8 @@ def point_fields(
     every = np.arange(lon_deg.size)
     ground = np.full(lon_deg.size, np.nan, np.float32) if ground_m is None else ground_m.astype(np.float32)
     tile_fields(stations, paths, model, receiver, number, WANTED, every, ground, d_km, az_deg, field_dbuvm)
+    if environments is not None:
+        add_environments(model.f_mhz[stations.offset[number] + 1], environments, every, field_dbuvm)
     return field_dbuvm, d_km
 
 

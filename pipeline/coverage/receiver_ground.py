@@ -35,15 +35,22 @@ def ground_of_pixels(
 
     Their places are interpolated between nodes of the grid, as good as exact.
     """
-    part = grid.window(rows, cols)
+    shape = grid.window(rows, cols).shape
     if elevation is None:
-        return np.full(part.shape, np.nan, dtype=np.float32)
+        return np.full(shape, np.nan, dtype=np.float32)
+    lon_deg, lat_deg = places_of_pixels(grid, rows, cols)
+    return ground_at(elevation, lon_deg.ravel(), lat_deg.ravel()).astype(np.float32).reshape(shape)
+
+
+def places_of_pixels(grid: Grid, rows: slice, cols: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes and latitudes [rows, cols] of the centres of some pixels, between nodes of the grid."""
+    part = grid.window(rows, cols)
     step_px = lattice_step_px(grid.resolution_m)
     low, weight = zip(*(_between(size, step_px) for size in part.shape), strict=True)
     node_row, node_col = (step_px * np.arange(nodes[-1] + 2.0) for nodes in low)
     nodes = grid.to_lonlat().transform(*_mesh_m(part, node_row, node_col))
     lon_deg, lat_deg = (_interpolated(node_deg, low, weight) for node_deg in nodes)
-    return ground_at(elevation, lon_deg.ravel(), lat_deg.ravel()).astype(np.float32).reshape(part.shape)
+    return lon_deg, lat_deg
 
 
 def _mesh_m(

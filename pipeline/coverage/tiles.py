@@ -120,17 +120,20 @@ def compute_tile(
 def cut_tile(
     kinds: NDArray[np.uint8],
     ground_m: NDArray[np.float32],
+    environment: NDArray[np.uint8],
     top: int,
     left: int,
     cols: int,
     tile_kinds: NDArray[np.uint8],
-    tile_ground_m: NDArray[np.float32],
+    work: Scratch,
 ) -> bool:
     """Copy a tile out of the rasters [y, x] of a block, pixel by pixel; False: no reception in it."""
+    tile_ground_m, tile_environment = work.ground_m, work.environment
     some = False
     for p in range(tile_kinds.size):
         y, x = top + p // cols, left + p % cols
         tile_kinds[p], tile_ground_m[p] = kinds[y, x], ground_m[y, x]
+        tile_environment[p] = environment[y, x]
         some = some or kinds[y, x] != _NO_RECEPTION
     return some
 
@@ -143,12 +146,14 @@ def compute_block(
     col: int,
     kinds: NDArray[np.uint8],
     ground_m: NDArray[np.float32],
+    environment: NDArray[np.uint8],
     levels: NDArray[np.float32],
     servers: NDArray[np.uint16],
 ) -> None:
     """Fill ``levels`` float32[6, y, x] and ``servers`` uint16[y, x] of a block of ``kinds`` uint8[y, x].
 
-    ``ground_m`` float32[y, x]: ground above sea level, NaN = unknown.
+    ``ground_m`` float32[y, x]: ground above sea level, NaN = unknown; ``environment`` uint8[y, x] of Hata, of
+    account where the receiver has surroundings by pixel.
 
     The block starts at pixel (row, col), multiples of 32. Pixels without reception keep what they hold.
     """
@@ -158,7 +163,7 @@ def compute_block(
         for left in range(0, width, PRUNED_TILE_PX):
             rows, cols = min(PRUNED_TILE_PX, height - top), min(PRUNED_TILE_PX, width - left)
             part = np.empty(rows * cols, np.uint8)
-            if not cut_tile(kinds, ground_m, top, left, cols, part, work.ground_m):
+            if not cut_tile(kinds, ground_m, environment, top, left, cols, part, work):
                 continue
             frames = np.empty((11, rows, cols))
             pixel_frames(

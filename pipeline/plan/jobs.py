@@ -151,6 +151,7 @@ _ROWS = (
             "protection.modes",
             "protection.dtt_ratios",
             "terrain.dem",
+            "terrain.clutter",
             "population",
         ),
         wildcards=("channel",),

@@ -37,6 +37,7 @@ def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
 
 def cover_unread(config: Config, *models: str) -> str:
     """That land cover is given which none of some models of coverage reads; empty where one does."""
-    if config.terrain.clutter is None or any("clutter" in model_named(name).needs for name in models):
+    read = {"clutter", "surroundings"}
+    if config.terrain.clutter is None or any(read & model_named(name).needs for name in models):
         return ""
     return f"terrain.clutter is not read by coverage_model {', '.join(models)}"

@@ -68,6 +68,21 @@ def environment_db(environment: int, f_mhz: float) -> float:
 
 
 @kernel
+def add_environments(
+    f_mhz: float, environment: NDArray[np.uint8], pixels: NDArray[np.int64], field_dbuvm: NDArray[np.float64]
+) -> None:
+    """Make fields in open surroundings, at the pixels listed, those in open, suburban or urban ones.
+
+    Their losses differ by a constant of the frequency, whatever path and heights; none is below the open one.
+    """
+    steps_db = np.empty(3)
+    for code in range(3):
+        steps_db[code] = environment_db(_OPEN, f_mhz) - environment_db(code, f_mhz)
+    for p in pixels:
+        field_dbuvm[p] += steps_db[environment[p]]
+
+
+@kernel
 def hata_loss_db(
     f_mhz: float, d_km: float, hb_m: float, hm_m: float, environment: int
 ) -> tuple[float, int, bool]:

@@ -45,12 +45,12 @@ class Surroundings(IntEnum):
 class Model(NamedTuple):
     """A propagation model.
 
-    ``needs``: dem, sea, clearance, profile, clutter, climate. ``f_mhz`` and ``d_km``: first and last value of
-    the stated validity. ``field_constant_db``: E(1 kW e.r.p.) + Lb - 20 log10 f. ``regimes``: words of the
-    column ``branch``, the first one for "no value". ``link_columns``: what ``predict_links`` reads, in
-    ``link_required`` what a table of links must have (a model with ``sea_km`` takes lengths by section too).
-    Tables of losses hold from ``table_from_km`` on, nearer than that coverage asks the model; the slope of
-    the path is not in them where it is a correction of its own (``slope_apart``).
+    ``needs``: dem, sea, clearance, profile, clutter, surroundings, climate. ``f_mhz`` and ``d_km``: first and
+    last value of the stated validity. ``field_constant_db``: E(1 kW e.r.p.) + Lb - 20 log10 f. ``regimes``:
+    words of the column ``branch``, the first one for "no value". ``link_columns``: what ``predict_links``
+    reads, in ``link_required`` what a table of links must have (a model with ``sea_km`` takes lengths by
+    section too). Tables of losses hold from ``table_from_km`` on, nearer than that coverage asks the model;
+    the slope of the path is not in them where it is a correction of its own (``slope_apart``).
     """
 
     name: str
@@ -173,7 +173,7 @@ MODELS: tuple[Model, ...] = (
         title="Okumura-Hata",
         module="pipeline.propagation.hata",
         roles=frozenset({"coverage", "link"}),
-        needs=frozenset({"dem"}),
+        needs=frozenset({"dem", "surroundings"}),
         f_mhz=(150.0, 1500.0),
         d_km=(1.0, 20.0),
         field_constant_db=139.3,

@@ -270,9 +270,11 @@ def clutter_of(config: Config) -> tuple[bool, str]:
     model, clutter = config.propagation.coverage_model, config.terrain.clutter
     if clutter is None:
         return False, "no land cover (terrain.clutter)"
-    if "clutter" not in model_named(model).needs:
+    needs = model_named(model).needs
+    if not needs & {"clutter", "surroundings"}:
         return False, f"{model} takes no account of land cover"
-    return True, f"heights of {shown(clutter.table)}"
+    what = "heights" if "clutter" in needs else "surroundings of receivers"
+    return True, f"{what} of {shown(clutter.table)}"
 
 
 def unverified_guards(plan: Plan) -> list[dict[str, object]]:

@@ -27,6 +27,7 @@ from pipeline.coverage.point_fields import (
     terrain_to_points,
 )
 from pipeline.coverage.profile_fields import PlacesGround, ground_of_paths, mast_and_waves, profile_fields
+from pipeline.coverage.receiver_surroundings import surroundings_at
 from pipeline.errors import InputError
 from pipeline.hashing import file_sha256, input_files
 from pipeline.propagation.models import model_named
@@ -76,6 +77,7 @@ class _Way(NamedTuple):
     network: xr.Dataset
     inputs: ChannelInputs
     terrain: PointTerrain
+    environments: NDArray[np.uint8] | None
     ground: PlacesGround
     lon_deg: NDArray[np.float64]
     lat_deg: NDArray[np.float64]
@@ -133,7 +135,8 @@ def _way_of(config: Config, network: xr.Dataset, victim: Mapping[str, Any]) -> _
     terrain = terrain_to_points(config, network, lon_deg, lat_deg)
     inputs = point_inputs(config, network, terrain.sweeps, int(victim["channel"]))
     ground = ground_of_paths(config, network, terrain.land, lon_deg, lat_deg)
-    return _Way(config, network, inputs, terrain, ground, lon_deg, lat_deg)
+    environments = surroundings_at(config, lon_deg, lat_deg)
+    return _Way(config, network, inputs, terrain, environments, ground, lon_deg, lat_deg)
 
 
 # --- the field ----------------------------------------------------------------------------------------------
@@ -171,7 +174,7 @@ def _field_dbuvm(way: _Way, inputs: ChannelInputs) -> float:
     if sees_profiles(way.config.propagation.coverage_model):
         found = profile_fields(way.config, way.network, inputs, 0, way.ground, *place, way.terrain.ground_m)
         return float(found.field_dbuvm[0])
-    return float(point_fields(inputs, 0, *place, way.terrain.ground_m)[0][0])
+    return float(point_fields(inputs, 0, *place, way.terrain.ground_m, way.environments)[0][0])
 
 
 def _shape_db(way: _Way, stations: Stations) -> float:

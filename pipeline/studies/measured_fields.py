@@ -20,6 +20,7 @@ from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
 from pipeline.coverage.point_fields import PointTerrain, point_fields, point_inputs, terrain_to_points
 from pipeline.coverage.profile_fields import PlacesGround, ground_of_paths, profile_fields
+from pipeline.coverage.receiver_surroundings import surroundings_at
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD
 from pipeline.propagation.models import model_named
@@ -218,6 +219,7 @@ def _fields_of(config: Config, places: _Places, terrain: PointTerrain, paths: Pl
     """Fields by the model of coverage of ``config``; ``paths`` is given if it sees profiles."""
     inputs = point_inputs(config, places.network, terrain.sweeps, places.channel)
     by_profile = sees_profiles(config.propagation.coverage_model)
+    around = surroundings_at(config, places.lon_deg, places.lat_deg)
     found = _Fields(np.full(places.asked.shape, -np.inf), np.zeros(places.asked.shape, np.int64))
     for t, asked in enumerate(places.asked):
         for h2_m in np.unique(places.heights_m[asked]).tolist():
@@ -228,7 +230,8 @@ def _fields_of(config: Config, places: _Places, terrain: PointTerrain, paths: Pl
                 seen = profile_fields(config, alone, inputs, t, paths, *at, ground_m)
                 found.field_dbuvm[t, here], found.regime[t, here] = seen.field_dbuvm, seen.regime
             else:
-                found.field_dbuvm[t, here] = point_fields(inputs, t, *at, ground_m)[0]
+                environments = None if around is None else around[here]
+                found.field_dbuvm[t, here] = point_fields(inputs, t, *at, ground_m, environments)[0]
     return found
 
 

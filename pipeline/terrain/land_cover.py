@@ -33,15 +33,25 @@ class LandCover(NamedTuple):
 
 
 def load_land_cover(clutter: Clutter | None, box: Box, land: LonLatRaster | None) -> LandCover | None:
-    """The land cover of a box; None without any.
+    """The land cover of a box, as of ``load_classes``, with heights; None without any.
 
-    Pixels are those of the first raster if it is in degrees; others are taken from the nearest pixel, where
-    two overlap from the file named first. InputError for a class on ``land`` (0 sea; None: everywhere) that
-    has no row in the table: what is not known is not taken for open ground.
+    InputError for a class on ``land`` (0 sea; None: everywhere) that has no row in the table: what is not
+    known is not taken for open ground.
     """
     if clutter is None:
         return None
     heights_m = read_clutter_heights(clutter.table)
+    classes = load_classes(clutter, box)
+    _require_rows(clutter, classes, heights_m, land)
+    return LandCover(classes, heights_m)
+
+
+def load_classes(clutter: Clutter, box: Box) -> LonLatRaster:
+    """The classes of a box, uint16, ``NO_DATA`` unknown.
+
+    Pixels are those of the first raster if it is in degrees; others are taken from the nearest pixel, where
+    two overlap from the file named first. InputError for rasters that lie elsewhere.
+    """
     for path in clutter.raster:
         require_one_band(path)
     parts = [part for path in clutter.raster for part in parts_in(path, box)]
@@ -52,9 +62,7 @@ def load_land_cover(clutter: Clutter | None, box: Box, land: LonLatRaster | None
             row="terrain.clutter",
             allowed="rasters that cover the paths",
         )
-    classes = _on_lattice(parts, box)
-    _require_rows(clutter, classes, heights_m, land)
-    return LandCover(classes, heights_m)
+    return _on_lattice(parts, box)
 
 
 def _on_lattice(parts: Sequence[tuple[xr.DataArray, float]], box: Box) -> LonLatRaster:

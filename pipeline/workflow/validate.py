@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from pipeline.coordination.f1565 import budget_document
 from pipeline.coordination.radar import scene
 from pipeline.coordination.rr97 import epfd_document
 from pipeline.coordination.rr941 import comparison
+from pipeline.coverage import receiver_surroundings
 from pipeline.coverage.network import outline_m, with_countries, within_reach
 from pipeline.errors import InputError, in_file, raise_first, with_file
 from pipeline.grid.grid import Grid
@@ -56,7 +56,6 @@ from pipeline.registers.transmitters import read_register, summary
 from pipeline.rows.row_models import RejectedRow
 from pipeline.services import evaluated
 from pipeline.services.coarsening import disclosure
-from pipeline.services.evaluated import product_statement
 from pipeline.terrain.elevation import load_elevation, require_cover
 from pipeline.terrain.height_files import terrain_notice
 from pipeline.terrain.land_cover import load_land_cover
@@ -85,6 +84,7 @@ ROOMS = (
     epfd_document,
     scene,
     budget_document,
+    receiver_surroundings,
     no_effect,
 )
 
@@ -198,7 +198,7 @@ def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -
             found.plausibility.extend(receivers.facts)
             raise_first(receivers.faults)
     found.lines.extend(report(config, with_countries(config, register), rejected, grid, victims))
-    found.lines.extend(chain(remarks, register_lines(register, found.plausibility)))
+    found.lines.extend([*remarks, *register_lines(register, found.plausibility)])
     with faults.noted():
         found.lines.extend(check_areas(config, boundaries))
     found.lines.extend(table_lines(facts._asdict() for facts in found.plausibility))
@@ -427,7 +427,7 @@ def _remarks(config: Config, networks: list[str]) -> Iterator[str]:
         yield f"  offsets       {notice}"
     if (notice := terrain_notice(config)) and "no_terrain" not in config.accept:
         yield f"  warning       {notice} `accept: [no_terrain]` if this is known"
-    if statement := product_statement(config):
+    if statement := evaluated.product_statement(config):
         yield f"  product       {statement}"
     if told := disclosure(config):
         yield f"  disclosure    {told}"

@@ -125,7 +125,7 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web
         (
             "devices:",
             "terrain: {clutter: {raster: [none.tif], table: none.csv}}\ndevices:",
-            {"losses", "wsd_terrain"},
+            {"losses", "coverage", "wsd_terrain"},
         ),
         ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac"}),
         ("devices:", "report: {regions: {path: none.gpkg}}\ndevices:", {"regions"}),

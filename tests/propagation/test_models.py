@@ -29,7 +29,7 @@ from pipeline.units import FIELD_TO_LOSS_DB
 from tests.propagation import constant_loss
 
 FLAT_PATH = ["d_km", "f_mhz", "device_m", "receiver_m", "time_pct", "over_sea", "effective_m"]
-NEEDS = {"dem", "sea", "clearance", "profile", "clutter", "climate"}
+NEEDS = {"dem", "sea", "clearance", "profile", "clutter", "surroundings", "climate"}
 # A link of 10 km at 600 MHz that every model of the table takes as valid.
 LINK = {"f_mhz": 600.0, "d_km": 10.0, "ha_m": 50.0, "heff_m": 50.0, "h2_m": 1.5}
 

@@ -240,3 +240,6 @@ def test_land_cover_is_named_where_it_counts_and_where_it_does_not(tiny: Path) -
     edit(tiny, "dem: [dem.tif]", f"dem: [dem.tif], clutter: {{raster: [dem.tif], table: {table}}}")
     assert manifest_of(tiny)["terrain"]["clutter"] == {"on": True, "reason": "heights of clutter_igbp.csv"}
     assert not [note for note in manifest_of(tiny)["notes"] if "bare terrain" in note]
+    edit(tiny, "coverage_model: p1812", "coverage_model: hata")
+    reason = "surroundings of receivers of clutter_igbp.csv"
+    assert manifest_of(tiny)["terrain"]["clutter"] == {"on": True, "reason": reason}

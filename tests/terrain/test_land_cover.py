@@ -15,7 +15,12 @@ from rasterio.transform import from_origin
 from pipeline.config.territory import Clutter
 from pipeline.errors import InputError
 from pipeline.grid.foreign_rasters import require_one_band
-from pipeline.reference.clutter_heights import NO_DATA, read_clutter_heights
+from pipeline.reference.clutter_heights import (
+    NO_DATA,
+    NO_ENVIRONMENT,
+    read_clutter_heights,
+    read_environments,
+)
 from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.records import LonLatRaster
 from tests.rasters import write_raster
@@ -109,6 +114,18 @@ def test_the_code_of_unknown_cover_is_a_word_alone(tmp_path: Path) -> None:
         read_clutter_heights(table(tmp_path / "heights.csv", {NO_DATA: 1.0}))
     assert (caught.value.row, caught.value.field, caught.value.value) == (2, "code", str(NO_DATA))
     assert caught.value.allowed == "0 to 9999, or nodata for unknown land cover"
+
+
+def test_surroundings_are_those_of_the_table(repository: Path, tmp_path: Path) -> None:
+    """What stands 20 m high is urban, what is open is bare, the rest suburban; a table may do without."""
+    environment_of_m = {0.0: 0, 10.0: 1, 15.0: 1, 20.0: 2}
+    for name in ("corine", "worldcover", "igbp"):
+        path = repository / f"configs/tables/clutter_{name}.csv"
+        heights_m, environments = read_clutter_heights(path), read_environments(path)
+        known = ~np.isnan(heights_m)
+        assert environments[known].tolist() == [environment_of_m[height] for height in heights_m[known]]
+        assert (environments[~known] == NO_ENVIRONMENT).all()
+    assert (read_environments(table(tmp_path / "heights.csv", {4: 1.0})) == NO_ENVIRONMENT).all()
 
 
 # --- rasters ------------------------------------------------------------------------------------------------
