@@ -10,11 +10,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coverage.fields import EFFECTIVE_FROM_KM, INTERFERING, WANTED, as_table, other_model_dbuvm
+from pipeline.coverage.fields import EFFECTIVE_FROM_KM, INTERFERING, WANTED, other_model_dbuvm
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, TvReceiver
 from pipeline.coverage.loss_lookup import has_table, largest_field_dbuvm
 from pipeline.grid.geodesy import ray
-from pipeline.kernels import inlined, inner, kernel
+from pipeline.kernels import borrowing, inlined, inner
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.p1546.pixel import p1546_upper_bound
 
@@ -24,31 +24,37 @@ _RADIUS_MARGIN_KM = 0.01
 _P1546, _HATA = int(CoverageModel.P1546), int(CoverageModel.HATA)
 
 
-@inner
-def largest_between(values: NDArray[np.float32], first: int, last: int) -> float:
-    """Largest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
-    count = values.size
+@borrowing
+def largest_between(
+    values: NDArray[np.float32], start: int, count: int, stride: int, first: int, last: int
+) -> float:
+    """Largest of circular values from index ``first`` to ``last`` inclusive; any integers in order.
+
+    There are ``count`` of them, ``stride`` apart from position ``start`` on.
+    """
     if last - first >= count:
         first, last = 0, count - 1
-    largest = -math.inf
-    for k in range(first, last + 1):
-        largest = max(largest, values[k % count])
+    largest, k = -math.inf, first % count
+    for _ in range(first, last + 1):
+        largest = max(largest, values[start + k * stride])
+        k = k + 1 if k + 1 < count else 0
     return largest
 
 
-@inner
+@borrowing
 def smallest_between(values: NDArray[np.float32], first: int, last: int) -> float:
     """Smallest of circular values from index ``first`` to ``last`` inclusive; any integers in order."""
     count = values.size
     if last - first >= count:
         first, last = 0, count - 1
-    smallest = math.inf
-    for k in range(first, last + 1):
-        smallest = min(smallest, values[k % count])
+    smallest, k = math.inf, first % count
+    for _ in range(first, last + 1):
+        smallest = min(smallest, values[k])
+        k = k + 1 if k + 1 < count else 0
     return smallest
 
 
-@kernel
+@borrowing
 def bound_1kw_dbuvm(
     model: FieldModel,
     receiver: TvReceiver,
@@ -80,7 +86,7 @@ def bound_1kw_dbuvm(
     return bound
 
 
-@inner
+@borrowing
 def largest_sea_fraction(
     paths: Paths, mast: int, first: int, last: int, near_km: float, far_km: float
 ) -> float:
@@ -89,9 +95,10 @@ def largest_sea_fraction(
     if start == end:
         return 0.0
     # The length over sea grows along a radial: the range beyond the tile bounds all of it.
-    sea_km = as_table(paths.sea_km[start:end], paths.radials[mast])
-    column = min(int(far_km / paths.sea_step_km[mast]) + 1, sea_km.shape[1] - 1)
-    return min(largest_between(sea_km[:, column], first, last) / near_km, 1.0)
+    radials = paths.radials[mast]
+    ranges = (end - start) // radials
+    column = min(int(far_km / paths.sea_step_km[mast]) + 1, ranges - 1)
+    return min(largest_between(paths.sea_km, start + column, radials, ranges, first, last) / near_km, 1.0)
 
 
 @inner
@@ -128,7 +135,7 @@ def tile_bounds(
         interfering_dbuvm[t] = fixed_db + sector_bound_dbuvm(inputs, t, INTERFERING, *sector)
 
 
-@inner
+@borrowing
 def sector_bound_dbuvm(
     inputs: ChannelInputs, t: int, time: int, near_km: float, far_km: float, from_deg: float, to_deg: float
 ) -> float:
@@ -145,8 +152,8 @@ def sector_bound_dbuvm(
     last = math.ceil(to_deg / paths.step_deg[mast])
     highest_m = paths.highest_m[mast]
     if near_km > EFFECTIVE_FROM_KM:
-        heights = slice(paths.heff_start[mast], paths.heff_start[mast + 1])
-        highest_m = largest_between(paths.heff_m[heights], first, last)
+        start, end = paths.heff_start[mast], paths.heff_start[mast + 1]
+        highest_m = largest_between(paths.heff_m, start, end - start, 1, first, last)
     direct = bound_1kw_dbuvm(
         inputs.model,
         inputs.receiver,

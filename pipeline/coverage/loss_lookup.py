@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import inlined, inner
+from pipeline.kernels import borrowing, inlined, inner
 from pipeline.propagation.models import model_named
 from pipeline.terrain.loss_tables import FREE_SPACE_DB, LOWEST_EXCESS_DB, PER_DB, LossTable
 
@@ -187,7 +187,7 @@ def _least_of_blocks(codes: NDArray[np.uint16], side: int) -> NDArray[np.uint16]
     return np.minimum.reduceat(np.minimum.reduceat(codes, rows, axis=0), cols, axis=1)
 
 
-@inner
+@borrowing
 def has_table(losses: Losses, t: int, time: int) -> bool:
     """Whether a transmitter has a table of wanted or of other fields."""
     return losses.start.shape[0] > 0 and losses.start[t, time] >= 0
@@ -293,7 +293,7 @@ def field_1kw_dbuvm(d_km: NDArray[np.float64], excess_db: NDArray[np.float64]) -
     return AT_1_KM_DBUVM - 20.0 * np.log10(np.maximum(d_km, _LEAST_KM)) - excess_db
 
 
-@inner
+@borrowing
 def largest_field_dbuvm(
     losses: Losses, t: int, time: int, near_km: float, far_km: float, from_deg: float, to_deg: float
 ) -> float:
@@ -306,29 +306,31 @@ def largest_field_dbuvm(
     last = _block_at(_node_at(losses, t, far_km + _ROUNDING) + 1, ranges, side)
     first_deg, per_deg = losses.place[t, 0], losses.place[t, 1]
     around = round(losses.place[t, 2])
+    least_start = losses.least_start[t, time]
     low = math.floor((from_deg - first_deg) * per_deg - _ROUNDING)
     high = min(math.floor((to_deg - first_deg) * per_deg + _ROUNDING) + 1, low + around - 1)
     blocks, row, least = (ranges + side - 1) // side, -1, 65535
-    for k in range(low, high + 1):
+    radial = low % around
+    for _ in range(low, high + 1):
         # Beyond a sector its last radial holds, as in ``table_fields``.
-        block_row = min(k % around, rows - 1) // side
+        block_row = min(radial, rows - 1) // side
+        radial = radial + 1 if radial + 1 < around else 0
         if block_row != row:
             row = block_row
-            start = losses.least_start[t, time] + row * blocks
+            start = least_start + row * blocks
             for block in range(first, last + 1):
                 least = min(least, losses.least[start + block])
     return losses.place[t, 5] - 20.0 * math.log10(max(near_km, _LEAST_KM)) - least * _DB_PER_CODE
 
 
-@inner
+@borrowing
 def _node_at(losses: Losses, t: int, d_km: float) -> int:
     """Node at or before a distance, as ``table_fields`` finds it; 0 before the first one."""
-    place = np.empty(1, np.float32)
-    place[0] = max(d_km * losses.place[t, 3] + losses.place[t, 4], 0.0)
-    return max((place.view(np.int32)[0] >> losses.size[t, 2]) - losses.size[t, 3], 0)
+    place = np.float32(max(d_km * losses.place[t, 3] + losses.place[t, 4], 0.0))
+    return max((place.view(np.int32) >> losses.size[t, 2]) - losses.size[t, 3], 0)
 
 
-@inner
+@borrowing
 def _block_at(node: int, nodes: int, side: int) -> int:
     """Block of a node, the last one for a node beyond the table."""
     return min(node, nodes - 1) // side

@@ -56,6 +56,20 @@ def choose_candidates(
 
 
 @inner
+def lowest_best_dbuvm(
+    kinds: NDArray[np.uint8], best_dbuvm: NDArray[np.float64], spillover: bool
+) -> tuple[float, float]:
+    """Least of the best fields at the pixels that foreign and own transmitters may serve; +inf: none."""
+    foreign, own = math.inf, math.inf
+    for p in range(kinds.size):
+        if may_serve(kinds[p], False, spillover):
+            foreign = min(foreign, best_dbuvm[p])
+        if may_serve(kinds[p], True, spillover):
+            own = min(own, best_dbuvm[p])
+    return foreign, own
+
+
+@inner
 def keep_best(
     t: int,
     pixels: NDArray[np.int64],
@@ -81,17 +95,19 @@ def find_servers(
     best_dbuvm, server = work.best_dbuvm[: kinds.size], work.server[: kinds.size]
     best_dbuvm[:] = -math.inf
     server[:] = -1
+    lowest_dbuvm = lowest_best_dbuvm(kinds, best_dbuvm, spillover)
     for t in np.argsort(-work.wanted_bound_dbuvm, kind="mergesort"):
         bound_dbuvm = work.wanted_bound_dbuvm[t]
         if bound_dbuvm == -math.inf:
             break
-        chosen = choose_candidates(kinds, best_dbuvm, bound_dbuvm, stations.home[t], spillover, work.pixels)
-        if chosen == 0:
+        if bound_dbuvm < lowest_dbuvm[int(stations.home[t])]:
             continue
+        chosen = choose_candidates(kinds, best_dbuvm, bound_dbuvm, stations.home[t], spillover, work.pixels)
         rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
         listed = work.pixels[:chosen]
         fields_in_tile(inputs, t, WANTED, listed, work)
         keep_best(t, listed, work.field_dbuvm, work.d_km, best_dbuvm, server, work.server_km)
+        lowest_dbuvm = lowest_best_dbuvm(kinds, best_dbuvm, spillover)
     served = 0
     for s in server:
         served += int(s >= 0)
