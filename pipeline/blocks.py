@@ -131,14 +131,17 @@ def _tell(name: str, done: int, total: int, elapsed_s: float) -> None:
 def _on_threads(
     function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], threads: int
 ) -> Iterator[Result]:
-    """function(*task) of all tasks, in their order."""
+    """function(*task) of all tasks, in their order; they go on while the consumer writes what it got."""
     if threads == 1:
         yield from (function(*task) for task in tasks)
         return
-    waiting = iter(tasks)
+    left = iter(tasks)
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        while batch := [pool.submit(function, *task) for task in islice(waiting, BATCH_PER_THREAD * threads)]:
-            yield from [block.result() for block in batch]
+        waiting = deque(pool.submit(function, *task) for task in islice(left, BATCH_PER_THREAD * threads - 1))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, *task) for task in islice(left, 1))
+            yield result
 
 
 # --- cluster ------------------------------------------------------------------------------------------------

@@ -46,6 +46,20 @@ def test_blocks_wait_for_the_consumer(threads):
             break
 
 
+def test_blocks_go_on_while_the_consumer_is_busy():
+    ahead, busy_with = threading.Event(), 2 * blocks.BATCH_PER_THREAD
+    computed = itertools.count(1)
+
+    def compute(rows: slice, cols: slice) -> None:
+        if next(computed) > busy_with:
+            ahead.set()
+
+    for taken, _ in enumerate(blocks.map_blocks(compute, (100, 1), 1, 2), 1):
+        if taken == busy_with:
+            assert ahead.wait(timeout=20)
+            break
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_exception_in_a_block_reaches_the_caller(threads):
     def fail(rows: slice, cols: slice) -> None:
