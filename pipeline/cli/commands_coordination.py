@@ -13,18 +13,66 @@ radar = CommandFamily(help="Register of oceanographic radars.", no_args_is_help=
 app.add_typer(radar, name="radar")
 
 
-@app.command(
+satellites = typer.Typer(
+    help="Satellite networks under RR No. 9.41: delta-T/T at points, or a special section as a whole.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+app.add_typer(satellites, name="rr941")
+
+
+@satellites.callback(
     epilog="Example: channelmaps rr941 --networks networks.yaml --points points.csv --out result.csv"
 )
 def rr941(
-    networks: Annotated[Path, typer.Option(help="YAML with the victim and the interferer network.")],
-    points: Annotated[Path, typer.Option(help="CSV with the columns lon,lat.")],
-    out: Annotated[Path, typer.Option(help="CSV to write; nan where nothing could be computed.")],
+    context: typer.Context,
+    networks: Annotated[
+        Path | None, typer.Option(help="YAML with the victim and the interferer network.")
+    ] = None,
+    points: Annotated[Path | None, typer.Option(help="CSV with the columns lon,lat.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV to write; nan where there is no value.")] = None,
 ) -> None:
     """Increase of noise temperature between two satellite networks at points (RR No. 9.41)."""
+    if context.invoked_subcommand is not None:
+        return
+    if networks is None or points is None or out is None:
+        given = {"--networks": networks, "--points": points, "--out": out}
+        missing = ", ".join(name for name, value in given.items() if value is None)
+        raise typer.BadParameter(f"missing {missing}, or the command `screen`")
     from pipeline.coordination.rr941.point_table import rr941_command
 
     rr941_command(networks, points, out)
+
+
+@satellites.command(
+    epilog="Example: channelmaps rr941 screen --own own.csv --published crc.csv --ific-date 2026-06-16 "
+    "--today 2026-07-01 --out screening"
+)
+def screen(
+    own: Annotated[Path, typer.Option(help="Own networks: CSV, or a folder of YAML files.")],
+    published: Annotated[Path, typer.Option(help="Networks of the special section, in the same form.")],
+    ific_date: Annotated[str, typer.Option(help="Date of the BR IFIC, YYYY-MM-DD.")],
+    today: Annotated[str, typer.Option(help="Date of the comment, YYYY-MM-DD.")],
+    out: Annotated[Path, typer.Option(help="Folder for tables and drafts of comments.")],
+    region: Annotated[int, typer.Option(help="ITU Region: 1, 2 or 3.")] = 1,
+    edition: Annotated[str, typer.Option(help="Edition of the arcs: WRC12 or WRC15.")] = "WRC15",
+    kind: Annotated[str, typer.Option(help="What comments ask for: inclusion or exclusion.")] = "inclusion",
+    points: Annotated[
+        Path | None, typer.Option(help="CSV lon,lat: places of earth stations, in place of a lattice.")
+    ] = None,
+    identified: Annotated[
+        Path | None, typer.Option(help="CSV own,published: pairs that the request names already.")
+    ] = None,
+    sre: Annotated[
+        Path | None, typer.Option(help="CSV own,published,outcome of the CR/E: compared with our list.")
+    ] = None,
+) -> None:
+    """All own networks against all of a special section: decisions, groups, drafts of comments."""
+    from pipeline.coordination.rr941.screen_files import ScreenRequest, screen_command
+
+    screen_command(
+        ScreenRequest(own, published, ific_date, today, out, region, edition, kind, points, identified, sre)
+    )
 
 
 @app.command(epilog="Example: channelmaps f1565 --links links.csv --out budget.json")

@@ -42,24 +42,24 @@ _UNDEFINED, _FREE, _CURVES, _MEDIAN = (
     _REGIMES.index(word) for word in ("undefined", "free_space", "fcc_curves", "fcc_f5050_below_15km")
 )
 
-Values = NDArray[np.float64]
+_Values = NDArray[np.float64]
 
 
 class AkimaSurface(NamedTuple):
     """A surface over distance [n] and height [m]: values and slopes zx, zy, zxy float64[n, m]."""
 
-    distance_km: Values
-    haat_m: Values
-    field_dbuvm: Values
-    by_km: Values
-    by_m: Values
-    by_both: Values
+    distance_km: _Values
+    haat_m: _Values
+    field_dbuvm: _Values
+    by_km: _Values
+    by_m: _Values
+    by_both: _Values
 
 
 # --- Akima's surface ----------------------------------------------------------------------------------------
 
 
-def akima_surface(x: Values, y: Values, z: Values) -> AkimaSurface:
+def akima_surface(x: _Values, y: _Values, z: _Values) -> AkimaSurface:
     """Slopes at the nodes z [n, m] of a rectangular grid by Akima's weights; n and m at least 3."""
     along_x = np.diff(z, axis=0) / np.diff(x)[:, None]
     along_y = np.diff(z, axis=1) / np.diff(y)[None, :]
@@ -80,14 +80,14 @@ def akima_surface(x: Values, y: Values, z: Values) -> AkimaSurface:
     )
 
 
-def _beyond(slopes: Values) -> Values:
+def _beyond(slopes: _Values) -> _Values:
     """Slopes between nodes along axis 0, with two more on either side that go on linearly."""
     before = [3.0 * slopes[0] - 2.0 * slopes[1], 2.0 * slopes[0] - slopes[1]]
     behind = [2.0 * slopes[-1] - slopes[-2], 3.0 * slopes[-1] - 2.0 * slopes[-2]]
     return np.concatenate([np.array(before), slopes, np.array(behind)])
 
 
-def _weights(slopes: Values) -> tuple[Values, Values]:
+def _weights(slopes: _Values) -> tuple[_Values, _Values]:
     """Shares of the slope before and behind each node: the steadier side counts more; 1/2 where both are."""
     low = np.abs(slopes[3:] - slopes[2:-1])
     high = np.abs(slopes[1:-2] - slopes[:-3])
@@ -96,8 +96,8 @@ def _weights(slopes: Values) -> tuple[Values, Values]:
     return low / (low + high), high / (low + high)
 
 
-def surface_at(surface: AkimaSurface, x: Values, y: Values) -> Values:
-    """Values of the bicubic pieces at places [k]; outside the grid the outermost piece goes on."""
+def surface_at(surface: AkimaSurface, x: _Values, y: _Values) -> _Values:
+    """_Values of the bicubic pieces at places [k]; outside the grid the outermost piece goes on."""
     i = np.clip(np.searchsorted(surface.distance_km, x, side="right") - 1, 0, surface.distance_km.size - 2)
     j = np.clip(np.searchsorted(surface.haat_m, y, side="right") - 1, 0, surface.haat_m.size - 2)
     value_x, slope_x = _hermite(surface.distance_km, i, x)
@@ -113,7 +113,7 @@ def surface_at(surface: AkimaSurface, x: Values, y: Values) -> Values:
     return found
 
 
-def _hermite(nodes: Values, i: NDArray[np.int64], x: Values) -> tuple[tuple[Values, Values], ...]:
+def _hermite(nodes: _Values, i: NDArray[np.int64], x: _Values) -> tuple[tuple[_Values, _Values], ...]:
     """What values and slopes at the two ends of a piece contribute at x."""
     width = nodes[i + 1] - nodes[i]
     t = (x - nodes[i]) / width
@@ -149,7 +149,7 @@ def farthest_curve_km(t_pct: float) -> float:
     return float(_surfaces()[name][0].distance_km[-1])
 
 
-def fields_dbuvm(f_mhz: float, t_pct: float, haat_m: Values, d_km: Values) -> Values:
+def fields_dbuvm(f_mhz: float, t_pct: float, haat_m: _Values, d_km: _Values) -> _Values:
     """Field of 1 kW e.r.p. [n] exceeded at half of the places for 10, 50 or 90 % of the time.
 
     Heights count from 30.5 to 1600 m. Nearer than the curves free space; NaN beyond them.
@@ -168,7 +168,7 @@ def fields_dbuvm(f_mhz: float, t_pct: float, haat_m: Values, d_km: Values) -> Va
     return np.where((d_km > 0.0) & (d_km <= farthest_curve_km(t_pct)), field, np.nan)
 
 
-def distances_km(f_mhz: float, t_pct: float, haat_m: Values, field_dbuvm: Values) -> Values:
+def distances_km(f_mhz: float, t_pct: float, haat_m: _Values, field_dbuvm: _Values) -> _Values:
     """The farthest distance [n] with at least this field of 1 kW e.r.p.; 0 where not even the nearest has it.
 
     Where the field is still stronger at the end of the curves that end is returned.
