@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.coordination.f1565.error_budget import f1565_command
+from pipeline.coordination.f1565.budget_document import f1565_command
 from pipeline.coordination.rr941.point_table import rr941_command
 from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
