@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.config.bonds import channel_named
 from pipeline.plan import run_files, rules as derived
 from pipeline.plan.plan import load_plan, victims_of, with_bond
+from pipeline.plan.run_job import MEMORY_GIB
 
 # `python` in the rules is the interpreter that runs Snakemake, here and on every node of a cluster. A run starts it
 # some hundred times: it keeps the modules that it compiled, also where the environment says not to.
@@ -16,6 +17,8 @@ shell.prefix(
 )
 
 PLAN = load_plan(config.get("territory", "configs/slovenia.yaml"))
+# What a job may use whose need depends on how it is cut: tiles are as large as fits.
+MEMORY_MB = int(1024 * float(config.get("memory_gib", MEMORY_GIB)))
 BUILD, RESULTS = PLAN.build.as_posix(), PLAN.results.as_posix()
 
 

@@ -13,6 +13,8 @@ rule protect:
     conda:
         "../envs/pipeline.yaml"
     threads: threads_of("protect")
+    resources:
+        mem_mb=MEMORY_MB,
     params:
         **params_of("protect"),
     shell:

@@ -125,6 +125,7 @@ def job(
     tile: Annotated[str | None, typer.Option(help="1-degree square, e.g. n46e014.")] = None,
     device: Annotated[str | None, typer.Option(help="Id of a device profile.")] = None,
     key: Annotated[str, typer.Option(help="What the job depends on, for its record.")] = "",
+    memory_mb: Annotated[int, typer.Option(min=512, help="MiB that the job may use.")] = 1536,
 ) -> None:
     """Run one job of the workflow."""
     from pipeline.plan.run_job import run_job, title_of
@@ -136,5 +137,6 @@ def job(
         "device": device,
     }
     wildcards = {key: value for key, value in options.items() if value is not None}
-    run_job(name, load_config(config), build, threads=threads, key=key, **wildcards)
+    memory_gib = memory_mb / 1024
+    run_job(name, load_config(config), build, threads=threads, key=key, memory_gib=memory_gib, **wildcards)
     print(f"done: {title_of(name, **wildcards)}")

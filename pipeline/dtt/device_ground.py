@@ -130,22 +130,22 @@ class HeightRows:
 
     def __init__(self, config: Config, build: Path, device: Device, places: GroundPlaces) -> None:
         """The file of a device; flat land has none."""
-        self._places, self._file = places, None
+        self._places, self._file, self.cells = places, None, 0
         if knows_terrain(config):
             path = heights_file(build, base_height_m(device))
             mapped = np.load(path, mmap_mode="r")
-            self._start, self._cells, self._file = mapped.offset, mapped.shape[1], path
+            self._start, self.cells, self._file = mapped.offset, mapped.shape[1], path
 
     def of(self, box: Window) -> NDArray[np.uint8] | None:
         """uint8[pixel, cell] of the territory's pixels of a box in the order of rows; None on flat land."""
         if self._file is None:
             return None
         numbers = (self._places.surface[box] == Surface.HOME).sum(axis=1).tolist()
-        found = np.empty((sum(numbers), self._cells), np.uint8)
+        found = np.empty((sum(numbers), self.cells), np.uint8)
         place = 0
         with self._file.open("rb") as stream:
             for first, number in zip(self._places.first_numbers(box).tolist(), numbers, strict=True):
-                stream.seek(self._start + first * self._cells)
+                stream.seek(self._start + first * self.cells)
                 stream.readinto(found[place : place + number].data)
                 place += number
         return found

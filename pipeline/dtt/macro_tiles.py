@@ -24,6 +24,11 @@ from pipeline.dtt.victims import Directivity, VictimKind, VictimLabel, bits_of
 from pipeline.grid.grid import strips_of_rows
 from pipeline.territory.codes import Surface
 
+# Sides of tiles: fewer pixels of halo the larger they are, and hardly fewer beyond the largest.
+_SIDES_PX = (1536, 1024, 512)
+# Program, tables of a channel and GDAL's cache of blocks; a pixel of the grid, of a window, of a result.
+_PROGRAM_BYTES, _GRID_BYTES, _WINDOW_BYTES, _RESULT_BYTES = 0.65 * 2**30, 2, 20, 5
+
 
 class TileLimits(NamedTuple):
     """Maps on the smallest box around the targets of a tile, [band, y, x]: value float32, label uint8."""
@@ -112,6 +117,24 @@ class TileSearch:
                 box = moved(box, rows.start, cols.start)
                 if self._victims.any_within(self._window(box, self._reach_px)):
                     yield self._tile(box)
+
+    def side_within(self, memory_gib: float) -> int:
+        """The largest side of tiles with which the job stays within a memory; the smallest if none does."""
+        fitting = (side for side in _SIDES_PX if self._bytes_of(side) <= memory_gib * 2**30)
+        return next(fitting, _SIDES_PX[-1])
+
+    def _bytes_of(self, side_px: int) -> float:
+        """Memory that the job needs with tiles of a side."""
+        surface, reach_px = self._places.surface, self._reach_px
+        height, width = surface.shape
+        rows = list(strips_of_rows(0, height, side_px))
+        land = max(int(np.count_nonzero(surface[part] == Surface.HOME)) for part in rows)
+        held = max(self._victims.bytes_of(_grown(part, reach_px, height)) for part in rows)
+        window = min(side_px + 2 * reach_px, height) * min(side_px + 2 * reach_px, width)
+        heights = min(side_px * side_px, land) * self._heights.cells
+        results = 2 * land * len(self._searches) * _RESULT_BYTES  # boxes around the land
+        pixels = _GRID_BYTES * height * width + _WINDOW_BYTES * window
+        return float(_PROGRAM_BYTES + pixels + held + heights + results)
 
     def _tile(self, box: PixelBox) -> TileLimits:
         targets = self._places.surface[box] == Surface.HOME

@@ -66,10 +66,11 @@ class _Scene(NamedTuple):
 
 
 class TileSettings(NamedTuple):
-    """Side of the macro-tiles in pixels, a multiple of ``STRIP_PX``, and threads: both change no byte."""
+    """Memory and threads of a job; ``side_px`` of its macro-tiles, None: what fits. None changes a byte."""
 
-    side_px: int = 1536
+    memory_gib: float
     threads: int = 1
+    side_px: int | None = None
 
 
 def write_protection(config: Config, files: ChannelFiles, tiles: TileSettings) -> None:
@@ -122,10 +123,9 @@ def _protect(
     with OpenRasters() as opened:
         victims = VictimBlocks(VictimReader(job, files, opened).fill, survey.number, tiles.threads)
         search = TileSearch(job, searches, victims, places, heights, threads=tiles.threads)
-        rows = (
-            (part, search.rows(part, tiles.side_px)) for part in strips_of_rows(0, grid.height, tiles.side_px)
-        )
-        _write(out, grid, bands, rows, files.channel)
+        side_px = tiles.side_px or search.side_within(tiles.memory_gib)
+        found = ((rows, search.rows(rows, side_px)) for rows in strips_of_rows(0, grid.height, side_px))
+        _write(out, grid, bands, found, files.channel)
 
 
 def reach_px(job: ProtectionJob, files: ChannelFiles, grid: Grid) -> int:

@@ -13,6 +13,8 @@ from pipeline.dtt.channel_files import PixelBox
 from pipeline.dtt.victims import NO_VICTIM, VictimMaps, empty_victims, place_victims
 from pipeline.grid.grid import STRIP_PX
 
+_PIXEL_BYTES = sum(maps.dtype.itemsize for maps in empty_victims(1, 1))
+
 
 class ChosenVictims(NamedTuple):
     """The victims of one search: their kind, the codes of the map's groups, the side of 80 m.
@@ -48,6 +50,11 @@ class VictimBlocks:
         """Whether a block that touches the box has victims."""
         rows, cols = (_blocks_of(part) for part in box)
         return bool(self._number[rows.start : rows.stop, cols.start : cols.stop].any())
+
+    def bytes_of(self, rows: slice) -> int:
+        """Memory of the blocks of some rows."""
+        kept = _blocks_of(rows)
+        return int(np.count_nonzero(self._number[kept.start : kept.stop])) * STRIP_PX**2 * _PIXEL_BYTES
 
     def hold(self, rows: slice, shape: tuple[int, int]) -> None:
         """Read the blocks of some rows of a grid (height, width) that are new, forget those above."""

@@ -29,7 +29,8 @@ class Job(NamedTuple):
     """Function of ``plan/dependencies.py``: hash of what it takes from registers, by plan and wildcards."""
     values: tuple[str, ...] = ()
     """Values that ``main`` is given besides, by name; see ``plan/run_job.py``. Each is part of ``rows`` or
-    follows from code and settings, so that a change of it runs the job again."""
+    follows from code and settings, so that a change of it runs the job again;
+    ``memory_gib`` changes no byte."""
     uses: tuple[str, ...] = ()
     """Tables it works by: ``models`` and ``services`` with the modules of the rows that a territory uses;
     ``views``, all titles and labels that readers see."""
@@ -190,6 +191,7 @@ _ROWS = (
             "services.foreign_dtt",
         ),
         wildcards=("channel",),
+        values=("memory_gib",),
         uses=("models",),
         threads="victims",
     ),

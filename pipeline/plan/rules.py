@@ -19,9 +19,10 @@ def shell_line(job: str) -> str:
     options = "".join(f" --{name} {{wildcards.{name}:q}}" for name in JOBS[job].wildcards)
     # Only files that stay in the build folder are compared with a record of them.
     key = f" --key {_key_of_params(JOBS[job])}" if _leaves_files(JOBS[job]) else ""
+    memory = " --memory-mb {resources.mem_mb}" if "memory_gib" in JOBS[job].values else ""
     return (
         f"python -m pipeline job {job} --config {{params.config:q}} --build {{params.build:q}}{options}{key}"
-        " --threads {threads} 2> >(tee {log:q} >&2)"
+        f"{memory} --threads {{threads}} 2> >(tee {{log:q}} >&2)"
     )
 
 

@@ -14,6 +14,9 @@ from pipeline.plan.digest_records import write_record
 from pipeline.plan.jobs import JOBS, Job
 from pipeline.territory.rasters import Reach
 
+# As the workflow has it unless its ``memory_gib`` says otherwise.
+MEMORY_GIB = 1.5
+
 
 def run_job(
     name: str,
@@ -22,10 +25,12 @@ def run_job(
     *,
     threads: int = 1,
     key: str = "",
+    memory_gib: float = MEMORY_GIB,
     **wildcards: DeviceChannel | str,
 ) -> None:
     """Run a job for its channel, tile or device: read from ``build``, write there.
 
+    ``memory_gib``: what it may use, where its row asks for that.
     ``key``: of its record, which is written with one only (``digest_records.py``). InputError for a name that
     is no job and for wildcards other than those of the job.
     """
@@ -33,7 +38,10 @@ def run_job(
     if set(wildcards) != set(row.wildcards):
         allowed = ", ".join(f"--{known}" for known in row.wildcards) or "none"
         raise InputError(f"job {name} is for other options", value=", ".join(wildcards), allowed=allowed)
-    values = {value: _value(value, config, row, threads, key) for value in row.values}
+    given: dict[str, object] = {"memory_gib": memory_gib}
+    values = {
+        name: given[name] if name in given else _value(name, config, row, threads, key) for name in row.values
+    }
     with noting_files() as written:
         import_module(row.module).main(config, build, threads=threads, **wildcards, **values)
     if key:

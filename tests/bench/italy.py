@@ -1,18 +1,19 @@
-"""Italy at 100 m with a generated network: coverage and protection of sampled channels, time and memory.
+"""Italy at 100 m with a generated network: the stages of a sampled channel and availability, time and memory.
 
 The islands south of 36 N are left out: the terrain ends at 35 N, inside their padded grid. Default settings:
-one device, sea paths, two cores. Each stage runs as a process of its own, as in the workflow.
+one device, sea paths, two cores. Each stage runs as a process of its own, as in the workflow. Combination and
+availability read the maps of many channels: those that are not sampled are copies of the sampled one.
 """
 
 from __future__ import annotations
 
-import resource
-import statistics
+import os
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -22,10 +23,10 @@ from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of
 from pipeline.territory.codes import Surface
 from tests.bench.common import shared_folder
-from tests.bench.italy_network import write_network
+from tests.bench.italy_network import CHANNELS, write_network
 
 SOUTH_DEG = 36.0
-CHANNELS = (30,)
+CHANNEL = 30
 CORES = 2
 FOLDER = Path("build") / "bench-italy"
 GIB_PER_KIB = 1.0 / 2**20
@@ -58,26 +59,51 @@ services:
 """
 
 
+class Stage(NamedTuple):
+    """What a process took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_gib: float
+
+
 def measure() -> dict[str, float]:
-    """Seconds per channel and 100,000 km2 (coverage and protection), and the peak memory of any stage."""
-    data = shared_folder() / "data" / "italy"
-    config_path = write_territory(data)
-    run_stage("territory", config_path, "--threads", str(CORES))
+    """Seconds per channel and 100,000 km2, those of each stage, and the peak memory of every stage."""
+    config_path = write_territory(shared_folder() / "data" / "italy")
+    threads = "--threads", str(CORES)
+    stages = {"territory": run_stage("territory", config_path, *threads)}
     sweep(config_path)
+    stages["heights"] = run_stage("heights", config_path, *threads)
+    for stage in ("coverage", "protect"):
+        stages[stage] = run_stage(stage, config_path, "--channel", str(CHANNEL), *threads)
+    copy_channel("protection", config_path)
+    stages["combine"] = run_stage("combine", config_path, "--channel", str(CHANNEL), *threads)
+    copy_channel("limits", config_path)
+    copy_channel("public", config_path)
+    stages["availability"] = run_stage("availability", config_path, *threads)
     surface = raster.read(FOLDER / "territory" / "surface.tif")
     area_km2 = np.count_nonzero(surface.values == Surface.HOME) * 0.1**2
-    parts = {
-        stage: [run_channel(stage, config_path, c) for c in CHANNELS] for stage in ("coverage", "protect")
-    }
-    per_channel_s = [sum(times) for times in zip(*parts.values(), strict=True)]
-    peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    without_s = stages["coverage"].wall_s + stages["protect"].wall_s
     return {
-        "italy_100m_s_per_channel_per_100000_km2": statistics.median(per_channel_s) / (area_km2 / 1e5),
-        "italy_100m_peak_gib": peak_kib * GIB_PER_KIB,
-        "italy_100m_coverage_s_per_channel": statistics.median(parts["coverage"]),
-        "italy_100m_protection_s_per_channel": statistics.median(parts["protect"]),
+        "italy_100m_s_per_channel_per_100000_km2": without_s / (area_km2 / 1e5),
+        "italy_100m_with_combination_s_per_channel_per_100000_km2": (without_s + stages["combine"].wall_s)
+        / (area_km2 / 1e5),
+        "italy_100m_availability_s": stages["availability"].wall_s,
+        "italy_100m_peak_gib": max(stage.peak_gib for stage in stages.values()),
+        **{f"italy_100m_{name}_wall_s": stage.wall_s for name, stage in stages.items()},
+        **{f"italy_100m_{name}_cpu_s": stage.cpu_s for name, stage in stages.items()},
+        **{f"italy_100m_{name}_peak_gib": stage.peak_gib for name, stage in stages.items()},
         "italy_100m_area_km2": float(area_km2),
     }
+
+
+def copy_channel(folder: str, config_path: Path) -> None:
+    """Files of the sampled channel in place of those of all channels of the register and of the devices."""
+    for path in sorted((FOLDER / folder).glob(f"*ch{CHANNEL}*")):
+        for channel in {*CHANNELS, *load_plan(config_path).config.channels.wsd} - {CHANNEL}:
+            place = path.with_name(path.name.replace(f"ch{CHANNEL}", f"ch{channel}"))
+            place.unlink(missing_ok=True)
+            place.hardlink_to(path)
 
 
 def write_territory(data: Path) -> Path:
@@ -89,7 +115,7 @@ def write_territory(data: Path) -> Path:
     text = CONFIG.format(data=data, south=SOUTH_DEG, register=register, dem=dem)
     # Receivers and device as in the default territory.
     shipped = yaml.safe_load(Path("configs/slovenia.yaml").read_text(encoding="utf-8"))
-    text += yaml.safe_dump({key: shipped[key] for key in ("coverage", "devices")})
+    text += yaml.safe_dump({"coverage": shipped["coverage"], "devices": shipped["devices"][:1]})
     config_path = FOLDER / "italy.yaml"
     config_path.write_text(text, encoding="utf-8")
     return config_path
@@ -109,21 +135,20 @@ def widen_terrain(source: Path, out: Path) -> Path:
 
 
 def sweep(config_path: Path) -> None:
-    """Terrain of all squares that the sampled channels need."""
-    plan = load_plan(config_path)
-    tiles = sorted({tile for channel in CHANNELS for tile in tiles_of(plan, channel)})
+    """Terrain of all squares that the sampled channel needs."""
+    tiles = sorted(tiles_of(load_plan(config_path), CHANNEL))
     with ThreadPoolExecutor(CORES) as pool:
         list(pool.map(lambda tile: run_stage("terrain", config_path, "--tile", tile), tiles))
 
 
-def run_channel(stage: str, config_path: Path, channel: int) -> float:
-    """Seconds of one stage of one channel on all cores."""
-    return run_stage(stage, config_path, "--channel", str(channel), "--threads", str(CORES))
-
-
-def run_stage(stage: str, config_path: Path, *options: str) -> float:
-    """Seconds of one stage as a process."""
+def run_stage(stage: str, config_path: Path, *options: str) -> Stage:
+    """One stage as a process."""
     command = [sys.executable, "-m", "pipeline", "job", stage, "--config", str(config_path)]
     started_s = time.perf_counter()
-    subprocess.run([*command, "--build", str(FOLDER), *options], check=True)
-    return time.perf_counter() - started_s
+    process = subprocess.Popen([*command, "--build", str(FOLDER), *options])
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    wall_s = time.perf_counter() - started_s
+    return Stage(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss * GIB_PER_KIB)

@@ -15,7 +15,7 @@ from pipeline.grid import raster
 def maps_of(case: Case, **settings: int) -> list[bytes]:
     """Values of both files of the first device, levels and labels."""
     files = ChannelFiles(case.folder, CHANNEL)
-    write_protection(case.config, files, TileSettings(**settings))
+    write_protection(case.config, files, TileSettings(1.5, **settings))
     return [raster.read(path).values.tobytes() for path in files.protection(case.config.devices[0])]
 
 
@@ -86,3 +86,34 @@ def test_survey_counts_the_protected_reception(tmp_path, repository, small_block
     assert np.array_equal(found.number, number)
     assert found.box == (slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1))
     assert found.nearest_sea == {c: sea[inside & (case.coastal == c)].min() for c in (0, 1)}
+
+
+@pytest.mark.parametrize(("memory_gib", "side_px"), [(100.0, 1536), (0.1, 512)])
+def test_tiles_are_as_large_as_fits(tmp_path, repository, monkeypatch, memory_gib, side_px):
+    case, sides = Case(tmp_path, repository, 200.0, {}), []
+    rows = macro_tiles.TileSearch.rows
+
+    def searching(self, part, side):
+        sides.append(side)
+        return rows(self, part, side)
+
+    monkeypatch.setattr(macro_tiles.TileSearch, "rows", searching)
+    write_protection(case.config, ChannelFiles(tmp_path, CHANNEL), TileSettings(memory_gib))
+    assert sides == [side_px]
+
+
+def test_less_memory_makes_smaller_tiles(tmp_path, repository, monkeypatch):
+    """By hand: 0.65 GiB, 2 bytes a pixel, 20 a pixel of the window, 10 a pixel of land and map."""
+    case = Case(tmp_path, repository, 200.0, {})
+    needed = []
+    bytes_of = macro_tiles.TileSearch._bytes_of
+    monkeypatch.setattr(
+        macro_tiles.TileSearch, "_bytes_of", lambda self, side: needed.append(bytes_of(self, side)) or 1e12
+    )
+    write_protection(case.config, ChannelFiles(tmp_path, CHANNEL), TileSettings(1.0))
+    maps = raster.read_layout(
+        ChannelFiles(tmp_path, CHANNEL).protection(case.config.devices[0])[0]
+    ).band_names
+    land, pixels = int((case.surface == 1).sum()), SIZE * SIZE
+    by_hand = 0.65 * 2**30 + 2 * pixels + 20 * pixels + 15 * 512**2 + 10 * land * len(maps)
+    assert needed == [by_hand] * 3
