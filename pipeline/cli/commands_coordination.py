@@ -192,3 +192,26 @@ def export(
     from pipeline.coordination.radar.register_views import radar_export_command
 
     radar_export_command(register, kind, out)
+
+
+@app.command(epilog="Example: channelmaps dfs --f-mhz 5260 --bandwidth-mhz 20 --eirp-dbm 23")
+def dfs(
+    f_mhz: Annotated[float, typer.Option("--f-mhz", help="Centre of the channel in MHz.")],
+    bandwidth_mhz: Annotated[float, typer.Option("--bandwidth-mhz", help="Its width in MHz.")],
+    eirp_dbm: Annotated[float, typer.Option("--eirp-dbm", help="Largest e.i.r.p. in dBm, up to 30.")],
+    as_json: _JsonOption = False,
+) -> None:
+    """Dynamic frequency selection in 5 GHz: threshold and times (SM.2405, Table A2-3)."""
+    from pipeline.coordination.sensing import dfs_command
+
+    dfs_command(f_mhz, bandwidth_mhz, eirp_dbm, as_json=as_json)
+
+
+@app.command(epilog="Example: channelmaps sensing --config sensing.yaml")
+def sensing(
+    config: Annotated[Path, typer.Option(help="YAML with detector, signal and what hides it.")],
+) -> None:
+    """What a detector needs and what a hidden one gets (SM.2405, Annex 2); never changes a map."""
+    from pipeline.coordination.sensing import sensing_command
+
+    sensing_command(config)
