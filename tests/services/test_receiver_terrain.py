@@ -175,6 +175,20 @@ def test_homogeneous_path_holds_over_unknown_terrain_and_beyond_the_reach(
     assert (near[12, 18:20] == over[12, 18:20]).all()
 
 
+def test_receiver_limits_farther_in_clear_sight_than_over_flat_land(
+    contexts: dict[str, ServiceContext],
+) -> None:
+    """Weak enough that flat paths end on the grid: paths over terrain are looked for beyond."""
+    victim = receiver(505_130.0, 104_260.0, height_m=60.0, i_max_dbm=-71.0)
+    flat, over = (limits_dbm(contexts[path], victim) for path in ("homogeneous", "p1812"))
+    farther = np.argwhere(np.isinf(flat) & (over < 36.0))
+    assert farther.shape[0] > 10
+    row, col = farther[len(farther) // 2].tolist()
+    places = pixel_places(np.random.default_rng(5), row, col, 25)
+    exact_dbm = -71.0 + 2.0 - 3.0 + least_link_db(contexts["p1812"], victim, places) - 6.0 + REJECTION_DB
+    assert exact_dbm - 4.0 < over[row, col] < exact_dbm + 0.05
+
+
 def test_no_path_over_terrain_has_less_loss_than_the_bound(contexts: dict[str, ServiceContext]) -> None:
     """By which receivers are left out before any path is computed."""
     profile = least_terrain_losses(610.0, 5.0, 60.0)
