@@ -212,6 +212,14 @@ def test_placed_devices_take_their_paths(hilly, terrain):
     (over,) = losses_of_devices(config, config.devices[0], F_MHZ, terrain, hilly.grid, [DEVICE_PX], 1)
     found = falls(hilly, config, placed(device))
     victims = [p for p in np.ndindex(SIZE, SIZE) if hilly.served[p] == 1 and hilly.surface[p] == HOME]
+    waves = waves_of_device(config, config.devices[0], F_MHZ)
+    here_deg = lonlat_deg(hilly, DEVICE_PX)
+    links = [
+        terrain_path(terrain, config.devices[0], waves, (here_deg, lonlat_deg(hilly, p)), 10.0).link
+        for p in victims
+    ]
+    apart_db = [float(over.loss_db[p]) - link.loss_db for p, link in zip(victims, links, strict=True)]
+    assert abs(np.median(apart_db)) < 0.1
     assert len(victims) > 10
     for p in victims:
         lost_db = float(over.loss_db[p]) + discrimination_by_definition_db(hilly, p, DEVICE_PX)

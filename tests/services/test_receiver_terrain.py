@@ -189,6 +189,16 @@ def test_receiver_limits_farther_in_clear_sight_than_over_flat_land(
     assert exact_dbm - 4.0 < over[row, col] < exact_dbm + 0.05
 
 
+def test_percentage_of_time_is_that_of_the_service(contexts: dict[str, ServiceContext]) -> None:
+    """On a clear path of 8 km half of the year has 2.6 (1 - exp(-0.8)) dB more loss than 5 % of it."""
+    context, victim = contexts["p1812"], receiver(505_130.0, 104_260.0, height_m=300.0)
+    rare, median = (
+        prepare_points(context, context.config.devices[0], CHANNEL, [victim], one)(*whole()).eirp_dbm[2, 23]
+        for one in (criteria(context), criteria(context)._replace(time_pct=50.0))
+    )
+    assert median - rare == pytest.approx(2.6 * (1.0 - math.exp(-0.8)), abs=0.2)
+
+
 def test_no_path_over_terrain_has_less_loss_than_the_bound(contexts: dict[str, ServiceContext]) -> None:
     """By which receivers are left out before any path is computed."""
     profile = least_terrain_losses(610.0, 5.0, 60.0)
