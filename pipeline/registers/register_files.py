@@ -38,24 +38,30 @@ def register_text(entries: Iterable[RegisterEntry], target: Target) -> str:
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_cell(entry, name) for name in columns] for entry in written)
+    writer.writerows(_cells(entry, target.columns, [*further]) for entry in written)
     return lines.getvalue()
 
 
-def _cell(entry: RegisterEntry, name: str) -> str:
-    if name == "source_file":
-        return str(inert(entry.file.name))
-    if name == "source_row":
-        return str(entry.row)
-    if name == "flags":
-        return ";".join(sorted(set(entry.flags)))
-    value = entry.values.get(name)
+def _cells(entry: RegisterEntry, columns: Sequence[str], further: Sequence[str]) -> list[str]:
+    values = entry.values
+    own = [
+        _cell("status", values.get("status")),
+        inert(entry.file.name),
+        str(entry.row),
+        ";".join(sorted(set(entry.flags))) if entry.flags else "",
+    ]
+    cells = [_cell(name, values.get(name)) for name in columns]
+    return [*cells, *own, *(_cell(name, values.get(name)) for name in further)]
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None or value == "":
+        return ""
     if isinstance(value, float):
-        return (
-            f"{value:.6f}" if name in _PLACES else f"{value:.6g}" if name == "erp_kw" else plain_number(value)
-        )
-    text = "" if value is None else str(value)
-    return text if name in _TABLES else inert(text)
+        if name == "erp_kw":
+            return f"{value:.6g}"
+        return f"{value:.6f}" if name in _PLACES else plain_number(value)
+    return str(value) if name in _TABLES or not isinstance(value, str) else inert(value)
 
 
 def report_of(reading: Reading, mapping: RegisterMapping) -> JsonObject:

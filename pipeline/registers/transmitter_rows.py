@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -37,6 +38,8 @@ _PATTERN_MAXIMUM_DB = 60.0
 _LEAST_LARGEST_FIELD = 0.9
 _FACES_OF_ROUND_ANTENNA = 3
 _NULL_ISLAND_DEG = 0.01
+# How nearly all patterns are written: read at once, not cell by cell.
+_PLAIN_PATTERN = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:;[0-9]+(?:\.[0-9]+)?)*")
 
 
 class SiteBox(NamedTuple):
@@ -70,7 +73,10 @@ def _attenuations(text: object) -> object:
 @lru_cache(maxsize=4096)
 def _attenuations_of(text: str) -> tuple[float, ...]:
     """``0.0;0.3;...`` to numbers in dB; registers repeat the patterns of sites and of antennas."""
-    values = tuple(finite(item) for item in text.split(";")) if text.strip() else ()
+    if _PLAIN_PATTERN.fullmatch(text):
+        values = tuple(map(float, text.split(";")))
+    else:
+        values = tuple(finite(item) for item in text.split(";")) if text.strip() else ()
     if values and len(values) not in PATTERN_POINTS:
         raise ValueError(f"pattern has {len(values)} points")
     if values and min(values) > PATTERN_MINIMUM_DB:

@@ -90,6 +90,9 @@ def horizontal(points: Points, kind: str, turn: Turn, *, normalise: bool = False
 
 def _ring(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Azimuths of 0 to below 360, ascending, each once, with their values."""
+    table = np.array(points, dtype=np.float64)
+    if table[0, 0] >= 0.0 and table[-1, 0] < 360.0 and bool((np.diff(table[:, 0]) > 0.0).all()):
+        return table[:, 0], table[:, 1]
     by_azimuth: dict[float, float] = {}
     for azimuth_deg, value in points:
         if by_azimuth.setdefault(azimuth_deg % 360.0, value) != value:
@@ -144,7 +147,8 @@ def _within(depressions: NDArray[np.float64], attenuations: NDArray[np.float64])
 
 def pattern_text(attenuations: ArrayLike) -> str:
     """Attenuations as the register holds them: two decimals, joined by ``;``."""
-    return ";".join([f"{abs(value):.2f}" for value in np.asarray(attenuations, dtype=np.float64).tolist()])
+    values = np.abs(np.asarray(attenuations, dtype=np.float64)).tolist()
+    return ";".join(["%.2f"] * len(values)) % tuple(values)
 
 
 def vertical_text(points: Points) -> str:

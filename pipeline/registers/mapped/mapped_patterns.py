@@ -35,6 +35,7 @@ class Patterns:
         self.cells, self.mapping, self.folder = cells, mapping, folder
         self._form = cells.number_format()
         self._known: dict[object, tuple[str, bool, float | None]] = {}
+        self._numbers_of: dict[str, float] = {}
         self._files: dict[str, AntennaFile] = {}
         self._azimuths: list[float] = []
         self._columns: list[list[str]] = []
@@ -42,7 +43,6 @@ class Patterns:
             self._azimuths = [float(azimuth) for azimuth in range(0, 360, mapping.step)]
             names = [mapping.columns.format(azimuth=int(azimuth)) for azimuth in self._azimuths]
             self._columns = [cells.of(name) for name in names]
-            self._rows = [*zip(*self._columns, strict=True)]
         if mapping.kind == "erp":
             power_units.check_unit(mapping.unit, "kW")
         self._rotation = self._numbers(mapping.rotation)
@@ -87,7 +87,7 @@ class Patterns:
     def _points(self, i: int) -> _Read | None:
         if not self.mapping.columns:
             return self._from_cell(self._texts[i]) if self._texts[i] else None
-        row = self._rows[i]
+        row = [column[i] for column in self._columns]
         if not any(row):
             return None
         if not all(row):
@@ -95,8 +95,7 @@ class Patterns:
             raise CellProblem(
                 "bad_pattern", f"no value at {lost:g} degrees", "values at all azimuths, or none", ""
             )
-        values = [_value(cell, self._form) for cell in row]
-        return _Read([*zip(self._azimuths, values, strict=True)])
+        return _Read([*zip(self._azimuths, self._values(row), strict=True)])
 
     def _from_cell(self, text: str) -> _Read:
         none = {word.upper() for word in self.mapping.nondirectional}
@@ -107,13 +106,21 @@ class Patterns:
         separator, pair = self.mapping.separator, self.mapping.pair
         parts = text.split() if not separator.strip() else [part.strip() for part in text.split(separator)]
         if pair is None:
-            return _Read(equally_spaced([_value(part, self._form) for part in parts]))
+            return _Read(equally_spaced(self._values(parts)))
         return _Read([_pair(part, pair, self._form) for part in parts if part])
+
+    def _values(self, texts: Sequence[str]) -> list[float]:
+        """Cells as numbers; each text is read once, for patterns repeat few of them."""
+        known = self._numbers_of
+        for text in texts:
+            if text not in known:
+                known[text] = _value(text, self._form)
+        return [known[text] for text in texts]
 
     def _put(
         self, entry: RegisterEntry, points: list[tuple[float, float]], kind: str, turn_deg: float
     ) -> None:
-        key = (tuple(points), kind, turn_deg)
+        key = (*(value for point in points for value in point), kind, turn_deg)
         if key not in self._known:
             self._known[key] = self._computed(points, kind, turn_deg)
         text, peak, erp_kw = self._known[key]
