@@ -18,11 +18,14 @@ from pipeline.coverage.fields import WANTED, tile_fields
 from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
 from pipeline.coverage.network import with_countries, with_default_mode
 from pipeline.coverage.receiver_ground import ground_at
+from pipeline.errors import InputError
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
 from pipeline.propagation.hata import add_environments
+from pipeline.terrain.elevation import UnknownTerrain, load_elevation, require_cover
+from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster, Sweep
-from pipeline.terrain.tile_sweeps import box_around, heights_of_receivers, masts_of_tile, sweep_towards
+from pipeline.terrain.tile_sweeps import box_around, masts_of_tile, sweep_towards
 from pipeline.territory.masks import BUFFER_DEG, surface_mask
 from pipeline.territory.rasters import boundaries_of
 
@@ -49,13 +52,41 @@ def terrain_to_points(
     """Land, terrain profiles and ground for paths from some transmitters to places [n] in degrees."""
     lattice = _lattice_deg(lon_deg, lat_deg)
     land = _land_around(config, transmitters, *lattice)
-    receivers = heights_of_receivers(lattice, land, config.terrain)
+    receivers = _receivers(config, lattice, land, lon_deg, lat_deg)
     tiles = sorted(set(transmitters["tile"].values.tolist()))
     masts = [mast for tile in tiles for mast in masts_of_tile(transmitters, tile)]
     sweeps = sweep_towards(masts, lattice, receivers, land, config.terrain)
     unknown_m = np.full(lon_deg.size, np.nan)
     ground_m = unknown_m if receivers is None else ground_at(receivers, lon_deg, lat_deg)
     return PointTerrain(land, sweeps, ground_m)
+
+
+def _receivers(
+    config: Config,
+    lattice_deg: tuple[NDArray[np.float64], NDArray[np.float64]],
+    land: LonLatRaster,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+) -> LonLatRaster | None:
+    """The terrain model around the places; where it does not cover them the first one beyond it is named."""
+    files = config.terrain.dem
+    if files is None:
+        return None
+    receivers = load_elevation(files, box_around(*lattice_deg, CLEARANCE_KM), land)
+    try:
+        require_cover(receivers, *lattice_deg, files=files, area="box around the places")
+    except InputError:
+        unknown = np.ones(lon_deg.size, np.bool_)
+        if receivers is not None:
+            unknown = np.isnan(ground_at(receivers, lon_deg, lat_deg))
+        if not unknown.any():
+            raise
+        place = int(np.argmax(unknown))
+        allowed = f"a place within {', '.join(map(str, files))}"
+        raise UnknownTerrain(
+            "no height of the ground is known", (float(lon_deg[place]), float(lat_deg[place])), allowed
+        ) from None
+    return receivers
 
 
 def point_inputs(

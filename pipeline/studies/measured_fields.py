@@ -6,7 +6,8 @@ A row of the table is a place, and of one transmitter or of the strongest of a c
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -34,6 +35,7 @@ from pipeline.rows.row_models import (
     row_problem,
     rules_of,
 )
+from pipeline.terrain.elevation import UnknownTerrain
 
 _Height = Annotated[float, Field(ge=1, le=50)]
 _Channel = Annotated[int, Field(ge=1, le=99)]
@@ -133,14 +135,32 @@ def predict_rows(
     found: dict[str, dict[int, Predicted]] = {model: {} for model in models}
     for number, ((mine, channel), here) in enumerate(zip(parts, places, strict=True), 1):
         print(f"validate-field {number} of {len(parts)}: channel {channel}", file=sys.stderr, flush=True)
-        terrain = terrain_to_points(config, here.network, here.lon_deg, here.lat_deg)
-        paths = _paths_of(config, here, terrain, models)
-        for model in models:
-            chosen = with_values(config, "propagation", coverage_model=model)
-            fields = _fields_of(chosen, here, terrain, paths)
-            for k, i in enumerate(mine.tolist()):
-                found[model][i] = _chosen(here, fields, k, model)
+        with _row_named(path, [rows[i] for i in mine.tolist()]):
+            terrain = terrain_to_points(config, here.network, here.lon_deg, here.lat_deg)
+            paths = _paths_of(config, here, terrain, models)
+            for model in models:
+                chosen = with_values(config, "propagation", coverage_model=model)
+                fields = _fields_of(chosen, here, terrain, paths)
+                for k, i in enumerate(mine.tolist()):
+                    found[model][i] = _chosen(here, fields, k, model)
     return {model: [of_model[i] for i in range(len(rows))] for model, of_model in found.items()}
+
+
+@contextmanager
+def _row_named(path: Path, rows: Sequence[Measurement]) -> Iterator[None]:
+    """Name the row of the place whose terrain is not known."""
+    try:
+        yield
+    except UnknownTerrain as error:
+        row = next(row for row in rows if (row.lon, row.lat) == error.place)
+        raise InputError(
+            error.problem,
+            file=path,
+            row=row.row,
+            field="lon, lat",
+            value=f"{row.lon:g}, {row.lat:g}",
+            allowed=error.allowed,
+        ) from None
 
 
 def _channel_of(row: Measurement, register: xr.Dataset) -> int:

@@ -38,6 +38,17 @@ _MOST_SHARED_ROWS = 2
 MAX_VOID_SHARE = 0.01
 
 
+class UnknownTerrain(InputError):
+    """Terrain that no file knows at a place, or on the path to it; ``place`` in degrees east and north.
+
+    Who has the place from a table names its row.
+    """
+
+    def __init__(self, problem: str, place: tuple[float, float], allowed: str) -> None:
+        super().__init__(problem, field="terrain", value=f"{place[0]:.4f}, {place[1]:.4f}", allowed=allowed)
+        self.place = place
+
+
 def load_elevation(paths: Sequence[str | Path], box: Box, land: LonLatRaster | None) -> LonLatRaster | None:
     """Elevation of a box from one or more files; None where no file touches it.
 
@@ -396,11 +407,12 @@ def require_cover(
     *,
     files: Sequence[str | Path],
     needed: NDArray[np.bool_] | None = None,
+    area: str = "padded grid",
 ) -> None:
-    """Refuse a DEM that does not know the heights of the padded grid.
+    """Refuse a DEM that does not know the heights of an area.
 
-    ``lon_deg``, ``lat_deg`` [rows, columns]: a lattice of points over the grid, corners included; ``needed``
-    those of land that a device reaches (None: all). See :func:`has_hole`.
+    ``lon_deg``, ``lat_deg`` [rows, columns]: a lattice of points over it, corners included; ``needed`` those
+    of land that a device reaches (None: all). See :func:`has_hole`.
     """
     unknown = np.ones(lon_deg.shape, dtype=bool)
     if elevation is not None:
@@ -415,11 +427,11 @@ def require_cover(
     share = float(unknown.sum() / asked.sum())
     lon, lat = lon_deg[unknown], lat_deg[unknown]
     raise InputError(
-        "terrain does not cover the padded grid",
+        f"terrain does not cover the {area}",
         file=", ".join(str(path) for path in files),
         row="terrain",
         field="dem",
-        value=f"no heights on {100.0 * share:.1f} % of the grid, between {lon.min():.2f} and"
+        value=f"no heights on {100.0 * share:.1f} % of it, between {lon.min():.2f} and"
         f" {lon.max():.2f} deg east, {lat.min():.2f} and {lat.max():.2f} deg north",
-        allowed="rasters that cover the grid with its margin; or leave out `dem`",
+        allowed=f"rasters that cover the {area} with its margin; or leave out `dem`",
     )

@@ -25,7 +25,7 @@ from pipeline.kernels import kernel
 from pipeline.propagation.p1812.climate import half_way_latitude_deg, median_radius_km
 from pipeline.propagation.p1812.profile_link import Link, Wave, p1812_link
 from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms, radial_losses, shared_terms
-from pipeline.terrain.elevation import has_hole
+from pipeline.terrain.elevation import UnknownTerrain, has_hole
 from pipeline.terrain.path_profiles import MastSite, ProfileGround, sample_profile
 from pipeline.terrain.records import Mast, add_array
 from pipeline.terrain.sweep import TcaLattice
@@ -212,12 +212,10 @@ def path_to(
 
 def unknown_path(mast: Mast, lon_deg: float, lat_deg: float, far_end: str) -> InputError:
     """The refusal of a path over terrain that is not known; ``far_end``: what it leads to."""
-    return InputError(
-        "terrain of a path is not known",
-        row=f"mast {mast.key}",
-        field="terrain",
-        value=f"path to {lon_deg:.3f}, {lat_deg:.3f}",
-        allowed=f"heights, and land cover if there is any, of all land between the masts and the {far_end}",
+    return UnknownTerrain(
+        f"terrain between the mast at {mast.lon_deg:.4f}, {mast.lat_deg:.4f} and a place is not known",
+        (lon_deg, lat_deg),
+        f"heights, and land cover if there is any, of all land between the masts and the {far_end}",
     )
 
 

@@ -387,3 +387,36 @@ def test_faulty_rows_are_refused_by_field_and_line(tiny: Path, changed: dict, fi
     assert result.exit_code == 1
     error = result.exception
     assert (error.row, error.field) == (3, field)
+
+
+@pytest.mark.parametrize("model", ["p1546", "p1812"])
+def test_place_without_terrain_is_refused_by_row(tiny: Path, model: str) -> None:
+    """The model of terrain ends in the east of the first place; what knows the model does not know the row."""
+    with_hills(tiny, model)
+    good = {"lon": 14.2, "lat": 46.05, "field_dbuvm": 60, "transmitter": "B"}
+    path = write(tiny.parent / "m.csv", [good, good | {"lon": WEST_DEG + 220 * STEP_DEG + 0.3}])
+    error = CliRunner().invoke(app, ["validate-field", str(path), "--config", str(tiny)]).exception
+    assert (error.file, error.row, error.field) == (str(path), 3, "lon, lat")
+    assert "dem.tif" in error.allowed
+    assert "padded" not in str(error)
+
+
+def test_path_over_unknown_cover_is_refused_by_row(tiny: Path) -> None:
+    with_hills(tiny, "p1812")
+    classes = np.ones((200, 220), np.uint8)
+    classes[:, 150:] = 255
+    place = from_origin(WEST_DEG, NORTH_DEG, STEP_DEG, STEP_DEG)
+    write_raster(tiny.parent / "cover.tif", classes, place, nodata=255)
+    heights = "code,land_cover,clutter_height_m,source,verified\n1,grass,0,test,true\n"
+    (tiny.parent / "cover.csv").write_text(heights)
+    clutter = "clutter: {raster: [cover.tif], table: cover.csv}"
+    tiny.write_text(tiny.read_text().replace("dem: [dem.tif]", f"dem: [dem.tif], {clutter}"))
+    known_deg = WEST_DEG + 150 * STEP_DEG
+    rows = [
+        {"lon": lon, "lat": 46.05, "field_dbuvm": 60, "transmitter": "B"}
+        for lon in (known_deg - 0.05, known_deg + 0.05)
+    ]
+    path = write(tiny.parent / "m.csv", rows)
+    error = CliRunner().invoke(app, ["validate-field", str(path), "--config", str(tiny)]).exception
+    assert (error.file, error.row, error.field) == (str(path), 3, "lon, lat")
+    assert "land cover" in error.allowed

@@ -184,7 +184,7 @@ def test_unknown_terrain_ends_a_radial_and_is_refused_where_it_is_needed() -> No
     lon_deg, lat_deg = np.meshgrid(np.linspace(13.45, 13.65, 9), np.linspace(46.15, 45.95, 9))
     south = lat_deg < 46.02
     require_known(MAST, codes[0, 0], LATTICE, lon_deg, lat_deg, south)
-    with pytest.raises(InputError, match="path is not known"):
+    with pytest.raises(InputError, match="a place is not known"):
         require_known(MAST, codes[0, 0], LATTICE, lon_deg, lat_deg, np.ones_like(south))
 
 
