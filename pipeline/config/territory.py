@@ -109,3 +109,5 @@ class Terrain(Section):
     """Land cover between transmitters and receivers; none: paths run over bare terrain."""
     void: Annotated[Number, Field(ge=-450, le=9000)] | None = None
     """Height in m of ground of the territory that the model does not know; none: it is refused."""
+    coast_void_km: Annotated[Number, Field(ge=0, le=10)] = 0.0
+    """Land up to so far from the sea counts as sea level where the model knows no height; 0: none."""

@@ -22,10 +22,10 @@ from pipeline.errors import InputError
 from pipeline.grid.geodesy import ecef_m, rays
 from pipeline.grid.grid import Box
 from pipeline.propagation.hata import add_environments
-from pipeline.terrain.elevation import UnknownTerrain, load_elevation, require_cover
+from pipeline.terrain.elevation import elevation_of, require_cover
 from pipeline.terrain.radial import CLEARANCE_KM
-from pipeline.terrain.records import LonLatRaster, Sweep
-from pipeline.terrain.tile_sweeps import box_around, masts_of_tile, sweep_towards
+from pipeline.terrain.records import LonLatRaster, Sweep, UnknownTerrain
+from pipeline.terrain.tile_sweeps import box_around, land_raster, masts_of_tile, sweep_towards
 from pipeline.territory.masks import BUFFER_DEG, surface_mask
 from pipeline.territory.rasters import boundaries_of
 
@@ -72,7 +72,7 @@ def _receivers(
     files = config.terrain.dem
     if files is None:
         return None
-    receivers = load_elevation(files, box_around(*lattice_deg, CLEARANCE_KM), land)
+    receivers = elevation_of(config.terrain, box_around(*lattice_deg, CLEARANCE_KM), land)
     try:
         require_cover(receivers, *lattice_deg, files=files, area="box around the places")
     except InputError:
@@ -154,5 +154,4 @@ def _land_around(
     east, north = (min(math.ceil(v.max() + BUFFER_DEG), m) for v, m in ((lon, 180), (lat, 90)))
     box: Box = (west, south, east, north)
     mask = surface_mask(boundaries_of(config.territory), box)
-    place = mask.attrs["transform"]
-    return LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)
+    return land_raster(mask)

@@ -15,7 +15,7 @@ from pipeline.coverage.loss_lookup import field_1kw_dbuvm
 from pipeline.coverage.point_fields import rays_from
 from pipeline.errors import InputError
 from pipeline.grid.grid import Box
-from pipeline.terrain.elevation import load_elevation
+from pipeline.terrain.elevation import elevation_of
 from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.loss_tables import Waves, losses_to, unknown_path, waves_of
 from pipeline.terrain.path_profiles import ProfileGround, profile_ground
@@ -60,7 +60,7 @@ def ground_of_paths(
 
 def ground_in(config: Config, box: Box, land: LonLatRaster, lat_deg: float) -> PlacesGround | None:
     """Terrain and cover of all paths within a box, in steps of its model at a latitude; None without one."""
-    elevation = None if config.terrain.dem is None else load_elevation(config.terrain.dem, box, land)
+    elevation = elevation_of(config.terrain, box, land)
     if elevation is None:
         return None
     cover = load_land_cover(config.terrain.clutter, box, land)

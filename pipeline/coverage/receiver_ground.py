@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.config.territory import Terrain
 from pipeline.grid.geodesy import lattice_step_px
 from pipeline.grid.grid import Grid
-from pipeline.terrain.elevation import heights_at, load_elevation, pixels_at
+from pipeline.terrain.elevation import elevation_of, heights_at, pixels_at
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, read_land
 
@@ -25,7 +25,7 @@ def load_ground(terrain: Terrain, grid: Grid, land: Path) -> LonLatRaster | None
     if terrain.dem is None:
         return None
     box = box_around(*grid_lattice_deg(grid), _MARGIN_KM)
-    return load_elevation(terrain.dem, box, read_land(land))
+    return elevation_of(terrain, box, read_land(land))
 
 
 def ground_of_pixels(

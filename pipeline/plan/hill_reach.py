@@ -32,8 +32,7 @@ from pipeline.terrain.height_files import (
     lowest_height_m,
 )
 from pipeline.terrain.radial import MEAN_TO_KM
-from pipeline.terrain.records import LonLatRaster
-from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
+from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, land_raster
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import surface_mask
 from pipeline.territory.rasters import Reach, boundaries_of, grid_of, run
@@ -122,8 +121,7 @@ def _classes(
     """Classes uint8[pixel, sector]; without heights the lowest: `validate` refuses the terrain model."""
     box_deg = box_around(*grid_lattice_deg(grid), MEAN_TO_KM)
     mask = surface_mask(boundaries, box_deg, step_deg=_LAND_STEP_DEG, threads=threads)
-    place = mask.attrs["transform"]
-    elevation = elevation_around(config, grid, LonLatRaster(mask.values, place.c, place.f, place.a, -place.e))
+    elevation = elevation_around(config, grid, land_raster(mask))
     if elevation is None:
         return [np.zeros((int(inside.sum()), 1), np.uint8)] * len(bases_m)
     rings = RingSettings(config.protection.height_sectors, (), far_only=True)

@@ -76,6 +76,7 @@ _ROWS = (
             "population",
             # How far devices on hills reach.
             "terrain.dem",
+            "terrain.coast_void_km",
             "terrain.void",
             "protection.height_sectors",
         ),
@@ -100,6 +101,7 @@ _ROWS = (
         files="loss_files",
         settings=(
             "terrain.dem",
+            "terrain.coast_void_km",
             "terrain.void",
             "terrain.clutter",
             "channels.plan",
@@ -121,6 +123,7 @@ _ROWS = (
         files="height_files",
         settings=(
             "terrain.dem",
+            "terrain.coast_void_km",
             "terrain.void",
             "propagation.wsd_model",
             "protection.method",
@@ -153,6 +156,7 @@ _ROWS = (
             "protection.dtt_ratios",
             "terrain.dem",
             "terrain.clutter",
+            "terrain.coast_void_km",
             "population",
         ),
         wildcards=("channel",),
@@ -172,6 +176,7 @@ _ROWS = (
             "propagation.wsd_model",
             "propagation.nuisance_time_pct",
             "terrain.dem",
+            "terrain.coast_void_km",
             "coverage",
             "protection",
             "-protection.wsd_terrain",
@@ -253,6 +258,7 @@ _ROWS = (
             "services.dtt",
             "services.foreign_dtt",
             "terrain.dem",
+            "terrain.coast_void_km",
             "terrain.clutter",
             "notice",
         ),

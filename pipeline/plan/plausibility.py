@@ -45,7 +45,7 @@ from pipeline.plan.plausible_places import (
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.same_station import PLACES, SPELLINGS, twins
-from pipeline.terrain.elevation import load_elevation
+from pipeline.terrain.elevation import elevation_of
 from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.sweep import ground_at
@@ -194,7 +194,7 @@ def _terrain(plan: Plan, grid: Grid) -> LonLatRaster | None:
     if plan.config.terrain.dem is None or not land.is_file():
         return None
     box = box_around(*grid_lattice_deg(grid), CLEARANCE_KM)
-    return load_elevation(plan.config.terrain.dem, box, read_land(land))
+    return elevation_of(plan.config.terrain, box, read_land(land))
 
 
 def check_areas(config: Config, boundaries: Boundaries) -> Iterator[str]:

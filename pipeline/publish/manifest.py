@@ -346,6 +346,9 @@ def notes(config: Config) -> list[str]:
         found.append("No terrain model: antenna heights above ground, or HAAT, serve as effective heights.")
     if said := terrain_notice(config):
         found.append(said)
+    if config.terrain.coast_void_km > 0.0:
+        within = f"Land of no known height within {config.terrain.coast_void_km:g} km of the sea"
+        found.append(f"{within} counts as sea level (terrain.coast_void_km).")
     found += _clutter_notes(config)
     found += _indoor_notes(config)
     if config.population is None:

@@ -35,7 +35,7 @@ from pipeline.rows.row_models import (
     row_problem,
     rules_of,
 )
-from pipeline.terrain.elevation import UnknownTerrain
+from pipeline.terrain.records import UnknownTerrain
 
 _Height = Annotated[float, Field(ge=1, le=50)]
 _Channel = Annotated[int, Field(ge=1, le=99)]

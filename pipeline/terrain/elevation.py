@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.warp import Resampling, reproject, transform_bounds
 
+from pipeline.config.territory import Terrain
 from pipeline.errors import InputError
 from pipeline.grid.foreign_rasters import MAX_PIXELS, read_external, read_place
 from pipeline.grid.grid import LONLAT, Box
@@ -38,22 +39,16 @@ _MOST_SHARED_ROWS = 2
 MAX_VOID_SHARE = 0.01
 
 
-class UnknownTerrain(InputError):
-    """Terrain that no file knows at a place, or on the path to it; ``place`` in degrees east and north.
-
-    Who has the place from a table names its row.
-    """
-
-    def __init__(self, problem: str, place: tuple[float, float], allowed: str) -> None:
-        super().__init__(problem, field="terrain", value=f"{place[0]:.4f}, {place[1]:.4f}", allowed=allowed)
-        self.place = place
+def elevation_of(terrain: Terrain, box: Box, land: LonLatRaster | None) -> LonLatRaster | None:
+    """The terrain model of a territory in a box; None without one, and where it does not touch the box."""
+    found = None if terrain.dem is None else load_elevation(terrain.dem, box, land)
+    if found is not None and land is not None:
+        fill_coast_voids(found, land, terrain.coast_void_km)
+    return found
 
 
 def load_elevation(paths: Sequence[str | Path], box: Box, land: LonLatRaster | None) -> LonLatRaster | None:
-    """Elevation of a box from one or more files; None where no file touches it.
-
-    Where no file knows a height it is NaN, over sea (``land`` 0) it is 0 m.
-    """
+    """Elevation of a box from files, NaN unknown but 0 m over sea (``land`` 0); None if none touches it."""
     pieces = [piece for path in paths for piece in _pieces(path, box)]
     if not pieces:
         return None
@@ -92,10 +87,7 @@ def parts_in(path: str | Path, box: Box) -> Iterator[tuple[xr.DataArray, float]]
 
 
 def from_external(data: xr.DataArray, *, file: str | Path | None = None) -> LonLatRaster:
-    """Elevation of a raster as ``pipeline.grid.foreign_rasters.read_external`` gives it: metres, fill as NaN.
-
-    The attribute ``unit`` (default metre) is converted.
-    """
+    """Elevation of a raster of ``read_external``: metres by its ``unit`` (none: metre), fill as NaN."""
     unit_m = _unit_m(data.attrs.get("unit", ""), file)
     values = (data.values if unit_m == 1.0 else data.values * unit_m).astype(np.float32)
     if data.attrs.get("nodata") is not None:
@@ -335,9 +327,10 @@ def _no_common_pixels(piece: LonLatRaster, other: LonLatRaster) -> InputError:
 @kernel
 def _fill_sea(
     values: NDArray[np.float32], land: NDArray[np.uint8], scale: tuple[float, float, float, float]
-) -> None:
-    """0 m on unknown pixels whose centre is sea; ``scale``: land column = a + b column, row = c + d row."""
+) -> int:
+    """0 m on unknown pixels whose centre is sea; their number. ``scale`` as of ``_scale_between``."""
     rows, cols = values.shape
+    filled = 0
     for row in range(rows):
         y = math.floor(scale[2] + scale[3] * (row + 0.5))
         if y < 0 or y >= land.shape[0]:
@@ -347,19 +340,37 @@ def _fill_sea(
             unknown = values[row, col] != values[row, col]
             if unknown and 0 <= x < land.shape[1] and land[y, x] == 0:
                 values[row, col] = 0.0
+                filled += 1
+    return filled
 
 
 def with_sea_level(elevation: LonLatRaster, land: LonLatRaster | None) -> LonLatRaster:
     """Unknown heights over sea as 0 m; changes the array in place."""
     if land is not None:
-        scale = (
-            (elevation.west_deg - land.west_deg) / land.step_lon_deg,
-            elevation.step_lon_deg / land.step_lon_deg,
-            (land.north_deg - elevation.north_deg) / land.step_lat_deg,
-            elevation.step_lat_deg / land.step_lat_deg,
-        )
-        _fill_sea(elevation.values, land.values, scale)
+        _fill_sea(elevation.values, land.values, _scale_between(elevation, land))
     return elevation
+
+
+def fill_coast_voids(elevation: LonLatRaster, land: LonLatRaster, coast_km: float) -> int:
+    """Unknown heights on land up to so far from the sea as 0 m, in place; number of pixels."""
+    if coast_km <= 0.0 or land.values.all():
+        return 0
+    from scipy.ndimage import distance_transform_edt  # 0.2 s that every job would take
+
+    across = math.cos(math.radians(land.north_deg - 0.5 * land.values.shape[0] * land.step_lat_deg))
+    step_km = KM_PER_DEG * land.step_lat_deg, KM_PER_DEG * land.step_lon_deg * across
+    inland = distance_transform_edt(land.values, sampling=step_km) > coast_km
+    return int(_fill_sea(elevation.values, inland.astype(np.uint8), _scale_between(elevation, land)))
+
+
+def _scale_between(elevation: LonLatRaster, land: LonLatRaster) -> tuple[float, float, float, float]:
+    """Column and row of a land mask by those of an elevation: first value and step of each."""
+    return (
+        (elevation.west_deg - land.west_deg) / land.step_lon_deg,
+        elevation.step_lon_deg / land.step_lon_deg,
+        (land.north_deg - elevation.north_deg) / land.step_lat_deg,
+        elevation.step_lat_deg / land.step_lat_deg,
+    )
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.config.territory import Terrain
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.grid import Grid
 from pipeline.propagation.models import model_named
 from pipeline.terrain.device_heights import BASE_FROM_M, class_heights_m, height_classes
 from pipeline.terrain.device_lines import RingSettings
-from pipeline.terrain.elevation import load_elevation
+from pipeline.terrain.elevation import elevation_of, fill_coast_voids
 from pipeline.terrain.radial import MEAN_TO_KM
 from pipeline.terrain.records import LonLatRaster
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg
@@ -85,10 +86,18 @@ def highest_class(build: Path, base_m: float) -> int:
     return int(json.loads(highest_file(build, base_m).read_text(encoding="utf-8"))["highest"])
 
 
+def coast_lines(terrain: Terrain, elevation: LonLatRaster | None, land: LonLatRaster) -> Iterator[str]:
+    """A line on the voids of a terrain model that count as sea level, which they do from here on."""
+    if elevation is None or terrain.coast_void_km <= 0.0:
+        return
+    within = f"on land within {terrain.coast_void_km:g} km of the sea (terrain.coast_void_km)"
+    number = fill_coast_voids(elevation, land, terrain.coast_void_km)
+    yield f"  terrain       {number} pixels of no known height {within} count as sea level"
+
+
 def elevation_around(config: Config, grid: Grid, land: LonLatRaster | None) -> LonLatRaster | None:
     """The terrain model of a grid and what lies within 15 km of it."""
-    assert config.terrain.dem is not None
-    return load_elevation(config.terrain.dem, box_around(*grid_lattice_deg(grid), MEAN_TO_KM), land)
+    return elevation_of(config.terrain, box_around(*grid_lattice_deg(grid), MEAN_TO_KM), land)
 
 
 def classes_of_territory(

@@ -17,7 +17,7 @@ from pipeline.errors import InputError
 from pipeline.grid.raster import read
 from pipeline.radio.channel_plan import channel_centre_mhz
 from pipeline.registers.transmitters import read_register
-from pipeline.terrain.elevation import load_elevation
+from pipeline.terrain.elevation import elevation_of
 from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.loss_tables import MastLosses, require_known, run, table_name, waves_of, write_losses
 from pipeline.terrain.path_profiles import ProfileGround, profile_ground
@@ -48,7 +48,7 @@ def main(config: Config, build: Path, *, threads: int, tile: str) -> None:
     land = read_land(build / "territory" / "land_lonlat.tif")
     sites = [np.array([getattr(mast, name) for mast in masts]) for name in ("lon_deg", "lat_deg")]
     box = box_around(np.append(sites[0], lon_deg), np.append(sites[1], lat_deg), _BESIDE_KM)
-    elevation = None if config.terrain.dem is None else load_elevation(config.terrain.dem, box, land)
+    elevation = elevation_of(config.terrain, box, land)
     if elevation is None:
         raise InputError("no terrain model", row="terrain.dem", allowed="a raster of heights")
     cover = load_land_cover(config.terrain.clutter, box, land)

@@ -25,9 +25,9 @@ from pipeline.kernels import kernel
 from pipeline.propagation.p1812.climate import half_way_latitude_deg, median_radius_km
 from pipeline.propagation.p1812.profile_link import Link, Wave, p1812_link
 from pipeline.propagation.p1812.radial_losses import FIRST_RECEIVER, SharedTerms, radial_losses, shared_terms
-from pipeline.terrain.elevation import UnknownTerrain, has_hole
+from pipeline.terrain.elevation import has_hole
 from pipeline.terrain.path_profiles import MastSite, ProfileGround, sample_profile
-from pipeline.terrain.records import Mast, add_array
+from pipeline.terrain.records import Mast, UnknownTerrain, add_array
 from pipeline.terrain.sweep import TcaLattice
 
 # Codes of a table: hundredths of a dB from here up; a path may have less than free space by focusing.

@@ -41,6 +41,17 @@ class TerrainSource(IntEnum):
     AGL = 3  # the antenna height above ground, on all radials
 
 
+class UnknownTerrain(InputError):
+    """Terrain that no file knows at a place, or on the path to it; ``place`` in degrees east and north.
+
+    Who has the place from a table names its row.
+    """
+
+    def __init__(self, problem: str, place: tuple[float, float], allowed: str) -> None:
+        super().__init__(problem, field="terrain", value=f"{place[0]:.4f}, {place[1]:.4f}", allowed=allowed)
+        self.place = place
+
+
 class LonLatRaster(NamedTuple):
     """A regular north-up raster in degrees (WGS84); pixel (0, 0) has its outer corner at (west, north).
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.config.territory import Terrain
 from pipeline.grid.foreign_rasters import read_external
 from pipeline.grid.grid import Box, Grid
-from pipeline.terrain.elevation import load_elevation, require_cover
+from pipeline.terrain.elevation import elevation_of, require_cover
 from pipeline.terrain.radial import CLEARANCE_KM, MEAN_TO_KM
 from pipeline.terrain.records import (
     KM_PER_DEG,
@@ -79,7 +79,7 @@ def heights_of_receivers(
     """
     if terrain.dem is None:
         return None
-    receivers = load_elevation(terrain.dem, box_around(*lattice_deg, CLEARANCE_KM), land)
+    receivers = elevation_of(terrain, box_around(*lattice_deg, CLEARANCE_KM), land)
     require_cover(receivers, *lattice_deg, files=terrain.dem, needed=needed)
     return receivers
 
@@ -94,7 +94,7 @@ def sweep_towards(
     threads: int = 1,
 ) -> dict[str, Sweep]:
     """Profiles by mast key for receivers within a lattice; ``receivers`` of ``heights_of_receivers``."""
-    elevation = None if terrain.dem is None else load_elevation(terrain.dem, box_of_masts(masts), land)
+    elevation = elevation_of(terrain, box_of_masts(masts), land)
     outline = outline_of(lattice_deg[0]), outline_of(lattice_deg[1])
     views = {mast.key: view_of(mast.lon_deg, mast.lat_deg, *outline) for mast in masts}
     return run(masts, elevation, receivers, land, views, settings_of(terrain), threads=threads)
@@ -157,9 +157,13 @@ def box_of_masts(masts: Sequence[Mast]) -> Box:
 
 def read_land(path: str | Path) -> LonLatRaster:
     """The land mask of the job territory: uint8, 0 sea, 1 land."""
-    data = read_external(path)
-    place = data.attrs["transform"]
-    return LonLatRaster(data.values.astype(np.uint8), place.c, place.f, place.a, -place.e)
+    return land_raster(read_external(path).astype(np.uint8))
+
+
+def land_raster(mask: xr.DataArray) -> LonLatRaster:
+    """A land mask in degrees as the profiles read it."""
+    place = mask.attrs["transform"]
+    return LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)
 
 
 def summary(sweeps: Iterable[SweepFacts]) -> dict[str, int]:

@@ -57,11 +57,11 @@ from pipeline.rows.row_models import RejectedRow
 from pipeline.services import evaluated
 from pipeline.services.coarsening import disclosure
 from pipeline.terrain.elevation import load_elevation, require_cover
-from pipeline.terrain.height_files import terrain_notice
+from pipeline.terrain.height_files import coast_lines, terrain_notice
 from pipeline.terrain.land_cover import load_land_cover
 from pipeline.terrain.radial import CLEARANCE_KM
 from pipeline.terrain.records import LonLatRaster
-from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, on_lattice
+from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, land_raster, on_lattice
 from pipeline.territory import overlaps, regions
 from pipeline.territory.masks import surface_mask
 from pipeline.territory.places import Settlement, read_places, without_polygon
@@ -178,15 +178,15 @@ def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -
     masks = padded_masks(config, boundaries, required_reach(config, register, threads=os.cpu_count() or 1))
     grid: Grid = masks.attrs["grid"]
     elevation: LonLatRaster | None = None
+    remarks: list[str] = []
     with faults.noted():
-        elevation = _read_terrain(config, boundaries, masks)
+        elevation = _read_terrain(config, boundaries, masks, remarks)
     _check_places(config, boundaries, register, masks["surface"], elevation, faults, found)
     victims: list[int] = []
     with faults.noted():
         victims += check_reach(config, register, grid, config_path)
         _check_receivers(config, victims, register)
     territory = CheckedTerritory(config_path, boundaries, masks, modes, victims)
-    remarks: list[str] = []
     with faults.noted():
         remarks += _check_population(config, boundaries, grid)
     for room in ROOMS:
@@ -360,16 +360,17 @@ def _number_on_grid(grid: Grid, lon_deg: NDArray[np.float64], lat_deg: NDArray[n
     return int(((row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)).sum())
 
 
-def _read_terrain(config: Config, boundaries: Boundaries, masks: xr.Dataset) -> LonLatRaster | None:
+def _read_terrain(
+    config: Config, boundaries: Boundaries, masks: xr.Dataset, remarks: list[str]
+) -> LonLatRaster | None:
     """The terrain model around the padded grid, refused if it does not cover it."""
     if config.terrain.dem is None:
         return None
     lon_deg, lat_deg = grid_lattice_deg(masks.attrs["grid"])
     box = box_around(lon_deg, lat_deg, CLEARANCE_KM)
-    mask = surface_mask(boundaries, box, step_deg=_LAND_STEP_DEG)
-    place = mask.attrs["transform"]
-    land = LonLatRaster(mask.values, place.c, place.f, place.a, -place.e)
+    land = land_raster(surface_mask(boundaries, box, step_deg=_LAND_STEP_DEG))
     elevation = load_elevation(config.terrain.dem, box, land)
+    remarks += coast_lines(config.terrain, elevation, land)
     needed = on_lattice(masks["reach"].values == 1)
     require_cover(elevation, lon_deg, lat_deg, files=config.terrain.dem, needed=needed)
     if "clutter" in model_named(config.propagation.coverage_model).needs:

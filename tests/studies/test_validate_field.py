@@ -391,7 +391,7 @@ def test_faulty_rows_are_refused_by_field_and_line(tiny: Path, changed: dict, fi
 
 @pytest.mark.parametrize("model", ["p1546", "p1812"])
 def test_place_without_terrain_is_refused_by_row(tiny: Path, model: str) -> None:
-    """The model of terrain ends in the east of the first place; what knows the model does not know the row."""
+    """The model of terrain ends between both places; what reads it does not know the rows."""
     with_hills(tiny, model)
     good = {"lon": 14.2, "lat": 46.05, "field_dbuvm": 60, "transmitter": "B"}
     path = write(tiny.parent / "m.csv", [good, good | {"lon": WEST_DEG + 220 * STEP_DEG + 0.3}])

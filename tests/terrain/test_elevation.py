@@ -9,11 +9,14 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 from surfaces import LAT_DEG, LON_DEG
 
+from pipeline.config.territory import Terrain
 from pipeline.errors import InputError
 from pipeline.terrain.elevation import (
+    elevation_of,
+    fill_coast_voids,
     from_external,
     heights_at,
     load_elevation,
@@ -21,6 +24,7 @@ from pipeline.terrain.elevation import (
     require_cover,
     with_sea_level,
 )
+from pipeline.terrain.height_files import coast_lines
 from pipeline.terrain.records import LonLatRaster
 from tests.rasters import write_raster
 
@@ -152,6 +156,64 @@ def test_unknown_heights_are_sea_level_only_over_sea():
     assert (filled[5, 21:] == 0.0).all()
     # South of the mask (46.1) nothing is known.
     assert np.isnan(filled[15, 30])
+
+
+def test_unknown_heights_near_the_coast_are_sea_level_if_asked_for():
+    """By brute force: geodesic distance to the nearest sea pixel; farther inland a void stays one."""
+    values = np.full((20, 60), np.nan, np.float32)
+    values[3, 3] = 7.0
+    step_deg = 0.005
+    land = np.ones((20, 60), np.uint8)
+    land[:, 40:] = 0
+    land[:4, 30:] = 0
+    mask = LonLatRaster(land, 13.8, 46.2, step_deg, step_deg)
+    row, col = np.mgrid[:20, :60]
+    lon_deg, lat_deg = 13.8 + step_deg * (col + 0.5), 46.2 - step_deg * (row + 0.5)
+    sea = land == 0
+    nearest_km = np.array(
+        [
+            Geod(ellps="WGS84")
+            .inv(np.full(sea.sum(), x), np.full(sea.sum(), y), lon_deg[sea], lat_deg[sea])[2]
+            .min()
+            for x, y in zip(lon_deg.ravel(), lat_deg.ravel(), strict=True)
+        ]
+    ).reshape(20, 60)
+    elevation = with_sea_level(LonLatRaster(values, 13.8, 46.2, step_deg, step_deg), mask)
+    assert np.isnan(elevation.values).sum() == (~sea).sum() - 1
+    assert fill_coast_voids(elevation, mask, 0.0) == 0
+    number = fill_coast_voids(elevation, mask, 3.0)
+    near = (nearest_km < 2990.0) & ~sea & (values != 7.0)
+    far = (nearest_km > 3010.0) & (values != 7.0)
+    assert (elevation.values[near] == 0.0).all()
+    assert np.isnan(elevation.values[far]).all()
+    assert near.sum() <= number <= (~sea).sum() - 1 - far.sum()
+    assert number > 100
+    assert values[3, 3] == 7.0
+
+
+def test_terrain_that_ends_at_the_coast_covers_a_territory_that_says_so(tmp_path):
+    data = tile(13.8, 46.2)
+    data.values[:, 25:30] = np.nan
+    land = np.ones((50, 50), np.uint8)
+    land[:, 30:] = 0
+    mask = LonLatRaster(land, 13.8, 46.2, STEP_DEG, STEP_DEG)
+    dem = [write(tmp_path / "dem.tif", data)]
+    box = (13.8, 45.7, 14.3, 46.2)
+    points = (13.85, 45.75, 14.25, 46.15)
+    assert not covers(elevation_of(Terrain(dem=dem), box, mask), points)
+    assert not covers(elevation_of(Terrain(dem=dem, coast_void_km=1.0), box, mask), points)
+    assert covers(elevation_of(Terrain(dem=dem, coast_void_km=4.5), box, mask), points)
+    assert elevation_of(Terrain(), box, mask) is None
+
+
+def test_voids_at_the_coast_are_counted_and_told():
+    values = np.full((4, 6), np.nan, np.float32)
+    land = np.array([[1, 1, 1, 1, 0, 0]] * 4, np.uint8)
+    mask = LonLatRaster(land, 13.8, 46.2, STEP_DEG, STEP_DEG)
+    elevation = with_sea_level(LonLatRaster(values, 13.8, 46.2, STEP_DEG, STEP_DEG), mask)
+    (line,) = coast_lines(Terrain(coast_void_km=1.0), elevation, mask)
+    assert line.startswith("  terrain       4 pixels of no known height on land within 1 km")
+    assert not list(coast_lines(Terrain(), elevation, mask))
 
 
 def covers(elevation, box):
