@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import rasterio
 import yaml
+from affine import Affine
 
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of
@@ -122,14 +123,15 @@ def write_territory(data: Path) -> Path:
 
 
 def widen_terrain(source: Path, out: Path) -> Path:
-    """A copy of the terrain with its last column repeated eastwards.
+    """A copy of the terrain with its first column repeated westwards, its last one eastwards.
 
-    The north-east corner of the padded grid reaches beyond 20 E, over foreign land without servers.
+    The northern corners of the padded grid reach beyond 5 E and 20 E, over foreign land without servers.
     """
     with rasterio.open(source) as dem:
         heights_m, profile = dem.read(1), dem.profile
-    wider_m = np.pad(heights_m, ((0, 0), (0, EXTRA_COLUMNS)), mode="edge")
-    with rasterio.open(out, "w", **(profile | {"width": wider_m.shape[1]})) as copy:
+    wider_m = np.pad(heights_m, ((0, 0), (EXTRA_COLUMNS, EXTRA_COLUMNS)), mode="edge")
+    place = profile["transform"] * Affine.translation(-EXTRA_COLUMNS, 0)
+    with rasterio.open(out, "w", **(profile | {"width": wider_m.shape[1], "transform": place})) as copy:
         copy.write(wider_m, 1)
     return out
 
