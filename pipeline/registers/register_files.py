@@ -29,16 +29,16 @@ _MOST_SHOWN = 50
 def register_text(entries: Iterable[RegisterEntry], target: Target) -> str:
     """The register as CSV: its columns, then status, source and flags, then what the format has besides."""
     written = list(entries)
+    own = target.columns
+    known = {*own, "status"}
     further: dict[str, None] = {}
     for entry in written:
-        further.update(
-            dict.fromkeys(name for name in entry.values if name not in (*target.columns, "status"))
-        )
-    columns = [*target.columns, *_OWN_COLUMNS, *further]
+        further.update(dict.fromkeys(name for name in entry.values if name not in known))
+    columns = [*own, *_OWN_COLUMNS, *further]
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(_cells(entry, target.columns, [*further]) for entry in written)
+    writer.writerows(_cells(entry, own, [*further]) for entry in written)
     return lines.getvalue()
 
 
