@@ -165,7 +165,8 @@ def rows_of_services(plan: Plan, channel: DeviceChannel) -> str:
 
 
 def _terrain_of_paths(plan: Plan) -> str:
-    return settings_hash(plan.config, ("terrain.dem", "terrain.void", "terrain.clutter"))
+    read = ("terrain.dem", "terrain.void", "terrain.coast_void_km", "terrain.clutter")
+    return settings_hash(plan.config, read)
 
 
 def rows_of_all_services(plan: Plan) -> str:

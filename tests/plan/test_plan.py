@@ -349,3 +349,15 @@ def write_hills(path: Path) -> None:
         path, "w", driver="GTiff", height=20, width=30, count=1, dtype="float32", **place
     ) as sink:
         sink.write(heights_m, 1)
+
+
+def test_terrain_concerns_the_services_where_paths_to_receivers_lead_over_it(tiny: Path) -> None:
+    write_hills(tiny.parent / "dem.tif")
+    flat = edit(tiny, "devices:", "terrain: {dem: [dem.tif]}\ndevices:")
+    voids = edit(tiny, "{dem: [dem.tif]}", "{dem: [dem.tif], coast_void_km: 1.0}")
+    assert rows_of_services(voids, 21) == rows_of_services(flat, 21)
+    over = edit(tiny, "terrain: ", "protection: {device_path: smaller}\nterrain: ")
+    assert {"combine", "choices"} <= changed_stages(voids, over)
+    assert not {"protect", "coverage", "territory", "heights"} & changed_stages(voids, over)
+    known = edit(tiny, "coast_void_km: 1.0", "coast_void_km: 2.0")
+    assert rows_of_services(known, 21) != rows_of_services(over, 21)
