@@ -290,10 +290,8 @@ class Config(Section):
             raise ValueError(f"services: say for {', '.join(missing)} whether they are evaluated")
         if missing_of_dtt := self._television_fault():
             raise ValueError(missing_of_dtt)
-        if sees_profiles(self.propagation.coverage_model) and self.terrain.dem is None:
-            raise ValueError(
-                f"propagation.coverage_model: {self.propagation.coverage_model} needs terrain.dem"
-            )
+        if missing_of_profiles := self._profile_fault():
+            raise ValueError(missing_of_profiles)
         if missing_of_paths := self._terrain_check_fault() or self._device_path_fault():
             raise ValueError(missing_of_paths)
         if len(set(self.levels_dbm)) != len(self.levels_dbm):
@@ -345,6 +343,16 @@ class Config(Section):
             return f"protection.device_path: {path} needs terrain.dem"
         hidden = self.publish.coarsen_m > 0.0
         return "publish.coarsen_m needs protection.device_path: homogeneous" if hidden else ""
+
+    def _profile_fault(self) -> str:
+        """A model that sees profiles without terrain that they could run over."""
+        asked = {"propagation.coverage_model": [self.propagation.coverage_model]}
+        asked["sensitivity.coverage_models"] = self.sensitivity.coverage_models
+        for key, models in asked.items():
+            for model in models if self.terrain.dem is None else []:
+                if sees_profiles(model):
+                    return f"{key}: {model} needs terrain.dem"
+        return ""
 
     def _television_fault(self) -> str:
         """What is missing for DTT, or makes no sense without it; empty if all is well."""

@@ -337,7 +337,10 @@ def test_model_of_profiles_has_tables_of_losses_and_states_its_air(tiny: Path) -
     unread = {entry["key"] for entry in unverified(plan.config)}
     assert {"propagation.climate.lapse_n_per_km", "propagation.climate.refractivity"} <= unread
     tiny.write_text(before + "propagation: {coverage_model: p1812}\n")
-    with pytest.raises(InputError, match=r"p1812 needs terrain\.dem"):
+    with pytest.raises(InputError, match=r"propagation\.coverage_model: p1812 needs terrain\.dem"):
+        load_plan(tiny)
+    tiny.write_text(before + "sensitivity: {coverage_models: [hata, p1812]}\n")
+    with pytest.raises(InputError, match=r"sensitivity\.coverage_models: p1812 needs terrain\.dem"):
         load_plan(tiny)
 
 

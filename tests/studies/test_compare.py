@@ -135,6 +135,23 @@ def test_comparison_writes_maps_tables_and_a_picture(tiny: Path, tmp_path: Path)
     assert "gained" in result.output
 
 
+def test_other_model_of_coverage_is_among_the_changed_inputs(tiny: Path, tmp_path: Path) -> None:
+    """By P.1812 with the numbers that the settings state for it, and nothing of the files that stay."""
+    text = f"{tiny.read_text()}terrain: {{dem: [dem.tif]}}\n"
+    tiny.write_text(text)
+    first = make_run(tmp_path, tiny, "run1", BEFORE)
+    tiny.write_text(text + "propagation: {coverage_model: p1812, climate: {lapse_n_per_km: 50}}\n")
+    second = make_run(tmp_path, tiny, "run2", AFTER)
+    out = tmp_path / "out"
+    compare_command(first, second, out)
+    found = {row["key"]: row for row in csv.DictReader((out / "inputs.csv").open())}
+    model = found["propagation.coverage_model"]
+    assert (model["run_a"], model["run_b"]) == ("p1546", "p1812")
+    assert found["propagation.climate.lapse_n_per_km.value"]["run_b"] == "50.0"
+    assert {row["kind"] for row in found.values()} == {"setting"}
+    assert all(key.startswith("propagation.") for key in found)
+
+
 def geodesic_km2(row: int, col: int) -> float:
     """True area of a pixel from its corners, by GeographicLib."""
     x, y = 500_000.0 + 500.0 * col, 100_000.0 - 500.0 * row

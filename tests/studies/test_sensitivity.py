@@ -17,6 +17,7 @@ from pipeline.plan.territory_file import load_config
 from pipeline.registers.transmitters import read_register
 from pipeline.studies.sensitivity import common_reach, narrowed, spread_bands, statistics, variants_of
 from tests.jobs import run_from
+from tests.terrain.test_land_cover import raster as cover
 from tests.workflow.test_refusals import dem, section
 
 OUT, NO, OPEN = -32768, -9999, -9998
@@ -112,10 +113,12 @@ def test_levels_are_available_by_the_limits_before_the_least_eirp() -> None:
     assert (row["not_permitted_pct"], row["available_20dbm_pct"]) == ("100.0000", "50.0000")
 
 
-def chain(config_path: Path, build: Path, channel: int) -> np.ndarray:
-    """The layer that the stages give without the tool."""
+def chain(config_path: Path, build: Path, channel: int, *more: str) -> np.ndarray:
+    """The layer that the stages give without the tool; ``more``: jobs besides, of a tile or of all."""
     run_from("territory", config_path, build)
     run_from("terrain", config_path, build, tile="n46e014")
+    for job in more:
+        run_from(job, config_path, build, **({"tile": "n46e014"} if job == "losses" else {}))
     for victim in (21, 22, 23, 25):
         run_from("coverage", config_path, build, channel=victim)
         run_from("protect", config_path, build, channel=victim)
@@ -148,6 +151,38 @@ def test_spread_equals_that_of_two_separate_runs(tiny: Path, tmp_path: Path) -> 
     assert [row["variant"] for row in rows] == ["base", "dq-2"]
     again = CliRunner().invoke(app, command)
     assert "coverage of channel" not in again.output
+
+
+@pytest.mark.slow
+def test_coverage_by_p1812_is_a_variant_with_tables_of_its_own(tiny: Path, tmp_path: Path) -> None:
+    """On hills, against territories computed apart by each of the two models."""
+    row, col = np.mgrid[:100, :120]
+    heights_m = (300.0 + 200.0 * np.sin(row / 2.0) * np.cos(col / 3.0)).astype(np.float32)
+    cover(tmp_path / "dem.tif", heights_m, corner=(11.0, 48.5), step=0.05)
+    original = f"{tiny.read_text()}terrain: {{dem: [dem.tif]}}\n"
+    tiny.write_text(original)
+    (tmp_path / "other.yaml").write_text(original + "propagation: {coverage_model: p1812}\n")
+    runs = [
+        chain(tmp_path / "tiny.yaml", tmp_path / "b-tiny", 24, "heights"),
+        chain(tmp_path / "other.yaml", tmp_path / "b-other", 24, "losses", "heights"),
+    ]
+    tiny.write_text(original + FEW.replace("[1.0, 2.0]", "[]").replace("models: []", "models: [p1812]", 1))
+    out = tmp_path / "out"
+    command = ["sensitivity", str(tiny), "--channel", "24", "--device", "fixed30", "--out", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader((out / "sensitivity_fixed30_ch24.csv").open()))
+    assert [row["variant"] for row in rows] == ["base", "coverage-p1812"]
+    spread = raster.read(out / "sensitivity_fixed30_ch24.tif").values
+    both = np.stack(runs).astype(int)
+    levels = (both > -9000).all(axis=0)
+    assert levels.sum() > 100
+    # Tables end where the grid does, which is that of all variants here: radials lie otherwise, in 0.01 dB.
+    apart = np.abs(spread[0][spread[0] != OUT].astype(int) - np.ptp(both, axis=0))[levels]
+    assert apart.mean() < 0.5
+    assert np.quantile(apart, 0.99) <= 10
+    assert apart.max() <= 50
+    assert np.ptp(both, axis=0)[levels].max() > 100
 
 
 def test_model_without_heights_reaches_its_own_range(tiny: Path) -> None:
