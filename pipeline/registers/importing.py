@@ -15,9 +15,11 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple, get_args
 
+from pydantic import ValidationError
+
 from pipeline.config.load import read_model
 from pipeline.config.register_mapping import FormatName, RegisterMapping
-from pipeline.errors import InputError, in_file
+from pipeline.errors import InputError, fault_of_value, in_file
 from pipeline.files import (
     Output,
     check_outputs,
@@ -169,7 +171,12 @@ def with_settings(mapping: RegisterMapping, settings: Mapping[str, object]) -> R
     """The mapping with what the command line says (None: nothing), checked again."""
     given = {name: value for name, value in settings.items() if value is not None}
     stated = mapping.model_dump(by_alias=True, exclude_unset=True)
-    return RegisterMapping.model_validate({**stated, **given})
+    try:
+        return RegisterMapping.model_validate({**stated, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise InputError(fault_of_value(first), row=key, value=given.get(key)) from None
 
 
 def plan_named(name: str | None) -> RegisterPlan:
