@@ -284,8 +284,8 @@ class Config(Section):
     @model_validator(mode="after")
     def _complete(self, info: ValidationInfo) -> Config:
         ids = [device.id for device in self.devices]
-        if len(set(ids)) != len(ids):
-            raise ValueError("two devices have the same id")
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"devices: two have the same id: {', '.join(twice)}")
         if missing := [name for name in required_services(info) if name not in self.services]:
             raise ValueError(f"services: say for {', '.join(missing)} whether they are evaluated")
         if missing_of_dtt := self._television_fault():

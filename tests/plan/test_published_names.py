@@ -35,7 +35,7 @@ def write(path: Path, ids: tuple[str, ...] = ("fixed30",), **settings: object) -
         (("a", "a_ch21"), "a_ch21"),
         (("a_ch21", "a"), "a_ch21"),
         (("a", "a_label"), "a_label"),
-        (("a", "a"), "same id"),
+        (("a", "a"), "devices: two have the same id: a"),
         (("a", "A"), "A"),
     ],
 )
