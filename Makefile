@@ -5,11 +5,12 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.installed-dev
 
-.PHONY: maps test test-all test-qgis test-web test-image bench web docs validation lint format lock clean help
+.PHONY: maps demo test test-all test-qgis test-web test-image bench web docs validation lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make maps [CONFIG=configs/x.yaml]  compute the maps of a territory and publish them under results/"
+	@echo "make demo                           a small territory in about two minutes, then its web map in the browser"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
@@ -21,6 +22,9 @@ help:
 
 maps: $(INSTALLED)
 	@$(BIN)/python -m pipeline run "$(CONFIG)"
+
+demo: $(INSTALLED)
+	@$(BIN)/python -m pipeline demo
 
 test: $(TOOLS)
 	$(BIN)/python -m pytest -n auto --dist loadfile

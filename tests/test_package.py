@@ -100,3 +100,29 @@ def test_schema_of_the_wheel_is_that_of_the_checkout(
 def test_interface_for_programs_is_one_short_file(repository: Path) -> None:
     (module,) = (repository / "pipeline/api").glob("*.py")
     assert len(module.read_text(encoding="utf-8").splitlines()) <= 80
+
+
+def test_demo_is_valid_without_the_checkout(installed: Path, tmp_path: Path) -> None:
+    program = "from pipeline.workflow.demo import DEMO, copy_example; copy_example(DEMO)"
+    run(installed.with_name("python"), "-c", program, folder=tmp_path)
+    text = run(installed, "validate", "configs/demo.yaml", folder=tmp_path)
+    assert "Slovenia at 500 m, demonstration" in text
+    assert "for channels  21 22 23 24 25 26" in text
+
+
+@pytest.mark.slow
+def test_demo_runs_without_the_checkout(installed: Path, tmp_path: Path) -> None:
+    """From nothing to a whole run; its files name no place of this machine, a second run computes nothing."""
+    text = run(installed, "demo", "--no-show", "--cores", "2", folder=tmp_path)
+    assert "100 %" in text
+    assert len(text.splitlines()) < 60
+    latest = tmp_path / "results/demo/latest"
+    for name in ("report.html", "demo.qgs", "public/web/index.html", "public/query_portable.tif"):
+        assert (latest / name).is_file(), name
+    manifest = (latest / "manifest.json").read_text()
+    assert str(tmp_path) not in manifest
+    assert str(installed.parents[1]) not in manifest
+    assert "configs/tables/modes.csv" in manifest
+    assert "Nothing to be done" in run(installed, "run", "configs/demo.yaml", folder=tmp_path)
+    place = ("--results", latest, "--lon", 14.5, "--lat", 46.05)
+    assert '"AVAIL_SPECTRUM_RESP"' in run(installed, "query", *place, folder=tmp_path)

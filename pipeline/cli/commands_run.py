@@ -91,6 +91,19 @@ def run(
     raise typer.Exit(run_command(config, options))
 
 
+@app.command(epilog="Example: channelmaps demo --no-show")
+def demo(
+    cores: Annotated[int | None, typer.Option(min=1, help="Cores to use; all if absent.")] = None,
+    show: Annotated[
+        bool, typer.Option("--show/--no-show", help="Open the web map in a browser, at a terminal.")
+    ] = True,
+) -> None:
+    """Compute a small territory that comes with the program, in this folder, and open its web map."""
+    from pipeline.workflow.demo import demo_command
+
+    raise typer.Exit(demo_command(cores=cores, show=show))
+
+
 @app.command(
     name="what-if", epilog="Example: channelmaps what-if configs/slovenia.yaml --set devices.fixed30.dq_pct=2"
 )
