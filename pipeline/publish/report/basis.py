@@ -17,6 +17,7 @@ from pipeline.propagation.models import model_named
 from pipeline.publish.release import INTERNAL_REPORT, WITHHELD
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.page import PagePart
+from pipeline.publish.report.used_numbers import used_numbers
 
 Facts = Mapping[str, Any]
 # The rule that writes the report: what its file says is of an earlier run.
@@ -238,11 +239,16 @@ def _all_rules(times: Iterable[RuleTime]) -> RuleTime:
 
 
 def open_numbers(facts: Facts) -> list[PagePart]:
-    """All numbers whose source was not read: settings, then rows of tables, a table for each file."""
-    if not facts["unverified"]:
+    """Numbers of this run whose source was not read: settings, then rows of tables, by file."""
+    used, all_of_them = used_numbers(facts), len(facts["unverified"])
+    if not all_of_them:
         return []
+    others = (
+        f"{all_of_them - len(used)} more are in rows of tables that this run had no use for: manifest.json."
+    )
     parts = [pages.element("h2", "Numbers that are not verified")]
-    by_file = sorted(facts["unverified"], key=lambda entry: _table_and_row(entry["key"])[0] != "")
+    parts += [pages.element("p", others, class_="note")] if all_of_them > len(used) else []
+    by_file = sorted(used, key=lambda entry: _table_and_row(entry["key"])[0] != "")
     for file, entries in groupby(by_file, lambda entry: _table_and_row(entry["key"])[0]):
         parts.append(_open_table(file, list(entries)))
     return parts

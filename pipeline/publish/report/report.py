@@ -24,6 +24,7 @@ from pipeline.plan.run_files import written_by
 from pipeline.publish.release import WITHHELD
 from pipeline.publish.report import figures
 from pipeline.publish.report import page as pages
+from pipeline.publish.report.answers import answers, percent, signatures
 from pipeline.publish.report.basis import (
     Facts,
     assumptions,
@@ -39,6 +40,7 @@ from pipeline.publish.report.basis import (
 from pipeline.publish.report.costs import costs
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.report.path_differences import path_differences
+from pipeline.publish.report.used_numbers import used_numbers
 from pipeline.publish.styles import Scheme, read_schemes
 from pipeline.radio.allocations import is_partial
 from pipeline.rows.text_records import own_rows
@@ -52,7 +54,8 @@ _STATISTICS = (
     "Share in % of the territory's land and of its population with at least so many channels, as in "
     "public/statistics.csv; not evaluated counts as unavailable"
 )
-_NOTHING_OPEN = "Nothing: every service that applies is evaluated on all land."
+_ALL_EVALUATED = "Every service that applies is evaluated on all land."
+_NOTHING_OPEN = f"Nothing: {_ALL_EVALUATED[0].lower()}{_ALL_EVALUATED[1:]}"
 _SHARES = "Share of the area in % by limiting service; all: mean of the channels"
 _COLUMNS = {"area_pct": "area", "population_pct": "population"}
 # What release.py does, and where it does nothing.
@@ -93,10 +96,13 @@ def report(
     rows = own_rows(build / layer_file("statistics", partial=is_partial(plan.config)))
     devices = draw_devices(plan, build) if drawn is None else drawn
     hidden = WITHHELD in facts and plan.config.publish.limiting_service == "internal"
+    limits = None if hidden else {device.id: device.limits_pct for device in devices}
+    regions = [row for file in written_by(plan, "regions") for row in own_rows(build / file)]
     parts = [
         *heading(title, facts),
-        *warning(facts),
+        *answers(facts, rows, regions, limits, unsure(facts)),
         *summary(rows),
+        *warning(facts),
         *_costs(plan, build, with_lost=not hidden),
         *[part for device in devices for part in device.told(with_shares=not hidden)],
         *path_differences(plan.config, build),
@@ -107,26 +113,34 @@ def report(
         *inputs(facts),
         *run_times(benchmarks),
         *open_numbers(facts),
+        *signatures(),
     ]
     return pages.page(f"Maps of white spaces: {title}", parts)
 
 
 def heading(title: str, facts: Facts) -> list[PagePart]:
-    """What, when, with which program."""
+    """What, when, with which program; what nobody can miss about it."""
     packages = facts["software"]["packages"]
     told = (
         f"Run {facts['run_id']}, computed {facts['computed_at']}, channelmaps {packages['channelmaps']}.",
         f"Published with a period of validity from {facts['valid']['from']} until {facts['valid']['until']}"
         + (_FIXED_PERIOD if facts["bookings"] and facts["bookings"]["at"] else _RENEWED_PERIOD),
     )
-    return [pages.element("h1", title), *[pages.element("p", text, class_="facts") for text in told]]
+    said = [text for text in (facts["notice"], facts["product"]) if text]
+    box = [pages.element("h2", "Read this first")]
+    box += [pages.wrap("p", [pages.element("strong", text)]) for text in said]
+    return [
+        pages.element("h1", title),
+        *[pages.element("p", text, class_="facts") for text in told],
+        *([pages.wrap("section", box, class_="warning", role="note")] if said else []),
+    ]
 
 
 def warning(facts: Facts) -> list[PagePart]:
-    """The box that nobody can miss: what these maps are not, not evaluated, not verified."""
-    said = [text for text in (facts["notice"], facts["product"]) if text]
+    """The box of what is open: not evaluated, not verified."""
     left_out = not_evaluated(facts)
-    keys, tables = split_unverified(facts["unverified"])
+    used = used_numbers(facts)
+    keys, tables = split_unverified(used)
     numbers = [f"{entry['key']} = {shown_value(entry['value'])} ({entry['source']})" for entry in keys]
     numbers += [
         f"{count} {'rows' if count > 1 else 'row'} of {table}" for table, count in sorted(tables.items())
@@ -135,15 +149,14 @@ def warning(facts: Facts) -> list[PagePart]:
         pages.wrap(
             "section",
             [
-                pages.element("h2", "Read this first"),
-                *[pages.wrap("p", [pages.element("strong", text)]) for text in said],
+                pages.element("h2", "What is open"),
                 pages.element("h3", "Not evaluated"),
                 pages.bullets(left_out) if left_out else pages.element("p", _NOTHING_OPEN),
                 pages.element(
                     "p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"
                 ),
                 *_not_applicable(facts),
-                pages.element("h3", f"Not verified: {len(facts['unverified'])} numbers"),
+                pages.element("h3", f"Not verified: {len(used)} numbers"),
                 pages.element(
                     "p", "Their sources were not read when they were entered. All are listed at the end."
                 ),
@@ -167,6 +180,21 @@ def not_evaluated(facts: Facts) -> list[str]:
         "area; see the table under “Services”."
         for device, found in sorted(shares_pct.items())
     ]
+
+
+def unsure(facts: Facts) -> list[str]:
+    """What is unsure in some sentences; the box of what is open has the details."""
+    left_out = [f"{entry['service']}: {entry['status']}" for entry in facts["not_evaluated"]]
+    land = max((entry["area_pct"] for entry in facts["not_evaluated_area"]), default=0.0)
+    keys, tables = split_unverified(used_numbers(facts))
+    rows = [f"{count} in {Path(table).name}" for table, count in sorted(tables.items())]
+    numbers = ", ".join([*([f"{len(keys)} settings"] if keys else []), *rows])
+    told = [f"Not evaluated, and counted as unavailable: {'; '.join(left_out)}."] if left_out else []
+    told += [f"In some channels up to {percent(land)} of the land is not evaluated."] if land > 0.0 else []
+    told += [text for text in (facts["protection"].get("not_evaluated_offsets"),) if text]
+    told += [_ALL_EVALUATED] if not told else []
+    told += [f"Sources were not read of these numbers that the maps rest on: {numbers}."] if numbers else []
+    return told
 
 
 def _not_applicable(facts: Facts) -> list[PagePart]:
@@ -211,11 +239,16 @@ def _rounded(text: str) -> str:
 
 # --- one device ---------------------------------------------------------------------------------------------
 class DrawnDevice(NamedTuple):
-    """Sections of one device; ``shares`` tells what limits, which may not be public."""
+    """Sections of one device; ``shares`` and ``limits_pct`` tell what limits, which may not be public.
 
+    ``limits_pct``: percent of the area by label, in the mean of the channels.
+    """
+
+    id: str
     maps: list[PagePart]
     shares: list[PagePart]
     regions: list[PagePart]
+    limits_pct: dict[str, float]
 
     def told(self, *, with_shares: bool) -> list[PagePart]:
         """The sections in their order."""
@@ -258,9 +291,9 @@ def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
     paths = [
         build / layer_file(family, device=device, channel=channel, partial=partial) for channel in mapped
     ]
-    shares = _share_section(paths, mapped, schemes["limiting_service"])
+    shares, limits_pct = _share_section(paths, mapped, schemes["limiting_service"])
     regions = [part for file in written_by(plan, "regions") for part in _region_section(build / file, device)]
-    return DrawnDevice(drawn, shares, regions)
+    return DrawnDevice(device, drawn, shares, regions, limits_pct)
 
 
 def chosen_channels(config: Config, channels: Sequence[DeviceChannel]) -> list[DeviceChannel]:
@@ -322,20 +355,21 @@ def _statistics_table(rows: Sequence[_Row], device: str) -> tuple[list[str], lis
 
 def _share_section(
     paths: Sequence[Path], channels: Sequence[DeviceChannel], scheme: Scheme
-) -> list[PagePart]:
-    """What limits a device, from its layers by channel: bars, and the same as numbers."""
+) -> tuple[list[PagePart], dict[str, float]]:
+    """What limits a device, from its layers by channel: bars, the same as numbers, the means by label."""
     shares_pct = service_shares_pct(paths)
     named = [(entry.code, entry) for entry in scheme.classes if entry.code is not None]
     present = [(code, entry) for code, entry in named if code != _OUTSIDE and shares_pct[:, code].any()]
     shares_pct = shares_pct[:, [code for code, _ in present]]
     entries = [entry for _, entry in present]
-    rows = [["all", *(f"{share:.2f}" for share in shares_pct.mean(axis=0))]]
+    means_pct = shares_pct.mean(axis=0)
+    rows = [["all", *(f"{share:.2f}" for share in means_pct)]]
     rows += [
         [str(channel), *(f"{share:.2f}" for share in line)]
         for channel, line in zip(channels, shares_pct, strict=True)
     ]
     head = ["channel", *(entry.label for entry in entries)]
-    return [
+    parts = [
         pages.element("h3", "What limits"),
         pages.picture(
             figures.draw_shares(shares_pct, channels, entries),
@@ -343,6 +377,8 @@ def _share_section(
         ),
         pages.table(head, rows, "n" * len(head), _SHARES),
     ]
+    labels = [entry.label for entry in entries]
+    return parts, dict(zip(labels, means_pct.tolist(), strict=True))
 
 
 def _region_section(path: Path, device: str) -> list[PagePart]:

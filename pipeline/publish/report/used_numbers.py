@@ -1,0 +1,55 @@
+"""Which of the numbers that are not verified this run used: the others stand in tables that it only names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.radio.channel_plan import HZ_PER_MHZ
+
+_Entry = Mapping[str, Any]
+# Tables of methods and of comparisons, by the setting that names them.
+_SEPARATION, _COMPARED = "protection.separation.", "sensitivity."
+_ANY = {"*", ""}
+
+
+def used_numbers(facts: Mapping[str, Any]) -> list[_Entry]:
+    """Entries of ``unverified`` of a manifest that the maps rest on; what cannot be told counts as used.
+
+    Not used: tables of another method of protection, or only of comparisons; rows of classes of emission that
+    no device has; rows of bands in which no device has a channel.
+    """
+    named: dict[str, list[str]] = {}
+    for item in facts["inputs"]:
+        named.setdefault(item["path"], []).append(item["key"])
+    settings = facts["config"]["settings"]
+    classes = {str(device["emission_class"]) for device in settings["devices"]} | _ANY
+    edges_mhz = _edges_mhz(facts)
+    return [
+        entry
+        for entry in facts["unverified"]
+        if _is_read(named.get(str(entry["key"]).rpartition(":")[0], []), settings["protection"]["method"])
+        and (not isinstance(entry["value"], Mapping) or _is_met(entry["value"], classes, edges_mhz))
+    ]
+
+
+def _is_read(keys: Sequence[str], method: str) -> bool:
+    """Whether a table of these settings decides limits; True of one that no setting names."""
+    unused = (_COMPARED,) if method == "separation" else (_COMPARED, _SEPARATION)
+    return not keys or any(not key.startswith(unused) for key in keys)
+
+
+def _is_met(row: Mapping[str, Any], classes: set[str], edges_mhz: tuple[float, float]) -> bool:
+    """Whether devices of this run meet a row of a table."""
+    if str(row.get("emission_class", "")) not in classes:
+        return False
+    if "from_mhz" in row and "to_mhz" in row:
+        return float(row["from_mhz"]) < edges_mhz[1] and float(row["to_mhz"]) > edges_mhz[0]
+    return True
+
+
+def _edges_mhz(facts: Mapping[str, Any]) -> tuple[float, float]:
+    """Lowest and highest edge of the channels of all devices."""
+    channels = facts["query"]["channels"]
+    low, high = min(one["start_hz"] for one in channels), max(one["stop_hz"] for one in channels)
+    return low / HZ_PER_MHZ, high / HZ_PER_MHZ
