@@ -128,9 +128,7 @@ def add_all(root: Path) -> None:
     add_row(package / "plan/jobs.py", JOB, "\n)\n\nJOBS =")
     shutil.copy(EXAMPLES / "worthwhile.smk", root / "rules")
     replace(
-        root / "Snakefile",
-        'include: "rules/web.smk"\n',
-        'include: "rules/worthwhile.smk"\ninclude: "rules/web.smk"\n',
+        root / "rules/workflow.smk", 'include: "web.smk"\n', 'include: "worthwhile.smk"\ninclude: "web.smk"\n'
     )
     # A layer: a row; the added job writes it.
     add_row(package / "layers.py", LAYER, "\n)\n# fmt: on")
@@ -158,7 +156,7 @@ def copy(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Copy:
     (found.work / "tiny.yaml").write_text(CONFIG, encoding="utf-8")
     for old, new in TERRITORY.items():
         replace(found.work / "tiny.yaml", old, new)
-    said = found.channelmaps("run", "tiny.yaml", "--cores", "1")
+    said = found.channelmaps("run", "tiny.yaml", "--verbose", "--cores", "1")
     assert "  seven         1 block" in said
     assert "where channel 22 is worth using" in said
     return found

@@ -70,7 +70,8 @@ def test_run_from_clean_then_after_changes(repository: Path, tiny: Path, change_
     assert (results / "latest").resolve() == first
 
     change_station(3, erp_kw=5.0)
-    text = run(repository)
+    run(repository)
+    text = Path("logs/tiny/run.log").read_text()
     second = (results / "latest").resolve()
     assert second != first
     assert "coverage of channel 25" in text
