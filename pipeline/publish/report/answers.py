@@ -5,6 +5,7 @@ How many channels for how many people, where not, what limits, what is unsure, u
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ _MOST_NAMED = 3
 # Services that limit less of the area than this are not named in the sentence.
 _LEAST_PCT = 1.0
 _HALF_PCT = 50.0
+# The blank before the sign is one that no line is broken at.
+_PERCENT = "\N{NO-BREAK SPACE}%"
 _Row = Mapping[str, str]
 
 
@@ -29,19 +32,20 @@ def answers(
 ) -> list[PagePart]:
     """The section. ``limits``: percent of the area by what limits there, by device; None: not to be told."""
     chosen = dict(_chosen_levels(statistics))
-    return [
+    parts = [
         pages.element("h2", "Five answers"),
         pages.element("h3", "How many channels, for how many people?"),
         pages.bullets(_how_many(device, level, own, facts) for (device, level), own in chosen.items()),
         pages.element("h3", "Where are there none?"),
         pages.bullets([_where_not(chosen), *_regions(regions, chosen)]),
         pages.element("h3", "What limits?"),
-        pages.bullets(_what_limits(limits)),
+        pages.element("p", _what_limits(limits)),
         pages.element("h3", "What is unsure?"),
         pages.bullets(unsure),
         pages.element("h3", "Until when is it valid?"),
         pages.element("p", _until(facts)),
     ]
+    return [pages.wrap("div", parts, class_="answers")]
 
 
 def _chosen_levels(statistics: Sequence[_Row]) -> Iterator[tuple[tuple[str, str], list[_Row]]]:
@@ -62,10 +66,10 @@ def _share(rows: Iterable[_Row], column: str, channels: int = 1) -> float | None
 def percent(value: float) -> str:
     """A percentage for readers: no digits that say nothing, and no 0 or 100 that is not exactly that."""
     if 0.0 < value < 1.0:
-        return "less than 1 %"
+        return f"less than 1{_PERCENT}"
     if 99.0 < value < 100.0:
-        return "more than 99 %"
-    return f"{value:.0f} %"
+        return f"more than 99{_PERCENT}"
+    return f"{value:.0f}{_PERCENT}"
 
 
 def _how_many(device: str, level: str, rows: Sequence[_Row], facts: Mapping[str, Any]) -> str:
@@ -106,15 +110,17 @@ def _regions(regions: Sequence[_Row], chosen: Mapping[tuple[str, str], object]) 
             yield f"Device {device} with {level} dBm: regions of the lowest mean number: {', '.join(named)}."
 
 
-def _what_limits(limits: Mapping[str, Mapping[str, float]] | None) -> list[str]:
+def _what_limits(limits: Mapping[str, Mapping[str, float]] | None) -> str:
+    """The largest parts of the land by what limits there, in the mean of devices and channels."""
     if limits is None:
-        return ["What limits where is not published: it would show where protected stations are."]
-    lines = []
-    for device, shares_pct in limits.items():
-        largest = sorted(shares_pct.items(), key=lambda item: -item[1])[:_MOST_NAMED]
-        named = [f"{label} on {percent(share)}" for label, share in largest if share >= _LEAST_PCT]
-        lines.append(f"Device {device}, in the mean of its channels: {', '.join(named)} of the land.")
-    return lines
+        return "What limits where is not published: it would show where protected stations are."
+    sums_pct: Counter[str] = Counter()
+    for shares_pct in limits.values():
+        sums_pct.update(shares_pct)
+    means = [(label, total / len(limits)) for label, total in sums_pct.most_common(_MOST_NAMED)]
+    named = [f"{label} on {percent(share)}" for label, share in means if share >= _LEAST_PCT]
+    whose = "the device's channels" if len(limits) == 1 else "all devices and channels"
+    return f"In the mean of {whose}: {', '.join(named)} of the land."
 
 
 def _until(facts: Mapping[str, Any]) -> str:
