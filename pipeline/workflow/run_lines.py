@@ -89,7 +89,7 @@ def _open(manifest: Mapping[str, Any]) -> dict[str, str]:
     areas = {entry["device"] for entry in manifest.get("not_evaluated_area", ())}
     told = [*services, *([f"land of {_few(sorted(areas))}"] if areas else [])]
     return {
-        "unverified": f"{len(manifest.get('unverified', ()))} numbers, listed in the report",
+        "unverified": f"{len(manifest.get('unverified', ()))} numbers, those in use listed in the report",
         "not evaluated": ", ".join(told) or "nothing",
         "valid": f"{manifest['valid']['from']} to {manifest['valid']['until']}"
         if "valid" in manifest
