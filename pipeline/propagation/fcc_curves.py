@@ -13,6 +13,7 @@ curve, haat_m, distance_km, field_dbuvm_1kw``:
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.files import write_whole
 from pipeline.propagation.free_space import FIELD_AT_1KM_DBUVM
 from pipeline.propagation.models import model_named
 
@@ -220,8 +222,9 @@ def predict_links(
 # --- the file -----------------------------------------------------------------------------------------------
 
 
-def _rebuild(source: str, target: str) -> None:
-    with Path(source).open(encoding="utf-8", newline="") as lines:
+def build_file(source: Path, target: Path) -> None:
+    """Write the compact table file from the rows of the curves: fields as int32 multiples of 1e-3 dB(uV/m)."""
+    with source.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     heights = sorted({float(row["haat_m"]) for row in rows})
     arrays: dict[str, Any] = {"haat_m": np.array(heights)}
@@ -235,8 +238,10 @@ def _rebuild(source: str, target: str) -> None:
         fields = [[[chosen[band, d, h] for h in heights] for d in distances] for band in _BANDS]
         arrays[f"{name}_km"] = np.array(distances)
         arrays[f"{name}_millidb"] = np.round(1e3 * np.array(fields)).astype(np.int32)
-    np.savez_compressed(target, **arrays)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    write_whole(target, stream.getvalue())
 
 
 if __name__ == "__main__":
-    _rebuild(*sys.argv[1:])
+    build_file(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -185,7 +185,7 @@ def read_pairs(path: Path, channel: int = CHANNEL) -> dict[str, set[tuple[str, s
     for line, cells in csv_cells(path):
         if len(cells) < _FIRST_OTHER + 1:
             problem, allowed = "row names no pair", "kind, two channels, a station and one or more others"
-            raise InputError(problem, file=path, row=line, value=",".join(cells), allowed=allowed)
+            raise InputError(problem, file=path, row=line, value=", ".join(cells), allowed=allowed)
         kind, own, _, subject = (cell.strip() for cell in cells[:_FIRST_OTHER])
         if kind not in found:
             allowed = ", ".join(found)

@@ -59,7 +59,7 @@ def _read_workbook(path: Path, mode: Strictness) -> Submission:
         cells = row.cells + [""] * (len(CR372_NAMES) - len(row.cells))
         if header is None and any(cells[len(CR372_NAMES) :]):
             found += _too_many_cells(row, mode)
-            unread.append(",".join(row.cells))
+            unread.append(", ".join(row.cells))
         else:
             fields = [_restored(name, cells[k]) for name, k in zip(CR372_NAMES, order, strict=True)]
             found += white_space(row.number, fields, mode)
@@ -73,7 +73,7 @@ def _read_workbook(path: Path, mode: Strictness) -> Submission:
 
 def _too_many_cells(row: SheetRow, mode: Strictness) -> list[Finding]:
     problem = f"{len(row.cells)} columns instead of {len(CR372_NAMES)}"
-    return finding(mode, row.number, "COLUMN_COUNT", problem, value=",".join(row.cells))
+    return finding(mode, row.number, "COLUMN_COUNT", problem, value=", ".join(row.cells))
 
 
 def _header_order(cells: list[str]) -> list[int] | None:
