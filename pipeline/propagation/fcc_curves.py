@@ -223,7 +223,7 @@ def predict_links(
 
 
 def build_file(source: Path, target: Path) -> None:
-    """Write the compact table file from the rows of the curves: fields as int32 multiples of 1e-3 dB(uV/m)."""
+    """Write the compact table file: the rows of a CSV as int32 multiples of 1e-3 dB(uV/m)."""
     with source.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     heights = sorted({float(row["haat_m"]) for row in rows})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from pipeline.config.load import read_yaml
+from pipeline.files import copy_whole
 from pipeline.plan.plan import results_of
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.release import LATEST
@@ -37,8 +37,7 @@ def copy_example(territory: Path) -> None:
     """Put a shipped territory file and what it names where they are looked for; nothing is overwritten."""
     for name in _example_files(territory):
         if not name.exists():
-            name.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(shipped(name.as_posix()), name)
+            copy_whole(shipped(name.as_posix()), name)
 
 
 def _example_files(territory: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from test_rr97ab_maps import LIMITS, systems
 
 from pipeline.config.coordination import EpfdCase
 from pipeline.coordination.rr97.epfd import judge
+from pipeline.coordination.rr97.epfd_document import _decided
 from pipeline.coordination.rr97.large_station_decision import decide_large_station, decision_record, parties
 
 CASE = {
@@ -145,3 +146,18 @@ def test_parties_by_row_of_table_1(provision, kind, notifying, commenting, addre
 def test_case_that_contradicts_itself_is_refused(wrong):
     with pytest.raises(ValidationError):
         EpfdCase.model_validate(CASE | wrong)
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ({"epfd": "simulation", "epfd_dbw_m2": None}, "NO_EPFD"),
+        ({"epfd_dbw_m2": None, "epfd": "bound"}, "EPFD_BOUND_ONLY"),
+    ],
+)
+def test_a_bound_stands_in_for_no_simulation(case, reason):
+    """No simulation is computed: without its result neither `include` nor `keep` may come out."""
+    both = systems()
+    decided_on = EpfdCase.model_validate(CASE | case)
+    found = _decided(decided_on, both, judge(both, LIMITS), LIMITS, -140.0)
+    assert (found["outcome"], found["reason"]) == ("manual_review", reason)

@@ -66,7 +66,9 @@ def _decided(
     """The decision on the comment of the configuration, if it has one; no location: there is no bound."""
     if case is None:
         return None
-    epfd = case.epfd_dbw_m2 if case.epfd == "given" else None if math.isnan(bound) else bound
+    # A bound is no simulation, which is not computed here: without its result a person decides.
+    values = {"given": case.epfd_dbw_m2, "bound": None if math.isnan(bound) else bound}
+    epfd = values.get(case.epfd)
     return decision_record(case, systems, decide_large_station(case, systems, judgement, limits, epfd))
 
 
