@@ -19,6 +19,8 @@ WRITING = {"write_text", "write_bytes", "copyfile", "copy2", "copytree", "dump",
 # Writers of other libraries that take a path: one from ``whole_file``, or one in a folder that is removed.
 FOREIGN = {"ZipFile", "rasterio.open", "archive.open"}
 SCRATCH = {"np.save", "pyogrio.write_dataframe"}
+# What grows while people read it has no other place to wait in.
+LOGS = {"progress.py": {"log.open"}}
 # Writers that take a path or a stream.
 EITHER = ("np.savez_compressed", ".savefig")
 
@@ -74,7 +76,7 @@ def test_only_one_module_opens_files_for_writing() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         found = set(writes(path)) if path != PACKAGE / "files.py" else set()
         foreign = {name for name in found if name.removeprefix("zipfile.") in FOREIGN}
-        assert found - SCRATCH == foreign, path
+        assert found - SCRATCH - LOGS.get(path.name, set()) == foreign, path
         if foreign:
             assert "whole_file(" in path.read_text(), path
         if found & SCRATCH:
