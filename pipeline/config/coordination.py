@@ -103,7 +103,7 @@ class EpfdCase(Section):
     epfd: Annotated[
         Literal["bound", "simulation", "given"], Field(description="bound, simulation or given")
     ] = "bound"
-    """Judge of condition 2: the upper `bound`, a `given` value, a `simulation` (not computed: manual review)."""
+    """Judge of condition 2: the upper `bound`, a `given` value, a `simulation` (manual review: none made)."""
     epfd_dbw_m2: Annotated[Number, Field(ge=-400, le=0, description="-400 to 0 dB(W/m2)")] | None = None
     """Largest epfd(down) in the reference bandwidth, for `given`."""
 
