@@ -436,8 +436,11 @@ def shown(path: Path) -> str:
 
 def _shown_paths(node: dict[str, Any]) -> dict[str, Any]:
     """Settings whose default lies in the repository, without the place of this checkout."""
-    tables = str(TABLES)
-    return {
-        key: shown(Path(value)) if isinstance(value, str) and value.startswith(tables) else value
-        for key, value in node.items()
-    }
+    return {key: _shown_path(value) for key, value in node.items()}
+
+
+def _shown_path(value: Any) -> Any:  # noqa: ANN401 - any value of a setting
+    """The same of one value; of a list, of each."""
+    if isinstance(value, list):
+        return [_shown_path(item) for item in value]
+    return shown(Path(value)) if isinstance(value, str) and value.startswith(str(TABLES)) else value

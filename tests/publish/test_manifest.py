@@ -243,3 +243,11 @@ def test_land_cover_is_named_where_it_counts_and_where_it_does_not(tiny: Path) -
     edit(tiny, "coverage_model: p1812", "coverage_model: hata")
     reason = "surroundings of receivers of clutter_igbp.csv"
     assert manifest_of(tiny)["terrain"]["clutter"] == {"on": True, "reason": reason}
+
+
+def test_manifest_names_no_place_of_this_machine(tiny: Path, repository: Path) -> None:
+    """Also in settings that are lists of shipped tables."""
+    manifest = manifest_of(tiny)
+    settings = manifest["config"]["settings"]
+    assert settings["sensitivity"]["ratio_tables"] == ["configs/tables/protection_ratios_cautious.csv"]
+    assert str(repository) not in json.dumps(manifest)
