@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import cloudpickle
 import numpy as np
-from numba.extending import is_jitted
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
@@ -238,6 +237,9 @@ class _Pickler(cloudpickle.Pickler):
     """Kernels go by their name: each worker would compile anew what goes by its code."""
 
     def reducer_override(self, obj: Any) -> Any:  # noqa: ANN401 as in the library
+        # Answers at a point read rasters by blocks too, where no compiler is installed or wanted.
+        from numba.extending import is_jitted
+
         if is_jitted(obj):
             return _kernel_named, (obj.py_func.__module__, obj.py_func.__name__)
         return super().reducer_override(obj)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from pipeline.config.bonds import DeviceChannel, channel_named
 from pipeline.errors import InputError
@@ -21,15 +21,24 @@ ChannelOption = Annotated[
 ]
 
 
-class _OnceEach(TyperCommand):
-    """A command whose options are given once, but those that make a list: the last one would win unseen."""
+def _check_once(command: Any, ctx: Any, args: list[str]) -> None:  # noqa: ANN401 - classes that typer hides
+    """InputError for an option given twice, but those that make a list: the last one would win unseen."""
+    _, _, given = command.make_parser(ctx).parse_args(args=list(args))
+    options = [one for one in given if one.param_type_name == "option" and not one.multiple]
+    for option in options:
+        if options.count(option) > 1:
+            raise InputError("is given twice", field=option.opts[0], allowed="once")
 
+
+class _CommandOfOnce(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class that typer hides
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-        options = [one for one in given if one.param_type_name == "option" and not one.multiple]
-        for option in options:
-            if options.count(option) > 1:
-                raise InputError("is given twice", field=option.opts[0], allowed="once")
+        _check_once(self, ctx, args)
+        return super().parse_args(ctx, args)
+
+
+class _GroupOfOnce(TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class that typer hides
+        _check_once(self, ctx, args)
         return super().parse_args(ctx, args)
 
 
@@ -38,7 +47,11 @@ class CommandFamily(typer.Typer):
 
     def command(self, *args: Any, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 - those of typer
         """A function as a command, as in ``typer.Typer``."""
-        return super().command(*args, cls=_OnceEach, **options)
+        return super().command(*args, cls=_CommandOfOnce, **options)
+
+    def callback(self, *args: Any, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 - those of typer
+        """A function as what a group does without a command, as in ``typer.Typer``."""
+        return super().callback(*args, cls=_GroupOfOnce, **options)
 
 
 app = CommandFamily(

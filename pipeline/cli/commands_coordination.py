@@ -13,7 +13,7 @@ radar = CommandFamily(help="Register of oceanographic radars.", no_args_is_help=
 app.add_typer(radar, name="radar")
 
 
-satellites = typer.Typer(
+satellites = CommandFamily(
     help="Satellite networks under RR No. 9.41: delta-T/T at points, or a special section as a whole.",
     invoke_without_command=True,
     rich_markup_mode=None,

@@ -239,7 +239,8 @@ def test_changes_of_settings_that_cannot_be(run: Path, monkeypatch: pytest.Monke
 def commands_of(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Commands below a group with the words that name them."""
     for name, one in getattr(group, "commands", {}).items():
-        yield from commands_of(one, (*path, name)) if hasattr(one, "commands") else [((*path, name), one)]
+        yield from commands_of(one, (*path, name))
+        yield (*path, name), one
 
 
 def test_an_option_is_given_once() -> None:

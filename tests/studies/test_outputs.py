@@ -40,6 +40,12 @@ COMMANDS = {
     "predict": Command("predict --model p1546 --links links.csv", ("--out",), "links.csv"),
     "rr941": Command("rr941 --networks tiny.yaml --points links.csv", ("--out",), "links.csv"),
     "import": Command("import mapping.yaml", ("--out", "--report", "--areas-out"), "links.csv"),
+    "rr941 screen": Command(
+        "rr941 screen --own links.csv --published links.csv --ific-date 2026-06-16 --today 2026-07-01",
+        ("--out",),
+        "links.csv",
+        "screen.csv",
+    ),
     "export": Command("export ge06 register.csv --administration SVN", ("--out", "--report"), "register.csv"),
     "f1565": Command("f1565 --links links.csv", ("--out",), "links.csv"),
     "radar apply": Command(

@@ -27,8 +27,7 @@ from pipeline.coordination.rr941.screen_networks import FlatNetwork, flattened, 
 from pipeline.coordination.rr941.screening import Screened, ScreenRules, gains_dbi, screen
 from pipeline.errors import InputError
 from pipeline.files import (
-    Output,
-    check_outputs,
+    check_output_folder,
     csv_text,
     json_bytes,
     kind_of_start,
@@ -106,18 +105,15 @@ class ScreenRequest(NamedTuple):
 def screen_command(asked: ScreenRequest) -> None:
     """Screen, and write tables and drafts into a folder, all or nothing; the summary goes to the terminal."""
     rules = _rules_of(asked)
-    own, published = (
-        [flattened(network) for network in read_screened(path)] for path in (asked.own, asked.published)
-    )
-    names = _draft_names([one.network.name for one in own])
     given = (asked.own, asked.published, asked.points, asked.identified, asked.sre)
     inputs = [path for path in given if path is not None]
     tables = {"screen.csv": _SCREEN, "groups.csv": _GROUPS, "summary.csv": _SUMMARY}
     tables |= {"sre.csv": _SRE} if asked.sre is not None else {}
-    check_outputs(
-        [Output("--out", asked.out / n, kind_of_table(*c), makes_folder=True) for n, c in tables.items()],
-        inputs,
+    check_output_folder("--out", asked.out, {n: kind_of_table(*c) for n, c in tables.items()}, inputs)
+    own, published = (
+        [flattened(network) for network in read_screened(path)] for path in (asked.own, asked.published)
     )
+    names = _draft_names([one.network.name for one in own])
     found = sorted(screen(own, published, rules), key=lambda one: _order(one, rules.today))
     contents: dict[Path, bytes | str] = {
         asked.out / "screen.csv": csv_text(_SCREEN, (_row(one, rules.today) for one in found)),
@@ -127,7 +123,7 @@ def screen_command(asked: ScreenRequest) -> None:
     if asked.sre is not None:
         contents[asked.out / "sre.csv"] = csv_text(_SRE, _compared(found, read_rows(asked.sre, _Examined)))
     contents |= _drafts(found, rules, names, asked.out)
-    _check_drafts(contents, inputs)
+    _check_drafts(contents, asked.out, inputs)
     write_together(contents)
     for row in _summary(found):
         print("  ".join(str(row[name]) for name in _SUMMARY), file=sys.stderr)
@@ -276,13 +272,13 @@ def _drafts(
     return contents
 
 
-def _check_drafts(contents: Mapping[Path, bytes | str], inputs: Sequence[Path]) -> None:
+def _check_drafts(contents: Mapping[Path, bytes | str], out: Path, inputs: Sequence[Path]) -> None:
     kinds = {
         ".json": kind_of_start("a draft of a comment", rb'\s*\{\s*"comment"'),
         ".md": kind_of_start("a draft of a comment", rb"# Comment under RR No\. 9\.41"),
     }
-    drafts = [path for path in contents if path.suffix in kinds]
-    check_outputs([Output("--out", path, kinds[path.suffix], makes_folder=True) for path in drafts], inputs)
+    drafts = {path.name: kinds[path.suffix] for path in contents if path.suffix in kinds}
+    check_output_folder("--out", out, drafts, inputs)
 
 
 def _document(comments: Sequence[Screened], rules: ScreenRules) -> dict[str, object]:
