@@ -52,7 +52,7 @@ def _refusal(tmp_path: Path, text: str) -> str:
         ("dtt: {status: evaluate}", "dtt: {status: out_of_scope}", ["services.dtt", "reason"]),
         ("registers:", "registers:\n  model: p1546", ["registers.model", "unknown key"]),
         ("devices:", "propagation: {coverage_model: p452}\ndevices:", ["propagation.coverage_model", "p452"]),
-        ("devices:", "protection: {offsets: [0]}\ndevices:", ["protection", "mandatory"]),
+        ("protection:", "protection:\n  offsets: [0]", ["protection", "mandatory"]),
     ],
 )
 def test_faulty_setting_is_refused_with_key_and_value(
@@ -105,6 +105,8 @@ def test_unverified_numbers_are_listed_with_their_source(repository: Path) -> No
     separations = {f"devices.{number}.min_separation_m" for number in range(6)}
     assert {entry["key"] for entry in entries} == times | separations | {
         "coverage.q_min",
+        "propagation.climate.refractivity",
+        "propagation.climate.lapse_n_per_km",
         "incumbents.leakage_floor_dbm_per_100khz",
         "protection.idle_penalty_db",
         "protection.overload_idle_db",

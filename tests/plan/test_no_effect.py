@@ -17,8 +17,12 @@ COVER = {"raster": ["cover.tif"], "table": "cover.csv"}
 
 
 def settings(repository: Path) -> dict:
+    """The default territory, but with paths that know no terrain."""
     path = repository / "configs" / "slovenia.yaml"
-    return load_plan(path).config.model_dump(mode="json")
+    content = load_plan(path).config.model_dump(mode="json")
+    content["protection"]["device_path"] = "homogeneous"
+    content["propagation"]["climate"] = None
+    return content
 
 
 def with_indoor(repository: Path, indoor: dict, **changed: object) -> Config:

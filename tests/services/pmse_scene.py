@@ -67,6 +67,7 @@ def make_config(
 ) -> Config:
     """The default territory with one device and a register of ``rows``."""
     content = yaml.safe_load((repository / "configs/slovenia.yaml").read_text(encoding="utf-8"))
+    del content["protection"]["device_path"]
     register = write_register(folder / "pmse.csv", rows)
     content |= {
         "name": "case",

@@ -28,8 +28,9 @@ def make_context(
     surface: np.ndarray | None = None,
     **sections: object,
 ) -> ServiceContext:
-    """Context with the settings of the default territory, changed by ``sections``."""
+    """Context with the settings of the default territory but its terrain, changed by ``sections``."""
     content = yaml.safe_load((repository / "configs/slovenia.yaml").read_text(encoding="utf-8"))
+    del content["protection"]["device_path"]
     for name, section in sections.items():
         content[name] = section
     path = folder / "case.yaml"
