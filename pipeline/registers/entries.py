@@ -77,6 +77,13 @@ class RegisterEntry:
             self.values[column] = value
         return value
 
+    def add_other_plane(self, reference: str) -> None:
+        """Make the e.r.p. of one plane that of both, where a mixed polarisation states it ``per_plane``."""
+        power = self.values.get("erp_kw")
+        mixed = str(self.values.get("polarisation", "")).upper() == "M"
+        if reference == "per_plane" and mixed and isinstance(power, float):
+            self.values["erp_kw"] = 2.0 * power
+
     def refuse_cell(self, column: str, problem: CellProblem) -> None:
         """Note what is wrong with the cell of a column."""
         self.refuse(column, problem.reason, problem.problem, problem.allowed, problem.value)
@@ -121,8 +128,16 @@ class Reading:
 
 
 def drop_by_rule(entry: RegisterEntry, mapping: RegisterMapping) -> str:
-    """The reason of status or date for which an entry is left out, or nothing."""
-    if mapping.keep_status is not None and entry.values.get("status") not in mapping.keep_status:
+    """The reason of status or date for which an entry is left out, or nothing.
+
+    Where neither a column nor the format says the status of rows, no row is left out for it.
+    """
+    has_status = "status" in mapping.columns or "status" in entry.values
+    if (
+        has_status
+        and mapping.keep_status is not None
+        and entry.values.get("status") not in mapping.keep_status
+    ):
         return "status"
     if mapping.as_of is None:
         return ""

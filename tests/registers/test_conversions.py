@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from pipeline.registers.conversion.antenna_tables import Turn, equally_spaced, h
 from pipeline.registers.conversion.cell_numbers import CellProblem, NumberFormat, channel_number, day, number
 from pipeline.registers.conversion.coordinate_notations import Axis
 from pipeline.registers.conversion.datums import datum_of
+from pipeline.registers.formats.antenna_files import read_antenna_file
 
 GERMAN = NumberFormat(",", ".")
 LAT, LON = Axis("lat"), Axis("lon")
@@ -170,3 +172,61 @@ def test_datums() -> None:
     with pytest.raises(InputError, match="NAD27 without its grid files"):
         datum_of(CRS(4267), [-90.0], [40.0], accuracy_m=20.0)
     assert lon[0] < 0.0
+
+
+# --- signs that a normalised pattern must not hide, ranges of angles ----------------------------------------
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("attenuation_db", (0.0, -20.0)),
+        ("relative_gain_db", (0.0, 20.0)),
+        ("relative_field", (1.0, -0.2)),
+        ("relative_power", (1.0, -0.2)),
+    ],
+)
+def test_signs_of_patterns_are_those_of_their_kind(
+    kind: str, values: tuple[float, float], *, normalise: bool
+) -> None:
+    with pytest.raises(CellProblem):
+        horizontal([(0.0, values[0]), (180.0, values[1])], kind, Turn(), normalise=normalise)
+
+
+def test_fields_in_percent_are_normalised() -> None:
+    found = horizontal([(0.0, 100.0), (180.0, 10.0)], "relative_field", Turn(), normalise=True)
+    assert found.attenuation_db[[0, 18]] == pytest.approx([0.0, 20.0])
+
+
+def test_a_negative_field_of_a_vertical_pattern_is_refused() -> None:
+    with pytest.raises(CellProblem):
+        vertical([(0.0, 1.0), (10.0, -0.1)], "relative_field")
+
+
+def test_elevations_of_a_full_circle_are_those_of_a_half_one(tmp_path: Path) -> None:
+    cut = "GUNITS:,DBI/DBR\nPATCUT:,AZ\n0,0\n180,-20\nPATCUT:,EL\n{}\nENDFIL:,EOF\n"
+    tables = []
+    for name, below in (("half", -3), ("full", 357)):
+        file = tmp_path / f"{name}.adf"
+        file.write_text(cut.format(f"{below},0\n0,-1\n10,-6\n90,-30\n180,-25"), encoding="ascii")
+        tables.append(read_antenna_file(file).vertical)
+    assert tables[0].beam_tilt_deg == tables[1].beam_tilt_deg == 3.0
+    assert tables[0].points == tables[1].points
+
+
+@pytest.mark.parametrize("text", ["21E045", "21E45"])
+def test_minutes_of_one_digit_need_a_mark(text: str) -> None:
+    with pytest.raises(CellProblem):
+        notations.dms(text, LON)
+
+
+def test_a_letter_alone_is_no_angle() -> None:
+    with pytest.raises(CellProblem):
+        notations.parts(["N"], LAT)
+
+
+def test_a_stated_form_is_read_before_days_of_workbooks() -> None:
+    assert day("41228", "%d%m%y", workbook=True).isoformat() == "2028-12-04"
+    assert day("44927", "%d/%m/%Y", workbook=True).isoformat() == "2023-01-01"
+    assert day("44927", None, workbook=True).isoformat() == "2023-01-01"

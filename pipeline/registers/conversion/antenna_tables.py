@@ -22,6 +22,8 @@ _PEAK_FLAG_DB, _PEAK_FAULT_DB = 0.5, 3.0
 _ON_TENS_DEG = 1e-9
 _COARSE, _FINE = 36, 72
 _VERTICAL_DEG = (-10.0, 90.0)
+# Kinds whose values are no levels: the sign of their attenuation says nothing before they are normalised.
+_SHARES = ("relative_field", "relative_power")
 _SIGN = "attenuation in dB, 0 and more (kind: attenuation_db), or the kind that the values are"
 
 Points = Sequence[tuple[float, float]]
@@ -76,7 +78,8 @@ def horizontal(points: Points, kind: str, turn: Turn, *, normalise: bool = False
     azimuths, values = _ring(points)
     top = float(values.max())
     attenuations = attenuation_db(values, kind, top)
-    offset_db = _checked_peak(values, attenuations, normalise=normalise)
+    _refuse_negative(values, kind)
+    offset_db = _checked_peak(values, attenuations, kind, normalise=normalise)
     turned = (azimuths if turn.clockwise else -azimuths) + turn.rotation_deg
     tens = np.abs(turned / 10.0 - np.round(turned / 10.0)) < _ON_TENS_DEG
     count = _COARSE if len(azimuths) <= _COARSE and bool(tens.all()) else _FINE
@@ -86,6 +89,13 @@ def horizontal(points: Points, kind: str, turn: Turn, *, normalise: bool = False
     return Horizontal(
         np.maximum(sampled - offset_db, 0.0), peak=attenuations.min() - offset_db > _PEAK_FLAG_DB
     )
+
+
+def _refuse_negative(values: NDArray[np.float64], kind: str) -> None:
+    """CellProblem for a field or power below 0, which is no direction without radiation."""
+    if kind in _SHARES and float(values.min()) < 0.0:
+        allowed = "0 and more, or the kind that the values are"
+        raise CellProblem("bad_pattern", f"{kind} is negative", allowed, f"{values.min():g}")
 
 
 def _ring(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -103,15 +113,15 @@ def _ring(points: Points) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _checked_peak(
-    values: NDArray[np.float64], attenuations: NDArray[np.float64], *, normalise: bool
+    values: NDArray[np.float64], attenuations: NDArray[np.float64], kind: str, *, normalise: bool
 ) -> float:
     """What is taken off all attenuations; CellProblem for gain in place of loss and for a lost maximum."""
     least = float(attenuations.min())
     at_fault = float(values[int(attenuations.argmin())])
+    if least < -_ROUNDING_DB and not (normalise and kind in _SHARES):
+        raise CellProblem("bad_pattern", f"attenuation of {least:.4g} dB", _SIGN, f"{at_fault:g}")
     if normalise:
         return least
-    if least < -_ROUNDING_DB:
-        raise CellProblem("bad_pattern", f"attenuation of {least:.4g} dB", _SIGN, f"{at_fault:g}")
     if least > _PEAK_FAULT_DB:
         allowed = f"at most {_PEAK_FAULT_DB:g} dB, or normalise: true"
         raise CellProblem("bad_pattern", f"smallest attenuation is {least:.4g} dB", allowed, f"{at_fault:g}")
@@ -125,6 +135,7 @@ def vertical(points: Points, kind: str = "attenuation_db") -> Vertical:
     """
     table = sorted(dict(points).items())
     depressions, values = np.array([d for d, _ in table]), np.array([v for _, v in table])
+    _refuse_negative(values, kind)
     attenuations = np.maximum(attenuation_db(values, kind, float(values.max())), 0.0)
     least = float(attenuations.min())
     if bool((attenuations == least).all()):

@@ -111,15 +111,18 @@ def day(text: str, form: str | None, *, workbook: bool = False, serial_shift_day
     """A date in the codes of ``strptime`` (None: yyyy-mm-dd, a time behind it does not count).
 
     Of a workbook also a date of its own, which arrives as 2015/01/01 or as days since 1899-12-30, plus
-    ``serial_shift_days`` where it counts from 1904.
+    ``serial_shift_days`` where it counts from 1904; digits that a stated form reads are no such days.
     """
-    if workbook and (found := _day_of_workbook(text, serial_shift_days)):
+    written: date | None = None
+    with suppress(ValueError):
+        written = datetime.strptime(text, form).date() if form else date.fromisoformat(text[:10])
+    stated = form is not None and written is not None and _SERIAL_DAY.fullmatch(text)
+    if workbook and not stated and (found := _day_of_workbook(text, serial_shift_days)):
         return found
-    try:
-        return datetime.strptime(text, form).date() if form else date.fromisoformat(text[:10])
-    except ValueError:
+    if written is None:
         allowed = f"a date written {form}" if form else "a date such as 2026-11-28"
-        raise CellProblem("bad_value", "no such date", allowed) from None
+        raise CellProblem("bad_value", "no such date", allowed)
+    return written
 
 
 def _day_of_workbook(text: str, shift_days: int) -> date | None:

@@ -22,7 +22,7 @@ _SEPARATED = re.compile(
     r"(?P<deg>\d{1,3})\s*[°: ]\s*(?P<min>\d{1,2}(?:[.,]\d+)?)"
     r"(?:\s*[': ]\s*(?P<sec>\d{1,2}(?:[.,]\d+)?)\s*\"?|\s*')"
 )
-_INNER = re.compile(r"(\d{1,3})\s*([^\W\d_])\s*(\d{1,2})['°: ]?\s*(\d{2}(?:[.,]\d+)?)\s*\"?")
+_INNER = re.compile(r"(\d{1,3})\s*([^\W\d_])\s*(\d{1,2}(?=['°: ])|\d{2})['°: ]?\s*(\d{2}(?:[.,]\d+)?)\s*\"?")
 _PACKED = re.compile(r"(\d+)(?:[.,](\d+))?")
 _FORMS = {
     "lat": "degrees, minutes, seconds, such as 46°03'12\"N or 460312N",
@@ -81,7 +81,7 @@ def parts(cells: Sequence[str], axis: Axis) -> float:
     """Two to four cells: degrees, minutes, seconds, and a letter as the last if there is one."""
     given = [cell.strip() for cell in cells]
     letter = given.pop() if given and given[-1].isalpha() else ""
-    if not given[0] or not all(given) or len(given) > 3 or len(cells) < 2:
+    if not given or not given[0] or not all(given) or len(given) > 3 or len(cells) < 2:
         raise CellProblem("bad_value", "not degrees, minutes and seconds", "2 to 4 cells, none of them empty")
     sign = given[0][0] if given[0][0] in "+-\u2212" else ""
     given[0] = given[0].removeprefix(sign)

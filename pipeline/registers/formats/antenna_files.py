@@ -158,7 +158,8 @@ def _nsma(lines: Sequence[str]) -> AntennaFile:
     kind = _NSMA_KINDS[data]
     found = AntennaFile(horizontal, kind, flags=sorted({*flags, *more, *_sense(horizontal, kind)}))
     if up:
-        down = [(-elevation, gain) for elevation, gain in up if -90.0 <= elevation <= 90.0]
+        front = [((elevation + 180.0) % 360.0 - 180.0, gain) for elevation, gain in up]  # also of 0..360
+        down = [(-elevation, gain) for elevation, gain in front if -90.0 <= elevation <= 90.0]
         found.vertical = vertical(_relative(down, kind), kind)
     found.electrical_tilt_deg = _first_number(keys.get("ELTILT", ""))
     return found

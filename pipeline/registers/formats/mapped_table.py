@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from pipeline.config.register_mapping import ColumnMapping, Join, RegisterMapping, RowFilter
 from pipeline.errors import InputError
+from pipeline.registers.conversion.cell_numbers import CellProblem, day
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, drop_by_rule
 from pipeline.registers.finishing import Target
-from pipeline.registers.mapped.mapped_cells import Converted, MappedCells, convert, headers_of
+from pipeline.registers.mapped.mapped_cells import DATES, Converted, MappedCells, convert, headers_of
 from pipeline.registers.mapped.mapped_patterns import Patterns, check_pattern_columns
 from pipeline.registers.mapped.mapped_places import PLACE_COLUMNS, MappedPlaces, places
 from pipeline.rows.foreign_files import ForeignTable, read_foreign
@@ -185,7 +186,9 @@ def _entries(path: Path, mapping: RegisterMapping, columns: _Columns, target: Ta
     _drop(entries, mapping, columns)
     _refuse_cells(entries, mapping, columns, target)
     for i, entry in enumerate(entries):
-        if patterns is not None and entry.written:
+        if (power := mapping.columns.get("erp_kw")) is not None:
+            entry.add_other_plane(power.reference)
+        if patterns is not None and entry.written:  # e.r.p. by azimuth replaces that of the column
             patterns.enter(entry, i)
         if entry.written and "erp_h" in mapping.columns:
             _add_planes(entry, mapping.mixed_erp)
@@ -197,6 +200,13 @@ def _entries(path: Path, mapping: RegisterMapping, columns: _Columns, target: Ta
 def _constant(name: str, text: str, target: Target) -> object:
     """A constant as the model of the register reads it."""
     annotation = target.model.model_fields[name].annotation if name in target.model.model_fields else str
+    if name in DATES:
+        try:
+            return day(text, None).isoformat()
+        except CellProblem as problem:
+            raise InputError(
+                problem.problem, row=f"constants.{name}", value=text, allowed=problem.allowed
+            ) from None
     if annotation in (str, None) or not text.replace(".", "", 1).removeprefix("-").isdigit():
         return text
     return int(text) if annotation is int else float(text)
@@ -339,10 +349,7 @@ def _add_planes(entry: RegisterEntry, rule: str) -> None:
 
 
 def _finish_power(entry: RegisterEntry, mapping: RegisterMapping) -> None:
-    """Twice the power of a plane where it is stated for each; a power that nothing states is a fault."""
+    """A power that nothing states is a fault."""
     power, column = entry.values.get("erp_kw"), mapping.columns.get("erp_kw")
     if power is None and (column is None or column.missing != "empty"):
         entry.refuse("erp_kw", "missing", "value is missing", "more than 0, up to 5000 kW")
-    per_plane = column is not None and column.reference == "per_plane"
-    if per_plane and isinstance(power, float) and str(entry.values.get("polarisation", "")).upper() == "M":
-        entry.values["erp_kw"] = 2.0 * power

@@ -27,7 +27,7 @@ _BETWEEN = "\x1f"
 _DIMENSIONS = {"_kw": "kW", "_h": "kW", "_v": "kW", "_m": "m", "_mhz": "MHz", "_deg": "deg", "_db": "dB"}
 # Neither plane, or both: the register knows them as mixed.
 _MIXED = dict.fromkeys(("circular", "elliptical", "slant", "mixed", "dual"), "M")
-_DATES = ("valid_from", "valid_to")
+DATES = ("valid_from", "valid_to")
 _TIMES = ("start", "finish")
 _TEXTS = {
     "id", "site", "sfn", "country", "polarisation", "system", "multiplex_mode", "fft", "guard", "status",
@@ -113,7 +113,7 @@ def convert(cells: MappedCells, target: str, column: ColumnMapping) -> Converted
     if column.template is not None:
         return Converted(_from_template(cells, column.template), {})
     if column.power is not None and column.gain is not None:
-        return _radiated(cells, column, column.power, column.gain)
+        return _radiated(cells, target, column, column.power, column.gain)
     headers = headers_of(column)
     parts = [cells.of(header, column.na) for header in headers]
     texts = parts[0] if len(parts) == 1 else [joined(row) for row in zip(*parts, strict=True)]
@@ -129,7 +129,7 @@ def _read(cells: MappedCells, target: str, column: ColumnMapping, texts: list[st
         return Converted([text or None for text in texts], {})
     if target == "channel":
         return Converted(*each(texts, channel_number))
-    if target in _DATES:
+    if target in DATES:
         shift_days = cells.foreign.serial_shift_days
         workbook = cells.foreign.workbook
         return Converted(
@@ -226,12 +226,16 @@ def _refuse_bad_unit(target: str, unit: str, wanted: str) -> None:
         ) from None
 
 
-def _radiated(cells: MappedCells, column: ColumnMapping, power: Quantity, gain: Quantity) -> Converted:
+def _radiated(
+    cells: MappedCells, target: str, column: ColumnMapping, power: Quantity, gain: Quantity
+) -> Converted:
     """The e.r.p. of the transmitter's power, the gain of the antenna and the loss of the feeder."""
+    if not isinstance(power.unit, UnitOf):
+        _refuse_bad_unit(f"{target}.power", power.unit, "kW")
     gain_unit = _units(cells, gain.unit, "")
     loss = [""] * cells.count if column.loss is None else cells.of(column.loss.from_, column.loss.na)
     gains = _with_units(cells.of(gain.from_, gain.na), gain_unit)
-    powers = _with_units(cells.of(power.from_, power.na), _units(cells, power.unit, "W"))
+    powers = _with_units(cells.of(power.from_, power.na), _units(cells, power.unit, ""))
     texts = [
         p and f"{p}\x1e{g}\x1e{minus}" for p, g, minus in zip(powers, gains, loss, strict=True)
     ]  # no power: nothing is given
@@ -244,7 +248,7 @@ def _radiated_reader(
 ) -> Callable[[str], float]:
     power, _, loss = parts
     forms = [cells.number_format(part) for part in parts]
-    power_unit = power.unit if isinstance(power.unit, str) and power.unit else "W"
+    power_unit = power.unit if isinstance(power.unit, str) else ""
 
     def read(text: str) -> float:
         powers, gains, minus = text.split("\x1e")

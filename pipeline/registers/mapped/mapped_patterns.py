@@ -63,6 +63,14 @@ class Patterns:
         except CellProblem as problem:
             raise CellProblem("bad_pattern", problem.problem, _NO_NUMBER, source[i]) from None
 
+    def _turn_deg(self, points: Sequence[tuple[float, float]], i: int) -> float:
+        """The true azimuth of a pattern's 0; a directional pattern whose row does not say it is at fault."""
+        rotation = self._rotation
+        directional = len({value for _, value in points}) > 1
+        if directional and isinstance(rotation, Sequence) and not rotation[i]:
+            raise CellProblem("bad_pattern", "rotation of the pattern is missing", _NO_NUMBER, "")
+        return self._at(rotation, i) + self.mapping.north_offset_deg
+
     def enter(self, entry: RegisterEntry, i: int) -> None:
         """Put the pattern of row ``i`` into its entry, with its flags or its fault."""
         try:
@@ -71,16 +79,15 @@ class Patterns:
             entry.refuse("pattern", "bad_pattern", problem.problem, problem.allowed, problem.value)
 
     def _enter(self, entry: RegisterEntry, i: int) -> None:
-        turn_deg = self._at(self._rotation, i) + self.mapping.north_offset_deg
         if self._at(self._mechanical, i):
             entry.flags.append("mechanical_tilt_ignored")
         tilt_deg = None
         if self._names:
-            tilt_deg = self._from_file(entry, self._names[i], turn_deg)
+            tilt_deg = self._from_file(entry, self._names[i], i)
         elif found := self._points(i):
             entry.flags += found.flags
             if found.points:
-                self._put(entry, found.points, str(self.mapping.kind), turn_deg)
+                self._put(entry, found.points, str(self.mapping.kind), i)
         if self._electrical is not None:
             enter_tilt(entry, tilt_deg, self._at(self._electrical, i) or None)
 
@@ -117,9 +124,8 @@ class Patterns:
                 known[text] = _value(text, self._form)
         return [known[text] for text in texts]
 
-    def _put(
-        self, entry: RegisterEntry, points: list[tuple[float, float]], kind: str, turn_deg: float
-    ) -> None:
+    def _put(self, entry: RegisterEntry, points: list[tuple[float, float]], kind: str, i: int) -> None:
+        turn_deg = self._turn_deg(points, i)
         key = (*(value for point in points for value in point), kind, turn_deg)
         if key not in self._known:
             self._known[key] = self._computed(points, kind, turn_deg)
@@ -129,6 +135,7 @@ class Patterns:
             entry.flags.append("pattern_peak")
         if erp_kw is not None:
             entry.values["erp_kw"] = erp_kw
+            entry.add_other_plane(self.mapping.reference)
 
     def _computed(
         self, points: list[tuple[float, float]], kind: str, turn_deg: float
@@ -148,7 +155,7 @@ class Patterns:
         found = horizontal(points, kind, turn, normalise=mapping.normalise)
         return pattern_text(found.attenuation_db), found.peak, erp_kw
 
-    def _from_file(self, entry: RegisterEntry, name: str, turn_deg: float) -> float | None:
+    def _from_file(self, entry: RegisterEntry, name: str, i: int) -> float | None:
         """Enter the patterns of an antenna file; the depression of its maximum, if it has a vertical one."""
         if not name:
             return None
@@ -157,7 +164,7 @@ class Patterns:
         antenna = self._files[name]
         entry.flags += antenna.flags
         if antenna.horizontal:
-            self._put(entry, antenna.horizontal, antenna.horizontal_kind, turn_deg)
+            self._put(entry, antenna.horizontal, antenna.horizontal_kind, i)
         enter_vertical(entry, antenna.vertical)
         if not antenna.vertical.points and antenna.electrical_tilt_deg is not None:
             entry.values["beam_tilt_deg"] = antenna.electrical_tilt_deg

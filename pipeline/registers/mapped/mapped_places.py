@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +65,8 @@ def places(cells: MappedCells, mapping: RegisterMapping) -> MappedPlaces:
     crs = None if named is None else known_crs(named)
     if "x" in columns and crs is None:
         raise InputError("x and y need their CRS", row="crs", allowed="such as EPSG:3794")
+    if crs is None and mapping.to_wgs84 is not None:
+        raise InputError("to_wgs84 needs the CRS that it turns", row="crs", allowed="such as EPSG:4267")
     return _in_degrees(x, y, crs, mapping, problems)
 
 
@@ -77,25 +79,53 @@ def _angles(
 
 
 def _axis_values(cells: MappedCells, name: str, column: ColumnMapping) -> Converted:
-    headers = headers_of(column)
-    parts = [cells.of(header, column.na) for header in headers]
     axis = axis_of(name, column)
-    read: Callable[[str, Axis], float]
     if name in ("x", "y"):
-        form = cells.number_format(column)
-        return Converted(*each(parts[0], lambda text: number(text, form)))
+        form, texts = cells.number_format(column), cells.of(_only_header(name, column), column.na)
+        return Converted(*each(texts, lambda text: number(text, form)))
+    parts = [cells.of(header, column.na) for header in headers_of(column)]
+    texts = [_BETWEEN.join(row) if any(row) else "" for row in zip(*parts, strict=True)]
     if column.notation == "parts":
-        texts = [_BETWEEN.join(row) if any(row) else "" for row in zip(*parts, strict=True)]
         return Converted(*each(texts, lambda text: notations.parts(text.split(_BETWEEN), axis)))
+    if column.notation == "degrees" and any(map(_has_several_numbers, set(texts))):
+        raise InputError(
+            "has several cells with numbers",
+            row=f"columns.{name}.notation",
+            value=column.notation,
+            allowed="parts or dms, where degrees, minutes and seconds have cells of their own",
+        )
     read = notations.dms if column.notation == "dms" else notations.degrees
-    return Converted(*each(parts[0], lambda text: read(text, axis)))
+    return Converted(*each(texts, lambda text: read(_one_text(text), axis)))
+
+
+def _has_several_numbers(text: str) -> bool:
+    return sum(any(map(str.isdigit, part)) for part in text.split(_BETWEEN)) > 1
+
+
+def _one_text(text: str) -> str:
+    """The cells of an angle with blanks between them; a lost hemisphere or minute is no other angle."""
+    parts = text.split(_BETWEEN)
+    if not all(parts):
+        raise CellProblem("bad_value", "one of its cells is empty", "all cells of the place, or none")
+    return " ".join(parts)
+
+
+def _only_header(name: str, column: ColumnMapping) -> str:
+    """The one header of a value that stands in one cell; InputError for a list."""
+    headers = headers_of(column)
+    if len(headers) != 1:
+        allowed = "one header; lat and lon may have cells of their own for degrees, minutes and seconds"
+        raise InputError(
+            "stands in one cell", row=f"columns.{name}.from", value=", ".join(headers), allowed=allowed
+        )
+    return headers[0]
 
 
 def _both(
     cells: MappedCells, column: ColumnMapping, problems: dict[str, dict[int, CellProblem]]
 ) -> tuple[list[object], list[object]]:
     lat, lon = axis_of("lat", column), axis_of("lon", column)
-    texts = cells.of(headers_of(column)[0], column.na)
+    texts = cells.of(_only_header("lat_lon", column), column.na)
     pairs, problems["lat_lon"] = each(texts, lambda text: notations.both(text, column.notation, lat, lon))
     return [pair and pair[1] for pair in pairs], [pair and pair[0] for pair in pairs]
 
@@ -103,7 +133,7 @@ def _both(
 def _grid_references(
     cells: MappedCells, column: ColumnMapping, problems: dict[str, dict[int, CellProblem]]
 ) -> tuple[list[object], list[object]]:
-    texts = cells.of(headers_of(column)[0], column.na)
+    texts = cells.of(_only_header("ngr", column), column.na)
     pairs, problems["ngr"] = each(texts, notations.grid_reference)
     return [pair and pair[0] for pair in pairs], [pair and pair[1] for pair in pairs]
 
