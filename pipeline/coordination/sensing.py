@@ -23,6 +23,7 @@ from pipeline.errors import InputError
 # E [dB(uV/m)] = P [dBm at 0 dBi] + 20 log10 f [MHz] + 77.216 (docs/method.md, section 1).
 _FIELD_TO_POWER_DB = 77.216
 _THERMAL_DBM_PER_HZ = -173.975
+_BEYOND_ALL_DBM = 200.0
 _NORMAL = NormalDist()
 NOT_DECIDED = "Occupancy does not decide availability (SM.2405 6.3)."
 
@@ -119,16 +120,26 @@ def dfs_document(f_mhz: float, bandwidth_mhz: float, eirp_dbm: float) -> dict[st
     dfs: Dfs = read_dfs()
     if not needs_detection(dfs, f_mhz - 0.5 * bandwidth_mhz, f_mhz + 0.5 * bandwidth_mhz):
         return {"dfs": False}
-    # 23.0103 dBm are 200 mW.
-    eirp_mw = round(10.0 ** (0.1 * eirp_dbm), 2)
     return {
         "dfs": True,
-        "threshold_dbm": detection_threshold_dbm(dfs, eirp_mw),
+        "threshold_dbm": detection_threshold_dbm(dfs, _eirp_mw(dfs, eirp_dbm)),
         "averaging_us": dfs.averaging_us.value,
         "availability_check_s": dfs.availability_check_s.value,
         "non_occupancy_min": dfs.non_occupancy_min.value,
         "channel_move_s": dfs.channel_move_s.value,
     }
+
+
+def _eirp_mw(dfs: Dfs, eirp_dbm: float) -> float:
+    """The e.i.r.p. to 0.01 mW (23.0103 dBm are 200 mW); InputError beyond the last threshold and for no number."""
+    most_mw = dfs.thresholds[-1].to_mw
+    # The power of ten of any number may be none at all.
+    eirp_mw = round(10.0 ** (0.1 * min(eirp_dbm, _BEYOND_ALL_DBM)), 2)
+    if not (math.isfinite(eirp_dbm) and eirp_mw <= most_mw):
+        allowed = f"up to {10.0 * math.log10(most_mw):g} dBm"
+        problem = "no detection threshold for this e.i.r.p."
+        raise InputError(problem, row="--eirp-dbm", value=eirp_dbm, allowed=allowed)
+    return eirp_mw
 
 
 def dfs_command(f_mhz: float, bandwidth_mhz: float, eirp_dbm: float, *, as_json: bool) -> None:

@@ -500,9 +500,19 @@ def test_measurements_count_in_available_time(tmp_path, row, ratios, verdict):
     words = month["co_primary"]
     assert (words["esr"], words["sesr"], words["bber"], words["result"]) == verdict
     if ratios is not None:
-        assert [month[n] for n in ("esr", "sesr", "bber")] == pytest.approx(
-            list(map(float, ratios)), rel=1e-6
-        )
+        exact = [Fraction(month[n]) for n in ("esr", "sesr", "bber")]
+        assert list(map(float, exact)) == pytest.approx(list(map(float, ratios)), rel=1e-6)
+        assert exact[0] == Fraction(43, 2592000)
+
+
+def test_measured_ratios_are_texts_with_all_digits_as_those_of_budgets(tmp_path):
+    header = "link_id,month,available_s,es,ses,bbe,blocks_per_s\n"
+    text = f"{header}0,2026-10,2500000,3,1,,\n0,2026-11,2592000,43,0,0,8000\n"
+    (link,) = with_tables(tmp_path, [SDH], measured=text)
+    first, second = link["measured"]
+    assert (first["esr"], first["sesr"], first["bber"]) == ("0.0000012", "0.0000004", None)
+    # A decimal that never ends stays a fraction.
+    assert (second["esr"], second["sesr"], second["bber"]) == ("43/2592000", "0", "0")
 
 
 def test_measurement_without_objective_is_under_study(tmp_path):

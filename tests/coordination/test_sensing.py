@@ -79,6 +79,12 @@ def test_channels_of_dfs(capsys) -> None:
     dfs_command(5245.0, 20.0, 20.0, as_json=True)
     shown = capsys.readouterr().out
     assert shown.startswith("no DFS here\n{")
-    for wrong in ((5300.0, 20.0, 30.005), (5300.0, 0.0, 20.0)):
-        with pytest.raises(InputError):
-            dfs_document(*wrong)
+    with pytest.raises(InputError, match="--bandwidth-mhz"):
+        dfs_document(5300.0, 0.0, 20.0)
+
+
+@pytest.mark.parametrize("eirp_dbm", [30.005, 99999.0, float("inf"), float("-inf"), float("nan")])
+def test_power_without_a_threshold_of_dfs_is_refused_by_its_option(eirp_dbm: float) -> None:
+    with pytest.raises(InputError, match=r"--eirp-dbm: .*allowed: up to 30 dBm"):
+        dfs_document(5300.0, 20.0, eirp_dbm)
+    assert dfs_document(5300.0, 20.0, -99999.0)["threshold_dbm"] == -62.0

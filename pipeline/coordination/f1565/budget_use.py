@@ -186,11 +186,11 @@ def hops_of(
 def _part(whole: SourceBudget, share: Fraction, link: FixedLink, tables: F1565Tables) -> dict[str, object]:
     ratios = whole.ratios.times(share)
     counts = counts_of(ratios, link.blocks_per_s, tables, up=False)
-    return {**_texts(ratios), "counts_per_month": counts._asdict()}
+    return {**_texts(ratios._asdict()), "counts_per_month": counts._asdict()}
 
 
-def _texts(ratios: Ratios) -> dict[str, str | None]:
-    return {name: None if value is None else decimal_text(value) for name, value in ratios._asdict().items()}
+def _texts(ratios: Mapping[str, Fraction | None]) -> dict[str, str | None]:
+    return {name: None if value is None else decimal_text(value) for name, value in ratios.items()}
 
 
 # --- interference -------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def measured_of(link: FixedLink, budget: LinkBudget, use: BudgetUse) -> list[dic
     return [
         {
             "month": row.month,
-            **{name: None if value is None else float(value) for name, value in _ratios_of(row).items()},
+            **_texts(_ratios_of(row)),
             "co_primary": _verdict(row, budget.co_primary.ratios),
             "other_sources": _verdict(row, budget.other_sources.ratios),
         }
