@@ -17,6 +17,7 @@ from pipeline.coordination.radar.cr372_records import (
     Line,
     Radar,
     coordinate_of,
+    foreign_character,
     number_of,
     text_of,
 )
@@ -97,6 +98,9 @@ def _check_text(line: Line, mode: Strictness) -> list[Finding]:
         if column.max_chars is not None and len(text) > column.max_chars:
             problem = f"{len(text)} characters, {column.max_chars} at most"
             found += finding(mode, line.number, "TOO_LONG", problem, column.name, text)
+        if foreign := foreign_character(text):
+            problem = f"{foreign!r} (U+{ord(foreign):04X}) is no character of ISO 8859-1"
+            found += finding(mode, line.number, "NOT_LATIN1", problem, column.name, text)
         signed = column.name in _FREE_TEXT and _SIGNED_FORMULA.search(text)
         if FORMULA.search(text) or signed:
             problem = "a spreadsheet would run this as a formula"

@@ -88,6 +88,7 @@ EMITTING = ("TX", "TR")
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 _COORDINATE = re.compile(r"([+-]?)([0-9]+)")
 LAT_DIGITS, LONG_DIGITS = 6, 7
+_LAST_OF_LATIN1 = 0xFF
 Comparable = tuple[object, ...]
 
 
@@ -103,6 +104,11 @@ class Coordinate(NamedTuple):
 def text_of(radar: Radar, name: str) -> str:
     """The text in a column named as in CR/372."""
     return radar[CR372_NAMES.index(name)]
+
+
+def foreign_character(text: str) -> str:
+    """The first character that ISO 8859-1, the text of the format, does not have; empty if there is none."""
+    return next((character for character in text if ord(character) > _LAST_OF_LATIN1), "")
 
 
 def number_of(text: str) -> Decimal | None:

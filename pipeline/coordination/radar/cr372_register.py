@@ -40,8 +40,10 @@ _REGISTER = "register: "
 _MAX_DOUBTS = 20
 _NEEDED_FOR_ZONE = ("Adm", "stn_type", "freq_assgn", "lat", "long")
 _NO_ZONE_CODES = ("REQUIRED", "ADM_UNKNOWN", "VALUE_NOT_ALLOWED", "COORD_FORMAT", "COORD_RANGE", "FREQ_RANGE")
-# What the tables say of frequencies may have changed since a record came in.
-_NO_FAULTS_OF_A_REGISTER = ("FREQ_BAND", "FREQ_RANGE")
+# What the tables say of frequencies may have changed since a record came in; letters that only a workbook can
+# hold are read, but cannot be written into the text of the next register.
+_NOT_WRITABLE = "NOT_LATIN1"
+_NO_FAULTS_OF_A_REGISTER = ("FREQ_BAND", "FREQ_RANGE", _NOT_WRITABLE)
 # Faults by which not all of a file was read.
 _WHOLE_FILE = ("FILE_UNREADABLE", "FILE_TOO_LARGE", "WORKBOOK", "TOO_MANY_FINDINGS")
 _REGISTER_FILE = kind_of_start("a register in the format of CR/372", rb'"?[AS]"?(,[^\n]*){21}')
@@ -104,7 +106,8 @@ def apply(
     """
     kept, about = check_register(register, rules)[:2]
     # Warnings on the register are not repeated at each submission.
-    found = [entry._replace(message=_REGISTER + entry.message) for entry in faults_of_register(about)]
+    faults = faults_of_register(about) + [entry for entry in about if entry.code == _NOT_WRITABLE]
+    found = [entry._replace(message=_REGISTER + entry.message) for entry in faults]
     unreadable = bool(found) or any(entry.code in _WHOLE_FILE for entry in errors(submission.findings))
     found += submission.findings
     checked = [(line, check_submitted(line, rules)) for line in submission.lines]

@@ -2,7 +2,7 @@
 
 Strict mode is the check of a sender before sending: any error refuses the whole file. Lenient mode is the
 rule of the Bureau (CR/372, Annex 1, no. 5): data are taken as received, and only a record that cannot be
-read, that is in no radiolocation band between 3 and 50 MHz, or that suppresses what is not there is refused.
+read, that the text of a register cannot hold, that is in no radiolocation band between 3 and 50 MHz, or that suppresses what is not there is refused.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ SEVERITIES: dict[str, tuple[str | None, str | None]] = {
     "QUOTING": (ERROR, ERROR),
     "ACTION": (ERROR, ERROR),
     "FREQ_FORMAT": (ERROR, ERROR),
+    "NOT_LATIN1": (ERROR, ERROR),
     # the one thing that the Bureau checks
     "FREQ_BAND": (ERROR, ERROR),
     "FREQ_RANGE": (ERROR, ERROR),

@@ -20,6 +20,7 @@ from pipeline.coordination.radar.cr372_files import workbook_bytes
 from pipeline.coordination.radar.cr372_records import (
     CR372_NAMES,
     Radar,
+    foreign_character,
     frequency_mhz,
     latitude_deg,
     longitude_deg,
@@ -178,11 +179,9 @@ def _csv_bytes(radars: Sequence[Radar]) -> bytes:
     """The format of CR/372; InputError for a character that ISO 8859-1 does not have."""
     for row, radar in enumerate(radars, 1):
         for name, text in zip(CR372_NAMES, radar, strict=True):
-            try:
-                text.encode("latin-1")
-            except UnicodeEncodeError as error:
+            if foreign := foreign_character(text):
                 problem = "NOT_LATIN1: a character that ISO 8859-1 does not have"
-                raise InputError(problem, row=row, field=name, value=text[error.start]) from None
+                raise InputError(problem, row=row, field=name, value=foreign)
     return records_bytes(radars)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cr372 import COLUMNS, record
+from workbooks import workbook
 
 from pipeline.coordination.radar.findings import MAX_FINDINGS, SEVERITIES
 
@@ -29,6 +30,7 @@ CASES = [
     ("BOM", "", b"\xef\xbb\xbf" + OK.encode(), E, W),
     ("ENCODING", "", changed(site_name="Orkanger \u00e5s").encode("utf-8"), E, W),
     ("CODE_PAGE", "", changed(site_name="M\x9fnchen").encode("latin-1"), E, W),
+    ("NOT_LATIN1", "", workbook([changed(site_name="\u010crnomelj").split(",")]), E, E),
     ("NUL", "", changed(site_name="a\0b"), E, E),
     ("CONTROL_CHARACTER", "", changed(site_name="a\tb"), E, W),
     ("LINE_TOO_LONG", "", changed(email_op="a@" + "b" * 5000), E, E),

@@ -13,6 +13,7 @@ from workbooks import Cell, Day, workbook
 
 from pipeline.coordination.radar.cr372_files import read_file, workbook_bytes
 from pipeline.coordination.radar.cr372_records import differences
+from pipeline.coordination.radar.cr372_register import read_register
 from pipeline.coordination.radar.cr372_text import read_records
 from pipeline.coordination.radar.findings import Strictness
 
@@ -139,6 +140,44 @@ def test_workbook_written_is_read_back_and_runs_nothing(tmp_path: Path) -> None:
         assert content.count(b"<c ") == content.count(b't="s"')
         assert b"<t>'=1+1;-x</t>" in archive.read("xl/sharedStrings.xml")
     assert path.read_bytes() == workbook_bytes([line.radar for line in lines])
+
+
+FOREIGN = {"site_name": "\u010crnomelj", "Adm_ref_id": "SVN - 1"}
+
+
+def test_character_that_the_register_cannot_hold_refuses_its_record_and_is_named(apply) -> None:
+    rows = sheet(typed(LANCELIN), typed(LANCELIN | FOREIGN), typed(LANCELIN | GREEN_HEAD))
+    result = apply("", rows, "lenient")
+    (entry,) = [e for e in result.report if e["severity"] == "ERROR"]
+    assert (entry["line"], entry["code"], entry["field"]) == (3, "NOT_LATIN1", "site_name")
+    assert "'\u010c' (U+010C)" in entry["message"]
+    assert entry["value"] == FOREIGN["site_name"]
+    assert [line.split(",")[13] for line in result.out.decode("latin-1").splitlines()] == [
+        "Lancelin",
+        "Green Head",
+    ]
+    result = apply("", rows, "strict")
+    assert result.refused
+    assert result.codes("ERROR") == ["NOT_LATIN1"]
+
+
+def test_change_with_such_a_character_is_no_removal(apply) -> None:
+    register = apply("", FIRST, "lenient", "05.11.2014").out
+    change = sheet(typed(LANCELIN | {"Int": "S"}), typed(LANCELIN | {"adm_remark": "\u20ac 5"}))
+    result = apply(register, change, "lenient")
+    assert result.refused
+    assert set(result.codes("ERROR")) == {"PAIR_REFUSED", "NOT_LATIN1"}
+
+
+def test_register_with_such_a_character_is_read_but_not_written_as_text(apply, tmp_path: Path) -> None:
+    register = sheet(typed(LANCELIN | FOREIGN), header=False)
+    result = apply(register, FIRST, "lenient")
+    assert result.refused
+    (entry,) = [e for e in result.report if e["severity"] == "ERROR"]
+    assert entry["code"] == "NOT_LATIN1"
+    assert entry["message"].startswith("register: ")
+    (radar,) = read_register(tmp_path / "db.csv")
+    assert radar.site_name == FOREIGN["site_name"]
 
 
 def bomb() -> bytes:
