@@ -131,7 +131,7 @@ def dfs_document(f_mhz: float, bandwidth_mhz: float, eirp_dbm: float) -> dict[st
 
 
 def _eirp_mw(dfs: Dfs, eirp_dbm: float) -> float:
-    """The e.i.r.p. to 0.01 mW (23.0103 dBm are 200 mW); InputError beyond the last threshold and for no number."""
+    """To 0.01 mW (23.0103 dBm are 200 mW); InputError beyond the last threshold and for what is no number."""
     most_mw = dfs.thresholds[-1].to_mw
     # The power of ten of any number may be none at all.
     eirp_mw = round(10.0 ** (0.1 * min(eirp_dbm, _BEYOND_ALL_DBM)), 2)

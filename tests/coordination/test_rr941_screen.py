@@ -166,6 +166,46 @@ def test_frequencies_services_and_plans_decide(tmp_path):
     assert (one.outcome, one.reason) == ("not_applicable", "PLAN_BAND")
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("exclusion", ("keep", "NO_CALCULATION")), ("inclusion", ("not_include", "NO_CALCULATION"))],
+)
+@pytest.mark.parametrize("points", [True, False], ids=["points", "lattice"])
+def test_networks_that_no_place_sees_both_have_no_calculation(tmp_path, kind, expected, points):
+    """Satellites 170 degrees apart; or both seen, but not from the points given."""
+    case = case_b()
+    changes = {"kind": kind} | ({"places": np.array([[-140.0], [0.0]])} if points else {})
+    if kind == "exclusion":
+        changes["identified"] = frozenset({("wanted", "published")})
+    opposite = {} if points else {"longitude_deg": -148.0}
+    (one,) = found(tmp_path, of_case(case, "victim"), of_case(case, "interferer", **opposite), **changes)
+    assert (one.outcome, one.reason) == expected
+    assert (one.worst, one.groups, one.overlaps) == (None, (), 2)
+
+
+def test_exclusion_with_such_networks_writes_the_others(tmp_path):
+    listed, points = tmp_path / "listed.csv", tmp_path / "points.csv"
+    listed.write_text(
+        "own,published\nwanted,published\nwanted,opposite\nweak/../one,published\nweak/../one,opposite\n"
+    )
+    points.write_text("lon,lat\n46.7,24.7\n")
+    case = case_b()
+    opposite = of_case(case, "interferer", name="opposite", longitude_deg=-138.0)
+    asked = request(tmp_path, kind="exclusion", identified=listed, points=points)
+    table(asked.published, of_case(case_a(), "interferer") + opposite)
+    screen_command(asked)
+    rows = {(r["own_network"], r["published_network"]): r for r in read(tmp_path / "out/screen.csv")}
+    assert len(rows) == 4
+    row = rows["wanted", "opposite"]
+    assert (row["outcome"], row["reason"], row["worst_pct"], row["groups"]) == (
+        *("keep", "NO_CALCULATION"),
+        *("", "0"),
+    )
+    assert {r["published_network"] for r in read(tmp_path / "out/groups.csv")} == {"published"}
+    drafted = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("*.json")]
+    assert {r["published_network"] for d in drafted for r in d["requests"]} == {"published"}
+
+
 def request(tmp_path: Path, **changes) -> ScreenRequest:
     case, weak = case_b(), case_a()
     far = {"name": "far", "longitude_deg": -60.0}
@@ -235,6 +275,38 @@ def test_published_list_is_compared_with_ours(tmp_path):
     screen_command(request(tmp_path, points=points, sre=sre))
     rows = {(r["own_network"], r["published_network"]): r["finding"] for r in read(tmp_path / "out/sre.csv")}
     assert rows["wanted", "published"] == "missing"
+
+
+def test_drafts_of_an_earlier_run_that_hold_no_longer_are_removed(tmp_path, capsys):
+    points, sre, out = tmp_path / "points.csv", tmp_path / "cre.csv", tmp_path / "out"
+    points.write_text("lon,lat\n46.7,24.7\n")
+    sre.write_text("own,published,outcome\nwanted,published,refused\n")
+    screen_command(request(tmp_path, points=points, sre=sre))
+    draft, mine, link = ((out / f"comment_{name}").with_suffix(".md") for name in ("wanted", "mine", "link"))
+    assert {draft.name, "comment_wanted.json", "sre.csv"} <= {p.name for p in out.iterdir()}
+    for path in (mine, mine.with_suffix(".json"), mine.with_suffix(".txt")):
+        path.write_text("# Comment of my own\n")
+    link.symlink_to(draft)
+    screen_command(request(tmp_path, points=points, today="2021-02-14"))  # the day after the last
+    assert {p.name for p in out.iterdir()} == {
+        *("screen.csv", "groups.csv", "summary.csv"),
+        *(mine.name, "comment_mine.json", "comment_mine.txt", link.name),
+    }
+    assert str(draft) in capsys.readouterr().err
+
+
+def test_each_network_has_a_draft_of_its_own(tmp_path):
+    points = tmp_path / "points.csv"
+    points.write_text("lon,lat\n46.7,24.7\n")
+    names = ["a b", "A_b", "a_b__2", "a_b__2__2", "a/b"]
+    own = [row for name in names for row in of_case(case_b(), "victim", name=name)]
+    asked = request(tmp_path, points=points)
+    table(asked.own, own)
+    screen_command(asked)
+    drafts = [json.loads(path.read_text()) for path in (tmp_path / "out").glob("comment_*.json")]
+    assert sorted(draft["network"]["name"] for draft in drafts) == sorted(names)
+    stems = {path.name.casefold() for path in (tmp_path / "out").glob("comment_*.md")}
+    assert len(stems) == len(names)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 Strict mode is the check of a sender before sending: any error refuses the whole file. Lenient mode is the
 rule of the Bureau (CR/372, Annex 1, no. 5): data are taken as received, and only a record that cannot be
-read, that the text of a register cannot hold, that is in no radiolocation band between 3 and 50 MHz, or that suppresses what is not there is refused.
+read, that the text of a register cannot hold, that is in no radiolocation band between 3 and 50 MHz, or that
+suppresses what is not there is refused.
 """
 
 from __future__ import annotations

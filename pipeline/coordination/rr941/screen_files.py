@@ -13,6 +13,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
@@ -61,6 +62,13 @@ _SRE = ("own_network", "published_network", "ours", "published", "finding")
 _PROVISION = "9.7/9.41"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 _DRAFTED = ("include", "exclude")
+_DRAFTS = {
+    ".json": kind_of_start("a draft of a comment", rb'\s*\{\s*"comment":\s*"RR No\. 9\.41"'),
+    ".md": kind_of_start("a draft of a comment", rb"# Comment under RR No\. 9\.41"),
+}
+_COMPARISON = "sre.csv"
+# Enough of a file to tell what it is.
+_HEAD_BYTES = 4096
 _TO_BE_ENTERED = (
     "To be entered in SpaceCom and sent through the web interface e-Submission of satellite network filings, "
     "with the results of the calculations attached."
@@ -108,7 +116,7 @@ def screen_command(asked: ScreenRequest) -> None:
     given = (asked.own, asked.published, asked.points, asked.identified, asked.sre)
     inputs = [path for path in given if path is not None]
     tables = {"screen.csv": _SCREEN, "groups.csv": _GROUPS, "summary.csv": _SUMMARY}
-    tables |= {"sre.csv": _SRE} if asked.sre is not None else {}
+    tables |= {_COMPARISON: _SRE} if asked.sre is not None else {}
     check_output_folder("--out", asked.out, {n: kind_of_table(*c) for n, c in tables.items()}, inputs)
     own, published = (
         [flattened(network) for network in read_screened(path)] for path in (asked.own, asked.published)
@@ -121,10 +129,11 @@ def screen_command(asked: ScreenRequest) -> None:
         asked.out / "summary.csv": csv_text(_SUMMARY, _summary(found)),
     }
     if asked.sre is not None:
-        contents[asked.out / "sre.csv"] = csv_text(_SRE, _compared(found, read_rows(asked.sre, _Examined)))
+        contents[asked.out / _COMPARISON] = csv_text(_SRE, _compared(found, read_rows(asked.sre, _Examined)))
     contents |= _drafts(found, rules, names, asked.out)
     _check_drafts(contents, asked.out, inputs)
     write_together(contents)
+    _remove_earlier(contents, asked.out)
     for row in _summary(found):
         print("  ".join(str(row[name]) for name in _SUMMARY), file=sys.stderr)
 
@@ -248,12 +257,14 @@ def _compared(found: Iterable[Screened], published: Iterable[_Examined]) -> list
 def _draft_names(networks: Sequence[str]) -> dict[str, str]:
     """Names of files by network; different networks have different ones, whatever the case of letters."""
     names: dict[str, str] = {}
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     for network in networks:
-        name = f"comment_{_UNFIT.sub('_', network)[:80]}"
-        taken[name.casefold()] += 1
-        count = taken[name.casefold()]
-        names[network] = name if count == 1 else f"{name}__{count}"
+        name = stem = f"comment_{_UNFIT.sub('_', network)[:80]}"
+        numbers = count(2)
+        while name.casefold() in taken:  # a network may have the name of another with its number
+            name = f"{stem}__{next(numbers)}"
+        taken.add(name.casefold())
+        names[network] = name
     return names
 
 
@@ -273,12 +284,23 @@ def _drafts(
 
 
 def _check_drafts(contents: Mapping[Path, bytes | str], out: Path, inputs: Sequence[Path]) -> None:
-    kinds = {
-        ".json": kind_of_start("a draft of a comment", rb'\s*\{\s*"comment"'),
-        ".md": kind_of_start("a draft of a comment", rb"# Comment under RR No\. 9\.41"),
-    }
-    drafts = {path.name: kinds[path.suffix] for path in contents if path.suffix in kinds}
+    drafts = {path.name: _DRAFTS[path.suffix] for path in contents if path.suffix in _DRAFTS}
     check_output_folder("--out", out, drafts, inputs)
+
+
+def _remove_earlier(written: Iterable[Path], out: Path) -> None:
+    """Drafts and the comparison of an earlier run that this one has not written: nobody must send them."""
+    kept = {path.stat().st_ino for path in written}
+    for path in sorted(out.iterdir()):
+        kind = _DRAFTS.get(path.suffix) if path.name.startswith("comment_") else None
+        kind = kind_of_table(*_SRE) if path.name == _COMPARISON else kind
+        if kind is None or path.is_symlink() or not path.is_file() or path.stat().st_ino in kept:
+            continue
+        with path.open("rb") as stream:
+            fits = kind.fits(stream.read(_HEAD_BYTES))
+        if fits:
+            path.unlink()
+            print(f"removed, of an earlier screening: {path}", file=sys.stderr)
 
 
 def _document(comments: Sequence[Screened], rules: ScreenRules) -> dict[str, object]:

@@ -78,7 +78,11 @@ class GroupWorst(NamedTuple):
 
 
 class Screened(NamedTuple):
-    """What a screening found on an own and a published network."""
+    """What a screening found on an own and a published network.
+
+    ``worst`` None: no pair of assignments was calculated. Either none has to be, or no place sees both
+    satellites; then there is no calculation to decide by (``NO_CALCULATION``), and ``groups`` is empty.
+    """
 
     own: FlatNetwork
     published: FlatNetwork
@@ -130,23 +134,29 @@ def _screened(
     listed = (own.network.name, published.network.name) in rules.identified
     worst: WorstPair | None = None
     groups: tuple[GroupWorst, ...] = ()
-    exceeded = False
-    if i.size and not (inside and rules.kind == "inclusion" and not listed):
-        percent, place = _percent(own, published, i, j, rules)
+    needed = bool(i.size) and not (inside and rules.kind == "inclusion" and not listed)
+    fronts = _fronts(own, published, rules) if needed else None
+    if fronts is not None and fronts[0].angle_deg.size:
+        percent, place = _percent(own, published, i, j, fronts, rules.limits)
         # Inclusion counts the pairs in bands that have an arc, if there are any.
         counted = arc_deg != _NO_ARC if rules.kind == "inclusion" else np.ones(i.size, dtype=bool)
-        counted = counted if counted.any() else np.ones(i.size, dtype=bool)
-        exceeded = bool((percent[counted] > rules.limits.threshold_pct.value).any())
-        k = int(np.argmax(np.where(counted, percent, -1.0)))
-        worst = WorstPair(int(i[k]), int(j[k]), float(percent[k]), *map(float, place[k]))
+        worst = _worst(i, j, percent, place, counted if counted.any() else np.ones(i.size, dtype=bool))
         groups = _groups(own, published, i, j, percent)
+    exceeded = worst is not None and worst.percent > rules.limits.threshold_pct.value
     arc_band = bool((arc_deg != _NO_ARC).any())
-    tests = Criteria(rules.today <= last_day, arc_band, True, exceeded)
+    tests = Criteria(rules.today <= last_day, arc_band, worst is not None, exceeded)
     outcome, reason = _decided(rules.kind, tests, listed, inside, left_out, bool(i.size))
     widest = float(arc_deg.max()) if arc_band else None
     return Screened(
         own, published, separation_deg, overlaps, items, widest, worst, groups, outcome, reason, last_day
     )
+
+
+def _worst(
+    i: NDArray[np.int64], j: NDArray[np.int64], percent: _Values, place: _Values, counted: NDArray[np.bool_]
+) -> WorstPair:
+    k = int(np.argmax(np.where(counted, percent, -1.0)))
+    return WorstPair(int(i[k]), int(j[k]), float(percent[k]), *map(float, place[k]))
 
 
 def _decided(
@@ -250,17 +260,21 @@ class Front(NamedTuple):
 
 
 def _percent(
-    own: FlatNetwork, published: FlatNetwork, i: NDArray[np.int64], j: NDArray[np.int64], rules: ScreenRules
+    own: FlatNetwork,
+    published: FlatNetwork,
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    fronts: tuple[Front, Front],
+    limits: CoordinationLimits,
 ) -> tuple[_Values, _Values]:
-    """Largest delta-T/T in % of the pairs [k] and its place [k, 2]; 0 where nobody sees both satellites."""
-    fronts = _fronts(own, published, rules)
+    """Largest delta-T/T in % of the pairs [k] and its place [k, 2]; some place sees both satellites."""
     percent, place = np.zeros(i.size), np.full((i.size, 2), np.nan)
     down = own.down[i]
     for front, chosen, station, index, emitter in (
         (fronts[0], np.flatnonzero(down), own, i, published.satellite_dbi[j]),
         (fronts[1], np.flatnonzero(~down), published, j, own.satellite_dbi[i]),
     ):
-        if not chosen.size or not front.angle_deg.size:
+        if not chosen.size:
             continue
         used, back = np.unique(index[chosen], return_inverse=True)
         level_db = gains_dbi(station.patterns[used], front.angle_deg) - front.path_db
@@ -272,7 +286,7 @@ def _percent(
             + _BOLTZMANN_DB
             - _LOSS_CONSTANT_DB
             - 20.0 * np.log10(own.centre_mhz[k[0]])
-            - _divisors_db(rules.limits)[own.polarisation[k[0]], published.polarisation[k[1]]]
+            - _divisors_db(limits)[own.polarisation[k[0]], published.polarisation[k[1]]]
             + 20.0
             - own.noise_db[k[0]]
         )
