@@ -24,7 +24,7 @@ from pipeline.plan.run_files import written_by
 from pipeline.publish.release import WITHHELD
 from pipeline.publish.report import figures
 from pipeline.publish.report import page as pages
-from pipeline.publish.report.answers import answers, percent, signatures
+from pipeline.publish.report.answers import answers, signatures
 from pipeline.publish.report.basis import (
     Facts,
     assumptions,
@@ -38,6 +38,7 @@ from pipeline.publish.report.basis import (
     split_unverified,
 )
 from pipeline.publish.report.costs import costs
+from pipeline.publish.report.left_out import ALL_EVALUATED, NOT_EVALUATED_NOTE, not_evaluated, unsure
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.report.path_differences import path_differences
 from pipeline.publish.report.used_numbers import used_numbers
@@ -54,8 +55,7 @@ _STATISTICS = (
     "Share in % of the territory's land and of its population with at least so many channels, as in "
     "public/statistics.csv; not evaluated counts as unavailable"
 )
-_ALL_EVALUATED = "Every service that applies is evaluated on all land."
-_NOTHING_OPEN = f"Nothing: {_ALL_EVALUATED[0].lower()}{_ALL_EVALUATED[1:]}"
+_NOTHING_OPEN = f"Nothing: {ALL_EVALUATED[0].lower()}{ALL_EVALUATED[1:]}"
 _SHARES = "Share of the area in % by limiting service; all: mean of the channels"
 _COLUMNS = {"area_pct": "area", "population_pct": "population"}
 # What release.py does, and where it does nothing.
@@ -152,9 +152,7 @@ def warning(facts: Facts) -> list[PagePart]:
                 pages.element("h2", "What is open"),
                 pages.element("h3", "Not evaluated"),
                 pages.bullets(left_out) if left_out else pages.element("p", _NOTHING_OPEN),
-                pages.element(
-                    "p", "“Not evaluated” is never “available”: it counts as unavailable.", class_="note"
-                ),
+                pages.element("p", NOT_EVALUATED_NOTE, class_="note"),
                 *_not_applicable(facts),
                 pages.element("h3", f"Not verified: {len(used)} numbers"),
                 pages.element(
@@ -166,35 +164,6 @@ def warning(facts: Facts) -> list[PagePart]:
             role="note",
         )
     ]
-
-
-def not_evaluated(facts: Facts) -> list[str]:
-    """Services that are left out, and how much land of each device is open."""
-    told = [f"{entry['service']}: {entry['status']}. {entry['reason']}" for entry in facts["not_evaluated"]]
-    told += [text for text in (facts["protection"].get("not_evaluated_offsets"),) if text]
-    shares_pct: dict[str, list[float]] = {}
-    for entry in facts["not_evaluated_area"]:
-        shares_pct.setdefault(entry["device"], []).append(entry["area_pct"])
-    return told + [
-        f"Device {device}: land is not evaluated in {len(found)} channels, up to {max(found):.4f} % of the "
-        "area; see the table under “Services”."
-        for device, found in sorted(shares_pct.items())
-    ]
-
-
-def unsure(facts: Facts) -> list[str]:
-    """What is unsure in some sentences; the box of what is open has the details."""
-    left_out = [f"{entry['service']}: {entry['status']}" for entry in facts["not_evaluated"]]
-    land = max((entry["area_pct"] for entry in facts["not_evaluated_area"]), default=0.0)
-    keys, tables = split_unverified(used_numbers(facts))
-    rows = [f"{count} in {Path(table).name}" for table, count in sorted(tables.items())]
-    numbers = ", ".join([*([f"{len(keys)} settings"] if keys else []), *rows])
-    told = [f"Not evaluated, and counted as unavailable: {'; '.join(left_out)}."] if left_out else []
-    told += [f"In some channels up to {percent(land)} of the land is not evaluated."] if land > 0.0 else []
-    told += [text for text in (facts["protection"].get("not_evaluated_offsets"),) if text]
-    told += [_ALL_EVALUATED] if not told else []
-    told += [f"Sources were not read of these numbers that the maps rest on: {numbers}."] if numbers else []
-    return told
 
 
 def _not_applicable(facts: Facts) -> list[PagePart]:

@@ -1,0 +1,80 @@
+"""Page one says of each service left out what the maps do: close channels, or go on without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.plan.plan import load_plan
+from pipeline.publish.manifest import run_facts, utc_now
+from pipeline.publish.report.left_out import not_evaluated, unsure
+from pipeline.publish.report.report import warning
+from pipeline.radio.allocations import closed_by_allocation
+
+# Channels 21 to 24 of the raster are 470 to 502 MHz, 30 is 542-550.
+ALLOCATED = (
+    "allocated: [{from_mhz: 470.0, to_mhz: 502.0, service: mobile}, "
+    "{from_mhz: 544.0, to_mhz: 546.0, service: mobile}"
+)
+FREE = ["foreign_dtt", "pmse", "radio_astronomy", "ppdr", "fixed"]
+UNPROTECTED = (
+    "Not evaluated: the maps do not protect {}; channels are available without regard to them.".format
+)
+CLOSED = (
+    "Counted as unavailable in 21 to 24, 30, for devices that overlap its band; in other channels the maps "
+    "do not protect it."
+)
+
+
+def facts_of(tiny: Path, allocated: str, *, study: str = "") -> dict[str, Any]:
+    """Facts of the manifest of the tiny territory with incumbents of bands."""
+    text = tiny.read_text().replace('wsd: ["21-30"]', f'wsd: ["21-30"]\n  {allocated}')
+    tiny.write_text(text + (f"study: {study}\n" if study else ""))
+    return run_facts(load_plan(tiny), "x", {}, utc_now())
+
+
+def named(services: list[str]) -> str:
+    return ", ".join(f"{name} (out_of_scope)" for name in services)
+
+
+def test_only_a_service_that_closes_channels_is_counted_as_unavailable(tiny: Path) -> None:
+    facts = facts_of(tiny, ALLOCATED + "]")
+    assert unsure(facts)[:2] == [f"Not evaluated: mobile (out_of_scope). {CLOSED}", UNPROTECTED(named(FREE))]
+    config = load_plan(tiny).config
+    closed = [c for c in config.channels.wsd if closed_by_allocation(config, config.devices[0], c)]
+    assert closed == [21, 22, 23, 24, 30]
+    told = not_evaluated(facts)
+    assert [text for text in told if "unavailable" in text] == [f"mobile: out_of_scope. test. {CLOSED}"]
+    assert "pmse: out_of_scope. test. The maps do not protect it." in told
+
+
+def test_nothing_is_counted_as_unavailable_without_allocations_or_in_a_study(tiny: Path) -> None:
+    before = tiny.read_text()
+    for allocated, study in [("allocated: []", ""), (ALLOCATED + "]", "test")]:
+        facts = facts_of(tiny, allocated, study=study)
+        told = [*unsure(facts), *not_evaluated(facts)]
+        assert told[0] == UNPROTECTED(named([*FREE[:3], "mobile", *FREE[3:]]))
+        assert not [text for text in told if "unavailable" in text]
+        tiny.write_text(before)
+
+
+def test_note_of_the_box_speaks_of_what_the_maps_show_alone(tiny: Path) -> None:
+    (box,) = warning(facts_of(tiny, "allocated: []"))
+    text = str(box)
+    assert "What the maps show as “not evaluated” is never “available”" in text
+    assert "not shown so: channels are available without regard to it." in text
+
+
+@pytest.mark.parametrize("name", ["in_band", "mobile"])
+def test_partial_maps_and_services_that_no_setting_names(tiny: Path, name: str) -> None:
+    """A system of the band closes its channels also where the territory file does not name it."""
+    allocated = ALLOCATED.replace("mobile", name) + "]\n  publish_partial: true"
+    facts = facts_of(tiny, allocated)
+    status = "out_of_scope" if name == "mobile" else "not named in the territory file"
+    assert unsure(facts)[0].startswith(
+        f"Not evaluated: {name} ({status}). Counted as unavailable in 21 to 24, 30"
+    )
+    assert unsure(facts)[0].endswith("give levels there all the same, made without regard to it.")
+    assert any(text.startswith(f"{name}: {status}. ") for text in not_evaluated(facts))
