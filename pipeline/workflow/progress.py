@@ -6,15 +6,16 @@ the log is read while it grows. What jobs say to people (``channelmaps: ...``) i
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Event, Thread
-from typing import IO
+from typing import IO, TextIO
 
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -62,6 +63,7 @@ class Stages:
         self._in_table = False
         self._started_s = 0.0
         self._failed = ""
+        self._warned: set[str] = set()
 
     @property
     def part(self) -> float:
@@ -79,7 +81,7 @@ class Stages:
     def read(self, line: str, now_s: float) -> None:
         """Take in one line of the log at a time in seconds."""
         if line.startswith(_SAID):
-            self._warn(line)
+            self._warn_once(line)
         elif _NOTHING in line:
             self._tell(f"{_NOTHING}: all of it is computed already.")
         elif found := _FINISHED.match(line):
@@ -87,9 +89,15 @@ class Stages:
         elif found := _FAILED.match(line):
             self._failed = found[1]
         elif self._failed and (found := _LOG.fullmatch(line)):
-            self._warn(f"{_SAID}{self._failed} has failed: see {found[1]}")
+            self._warn_once(f"{_SAID}{self._failed} has failed: see {found[1]}")
             self._failed = ""
         self._table(line, now_s)
+
+    def _warn_once(self, line: str) -> None:
+        """Snakemake shows the log of a failed job, whose lines have been told when the job said them."""
+        if line not in self._warned:
+            self._warned.add(line)
+            self._warn(line)
 
     def _table(self, line: str, now_s: float) -> None:
         """The table of jobs that a run begins with: a count for each rule."""
@@ -136,7 +144,7 @@ def watched(log: Path, typical_s: Mapping[str, float]) -> Iterator[IO[bytes]]:
     log.parent.mkdir(parents=True, exist_ok=True)
     bar = Progress(TextColumn("{task.percentage:3.0f} %"), BarColumn(), TextColumn("{task.description}"))
     at_terminal = sys.stdout.isatty()
-    tell: Callable[[str], None] = bar.console.print if at_terminal else _print
+    tell = _beside(bar) if at_terminal else say
     stages = Stages(typical_s, tell, _warn)
     ended = Event()
     shown: AbstractContextManager[object] = bar if at_terminal else nullcontext()
@@ -166,9 +174,31 @@ def _follow(reading: IO[str], stages: Stages, ended: Event, bar: Progress | None
         ended.wait(_LOOK_S)
 
 
-def _print(line: str) -> None:
-    print(line, flush=True)
+def say(line: str) -> None:
+    """Print a line at once. Where nobody reads any more (``| head``) the run goes on without a word."""
+    _say_to(sys.stdout, line)
 
 
 def _warn(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    _say_to(sys.stderr, line)
+
+
+def _beside(bar: Progress) -> Callable[[str], None]:
+    """How to print lines above a bar, as long as there is a terminal."""
+
+    def tell(line: str) -> None:
+        with suppress(OSError):
+            bar.console.print(line)
+
+    return tell
+
+
+def _say_to(stream: TextIO, line: str) -> None:
+    try:
+        print(line, file=stream, flush=True)
+    except OSError:
+        # What could not be written stays in the stream, and would fail again when the program ends.
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

@@ -29,7 +29,7 @@ from pipeline.publish.unchanged_inputs import state_of, watching
 from pipeline.shipped import shipped
 from pipeline.workflow.cluster import Cluster, cluster_variables, threads_of
 from pipeline.workflow.earlier_runs import published_manifest, refuse_shrink, remove_old_runs
-from pipeline.workflow.progress import watched
+from pipeline.workflow.progress import say, watched
 from pipeline.workflow.run_lines import ending, shortened
 from pipeline.workflow.summary import (
     FILE,
@@ -138,7 +138,7 @@ def _run_checked(config_path: Path, options: RunOptions, started: datetime) -> i
         for path in filter(None, (plan.results / FILE, options.summary)):
             write_summary(path, summary)
     if code == 0 and (plan.results / LATEST).is_dir():
-        print(ending(plan, facts), flush=True)
+        say(ending(plan, facts))
     return code
 
 
@@ -149,7 +149,7 @@ def _check(config_path: Path, options: RunOptions) -> None:
     _check_results(results_of(load_config(config_path)))
     if options.cluster is not None and not options.dry_run:
         threads = threads_of(options.cluster)
-        print(f"{threads} threads of a cluster compute the blocks", flush=True)
+        say(f"{threads} threads of a cluster compute the blocks")
 
 
 def _check_results(results: Path) -> None:
@@ -180,7 +180,7 @@ def _compute_and_tidy(plan: Plan, options: RunOptions, lock: IO[str]) -> tuple[i
     if not unchanged and _is_latest(plan):
         _tell_damage(plan.results, "published again")
     if unchanged and options.if_changed:
-        print(f"Nothing has changed since run {run_id(plan)}: nothing is computed", flush=True)
+        say(f"Nothing has changed since run {run_id(plan)}: nothing is computed")
     elif compute(plan, options, lock) or _tell_damage(plan.results, "the run has failed"):
         return 1, {"outcome": "failed"}
     keep = options.keep_runs or plan.config.keep_runs

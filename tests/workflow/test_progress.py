@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +21,8 @@ from pipeline.workflow.run import run_command
 from pipeline.workflow.run_lines import ending, shortened
 from pipeline.workflow.validate import validate_command
 from tests.published import publish
-from tests.stand_in import FEW, Workflow
+from tests.stand_in import FEW, Workflow, summary
+from tests.stand_in import publish as publish_stand_in
 
 TABLE = """Job stats:
 job         count
@@ -72,6 +79,63 @@ def test_what_jobs_say_to_people_and_the_log_of_a_failed_job_are_passed_on() -> 
         "channelmaps: NO_FREQ_OVERLAP, left out",
         "channelmaps: coverage has failed: see logs/tiny/coverage/ch21.log",
     ]
+
+
+def test_line_of_a_failed_job_is_told_once() -> None:
+    """Snakemake shows the log of a failed job after what the job has said itself."""
+    line, other = "channelmaps: dem.tif: cannot be read", "channelmaps: said in the log alone"
+    log = "logs/tiny/coverage/ch21.log"
+    text = f"{line}\nError in rule coverage:\n    log: {log} (check log file(s) for error details)\n"
+    text += f"Logfile {log}:\n=====\n{line}\n{other}\n=====\n"
+    _, warned, _ = told([(0.0, TABLE), (1.0, text)])
+    assert warned == [line, f"channelmaps: coverage has failed: see {log}", other]
+
+
+@contextmanager
+def unread() -> Iterator[None]:
+    """A stdout whose reader is gone, as that of ``| grep -m1``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stream, redirect_stdout(stream):
+        yield
+
+
+def test_messages_of_jobs_are_passed_on_where_nobody_reads_the_stages(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with unread(), watched(tmp_path / "run.log", {}) as stream:
+        for text in (TABLE, finished("protect"), "channelmaps: dem.tif: cannot be read\n"):
+            stream.write(text.encode())
+            stream.flush()
+            time.sleep(0.25)  # longer than between two looks at the log
+    assert capfd.readouterr().err == "channelmaps: dem.tif: cannot be read\n"
+
+
+def test_run_that_is_published_has_not_failed_where_nobody_reads(
+    tiny: Path, workflow: Workflow, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with unread():
+        assert run_command(tiny, FEW) == 0
+    assert summary(tiny)["outcome"] == "published"
+    assert "the run has failed" not in capfd.readouterr().err
+
+
+def test_run_of_which_nothing_has_changed_has_not_failed_where_nobody_reads(
+    tiny: Path, workflow: Workflow
+) -> None:
+    publish_stand_in(tiny)
+    with unread():
+        assert run_command(tiny, FEW._replace(if_changed=True)) == 0
+    assert (summary(tiny)["outcome"], workflow.runs) == ("unchanged", 0)
+
+
+def test_program_ends_well_where_nobody_reads() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from pipeline.workflow.progress import say; say('a'); say('b' * 100_000)"
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_nothing_to_be_done_is_said() -> None:
