@@ -44,6 +44,7 @@ def statistics(device: str, level: str, shares: list[tuple[str, str]]) -> list[d
     ]
 
 
+KU_BAND = {"from_mhz": 10700.0, "to_mhz": 12750.0}
 ROWS = [
     *statistics("a", "0", [("99.0", "99.9"), ("80.0", "90.0")]),
     *statistics("a", "20", [("40.4", "61.6"), ("30.0", "50.0"), ("0.0", "0.0")]),
@@ -123,6 +124,10 @@ def test_percentages_do_not_say_none_or_all_where_that_is_not_so(value: float, t
         ("bands.csv:3", {"from_mhz": "608", "to_mhz": "614"}, True),
         ("bands.csv:4", {"from_mhz": "694", "to_mhz": "790"}, False),
         ("internal/rr941_decision.json: limit", {"a": 1}, True),
+        ("internal/rr97ab_decision.json: condition_2 10700-12750 MHz", KU_BAND, True),
+        ("internal/rr941_decision.json: limit", {"emission_class": "2"}, True),
+        ("areas.default", KU_BAND, True),
+        ("BANDS.CSV:2", {"from_mhz": "1400", "to_mhz": "1427"}, False),
     ],
 )
 def test_numbers_that_the_run_used(key: str, value: object, used: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.radio.channel_plan import HZ_PER_MHZ
@@ -25,12 +26,14 @@ def used_numbers(facts: Mapping[str, Any]) -> list[_Entry]:
     settings = facts["config"]["settings"]
     classes = {str(device["emission_class"]) for device in settings["devices"]} | _ANY
     edges_mhz = _edges_mhz(facts)
-    return [
-        entry
-        for entry in facts["unverified"]
-        if _is_read(named.get(str(entry["key"]).rpartition(":")[0], []), settings["protection"]["method"])
-        and (not isinstance(entry["value"], Mapping) or _is_met(entry["value"], classes, edges_mhz))
-    ]
+    found = []
+    for entry in facts["unverified"]:
+        table = str(entry["key"]).rpartition(":")[0]
+        # Only a row of a table is one of many: what a decision or a setting names is what it rests on.
+        met = Path(table).suffix.lower() != ".csv" or _is_met(entry["value"], classes, edges_mhz)
+        if met and _is_read(named.get(table, []), settings["protection"]["method"]):
+            found.append(entry)
+    return found
 
 
 def _is_read(keys: Sequence[str], method: str) -> bool:
