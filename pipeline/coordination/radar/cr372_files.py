@@ -13,8 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 
 from pipeline.coordination.radar.cr372_records import CR372_NAMES, LAT_DIGITS, LONG_DIGITS, Radar, number_of
-from pipeline.coordination.radar.cr372_text import Submission, line_of, read_records, white_space
-from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Strictness, finding
+from pipeline.coordination.radar.cr372_text import (
+    LINE_END,
+    Submission,
+    line_of,
+    read_records,
+    unfit_line,
+    white_space,
+)
+from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Strictness, errors, finding
 from pipeline.errors import InputError
 from pipeline.rows.spreadsheets import WORKBOOK_START, SheetRow, read_first_sheet, sheet_bytes
 
@@ -57,8 +64,13 @@ def _read_workbook(path: Path, mode: Strictness) -> Submission:
     found: list[Finding] = []
     for row in rows if header is None else rows[1:]:
         cells = row.cells + [""] * (len(CR372_NAMES) - len(row.cells))
+        unfit = unfit_line(row.number, " ".join(cells[k] for k in order), mode)
+        # A radar has one line in the text of the register.
+        cells = [LINE_END.sub(" ", cell) for cell in cells]
         if header is None and any(cells[len(CR372_NAMES) :]):
-            found += _too_many_cells(row, mode)
+            unfit += _too_many_cells(row, mode)
+        found += unfit
+        if errors(unfit):
             unread.append(", ".join(row.cells))
         else:
             fields = [_restored(name, cells[k]) for name, k in zip(CR372_NAMES, order, strict=True)]

@@ -19,7 +19,7 @@ from pipeline.coordination.radar.findings import ERROR, MAX_FINDINGS, Finding, S
 # The longest honest record has about 600 characters and two e-mail addresses without limit.
 _MAX_LINE_CHARS = 4000
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_LINE_END = re.compile("\r\n|\r|\n")
+LINE_END = re.compile("\r\n|\r|\n")
 _CONTROL = re.compile("[\x01-\x1f\x7f]")
 _C1_CONTROL = re.compile("[\x80-\x9f]")
 
@@ -40,7 +40,7 @@ def read_records(content: bytes, mode: Strictness) -> Submission:
     text, found = _decoded(content, mode)
     lines: list[Line] = []
     unread: list[str] = []
-    rows = _LINE_END.split(text)
+    rows = LINE_END.split(text)
     if rows and not rows[-1]:
         rows.pop()
     for number, row in enumerate(rows, 1):
@@ -88,7 +88,7 @@ def _first_non_ascii(content: bytes) -> int:
 
 
 def _record(number: int, row: str, mode: Strictness) -> tuple[Line | None, list[Finding]]:
-    unfit = _unfit_line(number, row, mode)
+    unfit = unfit_line(number, row, mode)
     if not row.strip() or any(entry.severity == ERROR for entry in unfit):
         return None, unfit
     fields = _fields(row, mode)
@@ -107,7 +107,8 @@ def line_of(number: int, fields: Sequence[str]) -> Line:
     return Line(number, Radar(*(field.strip(" ") for field in fields)))
 
 
-def _unfit_line(number: int, row: str, mode: Strictness) -> list[Finding]:
+def unfit_line(number: int, row: str, mode: Strictness) -> list[Finding]:
+    """What a line must not hold, whatever its columns: at most one finding."""
     if len(row) > _MAX_LINE_CHARS:
         problem = f"{len(row)} characters, {_MAX_LINE_CHARS} at most"
         return finding(mode, number, "LINE_TOO_LONG", problem, value=row[:40])

@@ -142,6 +142,22 @@ def test_workbook_written_is_read_back_and_runs_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == workbook_bytes([line.radar for line in lines])
 
 
+def test_line_break_in_a_cell_does_not_break_the_register(apply, tmp_path: Path) -> None:
+    rows = sheet(typed(LANCELIN | {"adm_remark": "one\ntwo"}), typed(LANCELIN | GREEN_HEAD))
+    result = apply("", rows, "lenient")
+    assert "CONTROL_CHARACTER" in result.codes("WARNING")
+    radars = read_register(tmp_path / "new.csv")
+    assert [radar.adm_remark for radar in radars] == ["one two", LANCELIN["adm_remark"]]
+    assert apply("", rows, "strict").codes("ERROR") == ["CONTROL_CHARACTER"]
+
+
+def test_row_longer_than_a_line_is_refused_as_in_text(apply) -> None:
+    rows = sheet(typed(LANCELIN | {"adm_remark": "x" * 5000}), typed(LANCELIN | GREEN_HEAD))
+    result = apply("", rows, "lenient")
+    assert result.codes("ERROR") == ["LINE_TOO_LONG"]
+    assert len(result.out.splitlines()) == 1
+
+
 FOREIGN = {"site_name": "\u010crnomelj", "Adm_ref_id": "SVN - 1"}
 
 
