@@ -229,6 +229,12 @@ class PatternMapping(_Mapping):
             raise ValueError("kind erp needs the unit of its values")
         if self.columns is not None and "{azimuth" not in self.columns:
             raise ValueError("columns holds {azimuth}, such as ERP_{azimuth}")
+        try:
+            (self.columns or "").format(azimuth=0)
+        except (LookupError, ValueError, AttributeError):
+            raise ValueError(
+                "columns holds {azimuth} alone, such as ERP_{azimuth} or G{azimuth:03}"
+            ) from None
         return self
 
 

@@ -155,3 +155,9 @@ def test_constant_dates_are_days(reads: Reads) -> None:
         reads(TABLE, PLACE, head=head)
     found = reads(TABLE, PLACE, head=head.replace("01.05.2020", "2020-05-01"))
     assert [entry.drop for entry in found.reading.entries] == ["expired"]
+
+
+@pytest.mark.parametrize("columns", ["{azimuth}_{x}", "{azimuth}_{}", "{azimuth.x}"])
+def test_headers_by_azimuth_hold_nothing_else(reads: Reads, columns: str) -> None:
+    with pytest.raises(InputError, match=r"pattern.*columns holds \{azimuth\} alone"):
+        reads(TABLE, PLACE, f"pattern: {{columns: '{columns}', kind: attenuation_db}}\n")

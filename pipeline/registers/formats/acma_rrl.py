@@ -35,6 +35,7 @@ _KEYS = {
     "pattern": "POWER",
 }  # fmt: skip
 _BROADCASTING, _GRANTED, _TRANSMITTER = "Broadcasting", ("Granted",), "T"
+_SECTOR = ("SDD_ID", "START_ANGLE", "STOP_ANGLE", "POWER")
 _CIRCLE_DEG, _COARSE_DEG, _FINE_DEG = 360.0, 10.0, 5.0
 
 _Cells = Mapping[str, str]
@@ -156,6 +157,10 @@ def _polarisations(folder: Path) -> dict[str, str]:
     if path is None:
         return {}
     table = read_text_table(path, TextFormat())
+    for fault in table.faults:
+        raise fault
+    if len(table.columns) < 2:
+        raise InputError("column is missing", file=path, row=1, allowed="codes and their words")
     codes, words = [*table.columns.values()][:2]
     return {code.strip(): word.strip().upper() for code, word in zip(codes, words, strict=True)}
 
@@ -200,9 +205,15 @@ def _sectors(folder: Path, source: Source, wanted: set[str]) -> dict[str, list[_
         if stated is not None:
             raise InputError("table is missing", file=folder, value=stated.path.name)
         return {}
-    table = read_text_table(path, TextFormat())
+    if stated is not None:
+        try:
+            power_units.check_unit(stated.unit, "kW")
+        except CellProblem as problem:
+            raise InputError(
+                problem.problem, row="power_pattern.unit", value=stated.unit, allowed=problem.allowed
+            ) from None
     found: dict[str, list[_Sector]] = {}
-    for row, cells in _rows(table):
+    for row, cells in _rows(_table_of_sectors(path)):
         if cells["SDD_ID"] not in wanted:
             continue
         if stated is None:
@@ -212,14 +223,28 @@ def _sectors(folder: Path, source: Source, wanted: set[str]) -> dict[str, list[_
                 field="POWER",
                 allowed="power_pattern: {unit, reference}",
             )
-        try:
-            first, last, power = (number(cells[name]) for name in ("START_ANGLE", "STOP_ANGLE", "POWER"))
-        except CellProblem as problem:
-            raise InputError(
-                problem.problem, file=path, row=row, field="POWER", allowed=problem.allowed
-            ) from None
+        first, last, power = (_figure(path, row, cells, name) for name in _SECTOR[1:])
         found.setdefault(cells["SDD_ID"], []).append((first, last, power))
     return found
+
+
+def _table_of_sectors(path: Path) -> CellTable:
+    table = read_text_table(path, TextFormat())
+    for name in _SECTOR:
+        if name not in table.columns:
+            raise InputError("column is missing", file=path, row=1, field=name, allowed=", ".join(_SECTOR))
+    for fault in table.faults:
+        raise fault
+    return table
+
+
+def _figure(path: Path, row: int, cells: _Cells, name: str) -> float:
+    try:
+        return number(cells[name])
+    except CellProblem as problem:
+        raise InputError(
+            problem.problem, file=path, row=row, field=name, value=cells[name], allowed=problem.allowed
+        ) from None
 
 
 def _enter_sectors(entry: RegisterEntry, sectors: Sequence[_Sector], source: Source) -> None:
@@ -240,6 +265,9 @@ def _enter_sectors(entry: RegisterEntry, sectors: Sequence[_Sector], source: Sou
         entry.refuse("pattern", "bad_pattern", f"no sector at {lost:g} degrees", "sectors all around", "")
         return
     powers_kw = [power_units.power_kw(max(powers), stated.unit) for powers in touching]
+    if max(powers_kw) <= 0.0 or min(powers_kw) < 0.0:
+        entry.refuse("pattern", "bad_pattern", "power is not positive", "powers of more than 0", "")
+        return
     shares = [power / max(powers_kw) for power in powers_kw]
     entry.values[HORIZONTAL] = pattern_text(attenuation_db(shares, "relative_power", 0.0))
 

@@ -41,6 +41,8 @@ _KEYS = {
     "id": "facility_id", "lat": "aloc_lat_deg", "lon": "aloc_long_deg", "channel": "aafq_channel",
     "erp_kw": "aafq_power_erp_kw", "haat_m": "aant_rc_haat", "pattern": "aafv_field_value",
 }  # fmt: skip
+_POWERS = (("aafq_power_erp_kw",), ("aafq_max_erp_kw",), ("aafq_horiz_erp_kw", "aafq_vert_erp_kw"))
+_CHANNELS = ("aafq_channel", "afac_channel", "channel")
 _POSITION = ("deg", "mm", "ss", "dir")
 
 _Cells = Mapping[str, str]
@@ -117,9 +119,8 @@ def _records(stream: IO[str], file: Path, needed: Sequence[str]) -> Iterator[Lms
             names = [cell.strip().lower() for cell in cells]
             for name in needed:
                 if name not in names:
-                    raise InputError(
-                        "column is missing", file=file, row=1, field=name, allowed=", ".join(needed)
-                    )
+                    allowed = ", ".join(needed)
+                    raise InputError("column is missing", file=file, row=1, field=name, allowed=allowed)
         elif len(cells) != len(names):
             raise RegisterFault(
                 "bad_row", "record has the wrong number of cells", file=file, row=begun, field="(row)",
@@ -130,14 +131,9 @@ def _records(stream: IO[str], file: Path, needed: Sequence[str]) -> Iterator[Lms
         waiting, begun = "", 0
     if waiting.strip():
         raise RegisterFault(
-            "bad_row",
-            "last record does not end: the file was cut off",
-            file=file,
-            row=begun,
-            field="(row)",
-            value="",
-            allowed=_END,
-        )
+            "bad_row", "last record does not end: the file was cut off", file=file, row=begun, field="(row)",
+            value="", allowed=_END,
+        )  # fmt: skip
 
 
 def read_lms(source: Source, target: Target) -> Reading:
@@ -283,7 +279,7 @@ def _stations(facility: _Facility, tables: _Tables, folder: Path) -> list[Regist
     rows = tables.locations.get(facility.licence["afac_application_id"], [])
     sites = [row for row in rows if row.cells.get("aloc_dts_reference_location_ind") != "Y"]
     name = facility.row.cells["facility_id"]
-    entries = [_station(facility, site, tables) for site in sites]
+    entries = [entry for site in sites for entry in _at_site(facility, site, tables)]
     if not entries:
         facility.entry.drop = "join_missing"
         entries = [facility.entry]
@@ -302,26 +298,29 @@ def _stations(facility: _Facility, tables: _Tables, folder: Path) -> list[Regist
     ]
 
 
-def _station(facility: _Facility, site: LmsRow, tables: _Tables) -> RegisterEntry:
+def _station(
+    facility: _Facility, site: LmsRow, antenna: _Cells | None, power: _Cells, tables: _Tables
+) -> RegisterEntry:
     cells = facility.row.cells
     entry = RegisterEntry(facility.entry.file, facility.row.row, keys=_KEYS)
     entry.source_id = entry.values["id"] = f"{cells['facility_id']}-{site.cells['aloc_loc_seq_id']}"
     entry.values |= {"status": cells["facility_status"], "country": _UNITED_STATES, "system": "ATSC"}
     entry.values["multiplex_mode"] = "8VSB"
-    entry.values["site"] = facility.licence.get("afac_community_city") or cells.get(
-        "community_served_city", ""
-    )
+    city = facility.licence.get("afac_community_city")
+    entry.values["site"] = city or cells.get("community_served_city", "")
     if cells["facility_status"] == _SILENT:
         entry.flags.append("silent")
     if "Y" in (cells.get("atsc3_ind"), facility.licence.get("atsc3_ind")):
         entry.flags.append("atsc3")
-    antenna, power = _strongest(site, tables)
     if antenna is None:
         entry.drop = "join_missing"
         return entry
-    entry.cells = {**cells, **facility.licence, **site.cells, **antenna, **(power or {})}
+    entry.cells = {**cells, **facility.licence, **site.cells, **antenna, **power}
     _place(entry)
-    if power is None or _erp(power) is None:
+    if unreadable := _unreadable(power):
+        entry.refuse(unreadable, "bad_value", "not a number", "a power in kW")
+        return entry
+    if _erp(power) is None:
         entry.drop = "no_power"
         return entry
     _radiation(entry, antenna, power, tables)
@@ -338,23 +337,42 @@ def _place(entry: RegisterEntry) -> None:
             entry.refuse(column, "bad_value", "not a position", allowed, " ".join(parts))
 
 
-def _strongest(site: LmsRow, tables: _Tables) -> tuple[_Cells | None, _Cells | None]:
-    """The antenna of a site with the largest power, and the record of that power."""
+def _at_site(facility: _Facility, site: LmsRow, tables: _Tables) -> list[RegisterEntry]:
+    """An entry for each channel of a site, with its largest power; that of the largest keeps the plain id."""
     antennas = [row.cells for row in tables.antennas.get(site.cells["aloc_loc_record_id"], [])]
-    pairs = [
-        (antenna, row.cells)
-        for antenna in antennas
-        for row in tables.frequencies.get(antenna["aant_antenna_record_id"], [])
-    ]
-    with_power = [(antenna, power) for antenna, power in pairs if _erp(power) is not None]
-    if with_power:
-        return max(with_power, key=lambda pair: _erp(pair[1]) or 0.0)
-    return (antennas[0], None) if antennas else (None, None)
+    by_channel: dict[str, list[tuple[_Cells, _Cells]]] = {}
+    for antenna in antennas:
+        for row in tables.frequencies.get(antenna["aant_antenna_record_id"], []):
+            cells = {**facility.row.cells, **facility.licence, **row.cells}
+            channel = next((cells[key] for key in _CHANNELS if cells.get(key)), "")
+            by_channel.setdefault(channel, []).append((antenna, row.cells))
+    if not by_channel:
+        return [_station(facility, site, antennas[0] if antennas else None, {}, tables)]
+    entries: list[RegisterEntry] = []
+    largest = {channel: max(pairs, key=_rank) for channel, pairs in by_channel.items()}
+    for channel, (own, power) in sorted(largest.items(), key=lambda item: -_rank(item[1])):
+        entry = _station(facility, site, own, power, tables)
+        if entries:
+            entry.source_id = entry.values["id"] = f"{entry.source_id}-{channel}"
+        entries.append(entry)
+    return entries
+
+
+def _rank(pair: tuple[_Cells, _Cells]) -> float:
+    """A power in kW to compare; what cannot be read is told before all others, what is empty after them."""
+    power_kw = _erp(pair[1])
+    return float("inf") if _unreadable(pair[1]) else -1.0 if power_kw is None else power_kw
+
+
+def _unreadable(cells: _Cells) -> str:
+    """The first key of a power that is not empty and no number, or nothing."""
+    keys = (key for names in _POWERS for key in names)
+    return next((key for key in keys if cells.get(key) and _number(cells[key]) is None), "")
 
 
 def _erp(cells: _Cells) -> float | None:
     """The e.r.p. in kW: as stated, else the largest, else that of the stronger plane; None without any."""
-    for names in (("aafq_power_erp_kw",), ("aafq_max_erp_kw",), ("aafq_horiz_erp_kw", "aafq_vert_erp_kw")):
+    for names in _POWERS:
         powers = [power for name in names if (power := _number(cells.get(name, ""))) is not None]
         if powers:
             return max(powers)
@@ -370,9 +388,7 @@ def _number(text: str) -> float | None:
 
 def _radiation(entry: RegisterEntry, antenna: _Cells, power: _Cells, tables: _Tables) -> None:
     entry.values["erp_kw"] = _erp(power)
-    for key in ("aafq_power_erp_kw", "aafq_max_erp_kw"):
-        entry.take("", key, number)
-    for key in ("aafq_channel", "afac_channel", "channel"):
+    for key in _CHANNELS:
         if entry.cells.get(key):
             entry.take("channel", key, channel_number)
             break
@@ -407,13 +423,8 @@ def _points(
     for row in rows:
         pair = [_number(row.cells.get(name, "")) for name in names]
         if pair[0] is None or pair[1] is None:
-            entry.refuse(
-                "pattern",
-                "bad_pattern",
-                "not an angle with its field",
-                "numbers",
-                row.cells.get(names[1], ""),
-            )
+            given = row.cells.get(names[1], "")
+            entry.refuse("pattern", "bad_pattern", "not an angle with its field", "numbers", given)
         else:
             found.append((pair[0], pair[1]))
     return found
@@ -432,4 +443,8 @@ def _elevation(
     chosen = "" if "" in azimuths else min(azimuths, key=apart_deg, default="")
     rows = [row for row in rows if row.cells.get("aaep_azimuth", "") == chosen]
     points = _points(entry, rows, ("aaep_depression_angle", "aaep_field_value"))
-    return vertical(points, "relative_field") if points else Vertical(None, [])
+    try:
+        return vertical(points, "relative_field") if points else Vertical(None, [])
+    except CellProblem as problem:
+        entry.refuse("aaep_field_value", problem.reason, problem.problem, problem.allowed, problem.value)
+        return Vertical(None, [])

@@ -33,7 +33,9 @@ def read_post_auction(source: Source, target: Target) -> Reading:
     reading = Reading()
     patterns: dict[str, FccRow] = {}
     if (table := source.mapping.patterns) is not None:
-        rows, _ = fcc_rows(table)
+        rows, lost = fcc_rows(table)
+        for fault in (entry.fault for entry in lost if entry.fault is not None):
+            raise fault
         check_columns(table, rows, ("AntID",))
         for row in rows:
             if row.cells["AntID"] and any(row.fields):

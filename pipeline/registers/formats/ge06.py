@@ -60,7 +60,7 @@ def read_ge06(source: Source, target: Target) -> Reading:
         notices += found
         reading.inputs.append(InputFile(path, len(found)))
     fragments = source.mapping.fragments
-    known: dict[str, RegisterEntry] = {}
+    known: dict[tuple[str, str], RegisterEntry] = {}
     for notice in notices:
         if fragments is not None and notice.get("t_fragment") not in ("", *fragments):
             reading.entries.append(_dropped(notice, "filter"))
@@ -80,8 +80,12 @@ def _reference(notice: Notice) -> str:
     return notice.get("t_adm_ref_id") or notice.get("t_trg_adm_ref_id")
 
 
+def _administration(notice: Notice) -> str:
+    return notice.administration or notice.get("t_adm")
+
+
 def _id(notice: Notice) -> str:
-    prefix = notice.administration or notice.get("t_adm")
+    prefix = _administration(notice)
     return f"{prefix}:{_reference(notice)}" if prefix else _reference(notice)
 
 
@@ -97,7 +101,7 @@ def _dropped(notice: Notice, reason: str) -> RegisterEntry:
 
 
 def _assignments(
-    notice: Notice, kind: str, source: Source, known: dict[str, RegisterEntry]
+    notice: Notice, kind: str, source: Source, known: dict[tuple[str, str], RegisterEntry]
 ) -> list[RegisterEntry]:
     """The entry of a notice, if it makes one; those before that it replaces or takes away are dropped."""
     action = notice.get("t_action").upper()
@@ -111,7 +115,8 @@ def _assignments(
             "GT1, GT2, GS1, GS2, GA1, G02, GB1, TB5; ADD, MODIFY, SUPPRESS",
         )
         return [entry]
-    concerned = notice.get("t_trg_adm_ref_id") or notice.get("t_adm_ref_id")
+    administration = _administration(notice)
+    concerned = administration, notice.get("t_trg_adm_ref_id") or notice.get("t_adm_ref_id")
     before = known.pop(concerned, None) if action != "ADD" or kind == "TB5" else None
     if kind == "TB5" or action in ("SUPPRESS", "WITHDRAW"):
         if before is not None:
@@ -119,11 +124,14 @@ def _assignments(
             return []
         return [_dropped(notice, "suppressed")]
     entry = _station(notice, source)
+    if before is not None and not entry.written:  # not in force, or at fault: it takes nothing away
+        known[concerned] = before
+        return [entry]
     if before is not None:
         before.drop = "superseded"
     elif action == "MODIFY":
         entry.flags.append("modify_without_original")
-    known.setdefault(_reference(notice), entry)
+    known.setdefault((administration, _reference(notice)), entry)
     return [entry]
 
 
@@ -270,6 +278,11 @@ def _diagram(entry: RegisterEntry, notice: Notice, block: str) -> _Points:
             points.append((azimuth_deg, number(text)))
         except CellProblem as problem:
             entry.refuse(block, "bad_pattern", problem.problem, problem.allowed, text)
+    given = sorted(azimuth_deg for azimuth_deg, _ in points)
+    wanted = [round(i * 360.0 / len(given)) for i in range(len(given))]
+    if odd := [there for there, due in zip(given, wanted, strict=True) if there != due]:
+        allowed = f"{len(given)} azimuths from 0 on, by 360 / {len(given)} degrees"
+        entry.refuse(block, "bad_pattern", "diagram is not all around", allowed, f"azm{odd[0]:03.0f}")
     return points
 
 

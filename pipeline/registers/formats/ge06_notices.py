@@ -150,7 +150,16 @@ class _Reader:
     def finish(self) -> None:
         """Check what only the end can tell."""
         self._refuse_open()
-        if self.declared is not None and self.declared[1] != str(len(self.notices)):
+        if self.declared is None:
+            raise RegisterFault(
+                "count",
+                "number of notices is not stated: the file was cut off",
+                file=self.path,
+                field="t_num_notices",
+                value="",
+                allowed=f"<TAIL> with t_num_notices = {len(self.notices)}, as there are",
+            )
+        if self.declared[1] != str(len(self.notices)):
             raise RegisterFault(
                 "count",
                 "number of notices is not that of the tail: some are lost",

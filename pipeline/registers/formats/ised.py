@@ -26,6 +26,7 @@ from pipeline.registers.finishing import Target
 from pipeline.rows.foreign_files import read_foreign
 from pipeline.rows.foreign_text import CellTable, TextFormat
 
+_LANGUAGE_BYTE = 29
 _PIPE = TextFormat("windows-1252", "|")
 _NAMES = {
     "stations": ("tvstatio.dbf", "tv_statio.txt"),
@@ -83,7 +84,16 @@ def _table(folder: Path, names: Sequence[str]) -> CellTable:
     )
     if not found:
         raise InputError("table is missing", file=folder, allowed=" or ".join(names))
-    return read_foreign(found[0], _PIPE if found[0].suffix.lower() == ".txt" else TextFormat()).table
+    return read_foreign(found[0], _form(found[0])).table
+
+
+def _form(path: Path) -> TextFormat:
+    """How text is read, and a dBase file that does not say its letters (language byte 0): windows-1252."""
+    if path.suffix.lower() != ".dbf":
+        return _PIPE
+    with path.open("rb") as stream:
+        silent = stream.read(_LANGUAGE_BYTE + 1)[_LANGUAGE_BYTE:] == b"\0"
+    return _PIPE if silent and not path.with_suffix(".cpg").exists() else TextFormat()
 
 
 def _rows(table: CellTable, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -190,6 +200,8 @@ def _patterns(
     tables: Mapping[str, CellTable],
 ) -> dict[tuple[str, str], list[tuple[str, list[tuple[float, float]]]]]:
     """Plane and points (azimuth, gain in dB over ERPVPK) by call sign and banner."""
+    for fault in (fault for name in ("keys", "patterns", "points") for fault in tables[name].faults):
+        raise fault
     points: dict[str, list[tuple[float, float]]] = {}
     for row, cells in _rows(tables["points"], ("PATT_KEY", "ANGLE", "GAIN")):
         pair = _number(cells["ANGLE"]), _number(cells["GAIN"])
