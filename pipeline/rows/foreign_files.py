@@ -36,6 +36,7 @@ _OF_KML = {
     "description", "timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude", "visibility",
     "drawOrder", "icon", "id2", "snippet",
 }  # fmt: skip
+_NUMBERS = ("OFTInteger", "OFTInteger64", "OFTReal")
 _DEFAULT_ENCODING = TextFormat().encoding
 # Offset of the language byte of a dBase file, and that of the length of its header.
 _LANGUAGE_BYTE, _HEADER_LENGTH = 29, slice(8, 10)
@@ -46,15 +47,16 @@ class ForeignTable(NamedTuple):
     """A table with what its kind of file knows besides.
 
     ``points`` by row: (x, y) in ``crs``, the kind of another geometry, or None; None for tables without any.
-    ``typed``: numbers were numbers, so that the decimal sign is a point whatever the file's text has;
-    ``workbook``: only some of them were. ``serial_shift_days``: of dates given as numbers.
+    ``typed``: the columns of a vector file that were numbers, so that the decimal sign is a point whatever
+    the file's text has; None of text and of workbooks. ``sheet`` of a workbook, of which single cells were.
+    ``serial_shift_days``: of dates given as numbers.
     """
 
     table: CellTable
     points: list[tuple[float, float] | str | None] | None = None
     crs: CRS | None = None
-    typed: bool = False
-    workbook: bool = False
+    typed: frozenset[str] | None = None
+    sheet: str | None = None
     serial_shift_days: int = 0
 
 
@@ -120,7 +122,7 @@ def _workbook(path: Path, header_row: int, sheet: str | None) -> ForeignTable:
         raise InputError("holds no header", file=path, row=header_row, allowed=allowed)
     below = [(row, cells) for row, cells in records.items() if row > header_row]
     return ForeignTable(
-        cell_table(path, header, below), workbook=True, serial_shift_days=1462 if _from_1904(path) else 0
+        cell_table(path, header, below), sheet=chosen, serial_shift_days=1462 if _from_1904(path) else 0
     )
 
 
@@ -159,7 +161,8 @@ def _vector(path: Path, encoding: str | None, layer: str | None) -> ForeignTable
         raise InputError("no such layer", file=path, field="layer", value=layer, allowed=", ".join(names))
     if layer is None and len(names) > 1 and not is_kml:
         raise InputError("which layer is the register?", file=path, field="layer", allowed=", ".join(names))
-    frames = [_frame(path, encoding, name) for name in ([layer] if layer is not None else names)]
+    read = [_frame(path, encoding, name) for name in ([layer] if layer is not None else names)]
+    frames, typed = [frame for frame, _ in read], _typed([kinds for _, kinds in read])
     frame = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     geometry = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else None
     left_out = {"geometry"} if geometry is not None else set()
@@ -172,8 +175,8 @@ def _vector(path: Path, encoding: str | None, layer: str | None) -> ForeignTable
         _refuse_described(path, columns, frame)
     table = _all_rows(path, columns, records)
     if geometry is None:
-        return ForeignTable(table, typed=True)
-    return ForeignTable(table, [_point(shape) for shape in geometry], geometry.crs, typed=True)
+        return ForeignTable(table, typed=typed)
+    return ForeignTable(table, [_point(shape) for shape in geometry], geometry.crs, typed=typed)
 
 
 def _all_rows(path: Path, columns: Sequence[str], records: Sequence[tuple[int, Sequence[str]]]) -> CellTable:
@@ -183,14 +186,21 @@ def _all_rows(path: Path, columns: Sequence[str], records: Sequence[tuple[int, S
     return CellTable(path, tuple(columns), [row for row, _ in records], named, [])
 
 
-def _frame(path: Path, encoding: str | None, layer: str) -> pd.DataFrame:
+def _frame(path: Path, encoding: str | None, layer: str) -> tuple[pd.DataFrame, dict[str, str]]:
     with _opened(path):
         info = pyogrio.read_info(path, layer=layer)
         frame = pyogrio.read_dataframe(path, layer=layer, encoding=encoding)
-    for name, kind in zip(info["fields"], info["ogr_types"], strict=True):
+    kinds = dict(zip(info["fields"], info["ogr_types"], strict=True))
+    for name, kind in kinds.items():
         if kind == "OFTDate" and pd.api.types.is_datetime64_any_dtype(frame[name]):
             frame[name] = frame[name].dt.strftime("%Y-%m-%d").astype(object)
-    return frame
+    return frame, kinds
+
+
+def _typed(layers: Sequence[dict[str, str]]) -> frozenset[str]:
+    """The fields that are numbers in every layer that has them."""
+    texts = {name for kinds in layers for name, kind in kinds.items() if kind not in _NUMBERS}
+    return frozenset(name for kinds in layers for name in kinds if name not in texts)
 
 
 def _refuse_described(path: Path, columns: Sequence[str], frame: pd.DataFrame) -> None:

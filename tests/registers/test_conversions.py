@@ -34,8 +34,6 @@ LAT, LON = Axis("lat"), Axis("lon")
         ("1\u00a0107,5", NumberFormat(",", " "), 1107.5),
         ("1\u2009107", NumberFormat(".", "\u2009"), 1107.0),
         ("1,000", NumberFormat(".", ","), 1000.0),
-        ("15.5", NumberFormat(",", workbook=True), 15.5),
-        ("32,5", NumberFormat(",", workbook=True), 32.5),
     ],
 )
 def test_numbers(text: str, form: NumberFormat, value: float) -> None:
@@ -53,7 +51,6 @@ def test_numbers(text: str, form: NumberFormat, value: float) -> None:
         ("1.107", NumberFormat(",")),
         ("1.10", GERMAN),
         ("1.0000", GERMAN),
-        ("1.107", NumberFormat(",", ".", workbook=True)),
     ],
 )
 def test_what_is_no_number_or_two(text: str, form: NumberFormat) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+import pyogrio
 import pytest
 
 from pipeline.cli.commands_registers import service_targets
 from pipeline.errors import InputError
 from pipeline.registers.finishing import faults_of
 from pipeline.registers.importing import Import, read_import, read_mapping
+from pipeline.rows.workbook_numbers import number_cells
+from tests.coordination.radar.workbooks import workbook
 
 HEAD = """plan: 8MHz
 format: table
@@ -161,3 +165,56 @@ def test_constant_dates_are_days(reads: Reads) -> None:
 def test_headers_by_azimuth_hold_nothing_else(reads: Reads, columns: str) -> None:
     with pytest.raises(InputError, match=r"pattern.*columns holds \{azimuth\} alone"):
         reads(TABLE, PLACE, f"pattern: {{columns: '{columns}', kind: attenuation_db}}\n")
+
+
+# --- decimal and thousands signs ----------------------------------------------------------------------------
+
+
+def test_one_sign_for_decimals_and_thousands_is_refused(reads: Reads) -> None:
+    columns = {**PLACE, "erp_kw": "{from: P, decimal: '.'}"}
+    with pytest.raises(InputError, match=r"field P: decimal and thousands sign are the same; found '\.'"):
+        reads(TABLE, columns, "decimal: ','\nthousands: '.'\n")
+
+
+def test_a_joined_table_has_its_own_signs(reads: Reads, tmp_path: Path) -> None:
+    (tmp_path / "powers.csv").write_text("Nr;kW\n1;1.107,5\n", encoding="utf-8")
+    columns = {**PLACE, "erp_kw": "{from: kW}"}
+    join = "join: {path: powers.csv, 'on': Nr, separator: ';', decimal: ',', thousands: '.'}\n"
+    assert values(reads(TABLE, columns, join), "erp_kw") == [1107.5]
+
+
+def test_texts_and_numbers_of_a_workbook(reads: Reads, tmp_path: Path) -> None:
+    rows = [
+        ["Nr", "Ch", "P", "Lat", "Lon"],
+        ["1", 22, "1.107", 46.5, 14.5],
+        ["2", 23, 1.107, 46.5, 14.5],
+        ["3", 24, "1,5", 46.5, 14.5],
+        ["4", 25, 0.00001, 46.5, 14.5],
+    ]
+    (tmp_path / "list.xlsx").write_bytes(workbook(rows))
+    head = HEAD.replace("list.csv", "list.xlsx")
+    columns = {**PLACE, "erp_kw": "{from: P}"}
+    signs = "decimal: ','\nthousands: '.'\n"
+    assert values(reads("", columns, signs, head), "erp_kw") == [1107.0, 1.107, 1.5, 0.00001]
+    assert "row 2, field erp_kw: not a number; found '1.107'" in fault(
+        reads("", columns, "decimal: ','\n", head)
+    )
+
+
+def test_texts_of_a_placemark_obey_the_signs(reads: Reads, tmp_path: Path) -> None:
+    fields = {"Nr": "1", "Ch": "22", "P": "1.107"}
+    data = "".join(f'<Data name="{name}"><value>{text}</value></Data>' for name, text in fields.items())
+    (tmp_path / "list.kml").write_text(
+        '<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><name>A</name><ExtendedData>'
+        f"{data}</ExtendedData><Point><coordinates>14.5,46.5</coordinates></Point></Placemark></Document></kml>",
+        encoding="utf-8",
+    )
+    signs, head = "decimal: ','\nthousands: '.'\n", HEAD.replace("list.csv", "list.kml")
+    assert values(reads("", {"erp_kw": "{from: P}"}, signs, head), "erp_kw") == [1107.0]
+
+
+def test_numbers_of_an_open_document(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"Nr": ["1", "2"], "P": [1.5, 2.25], "T": ["1.5", "x"]})
+    pyogrio.write_dataframe(frame, tmp_path / "list.ods", driver="ODS", layer="S")
+    assert number_cells(tmp_path / "list.ods", "S") == {(2, 1), (3, 1)}
+    assert number_cells(tmp_path / "list.ods", "T") == set()

@@ -32,13 +32,12 @@ class CellProblem(ValueError):
 class NumberFormat(NamedTuple):
     """Decimal and thousands sign of a column.
 
-    ``typed``: cells were numbers in their file, with a point; ``workbook``: some were, others are text.
+    ``typed``: cells were numbers in their file, with a point.
     """
 
     decimal: str = "."
     thousands: str = ""
     typed: bool = False
-    workbook: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -56,18 +55,9 @@ def number(text: str, form: NumberFormat = NumberFormat()) -> float:  # noqa: B0
     if form.typed:
         return _plain(plain)
     written = _as_written(plain, form)
-    if not form.workbook or form.decimal == ".":
-        if written is None:
-            raise not_a_number(form)
-        return written
-    stored = _stored(plain)
-    if stored is not None and written is not None and stored != written:
-        allowed = 'thousands: "" for this column if its cells are numbers'
-        raise CellProblem("bad_value", "is one number as text and another as a cell of a workbook", allowed)
-    found = written if stored is None else stored
-    if found is None:
+    if written is None:
         raise not_a_number(form)
-    return found
+    return written
 
 
 def not_a_number(form: NumberFormat) -> CellProblem:
@@ -83,13 +73,6 @@ def _as_written(text: str, form: NumberFormat) -> float | None:
         return None
     thousands = form.thousands if form.thousands.strip() else " "
     return float(text.replace(thousands, "").replace(form.decimal, "."))
-
-
-def _stored(text: str) -> float | None:
-    try:
-        return finite(text)
-    except ValueError:
-        return None
 
 
 def _plain(text: str) -> float:

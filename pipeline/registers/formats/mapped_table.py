@@ -16,7 +16,14 @@ from pipeline.errors import InputError
 from pipeline.registers.conversion.cell_numbers import CellProblem, day
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, drop_by_rule
 from pipeline.registers.finishing import Target
-from pipeline.registers.mapped.mapped_cells import DATES, Converted, MappedCells, convert, headers_of
+from pipeline.registers.mapped.mapped_cells import (
+    DATES,
+    Converted,
+    MappedCells,
+    SecondTable,
+    convert,
+    headers_of,
+)
 from pipeline.registers.mapped.mapped_patterns import Patterns, check_pattern_columns
 from pipeline.registers.mapped.mapped_places import PLACE_COLUMNS, MappedPlaces, places
 from pipeline.rows.foreign_files import ForeignTable, read_foreign
@@ -103,11 +110,13 @@ def _read_table(path: Path, mapping: RegisterMapping, target: Target) -> Reading
     foreign = read_foreign(path, form, sheet=mapping.sheet, layer=mapping.layer)
     inputs = [InputFile(path, len(foreign.table.rows) + len(foreign.table.faults))]
     unjoined: set[int] = set()
+    second: SecondTable | None = None
     lost: list[RegisterEntry] = []
     if mapping.join is not None:
-        foreign, unjoined, lost, joined_file = _joined(foreign, mapping.join)
+        foreign, second, lost, joined_file = _joined(foreign, mapping, mapping.join)
+        unjoined = {i for i, partner in enumerate(second.partners) if partner is None}
         inputs.append(joined_file)
-    cells = MappedCells(foreign, mapping, mapping.na)
+    cells = MappedCells(foreign, mapping, mapping.na, second)
     placed = places(cells, mapping) if "lon" in target.columns else None
     others = {name: column for name, column in mapping.columns.items() if name not in PLACE_COLUMNS}
     columns = _Columns(
@@ -124,12 +133,13 @@ def _read_table(path: Path, mapping: RegisterMapping, target: Target) -> Reading
 
 
 def _joined(
-    foreign: ForeignTable, join: Join
-) -> tuple[ForeignTable, set[int], list[RegisterEntry], InputFile]:
-    """The table with the columns of a second one; rows without a partner on either side."""
+    foreign: ForeignTable, mapping: RegisterMapping, join: Join
+) -> tuple[ForeignTable, SecondTable, list[RegisterEntry], InputFile]:
+    """The table with the columns of a second one; rows of this without a partner."""
     path = join.path
     form = TextFormat(join.encoding, join.separator, join.header_row)
-    second = read_foreign(path, form, sheet=join.sheet, layer=join.layer).table
+    other = read_foreign(path, form, sheet=join.sheet, layer=join.layer)
+    second = other.table
     for fault in second.faults:
         raise fault
     key = one_blank(join.on)
@@ -158,8 +168,17 @@ def _joined(
         for text, i in by_key.items()
         if text not in used
     ]
-    unjoined = {i for i, partner in enumerate(partners) if partner is None}
-    return foreign._replace(table=table), unjoined, lost, InputFile(path, len(second.rows))
+    names = frozenset(second.columns) - frozenset(foreign.table.columns)
+    joined = SecondTable(MappedCells(other, _signs(join, mapping), mapping.na), names, partners)
+    return foreign._replace(table=table), joined, lost, InputFile(path, len(second.rows))
+
+
+def _signs(join: Join, mapping: RegisterMapping) -> Join:
+    """The second table with the signs of the first where it states none of its own."""
+    if "decimal" in join.model_fields_set:
+        return join
+    own = join.thousands if "thousands" in join.model_fields_set else mapping.thousands
+    return join.model_copy(update={"decimal": mapping.decimal, "thousands": own})
 
 
 # --- entries ------------------------------------------------------------------------------------------------

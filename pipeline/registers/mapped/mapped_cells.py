@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import NamedTuple
 
 from pipeline.config.register_mapping import ColumnMapping, FileText, Quantity, UnitOf
@@ -21,6 +23,7 @@ from pipeline.registers.conversion.cell_numbers import (
 )
 from pipeline.rows.foreign_files import ForeignTable
 from pipeline.rows.foreign_text import one_blank
+from pipeline.rows.workbook_numbers import number_cells
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _BETWEEN = "\x1f"
@@ -42,12 +45,23 @@ class Converted(NamedTuple):
     problems: dict[int, CellProblem]
 
 
+class SecondTable(NamedTuple):
+    """A joined table: its cells, the columns that come from it, and the index of its row by row."""
+
+    cells: MappedCells
+    columns: frozenset[str]
+    partners: list[int | None]
+
+
 class MappedCells:
     """The cells of a table by header: blanks made one, texts that mean "not given" empty."""
 
-    def __init__(self, foreign: ForeignTable, form: FileText, na: Iterable[str]) -> None:
-        """Remember the table; ``na`` of all columns."""
-        self.foreign, self.form = foreign, form
+    def __init__(
+        self, foreign: ForeignTable, form: FileText, na: Iterable[str], second: SecondTable | None = None
+    ) -> None:
+        """Remember the table, with the columns of the second one in it; ``na`` of all columns."""
+        self.foreign, self.form, self._second = foreign, form, second
+        self._numbers: frozenset[tuple[int, int]] | None = None
         self.count = len(foreign.table.rows)
         self.used: set[str] = set()
         self._na = {"", *map(one_blank, na)}
@@ -65,6 +79,30 @@ class MappedCells:
         further = {one_blank(text) for text in na}
         return ["" if cell in further else cell for cell in cells] if further else cells
 
+    def figures(
+        self, header: str, column: ColumnMapping | Quantity | None = None, na: Sequence[str] = ()
+    ) -> list[str]:
+        """Cells of a column of numbers: those that a workbook holds as numbers get the column's signs."""
+        texts = self.of(header, na)
+        if (second := self._from_second(header)) is not None:
+            own = second.cells.figures(header, column, na)
+            return ["" if i is None else own[i] for i in second.partners]
+        decimal = self.number_format(header, column).decimal
+        if self.foreign.sheet is None or decimal == ".":
+            return texts
+        table = self.foreign.table
+        if self._numbers is None:
+            self._numbers = number_cells(table.path, self.foreign.sheet)
+        place = table.headers.index(one_blank(header))
+        return [
+            _with_sign(text, decimal) if (row, place) in self._numbers else text
+            for row, text in zip(table.rows, texts, strict=True)
+        ]
+
+    def _from_second(self, header: str) -> SecondTable | None:
+        second = self._second
+        return second if second is not None and one_blank(header) in second.columns else None
+
     def as_they_stand(self, header: str) -> list[str]:
         """Cells of a column without any change."""
         return self.foreign.table.columns[self._known(header)]
@@ -73,12 +111,23 @@ class MappedCells:
         """Whether there is a column of that name."""
         return one_blank(header) in self.foreign.table.columns
 
-    def number_format(self, column: ColumnMapping | Quantity | None = None) -> NumberFormat:
-        """Decimal and thousands sign of a column."""
+    def number_format(self, header: str, column: ColumnMapping | Quantity | None = None) -> NumberFormat:
+        """Decimal and thousands sign of a column, those of the table that it comes from; not the same."""
+        if (second := self._from_second(header)) is not None:
+            return second.cells.number_format(header, column)
         decimal = getattr(column, "decimal", None) or self.form.decimal
         stated = getattr(column, "thousands", None)
         thousands = self.form.thousands if stated is None else stated
-        return NumberFormat(decimal, thousands, self.foreign.typed, self.foreign.workbook)
+        typed = one_blank(header) in (self.foreign.typed or ())
+        if decimal == thousands and not typed:
+            raise InputError(
+                "decimal and thousands sign are the same",
+                file=self.foreign.table.path,
+                field=header,
+                value=decimal,
+                allowed='two signs; thousands: "" of a column without any',
+            )
+        return NumberFormat(decimal, thousands, typed)
 
     def not_used(self) -> list[str]:
         """Headers that no part of the mapping names, in their order."""
@@ -89,7 +138,7 @@ class MappedCells:
         if name not in self.foreign.table.columns:
             table = self.foreign.table
             known = ", ".join(name for name in table.headers if name)
-            row = self.form.header_row if self.foreign.points is None and not self.foreign.typed else None
+            row = self.form.header_row if self.foreign.points is None and self.foreign.typed is None else None
             raise InputError("column is missing", file=table.path, row=row, field=name, allowed=known)
         self.used.add(name)
         return name
@@ -115,11 +164,28 @@ def convert(cells: MappedCells, target: str, column: ColumnMapping) -> Converted
     if column.power is not None and column.gain is not None:
         return _radiated(cells, target, column, column.power, column.gain)
     headers = headers_of(column)
-    parts = [cells.of(header, column.na) for header in headers]
+    read = cells.of if _is_no_number(target) else partial(_figures, cells, column)
+    parts = [read(header, column.na) for header in headers]
     texts = parts[0] if len(parts) == 1 else [joined(row) for row in zip(*parts, strict=True)]
     if column.map or column.otherwise is not None:
         texts = _mapped(texts, column)
     return _read(cells, target, column, texts)
+
+
+def _is_no_number(target: str) -> bool:
+    return target in {"polarisation", "channel", *_TEXTS, *DATES, *_TIMES}
+
+
+def _figures(cells: MappedCells, column: ColumnMapping, header: str, na: Sequence[str]) -> list[str]:
+    return cells.figures(header, column, na)
+
+
+def _with_sign(text: str, decimal: str) -> str:
+    """The text of a number with a point as one with another sign, without exponent; other texts unchanged."""
+    try:
+        return format(Decimal(text), "f").replace(".", decimal)
+    except InvalidOperation:
+        return text
 
 
 def _read(cells: MappedCells, target: str, column: ColumnMapping, texts: list[str]) -> Converted:
@@ -131,7 +197,7 @@ def _read(cells: MappedCells, target: str, column: ColumnMapping, texts: list[st
         return Converted(*each(texts, channel_number))
     if target in DATES:
         shift_days = cells.foreign.serial_shift_days
-        workbook = cells.foreign.workbook
+        workbook = cells.foreign.sheet is not None
         return Converted(
             *each(
                 texts,
@@ -197,7 +263,7 @@ def _with_units(texts: Sequence[str], units: list[str] | str) -> list[str]:
 
 
 def _numbers(cells: MappedCells, target: str, column: ColumnMapping, texts: list[str]) -> Converted:
-    form, wanted = cells.number_format(column), dimension(target)
+    form, wanted = cells.number_format(headers_of(column)[0], column), dimension(target)
     units = _units(cells, column.unit, wanted)
     if isinstance(units, str) and units:
         _refuse_bad_unit(target, units, wanted)
@@ -233,9 +299,13 @@ def _radiated(
     if not isinstance(power.unit, UnitOf):
         _refuse_bad_unit(f"{target}.power", power.unit, "kW")
     gain_unit = _units(cells, gain.unit, "")
-    loss = [""] * cells.count if column.loss is None else cells.of(column.loss.from_, column.loss.na)
-    gains = _with_units(cells.of(gain.from_, gain.na), gain_unit)
-    powers = _with_units(cells.of(power.from_, power.na), _units(cells, power.unit, ""))
+    loss = (
+        [""] * cells.count
+        if column.loss is None
+        else cells.figures(column.loss.from_, column.loss, column.loss.na)
+    )
+    gains = _with_units(cells.figures(gain.from_, gain, gain.na), gain_unit)
+    powers = _with_units(cells.figures(power.from_, power, power.na), _units(cells, power.unit, ""))
     texts = [
         p and f"{p}\x1e{g}\x1e{minus}" for p, g, minus in zip(powers, gains, loss, strict=True)
     ]  # no power: nothing is given
@@ -247,7 +317,7 @@ def _radiated_reader(
     cells: MappedCells, parts: tuple[Quantity, Quantity, Quantity | None], gain_unit: list[str] | str
 ) -> Callable[[str], float]:
     power, _, loss = parts
-    forms = [cells.number_format(part) for part in parts]
+    forms = [NumberFormat() if part is None else cells.number_format(part.from_, part) for part in parts]
     power_unit = power.unit if isinstance(power.unit, str) else ""
 
     def read(text: str) -> float:

@@ -27,13 +27,20 @@ class _Read(NamedTuple):
     flags: tuple[str, ...] = ()
 
 
+class _Figures(NamedTuple):
+    """Cells of a column of numbers, and how they are read."""
+
+    texts: Sequence[str]
+    form: NumberFormat
+
+
 class Patterns:
     """The patterns of a table by row; equal ones are computed once."""
 
     def __init__(self, cells: MappedCells, mapping: PatternMapping, folder: Path) -> None:
         """Look up the columns; InputError for one that is not there. ``folder`` of antenna files."""
         self.cells, self.mapping, self.folder = cells, mapping, folder
-        self._form = cells.number_format()
+        self._form = NumberFormat()
         self._known: dict[object, tuple[str, bool, float | None]] = {}
         self._numbers_of: dict[str, float] = {}
         self._files: dict[str, AntennaFile] = {}
@@ -42,7 +49,10 @@ class Patterns:
         if mapping.columns is not None:
             self._azimuths = [float(azimuth) for azimuth in range(0, 360, mapping.step)]
             names = [mapping.columns.format(azimuth=int(azimuth)) for azimuth in self._azimuths]
-            self._columns = [cells.of(name) for name in names]
+            self._columns = [cells.figures(name) for name in names]
+            self._form = cells.number_format(names[0])
+        elif mapping.from_ is not None:
+            self._form = cells.number_format(mapping.from_)
         if mapping.kind == "erp":
             power_units.check_unit(mapping.unit, "kW")
         self._rotation = self._numbers(mapping.rotation)
@@ -51,23 +61,26 @@ class Patterns:
         self._names = [] if mapping.file is None else cells.of(mapping.file.from_)
         self._texts = [] if mapping.from_ is None else cells.of(mapping.from_)
 
-    def _numbers(self, source: float | CellOf | None) -> Sequence[str] | float | None:
-        return self.cells.of(source.from_) if isinstance(source, CellOf) else source
+    def _numbers(self, source: float | CellOf | None) -> _Figures | float | None:
+        if not isinstance(source, CellOf):
+            return source
+        return _Figures(self.cells.figures(source.from_), self.cells.number_format(source.from_))
 
-    def _at(self, source: Sequence[str] | float | None, i: int) -> float:
+    def _at(self, source: _Figures | float | None, i: int) -> float:
         """A number of a row, 0 where there is none."""
-        if source is None or isinstance(source, float | int):
+        if not isinstance(source, _Figures):
             return float(source or 0.0)
+        text = source.texts[i]
         try:
-            return number(source[i], self._form) if source[i] else 0.0
+            return number(text, source.form) if text else 0.0
         except CellProblem as problem:
-            raise CellProblem("bad_pattern", problem.problem, _NO_NUMBER, source[i]) from None
+            raise CellProblem("bad_pattern", problem.problem, _NO_NUMBER, text) from None
 
     def _turn_deg(self, points: Sequence[tuple[float, float]], i: int) -> float:
         """The true azimuth of a pattern's 0; a directional pattern whose row does not say it is at fault."""
         rotation = self._rotation
         directional = len({value for _, value in points}) > 1
-        if directional and isinstance(rotation, Sequence) and not rotation[i]:
+        if directional and isinstance(rotation, _Figures) and not rotation.texts[i]:
             raise CellProblem("bad_pattern", "rotation of the pattern is missing", _NO_NUMBER, "")
         return self._at(rotation, i) + self.mapping.north_offset_deg
 

@@ -81,7 +81,8 @@ def _angles(
 def _axis_values(cells: MappedCells, name: str, column: ColumnMapping) -> Converted:
     axis = axis_of(name, column)
     if name in ("x", "y"):
-        form, texts = cells.number_format(column), cells.of(_only_header(name, column), column.na)
+        header = _only_header(name, column)
+        form, texts = cells.number_format(header, column), cells.figures(header, column, column.na)
         return Converted(*each(texts, lambda text: number(text, form)))
     parts = [cells.of(header, column.na) for header in headers_of(column)]
     texts = [_BETWEEN.join(row) if any(row) else "" for row in zip(*parts, strict=True)]
