@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.path_classes import PixelClasses
+from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.terrain.device_heights import class_heights_m
 from pipeline.terrain.device_lines import RingSettings
@@ -146,6 +147,10 @@ class HeightRows:
         with self._file.open("rb") as stream:
             for first, number in zip(self._places.first_numbers(box).tolist(), numbers, strict=True):
                 stream.seek(self._start + first * self.cells)
-                stream.readinto(found[place : place + number].data)
+                part = found[place : place + number]
+                if stream.readinto(part.data) != part.size:
+                    raise InputError(
+                        "ends before its last pixel", file=self._file, allowed="heights of all pixels"
+                    )
                 place += number
         return found

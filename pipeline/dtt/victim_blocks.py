@@ -43,7 +43,9 @@ class VictimBlocks:
         self, fill: Callable[[slice, slice, VictimMaps], None], number: NDArray[np.int64], threads: int
     ) -> None:
         """``fill`` writes the victims of a part of the grid; ``number`` of them by block row and column."""
-        self._fill, self._number, self._threads = fill, number, threads
+        self._fill, self._number = fill, number
+        # The same threads for all rows: each thread opens the files that it reads, and keeps them.
+        self._pool = ThreadPoolExecutor(max_workers=threads)
         self._blocks: dict[tuple[int, int], _Block] = {}
 
     def any_within(self, box: PixelBox) -> bool:
@@ -74,8 +76,7 @@ class VictimBlocks:
             kinds = np.flatnonzero(np.bincount(victims.kind.ravel(), minlength=NO_VICTIM + 1)[:NO_VICTIM])
             return _Block(victims, frozenset(kinds.tolist()))
 
-        with ThreadPoolExecutor(max_workers=self._threads) as pool:
-            self._blocks.update(zip(new, pool.map(read, new), strict=True))
+        self._blocks.update(zip(new, self._pool.map(read, new), strict=True))
 
     def put(
         self,

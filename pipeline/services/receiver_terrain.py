@@ -34,6 +34,7 @@ from pipeline.terrain.tile_sweeps import grid_lattice_deg, outline_of
 
 # Half of a pixel's diagonal per side, with room for the scale of the projection.
 HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
+_REACHES_KM = (5.0, 10.0, 20.0, 40.0)
 
 
 class ReceiverEnd(NamedTuple):
@@ -67,10 +68,20 @@ class _ReceiverTerrain:
 
     def losses_of(self, end: ReceiverEnd, device: Device) -> LossesAround | None:
         """Losses from devices of a kind to a receiver; None where the grid is beyond its reach."""
+        end = end._replace(reach_km=self._swept_km(end.reach_km))
         key = end, device.height_m, device.polarisation == "V"
         if key not in self._tables:
             self._tables[key] = self._swept(end, device)
         return self._tables[key]
+
+    def _swept_km(self, reach_km: float) -> float:
+        """How far a table goes, so that it knows all of a pixel that begins within the reach of a receiver.
+
+        In few steps, that devices of one height share a table.
+        """
+        whole_km = reach_km + 2.0 * HALF_DIAGONAL * self._grid.resolution_m / 1000.0
+        known_km = self._config.protection.device_path_km
+        return min(known_km, next((step_km for step_km in _REACHES_KM if step_km >= whole_km), known_km))
 
     def _swept(self, end: ReceiverEnd, device: Device) -> LossesAround | None:
         view = view_of(end.lon_deg, end.lat_deg, *self._outline_deg)

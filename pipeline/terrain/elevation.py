@@ -357,7 +357,9 @@ def fill_coast_voids(elevation: LonLatRaster, land: LonLatRaster, coast_km: floa
         return 0
     from scipy.ndimage import distance_transform_edt  # 0.2 s that every job would take
 
-    across = math.cos(math.radians(land.north_deg - 0.5 * land.values.shape[0] * land.step_lat_deg))
+    # At the widest parallel of the mask: elsewhere a column is narrower than that, and none reaches farther.
+    south_deg = land.north_deg - land.values.shape[0] * land.step_lat_deg
+    across = math.cos(math.radians(max(south_deg, min(land.north_deg, 0.0))))
     step_km = KM_PER_DEG * land.step_lat_deg, KM_PER_DEG * land.step_lon_deg * across
     inland = distance_transform_edt(land.values, sampling=step_km) > coast_km
     return int(_fill_sea(elevation.values, inland.astype(np.uint8), _scale_between(elevation, land)))
