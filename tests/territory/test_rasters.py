@@ -40,7 +40,7 @@ def write_config(repository: Path, inputs: Path, path: Path, **sections) -> Path
     }
     content["grid"] = {"crs": "EPSG:3794", "resolution_m": 500.0}
     content["population"] = {"places": str(inputs / "places.csv")}
-    content["terrain"] = {}
+    content["terrain"], content["protection"] = {}, {}
     content["registers"] = {"transmitters": [str(repository / "data" / "slovenia" / "transmitters.csv")]}
     for name, keys in sections.items():
         content[name] = (content.get(name) or {}) | keys
