@@ -17,12 +17,6 @@ from pipeline.registers.conversion.cell_numbers import CellProblem
 from pipeline.registers.conversion.datums import WGS84, Datum
 from pipeline.rows.foreign_text import RegisterFault
 
-DROP_REASONS = (
-    "status", "service", "inactive", "superseded", "suppressed", "reference_site", "foreign", "analogue",
-    "receiver", "expired", "not_yet", "duplicate", "no_power", "no_position", "join_missing", "empty",
-    "filter", "geometry",
-)  # fmt: skip
-
 
 @dataclass(slots=True)
 class RegisterEntry:

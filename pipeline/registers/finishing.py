@@ -17,7 +17,7 @@ from pipeline.errors import fault_of_value
 from pipeline.grid.grid import GEOD
 from pipeline.radio.channel_plan import ChannelPlan, centre_mhz, channels_in_words, segment_of
 from pipeline.registers.entries import RegisterEntry
-from pipeline.registers.transmitter_rows import CENTRE_TOLERANCE_MHZ, TransmitterRow
+from pipeline.registers.transmitter_rows import CENTRE_TOLERANCE_MHZ
 from pipeline.rows.foreign_text import RegisterFault
 from pipeline.rows.row_models import RowModel, columns_of
 from pipeline.rows.text_records import unfit_character
@@ -31,12 +31,11 @@ _DOUBTFUL_SHARE, _DOUBTFUL_KW = 0.95, (1e-3, 1000.0)
 
 
 class Target(NamedTuple):
-    """A kind of register: the model of its rows, what they are checked against, extra columns to write."""
+    """A kind of register: the model of its rows, and what they are checked against."""
 
     name: str
     model: type[RowModel]
     rules: object
-    extra: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -203,7 +202,3 @@ def finish_transmitters(
     check_entries((entry for entry in entries if entry.written), target)
     mark_duplicates(entries, duplicates)
     return flag_doubtful_powers(entries)
-
-
-TRANSMITTER_EXTRA = ("status", "valid_from", "valid_to", "rcamsl_m", "effective_heights_m")
-TRANSMITTERS = TransmitterRow

@@ -7,10 +7,8 @@ the running number from 1 is the row, numbers are their shortest exact digits, a
 from __future__ import annotations
 
 import math
-import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -106,7 +104,7 @@ def _workbook(path: Path, header_row: int, sheet: str | None) -> ForeignTable:
     chosen = names[0] if sheet is None else sheet
     if chosen not in names:
         raise InputError("no such sheet", file=path, field="sheet", value=sheet, allowed=", ".join(names))
-    with _opened(path):
+    with faults_named(path):
         frame = pyogrio.read_dataframe(
             path,
             layer=chosen,
@@ -187,7 +185,7 @@ def _all_rows(path: Path, columns: Sequence[str], records: Sequence[tuple[int, S
 
 
 def _frame(path: Path, encoding: str | None, layer: str) -> tuple[pd.DataFrame, dict[str, str]]:
-    with _opened(path):
+    with faults_named(path):
         info = pyogrio.read_info(path, layer=layer)
         frame = pyogrio.read_dataframe(path, layer=layer, encoding=encoding)
     kinds = dict(zip(info["fields"], info["ogr_types"], strict=True))
@@ -256,12 +254,5 @@ def _text(cell: object) -> str:
 
 
 def _layer_names(path: Path) -> list[str]:
-    with _opened(path):
+    with faults_named(path):
         return [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[None]:
-    with faults_named(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -314,8 +314,6 @@ def _refuse_missing(
     kind, rule = _NEEDED.get(name), mapping.columns[name].missing
     if rule == "empty" or (kind is None and rule is None):
         return
-    if name not in columns.converted and name not in PLACE_COLUMNS:
-        return
     if name in PLACE_COLUMNS:
         texts = zip(
             *(columns.cells.of(h, mapping.columns[name].na) for h in headers_of(mapping.columns[name])),

@@ -107,10 +107,6 @@ class MappedCells:
         """Cells of a column without any change."""
         return self.foreign.table.columns[self._known(header)]
 
-    def has(self, header: str) -> bool:
-        """Whether there is a column of that name."""
-        return one_blank(header) in self.foreign.table.columns
-
     def number_format(self, header: str, column: ColumnMapping | Quantity | None = None) -> NumberFormat:
         """Decimal and thousands sign of a column, those of the table that it comes from; not the same."""
         if (second := self._from_second(header)) is not None:
