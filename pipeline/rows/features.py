@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -36,10 +36,11 @@ def read_geopackage(path: Path, required: Sequence[str]) -> Records:
     with path.open("rb") as file:
         if file.read(15) != b"SQLite format 3":
             raise InputError("is not a GeoPackage", file=path)
-    frame = read_vector(path, _layer(path))
+    layer = _layer(path)
+    frame = read_vector(path, layer)
     geometry = frame.geometry if hasattr(frame, "geometry") else None
     columns = [name for name in frame.columns if geometry is None or name != geometry.name]
-    frame = _days_as_text(path, frame)
+    frame = days_as_text(frame, field_kinds(path, layer))
     rows = [
         dict(zip(columns, values, strict=True))
         for values in frame[columns].itertuples(index=False, name=None)
@@ -47,7 +48,7 @@ def read_geopackage(path: Path, required: Sequence[str]) -> Records:
     if geometry is None:
         return _records(path, required, columns, rows, [None] * len(rows))
     transformer = _to_wgs84(path, _geopackage_crs(path, geometry.crs))
-    points = [_point_of_shape(shape) for shape in geometry]
+    points = [point_of_shape(shape) for shape in geometry]
     return _records(path, required, columns, rows, points, transformer)
 
 
@@ -71,10 +72,15 @@ def read_geojson(path: Path, required: Sequence[str]) -> Records:
     return _records(path, required, columns, rows, points, transformer)
 
 
-def _days_as_text(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+def field_kinds(path: Path, layer: str) -> dict[str, str]:
+    """GDAL's kinds of the fields of a layer by name, such as ``OFTReal``."""
+    info = pyogrio.read_info(path, layer=layer)
+    return dict(zip(info["fields"], info["ogr_types"], strict=True))
+
+
+def days_as_text(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     """The table with its columns of days (no time) as ISO text, so that no midnight is made up."""
-    info = pyogrio.read_info(path, layer=_layer(path))
-    for name, kind in zip(info["fields"], info["ogr_types"], strict=True):
+    for name, kind in kinds.items():
         if kind == "OFTDate" and name in frame and pd.api.types.is_datetime64_any_dtype(frame[name]):
             frame[name] = frame[name].dt.strftime("%Y-%m-%d").astype(object)
     return frame
@@ -133,7 +139,8 @@ def _to_wgs84(path: Path, crs: CRS) -> Transformer | None:
         _refuse_crs(path, crs.name)
 
 
-def _point_of_shape(shape: shapely.Geometry | None) -> _Point | str:
+def point_of_shape(shape: shapely.Geometry | None) -> _Point | str:
+    """The place of a point, None for nothing; the kind of a geometry that is no point."""
     if shape is None or shape.is_empty:
         return None
     if shape.geom_type == "MultiPoint":

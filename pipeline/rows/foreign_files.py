@@ -17,10 +17,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import shapely
 from pyproj import CRS
 
 from pipeline.errors import InputError
+from pipeline.rows.features import days_as_text, field_kinds, point_of_shape
 from pipeline.rows.foreign_text import CellTable, RegisterFault, TextFormat, cell_table, read_text_table
 from pipeline.rows.text_records import content_of
 from pipeline.rows.vector_files import faults_named
@@ -174,7 +174,7 @@ def _vector(path: Path, encoding: str | None, layer: str | None) -> ForeignTable
     table = _all_rows(path, columns, records)
     if geometry is None:
         return ForeignTable(table, typed=typed)
-    return ForeignTable(table, [_point(shape) for shape in geometry], geometry.crs, typed=typed)
+    return ForeignTable(table, [point_of_shape(shape) for shape in geometry], geometry.crs, typed=typed)
 
 
 def _all_rows(path: Path, columns: Sequence[str], records: Sequence[tuple[int, Sequence[str]]]) -> CellTable:
@@ -186,13 +186,9 @@ def _all_rows(path: Path, columns: Sequence[str], records: Sequence[tuple[int, S
 
 def _frame(path: Path, encoding: str | None, layer: str) -> tuple[pd.DataFrame, dict[str, str]]:
     with faults_named(path):
-        info = pyogrio.read_info(path, layer=layer)
+        kinds = field_kinds(path, layer)
         frame = pyogrio.read_dataframe(path, layer=layer, encoding=encoding)
-    kinds = dict(zip(info["fields"], info["ogr_types"], strict=True))
-    for name, kind in kinds.items():
-        if kind == "OFTDate" and pd.api.types.is_datetime64_any_dtype(frame[name]):
-            frame[name] = frame[name].dt.strftime("%Y-%m-%d").astype(object)
-    return frame, kinds
+    return days_as_text(frame, kinds), kinds
 
 
 def _typed(layers: Sequence[dict[str, str]]) -> frozenset[str]:
@@ -220,14 +216,6 @@ def _refuse_unknown_schema(path: Path) -> None:
         raise InputError(
             "has values of a schema that it does not hold", file=path, field="SimpleData", allowed="a Schema"
         )
-
-
-def _point(shape: shapely.Geometry | None) -> tuple[float, float] | str | None:
-    if shape is None or shape.is_empty:
-        return None
-    if shape.geom_type == "MultiPoint" and len(shape.geoms) == 1:
-        shape = shape.geoms[0]
-    return (shape.x, shape.y) if shape.geom_type == "Point" else str(shape.geom_type)
 
 
 # --- cells --------------------------------------------------------------------------------------------------

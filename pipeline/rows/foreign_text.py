@@ -6,15 +6,13 @@ A record begins on a line of the file; that line is its row. Cells stay text.
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import InputError
-from pipeline.rows.text_records import MOST_BYTES, MOST_LINES, content_of
+from pipeline.rows.text_records import MOST_BYTES, MOST_LINES, content_of, separated
 
 # Lines of the text as a record reader counts them.
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -91,15 +89,7 @@ def records_of(
     """Records from a line on, each with the line on which it begins; blank lines are left out."""
     starts = [match.end() for match in _LINE_END.finditer(text)] if first_line > 1 else []
     begin = 0 if first_line == 1 else starts[first_line - 2] if len(starts) >= first_line - 1 else len(text)
-    reader = csv.reader(io.StringIO(text[begin:], newline=""), delimiter=separator, strict=True)
-    row = first_line
-    try:
-        for cells in reader:
-            if cells:
-                yield row, cells
-            row = reader.line_num + first_line
-    except csv.Error as error:
-        raise InputError(f"is not a readable table ({error})", file=path, row=row) from None
+    return separated(path, text[begin:], separator, first_line=first_line)
 
 
 def read_text_table(path: Path, form: TextFormat) -> CellTable:

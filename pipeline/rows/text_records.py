@@ -113,15 +113,26 @@ def csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The cells of a CSV, header first, with the line that each row begins at; blank lines are left out."""
     text = read_text(path)
     _refuse_spreadsheet(path, text[:_HEAD].partition("\n")[0].strip())
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    row = 1
+    for row, cells in separated(path, text, kind="CSV"):
+        yield row, [text_of_cell(cell) for cell in cells]
+
+
+def separated(
+    path: Path, text: str, separator: str = ",", *, first_line: int = 1, kind: str = "table"
+) -> Iterator[tuple[int, list[str]]]:
+    """Cells of text that begins at a line of its file, with the line of each row; blank lines are left out.
+
+    InputError for what is no ``kind`` of table.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    row = first_line
     try:
         for cells in reader:
             if cells:
-                yield row, [text_of_cell(cell) for cell in cells]
-            row = reader.line_num + 1
+                yield row, cells
+            row = reader.line_num + first_line
     except csv.Error as error:
-        raise InputError(f"is not a readable CSV ({error})", file=path, row=row) from None
+        raise InputError(f"is not a readable {kind} ({error})", file=path, row=row) from None
 
 
 def own_rows(path: Path) -> list[dict[str, str]]:

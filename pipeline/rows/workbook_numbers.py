@@ -38,14 +38,10 @@ def _attribute(element: ET.Element, name: str) -> str:
 def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
     """The part of the archive that holds a sheet."""
     book = ET.fromstring(archive.read("xl/workbook.xml"))
-    relation = {each.get("name"): _relation(each) for each in book.iter() if _name(each) == "sheet"}
+    relation = {each.get("name"): _attribute(each, "id") for each in book.iter() if _name(each) == "sheet"}
     relations = ET.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
     target = {each.get("Id"): each.get("Target", "") for each in relations}[relation[sheet]]
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-
-
-def _relation(sheet: ET.Element) -> str:
-    return next((value for key, value in sheet.attrib.items() if key.endswith("}id")), "")
 
 
 def _of_office(archive: zipfile.ZipFile, sheet: str) -> Iterator[tuple[int, int]]:
