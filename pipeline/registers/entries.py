@@ -6,7 +6,7 @@ that has ended may say what it likes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -65,7 +65,7 @@ class RegisterEntry:
         try:
             value = read(text)
         except CellProblem as problem:
-            self.refuse(key, problem.reason, problem.problem, problem.allowed, problem.value)
+            self.refuse_cell(key, problem)
             return None
         if column:
             self.values[column] = value
@@ -81,6 +81,11 @@ class RegisterEntry:
     def refuse_cell(self, column: str, problem: CellProblem) -> None:
         """Note what is wrong with the cell of a column."""
         self.refuse(column, problem.reason, problem.problem, problem.allowed, problem.value)
+
+
+def unreadable_rows(path: Path, faults: Iterable[RegisterFault]) -> list[RegisterEntry]:
+    """Entries of rows that have no readable cells."""
+    return [RegisterEntry(path, int(str(fault.row)), fault=fault) for fault in faults]
 
 
 class Source(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.registers.conversion.cell_numbers import CellProblem
 from pipeline.rows.row_models import SourcedRow, read_rows
 from pipeline.shipped import TABLES
 
@@ -35,6 +36,19 @@ def country_of_symbol(symbol: str) -> str | None:
     return _areas().get(symbol.strip().upper())
 
 
+def country_of_cell(text: str) -> str:
+    """The same of a cell; CellProblem for a symbol that is not in the table."""
+    country = country_of_symbol(text)
+    if country is None:
+        raise CellProblem("bad_value", "unknown country", "a symbol of configs/tables/itu_codes.csv")
+    return country
+
+
+@cache
+def _symbols() -> dict[str, str]:
+    return {code: symbol for symbol, code in _areas().items()}
+
+
 def symbol_of_country(country: str) -> str | None:
     """Symbol of the ITU of a two-letter code; None for one that is not in the table."""
-    return {code: symbol for symbol, code in _areas().items()}.get(country.strip().upper())
+    return _symbols().get(country.strip().upper())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +46,14 @@ class CellTable(NamedTuple):
     rows: list[int]
     columns: dict[str, list[str]]
     faults: list[RegisterFault]
+
+    def by_row(self) -> list[tuple[int, dict[str, str]]]:
+        """The rows, each with its number and its cells by column, without blanks around them."""
+        cells = zip(*self.columns.values(), strict=True)
+        return [
+            (row, dict(zip(self.columns, map(str.strip, texts), strict=True)))
+            for row, texts in zip(self.rows, cells, strict=True)
+        ]
 
 
 class TextFormat(NamedTuple):
@@ -122,6 +130,20 @@ def cell_table(path: Path, header: Sequence[str], records: Iterable[tuple[int, S
     columns = zip(*kept, strict=True) if kept else [()] * len(headers)
     named = {name: list(cells) for name, cells in zip(headers, columns, strict=True) if name}
     return CellTable(path, headers, rows, named, faults)
+
+
+def need_columns(path: Path, columns: Collection[str], needed: Sequence[str], row: int | None = 1) -> None:
+    """Refuse a table without a column that is needed; ``row`` of its header, if it has one."""
+    for name in needed:
+        if name not in columns:
+            raise InputError("column is missing", file=path, row=row, field=name, allowed=", ".join(needed))
+
+
+def file_in(folder: Path, *names: str) -> Path | None:
+    """The first file of a folder with one of these names, in any case; None without one."""
+    wanted = {name.lower() for name in names}
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return next((path for path in files if path.name.lower() in wanted), None)
 
 
 def wrong_cells(path: Path, row: int, found: int, wanted: int) -> RegisterFault:

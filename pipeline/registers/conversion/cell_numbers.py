@@ -6,12 +6,13 @@ A cell that cannot be read raises ``CellProblem``; an empty one is never given t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
+from pipeline.errors import InputError
 from pipeline.rows.row_models import finite
 
 _Value = TypeVar("_Value")
@@ -82,6 +83,14 @@ def _plain(text: str) -> float:
         raise not_a_number(NumberFormat()) from None
 
 
+def number_or_none(text: str) -> float | None:
+    """A cell as a number; None for an empty one and for one that is no number."""
+    try:
+        return number(text) if text else None
+    except CellProblem:
+        return None
+
+
 def channel_number(text: str) -> int:
     """A channel: digits after an optional prefix of letters, such as ``E 25``, ``K21`` or ``32,0``."""
     found = _CHANNEL.fullmatch(text.strip())
@@ -108,6 +117,11 @@ def day(text: str, form: str | None, *, workbook: bool = False, serial_shift_day
     return written
 
 
+def iso_day(text: str) -> str:
+    """A date written yyyy-mm-dd as the register holds it; a time behind it does not count."""
+    return day(text, None).isoformat()
+
+
 def _day_of_workbook(text: str, shift_days: int) -> date | None:
     if _SERIAL_DAY.fullmatch(text):
         return _FIRST_SERIAL_DAY + timedelta(days=int(float(text)) + shift_days)
@@ -132,6 +146,15 @@ def each(
             known[text], bad[text] = None, problem
     values = [known[text] for text in cells]
     return values, {i: bad[text] for i, text in enumerate(cells) if text in bad} if bad else {}
+
+
+@contextmanager
+def fault_of_key(key: str, value: object) -> Iterator[None]:
+    """A CellProblem of what a mapping states as the fault of its key."""
+    try:
+        yield
+    except CellProblem as problem:
+        raise InputError(problem.problem, row=key, value=value, allowed=problem.allowed) from None
 
 
 def joined(parts: Iterable[str]) -> str:

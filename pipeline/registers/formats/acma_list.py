@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import InputError
 from pipeline.registers.conversion.cell_numbers import channel_number, number
 from pipeline.registers.conversion.coordinate_notations import Axis, dms
-from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
+from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, unreadable_rows
 from pipeline.registers.finishing import Target
-from pipeline.rows.foreign_text import TextFormat, read_text_table
+from pipeline.rows.foreign_text import TextFormat, need_columns, read_text_table
 
 _NEEDED = (
     "Frequency(MHz)", "Polarisation", "Antenna Height", "Antenna Pattern", "Maximum ERP (W)",
@@ -43,10 +42,8 @@ def _read_list(path: Path, source: Source) -> Reading:
         name: next((h for h in table.headers if h == name or h.startswith(f"{name} (")), "")
         for name in _NEEDED
     }
-    for name, header in names.items():
-        if not header:
-            raise InputError("column is missing", file=path, row=1, field=name, allowed=", ".join(_NEEDED))
-    entries = [RegisterEntry(path, int(str(fault.row)), fault=fault) for fault in table.faults]
+    need_columns(path, [name for name, header in names.items() if header], _NEEDED)
+    entries = unreadable_rows(path, table.faults)
     for i, row in enumerate(table.rows):
         cells = {name: table.columns[header][i].strip() for name, header in names.items()}
         entries.append(_entry(path, row, cells, source))

@@ -16,13 +16,19 @@ from pathlib import Path
 
 from pipeline.errors import InputError
 from pipeline.registers.conversion import power_units
-from pipeline.registers.conversion.antenna_tables import attenuation_db, pattern_text
-from pipeline.registers.conversion.cell_numbers import CellProblem, day, number
+from pipeline.registers.conversion.cell_numbers import CellProblem, fault_of_key, iso_day, number
 from pipeline.registers.conversion.coordinate_notations import Axis, degrees
-from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, drop_by_rule
-from pipeline.registers.entry_patterns import HORIZONTAL
+from pipeline.registers.entries import (
+    InputFile,
+    Reading,
+    RegisterEntry,
+    Source,
+    drop_by_rule,
+    unreadable_rows,
+)
+from pipeline.registers.entry_patterns import enter_horizontal
 from pipeline.registers.finishing import Target
-from pipeline.rows.foreign_text import CellTable, TextFormat, read_text_table
+from pipeline.rows.foreign_text import CellTable, TextFormat, file_in, need_columns, read_text_table
 
 _DEVICES = (
     "SDD_ID", "LICENCE_NO", "FREQUENCY", "BANDWIDTH", "DEVICE_TYPE", "TRANSMITTER_POWER", "SITE_ID",
@@ -55,14 +61,10 @@ def _read_folder(folder: Path, source: Source) -> Reading:
     licences, licence_file = _by_key(folder, "licence.csv", "LICENCE_NO")
     sites, site_file = _by_key(folder, "site.csv", "SITE_ID")
     antennas, antenna_file = _by_key(folder, "antenna.csv", "ANTENNA_ID")
-    for name in _DEVICES:
-        if name not in devices.columns:
-            raise InputError(
-                "column is missing", file=devices.path, row=1, field=name, allowed=", ".join(_DEVICES)
-            )
+    need_columns(devices.path, devices.columns, _DEVICES)
     entries = [
         _entry(devices.path, row, cells, licences.get(cells["LICENCE_NO"]), source)
-        for row, cells in _rows(devices)
+        for row, cells in devices.by_row()
     ]
     sectors = _sectors(folder, source, {entry.cells["SDD_ID"] for entry in entries if not entry.drop})
     polarisations = _polarisations(folder)
@@ -72,33 +74,16 @@ def _read_folder(folder: Path, source: Source) -> Reading:
             _finish(entry, site, antenna, polarisations)
             _enter_sectors(entry, sectors.get(entry.cells["SDD_ID"], []), source)
             entry.drop = entry.drop or drop_by_rule(entry, source.mapping)
-    entries += [RegisterEntry(devices.path, int(str(f.row)), fault=f) for f in devices.faults]
+    entries += unreadable_rows(devices.path, devices.faults)
     inputs = [InputFile(devices.path, len(devices.rows)), licence_file, site_file, antenna_file]
     return Reading(sorted(entries, key=lambda entry: entry.row), inputs)
 
 
-def _file(folder: Path, name: str) -> Path | None:
-    found = (
-        [path for path in sorted(folder.iterdir()) if path.name.lower() == name.lower()]
-        if folder.is_dir()
-        else []
-    )
-    return found[0] if found else None
-
-
 def _table(folder: Path, name: str) -> CellTable:
-    path = _file(folder, name)
+    path = file_in(folder, name)
     if path is None:
         raise InputError("table is missing", file=folder, value=name)
     return read_text_table(path, TextFormat())
-
-
-def _rows(table: CellTable) -> list[tuple[int, dict[str, str]]]:
-    cells = zip(*table.columns.values(), strict=True)
-    return [
-        (row, dict(zip(table.columns, map(str.strip, texts), strict=True)))
-        for row, texts in zip(table.rows, cells, strict=True)
-    ]
 
 
 def _by_key(folder: Path, name: str, key: str) -> tuple[dict[str, dict[str, str]], InputFile]:
@@ -107,7 +92,7 @@ def _by_key(folder: Path, name: str, key: str) -> tuple[dict[str, dict[str, str]
         raise InputError("column is missing", file=table.path, row=1, field=key)
     for fault in table.faults:
         raise fault
-    return {cells[key]: cells for _, cells in _rows(table)}, InputFile(table.path, len(table.rows))
+    return {cells[key]: cells for _, cells in table.by_row()}, InputFile(table.path, len(table.rows))
 
 
 def _entry(
@@ -126,8 +111,8 @@ def _entry(
         entry.drop = "status"
     elif cells["DEVICE_TYPE"] != _TRANSMITTER:
         entry.drop = "receiver"
-    entry.take("valid_from", "DATE_OF_EFFECT", lambda text: day(text, None).isoformat())
-    entry.take("valid_to", "DATE_OF_EXPIRY", lambda text: day(text, None).isoformat())
+    entry.take("valid_from", "DATE_OF_EFFECT", iso_day)
+    entry.take("valid_to", "DATE_OF_EXPIRY", iso_day)
     entry.values["system"] = source.mapping.system or "DVB-T"
     return entry
 
@@ -153,7 +138,7 @@ def _finish(
 
 def _polarisations(folder: Path) -> dict[str, str]:
     """Words of the codes of polarisations, if the dump has them: code and text in the first two columns."""
-    path = _file(folder, "antenna_polarity.csv")
+    path = file_in(folder, "antenna_polarity.csv")
     if path is None:
         return {}
     table = read_text_table(path, TextFormat())
@@ -200,20 +185,16 @@ def _power(entry: RegisterEntry) -> None:
 def _sectors(folder: Path, source: Source, wanted: set[str]) -> dict[str, list[_Sector]]:
     """Begin, end and level in dB of the sectors of devices; refused without a stated unit."""
     stated = source.mapping.power_pattern
-    path = _file(folder, "LICENCE_.CSV" if stated is None else stated.path.name)
+    path = file_in(folder, "LICENCE_.CSV" if stated is None else stated.path.name)
     if path is None:
         if stated is not None:
             raise InputError("table is missing", file=folder, value=stated.path.name)
         return {}
     if stated is not None:
-        try:
+        with fault_of_key("power_pattern.unit", stated.unit):
             power_units.check_unit(stated.unit, "kW")
-        except CellProblem as problem:
-            raise InputError(
-                problem.problem, row="power_pattern.unit", value=stated.unit, allowed=problem.allowed
-            ) from None
     found: dict[str, list[_Sector]] = {}
-    for row, cells in _rows(_table_of_sectors(path)):
+    for row, cells in _table_of_sectors(path).by_row():
         if cells["SDD_ID"] not in wanted:
             continue
         if stated is None:
@@ -230,9 +211,7 @@ def _sectors(folder: Path, source: Source, wanted: set[str]) -> dict[str, list[_
 
 def _table_of_sectors(path: Path) -> CellTable:
     table = read_text_table(path, TextFormat())
-    for name in _SECTOR:
-        if name not in table.columns:
-            raise InputError("column is missing", file=path, row=1, field=name, allowed=", ".join(_SECTOR))
+    need_columns(path, table.columns, _SECTOR)
     for fault in table.faults:
         raise fault
     return table
@@ -257,9 +236,7 @@ def _enter_sectors(entry: RegisterEntry, sectors: Sequence[_Sector], source: Sou
     coarse = all(_width_deg(sector) >= _COARSE_DEG and sector[0] % _COARSE_DEG == 0.0 for sector in sectors)
     step_deg = _COARSE_DEG if coarse else _FINE_DEG
     azimuths = [i * step_deg for i in range(int(_CIRCLE_DEG / step_deg))]
-    touching = [
-        [power for first, last, power in sectors if _touches(azimuth, first, last)] for azimuth in azimuths
-    ]
+    touching = [[sector[2] for sector in sectors if _touches(azimuth, sector)] for azimuth in azimuths]
     if not all(touching):
         lost = azimuths[touching.index([])]
         entry.refuse("pattern", "bad_pattern", f"no sector at {lost:g} degrees", "sectors all around", "")
@@ -269,13 +246,13 @@ def _enter_sectors(entry: RegisterEntry, sectors: Sequence[_Sector], source: Sou
         entry.refuse("pattern", "bad_pattern", "power is not positive", "powers of more than 0", "")
         return
     shares = [power / max(powers_kw) for power in powers_kw]
-    entry.values[HORIZONTAL] = pattern_text(attenuation_db(shares, "relative_power", 0.0))
+    enter_horizontal(entry, [*zip(azimuths, shares, strict=True)], "relative_power", "pattern")
 
 
 def _width_deg(sector: _Sector) -> float:
     return (sector[1] - sector[0]) % _CIRCLE_DEG or _CIRCLE_DEG
 
 
-def _touches(azimuth: float, first: float, last: float) -> bool:
+def _touches(azimuth: float, sector: _Sector) -> bool:
     """Whether an azimuth is in a sector or on one of its ends, across north too."""
-    return (azimuth - first) % _CIRCLE_DEG <= ((last - first) % _CIRCLE_DEG or _CIRCLE_DEG)
+    return (azimuth - sector[0]) % _CIRCLE_DEG <= _width_deg(sector)

@@ -23,13 +23,13 @@ from typing import IO, NamedTuple
 from pipeline.errors import InputError
 from pipeline.registers.conversion import coordinate_notations as notations
 from pipeline.registers.conversion.antenna_tables import Turn, Vertical, vertical
-from pipeline.registers.conversion.cell_numbers import CellProblem, channel_number, number
+from pipeline.registers.conversion.cell_numbers import CellProblem, channel_number, number, number_or_none
 from pipeline.registers.conversion.coordinate_notations import Axis
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
 from pipeline.registers.entry_patterns import enter_horizontal, enter_tilt, enter_vertical
 from pipeline.registers.finishing import Target
 from pipeline.registers.formats.tvstudy import enter_haat
-from pipeline.rows.foreign_text import RegisterFault
+from pipeline.rows.foreign_text import RegisterFault, file_in, need_columns
 
 _SERVICES = (
     "DTV", "DTS", "DCA", "DC", "CA", "CADTS", "LPD", "LD", "LDTS", "LPT", "TX", "DRT", "TDTS"
@@ -78,11 +78,11 @@ def _opened(path: Path, table: str) -> Iterator[tuple[IO[str], Path]]:
     """A table of the folder or the ZIP as text."""
     name = f"{table}.dat"
     if path.is_dir():
-        found = [file for file in sorted(path.iterdir()) if file.name.lower() == name]
-        if not found:
+        found = file_in(path, name)
+        if found is None:
             raise InputError("table is missing", file=path, value=name)
-        with found[0].open(encoding="utf-8-sig", newline="") as stream:
-            yield stream, found[0]
+        with found.open(encoding="utf-8-sig", newline="") as stream:
+            yield stream, found
         return
     if not zipfile.is_zipfile(path):
         raise InputError("is neither a folder nor a ZIP", file=path, allowed="a dump with facility.dat")
@@ -117,10 +117,7 @@ def _records(stream: IO[str], file: Path, needed: Sequence[str]) -> Iterator[Lms
         cells = text.removesuffix(_END).split("|")
         if not names:
             names = [cell.strip().lower() for cell in cells]
-            for name in needed:
-                if name not in names:
-                    allowed = ", ".join(needed)
-                    raise InputError("column is missing", file=file, row=1, field=name, allowed=allowed)
+            need_columns(file, names, needed)
         elif len(cells) != len(names):
             raise RegisterFault(
                 "bad_row", "record has the wrong number of cells", file=file, row=begun, field="(row)",
@@ -367,23 +364,16 @@ def _rank(pair: tuple[_Cells, _Cells]) -> float:
 def _unreadable(cells: _Cells) -> str:
     """The first key of a power that is not empty and no number, or nothing."""
     keys = (key for names in _POWERS for key in names)
-    return next((key for key in keys if cells.get(key) and _number(cells[key]) is None), "")
+    return next((key for key in keys if cells.get(key) and number_or_none(cells[key]) is None), "")
 
 
 def _erp(cells: _Cells) -> float | None:
     """The e.r.p. in kW: as stated, else the largest, else that of the stronger plane; None without any."""
     for names in _POWERS:
-        powers = [power for name in names if (power := _number(cells.get(name, ""))) is not None]
+        powers = [power for name in names if (power := number_or_none(cells.get(name, ""))) is not None]
         if powers:
             return max(powers)
     return None
-
-
-def _number(text: str) -> float | None:
-    try:
-        return number(text) if text else None
-    except CellProblem:
-        return None
 
 
 def _radiation(entry: RegisterEntry, antenna: _Cells, power: _Cells, tables: _Tables) -> None:
@@ -395,7 +385,7 @@ def _radiation(entry: RegisterEntry, antenna: _Cells, power: _Cells, tables: _Ta
     planes = [
         plane
         for plane, name in (("H", "horiz"), ("V", "vert"))
-        if (_number(power.get(f"aafq_{name}_erp_kw", "")) or 0.0) > 0.0
+        if (number_or_none(power.get(f"aafq_{name}_erp_kw", "")) or 0.0) > 0.0
     ]
     entry.values["polarisation"] = "M" if len(planes) == 2 else "".join(planes)
     enter_haat(entry, "aant_rc_haat")
@@ -421,7 +411,7 @@ def _points(
 ) -> list[tuple[float, float]]:
     found = []
     for row in rows:
-        pair = [_number(row.cells.get(name, "")) for name in names]
+        pair = [number_or_none(row.cells.get(name, "")) for name in names]
         if pair[0] is None or pair[1] is None:
             given = row.cells.get(names[1], "")
             entry.refuse("pattern", "bad_pattern", "not an angle with its field", "numbers", given)
@@ -438,7 +428,7 @@ def _elevation(
     azimuths = {row.cells.get("aaep_azimuth", "") for row in rows}
 
     def apart_deg(text: str) -> float:
-        return abs(((_number(text) or 0.0) - largest_deg + 180.0) % 360.0 - 180.0)
+        return abs(((number_or_none(text) or 0.0) - largest_deg + 180.0) % 360.0 - 180.0)
 
     chosen = "" if "" in azimuths else min(azimuths, key=apart_deg, default="")
     rows = [row for row in rows if row.cells.get("aaep_azimuth", "") == chosen]
@@ -446,5 +436,5 @@ def _elevation(
     try:
         return vertical(points, "relative_field") if points else Vertical(None, [])
     except CellProblem as problem:
-        entry.refuse("aaep_field_value", problem.reason, problem.problem, problem.allowed, problem.value)
+        entry.refuse_cell("aaep_field_value", problem)
         return Vertical(None, [])

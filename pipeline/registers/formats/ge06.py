@@ -21,13 +21,13 @@ import numpy as np
 from pipeline.registers.conversion import coordinate_notations as notations
 from pipeline.registers.conversion import power_units
 from pipeline.registers.conversion.antenna_tables import plain_number
-from pipeline.registers.conversion.cell_numbers import CellProblem, day, number
+from pipeline.registers.conversion.cell_numbers import CellProblem, iso_day, number
 from pipeline.registers.conversion.coordinate_notations import Axis
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, drop_by_rule
 from pipeline.registers.entry_patterns import enter_horizontal
 from pipeline.registers.finishing import Target, nearest_channel
 from pipeline.registers.formats.ge06_notices import Notice, read_notices
-from pipeline.registers.itu_symbols import country_of_symbol
+from pipeline.registers.itu_symbols import country_of_cell
 from pipeline.rows.foreign_text import RegisterFault
 
 MODULATIONS = ("QPSK", "16QAM", "64QAM")
@@ -144,10 +144,10 @@ def _station(notice: Notice, source: Source) -> RegisterEntry:
     values = entry.values
     values["id"] = _id(notice) if _reference(notice) else None
     values["site"] = notice.get("t_site_name")
-    entry.take("valid_from", "t_d_inuse", lambda text: day(text, None).isoformat())
-    entry.take("valid_to", "t_d_expiry", lambda text: day(text, None).isoformat())
+    entry.take("valid_from", "t_d_inuse", iso_day)
+    entry.take("valid_to", "t_d_expiry", iso_day)
     _frequency(entry, notice, source)
-    entry.take("country", "t_ctry", _country, needed=True)
+    entry.take("country", "t_ctry", country_of_cell, needed=True)
     entry.take("lon", "t_long", _longitude, needed=True)
     entry.take("lat", "t_lat", _latitude, needed=True)
     entry.take("", "t_trg_long", _longitude)
@@ -175,13 +175,6 @@ def _frequency(entry: RegisterEntry, notice: Notice, source: Source) -> None:
     if isinstance(f_mhz, float) and isinstance(offset_khz, float):
         entry.values["channel"] = nearest_channel(source.plan, f_mhz)
         entry.values["centre_mhz"] = f_mhz + 1e-3 * offset_khz
-
-
-def _country(text: str) -> str:
-    country = country_of_symbol(text)
-    if country is None:
-        raise CellProblem("bad_value", "unknown country", "a symbol of configs/tables/itu_codes.csv")
-    return country
 
 
 def _angle(text: str, axis: Axis) -> float:
@@ -224,7 +217,7 @@ def _heights(entry: RegisterEntry, notice: Notice) -> None:
     try:
         heights = [number(text) for _, text in cells]
     except CellProblem as problem:
-        entry.refuse("ANT_HGT", problem.reason, problem.problem, problem.allowed)
+        entry.refuse_cell("ANT_HGT", problem)
         return
     entry.values["effective_heights_m"] = ";".join(plain_number(height) for height in heights)
     if entry.values.get("antenna_height_agl_m") is None:
@@ -383,7 +376,7 @@ def _allotment(
     source: Source,
 ) -> list[dict[str, object]]:
     _frequency(entry, notice, source)
-    entry.take("country", "t_ctry", _country, needed=True)
+    entry.take("country", "t_ctry", country_of_cell, needed=True)
     if entry.fault is None and entry.values.get("channel") is None:
         entry.refuse("t_freq_assgn", "out_of_plan", "frequency of no channel", "a centre of the plan")
     areas = []

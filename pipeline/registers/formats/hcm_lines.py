@@ -19,7 +19,7 @@ from pipeline.registers.conversion.cell_numbers import CellProblem, number
 from pipeline.registers.conversion.coordinate_notations import Axis, dms
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
 from pipeline.registers.finishing import Target
-from pipeline.registers.itu_symbols import country_of_symbol
+from pipeline.registers.itu_symbols import country_of_cell
 from pipeline.rows.foreign_text import foreign_text, wrong_cells
 
 _NAMES = ("reference", "coordinates", "frequency", "country", "antenna_height", "site_height")
@@ -71,7 +71,7 @@ def _entry(path: Path, row: int, cells: dict[str, str], constants: dict[str, obj
         entry.values["lon"], entry.values["lat"] = place
     entry.take("f_mhz", "frequency", _mhz, needed=True)
     entry.take("antenna_height_m", "antenna_height", number, needed=True)
-    entry.take("country", "country", _country, needed=True)
+    entry.take("country", "country", country_of_cell, needed=True)
     entry.take("site_height_asl_m", "site_height", number)
     return entry
 
@@ -88,10 +88,3 @@ def _mhz(text: str) -> float:
     if found is None:
         raise CellProblem("bad_value", "not a frequency", "a number with K, M or G, such as 00440.12500M")
     return power_units.in_unit_of("MHz", float(found[1]), _UNITS[found[2]])
-
-
-def _country(text: str) -> str:
-    country = country_of_symbol(text)
-    if country is None:
-        raise CellProblem("bad_value", "unknown country", "a symbol of configs/tables/itu_codes.csv")
-    return country

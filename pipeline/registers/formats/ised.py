@@ -18,13 +18,13 @@ from pathlib import Path
 
 from pipeline.errors import InputError
 from pipeline.registers.conversion import coordinate_notations as notations
-from pipeline.registers.conversion.cell_numbers import CellProblem, channel_number, number
+from pipeline.registers.conversion.cell_numbers import channel_number, number, number_or_none
 from pipeline.registers.conversion.coordinate_notations import Axis
-from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
+from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, unreadable_rows
 from pipeline.registers.entry_patterns import enter_horizontal
 from pipeline.registers.finishing import Target
 from pipeline.rows.foreign_files import read_foreign
-from pipeline.rows.foreign_text import CellTable, TextFormat
+from pipeline.rows.foreign_text import CellTable, TextFormat, file_in, need_columns
 
 _LANGUAGE_BYTE = 29
 _PIPE = TextFormat("windows-1252", "|")
@@ -73,18 +73,14 @@ def _read_folder(folder: Path, source: Source) -> Reading:
     for entry in counted:
         _finish(entry, patterns.get(_station_key(entry.cells), []))
     inputs = [InputFile(table.path, len(table.rows)) for table in tables.values()]
-    return Reading(
-        [*entries, *(RegisterEntry(stations.path, int(str(f.row)), fault=f) for f in stations.faults)], inputs
-    )
+    return Reading([*entries, *unreadable_rows(stations.path, stations.faults)], inputs)
 
 
 def _table(folder: Path, names: Sequence[str]) -> CellTable:
-    found = (
-        [path for path in sorted(folder.iterdir()) if path.name.lower() in names] if folder.is_dir() else []
-    )
-    if not found:
+    path = file_in(folder, *names)
+    if path is None:
         raise InputError("table is missing", file=folder, allowed=" or ".join(names))
-    return read_foreign(found[0], _form(found[0])).table
+    return read_foreign(path, _form(path)).table
 
 
 def _form(path: Path) -> TextFormat:
@@ -99,14 +95,8 @@ def _form(path: Path) -> TextFormat:
 def _rows(table: CellTable, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """The rows of a table with their cells by upper-case name."""
     columns = {name.upper(): cells for name, cells in table.columns.items()}
-    for name in needed:
-        if name not in columns:
-            raise InputError("column is missing", file=table.path, field=name, allowed=", ".join(needed))
-    cells = zip(*columns.values(), strict=True)
-    return [
-        (row, dict(zip(columns, map(str.strip, texts), strict=True)))
-        for row, texts in zip(table.rows, cells, strict=True)
-    ]
+    need_columns(table.path, columns, needed, row=None)
+    return table._replace(columns=columns).by_row()
 
 
 def _entry(path: Path, row: int, cells: dict[str, str], source: Source) -> RegisterEntry:
@@ -114,21 +104,21 @@ def _entry(path: Path, row: int, cells: dict[str, str], source: Source) -> Regis
     entry = RegisterEntry(path, row, cells=cells, keys=_KEYS)
     entry.source_id = entry.values["id"] = f"{cells['CALL_SIGN']}-{cells['BANNER']}"
     entry.values["status"] = cells["BANNER"]
-    channel = _number(cells["CHANNEL"])
+    channel = number_or_none(cells["CHANNEL"])
     if cells["BANNER"] not in (source.mapping.keep_status or _KEPT):
         entry.drop = "status"
     elif cells["PROVINCE"].upper() not in _PROVINCES:
         entry.drop = "foreign"
     elif channel is not None and channel not in _TELEVISION:
         entry.drop = "service"
-    elif source.mapping.vintage != "old" and _number(cells["ERPATA"]) == _ANALOGUE:
+    elif source.mapping.vintage != "old" and number_or_none(cells["ERPATA"]) == _ANALOGUE:
         entry.drop = "analogue"
     return entry
 
 
 def _refuse_other_readings(path: Path, entries: Sequence[RegisterEntry], source: Source) -> None:
     """Refuse a table of which most rows, or a code, say that columns mean something else."""
-    codes = [code for entry in entries if (code := _number(entry.cells["ERPATA"])) is not None]
+    codes = [code for entry in entries if (code := number_or_none(entry.cells["ERPATA"])) is not None]
     if source.mapping.vintage != "old" and any(code > _MOST_CODE for code in codes):
         raise InputError(
             "is no code, but a power as before 2013", file=path, field="ERPATA", value=max(codes),
@@ -147,7 +137,7 @@ def _refuse_other_readings(path: Path, entries: Sequence[RegisterEntry], source:
 
 
 def _height_and_mast(cells: _Cells) -> tuple[float, float] | None:
-    centre, ground, mast = (_number(cells[name]) for name in ("RAD_CENTER", "GROUND_LEV", "OVERALL_H"))
+    centre, ground, mast = (number_or_none(cells[name]) for name in ("RAD_CENTER", "GROUND_LEV", "OVERALL_H"))
     return None if centre is None or ground is None or mast is None else (centre - ground, mast)
 
 
@@ -185,13 +175,6 @@ def _east_deg(west_deg: float) -> float:
     return (180.0 - west_deg) % 360.0 - 180.0
 
 
-def _number(text: str) -> float | None:
-    try:
-        return number(text) if text else None
-    except CellProblem:
-        return None
-
-
 def _station_key(cells: _Cells) -> tuple[str, str]:
     return "".join(cells["CALL_SIGN"].split()), cells["BANNER"]
 
@@ -204,7 +187,7 @@ def _patterns(
         raise fault
     points: dict[str, list[tuple[float, float]]] = {}
     for row, cells in _rows(tables["points"], ("PATT_KEY", "ANGLE", "GAIN")):
-        pair = _number(cells["ANGLE"]), _number(cells["GAIN"])
+        pair = number_or_none(cells["ANGLE"]), number_or_none(cells["GAIN"])
         if pair[0] is None or pair[1] is None:
             raise InputError(
                 "not an angle with its gain",

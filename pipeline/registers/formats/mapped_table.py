@@ -7,14 +7,20 @@ in programs that read them [S] (tables of Ofcom, ANFR, UKE) and in documentation
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.config.register_mapping import ColumnMapping, Join, RegisterMapping, RowFilter
 from pipeline.errors import InputError
-from pipeline.registers.conversion.cell_numbers import CellProblem, day
-from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source, drop_by_rule
+from pipeline.registers.conversion.cell_numbers import fault_of_key, iso_day
+from pipeline.registers.entries import (
+    InputFile,
+    Reading,
+    RegisterEntry,
+    Source,
+    drop_by_rule,
+    unreadable_rows,
+)
 from pipeline.registers.finishing import Target
 from pipeline.registers.mapped.mapped_cells import (
     DATES,
@@ -24,7 +30,7 @@ from pipeline.registers.mapped.mapped_cells import (
     convert,
     headers_of,
 )
-from pipeline.registers.mapped.mapped_patterns import Patterns, check_pattern_columns
+from pipeline.registers.mapped.mapped_patterns import Patterns
 from pipeline.registers.mapped.mapped_places import PLACE_COLUMNS, MappedPlaces, places
 from pipeline.rows.foreign_files import ForeignTable, read_foreign
 from pipeline.rows.foreign_text import CellTable, TextFormat, one_blank
@@ -123,7 +129,7 @@ def _read_table(path: Path, mapping: RegisterMapping, target: Target) -> Reading
         cells, {name: convert(cells, name, column) for name, column in others.items()}, placed, unjoined
     )
     entries = _entries(path, mapping, columns, target)
-    entries += [RegisterEntry(path, int(str(fault.row)), fault=fault) for fault in foreign.table.faults]
+    entries += unreadable_rows(path, foreign.table.faults)
     entries.sort(key=lambda entry: entry.row)
     datum = Reading().datum if placed is None else placed.datum
     return Reading(entries + lost, inputs, datum, cells.not_used())
@@ -198,10 +204,7 @@ def _entries(path: Path, mapping: RegisterMapping, columns: _Columns, target: Ta
         _enter_places(entries, columns.places)
     for entry in entries:
         entry.source_id = str(entry.values.get("id", ""))
-    patterns = None
-    if mapping.pattern is not None:
-        pattern = mapping.pattern
-        patterns = check_pattern_columns(partial(Patterns, cells, pattern, path.parent))
+    patterns = None if mapping.pattern is None else Patterns(cells, mapping.pattern, path.parent)
     _drop(entries, mapping, columns)
     _refuse_cells(entries, mapping, columns, target)
     for i, entry in enumerate(entries):
@@ -220,12 +223,8 @@ def _constant(name: str, text: str, target: Target) -> object:
     """A constant as the model of the register reads it."""
     annotation = target.model.model_fields[name].annotation if name in target.model.model_fields else str
     if name in DATES:
-        try:
-            return day(text, None).isoformat()
-        except CellProblem as problem:
-            raise InputError(
-                problem.problem, row=f"constants.{name}", value=text, allowed=problem.allowed
-            ) from None
+        with fault_of_key(f"constants.{name}", text):
+            return iso_day(text)
     if annotation in (str, None) or not text.replace(".", "", 1).removeprefix("-").isdigit():
         return text
     return int(text) if annotation is int else float(text)

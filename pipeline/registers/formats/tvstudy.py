@@ -24,7 +24,7 @@ from pipeline.registers.conversion.coordinate_notations import Axis
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
 from pipeline.registers.entry_patterns import enter_horizontal
 from pipeline.registers.finishing import Target
-from pipeline.rows.foreign_text import foreign_text, one_blank, records_of, wrong_cells
+from pipeline.rows.foreign_text import foreign_text, need_columns, one_blank, records_of, wrong_cells
 
 WEST = Axis("lon", west_positive=True)
 FCC_KEYS = {
@@ -89,9 +89,8 @@ def fcc_rows(path: Path) -> tuple[list[FccRow], list[RegisterEntry]]:
 
 def check_columns(path: Path, rows: Sequence[FccRow], needed: Sequence[str]) -> None:
     """Refuse a table without a column that is needed."""
-    for name in needed:
-        if rows and name not in rows[0].cells:
-            raise InputError("column is missing", file=path, field=name, allowed=", ".join(needed))
+    if rows:
+        need_columns(path, rows[0].cells, needed, row=None)
 
 
 def read_tvstudy(source: Source, target: Target) -> Reading:

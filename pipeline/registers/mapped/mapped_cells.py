@@ -18,6 +18,7 @@ from pipeline.registers.conversion.cell_numbers import (
     channel_number,
     day,
     each,
+    fault_of_key,
     joined,
     number,
 )
@@ -277,15 +278,11 @@ def _numbers(cells: MappedCells, target: str, column: ColumnMapping, texts: list
 
 
 def _refuse_bad_unit(target: str, unit: str, wanted: str) -> None:
-    try:
+    with fault_of_key(f"columns.{target}.unit", unit):
         if wanted:
             power_units.check_unit(unit, wanted)
         elif unit:
             raise power_units.unknown_unit(unit, ["no unit"])
-    except CellProblem as problem:
-        raise InputError(
-            problem.problem, row=f"columns.{target}.unit", value=unit, allowed=problem.allowed
-        ) from None
 
 
 def _radiated(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.config.register_mapping import CellOf, PatternMapping
-from pipeline.errors import InputError
 from pipeline.registers.conversion import power_units
 from pipeline.registers.conversion.antenna_tables import Turn, equally_spaced, horizontal, pattern_text
-from pipeline.registers.conversion.cell_numbers import CellProblem, NumberFormat, number
+from pipeline.registers.conversion.cell_numbers import CellProblem, NumberFormat, fault_of_key, number
 from pipeline.registers.entries import RegisterEntry
 from pipeline.registers.entry_patterns import HORIZONTAL, enter_tilt, enter_vertical
 from pipeline.registers.formats.antenna_files import AntennaFile, read_antenna_file
@@ -38,7 +37,7 @@ class Patterns:
     """The patterns of a table by row; equal ones are computed once."""
 
     def __init__(self, cells: MappedCells, mapping: PatternMapping, folder: Path) -> None:
-        """Look up the columns; InputError for one that is not there. ``folder`` of antenna files."""
+        """Look up columns and unit; InputError for one that is not there. ``folder`` of antenna files."""
         self.cells, self.mapping, self.folder = cells, mapping, folder
         self._form = NumberFormat()
         self._known: dict[object, tuple[str, bool, float | None]] = {}
@@ -54,7 +53,8 @@ class Patterns:
         elif mapping.from_ is not None:
             self._form = cells.number_format(mapping.from_)
         if mapping.kind == "erp":
-            power_units.check_unit(mapping.unit, "kW")
+            with fault_of_key("pattern.unit", mapping.unit):
+                power_units.check_unit(mapping.unit, "kW")
         self._rotation = self._numbers(mapping.rotation)
         self._electrical = self._numbers(mapping.electrical_tilt)
         self._mechanical = self._numbers(mapping.mechanical_tilt)
@@ -204,13 +204,3 @@ def _pair(text: str, sign: str, form: NumberFormat) -> tuple[float, float]:
     if not found:
         raise CellProblem("bad_pattern", "not a pair", f"azimuth{sign}value", text)
     return _value(azimuth.strip(), form), _value(value.strip(), form)
-
-
-def check_pattern_columns(read: Callable[[], Patterns]) -> Patterns:
-    """The patterns of a table; a bad unit of the mapping is a fault of the mapping."""
-    try:
-        return read()
-    except CellProblem as problem:
-        raise InputError(
-            problem.problem, row="pattern.unit", value=problem.value, allowed=problem.allowed
-        ) from None
