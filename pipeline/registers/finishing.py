@@ -6,25 +6,25 @@ The check is that of the register itself (``transmitter_rows``): what is written
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
 from scipy.spatial import cKDTree
 
 from pipeline.config.register_mapping import Duplicates
-from pipeline.errors import fault_of_value
 from pipeline.grid.grid import GEOD
 from pipeline.radio.channel_plan import ChannelPlan, centre_mhz, channels_in_words, segment_of
 from pipeline.registers.entries import RegisterEntry
+from pipeline.registers.entry_patterns import HORIZONTAL, VERTICAL
 from pipeline.registers.transmitter_rows import CENTRE_TOLERANCE_MHZ
 from pipeline.rows.foreign_text import RegisterFault
-from pipeline.rows.row_models import RowModel, columns_of
+from pipeline.rows.row_models import FieldFault, RowModel, columns_of, first_fault
 from pipeline.rows.text_records import unfit_character
 
 _RANGES = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
 _ABSENT = {"missing", "string_too_short"}
-_PATTERNS = ("pattern_azimuth_attenuation_db", "vertical_pattern_deg_attenuation_db")
+_PATTERNS = (HORIZONTAL, VERTICAL)
 _EARTH_RADIUS_M = 6_371_000.0
 # More than this share of a register outside 1 W to 1000 kW: the unit is another one.
 _DOUBTFUL_SHARE, _DOUBTFUL_KW = 0.95, (1e-3, 1000.0)
@@ -100,24 +100,17 @@ def _check_texts(entry: RegisterEntry, values: Mapping[str, object]) -> None:
 
 
 def _note(entry: RegisterEntry, model: type[RowModel], error: ValidationError) -> None:
-    first = error.errors()[0]
-    said: Mapping[str, Any] = first.get("ctx", {}) if first["type"] == "row" else {}
-    column = str(said.get("field") or (first["loc"] or ("(row)",))[0])
-    allowed = said.get("allowed")
-    if allowed is None and column in model.model_fields:
-        allowed = model.model_fields[column].description
-    shown = "pattern" if column == _PATTERNS[0] else column
-    entry.refuse(shown, _reason(first, said, column, entry), fault_of_value(first), allowed)
+    first = first_fault(model, error)
+    shown = "pattern" if first.field == HORIZONTAL else first.field
+    entry.refuse(shown, first.reason or _reason(first, entry), first.problem, first.allowed)
 
 
-def _reason(first: Mapping[str, Any], said: Mapping[str, Any], column: str, entry: RegisterEntry) -> str:
-    if said:
-        return str(said["reason"])
-    if column in _PATTERNS:
+def _reason(first: FieldFault, entry: RegisterEntry) -> str:
+    if first.field in _PATTERNS:
         return "bad_pattern"
-    if first["type"] in _ABSENT or entry.values.get(column) is None:
+    if first.kind in _ABSENT or entry.values.get(first.field) is None:
         return "missing"
-    return "out_of_range" if first["type"] in _RANGES else "bad_value"
+    return "out_of_range" if first.kind in _RANGES else "bad_value"
 
 
 # --- duplicates ---------------------------------------------------------------------------------------------

@@ -52,8 +52,7 @@ from pipeline.registers.register_files import (
 )
 from pipeline.registers.stations import ReceiverRow
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
-from pipeline.rows.foreign_text import RegisterFault
-from pipeline.rows.row_models import RejectedRow, check_record
+from pipeline.rows.row_models import RejectedRow, check_record, refuse_unless_lenient
 from pipeline.rows.text_records import Record
 from pipeline.shipped import TABLES
 
@@ -233,29 +232,13 @@ def write_import(found: Import, files: ImportFiles) -> None:
     faults = faults_of(reading.entries)
     for line in fault_lines(faults if mapping.lenient else faults[1:]):
         print(f"channelmaps: {line}", file=sys.stderr)
-    if faults and not mapping.lenient:
-        raise _refused(faults)
+    refuse_unless_lenient(faults, lenient=mapping.lenient)
     write_output(files.out, register_text(reading.written(), found.target))
     if files.areas_out is not None:
         write_output(files.areas_out, json_bytes(areas_document(reading.areas)))
     if found.doubt:
         print(f"channelmaps: {found.doubt}", file=sys.stderr)
     print("\n".join(summary_lines(reading)))
-
-
-def _refused(faults: Sequence[RegisterFault]) -> InputError:
-    first = faults[0]
-    more = f" (and {len(faults) - 1} more bad rows)" if len(faults) > 1 else ""
-    error = InputError(
-        f"{first.problem}{more}",
-        file=first.file,
-        row=first.row,
-        field=first.field,
-        value=first.value,
-        allowed=first.allowed,
-    )
-    error.faults = tuple(faults)
-    return error
 
 
 def mapped_rows(

@@ -16,13 +16,14 @@ from pipeline.files import JsonObject, inert
 from pipeline.hashing import file_sha256
 from pipeline.registers.conversion.antenna_tables import plain_number
 from pipeline.registers.entries import Reading, RegisterEntry
+from pipeline.registers.entry_patterns import HORIZONTAL, VERTICAL
 from pipeline.registers.finishing import Target, faults_of
 from pipeline.rows.foreign_text import RegisterFault
 
 _OWN_COLUMNS = ("status", "source_file", "source_row", "flags")
 _PLACES = {"lon", "lat"}
 # Numbers joined by signs, which no spreadsheet computes wrongly and other programs read as they are.
-_TABLES = {"pattern_azimuth_attenuation_db", "vertical_pattern_deg_attenuation_db"}
+_TABLES = (HORIZONTAL, VERTICAL)
 _MOST_SHOWN = 50
 
 

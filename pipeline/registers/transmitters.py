@@ -41,7 +41,7 @@ from pipeline.registers.same_station import (
     with_one_spelling,
 )
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow, inside_box
-from pipeline.rows.row_models import RejectedRow, read_by_id, refuse_unless_lenient
+from pipeline.rows.row_models import RejectedRow, enter_by_id, read_by_id, refuse_unless_lenient
 
 # Generalised coastlines leave stations on the shore outside every polygon; farther out a station is at sea.
 _SHORE_KM = 5.0
@@ -174,25 +174,17 @@ def _read_rows(
     """
     paths = [item for item in items if isinstance(item, Path)]
     rows, faults = read_by_id(paths, TransmitterRow, context=rules)
+    known = {row.id: row for row in rows}
     left_out: list[RejectedRow] = []
     for mapping in (item for item in items if isinstance(item, RegisterMapping)):
         mapped, bad, dropped = mapped_rows(mapping, rules, as_of)
-        known = {row.id for row in rows}
-        bad += [_second(row) for row in mapped if row.id in known]
-        rows = sorted([*rows, *(row for row in mapped if row.id not in known)], key=lambda row: row.id)
-        faults += bad
+        faults += [*bad, *enter_by_id(mapped, known)]
         left_out += dropped
         paths += mapping.files
     rejected = refuse_unless_lenient(faults, lenient=lenient)
-    if paths and not rows:
+    if paths and not known:
         raise InputError("no row of the register can be used", file=paths[0], allowed="one good row or more")
-    return rows, [*rejected, *left_out]
-
-
-def _second(row: TransmitterRow) -> InputError:
-    return InputError(
-        "id occurs twice", file=row.file, row=row.row, field="id", value=row.id, allowed="a unique id"
-    )
+    return [known[name] for name in sorted(known)], [*rejected, *left_out]
 
 
 def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:

@@ -167,19 +167,38 @@ def _check_characters(path: Path, record: Record, model: type[RowModel]) -> None
             )
 
 
-def _fault(path: Path, record: Record, model: type[RowModel], error: ValidationError) -> InputError:
+class FieldFault(NamedTuple):
+    """What a model says first of a row: column, problem, what is allowed, and the words of pydantic.
+
+    ``reason``: that of a ``row_problem``, empty of another.
+    """
+
+    field: str
+    problem: str
+    allowed: str | None
+    kind: str
+    reason: str
+
+
+def first_fault(model: type[RowModel], error: ValidationError) -> FieldFault:
     """The first fault of a row."""
     first = error.errors()[0]
     said: Mapping[str, Any] = first.get("ctx", {}) if first["type"] == "row" else {}
     field = str(said.get("field") or (first["loc"] or ("(row)",))[0])
     known = model.model_fields.get(field)
+    allowed = said.get("allowed") or (known.description if known else None)
+    return FieldFault(field, fault_of_value(first), allowed, first["type"], str(said.get("reason", "")))
+
+
+def _fault(path: Path, record: Record, model: type[RowModel], error: ValidationError) -> InputError:
+    first = first_fault(model, error)
     return InputError(
-        fault_of_value(first),
+        first.problem,
         file=path,
         row=record.row,
-        field=field,
-        value=record.values.get(field, ""),
-        allowed=said.get("allowed") or (known.description if known else None),
+        field=first.field,
+        value=record.values.get(first.field, ""),
+        allowed=first.allowed,
     )
 
 
@@ -250,7 +269,7 @@ def read_by_id(
     faults: list[InputError] = []
     for path in paths:
         rows, found = _checked(Path(path), model, columns, context, may_be_empty=may_be_empty)
-        second = [*_second(Path(path), rows, known)]
+        second = [*enter_by_id(rows, known)]
         new = {row.row: row for row in rows if known.get(_id(row)) is row}
         others = [*faults_of(Path(path), list(new.values()))]
         for fault in others:
@@ -278,12 +297,17 @@ def _id(row: RowModel) -> str:
     return str(getattr(row, "id"))  # noqa: B009 - kinds of rows that have one
 
 
-def _second(path: Path, rows: Iterable[_Row], known: dict[str, _Row]) -> Iterator[InputError]:
+def enter_by_id(rows: Iterable[_Row], known: dict[str, _Row]) -> Iterator[InputError]:
     """Enter rows by id; yields the fault of each whose id is known already."""
     for row in rows:
         if known.setdefault(_id(row), row) is not row:
             yield InputError(
-                "id occurs twice", file=path, row=row.row, field="id", value=_id(row), allowed="a unique id"
+                "id occurs twice",
+                file=row.file,
+                row=row.row,
+                field="id",
+                value=_id(row),
+                allowed="a unique id",
             )
 
 
