@@ -265,10 +265,13 @@ def _grouped(
     """The active records of a table whose key is wanted, by that key."""
     found: dict[str, list[LmsRow]] = {}
     for row in lms_records(path, table, needed):
-        active = next((cell for name, cell in row.cells.items() if name.endswith("active_ind")), "Y")
-        if row.cells[key] in wanted and active in ("Y", ""):
+        if row.cells[key] in wanted and _is_active(row.cells):
             found.setdefault(row.cells[key], []).append(row)
     return found
+
+
+def _is_active(cells: _Cells) -> bool:
+    return next((cell for name, cell in cells.items() if name.endswith("active_ind")), "Y") in ("Y", "")
 
 
 def _stations(facility: _Facility, tables: _Tables, folder: Path) -> list[RegisterEntry]:

@@ -71,6 +71,7 @@ def fcc_rows(path: Path) -> tuple[list[FccRow], list[RegisterEntry]]:
     if not names:
         raise InputError("has no header", file=path, allowed="a line that begins with FacID")
     first = names.index(_FIRST_FIELD) if _FIRST_FIELD in names else len(names)
+    behind = [i for i in range(first + _FIELDS, len(names)) if names[i] in ("Az", "FV")]
     rows: list[FccRow] = []
     faults: list[RegisterEntry] = []
     for row, cells in records:
@@ -80,7 +81,6 @@ def fcc_rows(path: Path) -> tuple[list[FccRow], list[RegisterEntry]]:
             faults.append(RegisterEntry(path, row, fault=wrong_cells(path, row, len(cells), len(names))))
             continue
         stripped = [cell.strip() for cell in cells]
-        behind = [i for i in range(first + _FIELDS, len(names)) if names[i] in ("Az", "FV")]
         by_name = dict(zip(reversed(names[:first]), reversed(stripped[:first]), strict=True))
         pairs = [stripped[i] for i in behind]
         rows.append(FccRow(row, by_name, stripped[first : first + _FIELDS], pairs))
