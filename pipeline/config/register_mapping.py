@@ -215,9 +215,9 @@ class PatternMapping(_Mapping):
     normalise: bool = False
     """Subtract the smallest attenuation."""
     mechanical_tilt: CellOf | None = None
-    """ColumnMapping of the mechanical tilt: not used, and said so."""
+    """Column of the mechanical tilt: not used, and said so."""
     electrical_tilt: CellOf | None = None
-    """ColumnMapping of the electrical tilt, degrees, positive down."""
+    """Column of the electrical tilt, degrees, positive down."""
 
     @model_validator(mode="after")
     def _has_one_source(self) -> PatternMapping:

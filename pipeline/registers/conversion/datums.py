@@ -1,4 +1,4 @@
-"""MappedPlaces of any stated CRS as longitude and latitude of WGS84, with the operation and its accuracy.
+"""Places of any stated CRS as longitude and latitude of WGS84, with the operation and its accuracy.
 
 NAD83, ETRS89, GDA94 and GDA2020 count as WGS84: they differ by less than 2 m. All others need an operation of
 PROJ of known accuracy; NAD27 without its grids is refused, as no set of parameters holds for all of it.
