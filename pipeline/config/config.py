@@ -346,13 +346,12 @@ class Config(Section):
 
     def _profile_fault(self) -> str:
         """A model that sees profiles without terrain that they could run over."""
-        asked = {"propagation.coverage_model": [self.propagation.coverage_model]}
-        asked["sensitivity.coverage_models"] = self.sensitivity.coverage_models
-        for key, models in asked.items():
-            for model in models if self.terrain.dem is None else []:
-                if sees_profiles(model):
-                    return f"{key}: {model} needs terrain.dem"
-        return ""
+        if self.terrain.dem is not None:
+            return ""
+        asked = [("propagation.coverage_model", self.propagation.coverage_model)]
+        asked += [("sensitivity.coverage_models", model) for model in self.sensitivity.coverage_models]
+        blind = (f"{key}: {model} needs terrain.dem" for key, model in asked if sees_profiles(model))
+        return next(blind, "")
 
     def _television_fault(self) -> str:
         """What is missing for DTT, or makes no sense without it; empty if all is well."""

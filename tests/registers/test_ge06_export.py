@@ -19,9 +19,7 @@ SAMPLE = Path(__file__).resolve().parents[1] / "reference/formats/x01_export_gt1
 
 
 def back(path: Path) -> list[dict[str, str]]:
-    mapping = RegisterMapping.model_validate({"format": "ge06", "plan": "8MHz", "in": [str(path)]})
-    found = read_import(mapping, None, {})
-    return [*csv.DictReader(register_text(found.reading.written(), found.target).splitlines())]
+    return [*csv.DictReader(_register(path).splitlines())]
 
 
 def test_notices_are_those_written_by_hand() -> None:

@@ -95,31 +95,24 @@ def parts(cells: Sequence[str], axis: Axis) -> float:
 def both(text: str, notation: str, lat: Axis, lon: Axis) -> tuple[float, float]:
     """Latitude and longitude that stand in one cell, latitude first."""
     read = dms if notation == "dms" else degrees
-    for first, second in _halves(text):
-        try:
-            return read(first, lat), read(second, lon)
-        except CellProblem as problem:
-            last = problem
-    raise last
+    first, second = _halves(text)
+    return read(first, lat), read(second, lon)
 
 
-def _halves(text: str) -> list[tuple[str, str]]:
-    """Ways to cut a cell in two: at a comma with a blank, a semicolon, a letter, the middle blank."""
+def _halves(text: str) -> tuple[str, str]:
+    """A cell cut in two: at a sign that stands there once, a letter, else the middle blank."""
     plain = " ".join(text.split())
-    for sign in (";", ", ", "/"):
+    for sign in (";", ", ", "/", ","):
         if plain.count(sign) == 1:
             first, _, second = plain.partition(sign)
-            return [(first.strip(), second.strip())]
-    if plain.count(",") == 1:
-        first, _, second = plain.partition(",")
-        return [(first.strip(), second.strip())]
+            return first.strip(), second.strip()
     if leading := re.fullmatch(r"([^\W\d_].*?)[ ,]*([^\W\d_].*)", plain):
-        return [(leading[1], leading[2])]
+        return leading[1], leading[2]
     if lettered := re.fullmatch(r"(.*?[^\W\d_])[ ,]*(\d.*)", plain):
-        return [(lettered[1], lettered[2])]
+        return lettered[1], lettered[2]
     words = plain.split(" ")
     middle = len(words) // 2
-    return [(" ".join(words[:middle]), " ".join(words[middle:]))]
+    return " ".join(words[:middle]), " ".join(words[middle:])
 
 
 def grid_reference(text: str) -> tuple[float, float]:

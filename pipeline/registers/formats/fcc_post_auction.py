@@ -56,7 +56,7 @@ def _entry(path: Path, row: FccRow, patterns: Mapping[str, FccRow]) -> RegisterE
     entry.source_id = entry.values["id"] = f"{cells['FacID']}-{cells['Site'] or 0}"
     enter_fcc_station(entry)
     entry.take("lat", "Lat", lambda text: notations.packed(text, Axis("lat")), needed=True)
-    entry.take("lon", "Lon", lambda text: _westwards(text), needed=True)
+    entry.take("lon", "Lon", _westwards, needed=True)
     entry.values["country"] = "US"
     rotation = entry.take("", "Az", number)
     known = patterns.get(cells["AntID"])

@@ -6,6 +6,7 @@ in programs that read them [S] (tables of Ofcom, ANFR, UKE) and in documentation
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from pipeline.config.register_mapping import ColumnMapping, Join, RegisterMapping, RowFilter
 from pipeline.errors import InputError
 from pipeline.registers.conversion.cell_numbers import fault_of_key, iso_day
+from pipeline.registers.conversion.datums import WGS84
 from pipeline.registers.entries import (
     InputFile,
     Reading,
@@ -131,7 +133,7 @@ def _read_table(path: Path, mapping: RegisterMapping, target: Target) -> Reading
     entries = _entries(path, mapping, columns, target)
     entries += unreadable_rows(path, foreign.table.faults)
     entries.sort(key=lambda entry: entry.row)
-    datum = Reading().datum if placed is None else placed.datum
+    datum = WGS84 if placed is None else placed.datum
     return Reading(entries + lost, inputs, datum, cells.not_used())
 
 
@@ -201,7 +203,8 @@ def _entries(path: Path, mapping: RegisterMapping, columns: _Columns, target: Ta
     for name, found in columns.converted.items():
         _enter(entries, name, found.values)
     if columns.places is not None:
-        _enter_places(entries, columns.places)
+        for name, degrees in (("lon", columns.places.lon_deg), ("lat", columns.places.lat_deg)):
+            _enter(entries, name, [value if math.isfinite(value) else None for value in degrees])
     for entry in entries:
         entry.source_id = str(entry.values.get("id", ""))
     patterns = None if mapping.pattern is None else Patterns(cells, mapping.pattern, path.parent)
@@ -234,14 +237,6 @@ def _enter(entries: Sequence[RegisterEntry], name: str, values: Sequence[object]
     for entry, value in zip(entries, values, strict=True):
         if value is not None:
             entry.values[name] = value
-
-
-def _enter_places(entries: Sequence[RegisterEntry], found: MappedPlaces) -> None:
-    for entry, lon, lat in zip(entries, found.lon_deg, found.lat_deg, strict=True):
-        if lon == lon and abs(lon) != float("inf"):
-            entry.values["lon"] = lon
-        if lat == lat and abs(lat) != float("inf"):
-            entry.values["lat"] = lat
 
 
 def _drop(entries: Sequence[RegisterEntry], mapping: RegisterMapping, columns: _Columns) -> None:
@@ -293,12 +288,11 @@ def _refuse_cells(
     entries: Sequence[RegisterEntry], mapping: RegisterMapping, columns: _Columns, target: Target
 ) -> None:
     """Note bad and missing cells in the order of the mapping; each row keeps its first."""
-    problems = dict(columns.converted)
+    problems = {name: found.problems for name, found in columns.converted.items()}
+    if columns.places is not None:
+        problems |= columns.places.problems
     for name in mapping.columns:
-        bad = problems[name].problems if name in problems else {}
-        if columns.places is not None and name in PLACE_COLUMNS:
-            bad = columns.places.problems.get(name, {})
-        for i, problem in bad.items():
+        for i, problem in problems.get(name, {}).items():
             if not entries[i].drop:
                 entries[i].refuse_cell(name, problem)
         _refuse_missing(entries, name, mapping, columns, target)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import NamedTuple
 
 from pipeline.config.register_mapping import ColumnMapping, FileText, Quantity, UnitOf
@@ -80,13 +79,11 @@ class MappedCells:
         further = {one_blank(text) for text in na}
         return ["" if cell in further else cell for cell in cells] if further else cells
 
-    def figures(
-        self, header: str, column: ColumnMapping | Quantity | None = None, na: Sequence[str] = ()
-    ) -> list[str]:
+    def figures(self, header: str, column: ColumnMapping | Quantity | None = None) -> list[str]:
         """Cells of a column of numbers: those that a workbook holds as numbers get the column's signs."""
-        texts = self.of(header, na)
+        texts = self.of(header, () if column is None else column.na)
         if (second := self._from_second(header)) is not None:
-            own = second.cells.figures(header, column, na)
+            own = second.cells.figures(header, column)
             return ["" if i is None else own[i] for i in second.partners]
         decimal = self.number_format(header, column).decimal
         if self.foreign.sheet is None or decimal == ".":
@@ -161,8 +158,10 @@ def convert(cells: MappedCells, target: str, column: ColumnMapping) -> Converted
     if column.power is not None and column.gain is not None:
         return _radiated(cells, target, column, column.power, column.gain)
     headers = headers_of(column)
-    read = cells.of if _is_no_number(target) else partial(_figures, cells, column)
-    parts = [read(header, column.na) for header in headers]
+    if _is_no_number(target):
+        parts = [cells.of(header, column.na) for header in headers]
+    else:
+        parts = [cells.figures(header, column) for header in headers]
     texts = parts[0] if len(parts) == 1 else [joined(row) for row in zip(*parts, strict=True)]
     if column.map or column.otherwise is not None:
         texts = _mapped(texts, column)
@@ -171,10 +170,6 @@ def convert(cells: MappedCells, target: str, column: ColumnMapping) -> Converted
 
 def _is_no_number(target: str) -> bool:
     return target in {"polarisation", "channel", *_TEXTS, *DATES, *_TIMES}
-
-
-def _figures(cells: MappedCells, column: ColumnMapping, header: str, na: Sequence[str]) -> list[str]:
-    return cells.figures(header, column, na)
 
 
 def _with_sign(text: str, decimal: str) -> str:
@@ -292,13 +287,9 @@ def _radiated(
     if not isinstance(power.unit, UnitOf):
         _refuse_bad_unit(f"{target}.power", power.unit, "kW")
     gain_unit = _units(cells, gain.unit, "")
-    loss = (
-        [""] * cells.count
-        if column.loss is None
-        else cells.figures(column.loss.from_, column.loss, column.loss.na)
-    )
-    gains = _with_units(cells.figures(gain.from_, gain, gain.na), gain_unit)
-    powers = _with_units(cells.figures(power.from_, power, power.na), _units(cells, power.unit, ""))
+    loss = [""] * cells.count if column.loss is None else cells.figures(column.loss.from_, column.loss)
+    gains = _with_units(cells.figures(gain.from_, gain), gain_unit)
+    powers = _with_units(cells.figures(power.from_, power), _units(cells, power.unit, ""))
     texts = [
         p and f"{p}\x1e{g}\x1e{minus}" for p, g, minus in zip(powers, gains, loss, strict=True)
     ]  # no power: nothing is given

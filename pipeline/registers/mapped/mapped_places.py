@@ -1,4 +1,4 @@
-"""MappedPlaces of a mapped table: angles, grid references, coordinates of a CRS, points of features."""
+"""Places of a mapped table: angles, grid references, coordinates of a CRS, points of features."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _axis_values(cells: MappedCells, name: str, column: ColumnMapping) -> Conver
     axis = axis_of(name, column)
     if name in ("x", "y"):
         header = _only_header(name, column)
-        form, texts = cells.number_format(header, column), cells.figures(header, column, column.na)
+        form, texts = cells.number_format(header, column), cells.figures(header, column)
         return Converted(*each(texts, lambda text: number(text, form)))
     parts = [cells.of(header, column.na) for header in headers_of(column)]
     texts = [_BETWEEN.join(row) if any(row) else "" for row in zip(*parts, strict=True)]
