@@ -9,13 +9,13 @@ from pipeline.registers.conversion.antenna_tables import (
     Vertical,
     horizontal,
     pattern_text,
+    tilts_disagree,
     vertical_text,
 )
 from pipeline.registers.conversion.cell_numbers import CellProblem
 from pipeline.registers.entries import RegisterEntry
 
 HORIZONTAL, VERTICAL = "pattern_azimuth_attenuation_db", "vertical_pattern_deg_attenuation_db"
-_TILT_AGREES_DEG = 0.5
 
 
 def enter_horizontal(
@@ -51,5 +51,5 @@ def enter_tilt(entry: RegisterEntry, of_table_deg: float | None, stated_deg: flo
         return
     if of_table_deg is None or of_table_deg == 0.0:
         entry.values["beam_tilt_deg"] = stated_deg
-    elif stated_deg and abs(of_table_deg - stated_deg) > _TILT_AGREES_DEG:
+    elif tilts_disagree(of_table_deg, stated_deg):
         entry.flags.append("tilt_disagrees")

@@ -168,7 +168,7 @@ def _check_characters(path: Path, record: Record, model: type[RowModel]) -> None
 
 
 class FieldFault(NamedTuple):
-    """What a model says first of a row: column, problem, what is allowed, and the words of pydantic.
+    """What a model says first of a row: column, problem, what is allowed, and pydantic's word for it.
 
     ``reason``: that of a ``row_problem``, empty of another.
     """

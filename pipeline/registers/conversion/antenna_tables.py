@@ -22,6 +22,7 @@ _PEAK_FLAG_DB, _PEAK_FAULT_DB = 0.5, 3.0
 _ON_TENS_DEG = 1e-9
 _COARSE, _FINE = 36, 72
 _VERTICAL_DEG = (-10.0, 90.0)
+_TILT_AGREES_DEG = 0.5
 # Kinds whose values are no levels: the sign of their attenuation says nothing before they are normalised.
 _SHARES = ("relative_field", "relative_power")
 _SIGN = "attenuation in dB, 0 and more (kind: attenuation_db), or the kind that the values are"
@@ -154,6 +155,13 @@ def _within(depressions: NDArray[np.float64], attenuations: NDArray[np.float64])
     kept = [*zip(depressions[inner].tolist(), attenuations[inner].tolist(), strict=True)]
     kept += [(end, float(np.interp(end, depressions, attenuations))) for end in ends]
     return sorted(kept)
+
+
+def tilts_disagree(of_table_deg: float | None, stated_deg: float | None) -> bool:
+    """Whether two tilts, neither of them 0 or unknown, differ by more than half a degree."""
+    if not of_table_deg or not stated_deg:
+        return False
+    return abs(of_table_deg - stated_deg) > _TILT_AGREES_DEG
 
 
 def pattern_text(attenuations: ArrayLike) -> str:

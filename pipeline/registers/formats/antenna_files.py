@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.registers.conversion.antenna_tables import Vertical, attenuation_db, vertical
+from pipeline.registers.conversion.antenna_tables import Vertical, attenuation_db, tilts_disagree, vertical
 from pipeline.registers.conversion.cell_numbers import CellProblem
 from pipeline.rows.row_models import finite
 from pipeline.rows.text_records import content_of
@@ -31,7 +31,6 @@ _EDX_HEAD = re.compile(
 _END_OF_EDX = 999.0
 _NONE = Vertical(None, [])
 _SYMMETRIC_DB = 0.5
-_TILT_AGREES_DEG = 0.5
 _NSMA_KINDS = {
     "DBR": "relative_gain_db",
     "DBI": "absolute_gain_dbi",
@@ -58,7 +57,7 @@ class AntennaFile:
         of_table, stated = self.vertical.beam_tilt_deg, self.electrical_tilt_deg
         if of_table == 0.0 and stated:
             self.vertical = Vertical(stated, self.vertical.points)
-        elif of_table is not None and stated and abs(of_table - stated) > _TILT_AGREES_DEG:
+        elif tilts_disagree(of_table, stated):
             self.flags.append("tilt_disagrees")
         return self
 
