@@ -70,9 +70,9 @@ def radar_concerned_command(register: Path, new: Path, borders: Path | None, *, 
 
 
 def _sited(radars: Sequence[Radar]) -> list[_Sited]:
-    """Radars that can be placed, with their stations, which come in the same order."""
-    placed = [radar for radar in radars if stations([radar]) and frequency_mhz(radar) is not None]
-    return [_Sited(radar, stations([radar])[0]) for radar in placed]
+    """Radars that have a frequency and a place, with their stations."""
+    tuned = [radar for radar in radars if frequency_mhz(radar) is not None]
+    return [_Sited(radar, station) for radar in tuned for station in stations([radar])]
 
 
 def _ground(borders: Path, radars: Sequence[_Sited]) -> Ground:
@@ -84,13 +84,14 @@ def _ground(borders: Path, radars: Sequence[_Sited]) -> Ground:
 def _pairs(new: _Sited, known: Sequence[_Sited], ground: Ground | None) -> Iterator[dict[str, object]]:
     """Rows on the registered radars that share frequencies with a new one and are within some distance."""
     for other in known:
-        if other.radar[1:] == new.radar[1:] or not _overlap_khz(new.radar, other.radar):
+        overlap_khz = _overlap_khz(new.radar, other.radar)
+        if other.radar[1:] == new.radar[1:] or not overlap_khz:
             continue
         distance_km = _distance_km(new.station, other.station)
         reach_km = [s.sea_km for s in (new.station.separation, other.station.separation) if s]
         if not reach_km or distance_km > max(reach_km):
             continue
-        path = "unknown" if ground is None else _path(new.station, other.station, ground)
+        path = "unknown" if ground is None else _path(new.station, other.station, distance_km, ground)
         needed = _needed_km(new.station.separation, path)
         other_needed = _needed_km(other.station.separation, path)
         yield {
@@ -99,7 +100,7 @@ def _pairs(new: _Sited, known: Sequence[_Sited], ground: Ground | None) -> Itera
             "adm": other.radar.adm,
             "distance_km": round(distance_km, 3),
             "path": path,
-            "overlap_khz": round(_overlap_khz(new.radar, other.radar), 3),
+            "overlap_khz": round(overlap_khz, 3),
             "new_needs_km": needed,
             "registered_needs_km": other_needed,
             "new_reaches_registered": needed is not None and distance_km <= needed,
@@ -142,10 +143,9 @@ def _distance_km(one: RegisteredRadar, other: RegisteredRadar) -> float:
     return float(GEOD.inv(one.lon_deg, one.lat_deg, other.lon_deg, other.lat_deg)[2]) / 1000.0
 
 
-def _path(one: RegisteredRadar, other: RegisteredRadar, ground: Ground) -> str:
-    place = np.array([[other.lon_deg, other.lat_deg]])
-    distance_km = np.array([_distance_km(one, other)])
-    sea = paths_over_sea(one, geocentric_m(place), distance_km, ground.clearance, _SEA_MIN_KM)
+def _path(one: RegisteredRadar, other: RegisteredRadar, distance_km: float, ground: Ground) -> str:
+    points_m = geocentric_m(np.array([[other.lon_deg, other.lat_deg]]))
+    sea = paths_over_sea(one, points_m, np.array([distance_km]), ground.clearance, _SEA_MIN_KM)
     return "sea_or_mixed" if sea[0] else "land"
 
 

@@ -21,7 +21,7 @@ from pipeline.coordination.radar.cr372_text import (
     unfit_line,
     white_space,
 )
-from pipeline.coordination.radar.findings import MAX_FINDINGS, Finding, Strictness, errors, finding
+from pipeline.coordination.radar.findings import Finding, Strictness, errors, finding, too_many
 from pipeline.errors import InputError
 from pipeline.rows.spreadsheets import WORKBOOK_START, SheetRow, read_first_sheet, sheet_bytes
 
@@ -76,9 +76,8 @@ def _read_workbook(path: Path, mode: Strictness) -> Submission:
             fields = [_restored(name, cells[k]) for name, k in zip(CR372_NAMES, order, strict=True)]
             found += white_space(row.number, fields, mode)
             lines.append(line_of(row.number, fields))
-        if len(found) > MAX_FINDINGS:
-            problem = "so much is wrong with the file that its rest was not read"
-            found += finding(mode, 0, "TOO_MANY_FINDINGS", problem)
+        if beyond := too_many(mode, found):
+            found += beyond
             break
     return Submission(lines, found, tuple(unread))
 

@@ -46,7 +46,7 @@ _NOT_WRITABLE = "NOT_LATIN1"
 _NO_FAULTS_OF_A_REGISTER = ("FREQ_BAND", "FREQ_RANGE", _NOT_WRITABLE)
 # Faults by which not all of a file was read.
 _WHOLE_FILE = ("FILE_UNREADABLE", "FILE_TOO_LARGE", "WORKBOOK", "TOO_MANY_FINDINGS")
-_REGISTER_FILE = kind_of_start("a register in the format of CR/372", rb'"?[AS]"?(,[^\n]*){21}')
+REGISTER_FILE = kind_of_start("a register in the format of CR/372", rb'"?[AS]"?(,[^\n]*){21}')
 _REPORT_FILE = kind_of_start("a report of this command", rb'\s*\[\s*(\]|\{\s*"line"\s*:)')
 
 
@@ -106,7 +106,8 @@ def apply(
     """
     kept, about = check_register(register, rules)[:2]
     # Warnings on the register are not repeated at each submission.
-    faults = faults_of_register(about) + [entry for entry in about if entry.code == _NOT_WRITABLE]
+    faults = [entry for entry in about if _is_fault_of_register(entry)]
+    faults += [entry for entry in about if entry.code == _NOT_WRITABLE]
     found = [entry._replace(message=_REGISTER + entry.message) for entry in faults]
     unreadable = bool(found) or any(entry.code in _WHOLE_FILE for entry in errors(submission.findings))
     found += submission.findings
@@ -175,7 +176,7 @@ def read_register(path: Path) -> list[Radar]:
     """The radars of a register, whatever lenient mode has let in; InputError if it cannot be read."""
     register = read_file(path, Strictness.LENIENT)
     radars, found = check_register(register, submission_rules(Strictness.LENIENT))[:2]
-    for entry in faults_of_register(found):
+    for entry in filter(_is_fault_of_register, found):
         raise _refused(path, entry)
     return radars
 
@@ -191,7 +192,7 @@ def read_registered(path: Path) -> AppliedSubmission:
     radars, found = check_register(register, submission_rules(Strictness.LENIENT))[:2]
     found = limited(Strictness.LENIENT, found)
     for entry in found:
-        if entry in faults_of_register([entry]) or _has_no_zone(entry):
+        if _is_fault_of_register(entry) or _has_no_zone(entry):
             raise _refused(path, entry)
     return AppliedSubmission(radars, found)
 
@@ -216,9 +217,9 @@ def submission_rules(mode: Strictness) -> SubmissionRules:
     return SubmissionRules(mode, read_itu_codes().administrations, read_bands(), read_area_regions())
 
 
-def faults_of_register(found: list[Finding]) -> list[Finding]:
+def _is_fault_of_register(entry: Finding) -> bool:
     """What makes a register unreadable: none of what a lenient mode has let in."""
-    return [entry for entry in errors(found) if entry.code not in _NO_FAULTS_OF_A_REGISTER]
+    return entry.severity == ERROR and entry.code not in _NO_FAULTS_OF_A_REGISTER
 
 
 def _has_no_zone(entry: Finding) -> bool:
@@ -228,7 +229,7 @@ def _has_no_zone(entry: Finding) -> bool:
 def _check_paths(register: Path, submission: Path, out: Path, report: Path) -> None:
     """A report must not replace an input, nor the new register the submission; it may replace the old one."""
     in_place = os.path.realpath(out) == os.path.realpath(register)
-    kind = _REGISTER_FILE._replace(fits=lambda _: True) if in_place else _REGISTER_FILE
+    kind = REGISTER_FILE._replace(fits=lambda _: True) if in_place else REGISTER_FILE
     outputs = [Output("--report", report, _REPORT_FILE), Output("--out", out, kind)]
     check_outputs(outputs[:1], [register, submission])
     check_outputs(outputs, [submission] if in_place else [register, submission])

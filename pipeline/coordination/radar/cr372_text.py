@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pipeline.coordination.radar.cr372_records import CR372_NAMES, Line, Radar
-from pipeline.coordination.radar.findings import ERROR, MAX_FINDINGS, Finding, Strictness, finding
+from pipeline.coordination.radar.findings import Finding, Strictness, errors, finding, too_many
 
 # The longest honest record has about 600 characters and two e-mail addresses without limit.
 _MAX_LINE_CHARS = 4000
@@ -48,11 +48,10 @@ def read_records(content: bytes, mode: Strictness) -> Submission:
         found += more
         if line is not None:
             lines.append(line)
-        elif any(entry.severity == ERROR for entry in more):
+        elif errors(more):
             unread.append(row)
-        if len(found) > MAX_FINDINGS:
-            problem = "so much is wrong with the file that its rest was not read"
-            found += finding(mode, 0, "TOO_MANY_FINDINGS", problem)
+        if beyond := too_many(mode, found):
+            found += beyond
             break
     return Submission(lines, found, tuple(unread))
 
@@ -89,7 +88,7 @@ def _first_non_ascii(content: bytes) -> int:
 
 def _record(number: int, row: str, mode: Strictness) -> tuple[Line | None, list[Finding]]:
     unfit = unfit_line(number, row, mode)
-    if not row.strip() or any(entry.severity == ERROR for entry in unfit):
+    if not row.strip() or errors(unfit):
         return None, unfit
     fields = _fields(row, mode)
     if fields is None:

@@ -135,6 +135,13 @@ def limited(mode: Strictness, found: list[Finding]) -> list[Finding]:
     return kept + finding(mode, kept[-1].line, "REPORT_CUT", f"{more} further findings are left out")
 
 
+def too_many(mode: Strictness, found: list[Finding]) -> list[Finding]:
+    """What is said of a file with so many findings that its rest is not read; nothing of any other."""
+    if len(found) <= MAX_FINDINGS:
+        return []
+    return finding(mode, 0, "TOO_MANY_FINDINGS", "so much is wrong with the file that its rest was not read")
+
+
 def errors(found: list[Finding]) -> list[Finding]:
     """The findings that refuse: a file in strict mode, a record in lenient mode."""
     return [entry for entry in found if entry.severity == ERROR]

@@ -11,14 +11,16 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.coordination.radar.resolution612 import MAX_FREQUENCY_MHZ, MIN_FREQUENCY_MHZ
+from pipeline.coordination.radar.resolution612 import (
+    FREQUENCY_ROUNDING_MHZ,
+    MAX_FREQUENCY_MHZ,
+    MIN_FREQUENCY_MHZ,
+)
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, row_problem
 from pipeline.shipped import TABLES
 
 _RADAR_BANDS = TABLES / "oceanographic_radar_bands.csv"
 _AREA_REGIONS = TABLES / "area_regions.csv"
-# Frequencies are compared within a hertz: 4.488 is not above 4.463 + 0.025.
-_FREQUENCY_ROUNDING_MHZ = 1.0e-6
 REGIONS = (1, 2, 3)
 
 _Frequency = Annotated[
@@ -92,5 +94,5 @@ def bands_at(bands: list[RadarBand], region: int | None, codes: set[str]) -> lis
 
 def band_fits(bands: list[RadarBand], frequency_mhz: float, half_width_mhz: float = 0.0) -> bool:
     """Whether some band holds the frequency with that much on either side; edges belong to the band."""
-    slack = _FREQUENCY_ROUNDING_MHZ - half_width_mhz
+    slack = FREQUENCY_ROUNDING_MHZ - half_width_mhz
     return any(b.from_mhz - slack <= frequency_mhz <= b.to_mhz + slack for b in bands)

@@ -7,6 +7,7 @@ says so, in itself or in a text beside it.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -24,13 +25,15 @@ from pipeline.coordination.radar.cr372_records import (
     frequency_mhz,
     latitude_deg,
     longitude_deg,
+    text_of,
 )
-from pipeline.coordination.radar.cr372_register import read_register
+from pipeline.coordination.radar.cr372_register import REGISTER_FILE, read_register
 from pipeline.coordination.radar.cr372_text import records_bytes
 from pipeline.errors import InputError
 from pipeline.files import Output, OutputKind, check_outputs, json_bytes, kind_of_start, write_together
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import GEOD, LONLAT
+from pipeline.rows.spreadsheets import WORKBOOK_START
 
 NOTICE = (
     "This register has no regulatory status: international recognition of a radar needs notification under "
@@ -129,7 +132,7 @@ def radar_search_command(register: Path, wanted: RadarFilter, *, as_json: bool) 
     if as_json:
         print(json.dumps(register_document(found), indent=1, ensure_ascii=False))
         return
-    print_table(_LISTED, [[_cell(radar, name) for name in _LISTED] for radar in found])
+    print_table(_LISTED, [[text_of(radar, name) for name in _LISTED] for radar in found])
     print(f"{len(found)} radar(s). {NOTICE}", file=sys.stderr)
 
 
@@ -158,10 +161,6 @@ def register_document(radars: Iterable[Radar]) -> dict[str, object]:
 def _record(radar: Radar) -> dict[str, object]:
     columns = {name: text for name, text in zip(CR372_NAMES, radar, strict=True) if name != "Int"}
     return {**columns, "lat_deg": latitude_deg(radar), "lon_deg": longitude_deg(radar)}
-
-
-def _cell(radar: Radar, name: str) -> str:
-    return radar[CR372_NAMES.index(name)]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -207,10 +206,8 @@ class _Format(NamedTuple):
 
 
 _FORMATS: Mapping[str, _Format] = {
-    "csv": _Format(
-        _csv_bytes, kind_of_start("a register in the format of CR/372", rb'"?[AS]"?(,[^\n]*){21}'), False
-    ),
-    "xlsx": _Format(workbook_bytes, kind_of_start("a workbook", rb"PK\x03\x04"), False),
+    "csv": _Format(_csv_bytes, REGISTER_FILE, False),
+    "xlsx": _Format(workbook_bytes, kind_of_start("a workbook", re.escape(WORKBOOK_START)), False),
     "json": _Format(_json_bytes, kind_of_start("a register as JSON", rb'\s*\{\s*"notice"'), True),
     "gpkg": _Format(_geopackage_bytes, kind_of_start("a GeoPackage", rb"SQLite format 3\0"), False),
 }

@@ -18,7 +18,7 @@ DISTANCES = TABLES / "res612_distances.yaml"
 ITU_CODES = TABLES / "itu_codes.csv"
 MIN_FREQUENCY_MHZ, MAX_FREQUENCY_MHZ = 3.0, 50.0
 # Frequencies are compared within a hertz: 4.488 is not above 4.463 + 0.025.
-_FREQUENCY_ROUNDING_MHZ = 1.0e-6
+FREQUENCY_ROUNDING_MHZ = 1.0e-6
 MAX_EIRP_DBW = 25.0  # Resolution 612 (Rev.WRC-12), resolves 2
 
 _Km = Annotated[float, Field(gt=0.0, le=5000.0)]
@@ -109,7 +109,7 @@ def required_separation(
     fitting = [
         row
         for row in rows
-        if abs(frequency_mhz - row.centre_mhz) <= row.tolerance_mhz + _FREQUENCY_ROUNDING_MHZ
+        if abs(frequency_mhz - row.centre_mhz) <= row.tolerance_mhz + FREQUENCY_ROUNDING_MHZ
     ]
     if not fitting and conservative_gap:
         fitting = [row for row in rows if row.centre_mhz < frequency_mhz][-1:]
