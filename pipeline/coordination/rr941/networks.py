@@ -215,11 +215,11 @@ def warnings(networks: Networks) -> Iterator[str]:
 # --- pairs, and everything about them that does not depend on the location ----------------------------------
 
 
-_BOLTZMANN_DB = 228.6
-_LOSS_CONSTANT_DB = 32.45
+BOLTZMANN_DB = 228.6
+LOSS_CONSTANT_DB = 32.45
 NO_OVERLAP = "NO_FREQ_OVERLAP"
 # Bands that touch must not overlap by the rounding of their edges.
-_SMALLEST_OVERLAP_MHZ = 1e-9
+SMALLEST_OVERLAP_MHZ = 1e-9
 
 
 class AssignmentPair(NamedTuple):
@@ -295,7 +295,7 @@ def overlapping_pairs(
             divisor = polarisation_divisor(wanted.polarisation, other.polarisation, limits)
             pair = AssignmentPair(wanted, other, divisor)
             low_mhz, high_mhz = pair.overlap_mhz
-            if high_mhz - low_mhz > _SMALLEST_OVERLAP_MHZ:
+            if high_mhz - low_mhz > SMALLEST_OVERLAP_MHZ:
                 pairs.append(pair)
             else:
                 skipped.append(Skipped(wanted.id, other.id, NO_OVERLAP))
@@ -345,8 +345,8 @@ def _constant_db(pair: AssignmentPair) -> float:
     return (
         pair.interferer.power_density_dbw_hz
         + pair.satellite.satellite_gain_dbi
-        + _BOLTZMANN_DB
-        - _LOSS_CONSTANT_DB
+        + BOLTZMANN_DB
+        - LOSS_CONSTANT_DB
         - 20.0 * math.log10(pair.victim.frequency_mhz)
         - 10.0 * math.log10(divisor)
     )

@@ -23,6 +23,7 @@ from pydantic import BeforeValidator, Field
 from pipeline.config.coordination import Edition
 from pipeline.coordination.rr941.appendix5 import polarisation_divisor, read_arcs, read_limits
 from pipeline.coordination.rr941.geometry import geocentric_angle_deg, sight
+from pipeline.coordination.rr941.networks import BOLTZMANN_DB, LOSS_CONSTANT_DB
 from pipeline.coordination.rr941.plan_bands import read_plan_bands
 from pipeline.coordination.rr941.screen_networks import FlatNetwork, flattened, read_screened
 from pipeline.coordination.rr941.screening import Screened, ScreenRules, gains_dbi, screen
@@ -352,10 +353,10 @@ def calculation(one: Screened, rules: ScreenRules) -> dict[str, object]:
     station_dbi = float(gains_dbi(station.patterns[[index]], seen.angle_deg)[0, 0])
     path_km = float((seen.other_km if down else seen.own_km)[0])
     satellite_dbi = theirs.satellite_gain_dbi if down else ours.satellite_gain_dbi
-    loss_db = 20.0 * (math.log10(ours.frequency_mhz) + math.log10(path_km)) + 32.45
+    loss_db = 20.0 * (math.log10(ours.frequency_mhz) + math.log10(path_km)) + LOSS_CONSTANT_DB
     divisor = polarisation_divisor(ours.polarisation, theirs.polarisation, rules.limits)
     y = 1.0 if divisor is None else divisor.value
-    rise_db = theirs.power_density_dbw_hz + station_dbi + satellite_dbi + 228.6 - loss_db
+    rise_db = theirs.power_density_dbw_hz + station_dbi + satellite_dbi + BOLTZMANN_DB - loss_db
     rise_k = 10.0 ** (0.1 * rise_db) / y
     return {
         "direction": ours.direction,

@@ -33,12 +33,11 @@ from pipeline.coordination.rr941.decision import (
     include_by_table,
 )
 from pipeline.coordination.rr941.geometry import geocentric_angle_deg, sight
+from pipeline.coordination.rr941.networks import BOLTZMANN_DB, LOSS_CONSTANT_DB, SMALLEST_OVERLAP_MHZ
 from pipeline.coordination.rr941.plan_bands import PlanBand, outside_plans
 from pipeline.coordination.rr941.screen_networks import POLARISATIONS, FlatNetwork
 
 _LATTICE_DEG = 3.0
-_BOLTZMANN_DB, _LOSS_CONSTANT_DB = 228.6, 32.45
-_SMALLEST_OVERLAP_MHZ = 1e-9
 _NO_ARC = -1.0
 
 _Values = NDArray[np.float64]
@@ -179,7 +178,7 @@ def _overlapping(own: FlatNetwork, published: FlatNetwork) -> tuple[NDArray[np.i
     """Indices [k] of the pairs of one direction that share frequencies."""
     low = np.maximum(own.low_mhz[:, None], published.low_mhz[None, :])
     high = np.minimum(own.high_mhz[:, None], published.high_mhz[None, :])
-    shared = (high - low > _SMALLEST_OVERLAP_MHZ) & (own.down[:, None] == published.down[None, :])
+    shared = (high - low > SMALLEST_OVERLAP_MHZ) & (own.down[:, None] == published.down[None, :])
     i, j = np.nonzero(shared)
     return i, j
 
@@ -269,7 +268,7 @@ def _percent(
 ) -> tuple[_Values, _Values]:
     """Largest delta-T/T in % of the pairs [k] and its place [k, 2]; some place sees both satellites."""
     percent, place = np.zeros(i.size), np.full((i.size, 2), np.nan)
-    down = own.down[i]
+    down, divisors_db = own.down[i], _divisors_db(limits)
     for front, chosen, station, index, emitter in (
         (fronts[0], np.flatnonzero(down), own, i, published.satellite_dbi[j]),
         (fronts[1], np.flatnonzero(~down), published, j, own.satellite_dbi[i]),
@@ -283,10 +282,10 @@ def _percent(
         constant_db = (
             published.power_dbw_hz[k[1]]
             + emitter[chosen]
-            + _BOLTZMANN_DB
-            - _LOSS_CONSTANT_DB
+            + BOLTZMANN_DB
+            - LOSS_CONSTANT_DB
             - 20.0 * np.log10(own.centre_mhz[k[0]])
-            - _divisors_db(limits)[own.polarisation[k[0]], published.polarisation[k[1]]]
+            - divisors_db[own.polarisation[k[0]], published.polarisation[k[1]]]
             + 20.0
             - own.noise_db[k[0]]
         )
