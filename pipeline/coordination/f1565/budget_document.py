@@ -6,19 +6,18 @@ Ratios are texts with all their digits: what is decimal in the Recommendation st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.coordination.f1565.budget_use import BudgetUse, hops_of, interference_of, measured_of, read_use
 from pipeline.coordination.f1565.error_budget import (
-    Counts,
     LinkBudget,
     Ratios,
-    SourceBudget,
-    decimal_text,
     link_budget,
     permissible_interference,
+    source_record,
+    text_or_none,
+    texts_of,
 )
 from pipeline.coordination.f1565.fixed_links import FixedLink, read_links
 from pipeline.coordination.f1565.objectives import F1565Tables, read_tables
@@ -54,22 +53,22 @@ def _record(link: FixedLink, budget: LinkBudget, use: BudgetUse, tables: F1565Ta
         "portion": link.portion,
         "country": link.country,
         "standard": link.standard,
-        "bit_rate_kbps": _text(link.bit_rate_kbps),
-        "bit_rate_used_kbps": _text(budget.rate_kbps),
+        "bit_rate_kbps": text_or_none(link.bit_rate_kbps),
+        "bit_rate_used_kbps": text_or_none(budget.rate_kbps),
         "table": budget.table,
         "j": budget.case,
         "coef_b": _ratios(budget.coefficients.b),
         "coef_c": _ratios(budget.coefficients.c),
         "coef_x": _ratios(budget.coefficients.x),
-        "br": _text(link.br),
-        "a1": _text(link.a1),
-        "a": _text(budget.factor) if link.portion == "long_haul" else None,
-        "b": _text(link.b),
-        "c": _text(link.c),
-        "length_km": _text(link.length_km),
-        "length_used_km": _text(budget.length_km),
-        "co_primary": _share(budget.co_primary),
-        "other_sources": _share(budget.other_sources),
+        "br": text_or_none(link.br),
+        "a1": text_or_none(link.a1),
+        "a": text_or_none(budget.factor) if link.portion == "long_haul" else None,
+        "b": text_or_none(link.b),
+        "c": text_or_none(link.c),
+        "length_km": text_or_none(link.length_km),
+        "length_used_km": text_or_none(budget.length_km),
+        "co_primary": source_record(budget.co_primary),
+        "other_sources": source_record(budget.other_sources),
         "counts_aggregate_of": list(_AGGREGATE),
         "flags": list(budget.flags),
         "notes_applied": list(budget.notes),
@@ -84,17 +83,8 @@ def _record(link: FixedLink, budget: LinkBudget, use: BudgetUse, tables: F1565Ta
     return record
 
 
-def _text(value: Fraction | None) -> str | None:
-    return None if value is None else decimal_text(value)
-
-
 def _ratios(ratios: Ratios | None) -> dict[str, str | None] | None:
-    return None if ratios is None else {name: _text(value) for name, value in ratios._asdict().items()}
-
-
-def _share(share: SourceBudget) -> dict[str, object]:
-    counts: Counts = share.counts
-    return {**(_ratios(share.ratios) or {}), "counts_per_month": counts._asdict()}
+    return None if ratios is None else texts_of(ratios._asdict())
 
 
 def f1565_command(

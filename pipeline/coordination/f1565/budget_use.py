@@ -8,14 +8,23 @@ for space services hold for all of them together (note 11); what is measured cou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import ConfigDict, Field, model_validator
 
-from pipeline.coordination.f1565.error_budget import LinkBudget, Ratios, SourceBudget, counts_of, decimal_text
+from pipeline.coordination.f1565.error_budget import (
+    LinkBudget,
+    Ratios,
+    SourceBudget,
+    counts_of,
+    decimal_text,
+    source_record,
+    text_or_none,
+    texts_of,
+)
 from pipeline.coordination.f1565.fixed_links import FixedLink, OptionalExact, RequiredExact
 from pipeline.coordination.f1565.objectives import F1565Tables
 from pipeline.errors import InputError
@@ -113,7 +122,7 @@ def read_use(
         None if hops is None else _by_link(hops, Hop, ("link_id", "hop"), links),
         None
         if interference is None
-        else _by_link(interference, SourceInterference, ("link_id", "source"), links),
+        else _by_link(interference, SourceInterference, ("link_id", "source", "kind"), links),
         None if measured is None else _by_link(measured, Measured, ("link_id", "month"), links),
     )
 
@@ -122,7 +131,7 @@ def _by_link(
     path: Path, model: type[_UseRow], key: Sequence[str], links: set[str]
 ) -> Mapping[str, list[_UseRow]]:
     rows = read_rows(path, model)
-    refuse_second(path, rows, key if model is not SourceInterference else (*key, "kind"))
+    refuse_second(path, rows, key)
     found: defaultdict[str, list[_UseRow]] = defaultdict(list)
     for row in rows:
         if row.link_id not in links:
@@ -169,7 +178,7 @@ def hops_of(
         {
             "hop": hop.hop,
             "operator": hop.operator,
-            "length_km": None if hop.length_km is None else decimal_text(hop.length_km),
+            "length_km": text_or_none(hop.length_km),
             "share": decimal_text(share),
             "co_primary": _part(budget.co_primary, share, link, tables),
             "other_sources": _part(budget.other_sources, share, link, tables),
@@ -185,12 +194,7 @@ def hops_of(
 
 def _part(whole: SourceBudget, share: Fraction, link: FixedLink, tables: F1565Tables) -> dict[str, object]:
     ratios = whole.ratios.times(share)
-    counts = counts_of(ratios, link.blocks_per_s, tables, up=False)
-    return {**_texts(ratios._asdict()), "counts_per_month": counts._asdict()}
-
-
-def _texts(ratios: Mapping[str, Fraction | None]) -> dict[str, str | None]:
-    return {name: None if value is None else decimal_text(value) for name, value in ratios.items()}
+    return source_record(SourceBudget(ratios, counts_of(ratios, link.blocks_per_s, tables, up=False)))
 
 
 # --- interference -------------------------------------------------------------------------------------------
@@ -201,25 +205,24 @@ def interference_of(link: FixedLink, budget: LinkBudget, use: BudgetUse) -> dict
     rows = (use.interference or {}).get(link.id, [])
     return {
         "co_primary": _spent([row for row in rows if row.kind in _CO_PRIMARY], budget.co_primary.ratios),
-        "of_these_space": _sums([row for row in rows if row.kind in _SPACE]),
+        "of_these_space": texts_of(_sums([row for row in rows if row.kind in _SPACE])),
         "other_sources": _spent([row for row in rows if row.kind == "other"], budget.other_sources.ratios),
     }
 
 
-def _sums(rows: Iterable[SourceInterference]) -> dict[str, str]:
-    found = list(rows)
-    return {name: decimal_text(sum((getattr(r, name) for r in found), Fraction(0))) for name in _NAMES}
+def _sums(rows: Sequence[SourceInterference]) -> dict[str, Fraction]:
+    """What sources use together, by parameter."""
+    return {name: sum((getattr(row, name) for row in rows), Fraction(0)) for name in _NAMES}
 
 
 def _spent(rows: Sequence[SourceInterference], allowed: Ratios) -> dict[str, object]:
     """By parameter what is used, in % of the budget too, and whether it is within (None: no objective)."""
     found: dict[str, object] = {"sources": [row.source for row in rows]}
-    for name in _NAMES:
-        used = sum((getattr(row, name) for row in rows), Fraction(0))
+    for name, used in _sums(rows).items():
         limit = getattr(allowed, name)
         found[name] = {
             "used": decimal_text(used),
-            "budget": None if limit is None else decimal_text(limit),
+            "budget": text_or_none(limit),
             "used_pct": None if limit is None else round(float(100 * used / limit), 6),
             "ok": None if limit is None else used <= limit,
         }
@@ -235,7 +238,7 @@ def measured_of(link: FixedLink, budget: LinkBudget, use: BudgetUse) -> list[dic
     return [
         {
             "month": row.month,
-            **_texts(_ratios_of(row)),
+            **texts_of(_ratios_of(row)),
             "co_primary": _verdict(row, budget.co_primary.ratios),
             "other_sources": _verdict(row, budget.other_sources.ratios),
         }

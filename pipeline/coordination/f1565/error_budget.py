@@ -7,6 +7,7 @@ rounded, always up.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import Context, Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -173,6 +174,21 @@ def decimal_text(value: Fraction) -> str:
     digits = Context(prec=400)
     quotient = digits.divide(Decimal(value.numerator), Decimal(value.denominator))
     return format(quotient.normalize(digits), "f")
+
+
+def text_or_none(value: Fraction | None) -> str | None:
+    """The same of a number that may be missing."""
+    return None if value is None else decimal_text(value)
+
+
+def texts_of(values: Mapping[str, Fraction | None]) -> dict[str, str | None]:
+    """The same of several, by their names."""
+    return {name: text_or_none(value) for name, value in values.items()}
+
+
+def source_record(share: SourceBudget) -> dict[str, object]:
+    """What sources of one class may cause, as plain data."""
+    return {**texts_of(share.ratios._asdict()), "counts_per_month": share.counts._asdict()}
 
 
 def long_haul_factor(length_km: Fraction, a1: Fraction, tables: F1565Tables) -> Fraction:
