@@ -114,14 +114,13 @@ def contour_km(
     The farthest point that still has the field, to 1 m on the far side; 0 where not even the nearest has.
     By P.1546 for a receiver at ``receiver_m``; None: by the FCC's curves, which are those of 9.1 m.
     """
+    heights_m = np.maximum(height_m, contour.least_height_m)
+    wanted_dbuvm = contour.field_dbuvm - erp_dbkw
     if receiver_m is None:
-        heights_m = np.maximum(height_m, contour.least_height_m)
-        return distances_km(f_mhz, _HIGH_PCT, heights_m, contour.field_dbuvm - erp_dbkw)
+        return distances_km(f_mhz, _HIGH_PCT, heights_m, wanted_dbuvm)
     curves = load_curves()
     prepared = (prepare(curves, f_mhz, _MEDIAN_PCT), prepare(curves, f_mhz, _TENTH_PCT))
-    heights_m = np.maximum(height_m, contour.least_height_m)
     nodes_km = np.geomspace(_NEAREST_KM, _FARTHEST_KM, _NODES)
-    wanted_dbuvm = contour.field_dbuvm - erp_dbkw
     return farthest_km(*prepared, curves, heights_m, wanted_dbuvm, receiver_m, nodes_km)
 
 

@@ -99,7 +99,7 @@ def _weights(slopes: _Values) -> tuple[_Values, _Values]:
 
 
 def surface_at(surface: AkimaSurface, x: _Values, y: _Values) -> _Values:
-    """_Values of the bicubic pieces at places [k]; outside the grid the outermost piece goes on."""
+    """Values of the bicubic pieces at places [k]; outside the grid the outermost piece goes on."""
     i = np.clip(np.searchsorted(surface.distance_km, x, side="right") - 1, 0, surface.distance_km.size - 2)
     j = np.clip(np.searchsorted(surface.haat_m, y, side="right") - 1, 0, surface.haat_m.size - 2)
     value_x, slope_x = _hermite(surface.distance_km, i, x)
@@ -177,26 +177,16 @@ def distances_km(f_mhz: float, t_pct: float, haat_m: _Values, field_dbuvm: _Valu
     """
     last_km = farthest_curve_km(t_pct)
     nodes_km = np.append(np.arange(_NEAREST_KM, last_km, 1.0 / _NODES_PER_KM), last_km)
-    found = np.zeros(haat_m.size)
-    for i, (height_m, wanted) in enumerate(zip(haat_m, field_dbuvm, strict=True)):
-        enough = fields_dbuvm(f_mhz, t_pct, np.full(nodes_km.size, height_m), nodes_km) >= wanted
-        if enough.any():
-            k = int(np.flatnonzero(enough)[-1])
-            ends = nodes_km[k], nodes_km[min(k + 1, nodes_km.size - 1)]
-            found[i] = _halved(f_mhz, t_pct, height_m, wanted, ends)
-    return found
-
-
-def _halved(
-    f_mhz: float, t_pct: float, height_m: float, wanted_dbuvm: float, ends_km: tuple[float, float]
-) -> float:
-    """Where the field falls below the wanted one between two distances, on the far side."""
-    low, high = ends_km
+    at_nodes = np.repeat(haat_m, nodes_km.size), np.tile(nodes_km, haat_m.size)
+    fields = fields_dbuvm(f_mhz, t_pct, *at_nodes).reshape(haat_m.size, nodes_km.size)
+    enough = fields >= field_dbuvm[:, None]
+    last = nodes_km.size - 1 - np.argmax(enough[:, ::-1], axis=1)
+    low_km, high_km = nodes_km[last], nodes_km[np.minimum(last + 1, nodes_km.size - 1)]
     for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        field = fields_dbuvm(f_mhz, t_pct, np.array([height_m]), np.array([middle]))[0]
-        low, high = (middle, high) if field >= wanted_dbuvm else (low, middle)
-    return high
+        middle_km = 0.5 * (low_km + high_km)
+        reached = fields_dbuvm(f_mhz, t_pct, haat_m, middle_km) >= field_dbuvm
+        low_km, high_km = np.where(reached, middle_km, low_km), np.where(reached, high_km, middle_km)
+    return np.where(enough.any(axis=1), high_km, 0.0)
 
 
 def predict_links(
