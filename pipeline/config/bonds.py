@@ -8,6 +8,7 @@ of channels, their frequencies or the numbers in them asks the functions here an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ def in_order(channels: Iterable[DeviceChannel]) -> list[int | str]:
     """Channels as tables have them, each once, ascending; bonds by their number of channels after them."""
     ordered = sorted(set(channels), key=lambda channel: (len(channels_in(channel)), channels_in(channel)[0]))
     return [plain_channel(channel) for channel in ordered]
+
+
+def in_words(channels: Iterable[int | str]) -> str:
+    """Channels as ``plain_channel`` has them, in words: ``21 to 24, 30``; bonds by their names after them."""
+    known = list(channels)
+    numbers = [channel for channel in known if isinstance(channel, int)]
+    runs = [list(run) for _, run in groupby(enumerate(numbers), key=lambda item: item[1] - item[0])]
+    named = [f"{run[0][1]} to {run[-1][1]}" if len(run) > 1 else f"{run[0][1]}" for run in runs]
+    return ", ".join([*named, *(channel for channel in known if isinstance(channel, str))])
 
 
 def counted_as(bond: int) -> str:

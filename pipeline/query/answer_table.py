@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from pipeline.config.bonds import in_words
 from pipeline.files import JsonObject
 from pipeline.query.profiles import channel_entries
 from pipeline.radio.channel_plan import HZ_PER_MHZ
@@ -25,11 +26,11 @@ def answer_text(facts: JsonObject, message: JsonObject) -> str:
         for entry in entries
         if entry["channel"] in limits
     ]
-    others = [str(entry["channel"]) for entry in entries if entry["channel"] not in limits]
+    others = [entry["channel"] for entry in entries if entry["channel"] not in limits]
     table = [f"{channel:>8}  {edges:>15}  {dbm:>9}" for channel, edges, dbm in [_TITLES, *rows]]
     lines = [*_head(message, profile), "", *([*table, ""] if rows else [])]
     lines.append(f"{len(rows)} of {len(entries)} channels available{_together(message) if rows else '.'}")
-    return "\n".join([*lines, *([f"Not to be used: {_spans(others)}."] if others else [])])
+    return "\n".join([*lines, *([f"Not to be used: {in_words(others)}."] if others else [])])
 
 
 _TITLES = ("channel", "MHz", "max dBm")
@@ -64,14 +65,3 @@ def _together(message: JsonObject) -> str:
     if restriction == _EACH_ALONE:
         return ", each at its own limit."
     return "; several at once: in total no more than the least of their limits."
-
-
-def _spans(channels: Sequence[str]) -> str:
-    """Channels in a row as ``21-24``; bonds, which have a name of that kind, one by one."""
-    spans: list[list[str]] = []
-    for channel in channels:
-        if spans and channel.isdigit() and spans[-1][-1].isdigit() and int(channel) == int(spans[-1][-1]) + 1:
-            spans[-1].append(channel)
-        else:
-            spans.append([channel])
-    return ", ".join(span[0] if len(span) == 1 else f"{span[0]} to {span[-1]}" for span in spans)

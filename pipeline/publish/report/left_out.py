@@ -7,9 +7,9 @@ A service that is not evaluated closes the channels of its band if ``channels.al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 
+from pipeline.config.bonds import in_words
 from pipeline.publish.report.answers import percent
 from pipeline.publish.report.basis import Facts, split_unverified
 from pipeline.publish.report.used_numbers import used_numbers
@@ -89,13 +89,5 @@ def _meaning(facts: Facts, channels: Sequence[int | str] | None) -> str:
     """What it means for the maps that a service is left out; ``channels`` that it closes, None: none."""
     if channels is None:
         return "The maps do not protect it."
-    told = f"Counted as unavailable in {_runs(channels)}, {_CLOSED}"
+    told = f"Counted as unavailable in {in_words(channels)}, {_CLOSED}"
     return f"{told} {_PARTIAL}" if facts["partial"] else told
-
-
-def _runs(channels: Sequence[int | str]) -> str:
-    """Channels as ``21 to 24, 30``, bonds by their names."""
-    numbers = [channel for channel in channels if isinstance(channel, int)]
-    runs = [list(run) for _, run in groupby(enumerate(numbers), key=lambda item: item[1] - item[0])]
-    named = [f"{run[0][1]} to {run[-1][1]}" if len(run) > 1 else f"{run[0][1]}" for run in runs]
-    return ", ".join([*named, *(channel for channel in channels if isinstance(channel, str))])
