@@ -10,11 +10,12 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.coordination.option_days import day_of_option
 from pipeline.coordination.radar.checks import SubmissionRules, check_submitted, is_date
 from pipeline.coordination.radar.cr372_actions import Pairs, WorkingCopy, pairs_of
 from pipeline.coordination.radar.cr372_files import read_file
@@ -89,11 +90,7 @@ def _day_of_update(day: str | None) -> str:
         return datetime.now(UTC).strftime("%d.%m.%Y")
     if is_date(day):
         return day
-    try:
-        return date.fromisoformat(day).strftime("%d.%m.%Y")
-    except ValueError:
-        allowed = "a date such as 2015-01-20 or 20.01.2015"
-        raise InputError("no date", row="--date", value=day, allowed=allowed) from None
+    return day_of_option("--date", day, "a date such as 2015-01-20 or 20.01.2015").strftime("%d.%m.%Y")
 
 
 def apply(

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import geopandas as gpd
 import shapely
 
+from pipeline.coordination.option_days import day_of_option
 from pipeline.coordination.radar.cr372_files import workbook_bytes
 from pipeline.coordination.radar.cr372_records import (
     CR372_NAMES,
@@ -95,11 +96,7 @@ def filter_of(
     """The filter that options describe; InputError names the option."""
     day = None
     if in_use_on is not None:
-        try:
-            day = date.fromisoformat(in_use_on)
-        except ValueError:
-            allowed = "a date such as 2015-01-20"
-            raise InputError("no date", row="--in-use-on", value=in_use_on, allowed=allowed) from None
+        day = day_of_option("--in-use-on", in_use_on, "a date such as 2015-01-20")
     band_mhz = None if band is None else _numbers("--band", band, "-", 2, "two frequencies, as 4.4-4.5")
     place = None if near is None else _numbers("--near", near, ",", 3, "LON,LAT,KM")
     if band_mhz is not None and band_mhz[0] > band_mhz[1]:

@@ -21,6 +21,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from pipeline.config.coordination import Edition
+from pipeline.coordination.option_days import day_of_option
 from pipeline.coordination.rr941.appendix5 import polarisation_divisor, read_arcs, read_limits
 from pipeline.coordination.rr941.geometry import geocentric_angle_deg, sight
 from pipeline.coordination.rr941.networks import BOLTZMANN_DB, LOSS_CONSTANT_DB
@@ -151,7 +152,8 @@ def _rules_of(asked: ScreenRequest) -> ScreenRules:
     if asked.points is not None:
         places = np.array([(row.lon, row.lat) for row in read_rows(asked.points, _Point)]).T
     listed = [] if asked.identified is None else read_rows(asked.identified, _Listed)
-    published, today = _day("--ific-date", asked.ific_date), _day("--today", asked.today)
+    given = (("--ific-date", asked.ific_date), ("--today", asked.today))
+    published, today = (day_of_option(*one, "a date such as 2026-06-16") for one in given)
     if today < published:
         raise InputError("is before --ific-date", row="--today", value=asked.today, allowed="a later date")
     return ScreenRules(
@@ -166,14 +168,6 @@ def _rules_of(asked: ScreenRequest) -> ScreenRules:
         identified=frozenset((row.own, row.published) for row in listed),
         places=places,
     )
-
-
-def _day(option: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        allowed = "a date such as 2026-06-16"
-        raise InputError("no date", row=option, value=text, allowed=allowed) from None
 
 
 # --- tables -------------------------------------------------------------------------------------------------
