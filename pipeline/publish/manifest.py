@@ -338,7 +338,9 @@ def notes(config: Config) -> list[str]:
     """What a reader of the maps has to know beside the numbers."""
     found = _path_notes(config)
     if config.protection.method == "separation":
-        found.append("Protected contours are computed by Rec. ITU-R P.1546, not by the curves of the FCC.")
+        by_fcc = config.protection.separation.curves == "fcc"
+        how = "with the FCC's curves" if by_fcc else "by Rec. ITU-R P.1546, not by the curves of the FCC"
+        found.append(f"Protected contours are computed {how}.")
     found += _protection_notes(config)
     if config.protection.sea_paths == "ignore":
         found.append("Sea paths between devices and receivers are ignored (sea_paths: ignore).")

@@ -177,6 +177,18 @@ def test_notes_name_a_level_above_the_cap(tiny: Path) -> None:
     assert any("36 dBm" in note and "fixed30" in note for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("curves", "said"),
+    [("fcc", "with the FCC's curves."), ("p1546", "by Rec. ITU-R P.1546, not by the curves of the FCC.")],
+)
+def test_notes_say_by_which_curves_protected_contours_are_made(tiny: Path, curves: str, said: str) -> None:
+    config = load_plan(tiny).config
+    separation = config.protection.separation.model_copy(update={"curves": curves})
+    protection = config.protection.model_copy(update={"method": "separation", "separation": separation})
+    notes = manifests.notes(config.model_copy(update={"protection": protection}))
+    assert [note for note in notes if "contours" in note] == [f"Protected contours are computed {said}"]
+
+
 @pytest.mark.parametrize("name", ["wanted_dbuvm", "field_dbuvm", "probability"])
 def test_bands_that_are_published_exist_in_coverage(name: str) -> None:
     from pipeline.coverage.tiles import LEVEL_BANDS
