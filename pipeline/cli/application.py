@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,6 +65,8 @@ app = CommandFamily(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # a third of the time of all imports here
+
         print(f"channelmaps {version('channelmaps')}")
         raise typer.Exit()
 
