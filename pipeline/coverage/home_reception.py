@@ -20,7 +20,7 @@ from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
 from pipeline.coverage.network import with_default_mode
 from pipeline.coverage.point_fields import point_fields
 from pipeline.coverage.receiver_ground import ground_at
-from pipeline.grid.grid import GEOD, STRIP_PX, Grid
+from pipeline.grid.grid import GEOD, Grid, strips_of_rows
 from pipeline.grid.raster import read, read_grid
 from pipeline.terrain.records import LonLatRaster, Mast, MastView, Sweep, SweepSettings
 from pipeline.terrain.tile_sweeps import masts_of_tile
@@ -142,8 +142,7 @@ def _pixels_served(classes: Path, surface: Path, stations: int) -> NDArray[np.in
     """Served pixels at home by number of the best server, int64[station]."""
     counts = np.zeros(stations + 1, dtype=np.int64)
     height = read_grid(surface).height
-    for first in range(0, height, STRIP_PX):
-        rows = slice(first, min(first + STRIP_PX, height))
+    for rows in strips_of_rows(0, height):
         served, server = read(classes, rows=rows, bands=["served", "server"]).values
         home = np.isin(read(surface, rows=rows).values, _AT_HOME)
         counts += np.bincount(server[(served == 1) & home], minlength=stations + 1)[: stations + 1]

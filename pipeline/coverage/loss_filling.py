@@ -27,7 +27,7 @@ from pipeline.coverage.loss_lookup import (
     pack_losses,
 )
 from pipeline.grid.geodesy import ecef_m, ray
-from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.kernels import kernel
 from pipeline.propagation.models import model_named
 from pipeline.terrain.loss_tables import PER_DB, UNKNOWN
@@ -88,10 +88,10 @@ def with_tables(
 def _area_of(grid: Grid, surface: NDArray[np.uint8], kind_of_surface: NDArray[np.uint8]) -> _Area | None:
     rows, cols = np.zeros(grid.height, np.bool_), np.zeros(grid.width, np.bool_)
     pixels = 0
-    for first in range(0, grid.height, STRIP_PX):
-        asked = kind_of_surface[surface[first : first + STRIP_PX]] > 0
+    for strip in strips_of_rows(0, grid.height):
+        asked = kind_of_surface[surface[strip]] > 0
         pixels += int(np.count_nonzero(asked))
-        rows[first : first + STRIP_PX] = asked.any(axis=1)
+        rows[strip] = asked.any(axis=1)
         cols |= asked.any(axis=0)
     if pixels == 0:
         return None

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.grid.geodesy import lattice, pixel_frames, rays, site_frame
-from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.terrain.loss_tables import RegimeTable
 
 
@@ -30,8 +30,7 @@ def mechanisms_of(
 ) -> NDArray[np.uint8]:
     """Regimes of P.1812 by pixel of the grid, 0 without a server; ``stations`` by their number."""
     found = np.zeros(servers.shape, np.uint8)
-    for first in range(0, grid.height, STRIP_PX):
-        rows = slice(first, min(first + STRIP_PX, grid.height))
+    for rows in strips_of_rows(0, grid.height):
         present = [int(number) for number in np.unique(servers[rows]) if number > 0]
         if not present:
             continue

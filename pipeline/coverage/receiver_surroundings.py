@@ -15,7 +15,7 @@ from pipeline.config.config import Config
 from pipeline.coverage.inputs import has_surroundings
 from pipeline.coverage.receiver_ground import places_of_pixels
 from pipeline.errors import InputError
-from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.reference.clutter_heights import HIGHEST_CODE, NO_DATA, NO_ENVIRONMENT, read_environments
 from pipeline.terrain.elevation import nearest_pixels
 from pipeline.terrain.land_cover import load_classes
@@ -36,8 +36,7 @@ def surroundings_of_pixels(config: Config, grid: Grid, needed: NDArray[np.bool_]
         return None
     classes = load_classes(clutter, box_around(*grid_lattice_deg(grid), _MARGIN_KM))
     codes = np.full(grid.shape, NO_DATA, np.uint16)
-    for first in range(0, grid.height, STRIP_PX):
-        rows = slice(first, min(first + STRIP_PX, grid.height))
+    for rows in strips_of_rows(0, grid.height):
         if needed[rows].any():
             codes[rows] = _codes_at(classes, *places_of_pixels(grid, rows, slice(0, grid.width)))
     found = np.zeros(grid.shape, np.uint8)

@@ -22,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
 from pipeline.grid.distance import column_distance_px, row_distance_px
-from pipeline.grid.grid import LONLAT, STRIP_PX, Box, Grid
+from pipeline.grid.grid import LONLAT, STRIP_PX, Box, Grid, strips_of_rows
 from pipeline.grid.polygons import Boundaries, cut, project
 from pipeline.territory.codes import NO_COUNTRY, Surface
 
@@ -94,8 +94,7 @@ def distance_strips_km(
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Grid distance in km from each pixel centre to the nearest marked one (inf: none), by strips."""
     column_px = column_distance_px(marked)
-    for first in range(0, len(marked), STRIP_PX):
-        rows = slice(first, min(first + STRIP_PX, len(marked)))
+    for rows in strips_of_rows(0, len(marked), STRIP_PX):
         yield rows, row_distance_px(column_px[rows]) * np.float32(resolution_m / 1000.0)
 
 

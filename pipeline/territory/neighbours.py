@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.services import OTHER_LAND
 from pipeline.grid.distance import column_distance_px, row_distance_px, widened
-from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.grid import STRIP_PX, Grid, strips_of_rows
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.masks import territory_window
 
@@ -61,8 +61,7 @@ def neighbour_strips_km(
     """
     reach_px = _margin_px(layers.surface)
     km_per_px = grid.resolution_m / 1000.0 / grid.largest_scale()
-    for first in range(0, grid.height, STRIP_PX):
-        rows = slice(first, min(first + STRIP_PX, grid.height))
+    for rows in strips_of_rows(0, grid.height, STRIP_PX):
         near = slice(max(rows.start - reach_px, 0), min(rows.stop + reach_px, grid.height))
         home = layers.surface[rows] == Surface.HOME
         values_km = np.full((len(lands), *home.shape), np.nan, dtype=np.float32)

@@ -14,7 +14,7 @@ from pyproj import Transformer
 
 from pipeline.errors import InputError
 from pipeline.grid.foreign_rasters import read_external, read_place, stated_texts
-from pipeline.grid.grid import STRIP_PX, Grid
+from pipeline.grid.grid import STRIP_PX, Grid, strips_of_rows
 from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import is_land
@@ -94,9 +94,8 @@ def population_strips(
     on_land = (surface != Surface.SEA).astype(np.uint8)
     dry, every = np.zeros(counts.shape, dtype=np.int32), np.zeros(counts.shape, dtype=np.int32)
     count_points(position, _LATTICE_STEP_PX, pad_px, points, on_land, dry, every)
-    for first in range(0, grid.height, STRIP_PX):
-        rows = slice(first, min(first + STRIP_PX, grid.height))
-        persons = np.empty((rows.stop - rows.start, grid.width), dtype=np.float64)
+    for rows in strips_of_rows(0, grid.height, STRIP_PX):
+        first, persons = rows.start, np.empty((rows.stop - rows.start, grid.width), dtype=np.float64)
         spread_counts(
             counts.values, position, _LATTICE_STEP_PX, pad_px, points, on_land, dry, every, first, persons
         )
@@ -113,8 +112,7 @@ def density_strips(
     """
     half = max(math.ceil(_DENSITY_WINDOW_M / grid.resolution_m) // 2, 0)
     half += (2 * half + 1) * grid.resolution_m < _DENSITY_WINDOW_M
-    for first in range(0, grid.height, STRIP_PX):
-        rows = slice(first, min(first + STRIP_PX, grid.height))
+    for rows in strips_of_rows(0, grid.height, STRIP_PX):
         around = slice(max(rows.start - half, 0), min(rows.stop + half, grid.height))
         valid = is_land(surface[around]) & np.isfinite(population[around])
         own = slice(rows.start - around.start, rows.stop - around.start)

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
-from pipeline.grid.distance import column_distance_px, row_distance_px, widened
+from pipeline.grid.distance import widened
 from pipeline.grid.grid import Box, Grid, strips_of_rows
 from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
-from pipeline.territory.masks import is_land
+from pipeline.territory.masks import distance_strips_km, is_land
 
 # Kinds of reached land: 0 at the coast, then 1 + class of the distance from the sea; no land.
 _COASTAL, _NOWHERE = 0, 255
@@ -71,10 +71,7 @@ def sea_distance_km(surface: NDArray[np.uint8], grid: Grid) -> NDArray[np.float3
 
 def _sea_distances_km(surface: NDArray[np.uint8], grid: Grid) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """The same strip by strip: a number for every pixel of the grid at once is the largest array of a job."""
-    column_px = column_distance_px(_beside_sea(surface))
-    px_km = np.float32(grid.resolution_m / grid.largest_scale() / 1000.0)
-    for rows in strips_of_rows(0, surface.shape[0]):
-        yield rows, row_distance_px(column_px[rows]) * px_km
+    return distance_strips_km(_beside_sea(surface), grid.resolution_m / grid.largest_scale())
 
 
 def _beside_sea(surface: NDArray[np.uint8]) -> NDArray[np.bool_]:

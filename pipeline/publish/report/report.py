@@ -17,7 +17,7 @@ from pipeline.config.bonds import DeviceChannel, channels_in, counted_as
 from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX
+from pipeline.grid.grid import strips_of_rows
 from pipeline.grid.layer_files import layer_file
 from pipeline.plan.plan import Plan, channels_of, levels_of
 from pipeline.plan.run_files import written_by
@@ -391,8 +391,7 @@ def service_shares_pct(paths: Sequence[Path]) -> NDArray[np.float64]:
     """Percent of the territory's true area by limiting service: float64[layer, code]; layers on one grid."""
     grid = raster.read_grid(paths[0])
     area_km2 = np.zeros((len(paths), _OUTSIDE))
-    for first in range(0, grid.height, STRIP_PX):
-        rows = slice(first, min(first + STRIP_PX, grid.height))
+    for rows in strips_of_rows(0, grid.height):
         pixel_km2 = grid.area_km2(rows).ravel().astype(np.float64)
         for place, path in enumerate(paths):
             codes = raster.read(path, rows=rows).values.ravel()

@@ -28,7 +28,7 @@ from pmtiles.writer import write
 
 from pipeline.files import whole_file
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX, Box, Grid
+from pipeline.grid.grid import STRIP_PX, Box, Grid, strips_of_rows
 from pipeline.grid.layer_files import empty_values, raster_of
 from pipeline.publish.styles import Scheme, palette
 from pipeline.publish.web.place import Fit, evaluate, tile_centres_deg, tiles_of
@@ -141,14 +141,13 @@ def number_tiles(levels: list[Path], services: list[Path]) -> dict[tuple[int, in
     grid = raster.read_grid(levels[0])
     zoom = number_zoom(grid)
     tiles = {}
-    for row in range(0, grid.height, STRIP_PX):
-        rows = slice(row, min(row + STRIP_PX, grid.height))
+    for rows in strips_of_rows(0, grid.height, STRIP_PX):
         level = np.stack([raster.read(p, rows=rows).values for p in levels])
         service = empty_values("limiting_service", level.shape)
         if services:
             service = np.stack([raster.read(p, rows=rows).values for p in services])
         for y, x, block_level, block_service in _blocks(level, service):
-            tiles[zoom, x, row // BLOCK_PX + y] = pack(block_level, block_service)
+            tiles[zoom, x, rows.start // BLOCK_PX + y] = pack(block_level, block_service)
     return tiles
 
 
