@@ -23,10 +23,10 @@ from pipeline.coverage.profile_fields import PlacesGround
 from pipeline.dtt.channel_files import (
     ChannelFiles,
     box_of,
-    box_of_victims,
     box_within_reach,
     read_servers,
     read_victims,
+    survey_of,
 )
 from pipeline.dtt.device_ground import GroundPlaces, ground_places, read_ground
 from pipeline.dtt.limiting_victims import MapSearch, map_search, strictest_victim
@@ -120,7 +120,6 @@ class _Scene(NamedTuple):
     config: Config
     build: Path
     grid: Grid
-    surface: NDArray[np.uint8]
     places: GroundPlaces
     terrain: PlacesGround
     pixels: SampledPixels
@@ -139,11 +138,11 @@ def check_paths(
     ``victims``: DTT channels whose maps are in the build folder.
     """
     found = raster.read(build / "territory" / "surface.tif")
-    surface, grid = found.values, found.attrs["grid"]
-    places, settings = ground_places(config, surface, grid), config.protection
+    grid, settings = found.attrs["grid"], config.protection
+    places = ground_places(config, found.values, grid)
     pixels = sampled_pixels(places.home, settings.wsd_terrain_pct, settings.wsd_terrain_seed)
     terrain = terrain_of_grid(config, build, grid)
-    scene = _Scene(config, build, grid, surface, places, terrain, pixels, threads)
+    scene = _Scene(config, build, grid, places, terrain, pixels, threads)
     checks = [one for group in geometries(config.devices) for one in _check_geometry(scene, group, victims)]
     ids = [device.id for device in config.devices]
     return grid, pixels, sorted(checks, key=lambda check: ids.index(check.device.id))
@@ -233,8 +232,8 @@ def _paths_of_channel(
         read_protection_tables(config.protection),
     )
     job = make_job(config, channel, devices, tables, servers)
-    victims_box = box_of_victims(config, files, scene.surface)
-    box = box_within_reach(victims_box, box_of(scene.places.home), reach_px(job, files, scene.grid))
+    survey = survey_of(config, files, scene.places.surface, scene.places.sea)
+    box = box_within_reach(survey.box, box_of(scene.places.home), reach_px(job, files, scene.grid))
     if box is None:
         raise ValueError(f"channel {channel} limits without a victim")
     victims = read_victims(job, files, box)

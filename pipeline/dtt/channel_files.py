@@ -81,13 +81,18 @@ class VictimSurvey(NamedTuple):
 
 
 def survey_of(
-    config: Config, files: ChannelFiles, surface: NDArray[np.uint8], sea: NDArray[np.uint8], within: PixelBox
+    config: Config,
+    files: ChannelFiles,
+    surface: NDArray[np.uint8],
+    sea: NDArray[np.uint8],
+    within: PixelBox | None = None,
 ) -> VictimSurvey:
-    """The reception in a box that is protected.
+    """The reception in a box, None: on all the grid, that is protected.
 
     ``surface`` uint8[y, x] of all the grid, ``sea`` likewise its classes of distance from the sea.
     """
     height, width = surface.shape
+    within = within or PixelBox(slice(0, height), slice(0, width))
     number = np.zeros((-(-height // STRIP_PX), -(-width // STRIP_PX)), np.int64)
     box, nearest_sea = np.array([height, 0, width, 0]), np.full(2, _NOWHERE)
     along_sea = config.protection.sea_paths == "coastal"
@@ -116,12 +121,6 @@ def survey_of(
     known = {bool(at_coast): int(least) for at_coast, least in enumerate(nearest_sea) if least < _NOWHERE}
     top, bottom, left, right = box.tolist()
     return VictimSurvey(PixelBox(_span(top, bottom), _span(left, right)) if known else None, number, known)
-
-
-def box_of_victims(config: Config, files: ChannelFiles, surface: NDArray[np.uint8]) -> PixelBox | None:
-    """Box of the reception that is protected, None without any; ``surface`` uint8[y, x] of all the grid."""
-    whole = PixelBox(slice(0, surface.shape[0]), slice(0, surface.shape[1]))
-    return survey_of(config, files, surface, surface, whole).box
 
 
 def _no_coast(served: NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -142,20 +142,6 @@ def _modes_of(job: ProtectionJob) -> list[ModeKey]:
     return [(tiers[0].system, tiers[0].mode) for tiers in job.groups]
 
 
-class VictimPass(NamedTuple):
-    """Victims of one kind on one side of 80 m, with what each tolerates and the loss that counts for it.
-
-    ``permissible_dbm`` float32[y, x], +inf where there is none of them; ``loss_db`` float32[n, n] by (|dy|,
-    |dx|).
-    """
-
-    kind: VictimKind
-    near: bool
-    permissible_dbm: NDArray[np.float32]
-    loss_db: NDArray[np.float32]
-    paths: PathClasses
-
-
 def losses_of(
     job: ProtectionJob, victims: VictimMaps, grid: Grid, classes: GroundClasses
 ) -> dict[bool, PathLosses]:
@@ -222,10 +208,10 @@ def pass_rules(
             if kind.orthogonal:
                 loss_db = cross_polar_table_db(loss_db, job.config.coverage.cross_polar_db)
                 paths = cross_polar_paths(paths, job.config.coverage.cross_polar_db)
-            yield PassRule(kind, near, level_dbm, loss_db if paths.used else within_range(loss_db), paths)
+            yield PassRule(kind, near, level_dbm, loss_db if paths.used else _within_range(loss_db), paths)
 
 
-def within_range(loss_db: NDArray[np.float32]) -> NDArray[np.float32]:
+def _within_range(loss_db: NDArray[np.float32]) -> NDArray[np.float32]:
     """The part of a table of offsets that holds losses."""
     farthest = int(np.argwhere(np.isfinite(loss_db)).max(initial=0)) + 1
     return loss_db[:farthest, :farthest]

@@ -143,12 +143,12 @@ class TileSearch:
             number, height = np.full(targets.shape, -1, np.int32), np.zeros((1, 1), np.uint8)
         else:
             number = (np.cumsum(targets, dtype=np.int32) - 1).reshape(targets.shape)
-        maps = []
+        ground, maps = PixelClasses(number, height, self._places.sea[box]), []
         for one in self._searches:
             best_dbm = np.full(targets.shape, np.float32(one.band.unconstrained_dbm), np.float32)
             label = np.full(targets.shape, np.uint8(VictimLabel.NONE), np.uint8)
             for search in one.searches:
-                self._lower(search, box, targets, PixelClasses(number, height, label), best_dbm, label)
+                self._lower(search, box, targets, ground, best_dbm, label)
             maps.append((best_dbm, label))
         return TileLimits(box, *(np.stack(part) for part in zip(*maps, strict=True)))
 

@@ -100,8 +100,7 @@ def _read_scene(config: Config, files: ChannelFiles) -> _Scene:
     found = raster.read(files.territory("surface"))
     grid = found.attrs["grid"]
     places = ground_places(config, found.values, grid)
-    whole = PixelBox(slice(0, grid.height), slice(0, grid.width))
-    victims = survey_of(config, files, places.surface, places.sea, whole)
+    victims = survey_of(config, files, places.surface, places.sea)
     return _Scene(grid, places, victims, box_of(places.home))
 
 
