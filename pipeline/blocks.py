@@ -104,7 +104,7 @@ def map_blocks(
     blocks = block_slices(grid_shape, block_px)
     tasks = ((rows, cols, *(_part(raster, rows, cols) for raster in cut)) for rows, cols in blocks)
     address = os.environ.get(SCHEDULER_VARIABLE)
-    results = _on_cluster(function, tasks, address) if address else _on_threads(function, tasks, threads)
+    results = _on_cluster(function, tasks, address) if address else on_threads(function, tasks, threads)
     started_s = told_s = time.monotonic()
     for done, ((rows, cols), result) in enumerate(zip(blocks, results, strict=True), 1):
         yield rows, cols, result
@@ -127,10 +127,13 @@ def _tell(name: str, done: int, total: int, elapsed_s: float) -> None:
 # --- threads ------------------------------------------------------------------------------------------------
 
 
-def _on_threads(
+def on_threads(
     function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], threads: int
 ) -> Iterator[Result]:
-    """function(*task) of all tasks, in their order; they go on while the consumer writes what it got."""
+    """function(*task) of all tasks, in their order; at most ``4 * threads`` results exist at a time.
+
+    Threads go on while the consumer works on what it got.
+    """
     if threads == 1:
         yield from (function(*task) for task in tasks)
         return

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import on_threads
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.coverage.profile_fields import PlacesGround
@@ -23,9 +23,6 @@ from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.terrain.records import MastView
 from pipeline.terrain.sweep import FULL_CIRCLE_DEG
-
-# Devices whose losses are computed before those of the first are asked for, for each thread.
-_AHEAD = 4
 
 
 class TerrainLosses(NamedTuple):
@@ -68,9 +65,7 @@ def losses_of_devices(
     def losses(pixel: tuple[int, int]) -> TerrainLosses:
         return _losses_of_device(config, device, f_mhz, ground, grid, pixel)
 
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        for first in range(0, len(pixels), _AHEAD * threads):
-            yield from pool.map(losses, pixels[first : first + _AHEAD * threads])
+    return on_threads(losses, zip(pixels, strict=True), threads)
 
 
 def _losses_of_device(
