@@ -9,7 +9,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
 from pipeline.grid import raster
 
 
@@ -49,10 +48,5 @@ class OpenRasters:
     ) -> NDArray[Any]:
         """Raw values[band, y, x] of a part of a file; ``bands`` by name, or all."""
         opened = self.of(path)
-        if bands is None:
-            return raster.read_window(opened, rows, cols)
-        known = opened.layout.band_names
-        for name in bands:
-            if name not in known:
-                raise InputError("no such band", file=path, field="band", value=name, allowed=str(known))
-        return raster.read_window(opened, rows, cols, [known.index(name) for name in bands])
+        places = [index - 1 for index in raster.band_indexes(opened.source, bands, path)]
+        return raster.read_window(opened, rows, cols, places)

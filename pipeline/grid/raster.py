@@ -95,7 +95,7 @@ def read(
     with reading(path) as (whole, layout, source):
         row, col = _span(rows, whole.height), _span(cols, whole.width)
         window = Window(col.start, row.start, col.stop - col.start, row.stop - row.start)
-        indexes = _band_indexes(source, bands, path)
+        indexes = band_indexes(source, bands, path)
         values = source.read(indexes, window=window)
     names = [layout.band_names[i - 1] for i in indexes]
     data = make_array(values, whole.window(row, col), band_names=names, **_attrs_of(layout, indexes))
@@ -284,10 +284,9 @@ def reading(path: str | Path) -> Iterator[Opened]:
 
 def read_window(opened: Opened, rows: slice, cols: slice, bands: Sequence[int] | None = None) -> NDArray[Any]:
     """Raw values[band, y, x] of a part, within its grid, of an open file; ``bands`` (from 0), or all."""
-    window = ((rows.start, rows.stop), (cols.start, cols.stop))
     indexes = None if bands is None else [band + 1 for band in bands]
     with damage_named(opened.source.name):
-        return np.asarray(opened.source.read(indexes, window=window))
+        return np.asarray(opened.source.read(indexes, window=Window.from_slices(rows, cols)))
 
 
 @contextmanager
@@ -330,7 +329,8 @@ def _span(part: slice | None, size: int) -> slice:
     return slice(start, stop)
 
 
-def _band_indexes(source: DatasetReader, bands: Sequence[str] | None, path: str | Path) -> list[int]:
+def band_indexes(source: DatasetReader, bands: Sequence[str] | None, path: str | Path) -> list[int]:
+    """Numbers of bands by name, from 1, or of all; InputError for a name that the file does not have."""
     if bands is None:
         return list(source.indexes)
     known = source.descriptions

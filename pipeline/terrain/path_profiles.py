@@ -22,7 +22,7 @@ from pipeline.terrain.land_cover import LandCover, load_land_cover
 from pipeline.terrain.radial import KNOT_KM, pixel_knots, sample_heights
 from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
 from pipeline.terrain.sweep import Frame, dem_step_km, frame_of
-from pipeline.terrain.tile_sweeps import box_around
+from pipeline.terrain.tile_sweeps import box_around, land_raster
 
 # Coastal land lies at most this high and this far from the sea (P.1812-8, Table 2).
 _COASTAL_M, _COASTAL_KM = 100.0, 50.0
@@ -148,8 +148,7 @@ def _land_in(land: Path, box: Box) -> LonLatRaster:
         value = "no data" if np.isnan(others[0]) else float(others[0])
         what = "is no land mask of the area needed"
         raise InputError(what, file=land, value=value, allowed="0 sea and 1 land, everywhere")
-    place = data.attrs["transform"]
-    return LonLatRaster((data.values != 0).astype(np.uint8), place.c, place.f, place.a, -place.e)
+    return land_raster(data.astype(np.uint8))
 
 
 def _part_of(land: LonLatRaster, box: Box) -> LonLatRaster:
