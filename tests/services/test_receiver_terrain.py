@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyproj import Geod
 from rasterio.transform import from_origin
 from service_scene import GRID, lonlat_deg, make_context, whole
 
@@ -16,6 +17,7 @@ from pipeline.services.base import ServiceContext
 from pipeline.services.placing import ReceiverCriteria, least_terrain_losses
 from pipeline.services.points import explain_points, prepare_points
 from pipeline.services.protected_receivers import ProtectedReceiver
+from pipeline.services.receiver_terrain import ReceiverEnd, losses_of, pixel_losses_db
 from pipeline.services.table import service_code
 from tests.availability.test_terrain_check import STEP_DEG
 from tests.rasters import write_raster
@@ -212,3 +214,24 @@ def test_no_path_over_terrain_has_less_loss_than_the_bound(contexts: dict[str, S
         node = int(np.log(path.d_km[-1] / 0.25) / 1e-3)
         assert path.link.loss_db >= profile.left_db[node]
         assert path.link.loss_db < profile.left_db[node] + 3.0
+
+
+@pytest.mark.parametrize("reach_km", [2.0, 4.9])
+def test_table_knows_all_of_a_pixel_that_begins_within_the_reach(
+    contexts: dict[str, ServiceContext], reach_km: float
+) -> None:
+    """Where it did not, the flat path held in a ring: a device could be allowed more than over terrain."""
+    context, victim = contexts["p1812"], receiver(505_130.0, 104_260.0)
+    end = ReceiverEnd("R", victim.lon_deg, victim.lat_deg, 15.0, 610.0, 5.0, reach_km)
+    around = losses_of(context, end, context.config.devices[0])
+    assert around is not None
+    known = np.isfinite(pixel_losses_db(around, GRID, *whole()))
+    lon_deg, lat_deg = GRID.lonlat_deg()
+    apart_m = Geod(ellps="WGS84").inv(
+        np.full(lon_deg.shape, victim.lon_deg), np.full(lon_deg.shape, victim.lat_deg), lon_deg, lat_deg
+    )[2]
+    half_km = 1e-3 * GRID.resolution_m * math.sqrt(0.5)
+    nearest_km = 1e-3 * apart_m - half_km
+    begins_within = (nearest_km > 0.27) & (nearest_km < reach_km)
+    assert (nearest_km + 2.0 * half_km > reach_km)[begins_within].sum() > 10
+    assert known[begins_within].all()

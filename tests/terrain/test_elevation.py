@@ -191,6 +191,22 @@ def test_unknown_heights_near_the_coast_are_sea_level_if_asked_for():
     assert values[3, 3] == 7.0
 
 
+@pytest.mark.parametrize("north_deg", [71.0, -57.0])
+def test_voids_at_a_coast_reach_at_no_latitude_farther_than_stated(north_deg):
+    """A mask from 57 to 71 degrees: a column is 1.7 times as wide at one end as at the other."""
+    step_deg, coast_km = 0.02, 5.0
+    land = np.ones((700, 30), np.uint8)
+    land[:, 0] = 0
+    mask = LonLatRaster(land, 13.0, north_deg, step_deg, step_deg)
+    elevation = LonLatRaster(np.full(land.shape, np.nan, np.float32), 13.0, north_deg, step_deg, step_deg)
+    fill_coast_voids(with_sea_level(elevation, mask), mask, coast_km)
+    lat_deg = north_deg - step_deg * (np.arange(700) + 0.5)
+    column_km = 111.195 * step_deg * np.cos(np.radians(lat_deg))
+    reached = np.isfinite(elevation.values).sum(axis=1) - 1
+    assert (reached * column_km < coast_km + 0.02).all()
+    assert reached.min() == reached.max() == math.floor(coast_km / column_km.max())
+
+
 def test_terrain_that_ends_at_the_coast_covers_a_territory_that_says_so(tmp_path):
     data = tile(13.8, 46.2)
     data.values[:, 25:30] = np.nan
