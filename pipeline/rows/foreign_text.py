@@ -71,17 +71,22 @@ def foreign_text(path: Path, encoding: str) -> str:
         raise _undecodable(path, 1, content[:1], "utf-8; encoding: utf-16 reads this file")
     if encoding == "utf-16" and not content.startswith(_MARKS_UTF16):
         raise _undecodable(path, 1, content[:1], "UTF-16 with a byte order mark")
-    try:
-        text = content.decode("utf-8-sig" if encoding in _UTF8 else encoding)
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise _undecodable(path, row, content[error.start : error.start + 1], f"text in {encoding}") from None
+    text = decoded_as(path, content, encoding)
     if "\0" in text:
         row = text.count("\n", 0, text.index("\0")) + 1
         raise _undecodable(path, row, b"\0", f"text in {encoding}")
     if text.count("\n") > MOST_LINES:
         raise InputError("has too many lines", file=path, allowed=f"up to {MOST_LINES}")
     return text
+
+
+def decoded_as(path: Path, content: bytes, encoding: str) -> str:
+    """Bytes as text without byte order mark; RegisterFault with the line of the first byte that is none."""
+    try:
+        return content.decode("utf-8-sig" if encoding in _UTF8 else encoding)
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise _undecodable(path, row, content[error.start : error.start + 1], f"text in {encoding}") from None
 
 
 def _undecodable(path: Path, row: int, found: bytes, allowed: str) -> RegisterFault:

@@ -12,6 +12,7 @@ from pipeline.cli.commands_registers import service_targets
 from pipeline.config.register_mapping import RegisterMapping
 from pipeline.errors import InputError
 from pipeline.registers.finishing import faults_of
+from pipeline.registers.formats.ge06_notices import read_notices
 from pipeline.registers.importing import Import, read_import, read_mapping
 from pipeline.rows.foreign_files import read_foreign
 from pipeline.rows.foreign_text import RegisterFault, TextFormat
@@ -108,6 +109,13 @@ def test_only_a_notice_in_force_takes_another_away(tmp_path: Path, change: dict[
     assert states(found)[0] == ("SVN:0001", "")
     found = notices(tmp_path, ("SVN", [{}, {"action": "MODIFY"}]))
     assert states(found) == [("SVN:0001", "superseded"), ("SVN:0001", "")]
+
+
+def test_a_byte_order_mark_before_the_head_hides_nothing(tmp_path: Path) -> None:
+    head = "\ufeff<HEAD>\nt_char_set=UTF-8\nt_adm=SVN\n</HEAD>\n"
+    notice = "<NOTICE>\nt_notice_type=GT1\n</NOTICE>\n"
+    (tmp_path / "marked.txt").write_text(head + notice + TAIL.format(1), encoding="utf-8")
+    assert [found.administration for found in read_notices(tmp_path / "marked.txt")] == ["SVN"]
 
 
 def test_a_file_without_its_tail_was_cut_off(tmp_path: Path) -> None:

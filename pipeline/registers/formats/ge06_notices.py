@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from pipeline.config.register_mapping import Encoding
-from pipeline.rows.foreign_text import RegisterFault
+from pipeline.rows.foreign_text import RegisterFault, decoded_as
 from pipeline.rows.text_records import MOST_BYTES, content_of
 
 _TAG = re.compile(r"<(/?)([A-Za-z0-9_]+)>")
@@ -64,28 +64,12 @@ def _text(path: Path) -> str:
     content = content_of(path, MOST_BYTES)
     named = _CHARACTER_SET.search(content)
     stated = named[1].decode().lower() if named else ""
-    known = {*get_args(Encoding)}
-    for encoding in ([stated] if stated in known else []) + ["utf-8-sig", "iso-8859-1"]:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError as error:
-            if encoding == stated:
-                raise _undecodable(path, content, error.start, stated) from None
-    raise AssertionError("ISO-8859-1 reads every byte")
-
-
-def _undecodable(path: Path, content: bytes, start: int, encoding: str) -> RegisterFault:
-    row = content.count(b"\n", 0, start) + 1
-    value = f"0x{content[start : start + 1].hex()}"
-    return RegisterFault(
-        "not_utf8",
-        "is no such text",
-        file=path,
-        row=row,
-        field="(file)",
-        value=value,
-        allowed=f"text in {encoding}",
-    )
+    if stated in get_args(Encoding):
+        return decoded_as(path, content, stated)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("iso-8859-1")
 
 
 class _Reader:
