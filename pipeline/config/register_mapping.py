@@ -355,3 +355,9 @@ class RegisterMapping(FileText):
     def files(self) -> list[Path]:
         """The files, whatever key names them."""
         return [self.path] if self.path is not None else self.paths or self.in_
+
+    @property
+    def further_files(self) -> list[Path]:
+        """The files that are read beside those: the second table, the table of patterns."""
+        joined = None if self.join is None else self.join.path
+        return [path for path in (joined, self.patterns) if path is not None]

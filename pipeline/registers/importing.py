@@ -283,7 +283,7 @@ def import_command(
     if files.areas_out is not None:
         outputs.append(Output("--areas-out", files.areas_out, _GEOJSON_FILE))
     own = [] if mapping_file is None else [mapping_file]
-    check_outputs(outputs, [*mapping.files, *own])
+    check_outputs(outputs, [*mapping.files, *mapping.further_files, *own])
     with in_file(mapping_file or "(command line)"):
         found = read_import(mapping, plan, others)
     write_import(found, files)

@@ -12,7 +12,7 @@ import pytest
 from pipeline.cli.commands_registers import service_targets
 from pipeline.errors import InputError
 from pipeline.registers.finishing import faults_of
-from pipeline.registers.importing import Import, read_import, read_mapping
+from pipeline.registers.importing import Import, ImportFiles, import_command, read_import, read_mapping
 from pipeline.rows.workbook_numbers import number_cells
 from tests.coordination.radar.workbooks import workbook
 
@@ -174,6 +174,16 @@ def test_one_sign_for_decimals_and_thousands_is_refused(reads: Reads) -> None:
     columns = {**PLACE, "erp_kw": "{from: P, decimal: '.'}"}
     with pytest.raises(InputError, match=r"field P: decimal and thousands sign are the same; found '\.'"):
         reads(TABLE, columns, "decimal: ','\nthousands: '.'\n")
+
+
+def test_an_import_does_not_overwrite_a_joined_table(reads: Reads, tmp_path: Path) -> None:
+    sites = "Nr,id,lon,lat\n1,1,14.5,46.5\n"
+    (tmp_path / "sites.csv").write_text(sites, encoding="utf-8")
+    columns = {"lat": "{from: lat}", "lon": "{from: lon}"}
+    mapping = reads("Nr,Ch,P\n1,22,500\n", columns, "join: {path: sites.csv, 'on': Nr}\n").mapping
+    with pytest.raises(InputError, match="would change an input"):
+        import_command(mapping, None, ImportFiles(tmp_path / "sites.csv"), None, service_targets())
+    assert (tmp_path / "sites.csv").read_text(encoding="utf-8") == sites
 
 
 def test_a_joined_table_has_its_own_signs(reads: Reads, tmp_path: Path) -> None:
