@@ -10,6 +10,8 @@ SHIPPED = (
     "configs",
     "configs/examples",
     "configs/tables",
+    "configs/tables/link_modes",
+    "configs/tables/link_templates",
     "data",
     "data/examples",
     "data/slovenia",

@@ -43,6 +43,7 @@ ROOMS = [
     "workflow",
     "query",
     "studies",
+    "links",
     "api",
     "cli",
     "__main__",

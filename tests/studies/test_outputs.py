@@ -74,6 +74,7 @@ COMMANDS = {
         "register.csv",
         "sensitivity_fixed30_ch21.csv",
     ),
+    "links": Command("links links.csv", ("--out",), "links.csv", "links.csv"),
     "compare": Command(
         "compare results/tiny/latest other/latest", ("--out",), "register.csv", "compare_fixed30.png"
     ),

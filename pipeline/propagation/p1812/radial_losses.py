@@ -123,7 +123,36 @@ def _grow(
             path = path_geometry(profile, end, receivers_m[r], shared.least_nu_sqrt_m)
             air = air_of(shared.refractivity, shared.median_radius_km, latitude_deg[end], path.zones)
             for i in range(shared.waves.shape[0]):
-                _losses_at(profile, end, path, air, shared, i, loss_db[r, i], regime[r, i])
+                length = _length_at(shared.lengths, end)
+                _losses_at(profile, end, path, length, air, shared, i, loss_db[r, i], regime[r, i])
+
+
+@kernel
+def end_losses(
+    d_km: NDArray[np.float64],
+    terrain_m: NDArray[np.float64],
+    cover_m: NDArray[np.float64],
+    zone: NDArray[np.int64],
+    latitude_deg: float,
+    antennas_m: tuple[float, float],
+    shared: SharedTerms,
+    loss_db: NDArray[np.float64],
+    regime: NDArray[np.uint8],
+) -> None:
+    """Fill the loss [f, t, n] at the last sample of a profile [n], and of no other receiver.
+
+    As ``radial_losses`` has it there; ``antennas_m`` of transmitter and receiver, ``latitude_deg`` half-way.
+    Of ``shared`` the lengths are not read.
+    """
+    end = d_km.size - 1
+    profile = start_path(d_km, terrain_m, cover_m, zone, antennas_m[0], shared.median_radius_km)
+    length = length_terms(d_km[end])
+    for k in range(1, end):
+        push(profile, k)
+    path = path_geometry(profile, end, antennas_m[1], shared.least_nu_sqrt_m)
+    air = air_of(shared.refractivity, shared.median_radius_km, latitude_deg, path.zones)
+    for i in range(shared.waves.shape[0]):
+        _losses_at(profile, end, path, length, air, shared, i, loss_db[i], regime[i])
 
 
 @borrowing
@@ -131,6 +160,7 @@ def _losses_at(
     profile: GrowingPath,
     end: int,
     path: PathGeometry,
+    length: LengthTerms,
     air: Air,
     shared: SharedTerms,
     i: int,
@@ -141,7 +171,7 @@ def _losses_at(
 
     Ducting counts only where it is less than diffraction; its terms are the same for all percentages.
     """
-    wave, length = _wave_at(shared.waves, i), _length_at(shared.lengths, end)
+    wave = _wave_at(shared.waves, i)
     fixed = fixed_losses(profile, end, path, length, wave, air, False)
     ducting = NO_DUCTING
     for t in range(shared.times.shape[0]):

@@ -1,0 +1,147 @@
+"""What a run permits at places, and what its television does to receivers there (docs/method.md, section 43).
+
+The permitted e.i.r.p. is that of the published layers, as a database answers: with a device its own layer,
+without one the least of the layers on both sides of the antenna's height.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.config.bonds import Bond, DeviceChannel, channel_named, channels_in
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+from pipeline.grid.open_rasters import OpenRasters
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.query.database import Database, location_of, lowest_raw, open_database
+from pipeline.query.paws import PawsError
+from pipeline.query.profiles import AntennaHeight, channel_entries, layers_for
+from pipeline.query.results import Run, config_of, read_public_run
+from pipeline.radio.channel_plan import channel_block, channel_centre_mhz, index_of
+from pipeline.units import power_dbm
+
+# Selectivity of a white-space receiver against television in the first and second adjacent channel, dB: a
+# choice of the project, unverified.
+ADJACENT_DB = {0: 0.0, 1: 45.0, 2: 55.0}
+_WORDS = {NODATA_CENTI: "outside", NOT_EVALUATED: "not_evaluated", NOT_PERMITTED: "not_permitted"}
+_CENTI = 100.0
+
+
+class Permits(NamedTuple):
+    """An open run: its answers, settings and, where they are there, the fields of television."""
+
+    run: Run
+    database: Database
+    config: Config
+    fields: OpenRasters
+
+    @property
+    def channels(self) -> list[int]:
+        """The channels that are mapped for white-space devices."""
+        return sorted(self.config.channels.wsd)
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether the run's fields of television are there."""
+        return (self.run.build / "coverage").is_dir()
+
+
+class Permitted(NamedTuple):
+    """Permitted e.i.r.p. at a place by channel, NaN where there is none, the word for it, and the cap."""
+
+    level_dbm: dict[DeviceChannel, float]
+    word: dict[DeviceChannel, str]
+    cap_dbm: float
+
+
+def open_permits(results: Path) -> Permits:
+    """Open a run, or the latest of a territory, for levels at places."""
+    run = read_public_run(results)
+    return Permits(run, open_database(results), config_of(run), OpenRasters())
+
+
+def permitted_at(
+    permits: Permits, lon_deg: float, lat_deg: float, height_m: float | None, device: str | None
+) -> Permitted:
+    """What is permitted at a place for a device, or an antenna height; InputError for an unknown device."""
+    asked = AntennaHeight(None if device else height_m)
+    try:
+        layers = layers_for(permits.database.facts, asked, device)
+    except PawsError as error:
+        raise InputError(
+            error.message, field="device" if device else "height_m", value=device or height_m
+        ) from None
+    names = [
+        channel_named(str(entry["channel"])) for entry in channel_entries(permits.database.facts, layers[0])
+    ]
+    try:
+        location = location_of(permits.database, lon_deg, lat_deg)
+        raw = np.minimum.reduce([lowest_raw(permits.database, layer, location, 0.0) for layer in layers])
+    except PawsError:
+        raw = np.full(len(names), NODATA_CENTI)
+    levels = {
+        name: value / _CENTI if value > NOT_EVALUATED else math.nan
+        for name, value in zip(names, raw.tolist(), strict=True)
+    }
+    words = {name: _WORDS.get(value, "ok") for name, value in zip(names, raw.tolist(), strict=True)}
+    return Permitted(levels, words, min(float(layer.get("cap_dbm", math.inf)) for layer in layers))
+
+
+def permitted_in(permitted: Permitted, channel: DeviceChannel) -> tuple[float, str]:
+    """Level and word in a channel, or in all of a bond together: at most the least of their limits."""
+    if channel in permitted.level_dbm:
+        return permitted.level_dbm[channel], permitted.word[channel]
+    parts = list(channels_in(channel))
+    if any(part not in permitted.level_dbm for part in parts):
+        raise InputError(
+            "is not mapped for the device",
+            field="channel",
+            value=str(channel),
+            allowed=", ".join(map(str, permitted.level_dbm)),
+        )
+    levels = [permitted.level_dbm[part] for part in parts]
+    words = [permitted.word[part] for part in parts if permitted.word[part] != "ok"]
+    return (math.nan, words[0]) if words else (min(levels), "ok")
+
+
+def bonds_of(channels: Sequence[int], count: int) -> list[Bond]:
+    """All runs of ``count`` consecutive channels."""
+    known = set(channels)
+    return [Bond(first, first + count - 1) for first in channels if set(range(first, first + count)) <= known]
+
+
+def television_dbuvm(permits: Permits, lon_deg: float, lat_deg: float) -> dict[int, float]:
+    """Wanted field of each television channel at a place, 50 % of time, 10 m, by number of the channel."""
+    found: dict[int, float] = {}
+    for channel in permits.run.manifest["channels"]["dtt"]:
+        path = permits.run.build / "coverage" / f"ch{channel:02d}.tif"
+        if path.is_file():
+            grid = permits.fields.of(path).grid
+            row, col = grid.pixel_of(lon_deg, lat_deg)
+            if grid.has_pixel(row, col):
+                here = slice(row, row + 1), slice(col, col + 1)
+                found[channel] = float(permits.fields.window(path, *here, ["wanted_dbuvm"]).item())
+    return {channel: field for channel, field in found.items() if math.isfinite(field)}
+
+
+def interference_dbm(
+    config: Config, fields_dbuvm: dict[int, float], channel: DeviceChannel, gain_dbi: float
+) -> float:
+    """Level of television in a receiver: co-channel, and adjacent less its selectivity; -inf none.
+
+    With the full gain of the antenna; at any antenna height the field at 10 m, which is not less than lower.
+    """
+    own = channel_block(config.channels, channel)
+    milliwatts = 0.0
+    for victim, field_dbuvm in fields_dbuvm.items():
+        offset = abs(index_of(channel_block(config.channels, victim), own))
+        if offset in ADJACENT_DB:
+            f_mhz = channel_centre_mhz(config.channels, victim)
+            level_dbm = power_dbm(field_dbuvm, f_mhz) + gain_dbi - ADJACENT_DB[offset]
+            milliwatts += 10.0 ** (0.1 * level_dbm)
+    return 10.0 * math.log10(milliwatts) if milliwatts > 0.0 else -math.inf
