@@ -24,7 +24,7 @@ from rasterio.windows import Window
 STRIP_PX = 512
 RASTERS = {".tif", ".vrt"}
 # What names the code or a time, in any folder of a run.
-UNCOMPARED = {"manifest.json", "report.html"}
+UNCOMPARED = {"manifest.json", "report.html", "report_annex.html", "report.pdf"}
 
 
 def differences(first: Path, second: Path, *, everything: bool = False) -> Iterator[str]:

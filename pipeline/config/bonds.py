@@ -58,11 +58,17 @@ def in_order(channels: Iterable[DeviceChannel]) -> list[int | str]:
 
 def in_words(channels: Iterable[int | str]) -> str:
     """Channels as ``plain_channel`` has them, in words: ``21 to 24, 30``; bonds by their names after them."""
+    runs, bonds = runs_of(channels)
+    return ", ".join([*(f"{a} to {b}" if b > a else f"{a}" for a, b in runs), *bonds])
+
+
+def runs_of(channels: Iterable[int | str]) -> tuple[list[tuple[int, int]], list[str]]:
+    """Ends of the runs of channels that follow each other, and the names of bonds."""
     known = list(channels)
     numbers = [channel for channel in known if isinstance(channel, int)]
     runs = [list(run) for _, run in groupby(enumerate(numbers), key=lambda item: item[1] - item[0])]
-    named = [f"{run[0][1]} to {run[-1][1]}" if len(run) > 1 else f"{run[0][1]}" for run in runs]
-    return ", ".join([*named, *(channel for channel in known if isinstance(channel, str))])
+    ends = [(run[0][1], run[-1][1]) for run in runs]
+    return ends, [channel for channel in known if isinstance(channel, str)]
 
 
 def counted_as(bond: int) -> str:

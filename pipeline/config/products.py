@@ -14,6 +14,8 @@ from pipeline.config.base import AuthorityCode, Identifier, ModelFor, Number, Se
 from pipeline.config.channels import ChannelList
 from pipeline.shipped import TABLES
 
+REPORT_TEXTS = TABLES / "report_en.yaml"
+"""What every other catalogue of sentences is held against."""
 _PILOT = "Ofcom pilot 2013, read in github richstep/TVWS-DB-Code @fed8464"
 
 
@@ -46,6 +48,11 @@ class Report(Section):
     """Regions of the table `public/statistics_by_region.csv`; none: no such table."""
     costed_devices: Annotated[list[Identifier], Field(min_length=1)] | None = None
     """Devices of which the report counts what each cautious choice costs in channels; none: the first."""
+    texts: Path = REPORT_TEXTS
+    """Sentences of the report in one language: `configs/tables/report_<language>.yaml` (en, fr), or a file of
+    your own with the same keys. The annex is in English."""
+    pdf: bool = True
+    """Also `report.pdf`, by WeasyPrint or else a Chromium where one is installed; without, a line says so."""
 
 
 class Priority(Section):

@@ -35,13 +35,13 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     facts = run_facts(plan, run, files, utc_now())
     print(*table_lines(facts["plausibility"]), sep="\n", file=sys.stderr)
     reports = {build / REPORT: public_facts(facts), build / INTERNAL_REPORT: facts}
-    files |= {name: build / name for name in (REPORT, INTERNAL_REPORT)}
 
     def describe(digests: dict[str, str]) -> dict[str, object]:
         return {**facts, "outputs": output_entries(files, digests)}
 
     try:
-        write_reports(reports, plan, _BENCHMARKS / plan.config.name)
+        written = write_reports(reports, plan, _BENCHMARKS / plan.config.name)
+        files |= {path.relative_to(build).as_posix(): path for path in written}
         check_unchanged(build, plan.config_path, config)
         release(files, plan.results, run, describe, public_facts)
     except OSError as error:

@@ -78,7 +78,9 @@ def run_facts(plan: Plan, run_id: str, files: Mapping[str, Path], now: datetime)
         "software": software(config),
         "config": config_entry(plan),
         "inputs": input_entries(config),
-        "register": summary(plan.register) | guard_summary(plan.register, config.coverage),
+        "register": summary(plan.register)
+        | {"systems": sorted({config.coverage.default_mode.system, *plan.register["system"].values.tolist()})}
+        | guard_summary(plan.register, config.coverage),
         "register_rows": register_sizes(config, plan.register, plan.bookings),
         "plausibility": plausibility_entries(plan),
         "bookings": bookings_entry(plan),

@@ -27,13 +27,16 @@ from pipeline.hashing import file_sha256, json_hash, sha256_of_files
 if TYPE_CHECKING:  # queries read periods, and begin without the workflow and its compiler
     from pipeline.plan.plan import Plan
 
-LATEST, STAMP, MANIFEST, REPORT = "latest", ".published", "manifest.json", "report.html"
+LATEST, STAMP, MANIFEST = "latest", ".published", "manifest.json"
+REPORT, ANNEX, PDF = "report.html", "report_annex.html", "report.pdf"
 # With all that names protected stations; those beside ``public/`` name none.
 INTERNAL_MANIFEST, INTERNAL_REPORT = f"{INTERNAL}/{MANIFEST}", f"{INTERNAL}/{REPORT}"
 # Member of a public manifest: what it leaves out.
 WITHHELD = "withheld"
 # These tell the time: runs of one content differ in them.
-_TIMED = (INTERNAL_REPORT, REPORT, INTERNAL_MANIFEST, MANIFEST)
+_TIMED = tuple(
+    f"{folder}{name}" for name in (REPORT, ANNEX, PDF, MANIFEST) for folder in (f"{INTERNAL}/", "")
+)
 READ_ONLY = 0o444
 # Member of the manifest: hash of the others but the period, which is renewed and follows from them.
 _SEAL, _PERIOD = "content_hash", ("valid", "valid_utc", "renewed_at")

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from pipeline.files import (
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import channel_bands, layer_file, two_digits
+from pipeline.publish.manifest_changes import changed_inputs
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, published_file, read_onto, read_run
 from pipeline.radio.allocations import is_partial
@@ -45,8 +46,6 @@ _CHANNEL_COLUMNS = (
     "gained_persons",
     "lost_persons",
 )
-# A text for what a run does not have.
-_NOTHING = ""
 _INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
 _MAPS = ("difference", "change")
 
@@ -86,15 +85,6 @@ class Balance(NamedTuple):
     lost_km2: float
     gained_persons: float
     lost_persons: float
-
-
-class ChangedInput(NamedTuple):
-    """One difference between two manifests; an empty text where a run has no such thing."""
-
-    kind: str
-    key: str
-    run_a: str
-    run_b: str
 
 
 def compare_command(first: Path, second: Path, out: Path) -> None:
@@ -365,55 +355,3 @@ def summary(
             gained, lost = (sum(float(str(row[name])) for row in rows) for name in _CHANNEL_COLUMNS[3:5])
             yield f"  {device} at {level} dBm: channels x km2 gained {gained:.1f}, lost {lost:.1f}"
     yield f"Written to {out}: channels.csv, inputs.csv, difference_*.tif, change_*.tif, compare_*.png"
-
-
-# --- what went in -------------------------------------------------------------------------------------------
-
-
-def changed_inputs(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[ChangedInput]:
-    """All differences between two manifests, by kind and key."""
-    found: list[ChangedInput] = []
-    for kind, facts in (("input", _inputs), ("setting", _settings), ("code", _code), ("package", _packages)):
-        a, b = dict(facts(first)), dict(facts(second))
-        for key in sorted(set(a) | set(b)):
-            if a.get(key, _NOTHING) != b.get(key, _NOTHING):
-                found.append(ChangedInput(kind, key, a.get(key, _NOTHING), b.get(key, _NOTHING)))
-    return found
-
-
-def _inputs(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for entry in manifest["inputs"]:
-        yield entry["key"], f"{entry['path']} sha256:{entry['sha256']}"
-
-
-def _settings(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Leaves of the settings by dotted key; files are compared by content, as inputs.
-
-    Where the results lie is no input.
-    """
-    others = {entry["key"] for entry in manifest["inputs"]} | {"results"}
-    return ((key, value) for key, value in _leaves(manifest["config"]["settings"], "") if key not in others)
-
-
-def _leaves(value: object, key: str) -> Iterator[tuple[str, str]]:
-    """Dotted keys; items of a list by their ``id`` where they have one, else by number; short lists whole."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _leaves(item, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list) and any(isinstance(item, Mapping | list | str) for item in value):
-        for number, item in enumerate(value):
-            name = item.get("id", number) if isinstance(item, Mapping) else number
-            yield from _leaves(item, f"{key}.{name}")
-    else:
-        yield key, str(value)
-
-
-def _code(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from manifest["software"]["code"].items()
-
-
-def _packages(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    software = manifest["software"]
-    yield "python", str(software.get("python"))
-    yield "lock", str(software.get("lock_sha256"))
-    yield from ((name, str(version)) for name, version in software.get("packages", {}).items())

@@ -33,12 +33,16 @@ _COUNTRY_COLUMNS = ("country", "countrycode")
 
 
 class Settlement(NamedTuple):
-    """Middle of a settlement in WGS84 degrees, its population and its country ("": that of the polygon)."""
+    """Middle of a settlement in WGS84 degrees, its population and its country ("": that of the polygon).
+
+    ``name`` is for maps; "" where the list has no such column.
+    """
 
     lon_deg: float
     lat_deg: float
     persons: float
     country: str = ""
+    name: str = ""
 
 
 class PeopleAccount(NamedTuple):
@@ -353,9 +357,9 @@ def _place(path: str | Path, row: int, record: dict[str, str]) -> Settlement:
                 value=record[column],
                 allowed=f"{low:g} to {high:g}",
             )
-    return Settlement(
-        numbers["longitude"], numbers["latitude"], numbers["population"], _country(path, row, record)
-    )
+    position = numbers["longitude"], numbers["latitude"]
+    name = (record.get("name") or "").strip()
+    return Settlement(*position, numbers["population"], _country(path, row, record), name)
 
 
 def _country(path: str | Path, row: int, record: dict[str, str]) -> str:

@@ -46,6 +46,7 @@ from pipeline.plan.plausible_places import booking_places, station_places
 from pipeline.plan.territory_file import load_config
 from pipeline.propagation.models import model_named
 from pipeline.publish import query_facts
+from pipeline.publish.report import texts as report_texts
 from pipeline.radio.allocations import open_channels, partial_statement
 from pipeline.radio.channel_plan import channel_width_mhz, receiver_band
 from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
@@ -68,12 +69,10 @@ from pipeline.territory.places import Settlement, read_places, without_polygon
 from pipeline.territory.population import read_counts
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
 
-# Coarse mask of land and sea: enough to know which voids of a terrain model lie at sea.
-_LAND_STEP_DEG = 0.01
+_LAND_STEP_DEG = 0.01  # of land and sea: enough to know which voids of a terrain model lie at sea
 
-# Asked in the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads
-# all that the territory file names for it, raises InputError for the first fault, and yields what the reader
-# of the report has to know.
+# In the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads all
+# that is named for it, raises InputError for the first fault, yields what readers of the report have to know.
 ROOMS = (
     band_screening,
     evaluated,
@@ -85,6 +84,7 @@ ROOMS = (
     scene,
     budget_document,
     receiver_surroundings,
+    report_texts,
     no_effect,
 )
 

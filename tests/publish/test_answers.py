@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from pipeline.publish.report.answers import answers, percent
+from pipeline.publish.report.answers import answers
+from pipeline.publish.report.texts import read_texts
 from pipeline.publish.report.used_numbers import used_numbers
 
 FACTS = {
@@ -22,6 +23,7 @@ FACTS = {
     "bookings": None,
     "valid": {"from": "2026-12-05T00:00:00", "until": "2026-12-06T00:00:00"},
     "query": {"channels": [{"start_hz": 470e6, "stop_hz": 478e6}, {"start_hz": 686e6, "stop_hz": 694e6}]},
+    "register": {"systems": ["DVB-T"]},
     "inputs": [
         {"key": "protection.ratios", "path": "ratios.csv"},
         {"key": "protection.separation.distances", "path": "fcc.csv"},
@@ -59,7 +61,7 @@ REGIONS = [
 
 def texts(limits: dict[str, dict[str, float]] | None = None) -> list[str]:
     found: list[str] = []
-    (section,) = answers(FACTS, ROWS, REGIONS, limits, ["a register is old"])
+    (section,) = answers(FACTS, ROWS, REGIONS, limits, ["a register is old"], read_texts())
     for part in section["parts"]:
         found += part["texts"] if part["kind"] == "bullets" else [part["text"]]
     return [text.replace("\N{NO-BREAK SPACE}", " ") for text in found]
@@ -78,7 +80,7 @@ def test_five_answers_in_sentences() -> None:
     ]
     assert told[5] == (
         "No channel is available for a with 20 dBm on 60 % of the land (38 % of the population), b with 10 "
-        "dBm on more than 99 % of the land; the maps of each device show where."
+        "dBm on more than 99 % of the land; the maps show where."
     )
     assert told[6].endswith("regions of the lowest mean number: South (0.5), East (1.0), West (1.5).")
     assert (
@@ -108,7 +110,7 @@ def test_what_limits_is_not_told_where_it_is_not_public() -> None:
     ],
 )
 def test_percentages_do_not_say_none_or_all_where_that_is_not_so(value: float, text: str) -> None:
-    assert percent(value).replace("\N{NO-BREAK SPACE}", " ") == text
+    assert read_texts().percent(value).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 @pytest.mark.parametrize(
@@ -118,6 +120,8 @@ def test_percentages_do_not_say_none_or_all_where_that_is_not_so(value: float, t
         ("ratios.csv:2", {"emission_class": "*", "value": "1"}, True),
         ("ratios.csv:3", {"emission_class": "5"}, True),
         ("ratios.csv:4", {"emission_class": "2"}, False),
+        ("ratios.csv:5", {"wanted_system": "ATSC", "offset": "0"}, False),
+        ("ratios.csv:6", {"system": "DVB-T", "mode": "*"}, True),
         ("fcc.csv:2", {"distance_km": "13.9"}, False),
         ("other.csv:2", {"emission_class": "*"}, False),
         ("bands.csv:2", {"from_mhz": "1400", "to_mhz": "1427"}, False),

@@ -21,10 +21,10 @@ from pipeline.plan.plan import load_plan
 from pipeline.plan.run_files import published_files
 from pipeline.publish.disclosure import WITHHELD_SETTINGS, public_facts
 from pipeline.publish.manifest import run_facts, utc_now
+from pipeline.publish.manifest_changes import changed_inputs
 from pipeline.publish.release import release
 from pipeline.query.query import Request, answer, close_database, open_database
 from pipeline.query.results import config_of, read_run
-from pipeline.studies.compare import changed_inputs
 from pipeline.studies.explain import explain_point
 from pipeline.workflow.earlier_runs import published_manifest
 from tests.publish.secret_run import BOOKING, run_secret, secret_territory, secrets
@@ -81,7 +81,7 @@ def test_no_public_file_names_a_station_and_the_internal_ones_do(secret: Path) -
     }
     betrayed = [(path.name, text) for path in public for text in hidden if text in told_by(path)]
     assert betrayed == []
-    for name in ("manifest.json", "report.html"):
+    for name in ("manifest.json", "report_annex.html"):
         text = (secret / "internal" / name).read_text(encoding="utf-8")
         assert "Sentinel-bunker under the hill" in text
         assert "secret-registers" in text or "Sentinel-pmse.csv" in text
@@ -92,8 +92,10 @@ def test_both_manifests_list_every_file(secret: Path) -> None:
     manifests = [secret / name for name in ("manifest.json", "internal/manifest.json")]
     listed = [json.loads(path.read_text())["outputs"] for path in manifests]
     plan = load_plan(secret.parents[2] / "secret.yaml")
-    reports = {"report.html", "internal/report.html"}
-    assert {entry["path"] for entry in listed[0]} == {*published_files(plan), *reports}
+    pages = ("report.html", "report_annex.html", "report.pdf")
+    reports = {f"{folder}{name}" for folder in ("", "internal/") for name in pages}
+    assert {entry["path"] for entry in listed[0]} - reports == set(published_files(plan))
+    assert {"report.html", "internal/report_annex.html"} <= {entry["path"] for entry in listed[0]}
     assert listed[0] == listed[1]
     told = json.loads((secret / "manifest.json").read_text())["withheld"]
     assert told["file"] == "internal/manifest.json"
@@ -221,7 +223,8 @@ def test_internal_layer_is_in_nothing_public(internal: Path, secret: Path) -> No
     mentions = {path.name for path in shown if "limiting_service" in told_by(path)}
     assert mentions <= {"manifest.json", "app.js"}  # settings and sums; a page of all territories
     texts = [
-        (internal / name).read_text(encoding="utf-8") for name in ("report.html", "internal/report.html")
+        (internal / name).read_text(encoding="utf-8")
+        for name in ("report_annex.html", "internal/report_annex.html")
     ]
     assert ["What limits" in text for text in texts] == [False, True]
 

@@ -30,7 +30,7 @@ ELSEWHERE = [
     "public/allotment_unused_223-224.tif",
     "public/allotment_shares.csv",
 ]
-FOLDERS = ("public/", "internal/", "stac/", "<territory>", "report.html", "manifest.json")
+FOLDERS = ("public/", "internal/", "stac/", "<territory>", "report", "manifest.json")
 
 
 def expanded(name: str) -> list[str]:
@@ -53,7 +53,8 @@ def patterns(text: str) -> dict[str, re.Pattern[str]]:
 
 def files_of_default_run(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(repository)
-    both = [f"{folder}{name}" for folder in ("", "internal/") for name in ("report.html", "manifest.json")]
+    pages = ("report.html", "report_annex.html", "report.pdf", "manifest.json")
+    both = [f"{folder}{name}" for folder in ("", "internal/") for name in pages]
     plan = load_plan("configs/slovenia.yaml")
     hidden = plan.config.model_copy(update={"publish": Publish(limiting_service="internal")})
     protection = plan.config.protection.model_copy(update={"wsd_terrain": "checked"})

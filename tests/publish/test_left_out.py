@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import run_facts, utc_now
-from pipeline.publish.report.left_out import not_evaluated, unsure
-from pipeline.publish.report.report import warning
+from pipeline.publish.report import left_out
+from pipeline.publish.report.annex import warning
+from pipeline.publish.report.texts import read_texts
 from pipeline.radio.allocations import closed_by_allocation
 
 # Channels 21 to 24 of the raster are 470 to 502 MHz, 30 is 542-550.
@@ -33,6 +34,14 @@ def facts_of(tiny: Path, allocated: str, *, study: str = "") -> dict[str, Any]:
     text = tiny.read_text().replace('wsd: ["21-30"]', f'wsd: ["21-30"]\n  {allocated}')
     tiny.write_text(text + (f"study: {study}\n" if study else ""))
     return run_facts(load_plan(tiny), "x", {}, utc_now())
+
+
+def unsure(facts: dict[str, Any]) -> list[str]:
+    return left_out.unsure(facts, read_texts())
+
+
+def not_evaluated(facts: dict[str, Any]) -> list[str]:
+    return left_out.not_evaluated(facts, read_texts())
 
 
 def named(services: list[str]) -> str:

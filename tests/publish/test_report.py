@@ -1,4 +1,4 @@
-"""The report: complete, from nothing but itself, and harmless whatever a title says."""
+"""Report and annex: complete, from nothing but themselves, and harmless whatever a title says."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from pipeline.plan.run_files import two_digits
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.manifest import run_facts, utc_now
 from pipeline.publish.release import renew_validity
+from pipeline.publish.report.annex import annex, chosen_channels, service_shares_pct
 from pipeline.publish.report.basis import rule_times
 from pipeline.publish.report.figures import draw_curves, draw_map, legend_entries, picture_command
-from pipeline.publish.report.report import chosen_channels, report, service_shares_pct
+from pipeline.publish.report.report import report
 from pipeline.publish.styles import read_schemes
 from tests.jobs import run_from
 
@@ -125,14 +126,24 @@ def built(tiny: Path) -> Path:
     return tiny
 
 
-def page_of(config: Path, benchmarks: Path = Path("none")) -> str:
+def facts_of(config: Path) -> dict[str, object]:
     plan = load_plan(config)
     names = ("public/statistics.csv", "public/not_evaluated.csv")
-    facts = run_facts(plan, "0123456789abcdef", {name: plan.build / name for name in names}, utc_now())
-    return report(plan, facts, plan.build, benchmarks)
+    return run_facts(plan, "0123456789abcdef", {name: plan.build / name for name in names}, utc_now())
 
 
-def test_report_is_whole_and_holds_the_published_numbers(built: Path) -> None:
+def page_of(config: Path, benchmarks: Path = Path("none")) -> str:
+    """The annex."""
+    plan = load_plan(config)
+    return annex(plan, facts_of(config), plan.build, benchmarks)
+
+
+def report_of(config: Path) -> str:
+    plan = load_plan(config)
+    return report(plan, facts_of(config), plan.build)
+
+
+def test_annex_is_whole_and_holds_the_published_numbers(built: Path) -> None:
     text = page_of(built)
     page = Page(text)
     assert page.open == []
@@ -178,9 +189,10 @@ def test_report_tells_by_which_rule_channels_are_lost(built: Path) -> None:
 
 def test_summary_is_that_of_the_curves(built: Path) -> None:
     """Share of land with at least n channels 91.2345 - n - level, of people 81.4321 - n - level."""
-    (row,) = [row for row in rows_of(page_of(built)) if row[:2] == ["fixed30", "36"]]
+    rows = rows_of(report_of(built))
+    (row,) = [row for row in rows if row[:2] == ["fixed30", "36"]]
     assert row[2:] == ["54.2", "50.2", "45.2", "44.4", "40.4", "35.4", "5"]
-    (row,) = [row for row in rows_of(page_of(built)) if row[:2] == ["fixed30", "20"]]
+    (row,) = [row for row in rows if row[:2] == ["fixed30", "20"]]
     assert row[2:] == ["70.2", "66.2", "61.2", "60.4", "56.4", "51.4", "10"]
 
 
@@ -254,7 +266,7 @@ def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch:
     assert renew_validity(plan.results, plan, utc_now() + timedelta(hours=20))
     after = json.loads((latest / "manifest.json").read_text())
     assert after["valid"] != before["valid"]
-    (told,) = [text for text in Page((latest / "report.html").read_text()).texts if "validity" in text]
+    (told,) = [text for text in Page((latest / "report_annex.html").read_text()).texts if "validity" in text]
     assert told.startswith(f"Published with a period of validity from {before['valid']['from']}")
     assert told.endswith("the one in force is that of manifest.json (valid, renewed_at).")
     listed = {item["path"]: item["sha256"] for item in after["outputs"]}
@@ -264,7 +276,7 @@ def test_report_does_not_contradict_a_renewed_manifest(built: Path, monkeypatch:
 def test_period_of_bookings_is_not_said_to_be_prolonged(built: Path) -> None:
     facts = run_facts(load_plan(built), "x", {}, utc_now())
     plan = load_plan(built)
-    text = report(
+    text = annex(
         plan,
         facts | {"bookings": {"at": "2026-12-05", "active": 1, "assignments": 2, "rejected_rows": 0}},
         plan.build,
@@ -303,22 +315,26 @@ def test_maps_without_colours_tell_black_and_grey_classes_from_levels(tmp_path: 
 
 
 def test_report_warns_of_what_is_open_before_anything_else(built: Path) -> None:
-    page = Page(page_of(built))
-    box = " ".join(page.inside_warning)
-    assert "DTT only, not for licensing" in box
-    assert "pmse: out_of_scope. test" in box
-    assert "aeronautical: test" in box
-    assert "1 channels, up to 50.1234 % of the area" in box
+    for text in (report_of(built), page_of(built)):
+        page = Page(text)
+        box = " ".join(page.inside_warning)
+        assert "pmse: out_of_scope. test" in box
+        assert "aeronautical: test" in box
+        assert "1 channels, up to 50.1234 % of the area" in box
+        names = [tag for tag, _ in page.tags]
+        assert names.index("section") < names.index("img")
+        assert "warning" in [attributes.get("class") for tag, attributes in page.tags if tag == "section"]
     assert "coverage.q_min = 0.7 (test)" in box
-    names = [tag for tag, _ in page.tags]
-    assert names.index("section") < names.index("img")
-    assert "warning" in [attributes.get("class") for tag, attributes in page.tags if tag == "section"]
+    assert "DTT only, not for licensing" in " ".join(Page(report_of(built)).inside_warning)
 
 
 def test_report_loads_nothing_and_escapes_what_it_is_given(built: Path) -> None:
     quoted = HOSTILE.replace("\\", "\\\\").replace('"', '\\"')
     built.write_text(f'title: "{quoted}"\nnotice: "{quoted}"\n' + built.read_text())
-    page = Page(page_of(built))
+    beside = Page(page_of(built))
+    assert beside.open == []
+    assert not {"script", "link", "iframe", "object", "a"} & {tag for tag, _ in beside.tags}
+    page = Page(report_of(built))
     assert page.open == []
     assert not {"script", "link", "iframe", "object", "a"} & {tag for tag, _ in page.tags}
     sources = [
@@ -338,9 +354,10 @@ def test_report_loads_nothing_and_escapes_what_it_is_given(built: Path) -> None:
 
 
 def test_report_differs_only_by_the_time(built: Path) -> None:
-    first, second = page_of(built), page_of(built)
-    shown = [line for line in zip(first.splitlines(), second.splitlines(), strict=True) if line[0] != line[1]]
-    assert all("computed" in one or "period of validity" in one for one, _ in shown)
+    for made in (page_of, report_of):
+        first, second = (made(built).splitlines() for _ in range(2))
+        shown = [line for line in zip(first, second, strict=True) if line[0] != line[1]]
+        assert all("computed" in one or "period of" in one or "From" in one for one, _ in shown)
 
 
 def test_map_shows_each_value_in_the_colour_of_its_class(built: Path) -> None:
@@ -445,13 +462,15 @@ def test_publishing_puts_the_report_into_run_and_manifest(
     monkeypatch.setattr(
         "pipeline.publish.job_publish.published_files", lambda plan: ["public/statistics.csv"]
     )
+    built.write_text(built.read_text() + "report: {pdf: false}\n")
     plan = load_plan(built)
     write_record(plan.build, "availability", {}, "made up", [plan.build / "public/statistics.csv"])
     run_from("publish", built, plan.build)
     latest = plan.results / "latest"
     manifest = json.loads((latest / "manifest.json").read_text())
     listed = {item["path"]: item["sha256"] for item in manifest["outputs"]}
-    assert set(listed) == {"public/statistics.csv", "report.html", "internal/report.html"}
+    pages = ("report.html", "report_annex.html")
+    assert set(listed) == {"public/statistics.csv", *pages, *(f"internal/{name}" for name in pages)}
     text = (latest / "report.html").read_bytes()
     assert listed["report.html"] == hashlib.sha256(text).hexdigest()
     assert b"Read this first" in text

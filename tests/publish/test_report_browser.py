@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.publish.test_report import built, page_of
+from tests.publish.test_report import built, page_of, report_of
 from tests.publish.web.browser import browser
 
 __all__ = ["built"]
@@ -21,8 +22,11 @@ SMALLEST = """() => Math.min(...[...document.querySelectorAll('td, th, li, p, fi
     .filter((e) => e.textContent.trim()).map((e) => parseFloat(getComputedStyle(e).fontSize)))"""
 
 
-def test_report_fits_paper_and_screens_and_asks_for_nothing(built: Path, tmp_path: Path) -> None:
-    (tmp_path / "report.html").write_text(page_of(built), encoding="utf-8")
+@pytest.mark.parametrize("made", [report_of, page_of], ids=["report", "annex"])
+def test_report_fits_paper_and_screens_and_asks_for_nothing(
+    built: Path, tmp_path: Path, made: Callable[[Path], str]
+) -> None:
+    (tmp_path / "report.html").write_text(made(built), encoding="utf-8")
     with browser() as chromium:
         for media, width_px in WIDTHS:
             page = chromium.new_page(viewport={"width": width_px, "height": 900})

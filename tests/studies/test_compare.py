@@ -18,14 +18,8 @@ from pipeline.errors import InputError
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.territory_file import load_config
-from pipeline.studies.compare import (
-    PixelChange,
-    change_class,
-    changed_inputs,
-    common_grid,
-    compare_command,
-    difference_centi,
-)
+from pipeline.publish.manifest_changes import changed_inputs
+from pipeline.studies.compare import PixelChange, change_class, common_grid, compare_command, difference_centi
 
 GRID = Grid("EPSG:3794", 500.0, 500_000.0, 100_000.0, 4, 3)
 OUT, NO, OPEN = -32768, -9999, -9998

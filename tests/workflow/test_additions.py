@@ -203,7 +203,9 @@ def test_model_is_a_choice_and_gives_the_loss_of_all_paths(copy: Copy) -> None:
     assert table["valid"].tolist() == [1, 0]
     with rasterio.open(copy.latest / "public/max_eirp_fixed30_ch25.tif") as source:
         assert source.tags()["model"] == "p1546, constant"
-    assert "paths from devices by constant loss" in (copy.latest / "report.html").read_text(encoding="utf-8")
+    assert "paths from devices by constant loss" in (copy.latest / "report_annex.html").read_text(
+        encoding="utf-8"
+    )
     limited_by_dtt = copy.published("limiting_service_fixed30_ch25.tif") == 1
     row, col = np.argwhere(limited_by_dtt)[0]
     answer = explained(copy, int(row), int(col))
@@ -229,7 +231,7 @@ def test_service_limits_its_block_and_is_named_everywhere(copy: Copy) -> None:
     style = (copy.latest / "public/limiting_service_fixed30_ch25.qml").read_text(encoding="utf-8")
     assert 'label="seven dBm"' in style
     assert "seven dBm" in (copy.latest / "public/eval_flags_fixed30_ch25.qml").read_text(encoding="utf-8")
-    report = (copy.latest / "report.html").read_text(encoding="utf-8")
+    report = (copy.latest / "report_annex.html").read_text(encoding="utf-8")
     assert "<td>seven</td>" in report
     assert "seven dBm</th>" in report
     maps = json.loads((copy.latest / "public/web/maps.json").read_text(encoding="utf-8"))
@@ -282,7 +284,7 @@ def test_job_ran_with_log_and_benchmark_and_is_in_the_report(copy: Copy) -> None
         assert float(benchmark.read_text(encoding="utf-8").splitlines()[1].split("\t")[0]) > 0.0
     summary = json.loads((copy.work / "results/tiny/summary.json").read_text(encoding="utf-8"))
     assert summary["jobs"]["worthwhile"]["jobs"] == 2
-    assert "<td>worthwhile</td>" in (copy.latest / "report.html").read_text(encoding="utf-8")
+    assert "<td>worthwhile</td>" in (copy.latest / "report_annex.html").read_text(encoding="utf-8")
 
 
 def test_setting_is_checked_and_concerns_the_job_that_reads_it(copy: Copy, work: Path) -> None:

@@ -43,7 +43,7 @@ def run(repository: Path, *arguments: str, command: str = "run", expected_code: 
 
 def contents(folder: Path) -> dict[str, bytes]:
     """All files of a run but manifest and report, which tell the time."""
-    timed = {"manifest.json", "report.html"}
+    timed = {"manifest.json", "report.html", "report_annex.html", "report.pdf"}
     files = [path for path in folder.rglob("*") if path.is_file() and path.name not in timed]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
@@ -60,7 +60,8 @@ def test_run_from_clean_then_after_changes(repository: Path, tiny: Path, change_
     listed = {
         item["path"]: item["sha256"] for item in json.loads((first / "manifest.json").read_text())["outputs"]
     }
-    assert set(listed) == {*before, "report.html", "internal/report.html"}
+    pages = {f"{folder}report{kind}" for folder in ("", "internal/") for kind in (".html", "_annex.html")}
+    assert set(listed) - {"report.pdf", "internal/report.pdf"} == {*before, *pages}
     assert all(cog_validate(path, strict=True, quiet=True)[0] for path in first.rglob("*.tif"))
     eirp = raster.read(first / "public/max_eirp_fixed30_ch25.tif").values
     assert (eirp != -32768).any()

@@ -16,12 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import PNG_FILE, Output, check_outputs, write_whole
 from pipeline.grid import raster
-from pipeline.grid.grid import STRIP_PX
+from pipeline.grid.grid import STRIP_PX, Grid
 from pipeline.grid.raster import read_layout
 from pipeline.publish.styles import (
     TRANSPARENT,
@@ -33,9 +34,14 @@ from pipeline.publish.styles import (
     palette,
     read_schemes,
 )
+from pipeline.territory.places import Settlement
 
 _DPI = 150
 _MAP_WIDTH_IN = 4.6
+# Across a page of A4, and as high as leaves room for a caption.
+_WIDE_IN, _HIGHEST_IN = 7.1, 8.8
+_MOST_NAMES, _NAME_PT = 14, 10.0
+_LETTER = 0.6  # mean width of a letter over its height
 # Of a title on the command line.
 _TITLE_CHARS = 200
 _BAR_IN = 0.3  # below a map, for the scale bar
@@ -59,12 +65,13 @@ _PATTERNS = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----", "**
 
 
 class _Picture(NamedTuple):
-    """Classes [y, x] of a scheme, the side of a pixel, and the positions of the classes that occur."""
+    """Classes [y, x] of a scheme, side of a pixel, positions of the classes that occur, north-west corner."""
 
     classes: NDArray[np.uint8]
     scheme: Scheme
     pixel_km: float
     present: tuple[int, ...]
+    west_north_m: tuple[float, float]
 
     @property
     def height_ratio(self) -> float:
@@ -84,6 +91,17 @@ def draw_map(path: Path, scheme: Scheme) -> Drawn:
     picture = _picture_of(path, scheme)
     figure = Figure(figsize=(_MAP_WIDTH_IN, _MAP_WIDTH_IN * picture.height_ratio + _BAR_IN))
     _draw(figure.add_axes((0.0, 0.0, 1.0, 1.0)), picture, _lined(picture), font_pt=13.0)
+    return Drawn(_png(figure), picture.present)
+
+
+def draw_wide_map(path: Path, scheme: Scheme, places: Sequence[Settlement]) -> Drawn:
+    """The same map across a page, with the names of the largest places on the territory."""
+    picture = _picture_of(path, scheme)
+    wide_in = min(_WIDE_IN, _HIGHEST_IN / picture.height_ratio)
+    figure = Figure(figsize=(wide_in, wide_in * picture.height_ratio + _BAR_IN))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    _draw(axes, picture, _lined(picture, wide_in), font_pt=_NAME_PT, wide_in=wide_in)
+    _draw_names(axes, picture, raster.read_grid(path), places, wide_in)
     return Drawn(_png(figure), picture.present)
 
 
@@ -221,9 +239,9 @@ def _is_dark(rgba: Rgba) -> bool:
     return bool(np.dot(rgba[:3], (0.2126, 0.7152, 0.0722)) < 128.0)
 
 
-def _lined(picture: _Picture) -> NDArray[np.uint8]:
+def _lined(picture: _Picture, wide_in: float = _MAP_WIDTH_IN) -> NDArray[np.uint8]:
     """Colours [y, x, 4] at the size of the figure, with diagonal lines on the classes that have some."""
-    wide, high = (round(_DPI * _MAP_WIDTH_IN * ratio) for ratio in (1.0, picture.height_ratio))
+    wide, high = (round(_DPI * wide_in * ratio) for ratio in (1.0, picture.height_ratio))
     rows, cols = (
         np.arange(out) * size // out for out, size in zip((high, wide), picture.classes.shape, strict=True)
     )
@@ -249,18 +267,77 @@ def _picture_of(path: Path, scheme: Scheme) -> _Picture:
     raw, pixel_km = thinned(path)
     classes = class_index(scheme, raw)
     shown = palette(scheme)[:, 3] > 0
-    classes = classes[_extent(shown[classes])]
+    rows, cols = _extent(shown[classes])
+    classes = classes[rows, cols]
     present = tuple(int(place) for place in np.unique(classes) if shown[place])
-    return _Picture(classes, scheme, pixel_km, present)
+    west_m, _, _, north_m = raster.read_grid(path).bounds_m
+    corner_m = west_m + 1000.0 * pixel_km * (cols.start or 0), north_m - 1000.0 * pixel_km * (rows.start or 0)
+    return _Picture(classes, scheme, pixel_km, present, corner_m)
 
 
-def _draw(axes: Axes, picture: _Picture, colours: NDArray[np.uint8], *, font_pt: float) -> None:
+def _draw(
+    axes: Axes,
+    picture: _Picture,
+    colours: NDArray[np.uint8],
+    *,
+    font_pt: float,
+    wide_in: float = _MAP_WIDTH_IN,
+) -> None:
     """Map and scale bar, on axes that have room for the bar below."""
     high_km, wide_km = (size * picture.pixel_km for size in picture.classes.shape)
     axes.imshow(colours, interpolation="nearest", extent=(0.0, wide_km, -high_km, 0.0))
-    axes.set_ylim(-high_km - wide_km * _BAR_IN / _MAP_WIDTH_IN, 0.0)
+    axes.set_ylim(-high_km - wide_km * _BAR_IN / wide_in, 0.0)
     axes.set_axis_off()
     _scale_bar(axes, wide_km, font_pt)
+
+
+def _draw_names(
+    axes: Axes, picture: _Picture, grid: Grid, places: Sequence[Settlement], wide_in: float
+) -> None:
+    """Dots and names of the largest places within what is shown, none over another."""
+    wide_km = picture.classes.shape[1] * picture.pixel_km
+    high_name_km = _NAME_PT / 72.0 * wide_km / wide_in
+    taken: list[tuple[float, float, float, float]] = []
+    for place in sorted(places, key=lambda place: (-place.persons, place.name)):
+        east_m, north_m = grid.from_lonlat().transform(place.lon_deg, place.lat_deg)
+        x_km = (east_m - picture.west_north_m[0]) / 1000.0
+        y_km = (north_m - picture.west_north_m[1]) / 1000.0
+        if not place.name or len(taken) == _MOST_NAMES or not _is_shown(picture, x_km, y_km):
+            continue
+        length_km = _LETTER * high_name_km * (len(place.name) + 2)
+        left = x_km + length_km > wide_km
+        west_km = x_km - length_km if left else x_km
+        box = west_km, y_km - 0.8 * high_name_km, west_km + length_km, y_km + 0.8 * high_name_km
+        if box[0] < 0.0 or any(_overlap(box, other) for other in taken):
+            continue
+        taken.append(box)
+        _draw_name(axes, place.name, (x_km, y_km), 0.5 * _LETTER * high_name_km * (-1 if left else 1))
+
+
+def _draw_name(axes: Axes, name: str, at_km: tuple[float, float], beside_km: float) -> None:
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    axes.plot(*at_km, marker="o", markersize=4.0, color="black", markeredgecolor="white", markeredgewidth=0.8)
+    axes.text(
+        at_km[0] + beside_km,
+        at_km[1],
+        name,
+        ha="left" if beside_km > 0.0 else "right",
+        va="center",
+        fontsize=_NAME_PT,
+        path_effects=halo,
+        parse_math=False,
+    )
+
+
+def _is_shown(picture: _Picture, x_km: float, y_km: float) -> bool:
+    """Whether a place lies in a pixel that the map shows."""
+    row, col = int(-y_km // picture.pixel_km), int(x_km // picture.pixel_km)
+    rows, cols = picture.classes.shape
+    return 0 <= row < rows and 0 <= col < cols and int(picture.classes[row, col]) in picture.present
+
+
+def _overlap(box: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
 
 
 def _scale_bar(axes: Axes, width_km: float, font_pt: float) -> None:

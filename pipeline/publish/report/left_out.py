@@ -9,68 +9,97 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.config.bonds import in_words
-from pipeline.publish.report.answers import percent
+from pipeline.publish.report import page as pages
 from pipeline.publish.report.basis import Facts, split_unverified
+from pipeline.publish.report.page import PagePart
+from pipeline.publish.report.texts import Texts
 from pipeline.publish.report.used_numbers import used_numbers
 
-ALL_EVALUATED = "Every service that applies is evaluated on all land."
-NOT_EVALUATED_NOTE = (
-    "What the maps show as “not evaluated” is never “available”: it counts as unavailable. A service that "
-    "they do not protect is not shown so: channels are available without regard to it."
-)
-_UNNAMED = "not named in the territory file"
-# A device that is narrower than another, or has other channels, may not meet the band in all of those named.
-_CLOSED = "for devices that overlap its band; in other channels the maps do not protect it."
-_FREE = "channels are available without regard to them."
-_PARTIAL = "Maps of e.i.r.p. give levels there all the same, made without regard to it."
+
+def left_out_parts(facts: Facts, texts: Texts) -> list[PagePart]:
+    """What is not evaluated, and what is said not to concern the territory."""
+    left_out = not_evaluated(facts, texts)
+    apart = [
+        texts.say("service_reason", service=entry["service"], reason=entry["reason"])
+        for entry in facts["services"]
+        if not entry["applicable"]
+    ]
+    parts = [
+        pages.element("h2", texts.say("open")),
+        pages.element("h3", texts.say("not_evaluated")),
+        pages.bullets(left_out) if left_out else pages.element("p", texts.say("nothing_open")),
+        pages.element("p", texts.say("not_evaluated_note"), class_="note"),
+    ]
+    return [
+        *parts,
+        *([pages.element("h3", texts.say("not_applicable")), pages.bullets(apart)] if apart else []),
+    ]
 
 
-def not_evaluated(facts: Facts) -> list[str]:
+def not_evaluated(facts: Facts, texts: Texts) -> list[str]:
     """Services that are left out and what that means, and how much land of each device is open."""
     closed = _closed_channels(facts)
     reasons = {entry["service"]: entry["reason"].rstrip(" .") for entry in facts["not_evaluated"]}
     told = []
-    for name, status in _left_out(facts, closed).items():
-        reason = f"{reasons[name]}. " if name in reasons else ""
-        told.append(f"{name}: {status}. {reason}{_meaning(facts, closed.get(name))}")
-    told += [text for text in (facts["protection"].get("not_evaluated_offsets"),) if text]
+    for name, status in _left_out(facts, closed, texts).items():
+        known = {"service": name, "status": status, "meaning": _meaning(facts, closed.get(name), texts)}
+        if name in reasons:
+            told.append(texts.say("service_left_out_reason", **known, reason=reasons[name]))
+        else:
+            told.append(texts.say("service_left_out", **known))
+    told += _offsets(facts, texts)
     shares_pct: dict[str, list[float]] = {}
     for entry in facts["not_evaluated_area"]:
         shares_pct.setdefault(entry["device"], []).append(entry["area_pct"])
     return told + [
-        f"Device {device}: land is not evaluated in {len(found)} channels, up to {max(found):.4f} % of the "
-        "area; see the table under “Services”."
+        texts.say("land_open", device=device, channels=len(found), share=texts.number(max(found), 4))
         for device, found in sorted(shares_pct.items())
     ]
 
 
-def unsure(facts: Facts) -> list[str]:
+def unsure(facts: Facts, texts: Texts) -> list[str]:
     """What is unsure in some sentences; the box of what is open has the details."""
     land = max((entry["area_pct"] for entry in facts["not_evaluated_area"]), default=0.0)
     keys, tables = split_unverified(used_numbers(facts))
-    rows = [f"{count} in {Path(table).name}" for table, count in sorted(tables.items())]
-    numbers = ", ".join([*([f"{len(keys)} settings"] if keys else []), *rows])
-    told = _services_unsure(facts)
-    told += [f"In some channels up to {percent(land)} of the land is not evaluated."] if land > 0.0 else []
-    told += [text for text in (facts["protection"].get("not_evaluated_offsets"),) if text]
-    told += [ALL_EVALUATED] if not told else []
-    told += [f"Sources were not read of these numbers that the maps rest on: {numbers}."] if numbers else []
+    numbers = [texts.say("numbers_of_settings", count=len(keys))] if keys else []
+    for table, count in sorted(tables.items()):
+        numbers.append(texts.say("numbers_of_table", count=count, table=Path(table).name))
+    told = _services_unsure(facts, texts)
+    told += [texts.say("land_unsure", share=texts.percent(land))] if land > 0.0 else []
+    told += _offsets(facts, texts)
+    told += [texts.say("all_evaluated")] if not told else []
+    told += [texts.say("numbers_unsure", numbers=", ".join(numbers))] if numbers else []
     return told
 
 
-def _services_unsure(facts: Facts) -> list[str]:
+def _services_unsure(facts: Facts, texts: Texts) -> list[str]:
     """A sentence for each service that closes channels, and one for all that are not protected."""
     closed = _closed_channels(facts)
-    left_out = _left_out(facts, closed)
+    left_out = _left_out(facts, closed, texts)
     told = [
-        f"Not evaluated: {name} ({left_out[name]}). {_meaning(facts, channels)}"
+        texts.say(
+            "service_closes", service=name, status=left_out[name], meaning=_meaning(facts, channels, texts)
+        )
         for name, channels in closed.items()
     ]
     free = [f"{name} ({status})" for name, status in left_out.items() if name not in closed]
     if free:
-        told.append(f"Not evaluated: the maps do not protect {', '.join(free)}; {_FREE}")
+        told.append(texts.say("services_free", services=", ".join(free)))
     return told
+
+
+def _offsets(facts: Facts, texts: Texts) -> list[str]:
+    """Offsets at which no device is looked at, as the manifest says; nothing where all are."""
+    entry = facts["protection"]
+    if not entry.get("not_evaluated_offsets"):
+        return []
+    used = entry["offsets"]
+    if entry["offsets_narrowed"]:
+        return [texts.say("offsets_narrowed", offsets=", ".join(map(str, used)))]
+    width_mhz = max(segment["width_mhz"] for segment in facts["config"]["settings"]["channels"]["plan"])
+    reach = f"±{used[-1]}" if -used[0] == used[-1] else f"{used[0]}, {used[-1]:+d}"
+    farthest_mhz = width_mhz * max(-used[0], used[-1])
+    return [texts.say("offsets_beyond", reach=reach, mhz=texts.short(farthest_mhz))]
 
 
 def _closed_channels(facts: Facts) -> Mapping[str, Sequence[int | str]]:
@@ -79,15 +108,14 @@ def _closed_channels(facts: Facts) -> Mapping[str, Sequence[int | str]]:
     return {} if facts["study"] else closed
 
 
-def _left_out(facts: Facts, closed: Mapping[str, object]) -> dict[str, str]:
+def _left_out(facts: Facts, closed: Mapping[str, object], texts: Texts) -> dict[str, str]:
     """Status by name of services that are not evaluated; those that no setting names come last."""
     named = {entry["service"]: entry["status"] for entry in facts["not_evaluated"]}
-    return named | {name: _UNNAMED for name in closed if name not in named}
+    return named | {name: texts.say("unnamed") for name in closed if name not in named}
 
 
-def _meaning(facts: Facts, channels: Sequence[int | str] | None) -> str:
+def _meaning(facts: Facts, channels: Sequence[int | str] | None, texts: Texts) -> str:
     """What it means for the maps that a service is left out; ``channels`` that it closes, None: none."""
     if channels is None:
-        return "The maps do not protect it."
-    told = f"Counted as unavailable in {in_words(channels)}, {_CLOSED}"
-    return f"{told} {_PARTIAL}" if facts["partial"] else told
+        return texts.say("not_protected")
+    return texts.say("closed_partial" if facts["partial"] else "closed", channels=texts.channels(channels))

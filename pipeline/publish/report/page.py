@@ -15,9 +15,9 @@ _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 PagePart = dict[str, object]
 
 
-def page(title: str, parts: Iterable[PagePart]) -> str:
+def page(title: str, parts: Iterable[PagePart], language: str = "en") -> str:
     """A whole document."""
-    return _template().render(title=title, parts=list(parts))
+    return _template().render(title=title, parts=list(parts), language=language)
 
 
 def element(name: str, text: object, **attributes: str) -> PagePart:
@@ -37,8 +37,8 @@ def bullets(texts: Iterable[object]) -> PagePart:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], kinds: str, caption: str = "") -> PagePart:
-    """A table; ``kinds`` has a letter per column: t text, n number, c code, p path."""
-    classes = [{"t": "", "n": "n", "c": "code", "p": "path"}[kind] for kind in kinds]
+    """A table; ``kinds`` has a letter per column: t text, n number, c code, p path, s sum."""
+    classes = [{"t": "", "n": "n", "c": "code", "p": "path", "s": "sum"}[kind] for kind in kinds]
     body = [list(zip(row, classes, strict=True)) for row in rows]
     numbers = kinds.count("n") >= len(kinds) - 1
     return {

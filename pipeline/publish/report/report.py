@@ -1,184 +1,177 @@
-"""The report of a run: one page without anything from elsewhere, for the screen and for paper.
+"""The report of a run, to be read and signed: answers, maps by level, what changed, what it rests on.
 
-It tells what the manifest and the published layers tell, and comes to no number of its own but the shares of
-limiting services. Only its times of computing differ between runs of the same content.
+One page without anything from elsewhere, for the screen and for paper, in the language of `report.texts`; all
+else is in its annex. Only its times differ between runs of the same content beside the same earlier run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.config.bonds import DeviceChannel, channels_in, counted_as
-from pipeline.config.config import Config
+from pipeline.config.bonds import channels_in
 from pipeline.files import write_whole
-from pipeline.grid import raster
-from pipeline.grid.grid import strips_of_rows
 from pipeline.grid.layer_files import layer_file
+from pipeline.plan.margin import modes_of
 from pipeline.plan.plan import Plan, channels_of, levels_of
 from pipeline.plan.run_files import written_by
-from pipeline.publish.release import WITHHELD
+from pipeline.publish.release import ANNEX, WITHHELD
 from pipeline.publish.report import figures
 from pipeline.publish.report import page as pages
-from pipeline.publish.report.answers import answers, signatures
-from pipeline.publish.report.basis import (
-    Facts,
-    assumptions,
-    inputs,
-    open_numbers,
-    plausibility,
-    protection,
-    run_times,
-    services,
-    shown_value,
-    split_unverified,
-)
-from pipeline.publish.report.costs import costs
-from pipeline.publish.report.left_out import ALL_EVALUATED, NOT_EVALUATED_NOTE, not_evaluated, unsure
+from pipeline.publish.report.annex import DrawnDevice, annex, draw_devices
+from pipeline.publish.report.answers import answers, chosen_levels, minute, signatures
+from pipeline.publish.report.basis import Facts
+from pipeline.publish.report.basis_in_short import inputs_in_short, method, open_numbers_weighed
+from pipeline.publish.report.changes import changes_of, changes_section
+from pipeline.publish.report.left_out import left_out_parts, unsure
 from pipeline.publish.report.page import PagePart
-from pipeline.publish.report.path_differences import path_differences
+from pipeline.publish.report.pdf import write_pdf
+from pipeline.publish.report.texts import Texts, read_texts
 from pipeline.publish.report.used_numbers import used_numbers
-from pipeline.publish.styles import Scheme, read_schemes
+from pipeline.publish.styles import read_schemes
 from pipeline.radio.allocations import is_partial
 from pipeline.rows.text_records import own_rows
+from pipeline.territory.places import Settlement, read_places
 
-_CHOSEN = 6
-_CURVES = (
-    "Share that has at least so many channels, by e.i.r.p. level (as Report ITU-R SM.2405, Figures A5-2 "
-    "to A5-4)"
-)
-_STATISTICS = (
-    "Share in % of the territory's land and of its population with at least so many channels, as in "
-    "public/statistics.csv; not evaluated counts as unavailable"
-)
-_NOTHING_OPEN = f"Nothing: {ALL_EVALUATED[0].lower()}{ALL_EVALUATED[1:]}"
-_SHARES = "Share of the area in % by limiting service; all: mean of the channels"
-_COLUMNS = {"area_pct": "area", "population_pct": "population"}
-# What release.py does, and where it does nothing.
-_RENEWED_PERIOD = (
-    ". While its inputs stay as they are a run is given new periods without a new report: the one in force "
-    "is that of manifest.json (valid, renewed_at)."
-)
-_FIXED_PERIOD = ", that of the bookings of PMSE; it is not prolonged."
 _AT_LEAST = (1, 5, 10)
-_SUMMARY = (
-    "Share in % of the territory's land and of its population with at least 1, 5 and 10 channels, and how "
-    "many channels half of the land has at least"
-)
-_REGIONS = (
-    "At {} dBm e.i.r.p.: mean and median number of channels available, weighted by area, and shares in % of "
-    "land and population with at least so many, as in public/statistics_by_region.csv"
-)
-_REGION_HEAD = ("region", "area,\nkm2", "population", "mean", "median")
-_OUTSIDE = 255
-_Row = dict[str, str]
+_SHARES = ("area_pct", "population_pct")
+_HALF_PCT = 50.0
+# Regions in the table; more would not be read on paper.
+_REGIONS = 30
+_Row = Mapping[str, str]
 
 
-def write_reports(reports: Mapping[Path, Facts], plan: Plan, benchmarks: Path) -> None:
-    """Write the reports of a finished build, each from facts of its own manifest; maps are drawn once."""
+def write_reports(reports: Mapping[Path, Facts], plan: Plan, benchmarks: Path) -> list[Path]:
+    """Write the reports of a finished build with their annexes, each from facts of its own manifest.
+
+    Maps are drawn once. Returned are all files that were written.
+    """
     drawn = draw_devices(plan, plan.build)
+    wide = wide_maps(plan, plan.build)
+    written = []
     for path, facts in reports.items():
-        write_whole(path, report(plan, facts, plan.build, benchmarks, drawn))
+        beside = path.with_name(ANNEX)
+        write_whole(path, report(plan, facts, plan.build, drawn, wide))
+        write_whole(beside, annex(plan, facts, plan.build, benchmarks, drawn))
+        written += [path, beside, *(write_pdf(path) if plan.config.report.pdf else [])]
+    return written
 
 
 def report(
-    plan: Plan, facts: Facts, build: Path, benchmarks: Path, drawn: Sequence[DrawnDevice] | None = None
+    plan: Plan,
+    facts: Facts,
+    build: Path,
+    drawn: Sequence[DrawnDevice] | None = None,
+    wide: Sequence[PagePart] | None = None,
 ) -> str:
-    """The whole page, from the layers in ``build`` and the files of run times in ``benchmarks``.
+    """The whole page, from the layers in ``build`` and the run that lies in ``plan.results`` by now.
 
-    ``facts`` decide what it may tell; ``drawn``: the sections of the devices, if there are any by now.
+    ``facts`` decide what it may tell; ``drawn``, ``wide``: maps, if there are any by now.
     """
+    texts = read_texts(plan.config.report.texts)
     title = facts["title"] or facts["territory"]
     rows = own_rows(build / layer_file("statistics", partial=is_partial(plan.config)))
-    devices = draw_devices(plan, build) if drawn is None else drawn
-    hidden = WITHHELD in facts and plan.config.publish.limiting_service == "internal"
-    limits = None if hidden else {device.id: device.limits_pct for device in devices}
     regions = [row for file in written_by(plan, "regions") for row in own_rows(build / file)]
     parts = [
-        *heading(title, facts),
-        *answers(facts, rows, regions, limits, unsure(facts)),
-        *summary(rows),
-        *warning(facts),
-        *_costs(plan, build, with_lost=not hidden),
-        *[part for device in devices for part in device.told(with_shares=not hidden)],
-        *path_differences(plan.config, build),
-        *assumptions(facts),
-        *protection(facts),
-        *services(facts),
-        *plausibility(facts),
-        *inputs(facts),
-        *run_times(benchmarks),
-        *open_numbers(facts),
-        *signatures(),
+        *_heading(title, facts, texts),
+        *answers(facts, rows, regions, _limits(plan, facts, build, drawn), unsure(facts, texts), texts),
+        *_open(facts, texts),
+        *summary(rows, texts),
+        *(wide_maps(plan, build) if wide is None else wide),
+        *_regions(regions, rows, texts),
+        *changes_section(changes_of(plan.results, facts), rows, texts),
+        *method(facts, texts),
+        *inputs_in_short(facts, texts),
+        *open_numbers_weighed(plan.config, modes_of(plan.config, plan.register), facts, texts),
+        *signatures(texts),
+        pages.element("p", texts.say("annex"), class_="note"),
     ]
-    return pages.page(f"Maps of white spaces: {title}", parts)
+    return pages.page(texts.say("page_title", title=title), parts, texts.language)
 
 
-def heading(title: str, facts: Facts) -> list[PagePart]:
+def _limits(
+    plan: Plan, facts: Facts, build: Path, drawn: Sequence[DrawnDevice] | None
+) -> dict[str, dict[str, float]] | None:
+    """Percent of the area by what limits there, by device; None where that is not public."""
+    if WITHHELD in facts and plan.config.publish.limiting_service == "internal":
+        return None
+    devices = draw_devices(plan, build) if drawn is None else drawn
+    return {device.id: device.limits_pct for device in devices}
+
+
+def _heading(title: str, facts: Facts, texts: Texts) -> list[PagePart]:
     """What, when, with which program; what nobody can miss about it."""
-    packages = facts["software"]["packages"]
-    told = (
-        f"Run {facts['run_id']}, computed {facts['computed_at']}, channelmaps {packages['channelmaps']}.",
-        f"Published with a period of validity from {facts['valid']['from']} until {facts['valid']['until']}"
-        + (_FIXED_PERIOD if facts["bookings"] and facts["bookings"]["at"] else _RENEWED_PERIOD),
+    told = texts.say(
+        "run",
+        run=facts["run_id"],
+        when=minute(facts["computed_at"]),
+        version=facts["software"]["packages"]["channelmaps"],
+        valid_from=minute(facts["valid"]["from"]),
+        valid_until=minute(facts["valid"]["until"]),
     )
     said = [text for text in (facts["notice"], facts["product"]) if text]
-    box = [pages.element("h2", "Read this first")]
+    box = [pages.element("h2", texts.say("read_first"))]
     box += [pages.wrap("p", [pages.element("strong", text)]) for text in said]
     return [
         pages.element("h1", title),
-        *[pages.element("p", text, class_="facts") for text in told],
+        pages.element("p", told, class_="facts"),
         *([pages.wrap("section", box, class_="warning", role="note")] if said else []),
     ]
 
 
-def warning(facts: Facts) -> list[PagePart]:
-    """The box of what is open: not evaluated, not verified."""
-    left_out = not_evaluated(facts)
-    used = used_numbers(facts)
-    keys, tables = split_unverified(used)
-    numbers = [f"{entry['key']} = {shown_value(entry['value'])} ({entry['source']})" for entry in keys]
-    numbers += [
-        f"{count} {'rows' if count > 1 else 'row'} of {table}" for table, count in sorted(tables.items())
+def _open(facts: Facts, texts: Texts) -> list[PagePart]:
+    """The box of what is open."""
+    numbers = pages.element("p", texts.say("numbers_open", count=len(used_numbers(facts))))
+    parts = [*left_out_parts(facts, texts), numbers]
+    return [pages.wrap("section", parts, class_="warning", role="note")]
+
+
+def wide_maps(plan: Plan, build: Path) -> list[PagePart]:
+    """The number of channels of the first device, a map across the page for each level."""
+    texts, config, scheme = (
+        read_texts(plan.config.report.texts),
+        plan.config,
+        read_schemes()["available_channels"],
+    )
+    device = config.devices[0].id
+    places, bond = _places(plan), len(channels_in(channels_of(plan, device)[0]))
+    pictures: list[PagePart] = []
+    present: list[int] = []
+    for level_dbm in levels_of(plan, device):
+        name = {"device": device, "level": f"{level_dbm:g}"}
+        path = build / layer_file("available_channels", **name, partial=is_partial(config))
+        drawn = figures.draw_wide_map(path, scheme, places)
+        present += drawn.present
+        caption = texts.say("map" if bond == 1 else "map_bonds", **name, bond=bond)
+        pictures.append(pages.picture(drawn.png, caption))
+    legend = [
+        (colour, lines, texts.label(text)) for colour, lines, text in figures.legend_entries(scheme, present)
     ]
     return [
         pages.wrap(
-            "section",
+            "div",
             [
-                pages.element("h2", "What is open"),
-                pages.element("h3", "Not evaluated"),
-                pages.bullets(left_out) if left_out else pages.element("p", _NOTHING_OPEN),
-                pages.element("p", NOT_EVALUATED_NOTE, class_="note"),
-                *_not_applicable(facts),
-                pages.element("h3", f"Not verified: {len(used)} numbers"),
-                pages.element(
-                    "p", "Their sources were not read when they were entered. All are listed at the end."
-                ),
-                pages.bullets(numbers),
+                pages.element("h2", texts.say("maps", device=device)),
+                pages.element("p", texts.say("maps_note"), class_="note"),
+                pages.legend(legend),
+                *pictures,
             ],
-            class_="warning",
-            role="note",
+            class_="wide-maps",
         )
     ]
 
 
-def _not_applicable(facts: Facts) -> list[PagePart]:
-    """Services that are said not to concern the territory, and why."""
-    told = [
-        f"{entry['service']}: {entry['reason']}" for entry in facts["services"] if not entry["applicable"]
-    ]
-    return [pages.element("h3", "Taken as not applicable"), pages.bullets(told)] if told else []
+def _places(plan: Plan) -> list[Settlement]:
+    """Places with names; none without a list of places."""
+    population = plan.config.population
+    return [] if population is None or population.places is None else read_places(population.places)
 
 
-def summary(rows: Sequence[_Row]) -> list[PagePart]:
+def summary(rows: Sequence[_Row], texts: Texts) -> list[PagePart]:
     """The curves in a line for each device and level."""
-    head = ["device", "dBm"]
-    head += [f"% of {name},\n{n} or more" for name in ("land", "population") for n in _AT_LEAST]
-    head.append("channels,\nhalf of land")
+    head = [texts.say("column_device"), texts.say("column_level")]
+    head += [texts.say(name, count=n) for name in ("column_land", "column_people") for n in _AT_LEAST]
+    head.append(texts.say("column_half"))
     lines = []
     for device, level in dict.fromkeys((row["device"], row["level_dbm"]) for row in rows):
         own = {
@@ -186,216 +179,48 @@ def summary(rows: Sequence[_Row]) -> list[PagePart]:
             for row in rows
             if (row["device"], row["level_dbm"]) == (device, level)
         }
-        shares = [_rounded(own[n][column]) if n in own else "–" for column in _COLUMNS for n in _AT_LEAST]
-        lines.append([device, level, *shares, _median_channels([row["area_pct"] for row in own.values()])])
-    return (
-        [pages.element("h2", "In short"), pages.table(head, lines, "tn" + "n" * 7, _SUMMARY)] if lines else []
-    )
-
-
-def _costs(plan: Plan, build: Path, *, with_lost: bool) -> list[PagePart]:
-    """What the cautious choices cost, and by which rule channels are lost, as in their files."""
-    partial = is_partial(plan.config)
-    names = ("choices", plan.config.publish.lost_family)
-    choices, lost = (own_rows(build / layer_file(name, partial=partial)) for name in names)
-    return costs(choices, lost, read_schemes(), with_lost=with_lost)
-
-
-def _rounded(text: str) -> str:
-    """A published number to one decimal, a dash for none."""
-    return f"{float(text):.1f}" if text else "–"
-
-
-# --- one device ---------------------------------------------------------------------------------------------
-class DrawnDevice(NamedTuple):
-    """Sections of one device; ``shares`` and ``limits_pct`` tell what limits, which may not be public.
-
-    ``limits_pct``: percent of the area by label, in the mean of the channels.
-    """
-
-    id: str
-    maps: list[PagePart]
-    shares: list[PagePart]
-    regions: list[PagePart]
-    limits_pct: dict[str, float]
-
-    def told(self, *, with_shares: bool) -> list[PagePart]:
-        """The sections in their order."""
-        return [*self.maps, *(self.shares if with_shares else []), *self.regions]
-
-
-def draw_devices(plan: Plan, build: Path) -> list[DrawnDevice]:
-    """The sections of all devices from the layers in ``build``."""
-    return [_draw_device(plan, device.id, build) for device in plan.config.devices]
-
-
-def _draw_device(plan: Plan, device: str, build: Path) -> DrawnDevice:
-    """Maps, curves, table and shares of one device."""
-    schemes, partial = read_schemes(), is_partial(plan.config)
-    rows = own_rows(build / layer_file("statistics", partial=partial))
-    mapped = channels_of(plan, device)
-    channels = chosen_channels(plan.config, mapped)
-    levels = [f"{level_dbm:g}" for level_dbm in levels_of(plan, device)]
-    counts = {
-        f"available at {level} dBm e.i.r.p.": build
-        / layer_file("available_channels", device=device, level=level, partial=partial)
-        for level in levels
-    }
-    limits = {
-        f"channel {channel}": build / layer_file("max_eirp", device=device, channel=channel, partial=partial)
-        for channel in channels
-    }
-    title = f"Maximum permitted e.i.r.p. in {len(channels)} of {len(mapped)} channels"
-    drawn = [
-        pages.element("h2", f"Device {device}"),
-        maps(
-            f"Number of {counted_as(len(channels_in(mapped[0])))} available",
-            counts,
-            schemes["available_channels"],
-        ),
-        *_curve_section(rows, device),
-        maps(title, limits, schemes["max_eirp"]),
-    ]
-    family = plan.config.publish.limiting_family
-    paths = [
-        build / layer_file(family, device=device, channel=channel, partial=partial) for channel in mapped
-    ]
-    shares, limits_pct = _share_section(paths, mapped, schemes["limiting_service"])
-    regions = [part for file in written_by(plan, "regions") for part in _region_section(build / file, device)]
-    return DrawnDevice(device, drawn, shares, regions, limits_pct)
-
-
-def chosen_channels(config: Config, channels: Sequence[DeviceChannel]) -> list[DeviceChannel]:
-    """Those of the configuration that a device has, or some spread evenly over its channels, ends too."""
-    chosen: list[DeviceChannel] = [channel for channel in channels if channel in config.report.channels]
-    if chosen:
-        return chosen
-    places = np.linspace(0, len(channels) - 1, min(_CHOSEN, len(channels)))
-    return [channels[round(place)] for place in places]
-
-
-def maps(heading: str, files: Mapping[str, Path], scheme: Scheme) -> PagePart:
-    """Maps of one family side by side under one legend of the classes that occur in any of them."""
-    drawn = {name: figures.draw_map(path, scheme) for name, path in files.items()}
-    present = [place for picture in drawn.values() for place in picture.present]
-    unit = f" in {scheme.unit}" if scheme.unit not in ("", "number") else ""
-    note = f"{scheme.title}{unit}; {scheme.note}." if scheme.note else f"{scheme.title}{unit}."
-    pictures = [pages.picture(picture.png, name[0].upper() + name[1:]) for name, picture in drawn.items()]
-    parts = [
-        pages.element("h3", heading),
-        pages.element("p", note, class_="note"),
-        pages.legend(figures.legend_entries(scheme, present)),
-        pages.wrap("div", pictures, class_="maps"),
-    ]
-    return pages.wrap("div", parts, class_="whole")
-
-
-def _curve_section(rows: Sequence[_Row], device: str) -> list[PagePart]:
-    """Curves of channels against area and population, and the table behind them."""
-    curves = {name: _curves_of(rows, device, column) for column, name in _COLUMNS.items()}
-    curves = {name: levels for name, levels in curves.items() if levels}
-    if not curves:
-        return []
-    head, body = _statistics_table(rows, device)
-    return [
-        pages.element("h3", "Channels against area and population"),
-        pages.picture(figures.draw_curves(curves), _CURVES),
-        pages.table(head, body, "n" * len(head), _STATISTICS),
-    ]
-
-
-def _statistics_table(rows: Sequence[_Row], device: str) -> tuple[list[str], list[list[str]]]:
-    """Head and rows: number of channels, then area and population of each level, values as published."""
-    own = [row for row in rows if row["device"] == device]
-    levels = sorted({row["level_dbm"] for row in own}, key=float)
-    numbers = sorted({int(row["channels_at_least"]) for row in own})
-    value = {
-        (int(row["channels_at_least"]), row["level_dbm"], column): row[column]
-        for row in own
-        for column in _COLUMNS
-    }
-    pairs = [(level, column) for level in levels for column in _COLUMNS]
-    head = ["at\nleast"] + [f"{level} dBm,\n{_COLUMNS[column]}" for level, column in pairs]
-    return head, [
-        [str(number), *(value.get((number, level, column), "") or "–" for level, column in pairs)]
-        for number in numbers
-    ]
-
-
-def _share_section(
-    paths: Sequence[Path], channels: Sequence[DeviceChannel], scheme: Scheme
-) -> tuple[list[PagePart], dict[str, float]]:
-    """What limits a device, from its layers by channel: bars, the same as numbers, the means by label."""
-    shares_pct = service_shares_pct(paths)
-    named = [(entry.code, entry) for entry in scheme.classes if entry.code is not None]
-    present = [(code, entry) for code, entry in named if code != _OUTSIDE and shares_pct[:, code].any()]
-    shares_pct = shares_pct[:, [code for code, _ in present]]
-    entries = [entry for _, entry in present]
-    means_pct = shares_pct.mean(axis=0)
-    rows = [["all", *(f"{share:.2f}" for share in means_pct)]]
-    rows += [
-        [str(channel), *(f"{share:.2f}" for share in line)]
-        for channel, line in zip(channels, shares_pct, strict=True)
-    ]
-    head = ["channel", *(entry.label for entry in entries)]
-    parts = [
-        pages.element("h3", "What limits"),
-        pages.picture(
-            figures.draw_shares(shares_pct, channels, entries),
-            "Share of the area by limiting service, by channel",
-        ),
-        pages.table(head, rows, "n" * len(head), _SHARES),
-    ]
-    labels = [entry.label for entry in entries]
-    return parts, dict(zip(labels, means_pct.tolist(), strict=True))
-
-
-def _region_section(path: Path, device: str) -> list[PagePart]:
-    """A table by region for each level of a device."""
-    own = [row for row in own_rows(path) if row["device"] == device]
-    parts = [pages.element("h3", "By region")]
-    for level in dict.fromkeys(row["level_dbm"] for row in own):
-        lines = [_region_line(row) for row in own if row["level_dbm"] == level]
-        head = [*_REGION_HEAD, *(f"{name},\n{n} +" for name in ("land", "population") for n in _AT_LEAST)]
-        parts.append(pages.table(head, lines, "t" + "n" * (len(head) - 1), _REGIONS.format(level)))
-    return parts
-
-
-def _region_line(row: _Row) -> list[str]:
-    """A row of the table by region, rounded for reading."""
-    population = f"{float(row['population']):.0f}" if row["population"] else "–"
-    shares = [_rounded(row[f"{name}_at_least_{n}_pct"]) for name in ("area", "population") for n in _AT_LEAST]
-    mean = _rounded(row["channels_mean"])
-    return [row["region"], _rounded(row["area_km2"]), population, mean, row["channels_median"], *shares]
-
-
-# --- numbers ------------------------------------------------------------------------------------------------
-
-
-def _curves_of(rows: Sequence[_Row], device: str, column: str) -> dict[float, NDArray[np.float64]]:
-    """Shares in percent by level, [n - 1] for at least n channels; empty where the column is."""
-    own = [row for row in rows if row["device"] == device and row[column]]
-    curves: dict[float, list[tuple[int, float]]] = {}
-    for row in own:
-        point = (int(row["channels_at_least"]), float(row[column]))
-        curves.setdefault(float(row["level_dbm"]), []).append(point)
-    return {level: np.array([share for _, share in sorted(points)]) for level, points in curves.items()}
+        shares = [
+            _rounded(own[n][column], texts) if n in own else "–" for column in _SHARES for n in _AT_LEAST
+        ]
+        lines.append([device, level, *shares, _median_channels(row["area_pct"] for row in own.values())])
+    caption = texts.say("summary_caption")
+    table = pages.table(head, lines, "tn" + "n" * 7, caption)
+    return [pages.element("h2", texts.say("summary")), table] if lines else []
 
 
 def _median_channels(shares_pct: Iterable[str]) -> int:
     """The largest number of channels that at least half has; ``shares_pct``[n - 1] as published."""
-    return sum(1 for share in shares_pct if share and float(share) >= 50.0)
+    return sum(1 for share in shares_pct if share and float(share) >= _HALF_PCT)
 
 
-def service_shares_pct(paths: Sequence[Path]) -> NDArray[np.float64]:
-    """Percent of the territory's true area by limiting service: float64[layer, code]; layers on one grid."""
-    grid = raster.read_grid(paths[0])
-    area_km2 = np.zeros((len(paths), _OUTSIDE))
-    for rows in strips_of_rows(0, grid.height):
-        pixel_km2 = grid.area_km2(rows).ravel().astype(np.float64)
-        for place, path in enumerate(paths):
-            codes = raster.read(path, rows=rows).values.ravel()
-            inside = np.flatnonzero(codes != _OUTSIDE)
-            area_km2[place] += np.bincount(codes[inside], weights=pixel_km2[inside], minlength=_OUTSIDE)
-    total_km2 = area_km2.sum(axis=1, keepdims=True)
-    return 100.0 * np.divide(area_km2, total_km2, out=np.zeros_like(area_km2), where=total_km2 > 0.0)
+def _regions(regions: Sequence[_Row], rows: Sequence[_Row], texts: Texts) -> list[PagePart]:
+    """The first device at its level of page one."""
+    head = pages.element("h2", texts.say("regions"))
+    if not regions:
+        return [head, pages.element("p", texts.say("regions_none"))]
+    device, level = next(chosen_levels(rows))[0]
+    own = [row for row in regions if (row["device"], row["level_dbm"]) == (device, level)]
+    names = ("region", "area", "population", "mean", "median", "any_land", "any_people")
+    lines = [
+        [
+            row["region"],
+            texts.number(float(row["area_km2"])),
+            texts.number(float(row["population"])) if row["population"] else "–",
+            _rounded(row["channels_mean"], texts),
+            row["channels_median"],
+            _rounded(row["area_at_least_1_pct"], texts),
+            _rounded(row["population_at_least_1_pct"], texts),
+        ]
+        for row in own[:_REGIONS]
+    ]
+    titles = [texts.say(f"column_{name}") for name in names]
+    caption = texts.say("regions_caption", device=device, level=level)
+    left = len(own) - _REGIONS
+    rest = texts.say("regions_more", count=left) if left > 0 else texts.say("regions_rest")
+    table = pages.table(titles, lines, "t" + "n" * 6, caption)
+    return [head, table, pages.element("p", rest, class_="note")]
+
+
+def _rounded(text: str, texts: Texts) -> str:
+    """A published number to one decimal, a dash for none."""
+    return texts.number(float(text), 1) if text else "–"

@@ -18,19 +18,20 @@ def used_numbers(facts: Mapping[str, Any]) -> list[_Entry]:
     """Entries of ``unverified`` of a manifest that the maps rest on; what cannot be told counts as used.
 
     Not used: tables of another method of protection, or only of comparisons; rows of classes of emission that
-    no device has; rows of bands in which no device has a channel.
+    no device has, and of systems that no transmitter has; rows of bands in which no device has a channel.
     """
     named: dict[str, list[str]] = {}
     for item in facts["inputs"]:
         named.setdefault(item["path"], []).append(item["key"])
     settings = facts["config"]["settings"]
     classes = {str(device["emission_class"]) for device in settings["devices"]} | _ANY
+    systems = _ANY | set(facts["register"]["systems"])
     edges_mhz = _edges_mhz(facts)
     found = []
     for entry in facts["unverified"]:
         table = str(entry["key"]).rpartition(":")[0]
         # Only a row of a table is one of many: what a decision or a setting names is what it rests on.
-        met = Path(table).suffix.lower() != ".csv" or _is_met(entry["value"], classes, edges_mhz)
+        met = Path(table).suffix.lower() != ".csv" or _is_met(entry["value"], classes, systems, edges_mhz)
         if met and _is_read(named.get(table, []), settings["protection"]["method"]):
             found.append(entry)
     return found
@@ -42,9 +43,13 @@ def _is_read(keys: Sequence[str], method: str) -> bool:
     return not keys or any(not key.startswith(unused) for key in keys)
 
 
-def _is_met(row: Mapping[str, Any], classes: set[str], edges_mhz: tuple[float, float]) -> bool:
-    """Whether devices of this run meet a row of a table."""
+def _is_met(
+    row: Mapping[str, Any], classes: set[str], systems: set[str], edges_mhz: tuple[float, float]
+) -> bool:
+    """Whether devices and transmitters of this run meet a row of a table."""
     if str(row.get("emission_class", "")) not in classes:
+        return False
+    if not {str(row.get(name, "")) for name in ("system", "wanted_system")} <= systems:
         return False
     if "from_mhz" in row and "to_mhz" in row:
         return float(row["from_mhz"]) < edges_mhz[1] and float(row["to_mhz"]) > edges_mhz[0]
