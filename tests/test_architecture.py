@@ -55,6 +55,7 @@ FREE = {
     f"rasterio.{name}"
     for name in (
         "features.rasterize",
+        "features.shapes",
         "warp.Resampling",
         "warp.reproject",
         "warp.transform_bounds",

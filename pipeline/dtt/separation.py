@@ -54,7 +54,7 @@ from pipeline.territory.neighbours import square_distance_px
 
 _QUANTITIES = {"field_dbuvm": (0.0, 120.0), "dipole_mhz": (30.0, 4000.0), "least_height_m": (-100.0, 1000.0)}
 _Frequency = Annotated[NumberCell, Field(ge=30, le=4000, description="30 to 4000 MHz")]
-_MEDIAN_PCT, _TENTH_PCT, _HIGH_PCT = 50.0, 10.0, 90.0
+MEDIAN_PCT, HIGH_PCT, _TENTH_PCT = 50.0, 90.0, 10.0
 _NEAREST_KM, _FARTHEST_KM, _NODES = 0.1, 500.0, 150
 _HALVINGS = 25
 
@@ -108,18 +108,22 @@ def contour_km(
     height_m: NDArray[np.float64],
     erp_dbkw: NDArray[np.float64],
     receiver_m: float | None,
+    time_pct: float = HIGH_PCT,
 ) -> NDArray[np.float64]:
     """Distance in km of the contour by radial [n], from effective height and e.r.p. of each radial.
 
     The farthest point that still has the field, to 1 m on the far side; 0 where not even the nearest has.
     By P.1546 for a receiver at ``receiver_m``; None: by the FCC's curves, which are those of 9.1 m.
+    ``time_pct`` 50 or 90.
     """
     heights_m = np.maximum(height_m, contour.least_height_m)
     wanted_dbuvm = contour.field_dbuvm - erp_dbkw
     if receiver_m is None:
-        return distances_km(f_mhz, _HIGH_PCT, heights_m, wanted_dbuvm)
+        return distances_km(f_mhz, time_pct, heights_m, wanted_dbuvm)
     curves = load_curves()
-    prepared = (prepare(curves, f_mhz, _MEDIAN_PCT), prepare(curves, f_mhz, _TENTH_PCT))
+    # The median as both is the median: 2 F(50,50) - F(50,50).
+    other_pct = _TENTH_PCT if time_pct == HIGH_PCT else MEDIAN_PCT
+    prepared = (prepare(curves, f_mhz, MEDIAN_PCT), prepare(curves, f_mhz, other_pct))
     nodes_km = np.geomspace(_NEAREST_KM, _FARTHEST_KM, _NODES)
     return farthest_km(*prepared, curves, heights_m, wanted_dbuvm, receiver_m, nodes_km)
 
@@ -186,8 +190,9 @@ def contour_polygons(
         station = stations.isel(transmitter=i)
         contour = _required_contour(settings.contours, rows, str(station["system"].item()), f_mhz)
         sweep = sweeps[str(station["mast"].item())]
-        radius_km = _radii_km(config, contour, station, sweep, azimuths_deg, f_mhz)
-        polygons.append(_polygon(station, azimuths_deg, radius_km, to_grid))
+        radius_km = radii_km(config, contour, station, sweep, azimuths_deg, f_mhz)
+        lon_deg, lat_deg = ring_deg(station, azimuths_deg, radius_km)
+        polygons.append(shapely.Polygon(np.column_stack(to_grid.transform(lon_deg, lat_deg))))
     return polygons
 
 
@@ -204,13 +209,14 @@ def _required_contour(file: Path, rows: Sequence[ContourRow], system: str, f_mhz
     return contour
 
 
-def _radii_km(
+def radii_km(
     config: Config,
     contour: ProtectedContour,
     station: xr.Dataset,
     sweep: Sweep,
     azimuths_deg: NDArray[np.float64],
     f_mhz: float,
+    time_pct: float = HIGH_PCT,
 ) -> NDArray[np.float64]:
     """Contour distance at each azimuth, widened so that straight edges do not cut into the circle."""
     radials_deg = np.arange(sweep.heff_m.size) * sweep.azimuth_step_deg
@@ -218,21 +224,19 @@ def _radii_km(
     pattern_db = station["attenuation_db"].values.astype(np.float64)
     attenuation_db = np.interp(azimuths_deg, np.arange(AZIMUTHS), pattern_db, period=360.0)
     erp_dbkw = 10.0 * math.log10(float(station["erp_kw"])) - attenuation_db
-    by_fcc = config.protection.separation.curves == "fcc"
+    by_fcc = config.protection.method == "separation" and config.protection.separation.curves == "fcc"
     receiver_m = None if by_fcc else config.coverage.receiver_height_m
-    radius_km = contour_km(contour, f_mhz, height_m, erp_dbkw, receiver_m)
+    radius_km = contour_km(contour, f_mhz, height_m, erp_dbkw, receiver_m, time_pct)
     return radius_km / math.cos(math.radians(0.5 * config.protection.separation.azimuth_step_deg))
 
 
-def _polygon(
-    station: xr.Dataset,
-    azimuths_deg: NDArray[np.float64],
-    radius_km: NDArray[np.float64],
-    to_grid: Transformer,
-) -> shapely.Polygon:
+def ring_deg(
+    station: xr.Dataset, azimuths_deg: NDArray[np.float64], radius_km: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes and latitudes of the ends of radials of a station."""
     lon_deg, lat_deg = (np.full(azimuths_deg.size, float(station[name])) for name in ("lon_deg", "lat_deg"))
     lon_deg, lat_deg, _ = GEOD.fwd(lon_deg, lat_deg, azimuths_deg, 1000.0 * radius_km)
-    return shapely.Polygon(np.column_stack(to_grid.transform(lon_deg, lat_deg)))
+    return lon_deg, lat_deg
 
 
 def inside_contours(polygons: Sequence[shapely.Polygon], grid: Grid) -> NDArray[np.bool_]:

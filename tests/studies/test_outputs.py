@@ -75,6 +75,7 @@ COMMANDS = {
         "sensitivity_fixed30_ch21.csv",
     ),
     "links": Command("links links.csv", ("--out",), "links.csv", "links.csv"),
+    "contour": Command("contour tiny.yaml", ("--out",), "register.csv", "contours.gpkg"),
     "compare": Command(
         "compare results/tiny/latest other/latest", ("--out",), "register.csv", "compare_fixed30.png"
     ),
