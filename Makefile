@@ -82,7 +82,7 @@ web:
 # Only maintainers need this one; uv is not among the locked packages because nothing else uses it.
 # What `make maps` installs is in the first file; the second has what tests and checks need besides, at versions that fit the first.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
-    --no-emit-index-url --extra build --extra cluster
+    --no-emit-index-url --extra build --extra cluster --extra server
 lock: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) pyproject.toml --output-file requirements.lock

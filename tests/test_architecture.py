@@ -44,6 +44,7 @@ ROOMS = [
     "query",
     "studies",
     "links",
+    "loop",
     "api",
     "cli",
     "__main__",

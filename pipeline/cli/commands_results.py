@@ -31,15 +31,23 @@ def query(
         float | None,
         typer.Option(help="E.i.r.p. in dBm that the slaves' master uses; what it may if absent."),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="Instant of the answer, UTC, such as 2026-12-05T08:00:00Z; now if absent."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the message of RFC 7545, as into a pipe or a file.")
     ] = False,
 ) -> None:
     """Channels that a device may use at a place: a table, or an AVAIL_SPECTRUM_RESP of RFC 7545 as JSON."""
-    from pipeline.query.query import Request, query_command
+    from pipeline.query.query import Request, instant_of, query_command
 
     request = Request(lon, lat, device, height, uncertainty, generic_slave, eirp)
-    raise typer.Exit(query_command(results, request, as_json=as_json or not sys.stdout.isatty()))
+    raise typer.Exit(
+        query_command(
+            results, request, as_json=as_json or not sys.stdout.isatty(), now=instant_of("--at", at)
+        )
+    )
 
 
 @app.command(

@@ -20,6 +20,7 @@ from pipeline.config.bonds import DeviceChannel, bonds_fault, device_channels
 from pipeline.config.channels import Areas, Channels, PlanSegment
 from pipeline.config.coordination import Coordination
 from pipeline.config.incumbents import Incumbents, Pmse, clock_change, utc_readings
+from pipeline.config.loop import Loop
 from pipeline.config.products import (
     Allotments,
     Priority,
@@ -201,6 +202,8 @@ class Config(Section):
     """How long answers from these layers may be used."""
     query: Query = Query()
     """Answers of a white-space database, for `channelmaps query`."""
+    loop: Loop = Loop()
+    """The database in service: devices and what they use, for `channelmaps serve`."""
     publish: Publish = Publish()
     """What the public files tell of protected stations."""
     allotments: Allotments | None = None

@@ -9,14 +9,18 @@ lies in it in part is read only if that value could lower the answer of a channe
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
+from rasterio.features import rasterize
+from shapely import Polygon
 
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
@@ -153,6 +157,8 @@ def _ends_m(
 
 # A location on the edge of a pixel, to the noise of the projection, touches both.
 _TOUCH_M = 1e-6
+# Edges of regions: 0.005 degrees of longitude bend by 0.02 m; what is near them is touched.
+_STEP_DEG, _SLACK_PX = 0.005, 1e-3
 
 
 class Database(NamedTuple):
@@ -270,6 +276,44 @@ def lowest_raw_at_home(
     if profile["id"] not in database.minima:
         database.minima[profile["id"]] = block_minima(opened)
     return lowest_at_home(opened, circle_on(opened, location, radius_m), database.minima[profile["id"]])
+
+
+def lowest_raw_in_region(
+    database: Database, profile: JsonObject, corners_deg: Sequence[tuple[float, float]]
+) -> NDArray[np.int16]:
+    """Lowest raw value [channel] of all pixels that a ring of (longitude, latitude) encloses or touches.
+
+    Nodata where it reaches outside the territory. Its edges are straight in longitude and latitude.
+    """
+    opened = database.rasters[profile["id"]]
+    grid = opened.grid
+    x_m, y_m = database.to_grid.transform(*_along(corners_deg))
+    outside = np.full(len(opened.layout.band_names), NODATA_CENTI, dtype=np.int16)
+    if not (np.isfinite(x_m).all() and np.isfinite(y_m).all()):
+        return outside
+    row, col = grid.row_col(x_m, y_m)
+    # In pixels, wider by what the rounding of edges to pixels could leave out.
+    ring = Polygon(np.column_stack([col, row])).buffer(_SLACK_PX)
+    west, north, east, south = (math.floor(edge) for edge in ring.bounds)
+    if west < 0 or north < 0 or east >= grid.width or south >= grid.height:
+        return outside
+    rows, cols = slice(north, south + 1), slice(west, east + 1)
+    shape = (south + 1 - north, east + 1 - west)
+    touched = rasterize(
+        [ring], shape, transform=Affine.translation(west, north), all_touched=True, dtype=np.uint8
+    )
+    return np.asarray(raster.read_window(opened, rows, cols)[:, touched > 0].min(axis=1))
+
+
+def _along(corners_deg: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points along the edges of a ring, close enough for straight lines between them on a grid."""
+    corners = np.asarray(corners_deg, dtype=np.float64)
+    parts = [
+        np.linspace(a, b, 2 + int(np.abs(b - a).max() / _STEP_DEG))[:-1]
+        for a, b in itertools.pairwise(corners)
+    ]
+    lon_deg, lat_deg = np.concatenate([*parts, corners[-1:]]).T
+    return lon_deg, lat_deg
 
 
 def circle_on(opened: raster.Opened, location: QueryLocation, radius_m: float) -> Circle:

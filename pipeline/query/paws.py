@@ -25,8 +25,11 @@ class Code(IntEnum):
     UNSUPPORTED = -102
     UNIMPLEMENTED = -103
     OUTSIDE_COVERAGE = -104
+    DATABASE_CHANGE = -105
     MISSING = -201
     INVALID_VALUE = -202
+    UNAUTHORIZED = -301
+    NOT_REGISTERED = -302
 
 
 class PawsError(Exception):
@@ -50,12 +53,17 @@ class Segment(NamedTuple):
 
 def error_response(error: PawsError, request_id: object = None) -> JsonObject:
     """The JSON-RPC response to a request that is not answered."""
+    return {"jsonrpc": "2.0", "error": error_object(error), "id": request_id}
+
+
+def error_object(error: PawsError) -> JsonObject:
+    """The error of a request (RFC 7545, section 5.17); its message has at most 128 octets."""
     content: JsonObject = {"code": int(error.code), "message": f"{error.code.name}: {error.message}"}
     while len(content["message"].encode()) > _LONGEST_MESSAGE:
         content["message"] = content["message"][:-1]
     if error.data is not None:
         content["data"] = error.data
-    return {"jsonrpc": "2.0", "error": content, "id": request_id}
+    return content
 
 
 def spectrum_response(
@@ -92,7 +100,7 @@ def spectrum_spec(
                 "spectra": [spectrum(segments, hz, bandwidth_hz) for hz in (wide_hz, _NARROW_HZ)],
             }
         ],
-        "frequencyRanges": _frequency_ranges(evaluated),
+        "frequencyRanges": frequency_ranges(evaluated),
         **facts["limits"],
     }
 
@@ -115,7 +123,7 @@ def spectrum(segments: Sequence[Segment], resolution_hz: float, bandwidth_hz: fl
     return {"resolutionBwHz": resolution_hz, "profiles": profiles}
 
 
-def _frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
+def frequency_ranges(channels: Iterable[Mapping[str, Any]]) -> list[JsonObject]:
     """FrequencyRange list (RFC 7545, section 5.13) of channels, those that touch or overlap joined."""
     ranges: list[JsonObject] = []
     for entry in sorted(channels, key=lambda one: float(one["start_hz"])):

@@ -42,7 +42,7 @@ def respond(database: Database, request: object, now: datetime | None = None) ->
     request_id = request.get("id")
     if not _is_id(request_id):
         return _rpc_error(-32600, "id is no text and no finite number", None)
-    if not _is_text(request):
+    if not is_text(request):
         return _rpc_error(-32600, "holds a character that is none (a lone surrogate)", request_id)
     method = request.get("method")
     if not isinstance(method, str) or method not in {_METHOD, *_OTHER_METHODS}:
@@ -84,7 +84,7 @@ def _request_of(facts: JsonObject, params: object) -> Request:
     return Request(
         lon_deg,
         lat_deg,
-        _device_of(facts, device_desc),
+        device_of(facts, device_desc),
         height_m,
         uncertainty_m,
         generic_slave=generic,
@@ -154,7 +154,7 @@ def _circle_of(location: Mapping[str, Any]) -> tuple[float, float, float]:
     return _number(centre, "longitude"), _number(centre, "latitude"), max(axes_m)
 
 
-def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
+def device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
     """Id of the profile of the largest class that fits a DeviceDescriptor (RFC 7545, section 5.2)."""
     ruleset = facts["ruleset"]["rulesetId"]
     rulesets = device_desc.get("rulesetIds")
@@ -170,6 +170,11 @@ def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
         if isinstance(device_desc[name], bool) or not isinstance(device_desc[name], str | int):
             raise PawsError(Code.INVALID_VALUE, f"{name} is no text")
     given = {own: str(device_desc[name]) for name, own in _CHOICE.items() if name in device_desc}
+    return fitting_device(facts, given)
+
+
+def fitting_device(facts: JsonObject, given: Mapping[str, str]) -> str:
+    """Id of the profile of the largest class that has given values of ``type`` and ``emission_class``."""
     fitting = [
         entry for entry in facts["devices"] if all(str(entry[name]) == value for name, value in given.items())
     ]
@@ -178,7 +183,8 @@ def _device_of(facts: JsonObject, device_desc: Mapping[str, Any]) -> str:
         narrowest = min(entry.get("bond", 1) for entry in fitting)
         singles = [entry for entry in fitting if entry.get("bond", 1) == narrowest]
         return str(max(singles, key=lambda entry: int(entry["emission_class"]))["id"])
-    raise PawsError(Code.UNSUPPORTED, f"no device of {', '.join(f'{k} {v}' for k, v in given.items())}")
+    told = {own: name for name, own in _CHOICE.items()}
+    raise PawsError(Code.UNSUPPORTED, f"no device of {', '.join(f'{told[k]} {v}' for k, v in given.items())}")
 
 
 def _height_of(antenna: Mapping[str, Any]) -> tuple[float | None, float]:
@@ -200,11 +206,11 @@ def _height_of(antenna: Mapping[str, Any]) -> tuple[float | None, float]:
 def _is_id(value: object) -> bool:
     """Whether a response can carry an id (JSON-RPC 2.0, section 4)."""
     if value is None or isinstance(value, str):
-        return _is_text(value)
+        return is_text(value)
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
     """Whether all of a request can be written as UTF-8: what is returned must be."""
     texts = (leaf for leaf in _leaves(value) if isinstance(leaf, str))
     return not any("\ud800" <= character <= "\udfff" for text in texts for character in text)

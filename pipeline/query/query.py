@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pipeline.config.products import is_etsi
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
+from pipeline.publish.release import UTC_FORMAT
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.answer_table import answer_text
 from pipeline.query.database import (
@@ -33,6 +34,7 @@ from pipeline.query.database import (
     location_of,
     lowest_raw,
     lowest_raw_at_home,
+    lowest_raw_in_region,
     open_database,
     outside_coverage,
     pixel_of,
@@ -58,7 +60,9 @@ class Request(NamedTuple):
     ``height_spread_m``, the layers of its kind that answer for this height. ``of_whole_kind``: without a
     height all layers of the kind answer. ``generic_slave``: for the slaves of that device wherever they hear
     it, when it radiates ``eirp_dbm`` (absent: what it may). ``device_desc`` is returned, or made up.
-    ``ranges_hz``: the answer has only channels that lie whole in one of them (none: all).
+    ``ranges_hz``: the answer has only channels that lie whole in one of them (none: all). ``region``: the
+    device is anywhere in this ring of (longitude, latitude), of which the location is a corner (none: in the
+    circle).
     """
 
     lon_deg: float
@@ -72,13 +76,26 @@ class Request(NamedTuple):
     height_spread_m: float = 0.0
     of_whole_kind: bool = False
     ranges_hz: tuple[tuple[float, float], ...] = ()
+    region: tuple[tuple[float, float], ...] = ()
 
 
-def query_command(results: Path, request: Request, *, as_json: bool) -> int:
+def instant_of(field: str, text: str | None) -> datetime | None:
+    """The UTC instant of an option; InputError for what is none."""
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, UTC_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise InputError(
+            "is no instant", field=field, value=text, allowed="UTC, such as 2026-12-05T08:00:00Z"
+        ) from None
+
+
+def query_command(results: Path, request: Request, *, as_json: bool, now: datetime | None = None) -> int:
     """Print the answer, as JSON or a table; exit code 0 also for a location outside, 2 if it is refused."""
     database = open_database(results)
     try:
-        message = answer(database, request)
+        message = answer(database, request, now)
     except PawsError as error:
         if as_json:
             print(json.dumps(error_response(error), indent=1, ensure_ascii=False))
@@ -97,24 +114,60 @@ def query_command(results: Path, request: Request, *, as_json: bool) -> int:
     return 0
 
 
+class Found(NamedTuple):
+    """What the rasters hold for a request: the lowest raw value [channel] around a place, in ``entries``.
+
+    ``layers`` that it is the lowest of, ``radius_m`` of the circle.
+    """
+
+    location: QueryLocation
+    radius_m: float
+    layers: list[JsonObject]
+    entries: list[JsonObject]
+    raw: NDArray[np.int16]
+
+
 def answer(database: Database, request: Request, now: datetime | None = None) -> JsonObject:
     """AVAIL_SPECTRUM_RESP: the minimum of all pixels that the request's circle touches, also in part."""
+    return message_of(database, request, found_for(database, request), now or datetime.now(UTC))
+
+
+def found_for(database: Database, request: Request, slaves: Sequence[JsonObject] | None = None) -> Found:
+    """The lowest values for a request, before they are told; PawsError where there is no answer.
+
+    ``slaves``: layers of a certain slave, in place of those of generic ones; its request is its master's.
+    """
     refuse_partial(database)
     location = location_of(database, request.lon_deg, request.lat_deg)
     _check_numbers(request)
-    asked = AntennaHeight(
-        request.height_m, request.height_spread_m, request.of_whole_kind, request.generic_slave
-    )
-    layers = layers_for(database.facts, asked, request.device)
+    layers = layers_of(database.facts, request)
     radius_m = request.uncertainty_m
-    raw = _least_of(database, layers, lambda layer: lowest_raw(database, layer, location, radius_m))
+    raw = _least_of(database, layers, lambda layer: _lowest_around(database, layer, location, request))
     if raw.max() == NODATA_CENTI:
         raise outside_coverage(request.lon_deg, request.lat_deg)
     if request.generic_slave:
-        master, layers = layers[-1], slave_layers(database.facts, layers[-1])
+        master, layers = layers[-1], list(slaves or slave_layers(database.facts, layers[-1]))
         radius_m += _coverage_range_m(database.facts, master, request, raw)
         raw = _slave_raw(database, layers, location, radius_m, raw)
-    return _message_of(database, request, location, radius_m, layers, raw, now or datetime.now(UTC))
+    return usable_of(
+        Found(location, radius_m, layers, channel_entries(database.facts, layers[-1]), raw), request
+    )
+
+
+def _lowest_around(
+    database: Database, layer: JsonObject, location: QueryLocation, request: Request
+) -> NDArray[np.int16]:
+    if request.region:
+        return lowest_raw_in_region(database, layer, request.region)
+    return lowest_raw(database, layer, location, request.uncertainty_m)
+
+
+def layers_of(facts: JsonObject, request: Request) -> list[JsonObject]:
+    """The layers that answer a request, lowest first; PawsError where none does."""
+    asked = AntennaHeight(
+        request.height_m, request.height_spread_m, request.of_whole_kind, request.generic_slave
+    )
+    return layers_for(facts, asked, request.device)
 
 
 def _least_of(
@@ -162,7 +215,7 @@ def _coverage_range_m(
     most_dbm = math.inf if request.eirp_dbm is None else request.eirp_dbm
     emissions = [
         (min(segment.limit_dbm, most_dbm), (segment.start_hz + segment.stop_hz) / 2.0 / HZ_PER_MHZ)
-        for segment in _segments_of(channel_entries(facts, master), raw)
+        for segment in segments_of(channel_entries(facts, master), raw)
     ]
     height_m = (request.height_m or master["height_m"]) + request.height_spread_m
     return coverage_range_m(emissions, height_m, master["type"], facts["generic_slave"])
@@ -184,7 +237,7 @@ def _slave_raw(
 # --- the answer ---------------------------------------------------------------------------------------------
 
 
-def _segments_of(entries: Sequence[JsonObject], raw: NDArray[np.int16]) -> list[Segment]:
+def segments_of(entries: Sequence[JsonObject], raw: NDArray[np.int16]) -> list[Segment]:
     """Those of ``entries`` that are available; what is not permitted or was not evaluated is none of them."""
     return [
         Segment(entry["channel"], entry["start_hz"], entry["stop_hz"], level / 100.0)
@@ -193,56 +246,57 @@ def _segments_of(entries: Sequence[JsonObject], raw: NDArray[np.int16]) -> list[
     ]
 
 
-def _usable(
-    entries: Sequence[JsonObject], raw: NDArray[np.int16], request: Request
-) -> tuple[list[JsonObject], NDArray[np.int16]]:
+def usable_of(found: Found, request: Request) -> Found:
     """The channels that the device can use by what it says of itself (RFC 7545, section 4.5.1)."""
     if not request.ranges_hz:
-        return list(entries), raw
+        return found
     usable = [
         any(
             low_hz <= entry["start_hz"] and entry["stop_hz"] <= high_hz
             for low_hz, high_hz in request.ranges_hz
         )
-        for entry in entries
+        for entry in found.entries
     ]
-    return [entry for entry, chosen in zip(entries, usable, strict=True) if chosen], raw[usable]
+    entries = [entry for entry, chosen in zip(found.entries, usable, strict=True) if chosen]
+    return found._replace(entries=entries, raw=found.raw[usable])
 
 
-def _message_of(
-    database: Database,
-    request: Request,
-    location: QueryLocation,
-    radius_m: float,
-    layers: Sequence[JsonObject],
-    raw: NDArray[np.int16],
-    now: datetime,
-) -> JsonObject:
-    """The response for the lowest values [channel] within a circle; beside RFC 7545: pixel, channels, run."""
-    facts, profile = database.facts, layers[-1]
-    entries, raw = _usable(channel_entries(facts, profile), raw, request)
-    segments = _segments_of(entries, raw)
-    evaluated = [
-        entry
-        for entry, level in zip(entries, raw.tolist(), strict=True)
-        if level > NOT_EVALUATED or level == NOT_PERMITTED
-    ]
+def message_of(database: Database, request: Request, found: Found, now: datetime) -> JsonObject:
+    """The response for what was found; beside RFC 7545: pixel, channels, run."""
+    facts, profile = database.facts, found.layers[-1]
+    segments = segments_of(found.entries, found.raw)
     limits = profile.get("limits") or facts["limits"]
     spec = spectrum_spec(
-        facts | {"limits": limits}, database.valid, segments, evaluated, profile["bandwidth_hz"]
+        facts | {"limits": limits}, database.valid, segments, evaluated_of(found), profile["bandwidth_hz"]
     )
     return spectrum_response(
-        request.device_desc or _device_desc(facts, profile, request.generic_slave),
+        request.device_desc or device_desc_of(facts, profile, generic_slave=request.generic_slave),
         spec,
         now,
-        location=_location(location, radius_m),
-        pixel=pixel_of(database, location),
-        channels=[{"channel": one.channel, "dbm": one.limit_dbm} for one in segments],
-        device=profile["id"],
-        layers=[layer["id"] for layer in layers],
-        **_together(facts),
-        runId=database.run_id,
+        location=_location(found.location, found.radius_m),
+        **own_members(database, found, segments),
     )
+
+
+def own_members(database: Database, found: Found, segments: Sequence[Segment]) -> JsonObject:
+    """Members of an answer beside those of RFC 7545; devices ignore them."""
+    return {
+        "pixel": pixel_of(database, found.location),
+        "channels": [{"channel": one.channel, "dbm": one.limit_dbm} for one in segments],
+        "device": found.layers[-1]["id"],
+        "layers": [layer["id"] for layer in found.layers],
+        **_together(database.facts),
+        "runId": database.run_id,
+    }
+
+
+def evaluated_of(found: Found) -> list[JsonObject]:
+    """The channels that were evaluated everywhere around the place."""
+    return [
+        entry
+        for entry, level in zip(found.entries, found.raw.tolist(), strict=True)
+        if level > NOT_EVALUATED or level == NOT_PERMITTED
+    ]
 
 
 def _together(facts: JsonObject) -> JsonObject:
@@ -250,7 +304,7 @@ def _together(facts: JsonObject) -> JsonObject:
     return {} if is_etsi(facts["ruleset"]["rulesetId"]) else {"channelsTogether": _TOGETHER}
 
 
-def _device_desc(facts: JsonObject, profile: JsonObject, generic_slave: bool) -> JsonObject:
+def device_desc_of(facts: JsonObject, profile: JsonObject, *, generic_slave: bool) -> JsonObject:
     """DeviceDescriptor (RFC 7545, sections 5.2 and 9.2.2) of a request that came without one."""
     return {
         "etsiEnDeviceType": profile["type"],

@@ -1,0 +1,86 @@
+"""Section on the database in service: devices, what they use, and how they are answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from pipeline.config.base import Identifier, Number, Section, Whole, on_or_off
+
+_RulesetId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class LoopRate(Section):
+    """How often a device or an address may ask; 0 is no limit."""
+
+    device_per_s: Annotated[Number, Field(ge=0, le=1e6)] = 1.0
+    """Requests of one device in a second, on average."""
+    device_burst: Annotated[Whole, Field(ge=1, le=1_000_000)] = 10
+    """Requests of one device at once."""
+    address_per_s: Annotated[Number, Field(ge=0, le=1e6)] = 20.0
+    """Requests from one address in a second, on average."""
+    address_burst: Annotated[Whole, Field(ge=1, le=1_000_000)] = 100
+    """Requests from one address at once."""
+    register_per_min: Annotated[Number, Field(ge=0, le=1e6)] = 1.0
+    """Registrations of one device in a minute that change something, on average."""
+
+
+class LoopRuleset(Section):
+    """Rules that are answered beside those of the run."""
+
+    id: _RulesetId
+    """Identifier of the rules, as devices name them in `rulesetIds`."""
+    required: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
+    """Members that the rules demand in `deviceDesc`, beside those of their family (ETSI, FCC)."""
+    resolution_hz: Annotated[list[Annotated[Number, Field(ge=1e3, le=1e8)]], Field(min_length=1)] | None = (
+        None
+    )
+    """Bandwidths that levels are given in; none: those of the family, else the width of a channel."""
+    registration: Annotated[Literal["required", "optional", "off"], BeforeValidator(on_or_off)] | None = None
+    """Whether devices under these rules must be registered; none: as `loop.registration`."""
+    profiles: dict[str, Identifier] = {}
+    """Device of the maps by type of device (`FIXED`, `MODE_1`, `MODE_2`, `A`, `B`)."""
+
+
+class LoopDatabase(Section):
+    """Another database, as answers name it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    """Name of the database."""
+    uri: Annotated[str, Field(min_length=1, max_length=1024)]
+    """Where devices ask it."""
+
+
+class Loop(Section):
+    """What `channelmaps serve` does beside answering from the maps; a file of its own may replace it."""
+
+    aggregate: Annotated[Literal["off", "margin", "enforce"], BeforeValidator(on_or_off)] = "enforce"
+    """`enforce`: devices together stay below what one may do; `margin`: counted only; `off`: neither."""
+    registration: Annotated[Literal["required", "optional", "off"], BeforeValidator(on_or_off)] = "optional"
+    """Whether devices must be registered before they get spectrum; `off`: nobody can register."""
+    rulesets: list[LoopRuleset] = []
+    """Rules answered beside `query.ruleset_id`."""
+    rate: LoopRate = LoopRate()
+    """Limits on how often is asked."""
+    slaves_need_master: bool = True
+    """Whether a slave is answered only where its master is named and known."""
+    enlarge_low_confidence: bool = False
+    """A place known with less than 95 %: a larger circle instead of a refusal (not below 50 %)."""
+    max_uncertainty_m: Annotated[Number, Field(ge=1, le=100_000)] = 10_000.0
+    """Largest uncertainty of a place that is answered."""
+    max_region_km2: Annotated[Number, Field(gt=0, le=100_000)] = 400.0
+    """Largest region that is answered."""
+    max_batch_locations: Annotated[Whole, Field(ge=1, le=100)] = 100
+    """Places of one request that are answered, the first ones."""
+    grace_s: Annotated[Whole, Field(ge=0, le=86_400)] = 30
+    """A device that is silent for this much longer than its polling interval counts as lost."""
+    keep_days: Annotated[Whole, Field(ge=1, le=36_500)] = 400
+    """How long requests and offers are kept."""
+    listing: Path | None = None
+    """Listing of approved databases (JSON); neighbours in it are named to devices that are outside."""
+    moved_to: list[LoopDatabase] = []
+    """Databases that take over; named in every answer (`databaseChange`) until `moved_from`."""
+    moved_from: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")] | None = None
+    """Instant (UTC) from which devices are only sent on to `moved_to` (-105)."""

@@ -1,0 +1,116 @@
+"""What is written soon after an answer, many rows at once: requests, offers, devices seen for the first time.
+
+What must be on the disk before it is acknowledged (notices, registrations) does not come here. A notice that
+follows an answer finds its offer: the journal is written before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from threading import Lock
+from typing import NamedTuple
+
+from sqlalchemy import Engine, delete, insert
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.files import JsonObject
+from pipeline.loop.devices import PLACE_STEPS, Registration, device_key_of, note_device
+from pipeline.loop.members import Antenna, Findings, read_device
+from pipeline.loop.storage import writing
+from pipeline.loop.tables import OFFER, REQUEST
+
+_LOG = logging.getLogger("channelmaps.serve")
+_MOST_WAITING = 100_000
+_DAY_S = 86_400
+
+
+class JournalLine(NamedTuple):
+    """A request that was answered: the row of its log, and what it offered to which device."""
+
+    request: JsonObject
+    offers: Sequence[JsonObject]
+    device_desc: Mapping[str, object]
+
+
+class Journal:
+    """Lines that wait to be written; ``flush`` writes them in one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Of a database that is open."""
+        self._engine = engine
+        self._lines: list[JournalLine] = []
+        self._lock = Lock()
+
+    def add(self, line: JournalLine) -> None:
+        """Note a request; the oldest are left out where the disk does not keep up."""
+        with self._lock:
+            self._lines.append(line)
+            del self._lines[:-_MOST_WAITING]
+
+    def flush(self) -> None:
+        """Write what waits; what cannot be written waits on."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+            if not lines:
+                return
+            try:
+                self._write(lines)
+            except SQLAlchemyError as error:
+                self._lines = [*lines, *self._lines]
+                _LOG.error("journal: %s", type(error).__name__)
+
+    def _write(self, lines: Sequence[JournalLine]) -> None:
+        offers = [row | _made(line) for line in lines for row in line.offers]
+        asking = {row["device_key"]: line for line in lines for row in line.offers}
+        with writing(self._engine) as connection:
+            connection.execute(insert(REQUEST), [line.request for line in lines])
+            for line in asking.values():
+                device = read_device(Findings(), line.device_desc, "")
+                asked = Registration(device, [], None, Antenna(None, 0.0, above_sea=False), {})
+                note_device(connection, asked, line.request["created_at"])
+            if offers:
+                connection.execute(insert(OFFER), offers)
+
+    def forget(self, now_s: int, keep_days: int) -> None:
+        """Remove requests and offers that are older than they are kept."""
+        before_s = now_s - keep_days * _DAY_S
+        with writing(self._engine) as connection:
+            for table in (REQUEST, OFFER):
+                connection.execute(delete(table).where(table.c.created_at < before_s))
+
+
+def _made(line: JournalLine) -> JsonObject:
+    return {"created_at": line.request["created_at"]}
+
+
+def request_row(
+    method: str, params: object, code: int, *, rpc_id: str, run_id: str, ms: float, at_s: int
+) -> JsonObject:
+    """A row of the log of requests; ``params`` as they came, whatever they are."""
+    given = params if isinstance(params, Mapping) else {}
+    desc = given.get("deviceDesc")
+    desc = desc if isinstance(desc, Mapping) else {}
+    lon_e7, lat_e7 = _centre_e7(given.get("location"))
+    return {
+        "created_at": at_s,
+        "method": method[:32],
+        "rpc_id": rpc_id[:256],
+        "device_key": device_key_of(read_device(Findings(), desc, "")) if desc else None,
+        "lon_e7": lon_e7,
+        "lat_e7": lat_e7,
+        "code": code,
+        "run_id": run_id,
+        "ms": ms,
+        "body_sha256": sha256(repr(params).encode(errors="replace")).hexdigest(),
+    }
+
+
+def _centre_e7(location: object) -> tuple[int | None, int | None]:
+    """Longitude and latitude of a place, if it is one."""
+    try:
+        centre = location["point"]["center"]  # type: ignore[index]
+        return round(centre["longitude"] * PLACE_STEPS), round(centre["latitude"] * PLACE_STEPS)
+    except (TypeError, KeyError, ValueError, OverflowError):
+        return None, None

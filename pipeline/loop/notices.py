@@ -1,0 +1,165 @@
+"""SPECTRUM_USE_NOTIFY: what a device uses, stored before it is acknowledged (RFC 7545, sections 4.5.5,
+4.5.6).
+
+A refusal is a rule of this database: RFC 7545 has no other answer to a notice than its receipt. A device
+whose notice is refused does not transmit and asks again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from pyproj import Geod
+from sqlalchemy import Connection, insert, select, update
+
+from pipeline.files import JsonObject
+from pipeline.loop.asking import (
+    begin,
+    check_registered,
+    check_standing,
+    check_uncertainty,
+    kind_of,
+    read_desc,
+)
+from pipeline.loop.devices import PLACE_STEPS, device_key_of
+from pipeline.loop.members import DeviceDesc, Members, Place, UsedSpectrum, read_place, read_spectra
+from pipeline.loop.rulesets import Ruleset
+from pipeline.loop.served import Served
+from pipeline.loop.storage import writing
+from pipeline.loop.tables import OFFER, USE
+from pipeline.loop.uses import ChannelUse, Offer, offer_of, until_s_of, uses_within, window_at
+from pipeline.loop.withdrawals import orders_in_force
+from pipeline.query.paws import PAWS_VERSION, Code, PawsError
+
+ALIVE = ("active", "lost")
+_WGS84 = Geod(ellps="WGS84")
+
+
+class UseNotice(NamedTuple):
+    """A notice as it was read: ``place`` of the device, of a slave that gives none its master's."""
+
+    device: DeviceDesc
+    key: str
+    rulesets: list[Ruleset]
+    place: Place
+    spectra: list[UsedSpectrum]
+    body_sha256: str
+
+
+def notify_use(served: Served, params: Members, now_s: float) -> JsonObject:
+    """SPECTRUM_USE_RESP; INVALID_VALUE for a use that no living offer at this place allows."""
+    notice = _read(served, params)
+    at_s = math.ceil(now_s)
+    with writing(served.engine) as connection:
+        if any(one.profiles for one in notice.spectra):
+            orders = orders_in_force(connection, at_s)
+            row = check_standing(connection, orders, notice.key, notice.rulesets)
+            check_registered(notice.rulesets, notice.device, row, brings_owner=False)
+            if not _is_known(connection, notice, at_s):
+                _replace(connection, served, notice, at_s)
+        else:
+            end_uses(connection, notice.key, at_s, "ended")
+    return {"type": "SPECTRUM_USE_RESP", "version": PAWS_VERSION}
+
+
+def _read(served: Served, params: Members) -> UseNotice:
+    found, rulesets = begin(served, params, "SPECTRUM_USE_NOTIFY", ["deviceDesc", "spectra"])
+    is_slave = kind_of(found, params).slave
+    found.require(params, ["masterDeviceLocation" if is_slave else "location"])
+    device = read_desc(found, params, "deviceDesc", rulesets)
+    read_desc(found, params, "masterDeviceDesc", rulesets, demanded=False)
+    places = [read_place(found, params, name) for name in ("location", "masterDeviceLocation")]
+    check_uncertainty(found, served, places)
+    spectra = read_spectra(found, params)
+    found.settle()
+    place = next(place for place in places if place is not None)
+    if device is None:
+        raise PawsError(Code.MISSING, "deviceDesc", {"parameters": ["deviceDesc"]})
+    told = json.dumps([params["spectra"], place.sent], sort_keys=True)
+    return UseNotice(
+        device, device_key_of(device), rulesets, place, spectra, sha256(told.encode()).hexdigest()
+    )
+
+
+def _is_known(connection: Connection, notice: UseNotice, at_s: int) -> bool:
+    """Whether the device's use is the same already: a notice that is sent again changes nothing."""
+    wanted = select(USE.c.body_sha256).where(
+        USE.c.device_key == notice.key, USE.c.state == "active", USE.c.until_at > at_s
+    )
+    found = {row.body_sha256 for row in connection.execute(wanted)}
+    return found == {notice.body_sha256}
+
+
+def _replace(connection: Connection, served: Served, notice: UseNotice, at_s: int) -> None:
+    """Put a use in the place of the device's former one."""
+    offer, uses = _allowed(_living_offers(connection, served, notice, at_s), notice, at_s)
+    until_s = until_s_of(offer, at_s, notice.spectra)
+    end_uses(connection, notice.key, at_s, "ended")
+    common = {
+        "created_at": at_s,
+        "device_key": notice.key,
+        "offer_id": offer.offer_id,
+        "run_id": offer.run_id,
+        "profile": offer.profile,
+        "lon_e7": round(notice.place.lon_deg * PLACE_STEPS),
+        "lat_e7": round(notice.place.lat_deg * PLACE_STEPS),
+        "radius_m": notice.place.radius_m,
+        "body_sha256": notice.body_sha256,
+        "from_at": at_s,
+        "until_at": until_s,
+        "state": "active",
+    }
+    connection.execute(insert(USE), [common | _channel_columns(one) for one in uses])
+
+
+def _channel_columns(use: ChannelUse) -> JsonObject:
+    segment = use.segment
+    return {
+        "channel": str(segment.channel),
+        "start_hz": segment.start_hz,
+        "stop_hz": segment.stop_hz,
+        "eirp_cdbm": use.eirp_cdbm,
+    }
+
+
+def end_uses(
+    connection: Connection, device_key: str, at_s: int, state: str, reason: str | None = None
+) -> None:
+    """The uses of a device that still counted count no more."""
+    of_device = update(USE).where(USE.c.device_key == device_key, USE.c.state.in_(ALIVE))
+    connection.execute(of_device.values(state=state, ended_at=at_s, reason=reason))
+
+
+def _living_offers(connection: Connection, served: Served, notice: UseNotice, at_s: int) -> list[Offer]:
+    """Offers to the device at its place that may be used now, the latest first."""
+    of = OFFER.c
+    wanted = select(OFFER).where(of.device_key == notice.key, of.expires_at > at_s).order_by(of.id.desc())
+    near_m = float(served.facts["ruleset"]["maxLocationChange"])
+    return [
+        offer_of(row)
+        for row in connection.execute(wanted)
+        if _distance_m(row.lon_e7 / PLACE_STEPS, row.lat_e7 / PLACE_STEPS, notice.place) <= near_m
+    ]
+
+
+def _distance_m(lon_deg: float, lat_deg: float, place: Place) -> float:
+    _, _, distance_m = _WGS84.inv(lon_deg, lat_deg, place.lon_deg, place.lat_deg)
+    return float(distance_m)
+
+
+def _allowed(offers: Sequence[Offer], notice: UseNotice, at_s: int) -> tuple[Offer, list[ChannelUse]]:
+    """The first offer that allows a use; the fault is that of the latest offer."""
+    fault = PawsError(Code.INVALID_VALUE, "spectra: no living offer to this device at this place: ask again")
+    for number, offer in enumerate(offers):
+        window = window_at(offer, at_s)
+        if window is None:
+            continue
+        try:
+            return offer, uses_within(offer, window, notice.spectra)
+        except PawsError as error:
+            fault = error if number == 0 else fault
+    raise fault

@@ -1,0 +1,134 @@
+"""`channelmaps serve`: checks what it is started with, then runs the application in one worker or several."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pipeline.errors import InputError
+from pipeline.loop.served import loop_settings, open_run
+from pipeline.loop.server import SETTINGS, ServerSettings, log_to_stderr
+from pipeline.loop.storage import open_storage
+from pipeline.query.database import close_database
+
+_APP = "pipeline.loop.server:app"
+_HEADERS_S, _KEEP_ALIVE_S, _STOP_S = 10.0, 60, 30
+_LOCAL_NAMES = ("localhost",)
+
+
+class Listening(NamedTuple):
+    """Where and how to listen."""
+
+    host: str
+    port: int
+    tls_cert: Path | None
+    tls_key: Path | None
+    workers: int
+
+
+class TimedHttp(HttpToolsProtocol):
+    """HTTP connections on which headers do not take for ever; bodies are the application's to time."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first headers."""
+        super().connection_made(transport)
+        self._wait()
+
+    def on_message_begin(self) -> None:
+        """Begin to wait for the rest of the headers."""
+        super().on_message_begin()
+        self._wait()
+
+    def on_headers_complete(self) -> None:
+        """Wait no more."""
+        self._stop()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._stop()
+        self._timer = self.loop.call_later(_HEADERS_S, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def listening(listen: str, cert: Path | None, key: Path | None, workers: int) -> Listening:
+    """Where ``--listen HOST:PORT`` is; InputError for what is none, or half of what TLS needs."""
+    host, _, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise InputError("is no address", field="--listen", value=listen, allowed="HOST:PORT")
+    if (cert is None) != (key is None):
+        missing = "--tls-key" if key is None else "--tls-cert"
+        raise InputError("is missing", field=missing, allowed="a certificate and its key")
+    for field, path in (("--tls-cert", cert), ("--tls-key", key)):
+        if path is not None and not path.is_file():
+            raise InputError("is no file", field=field, value=str(path), allowed="a file in PEM format")
+    return Listening(host, int(port), cert, key, workers)
+
+
+def is_local(host: str) -> bool:
+    """Whether only programs of this machine reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in _LOCAL_NAMES
+
+
+def serve_command(settings: ServerSettings, where: Listening) -> int:
+    """Serve until stopped; InputError for what cannot begin, before anything listens."""
+    local = is_local(where.host)
+    if not local and where.tls_cert is None and not settings.behind_proxy:
+        raise InputError(
+            "would be reached without TLS",
+            field="--listen",
+            value=f"{where.host}:{where.port}",
+            allowed="an address of this machine alone, or --tls-cert and --tls-key, or --behind-proxy",
+        )
+    if settings.begin is not None and not local:
+        raise InputError("is for tests on this machine", field="--now", allowed="with --listen 127.0.0.1:...")
+    loop_settings(settings.results, settings.loop)
+    run = open_run(settings.results)
+    close_database(run.database)
+    open_storage(settings.db).dispose()
+    os.environ[SETTINGS] = settings.model_dump_json()
+    log_to_stderr()
+    told = {"event": "start", "run": run.database.run_id, "listen": f"{where.host}:{where.port}"}
+    logging.getLogger("channelmaps.serve").info(json.dumps(told))
+    uvicorn.run(_APP, **_options(where))
+    return 0
+
+
+def _options(where: Listening) -> dict[str, Any]:
+    return {
+        "host": where.host,
+        "port": where.port,
+        "workers": where.workers,
+        "http": TimedHttp,
+        "ssl_certfile": where.tls_cert,
+        "ssl_keyfile": where.tls_key,
+        "timeout_keep_alive": _KEEP_ALIVE_S,
+        "timeout_graceful_shutdown": _STOP_S,
+        "timeout_worker_healthcheck": _STOP_S,
+        "server_header": False,
+        "access_log": False,
+        "proxy_headers": False,
+        "log_level": "warning",
+    }

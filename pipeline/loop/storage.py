@@ -1,0 +1,89 @@
+"""The database of devices on disk: opened, brought up to date, written in whole transactions.
+
+SQLite by default (a file, write-ahead log, every commit on the disk before it is acknowledged), PostgreSQL
+for several servers. One writer at a time: ``BEGIN IMMEDIATE`` there, an advisory lock here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from pipeline.errors import InputError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_SQLITE_SETTINGS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+)
+# Key of the lock that the writers of one database take in turn.
+_LOCK = 7545
+_OWNER_ONLY = 0o600
+_ALLOWED = "such as sqlite:///loop.db or postgresql+psycopg://user@host/name"
+
+
+def open_storage(url: str) -> Engine:
+    """The database at a URL, its tables made or brought up to date; InputError where it cannot be used."""
+    try:
+        engine = _engine(url)
+        migrate(engine)
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise InputError(f"is no database ({error})", field="--db", value=url, allowed=_ALLOWED) from None
+    except SQLAlchemyError as error:
+        told = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise InputError(f"cannot be used ({told})", field="--db", value=url, allowed=_ALLOWED) from None
+    return engine
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, pool_timeout=5)
+    if parsed.database in (None, "", ":memory:"):
+        raise ValueError("a database in memory forgets")
+    path = Path(str(parsed.database))
+    if not path.exists():
+        path.touch(_OWNER_ONLY)
+    engine = create_engine(parsed, connect_args={"timeout": 5, "check_same_thread": False})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin as `_begin_sqlite` says
+    for setting in _SQLITE_SETTINGS:
+        connection.execute(setting)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to those of this program, all steps or none."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction of the only writer; on the disk when it ends, undone when it fails."""
+    with engine.connect().execution_options(writing=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        yield connection

@@ -1,0 +1,92 @@
+"""Orders to stop: of a device, an owner, rules, channels, an area, or everything (docs/server.md).
+
+PAWS has no way to call a device: an order holds at once for what is answered, and is known to a device at
+its next contact, at the latest when the longest polling interval that was handed out is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, or_, select
+
+from pipeline.files import JsonObject
+from pipeline.loop.tables import WITHDRAWAL
+from pipeline.query.paws import Code, PawsError
+
+# Scopes of which a device is refused as a whole, and those of which channels vanish at a place.
+_OF_DEVICES = ("device", "owner", "ruleset", "all")
+_OF_PLACES = ("channel", "area")
+SCOPES = (*_OF_DEVICES, *_OF_PLACES)
+
+
+class Order(NamedTuple):
+    """An order in force; ``geometry`` WKB of an area in longitude and latitude."""
+
+    scope: str
+    target: str
+    geometry: bytes | None
+    polling_s: int | None
+    reason: str
+
+
+def orders_in_force(connection: Connection, now_s: int) -> list[Order]:
+    """The orders that hold at an instant."""
+    of = WITHDRAWAL.c
+    wanted = (
+        select(of.scope, of.target, of.geometry, of.polling_s, of.reason)
+        .where(of.from_at <= now_s, of.restored_at.is_(None))
+        .where(or_(of.until_at.is_(None), of.until_at > now_s))
+    )
+    return [Order(*row) for row in connection.execute(wanted)]
+
+
+def stops(order: Order, device_key: str, row: JsonObject | None, ruleset_ids: Iterable[str]) -> bool:
+    """Whether an order is for a device as a whole."""
+    if order.scope == "device":
+        return order.target in (device_key, (row or {}).get("register_id"))
+    if order.scope == "owner":
+        return row is not None and order.target == row["owner_key"]
+    return order.scope == "all" or (order.scope == "ruleset" and order.target in set(ruleset_ids))
+
+
+def refuse_withdrawn(
+    orders: Iterable[Order], device_key: str, row: JsonObject | None, ruleset_ids: Sequence[str]
+) -> None:
+    """UNAUTHORIZED for a device that an order is for, or that is suspended or retired."""
+    for order in orders:
+        if stops(order, device_key, row, ruleset_ids):
+            raise PawsError(Code.UNAUTHORIZED, f"withdrawn: {order.reason}")
+    if row is not None and row["state"] in ("suspended", "retired"):
+        raise PawsError(Code.UNAUTHORIZED, f"the device is {row['state']}")
+
+
+def withdrawn_channels(orders: Iterable[Order], lon_deg: float, lat_deg: float, radius_m: float) -> set[str]:
+    """Channels that vanish within a circle, as text; ``*`` for all."""
+    found = {order.target for order in orders if order.scope == "channel"}
+    if any(order.scope == "area" and _reaches(order, lon_deg, lat_deg, radius_m) for order in orders):
+        found.add("*")
+    return found
+
+
+def _reaches(order: Order, lon_deg: float, lat_deg: float, radius_m: float) -> bool:
+    """Whether a circle touches the area of an order."""
+    from pyproj import Geod
+    from shapely import Point, from_wkb
+    from shapely.ops import nearest_points
+
+    if order.geometry is None:
+        return True
+    place, area = Point(lon_deg, lat_deg), from_wkb(order.geometry)
+    if area.intersects(place):
+        return True
+    near, _ = nearest_points(area, place)
+    _, _, distance_m = Geod(ellps="WGS84").inv(lon_deg, lat_deg, near.x, near.y)
+    # Nearest in degrees is not nearest in metres: at 60 degrees it is up to twice as far.
+    return bool(distance_m <= 2.0 * radius_m)
+
+
+def ordered_polling_s(orders: Iterable[Order]) -> int | None:
+    """The shortest polling interval that orders in force ask for."""
+    return min((one.polling_s for one in orders if one.polling_s is not None), default=None)
