@@ -19,11 +19,13 @@ _Interference = Annotated[str, typer.Option(help="Television at the receivers: d
 
 @app.command(
     epilog="Examples: channelmaps links links.csv --out plan\n\n"
-    "channelmaps links links.csv --results results/slovenia/latest --channel auto --out plan"
+    "channelmaps links links.csv --results results/slovenia/latest --channel auto --out plan\n\n"
+    "channelmaps links --places places.csv --pairs 2:20 --template a5_high "
+    "--results results/slovenia/latest --relay 4 --min-rate 10 --out plan"
 )
 def links(
-    table: Annotated[Path, typer.Argument(help="CSV with one link per row.")],
     out: Annotated[Path, typer.Option(help="Folder for tables, GeoPackage, page and JSON.")],
+    table: Annotated[Path | None, typer.Argument(help="CSV with one link per row.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="Instead of --results: a territory, without limits.")
     ] = None,
@@ -44,11 +46,31 @@ def links(
     profiles: Annotated[
         bool, typer.Option("--profiles", help="Write the terrain profiles into the GeoPackage.")
     ] = False,
+    places: Annotated[
+        Path | None, typer.Option(help="Instead of links: CSV id,lon,lat of settlements, all pairs in range.")
+    ] = None,
+    pairs: Annotated[
+        str | None, typer.Option(help="MIN:MAX km of pairs (2:20); alone: of the territory's own places.")
+    ] = None,
+    template: Annotated[str, typer.Option(help="Radios of pairs: a5_low, a5_high, or a .yaml.")] = "a5_high",
+    min_population: Annotated[float, typer.Option(help="Least population of a place.")] = 0.0,
+    max_pairs: Annotated[int, typer.Option(help="More pairs are refused.")] = 1_000_000,
+    relay: Annotated[int | None, typer.Option(help="Most hops of relay chains from the sources.")] = None,
+    min_rate: Annotated[float, typer.Option(help="Least rate in Mbit/s of a relay chain.")] = 1.0,
 ) -> None:
     """Link budgets, rates and channels of white-space links (SM.2405, Annexes 5, 8, 9 and 10)."""
+    from pipeline.errors import InputError
     from pipeline.links.link_files import LinkRequest, links_command
+    from pipeline.links.settlement_files import PlacesRequest, settlements_command
 
     request = LinkRequest(
         out, config, results, model, modes, q_pct, interference, channel, as_json, strict_a5_3, profiles
     )
-    links_command(table, request)
+    between = places is not None or pairs is not None
+    if between == (table is not None):
+        raise InputError("is needed", field="LINKS.csv", allowed="a table of links, or --places or --pairs")
+    if table is not None:
+        links_command(table, request)
+        return
+    asked = PlacesRequest(places, pairs or "2:20", template, min_population, max_pairs, relay, min_rate)
+    settlements_command(asked, request)

@@ -143,7 +143,9 @@ def together(there: OneWay, back: OneWay | None, tdd_share: float) -> TwoWay:
         tdd_share * np.fmin(own.mean_mbps, other.mean_mbps),
         tdd_share * np.fmin(own.throughput_mbps, other.throughput_mbps),
         np.minimum(own.margin_db, other.margin_db),
-        np.where(there.reason != int(Reason.OK), there.reason, back.reason).astype(np.uint8),
+        np.where(
+            (there.reason == int(Reason.OK)) | (back.reason == int(Reason.OUTSIDE)), back.reason, there.reason
+        ).astype(np.uint8),
     )
 
 

@@ -188,9 +188,12 @@ def _look_at(
         if not known:
             continue
         antennas_m = (ends.antennas_m[row, 0], ends.antennas_m[row, 1])
-        numbers = sight_numbers(d_km, terrain_m, cover_m, antennas_m, f_mhz)
-        for i, number in enumerate(numbers):
-            looks.sight[row, i] = number
+        from_a, from_b, clear, los, fresnel, over_m, edges = sight_numbers(
+            d_km, terrain_m, cover_m, antennas_m, f_mhz
+        )
+        looks.sight[row, 0], looks.sight[row, 1], looks.sight[row, 2] = from_a, from_b, clear
+        looks.sight[row, 3], looks.sight[row, 4] = 1.0 if los else 0.0, 1.0 if fresnel else 0.0
+        looks.sight[row, 5], looks.sight[row, 6] = over_m, float(edges)
         half_way_deg = half_way_latitude_deg(
             math.radians(lat_deg), math.radians(bearing_deg), d_km[d_km.size - 1]
         )

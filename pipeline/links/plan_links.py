@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.bonds import DeviceChannel, channels_in
+from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
 from pipeline.config.config import Channels, Config
 from pipeline.errors import InputError
 from pipeline.links.link_budget import (
@@ -191,9 +191,13 @@ def candidates_of(row: LinkRow, settings: LinkSettings, world: LinkWorld) -> lis
             value=AUTO,
             allowed="--results or --config",
         )
-    return [
-        Candidate(number, channel_centre_mhz(plan, number)) for number in sorted(world.config.channels.wsd)
-    ]
+    return candidates_of_territory(world.config, AUTO)
+
+
+def candidates_of_territory(config: Config, channel: str) -> list[Candidate]:
+    """One channel or bond by its name, or with ``AUTO`` or nothing all that are mapped for devices."""
+    names = [channel_named(channel)] if channel not in ("", AUTO) else sorted(config.channels.wsd)
+    return [Candidate(name, channel_centre_mhz(config.channels, name)) for name in names]
 
 
 def _modes_of(

@@ -1,0 +1,321 @@
+"""``channelmaps links --places``: links between settlements, their histogram, relay chains, as files."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+
+from pipeline.config.config import Config
+from pipeline.errors import InputError
+from pipeline.files import (
+    OutputKind,
+    check_output_folder,
+    csv_text,
+    json_bytes,
+    kind_of_table,
+    write_together,
+)
+from pipeline.grid.geopackage import geopackage_bytes
+from pipeline.links.link_files import (
+    GPKG_FILE,
+    HTML_FILE,
+    JSON_FILE,
+    LinkRequest,
+    facts_of,
+    frame_of_rows,
+    inputs_of,
+    settings_of,
+    world_of,
+)
+from pipeline.links.link_modes import ModeLevels
+from pipeline.links.link_service import LimitedBy, Reason
+from pipeline.links.link_table import fixed, sight_columns
+from pipeline.links.link_terrain import profile_of_link
+from pipeline.links.plan_links import Candidate, LinkSettings, LinkWorld, candidates_of_territory, sight_of
+from pipeline.links.profile_page import PictureOf, page
+from pipeline.links.relay import Hop, Reached, relay_tree
+from pipeline.links.settlements import (
+    PairsFound,
+    PlacePairs,
+    PlaceRow,
+    pair_range,
+    pairs_in_range,
+    plan_pairs,
+    rate_histogram,
+    read_link_places,
+    read_template,
+    template_settings,
+)
+from pipeline.territory.places import read_places
+
+_HISTOGRAM = ("group", "threshold_mbps", "links", "share_pct", "links_exclusive", "share_exclusive_pct")
+_PRODUCTS: dict[str, OutputKind] = {
+    "links.csv": kind_of_table("id", "bearing_ab_deg", "rate_mbps", "reason"),
+    "histogram.csv": kind_of_table(*_HISTOGRAM),
+    "relay.csv": kind_of_table("place", "parent", "hops", "reached"),
+    "links.gpkg": GPKG_FILE,
+    "links.html": HTML_FILE,
+    "links.json": JSON_FILE,
+}
+_RELAY_COLUMNS = ("place", "parent", "hops", "channel", "rate_mbps", "end_to_end_mbps", "reached")
+# Pictures of profiles: of relay chains, or else of the first links with service.
+_PICTURES = 40
+_SIGHT = ("los", "los_visible_pct", "los_clear_pct", "fresnel60_clear", "obstruction_m", "reception_expected")
+
+
+class PlacesRequest(NamedTuple):
+    """The options of links between settlements besides those of all links."""
+
+    places: Path | None = None
+    pairs: str = "2:20"
+    template: str = "a5_high"
+    min_population: float = 0.0
+    max_pairs: int = 1_000_000
+    relay: int | None = None
+    min_rate: float = 1.0
+
+
+def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
+    """Plan links between all settlements in range; everything is written at the end, together."""
+    template = read_template(asked.template)
+    tables = [asked.places] if asked.places is not None else []
+    check_output_folder("--out", request.out, _PRODUCTS, inputs_of(request, *tables))
+    settings = template_settings(template, settings_of(request))
+    range_km = pair_range(asked.pairs)
+    places, world = _places_in_world(asked, request)
+    pairs = pairs_in_range(places, range_km, template, asked.max_pairs)
+    if not len(pairs.places):
+        raise InputError("no two places are so far apart", field="--pairs", value=asked.pairs)
+    candidates = _candidates(settings, world)
+    threads = os.cpu_count() or 1
+    found, modes = plan_pairs(places, pairs, template, candidates, settings, world, threads=threads)
+    histogram = rate_histogram(found.rate_mbps, pairs.ends.d_km)
+    rows = list(_rows(places, pairs, candidates, found, modes))
+    facts = facts_of(request._replace(modes=settings.modes.name), settings.modes, world, settings.modes.notes)
+    facts |= {"template": asked.template, "pairs_km": list(range_km), "places": len(places)}
+    facts["histogram"] = histogram
+    contents: dict[str, bytes | str] = {
+        "links.csv": csv_text(list(rows[0]), rows),
+        "histogram.csv": csv_text(list(histogram[0]), histogram),
+    }
+    layers = _layers(pairs, rows)
+    if asked.relay is not None:
+        tree = _relay(asked, places, pairs, candidates, found)
+        contents["relay.csv"] = csv_text(_RELAY_COLUMNS, _relay_rows(places, tree))
+        layers |= _tree_layer(places, tree)
+        facts["relay"] = _relay_facts(places, tree)
+    kinds = {"links": "LineString", "places": "Point", "relay_tree": "LineString"}
+    contents["links.gpkg"] = geopackage_bytes(layers, {name: kinds[name] for name in layers})
+    contents["links.html"] = page(
+        "Links between settlements", _said(facts), histogram, list(histogram[0]),
+        _pictures(places, pairs, candidates, found, world),
+    )  # fmt: skip
+    contents["links.json"] = json_bytes(facts)
+    write_together({request.out / name: content for name, content in contents.items()})
+    print("\n".join(_text(histogram, facts)))
+
+
+def _places_in_world(asked: PlacesRequest, request: LinkRequest) -> tuple[list[PlaceRow], LinkWorld]:
+    """The places of the table, or of the territory's population, and the territory around them."""
+    if asked.places is not None:
+        places = read_link_places(asked.places, asked.min_population)
+        world = world_of(request, _corners(places))
+    else:
+        world = world_of(request, np.empty((0, 4)))
+        people = None if world.config is None else world.config.population
+        if world.config is None or people is None or people.places is None:
+            raise InputError(
+                "value is missing", field="--places", allowed="a CSV, or a territory with population.places"
+            )
+        places = [one for one in _places_of(world.config) if one.population >= asked.min_population]
+        world = world_of(request, _corners(places))
+    if len(places) < 2:
+        raise InputError("leaves fewer than two places", field="--min-population", value=asked.min_population)
+    return places, world
+
+
+def _corners(places: Sequence[PlaceRow]) -> np.ndarray[Any, Any]:
+    """South-west and north-east corner of the places as one path, [1, 4] in degrees."""
+    lon, lat = [place.lon for place in places], [place.lat for place in places]
+    return np.array([[min(lon), min(lat), max(lon), max(lat)]])
+
+
+def _places_of(config: Config) -> list[PlaceRow]:
+    """The settlements of a territory that are its own or of no stated country."""
+    people = config.population
+    found = read_places(people.places if people is not None and people.places is not None else "")
+    return [
+        PlaceRow(id=f"place{i}", lon=one.lon_deg, lat=one.lat_deg, population=one.persons)
+        for i, one in enumerate(found, start=1)
+        if one.country in ("", *config.territory.home)
+    ]
+
+
+def _candidates(settings: LinkSettings, world: LinkWorld) -> list[Candidate]:
+    """The channels that every pair may use."""
+    if world.config is None:
+        raise InputError("value is missing", field="--results", allowed="a run, or --config")
+    return candidates_of_territory(world.config, settings.channel)
+
+
+def _rows(
+    places: Sequence[PlaceRow],
+    pairs: PlacePairs,
+    candidates: Sequence[Candidate],
+    found: PairsFound,
+    modes: ModeLevels,
+) -> Iterator[dict[str, object]]:
+    """A row of ``links.csv`` for each pair."""
+    names = [str(one.channel) for one in candidates]
+    for n, (i, k) in enumerate(pairs.places.tolist()):
+        a, b, c = places[i], places[k], int(found.channel[n])
+        mode = int(found.mode[n])
+        sight = sight_of(found.sight[n]) if not math.isnan(found.sight[n, 0]) else None
+        yield {
+            "id": f"{a.id}-{b.id}",
+            "a": a.id,
+            "b": b.id,
+            "a_lon": f"{a.lon:.6f}",
+            "a_lat": f"{a.lat:.6f}",
+            "b_lon": f"{b.lon:.6f}",
+            "b_lat": f"{b.lat:.6f}",
+            "d_km": f"{pairs.ends.d_km[n]:.4f}",
+            "bearing_ab_deg": f"{pairs.ends.bearings_deg[n, 0]:.2f}",
+            "bearing_ba_deg": f"{pairs.ends.bearings_deg[n, 1]:.2f}",
+            "channel_used": names[c],
+            "eirp_dbm": fixed(float(found.used_dbm[n]), 2),
+            "limited_by": LimitedBy(int(found.limited_by[n])).name.lower(),
+            "model_used": "p1812" if found.known[n] else "p1546",
+            "loss_db": fixed(float(found.loss_db[n]), 2),
+            "prx_dbm": fixed(float(found.received_dbm[n]), 2),
+            "cni_db": fixed(float(found.cni_db[n]), 2),
+            "mode": modes.name[mode] if mode >= 0 else "",
+            "rate_mbps": fixed(float(found.rate_mbps[n]), 3),
+            "rate_mean_mbps": fixed(float(found.mean_mbps[n]), 3),
+            "throughput_mbps": fixed(float(found.throughput_mbps[n]), 3),
+            "margin_db": fixed(float(found.margin_db[n]), 2),
+            **sight_columns(sight, _SIGHT),
+            "reason": Reason(int(found.reason[n])).word,
+        }
+
+
+def _layers(pairs: PlacePairs, rows: Sequence[dict[str, object]]) -> dict[str, Any]:
+    """The layer ``links`` of the GeoPackage."""
+    ends = np.stack([pairs.ends.lon_deg, pairs.ends.lat_deg], axis=-1)
+    return {"links": frame_of_rows(rows, shapely.linestrings(ends))}
+
+
+# --- relay chains -------------------------------------------------------------------------------------------
+
+
+def _relay(
+    asked: PlacesRequest,
+    places: Sequence[PlaceRow],
+    pairs: PlacePairs,
+    candidates: Sequence[Candidate],
+    found: PairsFound,
+) -> list[Reached]:
+    """The tree from the sources; without roles from the place with most people."""
+    if not 1 <= (asked.relay or 0) <= 20:
+        raise InputError("is not allowed", field="--relay", value=asked.relay, allowed="1 to 20 hops")
+    hops = [
+        Hop(i, k, str(candidates[c].channel), rate)
+        for (i, k), c, rate in zip(
+            pairs.places.tolist(), found.channel.tolist(), found.rate_mbps.tolist(), strict=True
+        )
+        if rate > 0.0
+    ]
+    sources = [i for i, place in enumerate(places) if place.role == "source"]
+    sources = sources or [int(np.argmax([place.population for place in places]))]
+    return relay_tree(len(places), hops, sources, asked.relay or 1, asked.min_rate)
+
+
+def _relay_rows(places: Sequence[PlaceRow], tree: Sequence[Reached]) -> list[dict[str, object]]:
+    return [
+        {
+            "place": places[one.place].id,
+            "parent": "" if one.parent is None else places[one.parent].id,
+            "hops": one.hops,
+            "channel": one.channel,
+            "rate_mbps": fixed(one.rate_mbps if one.parent is not None else math.nan, 3),
+            "end_to_end_mbps": fixed(one.end_to_end_mbps, 3),
+            "reached": "yes" if one.end_to_end_mbps > 0.0 else "no",
+        }
+        for one in tree
+    ]
+
+
+def _tree_layer(places: Sequence[PlaceRow], tree: Sequence[Reached]) -> dict[str, Any]:
+    """The layer ``relay_tree`` of the GeoPackage."""
+    rows = zip(tree, _relay_rows(places, tree), strict=True)
+    used = [(one, row) for one, row in rows if one.parent is not None]
+    lines = [
+        shapely.LineString([(places[k].lon, places[k].lat) for k in (one.parent or 0, one.place)])
+        for one, _ in used
+    ]
+    return {"relay_tree": frame_of_rows([row for _, row in used], lines)} if used else {}
+
+
+def _relay_facts(places: Sequence[PlaceRow], tree: Sequence[Reached]) -> dict[str, Any]:
+    reached = [one for one in tree if one.end_to_end_mbps > 0.0]
+    return {
+        "places_reached": len(reached),
+        "people_reached": round(sum(places[one.place].population for one in reached)),
+        "people": round(sum(place.population for place in places)),
+        "most_hops": max((one.hops for one in reached), default=0),
+    }
+
+
+# --- page and text ------------------------------------------------------------------------------------------
+
+
+def _pictures(
+    places: Sequence[PlaceRow],
+    pairs: PlacePairs,
+    candidates: Sequence[Candidate],
+    found: PairsFound,
+    world: LinkWorld,
+) -> list[PictureOf]:
+    """Profiles of the links of highest rate, the longer first."""
+    if world.ground is None:
+        return []
+    served = np.flatnonzero(found.known & (found.rate_mbps > 0.0))
+    order = served[np.lexsort((-pairs.ends.d_km[served], -found.rate_mbps[served]))][:_PICTURES]
+    drawn = []
+    for n in order.tolist():
+        i, k = pairs.places[n].tolist()
+        profile = profile_of_link(world.ground, pairs.ends, n)
+        if profile is not None:
+            said = f"{pairs.ends.d_km[n]:.2f} km, {found.rate_mbps[n]:.1f} Mbit/s"
+            caption = f"{places[i].id}-{places[k].id}: {said}"
+            antennas = (float(pairs.ends.antennas_m[n, 0]), float(pairs.ends.antennas_m[n, 1]))
+            drawn.append(PictureOf(caption, profile, antennas, candidates[int(found.channel[n])].f_mhz))
+    return drawn
+
+
+def _said(facts: dict[str, Any]) -> list[str]:
+    low_km, high_km = facts["pairs_km"]
+    return [
+        f"{facts['places']} settlements, all pairs {low_km:g} to {high_km:g} km apart, template "
+        f"{facts['template']}, modes {facts['modes']}. Shares are of all pairs, those without service too; "
+        "a group counts what exceeds its threshold, an exclusive class what does not exceed the next.",
+        "What these links together do to protected receivers: channelmaps aggregate.",
+        *facts["notes"],
+    ]
+
+
+def _text(histogram: Sequence[dict[str, object]], facts: dict[str, Any]) -> Iterator[str]:
+    for row in histogram:
+        share, median = row["share_pct"], row["median_d_km"] or "-"
+        yield f"{row['group']:<12} {row['links']:>8} links {share:>7} %, median {median} km"
+    if "relay" in facts:
+        relay = facts["relay"]
+        people = f"{relay['people_reached']} of {relay['people']} people"
+        yield f"relay: {relay['places_reached']} places, {people}"
+    yield "check protected receivers: channelmaps aggregate TERRITORY.yaml --devices placed.csv --out check"
