@@ -74,3 +74,24 @@ def links(
         return
     asked = PlacesRequest(places, pairs or "2:20", template, min_population, max_pairs, relay, min_rate)
     settlements_command(asked, request)
+
+
+@app.command(
+    epilog="Example: channelmaps reach --results results/slovenia/latest --device fixed30 --modes sm2405_a8 "
+    '--mode "QPSK 1/2" --cpe a8_panel --out reach'
+)
+def reach(
+    results: Annotated[Path, typer.Option(help="Folder of a published run.")],
+    device: Annotated[str, typer.Option(help="Device of the run that stands for the base station.")],
+    mode: Annotated[str, typer.Option(help="Mode that a client must still have.")],
+    out: Annotated[Path, typer.Option(help="Folder for rasters and reach_statistics.csv.")],
+    modes: _Modes = "dvbt2_8mhz",
+    cpe: Annotated[str, typer.Option(help="Client radio of configs/tables/link_cpe.csv.")] = "a8_panel",
+    cpe_table: Annotated[Path | None, typer.Option(help="CSV of further client radios.")] = None,
+    q_pct: _Quantile = 70.0,
+    km: Annotated[str, typer.Option(help="Distances of the numbers of channels, with commas.")] = "1,5,10",
+) -> None:
+    """How far a base station would reach from every pixel with what is permitted there."""
+    from pipeline.links.reach_files import ReachRequest, distances_of, reach_command
+
+    reach_command(ReachRequest(results, device, modes, mode, cpe, out, q_pct, distances_of(km), cpe_table))

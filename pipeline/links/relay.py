@@ -12,7 +12,7 @@ from typing import NamedTuple
 _HOP_COST = 0.005
 
 
-class Hop(NamedTuple):
+class RelayHop(NamedTuple):
     """A link that may be used, by the indexes of its places, with its channel and rate in Mbit/s."""
 
     first: int
@@ -44,14 +44,14 @@ class _Way(NamedTuple):
 
 
 def relay_tree(
-    count: int, hops: Iterable[Hop], sources: Sequence[int], most_hops: int, least_mbps: float
+    count: int, hops: Iterable[RelayHop], sources: Sequence[int], most_hops: int, least_mbps: float
 ) -> list[Reached]:
     """The tree of least sum of 1/rate plus a cost a hop, of all places by index.
 
     Hops in a row on one channel share its time: 1 / sum(1/rate) together; the smallest of such runs is the
     rate from end to end. No way has more than ``most_hops`` or falls below ``least_mbps``.
     """
-    neighbours: dict[int, list[tuple[int, Hop]]] = defaultdict(list)
+    neighbours: dict[int, list[tuple[int, RelayHop]]] = defaultdict(list)
     for hop in hops:
         if hop.rate_mbps >= least_mbps:
             neighbours[hop.first].append((hop.second, hop))
@@ -81,7 +81,7 @@ def relay_tree(
     return [found[place].reached if place in found else nothing[place] for place in range(count)]
 
 
-def _longer(way: _Way, other: int, hop: Hop) -> _Way:
+def _longer(way: _Way, other: int, hop: RelayHop) -> _Way:
     """A way with one hop more."""
     same = hop.channel == way.reached.channel
     run_cost = 1.0 / hop.rate_mbps + (way.run_cost if same else 0.0)

@@ -39,7 +39,7 @@ from pipeline.links.link_table import fixed, sight_columns
 from pipeline.links.link_terrain import profile_of_link
 from pipeline.links.plan_links import Candidate, LinkSettings, LinkWorld, candidates_of_territory, sight_of
 from pipeline.links.profile_page import PictureOf, page
-from pipeline.links.relay import Hop, Reached, relay_tree
+from pipeline.links.relay import Reached, RelayHop, relay_tree
 from pipeline.links.settlements import (
     PairsFound,
     PlacePairs,
@@ -225,7 +225,7 @@ def _relay(
     if not 1 <= (asked.relay or 0) <= 20:
         raise InputError("is not allowed", field="--relay", value=asked.relay, allowed="1 to 20 hops")
     hops = [
-        Hop(i, k, str(candidates[c].channel), rate)
+        RelayHop(i, k, str(candidates[c].channel), rate)
         for (i, k), c, rate in zip(
             pairs.places.tolist(), found.channel.tolist(), found.rate_mbps.tolist(), strict=True
         )

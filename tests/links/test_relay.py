@@ -8,25 +8,25 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.links.relay import Hop, relay_tree
+from pipeline.links.relay import RelayHop, relay_tree
 
 
 def test_hops_on_one_channel_share_it_and_on_others_do_not() -> None:
-    same = relay_tree(3, [Hop(0, 1, "21", 40.0), Hop(1, 2, "21", 40.0)], [0], 5, 10.0)
-    other = relay_tree(3, [Hop(0, 1, "21", 40.0), Hop(1, 2, "30", 30.0)], [0], 5, 10.0)
+    same = relay_tree(3, [RelayHop(0, 1, "21", 40.0), RelayHop(1, 2, "21", 40.0)], [0], 5, 10.0)
+    other = relay_tree(3, [RelayHop(0, 1, "21", 40.0), RelayHop(1, 2, "30", 30.0)], [0], 5, 10.0)
     assert (same[2].end_to_end_mbps, other[2].end_to_end_mbps) == (pytest.approx(20.0), pytest.approx(30.0))
     assert [one.hops for one in other] == [0, 1, 2]
     assert [one.parent for one in other] == [None, 0, 1]
 
 
 def test_three_hops_on_two_channels() -> None:
-    hops = [Hop(0, 1, "21", 30.0), Hop(1, 2, "21", 30.0), Hop(2, 3, "22", 12.0)]
+    hops = [RelayHop(0, 1, "21", 30.0), RelayHop(1, 2, "21", 30.0), RelayHop(2, 3, "22", 12.0)]
     assert relay_tree(4, hops, [0], 5, 1.0)[3].end_to_end_mbps == pytest.approx(12.0)
     assert relay_tree(4, hops, [0], 5, 13.0)[3].end_to_end_mbps == 0.0
 
 
 def test_hops_are_bounded() -> None:
-    line = [Hop(i, i + 1, str(21 + i), 40.0) for i in range(5)]
+    line = [RelayHop(i, i + 1, str(21 + i), 40.0) for i in range(5)]
     found = relay_tree(6, line, [0], 3, 1.0)
     assert [one.end_to_end_mbps > 0.0 for one in found] == [True] * 4 + [False] * 2
 
@@ -37,7 +37,7 @@ def test_tree_is_that_of_least_cost() -> None:
     for _ in range(20):
         pairs = list(itertools.combinations(range(6), 2))
         hops = [
-            Hop(a, b, str(i), float(rate))
+            RelayHop(a, b, str(i), float(rate))
             for i, ((a, b), rate) in enumerate(zip(pairs, rng.uniform(5, 40, len(pairs)), strict=True))
             if rng.random() < 0.6
         ]

@@ -74,6 +74,12 @@ COMMANDS = {
         "register.csv",
         "sensitivity_fixed30_ch21.csv",
     ),
+    "reach": Command(
+        "reach --results results/tiny/latest --device fixed30 --mode x",
+        ("--out",),
+        "register.csv",
+        "reach_statistics.csv",
+    ),
     "links": Command("links links.csv", ("--out",), "links.csv", "links.csv"),
     "contour": Command("contour tiny.yaml", ("--out",), "register.csv", "contours.gpkg"),
     "compare": Command(

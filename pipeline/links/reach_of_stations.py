@@ -1,0 +1,97 @@
+"""How far a base station would reach that radiates what is permitted: a radius for every pixel.
+
+Generic land paths, no terrain, no interference: not a coverage prediction (docs/method.md, section 46).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.links.link_budget import GenericPath, generic_loss_db
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
+from pipeline.studies.priority_maps import share_pct
+
+NOT_EVALUATED_RADIUS, OUTSIDE_RADIUS = 65534, 65535
+NOT_EVALUATED_CHANNEL, OUTSIDE_CHANNEL = 254, 255
+STEP_KM = 0.01
+# No client is farther away: P.1546 for some hundred kilometres describes no service.
+_FARTHEST_KM = 300.0
+_CENTI = 100.0
+
+
+class ReachMaps(NamedTuple):
+    """``radius`` uint16[y, x] in 10 m, ``channel`` index + 1 of the one that gives it, uint8[y, x] (0 none).
+
+    ``number`` uint8[km, y, x]: channels that reach at least so far.
+    """
+
+    radius: NDArray[np.uint16]
+    channel: NDArray[np.uint8]
+    number: NDArray[np.uint8]
+
+
+def mode_slug(mode: str) -> str:
+    """A mode as file names have it: lower case, other characters than a-z and 0-9 as one dash."""
+    return re.sub("[^a-z0-9]+", "-", mode.lower()).strip("-")
+
+
+def radius_table(path: GenericPath, allowed_db_at_0_dbm: float) -> NDArray[np.uint16]:
+    """Radius in 10 m by raw level of 0.01 dBm, uint16[65536], in the order of uint16.
+
+    ``allowed_db_at_0_dbm``: loss that 0 dBm e.i.r.p. bears. Rounded down; the farthest place counts where the
+    loss falls again with the distance. Codes have radius 0.
+    """
+    d_km = STEP_KM * np.arange(1, round(_FARTHEST_KM / STEP_KM) + 1, dtype=np.float64)
+    loss_db, _ = generic_loss_db(path, d_km)
+    least_beyond_db = np.minimum.accumulate(loss_db[::-1])[::-1]
+    raw = np.arange(-32768, 32768)
+    steps = np.searchsorted(least_beyond_db, raw / _CENTI + allowed_db_at_0_dbm, side="right")
+    steps[raw <= NOT_EVALUATED] = 0
+    return np.roll(steps, 32768).astype(np.uint16)
+
+
+def reach_maps(
+    raw: NDArray[np.int16], tables: Sequence[NDArray[np.uint16]], from_km: Sequence[float]
+) -> ReachMaps:
+    """Largest radius over channels of raw levels int16[channel, y, x], its channel, and how many reach."""
+    shape = raw.shape[1:]
+    radius, channel = np.zeros(shape, np.uint16), np.zeros(shape, np.uint8)
+    number = np.zeros((len(from_km), *shape), np.uint8)
+    least = [math.ceil(km / STEP_KM - 1e-9) for km in from_km]
+    for index, (levels, table) in enumerate(zip(raw, tables, strict=True), start=1):
+        own = table[levels.view(np.uint16)]
+        farther = own > radius
+        radius[farther], channel[farther] = own[farther], index
+        for k, steps in enumerate(least):
+            number[k] += own >= steps
+    outside = (raw == NODATA_CENTI).all(axis=0)
+    unknown = (radius == 0) & (raw == NOT_EVALUATED).any(axis=0)
+    for values, code, beyond in (
+        (radius, NOT_EVALUATED_RADIUS, OUTSIDE_RADIUS),
+        (channel, NOT_EVALUATED_CHANNEL, OUTSIDE_CHANNEL),
+    ):
+        values[unknown], values[outside] = code, beyond
+    number[:, unknown], number[:, outside] = NOT_EVALUATED_CHANNEL, OUTSIDE_CHANNEL
+    return ReachMaps(radius, channel, number)
+
+
+def reach_shares(
+    radius: NDArray[np.uint16],
+    from_km: Sequence[float],
+    area_km2: NDArray[np.float32],
+    people: NDArray[np.float32] | None,
+) -> list[tuple[float, float, float]]:
+    """Distance, per cent of the area and of the people (NaN unknown) where a station reaches that far."""
+    inside = radius != OUTSIDE_RADIUS
+    far = np.where(radius >= NOT_EVALUATED_RADIUS, 0, radius)
+    shares = []
+    for km in from_km:
+        reached = far >= math.ceil(km / STEP_KM - 1e-9)
+        shares.append((km, share_pct(reached, inside, area_km2), share_pct(reached, inside, people)))
+    return shares
