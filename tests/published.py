@@ -21,6 +21,7 @@ WEST_M, NORTH_M, PIXEL_M, WIDTH, HEIGHT = 424_000.0, 118_000.0, 200.0, 120, 90
 OUTSIDE, NOT_PERMITTED, NOT_EVALUATED = -32768, -9999, -9998
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 GAPS: Mapping[str, float] = {}
+MORE: Mapping[str, np.ndarray] = {}
 DEVICE = """
   - id: {id}
     type: {type}
@@ -62,10 +63,10 @@ def write_levels(path: Path, raw: np.ndarray) -> None:
         "width": WIDTH,
         "height": HEIGHT,
         "count": 1,
-        "dtype": "int16",
+        "dtype": raw.dtype.name,
         "crs": "EPSG:3794",
         "transform": place,
-        "nodata": OUTSIDE,
+        "nodata": OUTSIDE if raw.dtype == np.int16 else None,
     }
     with rasterio.open(path, "w", **profile) as sink:
         sink.write(raw, 1)
@@ -74,14 +75,21 @@ def write_levels(path: Path, raw: np.ndarray) -> None:
 
 
 def publish(
-    config: Path, run_id: str = "0123456789abcdef", now: datetime = NOW, gaps: Mapping[str, float] = GAPS
+    config: Path,
+    run_id: str = "0123456789abcdef",
+    now: datetime = NOW,
+    gaps: Mapping[str, float] = GAPS,
+    more: Mapping[str, np.ndarray] = MORE,
 ) -> Path:
     """Publish random levels of all devices and channels of a territory file; the run's folder.
 
-    ``gaps`` by device, a tenth where none is given.
+    ``gaps`` by device, a tenth where none is given; ``more`` layers by name.
     """
     plan = load_plan(config)
     files = {}
+    for name, values in more.items():
+        write_levels(plan.build / name, values)
+        files[name] = plan.build / name
     for number, device in enumerate(plan.config.devices):
         for channel, name in enumerate(max_eirp_files(plan, device.id), plan.wsd[0]):
             write_levels(plan.build / name, random_levels(1000 * number + channel, gaps.get(device.id, 0.1)))

@@ -108,6 +108,23 @@ def compare(
 
 
 @app.command(
+    epilog="Example: channelmaps occupancy measured.csv --results results/slovenia/latest --out occupancy"
+)
+def occupancy(
+    measurements: Annotated[
+        Path, typer.Argument(help="CSV lon,lat,duty_pct, channel or f_mhz,bandwidth_mhz, and a level.")
+    ],
+    results: Annotated[Path, typer.Option(help="Folder of a published run, with internal/.")],
+    out: Annotated[Path, typer.Option(help="Folder to write tables and a GeoPackage to.")],
+    device: Annotated[str | None, typer.Option(help="Id of a device profile; the first if absent.")] = None,
+) -> None:
+    """Measured occupancy beside the maps: hints for a person, never a change of a map (SM.2405, 6.3)."""
+    from pipeline.studies.occupancy import occupancy_command
+
+    occupancy_command(measurements, results, out, device=device)
+
+
+@app.command(
     epilog="Example: channelmaps picture "
     "results/slovenia/latest/public/available_channels_fixed30_20dbm.tif free_channels.png"
 )

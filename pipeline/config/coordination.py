@@ -103,7 +103,7 @@ class EpfdCase(Section):
     epfd: Annotated[
         Literal["bound", "simulation", "given"], Field(description="bound, simulation or given")
     ] = "bound"
-    """Judge of condition 2: the upper `bound`, a `given` value, a `simulation` (manual review: none made)."""
+    """Judge of condition 2: the upper `bound`, a `given` value, or the `simulation` (its section)."""
     epfd_dbw_m2: Annotated[Number, Field(ge=-400, le=0, description="-400 to 0 dB(W/m2)")] | None = None
     """Largest epfd(down) in the reference bandwidth, for `given`."""
 
@@ -116,6 +116,15 @@ class EpfdCase(Section):
         return self
 
 
+class EpfdSimulation(Section):
+    """Simulation of the epfd(down) in time, for systems with a `constellation`."""
+
+    hours: Annotated[Number, Field(ge=0.1, le=8760)] = 24.0
+    """Simulated time from the epoch of the constellation on."""
+    spacing_km: Annotated[Number, Field(ge=0.01, le=1000)] = 25.0
+    """Side of the squares of which one place each is simulated."""
+
+
 class EpfdComparison(Section):
     """A non-geostationary system and a large earth station (RR Nos. 9.7A and 9.7B)."""
 
@@ -123,8 +132,16 @@ class EpfdComparison(Section):
     """YAML with the earth `station` and the non-geostationary `system`."""
     case: EpfdCase | None = None
     """A comment that is decided on, if there is one."""
+    simulation: EpfdSimulation | None = None
+    """Simulate beside the bound."""
     limits: Path = TABLES / "rr941.yaml"
     """Conditions 1 and 2 by band."""
+
+    @model_validator(mode="after")
+    def _simulated(self) -> EpfdComparison:
+        if self.case is not None and self.case.epfd == "simulation" and self.simulation is None:
+            raise ValueError("case.epfd: simulation needs the section `simulation`")
+        return self
 
 
 class Radars(Section):

@@ -156,7 +156,7 @@ def test_case_that_contradicts_itself_is_refused(wrong):
     ],
 )
 def test_a_bound_stands_in_for_no_simulation(case, reason):
-    """No simulation is computed: without its result neither `include` nor `keep` may come out."""
+    """Where a simulation found no place that sees the satellite neither `include` nor `keep` may come out."""
     both = systems()
     decided_on = EpfdCase.model_validate(CASE | case)
     found = _decided(decided_on, both, judge(both, LIMITS), LIMITS, -140.0)

@@ -215,7 +215,7 @@ coordination:
     - networks: networks.yaml
       case: {kind: inclusion, edition: WRC15, region: 1, request_received: 2026-03-02, ific_date: 2026-06-16,
              comment_received: 2026-10-09, calculation_supplied: true}
-  rr97ab: {systems: systems.yaml}
+  rr97ab: {systems: systems.yaml, simulation: {hours: 1.0}}
   radars: {administration: SVN, borders: world.gpkg, frequencies_mhz: [13.5], register_file: radars.csv}
   links: links.csv
 """

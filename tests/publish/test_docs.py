@@ -29,6 +29,9 @@ ELSEWHERE = [
     "public/statistics_by_region.csv",
     "public/allotment_unused_223-224.tif",
     "public/allotment_shares.csv",
+    "public/rr97ab_epfd_simulated.tif",
+    "public/rr97ab_exceedance.tif",
+    "public/rr97ab_epfd_distribution.csv",
 ]
 FOLDERS = ("public/", "internal/", "stac/", "<territory>", "report", "manifest.json")
 

@@ -82,6 +82,9 @@ COMMANDS = {
     ),
     "links": Command("links links.csv", ("--out",), "links.csv", "links.csv"),
     "contour": Command("contour tiny.yaml", ("--out",), "register.csv", "contours.gpkg"),
+    "occupancy": Command(
+        "occupancy links.csv --results results/tiny/latest", ("--out",), "links.csv", "summary.csv"
+    ),
     "compare": Command(
         "compare results/tiny/latest other/latest", ("--out",), "register.csv", "compare_fixed30.png"
     ),

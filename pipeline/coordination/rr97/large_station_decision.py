@@ -7,6 +7,7 @@ proves nothing and is left to a manual review.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
@@ -142,7 +143,7 @@ def decision_record(case: EpfdCase, systems: Systems, decision: LargeStationDeci
         "parties": parties(case, systems),
         "tests": decision.tests,
         "epfd": case.epfd,
-        "epfd_dbw_m2": decision.epfd_dbw_m2,
+        "epfd_dbw_m2": None if decision.epfd_dbw_m2 == -math.inf else decision.epfd_dbw_m2,
         "outcome": decision.outcome,
         "reason": decision.reason,
         "flags": list(decision.flags),

@@ -55,6 +55,24 @@ class MaskPoint(Section):
     pfd_dbw_m2: Annotated[Number, Field(ge=-300, le=0, description="-300 to 0 dB(W/m2)")]
 
 
+class Shell(Section):
+    """Walker constellation T/P/F of circular orbits: all stations of one altitude and inclination."""
+
+    satellites: Annotated[Whole, Field(ge=1, le=100_000, description="1 to 100000 in all planes (T)")]
+    planes: Annotated[Whole, Field(ge=1, description="1 or more, a divisor of satellites (P)")]
+    phasing: Annotated[Whole, Field(ge=0, description="0 to less than planes (F)")]
+    inclination_deg: Annotated[Number, Field(ge=0, le=180, description="0 to 180 degrees")]
+    altitude_km: Annotated[Number, Field(gt=100, le=200_000, description="100 to 200000 km")]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Shell:
+        if self.satellites % self.planes:
+            raise ValueError("planes does not divide satellites")
+        if self.phasing >= self.planes:
+            raise ValueError("phasing is not below planes")
+        return self
+
+
 class NonGeostationarySystem(Section):
     """Non-geostationary system."""
 
@@ -73,6 +91,9 @@ class NonGeostationarySystem(Section):
     pfd_mask: Annotated[
         tuple[MaskPoint, ...], Field(min_length=1, max_length=1000, description="one or more points")
     ]
+    constellation: Annotated[
+        tuple[Shell, ...], Field(max_length=100, description="up to 100 shells, for a simulation")
+    ] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> NonGeostationarySystem:
@@ -81,6 +102,9 @@ class NonGeostationarySystem(Section):
         elevations = [point.elevation_deg for point in self.pfd_mask]
         if any(np.diff(elevations) <= 0):
             raise ValueError("pfd_mask is not in the order of rising elevation")
+        shells_km = {shell.altitude_km for shell in self.constellation}
+        if self.constellation and shells_km != set(self.altitudes_km):
+            raise ValueError("constellation has not the altitudes of altitudes_km")
         return self
 
 
