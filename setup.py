@@ -29,7 +29,13 @@ setup(
     packages=[*find_packages(include=["pipeline", "pipeline.*"], exclude=["pipeline.api"]), *MAPPED],
     package_dir=MAPPED,
     package_data={
-        "pipeline": ["**/*.npz", "**/*.txt", "**/*.jinja", "publish/web/bundle/*"],
+        "pipeline": [
+            "**/*.npz",
+            "**/*.txt",
+            "**/*.jinja",
+            "publish/web/bundle/*",
+            "publish/web/texts/*.yaml",
+        ],
         **{package: DATA for package in MAPPED if package.startswith("pipeline.shipped.")},
     },
 )

@@ -27,14 +27,17 @@ _IDENTIFIER = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 _EPSG = r"^EPSG:\d{4,6}$"
 _AUTHORITY = r"^[A-Za-z]{2}$"
 _ADMINISTRATION = r"^[A-Z]{1,3}$"
+_TILES = r"""^https?://[A-Za-z0-9.-]+(:\d+)?/[^\s"'<>;,]*\{z\}[^\s"'<>;,]*\{[xy]\}[^\s"'<>;,]*\{[xy]\}[^\s"'<>;,]*$"""
 _BOND = r"^\d{1,2}-\d{1,2}$"
 FORMS = {
     _IDENTIFIER: "1 to 40 of a-z, 0-9, _ and -, of which the first is a letter or a digit",
     _EPSG: "EPSG: and a number of 4 to 6 digits",
     _AUTHORITY: "two letters of ISO 3166",
     _ADMINISTRATION: "one to three capital letters",
+    _TILES: "http(s)://, a server, a path with {z}, {x} and {y}; no blanks, quotes, commas, semicolons",
     _BOND: "first and last channel of a bond, such as 20-21",
 }
+TileAddress = Annotated[str, Field(pattern=_TILES)]
 BondName = Annotated[str, Field(pattern=_BOND)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 EpsgCode = Annotated[str, Field(pattern=_EPSG)]

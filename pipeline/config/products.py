@@ -10,7 +10,17 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.config.base import AuthorityCode, Identifier, ModelFor, Number, Section, Sourced, Whole, within
+from pipeline.config.base import (
+    AuthorityCode,
+    Identifier,
+    ModelFor,
+    Number,
+    Section,
+    Sourced,
+    TileAddress,
+    Whole,
+    within,
+)
 from pipeline.config.channels import ChannelList
 from pipeline.shipped import TABLES
 
@@ -122,6 +132,26 @@ class Sensitivity(Section):
     """Also each cautious choice the other way, as `public/choices.csv` has them."""
 
 
+class Basemap(Section):
+    """A map of somebody else's that the web map can show below its layers, if the reader ticks it."""
+
+    url: TileAddress
+    """Address of its tiles in the web's Mercator map, e.g. `https://maps.example.org/{z}/{x}/{y}.png`; its
+    owner says what use is allowed."""
+    attribution: Annotated[str, Field(min_length=1)]
+    """Whom its owner wants to see credited; shown with it."""
+    max_zoom: Annotated[Whole, Field(ge=0, le=24)] = 19
+    """Its finest zoom."""
+    tile_px: Literal[256, 512] = 256
+    """Side of its tiles."""
+
+    @property
+    def origin(self) -> str:
+        """The server that a browser may ask, for the page's policy."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+
 class Publish(Section):
     """What the public files of a run tell of protected stations (`docs/disclosure.md`)."""
 
@@ -131,6 +161,8 @@ class Publish(Section):
     coarsen_m: Annotated[Number, Field(ge=0, le=100_000)] = 0.0
     """Side of the blocks that places of protected stations are known by: each station limits as if it stood
     anywhere in its block. Limits only fall. 0: at their places."""
+    basemap: Basemap | None = None
+    """What the web map can show below the layers. None: the page asks no server but its own."""
 
     @property
     def limiting_family(self) -> str:

@@ -319,6 +319,8 @@ _ROWS = (
             "levels_dbm",
             "population",
             "publish.limiting_service",
+            "publish.basemap",
+            "terrain.dem",
             "pmse.registers",
             "pmse.at",
             "registers.as_of",

@@ -26,6 +26,7 @@ BOUNDARY_FILE, LAND_FILE = "public/boundaries.geojson", "public/land.geojson"
 TRANSMITTER_FILE = "internal/transmitters.gpkg"
 # What the built page of the web map is made of.
 PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
+RELIEF_ARCHIVE = "tiles/relief.pmtiles"
 
 
 def territory_files(plan: Plan) -> list[str]:
@@ -125,6 +126,7 @@ def web_files(plan: Plan) -> list[str]:
     page = (*PAGE_FILES, "maps.json", "boundaries.geojson")
     names = [f"public/web/{name}" for name in page]
     names += [f"public/web/tiles/{archive_name(source)}.pmtiles" for source in web_sources(plan)]
+    names += [] if plan.config.terrain.dem is None else [f"public/web/{RELIEF_ARCHIVE}"]
     return names + [f"public/web/numbers/{device.id}.pmtiles" for device in plan.config.devices]
 
 

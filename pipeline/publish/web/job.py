@@ -1,9 +1,10 @@
-"""Job web: ``public/web/`` from the published layers of all devices and the boundaries, nothing else.
+"""Job web: ``public/web/`` from the published layers of all devices, boundaries and terrain, nothing else.
 
 index.html, app.js, app.css, LICENSES.txt    the page
 maps.json                                    devices, channels, levels, classes, statements
 boundaries.geojson                           land, borders, places
 tiles/<layer>.pmtiles                        pictures of one layer: 512-pixel PNG tiles of the web's map
+tiles/relief.pmtiles                         light and shade of the terrain, where there is a terrain model
 numbers/<device>.pmtiles                     levels and limiting services of all channels (``web_tiles.py``)
 """
 
@@ -16,7 +17,9 @@ from pipeline.config.config import Config
 from pipeline.files import write_whole
 from pipeline.grid import raster
 from pipeline.hashing import file_sha256
+from pipeline.plan.run_files import RELIEF_ARCHIVE
 from pipeline.publish.web.boundaries import view_box_deg
+from pipeline.publish.web.relief_tiles import write_relief
 from pipeline.publish.web.web_files import (
     archives_of,
     below,
@@ -43,11 +46,16 @@ def main(config: Config, build: Path, *, threads: int) -> None:
     present = write_pictures(public, layers, place, threads)
     for device in config.devices:
         write_numbers(config, public, device, place.box_deg)
+    if config.terrain.dem is not None:
+        write_relief(public / "web" / RELIEF_ARCHIVE, config.terrain.dem, place.box_deg, place.zooms)
     files = {name: file_sha256(public / "web" / name)[:_HASH_DIGITS] for name in archives_of(config, layers)}
     facts = describe(config, place, view_deg, tags=first.attrs["tags"], present=present, files=files)
+    facts["rasters"] = {layer.archive: layer.raster for layer in layers}
     texts = {
         "maps.json": json.dumps(facts, ensure_ascii=False, indent=1) + "\n",
         "boundaries.geojson": below(config, view_deg, place.grid.resolution_m),
     }
-    for name, content in (page_files() | {name: text.encode() for name, text in texts.items()}).items():
+    for name, content in (
+        page_files(config.publish.basemap) | {name: text.encode() for name, text in texts.items()}
+    ).items():
         write_whole(public / "web" / name, content)

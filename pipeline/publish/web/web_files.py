@@ -16,13 +16,14 @@ from pmtiles.tile import Compression, TileType
 from pipeline.availability.classes import published_levels_dbm
 from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
+from pipeline.config.products import Basemap
 from pipeline.config.protection import Device
 from pipeline.grid import raster
 from pipeline.grid.grid import Box, Grid
 from pipeline.grid.layer_files import archive_name, layer_file, raster_of, style_name
 from pipeline.layers import LAYERS
 from pipeline.plan.published_layers import published_layers
-from pipeline.plan.run_files import PAGE_FILES
+from pipeline.plan.run_files import PAGE_FILES, RELIEF_ARCHIVE
 from pipeline.publish.styles import (
     Scheme,
     class_index,
@@ -33,6 +34,7 @@ from pipeline.publish.styles import (
 )
 from pipeline.publish.web import bundle
 from pipeline.publish.web.boundaries import boundary_features, geojson_text, place_features
+from pipeline.publish.web.languages import catalogues
 from pipeline.publish.web.place import (
     WEB_TILE_PX,
     Fit,
@@ -58,7 +60,7 @@ from pipeline.territory.rasters import boundaries_of
 _SAMPLES = 5000  # pixels at which places are checked
 # By import, so that an edited page makes the job run again as an edited module does.
 BUNDLE = Path(bundle.__file__).parent
-_FORMAT = "channelmaps-web/1"
+_FORMAT = "channelmaps-web/2"
 _NOT_PUBLIC = "(not published)"
 _STATEMENTS = ("notice", "product", "unverified", "method", "model")
 
@@ -139,7 +141,9 @@ def geography(layer: xr.DataArray) -> Geography:
 
 def archives_of(config: Config, layers: list[WebLayer]) -> list[str]:
     """All archives, relative to ``public/web``."""
-    return [layer.archive for layer in layers] + [_numbers_archive(device) for device in config.devices]
+    relief = [] if config.terrain.dem is None else [RELIEF_ARCHIVE]
+    numbers = [_numbers_archive(device) for device in config.devices]
+    return [layer.archive for layer in layers] + numbers + relief
 
 
 def write_pictures(
@@ -207,9 +211,13 @@ def below(config: Config, view_deg: Box, resolution_m: float) -> str:
     return geojson_text([*features, *place_features(places, view_deg, boundaries.territory)])
 
 
-def page_files() -> dict[str, bytes]:
-    """Content of the page's own files by name."""
-    return {name: (BUNDLE / name).read_bytes() for name in PAGE_FILES}
+def page_files(basemap: Basemap | None = None) -> dict[str, bytes]:
+    """Content of the page's own files by name; with a basemap its policy names the server of that too."""
+    files = {name: (BUNDLE / name).read_bytes() for name in PAGE_FILES}
+    if basemap is not None:
+        for rule in (b"img-src 'self'", b"connect-src 'self'"):
+            files["index.html"] = files["index.html"].replace(rule, rule + b" " + basemap.origin.encode())
+    return files
 
 
 # --- facts of the page --------------------------------------------------------------------------------------
@@ -253,6 +261,9 @@ def describe(
         "present": present,
         "files": files,
         "base": read_base_colours(),
+        "relief": None if config.terrain.dem is None else RELIEF_ARCHIVE,
+        "basemap": None if config.publish.basemap is None else config.publish.basemap.model_dump(),
+        "languages": catalogues(),
     }
 
 

@@ -99,9 +99,7 @@ def until_read_near(page: Any, lat_deg: float, lon_deg: float) -> tuple[float, f
     at = "location.hash.split('at=')[1]?.split('/').map(Number)"
     near = f"Math.abs(at[0] - {lat_deg}) < 4e-4 && Math.abs(at[1] - {lon_deg}) < 4e-4"
     until(page, f"(at => at && {near})({at})")
-    until(
-        page, "document.querySelector('#caption').textContent.includes(document.querySelector('#lon').value)"
-    )
+    until(page, f"(at => document.querySelector('#caption').textContent.includes(at[1].toFixed(5)))({at})")
     found = page.evaluate(at)
     return found[0], found[1]
 
@@ -120,7 +118,7 @@ def shown(page: Any) -> list[tuple[int, int]]:
 
 def texts(page: Any) -> list[list[str]]:
     rows = page.locator("#rows tr").all()
-    return [[cell.inner_text().strip() for cell in row.locator("th, td").all()] for row in rows]
+    return [[cell.inner_text().strip() for cell in row.locator("th button, td").all()] for row in rows]
 
 
 def test_click_shows_the_numbers_of_the_raster(site: Site) -> None:
@@ -150,32 +148,36 @@ def test_click_shows_the_numbers_of_the_raster(site: Site) -> None:
 
 def test_typed_place_shows_the_numbers_of_its_device(site: Site) -> None:
     page = site.open("#device=small")
-    page.fill("#lat", "45,97")
-    page.fill("#lon", "14.45")
-    page.press("#lon", "Enter")
+    page.fill("#search", "45,97; 14.45")
+    page.press("#search", "Enter")
     page.wait_for_selector("#rows tr")
     assert shown(page) == site.values("small", *MIDDLE)
     page.select_option("#device", "fixed30")
     until(page, "document.querySelector('#caption').textContent.startsWith('fixed30')")
     assert shown(page) == site.values("fixed30", *MIDDLE)
-    page.fill("#lat", "95")
-    page.press("#lat", "Enter")
-    assert page.evaluate("document.querySelector('#lat').validity.valid") is False
+    page.fill("#search", "95, 14")
+    page.press("#search", "Enter")
+    assert "No such place" in page.inner_text("#not-found")
+    assert "at=45.97000/14.45000" in page.evaluate("location.hash")
 
 
-def test_place_is_chosen_by_name(site: Site) -> None:
+def test_place_is_found_by_name(site: Site) -> None:
+    """Without accents and from the keyboard; places outside the territory are not offered."""
     page = site.open(f"#device=small&{view(13, *MIDDLE)}")
-    assert page.locator("#place option").all_inner_texts() == ["Choose one", "Dol", "Zgoraj"]
-    page.focus("#place")
-    page.keyboard.type("Z")
+    page.focus("#search")
+    page.keyboard.type("o")
+    assert page.locator("#found li").all_inner_texts() == ["Zgoraj", "Dol"]
+    assert page.get_attribute("#search", "aria-expanded") == "true"
+    page.keyboard.press("ArrowDown")
+    assert page.get_attribute("#search", "aria-activedescendant") == "found-0"
+    page.keyboard.press("Enter")
     page.wait_for_selector("#rows tr")
     until_read_near(page, 46.12, 14.21)
     assert shown(page) == site.values("small", 46.12, 14.21)
     middle = page.evaluate("location.hash.split('map=13.00/')[1].split('&')[0].split('/').map(Number)")
     assert middle == pytest.approx((46.12, 14.21), abs=1e-3)
-    assert page.evaluate("document.activeElement.id") == "place"
-    page.mouse.click(*middle_of_map(page))
-    until(page, "document.querySelector('#place').value === ''")
+    assert page.evaluate("document.activeElement.id") == "result"
+    assert page.locator("#found").is_hidden()
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP])
@@ -277,19 +279,22 @@ def test_share_link_brings_the_view_back(site: Site) -> None:
 def test_keyboard_alone_is_enough(site: Site) -> None:
     page = site.open(f"#layer=available_channels&{view(10, *MIDDLE)}")
     order = []
-    for _ in range(15):
+    for _ in range(19):
         page.keyboard.press("Tab")
         order.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
     assert order[0] == "skip"
     stops = [
         "maplibregl-canvas",
+        "search",
+        "locate",
         "layer-available_channels",
         "device",
         "level",
-        "place",
-        "lat",
-        "lon",
+        "opacity",
+        "vs",
+        "language",
         "share",
+        "print",
     ]
     assert [name for name in order if name in stops] == stops
     page.focus("canvas")

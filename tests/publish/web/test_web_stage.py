@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 from pmtiles.reader import MemorySource, Reader
 from pyproj import Transformer
 
+from pipeline.errors import InputError
 from pipeline.plan import run_files
 from pipeline.plan.plan import load_plan
 from pipeline.plan.territory_file import load_config
@@ -136,3 +138,38 @@ def test_pictures_of_equal_layers_are_equal(made_up: Path) -> None:
         start = Reader(MemorySource(data)).header()["tile_data_offset"]
         pictures.append(data[start:])
     assert pictures[0] == pictures[1]
+
+
+def test_policy_names_the_server_of_the_basemap_and_no_other(made_up: Path) -> None:
+    """With a basemap the page may ask its server for pictures; without, nobody but its own."""
+    run_from("web", Path("territory.yaml"), Path("build"))
+    before = (WEB / "index.html").read_text()
+    assert "https:" not in before
+    file = made_up / "territory.yaml"
+    basemap = '{url: "https://maps.example.org/t/{z}/{x}/{y}.png", attribution: somebody}'
+    file.write_text(file.read_text() + f"publish: {{basemap: {basemap}}}\n", encoding="utf-8")
+    run_from("web", Path("territory.yaml"), Path("build"))
+    after = (WEB / "index.html").read_text()
+    assert after.count("https://maps.example.org") == 2
+    assert after.replace(" https://maps.example.org", "") == before
+    assert json.loads((WEB / "maps.json").read_text())["basemap"]["attribution"] == "somebody"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "maps.example.org/{z}/{x}/{y}.png",
+        "https://maps.example.org/{z}/{x}.png",
+        "https://maps.example.org; script-src *//{z}/{x}/{y}.png",
+        "https://{s}.example.org/{z}/{x}/{y}.png",
+        "ftp://maps.example.org/{z}/{x}/{y}.png",
+    ],
+)
+def test_address_of_a_basemap_is_checked(made_up: Path, url: str) -> None:
+    """Also because it goes into the page's policy."""
+    file = made_up / "territory.yaml"
+    file.write_text(
+        file.read_text() + f'publish: {{basemap: {{url: "{url}", attribution: a}}}}\n', encoding="utf-8"
+    )
+    with pytest.raises(InputError, match="url"):
+        load_config(file)

@@ -1,6 +1,7 @@
-// The map: land and borders below, one layer of pictures, the outline of the chosen pixel, names of places.
+// The map: land and borders below, one layer of pictures, relief, the outline of the chosen pixel, names of places.
 import { addProtocol, Map as MapView, NavigationControl, ScaleControl, setWorkerUrl } from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
+import { say } from "./texts.js";
 import workerText from "worker:maplibre-gl/dist/maplibre-gl-worker.mjs";
 
 const FINER_ZOOMS = 6; // beyond the finest pictures
@@ -13,60 +14,88 @@ const NO_TILE = Uint8Array.from(
 );
 
 /**
- * Draws the map into an element and returns {show(archive), mark(ring), view(), goTo(view)}.
+ * Draws the map into an element and returns {show(archive, state), mark(ring), view(), goTo(view), ...}.
  * Throws where the browser cannot draw (no WebGL); `on.read({lat, lon})` and `on.moved()` tell what the reader does.
+ * `name` of its pictures' protocol; a map that `follows` another one is moved by the page alone.
  */
-export function makeMap(element, maps, boundaries, files, on) {
-  const worker = new Blob([workerText], { type: "text/javascript" });
-  // The ending tells MapLibre that it is no module: a browser does not start those from memory.
-  setWorkerUrl(`${URL.createObjectURL(worker)}#worker.cjs`);
-  addProtocol("layer", async ({ url }, { signal }) => {
-    const [, name, z, x, y] = url.match(/^layer:\/\/(.+)\/(\d+)\/(\d+)\/(\d+)$/);
-    const tile = await files.archive(name, maps.files).getZxy(Number(z), Number(x), Number(y), signal);
+export function makeMap(element, maps, boundaries, files, on, { name = "layer", follows = false } = {}) {
+  startWorker();
+  addProtocol(name, async ({ url }, { signal }) => {
+    const [, archive, z, x, y] = url.match(/^\w+:\/\/(.+)\/(\d+)\/(\d+)\/(\d+)$/);
+    const tile = await files.archive(archive, maps.files).getZxy(Number(z), Number(x), Number(y), signal);
     return { data: tile ? tile.data : NO_TILE.slice().buffer };
   });
   const map = new MapView({
     container: element,
-    style: styleOf(maps, boundaries),
+    style: styleOf(maps, boundaries, name),
     bounds: maps.box_deg,
     fitBoundsOptions: { padding: 20 },
-    maxBounds: maps.view_deg,
+    maxBounds: follows ? undefined : maps.view_deg,
     maxZoom: maps.zooms[1] + FINER_ZOOMS,
-    attributionControl: { customAttribution: maps.attribution },
+    interactive: !follows,
+    // Else a printed page has no map.
+    canvasContextAttributes: { preserveDrawingBuffer: true },
+    attributionControl: follows ? false : { customAttribution: maps.attribution },
     dragRotate: false,
     pitchWithRotate: false,
     touchPitch: false,
     rollEnabled: false,
     fadeDuration: 0,
     locale: {
-      "Map.Title": `Map of ${maps.title}. Arrow keys move it, plus and minus zoom, Enter reads the numbers in the middle.`,
+      "Map.Title": say("Map of {title}. Arrow keys move it, plus and minus zoom, Enter reads the numbers in the middle.", maps),
+      "NavigationControl.ZoomIn": say("Zoom in"),
+      "NavigationControl.ZoomOut": say("Zoom out"),
     },
   });
+  map.on("error", (event) => on.failed(event.error));
+  map.once("idle", () => (element.dataset.drawn = "yes"));
+  if (!follows) listen(map, on);
+  return handle(map, name);
+}
+
+let started = false;
+
+function startWorker() {
+  if (started) return;
+  started = true;
+  const worker = new Blob([workerText], { type: "text/javascript" });
+  // The ending tells MapLibre that it is no module: a browser does not start those from memory.
+  setWorkerUrl(`${URL.createObjectURL(worker)}#worker.cjs`);
+}
+
+/** Controls, and what the reader does with the map. */
+function listen(map, on) {
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
   map.addControl(new NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new ScaleControl({ unit: "metric" }), "bottom-left");
   map.on("click", (event) => on.read({ lat: event.lngLat.lat, lon: event.lngLat.lng }));
   map.on("moveend", () => on.moved());
-  map.on("error", (event) => on.failed(event.error));
   map.getCanvas().addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
     const { lat, lng } = map.getCenter();
     on.read({ lat, lon: lng });
   });
-  return handle(map);
 }
 
-function handle(map) {
+function handle(map, name) {
   const ready = new Promise((resolve) => map.once("load", resolve));
+  let shown = null;
   return {
     ready,
-    show: async (archive) => {
+    show: async (archive, { opacity, relief, base }) => {
       await ready;
-      map.getSource("layer").setTiles([`layer://${archive}/{z}/{x}/{y}`]);
+      if (shown !== archive) map.getSource("layer").setTiles([tilesOf(name, archive)]);
+      shown = archive;
       map.setLayoutProperty("layer", "visibility", "visible");
+      map.setPaintProperty("layer", "raster-opacity", opacity / 100);
+      for (const [id, wanted] of Object.entries({ relief, base })) {
+        if (map.getLayer(id)) map.setLayoutProperty(id, "visibility", wanted ? "visible" : "none");
+      }
     },
+    onMove: (follow) => map.on("move", follow),
+    remove: () => map.remove(),
     mark: async (ring) => {
       await ready;
       map.getSource("pixel").setData(outline(ring));
@@ -88,35 +117,51 @@ function outline(ring) {
   return { type: "FeatureCollection", features };
 }
 
-function styleOf(maps, boundaries) {
+const tilesOf = (name, archive) => `${name}://${archive}/{z}/{x}/{y}`;
+
+/** Pictures of the run: of a layer, or of the relief. */
+function picturesOf(maps, tiles) {
+  const crossing = maps.box_deg[2] > 180;
+  const [minzoom, maxzoom] = maps.zooms;
+  const box = crossing ? {} : { bounds: maps.box_deg };
+  return { type: "raster", tiles: [tiles], tileSize: maps.tile_px, minzoom, maxzoom, ...box };
+}
+
+/** A layer of pictures, hidden at first. */
+function pictures(id, resampling = "nearest") {
+  const paint = { "raster-resampling": resampling, "raster-fade-duration": 0 };
+  return { id, type: "raster", source: id, layout: { visibility: "none" }, paint };
+}
+
+/** Sources that not every run has: the relief of its terrain, a map of somebody else's. */
+function moreSources(maps, name) {
+  const found = {};
+  if (maps.relief) found.relief = picturesOf(maps, tilesOf(name, maps.relief));
+  if (maps.basemap) {
+    const { url, attribution, max_zoom: maxzoom, tile_px: tileSize } = maps.basemap;
+    found.base = { type: "raster", tiles: [url], tileSize, maxzoom, attribution };
+  }
+  return found;
+}
+
+function styleOf(maps, boundaries, name) {
   const { base } = maps;
   const kind = (name) => ["==", ["get", "kind"], name];
-  const crossing = maps.box_deg[2] > 180;
   return {
     version: 8,
     sources: {
       below: { type: "geojson", data: boundaries, attribution: "" },
-      layer: {
-        type: "raster",
-        tiles: ["layer://none/{z}/{x}/{y}"],
-        tileSize: maps.tile_px,
-        minzoom: maps.zooms[0],
-        maxzoom: maps.zooms[1],
-        ...(crossing ? {} : { bounds: maps.box_deg }),
-      },
+      layer: picturesOf(maps, tilesOf(name, "none")),
+      ...moreSources(maps, name),
       pixel: { type: "geojson", data: outline(null) },
     },
     layers: [
       { id: "sea", type: "background", paint: { "background-color": base.sea } },
       { id: "land", type: "fill", source: "below", filter: kind("land"), paint: { "fill-color": base.land } },
       { id: "territory", type: "fill", source: "below", filter: kind("territory"), paint: { "fill-color": base.territory } },
-      {
-        id: "layer",
-        type: "raster",
-        source: "layer",
-        layout: { visibility: "none" },
-        paint: { "raster-resampling": "nearest", "raster-fade-duration": 0 },
-      },
+      ...(maps.basemap ? [pictures("base", "linear")] : []),
+      pictures("layer"),
+      ...(maps.relief ? [pictures("relief", "linear")] : []),
       { id: "border", type: "line", source: "below", filter: kind("border"), paint: { "line-color": base.border, "line-width": 0.8 } },
       { id: "home", type: "line", source: "below", filter: kind("home_border"), paint: { "line-color": base.home_border, "line-width": 1.6 } },
       {

@@ -1,5 +1,6 @@
 // Choosers, legend and statements: everything beside the map but the numbers of a pixel.
 import { deviceOf, fitted } from "./state.js";
+import { say } from "./texts.js";
 
 export const byId = (id) => document.getElementById(id);
 
@@ -15,17 +16,17 @@ export function fillStatements(maps) {
   const { notice, product, unverified, method, model } = maps.statements;
   document.title = maps.title;
   byId("title").textContent = maps.title;
-  const rest = [notice.replace(product, "").replace(/^[\s.]+|[\s.]+$/g, ""), unverified && "Rests on numbers that are not verified"];
+  const rest = [notice.replace(product, "").replace(/^[\s.]+|[\s.]+$/g, ""), unverified && say("Rests on numbers that are not verified")];
   const texts = rest.filter(Boolean).map(sentence).join(" ");
   byId("notice").replaceChildren(...(product ? [make("strong", {}, sentence(product)), " "] : []), texts);
   const facts = [
-    ["Not verified", unverified],
-    ["Protection of DTT reception", method],
-    ["Propagation: coverage, devices", model],
-    ["Pixels", `${maps.grid.resolution_m} m, ${maps.grid.crs}${astray(maps.grid)}`],
-    ["Bookings", maps.bookings_at && `those of ${maps.bookings_at}`],
-    ["Registers", maps.registers_as_of && `as of ${maps.registers_as_of}`],
-    ["Data", maps.attribution],
+    [say("Not verified"), unverified],
+    [say("Protection of DTT reception"), method],
+    [say("Propagation: coverage, devices"), model],
+    [say("Pixels"), `${maps.grid.resolution_m} m, ${maps.grid.crs}${astray(maps.grid)}`],
+    [say("Bookings"), maps.bookings_at && say("those of {date}", { date: maps.bookings_at })],
+    [say("Registers"), maps.registers_as_of && say("as of {date}", { date: maps.registers_as_of })],
+    [say("Data"), maps.attribution],
   ];
   const entries = facts.filter(([, text]) => text).flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
   byId("about").replaceChildren(make("dl", {}, ...entries));
@@ -37,7 +38,7 @@ export function makeChoosers(maps, get, change) {
   const radios = Object.entries(maps.families).map(([name, family]) => {
     const input = make("input", { type: "radio", name: "layer", value: name, id: `layer-${name}` });
     input.addEventListener("change", () => set({ layer: name }));
-    return make("label", { htmlFor: input.id }, input, family.title);
+    return make("label", { htmlFor: input.id }, input, say(family.title));
   });
   byId("layers").replaceChildren(...radios);
   byId("device").replaceChildren(...maps.devices.map((device) => option(device.id, deviceText(device))));
@@ -49,19 +50,6 @@ export function makeChoosers(maps, get, change) {
   byId("choose").addEventListener("submit", (event) => event.preventDefault());
 }
 
-/** Fills the chooser of places; none where the boundaries name no place of the territory. */
-export function makePlaces(boundaries, read) {
-  const home = boundaries.features.filter((feature) => feature.properties.home);
-  home.sort((one, other) => one.properties.name.localeCompare(other.properties.name));
-  byId("place-field").hidden = home.length === 0;
-  byId("place").replaceChildren(option("", "Choose one"), ...home.map((feature, i) => option(i, feature.properties.name)));
-  byId("place").addEventListener("change", ({ target }) => {
-    if (target.value === "") return;
-    const [lon, lat] = home[Number(target.value)].geometry.coordinates;
-    read({ lat, lon });
-  });
-}
-
 /** Makes choosers and legend show a state. */
 export function showChoice(maps, state, archive) {
   const device = deviceOf(maps, state);
@@ -71,7 +59,7 @@ export function showChoice(maps, state, archive) {
   byId("level").value = String(state.level);
   byId("channel").replaceChildren(...device.channels.map((entry) => option(entry.channel, channelText(entry))));
   byId("channel").value = String(state.channel);
-  byId("level-field").hidden = state.layer !== "available_channels";
+  byId("level-field").hidden = device.levels_dbm.length === 0;
   byId("channel-field").hidden = state.layer === "available_channels";
   byId("before").disabled = state.channel === device.channels[0].channel;
   byId("after").disabled = state.channel === device.channels.at(-1).channel;
@@ -81,9 +69,9 @@ export function showChoice(maps, state, archive) {
 /** Ramps are shown whole, so that they stay in place from channel to channel; of services those that occur. */
 function showLegend(family, present) {
   const shown = family.classes.filter((entry, i) => entry.from_raw !== null || entry.code < 0 || !entry.colour || present.has(i));
-  byId("legend-title").textContent = family.unit ? `${family.title} (${family.unit})` : family.title;
-  byId("legend-note").textContent = family.note;
-  byId("legend").replaceChildren(...shown.map((entry) => make("li", {}, swatch(entry), entry.label)));
+  byId("legend-title").textContent = family.unit ? `${say(family.title)} (${family.unit})` : say(family.title);
+  byId("legend-note").textContent = say(family.note);
+  byId("legend").replaceChildren(...shown.map((entry) => make("li", {}, swatch(entry), say(entry.label))));
 }
 
 /** A square in the colour of a class; what lies outside is crossed out. */
@@ -95,7 +83,7 @@ export function swatch(entry) {
 
 /** Says how far the pixel under a point may be off, where that is worth saying. */
 function astray({ error_px: error, resolution_m: size }) {
-  return error > 0.02 ? `; a point may be taken for one ${Math.ceil(error * size)} m away` : "";
+  return error > 0.02 ? `; ${say("a point may be taken for one {distance} m away", { distance: Math.ceil(error * size) })}` : "";
 }
 
 function neighbour(maps, state, step) {
@@ -105,6 +93,6 @@ function neighbour(maps, state, step) {
 }
 
 const option = (value, text) => make("option", { value: String(value) }, text);
-const deviceText = (device) => `${device.id}: ${device.height_m} m high, ${device.bandwidth_mhz} MHz, up to ${device.cap_dbm} dBm`;
+const deviceText = (device) => say("{id}: {height_m} m high, {bandwidth_mhz} MHz, up to {cap_dbm} dBm", device);
 const channelText = ({ channel, centre_mhz }) => `${channel} (${centre_mhz} MHz)`;
 const sentence = (text) => (text && !/[.!?]$/.test(text) ? `${text}.` : text);

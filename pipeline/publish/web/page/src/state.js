@@ -12,6 +12,11 @@ export function firstState(maps) {
     channel: device.channels[0].channel,
     view: null,
     at: null,
+    opacity: 100,
+    relief: false,
+    base: false,
+    vs: "",
+    lang: "",
   };
 }
 
@@ -27,6 +32,11 @@ export function stateOf(hash, maps, base) {
     channel: given.get("channel") ?? base.channel,
     view: zoom === undefined ? base.view : { zoom, lat: middle[0], lon: middle[1] },
     at: point(numbers(given.get("at"), 2)),
+    opacity: percent(given.get("opacity")) ?? base.opacity,
+    relief: given.has("relief") ? given.get("relief") === "1" : base.relief,
+    base: given.has("base") ? given.get("base") === "1" : base.base,
+    vs: given.get("vs") ?? "",
+    lang: given.get("lang") in (maps.languages ?? {}) || given.get("lang") === "en" ? given.get("lang") : base.lang,
   };
   return fitted(asked, maps);
 }
@@ -41,7 +51,16 @@ export function hashOf(state) {
     parts.push(`map=${zoom.toFixed(2)}/${lat.toFixed(PLACES)}/${lon.toFixed(PLACES)}`);
   }
   if (state.at) parts.push(`at=${state.at.lat.toFixed(PLACES)}/${state.at.lon.toFixed(PLACES)}`);
+  if (state.opacity !== 100) parts.push(`opacity=${state.opacity}`);
+  for (const key of ["relief", "base"]) if (state[key]) parts.push(`${key}=1`);
+  if (state.vs) parts.push(`vs=${encodeURIComponent(state.vs)}`);
+  if (state.lang) parts.push(`lang=${state.lang}`);
   return `#${parts.join("&")}`;
+}
+
+/** The published raster behind an archive's pictures, as seen from the page. */
+export function rasterOf(maps, archive) {
+  return `../${maps.rasters[archive]}`;
 }
 
 /** A state whose level, channel (a number, or the name of a bond) and layer the device has. */
@@ -88,4 +107,10 @@ export function point(pair) {
 function numbers(text, count) {
   const found = (text ?? "").split("/").map((part) => (part.trim() === "" ? NaN : Number(part)));
   return found.length === count && found.every(Number.isFinite) ? found : null;
+}
+
+/** A whole number of 0 to 100, or null. */
+function percent(text) {
+  const value = /^\d{1,3}$/.test(text ?? "") ? Number(text) : NaN;
+  return value <= 100 ? value : null;
 }
