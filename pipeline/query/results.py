@@ -31,8 +31,9 @@ class Run(NamedTuple):
 
     @property
     def build(self) -> Path:
-        """Where the intermediates of this territory lie, of whichever run was computed last."""
-        return self.root / "build" / str(self.manifest["territory"])
+        """Where the intermediates of the newest run of this territory, or of its what-ifs, are."""
+        name = self.manifest["config"]["settings"].get("results") or self.manifest["territory"]
+        return self.root / "build" / str(name)
 
 
 def read_run(results: Path) -> Run:

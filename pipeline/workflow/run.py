@@ -42,6 +42,7 @@ from pipeline.workflow.summary import (
     write_summary,
 )
 from pipeline.workflow.validate import validate_command
+from pipeline.workflow.variants import own_intermediates
 
 _STATE = Path(".snakemake")
 _MOST_LINES = 5
@@ -113,7 +114,7 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
 
 
 def _run_checked(config_path: Path, options: RunOptions, started: datetime) -> int:
-    with only_one_run(wait=options.wait) as lock:
+    with only_one_run(wait=options.wait) as lock, own_intermediates(load_config(config_path)):
         inputs = state_of(config_path, load_config(config_path))
         plan = load_plan(config_path)
         before = published_manifest(plan.results)

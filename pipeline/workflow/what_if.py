@@ -1,7 +1,8 @@
 """`channelmaps what-if`: the maps after a change of settings, beside the published ones.
 
 The changed settings run in the territory's own build folder, so only what depends on them is computed again;
-the results appear under ``results/<territory>-what-if``. The next ordinary run computes the same jobs back.
+the results appear under ``results/<territory>-what-if``, intermediates under ``build/<territory>-what-if``
+(``variants.py``). An ordinary run afterwards computes nothing.
 The pixel grid stays as it is unless the change widens the maximum interference range.
 """
 

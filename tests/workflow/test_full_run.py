@@ -33,9 +33,15 @@ STRIPS = (channel_files, victim_blocks, masks, population, neighbours, stacks)
 SMALL_PX = 128
 
 
-def run(repository: Path, *arguments: str, command: str = "run", expected_code: int = 0) -> str:
+def run(
+    repository: Path,
+    *arguments: str,
+    command: str = "run",
+    config: str | None = "tiny.yaml",
+    expected_code: int = 0,
+) -> str:
     environment = os.environ | {"PYTHONPATH": str(repository)}
-    line = [sys.executable, "-m", "pipeline", command, "tiny.yaml", *arguments]
+    line = [sys.executable, "-m", "pipeline", command, *filter(None, [config]), *arguments]
     done = subprocess.run(line, text=True, capture_output=True, env=environment, timeout=1500)
     assert done.returncode == expected_code, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -29,6 +29,11 @@ def test_what_if_equals_a_full_run_and_leaves_the_published_one(repository: Path
 
     found = contents((results / "tiny-what-if/latest").resolve())
     assert found["public/max_eirp_fixed30_ch28.tif"] != before["public/max_eirp_fixed30_ch28.tif"]
+    for name in ("tiny", "tiny-what-if"):
+        place = ("--lon", "14.5", "--lat", "46.05", "--channel", "28", "--device", "fixed30")
+        run(repository, "--results", f"results/{name}", *place, command="explain", config=None)
+    assert "Nothing to be done" in run(repository, "--verbose")
+
     for folder in ("build", "results", ".snakemake"):
         shutil.rmtree(folder)
     run(repository, *CHANGE, command="what-if")
