@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.application import app
+from pipeline.cli.application import CommandFamily, app
 
 ResultsOption = Annotated[Path, typer.Option("--results", help="results/<territory>, or its latest run.")]
 DbOption = Annotated[str, typer.Option("--db", help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")]
@@ -47,5 +47,138 @@ def serve(
         begin=instant_of("--now", now),
         behind_proxy=behind_proxy,
         cors=cors,
+        workers=workers,
     )
     raise typer.Exit(serve_command(settings, listening(listen, tls_cert, tls_key, workers)))
+
+
+devices = CommandFamily(
+    help="Register of devices, orders to stop, and what is in use.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(devices, name="devices")
+IdArgument = Annotated[str, typer.Argument(help="Id of the register, or key of devices list.")]
+InstantOption = Annotated[str | None, typer.Option(help="UTC instant such as 2026-12-05T08:00:00Z.")]
+
+
+@devices.command(
+    name="import", epilog="Example: channelmaps devices import devices.csv --db sqlite:///loop.db"
+)
+def import_devices(
+    file: Annotated[Path, typer.Argument(help="devices.csv, or GeoJSON or GeoPackage with its columns.")],
+    db: DbOption = "sqlite:///loop.db",
+    contacts: Annotated[Path | None, typer.Option(help="contacts.csv: owners and operators.")] = None,
+) -> None:
+    """Enter devices, all of the file or none; one that is known is updated, what it was is kept."""
+    from pipeline.loop.device_tools import import_command
+
+    import_command(file, db, contacts)
+
+
+@devices.command(name="list", epilog="Example: channelmaps devices list --db sqlite:///loop.db")
+def list_devices(db: DbOption = "sqlite:///loop.db") -> None:
+    """A line a device: id, state, category, what it is, channels in use."""
+    from pipeline.loop.device_tools import list_command
+
+    list_command(db)
+
+
+@devices.command(epilog="Example: channelmaps devices show KX-1 --db sqlite:///loop.db")
+def show(device: IdArgument, db: DbOption = "sqlite:///loop.db") -> None:
+    """All that is known of a device, as JSON."""
+    from pipeline.loop.device_tools import show_command
+
+    show_command(device, db)
+
+
+@devices.command(name="export", epilog="Example: channelmaps devices export --out devices.csv")
+def export_devices(
+    out: Annotated[Path, typer.Option(help="CSV to write.")], db: DbOption = "sqlite:///loop.db"
+) -> None:
+    """Write the register as it is imported."""
+    from pipeline.loop.device_tools import export_command
+
+    export_command(out, db)
+
+
+@devices.command(epilog="Example: channelmaps devices retire KX-1 --db sqlite:///loop.db")
+def retire(device: IdArgument, db: DbOption = "sqlite:///loop.db") -> None:
+    """A device that is no more: it is refused, its use ends."""
+    from pipeline.loop.device_tools import retire_command
+
+    retire_command(device, db)
+
+
+@devices.command(epilog="Example: channelmaps devices forget dolina --db sqlite:///loop.db")
+def forget(
+    contact: Annotated[str, typer.Argument(help="Key of a contact.")], db: DbOption = "sqlite:///loop.db"
+) -> None:
+    """Erase a person's contact."""
+    from pipeline.loop.device_tools import forget_command
+
+    forget_command(contact, db)
+
+
+@devices.command(
+    epilog="Examples: channelmaps devices withdraw --device KX-1 --reason interference\n\n"
+    "channelmaps devices withdraw --area town.geojson --lower-polling 60 --reason 'harmful interference'"
+)
+def withdraw(
+    reason: Annotated[str, typer.Option(help="Why; devices are told.")],
+    db: DbOption = "sqlite:///loop.db",
+    device: Annotated[str | None, typer.Option(help="One device.")] = None,
+    owner: Annotated[str | None, typer.Option(help="All devices of an owner.")] = None,
+    channel: Annotated[str | None, typer.Option(help="A channel or bond, everywhere.")] = None,
+    area: Annotated[Path | None, typer.Option(help="All channels in these polygons.")] = None,
+    ruleset: Annotated[str | None, typer.Option(help="All devices under these rules.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All devices.")] = False,
+    since: Annotated[str | None, typer.Option("--from", help="UTC instant; now if absent.")] = None,
+    until: InstantOption = None,
+    lower_polling: Annotated[
+        int | None, typer.Option(min=60, help="Longest polling interval in s while the order stands.")
+    ] = None,
+) -> None:
+    """Order to stop, at once for all answers; prints when the last device will know."""
+    from pipeline.loop.device_tools import Ordered, withdraw_command
+    from pipeline.query.query import instant_of
+
+    begin, end = instant_of("--from", since), instant_of("--until", until)
+    withdraw_command(
+        Ordered(device, owner, channel, area, ruleset, everything),
+        db,
+        reason=reason,
+        from_s=None if begin is None else int(begin.timestamp()),
+        until_s=None if end is None else int(end.timestamp()),
+        polling_s=lower_polling,
+    )
+
+
+@devices.command(epilog="Example: channelmaps devices restore 1 --db sqlite:///loop.db")
+def restore(
+    number: Annotated[int, typer.Argument(help="Number of the order.")], db: DbOption = "sqlite:///loop.db"
+) -> None:
+    """End an order to stop."""
+    from pipeline.loop.device_tools import restore_command
+
+    restore_command(number, db)
+
+
+@devices.command(name="report", epilog="Example: channelmaps devices report --out report.csv")
+def report_devices(
+    out: Annotated[Path, typer.Option(help="CSV to write.")], db: DbOption = "sqlite:///loop.db"
+) -> None:
+    """Devices, uses and refusals by kind, channel-hours by channel."""
+    from pipeline.loop.device_tools import report_command
+
+    report_command(out, db)
+
+
+@devices.command(epilog="Example: channelmaps devices placed --out placed.csv")
+def placed(
+    out: Annotated[Path, typer.Option(help="CSV to write.")], db: DbOption = "sqlite:///loop.db"
+) -> None:
+    """The uses that count, as `channelmaps aggregate --devices` reads them."""
+    from pipeline.loop.device_tools import placed_command
+
+    placed_command(out, db)

@@ -29,6 +29,7 @@ from pipeline.loop.members import (
 from pipeline.loop.rulesets import FCC, Ruleset, rulesets_of
 from pipeline.loop.served import Served
 from pipeline.loop.tables import OFFER, USE
+from pipeline.loop.uses import ALIVE
 from pipeline.loop.withdrawals import Order, refuse_withdrawn
 from pipeline.quantise import NODATA_CENTI
 from pipeline.query.database import location_of, lowest_raw, outside_coverage
@@ -42,7 +43,6 @@ _LEAST_PCT = 50
 _MASTER, _MASTER_PLACE = "masterDeviceDesc", "masterDeviceLocation"
 # Of FCC devices without profiles in the settings.
 _ETSI_TYPES = {"FIXED": "A", "MODE_1": "B", "MODE_2": "B"}
-_ALIVE = ("active", "lost")
 # Properties of the cards of an owner and of an operator that the FCC's rules ask for (RFC 7545, section 9.1).
 _CARD_NEEDS = {"owner": ("fn",), "operator": ("fn", "adr", "tel", "email")}
 
@@ -321,7 +321,7 @@ def check_master(connection: Connection, master: DeviceDesc, now_s: int) -> None
     if row is not None and row["state"] == "registered":
         return
     offers = select(OFFER.c.id).where(OFFER.c.device_key == key, OFFER.c.expires_at > now_s).limit(1)
-    uses = select(USE.c.id).where(USE.c.device_key == key, USE.c.state.in_(_ALIVE)).limit(1)
+    uses = select(USE.c.id).where(USE.c.device_key == key, USE.c.state.in_(ALIVE)).limit(1)
     if connection.execute(offers).first() is None and connection.execute(uses).first() is None:
         raise PawsError(Code.NOT_REGISTERED, "the master has no offer, no use and no registration here")
 

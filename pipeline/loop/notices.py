@@ -31,11 +31,10 @@ from pipeline.loop.rulesets import Ruleset
 from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import OFFER, USE
-from pipeline.loop.uses import ChannelUse, Offer, offer_of, until_s_of, uses_within, window_at
+from pipeline.loop.uses import ALIVE, ChannelUse, Offer, offer_of, until_s_of, uses_within, window_at
 from pipeline.loop.withdrawals import orders_in_force
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError
 
-ALIVE = ("active", "lost")
 _WGS84 = Geod(ellps="WGS84")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +73,7 @@ class Served:
         self.clock = clock
         self.run = open_run(results)
         self.neighbours = neighbours_of(loop)
+        self.flush: Callable[[], None] = lambda: None  # writes answers that wait to be written
         self.reading = Lock()  # rasters are not for several threads
 
     @property

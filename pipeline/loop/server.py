@@ -35,11 +35,12 @@ from pipeline.loop.request_limits import LARGEST_BODY, Buckets, Refused, check_h
 from pipeline.loop.rpc import Envelope, RpcRequest, answer_envelope, read_envelope
 from pipeline.loop.served import Clock, Served, instant_text, loop_settings
 from pipeline.loop.storage import open_storage
+from pipeline.loop.use_states import settle_uses
 
 SETTINGS = "CHANNELMAPS_SERVE"
 _LOG = logging.getLogger("channelmaps.serve")
 _BODY_S, _REQUEST_S = 10.0, 30.0
-_FLUSH_S, _REFRESH_S, _FORGET_S = 0.2, 1.0, 3600.0
+_FLUSH_S, _REFRESH_S, _SETTLE_S, _FORGET_S = 0.2, 1.0, 1.0, 3600.0
 _QUIET = {"cache-control": "no-store"}
 _SHORT_HASH = 12
 
@@ -53,6 +54,7 @@ class ServerSettings(BaseModel):
     begin: datetime | None = None
     behind_proxy: bool = False
     cors: str | None = None
+    workers: int = 1
 
 
 class Worker:
@@ -65,8 +67,9 @@ class Worker:
         self.settings = settings
         self.served = Served(settings.results, engine, loop, Clock(settings.begin))
         self.journal = Journal(engine)
+        self.served.flush = self.journal.flush
         self._buckets = _buckets_of(loop.rate)
-        self._refreshed_s = self._forgot_s = time.monotonic()
+        self._refreshed_s = self._forgot_s = self._settled_s = time.monotonic()
 
     async def paws(self, request: Request) -> Response:
         """`POST /paws`: JSON-RPC; every answer of it is HTTP 200."""
@@ -100,7 +103,10 @@ class Worker:
         methods = [method_named(part.method) for part in asked if part.request_id is not None]
         if any(method is not None and method.writes for method in methods):
             return await run_in_threadpool(self._answer_after_writing, envelope)
-        return answer_envelope(envelope, self._handle)
+        answer = answer_envelope(envelope, self._handle)
+        if self.settings.workers > 1:
+            await run_in_threadpool(self.journal.flush)  # the next request may come to another worker
+        return answer
 
     def _answer_after_writing(self, envelope: Envelope) -> bytes | None:
         return answer_envelope(envelope, self._handle_after_writing)
@@ -182,6 +188,15 @@ class Worker:
         content["status"] = next((name for name, is_so in faults.items() if is_so), "ok")
         return JSONResponse(content, status_code=503 if any(faults.values()) else 200, headers=_QUIET)
 
+    def _settle_uses(self) -> None:
+        """Once a second: uses that are over, devices that are lost."""
+        if time.monotonic() - self._settled_s >= _SETTLE_S:
+            self._settled_s = time.monotonic()
+            try:
+                settle_uses(self.served, int(self.served.clock.now_s()))
+            except SQLAlchemyError as error:
+                _LOG.error("uses: %s", type(error).__name__)
+
     def _is_writable(self) -> bool:
         with suppress(SQLAlchemyError), self.served.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
@@ -200,6 +215,7 @@ class Worker:
         while True:
             await asyncio.sleep(_FLUSH_S)
             await run_in_threadpool(self.journal.flush)
+            await run_in_threadpool(self._settle_uses)
             self._refresh()
             if time.monotonic() - self._forgot_s >= _FORGET_S:
                 self._forgot_s = time.monotonic()

@@ -120,6 +120,8 @@ def _setting_of(served: Served, asked: Asked, place: Place, now_s: float) -> Set
     """Whether the device may ask, and for how long it is answered."""
     check_layers(served, asked, place)
     at_s = math.ceil(now_s)
+    if asked.master is not None:
+        served.flush()  # its offer may be as young as this request
     with served.engine.connect() as connection:
         orders = orders_in_force(connection, at_s)
         row = check_standing(connection, orders, asked.key, asked.rulesets)

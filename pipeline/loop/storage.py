@@ -45,6 +45,15 @@ def open_storage(url: str) -> Engine:
     return engine
 
 
+def files_of(url: str) -> list[Path]:
+    """The file of a database, if it is one; InputError for what is no URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InputError("is no database", field="--db", value=url, allowed=_ALLOWED) from None
+    return [Path(parsed.database)] if parsed.get_backend_name() == "sqlite" and parsed.database else []
+
+
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":

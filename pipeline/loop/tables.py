@@ -99,6 +99,7 @@ REQUEST = _table(
     Column("run_id", String(_MEMBER)),
     Column("ms", Float, nullable=False),
     Column("body_sha256", String(64)),
+    Index("request_of_device", "device_key", "created_at"),
 )
 OFFER = _table(
     "offer",

@@ -16,6 +16,8 @@ from pipeline.loop.members import UsedSpectrum, plain
 from pipeline.query.paws import Code, PawsError, Segment, spectrum
 
 _CENTI = 100.0
+# States of a use that counts.
+ALIVE = ("active", "lost")
 # Noise of the arithmetic with levels and powers.
 _NOISE_DB = 1e-6
 _EDGE_HZ = 1e-3

@@ -80,6 +80,9 @@ COMMANDS = {
         "register.csv",
         "reach_statistics.csv",
     ),
+    "devices export": Command("devices export --db sqlite:///links.csv", ("--out",), "links.csv"),
+    "devices report": Command("devices report --db sqlite:///links.csv", ("--out",), "links.csv"),
+    "devices placed": Command("devices placed --db sqlite:///links.csv", ("--out",), "links.csv"),
     "links": Command("links links.csv", ("--out",), "links.csv", "links.csv"),
     "contour": Command("contour tiny.yaml", ("--out",), "register.csv", "contours.gpkg"),
     "occupancy": Command(

@@ -155,6 +155,11 @@ sa.Table(
     sa.Column("body_sha256", sa.String(length=64), nullable=True),
     sa.PrimaryKeyConstraint("id"),
 )
+sa.Index(
+    "request_of_device",
+    _METADATA.tables["request"].c["device_key"],
+    _METADATA.tables["request"].c["created_at"],
+)
 sa.Table(
     "run",
     _METADATA,
