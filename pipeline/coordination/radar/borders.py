@@ -1,4 +1,8 @@
-"""Foreign territory as points: every border and coast, at most 1 km apart, grouped for the search."""
+"""Foreign territory as points: every border and coast, at most 1 km apart, grouped for the search.
+
+Near the places whose distances are wanted the points stand closer: the nearest point is nowhere more than 10
+m farther away than the border itself.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,20 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.coordination.radar.resolution612 import ItuCodes
 from pipeline.errors import InputError
 from pipeline.grid.geodesy import ECCENTRICITY2, SEMI_MAJOR_M
-from pipeline.grid.grid import GEOD, LONLAT, Box
+from pipeline.grid.grid import GEOD, LONLAT, Box, Grid
 from pipeline.grid.polygons import read_frame
 
 _SPACING_KM = 1.0
+# A border d away is at most s^2 / (8 d) nearer than the nearest of its points, which are s apart.
+_EXACT_KM = 0.01
 # Points per group: a few kilometres of border.
-_GROUP = 16
+_GROUP = 32
 # An edge counts as cut if it runs along the cutting line within this.
 _ON_LINE_DEG = 1.0e-7
 _METRES_PER_DEGREE = 111_700.0
@@ -56,6 +63,17 @@ class Borders(NamedTuple):
     administrations: tuple[str, ...]
     points: BorderPoints
     lonlat_deg: NDArray[np.float64]
+
+
+class NearPlaces(NamedTuple):
+    """Places lon/lat [n, 2], one or more, whose distances are wanted: these, and all within ``around_km``.
+
+    Of ``lattice``, if there is one, only the middles of its pixels.
+    """
+
+    lonlat_deg: NDArray[np.float64]
+    around_km: float = 0.0
+    lattice: Grid | None = None
 
 
 def read_countries(path: Path, codes: ItuCodes) -> tuple[list[CountryPolygon], list[str]]:
@@ -106,16 +124,21 @@ def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:
     return [polygon for part in getattr(shape, "geoms", ()) for polygon in _polygons(part)]
 
 
-def foreign_borders(countries: Sequence[CountryPolygon], own: str, clip_deg: Box | None = None) -> Borders:
+def foreign_borders(
+    countries: Sequence[CountryPolygon], own: str, clip_deg: Box | None = None, near: NearPlaces | None = None
+) -> Borders:
     """Border points of all administrations but ``own``; of a disputed area for each other party.
 
     ``clip_deg`` is the box the polygons were cut to: its edges are no borders, nor is the 180th meridian.
+    Without ``near`` points are 1 km apart everywhere.
     """
     by_code: dict[str, list[NDArray[np.float64]]] = {}
     for country in countries:
         for code in country.administrations:
             if code != own:
                 by_code.setdefault(code, []).extend(_chains(country.shape, clip_deg))
+    if near is not None:
+        by_code = {code: _closer(chains, near) for code, chains in by_code.items()}
     administrations = tuple(sorted(code for code, chains in by_code.items() if chains))
     if not administrations:
         raise InputError("no foreign territory in the polygons", row="administration", value=own)
@@ -160,15 +183,47 @@ def _kept(ring: NDArray[np.float64], clip_deg: Box | None) -> list[NDArray[np.fl
 
 
 def _dense(line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The line with points at most 1 km apart; edges are straight in lon/lat. A closed ring is not closed."""
+    """The line with points at most 1 km apart; edges are straight in lon/lat."""
     step = np.diff(line, axis=0)
     cosine = np.cos(np.radians(np.minimum(np.abs(line[:-1, 1]), np.abs(line[1:, 1]))))
     length_m = _METRES_PER_DEGREE * np.hypot(step[:, 0] * cosine, step[:, 1])
-    pieces = np.maximum(np.ceil(length_m / (1000.0 * _SPACING_KM)), 1.0).astype(np.int64)
-    edge = np.repeat(np.arange(len(step)), pieces)
-    share = (np.arange(len(edge)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) / pieces[edge]
-    points = line[edge] + share[:, None] * step[edge]
-    return points if np.array_equal(line[0], line[-1]) else np.vstack([points, line[-1:]])
+    return _divided(line, np.ceil(length_m / (1000.0 * _SPACING_KM)))
+
+
+def _divided(line: NDArray[np.float64], pieces: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The line with each edge cut into so many pieces, one at least."""
+    count = np.maximum(pieces, 1.0).astype(np.int64)
+    edge = np.repeat(np.arange(len(count)), count)
+    share = (np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)) / count[edge]
+    return np.vstack([line[edge] + share[:, None] * np.diff(line, axis=0)[edge], line[-1:]])
+
+
+def _closer(chains: Sequence[NDArray[np.float64]], near: NearPlaces) -> list[NDArray[np.float64]]:
+    """Chains of points 1 km apart with more points where places are near."""
+    tree = cKDTree(geocentric_m(near.lonlat_deg))
+    return [_halved(chain, tree, near) for chain in chains]
+
+
+def _halved(chain: NDArray[np.float64], tree: cKDTree, near: NearPlaces) -> NDArray[np.float64]:
+    """The chain with edges halved until none is too long for its distance from the nearest place."""
+    while True:
+        points_m = geocentric_m(chain)
+        length_km = 1e-3 * np.linalg.norm(np.diff(points_m, axis=0), axis=1)
+        away_km = 1e-3 * tree.query(0.5 * (points_m[:-1] + points_m[1:]))[0] - near.around_km
+        if near.lattice is not None:
+            away_km = np.maximum(away_km, _from_centres_km(0.5 * (chain[:-1] + chain[1:]), near.lattice))
+        away_km = np.maximum(away_km - 0.5 * length_km, 0.0)
+        long = length_km > np.maximum(np.sqrt(8.0 * _EXACT_KM * away_km), 2.0 * _EXACT_KM)
+        if not long.any():
+            return chain
+        chain = _divided(chain, 1.0 + long)
+
+
+def _from_centres_km(lonlat_deg: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
+    """Distances of points [n, 2] from the nearest middle of a pixel of an endless grid, rather too short."""
+    row, col = grid.row_col(*grid.from_lonlat().transform(*lonlat_deg.T))
+    off_px = np.hypot(row % 1.0 - 0.5, col % 1.0 - 0.5)
+    return np.asarray(0.99e-3 * grid.resolution_m * np.where(np.isfinite(off_px), off_px, 0.0))
 
 
 def _grouped(chains: Sequence[tuple[int, NDArray[np.float64]]], count: int) -> BorderPoints:

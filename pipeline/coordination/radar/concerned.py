@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.coordination.radar.borders import foreign_borders, geocentric_m
+from pipeline.coordination.radar.borders import NearPlaces, foreign_borders, geocentric_m
 from pipeline.coordination.radar.cr372_records import Radar, frequency_mhz, number_of
 from pipeline.coordination.radar.cr372_register import read_register
 from pipeline.coordination.radar.ground import Ground, read_ground
@@ -114,7 +114,8 @@ def _foreign(new: _Sited, ground: Ground) -> Iterator[dict[str, object]]:
     """Administrations whose land is within the distance of a new radar (Resolution 612, resolves 6)."""
     if new.station.separation is None:
         return
-    borders = foreign_borders(ground.countries, new.radar.adm)
+    site = NearPlaces(np.array([[new.station.lon_deg, new.station.lat_deg]]))
+    borders = foreign_borders(ground.countries, new.radar.adm, near=site)
     for entry in affected(new.station, borders, ground.clearance, _SEA_MIN_KM):
         yield {
             "new": new.station.key,

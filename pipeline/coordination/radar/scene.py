@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.coordination import Radars
-from pipeline.coordination.radar.borders import CountryPolygon, foreign_borders, read_countries
+from pipeline.coordination.radar.borders import CountryPolygon, NearPlaces, foreign_borders, read_countries
 from pipeline.coordination.radar.cr372_register import doubts_of, read_registered
 from pipeline.coordination.radar.ground import Ground, LonLats, check_reach, joined, outline_deg, read_ground
 from pipeline.coordination.radar.radar_maps import (
@@ -86,7 +86,12 @@ def _candidate_layers(
     settings: Radars, scene: RadarScene, *, threads: int = 1
 ) -> tuple[Mapping[str, xr.DataArray], bytes]:
     """Layers of the candidate radars, and the table of the administrations that their bits stand for."""
-    borders = foreign_borders(scene.ground.countries, settings.administration, settings.clip_deg)
+    borders = foreign_borders(
+        scene.ground.countries,
+        settings.administration,
+        settings.clip_deg,
+        _places_of(scene.grid, scene.wanted),
+    )
     layers = run(
         scene.candidates,
         scene.grid,
@@ -100,6 +105,17 @@ def _candidate_layers(
     rows = administration_table(layers["adm_k"].values, scene.candidates, borders.administrations)
     table = csv_text(TABLE_COLUMNS, [dict(zip(TABLE_COLUMNS, row, strict=True)) for row in rows])
     return layers, table.encode()
+
+
+def _places_of(grid: Grid, wanted: NDArray[np.bool_]) -> NearPlaces:
+    """The wanted pixels [y, x] by the middles of squares of about a kilometre that hold some."""
+    side = max(1, round(1e3 / grid.resolution_m))
+    rows, cols = np.nonzero(wanted)
+    row, col = np.unique(np.stack([rows // side, cols // side]), axis=1)
+    x_m, y_m = grid.xy_m((row + 0.5) * side, (col + 0.5) * side)
+    lonlat_deg = np.column_stack(grid.to_lonlat().transform(x_m, y_m))
+    # Half a diagonal, and what the projection may stretch of it.
+    return NearPlaces(lonlat_deg, 1e-3 * grid.resolution_m * side * 0.75, grid)
 
 
 def _check_administration(settings: Radars) -> None:
@@ -151,7 +167,7 @@ def _ground_of(
 def _reach_needed(
     grid: Grid, wanted: NDArray[np.bool_], radars: Sequence[CandidateRadar], found: Sequence[RegisteredRadar]
 ) -> tuple[LonLats, float]:
-    """Places around which borders must be known, and how far."""
+    """NearPlaces around which borders must be known, and how far."""
     sited = [station for station in found if station.separation is not None]
     separations = [radar.separation for radar in radars] + [station.separation for station in sited]
     needed_km = max((known.sea_km for known in separations if known is not None), default=0.0)

@@ -12,7 +12,7 @@ import shapely.affinity
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.coordination.radar.borders import Borders, foreign_borders
+from pipeline.coordination.radar.borders import Borders, NearPlaces, foreign_borders
 from pipeline.coordination.radar.cr372_records import (
     EMITTING,
     Radar,
@@ -176,11 +176,20 @@ def zone_layers(
 ) -> dict[str, gpd.GeoDataFrame]:
     """Zones of registered radars, and the administrations foreign to each that they concern."""
     owners = sorted({station.administration for station in found if station.separation is not None})
-    borders_of = {name: foreign_borders(ground.countries, name, ground.clip_deg) for name in owners}
+    borders_of = {
+        name: foreign_borders(ground.countries, name, ground.clip_deg, _sites_of(found, name))
+        for name in owners
+    }
     return {
         "radar612_zone": zones_frame(found, ground.clearance, sea_min_km),
         "radar612_affected": affected_frame(found, borders_of, ground.clearance, sea_min_km),
     }
+
+
+def _sites_of(found: Sequence[RegisteredRadar], owner: str) -> NearPlaces:
+    """NearPlaces of an administration's radars."""
+    sites = [(station.lon_deg, station.lat_deg) for station in found if station.administration == owner]
+    return NearPlaces(np.array(sites))
 
 
 def zones_frame(
