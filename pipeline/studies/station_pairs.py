@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.dtt.separation import ProtectedContour, contour_km
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows
@@ -30,7 +31,9 @@ CO, UPPER, LOWER = "CO", "ADJ+1", "ADJ-1"
 """Kinds of pairs as the lists name them: the other station is on the same channel, one above, one below."""
 
 # The channel whose lists are compared, and its centre; the stations of channels 14 and up are put on it.
-CHANNEL, _CENTRE_MHZ, _FIRST_UHF = 25, 539.0, 14
+CHANNEL, _CENTRE_MHZ, _WIDTH_MHZ, _FIRST_UHF = 25, 539.0, 6.0, 14
+# 47 CFR 73.684: heights below that count as this.
+_LEAST_HEIGHT_M = 30.0
 _FULL_POWER = "1"
 _AZIMUTHS, _RINGS = 36, 12
 _D_KM = np.concatenate([np.arange(1.0, 20.0), np.arange(20.0, 600.0, 4.0)])
@@ -43,7 +46,10 @@ _LEAST_KW, _FIRST_OTHER = 1e-6, 4
 
 
 class TvStation(NamedTuple):
-    """A station: degrees, height over average terrain, e.r.p., relative field by 10 degrees, its area."""
+    """A station: degrees, height over average terrain, e.r.p., relative field by 10 degrees, its area.
+
+    ``channel`` its own, on which it has that area.
+    """
 
     id: str
     lon_deg: float
@@ -52,6 +58,8 @@ class TvStation(NamedTuple):
     erp_kw: float
     pattern: tuple[float, ...]
     area_km2: float
+    channel: int = CHANNEL
+    directional: bool = False
 
 
 class PairRules(NamedTuple):
@@ -168,6 +176,8 @@ def _station(path: Path, line: int, cell: Mapping[str, str]) -> TvStation | None
         number("ERP", _LEAST_KW, 1e4),
         _turned(pattern, turned_deg),
         area_km2,
+        int(number("Ch", 1, 99)),
+        cell["DA"] == "DA",
     )
 
 
@@ -230,8 +240,25 @@ def study_pairs(
     return PairStudy(lost, distance_km, areas_km2)
 
 
-def _contour_dbuvm(rules: PairRules) -> float:
-    return rules.contour_dbuvm - 20.0 * math.log10(rules.contour_mhz / _CENTRE_MHZ)
+def noise_limited_areas_km2(stations: Sequence[TvStation], rules: PairRules) -> NDArray[np.float64]:
+    """Areas [n] within the contour F(50,90) of the FCC's curves, each station on its own channel.
+
+    The height over average terrain of the record stands for those of all azimuths.
+    """
+    return np.array([_noise_limited_area_km2(station, rules) for station in stations])
+
+
+def _noise_limited_area_km2(station: TvStation, rules: PairRules) -> float:
+    f_mhz = _CENTRE_MHZ + _WIDTH_MHZ * (station.channel - CHANNEL)
+    contour = ProtectedContour(_contour_dbuvm(rules, f_mhz), _LEAST_HEIGHT_M)
+    pattern_db = 20.0 * np.log10(np.maximum(station.pattern, _LEAST_FIELD))
+    erp_dbkw = 10.0 * math.log10(station.erp_kw) + pattern_db
+    radii_km = contour_km(contour, f_mhz, np.full(_AZIMUTHS, station.haat_m), erp_dbkw, None)
+    return float(math.pi / _AZIMUTHS * (radii_km**2).sum())
+
+
+def _contour_dbuvm(rules: PairRules, f_mhz: float = _CENTRE_MHZ) -> float:
+    return rules.contour_dbuvm - 20.0 * math.log10(rules.contour_mhz / f_mhz)
 
 
 def _fields_of(haat_m: float) -> _Fields:

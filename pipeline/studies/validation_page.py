@@ -32,6 +32,7 @@ from pipeline.studies.station_pairs import (
     TvStation,
     count_pairs,
     listed_pairs,
+    noise_limited_areas_km2,
     ours,
     read_pairs,
     read_rules,
@@ -223,6 +224,7 @@ def _pair_lines(data: Path) -> _Lines:
         studies = [_studied(stations, case) for case in _CASES]
         ratio = np.median(studies[0].area_km2 / np.array([one.area_km2 for one in stations]))
         yield f"{label}: areas within the contour of P.1546 are {ratio:.2f} times those of the FCC (median)."
+        yield _curves_line(stations)
         yield ""
         for kind in (CO, UPPER):
             listed = listed_pairs(stations, pairs[kind])
@@ -239,6 +241,18 @@ def _pair_lines(data: Path) -> _Lines:
     yield f"By distance, with the areas of the FCC (channel {CHANNEL}):"
     yield ""
     yield from _table(("stations", "km", *columns), far)
+
+
+def _curves_line(stations: Sequence[TvStation]) -> str:
+    """Areas by the FCC's curves, as the separation method takes them, on the stations' own channels."""
+    ratio = noise_limited_areas_km2(stations, read_rules()) / np.array([one.area_km2 for one in stations])
+    plain = np.array([not one.directional for one in stations])
+    parts = [
+        f"{np.median(ratio[kind]):.2f} times ({int(kind.sum())} {name}directional stations)"
+        for kind, name in ((plain, "non-"), (~plain, ""))
+        if kind.any()
+    ]
+    return f"Within the contour of the FCC's curves, each on its own channel: {', '.join(parts)}."
 
 
 def _stations_file(stem: str) -> str:

@@ -20,6 +20,7 @@ from pipeline.studies.station_pairs import (
     TvStation,
     count_pairs,
     listed_pairs,
+    noise_limited_areas_km2,
     ours,
     read_pairs,
     read_rules,
@@ -249,6 +250,32 @@ def test_own_area_ends_where_the_field_does() -> None:
     found = study_pairs([station], read_rules(), own_areas=True)
     # Distances are looked at every 4 km.
     assert math.sqrt(found.area_km2[0] / math.pi) == pytest.approx(radius_km, abs=4.0)
+
+
+def test_noise_limited_area_ends_where_the_curves_of_the_fcc_give_the_contour() -> None:
+    """A circle, on channel 36 (605 MHz), and with a tenth of the field all around a hundredth of the power."""
+    plain = TvStation("1", -97.0, 36.0, 300.0, 500.0, FLAT, 1.0, channel=36)
+    (area_km2,) = noise_limited_areas_km2([plain], read_rules())
+    link = pd.DataFrame(
+        {"f_mhz": [605.0], "d_km": [math.sqrt(area_km2 / math.pi)], "t_pct": [90.0], "heff_m": [300.0]}
+    )
+    (field,) = predict_table(link.assign(ptx_kw=500.0), "fcc")["field_dbuvm"]
+    assert field == pytest.approx(41.0 - 20 * math.log10(615.0 / 605.0), abs=0.05)
+    weak = plain._replace(pattern=(0.1,) * 36)
+    (smaller_km2,) = noise_limited_areas_km2([weak], read_rules())
+    (same_km2,) = noise_limited_areas_km2([plain._replace(erp_kw=5.0)], read_rules())
+    assert smaller_km2 == pytest.approx(same_km2)
+    assert smaller_km2 < area_km2
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("stem", ["post-seed1328-st200", "post-seed87-st50-ch30"])
+def test_noise_limited_areas_are_those_of_the_fcc_within_15_per_cent(shared: Path, stem: str) -> None:
+    stations = read_stations(shared / f"data/fcc_pairs/{stem}_parameters.csv")
+    plain = [station for station in stations if not station.directional]
+    assert len(plain) >= 16
+    ratio = noise_limited_areas_km2(plain, read_rules()) / np.array([station.area_km2 for station in plain])
+    assert 1 / 1.15 < np.median(ratio) < 1.15
 
 
 def test_pattern_is_turned_and_lowers_what_it_points_away_from() -> None:
