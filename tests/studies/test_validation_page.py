@@ -253,7 +253,7 @@ def test_own_area_ends_where_the_field_does() -> None:
 
 
 def test_noise_limited_area_ends_where_the_curves_of_the_fcc_give_the_contour() -> None:
-    """A circle, on channel 36 (605 MHz), and with a tenth of the field all around a hundredth of the power."""
+    """A circle, on channel 36 (605 MHz), a tenth of the field all around is a hundredth of its power."""
     plain = TvStation("1", -97.0, 36.0, 300.0, 500.0, FLAT, 1.0, channel=36)
     (area_km2,) = noise_limited_areas_km2([plain], read_rules())
     link = pd.DataFrame(
