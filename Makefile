@@ -16,7 +16,7 @@ help:
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make test-image                     build the image of the Dockerfile and run it; skipped without a daemon"
 	@echo "make web                            build the page of the web map anew (maintainers; needs Node 20 and npm)"
-	@echo "make docs                           write the tables of docs/outputs.md anew from the table of layers"
+	@echo "make docs                           the tables of docs/outputs.md from the table of layers, then the site of docs/ in site/"
 	@echo "make validation [DATA=folder]       write the tables of docs/validation.md anew: models against results and measurements"
 	@echo "make lint | format | lock | clean  checks | formatting | new lock files | remove intermediates"
 
@@ -67,8 +67,12 @@ format: $(TOOLS)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
+# What builds the site is no locked package because nothing else uses it.
 docs: $(INSTALLED)
 	$(BIN)/python -c "from pathlib import Path; from pipeline.publish.outputs_page import update; update(Path('docs/outputs.md'))"
+	@$(BIN)/python -c 'import mkdocs, material' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check mkdocs-material
+	PYTHONPATH=. $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "Open site/index.html"
 
 # Reference data that are not part of the project lie beside it; what is not there keeps its tables.
 validation: $(INSTALLED)
@@ -91,7 +95,7 @@ lock: $(INSTALLED)
 
 # Published results stay.
 clean:
-	rm -rf build logs benchmarks .snakemake .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build logs benchmarks site .snakemake .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: no python3 found; Python 3.11 or newer is needed" >&2; exit 1; }
