@@ -28,9 +28,11 @@ _EPSG = r"^EPSG:\d{4,6}$"
 _AUTHORITY = r"^[A-Za-z]{2}$"
 _ADMINISTRATION = r"^[A-Z]{1,3}$"
 _TILES = r"""^https?://[A-Za-z0-9.-]+(:\d+)?/[^\s"'<>;,]*\{z\}[^\s"'<>;,]*\{[xy]\}[^\s"'<>;,]*\{[xy]\}[^\s"'<>;,]*$"""
+_TABLE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
 _BOND = r"^\d{1,2}-\d{1,2}$"
 FORMS = {
     _IDENTIFIER: "1 to 40 of a-z, 0-9, _ and -, of which the first is a letter or a digit",
+    _TABLE_NAME: "1 to 40 of letters, digits, _ and -, of which the first is a letter or a digit",
     _EPSG: "EPSG: and a number of 4 to 6 digits",
     _AUTHORITY: "two letters of ISO 3166",
     _ADMINISTRATION: "one to three capital letters",
@@ -40,6 +42,7 @@ FORMS = {
 TileAddress = Annotated[str, Field(pattern=_TILES)]
 BondName = Annotated[str, Field(pattern=_BOND)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
+TableName = Annotated[str, Field(pattern=_TABLE_NAME)]
 EpsgCode = Annotated[str, Field(pattern=_EPSG)]
 AuthorityCode = Annotated[str, Field(pattern=_AUTHORITY)]
 AdministrationLetters = Annotated[str, Field(pattern=_ADMINISTRATION)]

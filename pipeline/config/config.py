@@ -13,7 +13,16 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
 from pipeline.config.bonds import DeviceChannel, bonds_fault, device_channels
@@ -24,10 +33,12 @@ from pipeline.config.loop import Loop
 from pipeline.config.products import (
     Allotments,
     Priority,
+    PriorityTable,
     Publish,
     Query,
     Report,
     Sensitivity,
+    levels_of_table,
     priority_fault,
     simultaneous_fault,
 )
@@ -196,8 +207,11 @@ class Config(Section):
     """E.i.r.p. levels of the availability layers."""
     sensitivity: Sensitivity = Sensitivity()
     """What `channelmaps sensitivity` tries beside the territory's own method."""
-    priority: list[Priority] = []
-    """Levels of priority among the users of the white spaces, for `channelmaps priority`."""
+    priority: Annotated[
+        list[Priority],
+        BeforeValidator(levels_of_table, json_schema_input_type=list[Priority] | PriorityTable),
+    ] = []
+    """Levels of priority among users, for `channelmaps priority`: a list, or a table by protection ratios."""
     validity_hours: Annotated[Number, Field(ge=1 / 60, le=8784)] = 24.0
     """How long answers from these layers may be used."""
     query: Query = Query()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from pipeline.config.base import (
     AuthorityCode,
@@ -17,11 +17,13 @@ from pipeline.config.base import (
     Number,
     Section,
     Sourced,
+    TableName,
     TileAddress,
     Whole,
     within,
 )
 from pipeline.config.channels import ChannelList
+from pipeline.errors import fault_of_value
 from pipeline.shipped import TABLES
 
 REPORT_TEXTS = TABLES / "report_en.yaml"
@@ -70,6 +72,8 @@ class Priority(Section):
 
     level: Annotated[Whole, Field(ge=1, le=99)]
     """Number of the level; 1 comes first."""
+    pr: Identifier | None = None
+    """Protection ratio of a table by levels and ratios; part of the file names."""
     device: Identifier
     """Device whose maps decide."""
     eirp_dbm: Annotated[Number, Field(ge=-99, le=60)]
@@ -80,6 +84,107 @@ class Priority(Section):
     """Added to every protection ratio for this level: so much more must be permitted."""
     more_than_free: Annotated[Whole, Field(ge=0, le=99)] = 0
     """A channel is given only where more than this many channels are free; 2 for a low priority."""
+    counted: ChannelList | None = None
+    """Channels that count for that; none: all that are mapped."""
+
+    @property
+    def name(self) -> str:
+        """Level and ratio as file names have them: 4_pr2."""
+        return f"{self.level}" if self.pr is None else f"{self.level}_{self.pr}"
+
+
+class PriorityRatio(Section):
+    """A column of the table: what is added to every protection ratio."""
+
+    id: TableName
+    """Name of the ratio; file names have it in small letters."""
+    add_db: Annotated[Number, Field(ge=0, le=60)]
+    """Added to every protection ratio."""
+
+
+class PriorityRow(Section):
+    """A row of the table."""
+
+    level: Annotated[Whole, Field(ge=1, le=99)]
+    """Number of the level; 1 comes first."""
+    device: Identifier
+    """Device whose maps decide."""
+    eirp_dbm: Annotated[Number, Field(ge=-99, le=60)]
+    """E.i.r.p. that the users need."""
+    more_than_free: Annotated[Whole, Field(ge=0, le=99)] = 0
+    """A channel is given only where more than this many channels are free; 2 for a low priority."""
+    count: Literal["all", "own"] = "all"
+    """Which of them count: those of all cells of this device and ratio, or of the cell itself."""
+
+
+class PriorityCell(Section):
+    """A cell of the table: the channels of a level at a ratio."""
+
+    level: Whole
+    """A level of `levels`."""
+    pr: str
+    """A ratio of `protection_ratios`."""
+    channels: ChannelList
+    """Channels of the cell, as numbers or ranges such as "21-48"."""
+
+
+class PriorityTable(Section):
+    """Levels of priority by protection ratios (SM.2405, Fig. A7-4); a cell that is missing has no channel."""
+
+    protection_ratios: Annotated[list[PriorityRatio], Field(min_length=1)]
+    """Columns of the table."""
+    levels: Annotated[list[PriorityRow], Field(min_length=1)]
+    """Rows of the table."""
+    cells: Annotated[list[PriorityCell], Field(min_length=1)]
+    """Channels of rows and columns."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PriorityTable:
+        ratios, levels = [ratio.id for ratio in self.protection_ratios], [row.level for row in self.levels]
+        for name, found in (("protection_ratios", [name.lower() for name in ratios]), ("levels", levels)):
+            if len(set(found)) != len(found):
+                raise ValueError(f"{name} names one twice")
+        for cell in self.cells:
+            if cell.pr not in ratios or cell.level not in levels:
+                raise ValueError(f"cells: level {cell.level}, pr {cell.pr} is no row and column of the table")
+        return self
+
+    def rows(self) -> list[dict[str, object]]:
+        """The cells as levels of priority."""
+        levels = {row.level: row for row in self.levels}
+        added_db = {ratio.id: ratio.add_db for ratio in self.protection_ratios}
+        return [
+            {
+                "level": cell.level,
+                "pr": cell.pr.lower(),
+                "device": levels[cell.level].device,
+                "eirp_dbm": levels[cell.level].eirp_dbm,
+                "channels": cell.channels,
+                "protection_db": added_db[cell.pr],
+                "more_than_free": levels[cell.level].more_than_free,
+                "counted": self._counted(cell, levels[cell.level]),
+            }
+            for cell in self.cells
+        ]
+
+    def _counted(self, cell: PriorityCell, row: PriorityRow) -> list[int]:
+        same = {level.level for level in self.levels if level.device == row.device}
+        cells = [other for other in self.cells if other.pr == cell.pr and other.level in same]
+        return sorted(
+            {channel for other in cells if row.count == "all" or other is cell for channel in other.channels}
+        )
+
+
+def levels_of_table(content: object) -> object:
+    """The mapping form of `priority` as the list that it stands for."""
+    if not isinstance(content, dict):
+        return content
+    try:
+        return PriorityTable.model_validate(content).rows()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{place}: {fault_of_value(first)}" if place else fault_of_value(first)) from None
 
 
 def priority_fault(
@@ -89,11 +194,11 @@ def priority_fault(
 
     ``caps_dbm`` and ``bonds`` (number of channels used as one) by device.
     """
-    numbers = [level.level for level in levels]
-    if len(set(numbers)) != len(numbers):
+    names = [level.name for level in levels]
+    if len(set(names)) != len(names):
         return "priority: a level is named twice"
     for level in levels:
-        name = f"priority: level {level.level}"
+        name = f"priority: level {level.name}"
         if level.device not in caps_dbm:
             known = ", ".join(caps_dbm)
             return f"{name} names the device {level.device}, which is not among {known}"

@@ -43,7 +43,8 @@ def priority_classes(
     ``limit_centi_dbm`` int16[channel, y, x], all mapped channels of the level's device, raw.
     """
     classes = availability_class(limit_centi_dbm, level.eirp_dbm + level.protection_db)
-    free = (classes == Availability.AVAILABLE).sum(axis=0)
+    counted = np.array([level.counted is None or _all_in(channel, level.counted) for channel in channels])
+    free = (classes[counted] == Availability.AVAILABLE).sum(axis=0)
     scarce = free <= level.more_than_free
     own = np.array([_is_of(channel, level) for channel in channels])[:, np.newaxis, np.newaxis]
     inside = classes != Availability.OUTSIDE
@@ -54,7 +55,11 @@ def priority_classes(
 
 def _is_of(channel: DeviceChannel, level: Priority) -> bool:
     """Whether a level has a channel, or all channels of a bond."""
-    return set(channels_in(channel)) <= set(level.channels)
+    return _all_in(channel, level.channels)
+
+
+def _all_in(channel: DeviceChannel, channels: Sequence[int]) -> bool:
+    return set(channels_in(channel)) <= set(channels)
 
 
 def priority_shares(
@@ -66,7 +71,7 @@ def priority_shares(
 ) -> pd.DataFrame:
     """Share of area and people where the level may be given each of its channels, and any of them.
 
-    Columns level, device, eirp_dbm, protection_db, more_than_free, channel, area_pct, population_pct.
+    Columns level, pr, device, eirp_dbm, protection_db, more_than_free, channel, area_pct, population_pct.
     """
     inside = (classes != Availability.OUTSIDE).any(axis=0)
     given = classes == Availability.AVAILABLE
@@ -76,8 +81,10 @@ def priority_shares(
     shares = [[share_pct(mask, inside, weight) for weight in weights] for mask in masks.values()]
     table = pd.DataFrame(shares, columns=["area_pct", "population_pct"])
     table.insert(0, "channel", list(masks))
-    for name in ("more_than_free", "protection_db", "eirp_dbm", "device", "level"):
+    for name in ("more_than_free", "protection_db", "eirp_dbm", "device"):
         table.insert(0, name, getattr(level, name))
+    table.insert(0, "pr", level.pr or "")
+    table.insert(0, "level", level.level)
     return table
 
 
@@ -110,7 +117,7 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
             allowed="a list of levels; see configs/schema.json",
         )
     folder = build or Path("build") / config.name
-    levels = sorted(config.priority, key=lambda level: level.level)
+    levels = sorted(config.priority, key=lambda level: (level.level, level.pr or ""))
     products = {_TABLE_FILE: kind_of_table("level", "device", "eirp_dbm", "more_than_free", "channel")}
     products |= {name: GEOTIFF_FILE for level in levels for name in _map_files(level)}
     layers = [path for level in levels for path in _layers(config, folder, level)]
@@ -120,7 +127,9 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
     write_output(out / _TABLE_FILE, table_bytes(table))
     print(f"channels of each level: {out / _TABLE_FILE}")
     for row in table[table["channel"] == _ANY_CHANNEL].itertuples():
-        print(f"  level {row.level}  some channel on {row.area_pct:.1f} % of the area")
+        print(
+            f"  level {row.level}{row.pr and f' {row.pr}'}  some channel on {row.area_pct:.1f} % of the area"
+        )
 
 
 def _channels(config: Config, level: Priority) -> list[DeviceChannel]:
@@ -136,7 +145,7 @@ def _layers(config: Config, folder: Path, level: Priority) -> list[Path]:
 
 def _map_files(level: Priority) -> tuple[str, str]:
     """The maps of a level: classes by channel, number of channels."""
-    return f"priority_{level.level}.tif", f"priority_channels_{level.level}.tif"
+    return f"priority_{level.name}.tif", f"priority_channels_{level.name}.tif"
 
 
 def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd.DataFrame:
@@ -144,8 +153,8 @@ def _write_level(config: Config, folder: Path, level: Priority, out: Path) -> pd
     layers = [raster.read(path) for path in _layers(config, folder, level)]
     grid = layers[0].attrs["grid"]
     classes = priority_classes(np.stack([layer.values for layer in layers]), channels, level)
-    what = f"priority level {level.level}, {level.device} at {level.eirp_dbm:g} dBm"
-    tags = {"level": str(level.level), "device": level.device, "notice": config.notice}
+    what = f"priority level {level.name}, {level.device} at {level.eirp_dbm:g} dBm"
+    tags = {"level": level.name, "device": level.device, "notice": config.notice}
     stack = raster.make_array(
         classes,
         grid,

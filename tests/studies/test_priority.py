@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -184,3 +186,97 @@ def test_level_without_a_bond_of_its_device_is_refused(territory):
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(InputError, match="no 2 channels in a row"):
         load_config(path)
+
+
+RATIOS = [{"id": f"PR{k + 1}", "add_db": add_db} for k, add_db in enumerate((0.0, 3.0, 6.0, 10.0))]
+
+
+def table(levels=(20.0, 18.0, 14.0, 10.0), channels=lambda level, pr: ["21-24"], **low):
+    """A table of four levels by four ratios, as Fig. A7-4 has it; ``low``: more of the last level."""
+    rows = [{"level": k + 1, "device": "fixed30", "eirp_dbm": eirp_dbm} for k, eirp_dbm in enumerate(levels)]
+    rows[-1] |= low
+    cells = [
+        {"level": row["level"], "pr": ratio["id"], "channels": channels(row["level"], ratio["id"])}
+        for row in rows
+        for ratio in RATIOS
+    ]
+    return {
+        "protection_ratios": RATIOS,
+        "levels": rows,
+        "cells": [cell for cell in cells if cell["channels"]],
+    }
+
+
+def with_table(territory, content):
+    path = territory(HIGH)
+    settings = yaml.safe_load(path.read_text())
+    settings["priority"] = content
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def test_table_of_levels_and_ratios_is_sixteen_blocks(territory, tmp_path):
+    priority_command(with_table(territory, table()), tmp_path / "out", build=tmp_path)
+    found = pd.read_csv(tmp_path / "out/priority.csv")
+    some = found[found["channel"] == "any"]
+    assert some[["level", "pr"]].values.tolist() == [
+        [n, f"pr{k}"] for n in (1, 2, 3, 4) for k in (1, 2, 3, 4)
+    ]
+    for row in some.itertuples():
+        needed = {1: 20.0, 2: 18.0, 3: 14.0, 4: 10.0}[row.level] + {"pr1": 0, "pr2": 3, "pr3": 6, "pr4": 10}[
+            row.pr
+        ]
+        free = (MAX_EIRP[:, 0, :4] >= round(100 * needed)).any(axis=0)
+        assert row.area_pct == pytest.approx(25.0 * free.sum(), abs=0.01), (row.level, row.pr)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"priority_4_pr2.tif", "priority_channels_1_pr4.tif"} <= names
+    assert len(names) == 33
+
+
+def test_higher_ratio_never_leaves_more_channels(territory):
+    levels = load_config(with_table(territory, table())).priority
+    for level_number in (1, 2, 3, 4):
+        free = [
+            priority_classes(MAX_EIRP, CHANNELS, level) == 1
+            for level in levels
+            if level.level == level_number
+        ]
+        for lower, higher in pairwise(free):
+            assert not (higher & ~lower).any()
+
+
+def test_channels_of_all_cells_of_a_ratio_count_as_free_or_the_cell_s_own(territory):
+    """Level 4 may use channels 23, 24 of PR1; level 1 has 21, 22: four count where all do, two of its own."""
+    sets = {(1, "PR1"): [21, 22], (4, "PR1"): [23, 24], (1, "PR2"): [21]}
+    # Free at 20 dBm in the four pixels: four, three, two and one of the channels.
+    for count, given in (("all", [True, True, False, False]), ("own", [False] * 4)):
+        content = table((20.0, 20.0, 20.0, 20.0), lambda *cell: sets.get(cell), more_than_free=2, count=count)
+        levels = load_config(with_table(territory, content)).priority
+        assert [level.name for level in levels] == ["1_pr1", "1_pr2", "4_pr1"]
+        classes_found = priority_classes(MAX_EIRP, CHANNELS, levels[2])[:, 0]
+        assert (classes_found[2, :4] == 1).tolist() == given
+        assert not (classes_found[:2, :4] == 1).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t["cells"][0].update(pr="PR9"), "PR9 is no row and column"),
+        (lambda t: t["cells"][0].update(level=5), "level 5"),
+        (lambda t: t["cells"].append(t["cells"][0]), "named twice"),
+        (lambda t: t["levels"].append(t["levels"][0]), "levels names one twice"),
+        (
+            lambda t: t["protection_ratios"].append({"id": "pr1", "add_db": 1.0}),
+            "protection_ratios names one twice",
+        ),
+        (lambda t: t["protection_ratios"][0].update(add_db=-1.0), "protection_ratios.0.add_db"),
+        (lambda t: t["cells"][0].update(channels=[60]), "not in channels.wsd"),
+        (lambda t: t["levels"][0].update(eirp_dbm=30.0), "more than the cap"),
+        (lambda t: t.update(colour="red"), "colour"),
+    ],
+)
+def test_table_that_contradicts_itself_is_refused(territory, change, said):
+    content = yaml.safe_load(yaml.safe_dump(table()))
+    change(content)
+    with pytest.raises(InputError, match=said):
+        load_config(with_table(territory, content))
