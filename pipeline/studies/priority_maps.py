@@ -126,10 +126,9 @@ def priority_command(config_path: Path, out: Path, *, build: Path | None = None)
     table = pd.concat([_write_level(config, folder, level, out) for level in levels])
     write_output(out / _TABLE_FILE, table_bytes(table))
     print(f"channels of each level: {out / _TABLE_FILE}")
-    for row in table[table["channel"] == _ANY_CHANNEL].itertuples():
-        print(
-            f"  level {row.level}{row.pr and f' {row.pr}'}  some channel on {row.area_pct:.1f} % of the area"
-        )
+    for row in table[table["channel"] == _ANY_CHANNEL].to_dict("records"):
+        name = f"{row['level']} {row['pr']}".rstrip()
+        print(f"  level {name}  some channel on {row['area_pct']:.1f} % of the area")
 
 
 def _channels(config: Config, level: Priority) -> list[DeviceChannel]:
