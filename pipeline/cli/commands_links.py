@@ -95,3 +95,28 @@ def reach(
     from pipeline.links.reach_files import ReachRequest, distances_of, reach_command
 
     reach_command(ReachRequest(results, device, modes, mode, cpe, out, q_pct, distances_of(km), cpe_table))
+
+
+@app.command(
+    epilog="Example: channelmaps basestation configs/examples/stations_botswana.yaml "
+    "--results results/botswana/latest --modes sm2405_a8 --out service"
+)
+def basestation(
+    stations: Annotated[Path, typer.Argument(help="YAML of stations, or a CSV with a row for each radio.")],
+    results: Annotated[Path, typer.Option(help="Run whose permitted e.i.r.p. counts, with its terrain.")],
+    out: Annotated[Path, typer.Option(help="Folder for maps, tables, GeoPackage and JSON.")],
+    modes: _Modes = "sm2405_a8",
+    model: Annotated[str, typer.Option(help="p1812_or_p1546, p1812 or p1546.")] = "p1812_or_p1546",
+    q_pct: _Quantile = 70.0,
+    radius_km: Annotated[float, typer.Option(help="How far clients may be from a station.")] = 30.0,
+    cpe: Annotated[str, typer.Option(help="Client radio of configs/tables/link_cpe.csv.")] = "a8_panel",
+    cpe_table: Annotated[Path | None, typer.Option(help="CSV of further client radios.")] = None,
+    sites: Annotated[Path | None, typer.Option(help="CSV id,lon,lat of places that get a row each.")] = None,
+    interference: _Interference = "dtt",
+) -> None:
+    """Where base stations give service, on which channels, to how many people (SM.2405, Annexes 8 to 10)."""
+    from pipeline.links.link_files import LinkRequest
+    from pipeline.links.service_files import StationRequest, basestation_command
+
+    request = LinkRequest(out, None, results, model, modes, q_pct, interference)
+    basestation_command(StationRequest(stations, radius_km, cpe, cpe_table, sites), request)

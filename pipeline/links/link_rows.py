@@ -280,7 +280,7 @@ def _antenna_dbi(gain_dbd: float | None, gain_dbi: float | None) -> float:
 def off_axis_db(end: LinkEnd, bearing_deg: float, f_mhz: float) -> float:
     """Attenuation of an end's antenna in a direction, true north; 0 where it points there or everywhere."""
     if end.pattern not in _PATTERNS:
-        return float(pattern_db(end)[round(bearing_deg) % 360])
+        return float(np.interp(bearing_deg, np.arange(360.0), pattern_db(end), period=360.0))
     if not math.isfinite(end.azimuth_deg) or end.pattern in ("", "none"):
         return 0.0
     angle_deg = abs((bearing_deg - end.azimuth_deg + 180.0) % 360.0 - 180.0)

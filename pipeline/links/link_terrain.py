@@ -33,7 +33,7 @@ _FEWEST_PARTS = 4
 _MARGIN_KM = 1.0
 # How far inland P.1812 knows a coast.
 _COAST_KM = 50.0
-_WANTED_TIME_PCT, _LINK_TIME_PCT = 50.0, 1.0
+_TIME_PCT = 50.0
 _PATHS_A_TIME = 500
 
 
@@ -59,8 +59,8 @@ class LinkGround(NamedTuple):
 class PathLooks(NamedTuple):
     """What is found on paths [n]: ``known`` whether the terrain of all of it is.
 
-    ``sight`` float64[n, 7], the fields of ``PathSight``; ``loss_db`` [n, f, t] at 50 % and 1 % of the
-    time, NaN where the terrain is not known.
+    ``sight`` float64[n, 7], the fields of ``PathSight``; ``loss_db`` [n, f] at 50 % of the time, NaN
+    where the terrain is not known.
     """
 
     known: NDArray[np.bool_]
@@ -96,13 +96,22 @@ def ground_of_links(
 
 
 def look_along(
-    ground: LinkGround, ends: LinkEnds, f_mhz: Sequence[float], *, vertical: bool = False, threads: int = 1
+    ground: LinkGround,
+    ends: LinkEnds,
+    f_mhz: Sequence[float],
+    *,
+    vertical: bool = False,
+    sight: bool = True,
+    threads: int = 1,
 ) -> PathLooks:
-    """PathSight and losses of paths in several frequencies; the same for any number of threads."""
+    """Losses of paths in several frequencies, and what is in sight; the same for any number of threads.
+
+    ``sight`` False: only losses, in less time.
+    """
     count = ends.d_km.size
     shared = _shared(ground, f_mhz, vertical)
     looks = PathLooks(
-        np.zeros(count, np.bool_), np.full((count, 7), np.nan), np.full((count, len(f_mhz), 2), np.nan)
+        np.zeros(count, np.bool_), np.full((count, 7), np.nan), np.full((count, len(f_mhz)), np.nan)
     )
 
     def run(first: int) -> None:
@@ -111,7 +120,7 @@ def look_along(
             ground.profiles,
             LinkEnds(*(values[part] for values in ends)),
             ground.step_km,
-            float(np.mean(f_mhz)),
+            float(np.mean(f_mhz)) if sight else math.nan,
             shared,
             PathLooks(looks.known[part], looks.sight[part], looks.loss_db[part]),
         )
@@ -125,7 +134,7 @@ def _shared(ground: LinkGround, f_mhz: Sequence[float], vertical: bool) -> Share
     return shared_terms(
         np.ones(1),
         [1e-3 * f for f in f_mhz],
-        [_WANTED_TIME_PCT, _LINK_TIME_PCT],
+        [_TIME_PCT],
         vertical=vertical,
         median_radius_km=median_radius_km(ground.lapse_n_per_km),
         refractivity=ground.refractivity,
@@ -176,7 +185,7 @@ def _profile(
 def _look_at(
     ground: ProfileGround, ends: LinkEnds, step_km: float, f_mhz: float, shared: SharedTerms, looks: PathLooks
 ) -> None:
-    """Fill ``looks`` of some paths; ``f_mhz`` of the Fresnel zone."""
+    """Fill ``looks`` of some paths; ``f_mhz`` of the Fresnel zone, NaN: nothing is looked for in sight."""
     for row in range(ends.d_km.size):
         lon_deg, lat_deg = ends.lon_deg[row, 0], ends.lat_deg[row, 0]
         d_km = _samples_km(ends.d_km[row], step_km)
@@ -188,19 +197,19 @@ def _look_at(
         if not known:
             continue
         antennas_m = (ends.antennas_m[row, 0], ends.antennas_m[row, 1])
-        from_a, from_b, clear, los, fresnel, over_m, edges = sight_numbers(
-            d_km, terrain_m, cover_m, antennas_m, f_mhz
-        )
-        looks.sight[row, 0], looks.sight[row, 1], looks.sight[row, 2] = from_a, from_b, clear
-        looks.sight[row, 3], looks.sight[row, 4] = 1.0 if los else 0.0, 1.0 if fresnel else 0.0
-        looks.sight[row, 5], looks.sight[row, 6] = over_m, float(edges)
+        if not math.isnan(f_mhz):
+            from_a, from_b, clear, los, fresnel, over_m, edges = sight_numbers(
+                d_km, terrain_m, cover_m, antennas_m, f_mhz
+            )
+            looks.sight[row, 0], looks.sight[row, 1], looks.sight[row, 2] = from_a, from_b, clear
+            looks.sight[row, 3], looks.sight[row, 4] = 1.0 if los else 0.0, 1.0 if fresnel else 0.0
+            looks.sight[row, 5], looks.sight[row, 6] = over_m, float(edges)
         half_way_deg = half_way_latitude_deg(
             math.radians(lat_deg), math.radians(bearing_deg), d_km[d_km.size - 1]
         )
-        frequencies, times = shared.waves.shape[0], shared.times.shape[0]
-        loss_db = np.empty((frequencies, times, d_km.size))
-        regime = np.empty((frequencies, times, d_km.size), np.uint8)
+        frequencies = shared.waves.shape[0]
+        loss_db = np.empty((frequencies, 1, d_km.size))
+        regime = np.empty((frequencies, 1, d_km.size), np.uint8)
         end_losses(d_km, terrain_m, cover_m, zone, half_way_deg, antennas_m, shared, loss_db, regime)
         for i in range(frequencies):
-            for t in range(times):
-                looks.loss_db[row, i, t] = loss_db[i, t, d_km.size - 1]
+            looks.loss_db[row, i] = loss_db[i, 0, d_km.size - 1]

@@ -244,7 +244,7 @@ def _loss_of(
         vertical = both[0].polarisation == "V"
         looks = look_along(world.ground, ends, [one.f_mhz for one in candidates], vertical=vertical)
         if looks.known[0]:
-            sight, over_terrain = sight_of(looks.sight[0]), looks.loss_db[0, :, 0]
+            sight, over_terrain = sight_of(looks.sight[0]), looks.loss_db[0]
     if settings.model in (AUTO_MODEL, "p1812"):
         if over_terrain is not None:
             model = model_named("p1812")

@@ -339,7 +339,7 @@ def _losses(
         looks = look_along(world.ground, pairs.ends, [one.f_mhz for one in candidates], threads=threads)
         known, sight = looks.known, looks.sight
         if sees_terrain:
-            loss_db = looks.loss_db[:, :, 0]
+            loss_db = looks.loss_db
     left = np.flatnonzero(~known) if sees_terrain else np.arange(count)
     if settings.model != "p1812":
         name = "p1546" if sees_terrain else settings.model

@@ -74,10 +74,13 @@ COMMANDS = {
         "register.csv",
         "sensitivity_fixed30_ch21.csv",
     ),
+    "basestation": Command(
+        "basestation links.csv --results results/tiny/latest", ("--out",), "links.csv", "capacity.csv"
+    ),
     "reach": Command(
-        "reach --results results/tiny/latest --device fixed30 --mode x",
+        "reach --results results/tiny/latest --device fixed30 --mode x --cpe-table links.csv",
         ("--out",),
-        "register.csv",
+        "links.csv",
         "reach_statistics.csv",
     ),
     "devices export": Command("devices export --db sqlite:///links.csv", ("--out",), "links.csv"),

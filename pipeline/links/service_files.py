@@ -1,0 +1,295 @@
+"""``channelmaps basestation``: maps and tables of the service of base stations, as files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.bonds import DeviceChannel, channels_in
+from pipeline.errors import InputError
+from pipeline.files import (
+    GEOTIFF_FILE,
+    OutputKind,
+    check_output_folder,
+    json_bytes,
+    kind_of_table,
+    write_together,
+)
+from pipeline.grid import raster
+from pipeline.links.base_stations import BaseStation, RadioOf, SiteRow, all_radios, read_stations
+from pipeline.links.client_radios import ClientRadios, ClientRow, read_clients
+from pipeline.links.link_files import (
+    GPKG_FILE,
+    JSON_FILE,
+    LinkRequest,
+    facts_of,
+    inputs_of,
+    settings_of,
+    world_of,
+)
+from pipeline.links.link_modes import location_margin_db, mode_levels
+from pipeline.links.permitted import Permits
+from pipeline.links.plan_links import LinkSettings, LinkWorld
+from pipeline.links.radio_capacity import CAPACITY_COLUMNS
+from pipeline.links.service_maps import (
+    NO_SERVICE,
+    NOT_EVALUATED_RATE,
+    RadioService,
+    ServiceRules,
+    StationLimits,
+    StationPixels,
+    all_services,
+    assign_channels,
+)
+from pipeline.links.service_tables import service_tables, station_row
+from pipeline.links.station_pixels import ServiceWindow, service_window, station_limits, station_pixels
+from pipeline.quantise import NOT_EVALUATED
+from pipeline.rows.row_models import read_rows, refuse_second
+
+# Thresholds of the classes in Mbit/s: rates of at least 1.2, 3 and 10, and above the others.
+_AT_LEAST, _ABOVE = (1.2, 3.0, 10.0), (0.0, 18.0, 25.0, 30.0, 40.0)
+_CLASSES = {
+    0: "no service", 1: "above 0", 2: "1.2 and more", 3: "3 and more", 4: "10 and more", 5: "above 18",
+    6: "above 25", 7: "above 30", 8: "above 40 Mbit/s", 254: "not evaluated", 255: "outside",
+}  # fmt: skip
+_RASTERS = ("service_rate", "service_class", "service_channel", "service_station", "service_margin")
+_PRODUCTS: dict[str, OutputKind] = {f"{name}.tif": GEOTIFF_FILE for name in _RASTERS} | {
+    "stations_out.csv": kind_of_table("station", "sector", "radio", "channel", "used_dbm"),
+    "capacity.csv": kind_of_table(*CAPACITY_COLUMNS),
+    "sites_out.csv": kind_of_table("id", "station", "rate_mbps", "reason"),
+    "service.gpkg": GPKG_FILE,
+    "service.json": JSON_FILE,
+}
+
+
+class StationRequest(NamedTuple):
+    """The options of base stations besides those of all links."""
+
+    stations: Path
+    radius_km: float = 30.0
+    cpe: str = "a8_panel"
+    cpe_table: Path | None = None
+    sites: Path | None = None
+
+
+class _Area(NamedTuple):
+    """Dense maps of the window, flat: of the best radio at each pixel."""
+
+    rate_mbps: NDArray[np.float64]
+    throughput_mbps: NDArray[np.float64]
+    radio: NDArray[np.int64]
+    margin_db: NDArray[np.float64]
+
+
+def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
+    """Service of base stations around them; tables and maps are written at the end."""
+    tables = [path for path in (asked.stations, asked.cpe_table, asked.sites) if path is not None]
+    check_output_folder("--out", request.out, _PRODUCTS, inputs_of(request, *tables))
+    settings = settings_of(request)
+    if not 0.1 <= asked.radius_km <= 100.0:
+        raise InputError(
+            "is not allowed", field="--radius-km", value=asked.radius_km, allowed="0.1 to 100 km"
+        )
+    clients = read_clients(asked.cpe_table)
+    client = clients.named(asked.cpe)
+    stations = read_stations(asked.stations)
+    sites = _sites(asked.sites, clients)
+    radios = all_radios(stations)
+    world = _world(request, stations, asked.radius_km)
+    permits = world.permits
+    if permits is None:
+        raise InputError("value is missing", field="--results", allowed="a run")
+    window = service_window(permits, stations, client, asked.radius_km)
+    limits, pixels = _around(permits, window, stations, radios, client, asked, settings, world)
+    rules = ServiceRules(
+        mode_levels(settings.modes),
+        client,
+        location_margin_db(settings.q_pct, 50.0, settings.sigma_db),
+        settings.modes.is_tdd,
+    )
+    chosen = assign_channels(radios, limits, pixels, rules)
+    services = all_services(radios, chosen, limits, pixels, rules)
+    area = _best(window, radios, pixels, services)
+    pairs = zip(radios, services, strict=True)
+    rows = [station_row(*one, pixels, rules, permits, window) for one in pairs]
+    facts = facts_of(request, settings.modes, world, settings.modes.notes)
+    facts |= _facts(stations, radios, services, window, area, asked, clients)
+    contents = service_tables(radios, services, rows, pixels, sites, stations, settings, world, clients)
+    contents["service.json"] = json_bytes(facts)
+    _write_maps(request.out, window, stations, radios, chosen, area, facts)
+    write_together({request.out / name: content for name, content in contents.items()})
+    print("\n".join(_text(rows, facts)))
+
+
+def _sites(path: Path | None, clients: ClientRadios) -> list[SiteRow]:
+    if path is None:
+        return []
+    rows = read_rows(path, SiteRow)
+    refuse_second(path, rows, ("id",))
+    for row in rows:
+        if row.cpe:
+            clients.named(row.cpe, "cpe")
+    return rows
+
+
+def _world(request: LinkRequest, stations: Sequence[BaseStation], radius_km: float) -> LinkWorld:
+    """The run, with the terrain of all radii unless the model knows none."""
+    away_deg = radius_km / 100.0
+    lon, lat = [station.lon for station in stations], [station.lat for station in stations]
+    across = away_deg / max(math.cos(math.radians(max(map(abs, lat)))), 0.1)
+    corners = [[min(lon) - across, min(lat) - away_deg, max(lon) + across, max(lat) + away_deg]]
+    places = np.array(corners) if request.model in ("p1812", "p1812_or_p1546") else np.empty((0, 4))
+    return world_of(request, places)
+
+
+def _around(
+    permits: Permits,
+    window: ServiceWindow,
+    stations: Sequence[BaseStation],
+    radios: Sequence[RadioOf],
+    client: ClientRow,
+    asked: StationRequest,
+    settings: LinkSettings,
+    world: LinkWorld,
+) -> tuple[dict[str, StationLimits], dict[str, StationPixels]]:
+    """Limits and pixels of every station by its id."""
+    television = settings.television and permits.has_fields
+    limits, pixels = {}, {}
+    for station in stations:
+        own = [radio for radio in radios if radio.station.id == station.id]
+        limits[station.id] = station_limits(permits, station, own, television=television)
+        pixels[station.id] = station_pixels(
+            permits,
+            window,
+            station,
+            limits[station.id],
+            client,
+            asked.radius_km,
+            world.ground,
+            television=television,
+        )
+    return limits, pixels
+
+
+def _best(
+    window: ServiceWindow,
+    radios: Sequence[RadioOf],
+    pixels: Mapping[str, StationPixels],
+    services: Sequence[RadioService],
+) -> _Area:
+    """The best radio at each pixel: highest rate, then the earlier one; margin of the strongest radio."""
+    size = window.inside.size
+    area = _Area(np.zeros(size), np.zeros(size), np.full(size, -1), np.full(size, math.nan))
+    for i, (radio, service) in enumerate(zip(radios, services, strict=True)):
+        index = pixels[radio.station.id].pixel
+        better = service.rate_mbps > area.rate_mbps[index]
+        at = index[better]
+        area.rate_mbps[at], area.radio[at] = service.rate_mbps[better], i
+        area.throughput_mbps[at] = service.throughput_mbps[better]
+        area.margin_db[index] = np.fmax(area.margin_db[index], service.margin_db)
+    return area
+
+
+# --- maps ---------------------------------------------------------------------------------------------------
+
+
+def service_classes(rate_mbps: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Classes of rates: the number of thresholds that they reach."""
+    classes = np.zeros(rate_mbps.shape, np.uint8)
+    for least in _AT_LEAST:
+        classes += rate_mbps >= least
+    for least in _ABOVE:
+        classes += rate_mbps > least
+    return classes
+
+
+def _write_maps(
+    out: Path,
+    window: ServiceWindow,
+    stations: Sequence[BaseStation],
+    radios: Sequence[RadioOf],
+    chosen: Sequence[DeviceChannel | None],
+    area: _Area,
+    facts: Mapping[str, Any],
+) -> None:
+    """The five rasters on the window."""
+    shape, inside = window.grid.shape, window.inside
+    rate, radio = area.rate_mbps.reshape(shape), area.radio.reshape(shape)
+    unknown = (rate == 0.0) & np.all([raw == NOT_EVALUATED for raw in window.client.values()], axis=0)
+    classes = service_classes(rate)
+    number = np.array([0, *(0 if c is None else channels_in(c)[0] for c in chosen)], np.uint8)
+    order = {station.id: i for i, station in enumerate(stations, start=1)}
+    station = np.array([0, *(order[one.station.id] for one in radios)], np.uint16)
+    margin = np.nan_to_num(np.clip(100.0 * area.margin_db.reshape(shape), -32767, 32767), nan=-32768)
+    rates = np.where(unknown, NOT_EVALUATED_RATE, np.where(rate > 0.0, rate, NO_SERVICE))
+    classes[unknown] = 254
+    radio = np.where(inside, radio, -1) + 1
+    layers: list[tuple[str, NDArray[Any], float, str, str]] = [
+        ("service_rate", _within(inside, rates, np.nan, "float32"), math.nan, "Mbit/s", "best rate"),
+        ("service_class", _within(inside, classes, 255, "uint8"), 255, "", "class of the rate"),
+        ("service_channel", _within(inside, number[radio], 255, "uint8"), 255, "", "channel used"),
+        ("service_station", station[radio], 0, "", "station, by its place in the file"),
+        (
+            "service_margin",
+            _within(inside, margin, -32768, "int16"),
+            -32768,
+            "dB",
+            "margin to the least mode",
+        ),
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    tags = {"run_id": str(facts["run_id"]), "modes": str(facts["modes"]), "cpe": str(facts["cpe"])}
+    for name, values, nodata, unit, title in layers:
+        more: dict[str, Any] = {"categories": _CLASSES} if name == "service_class" else {}
+        if name == "service_margin":
+            more["scale_factor"] = 0.01
+        data = raster.make_array(values, window.grid, units=unit, nodata=nodata, long_name=title, **more)
+        raster.write(out / f"{name}.tif", data, tags=tags, publish=True)
+
+
+def _within(inside: NDArray[np.bool_], values: NDArray[Any], nodata: float, dtype: str) -> NDArray[Any]:
+    """Values of the territory's pixels, nodata elsewhere."""
+    return np.where(inside, values, nodata).astype(dtype)
+
+
+def _facts(
+    stations: Sequence[BaseStation],
+    radios: Sequence[RadioOf],
+    services: Sequence[RadioService],
+    window: ServiceWindow,
+    area: _Area,
+    asked: StationRequest,
+    clients: ClientRadios,
+) -> dict[str, Any]:
+    """What the answer says in numbers."""
+    served = area.rate_mbps > 0.0
+    people = None if window.people is None else round(float(np.nansum(window.people.ravel()[served])))
+    used = [one.used_dbm for one in services if one.channel is not None]
+    client = clients.named(asked.cpe)
+    return {
+        "cpe": asked.cpe,
+        "cpe_source": client.source,
+        "radius_km": asked.radius_km,
+        "stations": len(stations),
+        "radios": len(radios),
+        "radios_without_channel": sum(one.channel is None for one in services),
+        "area_served_km2": round(float(window.area_km2.ravel()[served].sum()), 2),
+        "people_served": people,
+        "largest_eirp_dbm": round(max(used), 2) if used else None,
+    }
+
+
+def _text(rows: Iterable[Mapping[str, object]], facts: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"{row['station']} {row['sector']} {row['radio']}: channel {row['channel'] or '-'}, "
+        f"{row['used_dbm'] or '-'} dBm ({row['limited_by']}), {row['area_km2']} km2, "
+        f"{row['people_served'] or '-'} people"
+        for row in rows
+    ]
+    people = "-" if facts["people_served"] is None else facts["people_served"]
+    return [*lines, f"together {facts['area_served_km2']} km2, {people} people"]

@@ -1,0 +1,233 @@
+"""Tables of the service of base stations: radios, sites, capacity, layers of a GeoPackage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import shapely
+
+from pipeline.files import csv_text
+from pipeline.grid.geopackage import geopackage_bytes
+from pipeline.grid.grid import GEOD
+from pipeline.links.base_stations import BaseStation, RadioOf, SiteRow, sector_attenuation_db
+from pipeline.links.client_radios import ClientRadios, ClientRow
+from pipeline.links.link_budget import GenericPath, greatest_distance_km
+from pipeline.links.link_files import frame_of_rows
+from pipeline.links.link_rows import LinkRow
+from pipeline.links.link_table import fixed, row_of
+from pipeline.links.permitted import Permits, permitted_at
+from pipeline.links.plan_links import LinkSettings, LinkWorld, plan_link
+from pipeline.links.radio_capacity import CAPACITY_COLUMNS, capacity_rows, mean_throughput_mbps
+from pipeline.links.service_maps import RadioService, ServiceRules, StationPixels, filed_dbm
+from pipeline.links.station_pixels import ServiceWindow
+from pipeline.radio.channel_plan import channel_centre_mhz
+
+_STATION_COLUMNS = (
+    "station",
+    "sector",
+    "radio",
+    "channel",
+    "permitted_dbm",
+    "used_dbm",
+    "limited_by",
+    "radius_km",
+    "area_km2",
+    "people_served",
+    "rate_p25_mbps",
+    "rate_median_mbps",
+    "rate_p75_mbps",
+    "tcp_mbps",
+)
+_SITE_COLUMNS = (
+    "id",
+    "name",
+    "station",
+    "sector",
+    "radio",
+    "channel",
+    "d_km",
+    "prx_dbm",
+    "cni_db",
+    "mode",
+    "down_mbps",
+    "up_mbps",
+    "rate_mbps",
+    "margin_db",
+    "los_visible_pct",
+    "los_clear_pct",
+    "reception_expected",
+    "reason",
+)
+_WEDGE_STEPS = 24
+
+
+def station_row(
+    radio: RadioOf,
+    service: RadioService,
+    pixels: Mapping[str, StationPixels],
+    rules: ServiceRules,
+    permits: Permits,
+    window: ServiceWindow,
+) -> dict[str, object]:
+    """What a radio uses, how far and whom it serves."""
+    here = pixels[radio.station.id]
+    served = service.rate_mbps > 0.0
+    rates = service.rate_mbps[served]
+    quartiles = np.percentile(rates, [25, 50, 75]) if rates.size else np.full(3, math.nan)
+    at = here.pixel[served]
+    people = "" if window.people is None else f"{float(np.nansum(window.people.ravel()[at])):.0f}"
+    harmonic = mean_throughput_mbps(service.throughput_mbps, here.weight)
+    limited = "device"
+    if service.channel is None:
+        limited = "permitted"
+    elif service.permitted_dbm < filed_dbm(radio):
+        cap_dbm = permitted_at(
+            permits, radio.station.lon, radio.station.lat, radio.station.height_m, radio.station.device
+        ).cap_dbm
+        limited = "cap" if service.permitted_dbm >= cap_dbm else "permitted"
+    values = (
+        radio.station.id,
+        radio.sector.id,
+        radio.radio.id,
+        "" if service.channel is None else str(service.channel),
+        fixed(service.permitted_dbm, 2),
+        fixed(service.used_dbm, 2),
+        limited,
+        fixed(_radius_km(radio, service, rules, permits), 2),
+        f"{float(window.area_km2.ravel()[at].sum()):.2f}",
+        people,
+        *(fixed(value, 3) for value in quartiles.tolist()),
+        f"{harmonic if radio.station.tcp_mbps is None else radio.station.tcp_mbps:.3f}",
+    )
+    return dict(zip(_STATION_COLUMNS, values, strict=True))
+
+
+def _radius_km(radio: RadioOf, service: RadioService, rules: ServiceRules, permits: Permits) -> float:
+    """Generic distance of the least mode on the axis, without interference."""
+    if service.channel is None or not rules.modes.level_dbm.size:
+        return math.nan
+    f_mhz = channel_centre_mhz(permits.config.channels, service.channel)
+    path = GenericPath("p1546", f_mhz, radio.station.height_m, rules.client.height_m)
+    allowed_db = (
+        service.used_dbm + rules.client.receive_db - float(rules.modes.level_dbm[0]) - rules.location_db
+    )
+    return greatest_distance_km(path, allowed_db)
+
+
+def service_tables(
+    radios: Sequence[RadioOf],
+    services: Sequence[RadioService],
+    rows: Sequence[Mapping[str, object]],
+    pixels: Mapping[str, StationPixels],
+    sites: Sequence[SiteRow],
+    stations: Sequence[BaseStation],
+    settings: LinkSettings,
+    world: LinkWorld,
+    clients: ClientRadios,
+) -> dict[str, bytes | str]:
+    """Everything but maps and facts."""
+    names = ["" if one.channel is None else str(one.channel) for one in services]
+    found = [
+        mean_throughput_mbps(one.throughput_mbps, pixels[radio.station.id].weight)
+        for radio, one in zip(radios, services, strict=True)
+    ]
+    placed = [_site_row(site, radios, services, settings, world, clients) for site in sites]
+    contents: dict[str, bytes | str] = {
+        "stations_out.csv": csv_text(_STATION_COLUMNS, rows),
+        "capacity.csv": csv_text(CAPACITY_COLUMNS, capacity_rows(radios, names, found)),
+    }
+    if sites:
+        contents["sites_out.csv"] = csv_text(_SITE_COLUMNS, placed)
+    contents["service.gpkg"] = _geopackage(stations, radios, rows, sites, placed)
+    return contents
+
+
+def _site_row(
+    site: SiteRow,
+    radios: Sequence[RadioOf],
+    services: Sequence[RadioService],
+    settings: LinkSettings,
+    world: LinkWorld,
+    clients: ClientRadios,
+) -> dict[str, object]:
+    """A site with the radio that serves it best, by the point tool: down and up, what is in sight."""
+    client = clients.named(site.cpe) if site.cpe else next(iter(clients.by_id.values()))
+    best: dict[str, object] = dict.fromkeys(_SITE_COLUMNS, "")
+    best |= {"id": site.id, "name": site.name, "rate_mbps": "0.000", "reason": "not_permitted"}
+    most = (-1.0, -math.inf)
+    for radio, service in zip(radios, services, strict=True):
+        if service.channel is None:
+            continue
+        found = plan_link(link_of(radio, service, site, client), settings, world)
+        row, at = row_of(found), found.best
+        down = float(found.there.rated.rate_mbps[at])
+        up = float(found.back.rated.rate_mbps[at]) if found.back is not None else math.nan
+        key = (float(str(row["rate_mbps"] or 0.0)), float(str(row["margin_db"] or -math.inf)))
+        if key > most:
+            most = key
+            own = {"station": radio.station.id, "sector": radio.sector.id, "radio": radio.radio.id}
+            own |= {"channel": str(service.channel), "down_mbps": fixed(down, 3), "up_mbps": fixed(up, 3)}
+            best |= {name: row[name] for name in _SITE_COLUMNS if name in row} | own
+    return best
+
+
+def link_of(radio: RadioOf, service: RadioService, site: SiteRow, client: ClientRow) -> LinkRow:
+    """The link from a radio to a client at a site, as a table of links would have it."""
+    away_db = sector_attenuation_db(radio.sector, np.arange(0.0, 360.0, 5.0))
+    return LinkRow(
+        id=f"{radio.station.id}-{site.id}"[:64],
+        a_lon=radio.station.lon,
+        a_lat=radio.station.lat,
+        b_lon=site.lon,
+        b_lat=site.lat,
+        channel=str(service.channel),
+        a_power_dbm=radio.sector.power_dbm,
+        a_gain_dbi=radio.sector.gain_dbi,
+        a_feeder_db=radio.sector.feeder_db,
+        a_pattern=";".join(f"{value:.4f}" for value in away_db.tolist()) if away_db.any() else "",
+        a_height_m=radio.station.height_m,
+        b_power_dbm=client.power_dbm,
+        b_gain_dbi=client.gain_dbi,
+        b_feeder_db=client.feeder_db,
+        b_height_m=client.height_m,
+        device="",
+    )
+
+
+def _geopackage(
+    stations: Sequence[BaseStation],
+    radios: Sequence[RadioOf],
+    rows: Sequence[Mapping[str, object]],
+    sites: Sequence[SiteRow],
+    placed: Sequence[Mapping[str, object]],
+) -> bytes:
+    """Layers ``stations``, ``sectors`` (wedges), and of sites ``sites`` and ``links``."""
+    places = {station.id: (station.lon, station.lat) for station in stations}
+    layers = {
+        "stations": frame_of_rows(
+            [{"id": one.id, "height_m": one.height_m} for one in stations],
+            [shapely.Point(place) for place in places.values()],
+        ),
+        "sectors": frame_of_rows(rows, [_wedge(radio, row) for radio, row in zip(radios, rows, strict=True)]),
+    }
+    kinds = {"stations": "Point", "sectors": "Polygon", "sites": "Point", "links": "LineString"}
+    if sites:
+        layers["sites"] = frame_of_rows(placed, [shapely.Point(site.lon, site.lat) for site in sites])
+        linked = [(site, row) for site, row in zip(sites, placed, strict=True) if row["station"]]
+        lines = [shapely.LineString([places[str(row["station"])], (s.lon, s.lat)]) for s, row in linked]
+        if linked:
+            layers["links"] = frame_of_rows([row for _, row in linked], lines)
+    return geopackage_bytes(layers, {name: kinds[name] for name in layers})
+
+
+def _wedge(radio: RadioOf, row: Mapping[str, object]) -> shapely.Polygon:
+    """A sector as far as its radio reaches, 1 km where it reaches nobody."""
+    width_deg = radio.sector.beamwidth_deg or 360.0
+    length_km = max(float(str(row["radius_km"] or 1.0)), 0.1)
+    start = radio.sector.azimuth_deg - 0.5 * width_deg
+    bearings = [start + width_deg * i / _WEDGE_STEPS for i in range(_WEDGE_STEPS + 1)]
+    place, count = (radio.station.lon, radio.station.lat), len(bearings)
+    lon, lat, _ = GEOD.fwd([place[0]] * count, [place[1]] * count, bearings, [1e3 * length_km] * count)
+    return shapely.Polygon([place, *zip(lon, lat, strict=True)])

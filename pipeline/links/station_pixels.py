@@ -1,0 +1,229 @@
+"""What a base station and the clients around it may do, from a run: limits, losses, television, people."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
+from pipeline.errors import InputError
+from pipeline.grid.geodesy import rays_to
+from pipeline.grid.grid import Grid
+from pipeline.grid.raster import read_window
+from pipeline.links.base_stations import BaseStation, RadioOf
+from pipeline.links.client_radios import ClientRow
+from pipeline.links.link_budget import GenericPath, generic_loss_db
+from pipeline.links.link_terrain import LinkGround, link_ends, look_along
+from pipeline.links.permitted import (
+    ADJACENT_DB,
+    Permits,
+    interference_dbm,
+    permitted_at,
+    permitted_in,
+    television_dbuvm,
+)
+from pipeline.links.service_maps import StationLimits, StationPixels
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
+from pipeline.query.paws import PawsError
+from pipeline.query.profiles import AntennaHeight, channel_entries, layers_for
+from pipeline.query.results import population_of
+from pipeline.radio.channel_plan import channel_block, channel_centre_mhz, index_of
+from pipeline.units import FIELD_TO_POWER_DB
+
+# Generic losses are looked up between distances so far apart.
+_STEP_KM = 0.01
+_NEAREST_KM = 1e-3
+_CENTI = 100.0
+
+
+class ServiceWindow(NamedTuple):
+    """The part of the run's grid that holds all stations' radii, and what of it all stations share.
+
+    ``client`` raw permitted levels of a client by channel [y, x]; ``inside`` whether a pixel is of the
+    territory; ``people`` per pixel, None unknown; ``area_km2``.
+    """
+
+    grid: Grid
+    rows: slice
+    cols: slice
+    client: Mapping[DeviceChannel, NDArray[np.int16]]
+    inside: NDArray[np.bool_]
+    people: NDArray[np.float32] | None
+    area_km2: NDArray[np.float32]
+
+
+def service_window(
+    permits: Permits, stations: Sequence[BaseStation], client: ClientRow, radius_km: float
+) -> ServiceWindow:
+    """The window around all stations; InputError where none of it is of the run's grid."""
+    facts = permits.database.facts
+    try:
+        layers = layers_for(facts, AntennaHeight(client.height_m), None)
+    except PawsError as error:
+        raise InputError(error.message, field="--cpe", value=client.id) from None
+    whole = permits.database.rasters[layers[0]["id"]].grid
+    reach_px = math.ceil(1000.0 * radius_km * whole.largest_scale() / whole.resolution_m)
+    places = np.array([whole.pixel_of(station.lon, station.lat) for station in stations])
+    low = np.maximum(places.min(axis=0) - reach_px, 0)
+    high = np.minimum(places.max(axis=0) + reach_px + 1, whole.shape)
+    if (low >= high).any():
+        raise InputError("are beyond the grid of the run", field="stations")
+    rows, cols = slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
+    names = [channel_named(str(entry["channel"])) for entry in channel_entries(facts, layers[0])]
+    raw = np.minimum.reduce([_read(permits, layer["id"], rows, cols) for layer in layers])
+    grid = whole.window(rows, cols)
+    return ServiceWindow(
+        grid,
+        rows,
+        cols,
+        dict(zip(names, raw, strict=True)),
+        (raw != NODATA_CENTI).any(axis=0),
+        population_of(permits.run, grid),
+        grid.area_km2(),
+    )
+
+
+def _read(permits: Permits, device: str, rows: slice, cols: slice) -> NDArray[np.int16]:
+    return read_window(permits.database.rasters[device], rows, cols)
+
+
+def station_limits(
+    permits: Permits, station: BaseStation, radios: Sequence[RadioOf], *, television: bool
+) -> StationLimits:
+    """What a station may radiate where it stands, on single channels and on the bonds of its radios."""
+    permitted = permitted_at(permits, station.lon, station.lat, station.height_m, station.device)
+    wanted = [*permitted.level_dbm, *(radio.channel for radio in radios if radio.channel is not None)]
+    levels = {channel: permitted_in(permitted, channel)[0] for channel in dict.fromkeys(wanted)}
+    allowed = {channel: level for channel, level in levels.items() if not math.isnan(level)}
+    fields = television_dbuvm(permits, station.lon, station.lat) if television else {}
+    received = {channel: interference_dbm(permits.config, fields, channel, 0.0) for channel in allowed}
+    return StationLimits(allowed, received)
+
+
+def station_pixels(
+    permits: Permits,
+    window: ServiceWindow,
+    station: BaseStation,
+    limits: StationLimits,
+    client: ClientRow,
+    radius_km: float,
+    ground: LinkGround | None,
+    *,
+    television: bool,
+) -> StationPixels:
+    """The territory's pixels within a station's radius, with everything by its permitted channels.
+
+    ``ground``: losses by P.1812 over terrain, of generic land by P.1546 where it is not known; None: all
+    generic.
+    """
+    whole = Grid(*window.grid)
+    d_km, bearing_deg = rays_to(
+        station.lon, station.lat, whole, slice(0, whole.height), slice(0, whole.width)
+    )
+    index = np.flatnonzero((d_km <= radius_km) & window.inside)
+    far_km, bearings = d_km.ravel()[index], bearing_deg.ravel()[index]
+    channels = list(limits.permitted_dbm)
+    losses = _losses(permits, window, station, client, index, far_km, channels, ground)
+    permitted = {channel: _client_dbm(window, channel, index) for channel in channels}
+    weight = window.area_km2 if window.people is None else window.people
+    return StationPixels(
+        index,
+        bearings,
+        losses,
+        permitted,
+        _television(permits, window, channels, index) if television else _none(channels, index.size),
+        np.nan_to_num(weight.ravel()[index]).astype(np.float64),
+    )
+
+
+def _none(channels: Sequence[DeviceChannel], count: int) -> dict[DeviceChannel, NDArray[np.float64]]:
+    return {channel: np.full(count, -math.inf) for channel in channels}
+
+
+def _client_dbm(
+    window: ServiceWindow, channel: DeviceChannel, index: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Permitted level of a client [n], NaN none; of a bond without a layer the least of its channels."""
+    parts = [channel] if channel in window.client else list(channels_in(channel))
+    raw = np.minimum.reduce([window.client[part].ravel()[index] for part in parts])
+    return np.where(raw > NOT_EVALUATED, raw / _CENTI, math.nan)
+
+
+def _losses(
+    permits: Permits,
+    window: ServiceWindow,
+    station: BaseStation,
+    client: ClientRow,
+    index: NDArray[np.int64],
+    d_km: NDArray[np.float64],
+    channels: Sequence[DeviceChannel],
+    ground: LinkGround | None,
+) -> dict[DeviceChannel, NDArray[np.float64]]:
+    """Loss [n] by channel: over terrain where it is known, else of a generic path."""
+    f_mhz = [channel_centre_mhz(permits.config.channels, channel) for channel in channels]
+    far_km = np.maximum(d_km, _NEAREST_KM)
+    losses = {}
+    for channel, f in zip(channels, f_mhz, strict=True):
+        path = GenericPath("p1546", f, station.height_m, client.height_m)
+        knots = np.arange(1, math.ceil(far_km.max(initial=_STEP_KM) / _STEP_KM) + 2) * _STEP_KM
+        knots = np.concatenate([np.geomspace(_NEAREST_KM, _STEP_KM, 20, endpoint=False), knots])
+        table_db, _ = generic_loss_db(path, knots)
+        losses[channel] = np.interp(np.log(far_km), np.log(knots), table_db)
+    if ground is None or not channels:
+        return losses
+    lon_deg, lat_deg = (values.ravel()[index] for values in window.grid.lonlat_deg())
+    ends = link_ends(
+        np.stack([np.full(index.size, station.lon), lon_deg], axis=1),
+        np.stack([np.full(index.size, station.lat), lat_deg], axis=1),
+        np.tile([station.height_m, client.height_m], (index.size, 1)),
+    )
+    looks = look_along(ground, ends, f_mhz, sight=False, threads=os.cpu_count() or 1)
+    return {
+        channel: np.where(looks.known, looks.loss_db[:, c], losses[channel])
+        for c, channel in enumerate(channels)
+    }
+
+
+def _television(
+    permits: Permits, window: ServiceWindow, channels: Sequence[DeviceChannel], index: NDArray[np.int64]
+) -> dict[DeviceChannel, NDArray[np.float64]]:
+    """Level of television at 0 dBi [n] by channel: co-channel, neighbours less the selectivity."""
+    config = permits.config
+    milliwatts = {channel: np.zeros(index.size) for channel in channels}
+    for victim in permits.run.manifest["channels"]["dtt"]:
+        block = channel_block(config.channels, victim)
+        offsets = {one: abs(index_of(block, channel_block(config.channels, one))) for one in channels}
+        near = {one: offset for one, offset in offsets.items() if offset in ADJACENT_DB}
+        field = _field(permits, window, victim) if near else None
+        if field is None:
+            continue
+        f_mhz = channel_centre_mhz(config.channels, victim)
+        level_dbm = field.ravel()[index] - FIELD_TO_POWER_DB - 20.0 * math.log10(f_mhz)
+        power = np.nan_to_num(10.0 ** (0.1 * level_dbm))
+        for one, offset in near.items():
+            milliwatts[one] += power * 10.0 ** (-0.1 * ADJACENT_DB[offset])
+    with np.errstate(divide="ignore"):
+        return {channel: 10.0 * np.log10(values) for channel, values in milliwatts.items()}
+
+
+def _field(permits: Permits, window: ServiceWindow, channel: int) -> NDArray[np.float64] | None:
+    """Wanted field of a television channel [y, x] in the window; None where the run's fields are not here."""
+    path = permits.run.build / "coverage" / f"ch{channel:02d}.tif"
+    if not path.is_file():
+        return None
+    own = permits.fields.of(path).grid
+    if (own.crs, own.resolution_m) != (window.grid.crs, window.grid.resolution_m):
+        return None
+    row, col = own.offset_px(window.grid)
+    if row < 0 or col < 0 or row + window.grid.height > own.height or col + window.grid.width > own.width:
+        return None
+    rows, cols = slice(row, row + window.grid.height), slice(col, col + window.grid.width)
+    found: NDArray[np.float64] = permits.fields.window(path, rows, cols, ["wanted_dbuvm"])[0].astype(
+        np.float64
+    )
+    return found

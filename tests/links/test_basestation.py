@@ -1,0 +1,259 @@
+"""Base stations: maps against the point tool, channels, capacity, classes, what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from pyproj import Transformer
+from rasterio.transform import from_origin
+from typer.testing import CliRunner
+
+from pipeline.cli.main import app
+from pipeline.errors import InputError
+from pipeline.links.base_stations import StationSector, all_radios, read_stations, sector_attenuation_db
+from pipeline.links.radio_capacity import capacity_rows, mean_throughput_mbps, users_at
+from pipeline.links.service_files import service_classes
+from tests.published import publish
+from tests.tiny import CONFIG, STATIONS, write_register
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "configs/examples"
+STATION = """
+stations:
+  - id: mast
+    lon: 14.2
+    lat: 46.1
+    height_m: 30.0
+    sectors:
+      - {id: A, azimuth_deg: 60.0, beamwidth_deg: 90.0, gain_dbi: 10.0, power_dbm: 20.0,
+         radios: [{id: "1"}, {id: "2"}]}
+      - {id: B, azimuth_deg: 240.0, beamwidth_deg: 90.0, gain_dbi: 10.0, power_dbm: 20.0,
+         radios: [{id: "1"}, {id: "2"}]}
+"""
+
+
+def test_sector_is_3_db_down_at_half_its_beamwidth_and_at_most_20() -> None:
+    given = {"azimuth_deg": 350.0, "beamwidth_deg": 60.0, "gain_dbi": 0.0, "power_dbm": 0.0}
+    sector = StationSector(id="A", radios=[{"id": "1"}], **given)
+    found = sector_attenuation_db(sector, np.array([350.0, 20.0, 320.0, 170.0]))
+    assert found.tolist() == pytest.approx([0.0, 3.0, 3.0, 20.0])
+
+
+def test_capacity_of_table_a8_3_and_of_annex_9() -> None:
+    def totals(name: str) -> dict[str, tuple[float, int]]:
+        radios = all_radios(read_stations(EXAMPLES / name))
+        rows = capacity_rows(radios, [""] * len(radios), [0.0] * len(radios))
+        return {
+            str(row["station"]): (float(str(row["capacity_mbps"])), int(str(row["users_at_1_2"])))
+            for row in rows
+            if not row["radio"]
+        }
+
+    assert totals("stations_botswana.yaml") == dict.fromkeys(("lobatse", "maun", "francistown"), (60.0, 50))
+    # The report prints 48 for Talibon; three channels of 12 are 36.
+    assert {name: one[0] for name, one in totals("stations_bohol.yaml").items()} == {
+        "tubigon": 24.0, "ubay": 48.0, "talibon": 36.0,
+    }  # fmt: skip
+    # One channel of 10 Mbit/s: eight users have 1.25 each, nine would have 1.11.
+    assert users_at(10.0) == 8
+
+
+def test_mean_throughput_is_harmonic_over_people() -> None:
+    found = mean_throughput_mbps(np.array([10.0, 5.0, 0.0]), np.array([1.0, 2.0, 9.0]))
+    assert found == pytest.approx(3.0 / (1 / 10 + 2 / 5))
+    assert mean_throughput_mbps(np.zeros(2), np.ones(2)) == 0.0
+
+
+def test_classes_of_rates() -> None:
+    rates = np.array([0.0, 0.5, 1.2, 3.0, 10.0, 18.0, 18.1, 25.1, 30.1, 40.0, 40.1])
+    assert service_classes(rates).tolist() == [0, 1, 2, 3, 4, 4, 5, 6, 7, 7, 8]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a published run of made-up levels, television, and a terrain with a ridge."""
+    folder = tmp_path_factory.mktemp("service")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        heights = np.full((400, 700), 200.0, np.float32)
+        heights[:, 290:300] = 300.0
+        with rasterio.open(
+            "dem.tif", "w", driver="GTiff", height=400, width=700, count=1, dtype="float32", crs="EPSG:4326",
+            transform=from_origin(13.85, 46.3, 0.001, 0.001),
+        ) as sink:  # fmt: skip
+            sink.write(heights, 1)
+        write_register(folder / "register.csv", STATIONS)
+        text = CONFIG.replace("registers:", "terrain: {dem: [dem.tif]}\nregisters:", 1)
+        (folder / "tiny.yaml").write_text(text, encoding="utf-8")
+        publish(folder / "tiny.yaml")
+        _television(folder)
+        (folder / "stations.yaml").write_text(STATION, encoding="utf-8")
+        (folder / "sites.csv").write_text("id,name,lon,lat\nschool,School,14.22,46.11\n", encoding="utf-8")
+        yield folder
+    finally:
+        os.chdir(before)
+
+
+def _television(folder: Path) -> None:
+    """A field that rises eastwards in channel 23, as the job coverage would have it."""
+    layer = folder / "results/tiny/latest/public/max_eirp_fixed30_ch21.tif"
+    with rasterio.open(layer) as source:
+        profile = source.profile | {"dtype": "float32", "nodata": math.nan, "count": 1, "driver": "GTiff"}
+    place = folder / "build/tiny/coverage/ch23.tif"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    field = np.tile(np.linspace(0.0, 60.0, profile["width"], dtype=np.float32), (profile["height"], 1))
+    for name in ("blockxsize", "blockysize", "tiled", "interleave"):
+        profile.pop(name, None)
+    with rasterio.open(place, "w", **profile) as sink:
+        sink.write(field, 1)
+        sink.set_band_description(1, "wanted_dbuvm")
+
+
+def serve(*options: str, stations: str = "stations.yaml", out: str = "out"):
+    line = ["basestation", stations, "--results", "results/tiny/latest", "--out", out, "--radius-km", "8"]
+    return CliRunner().invoke(app, [*line, *options])
+
+
+def rows_of(name: str, out: str = "out") -> list[dict[str, str]]:
+    with (Path(out) / name).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("model", ["p1546", "p1812_or_p1546"])
+def test_map_equals_the_point_tool_at_pixel_centres(run: Path, model: str) -> None:
+    """One radio without a direction on one channel, so that the best radio of a pixel is known."""
+    text = STATION[: STATION.index("      - {id: A")]
+    permitted = {}
+    for channel in range(21, 31):
+        with rasterio.open(f"results/tiny/latest/public/max_eirp_fixed30_ch{channel}.tif") as source:
+            x, y = Transformer.from_crs(4326, source.crs, always_xy=True).transform(14.2, 46.1)
+            permitted[channel] = int(next(source.sample([(x, y)]))[0])
+    own = max((c for c in permitted if c in (22, 23, 24)), key=permitted.get)
+    assert permitted[own] > -9998
+    text += f'      - {{id: A, gain_dbi: 10.0, power_dbm: 20.0, radios: [{{id: "1", channel: {own}}}]}}\n'
+    Path("one.yaml").write_text(text)
+    done = serve("--model", model, stations="one.yaml")
+    assert done.exit_code == 0, (done.output, done.exception)
+    with rasterio.open("out/service_rate.tif") as source:
+        rate, transform, crs = source.read(1), source.transform, source.crs
+    rows, cols = np.nonzero(np.isfinite(rate))
+    served = np.flatnonzero(rate[rows, cols] > 0)
+    rng = np.random.default_rng(4)
+    chosen = np.concatenate([rng.choice(rows.size, 15, replace=False), rng.choice(served, 15, replace=False)])
+    head = "id,a_lon,a_lat,b_lon,b_lat,channel,a_power_dbm,a_gain_dbi,b_power_dbm,b_gain_dbi,"
+    head += "a_height_m,b_height_m\n"
+    lines = []
+    for at, n in enumerate(chosen.tolist()):
+        x, y = transform @ (cols[n] + 0.5, rows[n] + 0.5)
+        lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
+        lines.append(f"{at},14.2,46.1,{lon:.8f},{lat:.8f},{own},20,10,20,9,30,10")
+    Path("links.csv").write_text(head + "\n".join(lines) + "\n")
+    line = ["links", "links.csv", "--results", "results/tiny/latest", "--model", model, "--out", "links"]
+    assert CliRunner().invoke(app, [*line, "--modes", "sm2405_a8"]).exit_code == 0
+    found = rows_of("links.csv", "links")
+    for row, n in zip(found, chosen.tolist(), strict=True):
+        value = float(rate[rows[n], cols[n]])
+        near_edge = row["margin_db"] and abs(float(row["margin_db"])) < 0.05
+        if float(row["d_km"]) <= 8.0 and not near_edge:
+            assert max(value, 0.0) == pytest.approx(float(row["rate_mbps"]), abs=1e-3), row
+
+
+def test_radios_of_a_sector_have_different_channels_and_tables_add_up(run: Path) -> None:
+    done = serve("--model", "p1546", "--sites", "sites.csv")
+    assert done.exit_code == 0, (done.output, done.exception)
+    rows = rows_of("stations_out.csv")
+    for sector in ("A", "B"):
+        used = [row["channel"] for row in rows if row["sector"] == sector]
+        assert len(set(used)) == 2
+    facts = json.loads(Path("out/service.json").read_text())
+    with rasterio.open("out/service_class.tif") as source:
+        classes = source.read(1)
+    with rasterio.open("out/service_rate.tif") as source:
+        rate = source.read(1)
+    assert ((classes > 0) & (classes < 254)).sum() == (rate > 0).sum()
+    assert facts["area_served_km2"] == pytest.approx(0.04 * (rate > 0).sum(), rel=0.01)
+    (site,) = rows_of("sites_out.csv")
+    with rasterio.open("out/service_rate.tif") as source:
+        x, y = Transformer.from_crs(4326, source.crs, always_xy=True).transform(14.22, 46.11)
+        pixel = float(next(source.sample([(x, y)]))[0])
+    assert (float(site["rate_mbps"]) > 0) == (pixel > 0)
+    assert len(gpd.read_file("out/service.gpkg", layer="sectors")) == 4
+    assert rows_of("capacity.csv")[-1]["station"] == "mast"
+
+
+def test_stations_on_one_channel_disturb_each_other(run: Path) -> None:
+    """Two stations 3 km apart on one channel serve less together than each alone with it."""
+    single = STATION[: STATION.index("      - {id: A")] + (
+        '      - {id: A, gain_dbi: 10.0, power_dbm: 20.0, radios: [{id: "1", channel: CH}]}\n'
+    )
+    other = single.replace("id: mast", "id: twin").replace("lon: 14.2", "lon: 14.24").split("stations:\n")[1]
+    areas = {}
+    for name, text in (("same", single + other), ("apart", single + other.replace("CH", "24"))):
+        Path(f"{name}.yaml").write_text(text.replace("CH", "22"))
+        done = serve("--model", "p1546", stations=f"{name}.yaml", out=name)
+        assert done.exit_code == 0, (done.output, done.exception)
+        areas[name] = {row["station"]: float(row["area_km2"]) for row in rows_of("stations_out.csv", name)}
+    assert areas["same"]["mast"] < areas["apart"]["mast"]
+
+
+def test_a_table_of_radios_is_the_same_as_yaml(run: Path) -> None:
+    head = (
+        "station,lon,lat,height_m,sector,azimuth_deg,beamwidth_deg,gain_dbi,feeder_db,power_dbm,radio,channel,"
+        "bandwidth_mhz\n"
+    )
+    rows = [
+        f"mast,14.2,46.1,30,{sector},{azimuth},90,10,0,20,{radio},,"
+        for sector, azimuth in (("A", 60), ("B", 240))
+        for radio in (1, 2)
+    ]
+    Path("stations.csv").write_text(head + "\n".join(rows) + "\n")
+    assert read_stations(Path("stations.csv")) == read_stations(Path("stations.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (STATION.replace("lat: 46.1", "lat: 96.1"), "lat"),
+        (STATION.replace("beamwidth_deg: 90.0", "beamwidth: 90.0"), "beamwidth"),
+        (STATION.replace("id: B", "id: A"), "id occurs twice"),
+        (STATION.replace('{id: "1"}', '{id: "1", channel: many}', 1), "channel"),
+        (STATION.replace("lon: 14.2", "lon: 24.2"), "beyond the grid"),
+    ],
+)
+def test_bad_stations_are_refused(run: Path, text: str, said: str) -> None:
+    Path("bad.yaml").write_text(text)
+    done = serve(stations="bad.yaml", out="never")
+    assert isinstance(done.exception, InputError), done.output
+    assert said in str(done.exception)
+    assert not Path("never").exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--radius-km", "0"), ("--cpe", "x"), ("--modes", "x")])
+def test_options_of_basestation_are_refused(run: Path, option: str, value: str) -> None:
+    line = [
+        "basestation",
+        "stations.yaml",
+        "--results",
+        "results/tiny/latest",
+        "--out",
+        "never",
+        option,
+        value,
+    ]
+    done = CliRunner().invoke(app, line)
+    assert option in str(done.exception)
+    assert not Path("never").exists()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("stations_*.yaml")), ids=lambda path: path.stem)
+def test_shipped_stations_are_read(path: Path) -> None:
+    assert all_radios(read_stations(path))
