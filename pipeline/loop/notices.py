@@ -27,6 +27,7 @@ from pipeline.loop.asking import (
 )
 from pipeline.loop.devices import PLACE_STEPS, device_key_of
 from pipeline.loop.members import DeviceDesc, Members, Place, UsedSpectrum, read_place, read_spectra
+from pipeline.loop.residual import CountedUse, counted_uses
 from pipeline.loop.rulesets import Ruleset
 from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
@@ -97,6 +98,7 @@ def _replace(connection: Connection, served: Served, notice: UseNotice, at_s: in
     """Put a use in the place of the device's former one."""
     offer, uses = _allowed(_living_offers(connection, served, notice, at_s), notice, at_s)
     until_s = until_s_of(offer, at_s, notice.spectra)
+    _check_sum(connection, served, notice, offer, uses, at_s)
     end_uses(connection, notice.key, at_s, "ended")
     common = {
         "created_at": at_s,
@@ -104,6 +106,7 @@ def _replace(connection: Connection, served: Served, notice: UseNotice, at_s: in
         "offer_id": offer.offer_id,
         "run_id": offer.run_id,
         "profile": offer.profile,
+        "layers": list(offer.layers),
         "lon_e7": round(notice.place.lon_deg * PLACE_STEPS),
         "lat_e7": round(notice.place.lat_deg * PLACE_STEPS),
         "radius_m": notice.place.radius_m,
@@ -113,6 +116,26 @@ def _replace(connection: Connection, served: Served, notice: UseNotice, at_s: in
         "state": "active",
     }
     connection.execute(insert(USE), [common | _channel_columns(one) for one in uses])
+
+
+def _check_sum(
+    connection: Connection,
+    served: Served,
+    notice: UseNotice,
+    offer: Offer,
+    uses: Sequence[ChannelUse],
+    at_s: int,
+) -> None:
+    """INVALID_VALUE where others took meanwhile what was offered."""
+    others = counted_uses(connection, notice.key, at_s) if served.loop.aggregate == "enforce" else []
+    if not others or not uses:
+        return
+    place = (notice.place.lon_deg, notice.place.lat_deg, notice.place.radius_m)
+    new = [CountedUse(0, offer.layers, str(use.segment.channel), use.eirp_cdbm, *place) for use in uses]
+    with served.reading:
+        fits = served.residual().fits(new, others)
+    if not fits:
+        raise PawsError(Code.INVALID_VALUE, "AGGREGATE: ask again")
 
 
 def _channel_columns(use: ChannelUse) -> JsonObject:

@@ -22,7 +22,9 @@ from pipeline.config.load import read_model
 from pipeline.config.loop import Loop
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
+from pipeline.loop.residual import Residual
 from pipeline.loop.rulesets import Ruleset, served_rulesets
+from pipeline.loop.victim_limits import VictimLimits, maps_of_run
 from pipeline.publish.release import LATEST, MANIFEST, UTC_FORMAT
 from pipeline.query.database import Database, close_database, open_database
 from pipeline.query.results import read_public_run
@@ -72,6 +74,7 @@ class Served:
         self.loop = loop
         self.clock = clock
         self.run = open_run(results)
+        self._residual: Residual | None = None
         self.neighbours = neighbours_of(loop)
         self.flush: Callable[[], None] = lambda: None  # writes answers that wait to be written
         self.reading = Lock()  # rasters are not for several threads
@@ -91,13 +94,21 @@ class Served:
         """Rules that are answered under."""
         return served_rulesets(str(self.facts["ruleset"]["rulesetId"]), self.loop)
 
+    def residual(self) -> Residual:
+        """What uses leave of the run that answers; made when there is a first use."""
+        if self._residual is None:
+            maps = maps_of_run(self.results, self.database)
+            limits = None if maps is None else VictimLimits(maps, self.database)
+            self._residual = Residual(self.database, limits)
+        return self._residual
+
     def refresh(self) -> bool:
         """Open the latest run if it is another one; whether it was. One that cannot be opened is left."""
         with suppress(OSError, InputError):
             if _mark_of(self.results) != self.run.mark:
                 opened = open_run(self.results)
                 with self.reading:
-                    before, self.run = self.run, opened
+                    before, self.run, self._residual = self.run, opened, None
                     close_database(before.database)
                 return True
         return False

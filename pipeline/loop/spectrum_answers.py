@@ -22,6 +22,7 @@ from pipeline.loop.asking import (
 )
 from pipeline.loop.devices import PLACE_STEPS, Registration, device_key_of, register_device
 from pipeline.loop.members import Members, Place
+from pipeline.loop.residual import CountedUse, counted_uses
 from pipeline.loop.rulesets import ETSI, Ruleset, ruleset_info
 from pipeline.loop.served import Served, end_s, instant_text, polling_s
 from pipeline.loop.storage import writing
@@ -54,13 +55,14 @@ class Offered(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What the places of one request share: instants in UTC seconds, and the orders in force."""
+    """What the places of one request share: instants in UTC seconds, orders in force, uses of others."""
 
     now_s: int
     from_s: int
     until_s: int
     polling_s: int
     orders: Sequence[Order]
+    uses: Sequence[CountedUse]
 
 
 def answer_spectrum(served: Served, params: Members, now_s: float) -> tuple[JsonObject, list[JsonObject]]:
@@ -129,10 +131,12 @@ def _setting_of(served: Served, asked: Asked, place: Place, now_s: float) -> Set
         if asked.master is not None and served.loop.slaves_need_master and not asked.generic:
             check_standing(connection, orders, device_key_of(asked.master), asked.rulesets)
             check_master(connection, asked.master, at_s)
+        uses = counted_uses(connection, asked.key, at_s) if served.loop.aggregate == "enforce" else []
     row = row or {}
     until_s = end_s(served, at_s, row.get("valid_until"))
     from_s = max(served.run.from_s, row.get("valid_from") or 0)
-    return Setting(at_s, from_s, until_s, polling_s(served, until_s, at_s, ordered_polling_s(orders)), orders)
+    interval_s = polling_s(served, until_s, at_s, ordered_polling_s(orders))
+    return Setting(at_s, from_s, until_s, interval_s, orders, uses)
 
 
 # --- one place ----------------------------------------------------------------------------------------------
@@ -142,6 +146,8 @@ def _offered(served: Served, asked: Asked, setting: Setting, place: Place) -> Of
     place = checked_place(served, place, asked.antenna)
     with served.reading:
         found = {asked.profiles[one.id]: _found(served, asked, one, place) for one in asked.rulesets}
+        if setting.uses:
+            found = {name: served.residual().left(one, setting.uses) for name, one in found.items()}
     specs: list[JsonObject] = []
     offers: list[Offer] = []
     own: JsonObject = {}
@@ -269,6 +275,7 @@ def _offer(
         offer_id=None,
         run_id=served.database.run_id,
         profile=profile["id"],
+        layers=tuple(layer["id"] for layer in found.layers),
         windows=windows,
         resolutions_hz=tuple(_resolutions_hz(served, ruleset)),
         bandwidth_hz=profile["bandwidth_hz"],

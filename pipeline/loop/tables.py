@@ -122,6 +122,7 @@ USE = _table(
     Column("offer_id", _Id),
     Column("run_id", String(_MEMBER), nullable=False),
     Column("profile", String(_MEMBER), nullable=False),
+    Column("layers", JSON, nullable=False),
     Column("channel", String(16), nullable=False),
     Column("start_hz", Float, nullable=False),
     Column("stop_hz", Float, nullable=False),

@@ -32,11 +32,12 @@ class OfferedWindow(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """One answer: for a profile of the maps, what was offered when, and what holds for all of it."""
+    """One answer: the lowest of some layers of the maps, what was offered when, what holds for all of it."""
 
     offer_id: int | None
     run_id: str
     profile: str
+    layers: tuple[str, ...]
     windows: tuple[OfferedWindow, ...]
     resolutions_hz: tuple[float, ...]
     bandwidth_hz: float
@@ -66,6 +67,7 @@ def offer_columns(offer: Offer) -> JsonObject:
             offer.most_total_hz,
             offer.most_contiguous_hz,
             offer.least_limit_for_all,
+            offer.layers,
         ],
         "from_at": offer.windows[0].from_s,
         "until_at": offer.windows[-1].until_s,
@@ -79,11 +81,12 @@ def offer_of(row: Any) -> Offer:  # noqa: ANN401 - a row of the table
         OfferedWindow(from_s, until_s, tuple(Segment(*segment) for segment in segments))
         for from_s, until_s, segments in row.limits
     )
-    resolutions_hz, bandwidth_hz, total_hz, contiguous_hz, least = row.spec
+    resolutions_hz, bandwidth_hz, total_hz, contiguous_hz, least, layers = row.spec
     return Offer(
         row.id,
         row.run_id,
         row.profile,
+        tuple(layers),
         windows,
         tuple(resolutions_hz),
         bandwidth_hz,

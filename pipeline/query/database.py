@@ -56,7 +56,7 @@ class Circle(NamedTuple):
 def lowest_of_all(opened: raster.Opened, circle: Circle) -> NDArray[np.int16]:
     """Lowest raw value [channel] of all pixels touched, also in part; nodata if one of them is outside."""
     grid = opened.grid
-    rows, cols = _spans(grid, circle)
+    rows, cols = spans(grid, circle)
     if rows.start < 0 or cols.start < 0 or rows.stop > grid.height or cols.stop > grid.width:
         return np.full(len(opened.layout.band_names), NODATA_CENTI, dtype=np.int16)
     strips = [
@@ -98,12 +98,12 @@ def _lowest_in_block(opened: raster.Opened, circle: Circle, row: int, col: int) 
         slice(_BLOCK_PX * k, min(_BLOCK_PX * (k + 1), size))
         for k, size in zip((row, col), sizes, strict=True)
     )
-    values = raster.read_window(opened, rows, cols)[:, _touched(opened.grid, circle, rows, cols)]
+    values = raster.read_window(opened, rows, cols)[:, touched(opened.grid, circle, rows, cols)]
     return np.asarray(_inside(values).min(axis=1, initial=ABOVE_ALL))
 
 
 def _lowest_in(opened: raster.Opened, circle: Circle, rows: slice, cols: slice) -> NDArray[np.int16]:
-    values = raster.read_window(opened, rows, cols)[:, _touched(opened.grid, circle, rows, cols)]
+    values = raster.read_window(opened, rows, cols)[:, touched(opened.grid, circle, rows, cols)]
     return np.asarray(values.min(axis=1, initial=ABOVE_ALL))
 
 
@@ -112,7 +112,7 @@ def _inside(values: NDArray[np.int16]) -> NDArray[np.int16]:
     return np.where(values == NODATA_CENTI, np.int16(ABOVE_ALL), values)
 
 
-def _spans(grid: Grid, circle: Circle) -> tuple[slice, slice]:
+def spans(grid: Grid, circle: Circle) -> tuple[slice, slice]:
     """Rows and columns of the square around a circle; they may lie beyond the grid."""
     reach_px = circle.reach_m / grid.resolution_m
     centre_px = grid.row_col(circle.x_m, circle.y_m)
@@ -120,7 +120,7 @@ def _spans(grid: Grid, circle: Circle) -> tuple[slice, slice]:
     return slice(first[0], last[0] + 1), slice(first[1], last[1] + 1)
 
 
-def _touched(grid: Grid, circle: Circle, rows: slice, cols: slice) -> NDArray[np.bool_]:
+def touched(grid: Grid, circle: Circle, rows: slice, cols: slice) -> NDArray[np.bool_]:
     """Which pixels [y, x] of a window have a point within the circle."""
     west_m, north_m = grid.xy_m(
         np.arange(rows.start, rows.stop, dtype=np.float64), np.arange(cols.start, cols.stop, dtype=np.float64)

@@ -182,6 +182,7 @@ sa.Table(
     sa.Column("offer_id", _ID, nullable=True),
     sa.Column("run_id", sa.String(length=64), nullable=False),
     sa.Column("profile", sa.String(length=64), nullable=False),
+    sa.Column("layers", sa.JSON(), nullable=False),
     sa.Column("channel", sa.String(length=16), nullable=False),
     sa.Column("start_hz", sa.Float(), nullable=False),
     sa.Column("stop_hz", sa.Float(), nullable=False),

@@ -1,0 +1,210 @@
+"""Devices together: what the uses that count leave to one more (docs/server.md).
+
+A device with the e.i.r.p. P takes the share P / L of what receivers allow, where L is what they allow to
+it alone. L is the least over all receivers of one DTT channel and group, so the shares of several devices
+are at most those of the one receiver that they harm most: as long as they add up to no more than 1, the
+sum at every receiver is within what one device alone may cause. Without the maps by receivers, L is the
+limit of the run in the channel, the least of all, and the share counts for every receiver.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from pyproj import Geod
+from sqlalchemy import Connection, select
+
+from pipeline.loop.devices import PLACE_STEPS
+from pipeline.loop.tables import USE
+from pipeline.loop.uses import ALIVE
+from pipeline.loop.victim_limits import ReceiverGroup, VictimLimits
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
+from pipeline.query.database import Database, QueryLocation, location_of, lowest_raw, lowest_raw_at_home
+from pipeline.query.profiles import channel_entries
+from pipeline.query.query import Found
+
+_CENTI = 100.0
+# Noise of the arithmetic with shares and levels.
+_NOISE = 1e-9
+_NOISE_CENTI = 1e-6
+_MOST_KNOWN = 100_000
+_FULL = 1.0 + 1e-6
+_WGS84 = Geod(ellps="WGS84")
+
+
+class Share(NamedTuple):
+    """What a use takes: of each receiver that has a limit, and of all of them (``of_all``)."""
+
+    of_all: float
+    by_receivers: Mapping[ReceiverGroup, float]
+
+
+class CountedUse(NamedTuple):
+    """A use that counts, in one channel; ``layers`` of the maps that its limit is the least of."""
+
+    use_id: int
+    layers: tuple[str, ...]
+    channel: str
+    eirp_cdbm: int
+    lon_deg: float
+    lat_deg: float
+    radius_m: float
+
+
+def counted_uses(connection: Connection, without_key: str, now_s: int) -> list[CountedUse]:
+    """The uses that count, but those of one device."""
+    of = USE.c
+    wanted = select(of.id, of.layers, of.channel, of.eirp_cdbm, of.lon_e7, of.lat_e7, of.radius_m).where(
+        of.state.in_(ALIVE), of.until_at > now_s, of.device_key != without_key
+    )
+    return [
+        CountedUse(
+            row.id,
+            tuple(row.layers),
+            row.channel,
+            row.eirp_cdbm,
+            row.lon_e7 / PLACE_STEPS,
+            row.lat_e7 / PLACE_STEPS,
+            row.radius_m,
+        )
+        for row in connection.execute(wanted)
+    ]
+
+
+class Residual:
+    """What is left at places of an open run; shares of uses are kept by the number of the use."""
+
+    def __init__(self, database: Database, limits: VictimLimits | None) -> None:
+        """``limits`` None: from the run alone."""
+        self._database = database
+        self._limits = limits
+        self._known: OrderedDict[int, Share] = OrderedDict()
+
+    def share_of(self, use: CountedUse) -> Share:
+        """The share of a use."""
+        if use.use_id not in self._known:
+            self._known[use.use_id] = self._share_of(use)
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        return self._known[use.use_id]
+
+    def _share_of(self, use: CountedUse) -> Share:
+        location = location_of(self._database, use.lon_deg, use.lat_deg)
+        eirp_dbm = use.eirp_cdbm / _CENTI
+        limits = self._limits_of(use.layers, use.channel, location, use.radius_m)
+        if limits is not None:
+            return Share(0.0, {key: _ratio(eirp_dbm - dbm) for key, dbm in limits.items()})
+        levels = [self._run_level(layer, use, location) for layer in use.layers]
+        if min(levels) <= NOT_EVALUATED:
+            return Share(math.inf, {})
+        return Share(_ratio(eirp_dbm - min(levels) / _CENTI), {})
+
+    def _run_level(self, layer: str, use: CountedUse, location: QueryLocation) -> int:
+        """Raw level of the run in the channel of a use; of a slave that may be abroad too, at home."""
+        facts = self._database.facts
+        profile = next(entry for entry in facts["devices"] if entry["id"] == layer)
+        raw = lowest_raw(self._database, profile, location, use.radius_m)
+        if raw.max() == NODATA_CENTI:
+            raw = lowest_raw_at_home(self._database, profile, location, use.radius_m)
+        channels = [str(one["channel"]) for one in channel_entries(facts, profile)]
+        return int(raw[channels.index(use.channel)])
+
+    def near(
+        self, uses: Iterable[CountedUse], profile: str, place: tuple[float, float, float]
+    ) -> list[CountedUse]:
+        """The uses whose receivers a device at (longitude, latitude, radius in m) may reach as well."""
+        if self._limits is None:
+            return list(uses)
+        lon_deg, lat_deg, radius_m = place
+        found = []
+        for use in uses:
+            both_m = self._limits.reach_m(profile) + self._limits.reach_m(use.layers[-1])
+            _, _, apart_m = _WGS84.inv(lon_deg, lat_deg, use.lon_deg, use.lat_deg)
+            if apart_m <= both_m + radius_m + use.radius_m:
+                found.append(use)
+        return found
+
+    def left(self, found: Found, uses: Sequence[CountedUse]) -> Found:
+        """What was found, no channel above what the uses leave."""
+        location, profile = found.location, str(found.layers[-1]["id"])
+        near = self.near(uses, profile, (location.lon_deg, location.lat_deg, found.radius_m))
+        if not near:
+            return found
+        taken = _sum_of([self.share_of(use) for use in near])
+        raw = [
+            self._left_in(found, str(entry["channel"]), level, taken)
+            for entry, level in zip(found.entries, found.raw.tolist(), strict=True)
+        ]
+        return found._replace(raw=np.array(raw, dtype=np.int16))
+
+    def _left_in(self, found: Found, channel: str, level: int, taken: Share) -> int:
+        """Raw level of a channel: what the run permits, less what is taken from the receivers it concerns."""
+        if level <= NOT_EVALUATED:
+            return level
+        layers = [str(layer["id"]) for layer in found.layers]
+        limits = self._limits_of(layers, channel, found.location, found.radius_m)
+        if limits is None:
+            part = taken.of_all + max(taken.by_receivers.values(), default=0.0)
+            return _lowered(level, level / _CENTI, part)
+        lowest = level
+        for key, limit_dbm in limits.items():
+            part = taken.of_all + taken.by_receivers.get(key, 0.0)
+            lowest = min(lowest, _lowered(level, limit_dbm, part))
+        return lowest
+
+    def _limits_of(
+        self, layers: Iterable[str], channel: str, location: QueryLocation, radius_m: float
+    ) -> dict[ReceiverGroup, float] | None:
+        """The least limit by receivers over all layers that answer; None without maps by receivers."""
+        if self._limits is None:
+            return None
+        lowest: dict[ReceiverGroup, float] = {}
+        for layer in layers:
+            limits = self._limits.at(layer, channel, location, radius_m)
+            if limits is None:
+                return None
+            for key, dbm in limits.items():
+                lowest[key] = min(dbm, lowest.get(key, math.inf))
+        return lowest
+
+    def fits(self, new: Sequence[CountedUse], others: Sequence[CountedUse]) -> bool:
+        """Whether a device's uses and those of others are together within what one device may cause."""
+        first = new[0]
+        near = self.near(others, first.layers[-1], (first.lon_deg, first.lat_deg, first.radius_m))
+        if not near:
+            return True
+        taken = _sum_of([self.share_of(use) for use in near])
+        more = _sum_of([self._share_of(use) for use in new])
+        if more.of_all > 0.0:
+            return taken.of_all + max(taken.by_receivers.values(), default=0.0) + more.of_all <= _FULL
+        return all(
+            taken.of_all + taken.by_receivers.get(key, 0.0) + part <= _FULL
+            for key, part in more.by_receivers.items()
+        )
+
+
+def _ratio(db: float) -> float:
+    return float(10.0 ** (db / 10.0))
+
+
+def _sum_of(shares: Sequence[Share]) -> Share:
+    total: dict[ReceiverGroup, float] = {}
+    for share in shares:
+        for key, part in share.by_receivers.items():
+            total[key] = total.get(key, 0.0) + part
+    return Share(math.fsum(share.of_all for share in shares), total)
+
+
+def _lowered(level: int, limit_dbm: float, part: float) -> int:
+    """A raw level below what is left of a limit of which a part is taken, rounded down."""
+    left = 1.0 - part
+    if part <= 0.0:
+        return level
+    if left <= _NOISE:
+        return NOT_PERMITTED
+    centi = math.floor(_CENTI * (limit_dbm + 10.0 * math.log10(left)) + _NOISE_CENTI)
+    return max(min(level, centi), NOT_PERMITTED)
