@@ -28,5 +28,11 @@ def layers_of(
     context: ServiceContext, device: Device, channel: DeviceChannel, surface: np.ndarray
 ) -> ChannelLayers:
     """The layers of the job combine on the whole grid."""
-    strips = [strip for _, strip in run(context, device, channel, surface)]
-    return ChannelLayers(*(np.concatenate(parts) for parts in zip(*strips, strict=True)))
+    whole: ChannelLayers | None = None
+    for rows, cols, found in run(context, [device], channel, surface):
+        if whole is None:
+            whole = ChannelLayers(*(np.empty(surface.shape, layer.dtype) for layer in found[device.id]))
+        for layer, part in zip(whole, found[device.id], strict=True):
+            layer[rows, cols] = part
+    assert whole is not None
+    return whole

@@ -159,7 +159,7 @@ def _of_device(stored: _Stored, occupied: Sequence[int]) -> tuple[list[Cost], li
     lost: dict[tuple[float, str], float] = {}
     channels = config.channels_of(device)
     for channel in channels:
-        services = _services_on(stored, config, device, channel)
+        services = _services_on(stored, stored.context, device, channel)
         for place, other in enumerate(sets):
             combined = other.combined(channel, services)
             other.tally.add(combined.limit_centi_dbm)
@@ -208,6 +208,9 @@ class _Other:
 
     def __init__(self, stored: _Stored, config: Config, device: Device, *, anew: bool = False) -> None:
         self.stored, self.config, self.device, self.anew = stored, config, device, anew
+        # One for all channels: services keep in it what they made.
+        own = config is stored.context.config
+        self.context = stored.context if own else replace(stored.context, config=config)
         self.tally = _Tally(config, device, stored.sample.area_km2)
         self.rules = map_rules(config, device)
         self.flags = settled_flags(config, device)
@@ -216,7 +219,7 @@ class _Other:
     def combined(self, channel: DeviceChannel, services: Sequence[_Sampled]) -> Combined:
         """Limit and what limits on the sample; ``services`` as they are sampled under the run's settings."""
         if self.anew:
-            services = _services_on(self.stored, self.config, self.device, channel, services)
+            services = _services_on(self.stored, self.context, self.device, channel, services)
         dtt = _reception(self.stored, self.rules, channel, self.victims[channel])
         limits = [(own.flags, dtt if own.name == _DTT else own.limit) for own in services]
         targets = np.ones(self.stored.sample.row.shape, np.bool_)
@@ -233,13 +236,17 @@ def _other_of(stored: _Stored, choice: Choice) -> _Other:
 
 
 def _services_on(
-    stored: _Stored, config: Config, device: Device, channel: DeviceChannel, known: Sequence[_Sampled] = ()
+    stored: _Stored,
+    context: ServiceContext,
+    device: Device,
+    channel: DeviceChannel,
+    known: Sequence[_Sampled] = (),
 ) -> list[_Sampled]:
-    """All services under some settings, DTT without a limit: its maps are sampled once for all.
+    """All services under the settings of a context, DTT without a limit: its maps are sampled once for all.
 
     ``known``: under the run's settings, from which only services with stations may differ.
     """
-    context, found = replace(stored.context, config=config), {}
+    found = {}
     for service, limit in prepare_services(context, device, channel, with_stations_only=bool(known)):
         sampled = None if service.name == _DTT or limit is None else stored.sample.limit(limit)
         found[service.name] = _Sampled(service.name, PreparedService(service, limit).flags, sampled)

@@ -6,8 +6,8 @@ everything, because a number that ignores a service that should have been looked
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +29,14 @@ from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.registers.transmitters import read_register
 from pipeline.services.base import ServiceContext, ServiceLimit
-from pipeline.services.evaluated import limits_on, prepare_services, product_statement, settled_flags
+from pipeline.services.evaluated import (
+    PreparedService,
+    limits_on,
+    prepare_services,
+    product_statement,
+    settled_flags,
+    terrain_hash,
+)
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.pmse.pmse_register import bookings_of
 from pipeline.services.table import code_names, service_code
@@ -110,42 +117,68 @@ def max_eirp_centi_dbm(limit_centi_dbm: NDArray[np.int16], least_dbm: float) -> 
     return np.where(too_low, np.int16(NOT_PERMITTED), limit_centi_dbm)
 
 
+class _ReadyDevice(NamedTuple):
+    """A device with its services in a channel; ``closed`` by an incumbent of the band."""
+
+    device: Device
+    services: list[PreparedService]
+    cap_dbm: float
+    settled_flags: int
+    closed: bool
+
+
 def run(
     context: ServiceContext,
-    device: Device,
+    devices: Sequence[Device],
     channel: DeviceChannel,
     surface: NDArray[np.uint8],
     *,
     threads: int = 1,
-) -> Iterator[tuple[slice, ChannelLayers]]:
-    """Layers of one device and channel, rows of blocks of the padded grid one after another from the north.
+) -> Iterator[tuple[slice, slice, dict[str, ChannelLayers]]]:
+    """Layers in one channel by id of the device, block after block of the padded grid.
 
-    ``context`` with the DTT channels that limit this one; ``surface`` uint8[y, x] of the grid.
+    ``context`` with the DTT channels that limit this one; ``surface`` uint8[y, x] of the grid. Devices that
+    share the maps of the job protect have these read once.
     """
-    config, cap_dbm = context.config, device_cap_dbm(device)
-    services = prepare_services(context, device, channel)
-    flags, closed = settled_flags(config, device), closed_by_allocation(config, device, channel)
+    config = context.config
+    ready = [
+        _ReadyDevice(
+            device,
+            prepare_services(context, device, channel),
+            device_cap_dbm(device),
+            settled_flags(config, device),
+            closed_by_allocation(config, device, channel),
+        )
+        for device in devices
+    ]
 
-    def compute(rows: slice, cols: slice, surface: NDArray[np.uint8]) -> tuple[PixelBox, Combined] | None:
+    def compute(
+        rows: slice, cols: slice, surface: NDArray[np.uint8]
+    ) -> tuple[PixelBox, list[Combined]] | None:
         inside = surface == Surface.HOME
         box = box_of(inside)
         if box is None:
             return None
-        limits = limits_on(services, *moved(box, rows.start, cols.start))
-        return box, combine(limits, inside[box], cap_dbm=cap_dbm, settled_flags=flags)
+        found = []
+        for one in ready:
+            limits = limits_on(one.services, *moved(box, rows.start, cols.start))
+            found.append(combine(limits, inside[box], cap_dbm=one.cap_dbm, settled_flags=one.settled_flags))
+        return box, found
 
-    name, width = f"combine {device.id} channel {channel}", surface.shape[1]
+    name = f"combine {', '.join(device.id for device in devices)} channel {channel}"
     for rows, cols, found in map_blocks(
         compute, surface.shape, _BLOCK_PX, threads, cut=(surface,), name=name
     ):
-        if cols.start == 0:
-            whole = [empty_values(layer, (rows.stop - rows.start, width)) for layer in _COMBINED]
-        if found is not None:
-            box, block = found
-            for layer, part in zip(whole, block, strict=True):
-                layer[:, cols][box] = part
-        if cols.stop == width:
-            yield rows, _layers_of(config, device, Combined(*whole), closed=closed)
+        shape = rows.stop - rows.start, cols.stop - cols.start
+        layers = {}
+        for number, one in enumerate(ready):
+            block = Combined(*(empty_values(layer, shape) for layer in _COMBINED))
+            if found is not None:
+                box, parts = found
+                for layer, part in zip(block, parts[number], strict=True):
+                    layer[box] = part
+            layers[one.device.id] = _layers_of(config, one.device, block, closed=one.closed)
+        yield rows, cols, layers
 
 
 def _layers_of(config: Config, device: Device, combined: Combined, *, closed: bool) -> ChannelLayers:
@@ -167,27 +200,38 @@ def without_numbers(combined: Combined) -> Combined:
 
 def write_layers(
     context: ServiceContext,
-    device: Device,
+    devices: Sequence[Device],
     channel: DeviceChannel,
     surface: NDArray[np.uint8],
-    tags: Mapping[str, str],
+    tags: Mapping[str, Mapping[str, str]],
     *,
     threads: int,
 ) -> None:
-    """Write the files of one device and channel, strip by strip."""
+    """Write the files of one channel, block by block; ``tags`` by id of the device."""
+    with ExitStack() as stack:
+        puts = {
+            device.id: [
+                stack.enter_context(file) for file in _files_of(context, device, channel, tags[device.id])
+            ]
+            for device in devices
+        }
+        for rows, cols, layers in run(context, devices, channel, surface, threads=threads):
+            for device_id, found in layers.items():
+                for put, values in zip(puts[device_id], found, strict=True):
+                    put(rows, cols, values)
+
+
+def _files_of(
+    context: ServiceContext, device: Device, channel: DeviceChannel, tags: Mapping[str, str]
+) -> Iterator[AbstractContextManager[Callable[[slice, slice, NDArray[Any]], None]]]:
+    """The files of one device and channel, to be written, in the order of ``ChannelLayers``."""
     config, grid = context.config, context.grid
     codes = {"limiting_service": code_names(grouped=config.publish.limiting_service == "grouped")}
     fields = {"device": device.id, "bandwidth_mhz": device.bandwidth_mhz, "channel": channel}
-    with ExitStack() as stack:
-        puts = []
-        for name, path in _paths_of(config, device, channel)._asdict().items():
-            family = "max_eirp" if name == "limit" else name
-            layout = layer_layout(family, grid, fields=fields, tags=tags, codes=codes.get(name))
-            publish = name != "limit"
-            puts.append(stack.enter_context(raster.writing(context.build / path, layout, publish=publish)))
-        for rows, layers in run(context, device, channel, surface, threads=threads):
-            for put, values in zip(puts, layers, strict=True):
-                put(rows, slice(0, grid.width), values)
+    for name, path in _paths_of(config, device, channel)._asdict().items():
+        family = "max_eirp" if name == "limit" else name
+        layout = layer_layout(family, grid, fields=fields, tags=tags, codes=codes.get(name))
+        yield raster.writing(context.build / path, layout, publish=name != "limit")
 
 
 def _paths_of(config: Config, device: Device, channel: DeviceChannel) -> ChannelLayers:
@@ -231,7 +275,7 @@ def tags_of_channel(
     *,
     basis: str,
 ) -> dict[str, str]:
-    """What one layer depends on: its own maps by content, PMSE assignments, and ``basis``; no clock.
+    """What one layer depends on: its own maps and terrain by content, PMSE assignments, ``basis``; no clock.
 
     ``basis``: hash of the code and the settings of the job that makes it.
     """
@@ -242,7 +286,7 @@ def tags_of_channel(
     return _common_tags(config) | {
         "channel": str(channel),
         "device": device.id,
-        "hash": json_hash([maps, bookings, basis]),
+        "hash": json_hash([maps, bookings, terrain_hash(config), basis]),
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.availability.combine import devices_on, tags_of_channel, victims_of, write_layers
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
+from pipeline.dtt.limits import geometries
 from pipeline.grid import raster
 from pipeline.services.base import ServiceContext
 
@@ -21,6 +22,10 @@ def main(config: Config, build: Path, *, threads: int, channel: DeviceChannel, b
     surface = raster.read(build / "territory" / "surface.tif")
     victims = victims_of(config, channel)
     context = ServiceContext(config, build, surface.attrs["grid"], victims)
-    for device in devices_on(config, channel):
-        tags = tags_of_channel(config, build, device, channel, victims, basis=basis)
-        write_layers(context, device, channel, surface.values, tags, threads=threads)
+    # Those that share the maps of the job protect have these read once.
+    for group in geometries(devices_on(config, channel)):
+        tags = {
+            device.id: tags_of_channel(config, build, device, channel, victims, basis=basis)
+            for device in group
+        }
+        write_layers(context, group, channel, surface.values, tags, threads=threads)

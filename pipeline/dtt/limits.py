@@ -87,6 +87,14 @@ def geometries(devices: Sequence[Device]) -> list[tuple[Device, ...]]:
     return [tuple(group) for group in shared.values()]
 
 
+def with_maps_of(config: Config, device: Device) -> Device:
+    """The first device of the territory that has the maps of a device; a device of none: itself."""
+    for group in geometries(config.devices):
+        if any(one.id == device.id for one in group):
+            return group[0]
+    return device
+
+
 def make_job(
     config: Config, channel: int, devices: tuple[Device, ...], tables: ProtectionTables, servers: ServerTable
 ) -> ProtectionJob:

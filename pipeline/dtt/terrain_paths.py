@@ -133,14 +133,13 @@ def losses_at_db(
     around: LossesAround, d_km: NDArray[np.float64], azimuth_deg: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Losses to places at distances and azimuths of any shape; NaN where paths over terrain do not hold."""
-    far_km, bearing_deg = d_km.ravel(), azimuth_deg.ravel()
-    field_dbuvm = np.empty(far_km.size)
-    table_fields(around.losses, 0, 0, far_km, bearing_deg, field_dbuvm)
-    loss_db = _loss_db(around, field_dbuvm)
+    field_dbuvm = np.empty(d_km.size)
+    table_fields(around.losses, 0, 0, d_km.ravel(), azimuth_deg.ravel(), field_dbuvm)
+    loss_db = _field_and_loss_db(around) - field_dbuvm.reshape(d_km.shape)
     if around.gaps:
-        loss_db[np.isnan(_least_db(around, far_km, far_km, bearing_deg, np.zeros(far_km.size)))] = np.nan
-    loss_db[(far_km < NEAREST_KM) | (far_km > around.reach_km)] = np.nan
-    return loss_db.reshape(d_km.shape)
+        loss_db[np.isnan(least_losses_db(around, d_km, azimuth_deg, 0.0))] = np.nan
+    loss_db[(d_km < NEAREST_KM) | (d_km > around.reach_km)] = np.nan
+    return loss_db
 
 
 def least_losses_db(
@@ -150,47 +149,38 @@ def least_losses_db(
 
     The least of all nodes that the circles around these places touch, over their smallest distances.
     """
-    centre_km = d_km.ravel()
-    near_km, far_km = centre_km - half_km, centre_km + half_km
-    with np.errstate(invalid="ignore"):
-        half_deg = np.where(near_km > 0.0, np.degrees(np.arcsin(half_km / centre_km)), 180.0)
-    loss_db = _least_db(around, near_km, far_km, azimuth_deg.ravel(), half_deg) - _HALF_CODE_DB
-    loss_db[(near_km < NEAREST_KM) | (far_km > around.reach_km)] = np.nan
+    loss_db = np.empty(d_km.size)
+    sum_db = _field_and_loss_db(around)
+    _fill_least(around.losses, sum_db, around.reach_km, half_km, d_km.ravel(), azimuth_deg.ravel(), loss_db)
     return loss_db.reshape(d_km.shape)
 
 
-def _least_db(
-    around: LossesAround,
-    near_km: NDArray[np.float64],
-    far_km: NDArray[np.float64],
-    azimuth_deg: NDArray[np.float64],
-    half_deg: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Least losses [n] between distances and azimuths; NaN where one is not known."""
-    field_dbuvm = np.empty(near_km.size)
-    _fill_largest(around.losses, near_km, far_km, azimuth_deg, half_deg, field_dbuvm)
-    excess_db = AT_1_KM_DBUVM - 20.0 * np.log10(np.maximum(near_km, NEAREST_KM)) - field_dbuvm
-    known = (near_km < NEAREST_KM) | (excess_db > _NO_CODE_DB)
-    return np.where(known, _loss_db(around, field_dbuvm), np.nan)
-
-
-def _loss_db(around: LossesAround, field_dbuvm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Basic transmission loss of a field of 1 kW e.r.p."""
-    at_1_km_db = FREE_SPACE_DB + 20.0 * math.log10(1e-3 * around.f_mhz)
-    return AT_1_KM_DBUVM + at_1_km_db - field_dbuvm
+def _field_and_loss_db(around: LossesAround) -> float:
+    """Field of 1 kW e.r.p. and basic transmission loss: their sum, the same everywhere."""
+    return AT_1_KM_DBUVM + (FREE_SPACE_DB + 20.0 * math.log10(1e-3 * around.f_mhz))
 
 
 @kernel
-def _fill_largest(
+def _fill_least(
     losses: Losses,
-    near_km: NDArray[np.float64],
-    far_km: NDArray[np.float64],
+    sum_db: float,
+    reach_km: float,
+    half_km: float,
+    d_km: NDArray[np.float64],
     azimuth_deg: NDArray[np.float64],
-    half_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    loss_db: NDArray[np.float64],
 ) -> None:
-    """Fill the fields of 1 kW e.r.p. [n] that nothing between distances and azimuths exceeds."""
-    for p in range(near_km.size):
-        field_dbuvm[p] = largest_field_dbuvm(
-            losses, 0, 0, near_km[p], far_km[p], azimuth_deg[p] - half_deg[p], azimuth_deg[p] + half_deg[p]
-        )
+    """Fill the losses [n] that nothing within ``half_km`` of a place falls below, NaN where one is not known.
+
+    ``sum_db`` of field and loss.
+    """
+    for p in range(d_km.size):
+        near_km, far_km = d_km[p] - half_km, d_km[p] + half_km
+        loss_db[p] = math.nan
+        if near_km < NEAREST_KM or far_km > reach_km:
+            continue
+        half_deg = math.degrees(math.asin(half_km / d_km[p]))
+        from_deg, to_deg = azimuth_deg[p] - half_deg, azimuth_deg[p] + half_deg
+        field_dbuvm = largest_field_dbuvm(losses, 0, 0, near_km, far_km, from_deg, to_deg)
+        if AT_1_KM_DBUVM - 20.0 * math.log10(near_km) - field_dbuvm > _NO_CODE_DB:
+            loss_db[p] = sum_db - field_dbuvm - _HALF_CODE_DB

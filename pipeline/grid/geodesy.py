@@ -302,8 +302,41 @@ def rays_to(
     lon_deg: float, lat_deg: float, grid: Grid, rows: slice, cols: slice
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Geodesic distance [km] and azimuth [deg] from a point to the pixel centres of a window."""
-    frames = np.empty((11, rows.stop - rows.start, cols.stop - cols.start))
-    pixel_frames(*lattice(grid, rows, cols), rows.start, cols.start, frames)
-    d_km, bearing_deg = np.empty((2, *frames.shape[1:]))
-    rays(site_frame(lon_deg, lat_deg), frames[:3].reshape(3, -1), d_km.reshape(-1), bearing_deg.reshape(-1))
+    d_km, bearing_deg = np.empty((2, rows.stop - rows.start, cols.stop - cols.start))
+    site = site_frame(lon_deg, lat_deg)
+    _fill_rays(site, *lattice(grid, rows, cols), rows.start, cols.start, d_km, bearing_deg)
     return d_km, bearing_deg
+
+
+@kernel
+def _fill_rays(
+    frame: NDArray[np.float64],
+    step_px: int,
+    first_row: int,
+    first_col: int,
+    nodes: NDArray[np.float64],
+    row: int,
+    col: int,
+    d_km: NDArray[np.float64],
+    az_deg: NDArray[np.float64],
+) -> None:
+    """``rays`` from a site to a window [y, x] from (row, col) on; positions of one row at a time are kept.
+
+    They are those of ``pixel_frames``, without the axes.
+    """
+    inverse, width = 1.0 / step_px, d_km.shape[1]
+    positions_m = np.empty((3, width))
+    for i in range(d_km.shape[0]):
+        node_row = (row + i) // step_px
+        v = ((row + i) - node_row * step_px) * inverse
+        upper, lower = nodes[node_row - first_row], nodes[node_row - first_row + 1]
+        for node_col in range(col // step_px, (col + width - 1) // step_px + 1):
+            k, start = node_col - first_col, node_col * step_px - col
+            for j in range(max(start, 0), min(start + step_px, width)):
+                u = (j - start) * inverse
+                w00, w01, w10, w11 = (1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u
+                for n in range(3):
+                    positions_m[n, j] = (
+                        w00 * upper[k, n] + w01 * upper[k + 1, n] + w10 * lower[k, n] + w11 * lower[k + 1, n]
+                    )
+        rays(frame, positions_m, d_km[i], az_deg[i])

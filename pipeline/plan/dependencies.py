@@ -31,7 +31,7 @@ from pipeline.plan.jobs import JOBS, Job
 from pipeline.plan.margin import required_margins_km
 from pipeline.plan.plan import Plan, near_channel
 from pipeline.propagation.models import MODELS, Model, Surroundings, model_names
-from pipeline.services.evaluated import service_modules
+from pipeline.services.evaluated import service_modules, terrain_hash
 from pipeline.services.pmse import pmse_victims
 from pipeline.services.table import SERVICES
 from pipeline.territory.masks import BUFFER_DEG
@@ -160,13 +160,8 @@ def rows_of_services(plan: Plan, channel: DeviceChannel) -> str:
     where paths to receivers lead over it.
     """
     lowest_dbm = lowest_level_dbm(plan.config)
-    terrain = None if plan.config.protection.device_path == "homogeneous" else _terrain_of_paths(plan)
-    return json_hash([rows_of_neighbours(plan), pmse_rows_of_channel(plan, channel), lowest_dbm, terrain])
-
-
-def _terrain_of_paths(plan: Plan) -> str:
-    read = ("terrain.dem", "terrain.void", "terrain.coast_void_km", "terrain.clutter")
-    return settings_hash(plan.config, read)
+    bookings = pmse_rows_of_channel(plan, channel)
+    return json_hash([rows_of_neighbours(plan), bookings, lowest_dbm, terrain_hash(plan.config)])
 
 
 def rows_of_all_services(plan: Plan) -> str:

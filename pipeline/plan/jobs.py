@@ -227,7 +227,6 @@ _ROWS = (
             "notice",
         ),
         values=("basis",),
-        threads="all",
     ),
     Job(
         name="choices",
@@ -326,7 +325,6 @@ _ROWS = (
             "registers.as_of",
         ),
         uses=("views",),
-        threads="all",
     ),
     Job(
         name="qgis",
@@ -374,7 +372,6 @@ _ROWS = (
         module="pipeline.coordination.rr941.job",
         settings=("coordination.rr941", "notice"),
         values=("code",),
-        threads="all",
     ),
     Job(
         name="rr97ab",
@@ -382,7 +379,6 @@ _ROWS = (
         module="pipeline.coordination.rr97.job",
         settings=("coordination.rr97ab", "notice"),
         values=("code",),
-        threads="all",
     ),
     Job(
         name="radar612",
@@ -390,7 +386,6 @@ _ROWS = (
         module="pipeline.coordination.radar.job",
         settings=("coordination.radars", "notice"),
         values=("code",),
-        threads="all",
     ),
     Job(
         name="f1565",

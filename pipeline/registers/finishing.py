@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
-from scipy.spatial import cKDTree
 
 from pipeline.config.register_mapping import Duplicates
 from pipeline.grid.grid import GEOD
@@ -151,6 +150,8 @@ def _near(group: Sequence[RegisterEntry], within_m: float) -> dict[int, set[int]
     """Entries that have others within a distance, by index, with those others."""
     if len(group) < 2:
         return {}
+    from scipy.spatial import cKDTree  # 0.3 s that every job would take
+
     degrees = np.array([[entry.values["lon"], entry.values["lat"]] for entry in group], dtype=np.float64)
     lon, lat = np.radians(degrees).T
     unit = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])

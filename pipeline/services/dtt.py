@@ -7,9 +7,10 @@ where M are the maps of the job protect (docs/method.md, section 6). The manual 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from pipeline.config.protection import Device
 from pipeline.dtt import limit_budget
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, moved
 from pipeline.dtt.leakage_floor import floor_coupling, limits_dbm
-from pipeline.dtt.limits import THRESHOLD_BAND, shift_db
+from pipeline.dtt.limits import THRESHOLD_BAND, shift_db, with_maps_of
 from pipeline.dtt.separation import check_separation
 from pipeline.dtt.threshold import beside_dbm
 from pipeline.dtt.victims import ExplainedPixel, VictimLabel
@@ -68,13 +69,14 @@ def prepare(
     """Limit by all DTT victims, home and foreign, with the label of each, and by overload."""
     rules = map_rules(context.config, device)
     victims = victims_by_offset(context.config, device, channel, context.victims)
-    codes, opened = label_codes(), OpenRasters()
+    codes, owner = label_codes(), with_maps_of(context.config, device)
+    maps = cast(_LimitingMaps, context.kept.setdefault("limiting_maps", _LimitingMaps()))
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
         for victim, offset in victims:
-            files = ChannelFiles(context.build, victim).protection(device)
-            for stored, box in _limiting_maps(opened, files, rows, cols):
+            files = ChannelFiles(context.build, victim).protection(owner)
+            for stored, box in maps.of(owner, files, rows, cols):
                 lower_by_map(part_of(lowest, *box), rules, victim, stored, offset, codes)
         return lowest
 
@@ -109,6 +111,48 @@ def lower_by_map(
             eirp_dbm = np.maximum(eirp_dbm, beside_dbm(rules.config, offset))
         limited = label != VictimLabel.NONE
         lower(lowest, np.where(limited, eirp_dbm, np.inf), codes[label])
+
+
+class _Kept(NamedTuple):
+    """What a thread keeps of the maps of one owner: open files, and what was read of a block, by file."""
+
+    owner: str
+    place: tuple[int, int, int, int]
+    opened: OpenRasters
+    found: dict[Path, list[tuple[StoredMap, PixelBox]]]
+
+
+class _LimitingMaps:
+    """Maps that limit in a block, read once for the devices that share them and ask one after another.
+
+    Each thread keeps those of one block and owner, and that owner's files open.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is read before the first device asks."""
+        self._own = threading.local()
+
+    def __reduce__(self) -> tuple[type[_LimitingMaps], tuple[()]]:
+        """In another process nothing is read yet."""
+        return _LimitingMaps, ()
+
+    def of(
+        self, owner: Device, files: tuple[Path, Path], rows: slice, cols: slice
+    ) -> list[tuple[StoredMap, PixelBox]]:
+        """The maps of a channel that limit in a block, each in the smallest box outside of which it does not.
+
+        A box counts from the corner of the block; ``owner`` of the maps.
+        """
+        kept: _Kept | None = getattr(self._own, "kept", None)
+        place = rows.start, rows.stop, cols.start, cols.stop
+        if kept is None or kept.owner != owner.id:
+            kept = _Kept(owner.id, place, OpenRasters(), {})
+        elif kept.place != place:
+            kept = kept._replace(place=place, found={})
+        self._own.kept = kept
+        if files[0] not in kept.found:
+            kept.found[files[0]] = _limiting_maps(kept.opened, files, rows, cols)
+        return kept.found[files[0]]
 
 
 def _limiting_maps(

@@ -13,6 +13,7 @@ from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.threshold import threshold_notice
 from pipeline.errors import InputError, raise_first
+from pipeline.hashing import settings_hash
 from pipeline.radio.allocations import partial_statement
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.ratios import largest_overload_shift_db
@@ -181,6 +182,14 @@ def settled_flags(config: Config, device: Device) -> int:
         settled.add("receiver_overload")
     bits = {table.service_row(name).flag for name in settled}
     return sum(1 << bit for bit in bits if bit is not None)
+
+
+def terrain_hash(config: Config) -> str | None:
+    """Hash of the terrain that paths to receivers lead over, files by content; None: they lead over none."""
+    if config.protection.device_path == "homogeneous":
+        return None
+    read = ("terrain.dem", "terrain.void", "terrain.coast_void_km", "terrain.clutter")
+    return settings_hash(config, read)
 
 
 def product_statement(config: Config) -> str:

@@ -19,7 +19,7 @@ from pipeline.grid.foreign_rasters import MAX_PIXELS, read_external, read_place
 from pipeline.grid.grid import LONLAT, Box
 from pipeline.kernels import kernel
 from pipeline.terrain.radial import height_at
-from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
+from pipeline.terrain.records import KM_PER_DEG, LonLatRaster, inland_km
 
 # Heights of land surfaces; anything else is a filling value (GLOBE writes -500 at sea).
 _LOWEST_M = -450.0
@@ -355,13 +355,9 @@ def fill_coast_voids(elevation: LonLatRaster, land: LonLatRaster, coast_km: floa
     """Unknown heights on land up to so far from the sea as 0 m, in place; number of pixels."""
     if coast_km <= 0.0 or land.values.all():
         return 0
-    from scipy.ndimage import distance_transform_edt  # 0.2 s that every job would take
-
     # At the widest parallel of the mask: elsewhere a column is narrower than that, and none reaches farther.
     south_deg = land.north_deg - land.values.shape[0] * land.step_lat_deg
-    across = math.cos(math.radians(max(south_deg, min(land.north_deg, 0.0))))
-    step_km = KM_PER_DEG * land.step_lat_deg, KM_PER_DEG * land.step_lon_deg * across
-    inland = distance_transform_edt(land.values, sampling=step_km) > coast_km
+    inland = inland_km(land, max(south_deg, min(land.north_deg, 0.0))) > coast_km
     return int(_fill_sea(elevation.values, inland.astype(np.uint8), _scale_between(elevation, land)))
 
 

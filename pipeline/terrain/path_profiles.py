@@ -20,7 +20,7 @@ from pipeline.propagation.p1812.profile_links import Profile
 from pipeline.terrain.elevation import heights_at, load_elevation, nearest_pixels, pixels_at
 from pipeline.terrain.land_cover import LandCover, load_land_cover
 from pipeline.terrain.radial import KNOT_KM, pixel_knots, sample_heights
-from pipeline.terrain.records import KM_PER_DEG, LonLatRaster
+from pipeline.terrain.records import LonLatRaster, inland_km
 from pipeline.terrain.sweep import Frame, dem_step_km, frame_of
 from pipeline.terrain.tile_sweeps import box_around, land_raster
 
@@ -166,14 +166,8 @@ def nearness_to_sea(land: LonLatRaster) -> LonLatRaster:
     The length of a degree is that of the mask's middle.
     """
     values = np.where(land.values == 0, AT_SEA, _FAR).astype(np.uint8)
-    if not land.values.all():
-        from scipy.ndimage import distance_transform_edt  # 0.2 s that every job would take
-
-        middle_deg = land.north_deg - 0.5 * land.values.shape[0] * land.step_lat_deg
-        across = math.cos(math.radians(middle_deg))
-        km_per_px = KM_PER_DEG * land.step_lat_deg, KM_PER_DEG * land.step_lon_deg * across
-        sea_km = distance_transform_edt(land.values, sampling=km_per_px)
-        values[(values == _FAR) & (sea_km <= _COASTAL_KM)] = _NEAR_SEA
+    middle_deg = land.north_deg - 0.5 * land.values.shape[0] * land.step_lat_deg
+    values[(values == _FAR) & (inland_km(land, middle_deg) <= _COASTAL_KM)] = _NEAR_SEA
     return land._replace(values=values)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.files import whole_file
+from pipeline.grid.distance import column_distance_px, row_distance_px
 
 # Arc of a degree in km (mean Earth radius 6371 km): turns DEM steps into km, nothing finer.
 KM_PER_DEG = math.pi * 6371.0 / 180.0
@@ -64,6 +65,17 @@ class LonLatRaster(NamedTuple):
     north_deg: float
     step_lon_deg: float
     step_lat_deg: float
+
+
+def inland_km(land: LonLatRaster, lat_deg: float) -> NDArray[np.float32]:
+    """Distance of the pixels [y, x] of a land mask from the sea: 0 there, infinite where there is none.
+
+    A degree of longitude is everywhere as long as at ``lat_deg``.
+    """
+    high_km = KM_PER_DEG * land.step_lat_deg
+    wide_km = KM_PER_DEG * land.step_lon_deg * math.cos(math.radians(lat_deg))
+    distance_px = row_distance_px(column_distance_px(land.values == 0), high_km / wide_km)
+    return np.float32(wide_km) * distance_px
 
 
 class Mast(NamedTuple):

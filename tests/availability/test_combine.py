@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from rasterio.transform import from_origin
 
-from pipeline.availability.combine import combine, max_eirp_centi_dbm
+from pipeline.availability.combine import combine, max_eirp_centi_dbm, tags_of_channel
 from pipeline.quantise import NOT_EVALUATED, NOT_PERMITTED
 from pipeline.services.base import ServiceLimit
+from tests.rasters import write_raster
+from tests.services.service_scene import make_context
 
 HERE = np.array([[True]])
 
@@ -95,3 +100,23 @@ def test_bit_is_unset_only_where_the_service_has_no_numbers() -> None:
 def test_limit_below_the_least_eirp_is_not_permitted(limit: int, least_dbm: float, expected: int) -> None:
     found = max_eirp_centi_dbm(np.array([[limit]], dtype=np.int16), least_dbm)
     assert (found.dtype, int(found[0, 0])) == (np.int16, expected)
+
+
+@pytest.mark.parametrize("path", ["homogeneous", "smaller", "p1812"])
+def test_hash_of_a_layer_holds_the_terrain_that_its_paths_lead_over(
+    tmp_path: Path, repository: Path, path: str
+) -> None:
+    place, height_m = from_origin(14.0, 47.0, 0.01, 0.01), np.full((20, 20), 300.0, np.float32)
+    dem = write_raster(tmp_path / "dem.tif", height_m, place)
+    terrain = {"dem": [str(dem)]}
+    context = make_context(tmp_path, repository, terrain=terrain, protection={"device_path": path})
+
+    def found() -> str:
+        config = context.config
+        return tags_of_channel(config, context.build, config.devices[0], 39, (), basis="the same")["hash"]
+
+    before = found()
+    assert found() == before
+    height_m[3, 4] += 1.0
+    write_raster(dem, height_m, place)
+    assert (found() == before) == (path == "homogeneous")

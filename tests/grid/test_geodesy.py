@@ -15,6 +15,7 @@ from pipeline.grid.geodesy import (
     lattice,
     pixel_frames,
     rays,
+    rays_to,
     site_frame,
     site_frames,
 )
@@ -100,6 +101,24 @@ def test_pixel_positions_are_interpolated_within_a_decimetre(grid):
 def test_pixel_frames_do_not_depend_on_the_block(grid):
     whole = _frames(grid)
     assert np.array_equal(whole[:, 13:31, 7:40], _frames(grid, 13, 7, 18, 33))
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: grid.crs)
+def test_rays_to_a_window_are_those_to_its_pixels(grid):
+    """Bit for bit those to the positions of whole frames, and the geodesics of another library."""
+    lons, lats = _degrees(grid)
+    site = float(lons[0, 0]) + 1.3, float(lats[0, 0]) + 0.8
+    frame = site_frames(np.array(site[:1]), np.array(site[1:]))[0]
+    d_km, azimuths = (np.empty(lons.size) for _ in range(2))
+    rays(frame, _frames(grid)[:3].reshape(3, -1), d_km, azimuths)
+    for rows, cols in [(slice(0, grid.height), slice(0, grid.width)), (slice(13, 31), slice(7, 40))]:
+        for found, whole in zip(rays_to(*site, grid, rows, cols), (d_km, azimuths), strict=True):
+            assert np.array_equal(found, whole.reshape(lons.shape)[rows, cols])
+    turned_deg, _, length_m = ELLIPSOID.inv(
+        *(np.full(lons.size, at) for at in site), lons.ravel(), lats.ravel()
+    )
+    assert np.abs(d_km - 1e-3 * length_m).max() < 1e-3
+    assert np.abs(turned(azimuths - turned_deg)).max() < 1e-3
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: grid.crs)

@@ -101,3 +101,32 @@ def test_levels_of_a_channel_that_limits_nowhere_are_not_read(tmp_path: Path, re
     write_maps(context, {CHANNEL: nowhere})
     ChannelFiles(context.build, CHANNEL).protection(device)[0].unlink()
     assert np.isposinf(asking.prepare("dtt", context, device, CHANNEL)(*whole()).eirp_dbm).all()
+
+
+def test_devices_that_share_maps_have_them_read_once_in_a_block(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = replace(make_context(tmp_path, repository), victims=VICTIMS)
+    maps = {victim: random_maps(np.random.default_rng(victim)) for victim in VICTIMS}
+    write_maps(context, maps)
+    read: list[str] = []
+    whole_read = raster.read_window
+
+    def counted(opened: raster.Opened, *place: object, **bands: object) -> NDArray:
+        read.append(Path(opened.source.name).stem.removesuffix("_label").split("_", 1)[1])
+        return whole_read(opened, *place, **bands)
+
+    monkeypatch.setattr(raster, "read_window", counted)
+    numbers = {device.id: number for number, device in enumerate(context.config.devices)}
+    for ids in [("fixed30", "fixed30_c3"), ("fixed10", "fixed10_c3", "slave10"), ("portable",)]:
+        times = []
+        for name in ids:
+            number, before = numbers[name], len(read)
+            limit = asking.prepare("dtt", context, context.config.devices[number], CHANNEL)
+            expected_dbm, _ = by_definition(context, number, maps)
+            np.testing.assert_array_equal(limit(*whole()).eirp_dbm, expected_dbm)
+            times.append(len(read) - before)
+        assert times[0] > 0
+        assert times[1:] == [0] * (len(ids) - 1), ids
+        assert set(read) == {ids[0]}
+        read.clear()

@@ -32,10 +32,11 @@ from pipeline.services.pmse.pmse_kernels import (
     lower_block,
     path_loss_db,
     pixel_limits,
+    some_receivers,
 )
 from pipeline.services.pmse.pmse_register import active_between, read_pmse_register, summary
 from pipeline.services.pmse.pmse_separation import explain_separation_of_pmse, separation_limit
-from pipeline.services.pmse.pmse_terrain import tables_of, terrain_in, with_terrain_reach
+from pipeline.services.pmse.pmse_terrain import tables_of, terrain_parts, with_terrain_reach
 from pipeline.services.pmse.pmse_victims import (
     PmseTables,
     allowance,
@@ -80,9 +81,10 @@ def prepare(
         places = places_of(context.grid, rows, cols, lattice_m, prepared.scale)
         near, windows = within_reach(prepared.receivers, context.grid, rows, cols, places)
         lowest = unlimited(rows, cols)
-        corner = rows.start, cols.start
-        terrain = terrain_in(context.config, context.grid, prepared.around, near, windows, corner)
-        lower_block(prepared.rules, places, near, windows, terrain, lowest.eirp_dbm, lowest.not_evaluated)
+        for part in terrain_parts(
+            context.config, context.grid, prepared.around, near, windows, (rows.start, cols.start)
+        ):
+            lower_block(prepared.rules, places, *part, lowest.eirp_dbm, lowest.not_evaluated)
         lowest.label[lowest.eirp_dbm < math.inf] = service.code
         return lowest
 
@@ -152,7 +154,7 @@ def within_reach(
     first = np.array([rows.start, rows.start, cols.start, cols.start])
     windows = np.stack(spans, axis=-1).astype(np.int64) - first
     near = (windows[:, 0] < windows[:, 1]) & (windows[:, 2] < windows[:, 3])
-    return PmseReceivers(*(values[near] for values in receivers)), np.ascontiguousarray(windows[near])
+    return some_receivers(receivers, near), np.ascontiguousarray(windows[near])
 
 
 def _prepare(context: ServiceContext, device: Device, channel: DeviceChannel) -> PreparedPmse:

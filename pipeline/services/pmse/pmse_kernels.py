@@ -9,7 +9,7 @@ airborne receiver. It never falls with distance, so a receiver limits nothing be
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,11 @@ class PmseReceivers(NamedTuple):
     number: NDArray[np.int64]
 
 
+def some_receivers(receivers: PmseReceivers, which: Any) -> PmseReceivers:  # noqa: ANN401 an index of NumPy
+    """Some of the receivers, by mask, numbers or slice."""
+    return PmseReceivers(*(values[which] for values in receivers))
+
+
 class PmseLinkRules(NamedTuple):
     """What all receivers share: device, distances, cap.
 
@@ -80,12 +85,11 @@ class LatticeBlock(NamedTuple):
 
 
 class PmseTerrain(NamedTuple):
-    """Losses over terrain in the windows of receivers, row by row, that of n from ``start[n]`` on (-1: none).
+    """Losses over terrain in the window of a single receiver [y, x], empty where several have no such paths.
 
     NaN where the path of section 17 holds; with ``smaller`` this holds too where its loss is less.
     """
 
-    start: NDArray[np.int64]
     loss_db: NDArray[np.float64]
     smaller: bool
 
@@ -185,11 +189,10 @@ def lower_block(
     ``windows`` int64[n, 4]: first and last + 1 row and column of the block that receiver n may concern.
     """
     for i in range(windows.shape[0]):
-        width, start = windows[i, 3] - windows[i, 2], terrain.start[i]
-        for row in range(windows[i, 0], windows[i, 1]):
-            for col in range(windows[i, 2], windows[i, 3]):
-                at = start + (row - windows[i, 0]) * width + col - windows[i, 2]
-                terrain_db = terrain.loss_db[at] if start >= 0 else np.nan
+        top, left = windows[i, 0], windows[i, 2]
+        for row in range(top, windows[i, 1]):
+            for col in range(left, windows[i, 3]):
+                terrain_db = terrain.loss_db[row - top, col - left] if terrain.loss_db.size > 0 else np.nan
                 limit, _ = limit_in_pixel_dbm(
                     rules, places, receivers, i, row, col, terrain_db, terrain.smaller
                 )

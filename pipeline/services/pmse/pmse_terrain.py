@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,13 @@ from pipeline.dtt.terrain_paths import DEVICE_TIME_PCT, LossesAround
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
 from pipeline.services.placing import least_terrain_losses
-from pipeline.services.pmse.pmse_kernels import AIRBORNE, PmseLinkRules, PmseReceivers, PmseTerrain
+from pipeline.services.pmse.pmse_kernels import (
+    AIRBORNE,
+    PmseLinkRules,
+    PmseReceivers,
+    PmseTerrain,
+    some_receivers,
+)
 from pipeline.services.receiver_terrain import ReceiverEnd, losses_of, pixel_losses_db
 
 
@@ -46,24 +54,27 @@ def tables_of(
     return tables
 
 
-def terrain_in(
+def terrain_parts(
     config: Config,
     grid: Grid,
-    tables: list[LossesAround | None],
+    tables: Sequence[LossesAround | None],
     receivers: PmseReceivers,
     windows: NDArray[np.int64],
     corner: tuple[int, int],
-) -> PmseTerrain:
-    """Losses over terrain in the windows of receivers of a block; ``corner`` its first row and column."""
-    start, parts, filled = np.full(windows.shape[0], -1, np.int64), [np.empty(0)], 0
-    for n, (top, bottom, left, right) in enumerate(windows.tolist()):
+) -> Iterator[tuple[PmseReceivers, NDArray[np.int64], PmseTerrain]]:
+    """Receivers of a block with their windows and the losses over terrain there, few at a time.
+
+    Those without such paths together, then each with them: the losses of one window are in memory at a time.
+    ``tables`` by ``number`` of the receivers; ``corner`` first row and column of the block.
+    """
+    over = np.array([tables[number] is not None for number in receivers.number.tolist()], np.bool_)
+    smaller = config.protection.device_path == "smaller"
+    yield some_receivers(receivers, ~over), windows[~over], PmseTerrain(np.empty((0, 0)), smaller)
+    for n in np.flatnonzero(over).tolist():
+        one, (top, bottom, left, right) = slice(n, n + 1), windows[n].tolist()
         around = tables[int(receivers.number[n])]
         if around is not None:
-            rows, cols = (
-                slice(top + corner[0], bottom + corner[0]),
-                slice(left + corner[1], right + corner[1]),
-            )
-            start[n] = filled
-            parts.append(pixel_losses_db(around, grid, rows, cols).ravel())
-            filled += parts[-1].size
-    return PmseTerrain(start, np.concatenate(parts), config.protection.device_path == "smaller")
+            rows = slice(top + corner[0], bottom + corner[0])
+            cols = slice(left + corner[1], right + corner[1])
+            found = PmseTerrain(pixel_losses_db(around, grid, rows, cols), smaller)
+            yield some_receivers(receivers, one), windows[one], found
