@@ -12,6 +12,7 @@ SHIPPED = (
     "configs/tables",
     "configs/tables/link_modes",
     "configs/tables/link_templates",
+    "configs/tables/rule_packs",
     "data",
     "data/examples",
     "data/slovenia",

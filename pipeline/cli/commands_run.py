@@ -155,3 +155,13 @@ def job(
     memory_gib = memory_mb / 1024
     run_job(name, load_config(config), build, threads=threads, key=key, memory_gib=memory_gib, **wildcards)
     print(f"done: {title_of(name, **wildcards)}")
+
+
+@app.command(epilog="Example: channelmaps rules za > my_territory.yaml")
+def rules(
+    country: Annotated[str | None, typer.Argument(help="Code of a country; a list if absent.")] = None,
+) -> None:
+    """Rules of a country as settings for a territory file, with sources and what was not found."""
+    from pipeline.reference.rule_packs import rules_command
+
+    rules_command(country)
