@@ -119,7 +119,8 @@ def rules_command(code: str | None) -> None:
     if code is None:
         for name in pack_names():
             pack = read_pack(name)
-            open_numbers = sum(not entry.verified for entry in [*pack.numbers, *pack.stated])
+            known = [*(entry.verified for entry in pack.numbers), *(entry.verified for entry in pack.stated)]
+            open_numbers = known.count(False)
             print(f"{name}  {pack.country}: {open_numbers} not verified, {len(pack.not_found)} not found")
         return
     print("\n".join(pack_lines(read_pack(code))))
