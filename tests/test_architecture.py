@@ -45,6 +45,7 @@ ROOMS = [
     "studies",
     "links",
     "loop",
+    "init",
     "api",
     "cli",
     "__main__",

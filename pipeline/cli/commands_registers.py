@@ -131,3 +131,31 @@ def export(
             raise InputError("is not known", field=option, value=value, allowed=", ".join(known))
     notices = NoticeForm(administration.upper(), plan_of_notices(plan), fragment, action)
     export_ge06_command(register, notices, out, report, strict=strict)
+
+
+@app.command(
+    epilog="Example: channelmaps init LT files --out configs/lt.yaml --answer system=DVB-T\n\n"
+    "channelmaps init LT files --proposals proposals.json (what was found, and the keys of all questions)"
+)
+def init(
+    country: Annotated[str, typer.Argument(metavar="COUNTRY", help="Two letters of ISO 3166, such as LT.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with boundaries, registers, terrain, people.")],
+    out: Annotated[Path | None, typer.Option(help="Territory file to write; none is replaced.")] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="Answers in YAML: a key and its answer a line.")
+    ] = None,
+    answer: Annotated[list[str] | None, typer.Option(help="KEY=ANSWER; once for each.")] = None,
+    proposals: Annotated[
+        Path | None, typer.Option(help="JSON to write: roles of files, proposed columns, questions.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day of the registers, yyyy-mm-dd; today if absent.")
+    ] = None,
+    resolution_m: Annotated[float, typer.Option(min=10, max=5000, help="Size of pixels in m.")] = 200.0,
+) -> None:
+    """Make a territory file of a folder of files; asks at a terminal what they do not say."""
+    from pipeline.init.init import InitOptions, init_command
+    from pipeline.registers.importing import as_of_day
+
+    given = InitOptions(out, proposals, answers, answer or [], as_of_day(as_of), resolution_m)
+    init_command(country, folder, given)

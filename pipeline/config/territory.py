@@ -19,6 +19,9 @@ class Polygons(Section):
     """Layer of country polygons."""
     country_field: str = "iso2"
     """Attribute of the country layer that `home` and the registers' `country` refer to."""
+    country_codes: Literal["as_stated", "iso3", "gisco"] = "as_stated"
+    """How the file writes countries: as `home` and the registers do; in the three letters of ISO 3166 (GADM,
+    geoBoundaries); or as GISCO (EL, UK). Of the last two `home` has the two letters of ISO 3166."""
     land_layer: str | None = "land"
     """Layer of land polygons; none: the union of the countries is the land."""
 

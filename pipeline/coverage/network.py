@@ -14,7 +14,7 @@ from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
 from pipeline.grid.geodesy import lattice, site_frames
 from pipeline.grid.grid import Grid
-from pipeline.grid.polygons import read_frame
+from pipeline.grid.polygons import read_countries
 from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.registers.guard_intervals import guard_intervals
@@ -78,7 +78,7 @@ def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
         stated = transmitters["country"].values
         own = np.where(stated == "", config.territory.home[0], stated)
         return transmitters.assign(country=("transmitter", own))
-    countries = read_frame(polygons.path, polygons.countries_layer)
+    countries = read_countries(polygons)
     return fill_countries(transmitters, countries, polygons.country_field)
 
 

@@ -123,6 +123,18 @@ def stated_texts(path: str | Path) -> list[str]:
         return [text for text in (source.units[0], source.descriptions[0], *tags) if text]
 
 
+def overview_values(path: str | Path, most: int = 512) -> NDArray[np.float64] | None:
+    """Values of a raster of one band at so many rows and columns at most, NaN where none; None of others."""
+    with _open(path) as source:
+        if len([band for band in source.colorinterp if band != ColorInterp.alpha]) != 1:
+            return None
+        _check_blocks(source, path)
+        shape = min(source.height, most), min(source.width, most)
+        values = source.read(1, out_shape=shape, masked=True).astype(np.float64)
+        scaled: NDArray[np.float64] = np.ma.filled(values, np.nan) * source.scales[0] + source.offsets[0]
+    return scaled
+
+
 def read_external(
     path: str | Path, *, bounds: Box | None = None, most_pixels: int = MAX_PIXELS
 ) -> xr.DataArray:

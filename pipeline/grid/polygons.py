@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
+from pipeline.config.territory import Polygons
 from pipeline.errors import InputError
+from pipeline.grid.country_codes import CodeKind, with_codes
 from pipeline.grid.grid import LONLAT, Box, transformer
 from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
 from pipeline.rows.text_records import PRINTABLE_TEXT, unfit_character
@@ -52,17 +54,20 @@ def read_boundaries(
     *,
     countries_layer: str = "countries",
     country_field: str = "iso2",
+    country_codes: CodeKind = "as_stated",
     land_layer: str | None = "land",
     world: str | Path | None = None,
     bbox_deg: Box | None = None,
 ) -> Boundaries:
     """Boundaries of a territory from a polygon file; ``bbox_deg`` cuts the territory, not its surroundings.
 
+    ``country_codes``: how the file writes countries; ``home`` and the codes returned have two letters then.
+
     Inside the bounding box of the file, what is not land is sea. A file that holds the home polygons only,
     without a land layer, says nothing about its surroundings: there (and beyond any file) ``world`` decides,
     if given.
     """
-    countries = read_layer(path, countries_layer, country_field)
+    countries = read_layer(path, countries_layer, country_field, codes=country_codes)
     shapes, codes = countries.shapes, countries.names
     by_code = {c: shapely.union_all([s for s, k in zip(shapes, codes, strict=True) if k == c]) for c in codes}
     by_code.pop("", None)
@@ -167,6 +172,12 @@ def _repaired(path: str | Path, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return mended
 
 
+def read_countries(polygons: Polygons) -> gpd.GeoDataFrame:
+    """The countries that a territory file names, in the CRS of their file, with the codes of registers."""
+    frame = read_frame(polygons.path, polygons.countries_layer)
+    return with_codes(frame, polygons.country_field, polygons.country_codes)
+
+
 class PolygonLayer(NamedTuple):
     """Polygons of a layer in lon/lat, a text for each ("" where empty), and what was repaired."""
 
@@ -176,11 +187,16 @@ class PolygonLayer(NamedTuple):
 
 
 def read_layer(
-    path: str | Path, layer: str | None, field: str | None, *, key: str = "country_field"
+    path: str | Path,
+    layer: str | None,
+    field: str | None,
+    *,
+    key: str = "country_field",
+    codes: CodeKind = "as_stated",
 ) -> PolygonLayer:
     """Polygons of a layer (None: the first) in lon/lat and the text of ``field`` for each ("" where empty).
 
-    ``key`` is the setting that names the field.
+    ``key`` is the setting that names the field, ``codes`` how it writes countries.
     """
     frame = read_frame(path, layer, None if field else [])
     if len(frame) == 0:
@@ -188,6 +204,7 @@ def read_layer(
     if field is not None and field not in frame:
         known = ", ".join(name for name in frame.columns if name != "geometry")
         raise InputError("no such attribute", file=path, field=key, value=field, allowed=known)
+    frame = frame if field is None else with_codes(frame, field, codes)
     names = [] if field is None else [str(v) if isinstance(v, str) else "" for v in frame[field]]
     _check_texts(path, names, field)
     step = EDGE_STEP_M if frame.crs.is_projected else EDGE_STEP_DEG

@@ -31,6 +31,7 @@ from pipeline.files import (
 )
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
+from pipeline.registers.boundary_files import import_boundaries
 from pipeline.registers.entries import Reading, Source
 from pipeline.registers.finishing import Target, check_entries, faults_of, finish_transmitters
 from pipeline.registers.formats.acma_list import read_acma_list
@@ -132,7 +133,7 @@ def mapping_of_command(
 
 def recognised(files: Sequence[Path]) -> str:
     """The format of files by what they hold; InputError with the list for those of none."""
-    found = {_format_of(path) for path in files}
+    found = {format_of(path) for path in files}
     if len(found) == 1 and (form := found.pop()):
         return form
     raise InputError(
@@ -144,7 +145,7 @@ def recognised(files: Sequence[Path]) -> str:
     )
 
 
-def _format_of(path: Path) -> str:
+def format_of(path: Path) -> str:
     """The format of a file or folder, or nothing."""
     if path.is_dir():
         names = {file.name.lower() for file in path.iterdir()}
@@ -276,7 +277,10 @@ def import_command(
     plan: RegisterPlan | None,
     others: Mapping[str, Target],
 ) -> None:
-    """Import registers as a mapping says; see ``write_import``."""
+    """Import registers as a mapping says; see ``write_import``. Of boundaries what they are is written."""
+    if mapping.target == "boundaries":
+        import_boundaries(mapping.files, mapping.layer, files.out, files.report)
+        return
     outputs = [Output("--out", files.out, kind_of_table("id", "lon", "lat"))]
     if files.report is not None:
         outputs.append(Output("--report", files.report, _REPORT_FILE))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.grid.country_codes import iso2_by_number
 from pipeline.registers.conversion.cell_numbers import CellProblem
 from pipeline.rows.row_models import SourcedRow, read_rows
 from pipeline.shipped import TABLES
@@ -16,7 +17,7 @@ _TABLE = TABLES / "itu_codes.csv"
 
 class _SymbolRow(SourcedRow):
     name: str
-    iso2: Annotated[str, Field(pattern=r"^([A-Z]{2})?$", description="two letters of ISO 3166 or empty")]
+    iso_numeric: Annotated[str, Field(pattern=r"^(\d{3})?$", description="three digits of ISO 3166 or empty")]
     area: Annotated[str, Field(pattern=r"^([A-Z]{1,3})?$", description="one to three letters or empty")]
 
 
@@ -26,8 +27,8 @@ def _areas() -> dict[str, str]:
     rows = sorted(read_rows(_TABLE, _SymbolRow), key=lambda row: not row.verified)
     found: dict[str, str] = {}
     for row in rows:
-        if row.area and row.iso2:
-            found.setdefault(row.area, row.iso2)
+        if row.area and row.iso_numeric:
+            found.setdefault(row.area, iso2_by_number()[row.iso_numeric])
     return found
 
 

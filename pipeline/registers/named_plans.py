@@ -34,6 +34,11 @@ def named_plan(name: str, table: Path = _TABLE) -> list[PlanSegment]:
     return segments
 
 
+def plan_names(table: Path = _TABLE) -> list[str]:
+    """The names of the plans, in the order of the table."""
+    return list(dict.fromkeys(row.plan for row in read_rows(table, _PlanRow)))
+
+
 def _segment(row: _PlanRow) -> PlanSegment:
     return PlanSegment(
         first_channel=row.first_channel,

@@ -104,16 +104,7 @@ def _workbook(path: Path, header_row: int, sheet: str | None) -> ForeignTable:
     chosen = names[0] if sheet is None else sheet
     if chosen not in names:
         raise InputError("no such sheet", file=path, field="sheet", value=sheet, allowed=", ".join(names))
-    with faults_named(path):
-        frame = pyogrio.read_dataframe(
-            path,
-            layer=chosen,
-            read_geometry=False,
-            fid_as_index=True,
-            HEADERS="DISABLE",
-            FIELD_TYPES="STRING",
-        )
-    records = {int(row): _texts(cells) for row, cells in zip(frame.index, frame.to_numpy(), strict=True)}
+    records = _records_of_sheet(path, chosen)
     header = records.get(header_row)
     if header is None or not any(header):
         allowed = "the row with the names of the columns (header_row)"
@@ -122,6 +113,27 @@ def _workbook(path: Path, header_row: int, sheet: str | None) -> ForeignTable:
     return ForeignTable(
         cell_table(path, header, below), sheet=chosen, serial_shift_days=1462 if _from_1904(path) else 0
     )
+
+
+def sheet_records(path: Path) -> dict[str, list[tuple[int, list[str]]]]:
+    """The rows of each sheet of a workbook with their numbers, cells as text; nothing of other files."""
+    if path.suffix.lower() not in _WORKBOOKS:
+        return {}
+    _refuse_endless_archive(path)
+    return {name: [*_records_of_sheet(path, name).items()] for name in _layer_names(path)}
+
+
+def _records_of_sheet(path: Path, sheet: str) -> dict[int, list[str]]:
+    with faults_named(path):
+        frame = pyogrio.read_dataframe(
+            path, layer=sheet, read_geometry=False, fid_as_index=True, HEADERS="DISABLE", FIELD_TYPES="STRING"
+        )
+    return {int(row): _texts(cells) for row, cells in zip(frame.index, frame.to_numpy(), strict=True)}
+
+
+def is_foreign_kind(path: Path) -> bool:
+    """Whether a file is a workbook or a vector file by its suffix, and not text."""
+    return path.suffix.lower() in (*_WORKBOOKS, *_VECTOR)
 
 
 def _from_1904(path: Path) -> bool:

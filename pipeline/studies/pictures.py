@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from pipeline.files import write_whole
 from pipeline.studies.explain_path import DrawnProfile
@@ -104,6 +106,23 @@ def draw_profile(path: Path, title: str, drawn: DrawnProfile) -> None:
     axes.set_ylim(bottom=floor_m)
     axes.set_title(title, fontsize="medium")
     figure.legend(loc="outside lower center", ncols=4, fontsize="small")
+    _save(figure, path)
+
+
+def draw_places(
+    path: Path, title: str, home: BaseGeometry, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> None:
+    """Stations over the outline of a territory, in degrees: coordinates that are exchanged show at once."""
+    figure = Figure(figsize=(8.0, 8.0), layout="constrained")
+    axes = figure.subplots()
+    for polygon in shapely.get_parts(home):
+        axes.plot(*np.asarray(polygon.exterior.coords).T[:2], color="black", linewidth=0.8)
+    axes.plot(lon_deg, lat_deg, ".", color="tab:red", markersize=5.0)
+    south, north = home.bounds[1], home.bounds[3]
+    axes.set_aspect(1.0 / np.cos(np.radians((south + north) / 2.0)))
+    axes.set_xlabel("degrees east")
+    axes.set_ylabel("degrees north")
+    axes.set_title(title, fontsize="medium")
     _save(figure, path)
 
 

@@ -80,6 +80,7 @@ def boundaries_of(territory: Territory) -> Boundaries:
             territory.home,
             countries_layer=polygons.countries_layer,
             country_field=polygons.country_field,
+            country_codes=polygons.country_codes,
             land_layer=polygons.land_layer,
             world=territory.world,
             bbox_deg=territory.bbox_deg,

@@ -14,7 +14,15 @@ import pytest
 from pipeline.cli.commands_registers import service_targets
 from pipeline.errors import InputError
 from pipeline.registers.finishing import faults_of
-from pipeline.registers.importing import Import, read_import, read_mapping, recognised, with_files
+from pipeline.registers.importing import (
+    Import,
+    ImportFiles,
+    import_command,
+    read_import,
+    read_mapping,
+    recognised,
+    with_files,
+)
 from pipeline.registers.register_files import register_text
 from pipeline.rows.foreign_text import RegisterFault
 
@@ -174,3 +182,14 @@ def test_formats_are_recognised(name: str, form: str) -> None:
 def test_a_table_is_not_recognised() -> None:
     with pytest.raises(InputError, match="is not recognised"):
         recognised([SAMPLES / "s01_cp1250_dms/oddajniki.csv"])
+
+
+def test_boundary_files(tmp_path: Path) -> None:
+    mapping = read_mapping(SAMPLES / "s22_boundaries/import.yaml")
+    import_command(mapping, None, ImportFiles(tmp_path / "b.csv"), None, {})
+    with (tmp_path / "b.csv").open(encoding="utf-8", newline="") as lines:
+        found = [*csv.DictReader(lines)]
+    wanted = expected("expected_boundaries.csv", "s22_boundaries")
+    assert [{**row, "case": "s22_boundaries"} | other for row, other in zip(found, wanted, strict=True)] == [
+        {**row, "case": "s22_boundaries"} for row in found
+    ]

@@ -46,6 +46,7 @@ COMMANDS = {
         "links.csv",
         "screen.csv",
     ),
+    "init": Command("init SI files", ("--proposals",), "files/links.csv"),
     "export": Command("export ge06 register.csv --administration SVN", ("--out", "--report"), "register.csv"),
     "f1565": Command("f1565 --links links.csv", ("--out",), "links.csv"),
     "radar apply": Command(
@@ -113,7 +114,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         publish(folder / "tiny.yaml")
         (folder / "other").symlink_to("results/tiny")
         (folder / "mapping.yaml").write_text(MAPPING, encoding="utf-8")
-        for name in ("links.csv", "db.csv", "max_eirp_a_ch21.tif", "no_text.csv"):
+        (folder / "files").mkdir()
+        for name in ("links.csv", "files/links.csv", "db.csv", "max_eirp_a_ch21.tif", "no_text.csv"):
             (folder / name).write_bytes(b"lon,lat\n1,2\n")
     finally:
         os.chdir(before)

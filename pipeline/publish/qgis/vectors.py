@@ -13,7 +13,7 @@ import xarray as xr
 from pipeline.config.territory import Territory
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import LONLAT, Box
-from pipeline.grid.polygons import read_frame
+from pipeline.grid.polygons import read_countries
 from pipeline.publish.qgis.project import Labels, Symbol
 from pipeline.publish.styles import read_base_colours
 from pipeline.publish.web.boundaries import boundary_features, geojson_text, view_box_deg
@@ -78,7 +78,7 @@ def countries_of(rows: gpd.GeoDataFrame, territory: Territory) -> pd.Series:
     stated, polygons = rows["country"], territory.polygons
     if polygons is None:
         return stated.where(stated != "", territory.home[0])
-    countries = read_frame(polygons.path, polygons.countries_layer)
+    countries = read_countries(polygons)
     return stated.where(
         stated != "", country_of(rows.geometry.x, rows.geometry.y, countries, polygons.country_field)
     )
