@@ -2,11 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_MOST_TOLD = 50
+# What is wrong, by pydantic's name for the kind of fault; its own sentences are for programmers.
+_KINDS = {
+    "missing": "is missing",
+    "extra_forbidden": "unknown key",
+    "invalid_key": "has a key that is no text",
+    "greater_than": "is not more than {gt:g}",
+    "greater_than_equal": "is less than {ge:g}",
+    "less_than": "is not less than {lt:g}",
+    "less_than_equal": "is more than {le:g}",
+    "multiple_of": "is no multiple of {multiple_of:g}",
+    "finite_number": "is no finite number",
+    "too_short": "has {actual_length} items, fewer than {min_length}",
+    "too_long": "has {actual_length} items, more than {max_length}",
+    "string_too_short": "text has fewer than {min_length} characters",
+    "string_too_long": "text has more than {max_length} characters",
+    "string_pattern_mismatch": "text is not of the form wanted",
+    "literal_error": "is none of {expected}",
+    "enum": "is none of {expected}",
+    "none_required": "is not empty",
+    "int_from_float": "is no whole number",
+    "union_tag_invalid": "is of no kind that is known",
+    "union_tag_not_found": "is of no kind that is known",
+    "model_attributes_type": "is no section of settings",
+    "date_from_datetime_inexact": "is no day",
+}
+_TYPES = {
+    "int_type": "is no whole number", "int_parsing": "is no whole number",
+    "int_parsing_size": "is no whole number",
+    "float_type": "is no number", "float_parsing": "is no number", "decimal_type": "is no number",
+    "decimal_parsing": "is no number", "string_type": "is no text", "string_unicode": "is no text",
+    "bool_type": "is neither true nor false", "bool_parsing": "is neither true nor false",
+    "list_type": "is no list", "tuple_type": "is no list", "set_type": "is no list",
+    "dict_type": "is no section",
+    "mapping_type": "is no section", "model_type": "is no section of settings", "path_type": "is no path",
+    "datetime_type": "is no time", "datetime_parsing": "is no time", "date_type": "is no day",
+    "date_parsing": "is no day", "time_type": "is no time",
+    "time_parsing": "is no time",
+}  # fmt: skip
 # Faults quote what was found, and names of files are as long as one likes.
 _MOST_CHARACTERS = 300
 _POINTS_ELSEWHERE = "See previous exception for details."
@@ -68,12 +107,26 @@ def refused_by_machine(error: OSError, file: str | Path, consequence: str) -> In
     return InputError(f"{error.strerror or type(error).__name__}: {consequence}", file=named)
 
 
+def fault_lines(faults: Iterable[InputError]) -> Iterator[str]:
+    """The faults by file, the first 50 of each with how many more there are."""
+    by_file: dict[str | None, list[InputError]] = {}
+    for fault in faults:
+        by_file.setdefault(fault.file, []).append(fault)
+    for file, found in by_file.items():
+        yield from map(str, found[:_MOST_TOLD])
+        if len(found) > _MOST_TOLD:
+            yield f"{file or 'settings'}: and {len(found) - _MOST_TOLD} more"
+
+
 def fault_of_value(problem: Mapping[str, Any]) -> str:
-    """What pydantic says is wrong with a value, without its expressions."""
-    if problem["type"] == "string_pattern_mismatch":
-        return "text is not of the form wanted"
-    said = str(problem["msg"]).removeprefix("Value error, ")
-    return f"refused: {said.removeprefix('Input ')}" if said.startswith("Input should") else said
+    """What is wrong with a value, by the kind of fault that pydantic found; our own checks have own words."""
+    kind, known = str(problem["type"]), problem.get("ctx", {})
+    if kind in ("value_error", "assertion_error"):
+        return str(problem["msg"]).partition(", ")[2]
+    if "_" not in kind and kind not in _KINDS:  # the kinds of our own checks are single words
+        return str(problem["msg"])
+    said = _KINDS.get(kind) or _TYPES.get(kind, "is not what is wanted")
+    return said.format(**known)
 
 
 def words_of(error: BaseException) -> str:

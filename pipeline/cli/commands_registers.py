@@ -158,4 +158,4 @@ def init(
     from pipeline.registers.importing import as_of_day
 
     given = InitOptions(out, proposals, answers, answer or [], as_of_day(as_of), resolution_m)
-    init_command(country, folder, given)
+    raise typer.Exit(0 if init_command(country, folder, given) else 2)

@@ -27,13 +27,13 @@ def validate(
     ] = False,
 ) -> None:
     """Check a territory file and everything it names; compute nothing."""
-    from pipeline.workflow.validate import validate_command, validate_json
+    from pipeline.workflow.validate import validate_all, validate_json
 
     if as_json:
         text, good = validate_json(config, lenient=lenient)
         print(text)
         raise typer.Exit(0 if good else 2)
-    validate_command(config, lenient=lenient)
+    raise typer.Exit(0 if validate_all(config, lenient=lenient) else 2)
 
 
 @app.command(

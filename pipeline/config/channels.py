@@ -73,7 +73,7 @@ _SERVICES_BY_ALLOCATION = {"broadcasting": "dtt"}
 def _allocated_service(name: str, info: ValidationInfo) -> str:
     names = names_of_services(info)
     if names is not None and name not in (*names, *_SERVICES_BY_ALLOCATION):
-        raise ValueError(f"Input should be one of {', '.join([*_SERVICES_BY_ALLOCATION, *names])}")
+        raise ValueError(f"is none of {', '.join([*_SERVICES_BY_ALLOCATION, *names])}")
     return name
 
 

@@ -377,7 +377,7 @@ class Config(Section):
             asked = foreign is not None and foreign.evaluated
             return "services.foreign_dtt cannot be evaluated where dtt is not applicable" if asked else ""
         if not self.registers.transmitters:
-            return "registers.transmitters: Field required; none only with services.dtt.applicable: false"
+            return "registers.transmitters: is missing; none only with services.dtt.applicable: false"
         if "coverage" not in self.model_fields_set:
-            return "coverage: Field required; none only with services.dtt.applicable: false"
+            return "coverage: is missing; none only with services.dtt.applicable: false"
         return ""

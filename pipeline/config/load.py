@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from pipeline.config.base import FORMS
 from pipeline.config.config import Config
@@ -21,6 +22,23 @@ _MERGE_TAG = "tag:yaml.org,2002:merge"
 _MOST_BYTES = 20_000_000
 _MOST_DEPTH = 50
 _MOST_VALUES = 100_000
+
+
+# What the parser says, in part, and how it is told here.
+_WORDS = {
+    "mapping values are not allowed": "a colon where none may be; a text with a colon needs quotes",
+    "could not find expected ':'": "a key without its colon",
+    "cannot start any token": "a character that nothing begins with, such as a tab, % or @",
+    "undefined alias": "an alias of no anchor",
+    "could not determine a constructor": "a tag (!) that is not allowed",
+    "unexpected end of stream": "quotes or brackets that do not end",
+    "another document": "a second document (---)",
+    "duplicate anchor": "an anchor given twice",
+}
+
+
+class _Refused(yaml.MarkedYAMLError):
+    """YAML that is valid and refused all the same; its words are ours."""
 
 
 class _BoundedLoader(yaml.SafeLoader):
@@ -40,7 +58,7 @@ class _BoundedLoader(yaml.SafeLoader):
         try:
             if self._depth > _MOST_DEPTH or self._nodes > _MOST_VALUES:
                 many = f"nested deeper than {_MOST_DEPTH}, or more than {_MOST_VALUES} values"
-                raise yaml.composer.ComposerError(None, None, many, self.peek_event().start_mark)
+                raise _Refused(None, None, many, self.peek_event().start_mark)
             found: yaml.Node | None = super().compose_node(parent, index)
         finally:
             self._depth -= 1
@@ -55,13 +73,13 @@ class _BoundedLoader(yaml.SafeLoader):
 def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
     """Number of values of a node with all aliases written out; ``known`` by identity, 0 while counting."""
     if known.get(id(node)) == 0:
-        raise yaml.composer.ComposerError(None, None, "an anchor contains itself", node.start_mark)
+        raise _Refused(None, None, "an anchor contains itself", node.start_mark)
     if id(node) not in known:
         known[id(node)] = 0
         parts = chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
         values = 1 if isinstance(node, yaml.ScalarNode) else 1 + sum(_written_out(p, known) for p in parts)
         if values > _MOST_VALUES:
-            raise yaml.composer.ComposerError(
+            raise _Refused(
                 None, None, f"more than {_MOST_VALUES} values with all aliases written out", node.start_mark
             )
         known[id(node)] = values
@@ -75,9 +93,7 @@ def _mapping_without_duplicates(loader: _BoundedLoader, node: yaml.MappingNode) 
             continue
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {key!r} is given twice", key_node.start_mark
-            )
+            raise _Refused(None, None, f"key {key!r} is given twice", key_node.start_mark)
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
@@ -175,32 +191,57 @@ def parse_yaml(text: str, path: Path | None = None) -> object:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         row = None if mark is None else mark.line + 1
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be parsed"
+        problem = _told(error)
         if isinstance(error, yaml.reader.ReaderError):
             row = text.count("\n", 0, error.position) + 1
             problem = f"holds the character U+{ord(text[error.position]):04X}"
         raise InputError(f"is not valid YAML: {problem}", file=path, row=row) from None
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
         # Faults that the parser does not report as such: 30 February, a list as a key, `!!bool maybe`.
-        said = str(error).partition(";")[0] if isinstance(error, ValueError | TypeError) else ""
-        raise InputError(f"is not valid YAML ({said or type(error).__name__})", file=path) from None
+        raise InputError("is not valid YAML: a day, a number or a key that cannot be", file=path) from None
+
+
+def _told(error: yaml.YAMLError) -> str:
+    """What is wrong with YAML: our own words, those for what the parser says, or what is wrong most often."""
+    said = str(getattr(error, "problem", None) or "")
+    if isinstance(error, _Refused):
+        return said
+    return next(
+        (words for part, words in _WORDS.items() if part in said),
+        "indentation, brackets or quotes that do not fit",
+    )
 
 
 def _as_input_error(path: Path, error: ValidationError) -> InputError:
     # A misspelt key comes first: that the key it stands for is missing as well is no news.
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    first = problems[0]
-    key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return InputError(f"unknown key{more}", file=path, row=key, allowed=_known_keys(Config, first["loc"]))
-    value = None if first["type"] == "missing" else first["input"]
+    return _first_of([_of_setting(path, problem) for problem in problems])
+
+
+def _first_of(faults: list[InputError]) -> InputError:
+    """The first fault, which says how many there are and knows them all."""
+    first = faults[0]
+    if len(faults) == 1:
+        return first
+    problem = f"{first.problem} (and {len(faults) - 1} more)"
+    counted = InputError(
+        problem, file=first.file, row=first.row, field=first.field, value=first.value, allowed=first.allowed
+    )
+    counted.faults = tuple(faults)
+    return counted
+
+
+def _of_setting(path: Path, problem: ErrorDetails) -> InputError:
+    key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+    if problem["type"] == "extra_forbidden":
+        return InputError("unknown key", file=path, row=key, allowed=_known_keys(Config, problem["loc"]))
+    value = None if problem["type"] == "missing" else problem["input"]
     return InputError(
-        f"{fault_of_value(first)}{more}",
+        fault_of_value(problem),
         file=path,
         row=key,
         value=value if not isinstance(value, (dict, list)) else None,
-        allowed=FORMS.get(first.get("ctx", {}).get("pattern", "")),
+        allowed=FORMS.get(problem.get("ctx", {}).get("pattern", "")),
     )
 
 
@@ -220,15 +261,15 @@ def read_model(path: Path, model: type[_Model]) -> _Model:
 
 
 def _model_error(path: Path, model: type[BaseModel], error: ValidationError) -> InputError:
-    problems = error.errors()
-    first = problems[0]
-    place = tuple(part for part in first["loc"])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    unknown = first["type"] == "extra_forbidden"
-    text = "unknown key" if unknown else fault_of_value(first)
-    value = None if first["type"] == "missing" or isinstance(first["input"], (dict, list)) else first["input"]
+    return _first_of([_of_model(path, model, problem) for problem in error.errors()])
+
+
+def _of_model(path: Path, model: type[BaseModel], problem: ErrorDetails) -> InputError:
+    place, given = tuple(problem["loc"]), problem["input"]
+    unknown = problem["type"] == "extra_forbidden"
+    value = None if problem["type"] == "missing" or isinstance(given, (dict, list)) else given
     return InputError(
-        f"{text}{more}",
+        fault_of_value(problem),
         file=path,
         row=".".join(map(str, place)) or "(whole file)",
         value=None if isinstance(value, BaseModel) else value,

@@ -34,7 +34,7 @@ def _known(name: str, info: ValidationInfo) -> str:
     names = names_of_services(info)
     if names is not None and name not in names:
         listed = [repr(known) for known in names]
-        raise ValueError(f"Input should be {', '.join(listed[:-1])} or {listed[-1]}")
+        raise ValueError(f"is none of {', '.join(listed[:-1])} or {listed[-1]}")
     return name
 
 

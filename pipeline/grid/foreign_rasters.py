@@ -26,7 +26,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window, from_bounds
 
 from pipeline.companions import is_virtual, virtual_sources
-from pipeline.errors import InputError, words_of
+from pipeline.errors import InputError
 from pipeline.grid.grid import Box
 from pipeline.grid.raster import GDAL_SETTINGS, damage_named
 from pipeline.rows.vector_files import is_on_earth
@@ -170,7 +170,7 @@ def _open(path: str | Path, level: int = 0) -> Iterator[DatasetReader]:
         try:
             source = DatasetReader(str(path), driver=_FORMATS)
         except RasterioIOError as error:
-            raise InputError(f"not a raster that can be read: {words_of(error)}", file=path) from error
+            raise InputError("is damaged, or no raster of a known format", file=path) from error
         with source, damage_named(path):
             yield source
 

@@ -297,7 +297,7 @@ def _open(path: str | Path) -> Iterator[DatasetReader]:
         try:
             source = rasterio.open(path)
         except RasterioIOError as error:
-            raise InputError(f"not a raster that can be read: {error}", file=path) from error
+            raise InputError("is damaged, or no GeoTIFF", file=path) from error
         with source, damage_named(path):
             yield source
 
@@ -308,7 +308,7 @@ def damage_named(path: str | Path) -> Iterator[None]:
     try:
         yield
     except RasterioIOError as error:
-        raise InputError(f"raster is damaged: {words_of(error)}", file=path) from error
+        raise InputError("raster is damaged: its values cannot be read", file=path) from error
 
 
 def _grid_of(source: DatasetReader) -> Grid:

@@ -33,7 +33,7 @@ from pipeline.registers.transmitters import read_register
 from pipeline.rows.vector_files import layer_names
 from pipeline.studies.pictures import draw_places
 from pipeline.territory.rasters import boundaries_of
-from pipeline.workflow.validate import validate_command
+from pipeline.workflow.validate import validate_all
 
 # The question on rows that look wrong.
 _ACCEPT = "accept"
@@ -54,8 +54,8 @@ class InitOptions(NamedTuple):
     resolution_m: float = 200.0
 
 
-def init_command(country: str, folder: Path, options: InitOptions) -> None:
-    """Write the territory file of a country with a picture of its stations; print what `validate` says."""
+def init_command(country: str, folder: Path, options: InitOptions) -> bool:
+    """Write the territory file of a country and a picture of its stations; whether `validate` is content."""
     known = _country(country)
     _check_outputs(folder, options)
     stated = stated_answers(options.answers_file, options.answers)
@@ -65,7 +65,7 @@ def init_command(country: str, folder: Path, options: InitOptions) -> None:
     if options.proposals is not None:
         write_output(options.proposals, json_bytes(document_of(found, grid)))
     if options.out is None:
-        return
+        return True
     for file in found.files:
         print(f"{file.path.name}: {file.told}{f' ({file.note})' if file.note else ''}")
     ask: Asker | None = ask_at_terminal if sys.stdin.isatty() else None
@@ -73,7 +73,7 @@ def init_command(country: str, folder: Path, options: InitOptions) -> None:
     new = _new_territory(known, folder, found, answers, grid, options)
     _write(_accepting(new, options.out, stated, ask), options.out)
     print(f"written: {options.out}, {_picture(options.out)}")
-    validate_command(options.out)
+    return validate_all(options.out)
 
 
 def _country(text: str) -> Country:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from pipeline.config.load import read_model
 from pipeline.config.register_mapping import FormatName, RegisterMapping
-from pipeline.errors import InputError, fault_of_value, in_file
+from pipeline.errors import InputError, fault_lines, fault_of_value, in_file
 from pipeline.files import (
     Output,
     check_outputs,
@@ -44,13 +44,7 @@ from pipeline.registers.formats.ised import read_ised
 from pipeline.registers.formats.mapped_table import read_tables
 from pipeline.registers.formats.tvstudy import read_tvstudy
 from pipeline.registers.named_plans import named_plan
-from pipeline.registers.register_files import (
-    areas_document,
-    fault_lines,
-    register_text,
-    report_of,
-    summary_lines,
-)
+from pipeline.registers.register_files import areas_document, register_text, report_of, summary_lines
 from pipeline.registers.stations import ReceiverRow
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
 from pipeline.rows.row_models import RejectedRow, check_record, refuse_unless_lenient

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.config.register_mapping import RegisterMapping
 from pipeline.files import JsonObject, inert
@@ -24,7 +24,6 @@ _OWN_COLUMNS = ("status", "source_file", "source_row", "flags")
 _PLACES = {"lon", "lat"}
 # Numbers joined by signs, which no spreadsheet computes wrongly and other programs read as they are.
 _TABLES = (HORIZONTAL, VERTICAL)
-_MOST_SHOWN = 50
 
 
 def register_text(entries: Iterable[RegisterEntry], target: Target) -> str:
@@ -139,14 +138,3 @@ def summary_lines(reading: Reading) -> list[str]:
         f"faults: {len(faults_of(entries))}",
         f"flags: {', '.join(f'{name} {n}' for name, n in sorted(flags.items())) or 'none'}; datum: {datum}",
     ]
-
-
-def fault_lines(faults: Sequence[RegisterFault]) -> Iterator[str]:
-    """The faults, by file, the first 50 of each."""
-    by_file: dict[str, list[RegisterFault]] = {}
-    for fault in faults:
-        by_file.setdefault(str(fault.file), []).append(fault)
-    for file, found in by_file.items():
-        yield from (str(fault) for fault in found[:_MOST_SHOWN])
-        if len(found) > _MOST_SHOWN:
-            yield f"{file}: and {len(found) - _MOST_SHOWN} more"

@@ -18,7 +18,7 @@ import numpy as np
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 
-from pipeline.errors import InputError, words_of
+from pipeline.errors import InputError
 from pipeline.files import disk_fault, inert, text_of_cell
 
 WORKBOOK_START = b"PK\x03\x04"
@@ -59,8 +59,8 @@ def read_first_sheet(path: Path, *, most_bytes: int = _MOST_BYTES) -> list[Sheet
                 FIELD_TYPES="STRING",
                 HEADERS="DISABLE",
             )
-    except _FAULTS as error:
-        raise InputError(f"not a workbook that can be read ({words_of(error)})", file=path) from None
+    except _FAULTS:
+        raise InputError("is damaged, or no workbook inside", file=path) from None
     if len(numbers) > _MOST_ROWS:
         raise InputError("sheet has too many rows", file=path, allowed=f"up to {_MOST_ROWS}")
     rows = [

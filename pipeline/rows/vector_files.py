@@ -21,7 +21,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError as ProjError
 from shapely.errors import ShapelyError
 
-from pipeline.errors import InputError, words_of
+from pipeline.errors import InputError
 from pipeline.rows.text_records import read_text
 
 _SQLITE, _SHAPEFILE = b"SQLite format 3\0", b"\0\0\x27\x0a"
@@ -57,9 +57,11 @@ def read_vector(
             frame = pyogrio.read_dataframe(
                 path, layer=layer, columns=columns, force_2d=True, max_features=_MOST_FEATURES + 1
             )
-        except ShapelyError as error:
+        except ShapelyError:
             row = _impossible_row(path, layer)
-            raise InputError(words_of(error), file=path, row=row, field="geometry") from None
+            raise InputError(
+                "is no shape: rings have four points or more and close", file=path, row=row, field="geometry"
+            ) from None
     if len(frame) > _MOST_FEATURES:
         raise InputError("layer has too many features", file=path, allowed=f"up to {_MOST_FEATURES}")
     return frame
@@ -130,8 +132,8 @@ def faults_named(path: str | Path, layer: str | None = None) -> Iterator[None]:
         ) from None
     except InputError:
         raise
-    except _FAULTS as error:
-        raise InputError(f"not a polygon file that can be read ({words_of(error)})", file=path) from None
+    except _FAULTS:
+        raise InputError(f"is damaged, or no {', '.join(_MOST_BYTES)} inside", file=path) from None
 
 
 def _impossible_row(path: str | Path, layer: str | None) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -21,13 +22,15 @@ from numpy.typing import NDArray
 from pipeline.config.base import unverified
 from pipeline.config.config import Config
 from pipeline.config.protection import MANDATORY_OFFSETS
+from pipeline.config.register_mapping import RegisterMapping
 from pipeline.coordination.f1565 import budget_document
 from pipeline.coordination.radar import scene
 from pipeline.coordination.rr97 import epfd_document
 from pipeline.coordination.rr941 import comparison
 from pipeline.coverage import receiver_surroundings
 from pipeline.coverage.network import outline_m, with_countries, within_reach
-from pipeline.errors import InputError, in_file, raise_first, with_file
+from pipeline.errors import InputError, fault_lines, in_file, raise_first, with_file
+from pipeline.grid.foreign_rasters import read_place
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
@@ -53,6 +56,7 @@ from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import offsets_notice, victim_channels
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
+from pipeline.registers.areas import read_adjustments, read_exclusions
 from pipeline.registers.transmitters import read_register, summary
 from pipeline.rows.row_models import RejectedRow
 from pipeline.services import evaluated
@@ -123,6 +127,20 @@ def validate_command(
     print("\n".join(shown(_validated(config_path, Faults(config_path), lenient=lenient).lines)))
 
 
+def validate_all(config_path: Path, *, lenient: bool = False) -> bool:
+    """Print what a run would compute, or on the stream of errors all that is refused; whether all is well."""
+    faults = Faults(config_path, every=True)
+    found = _validated(config_path, faults, lenient=lenient)
+    if not faults.found:
+        print("\n".join(found.lines))
+        return True
+    for line in fault_lines(faults.found.values()):
+        print(f"channelmaps: {line}", file=sys.stderr)
+    if len(faults.found) > 1:
+        print(f"channelmaps: {len(faults.found)} faults", file=sys.stderr)
+    return False
+
+
 def validate_json(config_path: Path, *, lenient: bool = False) -> tuple[str, bool]:
     """The same as JSON, and whether all is well.
 
@@ -157,8 +175,32 @@ def _validated(config_path: Path, faults: Faults, *, lenient: bool) -> Checked:
         with faults.noted():
             _check_files(config, config_path)
         with in_file(config_path):
-            checked(config, config_path, faults, found)
+            try:
+                checked(config, config_path, faults, found)
+            except InputError as error:
+                _note_independent(config, faults, error)
     return found
+
+
+def _note_independent(config: Config, faults: Faults, error: InputError) -> None:
+    """After a fault that ends the check: what can be told all the same, if all is wanted."""
+    if not faults.every:
+        raise error
+    with faults.noted():
+        raise error
+    rasters = [*(config.terrain.dem or ()), *([config.population.raster] if config.population else ())]
+    parts: list[Callable[[], object]] = [
+        partial(boundaries_of, config.territory),
+        partial(read_protection_tables, config.protection),
+        *(partial(read_place, path) for path in rasters if path is not None),
+        partial(list, station_places(config)),
+        partial(list, booking_places(config)),
+        *(partial(read_exclusions, [path]) for path in config.areas.exclusions),
+        *(partial(read_adjustments, [path]) for path in config.areas.adjustments),
+    ]
+    for part in parts:
+        with faults.noted():
+            part()
 
 
 def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -> None:
@@ -208,7 +250,15 @@ def _register_of(config: Config, faults: Faults) -> tuple[xr.Dataset, list[Rejec
     """The register; where all faults are wanted the good rows of one that is refused."""
     with faults.noted():
         return read_register(config)
+    for item in config.registers.transmitters if config.has_television else ():
+        with faults.noted():  # faults of a whole file hide those of the others
+            read_register(_with_transmitters(config, [item]))
     return read_register(_lenient(config))
+
+
+def _with_transmitters(config: Config, items: list[Path | RegisterMapping]) -> Config:
+    registers = config.registers.model_copy(update={"transmitters": items})
+    return config.model_copy(update={"registers": registers})
 
 
 def _check_places(
@@ -251,11 +301,15 @@ def _read_as_option(text: str) -> object:
 
 
 def _check_files(config: Config, config_path: Path) -> None:
-    """Refuse a territory that names a file which is not there."""
-    for key, path in input_files(config):
-        if not path.is_file():
-            problem = "is not a file" if path.exists() else "file does not exist"
-            raise InputError(problem, file=config_path, row=key, value=str(path))
+    """Refuse a territory that names files which are not there."""
+    missing = [(key, path) for key, path in input_files(config) if not path.is_file()]
+    problems = ["is not a file" if path.exists() else "file does not exist" for _, path in missing]
+    raise_first(
+        [
+            InputError(problem, file=config_path, row=key, value=str(path))
+            for problem, (key, path) in zip(problems, missing, strict=True)
+        ]
+    )
 
 
 def _modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:

@@ -46,7 +46,7 @@ def proposals(tmp_path: Path) -> dict[str, Any]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A country of one square with a table in a code page; no terrain."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(init_module, "validate_command", load_config)
+    monkeypatch.setattr(init_module, "validate_all", load_config)
     files = tmp_path / "files"
     files.mkdir()
     shape = {"type": "Polygon", "coordinates": [SQUARE]}

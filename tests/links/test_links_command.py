@@ -180,7 +180,7 @@ def test_range_of_table_a5_3_warns_or_refuses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("x,5,600,1,12,1.5,1,10,600,42,70,n", "row 2, field b_height_m: refused: should be less than"),
+        ("x,5,600,1,12,1.5,1,10,600,42,70,n", "row 2, field b_height_m: is more than"),
         ("x,5,20,1,12,1.5,1,10,10,42,70,n", "row 2, field f_mhz"),
         ("x,0,600,1,12,1.5,1,10,10,42,70,n", "row 2, field d_km"),
         ("x,,600,1,12,1.5,1,10,10,42,70,n", "row 2, field a_lon: value is missing"),

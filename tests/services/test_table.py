@@ -148,7 +148,7 @@ def test_a_service_that_the_file_does_not_name_is_refused(
     with pytest.raises(ValueError, match="say for seven whether they are evaluated"):
         Config.model_validate(content, context=settings_context())
     content["services"]["sonar"] = {"status": "evaluate"}
-    with pytest.raises(ValueError, match=r"Input should be 'dtt', .* or 'seven'"):
+    with pytest.raises(ValueError, match=r"is none of 'dtt', .* or 'seven'"):
         Config.model_validate(content, context=settings_context())
 
 
