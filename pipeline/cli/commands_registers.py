@@ -50,7 +50,7 @@ def import_(
         list[str] | None, typer.Option(help="A word of the status that is kept; once for each.")
     ] = None,
     system: Annotated[
-        str | None, typer.Option(help="Of all rows, where the format does not say it: DVB-T, DVB-T2 or ATSC.")
+        str | None, typer.Option(help="Of all rows, where the format does not say it, such as DVB-T2.")
     ] = None,
     areas_out: Annotated[Path | None, typer.Option(help="GeoJSON of allotments to write (ge06).")] = None,
 ) -> None:

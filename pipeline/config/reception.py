@@ -102,8 +102,9 @@ class Mode(Section):
     """Such as 64QAM 2/3."""
 
 
-# DVB-T 8k 1/4 and DVB-T2 32k 1/16 in 8 MHz, ISDB-T mode 3 1/8 in 6 MHz.
-_DEFAULT_GUARD_US = {"DVB-T": 224.0, "DVB-T2": 224.0, "ISDB-T": 126.0}
+# DVB-T 8k 1/4 and DVB-T2 32k 1/16 in 8 MHz, ISDB-T mode 3 1/8 in 6 MHz, DTMB with the frame header of 945
+# symbols, ATSC 3.0 with 1024 samples at 6.912 MHz.
+_DEFAULT_GUARD_US = {"DVB-T": 224.0, "DVB-T2": 224.0, "ISDB-T": 126.0, "DTMB": 125.0, "ATSC3": 148.1}
 
 
 def _by_system(given: object) -> object:

@@ -35,6 +35,8 @@ Encoding = Literal[
     "iso-8859-1", "iso-8859-2", "iso-8859-15", "cp437", "cp850", "cp852",
 ]  # fmt: skip
 PowerReference = Literal["erp", "eirp", "per_plane"]
+DttSystem = Literal["DVB-T", "DVB-T2", "ATSC", "ISDB-T", "DTMB", "ATSC3"]
+"""Systems of digital television as registers name them; ATSC3 is ATSC 3.0."""
 _Axis = Literal["N", "S", "E", "W"]
 
 
@@ -307,7 +309,7 @@ class RegisterMapping(FileText):
     """`ge06`: unit of the values written as dBW."""
     fragments: list[Literal["GE06D", "NTFD_RR"]] | None = None
     """`ge06`: parts that are read; none: all."""
-    system: Literal["DVB-T", "DVB-T2", "ATSC"] | None = None
+    system: DttSystem | None = None
     """Of all rows of a format that does not say it."""
     services: list[Text] | None = None
     """`fcc_lms`: service codes that are kept."""

@@ -49,6 +49,8 @@ _POLARISATIONS = (
 _SYSTEMS = {
     "dvbt": "DVB-T", "dvbt2": "DVB-T2", "atsc": "ATSC", "atsc10": "ATSC", "8vsb": "ATSC", "t2": "DVB-T2",
     "dvbt1": "DVB-T",
+    "isdbt": "ISDB-T", "isdbtb": "ISDB-T", "sbtvd": "ISDB-T", "dtmb": "DTMB", "atsc3": "ATSC3",
+    "atsc30": "ATSC3",
 }  # fmt: skip
 _MOST_STATUS_WORDS = 12
 # Of so many cells at least that say something: the others are faults of their rows.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
+from pipeline.config.register_mapping import DttSystem
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
 from pipeline.init.column_values import channel_or_none
@@ -19,7 +20,7 @@ from pipeline.rows.row_models import read_records
 
 # Systems of formats that have one alone, and their rasters.
 _FORMS = {"tvstudy": ("ATSC", "6MHz"), "fcc_post_auction": ("ATSC", "6MHz"), "acma_list": ("", "7MHz")}
-_SYSTEMS = ("DVB-T", "DVB-T2", "ATSC")
+_SYSTEMS = get_args(DttSystem)
 _NEEDED = ("boundaries", "dem")
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Annotated, NamedTuple
 
+import numpy as np
 import shapely
 from pydantic import Field
 from pyproj import CRS
@@ -16,8 +17,10 @@ from pipeline.coverage.network import with_countries
 from pipeline.grid.grid import Box
 from pipeline.grid.polygons import Boundaries, cut, project
 from pipeline.init.table_proposal import TableProposal
+from pipeline.radio.channel_plan import ChannelPlan, centre_mhz, segment_of
 from pipeline.registers.finishing import nearest_channel
 from pipeline.registers.named_plans import named_plan, plan_names
+from pipeline.registers.transmitter_rows import CENTRE_TOLERANCE_MHZ
 from pipeline.registers.transmitters import read_register
 from pipeline.rows.row_models import SourcedRow, read_rows
 from pipeline.shipped import TABLES
@@ -25,6 +28,8 @@ from pipeline.shipped import TABLES
 _GRIDS = TABLES / "national_grids.csv"
 # So many of the frequencies of a register lie on its raster; others are errors of entries.
 _ON_RASTER = 0.98
+# As near is a raster within this of the nearest: others are 1/7 MHz off.
+_AS_NEAR_MHZ = 0.01
 _NEIGHBOUR_KM = 300.0
 # Degrees around a territory in which neighbours are looked for: more than 300 km up to 65 degrees north.
 _AROUND_DEG = 7.0
@@ -40,11 +45,13 @@ class _GridRow(SourcedRow):
 
 
 def plans_on(frequencies_mhz: Sequence[float], channels: Sequence[int | None]) -> list[str]:
-    """The rasters on which nearly all frequencies lie, with their channels where these are known.
+    """The rasters on which nearly all frequencies lie nearest, with their channels where these are known.
+
+    Of rasters that hold one another the smallest.
 
     Frequencies and channels by entry. Without frequencies: those that have the channels.
     """
-    found = []
+    found: dict[str, float] = {}
     for name in plan_names():
         plan = named_plan(name)
         if frequencies_mhz:
@@ -54,8 +61,30 @@ def plans_on(frequencies_mhz: Sequence[float], channels: Sequence[int | None]) -
             known = {n for s in plan for n in range(s.first_channel, s.last_channel + 1)}
             good = [channel in known for channel in channels]
         if good and sum(good) >= _ON_RASTER * len(good):
-            found.append(name)
-    return found
+            found[name] = (
+                float(np.mean([_off_mhz(plan, f) for f in frequencies_mhz])) if frequencies_mhz else 0.0
+            )
+    nearest = [name for name, off in found.items() if off <= min(found.values()) + _AS_NEAR_MHZ]
+    raster = {name: _raster_of(name) for name in nearest}
+    return [name for name in nearest if not any(raster[other] < raster[name] for other in nearest)]
+
+
+def _off_mhz(plan: ChannelPlan, f_mhz: float) -> float:
+    """How far a frequency is from the centre of its channel; the tolerance where it is in none."""
+    number = nearest_channel(plan, f_mhz)
+    segment = None if number is None else segment_of(plan, number)
+    if segment is None or number is None:
+        return CENTRE_TOLERANCE_MHZ
+    return abs(f_mhz - centre_mhz(segment, number))
+
+
+def _raster_of(name: str) -> frozenset[tuple[int, float]]:
+    """Channels of a raster with their centres: that of UHF alone is a part of that with VHF."""
+    return frozenset(
+        (number, round(centre_mhz(segment, number), 3))
+        for segment in named_plan(name)
+        for number in range(segment.first_channel, segment.last_channel + 1)
+    )
 
 
 def entries_of(table: TableProposal) -> tuple[list[float], list[int | None]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
-from pydantic import Field
 
 from pipeline.config.channels import PlanSegment
 from pipeline.grid.country_codes import Country
@@ -20,7 +19,10 @@ from pipeline.shipped import TABLES
 
 _ANTENNAS = TABLES / "receiver_antennas.csv"
 # Modes in wide use: of transmitters whose record names none.
-_MODES = {"DVB-T": "64QAM 2/3", "DVB-T2": "256QAM 2/3", "ATSC": "8VSB"}
+_MODES = {
+    "DVB-T": "64QAM 2/3", "DVB-T2": "256QAM 2/3", "ATSC": "8VSB", "ISDB-T": "64QAM 3/4", "DTMB": "64QAM 0.6",
+    "ATSC3": "256QAM 9/15",
+}  # fmt: skip
 # Television below the mobile bands of the three regions: 470-694, 526-694 and 470-608 MHz.
 _DEVICE_CHANNELS = {8.0: (21, 48), 7.0: (28, 51), 6.0: (14, 36)}
 # P.1546 has warm seas in the tropics and around the Mediterranean.
@@ -29,7 +31,7 @@ _UNDECIDED = "not decided yet"
 
 
 class _AntennaRow(SourcedRow):
-    plan: Annotated[str, Field(min_length=1)]
+    width_mhz: NumberCell
     from_mhz: NumberCell
     to_mhz: NumberCell
     gain_dbd: NumberCell
@@ -176,7 +178,8 @@ def _channels(new: NewTerritory) -> Iterator[str]:
 
 
 def _coverage(new: NewTerritory) -> Iterator[str]:
-    rows = [row for row in read_rows(_ANTENNAS, _AntennaRow) if row.plan == new.plan_name]
+    widest_mhz = max(segment.width_mhz for segment in new.plan)
+    rows = [row for row in read_rows(_ANTENNAS, _AntennaRow) if row.width_mhz == widest_mhz]
     numbers = ("from_mhz", "to_mhz", "gain_dbd", "feeder_db", "flat_deg", "end_deg", "discrimination_db")
     yield "coverage:"
     source = "ECC 185/186 and UK planning practice, quoted from memory"

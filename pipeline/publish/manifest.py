@@ -284,7 +284,7 @@ def unverified_guards(plan: Plan) -> list[dict[str, object]]:
     coverage = plan.config.coverage
     if guard_summary(plan.register, coverage)["guard_assumed"] == 0:
         return []
-    source = "usual modes (DVB-T 8k 1/4, DVB-T2 32k 1/16, ISDB-T 8k 1/8), quoted from memory"
+    source = "usual modes (8k 1/4, 32k 1/16, ISDB-T 8k 1/8, DTMB PN945, ATSC 3.0 GI5), quoted from memory"
     return [{"key": "coverage.default_guard_us", "value": coverage.default_guard_us, "source": source}]
 
 

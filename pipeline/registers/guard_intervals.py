@@ -22,6 +22,8 @@ _USEFUL_8MHZ_US = {"1k": 112.0, "2k": 224.0, "4k": 448.0, "8k": 896.0, "16k": 17
 # Mode 3 of ISDB-T, and modes 1 and 2 in proportion.
 _ISDB_T_8MHZ_US = {"2k": 189.0, "4k": 378.0, "8k": 756.0}
 _DVB_T_FFTS, _DVB_T_FRACTIONS = ("2k", "4k", "8k"), ("1/32", "1/16", "1/8", "1/4")
+# Frame headers, and guard intervals in samples.
+_STATED_IN_US = ("DTMB", "ATSC3")
 # What a system without guard interval (ATSC) is given: stations of one mast are one signal, no others.
 _ONE_MAST_US = 1.0
 
@@ -51,6 +53,9 @@ def guard_problem(system: str, fft: str, guard: str, guard_us: float | None) -> 
         return "guard_us", "guard interval is given twice", "either guard or guard_us"
     if system == "ATSC" and (guard or guard_us is not None):
         return "guard" if guard else "guard_us", "ATSC has no guard interval", "empty"
+    if system in _STATED_IN_US and (fft or guard):
+        field = "guard" if guard else "fft"
+        return field, f"the guard interval of {system} is not that of an FFT here", "guard_us"
     if system == "DVB-T" and fft and fft not in _DVB_T_FFTS:
         return "fft", "DVB-T has no such FFT", ", ".join(_DVB_T_FFTS)
     if system == "DVB-T" and guard and guard not in _DVB_T_FRACTIONS:

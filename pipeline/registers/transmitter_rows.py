@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from pipeline.config.register_mapping import DttSystem
 from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.radio.channel_plan import ChannelPlan, centre_mhz, channels_in_words, segment_of
 from pipeline.registers.guard_intervals import Fft, GuardFraction, guard_problem
@@ -116,6 +117,12 @@ def _refuse_relative_field(values: Sequence[float]) -> None:
         )
 
 
+def _plane(text: object) -> object:
+    """Circular polarisation has half the power in each plane, as mixed."""
+    plane = text.upper() if isinstance(text, str) else text
+    return "M" if plane == "C" else plane
+
+
 def _vertical(text: object) -> object:
     """``0:0;1.5:3;...`` to (depression in degrees, attenuation in dB) pairs, ascending."""
     if not isinstance(text, str):
@@ -143,6 +150,7 @@ _Tilt = Annotated[float, Field(ge=-10, le=30)]
 _Attenuation = Annotated[float, Field(ge=0, le=_PATTERN_MAXIMUM_DB)]
 _Depression = Annotated[float, Field(ge=-90, le=90)]
 
+SYSTEMS = ", ".join(get_args(DttSystem))
 _NAME = "up to 64 printable characters"
 _PATTERN = "empty, or 36 or 72 values of 0 to 60 dB joined by ;, the smallest about 0"
 _VERTICAL = "empty, or depression:attenuation joined by ;, ascending, -90 to 90 deg, 0 to 60 dB"
@@ -167,11 +175,15 @@ class TransmitterRow(RowModel):
     site_height_asl_m: Annotated[
         _HeightAboveSea | None, MAY_BE_EMPTY, Field(description="-450 to 9000 m or empty")
     ]
-    polarisation: Annotated[Literal["H", "V", "M", ""], UPPER_CASE, Field(description="H, V, M or empty")]
+    polarisation: Annotated[
+        Literal["H", "V", "M", ""],
+        BeforeValidator(_plane),
+        Field(description="H, V, M, or C (circular, as M), or empty"),
+    ]
     pattern_azimuth_attenuation_db: Annotated[
         tuple[_Attenuation, ...], BeforeValidator(_attenuations), Field(description=_PATTERN)
     ]
-    system: Annotated[Literal["DVB-T", "DVB-T2", "ATSC", ""], Field(description="DVB-T, DVB-T2 or ATSC")]
+    system: Annotated[DttSystem | Literal[""], Field(description=f"{SYSTEMS} or empty")]
     multiplex_mode: Annotated[str, Field(max_length=40, pattern=PRINTABLE, description="a mode or empty")]
     sfn: Annotated[str, Field(max_length=64, pattern=PRINTABLE, description=_NAME)] = ""
     country: Annotated[
@@ -263,7 +275,7 @@ def _other_problem(record: TransmitterRow, rules: RowRules) -> PydanticCustomErr
     if not record.multiplex_mode:
         return None
     if not record.system:
-        return row_problem("system", "a mode without its system", "DVB-T, DVB-T2 or ATSC")
+        return row_problem("system", "a mode without its system", SYSTEMS)
     if rules.modes is not None and (record.system, record.multiplex_mode) not in rules.modes:
         known = sorted(mode for system, mode in rules.modes if system == record.system)
         return row_problem("multiplex_mode", f"unknown mode of {record.system}", ", ".join(known) or "empty")
