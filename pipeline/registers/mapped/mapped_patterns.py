@@ -20,10 +20,16 @@ _NO_NUMBER = "a number of degrees"
 
 
 class _Read(NamedTuple):
-    """Points (azimuth, value), or flags without any."""
+    """Points (azimuth, value), or flags without any; ``cells``: what they were read from."""
 
     points: list[tuple[float, float]]
     flags: tuple[str, ...] = ()
+    cells: object = None
+
+    @property
+    def directional(self) -> bool:
+        """Whether the values differ."""
+        return len({value for _, value in self.points}) > 1
 
 
 class _Figures(NamedTuple):
@@ -42,6 +48,7 @@ class Patterns:
         self._form = NumberFormat()
         self._known: dict[object, tuple[str, bool, float | None]] = {}
         self._numbers_of: dict[str, float] = {}
+        self._reads: dict[object, tuple[_Read, bool]] = {}
         self._files: dict[str, AntennaFile] = {}
         self._azimuths: list[float] = []
         self._columns: list[list[str]] = []
@@ -76,10 +83,9 @@ class Patterns:
         except CellProblem as problem:
             raise CellProblem("bad_pattern", problem.problem, _NO_NUMBER, text) from None
 
-    def _turn_deg(self, points: Sequence[tuple[float, float]], i: int) -> float:
+    def _turn_deg(self, i: int, *, directional: bool) -> float:
         """The true azimuth of a pattern's 0; a directional pattern whose row does not say it is at fault."""
         rotation = self._rotation
-        directional = len({value for _, value in points}) > 1
         if directional and isinstance(rotation, _Figures) and not rotation.texts[i]:
             raise CellProblem("bad_pattern", "rotation of the pattern is missing", _NO_NUMBER, "")
         return self._at(rotation, i) + self.mapping.north_offset_deg
@@ -97,19 +103,25 @@ class Patterns:
         tilt_deg = None
         if self._names:
             tilt_deg = self._from_file(entry, self._names[i], i)
-        elif found := self._points(i):
+        elif known := self._points(i):
+            found, directional = known
             entry.flags += found.flags
             if found.points:
-                self._put(entry, found.points, str(self.mapping.kind), i)
+                self._put(entry, found, str(self.mapping.kind), self._turn_deg(i, directional=directional))
         if self._electrical is not None:
             enter_tilt(entry, tilt_deg, self._at(self._electrical, i) or None)
 
-    def _points(self, i: int) -> _Read | None:
-        if not self.mapping.columns:
-            return self._from_cell(self._texts[i]) if self._texts[i] else None
-        row = [column[i] for column in self._columns]
-        if not any(row):
+    def _points(self, i: int) -> tuple[_Read, bool] | None:
+        """The points of a row and whether they differ; the same cells are read once."""
+        cells = tuple(column[i] for column in self._columns) if self.mapping.columns else self._texts[i]
+        if not any(cells):
             return None
+        if cells not in self._reads:
+            read = self._from_cell(cells) if isinstance(cells, str) else self._from_columns(cells)
+            self._reads[cells] = read._replace(cells=cells), read.directional
+        return self._reads[cells]
+
+    def _from_columns(self, row: tuple[str, ...]) -> _Read:
         if not all(row):
             lost = self._azimuths[row.index("")]
             raise CellProblem(
@@ -137,11 +149,10 @@ class Patterns:
                 known[text] = _value(text, self._form)
         return [known[text] for text in texts]
 
-    def _put(self, entry: RegisterEntry, points: list[tuple[float, float]], kind: str, i: int) -> None:
-        turn_deg = self._turn_deg(points, i)
-        key = (*(value for point in points for value in point), kind, turn_deg)
+    def _put(self, entry: RegisterEntry, read: _Read, kind: str, turn_deg: float) -> None:
+        key = (read.cells, kind, turn_deg)
         if key not in self._known:
-            self._known[key] = self._computed(points, kind, turn_deg)
+            self._known[key] = self._computed(read.points, kind, turn_deg)
         text, peak, erp_kw = self._known[key]
         entry.values[HORIZONTAL] = text
         if peak:
@@ -177,7 +188,9 @@ class Patterns:
         antenna = self._files[name]
         entry.flags += antenna.flags
         if antenna.horizontal:
-            self._put(entry, antenna.horizontal, antenna.horizontal_kind, i)
+            read = _Read(antenna.horizontal, cells=("file", name))
+            turn_deg = self._turn_deg(i, directional=read.directional)
+            self._put(entry, read, antenna.horizontal_kind, turn_deg)
         enter_vertical(entry, antenna.vertical)
         if not antenna.vertical.points and antenna.electrical_tilt_deg is not None:
             entry.values["beam_tilt_deg"] = antenna.electrical_tilt_deg
