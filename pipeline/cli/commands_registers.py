@@ -53,6 +53,10 @@ def import_(
         str | None, typer.Option(help="Of all rows, where the format does not say it, such as DVB-T2.")
     ] = None,
     areas_out: Annotated[Path | None, typer.Option(help="GeoJSON of allotments to write (ge06).")] = None,
+    dem: Annotated[
+        Path | None, typer.Option(help="Terrain model: height above ground of antennas known above sea only.")
+    ] = None,
+    explain: Annotated[int, typer.Option(min=0, help="Explain so many rows: cells, rules, values.")] = 0,
 ) -> None:
     """Turn registers of other formats into one of the product."""
     from pipeline.registers.importing import (
@@ -70,7 +74,7 @@ def import_(
         "keep_status": keep_status or None,
         "system": system,
     }
-    written = ImportFiles(out, report, areas_out or known.areas_out)
+    written = ImportFiles(out, report, areas_out or known.areas_out, dem, explain)
     import_command(with_settings(known, settings), source, written, _plan(plan), service_targets())
 
 

@@ -18,7 +18,7 @@ import rasterio
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
@@ -133,6 +133,27 @@ def overview_values(path: str | Path, most: int = 512) -> NDArray[np.float64] | 
         values = source.read(1, out_shape=shape, masked=True).astype(np.float64)
         scaled: NDArray[np.float64] = np.ma.filled(values, np.nan) * source.scales[0] + source.offsets[0]
     return scaled
+
+
+def sampled_m(
+    path: str | Path, lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Heights in m of the pixels that hold some places, NaN outside and without data.
+
+    InputError for heights in another unit than metres.
+    """
+    with _open(path) as source:
+        place = _place_of(source, path)
+        if place.unit.lower() not in ("", "m", "metre", "meter", "metres", "meters"):
+            allowed = "heights in metres"
+            raise InputError(
+                "unknown unit of heights", file=path, field="unit", value=place.unit, allowed=allowed
+            )
+        to_raster = Transformer.from_crs("EPSG:4326", place.crs, always_xy=True)
+        places = zip(*(axis.tolist() for axis in to_raster.transform(lon_deg, lat_deg)), strict=True)
+        values = np.ma.array([sample for (sample,) in source.sample(places, indexes=[1], masked=True)])
+        scaled = np.ma.filled(values.astype(np.float64), np.nan) * source.scales[0] + source.offsets[0]
+    return np.asarray(scaled, dtype=np.float64)
 
 
 def read_external(

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple, get_args
 
+import numpy as np
 from pydantic import ValidationError
 
 from pipeline.config.load import read_model
@@ -29,10 +30,12 @@ from pipeline.files import (
     text_of_cell,
     write_output,
 )
+from pipeline.grid.foreign_rasters import sampled_m
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
 from pipeline.registers.boundary_files import import_boundaries
 from pipeline.registers.entries import Reading, Source
+from pipeline.registers.explained import explain_lines
 from pipeline.registers.finishing import Target, check_entries, faults_of, finish_transmitters
 from pipeline.registers.formats.acma_list import read_acma_list
 from pipeline.registers.formats.acma_rrl import read_acma_rrl
@@ -76,11 +79,16 @@ class RegisterPlan(NamedTuple):
 
 
 class ImportFiles(NamedTuple):
-    """What an import writes: the register, and on demand the report and the areas of allotments."""
+    """What an import writes: the register, and on demand the report and the areas of allotments.
+
+    ``dem``: terrain model for heights above ground; ``explain``: so many rows are explained.
+    """
 
     out: Path
     report: Path | None = None
     areas_out: Path | None = None
+    dem: Path | None = None
+    explain: int = 0
 
 
 class Import(NamedTuple):
@@ -216,6 +224,27 @@ def read_import(mapping: RegisterMapping, plan: RegisterPlan | None, others: Map
     return Import(mapping, target, reading, doubt)
 
 
+def with_ground(found: Import, dem: Path) -> None:
+    """Enter heights above ground of entries that state theirs above sea only, from a terrain model.
+
+    Antennas below its ground keep what they have (flag `below_ground`).
+    """
+    entries = [
+        entry
+        for entry in found.reading.written()
+        if entry.values.get("antenna_height_agl_m") is None
+        and isinstance(entry.values.get("rcamsl_m"), float)
+    ]
+    places = np.array([[entry.values["lon"], entry.values["lat"]] for entry in entries], float).reshape(-1, 2)
+    ground_m = sampled_m(dem, places[:, 0], places[:, 1])
+    for entry, height_m in zip(entries, ground_m.tolist(), strict=True):
+        above_m = float(str(entry.values["rcamsl_m"])) - height_m
+        if above_m > 0.0:
+            entry.values["antenna_height_agl_m"] = round(above_m, 1)
+        elif above_m <= 0.0:
+            entry.flags.append("below_ground")
+
+
 def write_import(found: Import, files: ImportFiles) -> None:
     """Write the register, unless it is refused, and the report; print what was done.
 
@@ -281,9 +310,14 @@ def import_command(
     if files.areas_out is not None:
         outputs.append(Output("--areas-out", files.areas_out, _GEOJSON_FILE))
     own = [] if mapping_file is None else [mapping_file]
+    own += [] if files.dem is None else [files.dem]
     check_outputs(outputs, [*mapping.files, *mapping.further_files, *own])
     with in_file(mapping_file or "(command line)"):
         found = read_import(mapping, plan, others)
+    if files.dem is not None:
+        with_ground(found, files.dem)
+    for line in explain_lines(found.reading.entries, mapping, files.explain):
+        print(line)
     write_import(found, files)
 
 

@@ -6,14 +6,18 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 from pipeline.cli.commands_registers import service_targets
 from pipeline.config.register_mapping import RegisterMapping
 from pipeline.errors import InputError
+from pipeline.registers.explained import explain_lines
 from pipeline.registers.finishing import faults_of
 from pipeline.registers.formats.ge06_notices import read_notices
-from pipeline.registers.importing import Import, read_import, read_mapping
+from pipeline.registers.importing import Import, read_import, read_mapping, with_ground
 from pipeline.rows.foreign_files import read_foreign
 from pipeline.rows.foreign_text import RegisterFault, TextFormat
 
@@ -208,3 +212,118 @@ def test_sectors_without_power_are_a_fault(tmp_path: Path) -> None:
     found = read_import(read_mapping(mapping), None, service_targets())
     fault = faults_of(found.reading.entries)[0]
     assert (fault.reason, fault.problem) == ("bad_pattern", "power is not positive")
+
+
+def both_fragments(
+    tmp_path: Path, plan_dbw: float, used_dbw: float, more: str = "", used_mhz: str = "562"
+) -> Import:
+    """The same reference in the plan and as in use."""
+    notices = ""
+    for fragment, dbw, mhz in (("GE06D", plan_dbw, "562"), ("NTFD_RR", used_dbw, used_mhz)):
+        notice = NOTICE.format(**STATION).replace("dbw=20", f"dbw={dbw}").replace("assgn=562", f"assgn={mhz}")
+        notices += notice.replace("t_polar", f"t_fragment={fragment}\nt_polar")
+    notices += more
+    text = (
+        f"<HEAD>\nt_adm=SVN\n</HEAD>\n{notices}<TAIL>\nt_num_notices={notices.count('<NOTICE>')}\n</TAIL>\n"
+    )
+    (tmp_path / "both.txt").write_text(text, encoding="utf-8")
+    return read_import(RegisterMapping(format="ge06", paths=[tmp_path / "both.txt"], plan="8MHz"), None, {})
+
+
+@pytest.mark.parametrize(("plan_dbw", "used_dbw", "kept_dbw"), [(20.0, 17.0, 20.0), (17.0, 20.0, 20.0)])
+def test_plan_and_use_of_a_station_are_one(
+    tmp_path: Path, plan_dbw: float, used_dbw: float, kept_dbw: float
+) -> None:
+    found = both_fragments(tmp_path, plan_dbw, used_dbw)
+    (entry,) = found.reading.written()
+    assert entry.values["erp_kw"] == pytest.approx(10 ** (0.1 * (kept_dbw - 30)))
+    assert [entry.drop for entry in found.reading.entries if entry.drop] == ["duplicate"]
+
+
+def test_what_is_taken_from_use_stays_in_the_plan(tmp_path: Path) -> None:
+    more = NOTICE.format(**{**STATION, "action": "SUPPRESS"}).replace(
+        "t_polar", "t_fragment=NTFD_RR\nt_polar"
+    )
+    found = both_fragments(tmp_path, 20.0, 17.0, more, used_mhz="570")
+    (entry,) = found.reading.written()
+    assert entry.values["channel"] == 32
+    assert [entry.drop for entry in found.reading.entries if entry.drop] == ["suppressed"]
+
+
+def test_a_weaker_plan_entry_counts_again_without_the_use(tmp_path: Path) -> None:
+    more = NOTICE.format(**{**STATION, "action": "SUPPRESS"}).replace(
+        "t_polar", "t_fragment=NTFD_RR\nt_polar"
+    )
+    (entry,) = both_fragments(tmp_path, 17.0, 20.0, more).reading.written()
+    assert entry.values["erp_kw"] == pytest.approx(10**-1.3)
+
+
+def test_one_reference_on_two_channels_is_a_second_id(tmp_path: Path) -> None:
+    found = both_fragments(tmp_path, 20.0, 17.0, used_mhz="570")
+    assert [fault.reason for fault in faults_of(found.reading.entries)] == ["duplicate_id"]
+
+
+# --- encodings, terrain, explanations -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_mark_wins_over_a_stated_character_set(changed: Changed, encoding: str, tmp_path: Path) -> None:
+    """With the mark of UTF-8 the head was no head where another set is stated, and ids lost their prefix."""
+    known = changed("s10_ge06_allotments", "mixed.txt", lambda text: text)
+    file = tmp_path / "s10_ge06_allotments" / "mixed.txt"
+    text = file.read_text(encoding="utf-8")
+    assert "t_char_set = ISO-8859-1" in text
+    file.write_text(text, encoding=encoding, newline="")
+    found = read_import(read_mapping(file.parent / "import.yaml"), None, service_targets())
+    ids = [[entry.values["id"] for entry in each.reading.written()] for each in (found, known)]
+    assert ids[0] == ids[1]
+
+
+def test_letters_of_an_unknown_character_set_are_refused(tmp_path: Path) -> None:
+    folder = shutil.copytree(SAMPLES / "s08_ge06_gt1_padded", tmp_path / "x")
+    file = folder / "gt1.txt"
+    file.write_bytes(file.read_bytes().replace(b"windows-1251", b"windows-1253"))
+    with pytest.raises(RegisterFault, match=r"unknown character set; found 'windows-1253'"):
+        read_import(read_mapping(folder / "import.yaml"), None, service_targets())
+
+
+def test_antenna_files_may_have_a_mark(changed: Changed) -> None:
+    known = changed("s17_antenna_files", "mobile.ant", lambda text: text)
+    marked = changed_again("s17_antenna_files", "mobile.ant", known)
+    values = [[entry.values for entry in found.reading.written()] for found in (marked, known)]
+    assert values[0] == values[1]
+
+
+def changed_again(case: str, name: str, known: Import) -> Import:
+    """The same import after a byte order mark was put before one of its files."""
+    folder = known.mapping.files[0].parent
+    assert folder.name == case
+    (folder / name).write_bytes(b"\xef\xbb\xbf" + (folder / name).read_bytes())
+    return read_import(read_mapping(folder / "import.yaml"), None, service_targets())
+
+
+def test_terrain_gives_heights_above_ground(changed: Changed, tmp_path: Path) -> None:
+    """A plane of 100 m: antennas at 350 m above sea stand 250 m above ground."""
+    found = changed("s11_fcc_lms", POWERS, lambda text: text)
+    place = {"crs": "EPSG:4326", "transform": Affine(10, 0, -180, 0, -10, 90), "width": 36, "height": 18}
+    with rasterio.open(tmp_path / "dem.tif", "w", driver="GTiff", count=1, dtype="float32", **place) as sink:
+        sink.write(np.full((1, 18, 36), 100.0, dtype=np.float32))
+    with_ground(found, tmp_path / "dem.tif")
+    written = [entry for entry in found.reading.written() if entry.values.get("rcamsl_m") is not None]
+    assert written
+    for entry in written:
+        above_m = float(str(entry.values["rcamsl_m"])) - 100.0
+        if above_m > 0:
+            assert entry.values["antenna_height_agl_m"] == pytest.approx(above_m, abs=0.05)
+        else:
+            assert "below_ground" in entry.flags
+
+
+def test_rows_are_explained() -> None:
+    mapping = read_mapping(SAMPLES / "s01_cp1250_dms/import.yaml")
+    found = read_import(mapping, None, service_targets())
+    lines = [*explain_lines(found.reading.entries, mapping, 1)]
+    assert lines[0] == "oddajniki.csv, row 2: written"
+    text = "\n".join(lines)
+    assert "<- Zem. širina = '46°03\\'12\"N' (notation dms)" in text
+    assert "<- constant" in text

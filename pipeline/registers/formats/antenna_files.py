@@ -12,6 +12,7 @@ Evidence: [S] seen in programs that read or write the format, [D] in documentati
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -62,14 +63,22 @@ class AntennaFile:
         return self
 
 
+def _text_of(content: bytes) -> str:
+    """Keys and numbers are ASCII; a mark of another encoding counts."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    return content.removeprefix(codecs.BOM_UTF8).decode("iso-8859-1")
+
+
 def read_antenna_file(path: Path) -> AntennaFile:
     """An antenna file by its suffix; CellProblem ``bad_pattern`` with the name of the file."""
     readers = {".msi": _msi, ".pln": _msi, ".prn": _msi, ".adf": _nsma, ".pat": _edx, ".ant": _radio_mobile}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise CellProblem("bad_pattern", "unknown kind of antenna file", _KINDS, path.name)
-    lines = content_of(path, _MOST_BYTES).decode("iso-8859-1").splitlines()
+    content = content_of(path, _MOST_BYTES)
     try:
+        lines = _text_of(content).splitlines()
         return reader(lines).settle_tilt()
     except (ValueError, IndexError, StopIteration) as error:
         said = error.problem if isinstance(error, CellProblem) else "is damaged"

@@ -13,14 +13,10 @@ Evidence: names of tables and fields, header line in each file [S] (TVStudy); jo
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
-from pipeline.errors import InputError
 from pipeline.registers.conversion import coordinate_notations as notations
 from pipeline.registers.conversion.antenna_tables import Turn, Vertical, vertical
 from pipeline.registers.conversion.cell_numbers import CellProblem, channel_number, number, number_or_none
@@ -28,15 +24,14 @@ from pipeline.registers.conversion.coordinate_notations import Axis
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
 from pipeline.registers.entry_patterns import enter_horizontal, enter_tilt, enter_vertical
 from pipeline.registers.finishing import Target
+from pipeline.registers.formats.lms_tables import LmsRow, lms_records, opened_table
 from pipeline.registers.formats.tvstudy import enter_haat
-from pipeline.rows.foreign_text import RegisterFault, file_in, need_columns
 
 _SERVICES = (
     "DTV", "DTS", "DCA", "DC", "CA", "CADTS", "LPD", "LD", "LDTS", "LPT", "TX", "DRT", "TDTS"
 )  # fmt: skip
 _STATUSES = ("LICEN", "LICRP", "LICSL")
 _SILENT, _UNITED_STATES = "LICSL", "US"
-_END = "|^|"
 _KEYS = {
     "id": "facility_id", "lat": "aloc_lat_deg", "lon": "aloc_long_deg", "channel": "aafq_channel",
     "erp_kw": "aafq_power_erp_kw", "haat_m": "aant_rc_haat", "pattern": "aafv_field_value",
@@ -46,13 +41,6 @@ _CHANNELS = ("aafq_channel", "afac_channel", "channel")
 _POSITION = ("deg", "mm", "ss", "dir")
 
 _Cells = Mapping[str, str]
-
-
-class LmsRow(NamedTuple):
-    """A record: the line on which it begins, its cells by lower-case name."""
-
-    row: int
-    cells: dict[str, str]
 
 
 class _Tables(NamedTuple):
@@ -73,66 +61,6 @@ class _Facility(NamedTuple):
     licence: _Cells
 
 
-@contextmanager
-def _opened(path: Path, table: str) -> Iterator[tuple[IO[str], Path]]:
-    """A table of the folder or the ZIP as text."""
-    name = f"{table}.dat"
-    if path.is_dir():
-        found = file_in(path, name)
-        if found is None:
-            raise InputError("table is missing", file=path, value=name)
-        with found.open(encoding="utf-8-sig", newline="") as stream:
-            yield stream, found
-        return
-    if not zipfile.is_zipfile(path):
-        raise InputError("is neither a folder nor a ZIP", file=path, allowed="a dump with facility.dat")
-    with zipfile.ZipFile(path) as archive:
-        names = [member for member in archive.namelist() if member.lower().rpartition("/")[2] == name]
-        if not names:
-            raise InputError("table is missing", file=path, value=name)
-        with archive.open(names[0]) as raw:
-            yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), path / names[0]
-
-
-def lms_records(path: Path, table: str, needed: Sequence[str]) -> Iterator[LmsRow]:
-    """The records of a table, one by one: the largest of them has more than a million."""
-    with _opened(path, table) as (stream, file):
-        try:
-            yield from _records(stream, file, needed)
-        except UnicodeDecodeError:
-            raise RegisterFault(
-                "not_utf8", "is no UTF-8 text", file=file, field="(file)", allowed="UTF-8"
-            ) from None
-
-
-def _records(stream: IO[str], file: Path, needed: Sequence[str]) -> Iterator[LmsRow]:
-    names: list[str] = []
-    waiting, begun = "", 0
-    for line_number, line in enumerate(stream, start=1):
-        begun = begun or line_number
-        waiting += line
-        text = waiting.rstrip("\r\n")
-        if not text.endswith(_END):
-            continue
-        cells = text.removesuffix(_END).split("|")
-        if not names:
-            names = [cell.strip().lower() for cell in cells]
-            need_columns(file, names, needed)
-        elif len(cells) != len(names):
-            raise RegisterFault(
-                "bad_row", "record has the wrong number of cells", file=file, row=begun, field="(row)",
-                value=len(cells), allowed=f"{len(names)}, as in the header",
-            )  # fmt: skip
-        else:
-            yield LmsRow(begun, dict(zip(names, map(str.strip, cells), strict=True)))
-        waiting, begun = "", 0
-    if waiting.strip():
-        raise RegisterFault(
-            "bad_row", "last record does not end: the file was cut off", file=file, row=begun, field="(row)",
-            value="", allowed=_END,
-        )  # fmt: skip
-
-
 def read_lms(source: Source, target: Target) -> Reading:
     """Entries of all facilities of all dumps, a row for each site of a licence."""
     reading = Reading()
@@ -143,7 +71,7 @@ def read_lms(source: Source, target: Target) -> Reading:
 
 def _read_dump(path: Path, source: Source) -> Reading:
     reading = Reading()
-    with _opened(path, "facility") as (_, file):
+    with opened_table(path, "facility") as (_, file):
         facility_file = file
     kept: dict[str, _Facility] = {}
     count = 0
@@ -196,7 +124,7 @@ def _licensed(path: Path, kept: Mapping[str, _Facility]) -> tuple[dict[str, _Fac
     versions = _versions(
         path, {row.cells["afac_application_id"] for rows in candidates.values() for row in rows}
     )
-    with _opened(path, "application_facility") as (_, file):
+    with opened_table(path, "application_facility") as (_, file):
         own_file = file
     licensed: dict[str, _Facility] = {}
     superseded: list[RegisterEntry] = []

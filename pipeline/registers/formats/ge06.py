@@ -60,7 +60,7 @@ def read_ge06(source: Source, target: Target) -> Reading:
         notices += found
         reading.inputs.append(InputFile(path, len(found)))
     fragments = source.mapping.fragments
-    known: dict[tuple[str, str], RegisterEntry] = {}
+    known: _Known = {}
     for notice in notices:
         if fragments is not None and notice.get("t_fragment") not in ("", *fragments):
             reading.entries.append(_dropped(notice, "filter"))
@@ -70,10 +70,15 @@ def read_ge06(source: Source, target: Target) -> Reading:
             reading.entries.append(_dropped(notice, "service"))
         else:
             reading.entries += _assignments(notice, kind, source, known)
+    _thin_out(known)
     reading.areas, faults = _areas(notices, source)
     reading.entries += faults
     _flag_levels(reading.entries)
     return reading
+
+
+_Known = dict[tuple[str, str, str], RegisterEntry]
+"""Entries by administration, reference and fragment (plan, or in use)."""
 
 
 def _reference(notice: Notice) -> str:
@@ -100,9 +105,7 @@ def _dropped(notice: Notice, reason: str) -> RegisterEntry:
     return entry
 
 
-def _assignments(
-    notice: Notice, kind: str, source: Source, known: dict[tuple[str, str], RegisterEntry]
-) -> list[RegisterEntry]:
+def _assignments(notice: Notice, kind: str, source: Source, known: _Known) -> list[RegisterEntry]:
     """The entry of a notice, if it makes one; those before that it replaces or takes away are dropped."""
     action = notice.get("t_action").upper()
     if kind not in ("GT1", "TB5") or action not in ("ADD", "MODIFY", "SUPPRESS", "WITHDRAW"):
@@ -115,24 +118,47 @@ def _assignments(
             "GT1, GT2, GS1, GS2, GA1, G02, GB1, TB5; ADD, MODIFY, SUPPRESS",
         )
         return [entry]
-    administration = _administration(notice)
-    concerned = administration, notice.get("t_trg_adm_ref_id") or notice.get("t_adm_ref_id")
-    before = known.pop(concerned, None) if action != "ADD" or kind == "TB5" else None
+    concerned = _concerned(notice, known) if action != "ADD" or kind == "TB5" else None
+    before = None if concerned is None else known.pop(concerned)
     if kind == "TB5" or action in ("SUPPRESS", "WITHDRAW"):
         if before is not None:
             before.drop = "suppressed"
             return []
         return [_dropped(notice, "suppressed")]
     entry = _station(notice, source)
-    if before is not None and not entry.written:  # not in force, or at fault: it takes nothing away
-        known[concerned] = before
+    if before is not None and concerned is not None and not entry.written:
+        known[concerned] = before  # not in force, or at fault: it takes nothing away
         return [entry]
     if before is not None:
         before.drop = "superseded"
     elif action == "MODIFY":
         entry.flags.append("modify_without_original")
-    known.setdefault((administration, _reference(notice)), entry)
+    key = _administration(notice), _reference(notice), notice.get("t_fragment")
+    known.setdefault(key, entry)
     return [entry]
+
+
+def _concerned(notice: Notice, known: _Known) -> tuple[str, str, str] | None:
+    """The entry that a notice changes or takes away: of its administration, and of its fragment if both say.
+
+    What is notified as in use is another entry than that of the plan.
+    """
+    reference = notice.get("t_trg_adm_ref_id") or notice.get("t_adm_ref_id")
+    fragment = notice.get("t_fragment")
+    own = [key for key in known if key[:2] == (_administration(notice), reference)]
+    return next((key for key in own if not fragment or key[2] in ("", fragment)), None)
+
+
+def _thin_out(known: _Known) -> None:
+    """Of one station in the plan and as in use the stronger stays; on two channels both would share an id."""
+    stations: dict[tuple[object, ...], list[RegisterEntry]] = {}
+    for (administration, reference, _), entry in known.items():
+        if entry.written:
+            stations.setdefault((administration, reference, entry.values.get("channel")), []).append(entry)
+    for entries in stations.values():
+        strongest = max(entries, key=lambda entry: float(str(entry.values.get("erp_kw") or 0.0)))
+        for entry in entries:
+            entry.drop = "" if entry is strongest else "duplicate"
 
 
 # --- stations -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ notices that is not that of the tail are faults of the whole file: it was cut of
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,10 @@ from pipeline.rows.text_records import MOST_BYTES, content_of
 
 _TAG = re.compile(r"<(/?)([A-Za-z0-9_]+)>")
 _CHARACTER_SET = re.compile(rb"t_char_set\s*=\s*([A-Za-z0-9_-]+)")
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_OTHER_NAMES = {"utf8": "utf-8", "ascii": "utf-8", "us-ascii": "utf-8", "latin1": "iso-8859-1"} | {
+    f"cp{page}": f"windows-{page}" for page in (1250, 1251, 1252, 1257)
+}
 _AZIMUTH = re.compile(r"(t_\w+)@azm(\d{1,3})")
 
 
@@ -60,12 +65,24 @@ def read_notices(path: Path) -> list[Notice]:
 
 
 def _text(path: Path) -> str:
-    """The text in the character set that it names, else UTF-8, else ISO-8859-1."""
+    """The text in the character set of its mark, else that it names, else UTF-8, else ISO-8859-1.
+
+    RegisterFault for letters of a character set that is not known.
+    """
     content = content_of(path, MOST_BYTES)
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return decoded_as(path, content, encoding)
     named = _CHARACTER_SET.search(content)
     stated = named[1].decode().lower() if named else ""
+    stated = _OTHER_NAMES.get(stated, stated)
     if stated in get_args(Encoding):
         return decoded_as(path, content, stated)
+    if stated and not content.isascii():
+        allowed = ", ".join(get_args(Encoding))
+        raise RegisterFault(
+            "not_utf8", "unknown character set", file=path, field="t_char_set", value=stated, allowed=allowed
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -89,6 +106,7 @@ class _Reader:
             self._tag(row, tag[2].upper(), closes=bool(tag[1]))
             return
         key, sign, value = (part.strip() for part in line.partition("="))
+        key = key.lower()
         if not sign or not self.inside:
             return
         section = self.inside[0]
