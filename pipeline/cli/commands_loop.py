@@ -182,3 +182,41 @@ def placed(
     from pipeline.loop.device_tools import placed_command
 
     placed_command(out, db)
+
+
+@app.command(
+    epilog="Examples: channelmaps audit --results results/slovenia/latest --url https://tvws.example/paws "
+    "--sample random:1000 --out audit\n\n"
+    "channelmaps audit --results results/slovenia/latest --answers answers.jsonl --out audit"
+)
+def audit(
+    results: Annotated[Path, typer.Option(help="Folder of a published run: the reference.")],
+    out: Annotated[Path, typer.Option(help="Folder for audit.csv and audit.json.")],
+    url: Annotated[str | None, typer.Option(help="Where the other database answers PAWS.")] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="Instead: JSON lines of request, response, receivedAt.")
+    ] = None,
+    sample: Annotated[str, typer.Option(help="random:N, grid:KM, or a CSV with lon,lat.")] = "random:1000",
+    device: Annotated[str | None, typer.Option(help="Device of the maps; the first if absent.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random places.")] = 1,
+    per_s: Annotated[float, typer.Option("--per-s", min=0.01, help="Requests in a second.")] = 2.0,
+    tolerance_db: Annotated[
+        float, typer.Option(min=0.0, help="Above the reference that is let pass.")
+    ] = 0.01,
+    now: Annotated[str | None, typer.Option(help="UTC instant of the other's clock, for tests.")] = None,
+) -> None:
+    """Check another database's answers against a run; exit code 1 where something is unsafe."""
+    from pipeline.loop.audit import AuditSample, audit_command
+    from pipeline.query.query import instant_of
+
+    code = audit_command(
+        results,
+        out,
+        url=url,
+        answers=answers,
+        sample=AuditSample(sample, device, seed),
+        per_s=per_s,
+        tolerance_db=tolerance_db,
+        now=instant_of("--now", now),
+    )
+    raise typer.Exit(code)

@@ -84,6 +84,9 @@ COMMANDS = {
         "links.csv",
         "reach_statistics.csv",
     ),
+    "audit": Command(
+        "audit --results results/tiny/latest --answers links.csv", ("--out",), "links.csv", "audit.csv"
+    ),
     "devices export": Command("devices export --db sqlite:///links.csv", ("--out",), "links.csv"),
     "devices report": Command("devices report --db sqlite:///links.csv", ("--out",), "links.csv"),
     "devices placed": Command("devices placed --db sqlite:///links.csv", ("--out",), "links.csv"),

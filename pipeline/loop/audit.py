@@ -1,0 +1,457 @@
+"""`channelmaps audit`: answers of another database against the rasters of a run (docs/server.md).
+
+The reference for a request is what ``query`` answers to it. What is offered beyond it is unsafe; what is
+left out is lost spectrum; what RFC 7545 does not allow is a fault of protocol.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.errors import InputError
+from pipeline.files import (
+    JsonObject,
+    check_output_folder,
+    csv_text,
+    json_bytes,
+    kind_of_start,
+    kind_of_table,
+    write_output,
+)
+from pipeline.grid import raster
+from pipeline.grid.grid import LONLAT
+from pipeline.publish.release import UTC_FORMAT
+from pipeline.quantise import NODATA_CENTI
+from pipeline.query.database import Database, close_database, open_database
+from pipeline.query.paws_request import respond
+from pipeline.query.profiles import channel_entries
+from pipeline.rows.row_models import LatCell, LonCell, RowModel, read_rows
+
+# Findings by severity, the worst first.
+SEVERITY = {
+    "TOO_HIGH": "unsafe",
+    "NOT_PERMITTED_OFFERED": "unsafe",
+    "NOT_EVALUATED_OFFERED": "unsafe",
+    "OUTSIDE_ANSWERED": "unsafe",
+    "TOO_LONG": "unsafe",
+    "UNCERTAINTY_IGNORED": "unsafe",
+    "HEIGHT_LAYER": "unsafe",
+    "SIMULTANEOUS_MISSING": "unsafe",
+    "STALE": "unsafe",
+    "TOO_LOW": "lost",
+    "MISSING_CHANNEL": "lost",
+    "WRONG_CODE": "protocol",
+    "BAD_MESSAGE": "protocol",
+}
+_COLUMNS = (
+    "request",
+    "lon",
+    "lat",
+    "uncertainty_m",
+    "finding",
+    "severity",
+    "channel",
+    "offered_dbm",
+    "limit_dbm",
+)
+_RESTRICTION = "etsiEnSimultaneousChannelOperationRestriction"
+_TOLERANCE_DB, _STALE_S = 0.01, 60.0
+_UNCERTAINTIES_M = (0.0, 50.0, 500.0)
+_NOISE_DB = 1e-6
+_WORST_SHARE = 0.3
+_ANSWER_S = 30.0
+
+
+class Exchange(NamedTuple):
+    """A request, what came back, and when (UTC seconds)."""
+
+    request: JsonObject
+    response: Any
+    received_s: float
+
+
+class AuditFinding(NamedTuple):
+    """Something wrong with an answer; levels in dBm where there are any."""
+
+    name: str
+    channel: str = ""
+    offered_dbm: float | None = None
+    limit_dbm: float | None = None
+
+
+class AuditSample(NamedTuple):
+    """Places as ``--sample`` names them, for a device of the maps (None: the first)."""
+
+    places: str
+    device: str | None = None
+    seed: int = 1
+
+
+class _PlaceRow(RowModel):
+    lon: LonCell
+    lat: LatCell
+
+
+def audit_command(
+    results: Path,
+    out: Path,
+    *,
+    url: str | None,
+    answers: Path | None,
+    sample: AuditSample,
+    per_s: float = 2.0,
+    tolerance_db: float = _TOLERANCE_DB,
+    now: datetime | None = None,
+) -> int:
+    """Compare, write ``audit.csv`` and ``audit.json``; 0 where nothing is unsafe, else 1."""
+    if (url is None) == (answers is None):
+        raise InputError("give either --url or --answers", field="--url")
+    products = {
+        "audit.csv": kind_of_table("request", "finding"),
+        "audit.json": kind_of_start("JSON", rb"\s*\{"),
+    }
+    check_output_folder("--out", out, products, [results, *([answers] if answers else [])])
+    database = open_database(results)
+    try:
+        if answers is not None:
+            exchanges = _read_answers(answers)
+        else:
+            exchanges = _asked(
+                str(url), requests_for(database, sample.places, sample.device, sample.seed), per_s, now
+            )
+        rows = [
+            row for number, one in enumerate(exchanges) for row in _rows(database, number, one, tolerance_db)
+        ]
+        count = len({row["request"] for row in rows})
+    finally:
+        close_database(database)
+    found = [row for row in rows if row["finding"]]
+    verdict = _verdict(database, found, count)
+    out.mkdir(parents=True, exist_ok=True)
+    write_output(out / "audit.csv", csv_text(_COLUMNS, found))
+    write_output(out / "audit.json", json_bytes(verdict))
+    print(f"{count} answers, {verdict['findings'] or 'nothing found'}: {verdict['verdict']}")
+    return 0 if verdict["verdict"] == "pass" else 1
+
+
+def _verdict(database: Database, found: Sequence[JsonObject], count: int) -> JsonObject:
+    counts = Counter(str(row["finding"]) for row in found)
+    unsafe = any(SEVERITY[name] == "unsafe" for name in counts)
+    share = f"the share of unsafe places is below {3.0 / max(count, 1):.2g} with 95 % confidence"
+    return {
+        "verdict": "fail" if unsafe or not count else "pass",
+        "run": database.run_id,
+        "answers": count,
+        "findings": dict(counts.most_common()),
+        "statement": "" if unsafe or not count else share,
+    }
+
+
+def _rows(database: Database, number: int, one: Exchange, tolerance_db: float) -> Iterator[JsonObject]:
+    """Rows of the table for an answer; one without a finding where there is none."""
+    point = one.request.get("params", {}).get("location", {}).get("point", {})
+    centre = point.get("center", {})
+    place = {"request": number, "lon": centre.get("longitude"), "lat": centre.get("latitude")}
+    place |= {"uncertainty_m": point.get("semiMajorAxis")}
+    for finding in findings_of(database, one, tolerance_db) or [AuditFinding("")]:
+        yield place | {
+            "finding": finding.name,
+            "severity": SEVERITY.get(finding.name, ""),
+            "channel": finding.channel,
+            "offered_dbm": finding.offered_dbm,
+            "limit_dbm": finding.limit_dbm,
+        }
+
+
+# --- one answer ---------------------------------------------------------------------------------------------
+
+
+def findings_of(database: Database, one: Exchange, tolerance_db: float = _TOLERANCE_DB) -> list[AuditFinding]:
+    """What is wrong with an answer."""
+    instant = datetime.fromtimestamp(one.received_s, UTC)
+    wanted = respond(database, one.request, instant)
+    if not isinstance(one.response, Mapping) or ("result" in one.response) == ("error" in one.response):
+        return [AuditFinding("BAD_MESSAGE")]
+    if "error" in one.response:
+        code = one.response["error"].get("code") if isinstance(one.response["error"], Mapping) else None
+        return [] if code == wanted.get("error", {}).get("code") else [AuditFinding("WRONG_CODE")]
+    try:
+        offered = _levels_of(database, one.response["result"], one.request)
+        if "error" in wanted:
+            return (
+                [AuditFinding("OUTSIDE_ANSWERED")] if any(offered.values()) else [AuditFinding("WRONG_CODE")]
+            )
+        return [
+            *_of_levels(database, one, instant, offered, wanted["result"], tolerance_db),
+            *_of_message(database, one, wanted["result"]),
+        ]
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError):
+        return [AuditFinding("BAD_MESSAGE")]
+
+
+# Highest level in dBm by resolution in Hz and channel.
+_Levels = dict[float, dict[str, float]]
+
+
+def _levels_of(database: Database, result: Mapping[str, Any], request: JsonObject) -> _Levels:
+    """The highest level that an answer offers anywhere in each channel, over all its schedules."""
+    device = respond(database, request).get("result", {}).get("device")
+    facts = database.facts
+    profile = next((one for one in facts["devices"] if one["id"] == device), facts["devices"][0])
+    levels: _Levels = {}
+    for spec in result["spectrumSpecs"]:
+        for schedule in spec["spectrumSchedules"]:
+            for spectrum in schedule["spectra"]:
+                known = levels.setdefault(float(spectrum["resolutionBwHz"]), {})
+                for entry in channel_entries(facts, profile):
+                    name = str(entry["channel"])
+                    for dbm in _in_channel(spectrum["profiles"], entry):
+                        known[name] = max(dbm, known.get(name, dbm))
+    return levels
+
+
+def _in_channel(profiles: Sequence[Sequence[Mapping[str, float]]], entry: JsonObject) -> Iterator[float]:
+    """Levels at the points of profiles within a channel, its edges included where they belong to it."""
+    for points in profiles:
+        for low, high in itertools.pairwise(points):
+            if low["hz"] < entry["stop_hz"] and high["hz"] > entry["start_hz"]:
+                yield from (float(low["dbm"]), float(high["dbm"]))
+
+
+def _of_levels(
+    database: Database,
+    one: Exchange,
+    instant: datetime,
+    offered: _Levels,
+    wanted: JsonObject,
+    tolerance_db: float,
+) -> Iterator[AuditFinding]:
+    limits = _levels_of(database, wanted, one.request)
+    evaluated = wanted["spectrumSpecs"][0]["frequencyRanges"]
+    for resolution_hz, by_channel in limits.items():
+        given = offered.get(resolution_hz, {})
+        for channel in sorted({*given, *by_channel}):
+            dbm, limit_dbm = given.get(channel), by_channel.get(channel)
+            if dbm is None:
+                yield AuditFinding("MISSING_CHANNEL", channel, None, limit_dbm)
+            elif limit_dbm is None:
+                name = _not_offered(database, channel, evaluated)
+                yield AuditFinding(_reason(database, one, instant, offered) or name, channel, dbm)
+            elif dbm > limit_dbm + tolerance_db + _NOISE_DB:
+                yield AuditFinding(
+                    _reason(database, one, instant, offered) or "TOO_HIGH", channel, dbm, limit_dbm
+                )
+            elif dbm < limit_dbm - tolerance_db - _NOISE_DB:
+                yield AuditFinding("TOO_LOW", channel, dbm, limit_dbm)
+
+
+def _not_offered(database: Database, channel: str, evaluated: Sequence[Mapping[str, float]]) -> str:
+    """Why the reference has not a channel: nothing is permitted, or nothing is known."""
+    entries = [one for one in database.facts["channels"] if str(one["channel"]) == channel.partition("-")[0]]
+    inside = any(
+        part["startHz"] <= entry["start_hz"] < part["stopHz"] for entry in entries for part in evaluated
+    )
+    return "NOT_PERMITTED_OFFERED" if inside else "NOT_EVALUATED_OFFERED"
+
+
+def _reason(database: Database, one: Exchange, instant: datetime, offered: _Levels) -> str | None:
+    """What an answer that is too high is the right one for: no uncertainty, another height."""
+    for name, request in _mistaken(database, one.request):
+        found = respond(database, request, instant)
+        if "result" in found and _levels_of(database, found["result"], one.request) == offered:
+            return name
+    return None
+
+
+def _mistaken(database: Database, request: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    params = request["params"]
+    point = params["location"]["point"]
+    if point.get("semiMajorAxis"):
+        exact = {"point": point | {"semiMajorAxis": 0, "semiMinorAxis": 0}}
+        yield "UNCERTAINTY_IGNORED", request | {"params": params | {"location": exact}}
+    for height_m in sorted({entry["height_m"] for entry in database.facts["devices"]}):
+        antenna = {"height": height_m, "heightType": "AGL"}
+        yield "HEIGHT_LAYER", request | {"params": params | {"antenna": antenna}}
+
+
+def _of_message(database: Database, one: Exchange, wanted: JsonObject) -> Iterator[AuditFinding]:
+    """What is wrong beside levels: validity, polling, channels together, time."""
+    result = one.response["result"]
+    longest_s = wanted["spectrumSpecs"][0]["rulesetInfo"]["maxPollingSecs"]
+    for spec in result["spectrumSpecs"]:
+        schedules = spec["spectrumSchedules"]
+        used = [one for one in schedules if any(spectrum["profiles"] for spectrum in one["spectra"])]
+        too_late = any(one["eventTime"]["stopTime"] > database.valid["stopTime"] for one in used)
+        if too_late or spec["rulesetInfo"].get("maxPollingSecs", longest_s) > longest_s:
+            yield AuditFinding("TOO_LONG")
+        restriction = wanted["spectrumSpecs"][0].get(_RESTRICTION)
+        several = any(len(spectrum["profiles"]) > 1 for one in used for spectrum in one["spectra"])
+        if restriction == "1" and several and spec.get(_RESTRICTION) != "1":
+            yield AuditFinding("SIMULTANEOUS_MISSING")
+    told = datetime.strptime(result["timestamp"], UTC_FORMAT).replace(tzinfo=UTC).timestamp()
+    if abs(told - one.received_s) > _STALE_S or result.get("runId", database.run_id) != database.run_id:
+        yield AuditFinding("STALE")
+
+
+# --- which requests -----------------------------------------------------------------------------------------
+
+
+def requests_for(database: Database, sample: str, device: str | None, seed: int) -> list[JsonObject]:
+    """AVAIL_SPECTRUM_REQ at the places of a sample, in turn with several uncertainties."""
+    devices = {entry["id"]: entry for entry in database.facts["devices"]}
+    if device is not None and device not in devices:
+        raise InputError("no such device", field="--device", value=device, allowed=", ".join(devices))
+    profile = devices[device or next(iter(devices))]
+    places = _places(database, profile, sample, seed)
+    return [
+        _request(
+            database, profile, number, lon_deg, lat_deg, _UNCERTAINTIES_M[number % len(_UNCERTAINTIES_M)]
+        )
+        for number, (lon_deg, lat_deg) in enumerate(places)
+    ]
+
+
+def _places(database: Database, profile: JsonObject, sample: str, seed: int) -> list[tuple[float, float]]:
+    kind, _, number = sample.partition(":")
+    if kind == "random" and number.isdigit() and int(number) > 0:
+        return _random_places(database, profile, int(number), seed)
+    if kind == "grid" and number.replace(".", "", 1).isdigit() and float(number) > 0:
+        return _lattice(database, profile, 1000.0 * float(number))
+    if Path(sample).is_file():
+        return [(row.lon, row.lat) for row in read_rows(Path(sample), _PlaceRow)]
+    raise InputError(
+        "is no sample", field="--sample", value=sample, allowed="random:N, grid:KM or a CSV file"
+    )
+
+
+def _random_places(
+    database: Database, profile: JsonObject, count: int, seed: int
+) -> list[tuple[float, float]]:
+    """Places by area, three in ten of them where the channels of neighbouring pixels differ."""
+    values = _whole_raster(database, profile)
+    home = values[0] != NODATA_CENTI
+    permitted = (values > 0).sum(axis=0)
+    edge = home & (
+        (permitted != np.roll(permitted, 1, axis=0)) | (permitted != np.roll(permitted, 1, axis=1))
+    )
+    rng = np.random.default_rng(seed)
+    places = []
+    for pixels, part in ((home, count - int(_WORST_SHARE * count)), (edge, int(_WORST_SHARE * count))):
+        row, col = np.nonzero(pixels)
+        if row.size:
+            chosen = rng.integers(row.size, size=part)
+            places += _lonlat(
+                database, profile, row[chosen] + rng.random(part), col[chosen] + rng.random(part)
+            )
+    return places
+
+
+def _lattice(database: Database, profile: JsonObject, step_m: float) -> list[tuple[float, float]]:
+    """A lattice over the whole grid, places outside the territory too."""
+    grid = database.rasters[profile["id"]].grid
+    step_px = max(step_m / grid.resolution_m, 1.0)
+    row, col = np.meshgrid(
+        np.arange(0.5, grid.height, step_px), np.arange(0.5, grid.width, step_px), indexing="ij"
+    )
+    return _lonlat(database, profile, row.ravel(), col.ravel())
+
+
+def _whole_raster(database: Database, profile: JsonObject) -> np.ndarray[Any, np.dtype[np.int16]]:
+    opened = database.rasters[profile["id"]]
+    return np.asarray(raster.read_window(opened, slice(0, opened.grid.height), slice(0, opened.grid.width)))
+
+
+def _lonlat(
+    database: Database, profile: JsonObject, row: np.ndarray[Any, Any], col: np.ndarray[Any, Any]
+) -> list[tuple[float, float]]:
+    from pyproj import Transformer
+
+    grid = database.rasters[profile["id"]].grid
+    x_m, y_m = grid.west_m + col * grid.resolution_m, grid.north_m - row * grid.resolution_m
+    lon_deg, lat_deg = Transformer.from_crs(grid.crs, LONLAT, always_xy=True).transform(x_m, y_m)
+    return list(zip(np.round(lon_deg, 6).tolist(), np.round(lat_deg, 6).tolist(), strict=True))
+
+
+def _request(
+    database: Database, profile: JsonObject, number: int, lon_deg: float, lat_deg: float, radius_m: float
+) -> JsonObject:
+    point = {"center": {"latitude": lat_deg, "longitude": lon_deg}}
+    return {
+        "jsonrpc": "2.0",
+        "id": f"a-{number}",
+        "method": "spectrum.paws.getSpectrum",
+        "params": {
+            "type": "AVAIL_SPECTRUM_REQ",
+            "version": "1.0",
+            "deviceDesc": {
+                "serialNumber": f"AUDIT-{number}",
+                "manufacturerId": "audit",
+                "modelId": "audit",
+                "rulesetIds": [database.facts["ruleset"]["rulesetId"]],
+                "etsiEnDeviceType": profile["type"],
+                "etsiEnDeviceEmissionsClass": str(profile["emission_class"]),
+                "etsiEnTechnologyId": "audit",
+                "etsiEnDeviceCategory": "master",
+            },
+            "location": {"point": point | {"semiMajorAxis": radius_m, "semiMinorAxis": radius_m}},
+            "antenna": {"height": profile["height_m"], "heightType": "AGL"},
+        },
+    }
+
+
+# --- answers ------------------------------------------------------------------------------------------------
+
+
+def _read_answers(path: Path) -> Iterator[Exchange]:
+    """Lines of ``answers.jsonl``."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", file=path) from None
+    for number, line in enumerate(lines, 1):
+        try:
+            content = json.loads(line)
+            received = datetime.fromisoformat(content["receivedAt"]).astimezone(UTC)
+            yield Exchange(content["request"], content["response"], received.timestamp())
+        except (ValueError, KeyError, TypeError, RecursionError):
+            allowed = '{"request": ..., "response": ..., "receivedAt": "2026-12-05T08:00:00Z"}'
+            raise InputError("is no answer", file=path, row=number, allowed=allowed) from None
+
+
+def _asked(
+    url: str, requests: Sequence[JsonObject], per_s: float, now: datetime | None
+) -> Iterator[Exchange]:
+    """What a database answers, asked no faster than ``per_s``."""
+    shift_s = 0.0 if now is None else now.timestamp() - time.time()
+    for number, request in enumerate(requests):
+        if number:
+            time.sleep(1.0 / per_s)
+        yield Exchange(request, _post(url, request), time.time() + shift_s)
+
+
+def _post(url: str, request: JsonObject) -> object:
+    if not url.startswith(("http://", "https://")):
+        raise InputError("is no address", field="--url", value=url, allowed="http:// or https://")
+    message = urllib.request.Request(
+        url, json.dumps(request).encode(), {"Content-Type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(message, timeout=_ANSWER_S) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code}"
+    except urllib.error.URLError as error:
+        raise InputError(f"does not answer ({error.reason})", field="--url", value=url) from None
+    except (OSError, ValueError):
+        return None
