@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from pipeline.errors import InputError
 
@@ -45,8 +45,6 @@ _FOLDERS_OF_RUNS = ("results", "build")
 _MARKS_OF_RUNS = ((".published",), ("manifest.json", "public"), ("territory/surface.tif",))
 # Lists that are being filled with the paths that get a new file.
 _JOURNALS: list[list[Path]] = []
-
-# --- contents -----------------------------------------------------------------------------------------------
 
 
 def json_bytes(document: object) -> bytes:
@@ -101,9 +99,6 @@ def text_of_cell(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
-# --- files of a run -----------------------------------------------------------------------------------------
-
-
 @contextmanager
 def scratch_beside(path: Path, suffix: str = _SCRATCH_SUFFIX) -> Iterator[Path]:
     """A hidden path beside ``path``, in a folder made if need be; gone at the end. Errors name ``path``."""
@@ -144,23 +139,30 @@ def noting_files() -> Iterator[list[Path]]:
         _JOURNALS.pop()
 
 
-def _put_in_place(waiting: Path, path: Path) -> None:
+def _put_in_place(waiting: Path, path: Path, noted: bool = True) -> None:
     waiting.replace(path)
-    for journal in _JOURNALS:
+    for journal in _JOURNALS if noted else ():
         journal.append(path)
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, noted: bool = True) -> Iterator[Path]:
     """A path to write to, for what is too large or too foreign to be given as bytes; renamed at the end.
 
-    A file in a folder ``internal`` is closed to others, and so is the folder; a stricter umask holds.
+    What is in a folder ``internal`` is closed to others. What is not ``noted`` is in no record of a job.
     """
     with scratch_beside(path) as waiting:
         keep_from_others(path.parent)
         yield waiting
         keep_from_others(waiting)
-        _put_in_place(waiting, path)
+        _put_in_place(waiting, path, noted)
+
+
+@contextmanager
+def whole_stream(path: Path) -> Iterator[BinaryIO]:
+    """The same as a stream to write to, for what comes in parts."""
+    with whole_file(path) as waiting, waiting.open("wb") as stream:
+        yield stream
 
 
 def keep_from_others(path: Path) -> None:
@@ -217,6 +219,14 @@ def copy_whole(source: Path, path: Path, *, mode: int | None = None) -> None:
             _set_mode(waiting, mode)
 
 
+def keep_aside(contents: Mapping[Path, Path | bytes]) -> None:
+    """Write files that are in no record of a job; a path is a file that gets a further name, or OSError."""
+    for path, content in contents.items():
+        with whole_file(path, noted=False) as waiting:
+            waiting.unlink(missing_ok=True)
+            waiting.write_bytes(content) if isinstance(content, bytes) else waiting.hardlink_to(content)
+
+
 def disk_fault(path: Path, said: str, room_bytes: int = 65_536) -> OSError:
     """Why a library could not write a file: found by asking for room beside it; else what it ``said``."""
     try:
@@ -238,9 +248,6 @@ def _sync(path: Path) -> None:
 
 def _encoded(content: bytes | str) -> bytes:
     return content.encode() if isinstance(content, str) else content
-
-
-# --- files that a user names --------------------------------------------------------------------------------
 
 
 class OutputKind(NamedTuple):
@@ -332,7 +339,7 @@ def _fault_of_place(output: Output) -> _Fault | None:
         return _Fault("path with a character that cannot be printed", "printable characters")
     if folder := _folder_of_runs(output.path):
         return _Fault("lies in a folder of runs", f"a path outside of {folder}")
-    if _is_link(output.path):
+    if os.path.islink(output.path):  # noqa: PTH114 a name that is too long is none
         return _Fault("is a link, which would be replaced", "the file that it leads to")
     if _is_of_another_kind(output):
         return _Fault("would overwrite another kind of file", f"a new file, or {output.kind.name}")
@@ -361,13 +368,6 @@ class _Place(NamedTuple):
         same = self.file is not None and self.file == other.file
         inside = other.is_folder and self.real.startswith(other.real.rstrip(os.sep) + os.sep)
         return same or inside or self.real.casefold() == other.real.casefold()
-
-
-def _is_link(path: Path) -> bool:
-    try:
-        return path.is_symlink()
-    except OSError:
-        return False
 
 
 def _folder_of_runs(path: Path) -> str | None:

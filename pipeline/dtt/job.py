@@ -17,6 +17,6 @@ from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.protection_maps import TileSettings, write_protection
 
 
-def main(config: Config, build: Path, *, threads: int, channel: int, memory_gib: float) -> None:
+def main(config: Config, build: Path, *, threads: int, channel: int, memory_gib: float, basis: str) -> None:
     """Compute each geometry of the devices and write one pair of files for every device."""
-    write_protection(config, ChannelFiles(build, channel), TileSettings(memory_gib, threads))
+    write_protection(config, ChannelFiles(build, channel), TileSettings(memory_gib, threads, basis=basis))

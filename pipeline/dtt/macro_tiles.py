@@ -8,20 +8,22 @@ are held, not with the territory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.dtt.channel_files import PixelBox, box_of, moved
+from pipeline.dtt.channel_files import PixelBox, box_of, joined, moved
 from pipeline.dtt.device_ground import GroundPlaces, HeightRows
+from pipeline.dtt.kept_tiles import KeptTiles
 from pipeline.dtt.limits import LimitBand, ProtectionJob, bands_of, discrimination_of, label_of, pass_rules
 from pipeline.dtt.min_plus_search import SearchMaps, SearchTables, min_plus, search_tables
 from pipeline.dtt.path_classes import PixelClasses
 from pipeline.dtt.path_losses import PathLosses
 from pipeline.dtt.victim_blocks import ChosenVictims, VictimBlocks
 from pipeline.dtt.victims import Directivity, VictimKind, VictimLabel, bits_of
-from pipeline.grid.grid import strips_of_rows
+from pipeline.grid.grid import STRIP_PX, strips_of_rows
 from pipeline.territory.codes import Surface
 
 # Sides of tiles: fewer pixels of halo the larger they are, and hardly fewer beyond the largest.
@@ -99,8 +101,10 @@ class TileSearch:
         heights: HeightRows,
         *,
         threads: int,
+        kept: KeptTiles | None = None,
     ) -> None:
-        """``heights`` of the job's devices."""
+        """``heights`` of the job's devices; ``kept`` limits of an earlier run, None: nothing is copied."""
+        self._kept = kept
         self._discrimination, self._searches, self._threads = discrimination_of(job), searches, threads
         self._victims, self._places, self._heights = victims, places, heights
         self._reach_px = max((s.tables.offsets.reach for one in searches for s in one.searches), default=0)
@@ -115,8 +119,30 @@ class TileSearch:
             box = box_of(surface[rows, cols] == Surface.HOME)
             if box is not None:
                 box = moved(box, rows.start, cols.start)
-                if self._victims.any_within(self._window(box, self._reach_px)):
+                if not self._victims.any_within(self._window(box, self._reach_px)):
+                    continue
+                if self._kept is None:
                     yield self._tile(box)
+                else:
+                    yield from self._changed(box, self._kept)
+
+    def _changed(self, tile: PixelBox, kept: KeptTiles) -> Iterator[TileLimits]:
+        """The maps of a tile: the box of what follows from other victims is searched, the rest is copied."""
+        changed: PixelBox | None = None
+        for part in _parts_of(tile):
+            box = box_of(self._places.surface[part] == Surface.HOME)
+            if box is None:
+                continue
+            box = moved(box, part.rows.start, part.cols.start)
+            window = self._window(box, self._reach_px)
+            if self._victims.any_within(window):
+                limits = kept.limits(box, self._victims.digests(window))
+                if limits is None:
+                    changed = joined(changed, box)
+                else:
+                    yield TileLimits(box, *limits)
+        if changed is not None:
+            yield self._tile(changed)
 
     def side_within(self, memory_gib: float) -> int:
         """The largest side of tiles with which the job stays within a memory; the smallest if none does."""
@@ -203,6 +229,18 @@ def strips_with(tiles: Iterable[TileLimits], rows: slice) -> Iterator[TileLimits
         if first < last:
             own = slice(first - box.rows.start, last - box.rows.start)
             yield TileLimits(PixelBox(slice(first, last), box.cols), permissible_dbm[:, own], label[:, own])
+
+
+def _parts_of(tile: PixelBox) -> Iterator[PixelBox]:
+    """The parts of a tile by blocks of the grid."""
+    starts = [range(part.start // STRIP_PX * STRIP_PX, part.stop, STRIP_PX) for part in tile]
+    for row, col in product(*starts):
+        yield PixelBox(
+            *(
+                slice(max(first, part.start), min(first + STRIP_PX, part.stop))
+                for first, part in zip((row, col), tile, strict=True)
+            )
+        )
 
 
 def _grown(part: slice, by_px: int, size: int) -> slice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,17 +31,19 @@ from pipeline.dtt.device_ground import (
     ground_places,
     highest_class_m,
 )
+from pipeline.dtt.kept_tiles import KeptTiles, digest_of
 from pipeline.dtt.limits import (
     THRESHOLD_BAND,
     LimitBand,
     ProtectionJob,
     bands_of,
     channel_range_km,
+    discrimination_of,
     geometries,
     losses_to,
     make_job,
 )
-from pipeline.dtt.macro_tiles import TileLimits, TileSearch, searches_of, strips_with
+from pipeline.dtt.macro_tiles import MapSearches, TileLimits, TileSearch, searches_of, strips_with
 from pipeline.dtt.separation import separation_maps
 from pipeline.dtt.threshold import labels_of, occupied, threshold_dbuvm
 from pipeline.dtt.victim_blocks import VictimBlocks
@@ -49,9 +52,11 @@ from pipeline.files import copy_whole
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.grid.open_rasters import OpenRasters
+from pipeline.hashing import file_sha256
 from pipeline.propagation.homogeneous import table_size
 from pipeline.reference.ratio_tables import read_protection_tables
 from pipeline.reference.separation_distances import SEPARATION_BANDS
+from pipeline.terrain.height_files import base_height_m, heights_file, knows_terrain
 
 _Block = tuple[slice, slice, NDArray[Any]]
 
@@ -66,11 +71,16 @@ class _Scene(NamedTuple):
 
 
 class TileSettings(NamedTuple):
-    """Memory and threads of a job; ``side_px`` of its macro-tiles, None: what fits. None changes a byte."""
+    """Memory and threads of a job; ``side_px`` of its macro-tiles, None: what fits. None changes a byte.
+
+    ``basis`` hash of code and settings: limits of an earlier run of the same are copied where nothing that
+    they follow from has changed; empty: all are computed.
+    """
 
     memory_gib: float
     threads: int = 1
     side_px: int | None = None
+    basis: str = ""
 
 
 def write_protection(config: Config, files: ChannelFiles, tiles: TileSettings) -> None:
@@ -120,11 +130,36 @@ def _protect(
     searches = searches_of(job, losses_to(job, survey.nearest_sea, grid, classes))
     heights = HeightRows(config, files.build, job.devices[0], places)
     with OpenRasters() as opened:
-        victims = VictimBlocks(VictimReader(job, files, opened).fill, survey.number, tiles.threads)
-        search = TileSearch(job, searches, victims, places, heights, threads=tiles.threads)
+        kept = _kept_tiles(job, files, out, tiles.basis, searches, opened) if tiles.basis else None
+        reader = VictimReader(job, files, opened)
+        victims = VictimBlocks(reader.fill, survey.number, tiles.threads, digests=kept is not None)
+        search = TileSearch(job, searches, victims, places, heights, threads=tiles.threads, kept=kept)
         side_px = tiles.side_px or search.side_within(tiles.memory_gib)
         found = ((rows, search.rows(rows, side_px)) for rows in strips_of_rows(0, grid.height, side_px))
         _write(out, grid, bands, found, files.channel)
+    if kept is not None:
+        kept.keep()
+        if kept.copied:
+            print(f"protection: {kept.copied} of {kept.parts} parts as before", file=sys.stderr, flush=True)
+
+
+def _kept_tiles(
+    job: ProtectionJob,
+    files: ChannelFiles,
+    out: tuple[Path, Path],
+    basis: str,
+    searches: list[MapSearches],
+    opened: OpenRasters,
+) -> KeptTiles:
+    """Limits of the last run, for what a search is given besides the victims."""
+    heights = None
+    if knows_terrain(job.config):
+        # Their sum would take longer than the search; a job that runs again gives them another time.
+        state = heights_file(files.build, base_height_m(job.devices[0])).stat()
+        heights = state.st_size, state.st_mtime_ns
+    surface = file_sha256(files.territory("surface"))
+    common = digest_of(basis, job.channel, surface, heights, searches, discrimination_of(job))
+    return KeptTiles(out, common, opened)
 
 
 def reach_px(job: ProtectionJob, files: ChannelFiles, grid: Grid) -> int:

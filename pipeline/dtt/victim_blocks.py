@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.dtt.channel_files import PixelBox
+from pipeline.dtt.kept_tiles import digest_of
 from pipeline.dtt.victims import NO_VICTIM, VictimMaps, empty_victims, place_victims
 from pipeline.grid.grid import STRIP_PX
 
@@ -30,20 +31,26 @@ class ChosenVictims(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Maps of a block, and the kinds that it holds."""
+    """Maps of a block, the kinds that it holds, and its digest, if one is wanted."""
 
     victims: VictimMaps
     kinds: frozenset[int]
+    digest: str
 
 
 class VictimBlocks:
     """Blocks of ``STRIP_PX`` pixels of the grid that hold victims, as far as a search has come."""
 
     def __init__(
-        self, fill: Callable[[slice, slice, VictimMaps], None], number: NDArray[np.int64], threads: int
+        self,
+        fill: Callable[[slice, slice, VictimMaps], None],
+        number: NDArray[np.int64],
+        threads: int,
+        *,
+        digests: bool = False,
     ) -> None:
         """``fill`` writes the victims of a part of the grid; ``number`` of them by block row and column."""
-        self._fill, self._number = fill, number
+        self._fill, self._number, self._with_digests = fill, number, digests
         # The same threads for all rows: each thread opens the files that it reads, and keeps them.
         self._pool = ThreadPoolExecutor(max_workers=threads)
         self._blocks: dict[tuple[int, int], _Block] = {}
@@ -74,7 +81,8 @@ class VictimBlocks:
             victims = empty_victims(rows.stop - rows.start, cols.stop - cols.start)
             self._fill(rows, cols, victims)
             kinds = np.flatnonzero(np.bincount(victims.kind.ravel(), minlength=NO_VICTIM + 1)[:NO_VICTIM])
-            return _Block(victims, frozenset(kinds.tolist()))
+            digest = digest_of(victims) if self._with_digests else ""
+            return _Block(victims, frozenset(kinds.tolist()), digest)
 
         self._blocks.update(zip(new, self._pool.map(read, new), strict=True))
 
@@ -107,6 +115,10 @@ class VictimBlocks:
                     azimuth_deg,
                 )
         return found > 0
+
+    def digests(self, window: PixelBox) -> dict[tuple[int, int], str]:
+        """Digests of the blocks that a window touches, by block row and column."""
+        return {place: block.digest for place, block in self._touched(window).items()}
 
     def _touched(self, window: PixelBox) -> dict[tuple[int, int], _Block]:
         """The blocks that a window touches."""

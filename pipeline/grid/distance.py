@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,20 +15,61 @@ _NONE_IN_COLUMN = 65535
 @kernel
 def column_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.uint16]:
     """Vertical distance in pixels to the nearest marked pixel of the same column; 65535: none."""
+    none = np.full(marked.shape[1], np.uint16(_NONE_IN_COLUMN), dtype=np.uint16)
+    return _column_distance_px(marked, none, none)
+
+
+@kernel
+def _column_distance_px(
+    marked: NDArray[np.bool_], above: NDArray[np.uint16], below: NDArray[np.uint16]
+) -> NDArray[np.uint16]:
+    """The same of some rows; ``above``, ``below`` uint16[x] distances of the rows before and behind them."""
     height, width = marked.shape
     distance = np.full((height, width), np.uint16(_NONE_IN_COLUMN), dtype=np.uint16)
     for y in range(height):
         for x in range(width):
+            before = above[x] if y == 0 else distance[y - 1, x]
             if marked[y, x]:
                 distance[y, x] = 0
-            elif y > 0 and distance[y - 1, x] != _NONE_IN_COLUMN:
-                distance[y, x] = distance[y - 1, x] + 1
-    for y in range(height - 2, -1, -1):
+            elif before != _NONE_IN_COLUMN:
+                distance[y, x] = before + 1
+    for y in range(height - 1, -1, -1):
         for x in range(width):
-            below = distance[y + 1, x]
-            if below != _NONE_IN_COLUMN and below + 1 < distance[y, x]:
-                distance[y, x] = below + 1
+            behind = below[x] if y == height - 1 else distance[y + 1, x]
+            if behind != _NONE_IN_COLUMN and behind + 1 < distance[y, x]:
+                distance[y, x] = behind + 1
     return distance
+
+
+@kernel
+def _carry(marked: NDArray[np.bool_], upward: bool, distance_px: NDArray[np.uint16]) -> None:
+    """Take the distance of the row before some rows, uint16[x], to the last of them."""
+    height, width = marked.shape
+    for step in range(height):
+        y = height - 1 - step if upward else step
+        for x in range(width):
+            if marked[y, x]:
+                distance_px[x] = 0
+            elif distance_px[x] != _NONE_IN_COLUMN:
+                distance_px[x] += 1
+
+
+def strips_distance_px(
+    marked: Callable[[slice], NDArray[np.bool_]], strips: Sequence[slice], width: int
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Distance to the nearest marked pixel, infinite without any, by strips of rows of a grid.
+
+    ``marked`` is asked for bool[y, x] of each strip, three times: nothing of the size of the grid is held.
+    """
+    beyond = {}
+    for upward in (False, True):
+        edge_px = np.full(width, _NONE_IN_COLUMN, np.uint16)
+        for rows in reversed(strips) if upward else strips:
+            beyond[rows.start, upward] = edge_px.copy()
+            _carry(marked(rows), upward, edge_px)
+    for rows in strips:
+        above, below = (beyond[rows.start, upward] for upward in (False, True))
+        yield rows, row_distance_px(_column_distance_px(marked(rows), above, below))
 
 
 def widened(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:

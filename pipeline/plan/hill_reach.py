@@ -22,8 +22,7 @@ from pipeline.grid.polygons import Boundaries
 from pipeline.plan.margin import limiting_channels, modes_of, required_margins_km
 from pipeline.reference.ratio_tables import ModeKey, read_protection_tables
 from pipeline.registers.transmitters import read_register
-from pipeline.terrain.device_heights import class_heights_m, height_classes
-from pipeline.terrain.device_lines import RingSettings
+from pipeline.terrain.device_heights import class_heights_m
 from pipeline.terrain.height_files import (
     base_height_m,
     base_heights_m,
@@ -32,6 +31,8 @@ from pipeline.terrain.height_files import (
     lowest_height_m,
 )
 from pipeline.terrain.radial import MEAN_TO_KM
+from pipeline.terrain.records import LonLatRaster
+from pipeline.terrain.square_heights import SquareHeights
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, land_raster
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import surface_mask
@@ -69,7 +70,8 @@ def hills_of(configs: Sequence[Config], modes: Sequence[ModeKey], *, threads: in
     return HillReach(
         grid,
         inside,
-        _classes(config, bases_m, boundaries, grid, inside, threads),
+        _ground(config, boundaries, grid, inside, threads),
+        [_edges_m(config, base_m) for base_m in bases_m],
         [np.max([_radii_km(one, base_m, modes, sea_km) for one in configs], axis=0) for base_m in bases_m],
         sea_km,
         MEAN_TO_KM,
@@ -110,24 +112,21 @@ def _outer_channels(config: Config) -> list[int]:
     return sorted({channels[0], channels[-1]})
 
 
-def _classes(
-    config: Config,
-    bases_m: Sequence[float],
-    boundaries: Boundaries,
-    grid: Grid,
-    inside: NDArray[np.bool_],
-    threads: int,
-) -> list[NDArray[np.uint8]]:
-    """Classes uint8[pixel, sector]; without heights the lowest: `validate` refuses the terrain model."""
+def _ground(
+    config: Config, boundaries: Boundaries, grid: Grid, inside: NDArray[np.bool_], threads: int
+) -> SquareHeights:
+    """Ground of the territory; level without heights: `validate` refuses the terrain model."""
     box_deg = box_around(*grid_lattice_deg(grid), MEAN_TO_KM)
     mask = surface_mask(boundaries, box_deg, step_deg=_LAND_STEP_DEG, threads=threads)
     elevation = elevation_around(config, grid, land_raster(mask))
-    if elevation is None:
-        return [np.zeros((int(inside.sum()), 1), np.uint8)] * len(bases_m)
-    rings = RingSettings(config.protection.height_sectors, (), far_only=True)
-    edges_m = [_heights_m(config, base_m) - base_m - _SLACK_M for base_m in bases_m]
-    void_m = config.terrain.void
-    return height_classes(elevation, grid, inside, rings, edges_m, void_m=void_m, threads=threads)
+    level = LonLatRaster(np.zeros((2, 2), np.float32), box_deg[0], box_deg[3], 1.0, 1.0)
+    sectors, void_m = config.protection.height_sectors, config.terrain.void
+    return SquareHeights(elevation or level, grid, inside, sectors, void_m=void_m, threads=threads)
+
+
+def _edges_m(config: Config, base_m: float) -> NDArray[np.float32]:
+    """Heights above the surroundings up to which the classes of a base height reach."""
+    return (_heights_m(config, base_m) - base_m - _SLACK_M).astype(np.float32)
 
 
 def _heights_m(config: Config, base_m: float) -> NDArray[np.float64]:

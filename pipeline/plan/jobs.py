@@ -196,7 +196,7 @@ _ROWS = (
             "services.foreign_dtt",
         ),
         wildcards=("channel",),
-        values=("memory_gib",),
+        values=("memory_gib", "basis"),
         uses=("models",),
         threads="victims",
     ),

@@ -9,14 +9,14 @@ section 9).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.kernels import kernel
 from pipeline.terrain.device_lines import (
     LANES,
@@ -40,6 +40,7 @@ BASE_FROM_M = 10.0
 HIGHEST_M = 3000.0
 """P.1546-6 knows no greater effective height (Annex 5, section 3)."""
 _ROWS_A_TIME = 8
+_STRIP_PX = 64
 # Positions in the terrain model are interpolated between nodes: heights are right to this.
 _SLACK_M = np.float32(0.05)
 _NONE = np.float32(np.inf)
@@ -61,37 +62,45 @@ def height_classes(
     void_m: float | None = None,
     scale: float | None = None,
     threads: int = 1,
-) -> list[NDArray[np.uint8]]:
+    strip_px: int = _STRIP_PX,
+) -> Iterator[list[NDArray[np.uint8]]]:
     """Classes of the pixels ``inside`` bool[y, x] in the order of rows, uint8[pixel, sector * rings + ring].
 
-    One array for each of ``excess_m``: heights above the surroundings in m, ascending; a class is the first
-    that is not below the pixel's, at most the last. ``elevation`` holds 15 km around the pixels; unknown
-    heights around a pixel are the lowest known there, unknown ground is ``void_m``. ``scale``: grid over true
-    distance, default the largest of the grid. InputError for a pixel without known ground.
+    By strips of ``strip_px`` rows, with an array for each of ``excess_m``: heights above the surroundings in
+    m, ascending; a class is the first that is not below the pixel's, at most the last. ``elevation`` holds 15
+    km around the pixels; unknown heights around a pixel are the lowest known there, unknown ground is
+    ``void_m``. ``scale``: grid over true distance, default the largest of the grid. InputError for a pixel
+    without known ground.
     """
     lines = lines_of(grid, scale or grid.largest_scale(), rings, sample_km_of(elevation))
-    places = places_of(elevation, grid, float(np.abs(lines.down_px).max()) + LANES + 1.0)
-    number = np.where(inside, np.cumsum(inside.ravel()).reshape(inside.shape) - 1, -1).astype(np.int32)
+    places = places_around(elevation, grid, lines)
     edges = np.full((len(excess_m), max(map(len, excess_m))), _NONE, np.float32)
     for i, levels_m in enumerate(excess_m):
         edges[i, : len(levels_m)] = levels_m
     last = np.array([len(levels_m) - 1 for levels_m in excess_m])
-    classes = np.zeros((len(excess_m), int(inside.sum()), rings.cells), np.uint8)
     void = np.float32(np.nan if void_m is None else void_m)
-
-    values = elevation.values
-
-    def rows(first: int) -> int:
-        stop = min(first + _ROWS_A_TIME, grid.height)
-        numbers = number, first, stop
-        found = _classes_of_rows(values, places, lines, *numbers, rings.sectors, edges, last, void, classes)
-        return int(found)
-
+    values, every = elevation.values, np.ones(rings.sectors, np.bool_)
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        unknown = max(pool.map(rows, range(0, grid.height, _ROWS_A_TIME)), default=-1)
-    if unknown >= 0:
-        raise _void_below(grid, *divmod(unknown, grid.width))
-    return list(classes)
+        for strip in strips_of_rows(0, grid.height, strip_px):
+            its = inside[strip]
+            number = np.where(its, np.cumsum(its, dtype=np.int32).reshape(its.shape) - 1, np.int32(-1))
+            classes = np.zeros((len(excess_m), np.count_nonzero(its), rings.cells), np.uint8)
+
+            def rows(first: int) -> int:
+                place = number, strip.start, first, min(first + _ROWS_A_TIME, strip.stop)  # noqa: B023
+                return int(
+                    _classes_of_rows(values, places, lines, *place, every, edges, last, void, classes)  # noqa: B023
+                )
+
+            unknown = max(pool.map(rows, range(strip.start, strip.stop, _ROWS_A_TIME)), default=-1)
+            if unknown >= 0:
+                raise void_below(grid, *divmod(unknown, grid.width))
+            yield list(classes)
+
+
+def places_around(elevation: LonLatRaster, grid: Grid, lines: Lines) -> TerrainPlaces:
+    """Positions in the terrain model of a grid and of all samples around its pixels."""
+    return places_of(elevation, grid, float(np.abs(lines.down_px).max()) + LANES + 1.0)
 
 
 def exact_excess_m(
@@ -116,13 +125,15 @@ def exact_excess_m(
     void = np.float32(np.nan if void_m is None else void_m)
     cells = empty_cells()
     ground_of_lanes(elevation.values, places, 0, 0, void, cells, ground_m)
-    excess_of_lanes(elevation.values, places, lines, 0, 0, ground_m, RADIALS, cells, excess_m)
+    every = np.ones(RADIALS, np.bool_)
+    excess_of_lanes(elevation.values, places, lines, 0, 0, ground_m, every, cells, excess_m)
     by_line_m = excess_m[:, 0].reshape(RADIALS, rings.rings)[:, int(np.digitize(distance_km, rings.edges_km))]
     line = None if azimuth_deg is None else int(azimuth_deg / (360.0 / RADIALS)) % RADIALS
     return float(ground_m[0]), float(by_line_m.max() if line is None else by_line_m[line])
 
 
-def _void_below(grid: Grid, row: int, col: int) -> InputError:
+def void_below(grid: Grid, row: int, col: int) -> InputError:
+    """The fault of a pixel whose ground nobody knows."""
     lon_deg, lat_deg = grid.lonlat_deg(slice(row, row + 1), slice(col, col + 1))
     return InputError(
         "terrain has a void below the territory",
@@ -134,10 +145,18 @@ def _void_below(grid: Grid, row: int, col: int) -> InputError:
 
 
 @kernel
+def at_most_m(excess_m: np.float32) -> np.float32:
+    """What a height above the surroundings may be.
+
+    Exactly level ground is that of flat land; anything else may be higher by what interpolation is off.
+    """
+    return excess_m if excess_m == np.float32(0.0) else excess_m + _SLACK_M
+
+
+@kernel
 def _class_of(excess_m: np.float32, edges_m: NDArray[np.float32], last: int) -> int:
     """First class whose height above the surroundings is not below the pixel's."""
-    # Exactly level ground is that of flat land; anything else may be higher by what interpolation is off.
-    wanted_m = excess_m if excess_m == np.float32(0.0) else excess_m + _SLACK_M
+    wanted_m = at_most_m(excess_m)
     low, high = 0, last
     while low < high:
         middle = (low + high) // 2
@@ -154,29 +173,33 @@ def _classes_of_rows(
     places: TerrainPlaces,
     lines: Lines,
     number: NDArray[np.int32],
+    above: int,
     first: int,
     stop: int,
-    sectors: int,
+    wanted: NDArray[np.bool_],
     edges_m: NDArray[np.float32],
     last: NDArray[np.int64],
     void_m: np.float32,
     classes: NDArray[np.uint8],
 ) -> int:
-    """Classes of the numbered pixels of some rows; returns a pixel without known ground, or -1."""
+    """Classes of the numbered pixels of some rows; returns a pixel without known ground, or -1.
+
+    ``number`` int32[y, x] of the rows from ``above`` on.
+    """
     unknown = -1
-    cells = sectors * lines.first.size
+    cells = wanted.size * lines.first.size
     ground_m, excess_m = np.empty(LANES, np.float32), np.empty((cells, LANES), np.float32)
     scratch = empty_cells()
     for row in range(first, stop):
         col = 0
         while col < number.shape[1]:
-            if number[row, col] < 0:
+            if number[row - above, col] < 0:
                 col += 1
                 continue
             ground_of_lanes(values, places, row, col, void_m, scratch, ground_m)
-            excess_of_lanes(values, places, lines, row, col, ground_m, sectors, scratch, excess_m)
+            excess_of_lanes(values, places, lines, row, col, ground_m, wanted, scratch, excess_m)
             for lane in range(min(LANES, number.shape[1] - col)):
-                pixel = number[row, col + lane]
+                pixel = number[row - above, col + lane]
                 if pixel >= 0 and np.isnan(ground_m[lane]):
                     unknown = row * number.shape[1] + col + lane
                 elif pixel >= 0:

@@ -156,7 +156,7 @@ def places_of(elevation: LonLatRaster, grid: Grid, around_px: float) -> TerrainP
 
 
 @kernel
-def _position(places: TerrainPlaces, row: float, col: float) -> tuple[float, float]:
+def position(places: TerrainPlaces, row: float, col: float) -> tuple[float, float]:
     """Row and column in the terrain model of a place of the grid (0 = centre of its first pixel)."""
     y, x = (row + places.before_px) / places.step_px, (col + places.before_px) / places.step_px
     i, j = int(y), int(x)
@@ -228,8 +228,8 @@ def ground_of_lanes(
     ground_m[:] = -_NONE
     for i in range(-1, 2):
         for j in range(-1, 2):
-            start = _position(places, row + 0.5 * i, col + 0.5 * j)
-            end = _position(places, row + 0.5 * i, col + LANES + 0.5 * j)
+            start = position(places, row + 0.5 * i, col + 0.5 * j)
+            end = position(places, row + 0.5 * i, col + LANES + 0.5 * j)
             _heights_of_lanes(values, start, end, cells, height_m)
             if np.isnan(height_m).any():
                 _known_heights_of_lanes(values, start, end, height_m)
@@ -257,7 +257,7 @@ def _line_below_ground(
     """Fill ``below_m`` [sample, lane]: how far the terrain along a line lies below the ground."""
     for sample in range(below_m.shape[0]):
         at_row, at_col = row + lines.down_px[radial, sample], col + lines.right_px[radial, sample]
-        start, end = _position(places, at_row, at_col), _position(places, at_row, at_col + LANES)
+        start, end = position(places, at_row, at_col), position(places, at_row, at_col + LANES)
         height_m = below_m[sample]
         if known_only:
             _known_heights_of_lanes(values, start, end, height_m)
@@ -334,11 +334,15 @@ def excess_of_lanes(
     row: int,
     col: int,
     ground_m: NDArray[np.float32],
-    sectors: int,
+    wanted: NDArray[np.bool_],
     cells: LaneCells,
     excess_m: NDArray[np.float32],
 ) -> None:
-    """Ground over the mean of the surroundings, the largest of each cell: float32[cell, lane]."""
+    """Ground over the mean of the surroundings, the largest of each cell: float32[cell, lane].
+
+    Of the ``wanted`` sectors bool[sector]; in others it may be too small.
+    """
+    sectors = wanted.size
     samples, rings, a_sector = lines.down_px.shape[1], lines.first.size, RADIALS // sectors
     below_m, summed = np.empty((samples, LANES), np.float32), np.empty((samples, LANES), np.float32)
     mean_m = np.empty((lines.length_km.size, LANES), np.float32)
@@ -346,6 +350,9 @@ def excess_of_lanes(
     excess_m[:] = -_NONE
     known_only = False
     for radial in range(RADIALS):
+        at_edge = radial % a_sector == 0  # of the sector before, too
+        if not (wanted[radial // a_sector] or (at_edge and wanted[(radial // a_sector - 1) % sectors])):
+            continue
         _line_below_ground(values, places, lines, radial, row, col, ground_m, known_only, cells, below_m)
         if np.isnan(below_m).any():
             if not known_only:
@@ -359,7 +366,7 @@ def excess_of_lanes(
                     if np.isnan(below_m[sample, lane]):
                         below_m[sample, lane] = deepest_m[lane]
         _largest_means(lines, below_m, summed, mean_m, ring_m)
-        for shared in range(2 if radial % a_sector == 0 else 1):
+        for shared in range(2 if at_edge else 1):
             sector = (radial // a_sector - shared) % sectors
             for ring in range(rings):
                 for lane in range(LANES):

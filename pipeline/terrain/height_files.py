@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.config.territory import Terrain
-from pipeline.files import json_bytes, write_whole
+from pipeline.files import json_bytes, whole_stream, write_whole
 from pipeline.grid.grid import Grid
 from pipeline.propagation.models import model_named
 from pipeline.terrain.device_heights import BASE_FROM_M, class_heights_m, height_classes
@@ -102,16 +102,14 @@ def elevation_around(config: Config, grid: Grid, land: LonLatRaster | None) -> L
 
 def classes_of_territory(
     config: Config, surface: NDArray[np.uint8], grid: Grid, land: LonLatRaster, *, threads: int = 1
-) -> dict[float, NDArray[np.uint8]]:
-    """Classes of the territory's pixels, uint8[pixel, cell], by base height of devices."""
+) -> Iterator[list[NDArray[np.uint8]]]:
+    """Classes of the territory's pixels by strips of rows, uint8[pixel, cell] for each base height."""
     bases_m = base_heights_m(config)
-    if not bases_m:
-        return {}
     window = territory_window(surface)
     elevation = elevation_around(config, grid.window(*window), land)
     assert elevation is not None
     ratio = config.protection.height_ratio
-    classes = height_classes(
+    return height_classes(
         elevation,
         grid.window(*window),
         surface[window] == Surface.HOME,
@@ -121,13 +119,27 @@ def classes_of_territory(
         scale=grid.largest_scale(),
         threads=threads,
     )
-    return dict(zip(bases_m, classes, strict=True))
 
 
-def write_classes(build: Path, classes: Mapping[float, NDArray[np.uint8]]) -> None:
-    """Write each array to its file, as it lies in memory: readers map it or read parts of it."""
-    for base_m, values in classes.items():
-        stream = io.BytesIO()
-        np.lib.format.write_array(stream, values, allow_pickle=False)
-        write_whole(heights_file(build, base_m), stream.getvalue())
-        write_whole(highest_file(build, base_m), json_bytes({"highest": int(values.max(initial=0))}))
+def write_classes(
+    build: Path,
+    bases_m: Sequence[float],
+    strips: Iterable[Sequence[NDArray[np.uint8]]],
+    shape: tuple[int, int],
+) -> None:
+    """Write the classes of each base height to its file, strip after strip, and the highest beside it.
+
+    ``shape`` pixels and cells of all strips. Readers read parts of the files.
+    """
+    highest = [0] * len(bases_m)
+    with ExitStack() as stack:
+        streams = [stack.enter_context(whole_stream(heights_file(build, base_m))) for base_m in bases_m]
+        header = np.lib.format.header_data_from_array_1_0(np.zeros((0, 0), np.uint8)) | {"shape": shape}
+        for stream in streams:
+            np.lib.format.write_array_header_1_0(stream, header)
+        for strip in strips:
+            for i, (stream, values) in enumerate(zip(streams, strip, strict=True)):
+                stream.write(values.data)
+                highest[i] = max(highest[i], int(values.max(initial=0)))
+    for base_m, its in zip(bases_m, highest, strict=True):
+        write_whole(highest_file(build, base_m), json_bytes({"highest": its}))

@@ -44,10 +44,10 @@ def main(config: Config, build: Path, *, threads: int, required: Reach) -> None:
         write(folder / f"{name}.tif", layer, tags={}, publish=False)
     write_codes(folder / "countries.json", boundaries.codes)
     write_repairs(folder / REPAIRS_FILE, repairs_near(boundaries, grid))
-    surface = masks["surface"].values
-    border = border_strips_km(surface, grid.resolution_m)
-    write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
     write_neighbours(folder / "neighbours.tif", masks, boundaries.codes)
+    masks = masks[["surface", "country"]]  # the others are not held any longer
+    border = border_strips_km(masks["surface"].values, grid.resolution_m)
+    write_strips(folder / "border.tif", grid, border, "km", "distance to foreign land")
     if people is not None:
         write_population(folder, people, masks, boundaries)
     box_deg = paths_box_deg(grid, register["lon_deg"].values, register["lat_deg"].values)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
-from pipeline.grid.distance import column_distance_px, row_distance_px
+from pipeline.grid.distance import strips_distance_px
 from pipeline.grid.grid import LONLAT, STRIP_PX, Box, Grid, strips_of_rows
 from pipeline.grid.polygons import Boundaries, cut, project
 from pipeline.territory.codes import NO_COUNTRY, Surface
@@ -90,12 +90,15 @@ def territory_window(surface: NDArray[np.uint8]) -> tuple[slice, slice]:
 
 
 def distance_strips_km(
-    marked: NDArray[np.bool_], resolution_m: float
+    marked: Callable[[slice], NDArray[np.bool_]], shape: tuple[int, int], resolution_m: float
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Grid distance in km from each pixel centre to the nearest marked one (inf: none), by strips."""
-    column_px = column_distance_px(marked)
-    for rows in strips_of_rows(0, len(marked), STRIP_PX):
-        yield rows, row_distance_px(column_px[rows]) * np.float32(resolution_m / 1000.0)
+    """Grid distance in km from each pixel centre to the nearest marked one (inf: none), by strips.
+
+    ``marked`` tells those of some rows of a grid (height, width).
+    """
+    strips = list(strips_of_rows(0, shape[0], STRIP_PX))
+    for rows, distance_px in strips_distance_px(marked, strips, shape[1]):
+        yield rows, distance_px * np.float32(resolution_m / 1000.0)
 
 
 def is_land(surface: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -106,9 +109,12 @@ def is_land(surface: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def coastal_mask(surface: NDArray[np.uint8], resolution_m: float, coastal_km: float) -> NDArray[np.uint8]:
     """1 on land pixels at most ``coastal_km`` from a sea pixel, else 0; uint8[y, x]."""
     coastal = np.zeros(surface.shape, dtype=np.uint8)
-    land = is_land(surface)
-    for rows, distance_km in distance_strips_km(surface == Surface.SEA, resolution_m):
-        coastal[rows] = land[rows] & (distance_km <= coastal_km)
+
+    def sea(rows: slice) -> NDArray[np.bool_]:
+        return surface[rows] == Surface.SEA
+
+    for rows, distance_km in distance_strips_km(sea, surface.shape, resolution_m):
+        coastal[rows] = is_land(surface[rows]) & (distance_km <= coastal_km)
     return coastal
 
 
@@ -120,7 +126,11 @@ def border_strips_km(
     Foreign land beyond the padded grid is not seen: where the nearest is farther than the margin the value is
     an upper bound.
     """
-    for rows, distance_km in distance_strips_km(surface == Surface.FOREIGN, resolution_m):
+
+    def foreign(rows: slice) -> NDArray[np.bool_]:
+        return surface[rows] == Surface.FOREIGN
+
+    for rows, distance_km in distance_strips_km(foreign, surface.shape, resolution_m):
         yield rows, np.where(surface[rows] == Surface.HOME, distance_km, np.float32(np.nan))
 
 

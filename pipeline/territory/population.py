@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -103,9 +103,11 @@ def population_strips(
 
 
 def density_strips(
-    population: NDArray[np.float32], grid: Grid, surface: NDArray[np.uint8]
+    persons_of: Callable[[slice], NDArray[np.float32]], grid: Grid, surface: NDArray[np.uint8]
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Persons per km2 of land in the window around each land pixel, by strips; float32, NaN off land.
+
+    ``persons_of`` some rows are those of each pixel.
 
     The window is the smallest odd number of pixels that spans 1 km; only its land pixels with data count, in
     persons and in area, so that a village at the sea is as dense as one inland.
@@ -114,9 +116,10 @@ def density_strips(
     half += (2 * half + 1) * grid.resolution_m < _DENSITY_WINDOW_M
     for rows in strips_of_rows(0, grid.height, STRIP_PX):
         around = slice(max(rows.start - half, 0), min(rows.stop + half, grid.height))
-        valid = is_land(surface[around]) & np.isfinite(population[around])
+        population = persons_of(around)
+        valid = is_land(surface[around]) & np.isfinite(population)
         own = slice(rows.start - around.start, rows.stop - around.start)
-        persons = window_sums(np.where(valid, population[around], 0.0).astype(np.float64), half)[own]
+        persons = window_sums(np.where(valid, population, 0.0).astype(np.float64), half)[own]
         pixels = window_sums(valid.astype(np.float64), half)[own]
         density = persons / (np.maximum(pixels, 1.0) * grid.area_km2(rows))
         yield rows, np.where(valid[own], density, np.nan).astype(np.float32)

@@ -19,7 +19,7 @@ from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.grid import Box, Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
-from pipeline.grid.raster import layout_on, make_array, write_blocks
+from pipeline.grid.raster import layout_on, make_array, read_window, reading, write_blocks
 from pipeline.grid.repair import Repair
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.territory.codes import SURFACE_NAMES
@@ -27,7 +27,8 @@ from pipeline.territory.masks import Masks, box_around_deg, coastal_mask, comput
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
 from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
 from pipeline.territory.population import density_strips, population_strips, read_counts
-from pipeline.territory.reach import HillReach, farthest_box_m, land_kinds, reached_land
+from pipeline.territory.reach import HillReach, farthest_box_m, land_kinds
+from pipeline.territory.reached_land import reached_land
 from pipeline.territory.slivers import join_slivers
 
 # People of each country on the grid, beyond it and not placed.
@@ -116,31 +117,29 @@ def padded_masks(config: Config, boundaries: Boundaries, required: Reach, *, thr
     own_margin = config.model_copy(update={"grid": config.grid.model_copy(update={"margin_km": None})})
     coastal = config.protection.sea_paths == "coastal" and config.territory.coastal_km > 0.0
     grid = grid_of(config, boundaries, margin_m(own_margin, required_km, coastal=coastal))
-    masks = masks_within(grid)
-    if coastal and not masks["coastal"].values.any():
+    masks: xr.Dataset | None = masks_within(grid)
+    if coastal and masks is not None and not masks["coastal"].values.any():
         coastal = False
         grid = grid_of(config, boundaries, margin_m(own_margin, required_km, coastal=False))
     given = config.grid.margin_km is not None
     if given:
         grid = grid_of(config, boundaries, margin_m(config, required_km, coastal=coastal))
     if required.hills is not None:
-        wide = masks_within(_widened(grid, farthest_box_m(required.hills)))
-        reached = _reach_of(config, wide, required.hills, threads) & is_land(wide["surface"].values)
-        grid = _widened_to(config, grid, _box_of(reached, wide), given=given)
+        masks = None  # those of the widest grid are the largest arrays: none are held beside them
+        wide = _widened(grid, farthest_box_m(required.hills))
+        box_m = _reached_box_m(config, required.hills, masks_within(wide), threads)
+        grid = _widened_to(config, grid, box_m, given=given)
     if config.grid.least_box_m is not None:
         grid = _widened(grid, config.grid.least_box_m)
-    if grid != masks.attrs["grid"]:
+    if masks is None or grid != masks.attrs["grid"]:
         masks = masks_within(grid)
-    reached = (
-        np.ones(grid.shape, np.bool_)
-        if required.hills is None
-        else _reach_of(config, masks, required.hills, threads)
-    )
+    if required.hills is None:
+        reached = np.ones(grid.shape, np.uint8)
+    else:
+        reached = _reach_of(config, masks, required.hills, threads).view(np.uint8)
     text = "land that limits devices, by distance and terrain"
     named = {0: "out of reach", 1: "in reach"}
-    masks["reach"] = make_array(
-        reached.astype(np.uint8), grid, units="", long_name=text, nodata=None, categories=named
-    )
+    masks["reach"] = make_array(reached, grid, units="", long_name=text, nodata=None, categories=named)
     return masks
 
 
@@ -150,8 +149,10 @@ def _reach_of(config: Config, masks: xr.Dataset, hills: HillReach, threads: int)
     return reached_land(hills, grid, land, threads=threads)
 
 
-def _box_of(marked: NDArray[np.bool_], masks: xr.Dataset) -> Box:
-    """Projected box of marked pixels."""
+def _reached_box_m(config: Config, hills: HillReach, masks: xr.Dataset, threads: int) -> Box:
+    """Projected box of the reached land of a grid."""
+    marked = _reach_of(config, masks, hills, threads)
+    marked &= is_land(masks["surface"].values)
     rows, cols = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
     grid: Grid = masks.attrs["grid"]
     return grid.box_m(slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
@@ -230,19 +231,22 @@ def write_population(
 ) -> None:
     """Write ``population.tif``, ``density.tif`` and, from places, ``population.json``."""
     grid: Grid = masks.attrs["grid"]
-    surface = masks["surface"].values
+    surface, path = masks["surface"].values, folder / "population.tif"
     if isinstance(people, xr.DataArray):
-        population = np.empty(surface.shape, dtype=np.float32)
-        for rows, persons in population_strips(people, grid, surface):
-            population[rows] = persons
+        strips: Strips = population_strips(people, grid, surface)
     else:
         placed = places_population(people, grid, Masks(surface, masks["country"].values), boundaries)
-        population = placed.persons
+        strips = [(slice(0, grid.height), placed.persons)]
         write_accounts(folder / ACCOUNTS_FILE, placed.accounts)
-    whole = [(slice(0, grid.height), population)]
-    write_strips(folder / "population.tif", grid, whole, "persons", "persons per pixel")
-    density = density_strips(population, grid, surface)
-    write_strips(folder / "density.tif", grid, density, "km-2", "persons per km2 of land over 1 km")
+    write_strips(path, grid, strips, "persons", "persons per pixel")
+    with reading(path) as opened:
+
+        def persons_of(rows: slice) -> NDArray[np.float32]:
+            values: NDArray[np.float32] = read_window(opened, rows, slice(0, grid.width))[0]
+            return values
+
+        density = density_strips(persons_of, grid, surface)
+        write_strips(folder / "density.tif", grid, density, "km-2", "persons per km2 of land over 1 km")
 
 
 def write_accounts(path: Path, accounts: Mapping[str, PeopleAccount]) -> None:

@@ -1,16 +1,14 @@
-"""How far every pixel lies from the sea, and which land the devices of a territory can reach.
+"""How far every pixel lies from the sea, and how far the devices of a territory on hills reach at most.
 
-Devices on hills reach farther than the margin of flat land, each in its own directions. What none of them
-reaches limits nothing: no reception is computed there and no height of terrain is asked for. The land is
-found by squares of about a kilometre, whole ones, so that it is never too small.
+Devices on hills reach farther than the margin of flat land, each in its own directions: which land that is
+tells ``reached_land.py``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,44 +16,77 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.grid.distance import widened
 from pipeline.grid.grid import Box, Grid, strips_of_rows
-from pipeline.kernels import kernel
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import distance_strips_km, is_land
 
-# Kinds of reached land: 0 at the coast, then 1 + class of the distance from the sea; no land.
-_COASTAL, _NOWHERE = 0, 255
+NO_LAND = 255
+"""Kind of land off land; 0 is that at the coast, then comes 1 + class of the distance from the sea."""
+GROUP = 8
+"""Side of a group of squares."""
+_COASTAL = 0
 _SQUARE_M = 1000.0
-_ROWS_A_TIME = 8
-_GROUP = 8
+_SQUARES_A_TIME = 64
 # The padded grid has another largest scale than the territory's own; more than any national grid has.
 _SCALE_RESERVE = 1.002
+
+
+class Squares(NamedTuple):
+    """Squares of a grid with pixels of a territory, groups of ``GROUP`` x ``GROUP`` one after another.
+
+    ``sides_px`` height and width of each; ``before_px`` where the territory's own grid begins, below and
+    right of the first square's corner; ``place`` int64[square, 2] row and column of a square; ``number``
+    int32[row, column] of the squares, -1: none.
+    """
+
+    sides_px: tuple[int, int]
+    before_px: tuple[int, int]
+    place: NDArray[np.int64]
+    number: NDArray[np.int32]
+
+
+class Ground(Protocol):
+    """How far the ground of devices stands above its surroundings on long paths, by squares and sectors.
+
+    Heights are float32[square, sector] in m, the largest of a square's pixels.
+    """
+
+    @property
+    def sectors(self) -> int:
+        """Directions around a device, of equal width, from grid north clockwise."""
+
+    def bounds_m(self, squares: Squares) -> NDArray[np.float32]:
+        """Nowhere below the exact heights, and found in a moment."""
+
+    def exact_m(self, squares: Squares, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Heights where ``wanted`` bool[square, sector]; -inf elsewhere, and in squares without a pixel."""
 
 
 class HillReach(NamedTuple):
     """What is known of the devices of a territory: their ground, and how far it lets them reach.
 
-    ``inside`` bool[y, x] pixels of the territory on ``grid``; ``classes`` uint8[pixel, sector] for each base
-    height, on paths from ``near_km`` on: nearer land counts as reached; ``radii_km`` float64[class, kind of
-    land, class of the device's distance from the sea] likewise; ``sea_km`` lower edges of these classes, the
-    last one infinite. Classes are finer than those of the search: the land has to hold what exact heights
-    reach.
+    ``inside`` bool[y, x] pixels of the territory on ``grid``; ``ground`` their heights on paths from
+    ``near_km`` on: nearer land counts as reached; ``edges_m`` float32[class] upper edges of the classes of
+    these heights for each base height, and ``radii_km`` float64[class, kind of land, class of the device's
+    distance from the sea] likewise; ``sea_km`` lower edges of these classes, the last one infinite. Classes
+    are finer than those of the search: the land has to hold what exact heights reach.
     """
 
     grid: Grid
     inside: NDArray[np.bool_]
-    classes: Sequence[NDArray[np.uint8]]
+    ground: Ground
+    edges_m: Sequence[NDArray[np.float32]]
     radii_km: Sequence[NDArray[np.float64]]
     sea_km: NDArray[np.float64]
     near_km: float
 
-    @property
-    def sectors(self) -> int:
-        """Directions around a device, of equal width, from grid north clockwise."""
-        return self.classes[0].shape[1]
+    def classes_of(self, height_m: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Classes of heights, uint8[base height, ...]: the first that is not below, at most the last."""
+        found = [np.minimum(np.searchsorted(edges, height_m), edges.size - 1) for edges in self.edges_m]
+        return np.stack(found).astype(np.uint8)
 
 
 class LandKinds(NamedTuple):
-    """Land of a grid, uint8[y, x]: kind (255 off land), class of the distance from the sea."""
+    """Land of a part of a grid, uint8[y, x]: kind (255 off land), class of the distance from the sea."""
 
     kind: NDArray[np.uint8]
     sea: NDArray[np.uint8]
@@ -71,18 +102,15 @@ def sea_distance_km(surface: NDArray[np.uint8], grid: Grid) -> NDArray[np.float3
 
 def _sea_distances_km(surface: NDArray[np.uint8], grid: Grid) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """The same strip by strip: a number for every pixel of the grid at once is the largest array of a job."""
-    return distance_strips_km(_beside_sea(surface), grid.resolution_m / grid.largest_scale())
 
-
-def _beside_sea(surface: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels of sea and those around them."""
-    marked, height = np.empty(surface.shape, np.bool_), surface.shape[0]
-    for rows in strips_of_rows(0, height):
+    def beside_sea(rows: slice) -> NDArray[np.bool_]:
+        """Pixels of sea and those around them."""
         first = max(rows.start - 1, 0)
-        around = surface[first : min(rows.stop + 1, height)]
+        around = surface[first : min(rows.stop + 1, grid.height)]
         sea = widened((around == Surface.SEA) | (around == Surface.OUTSIDE))
-        marked[rows] = sea[rows.start - first : rows.stop - first]
-    return marked
+        return sea[rows.start - first : rows.stop - first]
+
+    return distance_strips_km(beside_sea, surface.shape, grid.resolution_m / grid.largest_scale())
 
 
 def sea_classes(
@@ -114,202 +142,107 @@ def sea_class(sea_km: NDArray[np.float32], edges_km: NDArray[np.float64]) -> NDA
 
 def land_kinds(
     config: Config, hills: HillReach, surface: NDArray[np.uint8], coastal: NDArray[np.uint8], grid: Grid
-) -> LandKinds:
-    """Land of a grid as the reach of devices knows it."""
-    sea, _ = sea_classes(config, surface, grid, hills.sea_km[:-1].tolist())
-    at_coast = (coastal == 1) & (config.protection.sea_paths == "coastal")
-    kind = np.where(at_coast, np.uint8(_COASTAL), sea + np.uint8(1))
-    return LandKinds(np.where(is_land(surface), kind, np.uint8(_NOWHERE)), sea)
+) -> Iterator[tuple[slice, LandKinds]]:
+    """Land of a grid as the reach of devices knows it, strip by strip."""
+    by_sea = config.protection.sea_paths != "ignore"
+    no_sea = ((rows, np.full(1, np.inf, np.float32)) for rows in strips_of_rows(0, grid.height))
+    for rows, distance_km in _sea_distances_km(surface, grid) if by_sea else no_sea:
+        sea = np.broadcast_to(sea_class(distance_km, hills.sea_km), surface[rows].shape)
+        at_coast = (coastal[rows] == 1) & (config.protection.sea_paths == "coastal")
+        kind = np.where(at_coast, np.uint8(_COASTAL), sea + np.uint8(1))
+        yield rows, LandKinds(np.where(is_land(surface[rows]), kind, np.uint8(NO_LAND)), sea)
+
+
+def squares_with(inside: NDArray[np.bool_], sides_px: tuple[int, int], before_px: tuple[int, int]) -> Squares:
+    """Squares that hold pixels of ``inside`` [y, x]."""
+    starts = [
+        np.maximum(np.arange((before + size - 1) // side + 1) * side - before, 0)
+        for size, side, before in zip(inside.shape, sides_px, before_px, strict=True)
+    ]
+    rows = zip(starts[0], [*starts[0][1:], inside.shape[0]], strict=True)
+    held = np.array([_any_from(np.any(inside[first:last], axis=0), starts[1]) for first, last in rows])
+    place = np.argwhere(held)
+    group = place // GROUP
+    place = place[np.lexsort((place[:, 1], place[:, 0], group[:, 1], group[:, 0]))]
+    number = np.full(held.shape, -1, np.int32)
+    number[place[:, 0], place[:, 1]] = np.arange(len(place))
+    return Squares(sides_px, before_px, place, number)
+
+
+def _any_from(marked: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether one is marked from each start to the next, bool[start]; nothing where they are equal."""
+    before = np.concatenate([[0], np.cumsum(marked)])
+    return np.diff(before[np.append(starts, marked.size)]) > 0
+
+
+def square_px(grid: Grid) -> int:
+    """Side of the squares by which reach is found, in pixels."""
+    return max(round(_SQUARE_M / grid.resolution_m), 1)
 
 
 def farthest_box_m(hills: HillReach) -> Box:
-    """Projected box (west, south, east, north) of all that devices may reach in their sectors."""
-    row, col = np.nonzero(hills.inside)
-    x_m, y_m = hills.grid.xy_m(row.astype(np.float64) + 0.5, col.astype(np.float64) + 0.5)
+    """Projected box (west, south, east, north) of all that devices may reach in their sectors.
+
+    Exact heights are asked for only where the bounds reach farther than what is known by then.
+    """
+    side_px = square_px(hills.grid)
+    squares = squares_with(hills.inside, (side_px, side_px), (0, 0))
+    reach_m = _reach_m(hills, hills.ground.bounds_m(squares))
+    west, north, east, south = (
+        _farthest_m(hills, squares, reach_m, axis, sign) for sign, axis in ((-1, 1), (1, 0), (1, 1), (-1, 0))
+    )
+    return west, south, east, north
+
+
+def _reach_m(hills: HillReach, height_m: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How far devices of heights [square, sector] reach on the grid, [square, sector]."""
     scale = hills.grid.largest_scale() * _SCALE_RESERVE
-    sides: list[Box] = []
-    for sector in range(hills.sectors):
-        reach_m = np.zeros(row.size)
-        for classes, radii_km in zip(hills.classes, hills.radii_km, strict=True):
-            km = radii_km.max(axis=(1, 2))
-            its_km = np.maximum(hills.near_km, km[classes[:, sector]])
-            np.maximum(reach_m, 1000.0 * scale * its_km + hills.grid.resolution_m, out=reach_m)
-        edges = np.radians(np.linspace(sector, sector + 1, 16) * 360.0 / hills.sectors)
-        east, north = np.append(np.sin(edges), 0.0), np.append(np.cos(edges), 0.0)
-        west_m, east_m = (x_m + part * reach_m for part in (east.min(), east.max()))
-        south_m, north_m = (y_m + part * reach_m for part in (north.min(), north.max()))
-        sides.append((west_m.min(), south_m.min(), east_m.max(), north_m.max()))
-    west, south, east_side, north_side = zip(*sides, strict=True)
-    return float(min(west)), float(min(south)), float(max(east_side)), float(max(north_side))
+    reach_m = np.zeros(height_m.shape)
+    for classes, radii_km in zip(hills.classes_of(height_m), hills.radii_km, strict=True):
+        its_km = np.maximum(hills.near_km, radii_km.max(axis=(1, 2))[classes])
+        np.maximum(reach_m, 1000.0 * scale * its_km + hills.grid.resolution_m, out=reach_m)
+    return reach_m
 
 
-class _Targets(NamedTuple):
-    """Squares with pixels of the territory, by groups of ``_GROUP`` x ``_GROUP`` of them.
-
-    ``place`` int64[square, 2] row, column of the squares of a grid; ``radius_km`` float32[square, kind,
-    sector], ``farthest_km`` float32[square, kind]. ``group`` int64[group, 2] likewise for groups, ``first``
-    int64[group + 1] their first squares, ``group_km`` float32[group, kind] the farthest of a group.
-    """
-
-    place: NDArray[np.int64]
-    radius_km: NDArray[np.float32]
-    farthest_km: NDArray[np.float32]
-    group: NDArray[np.int64]
-    first: NDArray[np.int64]
-    group_km: NDArray[np.float32]
-
-
-def reached_land(hills: HillReach, grid: Grid, land: LandKinds, *, threads: int = 1) -> NDArray[np.bool_]:
-    """Pixels of a grid bool[y, x] that lie within reach of some device; true for whole squares, off land too.
-
-    Never too few: of each square of devices the highest class and the one nearest to the sea count, of each
-    square of land the kind nearest to the sea, and of two squares the nearest points and all directions.
-    """
-    side_px = max(round(_SQUARE_M / grid.resolution_m), 1)
-    rows, cols = -(-grid.height // side_px), -(-grid.width // side_px)
-    padded = ((0, rows * side_px - grid.height), (0, cols * side_px - grid.width))
-    kind = np.pad(land.kind, padded, constant_values=_NOWHERE)
-    kinds = kind.reshape(rows, side_px, cols, side_px).min(axis=(1, 3))
-    targets = _targets(hills, grid, land.sea, side_px)
-    square_km = side_px * grid.resolution_m / grid.largest_scale() / 1000.0
-    first, last = _sectors_of_offsets(max(rows, cols), hills.sectors)
-    found = np.zeros((rows, cols), np.bool_)
-
-    def search(row: int) -> None:
-        _search_rows(kinds, targets, first, last, square_km, row, min(row + _ROWS_A_TIME, rows), found)
-
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        list(pool.map(search, range(0, rows, _ROWS_A_TIME)))
-    whole = found.repeat(side_px, axis=0).repeat(side_px, axis=1)
-    return whole[: grid.height, : grid.width]
+def _farthest_m(
+    hills: HillReach, squares: Squares, reach_m: NDArray[np.float64], axis: int, sign: int
+) -> float:
+    """Largest (``sign`` 1) or smallest coordinate that is reached, along rows (``axis`` 0: y) or columns."""
+    side_px, last = squares.sides_px[axis], hills.inside.shape[axis] - 1
+    ahead = sign > 0 if axis else sign < 0  # the pixel of a square that lies farthest
+    place = np.minimum(squares.place[:, axis] * side_px + (side_px - 1) * ahead, last)
+    at_most_m = _coordinates_m(hills, place, reach_m, axis, sign)
+    order, best_m = np.argsort(-at_most_m, kind="stable"), -math.inf
+    for first in range(0, order.size, _SQUARES_A_TIME):
+        if at_most_m[order[first]] <= best_m:
+            break
+        lines = _lines_of(squares, order[first : first + _SQUARES_A_TIME], axis)
+        height_m = hills.ground.exact_m(lines, np.ones((len(lines.place), hills.ground.sectors), np.bool_))
+        held = np.isfinite(height_m).all(axis=1)
+        reached_m = _reach_m(hills, height_m[held])
+        best_m = max(best_m, *_coordinates_m(hills, lines.place[held, axis], reached_m, axis, sign).tolist())
+    return sign * best_m
 
 
-def _targets(hills: HillReach, grid: Grid, sea: NDArray[np.uint8], side_px: int) -> _Targets:
-    """Squares of devices, with the largest radius that any of their pixels has."""
-    down, right = grid.offset_px(hills.grid)
-    row, col = np.nonzero(hills.inside)
-    row, col = row + down, col + right
-    across = -(-grid.width // side_px)
-    squares, square = np.unique((row // side_px) * across + col // side_px, return_inverse=True)
-    nearest = np.full(squares.size, _NOWHERE, np.uint8)
-    np.minimum.at(nearest, square, sea[row, col])
-    radius_km = np.zeros((squares.size, hills.radii_km[0].shape[1], hills.sectors), np.float32)
-    for classes, radii_km in zip(hills.classes, hills.radii_km, strict=True):
-        top = np.zeros((squares.size, hills.sectors), np.uint8)
-        _top_of_squares(classes, square, top)
-        _widen_radii(radii_km, top, nearest, hills.near_km, radius_km)
-    radius_km = np.nextafter(radius_km, np.float32(np.inf))
-    return _by_groups(np.stack([squares // across, squares % across], axis=1), radius_km)
+def _coordinates_m(
+    hills: HillReach, place: NDArray[np.int64], reach_m: NDArray[np.float64], axis: int, sign: int
+) -> NDArray[np.float64]:
+    """``sign`` times the coordinate that pixels [n] of rows or columns reach by [n, sector] in any sector."""
+    number = np.arange(hills.ground.sectors)
+    edges = np.radians(np.linspace(number, number + 1, 16) * 360.0 / hills.ground.sectors)
+    parts = np.sin(edges) if axis else np.cos(edges)
+    part = np.maximum((sign * parts).max(axis=0), 0.0)
+    x_m, y_m = hills.grid.xy_m(place.astype(np.float64) + 0.5, place.astype(np.float64) + 0.5)
+    centre_m = sign * (x_m if axis else y_m)
+    return (centre_m[:, np.newaxis] + part * reach_m).max(axis=1)
 
 
-def _by_groups(place: NDArray[np.int64], radius_km: NDArray[np.float32]) -> _Targets:
-    group = place // _GROUP
-    order = np.lexsort((group[:, 1], group[:, 0]))
-    place, radius_km, group = place[order], radius_km[order], group[order]
-    farthest_km = radius_km.max(axis=2)
-    first = np.flatnonzero(np.any(np.diff(group, axis=0, prepend=-1) != 0, axis=1))
-    group_km = np.maximum.reduceat(farthest_km, first, axis=0)
-    return _Targets(place, radius_km, farthest_km, group[first], np.append(first, len(place)), group_km)
-
-
-@kernel
-def _top_of_squares(classes: NDArray[np.uint8], square: NDArray[np.int64], top: NDArray[np.uint8]) -> None:
-    """Largest class of each square, uint8[square, sector]."""
-    for pixel in range(square.size):
-        for sector in range(top.shape[1]):
-            if classes[pixel, sector] > top[square[pixel], sector]:
-                top[square[pixel], sector] = classes[pixel, sector]
-
-
-@kernel
-def _widen_radii(
-    radii_km: NDArray[np.float64],
-    top: NDArray[np.uint8],
-    nearest: NDArray[np.uint8],
-    near_km: float,
-    radius_km: NDArray[np.float32],
-) -> None:
-    """Raise ``radius_km`` [square, kind, sector] to those of the squares' classes and distances from the sea.
-
-    ``top`` class [square, sector], ``nearest`` class of the distance [square].
-    """
-    for square in range(nearest.size):
-        for kind in range(radius_km.shape[1]):
-            for sector in range(radius_km.shape[2]):
-                its_km = max(near_km, radii_km[top[square, sector], kind, nearest[square]])
-                radius_km[square, kind, sector] = max(radius_km[square, kind, sector], np.float32(its_km))
-
-
-def _sectors_of_offsets(size: int, sectors: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last sector of all directions between two squares, by their offset land less device.
-
-    int64[2 m + 1, 2 m + 1] by (dy + m, dx + m); where the squares touch all sectors count.
-    """
-    offset = np.arange(-size, size + 1, dtype=np.float64)
-    dy, dx = offset[:, np.newaxis], offset[np.newaxis, :]
-    centre_deg = np.degrees(np.arctan2(dx, -dy))
-    widest_deg = np.zeros(centre_deg.shape)
-    for down in (-1.0, 1.0):
-        for right in (-1.0, 1.0):
-            corner_deg = np.degrees(np.arctan2(dx + right, -(dy + down)))
-            apart_deg = np.abs((corner_deg - centre_deg + 180.0) % 360.0 - 180.0)
-            widest_deg = np.maximum(widest_deg, apart_deg)
-    a_sector_deg = 360.0 / sectors
-    first = np.floor((centre_deg - widest_deg - 0.01) / a_sector_deg).astype(np.int64)
-    last = np.floor((centre_deg + widest_deg + 0.01) / a_sector_deg).astype(np.int64)
-    touching = (np.abs(dy) <= 1) & (np.abs(dx) <= 1)
-    return np.where(touching, 0, first), np.where(touching, sectors - 1, np.minimum(last, first + sectors))
-
-
-@kernel
-def _search_rows(
-    kinds: NDArray[np.uint8],
-    targets: _Targets,
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
-    square_km: float,
-    start: int,
-    stop: int,
-    found: NDArray[np.bool_],
-) -> None:
-    """Mark the squares of rows start..stop-1 that some square of devices reaches."""
-    for row in range(start, stop):
-        for col in range(kinds.shape[1]):
-            kind = kinds[row, col]
-            if kind == _NOWHERE:
-                continue
-            for g in range(targets.group.shape[0]):
-                y, x = targets.group[g, 0] * _GROUP, targets.group[g, 1] * _GROUP
-                away_y = max(y - row - 1, row - (y + _GROUP - 1) - 1, 0)
-                away_x = max(x - col - 1, col - (x + _GROUP - 1) - 1, 0)
-                if square_km * math.sqrt(away_y * away_y + away_x * away_x) > targets.group_km[g, kind]:
-                    continue
-                if _reached_by_group(targets, g, row, col, kind, first, last, square_km):
-                    found[row, col] = True
-                    break
-
-
-@kernel
-def _reached_by_group(
-    targets: _Targets,
-    group: int,
-    row: int,
-    col: int,
-    kind: int,
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
-    square_km: float,
-) -> bool:
-    """Whether a square of land lies within reach of one of a group's squares in the directions between."""
-    m = first.shape[0] // 2
-    sectors = targets.radius_km.shape[2]
-    for t in range(targets.first[group], targets.first[group + 1]):
-        dy, dx = row - targets.place[t, 0], col - targets.place[t, 1]
-        away_y, away_x = max(abs(dy) - 1, 0), max(abs(dx) - 1, 0)
-        between_km = square_km * math.sqrt(away_y * away_y + away_x * away_x)
-        if between_km > targets.farthest_km[t, kind]:
-            continue
-        for sector in range(first[dy + m, dx + m], last[dy + m, dx + m] + 1):
-            if between_km <= targets.radius_km[t, kind, sector % sectors]:
-                return True
-    return False
+def _lines_of(squares: Squares, chosen: NDArray[np.int64], axis: int) -> Squares:
+    """The rows (``axis`` 0) or columns of pixels of some squares, each as squares of their own."""
+    marked = np.zeros(squares.number.shape, np.bool_)
+    marked[squares.place[chosen, 0], squares.place[chosen, 1]] = True
+    marked = marked.repeat(squares.sides_px[axis], axis=axis)
+    number = np.full(marked.shape, -1, np.int32)
+    number[marked] = np.arange(np.count_nonzero(marked))
+    height_px, width_px = squares.sides_px
+    return Squares((height_px, 1) if axis else (1, width_px), (0, 0), np.argwhere(marked), number)

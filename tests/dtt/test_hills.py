@@ -69,9 +69,8 @@ class Case:
         self.azimuth_deg[rng.random(y.shape) < 0.2] = np.nan
         self.base_m = max(self.device.height_m, 10.0)
         heights_m = class_heights_m(self.base_m, ratio)
-        (classes,) = height_classes(
-            self.elevation, GRID, np.ones(y.shape, bool), rings, [heights_m - self.base_m], threads=1
-        )
+        every, levels_m = np.ones(y.shape, bool), [heights_m - self.base_m]
+        ((classes,),) = height_classes(self.elevation, GRID, every, rings, levels_m, strip_px=SIDE)
         sea_class = np.array(
             [
                 [np.digitize(sea_distance_km(self.sea, (i, j), self.px_km), SEA_KM[1:]) for j in range(SIDE)]
@@ -184,7 +183,8 @@ def test_flat_terrain_gives_the_flat_limits_bit_for_bit(repository):
     case = Case(1, repository)
     level = case.elevation._replace(values=np.full(case.elevation.values.shape, 317.3, np.float32))
     heights_m = class_heights_m(30.0, 1.25)
-    (classes,) = height_classes(level, GRID, np.ones((SIDE, SIDE), bool), RINGS, [heights_m - 30.0])
+    every = np.ones((SIDE, SIDE), bool)
+    ((classes,),) = height_classes(level, GRID, every, RINGS, [heights_m - 30.0], strip_px=SIDE)
     assert (classes == 0).all()
     flat = case.classes._replace(
         ground=level_ground((SIDE, SIDE))._replace(sea=case.classes.ground.sea), heights_m=heights_m[:1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from test_protection_maps import CHANNEL, FOREIGN, SIZE, Case
@@ -12,7 +14,7 @@ from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.grid import raster
 
 
-def maps_of(case: Case, **settings: int) -> list[bytes]:
+def maps_of(case: Case, **settings: Any) -> list[bytes]:
     """Values of both files of the first device, levels and labels."""
     files = ChannelFiles(case.folder, CHANNEL)
     write_protection(case.config, files, TileSettings(1.5, **settings))
@@ -22,7 +24,7 @@ def maps_of(case: Case, **settings: int) -> list[bytes]:
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of victims of 3 pixels, which no side of a tile is a multiple of."""
-    for module in (channel_files, victim_blocks):
+    for module in (channel_files, macro_tiles, victim_blocks):
         monkeypatch.setattr(module, "STRIP_PX", 3)
 
 
@@ -34,7 +36,7 @@ def test_maps_do_not_depend_on_tiles_blocks_and_threads(tmp_path, repository, mo
     whole = maps_of(case)
     limited = raster.read(ChannelFiles(tmp_path, CHANNEL).protection(case.config.devices[0])[1])
     assert (limited.values > 0).mean() > 0.2
-    for module in (channel_files, victim_blocks):
+    for module in (channel_files, macro_tiles, victim_blocks):
         monkeypatch.setattr(module, "STRIP_PX", 3)
     for side_px, threads in ((4, 1), (5, 2), (12, 2)):
         assert maps_of(case, side_px=side_px, threads=threads) == whole, side_px
@@ -117,3 +119,59 @@ def test_less_memory_makes_smaller_tiles(tmp_path, repository, monkeypatch):
     land, pixels = int((case.surface == 1).sum()), SIZE * SIZE
     by_hand = 0.65 * 2**30 + 2 * pixels + 20 * pixels + 15 * 512**2 + 10 * land * len(maps)
     assert needed == [by_hand] * 3
+
+
+def searched(monkeypatch) -> list:
+    """Boxes that are searched from now on."""
+    boxes, tile = [], macro_tiles.TileSearch._tile
+
+    def searching(self, box):
+        boxes.append(box)
+        return tile(self, box)
+
+    monkeypatch.setattr(macro_tiles.TileSearch, "_tile", searching)
+    return boxes
+
+
+def test_a_changed_victim_searches_what_is_within_its_reach_and_gives_the_bytes_of_a_full_run(
+    tmp_path, repository, monkeypatch, small_blocks
+):
+    case, boxes = Case(tmp_path, repository, 20_000.0, {"height_m": 10.0}), searched(monkeypatch)
+    first = maps_of(case, side_px=6, basis="code")
+    whole = len(boxes)
+    assert whole > 1
+    assert maps_of(case, side_px=6, basis="code") == first
+    assert len(boxes) == whole, "nothing has changed"
+    row, col = np.argwhere(case.served == 1)[0]
+    case.served[row, col] = 0
+    case.write()
+    changed = maps_of(case, side_px=6, basis="code")
+    pixels = sum((b.rows.stop - b.rows.start) * (b.cols.stop - b.cols.start) for b in boxes[whole:])
+    assert 0 < pixels < SIZE * SIZE / 2
+    assert changed == maps_of(case, side_px=6), "as of a run that copies nothing"
+    assert changed != first
+    boxes.clear()
+    maps_of(case, side_px=6, basis="other code")
+    assert len(boxes) == whole
+
+
+@pytest.mark.parametrize("damage", ["record", "map", "sum", "no record"])
+def test_what_is_kept_and_damaged_is_computed(tmp_path, repository, monkeypatch, small_blocks, damage):
+    case, boxes = Case(tmp_path, repository, 20_000.0, {"height_m": 10.0}), searched(monkeypatch)
+    first = maps_of(case, side_px=6, basis="code")
+    whole = len(boxes)
+    (record,) = (tmp_path / ".kept").rglob("*.json")
+    kept = next(path for path in record.parent.iterdir() if path.name.endswith("_label.tif"))
+    content = record.read_text()
+    if damage == "record":
+        record.write_text(content[: len(content) // 2])
+    elif damage == "sum":
+        record.write_text(content.replace('"copied": 0', '"copied": 1'))
+    elif damage == "map":
+        damaged = bytearray(kept.read_bytes())
+        damaged[-1] ^= 1
+        kept.write_bytes(damaged)
+    else:
+        record.unlink()
+    assert maps_of(case, side_px=6, basis="code") == first
+    assert len(boxes) == 2 * whole

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from pipeline.grid.distance import column_distance_px, row_distance_px, widened
+from pipeline.grid.distance import column_distance_px, row_distance_px, strips_distance_px, widened
 
 
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.999])
@@ -40,3 +40,15 @@ def test_distance_between_pixels_that_are_not_square_is_in_widths():
 def test_widened_by_the_eight_around_each(shape):
     marked = np.random.default_rng(4).random(shape) < 0.1
     np.testing.assert_array_equal(widened(marked), binary_dilation(marked, np.ones((3, 3))))
+
+
+@pytest.mark.parametrize("strip_px", [1, 7, 60, 100])
+def test_distances_by_strips_are_those_of_the_whole(strip_px):
+    rng = np.random.default_rng(strip_px)
+    for share in (0.0, 0.002, 0.1):
+        marked = rng.random((60, 45)) < share
+        strips = [slice(first, min(first + strip_px, 60)) for first in range(0, 60, strip_px)]
+        found = list(strips_distance_px(lambda rows, its=marked: its[rows], strips, 45))
+        assert [rows for rows, _ in found] == strips
+        whole = row_distance_px(column_distance_px(marked))
+        assert np.concatenate([distance_px for _, distance_px in found]).tobytes() == whole.tobytes()

@@ -46,7 +46,7 @@ def test_step_is_seen_from_one_side():
     """A plateau of 200 m east of the pixel's west, the plain to the west at 0."""
     step = surface(lambda e, n: np.where(e > -1.0, 200.0, 0.0))
     heights_m = class_heights_m(30.0, 1.25)
-    (classes,) = height_classes(step, GRID, ALL, RINGS, [heights_m - 30.0])
+    ((classes,),) = height_classes(step, GRID, ALL, RINGS, [heights_m - 30.0])
     by_sector = heights_m[classes[4].reshape(24, 7)]
     assert (by_sector[:12] == 30.0).all()  # north over east to south
     assert by_sector[17, 6] >= 230.0 - 1.0  # due west, 15 km and beyond: 200 m above the mean
@@ -60,7 +60,7 @@ def test_classes_cover_the_exact_height():
         lambda e, n: 300.0 + 200.0 * np.sin(e * 1.3) * np.cos(n * 0.7) + 60.0 * rng.random(e.shape)
     )
     heights_m = class_heights_m(30.0, 1.25)
-    (classes,) = height_classes(rough, GRID, ALL, RINGS, [heights_m - 30.0])
+    ((classes,),) = height_classes(rough, GRID, ALL, RINGS, [heights_m - 30.0])
     for _ in range(300):
         place, azimuth_deg = tuple(rng.integers(0, 3, 2)), float(rng.uniform(0, 360))
         d_km = float(np.exp(rng.uniform(math.log(0.09), math.log(40.0))))
@@ -71,7 +71,7 @@ def test_classes_cover_the_exact_height():
 
 def test_flat_land_is_the_lowest_class_at_any_height():
     for level_m in (0.0, 0.1, 317.3, 1234.567):
-        (classes,) = height_classes(
+        ((classes,),) = height_classes(
             surface(lambda e, n, level_m=level_m: level_m),
             GRID,
             ALL,
@@ -92,15 +92,15 @@ def test_void_below_a_pixel_is_refused_or_filled():
     void = surface(lambda e, n: np.where(np.hypot(e, n) < 1.0, np.nan, 100.0))
     levels = [class_heights_m(30.0, 1.25) - 30.0]
     with pytest.raises(InputError, match=r"terrain has a void below the territory"):
-        height_classes(void, GRID, ALL, RINGS, levels)
-    (classes,) = height_classes(void, GRID, ALL, RINGS, levels, void_m=400.0)
+        next(height_classes(void, GRID, ALL, RINGS, levels))
+    ((classes,),) = height_classes(void, GRID, ALL, RINGS, levels, void_m=400.0)
     assert class_heights_m(30.0, 1.25)[classes[4, 6]] >= 330.0
 
 
 def test_unknown_surroundings_take_the_lowest_known_height():
     half = surface(lambda e, n: np.where(e > 3.0, np.nan, np.where(n > 2.0, 50.0, 300.0)))
     heights_m = class_heights_m(30.0, 1.25)
-    (classes,) = height_classes(half, GRID, ALL, RINGS, [heights_m - 30.0])
+    ((classes,),) = height_classes(half, GRID, ALL, RINGS, [heights_m - 30.0])
     east = heights_m[classes[4].reshape(24, 7)[5, 6]]
     assert east >= 280.0 - 30.0
 
@@ -108,8 +108,8 @@ def test_unknown_surroundings_take_the_lowest_known_height():
 def test_means_beyond_15_km_alone_are_those_of_the_last_ring():
     rough = surface(lambda e, n: 300.0 + 250.0 * np.sin(e * 0.9) * np.cos(n * 0.6))
     excess_m = [class_heights_m(30.0, 1.1) - 30.0]
-    (every,) = height_classes(rough, GRID, ALL, RINGS, excess_m)
-    (far,) = height_classes(rough, GRID, ALL, RingSettings(24, (), far_only=True), excess_m)
+    ((every,),) = height_classes(rough, GRID, ALL, RINGS, excess_m)
+    ((far,),) = height_classes(rough, GRID, ALL, RingSettings(24, (), far_only=True), excess_m)
     assert (far == every[:, 6::7]).all()
     assert far.max() > far.min()
 
@@ -121,5 +121,20 @@ def test_terrain_of_one_row_or_one_column_is_as_if_repeated():
     for part in (np.s_[90:91, :], np.s_[:, 125:126]):
         one = hilly._replace(values=np.ascontiguousarray(hilly.values[part]))
         two = one._replace(values=np.repeat(one.values, 2, axis=0 if one.values.shape[0] == 1 else 1))
-        found, wanted = (height_classes(it, GRID, ALL, RINGS, [heights_m - 30.0])[0] for it in (one, two))
+        found, wanted = (next(height_classes(it, GRID, ALL, RINGS, [heights_m - 30.0])) for it in (one, two))
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("strip_px", [1, 7, 30])
+def test_strips_hold_the_same_classes_whatever_their_height(strip_px):
+    rough = surface(lambda e, n: 300.0 + 250.0 * np.sin(e * 0.9) * np.cos(n * 0.6))
+    grid, rng = GRID._replace(height=30, width=70), np.random.default_rng(2)
+    inside, excess_m = (
+        rng.random(grid.shape) < 0.7,
+        [class_heights_m(base_m, 1.25) for base_m in (10.0, 30.0)],
+    )
+    (wanted,) = height_classes(rough, grid, inside, RINGS, excess_m, strip_px=grid.height, threads=2)
+    strips = list(height_classes(rough, grid, inside, RINGS, excess_m, strip_px=strip_px, threads=2))
+    assert len(strips) == -(-grid.height // strip_px)
+    for base in range(2):
+        np.testing.assert_array_equal(np.concatenate([strip[base] for strip in strips]), wanted[base])
