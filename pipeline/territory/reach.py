@@ -44,7 +44,7 @@ class Squares(NamedTuple):
     number: NDArray[np.int32]
 
 
-class Ground(Protocol):
+class DeviceGround(Protocol):
     """How far the ground of devices stands above its surroundings on long paths, by squares and sectors.
 
     Heights are float32[square, sector] in m, the largest of a square's pixels.
@@ -73,7 +73,7 @@ class HillReach(NamedTuple):
 
     grid: Grid
     inside: NDArray[np.bool_]
-    ground: Ground
+    ground: DeviceGround
     edges_m: Sequence[NDArray[np.float32]]
     radii_km: Sequence[NDArray[np.float64]]
     sea_km: NDArray[np.float64]
