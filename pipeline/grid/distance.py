@@ -54,10 +54,10 @@ def _carry(marked: NDArray[np.bool_], upward: bool, distance_px: NDArray[np.uint
                 distance_px[x] += 1
 
 
-def strips_distance_px(
+def strips_column_px(
     marked: Callable[[slice], NDArray[np.bool_]], strips: Sequence[slice], width: int
-) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Distance to the nearest marked pixel, infinite without any, by strips of rows of a grid.
+) -> Iterator[tuple[slice, NDArray[np.uint16]]]:
+    """``column_distance_px`` by strips of all rows of a grid.
 
     ``marked`` is asked for bool[y, x] of each strip, three times: nothing of the size of the grid is held.
     """
@@ -69,7 +69,14 @@ def strips_distance_px(
             _carry(marked(rows), upward, edge_px)
     for rows in strips:
         above, below = (beyond[rows.start, upward] for upward in (False, True))
-        yield rows, row_distance_px(_column_distance_px(marked(rows), above, below))
+        yield rows, _column_distance_px(marked(rows), above, below)
+
+
+def widened_rows(marked: Callable[[slice], NDArray[np.bool_]], rows: slice, height: int) -> NDArray[np.bool_]:
+    """``widened`` of some rows of a grid; ``marked`` tells those of any."""
+    first = max(rows.start - 1, 0)
+    around = widened(marked(slice(first, min(rows.stop + 1, height))))
+    return around[rows.start - first : rows.stop - first]
 
 
 def widened(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:

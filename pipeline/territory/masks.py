@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.blocks import map_blocks
 from pipeline.errors import InputError
-from pipeline.grid.distance import strips_distance_px
+from pipeline.grid.distance import row_distance_px, strips_column_px
 from pipeline.grid.grid import LONLAT, STRIP_PX, Box, Grid, strips_of_rows
 from pipeline.grid.polygons import Boundaries, cut, project
 from pipeline.territory.codes import NO_COUNTRY, Surface
@@ -97,8 +97,8 @@ def distance_strips_km(
     ``marked`` tells those of some rows of a grid (height, width).
     """
     strips = list(strips_of_rows(0, shape[0], STRIP_PX))
-    for rows, distance_px in strips_distance_px(marked, strips, shape[1]):
-        yield rows, distance_px * np.float32(resolution_m / 1000.0)
+    for rows, column_px in strips_column_px(marked, strips, shape[1]):
+        yield rows, row_distance_px(column_px) * np.float32(resolution_m / 1000.0)
 
 
 def is_land(surface: NDArray[np.uint8]) -> NDArray[np.bool_]:

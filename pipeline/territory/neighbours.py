@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.services import OTHER_LAND
-from pipeline.grid.distance import column_distance_px, row_distance_px, widened
+from pipeline.grid.distance import (
+    column_distance_px,
+    row_distance_px,
+    strips_column_px,
+    widened,
+    widened_rows,
+)
 from pipeline.grid.grid import STRIP_PX, Grid, strips_of_rows
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.masks import territory_window
@@ -38,17 +45,20 @@ def foreign_lands(layers: Layers, codes: Sequence[str]) -> list[ForeignLand]:
 
     Named ``<code>``, ``<code> coastal``, ``*`` and ``* coastal``.
     """
-    lands = [ForeignLand(OTHER_LAND, NO_COUNTRY, coastal=False)]
+    found, coast, outside = set[tuple[int, bool]](), False, False
+    for rows in strips_of_rows(0, len(layers.surface), STRIP_PX):
+        surface, country, coastal = (layer[rows] for layer in layers)
+        foreign = surface == Surface.FOREIGN
+        for at_coast in (False, True):
+            its = country[foreign & (coastal == 1)] if at_coast else country[foreign]
+            found |= {(number, at_coast) for number in np.unique(its).tolist()}
+        coast, outside = coast or bool(coastal.any()), outside or bool((surface == Surface.OUTSIDE).any())
     # Where no sea is known, land beyond all files is not taken for a coast.
-    if layers.coastal.any() and land_mask(lands[0]._replace(coastal=True), layers).any():
-        lands.append(ForeignLand(OTHER_LAND + COASTAL, NO_COUNTRY, coastal=True))
-    foreign = layers.surface == Surface.FOREIGN
-    for index in np.unique(layers.country[foreign]).tolist():
-        if index != NO_COUNTRY:
-            lands.append(ForeignLand(codes[index - 1], index, coastal=False))
-            if (foreign & (layers.country == index) & (layers.coastal == 1)).any():
-                lands.append(ForeignLand(codes[index - 1] + COASTAL, index, coastal=True))
-    return lands
+    if coast and outside:
+        found.add((NO_COUNTRY, True))
+    names = {NO_COUNTRY: OTHER_LAND} | dict(enumerate(codes, 1))
+    lands = sorted(found | {(NO_COUNTRY, False)})
+    return [ForeignLand(names[n] + COASTAL * at_coast, n, at_coast) for n, at_coast in lands]
 
 
 def neighbour_strips_km(
@@ -61,29 +71,34 @@ def neighbour_strips_km(
     """
     reach_px = _margin_px(layers.surface)
     km_per_px = grid.resolution_m / 1000.0 / grid.largest_scale()
-    for rows in strips_of_rows(0, grid.height, STRIP_PX):
-        near = slice(max(rows.start - reach_px, 0), min(rows.stop + reach_px, grid.height))
+    strips = list(strips_of_rows(0, grid.height, STRIP_PX))
+    columns = [strips_column_px(partial(_beside, land, layers), strips, grid.width) for land in lands]
+    for rows, by_land in zip(strips, zip(*columns, strict=True), strict=True):
         home = layers.surface[rows] == Surface.HOME
         values_km = np.full((len(lands), *home.shape), np.nan, dtype=np.float32)
         if home.any():
-            inner = slice(rows.start - near.start, rows.stop - near.start)
-            around = Layers(*(layer[near] for layer in layers))
-            for land, out_km in zip(lands, values_km, strict=True):
-                distance_px = square_distance_px(land_mask(land, around))[inner]
+            for (_, column_px), out_km in zip(by_land, values_km, strict=True):
+                distance_px = row_distance_px(column_px)
                 distance_px[distance_px > reach_px] = np.inf
                 out_km[home] = _below(distance_px[home].astype(np.float64) * km_per_px)
         yield rows, values_km
 
 
 def square_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance in pixels between each pixel and the nearest marked one as squares; infinite without any.
-
-    hypot(max(|dy| - 1, 0), max(|dx| - 1, 0)) is the distance of the centres once every marked pixel is
-    widened by one to all sides.
-    """
-    if not marked.any():
-        return np.full(marked.shape, np.inf, dtype=np.float32)
+    """Distance in pixels between each pixel and the nearest marked one as squares; infinite without any."""
     return row_distance_px(column_distance_px(widened(marked)))
+
+
+def _beside(land: ForeignLand, layers: Layers, rows: slice) -> NDArray[np.bool_]:
+    """Pixels of a land and those around them: the distance to their centres is that of the squares.
+
+    That is hypot(max(|dy| - 1, 0), max(|dx| - 1, 0)) once every marked pixel is widened by one to all sides.
+    """
+
+    def marked(part: slice) -> NDArray[np.bool_]:
+        return land_mask(land, Layers(*(layer[part] for layer in layers)))
+
+    return widened_rows(marked, rows, len(layers.surface))
 
 
 def land_of_band(name: str, codes: Sequence[str]) -> ForeignLand:

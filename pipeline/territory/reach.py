@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
-from pipeline.grid.distance import widened
+from pipeline.grid.distance import widened_rows
 from pipeline.grid.grid import Box, Grid, strips_of_rows
 from pipeline.territory.codes import Surface
 from pipeline.territory.masks import distance_strips_km, is_land
@@ -103,12 +103,11 @@ def sea_distance_km(surface: NDArray[np.uint8], grid: Grid) -> NDArray[np.float3
 def _sea_distances_km(surface: NDArray[np.uint8], grid: Grid) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """The same strip by strip: a number for every pixel of the grid at once is the largest array of a job."""
 
+    def sea(rows: slice) -> NDArray[np.bool_]:
+        return (surface[rows] == Surface.SEA) | (surface[rows] == Surface.OUTSIDE)
+
     def beside_sea(rows: slice) -> NDArray[np.bool_]:
-        """Pixels of sea and those around them."""
-        first = max(rows.start - 1, 0)
-        around = surface[first : min(rows.stop + 1, grid.height)]
-        sea = widened((around == Surface.SEA) | (around == Surface.OUTSIDE))
-        return sea[rows.start - first : rows.stop - first]
+        return widened_rows(sea, rows, grid.height)
 
     return distance_strips_km(beside_sea, surface.shape, grid.resolution_m / grid.largest_scale())
 

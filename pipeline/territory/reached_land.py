@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.grid.grid import Grid
+from pipeline.grid.grid import Grid, strips_of_rows
 from pipeline.kernels import borrowing, constant, kernel
 from pipeline.territory.reach import GROUP, NO_LAND, HillReach, LandKinds, Squares, square_px, squares_with
 
-_ROWS_A_TIME = 8
+_ROWS_A_TIME, _OFFSETS_A_TIME = 8, 64
 # Squares of land: asked for, in reach of a device, in reach of none or no land.
 _OPEN, _REACHED, _BEYOND = 0, 1, 2
 # What is looked for: what any device reaches on any ground; the square of devices that may reach farthest
@@ -176,13 +176,20 @@ def _farthest_of_squares(targets: _Targets, farthest_km: NDArray[np.float32]) ->
                     farthest_km[t, kind] = max(farthest_km[t, kind], its_km)
 
 
-def _sectors_of_offsets(size: int, sectors: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _sectors_of_offsets(size: int, sectors: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """First and last sector of all directions between two squares, by their offset land less device.
 
-    int64[2 m + 1, 2 m + 1] by (dy + m, dx + m); where the squares touch all sectors count.
+    int16[2 m + 1, 2 m + 1] by (dy + m, dx + m); where the squares touch all sectors count.
     """
+    first, last = (np.empty((2 * size + 1, 2 * size + 1), np.int16) for _ in range(2))
+    for rows in strips_of_rows(0, 2 * size + 1, _OFFSETS_A_TIME):
+        first[rows], last[rows] = _sectors_of_rows(size, rows, sectors)
+    return first, last
+
+
+def _sectors_of_rows(size: int, rows: slice, sectors: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     offset = np.arange(-size, size + 1, dtype=np.float64)
-    dy, dx = offset[:, np.newaxis], offset[np.newaxis, :]
+    dy, dx = offset[rows, np.newaxis], offset[np.newaxis, :]
     centre_deg = np.degrees(np.arctan2(dx, -dy))
     widest_deg = np.zeros(centre_deg.shape)
     for down in (-1.0, 1.0):
@@ -191,8 +198,8 @@ def _sectors_of_offsets(size: int, sectors: int) -> tuple[NDArray[np.int64], NDA
             apart_deg = np.abs((corner_deg - centre_deg + 180.0) % 360.0 - 180.0)
             widest_deg = np.maximum(widest_deg, apart_deg)
     a_sector_deg = 360.0 / sectors
-    first = np.floor((centre_deg - widest_deg - 0.01) / a_sector_deg).astype(np.int64)
-    last = np.floor((centre_deg + widest_deg + 0.01) / a_sector_deg).astype(np.int64)
+    first = np.floor((centre_deg - widest_deg - 0.01) / a_sector_deg)
+    last = np.floor((centre_deg + widest_deg + 0.01) / a_sector_deg)
     touching = (np.abs(dy) <= 1) & (np.abs(dx) <= 1)
     return np.where(touching, 0, first), np.where(touching, sectors - 1, np.minimum(last, first + sectors))
 
@@ -201,8 +208,8 @@ def _sectors_of_offsets(size: int, sectors: int) -> tuple[NDArray[np.int64], NDA
 def _search_rows(
     kinds: NDArray[np.uint8],
     targets: _Targets,
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
+    first: NDArray[np.int16],
+    last: NDArray[np.int16],
     square_km: float,
     start: int,
     stop: int,
@@ -227,8 +234,8 @@ def _state_of(
     row: int,
     col: int,
     targets: _Targets,
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
+    first: NDArray[np.int16],
+    last: NDArray[np.int16],
     square_km: float,
     way: int,
     wanted: NDArray[np.bool_],
@@ -266,8 +273,8 @@ def _spare_of_target(
     row: int,
     col: int,
     kind: int,
-    first: NDArray[np.int64],
-    last: NDArray[np.int64],
+    first: NDArray[np.int16],
+    last: NDArray[np.int16],
     square_km: float,
     way: int,
     wanted: NDArray[np.bool_],

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from pipeline.grid.distance import column_distance_px, row_distance_px, strips_distance_px, widened
+from pipeline.grid.distance import (
+    column_distance_px,
+    row_distance_px,
+    strips_column_px,
+    widened,
+    widened_rows,
+)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.5, 0.999])
@@ -48,7 +54,8 @@ def test_distances_by_strips_are_those_of_the_whole(strip_px):
     for share in (0.0, 0.002, 0.1):
         marked = rng.random((60, 45)) < share
         strips = [slice(first, min(first + strip_px, 60)) for first in range(0, 60, strip_px)]
-        found = list(strips_distance_px(lambda rows, its=marked: its[rows], strips, 45))
+        found = list(strips_column_px(lambda rows, its=marked: its[rows], strips, 45))
         assert [rows for rows, _ in found] == strips
-        whole = row_distance_px(column_distance_px(marked))
-        assert np.concatenate([distance_px for _, distance_px in found]).tobytes() == whole.tobytes()
+        assert np.array_equal(np.concatenate([its_px for _, its_px in found]), column_distance_px(marked))
+        around = [widened_rows(lambda rows, its=marked: its[rows], rows, 60) for rows in strips]
+        assert np.array_equal(np.concatenate(around), widened(marked))
