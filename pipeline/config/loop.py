@@ -78,6 +78,8 @@ class Loop(Section):
     """A device that is silent for this much longer than its polling interval counts as lost."""
     keep_days: Annotated[Whole, Field(ge=1, le=36_500)] = 400
     """How long requests and offers are kept."""
+    admin_token_sha256: Annotated[str, Field(min_length=64, max_length=64)] | None = None
+    """SHA-256 (hex) of the token that `/v1/devices` and `/v1/uses` ask for; none: they answer nobody."""
     listing: Path | None = None
     """Listing of approved databases (JSON); neighbours in it are named to devices that are outside."""
     moved_to: list[LoopDatabase] = []

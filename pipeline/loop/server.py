@@ -32,6 +32,7 @@ from pipeline.files import JsonObject
 from pipeline.loop.journal import Journal, JournalLine, request_row
 from pipeline.loop.methods import execute, method_named
 from pipeline.loop.request_limits import LARGEST_BODY, Buckets, Refused, check_http, content_of, http_of
+from pipeline.loop.rest import RequestCounts, Rest
 from pipeline.loop.rpc import Envelope, RpcRequest, answer_envelope, read_envelope
 from pipeline.loop.served import Clock, Served, instant_text, loop_settings
 from pipeline.loop.storage import open_storage
@@ -68,6 +69,7 @@ class Worker:
         self.served = Served(settings.results, engine, loop, Clock(settings.begin))
         self.journal = Journal(engine)
         self.served.flush = self.journal.flush
+        self.counts = RequestCounts()
         self._buckets = _buckets_of(loop.rate)
         self._refreshed_s = self._forgot_s = self._settled_s = time.monotonic()
 
@@ -128,6 +130,7 @@ class Worker:
             at_s=int(self.served.clock.now_s()),
         )
         self.journal.add(JournalLine(row, outcome.offers, _desc_of(request.params)))
+        self.counts.add(row["method"], code, outcome.ms)
         _log_request(row)
         return outcome.member, outcome.content
 
@@ -284,6 +287,7 @@ def make_app(settings: ServerSettings) -> Starlette:
             Route("/paws", worker.paws, methods=every),
             Route("/health", worker.health, methods=["GET"]),
             Route("/listing.json", worker.listing, methods=["GET"]),
+            *Rest(worker.served, worker.counts).routes(),
         ],
         lifespan=lifespan,
     )
