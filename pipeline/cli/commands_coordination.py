@@ -194,24 +194,55 @@ def export(
     radar_export_command(register, kind, out)
 
 
-@app.command(epilog="Example: channelmaps dfs --f-mhz 5260 --bandwidth-mhz 20 --eirp-dbm 23")
+@app.command(
+    epilog="Examples: channelmaps dfs --f-mhz 5260 --bandwidth-mhz 20 --eirp-dbm 23\n\n"
+    "channelmaps dfs --f-mhz 5600 --bandwidth-mhz 20 --eirp-dbm 20 --radars radars.csv "
+    "--results results/slovenia/latest --out dfs_detect.tif"
+)
 def dfs(
     f_mhz: Annotated[float, typer.Option("--f-mhz", help="Centre of the channel in MHz.")],
     bandwidth_mhz: Annotated[float, typer.Option("--bandwidth-mhz", help="Its width in MHz.")],
     eirp_dbm: Annotated[float, typer.Option("--eirp-dbm", help="Largest e.i.r.p. in dBm, up to 30.")],
     as_json: _JsonOption = False,
+    radars: Annotated[
+        Path | None, typer.Option(help="CSV id,lon,lat,height_m,f_mhz,bandwidth_mhz,eirp_dbm.")
+    ] = None,
+    results: Annotated[Path | None, typer.Option(help="A published run, for the grid of the map.")] = None,
+    out: Annotated[Path | None, typer.Option(help="GeoTIFF to write: where a radar is detected.")] = None,
+    height_m: Annotated[float, typer.Option("--height-m", help="Antenna of the device, for the map.")] = 1.5,
 ) -> None:
-    """Dynamic frequency selection in 5 GHz: threshold and times (SM.2405, Table A2-3)."""
-    from pipeline.coordination.sensing import dfs_command
+    """Dynamic frequency selection in 5 GHz (SM.2405, Table A2-3): threshold and times, or a map."""
+    if radars is None and results is None and out is None:
+        from pipeline.coordination.sensing import dfs_command
 
-    dfs_command(f_mhz, bandwidth_mhz, eirp_dbm, as_json=as_json)
+        dfs_command(f_mhz, bandwidth_mhz, eirp_dbm, as_json=as_json)
+        return
+    if radars is None or results is None or out is None:
+        raise typer.BadParameter("a map needs --radars, --results and --out")
+    from pipeline.studies.sensing_maps import DfsMap, dfs_detect_command
+
+    dfs_detect_command(DfsMap(f_mhz, bandwidth_mhz, eirp_dbm, height_m), radars, results, out)
 
 
-@app.command(epilog="Example: channelmaps sensing --config sensing.yaml")
+@app.command(
+    epilog="Examples: channelmaps sensing --config sensing.yaml\n\n"
+    "channelmaps sensing --config sensing.yaml --results results/slovenia/latest --out sensing_gap.tif"
+)
 def sensing(
     config: Annotated[Path, typer.Option(help="YAML with detector, signal and what hides it.")],
+    results: Annotated[Path | None, typer.Option(help="A published run, with internal/, for a map.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="GeoTIFF to write: by how much a hidden detector misses television.")
+    ] = None,
 ) -> None:
     """What a detector needs and what a hidden one gets (SM.2405, Annex 2); never changes a map."""
-    from pipeline.coordination.sensing import sensing_command
+    if results is None and out is None:
+        from pipeline.coordination.sensing import sensing_command
 
-    sensing_command(config)
+        sensing_command(config)
+        return
+    if results is None or out is None:
+        raise typer.BadParameter("a map needs --results and --out")
+    from pipeline.studies.sensing_maps import sensing_gap_command
+
+    sensing_gap_command(config, results, out)

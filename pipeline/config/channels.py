@@ -168,6 +168,9 @@ class Areas(Section):
     exclusions: list[Path] = []
     """Polygons in which no device may transmit (GeoPackage, GeoJSON, or CSV with a column wkt in lon/lat);
     columns channels (such as 21-23;38, or *) and reason. Quiet zones of radio astronomy belong here."""
+    masks: list[Path] = []
+    """Limiting masks: polygons (as `exclusions`) with a cap, for incumbents whose places are unknown or not
+    to be told; columns channels, cap_dbm, cap_density_dbm_per_100khz (one may be empty), reason, source."""
     relay_sites: Path | None = None
     """Sites that receive television off the air: id, lon, lat, channel, parent_lon, parent_lat."""
     relay_distances: Path = TABLES / "relay_keyhole.csv"

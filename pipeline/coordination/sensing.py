@@ -82,9 +82,20 @@ def hidden_level_dbm(case: SensingCase) -> float:
     return open_dbm - case.height_loss_db - case.wall_loss_db - spread_db
 
 
+def _noise_dbm(case: SensingCase) -> float:
+    return _THERMAL_DBM_PER_HZ + 60.0 + 10.0 * math.log10(case.bandwidth_mhz) + case.noise_figure_db
+
+
+def level_needed_dbm(case: SensingCase) -> float:
+    """Least level that an energy detector finds."""
+    needed = snr_needed(case)["energy_needed"]
+    assert needed is not None
+    return _noise_dbm(case) + 10.0 * math.log10(needed)
+
+
 def sensing_document(case: SensingCase) -> dict[str, object]:
     """All results as plain data; margins are negative where the detector misses the signal."""
-    noise_dbm = _THERMAL_DBM_PER_HZ + 60.0 + 10.0 * math.log10(case.bandwidth_mhz) + case.noise_figure_db
+    noise_dbm = _noise_dbm(case)
     snr_db = hidden_level_dbm(case) - noise_dbm
     needed_db = {
         name: None if value is None or value <= 0.0 else 10.0 * math.log10(value)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ from pipeline.plan.plausible_places import (
     transmitters_of,
 )
 from pipeline.reference.limiting_channels import victim_channels
-from pipeline.registers.areas import read_adjustments, read_exclusions
+from pipeline.registers.areas import ChannelArea, read_adjustments, read_exclusions, read_masks
 from pipeline.registers.same_station import PLACES, SPELLINGS, twins
 from pipeline.terrain.elevation import elevation_of
 from pipeline.terrain.radial import CLEARANCE_KM
@@ -204,9 +205,7 @@ def check_areas(config: Config, boundaries: Boundaries) -> Iterator[str]:
     """
     territory = boundaries.territory
     shapely.prepare(territory)
-    for path in [*config.areas.exclusions, *config.areas.adjustments]:
-        of_file = path in config.areas.exclusions
-        areas = read_exclusions([path]) if of_file else [item.area for item in read_adjustments([path])]
+    for path, areas in _areas_by_file(config):
         yield from repair_lines(area.repair for area in areas if area.repair is not None)
         touching = [bool(shapely.intersects(territory, area.shape)) for area in areas]
         for area, touches in zip(areas, touching, strict=True):
@@ -214,6 +213,13 @@ def check_areas(config: Config, boundaries: Boundaries) -> Iterator[str]:
                 refuse_exchanged_area(area, boundaries)
         if areas and not any(touching):
             yield f"  no effect     {path}: none of its {len(areas)} polygons touches the territory"
+
+
+def _areas_by_file(config: Config) -> Iterator[tuple[Path, list[ChannelArea]]]:
+    """All areas of the configuration with their files."""
+    yield from ((path, read_exclusions([path])) for path in config.areas.exclusions)
+    yield from ((path, [mask.area for mask in read_masks([path])]) for path in config.areas.masks)
+    yield from ((path, [item.area for item in read_adjustments([path])]) for path in config.areas.adjustments)
 
 
 def table_lines(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -34,7 +34,7 @@ from pipeline.radio.allocations import is_partial, open_channels
 from pipeline.radio.emission import device_cap_dbm
 from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notice
 from pipeline.reference.ratios import building_loss_db
-from pipeline.registers.areas import read_adjustments, read_exclusions
+from pipeline.registers.areas import read_adjustments, read_exclusions, read_masks
 from pipeline.registers.guard_intervals import guard_summary
 from pipeline.registers.stations import register_sizes, station_files
 from pipeline.registers.transmitters import summary
@@ -182,8 +182,8 @@ def service_entry(name: str, service: Service) -> dict[str, object]:
 
 
 def area_entries(config: Config) -> list[dict[str, object]]:
-    """The log of exclusions and manual adjustments: what holds where; for an adjustment who, when, why."""
-    areas = read_exclusions(config.areas.exclusions)
+    """The log of exclusions, masks and manual adjustments: what holds where; for these who, when, why."""
+    areas = read_exclusions(config.areas.exclusions) + [mask.area for mask in read_masks(config.areas.masks)]
     areas += [adjustment.area for adjustment in read_adjustments(config.areas.adjustments)]
     return [
         {

@@ -6,6 +6,7 @@ GeoPackage and GeoJSON in any stated CRS, or CSV with a column ``wkt`` in lon/la
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
 
 import shapely
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
@@ -22,7 +23,15 @@ from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT
 from pipeline.grid.polygons import EDGE_STEP_M, read_frame
 from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
-from pipeline.rows.row_models import NumberCell, StrippedRow, check_record, columns_of, read_records
+from pipeline.rows.row_models import (
+    MAY_BE_EMPTY,
+    NumberCell,
+    StrippedRow,
+    check_record,
+    columns_of,
+    read_records,
+    row_problem,
+)
 from pipeline.rows.text_records import Record, check_columns
 
 _ALL_CHANNELS = "*"
@@ -51,6 +60,7 @@ def _day(text: str) -> str:
 
 
 _Text = Annotated[str, Field(min_length=1, description="some text")]
+_Cap = Annotated[float, Field(ge=-99, le=60)]
 
 
 class _ExclusionRow(StrippedRow):
@@ -60,6 +70,28 @@ class _ExclusionRow(StrippedRow):
         Field(description="* or numbers and ranges such as 21-23;38"),
     ]
     reason: _Text
+
+
+class _MaskRow(StrippedRow):
+    channels: Annotated[
+        frozenset[int] | None,
+        BeforeValidator(parse_channels),
+        Field(description="* or numbers and ranges such as 21-23;38"),
+    ]
+    cap_dbm: Annotated[_Cap | None, MAY_BE_EMPTY, Field(description="-99 to 60 dBm, or empty")]
+    cap_density_dbm_per_100khz: Annotated[
+        _Cap | None, MAY_BE_EMPTY, Field(description="-99 to 60 dBm in 100 kHz, or empty")
+    ]
+    reason: _Text
+    source: _Text
+
+    @model_validator(mode="after")
+    def _capped(self) -> _MaskRow:
+        if self.cap_dbm is None and self.cap_density_dbm_per_100khz is None:
+            raise row_problem(
+                "cap_dbm", "mask without a cap", "a cap, in the device's bandwidth or in 100 kHz"
+            )
+        return self
 
 
 class _AdjustmentRow(StrippedRow):
@@ -93,6 +125,20 @@ class _Drawn(NamedTuple):
     repair: Repair | None
 
 
+class LimitingMask(NamedTuple):
+    """A cap in an area, in the bandwidth of the device or in 100 kHz; None: no such cap."""
+
+    area: ChannelArea
+    cap_dbm: float | None
+    cap_density_dbm_per_100khz: float | None
+
+    def eirp_dbm(self, bandwidth_mhz: float) -> float:
+        """Largest e.i.r.p. of a device of that bandwidth."""
+        density = self.cap_density_dbm_per_100khz
+        spread = math.inf if density is None else density + 10.0 * math.log10(10.0 * bandwidth_mhz)
+        return spread if self.cap_dbm is None else min(self.cap_dbm, spread)
+
+
 class Adjustment(NamedTuple):
     """A signed change of the limit by DTT in an area; who decided it, when and why."""
 
@@ -110,6 +156,15 @@ def read_exclusions(paths: Sequence[Path]) -> list[ChannelArea]:
     return [area for path in paths for area, _ in _read_areas(path, _ExclusionRow)]
 
 
+def read_masks(paths: Sequence[Path]) -> list[LimitingMask]:
+    """Limiting masks of all files, in their order; each needs a cap, a reason and a source."""
+    return [
+        LimitingMask(area, row.cap_dbm, row.cap_density_dbm_per_100khz)
+        for path in paths
+        for area, row in _read_areas(path, _MaskRow)
+    ]
+
+
 def read_adjustments(paths: Sequence[Path]) -> list[Adjustment]:
     """Manual adjustments of all files, in their order; each needs who, when (a date) and why."""
     return [
@@ -119,7 +174,7 @@ def read_adjustments(paths: Sequence[Path]) -> list[Adjustment]:
     ]
 
 
-_Row = TypeVar("_Row", _ExclusionRow, _AdjustmentRow)
+_Row = TypeVar("_Row", _ExclusionRow, _MaskRow, _AdjustmentRow)
 
 
 def _read_areas(path: Path, model: type[_Row]) -> list[tuple[ChannelArea, _Row]]:

@@ -1,4 +1,4 @@
-"""Polygons in which no device may transmit: quiet zones, exclusion areas, by channel.
+"""Polygons in which no device may transmit, or only below a cap: quiet zones, exclusion areas, masks.
 
 With nothing configured they limit nothing, and that is known everywhere.
 """
@@ -21,10 +21,20 @@ from pipeline.budget import Budget, Term
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
+from pipeline.errors import InputError
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import project
-from pipeline.registers.areas import ChannelArea, concerns, read_exclusions
-from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, check_channels, forbid, unlimited
+from pipeline.radio.emission import device_cap_dbm
+from pipeline.registers.areas import ChannelArea, LimitingMask, concerns, read_exclusions, read_masks
+from pipeline.services.base import (
+    BlockLimit,
+    ServiceContext,
+    ServiceLimit,
+    check_channels,
+    forbid,
+    lower,
+    unlimited,
+)
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -32,13 +42,18 @@ from pipeline.territory.rasters import CheckedTerritory
 def prepare(
     service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel
 ) -> BlockLimit:
-    """No permission in pixels that an exclusion area of the channel touches."""
-    areas = [a for a in read_exclusions(context.config.areas.exclusions) if concerns(a, channel)]
-    shapes = project([area.shape for area in areas], context.grid.crs)
+    """No permission in pixels that an exclusion area of the channel touches; its masks' caps in theirs."""
+    settings, grid = context.config.areas, context.grid
+    areas = [a for a in read_exclusions(settings.exclusions) if concerns(a, channel)]
+    shapes = project([area.shape for area in areas], grid.crs)
+    masks = [mask for mask in read_masks(settings.masks) if concerns(mask.area, channel)]
+    masked = [(project([mask.area.shape], grid.crs), mask.eirp_dbm(device.bandwidth_mhz)) for mask in masks]
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
-        forbid(lowest, touched(shapes, context.grid, rows, cols), service.code)
+        forbid(lowest, touched(shapes, grid, rows, cols), service.code)
+        for shape, cap_dbm in masked:
+            lower(lowest, np.where(touched(shape, grid, rows, cols), cap_dbm, np.inf), service.code)
         return lowest
 
     return limit
@@ -47,20 +62,45 @@ def prepare(
 def explain(
     service: ServiceRow, context: ServiceContext, device: Device, channel: DeviceChannel, row: int, col: int
 ) -> Budget | None:
-    """Reasons of the areas that touch a pixel."""
-    areas = areas_at(read_exclusions(context.config.areas.exclusions), channel, context.grid, row, col)
+    """Reasons of the areas that touch a pixel; without one the strictest mask."""
+    settings, grid = context.config.areas, context.grid
+    areas = areas_at(read_exclusions(settings.exclusions), channel, grid, row, col)
     reasons = [area.values["reason"] for area in areas]
-    if not reasons:
+    if reasons:
+        term = Term("exclusion area", -math.inf, "; ".join(reasons))
+        return Budget({"reasons": reasons}, (term,), service.code)
+    masks = [mask for mask in read_masks(settings.masks) if areas_at([mask.area], channel, grid, row, col)]
+    if not masks:
         return None
-    return Budget(
-        {"reasons": reasons}, (Term("exclusion area", -math.inf, "; ".join(reasons)),), service.code
+    strictest = min(masks, key=lambda mask: mask.eirp_dbm(device.bandwidth_mhz))
+    told = strictest.area.values
+    term = Term(
+        "limiting mask", strictest.eirp_dbm(device.bandwidth_mhz), f"{told['reason']} ({told['source']})"
     )
+    return Budget({"reasons": [told["reason"]]}, (term,), service.code)
 
 
 def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
     """Read the polygons, refused if faulty or if the plan lacks a channel; ``adjustments`` counts them."""
     check_area_channels(config, read_exclusions(config.areas.exclusions))
+    masks = read_masks(config.areas.masks)
+    check_area_channels(config, [mask.area for mask in masks])
+    for mask in masks:
+        _refuse_idle(mask, config)
     yield from ()
+
+
+def _refuse_idle(mask: LimitingMask, config: Config) -> None:
+    """A mask above what every device may radiate anyway limits nothing: somebody meant something else."""
+    if all(mask.eirp_dbm(device.bandwidth_mhz) > device_cap_dbm(device) for device in config.devices):
+        raise InputError(
+            "mask lies above the cap of every device",
+            file=mask.area.file,
+            row=mask.area.row,
+            field="cap_dbm",
+            value=mask.cap_dbm if mask.cap_dbm is not None else mask.cap_density_dbm_per_100khz,
+            allowed="less than a device of this territory may radiate",
+        )
 
 
 def check_area_channels(config: Config, areas: Sequence[ChannelArea]) -> None:

@@ -15,6 +15,7 @@ from pipeline.radio.channel_plan import (
     centre_mhz,
     index_of,
     offset_of,
+    plan_channels,
     plan_neighbours,
     segment_of,
     slices_of,
@@ -48,6 +49,14 @@ EDGES = [
     ("6MHz", 36, 602, 608),
     ("6MHz", 51, 692, 698),
     ("6MHz", 69, 800, 806),
+    ("6MHz-KR", 2, 54, 60),
+    ("6MHz-KR", 4, 66, 72),
+    ("6MHz-KR", 5, 76, 82),
+    ("6MHz-KR", 6, 82, 88),
+    ("6MHz-KR", 7, 174, 180),
+    ("6MHz-KR", 13, 210, 216),
+    ("6MHz-KR", 14, 470, 476),
+    ("6MHz-KR", 51, 692, 698),
 ]
 
 
@@ -64,7 +73,7 @@ def test_gaps_between_segments_have_no_channel():
 
 
 def test_unknown_plan_is_refused_with_the_known_names():
-    with pytest.raises(InputError, match="6MHz, 7MHz, 7MHz-GE06, 8MHz"):
+    with pytest.raises(InputError, match="6MHz, 6MHz-ISDB, 6MHz-KR, 7MHz, 7MHz-GE06, 8MHz"):
         named_plan("9MHz")
 
 
@@ -161,6 +170,17 @@ AMERICA = named_plan("6MHz")
 def test_index_of_channels_counts_the_gap_upwards(channel, victim, index):
     channels = Channels(plan=AMERICA, wsd=[20])
     assert offset_of(channels, _Device(6.0), channel, victim).number == index
+
+
+def test_numbers_beside_a_gap_of_the_korean_plan_are_no_neighbours():
+    """Fig. A10-1: 54-72, 76-88, 174-216, 470-698 MHz: 4|5, 6|7 and 13|14 do not touch."""
+    channels = Channels(plan=named_plan("6MHz-KR"), wsd=[20])
+    assert plan_channels(channels) == list(range(2, 52))
+    for lower, upper in ((4, 5), (6, 7), (13, 14)):
+        assert upper not in plan_neighbours(channels, lower)
+        assert lower not in plan_neighbours(channels, upper)
+    assert set(plan_neighbours(channels, 5)) == {5, 6}
+    assert set(plan_neighbours(channels, 20)) == {19, 20, 21}
 
 
 def test_channels_of_two_widths_that_touch_are_adjacent():

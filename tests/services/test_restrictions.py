@@ -17,8 +17,8 @@ from pipeline.budget import Budget, Term
 from pipeline.errors import InputError
 from pipeline.quantise import NOT_PERMITTED
 from pipeline.radio.emission import device_cap_dbm
-from pipeline.registers.areas import parse_channels, read_adjustments, read_exclusions
-from pipeline.services import relay_sites
+from pipeline.registers.areas import parse_channels, read_adjustments, read_exclusions, read_masks
+from pipeline.services import exclusion_areas, relay_sites
 from pipeline.services.adjustments import adjusted_budget, adjusted_limit
 from pipeline.services.base import ServiceContext, ServiceLimit, unlimited
 from pipeline.services.evaluated import prepare_services, settled_flags
@@ -133,6 +133,73 @@ def touched_by_definition(shape_deg: shapely.Polygon) -> np.ndarray:
     north = GRID.north_m - row * GRID.resolution_m
     squares = shapely.box(west, north - GRID.resolution_m, west + GRID.resolution_m, north)
     return shapely.intersects(squares, shape)
+
+
+MASKED = [(502_030, 101_040), (506_050, 101_570), (505_020, 106_030)]
+
+
+def mask(path: Path, **values: object) -> Path:
+    shape = polygon_deg(MASKED)
+    row = {
+        "channels": "21-30",
+        "cap_dbm": "",
+        "cap_density_dbm_per_100khz": "",
+        "reason": "radar",
+        "source": "MoD",
+    }
+    return Path(polygon_csv(path, [{**row, **values, "wkt": shape.wkt}]))
+
+
+def test_mask_caps_the_pixels_that_it_touches(tmp_path: Path, repository: Path) -> None:
+    path = mask(tmp_path / "masks.csv", cap_dbm=12.5)
+    inside = touched_by_definition(polygon_deg(MASKED))
+    context = context_with(tmp_path, repository, masks=[str(path)])
+    found = published(context, 22)
+    sure = inside & (found.limit_centi_dbm == 1250)
+    assert (inside ^ sure).sum() <= 2
+    assert (found.limit_centi_dbm[~inside] == 3600).sum() >= (~inside).sum() - 2
+    assert (found.limiting_service[sure] == service_code("exclusion_area")).all()
+    assert (published(context, 31).limit_centi_dbm == 3600).all()
+    row, col = np.argwhere(sure)[0]
+    told = explain("exclusion_area", context, context.config.devices[0], 22, int(row), int(col))
+    assert told is not None
+    assert [(term.value_db, term.note) for term in told.terms] == [(12.5, "radar (MoD)")]
+
+
+def test_density_of_a_mask_counts_in_the_bandwidth_of_the_device(tmp_path: Path) -> None:
+    """-5 dBm in 100 kHz: 14.03 dBm in 8 MHz, 11.99 dBm in 5 MHz; the smaller of both caps holds."""
+    (wide,) = read_masks([mask(tmp_path / "a.csv", cap_density_dbm_per_100khz=-5.0)])
+    assert wide.eirp_dbm(8.0) == pytest.approx(14.031, abs=1e-3)
+    assert wide.eirp_dbm(5.0) == pytest.approx(11.990, abs=1e-3)
+    (both,) = read_masks([mask(tmp_path / "b.csv", cap_dbm=13.0, cap_density_dbm_per_100khz=-5.0)])
+    assert (both.eirp_dbm(8.0), both.eirp_dbm(5.0)) == (13.0, pytest.approx(11.990, abs=1e-3))
+
+
+def test_stricter_of_exclusion_and_mask_holds(tmp_path: Path, repository: Path) -> None:
+    shape = polygon_deg(MASKED)
+    zone = polygon_csv(tmp_path / "z.csv", [{"channels": "22", "reason": "observatory", "wkt": shape.wkt}])
+    path = mask(tmp_path / "masks.csv", cap_dbm=12.5)
+    context = context_with(tmp_path, repository, masks=[str(path)], exclusions=[str(zone)])
+    found = published(context, 22)
+    assert not (found.limit_centi_dbm == 1250).any()
+    assert (found.limit_centi_dbm == NOT_PERMITTED).any()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "mask without a cap"),
+        ({"cap_dbm": 36.5}, "above the cap of every device"),
+        ({"cap_density_dbm_per_100khz": 40.0}, "above the cap of every device"),
+        ({"cap_dbm": 10.0, "source": ""}, "source"),
+        ({"cap_dbm": 10.0, "channels": "70"}, "not in the plan"),
+        ({"cap_dbm": "nan"}, "cap_dbm"),
+    ],
+)
+def test_mask_that_means_nothing_is_refused(tmp_path: Path, repository: Path, values, said: str) -> None:
+    context = context_with(tmp_path, repository, masks=[str(mask(tmp_path / "masks.csv", **values))])
+    with pytest.raises(InputError, match=said):
+        list(exclusion_areas.check(service_row("exclusion_area"), context.config, None))
 
 
 def test_exclusions_of_geojson_and_geopackage_are_the_same(tmp_path: Path, repository: Path) -> None:

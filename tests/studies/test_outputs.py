@@ -92,6 +92,12 @@ COMMANDS = {
     "devices placed": Command("devices placed --db sqlite:///links.csv", ("--out",), "links.csv"),
     "links": Command("links links.csv", ("--out",), "links.csv", "links.csv"),
     "contour": Command("contour tiny.yaml", ("--out",), "register.csv", "contours.gpkg"),
+    "dfs": Command(
+        "dfs --f-mhz 5600 --bandwidth-mhz 20 --eirp-dbm 20 --radars links.csv --results results/tiny/latest",
+        ("--out",),
+        "links.csv",
+    ),
+    "sensing": Command("sensing --config tiny.yaml --results results/tiny/latest", ("--out",), "tiny.yaml"),
     "occupancy": Command(
         "occupancy links.csv --results results/tiny/latest", ("--out",), "links.csv", "summary.csv"
     ),

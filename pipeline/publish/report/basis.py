@@ -158,7 +158,9 @@ def services(facts: Facts) -> list[PagePart]:
             ]
             for area in facts["areas"]
         ]
-        parts.append(pages.table(["area", "what holds"], shown, "tt", "Exclusions and manual adjustments"))
+        parts.append(
+            pages.table(["area", "what holds"], shown, "tt", "Exclusions, masks and manual adjustments")
+        )
     elif withheld := facts.get(WITHHELD, {}).get("areas"):
         told = f"{withheld} exclusions and manual adjustments hold; they are listed in {INTERNAL_REPORT}."
         parts.append(pages.element("p", told))
