@@ -87,6 +87,21 @@ def aggregate(
     )
 
 
+@app.command(epilog="Example: channelmaps zone configs/slovenia.yaml --rules zone.yaml --out zone")
+def zone(
+    config: Annotated[Path, typer.Argument(help="Territory file.")],
+    rules: Annotated[Path, typer.Option(help="YAML: zone_km, conditions, preferential, zone_cap_dbm.")],
+    out: Annotated[Path, typer.Option(help="Folder for the map of the zone and the masks.")],
+    build: Annotated[
+        Path | None, typer.Option(help="Intermediates of the territory, if not build/<name>.")
+    ] = None,
+) -> None:
+    """Zone along the borders with its conditions, and masks for channels preferred abroad."""
+    from pipeline.studies.coordination_zone import zone_command
+
+    zone_command(config, rules, out, build=build)
+
+
 @app.command(epilog="Example: channelmaps priority configs/slovenia.yaml --out priority")
 def priority(
     config: ConfigFile,

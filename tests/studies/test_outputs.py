@@ -98,6 +98,7 @@ COMMANDS = {
         "links.csv",
     ),
     "sensing": Command("sensing --config tiny.yaml --results results/tiny/latest", ("--out",), "tiny.yaml"),
+    "zone": Command("zone tiny.yaml --rules links.csv", ("--out",), "links.csv", "coordination_zone.tif"),
     "occupancy": Command(
         "occupancy links.csv --results results/tiny/latest", ("--out",), "links.csv", "summary.csv"
     ),
