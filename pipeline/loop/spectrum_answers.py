@@ -188,7 +188,9 @@ def _windows(served: Served, setting: Setting, place: Place, found: Found) -> tu
     """What is offered from now on; nothing before the run begins, after it has ended."""
     if not setting.from_s <= setting.now_s < setting.until_s:
         return ()
-    stopped = withdrawn_channels(setting.orders, place.lon_deg, place.lat_deg, place.radius_m)
+    corners = place.corners or ((place.lon_deg, place.lat_deg),)
+    # Of slaves that may be anywhere in their master's reach it is the circle of that.
+    stopped = withdrawn_channels(setting.orders, corners, found.radius_m)
     segments = segments_of(found.entries, found.raw)
     if stopped:
         segments = [one for one in segments if not stopped & {"*", *_numbers(one.channel)}]

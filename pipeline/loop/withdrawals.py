@@ -62,27 +62,33 @@ def refuse_withdrawn(
         raise PawsError(Code.UNAUTHORIZED, f"the device is {row['state']}")
 
 
-def withdrawn_channels(orders: Iterable[Order], lon_deg: float, lat_deg: float, radius_m: float) -> set[str]:
-    """Channels that vanish within a circle, as text; ``*`` for all."""
+def withdrawn_channels(
+    orders: Iterable[Order], corners: Sequence[tuple[float, float]], radius_m: float
+) -> set[str]:
+    """Channels that vanish within a distance of a place, as text; ``*`` for all.
+
+    ``corners`` in degrees: one of a point, the ring of a region.
+    """
     found = {order.target for order in orders if order.scope == "channel"}
-    if any(order.scope == "area" and _reaches(order, lon_deg, lat_deg, radius_m) for order in orders):
+    if any(order.scope == "area" and _reaches(order, corners, radius_m) for order in orders):
         found.add("*")
     return found
 
 
-def _reaches(order: Order, lon_deg: float, lat_deg: float, radius_m: float) -> bool:
-    """Whether a circle touches the area of an order."""
+def _reaches(order: Order, corners: Sequence[tuple[float, float]], radius_m: float) -> bool:
+    """Whether a circle or region touches the area of an order."""
     from pyproj import Geod
-    from shapely import Point, from_wkb
+    from shapely import Point, Polygon, from_wkb
     from shapely.ops import nearest_points
 
     if order.geometry is None:
         return True
-    place, area = Point(lon_deg, lat_deg), from_wkb(order.geometry)
+    place = Point(corners[0]) if len(corners) == 1 else Polygon(corners)
+    area = from_wkb(order.geometry)
     if area.intersects(place):
         return True
-    near, _ = nearest_points(area, place)
-    _, _, distance_m = Geod(ellps="WGS84").inv(lon_deg, lat_deg, near.x, near.y)
+    near, own = nearest_points(area, place)
+    _, _, distance_m = Geod(ellps="WGS84").inv(own.x, own.y, near.x, near.y)
     # Nearest in degrees is not nearest in metres: at 60 degrees it is up to twice as far.
     return bool(distance_m <= 2.0 * radius_m)
 

@@ -309,6 +309,10 @@ def test_withdrawn_channels_and_areas_vanish(client: TestClient, tmp_path: Path,
     run("devices", "withdraw", "--area", f"{tmp_path}/a.geojson", "--reason", "x", "--db", db)
     assert channels() == []
     assert channels(location=place(46.4003, 15.30)) == [24, 25, 26, 47]
+    # A region of which a corner far from the area comes first.
+    around = [(15.30, 46.42), (15.20, 46.42), (15.20, 46.38), (15.30, 46.38), (15.30, 46.42)]
+    exterior = [{"longitude": lon, "latitude": lat} for lon, lat in around]
+    assert channels(location={"region": {"exterior": exterior}}) == []
 
 
 def test_order_says_one_thing(db: str) -> None:
