@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.application import app
-from pipeline.errors import InputError
+from pipeline.errors import InputError, fault_lines
 
 if TYPE_CHECKING:
     from pipeline.registers.finishing import Target
@@ -162,4 +163,12 @@ def init(
     from pipeline.registers.importing import as_of_day
 
     given = InitOptions(out, proposals, answers, answer or [], as_of_day(as_of), resolution_m)
-    raise typer.Exit(0 if init_command(country, folder, given) else 2)
+    try:
+        well = init_command(country, folder, given)
+    except InputError as error:  # of several open questions all are told
+        if len(error.faults) == 1:
+            raise
+        for line in fault_lines(error.faults):
+            print(f"channelmaps: {line}", file=sys.stderr)
+        well = False
+    raise typer.Exit(0 if well else 2)

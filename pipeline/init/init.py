@@ -148,6 +148,7 @@ def _new_territory(
         plan=named_plan(name),
         system=system,
         answers=answers,
+        has_days=any(file.table is not None and file.table.has_days for file in found.of("transmitters")),
         today=(options.as_of or date.today()).isoformat(),
     )
 

@@ -35,6 +35,7 @@ def propose_pattern_columns(draft: TableDraft) -> None:
         first = f"{before}{azimuths[0]}{behind}"
         for azimuth in azimuths.values():
             draft.meant[f"{before}{azimuth}{behind}"] = []
+            draft.azimuths.add(f"{before}{azimuth}{behind}")
         unit = understood(first.replace(azimuths[0], " ")).unit
         if kind == "erp" and unit in POWER_UNITS:
             draft.proposal.pattern["unit"] = unit

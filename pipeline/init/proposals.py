@@ -43,6 +43,7 @@ from pipeline.init.table_proposal import (
     headers_in,
 )
 
+_LONGEST_ID = 64
 _ALL_POWER_UNITS = (*POWER_UNITS, "mW", "MW")
 _POWERS = ("erp_kw", "eirp_kw", "power")
 _PLACES = ("lat", "lon", "lat_lon", "ngr", "x", "y")
@@ -207,13 +208,21 @@ def _id(draft: TableDraft) -> None:
     if named:
         columns["id"] = {"from": named[0]}
         return
-    site = columns.get("site", {}).get("from")
-    channel = (columns.get("channel") or columns.get("centre_mhz") or {}).get("from")
-    if site and channel:
-        pairs = [f"{a} {b}".strip() for a, b in zip(draft.raw[site], draft.raw[channel], strict=True)]
-        if are_different(pairs):
-            columns["id"] = {"template": f"{{{site}}}-{{{channel}}}"}
-            draft.proposal.notes["id"] = "no column of ids: site and channel together"
+    channel = "channel" if "channel" in columns else "centre_mhz"
+    known = ("site", channel, "polarisation", "erp_kw", "lat", "lon", "antenna_height_agl_m")
+    headers = [name for target in known for name in headers_in(columns.get(target, {}))]
+    others = [header.text for header in draft.headers if header.text not in headers]
+    rows = zip(*draft.raw.values(), strict=True)
+    filled = [i for i, cells in enumerate(rows) if any(map(str.strip, cells))]
+    chosen: list[str] = []
+    texts = [""] * len(filled)
+    for header in [*headers, *others]:
+        longer = [f"{text}-{draft.raw[header][i].strip()}" for text, i in zip(texts, filled, strict=True)]
+        if len({*longer}) > len({*texts}) or len(chosen) < 2:
+            texts, chosen = longer, [*chosen, header]
+    if len({*texts}) == len(filled) and max(map(len, texts), default=0) <= _LONGEST_ID:
+        columns["id"] = {"template": "-".join(f"{{{name}}}" for name in chosen)}
+        draft.proposal.notes["id"] = "no column of ids: what tells all rows apart"
 
 
 def _needed(draft: TableDraft) -> None:
@@ -237,7 +246,8 @@ def _needed(draft: TableDraft) -> None:
             _ask_power(draft, [header for header in draft.headers if draft.cells[header.text].numbers()])
             _reference(draft, "power", "that power")
             continue
-        free = [name for name in names if name not in {n for c in columns.values() for n in headers_in(c)}]
+        used = {name for column in columns.values() for name in headers_in(column)} | draft.azimuths
+        free = [name for name in names if name not in used]
 
         def apply(content: dict[str, Any], answer: str, t: str = target) -> None:
             angle = as_content(notation_of(draft.cells[answer], t, None)) if t in ("lat", "lon") else None

@@ -116,6 +116,7 @@ class TableDraft:
         self.raw = table.columns
         self.meant = {header.text: columns_meant(header) for header in self.headers}
         self.by_text = {header.text: header for header in self.headers}
+        self.azimuths: set[str] = set()
         self.points = laid.foreign.points is not None
 
     def of(self, target: str) -> list[Header]:

@@ -46,7 +46,8 @@ class NewTerritory(NamedTuple):
 
     ``registers`` items of `registers.transmitters`: paths or contents of mappings, with notes by column;
     ``answers`` by key; ``accept`` ids of rows that look wrong and are right; ``neighbours`` with how many
-    stations the register has of them; ``today`` the day of the registers.
+    stations the register has of them; ``today`` the day of the registers, which counts
+    where they say from when or until when entries hold (``has_days``).
     """
 
     country: Country
@@ -65,6 +66,7 @@ class NewTerritory(NamedTuple):
     plan: Sequence[PlanSegment]
     system: str
     answers: Mapping[str, str]
+    has_days: bool
     today: str
     neighbours: Mapping[str, int] | None = None
     accept: Sequence[str] = ()
@@ -154,7 +156,7 @@ def _registers(new: NewTerritory) -> Iterator[str]:
             name = line.strip().partition(":")[0]
             note = f"  # GUESS: {notes[name]}" if name in notes else ""
             yield f"    {'- ' if i == 0 else '  '}{line}{note}"
-    if any(isinstance(item, dict) for item, _ in new.registers):
+    if new.has_days:
         yield f'  as_of: "{new.today}"  # GUESS: entries that begin later or have ended are left out'.replace(
             '"', ""
         )

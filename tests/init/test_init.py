@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import shapely
+from typer.testing import CliRunner
 
+from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.grid.country_codes import iso2_of
 from pipeline.init import init as init_module
@@ -189,3 +191,23 @@ def test_grid_of_a_country_with_parts_overseas() -> None:
 )
 def test_codes_of_boundary_files(code: str, kind: Any, iso2: str) -> None:
     assert iso2_of(code, kind) == iso2
+
+
+def test_rows_without_ids_get_what_tells_them_apart(folder: Path) -> None:
+    """Two stations of one site and channel: the power tells them apart, and the stronger counts."""
+    rows = "".join(f"Hill;14,5;46,5;562;32;50;H;{';'.join([power] * 36)}\n" for power in ("20,5", "30"))
+    head = "NAME;LON;LAT;F_MHZ;CHANNEL;AGL;POLARIZ;" + ";".join(f"ERP_{a}" for a in range(0, 360, 10))
+    (folder / "sender.csv").write_text(f"{head}\n{rows}", encoding="utf-8")
+    answers = ["sender.csv:erp unit=dBW", "system=DVB-T"]
+    init_command("AT", folder, InitOptions(Path("at.yaml"), answers=answers))
+    register, left_out = read_register(load_config("at.yaml"))
+    assert register["id"].values.tolist() == ["Hill-32-30"]
+    assert [row.problem for row in left_out] == ["left out: duplicate"]
+
+
+def test_open_questions_are_all_on_the_stream_of_errors(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["init", "AT", str(folder), "--out", "at.yaml"])
+    assert done.exit_code == 2
+    assert {line.split("found '")[1].split("'")[0] for line in done.stderr.splitlines()} == {
+        answer.partition("=")[0] for answer in ANSWERS
+    }
