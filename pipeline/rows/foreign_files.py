@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -140,8 +141,11 @@ def _from_1904(path: Path) -> bool:
     """Whether a workbook counts days from 1904; GDAL takes all for the usual ones."""
     if path.suffix.lower() != ".xlsx":
         return False
-    with zipfile.ZipFile(path) as archive:
-        settings = archive.read("xl/workbook.xml") if "xl/workbook.xml" in archive.namelist() else b""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            settings = archive.read("xl/workbook.xml") if "xl/workbook.xml" in archive.namelist() else b""
+    except (zipfile.BadZipFile, zlib.error, OSError):
+        raise InputError("is damaged, or not what its suffix says", file=path) from None
     return any(mark in settings for mark in _DATE_1904)
 
 
@@ -200,6 +204,9 @@ def _frame(path: Path, encoding: str | None, layer: str) -> tuple[pd.DataFrame, 
     with faults_named(path):
         kinds = field_kinds(path, layer)
         frame = pyogrio.read_dataframe(path, layer=layer, encoding=encoding)
+    if not frame.columns.is_unique:
+        name = str(frame.columns[frame.columns.duplicated()][0])
+        raise InputError("column occurs twice", file=path, field=name)
     return days_as_text(frame, kinds), kinds
 
 

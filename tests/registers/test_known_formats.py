@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,10 @@ from affine import Affine
 from pipeline.cli.commands_registers import service_targets
 from pipeline.config.register_mapping import RegisterMapping
 from pipeline.errors import InputError
+from pipeline.registers.conversion.cell_numbers import CellProblem
 from pipeline.registers.explained import explain_lines
 from pipeline.registers.finishing import faults_of
+from pipeline.registers.formats.antenna_files import read_antenna_file
 from pipeline.registers.formats.ge06_notices import read_notices
 from pipeline.registers.importing import Import, read_import, read_mapping, with_ground
 from pipeline.rows.foreign_files import read_foreign
@@ -327,3 +331,38 @@ def test_rows_are_explained() -> None:
     text = "\n".join(lines)
     assert "<- Zem. širina = '46°03\\'12\"N' (notation dms)" in text
     assert "<- constant" in text
+
+
+@pytest.mark.parametrize("name", ["field.pat", "mobile.ant", "panel65.msi", "skew.adf"])
+def test_antenna_files_that_end_early_are_no_fault_of_the_program(name: str, tmp_path: Path) -> None:
+    lines = (SAMPLES / "s17_antenna_files" / name).read_bytes().splitlines(keepends=True)
+    file = tmp_path / name
+    for count in range(0, len(lines), max(1, len(lines) // 40)):
+        file.write_bytes(b"".join(lines[:count]))
+        with suppress(CellProblem):
+            read_antenna_file(file)
+
+
+def test_two_fields_of_one_name_are_refused(tmp_path: Path) -> None:
+    """A damaged head of a dBase file: the second descriptor of 32 bytes begins with the name of the first."""
+    folder = shutil.copytree(SAMPLES / "s14_ised_dbf", tmp_path / "x")
+    file = next(path for path in folder.rglob("*") if path.name.lower() == "tvstatio.dbf")
+    content = bytearray(file.read_bytes())
+    content[64:75] = content[32:43]
+    file.write_bytes(bytes(content))
+    with pytest.raises(InputError, match=r"column occurs twice|column is missing"):
+        read_import(read_mapping(folder / "import.yaml"), None, service_targets())
+
+
+def test_a_workbook_with_a_damaged_part_is_refused(tmp_path: Path) -> None:
+    """A sum that is not that of the part: GDAL reads it all the same."""
+    folder = shutil.copytree(SAMPLES / "s05_xlsx", tmp_path / "x")
+    file = folder / "stations.xlsx"
+    content = bytearray(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        sum_of_part = archive.getinfo("xl/workbook.xml").CRC.to_bytes(4, "little")
+    at = content.rindex(sum_of_part)  # in the directory at the end
+    content[at] ^= 0xFF
+    file.write_bytes(bytes(content))
+    with pytest.raises(InputError, match="is damaged"):
+        read_import(read_mapping(folder / "import.yaml"), None, service_targets())

@@ -80,7 +80,7 @@ def read_antenna_file(path: Path) -> AntennaFile:
     try:
         lines = _text_of(content).splitlines()
         return reader(lines).settle_tilt()
-    except (ValueError, IndexError, StopIteration) as error:
+    except (ValueError, IndexError, StopIteration, RuntimeError) as error:  # in a generator: RuntimeError
         said = error.problem if isinstance(error, CellProblem) else "is damaged"
         raise CellProblem(
             "bad_pattern", f"antenna file {said}", "a complete antenna file", path.name
