@@ -5,13 +5,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.installed-dev
 
-.PHONY: maps demo test test-all test-qgis test-web test-image bench web docs validation lint format lock clean help
+.PHONY: maps demo test test-all test-qgis test-web test-image bench load web docs validation lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make maps [CONFIG=configs/x.yaml]  compute the maps of a territory and publish them under results/"
 	@echo "make demo                           a small territory that comes with the program, then its web map"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
+	@echo "make load [RESULTS=results/x]       answers a second of channelmaps serve on a published run"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make test-image                     build the image of the Dockerfile and run it; skipped without a daemon"
@@ -54,6 +55,11 @@ test-image:
 
 bench: $(TOOLS)
 	$(BIN)/python -m tests.bench
+
+# Answers a second of `channelmaps serve` on a run that is there.
+RESULTS ?= results/slovenia
+load: $(TOOLS)
+	$(BIN)/python -m tests.loop.load $(RESULTS)
 
 lint: $(TOOLS)
 	$(BIN)/ruff check .

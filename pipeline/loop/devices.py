@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from pipeline.files import JsonObject
 from pipeline.loop.members import Antenna, DeviceDesc, Place, card_texts
@@ -30,6 +30,10 @@ _COLUMNS = {
     "category": "category",
     "type": "kind",
 }
+
+
+# Made once, as it is asked at every request.
+_BY_KEY = select(DEVICE).where(DEVICE.c.device_key == bindparam("key"))
 
 
 def device_key_of(device: DeviceDesc) -> str:
@@ -55,7 +59,7 @@ class Registration(NamedTuple):
 
 def find_device(connection: Connection, device_key: str) -> JsonObject | None:
     """The row of a device, None where it was never seen."""
-    row = connection.execute(select(DEVICE).where(DEVICE.c.device_key == device_key)).mappings().first()
+    row = connection.execute(_BY_KEY, {"key": device_key}).mappings().first()
     return None if row is None else dict(row)
 
 

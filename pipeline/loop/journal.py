@@ -41,7 +41,7 @@ class Journal:
         """Of a database that is open."""
         self._engine = engine
         self._lines: list[JournalLine] = []
-        self._lock = Lock()
+        self._lock, self._writing = Lock(), Lock()
 
     def add(self, line: JournalLine) -> None:
         """Note a request; the oldest are left out where the disk does not keep up."""
@@ -51,14 +51,16 @@ class Journal:
 
     def flush(self) -> None:
         """Write what waits; what cannot be written waits on."""
-        with self._lock:
-            lines, self._lines = self._lines, []
+        with self._writing:  # who comes second finds what the first has written
+            with self._lock:
+                lines, self._lines = self._lines, []
             if not lines:
                 return
             try:
                 self._write(lines)
             except SQLAlchemyError as error:
-                self._lines = [*lines, *self._lines]
+                with self._lock:
+                    self._lines = [*lines, *self._lines]
                 _LOG.error("journal: %s", type(error).__name__)
 
     def _write(self, lines: Sequence[JournalLine]) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from pyproj import Geod
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.tables import USE
@@ -55,12 +55,14 @@ class CountedUse(NamedTuple):
     radius_m: float
 
 
+# Made once, as it is asked at every request.
+_COUNTED = select(
+    USE.c.id, USE.c.layers, USE.c.channel, USE.c.eirp_cdbm, USE.c.lon_e7, USE.c.lat_e7, USE.c.radius_m
+).where(USE.c.state.in_(ALIVE), USE.c.until_at > bindparam("now_s"), USE.c.device_key != bindparam("without"))
+
+
 def counted_uses(connection: Connection, without_key: str, now_s: int) -> list[CountedUse]:
     """The uses that count, but those of one device."""
-    of = USE.c
-    wanted = select(of.id, of.layers, of.channel, of.eirp_cdbm, of.lon_e7, of.lat_e7, of.radius_m).where(
-        of.state.in_(ALIVE), of.until_at > now_s, of.device_key != without_key
-    )
     return [
         CountedUse(
             row.id,
@@ -71,7 +73,7 @@ def counted_uses(connection: Connection, without_key: str, now_s: int) -> list[C
             row.lat_e7 / PLACE_STEPS,
             row.radius_m,
         )
-        for row in connection.execute(wanted)
+        for row in connection.execute(_COUNTED, {"now_s": now_s, "without": without_key})
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from pipeline.files import JsonObject
 from pipeline.loop.tables import WITHDRAWAL
@@ -31,15 +31,23 @@ class Order(NamedTuple):
     reason: str
 
 
+# Made once: what is asked at every request costs more to put together than to run.
+_IN_FORCE = (
+    select(
+        WITHDRAWAL.c.scope,
+        WITHDRAWAL.c.target,
+        WITHDRAWAL.c.geometry,
+        WITHDRAWAL.c.polling_s,
+        WITHDRAWAL.c.reason,
+    )
+    .where(WITHDRAWAL.c.from_at <= bindparam("now_s"), WITHDRAWAL.c.restored_at.is_(None))
+    .where(or_(WITHDRAWAL.c.until_at.is_(None), WITHDRAWAL.c.until_at > bindparam("now_s")))
+)
+
+
 def orders_in_force(connection: Connection, now_s: int) -> list[Order]:
     """The orders that hold at an instant."""
-    of = WITHDRAWAL.c
-    wanted = (
-        select(of.scope, of.target, of.geometry, of.polling_s, of.reason)
-        .where(of.from_at <= now_s, of.restored_at.is_(None))
-        .where(or_(of.until_at.is_(None), of.until_at > now_s))
-    )
-    return [Order(*row) for row in connection.execute(wanted)]
+    return [Order(*row) for row in connection.execute(_IN_FORCE, {"now_s": now_s})]
 
 
 def stops(order: Order, device_key: str, row: JsonObject | None, ruleset_ids: Iterable[str]) -> bool:
