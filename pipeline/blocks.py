@@ -21,6 +21,7 @@ from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from uuid import uuid4
 
 import cloudpickle
 import numpy as np
@@ -210,9 +211,11 @@ def _on_cluster(
     waiting: deque[Future] = deque()
     with _client(address) as client:
         shared = _share(client, function)
-        here, at_once = workplace(), BATCH_PER_THREAD * max(sum(client.nthreads().values()), 1)
+        at_once = BATCH_PER_THREAD * max(sum(client.nthreads().values()), 1)
+        # Files that a function has opened are those of its own call: by the next they may have been replaced.
+        here, call = workplace(), uuid4().hex
         for task in tasks:
-            waiting.append(client.submit(_call, here, shared, *task, pure=False))
+            waiting.append(client.submit(_call, here, call, shared, *task, pure=False))
             if len(waiting) >= at_once:
                 yield waiting.popleft().result()
         while waiting:
@@ -268,15 +271,15 @@ def _kernel_named(module: str, name: str) -> Any:  # noqa: ANN401 whatever has t
     return getattr(import_module(module), name)
 
 
-def _call(expected: tuple[str, str], function: bytes, *task: object) -> Any:  # noqa: ANN401 its result
+def _call(expected: tuple[str, str], call: str, function: bytes, *task: object) -> Any:  # noqa: ANN401 its result
     """On a worker: one block."""
     _check_same(expected, workplace(), "this worker")
-    return _unpacked(function)(*task)
+    return _unpacked(call, function)(*task)
 
 
 @lru_cache(maxsize=4)
-def _unpacked(function: bytes) -> Callable[..., Any]:
-    """Unpacked once for all blocks; the functions of a few jobs at a time."""
+def _unpacked(_call: str, function: bytes) -> Callable[..., Any]:
+    """Unpacked once for all blocks of a call; the functions of a few jobs at a time."""
     return pickle.loads(function)
 
 

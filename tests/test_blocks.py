@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline import blocks
+from pipeline.grid.grid import Grid
+from pipeline.grid.open_rasters import OpenRasters
+from pipeline.grid.raster import make_array, write
 
 SHAPE = (1000, 703)
 
@@ -98,3 +101,18 @@ def test_short_work_is_silent(capsys, monkeypatch, block_s, said):
 def test_empty_block_is_a_fault():
     with pytest.raises(ValueError, match="block of 0"):
         blocks.block_slices(SHAPE, 0)
+
+
+def test_a_worker_reads_the_files_as_they_are_at_each_call(tmp_path):
+    """The same function of a later run, of the same bytes: its maps have been replaced meanwhile."""
+    path, grid, opened = tmp_path / "map.tif", Grid("EPSG:3794", 100.0, 0.0, 0.0, 2, 2), OpenRasters()
+
+    def first_pixel(rows: slice) -> float:
+        return float(opened.window(path, rows, slice(0, 2))[0, 0, 0])
+
+    packed, found = blocks.packed(first_pixel), []
+    for run in (1.0, 2.0):
+        values = make_array(np.full((2, 2), run), grid, units="", long_name="map", nodata=None)
+        write(path, values, tags={}, publish=False)
+        found += [blocks._call(blocks.workplace(), f"run {run}", packed, slice(0, 2)) for _ in range(2)]
+    assert found == [1.0, 1.0, 2.0, 2.0]

@@ -7,6 +7,7 @@ are held, not with the territory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from pipeline.dtt.path_classes import PixelClasses
 from pipeline.dtt.path_losses import PathLosses
 from pipeline.dtt.victim_blocks import ChosenVictims, VictimBlocks
 from pipeline.dtt.victims import Directivity, VictimKind, VictimLabel, bits_of
+from pipeline.errors import InputError
 from pipeline.grid.grid import STRIP_PX, strips_of_rows
 from pipeline.territory.codes import Surface
 
@@ -145,9 +147,18 @@ class TileSearch:
             yield self._tile(changed)
 
     def side_within(self, memory_gib: float) -> int:
-        """The largest side of tiles with which the job stays within a memory; the smallest if none does."""
-        fitting = (side for side in _SIDES_PX if self._bytes_of(side) <= memory_gib * 2**30)
-        return next(fitting, _SIDES_PX[-1])
+        """The largest side of tiles with which the job stays within a memory; InputError if none does."""
+        needed = {side: self._bytes_of(side) / 2**30 for side in _SIDES_PX}
+        fitting = [side for side, gib in needed.items() if gib <= memory_gib]
+        if not fitting:
+            raise InputError(
+                "protection needs more memory than the job may use",
+                field="memory_gib",
+                value=round(memory_gib, 2),
+                allowed=f"at least {math.ceil(10.0 * min(needed.values())) / 10.0:.1f} GiB"
+                " (`--config memory_gib=`, or `mem_mb` of the rule on a cluster)",
+            )
+        return fitting[0]
 
     def _bytes_of(self, side_px: int) -> float:
         """Memory that the job needs with tiles of a side."""
@@ -158,7 +169,8 @@ class TileSearch:
         held = max(self._victims.bytes_of(_grown(part, reach_px, height)) for part in rows)
         window = min(side_px + 2 * reach_px, height) * min(side_px + 2 * reach_px, width)
         heights = min(side_px * side_px, land) * self._heights.cells
-        results = 2 * land * len(self._searches) * _RESULT_BYTES  # boxes around the land
+        # Boxes around the land, and a strip of both files.
+        results = (2 * land + STRIP_PX * width) * len(self._searches) * _RESULT_BYTES
         pixels = _GRID_BYTES * height * width + _WINDOW_BYTES * window
         return float(_PROGRAM_BYTES + pixels + held + heights + results)
 

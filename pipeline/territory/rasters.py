@@ -17,7 +17,7 @@ from pipeline.config.config import Config
 from pipeline.config.territory import Population, Territory
 from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_whole
-from pipeline.grid.grid import Box, Grid, checked_crs, make_grid
+from pipeline.grid.grid import Box, Grid, checked_crs, make_grid, strips_of_rows
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.grid.raster import layout_on, make_array, read_window, reading, write_blocks
 from pipeline.grid.repair import Repair
@@ -127,7 +127,9 @@ def padded_masks(config: Config, boundaries: Boundaries, required: Reach, *, thr
     if required.hills is not None:
         masks = None  # those of the widest grid are the largest arrays: none are held beside them
         wide = _widened(grid, farthest_box_m(required.hills))
-        box_m = _reached_box_m(config, required.hills, masks_within(wide), threads)
+        around = masks_within(wide)[["surface", "coastal"]]
+        box_m = _reached_box_m(config, required.hills, around, threads)
+        del around
         grid = _widened_to(config, grid, box_m, given=given)
     if config.grid.least_box_m is not None:
         grid = _widened(grid, config.grid.least_box_m)
@@ -151,10 +153,14 @@ def _reach_of(config: Config, masks: xr.Dataset, hills: HillReach, threads: int)
 
 def _reached_box_m(config: Config, hills: HillReach, masks: xr.Dataset, threads: int) -> Box:
     """Projected box of the reached land of a grid."""
-    marked = _reach_of(config, masks, hills, threads)
-    marked &= is_land(masks["surface"].values)
-    rows, cols = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
     grid: Grid = masks.attrs["grid"]
+    reached, surface = _reach_of(config, masks, hills, threads), masks["surface"].values
+    in_row, in_col = np.zeros(grid.height, np.bool_), np.zeros(grid.width, np.bool_)
+    for strip in strips_of_rows(0, grid.height):
+        marked = reached[strip] & is_land(surface[strip])
+        in_row[strip] = np.any(marked, axis=1)
+        in_col |= np.any(marked, axis=0)
+    rows, cols = np.flatnonzero(in_row), np.flatnonzero(in_col)
     return grid.box_m(slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
 
 

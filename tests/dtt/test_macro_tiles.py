@@ -11,6 +11,7 @@ from test_protection_maps import CHANNEL, FOREIGN, SIZE, Case
 from pipeline.dtt import channel_files, macro_tiles, victim_blocks
 from pipeline.dtt.channel_files import ChannelFiles
 from pipeline.dtt.protection_maps import TileSettings, write_protection
+from pipeline.errors import InputError
 from pipeline.grid import raster
 
 
@@ -90,7 +91,7 @@ def test_survey_counts_the_protected_reception(tmp_path, repository, small_block
     assert found.nearest_sea == {c: sea[inside & (case.coastal == c)].min() for c in (0, 1)}
 
 
-@pytest.mark.parametrize(("memory_gib", "side_px"), [(100.0, 1536), (0.1, 512)])
+@pytest.mark.parametrize(("memory_gib", "side_px"), [(100.0, 1536), (2.5, 1024), (1.25, 512)])
 def test_tiles_are_as_large_as_fits(tmp_path, repository, monkeypatch, memory_gib, side_px):
     case, sides = Case(tmp_path, repository, 200.0, {}), []
     rows = macro_tiles.TileSearch.rows
@@ -100,24 +101,33 @@ def test_tiles_are_as_large_as_fits(tmp_path, repository, monkeypatch, memory_gi
         return rows(self, part, side)
 
     monkeypatch.setattr(macro_tiles.TileSearch, "rows", searching)
+    monkeypatch.setattr(macro_tiles.TileSearch, "_bytes_of", lambda self, side: side / 512 * 1.2 * 2**30)
     write_protection(case.config, ChannelFiles(tmp_path, CHANNEL), TileSettings(memory_gib))
     assert sides == [side_px]
 
 
+def test_less_memory_than_the_smallest_tiles_need_is_refused(tmp_path, repository):
+    case = Case(tmp_path, repository, 200.0, {})
+    files = ChannelFiles(tmp_path, CHANNEL)
+    with pytest.raises(InputError, match=r"memory_gib: .*needs more memory.*found 0\.6; .*at least 0\.7 GiB"):
+        write_protection(case.config, files, TileSettings(0.6))
+    assert not any(path.exists() for path in files.protection(case.config.devices[0]))
+
+
 def test_less_memory_makes_smaller_tiles(tmp_path, repository, monkeypatch):
-    """By hand: 0.65 GiB, 2 bytes a pixel, 20 a pixel of the window, 10 a pixel of land and map."""
+    """By hand: 0.65 GiB, 2 bytes a pixel, 20 of the window, 10 of land and 5 of a strip for each map."""
     case = Case(tmp_path, repository, 200.0, {})
     needed = []
     bytes_of = macro_tiles.TileSearch._bytes_of
     monkeypatch.setattr(
-        macro_tiles.TileSearch, "_bytes_of", lambda self, side: needed.append(bytes_of(self, side)) or 1e12
+        macro_tiles.TileSearch, "_bytes_of", lambda self, side: needed.append(bytes_of(self, side)) or 1e6
     )
     write_protection(case.config, ChannelFiles(tmp_path, CHANNEL), TileSettings(1.0))
     maps = raster.read_layout(
         ChannelFiles(tmp_path, CHANNEL).protection(case.config.devices[0])[0]
     ).band_names
     land, pixels = int((case.surface == 1).sum()), SIZE * SIZE
-    by_hand = 0.65 * 2**30 + 2 * pixels + 20 * pixels + 15 * 512**2 + 10 * land * len(maps)
+    by_hand = 0.65 * 2**30 + 2 * pixels + 20 * pixels + 15 * 512**2 + (10 * land + 5 * 512 * SIZE) * len(maps)
     assert needed == [by_hand] * 3
 
 
