@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
+from itertools import tee
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from pipeline.blocks import map_blocks
+from pipeline.blocks import map_blocks, tiles_in_order
 from pipeline.coverage.fields import PRUNED_TILE_PX
 from pipeline.coverage.inputs import ChannelInputs, Planning
 from pipeline.coverage.loss_filling import with_tables
@@ -22,7 +21,7 @@ from pipeline.coverage.tiles import LEVEL_BANDS, compute_block
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
 from pipeline.grid.grid import Grid
-from pipeline.grid.raster import layout_on, write_blocks
+from pipeline.grid.raster import TILE_PX, layout_on, writing
 from pipeline.terrain.records import LonLatRaster
 from pipeline.territory.codes import Surface
 
@@ -65,10 +64,14 @@ def compute_blocks(
         around: NDArray[np.uint8] | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
         kinds = kind_of_surface[surface]
-        ground_m = ground_of_pixels(ground, grid, rows, cols)
-        if around is None:
-            around = np.zeros(kinds.shape, np.uint8)
-        levels, servers = _compute_block(inputs, grid, rows, cols, kinds, ground_m, around)
+        levels = np.full((len(LEVEL_BANDS), *kinds.shape), np.nan, dtype=np.float32)
+        servers = np.zeros(kinds.shape, dtype=np.uint16)
+        if kinds.any():
+            ground_m = ground_of_pixels(ground, grid, rows, cols)
+            if around is None:
+                around = np.zeros(kinds.shape, np.uint8)
+            area = lattice(grid, rows, cols)
+            compute_block(inputs, area, rows.start, cols.start, kinds, ground_m, around, levels, servers)
         return levels, classify(inputs, surface, density_per_km2, levels, servers)
 
     cut = (surface, density_per_km2, environments)
@@ -101,24 +104,6 @@ def _kind_of_surface(inputs: ChannelInputs) -> NDArray[np.uint8]:
     return kind
 
 
-def _compute_block(
-    inputs: ChannelInputs,
-    grid: Grid,
-    rows: slice,
-    cols: slice,
-    kinds: NDArray[np.uint8],
-    ground_m: NDArray[np.float32],
-    environment: NDArray[np.uint8],
-) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-    """Levels and servers of a block."""
-    levels = np.full((len(LEVEL_BANDS), *kinds.shape), np.nan, dtype=np.float32)
-    servers = np.zeros(kinds.shape, dtype=np.uint16)
-    if kinds.any():
-        area = lattice(grid, rows, cols)
-        compute_block(inputs, area, rows.start, cols.start, kinds, ground_m, environment, levels, servers)
-    return levels, servers
-
-
 def classify(
     inputs: ChannelInputs,
     surface: NDArray[np.uint8],
@@ -133,6 +118,9 @@ def classify(
     """
     own = (surface == Surface.HOME) | (surface == Surface.HOME_BEYOND)
     land = own | (surface == Surface.FOREIGN)
+    if not servers.any():
+        nowhere = np.full(surface.shape, NO_CLASS, np.uint16)
+        return np.stack([np.where(land, np.uint16(0), nowhere), servers, nowhere])
     served = levels[LEVEL_BANDS.index("probability")] >= inputs.q_min
     if density_per_km2 is not None and inputs.min_density_per_km2 > 0.0:
         served &= ~((density_per_km2 < inputs.min_density_per_km2) & own)
@@ -140,36 +128,28 @@ def classify(
     return np.stack([np.where(land, served, NO_CLASS), servers, modes]).astype(np.uint16)
 
 
-def split_blocks(blocks: Iterator[Block]) -> tuple[Iterator[Any], Iterator[Any]]:
-    """Two sequences for two files written one after the other: levels, then classes.
-
-    The classes wait compressed: they are uniform over wide areas.
-    """
-    waiting: list[tuple[slice, slice, tuple[int, ...], bytes]] = []
-
-    def levels() -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
-        for rows, cols, some_levels, some_classes in blocks:
-            waiting.append((rows, cols, some_classes.shape, zlib.compress(some_classes.tobytes(), 1)))
-            yield rows, cols, some_levels
-
-    def classes() -> Iterator[tuple[slice, slice, NDArray[np.uint16]]]:
-        for rows, cols, shape, packed in waiting:
-            yield rows, cols, np.frombuffer(zlib.decompress(packed), dtype=np.uint16).reshape(shape)
-
-    return levels(), classes()
-
-
 def write_results(stem: Path, grid: Grid, blocks: Iterator[Block], *, ordinary: bool = False) -> None:
-    """Write ``<stem>.tif`` and ``<stem>_class.tif`` in bounded memory; ``ordinary``: of ``merge_times``."""
-    levels, classes = split_blocks(blocks)
+    """Write ``<stem>.tif`` and ``<stem>_class.tif`` together by blocks; ``ordinary``: of ``merge_times``."""
     names = (*LEVEL_BANDS, *ORDINARY_BANDS) if ordinary else LEVEL_BANDS
     units = (*LEVEL_UNITS, *_ORDINARY_UNITS) if ordinary else LEVEL_UNITS
-    layout = layout_on(
+    of_levels = layout_on(
         grid, names, dtype="float32", nodata=float("nan"), units=units, long_name="DTT coverage"
     )
-    write_blocks(stem.with_name(f"{stem.name}.tif"), layout, levels, publish=False)
-    layout = layout_on(grid, CLASS_BANDS, dtype="uint16", nodata=NO_CLASS, units="1", long_name="DTT service")
-    write_blocks(stem.with_name(f"{stem.name}_class.tif"), layout, classes, publish=False)
+    of_classes = layout_on(
+        grid, CLASS_BANDS, dtype="uint16", nodata=NO_CLASS, units="1", long_name="DTT service"
+    )
+    # In step: of what waits for the other there is one block at most.
+    first, second = tee(blocks)
+    levels = ((rows, cols, values) for rows, cols, values, _ in first)
+    classes = ((rows, cols, values) for rows, cols, _, values in second)
+    with (
+        writing(stem.with_name(f"{stem.name}.tif"), of_levels, publish=False) as put_levels,
+        writing(stem.with_name(f"{stem.name}_class.tif"), of_classes, publish=False) as put_classes,
+    ):
+        tiles = (tiles_in_order(parts, grid.shape, TILE_PX) for parts in (levels, classes))
+        for of_level, of_class in zip(*tiles, strict=True):
+            put_levels(*of_level)
+            put_classes(*of_class)
 
 
 def write_servers(

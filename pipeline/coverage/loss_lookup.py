@@ -153,16 +153,17 @@ def pack_losses(
             size[t] = (*closed.shape, table.ranges.shift, table.ranges.first, side)
             start[t, k], least_start[t, k] = filled, found
             parts.append(closed.ravel())
-            blocks.append(_least_of_blocks(closed, side).ravel())
+            blocks.append(parts[-1] if side == 1 else _least_of_blocks(closed, side).ravel())
             filled, found = filled + parts[-1].size, found + blocks[-1].size
     none, all_km = np.zeros(len(tables)), np.full(len(tables), np.inf)
+    together = np.concatenate(parts)
     return Losses(
         place,
         size,
         start,
-        np.concatenate(parts),
+        together,
         least_start,
-        np.concatenate(blocks),
+        together if block_side == 1 else np.concatenate(blocks),
         none if from_km is None else from_km,
         all_km if to_km is None else to_km,
         level,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from pipeline.config.territory import Terrain
 from pipeline.grid.geodesy import lattice_step_px
 from pipeline.grid.grid import Grid
+from pipeline.kernels import kernel
 from pipeline.terrain.elevation import elevation_of, heights_at, pixels_at
+from pipeline.terrain.radial import height_at
 from pipeline.terrain.records import LonLatRaster
+from pipeline.terrain.sweep import Frame, frame_of
 from pipeline.terrain.tile_sweeps import box_around, grid_lattice_deg, read_land
 
 # Interpolation at the edge of the grid asks for a few cells of terrain beyond it.
@@ -38,19 +41,71 @@ def ground_of_pixels(
     shape = grid.window(rows, cols).shape
     if elevation is None:
         return np.full(shape, np.nan, dtype=np.float32)
-    lon_deg, lat_deg = places_of_pixels(grid, rows, cols)
-    return ground_at(elevation, lon_deg.ravel(), lat_deg.ravel()).astype(np.float32).reshape(shape)
+    nodes = _nodes_of(grid, rows, cols)
+    middle_deg = elevation.west_deg + 0.5 * elevation.values.shape[1] * elevation.step_lon_deg
+    ground_m = np.empty(shape, np.float32)
+    _fill_ground(
+        elevation.values, frame_of(elevation), middle_deg, *nodes.deg, *nodes.low, *nodes.weight, ground_m
+    )
+    return ground_m
+
+
+@kernel
+def _fill_ground(
+    heights_m: NDArray[np.float32],
+    frame: Frame,
+    middle_deg: float,
+    lon_deg: NDArray[np.float64],
+    lat_deg: NDArray[np.float64],
+    node_row: NDArray[np.int64],
+    node_col: NDArray[np.int64],
+    down: NDArray[np.float64],
+    across: NDArray[np.float64],
+    ground_m: NDArray[np.float32],
+) -> None:
+    """``ground_at`` the places of ``places_of_pixels`` [y, x], without keeping these.
+
+    ``lon_deg``, ``lat_deg`` of the nodes; node before each row and column of pixels and weight of the next.
+    """
+    west_deg, north_deg, step_lon_deg, step_lat_deg = frame
+    height, width = ground_m.shape
+    lon_row, lat_row = np.empty(lon_deg.shape[1]), np.empty(lon_deg.shape[1])
+    for y in range(height):
+        r, v = node_row[y], down[y]
+        for k in range(lon_row.size):
+            lon_row[k] = lon_deg[r, k] + v * (lon_deg[r + 1, k] - lon_deg[r, k])
+            lat_row[k] = lat_deg[r, k] + v * (lat_deg[r + 1, k] - lat_deg[r, k])
+        for x in range(width):
+            k, u = node_col[x], across[x]
+            lon = lon_row[k] + u * (lon_row[k + 1] - lon_row[k])
+            lat = lat_row[k] + u * (lat_row[k + 1] - lat_row[k])
+            east_deg = lon + 360.0 * np.round((middle_deg - lon) / 360.0)
+            row = (north_deg - lat) / step_lat_deg - 0.5
+            ground_m[y, x] = height_at(heights_m, row, (east_deg - west_deg) / step_lon_deg - 0.5)
 
 
 def places_of_pixels(grid: Grid, rows: slice, cols: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Longitudes and latitudes [rows, cols] of the centres of some pixels, between nodes of the grid."""
+    nodes = _nodes_of(grid, rows, cols)
+    lon_deg, lat_deg = (_interpolated(node_deg, nodes.low, nodes.weight) for node_deg in nodes.deg)
+    return lon_deg, lat_deg
+
+
+class _Nodes(NamedTuple):
+    """Longitudes and latitudes of nodes; by axis the node before each pixel and the weight of the next."""
+
+    deg: tuple[NDArray[np.float64], NDArray[np.float64]]
+    low: tuple[NDArray[np.int64], NDArray[np.int64]]
+    weight: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _nodes_of(grid: Grid, rows: slice, cols: slice) -> _Nodes:
     part = grid.window(rows, cols)
     step_px = lattice_step_px(grid.resolution_m)
-    low, weight = zip(*(_between(size, step_px) for size in part.shape), strict=True)
-    node_row, node_col = (step_px * np.arange(nodes[-1] + 2.0) for nodes in low)
-    nodes = grid.to_lonlat().transform(*_mesh_m(part, node_row, node_col))
-    lon_deg, lat_deg = (_interpolated(node_deg, low, weight) for node_deg in nodes)
-    return lon_deg, lat_deg
+    (low_row, weight_row), (low_col, weight_col) = (_between(size, step_px) for size in part.shape)
+    node_row, node_col = (step_px * np.arange(low[-1] + 2.0) for low in (low_row, low_col))
+    lon_deg, lat_deg = grid.to_lonlat().transform(*_mesh_m(part, node_row, node_col))
+    return _Nodes((lon_deg, lat_deg), (low_row, low_col), (weight_row, weight_col))
 
 
 def _mesh_m(

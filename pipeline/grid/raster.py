@@ -421,7 +421,7 @@ def _place_of(data: xr.DataArray) -> tuple[str, Affine]:
 def _creation(layout: Layout, tile_px: int | None = None, together: bool = False) -> dict[str, Any]:
     """How a tiled file is made; one to be published, of tiles of ``tile_px`` with all bands, is copied then.
 
-    A copy into tiles of another size takes up to ten times as long. Many bands are packed: they fill a disk.
+    A copy into other tiles takes up to ten times as long. Many bands are packed; empty tiles are left out.
     """
     side_px = tile_px or TILE_PX
     apart = (side_px == TILE_PX and not together) or len(layout.band_names) == 1
@@ -430,7 +430,7 @@ def _creation(layout: Layout, tile_px: int | None = None, together: bool = False
     interleave = "band" if apart else "pixel"
     tiles = {"tiled": True, "blockxsize": side_px, "blockysize": side_px, "interleave": interleave}
     packed = {"compress": "zstd", "zstd_level": 1, "predictor": _predictor(layout.dtype)}
-    options |= {"count": len(layout.band_names), **tiles, "SPARSE_OK": tile_px is not None}
+    options |= {"count": len(layout.band_names), "SPARSE_OK": True, **tiles}
     return options | packed if tile_px is None or len(layout.band_names) > 1 else options
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.terrain_paths import NEAREST_KM, LossesAround
+from pipeline.dtt.terrain_paths import NEAREST_KM
 from pipeline.grid.grid import Grid
 from pipeline.propagation.homogeneous import STEP, DevicePath, LossProfile, loss_profile
 from pipeline.radio.channel_plan import channel_centre_mhz, channel_width_mhz
@@ -26,7 +26,7 @@ from pipeline.services.protected_receivers import (
     project_receivers,
     within_m,
 )
-from pipeline.services.receiver_terrain import ReceiverEnd, losses_of
+from pipeline.services.receiver_terrain import ReceiverEnd, TerrainAround, losses_of
 from pipeline.terrain.loss_tables import FREE_SPACE_DB, PER_DB
 
 # A projection of the whole Earth has no bounded scale: receivers farther out cannot matter (P.1546 ends).
@@ -69,7 +69,7 @@ class PlacedReceiver(NamedTuple):
     reach_km: float
     terrain_km: float
     smaller: bool
-    around: LossesAround | None = None
+    around: TerrainAround | None = None
 
 
 def place_receivers(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
+from collections import OrderedDict
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -35,6 +37,8 @@ from pipeline.terrain.tile_sweeps import grid_lattice_deg, outline_of
 # Half of a pixel's diagonal per side, with room for the scale of the projection.
 HALF_DIAGONAL = 0.5 * math.sqrt(2.0) * 1.01
 _REACHES_KM = (5.0, 10.0, 20.0, 40.0)
+KEPT_TABLES_BYTES = 256 * 1024 * 1024
+"""Of the tables that a job keeps; out to 60 km on a terrain of 3 seconds one has 6 MB."""
 
 
 class ReceiverEnd(NamedTuple):
@@ -49,13 +53,25 @@ class ReceiverEnd(NamedTuple):
     reach_km: float
 
 
+_TableKey = tuple[ReceiverEnd, float, bool]
+
+
 class _ReceiverTerrain:
-    """The terrain of a territory, and losses around receivers: each table is made once, for all channels."""
+    """The terrain of a territory, and losses around receivers: each table is made once, for all channels.
+
+    Those that were asked for last are kept, up to ``KEPT_TABLES_BYTES``; one that is not is made again.
+    """
 
     def __init__(self, config: Config, build: Path, grid: Grid) -> None:
         """Nothing is read before the first receiver asks."""
         self._config, self._build, self._grid = config, build, grid
-        self._tables: dict[tuple[ReceiverEnd, float, bool], LossesAround | None] = {}
+        self._tables: OrderedDict[_TableKey, LossesAround] = OrderedDict()
+        self._told: set[str] = set()
+        self._turn = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[_ReceiverTerrain], tuple[Config, Path, Grid]]:
+        """In another process nothing is read yet."""
+        return _ReceiverTerrain, (self._config, self._build, self._grid)
 
     @cached_property
     def _ground(self) -> PlacesGround:
@@ -66,13 +82,23 @@ class _ReceiverTerrain:
         lon_deg, lat_deg = grid_lattice_deg(self._grid)
         return outline_of(lon_deg), outline_of(lat_deg)
 
-    def losses_of(self, end: ReceiverEnd, device: Device) -> LossesAround | None:
+    def around(self, end: ReceiverEnd, device: Device) -> TerrainAround | None:
         """Losses from devices of a kind to a receiver; None where the grid is beyond its reach."""
         end = end._replace(reach_km=self._swept_km(end.reach_km))
-        key = end, device.height_m, device.polarisation == "V"
-        if key not in self._tables:
-            self._tables[key] = self._swept(end, device)
-        return self._tables[key]
+        view = view_of(end.lon_deg, end.lat_deg, *self._outline_deg)
+        view = MastView(*view[:3], min(view.far_km, end.reach_km))
+        return None if view.far_km <= view.near_km else TerrainAround(self, end, device, view)
+
+    def losses(self, around: TerrainAround) -> LossesAround:
+        """The table of a receiver, kept or made."""
+        key = around.end, around.device.height_m, around.device.polarisation == "V"
+        with self._turn:
+            if key not in self._tables:
+                self._tables[key] = self._swept(around)
+            self._tables.move_to_end(key)
+            while len(self._tables) > 1 and sum(map(_bytes_of, self._tables.values())) > KEPT_TABLES_BYTES:
+                self._tables.popitem(last=False)
+            return self._tables[key]
 
     def _swept_km(self, reach_km: float) -> float:
         """How far a table goes, so that it knows all of a pixel that begins within the reach of a receiver.
@@ -83,31 +109,42 @@ class _ReceiverTerrain:
         known_km = self._config.protection.device_path_km
         return min(known_km, next((step_km for step_km in _REACHES_KM if step_km >= whole_km), known_km))
 
-    def _swept(self, end: ReceiverEnd, device: Device) -> LossesAround | None:
-        view = view_of(end.lon_deg, end.lat_deg, *self._outline_deg)
-        view = MastView(*view[:3], min(view.far_km, end.reach_km))
-        if view.far_km <= view.near_km:
-            return None
+    def _swept(self, around: TerrainAround) -> LossesAround:
+        end, device = around.end, around.device
         place = Mast(end.id, end.lon_deg, end.lat_deg, end.height_m, math.nan, math.nan)
         waves = waves_of_device(self._config, device, end.f_mhz, end.time_pct)
-        found = losses_around(self._ground, place, waves, device.height_m, view)
-        if found.gaps:
+        found = losses_around(self._ground, place, waves, device.height_m, around.view)
+        if found.gaps and end.id not in self._told:
             what = "terrain around it is not known everywhere: there its path is homogeneous"
             print(f"receiver {end.id}: {what}", file=sys.stderr)
+            self._told.add(end.id)
         return found
 
 
-def losses_of(context: ServiceContext, end: ReceiverEnd, device: Device) -> LossesAround | None:
+class TerrainAround(NamedTuple):
+    """Losses over terrain from devices of a kind to a receiver, made when they are asked for."""
+
+    terrain: _ReceiverTerrain
+    end: ReceiverEnd
+    device: Device
+    view: MastView
+
+
+def _bytes_of(around: LossesAround) -> int:
+    return int(around.losses.codes.nbytes)
+
+
+def losses_of(context: ServiceContext, end: ReceiverEnd, device: Device) -> TerrainAround | None:
     """Losses over terrain from devices of a kind to a receiver; None where the grid is beyond its reach."""
     made = _ReceiverTerrain(context.config, context.build, context.grid)
     terrain = cast(_ReceiverTerrain, context.kept.setdefault("receiver_terrain", made))
-    return terrain.losses_of(end, device)
+    return terrain.around(end, device)
 
 
-def pixel_losses_db(around: LossesAround, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
+def pixel_losses_db(around: TerrainAround, grid: Grid, rows: slice, cols: slice) -> NDArray[np.float64]:
     """Losses of no place in a pixel less, float64[rows, cols]; NaN where the homogeneous path holds."""
-    ways = rays_to(around.lon_deg, around.lat_deg, grid, rows, cols)
-    return least_losses_db(around, *ways, HALF_DIAGONAL * grid.resolution_m / 1000.0)
+    ways = rays_to(around.end.lon_deg, around.end.lat_deg, grid, rows, cols)
+    return least_losses_db(around.terrain.losses(around), *ways, HALF_DIAGONAL * grid.resolution_m / 1000.0)
 
 
 def chosen_losses_db(

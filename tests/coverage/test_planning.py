@@ -9,9 +9,10 @@ import pytest
 import xarray as xr
 from scene import CHANNEL, GRID, config, scene
 
+from pipeline.blocks import block_slices
 from pipeline.config.channels import Channels
 from pipeline.config.protection import Protection
-from pipeline.coverage.channel import split_blocks, write_servers
+from pipeline.coverage.channel import write_results, write_servers
 from pipeline.coverage.inputs import Planning, channel_inputs, channel_slots, pack_stations, planning_values
 from pipeline.coverage.network import (
     outline_m,
@@ -21,6 +22,8 @@ from pipeline.coverage.network import (
     within_reach,
 )
 from pipeline.errors import InputError
+from pipeline.grid import raster
+from pipeline.grid.grid import Grid
 from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.reference.ratio_tables import ModeValues, read_protection_tables
 from pipeline.reference.ratios import dtt_overlap_ratio_db
@@ -85,24 +88,23 @@ def test_guard_interval_and_power_reach_the_kernels():
     assert inputs.stations.network.tolist() == [0 if k in (0, 2, 4, 12) else -1 for k in range(14)]
 
 
-def test_blocks_split_into_two_files_keep_their_values():
-    rng = np.random.default_rng(1)
-    blocks = [
-        (
-            slice(k, k + 1),
-            slice(0, 4),
-            rng.random((6, 1, 4)).astype(np.float32),
-            rng.integers(0, 65536, (3, 1, 4)).astype(np.uint16),
-        )
-        for k in range(3)
-    ]
-    levels, classes = split_blocks(iter(blocks))
-    for (rows, _, expected, _), (found_rows, _, found) in zip(blocks, list(levels), strict=True):
-        assert found_rows == rows
-        assert np.array_equal(found, expected)
-    for (_, cols, _, expected), (_, found_cols, found) in zip(blocks, list(classes), strict=True):
-        assert found_cols == cols
-        assert np.array_equal(found, expected)
+def test_levels_and_classes_are_written_together_whatever_the_blocks(tmp_path):
+    """Tiles without values are left out of the files and read as before."""
+    grid, rng = Grid("EPSG:3794", 200.0, 400_000.0, 200_000.0, 1200, 1100), np.random.default_rng(1)
+    levels = rng.random((6, *grid.shape)).astype(np.float32)
+    levels[:, :512, 512:1024] = np.nan
+    classes = rng.integers(0, 65536, (3, *grid.shape)).astype(np.uint16)
+    for side in (512, 1024):
+        places = block_slices(grid.shape, side)
+        blocks = ((*place, levels[:, *place], classes[:, *place]) for place in places)
+        write_results(tmp_path / f"by{side}", grid, blocks)
+    assert np.array_equal(raster.read(tmp_path / "by512.tif").values, levels, equal_nan=True)
+    assert np.array_equal(raster.read(tmp_path / "by512_class.tif").values, classes)
+    for ending in (".tif", "_class.tif"):
+        first, second = (tmp_path / f"by{side}{ending}" for side in (512, 1024))
+        assert first.read_bytes() == second.read_bytes()
+    tiles_bytes = 4 * 6 * (grid.height * grid.width - 512 * 512)
+    assert (tmp_path / "by512.tif").stat().st_size < tiles_bytes
 
 
 def test_servers_file_lists_transmitters_and_modes_in_order(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from pyproj import Geod
 from rasterio.transform import from_origin
 from service_scene import GRID, lonlat_deg, make_context, whole
 
+from pipeline.blocks import packed
 from pipeline.dtt.terrain_paths import terrain_of_grid, terrain_path, waves_of_device
 from pipeline.radio.antennas import gain_table_dbi
+from pipeline.services import receiver_terrain
 from pipeline.services.base import ServiceContext
 from pipeline.services.placing import ReceiverCriteria, least_terrain_losses
 from pipeline.services.points import explain_points, prepare_points
@@ -235,3 +238,27 @@ def test_table_knows_all_of_a_pixel_that_begins_within_the_reach(
     begins_within = (nearest_km > 0.27) & (nearest_km < reach_km)
     assert (nearest_km + 2.0 * half_km > reach_km)[begins_within].sum() > 10
     assert known[begins_within].all()
+
+
+def test_tables_beyond_what_may_be_kept_are_made_again(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Limits of two blocks by three receivers: equal however few tables are kept, and told of once."""
+    victims = [receiver(x_m, 104_260.0, height_m=15.0, id=f"R{x_m:g}") for x_m in (503e3, 505e3, 508e3)]
+    blocks = [(slice(0, 24), slice(0, 12)), (slice(0, 24), slice(12, 24))]
+    whole_dbm = limits_dbm(scene(tmp_path / "all", repository, "p1812", hole=True), *victims)
+    told = capsys.readouterr().err
+    assert told.count("terrain around it is not known everywhere") == 3
+    made, swept = [], receiver_terrain.losses_around
+    monkeypatch.setattr(receiver_terrain, "KEPT_TABLES_BYTES", 1)
+    monkeypatch.setattr(
+        receiver_terrain, "losses_around", lambda *values: made.append(values[1].key) or swept(*values)
+    )
+    context = scene(tmp_path / "few", repository, "p1812", hole=True)
+    limit = prepare_points(context, context.config.devices[0], CHANNEL, victims, criteria(context))
+    found_dbm = np.hstack([limit(*block).eirp_dbm for block in blocks])
+    assert np.array_equal(found_dbm, whole_dbm)
+    assert made == 2 * [victim.id for victim in victims]
+    assert capsys.readouterr().err == told
+    again = pickle.loads(packed(limit))
+    assert np.array_equal(again(*blocks[1]).eirp_dbm, whole_dbm[blocks[1]])

@@ -18,7 +18,6 @@ from pipeline.budget import Budget, Term
 from pipeline.config.bonds import DeviceChannel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.terrain_paths import LossesAround
 from pipeline.grid.grid import Grid
 from pipeline.propagation.hata import Environment
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, unlimited
@@ -49,7 +48,7 @@ from pipeline.services.pmse.pmse_victims import (
     receivers_of,
     rules_of,
 )
-from pipeline.services.receiver_terrain import pixel_losses_db
+from pipeline.services.receiver_terrain import TerrainAround, pixel_losses_db
 from pipeline.services.table import ServiceRow
 from pipeline.territory.rasters import CheckedTerritory
 
@@ -63,7 +62,7 @@ class PreparedPmse(NamedTuple):
     rules: PmseLinkRules
     receivers: PmseReceivers
     scale: float
-    around: list[LossesAround | None]
+    around: list[TerrainAround | None]
 
 
 def prepare(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
-from pipeline.dtt.terrain_paths import DEVICE_TIME_PCT, LossesAround
+from pipeline.dtt.terrain_paths import DEVICE_TIME_PCT
 from pipeline.grid.grid import Grid
 from pipeline.services.base import ServiceContext
 from pipeline.services.placing import least_terrain_losses
@@ -20,7 +20,7 @@ from pipeline.services.pmse.pmse_kernels import (
     PmseTerrain,
     some_receivers,
 )
-from pipeline.services.receiver_terrain import ReceiverEnd, losses_of, pixel_losses_db
+from pipeline.services.receiver_terrain import ReceiverEnd, TerrainAround, losses_of, pixel_losses_db
 
 
 def with_terrain_reach(config: Config, rules: PmseLinkRules, receivers: PmseReceivers) -> PmseReceivers:
@@ -42,9 +42,9 @@ def with_terrain_reach(config: Config, rules: PmseLinkRules, receivers: PmseRece
 
 def tables_of(
     context: ServiceContext, device: Device, ids: NDArray[np.str_], receivers: PmseReceivers
-) -> list[LossesAround | None]:
+) -> list[TerrainAround | None]:
     """Losses over terrain around each receiver; None where there are no such paths."""
-    tables: list[LossesAround | None] = [None] * receivers.x_m.size
+    tables: list[TerrainAround | None] = [None] * receivers.x_m.size
     over = np.flatnonzero(receivers.terrain_km > 0.0)
     places_deg = context.grid.to_lonlat().transform(receivers.x_m[over], receivers.y_m[over])
     for i, lon_deg, lat_deg in zip(over.tolist(), *places_deg, strict=True):
@@ -57,7 +57,7 @@ def tables_of(
 def terrain_parts(
     config: Config,
     grid: Grid,
-    tables: Sequence[LossesAround | None],
+    tables: Sequence[TerrainAround | None],
     receivers: PmseReceivers,
     windows: NDArray[np.int64],
     corner: tuple[int, int],
