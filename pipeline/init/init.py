@@ -67,7 +67,8 @@ def init_command(country: str, folder: Path, options: InitOptions) -> bool:
     if options.out is None:
         return True
     for file in found.files:
-        print(f"{file.path.name}: {file.told}{f' ({file.note})' if file.note else ''}")
+        note = file.note if file.table is None else file.table.notes.get("encoding", "")
+        print(f"{file.path.name}: {file.told}{f' ({note})' if note else ''}")
     ask: Asker | None = ask_at_terminal if sys.stdin.isatty() else None
     answers = answered(found.questions, stated, ask, later=[_ACCEPT])
     new = _new_territory(known, folder, found, answers, grid, options)

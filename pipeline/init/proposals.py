@@ -265,6 +265,8 @@ def _finish(draft: TableDraft) -> None:
     columns = draft.proposal.columns
     used = [draft.raw[name] for column in columns.values() for name in headers_in(column)]
     draft.proposal.na = nothings_of(used)
+    if words := draft.proposal.laid.layout.words:
+        draft.proposal.notes["encoding"] = f"by the letters of the country: {', '.join(words)}"
     telling = [
         draft.raw[name]
         for target in ("channel", "centre_mhz", "erp_kw", *_PLACES)

@@ -47,7 +47,7 @@ class _GridRow(SourcedRow):
 def plans_on(frequencies_mhz: Sequence[float], channels: Sequence[int | None]) -> list[str]:
     """The rasters on which nearly all frequencies lie nearest, with their channels where these are known.
 
-    Of rasters that hold one another the smallest.
+    Of rasters that hold one another the first of the table.
 
     Frequencies and channels by entry. Without frequencies: those that have the channels.
     """
@@ -65,8 +65,12 @@ def plans_on(frequencies_mhz: Sequence[float], channels: Sequence[int | None]) -
                 float(np.mean([_off_mhz(plan, f) for f in frequencies_mhz])) if frequencies_mhz else 0.0
             )
     nearest = [name for name, off in found.items() if off <= min(found.values()) + _AS_NEAR_MHZ]
-    raster = {name: _raster_of(name) for name in nearest}
-    return [name for name in nearest if not any(raster[other] < raster[name] for other in nearest)]
+    chosen: dict[str, frozenset[tuple[int, float]]] = {}
+    for name in nearest:
+        raster = _raster_of(name)
+        if not any(raster <= other or other <= raster for other in chosen.values()):
+            chosen[name] = raster
+    return [*chosen]
 
 
 def _off_mhz(plan: ChannelPlan, f_mhz: float) -> float:

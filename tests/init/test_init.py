@@ -92,6 +92,9 @@ def test_folder_becomes_a_territory_file(folder: Path) -> None:
     assert register["erp_kw"].values[1] == pytest.approx(10**-0.165, rel=1e-5)
     assert register["lat_deg"].values[1] == pytest.approx(46 + 3 / 60 + 12 / 3600, abs=1e-6)
     text = out.read_text(encoding="utf-8")
+    assert (
+        "encoding: windows-1252  # GUESS: by the letters of the country: Antennenhöhe, Länge, Hügel" in text
+    )
     assert "ovenia" not in text
     assert "# answered: system = DVB-T2" in text
     assert Path("at_stations.png").read_bytes().startswith(b"\x89PNG")
