@@ -338,6 +338,8 @@ _ROWS = (
             "attribution",
             "publish.limiting_service",
             "territory",
+            "population",
+            "terrain.dem",
             "channels.plan",
             "devices.id",
             "levels_dbm",

@@ -23,6 +23,7 @@ from pipeline.territory.rasters import ACCOUNTS_FILE, REPAIRS_FILE
 
 # Vector layers of the QGIS projects, relative to the run's folder.
 BOUNDARY_FILE, LAND_FILE = "public/boundaries.geojson", "public/land.geojson"
+PLACE_FILE, RELIEF_FILE = "public/qgis/places.geojson", "public/qgis/relief.tif"
 TRANSMITTER_FILE = "internal/transmitters.gpkg"
 # What the built page of the web map is made of.
 PAGE_FILES = ("index.html", "app.js", "app.css", "LICENSES.txt")
@@ -173,8 +174,23 @@ def qgis_sources(plan: Plan) -> list[str]:
 
 def qgis_files(plan: Plan) -> list[str]:
     """Styles, projects and their vector layers, relative to the run's folder."""
-    projects = [public_project(plan), project_to_pass_on(plan), internal_project(plan)]
-    return [*projects, BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE, *map(style_file, raster_files(plan))]
+    names = [public_project(plan), project_to_pass_on(plan), internal_project(plan)]
+    names += [BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE]
+    population = plan.config.population
+    names += [] if population is None or population.places is None else [PLACE_FILE]
+    names += [] if plan.config.terrain.dem is None else [RELIEF_FILE]
+    return [*names, *map(style_file, raster_files(plan)), *map(view_file, viewed_files(plan))]
+
+
+def viewed_files(plan: Plan) -> list[str]:
+    """Published rasters that the projects show through a view of them (``publish/qgis/views.py``)."""
+    return [found.file for found in _published(plan) if found.layer.family == "max_eirp"]
+
+
+def view_file(file: str) -> str:
+    """The view of a published raster, relative to the run's folder as that is."""
+    path = Path(file)
+    return (path.parent / "qgis" / f"{path.stem}.vrt").as_posix()
 
 
 def stac_items(plan: Plan) -> dict[str, list[str]]:

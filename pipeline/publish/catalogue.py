@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +12,12 @@ from pipeline.grid.layer_files import fields_of, layer_file, style_name
 from pipeline.layers import Raster
 from pipeline.plan.plan import Plan, channels_of, levels_of
 from pipeline.plan.published_layers import LayerFile, published_layers
+from pipeline.plan.run_files import max_eirp_files
 from pipeline.radio.allocations import is_partial
 from pipeline.radio.channel_plan import channel_centre_mhz
 
 ALL_BANDS = 0
+_MOST_FIRST = 20
 
 
 class Shown(NamedTuple):
@@ -62,12 +64,30 @@ def first_shown(plan: Plan) -> str:
 
     For the first device, at the level in the middle; its maximum e.i.r.p. if none is published.
     """
-    device, partial = plan.config.devices[0].id, is_partial(plan.config)
-    levels_dbm = levels_of(plan, device)
-    if not levels_dbm:
-        return layer_file("max_eirp", device=device, channel=channels_of(plan, device)[0], partial=partial)
-    level = level_name(levels_dbm[len(levels_dbm) // 2])
-    return layer_file("available_channels", device=device, level=level, partial=partial)
+    device = plan.config.devices[0].id
+    counts = _counts(plan, device)
+    return counts[len(counts) // 2] if counts else max_eirp_files(plan, device)[0]
+
+
+def overview(plan: Plan, layers: Sequence[Shown]) -> list[Shown]:
+    """The layers that a reader looks at first: numbers of channels, at most 20; all others are by channel.
+
+    All levels of the first device, then the level in the middle of the others, then their other levels;
+    where none is published, the maximum e.i.r.p. of the first device.
+    """
+    first, *others = (device.id for device in plan.config.devices)
+    names = [f for device in (first, *others) for f in _counts(plan, device)]
+    middle = [_counts(plan, device)[len(_counts(plan, device)) // 2 :][:1] for device in others]
+    ranked = [*_counts(plan, first), *(name for part in middle for name in part), *names]
+    chosen = list(dict.fromkeys(ranked))[:_MOST_FIRST] or max_eirp_files(plan, first)[:_MOST_FIRST]
+    return [layer for layer in layers if layer.file in chosen]
+
+
+def _counts(plan: Plan, device: str) -> list[str]:
+    """Files of the numbers of channels of a device, by level."""
+    partial = is_partial(plan.config)
+    names = [level_name(level_dbm) for level_dbm in levels_of(plan, device)]
+    return [layer_file("available_channels", device=device, level=name, partial=partial) for name in names]
 
 
 def band_fields(row: Raster, path: str) -> set[str]:
@@ -88,7 +108,7 @@ def _shown_bands(plan: Plan, published: LayerFile) -> Iterator[Shown]:
     for band, fields in bands:
         known = _titles(plan, {**published.fields, **fields})
         group = tuple(heading.format(**known) for heading in layer.view.group)
-        title = layer.view.title.format(**known)
+        title = f"{layer.view.title.format(**known)}{known['of_case']}"
         internal = layer.view.qgis == "internal"
         yield Shown(published.file, band, style_name(layer), group, title, internal)
 

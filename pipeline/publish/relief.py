@@ -23,6 +23,9 @@ _EXAGGERATION = 2.0
 _ROOM_DEG = 0.02
 # Bytes of a shade: 0 unknown, 1 darkest, FLAT_SHADE flat land, 255 brightest.
 FLAT_SHADE = 1 + round(254 * _FLAT)
+# Steps in which they are drawn: two pixels of a picture share a byte up to 16.
+_DARK_STEPS, _LIGHT_STEPS = 8, 7
+_MOST_SHADOW, _MOST_LIGHT = 0.55, 0.45  # opacity
 
 
 def heights_m(
@@ -74,6 +77,21 @@ def shade_on_grid(paths: Sequence[Path], grid: Grid) -> NDArray[np.uint8]:
         heights = heights_m(paths, box_deg, grid.resolution_m, lon_deg, lat_deg)
         parts.append(shade(heights, grid.resolution_m))
     return np.concatenate(parts)
+
+
+def shade_steps(shades: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Positions in the palette: 0 .. 7 shadow, 8 flat land, 9 .. 15 light."""
+    difference = shades.astype(np.float64) - FLAT_SHADE
+    dark = np.round(-difference / (FLAT_SHADE - 1) * _DARK_STEPS)
+    light = np.round(difference / (255 - FLAT_SHADE) * _LIGHT_STEPS)
+    return np.where(difference < 0, _DARK_STEPS - dark, _DARK_STEPS + light).astype(np.uint8)
+
+
+def shade_palette() -> NDArray[np.uint8]:
+    """Red, green, blue, alpha of the steps."""
+    dark = [(0, 0, 0, _MOST_SHADOW * (1 - k / _DARK_STEPS)) for k in range(_DARK_STEPS)]
+    light = [(255, 255, 255, _MOST_LIGHT * k / _LIGHT_STEPS) for k in range(_LIGHT_STEPS + 1)]
+    return np.array([(r, g, b, round(255 * alpha)) for r, g, b, alpha in (*dark, *light)], dtype=np.uint8)
 
 
 def _shifted(heights: _Floats) -> tuple[_Floats, _Floats, _Floats, _Floats]:

@@ -48,6 +48,7 @@ KINDS = {
     "rr97ab_epfd_max": ("float32", np.nan, 1.0, "dB(W/m2/40 kHz)", -210, -140),
     "rr97ab_epfd_simulated": ("float32", np.nan, 1.0, "dB(W/m2/40 kHz)", -210, -140),
     "rr97ab_exceedance": ("float32", np.nan, 1.0, "%", 0, 100),
+    "time_share": ("float32", np.nan, 1.0, "%", 0, 50),
     "rr97ab_cond": ("uint8", 255, 1.0, "1", 0, 3),
     "radar612_distance": ("float32", -9999.0, 1.0, "km", 0, 1000),
     "radar612_margin": ("float32", -9999.0, 1.0, "km", -600, 600),

@@ -21,9 +21,14 @@ from qgis.core import (
     QgsExpressionContext,
     QgsExpressionContextScope,
     QgsLayerTreeModel,
+    QgsLayoutExporter,
+    QgsLayoutItem,
+    QgsLayoutItemLabel,
     QgsMapRendererSequentialJob,
     QgsMapSettings,
+    QgsPointXY,
     QgsProject,
+    QgsRaster,
     QgsRasterLayer,
     QgsRectangle,
 )
@@ -99,6 +104,9 @@ def ticked(root):
     found = {}
     for node in root.findLayers():
         if isinstance(node.layer(), QgsRasterLayer):
+            root.findLayer("relief_of_the_terrain") and root.findLayer(
+                "relief_of_the_terrain"
+            ).setItemVisibilityChecked(False)
             node.setItemVisibilityCheckedParentRecursive(True)
             found[node.layerId()] = [
                 layer.id() for layer in root.checkedLayers() if isinstance(layer, QgsRasterLayer)
@@ -114,6 +122,41 @@ def group_of(node):
         else {"layer": child.layerId(), "name": child.name(), "checked": child.isVisible()}
         for child in node.children()
     ]
+
+
+def told(layer):
+    """Values of both bands as the tool for a pixel tells them, on a lattice over the layer."""
+    extent, found = layer.extent(), []
+    for column in range(40):
+        for row in range(40):
+            x = extent.xMinimum() + (column + 0.5) / 40 * extent.width()
+            y = extent.yMinimum() + (row + 0.5) / 40 * extent.height()
+            values = layer.dataProvider().identify(QgsPointXY(x, y), QgsRaster.IdentifyFormatValue).results()
+            found.append([values[band] for band in sorted(values)])
+    return found
+
+
+def themes_of(project):
+    """Layers that each theme shows."""
+    themes = project.mapThemeCollection()
+    return {name: themes.mapThemeVisibleLayerIds(name) for name in themes.mapThemes()}
+
+
+def layouts_of(project, result):
+    """Items and texts of each layout, and its picture."""
+    found = {}
+    for number, layout in enumerate(project.layoutManager().layouts()):
+        items = [item for item in layout.items() if isinstance(item, QgsLayoutItem)]
+        picture = result.replace(".json", f".layout{number}.png")
+        settings = QgsLayoutExporter.ImageExportSettings()
+        settings.dpi = 60
+        QgsLayoutExporter(layout).exportToImage(picture, settings)
+        found[layout.name()] = {
+            "items": {item.id(): True for item in items},
+            "texts": [item.text() for item in items if isinstance(item, QgsLayoutItemLabel)],
+            "picture": picture,
+        }
+    return found
 
 
 def draw(layers, crs, extent, path, side_px=900):
@@ -157,6 +200,13 @@ def main():
         "rasters": alone,
         "printed": printed_legend(root),
         "shown": [node.layerId() for node in root.findLayers() if node.isVisible()],
+        "themes": themes_of(project),
+        "layouts": layouts_of(project, result),
+        "told": {
+            key: told(layer)
+            for key, layer in project.mapLayers().items()
+            if layer.source().endswith("max_eirp_fixed30_ch22.vrt")
+        },
         "ticked": ticked(root),
     }
     Path(result).write_text(json.dumps(facts, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -17,7 +17,7 @@ import rasterio
 import shapely
 
 from pipeline.config.territory import Territory
-from pipeline.plan.plan import Plan
+from pipeline.plan.plan import Plan, load_plan
 from pipeline.plan.run_files import (
     TRANSMITTER_FILE,
     internal_project,
@@ -26,13 +26,17 @@ from pipeline.plan.run_files import (
     qgis_files,
     raster_files,
     style_file,
+    view_file,
+    viewed_files,
 )
-from pipeline.publish.catalogue import families
+from pipeline.publish.catalogue import families, overview, shown_layers
 from pipeline.publish.legends import service_namer
 from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.qml import legend_of, style_text
+from pipeline.publish.qgis.views import view_legend
 from pipeline.publish.styles import read_schemes
 from tests.jobs import run_from
+from tests.plan.test_plan import SECTIONS
 from tests.publish.every_layer import (
     GRID,
     NOTICE,
@@ -42,18 +46,26 @@ from tests.publish.every_layer import (
     working_folder,
     write_every_layer,
 )
+from tests.publish.test_relief import write_dem
 from tests.published import with_devices
 from tests.tiny import STATIONS
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 PROBE = Path(__file__).with_name("qgis_probe.py")
+RELIEF = "relief_of_the_terrain"
+FIRST = "available_channels_fixed30_20dbm_band1"
 SEA, LAND_FILE = (223, 233, 240), (241, 238, 231)
 
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     with working_folder(tmp_path_factory.mktemp("qgis")) as config:
-        found = write_every_layer(config)
+        write_dem(Path("dem.tif"), 2000.0, 500.0)
+        Path("places.csv").write_text(
+            "name,latitude,longitude,population\nGora,45.95,14.3,90\n", encoding="utf-8"
+        )
+        more = "population: {places: places.csv}\nterrain: {dem: [dem.tif]}\n"
+        found = write_every_layer(config, more + SECTIONS)
         run_from("qgis", config, found.build)
         yield found._replace(build=found.build.resolve())
 
@@ -136,6 +148,7 @@ def test_project_to_pass_on_needs_its_own_folder_only(plan: Plan) -> None:
     assert all((source.text or "").startswith("./") for source in sources)
 
 
+MORE = "More: by channel, reception, coordination"
 GROUPS = [
     "Availability",
     "Maximum e.i.r.p. by channel",
@@ -149,10 +162,38 @@ GROUPS = [
 def test_groups_are_those_of_the_interface(plan: Plan) -> None:
     tree = project(plan, public_project(plan)).find("layer-tree-group")
     assert tree is not None
-    assert [child.get("name") for child in tree] == ["Boundaries", "Maps, one at a time", "Land"]
-    assert [child.get("name") for child in tree[1]] == GROUPS
+    groups = [child.get("name") for child in tree if child.get("name")]
+    assert groups == ["Places", "Boundaries", "Relief of the terrain", "Maps, one at a time", "Land"]
+    maps = tree.find("layer-tree-group[@name='Maps, one at a time']")
+    assert maps is not None
+    first = [f"channels available fixed30 at {level} dBm" for level in (0, 20, 36)]
+    assert [child.get("name") for child in maps if child.get("name")] == [*first, MORE]
+    more = maps.find(f"layer-tree-group[@name='{MORE}']")
+    assert more is not None
+    assert more.get("expanded") == "0"
+    assert [child.get("name") for child in more if child.get("name")] == GROUPS
     inside = tree.findall(".//layer-tree-group[@name='Maximum e.i.r.p. by channel']//layer-tree-layer")
-    assert [layer.get("name") for layer in inside] == ["Channel 22 (482 MHz)", "Channel 25 (506 MHz)"]
+    assert [layer.get("name") for layer in inside] == [
+        "max e.i.r.p. ch 22 fixed30",
+        "max e.i.r.p. ch 25 fixed30",
+    ]
+
+
+def test_names_of_layers_are_unique_and_few_are_looked_at_first(plan: Plan) -> None:
+    for name in projects(plan):
+        names = [e.text for e in project(plan, name).findall("projectlayers/maplayer/layername")]
+        assert len(set(names)) == len(names)
+
+
+def test_first_look_is_at_twenty_layers_at_most(tmp_path: Path) -> None:
+    """All levels of the first device, the middle one of every other, then what there is room for."""
+    with working_folder(tmp_path) as config:
+        with_devices(config, *((f"d{k}", "A", 1, 30.0) for k in range(8)))
+        plan = load_plan(config)
+        first = [layer.title for layer in overview(plan, shown_layers(plan))]
+    assert len(first) == 20
+    assert {f"channels available d0 at {level} dBm" for level in (0, 20, 36)} <= set(first)
+    assert {f"channels available d{k} at 20 dBm" for k in range(8)} <= set(first)
 
 
 def test_device_below_all_levels_opens_with_its_maximum(tmp_path: Path) -> None:
@@ -172,7 +213,9 @@ def test_every_band_of_availability_is_a_layer_named_by_its_channel(plan: Plan) 
         for layer in layers
         if "availability_fixed30_20dbm" in (layer.findtext("datasource") or "")
     ]
-    assert found == [("Channel 22 (482 MHz)", "1"), ("Channel 25 (506 MHz)", "2")]
+    assert found == [
+        (f"availability ch {channel} fixed30 at 20 dBm", str(band)) for channel, band in ((22, 1), (25, 2))
+    ]
 
 
 def test_each_band_has_names_for_its_own_values(plan: Plan) -> None:
@@ -279,6 +322,44 @@ needs_qgis = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module")
+def views(plan: Plan) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, rasterio.DatasetReader]]:
+    """Raw values, classes and levels of every view."""
+    found = []
+    for file in viewed_files(plan):
+        with rasterio.open(plan.build / file) as source, rasterio.open(plan.build / view_file(file)) as view:
+            found.append((source.read(1), view.read(1), view.read(2), view.scales[1]))
+    return found
+
+
+def test_view_has_classes_and_levels_but_no_code_among_these(views: list[Any]) -> None:
+    """Classes by the bounds of the scheme, by hand; a level is the published one, at codes there is none."""
+    lows = [-4000, -2000, -1000, 0, 1000, 2000, 3000, 3600]
+    assert len(views) == 2
+    for raw, classes, levels, scale in views:
+        wanted = 2 + np.searchsorted(lows, raw, side="right")
+        wanted[raw == -9999], wanted[raw == -9998], wanted[raw == -32768] = 1, 2, 0
+        assert np.array_equal(classes, wanted)
+        coded = raw <= -9998
+        assert set(levels[coded].tolist()) == {-32768}
+        assert np.array_equal(levels[~coded], raw[~coded])
+        assert scale == 0.01
+
+
+def test_view_names_its_classes_in_a_table(plan: Plan) -> None:
+    top = ET.parse(plan.build / view_file(viewed_files(plan)[0])).getroot()
+    rows = [[cell.text for cell in row] for row in top.iter("Row")]
+    assert [row[:2] for row in rows[:4]] == [
+        ["0", "outside"],
+        ["1", "not permitted"],
+        ["2", "not evaluated"],
+        ["3", "below -20 dBm"],
+    ]
+    assert [row[1] for row in rows] == [
+        entry.label for entry in view_legend(read_schemes()["max_eirp"], "dBm").entries
+    ]
+
+
 def probed(file: Path, folder: Path, *rasters: str) -> dict[str, Any]:
     """What QGIS says of a project; the picture of its first view beside."""
     result = folder / f"{file.stem}.json"
@@ -338,19 +419,20 @@ def test_projects_open_with_one_map_over_the_territory(plan: Plan, seen: dict[st
     room_m = 0.04 * max(disc[2] - disc[0], disc[3] - disc[1])
     for name in projects(plan):
         shown = [key for key in seen[name]["shown"] if not key.startswith("vector_")]
-        assert shown == ["available_channels_fixed30_20dbm_band1"]
+        assert shown == [FIRST]
         expected = [disc[0] - room_m, disc[1] - room_m, disc[2] + room_m, disc[3] + room_m]
         assert seen[name]["extent"] == pytest.approx(expected)
         maps = next(node for node in seen[name]["tree"] if node.get("group") == "Maps, one at a time")
-        assert [g["group"] for g in maps["children"] if g["expanded"]] == ["Availability"]
+        assert [group["expanded"] for group in maps["children"] if "group" in group] == [False]
     vectors_shown = [key for key in seen[internal_project(plan)]["shown"] if key.startswith("vector_")]
-    assert vectors_shown == ["vector_sites", "vector_boundaries", "vector_land"]
+    assert vectors_shown == ["vector_sites", "vector_places", "vector_boundaries", "vector_land"]
 
 
 @needs_qgis
 def test_ticking_a_map_puts_it_in_place_of_the_other(plan: Plan, seen: dict[str, Any]) -> None:
     for name in projects(plan):
-        ticked = seen[name]["ticked"]
+        ticked = dict(seen[name]["ticked"])
+        assert ticked.pop(RELIEF)[0] == RELIEF, "over the maps, beside them"
         assert len(ticked) > 20
         assert ticked == {key: [key] for key in ticked}
 
@@ -358,6 +440,7 @@ def test_ticking_a_map_puts_it_in_place_of_the_other(plan: Plan, seen: dict[str,
 @needs_qgis
 def test_legend_has_the_unit_where_qgis_writes_the_band(plan: Plan, seen: dict[str, Any]) -> None:
     printed = seen[internal_project(plan)]["printed"]
+    assert printed.pop("relief_of_the_terrain") == []
     first = {key: labels[0] for key, labels in printed.items()}
     assert not [key for key, label in first.items() if "Band" in label]
     assert first["max_eirp_fixed30_ch22_band1"] == "Maximum permitted e.i.r.p. [dBm]"
@@ -394,7 +477,13 @@ def test_territory_of_two_devices_without_coordination_opens(tmp_path: Path) -> 
         facts = probed(plan.build.resolve() / internal_project(plan), tmp_path)
     assert all(layer["valid"] for layer in facts["layers"].values())
     maps = next(node for node in facts["tree"] if node.get("group") == "Maps, one at a time")
-    groups = {node["group"]: [child.get("group") for child in node["children"]] for node in maps["children"]}
+    assert [node["name"] for node in maps["children"] if "layer" in node] == [
+        f"channels available {device} at {level} dBm"
+        for device in ("fixed30", "slave")
+        for level in (0, 20, 36)
+    ]
+    more = maps["children"][-1]["children"]
+    groups = {node["group"]: [child.get("group") for child in node["children"]] for node in more}
     assert groups.pop("DTT") == ["Wanted field", "Location probability", "Served", "Best server"]
     assert groups == {name: ["fixed30", "slave"] for name in GROUPS[:4]}
     assert facts["ticked"] == {key: [key] for key in facts["ticked"]}
@@ -433,7 +522,12 @@ def test_project_of_the_run_opens_without_the_internal_layers(plan: Plan, tmp_pa
     facts = probed(tmp_path / name, tmp_path)
     missing = {key for key, layer in facts["layers"].items() if not layer["valid"]}
     assert missing == {key for key in facts["layers"] if key.startswith("dtt_")} != set()
-    assert facts["shown"] == ["vector_boundaries", "available_channels_fixed30_20dbm_band1", "vector_land"]
+    assert facts["shown"] == [
+        "vector_places",
+        "vector_boundaries",
+        "available_channels_fixed30_20dbm_band1",
+        "vector_land",
+    ]
 
 
 @needs_qgis
@@ -454,3 +548,47 @@ def test_picture_of_qgis_shows_the_layer_on_land_in_the_sea(plan: Plan, seen: di
     wanted = {tuple(bytes.fromhex(colour[3:])) for _, colour in legend if colour.startswith("#ff")}
     assert wanted <= colours
     assert colours & {SEA, LAND_FILE}
+
+
+@needs_qgis
+def test_pixel_is_told_without_a_code_among_levels(plan: Plan, seen: dict[str, Any]) -> None:
+    """What the tool of QGIS tells at places of every kind: never -99.99 dBm."""
+    told = seen[public_project(plan)]["told"]["max_eirp_fixed30_ch22_band1"]
+    assert {values[0] for values in told if values[1] is None} == {None, 1, 2}
+    levels = [values for values in told if values[1] is not None]
+    assert levels
+    assert all(values[0] >= 3 and -40.0 <= values[1] <= 36.0 for values in levels)
+
+
+@needs_qgis
+def test_themes_show_one_map_each(plan: Plan, seen: dict[str, Any]) -> None:
+    for name in projects(plan):
+        themes = seen[name]["themes"]
+        assert len(themes) == 3
+        for theme, shown in themes.items():
+            rasters = [key for key in shown if not key.startswith("vector_")]
+            assert rasters == [f"available_channels_fixed30_{theme.split()[-2]}dbm_band1"]
+            assert {"vector_boundaries", "vector_land", "vector_places"} <= set(shown)
+
+
+@needs_qgis
+def test_layout_prints_map_legend_and_notice(plan: Plan, seen: dict[str, Any]) -> None:
+    """The legend has the classes of the map that is shown, and no other layer's."""
+    for name in projects(plan):
+        printed = seen[name]["layouts"]["A4 with legend"]
+        assert {"map", "legend", "scale bar"} <= set(printed["items"])
+        assert NOTICE in printed["texts"]
+        assert TITLE in printed["texts"]
+        with rasterio.open(printed["picture"]) as picture:
+            colours = picture.read([1, 2, 3]).reshape(3, -1).T
+        found = {tuple(int(v) for v in c) for c in np.unique(colours, axis=0)}
+        legend = seen[name]["layers"][FIRST]["legend"]
+        assert {tuple(bytes.fromhex(colour[3:])) for _, colour in legend if colour.startswith("#ff")} <= found
+
+
+@needs_qgis
+def test_relief_and_places_are_there(plan: Plan, seen: dict[str, Any]) -> None:
+    for name in projects(plan):
+        layers = seen[name]["layers"]
+        assert layers["relief_of_the_terrain"]["valid"]
+        assert layers["vector_places"]["labels"]["1000000"] == ["Gora"]

@@ -80,7 +80,7 @@ def test_every_public_raster_is_an_asset_once_and_no_internal_one(plan: Plan) ->
     hrefs = [asset["href"] for item in items(plan) for asset in item["assets"].values()]
     public = [f"../{p.relative_to(plan.build)}" for p in (plan.build / "public").glob("*.tif")]
     assert sorted(hrefs) == sorted(public)
-    assert len(public) == 2 * 3 + 3 * 2 + 1 + 7 + 2 + 7
+    assert len(public) == 2 * 3 + 3 * 2 + 1 + 7 + 4 + 7
 
 
 def test_items_say_what_gdal_finds_in_the_files(plan: Plan) -> None:

@@ -1,8 +1,9 @@
-"""Job qgis: a style beside every published raster, the projects, and the vector layers that they show.
+"""Job qgis: a style beside every published raster, the projects, and the layers that they show besides.
 
 ``<territory>.qgs`` has no data of stations: what reception tells of them is in ``internal/`` together with
 ``internal/<territory>_internal.qgs``, which shows it too. ``public/<territory>_public.qgs`` needs no other
-folder than that in which it lies.
+folder than that in which it lies. ``public/qgis/`` has what only the projects use: views of rasters whose
+values are levels and codes (``views.py``), names of places, the relief of the terrain.
 """
 
 from __future__ import annotations
@@ -14,19 +15,21 @@ from pipeline.files import write_whole
 from pipeline.grid.layer_files import style_name
 from pipeline.plan.plan import plan_of
 from pipeline.plan.published_layers import style_file
-from pipeline.plan.run_files import BOUNDARY_FILE, LAND_FILE, TRANSMITTER_FILE, max_eirp_files
+from pipeline.plan.run_files import TRANSMITTER_FILE, max_eirp_files
 from pipeline.publish.catalogue import published_rasters, shown_layers
 from pipeline.publish.legends import legend
 from pipeline.publish.qgis import vectors
+from pipeline.publish.qgis.below import write_below
 from pipeline.publish.qgis.project import project_text
 from pipeline.publish.qgis.projects import expanded, legends_of, projects, territory_view
 from pipeline.publish.qgis.qml import style_text
+from pipeline.publish.qgis.views import write_views
 from pipeline.publish.release import period_of_bookings
 from pipeline.publish.styles import read_schemes
 
 
 def main(config: Config, build: Path, *, threads: int) -> None:
-    """Write styles, vector layers and projects into ``build``."""
+    """Write styles, views, vector layers and projects into ``build``."""
     plan, schemes = plan_of(config), read_schemes()
     layers = list(expanded(build, shown_layers(plan)))
     legends = legends_of(build, layers, schemes)
@@ -38,9 +41,8 @@ def main(config: Config, build: Path, *, threads: int) -> None:
         text = style_text(found, period if "device" in published.fields else None)
         write_whole(build / style_file(file), text.encode())
     view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
-    texts = vectors.boundary_texts(plan.config.territory, view.box_deg, view.resolution_m)
-    for name, text in zip((LAND_FILE, BOUNDARY_FILE), (texts["land"], texts["boundaries"]), strict=True):
-        write_whole(build / name, text.encode())
+    below = write_below(plan, build, view.box_deg, view.resolution_m)
     write_whole(build / TRANSMITTER_FILE, vectors.transmitter_bytes(plan.register, plan.config.territory))
-    for file, project in projects(plan, layers, legends, view):
+    legends |= write_views(plan, build, schemes["max_eirp"])
+    for file, project in projects(plan, layers, legends, view, below):
         write_whole(build / file, project_text(project).encode())

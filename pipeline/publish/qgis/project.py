@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.grid.grid import LONLAT, Box
+from pipeline.publish.qgis.prints import layouts_element, themes_element
 from pipeline.publish.qgis.qml import QGIS_VERSION, Legend, pipe, xml_text
 from pipeline.publish.styles import read_base_colours
 
@@ -76,6 +77,8 @@ class Node(NamedTuple):
     layer: _Layer | None = None
     children: Sequence[Node] = ()
     exclusive: bool = False
+    printed: bool = True
+    """Whether printed legends have the layer's classes; of groups they never have the name."""
 
 
 class Project(NamedTuple):
@@ -86,6 +89,8 @@ class Project(NamedTuple):
     crs: str
     view: Box
     nodes: Sequence[Node]
+    themes: Sequence[tuple[str, str]] = ()
+    """Name of a map theme and id of the raster that it shows, with all that is switched on beside rasters."""
 
 
 def project_text(project: Project) -> str:
@@ -109,6 +114,8 @@ def project_text(project: Project) -> str:
     for layer in found:
         ET.SubElement(order, "layer", id=layer.id)
     top.append(_properties())
+    top.append(themes_element(project.nodes, project.themes))
+    top.append(layouts_element(project.title, project.abstract, project.crs, project.view))
     return xml_text(top)
 
 
@@ -137,16 +144,26 @@ def _tree_node(parent: ET.Element, node: Node) -> None:
     common = {"name": node.name, "checked": checked, "expanded": str(int(node.expanded))}
     if node.layer is None:
         group = ET.SubElement(parent, "layer-tree-group", common | _exclusive(node))
+        _custom(group, {"legend/title-style": "hidden"})
         for child in node.children:
             _tree_node(group, child)
         return
     provider = "gdal" if isinstance(node.layer, RasterLayer) else "ogr"
     attributes = {"id": node.layer.id, "source": node.layer.source, "providerKey": provider}
     item = ET.SubElement(parent, "layer-tree-layer", attributes | common)
+    properties = {} if node.printed else {"legend/title-style": "hidden", "legend/node-order": "empty"}
     if isinstance(node.layer, RasterLayer):
         # Where QGIS would write the band's name.
-        properties = ET.SubElement(ET.SubElement(item, "customproperties"), "Option", type="Map")
-        _option(properties, "legend/label-0", node.layer.legend.title)
+        properties["legend/label-0"] = node.layer.legend.title
+    _custom(item, properties)
+
+
+def _custom(item: ET.Element, properties: Mapping[str, str]) -> None:
+    """Properties of a node of the tree that its panel and printed legends go by."""
+    if properties:
+        options = ET.SubElement(ET.SubElement(item, "customproperties"), "Option", type="Map")
+        for name, value in properties.items():
+            _option(options, name, value)
 
 
 def _exclusive(node: Node) -> dict[str, str]:

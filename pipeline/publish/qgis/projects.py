@@ -6,7 +6,7 @@ Rasters cover one another, so they are a choice: whichever layer is ticked takes
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,15 +19,20 @@ from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import (
     BOUNDARY_FILE,
     LAND_FILE,
+    PLACE_FILE,
+    RELIEF_FILE,
     TRANSMITTER_FILE,
     internal_project,
     project_to_pass_on,
     public_project,
+    view_file,
+    viewed_files,
     written_by,
 )
-from pipeline.publish.catalogue import ALL_BANDS, Shown, first_shown
+from pipeline.publish.catalogue import ALL_BANDS, Shown, first_shown, overview
 from pipeline.publish.legends import legend
 from pipeline.publish.qgis import vectors
+from pipeline.publish.qgis.below import relief_legend
 from pipeline.publish.qgis.project import Labels, Node, Project, RasterLayer, Symbol, VectorLayer
 from pipeline.publish.qgis.qml import Legend
 from pipeline.publish.styles import Scheme
@@ -37,6 +42,7 @@ from pipeline.publish.web.place import box_of_pixels
 _BUFFER_FRACTION = 0.04
 _RADAR_ZONES = layer_file("radar612_zones")
 _MAPS, _STATIONS, _RADARS = "Maps, one at a time", "Transmitters", "Oceanographic radars, zones"
+_MORE = "More: by channel, reception, coordination"
 
 
 class TerritoryView(NamedTuple):
@@ -59,9 +65,13 @@ def legends_of(
 
 
 def projects(
-    plan: Plan, layers: list[Shown], legends: dict[tuple[str, int], Legend], view: TerritoryView
+    plan: Plan,
+    layers: list[Shown],
+    legends: dict[tuple[str, int], Legend],
+    view: TerritoryView,
+    below: Collection[str],
 ) -> Iterator[tuple[str, Project]]:
-    """The projects by file."""
+    """The projects by file; ``below``: which of places and relief there are to show."""
     public = [layer for layer in layers if not layer.internal]
     passed_on = [layer for layer in public if layer.file.startswith("public/")]
     for file, shown in (
@@ -71,8 +81,10 @@ def projects(
     ):
         scene = _Scene(plan, file, _abstract_of(plan), legends)
         internal = _internal_nodes(scene) if file == internal_project(plan) else []
-        nodes = [*internal, *_public_nodes(scene, shown)]
-        yield file, Project(_title_of(plan), scene.abstract, view.crs, _with_buffer(view.box_m), nodes)
+        nodes = [*internal, *_public_nodes(scene, shown, below)]
+        themes = [(layer.title, layer.id) for layer in overview(plan, shown)]
+        box_m = _with_buffer(view.box_m)
+        yield file, Project(_title_of(plan), scene.abstract, view.crs, box_m, nodes, themes)
 
 
 def _title_of(plan: Plan) -> str:
@@ -129,14 +141,32 @@ class _Scene(NamedTuple):
     legends: Mapping[tuple[str, int], Legend]
 
 
-def _public_nodes(scene: _Scene, layers: Sequence[Shown]) -> list[Node]:
-    """Borders on top, the rasters in their groups, land below."""
-    maps = _group_node(scene, _MAPS, [(layer.group, layer) for layer in layers])
-    return [
-        _vector_node(scene, "Boundaries", BOUNDARY_FILE, "Line", vectors.line_symbols()),
-        maps,
-        _vector_node(scene, "Land", LAND_FILE, "Polygon", vectors.area_symbols()),
-    ]
+def _public_nodes(scene: _Scene, layers: Sequence[Shown], below: Collection[str]) -> list[Node]:
+    """Names, borders and relief on top, the rasters looked at first, the rest in groups, land below."""
+    first = overview(scene.plan, layers)
+    known = {layer.id for layer in first}
+    rest = [(layer.group, layer) for layer in layers if layer.id not in known]
+    more = [_group_node(scene, _MORE, rest)] if rest else []
+    children = [*(_raster_node(scene, layer) for layer in first), *more]
+    maps = Node(_MAPS, True, expanded=True, children=children, exclusive=True)
+    nodes = [_vector_node(scene, "Boundaries", BOUNDARY_FILE, "Line", vectors.line_symbols()), maps]
+    if RELIEF_FILE in below:
+        nodes.insert(1, _relief_node(scene))
+    if PLACE_FILE in below:
+        nodes.insert(0, _place_node(scene))
+    return [*nodes, _vector_node(scene, "Land", LAND_FILE, "Polygon", vectors.area_symbols())]
+
+
+def _relief_node(scene: _Scene) -> Node:
+    title, source = "Relief of the terrain", _relative(RELIEF_FILE, scene.project)
+    layer = RasterLayer("relief_of_the_terrain", title, source, scene.abstract, 1, relief_legend())
+    return Node(title, False, layer=layer, printed=False)
+
+
+def _place_node(scene: _Scene) -> Node:
+    symbols, labels = vectors.place_symbols(), vectors.place_labels()
+    node = _vector_node(scene, "Places", PLACE_FILE, "Point", symbols, name_field="name", labels=labels)
+    return node._replace(printed=False)
 
 
 def _internal_nodes(scene: _Scene) -> list[Node]:
@@ -202,11 +232,12 @@ def _group_node(scene: _Scene, name: str, layers: Sequence[tuple[tuple[str, ...]
 
 
 def _raster_node(scene: _Scene, layer: Shown) -> Node:
-    """The node of a raster's band."""
+    """The node of a raster's band, or of the view of it that knows its codes."""
+    viewed = layer.file in viewed_files(scene.plan)
     shown = RasterLayer(
         layer.id,
         layer.title,
-        _relative(layer.file, scene.project),
+        _relative(view_file(layer.file) if viewed else layer.file, scene.project),
         scene.abstract,
         layer.band,
         scene.legends[layer.file, layer.band],

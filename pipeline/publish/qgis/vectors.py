@@ -25,6 +25,7 @@ TRANSMITTER_LAYER, SITE_LAYER = "transmitters", "sites"
 HOME, _ABROAD = "home", "abroad"
 # On maps of a larger scale there is room for more than names.
 _NEAR_SCALE = 500_000
+_LARGE_PLACES = 60
 _RADAR_COLOUR = "#882255"
 # Analysts zoom out more than readers of the web map: buffer around the territory, as a fraction of its size.
 _BUFFER_FRACTION = 2.0
@@ -139,6 +140,20 @@ def site_labels() -> Labels:
     """The site's name; seen from near, its channels as well."""
     near = '"site" || \'\\nch \' || "channels"'
     return Labels(f'CASE WHEN @map_scale < {_NEAR_SCALE} THEN {near} ELSE "site" END', 3_000_000)
+
+
+def place_symbols() -> tuple[Symbol, ...]:
+    """Places: nothing but their names, which stand over them."""
+    unseen = _marker("circle", "0,0,0,0", "0,0,0,0", "0.1") | {"outline_style": "no"}
+    return (Symbol(None, "", "marker", "SimpleMarker", unseen),)
+
+
+def place_labels() -> Labels:
+    """Names of the larger places; on maps of a larger scale of all of the territory."""
+    return Labels(
+        f'CASE WHEN "rank" < {_LARGE_PLACES} OR ("home" AND @map_scale < {_NEAR_SCALE}) THEN "name" END',
+        5_000_000,
+    )
 
 
 def station_symbols() -> tuple[Symbol, ...]:

@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from pmtiles.tile import Compression, TileType
 
 from pipeline.grid.grid import Box
-from pipeline.publish.relief import FLAT_SHADE, heights_m, shade
+from pipeline.publish.relief import FLAT_SHADE, heights_m, shade, shade_palette, shade_steps
 from pipeline.publish.web.place import EQUATOR_M, WEB_TILE_PX, tile_centres_deg, tiles_of
 from pipeline.publish.web.web_tiles import png, write_archive
 
 _Tile = tuple[int, int, int]
 _Shades = NDArray[np.uint8]
-# Grey steps of the pictures: two pixels share a byte up to 16.
-_DARK_STEPS, _LIGHT_STEPS = 8, 7
-_MOST_SHADOW, _MOST_LIGHT = 0.55, 0.45  # opacity
 
 
 def write_relief(path: Path, paths: Sequence[Path], box_deg: Box, zooms: range) -> None:
@@ -30,7 +27,7 @@ def write_relief(path: Path, paths: Sequence[Path], box_deg: Box, zooms: range) 
     for zoom in reversed(zooms):
         if zoom != zooms[-1]:
             shades = {(zoom, x, y): _mean_of_four(shades, zoom, x, y) for x, y in tiles_of(box_deg, zoom)}
-        tiles |= {tile: png(_steps(values), _palette()) for tile, values in shades.items()}
+        tiles |= {tile: png(shade_steps(values), shade_palette()) for tile, values in shades.items()}
     write_archive(
         path,
         tiles,
@@ -61,18 +58,3 @@ def _mean_of_four(finer: Mapping[_Tile, _Shades], zoom: int, x: int, y: int) -> 
     parts = [[finer.get((zoom + 1, 2 * x + i, 2 * y + j), flat) for i in (0, 1)] for j in (0, 1)]
     means = np.block(parts).reshape(WEB_TILE_PX, 2, WEB_TILE_PX, 2).mean(axis=(1, 3))
     return np.round(means).astype(np.uint8)
-
-
-def _steps(shades: _Shades) -> NDArray[np.uint8]:
-    """Positions in the palette: 0 .. 7 shadow, 8 flat land, 9 .. 15 light."""
-    difference = shades.astype(np.float64) - FLAT_SHADE
-    dark = np.round(-difference / (FLAT_SHADE - 1) * _DARK_STEPS)
-    light = np.round(difference / (255 - FLAT_SHADE) * _LIGHT_STEPS)
-    return np.where(difference < 0, _DARK_STEPS - dark, _DARK_STEPS + light).astype(np.uint8)
-
-
-def _palette() -> NDArray[np.uint8]:
-    """Red, green, blue, alpha of the steps."""
-    dark = [(0, 0, 0, _MOST_SHADOW * (1 - k / _DARK_STEPS)) for k in range(_DARK_STEPS)]
-    light = [(255, 255, 255, _MOST_LIGHT * k / _LIGHT_STEPS) for k in range(_LIGHT_STEPS + 1)]
-    return np.array([(r, g, b, round(255 * alpha)) for r, g, b, alpha in (*dark, *light)], dtype=np.uint8)
