@@ -38,7 +38,7 @@ test-qgis: $(TOOLS)
 	@/usr/bin/python3 -c 'import qgis.core' 2>/dev/null || { \
 	    command -v apt-get >/dev/null || { echo "make: install QGIS with its Python bindings first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq qgis python3-qgis >/dev/null; }
-	$(BIN)/python -m pytest tests/publish/test_qgis.py
+	$(BIN)/python -m pytest tests/publish/test_qgis.py tests/publish/test_qgis_plugin.py
 
 # Playwright drives a browser that is there already; it is no locked package because nothing else uses it.
 test-web: $(TOOLS)

@@ -17,6 +17,7 @@ SHIPPED = (
     "data/examples",
     "data/slovenia",
     "envs",
+    "plugins/qgis/channelmaps",
     "profiles/local",
     "profiles/slurm",
     "rules",
@@ -24,7 +25,7 @@ SHIPPED = (
 MAPPED = {"channelmaps": "pipeline/api"} | {
     f"pipeline.shipped.{folder.replace('/', '.')}": folder for folder in SHIPPED
 }
-DATA = ["*.yaml", "*.json", "*.csv", "*.gpkg", "*.tif", "*.vrt", "*.geojson", "*.smk", "*.md"]
+DATA = ["*.yaml", "*.json", "*.csv", "*.gpkg", "*.tif", "*.vrt", "*.geojson", "*.smk", "*.md", "*.txt"]
 
 setup(
     packages=[*find_packages(include=["pipeline", "pipeline.*"], exclude=["pipeline.api"]), *MAPPED],

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-SOURCES = ("configs", "data", "envs", "pipeline", "profiles", "rules")
+SOURCES = ("configs", "data", "envs", "pipeline", "plugins", "profiles", "rules")
 FILES = ("LICENSE", "README.md", "Snakefile", "pyproject.toml", "setup.py")
 # Not for users of the program: what builds the page of the web map, and measurements of the tests.
 LEFT_OUT = ("pipeline/publish/web/page/", "pipeline/api/", "data/validation/")

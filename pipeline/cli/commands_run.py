@@ -165,3 +165,18 @@ def rules(
     from pipeline.reference.rule_packs import rules_command
 
     rules_command(country)
+
+
+@app.command(name="qgis-plugin", epilog="Example: channelmaps qgis-plugin")
+def qgis_plugin(
+    plugins: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a profile's plugins; that of the default profile of QGIS 3 if absent."),
+    ] = None,
+) -> None:
+    """Put the Processing provider into QGIS: run, what-if, query, explain and compare from its toolbox."""
+    from pipeline.workflow.qgis_plugin import install_plugin
+
+    folder = install_plugin(plugins)
+    typer.echo(f"Plugin in {folder}")
+    typer.echo("In QGIS: Plugins, Manage and Install Plugins, Installed, tick Channelmaps.")
