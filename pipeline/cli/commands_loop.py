@@ -34,9 +34,12 @@ def serve(
     loop: LoopOption = None,
     cors: Annotated[str | None, typer.Option(help="Origin whose pages may ask.")] = None,
     now: Annotated[str | None, typer.Option(help="UTC instant the clock starts at, for tests.")] = None,
+    allow_unsynchronised: Annotated[
+        bool, typer.Option("--allow-unsynchronised", help="Begin though the clock is known to be wrong.")
+    ] = False,
 ) -> None:
     """Answer devices over PAWS (RFC 7545): POST /paws; GET /health tells whether it does."""
-    from pipeline.loop.serve import listening, serve_command
+    from pipeline.loop.serve import listening, refuse_wrong_clock, serve_command
     from pipeline.loop.server import ServerSettings
     from pipeline.query.query import instant_of
 
@@ -49,6 +52,8 @@ def serve(
         cors=cors,
         workers=workers,
     )
+    if not allow_unsynchronised and now is None:
+        refuse_wrong_clock()
     raise typer.Exit(serve_command(settings, listening(listen, tls_cert, tls_key, workers)))
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, delete, insert
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,7 +31,7 @@ class JournalLine(NamedTuple):
 
     request: JsonObject
     offers: Sequence[JsonObject]
-    device_desc: Mapping[str, object]
+    device_desc: Mapping[str, Any]
 
 
 class Journal:
@@ -70,7 +70,8 @@ class Journal:
             connection.execute(insert(REQUEST), [line.request for line in lines])
             for line in asking.values():
                 device = read_device(Findings(), line.device_desc, "")
-                asked = Registration(device, [], None, Antenna(None, 0.0, above_sea=False), {})
+                ids = [str(one) for one in line.device_desc.get("rulesetIds") or ()]
+                asked = Registration(device, ids, None, Antenna(None, 0.0, above_sea=False), {})
                 note_device(connection, asked, line.request["created_at"])
             if offers:
                 connection.execute(insert(OFFER), offers)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import ipaddress
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,9 @@ from pipeline.query.database import close_database
 
 _APP = "pipeline.loop.server:app"
 _HEADERS_S, _KEEP_ALIVE_S, _STOP_S = 10.0, 60, 30
+# Of adjtimex(2): STA_UNSYNC, STA_NANO.
+_UNSYNCHRONISED, _NANOSECONDS = 0x0040, 0x2000
+_WRONG_S = 2.0
 _LOCAL_NAMES = ("localhost",)
 
 
@@ -90,6 +95,45 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host in _LOCAL_NAMES
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of ``struct timex`` (adjtimex(2)), and room for the rest."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 256),
+    )
+
+
+def clock_error_s() -> float | None:
+    """How wrong the kernel thinks its clock is; None where nothing keeps it (no NTP), or it does not tell."""
+    told = _Timex()
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.byref(told))
+    except (AttributeError, OSError):
+        return None
+    if state < 0 or told.status & _UNSYNCHRONISED:
+        return None
+    return abs(told.offset) / (1e9 if told.status & _NANOSECONDS else 1e6)
+
+
+def refuse_wrong_clock() -> None:
+    """InputError where the clock is known to be wrong by more than 2 s; a warning where nobody keeps it."""
+    error_s = clock_error_s()
+    if error_s is None:
+        print("channelmaps: nothing keeps this clock synchronised (NTP)", file=sys.stderr)
+    elif error_s > _WRONG_S:
+        raise InputError(
+            "the clock of this machine is wrong",
+            value=f"{error_s:.1f} s",
+            allowed=f"{_WRONG_S:g} s, or --allow-unsynchronised",
+        )
 
 
 def serve_command(settings: ServerSettings, where: Listening) -> int:

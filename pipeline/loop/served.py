@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from pipeline.publish.release import LATEST, MANIFEST, UTC_FORMAT
 from pipeline.query.database import Database, close_database, open_database
 from pipeline.query.results import read_public_run
 
+_LOG = logging.getLogger("channelmaps.serve")
 SHORTEST_POLLING_S = 60
 _LONGEST_ANSWER_S = 86_400
 # Name of a database of which a listing gives the address alone.
@@ -99,6 +101,10 @@ class Served:
         if self._residual is None:
             maps = maps_of_run(self.results, self.database)
             limits = None if maps is None else VictimLimits(maps, self.database)
+            if limits is None:
+                _LOG.warning(
+                    json.dumps({"event": "aggregate", "limits": "of the run alone: build/ is not its own"})
+                )
             self._residual = Residual(self.database, limits)
         return self._residual
 

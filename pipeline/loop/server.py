@@ -215,6 +215,8 @@ class Worker:
 
     async def keep_house(self) -> None:
         """Write what waits, open new runs, forget what is old; until cancelled."""
+        if self.served.loop.aggregate == "enforce":
+            await run_in_threadpool(self.served.residual)  # takes seconds: not when the second device asks
         while True:
             await asyncio.sleep(_FLUSH_S)
             await run_in_threadpool(self.journal.flush)

@@ -15,10 +15,8 @@ from pipeline.files import JsonObject
 from pipeline.loop.tables import WITHDRAWAL
 from pipeline.query.paws import Code, PawsError
 
-# Scopes of which a device is refused as a whole, and those of which channels vanish at a place.
-_OF_DEVICES = ("device", "owner", "ruleset", "all")
-_OF_PLACES = ("channel", "area")
-SCOPES = (*_OF_DEVICES, *_OF_PLACES)
+# Scopes of which a device is refused as a whole; of the others channels vanish at a place.
+OF_DEVICES = ("device", "owner", "ruleset", "all")
 
 
 class Order(NamedTuple):

@@ -295,6 +295,20 @@ def test_withdrawn_device_is_refused_until_restored(client: TestClient, tmp_path
     assert found["reason"] == "withdrawn: rules"
 
 
+def test_use_of_a_withdrawn_device_ends_when_it_must_know(
+    client: TestClient, tmp_path: Path, db: str
+) -> None:
+    ask(client, "getSpectrum")
+    assert notify(client, used(670e6, 30.0)) == 0
+    run("devices", "withdraw", "--ruleset", "ETSI-EN-301-598-2.1.1", "--reason", "rules", "--db", db)
+    ((ordered_s,),) = rows(tmp_path, "SELECT from_at FROM withdrawal")
+    served = client.app.state.worker.served
+    settle_uses(served, ordered_s + 900)
+    assert states(tmp_path) == [("46", 3000, "active")]
+    settle_uses(served, ordered_s + 931)
+    assert states(tmp_path) == [("46", 3000, "withdrawn")]
+
+
 def test_withdrawn_channels_and_areas_vanish(client: TestClient, tmp_path: Path, db: str) -> None:
     def channels(**members: Any) -> list[int]:
         return [one["channel"] for one in ask(client, "getSpectrum", **members)["result"]["channels"]]
