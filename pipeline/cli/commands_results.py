@@ -75,9 +75,13 @@ def explain(
         Path | None,
         typer.Option(help="PNG to draw: the terrain between the victim and the station it receives."),
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG to draw: the terms of the budget, and the next limits.")
+    ] = None,
 ) -> None:
     """Budget of the victim that decides the maximum e.i.r.p. at a place, and of the next three limits."""
     from pipeline.studies.explain import explain_command
+    from pipeline.studies.explain_picture import ExplainPictures
 
     explain_command(
         results,
@@ -88,7 +92,7 @@ def explain(
         build=build,
         as_json=as_json,
         height_m=height,
-        profile=profile,
+        pictures=ExplainPictures(profile, picture),
     )
 
 

@@ -25,6 +25,7 @@ from pipeline.files import (
     OutputKind,
     check_output_folder,
     csv_text,
+    kind_of_start,
     kind_of_table,
     write_output,
 )
@@ -32,6 +33,8 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import channel_bands, layer_file, two_digits
 from pipeline.publish.manifest_changes import changed_inputs
+from pipeline.publish.qgis.qml import legend_of, style_text
+from pipeline.publish.styles import read_schemes
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.results import Run, config_of, population_of, published_file, read_onto, read_run
 from pipeline.radio.allocations import is_partial
@@ -48,6 +51,7 @@ _CHANNEL_COLUMNS = (
 )
 _INPUT_COLUMNS = ("kind", "key", "run_a", "run_b")
 _MAPS = ("difference", "change")
+_STYLE_FILE = kind_of_start("a style of QGIS", rb"<!DOCTYPE qgis")
 
 
 class PixelChange(IntEnum):
@@ -135,7 +139,8 @@ def _products(pair: ComparedRuns) -> dict[str, OutputKind]:
         for device, channels in pair.channels.items()
         for channel in channels
     }
-    return tables | pictures | maps
+    styles = {f"{Path(name).stem}.qml": _STYLE_FILE for name in maps}
+    return tables | pictures | maps | styles
 
 
 def _map_file(name: str, device: str, channel: DeviceChannel) -> str:
@@ -257,8 +262,12 @@ def _write_maps(
         categories=_CHANGE_NAMES,
         long_name=f"kind of change, {where}",
     )
+    schemes = read_schemes()
     for name, layer in zip(_MAPS, (difference, changes), strict=True):
-        raster.write(out / _map_file(name, device, channel), layer, tags=tags, publish=True)
+        file = out / _map_file(name, device, channel)
+        raster.write(file, layer, tags=tags, publish=True)
+        style = style_text(legend_of(schemes[name], unit=schemes[name].unit, whole=True))
+        write_output(file.with_suffix(".qml"), style)
 
 
 def _available_in_both(
@@ -340,8 +349,15 @@ def _draw_device(
         )
         for row in rows
     }
-    title = f"{device} at {level} dBm: {pair.second.folder.name} less {pair.first.folder.name}"
+    title = f"{device} at {level} dBm: {_named(pair.second)} less {_named(pair.first)}"
     draw_changes(out / _picture_file(device), title, net[chosen], pair.grid.bounds_m, bars)
+
+
+def _named(run: Run) -> str:
+    """A run in a title: of what, and when it was computed; its id where two were at one minute."""
+    what = run.manifest.get("title") or run.manifest["territory"]
+    when = str(run.manifest.get("computed_at", "")).replace("T", " ")[:16]
+    return f"{what}, {when} ({run.folder.resolve().name[:8]})"
 
 
 def summary(
@@ -354,4 +370,5 @@ def summary(
             rows = [row for row in table if (row["device"], row["level_dbm"]) == (device, level)]
             gained, lost = (sum(float(str(row[name])) for row in rows) for name in _CHANNEL_COLUMNS[3:5])
             yield f"  {device} at {level} dBm: channels x km2 gained {gained:.1f}, lost {lost:.1f}"
-    yield f"Written to {out}: channels.csv, inputs.csv, difference_*.tif, change_*.tif, compare_*.png"
+    maps = "difference_*.tif, change_*.tif with styles for QGIS"
+    yield f"Written to {out}: channels.csv, inputs.csv, {maps}, compare_*.png"

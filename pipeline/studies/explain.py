@@ -22,7 +22,6 @@ from pipeline.config.bonds import DeviceChannel, plain_channel
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
-from pipeline.files import PNG_FILE, Output, check_outputs
 from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.grid.layer_files import layer_file
@@ -53,6 +52,7 @@ from pipeline.studies.explain_path import (
     require_path,
     wanted_path,
 )
+from pipeline.studies.explain_picture import NO_PICTURES, ExplainPictures, check_pictures, draw_budget
 from pipeline.studies.pictures import draw_profile
 
 FORBIDDEN_DB = -999.0
@@ -91,19 +91,15 @@ def explain_command(
     build: Path | None = None,
     as_json: bool = False,
     height_m: float | None = None,
-    profile: Path | None = None,
+    pictures: ExplainPictures = NO_PICTURES,
 ) -> None:
-    """Print the budget as a table, or as the JSON of the public interface; ``profile``: PNG of the path."""
+    """Print the budget as a table, or as the JSON of the public interface, and draw what is asked for."""
     run = read_run(results)
     build, config = build or run.build, config_of(run)
-    if profile is not None:
-        check_outputs([Output("--profile", profile, PNG_FILE)], [results, build, *files_read(config)])
-        if profile.suffix.lower() != ".png":
-            raise InputError(
-                "is no name of a picture", field="--profile", value=str(profile), allowed="a .png"
-            )
+    check_pictures(pictures, [results, build, *files_read(config)])
+    profile = pictures.profile
     answer = explain_point(run, lon_deg, lat_deg, channel, device_id, build, height_m)
-    if profile is not None and answer["status"] == "outside":
+    if pictures != NO_PICTURES and answer["status"] == "outside":
         raise InputError("place is outside the territory", field="lon, lat", value=(lon_deg, lat_deg))
     changed = _changed(run, config, answer)
     if changed:
@@ -121,6 +117,8 @@ def explain_command(
         if profile is not None:
             drawn = require_path(found)
             draw_profile(profile, _title(drawn), drawn.drawn)
+    if pictures.budget is not None:
+        draw_budget(pictures.budget, answer)
     print(json.dumps(answer, indent=1, ensure_ascii=False) if as_json else as_text(answer))
 
 

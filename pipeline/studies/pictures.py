@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def draw_changes(
     left, right = figure.subplots(1, 2)
     west, south, east, north = (value / 1000.0 for value in bounds_m)
     most = max(1.0, float(np.nanmax(np.abs(net), initial=0.0)))
-    image = left.imshow(net, cmap="RdYlGn", vmin=-most, vmax=most, extent=(west, east, south, north))
+    image = left.imshow(net, cmap="RdBu", vmin=-most, vmax=most, extent=(west, east, south, north))
     figure.colorbar(image, ax=left, label="channels gained less channels lost")
     rows, cols = np.nonzero(~np.isnan(net))
     if rows.size:
@@ -44,8 +44,9 @@ def draw_changes(
     left.set_xlabel("km east")
     left.set_ylabel("km north")
     channels = list(bars)
-    right.bar(channels, [bars[channel][0] for channel in channels], color="tab:green", label="gained")
-    right.bar(channels, [-bars[channel][1] for channel in channels], color="tab:red", label="lost")
+    right.bar(channels, [bars[channel][0] for channel in channels], color="#2166ac", label="gained")
+    lost_km2 = [-bars[channel][1] for channel in channels]
+    right.bar(channels, lost_km2, color="#b2182b", hatch="//", label="lost")
     right.axhline(0.0, color="black", linewidth=0.8)
     right.set_xlabel("channel")
     right.set_ylabel("area, km²")
@@ -123,6 +124,34 @@ def draw_places(
     axes.set_xlabel("degrees east")
     axes.set_ylabel("degrees north")
     axes.set_title(title, fontsize="medium")
+    _save(figure, path)
+
+
+def draw_terms(
+    path: Path, title: str, terms: Sequence[tuple[str, float]], limits: Sequence[tuple[str, float]]
+) -> None:
+    """Terms in dB by name, each bar beginning where the last one ended; beside them limits in dBm by name."""
+    figure = Figure(figsize=(11.0, 2.4 + 0.32 * max(len(terms), len(limits))), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(2.0, 1.0))
+    values_db = np.array([value_db for _, value_db in terms])
+    ends_db = np.cumsum(values_db)
+    colours = ["#2166ac" if value_db >= 0.0 else "#b2182b" for value_db in values_db]
+    bars = left.barh(range(len(terms)), values_db, left=ends_db - values_db, color=colours)
+    left.bar_label(bars, [f"{value_db:+.2f}" for value_db in values_db], padding=3, fontsize="small")
+    left.set_yticks(range(len(terms)), [name for name, _ in terms])
+    left.set_xlabel("dB, each term on the sum of those above it")
+    levels_dbm = [level_dbm for _, level_dbm in limits]
+    shades = ["#1c2126", *["#9aa5ad"] * len(limits)][: len(limits)]
+    bars = right.barh(range(len(limits)), levels_dbm, color=shades)
+    right.bar_label(bars, [f"{level_dbm:.2f}" for level_dbm in levels_dbm], padding=3, fontsize="small")
+    right.set_yticks(range(len(limits)), [name for name, _ in limits])
+    right.set_xlabel("dBm: limit that decides, next ones")
+    for axes in (left, right):
+        axes.use_sticky_edges = False  # room for the numbers beside the bars
+        axes.margins(x=0.25)
+        axes.invert_yaxis()
+        axes.axvline(0.0, color="black", linewidth=0.8)
+    figure.suptitle(title, fontsize="medium", parse_math=False)
     _save(figure, path)
 
 

@@ -19,6 +19,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.plan.territory_file import load_config
 from pipeline.publish.manifest_changes import changed_inputs
+from pipeline.publish.styles import class_index, read_schemes
 from pipeline.studies.compare import PixelChange, change_class, common_grid, compare_command, difference_centi
 
 GRID = Grid("EPSG:3794", 500.0, 500_000.0, 100_000.0, 4, 3)
@@ -220,3 +221,20 @@ def test_changed_inputs_names_each_kind() -> None:
         ("code", "protect"),
         ("package", "numpy"),
     }
+
+
+def test_maps_have_styles_with_a_class_for_every_value() -> None:
+    schemes = read_schemes()
+    codes = {entry.code: entry.label for entry in schemes["change"].classes}
+    assert codes == {int(code): code.name.lower().replace("_", " ") for code in PixelChange}
+    values = np.array([-32768, -1001, -1000, -300, -1, 0, 1, 299, 300, 1000, 32767], np.int16)
+    scheme = schemes["difference"]
+    labels = [scheme.classes[place].label for place in class_index(scheme, values)]
+    assert labels == [
+        "outside",
+        "falls by more than 10",
+        *["falls by 3 to 10", "falls by up to 3", "falls by up to 3"],
+        "unchanged",
+        *["rises by up to 3"] * 2,
+        *["rises by 3 to 10", "rises by 10 and more", "rises by 10 and more"],
+    ]

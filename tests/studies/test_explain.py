@@ -307,6 +307,10 @@ def test_command_prints_a_table_or_json(case: Case) -> None:
     assert shown.exit_code == 0, shown.output
     assert "total" in shown.output
     answer = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    picture = case.folder.parents[1] / "budget.png"
+    drawn = CliRunner().invoke(app, [*command, "--picture", str(picture)])
+    assert drawn.stdout == shown.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
     wanted = {"channel", "device", "lon", "lat", "published_dbm", "status", "service", "victim", "terms"}
     assert wanted | {"total_dbm"} <= set(answer)
     assert {"name", "value_db", "note"} == set(answer["terms"][0])

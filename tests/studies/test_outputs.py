@@ -23,7 +23,7 @@ from tests.published import publish
 
 TIFF = b"II*\0" + bytes(100)
 PRIORITY = "priority: [{level: 1, device: fixed30, eirp_dbm: 20.0, channels: [21]}]\n"
-OPTIONS = {"out", "report", "summary", "profile"}
+OPTIONS = {"out", "report", "summary", "profile", "picture"}
 
 
 class Command(NamedTuple):
@@ -58,7 +58,7 @@ COMMANDS = {
     "picture": Command("picture max_eirp_a_ch21.tif", ("",), "max_eirp_a_ch21.tif"),
     "explain": Command(
         "explain --results results/tiny/latest --lon 14.1 --lat 46.1 --channel 21 --device fixed30",
-        ("--profile",),
+        ("--profile", "--picture"),
         "register.csv",
     ),
     "run": Command("run tiny.yaml", ("--summary",), "tiny.yaml"),
