@@ -211,7 +211,8 @@ def audit(
     now: Annotated[str | None, typer.Option(help="UTC instant of the other's clock, for tests.")] = None,
 ) -> None:
     """Check another database's answers against a run; exit code 1 where something is unsafe."""
-    from pipeline.loop.audit import AuditSample, audit_command
+    from pipeline.loop.audit import audit_command
+    from pipeline.loop.audit_sample import AuditSample
     from pipeline.query.query import instant_of
 
     code = audit_command(

@@ -102,9 +102,7 @@ class Served:
             maps = maps_of_run(self.results, self.database)
             limits = None if maps is None else VictimLimits(maps, self.database)
             if limits is None:
-                _LOG.warning(
-                    json.dumps({"event": "aggregate", "limits": "of the run alone: build/ is not its own"})
-                )
+                _LOG.warning(json.dumps({"event": "aggregate", "limits": "of the run alone"}))
             self._residual = Residual(self.database, limits)
         return self._residual
 

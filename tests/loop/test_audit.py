@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
-from pipeline.loop.audit import requests_for
+from pipeline.loop.audit_sample import requests_for
 from pipeline.query.database import close_database, open_database
 from pipeline.query.paws_request import respond
 from tests.loop.scene import publish_examples, serving
