@@ -120,3 +120,35 @@ def basestation(
 
     request = LinkRequest(out, None, results, model, modes, q_pct, interference)
     basestation_command(StationRequest(stations, radius_km, cpe, cpe_table, sites), request)
+
+
+@app.command(
+    epilog="Example: channelmaps unserved --results results/slovenia/latest --device fixed30 --out answer"
+)
+def unserved(
+    results: Annotated[Path, typer.Option(help="Folder of a published run, its population beside it.")],
+    device: Annotated[str, typer.Option(help="Device of the run that stands for the base stations.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page, its numbers and the stations.")],
+    modes: _Modes = "dvbt2_8mhz",
+    rate: Annotated[float, typer.Option(help="Rate in Mbit/s that people are without.")] = 30.0,
+    cpe: Annotated[str, typer.Option(help="Client radio of configs/tables/link_cpe.csv.")] = "a8_panel",
+    share_pct: Annotated[
+        float, typer.Option(help="Per cent of people in thinly settled places without it: illustrative.")
+    ] = 20.0,
+    rural_per_km2: Annotated[
+        float, typer.Option(help="Thinly settled: up to so many people per km2.")
+    ] = 100.0,
+    cap_dbm: Annotated[float, typer.Option(help="Further cap of the e.i.r.p. in dBm; 99: none.")] = 99.0,
+    least_people: Annotated[float, typer.Option(help="People that a station must add.")] = 20.0,
+    most_stations: Annotated[int, typer.Option(help="At most so many stations.")] = 200,
+    q_pct: _Quantile = 70.0,
+) -> None:
+    """One page: how many people without fast access white space could serve, on illustrative shares."""
+    from pipeline.links.unserved_page import UnservedRequest, unserved_command
+
+    unserved_command(
+        UnservedRequest(
+            results, device, out, modes, rate, cpe, share_pct, rural_per_km2, cap_dbm, least_people,
+            most_stations, q_pct,
+        )
+    )  # fmt: skip

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
 from pipeline.config.config import Config
@@ -62,16 +63,10 @@ def reach_command(request: ReachRequest) -> None:
     client = read_clients(request.cpe_table).named(request.cpe)
     modes = read_modes(request.modes)
     run = read_public_run(request.results)
-    config, entry = config_of(run), _entry_of(run, request.device)
+    config, entry = config_of(run), device_of_run(run, request.device)
     channels = [channel_named(str(one["channel"])) for one in channel_entries(run.manifest["query"], entry)]
     levels = raster.read(published_file(run, str(entry["file"])), stacked=True)
-    tables = [
-        radius_table(
-            _path(config, channel, float(str(entry["height_m"])), client),
-            _allowed_db(request, modes, channel, client),
-        )
-        for channel in channels
-    ]
+    tables = reach_tables(request, config, entry, channels, modes, client)
     maps = reach_maps(levels.values, tables, request.from_km)
     grid: Grid = levels.attrs["grid"]
     request.out.mkdir(parents=True, exist_ok=True)
@@ -114,7 +109,26 @@ def reach_names(device: str, mode: str, from_km: tuple[float, ...]) -> list[str]
     return [f"reach_{stem}.tif", f"reach_channel_{stem}.tif", *numbers]
 
 
-def _entry_of(run: Run, device: str) -> dict[str, object]:
+def reach_tables(
+    request: ReachRequest,
+    config: Config,
+    entry: Mapping[str, object],
+    channels: Sequence[DeviceChannel],
+    modes: LinkModes,
+    client: ClientRow,
+) -> list[NDArray[np.uint16]]:
+    """Radius by raw level for each channel of a device."""
+    return [
+        radius_table(
+            _path(config, channel, float(str(entry["height_m"])), client),
+            _allowed_db(request, modes, channel, client),
+        )
+        for channel in channels
+    ]
+
+
+def device_of_run(run: Run, device: str) -> dict[str, object]:
+    """What the manifest says of a device for queries; InputError for one that the run does not have."""
     entries = {str(entry["id"]): entry for entry in run.manifest.get("query", {}).get("devices", ())}
     if device not in entries:
         raise InputError(

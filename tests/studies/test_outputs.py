@@ -78,6 +78,12 @@ COMMANDS = {
     "basestation": Command(
         "basestation links.csv --results results/tiny/latest", ("--out",), "links.csv", "capacity.csv"
     ),
+    "unserved": Command(
+        "unserved --results results/tiny/latest/manifest.json --device fixed30",
+        ("--out",),
+        "results/tiny/latest/manifest.json",
+        "answer.csv",
+    ),
     "reach": Command(
         "reach --results results/tiny/latest --device fixed30 --mode x --cpe-table links.csv",
         ("--out",),
