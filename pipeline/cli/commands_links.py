@@ -113,13 +113,18 @@ def basestation(
     cpe_table: Annotated[Path | None, typer.Option(help="CSV of further client radios.")] = None,
     sites: Annotated[Path | None, typer.Option(help="CSV id,lon,lat of places that get a row each.")] = None,
     interference: _Interference = "dtt",
+    pointing: Annotated[
+        bool,
+        typer.Option("--pointing", help="Credit sectors for victims that their antennas do not point at."),
+    ] = False,
 ) -> None:
     """Where base stations give service, on which channels, to how many people (SM.2405, Annexes 8 to 10)."""
     from pipeline.links.link_files import LinkRequest
     from pipeline.links.service_files import StationRequest, basestation_command
 
     request = LinkRequest(out, None, results, model, modes, q_pct, interference)
-    basestation_command(StationRequest(stations, radius_km, cpe, cpe_table, sites), request)
+    asked = StationRequest(stations, radius_km, cpe, cpe_table, sites, results if pointing else None)
+    basestation_command(asked, request)
 
 
 @app.command(

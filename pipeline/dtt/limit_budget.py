@@ -28,8 +28,9 @@ from pipeline.dtt.level_terms import (
     read_reception,
     wanted_terms,
 )
-from pipeline.dtt.limiting_victims import map_search, strictest_victim
+from pipeline.dtt.limiting_victims import MapSearch, map_search, strictest_victim
 from pipeline.dtt.limits import (
+    LimitBand,
     ProtectionJob,
     bands_of,
     discrimination_of,
@@ -95,8 +96,23 @@ def _job(asked: ExplainedPixel, channel: int) -> ProtectionJob:
     return make_job(config, channel, devices, read_protection_tables(config.protection), servers)
 
 
-def _limiting_victims(asked: ExplainedPixel, channel: int, offset: Offset) -> Iterator[LimitingVictim]:
-    """For each map of one victim channel the victim that limits the pixel, if any does."""
+class VictimSearch(NamedTuple):
+    """The search of one map of a DTT channel around a pixel: ``place`` (row, col) of it in the ``box``.
+
+    ``more_db``: what the limit is lower than what the map holds.
+    """
+
+    job: ProtectionJob
+    group: Group | None
+    band: LimitBand
+    search: MapSearch
+    place: tuple[int, int]
+    box: PixelBox
+    more_db: float
+
+
+def victim_searches(asked: ExplainedPixel, channel: int, offset: Offset) -> Iterator[VictimSearch]:
+    """The searches of all maps of one victim channel that could limit the pixel."""
     job = _job(asked, channel)
     if not job.groups:
         return
@@ -108,43 +124,44 @@ def _limiting_victims(asked: ExplainedPixel, channel: int, offset: Offset) -> It
     classes = read_ground(job.config, asked.build, job.devices[0], places, box)
     losses = losses_of(job, victims, asked.grid, classes)
     groups = {group_name(group): group for tiers in job.groups for group in tiers}
+    place = asked.row - box.rows.start, asked.col - box.cols.start
     for band in bands_of(job):
         group = groups.get(band.name)
         more_db = shift_db(band.name, group, job.tables, asked.device, offset)
         if not math.isnan(more_db):
-            place = asked.row - box.rows.start, asked.col - box.cols.start
-            found = strictest_victim(map_search(job, victims, band, losses, classes.ground), place)
-            if found is not None:
-                permissible_dbm, near, kind, y, x, _ = found
-                yield LimitingVictim(
-                    job,
-                    offset,
-                    group,
-                    int(label_of(kind, band)),
-                    kind,
-                    near,
-                    box.rows.start + y,
-                    box.cols.start + x,
-                    permissible_dbm,
-                    permissible_dbm - more_db,
-                    _floor_db(job, group, asked.device, offset, permissible_dbm, more_db),
-                )
+            search = map_search(job, victims, band, losses, classes.ground)
+            yield VictimSearch(job, group, band, search, place, box, more_db)
 
 
-def _floor_db(
-    job: ProtectionJob,
-    group: Group | None,
-    device: Device,
-    offset: Offset,
-    permissible_dbm: float,
-    shift_db: float,
-) -> float:
+def _limiting_victims(asked: ExplainedPixel, channel: int, offset: Offset) -> Iterator[LimitingVictim]:
+    """For each map of one victim channel the victim that limits the pixel, if any does."""
+    for one in victim_searches(asked, channel, offset):
+        found = strictest_victim(one.search, one.place)
+        if found is not None:
+            permissible_dbm, near, kind, y, x, _ = found
+            yield LimitingVictim(
+                one.job,
+                offset,
+                one.group,
+                int(label_of(kind, one.band)),
+                kind,
+                near,
+                one.box.rows.start + y,
+                one.box.cols.start + x,
+                permissible_dbm,
+                permissible_dbm - one.more_db,
+                floor_db(one, asked.device, offset, permissible_dbm),
+            )
+
+
+def floor_db(one: VictimSearch, device: Device, offset: Offset, permissible_dbm: float) -> float:
     """What the floor of the leakage takes off the limit of one group; -inf where it leaves none."""
-    if group is None:
+    if one.group is None:
         return 0.0
-    floor = floor_coupling(job.config, job.channel, group, job.tables, device, offset)
-    level_dbm = limits_dbm(np.array([permissible_dbm]), shift_db, floor)
-    return float(level_dbm[0] - (permissible_dbm - shift_db))
+    job = one.job
+    floor = floor_coupling(job.config, job.channel, one.group, job.tables, device, offset)
+    level_dbm = limits_dbm(np.array([permissible_dbm]), one.more_db, floor)
+    return float(level_dbm[0] - (permissible_dbm - one.more_db))
 
 
 def _box_around(asked: ExplainedPixel, reach_px: int) -> PixelBox:

@@ -144,6 +144,11 @@ class RadioOf(NamedTuple):
     radio: StationRadio
 
     @property
+    def key(self) -> tuple[str, str]:
+        """Ids of its station and sector."""
+        return self.station.id, self.sector.id
+
+    @property
     def channel(self) -> DeviceChannel | None:
         """Its channel; None: to be chosen."""
         return None if self.radio.channel == AUTO else channel_named(self.radio.channel)

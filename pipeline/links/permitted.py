@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.config.bonds import Bond, DeviceChannel, channel_named, channels_in
 from pipeline.config.config import Config
 from pipeline.errors import InputError
+from pipeline.files import JsonObject
 from pipeline.grid.open_rasters import OpenRasters
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import Database, location_of, lowest_raw, open_database
@@ -65,17 +66,20 @@ def open_permits(results: Path) -> Permits:
     return Permits(run, open_database(results), config_of(run), OpenRasters())
 
 
+def answering_devices(permits: Permits, height_m: float | None, device: str | None) -> list[JsonObject]:
+    """The layers that answer for a device, or for an antenna height; InputError where none does."""
+    try:
+        return layers_for(permits.database.facts, AntennaHeight(None if device else height_m), device)
+    except PawsError as error:
+        field = "device" if device else "height_m"
+        raise InputError(error.message, field=field, value=device or height_m) from None
+
+
 def permitted_at(
     permits: Permits, lon_deg: float, lat_deg: float, height_m: float | None, device: str | None
 ) -> Permitted:
     """What is permitted at a place for a device, or an antenna height; InputError for an unknown device."""
-    asked = AntennaHeight(None if device else height_m)
-    try:
-        layers = layers_for(permits.database.facts, asked, device)
-    except PawsError as error:
-        raise InputError(
-            error.message, field="device" if device else "height_m", value=device or height_m
-        ) from None
+    layers = answering_devices(permits, height_m, device)
     names = [
         channel_named(str(entry["channel"])) for entry in channel_entries(permits.database.facts, layers[0])
     ]

@@ -16,9 +16,11 @@ from pipeline.files import (
     GEOTIFF_FILE,
     OutputKind,
     check_output_folder,
+    csv_text,
     json_bytes,
     kind_of_table,
     write_together,
+    write_whole,
 )
 from pipeline.grid import raster
 from pipeline.links.base_stations import BaseStation, RadioOf, SiteRow, all_radios, read_stations
@@ -33,6 +35,7 @@ from pipeline.links.link_files import (
     world_of,
 )
 from pipeline.links.link_modes import location_margin_db, mode_levels
+from pipeline.links.link_table import fixed
 from pipeline.links.permitted import Permits
 from pipeline.links.plan_links import LinkSettings, LinkWorld
 from pipeline.links.radio_capacity import CAPACITY_COLUMNS
@@ -47,8 +50,15 @@ from pipeline.links.service_maps import (
     assign_channels,
 )
 from pipeline.links.service_tables import service_tables, station_row
-from pipeline.links.station_pixels import ServiceWindow, service_window, station_limits, station_pixels
+from pipeline.links.station_pixels import (
+    ServiceWindow,
+    pointed_limits,
+    service_window,
+    station_limits,
+    station_pixels,
+)
 from pipeline.quantise import NOT_EVALUATED
+from pipeline.query.results import read_run
 from pipeline.rows.row_models import read_rows, refuse_second
 
 # Thresholds of the classes in Mbit/s: rates of at least 1.2, 3 and 10, and above the others.
@@ -67,6 +77,11 @@ _PRODUCTS: dict[str, OutputKind] = {f"{name}.tif": GEOTIFF_FILE for name in _RAS
 }
 
 
+# What tells where protected receivers are is for internal use.
+_AZIMUTHS = "internal/permitted_azimuth.csv"
+_AZIMUTH_COLUMNS = ("station", "sector", "channel", "azimuth_deg", "limit_dbm", "pointing_gain_db")
+
+
 class StationRequest(NamedTuple):
     """The options of base stations besides those of all links."""
 
@@ -75,6 +90,8 @@ class StationRequest(NamedTuple):
     cpe: str = "a8_panel"
     cpe_table: Path | None = None
     sites: Path | None = None
+    pointing: Path | None = None
+    """The run whose intermediates tell where victims are; None: limits of non-directional devices."""
 
 
 class _Area(NamedTuple):
@@ -89,7 +106,8 @@ class _Area(NamedTuple):
 def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     """Service of base stations around them; tables and maps are written at the end."""
     tables = [path for path in (asked.stations, asked.cpe_table, asked.sites) if path is not None]
-    check_output_folder("--out", request.out, _PRODUCTS, inputs_of(request, *tables))
+    more = {_AZIMUTHS: kind_of_table(*_AZIMUTH_COLUMNS)} if asked.pointing is not None else {}
+    check_output_folder("--out", request.out, _PRODUCTS | more, inputs_of(request, *tables))
     settings = settings_of(request)
     if not 0.1 <= asked.radius_km <= 100.0:
         raise InputError(
@@ -123,6 +141,8 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     contents["service.json"] = json_bytes(facts)
     _write_maps(request.out, window, stations, radios, chosen, area, facts)
     write_together({request.out / name: content for name, content in contents.items()})
+    if asked.pointing is not None:
+        write_whole(request.out / _AZIMUTHS, csv_text(_AZIMUTH_COLUMNS, _azimuth_rows(limits)))
     print("\n".join(_text(rows, facts)))
 
 
@@ -156,24 +176,44 @@ def _around(
     asked: StationRequest,
     settings: LinkSettings,
     world: LinkWorld,
-) -> tuple[dict[str, StationLimits], dict[str, StationPixels]]:
-    """Limits and pixels of every station by its id."""
+) -> tuple[dict[tuple[str, str], StationLimits], dict[str, StationPixels]]:
+    """Limits of every sector by the ids of station and sector, pixels of every station by its id."""
     television = settings.television and permits.has_fields
-    limits, pixels = {}, {}
+    limits: dict[tuple[str, str], StationLimits] = {}
+    pixels = {}
+    run = read_run(asked.pointing) if asked.pointing is not None else None
     for station in stations:
         own = [radio for radio in radios if radio.station.id == station.id]
-        limits[station.id] = station_limits(permits, station, own, television=television)
+        omni = station_limits(permits, station, own, television=television)
+        for radio in own:
+            if radio.key not in limits:
+                wanted = _wanted(permits, radio, own)
+                limits[radio.key] = omni if run is None else pointed_limits(permits, run, radio, wanted, omni)
+        channels = list(dict.fromkeys(c for radio in own for c in limits[radio.key].permitted_dbm))
         pixels[station.id] = station_pixels(
-            permits,
-            window,
-            station,
-            limits[station.id],
-            client,
-            asked.radius_km,
-            world.ground,
-            television=television,
+            permits, window, station, channels, client, asked.radius_km, world.ground, television=television
         )
     return limits, pixels
+
+
+def _wanted(permits: Permits, radio: RadioOf, own: Sequence[RadioOf]) -> list[DeviceChannel]:
+    """The single channels that radios of a sector may take."""
+    alike = [one.channel for one in own if one.key == radio.key]
+    if None in alike:
+        return [channel for channel in permits.channels if channel not in radio.station.ban]
+    return [channel for channel in dict.fromkeys(alike) if isinstance(channel, int)]
+
+
+def _azimuth_rows(limits: Mapping[tuple[str, str], StationLimits]) -> list[dict[str, object]]:
+    """Limits by the direction of victims: a row for each sector of 5 degrees."""
+    rows: list[dict[str, object]] = []
+    for (station, sector), own in limits.items():
+        for channel, levels in own.sector_dbm.items():
+            gain = fixed(own.gain_db.get(channel, math.nan), 2)
+            for step, level in enumerate(levels.tolist()):
+                values = (station, sector, str(channel), 5 * step, fixed(level, 2), gain)
+                rows.append(dict(zip(_AZIMUTH_COLUMNS, values, strict=True)))
+    return rows
 
 
 def _best(

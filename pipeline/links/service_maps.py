@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -39,11 +40,14 @@ class StationPixels(NamedTuple):
 class StationLimits(NamedTuple):
     """What a station may radiate by channel, in dBm (only channels where something is permitted).
 
-    ``noise_dbm``: level of television in its receivers, with 0 dBi, by channel.
+    ``television_dbm``: level of television in its receivers, with 0 dBi; ``gain_db``: what pointing adds to
+    that of a non-directional device; ``sector_dbm`` its limits by sector of 5 degrees, each by channel.
     """
 
     permitted_dbm: Mapping[DeviceChannel, float]
     television_dbm: Mapping[DeviceChannel, float]
+    gain_db: Mapping[DeviceChannel, float] = MappingProxyType({})
+    sector_dbm: Mapping[DeviceChannel, NDArray[np.float64]] = MappingProxyType({})
 
 
 class RadioService(NamedTuple):
@@ -139,7 +143,7 @@ def no_service(pixels: StationPixels) -> RadioService:
 
 def assign_channels(
     radios: Sequence[RadioOf],
-    limits: Mapping[str, StationLimits],
+    limits: Mapping[tuple[str, str], StationLimits],
     pixels: Mapping[str, StationPixels],
     rules: ServiceRules,
 ) -> list[DeviceChannel | None]:
@@ -160,13 +164,13 @@ def assign_channels(
                 if own_use or k < i
             }
             best, most = None, 0.0
-            for channel in _allowed(radio, limits[station]):
+            for channel in _allowed(radio, limits[radio.key]):
                 if taken & set(channels_in(channel)):
                     continue
                 others = None
                 if own_use:
                     others = others_dbm(i, channel, radios, chosen, limits, pixels)
-                found = service_of(radio, channel, limits[station], pixels[station], rules, others)
+                found = service_of(radio, channel, limits[radio.key], pixels[station], rules, others)
                 value = float((found.rate_mbps * pixels[station].weight).sum())
                 if value > most:
                     best, most = channel, value
@@ -188,7 +192,7 @@ def others_dbm(
     channel: DeviceChannel,
     radios: Sequence[RadioOf],
     chosen: Sequence[DeviceChannel | None],
-    limits: Mapping[str, StationLimits],
+    limits: Mapping[tuple[str, str], StationLimits],
     pixels: Mapping[str, StationPixels],
 ) -> NDArray[np.float64]:
     """Power sum at 0 dBi, at the pixels [n] of a radio's station, of all other radios on a part of a channel.
@@ -202,7 +206,7 @@ def others_dbm(
         if k == own or use is None or not set(channels_in(use)) & set(channels_in(channel)):
             continue
         there = pixels[other.station.id]
-        used_dbm = min(filed_dbm(other), limits[other.station.id].permitted_dbm[use])
+        used_dbm = min(filed_dbm(other), limits[other.key].permitted_dbm[use])
         milliwatts[there.pixel] += 10.0 ** (0.1 * radio_levels_dbm(other, there, use, used_dbm))
     with np.errstate(divide="ignore"):
         found: NDArray[np.float64] = 10.0 * np.log10(milliwatts[here.pixel])
@@ -212,7 +216,7 @@ def others_dbm(
 def all_services(
     radios: Sequence[RadioOf],
     chosen: Sequence[DeviceChannel | None],
-    limits: Mapping[str, StationLimits],
+    limits: Mapping[tuple[str, str], StationLimits],
     pixels: Mapping[str, StationPixels],
     rules: ServiceRules,
 ) -> list[RadioService]:
@@ -224,5 +228,5 @@ def all_services(
             found.append(no_service(pixels[station]))
         else:
             others = others_dbm(i, channel, radios, chosen, limits, pixels)
-            found.append(service_of(radio, channel, limits[station], pixels[station], rules, others))
+            found.append(service_of(radio, channel, limits[radio.key], pixels[station], rules, others))
     return found

@@ -15,13 +15,14 @@ from pipeline.errors import InputError
 from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import read_window
-from pipeline.links.base_stations import BaseStation, RadioOf
+from pipeline.links.base_stations import BaseStation, RadioOf, sector_attenuation_db
 from pipeline.links.client_radios import ClientRow
 from pipeline.links.link_budget import GenericPath, generic_loss_db
 from pipeline.links.link_terrain import LinkGround, link_ends, look_along
 from pipeline.links.permitted import (
     ADJACENT_DB,
     Permits,
+    answering_devices,
     interference_dbm,
     permitted_at,
     permitted_in,
@@ -31,7 +32,7 @@ from pipeline.links.service_maps import StationLimits, StationPixels
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
 from pipeline.query.paws import PawsError
 from pipeline.query.profiles import AntennaHeight, channel_entries, layers_for
-from pipeline.query.results import population_of
+from pipeline.query.results import Run, population_of
 from pipeline.radio.channel_plan import channel_block, channel_centre_mhz, index_of
 from pipeline.units import FIELD_TO_POWER_DB
 
@@ -105,11 +106,32 @@ def station_limits(
     return StationLimits(allowed, received)
 
 
+def pointed_limits(
+    permits: Permits, run: Run, radio: RadioOf, channels: Sequence[DeviceChannel], own: StationLimits
+) -> StationLimits:
+    """The limits of a sector whose antenna points where it does, on single channels."""
+    from pipeline.links.pointing import permitted_pointing  # compiled code that only pointing needs
+
+    station = radio.station
+    devices = [str(one["id"]) for one in answering_devices(permits, station.height_m, station.device)]
+
+    def antenna(bearing_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+        return sector_attenuation_db(radio.sector, bearing_deg)
+
+    levels, gains, sectors = dict(own.permitted_dbm), {}, {}
+    for channel in channels:
+        found = permitted_pointing(run, (station.lon, station.lat), channel, devices, antenna)
+        if not math.isnan(found.level_dbm):
+            levels[channel], gains[channel] = found.level_dbm, found.gain_db
+        sectors[channel] = np.min([one.sector_dbm for one in found.limits], axis=0)
+    return StationLimits(levels, own.television_dbm, gains, sectors)
+
+
 def station_pixels(
     permits: Permits,
     window: ServiceWindow,
     station: BaseStation,
-    limits: StationLimits,
+    channels: Sequence[DeviceChannel],
     client: ClientRow,
     radius_km: float,
     ground: LinkGround | None,
@@ -127,7 +149,6 @@ def station_pixels(
     )
     index = np.flatnonzero((d_km <= radius_km) & window.inside)
     far_km, bearings = d_km.ravel()[index], bearing_deg.ravel()[index]
-    channels = list(limits.permitted_dbm)
     losses = _losses(permits, window, station, client, index, far_km, channels, ground)
     permitted = {channel: _client_dbm(window, channel, index) for channel in channels}
     weight = window.area_km2 if window.people is None else window.people

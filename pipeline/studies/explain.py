@@ -137,7 +137,7 @@ def explain_point(
     the lowest of them is explained.
     """
     device_ids = [device_id] if height_m is None else _answering(run, device_id, height_m)
-    places = [_place_of(run, lon_deg, lat_deg, channel, one) for one in device_ids]
+    places = [explained_location(run, lon_deg, lat_deg, channel, one) for one in device_ids]
     place = min(places, key=lambda one: one.raw)
     answer = _explained(place, build)
     if height_m is not None:
@@ -214,7 +214,7 @@ def _status(place: ExplainedLocation) -> dict[str, Any]:
     return {"status": _NOT_PERMITTED[place.raw]}
 
 
-def _place_of(
+def explained_location(
     run: Run, lon_deg: float, lat_deg: float, channel: DeviceChannel, device_id: str
 ) -> ExplainedLocation:
     """Look up the published layer; InputError for a channel or device that the run does not have."""
@@ -245,7 +245,7 @@ def _place_of(
 
 def _budget_of(place: ExplainedLocation, build: Path) -> Budget:
     """The budget behind a published number, whose terms add up to it before rounding, and the next ones."""
-    context = _context_of(place, build)
+    context = context_at(place, build)
     services = prepare_services(context, place.device, place.channel)
     rows, cols = slice(place.row, place.row + 1), slice(place.col, place.col + 1)
     limits = limits_on(services, rows, cols)
@@ -273,7 +273,7 @@ def _budget_of(place: ExplainedLocation, build: Path) -> Budget:
     return first._replace(others=tuple(others[:NEXT_LIMITS]))
 
 
-def _context_of(place: ExplainedLocation, build: Path) -> ServiceContext:
+def context_at(place: ExplainedLocation, build: Path) -> ServiceContext:
     """What the services read; refused unless the intermediates are those of the run."""
     victims = tuple(victim_channels(place.config, place.run.manifest["channels"]["dtt"], [place.channel]))
     again = "`channelmaps run` with the run's territory file"

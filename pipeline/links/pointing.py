@@ -1,0 +1,154 @@
+"""What a directional antenna may radiate where a non-directional one is limited (docs/method.md, section 46).
+
+Only limits by DTT reception have a direction here; what else limits, the caps and the least e.i.r.p. hold
+unchanged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Proj
+
+from pipeline.config.bonds import DeviceChannel
+from pipeline.dtt.directional_limits import SECTORS, limits_by_direction
+from pipeline.dtt.victims import ExplainedPixel
+from pipeline.errors import InputError
+from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
+from pipeline.query.results import Run
+from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
+from pipeline.reference.limiting_channels import victims_by_offset
+from pipeline.services.evaluated import limits_on, prepare_services
+from pipeline.studies.explain import context_at, explained_location
+
+# Side lobes are credited with no more than this: installations are not perfect (project choice).
+MAX_CREDIT_DB = 15.0
+_DTT = ("dtt", "foreign_dtt")
+_SECTOR_DEG = 360.0 / SECTORS
+_STEPS_IN_SECTOR = 6
+_Antenna = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+class DirectionalLimits(NamedTuple):
+    """Limits at a place: by sector of 5 degrees from true north, of everything else, and the least e.i.r.p.
+
+    ``omni_dbm`` what a non-directional device may; NaN: nothing. ``open`` False: pointing changes nothing.
+    """
+
+    sector_dbm: NDArray[np.float64]
+    other_dbm: float
+    least_dbm: float
+    omni_dbm: float
+    open: bool
+
+
+def directional_limits(
+    run: Run, build: Path, place_deg: tuple[float, float], channel: DeviceChannel, device_id: str
+) -> DirectionalLimits:
+    """The limits behind a published number by direction; InputError unless ``build`` is that of the run."""
+    found = explained_location(run, *place_deg, channel, device_id)
+    least_dbm = least_eirp_dbm(found.device)
+    none = np.full(SECTORS, math.inf)
+    if found.config.protection.method != "degradation":
+        raise InputError(
+            "has no directions",
+            field="protection.method",
+            value=found.config.protection.method,
+            allowed="degradation",
+        )
+    if found.raw in (NODATA_CENTI, NOT_EVALUATED):
+        return DirectionalLimits(none, -math.inf, least_dbm, math.nan, open=False)
+    context = context_at(found, build)
+    services = prepare_services(context, found.device, found.channel)
+    rows, cols = slice(found.row, found.row + 1), slice(found.col, found.col + 1)
+    levels = [
+        (one.service.name, math.inf if limit is None else float(limit.eirp_dbm.item()))
+        for one, (_, limit) in zip(services, limits_on(services, rows, cols), strict=True)
+    ]
+    dtt_dbm = min((level for name, level in levels if name in _DTT), default=math.inf)
+    other_dbm = min([device_cap_dbm(found.device), *(level for name, level in levels if name not in _DTT)])
+    victims = victims_by_offset(found.config, found.device, found.channel, context.victims)
+    asked = ExplainedPixel(
+        found.config, build, found.grid, found.device, found.row, found.col, context.terrain_fault
+    )
+    sector_dbm = limits_by_direction(asked, victims)
+    lowest_dbm = float(sector_dbm.min())
+    if math.isfinite(dtt_dbm) and math.isfinite(lowest_dbm):  # manual adjustments have no direction
+        sector_dbm = sector_dbm + (dtt_dbm - lowest_dbm)
+    else:
+        sector_dbm = np.full(SECTORS, dtt_dbm)
+    lon_deg, lat_deg = place_deg
+    turn_deg = float(Proj(found.grid.crs).get_factors(lon_deg, lat_deg).meridian_convergence)
+    limits = DirectionalLimits(_turned(sector_dbm, turn_deg), other_dbm, least_dbm, math.nan, open=True)
+    return limits._replace(omni_dbm=permitted_on_axis_dbm(limits, np.zeros_like))
+
+
+def _turned(sector_dbm: NDArray[np.float64], turn_deg: float) -> NDArray[np.float64]:
+    """Sectors from grid north as sectors from true north: each takes the least of the two that it touches."""
+    first = np.arange(SECTORS) - math.floor(turn_deg / _SECTOR_DEG)
+    found: NDArray[np.float64] = np.minimum(sector_dbm[first % SECTORS], sector_dbm[(first - 1) % SECTORS])
+    return found if turn_deg != 0.0 else sector_dbm
+
+
+def permitted_on_axis_dbm(limits: DirectionalLimits, attenuation_db: _Antenna) -> float:
+    """Largest e.i.r.p. on the axis of an antenna with attenuations by bearing, NaN: none.
+
+    min over sectors of limit + the smallest attenuation within the sector, at most ``MAX_CREDIT_DB``;
+    rounded down to 0.01 dB.
+    """
+    if not limits.open:
+        return math.nan
+    edges = _SECTOR_DEG * np.arange(SECTORS)[:, np.newaxis]
+    bearings = edges + _SECTOR_DEG * np.linspace(0.0, 1.0, _STEPS_IN_SECTOR)
+    credit_db = np.minimum(attenuation_db(bearings).min(axis=1), MAX_CREDIT_DB)
+    axis_dbm = min(float((limits.sector_dbm + credit_db).min()), limits.other_dbm)
+    if axis_dbm < limits.least_dbm:
+        return math.nan
+    return math.floor(100.0 * axis_dbm + 1e-6) / 100.0
+
+
+def best_azimuth_deg(limits: DirectionalLimits, attenuation_db: _Antenna) -> tuple[float, float]:
+    """Axis in steps of 5 degrees with the largest e.i.r.p., and that; the first of equal ones.
+
+    ``attenuation_db`` of bearings off the axis.
+    """
+    found = []
+    for step in range(SECTORS):
+        pointed = _turned_antenna(attenuation_db, _SECTOR_DEG * step)
+        level_dbm = permitted_on_axis_dbm(limits, pointed)
+        found.append(-math.inf if math.isnan(level_dbm) else level_dbm)
+    best = int(np.argmax(found))
+    return _SECTOR_DEG * best, found[best]
+
+
+def _turned_antenna(attenuation_db: _Antenna, axis_deg: float) -> _Antenna:
+    def turned(bearing_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+        return attenuation_db(bearing_deg - axis_deg)
+
+    return turned
+
+
+class PointedLevel(NamedTuple):
+    """Permitted e.i.r.p. on the axis, what it is more than without pointing, and the limits by direction."""
+
+    level_dbm: float
+    gain_db: float
+    limits: list[DirectionalLimits]
+
+
+def permitted_pointing(
+    run: Run,
+    place_deg: tuple[float, float],
+    channel: DeviceChannel,
+    devices: Sequence[str],
+    attenuation_db: _Antenna,
+) -> PointedLevel:
+    """The least over the layers that answer for an antenna; NaN where one of them permits nothing."""
+    limits = [directional_limits(run, run.build, place_deg, channel, device) for device in devices]
+    level_dbm = float(np.min([permitted_on_axis_dbm(one, attenuation_db) for one in limits]))
+    return PointedLevel(level_dbm, level_dbm - float(np.min([one.omni_dbm for one in limits])), limits)

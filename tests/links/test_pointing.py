@@ -1,0 +1,118 @@
+"""Pointing: the least of all directions is what is published; an antenna gains where no victims are."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli.main import app
+from pipeline.links.pointing import (
+    MAX_CREDIT_DB,
+    DirectionalLimits,
+    best_azimuth_deg,
+    directional_limits,
+    permitted_on_axis_dbm,
+)
+from pipeline.plan.plan import load_plan
+from pipeline.publish.manifest import make_manifest, utc_now
+from pipeline.publish.release import release
+from pipeline.query.results import read_run
+from tests.dtt.test_protection_maps import CHANNEL, Case
+from tests.jobs import run_from
+from tests.studies.test_explain import DEVICE, publish, raw_and_places
+
+NOWHERE = DirectionalLimits(np.full(72, math.inf), 36.0, -40.0, 36.0, open=True)
+
+
+def beam(bearing_deg: np.ndarray) -> np.ndarray:
+    """30 dB down beyond 30 degrees off north."""
+    return np.where(np.abs((bearing_deg + 180.0) % 360.0 - 180.0) <= 30.0, 0.0, 30.0)
+
+
+def test_a_victim_behind_the_antenna_is_credited_no_more_than_15_db() -> None:
+    sectors = np.full(72, math.inf)
+    sectors[36] = 10.0  # from 180 to 185 degrees
+    limits = NOWHERE._replace(sector_dbm=sectors)
+    assert permitted_on_axis_dbm(limits, np.zeros_like) == 10.0
+    assert permitted_on_axis_dbm(limits, beam) == 10.0 + MAX_CREDIT_DB
+    assert permitted_on_axis_dbm(limits, lambda bearings: beam(bearings - 180.0)) == 10.0
+    axis_deg, level_dbm = best_azimuth_deg(limits, beam)
+    assert (axis_deg, level_dbm) == (0.0, 25.0)
+
+
+def test_caps_and_what_has_no_direction_stay() -> None:
+    sectors = np.full(72, math.inf)
+    sectors[36] = 30.0
+    limits = NOWHERE._replace(sector_dbm=sectors)
+    assert permitted_on_axis_dbm(limits, beam) == 36.0
+    assert permitted_on_axis_dbm(limits._replace(other_dbm=12.0), beam) == 12.0
+    assert math.isnan(permitted_on_axis_dbm(limits._replace(least_dbm=37.0), beam))
+    assert math.isnan(permitted_on_axis_dbm(limits._replace(open=False), beam))
+
+
+@pytest.fixture
+def case(tmp_path: Path, repository: Path) -> Case:
+    folder = tmp_path / "build/case"
+    folder.mkdir(parents=True)
+    return Case(folder, repository, 400.0, {"height_m": 10.0, "min_eirp_dbm": -80.0})
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_without_direction_it_is_the_published_number(case: Case, offset: int) -> None:
+    run_folder = publish(case)
+    run = read_run(run_folder)
+    channel = CHANNEL + offset
+    raw, lon, lat = raw_and_places(run_folder, channel)
+    places = np.random.default_rng(5).permutation(np.argwhere(raw != -32768))[:6]
+    for x in map(tuple, places):
+        limits = directional_limits(run, run.build, (float(lon[x]), float(lat[x])), channel, DEVICE)
+        if raw[x] == -9999:
+            assert math.isnan(limits.omni_dbm)
+        else:
+            assert limits.omni_dbm == pytest.approx(raw[x] / 100, abs=0.0101)
+        for axis in (0.0, 120.0, 240.0):
+            own = permitted_on_axis_dbm(limits, lambda bearings, a=axis: beam(bearings - a))
+            omni = limits.omni_dbm
+            assert math.isnan(omni) or omni - 1e-9 <= own <= omni + MAX_CREDIT_DB + 0.01
+
+
+def test_sectors_are_credited_by_the_command(case: Case, tmp_path: Path) -> None:
+    """Two sectors back to back: each may what its own victims leave, at least what is published."""
+    publish(case)
+    run_from("query", case.config_path, case.folder, device=DEVICE)
+    files = {f"public/{path.name}": path for path in sorted((case.folder / "public").glob("*.tif"))}
+    plan = load_plan(case.config_path)._replace(build=case.folder)
+    results = case.folder.parents[1] / "results/case"
+    folder = release(
+        files, results, "run2", lambda digests: make_manifest(plan, "run2", files, digests, utc_now())
+    )
+    raw, lon, lat = raw_and_places(folder, CHANNEL)
+    x = tuple(np.argwhere(raw > -9998)[0])
+    station = f"""
+stations:
+  - id: mast
+    lon: {lon[x]}
+    lat: {lat[x]}
+    height_m: 10.0
+    device: {DEVICE}
+    sectors:
+      - {{id: A, azimuth_deg: 90.0, beamwidth_deg: 60.0, gain_dbi: 10, power_dbm: 60, radios: [{{id: "1"}}]}}
+      - {{id: B, azimuth_deg: 270.0, beamwidth_deg: 60.0, gain_dbi: 10, power_dbm: 60, radios: [{{id: "1"}}]}}
+"""
+    (tmp_path / "stations.yaml").write_text(station)
+    line = ["basestation", str(tmp_path / "stations.yaml"), "--results", str(results), "--model", "p1546"]
+    line += ["--cpe", "a8_bowtie" if DEVICE == "portable" else "a8_panel", "--pointing"]
+    done = CliRunner().invoke(app, [*line, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, (done.output, done.exception)
+    with (tmp_path / "out/internal/permitted_azimuth.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["channel"] == str(CHANNEL)]
+    assert len(rows) == 2 * 72
+    found = [float(row["limit_dbm"]) for row in rows if row["sector"] == "A" and row["limit_dbm"]]
+    assert min([*found, 36.0]) == pytest.approx(raw[x] / 100, abs=0.0101)
+    gains = {row["sector"]: float(row["pointing_gain_db"]) for row in rows}
+    assert all(0.0 <= gain <= MAX_CREDIT_DB + 0.01 for gain in gains.values())
