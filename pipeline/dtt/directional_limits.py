@@ -16,8 +16,8 @@ from pipeline.dtt.limiting_victims import MapSearch, strictest_victim
 from pipeline.dtt.victims import ExplainedPixel
 from pipeline.radio.channel_plan import Offset
 
-SECTORS = 72
-_SECTOR_DEG = 360.0 / SECTORS
+BEARING_SECTORS = 72
+_SECTOR_DEG = 360.0 / BEARING_SECTORS
 # Device and victim may be anywhere in their pixels: half a diagonal each.
 _SPREAD_PX = math.sqrt(2.0)
 
@@ -28,7 +28,7 @@ def limits_by_direction(asked: ExplainedPixel, victims: Sequence[tuple[int, Offs
     A victim counts in every sector that it could lie in, one in a touching pixel in all. For the method
     ``degradation``.
     """
-    lowest_dbm = np.full(SECTORS, math.inf)
+    lowest_dbm = np.full(BEARING_SECTORS, math.inf)
     for channel, offset in victims:
         for one in victim_searches(asked, channel, offset):
             for sector, search in _by_sector(one):
@@ -46,11 +46,11 @@ def _by_sector(one: VictimSearch) -> Iterator[tuple[int, MapSearch]]:
         return
     low, high = _sectors_of(one.search.passes[0].permissible_dbm.shape, one.place)
     known = np.logical_or.reduce([np.isfinite(part.permissible_dbm) for part in one.search.passes])
-    for sector in range(SECTORS):
+    for sector in range(BEARING_SECTORS):
         within = (low <= sector) & (sector <= high)
         # Intervals run from below 0 to beyond 71.
-        within |= (low <= sector - SECTORS) & (sector - SECTORS <= high)
-        within |= (low <= sector + SECTORS) & (sector + SECTORS <= high)
+        within |= (low <= sector - BEARING_SECTORS) & (sector - BEARING_SECTORS <= high)
+        within |= (low <= sector + BEARING_SECTORS) & (sector + BEARING_SECTORS <= high)
         if (within & known).any():
             passes = tuple(
                 part._replace(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyproj import Proj
 
 from pipeline.config.bonds import DeviceChannel
-from pipeline.dtt.directional_limits import SECTORS, limits_by_direction
+from pipeline.dtt.directional_limits import BEARING_SECTORS, limits_by_direction
 from pipeline.dtt.victims import ExplainedPixel
 from pipeline.errors import InputError
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
@@ -29,7 +29,7 @@ from pipeline.studies.explain import context_at, explained_location
 # Side lobes are credited with no more than this: installations are not perfect (project choice).
 MAX_CREDIT_DB = 15.0
 _DTT = ("dtt", "foreign_dtt")
-_SECTOR_DEG = 360.0 / SECTORS
+_SECTOR_DEG = 360.0 / BEARING_SECTORS
 _STEPS_IN_SECTOR = 6
 _Antenna = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -53,7 +53,7 @@ def directional_limits(
     """The limits behind a published number by direction; InputError unless ``build`` is that of the run."""
     found = explained_location(run, *place_deg, channel, device_id)
     least_dbm = least_eirp_dbm(found.device)
-    none = np.full(SECTORS, math.inf)
+    none = np.full(BEARING_SECTORS, math.inf)
     if found.config.protection.method != "degradation":
         raise InputError(
             "has no directions",
@@ -81,7 +81,7 @@ def directional_limits(
     if math.isfinite(dtt_dbm) and math.isfinite(lowest_dbm):  # manual adjustments have no direction
         sector_dbm = sector_dbm + (dtt_dbm - lowest_dbm)
     else:
-        sector_dbm = np.full(SECTORS, dtt_dbm)
+        sector_dbm = np.full(BEARING_SECTORS, dtt_dbm)
     lon_deg, lat_deg = place_deg
     turn_deg = float(Proj(found.grid.crs).get_factors(lon_deg, lat_deg).meridian_convergence)
     limits = DirectionalLimits(_turned(sector_dbm, turn_deg), other_dbm, least_dbm, math.nan, open=True)
@@ -90,8 +90,10 @@ def directional_limits(
 
 def _turned(sector_dbm: NDArray[np.float64], turn_deg: float) -> NDArray[np.float64]:
     """Sectors from grid north as sectors from true north: each takes the least of the two that it touches."""
-    first = np.arange(SECTORS) - math.floor(turn_deg / _SECTOR_DEG)
-    found: NDArray[np.float64] = np.minimum(sector_dbm[first % SECTORS], sector_dbm[(first - 1) % SECTORS])
+    first = np.arange(BEARING_SECTORS) - math.floor(turn_deg / _SECTOR_DEG)
+    found: NDArray[np.float64] = np.minimum(
+        sector_dbm[first % BEARING_SECTORS], sector_dbm[(first - 1) % BEARING_SECTORS]
+    )
     return found if turn_deg != 0.0 else sector_dbm
 
 
@@ -103,7 +105,7 @@ def permitted_on_axis_dbm(limits: DirectionalLimits, attenuation_db: _Antenna) -
     """
     if not limits.open:
         return math.nan
-    edges = _SECTOR_DEG * np.arange(SECTORS)[:, np.newaxis]
+    edges = _SECTOR_DEG * np.arange(BEARING_SECTORS)[:, np.newaxis]
     bearings = edges + _SECTOR_DEG * np.linspace(0.0, 1.0, _STEPS_IN_SECTOR)
     credit_db = np.minimum(attenuation_db(bearings).min(axis=1), MAX_CREDIT_DB)
     axis_dbm = min(float((limits.sector_dbm + credit_db).min()), limits.other_dbm)
@@ -118,7 +120,7 @@ def best_azimuth_deg(limits: DirectionalLimits, attenuation_db: _Antenna) -> tup
     ``attenuation_db`` of bearings off the axis.
     """
     found = []
-    for step in range(SECTORS):
+    for step in range(BEARING_SECTORS):
         pointed = _turned_antenna(attenuation_db, _SECTOR_DEG * step)
         level_dbm = permitted_on_axis_dbm(limits, pointed)
         found.append(-math.inf if math.isnan(level_dbm) else level_dbm)

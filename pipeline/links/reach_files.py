@@ -19,6 +19,7 @@ from pipeline.grid.grid import Grid
 from pipeline.links.client_radios import ClientRow, read_clients
 from pipeline.links.link_budget import GenericPath
 from pipeline.links.link_modes import LinkModes, location_margin_db, mode_levels, read_modes
+from pipeline.links.link_styles import QML_FILE, link_style
 from pipeline.links.plan_links import SIGMA_DB
 from pipeline.links.reach_of_stations import (
     OUTSIDE_CHANNEL,
@@ -55,7 +56,9 @@ class ReachRequest(NamedTuple):
 def reach_command(request: ReachRequest) -> None:
     """Write the rasters and ``reach_statistics.csv`` of a device and a mode."""
     names = reach_names(request.device, request.mode, request.from_km)
-    products = dict.fromkeys(names, GEOTIFF_FILE) | {"reach_statistics.csv": kind_of_table(*_COLUMNS)}
+    style = Path(names[0]).with_suffix(".qml").name
+    products = dict.fromkeys(names, GEOTIFF_FILE) | {style: QML_FILE}
+    products |= {"reach_statistics.csv": kind_of_table(*_COLUMNS)}
     inputs = [request.results, *([request.cpe_table] if request.cpe_table else [])]
     check_output_folder("--out", request.out, products, inputs)
     if not 1.0 <= request.q_pct <= 99.0:
@@ -74,6 +77,7 @@ def reach_command(request: ReachRequest) -> None:
     shares = reach_shares(maps.radius, request.from_km, grid.area_km2(), population_of(run, grid))
     rows = _rows(request, shares)
     write_output(request.out / "reach_statistics.csv", csv_text(_COLUMNS, rows))
+    write_output(request.out / style, link_style("reach"))
     print(_NOTICE)
     for row in rows:
         people = row["population_pct"] or "-"

@@ -35,6 +35,7 @@ from pipeline.links.link_files import (
     world_of,
 )
 from pipeline.links.link_modes import location_margin_db, mode_levels
+from pipeline.links.link_styles import QML_FILE, code_names, link_style
 from pipeline.links.link_table import fixed
 from pipeline.links.permitted import Permits
 from pipeline.links.plan_links import LinkSettings, LinkWorld
@@ -63,14 +64,11 @@ from pipeline.rows.row_models import read_rows, refuse_second
 
 # Thresholds of the classes in Mbit/s: rates of at least 1.2, 3 and 10, and above the others.
 _AT_LEAST, _ABOVE = (1.2, 3.0, 10.0), (0.0, 18.0, 25.0, 30.0, 40.0)
-_CLASSES = {
-    0: "no service", 1: "above 0", 2: "1.2 and more", 3: "3 and more", 4: "10 and more", 5: "above 18",
-    6: "above 25", 7: "above 30", 8: "above 40 Mbit/s", 254: "not evaluated", 255: "outside",
-}  # fmt: skip
 _RASTERS = ("service_rate", "service_class", "service_channel", "service_station", "service_margin")
 _PRODUCTS: dict[str, OutputKind] = {f"{name}.tif": GEOTIFF_FILE for name in _RASTERS} | {
     "stations_out.csv": kind_of_table("station", "sector", "radio", "channel", "used_dbm"),
     "capacity.csv": kind_of_table(*CAPACITY_COLUMNS),
+    "service_class.qml": QML_FILE,
     "sites_out.csv": kind_of_table("id", "station", "rate_mbps", "reason"),
     "service.gpkg": GPKG_FILE,
     "service.json": JSON_FILE,
@@ -139,6 +137,7 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     facts |= _facts(stations, radios, services, window, area, asked, clients)
     contents = service_tables(radios, services, rows, pixels, sites, stations, settings, world, clients)
     contents["service.json"] = json_bytes(facts)
+    contents["service_class.qml"] = link_style("service_class")
     _write_maps(request.out, window, stations, radios, chosen, area, facts)
     write_together({request.out / name: content for name, content in contents.items()})
     if asked.pointing is not None:
@@ -285,7 +284,7 @@ def _write_maps(
     out.mkdir(parents=True, exist_ok=True)
     tags = {"run_id": str(facts["run_id"]), "modes": str(facts["modes"]), "cpe": str(facts["cpe"])}
     for name, values, nodata, unit, title in layers:
-        more: dict[str, Any] = {"categories": _CLASSES} if name == "service_class" else {}
+        more: dict[str, Any] = {"categories": code_names("service_class")} if name == "service_class" else {}
         if name == "service_margin":
             more["scale_factor"] = 0.01
         data = raster.make_array(values, window.grid, units=unit, nodata=nodata, long_name=title, **more)

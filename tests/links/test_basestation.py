@@ -181,6 +181,7 @@ def test_radios_of_a_sector_have_different_channels_and_tables_add_up(run: Path)
         rate = source.read(1)
     assert ((classes > 0) & (classes < 254)).sum() == (rate > 0).sum()
     assert facts["area_served_km2"] == pytest.approx(0.04 * (rate > 0).sum(), rel=0.01)
+    assert "above 40" in Path("out/service_class.qml").read_text()
     (site,) = rows_of("sites_out.csv")
     with rasterio.open("out/service_rate.tif") as source:
         x, y = Transformer.from_crs(4326, source.crs, always_xy=True).transform(14.22, 46.11)

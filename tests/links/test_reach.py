@@ -86,6 +86,8 @@ def test_raster_equals_the_point_tool_on_the_same_generic_path(run: Path) -> Non
     with rasterio.open("out/reach_fixed30_qpsk-1-2.tif") as source:
         radius, transform, crs = source.read(1), source.transform, source.crs
         assert source.tags()["notice"].startswith("generic land path")
+    style = Path("out/reach_fixed30_qpsk-1-2.qml").read_text()
+    assert "not evaluated" in style
     with rasterio.open("out/reach_channel_fixed30_qpsk-1-2.tif") as source:
         channel = source.read(1)
     rows, cols = np.nonzero(radius < 65534)
