@@ -30,6 +30,8 @@ _ADMINISTRATION = r"^[A-Z]{1,3}$"
 _TILES = r"""^https?://[A-Za-z0-9.-]+(:\d+)?/[^\s"'<>;,]*\{z\}[^\s"'<>;,]*\{[xy]\}[^\s"'<>;,]*\{[xy]\}[^\s"'<>;,]*$"""
 _TABLE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$"
 _BOND = r"^\d{1,2}-\d{1,2}$"
+_RULESET = r"^[A-Za-z0-9_.-]{1,64}$"
+_INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 FORMS = {
     _IDENTIFIER: "1 to 40 of a-z, 0-9, _ and -, of which the first is a letter or a digit",
     _TABLE_NAME: "1 to 40 of letters, digits, _ and -, of which the first is a letter or a digit",
@@ -37,9 +39,13 @@ FORMS = {
     _AUTHORITY: "two letters of ISO 3166",
     _ADMINISTRATION: "one to three capital letters",
     _TILES: "http(s)://, a server, a path with {z}, {x} and {y}; no blanks, quotes, commas, semicolons",
+    _RULESET: "1 to 64 of letters, digits, _, . and -",
+    _INSTANT: "UTC, such as 2026-12-05T08:00:00Z",
     _BOND: "first and last channel of a bond, such as 20-21",
 }
 TileAddress = Annotated[str, Field(pattern=_TILES)]
+RulesetId = Annotated[str, Field(pattern=_RULESET)]
+UtcInstant = Annotated[str, Field(pattern=_INSTANT)]
 BondName = Annotated[str, Field(pattern=_BOND)]
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 TableName = Annotated[str, Field(pattern=_TABLE_NAME)]

@@ -7,9 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.config.base import Identifier, Number, Section, Whole, on_or_off
-
-_RulesetId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+from pipeline.config.base import Identifier, Number, RulesetId, Section, UtcInstant, Whole, on_or_off
 
 
 class LoopRate(Section):
@@ -30,7 +28,7 @@ class LoopRate(Section):
 class LoopRuleset(Section):
     """Rules that are answered beside those of the run."""
 
-    id: _RulesetId
+    id: RulesetId
     """Identifier of the rules, as devices name them in `rulesetIds`."""
     required: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
     """Members that the rules demand in `deviceDesc`, beside those of their family (ETSI, FCC)."""
@@ -84,5 +82,5 @@ class Loop(Section):
     """Listing of approved databases (JSON); neighbours in it are named to devices that are outside."""
     moved_to: list[LoopDatabase] = []
     """Databases that take over; named in every answer (`databaseChange`) until `moved_from`."""
-    moved_from: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")] | None = None
+    moved_from: UtcInstant | None = None
     """Instant (UTC) from which devices are only sent on to `moved_to` (-105)."""
