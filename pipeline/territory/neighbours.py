@@ -61,10 +61,10 @@ def foreign_lands(layers: Layers, codes: Sequence[str]) -> list[ForeignLand]:
     return [ForeignLand(names[n] + COASTAL * at_coast, n, at_coast) for n, at_coast in lands]
 
 
-def neighbour_strips_km(
+def neighbour_parts_km(
     lands: Sequence[ForeignLand], layers: Layers, grid: Grid
-) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Strips of rows: distance in km from each HOME pixel to the nearest pixel of each land, [land, y, x].
+) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
+    """Parts of the grid: distance in km from each HOME pixel to the nearest pixel of each land, [land, y, x].
 
     Smallest distance between the two pixels as squares over the largest scale of the grid, rounded down: 0
     where they touch. NaN off the territory; infinite beyond the margin of the grid: not known there.
@@ -75,13 +75,18 @@ def neighbour_strips_km(
     columns = [strips_column_px(partial(_beside, land, layers), strips, grid.width) for land in lands]
     for rows, by_land in zip(strips, zip(*columns, strict=True), strict=True):
         home = layers.surface[rows] == Surface.HOME
-        values_km = np.full((len(lands), *home.shape), np.nan, dtype=np.float32)
-        if home.any():
-            for (_, column_px), out_km in zip(by_land, values_km, strict=True):
-                distance_px = row_distance_px(column_px)
+        # Of home pixels alone: dozens of lands on whole rows are more than all masks.
+        its_km = np.empty((len(lands), np.count_nonzero(home)), np.float32)
+        for (_, column_px), out_km in zip(by_land, its_km, strict=True):
+            if out_km.size:
+                distance_px = row_distance_px(column_px)[home]
                 distance_px[distance_px > reach_px] = np.inf
-                out_km[home] = _below(distance_px[home].astype(np.float64) * km_per_px)
-        yield rows, values_km
+                out_km[:] = _below(distance_px.astype(np.float64) * km_per_px)
+        number = np.cumsum(home, dtype=np.int32).reshape(home.shape) - 1
+        for cols in strips_of_rows(0, grid.width, STRIP_PX):
+            values_km = np.full((len(lands), *home[:, cols].shape), np.nan, dtype=np.float32)
+            values_km[:, home[:, cols]] = its_km[:, number[:, cols][home[:, cols]]]
+            yield rows, cols, values_km
 
 
 def square_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.float32]:

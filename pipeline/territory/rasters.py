@@ -24,7 +24,7 @@ from pipeline.grid.repair import Repair
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.territory.codes import SURFACE_NAMES
 from pipeline.territory.masks import Masks, box_around_deg, coastal_mask, compute_masks, is_land
-from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
+from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_parts_km
 from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
 from pipeline.territory.population import density_strips, population_strips, read_counts
 from pipeline.territory.reach import HillReach, farthest_box_m, land_kinds
@@ -281,8 +281,9 @@ def write_neighbours(path: Path, masks: xr.Dataset, codes: Sequence[str]) -> Non
     layers = Layers(*(masks[name].values for name in Layers._fields))
     lands = foreign_lands(layers, codes)
     grid: Grid = masks.attrs["grid"]
-    strips = neighbour_strips_km(lands, layers, grid)
-    write_strips(path, grid, strips, "km", "distance to foreign land", [land.name for land in lands])
+    names, text = [land.name for land in lands], "distance to foreign land"
+    layout = layout_on(grid, names, dtype="float32", nodata=math.nan, units="km", long_name=text)
+    write_blocks(path, layout, neighbour_parts_km(lands, layers, grid), publish=False)
 
 
 def write_strips(

@@ -30,7 +30,7 @@ from pipeline.propagation.p1546.curves import load_curves
 from pipeline.propagation.p1546.pixel import p1546_pixel_field, prepare
 from pipeline.services.base import ServiceContext
 from pipeline.services.table import service_code
-from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_strips_km
+from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_parts_km
 from tests import asking
 
 CHANNEL = 30
@@ -66,10 +66,9 @@ def build(tmp_path_factory) -> Path:
         data = make_array(values, grid, units="", long_name=name, nodata=None)
         raster.write(folder / f"territory/{name}.tif", data, tags={}, publish=False)
     lands = foreign_lands(layers, CODES)
-    strips = neighbour_strips_km(lands, layers, grid)
+    blocks = neighbour_parts_km(lands, layers, grid)
     names = [land.name for land in lands]
     layout = raster.layout_on(grid, names, dtype="float32", nodata=math.nan, units="km", long_name="distance")
-    blocks = ((rows, slice(0, 140), values) for rows, values in strips)
     raster.write_blocks(folder / "territory/neighbours.tif", layout, blocks, publish=False)
     (folder / "territory/countries.json").write_text(json.dumps(CODES))
     return folder

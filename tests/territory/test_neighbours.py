@@ -13,7 +13,7 @@ from pipeline.territory.neighbours import (
     land_mask,
     land_of_band,
     nearest_pixel,
-    neighbour_strips_km,
+    neighbour_parts_km,
     square_distance_px,
 )
 
@@ -71,7 +71,7 @@ def test_bands_are_those_of_the_lands(layers):
 
 def test_distance_to_each_land_is_that_of_all_pairs(layers):
     lands = foreign_lands(layers, ["AA", "BB", "CC"])
-    parts = [values for _, values in neighbour_strips_km(lands, layers, GRID)]
+    parts = [values for _, _, values in neighbour_parts_km(lands, layers, GRID)]
     found = np.concatenate(parts, axis=1)
     scale = largest_scale_by_corners(GRID)
     there = {
@@ -96,7 +96,7 @@ def test_distance_beyond_the_margin_is_not_known(layers):
     surface[5, 0], country[5, 0] = FOREIGN, 2
     lone = Layers(surface, country, np.zeros_like(surface))
     lands = foreign_lands(lone, ["AA", "BB"])
-    ((_, values_km),) = neighbour_strips_km(lands, lone, GRID)
+    ((_, _, values_km),) = neighbour_parts_km(lands, lone, GRID)
     home = surface == HOME
     assert np.isinf(values_km[:, home]).all()
 
