@@ -172,12 +172,12 @@ def run(
         shape = rows.stop - rows.start, cols.stop - cols.start
         layers = {}
         for number, one in enumerate(ready):
-            block = Combined(*(empty_values(layer, shape) for layer in _COMBINED))
+            values = [empty_values(layer, shape) for layer in _COMBINED]
             if found is not None:
                 box, parts = found
-                for layer, part in zip(block, parts[number], strict=True):
+                for layer, part in zip(values, parts[number], strict=True):
                     layer[box] = part
-            layers[one.device.id] = _layers_of(config, one.device, block, closed=one.closed)
+            layers[one.device.id] = _layers_of(config, one.device, Combined(*values), closed=one.closed)
         yield rows, cols, layers
 
 
