@@ -140,7 +140,7 @@ def run_secret(path: Path) -> Path:
     build = plan.build
 
     def job(name: str, **wildcards: object) -> None:
-        run_from(name, path, build, key="" if name == "publish" else "made up", **wildcards)
+        run_from(name, path, build, key="" if name == "publish" else "made-up", **wildcards)
 
     job("territory")
     for tile in plan.tiles:
@@ -152,6 +152,7 @@ def run_secret(path: Path) -> Path:
     for channel in plan.wsd:
         job("combine", channel=channel)
     job("availability")
+    job("choices")
     for device in plan.config.devices:
         job("query", device=device.id)
     for name in ("web", "qgis", "stac", "publish"):
