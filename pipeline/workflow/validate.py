@@ -105,6 +105,7 @@ class Faults:
         self.config_path = config_path
         self.every = every
         self.found: dict[str, InputError] = {}
+        self.missing: set[str] = set()
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -115,7 +116,8 @@ class Faults:
             if not self.every:
                 raise
             for fault in (with_file(fault, self.config_path) for fault in error.faults):
-                self.found.setdefault(str(fault), fault)
+                if fault.file not in self.missing:  # told already, by the setting that names it
+                    self.found.setdefault(str(fault), fault)
 
 
 def validate_command(
@@ -171,7 +173,7 @@ def _validated(config_path: Path, faults: Faults, *, lenient: bool) -> Checked:
         _check_path(config_path)
         config = _lenient(config) if lenient else config
         with faults.noted():
-            _check_files(config, config_path)
+            _check_files(config, config_path, faults)
         with in_file(config_path):
             try:
                 checked(config, config_path, faults, found)
@@ -298,9 +300,10 @@ def _read_as_option(text: str) -> object:
     return bare
 
 
-def _check_files(config: Config, config_path: Path) -> None:
+def _check_files(config: Config, config_path: Path, faults: Faults) -> None:
     """Refuse a territory that names files which are not there."""
     missing = [(key, path) for key, path in input_files(config) if not path.is_file()]
+    faults.missing |= {str(path) for _, path in missing}
     problems = ["is not a file" if path.exists() else "file does not exist" for _, path in missing]
     raise_first(
         [
