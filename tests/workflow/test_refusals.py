@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -254,9 +255,10 @@ def test_validate_and_run_refuse(
 ) -> None:
     monkeypatch.setattr(runs.subprocess, "run", not_started)
     fault.change(tiny.parent)
-    line = refusal(capfd, monkeypatch, "validate", "tiny.yaml")
-    assert all(part in line for part in fault.said), line
-    assert refusal(capfd, monkeypatch, "run", "tiny.yaml") == line
+    told = refusal(capfd, monkeypatch, "validate", "tiny.yaml")
+    assert all(part in told for part in fault.said), told
+    first = refusal(capfd, monkeypatch, "run", "tiny.yaml").rstrip("\n")
+    assert re.sub(r" \(and \d+ more( bad rows)?\)", "", first) in told.splitlines()
 
 
 def test_faults_are_of_a_territory_that_is_accepted(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
