@@ -144,3 +144,17 @@ def test_numbers_that_the_run_used(key: str, value: object, used: bool) -> None:
 
 def test_no_sentence_holds_a_raw_name() -> None:
     assert not [text for text in texts({"a": {"TV": 100.0}}) if re.search(r"[a-z]_[a-z]|None|nan", text)]
+
+
+def test_devices_without_a_counted_level_are_named() -> None:
+    def told(rows: list[dict[str, str]]) -> str:
+        (section,) = answers(FACTS, rows, [], {"a": {"TV": 99.0}}, ["old"], read_texts())
+        return str(section)
+
+    without = told([])
+    assert "No channel is available for" not in without
+    assert without.count("Device a: no level is published") == 2
+    assert without.count("Device b: no level is published") == 2
+    assert "Device a: no level" not in told(ROWS[:2])
+    assert told(ROWS[:2]).count("Device b: no level is published") == 2
+    assert "no level is published" not in told(ROWS)

@@ -99,3 +99,23 @@ def test_public_report_is_held_against_what_is_public(tiny: Path) -> None:
     assert internal is not None
     assert public.inputs == []
     assert [change.key for change in internal.inputs] == ["pmse.registers.0"]
+
+
+def test_public_report_does_not_say_that_all_is_the_same(tiny: Path) -> None:
+    """Registers of protected stations may have changed, which it does not tell."""
+    facts, results = facts_of(tiny, "b" * 16), load_plan(tiny).results
+    earlier(results, facts, run_id="a" * 16)
+    public, whole = (changes_of(results, found) for found in (public_facts(facts), facts))
+    assert "Whether registers of protected stations" in texts_of(changes_section(public, NOW, read_texts()))
+    assert "Inputs, settings and program are the same." in texts_of(changes_section(whole, NOW, read_texts()))
+
+
+def test_public_report_is_not_held_against_a_manifest_with_all_in_it(tiny: Path) -> None:
+    """Versions before had one manifest: what is protected would be told as `then`."""
+    facts, results = facts_of(tiny, "b" * 16), load_plan(tiny).results
+    folder = earlier(results, facts, run_id="a" * 16)
+    hidden = {"key": "pmse.registers.0", "path": "secret.csv", "sha256": "0" * 64}
+    whole = {**facts, "run_id": "a" * 16, "inputs": [*facts["inputs"], hidden]}
+    (folder / "manifest.json").write_bytes(json_bytes(whole))
+    assert changes_of(results, public_facts(facts)) is None
+    assert changes_of(results, facts) is not None

@@ -125,3 +125,22 @@ def test_report_in_french_has_no_english_sentence(built: Path) -> None:
         assert missed == [], key
     assert "Cinq réponses" in text
     assert "au moins un des 10 canaux" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (REPORT_TEXTS.read_text().replace("{devices};", "{devices:d};", 1), "has other fields"),
+        (REPORT_TEXTS.read_text().replace("{devices};", "{devices!r};", 1), "has other fields"),
+        (REPORT_TEXTS.read_text().replace("texts:\n", "texts:\n  no: 5\n", 1), "is no catalogue"),
+        (REPORT_TEXTS.read_text().replace("texts:\n", "texts:\n  no: No.\n", 1), "is no catalogue"),
+        ("language: en\nlanguage: fr\n", "given twice"),
+        ("language: [\n", "indentation, brackets or quotes that do not fit"),
+        ("language: 2026-02-30\n", "is not valid YAML"),
+    ],
+)
+def test_catalogue_fails_when_it_is_read_and_in_own_words(tmp_path: Path, text: str, fault: str) -> None:
+    """A form such as {share:d} would end a run when all is computed; a key `no` is no text in YAML."""
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(InputError, match=fault):
+        read_texts(tmp_path / "own.yaml")

@@ -32,12 +32,16 @@ def answers(
 ) -> list[PagePart]:
     """The section. ``limits``: percent of the area by what limits there, by device; None: not to be told."""
     chosen = dict(chosen_levels(statistics))
+    counted = {device for device, _ in chosen}
+    devices = [device["id"] for device in facts["config"]["settings"]["devices"]]
+    uncounted = [texts.say("no_level", device=device) for device in devices if device not in counted]
+    nowhere = [_where_not(chosen, texts)] if chosen else []
     parts = [
         pages.element("h2", texts.say("answers")),
         pages.element("h3", texts.say("how_many")),
-        pages.bullets([_how_many(*place, own, facts, texts) for place, own in chosen.items()]),
+        pages.bullets([*(_how_many(*place, own, facts, texts) for place, own in chosen.items()), *uncounted]),
         pages.element("h3", texts.say("where_none")),
-        pages.bullets([_where_not(chosen, texts), *_regions(regions, chosen, texts)]),
+        pages.bullets([*nowhere, *_regions(regions, chosen, texts), *uncounted]),
         pages.element("h3", texts.say("what_limits")),
         pages.element("p", _what_limits(limits, texts)),
         pages.element("h3", texts.say("what_unsure")),

@@ -18,6 +18,7 @@ from pipeline.services.table import SERVICES
 
 _DIGITS = 16  # of a sum on paper
 _LONGEST = 90  # characters of a source
+_TELEVISION = ("dtt", "foreign_dtt")
 
 
 def method(facts: Facts, texts: Texts) -> list[PagePart]:
@@ -26,18 +27,20 @@ def method(facts: Facts, texts: Texts) -> list[PagePart]:
     path, time_pct = chosen["propagation"], chosen["propagation"]["nuisance_time_pct"]
     coverage, device = (model_named(path[key]).title for key in ("coverage_model", "wsd_model"))
     both = texts.say("method_both_times")
-    labels = {row.name: row.label for row in SERVICES}
-    named = [texts.label(labels.get(name, name)) for name in _evaluated(facts)]
+    evaluated = _evaluated(facts)
+    others = [name for name in evaluated if name not in _TELEVISION]
+    fields = texts.say(
+        "method_fields",
+        coverage=texts.label(coverage),
+        path=texts.label(device),
+        wanted=texts.short(path["wanted_time_pct"]),
+        nuisance=both if time_pct == "both" else texts.short(time_pct),
+    )
+    without = texts.say("method_no_television", path=texts.label(device))
     told = [
-        _protection(facts, texts),
-        texts.say(
-            "method_fields",
-            coverage=texts.label(coverage),
-            path=texts.label(device),
-            wanted=texts.short(path["wanted_time_pct"]),
-            nuisance=both if time_pct == "both" else texts.short(time_pct),
-        ),
-        texts.say("method_services", services=", ".join(named) or texts.say("nothing")),
+        *([_protection(facts, texts), fields] if "dtt" in evaluated else [without]),
+        *_television_apart(facts, evaluated, texts),
+        texts.say("method_services", services=_labels(others, texts) or texts.say("nothing")),
         texts.say(
             "method_grid",
             transmitters=facts["register"]["transmitters"],
@@ -51,13 +54,29 @@ def method(facts: Facts, texts: Texts) -> list[PagePart]:
 
 
 def _evaluated(facts: Facts) -> list[str]:
-    """Services besides television that limits are computed of."""
-    television = ("dtt", "foreign_dtt")
+    """Services that limits are computed of."""
     return [
         entry["service"]
         for entry in facts["services"]
-        if entry["applicable"] and entry["status"] == "evaluate" and entry["service"] not in television
+        if entry["applicable"] and entry["status"] == "evaluate"
     ]
+
+
+def _television_apart(facts: Facts, evaluated: Sequence[str], texts: Texts) -> list[str]:
+    """What the sentence on television does not hold for: reception at home and abroad is decided apart."""
+    applies = [entry["service"] for entry in facts["services"] if entry["applicable"]]
+    left_out = [name for name in _TELEVISION if name in applies and name not in evaluated]
+    told = []
+    if left_out and "dtt" in evaluated:
+        told.append(texts.say("method_television_not", services=_labels(left_out, texts)))
+    if "foreign_dtt" in evaluated and "dtt" not in evaluated:
+        told.append(texts.say("method_television_only", services=_labels(["foreign_dtt"], texts)))
+    return told
+
+
+def _labels(names: Sequence[str], texts: Texts) -> str:
+    labels = {row.name: row.label for row in SERVICES}
+    return ", ".join(texts.label(labels.get(name, name)) for name in names)
 
 
 def _protection(facts: Facts, texts: Texts) -> str:

@@ -23,29 +23,39 @@ _Row = Mapping[str, str]
 
 
 class Changes(NamedTuple):
-    """The run before, what went in differently, and its rows of `statistics.csv` (none: not known)."""
+    """The run before, what went in differently, and its rows of `statistics.csv` (none: not known).
+
+    ``public``: only what is public was compared.
+    """
 
     run: str
     computed_at: str
     inputs: list[ChangedInput]
     statistics: list[dict[str, str]]
+    public: bool = False
 
 
 def changes_of(results: Path, facts: Facts) -> Changes | None:
     """Against the newest other run of the territory that lies under ``results``; None where there is none.
 
-    A public report is held against public manifests, which tell nothing of protected stations.
+    A public report is held against public manifests, which tell nothing of protected stations; those of
+    versions that published one manifest with all in it count as none.
     """
-    name = MANIFEST if WITHHELD in facts else INTERNAL_MANIFEST
+    public = WITHHELD in facts
+    name = MANIFEST if public else INTERNAL_MANIFEST
     found = [read for path in results.glob(f"[0-9a-f]*/{name}") if (read := _read(path)) is not None]
-    others = [(manifest, path) for manifest, path in found if manifest["run_id"] != facts["run_id"]]
+    others = [
+        (manifest, path)
+        for manifest, path in found
+        if manifest["run_id"] != facts["run_id"] and (WITHHELD in manifest) == public
+    ]
     if not others:
         return None
     before, path = max(others, key=lambda item: (item[0]["computed_at"], item[0]["run_id"]))
     folder = path.parent.parent if name == INTERNAL_MANIFEST else path.parent
     tables = [folder / layer_file("statistics", partial=partial) for partial in _PARTIAL]
     rows = [row for table in tables if table.is_file() for row in own_rows(table)]
-    return Changes(before["run_id"], before["computed_at"], changed_inputs(before, facts), rows)
+    return Changes(before["run_id"], before["computed_at"], changed_inputs(before, facts), rows, public)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Path] | None:
@@ -63,7 +73,8 @@ def changes_section(found: Changes | None, statistics: Sequence[_Row], texts: Te
     head = pages.element("h2", texts.say("changes"))
     if found is None:
         return [head, pages.element("p", texts.say("changes_none"))]
-    told = _sentences(found.inputs, texts) or [texts.say("changes_nothing")]
+    same = texts.say("changes_nothing_public" if found.public else "changes_nothing")
+    told = _sentences(found.inputs, texts) or [same]
     rows = _table(found.statistics, statistics, texts)
     zero = texts.number(0.0, 2, signed=True)
     moved = [row for row in rows if row[-1] != zero]

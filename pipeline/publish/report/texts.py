@@ -12,10 +12,9 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, NamedTuple
 
-import yaml
-
 from pipeline.config.bonds import runs_of
 from pipeline.config.config import Config
+from pipeline.config.load import read_yaml
 from pipeline.config.products import REPORT_TEXTS
 from pipeline.errors import InputError
 
@@ -73,10 +72,7 @@ def check(config: Config, territory: object) -> Iterator[str]:
 @cache
 def read_texts(path: Path = REPORT_TEXTS) -> Texts:
     """A catalogue; InputError for a file that is none, or lacks a sentence or a field that English has."""
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot be read: {str(error).splitlines()[0]}", file=path) from None
+    found: Any = read_yaml(path)
     _check_members(found, path)
     if path != REPORT_TEXTS:
         _check_keys(found["texts"], read_texts().texts, path)
@@ -86,7 +82,7 @@ def read_texts(path: Path = REPORT_TEXTS) -> Texts:
 def _check_members(found: Any, path: Path) -> None:  # noqa: ANN401 - whatever a YAML file holds
     for name in _MEMBERS:
         value = found.get(name) if isinstance(found, dict) else None
-        flat = value.values() if isinstance(value, dict) else [value]
+        flat = [*value, *value.values()] if isinstance(value, dict) else [value]
         if isinstance(value, dict) == (name in _SIGNS) or not all(isinstance(text, str) for text in flat):
             wanted = "a text" if name in _SIGNS else "texts by key"
             raise InputError("is no catalogue of sentences", file=path, field=name, allowed=wanted)
@@ -108,5 +104,11 @@ def _check_keys(texts: Mapping[str, str], english: Mapping[str, str], path: Path
 
 
 def fields_of_text(text: str) -> set[str]:
-    """Names in braces; ValueError for braces that are not closed."""
-    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    """Names in braces; ValueError for braces that are not closed, and for a form in them (`{share:.1f}`)."""
+    fields = set()
+    for _, name, form, conversion in Formatter().parse(text):
+        if form or conversion:
+            raise ValueError(text)
+        if name is not None:
+            fields.add(name)
+    return fields
