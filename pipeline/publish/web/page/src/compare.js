@@ -38,6 +38,7 @@ export function comparison(maps, boundaries, files, main, on) {
     other = null;
     const theirs = run ? serverFiles(run.replace(/\/?$/, "/")) : files;
     const described = run ? await theirs.json("maps.json") : maps;
+    if (described.format !== maps.format) throw new Error(say("{run} has no such layer.", { run }));
     const map = makeMap(byId("other"), described, boundaries, theirs, on, { name: "other", follows: true });
     map.goTo(main.view());
     other = { map, maps: described, files: theirs, run };

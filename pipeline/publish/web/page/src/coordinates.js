@@ -1,13 +1,14 @@
 // A place typed as people write it: 46.05, 14.5 · 46,05 14,5 · 46°03'N 14°30'E · N 46 3 0 E 14 30 0 · 14.5E 46.05N.
 import { point } from "./state.js";
 
-const SIDES = { N: ["lat", 1], S: ["lat", -1], E: ["lon", 1], W: ["lon", -1], O: ["lon", 1], Z: ["lon", -1] };
-const LETTERS = /[NSEWOZ]/g;
+// English letters: an O is east in German and west in French, so neither is guessed.
+const SIDES = { N: ["lat", 1], S: ["lat", -1], E: ["lon", 1], W: ["lon", -1] };
+const LETTERS = /[NSEW]/g;
 
 /** {lat, lon} in degrees of a text, latitude first where no letter tells; null if it is no place. */
 export function coordinates(text) {
   const plain = text.toUpperCase().replace(/[−–]/g, "-").trim();
-  if (!/\d/.test(plain) || /[^\d\s.,;/:+\-°º˚'’′"”″NSEWOZ]/.test(plain)) return null;
+  if (!/\d/.test(plain) || /[^\d\s.,;/:+\-°º˚'’′"”″NSEW]/.test(plain)) return null;
   const letters = plain.match(LETTERS) ?? [];
   if (letters.length !== 0 && letters.length !== 2) return null;
   const halves = letters.length === 2 ? lettered(plain) : unlettered(plain);
@@ -19,8 +20,8 @@ export function coordinates(text) {
 
 /** [axis, degrees] of both halves, each with its letter before or behind it. */
 function lettered(plain) {
-  const before = /^[NSEWOZ]/.test(plain);
-  const halves = plain.match(before ? /[NSEWOZ][^NSEWOZ]+/g : /[^NSEWOZ]+[NSEWOZ]/g);
+  const before = /^[NSEW]/.test(plain);
+  const halves = plain.match(before ? /[NSEW][^NSEW]+/g : /[^NSEW]+[NSEW]/g);
   if (halves?.length !== 2 || halves.join("").length !== plain.length) return null;
   return ended(
     halves.map((half) => {

@@ -1,6 +1,7 @@
 // What is shown, and how it stands in the address: a link brings back the same view.
 
 const PLACES = 5; // decimals of a degree: 1 m
+const MOST_ZOOM = 24;
 
 /** Shows the first device's channels at its middle level. */
 export function firstState(maps) {
@@ -25,18 +26,19 @@ export function stateOf(hash, maps, base) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
   const device = maps.devices.find((entry) => entry.id === given.get("device")) ?? deviceOf(maps, base);
   const [zoom, ...middle] = numbers(given.get("map"), 3) ?? [];
+  const seen = zoom >= 0 && zoom <= MOST_ZOOM ? point(middle) : null;
   const asked = {
-    layer: given.get("layer") in maps.families ? given.get("layer") : base.layer,
+    layer: Object.hasOwn(maps.families, given.get("layer")) ? given.get("layer") : base.layer,
     device: device.id,
     level: given.has("level") ? Number(given.get("level")) : base.level,
     channel: given.get("channel") ?? base.channel,
-    view: zoom === undefined ? base.view : { zoom, lat: middle[0], lon: middle[1] },
+    view: seen ? { zoom, ...seen } : base.view,
     at: point(numbers(given.get("at"), 2)),
     opacity: percent(given.get("opacity")) ?? base.opacity,
     relief: given.has("relief") ? given.get("relief") === "1" : base.relief,
     base: given.has("base") ? given.get("base") === "1" : base.base,
     vs: given.get("vs") ?? "",
-    lang: given.get("lang") in (maps.languages ?? {}) || given.get("lang") === "en" ? given.get("lang") : base.lang,
+    lang: Object.hasOwn(maps.languages ?? {}, given.get("lang")) || given.get("lang") === "en" ? given.get("lang") : base.lang,
   };
   return fitted(asked, maps);
 }

@@ -6,7 +6,7 @@ let language = "en";
 /** The language asked for, else the first that the browser prefers and there is a catalogue of, else English. */
 export function languageOf(asked, catalogues, preferred = navigator.languages ?? []) {
   const known = [asked, ...preferred.map((tag) => tag.split("-")[0])];
-  return known.find((name) => name === "en" || name in catalogues) ?? "en";
+  return known.find((name) => name === "en" || Object.hasOwn(catalogues, name)) ?? "en";
 }
 
 /** Speaks a language from now on; "en" needs no catalogue. */

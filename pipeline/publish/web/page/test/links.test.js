@@ -29,7 +29,8 @@ test("a link of the page has nothing wrong", () => {
 test("every wrong value is told, with what is shown", () => {
   for (const [hash, word] of [["#channel=99", "99"], ["#channel=99", "shown is 21"], ["#layer=nothing", "nothing"], ["#device=x", "fixed30"],
     ["#level=7", "20"], ["#level=", "“”"], ["#at=91/0", "place “91/0”"], ["#map=a/b/c", "a/b/c"], ["#opacity=101", "101"], ["#base=1", "map below"],
-    ["#colour=red", "colour"], ["#lang=xx", "xx"], ["#relief=yes", "yes"]]) {
+    ["#colour=red", "colour"], ["#lang=xx", "xx"], ["#relief=yes", "yes"], ["#layer=constructor", "constructor"],
+    ["#lang=toString", "toString"], ["#map=8/200/14", "8/200/14"], ["#map=99/46/14", "99/46/14"]]) {
     assert.equal(wrong(hash).length, 1, hash);
     assert.ok(wrong(hash)[0].includes(word), wrong(hash)[0]);
   }
