@@ -74,7 +74,9 @@ def _parts(kept: Path, build: Path) -> list[tuple[Path, Path]]:
 
 
 def _replace(variant: Path, build: Path) -> None:
-    """The build folder as that of the what-if, in place of the one before."""
+    """The build folder as that of the what-if, in place of the one before; refused before, it has none."""
+    if not build.is_dir():
+        return
     waiting = build.with_name(f".{variant.name}")
     shutil.rmtree(waiting, ignore_errors=True)
     _take_over(build, waiting, linked=True)

@@ -108,3 +108,12 @@ def test_nothing_kept_is_nothing_put_back(published: Path) -> None:
     before = texts(published)
     restore(published)
     assert texts(published) == before
+
+
+def test_what_if_that_is_refused_before_it_has_intermediates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal is told, not a folder that is not there."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ZeroDivisionError), own_intermediates(WHAT_IF):
+        _ = 1 // len("")
