@@ -164,7 +164,7 @@ def both_notation(cells: ColumnCells, box: Box | None) -> str | None:
 
 def has_letter_o(cells: ColumnCells) -> bool:
     """Whether a hemisphere is written O, which is East in some languages and West in others."""
-    return any(re.search(r"(?:^|[\d\s.'\"°])[oO](?:$|[\d\s])", text) for text in cells.texts)
+    return any(re.search(r"(?<![^\W\d_])[oO](?![^\W\d_])", text) for text in cells.texts)
 
 
 def are_grid_references(cells: ColumnCells) -> bool:

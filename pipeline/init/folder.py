@@ -48,6 +48,11 @@ _GROUND = re.compile(
     r"dem|dtm|srtm|aster|elev|height|terrain|topo|globe|copernicus|alos|merit|nasadem|[ns]\d\d_?[ew]\d{3}",
     re.IGNORECASE,
 )
+# Heights, but not those of the ground above the sea.
+_NOT_GROUND = re.compile(
+    r"canopy|building|tree|forest|vegetation|slope|aspect|roughness|clutter|geoid|undulation|hillshade|demogr",
+    re.IGNORECASE,
+)
 _COVER = re.compile(r"cover|corine|clc|igbp|mcd12|lulc", re.IGNORECASE)
 _HEIGHTS_M = (-500.0, 9000.0)
 _MOST_CLASSES = 60
@@ -164,4 +169,4 @@ def _raster_role(path: Path) -> str:
     low, high = float(finite.min()), float(finite.max())
     if low < _HEIGHTS_M[0] or high > _HEIGHTS_M[1] or len(np.unique(finite)) <= _MOST_CLASSES:
         return "unknown"
-    return "dem" if _GROUND.search(said) else "raster"
+    return "dem" if _GROUND.search(said) and not _NOT_GROUND.search(said) else "raster"

@@ -125,10 +125,10 @@ def _new_territory(
     home = found.home(answers)
     assert home.boundaries is not None
     people = {file.path.name: file for role in ("places", "population") for file in found.of(role)}
+    people |= {f.path.name: f for f in found.of("raster") if answers.get(f.path.name) == "persons per cell"}
     wanted = people.get(answers.get("population", next(iter(people), "")))
     heights = [file.path for file in found.of("dem")]
     heights += [file.path for file in found.of("raster") if answers.get(file.path.name) == "heights"]
-    bookings = found.of("pmse")
     name = found.plan or answers["plan"]
     system = found.system or answers["system"]
     layers = layer_names(home.path)
@@ -141,10 +141,10 @@ def _new_territory(
         grid=grid,
         resolution_m=options.resolution_m,
         places=wanted.path if wanted is not None and wanted.role == "places" else None,
-        population=wanted.path if wanted is not None and wanted.role == "population" else None,
+        population=wanted.path if wanted is not None and wanted.role != "places" else None,
         dem=heights,
         registers=[_register(file, answers, system) for file in found.of("transmitters")],
-        pmse=bookings[0].path if bookings else None,
+        pmse=[file.path for file in found.of("pmse")],
         plan_name=name,
         plan=named_plan(name),
         system=system,

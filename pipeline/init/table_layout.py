@@ -98,7 +98,7 @@ def _of_kind(path: Path) -> LaidOut | None:
         column for name, column in foreign.table.columns.items() if name not in (foreign.typed or ())
     )
     layout = TableLayout(
-        TextFormat().encoding, "", decimal or ".", thousands, header_row, len(foreign.table.rows), 0, sheet
+        TextFormat().encoding, "", decimal, thousands, header_row, len(foreign.table.rows), 0, sheet
     )
     return LaidOut(layout, foreign)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,7 +62,7 @@ class NewTerritory(NamedTuple):
     population: Path | None
     dem: Sequence[Path]
     registers: Sequence[tuple[str | dict[str, Any], Mapping[str, str]]]
-    pmse: Path | None
+    pmse: Sequence[Path]
     plan_name: str
     plan: Sequence[PlanSegment]
     system: str
@@ -92,8 +93,17 @@ def _quoted(text: object) -> str:
     return yaml.safe_dump(str(text), allow_unicode=True, width=1000).removesuffix("\n").removesuffix("\n...")
 
 
+def _flow(items: Iterable[object]) -> str:
+    """A list as YAML writes it on one line; a comma in a text parts nothing."""
+    texts = [str(item) for item in items]
+    return yaml.safe_dump(texts, allow_unicode=True, width=math.inf, default_flow_style=True).removesuffix(
+        "\n"
+    )
+
+
 def _head(new: NewTerritory) -> Iterator[str]:
-    yield f"# Territory file of {new.country.name}, from the files in {new.folder}. GUESS deserves a look."
+    folder = " ".join(str(new.folder).split())
+    yield f"# Territory file of {new.country.name}, from the files in {folder}. GUESS deserves a look."
     for key, answer in new.answers.items():
         yield f"# answered: {' '.join(key.split())} = {' '.join(answer.split())}"
     yield f"title: {_quoted(new.country.name + ', television white spaces')}"
@@ -140,7 +150,7 @@ def _terrain(new: NewTerritory) -> Iterator[str]:
         yield "accept: [no_terrain]"
         return
     yield "terrain:"
-    yield f"  dem: [{', '.join(_quoted(path) for path in new.dem)}]"
+    yield f"  dem: {_flow(new.dem)}"
 
 
 def _registers(new: NewTerritory) -> Iterator[str]:
@@ -161,11 +171,11 @@ def _registers(new: NewTerritory) -> Iterator[str]:
             '"', ""
         )
     if new.accept:
-        yield f"  accept: [{', '.join(map(_quoted, new.accept))}]"
-    if new.pmse is not None:
+        yield f"  accept: {_flow(new.accept)}"
+    if new.pmse:
         yield ""
         yield "pmse:"
-        yield f"  registers: [{_quoted(new.pmse)}]"
+        yield f"  registers: {_flow(new.pmse)}"
         yield f'  at: "{new.today}"  # GUESS: the maps hold from this day on'
 
 
@@ -209,7 +219,7 @@ def _devices(new: NewTerritory) -> Iterator[str]:
 def _services(new: NewTerritory) -> Iterator[str]:
     own = {code: count for code, count in (new.neighbours or {}).items() if count}
     none = sorted(code for code, count in (new.neighbours or {}).items() if not count)
-    evaluated = {"dtt"} | ({"foreign_dtt"} if own else set()) | ({"pmse"} if new.pmse is not None else set())
+    evaluated = {"dtt"} | ({"foreign_dtt"} if own else set()) | ({"pmse"} if new.pmse else set())
     yield "services:"
     for name in required_services():
         lacking = f"{_UNDECIDED}: the register holds no stations of {', '.join(none)}" if none else _UNDECIDED

@@ -6,20 +6,28 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 import shapely
+from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.grid.country_codes import iso2_of
 from pipeline.init import init as init_module
+from pipeline.init.column_values import cells_of, has_letter_o
 from pipeline.init.column_words import columns_meant, understood
+from pipeline.init.folder import look_at
 from pipeline.init.init import InitOptions, init_command
 from pipeline.init.rasters_and_grids import grid_of_country, plans_on
 from pipeline.init.table_layout import signs_of
 from pipeline.plan.territory_file import load_config
+from pipeline.registers.conversion.cell_numbers import NumberFormat
 from pipeline.registers.transmitters import read_register
+from pipeline.rows.row_models import columns_of
+from pipeline.services.pmse.pmse_register import PmseRow
 
 SAMPLE = Path(__file__).resolve().parents[1] / "reference/formats/x02_init"
 SQUARE = [[14.0, 46.0], [15.0, 46.0], [15.0, 47.0], [14.0, 47.0], [14.0, 46.0]]
@@ -214,3 +222,50 @@ def test_open_questions_are_all_on_the_stream_of_errors(folder: Path) -> None:
     assert {line.split("found '")[1].split("'")[0] for line in done.stderr.splitlines()} == {
         answer.partition("=")[0] for answer in ANSWERS
     }
+
+
+def test_all_registers_of_bookings_are_named(folder: Path) -> None:
+    """A booking that is left out would not be protected; a comma in a name parts no list."""
+    columns = columns_of(PmseRow, required=True)
+    table = f"{','.join(columns)}\n{','.join('1' for _ in columns)}\n"
+    for name in ("mics.csv", "links, video.csv"):
+        (folder / name).write_text(table, encoding="utf-8")
+    init_command("AT", folder, InitOptions(Path("at.yaml"), answers=ANSWERS))
+    config = load_config("at.yaml")
+    assert sorted(path.name for path in config.pmse.registers) == ["links, video.csv", "mics.csv"]
+    assert config.services["pmse"].evaluated
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [("dem.tif", "dem"), ("canopy_height.tif", "raster"), ("numbers.tif", "raster")]
+)
+def test_heights_of_something_else_are_no_terrain(tmp_path: Path, name: str, role: str) -> None:
+    values = np.linspace(0.0, 60.0, 400, dtype=np.float32).reshape(20, 20)
+    place = from_origin(14.0, 47.0, 0.05, 0.05)
+    profile = {"height": 20, "width": 20, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / name, "w", driver="GTiff", transform=place, **profile) as raster:
+        raster.write(values, 1)
+    (file,) = look_at(tmp_path, "AT")
+    assert file.role == role
+
+
+@pytest.mark.parametrize("answer", ["persons per cell", "none"])
+def test_raster_that_somebody_says_holds_people(folder: Path, answer: str) -> None:
+    values = np.linspace(0.0, 600.0, 400, dtype=np.float32).reshape(20, 20)
+    place = from_origin(14.0, 47.0, 0.05, 0.05)
+    profile = {"height": 20, "width": 20, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    with rasterio.open(folder / "numbers.tif", "w", driver="GTiff", transform=place, **profile) as raster:
+        raster.write(values, 1)
+    init_command("AT", folder, InitOptions(Path("at.yaml"), answers=[*ANSWERS, f"numbers.tif={answer}"]))
+    people = load_config("at.yaml").population
+    named = people is not None and people.raster is not None and people.raster.name == "numbers.tif"
+    assert named == (answer == "persons per cell")
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [("16°22'00\"O", True), ("16° 22′ 00″ O", True), ("16°22′00″O", True), ("O 16 22 00", True),
+     ("16°22’00”O", True), ("16.5", False), ("Oslo 16", False), ("16°22'00\"E", False)],
+)  # fmt: skip
+def test_letter_o_is_seen_behind_every_sign(cell: str, found: bool) -> None:
+    assert has_letter_o(cells_of([cell], NumberFormat())) is found

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.files import json_bytes
 from pipeline.plan.plan import load_plan
 from pipeline.publish.manifest import run_facts, utc_now
 from pipeline.publish.report.basis_in_short import method
