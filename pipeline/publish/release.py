@@ -82,9 +82,14 @@ def release(
 
 
 def _replace_timed(waiting: Path, final: Path) -> None:
-    """Put what tells the time into the folder of a run that is published already; the manifest last."""
+    """Put what tells the time into the folder of a run that is published already; the manifest last.
+
+    A report that is not made again, such as a PDF without a program for it, would be that of another time.
+    """
     for name in _TIMED:
-        if (waiting / name).is_file():
+        if not (waiting / name).is_file() and not name.endswith(MANIFEST):
+            (final / name).unlink(missing_ok=True)
+        elif (waiting / name).is_file():
             (final / name).parent.mkdir(exist_ok=True)
             keep_from_others((final / name).parent)
             (waiting / name).replace(final / name)

@@ -54,7 +54,7 @@ from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
-from pipeline.registers.areas import read_adjustments, read_exclusions
+from pipeline.registers.areas import read_adjustments, read_exclusions, read_masks
 from pipeline.registers.transmitters import read_register
 from pipeline.rows.row_models import RejectedRow
 from pipeline.services import evaluated
@@ -195,12 +195,19 @@ def _note_independent(config: Config, faults: Faults, error: InputError) -> None
         *(partial(read_place, path) for path in rasters if path is not None),
         partial(list, station_places(config)),
         partial(list, booking_places(config)),
-        *(partial(read_exclusions, [path]) for path in config.areas.exclusions),
-        *(partial(read_adjustments, [path]) for path in config.areas.adjustments),
+        *_area_files(config),
     ]
     for part in parts:
         with faults.noted():
             part()
+
+
+def _area_files(config: Config) -> Iterator[Callable[[], object]]:
+    """Readers of the files of areas, each for itself: who reads all ends at the first that is wrong."""
+    areas = config.areas
+    yield from (partial(read_exclusions, [path]) for path in areas.exclusions)
+    yield from (partial(read_masks, [path]) for path in areas.masks)
+    yield from (partial(read_adjustments, [path]) for path in areas.adjustments)
 
 
 def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -> None:
@@ -231,9 +238,7 @@ def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -
     territory = CheckedTerritory(config_path, boundaries, masks, modes, victims)
     with faults.noted():
         remarks += _check_population(config, boundaries, grid)
-    for room in ROOMS:
-        with faults.noted():
-            remarks += room.check(config, territory)
+    _ask_rooms(config, territory, faults, remarks)
     for files in (station_places, booking_places):
         with faults.noted():
             receivers = check_receivers(config, boundaries, grid, files(config))
@@ -244,6 +249,16 @@ def checked(config: Config, config_path: Path, faults: Faults, found: Checked) -
     with faults.noted():
         found.lines.extend(check_areas(config, boundaries))
     found.lines.extend(table_lines(facts._asdict() for facts in found.plausibility))
+
+
+def _ask_rooms(config: Config, territory: CheckedTerritory, faults: Faults, remarks: list[str]) -> None:
+    """Have every room check what is named for it; what they say goes to ``remarks``."""
+    for room in ROOMS:
+        with faults.noted():
+            remarks += room.check(config, territory)
+    for part in _area_files(config) if faults.every else ():
+        with faults.noted():
+            part()
 
 
 def _register_of(config: Config, faults: Faults) -> tuple[xr.Dataset, list[RejectedRow]]:

@@ -226,3 +226,17 @@ def test_damage_of_either_manifest_is_noticed(build: Path, name: str, change: st
     problem = "cannot be read" if change == "gone" else "is not what was published"
     assert damage_of(results) == (results / "latest" / name, problem)
     assert not is_complete(results)
+
+
+def test_a_pdf_that_is_not_made_again_goes(build: Path) -> None:
+    """It would tell of another time than the report beside it, and no manifest would name it."""
+    results = build.parent / "results"
+    for name, text in (("report.html", "old"), ("report.pdf", "old")):
+        (build / name).write_text(text)
+    names = ("public/a.tif", "report.html", "report.pdf")
+    release({name: build / name for name in names}, results, "run1", describe)
+    (build / "report.html").write_text("new")
+    release({name: build / name for name in names[:2]}, results, "run1", describe)
+    assert (results / "latest/report.html").read_text() == "new"
+    assert not (results / "latest/report.pdf").exists()
+    assert is_complete(results)

@@ -169,3 +169,19 @@ def test_broken_rasters_are_told_in_own_words(
     text = "\n".join(told(capsys, territory))
     assert "dem.tif" in text
     assert not [word for word in LIBRARIES if word in text], text
+
+
+@pytest.mark.parametrize("register", ["good", "bad"])
+def test_faults_of_all_files_of_areas_are_told(
+    territory: Path, capsys: pytest.CaptureFixture[str], register: str
+) -> None:
+    lists = "areas: {exclusions: [zones.geojson, more.csv], masks: [masks.csv], adjustments: [odd.csv]}\n"
+    text = territory.read_text().replace("areas: {exclusions: [zones.geojson]}\n", lists)
+    territory.write_text(text.replace("[a.csv, b.csv]", "[a.csv]"), encoding="utf-8")
+    for name in ("more", "masks", "odd"):
+        Path(f"{name}.csv").write_text("wkt\nPOINT (0 0)\n", encoding="utf-8")
+    if register == "good":
+        Path("a.csv").write_text(HEAD + row("B"), encoding="utf-8")
+    files = {line.split(":")[0].split(",")[0] for line in told(capsys, territory)}
+    assert files >= {"zones.geojson", "more.csv", "masks.csv", "odd.csv"}
+    assert ("a.csv" in files) == (register == "bad")
