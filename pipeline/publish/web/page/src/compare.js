@@ -37,7 +37,7 @@ export function comparison(maps, boundaries, files, main, on) {
     byId("other").replaceChildren();
     other = null;
     const theirs = run ? serverFiles(run.replace(/\/?$/, "/")) : files;
-    const described = run ? await theirs.json("maps.json") : maps;
+    const described = run ? await theirs.json("maps.json").catch(() => ({})) : maps;
     if (described.format !== maps.format) throw new Error(say("{run} has no such layer.", { run }));
     const map = makeMap(byId("other"), described, boundaries, theirs, on, { name: "other", follows: true });
     map.goTo(main.view());

@@ -1,15 +1,15 @@
 // The folder's files, from a server or, if the page was opened from a disk, from the folder that the reader chooses.
 import { EtagMismatch, PMTiles } from "pmtiles";
 
-/** Files beside the page on a server; `json(name)` and `archive(name)`. */
-export function serverFiles() {
+/** Files beside the page on a server, or in the folder of another page (`base`, with a slash at its end); `json(name)` and `archive(name)`. */
+export function serverFiles(base = "") {
   return withArchives(
     async (name) => {
-      const response = await fetch(name, { cache: "no-cache" });
+      const response = await fetch(`${base}${name}`, { cache: "no-cache" });
       if (!response.ok) throw new Error(`${name}: the server answers ${response.status}`);
       return response.json();
     },
-    (name, version) => rangeSource(name, `${name}?v=${version}`),
+    (name, version) => rangeSource(`${base}${name}`, `${base}${name}?v=${version}`),
   );
 }
 

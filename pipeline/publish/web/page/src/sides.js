@@ -17,7 +17,7 @@ export function choicesOf(maps, state) {
 
 /** Whether a text of an address is something to compare with; runs are folders of the same server. */
 export function comparable(maps, state, vs) {
-  return /^run:(?!\/\/)[^:?#]+$/.test(vs) || choicesOf(maps, state).some(([value]) => value === vs);
+  return /^run:(?!\/\/| )[^:?#\\\t\r\n]+$/.test(vs) || choicesOf(maps, state).some(([value]) => value === vs);
 }
 
 /** The state of the other map. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rangeSource } from "../src/files.js";
+import { rangeSource, serverFiles } from "../src/files.js";
 
 const DATA = Uint8Array.from({ length: 100 }, (_, i) => i);
 
@@ -40,4 +40,18 @@ test("a file that was replaced is told from the one that was opened", async () =
   const source = rangeSource("x", "x", server({ ranges: true, etag: "new" }));
   assert.equal((await source.getBytes(0, 1)).etag, "new");
   await assert.rejects(source.getBytes(0, 1, undefined, "old"), /changed/);
+});
+
+test("files of another run are asked from its folder, not from beside the page", async (run) => {
+  const asked = [];
+  run.mock.method(globalThis, "fetch", async (url) => {
+    asked.push(url);
+    return { ok: true, status: 200, json: async () => ({}), arrayBuffer: async () => DATA.slice().buffer };
+  });
+  for (const base of [undefined, "../other/"]) {
+    const files = serverFiles(base);
+    await files.json("maps.json");
+    await files.archive("tiles/a.pmtiles", { "tiles/a.pmtiles": "12" }).source.getBytes(0, 1);
+  }
+  assert.deepEqual(asked, ["maps.json", "tiles/a.pmtiles?v=12", "../other/maps.json", "../other/tiles/a.pmtiles?v=12"]);
 });
