@@ -88,7 +88,12 @@ def geometries(devices: Sequence[Device]) -> list[tuple[Device, ...]]:
 
 
 def with_maps_of(config: Config, device: Device) -> Device:
-    """The first device of the territory that has the maps of a device; a device of none: itself."""
+    """The first device of the territory that has the maps of a device; a device of none: itself.
+
+    Separation distances depend on type, bandwidth and power besides: with them each device has its own maps.
+    """
+    if config.protection.method == "separation":
+        return device
     for group in geometries(config.devices):
         if any(one.id == device.id for one in group):
             return group[0]

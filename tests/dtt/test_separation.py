@@ -13,6 +13,8 @@ from pyproj import Geod, Transformer
 from scipy.optimize import brentq
 
 from pipeline.config.config import Config
+from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.dtt.separation import (
     ProtectedContour,
     contour_km,
@@ -317,6 +319,21 @@ def test_limit_is_the_stricter_of_co_channel_and_adjacent(case):
                 maps = separation_maps(config, folder, victim, device, grid)
                 expected = np.minimum(expected, maps.eirp_dbm[relation])
         found = asking.prepare("dtt", context, device, channel)(*every)
+        np.testing.assert_array_equal(found.eirp_dbm, expected)
+
+
+def test_devices_of_one_height_keep_the_distances_of_their_own_power(case):
+    """20 dBm are free from 5.1 km on; a stronger device of the same height is not."""
+    folder, config = case
+    grid = raster.read_grid(folder / "territory/surface.tif")
+    device = config.devices[0]
+    weak = device.model_copy(update={"id": "weak", "cap_dbm": 20.0, "cap_density_dbm_per_100khz": None})
+    both = config.model_copy(update={"devices": [weak, device]})
+    write_protection(both, ChannelFiles(folder, CHANNEL), TileSettings(1.5))
+    context = ServiceContext(both, folder, grid, (CHANNEL,))
+    for one in (weak, device):
+        expected = separation_maps(both, folder, CHANNEL, one, grid).eirp_dbm[0]
+        found = asking.prepare("dtt", context, one, CHANNEL)(slice(0, grid.height), slice(0, grid.width))
         np.testing.assert_array_equal(found.eirp_dbm, expected)
 
 
