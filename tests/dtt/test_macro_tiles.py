@@ -10,6 +10,7 @@ from test_protection_maps import CHANNEL, FOREIGN, SIZE, Case
 
 from pipeline.dtt import channel_files, macro_tiles, victim_blocks
 from pipeline.dtt.channel_files import ChannelFiles
+from pipeline.dtt.kept_tiles import digest_of
 from pipeline.dtt.protection_maps import TileSettings, write_protection
 from pipeline.errors import InputError
 from pipeline.grid import raster
@@ -184,3 +185,19 @@ def test_what_is_kept_and_damaged_is_computed(tmp_path, repository, monkeypatch,
         record.unlink()
     assert maps_of(case, side_px=6, basis="code") == first
     assert len(boxes) == 2 * whole
+
+
+def test_values_that_follow_one_another_are_told_apart():
+    digests = {
+        digest_of(*values)
+        for values in (
+            ((1, 23),),
+            ((12, 3),),
+            (20.0, 60.0, 16.0),
+            (20.0, 60.01, 6.0),
+            (np.zeros(2, np.uint8),),
+            (np.zeros(2, np.int8),),
+            (np.zeros((1, 2), np.uint8),),
+        )
+    }
+    assert len(digests) == 7
