@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -77,15 +77,17 @@ def contour_command(
     plan = load_plan(config_path)
     asked = _Asked(plan, build or Path("build") / plan.config.name, frozenset(transmitters))
     _check_ids(asked)
-    rasters = {name: f"coverage_{_file_name(name)}.tif" for name in transmitters}
+    rasters = {name: f"coverage_{_file_name(name)}.tif" for name in dict.fromkeys(transmitters)}
+    _check_names(rasters)
     products: dict[str, OutputKind] = {**_FILES, **dict.fromkeys(rasters.values(), GEOTIFF_FILE)}
     check_output_folder("--out", out, products, [asked.build, *files_read(plan.config)])
     channels = [channel for channel in plan.victims if _wanted(asked, channel)]
     _check_layers(asked, channels)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _LAYERS}
+    near = {channel: _stations(asked, channel) for channel in channels}
+    _check_near(asked, near.values())
     out.mkdir(parents=True, exist_ok=True)
-    for channel in channels:
-        stations = _stations(asked, channel)
+    for channel, stations in near.items():
         rows["protection"] += _protection_rows(asked, channel, stations)
         for i, served in _served(asked, channel, stations):
             station = stations.isel(transmitter=i)
@@ -111,6 +113,31 @@ def _check_ids(asked: _Asked) -> None:
             field="--transmitter",
             value=unknown[0],
             allowed="an id of registers.transmitters",
+        )
+
+
+def _check_names(rasters: Mapping[str, str]) -> None:
+    """InputError for two ids whose rasters would have one name: the second would replace the first."""
+    for name, file in rasters.items():
+        alike = [other for other, found in rasters.items() if found.lower() == file.lower()]
+        if len(alike) > 1:
+            raise InputError(
+                f"their rasters would both be {file}",
+                field="--transmitter",
+                value=" and ".join(alike),
+                allowed="one of them at a time",
+            )
+
+
+def _check_near(asked: _Asked, near: Iterable[xr.Dataset]) -> None:
+    """InputError for a transmitter that this run knows nothing of."""
+    known = {name for stations in near for name in stations["id"].values.tolist()}
+    if far := sorted(asked.ids - known):
+        raise InputError(
+            "transmitter is out of reach, or its channel limits no device",
+            field="--transmitter",
+            value=far[0],
+            allowed="one that the run looked at",
         )
 
 

@@ -77,3 +77,14 @@ def test_report_fits_eight_pages(built: Path, tmp_path: Path) -> None:
     content = pdf.by_browser(tmp_path / "report.html")
     assert content is not None
     assert 2 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 8
+
+
+def test_package_that_fails_ends_no_run(
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fonts that are not there are found at the last step of a run."""
+    nothing(monkeypatch)
+    made = types.SimpleNamespace(write_pdf=lambda: 1 // len(""))
+    monkeypatch.setitem(sys.modules, "weasyprint", types.SimpleNamespace(HTML=lambda filename: made))
+    assert pdf.write_pdf(page) == []
+    assert "weasyprint fails on report.html: ZeroDivisionError" in capsys.readouterr().err

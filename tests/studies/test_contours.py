@@ -121,3 +121,23 @@ def test_unknown_stations_and_missing_runs_are_refused(
     with pytest.raises(InputError, match=field):
         contour_command(built, tmp_path / "out", transmitters=ids)
     assert not (tmp_path / "out").exists()
+
+
+def test_stations_that_the_run_did_not_look_at_are_refused(built: Path, tmp_path: Path) -> None:
+    """A file without it would pass for a station that serves nobody."""
+    register = built.parent / "register.csv"
+    lines = register.read_text().splitlines()
+    head, first = lines[0].split(","), lines[1].split(",")
+    more = dict(zip(head, first, strict=True)) | {"id": "Far", "lon": "100.0", "lat": "10.0"}
+    register.write_text("\n".join([*lines, ",".join(more[name] for name in head)]) + "\n")
+    with pytest.raises(InputError, match=r"out of reach.*Far"):
+        contour_command(built, tmp_path / "out", transmitters=["A", "Far"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_stations_whose_rasters_have_one_name_are_refused(built: Path, tmp_path: Path) -> None:
+    register = built.parent / "register.csv"
+    text = register.read_text()
+    register.write_text(text.replace("\nA,", "\na/1,").replace("\nB,", "\nA_1,"))
+    with pytest.raises(InputError, match=r"would both be coverage_a_1\.tif; found a/1 and A_1"):
+        contour_command(built, tmp_path / "out", transmitters=["a/1", "A_1"])

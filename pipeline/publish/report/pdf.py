@@ -32,12 +32,16 @@ def write_pdf(page: Path) -> list[Path]:
 
 
 def by_package(page: Path) -> bytes | None:
-    """The page as WeasyPrint sets it; None without it."""
+    """The page as WeasyPrint sets it; None without it, or where it fails: no run waits for a PDF."""
     try:
         module = importlib.import_module(_PACKAGE)
     except (ImportError, OSError):
         return None
-    made: bytes = module.HTML(filename=str(page)).write_pdf()
+    try:
+        made: bytes = module.HTML(filename=str(page)).write_pdf()
+    except Exception as error:  # whatever fonts, Pango and style sheets raise
+        print(f"channelmaps: {_PACKAGE} fails on {page.name}: {type(error).__name__}", file=sys.stderr)
+        return None
     return made
 
 
