@@ -27,7 +27,7 @@ from pipeline.files import (
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import LONLAT
 from pipeline.links.link_modes import LinkModes, read_modes
-from pipeline.links.link_rows import beyond_a5_3, read_links_table
+from pipeline.links.link_rows import LinkRow, beyond_a5_3, read_links_table
 from pipeline.links.link_table import channel_rows, merged, row_of
 from pipeline.links.link_terrain import ground_of_links, profile_of_link
 from pipeline.links.permitted import ADJACENT_DB, open_permits
@@ -69,6 +69,7 @@ _SHOWN = (
     "reception_expected",
     "reason",
 )
+_IDS_SAID = 10
 _GENERIC = "Without a terrain profile: generic land path, not a prediction of coverage."
 
 
@@ -96,6 +97,7 @@ def links_command(links: Path, request: LinkRequest) -> None:
     warned = [line for row in rows for line in beyond_a5_3(row)]
     if warned and request.strict_a5_3:
         raise InputError(warned[0], file=links, allowed="the range of Table A5-3, or no --strict-a5-3")
+    warned += _without_limits(rows, request)
     for line in (*settings.modes.notes, *warned):
         print(f"channelmaps: {line}", file=sys.stderr)
     places = [(row.a_lon, row.a_lat, row.b_lon, row.b_lat) for row in rows if row.has_places]
@@ -112,6 +114,16 @@ def links_command(links: Path, request: LinkRequest) -> None:
     }
     write_together({request.out / name: content for name, content in contents.items()})
     print(json.dumps(document, indent=1, ensure_ascii=False) if request.as_json else _text(table))
+
+
+def _without_limits(rows: Sequence[LinkRow], request: LinkRequest) -> list[str]:
+    """Links of a run that no limit of it bounds: nothing is known of what they may radiate."""
+    if request.results is None:
+        return []
+    ids = [row.id for row in rows if row.f_mhz is not None or not row.has_places]
+    some = ", ".join(ids[:_IDS_SAID]) + (", ..." if len(ids) > _IDS_SAID else "")
+    why = "a frequency in place of a channel, or no places: the run bounds nothing"
+    return [f"NO_LIMITS {len(ids)} links ({some}): {why}, and television is not counted"] if ids else []
 
 
 def settings_of(request: LinkRequest) -> LinkSettings:

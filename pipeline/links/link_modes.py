@@ -146,7 +146,7 @@ def read_modes(name: str) -> LinkModes:
     refuse_second(path, rows, ("mode", "bandwidth_mhz"))
     for row in rows:
         first = next(one for one in rows if one.bandwidth_mhz == row.bandwidth_mhz)
-        for field in ("noise_width_mhz", "noise_figure_db", "max_input_dbm", "tpc_range_db"):
+        for field in ("noise_width_mhz", "noise_figure_db", "max_input_dbm", "tpc_step_db", "tpc_range_db"):
             if getattr(row, field) != getattr(first, field):
                 raise InputError(
                     "modes of one bandwidth have one receiver",
@@ -178,12 +178,14 @@ def mode_levels(
 ) -> ModeLevels:
     """The modes in a bandwidth, that of the table by default.
 
-    Rows of that very width, else scaled ones: rates with the width, levels with 10 log10 of it. Another noise
-    figure than the table's moves all levels. InputError without a row for the width.
+    Rows of that very width, else those of the first width that may be scaled: rates with the width, levels
+    with 10 log10 of it. Another noise figure than the table's moves all levels. InputError without a row for
+    the width.
     """
     wanted_mhz = bandwidth_mhz or modes.bandwidth_mhz
     rows = [row for row in modes.rows if abs(row.bandwidth_mhz - wanted_mhz) < _SAME_MHZ]
     rows = rows or [row for row in modes.rows if row.scalable == "yes"]
+    rows = [row for row in rows if row.bandwidth_mhz == rows[0].bandwidth_mhz]
     if not rows:
         widths = ", ".join(f"{mhz:g}" for mhz in sorted({row.bandwidth_mhz for row in modes.rows}))
         raise InputError(
@@ -213,6 +215,18 @@ def mode_levels(
         control_step_db=receiver.tpc_step_db or 1.0,
         control_db=receiver.tpc_range_db or 0.0,
     )
+
+
+def level_of_mode_dbm(modes: LinkModes, mode: str, bandwidth_mhz: float, option: str = "--mode") -> float:
+    """The level that one mode needs in a bandwidth, dominated by others or not; InputError without one."""
+    rows = tuple(row for row in modes.rows if row.mode == mode)
+    levels = mode_levels(modes._replace(rows=rows), bandwidth_mhz).level_dbm if rows else np.empty(0)
+    if not levels.size:
+        known = dict.fromkeys(row.mode for row in modes.rows if math.isfinite(_level_dbm(row, 0.0)))
+        raise InputError(
+            "no such mode with a requirement", field=option, value=mode, allowed=", ".join(known)
+        )
+    return float(levels[0])
 
 
 def one_level(name: str, level_dbm: float, noise_dbm: float) -> ModeLevels:

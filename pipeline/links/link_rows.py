@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.bonds import DeviceChannel, channel_named
 from pipeline.errors import InputError, raise_first
+from pipeline.grid.grid import GEOD
 from pipeline.links.link_budget import eirp_dbm, erp_dbw, watts_dbm
 from pipeline.radio.antennas import PATTERN_POINTS, directivity_db, expand_pattern, f699_gain_dbi
 from pipeline.rows.row_models import (
@@ -27,6 +28,8 @@ from pipeline.rows.row_models import (
 from pipeline.units import DIPOLE_GAIN_DBI
 
 AUTO, POINT = "auto", "point"
+# As short as the least d_km.
+_SHORTEST_M = 10.0
 _PATTERNS = ("", "none", "BT.419", "F.699")
 # BT.419 mirrored as a transmitting pattern: none to 20 deg, 16 dB from 60 deg on.
 _BT419_DEG, _BT419_DB = (20.0, 60.0), 16.0
@@ -40,6 +43,8 @@ _A5_3 = {
     "feeder_db": (1.0, 5.0),
     "erp_dbw": (-8.0, 27.0),
 }
+# The table rounds its e.r.p. to 1 dB: 26.98 dBW are 27. Powers in dBm are rounded too: 43.98 dBm are 25 W.
+_A5_3_SLACK = {"erp_dbw": 0.05, "power_w": 0.005, "gain_dbd": 1e-6, "height_m": 0.0, "feeder_db": 0.0}
 
 
 def _azimuth(text: object) -> object:
@@ -241,7 +246,24 @@ def read_links_table(path: Path) -> tuple[list[LinkRow], list[Mapping[str, str]]
                 "id occurs twice", file=path, row=row.row, field="id", value=row.id, allowed="a unique id"
             )
         known.add(row.id)
+        _refuse_one_place(path, row)
     return rows, [record.values for record in records.readable]
+
+
+def _refuse_one_place(path: Path, row: LinkRow) -> None:
+    """InputError for a link whose ends are one place: no model knows its loss."""
+    if not row.has_places:
+        return
+    _, _, length_m = GEOD.inv(row.a_lon, row.a_lat, row.b_lon, row.b_lat)
+    if length_m < _SHORTEST_M:
+        raise InputError(
+            "both ends are at one place",
+            file=path,
+            row=row.row,
+            field="b_lon",
+            value=row.b_lon,
+            allowed=f"{_SHORTEST_M:g} m or more apart",
+        )
 
 
 def end_of(row: LinkRow, side: str) -> LinkEnd:
@@ -325,8 +347,8 @@ def beyond_a5_3(row: LinkRow) -> list[str]:
             "erp_dbw": erp_dbw(end.eirp_dbm),
         }
         for name, (low, high) in _A5_3.items():
-            value = values[name]
-            if value is not None and not low - 0.05 <= value <= high + 0.05:
+            value, slack = values[name], _A5_3_SLACK[name]
+            if value is not None and not low - slack <= value <= high + slack:
                 found.append(
                     f"A5_3_RANGE link {row.id}, {side}_{name}: {value:.4g}, in Table A5-3 {low:g} to {high:g}"
                 )

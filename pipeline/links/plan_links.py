@@ -124,20 +124,25 @@ class LinkFound(NamedTuple):
     d_max_km: float
 
 
-def plan_link(row: LinkRow, settings: LinkSettings, world: LinkWorld) -> LinkFound:
-    """One link: its path, and what each of its candidate channels gives."""
+def plan_link(
+    row: LinkRow, settings: LinkSettings, world: LinkWorld, further_loss_db: float = 0.0
+) -> LinkFound:
+    """One link: its path, and what each of its candidate channels gives.
+
+    ``further_loss_db``: what the path loses beyond the model, such as building entry, in both directions.
+    """
     a, b = end_of(row, "a"), end_of(row, "b")
     ends = _ends_of(row, a, b)
     d_km = float(ends.d_km[0]) if ends is not None else float(row.d_km or 0.0)
     candidates = candidates_of(row, settings, world)
-    modes = _modes_of(row, settings, candidates, b)
+    modes, modes_back = (_modes_of(row, settings, candidates, receiver) for receiver in (b, a))
     loss = _loss_of(row, ends, d_km, (a, b), settings, world, candidates)
     margins = Margins(
         location_margin_db(settings.q_pct, row.required_for_q_pct or 50.0, settings.sigma_db),
         settings.sigma_db,
     )
     places = _places(row, world)
-    there_db, back_db = _antennas_db(ends, a, b, candidates)
+    there_db, back_db = (gain - further_loss_db for gain in _antennas_db(ends, a, b, candidates))
     noise = [
         _television_dbm(world, settings, place, candidates, end)
         for place, end in zip(places, (a, b), strict=True)
@@ -145,10 +150,12 @@ def plan_link(row: LinkRow, settings: LinkSettings, world: LinkWorld) -> LinkFou
     senders = [_sender(world, row, place, end, candidates) for place, end in zip(places, (a, b), strict=True)]
     there = one_way(modes, senders[0], loss.loss_db, there_db, noise[1], margins)
     two_way = not math.isnan(b.eirp_dbm)
-    back = one_way(modes, senders[1], loss.loss_db, back_db, noise[0], margins) if two_way else None
+    back = one_way(modes_back, senders[1], loss.loss_db, back_db, noise[0], margins) if two_way else None
     both = together(there, back, settings.tdd_share if settings.modes.is_tdd else 1.0)
     best = int(best_channel(both))
-    reach = _largest_distance_km(row, settings, candidates[best], modes, there, best, margins, there_db[best])
+    full_dbm = float(np.minimum(senders[0].filed_dbm, senders[0].permitted_dbm)[best])
+    allowed_db = full_dbm + there_db[best] - _needed_dbm(modes, there, best, margins)
+    reach = _largest_distance_km(row, settings, candidates[best], allowed_db)
     permitted = (senders[0].permitted_dbm, senders[1].permitted_dbm)
     return LinkFound(row, ends, d_km, candidates, modes, loss, there, back, both, permitted, best, reach)
 
@@ -197,13 +204,16 @@ def candidates_of(row: LinkRow, settings: LinkSettings, world: LinkWorld) -> lis
 def candidates_of_territory(config: Config, channel: str) -> list[Candidate]:
     """One channel or bond by its name, or with ``AUTO`` or nothing all that are mapped for devices."""
     names = [channel_named(channel)] if channel not in ("", AUTO) else sorted(config.channels.wsd)
-    return [Candidate(name, channel_centre_mhz(config.channels, name)) for name in names]
+    try:
+        return [Candidate(name, channel_centre_mhz(config.channels, name)) for name in names]
+    except KeyError:
+        raise InputError("is no channel of the plan", field="--channel", value=channel) from None
 
 
 def _modes_of(
-    row: LinkRow, settings: LinkSettings, candidates: Sequence[Candidate], b: LinkEnd
+    row: LinkRow, settings: LinkSettings, candidates: Sequence[Candidate], receiver: LinkEnd
 ) -> ModeLevels:
-    """The modes of a link in its bandwidth, or the single requirement that it states."""
+    """The modes of a link in its bandwidth, or the single requirement that it states of a receiver."""
     bonded = max(len(_numbers(one)) for one in candidates)
     width_mhz = row.bandwidth_mhz or bonded * settings.modes.bandwidth_mhz
     try:
@@ -220,7 +230,8 @@ def _modes_of(
     if row.sensitivity_dbm is not None:
         return one_level("sensitivity", row.sensitivity_dbm, modes.noise_dbm)
     if row.required_field_dbuvm is not None:
-        level_dbm = level_of_field_dbm(row.required_field_dbuvm, candidates[0].f_mhz, b.gain_dbi, 0.0)
+        f_mhz, model = candidates[0].f_mhz, generic_model(settings.model)
+        level_dbm = level_of_field_dbm(row.required_field_dbuvm, f_mhz, receiver.gain_dbi, 0.0, model)
         return one_level("required_field", level_dbm, modes.noise_dbm)
     return modes
 
@@ -252,13 +263,18 @@ def _loss_of(
             return LinkLoss(over_terrain, "p1812", valid, sight)
         if settings.model == "p1812":
             return LinkLoss(np.full(len(candidates), math.nan), "p1812", True, sight)
-    name = settings.model if settings.model in GENERIC_MODELS else "p1546"
+    name = generic_model(settings.model)
     found = [
         generic_loss_db(GenericPath(name, one.f_mhz, both[0].height_m, both[1].height_m), np.array([d_km]))
         for one in candidates
     ]
     losses = np.array([loss_db[0] for loss_db, _ in found])
     return LinkLoss(losses, name, all(bool(valid[0]) for _, valid in found), sight)
+
+
+def generic_model(model: str) -> str:
+    """The model of paths without a profile."""
+    return model if model in GENERIC_MODELS else "p1546"
 
 
 def sight_of(numbers: NDArray[np.float64]) -> PathSight:
@@ -337,23 +353,20 @@ def sender_of(
     return Sender(filed_dbm, np.array([level for level, _ in found]), reasons, permitted.cap_dbm)
 
 
-def _largest_distance_km(
-    row: LinkRow,
-    settings: LinkSettings,
-    candidate: Candidate,
-    modes: ModeLevels,
-    there: OneWay,
-    best: int,
-    margins: Margins,
-    antennas_db: float,
-) -> float:
-    """Generic distance at which the mode that A reaches B with, or else the first one, just holds."""
-    used_dbm = float(there.used_dbm[best])
-    if modes.level_dbm.size == 0 or math.isnan(used_dbm):
+def _needed_dbm(modes: ModeLevels, there: OneWay, best: int, margins: Margins) -> float:
+    """Median level of the mode that A reaches B with, or else of the first one; NaN without any."""
+    if modes.level_dbm.size == 0:
         return math.nan
     level_dbm = float(modes.level_dbm[max(int(there.rated.mode[best]), 0)])
     raised_db = float(desensitisation_db(modes.noise_dbm, there.interference_dbm[best : best + 1])[0])
-    allowed_db = used_dbm + antennas_db - level_dbm - margins.location_db - raised_db
-    name = settings.model if settings.model in GENERIC_MODELS else "p1546"
-    path = GenericPath(name, candidate.f_mhz, row.a_height_m, row.b_height_m)
+    return level_dbm + margins.location_db + raised_db
+
+
+def _largest_distance_km(
+    row: LinkRow, settings: LinkSettings, candidate: Candidate, allowed_db: float
+) -> float:
+    """Generic distance at which the loss is as much as the full power of A bears; NaN where that is NaN."""
+    if math.isnan(allowed_db):
+        return math.nan
+    path = GenericPath(generic_model(settings.model), candidate.f_mhz, row.a_height_m, row.b_height_m)
     return greatest_distance_km(path, allowed_db)

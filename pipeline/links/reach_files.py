@@ -18,7 +18,7 @@ from pipeline.grid import raster
 from pipeline.grid.grid import Grid
 from pipeline.links.client_radios import ClientRow, read_clients
 from pipeline.links.link_budget import GenericPath
-from pipeline.links.link_modes import LinkModes, location_margin_db, mode_levels, read_modes
+from pipeline.links.link_modes import LinkModes, level_of_mode_dbm, location_margin_db, read_modes
 from pipeline.links.link_styles import QML_FILE, link_style
 from pipeline.links.plan_links import SIGMA_DB
 from pipeline.links.reach_of_stations import (
@@ -148,15 +148,8 @@ def _path(config: Config, channel: DeviceChannel, height_m: float, client: Clien
 
 def _allowed_db(request: ReachRequest, modes: LinkModes, channel: DeviceChannel, client: ClientRow) -> float:
     """Loss that 0 dBm may have to the client in the mode."""
-    levels = mode_levels(modes, len(channels_in(channel)) * modes.bandwidth_mhz)
-    if request.mode not in levels.name:
-        raise InputError(
-            "no such mode with a requirement",
-            field="--mode",
-            value=request.mode,
-            allowed=", ".join(levels.name),
-        )
-    level_dbm = float(levels.level_dbm[levels.name.index(request.mode)])
+    width_mhz = len(channels_in(channel)) * modes.bandwidth_mhz
+    level_dbm = level_of_mode_dbm(modes, request.mode, width_mhz)
     return client.receive_db - level_dbm - location_margin_db(request.q_pct, 50.0, SIGMA_DB)
 
 

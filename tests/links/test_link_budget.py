@@ -20,7 +20,14 @@ from pipeline.links.link_budget import (
     required_field_dbuvm,
     watts_dbm,
 )
-from pipeline.links.link_modes import LinkModes, location_margin_db, mode_levels, rate_levels, read_modes
+from pipeline.links.link_modes import (
+    LinkModes,
+    level_of_mode_dbm,
+    location_margin_db,
+    mode_levels,
+    rate_levels,
+    read_modes,
+)
 
 # Table A5-1: W, dBd, required field, km printed, by P.1546, for the e.r.p. of the formula, free space.
 A5_1 = [
@@ -106,6 +113,29 @@ def test_required_fields_of_table_a5_2(mode: str, e50: float, e70: float, e95: f
         location_db = location_margin_db(q_pct, 50.0, 5.5)
         found = required_field_dbuvm(level_dbm, 626.0, 12 + 2.15, 5.0, location_db)
         assert found == pytest.approx(printed, abs=0.1)
+
+
+def test_fields_become_levels_by_the_loss_of_a_path() -> None:
+    """What has a field has a loss by 139.3: an e.i.r.p. of 62.15 dBm (1 kW e.r.p.) less that."""
+    loss_db = 139.3 - 60.0 + 20.0 * math.log10(600.0)
+    assert level_of_field_dbm(60.0, 600.0, 3.0, 1.0, "p1546") == pytest.approx(
+        62.15 - loss_db + 2.0, abs=1e-9
+    )
+
+
+def test_a_mode_that_others_dominate_has_its_level() -> None:
+    modes = read_modes("dvbt2_8mhz")
+    assert "64QAM 1/2" not in mode_levels(modes).name
+    assert level_of_mode_dbm(modes, "64QAM 1/2", 8.0) == pytest.approx(noise_level_dbm(7.61, 7.0) + 12.2)
+    with pytest.raises(InputError, match="two channels"):
+        level_of_mode_dbm(read_modes("sm2405_a10"), "two channels", 12.0)
+
+
+def test_only_modes_of_one_width_are_scaled() -> None:
+    row = read_modes("dvbt2_8mhz").rows[0]
+    wide = row.model_copy(update={"mode": "wide", "bandwidth_mhz": 16.0, "rate_mbps": 30.0})
+    levels = mode_levels(LinkModes("own", (row, wide), ()), 4.0)
+    assert levels.rate_mbps.tolist() == [0.5 * row.rate_mbps]
 
 
 def test_field_tests_lie_in_the_order_of_magnitude() -> None:

@@ -166,6 +166,44 @@ def test_overload_unless_power_control_reaches(tmp_path: Path) -> None:
     assert float(found["near"]["eirp_dbm"]) == 34.0
 
 
+def test_largest_distance_is_that_of_full_power(tmp_path: Path) -> None:
+    """Power control at a near receiver says nothing of how far the link would reach."""
+    head = (
+        "table,mode,rate_mbps,cn_db,bandwidth_mhz,noise_figure_db,scalable,max_input_dbm,tpc_step_db,"
+        "tpc_range_db,source,verified\n"
+    )
+    (tmp_path / "own.csv").write_text(f"{head}own,64QAM,21,20.5,6,6,no,-40,1,30,myself,false\n")
+    links = "id,d_km,f_mhz,a_eirp_dbm,a_height_m,b_height_m\nnear,0.05,584,36,10,10\nfar,5,584,36,10,10\n"
+    run_links(tmp_path, links, "--modes", str(tmp_path / "own.csv"))
+    near, far = table(tmp_path)
+    assert (float(near["eirp_dbm"]) < 36.0, float(far["eirp_dbm"])) == (True, 36.0)
+    assert near["d_max_km"] == far["d_max_km"]
+
+
+def test_required_field_is_met_at_both_receivers_by_their_own_antennas(tmp_path: Path) -> None:
+    """Equal powers have equal fields both ways, whatever the receiving antennas gain."""
+    head = "id,d_km,f_mhz,a_eirp_dbm,b_eirp_dbm,a_gain_dbi,b_gain_dbi,a_height_m,b_height_m,"
+    run_links(tmp_path, f"{head}required_field_dbuvm\nx,5,600,40,40,14,0,10,10,40\n")
+    there, back = table(tmp_path, "links_channels.csv")
+    assert there["margin_db"] == back["margin_db"]
+    (row,) = table(tmp_path)
+    field_margin_db = float(row["field_dbuvm"]) - 40.0 - 0.5244 * 5.5
+    assert float(row["margin_db"]) == pytest.approx(field_margin_db, abs=0.011)
+
+
+def test_powers_below_table_a5_3_are_told(tmp_path: Path) -> None:
+    done = run_links(tmp_path, HEAD + "x,5,600,0.06,12,1.5,1,10,10,42,70,n\n")
+    assert "A5_3_RANGE link x, a_power_w: 0.06" in done.stderr
+    done = run_links(tmp_path, HEAD + "x,5,600,0.1,12,1.5,0,10,10,42,70,n\n")
+    assert "A5_3_RANGE" not in done.stderr
+
+
+def test_ends_at_one_place_are_refused(tmp_path: Path) -> None:
+    head = "id,a_lon,a_lat,b_lon,b_lat,f_mhz,a_eirp_dbm,a_height_m,b_height_m\n"
+    done = run_links(tmp_path, head + "x,14,46,14,46.00005,600,36,10,10\n")
+    assert "row 2, field b_lon: both ends are at one place" in str(done.exception)
+
+
 def test_range_of_table_a5_3_warns_or_refuses(tmp_path: Path) -> None:
     text = HEAD + "x,5,600,100,12,1.5,1,10,10,42,70,n\n"
     done = run_links(tmp_path, text)
