@@ -30,7 +30,8 @@ from pipeline.studies.explain import context_at, explained_location
 MAX_CREDIT_DB = 15.0
 _DTT = ("dtt", "foreign_dtt")
 _SECTOR_DEG = 360.0 / BEARING_SECTORS
-_STEPS_IN_SECTOR = 6
+# Attenuations are looked at 0.1 degrees apart: the axis of a narrow beam lies between whole ones.
+_STEPS_IN_SECTOR = 51
 _Antenna = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 

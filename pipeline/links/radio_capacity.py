@@ -31,12 +31,15 @@ def users_at(capacity_mbps: float, user_mbps: float = USER_MBPS) -> int:
 def capacity_rows(
     radios: Sequence[RadioOf], channels: Sequence[str], throughput_mbps: Sequence[float]
 ) -> list[dict[str, object]]:
-    """A row for each radio, and one for each station with all its radios; given throughputs win."""
+    """A row for each radio, and one for each station with all its radios; given throughputs win.
+
+    A radio that has no channel carries nothing, whatever is given.
+    """
     rows: list[dict[str, object]] = []
     totals: dict[str, float] = {}
     for radio, channel, found_mbps in zip(radios, channels, throughput_mbps, strict=True):
         given = radio.station.tcp_mbps
-        own_mbps = given if given is not None else found_mbps
+        own_mbps = (given if given is not None else found_mbps) if channel else 0.0
         totals[radio.station.id] = totals.get(radio.station.id, 0.0) + own_mbps
         names = (radio.station.id, radio.sector.id, radio.radio.id, channel)
         rows.append(_row(*names, own_mbps, own_mbps))

@@ -34,7 +34,7 @@ from pipeline.links.link_files import (
     settings_of,
     world_of,
 )
-from pipeline.links.link_modes import location_margin_db, mode_levels
+from pipeline.links.link_modes import location_margin_db
 from pipeline.links.link_styles import QML_FILE, code_names, link_style
 from pipeline.links.link_table import fixed
 from pipeline.links.permitted import Permits
@@ -50,7 +50,7 @@ from pipeline.links.service_maps import (
     all_services,
     assign_channels,
 )
-from pipeline.links.service_tables import service_tables, station_row
+from pipeline.links.service_tables import service_tables, site_row, station_row
 from pipeline.links.station_pixels import (
     ServiceWindow,
     pointed_limits,
@@ -116,26 +116,24 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     stations = read_stations(asked.stations)
     sites = _sites(asked.sites, clients)
     radios = all_radios(stations)
+    rules = _rules(settings, client, radios)
     world = _world(request, stations, asked.radius_km)
     permits = world.permits
     if permits is None:
         raise InputError("value is missing", field="--results", allowed="a run")
     window = service_window(permits, stations, client, asked.radius_km)
     limits, pixels = _around(permits, window, stations, radios, client, asked, settings, world)
-    rules = ServiceRules(
-        mode_levels(settings.modes),
-        client,
-        location_margin_db(settings.q_pct, 50.0, settings.sigma_db),
-        settings.modes.is_tdd,
-    )
     chosen = assign_channels(radios, limits, pixels, rules)
     services = all_services(radios, chosen, limits, pixels, rules)
     area = _best(window, radios, pixels, services)
-    pairs = zip(radios, services, strict=True)
-    rows = [station_row(*one, pixels, rules, permits, window) for one in pairs]
+    rows = [station_row(*one, pixels, rules, permits, window) for one in zip(radios, services, strict=True)]
     facts = facts_of(request, settings.modes, world, settings.modes.notes)
     facts |= _facts(stations, radios, services, window, area, asked, clients)
-    contents = service_tables(radios, services, rows, pixels, sites, stations, settings, world, clients)
+    placed = [
+        (site, site_row(site, clients.named(site.cpe or asked.cpe), radios, services, settings, world))
+        for site in sites
+    ]
+    contents = service_tables(radios, services, rows, pixels, placed, stations)
     contents["service.json"] = json_bytes(facts)
     contents["service_class.qml"] = link_style("service_class")
     _write_maps(request.out, window, stations, radios, chosen, area, facts)
@@ -143,6 +141,15 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     if asked.pointing is not None:
         write_whole(request.out / _AZIMUTHS, csv_text(_AZIMUTH_COLUMNS, _azimuth_rows(limits)))
     print("\n".join(_text(rows, facts)))
+
+
+def _rules(settings: LinkSettings, client: ClientRow, radios: Sequence[RadioOf]) -> ServiceRules:
+    """What counts for all stations; InputError for a radio in whose bandwidth the table has no modes."""
+    location_db = location_margin_db(settings.q_pct, 50.0, settings.sigma_db)
+    rules = ServiceRules(settings.modes, client, location_db)
+    for radio in radios:
+        rules.modes_of(radio)
+    return rules
 
 
 def _sites(path: Path | None, clients: ClientRadios) -> list[SiteRow]:

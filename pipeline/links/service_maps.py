@@ -18,7 +18,7 @@ from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.links.base_stations import RadioOf, sector_attenuation_db
 from pipeline.links.client_radios import ClientRow
 from pipeline.links.link_budget import eirp_dbm
-from pipeline.links.link_modes import ModeLevels, desensitisation_db
+from pipeline.links.link_modes import LinkModes, ModeLevels, desensitisation_db, mode_levels
 
 NO_SERVICE, NOT_EVALUATED_RATE = -1.0, -2.0
 
@@ -65,10 +65,14 @@ class RadioService(NamedTuple):
 class ServiceRules(NamedTuple):
     """What counts for all stations."""
 
-    modes: ModeLevels
+    table: LinkModes
     client: ClientRow
     location_db: float
-    is_tdd: bool
+
+    def modes_of(self, radio: RadioOf) -> ModeLevels:
+        """The modes in the bandwidth of a radio: its own, else that of the table for each of its channels."""
+        count = 1 if radio.channel is None else len(channels_in(radio.channel))
+        return mode_levels(self.table, radio.radio.bandwidth_mhz or count * self.table.bandwidth_mhz)
 
 
 def radio_levels_dbm(
@@ -93,7 +97,7 @@ def service_of(
     others_dbm: NDArray[np.float64] | None = None,
 ) -> RadioService:
     """The service of a radio on a channel; ``others_dbm`` [n]: other radios on it at a client, 0 dBi."""
-    modes, client = rules.modes, rules.client
+    modes, client = rules.modes_of(radio), rules.client
     permitted_dbm = limits.permitted_dbm[channel]
     used_dbm = min(filed_dbm(radio), permitted_dbm)
     level_dbm = radio_levels_dbm(radio, pixels, channel, used_dbm) + client.receive_db
@@ -108,10 +112,11 @@ def service_of(
     away_db = sector_attenuation_db(radio.sector, pixels.bearing_deg)
     up_dbm = sent_dbm - pixels.loss_db[channel] - away_db + gain_dbi
     television_dbm = np.array([limits.television_dbm.get(channel, -math.inf) + gain_dbi])
+    overload = np.maximum(level_dbm, up_dbm) > modes.max_input_dbm
     up_dbm = up_dbm - desensitisation_db(modes.noise_dbm, television_dbm)
     usable_dbm = np.minimum(down_dbm, up_dbm) - rules.location_db
-    usable_dbm = np.where(level_dbm > modes.max_input_dbm, math.nan, usable_dbm)
-    share = radio.station.tdd_share if rules.is_tdd else 1.0
+    usable_dbm = np.where(overload, math.nan, usable_dbm)
+    share = radio.station.tdd_share if rules.table.is_tdd else 1.0
     return _rated(modes, channel, (used_dbm, permitted_dbm), usable_dbm, level_dbm, share)
 
 

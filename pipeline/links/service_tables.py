@@ -12,7 +12,7 @@ from pipeline.files import csv_text
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import GEOD
 from pipeline.links.base_stations import BaseStation, RadioOf, SiteRow, sector_attenuation_db
-from pipeline.links.client_radios import ClientRadios, ClientRow
+from pipeline.links.client_radios import ClientRow
 from pipeline.links.link_budget import GenericPath, greatest_distance_km
 from pipeline.links.link_files import frame_of_rows
 from pipeline.links.link_rows import LinkRow
@@ -87,6 +87,7 @@ def station_row(
             permits, radio.station.lon, radio.station.lat, radio.station.height_m, radio.station.device
         ).cap_dbm
         limited = "cap" if service.permitted_dbm >= cap_dbm else "permitted"
+    throughput_mbps = harmonic if radio.station.tcp_mbps is None else radio.station.tcp_mbps
     values = (
         radio.station.id,
         radio.sector.id,
@@ -99,20 +100,19 @@ def station_row(
         f"{float(window.area_km2.ravel()[at].sum()):.2f}",
         people,
         *(fixed(value, 3) for value in quartiles.tolist()),
-        f"{harmonic if radio.station.tcp_mbps is None else radio.station.tcp_mbps:.3f}",
+        f"{0.0 if service.channel is None else throughput_mbps:.3f}",
     )
     return dict(zip(_STATION_COLUMNS, values, strict=True))
 
 
 def _radius_km(radio: RadioOf, service: RadioService, rules: ServiceRules, permits: Permits) -> float:
     """Generic distance of the least mode on the axis, without interference."""
-    if service.channel is None or not rules.modes.level_dbm.size:
+    modes = rules.modes_of(radio)
+    if service.channel is None or not modes.level_dbm.size:
         return math.nan
     f_mhz = channel_centre_mhz(permits.config.channels, service.channel)
     path = GenericPath("p1546", f_mhz, radio.station.height_m, rules.client.height_m)
-    allowed_db = (
-        service.used_dbm + rules.client.receive_db - float(rules.modes.level_dbm[0]) - rules.location_db
-    )
+    allowed_db = service.used_dbm + rules.client.receive_db - float(modes.level_dbm[0]) - rules.location_db
     return greatest_distance_km(path, allowed_db)
 
 
@@ -121,11 +121,8 @@ def service_tables(
     services: Sequence[RadioService],
     rows: Sequence[Mapping[str, object]],
     pixels: Mapping[str, StationPixels],
-    sites: Sequence[SiteRow],
+    placed: Sequence[tuple[SiteRow, Mapping[str, object]]],
     stations: Sequence[BaseStation],
-    settings: LinkSettings,
-    world: LinkWorld,
-    clients: ClientRadios,
 ) -> dict[str, bytes | str]:
     """Everything but maps and facts."""
     names = ["" if one.channel is None else str(one.channel) for one in services]
@@ -133,34 +130,34 @@ def service_tables(
         mean_throughput_mbps(one.throughput_mbps, pixels[radio.station.id].weight)
         for radio, one in zip(radios, services, strict=True)
     ]
-    placed = [_site_row(site, radios, services, settings, world, clients) for site in sites]
     contents: dict[str, bytes | str] = {
         "stations_out.csv": csv_text(_STATION_COLUMNS, rows),
         "capacity.csv": csv_text(CAPACITY_COLUMNS, capacity_rows(radios, names, found)),
     }
-    if sites:
-        contents["sites_out.csv"] = csv_text(_SITE_COLUMNS, placed)
-    contents["service.gpkg"] = _geopackage(stations, radios, rows, sites, placed)
+    if placed:
+        contents["sites_out.csv"] = csv_text(_SITE_COLUMNS, [row for _, row in placed])
+    contents["service.gpkg"] = _geopackage(stations, radios, rows, placed)
     return contents
 
 
-def _site_row(
+def site_row(
     site: SiteRow,
+    client: ClientRow,
     radios: Sequence[RadioOf],
     services: Sequence[RadioService],
     settings: LinkSettings,
     world: LinkWorld,
-    clients: ClientRadios,
 ) -> dict[str, object]:
     """A site with the radio that serves it best, by the point tool: down and up, what is in sight."""
-    client = clients.named(site.cpe) if site.cpe else next(iter(clients.by_id.values()))
     best: dict[str, object] = dict.fromkeys(_SITE_COLUMNS, "")
     best |= {"id": site.id, "name": site.name, "rate_mbps": "0.000", "reason": "not_permitted"}
     most = (-1.0, -math.inf)
     for radio, service in zip(radios, services, strict=True):
         if service.channel is None:
             continue
-        found = plan_link(link_of(radio, service, site, client), settings, world)
+        own_share = settings._replace(tdd_share=radio.station.tdd_share)
+        link = link_of(radio, service, site, client)
+        found = plan_link(link, own_share, world, client.indoor_loss_db)
         row, at = row_of(found), found.best
         down = float(found.there.rated.rate_mbps[at])
         up = float(found.back.rated.rate_mbps[at]) if found.back is not None else math.nan
@@ -174,7 +171,10 @@ def _site_row(
 
 
 def link_of(radio: RadioOf, service: RadioService, site: SiteRow, client: ClientRow) -> LinkRow:
-    """The link from a radio to a client at a site, as a table of links would have it."""
+    """The link from a radio to a client at a site, as a table of links would have it.
+
+    The station sends what it uses on the map, which is by the limits of its own device.
+    """
     away_db = sector_attenuation_db(radio.sector, np.arange(0.0, 360.0, 5.0))
     return LinkRow(
         id=f"{radio.station.id}-{site.id}"[:64],
@@ -183,7 +183,8 @@ def link_of(radio: RadioOf, service: RadioService, site: SiteRow, client: Client
         b_lon=site.lon,
         b_lat=site.lat,
         channel=str(service.channel),
-        a_power_dbm=radio.sector.power_dbm,
+        bandwidth_mhz=radio.radio.bandwidth_mhz,
+        a_eirp_dbm=service.used_dbm,
         a_gain_dbi=radio.sector.gain_dbi,
         a_feeder_db=radio.sector.feeder_db,
         a_pattern=";".join(f"{value:.4f}" for value in away_db.tolist()) if away_db.any() else "",
@@ -200,8 +201,7 @@ def _geopackage(
     stations: Sequence[BaseStation],
     radios: Sequence[RadioOf],
     rows: Sequence[Mapping[str, object]],
-    sites: Sequence[SiteRow],
-    placed: Sequence[Mapping[str, object]],
+    placed: Sequence[tuple[SiteRow, Mapping[str, object]]],
 ) -> bytes:
     """Layers ``stations``, ``sectors`` (wedges), and of sites ``sites`` and ``links``."""
     places = {station.id: (station.lon, station.lat) for station in stations}
@@ -213,9 +213,10 @@ def _geopackage(
         "sectors": frame_of_rows(rows, [_wedge(radio, row) for radio, row in zip(radios, rows, strict=True)]),
     }
     kinds = {"stations": "Point", "sectors": "Polygon", "sites": "Point", "links": "LineString"}
-    if sites:
-        layers["sites"] = frame_of_rows(placed, [shapely.Point(site.lon, site.lat) for site in sites])
-        linked = [(site, row) for site, row in zip(sites, placed, strict=True) if row["station"]]
+    if placed:
+        points = [shapely.Point(site.lon, site.lat) for site, _ in placed]
+        layers["sites"] = frame_of_rows([row for _, row in placed], points)
+        linked = [(site, row) for site, row in placed if row["station"]]
         lines = [shapely.LineString([places[str(row["station"])], (s.lon, s.lat)]) for s, row in linked]
         if linked:
             layers["links"] = frame_of_rows([row for _, row in linked], lines)

@@ -50,7 +50,7 @@ def test_sector_is_3_db_down_at_half_its_beamwidth_and_at_most_20() -> None:
 def test_capacity_of_table_a8_3_and_of_annex_9() -> None:
     def totals(name: str) -> dict[str, tuple[float, int]]:
         radios = all_radios(read_stations(EXAMPLES / name))
-        rows = capacity_rows(radios, [""] * len(radios), [0.0] * len(radios))
+        rows = capacity_rows(radios, ["21"] * len(radios), [0.0] * len(radios))
         return {
             str(row["station"]): (float(str(row["capacity_mbps"])), int(str(row["users_at_1_2"])))
             for row in rows
@@ -189,6 +189,46 @@ def test_radios_of_a_sector_have_different_channels_and_tables_add_up(run: Path)
     assert (float(site["rate_mbps"]) > 0) == (pixel > 0)
     assert len(gpd.read_file("out/service.gpkg", layer="sectors")) == 4
     assert rows_of("capacity.csv")[-1]["station"] == "mast"
+
+
+def test_sites_have_the_client_the_loss_and_the_share_of_the_map(run: Path) -> None:
+    """A site without a client of its own has that of --cpe, with its building entry loss."""
+    Path("own.csv").write_text(
+        "id,gain_dbi,feeder_db,height_m,power_dbm,indoor_loss_db\nout,9,0,10,20,0\nin,9,0,10,20,12\n"
+    )
+    levels = {}
+    for cpe in ("out", "in"):
+        done = serve(
+            "--model", "p1546", "--sites", "sites.csv", "--cpe", cpe, "--cpe-table", "own.csv", out=cpe
+        )
+        assert done.exit_code == 0, (done.output, done.exception)
+        (site,) = rows_of("sites_out.csv", cpe)
+        levels[cpe] = float(site["prx_dbm"])
+    assert levels["out"] - levels["in"] == pytest.approx(12.0, abs=0.011)
+    Path("share.yaml").write_text(STATION.replace("    height_m", "    tdd_share: 0.25\n    height_m"))
+    done = serve("--model", "p1546", "--sites", "sites.csv", stations="share.yaml", out="share")
+    assert done.exit_code == 0, (done.output, done.exception)
+    (site,) = rows_of("sites_out.csv", "share")
+    assert float(site["rate_mbps"]) == pytest.approx(0.25 * float(site["down_mbps"]))
+
+
+def test_radios_have_the_modes_of_their_bandwidth(run: Path) -> None:
+    own = STATION.replace("power_dbm: 20.0,", "power_dbm: 36.0,").replace(
+        '{id: "1"}', '{id: "1", bandwidth_mhz: 4.0}'
+    )
+    Path("narrow.yaml").write_text(own)
+    done = serve("--model", "p1546", "--modes", "dvbt2_8mhz", stations="narrow.yaml", out="narrow")
+    assert done.exit_code == 0, (done.output, done.exception)
+    rates = {row["radio"]: float(row["rate_p75_mbps"] or 0) for row in rows_of("stations_out.csv", "narrow")}
+    assert max(rate for radio, rate in rates.items() if radio == "1") <= 0.5 * 50.324
+    done = serve("--modes", "sm2405_a8", stations="narrow.yaml", out="never")
+    assert "bandwidth_mhz" in str(done.exception)
+
+
+def test_radios_without_a_channel_carry_nothing() -> None:
+    radios = all_radios(read_stations(EXAMPLES / "stations_bohol.yaml"))
+    rows = capacity_rows(radios, ["", *["21"] * (len(radios) - 1)], [0.0] * len(radios))
+    assert (rows[0]["capacity_mbps"], rows[1]["capacity_mbps"]) == ("0.000", "12.000")
 
 
 def test_stations_on_one_channel_disturb_each_other(run: Path) -> None:
