@@ -37,7 +37,14 @@ from pipeline.links.link_modes import ModeLevels
 from pipeline.links.link_service import LimitedBy, Reason
 from pipeline.links.link_table import fixed, sight_columns
 from pipeline.links.link_terrain import profile_of_link
-from pipeline.links.plan_links import Candidate, LinkSettings, LinkWorld, candidates_of_territory, sight_of
+from pipeline.links.plan_links import (
+    Candidate,
+    LinkSettings,
+    LinkWorld,
+    candidates_of_territory,
+    generic_model,
+    sight_of,
+)
 from pipeline.links.profile_page import PictureOf, page
 from pipeline.links.relay import Reached, RelayHop, relay_tree
 from pipeline.links.settlements import (
@@ -96,7 +103,7 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     threads = os.cpu_count() or 1
     found, modes = plan_pairs(places, pairs, template, candidates, settings, world, threads=threads)
     histogram = rate_histogram(found.rate_mbps, pairs.ends.d_km)
-    rows = list(_rows(places, pairs, candidates, found, modes))
+    rows = list(_rows(places, pairs, candidates, found, modes, settings.model))
     facts = facts_of(request._replace(modes=settings.modes.name), settings.modes, world, settings.modes.notes)
     facts |= {"template": asked.template, "pairs_km": list(range_km), "places": len(places)}
     facts["histogram"] = histogram
@@ -170,9 +177,11 @@ def _rows(
     candidates: Sequence[Candidate],
     found: PairsFound,
     modes: ModeLevels,
+    model: str,
 ) -> Iterator[dict[str, object]]:
     """A row of ``links.csv`` for each pair."""
     names = [str(one.channel) for one in candidates]
+    unprofiled = "p1812" if model == "p1812" else generic_model(model)
     for n, (i, k) in enumerate(pairs.places.tolist()):
         a, b, c = places[i], places[k], int(found.channel[n])
         mode = int(found.mode[n])
@@ -191,7 +200,7 @@ def _rows(
             "channel_used": names[c],
             "eirp_dbm": fixed(float(found.used_dbm[n]), 2),
             "limited_by": LimitedBy(int(found.limited_by[n])).name.lower(),
-            "model_used": "p1812" if found.known[n] else "p1546",
+            "model_used": "p1812" if found.known[n] else unprofiled,
             "loss_db": fixed(float(found.loss_db[n]), 2),
             "prx_dbm": fixed(float(found.received_dbm[n]), 2),
             "cni_db": fixed(float(found.cni_db[n]), 2),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.config.base import Number, Section
+from pipeline.config.bonds import channels_in
 from pipeline.config.load import read_model
 from pipeline.errors import InputError
 from pipeline.links.link_budget import GenericPath, eirp_dbm, generic_loss_db, watts_dbm
@@ -32,7 +33,7 @@ from pipeline.links.link_service import (
 )
 from pipeline.links.link_terrain import LinkEnds, link_ends, look_along
 from pipeline.links.permitted import interference_dbm, permitted_at, permitted_in, television_dbuvm
-from pipeline.links.plan_links import Candidate, LinkSettings, LinkWorld
+from pipeline.links.plan_links import Candidate, LinkSettings, LinkWorld, generic_model
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     IdCell,
@@ -109,7 +110,7 @@ class PairsFound(NamedTuple):
     """What each pair [n] gives on its best channel; ``channel`` index of the candidate.
 
     ``loss_db``, ``used_dbm``, ``received_dbm``, ``cni_db`` from the first place to the second; ``known``:
-    over terrain; ``sight`` [n, 7] as of ``PathSight``.
+    by the model over terrain; ``sight`` [n, 7] as of ``PathSight``.
     """
 
     channel: NDArray[np.int64]
@@ -204,8 +205,11 @@ def _by_role(places: Sequence[PlaceRow], pairs: NDArray[np.int64]) -> NDArray[np
     return ordered[(roles[ordered[:, 0]] == "source") & (roles[ordered[:, 1]] != "source")]
 
 
-class _AtPlaces(NamedTuple):
-    """Permitted e.i.r.p., its reason and the level of television [place, candidate]; cap by place."""
+class PlacesPermitted(NamedTuple):
+    """Permitted e.i.r.p. and its reason [end, place, candidate], of a place as source and as user; the cap.
+
+    ``television_dbm`` [place, candidate]: level of television at 0 dBi.
+    """
 
     permitted_dbm: NDArray[np.float64]
     reason: NDArray[np.uint8]
@@ -224,8 +228,9 @@ def plan_pairs(
     threads: int = 1,
 ) -> tuple[PairsFound, ModeLevels]:
     """The best channel of every pair, both directions; the same for any number of threads."""
-    modes = mode_levels(settings.modes)
-    at = _at_places(places, template, candidates, settings, world)
+    bonded = max(1 if one.channel is None else len(channels_in(one.channel)) for one in candidates)
+    modes = mode_levels(settings.modes, bonded * settings.modes.bandwidth_mhz)
+    at = at_places(places, template, candidates, settings, world)
     margins = Margins(location_margin_db(settings.q_pct, 50.0, settings.sigma_db), settings.sigma_db)
     parts = []
     for first in range(0, len(pairs.places), _PAIRS_A_TIME):
@@ -235,33 +240,34 @@ def plan_pairs(
     return PairsFound(*(np.concatenate(values) for values in zip(*parts, strict=True))), modes
 
 
-def _at_places(
+def at_places(
     places: Sequence[PlaceRow],
     template: LinkTemplate,
     candidates: Sequence[Candidate],
     settings: LinkSettings,
     world: LinkWorld,
-) -> _AtPlaces:
+) -> PlacesPermitted:
     """What the run says at each place, on every candidate channel."""
     shape = len(places), len(candidates)
-    at = _AtPlaces(np.full(shape, math.inf), np.zeros(shape, np.uint8), math.inf, np.full(shape, -math.inf))
+    at = PlacesPermitted(
+        np.full((2, *shape), math.inf), np.zeros((2, *shape), np.uint8), math.inf, np.full(shape, -math.inf)
+    )
     permits = world.permits
     if permits is None:
         return at
-    gain_dbi = template.user.gain_dbd + DIPOLE_GAIN_DBI - template.user.feeder_db
     cap_dbm = math.inf
+    channels = [(c, one.channel) for c, one in enumerate(candidates) if one.channel is not None]
     for i, place in enumerate(places):
-        height_m = place.height_m or template.source.height_m
-        permitted = permitted_at(permits, place.lon, place.lat, height_m, template.device)
-        cap_dbm = min(cap_dbm, permitted.cap_dbm)
+        for end, radio in enumerate((template.source, template.user)):
+            height_m = place.height_m or radio.height_m
+            permitted = permitted_at(permits, place.lon, place.lat, height_m, template.device)
+            cap_dbm = min(cap_dbm, permitted.cap_dbm)
+            for c, channel in channels:
+                level_dbm, word = permitted_in(permitted, channel)
+                at.permitted_dbm[end, i, c], at.reason[end, i, c] = level_dbm, int(Reason[word.upper()])
         fields = television_dbuvm(permits, place.lon, place.lat) if settings.television else {}
-        for c, candidate in enumerate(candidates):
-            if candidate.channel is not None:
-                level_dbm, word = permitted_in(permitted, candidate.channel)
-                at.permitted_dbm[i, c], at.reason[i, c] = level_dbm, int(Reason[word.upper()])
-                at.television_dbm[i, c] = interference_dbm(
-                    permits.config, fields, candidate.channel, gain_dbi
-                )
+        for c, channel in channels:
+            at.television_dbm[i, c] = interference_dbm(permits.config, fields, channel, 0.0)
     return at._replace(cap_dbm=cap_dbm)
 
 
@@ -272,7 +278,7 @@ def _plan_part(
     settings: LinkSettings,
     world: LinkWorld,
     modes: ModeLevels,
-    at: _AtPlaces,
+    at: PlacesPermitted,
     margins: Margins,
     threads: int,
 ) -> PairsFound:
@@ -282,17 +288,15 @@ def _plan_part(
     source_dbm, user_dbm = (_eirp_dbm(end, template) for end in (template.source, template.user))
     gains_db = [end.gain_dbd + DIPOLE_GAIN_DBI - end.feeder_db for end in (template.source, template.user)]
 
-    def way(
-        sender: NDArray[np.int64], receiver: NDArray[np.int64], filed_dbm: float, gain_db: float
-    ) -> OneWay:
-        own = Sender(
-            np.full(loss_db.shape, filed_dbm), at.permitted_dbm[sender], at.reason[sender], at.cap_dbm
-        )
+    def way(end: int, sender: NDArray[np.int64], receiver: NDArray[np.int64], filed_dbm: float) -> OneWay:
+        filed = np.full(loss_db.shape, filed_dbm)
+        own = Sender(filed, at.permitted_dbm[end, sender], at.reason[end, sender], at.cap_dbm)
+        gain_db = gains_db[1 - end]
         gain = np.full(loss_db.shape, gain_db)
-        return one_way(modes, own, loss_db, gain, at.television_dbm[receiver], margins)
+        return one_way(modes, own, loss_db, gain, at.television_dbm[receiver] + gain_db, margins)
 
-    there = way(first, second, source_dbm, gains_db[1])
-    back = way(second, first, user_dbm, gains_db[0])
+    there = way(0, first, second, source_dbm)
+    back = way(1, second, first, user_dbm)
     both = together(there, back, settings.tdd_share if settings.modes.is_tdd else 1.0)
     return _best_of(there, both, loss_db, known, sight)
 
@@ -342,8 +346,7 @@ def _losses(
             loss_db = looks.loss_db
     left = np.flatnonzero(~known) if sees_terrain else np.arange(count)
     if settings.model != "p1812":
-        name = "p1546" if sees_terrain else settings.model
-        loss_db[left] = _generic_losses(pairs.ends, left, candidates, name)
+        loss_db[left] = _generic_losses(pairs.ends, left, candidates, generic_model(settings.model))
     return loss_db, known & sees_terrain, sight
 
 

@@ -19,7 +19,18 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.errors import InputError
-from pipeline.links.settlements import PlaceRow, pair_range, pairs_in_range, rate_histogram, read_template
+from pipeline.links.link_files import LinkRequest, settings_of, world_of
+from pipeline.links.permitted import Permitted
+from pipeline.links.plan_links import candidates_of_territory
+from pipeline.links.settlements import (
+    LinkTemplate,
+    PlaceRow,
+    at_places,
+    pair_range,
+    pairs_in_range,
+    rate_histogram,
+    read_template,
+)
 from tests.published import publish
 from tests.tiny import CONFIG, STATIONS, write_register
 
@@ -180,6 +191,30 @@ def test_settlements_and_single_links_say_the_same(run: Path) -> None:
         for row in csv.DictReader(stream):
             for name in ("channel_used", "loss_db", "rate_mbps", "reason", "los_visible_pct", "prx_dbm"):
                 assert row[name] == pairs[row["id"]][name], (row["id"], name)
+
+
+def test_the_model_that_counts_is_named_and_channels_must_exist(run: Path) -> None:
+    plan(run, "--config", "tiny.yaml", "--pairs", "1:20", "--channel", "25", "--model", "free_space")
+    assert {row["model_used"] for row in rows_of(run, "links.csv")} == {"free_space"}
+    done = plan(run, "--config", "tiny.yaml", "--pairs", "1:20", "--channel", "99")
+    assert isinstance(done.exception, InputError)
+    assert "--channel" in str(done.exception)
+
+
+def test_each_end_is_permitted_what_its_own_height_is(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's antenna higher than the sources' has the limits of its own height."""
+    world = world_of(LinkRequest(run / "out", results=Path("results/tiny/latest")), np.empty((0, 4)))
+
+    def by_height(_permits: object, _lon: float, _lat: float, height_m: float, _device: object) -> Permitted:
+        return Permitted({25: 40.0 - height_m}, {25: "ok"}, math.inf)
+
+    monkeypatch.setattr("pipeline.links.settlements.permitted_at", by_height)
+    ends = {"power_w": 1.0, "gain_dbd": 0.0}
+    template = LinkTemplate(source={**ends, "height_m": 10.0}, user={**ends, "height_m": 30.0})
+    places = [place("a", 14.10, 46.08), PlaceRow(id="b", lon=14.20, lat=46.09, height_m=20.0)]
+    candidates = candidates_of_territory(world.config, "25")
+    at = at_places(places, template, candidates, settings_of(LinkRequest(run / "out")), world)
+    assert at.permitted_dbm[:, :, 0].tolist() == [[30.0, 20.0], [10.0, 20.0]]
 
 
 def test_losses_are_those_of_predict(run: Path) -> None:
