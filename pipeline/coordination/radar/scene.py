@@ -167,7 +167,7 @@ def _ground_of(
 def _reach_needed(
     grid: Grid, wanted: NDArray[np.bool_], radars: Sequence[CandidateRadar], found: Sequence[RegisteredRadar]
 ) -> tuple[LonLats, float]:
-    """NearPlaces around which borders must be known, and how far."""
+    """Places around which borders must be known, and how far."""
     sited = [station for station in found if station.separation is not None]
     separations = [radar.separation for radar in radars] + [station.separation for station in sited]
     needed_km = max((known.sea_km for known in separations if known is not None), default=0.0)

@@ -187,7 +187,7 @@ def zone_layers(
 
 
 def _sites_of(found: Sequence[RegisteredRadar], owner: str) -> NearPlaces:
-    """NearPlaces of an administration's radars."""
+    """Places of an administration's radars."""
     sites = [(station.lon_deg, station.lat_deg) for station in found if station.administration == owner]
     return NearPlaces(np.array(sites))
 
