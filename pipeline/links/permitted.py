@@ -133,12 +133,17 @@ def television_dbuvm(permits: Permits, lon_deg: float, lat_deg: float) -> dict[i
     return {channel: field for channel, field in found.items() if math.isfinite(field)}
 
 
+def above_10_m_db(height_m: float, f_mhz: float) -> float:
+    """How much more field an antenna has above 10 m, in the open (P.1546-6, Annex 5, section 9)."""
+    return (3.2 + 6.2 * math.log10(f_mhz)) * math.log10(max(height_m, 10.0) / 10.0)
+
+
 def interference_dbm(
-    config: Config, fields_dbuvm: dict[int, float], channel: DeviceChannel, gain_dbi: float
+    config: Config, fields_dbuvm: dict[int, float], channel: DeviceChannel, gain_dbi: float, height_m: float
 ) -> float:
     """Level of television in a receiver: co-channel, and adjacent less its selectivity; -inf none.
 
-    With the full gain of the antenna; at any antenna height the field at 10 m, which is not less than lower.
+    With the full gain of the antenna, and the field at its height, but at least that at 10 m.
     """
     own = channel_block(config.channels, channel)
     milliwatts = 0.0
@@ -146,6 +151,7 @@ def interference_dbm(
         offset = abs(index_of(channel_block(config.channels, victim), own))
         if offset in ADJACENT_DB:
             f_mhz = channel_centre_mhz(config.channels, victim)
-            level_dbm = power_dbm(field_dbuvm, f_mhz) + gain_dbi - ADJACENT_DB[offset]
+            field_there_dbuvm = field_dbuvm + above_10_m_db(height_m, f_mhz)
+            level_dbm = power_dbm(field_there_dbuvm, f_mhz) + gain_dbi - ADJACENT_DB[offset]
             milliwatts += 10.0 ** (0.1 * level_dbm)
     return 10.0 * math.log10(milliwatts) if milliwatts > 0.0 else -math.inf

@@ -313,7 +313,7 @@ def _television_dbm(
         [
             -math.inf
             if one.channel is None
-            else interference_dbm(permits.config, fields, one.channel, receiver.gain_dbi)
+            else interference_dbm(permits.config, fields, one.channel, receiver.gain_dbi, receiver.height_m)
             for one in candidates
         ]
     )

@@ -206,9 +206,9 @@ def _by_role(places: Sequence[PlaceRow], pairs: NDArray[np.int64]) -> NDArray[np
 
 
 class PlacesPermitted(NamedTuple):
-    """Permitted e.i.r.p. and its reason [end, place, candidate], of a place as source and as user; the cap.
+    """Permitted e.i.r.p., its reason and the level of television at 0 dBi; the cap.
 
-    ``television_dbm`` [place, candidate]: level of television at 0 dBi.
+    Each [end, place, candidate]: of a place as source and as user.
     """
 
     permitted_dbm: NDArray[np.float64]
@@ -248,9 +248,9 @@ def at_places(
     world: LinkWorld,
 ) -> PlacesPermitted:
     """What the run says at each place, on every candidate channel."""
-    shape = len(places), len(candidates)
+    shape = 2, len(places), len(candidates)
     at = PlacesPermitted(
-        np.full((2, *shape), math.inf), np.zeros((2, *shape), np.uint8), math.inf, np.full(shape, -math.inf)
+        np.full(shape, math.inf), np.zeros(shape, np.uint8), math.inf, np.full(shape, -math.inf)
     )
     permits = world.permits
     if permits is None:
@@ -258,6 +258,7 @@ def at_places(
     cap_dbm = math.inf
     channels = [(c, one.channel) for c, one in enumerate(candidates) if one.channel is not None]
     for i, place in enumerate(places):
+        fields = television_dbuvm(permits, place.lon, place.lat) if settings.television else {}
         for end, radio in enumerate((template.source, template.user)):
             height_m = place.height_m or radio.height_m
             permitted = permitted_at(permits, place.lon, place.lat, height_m, template.device)
@@ -265,9 +266,9 @@ def at_places(
             for c, channel in channels:
                 level_dbm, word = permitted_in(permitted, channel)
                 at.permitted_dbm[end, i, c], at.reason[end, i, c] = level_dbm, int(Reason[word.upper()])
-        fields = television_dbuvm(permits, place.lon, place.lat) if settings.television else {}
-        for c, channel in channels:
-            at.television_dbm[i, c] = interference_dbm(permits.config, fields, channel, 0.0)
+                at.television_dbm[end, i, c] = interference_dbm(
+                    permits.config, fields, channel, 0.0, height_m
+                )
     return at._replace(cap_dbm=cap_dbm)
 
 
@@ -293,7 +294,7 @@ def _plan_part(
         own = Sender(filed, at.permitted_dbm[end, sender], at.reason[end, sender], at.cap_dbm)
         gain_db = gains_db[1 - end]
         gain = np.full(loss_db.shape, gain_db)
-        return one_way(modes, own, loss_db, gain, at.television_dbm[receiver] + gain_db, margins)
+        return one_way(modes, own, loss_db, gain, at.television_dbm[1 - end, receiver] + gain_db, margins)
 
     there = way(0, first, second, source_dbm)
     back = way(1, second, first, user_dbm)

@@ -22,6 +22,7 @@ from pipeline.links.link_terrain import LinkGround, link_ends, look_along
 from pipeline.links.permitted import (
     ADJACENT_DB,
     Permits,
+    above_10_m_db,
     answering_devices,
     interference_dbm,
     permitted_at,
@@ -102,7 +103,10 @@ def station_limits(
     levels = {channel: permitted_in(permitted, channel)[0] for channel in dict.fromkeys(wanted)}
     allowed = {channel: level for channel, level in levels.items() if not math.isnan(level)}
     fields = television_dbuvm(permits, station.lon, station.lat) if television else {}
-    received = {channel: interference_dbm(permits.config, fields, channel, 0.0) for channel in allowed}
+    received = {
+        channel: interference_dbm(permits.config, fields, channel, 0.0, station.height_m)
+        for channel in allowed
+    }
     return StationLimits(allowed, received)
 
 
@@ -157,7 +161,9 @@ def station_pixels(
         bearings,
         losses,
         permitted,
-        _television(permits, window, channels, index) if television else _none(channels, index.size),
+        _television(permits, window, channels, index, client.height_m)
+        if television
+        else _none(channels, index.size),
         np.nan_to_num(weight.ravel()[index]).astype(np.float64),
     )
 
@@ -211,7 +217,11 @@ def _losses(
 
 
 def _television(
-    permits: Permits, window: ServiceWindow, channels: Sequence[DeviceChannel], index: NDArray[np.int64]
+    permits: Permits,
+    window: ServiceWindow,
+    channels: Sequence[DeviceChannel],
+    index: NDArray[np.int64],
+    height_m: float,
 ) -> dict[DeviceChannel, NDArray[np.float64]]:
     """Level of television at 0 dBi [n] by channel: co-channel, neighbours less the selectivity."""
     config = permits.config
@@ -224,7 +234,8 @@ def _television(
         if field is None:
             continue
         f_mhz = channel_centre_mhz(config.channels, victim)
-        level_dbm = field.ravel()[index] - FIELD_TO_POWER_DB - 20.0 * math.log10(f_mhz)
+        field_dbuvm = field.ravel()[index] + above_10_m_db(height_m, f_mhz)
+        level_dbm = field_dbuvm - FIELD_TO_POWER_DB - 20.0 * math.log10(f_mhz)
         power = np.nan_to_num(10.0 ** (0.1 * level_dbm))
         for one, offset in near.items():
             milliwatts[one] += power * 10.0 ** (-0.1 * ADJACENT_DB[offset])

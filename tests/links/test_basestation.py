@@ -212,6 +212,18 @@ def test_sites_have_the_client_the_loss_and_the_share_of_the_map(run: Path) -> N
     assert float(site["rate_mbps"]) == pytest.approx(0.25 * float(site["down_mbps"]))
 
 
+def test_a_higher_antenna_hears_more_television(run: Path) -> None:
+    """By P.1546 21 log10(h / 10) dB more above 10 m, and for lower antennas not less than at 10 m."""
+    head = "id,a_lon,a_lat,b_lon,b_lat,channel,a_eirp_dbm,a_height_m,b_height_m\n"
+    lines = [f"h{h},14.2,46.1,14.3,46.1,23,20,10,{h}" for h in (5, 10, 30)]
+    Path("heights.csv").write_text(head + "\n".join(lines) + "\n")
+    line = ["links", "heights.csv", "--results", "results/tiny/latest", "--model", "p1546", "--out", "high"]
+    assert CliRunner().invoke(app, line).exit_code == 0
+    low, ten, high = (float(row["interference_dbm"]) for row in rows_of("links.csv", "high"))
+    more_db = (3.2 + 6.2 * math.log10(490.0)) * math.log10(3.0)
+    assert (low, high) == pytest.approx((ten, ten + more_db), abs=0.011)
+
+
 def test_radios_have_the_modes_of_their_bandwidth(run: Path) -> None:
     own = STATION.replace("power_dbm: 20.0,", "power_dbm: 36.0,").replace(
         '{id: "1"}', '{id: "1", bandwidth_mhz: 4.0}'
