@@ -118,7 +118,7 @@ def _check_ids(asked: _Asked) -> None:
 
 def _check_names(rasters: Mapping[str, str]) -> None:
     """InputError for two ids whose rasters would have one name: the second would replace the first."""
-    for name, file in rasters.items():
+    for file in rasters.values():
         alike = [other for other, found in rasters.items() if found.lower() == file.lower()]
         if len(alike) > 1:
             raise InputError(
