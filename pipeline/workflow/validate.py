@@ -71,7 +71,7 @@ from pipeline.territory.population import read_counts
 from pipeline.territory.rasters import CheckedTerritory, boundaries_of, padded_masks
 from pipeline.workflow.remarks import report
 
-_FILES = "a file; of a folder with tables their ZIP, or what `channelmaps import` makes of them"
+_NO_FILE = "is not a file (of a folder with tables a ZIP can be read)"
 _LAND_STEP_DEG = 0.01  # of land and sea: enough to know which voids of a terrain model lie at sea
 
 # In the order of the printed lines: each has ``check(config, territory) -> Iterator[str]``. It reads all
@@ -320,12 +320,10 @@ def _check_files(config: Config, config_path: Path, faults: Faults) -> None:
     """Refuse a territory that names files which are not there."""
     missing = [(key, path) for key, path in input_files(config) if not path.is_file()]
     faults.missing |= {str(path) for _, path in missing}
-    problems = ["is not a file" if path.exists() else "file does not exist" for _, path in missing]
+    problems = [_NO_FILE if path.exists() else "file does not exist" for _, path in missing]
     raise_first(
         [
-            InputError(
-                problem, file=config_path, row=key, value=str(path), allowed=_FILES if path.is_dir() else None
-            )
+            InputError(problem, file=config_path, row=key, value=str(path))
             for problem, (key, path) in zip(problems, missing, strict=True)
         ]
     )

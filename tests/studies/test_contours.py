@@ -139,5 +139,5 @@ def test_two_stations_whose_rasters_have_one_name_are_refused(built: Path, tmp_p
     register = built.parent / "register.csv"
     text = register.read_text()
     register.write_text(text.replace("\nA,", "\na/1,").replace("\nB,", "\nA_1,"))
-    with pytest.raises(InputError, match=r"would both be coverage_a_1\.tif; found a/1 and A_1"):
+    with pytest.raises(InputError, match=r"would both be coverage_a_1\.tif; found 'a/1 and A_1'"):
         contour_command(built, tmp_path / "out", transmitters=["a/1", "A_1"])
