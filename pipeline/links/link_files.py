@@ -42,6 +42,7 @@ from pipeline.links.plan_links import (
 )
 from pipeline.links.profile_page import PictureOf, page
 from pipeline.plan.territory_file import files_read, load_config
+from pipeline.radio.channel_plan import channel_block
 
 GPKG_FILE = kind_of_start("a GeoPackage", rb"SQLite format 3\0")
 HTML_FILE = kind_of_start("a page", rb"<!doctype html>")
@@ -96,7 +97,9 @@ def links_command(links: Path, request: LinkRequest) -> None:
     rows, cells = read_links_table(links)
     warned = [line for row in rows for line in beyond_a5_3(row)]
     if warned and request.strict_a5_3:
-        raise InputError(warned[0], file=links, allowed="the range of Table A5-3, or no --strict-a5-3")
+        row = next(row for row in rows if beyond_a5_3(row))
+        allowed = "the range of Table A5-3, or no --strict-a5-3"
+        raise InputError(warned[0], file=links, row=row.row, allowed=allowed)
     warned += _without_limits(rows, request)
     for line in (*settings.modes.notes, *warned):
         print(f"channelmaps: {line}", file=sys.stderr)
@@ -189,9 +192,21 @@ def facts_of(
         "q_pct": request.q_pct,
         "sigma_db": SIGMA_DB,
         "interference": television,
-        "notes": [*notes, *([] if world.ground is not None else [_GENERIC])],
+        "notes": [*notes, *_wider_than_channels(modes, world), *([] if world.ground else [_GENERIC])],
         "unverified": [*unverified, *chosen],
     }
+
+
+def _wider_than_channels(modes: LinkModes, world: LinkWorld) -> list[str]:
+    """What is to be said of modes that do not fit into the channels of the territory."""
+    if world.config is None:
+        return []
+    plan = world.config.channels
+    width_mhz = min((channel_block(plan, one).width_mhz for one in plan.wsd), default=math.inf)
+    if modes.bandwidth_mhz <= width_mhz + 1e-6:
+        return []
+    said = f"modes of {modes.bandwidth_mhz:g} MHz do not fit into channels of {width_mhz:g} MHz"
+    return [f"WIDER_THAN_CHANNEL {said}: rates are too high unless bandwidth_mhz is given"]
 
 
 def _table(rows: Sequence[Mapping[str, object]]) -> str:

@@ -23,7 +23,6 @@ class Reason(IntEnum):
     OUTSIDE = 5
     NO_PROFILE = 6
     BEYOND_MODEL = 7
-    MUTUAL_INTERFERENCE = 8
 
     @property
     def word(self) -> str:

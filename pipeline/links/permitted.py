@@ -7,13 +7,12 @@ without one the least of the layers on both sides of the antenna's height.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.config.bonds import Bond, DeviceChannel, channel_named, channels_in
+from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
 from pipeline.config.config import Config
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
@@ -111,12 +110,6 @@ def permitted_in(permitted: Permitted, channel: DeviceChannel) -> tuple[float, s
     levels = [permitted.level_dbm[part] for part in parts]
     words = [permitted.word[part] for part in parts if permitted.word[part] != "ok"]
     return (math.nan, words[0]) if words else (min(levels), "ok")
-
-
-def bonds_of(channels: Sequence[int], count: int) -> list[Bond]:
-    """All runs of ``count`` consecutive channels."""
-    known = set(channels)
-    return [Bond(first, first + count - 1) for first in channels if set(range(first, first + count)) <= known]
 
 
 def television_dbuvm(permits: Permits, lon_deg: float, lat_deg: float) -> dict[int, float]:

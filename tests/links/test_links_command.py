@@ -212,6 +212,7 @@ def test_range_of_table_a5_3_warns_or_refuses(tmp_path: Path) -> None:
     (tmp_path / "out/links.csv").unlink()
     done = run_links(tmp_path, text, "--strict-a5-3")
     assert isinstance(done.exception, InputError)
+    assert "row 2: A5_3_RANGE" in str(done.exception)
     assert not (tmp_path / "out/links.csv").exists()
 
 

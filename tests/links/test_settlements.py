@@ -201,6 +201,16 @@ def test_the_model_that_counts_is_named_and_channels_must_exist(run: Path) -> No
     assert "--channel" in str(done.exception)
 
 
+def test_modes_wider_than_the_channels_are_told(run: Path) -> None:
+    text = Path("tiny.yaml").read_text().replace("width_mhz: 8.0", "width_mhz: 6.0")
+    Path("narrow.yaml").write_text(text)
+    for name, said in (("tiny.yaml", False), ("narrow.yaml", True)):
+        done = plan(run, "--config", name, "--pairs", "1:20", "--channel", "25", "--model", "p1546")
+        assert done.exit_code == 0, (done.output, done.exception)
+        notes = json.loads((run / "out/links.json").read_text())["notes"]
+        assert any(note.startswith("WIDER_THAN_CHANNEL modes of 8 MHz") for note in notes) == said
+
+
 def test_each_end_is_permitted_what_its_own_height_is(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's antenna higher than the sources' has the limits of its own height."""
     world = world_of(LinkRequest(run / "out", results=Path("results/tiny/latest")), np.empty((0, 4)))
