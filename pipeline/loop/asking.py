@@ -32,7 +32,7 @@ from pipeline.loop.tables import OFFER, USE
 from pipeline.loop.uses import ALIVE
 from pipeline.loop.withdrawals import Order, refuse_withdrawn
 from pipeline.quantise import NODATA_CENTI
-from pipeline.query.database import location_of, lowest_raw, outside_coverage
+from pipeline.query.database import location_of, lowest_raw, lowest_raw_in_region, outside_coverage
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError
 from pipeline.query.paws_request import fitting_device
 from pipeline.query.query import Request, layers_of
@@ -141,7 +141,7 @@ def read_asked(served: Served, params: Members, wanted: str, places: str) -> tup
     check_uncertainty(found, served, [*read, master_place])
     ranges_hz, owner = read_ranges_hz(found, params), read_owner(found, params, "owner")
     check_cards(found, "owner", owner, rulesets, sent if isinstance(sent, Mapping) else {})
-    if device is not None and kind.slave and not kind.generic and _says_master(device):
+    if device is not None and kind.slave and not kind.generic and says_master(device):
         found.wrong(_MASTER_PLACE, "stands beside a device that is a master")
     found.settle()
     asking = (master or device) if kind.generic else device
@@ -164,7 +164,8 @@ def read_asked(served: Served, params: Members, wanted: str, places: str) -> tup
     return asked, given or [place for place in [master_place] if place is not None]
 
 
-def _says_master(device: DeviceDesc) -> bool:
+def says_master(device: DeviceDesc) -> bool:
+    """Whether a descriptor says that it is a master's."""
     word = device.sent.get("etsiEnDeviceCategory")
     return isinstance(word, str) and word.lower() == "master"
 
@@ -331,11 +332,14 @@ def check_master(connection: Connection, master: DeviceDesc, now_s: int) -> None
 
 def check_inside(served: Served, place: Place) -> None:
     """OUTSIDE_COVERAGE for a circle or region of which a part is outside, whatever the device."""
-    database = served.database
-    location = location_of(database, place.lon_deg, place.lat_deg)
-    profile = served.facts["devices"][0]
     with served.reading:
-        lowest = lowest_raw(database, profile, location, place.radius_m)
+        database = served.database
+        profile = database.facts["devices"][0]
+        if place.corners:
+            lowest = lowest_raw_in_region(database, profile, place.corners)
+        else:
+            location = location_of(database, place.lon_deg, place.lat_deg)
+            lowest = lowest_raw(database, profile, location, place.radius_m)
     if lowest.max() == NODATA_CENTI:
         raise outside_coverage(place.lon_deg, place.lat_deg)
 
@@ -345,6 +349,19 @@ def check_uncertainty(found: Findings, served: Served, places: Sequence[Place | 
     for place in places:
         if place is not None:
             found.within("location: uncertainty", place.radius_m, 0.0, served.loop.max_uncertainty_m)
+
+
+def circle_of(place: Place) -> tuple[float, float, float]:
+    """Longitude, latitude and radius in m of a circle that holds a place; of a region around a corner."""
+    if not place.corners:
+        return place.lon_deg, place.lat_deg, place.radius_m
+    from pyproj import Geod  # few requests have a region
+
+    lon_deg, lat_deg = zip(*place.corners, strict=True)
+    own = ([place.lon_deg] * len(lon_deg), [place.lat_deg] * len(lat_deg))
+    _, _, far_m = Geod(ellps="WGS84").inv(*own, lon_deg, lat_deg)
+    # Edges are straight in degrees and bend by less between corners.
+    return place.lon_deg, place.lat_deg, 1.01 * max(far_m)
 
 
 def region_km2(corners: Sequence[tuple[float, float]]) -> float:
@@ -358,14 +375,23 @@ def region_km2(corners: Sequence[tuple[float, float]]) -> float:
 
 def checked_place(served: Served, place: Place, antenna: Antenna) -> Place:
     """The place as it is answered; the last refusals: UNIMPLEMENTED for what this database does not do."""
-    unsure = place.confidence_pct < SURE_PCT and place.radius_m > 0.0
-    if unsure or antenna.above_sea:
+    large = bool(place.corners) and region_km2(place.corners) > served.loop.max_region_km2
+    if large or antenna.above_sea or _is_unsure(place):
         check_inside(served, place)
-    if place.corners and region_km2(place.corners) > served.loop.max_region_km2:
+    if large:
         raise PawsError(Code.UNIMPLEMENTED, f"regions are at most {served.loop.max_region_km2:g} km2 here")
     if antenna.above_sea:
         raise PawsError(Code.UNIMPLEMENTED, "no ground heights here: give the height above ground (AGL)")
-    if not unsure:
+    return sure_place(served, place)
+
+
+def _is_unsure(place: Place) -> bool:
+    return place.confidence_pct < SURE_PCT and place.radius_m > 0.0
+
+
+def sure_place(served: Served, place: Place) -> Place:
+    """A place that is known well enough, its circle enlarged if need be; else UNIMPLEMENTED."""
+    if not _is_unsure(place):
         return place
     if not served.loop.enlarge_low_confidence or place.confidence_pct < _LEAST_PCT:
         raise PawsError(Code.UNIMPLEMENTED, f"places are known with {SURE_PCT} % confidence or more")

@@ -31,6 +31,7 @@ _HEIGHT_TYPES = ("AGL", "AMSL")
 _FULL_CIRCLE_DEG, _HIGHEST_M = 360.0, 10_000.0
 _FEWEST_CORNERS, _MOST_CORNERS = 4, 100
 _FEWEST_POINTS, _MOST_SPECTRA = 2, 100
+_NARROWEST_HZ = 1.0
 SURE_PCT = 95
 
 
@@ -377,6 +378,8 @@ def _read_profile(found: Findings, points: object, name: str) -> list[tuple[floa
     hz = [point[0] for point in read]
     if any(b < a for a, b in itertools.pairwise(hz)) or any(hz[k] == hz[k + 2] for k in range(len(hz) - 2)):
         found.wrong(name, "is not in the order of its frequencies, at most two points at one")
+    if hz and hz[-1] - hz[0] < _NARROWEST_HZ:
+        found.wrong(name, "covers no frequency")
     return read
 
 

@@ -22,8 +22,11 @@ from pipeline.loop.asking import (
     check_registered,
     check_standing,
     check_uncertainty,
+    circle_of,
     kind_of,
     read_desc,
+    says_master,
+    sure_place,
 )
 from pipeline.loop.devices import PLACE_STEPS, device_key_of
 from pipeline.loop.members import DeviceDesc, Members, Place, UsedSpectrum, read_place, read_spectra
@@ -33,7 +36,7 @@ from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import OFFER, USE
 from pipeline.loop.uses import ALIVE, ChannelUse, Offer, offer_of, until_s_of, uses_within, window_at
-from pipeline.loop.withdrawals import orders_in_force
+from pipeline.loop.withdrawals import Order, channel_numbers, orders_in_force, withdrawn_channels
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError
 
 _WGS84 = Geod(ellps="WGS84")
@@ -59,8 +62,8 @@ def notify_use(served: Served, params: Members, now_s: float) -> JsonObject:
             orders = orders_in_force(connection, at_s)
             row = check_standing(connection, orders, notice.key, notice.rulesets)
             check_registered(notice.rulesets, notice.device, row, brings_owner=False)
-            if not _is_known(connection, notice, at_s):
-                _replace(connection, served, notice, at_s)
+            notice = notice._replace(place=sure_place(served, notice.place))
+            _replace(connection, served, notice, orders, at_s)
         else:
             end_uses(connection, notice.key, at_s, "ended")
     return {"type": "SPECTRUM_USE_RESP", "version": PAWS_VERSION}
@@ -71,6 +74,8 @@ def _read(served: Served, params: Members) -> UseNotice:
     is_slave = kind_of(found, params).slave
     found.require(params, ["masterDeviceLocation" if is_slave else "location"])
     device = read_desc(found, params, "deviceDesc", rulesets)
+    if device is not None and is_slave and says_master(device):
+        found.wrong("masterDeviceLocation", "stands beside a device that is a master")
     read_desc(found, params, "masterDeviceDesc", rulesets, demanded=False)
     places = [read_place(found, params, name) for name in ("location", "masterDeviceLocation")]
     check_uncertainty(found, served, places)
@@ -85,53 +90,66 @@ def _read(served: Served, params: Members) -> UseNotice:
     )
 
 
-def _is_known(connection: Connection, notice: UseNotice, at_s: int) -> bool:
-    """Whether the device's use is the same already: a notice that is sent again changes nothing."""
-    wanted = select(USE.c.body_sha256).where(
-        USE.c.device_key == notice.key, USE.c.state == "active", USE.c.until_at > at_s
-    )
-    found = {row.body_sha256 for row in connection.execute(wanted)}
-    return found == {notice.body_sha256}
-
-
-def _replace(connection: Connection, served: Served, notice: UseNotice, at_s: int) -> None:
-    """Put a use in the place of the device's former one."""
+def _replace(
+    connection: Connection, served: Served, notice: UseNotice, orders: Sequence[Order], at_s: int
+) -> None:
+    """Put a use in the place of the device's former one; one that is the same goes on."""
     offer, uses = _allowed(_living_offers(connection, served, notice, at_s), notice, at_s)
+    # Of slaves that may be anywhere in their master's reach the offer's circle is that.
+    circle = max(circle_of(notice.place), offer.circle, key=lambda one: one[2])
+    _refuse_stopped(orders, notice.place, circle[2], uses)
     until_s = until_s_of(offer, at_s, notice.spectra)
-    _check_sum(connection, served, notice, offer, uses, at_s)
-    end_uses(connection, notice.key, at_s, "ended")
-    common = {
-        "created_at": at_s,
-        "device_key": notice.key,
-        "offer_id": offer.offer_id,
-        "run_id": offer.run_id,
+    new = [CountedUse(0, offer.layers, str(one.segment.channel), one.eirp_cdbm, *circle) for one in uses]
+    _check_sum(connection, served, notice.key, new, at_s)
+    wanted = {
         "profile": offer.profile,
         "layers": list(offer.layers),
-        "lon_e7": round(notice.place.lon_deg * PLACE_STEPS),
-        "lat_e7": round(notice.place.lat_deg * PLACE_STEPS),
-        "radius_m": notice.place.radius_m,
+        "lon_e7": round(circle[0] * PLACE_STEPS),
+        "lat_e7": round(circle[1] * PLACE_STEPS),
+        "radius_m": circle[2],
         "body_sha256": notice.body_sha256,
-        "from_at": at_s,
-        "until_at": until_s,
-        "state": "active",
     }
-    connection.execute(insert(USE), [common | _channel_columns(one) for one in uses])
+    life = {"offer_id": offer.offer_id, "run_id": offer.run_id, "until_at": until_s}
+    if _goes_on(connection, notice.key, wanted, life):
+        return
+    end_uses(connection, notice.key, at_s, "ended")
+    common = wanted | life | {"created_at": at_s, "device_key": notice.key, "from_at": at_s}
+    rows = [common | {"state": "active"} | _channel_columns(one) for one in uses]
+    connection.execute(insert(USE), rows)
+
+
+def _goes_on(connection: Connection, key: str, wanted: JsonObject, life: JsonObject) -> bool:
+    """Whether the device's use is the same already: a notice that is sent again prolongs it, or nothing."""
+    of_device = (USE.c.device_key == key, USE.c.state.in_(ALIVE))
+    found = connection.execute(select(USE).where(*of_device)).mappings().all()
+    if not found or any(
+        row["state"] != "active" or any(row[name] != value for name, value in wanted.items()) for row in found
+    ):
+        return False
+    until_s = max(life["until_at"], *(row["until_at"] for row in found))
+    if any(row["until_at"] != until_s for row in found):
+        connection.execute(update(USE).where(*of_device).values(life | {"until_at": until_s}))
+    return True
+
+
+def _refuse_stopped(
+    orders: Sequence[Order], place: Place, radius_m: float, uses: Sequence[ChannelUse]
+) -> None:
+    """INVALID_VALUE for a channel that was withdrawn after it was offered."""
+    stopped = withdrawn_channels(orders, place.corners or ((place.lon_deg, place.lat_deg),), radius_m)
+    for use in uses:
+        if stopped & {"*", *channel_numbers(use.segment.channel)}:
+            told = f"spectra: channel {use.segment.channel} is withdrawn: ask again"
+            raise PawsError(Code.INVALID_VALUE, told)
 
 
 def _check_sum(
-    connection: Connection,
-    served: Served,
-    notice: UseNotice,
-    offer: Offer,
-    uses: Sequence[ChannelUse],
-    at_s: int,
+    connection: Connection, served: Served, key: str, new: Sequence[CountedUse], at_s: int
 ) -> None:
     """INVALID_VALUE where others took meanwhile what was offered."""
-    others = counted_uses(connection, notice.key, at_s) if served.loop.aggregate == "enforce" else []
-    if not others or not uses:
+    others = counted_uses(connection, key, at_s) if served.loop.aggregate == "enforce" else []
+    if not others or not new:
         return
-    place = (notice.place.lon_deg, notice.place.lat_deg, notice.place.radius_m)
-    new = [CountedUse(0, offer.layers, str(use.segment.channel), use.eirp_cdbm, *place) for use in uses]
     with served.reading:
         fits = served.residual().fits(new, others)
     if not fits:
@@ -161,11 +179,8 @@ def _living_offers(connection: Connection, served: Served, notice: UseNotice, at
     of = OFFER.c
     wanted = select(OFFER).where(of.device_key == notice.key, of.expires_at > at_s).order_by(of.id.desc())
     near_m = float(served.facts["ruleset"]["maxLocationChange"])
-    return [
-        offer_of(row)
-        for row in connection.execute(wanted)
-        if _distance_m(row.lon_e7 / PLACE_STEPS, row.lat_e7 / PLACE_STEPS, notice.place) <= near_m
-    ]
+    offers = map(offer_of, connection.execute(wanted))
+    return [one for one in offers if not one.generic and _distance_m(*one.circle[:2], notice.place) <= near_m]
 
 
 def _distance_m(lon_deg: float, lat_deg: float, place: Place) -> float:

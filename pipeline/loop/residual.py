@@ -85,6 +85,10 @@ class Residual:
         self._database = database
         self._limits = limits
         self._known: OrderedDict[int, Share] = OrderedDict()
+        self._channels = {
+            str(entry["id"]): {str(one["channel"]) for one in channel_entries(database.facts, entry)}
+            for entry in database.facts["devices"]
+        }
 
     def share_of(self, use: CountedUse) -> Share:
         """The share of a use."""
@@ -94,7 +98,13 @@ class Residual:
                 self._known.popitem(last=False)
         return self._known[use.use_id]
 
+    def _knows(self, use: CountedUse) -> bool:
+        """Whether the run has the devices and the channel of a use: one before it may have had others."""
+        return all(use.channel in self._channels.get(layer, ()) for layer in use.layers)
+
     def _share_of(self, use: CountedUse) -> Share:
+        if not self._knows(use):
+            return Share(math.inf, {})
         location = location_of(self._database, use.lon_deg, use.lat_deg)
         eirp_dbm = use.eirp_cdbm / _CENTI
         limits = self._limits_of(use.layers, use.channel, location, use.radius_m)
@@ -124,6 +134,9 @@ class Residual:
         lon_deg, lat_deg, radius_m = place
         found = []
         for use in uses:
+            if not self._knows(use):
+                found.append(use)
+                continue
             both_m = self._limits.reach_m(profile) + self._limits.reach_m(use.layers[-1])
             _, _, apart_m = _WGS84.inv(lon_deg, lat_deg, use.lon_deg, use.lat_deg)
             if apart_m <= both_m + radius_m + use.radius_m:

@@ -16,18 +16,25 @@ from pipeline.loop.asking import (
     check_registered,
     check_standing,
     checked_place,
+    circle_of,
     profile_of,
     read_asked,
     request_at,
 )
-from pipeline.loop.devices import PLACE_STEPS, Registration, device_key_of, register_device
+from pipeline.loop.devices import Registration, device_key_of, register_device
 from pipeline.loop.members import Members, Place
 from pipeline.loop.residual import CountedUse, counted_uses
 from pipeline.loop.rulesets import ETSI, Ruleset, ruleset_info
 from pipeline.loop.served import Served, end_s, instant_text, polling_s
 from pipeline.loop.storage import writing
 from pipeline.loop.uses import Offer, OfferedWindow, offer_columns
-from pipeline.loop.withdrawals import Order, ordered_polling_s, orders_in_force, withdrawn_channels
+from pipeline.loop.withdrawals import (
+    Order,
+    channel_numbers,
+    ordered_polling_s,
+    orders_in_force,
+    withdrawn_channels,
+)
 from pipeline.quantise import NOT_PERMITTED
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError, frequency_ranges, spectrum
 from pipeline.query.query import (
@@ -131,7 +138,9 @@ def _setting_of(served: Served, asked: Asked, place: Place, now_s: float) -> Set
         if asked.master is not None and served.loop.slaves_need_master and not asked.generic:
             check_standing(connection, orders, device_key_of(asked.master), asked.rulesets)
             check_master(connection, asked.master, at_s)
-        uses = counted_uses(connection, asked.key, at_s) if served.loop.aggregate == "enforce" else []
+        # Slaves do not take the place of their master: its own use counts beside theirs.
+        without_key = "" if asked.generic else asked.key
+        uses = counted_uses(connection, without_key, at_s) if served.loop.aggregate == "enforce" else []
     row = row or {}
     until_s = end_s(served, at_s, row.get("valid_until"))
     from_s = max(served.run.from_s, row.get("valid_from") or 0)
@@ -147,7 +156,7 @@ def _offered(served: Served, asked: Asked, setting: Setting, place: Place) -> Of
     with served.reading:
         found = {asked.profiles[one.id]: _found(served, asked, one, place) for one in asked.rulesets}
         if setting.uses:
-            found = {name: served.residual().left(one, setting.uses) for name, one in found.items()}
+            found = {name: _left(served, place, one, setting.uses) for name, one in found.items()}
     specs: list[JsonObject] = []
     offers: list[Offer] = []
     own: JsonObject = {}
@@ -156,9 +165,17 @@ def _offered(served: Served, asked: Asked, setting: Setting, place: Place) -> Of
         windows = _windows(served, setting, place, one)
         specs.append(_spec(served, ruleset, setting, one, windows))
         if windows:
-            offers.append(_offer(served, ruleset, setting, one, windows))
+            around = (place.lon_deg, place.lat_deg, max(one.radius_m, circle_of(place)[2]))
+            made = _offer(served, ruleset, setting, one, windows)
+            offers.append(made._replace(circle=around, generic=asked.generic))
         own = own or own_members(served.database, one, windows[0].segments if windows else [])
     return Offered(place, specs, offers, own)
+
+
+def _left(served: Served, place: Place, found: Found, uses: Sequence[CountedUse]) -> Found:
+    """What uses leave of what was found; of a region, anywhere in a circle around it."""
+    around = found._replace(radius_m=max(found.radius_m, circle_of(place)[2]))
+    return found._replace(raw=served.residual().left(around, uses).raw)
 
 
 def _found(served: Served, asked: Asked, ruleset: Ruleset, place: Place) -> Found:
@@ -193,14 +210,8 @@ def _windows(served: Served, setting: Setting, place: Place, found: Found) -> tu
     stopped = withdrawn_channels(setting.orders, corners, found.radius_m)
     segments = segments_of(found.entries, found.raw)
     if stopped:
-        segments = [one for one in segments if not stopped & {"*", *_numbers(one.channel)}]
+        segments = [one for one in segments if not stopped & {"*", *channel_numbers(one.channel)}]
     return (OfferedWindow(setting.now_s, setting.until_s, tuple(segments)),)
-
-
-def _numbers(channel: int | str) -> set[str]:
-    """A channel, or a bond and the channels in it, as text."""
-    first, _, last = str(channel).partition("-")
-    return {str(channel), *map(str, range(int(first), int(last or first) + 1))}
 
 
 # --- as messages --------------------------------------------------------------------------------------------
@@ -285,19 +296,10 @@ def _offer(
         most_contiguous_hz=limits["maxContiguousBwHz"],
         least_limit_for_all=limits.get(_RESTRICTION, _LEAST_FOR_ALL) == _LEAST_FOR_ALL,
         expires_s=min(setting.now_s + setting.polling_s, setting.until_s),
+        circle=(found.location.lon_deg, found.location.lat_deg, found.radius_m),
     )
 
 
 def _offer_rows(asked: Asked, answered: Sequence[Offered]) -> list[JsonObject]:
     """Rows of the table of offers."""
-    return [
-        {
-            "device_key": asked.key,
-            "lon_e7": round(one.place.lon_deg * PLACE_STEPS),
-            "lat_e7": round(one.place.lat_deg * PLACE_STEPS),
-            "radius_m": one.place.radius_m,
-            **offer_columns(offer),
-        }
-        for one in answered
-        for offer in one.offers
-    ]
+    return [{"device_key": asked.key, **offer_columns(offer)} for one in answered for offer in one.offers]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.files import JsonObject
+from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.members import UsedSpectrum, plain
 from pipeline.query.paws import Code, PawsError, Segment, spectrum
 
@@ -20,6 +21,8 @@ _CENTI = 100.0
 ALIVE = ("active", "lost")
 # Noise of the arithmetic with levels and powers.
 _NOISE_DB = 1e-6
+# What a device reports below this counts as this: powers that are no number otherwise.
+_LEAST_DBM = -200.0
 _EDGE_HZ = 1e-3
 
 
@@ -32,7 +35,11 @@ class OfferedWindow(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """One answer: the lowest of some layers of the maps, what was offered when, what holds for all of it."""
+    """One answer: the lowest of some layers of the maps, what was offered when, what holds for all of it.
+
+    ``circle`` that it is the lowest in (longitude, latitude, radius in m); ``generic``: for slaves of which
+    nothing is known, not for the device that asked.
+    """
 
     offer_id: int | None
     run_id: str
@@ -45,6 +52,8 @@ class Offer(NamedTuple):
     most_contiguous_hz: float
     least_limit_for_all: bool
     expires_s: int
+    circle: tuple[float, float, float]
+    generic: bool = False
 
 
 class ChannelUse(NamedTuple):
@@ -68,7 +77,11 @@ def offer_columns(offer: Offer) -> JsonObject:
             offer.most_contiguous_hz,
             offer.least_limit_for_all,
             offer.layers,
+            offer.generic,
         ],
+        "lon_e7": round(offer.circle[0] * PLACE_STEPS),
+        "lat_e7": round(offer.circle[1] * PLACE_STEPS),
+        "radius_m": offer.circle[2],
         "from_at": offer.windows[0].from_s,
         "until_at": offer.windows[-1].until_s,
         "expires_at": offer.expires_s,
@@ -81,7 +94,7 @@ def offer_of(row: Any) -> Offer:  # noqa: ANN401 - a row of the table
         OfferedWindow(from_s, until_s, tuple(Segment(*segment) for segment in segments))
         for from_s, until_s, segments in row.limits
     )
-    resolutions_hz, bandwidth_hz, total_hz, contiguous_hz, least, layers = row.spec
+    resolutions_hz, bandwidth_hz, total_hz, contiguous_hz, least, layers, *generic = row.spec
     return Offer(
         row.id,
         row.run_id,
@@ -94,6 +107,8 @@ def offer_of(row: Any) -> Offer:  # noqa: ANN401 - a row of the table
         contiguous_hz,
         least,
         row.expires_at,
+        (row.lon_e7 / PLACE_STEPS, row.lat_e7 / PLACE_STEPS, row.radius_m),
+        any(generic),
     )
 
 
@@ -190,17 +205,14 @@ def _level_at(low: tuple[float, float], high: tuple[float, float], hz: float) ->
 
 def _check_widths(offer: Offer, spectra: Sequence[UsedSpectrum]) -> None:
     """INVALID_VALUE for more bandwidth, in all or in one piece, than was offered."""
-    for used in spectra:
-        blocks = _blocks([(p[0][0], p[-1][0]) for p in used.profiles if p])
-        widths_hz = [stop - start for start, stop in blocks]
-        if sum(widths_hz) > offer.most_total_hz + _EDGE_HZ:
-            told = f"spectra: {plain(sum(widths_hz))} Hz in all, at most {plain(offer.most_total_hz)}"
-            raise PawsError(Code.INVALID_VALUE, told)
-        if max(widths_hz, default=0.0) > offer.most_contiguous_hz + _EDGE_HZ:
-            told = (
-                f"spectra: {plain(max(widths_hz))} Hz in one piece, at most {plain(offer.most_contiguous_hz)}"
-            )
-            raise PawsError(Code.INVALID_VALUE, told)
+    blocks = _blocks([(p[0][0], p[-1][0]) for used in spectra for p in used.profiles if p])
+    widths_hz = [stop - start for start, stop in blocks]
+    if sum(widths_hz) > offer.most_total_hz + _EDGE_HZ:
+        told = f"spectra: {plain(sum(widths_hz))} Hz in all, at most {plain(offer.most_total_hz)}"
+        raise PawsError(Code.INVALID_VALUE, told)
+    if max(widths_hz, default=0.0) > offer.most_contiguous_hz + _EDGE_HZ:
+        told = f"spectra: {plain(max(widths_hz))} Hz in one piece, at most {plain(offer.most_contiguous_hz)}"
+        raise PawsError(Code.INVALID_VALUE, told)
 
 
 def _blocks(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -229,4 +241,4 @@ def _power_of(used: UsedSpectrum, segment: Segment) -> float | None:
             occupied_hz += stop_hz - start_hz
     if not levels_dbm:
         return None
-    return max(levels_dbm) + max(0.0, 10.0 * math.log10(occupied_hz / used.resolution_hz))
+    return max(*levels_dbm, _LEAST_DBM) + max(0.0, 10.0 * math.log10(occupied_hz / used.resolution_hz))

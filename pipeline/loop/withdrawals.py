@@ -81,6 +81,12 @@ def withdrawn_channels(
     return found
 
 
+def channel_numbers(channel: int | str) -> set[str]:
+    """A channel, or a bond and the channels in it, as text."""
+    first, _, last = str(channel).partition("-")
+    return {str(channel), *map(str, range(int(first), int(last or first) + 1))}
+
+
 def _reaches(order: Order, corners: Sequence[tuple[float, float]], radius_m: float) -> bool:
     """Whether a circle or region touches the area of an order."""
     from pyproj import Geod

@@ -164,7 +164,7 @@ _STEP_DEG, _SLACK_PX = 0.005, 1e-3
 class Database(NamedTuple):
     """An open run: ``facts`` and ``valid`` (UTC) from its manifest, query rasters by device id.
 
-    ``minima`` by device id, as they come to be needed: see ``query_region.py``.
+    ``minima`` by device id, as they come to be needed: see ``lowest_raw_at_home``.
     """
 
     folder: Path
@@ -287,11 +287,15 @@ def lowest_raw_in_region(
     """
     opened = database.rasters[profile["id"]]
     grid = opened.grid
-    x_m, y_m = database.to_grid.transform(*_along(corners_deg))
     outside = np.full(len(opened.layout.band_names), NODATA_CENTI, dtype=np.int16)
-    if not (np.isfinite(x_m).all() and np.isfinite(y_m).all()):
-        return outside
-    row, col = grid.row_col(x_m, y_m)
+    # Corners first: edges around the Earth have a hundred thousand points each.
+    for lon_deg, lat_deg in (np.asarray(corners_deg, dtype=np.float64).T, _along(corners_deg)):
+        x_m, y_m = database.to_grid.transform(lon_deg, lat_deg)
+        if not (np.isfinite(x_m).all() and np.isfinite(y_m).all()):
+            return outside
+        row, col = grid.row_col(x_m, y_m)
+        if min(row.min(), col.min()) < 0.0 or row.max() >= grid.height or col.max() >= grid.width:
+            return outside
     # In pixels, wider by what the rounding of edges to pixels could leave out.
     ring = Polygon(np.column_stack([col, row])).buffer(_SLACK_PX)
     west, north, east, south = (math.floor(edge) for edge in ring.bounds)

@@ -331,16 +331,20 @@ def test_region_is_the_lowest_of_its_pixels(client: TestClient) -> None:
     north = [(lon, lat + 0.08) for lon, lat in corners]
     assert len(ask(client, "getSpectrum", location=region(north))["result"]["channels"]) == 5
     crossing = [corners[0], corners[2], corners[1], corners[3], corners[0]]
-    large = [(14.9, 46.1), (15.4, 46.1), (15.4, 46.4), (14.9, 46.4), (14.9, 46.1)]
+    large = [(15.05, 46.2), (15.4, 46.2), (15.4, 46.4), (15.05, 46.4), (15.05, 46.2)]
+    beyond = [(14.9, 46.1), (15.4, 46.1), (15.4, 46.4), (14.9, 46.4), (14.9, 46.1)]
     far = [(lon, lat + 2.0) for lon, lat in corners]
     for given, code in (
         (corners[:-1], -202),
         (corners[:3], -202),
         (crossing, -202),
         (large, -103),
+        (beyond, -104),
         (far, -104),
     ):
         assert ask(client, "getSpectrum", location=region(given))["error"]["code"] == code
+    # Its first corner is inside.
+    assert ask(client, "init", location=region(beyond[1:] + beyond[1:2]))["error"]["code"] == -104
 
 
 def test_another_database_takes_over(results: Path, tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""How much a use counts, and what no notice may do: slaves in reach of a master, regions, odd numbers."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pipeline.loop.use_states import settle_uses
+from tests.loop.scene import BEGIN, ask, desc, place, publish_examples, serving, used
+from tests.loop.test_devices import SLAVE_DESC, run
+
+GENERIC = {"requestType": "Generic Slave", "masterDeviceLocation": place(), "location": None}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory):
+    from tests.tiny import tiny
+
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patched:
+        config = tiny.__wrapped__(folder, patched)  # type: ignore[attr-defined]
+        yield publish_examples(config, patched)
+
+
+@pytest.fixture
+def client(results: Path, tmp_path: Path):
+    with serving(results, tmp_path) as found:
+        yield found
+
+
+def notify(client: TestClient, spectra: list[dict[str, Any]], **members: Any) -> Any:
+    return ask(client, "notifySpectrumUse", spectra=spectra, **members).get("error", {"code": 0})["code"]
+
+
+def rows(tmp_path: Path, query: str) -> list[tuple]:
+    with sqlite3.connect(tmp_path / "loop.db") as connection:
+        return connection.execute(query).fetchall()
+
+
+def channels(client: TestClient, **members: Any) -> dict[int, float]:
+    found = ask(client, "getSpectrum", **members)["result"]["channels"]
+    return {one["channel"]: one["dbm"] for one in found}
+
+
+def region(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+    corners = [(west, north), (west, south), (east, south), (east, north), (west, north)]
+    return {"region": {"exterior": [{"longitude": lon, "latitude": lat} for lon, lat in corners]}}
+
+
+def test_slave_without_place_counts_in_all_of_its_masters_reach(client: TestClient, tmp_path: Path) -> None:
+    """29.34 dBm is all that the reach permits: at the master alone it would be 41 % of 33.22 dBm."""
+    behalf = {"deviceDesc": SLAVE_DESC, "masterDeviceLocation": place(), "masterDeviceDesc": desc()}
+    ask(client, "getSpectrum")
+    ask(client, "getSpectrum", **behalf, location=None)
+    assert notify(client, used(670e6, 29.34), **behalf, location=None) == 0
+    ((radius_m,),) = rows(tmp_path, "SELECT radius_m FROM use")
+    assert radius_m > 5000.0
+    assert 46 not in channels(client, deviceDesc=desc(serialNumber="2"))
+
+
+def test_use_anywhere_in_a_region_counts_at_its_worst_place(client: TestClient) -> None:
+    """Its first corner is where 33.22 dBm are permitted, its others where 29.34 dBm are."""
+    across = region(15.20, 46.30, 15.21, 46.35)
+    assert channels(client, location=across) == {46: 29.34}
+    assert notify(client, used(670e6, 29.34), location=across) == 0
+    other = {"deviceDesc": desc(serialNumber="2")}
+    assert 46 not in channels(client, **other)
+    assert 46 not in channels(client, **other, location=across)
+
+
+def test_use_of_the_master_counts_for_generic_slaves(client: TestClient) -> None:
+    ask(client, "getSpectrum")
+    assert channels(client, **GENERIC) == {46: 29.34}
+    assert notify(client, used(670e6, 33.22)) == 0
+    assert channels(client, **GENERIC) == {}
+
+
+def test_offer_to_generic_slaves_is_not_their_masters(client: TestClient, tmp_path: Path) -> None:
+    ask(client, "getSpectrum", **GENERIC)
+    assert notify(client, used(670e6, 20.0)) == -202
+    ask(client, "getSpectrum")
+    assert notify(client, used(670e6, 20.0)) == 0
+    # A notice on behalf of a slave does not take the place of its master's use.
+    assert notify(client, [], masterDeviceLocation=place()) == -202
+    assert rows(tmp_path, "SELECT state FROM use") == [("active",)]
+
+
+@pytest.mark.parametrize(
+    ("spectra", "code"),
+    [
+        (used(670e6, -5000.0), 0),
+        (used(670e6, -1e308), 0),
+        (used(670e6, 90.0, width_hz=0.0), -202),
+        (used(670e6, 90.0, width_hz=1e-4), -202),
+        (used(670e6, 20.0) + used(502e6, 0.0, 1e5), -202),  # 16 MHz in two spectra
+    ],
+)
+def test_odd_notices(client: TestClient, spectra: list[dict[str, Any]], code: int) -> None:
+    ask(client, "getSpectrum")
+    assert notify(client, spectra) == code
+
+
+def test_same_notice_lasts_as_long_as_the_newest_offer(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.loop.served._LONGEST_ANSWER_S", 3600)
+    now_s = BEGIN.timestamp()
+    clock = client.app.state.worker.served.clock
+    monkeypatch.setattr(clock, "now_s", lambda: now_s)
+    ask(client, "getSpectrum")
+    assert notify(client, used(670e6, 30.0)) == 0
+    now_s += 800
+    ask(client, "getSpectrum")
+    now_s += 200
+    assert notify(client, used(670e6, 30.0)) == 0
+    settle_uses(client.app.state.worker.served, int(BEGIN.timestamp()) + 3700)
+    ((until_s, ended),) = rows(tmp_path, "SELECT until_at, ended_at FROM use")
+    assert (until_s, ended) == (BEGIN.timestamp() + 800 + 3600, None)
+    now_s += 1000  # the newest offer is over: ask again
+    assert notify(client, used(670e6, 30.0)) == -202
+
+
+def test_withdrawn_channel_cannot_be_taken_by_an_older_offer(client: TestClient, tmp_path: Path) -> None:
+    ask(client, "getSpectrum")
+    db = f"sqlite:///{tmp_path}/loop.db"
+    run(
+        "devices",
+        "withdraw",
+        "--channel",
+        "46",
+        "--reason",
+        "x",
+        "--db",
+        db,
+        "--from",
+        "2026-12-05T07:00:00Z",
+    )
+    assert notify(client, used(670e6, 30.0)) == -202
+    assert notify(client, used(502e6, 20.0)) == 0
+
+
+def test_notice_from_an_unsure_place_is_refused(client: TestClient) -> None:
+    ask(client, "getSpectrum")
+    assert notify(client, used(670e6, 30.0), location=place(confidence=60)) == -103
+
+
+def test_use_of_a_device_that_a_new_run_lacks_leaves_nothing(client: TestClient, tmp_path: Path) -> None:
+    ask(client, "getSpectrum")
+    assert notify(client, used(670e6, 10.0)) == 0
+    with sqlite3.connect(tmp_path / "loop.db") as connection:
+        connection.execute("""UPDATE use SET layers = '["gone"]'""")
+    assert channels(client, deviceDesc=desc(serialNumber="2")) == {}
