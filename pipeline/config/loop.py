@@ -22,7 +22,7 @@ class LoopRate(Section):
     address_burst: Annotated[Whole, Field(ge=1, le=1_000_000)] = 100
     """Requests from one address at once."""
     register_per_min: Annotated[Number, Field(ge=0, le=1e6)] = 1.0
-    """Registrations of one device in a minute that change something, on average."""
+    """Registrations of one device in a minute, on average; `device_burst` at once."""
 
 
 class LoopRuleset(Section):

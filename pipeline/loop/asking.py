@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from pipeline.files import JsonObject
-from pipeline.loop.devices import device_key_of, find_device
+from pipeline.loop.devices import contact_key_of, device_key_of, find_device
 from pipeline.loop.members import (
     SURE_PCT,
     Antenna,
@@ -222,6 +222,15 @@ def check_cards(
             for name in names:
                 if not texts.get(name):
                     found.wrong(f"{member}.{role}", f"has no {name}")
+
+
+def refuse_new_owner(row: JsonObject | None, owner: Mapping[str, Sequence[Any]], member: str) -> None:
+    """INVALID_VALUE for another owner than before: that is for the regulator."""
+    card = owner.get("owner")
+    if card is None or row is None or row["owner_key"] is None:
+        return
+    if row["owner_key"] != contact_key_of(card):
+        raise PawsError(Code.INVALID_VALUE, f"{member}.owner is another one: the regulator changes owners")
 
 
 # --- which maps ---------------------------------------------------------------------------------------------

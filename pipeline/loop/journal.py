@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, delete, insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from pipeline.files import JsonObject
 from pipeline.loop.devices import PLACE_STEPS, Registration, device_key_of, note_device
@@ -58,10 +58,21 @@ class Journal:
                 return
             try:
                 self._write(lines)
-            except SQLAlchemyError as error:
+            except OperationalError as error:
                 with self._lock:
                     self._lines = [*lines, *self._lines]
                 _LOG.error("journal: %s", type(error).__name__)
+            except Exception as error:
+                _LOG.error("journal: %s, line by line", type(error).__name__)
+                self._write_each(lines)
+
+    def _write_each(self, lines: Sequence[JournalLine]) -> None:
+        """Write lines of which one cannot be: that one is left out, or it would hold up all others."""
+        for line in lines:
+            try:
+                self._write([line])
+            except Exception as error:
+                _LOG.error("journal: a line is left out, %s", type(error).__name__)
 
     def _write(self, lines: Sequence[JournalLine]) -> None:
         offers = [row | _made(line) for line in lines for row in line.offers]
@@ -98,7 +109,7 @@ def request_row(
     lon_e7, lat_e7 = _centre_e7(given.get("location"))
     return {
         "created_at": at_s,
-        "method": method[:32],
+        "method": method.replace("\0", "")[:32],
         "rpc_id": rpc_id[:256],
         "device_key": device_key_of(read_device(Findings(), desc, "")) if desc else None,
         "lon_e7": lon_e7,
@@ -114,6 +125,9 @@ def _centre_e7(location: object) -> tuple[int | None, int | None]:
     """Longitude and latitude of a place, if it is one."""
     try:
         centre = location["point"]["center"]  # type: ignore[index]
-        return round(centre["longitude"] * PLACE_STEPS), round(centre["latitude"] * PLACE_STEPS)
+        lon_deg, lat_deg = centre["longitude"], centre["latitude"]
+        if not (abs(lon_deg) <= 180.0 and abs(lat_deg) <= 90.0):
+            return None, None
+        return round(lon_deg * PLACE_STEPS), round(lat_deg * PLACE_STEPS)
     except (TypeError, KeyError, ValueError, OverflowError):
         return None, None

@@ -94,7 +94,8 @@ class Findings:
         value = given.get(name)
         if value is None:
             return None
-        if not isinstance(value, str) or not 0 < len(value.encode()) <= longest:
+        # No database keeps a text with a NUL.
+        if not isinstance(value, str) or not 0 < len(value.encode()) <= longest or "\0" in value:
             self.wrong(f"{prefix}{name}", f"is no text of 1 to {longest} octets")
             return None
         return value
@@ -420,5 +421,5 @@ def card_texts(card: Sequence[Any]) -> dict[str, str]:
         value: object = one[3]
         if isinstance(value, list):
             value = ", ".join(str(part) for part in value if part)
-        found.setdefault(one[0].lower(), str(value))
+        found.setdefault(one[0].lower(), str(value).replace("\0", ""))
     return found

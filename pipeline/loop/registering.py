@@ -19,8 +19,9 @@ from pipeline.loop.asking import (
     needs_owner,
     profile_of,
     read_desc,
+    refuse_new_owner,
 )
-from pipeline.loop.devices import Registration, contact_key_of, device_key_of, find_device, register_device
+from pipeline.loop.devices import Registration, device_key_of, find_device, register_device
 from pipeline.loop.members import (
     DeviceDesc,
     Findings,
@@ -80,10 +81,12 @@ def register(served: Served, params: Members, now_s: float) -> JsonObject:
     with writing(served.engine) as connection:
         orders = orders_in_force(connection, at_s)
         row = check_standing(connection, orders, device_key_of(given.device), rulesets)
+        accepted = _accepted(served, rulesets)
         if given.place is not None:
             check_inside(served, given.place)
-        accepted = _accepted(served, rulesets)
-        _refuse_new_owner(row, given)
+        if served.loop.registration == "off":
+            raise PawsError(Code.UNIMPLEMENTED, "this database has no registration")
+        refuse_new_owner(row, given.owner, "deviceOwner")
         register_device(connection, given._replace(ruleset_ids=[one.id for one in accepted]), at_s)
     return _infos(served, "REGISTRATION_RESP", accepted, orders, at_s)
 
@@ -115,22 +118,11 @@ def _read_registration(served: Served, params: Members) -> tuple[Registration, l
 
 
 def _accepted(served: Served, rulesets: Sequence[Ruleset]) -> list[Ruleset]:
-    """The rulesets that a device can register for here."""
-    if served.loop.registration == "off":
-        raise PawsError(Code.UNIMPLEMENTED, "this database has no registration")
+    """The rulesets that a device can register for here; NOT_REGISTERED where others have registrations."""
     accepted = [one for one in rulesets if one.registration != "off"]
-    if not accepted:
+    if not accepted and served.loop.registration != "off":
         raise PawsError(Code.NOT_REGISTERED, "none of the rulesets takes registrations")
     return accepted
-
-
-def _refuse_new_owner(row: JsonObject | None, given: Registration) -> None:
-    """INVALID_VALUE for another owner than before: that is for the regulator."""
-    card = given.owner.get("owner")
-    if card is None or row is None or row["owner_key"] is None:
-        return
-    if row["owner_key"] != contact_key_of(card):
-        raise PawsError(Code.INVALID_VALUE, "deviceOwner.owner is another one: the regulator changes owners")
 
 
 # --- slaves -------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from pipeline.query.query import answer
 
 _QUIET = {"cache-control": "no-store"}
 _STATUS = {Code.OUTSIDE_COVERAGE: 404}
-_MOST_ROWS = 1000
+_MOST_ROWS, _LONGEST_NUMBER = 1000, 18
 _PUBLIC = "public"
 _NUMBERS = {
     "lon": "longitude in degrees, WGS84",
@@ -60,7 +60,7 @@ class RequestCounts:
 
     def add(self, method: str, code: int, ms: float) -> None:
         """Count an answer."""
-        self._by_kind[method if method.isalnum() else "other", code] += 1
+        self._by_kind[method, code] += 1
         self._seconds += ms / 1e3
 
     def lines(self) -> list[str]:
@@ -118,7 +118,8 @@ class Rest:
             return Response(status_code=401, headers=_QUIET | {"www-authenticate": "Bearer"})
         after = request.query_params.get("after", "0")
         wanted = select(table.c.id, *(table.c[name] for name in columns)).order_by(table.c.id)
-        wanted = wanted.where(table.c.id > (int(after) if after.isdigit() else 0)).limit(_MOST_ROWS)
+        first = int(after) if after.isdecimal() and len(after) <= _LONGEST_NUMBER else 0
+        wanted = wanted.where(table.c.id > first).limit(_MOST_ROWS)
         if table is USE:
             wanted = wanted.where(USE.c.state.in_(ALIVE))
         with self._served.engine.connect() as connection:

@@ -123,7 +123,7 @@ def _is(several: Mapping[str, object]) -> str:
 
 
 def _has_members(family: Family, device_desc: Mapping[str, Any]) -> bool:
-    return any(name.startswith(family.own) for name in device_desc)
+    return any(name.startswith(family.own) for name, value in device_desc.items() if value is not None)
 
 
 def ruleset_info(ruleset: Ruleset, facts: JsonObject, polling_s: int) -> JsonObject:

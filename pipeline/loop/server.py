@@ -42,6 +42,7 @@ SETTINGS = "CHANNELMAPS_SERVE"
 _LOG = logging.getLogger("channelmaps.serve")
 _BODY_S, _REQUEST_S = 10.0, 30.0
 _FLUSH_S, _REFRESH_S, _SETTLE_S, _FORGET_S = 0.2, 1.0, 1.0, 3600.0
+_RETRY_S = 10
 _QUIET = {"cache-control": "no-store"}
 _SHORT_HASH = 12
 
@@ -90,6 +91,8 @@ class Worker:
     async def _paws(self, request: Request) -> Response:
         http = http_of(request.headers)
         check_http(http)
+        if not self.served.clock.is_steady():
+            raise Refused(503, {"retry-after": str(_RETRY_S)})
         self._take("address", self._address_of(request))
         envelope = read_envelope(content_of(await _body_of(request), http.content_encoding))
         self._limit_devices(envelope)
@@ -130,15 +133,15 @@ class Worker:
             at_s=int(self.served.clock.now_s()),
         )
         self.journal.add(JournalLine(row, outcome.offers, _desc_of(request.params)))
-        self.counts.add(row["method"], code, outcome.ms)
+        self.counts.add("other" if method_named(request.method) is None else row["method"], code, outcome.ms)
         _log_request(row)
         return outcome.member, outcome.content
 
     def _address_of(self, request: Request) -> str:
         """Who asks: the peer, or the last address that a trusted proxy names."""
-        forwarded = request.headers.get("x-forwarded-for", "")
+        forwarded = request.headers.getlist("x-forwarded-for")  # a proxy may add a line of its own
         if self.settings.behind_proxy and forwarded:
-            return forwarded.rpartition(",")[2].strip()
+            return forwarded[-1].rpartition(",")[2].strip()
         return request.client.host if request.client else ""
 
     def _take(self, bucket: str, key: str) -> None:
@@ -293,6 +296,7 @@ def make_app(settings: ServerSettings) -> Starlette:
         ],
         lifespan=lifespan,
     )
+    made.router.redirect_slashes = False  # devices are never sent on
     made.state.worker = worker
     return made
 

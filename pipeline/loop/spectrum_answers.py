@@ -19,9 +19,10 @@ from pipeline.loop.asking import (
     circle_of,
     profile_of,
     read_asked,
+    refuse_new_owner,
     request_at,
 )
-from pipeline.loop.devices import Registration, device_key_of, register_device
+from pipeline.loop.devices import Registration, device_key_of, find_device, register_device
 from pipeline.loop.members import Members, Place
 from pipeline.loop.residual import CountedUse, counted_uses
 from pipeline.loop.rulesets import ETSI, Ruleset, ruleset_info
@@ -108,6 +109,7 @@ def _register_owned(served: Served, asked: Asked, place: Place, at_s: int) -> No
         ids = [one.id for one in asked.rulesets]
         given = Registration(asked.device, ids, place, asked.antenna, asked.owner)
         with writing(served.engine) as connection:
+            refuse_new_owner(find_device(connection, asked.key), asked.owner, "owner")
             register_device(connection, given, at_s)
 
 
@@ -135,9 +137,10 @@ def _setting_of(served: Served, asked: Asked, place: Place, now_s: float) -> Set
         orders = orders_in_force(connection, at_s)
         row = check_standing(connection, orders, asked.key, asked.rulesets)
         check_registered(asked.rulesets, asked.device, row, brings_owner=bool(asked.owner))
-        if asked.master is not None and served.loop.slaves_need_master and not asked.generic:
+        if asked.master is not None and not asked.generic:
             check_standing(connection, orders, device_key_of(asked.master), asked.rulesets)
-            check_master(connection, asked.master, at_s)
+            if served.loop.slaves_need_master:
+                check_master(connection, asked.master, at_s)
         # Slaves do not take the place of their master: its own use counts beside theirs.
         without_key = "" if asked.generic else asked.key
         uses = counted_uses(connection, without_key, at_s) if served.loop.aggregate == "enforce" else []

@@ -1,0 +1,137 @@
+"""Clients that no server should stumble over: odd numbers and names, odd headers, a clock that goes back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pipeline.loop import journal
+from tests.loop.scene import BEGIN, RATES_OFF, ask, desc, params, place, publish_examples, serving, used
+from tests.loop.test_rest import TOKEN
+
+FCC = "rulesets: [{id: FccTvBandWhiteSpace-2010, profiles: {FIXED: fixed30}}]\n"
+
+
+def card(name: str) -> dict[str, Any]:
+    return {"owner": ["vcard", [["version", {}, "text", "4.0"], ["fn", {}, "text", name]]]}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory):
+    from tests.tiny import tiny
+
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patched:
+        config = tiny.__wrapped__(folder, patched)  # type: ignore[attr-defined]
+        yield publish_examples(config, patched)
+
+
+@pytest.fixture
+def client(results: Path, tmp_path: Path):
+    with serving(results, tmp_path, RATES_OFF + TOKEN) as found:
+        yield found
+
+
+def code(answer: dict[str, Any]) -> int:
+    return answer.get("error", {"code": 0})["code"]
+
+
+@pytest.mark.parametrize("lon", [1e12, 1e300, -1e300])
+def test_places_beyond_the_earth_do_not_stop_the_journal(client: TestClient, lon: float) -> None:
+    assert code(ask(client, "getSpectrum", location=place(46.0, lon))) == -202
+    client.app.state.worker.journal.flush()
+    ask(client, "getSpectrum")
+    assert code(ask(client, "notifySpectrumUse", spectra=used(670e6, 30.0))) == 0
+
+
+def test_line_that_cannot_be_written_holds_up_no_other(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = journal.note_device
+
+    def note_but_one(connection: Any, given: Any, now_s: int) -> None:
+        if given.device.serial_number == "odd":
+            raise ValueError
+        note(connection, given, now_s)
+
+    monkeypatch.setattr(journal, "note_device", note_but_one)
+    ask(client, "getSpectrum", deviceDesc=desc(serialNumber="odd"))
+    ask(client, "getSpectrum")
+    assert code(ask(client, "notifySpectrumUse", spectra=used(670e6, 30.0))) == 0
+
+
+def test_name_with_a_nul_is_refused(client: TestClient) -> None:
+    assert code(ask(client, "getSpectrum", deviceDesc=desc(serialNumber="a\0"))) == -202
+
+
+def test_address_is_the_last_of_several_lines(results: Path, tmp_path: Path) -> None:
+    loop = "rate: {device_per_s: 0, address_per_s: 0.001, address_burst: 1}\n"
+    with serving(results, tmp_path, loop, behind_proxy=True) as client:
+        body = json.dumps({"jsonrpc": "2.0", "id": "1", "method": "x"})
+        statuses = [
+            client.post(
+                "/paws",
+                content=body,
+                headers=[
+                    ("content-type", "application/json"),
+                    ("x-forwarded-for", f"10.0.0.{number}"),
+                    ("x-forwarded-for", "192.0.2.1"),
+                ],
+            ).status_code
+            for number in range(2)
+        ]
+    assert statuses == [200, 429]
+
+
+def test_nothing_is_redirected(client: TestClient) -> None:
+    assert client.post("/paws/", json={}, follow_redirects=False).status_code == 404
+
+
+def test_no_decision_while_the_clock_is_back(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(client, "init")
+    clock, now_s = client.app.state.worker.served.clock, BEGIN.timestamp() - 3600
+    monkeypatch.setattr(clock, "now_s", lambda: now_s)
+    response = client.post("/paws", json={"jsonrpc": "2.0", "id": "1", "method": "x"})
+    assert (response.status_code, "retry-after" in response.headers) == (503, True)
+    now_s += 7200
+    assert code(ask(client, "init")) == 0
+
+
+def test_names_of_no_method_are_counted_together(client: TestClient) -> None:
+    for number in range(3):
+        client.post("/paws", json={"jsonrpc": "2.0", "id": "1", "method": f"method{number}"})
+    assert "method1" not in client.get("/metrics").text
+    assert 'method="other",code="-32601"} 3' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("after", ["²", "9" * 30, "x", "-1"])
+def test_odd_row_numbers(client: TestClient, after: str) -> None:
+    headers = {"authorization": "Bearer secret"}
+    assert client.get("/v1/uses", params={"after": after}, headers=headers).status_code == 200
+
+
+def test_null_members_of_other_rules_are_absent(results: Path, tmp_path: Path) -> None:
+    with serving(results, tmp_path, RATES_OFF + FCC) as client:
+        given = desc(fccId=None, fccTvbdDeviceType=None, rulesetIds=None)
+        (spec,) = ask(client, "getSpectrum", deviceDesc=given)["result"]["spectrumSpecs"]
+    assert spec["rulesetInfo"]["rulesetId"] == "ETSI-EN-301-598-2.1.1"
+
+
+def test_owner_is_not_changed_by_asking(client: TestClient) -> None:
+    assert code(ask(client, "register", deviceOwner=card("A"))) == 0
+    assert code(ask(client, "getSpectrum", owner=card("A"))) == 0
+    assert code(ask(client, "getSpectrum", owner=card("B"))) == -202
+
+
+def test_registration_is_refused_in_the_order_of_checks(results: Path, tmp_path: Path) -> None:
+    abroad = params("register", location=place(47.0707, 15.4395))["location"]
+    with serving(results, tmp_path, RATES_OFF + "registration: off\n") as client:
+        assert code(ask(client, "register", location=abroad)) == -104
+        assert code(ask(client, "register")) == -103
+    own = "rulesets: [{id: ETSI-EN-301-598-2.1.1, registration: off}]\n"
+    with serving(results, tmp_path, RATES_OFF + own) as client:
+        assert code(ask(client, "register", location=abroad)) == -302
