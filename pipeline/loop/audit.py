@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import time
 import urllib.error
 import urllib.request
@@ -128,20 +129,21 @@ def audit_command(
 def _verdict(database: Database, found: Sequence[JsonObject], count: int) -> JsonObject:
     counts = Counter(str(row["finding"]) for row in found)
     unsafe = any(SEVERITY[name] == "unsafe" for name in counts)
-    share = f"the share of unsafe places is below {3.0 / max(count, 1):.2g} with 95 % confidence"
+    read = count - counts["BAD_MESSAGE"]  # what cannot be read tells of no place
+    share = f"the share of unsafe places is below {3.0 / max(read, 1):.2g} with 95 % confidence"
     return {
         "verdict": "fail" if unsafe or not count else "pass",
         "run": database.run_id,
         "answers": count,
         "findings": dict(counts.most_common()),
-        "statement": "" if unsafe or not count else share,
+        "statement": "" if unsafe or read < 1 else share,
     }
 
 
 def _rows(database: Database, number: int, one: Exchange, tolerance_db: float) -> Iterator[JsonObject]:
     """Rows of the table for an answer; one without a finding where there is none."""
-    point = one.request.get("params", {}).get("location", {}).get("point", {})
-    centre = point.get("center", {})
+    point = _member(one.request, "params", "location", "point")
+    centre = _member(point, "center")
     place = {"request": number, "lon": centre.get("longitude"), "lat": centre.get("latitude")}
     place |= {"uncertainty_m": point.get("semiMajorAxis")}
     for finding in findings_of(database, one, tolerance_db) or [AuditFinding("")]:
@@ -152,6 +154,13 @@ def _rows(database: Database, number: int, one: Exchange, tolerance_db: float) -
             "offered_dbm": finding.offered_dbm,
             "limit_dbm": finding.limit_dbm,
         }
+
+
+def _member(given: object, *names: str) -> Mapping[str, Any]:
+    """An object within another, empty where there is none."""
+    for name in names:
+        given = given.get(name) if isinstance(given, Mapping) else None
+    return given if isinstance(given, Mapping) else {}
 
 
 # --- one answer ---------------------------------------------------------------------------------------------
@@ -174,7 +183,7 @@ def findings_of(database: Database, one: Exchange, tolerance_db: float = _TOLERA
             )
         return [
             *_of_levels(database, one, instant, offered, wanted["result"], tolerance_db),
-            *_of_message(database, one, wanted["result"]),
+            *_of_message(database, one, offered, wanted["result"]),
         ]
     except (KeyError, TypeError, IndexError, ValueError, AttributeError):
         return [AuditFinding("BAD_MESSAGE")]
@@ -206,7 +215,10 @@ def _in_channel(profiles: Sequence[Sequence[Mapping[str, float]]], entry: JsonOb
     for points in profiles:
         for low, high in itertools.pairwise(points):
             if low["hz"] < entry["stop_hz"] and high["hz"] > entry["start_hz"]:
-                yield from (float(low["dbm"]), float(high["dbm"]))
+                levels_dbm = (float(low["dbm"]), float(high["dbm"]))
+                if any(map(math.isnan, levels_dbm)):
+                    raise ValueError("a level that is no number")
+                yield from levels_dbm
 
 
 def _of_levels(
@@ -218,12 +230,15 @@ def _of_levels(
     tolerance_db: float,
 ) -> Iterator[AuditFinding]:
     limits = _levels_of(database, wanted, one.request)
+    limits |= _at_other_resolutions(limits, offered)
     evaluated = wanted["spectrumSpecs"][0]["frequencyRanges"]
     for resolution_hz, by_channel in limits.items():
         given = offered.get(resolution_hz, {})
         for channel in sorted({*given, *by_channel}):
             dbm, limit_dbm = given.get(channel), by_channel.get(channel)
-            if dbm is None:
+            if dbm is None and resolution_hz not in offered and any(channel in by for by in offered.values()):
+                yield AuditFinding("TOO_HIGH", channel, None, limit_dbm)  # nothing limits it there
+            elif dbm is None:
                 yield AuditFinding("MISSING_CHANNEL", channel, None, limit_dbm)
             elif limit_dbm is None:
                 name = _not_offered(database, channel, evaluated)
@@ -234,6 +249,18 @@ def _of_levels(
                 )
             elif dbm < limit_dbm - tolerance_db - _NOISE_DB:
                 yield AuditFinding("TOO_LOW", channel, dbm, limit_dbm)
+
+
+def _at_other_resolutions(limits: _Levels, offered: _Levels) -> _Levels:
+    """Limits in resolutions that the reference does not answer in: its widest, spread evenly."""
+    widest_hz = max(limits, default=0.0)
+    return {
+        hz: {
+            name: dbm + min(0.0, 10.0 * math.log10(hz / widest_hz)) for name, dbm in limits[widest_hz].items()
+        }
+        for hz in offered.keys() - limits.keys()
+        if widest_hz > 0.0
+    }
 
 
 def _not_offered(database: Database, channel: str, evaluated: Sequence[Mapping[str, float]]) -> str:
@@ -265,23 +292,31 @@ def _mistaken(database: Database, request: JsonObject) -> Iterator[tuple[str, Js
         yield "HEIGHT_LAYER", request | {"params": params | {"antenna": antenna}}
 
 
-def _of_message(database: Database, one: Exchange, wanted: JsonObject) -> Iterator[AuditFinding]:
+def _of_message(
+    database: Database, one: Exchange, offered: _Levels, wanted: JsonObject
+) -> Iterator[AuditFinding]:
     """What is wrong beside levels: validity, polling, channels together, time."""
     result = one.response["result"]
     longest_s = wanted["spectrumSpecs"][0]["rulesetInfo"]["maxPollingSecs"]
+    end_s = _instant_s(database.valid["stopTime"])
+    several = any(len(by_channel) > 1 for by_channel in offered.values())
     for spec in result["spectrumSpecs"]:
         schedules = spec["spectrumSchedules"]
         used = [one for one in schedules if any(spectrum["profiles"] for spectrum in one["spectra"])]
-        too_late = any(one["eventTime"]["stopTime"] > database.valid["stopTime"] for one in used)
+        too_late = any(_instant_s(one["eventTime"]["stopTime"]) > end_s for one in used)
         if too_late or spec["rulesetInfo"].get("maxPollingSecs", longest_s) > longest_s:
             yield AuditFinding("TOO_LONG")
         restriction = wanted["spectrumSpecs"][0].get(_RESTRICTION)
-        several = any(len(spectrum["profiles"]) > 1 for one in used for spectrum in one["spectra"])
         if restriction == "1" and several and spec.get(_RESTRICTION) != "1":
             yield AuditFinding("SIMULTANEOUS_MISSING")
-    told = datetime.strptime(result["timestamp"], UTC_FORMAT).replace(tzinfo=UTC).timestamp()
-    if abs(told - one.received_s) > _STALE_S or result.get("runId", database.run_id) != database.run_id:
+    told_s = _instant_s(result["timestamp"])
+    if abs(told_s - one.received_s) > _STALE_S or result.get("runId", database.run_id) != database.run_id:
         yield AuditFinding("STALE")
+
+
+def _instant_s(text: str) -> float:
+    """UTC seconds of an instant of a message; ValueError for another format."""
+    return datetime.strptime(text, UTC_FORMAT).replace(tzinfo=UTC).timestamp()
 
 
 # --- answers ------------------------------------------------------------------------------------------------
@@ -297,10 +332,13 @@ def _read_answers(path: Path) -> Iterator[Exchange]:
         try:
             content = json.loads(line)
             received = datetime.fromisoformat(content["receivedAt"]).astimezone(UTC)
-            yield Exchange(content["request"], content["response"], received.timestamp())
+            if not isinstance(content["request"], dict):
+                raise TypeError
+            exchange = Exchange(content["request"], content["response"], received.timestamp())
         except (ValueError, KeyError, TypeError, RecursionError):
             allowed = '{"request": ..., "response": ..., "receivedAt": "2026-12-05T08:00:00Z"}'
             raise InputError("is no answer", file=path, row=number, allowed=allowed) from None
+        yield exchange
 
 
 def _asked(

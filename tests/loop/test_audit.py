@@ -131,7 +131,13 @@ def answered(line: Line) -> Line:
             1,
             lambda spec: spec["spectrumSchedules"][0]["eventTime"].update(stopTime="2026-12-06T23:00:00Z"),
         ),
+        (
+            "TOO_LONG",
+            1,
+            lambda spec: spec["spectrumSchedules"][0]["eventTime"].update(stopTime="9999-12-05T23:00:00Z"),
+        ),
         ("BAD_MESSAGE", 0, lambda spec: spec.pop("spectrumSchedules")),
+        ("TOO_HIGH", 1, lambda spec: spec["spectrumSchedules"][0]["spectra"].pop(1)),
     ],
 )
 def test_other_faults(
@@ -144,6 +150,47 @@ def test_other_faults(
     found = audited(scene, tmp_path, all_specs)
     assert found[0] == code
     assert set(found[1]) == {name}
+
+
+def test_only_adjacent_channels_are_several_too(scene: Any, tmp_path: Path) -> None:
+    def change(line: Line) -> None:
+        for spec in answered(line).get("spectrumSpecs", []):
+            spec["etsiEnSimultaneousChannelOperationRestriction"] = "0"
+        for spectrum in spectra(line):
+            del spectrum["profiles"][1:]
+
+    code, found = audited(scene, tmp_path, change)
+    assert (code, set(found)) == (1, {"SIMULTANEOUS_MISSING", "MISSING_CHANNEL"})
+
+
+def test_levels_in_another_resolution(scene: Any, tmp_path: Path) -> None:
+    def raised(line: Line) -> None:
+        for one in [one for one in spectra(line) if one["resolutionBwHz"] == 8e6]:
+            other = copy.deepcopy(one) | {"resolutionBwHz": 1e6}
+            for point in (point for profile in other["profiles"] for point in profile):
+                point["dbm"] -= 9.0  # 9.03 dB for an eighth of the width
+            line["response"]["result"]["spectrumSpecs"][0]["spectrumSchedules"][0]["spectra"].append(other)
+
+    code, found = audited(scene, tmp_path, raised)
+    assert (code, set(found)) == (1, {"TOO_HIGH"})
+
+
+def test_no_number_is_no_level(scene: Any, tmp_path: Path) -> None:
+    def change(line: Line) -> None:
+        for spectrum in spectra(line):
+            for point in (point for profile in spectrum["profiles"] for point in profile):
+                point["dbm"] = float("nan")
+
+    assert set(audited(scene, tmp_path, change)[1]) == {"BAD_MESSAGE"}
+
+
+def test_line_whose_request_is_none_is_refused(scene: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"request": "x", "response": {}, "receivedAt": "2026-12-05T08:00:00Z"}')
+    out = ["--out", f"{tmp_path}/out"]
+    done = CliRunner().invoke(app, ["audit", "--results", str(scene[0]), "--answers", str(path), *out])
+    assert "is no answer" in str(done.exception)
+    assert not (tmp_path / "out").exists()
 
 
 def test_places_outside_and_old_answers(scene: Any, tmp_path: Path) -> None:
