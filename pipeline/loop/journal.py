@@ -41,6 +41,7 @@ class Journal:
         """Of a database that is open."""
         self._engine = engine
         self._lines: list[JournalLine] = []
+        self.is_behind = False
         self._lock, self._writing = Lock(), Lock()
 
     def add(self, line: JournalLine) -> None:
@@ -59,12 +60,15 @@ class Journal:
             try:
                 self._write(lines)
             except OperationalError as error:
+                self.is_behind = True
                 with self._lock:
                     self._lines = [*lines, *self._lines]
                 _LOG.error("journal: %s", type(error).__name__)
             except Exception as error:
                 _LOG.error("journal: %s, line by line", type(error).__name__)
                 self._write_each(lines)
+            else:
+                self.is_behind = False
 
     def _write_each(self, lines: Sequence[JournalLine]) -> None:
         """Write lines of which one cannot be: that one is left out, or it would hold up all others."""

@@ -185,4 +185,9 @@ def _why_not(
         return str(row["state"])
     if row["valid_until"] is not None and row["valid_until"] <= now_s:
         return "licence expired"
-    return None if device.category == "slave" else "not a slave"
+    if row["valid_from"] is not None and row["valid_from"] > now_s:
+        return "licence not yet in force"
+    # The register decides; a device that says that it is a master is none either.
+    said = device.sent.get("etsiEnDeviceCategory")
+    is_slave = row["category"] == "slave" and (device.category == "slave" or said is None)
+    return None if is_slave else "not a slave"

@@ -97,6 +97,8 @@ def content_of(body: bytes, encoding: str) -> bytes:
             content = unpacking.decompress(body, LARGEST_BODY + 1)
         except zlib.error:
             raise Refused(400) from None
+        if not unpacking.eof and len(content) <= LARGEST_BODY:
+            raise Refused(400)  # cut off: its check sum is missing
     else:
         content = body
     if len(content) > LARGEST_BODY:

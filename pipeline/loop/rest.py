@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,8 @@ class Rest:
         try:
             asked = _asked(request.query_params)
             with self._served.reading:
-                return JSONResponse(answer(self._served.database, asked), headers=_QUIET)
+                now = datetime.fromtimestamp(self._served.clock.now_s(), UTC)
+                return JSONResponse(answer(self._served.database, asked, now), headers=_QUIET)
         except PawsError as error:
             status = _STATUS.get(error.code, 400)
             return JSONResponse({"error": error_object(error)}, status_code=status, headers=_QUIET)

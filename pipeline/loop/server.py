@@ -206,7 +206,7 @@ class Worker:
     def _is_writable(self) -> bool:
         with suppress(SQLAlchemyError), self.served.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
-            return True
+            return not self.journal.is_behind  # a full disk can be read
         return False
 
     async def listing(self, _: Request) -> Response:
@@ -222,13 +222,19 @@ class Worker:
             await run_in_threadpool(self.served.residual)  # takes seconds: not when the second device asks
         while True:
             await asyncio.sleep(_FLUSH_S)
-            await run_in_threadpool(self.journal.flush)
-            await run_in_threadpool(self._settle_uses)
-            self._refresh()
-            if time.monotonic() - self._forgot_s >= _FORGET_S:
-                self._forgot_s = time.monotonic()
-                now_s, keep_days = int(self.served.clock.now_s()), self.served.loop.keep_days
-                await run_in_threadpool(self.journal.forget, now_s, keep_days)
+            try:
+                await self._keep_house_once()
+            except Exception as error:  # or no use would expire from now on
+                _LOG.exception("house", exc_info=error)
+
+    async def _keep_house_once(self) -> None:
+        await run_in_threadpool(self.journal.flush)
+        await run_in_threadpool(self._settle_uses)
+        self._refresh()
+        if time.monotonic() - self._forgot_s >= _FORGET_S:
+            self._forgot_s = time.monotonic()
+            now_s, keep_days = int(self.served.clock.now_s()), self.served.loop.keep_days
+            await run_in_threadpool(self.journal.forget, now_s, keep_days)
 
 
 def _buckets_of(rate: LoopRate) -> dict[str, Buckets]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from pipeline.loop import journal
+from pipeline.loop import journal, server
 from tests.loop.scene import BEGIN, RATES_OFF, ask, desc, params, place, publish_examples, serving, used
 from tests.loop.test_rest import TOKEN
 
@@ -135,3 +138,56 @@ def test_registration_is_refused_in_the_order_of_checks(results: Path, tmp_path:
     own = "rulesets: [{id: ETSI-EN-301-598-2.1.1, registration: off}]\n"
     with serving(results, tmp_path, RATES_OFF + own) as client:
         assert code(ask(client, "register", location=abroad)) == -302
+
+
+def test_body_that_was_cut_off_is_refused(client: TestClient) -> None:
+    packed = gzip.compress(json.dumps({"jsonrpc": "2.0", "id": "1", "method": "x"}).encode())
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    statuses = [
+        client.post("/paws", content=body, headers=headers).status_code for body in (packed, packed[:-8])
+    ]
+    assert statuses == [200, 400]
+
+
+def test_fault_in_keeping_house_does_not_end_it(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def forget(now_s: int, keep_days: int) -> None:
+        calls.append(now_s)
+        raise OSError
+
+    monkeypatch.setattr(server, "_FORGET_S", 0.0)
+    with serving(results, tmp_path) as client:
+        client.app.state.worker.journal.forget = forget
+        until_s = time.monotonic() + 10.0
+        while len(calls) < 2 and time.monotonic() < until_s:
+            time.sleep(0.05)
+    assert len(calls) > 1
+
+
+def test_database_that_cannot_be_written_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise OperationalError("", {}, Exception("database or disk is full"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client.app.state.worker.journal, "_write", full)
+        ask(client, "init")
+        client.app.state.worker.journal.flush()
+        response = client.get("/health")
+        assert (response.status_code, response.json()["db"]) == (503, "failed")
+    client.app.state.worker.journal.flush()
+    assert client.get("/health").status_code == 200
+
+
+def test_master_of_the_register_is_no_slave(client: TestClient) -> None:
+    ask(client, "register")
+    given = desc(etsiEnDeviceCategory="slave")
+    (found,) = ask(client, "verifyDevice", deviceDescs=[given])["result"]["deviceValidities"]
+    assert (found["isValid"], found["reason"]) == (False, "not a slave")
+
+
+def test_availability_is_told_by_the_clock_of_the_server(client: TestClient) -> None:
+    found = client.get("/v1/availability?lon=15.2206&lat=46.4003").json()
+    assert found["timestamp"].startswith("2026-12-05T08:0")
