@@ -483,3 +483,17 @@ def test_basemap_is_asked_for_when_it_is_ticked_and_credited(scene: Scene, tmp_p
         page.context.close()
     server.shutdown()
     server.server_close()
+
+
+def test_another_run_is_read_from_its_own_folder(scene: Scene) -> None:
+    """Both sides would look equal if the page asked for its own files twice."""
+    page = scene.open("#layer=max_eirp&channel=22")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("location.hash = '#layer=max_eirp&channel=22&vs=run%3A../other/web'")
+    until(page, text_has("#right-name", "../other/web"))
+    until(page, "document.querySelector('#other').dataset.drawn === 'yes'")
+    assert f"{scene.address}other/web/maps.json" in asked
+    assert any(url.startswith(f"{scene.address}other/web/tiles/") for url in asked)
+    page.evaluate("location.hash = '#layer=max_eirp&channel=22&vs=run%3A../nowhere'")
+    until(page, text_has("#trouble", "../nowhere has no such layer"))
