@@ -71,7 +71,7 @@ def notify_use(served: Served, params: Members, now_s: float) -> JsonObject:
 
 def _read(served: Served, params: Members) -> UseNotice:
     found, rulesets = begin(served, params, "SPECTRUM_USE_NOTIFY", ["deviceDesc", "spectra"])
-    is_slave = kind_of(found, params).slave
+    is_slave = kind_of(found, {**params, "requestType": None}).slave
     found.require(params, ["masterDeviceLocation" if is_slave else "location"])
     device = read_desc(found, params, "deviceDesc", rulesets)
     if device is not None and is_slave and says_master(device):
@@ -180,12 +180,14 @@ def _living_offers(connection: Connection, served: Served, notice: UseNotice, at
     wanted = select(OFFER).where(of.device_key == notice.key, of.expires_at > at_s).order_by(of.id.desc())
     near_m = float(served.facts["ruleset"]["maxLocationChange"])
     offers = map(offer_of, connection.execute(wanted))
-    return [one for one in offers if not one.generic and _distance_m(*one.circle[:2], notice.place) <= near_m]
+    return [one for one in offers if not one.generic and _beyond_m(one, notice.place) <= near_m]
 
 
-def _distance_m(lon_deg: float, lat_deg: float, place: Place) -> float:
-    _, _, distance_m = _WGS84.inv(lon_deg, lat_deg, place.lon_deg, place.lat_deg)
-    return float(distance_m)
+def _beyond_m(offer: Offer, place: Place) -> float:
+    """How far a device has moved since an offer, or is less certain of its place by."""
+    lon_deg, lat_deg, radius_m = circle_of(place)
+    _, _, moved_m = _WGS84.inv(*offer.circle[:2], lon_deg, lat_deg)
+    return float(moved_m) + max(0.0, radius_m - offer.circle[2])
 
 
 def _allowed(offers: Sequence[Offer], notice: UseNotice, at_s: int) -> tuple[Offer, list[ChannelUse]]:

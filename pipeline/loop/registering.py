@@ -93,7 +93,7 @@ def register(served: Served, params: Members, now_s: float) -> JsonObject:
 
 def _read_registration(served: Served, params: Members) -> tuple[Registration, list[Ruleset]]:
     found, rulesets = begin(served, params, "REGISTRATION_REQ", ["deviceDesc"])
-    is_slave = kind_of(found, params).slave
+    is_slave = kind_of(found, {**params, "requestType": None}).slave
     if not is_slave or params.get("masterDeviceLocation") is None:
         found.require(params, ["location"])
     device = read_desc(found, params, "deviceDesc", rulesets)

@@ -154,3 +154,17 @@ def test_use_of_a_device_that_a_new_run_lacks_leaves_nothing(client: TestClient,
     with sqlite3.connect(tmp_path / "loop.db") as connection:
         connection.execute("""UPDATE use SET layers = '["gone"]'""")
     assert channels(client, deviceDesc=desc(serialNumber="2")) == {}
+
+
+def test_offer_is_for_the_circle_that_was_asked_for(client: TestClient) -> None:
+    """33 dBm are for 20 m around the place; 9 km around it 29.34 dBm are all there is."""
+    ask(client, "getSpectrum")
+    assert notify(client, used(670e6, 33.0), location=place(axis_m=9000)) == -202
+    assert notify(client, used(670e6, 33.0), location=place(axis_m=71)) == -202
+    assert notify(client, used(670e6, 33.0), location=place(axis_m=69)) == 0
+
+
+def test_members_of_other_messages_are_ignored(client: TestClient) -> None:
+    ask(client, "getSpectrum")
+    assert notify(client, used(670e6, 30.0), requestType="x") == 0
+    assert "result" in ask(client, "register", requestType="x")
