@@ -119,7 +119,7 @@ def test_unknown_key_is_refused_with_the_known_ones(tmp_path, edit, row, known):
         ({"pattern": "AP7", "diameter_m": 1.0}, "AP8"),
         ({"pattern": "AP8", "gain_dbi": 9.0}, "9.3"),
         ({"pattern": "S.1428", "diameter_m": 0.3}, "20"),
-        ({"pattern": "AP8", "diameter_m": 0.0}, "greater than 0"),
+        ({"pattern": "AP8", "diameter_m": 0.0}, "more than 0"),
     ],
 )
 def test_antenna_without_a_pattern_is_refused(tmp_path, station, words):

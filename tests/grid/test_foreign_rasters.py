@@ -147,7 +147,7 @@ def test_sources_that_are_no_files_are_refused(tmp_path, source):
 
 def test_service_description_as_raster_is_refused(tmp_path):
     (tmp_path / "dem.tif").write_text("<GDAL_WMS><Service/></GDAL_WMS>", encoding="utf-8")
-    with pytest.raises(InputError, match="not a raster"):
+    with pytest.raises(InputError, match="no raster"):
         read_external(tmp_path / "dem.tif")
 
 

@@ -290,7 +290,7 @@ def test_missing_raster_is_refused(tmp_path):
 
 def test_text_as_raster_is_refused(tmp_path):
     (tmp_path / "a.tif").write_text("no raster", encoding="utf-8")
-    with pytest.raises(InputError, match="not a raster"):
+    with pytest.raises(InputError, match="no raster"):
         foreign_rasters.read_external(tmp_path / "a.tif")
 
 

@@ -229,7 +229,7 @@ def places_file(path: Path, text: str) -> Path:
 
 def test_places_are_read_by_column_name(tmp_path):
     path = places_file(tmp_path / "p.csv", "name,population,longitude,latitude\nPtuj,17858,15.87,46.42\n")
-    assert read_places(path) == [Settlement(15.87, 46.42, 17858.0)]
+    assert read_places(path) == [Settlement(15.87, 46.42, 17858.0, name="Ptuj")]
 
 
 @pytest.mark.parametrize(

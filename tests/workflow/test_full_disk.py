@@ -139,7 +139,7 @@ def test_publishing_to_a_disk_that_takes_no_more_leaves_latest(
     monkeypatch.setattr("pipeline.publish.job_publish.published_files", lambda _: ["public/a.txt"])
     monkeypatch.setattr(
         "pipeline.publish.job_publish.write_reports",
-        lambda reports, *_: [write_whole(path, "report") for path in reports],
+        lambda reports, *_: [write_whole(path, "report") or path for path in reports],
     )
     problem = "No space left on device"
     if disk == "read-only":

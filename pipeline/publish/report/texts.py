@@ -17,6 +17,7 @@ from pipeline.config.config import Config
 from pipeline.config.load import read_yaml
 from pipeline.config.products import REPORT_TEXTS
 from pipeline.errors import InputError
+from pipeline.territory.rasters import CheckedTerritory
 
 _SIGNS = ("language", "decimal", "thousands")
 _MEMBERS = (*_SIGNS, "texts", "labels")
@@ -63,7 +64,7 @@ class Texts(NamedTuple):
         return ", ".join([*named, *bonds])
 
 
-def check(config: Config, territory: object) -> Iterator[str]:
+def check(config: Config, _territory: CheckedTerritory) -> Iterator[str]:
     """InputError where the catalogue of the territory file lacks anything; nothing to print."""
     read_texts(config.report.texts)
     yield from ()
