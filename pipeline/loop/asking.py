@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from pipeline.files import JsonObject
+from pipeline.grid.grid import GEOD
 from pipeline.loop.devices import contact_key_of, device_key_of, find_device
 from pipeline.loop.members import (
     SURE_PCT,
@@ -364,21 +365,17 @@ def circle_of(place: Place) -> tuple[float, float, float]:
     """Longitude, latitude and radius in m of a circle that holds a place; of a region around a corner."""
     if not place.corners:
         return place.lon_deg, place.lat_deg, place.radius_m
-    from pyproj import Geod  # few requests have a region
-
     lon_deg, lat_deg = zip(*place.corners, strict=True)
     own = ([place.lon_deg] * len(lon_deg), [place.lat_deg] * len(lat_deg))
-    _, _, far_m = Geod(ellps="WGS84").inv(*own, lon_deg, lat_deg)
+    _, _, far_m = GEOD.inv(*own, lon_deg, lat_deg)
     # Edges are straight in degrees and bend by less between corners.
     return place.lon_deg, place.lat_deg, 1.01 * max(far_m)
 
 
 def region_km2(corners: Sequence[tuple[float, float]]) -> float:
     """True area of a ring."""
-    from pyproj import Geod  # few requests have a region
-
     lon_deg, lat_deg = zip(*corners, strict=True)
-    area_m2, _ = Geod(ellps="WGS84").polygon_area_perimeter(lon_deg, lat_deg)
+    area_m2, _ = GEOD.polygon_area_perimeter(lon_deg, lat_deg)
     return abs(float(area_m2)) / 1e6
 
 

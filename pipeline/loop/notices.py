@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from pyproj import Geod
 from sqlalchemy import Connection, insert, select, update
 
 from pipeline.files import JsonObject
+from pipeline.grid.grid import GEOD
 from pipeline.loop.asking import (
     begin,
     check_registered,
@@ -38,8 +38,6 @@ from pipeline.loop.tables import OFFER, USE
 from pipeline.loop.uses import ALIVE, ChannelUse, Offer, offer_of, until_s_of, uses_within, window_at
 from pipeline.loop.withdrawals import Order, channel_numbers, orders_in_force, withdrawn_channels
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError
-
-_WGS84 = Geod(ellps="WGS84")
 
 
 class UseNotice(NamedTuple):
@@ -186,7 +184,7 @@ def _living_offers(connection: Connection, served: Served, notice: UseNotice, at
 def _beyond_m(offer: Offer, place: Place) -> float:
     """How far a device has moved since an offer, or is less certain of its place by."""
     lon_deg, lat_deg, radius_m = circle_of(place)
-    _, _, moved_m = _WGS84.inv(*offer.circle[:2], lon_deg, lat_deg)
+    _, _, moved_m = GEOD.inv(*offer.circle[:2], lon_deg, lat_deg)
     return float(moved_m) + max(0.0, radius_m - offer.circle[2])
 
 

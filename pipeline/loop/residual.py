@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from pyproj import Geod
 from sqlalchemy import Connection, bindparam, select
 
+from pipeline.grid.grid import GEOD
 from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.tables import USE
 from pipeline.loop.uses import ALIVE
@@ -33,7 +33,6 @@ _NOISE = 1e-9
 _NOISE_CENTI = 1e-6
 _MOST_KNOWN = 100_000
 _FULL = 1.0 + 1e-6
-_WGS84 = Geod(ellps="WGS84")
 
 
 class Share(NamedTuple):
@@ -138,7 +137,7 @@ class Residual:
                 found.append(use)
                 continue
             both_m = self._limits.reach_m(profile) + self._limits.reach_m(use.layers[-1])
-            _, _, apart_m = _WGS84.inv(lon_deg, lat_deg, use.lon_deg, use.lat_deg)
+            _, _, apart_m = GEOD.inv(lon_deg, lat_deg, use.lon_deg, use.lat_deg)
             if apart_m <= both_m + radius_m + use.radius_m:
                 found.append(use)
         return found

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, or_, select
 
 from pipeline.files import JsonObject
+from pipeline.grid.grid import GEOD
 from pipeline.loop.tables import WITHDRAWAL
 from pipeline.query.paws import Code, PawsError
 
@@ -89,7 +90,6 @@ def channel_numbers(channel: int | str) -> set[str]:
 
 def _reaches(order: Order, corners: Sequence[tuple[float, float]], radius_m: float) -> bool:
     """Whether a circle or region touches the area of an order."""
-    from pyproj import Geod
     from shapely import Point, Polygon, from_wkb
     from shapely.ops import nearest_points
 
@@ -100,7 +100,7 @@ def _reaches(order: Order, corners: Sequence[tuple[float, float]], radius_m: flo
     if area.intersects(place):
         return True
     near, own = nearest_points(area, place)
-    _, _, distance_m = Geod(ellps="WGS84").inv(own.x, own.y, near.x, near.y)
+    _, _, distance_m = GEOD.inv(own.x, own.y, near.x, near.y)
     # Nearest in degrees is not nearest in metres: at 60 degrees it is up to twice as far.
     return bool(distance_m <= 2.0 * radius_m)
 

@@ -114,8 +114,8 @@ def _run(config_path: Path, options: RunOptions, started: datetime) -> int:
 
 
 def _run_checked(config_path: Path, options: RunOptions, started: datetime) -> int:
-    with only_one_run(wait=options.wait) as lock, own_intermediates(load_config(config_path)):
-        inputs = state_of(config_path, load_config(config_path))
+    with only_one_run(wait=options.wait) as lock, own_intermediates(config := load_config(config_path)):
+        inputs = state_of(config_path, config)
         plan = load_plan(config_path)
         before = published_manifest(plan.results)
         if not options.accept_shrink:
