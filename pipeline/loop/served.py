@@ -79,6 +79,7 @@ class Served:
         self._residual: Residual | None = None
         self.neighbours = neighbours_of(loop)
         self.flush: Callable[[], None] = lambda: None  # writes answers that wait to be written
+        self.ended_orders: set[int] = set()  # orders whose uses were ended
         self.reading = Lock()  # rasters are not for several threads
 
     @property

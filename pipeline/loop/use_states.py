@@ -6,13 +6,23 @@ interval, and a radio that does not stop is what the count is for.
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from collections.abc import Sequence
 
+from sqlalchemy import Connection, func, select, update
+
+from pipeline.loop.devices import PLACE_STEPS
 from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import DEVICE, REQUEST, USE
 from pipeline.loop.uses import ALIVE
-from pipeline.loop.withdrawals import OF_DEVICES, orders_in_force, stops
+from pipeline.loop.withdrawals import (
+    OF_DEVICES,
+    Order,
+    channel_numbers,
+    orders_in_force,
+    stops,
+    withdrawn_channels,
+)
 
 
 def settle_uses(served: Served, now_s: int) -> None:
@@ -38,24 +48,50 @@ def settle_uses(served: Served, now_s: int) -> None:
 
 
 def _end_withdrawn(served: Served, known_s: int, now_s: int) -> None:
-    """End the uses of devices that must know by now: those of orders older than a polling interval."""
+    """End the uses that orders stop of which every device must know by now, a polling interval later."""
     with served.engine.connect() as connection:
-        orders = [one for one in orders_in_force(connection, known_s) if one.scope in OF_DEVICES]
-        still = {(one.scope, one.target, one.reason) for one in orders_in_force(connection, now_s)}
-        orders = [one for one in orders if (one.scope, one.target, one.reason) in still]
+        orders = [one for one in orders_in_force(connection, now_s) if one.from_s <= known_s]
         if not orders:
             return
-        using = select(USE.c.device_key).where(USE.c.state.in_(ALIVE))
-        found = connection.execute(select(DEVICE).where(DEVICE.c.device_key.in_(using)))
-        rows = [dict(row) for row in found.mappings()]
-    stopped = {
-        row["device_key"]: order.reason
-        for row in rows
-        for order in orders
-        if stops(order, row["device_key"], row, row["ruleset_ids"])
-    }
+        stopped = {**_uses_at_places(connection, served, orders), **_uses_of_devices(connection, orders)}
     if stopped:
         with writing(served.engine) as connection:
-            for key, reason in stopped.items():
-                of_device = update(USE).where(USE.c.device_key == key, USE.c.state.in_(ALIVE))
-                connection.execute(of_device.values(state="withdrawn", ended_at=now_s, reason=reason))
+            for use_id, reason in stopped.items():
+                still = update(USE).where(USE.c.id == use_id, USE.c.state.in_(ALIVE))
+                connection.execute(still.values(state="withdrawn", ended_at=now_s, reason=reason))
+    served.ended_orders.update(one.number for one in orders)
+
+
+def _uses_of_devices(connection: Connection, orders: Sequence[Order]) -> dict[int, str]:
+    """Reason by number of the uses of devices that are stopped as a whole."""
+    of_devices = [one for one in orders if one.scope in OF_DEVICES]
+    if not of_devices:
+        return {}
+    uses = connection.execute(select(USE.c.id, USE.c.device_key).where(USE.c.state.in_(ALIVE))).all()
+    using = select(USE.c.device_key).where(USE.c.state.in_(ALIVE))
+    found = connection.execute(select(DEVICE).where(DEVICE.c.device_key.in_(using)))
+    rows = {row["device_key"]: dict(row) for row in found.mappings()}
+    stopped: dict[int, str] = {}
+    for use in uses:
+        row = rows.get(use.device_key)
+        ids = [] if row is None else row["ruleset_ids"]
+        for order in of_devices:
+            if stops(order, use.device_key, row, ids):
+                stopped[use.id] = order.reason
+    return stopped
+
+
+def _uses_at_places(connection: Connection, served: Served, orders: Sequence[Order]) -> dict[int, str]:
+    """The same of channels and areas, in which nothing new begins once an order holds: each is read once."""
+    of_places = [one for one in orders if one.scope not in OF_DEVICES]
+    if all(one.number in served.ended_orders for one in of_places):
+        return {}
+    columns = (USE.c.id, USE.c.channel, USE.c.lon_e7, USE.c.lat_e7, USE.c.radius_m)
+    stopped: dict[int, str] = {}
+    for use in connection.execute(select(*columns).where(USE.c.state.in_(ALIVE))):
+        place = ((use.lon_e7 / PLACE_STEPS, use.lat_e7 / PLACE_STEPS),)
+        channels = {"*", *channel_numbers(use.channel)}
+        for order in of_places:
+            if channels & withdrawn_channels([order], place, use.radius_m):
+                stopped[use.id] = order.reason
+    return stopped

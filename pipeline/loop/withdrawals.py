@@ -16,13 +16,15 @@ from pipeline.grid.grid import GEOD
 from pipeline.loop.tables import WITHDRAWAL
 from pipeline.query.paws import Code, PawsError
 
-# Scopes of which a device is refused as a whole; of the others channels vanish at a place.
+# Scopes of which a device is refused as a whole; of the others channels vanish at a place, and uses of them.
 OF_DEVICES = ("device", "owner", "ruleset", "all")
 
 
 class Order(NamedTuple):
-    """An order in force; ``geometry`` WKB of an area in longitude and latitude."""
+    """An order in force since ``from_s``; ``geometry`` WKB of an area in longitude and latitude."""
 
+    number: int
+    from_s: int
     scope: str
     target: str
     geometry: bytes | None
@@ -33,6 +35,8 @@ class Order(NamedTuple):
 # Made once: what is asked at every request costs more to put together than to run.
 _IN_FORCE = (
     select(
+        WITHDRAWAL.c.id,
+        WITHDRAWAL.c.from_at,
         WITHDRAWAL.c.scope,
         WITHDRAWAL.c.target,
         WITHDRAWAL.c.geometry,

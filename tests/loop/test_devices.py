@@ -309,6 +309,45 @@ def test_use_of_a_withdrawn_device_ends_when_it_must_know(
     assert states(tmp_path) == [("46", 3000, "withdrawn")]
 
 
+def area_of(tmp_path: Path, west: float, east: float) -> str:
+    ring = [[west, 46.39], [east, 46.39], [east, 46.41], [west, 46.41], [west, 46.39]]
+    shape = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    (tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [shape]}))
+    return f"{tmp_path}/a.geojson"
+
+
+@pytest.mark.parametrize(
+    ("scope", "ended"),
+    [
+        (("--channel", "46"), {"46"}),
+        (("--channel", "47"), {"47"}),
+        (("--channel", "30"), set()),
+        (("--area", "15.22,15.23"), {"46", "47"}),  # the place is 15.2206
+        (("--area", "15.221,15.23"), {"46", "47"}),  # 31 m from it, the circle is 20 m: within twice that
+        (("--area", "15.23,15.24"), set()),
+    ],
+)
+def test_running_uses_of_withdrawn_channels_and_areas_end(
+    client: TestClient, tmp_path: Path, db: str, scope: tuple[str, str], ended: set[str]
+) -> None:
+    ask(client, "getSpectrum")
+    points = [{"hz": at, "dbm": 20.0} for at in (670e6, 686e6)]
+    with_both = [{"resolutionBwHz": 8e6, "profiles": [points]}]
+    served = client.app.state.worker.served
+    client.app.state.worker.journal.flush()
+    with sqlite3.connect(tmp_path / "loop.db") as connection:  # an offer of both at once
+        connection.execute("UPDATE offer SET spec = replace(spec, '8000000, 8000000', '16000000, 16000000')")
+    assert notify(client, with_both) == 0
+    name, value = scope
+    target = area_of(tmp_path, *map(float, value.split(","))) if name == "--area" else value
+    run("devices", "withdraw", name, target, "--reason", "rescue", "--db", db)
+    ((ordered_s,),) = rows(tmp_path, "SELECT from_at FROM withdrawal")
+    settle_uses(served, ordered_s + 929)
+    assert {channel for channel, _, state in states(tmp_path) if state == "active"} == {"46", "47"}
+    settle_uses(served, ordered_s + 931)
+    assert {channel for channel, _, state in states(tmp_path) if state == "withdrawn"} == ended
+
+
 def test_withdrawn_channels_and_areas_vanish(client: TestClient, tmp_path: Path, db: str) -> None:
     def channels(**members: Any) -> list[int]:
         return [one["channel"] for one in ask(client, "getSpectrum", **members)["result"]["channels"]]
@@ -317,10 +356,8 @@ def test_withdrawn_channels_and_areas_vanish(client: TestClient, tmp_path: Path,
     assert channels() == [24, 25, 26, 47]
     info = ask(client, "getSpectrum")["result"]["spectrumSpecs"][0]["rulesetInfo"]
     assert info["maxPollingSecs"] == 60
-    ring = [[15.22, 46.39], [15.23, 46.39], [15.23, 46.41], [15.22, 46.41], [15.22, 46.39]]
-    shape = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
-    (tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [shape]}))
-    run("devices", "withdraw", "--area", f"{tmp_path}/a.geojson", "--reason", "x", "--db", db)
+    area = area_of(tmp_path, 15.22, 15.23)
+    run("devices", "withdraw", "--area", area, "--reason", "x", "--db", db)
     assert channels() == []
     assert channels(location=place(46.4003, 15.30)) == [24, 25, 26, 47]
     # A region of which a corner far from the area comes first.
