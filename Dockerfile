@@ -1,15 +1,18 @@
 # The wheel and the pinned packages on a plain Python; maps are computed in a folder of the host:
 #   docker run --rm --user "$(id -u)" -v "$PWD":/maps channelmaps run configs/x.yaml
-FROM python:3.11-slim AS wheel
-COPY . /source
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels /source
-
-FROM python:3.11-slim
+FROM python:3.11-slim AS packages
 COPY requirements.lock /
+# GDAL of rasterio takes this library from the system, and this image has none.
+RUN apt-get update && apt-get install --yes --no-install-recommends libexpat1 && rm -rf /var/lib/apt/lists/* \
+    && pip install --no-cache-dir --require-hashes --requirement /requirements.lock && rm /requirements.lock
+
+FROM packages AS wheel
+COPY . /source
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels /source
+
+FROM packages
 COPY --from=wheel /wheels /wheels
-RUN pip install --no-cache-dir --require-hashes --requirement /requirements.lock \
-    && pip install --no-cache-dir --no-deps --no-index /wheels/*.whl \
-    && rm -r /requirements.lock /wheels \
+RUN pip install --no-cache-dir --no-deps --no-index /wheels/*.whl && rm -r /wheels \
     && useradd --create-home maps && mkdir /maps && chown maps /maps \
     && mkdir --mode 1777 /var/cache/channelmaps
 # Compiled kernels and fonts are kept for the next command; whoever runs it may write there.

@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.installed-dev
+SITE := .venv/.installed-docs
 
 .PHONY: maps demo test test-all test-qgis test-web test-image bench load web docs validation lint format lock clean help
 .DELETE_ON_ERROR:
@@ -30,7 +31,8 @@ demo: $(INSTALLED)
 test: $(TOOLS)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-all: $(TOOLS)
+# Those in QGIS and in a browser too, where they are there; else they are skipped and say so.
+test-all: $(TOOLS) $(SITE)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow" --hypothesis-profile=default
 
 # PyQGIS works with the system's Python only; without it the tests that open QGIS are skipped and say so.
@@ -40,12 +42,11 @@ test-qgis: $(TOOLS)
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq qgis python3-qgis >/dev/null; }
 	$(BIN)/python -m pytest tests/publish/test_qgis.py tests/publish/test_qgis_plugin.py
 
-# Playwright drives a browser that is there already; it is no locked package because nothing else uses it.
-test-web: $(TOOLS)
+# Playwright drives a browser that is there already.
+test-web: $(TOOLS) $(SITE)
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
 	    command -v apt-get >/dev/null || { echo "make: install Chromium first" >&2; exit 1; }; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq chromium >/dev/null
-	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check playwright
 	$(BIN)/python -m pytest -m slow tests/publish/test_report_browser.py tests/publish/web
 
 test-image:
@@ -73,10 +74,8 @@ format: $(TOOLS)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-# What builds the site is no locked package because nothing else uses it.
-docs: $(INSTALLED)
+docs: $(SITE)
 	$(BIN)/python -c "from pathlib import Path; from pipeline.publish.outputs_page import update; update(Path('docs/outputs.md'))"
-	@$(BIN)/python -c 'import mkdocs, material' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check mkdocs-material
 	PYTHONPATH=. $(BIN)/python -m mkdocs build --quiet --strict
 	@echo "Open site/index.html"
 
@@ -89,15 +88,16 @@ web:
 	@command -v npm >/dev/null || { echo "make: npm not found; Node.js 20 or newer is needed" >&2; exit 1; }
 	cd pipeline/publish/web/page && npm ci --ignore-scripts --silent && npm run --silent build && npm test --silent
 
-# Only maintainers need this one; uv is not among the locked packages because nothing else uses it.
-# What `make maps` installs is in the first file; the second has what tests and checks need besides, at versions that fit the first.
+# What `make maps` installs is in the first file; the second has what tests and checks need besides, the third what the site of the
+# documentation, tests in a browser and this target need, at versions that fit the others.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
     --no-emit-index-url --extra build --extra cluster --extra server
-lock: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet uv
+BESIDES = $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml
+lock: $(SITE)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
-	$(COMPILE) --extra dev --constraint requirements.lock \
-	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml --output-file requirements-dev.lock
+	$(COMPILE) --extra dev --constraint requirements.lock $(BESIDES) --output-file requirements-dev.lock
+	$(COMPILE) --extra browser --extra docs --extra lock --extra pdf --constraint requirements.lock --constraint requirements-dev.lock \
+	    $(BESIDES) --output-file requirements-docs.lock
 
 # Published results stay.
 clean:
@@ -115,4 +115,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 $(TOOLS): requirements-dev.lock $(INSTALLED)
 	@echo "Installing what tests and checks need besides"
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock --requirement requirements-dev.lock
+	@touch $@
+
+$(SITE): requirements-docs.lock $(INSTALLED)
+	@echo "Installing what the site, tests in a browser and new lock files need besides"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock --requirement requirements-docs.lock
 	@touch $@

@@ -18,7 +18,7 @@ _ENVI = (".hdr", b"ENVI")
 _RASTER_NAMES = frozenset((".asc", ".bil", ".bip", ".bsq", ".flt", ".hgt", ".img", ".tif", ".tiff", ".vrt"))
 _MASK = ".msk"
 # GDAL's side file, and its elements that say nothing of place and values.
-_AUXILIARY = ".aux.xml"
+AUXILIARY = ".aux.xml"
 _STATISTICS = frozenset(
     [
         "PAMDataset",
@@ -121,7 +121,7 @@ def _beside(path: Path) -> list[Path]:
     longer = [path.with_name(path.name + ending) for ending in (suffix, _MASK)]
     sides = [*(path.with_suffix(suffix) for suffix in _RASTER), *longer]
     found = [part for part in sides if part.is_file()]
-    auxiliary = path.with_name(path.name + _AUXILIARY)
+    auxiliary = path.with_name(path.name + AUXILIARY)
     return [*found, auxiliary] if auxiliary.is_file() and _says_more(auxiliary) else found
 
 

@@ -173,6 +173,9 @@ class Config(Section):
     nothing "not evaluated"; the names of all files of devices end in `_partial`, and queries are refused."""
     attribution: str = ""
     """Whom readers of the maps must see credited for boundaries, places and other data."""
+    licence: str = ""
+    """Terms under which readers may use the maps, best an identifier of SPDX such as CC-BY-4.0, or words; it
+    stands in report, web map, STAC and side files of the rasters. Empty: nothing is said."""
     territory: Territory
     grid: GridSettings
     population: Population | None = None

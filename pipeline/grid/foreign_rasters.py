@@ -184,7 +184,7 @@ def _open(path: str | Path, level: int = 0) -> Iterator[DatasetReader]:
         raise InputError("file not found", file=path, allowed="an existing raster file")
     if is_virtual(Path(path)):
         _check_sources(Path(path), level)
-    # Side files .aux.xml say where others' rasters lie, their nodata, scale and unit; ours have none.
+    # Side files .aux.xml say where others' rasters lie, their nodata, scale and unit; ours do not.
     settings = GDAL_SETTINGS | {"GDAL_PAM_ENABLED": "YES"}
     with rasterio.Env(**settings), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)

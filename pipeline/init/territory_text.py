@@ -109,6 +109,7 @@ def _head(new: NewTerritory) -> Iterator[str]:
     yield f"title: {_quoted(new.country.name + ', television white spaces')}"
     yield 'notice: ""  # what a reader must know, such as that registers are not complete'
     used = [new.home.path, *new.dem, *filter(None, (new.places, new.population, new.world))]
+    yield 'licence: ""  # TO FILL IN: terms under which readers may use the maps, such as CC-BY-4.0'
     yield 'attribution: ""  # TO FILL IN: whom readers must see credited for'
     yield from textwrap.wrap(
         ", ".join(dict.fromkeys(path.name for path in used)), 100, initial_indent="# ", subsequent_indent="# "

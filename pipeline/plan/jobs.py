@@ -309,6 +309,7 @@ _ROWS = (
         settings=(
             "title",
             "attribution",
+            "licence",
             "territory",
             "channels",
             "areas.reserved",
@@ -336,6 +337,7 @@ _ROWS = (
             "title",
             "notice",
             "attribution",
+            "licence",
             "publish.limiting_service",
             "territory",
             "population",
@@ -359,6 +361,7 @@ _ROWS = (
             "title",
             "notice",
             "attribution",
+            "licence",
             "publish.limiting_service",
             "devices.id",
             "pmse.at",

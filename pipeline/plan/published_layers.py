@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pipeline.availability.allotments import block_names
 from pipeline.availability.classes import level_name, published_levels_dbm
+from pipeline.companions import AUXILIARY
 from pipeline.config.bonds import Bond
 from pipeline.config.config import Config
 from pipeline.grid.layer_files import fields_of, layer_file, two_digits
@@ -60,6 +61,11 @@ def stac_item_file(item: str) -> str:
 def style_file(name: str) -> str:
     """The style that QGIS loads with a raster: it lies beside it and has its name."""
     return Path(name).with_suffix(".qml").as_posix()
+
+
+def side_file(name: str) -> str:
+    """GDAL's side file of a raster, with what is told of its publication."""
+    return f"{name}{AUXILIARY}"
 
 
 def _combinations(

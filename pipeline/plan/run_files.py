@@ -13,6 +13,7 @@ from pipeline.plan.published_layers import (
     COLLECTION,
     LayerFile,
     published_layers,
+    side_file,
     stac_item_file,
     stac_item_of,
     style_file,
@@ -179,7 +180,10 @@ def qgis_files(plan: Plan) -> list[str]:
     population = plan.config.population
     names += [] if population is None or population.places is None else [PLACE_FILE]
     names += [] if plan.config.terrain.dem is None else [RELIEF_FILE]
-    return [*names, *map(style_file, raster_files(plan)), *map(view_file, viewed_files(plan))]
+    rasters = raster_files(plan)
+    # GDAL reads no side file of a virtual raster.
+    tagged = [side_file(name) for name in rasters if name.endswith(".tif")]
+    return [*names, *map(style_file, rasters), *tagged, *map(view_file, viewed_files(plan))]
 
 
 def viewed_files(plan: Plan) -> list[str]:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.companions import AUXILIARY
 from pipeline.config.incumbents import utc_readings
 from pipeline.files import INTERNAL, copy_whole, json_bytes, keep_from_others, write_whole
 from pipeline.hashing import file_sha256, json_hash, sha256_of_files
@@ -137,7 +138,8 @@ def damage_of(results: Path) -> tuple[Path, str] | None:
     for path, (digest, size) in known.items():
         if found[path] is None:
             return path, "is missing"
-        if found[path] != digest:
+        # GDAL adds statistics to its side files where somebody looks at a raster and may write there.
+        if found[path] != digest and not path.name.endswith(AUXILIARY):
             length = path.stat().st_size
             return path, _CHANGED if size in (None, length) else f"has {length} bytes, published were {size}"
     return None

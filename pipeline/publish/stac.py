@@ -8,6 +8,7 @@ time of an item is that of the data (register, bookings), never that of the comp
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pipeline.plan.plan import Plan
 from pipeline.plan.published_layers import stac_item_file
 from pipeline.plan.run_files import project_to_pass_on, stac_items
 from pipeline.publish.release import period_of_bookings
+from pipeline.publish.side_files import credit_line
 from pipeline.publish.styles import Scheme
 
 _VERSION = "1.1.0"
@@ -29,6 +31,8 @@ _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 # An item must have a time; a register without a date holds at any.
 _ALWAYS = {"start_datetime": "1970-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}
 _DECIMALS = 6
+# An identifier of a licence as STAC asks for it; anything else is "other", in words in the description.
+_SPDX = r"[A-Za-z0-9.-]+"
 _Json = dict[str, Any]
 
 
@@ -108,7 +112,7 @@ def collection_of(plan: Plan, box_deg: Box, time: _Json) -> _Json:
         "stac_version": _VERSION,
         "id": config.name,
         **_described(plan),
-        "license": "other",
+        "license": config.licence if re.fullmatch(_SPDX, config.licence) else "other",
         "extent": {"spatial": {"bbox": [bbox_of(box_deg)]}, "temporal": {"interval": [interval]}},
         "summaries": {
             "channelmaps:device": [device.id for device in config.devices],
@@ -152,7 +156,7 @@ def _described(plan: Plan) -> _Json:
     texts = [
         f"Maximum e.i.r.p. of white-space devices and availability of TV channels: {title}.",
         config.notice,
-        config.attribution,
+        credit_line(config.model_dump(include={"attribution", "licence"})),
     ]
     return {"title": title, "description": " ".join(text for text in texts if text)}
 

@@ -205,8 +205,9 @@ def test_published_files_are_those_of_the_interface(tiny: Path) -> None:
     # 10 channels x 3 layers, 3 levels x 2, stack, query file, statistics, not evaluated, two on choices;
     # 4 victims x 4 layers; web map: 6 files of the page, 10 channels x 2 and 3 levels, numbers
     rasters = 10 * 3 + 3 * 2 + 1 + 1 + 4 * 4
-    # QGIS: a style for each raster, 3 projects, 3 vector layers, a view for each channel
-    qgis = rasters + 3 + 3 + 10
+    # QGIS: a style for each raster, a side file for each but the stack, 3 projects, 3 vector layers, a view
+    # for each channel
+    qgis = rasters + rasters - 1 + 3 + 3 + 10
     # STAC: 10 channels, device, collection
     assert len(names) == rasters + 1 + 1 + 2 + 6 + 10 * 2 + 3 + 1 + qgis + 12
 

@@ -189,6 +189,7 @@ def main():
         stem = Path(path).stem
         draw([layer], layer.crs(), extent, result.replace(".json", f".{stem}.png"))
         alone[path]["period"] = period_of(layer)
+        alone[path]["information"] = layer.htmlMetadata()
     facts = {
         "version": Qgis.QGIS_VERSION,
         "opened": opened,

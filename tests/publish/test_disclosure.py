@@ -210,7 +210,7 @@ def band(path: Path) -> np.ndarray:
 @pytest.mark.slow
 def test_internal_layer_is_in_nothing_public(internal: Path, secret: Path) -> None:
     name = "limiting_service_fixed30_ch22"
-    assert {path.suffix for path in (internal / "internal").glob(f"{name}.*")} == {".tif", ".qml"}
+    assert {path.suffix for path in (internal / "internal").glob(f"{name}.*")} == {".tif", ".qml", ".xml"}
     np.testing.assert_array_equal(
         band(internal / f"internal/{name}.tif"), band(secret / f"public/{name}.tif")
     )

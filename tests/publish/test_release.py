@@ -211,6 +211,20 @@ def test_is_complete_notices_what_was_deleted(build: Path, damage: str) -> None:
     assert not is_complete(results)
 
 
+def test_statistics_in_a_side_file_are_no_damage(build: Path) -> None:
+    """A program that looks at a raster may write them there; the raster itself is guarded as before."""
+    side = build / "public/a.tif.aux.xml"
+    side.write_text("<PAMDataset/>")
+    files = {"public/a.tif": build / "public/a.tif", "public/a.tif.aux.xml": side}
+    folder = release(files, build.parent / "results", "run1", describe)
+    for name in ("public/a.tif.aux.xml", "public/a.tif"):
+        path = folder / name
+        assert is_complete(folder.parent)
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes() + b" ")
+    assert damage_of(folder.parent) == (folder.parent / "latest/public/a.tif", "is not what was published")
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "internal/manifest.json"])
 @pytest.mark.parametrize("change", ["gone", "note"])
 def test_damage_of_either_manifest_is_noticed(build: Path, name: str, change: str) -> None:

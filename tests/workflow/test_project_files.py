@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-RUN_TIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
+from tests.test_package import FILES, SOURCES
+
+RUN_TIME, DEVELOPMENT, SITE = "requirements.lock", "requirements-dev.lock", "requirements-docs.lock"
 
 
 def locked(repository: Path, *names: str) -> set[str]:
@@ -18,7 +20,7 @@ def locked(repository: Path, *names: str) -> set[str]:
     return {found.lower() for text in texts for found in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
 
 
-@pytest.mark.parametrize(("name", "packages"), [(RUN_TIME, 50), (DEVELOPMENT, 10)])
+@pytest.mark.parametrize(("name", "packages"), [(RUN_TIME, 50), (DEVELOPMENT, 10), (SITE, 20)])
 def test_lock_has_hashes_and_no_address(repository: Path, name: str, packages: int) -> None:
     text = (repository / name).read_text()
     assert "://" not in text
@@ -40,6 +42,30 @@ def test_locks_have_every_dependency_once(repository: Path) -> None:
     names |= {re.split(r"[\[<>=! ]", entry)[0].lower() for entry in extras["dev"]}
     assert names <= locked(repository, RUN_TIME, DEVELOPMENT)
     assert not locked(repository, RUN_TIME) & locked(repository, DEVELOPMENT)
+    site = {re.split(r"[\[<>=! ]", extras[name][0])[0].lower() for name in ("browser", "docs", "lock", "pdf")}
+    assert site <= locked(repository, SITE)
+    assert not locked(repository, RUN_TIME) & locked(repository, SITE)
+
+
+def test_packages_of_two_locks_have_one_version(repository: Path) -> None:
+    """pip refuses two versions of a package where tests in a browser install both."""
+    found = [
+        dict(re.findall(r"^([\w.-]+)==([\w.]+)", (repository / name).read_text(), re.M))
+        for name in (DEVELOPMENT, SITE)
+    ]
+    both = found[0].keys() & found[1].keys()
+    assert {name: found[0][name] for name in both} == {name: found[1][name] for name in both}
+
+
+def test_make_installs_locked_packages_only(repository: Path) -> None:
+    """A line of the Makefile or the Dockerfile that installs has hashes, or installs this package alone."""
+    lines = re.sub(
+        r"\\\n", " ", (repository / "Makefile").read_text() + (repository / "Dockerfile").read_text()
+    )
+    installing = [part for part in re.split(r"\n|&&", lines) if re.search(r"pip (install|wheel)", part)]
+    assert len(installing) >= 6
+    for line in installing:
+        assert "--require-hashes" in line or "--no-deps" in line, line
 
 
 def test_maps_need_no_tools_of_development(repository: Path) -> None:
@@ -49,6 +75,11 @@ def test_maps_need_no_tools_of_development(repository: Path) -> None:
     assert "maps: $(INSTALLED)" in makefile
     for target in ("test", "test-all", "lint", "bench", "format"):
         assert f"\n{target}: $(TOOLS)" in makefile
+
+
+def test_image_is_built_from_all_that_the_wheel_is_built_from(repository: Path) -> None:
+    let_through = (repository / ".dockerignore").read_text().split()
+    assert {f"!{name}" for name in (*SOURCES, *FILES)} <= set(let_through)
 
 
 def test_ci_script_is_executable_and_runs_the_tests(repository: Path) -> None:

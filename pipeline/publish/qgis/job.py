@@ -1,4 +1,4 @@
-"""Job qgis: a style beside every published raster, the projects, and the layers that they show besides.
+"""Job qgis: style and side file beside every published raster, the projects, and what else these show.
 
 ``<territory>.qgs`` has no data of stations: what reception tells of them is in ``internal/`` together with
 ``internal/<territory>_internal.qgs``, which shows it too. ``public/<territory>_public.qgs`` needs no other
@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.files import write_whole
+from pipeline.grid import raster
 from pipeline.grid.layer_files import style_name
 from pipeline.plan.plan import plan_of
-from pipeline.plan.published_layers import style_file
+from pipeline.plan.published_layers import side_file, style_file
 from pipeline.plan.run_files import TRANSMITTER_FILE, max_eirp_files
 from pipeline.publish.catalogue import published_rasters, shown_layers
 from pipeline.publish.legends import legend
@@ -25,6 +26,7 @@ from pipeline.publish.qgis.projects import expanded, legends_of, projects, terri
 from pipeline.publish.qgis.qml import style_text
 from pipeline.publish.qgis.views import write_views
 from pipeline.publish.release import period_of_bookings
+from pipeline.publish.side_files import side_text, tags_of
 from pipeline.publish.styles import read_schemes
 
 
@@ -38,8 +40,11 @@ def main(config: Config, build: Path, *, threads: int) -> None:
         file = published.file
         found = legends.get((file, 1)) or legend(build, file, 1, style_name(published.layer), schemes)
         # Layers of devices hold for the time of the bookings.
-        text = style_text(found, period if "device" in published.fields else None)
-        write_whole(build / style_file(file), text.encode())
+        of_device = "device" in published.fields
+        write_whole(build / style_file(file), style_text(found, period if of_device else None).encode())
+        if file.endswith(".tif"):
+            tags = tags_of(plan, raster.read_layout(build / file).long_name, of_device=of_device)
+            write_whole(build / side_file(file), side_text(tags).encode())
     view = territory_view(build / max_eirp_files(plan, plan.config.devices[0].id)[0])
     below = write_below(plan, build, view.box_deg, view.resolution_m)
     write_whole(build / TRANSMITTER_FILE, vectors.transmitter_bytes(plan.register, plan.config.territory))

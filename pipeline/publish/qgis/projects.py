@@ -35,6 +35,7 @@ from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.below import relief_legend
 from pipeline.publish.qgis.project import Labels, Node, Project, RasterLayer, Symbol, VectorLayer
 from pipeline.publish.qgis.qml import Legend
+from pipeline.publish.side_files import credit_line
 from pipeline.publish.styles import Scheme
 from pipeline.publish.web.place import box_of_pixels
 
@@ -94,7 +95,8 @@ def _title_of(plan: Plan) -> str:
 
 def _abstract_of(plan: Plan) -> str:
     """What a reader of every layer must know."""
-    return " ".join(text for text in (plan.config.notice, plan.config.attribution) if text)
+    credit = credit_line(plan.config.model_dump(include={"attribution", "licence"}))
+    return " ".join(text for text in (plan.config.notice, credit) if text)
 
 
 def territory_view(path: Path) -> TerritoryView:

@@ -16,6 +16,7 @@ from pipeline.grid.raster import Layout
 from pipeline.plan.plan import Plan
 from pipeline.plan.run_files import view_file, viewed_files
 from pipeline.publish.qgis.qml import Entry, Legend, legend_of
+from pipeline.publish.side_files import Terms, metadata_element, tags_of
 from pipeline.publish.styles import Scheme, lowest_raw
 from pipeline.quantise import NODATA_CENTI
 
@@ -30,11 +31,12 @@ def view_legend(scheme: Scheme, unit: str) -> Legend:
     return Legend(legend.title, True, tuple(entries))
 
 
-def view_text(scheme: Scheme, layout: Layout, source: str, unit: str) -> str:
-    """Text of the view of a file; ``source`` its path from the view's folder."""
+def view_text(scheme: Scheme, layout: Layout, source: str, unit: str, tags: Terms) -> str:
+    """Text of the view of a file; ``source`` its path from the view's folder, ``tags`` of its side file."""
     entries = view_legend(scheme, unit).entries
     root = ET.Element("VRTDataset", rasterXSize=str(layout.width), rasterYSize=str(layout.height))
     ET.SubElement(root, "SRS").text = layout.crs
+    root.append(metadata_element(tags))
     corner = layout.transform.to_gdal()
     ET.SubElement(root, "GeoTransform").text = ", ".join(repr(float(value)) for value in corner)
     codes = entries[1 : sum(entry.code is not None for entry in scheme.classes)]
@@ -114,7 +116,8 @@ def write_views(plan: Plan, build: Path, scheme: Scheme) -> dict[tuple[str, int]
     found = {}
     for file in viewed_files(plan):
         layout = raster.read_layout(build / file)
-        text = view_text(scheme, layout, f"../{Path(file).name}", layout.units[0])
+        tags = tags_of(plan, layout.long_name, of_device=True)
+        text = view_text(scheme, layout, f"../{Path(file).name}", layout.units[0], tags)
         write_whole(build / view_file(file), text.encode())
         found[file, 1] = view_legend(scheme, layout.units[0])
     return found

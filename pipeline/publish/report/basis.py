@@ -18,6 +18,7 @@ from pipeline.publish.release import INTERNAL_REPORT, WITHHELD
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.report.used_numbers import used_numbers
+from pipeline.publish.side_files import credit_line
 
 Facts = Mapping[str, Any]
 # The rule that writes the report: what its file says is of an earlier run.
@@ -196,7 +197,7 @@ def inputs(facts: Facts) -> list[PagePart]:
     software = facts["software"]
     versions = [f"{name} {version}" for name, version in software["packages"].items() if version]
     told = f"Python {software['python']}, {', '.join(versions)}; lock file {software['lock_sha256']}."
-    credit = facts["config"]["settings"]["attribution"]
+    credit = credit_line(facts["config"]["settings"])
     return [
         pages.element("h2", "Inputs"),
         pages.table(["setting", "file", "bytes", "SHA-256"], rows, "ppnc"),

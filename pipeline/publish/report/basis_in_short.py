@@ -13,6 +13,7 @@ from pipeline.publish.report.page import PagePart
 from pipeline.publish.report.texts import Texts
 from pipeline.publish.report.used_numbers import used_numbers
 from pipeline.publish.report.weights import OpenGroup, open_groups
+from pipeline.publish.side_files import credit_line
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.services.table import SERVICES
 
@@ -103,7 +104,7 @@ def inputs_in_short(facts: Facts, texts: Texts) -> list[PagePart]:
     head = [texts.say(f"column_{name}") for name in ("setting", "file", "sum")]
     withheld = facts.get(WITHHELD, {}).get("inputs")
     left_out = texts.say("inputs_withheld", count=withheld, file=INTERNAL_REPORT)
-    credit = config["settings"]["attribution"]
+    credit = credit_line(config["settings"])
     return [
         pages.element("h2", texts.say("inputs")),
         pages.table(head, rows, "pps", texts.say("inputs_caption")),

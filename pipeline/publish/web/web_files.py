@@ -24,6 +24,7 @@ from pipeline.grid.layer_files import archive_name, layer_file, raster_of, style
 from pipeline.layers import LAYERS
 from pipeline.plan.published_layers import published_layers
 from pipeline.plan.run_files import PAGE_FILES, RELIEF_ARCHIVE
+from pipeline.publish.side_files import credit_line
 from pipeline.publish.styles import (
     Scheme,
     class_index,
@@ -241,7 +242,7 @@ def describe(
     return {
         "format": _FORMAT,
         "title": config.title or config.name,
-        "attribution": config.attribution,
+        "attribution": credit_line(config.model_dump(include={"attribution", "licence"})),
         "statements": {key: tags.get(key, "") for key in _STATEMENTS},
         "bookings_at": config.pmse.at if config.pmse.registers else None,
         "registers_as_of": None if config.registers.as_of is None else config.registers.as_of.isoformat(),
