@@ -143,7 +143,9 @@ def settings_hash(config: BaseModel, keys: Iterable[str], **resolved: object) ->
 def plain(value: object) -> object:
     """Settings as plain data for hashing; paths become hashes of the files' contents."""
     if isinstance(value, BaseModel):
-        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+        fields = {name: plain(getattr(value, name)) for name in type(value).model_fields}
+        beside = _beside(value)
+        return {**fields, "beside": plain(beside)} if beside else fields
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -165,6 +167,12 @@ def input_files(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path
     """
     for name in type(config).model_fields:
         yield from _paths_in(getattr(config, name), f"{prefix}{name}")
+    yield from ((f"{prefix}beside.{path.name}", path) for path in _beside(config))
+
+
+def _beside(section: BaseModel) -> list[Path]:
+    """The files that a section reads without naming them (mappings of registers say which)."""
+    return list(getattr(section, "files_beside", ()))
 
 
 def _paths_in(value: object, key: str) -> Iterator[tuple[str, Path]]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from pipeline.config.base import Number, Section, Whole
+from pipeline.config.register_mapping import RegisterItem
 from pipeline.config.services import names_of_services
 from pipeline.shipped import TABLES
 
@@ -165,16 +166,17 @@ class Areas(Section):
     """Channels in which no device may transmit."""
     channel_caps: Path | None = None
     """CSV with columns channel, emission_class (1 to 5 or *), cap_dbm, source, verified."""
-    exclusions: list[Path] = []
+    exclusions: list[RegisterItem] = []
     """Polygons in which no device may transmit (GeoPackage, GeoJSON, or CSV with a column wkt in lon/lat);
-    columns channels (such as 21-23;38, or *) and reason. Quiet zones of radio astronomy belong here."""
-    masks: list[Path] = []
+    columns channels (such as 21-23;38, or *) and reason. Quiet zones of radio astronomy belong here. An item
+    may be a mapping of other columns (docs/registers.md), as of masks, relay sites and adjustments."""
+    masks: list[RegisterItem] = []
     """Limiting masks: polygons (as `exclusions`) with a cap, for incumbents whose places are unknown or not
     to be told; columns channels, cap_dbm, cap_density_dbm_per_100khz (one may be empty), reason, source."""
-    relay_sites: Path | None = None
+    relay_sites: RegisterItem | None = None
     """Sites that receive television off the air: id, lon, lat, channel, parent_lon, parent_lat."""
     relay_distances: Path = TABLES / "relay_keyhole.csv"
     """Circle and arc kept free around these sites."""
-    adjustments: list[Path] = []
+    adjustments: list[RegisterItem] = []
     """Polygons (as `exclusions`) that change the limit by DTT; columns channels, adjustment_db (-100 = off),
     who, when, why. They are listed in the manifest."""

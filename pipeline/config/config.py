@@ -13,16 +13,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    PrivateAttr,
-    Tag,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
 from pipeline.config.base import Identifier, Number, Section, Sourced, Whole, within
 from pipeline.config.bonds import DeviceChannel, bonds_fault, device_channels
@@ -52,7 +43,7 @@ from pipeline.config.reception import (
     ReceiverBand,
     sees_profiles,
 )
-from pipeline.config.register_mapping import RegisterMapping
+from pipeline.config.register_mapping import RegisterItem, files_of_item
 from pipeline.config.services import (
     OTHER_LAND,
     BorderField,
@@ -95,16 +86,6 @@ __all__ = [
 ]
 
 
-def _kind_of_item(item: object) -> str:
-    return "mapping" if isinstance(item, dict | RegisterMapping) else "file"
-
-
-RegisterItem = Annotated[
-    Annotated[Path, Tag("file")] | Annotated[RegisterMapping, Tag("mapping")], Discriminator(_kind_of_item)
-]
-"""A register with the fixed columns, or a foreign file with the mapping of its columns."""
-
-
 class Registers(Section):
     """The regulator's registers."""
 
@@ -140,21 +121,7 @@ class Registers(Section):
     @property
     def files(self) -> list[Path]:
         """The files of transmitters, those with a mapping too."""
-        named = [item.files if isinstance(item, RegisterMapping) else [item] for item in self.transmitters]
-        return [path for paths in named for path in paths]
-
-    @field_validator("transmitters")
-    @classmethod
-    def _mapped_here(cls, items: list[Path | RegisterMapping]) -> list[Path | RegisterMapping]:
-        """Refuse keys that the territory file says elsewhere; further files of a mapping are beside it."""
-        for item in items:
-            if isinstance(item, RegisterMapping):
-                if not item.files:
-                    raise ValueError("a mapping needs path, or paths")
-                for name, default in (("plan", None), ("target", "transmitters"), ("areas_out", None)):
-                    if getattr(item, name) != default:
-                        raise ValueError(f"{name} is not for a register of a territory file")
-        return [item.located(Path()) if isinstance(item, RegisterMapping) else item for item in items]
+        return [path for item in self.transmitters for path in files_of_item(item)]
 
 
 class Config(Section):

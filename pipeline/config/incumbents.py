@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.base import EpsgCode, ModelFor, Number, Section, Sourced, Whole, within
+from pipeline.config.register_mapping import RegisterItem
 from pipeline.shipped import TABLES
 
 ReceiverModel = Annotated[str, ModelFor("receiver")]
@@ -25,8 +26,8 @@ _PILOT = "Ofcom white-space pilot 2013, as coded in Microsoft's TVWS-DB-Code, Of
 class RadioAstronomy(Section):
     """Radio telescopes (Rec. ITU-R RA.769-2; docs/method.md, section 18)."""
 
-    stations: Path
-    """Register of stations: id, lon, lat, criterion, antenna_height_m, acs_db, coastal."""
+    stations: RegisterItem
+    """Register of stations: id, lon, lat, criterion, antenna_height_m, acs_db, coastal; or a mapping."""
     criteria: Path = TABLES / "ra769.csv"
     """Criteria that the register names, by system temperatures, bandwidth and integration time."""
     time_pct: Annotated[Sourced, within(1, 50)] = Sourced(
@@ -48,8 +49,8 @@ class RadioAstronomy(Section):
 class Receivers(Section):
     """Receivers protected by an interference-to-noise ratio: land mobile and PPDR."""
 
-    registers: list[Path] = []
-    """Receivers at known places, e.g. base stations."""
+    registers: list[RegisterItem] = []
+    """Receivers at known places, e.g. base stations; an item may be a mapping (docs/registers.md)."""
     area_wide: Path | None = None
     """Receivers that may stand anywhere: CSV with the radio columns of a register, separation_m, source,
     verified; protected at that distance everywhere."""
@@ -97,8 +98,8 @@ class InBand(Receivers):
 class FixedLinks(Section):
     """Receivers of fixed links (docs/method.md, section 21)."""
 
-    registers: Annotated[list[Path], Field(min_length=1)]
-    """Receiving ends, one record per direction."""
+    registers: Annotated[list[RegisterItem], Field(min_length=1)]
+    """Receiving ends, one record per direction; an item may be a mapping (docs/registers.md)."""
     i_n_db: Annotated[Sourced, within(-40, 20)] = Sourced(
         value=-20.0,
         source="1 % share of other sources in Rec. ITU-R F.1565-1, all devices together",
@@ -126,8 +127,9 @@ class Aeronautical(Section):
     """Administrations (two letters) whose land may hold stations; none: all that the table lists."""
     borders: Path | None = None
     """Country polygons with attribute iso2 within 450 km at least; none: `territory.world`."""
-    stations: Path | None = None
-    """Known stations: id, lon, lat, code, country; then only these are protected, not whole countries."""
+    stations: RegisterItem | None = None
+    """Known stations: id, lon, lat, code, country, or a mapping; then only these are protected, not whole
+    countries."""
     codes: list[str] = []
     """Systems that stations of unknown kind may have; none: all."""
     base_station: Literal["transmitting", "receiving"] = "transmitting"
@@ -242,8 +244,9 @@ def clock_change(moment: datetime, time_zone: str) -> str:
 class Pmse(Section):
     """Protection of PMSE receivers (docs/method.md, section 17); read if `services.pmse` is evaluated."""
 
-    registers: list[Path] = []
-    """Booked assignments: CSV, GeoPackage or GeoJSON; none: the service is not evaluated."""
+    registers: list[RegisterItem] = []
+    """Booked assignments: CSV, GeoPackage or GeoJSON, or a mapping of another file (docs/registers.md); none:
+    the service is not evaluated."""
     crs: EpsgCode | None = None
     """CRS of the columns easting_m and northing_m; none: assignments are placed by lon and lat."""
     at: LocalTime | None = None

@@ -9,7 +9,16 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.config.base import EpsgCode, Number, Section, Whole, on_or_off
 
@@ -38,6 +47,13 @@ PowerReference = Literal["erp", "eirp", "per_plane"]
 DttSystem = Literal["DVB-T", "DVB-T2", "ATSC", "ISDB-T", "DTMB", "ATSC3"]
 """Systems of digital television as registers name them; ATSC3 is ATSC 3.0."""
 _Axis = Literal["N", "S", "E", "W"]
+# Formats of a folder with several tables: that of the stations, which stands for the folder.
+_MAIN_TABLES = {
+    "fcc_lms": ("facility.dat",),
+    "acma_rrl": ("device_details.csv",),
+    "ised": ("tvstatio.dbf", "tv_statio.txt"),
+}
+_ANTENNA_FILES = (".msi", ".pln", ".prn", ".adf", ".pat", ".ant")
 
 
 class _Mapping(Section):
@@ -342,7 +358,7 @@ class RegisterMapping(FileText):
 
         Naming twice changes nothing.
         """
-        files = [folder / file for file in self.files]
+        files = [self._table_of(folder / file) for file in self.files]
 
         def beside(path: Path | None) -> Path | None:
             if path is None:
@@ -352,6 +368,12 @@ class RegisterMapping(FileText):
         join = self.join and self.join.model_copy(update={"path": beside(self.join.path)})
         update = {"path": None, "paths": files, "in_": [], "join": join, "patterns": beside(self.patterns)}
         return self.model_copy(update=update)
+
+    def _table_of(self, path: Path) -> Path:
+        """The table of the stations in a folder of tables; any other path as it is."""
+        names = _MAIN_TABLES.get(self.format, ())
+        found = sorted(file for file in path.iterdir() if file.name.lower() in names) if path.is_dir() else []
+        return found[0] if found else path
 
     @property
     def files(self) -> list[Path]:
@@ -363,3 +385,48 @@ class RegisterMapping(FileText):
         """The files that are read beside those: the second table, the table of patterns."""
         joined = None if self.join is None else self.join.path
         return [path for path in (joined, self.patterns) if path is not None]
+
+    @property
+    def files_beside(self) -> list[Path]:
+        """What is read besides without being named: further tables of a folder, antenna files."""
+        suffixes = {file.suffix.lower() for file in self.files if self.format in _MAIN_TABLES}
+        suffixes -= {".zip"}
+        if self.pattern is not None and self.pattern.file is not None:
+            suffixes |= {*_ANTENNA_FILES}
+        folders = {file.parent for file in self.files if suffixes and file.parent.is_dir()}
+        near = [file for folder in sorted(folders) for file in sorted(folder.iterdir())]
+        return [file for file in near if file.suffix.lower() in suffixes and file not in self.files]
+
+
+def _kind_of_item(item: object) -> str:
+    return "mapping" if isinstance(item, dict | RegisterMapping) else "file"
+
+
+def _of_territory(item: Path | RegisterMapping) -> Path | RegisterMapping:
+    """Refuse keys that the territory file says elsewhere; further files of a mapping are beside it."""
+    if not isinstance(item, RegisterMapping):
+        return item
+    if not item.files:
+        raise ValueError("a mapping needs path, or paths")
+    for name, default in (
+        ("plan", None),
+        ("target", "transmitters"),
+        ("areas_out", None),
+        ("lenient", False),
+    ):
+        if getattr(item, name) != default:
+            raise ValueError(f"{name} is not for a register of a territory file")
+    return item.located(Path())
+
+
+RegisterItem = Annotated[
+    Annotated[Path, Tag("file")] | Annotated[RegisterMapping, Tag("mapping")],
+    Discriminator(_kind_of_item),
+    AfterValidator(_of_territory),
+]
+"""A register with the fixed columns, or a foreign file with the mapping of its columns."""
+
+
+def files_of_item(item: Path | RegisterMapping) -> list[Path]:
+    """The files of a register, with fixed columns or with a mapping."""
+    return item.files if isinstance(item, RegisterMapping) else [item]

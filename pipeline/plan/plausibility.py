@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.config import Config
+from pipeline.config.register_mapping import files_of_item
 from pipeline.coverage.home_reception import estimated_idle, idle_in_coverage
 from pipeline.coverage.network import with_countries
 from pipeline.errors import InputError
@@ -217,9 +218,13 @@ def check_areas(config: Config, boundaries: Boundaries) -> Iterator[str]:
 
 def _areas_by_file(config: Config) -> Iterator[tuple[Path, list[ChannelArea]]]:
     """All areas of the configuration with their files."""
-    yield from ((path, read_exclusions([path])) for path in config.areas.exclusions)
-    yield from ((path, [mask.area for mask in read_masks([path])]) for path in config.areas.masks)
-    yield from ((path, [item.area for item in read_adjustments([path])]) for path in config.areas.adjustments)
+    areas = config.areas
+    yield from ((files_of_item(item)[0], read_exclusions([item])) for item in areas.exclusions)
+    yield from ((files_of_item(item)[0], [mask.area for mask in read_masks([item])]) for item in areas.masks)
+    yield from (
+        (files_of_item(item)[0], [adjustment.area for adjustment in read_adjustments([item])])
+        for item in areas.adjustments
+    )
 
 
 def table_lines(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +20,11 @@ from pipeline.grid.geodesy import site_frames
 from pipeline.grid.grid import LONLAT, Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.registers.areas import ChannelArea
+from pipeline.registers.named_registers import records_by_file, station_target
 from pipeline.registers.same_station import PLACES
-from pipeline.registers.stations import PMSE_KEY, TRANSMITTERS_KEY, station_files
-from pipeline.rows.row_models import read_records
-from pipeline.services.pmse.pmse_register import bookings_of
+from pipeline.registers.stations import PMSE_KEY, TRANSMITTERS_KEY, NamedStations, RelayRow, station_registers
+from pipeline.rows.text_records import Record
+from pipeline.services.pmse.pmse_register import bookings_of, pmse_target
 
 # What (lon, lat) may have been meant as, by the doubt: matrices from the right.
 _OTHER_NUMBERS = {
@@ -67,7 +68,8 @@ def transmitters_of(path: Path, named: xr.Dataset, config: Config) -> Places:
     known = named.attrs[PLACES]
     ids = named["id"].values.tolist()
     chosen = sorted(
-        (i for i, name in enumerate(ids) if known[name][0] == str(path)), key=lambda i: known[ids[i]][1]
+        (i for i, name in enumerate(ids) if path in (file := Path(known[name][0]), *file.parents)),
+        key=lambda i: known[ids[i]][1],
     )
     lon_deg, lat_deg = (named[name].values[chosen].astype(np.float64) for name in ("lon_deg", "lat_deg"))
     rows = [known[ids[i]][1] for i in chosen]
@@ -90,15 +92,16 @@ def is_home(config: Config, named: xr.Dataset) -> NDArray[np.bool_]:
 
 def station_places(config: Config) -> Iterator[Places]:
     """The rows of the registers of receivers that are evaluated, by file; of relay sites too."""
-    files = {
-        key: paths
-        for key, paths in station_files(config).items()
+    named = {
+        key: registers
+        for key, registers in station_registers(config).items()
         if (service := config.services.get(key.split(".")[1])) is not None and service.evaluated
     }
     if config.areas.relay_sites is not None:
-        files["areas.relay_sites"] = [config.areas.relay_sites]
-    for key, paths in files.items():
-        yield from (_places_of(key, path, None) for path in paths)
+        named["areas.relay_sites"] = NamedStations(RelayRow, [config.areas.relay_sites])
+    for key, (model, items) in named.items():
+        by_file = (pair for item in items for pair in records_by_file(item, station_target(model)))
+        yield from (_places_of(key, path, records, None) for path, records in by_file)
 
 
 def booking_places(config: Config) -> Iterator[Places]:
@@ -109,13 +112,17 @@ def booking_places(config: Config) -> Iterator[Places]:
         lon_deg, lat_deg = to_degrees.transform(bookings["x"].values, bookings["y"].values)
         sites = zip(lon_deg.tolist(), lat_deg.tolist(), strict=True)
         known = dict(zip(bookings["id"].values.tolist(), sites, strict=True))
-        yield from (_places_of(PMSE_KEY, path, known) for path in config.pmse.registers)
+        for item in config.pmse.registers:
+            by_file = records_by_file(item, pmse_target(config))
+            yield from (_places_of(PMSE_KEY, path, records, known) for path, records in by_file)
 
 
-def _places_of(key: str, path: Path, known: Mapping[str, tuple[float, float]] | None) -> Places:
+def _places_of(
+    key: str, path: Path, records: Sequence[Record], known: Mapping[str, tuple[float, float]] | None
+) -> Places:
     """The rows of a file with the places in ``known`` by id, or (None) those of its own columns."""
     ids, rows, places = [], [], []
-    for record in read_records(path, (), may_be_empty=True).readable:
+    for record in records:
         name = record.values.get("id", "").strip()
         place = _stated_place(record.values) if known is None else known.get(name)
         if place is not None:

@@ -36,7 +36,8 @@ from pipeline.reference.limiting_channels import offsets_narrowed, offsets_notic
 from pipeline.reference.ratios import building_loss_db
 from pipeline.registers.areas import read_adjustments, read_exclusions, read_masks
 from pipeline.registers.guard_intervals import guard_summary
-from pipeline.registers.stations import register_sizes, station_files
+from pipeline.registers.named_registers import register_sizes
+from pipeline.registers.stations import station_registers
 from pipeline.registers.transmitters import summary
 from pipeline.rows.text_records import own_rows
 from pipeline.services.evaluated import product_statement
@@ -225,8 +226,7 @@ def population_entry(plan: Plan) -> dict[str, dict[str, float]] | None:
     population = plan.config.population
     if population is None or population.places is None or not path.is_file():
         return None
-    accounts: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
-    return accounts
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def terrain_entry(plan: Plan) -> dict[str, object]:
@@ -382,7 +382,7 @@ def _path_notes(config: Config) -> list[str]:
             "Paths to receivers of other services at known places lead over terrain by Rec. ITU-R P.1812,"
             f" up to {protection.device_path_km:g} km{also}."
         ]
-    elif config.terrain.dem is not None and (station_files(config) or config.pmse.registers):
+    elif config.terrain.dem is not None and (station_registers(config) or config.pmse.registers):
         over = [
             "Receivers of other services on summits are protected as on a plain;"
             " protection.device_path: smaller would take the terrain into account."

@@ -19,13 +19,17 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.config.bonds import DeviceChannel, channels_in
-from pipeline.errors import InputError
+from pipeline.config.register_mapping import RegisterMapping
+from pipeline.errors import InputError, raise_first
 from pipeline.grid.grid import LONLAT
 from pipeline.grid.polygons import EDGE_STEP_M, read_frame
 from pipeline.grid.repair import Repair, check_degrees, checked_shape, repair_of, valid_shape
+from pipeline.registers.finishing import Target
+from pipeline.registers.named_registers import mapped_records
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     NumberCell,
+    RowModel,
     StrippedRow,
     check_record,
     columns_of,
@@ -151,36 +155,67 @@ def concerns(area: ChannelArea, channel: DeviceChannel) -> bool:
     return area.channels is None or any(number in area.channels for number in channels_in(channel))
 
 
-def read_exclusions(paths: Sequence[Path]) -> list[ChannelArea]:
+def read_exclusions(items: Sequence[Path | RegisterMapping]) -> list[ChannelArea]:
     """Exclusion areas of all files, in their order; each needs a reason."""
-    return [area for path in paths for area, _ in _read_areas(path, _ExclusionRow)]
+    return [area for item in items for area, _ in _read_areas(item, _ExclusionRow)]
 
 
-def read_masks(paths: Sequence[Path]) -> list[LimitingMask]:
+def read_masks(items: Sequence[Path | RegisterMapping]) -> list[LimitingMask]:
     """Limiting masks of all files, in their order; each needs a cap, a reason and a source."""
     return [
         LimitingMask(area, row.cap_dbm, row.cap_density_dbm_per_100khz)
-        for path in paths
-        for area, row in _read_areas(path, _MaskRow)
+        for item in items
+        for area, row in _read_areas(item, _MaskRow)
     ]
 
 
-def read_adjustments(paths: Sequence[Path]) -> list[Adjustment]:
+def read_adjustments(items: Sequence[Path | RegisterMapping]) -> list[Adjustment]:
     """Manual adjustments of all files, in their order; each needs who, when (a date) and why."""
     return [
         Adjustment(area, row.adjustment_db)
-        for path in paths
-        for area, row in _read_areas(path, _AdjustmentRow)
+        for item in items
+        for area, row in _read_areas(item, _AdjustmentRow)
     ]
 
+
+AREA_MODELS: dict[str, type[RowModel]] = {
+    "exclusions": _ExclusionRow,
+    "masks": _MaskRow,
+    "adjustments": _AdjustmentRow,
+}
+"""Kinds of rows by key of the section `areas`."""
 
 _Row = TypeVar("_Row", _ExclusionRow, _MaskRow, _AdjustmentRow)
 
 
-def _read_areas(path: Path, model: type[_Row]) -> list[tuple[ChannelArea, _Row]]:
+def _read_areas(path: Path | RegisterMapping, model: type[_Row]) -> list[tuple[ChannelArea, _Row]]:
+    if isinstance(path, RegisterMapping):
+        return _read_mapped(path, model)
     columns = columns_of(model)
     read = _read_csv if path.suffix.lower() == ".csv" else _read_layer
     return [_checked(path, drawn, model) for drawn in read(path, columns)]
+
+
+def area_target(model: type[RowModel]) -> Target:
+    """Areas of a kind as what a mapping writes."""
+    return Target("areas", model, None)
+
+
+def _read_mapped(mapping: RegisterMapping, model: type[_Row]) -> list[tuple[ChannelArea, _Row]]:
+    """The areas of a foreign file: columns by its mapping, polygons of the file or its column ``wkt``."""
+    found = mapped_records(mapping, area_target(model))
+    raise_first(found.faults)
+    columns = columns_of(model)
+    shapes: dict[Path, list[_Drawn]] = {}
+    areas = []
+    for file, record in found.records:
+        if "wkt" in mapping.columns:
+            areas.append(_checked(file, _from_wkt(file, record, columns), model))
+            continue
+        drawn = shapes.setdefault(file, []) or _read_layer(file, (), mapping.layer)
+        shapes[file] = drawn
+        areas.append(_checked(file, drawn[record.row - 1]._replace(record=record), model))
+    return areas
 
 
 def _checked(path: Path, drawn: _Drawn, model: type[_Row]) -> tuple[ChannelArea, _Row]:
@@ -218,8 +253,8 @@ def _from_wkt(path: Path, record: Record, columns: Sequence[str]) -> _Drawn:
     return _Drawn(Record(record.row, values), shape, repair_of(path, record.row, problem, shape))
 
 
-def _read_layer(path: Path, columns: Sequence[str]) -> list[_Drawn]:
-    frame = read_frame(path)
+def _read_layer(path: Path, columns: Sequence[str], layer: str | None = None) -> list[_Drawn]:
+    frame = read_frame(path, layer)
     check_columns(path, list(frame.columns), list(columns))
     repairs = {repair.row: repair for repair in frame.attrs["repairs"]}
     if frame.crs.is_projected:
@@ -227,7 +262,8 @@ def _read_layer(path: Path, columns: Sequence[str]) -> list[_Drawn]:
         frame = frame.assign(geometry=shapely.segmentize(frame.geometry.array, EDGE_STEP_M))
     shapes = map(valid_shape, frame.to_crs(LONLAT).geometry)
     texts = frame[list(columns)].astype(object).where(frame[list(columns)].notna(), "")
-    named = zip(shapes, texts.itertuples(index=False, name=None), strict=True)
+    rows = texts.itertuples(index=False, name=None) if columns else [()] * len(texts)
+    named = zip(shapes, rows, strict=True)
     return [
         _Drawn(Record(row, _stripped(columns, values)), shape, repairs.get(row))
         for row, (shape, values) in enumerate(named, start=1)

@@ -75,7 +75,9 @@ def check_entries(entries: Iterable[RegisterEntry], target: Target) -> None:
     names = {*columns_of(target.model)}
     absent = dict.fromkeys(columns_of(target.model, required=True))
     texts = {name for name in absent if target.model.model_fields[name].annotation is str}
-    texts |= {name for name in absent if name in ("polarisation", "system", "situation", *_PATTERNS)}
+    texts |= {
+        name for name in absent if name in ("polarisation", "system", "situation", "channels", *_PATTERNS)
+    }
     blank: dict[str, object] = {name: "" if name in texts else None for name in absent}
     for entry in entries:
         given = {name: value for name, value in entry.values.items() if name in names and value is not None}

@@ -6,8 +6,6 @@ left out and told. What rules leave out (status, service, duplicates) is no faul
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,15 +19,7 @@ from pydantic import ValidationError
 from pipeline.config.load import read_model
 from pipeline.config.register_mapping import FormatName, RegisterMapping
 from pipeline.errors import InputError, fault_lines, fault_of_value, in_file
-from pipeline.files import (
-    Output,
-    check_outputs,
-    json_bytes,
-    kind_of_start,
-    kind_of_table,
-    text_of_cell,
-    write_output,
-)
+from pipeline.files import Output, check_outputs, json_bytes, kind_of_start, kind_of_table, write_output
 from pipeline.grid.foreign_rasters import sampled_m
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
@@ -50,13 +40,11 @@ from pipeline.registers.named_plans import named_plan
 from pipeline.registers.register_files import areas_document, register_text, report_of, summary_lines
 from pipeline.registers.stations import ReceiverRow
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow
-from pipeline.rows.row_models import RejectedRow, check_record, refuse_unless_lenient
-from pipeline.rows.text_records import Record
+from pipeline.rows.row_models import refuse_unless_lenient
 from pipeline.shipped import TABLES
 
 _REPORT_FILE = kind_of_start("a report in JSON", rb"\s*\{")
 _HEAD_BYTES = 65_536
-_KEPT = "what the mapping keeps"
 _GEOJSON_FILE = kind_of_start("a GeoJSON", rb"\s*\{")
 _FORMATS: dict[str, Callable[[Source, Target], Reading]] = {
     "table": read_tables,
@@ -69,6 +57,9 @@ _FORMATS: dict[str, Callable[[Source, Target], Reading]] = {
     "acma_list": read_acma_list,
     "hcm_lines": read_hcm_lines,
 }
+
+
+_OF_OTHERS = ("table", "hcm_lines")
 
 
 class RegisterPlan(NamedTuple):
@@ -213,13 +204,20 @@ def read_import(mapping: RegisterMapping, plan: RegisterPlan | None, others: Map
         raise InputError("names no file", row="in", allowed="the files to read")
     if mapping.target == "transmitters" and plan is None:
         plan = plan_named(mapping.plan)
-    target = target_of(mapping, plan, others)
-    raster: ChannelPlan = plan.plan if plan is not None else []
+    return read_as(mapping, target_of(mapping, plan, others), [] if plan is None else plan.plan)
+
+
+def read_as(mapping: RegisterMapping, target: Target, raster: ChannelPlan) -> Import:
+    """Read and check all files of a mapping as a kind of register; ``raster`` of its channels, if any."""
+    if target.name != "transmitters" and mapping.format not in _OF_OTHERS:
+        raise InputError(
+            "format holds transmitters", row="format", value=mapping.format, allowed=", ".join(_OF_OTHERS)
+        )
     reading = _FORMATS[mapping.format](Source(mapping, list(mapping.files), raster), target)
+    doubt = ""
     if target.name == "transmitters":
         doubt = finish_transmitters(reading.entries, target, raster, mapping.duplicates)
     else:
-        doubt = ""
         check_entries((entry for entry in reading.entries if entry.written), target)
     return Import(mapping, target, reading, doubt)
 
@@ -263,34 +261,6 @@ def write_import(found: Import, files: ImportFiles) -> None:
     if found.doubt:
         print(f"channelmaps: {found.doubt}", file=sys.stderr)
     print("\n".join(summary_lines(reading)))
-
-
-def mapped_rows(
-    mapping: RegisterMapping, rules: RowRules, as_of: date | None
-) -> tuple[list[TransmitterRow], list[InputError], list[RejectedRow]]:
-    """The rows of a foreign file named in a territory file, as if they had been imported and read.
-
-    Returns them in order of the source, the faults of others, and what rules of the mapping leave out.
-    """
-    if mapping.as_of is None:
-        mapping = mapping.model_copy(update={"as_of": as_of})
-    found = read_import(mapping, RegisterPlan(rules.plan, rules.modes), {})
-    written = [*found.reading.written()]
-    records = csv.DictReader(io.StringIO(register_text(written, found.target), newline=""))
-    faults: list[InputError] = [*faults_of(found.reading.entries)]
-    rows: list[TransmitterRow] = []
-    for entry, cells in zip(written, records, strict=True):
-        try:
-            values = {name: text_of_cell(cell) for name, cell in cells.items()}
-            rows.append(check_record(entry.file, Record(entry.row, values), TransmitterRow, rules))
-        except InputError as fault:
-            faults.append(fault)
-    left_out = [
-        RejectedRow(str(entry.file), entry.row, "id", entry.source_id, _KEPT, f"left out: {entry.drop}")
-        for entry in found.reading.entries
-        if entry.drop
-    ]
-    return rows, faults, left_out
 
 
 def import_command(

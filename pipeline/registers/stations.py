@@ -1,4 +1,4 @@
-"""Registers of receivers of other services: files -> checked rows, in order of id.
+"""Rows of the registers of receivers of other services, and which registers a territory names.
 
 CSV, GeoPackage or GeoJSON as for transmitters. Every column without a default in a row's model must exist;
 an optional value may be empty. The first bad row is refused: a receiver left out would not be protected.
@@ -7,16 +7,13 @@ an optional value may be empty. The first bad row is refused: a receiver left ou
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple
 
-import xarray as xr
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pipeline.config.config import Config
-from pipeline.errors import raise_first
-from pipeline.hashing import input_files
+from pipeline.config.register_mapping import RegisterMapping
 from pipeline.radio.antennas import PATTERN_POINTS
 from pipeline.registers.transmitter_rows import PATTERN_MINIMUM_DB, looks_like_relative_field
 from pipeline.rows.row_models import (
@@ -27,16 +24,11 @@ from pipeline.rows.row_models import (
     LonCell,
     NumberCell,
     RowModel,
-    read_by_id,
-    read_records,
     row_problem,
 )
 
 # Keys of the territory file under which the rows of a register are counted.
 TRANSMITTERS_KEY, PMSE_KEY = "registers.transmitters", "pmse.registers"
-
-# Registers of receivers among the input files of the sections of services.
-_STATIONS = re.compile(r"(incumbents\.\w+\.(?:registers|stations))(?:\.\d+)?")
 
 _ATTENUATIONS = re.compile(r"\d+(\.\d+)?(;\d+(\.\d+)?)+")
 
@@ -142,34 +134,25 @@ class RelayRow(_StationRow):
     ]
 
 
-_Station = TypeVar("_Station", bound=_StationRow)
+# Kinds of stations by section of `incumbents`; those of other sections are receivers.
+_MODELS: dict[str, type[RowModel]] = {"radio_astronomy": TelescopeRow, "aeronautical": AeronauticalRow}
 
 
-def read_stations(paths: Sequence[Path], model: type[_Station]) -> list[_Station]:
-    """Checked rows of all files together, sorted by id; InputError for the first bad one."""
-    rows, faults = read_by_id(paths, model)
-    raise_first(faults)
-    return rows
+class NamedStations(NamedTuple):
+    """Registers of one key of the territory file, and the kind of their rows."""
+
+    model: type[RowModel]
+    items: list[Path | RegisterMapping]
 
 
-def register_sizes(
-    config: Config, transmitters: xr.Dataset, assignments: xr.Dataset | None
-) -> dict[str, int]:
-    """Rows by key of the territory file: of transmitters and PMSE assignments those used, else all."""
-    sizes = {TRANSMITTERS_KEY: transmitters.sizes["transmitter"]}
-    if assignments is not None:
-        sizes[PMSE_KEY] = assignments.sizes["assignment"]
-    for key, paths in station_files(config).items():
-        sizes[key] = sum(len(read_records(path, (), may_be_empty=True).readable) for path in paths)
-    return sizes
-
-
-def station_files(config: Config) -> dict[str, list[Path]]:
+def station_registers(config: Config) -> dict[str, NamedStations]:
     """Registers of the services other than DTT and PMSE, by key: `registers` or `stations` of a section."""
-    files: dict[str, list[Path]] = {}
-    if config.incumbents is not None:
-        for key, path in input_files(config.incumbents, "incumbents."):
-            found = _STATIONS.fullmatch(key)
-            if found is not None:
-                files.setdefault(found[1], []).append(path)
-    return files
+    found: dict[str, NamedStations] = {}
+    for name in type(config.incumbents).model_fields if config.incumbents is not None else ():
+        section = getattr(config.incumbents, name)
+        for part in ("registers", "stations"):
+            value = getattr(section, part, None)
+            if items := value if isinstance(value, list) else [value] if value is not None else []:
+                model = _MODELS.get(name, ReceiverRow)
+                found[f"incumbents.{name}.{part}"] = NamedStations(model, items)
+    return found

@@ -19,7 +19,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.config.config import Config
-from pipeline.config.register_mapping import RegisterMapping
+from pipeline.config.register_mapping import RegisterMapping, files_of_item
 from pipeline.errors import InputError
 from pipeline.grid.grid import LONLAT
 from pipeline.radio.antennas import (
@@ -32,7 +32,8 @@ from pipeline.radio.antennas import (
 )
 from pipeline.radio.channel_plan import ChannelPlan
 from pipeline.reference.ratio_tables import ModeKey, read_modes
-from pipeline.registers.importing import mapped_rows
+from pipeline.registers.finishing import Target
+from pipeline.registers.named_registers import read_named
 from pipeline.registers.same_station import (
     PLACES,
     twin_faults,
@@ -41,7 +42,7 @@ from pipeline.registers.same_station import (
     with_one_spelling,
 )
 from pipeline.registers.transmitter_rows import RowRules, SiteBox, TransmitterRow, inside_box
-from pipeline.rows.row_models import RejectedRow, enter_by_id, read_by_id, refuse_unless_lenient
+from pipeline.rows.row_models import RejectedRow, refuse_unless_lenient
 
 # Generalised coastlines leave stations on the shore outside every polygon; farther out a station is at sea.
 _SHORE_KM = 5.0
@@ -172,19 +173,16 @@ def _read_rows(
 
     Rows of foreign files (``as_of`` the day where their mapping names none) follow those of registers.
     """
-    paths = [item for item in items if isinstance(item, Path)]
-    rows, faults = read_by_id(paths, TransmitterRow, context=rules)
-    known = {row.id: row for row in rows}
-    left_out: list[RejectedRow] = []
-    for mapping in (item for item in items if isinstance(item, RegisterMapping)):
-        mapped, bad, dropped = mapped_rows(mapping, rules, as_of)
-        faults += [*bad, *enter_by_id(mapped, known)]
-        left_out += dropped
-        paths += mapping.files
-    rejected = refuse_unless_lenient(faults, lenient=lenient)
-    if paths and not known:
-        raise InputError("no row of the register can be used", file=paths[0], allowed="one good row or more")
-    return [known[name] for name in sorted(known)], [*rejected, *left_out]
+    target = Target("transmitters", TransmitterRow, rules)
+    found = read_named(items, target, raster=rules.plan, as_of=as_of)
+    rejected = refuse_unless_lenient(found.faults, lenient=lenient)
+    if items and not found.rows:
+        raise InputError(
+            "no row of the register can be used",
+            file=files_of_item(items[0])[0],
+            allowed="one good row or more",
+        )
+    return found.rows, [*rejected, *found.left_out]
 
 
 def read_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:

@@ -145,9 +145,13 @@ def need_columns(path: Path, columns: Collection[str], needed: Sequence[str], ro
 
 
 def file_in(folder: Path, *names: str) -> Path | None:
-    """The first file of a folder with one of these names, in any case; None without one."""
+    """The first file of a folder with one of these names, in any case; None without one.
+
+    A file stands for the folder that it is in.
+    """
     wanted = {name.lower() for name in names}
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    near = folder.parent if folder.is_file() else folder
+    files = sorted(near.iterdir()) if near.is_dir() else []
     return next((path for path in files if path.name.lower() in wanted), None)
 
 

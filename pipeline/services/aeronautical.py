@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,8 @@ from pipeline.reference.arns_systems import (
     largest_distance_km,
     read_arns_table,
 )
-from pipeline.registers.stations import AeronauticalRow, read_stations
+from pipeline.registers.named_registers import read_stations
+from pipeline.registers.stations import AeronauticalRow
 from pipeline.services.base import (
     BlockLimit,
     ServiceContext,
@@ -136,9 +138,10 @@ def _checked(settings: Aeronautical) -> str:
     distance_km = largest_distance_km(table, settings.codes, *columns, file=settings.systems)
     if settings.stations is not None:
         stations = read_stations([settings.stations], AeronauticalRow)
-        codes = [row.code for row in stations if row.code]
-        largest_distance_km(table, codes, *columns, file=settings.stations)
-        _check_countries(settings.stations, stations, table)
+        for file, rows in groupby(stations, key=lambda row: row.file):
+            codes = [row.code for row in rows if row.code]
+            largest_distance_km(table, codes, *columns, file=Path(file))
+        _check_countries(stations, table)
         return f"  aeronautical  {len(stations)} stations, {settings.mode}"
     if settings.borders is not None:
         known = [entry.country for entry in table.administrations]
@@ -146,15 +149,15 @@ def _checked(settings: Aeronautical) -> str:
     return f"  aeronautical  all land of RR No. 5.312, {settings.mode}, {distance_km:g} km"
 
 
-def _check_countries(path: Path, stations: Sequence[AeronauticalRow], table: ArnsTable) -> None:
+def _check_countries(stations: Sequence[AeronauticalRow], table: ArnsTable) -> None:
     """Refuse a station of an administration without bands in the table: nothing would be kept free for it."""
     known = sorted(entry.country for entry in table.administrations)
     for station in stations:
         if station.country not in known:
             raise InputError(
                 "administration has no band in the table of systems",
-                file=path,
-                row=f"id {station.id}",
+                file=station.file,
+                row=station.row,
                 field="country",
                 value=station.country,
                 allowed=", ".join(known),

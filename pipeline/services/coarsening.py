@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.grid.grid import Grid
-from pipeline.registers.stations import station_files
+from pipeline.registers.stations import station_registers
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, lower
 from pipeline.services.protected_receivers import ProtectedReceiver, inland_lengths_km
 from pipeline.services.table import SERVICES, ServiceRow, service_code
@@ -31,7 +31,7 @@ def has_stations(service: ServiceRow, config: Config) -> bool:
     treated = config.services.get(service.name)
     if not service.stations or treated is None or not treated.evaluated:
         return False
-    sections = {key.split(".")[1] for key in station_files(config)}
+    sections = {key.split(".")[1] for key in station_registers(config)}
     return service.name in sections or (service.name == "pmse" and bool(config.pmse.registers))
 
 

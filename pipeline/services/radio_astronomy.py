@@ -22,7 +22,8 @@ from pipeline.errors import InputError
 from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import limit_from_flux_dbm, radiometer_limit_dbm
-from pipeline.registers.stations import TelescopeRow, read_stations
+from pipeline.registers.named_registers import read_stations
+from pipeline.registers.stations import TelescopeRow
 from pipeline.rows.row_models import MAY_BE_EMPTY, NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import BlockLimit, ServiceContext, remarks_without_section
 from pipeline.services.coarsening import receivers_shown
@@ -119,8 +120,8 @@ def receivers_of(settings: RadioAstronomy) -> list[ProtectedReceiver] | None:
         if station.criterion not in criteria:
             raise InputError(
                 "criterion is not in the table",
-                file=settings.stations,
-                row=station.id,
+                file=station.file,
+                row=station.row,
                 field="criterion",
                 value=station.criterion,
                 allowed=", ".join(criteria),

@@ -32,7 +32,8 @@ from pipeline.radio.antennas import gain_table_dbi
 from pipeline.radio.coupling import coupling_of, floors_in, permitted_dbm
 from pipeline.radio.emission import Band
 from pipeline.radio.noise import interference_limit_dbm
-from pipeline.registers.stations import ReceiverRow, read_stations
+from pipeline.registers.named_registers import read_stations
+from pipeline.registers.stations import ReceiverRow
 from pipeline.rows.row_models import LatCell, LonCell, NumberCell, SourcedRow, read_rows
 from pipeline.services.base import (
     BlockLimit,

@@ -25,7 +25,8 @@ from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import GEOD, Grid
 from pipeline.kernels import kernel
 from pipeline.radio.channel_plan import offset_of
-from pipeline.registers.stations import RelayRow, read_stations
+from pipeline.registers.named_registers import read_stations
+from pipeline.registers.stations import RelayRow
 from pipeline.rows.row_models import NumberCell, SourcedRow, read_rows, refuse_second
 from pipeline.services.base import BlockLimit, ServiceContext, ServiceLimit, check_channels, forbid, unlimited
 from pipeline.services.points import square_distance_km
@@ -97,12 +98,13 @@ def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iter
     if areas.relay_sites is not None:
         read_keyholes(areas.relay_distances)
         sites = read_stations([areas.relay_sites], RelayRow)
-        check_channels(config, "channel", areas.relay_sites, [int(site.channel) for site in sites])
-        _check_parents(areas.relay_sites, sites, config.channels.reach_km)
+        for site in sites:
+            check_channels(config, "channel", Path(site.file), [int(site.channel)])
+        _check_parents(sites, config.channels.reach_km)
         yield f"  relay sites   {len(sites)}"
 
 
-def _check_parents(path: Path, sites: Sequence[RelayRow], reach_km: float) -> None:
+def _check_parents(sites: Sequence[RelayRow], reach_km: float) -> None:
     """Refuse half a place of a parent, and one from which nothing is received: it would turn the arc away."""
     for site in sites:
         place = (site.parent_lon, site.parent_lat)
@@ -115,7 +117,7 @@ def _check_parents(path: Path, sites: Sequence[RelayRow], reach_km: float) -> No
         else:
             continue
         raise InputError(
-            problem, file=path, row=f"id {site.id}", field="parent_lon", value=place, allowed=allowed
+            problem, file=site.file, row=site.row, field="parent_lon", value=place, allowed=allowed
         )
 
 

@@ -19,7 +19,8 @@ from pipeline.errors import InputError, refused_by_machine
 from pipeline.plan.dependencies import run_id
 from pipeline.plan.plan import Plan
 from pipeline.publish.release import INTERNAL_MANIFEST, LATEST, MANIFEST, WITHHELD, is_sealed
-from pipeline.registers.stations import PMSE_KEY, register_sizes
+from pipeline.registers.named_registers import register_sizes
+from pipeline.registers.stations import PMSE_KEY
 
 # --- compared -----------------------------------------------------------------------------------------------
 

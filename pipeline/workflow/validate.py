@@ -33,7 +33,7 @@ from pipeline.grid.foreign_rasters import read_place
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import Boundaries
 from pipeline.hashing import input_files
-from pipeline.plan import band_screening, no_effect
+from pipeline.plan import band_screening, left_out_rows, no_effect
 from pipeline.plan.hill_reach import required_reach
 from pipeline.plan.plausibility import (
     RegisterFacts,
@@ -88,6 +88,7 @@ ROOMS = (
     budget_document,
     receiver_surroundings,
     report_texts,
+    left_out_rows,
     no_effect,
 )
 

@@ -183,7 +183,7 @@ def test_station_of_an_administration_without_bands_is_refused(tmp_path: Path, r
     context = context_with(tmp_path, repository, stations=str(write_csv(tmp_path / "arns.csv", [row])))
     with pytest.raises(InputError, match="no band") as caught:
         list(aeronautical.check(service_row("aeronautical"), context.config, None))
-    assert (caught.value.row, caught.value.field, caught.value.value) == ("id S", "country", "XX")
+    assert (caught.value.row, caught.value.field, caught.value.value) == (2, "country", "XX")
 
 
 def test_without_polygons_or_section_nothing_is_evaluated(tmp_path: Path, repository: Path) -> None:

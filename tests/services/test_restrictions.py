@@ -351,7 +351,7 @@ def test_parent_from_which_nothing_is_received_is_refused(
     )
     with pytest.raises(InputError, match=problem) as caught:
         list(relay_sites.check(service_row("relay_sites"), context.config, None))
-    assert (caught.value.row, caught.value.field) == ("id K", "parent_lon")
+    assert (caught.value.row, caught.value.field) == (2, "parent_lon")
 
 
 # --- manual adjustments -------------------------------------------------------------------------------------

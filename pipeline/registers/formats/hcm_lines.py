@@ -20,6 +20,7 @@ from pipeline.registers.conversion.coordinate_notations import Axis, dms
 from pipeline.registers.entries import InputFile, Reading, RegisterEntry, Source
 from pipeline.registers.finishing import Target
 from pipeline.registers.itu_symbols import country_of_cell
+from pipeline.registers.stations import ReceiverRow
 from pipeline.rows.foreign_text import foreign_text, wrong_cells
 
 _NAMES = ("reference", "coordinates", "frequency", "country", "antenna_height", "site_height")
@@ -34,7 +35,7 @@ _UNITS = {"K": "kHz", "M": "MHz", "G": "GHz"}
 
 def read_hcm_lines(source: Source, target: Target) -> Reading:
     """Entries of all lines of all files."""
-    if target.name not in ("fixed", "mobile"):
+    if target.model is not ReceiverRow:
         raise InputError(
             "lines of HCM are receivers", row="target", value=target.name, allowed="fixed, mobile"
         )

@@ -27,9 +27,9 @@ class LmsRow(NamedTuple):
 
 @contextmanager
 def opened_table(path: Path, table: str) -> Iterator[tuple[IO[str], Path]]:
-    """A table of the folder or the ZIP as text."""
+    """A table of the folder (a file of it stands for it) or the ZIP as text."""
     name = f"{table}.dat"
-    if path.is_dir():
+    if path.is_dir() or path.suffix.lower() == ".dat":
         found = file_in(path, name)
         if found is None:
             raise InputError("table is missing", file=path, value=name)

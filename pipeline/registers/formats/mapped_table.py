@@ -46,6 +46,7 @@ _HELPERS = (
     "rcamsl_m",
     "erp_h",
     "erp_v",
+    "wkt",
 )
 _POWERS = ("erp_kw", "erp_h", "erp_v")
 # Without one of these a row of a register of transmitters says nothing.
@@ -89,6 +90,7 @@ class _Columns(NamedTuple):
     converted: dict[str, Converted]
     places: MappedPlaces | None
     unjoined: set[int]
+    needs_point: bool = False
 
 
 def read_tables(source: Source, target: Target) -> Reading:
@@ -128,7 +130,11 @@ def _read_table(path: Path, mapping: RegisterMapping, target: Target) -> Reading
     placed = places(cells, mapping) if "lon" in target.columns else None
     others = {name: column for name, column in mapping.columns.items() if name not in PLACE_COLUMNS}
     columns = _Columns(
-        cells, {name: convert(cells, name, column) for name, column in others.items()}, placed, unjoined
+        cells,
+        {name: convert(cells, name, column) for name, column in others.items()},
+        placed,
+        unjoined,
+        placed is not None and not _has_place(mapping),
     )
     entries = _entries(path, mapping, columns, target)
     entries += unreadable_rows(path, foreign.table.faults)
@@ -247,7 +253,7 @@ def _drop(entries: Sequence[RegisterEntry], mapping: RegisterMapping, columns: _
     for i, entry in enumerate(entries):
         if telling and not any(column[i] for column in telling):
             entry.drop, entry.source_id = "empty", ""
-        elif points is not None and isinstance(points[i], str) and not _has_place(mapping):
+        elif points is not None and isinstance(points[i], str) and columns.needs_point:
             entry.drop = "geometry"
         elif i in columns.unjoined:
             entry.drop = "join_missing"

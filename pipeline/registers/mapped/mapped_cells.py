@@ -30,11 +30,12 @@ _BETWEEN = "\x1f"
 _DIMENSIONS = {"_kw": "kW", "_h": "kW", "_v": "kW", "_m": "m", "_mhz": "MHz", "_deg": "deg", "_db": "dB"}
 # Neither plane, or both: the register knows them as mixed.
 _MIXED = dict.fromkeys(("circular", "elliptical", "slant", "mixed", "dual"), "M")
-DATES = ("valid_from", "valid_to")
+DATES = ("valid_from", "valid_to", "when")
 _TIMES = ("start", "finish")
 _TEXTS = {
     "id", "site", "sfn", "country", "polarisation", "system", "multiplex_mode", "fft", "guard", "status",
     "kind", "situation", "environment", "pattern", "effective_heights_m", "coastal",
+    "criterion", "code", "channels", "reason", "source", "who", "why", "wkt",
 }  # fmt: skip
 
 

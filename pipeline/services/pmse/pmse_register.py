@@ -26,9 +26,12 @@ from pyproj.exceptions import CRSError
 
 from pipeline.config.config import Config
 from pipeline.config.incumbents import clock_change, utc_readings
+from pipeline.config.register_mapping import RegisterMapping
 from pipeline.errors import InputError
 from pipeline.grid.grid import GEOD, LONLAT
 from pipeline.reference.ratio_tables import ClassCell, NameCell
+from pipeline.registers.finishing import Target
+from pipeline.registers.named_registers import NamedRows, with_mapped
 from pipeline.registers.transmitter_rows import at_null_island
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
@@ -202,7 +205,7 @@ def read_pmse_ratios(path: Path) -> dict[tuple[str, int, int], float]:
 
 
 def read_pmse(
-    paths: Sequence[Path],
+    items: Sequence[Path | RegisterMapping],
     kinds: Collection[str],
     *,
     crs: str | None = None,
@@ -217,17 +220,38 @@ def read_pmse(
     """
     to_degrees = None if crs is None else _to_degrees(crs)
     rows, faults = read_by_id(
-        paths,
+        [item for item in items if isinstance(item, Path)],
         PmseRow,
         columns=required_columns(crs is not None),
         context=PmseRules(kinds, crs is not None, time_zone),
         may_be_empty=True,
         faults_of=partial(_place_faults, to_degrees),
     )
-    rejected = refuse_unless_lenient(faults, lenient=lenient)
-    dataset = to_dataset(rows, crs, time_zone)
+    target = Target("pmse", PmseRow, PmseRules(kinds, projected=False, time_zone=time_zone))
+    found = with_mapped(NamedRows(rows, faults, []), items, target)
+    rejected = refuse_unless_lenient(found.faults, lenient=lenient)
+    dataset = to_dataset(_placed(found.rows, to_degrees), crs, time_zone)
     dataset.attrs["rejected_rows"] = len(rejected)
-    return dataset, rejected
+    return dataset, [*rejected, *found.left_out]
+
+
+def _placed(rows: Sequence[PmseRow], to_degrees: Transformer | None) -> list[PmseRow]:
+    """The rows with easting and northing where these place the assignments: mappings give degrees."""
+    if to_degrees is None:
+        return [*rows]
+    placed = []
+    for row in rows:
+        if row.easting_m is None or row.northing_m is None:
+            x_m, y_m = to_degrees.transform(row.lon, row.lat, direction="INVERSE")
+            row = row.model_copy(update={"easting_m": x_m, "northing_m": y_m})
+        placed.append(row)
+    return placed
+
+
+def pmse_target(config: Config) -> Target:
+    """Assignments as what a mapping of a territory file writes, with its kinds and its clock."""
+    rules = PmseRules(read_pmse_kinds(config.pmse.kinds), False, config.query.time_zone)
+    return Target("pmse", PmseRow, rules)
 
 
 def read_pmse_register(config: Config) -> tuple[xr.Dataset, list[RejectedRow]]:
