@@ -1,10 +1,11 @@
 # The wheel and the pinned packages on a plain Python; maps are computed in a folder of the host:
 #   docker run --rm --user "$(id -u)" -v "$PWD":/maps channelmaps run configs/x.yaml
 FROM python:3.11-slim AS packages
-COPY requirements.lock /
+COPY requirements.lock requirements-server.lock /
 # GDAL of rasterio takes this library from the system, and this image has none.
 RUN apt-get update && apt-get install --yes --no-install-recommends libexpat1 && rm -rf /var/lib/apt/lists/* \
-    && pip install --no-cache-dir --require-hashes --requirement /requirements.lock && rm /requirements.lock
+    && pip install --no-cache-dir --require-hashes --requirement /requirements.lock --requirement /requirements-server.lock \
+    && rm /requirements.lock /requirements-server.lock
 
 FROM packages AS wheel
 COPY . /source

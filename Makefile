@@ -5,6 +5,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.installed-dev
 SITE := .venv/.installed-docs
+# What computing takes, and what `channelmaps serve` takes besides.
+LOCKS := requirements.lock requirements-server.lock
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes $(LOCKS:%=--requirement %)
 
 .PHONY: maps demo test test-all test-qgis test-web test-image bench load web docs validation lint format lock clean help
 .DELETE_ON_ERROR:
@@ -88,36 +92,38 @@ web:
 	@command -v npm >/dev/null || { echo "make: npm not found; Node.js 20 or newer is needed" >&2; exit 1; }
 	cd pipeline/publish/web/page && npm ci --ignore-scripts --silent && npm run --silent build && npm test --silent
 
-# What `make maps` installs is in the first file; the second has what tests and checks need besides, the third what the site of the
-# documentation, tests in a browser and this target need, at versions that fit the others.
+# The locks of $(LOCKS) are what `make maps` installs; the others have what tests and checks, and the site of the documentation, tests in
+# a browser and this target need besides. Each has no package of those of `make maps`, and their versions.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header \
-    --no-emit-index-url --extra build --extra cluster --extra server
-BESIDES = $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) pyproject.toml
+    --no-emit-index-url --extra build --extra cluster
+NAMES = sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p'
+FITTING = $(LOCKS:%=--constraint %) --extra server $$($(NAMES) $(LOCKS))
 lock: $(SITE)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
-	$(COMPILE) --extra dev --constraint requirements.lock $(BESIDES) --output-file requirements-dev.lock
-	$(COMPILE) --extra browser --extra docs --extra lock --extra pdf --constraint requirements.lock --constraint requirements-dev.lock \
-	    $(BESIDES) --output-file requirements-docs.lock
+	$(COMPILE) --extra server --constraint requirements.lock $$($(NAMES) requirements.lock) pyproject.toml --output-file requirements-server.lock
+	$(COMPILE) --extra dev $(FITTING) pyproject.toml --output-file requirements-dev.lock
+	$(COMPILE) --extra browser --extra docs --extra lock --extra pdf --constraint requirements-dev.lock $(FITTING) pyproject.toml \
+	    --output-file requirements-docs.lock
 
 # Published results stay.
 clean:
 	rm -rf build logs benchmarks site .snakemake .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): $(LOCKS) pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: no python3 found; Python 3.11 or newer is needed" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed (set PYTHON=...)")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the pinned packages into .venv (some minutes the first time)"
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(LOCKED)
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(TOOLS): requirements-dev.lock $(INSTALLED)
 	@echo "Installing what tests and checks need besides"
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock --requirement requirements-dev.lock
+	$(LOCKED) --requirement requirements-dev.lock
 	@touch $@
 
 $(SITE): requirements-docs.lock $(INSTALLED)
 	@echo "Installing what the site, tests in a browser and new lock files need besides"
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements.lock --requirement requirements-docs.lock
+	$(LOCKED) --requirement requirements-docs.lock
 	@touch $@

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.publish.test_qgis import has_qgis, probed
+
 SOURCES = ("configs", "data", "envs", "pipeline", "plugins", "profiles", "rules")
 FILES = ("LICENSE", "README.md", "Snakefile", "pyproject.toml", "setup.py")
 # Not for users of the program: what builds the page of the web map, and measurements of the tests.
@@ -126,3 +128,7 @@ def test_demo_runs_without_the_checkout(installed: Path, tmp_path: Path) -> None
     assert "Nothing to be done" in run(installed, "run", "configs/demo.yaml", folder=tmp_path)
     place = ("--results", latest, "--lon", 14.5, "--lat", 46.05)
     assert '"AVAIL_SPECTRUM_RESP"' in run(installed, "query", *place, folder=tmp_path)
+    if has_qgis():
+        shown = probed(latest / "demo.qgs", tmp_path)
+        assert len(shown["layers"]) > 20
+        assert [name for name, layer in shown["layers"].items() if not layer["valid"]] == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import enum
 import importlib.util
 import json
 import subprocess
@@ -43,6 +46,65 @@ def module(name: str) -> ModuleType:
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found
+
+
+class OldVariant:
+    Double = 6
+
+
+class NewVariant:
+    """Of PyQt 6: its types are at QMetaType, and enumerations have no short names."""
+
+
+class NewMetaType:
+    Type = enum.Enum("Type", {"Double": 6})
+
+
+def qt_core(binding: str) -> tuple[Any, Any]:
+    """QVariant and QMetaType of a binding: the real ones of PyQt 6 where it is installed."""
+    if binding == "PyQt5":
+        return OldVariant, None
+    with contextlib.suppress(ImportError):
+        from PyQt6.QtCore import QMetaType, QVariant
+
+        return QVariant, QMetaType
+    return NewVariant, NewMetaType
+
+
+@pytest.mark.parametrize(("binding", "number"), [("PyQt5", "6"), ("PyQt6", "Type.Double")])
+def test_plugin_is_read_by_both_bindings_of_qt(
+    monkeypatch: pytest.MonkeyPatch, binding: str, number: str
+) -> None:
+    """With stand-ins for the classes of QGIS: what the plugin takes from Qt is there in both."""
+    core, qt, gui = ModuleType("qgis.core"), ModuleType("qgis.PyQt"), ModuleType("qgis.PyQt.QtGui")
+    core.__getattr__ = lambda name: type(name, (), {"Folder": 0, "Integer": 0, "Double": 1})  # type: ignore[method-assign]
+    qt.QtCore = ModuleType("qgis.PyQt.QtCore")  # type: ignore[attr-defined]
+    qt.QtCore.QVariant, qt.QtCore.QMetaType = qt_core(binding)
+    gui.QIcon = object  # type: ignore[attr-defined]
+    for found in (ModuleType("qgis"), core, qt, qt.QtCore, gui):
+        monkeypatch.setitem(sys.modules, found.__name__, found)
+    folder = shipped(PLUGIN)
+    spec = importlib.util.spec_from_file_location(
+        "both_bindings", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    monkeypatch.setitem(sys.modules, "both_bindings", importlib.util.module_from_spec(spec))
+    for name in ("both_bindings.algorithms", "both_bindings.provider"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        importlib.import_module(name)
+    assert str(sys.modules["both_bindings.algorithms"].NUMBERS) == number
+
+
+def test_plugin_takes_little_from_qt() -> None:
+    """Whatever else it takes has to be looked up in both bindings, and in the test above."""
+    names = set()
+    for path in shipped(PLUGIN).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("qgis.PyQt"):
+                names |= {alias.name for alias in node.names}
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "QtCore":
+                names.add(node.attr)
+    assert names == {"QtCore", "QIcon", "QVariant", "QMetaType"}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from tests.test_package import FILES, SOURCES
 
 RUN_TIME, DEVELOPMENT, SITE = "requirements.lock", "requirements-dev.lock", "requirements-docs.lock"
+SERVER = "requirements-server.lock"
 
 
 def locked(repository: Path, *names: str) -> set[str]:
@@ -20,7 +21,7 @@ def locked(repository: Path, *names: str) -> set[str]:
     return {found.lower() for text in texts for found in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)}
 
 
-@pytest.mark.parametrize(("name", "packages"), [(RUN_TIME, 50), (DEVELOPMENT, 10), (SITE, 20)])
+@pytest.mark.parametrize(("name", "packages"), [(RUN_TIME, 50), (SERVER, 5), (DEVELOPMENT, 10), (SITE, 20)])
 def test_lock_has_hashes_and_no_address(repository: Path, name: str, packages: int) -> None:
     text = (repository / name).read_text()
     assert "://" not in text
@@ -34,17 +35,21 @@ def test_lock_has_hashes_and_no_address(repository: Path, name: str, packages: i
 
 
 def test_locks_have_every_dependency_once(repository: Path) -> None:
+    """A package of one of the first two is in no other: `make maps` installs both."""
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    run_time = [*project["dependencies"], *extras["cluster"], *extras["build"]]
-    names = {re.split(r"[\[<>=! ]", entry)[0].lower() for entry in run_time}
-    assert names <= locked(repository, RUN_TIME)
-    names |= {re.split(r"[\[<>=! ]", entry)[0].lower() for entry in extras["dev"]}
-    assert names <= locked(repository, RUN_TIME, DEVELOPMENT)
-    assert not locked(repository, RUN_TIME) & locked(repository, DEVELOPMENT)
-    site = {re.split(r"[\[<>=! ]", extras[name][0])[0].lower() for name in ("browser", "docs", "lock", "pdf")}
-    assert site <= locked(repository, SITE)
-    assert not locked(repository, RUN_TIME) & locked(repository, SITE)
+    asked = {
+        RUN_TIME: [*project["dependencies"], *extras["cluster"], *extras["build"]],
+        SERVER: extras["server"],
+        DEVELOPMENT: extras["dev"],
+        SITE: [*extras["browser"], *extras["docs"], *extras["lock"], *extras["pdf"]],
+    }
+    before: set[str] = set()
+    for lock, entries in asked.items():
+        names = {re.split(r"[\[<>=! ]", entry)[0].lower() for entry in entries}
+        assert names <= before | locked(repository, lock), lock
+        assert not before & locked(repository, lock), lock
+        before |= locked(repository, lock) if lock in (RUN_TIME, SERVER) else set()
 
 
 def test_packages_of_two_locks_have_one_version(repository: Path) -> None:
@@ -57,24 +62,20 @@ def test_packages_of_two_locks_have_one_version(repository: Path) -> None:
     assert {name: found[0][name] for name in both} == {name: found[1][name] for name in both}
 
 
-def test_make_installs_locked_packages_only(repository: Path) -> None:
-    """A line of the Makefile or the Dockerfile that installs has hashes, or installs this package alone."""
-    lines = re.sub(
-        r"\\\n", " ", (repository / "Makefile").read_text() + (repository / "Dockerfile").read_text()
-    )
-    installing = [part for part in re.split(r"\n|&&", lines) if re.search(r"pip (install|wheel)", part)]
-    assert len(installing) >= 6
-    for line in installing:
-        assert "--require-hashes" in line or "--no-deps" in line, line
-
-
-def test_maps_need_no_tools_of_development(repository: Path) -> None:
-    tools = {"pytest", "hypothesis", "mypy", "ruff", "black", "snakefmt"}
-    assert not tools & locked(repository, RUN_TIME)
+def test_only_locked_packages_are_installed(repository: Path) -> None:
+    """What Makefile and Dockerfile install has hashes, but for this package itself."""
     makefile = (repository / "Makefile").read_text()
-    assert "maps: $(INSTALLED)" in makefile
-    for target in ("test", "test-all", "lint", "bench", "format"):
-        assert f"\n{target}: $(TOOLS)" in makefile
+    assert re.search(r"^LOCKED := \$\(INSTALL\) --require-hashes ", makefile, re.MULTILINE)
+    text = re.sub(r"^INSTALL := .*$", "", makefile, flags=re.MULTILINE).replace(
+        "$(LOCKED)", "$(INSTALL) --require-hashes"
+    )
+    text = re.sub(r"\\\n", " ", text + (repository / "Dockerfile").read_text())
+    parts = [
+        part for part in re.split(r"\n|&&", text) if re.search(r"pip (install|wheel)|\$\(INSTALL\)", part)
+    ]
+    assert len(parts) == 8
+    for part in parts:
+        assert "--require-hashes" in part or "--no-deps" in part, part
 
 
 def test_image_is_built_from_all_that_the_wheel_is_built_from(repository: Path) -> None:

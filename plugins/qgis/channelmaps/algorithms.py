@@ -25,12 +25,14 @@ from qgis.core import (
     QgsProcessingParameterString,
     QgsWkbTypes,
 )
-from qgis.PyQt.QtCore import QVariant
+from qgis.PyQt import QtCore
 
 from .answers import page, spectrum_rows
 from .command import CommandError, call
 
 LONLAT = "EPSG:4326"
+# A field of numbers: PyQt 5 has the type at QVariant, PyQt 6 at QMetaType alone, which QGIS takes since 3.38.
+NUMBERS = getattr(QtCore.QVariant, "Double", None) or QtCore.QMetaType.Type.Double
 # Scoped since QGIS 3.36; the older names stay.
 FOLDER = QgsProcessingParameterFile.Folder
 WHOLE, REAL = QgsProcessingParameterNumber.Integer, QgsProcessingParameterNumber.Double
@@ -167,7 +169,7 @@ class Query(Algorithm):
         answer = self.ask(line, feedback)
         fields = QgsFields()
         for name in ("start_mhz", "stop_mhz", "max_eirp_dbm", "in_mhz"):
-            fields.append(QgsField(name, QVariant.Double))
+            fields.append(QgsField(name, NUMBERS))
         crs = QgsCoordinateReferenceSystem(LONLAT)
         sink, where = self.parameterAsSink(parameters, "OUTPUT", context, fields, QgsWkbTypes.Point, crs)
         for row in spectrum_rows(answer):

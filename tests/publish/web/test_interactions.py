@@ -275,7 +275,10 @@ def test_first_map_stands_within_three_seconds(scene: Scene) -> None:
     """From the request of the page to its first layer drawn, the best of three.
 
     On a busy machine the processor time that the browser took counts: as long as it would have taken alone.
+    With far more to do than it has cores even that is longer, by half and more.
     """
+    if os.getloadavg()[0] > 2.0 * (os.cpu_count() or 1):
+        pytest.skip("durations say nothing on a machine as busy as this one")
     durations_s = []
     for _ in range(3):
         context = scene.chromium.new_context(viewport={"width": 1400, "height": 900})
