@@ -9,16 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.config.register_mapping import PowerPattern
 from pipeline.errors import InputError
 from pipeline.grid.foreign_rasters import overview_values, stated_texts
 from pipeline.grid.grid import Box
 from pipeline.init.proposals import propose_table
 from pipeline.init.table_layout import LaidOut, lay_out
 from pipeline.init.table_proposal import TableProposal
-from pipeline.registers.boundary_files import BoundaryFile, boundary_file
+from pipeline.registers.boundary_files import BoundaryFile, boundary_layers
 from pipeline.registers.importing import format_of
 from pipeline.registers.stations import ReceiverRow
 from pipeline.registers.transmitter_rows import TransmitterRow
+from pipeline.rows.foreign_text import file_in
 from pipeline.rows.row_models import RowModel, columns_of
 from pipeline.services.pmse.pmse_register import PmseRow
 
@@ -59,7 +61,10 @@ _MOST_CLASSES = 60
 
 
 class FoundFile(NamedTuple):
-    """A file or folder with its role, and what was found out on the way; ``note`` why it is not used."""
+    """A file or folder with its role, and what was found out on the way; ``note`` why it is not used.
+
+    ``several``: it is one of the layers of its file that may be the countries.
+    """
 
     path: Path
     role: str
@@ -67,6 +72,13 @@ class FoundFile(NamedTuple):
     table: TableProposal | None = None
     form: str = ""
     note: str = ""
+    several: bool = False
+
+    @property
+    def choice(self) -> str:
+        """What an answer names: the file, and its layer where several of it may be meant."""
+        layer = f":{self.boundaries.layer}" if self.several and self.boundaries is not None else ""
+        return f"{self.path.name}{layer}"
 
     @property
     def told(self) -> str:
@@ -82,8 +94,8 @@ def look_at(folder: Path, country: str) -> list[FoundFile]:
     """All files of a folder with their roles, by name."""
     paths = [path for path in sorted(folder.iterdir()) if _counts(path)]
     found = {path: _boundaries_in(path) for path in paths}
-    box = _box_of(country, [file for file in found.values() if file is not None])
-    return [found[path] or _looked_at(path, country, box) for path in paths]
+    box = _box_of(country, [file for files in found.values() for file in files])
+    return [file for path in paths for file in found[path] or [_looked_at(path, country, box)]]
 
 
 def _counts(path: Path) -> bool:
@@ -93,14 +105,15 @@ def _counts(path: Path) -> bool:
     return not beside_shape
 
 
-def _boundaries_in(path: Path) -> FoundFile | None:
+def _boundaries_in(path: Path) -> list[FoundFile]:
+    """The layers of a file that may be countries; none of other files."""
     if path.suffix.lower() not in _POLYGONS:
-        return None
+        return []
     try:
-        file = boundary_file(path)
+        layers = [layer for layer in boundary_layers(path) if layer.codes]
     except InputError:
-        return None
-    return FoundFile(path, "boundaries", boundaries=file) if file.codes else None
+        return []
+    return [FoundFile(path, "boundaries", boundaries=layer, several=len(layers) > 1) for layer in layers]
 
 
 def _box_of(country: str, files: list[FoundFile]) -> Box | None:
@@ -127,9 +140,9 @@ def _roles(path: Path, country: str, box: Box | None) -> Iterator[FoundFile]:
         yield FoundFile(path, _raster_role(path))
         return
     if form := format_of(path):
-        packed = path.is_dir() or suffix == ".zip"
-        note = f"channelmaps import {form} makes a register of it" if packed else ""
-        yield FoundFile(path, "unknown" if packed else "transmitters", form=form, note=note)
+        unit_unknown = form == "acma_rrl" and file_in(path, PowerPattern.model_fields["path"].default.name)
+        note = "LICENCE_.CSV does not say its unit: a mapping with power_pattern does" if unit_unknown else ""
+        yield FoundFile(path, "unknown" if unit_unknown else "transmitters", form=form, note=note)
         return
     if path.is_file() and suffix in _TABLES and (laid := lay_out(path, country)) is not None:
         yield _table_role(path, laid, box)

@@ -19,7 +19,10 @@ from pipeline.registers.named_plans import plan_names
 from pipeline.rows.row_models import read_records
 
 # Systems of formats that have one alone, and their rasters.
-_FORMS = {"tvstudy": ("ATSC", "6MHz"), "fcc_post_auction": ("ATSC", "6MHz"), "acma_list": ("", "7MHz")}
+_FORMS = {
+    "tvstudy": ("ATSC", "6MHz"), "fcc_post_auction": ("ATSC", "6MHz"), "fcc_lms": ("ATSC", "6MHz"),
+    "ised": ("ATSC", "6MHz"), "acma_list": ("", "7MHz"), "acma_rrl": ("", "7MHz"),
+}  # fmt: skip
 _SYSTEMS = get_args(DttSystem)
 _NEEDED = ("boundaries", "dem")
 
@@ -44,8 +47,8 @@ class FolderContents(NamedTuple):
     def home(self, answers: Mapping[str, str]) -> FoundFile:
         """The boundary file that gives the territory."""
         homes = self.homes()
-        wanted = answers.get("boundaries", homes[0].path.name)
-        return next(file for file in homes if file.path.name == wanted)
+        wanted = answers.get("boundaries", homes[0].choice)
+        return next(file for file in homes if file.choice == wanted)
 
 
 def contents_of_folder(folder: Path, country: str) -> FolderContents:
@@ -123,7 +126,7 @@ def _which_files(found: FolderContents) -> list[Question]:
         ("boundaries", "which file gives the polygons of the territory", found.homes()),
         ("population", "which file says where people live", [*found.of("places"), *found.of("population")]),
     ):
-        names = [file.path.name for file in files]
+        names = [file.choice for file in files]
         if len(names) > 1:
             choices = names if key == "boundaries" else [*names, NO_ANSWER]
             questions.append(Question(key, text, tuple(choices)))
@@ -139,7 +142,7 @@ def _which_files(found: FolderContents) -> list[Question]:
 def document_of(found: FolderContents, grid: GridChoice) -> JsonObject:
     """Roles, proposals and questions as plain data."""
     tables = {file.path.name: file.table for file in found.files if file.table is not None}
-    roles = {file.path.name: file.told for file in found.files}
+    roles = {file.choice: file.told for file in found.files}
     return {
         "roles": roles,
         "notes": {file.path.name: file.note for file in found.files if file.note},

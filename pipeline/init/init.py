@@ -39,6 +39,8 @@ from pipeline.workflow.validate import validate_all
 _ACCEPT = "accept"
 _BY_ID = re.compile(r"(?:id (\S+)|the id) in registers\.accept")
 _PROPOSALS = kind_of_start("proposals in JSON", rb'\s*\{\s*"roles"')
+# Formats that do not say the system of their rows.
+_WITHOUT_SYSTEM = ("ge06", "acma_list", "acma_rrl")
 # A boundary file of so many countries tells land from sea around another one.
 _WORLD_COUNTRIES = 20
 
@@ -68,7 +70,7 @@ def init_command(country: str, folder: Path, options: InitOptions) -> bool:
         return True
     for file in found.files:
         note = file.note if file.table is None else file.table.notes.get("encoding", "")
-        print(f"{file.path.name}: {file.told}{f' ({note})' if note else ''}")
+        print(f"{file.choice}: {file.told}{f' ({note})' if note else ''}")
     ask: Asker | None = ask_at_terminal if sys.stdin.isatty() else None
     answers = answered(found.questions, stated, ask, later=[_ACCEPT])
     new = _new_territory(known, folder, found, answers, grid, options)
@@ -159,7 +161,7 @@ def _world(found: FolderContents, home: FoundFile) -> Path | None:
     others = [
         file.path
         for file in found.of("boundaries")
-        if file is not home and file.boundaries is not None and len(file.boundaries.codes) >= _WORLD_COUNTRIES
+        if (known := file.boundaries) and file.path != home.path and len(known.codes) >= _WORLD_COUNTRIES
     ]
     return others[0] if others else None
 
@@ -169,7 +171,7 @@ def _register(
 ) -> tuple[str | dict[str, Any], Mapping[str, str]]:
     """A register as the territory file names it: its path, or the mapping with what was answered."""
     if file.form:
-        more: dict[str, Any] = {"system": system} if file.form == "ge06" else {}
+        more: dict[str, Any] = {"system": system} if file.form in _WITHOUT_SYSTEM else {}
         return {"path": str(file.path), "format": file.form, **more}, {}
     if file.table is None:
         return str(file.path), {}

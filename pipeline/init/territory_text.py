@@ -28,6 +28,8 @@ _MODES = {
 _DEVICE_CHANNELS = {8.0: (21, 48), 7.0: (28, 51), 6.0: (14, 36)}
 # P.1546 has warm seas in the tropics and around the Mediterranean.
 _COLD_FROM_DEG = 45.0
+# Formats whose records hold a HAAT of 0 that nobody computed, and no height above ground.
+_HAAT_MAY_LACK = ("fcc_lms", "tvstudy", "fcc_post_auction")
 _UNDECIDED = "not decided yet"
 
 
@@ -167,6 +169,9 @@ def _registers(new: NewTerritory) -> Iterator[str]:
             name = line.strip().partition(":")[0]
             note = f"  # GUESS: {notes[name]}" if name in notes else ""
             yield f"    {'- ' if i == 0 else '  '}{line}{note}"
+    if any(isinstance(item, dict) and item.get("format") in _HAAT_MAY_LACK for item, _ in new.registers):
+        source = "GUESS: about the 5th percentile of records of the FCC that hold one"
+        yield f'  missing_haat_m: {{value: 150.0, source: "{source}", verified: false}}'
     if new.has_days:
         yield f'  as_of: "{new.today}"  # GUESS: entries that begin later or have ended are left out'.replace(
             '"', ""

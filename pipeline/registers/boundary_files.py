@@ -74,22 +74,52 @@ class BoundaryFile(NamedTuple):
 
 def boundary_file(path: Path, layer: str | None = None) -> BoundaryFile:
     """A boundary file, looked at; InputError for one of no known kind, and for several layers of them."""
+    found = boundary_layers(path, layer)
+    if len(found) > 1:
+        several = ", ".join(file.layer for file in found)
+        raise InputError("which layer holds the countries?", file=path, field="layer", allowed=several)
+    return found[0]
+
+
+def boundary_layers(path: Path, layer: str | None = None) -> list[BoundaryFile]:
+    """The layers of a boundary file that may be its countries; InputError for one of no known kind.
+
+    Of layers of GADM, which divide the same land ever further, those that divide it least.
+    """
     names = layer_names(path) if layer is None else [layer]
-    frames = {name: read_frame(path, name, repaired=False) for name in names}
+    frames = {name: _attributed(path, name, several=len(names) > 1) for name in names}
     known = {name: source for name, frame in frames.items() if (source := source_of([*frame.columns]))}
-    if len(known) != 1:
-        several = ", ".join(known)
+    if not known:
+        fields = (c for frame in frames.values() for c in frame.columns if c != "geometry")
         raise InputError(
-            "which layer holds the countries?" if known else "is no boundary file of a known kind",
+            "is no boundary file of a known kind",
             file=path,
-            field="layer" if known else "attributes",
-            value=None
-            if known
-            else ", ".join(c for f in frames.values() for c in f.columns if c != "geometry"),
-            allowed=several or _KNOWN,
+            field="attributes",
+            value=", ".join(fields),
+            allowed=_KNOWN,
         )
-    ((name, source),) = known.items()
-    return _looked_at(path, name, source, frames[name])
+    levels = {name: _level(frames[name]) if source.name == "gadm" else 0 for name, source in known.items()}
+    least = min(levels.values())
+    return [
+        _looked_at(path, name, source, frames[name])
+        for name, source in known.items()
+        if levels[name] == least or source.name != "gadm"
+    ]
+
+
+def _attributed(path: Path, layer: str, *, several: bool) -> gpd.GeoDataFrame:
+    """A layer as it stands; one without shapes or CRS beside others has no attributes that count."""
+    try:
+        return read_frame(path, layer, repaired=False)
+    except InputError:
+        if not several:
+            raise
+        return gpd.GeoDataFrame()
+
+
+def _level(frame: gpd.GeoDataFrame) -> int:
+    """How far a layer of GADM divides a country: 0 not at all."""
+    return sum(f"GID_{level}" in frame.columns for level in range(1, 6))
 
 
 def _looked_at(path: Path, layer: str, source: BoundarySource, frame: gpd.GeoDataFrame) -> BoundaryFile:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -16,6 +19,7 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.grid.country_codes import iso2_of
+from pipeline.hashing import input_files
 from pipeline.init import init as init_module
 from pipeline.init.column_values import cells_of, has_letter_o
 from pipeline.init.column_words import columns_meant, understood
@@ -269,3 +273,60 @@ def test_raster_that_somebody_says_holds_people(folder: Path, answer: str) -> No
 )  # fmt: skip
 def test_letter_o_is_seen_behind_every_sign(cell: str, found: bool) -> None:
     assert has_letter_o(cells_of([cell], NumberFormat())) is found
+
+
+def squares(properties: dict[str, str], *, times: int = 1) -> gpd.GeoDataFrame:
+    shape = shapely.Polygon(SQUARE)
+    return gpd.GeoDataFrame([properties] * times, geometry=[shape] * times, crs="EPSG:4326")
+
+
+def test_of_the_layers_of_gadm_that_of_the_country_is_taken(folder: Path) -> None:
+    (folder / "gadm.json").unlink()
+    file = folder / "gadm41_AUT.gpkg"
+    names = {"GID_0": "AUT", "COUNTRY": "Austria"}
+    for level in (2, 0, 1):
+        further = {f"{kind}_{n}": f"x{n}" for n in range(1, level + 1) for kind in ("GID", "NAME")}
+        squares({**names, **further}, times=level + 1).to_file(file, layer=f"ADM_ADM_{level}")
+    out = Path("at.yaml")
+    init_command("AT", folder, InitOptions(out, answers=ANSWERS))
+    polygons = load_config(out).territory.polygons
+    assert polygons is not None
+    assert (polygons.countries_layer, polygons.country_codes) == ("ADM_ADM_0", "iso3")
+
+
+def test_other_layers_with_countries_are_asked_by_name(folder: Path) -> None:
+    (folder / "gadm.json").unlink()
+    file = folder / "ne.gpkg"
+    for layer in ("countries", "map_units"):
+        fields = {"ISO_A2": "AT", "ADM0_A3": "AUT", "NAME": "Austria"}
+        squares(fields).to_file(file, layer=layer)
+    squares({"name": "Wien"}).to_file(file, layer="places")
+    with pytest.raises(InputError, match="polygons of the territory") as refused:
+        init_command("AT", folder, InitOptions(Path("at.yaml"), answers=ANSWERS))
+    assert "ne.gpkg:countries, ne.gpkg:map_units" in str(refused.value)
+    answers = [*ANSWERS, "boundaries=ne.gpkg:map_units"]
+    init_command("AT", folder, InitOptions(Path("at.yaml"), answers=answers))
+    polygons = load_config("at.yaml").territory.polygons
+    assert polygons is not None
+    assert polygons.countries_layer == "map_units"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_dump_is_a_register_as_it_comes(folder: Path, packed: bool) -> None:
+    (folder / "sender.csv").unlink()
+    shape = {"type": "Polygon", "coordinates": [[[-125, 24], [-66, 24], [-66, 50], [-125, 50], [-125, 24]]]}
+    feature = {"type": "Feature", "properties": {"GID_0": "USA", "COUNTRY": "x"}, "geometry": shape}
+    (folder / "gadm.json").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    source = SAMPLE.parent / "s11_fcc_lms/lms"
+    if packed:
+        shutil.make_archive(str(folder / "lms"), "zip", source)
+    else:
+        shutil.copytree(source, folder / "lms")
+    init_command("US", folder, InitOptions(Path("us.yaml")))
+    config = load_config("us.yaml")
+    register, _ = read_register(config)
+    with (SAMPLE.parent / "expected.csv").open(encoding="utf-8", newline="") as lines:
+        wanted = [row["id"] for row in csv.DictReader(lines) if row["case"] == "s11_fcc_lms"]
+    assert register["id"].values.tolist() == sorted(wanted)
+    files = {path.name for _, path in input_files(config)}
+    assert files >= ({"lms.zip"} if packed else {path.name for path in source.iterdir()})
