@@ -20,8 +20,9 @@ from pipeline.coverage.servers import PixelKind
 from pipeline.coverage.tiles import LEVEL_BANDS, compute_block
 from pipeline.files import json_bytes, write_whole
 from pipeline.grid.geodesy import lattice
-from pipeline.grid.grid import Grid
-from pipeline.grid.raster import TILE_PX, layout_on, writing
+from pipeline.grid.grid import Grid, strips_of_rows
+from pipeline.grid.open_rasters import OpenRasters
+from pipeline.grid.raster import TILE_PX, layout_on, read, read_window, reading, writing
 from pipeline.terrain.records import LonLatRaster
 from pipeline.territory.codes import Surface
 
@@ -35,11 +36,21 @@ _ORDINARY_UNITS = ("dB(uV/m)", "dB")
 Block = tuple[slice, slice, NDArray[np.float32], NDArray[np.uint16]]
 
 
+def read_places(territory: Path) -> xr.DataArray:
+    """Surface codes of the grid, OUTSIDE where no device reaches: reception there is not computed."""
+    surface = read(territory / "surface.tif")
+    with reading(territory / "reach.tif") as reach:
+        for rows in strips_of_rows(0, reach.grid.height):
+            (reached,) = read_window(reach, rows, slice(0, reach.grid.width))
+            surface.values[rows][reached != 1] = Surface.OUTSIDE
+    return surface
+
+
 def compute_blocks(
     inputs: ChannelInputs,
     grid: Grid,
     surface: NDArray[np.uint8],
-    density_per_km2: NDArray[np.float32] | None,
+    density: Path | None,
     *,
     ground: LonLatRaster | None = None,
     environments: NDArray[np.uint8] | None = None,
@@ -48,6 +59,7 @@ def compute_blocks(
 ) -> Iterator[Block]:
     """Results block by block, row by row; sides are rounded up to whole tiles of 32 pixels.
 
+    ``density``: file of the persons per km2, read block by block, None = all reception is protected;
     ``ground``: terrain model of the grid, None = unknown; ``environments`` uint8[y, x] as of
     ``receiver_surroundings``, None = the same everywhere. The values depend neither on the threads nor on the
     size of the blocks.
@@ -57,11 +69,7 @@ def compute_blocks(
     inputs = with_tables(inputs, grid, surface, kind_of_surface, threads)
 
     def compute(
-        rows: slice,
-        cols: slice,
-        surface: NDArray[np.uint8],
-        density_per_km2: NDArray[np.float32] | None,
-        around: NDArray[np.uint8] | None,
+        rows: slice, cols: slice, surface: NDArray[np.uint8], around: NDArray[np.uint8] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
         kinds = kind_of_surface[surface]
         levels = np.full((len(LEVEL_BANDS), *kinds.shape), np.nan, dtype=np.float32)
@@ -72,12 +80,14 @@ def compute_blocks(
                 around = np.zeros(kinds.shape, np.uint8)
             area = lattice(grid, rows, cols)
             compute_block(inputs, area, rows.start, cols.start, kinds, ground_m, around, levels, servers)
-        return levels, classify(inputs, surface, density_per_km2, levels, servers)
+        per_km2 = None if density is None or not kinds.any() else opened.window(density, rows, cols)[0]
+        return levels, classify(inputs, surface, per_km2, levels, servers)
 
-    cut = (surface, density_per_km2, environments)
-    blocks = map_blocks(compute, grid.shape, side_px, threads, cut=cut, name="coverage")
-    for rows, cols, (levels, classes) in blocks:
-        yield rows, cols, levels, classes
+    cut = (surface, environments)
+    with OpenRasters() as opened:
+        blocks = map_blocks(compute, grid.shape, side_px, threads, cut=cut, name="coverage")
+        for rows, cols, (levels, classes) in blocks:
+            yield rows, cols, levels, classes
 
 
 def merge_times(planned: Iterator[Block], ordinary: Iterator[Block]) -> Iterator[Block]:

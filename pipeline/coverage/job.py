@@ -9,44 +9,42 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.config.config import Config
 from pipeline.config.reception import nuisance_times_pct
-from pipeline.coverage.channel import compute_blocks, merge_times, write_results, write_servers
+from pipeline.coverage.channel import compute_blocks, merge_times, read_places, write_results, write_servers
 from pipeline.coverage.inputs import channel_inputs, planning_of
 from pipeline.coverage.network import load_losses, load_sweeps, read_network, station_details
 from pipeline.coverage.receiver_ground import load_ground
 from pipeline.coverage.receiver_surroundings import surroundings_of_pixels
 from pipeline.grid.grid import Grid
-from pipeline.grid.raster import read
-from pipeline.territory.codes import Surface
 from pipeline.territory.masks import is_land
 
 
 def main(config: Config, build: Path, *, threads: int, channel: int) -> None:
     """Compute one channel and write its three files to ``<build>/coverage``."""
     territory = build / "territory"
-    surface = read(territory / "surface.tif")
-    grid: Grid = surface.attrs["grid"]
-    # Reception that no device reaches is not computed.
-    reached = read(territory / "reach.tif").values == 1
-    places = np.where(reached, surface.values, np.uint8(Surface.OUTSIDE))
+    places = read_places(territory)
+    grid: Grid = places.attrs["grid"]
     transmitters = read_network(config, grid, channel)
     planning = planning_of(config, transmitters, channel)
     sweeps = load_sweeps(build, transmitters)
     ground = load_ground(config.terrain, grid, territory / "land_lonlat.tif")
-    around = surroundings_of_pixels(config, grid, is_land(places))
-    density = None
-    if config.population is not None and config.coverage.min_density_per_km2 > 0.0:
-        density = read(territory / "density.tif").values
+    around = surroundings_of_pixels(config, grid, is_land(places.values))
     losses = load_losses(config, build, transmitters)
+    by_density = config.population is not None and config.coverage.min_density_per_km2 > 0.0
     found = []
     for time in range(len(nuisance_times_pct(config.propagation.nuisance_time_pct))):
         inputs = channel_inputs(transmitters, sweeps, planning, config, channel, time, losses)
-        found.append(
-            compute_blocks(inputs, grid, places, density, ground=ground, environments=around, threads=threads)
+        blocks = compute_blocks(
+            inputs,
+            grid,
+            places.values,
+            territory / "density.tif" if by_density else None,
+            ground=ground,
+            environments=around,
+            threads=threads,
         )
+        found.append(blocks)
     blocks = merge_times(*found) if len(found) > 1 else found[0]
     write_results(build / "coverage" / f"ch{channel:02d}", grid, blocks, ordinary=len(found) > 1)
     details = station_details(config, transmitters, sweeps)

@@ -9,34 +9,35 @@ from numpy.typing import NDArray
 
 from pipeline.kernels import kernel
 
-_NONE_IN_COLUMN = 65535
+NONE_IN_COLUMN = 65535
+"""Distance in a column without any marked pixel."""
 
 
 @kernel
 def column_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.uint16]:
     """Vertical distance in pixels to the nearest marked pixel of the same column; 65535: none."""
-    none = np.full(marked.shape[1], np.uint16(_NONE_IN_COLUMN), dtype=np.uint16)
-    return _column_distance_px(marked, none, none)
+    none = np.full(marked.shape[1], np.uint16(NONE_IN_COLUMN), dtype=np.uint16)
+    return column_distance_between_px(marked, none, none)
 
 
 @kernel
-def _column_distance_px(
+def column_distance_between_px(
     marked: NDArray[np.bool_], above: NDArray[np.uint16], below: NDArray[np.uint16]
 ) -> NDArray[np.uint16]:
     """The same of some rows; ``above``, ``below`` uint16[x] distances of the rows before and behind them."""
     height, width = marked.shape
-    distance = np.full((height, width), np.uint16(_NONE_IN_COLUMN), dtype=np.uint16)
+    distance = np.full((height, width), np.uint16(NONE_IN_COLUMN), dtype=np.uint16)
     for y in range(height):
         for x in range(width):
             before = above[x] if y == 0 else distance[y - 1, x]
             if marked[y, x]:
                 distance[y, x] = 0
-            elif before != _NONE_IN_COLUMN:
+            elif before != NONE_IN_COLUMN:
                 distance[y, x] = before + 1
     for y in range(height - 1, -1, -1):
         for x in range(width):
             behind = below[x] if y == height - 1 else distance[y + 1, x]
-            if behind != _NONE_IN_COLUMN and behind + 1 < distance[y, x]:
+            if behind != NONE_IN_COLUMN and behind + 1 < distance[y, x]:
                 distance[y, x] = behind + 1
     return distance
 
@@ -50,7 +51,7 @@ def _carry(marked: NDArray[np.bool_], upward: bool, distance_px: NDArray[np.uint
         for x in range(width):
             if marked[y, x]:
                 distance_px[x] = 0
-            elif distance_px[x] != _NONE_IN_COLUMN:
+            elif distance_px[x] != NONE_IN_COLUMN:
                 distance_px[x] += 1
 
 
@@ -61,15 +62,26 @@ def strips_column_px(
 
     ``marked`` is asked for bool[y, x] of each strip, three times: nothing of the size of the grid is held.
     """
-    beyond = {}
+    for rows, edges in zip(strips, column_edges_px(marked, strips, width), strict=True):
+        yield rows, column_distance_between_px(marked(rows), *edges)
+
+
+def column_edges_px(
+    marked: Callable[[slice], NDArray[np.bool_]], strips: Sequence[slice], width: int
+) -> list[tuple[NDArray[np.uint16], NDArray[np.uint16]]]:
+    """Of each strip of all rows of a grid ``above`` and ``below`` of ``column_distance_between_px``.
+
+    ``marked`` is asked for bool[y, x] of each strip, twice.
+    """
+    beyond = []
     for upward in (False, True):
-        edge_px = np.full(width, _NONE_IN_COLUMN, np.uint16)
+        edge_px = np.full(width, NONE_IN_COLUMN, np.uint16)
+        its = []
         for rows in reversed(strips) if upward else strips:
-            beyond[rows.start, upward] = edge_px.copy()
+            its.append(edge_px.copy())
             _carry(marked(rows), upward, edge_px)
-    for rows in strips:
-        above, below = (beyond[rows.start, upward] for upward in (False, True))
-        yield rows, _column_distance_px(marked(rows), above, below)
+        beyond.append(its)
+    return list(zip(beyond[0], reversed(beyond[1]), strict=True))
 
 
 def widened_rows(marked: Callable[[slice], NDArray[np.bool_]], rows: slice, height: int) -> NDArray[np.bool_]:
@@ -107,7 +119,7 @@ def row_distance_px(column_px: NDArray[np.uint16], aspect: float = 1.0) -> NDArr
     for y in range(height):
         last = -1
         for x in range(width):
-            if column_px[y, x] == _NONE_IN_COLUMN:
+            if column_px[y, x] == NONE_IN_COLUMN:
                 continue
             own = (aspect * float(column_px[y, x])) ** 2 + float(x) ** 2
             meet = -np.inf

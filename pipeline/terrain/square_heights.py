@@ -87,8 +87,10 @@ class SquareHeights:
         last = np.minimum(first + squares.sides_px, self._inside.shape) - 1
         side_px, number = self._blocks.sides_px[0], self._blocks.number
         rows, cols = (np.stack([np.maximum(first[:, i], 0), last[:, i]]) // side_px for i in (0, 1))
-        corners = [of_blocks[number[row, col]] for row in rows for col in cols]
-        return np.max(corners, axis=0)
+        highest_m = of_blocks[number[rows[0], cols[0]]]
+        for row, col in ((rows[0], cols[1]), (rows[1], cols[0]), (rows[1], cols[1])):
+            np.maximum(highest_m, of_blocks[number[row, col]], out=highest_m)
+        return highest_m
 
     @cached_property
     def _bounds_of_blocks(self) -> NDArray[np.float32]:

@@ -31,6 +31,8 @@ _CUT_MARGIN_DEG = 0.1
 _STEP_DEG = 0.0025
 # A mask of more pixels takes twice the step, and so on: 0.3 GB of memory at most.
 _MAX_PIXELS = 300_000_000
+# Rows of a strip that goes to no file: what is made of them on the way has eight bytes a pixel.
+_STRIP_PX = 64
 # Buffer for the ends of radials, which pass the box by less than a degree.
 BUFFER_DEG = 0.5
 
@@ -72,7 +74,7 @@ def compute_masks(boundaries: Boundaries, grid: Grid, *, threads: int = 1) -> Ma
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         for rows, _, part in map_blocks(strip, shape, block, threads, name="territory masks"):
             masks.surface[rows], masks.country[rows] = part
-    if not (masks.surface == Surface.HOME).any():
+    if window_of(lambda rows: masks.surface[rows] == Surface.HOME, grid.shape) is None:
         raise InputError(
             "territory is empty: no pixel centre lies on its land",
             row="grid",
@@ -84,26 +86,50 @@ def compute_masks(boundaries: Boundaries, grid: Grid, *, threads: int = 1) -> Ma
 
 def territory_window(surface: NDArray[np.uint8]) -> tuple[slice, slice]:
     """Rows and columns of the padded grid that just hold the territory's land."""
-    home = surface == Surface.HOME
-    rows, cols = np.flatnonzero(home.any(axis=1)), np.flatnonzero(home.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+    window = window_of(lambda rows: surface[rows] == Surface.HOME, surface.shape)
+    assert window is not None, "compute_masks refuses a territory without land"
+    return window
+
+
+def window_of(
+    marked: Callable[[slice], NDArray[np.bool_]], shape: tuple[int, int]
+) -> tuple[slice, slice] | None:
+    """Rows and columns that just hold the marked pixels of a grid (height, width); None without any.
+
+    ``marked`` tells those of some rows: a mask of the grid is not made.
+    """
+    in_row, in_col = np.zeros(shape[0], np.bool_), np.zeros(shape[1], np.bool_)
+    for rows in strips_of_rows(0, shape[0]):
+        its = marked(rows)
+        in_row[rows] = its.any(axis=1)
+        in_col |= its.any(axis=0)
+    if not in_row.any():
+        return None
+    places = [np.flatnonzero(held) for held in (in_row, in_col)]
+    rows, cols = (slice(int(place[0]), int(place[-1]) + 1) for place in places)
+    return rows, cols
 
 
 def distance_strips_km(
-    marked: Callable[[slice], NDArray[np.bool_]], shape: tuple[int, int], resolution_m: float
+    marked: Callable[[slice], NDArray[np.bool_]],
+    shape: tuple[int, int],
+    resolution_m: float,
+    strip_px: int = _STRIP_PX,
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Grid distance in km from each pixel centre to the nearest marked one (inf: none), by strips.
 
     ``marked`` tells those of some rows of a grid (height, width).
     """
-    strips = list(strips_of_rows(0, shape[0], STRIP_PX))
+    strips = list(strips_of_rows(0, shape[0], strip_px))
     for rows, column_px in strips_column_px(marked, strips, shape[1]):
         yield rows, row_distance_px(column_px) * np.float32(resolution_m / 1000.0)
 
 
 def is_land(surface: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """True on the codes of land."""
-    return (surface != Surface.SEA) & (surface != Surface.OUTSIDE)
+    land = surface != Surface.SEA
+    land &= surface != Surface.OUTSIDE
+    return land
 
 
 def coastal_mask(surface: NDArray[np.uint8], resolution_m: float, coastal_km: float) -> NDArray[np.uint8]:
@@ -130,7 +156,7 @@ def border_strips_km(
     def foreign(rows: slice) -> NDArray[np.bool_]:
         return surface[rows] == Surface.FOREIGN
 
-    for rows, distance_km in distance_strips_km(foreign, surface.shape, resolution_m):
+    for rows, distance_km in distance_strips_km(foreign, surface.shape, resolution_m, STRIP_PX):
         yield rows, np.where(surface[rows] == Surface.HOME, distance_km, np.float32(np.nan))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -11,17 +11,25 @@ from numpy.typing import NDArray
 
 from pipeline.config.services import OTHER_LAND
 from pipeline.grid.distance import (
+    NONE_IN_COLUMN,
+    column_distance_between_px,
     column_distance_px,
+    column_edges_px,
     row_distance_px,
-    strips_column_px,
     widened,
     widened_rows,
 )
 from pipeline.grid.grid import STRIP_PX, Grid, strips_of_rows
+from pipeline.kernels import kernel
 from pipeline.territory.codes import NO_COUNTRY, Surface
 from pipeline.territory.masks import territory_window
 
 COASTAL = " coastal"
+# Width of the parts: they are asked about the columns within reach of them.
+_PART_PX = 2 * STRIP_PX
+_FOREIGN_CODE, _OUTSIDE_CODE = int(Surface.FOREIGN), int(Surface.OUTSIDE)
+# What lies beyond all boundary files, after the numbers of all countries.
+_OUTSIDE = 256
 
 
 class Layers(NamedTuple):
@@ -45,16 +53,12 @@ def foreign_lands(layers: Layers, codes: Sequence[str]) -> list[ForeignLand]:
 
     Named ``<code>``, ``<code> coastal``, ``*`` and ``* coastal``.
     """
-    found, coast, outside = set[tuple[int, bool]](), False, False
-    for rows in strips_of_rows(0, len(layers.surface), STRIP_PX):
-        surface, country, coastal = (layer[rows] for layer in layers)
-        foreign = surface == Surface.FOREIGN
-        for at_coast in (False, True):
-            its = country[foreign & (coastal == 1)] if at_coast else country[foreign]
-            found |= {(number, at_coast) for number in np.unique(its).tolist()}
-        coast, outside = coast or bool(coastal.any()), outside or bool((surface == Surface.OUTSIDE).any())
+    boxes = _boxes_of(layers)
+    found = {
+        (n, coastal) for n in range(_OUTSIDE) for coastal in (False, True) if _holds(boxes[n, int(coastal)])
+    }
     # Where no sea is known, land beyond all files is not taken for a coast.
-    if coast and outside:
+    if layers.coastal.any() and _holds(boxes[_OUTSIDE, 0]):
         found.add((NO_COUNTRY, True))
     names = {NO_COUNTRY: OTHER_LAND} | dict(enumerate(codes, 1))
     lands = sorted(found | {(NO_COUNTRY, False)})
@@ -67,26 +71,65 @@ def neighbour_parts_km(
     """Parts of the grid: distance in km from each HOME pixel to the nearest pixel of each land, [land, y, x].
 
     Smallest distance between the two pixels as squares over the largest scale of the grid, rounded down: 0
-    where they touch. NaN off the territory; infinite beyond the margin of the grid: not known there.
+    where they touch. NaN off the territory; infinite beyond the margin of the grid: not known there. A part
+    asks for the lands within that margin of it, and for the columns of these that are.
     """
     reach_px = _margin_px(layers.surface)
     km_per_px = grid.resolution_m / 1000.0 / grid.largest_scale()
     strips = list(strips_of_rows(0, grid.height, STRIP_PX))
-    columns = [strips_column_px(partial(_beside, land, layers), strips, grid.width) for land in lands]
-    for rows, by_land in zip(strips, zip(*columns, strict=True), strict=True):
-        home = layers.surface[rows] == Surface.HOME
-        # Of home pixels alone: dozens of lands on whole rows are more than all masks.
-        its_km = np.empty((len(lands), np.count_nonzero(home)), np.float32)
-        for (_, column_px), out_km in zip(by_land, its_km, strict=True):
-            if out_km.size:
-                distance_px = row_distance_px(column_px)[home]
-                distance_px[distance_px > reach_px] = np.inf
-                out_km[:] = _below(distance_px.astype(np.float64) * km_per_px)
-        number = np.cumsum(home, dtype=np.int32).reshape(home.shape) - 1
-        for cols in strips_of_rows(0, grid.width, STRIP_PX):
-            values_km = np.full((len(lands), *home[:, cols].shape), np.nan, dtype=np.float32)
-            values_km[:, home[:, cols]] = its_km[:, number[:, cols][home[:, cols]]]
+    near = [
+        _NearLand(box, partial(_beside, land, box, layers), reach_px) for land, box in _boxed(lands, layers)
+    ]
+    edges = [column_edges_px(one.marked, strips, one.width) for one in near]
+    for number, rows in enumerate(strips):
+        for cols in strips_of_rows(0, grid.width, _PART_PX):
+            home = layers.surface[rows, cols] == Surface.HOME
+            values_km = np.full((len(lands), *home.shape), np.nan, dtype=np.float32)
+            values_km[:, home] = np.inf
+            for its_km, one, its_edges in zip(values_km, near, edges, strict=True):
+                if home.any() and one.within_reach(rows, cols):
+                    distance_px = one.distance_px(rows, cols, *its_edges[number])[home]
+                    distance_px[distance_px > reach_px] = np.inf
+                    its_km[home] = _below(distance_px.astype(np.float64) * km_per_px)
             yield rows, cols, values_km
+
+
+class _NearLand(NamedTuple):
+    """A land: the box of its pixels and those around them, and which these are in any rows of its columns."""
+
+    box: tuple[slice, slice]
+    marked: Callable[[slice], NDArray[np.bool_]]
+    reach_px: int
+
+    @property
+    def width(self) -> int:
+        """Columns of the box."""
+        return int(self.box[1].stop - self.box[1].start)
+
+    def within_reach(self, rows: slice, cols: slice) -> bool:
+        """Whether the box has pixels within reach of a part."""
+        pairs = zip(self.box, (rows, cols), strict=True)
+        return self.width > 0 and all(
+            a.start < b.stop + self.reach_px and b.start < a.stop + self.reach_px for a, b in pairs
+        )
+
+    def distance_px(
+        self, rows: slice, cols: slice, above: NDArray[np.uint16], below: NDArray[np.uint16]
+    ) -> NDArray[np.float32]:
+        """Distance of the pixels of a part; larger than it is, or infinite, beyond reach.
+
+        ``above``, ``below`` of the columns of the box: see ``column_edges_px``.
+        """
+        own = self.box[1]
+        first, last = max(own.start, cols.start - self.reach_px), min(own.stop, cols.stop + self.reach_px)
+        used = slice(first - own.start, last - own.start)
+        found_px = column_distance_between_px(self.marked(rows)[:, used], above[used], below[used])
+        left, right = min(first, cols.start), max(last, cols.stop)
+        column_px = np.full((len(found_px), right - left), NONE_IN_COLUMN, np.uint16)
+        column_px[:, first - left : last - left] = np.where(
+            found_px > self.reach_px, NONE_IN_COLUMN, found_px
+        )
+        return row_distance_px(column_px)[:, cols.start - left : cols.stop - left]
 
 
 def square_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -94,16 +137,66 @@ def square_distance_px(marked: NDArray[np.bool_]) -> NDArray[np.float32]:
     return row_distance_px(column_distance_px(widened(marked)))
 
 
-def _beside(land: ForeignLand, layers: Layers, rows: slice) -> NDArray[np.bool_]:
-    """Pixels of a land and those around them: the distance to their centres is that of the squares.
+def _beside(land: ForeignLand, box: tuple[slice, slice], layers: Layers, rows: slice) -> NDArray[np.bool_]:
+    """Pixels of a land and those around them in the columns of a box that holds all of them.
 
-    That is hypot(max(|dy| - 1, 0), max(|dx| - 1, 0)) once every marked pixel is widened by one to all sides.
+    The distance to their centres is that of the squares, hypot(max(|dy| - 1, 0), max(|dx| - 1, 0)), once
+    every marked pixel is widened by one to all sides.
     """
 
     def marked(part: slice) -> NDArray[np.bool_]:
-        return land_mask(land, Layers(*(layer[part] for layer in layers)))
+        return land_mask(land, Layers(*(layer[part, box[1]] for layer in layers)))
 
+    if rows.stop <= box[0].start or rows.start >= box[0].stop:
+        return np.zeros((rows.stop - rows.start, box[1].stop - box[1].start), np.bool_)
     return widened_rows(marked, rows, len(layers.surface))
+
+
+def _boxed(lands: Sequence[ForeignLand], layers: Layers) -> Iterator[tuple[ForeignLand, tuple[slice, slice]]]:
+    """Lands, each with the box of its pixels and those around them; an empty one if it has none."""
+    boxes = _boxes_of(layers)
+    for land in lands:
+        of_land = boxes[[land.number] + [_OUTSIDE] * (land.number == NO_COUNTRY), int(land.coastal)]
+        first, last = of_land[:, :2].min(axis=0), of_land[:, 2:].max(axis=0)
+        spans = zip(first.tolist(), last.tolist(), layers.surface.shape, strict=True)
+        rows, cols = (slice(max(low - 1, 0), max(min(high + 2, size), 0)) for low, high, size in spans)
+        yield land, (rows, cols) if first[0] <= last[0] else (slice(0, 0), slice(0, 0))
+
+
+def _boxes_of(layers: Layers) -> NDArray[np.int64]:
+    """First row and column and last row and column of foreign land, int64[country, all or coastal, 4].
+
+    Last that of what lies beyond all boundary files, which may be a coast anywhere. The first row is larger
+    than the last where there is none.
+    """
+    boxes = np.full((_OUTSIDE + 1, 2, 4), -1, np.int64)
+    boxes[:, :, :2] = max(layers.surface.shape)
+    _fill_boxes(*layers, boxes)
+    return boxes
+
+
+@kernel
+def _fill_boxes(
+    surface: NDArray[np.uint8],
+    country: NDArray[np.uint8],
+    coastal: NDArray[np.uint8],
+    boxes: NDArray[np.int64],
+) -> None:
+    """Widen ``boxes`` to the pixels of each land."""
+    for y in range(surface.shape[0]):
+        for x in range(surface.shape[1]):
+            outside = surface[y, x] == _OUTSIDE_CODE
+            if outside or surface[y, x] == _FOREIGN_CODE:
+                number = _OUTSIDE if outside else np.int64(country[y, x])
+                for part in range(2 if outside or coastal[y, x] == 1 else 1):
+                    box = boxes[number, part]
+                    box[0], box[1] = min(box[0], y), min(box[1], x)
+                    box[2], box[3] = max(box[2], y), max(box[3], x)
+
+
+def _holds(box: NDArray[np.int64]) -> bool:
+    """Whether a box of ``_boxes_of`` holds a pixel."""
+    return bool(box[0] <= box[2])
 
 
 def land_of_band(name: str, codes: Sequence[str]) -> ForeignLand:

@@ -17,13 +17,13 @@ from pipeline.config.config import Config
 from pipeline.config.territory import Population, Territory
 from pipeline.errors import InputError
 from pipeline.files import json_bytes, write_whole
-from pipeline.grid.grid import Box, Grid, checked_crs, make_grid, strips_of_rows
+from pipeline.grid.grid import Box, Grid, checked_crs, make_grid
 from pipeline.grid.polygons import Boundaries, box_boundaries, project, read_boundaries
 from pipeline.grid.raster import layout_on, make_array, read_window, reading, write_blocks
 from pipeline.grid.repair import Repair
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.territory.codes import SURFACE_NAMES
-from pipeline.territory.masks import Masks, box_around_deg, coastal_mask, compute_masks, is_land
+from pipeline.territory.masks import Masks, box_around_deg, coastal_mask, compute_masks, is_land, window_of
 from pipeline.territory.neighbours import Layers, foreign_lands, neighbour_parts_km
 from pipeline.territory.places import PeopleAccount, Settlement, places_population, read_places
 from pipeline.territory.population import density_strips, population_strips, read_counts
@@ -155,13 +155,9 @@ def _reached_box_m(config: Config, hills: HillReach, masks: xr.Dataset, threads:
     """Projected box of the reached land of a grid."""
     grid: Grid = masks.attrs["grid"]
     reached, surface = _reach_of(config, masks, hills, threads), masks["surface"].values
-    in_row, in_col = np.zeros(grid.height, np.bool_), np.zeros(grid.width, np.bool_)
-    for strip in strips_of_rows(0, grid.height):
-        marked = reached[strip] & is_land(surface[strip])
-        in_row[strip] = np.any(marked, axis=1)
-        in_col |= np.any(marked, axis=0)
-    rows, cols = np.flatnonzero(in_row), np.flatnonzero(in_col)
-    return grid.box_m(slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
+    window = window_of(lambda rows: reached[rows] & is_land(surface[rows]), grid.shape)
+    assert window is not None, "a device reaches its own land"
+    return grid.box_m(*window)
 
 
 def _widened_to(config: Config, grid: Grid, box_m: Box, *, given: bool) -> Grid:

@@ -25,7 +25,7 @@ GROUP = 8
 """Side of a group of squares."""
 _COASTAL = 0
 _SQUARE_M = 1000.0
-_SQUARES_A_TIME = 64
+_SQUARES_A_TIME, _SQUARES_A_STRIP = 64, 8192
 # The padded grid has another largest scale than the territory's own; more than any national grid has.
 _SCALE_RESERVE = 1.002
 
@@ -81,8 +81,11 @@ class HillReach(NamedTuple):
 
     def classes_of(self, height_m: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Classes of heights, uint8[base height, ...]: the first that is not below, at most the last."""
-        found = [np.minimum(np.searchsorted(edges, height_m), edges.size - 1) for edges in self.edges_m]
-        return np.stack(found).astype(np.uint8)
+        found = np.empty((len(self.edges_m), *height_m.shape), np.uint8)
+        for classes, edges in zip(found, self.edges_m, strict=True):
+            for part in strips_of_rows(0, len(height_m), _SQUARES_A_STRIP):
+                classes[part] = np.minimum(np.searchsorted(edges, height_m[part]), edges.size - 1)
+        return found
 
 
 class LandKinds(NamedTuple):

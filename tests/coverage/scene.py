@@ -163,7 +163,7 @@ def coverage_of(
 ) -> xr.Dataset:
     """Coverage in memory: ``levels`` (band, y, x), ``classes`` (class_band, y, x).
 
-    ``complete``: with bounds by which nothing is left out.
+    ``density`` file of persons per km2; ``complete``: with bounds by which nothing is left out.
     """
     settings = settings or config()
     inputs = channel_inputs(made.transmitters, made.sweeps, made.planning, settings, CHANNEL)
@@ -172,9 +172,8 @@ def coverage_of(
     grid = made.surface.attrs["grid"]
     levels = np.empty((len(LEVEL_BANDS), *grid.shape), dtype=np.float32)
     classes = np.empty((len(CLASS_BANDS), *grid.shape), dtype=np.uint16)
-    values = None if density is None else density.values
     for rows, cols, *parts in compute_blocks(
-        inputs, grid, made.surface.values, values, ground=made.ground, **options
+        inputs, grid, made.surface.values, density, ground=made.ground, **options
     ):
         levels[:, rows, cols], classes[:, rows, cols] = parts
     return xr.Dataset(

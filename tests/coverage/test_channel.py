@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scene import CHANNEL, GRID, Scene, config, coverage_of, pixel_degrees, reference, scene
 
-from pipeline.coverage.channel import merge_times
+from pipeline.coverage.channel import merge_times, read_places
 from pipeline.coverage.tiles import LEVEL_BANDS
+from pipeline.grid.raster import make_array, write
 
 
 @pytest.fixture(scope="module")
@@ -93,17 +94,30 @@ def test_served_is_probability_at_least_the_threshold(made, result):
     assert 0.02 < served.mean() < 0.98
 
 
-def test_density_unserves_home_pixels_only_where_it_is_known_to_be_low(made, result):
-    density = made.surface.astype(np.float32) * 0.0
+def test_density_unserves_home_pixels_only_where_it_is_known_to_be_low(made, result, tmp_path):
+    density = np.zeros(GRID.shape, np.float32)
     density[:20] = 5.0
     density[20:25] = np.nan
+    people = make_array(density, GRID, units="km-2", long_name="density", nodata=np.nan)
+    write(tmp_path / "density.tif", people, tags={}, publish=False)
     settings = config(min_density_per_km2=5.0)
-    served = coverage_of(made, settings, density=density)["classes"].values[0]
-    before = result["classes"].values[0]
-    cleared = (made.surface.values == 1) & (np.arange(GRID.height) >= 25)[:, None]
-    assert (served[cleared] == 0).all()
-    assert np.array_equal(served[~cleared], before[~cleared])
-    assert (before[cleared] == 1).any()
+    for block_px in (512, 32):
+        of_people = {"density": tmp_path / "density.tif", "threads": 2, "block_px": block_px}
+        served = coverage_of(made, settings, **of_people)["classes"].values[0]
+        before = result["classes"].values[0]
+        cleared = (made.surface.values == 1) & (np.arange(GRID.height) >= 25)[:, None]
+        assert (served[cleared] == 0).all()
+        assert np.array_equal(served[~cleared], before[~cleared])
+        assert (before[cleared] == 1).any()
+
+
+def test_places_no_device_reaches_count_as_outside(made, tmp_path):
+    reach = np.random.default_rng(3).integers(0, 2, GRID.shape).astype(np.uint8)
+    layer = make_array(reach, GRID, units="", long_name="reach", nodata=None)
+    for name, values in (("surface", made.surface), ("reach", layer)):
+        write(tmp_path / f"{name}.tif", values, tags={}, publish=False)
+    expected = np.where(reach == 1, made.surface.values, 255)
+    assert np.array_equal(read_places(tmp_path).values, expected)
 
 
 def test_no_own_transmitter_leaves_the_territory_unserved(made):

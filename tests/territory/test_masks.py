@@ -186,10 +186,9 @@ def test_border_distance_is_to_foreign_land(boundaries):
     assert np.isnan(found[surface != HOME]).all()
 
 
-def test_distance_strips_come_in_order(monkeypatch):
-    monkeypatch.setattr("pipeline.territory.masks.STRIP_PX", 7)
+def test_distance_strips_come_in_order():
     marked = np.random.default_rng(2).random((40, 30)) < 0.02
-    strips = list(distance_strips_km(lambda rows: marked[rows], marked.shape, 250.0))
+    strips = list(distance_strips_km(lambda rows: marked[rows], marked.shape, 250.0, strip_px=7))
     assert [rows.start for rows, _ in strips] == list(range(0, 40, 7))
     found = np.concatenate([strip for _, strip in strips])
     np.testing.assert_allclose(found, distance_transform_edt(~marked) * 0.25, rtol=1e-6)

@@ -7,6 +7,7 @@ import pytest
 from pyproj import Proj
 
 from pipeline.grid.grid import Grid
+from pipeline.territory import neighbours
 from pipeline.territory.neighbours import (
     Layers,
     foreign_lands,
@@ -87,6 +88,42 @@ def test_distance_to_each_land_is_that_of_all_pairs(layers):
             expected_km = 0.2 / scale * min(gap_px((y, x), tuple(p)) for p in np.argwhere(mask))
             assert values_km[y, x] == pytest.approx(expected_km, rel=1e-6)
             assert values_km[y, x] <= expected_km * (1 + 1e-9)
+
+
+def marked_by_name(layers: Layers, name: str) -> np.ndarray:
+    """Pixels of a band by what its name says; AA, BB, CC are countries 1 to 3."""
+    code, _, coast = name.partition(" ")
+    number = 0 if code == "*" else ["AA", "BB", "CC"].index(code) + 1
+    marked = (layers.surface == FOREIGN) & (layers.country == number)
+    if coast:
+        marked &= layers.coastal == 1
+    return marked | (layers.surface == OUTSIDE) if code == "*" else marked
+
+
+@pytest.mark.parametrize(("strip_px", "part_px"), [(7, 9), (5, 40), (34, 6)])
+def test_parts_have_the_distances_of_all_pairs_up_to_the_margin(layers, monkeypatch, strip_px, part_px):
+    """Lands of few pixels, most of them out of reach of most parts; the margin is 11 pixels."""
+    monkeypatch.setattr(neighbours, "STRIP_PX", strip_px)
+    monkeypatch.setattr(neighbours, "_PART_PX", part_px)
+    rng = np.random.default_rng(17)
+    surface = np.where((layers.surface == HOME) | (rng.random((34, 40)) < 0.06), layers.surface, SEA)
+    layers = layers._replace(
+        surface=surface.astype(np.uint8), country=np.where(surface == FOREIGN, layers.country, 0)
+    )
+    lands = foreign_lands(layers, ["AA", "BB", "CC"])
+    found = np.full((len(lands), *surface.shape), -1.0)
+    for rows, cols, values_km in neighbour_parts_km(lands, layers, GRID):
+        assert values_km.shape[1:] == surface[rows, cols].shape
+        found[:, rows, cols] = values_km
+    scale, beyond = largest_scale_by_corners(GRID), 0
+    for land, values_km in zip(lands, found, strict=True):
+        there = np.argwhere(marked_by_name(layers, land.name))
+        assert np.isnan(values_km[surface != HOME]).all()
+        for y, x in np.argwhere(surface == HOME):
+            apart_px = min(gap_px((y, x), tuple(p)) for p in there)
+            beyond += apart_px > 11
+            assert values_km[y, x] == pytest.approx(0.2 / scale * apart_px if apart_px <= 11 else np.inf)
+    assert 0 < beyond < found.size / 10
 
 
 def test_distance_beyond_the_margin_is_not_known(layers):
