@@ -6,22 +6,26 @@ everything, because a number that ignores a service that should have been looked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.blocks import map_blocks
+from pipeline.blocks import block_slices, map_blocks
 from pipeline.config.base import unverified
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.dtt.channel_files import ChannelFiles, PixelBox, box_of, moved
+from pipeline.dtt.kept_tiles import KeptTiles, MapParts, digest_of
+from pipeline.dtt.limits import with_maps_of
 from pipeline.grid import raster
 from pipeline.grid.layer_files import empty_values, layer_file, layer_layout, raster_of, two_digits
+from pipeline.grid.open_rasters import OpenRasters
 from pipeline.hashing import file_sha256, json_hash
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED, to_centi
 from pipeline.radio.allocations import closed_by_allocation, is_partial
@@ -134,11 +138,13 @@ def run(
     surface: NDArray[np.uint8],
     *,
     threads: int = 1,
+    unchanged: Container[tuple[int, int]] = (),
 ) -> Iterator[tuple[slice, slice, dict[str, ChannelLayers]]]:
     """Layers in one channel by id of the device, block after block of the padded grid.
 
     ``context`` with the DTT channels that limit this one; ``surface`` uint8[y, x] of the grid. Devices that
-    share the maps of the job protect have these read once.
+    share the maps of the job protect have these read once. Blocks that begin at ``unchanged``
+    rows and columns have no layers.
     """
     config = context.config
     ready = [
@@ -156,7 +162,7 @@ def run(
         rows: slice, cols: slice, surface: NDArray[np.uint8]
     ) -> tuple[PixelBox, list[Combined]] | None:
         inside = surface == Surface.HOME
-        box = box_of(inside)
+        box = None if (rows.start, cols.start) in unchanged else box_of(inside)
         if box is None:
             return None
         found = []
@@ -170,15 +176,26 @@ def run(
         compute, surface.shape, _BLOCK_PX, threads, cut=(surface,), name=name
     ):
         shape = rows.stop - rows.start, cols.stop - cols.start
-        layers = {}
-        for number, one in enumerate(ready):
-            values = [empty_values(layer, shape) for layer in _COMBINED]
-            if found is not None:
-                box, parts = found
-                for layer, part in zip(values, parts[number], strict=True):
-                    layer[box] = part
-            layers[one.device.id] = _layers_of(config, one.device, Combined(*values), closed=one.closed)
-        yield rows, cols, layers
+        skipped = (rows.start, cols.start) in unchanged
+        yield rows, cols, {} if skipped else _layers_of_block(config, ready, shape, found)
+
+
+def _layers_of_block(
+    config: Config,
+    ready: Sequence[_ReadyDevice],
+    shape: tuple[int, int],
+    found: tuple[PixelBox, list[Combined]] | None,
+) -> dict[str, ChannelLayers]:
+    """Layers of a block [y, x] by id of the device; ``found`` in the box around its land, if any."""
+    layers = {}
+    for number, one in enumerate(ready):
+        values = [empty_values(layer, shape) for layer in _COMBINED]
+        if found is not None:
+            box, parts = found
+            for layer, part in zip(values, parts[number], strict=True):
+                layer[box] = part
+        layers[one.device.id] = _layers_of(config, one.device, Combined(*values), closed=one.closed)
+    return layers
 
 
 def _layers_of(config: Config, device: Device, combined: Combined, *, closed: bool) -> ChannelLayers:
@@ -206,19 +223,64 @@ def write_layers(
     tags: Mapping[str, Mapping[str, str]],
     *,
     threads: int,
+    key: str = "",
 ) -> None:
-    """Write the files of one channel, block by block; ``tags`` by id of the device."""
+    """Write the files of one channel, block by block; ``tags`` by id of the device.
+
+    ``key`` of the job: code, settings, rows of the registers. Blocks that follow from the same as those of
+    the last run are copied from its files; without a key all are computed.
+    """
     with ExitStack() as stack:
+        kept = (
+            _kept_layers(context, devices, channel, key, stack.enter_context(OpenRasters())) if key else None
+        )
+        unchanged: Container[tuple[int, int]] = (
+            () if kept is None else _unchanged_blocks(context, devices, surface, kept)
+        )
         puts = {
             device.id: [
                 stack.enter_context(file) for file in _files_of(context, device, channel, tags[device.id])
             ]
             for device in devices
         }
-        for rows, cols, layers in run(context, devices, channel, surface, threads=threads):
-            for device_id, found in layers.items():
-                for put, values in zip(puts[device_id], found, strict=True):
-                    put(rows, cols, values)
+        every = list(chain.from_iterable(puts.values()))
+        for rows, cols, layers in run(
+            context, devices, channel, surface, threads=threads, unchanged=unchanged
+        ):
+            if kept is not None and (rows.start, cols.start) in unchanged:
+                found = kept.values(PixelBox(rows, cols))
+            else:
+                found = list(chain.from_iterable(layers[device_id] for device_id in puts))
+            for put, values in zip(every, found, strict=True):
+                put(rows, cols, values)
+    if kept is not None:
+        kept.keep()
+
+
+def _kept_layers(
+    context: ServiceContext, devices: Sequence[Device], channel: DeviceChannel, key: str, opened: OpenRasters
+) -> KeptTiles:
+    """The layers of the last run, for what they are made from besides the maps of the job protect."""
+    territory = sorted(path for path in (context.build / "territory").iterdir() if path.is_file())
+    paths = [
+        context.build / path for device in devices for path in _paths_of(context.config, device, channel)
+    ]
+    sums = [(path.name, file_sha256(path)) for path in territory]
+    return KeptTiles(paths, digest_of(key, str(channel), context.victims, sums), opened)
+
+
+def _unchanged_blocks(
+    context: ServiceContext, devices: Sequence[Device], surface: NDArray[np.uint8], kept: KeptTiles
+) -> set[tuple[int, int]]:
+    """Rows and columns of blocks with land, for which the maps of victims follow from the same as before."""
+    owner = with_maps_of(context.config, devices[0])
+    parts = [MapParts(ChannelFiles(context.build, victim).protection(owner)) for victim in context.victims]
+    boxes = (PixelBox(*block) for block in block_slices(surface.shape, _BLOCK_PX))
+    return {
+        (box.rows.start, box.cols.start)
+        for box in boxes
+        if (surface[box] == Surface.HOME).any() and kept.unchanged(box, [one.facts(box) for one in parts])
+    }
 
 
 def _files_of(

@@ -17,7 +17,7 @@ from pipeline.grid import raster
 from pipeline.services.base import ServiceContext
 
 
-def main(config: Config, build: Path, *, threads: int, channel: DeviceChannel, basis: str) -> None:
+def main(config: Config, build: Path, *, threads: int, channel: DeviceChannel, basis: str, key: str) -> None:
     """Write the layers of every device in one white-space channel, or of those that use such bonds."""
     surface = raster.read(build / "territory" / "surface.tif")
     victims = victims_of(config, channel)
@@ -28,4 +28,4 @@ def main(config: Config, build: Path, *, threads: int, channel: DeviceChannel, b
             device.id: tags_of_channel(config, build, device, channel, victims, basis=basis)
             for device in group
         }
-        write_layers(context, group, channel, surface.values, tags, threads=threads)
+        write_layers(context, group, channel, surface.values, tags, threads=threads, key=key)

@@ -138,11 +138,10 @@ class TileSearch:
             box = moved(box, part.rows.start, part.cols.start)
             window = self._window(box, self._reach_px)
             if self._victims.any_within(window):
-                limits = kept.limits(box, self._victims.digests(window))
-                if limits is None:
-                    changed = joined(changed, box)
+                if kept.unchanged(box, sorted(self._victims.digests(window).items())):
+                    yield TileLimits(box, *kept.values(box))
                 else:
-                    yield TileLimits(box, *limits)
+                    changed = joined(changed, box)
         if changed is not None:
             yield self._tile(changed)
 

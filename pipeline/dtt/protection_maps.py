@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,8 +138,6 @@ def _protect(
         _write(out, grid, bands, found, files.channel)
     if kept is not None:
         kept.keep()
-        if kept.copied:
-            print(f"protection: {kept.copied} of {kept.parts} parts as before", file=sys.stderr, flush=True)
 
 
 def _kept_tiles(

@@ -208,7 +208,7 @@ _ROWS = (
         settings=_COMBINED,
         wildcards=("channel",),
         rows="rows_of_services",
-        values=("basis",),
+        values=("basis", "key"),
         uses=("models", "services"),
         threads="device_channels",
     ),

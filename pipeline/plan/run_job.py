@@ -38,7 +38,7 @@ def run_job(
     if set(wildcards) != set(row.wildcards):
         allowed = ", ".join(f"--{known}" for known in row.wildcards) or "none"
         raise InputError(f"job {name} is for other options", value=", ".join(wildcards), allowed=allowed)
-    given: dict[str, object] = {"memory_gib": memory_gib}
+    given: dict[str, object] = {"memory_gib": memory_gib, "key": key}
     values = {
         name: given[name] if name in given else _value(name, config, row, threads, key) for name in row.values
     }

@@ -9,6 +9,7 @@ from pipeline.availability.choices import CAUTIOUS, with_ratios
 from pipeline.availability.narrowed import channels_without_maps, narrowing_effects
 from pipeline.config.config import Config
 from pipeline.config.protection import Device, Protection
+from pipeline.dtt.kept_tiles import parts_by_job
 from pipeline.plan.plan import Plan
 from pipeline.reference.limiting_channels import offsets_in_use, offsets_narrowed, offsets_notice
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, ratios_in_use, read_protection_tables
@@ -18,11 +19,12 @@ from pipeline.reference.ratios import groups_of, load_of, ratio_db
 def protection_entry(plan: Plan) -> dict[str, Any]:
     """Facts on the protection of reception; the method alone where it has no ratios.
 
-    ``narrowing`` counts pixel-channels that the whole list of offsets would take away, by device and level.
+    ``narrowing`` counts pixel-channels that the whole list of offsets would take away, by device and level;
+    ``parts`` those of the maps that each job computed and copied when it last ran.
     """
     config = plan.config
     if config.protection.method != "degradation":
-        return {"method": config.protection.method}
+        return {"method": config.protection.method, "parts": parts_by_job(plan.build)}
     settings = config.protection
     occupied = plan.register["channel"].values.tolist()
     return {
@@ -40,6 +42,7 @@ def protection_entry(plan: Plan) -> dict[str, Any]:
             "verified": settings.idle_penalty_db.verified,
             "on": settings.idle_on,
         },
+        "parts": parts_by_job(plan.build),
         "tiers": "none" if settings.tiers is None else settings.tiers.name,
         "overload": overload_state(settings),
         "ratios": ratios_compared(config),

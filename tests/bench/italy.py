@@ -2,15 +2,19 @@
 
 The islands south of 36 N are left out: the terrain ends at 35 N, inside their padded grid. Default settings:
 one device, sea paths, two cores. Each stage runs as a process of its own, as in the workflow. Combination and
-availability read the maps of many channels: those that are not sampled are copies of the sampled one.
+availability read the maps of many channels: those that are not sampled are copies of the sampled one. At the
+end a station of the channel is removed, some times another one, and its channel computed again.
 """
 
 from __future__ import annotations
 
+import csv
 import os
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +24,7 @@ import rasterio
 import yaml
 from affine import Affine
 
+from pipeline.dtt.kept_tiles import parts_by_job
 from pipeline.grid import raster
 from pipeline.plan.plan import load_plan, tiles_of
 from pipeline.territory.codes import Surface
@@ -32,6 +37,9 @@ CORES = 2
 FOLDER = Path("build") / "bench-italy"
 GIB_PER_KIB = 1.0 / 2**20
 EXTRA_COLUMNS = 120  # one degree of 30"
+CHANGED_STATIONS = 3
+# Any that is the same: of code, settings and rows, none of which but the register changes.
+KEY = ("--key", "code-settings-rows")
 
 CONFIG = """
 name: bench-italy
@@ -75,10 +83,11 @@ def measure() -> dict[str, float]:
     stages = {"territory": run_stage("territory", config_path, *threads)}
     sweep(config_path)
     stages["heights"] = run_stage("heights", config_path, *threads)
+    of_channel = ("--channel", str(CHANNEL), *KEY, *threads)
     for stage in ("coverage", "protect"):
-        stages[stage] = run_stage(stage, config_path, "--channel", str(CHANNEL), *threads)
+        stages[stage] = run_stage(stage, config_path, *of_channel)
     copy_channel("protection", config_path)
-    stages["combine"] = run_stage("combine", config_path, "--channel", str(CHANNEL), *threads)
+    stages["combine"] = run_stage("combine", config_path, *of_channel)
     copy_channel("limits", config_path)
     copy_channel("public", config_path)
     stages["availability"] = run_stage("availability", config_path, *threads)
@@ -95,7 +104,29 @@ def measure() -> dict[str, float]:
         **{f"italy_100m_{name}_cpu_s": stage.cpu_s for name, stage in stages.items()},
         **{f"italy_100m_{name}_peak_gib": stage.peak_gib for name, stage in stages.items()},
         "italy_100m_area_km2": float(area_km2),
+        **change_stations(config_path, of_channel),
     }
+
+
+def change_stations(config_path: Path, options: Sequence[str]) -> dict[str, float]:
+    """Medians over stations removed one after another: processor seconds of the stages of their channel.
+
+    And the share of the parts of maps that was computed anew. Terrain of the others is there.
+    """
+    register, found = FOLDER / "transmitters.csv", dict[str, list[float]]()
+    lines = register.read_text(encoding="utf-8").splitlines()
+    ids = [row["id"] for row in csv.DictReader(lines) if row["channel"] == str(CHANNEL)]
+    for station in ids[:: -(-len(ids) // CHANGED_STATIONS)]:
+        lines = [line for line in lines if not line.startswith(f"{station},")]
+        register.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for stage in ("coverage", "protect", "combine"):
+            took = run_stage(stage, config_path, *options)
+            found.setdefault(f"italy_100m_changed_station_{stage}_cpu_s", []).append(took.cpu_s)
+        for folder, jobs in parts_by_job(FOLDER).items():
+            (counts,) = (its for name, its in jobs.items() if f"ch{CHANNEL}" in name)
+            share = counts["computed"] / max(sum(counts.values()), 1)
+            found.setdefault(f"italy_100m_changed_station_{folder}_computed", []).append(share)
+    return {name: statistics.median(values) for name, values in found.items()}
 
 
 def copy_channel(folder: str, config_path: Path) -> None:
