@@ -5,7 +5,7 @@ Planning values, stations, the terrain profiles of their masts, propagation mode
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -32,6 +32,9 @@ from pipeline.registers.guard_intervals import guard_intervals
 from pipeline.terrain.loss_tables import LossTable
 from pipeline.terrain.records import TCA_COUNT_DEG, TCA_UNKNOWN, Sweep, TerrainSource
 
+# Tables of a profile by name.
+_PROFILES: dict[str, type] = dict.fromkeys(("heff_m", "theta_eff1_deg", "hb_m", "sea_km"), np.float32)
+_PROFILES["tca_counts"] = np.int16
 _LIGHT_KM_PER_US = 0.299792458
 # Added to every bound of a field: covers rounding and the centimetres of interpolated positions.
 BOUND_MARGIN_DB = 0.01
@@ -95,48 +98,74 @@ class Paths(NamedTuple):
     tca_step_km: NDArray[np.float64]
 
 
-def pack_paths(sweeps: Sequence[Sweep], agl_m: Sequence[float]) -> Paths:
-    """The terrain profiles of masts as flat arrays; ``agl_m`` antenna height above ground of each mast."""
+def paths_of(transmitters: xr.Dataset, sweep_of: Callable[[str], Sweep]) -> Paths:
+    """The terrain profiles of the masts of some transmitters, in order of their keys."""
+    pairs = zip(transmitters["mast"].values, transmitters["antenna_height_agl_m"].values, strict=True)
+    agl_m = {str(key): float(height_m) for key, height_m in pairs}
+    return pack_paths(map(sweep_of, sorted(agl_m)), [agl_m[key] for key in sorted(agl_m)])
+
+
+def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
+    """The terrain profiles of masts as flat arrays; ``agl_m`` antenna height above ground of each mast.
+
+    Profiles are copied one after another and not held: those of one channel may take as much memory as all
+    the rest of its job.
+    """
     known = (int(TerrainSource.DEM), int(TerrainSource.PARTIAL))
-    heff_start, heff_m = _flat([sweep.heff_m for sweep in sweeps], np.float32)
-    hb_start, hb_m = _flat([sweep.hb_m for sweep in sweeps], np.float32)
-    sea_start, sea_km = _flat([sweep.sea_km for sweep in sweeps], np.float32)
-    tca_start, tca_counts = _flat([sweep.tca_counts for sweep in sweeps], np.int16)
-    _, theta_deg = _flat([sweep.theta_eff1_deg for sweep in sweeps], np.float32)
+    tables = {name: _FlatTables(kind) for name, kind in _PROFILES.items()}
+    light, highest_m, lowest_angle_deg = list[Sweep](), list[float](), list[float]()
+    for sweep, height_m in zip(sweeps, agl_m, strict=True):
+        for name, flat in tables.items():
+            flat.add(getattr(sweep, name))
+        highest_m.append(_highest_m(sweep, height_m))
+        lowest_angle_deg.append(_lowest_angle_deg(sweep))
+        empty = {"hb_m": sweep.hb_m[:0].copy(), "sea_km": sweep.sea_km[:0].copy()}
+        light.append(sweep._replace(tca_counts=sweep.tca_counts[:, :0].copy(), **empty))
     return Paths(
-        terrain=np.array([sweep.terrain_source in known for sweep in sweeps], dtype=np.bool_),
-        radials=np.array([sweep.heff_m.size for sweep in sweeps], dtype=np.int64),
-        step_deg=np.array([sweep.azimuth_step_deg for sweep in sweeps], dtype=np.float64),
-        ground_asl_m=np.array([sweep.ground_asl_m for sweep in sweeps], dtype=np.float64),
-        highest_m=np.array([_highest_m(*pair) for pair in zip(sweeps, agl_m, strict=True)], dtype=np.float64),
-        lowest_angle_deg=np.array([_lowest_angle_deg(sweep) for sweep in sweeps], dtype=np.float64),
-        heff_start=heff_start,
-        heff_m=heff_m,
-        theta_deg=theta_deg,
-        hb_start=hb_start,
-        hb_m=hb_m,
-        hb_step_km=np.array([sweep.hb_step_km for sweep in sweeps], dtype=np.float64),
-        sea_start=sea_start,
-        sea_km=sea_km,
-        sea_step_km=np.array([sweep.sea_step_km for sweep in sweeps], dtype=np.float64),
-        tca_start=tca_start,
-        tca_counts=tca_counts,
-        tca_radials=np.array([sweep.tca_counts.shape[0] for sweep in sweeps], dtype=np.int64),
-        tca_first_deg=np.array([sweep.tca_first_azimuth_deg for sweep in sweeps], dtype=np.float64),
-        tca_azimuth_step_deg=np.array([sweep.tca_azimuth_step_deg for sweep in sweeps], dtype=np.float64),
-        tca_first_km=np.array([sweep.tca_first_km for sweep in sweeps], dtype=np.float64),
-        tca_step_km=np.array([sweep.tca_step_km for sweep in sweeps], dtype=np.float64),
+        terrain=np.array([sweep.terrain_source in known for sweep in light], dtype=np.bool_),
+        radials=np.array([sweep.heff_m.size for sweep in light], dtype=np.int64),
+        step_deg=np.array([sweep.azimuth_step_deg for sweep in light], dtype=np.float64),
+        ground_asl_m=np.array([sweep.ground_asl_m for sweep in light], dtype=np.float64),
+        highest_m=np.array(highest_m, dtype=np.float64),
+        lowest_angle_deg=np.array(lowest_angle_deg, dtype=np.float64),
+        heff_start=tables["heff_m"].start,
+        heff_m=tables["heff_m"].values,
+        theta_deg=tables["theta_eff1_deg"].values,
+        hb_start=tables["hb_m"].start,
+        hb_m=tables["hb_m"].values,
+        hb_step_km=np.array([sweep.hb_step_km for sweep in light], dtype=np.float64),
+        sea_start=tables["sea_km"].start,
+        sea_km=tables["sea_km"].values,
+        sea_step_km=np.array([sweep.sea_step_km for sweep in light], dtype=np.float64),
+        tca_start=tables["tca_counts"].start,
+        tca_counts=tables["tca_counts"].values,
+        tca_radials=np.array([sweep.tca_counts.shape[0] for sweep in light], dtype=np.int64),
+        tca_first_deg=np.array([sweep.tca_first_azimuth_deg for sweep in light], dtype=np.float64),
+        tca_azimuth_step_deg=np.array([sweep.tca_azimuth_step_deg for sweep in light], dtype=np.float64),
+        tca_first_km=np.array([sweep.tca_first_km for sweep in light], dtype=np.float64),
+        tca_step_km=np.array([sweep.tca_step_km for sweep in light], dtype=np.float64),
     )
 
 
-def _flat(tables: Sequence[NDArray[Any]], dtype: type) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Start of each table (one more than tables) and all values in one row."""
-    start = np.zeros(len(tables) + 1, dtype=np.int64)
-    np.cumsum([table.size for table in tables], out=start[1:])
-    values: NDArray[Any] = np.empty(int(start[-1]), dtype=dtype)
-    for first, table in zip(start, tables, strict=False):
-        values[first : first + table.size] = table.ravel()
-    return start, values
+class _FlatTables:
+    """Tables one after another in one array, which grows where it is: no two copies of all exist."""
+
+    def __init__(self, kind: type) -> None:
+        """Without any."""
+        self.values: NDArray[Any] = np.empty(0, kind)
+        self._starts = [0]
+
+    def add(self, table: NDArray[Any]) -> None:
+        """Copy a table behind the others."""
+        first = self._starts[-1]
+        self._starts.append(first + table.size)
+        self.values.resize(first + table.size, refcheck=False)
+        self.values[first:] = table.ravel()
+
+    @property
+    def start(self) -> NDArray[np.int64]:
+        """Start of each table, one more than tables."""
+        return np.array(self._starts, np.int64)
 
 
 def _highest_m(sweep: Sweep, agl_m: float) -> float:
@@ -322,7 +351,7 @@ def _modes(transmitters: xr.Dataset) -> Sequence[ModeKey]:
 
 def channel_inputs(
     transmitters: xr.Dataset,
-    sweeps: Mapping[str, Sweep],
+    sweeps: Mapping[str, Sweep] | Paths,
     planning: Planning,
     config: Config,
     channel: int,
@@ -331,12 +360,11 @@ def channel_inputs(
 ) -> ChannelInputs:
     """Arrays for the kernels; interfering fields at the ``time``-th percentage of those configured.
 
-    ``transmitters`` as of ``network.select_channels``; ``sweeps`` terrain profiles by mast key; ``losses`` of
-    each transmitter if the model has tables.
+    ``transmitters`` as of ``network.select_channels``; ``sweeps`` terrain profiles by mast key, or those
+    of ``paths_of``; ``losses`` of each transmitter if the model has tables.
     """
     coverage = config.coverage
     masts = sorted({str(key) for key in transmitters["mast"].values})
-    agl_m = dict(zip(transmitters["mast"].values, transmitters["antenna_height_agl_m"].values, strict=True))
     rules = ReceptionRules(
         planning.ratio_db,
         planning.noise_dbuvm,
@@ -355,7 +383,7 @@ def channel_inputs(
     )
     return ChannelInputs(
         stations,
-        pack_paths([sweeps[key] for key in masts], [float(agl_m[key]) for key in masts]),
+        sweeps if isinstance(sweeps, Paths) else paths_of(transmitters, sweeps.__getitem__),
         _field_model(config, channel, time, losses),
         _receiver(config, channel),
         rules,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.config import Config
 from pipeline.config.reception import sees_profiles
+from pipeline.coverage.inputs import Paths, paths_of
 from pipeline.grid.geodesy import lattice, site_frames
 from pipeline.grid.grid import Grid
 from pipeline.grid.polygons import read_countries
@@ -83,18 +84,18 @@ def with_countries(config: Config, transmitters: xr.Dataset) -> xr.Dataset:
 
 
 def station_details(
-    config: Config, transmitters: xr.Dataset, sweeps: Mapping[str, Sweep]
+    config: Config, transmitters: xr.Dataset, ground_asl_m: NDArray[np.float64]
 ) -> list[dict[str, object]]:
     """Place, mast, heights and guard interval of every transmitter, for the account of a limit.
 
-    Ground above sea level where it is known, the guard interval where it belongs to a network.
+    Ground above sea level [transmitter] where it is known, the guard interval where it belongs to a network.
     """
     guard, details = guard_intervals(transmitters, config.coverage), []
     names = ("lon_deg", "lat_deg", "antenna_height_agl_m", "mast", "sfn")
     columns = [transmitters[name].values.tolist() for name in names]
-    for row, (lon_deg, lat_deg, agl_m, mast, sfn) in enumerate(zip(*columns, strict=True)):
+    rows = zip(*columns, ground_asl_m.tolist(), strict=True)
+    for row, (lon_deg, lat_deg, agl_m, mast, sfn, ground_m) in enumerate(rows):
         found: dict[str, object] = {"lon": lon_deg, "lat": lat_deg, "antenna_agl_m": agl_m, "mast": mast}
-        ground_m = float(sweeps[str(mast)].ground_asl_m)
         if math.isfinite(ground_m):
             found["ground_asl_m"] = ground_m
         if sfn:
@@ -124,3 +125,14 @@ def load_sweeps(build: str | Path, transmitters: xr.Dataset) -> dict[str, Sweep]
     for tile, masts in sorted(tiles.items()):
         sweeps |= read_sweeps(Path(build) / "terrain" / f"{tile}.npz", sorted(masts))
     return sweeps
+
+
+def load_paths(build: Path, transmitters: xr.Dataset) -> Paths:
+    """The same as arrays for the kernels; no more than one profile is held beside them."""
+    pairs = zip(transmitters["mast"].values.tolist(), transmitters["tile"].values.tolist(), strict=True)
+    tiles = dict(pairs)
+
+    def stored(mast: str) -> Sweep:
+        return read_sweeps(build / "terrain" / f"{tiles[mast]}.npz", [mast])[mast]
+
+    return paths_of(transmitters, stored)

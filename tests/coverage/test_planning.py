@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import weakref
 
 import numpy as np
 import pytest
 import xarray as xr
-from scene import CHANNEL, GRID, config, scene
+from scene import CHANNEL, GRID, config, scene, sweep
 
 from pipeline.blocks import block_slices
 from pipeline.config.channels import Channels
 from pipeline.config.protection import Protection
 from pipeline.coverage.channel import write_results, write_servers
-from pipeline.coverage.inputs import Planning, channel_inputs, channel_slots, pack_stations, planning_values
+from pipeline.coverage.inputs import (
+    Planning,
+    channel_inputs,
+    channel_slots,
+    pack_paths,
+    pack_stations,
+    planning_values,
+)
 from pipeline.coverage.network import (
+    load_paths,
     outline_m,
     select_channels,
     with_countries,
@@ -27,6 +36,7 @@ from pipeline.grid.grid import Grid
 from pipeline.radio.channel_plan import plan_neighbours
 from pipeline.reference.ratio_tables import ModeValues, read_protection_tables
 from pipeline.reference.ratios import dtt_overlap_ratio_db
+from pipeline.terrain.records import write_sweeps
 
 MODE = ("DVB-T", "64QAM 2/3")
 MODES = {("DVB-T", "64QAM 2/3"): ModeValues(20.0, 7.61), ("DVB-T2", "256QAM 2/3"): ModeValues(20.0, 7.77)}
@@ -34,6 +44,41 @@ MODES = {("DVB-T", "64QAM 2/3"): ModeValues(20.0, 7.61), ("DVB-T2", "256QAM 2/3"
 
 def stations(**columns):
     return xr.Dataset({name: ("transmitter", np.array(values)) for name, values in columns.items()})
+
+
+def test_profiles_of_files_are_those_of_memory_in_order_of_mast(tmp_path):
+    rng = np.random.default_rng(8)
+    made = {key: sweep(rng, sea=key != "m3", terrain=key != "m2") for key in ("m1", "m2", "m3")}
+    write_sweeps(tmp_path / "terrain" / "a.npz", {key: made[key] for key in ("m1", "m3")})
+    write_sweeps(tmp_path / "terrain" / "b.npz", {"m2": made["m2"]})
+    masts = {"mast": ["m3", "m2", "m1", "m3"], "tile": ["a", "b", "a", "a"]}
+    found = load_paths(tmp_path, stations(**masts, antenna_height_agl_m=[30.0, 20.0, 10.0, 30.0]))
+    for k, key in enumerate(("m1", "m2", "m3")):
+        for name in ("heff_m", "hb_m", "sea_km", "tca_counts"):
+            start, values = getattr(found, f"{name.split('_')[0]}_start"), getattr(found, name)
+            table = getattr(made[key], name)
+            assert start[k + 1] - start[k] == table.size
+            assert np.array_equal(values[start[k] : start[k + 1]], table.ravel())
+        assert found.radials[k] == made[key].heff_m.size
+        assert found.highest_m[k] == max(
+            10.0 * (k + 1), made[key].heff_m.max(), made[key].hb_m.max(initial=0)
+        )
+    assert len(found.sea_start) == 4
+    assert found.sea_km.size == made["m1"].sea_km.size + made["m2"].sea_km.size
+
+
+def test_one_profile_at_a_time_is_held_while_they_are_packed():
+    rng, held = np.random.default_rng(9), []
+
+    def profiles():
+        for _ in range(5):
+            assert sum(table() is not None for table in held) <= 2, "the sea and hb of the one before"
+            made = sweep(rng, sea=True, terrain=True)
+            held.extend(weakref.ref(table) for table in (made.sea_km, made.hb_m))
+            yield made
+
+    assert pack_paths(profiles(), [50.0] * 5).sea_start.size == 6
+    assert not any(table() is not None for table in held)
 
 
 def test_channel_and_neighbours_are_selected_in_order_of_id():
