@@ -119,8 +119,13 @@ def pack_paths(sweeps: Iterable[Sweep], agl_m: Sequence[float]) -> Paths:
             flat.add(getattr(sweep, name))
         highest_m.append(_highest_m(sweep, height_m))
         lowest_angle_deg.append(_lowest_angle_deg(sweep))
-        empty = {"hb_m": sweep.hb_m[:0].copy(), "sea_km": sweep.sea_km[:0].copy()}
-        light.append(sweep._replace(tca_counts=sweep.tca_counts[:, :0].copy(), **empty))
+        # Copies, though of nothing: a view would hold the whole table.
+        counts = sweep.tca_counts[:, :0].copy()
+        light.append(
+            sweep._replace(
+                hb_m=sweep.hb_m[:, :0].copy(), sea_km=sweep.sea_km[:, :0].copy(), tca_counts=counts
+            )
+        )
     return Paths(
         terrain=np.array([sweep.terrain_source in known for sweep in light], dtype=np.bool_),
         radials=np.array([sweep.heff_m.size for sweep in light], dtype=np.int64),

@@ -113,9 +113,9 @@ def test_density_unserves_home_pixels_only_where_it_is_known_to_be_low(made, res
 
 def test_places_no_device_reaches_count_as_outside(made, tmp_path):
     reach = np.random.default_rng(3).integers(0, 2, GRID.shape).astype(np.uint8)
-    layer = make_array(reach, GRID, units="", long_name="reach", nodata=None)
-    for name, values in (("surface", made.surface), ("reach", layer)):
-        write(tmp_path / f"{name}.tif", values, tags={}, publish=False)
+    for name, values in (("surface", made.surface.values), ("reach", reach)):
+        layer = make_array(values, GRID, units="", long_name=name, nodata=None)
+        write(tmp_path / f"{name}.tif", layer, tags={}, publish=False)
     expected = np.where(reach == 1, made.surface.values, 255)
     assert np.array_equal(read_places(tmp_path).values, expected)
 
