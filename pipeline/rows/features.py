@@ -72,7 +72,7 @@ def read_geojson(path: Path, required: Sequence[str]) -> Records:
     return _records(path, required, columns, rows, points, transformer)
 
 
-def field_kinds(path: Path, layer: str) -> dict[str, str]:
+def field_kinds(path: Path | str, layer: str) -> dict[str, str]:
     """GDAL's kinds of the fields of a layer by name, such as ``OFTReal``."""
     info = pyogrio.read_info(path, layer=layer)
     return dict(zip(info["fields"], info["ogr_types"], strict=True))

@@ -201,9 +201,10 @@ def _all_rows(path: Path, columns: Sequence[str], records: Sequence[tuple[int, S
 
 
 def _frame(path: Path, encoding: str | None, layer: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    opened = _opened(path)
     with faults_named(path):
-        kinds = field_kinds(path, layer)
-        frame = pyogrio.read_dataframe(path, layer=layer, encoding=encoding)
+        kinds = field_kinds(opened, layer)
+        frame = pyogrio.read_dataframe(opened, layer=layer, encoding=encoding)
     if not frame.columns.is_unique:
         name = str(frame.columns[frame.columns.duplicated()][0])
         raise InputError("column occurs twice", file=path, field=name)
@@ -261,5 +262,17 @@ def _text(cell: object) -> str:
 
 
 def _layer_names(path: Path) -> list[str]:
+    opened = _opened(path)
     with faults_named(path):
-        return [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        return [str(name) for name in pyogrio.list_layers(opened)[:, 0]]
+
+
+def _opened(path: Path) -> str | Path:
+    """What GDAL is told to open: of a KMZ its first `.kml`, as from the archive it takes no fields."""
+    if path.suffix.lower() != ".kmz":
+        return path
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.lower().endswith(".kml")]
+    if not names:
+        raise InputError("holds no .kml", file=path, allowed="an archive with a KML")
+    return f"/vsizip/{{{path.resolve()}}}/{names[0]}"

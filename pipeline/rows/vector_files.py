@@ -25,6 +25,7 @@ from pipeline.errors import InputError
 from pipeline.rows.text_records import read_text
 
 _SQLITE, _SHAPEFILE = b"SQLite format 3\0", b"\0\0\x27\x0a"
+_SUFFIXES = (".gpkg", ".geojson", ".json", ".shp")
 _HEAD_BYTES = 4096
 # GDAL holds a GeoJSON as objects, ten times its size; a GeoPackage is read as it goes.
 _MOST_BYTES = {"GeoJSON": 300_000_000, "GeoPackage": 4_000_000_000, "shapefile": 4_000_000_000}
@@ -127,13 +128,21 @@ def faults_named(path: str | Path, layer: str | None = None) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except DataLayerError:
+        if layer is None:
+            raise _damaged(path) from None
         raise InputError(
             "no such layer", file=path, field="layer", value=layer, allowed=", ".join(layer_names(path))
         ) from None
     except InputError:
         raise
     except _FAULTS:
-        raise InputError(f"is damaged, or no {', '.join(_MOST_BYTES)} inside", file=path) from None
+        raise _damaged(path) from None
+
+
+def _damaged(path: str | Path) -> InputError:
+    if Path(path).suffix.lower() in _SUFFIXES:
+        return InputError(f"is damaged, or no {', '.join(_MOST_BYTES)} inside", file=path)
+    return InputError("is damaged, or not what its suffix says", file=path)
 
 
 def _impossible_row(path: str | Path, layer: str | None) -> int | None:

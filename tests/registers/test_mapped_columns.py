@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
 import pyogrio
 import pytest
@@ -228,3 +230,38 @@ def test_numbers_of_an_open_document(tmp_path: Path) -> None:
     pyogrio.write_dataframe(frame, tmp_path / "list.ods", driver="ODS", layer="S")
     assert number_cells(tmp_path / "list.ods", "S") == {(2, 1), (3, 1)}
     assert number_cells(tmp_path / "list.ods", "T") == set()
+
+
+# --- other writings -----------------------------------------------------------------------------------------
+
+
+def test_a_kml_in_an_archive_has_the_fields_that_it_has_outside(tmp_path: Path) -> None:
+    fields = pd.DataFrame({"Nr": ["1", "2"], "Ch": [22, 23], "P": [500.0, 250.0]})
+    stations = gpd.GeoDataFrame(fields, geometry=gpd.points_from_xy([14.1, 14.2], [46.1, 46.2]), crs=4326)
+    pyogrio.write_dataframe(stations, tmp_path / "list.kml", driver="KML")
+    with zipfile.ZipFile(tmp_path / "list.kmz", "w") as archive:
+        archive.write(tmp_path / "list.kml", "doc.kml")
+    head = HEAD.replace("list.csv", "list.kmz")
+    lines = [f"  {name}: {column}\n" for name, column in OTHERS.items()]
+    (tmp_path / "import.yaml").write_text(f"{head}columns:\n{''.join(lines)}", encoding="utf-8")
+    found = read_import(read_mapping(tmp_path / "import.yaml"), None, service_targets())
+    assert values(found, "channel") == [22, 23]
+    assert values(found, "erp_kw") == [0.5, 0.25]
+    assert values(found, "lat") == pytest.approx([46.1, 46.2])
+
+
+@pytest.mark.parametrize("name", ["list.kmz", "list.dbf", "list.xlsx"])
+def test_a_damaged_file_is_told_without_words_on_polygons(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x03\x00PK damaged" * 20)
+    lines = [f"  {key}: {column}\n" for key, column in {**OTHERS, **PLACE}.items()]
+    head = HEAD.replace("list.csv", name)
+    (tmp_path / "import.yaml").write_text(f"{head}columns:\n{''.join(lines)}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"is damaged, or not what its suffix says$"):
+        read_import(read_mapping(tmp_path / "import.yaml"), None, service_targets())
+
+
+def test_digits_of_other_scripts_are_no_numbers_and_planes_are_written_in_capitals(reads: Reads) -> None:
+    head = "Nr,Ch,P,Lat,Lon,Pol\n"
+    columns = {**PLACE, "polarisation": "{from: Pol}"}
+    assert "not a number" in fault(reads(f"{head}1,22,٥٠٠,46.1,14.1,h\n", columns))
+    assert values(reads(f"{head}1,22,500,46.1,14.1,h\n", columns), "polarisation") == ["H"]

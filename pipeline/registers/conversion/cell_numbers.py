@@ -16,7 +16,7 @@ from pipeline.errors import InputError
 from pipeline.rows.row_models import finite
 
 _Value = TypeVar("_Value")
-_CHANNEL = re.compile(r"[A-Za-z]{0,4}[ .-]?(\d{1,2})(?:[.,]0*)?")
+_CHANNEL = re.compile(r"[A-Za-z]{0,4}[ .-]?(\d{1,2})(?:[.,]0*)?", re.ASCII)
 _SERIAL_DAY = re.compile(r"\d{1,5}(\.\d+)?")
 _DAYS_OF_WORKBOOKS = ("%Y/%m/%d", "%Y-%m-%d")
 _FIRST_SERIAL_DAY = date(1899, 12, 30)
@@ -47,7 +47,7 @@ def _grammar(decimal: str, thousands: str) -> re.Pattern[str]:
     sign = re.escape(thousands) if thousands.strip() else " "
     groups = rf"\d{{1,3}}(?:{sign}\d{{3}})+|" if thousands else ""
     point = re.escape(decimal)
-    return re.compile(rf"[+-]?(?:(?:{groups}\d+)(?:{point}\d*)?|{point}\d+)")
+    return re.compile(rf"[+-]?(?:(?:{groups}\d+)(?:{point}\d*)?|{point}\d+)", re.ASCII)
 
 
 def number(text: str, form: NumberFormat = NumberFormat()) -> float:  # noqa: B008 - immutable

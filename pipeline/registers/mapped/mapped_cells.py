@@ -183,7 +183,7 @@ def _with_sign(text: str, decimal: str) -> str:
 
 def _read(cells: MappedCells, target: str, column: ColumnMapping, texts: list[str]) -> Converted:
     if target == "polarisation":
-        return Converted([_MIXED.get(text.lower(), text) or None for text in texts], {})
+        return Converted([_MIXED.get(text.lower(), text.upper()) or None for text in texts], {})
     if target in _TEXTS:
         return Converted([text or None for text in texts], {})
     if target == "channel":
