@@ -52,8 +52,8 @@ class View(NamedTuple):
 class Layer(NamedTuple):
     """A family of published files; the first folder of ``path`` is its audience.
 
-    There is a file for every value of the path's fields: device, level (of a device), channel (of devices),
-    dtt_channel, case (of RR No. 9.41).
+    There is a file for every value of the path's fields: device, level and channel (of a device), mode (of a
+    device) and km of its reach, dtt_channel, case (of RR No. 9.41).
     """
 
     family: str
@@ -67,6 +67,7 @@ class Layer(NamedTuple):
 
 
 _DEVICE, _BAND, _BOTH = "{device}", "channel {channel}", "{direction}"
+_REACH = "Reach of base stations"
 _AVAILABILITY, _DTT, _COORDINATION = "Availability", "DTT", "Coordination"
 _RR941 = (_COORDINATION, "RR No. 9.41{of_case}")
 _RR97AB = (_COORDINATION, "RR Nos. 9.7A and 9.7B")
@@ -131,6 +132,25 @@ _ROWS = (
           Raster("int16", -32768, "dBm",
                  "maximum permitted e.i.r.p. of all channels for point queries, {device}", _BAND, "floor",
                  0.01)),
+    Layer("reach", "public/reach_{device}_{mode}.tif", "reach",
+          View("reach of a base station {device}, {mode}", (_REACH, _DEVICE), "reach",
+               "largest distance at which a client of a base station here, radiating what is permitted, has "
+               "the mode; a generic land path without terrain and without interference, no prediction of "
+               "coverage", codes="0 none, 65534 not evaluated", web=True),
+          Raster("uint16", 65535, "km", "reach of a permitted base station, {device}, {mode}", "", "floor",
+                 0.01), when="reach"),
+    Layer("reach_channel", "public/reach_channel_{device}_{mode}.tif", "reach",
+          View("channel of that reach, {device}, {mode}", (_REACH, _DEVICE),
+               text="the channel, of a bond the first, that gives the reach; of equal ones the lowest",
+               codes="0 none, 254 not evaluated", legend="Channel"),
+          Raster("uint8", 255, "", "channel of the reach, {device}, {mode}"), when="reach"),
+    Layer("reach_channels", "public/reach_channels_{device}_{mode}_{km}.tif", "reach",
+          View("channels that reach {km} km, {device}, {mode}", (_REACH, _DEVICE), "reach_channels",
+               "number of channels, or bonds, that reach at least so far", codes="254 not evaluated"),
+          Raster("uint8", 255, "channels", "channels that reach {km} km, {device}, {mode}"), when="reach"),
+    Layer("reach_statistics", "public/reach_statistics.csv", "reach",
+          View("`device, modes, mode, cpe, q_pct, km, area_pct, population_pct`: share of the land and of "
+               "the people where a base station would reach that far"), when="reach"),
     Layer("allotment_unused", "public/allotment_unused_{block}.tif", "allotments",
           View("allotted block {block} MHz", ("Allotments",),
                text="whether nobody uses a block that is allotted by region (`allotments`)",

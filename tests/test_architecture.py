@@ -37,6 +37,7 @@ ROOMS = [
     "dtt",
     "services",
     "availability",
+    "rates",
     "coordination",
     "plan",
     "publish",

@@ -345,7 +345,7 @@ def tags_of_channel(
         file_sha256(path) for victim in victims for path in ChannelFiles(build, victim).protection(device)
     ]
     bookings = pmse_victims.bookings_hash(config, bookings_of(config), channel)
-    return _common_tags(config) | {
+    return tags_of_devices(config) | {
         "channel": str(channel),
         "device": device.id,
         "hash": json_hash([maps, bookings, terrain_hash(config), basis]),
@@ -358,10 +358,10 @@ def tags_of_level(
     """Tags of the layers of one level, which are made from the limits in all channels."""
     own = json_hash([[file_sha256(path) for path in paths], level, basis])
     own_tags = {"device": device.id, "level_dbm": level, "level_rule": _LEVEL_RULE, "hash": own}
-    return _common_tags(config) | own_tags
+    return tags_of_devices(config) | own_tags
 
 
-def _common_tags(config: Config) -> dict[str, str]:
+def tags_of_devices(config: Config) -> dict[str, str]:
     """Tags of every layer of devices: method, models, what is not verified or not evaluated."""
     open_numbers = ", ".join(str(entry["key"]) for entry in unverified(config))
     return {

@@ -33,7 +33,13 @@ def links(
     model: Annotated[
         str, typer.Option(help="p1812_or_p1546, p1812, p1546, extended_hata or free_space.")
     ] = "p1812_or_p1546",
-    modes: _Modes = "dvbt2_8mhz",
+    modes: Annotated[
+        str | None,
+        typer.Option(
+            help="Table of modes of configs/tables/link_modes by its name, or a .csv; "
+            "none: dvbt2_8mhz, of pairs that of the template."
+        ),
+    ] = None,
     q_pct: _Quantile = 70.0,
     interference: _Interference = "dtt",
     channel: Annotated[
@@ -45,6 +51,13 @@ def links(
     ] = False,
     profiles: Annotated[
         bool, typer.Option("--profiles", help="Write the terrain profiles into the GeoPackage.")
+    ] = False,
+    pointing: Annotated[
+        bool, typer.Option("--pointing", help="Credit ends for victims that their antennas do not point at.")
+    ] = False,
+    assign: Annotated[
+        bool,
+        typer.Option("--assign", help="Choose the channels of auto links, or of relay chains, together."),
     ] = False,
     places: Annotated[
         Path | None, typer.Option(help="Instead of links: CSV id,lon,lat of settlements, all pairs in range.")
@@ -64,15 +77,18 @@ def links(
     from pipeline.links.settlement_files import PlacesRequest, settlements_command
 
     request = LinkRequest(
-        out, config, results, model, modes, q_pct, interference, channel, as_json, strict_a5_3, profiles
-    )
+        out, config, results, model, modes or "dvbt2_8mhz", q_pct, interference, channel, as_json,
+        strict_a5_3, profiles, assign, pointing,
+    )  # fmt: skip
     between = places is not None or pairs is not None
     if between == (table is not None):
         raise InputError("is needed", field="LINKS.csv", allowed="a table of links, or --places or --pairs")
     if table is not None:
         links_command(table, request)
         return
-    asked = PlacesRequest(places, pairs or "2:20", template, min_population, max_pairs, relay, min_rate)
+    asked = PlacesRequest(
+        places, pairs or "2:20", template, min_population, max_pairs, relay, min_rate, modes
+    )
     settlements_command(asked, request)
 
 
@@ -117,13 +133,21 @@ def basestation(
         bool,
         typer.Option("--pointing", help="Credit sectors for victims that their antennas do not point at."),
     ] = False,
+    try_azimuths: Annotated[
+        bool, typer.Option("--try-azimuths", help="With --pointing: the axis permitted most, for each radio.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Also OUT/public: the maps without what tells of stations.")
+    ] = False,
 ) -> None:
     """Where base stations give service, on which channels, to how many people (SM.2405, Annexes 8 to 10)."""
     from pipeline.links.link_files import LinkRequest
     from pipeline.links.service_files import StationRequest, basestation_command
 
     request = LinkRequest(out, None, results, model, modes, q_pct, interference)
-    asked = StationRequest(stations, radius_km, cpe, cpe_table, sites, results if pointing else None)
+    asked = StationRequest(
+        stations, radius_km, cpe, cpe_table, sites, results if pointing else None, try_azimuths, publish
+    )
     basestation_command(asked, request)
 
 

@@ -27,10 +27,12 @@ from pipeline.config.products import (
     PriorityTable,
     Publish,
     Query,
+    ReachLayers,
     Report,
     Sensitivity,
     levels_of_table,
     priority_fault,
+    reach_fault,
     simultaneous_fault,
 )
 from pipeline.config.protection import Device, Protection, Threshold
@@ -192,6 +194,8 @@ class Config(Section):
     """What the public files tell of protected stations."""
     allotments: Allotments | None = None
     """Layers of the blocks that are unused in a region; nothing else depends on them."""
+    reach: list[ReachLayers] = []
+    """Layers of how far permitted base stations would reach, by device and mode (docs/links.md)."""
     report: Report = Report()
     """The page `report.html`."""
     keep_runs: Annotated[Whole, Field(ge=1)] | None = None
@@ -295,6 +299,8 @@ class Config(Section):
             raise ValueError(fault)
         if len(set(self.report.channels)) != len(self.report.channels):
             raise ValueError("report.channels names a channel twice")
+        if fault := reach_fault(self.reach, ids):
+            raise ValueError(fault)
         if others := set(self.report.costed_devices or ()) - set(ids):
             raise ValueError(f"report.costed_devices names unknown devices: {', '.join(sorted(others))}")
         plan = {c for s in self.channels.plan for c in range(s.first_channel, s.last_channel + 1)}

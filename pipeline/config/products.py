@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from pipeline.config.base import (
     AuthorityCode,
@@ -26,6 +27,7 @@ from pipeline.config.channels import ChannelList
 from pipeline.errors import fault_of_value
 from pipeline.shipped import TABLES
 
+MODE_TABLES, CLIENT_TABLE = TABLES / "link_modes", TABLES / "link_cpe.csv"
 REPORT_TEXTS = TABLES / "report_en.yaml"
 """What every other catalogue of sentences is held against."""
 _PILOT = "Ofcom pilot 2013, read in github richstep/TVWS-DB-Code @fed8464"
@@ -65,6 +67,66 @@ class Report(Section):
     your own with the same keys. The annex is in English."""
     pdf: bool = True
     """Also `report.pdf`, by WeasyPrint or else a Chromium where one is installed; without, a line says so."""
+
+
+_Kilometres = Annotated[Number, Field(gt=0, le=300)]
+
+
+def _table_of_modes(name: object) -> object:
+    """A shipped table by its name; a path stays as it is."""
+    shipped = isinstance(name, str) and not name.lower().endswith(".csv")
+    return MODE_TABLES / f"{name}.csv" if shipped else name
+
+
+class ReachLayers(Section):
+    """Layers of how far a base station would reach that radiates what is permitted where it stands."""
+
+    device: Identifier
+    """Device that stands for the base station, at its height."""
+    modes: Annotated[Path, BeforeValidator(_table_of_modes, json_schema_input_type=str)] = (
+        MODE_TABLES / "sm2405_a8.csv"
+    )
+    """Table of modes: a name of `configs/tables/link_modes`, or a CSV."""
+    mode: Annotated[str, Field(min_length=1, max_length=64)]
+    """Mode of the table that a client must still have."""
+    cpe: Identifier = "a8_panel"
+    """Radio of the clients."""
+    cpe_table: Path = CLIENT_TABLE
+    """Table of radios of clients."""
+    q_pct: Annotated[Number, Field(ge=1, le=99)] = 70.0
+    """Per cent of locations that have the mode at the radius."""
+    at_least_km: Annotated[
+        list[Annotated[Number, Field(gt=0, le=300)]], Field(min_length=1, max_length=8)
+    ] = [1.0, 5.0, 10.0]
+    """Distances at which the channels that reach so far are counted."""
+
+    @property
+    def slug(self) -> str:
+        """The mode as file names have it."""
+        return mode_slug(self.mode)
+
+    @model_validator(mode="after")
+    def _named(self) -> ReachLayers:
+        if not self.slug:
+            raise ValueError(f"mode {self.mode!r} has no letter or digit for the names of its files")
+        if len(set(self.at_least_km)) != len(self.at_least_km):
+            raise ValueError("at_least_km names a distance twice")
+        return self
+
+
+def mode_slug(mode: str) -> str:
+    """A mode as file names have it: lower case, other characters than a-z and 0-9 as one dash."""
+    return re.sub("[^a-z0-9]+", "-", mode.lower()).strip("-")
+
+
+def reach_fault(reach: Collection[ReachLayers], devices: Collection[str]) -> str | None:
+    """What is wrong with the layers of reach; None if nothing."""
+    for entry in reach:
+        if entry.device not in devices:
+            return f"reach names the device {entry.device}, which is not among {', '.join(devices)}"
+    named = [(entry.device, entry.slug) for entry in reach]
+    twice = next((name for name in named if named.count(name) > 1), None)
+    return f"reach: two entries of {twice[0]} are {twice[1]} in file names" if twice else None
 
 
 class Priority(Section):

@@ -24,7 +24,7 @@ SCALE_TAG = "largest_scale"
 
 # Before the ending of the files of devices in a run that leaves out incumbents.
 PARTIAL = "_partial"
-_JOBS_OF_DEVICES = frozenset({"combine", "availability", "choices", "regions", "query"})
+_JOBS_OF_DEVICES = frozenset({"combine", "availability", "choices", "regions", "query", "reach"})
 
 
 def two_digits(channel: DeviceChannel) -> str:
@@ -36,8 +36,8 @@ def two_digits(channel: DeviceChannel) -> str:
 def layer_file(family: str, *, partial: bool = False, **fields: object) -> str:
     """Name of a file of a family, relative to the run's folder.
 
-    Fields: ``device`` by id, ``channel`` (or bond), ``dtt_channel``, ``level`` in dBm, ``case`` of RR
-    No. 9.41 or None.
+    Fields: ``device`` by id, ``channel`` (or bond), ``dtt_channel``, ``level`` in dBm, ``mode`` and ``km`` of
+    a reach, ``case`` of RR No. 9.41 or None.
     A text stays as it is, so that a rule may leave ``{channel}`` open. ``partial``: the run leaves out
     incumbents, which the names of what concerns devices say.
     """

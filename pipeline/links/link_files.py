@@ -26,23 +26,19 @@ from pipeline.files import (
 )
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import LONLAT
-from pipeline.links.link_modes import LinkModes, read_modes
 from pipeline.links.link_rows import LinkRow, beyond_a5_3, read_links_table
 from pipeline.links.link_table import channel_rows, merged, row_of
 from pipeline.links.link_terrain import ground_of_links, profile_of_link
+from pipeline.links.link_world import LINK_MODELS, TDD_SHARE, LinkSettings, LinkWorld
+from pipeline.links.mutual_interference import Disturbed
 from pipeline.links.permitted import ADJACENT_DB, open_permits
-from pipeline.links.plan_links import (
-    LINK_MODELS,
-    SIGMA_DB,
-    TDD_SHARE,
-    LinkFound,
-    LinkSettings,
-    LinkWorld,
-    plan_link,
-)
+from pipeline.links.plan_links import LinkFound, plan_link
+from pipeline.links.planned_links import table_together
 from pipeline.links.profile_page import PictureOf, page
 from pipeline.plan.territory_file import files_read, load_config
+from pipeline.query.results import Run, read_run
 from pipeline.radio.channel_plan import channel_block
+from pipeline.rates.link_modes import SIGMA_DB, LinkModes, read_modes
 
 GPKG_FILE = kind_of_start("a GeoPackage", rb"SQLite format 3\0")
 HTML_FILE = kind_of_start("a page", rb"<!doctype html>")
@@ -88,6 +84,8 @@ class LinkRequest(NamedTuple):
     as_json: bool = False
     strict_a5_3: bool = False
     profiles: bool = False
+    assign: bool = False
+    pointing: bool = False
 
 
 def links_command(links: Path, request: LinkRequest) -> None:
@@ -105,18 +103,43 @@ def links_command(links: Path, request: LinkRequest) -> None:
         print(f"channelmaps: {line}", file=sys.stderr)
     places = [(row.a_lon, row.a_lat, row.b_lon, row.b_lat) for row in rows if row.has_places]
     world = world_of(request, np.array(places, float).reshape(-1, 4))
-    found = [plan_link(row, settings, world) for row in rows]
-    table = [merged(one, row_of(link)) for one, link in zip(cells, found, strict=True)]
-    document = facts_of(request, settings.modes, world, [*settings.modes.notes, *warned]) | {"links": table}
+    if request.pointing:
+        world = world._replace(pointing=_run_of_intermediates(request))
+    every = [plan_link(row, settings, world) for row in rows]
+    beside = table_together(every, settings, world, assign=request.assign)
+    found = [_on_its_channel(link, beside.found.get(i), settings, world) for i, link in enumerate(every)]
+    table = [
+        merged(one, row_of(link, beside.found.get(i)))
+        for i, (one, link) in enumerate(zip(cells, found, strict=True))
+    ]
+    notes = [*settings.modes.notes, *warned, *beside.notes]
+    document = facts_of(request, settings.modes, world, notes) | {"links": table}
     contents: dict[str, bytes | str] = {
         "links.csv": csv_text(list(table[0]), table),
-        "links_channels.csv": _table([line for link in found for line in channel_rows(link)]),
+        "links_channels.csv": _table([line for link in every for line in channel_rows(link)]),
         "links.gpkg": _geopackage(found, table, world, profiles=request.profiles),
         "links.html": page("Links", document["notes"], table, _SHOWN, _pictures(found, table, world)),
         "links.json": json_bytes(document),
     }
     write_together({request.out / name: content for name, content in contents.items()})
     print(json.dumps(document, indent=1, ensure_ascii=False) if request.as_json else _text(table))
+
+
+def _run_of_intermediates(request: LinkRequest) -> Run:
+    """The run whose build folder tells where victims are; InputError without one."""
+    if request.results is None:
+        raise InputError("needs a run", field="--pointing", allowed="with --results")
+    return read_run(request.results)
+
+
+def _on_its_channel(
+    link: LinkFound, beside: Disturbed | None, settings: LinkSettings, world: LinkWorld
+) -> LinkFound:
+    """A link on the channel that it has beside the others."""
+    if beside is None or beside.chosen == link.best:
+        return link
+    row = link.row.model_copy(update={"channel": link.candidates[beside.chosen].channel})
+    return plan_link(row, settings, world)
 
 
 def _without_limits(rows: Sequence[LinkRow], request: LinkRequest) -> list[str]:
@@ -181,6 +204,7 @@ def facts_of(
         television = "dtt" if world.permits.has_fields else "none: the fields of the run are not here"
     unverified = [f"{modes.name} {row.mode}: {row.source}" for row in modes.rows if not row.verified]
     chosen = [
+        "interference between links at 1 % of the time, from up to 100 km: project choice",
         f"selectivity in adjacent channels {ADJACENT_DB[1]:g} and {ADJACENT_DB[2]:g} dB: project choice",
         f"share of time of a direction {TDD_SHARE:g}: project choice",
     ]

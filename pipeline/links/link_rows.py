@@ -14,8 +14,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.config.bonds import DeviceChannel, channel_named
 from pipeline.errors import InputError, raise_first
 from pipeline.grid.grid import GEOD
-from pipeline.links.link_budget import eirp_dbm, erp_dbw, watts_dbm
-from pipeline.radio.antennas import PATTERN_POINTS, directivity_db, expand_pattern, f699_gain_dbi
+from pipeline.radio.antennas import PATTERN_POINTS, expand_pattern, f699_gain_dbi
+from pipeline.rates.link_budget import eirp_dbm, erp_dbw, watts_dbm
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     IdCell,
@@ -301,12 +301,28 @@ def _antenna_dbi(gain_dbd: float | None, gain_dbi: float | None) -> float:
 
 def off_axis_db(end: LinkEnd, bearing_deg: float, f_mhz: float) -> float:
     """Attenuation of an end's antenna in a direction, true north; 0 where it points there or everywhere."""
+    return float(attenuation_db(end, np.array([bearing_deg]), f_mhz)[0])
+
+
+def attenuation_db(end: LinkEnd, bearing_deg: NDArray[np.float64], f_mhz: float) -> NDArray[np.float64]:
+    """The same for bearings of any shape."""
     if end.pattern not in _PATTERNS:
-        return float(np.interp(bearing_deg, np.arange(360.0), pattern_db(end), period=360.0))
+        return np.interp(bearing_deg, np.arange(360.0), pattern_db(end), period=360.0)
     if not math.isfinite(end.azimuth_deg) or end.pattern in ("", "none"):
-        return 0.0
-    angle_deg = abs((bearing_deg - end.azimuth_deg + 180.0) % 360.0 - 180.0)
-    return axis_attenuation_db(end, angle_deg, f_mhz)
+        return np.zeros(bearing_deg.shape)
+    off_deg = np.abs((bearing_deg - end.azimuth_deg + 180.0) % 360.0 - 180.0)
+    return axis_attenuation_db(end, off_deg, f_mhz)
+
+
+def has_direction(end: LinkEnd) -> bool:
+    """Whether an end states where its antenna does not send."""
+    filed = end.pattern not in _PATTERNS
+    return filed or (end.pattern not in ("", "none") and math.isfinite(end.azimuth_deg))
+
+
+def pointed(end: LinkEnd, bearing_deg: float) -> LinkEnd:
+    """An end whose antenna points at the other one with that azimuth in degrees."""
+    return end._replace(azimuth_deg=bearing_deg) if math.isinf(end.azimuth_deg) else end
 
 
 def pattern_db(end: LinkEnd) -> NDArray[np.float32]:
@@ -314,13 +330,15 @@ def pattern_db(end: LinkEnd) -> NDArray[np.float32]:
     return expand_pattern([float(part) for part in end.pattern.split(";")])
 
 
-def axis_attenuation_db(end: LinkEnd, angle_deg: float, f_mhz: float) -> float:
-    """Attenuation of a pattern of angles off the axis, 0 to 180."""
+def axis_attenuation_db(end: LinkEnd, off_deg: NDArray[np.float64], f_mhz: float) -> NDArray[np.float64]:
+    """Attenuation of a pattern of angles off the axis, 0 to 180, of any shape."""
     if end.pattern == "BT.419":
-        return float(directivity_db(angle_deg, *_BT419_DEG, _BT419_DB))
+        flat_deg, end_deg = _BT419_DEG
+        return _BT419_DB * np.clip((off_deg - flat_deg) / (end_deg - flat_deg), 0.0, 1.0)
     if end.pattern == "F.699":
-        return end.antenna_dbi - f699_gain_dbi(angle_deg, end.antenna_dbi, f_mhz)
-    return 0.0
+        gains_dbi = [f699_gain_dbi(angle, end.antenna_dbi, f_mhz) for angle in off_deg.ravel().tolist()]
+        return end.antenna_dbi - np.array(gains_dbi).reshape(off_deg.shape)
+    return np.zeros(off_deg.shape)
 
 
 def cross_polar_db(a: LinkEnd, b: LinkEnd) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.links.link_modes import ModeLevels, Rated, rate_levels
+from pipeline.rates.link_modes import ModeLevels, Rated, rate_levels
 
 
 class Reason(IntEnum):
@@ -23,6 +24,7 @@ class Reason(IntEnum):
     OUTSIDE = 5
     NO_PROFILE = 6
     BEYOND_MODEL = 7
+    MUTUAL_INTERFERENCE = 8
 
     @property
     def word(self) -> str:
@@ -129,6 +131,39 @@ def one_way(
         ),
         reason,
     )
+
+
+def by_modes(modes: Sequence[ModeLevels], way: Callable[[ModeLevels, NDArray[np.int64]], OneWay]) -> OneWay:
+    """A direction [..., c] whose candidates have modes of their own: ``way`` is asked once for each kind.
+
+    It is given the modes and the indexes of the candidates that have them.
+    """
+    kinds = list({id(one): one for one in modes}.values())
+    groups = [np.array([c for c, one in enumerate(modes) if one is kind], np.int64) for kind in kinds]
+    parts = [way(kind, own) for kind, own in zip(kinds, groups, strict=True)]
+    if len(parts) == 1:
+        return parts[0]
+    back = np.argsort(np.concatenate(groups))
+    return _map_arrays(lambda *values: np.concatenate(values, axis=-1)[..., back], *parts)
+
+
+def part_of(way: OneWay, candidates: NDArray[np.int64]) -> OneWay:
+    """A direction on some of its candidates."""
+    return _map_arrays(lambda values: values[..., candidates], way)
+
+
+def row_of_ways(way: OneWay, row: int) -> OneWay:
+    """One link [c] of a direction of several [n, c]."""
+    return _map_arrays(lambda values: values[row], way)
+
+
+def _map_arrays(change: Callable[..., NDArray[Any]], *ways: OneWay) -> OneWay:
+    """The direction with all arrays changed, those of the rates too."""
+    rated = Rated(*(change(*values) for values in zip(*(way.rated for way in ways), strict=True)))
+    found = {
+        name: change(*(getattr(way, name) for way in ways)) for name in OneWay._fields if name != "rated"
+    }
+    return OneWay(rated=rated, **found)
 
 
 def together(there: OneWay, back: OneWay | None, tdd_share: float) -> TwoWay:

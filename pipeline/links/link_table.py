@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from pipeline.links.link_budget import erp_dbw
 from pipeline.links.link_service import LimitedBy, Reason
+from pipeline.links.mutual_interference import Disturbed
 from pipeline.links.plan_links import LinkFound
 from pipeline.links.sight import PathSight
 from pipeline.propagation.models import model_named
+from pipeline.rates.link_budget import erp_dbw
 
 _SIGHT = ("los", "los_visible_pct", "los_clear_pct", "fresnel60_clear", "obstruction_m", "reception_expected")
 _MORE_SIGHT = ("los_visible_from_a_pct", "los_visible_from_b_pct", "n_edges")
 
 
-def row_of(found: LinkFound) -> dict[str, object]:
-    """The columns that ``links.csv`` adds to a link."""
+def row_of(found: LinkFound, beside: Disturbed | None = None) -> dict[str, object]:
+    """The columns that ``links.csv`` adds to a link; ``beside``: what it has beside the others."""
     at, there = found.best, found.there
     candidate = found.candidates[at]
     loss_db, used_dbm = float(found.loss.loss_db[at]), float(there.used_dbm[at])
@@ -39,28 +40,57 @@ def row_of(found: LinkFound) -> dict[str, object]:
             constant_db - loss_db + 20.0 * math.log10(candidate.f_mhz) + erp_dbw(used_dbm) - 30.0, 2
         ),
         "prx_dbm": fixed(float(there.received_dbm[at]), 2),
-        "noise_dbm": fixed(found.modes.noise_dbm, 2),
+        "noise_dbm": fixed(found.modes[at].noise_dbm, 2),
         "interference_dbm": fixed(float(there.interference_dbm[at]), 2),
         "cni_db": fixed(float(there.cni_db[at]), 2),
-        "mode": found.modes.name[mode] if mode >= 0 else "",
+        "mode": found.modes[at].name[mode] if mode >= 0 else "",
         "rate_mbps": fixed(float(found.both.rate_mbps[at]), 3),
         "rate_mean_mbps": fixed(float(found.both.mean_mbps[at]), 3),
         "throughput_mbps": fixed(float(found.both.throughput_mbps[at]), 3),
         "margin_db": fixed(float(found.both.margin_db[at]), 2),
         "d_max_km": floored_km(found.d_max_km),
         **sight_columns(found.loss.sight, _SIGHT),
-        "reason": _reason_of(found).word,
-        "channel_used": "" if candidate.channel is None else str(candidate.channel),
-        "f_mhz_used": fixed(candidate.f_mhz, 3),
-        "next_margin_db": fixed(float(there.rated.next_margin_db[at]), 2),
-        **sight_columns(found.loss.sight, _MORE_SIGHT),
-        "valid": int(found.loss.valid and not math.isnan(loss_db)),
+        "reason": _reason_of(found, beside).word,
+        **_further_columns(found, beside),
     }
 
 
-def _reason_of(found: LinkFound) -> Reason:
+def _further_columns(found: LinkFound, beside: Disturbed | None) -> dict[str, object]:
+    """Columns after those that every reader wants: channel, next mode, sight, others at work, pointing."""
+    at = found.best
+    candidate, loss_db = found.candidates[at], float(found.loss.loss_db[at])
+    return {
+        "channel_used": "" if candidate.channel is None else str(candidate.channel),
+        "f_mhz_used": fixed(candidate.f_mhz, 3),
+        "next_margin_db": fixed(float(found.there.rated.next_margin_db[at]), 2),
+        **sight_columns(found.loss.sight, _MORE_SIGHT),
+        "valid": int(found.loss.valid and not math.isnan(loss_db)),
+        **beside_columns(beside, found.modes[at].name),
+        "pointing_a_db": fixed(found.pointing_db[0], 2),
+        "pointing_b_db": fixed(found.pointing_db[1], 2),
+    }
+
+
+def beside_columns(beside: Disturbed | None, modes: Sequence[str]) -> dict[str, object]:
+    """What is left of a link beside all others: interference at B, carrier to all of it, mode and rate."""
+    names = ("i_links_dbm", "cni_all_db", "mode_all", "rate_all_mbps")
+    if beside is None:
+        return dict.fromkeys(names, "")
+    mode = int(beside.there.rated.mode[0])
+    found = (
+        fixed(beside.at_b_dbm, 2),
+        fixed(float(beside.there.cni_db[0]), 2),
+        modes[mode] if mode >= 0 else "",
+        fixed(beside.rate_mbps, 3),
+    )
+    return dict(zip(names, found, strict=True))
+
+
+def _reason_of(found: LinkFound, beside: Disturbed | None) -> Reason:
     """Why a link has the service that it has; one that has, beyond what the model is stated for, says so."""
     reason = Reason(int(found.both.reason[found.best]))
+    if reason is Reason.OK and beside is not None and beside.harms(float(found.both.rate_mbps[found.best])):
+        return Reason.MUTUAL_INTERFERENCE
     return Reason.BEYOND_MODEL if reason is Reason.OK and not found.loss.valid else reason
 
 
@@ -103,7 +133,7 @@ def channel_rows(found: LinkFound) -> list[dict[str, object]]:
                     "prx_dbm": fixed(float(way.received_dbm[at]), 2),
                     "interference_dbm": fixed(float(way.interference_dbm[at]), 2),
                     "cni_db": fixed(float(way.cni_db[at]), 2),
-                    "mode": found.modes.name[mode] if mode >= 0 else "",
+                    "mode": found.modes[at].name[mode] if mode >= 0 else "",
                     "rate_mbps": fixed(float(way.rated.rate_mbps[at]), 3),
                     "margin_db": fixed(float(way.rated.margin_db[at]), 2),
                     "reason": Reason(int(way.reason[at])).word,

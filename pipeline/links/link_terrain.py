@@ -59,7 +59,7 @@ class LinkGround(NamedTuple):
 class PathLooks(NamedTuple):
     """What is found on paths [n]: ``known`` whether the terrain of all of it is.
 
-    ``sight`` float64[n, 7], the fields of ``PathSight``; ``loss_db`` [n, f] at 50 % of the time, NaN
+    ``sight`` float64[n, 7], the fields of ``PathSight``; ``loss_db`` [n, f], NaN
     where the terrain is not known.
     """
 
@@ -103,13 +103,14 @@ def look_along(
     vertical: bool = False,
     sight: bool = True,
     threads: int = 1,
+    time_pct: float = _TIME_PCT,
 ) -> PathLooks:
     """Losses of paths in several frequencies, and what is in sight; the same for any number of threads.
 
-    ``sight`` False: only losses, in less time.
+    ``sight`` False: only losses, in less time. ``time_pct``: share of the time of the losses.
     """
     count = ends.d_km.size
-    shared = _shared(ground, f_mhz, vertical)
+    shared = _shared(ground, f_mhz, vertical, time_pct)
     looks = PathLooks(
         np.zeros(count, np.bool_), np.full((count, 7), np.nan), np.full((count, len(f_mhz)), np.nan)
     )
@@ -130,11 +131,11 @@ def look_along(
     return looks
 
 
-def _shared(ground: LinkGround, f_mhz: Sequence[float], vertical: bool) -> SharedTerms:
+def _shared(ground: LinkGround, f_mhz: Sequence[float], vertical: bool, time_pct: float) -> SharedTerms:
     return shared_terms(
         np.ones(1),
         [1e-3 * f for f in f_mhz],
-        [_TIME_PCT],
+        [time_pct],
         vertical=vertical,
         median_radius_km=median_radius_km(ground.lapse_n_per_km),
         refractivity=ground.refractivity,

@@ -112,6 +112,14 @@ def permitted_in(permitted: Permitted, channel: DeviceChannel) -> tuple[float, s
     return (math.nan, words[0]) if words else (min(levels), "ok")
 
 
+def mapped_in(permitted: Permitted, channel: DeviceChannel) -> tuple[float, str]:
+    """The same for one of many candidates: a channel without a layer of the device is not evaluated."""
+    known = channel in permitted.level_dbm or all(
+        part in permitted.level_dbm for part in channels_in(channel)
+    )
+    return permitted_in(permitted, channel) if known else (math.nan, "not_evaluated")
+
+
 def television_dbuvm(permits: Permits, lon_deg: float, lat_deg: float) -> dict[int, float]:
     """Wanted field of each television channel at a place, 50 % of time, 10 m, by number of the channel."""
     found: dict[int, float] = {}

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.bonds import DeviceChannel, channel_named, channels_in
-from pipeline.config.config import Channels, Config
 from pipeline.errors import InputError
-from pipeline.links.link_budget import (
-    GENERIC_MODELS,
-    GenericPath,
-    generic_loss_db,
-    greatest_distance_km,
-    level_of_field_dbm,
-)
-from pipeline.links.link_modes import (
-    LinkModes,
-    ModeLevels,
-    desensitisation_db,
-    location_margin_db,
-    mode_levels,
-    one_level,
-)
 from pipeline.links.link_rows import (
-    AUTO,
     LinkEnd,
     LinkRow,
-    channel_of_row,
+    attenuation_db,
     cross_polar_db,
     end_of,
+    has_direction,
     off_axis_db,
+    pointed,
 )
 from pipeline.links.link_service import (
     Margins,
@@ -43,59 +28,40 @@ from pipeline.links.link_service import (
     Sender,
     TwoWay,
     best_channel,
+    by_modes,
     no_limit,
     one_way,
     together,
 )
-from pipeline.links.link_terrain import LinkEnds, LinkGround, link_ends, look_along
+from pipeline.links.link_terrain import LinkEnds, link_ends, look_along
+from pipeline.links.link_world import (
+    AUTO_MODEL,
+    Candidate,
+    LinkSettings,
+    LinkWorld,
+    candidates_of,
+    generic_model,
+    share_of_time,
+)
 from pipeline.links.permitted import (
-    Permits,
     Permitted,
+    answering_devices,
     interference_dbm,
+    mapped_in,
     permitted_at,
     permitted_in,
     television_dbuvm,
 )
 from pipeline.links.sight import PathSight
 from pipeline.propagation.models import model_named
-from pipeline.radio.channel_plan import channel_centre_mhz
-from pipeline.registers.named_plans import named_plan
-
-AUTO_MODEL = "p1812_or_p1546"
-LINK_MODELS = (AUTO_MODEL, *GENERIC_MODELS, "p1812")
-# Standard deviation of the field over locations (GE06, BT.2036; Annex 5 by differences).
-SIGMA_DB = 5.5
-# Share of the time that each direction has where both share a channel: a choice of the project.
-TDD_SHARE = 0.5
-# Without a territory channels are those of this plan.
-_PLAN = "8MHz"
-
-
-class LinkSettings(NamedTuple):
-    """What counts for all links of a table; ``channel``: for rows with neither channel nor frequency."""
-
-    model: str
-    modes: LinkModes
-    q_pct: float = 70.0
-    channel: str = ""
-    television: bool = True
-    sigma_db: float = SIGMA_DB
-    tdd_share: float = TDD_SHARE
-
-
-class LinkWorld(NamedTuple):
-    """Where the links are: settings of the territory, its terrain, a run; None where there is none."""
-
-    config: Config | None = None
-    ground: LinkGround | None = None
-    permits: Permits | None = None
-
-
-class Candidate(NamedTuple):
-    """A channel that a link may use: None of a plain frequency."""
-
-    channel: DeviceChannel | None
-    f_mhz: float
+from pipeline.rates.link_budget import GenericPath, generic_loss_db, greatest_distance_km, level_of_field_dbm
+from pipeline.rates.link_modes import (
+    ModeLevels,
+    desensitisation_db,
+    location_margin_db,
+    mode_levels,
+    one_level,
+)
 
 
 class LinkLoss(NamedTuple):
@@ -108,13 +74,18 @@ class LinkLoss(NamedTuple):
 
 
 class LinkFound(NamedTuple):
-    """A link with all its candidates: both directions, both together, and the one that it takes."""
+    """A link with all its candidates: both directions, both together, and the one that it takes.
+
+    ``modes``, ``modes_back`` at B and at A, of each candidate.
+    """
 
     row: LinkRow
     ends: LinkEnds | None
     d_km: float
     candidates: list[Candidate]
-    modes: ModeLevels
+    modes: list[ModeLevels]
+    modes_back: list[ModeLevels]
+    margins: Margins
     loss: LinkLoss
     there: OneWay
     back: OneWay | None
@@ -122,6 +93,7 @@ class LinkFound(NamedTuple):
     permitted: tuple[NDArray[np.float64], NDArray[np.float64]]
     best: int
     d_max_km: float
+    pointing_db: tuple[float, float] = (math.nan, math.nan)
 
 
 def plan_link(
@@ -135,29 +107,71 @@ def plan_link(
     ends = _ends_of(row, a, b)
     d_km = float(ends.d_km[0]) if ends is not None else float(row.d_km or 0.0)
     candidates = candidates_of(row, settings, world)
-    modes, modes_back = (_modes_of(row, settings, candidates, receiver) for receiver in (b, a))
+    modes, modes_back = (_modes_by_candidate(row, settings, candidates, receiver) for receiver in (b, a))
     loss = _loss_of(row, ends, d_km, (a, b), settings, world, candidates)
-    margins = Margins(
-        location_margin_db(settings.q_pct, row.required_for_q_pct or 50.0, settings.sigma_db),
-        settings.sigma_db,
-    )
-    places = _places(row, world)
+    location_db = location_margin_db(settings.q_pct, row.required_for_q_pct or 50.0, settings.sigma_db)
+    margins = Margins(location_db, settings.sigma_db)
     there_db, back_db = (gain - further_loss_db for gain in _antennas_db(ends, a, b, candidates))
-    noise = [
-        _television_dbm(world, settings, place, candidates, end)
-        for place, end in zip(places, (a, b), strict=True)
-    ]
-    senders = [_sender(world, row, place, end, candidates) for place, end in zip(places, (a, b), strict=True)]
-    there = one_way(modes, senders[0], loss.loss_db, there_db, noise[1], margins)
-    two_way = not math.isnan(b.eirp_dbm)
-    back = one_way(modes_back, senders[1], loss.loss_db, back_db, noise[0], margins) if two_way else None
-    both = together(there, back, settings.tdd_share if settings.modes.is_tdd else 1.0)
+    bearings = (0.0, 0.0) if ends is None else tuple(ends.bearings_deg[0].tolist())
+    from_a, from_b = (
+        _side(world, settings, row, place, pointed(end, bearing), candidates)
+        for place, end, bearing in zip(_places(row, world), (a, b), bearings, strict=True)
+    )
+    there = _way(modes, from_a.sender, loss.loss_db, there_db, from_b.television_dbm, margins)
+    back = None
+    if not math.isnan(b.eirp_dbm):
+        back = _way(modes_back, from_b.sender, loss.loss_db, back_db, from_a.television_dbm, margins)
+    both = together(there, back, share_of_time(settings))
     best = int(best_channel(both))
-    full_dbm = float(np.minimum(senders[0].filed_dbm, senders[0].permitted_dbm)[best])
-    allowed_db = full_dbm + there_db[best] - _needed_dbm(modes, there, best, margins)
-    reach = _largest_distance_km(row, settings, candidates[best], allowed_db)
-    permitted = (senders[0].permitted_dbm, senders[1].permitted_dbm)
-    return LinkFound(row, ends, d_km, candidates, modes, loss, there, back, both, permitted, best, reach)
+    full_dbm = float(np.minimum(from_a.sender.filed_dbm, from_a.sender.permitted_dbm)[best])
+    allowed_db = full_dbm + there_db[best] - _needed_dbm(modes[best], there, best, margins)
+    return LinkFound(
+        row, ends, d_km, candidates, modes, modes_back, margins, loss, there, back, both,
+        (from_a.sender.permitted_dbm, from_b.sender.permitted_dbm), best,
+        _largest_distance_km(row, settings, candidates[best], allowed_db),
+        (float(from_a.credit_db[best]), float(from_b.credit_db[best])),
+    )  # fmt: skip
+
+
+class _Side(NamedTuple):
+    """What an end sends, is credited for its pointing, and receives of television, by candidate."""
+
+    sender: Sender
+    credit_db: NDArray[np.float64]
+    television_dbm: NDArray[np.float64]
+
+
+def _side(
+    world: LinkWorld,
+    settings: LinkSettings,
+    row: LinkRow,
+    place: tuple[float, float] | None,
+    end: LinkEnd,
+    candidates: Sequence[Candidate],
+) -> _Side:
+    sender, credit_db = _sender(world, row, place, end, candidates)
+    return _Side(sender, credit_db, _television_dbm(world, settings, place, candidates, end))
+
+
+def _way(
+    modes: Sequence[ModeLevels],
+    sender: Sender,
+    loss_db: NDArray[np.float64],
+    gain_db: NDArray[np.float64],
+    interference_dbm: NDArray[np.float64],
+    margins: Margins,
+) -> OneWay:
+    """A direction by candidate, each with its own modes."""
+
+    def way(kind: ModeLevels, own: NDArray[np.int64]) -> OneWay:
+        part = sender._replace(
+            filed_dbm=sender.filed_dbm[own],
+            permitted_dbm=sender.permitted_dbm[own],
+            reason=sender.reason[own],
+        )
+        return one_way(kind, part, loss_db[own], gain_db[own], interference_dbm[own], margins)
+
+    return by_modes(modes, way)
 
 
 def _ends_of(row: LinkRow, a: LinkEnd, b: LinkEnd) -> LinkEnds | None:
@@ -176,46 +190,20 @@ def _places(row: LinkRow, world: LinkWorld) -> tuple[tuple[float, float] | None,
     )
 
 
-def candidates_of(row: LinkRow, settings: LinkSettings, world: LinkWorld) -> list[Candidate]:
-    """The channels of a link: its own, or all that the territory maps for white-space devices."""
-    channel = channel_of_row(row, settings.channel)
-    if channel is None:
-        return [Candidate(None, float(row.f_mhz or 0.0))]
-    plan = world.config.channels if world.config else Channels(plan=named_plan(_PLAN), wsd=["21-69"])
-    if not isinstance(channel, str):
-        try:
-            return [Candidate(channel, channel_centre_mhz(plan, channel))]
-        except KeyError:
-            raise InputError(
-                "is no channel of the plan", file=row.file, row=row.row, field="channel", value=str(channel)
-            ) from None
-    if world.config is None:
-        raise InputError(
-            "needs a territory",
-            file=row.file,
-            row=row.row,
-            field="channel",
-            value=AUTO,
-            allowed="--results or --config",
-        )
-    return candidates_of_territory(world.config, AUTO)
-
-
-def candidates_of_territory(config: Config, channel: str) -> list[Candidate]:
-    """One channel or bond by its name, or with ``AUTO`` or nothing all that are mapped for devices."""
-    names = [channel_named(channel)] if channel not in ("", AUTO) else sorted(config.channels.wsd)
-    try:
-        return [Candidate(name, channel_centre_mhz(config.channels, name)) for name in names]
-    except KeyError:
-        raise InputError("is no channel of the plan", field="--channel", value=channel) from None
-
-
-def _modes_of(
+def _modes_by_candidate(
     row: LinkRow, settings: LinkSettings, candidates: Sequence[Candidate], receiver: LinkEnd
-) -> ModeLevels:
+) -> list[ModeLevels]:
+    """The modes of each candidate: one object for all of one width."""
+    found: dict[int, ModeLevels] = {}
+    for one in candidates:
+        if one.bonded not in found:
+            found[one.bonded] = _modes_of(row, settings, one, receiver)
+    return [found[one.bonded] for one in candidates]
+
+
+def _modes_of(row: LinkRow, settings: LinkSettings, candidate: Candidate, receiver: LinkEnd) -> ModeLevels:
     """The modes of a link in its bandwidth, or the single requirement that it states of a receiver."""
-    bonded = max(len(_numbers(one)) for one in candidates)
-    width_mhz = row.bandwidth_mhz or bonded * settings.modes.bandwidth_mhz
+    width_mhz = row.bandwidth_mhz or candidate.bonded * settings.modes.bandwidth_mhz
     try:
         modes = mode_levels(settings.modes, width_mhz, row.noise_figure_db)
     except InputError as fault:
@@ -230,14 +218,10 @@ def _modes_of(
     if row.sensitivity_dbm is not None:
         return one_level("sensitivity", row.sensitivity_dbm, modes.noise_dbm)
     if row.required_field_dbuvm is not None:
-        f_mhz, model = candidates[0].f_mhz, generic_model(settings.model)
+        f_mhz, model = candidate.f_mhz, generic_model(settings.model)
         level_dbm = level_of_field_dbm(row.required_field_dbuvm, f_mhz, receiver.gain_dbi, 0.0, model)
         return one_level("required_field", level_dbm, modes.noise_dbm)
     return modes
-
-
-def _numbers(candidate: Candidate) -> range:
-    return channels_in(candidate.channel) if candidate.channel is not None else range(1)
 
 
 def _loss_of(
@@ -270,11 +254,6 @@ def _loss_of(
     ]
     losses = np.array([loss_db[0] for loss_db, _ in found])
     return LinkLoss(losses, name, all(bool(valid[0]) for _, valid in found), sight)
-
-
-def generic_model(model: str) -> str:
-    """The model of paths without a profile."""
-    return model if model in GENERIC_MODELS else "p1546"
 
 
 def sight_of(numbers: NDArray[np.float64]) -> PathSight:
@@ -325,14 +304,18 @@ def _sender(
     place: tuple[float, float] | None,
     end: LinkEnd,
     candidates: Sequence[Candidate],
-) -> Sender:
-    """The power of an end by channel: what it has, and what is permitted where it stands."""
+) -> tuple[Sender, NDArray[np.float64]]:
+    """The power of an end by channel: what it has, and what is permitted where it stands; credits in dB."""
     filed_dbm = np.full(len(candidates), end.eirp_dbm)
+    gains_db = np.full(len(candidates), math.nan)
     if world.permits is None or place is None or candidates[0].channel is None:
-        return no_limit(filed_dbm)
+        return no_limit(filed_dbm), gains_db
     try:
         permitted = permitted_at(world.permits, *place, end.height_m, row.device or None)
-        found = [permitted_in(permitted, one.channel) for one in candidates if one.channel is not None]
+        ask = permitted_in if len(candidates) == 1 else mapped_in
+        found = [ask(permitted, one.channel) for one in candidates if one.channel is not None]
+        if world.pointing is not None and has_direction(end):
+            found, gains_db = _pointing(world, row, place, end, candidates, found)
     except InputError as fault:
         raise InputError(
             fault.problem,
@@ -342,7 +325,36 @@ def _sender(
             value=fault.value,
             allowed=fault.allowed,
         ) from None
-    return sender_of(filed_dbm, found, permitted)
+    return sender_of(filed_dbm, found, permitted), gains_db
+
+
+def _pointing(
+    world: LinkWorld,
+    row: LinkRow,
+    place: tuple[float, float],
+    end: LinkEnd,
+    candidates: Sequence[Candidate],
+    found: Sequence[tuple[float, str]],
+) -> tuple[list[tuple[float, str]], NDArray[np.float64]]:
+    """Levels and words with credit for victims that the antenna does not point at, and the credits in dB.
+
+    What is not permitted or not evaluated stays so; bonds get no credit.
+    """
+    from pipeline.links.pointing import permitted_pointing  # compiled code that only pointing needs
+
+    if world.permits is None or world.pointing is None:
+        return list(found), np.full(len(candidates), math.nan)
+    devices = [str(one["id"]) for one in answering_devices(world.permits, end.height_m, row.device or None)]
+    levels, gains_db = list(found), np.full(len(candidates), math.nan)
+    for c, one in enumerate(candidates):
+        if not isinstance(one.channel, int) or math.isnan(found[c][0]):
+            continue
+        level = permitted_pointing(
+            world.pointing, place, one.channel, devices, partial(attenuation_db, end, f_mhz=one.f_mhz)
+        )
+        if level.level_dbm >= found[c][0]:
+            levels[c], gains_db[c] = (level.level_dbm, found[c][1]), level.gain_db
+    return levels, gains_db
 
 
 def sender_of(

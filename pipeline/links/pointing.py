@@ -115,15 +115,15 @@ def permitted_on_axis_dbm(limits: DirectionalLimits, attenuation_db: _Antenna) -
     return math.floor(100.0 * axis_dbm + 1e-6) / 100.0
 
 
-def best_azimuth_deg(limits: DirectionalLimits, attenuation_db: _Antenna) -> tuple[float, float]:
-    """Axis in steps of 5 degrees with the largest e.i.r.p., and that; the first of equal ones.
+def best_azimuth_deg(limits: Sequence[DirectionalLimits], attenuation_db: _Antenna) -> tuple[float, float]:
+    """Axis in steps of 5 degrees with the largest e.i.r.p. under all limits, and that; the first one.
 
-    ``attenuation_db`` of bearings off the axis.
+    ``attenuation_db`` of bearings off the axis; -inf where nothing is permitted.
     """
     found = []
     for step in range(BEARING_SECTORS):
         pointed = _turned_antenna(attenuation_db, _SECTOR_DEG * step)
-        level_dbm = permitted_on_axis_dbm(limits, pointed)
+        level_dbm = float(np.min([permitted_on_axis_dbm(one, pointed) for one in limits]))
         found.append(-math.inf if math.isnan(level_dbm) else level_dbm)
     best = int(np.argmax(found))
     return _SECTOR_DEG * best, found[best]

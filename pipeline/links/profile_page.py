@@ -17,8 +17,13 @@ from pipeline.propagation.p1812.profile_links import Profile
 MOST_PICTURES = 200
 _WIDTH_PX, _HEIGHT_PX, _MARGIN_PX = 720, 220, 34
 _LIGHT_M_GHZ = 0.299792458
+_LEGEND = (
+    "Black: the line between both antennas. Orange: the first Fresnel zone, dashed six tenths of it. Brown: "
+    "terrain, bent as the Earth of 4/3 radius; green: cover on it."
+)
 _STYLE = (
-    "body{font:14px sans-serif;margin:2em;max-width:1100px}table{border-collapse:collapse}"
+    "body{font:14px sans-serif;margin:2em;max-width:1100px}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}"
     "td,th{border:1px solid #ccc;padding:2px 6px;text-align:right}figure{margin:1em 0}"
     "figcaption{font-size:13px}"
 )
@@ -51,6 +56,7 @@ def page(
         f"<figure>{picture(one)}<figcaption>{html.escape(one.caption)}</figcaption></figure>"
         for one in pictures[:MOST_PICTURES]
     )
+    drawn = f"<p>{_LEGEND}</p>{drawn}" if drawn else ""
     left = len(pictures) - MOST_PICTURES
     more = f"<p>{left} further profiles are not drawn.</p>" if left > 0 else ""
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 # What a hop costs beside 1 / its rate, in s/Mbit: of paths of nearly one rate that of fewer hops.
@@ -79,6 +79,18 @@ def relay_tree(
                 heapq.heappush(queue, (price, longer.reached.hops, turn, longer))
     nothing = [Reached(place, None, 0, "", 0.0, 0.0) for place in range(count)]
     return [found[place].reached if place in found else nothing[place] for place in range(count)]
+
+
+def end_to_end_mbps(tree: Sequence[Reached], hops: Mapping[int, RelayHop]) -> dict[int, float]:
+    """Rates from end to end of the places of a tree with other channels and rates of its hops, by place."""
+    ways: dict[int, _Way] = {}
+    for one in sorted(tree, key=lambda reached: reached.hops):
+        if one.parent is None:
+            here = Reached(one.place, None, 0, "", math.inf, math.inf)
+            ways[one.place] = _Way(here, math.inf, 0.0)
+        elif hops[one.place].rate_mbps > 0.0 and one.parent in ways:
+            ways[one.place] = _longer(ways[one.parent], one.place, hops[one.place])
+    return {place: way.reached.end_to_end_mbps for place, way in ways.items()}
 
 
 def _longer(way: _Way, other: int, hop: RelayHop) -> _Way:

@@ -24,7 +24,6 @@ from pipeline.files import (
 )
 from pipeline.grid import raster
 from pipeline.links.base_stations import BaseStation, RadioOf, SiteRow, all_radios, read_stations
-from pipeline.links.client_radios import ClientRadios, ClientRow, read_clients
 from pipeline.links.link_files import (
     GPKG_FILE,
     JSON_FILE,
@@ -34,11 +33,10 @@ from pipeline.links.link_files import (
     settings_of,
     world_of,
 )
-from pipeline.links.link_modes import location_margin_db
 from pipeline.links.link_styles import QML_FILE, code_names, link_style
 from pipeline.links.link_table import fixed
+from pipeline.links.link_world import LinkSettings, LinkWorld
 from pipeline.links.permitted import Permits
-from pipeline.links.plan_links import LinkSettings, LinkWorld
 from pipeline.links.radio_capacity import CAPACITY_COLUMNS
 from pipeline.links.service_maps import (
     NO_SERVICE,
@@ -50,21 +48,24 @@ from pipeline.links.service_maps import (
     all_services,
     assign_channels,
 )
-from pipeline.links.service_tables import service_tables, site_row, station_row
+from pipeline.links.service_tables import azimuth_cells, service_tables, site_row, station_row
 from pipeline.links.station_pixels import (
     ServiceWindow,
+    not_evaluated_around,
     pointed_limits,
     service_window,
     station_limits,
     station_pixels,
 )
-from pipeline.quantise import NOT_EVALUATED
 from pipeline.query.results import read_run
+from pipeline.rates.client_radios import ClientRadios, ClientRow, read_clients
+from pipeline.rates.link_modes import location_margin_db
 from pipeline.rows.row_models import read_rows, refuse_second
 
 # Thresholds of the classes in Mbit/s: rates of at least 1.2, 3 and 10, and above the others.
 _AT_LEAST, _ABOVE = (1.2, 3.0, 10.0), (0.0, 18.0, 25.0, 30.0, 40.0)
 _RASTERS = ("service_rate", "service_class", "service_channel", "service_station", "service_margin")
+_PUBLIC = tuple(name for name in _RASTERS if name != "service_station")
 _PRODUCTS: dict[str, OutputKind] = {f"{name}.tif": GEOTIFF_FILE for name in _RASTERS} | {
     "stations_out.csv": kind_of_table("station", "sector", "radio", "channel", "used_dbm"),
     "capacity.csv": kind_of_table(*CAPACITY_COLUMNS),
@@ -90,6 +91,9 @@ class StationRequest(NamedTuple):
     sites: Path | None = None
     pointing: Path | None = None
     """The run whose intermediates tell where victims are; None: limits of non-directional devices."""
+    try_azimuths: bool = False
+    publish: bool = False
+    """Also a folder of the maps without what tells of stations."""
 
 
 class _Area(NamedTuple):
@@ -99,18 +103,12 @@ class _Area(NamedTuple):
     throughput_mbps: NDArray[np.float64]
     radio: NDArray[np.int64]
     margin_db: NDArray[np.float64]
+    unknown: NDArray[np.bool_]
 
 
 def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     """Service of base stations around them; tables and maps are written at the end."""
-    tables = [path for path in (asked.stations, asked.cpe_table, asked.sites) if path is not None]
-    more = {_AZIMUTHS: kind_of_table(*_AZIMUTH_COLUMNS)} if asked.pointing is not None else {}
-    check_output_folder("--out", request.out, _PRODUCTS | more, inputs_of(request, *tables))
-    settings = settings_of(request)
-    if not 0.1 <= asked.radius_km <= 100.0:
-        raise InputError(
-            "is not allowed", field="--radius-km", value=asked.radius_km, allowed="0.1 to 100 km"
-        )
+    settings = _checked_request(asked, request)
     clients = read_clients(asked.cpe_table)
     client = clients.named(asked.cpe)
     stations = read_stations(asked.stations)
@@ -125,8 +123,11 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     limits, pixels = _around(permits, window, stations, radios, client, asked, settings, world)
     chosen = assign_channels(radios, limits, pixels, rules)
     services = all_services(radios, chosen, limits, pixels, rules)
-    area = _best(window, radios, pixels, services)
-    rows = [station_row(*one, pixels, rules, permits, window) for one in zip(radios, services, strict=True)]
+    area = _best(window, radios, pixels, services, limits)
+    rows = [
+        station_row(*one, pixels, rules, permits, window) | azimuth_cells(one[1], limits[one[0].key])
+        for one in zip(radios, services, strict=True)
+    ]
     facts = facts_of(request, settings.modes, world, settings.modes.notes)
     facts |= _facts(stations, radios, services, window, area, asked, clients)
     placed = [
@@ -136,11 +137,27 @@ def basestation_command(asked: StationRequest, request: LinkRequest) -> None:
     contents = service_tables(radios, services, rows, pixels, placed, stations)
     contents["service.json"] = json_bytes(facts)
     contents["service_class.qml"] = link_style("service_class")
-    _write_maps(request.out, window, stations, radios, chosen, area, facts)
+    _write_maps(request.out, window, stations, radios, chosen, area, facts, publish=asked.publish)
     write_together({request.out / name: content for name, content in contents.items()})
     if asked.pointing is not None:
         write_whole(request.out / _AZIMUTHS, csv_text(_AZIMUTH_COLUMNS, _azimuth_rows(limits)))
     print("\n".join(_text(rows, facts)))
+
+
+def _checked_request(asked: StationRequest, request: LinkRequest) -> LinkSettings:
+    """The settings behind the options; InputError for options and folders that cannot be."""
+    tables = [path for path in (asked.stations, asked.cpe_table, asked.sites) if path is not None]
+    if asked.try_azimuths and asked.pointing is None:
+        raise InputError("needs limits by direction", field="--try-azimuths", allowed="with --pointing")
+    more = {_AZIMUTHS: kind_of_table(*_AZIMUTH_COLUMNS)} if asked.pointing is not None else {}
+    more |= {f"public/{name}.tif": GEOTIFF_FILE for name in _PUBLIC} if asked.publish else {}
+    check_output_folder("--out", request.out, _PRODUCTS | more, inputs_of(request, *tables))
+    settings = settings_of(request)
+    if not 0.1 <= asked.radius_km <= 100.0:
+        raise InputError(
+            "is not allowed", field="--radius-km", value=asked.radius_km, allowed="0.1 to 100 km"
+        )
+    return settings
 
 
 def _rules(settings: LinkSettings, client: ClientRow, radios: Sequence[RadioOf]) -> ServiceRules:
@@ -194,7 +211,11 @@ def _around(
         for radio in own:
             if radio.key not in limits:
                 wanted = _wanted(permits, radio, own)
-                limits[radio.key] = omni if run is None else pointed_limits(permits, run, radio, wanted, omni)
+                limits[radio.key] = omni
+                if run is not None:
+                    limits[radio.key] = pointed_limits(
+                        permits, run, radio, wanted, omni, try_azimuths=asked.try_azimuths
+                    )
         channels = list(dict.fromkeys(c for radio in own for c in limits[radio.key].permitted_dbm))
         pixels[station.id] = station_pixels(
             permits, window, station, channels, client, asked.radius_km, world.ground, television=television
@@ -227,10 +248,15 @@ def _best(
     radios: Sequence[RadioOf],
     pixels: Mapping[str, StationPixels],
     services: Sequence[RadioService],
+    limits: Mapping[tuple[str, str], StationLimits],
 ) -> _Area:
-    """The best radio at each pixel: highest rate, then the earlier one; margin of the strongest radio."""
+    """The best radio at each pixel: highest rate, then the earlier one; margin of the strongest radio.
+
+    Unknown is a pixel without service that a channel might serve which is not evaluated.
+    """
     size = window.inside.size
-    area = _Area(np.zeros(size), np.zeros(size), np.full(size, -1), np.full(size, math.nan))
+    empty = np.zeros(size), np.zeros(size), np.full(size, -1), np.full(size, math.nan)
+    area = _Area(*empty, np.zeros(size, np.bool_))
     for i, (radio, service) in enumerate(zip(radios, services, strict=True)):
         index = pixels[radio.station.id].pixel
         better = service.rate_mbps > area.rate_mbps[index]
@@ -238,6 +264,7 @@ def _best(
         area.rate_mbps[at], area.radio[at] = service.rate_mbps[better], i
         area.throughput_mbps[at] = service.throughput_mbps[better]
         area.margin_db[index] = np.fmax(area.margin_db[index], service.margin_db)
+        area.unknown[index] |= not_evaluated_around(window, radio, limits[radio.key], index)
     return area
 
 
@@ -262,11 +289,13 @@ def _write_maps(
     chosen: Sequence[DeviceChannel | None],
     area: _Area,
     facts: Mapping[str, Any],
+    *,
+    publish: bool,
 ) -> None:
-    """The five rasters on the window."""
+    """The five rasters on the window; those without stations once more for the public."""
     shape, inside = window.grid.shape, window.inside
     rate, radio = area.rate_mbps.reshape(shape), area.radio.reshape(shape)
-    unknown = (rate == 0.0) & np.all([raw == NOT_EVALUATED for raw in window.client.values()], axis=0)
+    unknown = (rate == 0.0) & area.unknown.reshape(shape)
     classes = service_classes(rate)
     number = np.array([0, *(0 if c is None else channels_in(c)[0] for c in chosen)], np.uint8)
     order = {station.id: i for i, station in enumerate(stations, start=1)}
@@ -288,7 +317,7 @@ def _write_maps(
             "margin to the least mode",
         ),
     ]
-    out.mkdir(parents=True, exist_ok=True)
+    (out / "public" if publish else out).mkdir(parents=True, exist_ok=True)
     tags = {"run_id": str(facts["run_id"]), "modes": str(facts["modes"]), "cpe": str(facts["cpe"])}
     for name, values, nodata, unit, title in layers:
         more: dict[str, Any] = {"categories": code_names("service_class")} if name == "service_class" else {}
@@ -296,6 +325,8 @@ def _write_maps(
             more["scale_factor"] = 0.01
         data = raster.make_array(values, window.grid, units=unit, nodata=nodata, long_name=title, **more)
         raster.write(out / f"{name}.tif", data, tags=tags, publish=True)
+        if publish and name in _PUBLIC:
+            raster.write(out / "public" / f"{name}.tif", data, tags=tags, publish=True)
 
 
 def _within(inside: NDArray[np.bool_], values: NDArray[Any], nodata: float, dtype: str) -> NDArray[Any]:

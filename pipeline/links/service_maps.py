@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.links.base_stations import RadioOf, sector_attenuation_db
-from pipeline.links.client_radios import ClientRow
-from pipeline.links.link_budget import eirp_dbm
-from pipeline.links.link_modes import LinkModes, ModeLevels, desensitisation_db, mode_levels
+from pipeline.rates.client_radios import ClientRow
+from pipeline.rates.link_budget import eirp_dbm
+from pipeline.rates.link_modes import LinkModes, ModeLevels, desensitisation_db, mode_levels
 
 NO_SERVICE, NOT_EVALUATED_RATE = -1.0, -2.0
 
@@ -41,13 +41,17 @@ class StationLimits(NamedTuple):
     """What a station may radiate by channel, in dBm (only channels where something is permitted).
 
     ``television_dbm``: level of television in its receivers, with 0 dBi; ``gain_db``: what pointing adds to
-    that of a non-directional device; ``sector_dbm`` its limits by sector of 5 degrees, each by channel.
+    that of a non-directional device; ``sector_dbm`` its limits by sector of 5 degrees, each by channel;
+    ``best_axis`` the axis in degrees that would be permitted most, with that; ``unknown`` channels that are
+    not evaluated there.
     """
 
     permitted_dbm: Mapping[DeviceChannel, float]
     television_dbm: Mapping[DeviceChannel, float]
     gain_db: Mapping[DeviceChannel, float] = MappingProxyType({})
     sector_dbm: Mapping[DeviceChannel, NDArray[np.float64]] = MappingProxyType({})
+    best_axis: Mapping[DeviceChannel, tuple[float, float]] = MappingProxyType({})
+    unknown: frozenset[DeviceChannel] = frozenset()
 
 
 class RadioService(NamedTuple):

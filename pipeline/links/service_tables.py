@@ -12,17 +12,18 @@ from pipeline.files import csv_text
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import GEOD
 from pipeline.links.base_stations import BaseStation, RadioOf, SiteRow, sector_attenuation_db
-from pipeline.links.client_radios import ClientRow
-from pipeline.links.link_budget import GenericPath, greatest_distance_km
 from pipeline.links.link_files import frame_of_rows
 from pipeline.links.link_rows import LinkRow
 from pipeline.links.link_table import fixed, row_of
+from pipeline.links.link_world import LinkSettings, LinkWorld
 from pipeline.links.permitted import Permits, permitted_at
-from pipeline.links.plan_links import LinkSettings, LinkWorld, plan_link
+from pipeline.links.plan_links import plan_link
 from pipeline.links.radio_capacity import CAPACITY_COLUMNS, capacity_rows, mean_throughput_mbps
-from pipeline.links.service_maps import RadioService, ServiceRules, StationPixels, filed_dbm
+from pipeline.links.service_maps import RadioService, ServiceRules, StationLimits, StationPixels, filed_dbm
 from pipeline.links.station_pixels import ServiceWindow
 from pipeline.radio.channel_plan import channel_centre_mhz
+from pipeline.rates.client_radios import ClientRow
+from pipeline.rates.link_budget import GenericPath, greatest_distance_km
 
 _STATION_COLUMNS = (
     "station",
@@ -39,6 +40,8 @@ _STATION_COLUMNS = (
     "rate_median_mbps",
     "rate_p75_mbps",
     "tcp_mbps",
+    "best_azimuth_deg",
+    "best_azimuth_dbm",
 )
 _SITE_COLUMNS = (
     "id",
@@ -102,7 +105,15 @@ def station_row(
         *(fixed(value, 3) for value in quartiles.tolist()),
         f"{0.0 if service.channel is None else throughput_mbps:.3f}",
     )
-    return dict(zip(_STATION_COLUMNS, values, strict=True))
+    return dict(zip(_STATION_COLUMNS[: len(values)], values, strict=True))
+
+
+def azimuth_cells(service: RadioService, limits: StationLimits) -> dict[str, object]:
+    """The axis that a radio would be permitted most on, where axes were tried."""
+    axis_deg, level_dbm = math.nan, math.nan
+    if service.channel is not None:
+        axis_deg, level_dbm = limits.best_axis.get(service.channel, (math.nan, math.nan))
+    return {"best_azimuth_deg": fixed(axis_deg, 0), "best_azimuth_dbm": fixed(level_dbm, 2)}
 
 
 def _radius_km(radio: RadioOf, service: RadioService, rules: ServiceRules, permits: Permits) -> float:

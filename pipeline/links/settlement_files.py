@@ -33,32 +33,36 @@ from pipeline.links.link_files import (
     settings_of,
     world_of,
 )
-from pipeline.links.link_modes import ModeLevels
 from pipeline.links.link_service import LimitedBy, Reason
-from pipeline.links.link_table import fixed, sight_columns
-from pipeline.links.link_terrain import profile_of_link
-from pipeline.links.plan_links import (
+from pipeline.links.link_table import beside_columns, fixed, sight_columns
+from pipeline.links.link_terrain import LinkEnds, profile_of_link
+from pipeline.links.link_world import (
     Candidate,
     LinkSettings,
     LinkWorld,
     candidates_of_territory,
     generic_model,
-    sight_of,
 )
+from pipeline.links.plan_links import sight_of
+from pipeline.links.planned_links import chains_together
 from pipeline.links.profile_page import PictureOf, page
-from pipeline.links.relay import Reached, RelayHop, relay_tree
+from pipeline.links.rate_histogram import rate_histogram
+from pipeline.links.relay import Reached, RelayHop, end_to_end_mbps, relay_tree
 from pipeline.links.settlements import (
     PairsFound,
+    PairTerms,
     PlacePairs,
     PlaceRow,
     pair_range,
+    pair_rules,
+    pair_ways,
     pairs_in_range,
     plan_pairs,
-    rate_histogram,
     read_link_places,
     read_template,
     template_settings,
 )
+from pipeline.rates.link_modes import ModeLevels
 from pipeline.territory.places import read_places
 
 _HISTOGRAM = ("group", "threshold_mbps", "links", "share_pct", "links_exclusive", "share_exclusive_pct")
@@ -70,7 +74,20 @@ _PRODUCTS: dict[str, OutputKind] = {
     "links.html": HTML_FILE,
     "links.json": JSON_FILE,
 }
-_RELAY_COLUMNS = ("place", "parent", "hops", "channel", "rate_mbps", "end_to_end_mbps", "reached")
+_RELAY_COLUMNS = (
+    "place",
+    "parent",
+    "hops",
+    "channel",
+    "rate_mbps",
+    "end_to_end_mbps",
+    "reached",
+    "i_links_dbm",
+    "cni_all_db",
+    "mode_all",
+    "rate_all_mbps",
+    "end_to_end_all_mbps",
+)
 # Pictures of profiles: of relay chains, or else of the first links with service.
 _PICTURES = 40
 _SIGHT = ("los", "los_visible_pct", "los_clear_pct", "fresnel60_clear", "obstruction_m", "reception_expected")
@@ -86,6 +103,8 @@ class PlacesRequest(NamedTuple):
     max_pairs: int = 1_000_000
     relay: int | None = None
     min_rate: float = 1.0
+    modes: str | None = None
+    """Table of modes in place of the template's."""
 
 
 def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
@@ -93,7 +112,8 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     template = read_template(asked.template)
     tables = [asked.places] if asked.places is not None else []
     check_output_folder("--out", request.out, _PRODUCTS, inputs_of(request, *tables))
-    settings = template_settings(template, settings_of(request))
+    settings = settings_of(request if asked.modes is None else request._replace(modes=asked.modes))
+    settings = settings if asked.modes is not None else template_settings(template, settings)
     range_km = pair_range(asked.pairs)
     places, world = _places_in_world(asked, request)
     pairs = pairs_in_range(places, range_km, template, asked.max_pairs)
@@ -114,9 +134,11 @@ def settlements_command(asked: PlacesRequest, request: LinkRequest) -> None:
     layers = _layers(pairs, rows)
     if asked.relay is not None:
         tree = _relay(asked, places, pairs, candidates, found)
-        contents["relay.csv"] = csv_text(_RELAY_COLUMNS, _relay_rows(places, tree))
-        layers |= _tree_layer(places, tree)
-        facts["relay"] = _relay_facts(places, tree)
+        rules = pair_rules(places, template, candidates, settings, world)
+        chains = _relay_rows(places, tree, _chains(tree, pairs, found, rules, assign=request.assign))
+        contents["relay.csv"] = csv_text(_RELAY_COLUMNS, chains)
+        layers |= _tree_layer(places, tree, chains)
+        facts["relay"] = _relay_facts(places, tree, chains)
     kinds = {"links": "LineString", "places": "Point", "relay_tree": "LineString"}
     contents["links.gpkg"] = geopackage_bytes(layers, {name: kinds[name] for name in layers})
     contents["links.html"] = page(
@@ -176,7 +198,7 @@ def _rows(
     pairs: PlacePairs,
     candidates: Sequence[Candidate],
     found: PairsFound,
-    modes: ModeLevels,
+    modes: Sequence[ModeLevels],
     model: str,
 ) -> Iterator[dict[str, object]]:
     """A row of ``links.csv`` for each pair."""
@@ -204,7 +226,7 @@ def _rows(
             "loss_db": fixed(float(found.loss_db[n]), 2),
             "prx_dbm": fixed(float(found.received_dbm[n]), 2),
             "cni_db": fixed(float(found.cni_db[n]), 2),
-            "mode": modes.name[mode] if mode >= 0 else "",
+            "mode": modes[c].name[mode] if mode >= 0 else "",
             "rate_mbps": fixed(float(found.rate_mbps[n]), 3),
             "rate_mean_mbps": fixed(float(found.mean_mbps[n]), 3),
             "throughput_mbps": fixed(float(found.throughput_mbps[n]), 3),
@@ -245,25 +267,71 @@ def _relay(
     return relay_tree(len(places), hops, sources, asked.relay or 1, asked.min_rate)
 
 
-def _relay_rows(places: Sequence[PlaceRow], tree: Sequence[Reached]) -> list[dict[str, object]]:
-    return [
-        {
+class _Chains(NamedTuple):
+    """What the hops of a tree are beside each other, by the place that they lead to, and rates to it."""
+
+    hops: dict[int, RelayHop]
+    columns: dict[int, dict[str, object]]
+    end_to_end_mbps: dict[int, float]
+
+
+def _chains(
+    tree: Sequence[Reached], pairs: PlacePairs, found: PairsFound, rules: PairTerms, *, assign: bool
+) -> _Chains:
+    """All hops of a tree at work at once; with ``assign`` on channels that are chosen together."""
+    number = {(i, k): n for n, (i, k) in enumerate(pairs.places.tolist())}
+    led = [one for one in tree if one.parent is not None]
+    rows = np.array(
+        [number.get((one.parent, one.place), number.get((one.place, one.parent), -1)) for one in led],
+        np.int64,
+    )
+    if not led:
+        return _Chains({}, {}, {})
+    own = PlacePairs(pairs.places[rows], LinkEnds(*(values[rows] for values in pairs.ends)))
+    ways = pair_ways(own, rules, os.cpu_count() or 1)
+    beside = chains_together(own, ways, rules, found.channel[rows], assign=assign).found
+    hops, columns = {}, {}
+    for n, one in enumerate(led):
+        if n in beside:
+            names = rules.modes[beside[n].chosen].name
+            alone_mbps = float(ways.both.rate_mbps[n, beside[n].chosen])
+            channel = str(rules.candidates[beside[n].chosen].channel)
+            hops[one.place] = RelayHop(one.parent or 0, one.place, channel, beside[n].rate_mbps)
+            columns[one.place] = beside_columns(beside[n], names) | {
+                "channel": channel,
+                "rate_mbps": fixed(alone_mbps, 3),
+            }
+    return _Chains(hops, columns, end_to_end_mbps(tree, hops) if hops else {})
+
+
+def _relay_rows(
+    places: Sequence[PlaceRow], tree: Sequence[Reached], chains: _Chains
+) -> list[dict[str, object]]:
+    """A row for each place: how it is reached by hops alone, and with all hops at work."""
+    rows = []
+    for one in tree:
+        reached = one.end_to_end_mbps > 0.0
+        row: dict[str, object] = {
             "place": places[one.place].id,
             "parent": "" if one.parent is None else places[one.parent].id,
             "hops": one.hops,
             "channel": one.channel,
             "rate_mbps": fixed(one.rate_mbps if one.parent is not None else math.nan, 3),
             "end_to_end_mbps": fixed(one.end_to_end_mbps, 3),
-            "reached": "yes" if one.end_to_end_mbps > 0.0 else "no",
+            "reached": "yes" if reached else "no",
         }
-        for one in tree
-    ]
+        all_mbps = chains.end_to_end_mbps.get(one.place, 0.0 if chains.hops else math.nan)
+        row |= beside_columns(None, ()) | chains.columns.get(one.place, {})
+        row["end_to_end_all_mbps"] = fixed(all_mbps, 3) if reached else ""
+        rows.append(row)
+    return rows
 
 
-def _tree_layer(places: Sequence[PlaceRow], tree: Sequence[Reached]) -> dict[str, Any]:
+def _tree_layer(
+    places: Sequence[PlaceRow], tree: Sequence[Reached], rows: Sequence[dict[str, object]]
+) -> dict[str, Any]:
     """The layer ``relay_tree`` of the GeoPackage."""
-    rows = zip(tree, _relay_rows(places, tree), strict=True)
-    used = [(one, row) for one, row in rows if one.parent is not None]
+    used = [(one, row) for one, row in zip(tree, rows, strict=True) if one.parent is not None]
     lines = [
         shapely.LineString([(places[k].lon, places[k].lat) for k in (one.parent or 0, one.place)])
         for one, _ in used
@@ -271,13 +339,21 @@ def _tree_layer(places: Sequence[PlaceRow], tree: Sequence[Reached]) -> dict[str
     return {"relay_tree": frame_of_rows([row for _, row in used], lines)} if used else {}
 
 
-def _relay_facts(places: Sequence[PlaceRow], tree: Sequence[Reached]) -> dict[str, Any]:
+def _relay_facts(
+    places: Sequence[PlaceRow], tree: Sequence[Reached], rows: Sequence[dict[str, object]]
+) -> dict[str, Any]:
     reached = [one for one in tree if one.end_to_end_mbps > 0.0]
+    harmed = [
+        row
+        for row in rows
+        if row["rate_all_mbps"] and float(str(row["rate_all_mbps"])) < float(str(row["rate_mbps"]))
+    ]
     return {
         "places_reached": len(reached),
         "people_reached": round(sum(places[one.place].population for one in reached)),
         "people": round(sum(place.population for place in places)),
         "most_hops": max((one.hops for one in reached), default=0),
+        "hops_harmed_by_others": len(harmed),
     }
 
 
@@ -327,4 +403,7 @@ def _text(histogram: Sequence[dict[str, object]], facts: dict[str, Any]) -> Iter
         relay = facts["relay"]
         people = f"{relay['people_reached']} of {relay['people']} people"
         yield f"relay: {relay['places_reached']} places, {people}"
+        if relay["hops_harmed_by_others"]:
+            harmed = relay["hops_harmed_by_others"]
+            yield f"relay: {harmed} hops lose rate to others at work at the same time; try --assign"
     yield "check protected receivers: channelmaps aggregate TERRITORY.yaml --devices placed.csv --out check"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -16,11 +15,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.config.base import Number, Section
-from pipeline.config.bonds import channels_in
 from pipeline.config.load import read_model
 from pipeline.errors import InputError
-from pipeline.links.link_budget import GenericPath, eirp_dbm, generic_loss_db, watts_dbm
-from pipeline.links.link_modes import ModeLevels, location_margin_db, mode_levels, read_modes
 from pipeline.links.link_service import (
     Margins,
     OneWay,
@@ -28,12 +24,15 @@ from pipeline.links.link_service import (
     Sender,
     TwoWay,
     best_channel,
+    by_modes,
     one_way,
     together,
 )
 from pipeline.links.link_terrain import LinkEnds, link_ends, look_along
-from pipeline.links.permitted import interference_dbm, permitted_at, permitted_in, television_dbuvm
-from pipeline.links.plan_links import Candidate, LinkSettings, LinkWorld, generic_model
+from pipeline.links.link_world import Candidate, LinkSettings, LinkWorld, generic_model, share_of_time
+from pipeline.links.permitted import interference_dbm, mapped_in, permitted_at, permitted_in, television_dbuvm
+from pipeline.rates.link_budget import GenericPath, eirp_dbm, generic_loss_db, watts_dbm
+from pipeline.rates.link_modes import ModeLevels, location_margin_db, mode_levels, read_modes
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     IdCell,
@@ -48,7 +47,6 @@ from pipeline.shipped import TABLES
 from pipeline.units import DIPOLE_GAIN_DBI
 
 TEMPLATES = TABLES / "link_templates"
-THRESHOLDS_MBPS = (18.0, 25.0, 30.0, 40.0)
 _EARTH_KM = 6371.0
 # Chords of the sphere are this much longer or shorter than geodesics at most; lengths are then exact.
 _CHORD_SLACK = 1.01
@@ -66,6 +64,8 @@ class TemplateEnd(Section):
     """Feeder loss."""
     height_m: Annotated[Number, Field(ge=1, le=500)]
     """Antenna above ground."""
+    pattern: Literal["none", "BT.419", "F.699"] = "BT.419"
+    """Pattern of the antenna, for what links do to each other."""
 
 
 class LinkTemplate(Section):
@@ -217,6 +217,29 @@ class PlacesPermitted(NamedTuple):
     television_dbm: NDArray[np.float64]
 
 
+class PairTerms(NamedTuple):
+    """What counts for all pairs; ``modes`` of each candidate."""
+
+    template: LinkTemplate
+    candidates: Sequence[Candidate]
+    settings: LinkSettings
+    world: LinkWorld
+    modes: Sequence[ModeLevels]
+    at: PlacesPermitted
+    margins: Margins
+
+
+class PairWays(NamedTuple):
+    """What pairs [n] give on every candidate: both directions [n, c], together, loss; known and in sight."""
+
+    there: OneWay
+    back: OneWay
+    both: TwoWay
+    loss_db: NDArray[np.float64]
+    known: NDArray[np.bool_]
+    sight: NDArray[np.float64]
+
+
 def plan_pairs(
     places: Sequence[PlaceRow],
     pairs: PlacePairs,
@@ -226,18 +249,38 @@ def plan_pairs(
     world: LinkWorld,
     *,
     threads: int = 1,
-) -> tuple[PairsFound, ModeLevels]:
-    """The best channel of every pair, both directions; the same for any number of threads."""
-    bonded = max(1 if one.channel is None else len(channels_in(one.channel)) for one in candidates)
-    modes = mode_levels(settings.modes, bonded * settings.modes.bandwidth_mhz)
-    at = at_places(places, template, candidates, settings, world)
-    margins = Margins(location_margin_db(settings.q_pct, 50.0, settings.sigma_db), settings.sigma_db)
+) -> tuple[PairsFound, list[ModeLevels]]:
+    """The best channel of every pair, both directions, and the modes of each candidate.
+
+    The same for any number of threads.
+    """
+    rules = pair_rules(places, template, candidates, settings, world)
     parts = []
     for first in range(0, len(pairs.places), _PAIRS_A_TIME):
-        part = slice(first, first + _PAIRS_A_TIME)
-        own = PlacePairs(pairs.places[part], LinkEnds(*(values[part] for values in pairs.ends)))
-        parts.append(_plan_part(own, template, candidates, settings, world, modes, at, margins, threads))
-    return PairsFound(*(np.concatenate(values) for values in zip(*parts, strict=True))), modes
+        ways = pair_ways(_some(pairs, slice(first, first + _PAIRS_A_TIME)), rules, threads)
+        parts.append(_best_of(ways))
+    found = PairsFound(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return found, list(rules.modes)
+
+
+def pair_rules(
+    places: Sequence[PlaceRow],
+    template: LinkTemplate,
+    candidates: Sequence[Candidate],
+    settings: LinkSettings,
+    world: LinkWorld,
+) -> PairTerms:
+    """What counts for all pairs, with what the run says at each place."""
+    width_mhz = settings.modes.bandwidth_mhz
+    kinds = {one.bonded: mode_levels(settings.modes, one.bonded * width_mhz) for one in candidates}
+    at = at_places(places, template, candidates, settings, world)
+    margins = Margins(location_margin_db(settings.q_pct, 50.0, settings.sigma_db), settings.sigma_db)
+    modes = [kinds[one.bonded] for one in candidates]
+    return PairTerms(template, candidates, settings, world, modes, at, margins)
+
+
+def _some(pairs: PlacePairs, part: slice) -> PlacePairs:
+    return PlacePairs(pairs.places[part], LinkEnds(*(values[part] for values in pairs.ends)))
 
 
 def at_places(
@@ -264,7 +307,8 @@ def at_places(
             permitted = permitted_at(permits, place.lon, place.lat, height_m, template.device)
             cap_dbm = min(cap_dbm, permitted.cap_dbm)
             for c, channel in channels:
-                level_dbm, word = permitted_in(permitted, channel)
+                ask = permitted_in if len(candidates) == 1 else mapped_in
+                level_dbm, word = ask(permitted, channel)
                 at.permitted_dbm[end, i, c], at.reason[end, i, c] = level_dbm, int(Reason[word.upper()])
                 at.television_dbm[end, i, c] = interference_dbm(
                     permits.config, fields, channel, 0.0, height_m
@@ -272,43 +316,34 @@ def at_places(
     return at._replace(cap_dbm=cap_dbm)
 
 
-def _plan_part(
-    pairs: PlacePairs,
-    template: LinkTemplate,
-    candidates: Sequence[Candidate],
-    settings: LinkSettings,
-    world: LinkWorld,
-    modes: ModeLevels,
-    at: PlacesPermitted,
-    margins: Margins,
-    threads: int,
-) -> PairsFound:
-    """The best channel of some pairs."""
-    loss_db, known, sight = _losses(pairs, candidates, settings, world, threads)
+def pair_ways(pairs: PlacePairs, rules: PairTerms, threads: int = 1) -> PairWays:
+    """What some pairs give on every candidate."""
+    template, at, settings = rules.template, rules.at, rules.settings
+    loss_db, known, sight = _losses(pairs, rules.candidates, settings, rules.world, threads)
     first, second = pairs.places[:, 0], pairs.places[:, 1]
     source_dbm, user_dbm = (_eirp_dbm(end, template) for end in (template.source, template.user))
     gains_db = [end.gain_dbd + DIPOLE_GAIN_DBI - end.feeder_db for end in (template.source, template.user)]
 
     def way(end: int, sender: NDArray[np.int64], receiver: NDArray[np.int64], filed_dbm: float) -> OneWay:
-        filed = np.full(loss_db.shape, filed_dbm)
-        own = Sender(filed, at.permitted_dbm[end, sender], at.reason[end, sender], at.cap_dbm)
         gain_db = gains_db[1 - end]
-        gain = np.full(loss_db.shape, gain_db)
-        return one_way(modes, own, loss_db, gain, at.television_dbm[1 - end, receiver] + gain_db, margins)
+
+        def of_kind(modes: ModeLevels, own: NDArray[np.int64]) -> OneWay:
+            part = np.s_[:, own]
+            filed, gain = np.full(loss_db[part].shape, filed_dbm), np.full(loss_db[part].shape, gain_db)
+            permitted_dbm, reason = at.permitted_dbm[end, sender][part], at.reason[end, sender][part]
+            television_dbm = at.television_dbm[1 - end, receiver][part] + gain_db
+            sent = Sender(filed, permitted_dbm, reason, at.cap_dbm)
+            return one_way(modes, sent, loss_db[part], gain, television_dbm, rules.margins)
+
+        return by_modes(rules.modes, of_kind)
 
     there = way(0, first, second, source_dbm)
     back = way(1, second, first, user_dbm)
-    both = together(there, back, settings.tdd_share if settings.modes.is_tdd else 1.0)
-    return _best_of(there, both, loss_db, known, sight)
+    return PairWays(there, back, together(there, back, share_of_time(settings)), loss_db, known, sight)
 
 
-def _best_of(
-    there: OneWay,
-    both: TwoWay,
-    loss_db: NDArray[np.float64],
-    known: NDArray[np.bool_],
-    sight: NDArray[np.float64],
-) -> PairsFound:
+def _best_of(ways: PairWays) -> PairsFound:
+    there, _, both, loss_db, known, sight = ways
     best = best_channel(both)
 
     def take(values: NDArray[Any]) -> NDArray[Any]:
@@ -369,57 +404,6 @@ def _eirp_dbm(end: TemplateEnd, template: LinkTemplate) -> float:
     return eirp_dbm(
         watts_dbm(end.power_w), end.gain_dbd + DIPOLE_GAIN_DBI, end.feeder_db, template.other_loss_db
     )
-
-
-def rate_histogram(
-    rate_mbps: NDArray[np.float64],
-    d_km: NDArray[np.float64],
-    thresholds_mbps: Sequence[float] = THRESHOLDS_MBPS,
-) -> list[dict[str, object]]:
-    """Links by the rate that they exceed, in both readings of Fig. A5-9: cumulative, and each in one class.
-
-    The exclusive class of ``all`` is what has service up to the first threshold, so that these classes and
-    ``no_service`` count every link once.
-    """
-    count = rate_mbps.size
-    ordered = sorted(thresholds_mbps)
-    limits = [0.0, *ordered, math.inf]
-    groups: list[tuple[str, object, NDArray[np.bool_], int]] = [
-        ("all", "", np.ones(count, np.bool_), int(((rate_mbps > 0.0) & (rate_mbps <= ordered[0])).sum())),
-        ("no_service", "", ~(rate_mbps > 0.0), int((~(rate_mbps > 0.0)).sum())),
-    ]
-    for low, high in pairwise(limits[1:]):
-        above = rate_mbps > low
-        groups.append((f"above_{low:g}", f"{low:g}", above, int((above & (rate_mbps <= high)).sum())))
-    return [
-        _group(name, threshold, rate_mbps[within], d_km[within], alone, count)
-        for name, threshold, within, alone in groups
-    ]
-
-
-def _group(
-    name: str,
-    threshold: object,
-    rate_mbps: NDArray[np.float64],
-    d_km: NDArray[np.float64],
-    alone: int,
-    count: int,
-) -> dict[str, object]:
-    some = rate_mbps.size > 0
-    quantiles = np.percentile(d_km, [50, 10, 90]) if some else np.full(3, math.nan)
-    median_km, low_km, high_km = (f"{value:.2f}" if some else "" for value in quantiles.tolist())
-    return {
-        "group": name,
-        "threshold_mbps": threshold,
-        "links": rate_mbps.size,
-        "share_pct": f"{100.0 * rate_mbps.size / count:.2f}" if count else "",
-        "links_exclusive": alone,
-        "share_exclusive_pct": f"{100.0 * alone / count:.2f}" if count else "",
-        "mean_rate_mbps": f"{rate_mbps.mean():.3f}" if some else "",
-        "median_d_km": median_km,
-        "p10_d_km": low_km,
-        "p90_d_km": high_km,
-    }
 
 
 def template_settings(template: LinkTemplate, settings: LinkSettings) -> LinkSettings:

@@ -16,8 +16,6 @@ from pipeline.grid.geodesy import rays_to
 from pipeline.grid.grid import Grid
 from pipeline.grid.raster import read_window
 from pipeline.links.base_stations import BaseStation, RadioOf, sector_attenuation_db
-from pipeline.links.client_radios import ClientRow
-from pipeline.links.link_budget import GenericPath, generic_loss_db
 from pipeline.links.link_terrain import LinkGround, link_ends, look_along
 from pipeline.links.permitted import (
     ADJACENT_DB,
@@ -35,6 +33,8 @@ from pipeline.query.paws import PawsError
 from pipeline.query.profiles import AntennaHeight, channel_entries, layers_for
 from pipeline.query.results import Run, population_of
 from pipeline.radio.channel_plan import channel_block, channel_centre_mhz, index_of
+from pipeline.rates.client_radios import ClientRow
+from pipeline.rates.link_budget import GenericPath, generic_loss_db
 from pipeline.units import FIELD_TO_POWER_DB
 
 # Generic losses are looked up between distances so far apart.
@@ -100,21 +100,32 @@ def station_limits(
     """What a station may radiate where it stands, on single channels and on the bonds of its radios."""
     permitted = permitted_at(permits, station.lon, station.lat, station.height_m, station.device)
     wanted = [*permitted.level_dbm, *(radio.channel for radio in radios if radio.channel is not None)]
-    levels = {channel: permitted_in(permitted, channel)[0] for channel in dict.fromkeys(wanted)}
-    allowed = {channel: level for channel, level in levels.items() if not math.isnan(level)}
+    levels = {channel: permitted_in(permitted, channel) for channel in dict.fromkeys(wanted)}
+    allowed = {channel: level for channel, (level, _) in levels.items() if not math.isnan(level)}
+    unknown = frozenset(channel for channel, (_, word) in levels.items() if word == "not_evaluated")
     fields = television_dbuvm(permits, station.lon, station.lat) if television else {}
     received = {
         channel: interference_dbm(permits.config, fields, channel, 0.0, station.height_m)
         for channel in allowed
     }
-    return StationLimits(allowed, received)
+    return StationLimits(allowed, received, unknown=unknown)
 
 
 def pointed_limits(
-    permits: Permits, run: Run, radio: RadioOf, channels: Sequence[DeviceChannel], own: StationLimits
+    permits: Permits,
+    run: Run,
+    radio: RadioOf,
+    channels: Sequence[DeviceChannel],
+    own: StationLimits,
+    *,
+    try_azimuths: bool = False,
 ) -> StationLimits:
-    """The limits of a sector whose antenna points where it does, on single channels."""
-    from pipeline.links.pointing import permitted_pointing  # compiled code that only pointing needs
+    """The limits of a sector whose antenna points where it does, on single channels.
+
+    ``try_azimuths``: also the axis that would be permitted most.
+    """
+    # Compiled code that only pointing needs.
+    from pipeline.links.pointing import best_azimuth_deg, permitted_pointing
 
     station = radio.station
     devices = [str(one["id"]) for one in answering_devices(permits, station.height_m, station.device)]
@@ -122,13 +133,18 @@ def pointed_limits(
     def antenna(bearing_deg: NDArray[np.float64]) -> NDArray[np.float64]:
         return sector_attenuation_db(radio.sector, bearing_deg)
 
-    levels, gains, sectors = dict(own.permitted_dbm), {}, {}
+    def turned(off_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+        return antenna(off_deg + radio.sector.azimuth_deg)
+
+    levels, gains, sectors, best = dict(own.permitted_dbm), {}, {}, {}
     for channel in channels:
         found = permitted_pointing(run, (station.lon, station.lat), channel, devices, antenna)
         if not math.isnan(found.level_dbm):
             levels[channel], gains[channel] = found.level_dbm, found.gain_db
         sectors[channel] = np.min([one.sector_dbm for one in found.limits], axis=0)
-    return StationLimits(levels, own.television_dbm, gains, sectors)
+        if try_azimuths:
+            best[channel] = best_azimuth_deg(found.limits, turned)
+    return StationLimits(levels, own.television_dbm, gains, sectors, best, own.unknown)
 
 
 def station_pixels(
@@ -166,6 +182,22 @@ def station_pixels(
         else _none(channels, index.size),
         np.nan_to_num(weight.ravel()[index]).astype(np.float64),
     )
+
+
+def not_evaluated_around(
+    window: ServiceWindow, radio: RadioOf, limits: StationLimits, index: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Pixels [n] of a station where a channel that a radio might take is not evaluated, here or there."""
+    asked = [radio.channel] if radio.channel is not None else list(window.client)
+    found = np.zeros(index.size, np.bool_)
+    for channel in asked:
+        if channel in radio.station.ban:
+            continue
+        parts = [channel] if channel in window.client else list(channels_in(channel))
+        raw = [window.client[part].ravel()[index] for part in parts if part in window.client]
+        found |= channel in limits.unknown
+        found |= np.any([values == NOT_EVALUATED for values in raw], axis=0)
+    return found
 
 
 def _none(channels: Sequence[DeviceChannel], count: int) -> dict[DeviceChannel, NDArray[np.float64]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.links.reach_of_stations import NOT_EVALUATED_RADIUS, STEP_KM
+from pipeline.rates.reach_of_stations import NOT_EVALUATED_RADIUS, STEP_KM
 from pipeline.territory.population import window_sums
 
 # Places that a station may stand on are so far apart.

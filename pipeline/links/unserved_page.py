@@ -17,15 +17,16 @@ from pipeline.files import check_output_folder, csv_text, kind_of_table, write_t
 from pipeline.grid import raster
 from pipeline.grid.geopackage import geopackage_bytes
 from pipeline.grid.grid import Grid
-from pipeline.links.client_radios import read_clients
 from pipeline.links.link_files import GPKG_FILE, HTML_FILE, frame_of_rows
-from pipeline.links.link_modes import LinkModes, mode_levels, read_modes
-from pipeline.links.reach_files import ReachRequest, device_of_run, reach_tables
-from pipeline.links.reach_of_stations import reach_maps
+from pipeline.links.reach_files import device_of_run
 from pipeline.links.unserved import ChosenStation, choose_stations, unserved_people
 from pipeline.quantise import NOT_EVALUATED
 from pipeline.query.profiles import channel_entries
 from pipeline.query.results import config_of, population_of, published_file, read_public_run
+from pipeline.rates.client_radios import read_clients
+from pipeline.rates.link_modes import LinkModes, mode_levels, read_modes
+from pipeline.rates.reach_layers import ReachOf, reach_tables
+from pipeline.rates.reach_of_stations import reach_maps
 
 _COLUMNS = ("number", "value", "inputs")
 _STATION_COLUMNS = ("station", "lon", "lat", "channel", "eirp_dbm", "radius_km", "people")
@@ -114,12 +115,10 @@ def _answer(request: UnservedRequest, modes: LinkModes, mode: str) -> tuple[Unse
             "has no population here", file=run.folder, allowed="a run with population, and its build folder"
         )
     raw = _capped(levels.values, request.cap_dbm)
-    reach = ReachRequest(
-        request.results, request.device, request.modes, mode, request.cpe, request.out, request.q_pct
-    )
-    client = read_clients().named(request.cpe)
+    client, height_m = read_clients().named(request.cpe), float(str(entry["height_m"]))
+    asked = ReachOf(request.device, height_m, modes, mode, client, request.q_pct, (1.0,))
     names = [channel_named(str(one["channel"])) for one in channel_entries(run.manifest["query"], entry)]
-    maps = reach_maps(raw, reach_tables(reach, config_of(run), entry, names, modes, client), (1.0,))
+    maps = reach_maps(raw, reach_tables(asked, config_of(run).channels, names), asked.from_km)
     share = 0.01 * request.share_pct
     unserved = unserved_people(people, grid.area_km2(), grid.resolution_m, share, request.rural_per_km2)
     inside = np.isfinite(people)

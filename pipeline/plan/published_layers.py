@@ -92,6 +92,13 @@ def _values(
     if name == "channel":
         (device,) = [device for device in config.devices if device.id == fields["device"]]
         return config.channels_of(device)
+    if name == "mode":
+        return [entry.slug for entry in config.reach if entry.device == fields["device"]]
+    if name == "km":
+        (entry,) = [
+            one for one in config.reach if (one.device, one.slug) == (fields["device"], fields["mode"])
+        ]
+        return entry.at_least_km
     if name == "block":
         return block_names(config.allotments)
     if name == "case":

@@ -113,6 +113,12 @@ def max_eirp_files(plan: Plan, device_id: str) -> list[str]:
     ]
 
 
+def reach_sources(plan: Plan) -> list[str]:
+    """Maximum e.i.r.p. of the devices whose reach is mapped, relative to the run's folder."""
+    devices = dict.fromkeys(entry.device for entry in plan.config.reach)
+    return [name for device in devices for name in max_eirp_files(plan, device)]
+
+
 def query_file(plan: Plan, device_id: str) -> str:
     """All channels of one device in small blocks, relative to the run's folder."""
     return layer_file("query", device=device_id, partial=is_partial(plan.config))

@@ -94,6 +94,12 @@ def _pair_namer(_build: Path, _file: str, _band: int) -> _Namer:
     return lambda number: f"pair {number}"
 
 
+def _channel_namer(_build: Path, _file: str, _band: int) -> _Namer:
+    """Channels of a reach, and the codes among them."""
+    codes = {0: _NONE, 254: "not evaluated"}
+    return lambda number: codes.get(number, f"channel {number}")
+
+
 def _administration_namer(build: Path, file: str, band: int) -> _Namer:
     """Administrations of a bit mask; each band has bits of its own."""
     rows = own_rows((build / file).with_name("radar612_adm.csv"))
@@ -103,6 +109,7 @@ def _administration_namer(build: Path, file: str, band: int) -> _Namer:
 
 NAMERS: Mapping[str, Callable[[Path, str, int], _Namer]] = {
     "dtt_server": _server_namer,
+    "reach_channel": _channel_namer,
     "rr941_argpair": _pair_namer,
     "radar612_adm_k": _administration_namer,
 }

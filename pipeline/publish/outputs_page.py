@@ -15,6 +15,8 @@ _PLACEHOLDERS = {
     "device": "<device>",
     "level": "<level>",
     "channel": "NN",
+    "mode": "<mode>",
+    "km": "<km>",
     "block": "<block>",
     "dtt_channel": "NN",
     "case": "",

@@ -51,6 +51,7 @@ from pipeline.publish import query_facts
 from pipeline.publish.report import texts as report_texts
 from pipeline.radio.channel_plan import receiver_band
 from pipeline.radio.emission import device_cap_dbm, least_eirp_dbm
+from pipeline.rates import reach_entries
 from pipeline.reference.limiting_channels import victim_channels
 from pipeline.reference.ratio_tables import ModeKey, ProtectionTables, read_protection_tables
 from pipeline.reference.ratios import check_ratios, dtt_ratio_table_db
@@ -86,6 +87,7 @@ ROOMS = (
     epfd_document,
     scene,
     budget_document,
+    reach_entries,
     receiver_surroundings,
     report_texts,
     left_out_rows,
@@ -322,12 +324,8 @@ def _check_files(config: Config, config_path: Path, faults: Faults) -> None:
     missing = [(key, path) for key, path in input_files(config) if not path.is_file()]
     faults.missing |= {str(path) for _, path in missing}
     problems = [_NO_FILE if path.exists() else "file does not exist" for _, path in missing]
-    raise_first(
-        [
-            InputError(problem, file=config_path, row=key, value=str(path))
-            for problem, (key, path) in zip(problems, missing, strict=True)
-        ]
-    )
+    named = zip(problems, missing, strict=True)
+    raise_first([InputError(said, file=config_path, row=key, value=str(path)) for said, (key, path) in named])
 
 
 def _modes_of(config: Config, register: xr.Dataset) -> list[ModeKey]:

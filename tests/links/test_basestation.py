@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,7 +12,6 @@ import numpy as np
 import pytest
 import rasterio
 from pyproj import Transformer
-from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
@@ -22,8 +19,6 @@ from pipeline.errors import InputError
 from pipeline.links.base_stations import StationSector, all_radios, read_stations, sector_attenuation_db
 from pipeline.links.radio_capacity import capacity_rows, mean_throughput_mbps, users_at
 from pipeline.links.service_files import service_classes
-from tests.published import publish
-from tests.tiny import CONFIG, STATIONS, write_register
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "configs/examples"
 STATION = """
@@ -78,29 +73,12 @@ def test_classes_of_rates() -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a published run of made-up levels, television, and a terrain with a ridge."""
-    folder = tmp_path_factory.mktemp("service")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        heights = np.full((400, 700), 200.0, np.float32)
-        heights[:, 290:300] = 300.0
-        with rasterio.open(
-            "dem.tif", "w", driver="GTiff", height=400, width=700, count=1, dtype="float32", crs="EPSG:4326",
-            transform=from_origin(13.85, 46.3, 0.001, 0.001),
-        ) as sink:  # fmt: skip
-            sink.write(heights, 1)
-        write_register(folder / "register.csv", STATIONS)
-        text = CONFIG.replace("registers:", "terrain: {dem: [dem.tif]}\nregisters:", 1)
-        (folder / "tiny.yaml").write_text(text, encoding="utf-8")
-        publish(folder / "tiny.yaml")
-        _television(folder)
-        (folder / "stations.yaml").write_text(STATION, encoding="utf-8")
-        (folder / "sites.csv").write_text("id,name,lon,lat\nschool,School,14.22,46.11\n", encoding="utf-8")
-        yield folder
-    finally:
-        os.chdir(before)
+def run(ridge_run: Path) -> Path:
+    """A folder with a published run, television, and a station west of its ridge."""
+    _television(ridge_run)
+    (ridge_run / "stations.yaml").write_text(STATION, encoding="utf-8")
+    (ridge_run / "sites.csv").write_text("id,name,lon,lat\nschool,School,14.22,46.11\n", encoding="utf-8")
+    return ridge_run
 
 
 def _television(folder: Path) -> None:
@@ -310,3 +288,36 @@ def test_options_of_basestation_are_refused(run: Path, option: str, value: str) 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("stations_*.yaml")), ids=lambda path: path.stem)
 def test_shipped_stations_are_read(path: Path) -> None:
     assert all_radios(read_stations(path))
+
+
+def test_what_is_not_evaluated_is_not_called_without_service(run: Path) -> None:
+    """-2 where nothing serves and a channel that might is not evaluated, at the client or at the station."""
+    own = STATION[: STATION.index("      - {id: A")]
+    own += '      - {id: A, gain_dbi: 10.0, power_dbm: -40.0, radios: [{id: "1", channel: 24}]}\n'
+    Path("weak.yaml").write_text(own)
+    done = serve("--model", "p1546", stations="weak.yaml", out="weak")
+    assert done.exit_code == 0, (done.output, done.exception)
+    with rasterio.open("weak/service_rate.tif") as source:
+        rate, transform = source.read(1), source.transform
+    with rasterio.open("results/tiny/latest/public/max_eirp_fixed30_ch24.tif") as source:
+        raw, other = source.read(1), source.transform
+        x, y = Transformer.from_crs(4326, source.crs, always_xy=True).transform(14.2, 46.1)
+        station_raw = int(next(source.sample([(x, y)]))[0])
+    row, col = round((other.f - transform.f) / 200.0), round((transform.c - other.c) / 200.0)
+    here = raw[row : row + rate.shape[0], col : col + rate.shape[1]]
+    rows, cols = np.mgrid[: rate.shape[0], : rate.shape[1]]
+    centres = transform.c + 200.0 * (cols + 0.5), transform.f - 200.0 * (rows + 0.5)
+    near = np.hypot(centres[0] - x, centres[1] - y) < 7900.0
+    unknown = (here == -9998) if station_raw != -9998 else here != -32768
+    inside = near & (here != -32768) & ~(rate > 0)
+    assert inside.any()
+    assert (rate[inside & unknown] == -2.0).all()
+    assert (rate[inside & ~unknown] == -1.0).all()
+
+
+def test_maps_for_the_public_have_no_stations(run: Path) -> None:
+    done = serve("--model", "p1546", "--publish", out="shared")
+    assert done.exit_code == 0, (done.output, done.exception)
+    names = {path.name for path in Path("shared/public").glob("*.tif")}
+    assert names == {f"service_{name}.tif" for name in ("rate", "class", "channel", "margin")}
+    assert Path("shared/public/service_rate.tif").read_bytes() == Path("shared/service_rate.tif").read_bytes()

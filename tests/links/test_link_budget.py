@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.links.link_budget import (
+from pipeline.rates.link_budget import (
     GenericPath,
     eirp_dbm,
     erp_dbw,
@@ -20,7 +20,7 @@ from pipeline.links.link_budget import (
     required_field_dbuvm,
     watts_dbm,
 )
-from pipeline.links.link_modes import (
+from pipeline.rates.link_modes import (
     LinkModes,
     level_of_mode_dbm,
     location_margin_db,
@@ -82,6 +82,19 @@ def test_distances_of_table_a5_1(column: int) -> None:
     own_erp = eirp_dbm(watts_dbm(watts), dbd + 2.15, 1.5)
     assert distance_km("p1546", own_erp) == pytest.approx(formula_km, rel=0.01)
     assert distance_km("free_space", printed_erp) == pytest.approx(free_km, rel=1e-3)
+
+
+def test_printed_distances_by_p1812_lie_between_p1546_and_plane_earth() -> None:
+    """The profile is not printed. Plane earth with both antennas at 10 m: 40 log d - 20 log(h1 h2)."""
+    printed = (9.1, 6.6, 5.2, 33.0, 20.1, 14.7)
+    bounds = (29.6, 20.5, 10.4, 66.2, 45.8, 23.2)
+    for (_, _, field, by_p1546_km, *_), erp, km, bound_km in zip(
+        A5_1, PRINTED_ERP_DBW, printed, bounds, strict=True
+    ):
+        allowed_db = erp + 32.15 - level_of_field_dbm(field, 600.0, 0.0, 0.0)
+        plane_km = 1e-3 * 10.0 ** ((allowed_db + 20.0 * math.log10(100.0)) / 40.0)
+        assert plane_km == pytest.approx(bound_km, abs=0.1)
+        assert by_p1546_km < km < plane_km
 
 
 def test_required_fields_of_table_a5_1_are_cn_and_a_constant() -> None:

@@ -41,7 +41,7 @@ def test_a_victim_behind_the_antenna_is_credited_no_more_than_15_db() -> None:
     assert permitted_on_axis_dbm(limits, np.zeros_like) == 10.0
     assert permitted_on_axis_dbm(limits, beam) == 10.0 + MAX_CREDIT_DB
     assert permitted_on_axis_dbm(limits, lambda bearings: beam(bearings - 180.0)) == 10.0
-    axis_deg, level_dbm = best_azimuth_deg(limits, beam)
+    axis_deg, level_dbm = best_azimuth_deg([limits], beam)
     assert (axis_deg, level_dbm) == (0.0, 25.0)
 
 
@@ -106,7 +106,7 @@ stations:
 """
     (tmp_path / "stations.yaml").write_text(station)
     line = ["basestation", str(tmp_path / "stations.yaml"), "--results", str(results), "--model", "p1546"]
-    line += ["--cpe", "a8_bowtie" if DEVICE == "portable" else "a8_panel", "--pointing"]
+    line += ["--cpe", "a8_bowtie" if DEVICE == "portable" else "a8_panel", "--pointing", "--try-azimuths"]
     done = CliRunner().invoke(app, [*line, "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, (done.output, done.exception)
     with (tmp_path / "out/internal/permitted_azimuth.csv").open(encoding="utf-8", newline="") as stream:
@@ -116,3 +116,54 @@ stations:
     assert min([*found, 36.0]) == pytest.approx(raw[x] / 100, abs=0.0101)
     gains = {row["sector"]: float(row["pointing_gain_db"]) for row in rows}
     assert all(0.0 <= gain <= MAX_CREDIT_DB + 0.01 for gain in gains.values())
+    with (tmp_path / "out/stations_out.csv").open(encoding="utf-8", newline="") as stream:
+        radios = list(csv.DictReader(stream))
+    for row in radios:
+        if row["channel"]:
+            assert float(row["best_azimuth_dbm"]) >= float(row["permitted_dbm"]) - 0.011
+            assert float(row["best_azimuth_deg"]) % 5.0 == 0.0
+
+
+def test_the_best_azimuth_needs_limits_by_direction(tmp_path: Path) -> None:
+    line = ["basestation", "x.yaml", "--results", "none", "--out", str(tmp_path / "out"), "--try-azimuths"]
+    assert "--pointing" in str(CliRunner().invoke(app, line).exception)
+
+
+def test_ends_of_a_link_are_credited(case: Case, tmp_path: Path) -> None:
+    """An end with a pattern may at least what is published, at most 15 dB more; without one just that."""
+    publish(case)
+    run_from("query", case.config_path, case.folder, device=DEVICE)
+    files = {f"public/{path.name}": path for path in sorted((case.folder / "public").glob("*.tif"))}
+    plan = load_plan(case.config_path)._replace(build=case.folder)
+    results = case.folder.parents[1] / "results/case"
+    folder = release(
+        files, results, "run3", lambda digests: make_manifest(plan, "run3", files, digests, utc_now())
+    )
+    raw, lon, lat = raw_and_places(folder, CHANNEL)
+    x = tuple(np.argwhere(raw > -9998)[0])
+    head = "id,a_lon,a_lat,b_lon,b_lat,channel,a_eirp_dbm,a_gain_dbi,a_height_m,b_height_m,device,"
+    head += "a_azimuth_deg,a_pattern\n"
+    rows = [
+        f"{name},{lon[x]},{lat[x]},{lon[x] + 0.05},{lat[x]},{CHANNEL},70,12,10,10,{DEVICE},{pointing}"
+        for name, pointing in (("plain", ","), ("yagi", "point,BT.419"), ("away", "270,BT.419"))
+    ]
+    (tmp_path / "links.csv").write_text(head + "\n".join(rows) + "\n")
+    line = ["links", str(tmp_path / "links.csv"), "--results", str(results), "--model", "p1546", "--pointing"]
+    done = CliRunner().invoke(app, [*line, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, (done.output, done.exception)
+    with (tmp_path / "out/links.csv").open(encoding="utf-8", newline="") as stream:
+        found = {row["id"]: row for row in csv.DictReader(stream)}
+    assert found["plain"]["pointing_a_db"] == ""
+    assert float(found["plain"]["permitted_a_dbm"]) == pytest.approx(raw[x] / 100, abs=0.006)
+    limits = directional_limits(read_run(results), case.folder, (lon[x], lat[x]), CHANNEL, DEVICE)
+    for name, axis in (("yagi", 90.0), ("away", 270.0)):
+        level = float(found[name]["permitted_a_dbm"])
+        assert raw[x] / 100 - 0.006 <= level <= raw[x] / 100 + MAX_CREDIT_DB + 0.02
+
+        def yagi(bearing_deg: np.ndarray, axis: float = axis) -> np.ndarray:
+            off = np.abs((bearing_deg - axis + 180.0) % 360.0 - 180.0)
+            return 16.0 * np.clip((off - 20.0) / 40.0, 0.0, 1.0)
+
+        assert level == pytest.approx(max(permitted_on_axis_dbm(limits, yagi), raw[x] / 100), abs=0.02)
+    line = ["links", str(tmp_path / "links.csv"), "--pointing", "--out", str(tmp_path / "never")]
+    assert "--results" in str(CliRunner().invoke(app, line).exception)

@@ -6,33 +6,28 @@ import csv
 import itertools
 import json
 import math
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from pyproj import Geod, Transformer
-from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.links.link_files import LinkRequest, settings_of, world_of
+from pipeline.links.link_world import candidates_of_territory
 from pipeline.links.permitted import Permitted
-from pipeline.links.plan_links import candidates_of_territory
+from pipeline.links.rate_histogram import rate_histogram
 from pipeline.links.settlements import (
     LinkTemplate,
     PlaceRow,
     at_places,
     pair_range,
     pairs_in_range,
-    rate_histogram,
     read_template,
 )
-from tests.published import publish
-from tests.tiny import CONFIG, STATIONS, write_register
 
 TEMPLATE = read_template("a5_high")
 # A ridge of 400 m along 14.15 E; everything else lies at 200 m.
@@ -107,27 +102,10 @@ def test_templates_of_table_a5_1_have_its_erp() -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a published run of made-up levels, and a terrain with a ridge."""
-    folder = tmp_path_factory.mktemp("settlements")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        heights = np.full((400, 500), 200.0, np.float32)
-        heights[:, 220:230] = 400.0
-        with rasterio.open(
-            "dem.tif", "w", driver="GTiff", height=400, width=500, count=1, dtype="float32", crs="EPSG:4326",
-            transform=from_origin(13.93, 46.25, 0.001, 0.001),
-        ) as sink:  # fmt: skip
-            sink.write(heights, 1)
-        write_register(folder / "register.csv", STATIONS)
-        text = CONFIG.replace("registers:", "terrain: {dem: [dem.tif]}\nregisters:", 1)
-        (folder / "tiny.yaml").write_text(text, encoding="utf-8")
-        publish(folder / "tiny.yaml")
-        (folder / "places.csv").write_text(PLACES, encoding="utf-8")
-        yield folder
-    finally:
-        os.chdir(before)
+def run(ridge_run: Path) -> Path:
+    """A folder with a published run and settlements on both sides of its ridge."""
+    (ridge_run / "places.csv").write_text(PLACES, encoding="utf-8")
+    return ridge_run
 
 
 def plan(folder: Path, *options: str):

@@ -103,7 +103,7 @@ def test_station_beyond_the_box_of_all_sites_concerns_the_territory(
 
 # Jobs that write files of devices, or read their names: whether a run is partial shows in these
 # (`channels.allocated`, `study`), and follows from services, channels and the widths of devices.
-NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web"}
+NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "reach", "regions", "query", "web"}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,7 @@ NAMED_BY_WHAT_IS_LEFT_OUT = {"availability", "choices", "regions", "query", "web
         ),
         ("devices:", "validity_hours: 48.0\ndevices:", {"qgis", "stac"}),
         ("devices:", "report: {regions: {path: none.gpkg}}\ndevices:", {"regions"}),
+        ("devices:", "reach: [{device: fixed30, mode: QPSK 1/2}]\ndevices:", {"reach", "web"}),
         ("devices:", "report: {costed_devices: [fixed30]}\ndevices:", {"choices"}),
         ("devices:", "query: {block_px: 64}\ndevices:", {"query"}),
         ("devices:", "query: {max_polling_s: 60}\ndevices:", set()),

@@ -22,6 +22,8 @@ WILD = {
     "<block>": r"[\d.]+-[\d.]+",
     "NN": r"\d\d",
     "*": r".+",
+    "<mode>": "[a-z0-9-]+",
+    "<km>": r"[\d.]+",
 }
 # Files that the default territory does not ask for.
 ELSEWHERE = [
@@ -29,6 +31,10 @@ ELSEWHERE = [
     "public/statistics_by_region.csv",
     "public/allotment_unused_223-224.tif",
     "public/allotment_shares.csv",
+    "public/reach_fixed30_qpsk-1-2.tif",
+    "public/reach_channel_fixed30_qpsk-1-2.tif",
+    "public/reach_channels_fixed30_qpsk-1-2_5.tif",
+    "public/reach_statistics.csv",
     "public/rr97ab_epfd_simulated.tif",
     "public/rr97ab_exceedance.tif",
     "public/rr97ab_epfd_distribution.csv",

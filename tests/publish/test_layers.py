@@ -24,9 +24,9 @@ from pipeline.shipped import TABLES
 from tests.jobs import run_from
 from tests.publish.every_layer import GRID, inside, working_folder, write_every_layer
 
-PATH_FIELDS = {"device", "level", "channel", "dtt_channel", "case", "block"}
+PATH_FIELDS = {"device", "level", "channel", "dtt_channel", "case", "block", "mode", "km"}
 # As `state.js` of the page puts together the names of its pictures.
-PATHS_OF_WEB = {"available_channels": "{device}_{level}dbm"}
+PATHS_OF_WEB = {"available_channels": "{device}_{level}dbm", "reach": "{device}_{mode}"}
 MADE_UP = Layer(
     "made_up",
     "public/made_up_{device}_ch{channel}.tif",

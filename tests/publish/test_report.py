@@ -216,6 +216,17 @@ def test_report_has_a_table_by_region_if_there_are_regions(built: Path) -> None:
     ]
 
 
+def test_report_says_how_far_base_stations_reach_if_that_was_asked(built: Path) -> None:
+    assert "What it is good for" not in report_of(built)
+    built.write_text(built.read_text() + "reach: [{device: fixed30, mode: QPSK 1/2}]\n")
+    head = "device,modes,mode,cpe,q_pct,km,area_pct,population_pct"
+    row = "fixed30,sm2405_a8,QPSK 1/2,a8_panel,70,5,12.3456,"
+    (load_plan(built).build / "public/reach_statistics.csv").write_text(f"{head}\n{row}\n")
+    page = report_of(built)
+    assert "not a prediction of coverage" in page
+    assert ["fixed30", "QPSK 1/2", "a8_panel", "5", "12.3", "–"] in rows_of(page)
+
+
 def test_report_shows_how_far_paths_are_from_those_over_terrain(built: Path) -> None:
     pictures = page_of(built).count("<img")
     content = built.read_text()

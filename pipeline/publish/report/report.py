@@ -79,6 +79,7 @@ def report(
         *summary(rows, texts),
         *(wide_maps(plan, build) if wide is None else wide),
         *_regions(regions, rows, texts),
+        *_reach([row for file in written_by(plan, "reach") for row in _table_rows(build, file)], texts),
         *changes_section(changes_of(plan.results, facts), rows, texts),
         *method(facts, texts),
         *inputs_in_short(facts, texts),
@@ -219,6 +220,32 @@ def _regions(regions: Sequence[_Row], rows: Sequence[_Row], texts: Texts) -> lis
     rest = texts.say("regions_more", count=left) if left > 0 else texts.say("regions_rest")
     table = pages.table(titles, lines, "t" + "n" * 6, caption)
     return [head, table, pages.element("p", rest, class_="note")]
+
+
+def _table_rows(build: Path, file: str) -> list[_Row]:
+    """Rows of a table among the files of a job."""
+    return list(own_rows(build / file)) if file.endswith(".csv") else []
+
+
+def _reach(rows: Sequence[_Row], texts: Texts) -> list[PagePart]:
+    """How far permitted base stations would reach; nothing where no layer of it was asked for."""
+    if not rows:
+        return []
+    lines = [
+        [
+            row["device"],
+            row["mode"],
+            row["cpe"],
+            texts.short(float(row["km"])),
+            *(_rounded(row[column], texts) for column in _SHARES),
+        ]
+        for row in rows
+    ]
+    names = ("device", "mode", "client", "reach", "reach_land", "reach_people")
+    titles = [texts.say(f"column_{name}") for name in names]
+    table = pages.table(titles, lines, "tttnnn", texts.say("reach_caption"))
+    note = pages.element("p", texts.say("reach_note"), class_="note")
+    return [pages.element("h2", texts.say("reach")), table, note]
 
 
 def _rounded(text: str, texts: Texts) -> str:

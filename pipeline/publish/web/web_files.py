@@ -308,6 +308,11 @@ def _device_entry(config: Config, device: Device) -> dict[str, Any]:
             {"channel": plain_channel(channel), "centre_mhz": channel_centre_mhz(config.channels, channel)}
             for channel in config.channels_of(device)
         ],
+        "modes": [
+            {"slug": entry.slug, "mode": entry.mode, "cpe": entry.cpe}
+            for entry in config.reach
+            if entry.device == device.id
+        ],
     }
 
 

@@ -1,4 +1,5 @@
 // "Which channels at this level": the list that is read first, and the texts that a reader takes along.
+import { byChannel } from "./state.js";
 import { availableAt, levelText, statusOf } from "./numbers.js";
 import { byId, make } from "./panel.js";
 import { say } from "./texts.js";
@@ -25,7 +26,7 @@ function chip(state, line, pick) {
   const text = String(line.channel);
   const label = say("Channel {channel}: up to {level} dBm. Show it on the map", { channel: text, level: levelText(line.raw) });
   const button = make("button", { type: "button", ariaLabel: label, title: label }, `✓ ${text}`);
-  button.setAttribute("aria-pressed", String(state.layer !== "available_channels" && state.channel === line.channel));
+  button.setAttribute("aria-pressed", String(byChannel(state.layer) && state.channel === line.channel));
   button.addEventListener("click", () => pick(line.channel));
   return make("li", {}, button);
 }

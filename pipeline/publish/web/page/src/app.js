@@ -10,7 +10,7 @@ import { outlineOf } from "./place.js";
 import { clearResult, linesOf, makeSorting, placeText, readPlace, showResult } from "./result.js";
 import { makeSearch } from "./search.js";
 import { comparable } from "./sides.js";
-import { archiveOf, deviceOf, firstState, fitted, hashOf, stateOf } from "./state.js";
+import { archiveOf, byChannel, deviceOf, firstState, fitted, hashOf, stateOf } from "./state.js";
 import { languageOf, say, speak, translate } from "./texts.js";
 import { copy, followRaster, makeLanguages, makeLocate, makeView, save, showView } from "./tools.js";
 
@@ -83,7 +83,7 @@ class Page {
 
   pick(channel) {
     const { layer } = this.state;
-    this.set({ channel, layer: layer === "available_channels" ? "max_eirp" : layer });
+    this.set({ channel, layer: byChannel(layer) ? layer : "max_eirp" });
   }
 
   /** Reads a place that was not pointed at, and brings it into sight, near enough to see its pixel. */

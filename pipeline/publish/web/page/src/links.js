@@ -13,6 +13,7 @@ export function wrongIn(hash, maps, state) {
     device: device.id,
     level: state.level,
     channel: state.channel,
+    mode: state.mode,
     at: state.at && "there",
     map: state.view && "there",
     opacity: state.opacity,

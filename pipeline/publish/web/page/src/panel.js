@@ -1,5 +1,5 @@
 // Choosers, legend and statements: everything beside the map but the numbers of a pixel.
-import { deviceOf, fitted } from "./state.js";
+import { byChannel, deviceOf, fitted } from "./state.js";
 import { say } from "./texts.js";
 
 export const byId = (id) => document.getElementById(id);
@@ -45,6 +45,7 @@ export function makeChoosers(maps, get, change) {
   byId("device").addEventListener("change", (event) => set({ device: event.target.value }));
   byId("level").addEventListener("change", (event) => set({ level: Number(event.target.value) }));
   byId("channel").addEventListener("change", (event) => set({ channel: event.target.value }));
+  byId("mode").addEventListener("change", (event) => set({ mode: event.target.value }));
   byId("before").addEventListener("click", () => set({ channel: neighbour(maps, get(), -1) }));
   byId("after").addEventListener("click", () => set({ channel: neighbour(maps, get(), 1) }));
   byId("choose").addEventListener("submit", (event) => event.preventDefault());
@@ -59,8 +60,12 @@ export function showChoice(maps, state, archive) {
   byId("level").value = String(state.level);
   byId("channel").replaceChildren(...device.channels.map((entry) => option(entry.channel, channelText(entry))));
   byId("channel").value = String(state.channel);
+  const modes = device.modes ?? [];
+  byId("mode").replaceChildren(...modes.map((mode) => option(mode.slug, modeText(mode))));
+  byId("mode").value = String(state.mode);
   byId("level-field").hidden = device.levels_dbm.length === 0;
-  byId("channel-field").hidden = state.layer === "available_channels";
+  byId("channel-field").hidden = !byChannel(state.layer);
+  byId("mode-field").hidden = state.layer !== "reach";
   byId("before").disabled = state.channel === device.channels[0].channel;
   byId("after").disabled = state.channel === device.channels.at(-1).channel;
   showLegend(maps.families[state.layer], new Set(maps.present[archive]));
@@ -94,5 +99,6 @@ function neighbour(maps, state, step) {
 
 const option = (value, text) => make("option", { value: String(value) }, text);
 const deviceText = (device) => say("{id}: {height_m} m high, {bandwidth_mhz} MHz, up to {cap_dbm} dBm", device);
+const modeText = ({ mode, cpe }) => say("{mode}, client {cpe}", { mode, cpe });
 const channelText = ({ channel, centre_mhz }) => `${channel} (${centre_mhz} MHz)`;
 const sentence = (text) => (text && !/[.!?]$/.test(text) ? `${text}.` : text);

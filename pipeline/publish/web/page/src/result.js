@@ -3,7 +3,7 @@ import { WORDS, availableLines, serviceOf, showAnswer } from "./answer.js";
 import { availableAt, blockOf, classOf, levelText, readPixel, statusOf } from "./numbers.js";
 import { byId, make, swatch } from "./panel.js";
 import { pixelOf } from "./place.js";
-import { deviceOf } from "./state.js";
+import { byChannel, deviceOf } from "./state.js";
 import { say } from "./texts.js";
 
 /** {pixel, values} at a place; values null outside the territory. */
@@ -95,7 +95,7 @@ function row(maps, state, line, pick) {
   button.addEventListener("click", () => pick(line.channel));
   const level = make("td", { className: status }, swatch(entry), status === "permitted" ? levelText(line.raw) : say(WORDS[status]));
   const open = state.level !== null && availableAt(line.raw, state.level);
-  const shown = state.layer !== "available_channels" && state.channel === line.channel;
+  const shown = byChannel(state.layer) && state.channel === line.channel;
   const mark = make("span", { className: "mark", ariaHidden: "true" }, open ? "✓" : status === "not_evaluated" ? "?" : "");
   const found = make("tr", { className: [shown ? "shown" : "", open ? "open" : ""].join(" ").trim() },
     make("th", { scope: "row" }, button, mark),
@@ -114,7 +114,7 @@ function summaryOf(device, state, lines) {
 }
 
 function readoutOf(maps, state, lines, summary) {
-  if (state.layer === "available_channels") return summary;
+  if (!byChannel(state.layer)) return summary;
   const line = lines.find((entry) => entry.channel === state.channel);
   const status = statusOf(line.raw);
   const level = status === "permitted" ? `${levelText(line.raw)} dBm` : say(WORDS[status]);

@@ -1,16 +1,17 @@
 // What may stand beside what is shown: `vs` of the address, such as level:36, channel:40, device:x, run:../../other.
-import { deviceOf, fitted } from "./state.js";
+import { byChannel, deviceOf, fitted } from "./state.js";
 import { say } from "./texts.js";
 
 /** What may stand against a state: [value, text], the value as in `vs` of the address. */
 export function choicesOf(maps, state) {
   const device = deviceOf(maps, state);
-  const counts = state.layer === "available_channels";
-  const here = counts
-    ? device.levels_dbm.filter((level) => level !== state.level).map((level) => [`level:${level}`, `${level} dBm`])
-    : device.channels
+  const here = byChannel(state.layer)
+    ? device.channels
         .filter(({ channel }) => channel !== state.channel)
-        .map(({ channel }) => [`channel:${channel}`, say("channel {channel}", { channel })]);
+        .map(({ channel }) => [`channel:${channel}`, say("channel {channel}", { channel })])
+    : state.layer === "reach"
+      ? device.modes.filter(({ slug }) => slug !== state.mode).map(({ slug, mode }) => [`mode:${slug}`, mode])
+      : device.levels_dbm.filter((level) => level !== state.level).map((level) => [`level:${level}`, `${level} dBm`]);
   const others = maps.devices.filter(({ id }) => id !== device.id).map(({ id }) => [`device:${id}`, say("device {id}", { id })]);
   return [...here, ...others];
 }

@@ -11,6 +11,7 @@ export function firstState(maps) {
     device: device.id,
     level: device.levels_dbm[Math.floor(device.levels_dbm.length / 2)] ?? null,
     channel: device.channels[0].channel,
+    mode: device.modes?.[0]?.slug ?? null,
     view: null,
     at: null,
     opacity: 100,
@@ -32,6 +33,7 @@ export function stateOf(hash, maps, base) {
     device: device.id,
     level: given.has("level") ? Number(given.get("level")) : base.level,
     channel: given.get("channel") ?? base.channel,
+    mode: given.get("mode") ?? base.mode,
     view: seen ? { zoom, ...seen } : base.view,
     at: point(numbers(given.get("at"), 2)),
     opacity: percent(given.get("opacity")) ?? base.opacity,
@@ -48,6 +50,7 @@ export function hashOf(state) {
   const parts = [`layer=${state.layer}`, `device=${encodeURIComponent(state.device)}`];
   if (state.level !== null) parts.push(`level=${state.level}`);
   parts.push(`channel=${state.channel}`);
+  if (state.mode !== null) parts.push(`mode=${encodeURIComponent(state.mode)}`);
   if (state.view) {
     const { zoom, lat, lon } = state.view;
     parts.push(`map=${zoom.toFixed(2)}/${lat.toFixed(PLACES)}/${lon.toFixed(PLACES)}`);
@@ -65,17 +68,23 @@ export function rasterOf(maps, archive) {
   return `../${maps.rasters[archive]}`;
 }
 
-/** A state whose level, channel (a number, or the name of a bond) and layer the device has. */
+/** Whether a layer has pictures by channel. */
+export const byChannel = (layer) => layer !== "available_channels" && layer !== "reach";
+
+/** A state whose level, channel (a number, or the name of a bond), mode of reach and layer the device has. */
 export function fitted(state, maps) {
   const device = deviceOf(maps, state);
   const known = device.channels.find((entry) => String(entry.channel) === String(state.channel));
   const levels = device.levels_dbm;
-  const layer = levels.length === 0 && state.layer === "available_channels" ? "max_eirp" : state.layer;
+  const modes = (device.modes ?? []).map(({ slug }) => slug);
+  const missing = { available_channels: levels.length === 0, reach: modes.length === 0 };
+  const layer = missing[state.layer] === true ? "max_eirp" : state.layer;
   return {
     ...state,
     layer,
     level: levels.includes(state.level) ? state.level : (levels[Math.floor(levels.length / 2)] ?? null),
     channel: (known ?? device.channels[0]).channel,
+    mode: modes.includes(state.mode) ? state.mode : (modes[0] ?? null),
   };
 }
 
@@ -89,6 +98,7 @@ export function archiveOf(state) {
   if (state.layer === "available_channels") {
     return `tiles/available_channels_${state.device}_${state.level}dbm.pmtiles`;
   }
+  if (state.layer === "reach") return `tiles/reach_${state.device}_${state.mode}.pmtiles`;
   return `tiles/${state.layer}_${state.device}_ch${twoDigits(state.channel)}.pmtiles`;
 }
 

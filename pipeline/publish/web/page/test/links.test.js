@@ -45,6 +45,14 @@ test("other levels, channels, devices and runs are compared, nothing else", () =
   assert.ok(comparable(maps, first, "run:../../other/public/web"));
 });
 
+test("the reach of one mode is compared with that of another", () => {
+  const devices = [{ ...maps.devices[0], modes: [{ slug: "a", mode: "A" }, { slug: "b", mode: "B" }] }, maps.devices[1]];
+  const own = { ...maps, families: { ...maps.families, reach: {} }, devices };
+  const state = { ...first, layer: "reach", mode: "a" };
+  assert.deepEqual(choicesOf(own, state), [["mode:b", "B"], ["device:small", "device small"]]);
+  assert.equal(otherState(own, { ...state, vs: "mode:b" }).mode, "b");
+});
+
 test("names are found without case and accents, beginnings first, larger places before smaller ones", () => {
   const places = [["Šmarje pri Jelšah", 5], ["Ljubljana", 0], ["Velike Lašče", 3], ["Lašče", 9], ["Smast", 2]].map(([name, rank]) => ({ name, rank }));
   assert.deepEqual(matching("SMA", places).map(({ name }) => name), ["Smast", "Šmarje pri Jelšah"]);

@@ -6,16 +6,14 @@ Generic land paths, no terrain, no interference: not a coverage prediction (docs
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.links.link_budget import GenericPath, generic_loss_db
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED
-from pipeline.studies.priority_maps import share_pct
+from pipeline.rates.link_budget import GenericPath, generic_loss_db
 
 NOT_EVALUATED_RADIUS, OUTSIDE_RADIUS = 65534, 65535
 NOT_EVALUATED_CHANNEL, OUTSIDE_CHANNEL = 254, 255
@@ -34,11 +32,6 @@ class ReachMaps(NamedTuple):
     radius: NDArray[np.uint16]
     channel: NDArray[np.uint8]
     number: NDArray[np.uint8]
-
-
-def mode_slug(mode: str) -> str:
-    """A mode as file names have it: lower case, other characters than a-z and 0-9 as one dash."""
-    return re.sub("[^a-z0-9]+", "-", mode.lower()).strip("-")
 
 
 def radius_table(path: GenericPath, allowed_db_at_0_dbm: float) -> NDArray[np.uint16]:
@@ -81,17 +74,25 @@ def reach_maps(
     return ReachMaps(radius, channel, number)
 
 
-def reach_shares(
-    radius: NDArray[np.uint16],
-    from_km: Sequence[float],
-    area_km2: NDArray[np.float32],
-    people: NDArray[np.float32] | None,
-) -> list[tuple[float, float, float]]:
-    """Distance, per cent of the area and of the people (NaN unknown) where a station reaches that far."""
+def reach_sums(
+    radius: NDArray[np.uint16], from_km: Sequence[float], weights: Sequence[NDArray[np.floating] | None]
+) -> NDArray[np.float64]:
+    """Sums of each weight [y, x] inside, and where a station reaches each distance: [weight, 1 + distance].
+
+    NaN for a weight that is not known; sums of parts of a grid add up.
+    """
     inside = radius != OUTSIDE_RADIUS
     far = np.where(radius >= NOT_EVALUATED_RADIUS, 0, radius)
-    shares = []
-    for km in from_km:
-        reached = far >= math.ceil(km / STEP_KM - 1e-9)
-        shares.append((km, share_pct(reached, inside, area_km2), share_pct(reached, inside, people)))
-    return shares
+    masks = [inside, *(far >= math.ceil(km / STEP_KM - 1e-9) for km in from_km)]
+    sums = np.full((len(weights), len(masks)), math.nan)
+    for k, weight in enumerate(weights):
+        if weight is not None:
+            known = np.nan_to_num(weight).astype(np.float64)
+            sums[k] = [known[inside & mask].sum() for mask in masks]
+    return sums
+
+
+def shares_pct(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Per cent [weight, distance] of such sums; NaN where there is nothing to share."""
+    whole = np.where(sums[:, :1] > 0.0, sums[:, :1], math.nan)
+    return 100.0 * sums[:, 1:] / whole

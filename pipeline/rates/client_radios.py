@@ -7,12 +7,10 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
+from pipeline.config.products import CLIENT_TABLE
 from pipeline.errors import InputError
-from pipeline.links.link_budget import eirp_dbm
+from pipeline.rates.link_budget import eirp_dbm
 from pipeline.rows.row_models import IdCell, NumberCell, StrippedRow, read_rows, refuse_second
-from pipeline.shipped import TABLES
-
-_TABLE = TABLES / "link_cpe.csv"
 
 
 class ClientRow(StrippedRow):
@@ -54,7 +52,7 @@ class ClientRadios(NamedTuple):
 def read_clients(own: Path | None = None) -> ClientRadios:
     """The shipped table, and the user's if there is one."""
     found: dict[str, ClientRow] = {}
-    for path in (_TABLE, *([own] if own is not None else [])):
+    for path in (CLIENT_TABLE, *([own] if own is not None else [])):
         rows = read_rows(path, ClientRow)
         refuse_second(path, rows, ("id",))
         found |= {row.id: row for row in rows}

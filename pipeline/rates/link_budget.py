@@ -28,18 +28,22 @@ _KILOWATT_EIRP_DBM = 62.15
 # There is no curve of P.1546 for a base below 10 m: a lower transmitter is the other end of the path.
 _BASE_MIN_M = 10.0
 # What links need of a model that knows more.
-_LINK_DEFAULTS = {"t_pct": 50.0, "q_pct": 50.0, "R2_m": 10.0, "area": float(Surroundings.RURAL)}
+_LINK_DEFAULTS = {"q_pct": 50.0, "R2_m": 10.0, "area": float(Surroundings.RURAL)}
 _FLAGS = ("sea_km", "warm_sea", "only_sea", "pathinfo")
 GENERIC_MODELS = ("free_space", "p1546", "extended_hata")
 
 
 class GenericPath(NamedTuple):
-    """Antennas above ground in m, frequency and model of a path of which only the length is known."""
+    """Antennas above ground in m, frequency and model of a path of which only the length is known.
+
+    ``time_pct``: share of the time in which the loss is at most so much, where the model knows it.
+    """
 
     model: str
     f_mhz: float
     transmitter_m: float
     receiver_m: float
+    time_pct: float = 50.0
 
 
 def eirp_dbm(transmitter_dbm: float, gain_dbi: float, feeder_db: float, other_loss_db: float = 0.0) -> float:
@@ -111,7 +115,7 @@ def _links(model: Model, path: GenericPath, d_km: NDArray[np.float64]) -> dict[s
     base_m, other_m = path.transmitter_m, path.receiver_m
     if base_m < _BASE_MIN_M or path.model == "extended_hata":
         base_m, other_m = max(base_m, other_m), min(base_m, other_m)
-    given = {"f_mhz": path.f_mhz, "heff_m": base_m, "ha_m": base_m, "h2_m": other_m}
+    given = {"f_mhz": path.f_mhz, "heff_m": base_m, "ha_m": base_m, "h2_m": other_m, "t_pct": path.time_pct}
     given |= _LINK_DEFAULTS | dict.fromkeys(_FLAGS, 0.0)
     columns = {name: np.full(d_km.size, given.get(name, math.nan)) for name in model.link_columns}
     return columns | {"d_km": d_km}

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from pipeline.config.products import MODE_TABLES
 from pipeline.errors import InputError
-from pipeline.links.link_budget import noise_level_dbm
+from pipeline.rates.link_budget import noise_level_dbm
 from pipeline.rows.row_models import (
     MAY_BE_EMPTY,
     NumberCell,
@@ -26,9 +27,9 @@ from pipeline.rows.row_models import (
     refuse_second,
     row_problem,
 )
-from pipeline.shipped import TABLES
 
-MODE_TABLES = TABLES / "link_modes"
+# Standard deviation of the field over locations (GE06, BT.2036; Annex 5 by differences).
+SIGMA_DB = 5.5
 # A filed sensitivity and that of noise and C/N are told apart from here on.
 _MISMATCH_DB = 0.5
 _SAME_MHZ = 1e-6
