@@ -81,7 +81,7 @@ class Journal:
     def _write(self, lines: Sequence[JournalLine]) -> None:
         offers = [row | _made(line) for line in lines for row in line.offers]
         asking = {row["device_key"]: line for line in lines for row in line.offers}
-        with writing(self._engine) as connection:
+        with writing(self._engine, answers_stay=True) as connection:
             connection.execute(insert(REQUEST), [line.request for line in lines])
             for line in asking.values():
                 device = read_device(Findings(), line.device_desc, "")
@@ -94,7 +94,7 @@ class Journal:
     def forget(self, now_s: int, keep_days: int) -> None:
         """Remove requests and offers that are older than they are kept."""
         before_s = now_s - keep_days * _DAY_S
-        with writing(self._engine) as connection:
+        with writing(self._engine, answers_stay=True) as connection:
             for table in (REQUEST, OFFER):
                 connection.execute(delete(table).where(table.c.created_at < before_s))
 

@@ -10,14 +10,16 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pipeline.errors import InputError
+from pipeline.loop.tables import META
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _SQLITE_SETTINGS = (
@@ -26,8 +28,11 @@ _SQLITE_SETTINGS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
-# Key of the lock that the writers of one database take in turn.
-_LOCK = 7545
+# Key of the lock that the writers of one database take in turn; they wait as long as those of SQLite do.
+_LOCK, _WAIT = 7545, "SET LOCAL lock_timeout = '5s'"
+# Row of the table of facts that is another one after every change of what answers depend on.
+CHANGES = "changes"
+_CHANGED = update(META).where(META.c.name == CHANGES).values(value=bindparam("mark"))
 _OWNER_ONLY = 0o600
 _ALLOWED = "such as sqlite:///loop.db or postgresql+psycopg://user@host/name"
 
@@ -84,15 +89,24 @@ def migrate(engine: Engine) -> None:
     """Bring the tables to those of this program, all steps or none."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    with writing(engine) as connection:
+    with writing(engine, answers_stay=True) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if connection.execute(select(META.c.id).where(META.c.name == CHANGES)).first() is None:
+            connection.execute(insert(META).values(created_at=0, name=CHANGES, value=uuid4().hex))
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction of the only writer; on the disk when it ends, undone when it fails."""
+def writing(engine: Engine, *, answers_stay: bool = False) -> Iterator[Connection]:
+    """A transaction of the only writer; on the disk when it ends, undone when it fails.
+
+    Servers keep what answers depend on in memory and read it anew after each, unless ``answers_stay``: it
+    wrote no device that was known, no use and no order.
+    """
     with engine.connect().execution_options(writing=True) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
+            connection.execute(text(_WAIT))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         yield connection
+        if not answers_stay:
+            connection.execute(_CHANGED, {"mark": uuid4().hex})

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from pipeline.loop.server import ServerSettings, make_app
 from tests import published
+from tests.loop.databases import url_of
 
 BEGIN = datetime(2026, 12, 5, 8, 0, tzinfo=UTC)
 # North of this row the levels of the first place, south of it those of the second (46.2412 N, 15.2675 E).
@@ -56,7 +57,7 @@ def serving(results: Path, folder: Path, loop: str = RATES_OFF, begin: datetime 
     """A client of a server of a run, its database in a folder."""
     (folder / "loop.yaml").write_text(loop)
     settings = ServerSettings(
-        results=results, db=f"sqlite:///{folder}/loop.db", loop=folder / "loop.yaml", begin=begin, **others
+        results=results, db=url_of(folder), loop=folder / "loop.yaml", begin=begin, **others
     )
     with TestClient(make_app(settings), client=("127.0.0.1", 50000)) as client:
         yield client

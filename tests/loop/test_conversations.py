@@ -13,6 +13,7 @@ import pytest
 
 from tests.loop.scene import LISTING, RATES_OFF, desc, place, publish_examples, send, serving
 
+pytestmark = pytest.mark.usefixtures("each_database")
 TALKS: dict[str, Any] = json.loads((Path(__file__).parent / "conversations.json").read_text())
 # Members of this program beside those of RFC 7545; devices ignore them.
 OWN = ("pixel", "channels", "device", "layers", "runId", "location")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from pipeline.loop.tables import USE
 from pipeline.loop.use_states import settle_uses
+from tests.loop.databases import rows, url_of
 from tests.loop.scene import BEGIN, ask, desc, place, publish_examples, serving, used
 from tests.loop.test_devices import SLAVE_DESC, run
 
+pytestmark = pytest.mark.usefixtures("each_database")
 GENERIC = {"requestType": "Generic Slave", "masterDeviceLocation": place(), "location": None}
 
 
@@ -34,11 +37,6 @@ def client(results: Path, tmp_path: Path):
 
 def notify(client: TestClient, spectra: list[dict[str, Any]], **members: Any) -> Any:
     return ask(client, "notifySpectrumUse", spectra=spectra, **members).get("error", {"code": 0})["code"]
-
-
-def rows(tmp_path: Path, query: str) -> list[tuple]:
-    with sqlite3.connect(tmp_path / "loop.db") as connection:
-        return connection.execute(query).fetchall()
 
 
 def channels(client: TestClient, **members: Any) -> dict[int, float]:
@@ -126,7 +124,7 @@ def test_same_notice_lasts_as_long_as_the_newest_offer(
 
 def test_withdrawn_channel_cannot_be_taken_by_an_older_offer(client: TestClient, tmp_path: Path) -> None:
     ask(client, "getSpectrum")
-    db = f"sqlite:///{tmp_path}/loop.db"
+    db = url_of(tmp_path)
     run(
         "devices",
         "withdraw",
@@ -151,8 +149,8 @@ def test_notice_from_an_unsure_place_is_refused(client: TestClient) -> None:
 def test_use_of_a_device_that_a_new_run_lacks_leaves_nothing(client: TestClient, tmp_path: Path) -> None:
     ask(client, "getSpectrum")
     assert notify(client, used(670e6, 10.0)) == 0
-    with sqlite3.connect(tmp_path / "loop.db") as connection:
-        connection.execute("""UPDATE use SET layers = '["gone"]'""")
+    with client.app.state.worker.served.engine.begin() as connection:
+        connection.execute(update(USE).values(layers=["gone"]))
     assert channels(client, deviceDesc=desc(serialNumber="2")) == {}
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -19,8 +19,10 @@ from pipeline.loop.events import first_broken_event
 from pipeline.loop.storage import open_storage
 from pipeline.loop.tables import METADATA
 from pipeline.loop.use_states import settle_uses
+from tests.loop.databases import is_sqlite, rows, url_of
 from tests.loop.scene import BEGIN, RATES_OFF, ask, desc, place, publish_examples, serving, used
 
+pytestmark = pytest.mark.usefixtures("each_database")
 HEAD = (
     "id,category,kind,type,emission_class,technology_id,manufacturer_id,model_id,serial_number,ruleset_ids,"
     "owner,lon,lat,height_m,power_dbm,bandwidth_mhz,from_mhz,to_mhz,master_id,valid_until\n"
@@ -51,18 +53,13 @@ def client(results: Path, tmp_path: Path):
 
 @pytest.fixture
 def db(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/loop.db"
+    return url_of(tmp_path)
 
 
 def run(*line: str) -> str:
     done = CliRunner().invoke(app, [*line], catch_exceptions=False)
     assert done.exit_code == 0
     return done.output
-
-
-def rows(tmp_path: Path, query: str) -> list[tuple]:
-    with sqlite3.connect(tmp_path / "loop.db") as connection:
-        return connection.execute(query).fetchall()
 
 
 def enter(tmp_path: Path, db: str, text: str) -> str:
@@ -82,6 +79,8 @@ def test_tables_are_those_that_migrations_make(db: str) -> None:
 
 
 def test_database_is_its_owners_alone_and_on_the_disk(client: TestClient, tmp_path: Path) -> None:
+    if not is_sqlite():
+        pytest.skip("a file of SQLite")
     assert (tmp_path / "loop.db").stat().st_mode & 0o777 == 0o600
     assert rows(tmp_path, "PRAGMA journal_mode") == [("wal",)]
 
@@ -111,8 +110,8 @@ def test_change_keeps_what_was(tmp_path: Path, db: str) -> None:
     shown = json.loads(run("devices", "show", "m1", "--db", db))
     assert (shown["height_m"], shown["version"], shown["history"][0]["before"]["height_m"]) == (20, 2, 28)
     assert first_broken_event(open_storage(db).connect()) is None
-    with sqlite3.connect(tmp_path / "loop.db") as connection:
-        connection.execute("UPDATE event SET detail = '{}' WHERE id = 1")
+    with open_storage(db).begin() as connection:
+        connection.execute(text("UPDATE event SET detail = '{}' WHERE id = 1"))
     assert first_broken_event(open_storage(db).connect()) == 1
 
 
@@ -300,8 +299,9 @@ def test_use_of_a_withdrawn_device_ends_when_it_must_know(
 ) -> None:
     ask(client, "getSpectrum")
     assert notify(client, used(670e6, 30.0)) == 0
-    run("devices", "withdraw", "--ruleset", "ETSI-EN-301-598-2.1.1", "--reason", "rules", "--db", db)
-    ((ordered_s,),) = rows(tmp_path, "SELECT from_at FROM withdrawal")
+    order = ["--ruleset", "ETSI-EN-301-598-2.1.1", "--reason", "rules", "--from", "2026-12-05T08:00:00Z"]
+    run("devices", "withdraw", *order, "--db", db)
+    ordered_s = int(BEGIN.timestamp())
     served = client.app.state.worker.served
     settle_uses(served, ordered_s + 900)
     assert states(tmp_path) == [("46", 3000, "active")]

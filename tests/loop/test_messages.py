@@ -36,11 +36,12 @@ def results(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def client(results: Path, tmp_path_factory: pytest.TempPathFactory):
+def client(results: Path, each_database: None, tmp_path_factory: pytest.TempPathFactory):
     with serving(results, tmp_path_factory.mktemp("db")) as found:
         yield found
 
 
+pytestmark = pytest.mark.usefixtures("each_database")
 INIT = json.dumps(params("init"))
 CALL = '{"jsonrpc":"2.0","id":%s,"method":"spectrum.paws.init","params":' + INIT + "}"
 

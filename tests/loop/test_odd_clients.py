@@ -16,6 +16,7 @@ from pipeline.loop import journal, server
 from tests.loop.scene import BEGIN, RATES_OFF, ask, desc, params, place, publish_examples, serving, used
 from tests.loop.test_rest import TOKEN
 
+pytestmark = pytest.mark.usefixtures("each_database")
 FCC = "rulesets: [{id: FccTvBandWhiteSpace-2010, profiles: {FIXED: fixed30}}]\n"
 
 

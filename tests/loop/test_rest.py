@@ -14,7 +14,7 @@ PLACE = "/v1/availability?lon=15.2206&lat=46.4003"
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory):
+def client(each_database: None, tmp_path_factory: pytest.TempPathFactory):
     from tests.tiny import tiny
 
     folder = tmp_path_factory.mktemp("run")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from tests.loop.databases import rows
 from tests.loop.scene import RATES_OFF, ask, desc, publish_examples, serving, used
 
+pytestmark = pytest.mark.usefixtures("each_database")
 LIMIT = 33.22  # of channel 46 at the place
 
 
@@ -90,10 +91,7 @@ def test_many_at_once_never_exceed_the_limit(client: TestClient, tmp_path: Path)
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(walk, range(50)))
-    with sqlite3.connect(tmp_path / "loop.db") as connection:
-        levels = [
-            row[0] / 100 for row in connection.execute("SELECT eirp_cdbm FROM use WHERE state = 'active'")
-        ]
+    levels = [row[0] / 100 for row in rows(tmp_path, "SELECT eirp_cdbm FROM use WHERE state = 'active'")]
     assert len(levels) > 10
     assert sum(10 ** (dbm / 10) for dbm in levels) <= 10 ** (LIMIT / 10) * (1 + 1e-6)
 
