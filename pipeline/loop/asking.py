@@ -298,13 +298,14 @@ def _without_data(facts: JsonObject, request: Request) -> None:
 # --- who may ask --------------------------------------------------------------------------------------------
 
 
-def check_standing(
-    connection: Connection, orders: Sequence[Order], asked_key: str, rulesets: Sequence[Ruleset]
-) -> JsonObject | None:
-    """The device's row; UNAUTHORIZED where it is withdrawn."""
-    row = find_device(connection, asked_key)
+def standing_of(
+    connection: Connection, served: Served, asked_key: str, rulesets: Sequence[Ruleset], now_s: int
+) -> tuple[JsonObject | None, list[Order]]:
+    """The device's row, and the orders in force; UNAUTHORIZED where it is withdrawn."""
+    row = served.counted.device(connection, asked_key)
+    orders = served.counted.orders(now_s)
     refuse_withdrawn(orders, asked_key, row, [one.id for one in rulesets])
-    return row
+    return row, orders
 
 
 def check_registered(

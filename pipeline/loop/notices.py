@@ -20,23 +20,23 @@ from pipeline.grid.grid import GEOD
 from pipeline.loop.asking import (
     begin,
     check_registered,
-    check_standing,
     check_uncertainty,
     circle_of,
     kind_of,
     read_desc,
     says_master,
+    standing_of,
     sure_place,
 )
+from pipeline.loop.counted import CountedUse
 from pipeline.loop.devices import PLACE_STEPS, device_key_of
 from pipeline.loop.members import DeviceDesc, Members, Place, UsedSpectrum, read_place, read_spectra
-from pipeline.loop.residual import CountedUse, counted_uses
 from pipeline.loop.rulesets import Ruleset
 from pipeline.loop.served import Served
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import OFFER, USE
 from pipeline.loop.uses import ALIVE, ChannelUse, Offer, offer_of, until_s_of, uses_within, window_at
-from pipeline.loop.withdrawals import Order, channel_numbers, orders_in_force, withdrawn_channels
+from pipeline.loop.withdrawals import Order, channel_numbers, withdrawn_channels
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError
 
 
@@ -57,8 +57,7 @@ def notify_use(served: Served, params: Members, now_s: float) -> JsonObject:
     at_s = math.ceil(now_s)
     with writing(served.engine) as connection:
         if any(one.profiles for one in notice.spectra):
-            orders = orders_in_force(connection, at_s)
-            row = check_standing(connection, orders, notice.key, notice.rulesets)
+            row, orders = standing_of(connection, served, notice.key, notice.rulesets, at_s)
             check_registered(notice.rulesets, notice.device, row, brings_owner=False)
             notice = notice._replace(place=sure_place(served, notice.place))
             _replace(connection, served, notice, orders, at_s)
@@ -98,7 +97,7 @@ def _replace(
     _refuse_stopped(orders, notice.place, circle[2], uses)
     until_s = until_s_of(offer, at_s, notice.spectra)
     new = [CountedUse(0, offer.layers, str(one.segment.channel), one.eirp_cdbm, *circle) for one in uses]
-    _check_sum(connection, served, notice.key, new, at_s)
+    _check_sum(served, notice.key, new, at_s)
     wanted = {
         "profile": offer.profile,
         "layers": list(offer.layers),
@@ -141,12 +140,10 @@ def _refuse_stopped(
             raise PawsError(Code.INVALID_VALUE, told)
 
 
-def _check_sum(
-    connection: Connection, served: Served, key: str, new: Sequence[CountedUse], at_s: int
-) -> None:
+def _check_sum(served: Served, key: str, new: Sequence[CountedUse], at_s: int) -> None:
     """INVALID_VALUE where others took meanwhile what was offered."""
-    others = counted_uses(connection, key, at_s) if served.loop.aggregate == "enforce" else []
-    if not others or not new:
+    others = served.counted.others(key, at_s)
+    if served.loop.aggregate != "enforce" or not new or not others.chosen.any():
         return
     with served.reading:
         fits = served.residual().fits(new, others)

@@ -12,7 +12,6 @@ from pipeline.loop.asking import (
     begin,
     check_cards,
     check_inside,
-    check_standing,
     check_uncertainty,
     is_fixed,
     kind_of,
@@ -20,6 +19,7 @@ from pipeline.loop.asking import (
     profile_of,
     read_desc,
     refuse_new_owner,
+    standing_of,
 )
 from pipeline.loop.devices import Registration, device_key_of, find_device, register_device
 from pipeline.loop.members import (
@@ -54,8 +54,7 @@ def init(served: Served, params: Members, now_s: float) -> JsonObject:
         profile_of(served.facts, ruleset, device)
     at_s = math.ceil(now_s)
     with served.engine.connect() as connection:
-        orders = orders_in_force(connection, at_s)
-        check_standing(connection, orders, device_key_of(device), rulesets)
+        _, orders = standing_of(connection, served, device_key_of(device), rulesets, at_s)
     check_inside(served, place)
     return _infos(served, "INIT_RESP", rulesets, orders, at_s)
 
@@ -79,8 +78,7 @@ def register(served: Served, params: Members, now_s: float) -> JsonObject:
     for ruleset in rulesets:
         profile_of(served.facts, ruleset, given.device)
     with writing(served.engine) as connection:
-        orders = orders_in_force(connection, at_s)
-        row = check_standing(connection, orders, device_key_of(given.device), rulesets)
+        row, orders = standing_of(connection, served, device_key_of(given.device), rulesets, at_s)
         accepted = _accepted(served, rulesets)
         if given.place is not None:
             check_inside(served, given.place)

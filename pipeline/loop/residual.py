@@ -15,12 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, select
+from numpy.typing import NDArray
 
 from pipeline.grid.grid import GEOD
-from pipeline.loop.devices import PLACE_STEPS
-from pipeline.loop.tables import USE
-from pipeline.loop.uses import ALIVE
+from pipeline.loop.counted import CountedUse, Others, UseTable
 from pipeline.loop.victim_limits import ReceiverGroup, VictimLimits
 from pipeline.quantise import NODATA_CENTI, NOT_EVALUATED, NOT_PERMITTED
 from pipeline.query.database import Database, QueryLocation, location_of, lowest_raw, lowest_raw_at_home
@@ -33,6 +31,8 @@ _NOISE = 1e-9
 _NOISE_CENTI = 1e-6
 _MOST_KNOWN = 100_000
 _FULL = 1.0 + 1e-6
+# Distances on a sphere of this radius are wrong by less than this part.
+_MEAN_RADIUS_M, _FLATTENED = 6_371_000.0, 0.006
 
 
 class Share(NamedTuple):
@@ -42,38 +42,12 @@ class Share(NamedTuple):
     by_receivers: Mapping[ReceiverGroup, float]
 
 
-class CountedUse(NamedTuple):
-    """A use that counts, in one channel; ``layers`` of the maps that its limit is the least of."""
+class _Stored(NamedTuple):
+    """A share as it is kept: receivers by number."""
 
-    use_id: int
-    layers: tuple[str, ...]
-    channel: str
-    eirp_cdbm: int
-    lon_deg: float
-    lat_deg: float
-    radius_m: float
-
-
-# Made once, as it is asked at every request.
-_COUNTED = select(
-    USE.c.id, USE.c.layers, USE.c.channel, USE.c.eirp_cdbm, USE.c.lon_e7, USE.c.lat_e7, USE.c.radius_m
-).where(USE.c.state.in_(ALIVE), USE.c.until_at > bindparam("now_s"), USE.c.device_key != bindparam("without"))
-
-
-def counted_uses(connection: Connection, without_key: str, now_s: int) -> list[CountedUse]:
-    """The uses that count, but those of one device."""
-    return [
-        CountedUse(
-            row.id,
-            tuple(row.layers),
-            row.channel,
-            row.eirp_cdbm,
-            row.lon_e7 / PLACE_STEPS,
-            row.lat_e7 / PLACE_STEPS,
-            row.radius_m,
-        )
-        for row in connection.execute(_COUNTED, {"now_s": now_s, "without": without_key})
-    ]
+    of_all: float
+    receivers: NDArray[np.intp]
+    parts: NDArray[np.float64]
 
 
 class Residual:
@@ -83,26 +57,46 @@ class Residual:
         """``limits`` None: from the run alone."""
         self._database = database
         self._limits = limits
-        self._known: OrderedDict[int, Share] = OrderedDict()
+        self._known: OrderedDict[int, _Stored] = OrderedDict()
+        self._numbers: dict[ReceiverGroup, int] = {}
         self._channels = {
             str(entry["id"]): {str(one["channel"]) for one in channel_entries(database.facts, entry)}
             for entry in database.facts["devices"]
         }
 
-    def share_of(self, use: CountedUse) -> Share:
-        """The share of a use."""
-        if use.use_id not in self._known:
-            self._known[use.use_id] = self._share_of(use)
+    def keep_shares(self, uses: Iterable[CountedUse]) -> None:
+        """Work out the shares of uses beforehand."""
+        for use in uses:
+            self._stored(use)
+
+    def _stored(self, use: CountedUse) -> _Stored:
+        found = self._known.get(use.use_id)
+        if found is None:
+            of_all, by_receivers = self._share_of(use)
+            numbers = [self._numbers.setdefault(key, len(self._numbers)) for key in by_receivers]
+            found = _Stored(
+                of_all, np.array(numbers, dtype=np.intp), np.array(list(by_receivers.values()), dtype=float)
+            )
+            self._known[use.use_id] = found
             if len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
-        return self._known[use.use_id]
+        return found
 
-    def _knows(self, use: CountedUse) -> bool:
+    def _taken(self, uses: Sequence[CountedUse]) -> Share:
+        """The shares of uses together."""
+        stored = [self._stored(use) for use in uses]
+        of_all = math.fsum(one.of_all for one in stored)
+        numbers = np.concatenate([np.zeros(0, dtype=np.intp), *(one.receivers for one in stored)])
+        parts = np.concatenate([np.zeros(0), *(one.parts for one in stored)])
+        sums = np.bincount(numbers, parts, minlength=len(self._numbers)).tolist()
+        return Share(of_all, dict(zip(self._numbers, sums, strict=True)))
+
+    def _knows(self, layers: Iterable[str], channel: str) -> bool:
         """Whether the run has the devices and the channel of a use: one before it may have had others."""
-        return all(use.channel in self._channels.get(layer, ()) for layer in use.layers)
+        return all(channel in self._channels.get(layer, ()) for layer in layers)
 
     def _share_of(self, use: CountedUse) -> Share:
-        if not self._knows(use):
+        if not self._knows(use.layers, use.channel):
             return Share(math.inf, {})
         location = location_of(self._database, use.lon_deg, use.lat_deg)
         eirp_dbm = use.eirp_cdbm / _CENTI
@@ -124,31 +118,26 @@ class Residual:
         channels = [str(one["channel"]) for one in channel_entries(facts, profile)]
         return int(raw[channels.index(use.channel)])
 
-    def near(
-        self, uses: Iterable[CountedUse], profile: str, place: tuple[float, float, float]
-    ) -> list[CountedUse]:
+    def near(self, others: Others, profile: str, place: tuple[float, float, float]) -> Sequence[CountedUse]:
         """The uses whose receivers a device at (longitude, latitude, radius in m) may reach as well."""
-        if self._limits is None:
-            return list(uses)
-        lon_deg, lat_deg, radius_m = place
-        found = []
-        for use in uses:
-            if not self._knows(use):
-                found.append(use)
-                continue
-            both_m = self._limits.reach_m(profile) + self._limits.reach_m(use.layers[-1])
-            _, _, apart_m = GEOD.inv(lon_deg, lat_deg, use.lon_deg, use.lat_deg)
-            if apart_m <= both_m + radius_m + use.radius_m:
-                found.append(use)
-        return found
+        table, chosen = others
+        if self._limits is not None and chosen.any():
+            knows = [self._knows(*kind) for kind in table.kinds]
+            reach_m = [
+                self._limits.reach_m(layers[-1]) if known else math.inf
+                for (layers, _), known in zip(table.kinds, knows, strict=True)
+            ]
+            both_m = np.array(reach_m)[table.kind] + table.radius_m + self._limits.reach_m(profile) + place[2]
+            chosen = chosen & _are_within(table, place, both_m)
+        return [table.uses[k] for k in np.flatnonzero(chosen).tolist()]
 
-    def left(self, found: Found, uses: Sequence[CountedUse]) -> Found:
+    def left(self, found: Found, others: Others) -> Found:
         """What was found, no channel above what the uses leave."""
         location, profile = found.location, str(found.layers[-1]["id"])
-        near = self.near(uses, profile, (location.lon_deg, location.lat_deg, found.radius_m))
+        near = self.near(others, profile, (location.lon_deg, location.lat_deg, found.radius_m))
         if not near:
             return found
-        taken = _sum_of([self.share_of(use) for use in near])
+        taken = self._taken(near)
         raw = [
             self._left_in(found, str(entry["channel"]), level, taken)
             for entry, level in zip(found.entries, found.raw.tolist(), strict=True)
@@ -185,13 +174,13 @@ class Residual:
                 lowest[key] = min(dbm, lowest.get(key, math.inf))
         return lowest
 
-    def fits(self, new: Sequence[CountedUse], others: Sequence[CountedUse]) -> bool:
+    def fits(self, new: Sequence[CountedUse], others: Others) -> bool:
         """Whether a device's uses and those of others are together within what one device may cause."""
         first = new[0]
         near = self.near(others, first.layers[-1], (first.lon_deg, first.lat_deg, first.radius_m))
         if not near:
             return True
-        taken = _sum_of([self.share_of(use) for use in near])
+        taken = self._taken(near)
         more = _sum_of([self._share_of(use) for use in new])
         if more.of_all > 0.0:
             return taken.of_all + max(taken.by_receivers.values(), default=0.0) + more.of_all <= _FULL
@@ -199,6 +188,23 @@ class Residual:
             taken.of_all + taken.by_receivers.get(key, 0.0) + part <= _FULL
             for key, part in more.by_receivers.items()
         )
+
+
+def _are_within(
+    table: UseTable, place: tuple[float, float, float], reach_m: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which uses are within a distance of a place; exact only where a sphere does not tell."""
+    lon_deg, lat_deg, _ = place
+    lon, lat, own_lat = np.radians(table.lon_deg - lon_deg), np.radians(table.lat_deg), math.radians(lat_deg)
+    half = np.sin((lat - own_lat) / 2.0) ** 2 + np.cos(lat) * math.cos(own_lat) * np.sin(lon / 2.0) ** 2
+    apart_m = 2.0 * _MEAN_RADIUS_M * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
+    within = apart_m * (1.0 - _FLATTENED) <= reach_m
+    unsure = np.flatnonzero(within & (apart_m * (1.0 + _FLATTENED) > reach_m))
+    if unsure.size:
+        own = (np.full(unsure.size, lon_deg), np.full(unsure.size, lat_deg))
+        _, _, exact_m = GEOD.inv(*own, table.lon_deg[unsure], table.lat_deg[unsure])
+        within[unsure] = exact_m <= reach_m[unsure]
+    return within
 
 
 def _ratio(db: float) -> float:

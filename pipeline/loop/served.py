@@ -23,6 +23,7 @@ from pipeline.config.load import read_model
 from pipeline.config.loop import Loop
 from pipeline.errors import InputError
 from pipeline.files import JsonObject
+from pipeline.loop.counted import Counted
 from pipeline.loop.residual import Residual
 from pipeline.loop.rulesets import Ruleset, served_rulesets
 from pipeline.loop.victim_limits import VictimLimits, maps_of_run
@@ -77,6 +78,7 @@ class Served:
         self.clock = clock
         self.run = open_run(results)
         self._residual: Residual | None = None
+        self.counted = Counted()
         self.neighbours = neighbours_of(loop)
         self.flush: Callable[[], None] = lambda: None  # writes answers that wait to be written
         self.ended_orders: set[int] = set()  # orders whose uses were ended

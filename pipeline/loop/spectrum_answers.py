@@ -14,28 +14,22 @@ from pipeline.loop.asking import (
     check_layers,
     check_master,
     check_registered,
-    check_standing,
     checked_place,
     circle_of,
     profile_of,
     read_asked,
     refuse_new_owner,
     request_at,
+    standing_of,
 )
+from pipeline.loop.counted import Others
 from pipeline.loop.devices import Registration, device_key_of, find_device, register_device
 from pipeline.loop.members import Members, Place
-from pipeline.loop.residual import CountedUse, counted_uses
 from pipeline.loop.rulesets import ETSI, Ruleset, ruleset_info
 from pipeline.loop.served import Served, end_s, instant_text, polling_s
 from pipeline.loop.storage import writing
 from pipeline.loop.uses import Offer, OfferedWindow, offer_columns
-from pipeline.loop.withdrawals import (
-    Order,
-    channel_numbers,
-    ordered_polling_s,
-    orders_in_force,
-    withdrawn_channels,
-)
+from pipeline.loop.withdrawals import Order, channel_numbers, ordered_polling_s, withdrawn_channels
 from pipeline.quantise import NOT_PERMITTED
 from pipeline.query.paws import PAWS_VERSION, Code, PawsError, frequency_ranges, spectrum
 from pipeline.query.query import (
@@ -70,7 +64,7 @@ class Setting(NamedTuple):
     until_s: int
     polling_s: int
     orders: Sequence[Order]
-    uses: Sequence[CountedUse]
+    uses: Others | None
 
 
 def answer_spectrum(served: Served, params: Members, now_s: float) -> tuple[JsonObject, list[JsonObject]]:
@@ -134,16 +128,15 @@ def _setting_of(served: Served, asked: Asked, place: Place, now_s: float) -> Set
     if asked.master is not None:
         served.flush()  # its offer may be as young as this request
     with served.engine.connect() as connection:
-        orders = orders_in_force(connection, at_s)
-        row = check_standing(connection, orders, asked.key, asked.rulesets)
+        row, orders = standing_of(connection, served, asked.key, asked.rulesets, at_s)
         check_registered(asked.rulesets, asked.device, row, brings_owner=bool(asked.owner))
         if asked.master is not None and not asked.generic:
-            check_standing(connection, orders, device_key_of(asked.master), asked.rulesets)
+            standing_of(connection, served, device_key_of(asked.master), asked.rulesets, at_s)
             if served.loop.slaves_need_master:
                 check_master(connection, asked.master, at_s)
-        # Slaves do not take the place of their master: its own use counts beside theirs.
-        without_key = "" if asked.generic else asked.key
-        uses = counted_uses(connection, without_key, at_s) if served.loop.aggregate == "enforce" else []
+    # Slaves do not take the place of their master: its own use counts beside theirs.
+    others = served.counted.others("" if asked.generic else asked.key, at_s)
+    uses = others if served.loop.aggregate == "enforce" and others.chosen.any() else None
     row = row or {}
     until_s = end_s(served, at_s, row.get("valid_until"))
     from_s = max(served.run.from_s, row.get("valid_from") or 0)
@@ -158,7 +151,7 @@ def _offered(served: Served, asked: Asked, setting: Setting, place: Place) -> Of
     place = checked_place(served, place, asked.antenna)
     with served.reading:
         found = {asked.profiles[one.id]: _found(served, asked, one, place) for one in asked.rulesets}
-        if setting.uses:
+        if setting.uses is not None:
             found = {name: _left(served, place, one, setting.uses) for name, one in found.items()}
     specs: list[JsonObject] = []
     offers: list[Offer] = []
@@ -175,7 +168,7 @@ def _offered(served: Served, asked: Asked, setting: Setting, place: Place) -> Of
     return Offered(place, specs, offers, own)
 
 
-def _left(served: Served, place: Place, found: Found, uses: Sequence[CountedUse]) -> Found:
+def _left(served: Served, place: Place, found: Found, uses: Others) -> Found:
     """What uses leave of what was found; of a region, anywhere in a circle around it."""
     around = found._replace(radius_m=max(found.radius_m, circle_of(place)[2]))
     return found._replace(raw=served.residual().left(around, uses).raw)

@@ -6,10 +6,11 @@ its next contact, at the latest when the longest polling interval that was hande
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, select
 
 from pipeline.files import JsonObject
 from pipeline.grid.grid import GEOD
@@ -32,25 +33,35 @@ class Order(NamedTuple):
     reason: str
 
 
-# Made once: what is asked at every request costs more to put together than to run.
-_IN_FORCE = (
-    select(
-        WITHDRAWAL.c.id,
-        WITHDRAWAL.c.from_at,
-        WITHDRAWAL.c.scope,
-        WITHDRAWAL.c.target,
-        WITHDRAWAL.c.geometry,
-        WITHDRAWAL.c.polling_s,
-        WITHDRAWAL.c.reason,
-    )
-    .where(WITHDRAWAL.c.from_at <= bindparam("now_s"), WITHDRAWAL.c.restored_at.is_(None))
-    .where(or_(WITHDRAWAL.c.until_at.is_(None), WITHDRAWAL.c.until_at > bindparam("now_s")))
-)
+class TimedOrder(NamedTuple):
+    """An order, and when it ends by itself (UTC seconds)."""
+
+    order: Order
+    until_s: float
+
+
+_NOT_RESTORED = select(
+    WITHDRAWAL.c.id,
+    WITHDRAWAL.c.from_at,
+    WITHDRAWAL.c.scope,
+    WITHDRAWAL.c.target,
+    WITHDRAWAL.c.geometry,
+    WITHDRAWAL.c.polling_s,
+    WITHDRAWAL.c.reason,
+    WITHDRAWAL.c.until_at,
+).where(WITHDRAWAL.c.restored_at.is_(None))
+
+
+def orders_not_restored(connection: Connection) -> list[TimedOrder]:
+    """All orders that nobody has ended, also those that hold no more, or not yet."""
+    rows = connection.execute(_NOT_RESTORED)
+    return [TimedOrder(Order(*row[:-1]), math.inf if row[-1] is None else row[-1]) for row in rows]
 
 
 def orders_in_force(connection: Connection, now_s: int) -> list[Order]:
     """The orders that hold at an instant."""
-    return [Order(*row) for row in connection.execute(_IN_FORCE, {"now_s": now_s})]
+    found = orders_not_restored(connection)
+    return [one.order for one in found if one.order.from_s <= now_s < one.until_s]
 
 
 def stops(order: Order, device_key: str, row: JsonObject | None, ruleset_ids: Iterable[str]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from pipeline.loop.storage import writing
 from pipeline.loop.tables import USE
 from pipeline.loop.use_states import settle_uses
 from tests.loop.databases import rows, url_of
@@ -149,7 +150,7 @@ def test_notice_from_an_unsure_place_is_refused(client: TestClient) -> None:
 def test_use_of_a_device_that_a_new_run_lacks_leaves_nothing(client: TestClient, tmp_path: Path) -> None:
     ask(client, "getSpectrum")
     assert notify(client, used(670e6, 10.0)) == 0
-    with client.app.state.worker.served.engine.begin() as connection:
+    with writing(client.app.state.worker.served.engine) as connection:
         connection.execute(update(USE).values(layers=["gone"]))
     assert channels(client, deviceDesc=desc(serialNumber="2")) == {}
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.errors import InputError
 from pipeline.loop.events import first_broken_event
-from pipeline.loop.storage import open_storage
-from pipeline.loop.tables import METADATA
+from pipeline.loop.storage import open_storage, writing
+from pipeline.loop.tables import METADATA, OFFER
 from pipeline.loop.use_states import settle_uses
 from tests.loop.databases import is_sqlite, rows, url_of
 from tests.loop.scene import BEGIN, RATES_OFF, ask, desc, place, publish_examples, serving, used
@@ -335,13 +335,27 @@ def test_running_uses_of_withdrawn_channels_and_areas_end(
     with_both = [{"resolutionBwHz": 8e6, "profiles": [points]}]
     served = client.app.state.worker.served
     client.app.state.worker.journal.flush()
-    with sqlite3.connect(tmp_path / "loop.db") as connection:  # an offer of both at once
-        connection.execute("UPDATE offer SET spec = replace(spec, '8000000, 8000000', '16000000, 16000000')")
+    with writing(served.engine) as connection:  # an offer of both at once
+        (spec,) = connection.execute(select(OFFER.c.spec)).one()
+        assert spec[2:4] == [8e6, 8e6]
+        connection.execute(update(OFFER).values(spec=[*spec[:2], 16e6, 16e6, *spec[4:]]))
     assert notify(client, with_both) == 0
     name, value = scope
     target = area_of(tmp_path, *map(float, value.split(","))) if name == "--area" else value
-    run("devices", "withdraw", name, target, "--reason", "rescue", "--db", db)
-    ((ordered_s,),) = rows(tmp_path, "SELECT from_at FROM withdrawal")
+    # From the clock of the server on, which settles uses too.
+    run(
+        "devices",
+        "withdraw",
+        name,
+        target,
+        "--reason",
+        "rescue",
+        "--from",
+        "2026-12-05T08:00:00Z",
+        "--db",
+        db,
+    )
+    ordered_s = int(BEGIN.timestamp())
     settle_uses(served, ordered_s + 929)
     assert {channel for channel, _, state in states(tmp_path) if state == "active"} == {"46", "47"}
     settle_uses(served, ordered_s + 931)

@@ -102,13 +102,16 @@ def walk(url: str, serials: Iterator[str], acknowledged: Acknowledged, below_db:
             pass
 
 
-def kill_under_load(results: Path, folder: Path, number: int, seconds: float) -> Acknowledged:
-    """Several clients at once until the server is killed; what they know to be done."""
+def kill_under_load(results: Path, folder: Path, number: int, rng: random.Random) -> Acknowledged:
+    """Several clients at once until the server is killed amid their notices; what they know to be done."""
     found = Acknowledged(set(), {})
     with process(results, folder) as (started, url), ThreadPoolExecutor(CLIENTS) as pool:
         names = [(f"k{number}-{client}-{k}" for k in range(100_000)) for client in range(CLIENTS)]
         walking = [pool.submit(walk, url, serials, found, 20.0) for serials in names]
-        time.sleep(seconds)
+        after, until_s = rng.randint(2, 30), time.monotonic() + 60.0
+        while len(found.levels) < after and time.monotonic() < until_s:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0.0, 0.05))
         started.send_signal(signal.SIGKILL)
         assert started.wait(60) == -signal.SIGKILL
         for one in walking:
@@ -121,7 +124,7 @@ def check_kills(results: Path, folder: Path, count: int) -> None:
     registered: set[str] = set()
     levels: dict[str, float] = {}
     for number in range(count):
-        found = kill_under_load(results, folder, number, rng.uniform(1.0, 3.0))
+        found = kill_under_load(results, folder, number, rng)
         registered |= found.registered
         levels |= found.levels
     assert len(levels) > count

@@ -1,0 +1,154 @@
+"""What answers depend on, in memory until the database changes: orders to stop, the uses that count.
+
+Every transaction that may change an answer leaves a mark (`storage.writing`), whatever program wrote it. One
+statement reads the mark together with the row of the device that asks; only after a change are orders and
+uses read anew, of uses those that are new or ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, bindparam, select
+
+from pipeline.files import JsonObject
+from pipeline.loop.devices import PLACE_STEPS
+from pipeline.loop.storage import CHANGES
+from pipeline.loop.tables import DEVICE, META, USE
+from pipeline.loop.uses import ALIVE
+from pipeline.loop.withdrawals import Order, TimedOrder, orders_not_restored
+
+# More new uses than this are not looked up one by one.
+_MANY = 500
+# Made once, as they are asked at every request.
+_MARK_AND_DEVICE = (
+    select(META.c.value.label("mark"), DEVICE)
+    .select_from(META.outerjoin(DEVICE, DEVICE.c.device_key == bindparam("key")))
+    .where(META.c.name == CHANGES)
+)
+_COUNTED = select(USE.c.id, USE.c.until_at).where(USE.c.state.in_(ALIVE))
+_USES = select(
+    USE.c.id,
+    USE.c.device_key,
+    USE.c.layers,
+    USE.c.channel,
+    USE.c.eirp_cdbm,
+    USE.c.lon_e7,
+    USE.c.lat_e7,
+    USE.c.radius_m,
+)
+
+
+class CountedUse(NamedTuple):
+    """A use that counts, in one channel; ``layers`` of the maps that its limit is the least of."""
+
+    use_id: int
+    layers: tuple[str, ...]
+    channel: str
+    eirp_cdbm: int
+    lon_deg: float
+    lat_deg: float
+    radius_m: float
+
+
+class UseTable(NamedTuple):
+    """The uses that count and, in their order, what is looked for among them.
+
+    ``kinds`` (layers, channel) that occur, ``kind`` of each use its index; ``of_device`` indices of the uses
+    of a device.
+    """
+
+    uses: Sequence[CountedUse]
+    until_s: NDArray[np.int64]
+    lon_deg: NDArray[np.float64]
+    lat_deg: NDArray[np.float64]
+    radius_m: NDArray[np.float64]
+    kinds: Sequence[tuple[tuple[str, ...], str]]
+    kind: NDArray[np.intp]
+    of_device: Mapping[str, Sequence[int]]
+
+
+class Others(NamedTuple):
+    """The uses of a table that count beside those of a device at an instant (``chosen`` of its rows)."""
+
+    table: UseTable
+    chosen: NDArray[np.bool_]
+
+
+def use_table(uses: Mapping[int, tuple[str, CountedUse]], until_s: Mapping[int, int]) -> UseTable:
+    """A table of uses by number: the device of each, and its end in UTC seconds."""
+    listed = [use for _, use in uses.values()]
+    kinds: dict[tuple[tuple[str, ...], str], int] = {}
+    kind = [kinds.setdefault((use.layers, use.channel), len(kinds)) for use in listed]
+    of_device: dict[str, list[int]] = {}
+    for index, (device_key, _) in enumerate(uses.values()):
+        of_device.setdefault(device_key, []).append(index)
+    return UseTable(
+        uses=listed,
+        until_s=np.array([until_s[use_id] for use_id in uses], dtype=np.int64),
+        lon_deg=np.array([use.lon_deg for use in listed], dtype=np.float64),
+        lat_deg=np.array([use.lat_deg for use in listed], dtype=np.float64),
+        radius_m=np.array([use.radius_m for use in listed], dtype=np.float64),
+        kinds=list(kinds),
+        kind=np.array(kind, dtype=np.intp),
+        of_device=of_device,
+    )
+
+
+class Counted:
+    """Orders and uses as of the latest change that was read; for several threads."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._lock = Lock()
+        self._mark: str | None = None
+        self._orders: Sequence[TimedOrder] = ()
+        self._uses: dict[int, tuple[str, CountedUse]] = {}
+        self._table = use_table({}, {})
+
+    def device(self, connection: Connection, device_key: str) -> JsonObject | None:
+        """The row of a device, None where it was never seen; brings what is in memory up to date.
+
+        In a transaction that writes: before it does.
+        """
+        row = dict(connection.execute(_MARK_AND_DEVICE, {"key": device_key}).mappings().one())
+        mark = row.pop("mark")
+        if mark != self._mark:
+            with self._lock:
+                self._read(connection, mark)
+        return row if row["device_key"] is not None else None
+
+    def orders(self, now_s: int) -> list[Order]:
+        """The orders that hold at an instant."""
+        return [one.order for one in self._orders if one.order.from_s <= now_s < one.until_s]
+
+    def others(self, without_key: str, now_s: int) -> Others:
+        """The uses that count at an instant, but those of one device."""
+        table = self._table
+        chosen = table.until_s > now_s
+        chosen[list(table.of_device.get(without_key, ()))] = False
+        return Others(table, chosen)
+
+    def _read(self, connection: Connection, mark: str) -> None:
+        self._orders = orders_not_restored(connection)
+        until_s: dict[int, int] = {}
+        for use_id, end_s in connection.execute(_COUNTED):
+            until_s[use_id] = end_s
+        wanted = _USES.where(USE.c.state.in_(ALIVE))
+        new = [use_id for use_id in until_s if use_id not in self._uses]
+        if len(new) <= _MANY:
+            wanted = _USES.where(USE.c.id.in_(new))
+        read = {row.id: _counted(row) for row in connection.execute(wanted)} if new else {}
+        known = self._uses | read
+        self._uses = {use_id: known[use_id] for use_id in until_s}
+        self._table = use_table(self._uses, until_s)
+        self._mark = mark
+
+
+def _counted(row: Any) -> tuple[str, CountedUse]:  # noqa: ANN401 - a row of the table
+    place = (row.lon_e7 / PLACE_STEPS, row.lat_e7 / PLACE_STEPS, row.radius_m)
+    return row.device_key, CountedUse(row.id, tuple(row.layers), row.channel, row.eirp_cdbm, *place)
