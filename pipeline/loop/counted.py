@@ -144,7 +144,8 @@ class Counted:
             wanted = _USES.where(USE.c.id.in_(new))
         read = {row.id: _counted(row) for row in connection.execute(wanted)} if new else {}
         known = self._uses | read
-        self._uses = {use_id: known[use_id] for use_id in until_s}
+        # One that has ended since its number was read is not found any more.
+        self._uses = {use_id: known[use_id] for use_id in until_s if use_id in known}
         self._table = use_table(self._uses, until_s)
         self._mark = mark
 

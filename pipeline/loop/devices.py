@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from pipeline.files import JsonObject
-from pipeline.loop.members import Antenna, DeviceDesc, Place, card_texts
+from pipeline.loop.members import Antenna, DeviceDesc, Findings, Members, Place, card_texts, read_names
 from pipeline.loop.tables import CONTACT, DEVICE, DEVICE_HISTORY
 
-_KEY_LENGTH = 32
+_KEY_LENGTH, _MOST_KEYS = 32, 4096
 PLACE_STEPS = 1e7
 _HIDDEN = ("id", "created_at", "updated_at", "version")
 # Members of a descriptor that columns of the register hold.
@@ -41,6 +42,13 @@ def device_key_of(device: DeviceDesc) -> str:
     return key_of(device.manufacturer_id or device.fcc_id, device.model_id, device.serial_number)
 
 
+def key_of_sent(sent: Members) -> str:
+    """The same of a descriptor as it came, whatever else it holds."""
+    names = read_names(Findings(), sent)
+    return key_of(names["manufacturerId"] or names["fccId"], names["modelId"], names["serialNumber"])
+
+
+@lru_cache(maxsize=_MOST_KEYS)
 def key_of(*names: str) -> str:
     """A short hash of names."""
     return sha256(json.dumps(names).encode()).hexdigest()[:_KEY_LENGTH]

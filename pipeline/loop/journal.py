@@ -16,13 +16,13 @@ from sqlalchemy import Engine, delete, insert
 from sqlalchemy.exc import OperationalError
 
 from pipeline.files import JsonObject
-from pipeline.loop.devices import PLACE_STEPS, Registration, device_key_of, note_device
+from pipeline.loop.devices import PLACE_STEPS, Registration, key_of_sent, note_device
 from pipeline.loop.members import Antenna, Findings, read_device
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import OFFER, REQUEST
 
 _LOG = logging.getLogger("channelmaps.serve")
-_MOST_WAITING = 100_000
+_MOST_WAITING = _MOST_SEEN = 100_000
 _DAY_S = 86_400
 
 
@@ -41,6 +41,7 @@ class Journal:
         """Of a database that is open."""
         self._engine = engine
         self._lines: list[JournalLine] = []
+        self._seen: dict[str, None] = {}  # keys of devices that are in the register, or were
         self.is_behind = False
         self._lock, self._writing = Lock(), Lock()
 
@@ -80,7 +81,8 @@ class Journal:
 
     def _write(self, lines: Sequence[JournalLine]) -> None:
         offers = [row | _made(line) for line in lines for row in line.offers]
-        asking = {row["device_key"]: line for line in lines for row in line.offers}
+        offering = {row["device_key"]: line for line in lines for row in line.offers}
+        asking = {key: line for key, line in offering.items() if key not in self._seen}
         with writing(self._engine, answers_stay=True) as connection:
             connection.execute(insert(REQUEST), [line.request for line in lines])
             for line in asking.values():
@@ -90,6 +92,7 @@ class Journal:
                 note_device(connection, asked, line.request["created_at"])
             if offers:
                 connection.execute(insert(OFFER), offers)
+        self._seen = dict.fromkeys([*self._seen, *asking][-_MOST_SEEN:])
 
     def forget(self, now_s: int, keep_days: int) -> None:
         """Remove requests and offers that are older than they are kept."""
@@ -115,7 +118,7 @@ def request_row(
         "created_at": at_s,
         "method": method.replace("\0", "")[:32],
         "rpc_id": rpc_id[:256],
-        "device_key": device_key_of(read_device(Findings(), desc, "")) if desc else None,
+        "device_key": key_of_sent(desc) if desc else None,
         "lon_e7": lon_e7,
         "lat_e7": lat_e7,
         "code": code,

@@ -139,7 +139,7 @@ class DeviceDesc(NamedTuple):
 
 def read_device(found: Findings, sent: Members, prefix: str) -> DeviceDesc:
     """A descriptor's members, those of its rulesets too; ``prefix`` ends with a dot."""
-    texts = {name: found.text(sent, name, longest, prefix) or "" for name, longest in _TEXTS.items()}
+    texts = read_names(found, sent, prefix)
     kinds = {family: found.one_of(sent, family.type_member, family.types, prefix) for family in (ETSI, FCC)}
     emission_class = found.one_of(sent, "etsiEnDeviceEmissionsClass", _CLASSES, prefix)
     category = _category(found, sent, prefix) or ("slave" if kinds[FCC] == "MODE_1" else "master")
@@ -155,6 +155,11 @@ def read_device(found: Findings, sent: Members, prefix: str) -> DeviceDesc:
         category,
         texts["fccId"],
     )
+
+
+def read_names(found: Findings, sent: Members, prefix: str = "") -> dict[str, str]:
+    """The names of a descriptor, among them those that tell one device from another; empty where absent."""
+    return {name: found.text(sent, name, longest, prefix) or "" for name, longest in _TEXTS.items()}
 
 
 def _category(found: Findings, sent: Members, prefix: str) -> str | None:

@@ -9,7 +9,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ from pipeline.loop.rulesets import Ruleset, served_rulesets
 from pipeline.loop.victim_limits import VictimLimits, maps_of_run
 from pipeline.publish.release import LATEST, MANIFEST, UTC_FORMAT
 from pipeline.query.database import Database, close_database, open_database
+from pipeline.query.query import Found
 from pipeline.query.results import read_public_run
 
 _LOG = logging.getLogger("channelmaps.serve")
@@ -38,6 +40,7 @@ _LONGEST_ANSWER_S = 86_400
 _NEIGHBOUR = "Neighbour listing"
 # A wall clock that goes back by more is a fault: instants would be decided twice.
 _BACK_S = 1.0
+_MOST_PLACES = 20_000
 
 
 class Clock:
@@ -77,12 +80,14 @@ class Served:
         self.loop = loop
         self.clock = clock
         self.run = open_run(results)
+        self.rulesets = self._rulesets()
         self._residual: Residual | None = None
         self.counted = Counted()
         self.neighbours = neighbours_of(loop)
         self.flush: Callable[[], None] = lambda: None  # writes answers that wait to be written
         self.ended_orders: set[int] = set()  # orders whose uses were ended
         self.reading = Lock()  # rasters are not for several threads
+        self._places: OrderedDict[Hashable, Found] = OrderedDict()
 
     @property
     def database(self) -> Database:
@@ -94,10 +99,20 @@ class Served:
         """Part ``query`` of the run's manifest."""
         return self.run.database.facts
 
-    @property
-    def rulesets(self) -> tuple[Ruleset, ...]:
+    def _rulesets(self) -> tuple[Ruleset, ...]:
         """Rules that are answered under."""
         return served_rulesets(str(self.facts["ruleset"]["rulesetId"]), self.loop)
+
+    def found_at(self, place: Hashable, find: Callable[[], Found]) -> Found:
+        """What the rasters of the run hold for a request: a device asks again from where it is.
+
+        With ``reading`` held.
+        """
+        found = self._places.pop(place, None) or find()
+        self._places[place] = found
+        if len(self._places) > _MOST_PLACES:
+            self._places.popitem(last=False)
+        return found
 
     def residual(self) -> Residual:
         """What uses leave of the run that answers; made when there is a first use."""
@@ -116,6 +131,8 @@ class Served:
                 opened = open_run(self.results)
                 with self.reading:
                     before, self.run, self._residual = self.run, opened, None
+                    self._places.clear()
+                    self.rulesets = self._rulesets()
                     close_database(before.database)
                 return True
         return False

@@ -30,7 +30,7 @@ from starlette.routing import Route
 from pipeline.config.loop import LoopRate
 from pipeline.files import JsonObject
 from pipeline.loop.journal import Journal, JournalLine, request_row
-from pipeline.loop.methods import execute, method_named
+from pipeline.loop.methods import METHODS, execute, method_named
 from pipeline.loop.request_limits import LARGEST_BODY, Buckets, Refused, check_http, content_of, http_of
 from pipeline.loop.rest import RequestCounts, Rest
 from pipeline.loop.rpc import Envelope, RpcRequest, answer_envelope, read_envelope
@@ -106,9 +106,12 @@ class Worker:
         """Answers of an envelope; what writes waits for the disk in a thread of its own."""
         asked = [part for part in envelope.parts if isinstance(part, RpcRequest)]
         methods = [method_named(part.method) for part in asked if part.request_id is not None]
-        if any(method is not None and method.writes for method in methods):
+        if any(method is not None and method.writes for method in methods) or any(map(_brings_owner, asked)):
             return await run_in_threadpool(self._answer_after_writing, envelope)
-        answer = answer_envelope(envelope, self._handle)
+        if envelope.is_batch or METHODS["getSpectrumBatch"] in methods:  # others do not wait for all of it
+            answer = await run_in_threadpool(answer_envelope, envelope, self._handle)
+        else:
+            answer = answer_envelope(envelope, self._handle)
         if self.settings.workers > 1:
             await run_in_threadpool(self.journal.flush)  # the next request may come to another worker
         return answer
@@ -250,6 +253,11 @@ def _buckets_of(rate: LoopRate) -> dict[str, Buckets]:
 def _desc_of(params: object) -> JsonObject:
     desc = params.get("deviceDesc") if isinstance(params, dict) else None
     return desc if isinstance(desc, dict) else {}
+
+
+def _brings_owner(request: RpcRequest) -> bool:
+    """Whether a request for spectrum registers its device too."""
+    return isinstance(request.params, dict) and request.params.get("owner") is not None
 
 
 def _log_request(row: JsonObject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,13 +26,14 @@ from pipeline.loop.asking import (
 from pipeline.loop.counted import Others
 from pipeline.loop.devices import Registration, device_key_of, find_device, register_device
 from pipeline.loop.members import Members, Place
+from pipeline.loop.rpc import Written, json_text
 from pipeline.loop.rulesets import ETSI, Ruleset, ruleset_info
 from pipeline.loop.served import Served, end_s, instant_text, polling_s
 from pipeline.loop.storage import writing
 from pipeline.loop.uses import Offer, OfferedWindow, offer_columns
 from pipeline.loop.withdrawals import Order, channel_numbers, ordered_polling_s, withdrawn_channels
 from pipeline.quantise import NOT_PERMITTED
-from pipeline.query.paws import PAWS_VERSION, Code, PawsError, frequency_ranges, spectrum
+from pipeline.query.paws import PAWS_VERSION, Code, PawsError, Segment, frequency_ranges, spectrum
 from pipeline.query.query import (
     Found,
     device_desc_of,
@@ -45,6 +47,7 @@ from pipeline.query.query import (
 
 _RESTRICTION, _CUT_OFF = "etsiEnSimultaneousChannelOperationRestriction", 30
 _LEAST_FOR_ALL = "1"
+_MOST_SPECTRA = 4096
 
 
 class Offered(NamedTuple):
@@ -178,7 +181,8 @@ def _found(served: Served, asked: Asked, ruleset: Ruleset, place: Place) -> Foun
     """The lowest values around a place; of a slave without one, wherever it hears its master."""
     request = request_at(asked, ruleset, place)
     if not asked.in_reach or asked.generic:
-        return found_for(served.database, request)
+        anybodys = request._replace(device_desc=None)
+        return served.found_at(anybodys, lambda: found_for(served.database, anybodys))
     master = asked.master or asked.device
     of_master = request._replace(device=profile_of(served.facts, ruleset, master), height_m=None)
     at_master = found_for(served.database, of_master._replace(ranges_hz=()))
@@ -221,10 +225,9 @@ def _spec(
     schedules = [
         {
             "eventTime": _period(one.from_s, one.until_s),
-            "spectra": [
-                whole(spectrum(one.segments, hz, found.layers[-1]["bandwidth_hz"]))
-                for hz in _resolutions_hz(served, ruleset)
-            ],
+            "spectra": _spectra(
+                one.segments, tuple(_resolutions_hz(served, ruleset)), found.layers[-1]["bandwidth_hz"]
+            ),
         }
         for one in windows
     ]
@@ -235,6 +238,14 @@ def _spec(
         **_limits(served, ruleset, found),
         "spectrumSchedules": schedules or [{"eventTime": _period(setting.now_s, until_s), "spectra": []}],
     }
+
+
+@lru_cache(maxsize=_MOST_SPECTRA)
+def _spectra(
+    segments: tuple[Segment, ...], resolutions_hz: tuple[float, ...], bandwidth_hz: float
+) -> Written:
+    """The member `spectra`: neighbours, and a device that asks again, are told the same."""
+    return Written(json_text([whole(spectrum(segments, hz, bandwidth_hz)) for hz in resolutions_hz]))
 
 
 def _silent_until_s(setting: Setting) -> int:

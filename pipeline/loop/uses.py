@@ -65,11 +65,10 @@ class ChannelUse(NamedTuple):
 
 def offer_columns(offer: Offer) -> JsonObject:
     """The columns of an offer that tell what it is."""
-    windows = [[w.from_s, w.until_s, [list(segment) for segment in w.segments]] for w in offer.windows]
     return {
         "run_id": offer.run_id,
         "profile": offer.profile,
-        "limits": windows,
+        "limits": offer.windows,
         "spec": [
             offer.resolutions_hz,
             offer.bandwidth_hz,

@@ -85,11 +85,16 @@ class Acknowledged(NamedTuple):
     levels: dict[str, float]
 
 
-def walk(url: str, serials: Iterator[str], acknowledged: Acknowledged, below_db: float) -> None:
+def serials(prefix: str, count: int) -> Iterator[str]:
+    """Serial numbers of the devices of one client."""
+    return (f"{prefix}-{number}" for number in range(count))
+
+
+def walk(url: str, names: Iterator[str], acknowledged: Acknowledged, below_db: float) -> None:
     """Devices register, ask and report until the server is gone."""
     with httpx2.Client() as client:
         try:
-            for serial in serials:
+            for serial in names:
                 if call(client, url, "register", serial) is not None:
                     acknowledged.registered.add(serial)
                 answer = call(client, url, "getSpectrum", serial) or {"channels": []}
@@ -106,8 +111,10 @@ def kill_under_load(results: Path, folder: Path, number: int, rng: random.Random
     """Several clients at once until the server is killed amid their notices; what they know to be done."""
     found = Acknowledged(set(), {})
     with process(results, folder) as (started, url), ThreadPoolExecutor(CLIENTS) as pool:
-        names = [(f"k{number}-{client}-{k}" for k in range(100_000)) for client in range(CLIENTS)]
-        walking = [pool.submit(walk, url, serials, found, 20.0) for serials in names]
+        walking = [
+            pool.submit(walk, url, serials(f"k{number}-{client}", 100_000), found, 20.0)
+            for client in range(CLIENTS)
+        ]
         after, until_s = rng.randint(2, 30), time.monotonic() + 60.0
         while len(found.levels) < after and time.monotonic() < until_s:
             time.sleep(0.002)
@@ -161,8 +168,7 @@ def test_two_workers_at_once_never_exceed_the_limit(
     """Devices ask two processes and report a quarter of what they are offered; some come too late."""
     found = Acknowledged(set(), {})
     with process(results, tmp_path, "--workers", "2") as (_, url), ThreadPoolExecutor(8) as pool:
-        names = [(f"w{client}-{k}" for k in range(3)) for client in range(16)]
-        for one in [pool.submit(walk, url, serials, found, 6.0) for serials in names]:
+        for one in [pool.submit(walk, url, serials(f"w{k}", 2), found, 6.0) for k in range(12)]:
             one.result()
     wanted = (
         "SELECT serial_number, eirp_cdbm FROM use JOIN device USING (device_key) WHERE use.state = 'active'"
