@@ -10,7 +10,7 @@ LOCKS := requirements.lock requirements-server.lock
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 LOCKED := $(INSTALL) --require-hashes $(LOCKS:%=--requirement %)
 
-.PHONY: maps demo test test-all test-qgis test-web test-image bench load web docs validation lint format lock clean help
+.PHONY: maps demo test test-all test-postgresql test-qgis test-web test-image bench load web docs validation lint format lock clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make demo                           a small territory that comes with the program, then its web map"
 	@echo "make test | test-all | bench       quick tests | all tests | benchmarks"
 	@echo "make load [RESULTS=results/x]       answers a second of channelmaps serve on a published run"
+	@echo "make test-postgresql                the server's tests on PostgreSQL too; installs Debian's (as root) and psycopg"
 	@echo "make test-qgis                      tests in a real QGIS; installs Debian's if there is none (as root)"
 	@echo "make test-web                       tests of web map and report in Chromium; installs it (as root) and playwright"
 	@echo "make test-image                     build the image of the Dockerfile and run it; skipped without a daemon"
@@ -38,6 +39,14 @@ test: $(TOOLS)
 # Those in QGIS and in a browser too, where they are there; else they are skipped and say so.
 test-all: $(TOOLS) $(SITE)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow" --hypothesis-profile=default
+
+# Tests of the server run on PostgreSQL wherever it is; here it is installed if it is not.
+test-postgresql: $(TOOLS)
+	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || test -n "$$CHANNELMAPS_TEST_POSTGRESQL" || { \
+	    command -v apt-get >/dev/null || { echo "make: install PostgreSQL first" >&2; exit 1; }; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -qq postgresql >/dev/null; }
+	@$(BIN)/python -c 'import psycopg' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check 'psycopg[binary]'
+	$(BIN)/python -m pytest tests/loop
 
 # PyQGIS works with the system's Python only; without it the tests that open QGIS are skipped and say so.
 test-qgis: $(TOOLS)

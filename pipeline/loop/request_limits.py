@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from threading import Lock
 from typing import NamedTuple
 
 _MOST_BUCKETS = 100_000
@@ -30,17 +31,19 @@ class Buckets:
         self._per_s = per_s
         self._burst = burst
         self._known: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = Lock()
 
     def wait_s(self, key: str, now_s: float) -> float:
         """Take a token; how long until there is one where there is none, else 0."""
         if self._per_s <= 0.0:
             return 0.0
-        tokens, at_s = self._known.pop(key, (float(self._burst), now_s))
-        tokens = min(float(self._burst), tokens + max(0.0, now_s - at_s) * self._per_s)
-        taken = tokens >= 1.0
-        self._known[key] = (tokens - taken, now_s)
-        if len(self._known) > _MOST_BUCKETS:
-            self._known.popitem(last=False)
+        with self._lock:
+            tokens, at_s = self._known.pop(key, (float(self._burst), now_s))
+            tokens = min(float(self._burst), tokens + max(0.0, now_s - at_s) * self._per_s)
+            taken = tokens >= 1.0
+            self._known[key] = (tokens - taken, now_s)
+            if len(self._known) > _MOST_BUCKETS:
+                self._known.popitem(last=False)
         return 0.0 if taken else (1.0 - tokens) / self._per_s
 
 

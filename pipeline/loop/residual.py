@@ -128,7 +128,7 @@ class Residual:
                 for (layers, _), known in zip(table.kinds, knows, strict=True)
             ]
             both_m = np.array(reach_m)[table.kind] + table.radius_m + self._limits.reach_m(profile) + place[2]
-            chosen = chosen & _are_within(table, place, both_m)
+            chosen = chosen & are_within(table, place, both_m)
         return [table.uses[k] for k in np.flatnonzero(chosen).tolist()]
 
     def left(self, found: Found, others: Others) -> Found:
@@ -190,7 +190,7 @@ class Residual:
         )
 
 
-def _are_within(
+def are_within(
     table: UseTable, place: tuple[float, float, float], reach_m: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Which uses are within a distance of a place; exact only where a sphere does not tell."""

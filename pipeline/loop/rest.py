@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from pipeline.files import JsonObject
+from pipeline.loop.request_limits import Refused
 from pipeline.loop.served import Served
 from pipeline.loop.tables import DEVICE, USE
 from pipeline.loop.uses import ALIVE
@@ -79,8 +80,9 @@ class RequestCounts:
 class Rest:
     """What a worker answers to GET."""
 
-    def __init__(self, served: Served, counts: RequestCounts) -> None:
-        """Of the state of a worker."""
+    def __init__(self, served: Served, counts: RequestCounts, limit_place: Callable[[Request], None]) -> None:
+        """Of the state of a worker; ``limit_place`` raises Refused for who asks too often."""
+        self._limit_place = limit_place
         self._served = served
         self._counts = counts
 
@@ -99,10 +101,13 @@ class Rest:
     def availability(self, request: Request) -> Response:
         """Channels at a place, as `channelmaps query` answers: no device is known, no use is left out."""
         try:
+            self._limit_place(request)
             asked = _asked(request.query_params)
             with self._served.reading:
                 now = datetime.fromtimestamp(self._served.clock.now_s(), UTC)
                 return JSONResponse(answer(self._served.database, asked, now), headers=_QUIET)
+        except Refused as refused:
+            return Response(status_code=refused.status, headers=_QUIET | refused.headers)
         except PawsError as error:
             status = _STATUS.get(error.code, 400)
             return JSONResponse({"error": error_object(error)}, status_code=status, headers=_QUIET)
@@ -210,6 +215,7 @@ def _openapi() -> JsonObject:
     }
     answers: dict[str, Any] = {"200": {"description": "AVAIL_SPECTRUM_RESP of RFC 7545"}}
     answers |= {"400": {"description": "refused"}, "404": {"description": "outside the territory"}}
+    answers |= {"429": {"description": "asked too often; Retry-After tells when again"}}
     plain = {"responses": {"200": {"description": "as it says"}}}
     return {
         "openapi": "3.1.0",

@@ -147,6 +147,10 @@ class Worker:
             return forwarded[-1].rpartition(",")[2].strip()
         return request.client.host if request.client else ""
 
+    def limit_place(self, request: Request) -> None:
+        """Refused for an address that asks for places too often; devices behind it are not starved."""
+        self._take("place", self._address_of(request))
+
     def _take(self, bucket: str, key: str) -> None:
         wait_s = self._buckets[bucket].wait_s(key, time.monotonic())
         if wait_s > 0.0:
@@ -247,6 +251,7 @@ def _buckets_of(rate: LoopRate) -> dict[str, Buckets]:
         "notifySpectrumUse": Buckets(rate.device_per_s, rate.device_burst),
         "register": Buckets(rate.register_per_min / 60.0, rate.device_burst),
         "address": Buckets(rate.address_per_s, rate.address_burst),
+        "place": Buckets(rate.address_per_s, rate.address_burst),
     }
 
 
@@ -306,7 +311,7 @@ def make_app(settings: ServerSettings) -> Starlette:
             Route("/paws", worker.paws, methods=every),
             Route("/health", worker.health, methods=["GET"]),
             Route("/listing.json", worker.listing, methods=["GET"]),
-            *Rest(worker.served, worker.counts).routes(),
+            *Rest(worker.served, worker.counts, worker.limit_place).routes(),
         ],
         lifespan=lifespan,
     )

@@ -121,7 +121,7 @@ def uses_within(offer: Offer, window: OfferedWindow, spectra: Sequence[UsedSpect
     for one in spectra:
         _check_levels(offer, window, one)
     _check_widths(offer, spectra)
-    levels = [(segment, _power_dbm(spectra, segment)) for segment in window.segments]
+    levels = [(segment, _power_dbm(spectra, segment)) for segment in _concerned(window.segments, spectra)]
     touched = [(segment, dbm) for segment, dbm in levels if dbm is not None]
     if offer.least_limit_for_all and touched:
         total_dbm = 10.0 * math.log10(sum(10.0 ** (dbm / 10.0) for _, dbm in touched))
@@ -129,6 +129,26 @@ def uses_within(offer: Offer, window: OfferedWindow, spectra: Sequence[UsedSpect
         if total_dbm > least.limit_dbm + _NOISE_DB:
             raise _above(round(total_dbm, 3), least.limit_dbm, least.start_hz)
     return [ChannelUse(segment, math.ceil(_CENTI * dbm - _NOISE_DB)) for segment, dbm in touched]
+
+
+def _concerned(segments: Sequence[Segment], spectra: Sequence[UsedSpectrum]) -> list[Segment]:
+    """The channels that a use counts in: of bonds that overlap only the one that holds a whole block.
+
+    Of several that do the one with the least limit, of which the use takes the most.
+    """
+    found: dict[Segment, None] = {}
+    for start_hz, stop_hz in _blocks_of(spectra):
+        near = [one for one in segments if one.start_hz < stop_hz and start_hz < one.stop_hz]
+        whole = [
+            one for one in near if one.start_hz <= start_hz + _EDGE_HZ and stop_hz <= one.stop_hz + _EDGE_HZ
+        ]
+        chosen = [min(whole, key=lambda one: one.limit_dbm)] if whole else near
+        found |= dict.fromkeys(chosen)
+    return [one for one in segments if one in found]
+
+
+def _blocks_of(spectra: Sequence[UsedSpectrum]) -> list[tuple[float, float]]:
+    return _blocks([(p[0][0], p[-1][0]) for used in spectra for p in used.profiles if p])
 
 
 def until_s_of(offer: Offer, now_s: int, spectra: Sequence[UsedSpectrum]) -> int:
@@ -204,8 +224,7 @@ def _level_at(low: tuple[float, float], high: tuple[float, float], hz: float) ->
 
 def _check_widths(offer: Offer, spectra: Sequence[UsedSpectrum]) -> None:
     """INVALID_VALUE for more bandwidth, in all or in one piece, than was offered."""
-    blocks = _blocks([(p[0][0], p[-1][0]) for used in spectra for p in used.profiles if p])
-    widths_hz = [stop - start for start, stop in blocks]
+    widths_hz = [stop - start for start, stop in _blocks_of(spectra)]
     if sum(widths_hz) > offer.most_total_hz + _EDGE_HZ:
         told = f"spectra: {plain(sum(widths_hz))} Hz in all, at most {plain(offer.most_total_hz)}"
         raise PawsError(Code.INVALID_VALUE, told)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pyproj import Geod
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from pipeline.loop.counted import CountedUse, use_table
+from pipeline.loop.members import UsedSpectrum
+from pipeline.loop.residual import are_within
 from pipeline.loop.storage import writing
 from pipeline.loop.tables import USE
 from pipeline.loop.use_states import settle_uses
+from pipeline.loop.uses import Offer, OfferedWindow, uses_within
+from pipeline.query.paws import PawsError, Segment
 from tests.loop.databases import rows, url_of
 from tests.loop.scene import BEGIN, ask, desc, place, publish_examples, serving, used
 from tests.loop.test_devices import SLAVE_DESC, run
@@ -167,3 +174,47 @@ def test_members_of_other_messages_are_ignored(client: TestClient) -> None:
     ask(client, "getSpectrum")
     assert notify(client, used(670e6, 30.0), requestType="x") == 0
     assert "result" in ask(client, "register", requestType="x")
+
+
+def test_use_of_one_of_several_bonds_that_overlap_counts_once() -> None:
+    """20 dBm in 16 MHz are within each bond; in both of them they would be 21.8 dBm."""
+    first, second = Segment("21-22", 470e6, 486e6, 20.0), Segment("22-23", 478e6, 494e6, 25.0)
+    window = OfferedWindow(0, 100, (first, second))
+    offer = Offer(
+        offer_id=None,
+        run_id="r",
+        profile="p",
+        layers=("p",),
+        windows=(window,),
+        resolutions_hz=(16e6,),
+        bandwidth_hz=16e6,
+        most_total_hz=16e6,
+        most_contiguous_hz=16e6,
+        least_limit_for_all=True,
+        expires_s=100,
+        circle=(15.0, 46.0, 0.0),
+    )
+
+    def used_in(start_hz: float, stop_hz: float, dbm: float) -> list[tuple[str, int]]:
+        spectra = [UsedSpectrum(16e6, [[(start_hz, dbm), (stop_hz, dbm)]])]
+        return [(one.segment.channel, one.eirp_cdbm) for one in uses_within(offer, window, spectra)]
+
+    assert used_in(470e6, 486e6, 20.0) == [("21-22", 2000)]
+    assert used_in(478e6, 494e6, 20.0) == [("22-23", 2000)]
+    assert used_in(478e6, 486e6, 20.0) == [("21-22", 2000)]  # in both: where it takes more
+    with pytest.raises(PawsError, match=r"20\.1 dBm above 20 dBm"):
+        used_in(478e6, 494e6, 20.1)  # the frequencies of both carry the lower level
+
+
+def test_uses_in_reach_are_those_of_the_ellipsoid() -> None:
+    rng = np.random.default_rng(3)
+    lon, lat = rng.uniform(13.0, 17.0, 2000), rng.uniform(45.0, 47.0, 2000)
+    uses = {
+        k: ("d", CountedUse(k, ("p",), "21", 0, *place, 0.0))
+        for k, place in enumerate(zip(lon.tolist(), lat.tolist(), strict=True))
+    }
+    reach_m = rng.uniform(0.0, 2e5, 2000)
+    found = are_within(use_table(uses, dict.fromkeys(uses, 1)), (15.0, 46.0, 0.0), reach_m)
+    _, _, apart_m = Geod(ellps="WGS84").inv(np.full(2000, 15.0), np.full(2000, 46.0), lon, lat)
+    assert (found == (apart_m <= reach_m)).all()
+    assert 500 < found.sum() < 1500

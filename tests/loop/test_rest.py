@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from starlette.testclient import TestClient
 
+from pipeline.loop.request_limits import Buckets
 from tests.loop.scene import RATES_OFF, ask, publish_examples, serving, used
 
 TOKEN = f"admin_token_sha256: {sha256(b'secret').hexdigest()}\n"
@@ -78,3 +79,12 @@ def test_every_path_is_described(client: TestClient) -> None:
     assert described["openapi"].startswith("3.")
     for path in described["paths"]:
         assert client.get(path).status_code != 404
+
+
+def test_places_are_not_asked_for_without_end(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = client.app.state.worker
+    monkeypatch.setitem(worker._buckets, "place", Buckets(0.1, 2))
+    statuses = [client.get(PLACE) for _ in range(3)]
+    assert [one.status_code for one in statuses] == [200, 200, 429]
+    assert int(statuses[2].headers["retry-after"]) in (10, 11)
+    assert "result" in ask(client, "init")  # devices behind the address are still answered

@@ -102,3 +102,12 @@ def test_without_enforcing_everybody_gets_the_whole(results: Path, tmp_path: Pat
         for serial in ("1", "2"):
             assert offered(client, serial) == LIMIT
             assert "result" in notify(client, serial, LIMIT)
+
+
+def test_another_server_knows_at_once(results: Path, tmp_path: Path) -> None:
+    with serving(results, tmp_path) as one, serving(results, tmp_path) as other:
+        assert offered(one, "1") == offered(other, "2") == LIMIT
+        assert "result" in notify(one, "1", LIMIT)
+        assert offered(other, "2") is None
+        ask(one, "notifySpectrumUse", deviceDesc=desc(serialNumber="1"), spectra=[])
+        assert offered(other, "2") == LIMIT
