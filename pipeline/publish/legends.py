@@ -121,3 +121,9 @@ def _bits(mask: int) -> Iterable[int]:
 
 def _joined(names: Iterable[str]) -> str:
     return ", ".join(names) or _NONE
+
+
+def credit_line(settings: Mapping[str, Any]) -> str:
+    """Attribution and licence of a territory file as one text for readers; empty if neither is said."""
+    licence = str(settings.get("licence", "")).strip().rstrip(".")
+    return " ".join(filter(None, (str(settings["attribution"]).strip(), licence and f"Maps: {licence}.")))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from typing import Any
 
 from pipeline.plan.plan import Plan
 from pipeline.publish.release import period_of_bookings
@@ -39,12 +38,6 @@ def tags_of(plan: Plan, long_name: str, *, of_device: bool) -> dict[str, str]:
     if not of_device:
         terms.pop("validity")
     return {"title": f"{plan.config.title or plan.config.name}: {long_name}"} | terms
-
-
-def credit_line(settings: Mapping[str, Any]) -> str:
-    """Attribution and licence of a territory file as one text for readers; empty if neither is said."""
-    licence = str(settings.get("licence", "")).strip().rstrip(".")
-    return " ".join(filter(None, (str(settings["attribution"]).strip(), licence and f"Maps: {licence}.")))
 
 
 def side_text(tags: Terms) -> str:

@@ -19,8 +19,8 @@ from pipeline.grid.grid import Box
 from pipeline.plan.plan import Plan
 from pipeline.plan.published_layers import stac_item_file
 from pipeline.plan.run_files import project_to_pass_on, stac_items
+from pipeline.publish.legends import credit_line
 from pipeline.publish.release import period_of_bookings
-from pipeline.publish.side_files import credit_line
 from pipeline.publish.styles import Scheme
 
 _VERSION = "1.1.0"

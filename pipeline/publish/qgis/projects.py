@@ -30,12 +30,11 @@ from pipeline.plan.run_files import (
     written_by,
 )
 from pipeline.publish.catalogue import ALL_BANDS, Shown, first_shown, overview
-from pipeline.publish.legends import legend
+from pipeline.publish.legends import credit_line, legend
 from pipeline.publish.qgis import vectors
 from pipeline.publish.qgis.below import relief_legend
 from pipeline.publish.qgis.project import Labels, Node, Project, RasterLayer, Symbol, VectorLayer
 from pipeline.publish.qgis.qml import Legend
-from pipeline.publish.side_files import credit_line
 from pipeline.publish.styles import Scheme
 from pipeline.publish.web.place import box_of_pixels
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from pipeline.plan.plausibility import COUNTS
 from pipeline.propagation.models import model_named
+from pipeline.publish.legends import credit_line
 from pipeline.publish.release import INTERNAL_REPORT, WITHHELD
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.page import PagePart
 from pipeline.publish.report.used_numbers import used_numbers
-from pipeline.publish.side_files import credit_line
 
 Facts = Mapping[str, Any]
 # The rule that writes the report: what its file says is of an earlier run.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.config.config import Config
 from pipeline.propagation.models import model_named
+from pipeline.publish.legends import credit_line
 from pipeline.publish.release import INTERNAL_REPORT, WITHHELD
 from pipeline.publish.report import page as pages
 from pipeline.publish.report.basis import Facts
@@ -13,7 +14,6 @@ from pipeline.publish.report.page import PagePart
 from pipeline.publish.report.texts import Texts
 from pipeline.publish.report.used_numbers import used_numbers
 from pipeline.publish.report.weights import OpenGroup, open_groups
-from pipeline.publish.side_files import credit_line
 from pipeline.reference.ratio_tables import ModeKey
 from pipeline.services.table import SERVICES
 

@@ -24,7 +24,7 @@ from pipeline.grid.layer_files import archive_name, layer_file, raster_of, style
 from pipeline.layers import LAYERS
 from pipeline.plan.published_layers import published_layers
 from pipeline.plan.run_files import PAGE_FILES, RELIEF_ARCHIVE
-from pipeline.publish.side_files import credit_line
+from pipeline.publish.legends import credit_line
 from pipeline.publish.styles import (
     Scheme,
     class_index,
