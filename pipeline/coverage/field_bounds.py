@@ -115,7 +115,7 @@ def tile_bounds(
     ``wanted_dbuvm`` is -inf for the adjacent channels. The tile is the ball of ``radius_km`` around
     ``centre_m``; only the azimuths under which it is seen count for heights, sea and patterns.
     """
-    stations = inputs.stations
+    stations, margin_db = inputs.stations, inputs.rules.bound_margin_db
     for t in range(stations.mast.size):
         centre_km, az_deg = ray(stations.frame[t], centre_m[0], centre_m[1], centre_m[2])
         near = max(centre_km - radius_km - _RADIUS_MARGIN_KM, 1e-3)
@@ -126,7 +126,7 @@ def tile_bounds(
         loss_db = smallest_between(
             stations.pattern_db[t], math.floor(az_deg - half_deg), math.ceil(az_deg + half_deg)
         )
-        fixed_db = stations.erp_dbkw[t] - loss_db + inputs.rules.bound_margin_db
+        fixed_db = stations.erp_dbkw[t] - loss_db + margin_db
         sector = (near, far, az_deg - half_deg, az_deg + half_deg)
         near_km[t] = near
         wanted_dbuvm[t] = -math.inf

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.coverage.inputs import ChannelInputs, CoverageModel, FieldModel, Paths, Stations, TvReceiver
-from pipeline.coverage.loss_lookup import has_table, pixels_outside, table_fields
-from pipeline.kernels import constant, inlined, inner, kernel
+from pipeline.coverage.loss_lookup import LookupRoom, has_table, list_outside, lookup_room, table_fields
+from pipeline.kernels import borrowing, constant, inlined, inner, kernel
 from pipeline.propagation.extended_hata import extended_hata_loss_db
 from pipeline.propagation.free_space import free_space_field_dbuvm
 from pipeline.propagation.hata import add_environments, hata_loss_db
@@ -121,9 +121,10 @@ def tile_fields(
     time: int,
     pixels: NDArray[np.int64],
     ground_m: NDArray[np.float32],
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    az_deg: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
+    room: LookupRoom,
 ) -> None:
     """Fill the field of transmitter ``t`` at the pixels listed, in dB(uV/m), e.r.p. and patterns included.
 
@@ -133,18 +134,20 @@ def tile_fields(
     """
     losses, over_m = model.losses, antenna_over_m(stations, paths, receiver, t)
     if has_table(losses, t, time):
-        table_fields(losses, t, time, d_km, az_deg, field_dbuvm)
+        table_fields(losses, t, time, d_km, az_deg, field_dbuvm, room)
         if losses.level:
             flat_rise_m = stations.agl_m[t] - receiver.h2_m
             add_slopes(over_m, flat_rise_m, ground_m, d_km, field_dbuvm)
-        beyond = pixels_outside(losses, t, pixels, d_km)
+        beyond = room.outside[: list_outside(losses, t, pixels, d_km, room.outside)]
     else:
         beyond = pixels
     if beyond.size > 0:
         direct_fields(
             stations, paths, model, receiver, t, time, over_m, beyond, ground_m, d_km, az_deg, field_dbuvm
         )
-    shape_fields(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
+    shape_around(stations, t, az_deg, field_dbuvm)
+    if not math.isnan(stations.vertical_db[t, 0]):
+        shape_vertically(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
 
 
 @inner
@@ -158,9 +161,9 @@ def direct_fields(
     over_m: float,
     pixels: NDArray[np.int64],
     ground_m: NDArray[np.float32],
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    az_deg: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
 ) -> None:
     """Fill the field of 1 kW e.r.p. of transmitter ``t`` at the pixels listed by the model itself.
 
@@ -187,13 +190,13 @@ def direct_fields(
         other_fields(model.code, f_mhz, receiver, radials, pixels, d_km, az_deg, field_dbuvm)
 
 
-@inner
+@borrowing
 def add_slopes(
     over_m: float,
     flat_rise_m: float,
     ground_m: NDArray[np.float32],
-    d_km: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
 ) -> None:
     """Add the slope correction to the fields between antennas of equal height, at all pixels [n].
 
@@ -205,7 +208,7 @@ def add_slopes(
         field_dbuvm[p] += far_slope_correction_db(d_km[p], rise_m)
 
 
-@inner
+@borrowing
 def antenna_over_m(stations: Stations, paths: Paths, receiver: TvReceiver, t: int) -> float:
     """Height of antenna ``t`` over the receiver's but for the ground there: h_t - h_r; NaN = unknown."""
     return paths.ground_asl_m[stations.mast[t]] + stations.agl_m[t] - receiver.h2_m
@@ -219,34 +222,31 @@ def shape_fields(
     t: int,
     pixels: NDArray[np.int64],
     ground_m: NDArray[np.float32],
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    az_deg: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
 ) -> None:
     """Add e.r.p. and patterns of transmitter ``t`` to fields of 1 kW at the pixels listed."""
-    over_m = antenna_over_m(stations, paths, receiver, t)
-    erp_dbkw, pattern_db = stations.erp_dbkw[t], stations.pattern_db[t]
-    # At all pixels, listed or not: so it vectorises.
+    shape_around(stations, t, az_deg, field_dbuvm)
+    if not math.isnan(stations.vertical_db[t, 0]):
+        shape_vertically(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
+
+
+@borrowing
+def shape_around(
+    stations: Stations, t: int, az_deg: NDArray[np.floating], field_dbuvm: NDArray[np.floating]
+) -> None:
+    """Add e.r.p. and horizontal pattern of transmitter ``t`` to fields of 1 kW, at all pixels."""
+    number = field_dbuvm.dtype.type
+    erp_dbkw, pattern_db = number(stations.erp_dbkw[t]), stations.pattern_db[t]
+    # Listed or not: so it vectorises.
     last = np.int32(pattern_db.size - 1)
     for p in range(az_deg.size):
         low = min(np.int32(az_deg[p]), last)
         high = np.int32(0) if low == last else np.int32(low + np.int32(1))
-        first = float(pattern_db[np.uint32(low)])
-        lost_db = first + (az_deg[p] - low) * (float(pattern_db[np.uint32(high)]) - first)
+        first = number(pattern_db[np.uint32(low)])
+        lost_db = first + (az_deg[p] - number(low)) * (number(pattern_db[np.uint32(high)]) - first)
         field_dbuvm[p] += erp_dbkw - lost_db
-    if not math.isnan(stations.vertical_db[t, 0]):
-        shape_vertically(
-            stations.vertical_db[t],
-            stations.tilt_deg[t],
-            receiver.h2_m,
-            over_m,
-            radials_of(paths, stations.mast[t]),
-            pixels,
-            ground_m,
-            d_km,
-            az_deg,
-            field_dbuvm,
-        )
 
 
 @inner
@@ -259,9 +259,9 @@ def p1546_fields(
     over_m: float,
     pixels: NDArray[np.int64],
     ground_m: NDArray[np.float32],
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    az_deg: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
 ) -> None:
     """Fill the field of 1 kW e.r.p. by P.1546-6 at the pixels listed.
 
@@ -320,9 +320,9 @@ def other_fields(
     receiver: TvReceiver,
     radials: Radials,
     pixels: NDArray[np.int64],
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    az_deg: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
 ) -> None:
     """Fill the field of 1 kW e.r.p. by free space or Hata at the pixels listed."""
     per_deg = 1.0 / radials.step_deg
@@ -333,21 +333,22 @@ def other_fields(
 
 @inner
 def shape_vertically(
-    vertical_db: NDArray[np.float32],
-    tilt_deg: float,
-    h2_m: float,
-    over_m: float,
-    radials: Radials,
+    stations: Stations,
+    paths: Paths,
+    receiver: TvReceiver,
+    t: int,
     pixels: NDArray[np.int64],
     ground_m: NDArray[np.float32],
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    az_deg: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
 ) -> None:
     """Subtract the vertical pattern at the pixels listed, seen from the height over the receiving antenna.
 
     Where the ground of one of the two is unknown the effective height stands in for the height over it.
     """
+    radials, over_m = radials_of(paths, stations.mast[t]), antenna_over_m(stations, paths, receiver, t)
+    vertical_db, tilt_deg, h2_m = stations.vertical_db[t], stations.tilt_deg[t], receiver.h2_m
     heff_m, per_deg = radials.heff_m, 1.0 / radials.step_deg
     for p in pixels:
         rise_m = over_m - ground_m[p]
@@ -358,35 +359,37 @@ def shape_vertically(
 
 
 class Scratch(NamedTuple):
-    """Working arrays of one thread; [transmitter], [pixel of the tile] or [transmitter, pixel].
+    """Working arrays of one thread; [transmitter] or [pixel of the tile].
 
-    ``ground_m`` above sea level, NaN = unknown; ``running``, ``squares``, ``terms``, ``noise`` are linear
-    powers; ``direction`` [2, pixel] in m; ``environment`` of account where the receiver has it by pixel.
+    ``ground_m`` above sea level, NaN = unknown; ``running``, ``squares``, ``noise`` are linear powers;
+    ``direction`` [2, pixel] in m; ``environment`` of account where the receiver has it by pixel.
     """
 
     near_km: NDArray[np.float64]
     wanted_bound_dbuvm: NDArray[np.float64]
     nuisance_bound_dbuvm: NDArray[np.float64]
-    computed: NDArray[np.bool_]
     pixels: NDArray[np.int64]
     ground_m: NDArray[np.float32]
     environment: NDArray[np.uint8]
-    d_km: NDArray[np.float64]
-    az_deg: NDArray[np.float64]
-    field_dbuvm: NDArray[np.float64]
-    discrimination_db: NDArray[np.float64]
+    d_km: NDArray[np.float32]
+    az_deg: NDArray[np.float32]
+    field_dbuvm: NDArray[np.float32]
+    room: LookupRoom
+    discrimination_db: NDArray[np.float32]
+    level_db: NDArray[np.float32]
+    mean: NDArray[np.float32]
     member: NDArray[np.bool_]
-    best_dbuvm: NDArray[np.float64]
-    server: NDArray[np.int64]
-    server_km: NDArray[np.float64]
-    direction: NDArray[np.float64]
+    disturbed: NDArray[np.bool_]
+    best_dbuvm: NDArray[np.float32]
+    server: NDArray[np.int32]
+    server_km: NDArray[np.float32]
+    direction: NDArray[np.float32]
     polarisation: NDArray[np.int64]
-    mode: NDArray[np.int64]
+    mode: NDArray[np.int32]
     noise: NDArray[np.float64]
     wanted_dbuvm: NDArray[np.float64]
     running: NDArray[np.float64]
     squares: NDArray[np.float64]
-    terms: NDArray[np.float64]
 
 
 @inner
@@ -397,26 +400,28 @@ def scratch_of(transmitters: int) -> Scratch:
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
-        np.zeros(n, np.bool_),
         np.zeros(p, np.int64),
         np.zeros(p, np.float32),
         np.zeros(p, np.uint8),
-        np.zeros(p),
-        np.zeros(p),
-        np.zeros(p),
-        np.zeros(p),
+        np.zeros(p, np.float32),
+        np.zeros(p, np.float32),
+        np.zeros(p, np.float32),
+        lookup_room(p),
+        np.zeros(p, np.float32),
+        np.zeros(p, np.float32),
+        np.zeros(p, np.float32),
         np.zeros(p, np.bool_),
-        np.zeros(p),
+        np.zeros(p, np.bool_),
+        np.zeros(p, np.float32),
+        np.zeros(p, np.int32),
+        np.zeros(p, np.float32),
+        np.zeros((2, p), np.float32),
         np.zeros(p, np.int64),
-        np.zeros(p),
-        np.zeros((2, p)),
-        np.zeros(p, np.int64),
-        np.zeros(p, np.int64),
+        np.zeros(p, np.int32),
         np.zeros(p),
         np.zeros(p),
         np.zeros(p),
         np.zeros(p),
-        np.empty((n, p)),
     )
 
 
@@ -437,6 +442,7 @@ def fields_in_tile(
         work.d_km,
         work.az_deg,
         work.field_dbuvm,
+        work.room,
     )
     if inputs.receiver.by_pixel:
         f_mhz = inputs.model.f_mhz[inputs.stations.offset[t] + 1]

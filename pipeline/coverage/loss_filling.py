@@ -144,11 +144,12 @@ def fill_codes(
     """
     radials, nodes = codes.shape
     every, level_m = np.arange(nodes), np.zeros(nodes, np.float32)
-    azimuth_deg, field_dbuvm, length_db = np.empty(nodes), np.empty(nodes), 20.0 * np.log10(d_km)
+    length_db, node_km = 20.0 * np.log10(d_km), d_km.astype(np.float32)
+    azimuth_deg, field_dbuvm = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
     for k in range(radials):
         azimuth_deg[:] = k * (360.0 / radials)
         direct_fields(
-            stations, paths, model, receiver, t, time, 0.0, every, level_m, d_km, azimuth_deg, field_dbuvm
+            stations, paths, model, receiver, t, time, 0.0, every, level_m, node_km, azimuth_deg, field_dbuvm
         )
         for i in range(nodes):
             excess_db = AT_1_KM_DBUVM - length_db[i] - field_dbuvm[i]

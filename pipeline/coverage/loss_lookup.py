@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels import borrowing, inlined, inner
+from pipeline.kernels import borrowing, inlined, kernel
 from pipeline.propagation.models import model_named
 from pipeline.terrain.loss_tables import FREE_SPACE_DB, LOWEST_EXCESS_DB, PER_DB, LossTable
 
@@ -194,28 +194,62 @@ def has_table(losses: Losses, t: int, time: int) -> bool:
     return losses.start.shape[0] > 0 and losses.start[t, time] >= 0
 
 
-@inner
-def pixels_outside(
-    losses: Losses, t: int, pixels: NDArray[np.int64], d_km: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Of the pixels listed those at distances for which a table does not hold."""
-    from_km, to_km = losses.from_km[t], losses.to_km[t]
-    chosen, count = np.empty(pixels.size, np.int64), 0
-    for p in pixels:
-        if d_km[p] < from_km or d_km[p] > to_km:
-            chosen[count] = p
-            count += 1
-    return chosen[:count]
+class LookupRoom(NamedTuple):
+    """Working arrays of ``table_fields`` for up to n pixels: nothing is made for each transmitter anew."""
+
+    outside: NDArray[np.int64]
+    position: NDArray[np.float32]
+    length: NDArray[np.float32]
+    node: NDArray[np.int32]
+    along: NDArray[np.float32]
+    across: NDArray[np.float32]
+    octaves: NDArray[np.float32]
 
 
-@inner
+@kernel
+def lookup_room(pixels: int) -> LookupRoom:
+    """Working arrays for a number of pixels."""
+    n = pixels
+    return LookupRoom(
+        np.zeros(n, np.int64),
+        np.zeros(n, np.float32),
+        np.zeros(n, np.float32),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.float32),
+        np.zeros(n, np.float32),
+        np.zeros(n, np.float32),
+    )
+
+
+@borrowing
+def list_outside(
+    losses: Losses, t: int, pixels: NDArray[np.int64], d_km: NDArray[np.floating], outside: NDArray[np.int64]
+) -> int:
+    """List those of the pixels at distances for which a table does not hold; their number."""
+    number = d_km.dtype.type
+    from_km, to_km = number(losses.from_km[t]), number(losses.to_km[t])
+    # Rare, and this vectorises.
+    some = 0
+    for p in range(d_km.size):
+        some += int(d_km[p] < from_km or d_km[p] > to_km)
+    count = 0
+    if some:
+        for p in pixels:
+            if d_km[p] < from_km or d_km[p] > to_km:
+                outside[count] = p
+                count += 1
+    return count
+
+
+@borrowing
 def table_fields(
     losses: Losses,
     t: int,
     time: int,
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    field_dbuvm: NDArray[np.float64],
+    d_km: NDArray[np.floating],
+    az_deg: NDArray[np.floating],
+    field_dbuvm: NDArray[np.floating],
+    room: LookupRoom,
 ) -> None:
     """Fill the field of 1 kW e.r.p. at all pixels [n]: linear in dB between the four nodes around each.
 
@@ -224,10 +258,11 @@ def table_fields(
     """
     start, rows, ranges = losses.start[t, time], losses.size[t, 0], losses.size[t, 1]
     codes = losses.codes[start : start + rows * ranges]
-    node, code = np.empty(d_km.size, np.int32), np.empty(d_km.size, np.float32)
-    along, octaves = np.empty(d_km.size, np.float32), np.empty(d_km.size, np.float32)
-    _place_pixels(losses, t, d_km, az_deg, node, along, code, octaves)
-    top_dbuvm, next_row = losses.place[t, 5], np.uint32(ranges)
+    _place_pixels(losses, t, d_km, az_deg, room)
+    node, along, code, octaves = room.node, room.along, room.across, room.octaves
+    number = field_dbuvm.dtype.type
+    top_dbuvm, next_row = number(losses.place[t, 5]), np.uint32(ranges)
+    per_octave_db, per_code_db = number(_DB_PER_OCTAVE), number(_DB_PER_CODE)
     for p in range(d_km.size):
         # Indices without a sign: one that might be negative would be looked at each time.
         low = np.uint32(node[p])
@@ -237,29 +272,28 @@ def table_fields(
         high_code = high_near + (np.float32(codes[high + np.uint32(1)]) - high_near) * along[p]
         code[p] = low_code + (high_code - low_code) * code[p]
     for p in range(d_km.size):
-        field_dbuvm[p] = top_dbuvm - _DB_PER_OCTAVE * octaves[p] - code[p] * _DB_PER_CODE
+        field_dbuvm[p] = top_dbuvm - per_octave_db * octaves[p] - code[p] * per_code_db
 
 
-@inner
+@borrowing
 def _place_pixels(
-    losses: Losses,
-    t: int,
-    d_km: NDArray[np.float64],
-    az_deg: NDArray[np.float64],
-    node: NDArray[np.int32],
-    along: NDArray[np.float32],
-    across: NDArray[np.float32],
-    octaves: NDArray[np.float32],
+    losses: Losses, t: int, d_km: NDArray[np.floating], az_deg: NDArray[np.floating], room: LookupRoom
 ) -> None:
     """Fill the node before each pixel, its weights of the next range and radial, and log2 of its distance."""
-    first_deg, per_deg, around = losses.place[t, 0], losses.place[t, 1], losses.place[t, 2]
-    scale, offset = losses.place[t, 3], losses.place[t, 4]
+    number = az_deg.dtype.type
+    first_deg, per_deg, around = (
+        number(losses.place[t, 0]),
+        number(losses.place[t, 1]),
+        number(losses.place[t, 2]),
+    )
+    scale, offset = number(losses.place[t, 3]), number(losses.place[t, 4])
     ranges, last_row = np.int32(losses.size[t, 1]), np.int32(losses.size[t, 0] - 2)
     shift, first = np.int32(losses.size[t, 2]), np.int32(losses.size[t, 3])
     lowest = np.int32(first << shift)
     highest = np.int32(((first + ranges - 1) << shift) - 1)
-    mask, unit, turn = np.int32((1 << shift) - 1), np.float32(0.5**shift), 1.0 / around
-    position, length = np.empty(d_km.size, np.float32), np.empty(d_km.size, np.float32)
+    mask, unit, turn = np.int32((1 << shift) - 1), np.float32(0.5**shift), number(1.0) / around
+    node, along, across, octaves = room.node, room.along, room.across, room.octaves
+    position, length = room.position, room.length
     position_bits, length_bits = position.view(np.int32), length.view(np.int32)
     for p in range(d_km.size):
         position[p] = d_km[p] * scale + offset
@@ -271,7 +305,7 @@ def _place_pixels(
         bearing = (az_deg[p] - first_deg) * per_deg
         bearing -= math.floor(bearing * turn) * around
         lower = min(np.int32(bearing), last_row)
-        across[p] = min(bearing - lower, 1.0)
+        across[p] = min(bearing - number(lower), number(1.0))
         node[p] = np.int32(np.int32(lower * ranges) + np.int32(np.int32(bits >> shift) - first))
         octaves[p] = _octaves(length_bits[p])
 

@@ -16,19 +16,21 @@ from pipeline.coverage.field_bounds import ANGLE_MARGIN_DEG, towards
 from pipeline.coverage.fields import INTERFERING, Scratch, fields_in_tile
 from pipeline.coverage.inputs import ChannelInputs, Stations, TvReceiver
 from pipeline.coverage.servers import antenna_db, mark_members
-from pipeline.grid.geodesy import rays
-from pipeline.kernels import inner, kernel
+from pipeline.grid.geodesy import TilePlaces, tile_rays
+from pipeline.kernels import borrowing, inner, kernel
 from pipeline.radio.antennas import directivity_db, discrimination_db
 
 # Nepers of power per dB.
 NEPER_PER_DB = math.log(10.0) / 10.0
-_LN_2 = math.log(2.0)
-# Between these powers of two numbers have all their digits.
-_MOST_OCTAVES = 1000.0
-_NO_FRACTION = 1.5 * 2.0**52
-_NO_FRACTION_BITS = int(np.float64(_NO_FRACTION).view(np.int64))
+_OCTAVES_PER_DB = NEPER_PER_DB / math.log(2.0)
+_LN_2 = np.float32(math.log(2.0))
+# Between these powers of two numbers in single precision have all their digits.
+_MOST_OCTAVES = np.float32(126.0)
+_NO_FRACTION = np.float32(1.5 * 2.0**23)
+_NO_FRACTION_BITS = np.int32(_NO_FRACTION.view(np.int32))
+_MANTISSA_BITS, _EXPONENT_OF_1 = np.int32(23), np.int32(127)
 # 1 / n!
-_C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10 = (1.0 / math.factorial(n) for n in range(2, 11))
+_ONE, _C2, _C3, _C4, _C5, _C6 = (np.float32(1.0 / math.factorial(n)) for n in range(1, 7))
 # Interferers that together change the median nuisance by at most this may be left out.
 LEFT_OUT_DB = 0.01
 # Fraction of the summed mean power that, left out, certainly changes the median by no more (``negligible``).
@@ -43,26 +45,30 @@ def lognormal_mean(median_db: float, sigma_db: float) -> float:
 
 
 @kernel
-def lognormal_means(median_db: NDArray[np.float64], sigma_db: float, mean: NDArray[np.float64]) -> None:
-    """Fill ``lognormal_mean`` of medians [n] within 1e-11 of it, written so that it vectorises.
+def lognormal_means(median_db: NDArray[np.float32], sigma_db: float, mean: NDArray[np.float32]) -> None:
+    """Fill ``lognormal_mean`` of medians [n] within 5e-5 dB of it, written so that it vectorises.
 
-    2^x by the whole number next to x, which is the exponent of the result, and a series of the rest.
+    2^x by the whole number next to x, which is the exponent of the result, and a series of the rest. Means
+    are at least 2^-126 and at most 2^127, which is beyond any level: -379 and 382 dB.
     """
     s = NEPER_PER_DB * sigma_db
-    per_db, more = NEPER_PER_DB / _LN_2, 0.5 * s * s / _LN_2
-    whole, power = np.empty(median_db.size), np.empty(median_db.size)
-    whole_bits, power_bits = whole.view(np.int64), power.view(np.int64)
+    per_db = np.float32(_OCTAVES_PER_DB)
+    more = np.float32(0.5 * s * s / NEPER_PER_DB * _OCTAVES_PER_DB)
+    whole, power = np.empty(median_db.size, np.float32), np.empty(median_db.size, np.float32)
+    whole_bits, power_bits = whole.view(np.int32), power.view(np.int32)
     for p in range(median_db.size):
         octaves = min(max(median_db[p] * per_db + more, -_MOST_OCTAVES), _MOST_OCTAVES)
         mean[p] = octaves
         # So large that no bit is left for a fraction: the last ones are the whole number.
         whole[p] = octaves + _NO_FRACTION
     for p in range(median_db.size):
-        power_bits[p] = (whole_bits[p] - _NO_FRACTION_BITS + 1023) << 52
+        # Each step back to 32 bits, as in ``loss_lookup``.
+        exponent = np.int32(np.int32(whole_bits[p] - _NO_FRACTION_BITS) + _EXPONENT_OF_1)
+        power_bits[p] = exponent << _MANTISSA_BITS
     for p in range(median_db.size):
         x = (mean[p] - (whole[p] - _NO_FRACTION)) * _LN_2
-        high = _C5 + x * (_C6 + x * (_C7 + x * (_C8 + x * (_C9 + x * _C10))))
-        mean[p] = (1.0 + x * (1.0 + x * (_C2 + x * (_C3 + x * (_C4 + x * high))))) * power[p]
+        high = _C2 + x * (_C3 + x * (_C4 + x * (_C5 + x * _C6)))
+        mean[p] = (_ONE + x * (_ONE + x * high)) * power[p]
 
 
 @kernel
@@ -120,7 +126,7 @@ def bearings(
     return direction_deg, turned_deg
 
 
-@inner
+@borrowing
 def minimum_discrimination_db(
     stations: Stations,
     receiver: TvReceiver,
@@ -144,7 +150,7 @@ def bound_means(
     frames: NDArray[np.float64],
     middle: int,
     radius_km: float,
-    server: NDArray[np.int64],
+    server: NDArray[np.int32],
     bound_dbuvm: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Upper bounds of each transmitter's mean nuisance power in the tile, for the servers found there.
@@ -171,118 +177,94 @@ def bound_means(
     return means
 
 
-@inner
-def choose_disturbed(
-    t: int,
-    server: NDArray[np.int64],
-    running: NDArray[np.float64],
-    member: NDArray[np.bool_],
-    members: bool,
-    left_mean: float,
-    pixels: NDArray[np.int64],
-) -> int:
-    """List the pixels to which t and what follows it may matter; their number, -1 if there is none at all.
+@borrowing
+def choose_disturbed(t: int, left_mean: float, members: bool, count: int, work: Scratch) -> int:
+    """Mark and list the pixels to which t and what follows it may matter; their number, -1: none at all.
 
-    Not listed though it may matter: where t is wanted.
+    ``left_mean``: mean power of t and all that follow; ``members``: whether ``member`` is filled. Not marked
+    though it may matter: where t is wanted.
     """
-    chosen, needed = 0, False
-    for p in range(server.size):
-        if server[p] >= 0 and not negligible(left_mean, running[p]):
-            needed = True
-            if t != server[p] and not (members and member[p]):
-                pixels[chosen] = p
-                chosen += 1
+    server, running, member, disturbed = work.server, work.running, work.member, work.disturbed
+    least_mean = left_mean / LEFT_OUT_FRACTION
+    chosen = needed = 0
+    for p in range(count):
+        # ``negligible``, in the form that vectorises.
+        matters = (server[p] >= 0) & (running[p] < least_mean)
+        disturbed[p] = matters & (server[p] != t) & ~(members & member[p])
+        needed += int(matters)
+        chosen += int(disturbed[p])
+    pixels, found = work.pixels, 0
+    if chosen < count:
+        for p in range(count):
+            pixels[found] = p
+            found += int(disturbed[p])
+    else:
+        for p in range(count):
+            pixels[p] = p
     return chosen if needed else -1
 
 
-@inner
-def add_terms(
-    ratio_db: NDArray[np.float64],
-    sigma_db: float,
-    pixels: NDArray[np.int64],
-    field_dbuvm: NDArray[np.float64],
-    discrimination_db: NDArray[np.float64],
-    mode: NDArray[np.int64],
-    terms: NDArray[np.float64],
-    running: NDArray[np.float64],
-) -> None:
-    """Mean nuisance powers of one transmitter at the pixels listed, also added to the running sums."""
-    level_db, means = np.empty(field_dbuvm.size), np.empty(field_dbuvm.size)
-    for p in range(level_db.size):
-        level_db[p] = field_dbuvm[p] - discrimination_db[p]
-    for p in pixels:
-        level_db[p] += ratio_db[mode[p]]
-    lognormal_means(level_db, sigma_db, means)
-    for p in pixels:
-        terms[p] = means[p]
-        running[p] += means[p]
+@borrowing
+def fill_levels(ratio_db: NDArray[np.float32], count: int, work: Scratch) -> None:
+    """Fill nuisance levels of one transmitter, whose protection ratio is ``ratio_db`` [mode]."""
+    field_dbuvm, away_db, mode, level_db = work.field_dbuvm, work.discrimination_db, work.mode, work.level_db
+    for p in range(count):
+        level_db[p] = field_dbuvm[p] - away_db[p] + ratio_db[mode[p]]
 
 
-@inner
+@borrowing
+def add_powers(count: int, work: Scratch) -> None:
+    """Add mean nuisance power of one transmitter and its square at the pixels marked."""
+    mean, disturbed, running, squares = work.mean, work.disturbed, work.running, work.squares
+    for p in range(count):
+        power = float(mean[p]) if disturbed[p] else 0.0
+        running[p] += power
+        squares[p] += power * power
+
+
+@borrowing
 def begin_with_noise(work: Scratch) -> None:
-    """Running sums of the noise alone."""
-    running, noise = work.running, work.noise
+    """Sums of the noise alone, whose level is certain."""
+    running, squares, noise = work.running, work.squares, work.noise
     for p in range(running.size):
-        running[p] = noise[p]
+        running[p], squares[p] = noise[p], 0.0
 
 
 @inner
 def sum_nuisance(
     inputs: ChannelInputs,
-    positions_m: NDArray[np.float64],
+    tile: TilePlaces,
     frames: NDArray[np.float64],
     kinds: NDArray[np.uint8],
     middle: int,
     radius_km: float,
+    polarisation: int,
     work: Scratch,
 ) -> None:
-    """Fill mean nuisance powers ``terms`` of the transmitters that matter; ``computed`` says which rows.
+    """Fill mean and sum of squared means of the nuisance power per pixel: noise, then from the largest bound.
 
-    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``.
+    No pixel of the tile is farther than ``radius_km`` from the pixel ``middle``; ``polarisation`` of
+    ``one_polarisation``.
     """
-    stations, rules, server = inputs.stations, inputs.rules, work.server[: kinds.size]
-    means = bound_means(inputs, frames, middle, radius_km, server, work.nuisance_bound_dbuvm)
+    stations, rules, count = inputs.stations, inputs.rules, kinds.size
+    means = bound_means(inputs, frames, middle, radius_km, work.server[:count], work.nuisance_bound_dbuvm)
     order = np.argsort(-means, kind="mergesort")
     left_mean = means[order]
     for k in range(order.size - 2, -1, -1):
         left_mean[k] += left_mean[k + 1]
-    work.computed[:] = False
     begin_with_noise(work)
-    ratios_db = np.ascontiguousarray(rules.ratio_db.T)
+    ratio_db = np.ascontiguousarray(rules.ratio_db.T).astype(np.float32)
     for k, t in enumerate(order):
-        rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
+        tile_rays(stations.frame[t], tile, work.d_km, work.az_deg)
         members = mark_members(inputs, kinds, work, t)
-        chosen = choose_disturbed(t, server, work.running, work.member, members, left_mean[k], work.pixels)
+        chosen = choose_disturbed(t, left_mean[k], members, count, work)
         if chosen < 0:
             break
         if chosen == 0:
             continue
         listed = work.pixels[:chosen]
         fields_in_tile(inputs, t, INTERFERING, listed, work)
-        antenna_db(inputs, t, frames, listed, work)
-        work.computed[t] = True
-        work.terms[t, :] = 0.0
-        add_terms(
-            ratios_db[t],
-            rules.interferer_sigma_db,
-            listed,
-            work.field_dbuvm,
-            work.discrimination_db,
-            work.mode,
-            work.terms[t],
-            work.running,
-        )
-
-
-@inner
-def total_nuisance(work: Scratch, count: int) -> None:
-    """Fill mean and sum of squared means of the power per pixel: noise, then interferers in order of id."""
-    running, squares = work.running, work.squares
-    begin_with_noise(work)
-    squares[:] = 0.0
-    for t in range(work.computed.size):
-        if work.computed[t]:
-            terms = work.terms[t]
-            for p in range(count):
-                running[p] += terms[p]
-                squares[p] += terms[p] * terms[p]
+        antenna_db(inputs, t, tile, polarisation, listed, work)
+        fill_levels(ratio_db[t], count, work)
+        lognormal_means(work.level_db, rules.interferer_sigma_db, work.mean)
+        add_powers(count, work)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.config.config import Config
 from pipeline.coverage.fields import WANTED, tile_fields
 from pipeline.coverage.inputs import ChannelInputs, channel_inputs, planning_of
+from pipeline.coverage.loss_lookup import lookup_room
 from pipeline.coverage.network import with_countries, with_default_mode
 from pipeline.coverage.receiver_ground import ground_at
 from pipeline.errors import InputError
@@ -118,7 +119,20 @@ def point_fields(
     receiver = inputs.receiver._replace(h2_m=h2_m)
     every = np.arange(lon_deg.size)
     ground = np.full(lon_deg.size, np.nan, np.float32) if ground_m is None else ground_m.astype(np.float32)
-    tile_fields(stations, paths, model, receiver, number, WANTED, every, ground, d_km, az_deg, field_dbuvm)
+    tile_fields(
+        stations,
+        paths,
+        model,
+        receiver,
+        number,
+        WANTED,
+        every,
+        ground,
+        d_km,
+        az_deg,
+        field_dbuvm,
+        lookup_room(every.size),
+    )
     if environments is not None:
         add_environments(model.f_mhz[stations.offset[number] + 1], environments, every, field_dbuvm)
     return field_dbuvm, d_km

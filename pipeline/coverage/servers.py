@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from pipeline.coverage.field_bounds import towards
 from pipeline.coverage.fields import WANTED, Scratch, fields_in_tile
-from pipeline.coverage.inputs import ChannelInputs
-from pipeline.grid.geodesy import azimuth_deg, rays
-from pipeline.kernels import inner
-from pipeline.radio.antennas import directivity_db, discrimination_db
+from pipeline.coverage.inputs import ChannelInputs, TvReceiver
+from pipeline.grid.geodesy import TilePlaces, single_azimuth_deg, tile_rays
+from pipeline.kernels import borrowing, inner
+from pipeline.radio.antennas import Bt419, Polarisation, bt419_db, discrimination_db
 
 
 class PixelKind(IntEnum):
@@ -29,18 +29,19 @@ class PixelKind(IntEnum):
 
 
 _NO_RECEPTION, _HOME = int(PixelKind.NO_RECEPTION), int(PixelKind.HOME)
+_SEVERAL, _MIXED = -1, int(Polarisation.MIXED)
 
 
-@inner
+@borrowing
 def may_serve(kind: int, home: bool, spillover: bool) -> bool:
     """Own transmitters serve in the territory, foreign ones outside; with ``spillover`` all everywhere."""
     return kind != _NO_RECEPTION and (spillover or home == (kind == _HOME))
 
 
-@inner
+@borrowing
 def choose_candidates(
     kinds: NDArray[np.uint8],
-    best_dbuvm: NDArray[np.float64],
+    best_dbuvm: NDArray[np.float32],
     bound_dbuvm: float,
     home: bool,
     spillover: bool,
@@ -55,9 +56,9 @@ def choose_candidates(
     return chosen
 
 
-@inner
+@borrowing
 def lowest_best_dbuvm(
-    kinds: NDArray[np.uint8], best_dbuvm: NDArray[np.float64], spillover: bool
+    kinds: NDArray[np.uint8], best_dbuvm: NDArray[np.float32], spillover: bool
 ) -> tuple[float, float]:
     """Least of the best fields at the pixels that foreign and own transmitters may serve; +inf: none."""
     foreign, own = math.inf, math.inf
@@ -69,15 +70,15 @@ def lowest_best_dbuvm(
     return foreign, own
 
 
-@inner
+@borrowing
 def keep_best(
     t: int,
     pixels: NDArray[np.int64],
-    field_dbuvm: NDArray[np.float64],
-    d_km: NDArray[np.float64],
-    best_dbuvm: NDArray[np.float64],
-    server: NDArray[np.int64],
-    server_km: NDArray[np.float64],
+    field_dbuvm: NDArray[np.float32],
+    d_km: NDArray[np.float32],
+    best_dbuvm: NDArray[np.float32],
+    server: NDArray[np.int32],
+    server_km: NDArray[np.float32],
 ) -> None:
     """Make t the server of the listed pixels where its field is larger, or equal and t the lower index."""
     for p in pixels:
@@ -87,9 +88,7 @@ def keep_best(
 
 
 @inner
-def find_servers(
-    inputs: ChannelInputs, positions_m: NDArray[np.float64], kinds: NDArray[np.uint8], work: Scratch
-) -> bool:
+def find_servers(inputs: ChannelInputs, tile: TilePlaces, kinds: NDArray[np.uint8], work: Scratch) -> bool:
     """Fill best field, server and its distance per pixel, of equals the lower index; False: no server."""
     stations, spillover = inputs.stations, inputs.rules.spillover
     best_dbuvm, server = work.best_dbuvm[: kinds.size], work.server[: kinds.size]
@@ -103,7 +102,7 @@ def find_servers(
         if bound_dbuvm < lowest_dbuvm[int(stations.home[t])]:
             continue
         chosen = choose_candidates(kinds, best_dbuvm, bound_dbuvm, stations.home[t], spillover, work.pixels)
-        rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
+        tile_rays(stations.frame[t], tile, work.d_km, work.az_deg)
         listed = work.pixels[:chosen]
         fields_in_tile(inputs, t, WANTED, listed, work)
         keep_best(t, listed, work.field_dbuvm, work.d_km, best_dbuvm, server, work.server_km)
@@ -114,7 +113,7 @@ def find_servers(
     return served > 0
 
 
-@inner
+@borrowing
 def point_antennas(inputs: ChannelInputs, frames: NDArray[np.float64], work: Scratch) -> None:
     """Fill what follows from the best server: direction of the antenna, polarisation, mode, noise power."""
     stations, rules = inputs.stations, inputs.rules
@@ -129,27 +128,71 @@ def point_antennas(inputs: ChannelInputs, frames: NDArray[np.float64], work: Scr
             noise[p] = 10.0 ** (0.1 * noise_dbuvm[mode[t]])
 
 
-@inner
+@borrowing
+def one_polarisation(server: NDArray[np.int32], polarisation: NDArray[np.int64]) -> int:
+    """Polarisation of all antennas of a tile, -1 where they differ."""
+    found = _SEVERAL
+    for s in server:
+        if s >= 0:
+            if found not in (_SEVERAL, polarisation[s]):
+                return _SEVERAL
+            found = polarisation[s]
+    return found
+
+
+@borrowing
 def antenna_db(
-    inputs: ChannelInputs, t: int, frames: NDArray[np.float64], pixels: NDArray[np.int64], work: Scratch
+    inputs: ChannelInputs, t: int, tile: TilePlaces, wanted: int, pixels: NDArray[np.int64], work: Scratch
 ) -> None:
-    """Fill D of transmitter t at the pixels listed; each antenna points at its best server."""
-    receiver, site, polarisation = inputs.receiver, inputs.stations.frame[t], inputs.stations.polarisation[t]
-    direction, wanted_polarisation, out_db = work.direction, work.polarisation, work.discrimination_db
-    flat_deg, end_deg, most_db = receiver.flat_deg, receiver.end_deg, receiver.directivity_db
-    # At all pixels, listed or not: so it vectorises.
-    for p in range(frames.shape[1]):
-        a, b = towards(site, frames, p)
-        to_a, to_b = direction[0, p], direction[1, p]
-        angle_deg = azimuth_deg(abs(a * to_b - b * to_a), a * to_a + b * to_b)
-        out_db[p] = directivity_db(angle_deg, flat_deg, end_deg, most_db)
+    """Fill D of transmitter t at the pixels listed; each antenna points at its best server.
+
+    ``wanted``: of ``one_polarisation``.
+    """
+    receiver, other = inputs.receiver, inputs.stations.polarisation[t]
+    out_db, full_db = work.discrimination_db, receiver.directivity_db
+    if wanted != _SEVERAL and other != _MIXED:
+        ahead_db = discrimination_db(wanted, other, 0.0, receiver.cross_polar_db)
+        if ahead_db == discrimination_db(wanted, other, full_db, receiver.cross_polar_db):
+            out_db[:] = ahead_db
+            return
+        turned_away_db(receiver, inputs.stations.frame[t], tile, work.direction, out_db)
+        return
+    turned_away_db(receiver, inputs.stations.frame[t], tile, work.direction, out_db)
     for p in pixels:
-        out_db[p] = discrimination_db(
-            wanted_polarisation[p], polarisation, out_db[p], receiver.cross_polar_db
-        )
+        out_db[p] = discrimination_db(work.polarisation[p], other, out_db[p], receiver.cross_polar_db)
 
 
-@inner
+@borrowing
+def turned_away_db(
+    receiver: TvReceiver,
+    site: NDArray[np.float64],
+    tile: TilePlaces,
+    direction: NDArray[np.float32],
+    out_db: NDArray[np.float32],
+) -> None:
+    """Fill the directivity against a site at all pixels of antennas with these directions [2, pixel]."""
+    centre_m, x_m, y_m, z_m = tile.centre_m, tile.around_m[0], tile.around_m[1], tile.around_m[2]
+    a_x, a_y, a_z = tile.axes[0], tile.axes[1], tile.axes[2]
+    b_x, b_y, b_z = tile.axes[3], tile.axes[4], tile.axes[5]
+    to_a, to_b = direction[0], direction[1]
+    site_x, site_y = np.float32(site[0] - centre_m[0]), np.float32(site[1] - centre_m[1])
+    site_z = np.float32(site[2] - centre_m[2])
+    slope = receiver.directivity_db / (receiver.end_deg - receiver.flat_deg)
+    antenna = Bt419(
+        np.float32(receiver.flat_deg),
+        np.float32(receiver.end_deg),
+        np.float32(slope),
+        np.float32(receiver.directivity_db),
+    )
+    for p in range(x_m.size):
+        dx, dy, dz = site_x - x_m[p], site_y - y_m[p], site_z - z_m[p]
+        a = dx * a_x[p] + dy * a_y[p] + dz * a_z[p]
+        b = dx * b_x[p] + dy * b_y[p] + dz * b_z[p]
+        angle_deg = single_azimuth_deg(abs(a * to_b[p] - b * to_a[p]), a * to_a[p] + b * to_b[p])
+        out_db[p] = bt419_db(antenna, np.float32(angle_deg))
+
+
+@borrowing
 def mark_members(inputs: ChannelInputs, kinds: NDArray[np.uint8], work: Scratch, t: int) -> bool:
     """Fill ``member``: where t repeats the wanted signal inside the guard interval; False: nowhere possible.
 
@@ -167,13 +210,13 @@ def mark_members(inputs: ChannelInputs, kinds: NDArray[np.uint8], work: Scratch,
     return True
 
 
-@inner
+@borrowing
 def add_members(
     t: int,
     pixels: NDArray[np.int64],
-    field_dbuvm: NDArray[np.float64],
-    discrimination_db: NDArray[np.float64],
-    server: NDArray[np.int64],
+    field_dbuvm: NDArray[np.float32],
+    discrimination_db: NDArray[np.float32],
+    server: NDArray[np.int32],
     wanted_power: NDArray[np.float64],
 ) -> None:
     """Add the wanted power of one member; to the server itself the antenna points."""
@@ -184,15 +227,12 @@ def add_members(
 
 @inner
 def add_network(
-    inputs: ChannelInputs,
-    positions_m: NDArray[np.float64],
-    frames: NDArray[np.float64],
-    kinds: NDArray[np.uint8],
-    work: Scratch,
+    inputs: ChannelInputs, tile: TilePlaces, polarisation: int, kinds: NDArray[np.uint8], work: Scratch
 ) -> None:
     """Fill the wanted level: the best server, in a single-frequency network the power sum of its members.
 
     Members inside the guard interval count, each with its own discrimination, added in order of id.
+    ``polarisation``: of ``one_polarisation``.
     """
     stations = inputs.stations
     server, network, wanted, best_dbuvm = work.server, stations.network, work.wanted_dbuvm, work.best_dbuvm
@@ -207,12 +247,12 @@ def add_network(
     for t in range(network.size):
         if network[t] < 0 or work.near_km[t] > farthest_km + stations.guard_km[t]:
             continue
-        rays(stations.frame[t], positions_m, work.d_km, work.az_deg)
+        tile_rays(stations.frame[t], tile, work.d_km, work.az_deg)
         if not mark_members(inputs, kinds, work, t):
             continue
         listed = np.flatnonzero(work.member[: kinds.size])
         fields_in_tile(inputs, t, WANTED, listed, work)
-        antenna_db(inputs, t, frames, listed, work)
+        antenna_db(inputs, t, tile, polarisation, listed, work)
         add_members(t, listed, work.field_dbuvm, work.discrimination_db, server, wanted)
     for p in range(kinds.size):
         if server[p] >= 0 and network[server[p]] >= 0:

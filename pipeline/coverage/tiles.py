@@ -19,11 +19,10 @@ from pipeline.coverage.nuisance import (
     fenton_wilkinson,
     location_probability,
     sum_nuisance,
-    total_nuisance,
     variance_per_square,
 )
-from pipeline.coverage.servers import PixelKind, add_network, find_servers, point_antennas
-from pipeline.grid.geodesy import Lattice, grid_azimuth_deg, pixel_frames
+from pipeline.coverage.servers import PixelKind, add_network, find_servers, one_polarisation, point_antennas
+from pipeline.grid.geodesy import Lattice, grid_azimuth_deg, pixel_frames, tile_places
 from pipeline.kernels import inlined, inner, kernel
 from pipeline.radio.antennas import Polarisation
 
@@ -42,7 +41,7 @@ LEVEL_BANDS = (
 
 @inner
 def pointing_deg(
-    polarisation: int, direction: NDArray[np.float64], frames: NDArray[np.float64], p: int
+    polarisation: int, direction: NDArray[np.float32], frames: NDArray[np.float64], p: int
 ) -> float:
     """Grid azimuth towards the best server; NaN where its polarisation leaves no discrimination."""
     if polarisation != _HORIZONTAL and polarisation != _VERTICAL:
@@ -86,14 +85,15 @@ def compute_tile(
     positions_m = frames[:3]
     centre_m, radius_km = tile_ball(positions_m, rows, cols)
     tile_bounds(inputs, centre_m, radius_km, work.near_km, work.wanted_bound_dbuvm, work.nuisance_bound_dbuvm)
-    if not find_servers(inputs, positions_m, kinds, work):
+    pixels = tile_places(frames, centre_m)
+    if not find_servers(inputs, pixels, kinds, work):
         return
     rules = inputs.rules
     point_antennas(inputs, frames, work)
-    add_network(inputs, positions_m, frames, kinds, work)
+    one = one_polarisation(work.server[: kinds.size], inputs.stations.polarisation)
+    add_network(inputs, pixels, one, kinds, work)
     middle = (rows // 2) * cols + cols // 2
-    sum_nuisance(inputs, positions_m, frames, kinds, middle, 2.0 * radius_km, work)
-    total_nuisance(work, kinds.size)
+    sum_nuisance(inputs, pixels, frames, kinds, middle, 2.0 * radius_km, one, work)
     server, wanted_dbuvm, best_dbuvm, direction = (
         work.server,
         work.wanted_dbuvm,

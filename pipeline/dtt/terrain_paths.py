@@ -23,6 +23,7 @@ from pipeline.coverage.loss_lookup import (
     PolarTable,
     even_ranges,
     largest_field_dbuvm,
+    lookup_room,
     pack_losses,
     table_fields,
 )
@@ -134,7 +135,8 @@ def losses_at_db(
 ) -> NDArray[np.float64]:
     """Losses to places at distances and azimuths of any shape; NaN where paths over terrain do not hold."""
     field_dbuvm = np.empty(d_km.size)
-    table_fields(around.losses, 0, 0, d_km.ravel(), azimuth_deg.ravel(), field_dbuvm)
+    room = lookup_room(d_km.size)
+    table_fields(around.losses, 0, 0, d_km.ravel(), azimuth_deg.ravel(), field_dbuvm, room)
     loss_db = _field_and_loss_db(around) - field_dbuvm.reshape(d_km.shape)
     if around.gaps:
         loss_db[np.isnan(least_losses_db(around, d_km, azimuth_deg, 0.0))] = np.nan

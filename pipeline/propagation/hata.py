@@ -69,7 +69,7 @@ def environment_db(environment: int, f_mhz: float) -> float:
 
 @kernel
 def add_environments(
-    f_mhz: float, environment: NDArray[np.uint8], pixels: NDArray[np.int64], field_dbuvm: NDArray[np.float64]
+    f_mhz: float, environment: NDArray[np.uint8], pixels: NDArray[np.int64], field_dbuvm: NDArray[np.floating]
 ) -> None:
     """Make fields in open surroundings, at the pixels listed, those in open, suburban or urban ones.
 

@@ -7,8 +7,8 @@ import numpy as np
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.inputs import CoverageModel, FieldModel, Paths, Stations, TvReceiver, pack_paths
 from pipeline.coverage.loss_filling import fill_codes
-from pipeline.coverage.loss_lookup import Losses, PolarTable, node_km, octave_ranges, pack_losses
-from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
+from pipeline.coverage.loss_lookup import Losses, PolarTable, lookup_room, node_km, octave_ranges, pack_losses
+from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, site_frames, tile_places, tile_rays
 from pipeline.grid.grid import Grid
 from pipeline.kernels import kernel
 from pipeline.propagation.models import Surroundings
@@ -122,11 +122,14 @@ def compute_tiles(
     pixels = np.arange(TILE_PX * TILE_PX)
     ground_m = np.full(pixels.size, 250.0, np.float32)
     frames = np.empty((11, TILE_PX, TILE_PX))
-    d_km, az_deg, field = np.empty(pixels.size), np.empty(pixels.size), np.empty(pixels.size)
+    d_km, az_deg = np.empty(pixels.size, np.float32), np.empty(pixels.size, np.float32)
+    field, room = np.empty(pixels.size, np.float32), lookup_room(pixels.size)
     for row, col in corners:
         pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, row, col, frames)
-        positions_m = frames.reshape(11, -1)[:3]
+        seen = tile_places(frames.reshape(11, -1), frames[:3, TILE_PX // 2, TILE_PX // 2].copy())
         for t in range(stations.mast.size):
-            rays(stations.frame[t], positions_m, d_km, az_deg)
+            tile_rays(stations.frame[t], seen, d_km, az_deg)
             for time in (WANTED, INTERFERING):
-                tile_fields(stations, paths, model, receiver, t, time, pixels, ground_m, d_km, az_deg, field)
+                tile_fields(
+                    stations, paths, model, receiver, t, time, pixels, ground_m, d_km, az_deg, field, room
+                )

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from pipeline.coverage.loss_lookup import Losses, pack_losses, table_fields, tables_of
+from pipeline.coverage.loss_lookup import Losses, lookup_room, pack_losses, table_fields, tables_of
 from pipeline.grid.foreign_rasters import read_external
 from pipeline.grid.geodesy import Lattice, lattice, pixel_frames, rays, site_frames
 from pipeline.grid.grid import Grid
@@ -91,11 +91,11 @@ def fields_of_tiles(
 ) -> float:
     """Fields at the pixels of tiles; the frames alone without."""
     frames, total_dbuvm = np.empty((11, TILE_PX, TILE_PX)), 0.0
-    d_km, az_deg, field_dbuvm = np.empty((3, TILE_PX * TILE_PX))
+    (d_km, az_deg, field_dbuvm), room = np.empty((3, TILE_PX * TILE_PX)), lookup_room(TILE_PX * TILE_PX)
     for row, col in corners:
         pixel_frames(area.step_px, area.first_row, area.first_col, area.nodes, row, col, frames)
         if with_fields:
             rays(frame, frames.reshape(11, -1)[:3], d_km, az_deg)
-            table_fields(losses, 0, 0, d_km, az_deg, field_dbuvm)
+            table_fields(losses, 0, 0, d_km, az_deg, field_dbuvm, room)
             total_dbuvm += field_dbuvm[0]
     return total_dbuvm

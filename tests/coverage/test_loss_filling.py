@@ -12,6 +12,7 @@ from pipeline.coverage.channel import _kind_of_surface
 from pipeline.coverage.field_bounds import tile_bounds
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.inputs import channel_inputs
+from pipeline.coverage.loss_lookup import lookup_room
 from pipeline.coverage.nuisance import LEFT_OUT_DB
 from pipeline.coverage.tiles import LEVEL_BANDS
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
@@ -54,7 +55,17 @@ def both_fields(inputs, tables, t, time, positions, ground_m):
     for one in (inputs, tables):
         field = np.empty(1024)
         parts = (one.stations, one.paths, one.model, one.receiver)
-        tile_fields(*parts, t, time, np.arange(1024), ground_m.astype(np.float32), d_km, az_deg, field)
+        tile_fields(
+            *parts,
+            t,
+            time,
+            np.arange(1024),
+            ground_m.astype(np.float32),
+            d_km,
+            az_deg,
+            field,
+            lookup_room(d_km.size),
+        )
         found.append(field)
     return d_km, *found
 

@@ -13,6 +13,7 @@ from pipeline.coverage.loss_lookup import (
     PolarTable,
     even_ranges,
     largest_field_dbuvm,
+    lookup_room,
     node_km,
     octave_ranges,
     pack_losses,
@@ -37,7 +38,7 @@ def tables_of_masts(rng: np.random.Generator, shape: tuple[float, float, int]) -
 
 def fields(losses: Losses, t: int, time: int, d_km: NDArray, az_deg: NDArray) -> NDArray[np.float64]:
     found = np.full(d_km.size, np.nan)
-    table_fields(losses, t, time, d_km, az_deg, found)
+    table_fields(losses, t, time, d_km, az_deg, found, lookup_room(d_km.size))
     return found
 
 

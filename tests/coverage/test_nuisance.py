@@ -89,11 +89,12 @@ def test_negligible_terms_change_the_median_by_a_hundredth_at_most():
 
 
 def test_means_of_many_are_those_of_one():
-    median_db = np.append(np.linspace(-400.0, 300.0, 5001), [-9000.0, 9000.0, np.inf])
-    found = np.empty(median_db.size)
+    median_db = np.append(np.linspace(-370.0, 340.0, 5001), [-9000.0, 9000.0, np.inf]).astype(np.float32)
+    found = np.empty(median_db.size, np.float32)
     for sigma_db in (0.0, 5.5, 12.0):
         lognormal_means(median_db, sigma_db, found)
-        expected = 10.0 ** (median_db[:5001] / 10.0) * np.exp(0.5 * (np.log(10.0) / 10.0 * sigma_db) ** 2)
-        np.testing.assert_allclose(found[:5001], expected, rtol=1e-11)
-        assert 0.0 < found[-3] < 1e-300
-        assert (found[-2:] > 1e300).all()
+        level_db = median_db[:5001].astype(np.float64)
+        expected = 10.0 ** (level_db / 10.0) * np.exp(0.5 * (np.log(10.0) / 10.0 * sigma_db) ** 2)
+        assert np.abs(10.0 * np.log10(found[:5001] / expected)).max() < 5e-5
+        assert 0.0 < found[-3] < 1e-37
+        assert (found[-2:] > 1e37).all()

@@ -11,6 +11,7 @@ from scene import CHANNEL, ELLIPSOID, GRID, NOISE_DBUVM, Scene, config, coverage
 from pipeline.coverage.field_bounds import tile_bounds
 from pipeline.coverage.fields import INTERFERING, WANTED, tile_fields
 from pipeline.coverage.inputs import Planning, channel_inputs
+from pipeline.coverage.loss_lookup import lookup_room
 from pipeline.coverage.nuisance import bearings, minimum_discrimination_db
 from pipeline.grid.geodesy import lattice, pixel_frames, rays
 from pipeline.radio.antennas import directivity_db, discrimination_db
@@ -186,10 +187,10 @@ def test_bounds_of_a_tile_hold_for_every_pixel(model):
         for t in range(count):
             rays(inputs.stations.frame[t], positions, d_km, az_deg)
             assert near_km[t] <= d_km.min()
-            tile_fields(*parts, t, INTERFERING, pixels, ground_m, d_km, az_deg, found)
+            tile_fields(*parts, t, INTERFERING, pixels, ground_m, d_km, az_deg, found, lookup_room(d_km.size))
             assert found.max() <= nuisance[t]
             gaps.append(nuisance[t] - found.max())
-            tile_fields(*parts, t, WANTED, pixels, ground_m, d_km, az_deg, found)
+            tile_fields(*parts, t, WANTED, pixels, ground_m, d_km, az_deg, found, lookup_room(d_km.size))
             assert wanted[t] == -np.inf or found.max() <= wanted[t]
             assert (wanted[t] == -np.inf) == (inputs.stations.offset[t] != 0)
     assert np.isfinite(gaps).all()
