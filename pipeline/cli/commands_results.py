@@ -17,8 +17,12 @@ from pipeline.cli.application import ChannelOption, app, channel_option
 )
 def query(
     results: Annotated[Path, typer.Option(help="Folder of a published run.")],
-    lon: Annotated[float, typer.Option(help="Longitude in degrees, WGS84.")],
-    lat: Annotated[float, typer.Option(help="Latitude in degrees, WGS84.")],
+    lon: Annotated[float | None, typer.Option(help="Longitude in degrees, WGS84.")] = None,
+    lat: Annotated[float | None, typer.Option(help="Latitude in degrees, WGS84.")] = None,
+    area: Annotated[
+        Path | None,
+        typer.Option(help="Polygon in place of --lon and --lat: for a device that may be anywhere in it."),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="Id of a device profile; the first if absent.")] = None,
     height: Annotated[
         float | None, typer.Option(help="Antenna above ground in m; chooses the layer.")
@@ -40,9 +44,10 @@ def query(
     ] = False,
 ) -> None:
     """Channels that a device may use at a place: a table, or an AVAIL_SPECTRUM_RESP of RFC 7545 as JSON."""
-    from pipeline.query.query import Request, instant_of, query_command
+    from pipeline.query.query import Request, instant_of, place_of, query_command
 
-    request = Request(lon, lat, device, height, uncertainty, generic_slave, eirp)
+    place, region = place_of(lon, lat, area, uncertainty)
+    request = Request(*place, device, height, uncertainty, generic_slave, eirp, region=region)
     raise typer.Exit(
         query_command(
             results, request, as_json=as_json or not sys.stdout.isatty(), now=instant_of("--at", at)

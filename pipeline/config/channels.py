@@ -169,10 +169,13 @@ class Areas(Section):
     exclusions: list[RegisterItem] = []
     """Polygons in which no device may transmit (GeoPackage, GeoJSON, or CSV with a column wkt in lon/lat);
     columns channels (such as 21-23;38, or *) and reason. Quiet zones of radio astronomy belong here. An item
-    may be a mapping of other columns (docs/registers.md), as of masks, relay sites and adjustments."""
+    may be a mapping of other columns (docs/registers.md), as of what follows here."""
     masks: list[RegisterItem] = []
     """Limiting masks: polygons (as `exclusions`) with a cap, for incumbents whose places are unknown or not
     to be told; columns channels, cap_dbm, cap_density_dbm_per_100khz (one may be empty), reason, source."""
+    licensed: list[RegisterItem] = []
+    """Service contours of licences: polygons (as `exclusions`) with columns channels and reason. If any are
+    given, no device may transmit in a channel outside the polygons of that channel."""
     relay_sites: RegisterItem | None = None
     """Sites that receive television off the air: id, lon, lat, channel, parent_lon, parent_lat."""
     relay_distances: Path = TABLES / "relay_keyhole.csv"

@@ -219,7 +219,8 @@ def check_areas(config: Config, boundaries: Boundaries) -> Iterator[str]:
 def _areas_by_file(config: Config) -> Iterator[tuple[Path, list[ChannelArea]]]:
     """All areas of the configuration with their files."""
     areas = config.areas
-    yield from ((files_of_item(item)[0], read_exclusions([item])) for item in areas.exclusions)
+    closed = [*areas.exclusions, *areas.licensed]
+    yield from ((files_of_item(item)[0], read_exclusions([item])) for item in closed)
     yield from ((files_of_item(item)[0], [mask.area for mask in read_masks([item])]) for item in areas.masks)
     yield from (
         (files_of_item(item)[0], [adjustment.area for adjustment in read_adjustments([item])])

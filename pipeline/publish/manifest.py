@@ -184,8 +184,8 @@ def service_entry(name: str, service: Service) -> dict[str, object]:
 
 def area_entries(config: Config) -> list[dict[str, object]]:
     """The log of exclusions, masks and manual adjustments: what holds where; for these who, when, why."""
-    areas = read_exclusions(config.areas.exclusions) + [mask.area for mask in read_masks(config.areas.masks)]
-    areas += [adjustment.area for adjustment in read_adjustments(config.areas.adjustments)]
+    areas = read_exclusions([*config.areas.exclusions, *config.areas.licensed])
+    areas += [mask.area for mask in read_masks(config.areas.masks)]
     return [
         {
             "file": shown(Path(area.file)),
@@ -194,7 +194,7 @@ def area_entries(config: Config) -> list[dict[str, object]]:
             **({} if area.repair is None else {"repaired": area.repair.words}),
             "box_deg": [round(bound, 6) for bound in area.shape.bounds],
         }
-        for area in areas
+        for area in [*areas, *(change.area for change in read_adjustments(config.areas.adjustments))]
     ]
 
 

@@ -79,6 +79,40 @@ class Request(NamedTuple):
     region: tuple[tuple[float, float], ...] = ()
 
 
+def place_of(
+    lon_deg: float | None, lat_deg: float | None, area: Path | None, uncertainty_m: float
+) -> tuple[tuple[float, float], tuple[tuple[float, float], ...]]:
+    """Longitude and latitude of a location, and the ring of the area within which a device stays, if any."""
+    if area is None:
+        if lon_deg is None or lat_deg is None:
+            option = "--lon" if lon_deg is None else "--lat"
+            raise InputError("is missing", row=option, allowed="--lon and --lat, or --area")
+        return (lon_deg, lat_deg), ()
+    if lon_deg is not None or lat_deg is not None or uncertainty_m:
+        raise InputError("is an area and a point", row="--area", allowed="--area alone, or --lon and --lat")
+    ring = _ring_of(area)
+    return ring[0], ring
+
+
+def _ring_of(path: Path) -> tuple[tuple[float, float], ...]:
+    """The outer ring of the one polygon of a file, in longitude and latitude."""
+    import shapely
+
+    from pipeline.grid.grid import LONLAT
+    from pipeline.grid.polygons import EDGE_STEP_M, read_frame
+
+    frame = read_frame(path)
+    if frame.crs.is_projected:
+        # Edges are straight in the file's own coordinates.
+        frame = frame.assign(geometry=shapely.segmentize(frame.geometry.array, EDGE_STEP_M))
+    shape = shapely.union_all(frame.to_crs(LONLAT).geometry.to_numpy())
+    if shape.geom_type != "Polygon" or shape.is_empty:
+        raise InputError(
+            "is not one area", file=path, field="geometry", value=shape.geom_type, allowed="one polygon"
+        )
+    return tuple((float(lon), float(lat)) for lon, lat, *_ in shape.exterior.coords)
+
+
 def instant_of(field: str, text: str | None) -> datetime | None:
     """The UTC instant of an option; InputError for what is none."""
     if text is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from pyproj import CRS
 from pipeline.errors import InputError
 from pipeline.rows.features import days_as_text, field_kinds, point_of_shape
 from pipeline.rows.foreign_text import CellTable, RegisterFault, TextFormat, cell_table, read_text_table
+from pipeline.rows.spreadsheets import SHIFT_1904_DAYS, counts_from_1904
 from pipeline.rows.text_records import content_of
 from pipeline.rows.vector_files import faults_named
 
@@ -39,7 +39,6 @@ _NUMBERS = ("OFTInteger", "OFTInteger64", "OFTReal")
 _DEFAULT_ENCODING = TextFormat().encoding
 # Offset of the language byte of a dBase file, and that of the length of its header.
 _LANGUAGE_BYTE, _HEADER_LENGTH = 29, slice(8, 10)
-_DATE_1904 = (b'date1904="1"', b'date1904="true"')
 
 
 class ForeignTable(NamedTuple):
@@ -111,8 +110,9 @@ def _workbook(path: Path, header_row: int, sheet: str | None) -> ForeignTable:
         allowed = "the row with the names of the columns (header_row)"
         raise InputError("holds no header", file=path, row=header_row, allowed=allowed)
     below = [(row, cells) for row, cells in records.items() if row > header_row]
+    shifted = path.suffix.lower() == ".xlsx" and counts_from_1904(path)
     return ForeignTable(
-        cell_table(path, header, below), sheet=chosen, serial_shift_days=1462 if _from_1904(path) else 0
+        cell_table(path, header, below), sheet=chosen, serial_shift_days=SHIFT_1904_DAYS if shifted else 0
     )
 
 
@@ -135,18 +135,6 @@ def _records_of_sheet(path: Path, sheet: str) -> dict[int, list[str]]:
 def is_foreign_kind(path: Path) -> bool:
     """Whether a file is a workbook or a vector file by its suffix, and not text."""
     return path.suffix.lower() in (*_WORKBOOKS, *_VECTOR)
-
-
-def _from_1904(path: Path) -> bool:
-    """Whether a workbook counts days from 1904; GDAL takes all for the usual ones."""
-    if path.suffix.lower() != ".xlsx":
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            settings = archive.read("xl/workbook.xml") if "xl/workbook.xml" in archive.namelist() else b""
-    except (zipfile.BadZipFile, zlib.error, OSError):
-        raise InputError("is damaged, or not what its suffix says", file=path) from None
-    return any(mark in settings for mark in _DATE_1904)
 
 
 # --- vector files -------------------------------------------------------------------------------------------

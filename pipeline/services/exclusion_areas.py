@@ -1,5 +1,7 @@
 """Polygons in which no device may transmit, or only below a cap: quiet zones, exclusion areas, masks.
 
+Service contours of licences are the reverse: devices may transmit in pixels wholly inside them alone.
+
 With nothing configured they limit nothing, and that is known everywhere.
 """
 
@@ -18,7 +20,7 @@ from rasterio.features import rasterize
 from shapely.geometry.base import BaseGeometry
 
 from pipeline.budget import Budget, Term
-from pipeline.config.bonds import DeviceChannel
+from pipeline.config.bonds import DeviceChannel, channels_in
 from pipeline.config.config import Config
 from pipeline.config.protection import Device
 from pipeline.errors import InputError
@@ -48,10 +50,13 @@ def prepare(
     shapes = project([area.shape for area in areas], grid.crs)
     masks = [mask for mask in read_masks(settings.masks) if concerns(mask.area, channel)]
     masked = [(project([mask.area.shape], grid.crs), mask.eirp_dbm(device.bandwidth_mhz)) for mask in masks]
+    licensed = _licensed(context, channel)
 
     def limit(rows: slice, cols: slice) -> ServiceLimit:
         lowest = unlimited(rows, cols)
         forbid(lowest, touched(shapes, grid, rows, cols), service.code)
+        for contour in licensed:
+            forbid(lowest, _reaches_outside(contour, grid, rows, cols), service.code)
         for shape, cap_dbm in masked:
             lower(lowest, np.where(touched(shape, grid, rows, cols), cap_dbm, np.inf), service.code)
         return lowest
@@ -69,6 +74,11 @@ def explain(
     if reasons:
         term = Term("exclusion area", -math.inf, "; ".join(reasons))
         return Budget({"reasons": reasons}, (term,), service.code)
+    window = slice(row, row + 1), slice(col, col + 1)
+    if any(_reaches_outside(contour, grid, *window).any() for contour in _licensed(context, channel)):
+        told_outside = "outside the service contours of the licences of this channel"
+        term = Term("licensed area", -math.inf, told_outside)
+        return Budget({"reasons": [told_outside]}, (term,), service.code)
     masks = [mask for mask in read_masks(settings.masks) if areas_at([mask.area], channel, grid, row, col)]
     if not masks:
         return None
@@ -82,12 +92,32 @@ def explain(
 
 def check(service: ServiceRow, config: Config, ground: CheckedTerritory) -> Iterator[str]:
     """Read the polygons, refused if faulty or if the plan lacks a channel; ``adjustments`` counts them."""
-    check_area_channels(config, read_exclusions(config.areas.exclusions))
+    check_area_channels(config, read_exclusions([*config.areas.exclusions, *config.areas.licensed]))
     masks = read_masks(config.areas.masks)
     check_area_channels(config, [mask.area for mask in masks])
     for mask in masks:
         _refuse_idle(mask, config)
     yield from ()
+
+
+def _licensed(context: ServiceContext, channel: DeviceChannel) -> list[BaseGeometry]:
+    """Union of service contours for each channel of a bond, projected; none without licences."""
+    paths = context.config.areas.licensed
+    contours = read_exclusions(paths)
+    return [
+        shapely.union_all(
+            project([area.shape for area in contours if concerns(area, number)], context.grid.crs)
+        )
+        for number in (channels_in(channel) if paths else ())
+    ]
+
+
+def _reaches_outside(contour: BaseGeometry, grid: Grid, rows: slice, cols: slice) -> NDArray[np.bool_]:
+    """True where a pixel of the window is not wholly inside a contour."""
+    place = grid.window(rows, cols).transform
+    west, north = place @ (-3, -3)
+    east, south = place @ (cols.stop - cols.start + 3, rows.stop - rows.start + 3)
+    return touched([shapely.box(west, south, east, north).difference(contour)], grid, rows, cols)
 
 
 def _refuse_idle(mask: LimitingMask, config: Config) -> None:

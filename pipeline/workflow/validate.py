@@ -209,7 +209,7 @@ def _note_independent(config: Config, faults: Faults, error: InputError) -> None
 def _area_files(config: Config) -> Iterator[Callable[[], object]]:
     """Readers of the files of areas, each for itself: who reads all ends at the first that is wrong."""
     areas = config.areas
-    yield from (partial(read_exclusions, [path]) for path in areas.exclusions)
+    yield from (partial(read_exclusions, [path]) for path in [*areas.exclusions, *areas.licensed])
     yield from (partial(read_masks, [path]) for path in areas.masks)
     yield from (partial(read_adjustments, [path]) for path in areas.adjustments)
 

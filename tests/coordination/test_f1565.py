@@ -315,6 +315,7 @@ def test_counts_are_exact_where_floats_are_not(tmp_path):
         ({"standard": "G.826", "bit_rate_kbps": "1499"}, "bit_rate_kbps"),
         ({"standard": "G.826", "bit_rate_kbps": "3500001"}, "bit_rate_kbps"),
         ({"bit_rate_kbps": "0"}, "bit_rate_kbps"),
+        ({"bit_rate_kbps": "VC-5"}, "bit_rate_kbps"),
         ({"blocks_per_s": "0"}, "blocks_per_s"),
         ({"blocks_per_s": "many"}, "blocks_per_s"),
         ({"built_before_1996": "perhaps"}, "built_before_1996"),
@@ -330,7 +331,7 @@ def test_counts_are_exact_where_floats_are_not(tmp_path):
         ({**SHORT_HAUL, "b": ""}, "b"),
         ({**ACCESS, "c": ""}, "c"),
     ],
-    ids=range(39),
+    ids=range(40),
 )
 def test_bad_link_is_refused_with_its_place(tmp_path, changes, field):
     out = tmp_path / "budget.json"
@@ -369,6 +370,16 @@ def test_line_rate_of_an_stm_counts_as_its_container(tmp_path, line, container, 
     assert one["flags"] == [flag]
     assert one["co_primary"] == other["co_primary"]
     assert (one["bit_rate_kbps"], one["bit_rate_used_kbps"]) == (line, container)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("VC-11", "1664"), ("tc-12", "2240"), ("VC-2", "6848"), ("TC-3", "48960"), ("VC-4", "150336")],
+)
+def test_containers_are_known_by_name(tmp_path, name, rate):
+    one, other = budgets(tmp_path, {**SDH, "bit_rate_kbps": name}, {**SDH, "bit_rate_kbps": rate})
+    assert one | {"id": ""} == other | {"id": ""}
+    assert one["bit_rate_kbps"] == rate
 
 
 def test_record_says_all_that_the_budget_rests_on(tmp_path):

@@ -157,6 +157,16 @@ def test_frequencies_services_and_plans_decide(tmp_path):
     apart = [r | {"frequency_mhz": r["frequency_mhz"] + 500} for r in theirs]
     (one,) = found(tmp_path, own, apart)
     assert (one.outcome, one.reason, one.overlaps, one.worst) == ("not_include", "NO_FREQ_OVERLAP", 0, None)
+    # The four months hold for them as for all others.
+    listed = {"kind": "exclusion", "identified": frozenset({("wanted", "published")})}
+    late = {"today": date(2021, 2, 14)}
+    for changes, expected in (
+        (listed, ("exclude", "NO_FREQ_OVERLAP")),
+        (listed | late, ("keep", "LATE")),
+        (late, ("not_include", "LATE")),
+    ):
+        (one,) = found(tmp_path, own, apart, **changes)
+        assert (one.outcome, one.reason) == expected
     (one,) = found(tmp_path, [r | {"service": "MSS"} for r in own], theirs)
     assert one.reason == "NOT_ARC_BAND"
     downs = [

@@ -692,6 +692,48 @@ def test_command_prints_the_message(command: Callable[..., tuple[int, dict, str]
     assert command(*place, "--generic-slave", "--eirp", "0")[1]["device"] == "slave"
 
 
+def test_device_anywhere_in_an_area_gets_the_least_of_all_its_pixels(
+    command, run: Path, tmp_path: Path
+) -> None:
+    stack, place = layers(run, "a30")
+    for x_m, y_m in random_places(run, 3):
+        corners = [
+            (x_m, y_m),
+            (x_m + 2.3 * PIXEL_M, y_m + 0.4 * PIXEL_M),
+            (x_m + 0.6 * PIXEL_M, y_m - 1.7 * PIXEL_M),
+        ]
+        fence = shapely.Polygon([TO_DEGREES.transform(*corner) for corner in corners])
+        path = tmp_path / "fence.geojson"
+        path.write_text(shapely.to_geojson(fence))
+        rows, cols = np.indices(stack.shape[1:])
+        west, north = place @ (cols.ravel(), rows.ravel())
+        squares = shapely.box(west, north - PIXEL_M, west + PIXEL_M, north)
+        inside = shapely.intersects(squares, shapely.Polygon(corners).buffer(0.01))
+        code, message, _ = command("--area", str(path), "--device", "a30")
+        assert code == 0
+        assert levels(message) == expected(stack.reshape(10, -1)[:, inside])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--lat", "46"], "--lon: is missing"),
+        ([], "--lon: is missing"),
+        (["--area", "fence.geojson", "--lon", "14", "--lat", "46"], "an area and a point"),
+        (["--area", "fence.geojson", "--uncertainty", "5"], "an area and a point"),
+        (["--area", "two.geojson"], "is not one area"),
+    ],
+)
+def test_place_that_is_none_is_refused(run: Path, tmp_path: Path, options: list[str], said: str) -> None:
+    one, other = shapely.box(14.0, 46.0, 14.01, 46.01), shapely.box(15.0, 46.0, 15.01, 46.01)
+    (tmp_path / "fence.geojson").write_text(shapely.to_geojson(one))
+    (tmp_path / "two.geojson").write_text(shapely.to_geojson(shapely.MultiPolygon([one, other])))
+    given = [str(tmp_path / option) if option.endswith(".geojson") else option for option in options]
+    done = CliRunner().invoke(app, ["query", "--results", str(run), *given])
+    assert done.exit_code != 0
+    assert said in f"{done.stderr}{done.exception}"
+
+
 @pytest.mark.parametrize(
     ("lat", "exit_code", "code", "name"),
     [("91", 2, -202, "INVALID_VALUE"), ("60", 0, -104, "OUTSIDE_COVERAGE")],

@@ -166,6 +166,41 @@ def test_mask_caps_the_pixels_that_it_touches(tmp_path: Path, repository: Path) 
     assert [(term.value_db, term.note) for term in told.terms] == [(12.5, "radar (MoD)")]
 
 
+@pytest.mark.parametrize("channel", [22, 31])
+def test_licensed_channels_are_closed_outside_their_service_contours(
+    tmp_path: Path, repository: Path, channel: int
+) -> None:
+    """Channel 22 in pixels wholly inside the contour, 31 nowhere: no licence names it."""
+    shape = polygon_deg(MASKED)
+    row = {"channels": "21-30", "reason": "licence 7", "wkt": shape.wkt}
+    contour = polygon_csv(tmp_path / "licensed.csv", [row])
+    context = context_with(tmp_path, repository, licensed=[contour])
+    found = published(context, channel).limit_centi_dbm
+    projected = shapely.Polygon(MASKED)
+    west_m, north_m = GRID.transform.c, GRID.transform.f
+    size_m = GRID.resolution_m
+    inside = np.zeros((SIZE, SIZE), bool)
+    surely_not = np.zeros((SIZE, SIZE), bool)
+    for y in range(SIZE):
+        for x in range(SIZE):
+            square = shapely.box(
+                west_m + x * size_m,
+                north_m - (y + 1) * size_m,
+                west_m + (x + 1) * size_m,
+                north_m - y * size_m,
+            )
+            inside[y, x] = projected.buffer(-5.0).contains(square) and channel == 22
+            surely_not[y, x] = not projected.buffer(5.0).contains(square) or channel == 31
+    assert (found[inside] == 3600).all()
+    assert (found[surely_not] == NOT_PERMITTED).all()
+    assert (inside | surely_not).mean() > 0.95
+    assert inside.any() == (channel == 22)
+    row, col = np.argwhere(surely_not)[0]
+    told = explain("exclusion_area", context, context.config.devices[0], channel, int(row), int(col))
+    assert told is not None
+    assert "service contours" in told.terms[0].note
+
+
 def test_density_of_a_mask_counts_in_the_bandwidth_of_the_device(tmp_path: Path) -> None:
     """-5 dBm in 100 kHz: 14.03 dBm in 8 MHz, 11.99 dBm in 5 MHz; the smaller of both caps holds."""
     (wide,) = read_masks([mask(tmp_path / "a.csv", cap_density_dbm_per_100khz=-5.0)])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from pyproj import Geod, Transformer
 from typer.testing import CliRunner
 
@@ -51,6 +52,16 @@ def test_gap_is_that_of_the_worked_example_moved_to_the_channel(run: Path) -> No
     assert "does not decide availability" in result.output
 
 
+def detected(run: Path, radar: str) -> xr.DataArray:
+    """Where a device of 20 MHz at 5600 MHz and 20 dBm detects a radar, a row of its table."""
+    Path("radars.csv").write_text(f"id,lon,lat,height_m,f_mhz,bandwidth_mhz,eirp_dbm\n{radar}\n")
+    options = {"f-mhz": "5600", "bandwidth-mhz": "20", "eirp-dbm": "20", "radars": "radars.csv"}
+    given = {**options, "results": str(run), "out": "detect.tif"}.items()
+    result = CliRunner().invoke(app, ["dfs", *(word for name, text in given for word in (f"--{name}", text))])
+    assert result.exit_code == 0, result.output
+    return raster.read(Path("detect.tif"))
+
+
 def test_radar_is_detected_to_where_free_space_says_or_the_horizon(run: Path) -> None:
     """60 dBm, -62 dBm needed: 122 dB, 5.35 km at 5.6 GHz; 100 dBm: the horizon of 2 and 1.5 m, 10.9 km."""
     lon, lat = Transformer.from_crs("EPSG:3794", "EPSG:4326", always_xy=True).transform(WEST_M, NORTH_M)
@@ -59,21 +70,7 @@ def test_radar_is_detected_to_where_free_space_says_or_the_horizon(run: Path) ->
         (100.0, None),
     ):
         row = f"a,{lon},{lat},2,5600,4,{eirp_dbm}"
-        Path("radars.csv").write_text(f"id,lon,lat,height_m,f_mhz,bandwidth_mhz,eirp_dbm\n{row}\n")
-        line = [
-            "dfs",
-            "--f-mhz",
-            "5600",
-            "--bandwidth-mhz",
-            "20",
-            "--eirp-dbm",
-            "20",
-            "--radars",
-            "radars.csv",
-        ]
-        result = CliRunner().invoke(app, [*line, "--results", str(run), "--out", "detect.tif"])
-        assert result.exit_code == 0, result.output
-        layer = raster.read(Path("detect.tif"))
+        layer = detected(run, row)
         places = layer.attrs["grid"].lonlat_deg()
         site = np.full_like(places[0], lon), np.full_like(places[1], lat)
         d_km = Geod(ellps="WGS84").inv(*site, *places)[2] / 1000.0
@@ -89,23 +86,7 @@ def test_radar_in_part_of_the_channel_counts_with_that_part(run: Path) -> None:
     shares = []
     for row in rows:
         _, *cells = row.split(",")
-        Path("radars.csv").write_text(
-            "id,lon,lat,height_m,f_mhz,bandwidth_mhz,eirp_dbm\n" + ",".join(cells) + "\n"
-        )
-        line = [
-            "dfs",
-            "--f-mhz",
-            "5600",
-            "--bandwidth-mhz",
-            "20",
-            "--eirp-dbm",
-            "20",
-            "--radars",
-            "radars.csv",
-        ]
-        result = CliRunner().invoke(app, [*line, "--results", str(run), "--out", "detect.tif"])
-        assert result.exit_code == 0, result.output
-        shares.append(int((raster.read(Path("detect.tif")).values == 1).sum()))
+        shares.append(int((detected(run, ",".join(cells)).values == 1).sum()))
     # 5610-5620 MHz: an edge alone; 5615-5625: nothing.
     assert shares[0] > 0
     assert shares[1:] == [0, 0]

@@ -27,6 +27,12 @@ def _required(text: object) -> object:
     return exact(text)
 
 
+def _rate(text: object, info: ValidationInfo) -> object:
+    """A bit rate, also by the name of the container that has it."""
+    containers = rules_of(info, F1565Tables).containers
+    return containers.get(text.strip().upper()) or _required(text) if isinstance(text, str) else text
+
+
 def _yes_no(text: object) -> object:
     value = _YES_NO.get(text.strip().lower()) if isinstance(text, str) else text
     if not isinstance(value, bool):
@@ -58,7 +64,11 @@ class FixedLink(StrippedRow):
         Field(description="intermediate or terminating, for portion international"),
     ]
     standard: Annotated[Standard, Field(description="G.826 or G.828")]
-    bit_rate_kbps: Annotated[RequiredExact, Field(gt=0, description="a bit rate of the standard, kbit/s")]
+    bit_rate_kbps: Annotated[
+        Fraction,
+        BeforeValidator(_rate),
+        Field(gt=0, description="a bit rate of the standard, kbit/s, or a container such as VC-4"),
+    ]
     length_km: Annotated[
         OptionalExact,
         Field(description="more than 0, up to 27500 km; may be empty for short_haul and access"),

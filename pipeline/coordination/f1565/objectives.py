@@ -121,6 +121,7 @@ class F1565Tables(_Section):
     early_system_factor: Exact
     early_system_kbps: Exact
     aliases: tuple[Alias, ...]
+    containers: dict[str, Exact]
     notes: dict[int, str]
     ranges: Ranges
     long_haul: LongHaul

@@ -142,8 +142,9 @@ def _words(radar: Radar, rules: SubmissionRules, report: _Report) -> list[Findin
 
 
 def _frequency(radar: Radar, rules: SubmissionRules, report: _Report) -> list[Finding]:
-    frequency_mhz, width_khz = _positive(radar.freq_assgn), _positive(radar.bdwdth_khz)
-    found: list[Finding] = []
+    signed = radar.freq_assgn.startswith("+")
+    frequency_mhz, width_khz = _positive(radar.freq_assgn.removeprefix("+")), _positive(radar.bdwdth_khz)
+    found = report("FREQ_SIGN", "has a sign", "freq_assgn") if signed and frequency_mhz else []
     if radar.bdwdth_khz and width_khz is None:
         found += report("BDWDTH_FORMAT", "allowed: a positive decimal number of kHz", "bdwdth_kHz")
     if frequency_mhz is None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from pipeline.coordination.radar.cr372_records import CR372_NAMES, LAT_DIGITS, LONG_DIGITS, Radar, number_of
+from pipeline.coordination.radar.cr372_records import CR372_NAMES, LAT_DIGITS, LONG_DIGITS, Radar
 from pipeline.coordination.radar.cr372_text import (
     LINE_END,
     Submission,
@@ -23,7 +24,14 @@ from pipeline.coordination.radar.cr372_text import (
 )
 from pipeline.coordination.radar.findings import Finding, Strictness, errors, finding, too_many
 from pipeline.errors import InputError
-from pipeline.rows.spreadsheets import WORKBOOK_START, SheetRow, read_first_sheet, sheet_bytes
+from pipeline.rows.spreadsheets import (
+    SHIFT_1904_DAYS,
+    WORKBOOK_START,
+    SheetRow,
+    counts_from_1904,
+    read_first_sheet,
+    sheet_bytes,
+)
 
 # Some 50,000 radars: far more than the world has.
 MAX_FILE_BYTES = 16_000_000
@@ -31,6 +39,9 @@ _MOST_WORKBOOK_BYTES = 10_000_000
 _OLD_WORKBOOK_START = b"\xd0\xcf\x11\xe0"
 _SHEET = "radars"
 _DATE = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})( .*)?")
+_DATES = ("d_inuse", "d_update")
+# Names of columns are looked for in so many rows.
+_HEADER_WITHIN = 10
 _DOUBLE = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -56,8 +67,11 @@ def read_file(path: Path, mode: Strictness) -> Submission:
 def _read_workbook(path: Path, mode: Strictness) -> Submission:
     try:
         rows = read_first_sheet(path, most_bytes=_MOST_WORKBOOK_BYTES)
+        shift_days = SHIFT_1904_DAYS if counts_from_1904(path) else 0
     except InputError as error:
-        return Submission([], finding(mode, 0, "WORKBOOK", error.problem))
+        return Submission([], finding(mode, 0, "WORKBOOK", error.problem, value=_told(error)))
+    if wrong := _fault_of_header(rows, mode):
+        return Submission([], wrong)
     header = _header_order(rows[0].cells) if rows else None
     order: Sequence[int] = range(len(CR372_NAMES)) if header is None else header
     lines, unread = [], []
@@ -73,13 +87,39 @@ def _read_workbook(path: Path, mode: Strictness) -> Submission:
         if errors(unfit):
             unread.append(", ".join(row.cells))
         else:
-            fields = [_restored(name, cells[k]) for name, k in zip(CR372_NAMES, order, strict=True)]
+            named = zip(CR372_NAMES, order, strict=True)
+            fields = [_restored(name, cells[k], shift_days) for name, k in named]
             found += white_space(row.number, fields, mode)
             lines.append(line_of(row.number, fields))
         if beyond := too_many(mode, found):
             found += beyond
             break
     return Submission(lines, found, tuple(unread))
+
+
+def _told(error: InputError) -> str:
+    """What a refusal of a workbook says besides its problem."""
+    told = {"found": error.value, "allowed": error.allowed}
+    return "; ".join(f"{word} {text}" for word, text in told.items() if text is not None)
+
+
+def _fault_of_header(rows: Sequence[SheetRow], mode: Strictness) -> list[Finding]:
+    """Names of columns that cannot be followed: some are missing, one stands twice, rows lie above them."""
+    for row in rows[:_HEADER_WITHIN]:
+        names = [cell.strip().casefold() for cell in row.cells]
+        missing = [name for name in CR372_NAMES if name.casefold() not in names]
+        twice = [name for name in CR372_NAMES if names.count(name.casefold()) > 1]
+        problem, value = "", ""
+        if len(missing) > len(CR372_NAMES) // 2:
+            continue
+        if missing:
+            problem, value = "names of columns are missing", ", ".join(missing)
+        elif twice:
+            problem, value = "names of columns stand twice", ", ".join(twice)
+        elif row is not rows[0]:
+            problem, value = "names of columns stand below other rows", f"first row: {rows[0].cells[0]}"
+        return finding(mode, row.number, "WORKBOOK", problem, value=value) if problem else []
+    return []
 
 
 def _too_many_cells(row: SheetRow, mode: Strictness) -> list[Finding]:
@@ -96,9 +136,11 @@ def _header_order(cells: list[str]) -> list[int] | None:
     return [names.index(name) for name in wanted]
 
 
-def _restored(name: str, cell: str) -> str:
-    """A cell as the text that the format has for it."""
+def _restored(name: str, cell: str, shift_days: int) -> str:
+    """A cell as the text that the format has for it; ``shift_days`` of the dates of a workbook."""
     text = cell.strip(" ")
+    if name in _DATES:
+        return _date(text, shift_days) or cell
     restore = _RESTORED.get(name)
     changed = None if restore is None else restore(text)
     return cell if changed is None else changed
@@ -106,10 +148,12 @@ def _restored(name: str, cell: str) -> str:
 
 def _coordinate(digits: int) -> Callable[[str], str | None]:
     def restored(text: str) -> str | None:
-        number = number_of(text)
-        if number is None or number != int(number) or len(str(abs(int(number)))) > digits:
+        if not _DOUBLE.fullmatch(text.removeprefix("+")):
             return None
-        return ("-" if text.startswith("-") else "+") + str(abs(int(number))).zfill(digits)
+        number = abs(float(text))
+        if not number < 10.0**digits or not number.is_integer():
+            return None
+        return ("-" if text.startswith("-") else "+") + str(int(number)).zfill(digits)
 
     return restored
 
@@ -133,9 +177,15 @@ def _one_decimal(text: str) -> str | None:
     return None if plain is None or len(plain.partition(".")[2]) > 1 else plain
 
 
-def _date(text: str) -> str | None:
+def _date(text: str, shift_days: int) -> str | None:
     match = _DATE.fullmatch(text)
-    return None if match is None else f"{match[3]}.{match[2]}.{match[1]}"
+    if match is None:
+        return None
+    try:
+        found = date(int(match[1]), int(match[2]), int(match[3])) + timedelta(days=shift_days)
+    except (ValueError, OverflowError):
+        return None
+    return found.strftime("%d.%m.%Y")
 
 
 _RESTORED: dict[str, Callable[[str], str | None]] = {
@@ -144,8 +194,6 @@ _RESTORED: dict[str, Callable[[str], str | None]] = {
     "freq_assgn": _shortest,
     "bdwdth_kHz": _with_point,
     "eirp_dBW": _one_decimal,
-    "d_inuse": _date,
-    "d_update": _date,
 }
 
 

@@ -7,6 +7,7 @@ by record; what is refused leaves its radar as it was, also where an S record ha
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from pipeline.coordination.option_days import day_of_option
 from pipeline.coordination.radar.checks import SubmissionRules, check_submitted, is_date
 from pipeline.coordination.radar.cr372_actions import Pairs, WorkingCopy, pairs_of
 from pipeline.coordination.radar.cr372_files import read_file
-from pipeline.coordination.radar.cr372_records import Comparable, Line, Radar, key
+from pipeline.coordination.radar.cr372_records import Comparable, Line, Radar, key, pair_name
 from pipeline.coordination.radar.cr372_text import Submission, records_bytes, report_bytes
 from pipeline.coordination.radar.findings import (
     ERROR,
@@ -126,15 +127,21 @@ def apply(
 
 
 def _other_halves(submission: Submission, pairs: Pairs, unfit: set[int], mode: Strictness) -> list[Finding]:
-    """S records whose A record is refused: a change must not become a removal."""
+    """S records of radars of which another record is refused: a change must not become a removal."""
+    refused = [line for line in submission.lines if line.number in unfit and line.radar.action != "S"]
+    by_name = {pair_name(line.radar): line.number for line in reversed(refused)}
     found: list[Finding] = []
     for line in submission.lines:
         if line.radar.action != "S" or line.number in unfit:
             continue
-        adding = pairs.added_by.get(line.number)
-        if adding is not None and adding.number in unfit:
+        adding, name = pairs.added_by.get(line.number), pair_name(line.radar)
+        if adding is not None and adding.number not in unfit:
+            continue
+        if adding is not None:
             problem = f"its A record, in line {adding.number}, is refused: the radar stays as it was"
-        elif adding is None and _named_in(line.radar, submission.unread):
+        elif name in by_name:
+            problem = f"a record of the same radar, in line {by_name[name]}, is refused: it stays as it was"
+        elif _named_in(line.radar, submission.unread):
             problem = "a line that cannot be read names the same radar, which stays as it was"
         else:
             continue
@@ -143,8 +150,10 @@ def _other_halves(submission: Submission, pairs: Pairs, unfit: set[int], mode: S
 
 
 def _named_in(radar: Radar, unread: tuple[str, ...]) -> bool:
+    """Whether a line that is no record has the name of a radar, not as part of a longer one."""
     name = radar.adm_ref_id or radar.site_name
-    return bool(name) and any(name in text for text in unread)
+    whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    return bool(name) and any(whole.search(text) for text in unread)
 
 
 def check_register(register: Submission, rules: SubmissionRules) -> AppliedSubmission:

@@ -69,6 +69,7 @@ SEVERITIES: dict[str, tuple[str | None, str | None]] = {
     "FREQ_RANGE": (ERROR, ERROR),
     # one field
     "REQUIRED": (ERROR, WARNING),
+    "FREQ_SIGN": (ERROR, WARNING),
     "BLANK_NOT_EMPTY": (WARNING, WARNING),
     "WHITESPACE": (WARNING, WARNING),
     "REPLACED_CHARACTER": (WARNING, WARNING),

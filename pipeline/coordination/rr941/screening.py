@@ -166,12 +166,13 @@ def _decided(
     if kind == "exclusion":
         if not listed:
             return "not_applicable", "NOT_IDENTIFIED"
-        return exclude_by_rule(tests) if any_pair else ("exclude", "NO_FREQ_OVERLAP")
+        # Without common frequencies there is nothing to calculate; the four months hold all the same.
+        return exclude_by_rule(tests) if any_pair or not tests.in_time else ("exclude", "NO_FREQ_OVERLAP")
     if listed:
         return "not_applicable", "ALREADY_IDENTIFIED"
     if inside:
         return "not_applicable", "ALREADY_REQUIRED_9_7"
-    return include_by_table(tests) if any_pair else ("not_include", "NO_FREQ_OVERLAP")
+    return include_by_table(tests) if any_pair or not tests.in_time else ("not_include", "NO_FREQ_OVERLAP")
 
 
 def _overlapping(own: FlatNetwork, published: FlatNetwork) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

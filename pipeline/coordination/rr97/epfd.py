@@ -26,7 +26,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
-from pipeline.coordination.rr97.systems import NonGeostationarySystem, Systems
+from pipeline.coordination.rr97.systems import NonGeostationarySystem, Systems, largest_pfd_dbw_m2
 from pipeline.coordination.rr941.antenna_patterns import (
     Segments,
     gain_dbi,
@@ -185,24 +185,10 @@ def bound_by_elevation(system: NonGeostationarySystem, pattern: Segments) -> NDA
     bound = np.full(middle_deg.size, -np.inf)
     for start_deg, end_deg in pairwise(phi_deg):
         around_deg = end_deg + _STEP_DEG
-        pfd = _largest_pfd_dbw_m2(system, middle_deg - around_deg, middle_deg + around_deg)
+        pfd = largest_pfd_dbw_m2(system, middle_deg - around_deg, middle_deg + around_deg)
         off_axis = epfd_bound_dbw_m2(0.0, system.satellites_in_use, start_deg, pattern)
         bound = np.maximum(bound, pfd + off_axis)
     return bound
-
-
-def _largest_pfd_dbw_m2(
-    system: NonGeostationarySystem, low_deg: NDArray[np.float64], high_deg: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Largest value of the mask at elevations in use between low and high [k], -inf where there are none."""
-    nodes_deg = np.array([point.elevation_deg for point in system.pfd_mask])
-    mask = np.array([point.pfd_dbw_m2 for point in system.pfd_mask])
-    low_deg, high_deg = np.maximum(low_deg, system.min_elevation_deg), np.minimum(high_deg, 90.0)
-    largest = np.maximum(np.interp(low_deg, nodes_deg, mask), np.interp(high_deg, nodes_deg, mask))
-    for node_deg, level in zip(nodes_deg, mask, strict=True):
-        inside = (low_deg <= node_deg) & (node_deg <= high_deg)
-        largest = np.where(inside, np.maximum(largest, level), largest)
-    return np.where(low_deg > high_deg, -np.inf, largest)
 
 
 def run(
@@ -246,13 +232,18 @@ def _elevations(
         seen_deg[i] = elevation_deg(cosine_of_arc(lon_deg[i], lat_deg[i], satellite_deg))
 
 
+def bound_at(judgement: Judgement, seen_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bound where the wanted satellite is at elevations [n]."""
+    steps = _STEP_DEG * np.arange(judgement.bound_dbw_m2.size)
+    return np.interp(seen_deg, steps, judgement.bound_dbw_m2)
+
+
 def _judged(
     judgement: Judgement, seen_deg: NDArray[np.float64], min_elevation_deg: float
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Bound (rounded up) and code at locations [n] by the elevation of the wanted satellite."""
     large, limit_dbw_m2 = judgement.large_station, judgement.limit_dbw_m2
-    steps = _STEP_DEG * np.arange(judgement.bound_dbw_m2.size)
-    bound = np.interp(seen_deg, steps, judgement.bound_dbw_m2)
+    bound = bound_at(judgement, seen_deg)
     if limit_dbw_m2 is None:
         code = np.full(bound.size, conditions(large, None), np.uint8)
     else:

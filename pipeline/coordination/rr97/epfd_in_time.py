@@ -7,6 +7,15 @@ out. In use are the N_co of the largest contributions among those at or above th
 nearer to the visible geostationary arc than the avoidance angle (Rec. ITU-R S.1503). Time is cut into steps
 in which no station moves by more than a sixteenth of the half-power beam, or of its angle from the wanted
 satellite where that is larger: to the middle of a step the pattern changes by less than 0.4 dB.
+
+What moves by less than delta from the middle of a step to its ends has within the step no epfd above
+
+    10 log10 sum over the N_co largest of 10^(max of pfd within elevation +- delta / 10)
+        (max of G within phi +- delta, not below the avoidance angle) / Gmax
+
+with every station that is within delta of being in use. Steps in which that exceeds the largest epfd found
+at a middle by more than 0.01 dB are cut further, so that the largest bound is the largest epfd to 0.01 dB,
+and never less.
 """
 
 from __future__ import annotations
@@ -17,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.coordination.rr97.systems import NonGeostationarySystem, Shell
-from pipeline.coordination.rr941.antenna_patterns import Segments
+from pipeline.coordination.rr97.systems import NonGeostationarySystem, Shell, largest_pfd_dbw_m2
+from pipeline.coordination.rr941.antenna_patterns import Segments, gain_dbi
 
 _Array = NDArray[np.float64]
 _Index = NDArray[np.intp]
@@ -28,6 +37,8 @@ _GRAVITATION_KM3_S2 = 398600.4418
 _EARTH_RADIUS_KM = 6378.137
 _GEOSTATIONARY_KM = 42164.0
 _STEPS_IN_BEAM = 16
+# How far the largest bound may be above the largest epfd; steps so short that nothing moves stay as they are.
+_SHARPNESS_DB, _STILL_RAD = 0.01, 1e-8
 # How far a station may move in the longest step: so far below the least elevation it is looked at, too.
 _LONGEST_STEP_RAD = math.radians(2.0)
 _STATIONS_AT_ONCE = 400_000
@@ -49,10 +60,27 @@ class Receiver(NamedTuple):
 
 
 class Course(NamedTuple):
-    """Steps [n]: epfd in dB(W/m2) in the reference bandwidth, -inf without a station, and lengths in s."""
+    """Steps [n]: epfd in dB(W/m2) in the reference bandwidth, -inf without a station, and lengths in s.
+
+    ``epfd_dbw_m2`` at the middle of a step; ``highest_dbw_m2`` what it does not exceed within the step.
+    """
 
     epfd_dbw_m2: _Array
+    highest_dbw_m2: _Array
     lengths_s: _Array
+
+
+class _Steps(NamedTuple):
+    """The same with the middles and the smallest angle of a station from the wanted satellite there."""
+
+    middles_s: _Array
+    lengths_s: _Array
+    epfd_dbw_m2: _Array
+    highest_dbw_m2: _Array
+    nearest_rad: _Array
+
+    def where(self, chosen: NDArray[np.bool_]) -> _Steps:
+        return _Steps(*(values[chosen] for values in self))
 
 
 class _Seen(NamedTuple):
@@ -81,17 +109,32 @@ def epfd_in_time(
     count = math.ceil(duration_s * rate_rad_s / _LONGEST_STEP_RAD)
     length_s = duration_s / count
     middles_s: _Array = np.asarray((np.arange(count) + 0.5) * length_s, np.float64)
-    levels: list[_Array] = []
-    lengths: list[_Array] = []
+    found: list[_Steps] = []
     while middles_s.size:
-        level, nearest_rad = _at_times(receiver, system, pattern, middles_s)
-        done = rate_rad_s * length_s <= np.maximum(settled_rad, nearest_rad / _STEPS_IN_BEAM)
-        levels.append(level[done])
-        lengths.append(np.full(int(done.sum()), length_s))
-        length_s *= 0.5
-        halves_s = np.array([-0.5, 0.5]) * length_s
-        middles_s = (middles_s[~done, np.newaxis] + halves_s).ravel()
-    return Course(np.concatenate(levels), np.concatenate(lengths))
+        steps = _steps(receiver, system, pattern, middles_s, np.full(middles_s.size, length_s))
+        done = rate_rad_s * length_s <= np.maximum(settled_rad, steps.nearest_rad / _STEPS_IN_BEAM)
+        found.append(steps.where(done))
+        middles_s, length_s = _halves_s(steps.where(~done)), 0.5 * length_s
+    steps = _joined(found)
+    while True:
+        open_ones = (steps.highest_dbw_m2 > steps.epfd_dbw_m2.max() + _SHARPNESS_DB) & (
+            rate_rad_s * steps.lengths_s > _STILL_RAD
+        )
+        if not open_ones.any():
+            return Course(steps.epfd_dbw_m2, steps.highest_dbw_m2, steps.lengths_s)
+        cut = steps.where(open_ones)
+        finer = _steps(receiver, system, pattern, _halves_s(cut), np.repeat(0.5 * cut.lengths_s, 2))
+        steps = _joined([steps.where(~open_ones), finer])
+
+
+def _joined(parts: list[_Steps]) -> _Steps:
+    return _Steps(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _halves_s(steps: _Steps) -> _Array:
+    """Middles of the two halves of each step, one after the other."""
+    quarters_s = np.multiply.outer(steps.lengths_s, np.array([-0.25, 0.25]))
+    return np.asarray((steps.middles_s[:, np.newaxis] + quarters_s).ravel())
 
 
 def _fastest_rad_s(shell: Shell) -> float:
@@ -109,37 +152,52 @@ def _half_power_beam_rad(pattern: Segments) -> float:
     return 2.0 * math.radians(math.sqrt(3.0 / -pattern[0, 3]))
 
 
-def _at_times(
-    receiver: Receiver, system: NonGeostationarySystem, pattern: Segments, times_s: _Array
-) -> tuple[_Array, _Array]:
-    """Epfd in dB(W/m2) at times [n], and the smallest angle in rad of a station from the wanted satellite."""
+def _steps(
+    receiver: Receiver,
+    system: NonGeostationarySystem,
+    pattern: Segments,
+    middles_s: _Array,
+    lengths_s: _Array,
+) -> _Steps:
+    """Steps [n] by their middles and lengths, so many at once as memory should hold stations."""
     stations = sum(shell.satellites for shell in system.constellation)
     at_once = max(1, _STATIONS_AT_ONCE // stations)
-    parts = [times_s[start : start + at_once] for start in range(0, times_s.size, at_once)]
-    found = [_at_some_times(receiver, system, pattern, part) for part in parts]
-    levels, angles = zip(*found, strict=True)
-    return np.concatenate(levels), np.concatenate(angles)
+    parts = [slice(start, start + at_once) for start in range(0, middles_s.size, at_once)]
+    return _joined(
+        [_some_steps(receiver, system, pattern, middles_s[part], lengths_s[part]) for part in parts]
+    )
 
 
-def _at_some_times(
-    receiver: Receiver, system: NonGeostationarySystem, pattern: Segments, times_s: _Array
-) -> tuple[_Array, _Array]:
+def _some_steps(
+    receiver: Receiver,
+    system: NonGeostationarySystem,
+    pattern: Segments,
+    middles_s: _Array,
+    lengths_s: _Array,
+) -> _Steps:
+    rate_rad_s = max(_fastest_rad_s(shell) for shell in system.constellation)
     lowest_rad = math.radians(system.min_elevation_deg) - _LONGEST_STEP_RAD
-    shells = [_seen(receiver, shell, times_s, lowest_rad) for shell in system.constellation]
+    shells = [_seen(receiver, shell, middles_s, lowest_rad) for shell in system.constellation]
     seen = _Seen(*(np.concatenate(parts) for parts in zip(*shells, strict=True)))
     phi_rad = _angle_rad(seen.towards, receiver.wanted)
-    nearest_rad = np.full(times_s.size, np.inf)
+    nearest_rad = np.full(middles_s.size, np.inf)
     np.minimum.at(nearest_rad, seen.time, phi_rad)
-    used = np.flatnonzero(_may_be_used(receiver, system, seen, phi_rad))
-    nodes_deg = [point.elevation_deg for point in system.pfd_mask]
-    mask_dbw_m2 = [point.pfd_dbw_m2 for point in system.pfd_mask]
-    pfd_dbw_m2 = np.interp(np.degrees(seen.elevation_rad[used]), nodes_deg, mask_dbw_m2)
-    relative_db = _gains_dbi(pattern, np.degrees(phi_rad[used])) - _gains_dbi(pattern, np.zeros(1))
-    flux = _sum_of_largest(
-        seen.time[used], 10.0 ** (0.1 * (pfd_dbw_m2 + relative_db)), system.satellites_in_use, times_s.size
-    )
-    with np.errstate(divide="ignore"):
-        return 10.0 * np.log10(flux), nearest_rad
+
+    def level_dbw_m2(moved_rad: _Array) -> _Array:
+        """The largest epfd [times] if stations [n] are somewhere within an angle of where they are."""
+        used = np.flatnonzero(_may_be_used(receiver, system, seen, phi_rad, moved_rad))
+        moved_deg, phi_deg = np.degrees(moved_rad[used]), np.degrees(phi_rad[used])
+        elevation_deg = np.degrees(seen.elevation_rad[used])
+        pfd_dbw_m2 = largest_pfd_dbw_m2(system, elevation_deg - moved_deg, elevation_deg + moved_deg)
+        low_deg = np.maximum(phi_deg - moved_deg, system.avoidance_deg)
+        gain = _largest_gains_dbi(pattern, np.minimum(low_deg, 180.0), phi_deg + moved_deg)
+        flux = 10.0 ** (0.1 * (pfd_dbw_m2 + gain - gain_dbi(pattern, 0.0)))
+        total = _sum_of_largest(seen.time[used], flux, system.satellites_in_use, middles_s.size)
+        with np.errstate(divide="ignore"):
+            return np.asarray(10.0 * np.log10(total))
+
+    still_rad, moved_rad = np.zeros(phi_rad.size), 0.5 * rate_rad_s * lengths_s[seen.time]
+    return _Steps(middles_s, lengths_s, level_dbw_m2(still_rad), level_dbw_m2(moved_rad), nearest_rad)
 
 
 def _seen(receiver: Receiver, shell: Shell, times_s: _Array, lowest_rad: float) -> _Seen:
@@ -188,26 +246,28 @@ def _angle_rad(towards: _Array, other: _Array) -> _Array:
 
 
 def _may_be_used(
-    receiver: Receiver, system: NonGeostationarySystem, seen: _Seen, phi_rad: _Array
+    receiver: Receiver, system: NonGeostationarySystem, seen: _Seen, phi_rad: _Array, moved_rad: _Array
 ) -> NDArray[np.bool_]:
-    """Stations high enough and, by their angle from the whole visible arc, far enough from it."""
+    """Stations that are within ``moved_rad`` [n] of being high enough and far enough from the visible arc."""
     avoidance_rad = math.radians(system.avoidance_deg)
-    used = (seen.elevation_rad >= math.radians(system.min_elevation_deg)) & (phi_rad >= avoidance_rad)
+    high = seen.elevation_rad >= math.radians(system.min_elevation_deg) - moved_rad
+    used = high & (phi_rad >= avoidance_rad - moved_rad)
     if avoidance_rad > 0.0:
         left = np.flatnonzero(used)
-        used[left] = _clear_of_arc(receiver, seen.towards[left], avoidance_rad)
+        used[left] = _clear_of_arc(receiver, seen.towards[left], avoidance_rad - moved_rad[left])
     return np.asarray(used)
 
 
-def _clear_of_arc(receiver: Receiver, towards: _Array, avoidance_rad: float) -> NDArray[np.bool_]:
-    """Directions [n, 3] not nearer to the visible arc than ``avoidance_rad``.
+def _clear_of_arc(receiver: Receiver, towards: _Array, clearance_rad: _Array) -> NDArray[np.bool_]:
+    """Directions [n, 3] not nearer to the visible arc than angles [n].
 
     Some points of the arc decide for most: no other is nearer by more than half the distance of two.
     """
     nearest = (towards @ _towards_arc(receiver, _visible_arc_rad(receiver)).T).max(axis=1)
-    clear = nearest <= math.cos(min(avoidance_rad + _ARC_HALF_RAD, math.pi))
-    open_ones = np.flatnonzero(~clear & (nearest <= math.cos(avoidance_rad)))
-    clear[open_ones] = angle_from_arc_rad(receiver, towards[open_ones]) >= avoidance_rad
+    clear = nearest <= np.cos(np.clip(clearance_rad + _ARC_HALF_RAD, 0.0, math.pi))
+    clear |= clearance_rad <= 0.0
+    open_ones = np.flatnonzero(~clear & (nearest <= np.cos(np.maximum(clearance_rad, 0.0))))
+    clear[open_ones] = angle_from_arc_rad(receiver, towards[open_ones]) >= clearance_rad[open_ones]
     return np.asarray(clear)
 
 
@@ -252,6 +312,15 @@ def _gains_dbi(pattern: Segments, phi_deg: _Array) -> _Array:
     row = np.minimum(np.searchsorted(pattern[:, 0], phi_deg, side="right"), pattern.shape[0] - 1)
     _, level, slope, curve = pattern[row].T
     return np.asarray(level + slope * np.log10(np.maximum(phi_deg, 1e-9)) + curve * phi_deg**2)
+
+
+def _largest_gains_dbi(pattern: Segments, low_deg: _Array, high_deg: _Array) -> _Array:
+    """Largest gains between off-axis angles [n]: within a row the gain falls or is level."""
+    largest = _gains_dbi(pattern, low_deg)
+    for start_deg in np.unique(pattern[np.isfinite(pattern[:, 0]), 0]):
+        inside = (low_deg < start_deg) & (start_deg <= high_deg)
+        largest = np.where(inside, np.maximum(largest, gain_dbi(pattern, start_deg)), largest)
+    return np.asarray(largest)
 
 
 def _sum_of_largest(time: _Index, flux: _Array, count: int, times: int) -> _Array:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.blocks import map_blocks
 from pipeline.config.coordination import EpfdSimulation
-from pipeline.coordination.rr97.epfd import Judgement
-from pipeline.coordination.rr97.epfd_in_time import Course, epfd_in_time, receiver_at
+from pipeline.coordination.rr97.epfd import Judgement, bound_at
+from pipeline.coordination.rr97.epfd_in_time import epfd_in_time, receiver_at
 from pipeline.coordination.rr97.systems import Systems
 from pipeline.coordination.rr941.antenna_patterns import pattern_segments
 from pipeline.coordination.rr941.geometry import cosine_of_arc, elevation_deg
@@ -30,7 +30,7 @@ _BINS = 2500
 
 
 class Simulation(NamedTuple):
-    """What a simulation found.
+    """What a simulation found, each step in time with the highest epfd that may occur in it.
 
     ``layers``: ``epfd_simulated`` and ``exceedance`` [y, x]. ``levels_dbw_m2`` [k] falling by 0.1 dB;
     ``worst_pct`` and ``mean_pct`` [k] of the time in which the epfd is above them, at the place where that is
@@ -74,11 +74,12 @@ def simulate(
 
     def square(rows: slice, cols: slice, wanted: NDArray[np.bool_]) -> _Square | None:
         place = _place_deg(grid, rows, cols, wanted)
-        if place is None or not _sees(place, systems):
+        if place is None or _elevation_deg(place, systems) < systems.station.min_elevation_deg:
             return None
         receiver = receiver_at(*place, systems.station.satellite_longitude_deg)
         course = epfd_in_time(receiver, systems.system, pattern, 3600.0 * settings.hours)
-        return _square(place, course, judgement.limit_dbw_m2, top_dbw_m2)
+        levels = np.minimum(course.highest_dbw_m2, _bound_dbw_m2(place, systems, judgement))
+        return _square(place, levels, course.lengths_s, judgement.limit_dbw_m2, top_dbw_m2)
 
     found: list[_Square] = []
     largest, exceedance = np.full((2, *wanted.shape), np.nan)
@@ -109,16 +110,25 @@ def _place_deg(grid: Grid, rows: slice, cols: slice, wanted: NDArray[np.bool_]) 
     return float(lon_deg[0, 0]), float(lat_deg[0, 0])
 
 
-def _sees(place_deg: tuple[float, float], systems: Systems) -> bool:
-    station = systems.station
-    seen_deg = elevation_deg(cosine_of_arc(*place_deg, station.satellite_longitude_deg))
-    return bool(seen_deg >= station.min_elevation_deg)
+def _elevation_deg(place_deg: tuple[float, float], systems: Systems) -> float:
+    return elevation_deg(cosine_of_arc(*place_deg, systems.station.satellite_longitude_deg))
+
+
+def _bound_dbw_m2(place_deg: tuple[float, float], systems: Systems, judgement: Judgement) -> float:
+    """The bound without time, which no epfd exceeds; without a band of Appendix 5 there is none."""
+    bound = float(bound_at(judgement, np.array([_elevation_deg(place_deg, systems)]))[0])
+    return math.inf if math.isnan(bound) else bound
 
 
 def _square(
-    place_deg: tuple[float, float], course: Course, limit_dbw_m2: float | None, top_dbw_m2: float
+    place_deg: tuple[float, float],
+    levels: _Array,
+    lengths_s: _Array,
+    limit_dbw_m2: float | None,
+    top_dbw_m2: float,
 ) -> _Square:
-    levels, shares_pct = course.epfd_dbw_m2, 100.0 * course.lengths_s / course.lengths_s.sum()
+    """What steps in time come to by the highest levels that may occur in them."""
+    shares_pct = 100.0 * lengths_s / lengths_s.sum()
     above_pct = math.nan if limit_dbw_m2 is None else float(shares_pct[levels > limit_dbw_m2].sum())
     there = np.isfinite(levels)
     bins = np.floor((top_dbw_m2 - levels[there]) / _BIN_DB).astype(np.intp)

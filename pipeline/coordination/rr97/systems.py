@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pipeline.config.base import Number, Section, Whole
@@ -126,3 +127,17 @@ class Systems(Section):
 def read_systems(path: Path) -> Systems:
     """Read and check a file of an earth station and a system."""
     return read_model(path, Systems)
+
+
+def largest_pfd_dbw_m2(
+    system: NonGeostationarySystem, low_deg: NDArray[np.float64], high_deg: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Largest value of the mask at elevations in use between low and high [k], -inf where there are none."""
+    nodes_deg = np.array([point.elevation_deg for point in system.pfd_mask])
+    mask = np.array([point.pfd_dbw_m2 for point in system.pfd_mask])
+    low_deg, high_deg = np.maximum(low_deg, system.min_elevation_deg), np.minimum(high_deg, 90.0)
+    largest = np.maximum(np.interp(low_deg, nodes_deg, mask), np.interp(high_deg, nodes_deg, mask))
+    for node_deg, level in zip(nodes_deg, mask, strict=True):
+        inside = (low_deg <= node_deg) & (node_deg <= high_deg)
+        largest = np.where(inside, np.maximum(largest, level), largest)
+    return np.where(low_deg > high_deg, -np.inf, largest)

@@ -84,6 +84,8 @@ CASES = [
     ("FREQ_FORMAT", "", changed(freq_assgn=""), E, E),
     ("FREQ_FORMAT", "", changed(freq_assgn="=4.463"), E, E),
     ("FREQ_FORMAT", "", changed(freq_assgn="-4.463"), E, E),
+    ("FREQ_FORMAT", "", changed(freq_assgn="+"), E, E),
+    ("FREQ_SIGN", "", changed(freq_assgn="+4.463"), E, W),
     ("FREQ_RANGE", "", changed(freq_assgn="2.999"), E, E),
     ("FREQ_RANGE", "", changed(freq_assgn="50.001"), E, E),
     ("FREQ_BAND", "", changed(freq_assgn="5.5"), E, E),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 from cr372 import FIRST, record
@@ -299,6 +300,55 @@ def test_strict_mode_agrees_with_a_plain_model(actions):
     assert bool(errors(outcome.findings)) == (model is None)
     kept = {int(r.site_name[-1]): r.op_time for r in outcome.radars}
     assert kept == ({0: "Y", 1: "N"} if model is None else model)
+
+
+def lenient_lines(rng: random.Random) -> list[str]:
+    """Up to seven lines about four sites, some of which no register may hold or nobody can read."""
+    changes = (
+        {},
+        {"op_time": "Y"},
+        {"freq_assgn": "5.5"},
+        {"freq_assgn": "much"},
+        {"lat": "x"},
+        {"Int": "M"},
+    )
+    lines = []
+    for _ in range(rng.randint(1, 7)):
+        number = rng.choice((1, 2, 3, 12))
+        text = site(number, **{"Int": rng.choice("AS"), **rng.choice(changes)})
+        lines.append(text + ",more" if rng.random() < 0.15 else text)
+    return lines
+
+
+def test_lenient_mode_keeps_the_rule_of_the_bureau_for_random_files():
+    """No change ends as a removal, nothing out of band comes in, what no line names stays."""
+    rng, before = random.Random(372), {n: site(n, op_time=o) for n, o in ((1, "N"), (2, "Y"), (12, "N"))}
+    register = read_records("".join(f"{line}\n" for line in before.values()).encode(), Strictness.LENIENT)
+    for _ in range(3000):
+        lines = lenient_lines(rng)
+        submission = read_records("\n".join(lines).encode(), Strictness.LENIENT)
+        outcome = apply_records(register, submission, RULES[Strictness.LENIENT], "20.01.2015")
+        after = {n: [r for r in outcome.radars if r.adm_ref_id == f"AUS - {n}"] for n in (1, 2, 3, 12)}
+        refused = {entry.line for entry in errors(outcome.findings)}
+        for n, old in before.items():
+            own = {k: line for k, line in enumerate(lines, 1) if f"AUS - {n}," in line}
+            removing = [k for k, line in own.items() if line.startswith("S") and k not in refused]
+            if not own:
+                assert [",".join(radar) for radar in after[n]] == [old], lines
+            # Some line names the radar to add it, or cannot be read: one S may not remove it.
+            if len(own) > len([line for line in own.values() if line.startswith("S")]) and len(removing) <= 1:
+                assert after[n], lines
+        assert all(radar.freq_assgn == "4.463" for radar in outcome.radars)
+        assert all(radar.d_update in ("", "20.01.2015") for radar in outcome.radars)
+        assert not outcome.refused or outcome.radars == [line.radar for line in register.lines]
+
+
+def test_unreadable_line_stops_the_removal_of_its_own_radar_only(apply):
+    register = f"{site(1)}\n{site(12)}\n"
+    result = apply(register, f"{site(1, Int='S')}\n{site(12)},more", "lenient")
+    assert result.codes("ERROR") == ["COLUMN_COUNT"]
+    assert result.out.decode() == f"{site(12)}\n"
+    assert "PAIR_REFUSED" in apply(register, f"{site(1, Int='S')}\n{site(1)},more", "lenient").codes("ERROR")
 
 
 @settings(max_examples=60, deadline=None)

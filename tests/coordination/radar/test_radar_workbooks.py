@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cr372 import BLACKFELLOWS, COLUMNS, FIRST, GREEN_HEAD, LANCELIN, NOVA_CREINA, record
-from workbooks import Cell, Day, workbook
+from workbooks import Cell, Day, edited, workbook
 
 from pipeline.coordination.radar.cr372_files import read_file, workbook_bytes
 from pipeline.coordination.radar.cr372_records import differences
@@ -84,6 +84,8 @@ def test_second_example_as_workbook_keeps_the_call_sign(apply) -> None:
         ("lat", -311306, "-311306"),
         ("lat", 1234, "+001234"),
         ("lat", 0, "+000000"),
+        ("lat", 3.11306e5, "+311306"),
+        ("long", 1e300, "1e+300"),
         ("lat", "31.21", "31.21"),
         ("freq_assgn", 4.463, "4.463"),
         ("freq_assgn", 13.0, "13"),
@@ -221,6 +223,83 @@ def test_hostile_workbook_is_refused(apply, content: bytes) -> None:
     result = apply("", content, "lenient")
     assert result.refused
     assert result.codes() == ["WORKBOOK"]
+
+
+def test_days_from_1904_are_the_same_days(tmp_path: Path) -> None:
+    """Old workbooks of Macs: 1 January 1904 is day 0, 1,462 days after the usual one."""
+    usual = days("01.10.2014")
+    path = tmp_path / "a.xlsx"
+    content = sheet({**LANCELIN, "d_inuse": Day(usual.number - 1462)})
+    path.write_bytes(
+        edited(content, book=lambda text: text.replace("<sheets>", '<workbookPr date1904="1"/><sheets>'))
+    )
+    (line,) = read_file(path, Strictness.STRICT).lines
+    assert line.radar.d_inuse == "01.10.2014"
+
+
+def with_row(row: str) -> bytes:
+    plain = sheet(typed(LANCELIN))
+    return edited(plain, sheet=lambda text: text.replace("</sheetData>", f"{row}</sheetData>"))
+
+
+def beside_an_empty_first_sheet() -> bytes:
+    empty = "<worksheet xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'><sheetData/></worksheet>"
+    second = '<sheet name="Notes" sheetId="2" r:id="rId3"/>'
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"
+    target = f'<Relationship Id="rId3" Type="{kind}" Target="worksheets/sheet2.xml"/></Relationships>'
+    return edited(
+        sheet(typed(LANCELIN)),
+        book=lambda text: text.replace("<sheets>", f"<sheets>{second}"),
+        relations=lambda text: text.replace("</Relationships>", target),
+        second=lambda _: empty,
+    )
+
+
+ODD_BOOKS = {
+    "first sheet is empty": beside_an_empty_first_sheet(),
+    "it has no sheet": edited(sheet(typed(LANCELIN)), sheet=lambda _: None),
+    "is damaged": edited(sheet(typed(LANCELIN)), sheet=lambda text: text[: len(text) // 2]),
+    "a cell lies too far out": with_row('<row r="1048576"><c r="A1048576"><v>1</v></c></row>'),
+    "in pieces": with_row(
+        '<row r="3"><c r="A3" t="inlineStr"><is><r><t>A</t></r><r><t>B</t></r></is></c></row>'
+    ),
+    "columns are missing": workbook([COLUMNS[1:], list(LANCELIN.values())[1:]]),
+    "columns stand twice": workbook([[*COLUMNS, "Lat"], [*LANCELIN.values(), "+100000"]]),
+    "below other rows": workbook([["Radars of 2014"], COLUMNS, list(LANCELIN.values())]),
+}
+
+
+@pytest.mark.parametrize("problem", ODD_BOOKS)
+@pytest.mark.parametrize("mode", ["lenient", "strict"])
+def test_workbook_that_would_be_read_wrongly_is_refused_by_name(apply, problem: str, mode: str) -> None:
+    result = apply("", ODD_BOOKS[problem], mode)
+    assert result.refused
+    (entry,) = result.report
+    assert entry["code"] == "WORKBOOK"
+    assert problem in entry["message"]
+
+
+def test_cell_in_the_last_column_of_excel_is_no_work(apply) -> None:
+    """XFD is the 16,384th column: GDAL took 39 s for it."""
+    result = apply("", with_row('<row r="3"><c r="XFD3"><v>1</v></c></row>'), "lenient")
+    assert result.report[0]["value"] == "found XFD3; allowed up to 200000 rows and 702 columns (ZZ)"
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ('<row r="3"><c r="A3" t="e"><v>#REF!</v></c></row>', "#REF!"),
+        ('<row r="3"><c r="A3"><f>1+1</f></c><c r="B3" t="str"><f>B2</f><v>AUS</v></c></row>', ""),
+        ('<row r="3"><c r="A3" t="b"><v>1</v></c></row>', "1"),
+    ],
+    ids=["error", "formula without a value", "truth"],
+)
+def test_cells_that_are_no_text_refuse_their_row_alone(apply, row: str, found: str) -> None:
+    result = apply("", with_row(row), "lenient")
+    faults = [entry for entry in result.report if entry["severity"] == "ERROR"]
+    assert {entry["line"] for entry in faults} == {3}
+    assert ("ACTION", "Int", found) in [(e["code"], e["field"], e["value"]) for e in faults]
+    assert len(result.out.splitlines()) == 1
 
 
 def test_empty_workbook_changes_nothing(apply) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -40,6 +40,19 @@ def workbook(rows: Sequence[Sequence[Cell]], *, macros: bool = False) -> bytes:
     return stream.getvalue()
 
 
+def edited(content: bytes, **changes: Callable[[str], str | None]) -> bytes:
+    """A workbook with changed parts (``sheet``, ``book``, ``relations``, ``second``); None: without it."""
+    stream = io.BytesIO()
+    named = {_NAMES[name]: change for name, change in changes.items()}
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(stream, "w") as new:
+        for name in dict.fromkeys([*old.namelist(), *named]):
+            text = old.read(name).decode() if name in old.namelist() else ""
+            found = named[name](text) if name in named else text
+            if found is not None:
+                new.writestr(name, found)
+    return stream.getvalue()
+
+
 def _column(index: int) -> str:
     return chr(65 + index) if index < 26 else "A" + chr(65 + index - 26)
 
@@ -53,6 +66,13 @@ def _cell(place: str, cell: Cell) -> str:
     return f'<c r="{place}"><v>{cell!r}</v></c>'
 
 
+_NAMES = {
+    "sheet": "xl/worksheets/sheet1.xml",
+    "second": "xl/worksheets/sheet2.xml",
+    "book": "xl/workbook.xml",
+    "relations": "xl/_rels/workbook.xml.rels",
+    "texts": "xl/sharedStrings.xml",
+}
 _PARTS = {
     "[Content_Types].xml": f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
     '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
