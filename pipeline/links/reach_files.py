@@ -22,7 +22,14 @@ from pipeline.query.profiles import channel_entries
 from pipeline.query.results import Run, config_of, population_of, published_file, read_public_run
 from pipeline.rates.client_radios import read_clients
 from pipeline.rates.link_modes import read_modes
-from pipeline.rates.reach_layers import REACH_COLUMNS, REACH_NOTICE, ReachOf, reach_tables, write_reach_layers
+from pipeline.rates.reach_layers import (
+    REACH_COLUMNS,
+    REACH_NOTICE,
+    ReachOf,
+    reach_files,
+    reach_tables,
+    write_reach_layers,
+)
 from pipeline.rows.row_models import finite
 
 _PART_PX = 1024
@@ -47,16 +54,17 @@ def reach_command(request: ReachRequest) -> None:
     inputs = [request.results, *([request.cpe_table] if request.cpe_table else [])]
     if not 1.0 <= request.q_pct <= 99.0:
         raise InputError("is not allowed", field="--q-pct", value=request.q_pct, allowed="1 to 99 %")
+    files = reach_files(request.device, request.mode, request.from_km)
+    names = [_name(family, fields) for family, fields in files]
+    style = Path(names[0]).with_suffix(".qml").name
+    products = dict.fromkeys(names, GEOTIFF_FILE) | {style: QML_FILE}
+    products |= {"reach_statistics.csv": kind_of_table(*REACH_COLUMNS)}
+    check_output_folder("--out", request.out, products, inputs)
     client, modes = read_clients(request.cpe_table).named(request.cpe), read_modes(request.modes)
     run = read_public_run(request.results)
     config, entry = config_of(run), device_of_run(run, request.device)
     height_m = float(str(entry["height_m"]))
     asked = ReachOf(request.device, height_m, modes, request.mode, client, request.q_pct, request.from_km)
-    names = [_name(family, fields) for family, fields in asked.files]
-    style = Path(names[0]).with_suffix(".qml").name
-    products = dict.fromkeys(names, GEOTIFF_FILE) | {style: QML_FILE}
-    products |= {"reach_statistics.csv": kind_of_table(*REACH_COLUMNS)}
-    check_output_folder("--out", request.out, products, inputs)
     channels = [channel_named(str(one["channel"])) for one in channel_entries(run.manifest["query"], entry)]
     tables = reach_tables(asked, config.channels, channels)
     stacked = published_file(run, str(entry["file"]))

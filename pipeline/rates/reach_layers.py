@@ -33,6 +33,13 @@ _Weights = Callable[[slice, slice], Sequence[NDArray[np.floating[Any]] | None]]
 _PathOf = Callable[[str, Mapping[str, object]], Path]
 
 
+def reach_files(device: str, mode: str, from_km: Sequence[float]) -> list[tuple[str, dict[str, object]]]:
+    """Families of rasters with the fields of their names: radius, its channel, numbers by distance."""
+    fields: dict[str, object] = {"device": device, "mode": mode_slug(mode)}
+    counts = [("reach_channels", fields | {"km": km}) for km in from_km]
+    return [("reach", fields), ("reach_channel", fields), *counts]
+
+
 class ReachOf(NamedTuple):
     """What is asked: a device of a height as station, a mode that clients must have, distances to count."""
 
@@ -45,15 +52,9 @@ class ReachOf(NamedTuple):
     from_km: tuple[float, ...]
 
     @property
-    def fields(self) -> dict[str, object]:
-        """Fields of the names of the files."""
-        return {"device": self.device, "mode": mode_slug(self.mode)}
-
-    @property
     def files(self) -> list[tuple[str, dict[str, object]]]:
-        """Families of rasters with the fields of their names: radius, its channel, numbers by distance."""
-        counts = [("reach_channels", self.fields | {"km": km}) for km in self.from_km]
-        return [("reach", self.fields), ("reach_channel", self.fields), *counts]
+        """As of ``reach_files``."""
+        return reach_files(self.device, self.mode, self.from_km)
 
     @property
     def tags(self) -> dict[str, str]:
