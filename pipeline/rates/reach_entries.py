@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pipeline.config.config import Config
 from pipeline.config.products import ReachLayers
 from pipeline.errors import InputError
@@ -11,14 +13,14 @@ from pipeline.rates.reach_layers import ReachOf, level_in_channel_dbm
 from pipeline.territory.rasters import CheckedTerritory
 
 
-def check(config: Config, territory: CheckedTerritory) -> list[str]:
+def check(config: Config, territory: CheckedTerritory) -> Iterator[str]:
     """InputError for a table, a mode or a radio that is not there; nothing to remark."""
     for entry in config.reach:
         asked = asked_of(config, entry)
         (device,) = [device for device in config.devices if device.id == entry.device]
         for channel in config.channels_of(device):
             level_in_channel_dbm(asked, channel, "reach.mode")
-    return []
+    yield from ()
 
 
 def asked_of(config: Config, entry: ReachLayers) -> ReachOf:
