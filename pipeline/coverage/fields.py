@@ -145,9 +145,7 @@ def tile_fields(
         direct_fields(
             stations, paths, model, receiver, t, time, over_m, beyond, ground_m, d_km, az_deg, field_dbuvm
         )
-    shape_around(stations, t, az_deg, field_dbuvm)
-    if not math.isnan(stations.vertical_db[t, 0]):
-        shape_vertically(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
+    shape_fields(stations, paths, receiver, t, pixels, ground_m, d_km, az_deg, field_dbuvm)
 
 
 @inner
@@ -214,7 +212,7 @@ def antenna_over_m(stations: Stations, paths: Paths, receiver: TvReceiver, t: in
     return paths.ground_asl_m[stations.mast[t]] + stations.agl_m[t] - receiver.h2_m
 
 
-@kernel
+@inlined
 def shape_fields(
     stations: Stations,
     paths: Paths,

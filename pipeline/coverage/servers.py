@@ -150,16 +150,16 @@ def antenna_db(
     """
     receiver, other = inputs.receiver, inputs.stations.polarisation[t]
     out_db, full_db = work.discrimination_db, receiver.directivity_db
-    if wanted != _SEVERAL and other != _MIXED:
+    alike = wanted != _SEVERAL and other != _MIXED
+    if alike:
         ahead_db = discrimination_db(wanted, other, 0.0, receiver.cross_polar_db)
         if ahead_db == discrimination_db(wanted, other, full_db, receiver.cross_polar_db):
             out_db[:] = ahead_db
             return
-        turned_away_db(receiver, inputs.stations.frame[t], tile, work.direction, out_db)
-        return
     turned_away_db(receiver, inputs.stations.frame[t], tile, work.direction, out_db)
-    for p in pixels:
-        out_db[p] = discrimination_db(work.polarisation[p], other, out_db[p], receiver.cross_polar_db)
+    if not alike:
+        for p in pixels:
+            out_db[p] = discrimination_db(work.polarisation[p], other, out_db[p], receiver.cross_polar_db)
 
 
 @borrowing

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from pipeline.files import JsonObject
 from pipeline.grid.grid import GEOD
+from pipeline.loop.counted import Known
 from pipeline.loop.devices import contact_key_of, device_key_of, find_device
 from pipeline.loop.members import (
     SURE_PCT,
@@ -300,12 +301,12 @@ def _without_data(facts: JsonObject, request: Request) -> None:
 
 def standing_of(
     connection: Connection, served: Served, asked_key: str, rulesets: Sequence[Ruleset], now_s: int
-) -> tuple[JsonObject | None, list[Order]]:
-    """The device's row, and the orders in force; UNAUTHORIZED where it is withdrawn."""
-    row = served.counted.device(connection, asked_key)
-    orders = served.counted.orders(now_s)
+) -> tuple[JsonObject | None, list[Order], Known]:
+    """The device's row, the orders in force, what else is known; UNAUTHORIZED where it is withdrawn."""
+    row, known = served.counted.device(connection, asked_key)
+    orders = known.orders_at(now_s)
     refuse_withdrawn(orders, asked_key, row, [one.id for one in rulesets])
-    return row, orders
+    return row, orders, known
 
 
 def check_registered(

@@ -99,55 +99,62 @@ def use_table(uses: Mapping[int, tuple[str, CountedUse]], until_s: Mapping[int, 
     )
 
 
+class Known(NamedTuple):
+    """Orders and uses as of one ``mark`` of the database; ``uses`` by number, with their devices."""
+
+    mark: str | None
+    orders: Sequence[TimedOrder]
+    uses: Mapping[int, tuple[str, CountedUse]]
+    table: UseTable
+
+    def orders_at(self, now_s: int) -> list[Order]:
+        """The orders that hold at an instant."""
+        return [one.order for one in self.orders if one.order.from_s <= now_s < one.until_s]
+
+    def others(self, without_key: str, now_s: int) -> Others:
+        """The uses that count at an instant, but those of one device."""
+        chosen = self.table.until_s > now_s
+        chosen[list(self.table.of_device.get(without_key, ()))] = False
+        return Others(self.table, chosen)
+
+
 class Counted:
-    """Orders and uses as of the latest change that was read; for several threads."""
+    """What is known as of the latest change that was read; for several threads.
+
+    Each asks what it was given itself: one that reads an older state of the database may come between.
+    """
 
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._lock = Lock()
-        self._mark: str | None = None
-        self._orders: Sequence[TimedOrder] = ()
-        self._uses: dict[int, tuple[str, CountedUse]] = {}
-        self._table = use_table({}, {})
+        self._latest = Known(None, (), {}, use_table({}, {}))
 
-    def device(self, connection: Connection, device_key: str) -> JsonObject | None:
-        """The row of a device, None where it was never seen; brings what is in memory up to date.
+    def device(self, connection: Connection, device_key: str) -> tuple[JsonObject | None, Known]:
+        """The row of a device, None where it was never seen, and what is known in its transaction.
 
         In a transaction that writes: before it does.
         """
         row = dict(connection.execute(_MARK_AND_DEVICE, {"key": device_key}).mappings().one())
-        mark = row.pop("mark")
-        if mark != self._mark:
+        mark, known = row.pop("mark"), self._latest
+        if mark != known.mark:
             with self._lock:
-                self._read(connection, mark)
-        return row if row["device_key"] is not None else None
+                known = self._latest = self._read(connection, mark)
+        return row if row["device_key"] is not None else None, known
 
-    def orders(self, now_s: int) -> list[Order]:
-        """The orders that hold at an instant."""
-        return [one.order for one in self._orders if one.order.from_s <= now_s < one.until_s]
-
-    def others(self, without_key: str, now_s: int) -> Others:
-        """The uses that count at an instant, but those of one device."""
-        table = self._table
-        chosen = table.until_s > now_s
-        chosen[list(table.of_device.get(without_key, ()))] = False
-        return Others(table, chosen)
-
-    def _read(self, connection: Connection, mark: str) -> None:
-        self._orders = orders_not_restored(connection)
+    def _read(self, connection: Connection, mark: str) -> Known:
+        orders, before = orders_not_restored(connection), self._latest.uses
         until_s: dict[int, int] = {}
         for use_id, end_s in connection.execute(_COUNTED):
             until_s[use_id] = end_s
         wanted = _USES.where(USE.c.state.in_(ALIVE))
-        new = [use_id for use_id in until_s if use_id not in self._uses]
+        new = [use_id for use_id in until_s if use_id not in before]
         if len(new) <= _MANY:
             wanted = _USES.where(USE.c.id.in_(new))
         read = {row.id: _counted(row) for row in connection.execute(wanted)} if new else {}
-        known = self._uses | read
+        found = {**before, **read}
         # One that has ended since its number was read is not found any more.
-        self._uses = {use_id: known[use_id] for use_id in until_s if use_id in known}
-        self._table = use_table(self._uses, until_s)
-        self._mark = mark
+        uses = {use_id: found[use_id] for use_id in until_s if use_id in found}
+        return Known(mark, orders, uses, use_table(uses, until_s))
 
 
 def _counted(row: Any) -> tuple[str, CountedUse]:  # noqa: ANN401 - a row of the table

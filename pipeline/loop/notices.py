@@ -28,7 +28,7 @@ from pipeline.loop.asking import (
     standing_of,
     sure_place,
 )
-from pipeline.loop.counted import CountedUse
+from pipeline.loop.counted import CountedUse, Known, Others
 from pipeline.loop.devices import PLACE_STEPS, device_key_of
 from pipeline.loop.members import DeviceDesc, Members, Place, UsedSpectrum, read_place, read_spectra
 from pipeline.loop.rulesets import Ruleset
@@ -57,10 +57,10 @@ def notify_use(served: Served, params: Members, now_s: float) -> JsonObject:
     at_s = math.ceil(now_s)
     with writing(served.engine) as connection:
         if any(one.profiles for one in notice.spectra):
-            row, orders = standing_of(connection, served, notice.key, notice.rulesets, at_s)
+            row, _, known = standing_of(connection, served, notice.key, notice.rulesets, at_s)
             check_registered(notice.rulesets, notice.device, row, brings_owner=False)
             notice = notice._replace(place=sure_place(served, notice.place))
-            _replace(connection, served, notice, orders, at_s)
+            _replace(connection, served, notice, known, at_s)
         else:
             end_uses(connection, notice.key, at_s, "ended")
     return {"type": "SPECTRUM_USE_RESP", "version": PAWS_VERSION}
@@ -87,17 +87,15 @@ def _read(served: Served, params: Members) -> UseNotice:
     )
 
 
-def _replace(
-    connection: Connection, served: Served, notice: UseNotice, orders: Sequence[Order], at_s: int
-) -> None:
+def _replace(connection: Connection, served: Served, notice: UseNotice, known: Known, at_s: int) -> None:
     """Put a use in the place of the device's former one; one that is the same goes on."""
     offer, uses = _allowed(_living_offers(connection, served, notice, at_s), notice, at_s)
     # Of slaves that may be anywhere in their master's reach the offer's circle is that.
     circle = max(circle_of(notice.place), offer.circle, key=lambda one: one[2])
-    _refuse_stopped(orders, notice.place, circle[2], uses)
+    _refuse_stopped(known.orders_at(at_s), notice.place, circle[2], uses)
     until_s = until_s_of(offer, at_s, notice.spectra)
     new = [CountedUse(0, offer.layers, str(one.segment.channel), one.eirp_cdbm, *circle) for one in uses]
-    _check_sum(served, notice.key, new, at_s)
+    _check_sum(served, known.others(notice.key, at_s), new)
     wanted = {
         "profile": offer.profile,
         "layers": list(offer.layers),
@@ -140,9 +138,8 @@ def _refuse_stopped(
             raise PawsError(Code.INVALID_VALUE, told)
 
 
-def _check_sum(served: Served, key: str, new: Sequence[CountedUse], at_s: int) -> None:
+def _check_sum(served: Served, others: Others, new: Sequence[CountedUse]) -> None:
     """INVALID_VALUE where others took meanwhile what was offered."""
-    others = served.counted.others(key, at_s)
     if served.loop.aggregate != "enforce" or not new or not others.chosen.any():
         return
     with served.reading:

@@ -54,7 +54,7 @@ def init(served: Served, params: Members, now_s: float) -> JsonObject:
         profile_of(served.facts, ruleset, device)
     at_s = math.ceil(now_s)
     with served.engine.connect() as connection:
-        _, orders = standing_of(connection, served, device_key_of(device), rulesets, at_s)
+        _, orders, _ = standing_of(connection, served, device_key_of(device), rulesets, at_s)
     check_inside(served, place)
     return _infos(served, "INIT_RESP", rulesets, orders, at_s)
 
@@ -78,7 +78,7 @@ def register(served: Served, params: Members, now_s: float) -> JsonObject:
     for ruleset in rulesets:
         profile_of(served.facts, ruleset, given.device)
     with writing(served.engine) as connection:
-        row, orders = standing_of(connection, served, device_key_of(given.device), rulesets, at_s)
+        row, orders, _ = standing_of(connection, served, device_key_of(given.device), rulesets, at_s)
         accepted = _accepted(served, rulesets)
         if given.place is not None:
             check_inside(served, given.place)

@@ -64,11 +64,6 @@ class Residual:
             for entry in database.facts["devices"]
         }
 
-    def keep_shares(self, uses: Iterable[CountedUse]) -> None:
-        """Work out the shares of uses beforehand."""
-        for use in uses:
-            self._stored(use)
-
     def _stored(self, use: CountedUse) -> _Stored:
         found = self._known.get(use.use_id)
         if found is None:

@@ -131,14 +131,14 @@ def _setting_of(served: Served, asked: Asked, place: Place, now_s: float) -> Set
     if asked.master is not None:
         served.flush()  # its offer may be as young as this request
     with served.engine.connect() as connection:
-        row, orders = standing_of(connection, served, asked.key, asked.rulesets, at_s)
+        row, orders, known = standing_of(connection, served, asked.key, asked.rulesets, at_s)
         check_registered(asked.rulesets, asked.device, row, brings_owner=bool(asked.owner))
         if asked.master is not None and not asked.generic:
             standing_of(connection, served, device_key_of(asked.master), asked.rulesets, at_s)
             if served.loop.slaves_need_master:
                 check_master(connection, asked.master, at_s)
     # Slaves do not take the place of their master: its own use counts beside theirs.
-    others = served.counted.others("" if asked.generic else asked.key, at_s)
+    others = known.others("" if asked.generic else asked.key, at_s)
     uses = others if served.loop.aggregate == "enforce" and others.chosen.any() else None
     row = row or {}
     until_s = end_s(served, at_s, row.get("valid_until"))

@@ -1,4 +1,7 @@
-"""The legend of a band of a published raster: the scheme of its family, or names for the codes in it."""
+"""What stands beside a published raster: the legend of a band, and the line of attribution and licence.
+
+A legend is the scheme of the band's family, or names for the codes in it.
+"""
 
 from __future__ import annotations
 

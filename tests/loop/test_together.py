@@ -7,10 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from tests.loop.databases import rows
-from tests.loop.scene import RATES_OFF, ask, desc, publish_examples, serving, used
+from pipeline.loop.counted import Counted
+from pipeline.loop.storage import open_storage
+from pipeline.loop.tables import META
+from tests.loop.databases import rows, url_of
+from tests.loop.scene import BEGIN, RATES_OFF, ask, desc, publish_examples, serving, used
 
 pytestmark = pytest.mark.usefixtures("each_database")
 LIMIT = 33.22  # of channel 46 at the place
@@ -111,3 +115,21 @@ def test_another_server_knows_at_once(results: Path, tmp_path: Path) -> None:
         assert offered(other, "2") is None
         ask(one, "notifySpectrumUse", deviceDesc=desc(serialNumber="1"), spectra=[])
         assert offered(other, "2") == LIMIT
+
+
+def test_what_a_transaction_knows_stays_though_another_reads_an_older_state(
+    client: TestClient, tmp_path: Path
+) -> None:
+    engine, counted, now_s = open_storage(url_of(tmp_path)), Counted(), math.ceil(BEGIN.timestamp())
+    isolated = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with engine.connect().execution_options(**isolated) as former:
+        if engine.dialect.name == "sqlite":
+            former.exec_driver_sql("BEGIN")
+        former.execute(select(META)).all()
+        offered(client, "1")
+        notify(client, "1", LIMIT)
+        with engine.connect() as latest:
+            _, known = counted.device(latest, "")
+        _, before = counted.device(former, "")
+    assert known.others("", now_s).chosen.tolist() == [True]
+    assert before.others("", now_s).chosen.tolist() == []
